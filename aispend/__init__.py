@@ -1,0 +1,1 @@
+"""aispend: what each AI model and each inference costs, to the cent of the invoice."""

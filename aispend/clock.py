@@ -1,0 +1,24 @@
+"""Time, passed in rather than asked for: the doors open the clock, everything else receives it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+
+Clock = Callable[[], datetime]
+"""Returns the present instant, timezone-aware, in UTC."""
+
+
+def system_clock() -> datetime:
+    """The machine's clock, in UTC."""
+    return datetime.now(UTC)
+
+
+def month_of(day: date) -> date:
+    """First day of the month ``day`` lies in."""
+    return date(day.year, day.month, 1)
+
+
+def next_month(month: date) -> date:
+    """First day of the month after ``month``."""
+    return date(month.year + month.month // 12, month.month % 12 + 1, 1)

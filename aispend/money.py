@@ -1,0 +1,56 @@
+"""Money as ``Decimal`` with twelve decimals, and the one way to divide it without losing any.
+
+Costs are read as text (a binary double through its shortest decimal text), rounded once per raw
+line, half-even, to ``COST_DECIMALS``; sums and shares of them are exact from there on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from fractions import Fraction
+
+COST_DECIMALS = 12
+COST_QUANTUM = Decimal(1).scaleb(-COST_DECIMALS)
+_WIDE = Context(prec=60, rounding=ROUND_HALF_EVEN)
+
+
+def cost(value: str | int | float | Decimal) -> Decimal:
+    """A cost as the ledger keeps it: half-even to twelve decimals, a float through its shortest text."""
+    exact = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    return exact.quantize(COST_QUANTUM, context=_WIDE)
+
+
+def split_exact(
+    amount: Decimal,
+    weights: Sequence[Decimal | int | Fraction],
+    quantum: Decimal = COST_QUANTUM,
+) -> list[Decimal]:
+    """Divide ``amount`` in proportion to ``weights``; the parts add up to it exactly.
+
+    Largest remainder: every part is cut down to ``quantum``, the units left over go to the largest
+    fractional parts, ties to the earlier position, so callers pass weights in a stable key order.
+    A negative amount is divided as its absolute value and the sign restored. ``amount`` must be a
+    whole number of quanta.
+
+    Raises ``ValueError`` for a negative weight, or when all weights are zero and the amount is not.
+    """
+    if any(weight < 0 for weight in weights):
+        raise ValueError("weights must not be negative")
+    units = abs(amount) / quantum if quantum else Decimal(0)
+    whole_units = int(units)
+    if whole_units != units:
+        raise ValueError(f"{amount} is not a whole number of {quantum}")
+    total = sum((Fraction(weight) for weight in weights), Fraction(0))
+    if total == 0:
+        if whole_units:
+            raise ValueError("cannot divide an amount over weights that are all zero")
+        return [Decimal(0) for _ in weights]
+    ideal = [whole_units * Fraction(weight) / total for weight in weights]
+    parts = [int(share) for share in ideal]
+    left_over = whole_units - sum(parts)
+    by_remainder = sorted(range(len(parts)), key=lambda i: (parts[i] - ideal[i], i))
+    for index in by_remainder[:left_over]:
+        parts[index] += 1
+    sign = -1 if amount < 0 else 1
+    return [_WIDE.multiply(Decimal(sign * part), quantum) for part in parts]

@@ -1,0 +1,74 @@
+"""Every table and column, declared once, with its meaning.
+
+Alembic migrations, the bulk loader, the views and the generated data dictionary
+(``docs/data-dictionary.md``) all derive from here.
+
+    bills       slice, load, rejected_row, account … charge_kind, charge, invoice
+    telemetry   resource_alias, accelerator_hour, inference_hour, workload_hour, price
+    results     share_target, cost_share, spend_day, spend_resource_month, unit_cost,
+                recommendation, recommendation_event, why_not
+"""
+
+from aispend.schema.base import metadata
+from aispend.schema.bills import (
+    account,
+    charge,
+    charge_kind,
+    commitment,
+    invoice,
+    load,
+    location,
+    rejected_row,
+    resource,
+    sku,
+    slice_,
+    tag_set,
+)
+from aispend.schema.results import (
+    cost_share,
+    recommendation,
+    recommendation_event,
+    share_target,
+    spend_day,
+    spend_resource_month,
+    unit_cost,
+    why_not,
+)
+from aispend.schema.telemetry import (
+    accelerator_hour,
+    inference_hour,
+    inference_request,
+    price,
+    resource_alias,
+    workload_hour,
+)
+
+__all__ = [
+    "accelerator_hour",
+    "account",
+    "charge",
+    "charge_kind",
+    "commitment",
+    "cost_share",
+    "inference_hour",
+    "inference_request",
+    "invoice",
+    "load",
+    "location",
+    "metadata",
+    "price",
+    "recommendation",
+    "recommendation_event",
+    "rejected_row",
+    "resource",
+    "resource_alias",
+    "share_target",
+    "sku",
+    "slice_",
+    "spend_day",
+    "spend_resource_month",
+    "tag_set",
+    "unit_cost",
+    "why_not",
+    "workload_hour",
+]

@@ -1,0 +1,184 @@
+"""Who, why and what to do: allocation, its roll-ups, unit costs, recommendations."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Date, Identity, Index, Integer, Numeric, SmallInteger, Table
+from sqlalchemy.dialects.postgresql import JSONB
+
+from aispend.schema.base import four_costs, instant, key, metadata, money, text
+
+share_target = Table(
+    "share_target",
+    metadata,
+    key("target_key", "content key of all other columns", primary_key=True),
+    text("model", "model served or trained; NULL is unattributed"),
+    text("team", "who owns the use; NULL is unattributed"),
+    text(
+        "stage",
+        "data, training, fine_tuning, evaluation, inference_online, inference_batch, notebook or unknown",
+        nullable=False,
+    ),
+    text("workload", "pod, job, endpoint or notebook"),
+    text(
+        "reason",
+        "direct, used, idle, shared, commitment_unused, credit, tax, support, unattributed or not_ai",
+        nullable=False,
+    ),
+    text("rung", "instance-hour, fleet-hour, endpoint-day, sku-day, account-day or unattributed", nullable=False),
+    text("method", "what decided: rule:NAME, tag:KEY, platform, controller, usage, none …", nullable=False),
+    Column("confidence", Numeric, nullable=False, comment="0 to 1"),
+    comment="To whom and why a share of a charge goes.",
+)
+
+cost_share = Table(
+    "cost_share",
+    metadata,
+    Column("billing_month", Date, primary_key=True, comment="partition key, as in charge"),
+    Column("slice_id", Integer, primary_key=True, comment="charge"),
+    Column("half", SmallInteger, primary_key=True, comment="charge"),
+    Column("ordinal", Integer, primary_key=True, autoincrement=False, comment="charge"),
+    key("target_key", "share_target", primary_key=True),
+    *four_costs(),
+    postgresql_partition_by="RANGE (billing_month)",
+    comment="For every charge, shares that add up to it exactly in all four costs.",
+)
+
+_SPEND_CUTS = "one cut of cost; see charge and share_target"
+
+spend_day = Table(
+    "spend_day",
+    metadata,
+    Column("billing_month", Date, nullable=False, comment="billing month"),
+    Column("charge_date", Date, nullable=False, comment="charge day"),
+    Column("slice_id", Integer, nullable=False, comment="slice"),
+    text("provider", _SPEND_CUTS, nullable=False),
+    text("account", "sub-account id, or the billing account's where there is none"),
+    text("service", "FOCUS ServiceName"),
+    text("region", "FOCUS RegionId"),
+    text("charge_category", "Usage, Purchase, Tax, Credit or Adjustment"),
+    Column("is_ai", Boolean, nullable=False, comment="AI spend or not"),
+    text("model", _SPEND_CUTS),
+    text("team", _SPEND_CUTS),
+    text("stage", _SPEND_CUTS, nullable=False),
+    text("reason", _SPEND_CUTS, nullable=False),
+    text("rung", _SPEND_CUTS, nullable=False),
+    text("currency", "ISO 4217", nullable=False),
+    *four_costs(),
+    Index(None, "slice_id"),
+    Index(None, "charge_date"),
+    comment="cost_share rolled up by day for the dashboard; rewritten with its slice.",
+)
+
+spend_resource_month = Table(
+    "spend_resource_month",
+    metadata,
+    Column("billing_month", Date, nullable=False, comment="billing month"),
+    Column("slice_id", Integer, nullable=False, comment="slice"),
+    key("resource_key", "resource, 0 none"),
+    text("provider", _SPEND_CUTS, nullable=False),
+    text("charge_category", _SPEND_CUTS),
+    text("model", _SPEND_CUTS),
+    text("team", _SPEND_CUTS),
+    text("stage", _SPEND_CUTS, nullable=False),
+    text("reason", _SPEND_CUTS, nullable=False),
+    text("currency", "ISO 4217", nullable=False),
+    *four_costs(),
+    Index(None, "slice_id"),
+    Index(None, "resource_key", "billing_month"),
+    comment="cost_share rolled up by month and resource; rewritten with its slice.",
+)
+
+unit_cost = Table(
+    "unit_cost",
+    metadata,
+    Column("day", Date, nullable=False, comment="UTC day"),
+    text("provider", "aws, gcp, azure …", nullable=False),
+    text("model", "model; NULL is unattributed"),
+    text("stage", "inference_online or inference_batch …", nullable=False),
+    text("basis", "allocation (reconciles to the bill, idle included) or usage (active time only)", nullable=False),
+    text("currency", "ISO 4217", nullable=False),
+    money("effective_cost", "effective cost of the model, stage and day"),
+    Column("requests", Numeric, comment="successful requests"),
+    Column("input_tokens", Numeric, comment="uncached input tokens"),
+    Column("cached_input_tokens", Numeric, comment="input tokens read from a cache"),
+    Column("cache_write_tokens", Numeric, comment="input tokens written to a cache"),
+    Column("output_tokens", Numeric, comment="output tokens, reasoning included"),
+    money("input_cost", "part of effective_cost carried by uncached input"),
+    money("cached_input_cost", "part carried by cached input"),
+    money("cache_write_cost", "part carried by cache writes"),
+    money("output_cost", "part carried by output"),
+    Column("accelerator_hours_paid", Numeric, comment="accelerator hours in the bill"),
+    Column("accelerator_hours_used", Numeric, comment="accelerator hours × activity; NULL is unknown"),
+    Column("unpriced_requests", Numeric, comment="requests whose usage met no charge"),
+    Index(None, "day"),
+    comment="Cost and volume per model, stage and day; rates are ratios of sums and computed when read.",
+)
+
+recommendation = Table(
+    "recommendation",
+    metadata,
+    text("id", "stable across runs: hash of kind, resource and proposal", primary_key=True),
+    text("kind", "stop_idle, rightsize …", nullable=False),
+    key("resource_key", "the resource or fleet to act on"),
+    text("resource_id", "canonical id of the resource", nullable=False),
+    text("provider", "aws, gcp, azure …", nullable=False),
+    text("account", "sub-account"),
+    text("region", "region"),
+    text("model", "model it serves"),
+    text("team", "owner"),
+    text("current", "what it is now", nullable=False),
+    text("proposed", "what is proposed", nullable=False),
+    money("monthly_cost", "effective cost per 730 hours it acts on", nullable=False),
+    money("monthly_saving_list", "saving per 730 hours at list price"),
+    money("monthly_saving_effective", "saving per 730 hours at your effective rate"),
+    money("monthly_saving_net", "net of commitments already owned"),
+    money("saving_p10", "10th percentile of the net monthly saving"),
+    money("saving_p50", "median of the net monthly saving"),
+    money("saving_p90", "90th percentile of the net monthly saving"),
+    text("currency", "ISO 4217", nullable=False),
+    Column("risk", SmallInteger, nullable=False, comment="0 none to 4 high"),
+    text("confidence", "low, medium or high", nullable=False),
+    text("effort", "very_low, low, medium, high or very_high", nullable=False),
+    money("one_off_cost", "one-off cost"),
+    Column("payback_months", Numeric, comment="one-off cost / net monthly saving"),
+    Column(
+        "violation_bound", Numeric, comment="upper 95 % bound of the share of held-out time that demand was not met"
+    ),
+    Column("evidence", JSONB, nullable=False, comment="window, coverage, percentiles, price and date, replay"),
+    text("reason", "one sentence a person can check", nullable=False),
+    text("undo", "how to undo it", nullable=False),
+    text("command", "the command to run, as text, with precondition"),
+    text("state", "open, accepted, dismissed, snoozed, done or gone", nullable=False),
+    Column("counted", Boolean, nullable=False, comment="in the portfolio total; false where another one overlaps it"),
+    instant("created_at", "first proposed"),
+    instant("updated_at", "last confirmed"),
+    comment="Advice with its proof.",
+)
+
+recommendation_event = Table(
+    "recommendation_event",
+    metadata,
+    Column("event_id", Integer, Identity(), primary_key=True, comment="surrogate id"),
+    text("recommendation_id", "recommendation", nullable=False),
+    instant("at", "when"),
+    text("event", "proposed, accepted, dismissed, snoozed, done, reopened or gone", nullable=False),
+    text("who", "who did it"),
+    text("reason", "why"),
+    Column("until", Date, nullable=True, comment="for snoozed"),
+    Index(None, "recommendation_id"),
+    comment="The life of a recommendation.",
+)
+
+why_not = Table(
+    "why_not",
+    metadata,
+    key("resource_key", "the costly resource without advice", primary_key=True),
+    text("resource_id", "canonical id", nullable=False),
+    text("kind", "kind of advice that was considered", primary_key=True),
+    text("reason", "busy, telemetry_missing, too_new, excluded, covered …", nullable=False),
+    text("explanation", "one sentence, with what to enable", nullable=False),
+    money("monthly_cost", "its effective cost per 730 hours"),
+    text("currency", "ISO 4217", nullable=False),
+    instant("at", "when it was considered"),
+    comment="Each costly resource without advice has its reason.",
+)

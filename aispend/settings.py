@@ -1,0 +1,195 @@
+"""One typed object from ``aispend.toml`` and the environment.
+
+Looked for, first found wins: the path in ``AISPEND_CONFIG``, ``./aispend.toml``,
+``$AISPEND_HOME/aispend.toml``. Unknown keys are errors. Only the doors call :func:`load_settings`.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from aispend.errors import SettingsError
+
+Stage = Literal[
+    "data", "training", "fine_tuning", "evaluation", "inference_online", "inference_batch", "notebook", "unknown"
+]
+STAGES: tuple[Stage, ...] = (
+    "data",
+    "training",
+    "fine_tuning",
+    "evaluation",
+    "inference_online",
+    "inference_batch",
+    "notebook",
+    "unknown",
+)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Match(_Section):
+    """What a rule applies to; every given field must fit. Text fields are shell globs, case-insensitive."""
+
+    provider: str | None = None
+    account: str | None = Field(None, description="sub-account id or name")
+    service: str | None = None
+    region: str | None = None
+    resource_id: str | None = None
+    sku: str | None = Field(None, description="SKU id, meter or charge description")
+    instance_type: str | None = None
+    tags: dict[str, str] = Field(default_factory=dict, description="tag key → glob on its value")
+
+
+class Assign(_Section):
+    """What a rule decides; fields left out are decided further down the order."""
+
+    model: str | None = None
+    team: str | None = None
+    stage: Stage | None = None
+    ai: bool | None = Field(None, description="count the charge as AI spend, or not")
+
+
+class Rule(_Section):
+    """One of the user's rules: first match wins per field."""
+
+    name: str
+    match: Match
+    assign: Assign = Field(alias="set")
+    valid_from: date | None = None
+    valid_to: date | None = Field(None, description="exclusive")
+
+
+class Alias(_Section):
+    """A name telemetry uses for a resource of the bill."""
+
+    alias: str
+    provider: str
+    resource_id: str
+    namespace: str = "metrics"
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+
+class TagKeys(_Section):
+    """Tag and label keys that name model, team and stage, in order of preference; case-insensitive.
+
+    A provider's prefix (``user:``, ``resourceTags/user:``, ``user_``) is ignored when matching.
+    """
+
+    model: tuple[str, ...] = ("model", "model-name", "model_name", "ml-model", "served-model")
+    team: tuple[str, ...] = ("team", "owner", "cost-center", "costcenter", "cost_center", "business-unit")
+    stage: tuple[str, ...] = ("stage", "ml-stage", "workload-type", "ai-stage", "phase")
+
+
+class Idle(_Section):
+    """When an accelerator counts as idle (see docs/methods.md for the sources)."""
+
+    window_days: int = Field(14, ge=1)
+    dev_window_hours: int = Field(24, ge=1, description="fast track for development endpoints, as candidates")
+    notebook_window_minutes: int = Field(60, ge=10)
+    max_activity: float = Field(0.01, ge=0, le=1, description="activity below this is no activity")
+    inactive_share: float = Field(0.99, ge=0, le=1, description="share of known minutes that must be inactive")
+    min_coverage: float = Field(0.8, ge=0, le=1)
+    keep_tags: tuple[str, ...] = ("keep", "do-not-stop", "dr", "disaster-recovery")
+
+
+class Rightsize(_Section):
+    """How much smaller is still safe."""
+
+    window_days: int = Field(14, ge=7)
+    percentile: float = Field(0.995, gt=0, le=1)
+    compute_headroom: float = Field(0.20, ge=0, lt=1)
+    memory_headroom: float = Field(0.10, ge=0, lt=1)
+    min_hours: int = Field(30, ge=1, description="hours of metrics below which no advice is given")
+    min_coverage: float = Field(0.8, ge=0, le=1)
+
+
+class Recommend(_Section):
+    """Thresholds of the recommender."""
+
+    min_monthly_saving: Decimal = Decimal(20)
+    max_payback_months: Decimal = Decimal(12)
+    idle: Idle = Idle()
+    rightsize: Rightsize = Rightsize()
+
+
+class Dashboard(_Section):
+    """Where the dashboard listens."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8501, ge=1, le=65535)
+
+
+class Engine(_Section):
+    """Bounds of the roll-up."""
+
+    memory_limit: str = "640MB"
+    threads: int | None = Field(None, description="default: all cores")
+
+
+class Settings(_Section):
+    """Everything a person may set."""
+
+    home: Path
+    database_url: SecretStr | None = None
+    reporting_currency: str = Field("USD", pattern="^[A-Z]{3}$")
+    rules: tuple[Rule, ...] = Field((), alias="rule")
+    aliases: tuple[Alias, ...] = Field((), alias="alias")
+    tags: TagKeys = TagKeys()
+    recommend: Recommend = Recommend()
+    dashboard: Dashboard = Dashboard()
+    engine: Engine = Engine()
+
+
+def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Read settings from the first configuration file found, then environment, then ``overrides``.
+
+    Environment: ``AISPEND_HOME``, ``AISPEND_DATABASE_URL``, ``AISPEND_CONFIG``.
+    Raises ``SettingsError`` naming file, key and what is allowed; values of secrets are never shown.
+    """
+    env = os.environ if environment is None else environment
+    home = Path(env.get("AISPEND_HOME") or _default_home()).expanduser().absolute()
+    path = _find_config(env, home)
+    values: dict[str, Any] = {}
+    if path is not None:
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError("The settings file is not valid TOML.", where=f"{path}: {error}") from error
+    values["home"] = home
+    if env.get("AISPEND_DATABASE_URL"):
+        values["database_url"] = env["AISPEND_DATABASE_URL"]
+    values.update({name: value for name, value in overrides.items() if value is not None})
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise SettingsError(
+            "A setting is wrong.",
+            where=f"{path or 'environment'}: {problems}",
+            next_step="Compare with the commented file that 'aispend init' writes.",
+        ) from error
+
+
+def _default_home() -> str:
+    return platformdirs.user_data_dir("aispend", appauthor=False)
+
+
+def _find_config(env: Mapping[str, str], home: Path) -> Path | None:
+    if env.get("AISPEND_CONFIG"):
+        path = Path(env["AISPEND_CONFIG"]).expanduser()
+        if not path.is_file():
+            raise SettingsError("The file named by AISPEND_CONFIG does not exist.", where=str(path))
+        return path
+    return next((path for path in (Path("aispend.toml"), home / "aispend.toml") if path.is_file()), None)
