@@ -1,0 +1,73 @@
+"""What an accelerator was doing, five minutes at a time.
+
+Assumes
+    Activity is a share of time (0–1) of a named counter. ``gpu_utilization`` proves idleness near 0 and
+    never saturation when high.
+Method
+    unknown            no sample
+    resident_idle      activity below the threshold, memory held (a server with weights loaded and no work)
+    allocated_unused   activity below the threshold, no memory held
+    underused          active, below 20 %
+    busy               the rest
+Sources
+    docs/methods.md, "Idle"; the states' thresholds are settings.
+Known drawbacks
+    Memory is known by the hour only, so it is the same for all twelve slots of an hour.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.contract import Accelerators
+
+SLOTS_PER_HOUR = 12
+SLOTS_PER_DAY = 24 * SLOTS_PER_HOUR
+RESIDENT_BYTES = 512 * 2**20
+"""Memory above which something is loaded; a bare CUDA context stays below."""
+UNDERUSED_ACTIVITY = 0.20
+
+
+class State(IntEnum):
+    """State of one accelerator in one five-minute slot."""
+
+    UNKNOWN = 0
+    ALLOCATED_UNUSED = 1
+    RESIDENT_IDLE = 2
+    UNDERUSED = 3
+    BUSY = 4
+
+
+def slot_states(history: Accelerators, max_idle_activity: float) -> NDArray[np.int8]:
+    """State per (accelerator, slot)."""
+    activity = history.activity_max
+    memory = np.repeat(history.memory_used_max, SLOTS_PER_HOUR, axis=1)[:, : activity.shape[1]]
+    resident = np.nan_to_num(memory, nan=0.0) > RESIDENT_BYTES
+    states = np.where(activity < UNDERUSED_ACTIVITY, State.UNDERUSED, State.BUSY).astype(np.int8)
+    inactive = activity < max_idle_activity
+    states[inactive & resident] = State.RESIDENT_IDLE
+    states[inactive & ~resident] = State.ALLOCATED_UNUSED
+    states[np.isnan(activity)] = State.UNKNOWN
+    return states
+
+
+def resource_states(states: NDArray[np.int8]) -> NDArray[np.int8]:
+    """State per slot of the whole resource: as busy as its busiest accelerator; unknown if any idle one is unknown."""
+    busiest = states.max(axis=0)
+    any_unknown = (states == State.UNKNOWN).any(axis=0)
+    active = busiest >= State.UNDERUSED
+    return np.where(any_unknown & ~active, State.UNKNOWN, busiest).astype(np.int8)
+
+
+def idle_since(states: NDArray[np.int8]) -> int:
+    """Index of the first slot of the idle stretch the history ends with; its length where it ends active.
+
+    Unknown slots neither end the stretch nor begin it.
+    """
+    active = np.flatnonzero(states >= State.UNDERUSED)
+    first = int(active[-1]) + 1 if active.size else 0
+    known_idle = np.flatnonzero(states[first:] != State.UNKNOWN)
+    return first + int(known_idle[0]) if known_idle.size else states.size

@@ -1,0 +1,271 @@
+"""Load the subjects: every resource with accelerators that was paid for in the evidence window.
+
+Costs come from the charges, by day; telemetry through ``resource_alias`` alone, as-of. Accelerators are loaded
+one resource at a time, so memory does not grow with the fleet.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, and_, func, select
+
+from aispend.schema import (
+    account,
+    charge,
+    charge_kind,
+    cost_share,
+    location,
+    resource,
+    share_target,
+    sku,
+    tag_set,
+)
+from aispend.store.telemetry import (
+    resolved_accelerator_hours,
+    resolved_inference_hours,
+    resolved_workload_hours,
+)
+from recommender.contract import Accelerators, DailyCost, Subject
+from recommender.states import SLOTS_PER_HOUR
+
+
+def evidence_end(connection: Connection) -> datetime | None:
+    """End of the evidence: the day after the newest usage charge on an accelerator; None without charges."""
+    newest = connection.execute(
+        select(func.max(charge.c.charge_date))
+        .join(sku, sku.c.sku_key == charge.c.sku_key)
+        .join(charge_kind, charge_kind.c.charge_kind_key == charge.c.charge_kind_key)
+        .where(sku.c.is_ai, charge.c.resource_key != 0, charge_kind.c.charge_category == "Usage")
+    ).scalar()
+    return None if newest is None else datetime.combine(newest + timedelta(days=1), time(), UTC)
+
+
+def load_subjects(connection: Connection, as_of: datetime, window_days: int) -> Iterator[Subject]:
+    """Subjects with a cost in the window, the costliest first."""
+    since = (as_of - timedelta(days=window_days)).date()
+    costs = _daily_costs(connection, since, as_of.date())
+    facts = _facts(connection, list(costs), since)
+    owners = _owners(connection, since)
+    requests = _per_day(connection, resolved_inference_hours(), since, "requests")
+    workloads = _per_day(connection, resolved_workload_hours(), since, "workloads")
+    order = sorted(costs, key=lambda key: (-sum(cost.effective_cost for cost in costs[key]), key))
+    for resource_key, currency in order:
+        fact = facts.get(resource_key)
+        if fact is None:
+            continue
+        model, team = owners.get(resource_key, (None, None))
+        yield Subject(
+            resource_key=resource_key,
+            currency=currency,
+            costs=costs[resource_key, currency],
+            model=model,
+            team=team,
+            accelerators=_accelerators(connection, resource_key, as_of, window_days),
+            requests=requests.get(resource_key),
+            workload_seconds=_as_floats(workloads.get(resource_key)),
+            as_of=as_of,
+            **fact,
+        )
+
+
+def _daily_costs(connection: Connection, since: date, until: date) -> dict[tuple[int, str], list[DailyCost]]:
+    """Usage cost per (resource, currency) and day. Purchases, credits and tax are not changed by stopping a thing."""
+    covered = func.coalesce(charge_kind.c.pricing_category == "Committed", False) | (charge.c.commitment_key != 0)
+    hours = func.bit_or(charge.c.hours)
+    rows = connection.execute(
+        select(
+            charge.c.resource_key,
+            charge_kind.c.billing_currency,
+            charge.c.charge_date,
+            hours,
+            func.sum(charge.c.list_cost),
+            func.sum(func.coalesce(charge.c.effective_cost, charge.c.billed_cost)),
+            func.sum(func.coalesce(charge.c.effective_cost, charge.c.billed_cost)).filter(~covered),
+            func.bool_or(func.coalesce(charge_kind.c.pricing_category == "Dynamic", False)),
+            func.bool_and(charge.c.list_cost.is_not(None)),
+        )
+        .join(sku, sku.c.sku_key == charge.c.sku_key)
+        .join(charge_kind, charge_kind.c.charge_kind_key == charge.c.charge_kind_key)
+        .where(
+            sku.c.is_ai,
+            charge.c.resource_key != 0,
+            charge_kind.c.charge_category == "Usage",
+            charge.c.charge_date >= since,
+            charge.c.charge_date < until,
+            charge.c.billing_month >= since.replace(day=1),
+            charge.c.half != 1,
+        )
+        .group_by(charge.c.resource_key, charge_kind.c.billing_currency, charge.c.charge_date)
+        .order_by(charge.c.charge_date)
+    )
+    result: dict[tuple[int, str], list[DailyCost]] = defaultdict(list)
+    for key, currency, day, mask, list_cost, effective, uncovered, spot, list_known in rows:
+        result[key, currency].append(
+            DailyCost(
+                day=day,
+                hours=24 if mask is None else int(mask).bit_count(),
+                list_cost=list_cost if list_known else None,
+                effective_cost=effective or Decimal(0),
+                uncovered_effective_cost=uncovered or Decimal(0),
+                is_spot=spot,
+            )
+        )
+    return dict(result)
+
+
+def _facts(connection: Connection, keys: list[tuple[int, str]], since: date) -> dict[int, dict[str, Any]]:
+    """What each resource is, from the resource table and its newest charge."""
+    newest = (
+        select(
+            charge.c.resource_key,
+            account.c.sub_account_id,
+            account.c.billing_account_id,
+            location.c.region_id,
+            sku.c.platform,
+            sku.c.instance_type,
+            sku.c.accelerator_type,
+            sku.c.accelerators,
+            tag_set.c.tags,
+        )
+        .distinct(charge.c.resource_key)
+        .join(account, account.c.account_key == charge.c.account_key)
+        .join(location, location.c.location_key == charge.c.location_key)
+        .join(sku, sku.c.sku_key == charge.c.sku_key)
+        .join(tag_set, tag_set.c.tag_set_key == charge.c.tag_set_key)
+        .where(
+            charge.c.resource_key.in_({key for key, _ in keys}),
+            charge.c.charge_date >= since,
+            charge.c.billing_month >= since.replace(day=1),
+        )
+        .order_by(charge.c.resource_key, sku.c.accelerators.desc().nulls_last(), charge.c.charge_date.desc())
+        .subquery()
+    )
+    rows = connection.execute(
+        select(resource, newest).join(newest, newest.c.resource_key == resource.c.resource_key)
+    ).mappings()
+    facts: dict[int, dict[str, Any]] = {}
+    for row in rows:
+        facts[row[resource.c.resource_key]] = {
+            "resource_id": row[resource.c.resource_id],
+            "provider": row[resource.c.provider],
+            "account": row[newest.c.sub_account_id] or row[newest.c.billing_account_id],
+            "region": row[newest.c.region_id] or row[resource.c.region],
+            "platform": row[newest.c.platform],
+            "instance_type": row[resource.c.instance_type] or row[newest.c.instance_type],
+            "accelerator_type": row[resource.c.accelerator_type] or row[newest.c.accelerator_type],
+            "accelerator_count": row[resource.c.accelerators] or row[newest.c.accelerators],
+            "fleet": row[resource.c.fleet],
+            "tags": {str(key): str(value) for key, value in row[newest.c.tags].items()},
+            "first_seen": row[resource.c.first_seen] or since,
+        }
+    return facts
+
+
+def _owners(connection: Connection, since: date) -> dict[int, tuple[str | None, str | None]]:
+    """Model and team with the largest effective share of each resource."""
+    effective = func.sum(func.coalesce(cost_share.c.effective_cost, cost_share.c.billed_cost))
+    rows = connection.execute(
+        select(charge.c.resource_key, share_target.c.model, share_target.c.team)
+        .distinct(charge.c.resource_key)
+        .join(
+            cost_share,
+            and_(
+                cost_share.c.billing_month == charge.c.billing_month,
+                cost_share.c.slice_id == charge.c.slice_id,
+                cost_share.c.half == charge.c.half,
+                cost_share.c.ordinal == charge.c.ordinal,
+            ),
+        )
+        .join(share_target, share_target.c.target_key == cost_share.c.target_key)
+        .where(
+            charge.c.resource_key != 0,
+            charge.c.charge_date >= since,
+            charge.c.billing_month >= since.replace(day=1),
+            share_target.c.model.is_not(None) | share_target.c.team.is_not(None),
+        )
+        .group_by(charge.c.resource_key, share_target.c.model, share_target.c.team)
+        .order_by(charge.c.resource_key, effective.desc().nulls_last())
+    )
+    return {key: (model, team) for key, model, team in rows}
+
+
+def _per_day(connection: Connection, resolved: Any, since: date, what: str) -> dict[int, dict[date, Decimal]]:
+    """Requests, or workload seconds, per resource and UTC day."""
+    hours = resolved.subquery()
+    day = func.date(func.timezone("UTC", hours.c.hour))
+    if what == "requests":
+        amount = func.sum(hours.c.quantity).filter(hours.c.unit_class.in_(("requests", "failed_requests")))
+    else:
+        amount = func.sum(hours.c.seconds)
+    rows = connection.execute(
+        select(hours.c.resource_key, day, func.coalesce(amount, 0))
+        .where(hours.c.resource_key.is_not(None), hours.c.hour >= datetime.combine(since, time(), UTC))
+        .group_by(hours.c.resource_key, day)
+    )
+    result: dict[int, dict[date, Decimal]] = defaultdict(dict)
+    for key, on, value in rows:
+        result[key][on] = Decimal(value)
+    return dict(result)
+
+
+def _as_floats(values: Mapping[date, Decimal] | None) -> dict[date, float] | None:
+    return None if values is None else {day: float(value) for day, value in values.items()}
+
+
+def _accelerators(connection: Connection, resource_key: int, as_of: datetime, window_days: int) -> Accelerators | None:
+    """The five-minute history of a resource's accelerators over the window, or None where nothing was measured."""
+    start = as_of - timedelta(days=window_days)
+    hours = resolved_accelerator_hours().subquery()
+    rows = connection.execute(
+        select(
+            hours.c.accelerator_index,
+            hours.c.hour,
+            hours.c.counter,
+            hours.c.slot_mean,
+            hours.c.slot_max,
+            hours.c.memory_used_max,
+            hours.c.memory_total,
+            hours.c.power_mean,
+        ).where(hours.c.resource_key == resource_key, hours.c.hour >= start, hours.c.hour < as_of)
+    ).all()
+    if not rows:
+        return None
+    indexes = {index: position for position, index in enumerate(sorted({row.accelerator_index for row in rows}))}
+    total_hours = window_days * 24
+    shape = (len(indexes), total_hours)
+    mean = np.full((len(indexes), total_hours * SLOTS_PER_HOUR), np.nan, dtype=np.float32)
+    peak = np.full_like(mean, np.nan)
+    memory_used = np.full(shape, np.nan)
+    memory_total = np.full(shape, np.nan)
+    power = np.full(shape, np.nan, dtype=np.float32)
+    counters: set[str] = set()
+    for row in rows:
+        at = indexes[row.accelerator_index]
+        hour = int((row.hour - start).total_seconds() // 3600)
+        slots = slice(hour * SLOTS_PER_HOUR, (hour + 1) * SLOTS_PER_HOUR)
+        if row.slot_mean is not None:
+            mean[at, slots] = [np.nan if value is None else value for value in row.slot_mean]
+        if row.slot_max is not None:
+            peak[at, slots] = [np.nan if value is None else value for value in row.slot_max]
+        memory_used[at, hour] = np.nan if row.memory_used_max is None else row.memory_used_max
+        memory_total[at, hour] = np.nan if row.memory_total is None else row.memory_total
+        power[at, hour] = np.nan if row.power_mean is None else row.power_mean
+        if row.counter:
+            counters.add(row.counter)
+    if np.isnan(peak).all():
+        return None
+    return Accelerators(
+        start=start,
+        counter="+".join(sorted(counters)),
+        activity_mean=mean,
+        activity_max=peak,
+        memory_used_max=memory_used,
+        memory_total=memory_total,
+        power_mean=power,
+    )
