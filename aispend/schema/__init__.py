@@ -25,6 +25,7 @@ from aispend.schema.bills import (
     tag_set,
 )
 from aispend.schema.results import (
+    analysis_state,
     cost_share,
     recommendation,
     recommendation_event,
@@ -46,6 +47,7 @@ from aispend.schema.telemetry import (
 __all__ = [
     "accelerator_hour",
     "account",
+    "analysis_state",
     "charge",
     "charge_kind",
     "commitment",

@@ -24,8 +24,13 @@ share_target = Table(
         "direct, used, idle, shared, commitment_unused, credit, tax, support, unattributed or not_ai",
         nullable=False,
     ),
-    text("rung", "instance-hour, fleet-hour, endpoint-day, sku-day, account-day or unattributed", nullable=False),
-    text("method", "what decided: rule:NAME, tag:KEY, platform, controller, usage, none …", nullable=False),
+    Column("is_ai", Boolean, nullable=False, comment="AI spend or not, the user's rules included"),
+    text(
+        "rung",
+        "instance-hour, fleet-hour, endpoint-day, sku-day, charge (whole), account-day or unattributed",
+        nullable=False,
+    ),
+    text("method", "what decided: rule:NAME, tag:KEY, platform, controller, workload, usage, none …", nullable=False),
     Column("confidence", Numeric, nullable=False, comment="0 to 1"),
     comment="To whom and why a share of a charge goes.",
 )
@@ -41,6 +46,16 @@ cost_share = Table(
     *four_costs(),
     postgresql_partition_by="RANGE (billing_month)",
     comment="For every charge, shares that add up to it exactly in all four costs.",
+)
+
+analysis_state = Table(
+    "analysis_state",
+    metadata,
+    text("provider", "aws, gcp, azure …", primary_key=True),
+    Column("period", Date, primary_key=True, comment="first day of the month"),
+    text("fingerprint", "of bills, telemetry, names and rules as they were when it was analyzed", nullable=False),
+    instant("analyzed_at", "when its shares were committed"),
+    comment="What each provider's month was last analyzed from; another fingerprint means analyze again.",
 )
 
 _SPEND_CUTS = "one cut of cost; see charge and share_target"
