@@ -1,0 +1,55 @@
+"""``python -m migrations.revise SLUG``: write the next step, the difference between the migrations and the schema.
+
+Read what it wrote before committing it: Alembic does not see renamed columns, changed checks or partition keys.
+``python -m migrations.check`` then says whether step and schema agree.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from alembic import command
+from alembic.operations import ops
+
+from aispend.clock import system_clock
+from aispend.store.migrate import alembic_config
+from migrations.check import scratch_server
+
+NONE_ROWS = (
+    "INSERT INTO location (location_key, provider) VALUES (0, '')",
+    "INSERT INTO resource (resource_key, provider, resource_id) VALUES (0, '', '')",
+    "INSERT INTO tag_set (tag_set_key, tags) VALUES (0, '{}')",
+    "INSERT INTO commitment (commitment_key, provider, commitment_discount_id) VALUES (0, '', '')",
+)
+"""Key 0 means "none" in these dimensions: with a row for it, every join from ``charge`` is an inner join."""
+
+
+def revise(slug: str) -> Path:
+    """Write ``versions/YYYY-MM-DD_SLUG.py`` and return its path."""
+    config = alembic_config()
+    with TemporaryDirectory() as folder, scratch_server(Path(folder)) as engine, engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        script = command.revision(
+            config,
+            slug,
+            autogenerate=True,
+            rev_id=f"{system_clock():%Y_%m_%d}_{slug}",
+            process_revision_directives=_with_none_rows,
+        )
+    path = Path(next(iter(script if isinstance(script, list) else [script])).path)
+    subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", str(path)], check=True)
+    return path
+
+
+def _with_none_rows(_context: Any, heads: tuple[str, ...], directives: list[Any]) -> None:
+    if not heads:
+        directives[0].upgrade_ops.ops += [ops.ExecuteSQLOp(sql) for sql in NONE_ROWS]
+
+
+if __name__ == "__main__":
+    print(revise(sys.argv[1]))  # noqa: T201 - a command

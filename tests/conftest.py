@@ -1,0 +1,198 @@
+"""What every test gets: a clean environment, a shut network, a clock that stands still, and a database of its own.
+
+One embedded Postgres serves the whole run, whichever worker starts it first; it stops by itself when the last worker
+is gone. A template database is migrated once; each test that asks for ``database`` gets a copy and loses it after.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, settings
+from sqlalchemy import Engine, text
+
+from aispend.clock import Clock
+from aispend.settings import Settings
+from aispend.store import Store, connect, migrate, open_store, server
+
+IN_CI = os.environ.get("CI", "").lower() in ("1", "true")
+SOAK = os.environ.get("AISPEND_SOAK") == "1"
+PUBLIC_DATA = Path(os.environ.get("AISPEND_PUBLIC_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
+TEMPLATE = "aispend_template"
+
+settings.register_profile(
+    "default",
+    max_examples=40,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.register_profile("soak", settings.get_profile("default"), max_examples=5000, derandomize=False)
+settings.load_profile("soak" if SOAK else "default")
+
+
+# ---------------------------------------------------------------------------------------- the run
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Agree with all workers on one folder for the run's server; clean the environment before anything reads it."""
+    os.environ.setdefault("AISPEND_TEST_RUN", uuid4().hex[:12])
+    for name in list(os.environ):
+        upper = name.upper()
+        if upper.startswith(("AWS_", "GOOGLE_", "AZURE_", "PG")) or upper.endswith("_PROXY"):
+            del os.environ[name]
+        elif upper.startswith("AISPEND_") and upper not in ("AISPEND_TEST_RUN", "AISPEND_PUBLIC_DATA", "AISPEND_SOAK"):
+            del os.environ[name]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The process that started the run removes its folder, once the server is gone."""
+    if hasattr(config, "workerinput"):
+        return
+    folder = _run_folder()
+    if folder.exists():
+        server.wait_until_stopped(folder / "home" / "postgres")
+        shutil.rmtree(folder)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """In CI a skipped test is a failed one: a guard must be able to fail."""
+    report = yield
+    if IN_CI and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped in CI, where nothing may be: {report.longrepr}"
+    return report
+
+
+def _run_folder() -> Path:
+    return Path(tempfile.gettempdir()) / f"aispend-test-{os.environ['AISPEND_TEST_RUN']}"
+
+
+# ------------------------------------------------------------------------------- what is kept out
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only unix sockets and this machine: a test that reaches further fails, whatever it catches."""
+    for name in ("connect", "connect_ex"):
+        monkeypatch.setattr(socket.socket, name, _local_only(getattr(socket.socket, name)))
+
+
+def _local_only(original: Callable[..., Any]) -> Callable[..., Any]:
+    def guarded(self: socket.socket, address: Any) -> Any:
+        host = address[0] if isinstance(address, tuple) else ""
+        local = host in ("localhost", "::1", "") or host.startswith("127.")
+        if self.family != socket.AF_UNIX and not local:
+            pytest.fail(f"a test tried to reach {host!r}; only this machine may be reached")
+        return original(self, address)
+
+    return guarded
+
+
+# ---------------------------------------------------------------------------------- small helpers
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """2026-11-21 06:00 UTC, always."""
+    return lambda: datetime(2026, 11, 21, 6, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def public_data() -> Path:
+    """The folder of real bills and traces (``AISPEND_PUBLIC_DATA``)."""
+    if not (PUBLIC_DATA / "README.md").is_file():
+        pytest.skip(f"the public data is not at {PUBLIC_DATA}; name its folder in AISPEND_PUBLIC_DATA")
+    return PUBLIC_DATA
+
+
+@pytest.fixture(scope="session")
+def soak_count() -> Callable[[int, int], int]:
+    """``soak_count(normal, full)``: how often a fuzzing or kill test goes round; ``full`` under ``make soak``."""
+    return lambda normal, full: full if SOAK else normal
+
+
+# ------------------------------------------------------------------------------------ the database
+
+
+@pytest.fixture(scope="session")
+def embedded() -> Iterator[server.EmbeddedServer]:
+    """The run's embedded server, with the migrated template in it."""
+    folder = _run_folder()
+    home = folder / "home"
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o711)
+    home.mkdir(exist_ok=True)
+    home.chmod(0o711)
+    options = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
+    with server.start(home, options=options, sync=False) as running:
+        with (folder / "template.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            _make_template(running)
+        yield running
+
+
+@pytest.fixture
+def empty_database(embedded: server.EmbeddedServer) -> Iterator[str]:
+    """The libpq URI of a fresh database without any table."""
+    yield from _fresh_database(embedded, "template1")
+
+
+@pytest.fixture
+def database(embedded: server.EmbeddedServer, tmp_path: Path) -> Iterator[Store]:
+    """A Store on a fresh, migrated database, dropped after the test."""
+    for uri in _fresh_database(embedded, TEMPLATE):
+        with open_store(Settings(home=tmp_path, database_url=uri), migrate=False) as store:
+            yield store
+
+
+@pytest.fixture
+def store_settings(database: Store, tmp_path: Path) -> Settings:
+    """Settings whose database is this test's ``database`` and whose home is its ``tmp_path``."""
+    return Settings(home=tmp_path, database_url=database.uri)
+
+
+def _make_template(running: server.EmbeddedServer) -> None:
+    with _administrator(running) as maintenance, maintenance.connect() as connection:
+        known = text("SELECT 1 FROM pg_database WHERE datname = :name")
+        if connection.scalar(known, {"name": TEMPLATE}):
+            return
+        connection.execute(text("CREATE DATABASE making"))
+        engine = connect.engine_for(running.uri("making"))
+        migrate.upgrade(engine)
+        engine.dispose()
+        connection.execute(text(f"ALTER DATABASE making RENAME TO {TEMPLATE}"))
+
+
+def _fresh_database(running: server.EmbeddedServer, template: str) -> Iterator[str]:
+    name = f"test_{uuid4().hex[:16]}"
+    with _administrator(running) as maintenance, maintenance.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    yield running.uri(name)
+    with _administrator(running) as maintenance, maintenance.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+class _administrator:  # noqa: N801 - used as a function
+    """An engine on the maintenance database, outside any transaction."""
+
+    def __init__(self, running: server.EmbeddedServer) -> None:
+        self.engine = connect.engine_for(running.uri("postgres"))
+
+    def __enter__(self) -> Engine:
+        return self.engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    def __exit__(self, *_: object) -> None:
+        self.engine.dispose()
