@@ -6,7 +6,7 @@ line, half-even, to ``COST_DECIMALS``; sums and shares of them are exact from th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
 
@@ -19,6 +19,19 @@ def cost(value: str | int | float | Decimal) -> Decimal:
     """A cost as the ledger keeps it: half-even to twelve decimals, a float through its shortest text."""
     exact = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
     return exact.quantize(COST_QUANTUM, context=_WIDE)
+
+
+def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
+    """The sum without the 28-digit rounding of the default context."""
+    total = Decimal(0)
+    for amount in amounts:
+        total = _WIDE.add(total, amount)
+    return total
+
+
+def rate(amount: Decimal, quantity: Decimal, per: int = 1) -> Decimal:
+    """``amount`` for each ``per`` of ``quantity``, half-even to twelve decimals; ``quantity`` is not zero."""
+    return _WIDE.divide(_WIDE.multiply(amount, Decimal(per)), quantity).quantize(COST_QUANTUM, context=_WIDE)
 
 
 def split_exact(

@@ -1,0 +1,69 @@
+"""The read model: one function per number. Pages, mail, tables and files only lay out what these return.
+
+spend             any cut of cost
+unit_costs        cost per thousand inferences, per million tokens, per accelerator hour
+overview          the month so far, its forecast and change
+idle              what is paid for and does nothing
+recommendations   advice, its total, its life; why_not: the reason where there is none
+reconcile         the promises, checked
+freshness         how new each source is; rejected_rows: what could not be read
+"""
+
+from reports.views.basis import COSTS, Axis, Basis, CostColumn, Gap, Window, newest_window
+from reports.views.freshness import Freshness, Rejected, freshness, rejected_rows
+from reports.views.idle import IdleResource, idle
+from reports.views.overview import MonthFigures, Overview, overview
+from reports.views.recommendations import (
+    Event,
+    Recommendation,
+    Recommendations,
+    SavingsTotal,
+    WhyNot,
+    recommendation_events,
+    recommendations,
+    why_not,
+)
+from reports.views.reconcile import Reconciliation, reconcile
+from reports.views.spend import Costs, Spend, SpendRow, SpendTotal, spend
+from reports.views.spend_query import CATEGORIES, DIMENSIONS, SpendQuery
+from reports.views.unit_costs import UnitCost, UnitCosts, unit_costs
+
+__all__ = [
+    "CATEGORIES",
+    "COSTS",
+    "DIMENSIONS",
+    "Axis",
+    "Basis",
+    "CostColumn",
+    "Costs",
+    "Event",
+    "Freshness",
+    "Gap",
+    "IdleResource",
+    "MonthFigures",
+    "Overview",
+    "Recommendation",
+    "Recommendations",
+    "Reconciliation",
+    "Rejected",
+    "SavingsTotal",
+    "Spend",
+    "SpendQuery",
+    "SpendRow",
+    "SpendTotal",
+    "UnitCost",
+    "UnitCosts",
+    "WhyNot",
+    "Window",
+    "freshness",
+    "idle",
+    "newest_window",
+    "overview",
+    "recommendation_events",
+    "recommendations",
+    "reconcile",
+    "rejected_rows",
+    "spend",
+    "unit_costs",
+    "why_not",
+]

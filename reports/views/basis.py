@@ -1,0 +1,126 @@
+"""What every number says about itself: period and its axis, cost column, currency, tax, freshness, finality."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+
+from sqlalchemy import Connection, func, select
+
+from aispend.schema import charge, slice_, spend_day
+
+Axis = Literal["usage", "billing"]
+"""``usage``: the source's own charge day. ``billing``: the month it is invoiced in."""
+
+CostColumn = Literal["billed_cost", "effective_cost", "list_cost", "contracted_cost"]
+COSTS: tuple[CostColumn, ...] = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
+DEFAULT_DAYS = 30
+FINAL_STATES = ("final", "closed")
+"""States of a slice whose numbers the provider, or the user, has declared done."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Days from ``first`` up to, not including, ``end``."""
+
+    first: date
+    end: date
+
+    def __post_init__(self) -> None:
+        if self.end <= self.first:
+            raise ValueError(f"a window ends after it starts: {self.first} to {self.end}")
+
+    @property
+    def last(self) -> date:
+        """The last day inside."""
+        return self.end - timedelta(days=1)
+
+    @property
+    def days(self) -> int:
+        """Number of days inside."""
+        return (self.end - self.first).days
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A billing month whose bill does not give some cost columns: they are unknown there, not zero."""
+
+    provider: str
+    scope: str
+    period: date
+    unknown: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Basis:
+    """The terms under which a set of numbers holds.
+
+    ``final_share`` gives, per currency, the share (0 to 1, by absolute effective cost) that comes from
+    final or closed months; the rest is provisional. ``data_as_of`` is when the newest contributing bill was loaded,
+    ``newest_day`` the newest charge day in it. ``pending`` counts billing months that are loaded but
+    not analyzed, and therefore not in the numbers.
+    """
+
+    axis: Axis
+    window: Window | None
+    cost: CostColumn
+    scope: Literal["all spend", "AI spend"]
+    without: tuple[str, ...]
+    currencies: tuple[str, ...]
+    data_as_of: datetime | None
+    newest_day: date | None
+    final_share: Mapping[str, Decimal | None]
+    gaps: tuple[Gap, ...]
+    pending: int
+
+    @property
+    def tax(self) -> str:
+        """Whether tax is in the numbers."""
+        return "left out" if "tax" in self.without else "included"
+
+
+def window_ending(newest: date | None, days: int = DEFAULT_DAYS) -> Window | None:
+    """``days`` days up to and including ``newest``; None where there is no newest day."""
+    return None if newest is None else Window(newest - timedelta(days=days - 1), newest + timedelta(days=1))
+
+
+def newest_window(connection: Connection, days: int = DEFAULT_DAYS) -> Window | None:
+    """The last ``days`` days with data: up to and including the newest analyzed charge day."""
+    return window_ending(connection.scalar(select(func.max(spend_day.c.charge_date))), days)
+
+
+def pending_bills(connection: Connection) -> int:
+    """How many billing months are loaded but not analyzed."""
+    analyzed = select(1).where(spend_day.c.slice_id == slice_.c.slice_id).exists()
+    has_charges = (
+        select(1).where(charge.c.billing_month == slice_.c.period, charge.c.slice_id == slice_.c.slice_id).exists()
+    )
+    count = select(func.count()).select_from(slice_).where(slice_.c.kind == "bill", has_charges, ~analyzed)
+    return int(connection.scalar(count) or 0)
+
+
+@dataclass(frozen=True)
+class BillState:
+    """What the basis needs to know of the bills that contribute."""
+
+    data_as_of: datetime | None
+    gaps: tuple[Gap, ...]
+
+
+def bill_state(connection: Connection, slice_ids: Sequence[int]) -> BillState:
+    """Freshness and unknown cost columns of the given slices."""
+    rows = connection.execute(
+        select(slice_.c.provider, slice_.c.scope, slice_.c.period, slice_.c.columns_known, slice_.c.loaded_at)
+        .where(slice_.c.slice_id.in_(slice_ids))
+        .order_by(slice_.c.provider, slice_.c.scope, slice_.c.period)
+    ).all()
+    gaps = (
+        Gap(row.provider, row.scope, row.period, tuple(c for c in COSTS if c not in row.columns_known)) for row in rows
+    )
+    return BillState(
+        data_as_of=max((row.loaded_at for row in rows), default=None),
+        gaps=tuple(gap for gap in gaps if gap.unknown),
+    )

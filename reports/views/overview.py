@@ -1,0 +1,116 @@
+"""Where the month stands: month to date, where it is heading, what changed, and who spent it.
+
+Method
+    The present month is the month of the newest charge day, not of the wall clock, so that a late bill does not
+    look like a saving. *Run rate*: mean cost of the last seven days with data in the month or before it.
+    *Forecast*: month to date + run rate × days left.
+    *Change*: month to date against the same number of days of the month before.
+Known drawbacks
+    The newest day may be incomplete, which pulls the run rate down by up to a seventh of a day's cost.
+    Weekly patterns are averaged, monthly ones (a charge on the first) are not foreseen.
+"""
+
+from __future__ import annotations
+
+import calendar
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+from sqlalchemy import Connection
+
+from aispend.clock import month_of, next_month
+from aispend.money import exact_sum, rate
+from reports.views.basis import CostColumn, Window, newest_window
+from reports.views.spend import Spend, spend
+from reports.views.spend_query import SpendQuery
+
+RUN_RATE_DAYS = 7
+TREND_MONTHS = 13
+
+
+@dataclass(frozen=True)
+class MonthFigures:
+    """One currency's month. Amounts in ``currency``; ``change`` is relative (0.1 is ten per cent more).
+
+    NULL where the cost is unknown, or, for the change, where the month before has none.
+    """
+
+    currency: str
+    month_to_date: Decimal | None
+    run_rate_per_day: Decimal | None
+    forecast: Decimal | None
+    previous_same_days: Decimal | None
+    change: Decimal | None
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The present month (``as_of`` is the newest charge day) and the trend of thirteen months.
+
+    ``by_provider`` and ``by_model`` cover the month to date; ``trend`` is by month.
+    """
+
+    month: date
+    as_of: date
+    days_elapsed: int
+    days_in_month: int
+    figures: tuple[MonthFigures, ...]
+    by_provider: Spend
+    by_model: Spend
+    trend: Spend
+
+
+def overview(connection: Connection, *, ai_only: bool = True, cost: CostColumn = "effective_cost") -> Overview | None:
+    """The overview of AI spend (or all spend), by one cost column; None where nothing is analyzed."""
+    newest = newest_window(connection, 1)
+    if newest is None:
+        return None
+    as_of = newest.first
+    month = month_of(as_of)
+    previous = month_of(month - timedelta(days=1))
+    days_in_month = calendar.monthrange(month.year, month.month)[1]
+
+    def cut(by: tuple[str, ...], first: date, end: date) -> Spend:
+        return spend(connection, SpendQuery(by=by, window=Window(first, end), cost=cost, ai_only=ai_only))
+
+    by_provider = cut(("provider",), month, newest.end)
+    before = cut((), previous, min(previous + timedelta(days=as_of.day), month))
+    recent = cut(("day",), newest.end - timedelta(days=RUN_RATE_DAYS), newest.end)
+    figures = tuple(
+        _figures(total.currency, total.costs.of(cost), before, recent, days_in_month - as_of.day)
+        for total in by_provider.totals
+    )
+    return Overview(
+        month=month,
+        as_of=as_of,
+        days_elapsed=as_of.day,
+        days_in_month=days_in_month,
+        figures=figures,
+        by_provider=by_provider,
+        by_model=cut(("model",), month, newest.end),
+        trend=cut(("month",), _months_before(month, TREND_MONTHS - 1), next_month(month)),
+    )
+
+
+def _figures(
+    currency: str, month_to_date: Decimal | None, before: Spend, recent: Spend, days_left: int
+) -> MonthFigures:
+    cost = before.query.cost
+    days = [row.costs.of(cost) for row in recent.rows if row.currency == currency]
+    known = [amount for amount in days if amount is not None]
+    run_rate = rate(exact_sum(known), Decimal(len(known))) if known else None
+    previous = next((total.costs.of(cost) for total in before.totals if total.currency == currency), None)
+    forecast = None
+    if month_to_date is not None and run_rate is not None:
+        forecast = exact_sum([month_to_date, run_rate * days_left])
+    change = None
+    if month_to_date is not None and previous:
+        change = rate(month_to_date - previous, previous)
+    return MonthFigures(currency, month_to_date, run_rate, forecast, previous, change)
+
+
+def _months_before(month: date, count: int) -> date:
+    for _ in range(count):
+        month = month_of(month - timedelta(days=1))
+    return month

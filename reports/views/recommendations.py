@@ -1,0 +1,157 @@
+"""Advice with its proof, the savings it adds up to, and the reason where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, case, func, select
+
+from aispend.schema import recommendation, recommendation_event
+from aispend.schema import why_not as why_not_table
+from reports.views.basis import Window
+
+STATES = ("open", "accepted", "snoozed", "dismissed", "done", "gone")
+LIVE_STATES = ("open", "accepted", "snoozed", "dismissed", "done")
+"""Shown unless asked otherwise: ``gone`` no longer applies."""
+PROMISING_STATES = ("open", "accepted")
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """One recommendation, as stored; money in ``currency`` per 730 hours, ``risk`` 0 none to 4 high."""
+
+    id: str
+    kind: str
+    resource_id: str
+    provider: str
+    account: str | None
+    region: str | None
+    model: str | None
+    team: str | None
+    current: str
+    proposed: str
+    monthly_cost: Decimal
+    monthly_saving_list: Decimal | None
+    monthly_saving_effective: Decimal | None
+    monthly_saving_net: Decimal | None
+    saving_p10: Decimal | None
+    saving_p50: Decimal | None
+    saving_p90: Decimal | None
+    currency: str
+    risk: int
+    confidence: str
+    effort: str
+    one_off_cost: Decimal | None
+    payback_months: Decimal | None
+    violation_bound: Decimal | None
+    evidence: Mapping[str, Any]
+    reason: str
+    undo: str
+    command: str | None
+    state: str
+    counted: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class SavingsTotal:
+    """What the open and accepted recommendations add up to in one currency, overlaps counted once."""
+
+    currency: str
+    recommendations: int
+    monthly_saving_list: Decimal | None
+    monthly_saving_effective: Decimal | None
+    monthly_saving_net: Decimal | None
+
+
+@dataclass(frozen=True)
+class Recommendations:
+    """Recommendations, open ones and large net savings first, and their total."""
+
+    rows: tuple[Recommendation, ...]
+    totals: tuple[SavingsTotal, ...]
+
+
+@dataclass(frozen=True)
+class Event:
+    """A step in the life of a recommendation."""
+
+    at: datetime
+    event: str
+    who: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class WhyNot:
+    """Why a costly resource has no advice of a kind; ``monthly_cost`` in ``currency`` per 730 hours."""
+
+    resource_id: str
+    kind: str
+    reason: str
+    explanation: str
+    monthly_cost: Decimal | None
+    currency: str
+    at: datetime
+
+
+_COLUMNS = [recommendation.c[field.name] for field in fields(Recommendation)]
+
+
+def recommendations(
+    connection: Connection,
+    *,
+    states: Sequence[str] = LIVE_STATES,
+    window: Window | None = None,
+) -> Recommendations:
+    """Recommendations in the given states; ``window`` keeps those last confirmed in it (UTC days)."""
+    r = recommendation.c
+    confirmed = func.date(func.timezone("UTC", r.updated_at))
+    conditions: list[ColumnElement[bool]] = [r.state.in_(states)]
+    if window is not None:
+        conditions += [confirmed >= window.first, confirmed < window.end]
+    order = case({state: number for number, state in enumerate(STATES)}, value=r.state)
+    rows = connection.execute(
+        select(*_COLUMNS).where(*conditions).order_by(order, r.currency, r.monthly_saving_net.desc().nulls_last(), r.id)
+    )
+    totals = connection.execute(
+        select(
+            r.currency,
+            func.count(),
+            func.sum(r.monthly_saving_list),
+            func.sum(r.monthly_saving_effective),
+            func.sum(r.monthly_saving_net),
+        )
+        .where(*conditions, r.counted, r.state.in_(PROMISING_STATES))
+        .group_by(r.currency)
+        .order_by(r.currency)
+    )
+    return Recommendations(
+        tuple(Recommendation(**row) for row in rows.mappings()),
+        tuple(SavingsTotal(*row) for row in totals),
+    )
+
+
+def recommendation_events(connection: Connection, recommendation_id: str) -> tuple[Event, ...]:
+    """The life of one recommendation, oldest first."""
+    e = recommendation_event.c
+    rows = connection.execute(
+        select(e.at, e.event, e.who, e.reason).where(e.recommendation_id == recommendation_id).order_by(e.event_id)
+    )
+    return tuple(Event(*row) for row in rows)
+
+
+def why_not(connection: Connection) -> tuple[WhyNot, ...]:
+    """Costly resources without advice, the costliest first."""
+    w = why_not_table.c
+    rows = connection.execute(
+        select(w.resource_id, w.kind, w.reason, w.explanation, w.monthly_cost, w.currency, w["at"]).order_by(
+            w.currency, w.monthly_cost.desc().nulls_last(), w.resource_id, w.kind
+        )
+    )
+    return tuple(WhyNot(*row) for row in rows)

@@ -1,0 +1,177 @@
+"""What a thousand inferences and a million tokens cost, always beside the load they were measured at.
+
+Rates are ratios of sums, taken when read: cost and volume of the same days, so that a day whose cost is
+unknown dilutes nothing. ``load`` is used ÷ paid accelerator hours of the days where both are known;
+``api`` where no accelerator is paid for (a token-priced API); NULL where use was not measured. The same
+card serves a token for 0.21 or 15 dollars a million depending on load alone (docs/methods.md, "Unit costs").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, select
+
+from aispend.money import rate
+from aispend.schema import unit_cost
+from reports.views.basis import DEFAULT_DAYS, Window, window_ending
+
+UnitBasis = Literal["allocation", "usage"]
+API = "api"
+_TOKENS = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens")
+_TOKEN_COSTS = {
+    "input_tokens": "input_cost",
+    "cached_input_tokens": "cached_input_cost",
+    "cache_write_tokens": "cache_write_cost",
+    "output_tokens": "output_cost",
+}
+PER_REQUESTS = 1_000
+PER_TOKENS = 1_000_000
+
+
+@dataclass(frozen=True)
+class UnitCost:
+    """Cost and volume of one model, provider and stage, on one basis and in one currency.
+
+    ``basis``: *allocation* reconciles to the bill, idle included; *usage* counts active time only.
+    Costs per unit are in ``currency``; NULL where nothing was counted or nothing is priced.
+    """
+
+    model: str | None
+    provider: str
+    stage: str
+    basis: str
+    currency: str
+    effective_cost: Decimal | None
+    requests: Decimal | None
+    input_tokens: Decimal | None
+    cached_input_tokens: Decimal | None
+    cache_write_tokens: Decimal | None
+    output_tokens: Decimal | None
+    cost_per_1k_requests: Decimal | None
+    cost_per_1m_input_tokens: Decimal | None
+    cost_per_1m_cached_input_tokens: Decimal | None
+    cost_per_1m_cache_write_tokens: Decimal | None
+    cost_per_1m_output_tokens: Decimal | None
+    cost_per_1m_tokens: Decimal | None
+    load: Decimal | str | None
+    unpriced_requests: Decimal | None
+    accelerator_hours_paid: Decimal | None
+    accelerator_hours_used: Decimal | None
+    cost_per_accelerator_hour_paid: Decimal | None
+    cost_per_accelerator_hour_used: Decimal | None
+
+
+@dataclass(frozen=True)
+class UnitCosts:
+    """Rows, the costliest model first, and the days they cover (NULL where there is no usage)."""
+
+    rows: tuple[UnitCost, ...]
+    window: Window | None
+
+
+def unit_costs(
+    connection: Connection,
+    window: Window | None = None,
+    *,
+    model: str | None = None,
+    basis: UnitBasis | None = None,
+) -> UnitCosts:
+    """Unit costs over ``window`` (None: the last 30 days with usage), of one model or basis if named."""
+    if window is None:
+        window = window_ending(connection.scalar(select(func.max(unit_cost.c.day))), DEFAULT_DAYS)
+    if window is None:
+        return UnitCosts((), None)
+    statement = _sums(window)
+    if model is not None:
+        statement = statement.where(unit_cost.c.model == model)
+    if basis is not None:
+        statement = statement.where(unit_cost.c.basis == basis)
+    rows = [_unit_cost(row) for row in connection.execute(statement)]
+    rows.sort(
+        key=lambda row: (
+            row.currency,
+            -(row.effective_cost or Decimal(0)),
+            row.model or "",
+            row.provider,
+            row.stage,
+            row.basis,
+        )
+    )
+    return UnitCosts(tuple(rows), window)
+
+
+def _sums(window: Window) -> Select[Any]:
+    c = unit_cost.c
+    keys = (c.model, c.provider, c.stage, c.basis, c.currency)
+
+    def where_both(amount: ColumnElement[Any], quantity: ColumnElement[Any]) -> ColumnElement[Any]:
+        return func.sum(case((amount.is_not(None), quantity)))
+
+    tokens: ColumnElement[Any] = func.coalesce(c.input_tokens, 0)
+    for name in _TOKENS[1:]:
+        tokens = tokens + func.coalesce(c[name], 0)
+    return (
+        select(
+            *keys,
+            func.sum(c.effective_cost).label("effective_cost"),
+            func.sum(c.requests).label("requests"),
+            *(func.sum(c[name]).label(name) for name in _TOKENS),
+            *(func.sum(c[cost]).label(cost) for cost in _TOKEN_COSTS.values()),
+            *(where_both(c[cost], c[name]).label(f"priced_{name}") for name, cost in _TOKEN_COSTS.items()),
+            where_both(c.effective_cost, c.requests).label("priced_requests"),
+            where_both(c.effective_cost, tokens).label("priced_tokens"),
+            func.sum(c.accelerator_hours_paid).label("accelerator_hours_paid"),
+            func.sum(c.accelerator_hours_used).label("accelerator_hours_used"),
+            where_both(c.accelerator_hours_used, c.accelerator_hours_paid).label("measured_hours_paid"),
+            where_both(c.accelerator_hours_used, c.effective_cost).label("measured_cost"),
+            where_both(c.accelerator_hours_paid, c.effective_cost).label("accelerator_cost"),
+            func.sum(c.unpriced_requests).label("unpriced_requests"),
+        )
+        .where(c.day >= window.first, c.day < window.end)
+        .group_by(*keys)
+    )
+
+
+def _unit_cost(row: Row[Any]) -> UnitCost:
+    per_million = {
+        name: _rate(getattr(row, cost), getattr(row, f"priced_{name}"), PER_TOKENS)
+        for name, cost in _TOKEN_COSTS.items()
+    }
+    return UnitCost(
+        model=row.model,
+        provider=row.provider,
+        stage=row.stage,
+        basis=row.basis,
+        currency=row.currency,
+        effective_cost=row.effective_cost,
+        requests=row.requests,
+        input_tokens=row.input_tokens,
+        cached_input_tokens=row.cached_input_tokens,
+        cache_write_tokens=row.cache_write_tokens,
+        output_tokens=row.output_tokens,
+        cost_per_1k_requests=_rate(row.effective_cost, row.priced_requests, PER_REQUESTS),
+        cost_per_1m_input_tokens=per_million["input_tokens"],
+        cost_per_1m_cached_input_tokens=per_million["cached_input_tokens"],
+        cost_per_1m_cache_write_tokens=per_million["cache_write_tokens"],
+        cost_per_1m_output_tokens=per_million["output_tokens"],
+        cost_per_1m_tokens=_rate(row.effective_cost, row.priced_tokens, PER_TOKENS),
+        load=_load(row),
+        unpriced_requests=row.unpriced_requests,
+        accelerator_hours_paid=row.accelerator_hours_paid,
+        accelerator_hours_used=row.accelerator_hours_used,
+        cost_per_accelerator_hour_paid=_rate(row.accelerator_cost, row.accelerator_hours_paid),
+        cost_per_accelerator_hour_used=_rate(row.measured_cost, row.accelerator_hours_used),
+    )
+
+
+def _load(row: Row[Any]) -> Decimal | str | None:
+    if not row.accelerator_hours_paid:
+        return API
+    return _rate(row.accelerator_hours_used, row.measured_hours_paid)
+
+
+def _rate(amount: Decimal | None, quantity: Decimal | None, per: int = 1) -> Decimal | None:
+    return rate(amount, quantity, per) if amount is not None and quantity else None
