@@ -16,7 +16,7 @@ from alembic import command
 from alembic.operations import ops
 
 from aispend.clock import system_clock
-from aispend.store.migrate import alembic_config
+from aispend.store import migrate
 from migrations.check import scratch_server
 
 NONE_ROWS = (
@@ -29,24 +29,20 @@ NONE_ROWS = (
 
 
 def revise(slug: str) -> Path:
-    """Write ``versions/YYYY-MM-DD_SLUG.py`` and return its path."""
-    config = alembic_config()
+    """Write ``versions/YYYY-MM-DD_SLUG.py`` with revision ``YYYY_MM_DD_SLUG`` and return its path."""
+    config = migrate.alembic_config()
     with TemporaryDirectory() as folder, scratch_server(Path(folder)) as engine, engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-        script = command.revision(
-            config,
-            slug,
-            autogenerate=True,
-            rev_id=f"{system_clock():%Y_%m_%d}_{slug}",
-            process_revision_directives=_with_none_rows,
-        )
-    path = Path(next(iter(script if isinstance(script, list) else [script])).path)
+        revision = f"{system_clock():%Y_%m_%d}_{slug}"
+        command.revision(config, slug, autogenerate=True, rev_id=revision, process_revision_directives=_with_none_rows)
+    migrate.steps.cache_clear()
+    path = migrate.steps()[revision]
     subprocess.run([sys.executable, "-m", "ruff", "format", "--quiet", str(path)], check=True)
     return path
 
 
-def _with_none_rows(_context: Any, heads: tuple[str, ...], directives: list[Any]) -> None:
+def _with_none_rows(_context: Any, heads: Any, directives: list[Any]) -> None:
     if not heads:
         directives[0].upgrade_ops.ops += [ops.ExecuteSQLOp(sql) for sql in NONE_ROWS]
 

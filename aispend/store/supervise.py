@@ -207,7 +207,7 @@ def _socket_directory(plan: dict[str, Any], cluster: Path) -> Path:
 
     The name in the temporary directory is fixed, so it is used only if it is ours and closed to everybody else.
     """
-    candidates = [cluster / "run", *(Path(base) / plan["short_name"] for base in plan["temporary"])]
+    candidates: list[Path] = [cluster / "run", *(Path(base) / plan["short_name"] for base in plan["temporary"])]
     for directory in candidates:
         if len(os.fsencode(directory)) > plan["socket_limit"]:
             continue

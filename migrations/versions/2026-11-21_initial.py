@@ -85,6 +85,20 @@ def upgrade() -> None:
         comment="Who pays and who used.",
     )
     op.create_table(
+        "analysis_state",
+        sa.Column("provider", sa.Text(), nullable=False, comment="aws, gcp, azure …"),
+        sa.Column("period", sa.Date(), nullable=False, comment="first day of the month"),
+        sa.Column(
+            "fingerprint",
+            sa.Text(),
+            nullable=False,
+            comment="of bills, telemetry, names and rules as they were when it was analyzed",
+        ),
+        sa.Column("analyzed_at", sa.DateTime(timezone=True), nullable=False, comment="when its shares were committed"),
+        sa.PrimaryKeyConstraint("provider", "period", name=op.f("pk_analysis_state")),
+        comment="What each provider's month was last analyzed from; another fingerprint means analyze again.",
+    )
+    op.create_table(
         "charge",
         sa.Column(
             "billing_month", sa.Date(), nullable=False, comment="first day of the billing month; the partition key"
@@ -497,7 +511,7 @@ def upgrade() -> None:
             "namespace",
             sa.Text(),
             nullable=False,
-            comment="where the name is used: bill, metrics, usage, k8s, host …; the import's source",
+            comment="the source whose names these are, as in the telemetry tables; * is every source that has none of its own",
         ),
         sa.Column("alias", sa.Text(), nullable=False, comment="the name, lower case"),
         sa.Column(
@@ -548,17 +562,18 @@ def upgrade() -> None:
             nullable=False,
             comment="direct, used, idle, shared, commitment_unused, credit, tax, support, unattributed or not_ai",
         ),
+        sa.Column("is_ai", sa.Boolean(), nullable=False, comment="AI spend or not, the user's rules included"),
         sa.Column(
             "rung",
             sa.Text(),
             nullable=False,
-            comment="instance-hour, fleet-hour, endpoint-day, sku-day, account-day or unattributed",
+            comment="instance-hour, fleet-hour, endpoint-day, sku-day, charge (whole), account-day or unattributed",
         ),
         sa.Column(
             "method",
             sa.Text(),
             nullable=False,
-            comment="what decided: rule:NAME, tag:KEY, platform, controller, usage, none …",
+            comment="what decided: rule:NAME, tag:KEY, platform, controller, workload, usage, none …",
         ),
         sa.Column("confidence", sa.Numeric(), nullable=False, comment="0 to 1"),
         sa.PrimaryKeyConstraint("target_key", name=op.f("pk_share_target")),
