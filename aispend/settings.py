@@ -76,7 +76,7 @@ class Alias(_Section):
     alias: str
     provider: str
     resource_id: str
-    namespace: str = "metrics"
+    namespace: str = Field("*", description="the import's source name the alias holds for; * for all")
     valid_from: date | None = None
     valid_to: date | None = None
 
@@ -183,6 +183,9 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
 
 
 def _default_home() -> str:
+    """As root (containers, services) a place a service user can reach: it may not pass through ``/root``."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return "/var/lib/aispend"
     return platformdirs.user_data_dir("aispend", appauthor=False)
 
 
