@@ -48,12 +48,14 @@ settings.load_profile("soak" if SOAK else "default")
 def pytest_configure(config: pytest.Config) -> None:
     """Agree with all workers on one folder for the run's server; clean the environment before anything reads it."""
     os.environ.setdefault("AISPEND_TEST_RUN", uuid4().hex[:12])
-    for name in list(os.environ):
-        upper = name.upper()
-        if upper.startswith(("AWS_", "GOOGLE_", "AZURE_", "PG")) or upper.endswith("_PROXY"):
-            del os.environ[name]
-        elif upper.startswith("AISPEND_") and upper not in ("AISPEND_TEST_RUN", "AISPEND_PUBLIC_DATA", "AISPEND_SOAK"):
-            del os.environ[name]
+    for name in [name for name in os.environ if _is_foreign(name.upper())]:
+        del os.environ[name]
+
+
+def _is_foreign(name: str) -> bool:
+    ours = ("AISPEND_TEST_RUN", "AISPEND_PUBLIC_DATA", "AISPEND_SOAK")
+    prefixes = ("AISPEND_", "AWS_", "GOOGLE_", "AZURE_", "PG")
+    return name not in ours and (name.startswith(prefixes) or name.endswith("_PROXY"))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
