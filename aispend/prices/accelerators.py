@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 
 from aispend.prices.data import number, read_csv, read_toml
 
@@ -65,12 +66,30 @@ class InstanceType:
 @lru_cache(maxsize=1)
 def accelerators() -> Mapping[str, Accelerator]:
     """Every accelerator known, by canonical name, in the order of the file."""
-    measures = ("memory_gb", "bandwidth_gb_s", "bf16_tflops", "fp8_tflops", "int8_tops", "tdp_watts")
     known = {}
     for entry in read_toml("accelerators.toml")["accelerator"]:
-        exact = {key: Decimal(value) if key in measures else value for key, value in entry.items()}
-        known[entry["name"]] = Accelerator(**exact)
+        card = Accelerator(
+            name=entry["name"],
+            maker=entry["maker"],
+            kind=entry["kind"],
+            memory_gb=Decimal(entry["memory_gb"]),
+            evidence=entry["evidence"],
+            source=entry["source"],
+            checked=entry["checked"],
+            named=entry["named"],
+            bandwidth_gb_s=_measure(entry, "bandwidth_gb_s"),
+            bf16_tflops=_measure(entry, "bf16_tflops"),
+            fp8_tflops=_measure(entry, "fp8_tflops"),
+            int8_tops=_measure(entry, "int8_tops"),
+            tdp_watts=_measure(entry, "tdp_watts"),
+            note=entry.get("note"),
+        )
+        known[card.name] = card
     return known
+
+
+def _measure(entry: Mapping[str, Any], key: str) -> Decimal | None:
+    return Decimal(entry[key]) if key in entry else None
 
 
 def accelerator(name: str) -> Accelerator | None:

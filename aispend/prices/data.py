@@ -21,8 +21,7 @@ def read_toml(name: str) -> dict[str, Any]:
 
 def read_csv(name: str) -> list[dict[str, str]]:
     """The rows of the CSV file ``name`` of this package, by column."""
-    with (files(_PACKAGE) / name).open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
+    return list(csv.DictReader((files(_PACKAGE) / name).read_text(encoding="utf-8").splitlines()))
 
 
 def number(text: str) -> Decimal:

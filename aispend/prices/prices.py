@@ -16,7 +16,14 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Literal
 
-from aispend.prices.accelerators import InstanceType, accelerator, instance_type, instance_types, plain_instance_type
+from aispend.prices.accelerators import (
+    Accelerator,
+    InstanceType,
+    accelerator,
+    instance_type,
+    instance_types,
+    plain_instance_type,
+)
 from aispend.prices.data import read_csv, read_toml
 
 Term = Literal["on_demand", "spot", "1y", "3y"]
@@ -78,48 +85,55 @@ def price_at(provider: str, region: str, instance_type: str, term: Term, on: dat
 
 
 def smaller_types(provider: str, region: str, name: str, on: date) -> list[Candidate]:
-    """Machines of the region that could replace this one with less, cheapest first; only those with a price.
+    """Cheaper machines of the region that could replace this one with less, cheapest first; only those with a price.
 
-    Offered are machines with fewer of the same accelerator, with the same count and less around it, and with
-    another accelerator whose total memory does not exceed the present one's. Whether one is enough is the caller's
-    question: nothing here knows the demand. An unknown or unpriced machine has no candidates.
+    Offered are machines with fewer of the same card, with as many of it and less around it, and with another card
+    of the same maker and kind (anything else is a port, not a resize) whose throughput is known and whose memory
+    together does not exceed the present one's. Whether one is enough is the caller's question: nothing here knows
+    the demand. An unknown or unpriced machine has no candidates.
     """
     present = instance_type(provider, name)
     price = price_at(provider, region, name, "on_demand", on)
     if present is None or price is None:
         return []
-    found = []
-    for machine in instance_types().values():
-        if machine.provider != provider or machine is present or machine.vcpus is None or machine.memory_gib is None:
-            continue
-        theirs = price_at(provider, region, machine.instance_type, "on_demand", on)
-        card = accelerator(machine.accelerator_type)
-        if theirs is None or card is None or card.kind == "video" or theirs.currency != price.currency:
-            continue
-        if theirs.hourly_price >= price.hourly_price or not _is_smaller(machine, present):
-            continue
-        found.append(
-            Candidate(
-                instance_type=machine.instance_type,
-                accelerator_type=machine.accelerator_type,
-                accelerators=machine.accelerators,
-                memory_gb=machine.accelerators * card.memory_gb,
-                vcpus=machine.vcpus,
-                memory_gib=machine.memory_gib,
-                price=theirs,
-                change="fewer" if machine.accelerator_type == present.accelerator_type else "other_card",
-            )
-        )
-    return sorted(found, key=lambda item: (item.price.hourly_price, item.instance_type))
+    candidates = (_candidate(machine, present, region, on) for machine in instance_types().values())
+    cheaper = [
+        item
+        for item in candidates
+        if item and item.price.currency == price.currency and item.price.hourly_price < price.hourly_price
+    ]
+    return sorted(cheaper, key=lambda item: (item.price.hourly_price, item.instance_type))
 
 
-def _is_smaller(machine: InstanceType, present: InstanceType) -> bool:
+def _candidate(machine: InstanceType, present: InstanceType, region: str, on: date) -> Candidate | None:
+    """``machine`` as a replacement of ``present``, or None where it is none."""
+    if machine.provider != present.provider or machine is present:
+        return None
+    price = price_at(machine.provider, region, machine.instance_type, "on_demand", on)
     theirs, ours = accelerator(machine.accelerator_type), accelerator(present.accelerator_type)
-    if theirs is None or ours is None:
-        return False
-    if machine.accelerator_type == present.accelerator_type:
-        return machine.accelerators <= present.accelerators
-    return machine.accelerators * theirs.memory_gb <= present.accelerators * ours.memory_gb
+    if price is None or theirs is None or ours is None or machine.vcpus is None or machine.memory_gib is None:
+        return None
+    memory = machine.accelerators * theirs.memory_gb
+    same_card = theirs is ours
+    if same_card and machine.accelerators > present.accelerators:
+        return None
+    if not same_card and (not _comparable(theirs, ours) or memory > present.accelerators * ours.memory_gb):
+        return None
+    return Candidate(
+        instance_type=machine.instance_type,
+        accelerator_type=machine.accelerator_type,
+        accelerators=machine.accelerators,
+        memory_gb=round(memory, 3),
+        vcpus=machine.vcpus,
+        memory_gib=machine.memory_gib,
+        price=price,
+        change="fewer" if same_card else "other_card",
+    )
+
+
+def _comparable(theirs: Accelerator, ours: Accelerator) -> bool:
+    known = theirs.bf16_tflops is not None and theirs.bandwidth_gb_s is not None
+    return known and (theirs.maker, theirs.kind) == (ours.maker, ours.kind)
 
 
 def reference_price(provider: str) -> ReferencePrice | None:
