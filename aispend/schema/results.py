@@ -92,6 +92,7 @@ spend_resource_month = Table(
     key("resource_key", "resource, 0 none"),
     text("provider", _SPEND_CUTS, nullable=False),
     text("charge_category", _SPEND_CUTS),
+    Column("is_ai", Boolean, nullable=False, comment="AI spend or not"),
     text("model", _SPEND_CUTS),
     text("team", _SPEND_CUTS),
     text("stage", _SPEND_CUTS, nullable=False),

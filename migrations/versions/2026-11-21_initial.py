@@ -717,6 +717,7 @@ def upgrade() -> None:
         sa.Column("resource_key", sa.BigInteger(), autoincrement=False, nullable=False, comment="resource, 0 none"),
         sa.Column("provider", sa.Text(), nullable=False, comment="one cut of cost; see charge and share_target"),
         sa.Column("charge_category", sa.Text(), nullable=True, comment="one cut of cost; see charge and share_target"),
+        sa.Column("is_ai", sa.Boolean(), nullable=False, comment="AI spend or not"),
         sa.Column("model", sa.Text(), nullable=True, comment="one cut of cost; see charge and share_target"),
         sa.Column("team", sa.Text(), nullable=True, comment="one cut of cost; see charge and share_target"),
         sa.Column("stage", sa.Text(), nullable=False, comment="one cut of cost; see charge and share_target"),
