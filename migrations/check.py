@@ -44,16 +44,15 @@ _CATALOGUE = text(
 )
 
 
-def differences(declared: MetaData = metadata) -> list[str]:
-    """What the migrations make (-) against what ``declared`` says (+); empty when they agree."""
-    with TemporaryDirectory() as folder, scratch_server(Path(folder)) as engine:
-        with engine.begin() as connection:
-            declared.create_all(connection)
-            wanted = _describe(connection)
-            declared.drop_all(connection)
-        migrate.upgrade(engine)
-        with engine.begin() as connection:
-            made = _describe(connection)
+def differences(empty: Engine, declared: MetaData = metadata) -> list[str]:
+    """What the migrations make (-) against what ``declared`` says (+), tried out in the database ``empty``."""
+    with empty.begin() as connection:
+        declared.create_all(connection)
+        wanted = _describe(connection)
+        declared.drop_all(connection)
+    migrate.upgrade(empty)
+    with empty.begin() as connection:
+        made = _describe(connection)
     return list(unified_diff(made, wanted, "migrations", "schema", lineterm="", n=0))
 
 
@@ -75,7 +74,8 @@ def _describe(connection: Connection) -> list[str]:
 
 def main() -> int:
     """Print the difference; 0 when there is none."""
-    found = differences()
+    with TemporaryDirectory() as folder, scratch_server(Path(folder)) as engine:
+        found = differences(engine)
     for line in found:
         sys.stdout.write(line + "\n")
     if found:

@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from aispend.settings import Settings
-
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from aispend.settings import Settings
     from aispend.store.server import EmbeddedServer
 
 __all__ = ["Store", "open_store"]

@@ -39,6 +39,11 @@ class Binaries:
         """The part of the version a data directory is bound to."""
         return int(self.version.split(".")[0])
 
+    @property
+    def of_wheel(self) -> bool:
+        """Whether it can be copied: a wheel's programs find everything they need relative to themselves."""
+        return self.folder.parent.parent.name == WHEEL
+
 
 def on_machine(search_path: str | None = None, root: Path = Path("/")) -> list[Binaries]:
     """Servers installed on this machine, newest first; ``search_path`` defaults to ``PATH``."""

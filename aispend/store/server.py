@@ -39,6 +39,8 @@ SERVICE_USERS = ("postgres", "nobody")
 SOCKET_LIMIT = 103 - len("/.s.PGSQL.5432")
 """Bytes a socket's directory may have: macOS allows 103 for the whole address, Linux 107."""
 WAIT_SECONDS = 60.0
+SHARED_MEMORY_BYTES = 500_000_000
+"""A parallel hash join takes work_mem × 2 × (2 workers + leader), some 200 MB; two of them at once fit."""
 
 OPTIONS: Mapping[str, str] = {
     "listen_addresses": "",
@@ -88,10 +90,8 @@ class EmbeddedServer:
         if self._lease < 0:
             return
         lease, self._lease = self._lease, -1
-        last = _try_lock(lease, fcntl.LOCK_EX)
         os.close(lease)
-        if last:
-            wait_until_stopped(self.root)
+        wait_until_stopped(self.root)
 
     def __enter__(self) -> EmbeddedServer:
         return self
@@ -141,7 +141,7 @@ def start(
 
 
 def wait_until_stopped(root: Path, seconds: float = WAIT_SECONDS) -> bool:
-    """Whether the server under ``root`` (``home/postgres``) is stopped, waiting as long as nobody else uses it."""
+    """Whether the server under ``root`` (``home/postgres``) is stopped, waiting as long as nobody uses it."""
     deadline = time.monotonic() + seconds
     while _supervised(root):
         with (root / "clients.lock").open("r+") as clients:
@@ -198,7 +198,7 @@ def _launch(
         "gid": user.gid,
         "user": USER,
         "database": DATABASE,
-        "options": dict(options),
+        "options": {**_shared_memory(), **options},
         "sync": sync,
         "short_name": f"aispend-{sha256(os.fsencode(root)).hexdigest()[:16]}",
         "temporary": [tempfile.gettempdir(), "/tmp"],  # noqa: S108 - used only when private, see supervise.py
@@ -215,6 +215,16 @@ def _launch(
         )
 
 
+def _shared_memory() -> dict[str, str]:
+    """Containers give 64 MB of shared memory unless asked: too little for parallel queries, so files serve instead."""
+    try:
+        shared = os.statvfs("/dev/shm")  # noqa: S108 - measured, not written to
+    except OSError:
+        return {}
+    small = shared.f_frsize * shared.f_blocks < SHARED_MEMORY_BYTES
+    return {"dynamic_shared_memory_type": "mmap"} if small else {}
+
+
 def _choose(root: Path, user: _ServiceUser, candidates: list[Binaries] | None) -> Binaries:
     """Programs for this cluster: those of its own major version, or the first choice for a new one."""
     groups = [candidates] if candidates is not None else [on_machine(), in_wheel()]
@@ -226,7 +236,7 @@ def _choose(root: Path, user: _ServiceUser, candidates: list[Binaries] | None) -
             continue
         if user.uid is None or _runs_as(binaries, user):
             return binaries
-        if binaries in in_wheel():
+        if binaries.of_wheel:
             return copy_of_wheel(binaries, root / f"programs-{binaries.version}")
     have = ", ".join(seen) or "none"
     if wanted is None:
