@@ -211,19 +211,18 @@ def _cheaper(subject: Subject, current: Price) -> list[Candidate]:
 
 def _capacity(candidate: Candidate, current: Accelerator) -> Capacity:
     count = float(candidate.accelerators)
+    relative = 1.0 if candidate.accelerator_type == current.name else _relative_speed(candidate, current)
+    return Capacity(load=count * relative, devices=max(count, 1.0), memory=float(candidate.memory_gb) * 1e9)
+
+
+def _relative_speed(candidate: Candidate, current: Accelerator) -> float:
+    """Speed of one of the candidate's cards relative to a present one; 0 where either is not known."""
     target = accelerator(candidate.accelerator_type)
-    if target is None or target.bf16_tflops is None or current.bf16_tflops is None:
-        relative = 1.0 if candidate.accelerator_type == current.name else 0.0
-    elif candidate.accelerator_type == current.name:
-        relative = 1.0
-    else:
-        ratio = min(
-            float(target.bf16_tflops / current.bf16_tflops),
-            float(target.bandwidth_gb_s / current.bandwidth_gb_s),
-        )
-        relative = min(ratio * DOWNGRADE_REALISATION, 1.0)
-    memory = float(target.memory_gb) * 1e9 * count if target else 0.0
-    return Capacity(load=count * relative, devices=max(count, 1.0), memory=memory)
+    if target is None:
+        return 0.0
+    pairs = ((target.bf16_tflops, current.bf16_tflops), (target.bandwidth_gb_s, current.bandwidth_gb_s))
+    ratios = [float(theirs / ours) for theirs, ours in pairs if theirs is not None and ours]
+    return min(min(ratios) * DOWNGRADE_REALISATION, 1.0) if len(ratios) == len(pairs) else 0.0
 
 
 def _advice(

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from aispend.schema import (
     account,
@@ -199,6 +199,7 @@ def _per_day(connection: Connection, resolved: Any, since: date, what: str) -> d
     """Requests, or workload seconds, per resource and UTC day."""
     hours = resolved.subquery()
     day = func.date(func.timezone("UTC", hours.c.hour))
+    amount: ColumnElement[Any]
     if what == "requests":
         amount = func.sum(hours.c.quantity).filter(hours.c.unit_class.in_(("requests", "failed_requests")))
     else:

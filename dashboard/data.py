@@ -1,0 +1,106 @@
+"""What the pages read: the store, opened once, and the views, cached for a minute.
+
+A page never computes a number; it asks a view. Views return frozen dataclasses, so caching them is safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from aispend.settings import load_settings
+from aispend.store import Store, open_store
+from reports import views
+
+CACHE_SECONDS = 60
+ICON = Path(__file__).with_name("icon.png")
+LOGO = Path(__file__).with_name("logo.svg")
+COSTS: dict[str, views.CostColumn] = {
+    "Effective": "effective_cost",
+    "Billed": "billed_cost",
+    "List": "list_cost",
+    "Contracted": "contracted_cost",
+}
+COST_HELP = (
+    "Effective spreads commitment purchases over the usage they cover: use it for trends and allocation. "
+    "Billed is what the invoice charges. List is the public price. Contracted is your negotiated price."
+)
+
+
+@st.cache_resource(show_spinner="Opening the database …")
+def store() -> Store:
+    """The store, one for all sessions."""
+    return open_store(load_settings())
+
+
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner="Reading …")
+def overview(cost: views.CostColumn) -> views.Overview | None:
+    """The overview of AI spend."""
+    with store().engine.connect() as connection:
+        return views.overview(connection, cost=cost)
+
+
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner="Reading …")
+def spend(query: views.SpendQuery) -> views.Spend:
+    """A cut of cost."""
+    with store().engine.connect() as connection:
+        return views.spend(connection, query)
+
+
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner="Reading …")
+def unit_costs(window: views.Window | None, basis: views.UnitBasis) -> views.UnitCosts:
+    """Unit costs of every model."""
+    with store().engine.connect() as connection:
+        return views.unit_costs(connection, window, basis=basis)
+
+
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner="Reading …")
+def recommendations(states: Sequence[str]) -> views.Recommendations:
+    """Recommendations in the given states."""
+    with store().engine.connect() as connection:
+        return views.recommendations(connection, states=states)
+
+
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner="Reading …")
+def why_not() -> tuple[views.WhyNot, ...]:
+    """Costly resources without advice."""
+    with store().engine.connect() as connection:
+        return views.why_not(connection)
+
+
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
+def currencies() -> tuple[str, ...]:
+    """Currencies of the ledger, the reporting currency first."""
+    found = overview("effective_cost")
+    codes = sorted({figure.currency for figure in found.figures}) if found else []
+    reporting = load_settings().reporting_currency
+    return tuple(sorted(codes, key=lambda code: (code != reporting, code)))
+
+
+def sidebar() -> None:
+    """The two choices every page shares: which currency and which cost."""
+    with st.sidebar:
+        codes = currencies()
+        if len(codes) > 1:
+            st.radio(
+                "Currency",
+                codes,
+                key="currency",
+                horizontal=True,
+                help="Amounts in different currencies are never added unconverted.",
+            )
+        st.selectbox("Cost", list(COSTS), key="cost", help=COST_HELP)
+
+
+def currency() -> str:
+    """The chosen currency."""
+    codes = currencies()
+    chosen = st.session_state.get("currency")
+    return chosen if chosen in codes else (codes[0] if codes else "USD")
+
+
+def cost() -> views.CostColumn:
+    """The chosen cost column."""
+    return COSTS[st.session_state.get("cost", "Effective")]
