@@ -6,7 +6,8 @@ Method
     Demand per five-minute slot, in accelerators of the present type: the sum of each one's peak activity
     (load), how many were active at once (concurrency), and the largest memory held (a cliff, so the maximum and
     never a percentile). The window is split: the size is chosen on the earlier part alone and replayed on the later.
-    A candidate fits when load at the chosen percentile, concurrency and memory stay within its capacity less headroom.
+    A candidate fits when load at the chosen percentile, concurrency and memory stay within its capacity less headroom,
+    and each accelerator in use keeps the vCPUs and host memory it has now, because host need is not measured.
     Another accelerator's capacity is its dense bf16 throughput or its bandwidth relative to the present one,
     whichever is smaller, × 0.9 (unmeasured downgrade). The cheapest that fits wins.
     Replay counts hours of the later part in which demand exceeded capacity; the bound is their upper 95 % limit.
@@ -29,7 +30,7 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
-from aispend.prices.accelerators import Accelerator, accelerator
+from aispend.prices.accelerators import Accelerator, accelerator, instance_type
 from aispend.prices.prices import Candidate, Price, price_at, smaller_types
 from aispend.settings import Recommend, Rightsize
 from recommender.actions import describe, resize
@@ -167,7 +168,7 @@ def evaluate(subject: Subject, settings: Recommend) -> Advice | WhyNot:
     train, test = demand.slots(0, split), demand.slots(split, demand.load.size)
     for candidate in _cheaper(subject, current_price):
         capacity = _capacity(candidate, current_type)
-        if not fits(train, capacity, options):
+        if not (fits(train, capacity, options) and _keeps_host_share(candidate, subject, train)):
             continue
         outcome = replay(test, capacity, options)
         if outcome.bound <= MAX_BOUND:
@@ -213,6 +214,15 @@ def _capacity(candidate: Candidate, current: Accelerator) -> Capacity:
     count = float(candidate.accelerators)
     relative = 1.0 if candidate.accelerator_type == current.name else _relative_speed(candidate, current)
     return Capacity(load=count * relative, devices=max(count, 1.0), memory=float(candidate.memory_gb) * 1e9)
+
+
+def _keeps_host_share(candidate: Candidate, subject: Subject, demand: Demand) -> bool:
+    """Whether each accelerator in use keeps the vCPUs and host memory it has now; false where the host is not known."""
+    host = instance_type(subject.provider, subject.instance_type or "")
+    if host is None or host.vcpus is None or host.memory_gib is None:
+        return False
+    in_use = Decimal(int(np.nanmax(demand.concurrent))) / host.accelerators
+    return candidate.vcpus >= host.vcpus * in_use and candidate.memory_gib >= host.memory_gib * in_use
 
 
 def _relative_speed(candidate: Candidate, current: Accelerator) -> float:
