@@ -1,0 +1,204 @@
+"""AWS: token charges of Bedrock, and everything a company pays for that is not AI."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+import numpy as np
+
+from sample.aws_machines import NEGOTIATED_PERCENT, REGION_NAMES, machine_item
+from sample.catalogue import TOKENS, UNIT, units
+from sample.chance import Chance
+from sample.demand import Demand
+from sample.ledger import Item, Ledger, Owner
+from sample.machines import Fleet, Running, identity
+from sample.story import COMMERCE, DATA, PAYER, SERVING, TRAINING
+from sample.timeline import Timeline
+
+MODEL_CODES = {"claude-sonnet-4": "Claude4Sonnet", "nova-lite": "NovaLite"}
+TITLES = {"claude-sonnet-4": "Claude Sonnet 4", "nova-lite": "Nova Lite"}
+CLASSES = (
+    ("input", "input-tokens", "Input tokens"),
+    ("cached", "cache-read-input-token-count", "Cache read input tokens"),
+    ("cache_write", "cache-write-input-token-count", "Cache write input tokens"),
+    ("output", "output-tokens", "Output tokens"),
+)
+
+
+@dataclass(frozen=True)
+class Daily:
+    """Spend that is not AI: a service used so much a day."""
+
+    account: str
+    service: str
+    category: str
+    subcategory: str
+    code: str
+    meter: str
+    description: str
+    unit: str
+    price: str
+    per_day: float
+    operation: str
+    team: str | None = None
+
+
+OTHER = (
+    Daily(DATA, "Amazon Simple Storage Service", "Storage", "Object Storage", "AmazonS3", "TimedStorage-ByteHrs",
+          "$0.023 per GB - first 50 TB / month of storage used", "GB-Mo", "0.023", 5600, "StandardStorage", "data"),
+    Daily(COMMERCE, "Amazon Relational Database Service", "Databases", "Relational Databases", "AmazonRDS",
+          "InstanceUsage:db.r6g.2xl", "$0.898 per RDS db.r6g.2xlarge Single-AZ instance hour running PostgreSQL", "Hours",
+          "0.898", 96, "CreateDBInstance:0014", "commerce"),
+    Daily(COMMERCE, "AWS Data Transfer", "Networking", "Content Delivery", "AWSDataTransfer", "DataTransfer-Out-Bytes",
+          "$0.090 per GB - first 10 TB / month data transfer out", "GB", "0.09", 1900, "", None),
+    Daily(SERVING, "Amazon Elastic Block Store", "Storage", "Block Storage", "AmazonEC2", "EBS:VolumeUsage.gp3",
+          "$0.08 per GB-month of General Purpose (gp3) provisioned storage", "GB-Mo", "0.08", 430, "CreateVolume-Gp3", None),
+    Daily(SERVING, "Amazon Elastic Kubernetes Service", "Compute", "Containers", "AmazonEKS", "USE1-AmazonEKS-Hours:perCluster",
+          "$0.10 per hour for each Amazon EKS cluster", "Hours", "0.1", 48, "CreateOperation", None),
+    Daily(COMMERCE, "Amazon CloudWatch", "Management and Governance", "Observability", "AmazonCloudWatch", "CW:MetricMonitorUsage",
+          "$0.30 per metric-month for the first 10,000 metrics", "Metrics", "0.3", 210, "MetricStorage", None),
+    Daily(COMMERCE, "AWS Lambda", "Compute", "Serverless Compute", "AWSLambda", "Lambda-GB-Second",
+          "AWS Lambda - Total Compute", "GB-Second", "0.0000166667", 3_900_000, "Invoke", "commerce"),
+    Daily(DATA, "Amazon Athena", "Analytics", "Analytics Platforms", "AmazonAthena", "USE1-DataScannedInTB",
+          "$5.00 per Terabyte for DataScannedInTB", "Terabytes", "5", 14, "RunQuery", "data"),
+    Daily(COMMERCE, "Amazon Virtual Private Cloud", "Networking", "Network Infrastructure", "AmazonVPC", "NatGateway-Bytes",
+          "$0.045 per GB Data Processed by NAT Gateways", "GB", "0.045", 2600, "NatGateway", None),
+)  # fmt: skip
+
+
+def charge_tokens(ledger: Ledger, demands: list[Demand], chance: Chance) -> dict[str, list[Demand]]:
+    """Bedrock by the hour. Teams that call a model without a profile of their own share one line.
+
+    Returns the shared lines' demands under the key their owner's ``split`` names.
+    """
+    mine = [demand for demand in demands if demand.series.bill == "aws" and demand.series.token_api]
+    shared: dict[str, list[Demand]] = {}
+    mine.sort(key=lambda demand: (demand.series.account, demand.series.model, demand.series.endpoint))
+    for (account, model, endpoint), group in groupby(
+        mine, key=lambda demand: (demand.series.account, demand.series.model, demand.series.endpoint)
+    ):
+        together = list(group)
+        owner = Owner(model, together[0].series.team, "inference_online", True, "token_api")
+        if len(together) > 1:
+            key = f"tokens/{account}/{model}"
+            shared[key] = together
+            owner = Owner(model, None, "inference_online", True, "token_api", key)
+        profile = f"arn:aws:bedrock:us-east-1:{account}:application-inference-profile/{chance.hex(12, 'profile', endpoint)}"
+        prices = TOKENS[model]
+        for kind, code, words in CLASSES:
+            price = getattr(prices, kind)
+            tokens = sum(
+                (getattr(demand, "uncached" if kind == "input" else kind) for demand in together), np.zeros(1, np.int64)
+            )
+            hours = np.flatnonzero(tokens)
+            if not price or not len(hours):
+                continue
+            meter = f"USE1-{MODEL_CODES[model]}-{code}"
+            item = Item(
+                account=account,
+                service="Amazon Bedrock",
+                category="AI and Machine Learning",
+                subcategory="Generative AI",
+                service_code="AmazonBedrock",
+                sku=chance.code(16, "sku", meter),
+                meter=meter,
+                description=f"${price * 1000 / UNIT:.8f}".rstrip("0") + f" per 1K {words.lower()} for {TITLES[model]} in {REGION_NAMES['us-east-1']}",
+                unit="1K tokens",
+                region="us-east-1",
+                owner=owner,
+                resource_id=profile if endpoint else None,
+                resource_type="application-inference-profile" if endpoint else None,
+                operation="InvokeModelInference",
+                list_price=price * 1000,
+                contracted_price=price * 1000,
+                tags=(("team", together[0].series.team),) if endpoint else (),
+            )
+            ledger.add(item, hours, tokens[hours] / 1000, tokens[hours] * price)
+    return shared
+
+
+def charge_other(ledger: Ledger, timeline: Timeline, chance: Chance, scale: float) -> None:
+    """Web servers, databases, storage, network, marketplace; then support, credits, a refund and tax on top."""
+    _web_servers(ledger, timeline, chance, scale)
+    days = np.arange(timeline.days)
+    trend = 0.75 + 0.25 * days / timeline.days
+    for spend in OTHER:
+        rng = chance.stream("other", spend.code, spend.meter)
+        quantity = np.round(spend.per_day * trend * rng.normal(1, 0.05, timeline.days), 3)
+        price = units(spend.price)
+        cost = np.rint(quantity * 1000).astype(np.int64) * price // 1000
+        item = Item(
+            account=spend.account, service=spend.service, category=spend.category, subcategory=spend.subcategory,
+            service_code=spend.code, sku=chance.code(16, "sku", spend.meter), meter=spend.meter,
+            description=spend.description, unit=spend.unit, region="us-east-1", operation=spend.operation or None,
+            owner=Owner(team=spend.team), list_price=price, contracted_price=price,
+            tags=(("team", spend.team),) if spend.team else (),
+        )  # fmt: skip
+        ledger.add(item, days * 24, quantity, cost, span=24)
+    monthly = {"service_code": "", "region": "us-east-1", "unit": "Month", "sku": "", "meter": ""}
+    datadog = Item(
+        **{**monthly, "service_code": "datadog-pro", "sku": chance.code(16, "datadog")}, account=PAYER, service="Datadog Pro",
+        category="Management and Governance", subcategory="Observability", description="AWS Marketplace software usage: Datadog Pro",
+        publisher="Datadog, Inc.", owner=Owner(), frequency="Recurring", list_price=units("4200"), contracted_price=units("4200"),
+    )  # fmt: skip
+    for month in range(len(timeline.months)):
+        ledger.add(datadog, timeline.month_start(month), 1, units("4200"))
+
+
+def charge_company(ledger: Ledger, timeline: Timeline, chance: Chance) -> None:
+    """What hangs on the totals of each month: support, credits, a refund and tax."""
+    lines = ledger.lines()
+    month_of_line = timeline.month_of_hour[lines.start]
+    accounts = np.array([item.account for item in lines.items])[lines.item]
+    support = Item(
+        account=PAYER, service="AWS Support (Business)", category="Other", subcategory="Other (Other)",
+        service_code="AWSSupportBusiness", sku=chance.code(16, "support"), meter="Dollar", unit="Dollar", region="us-east-1",
+        description="AWS Support (Business), by monthly AWS charges", frequency="Recurring", owner=Owner(difficulty="support"),
+    )  # fmt: skip
+    credit = Item(
+        account=TRAINING, service="Amazon Elastic Compute Cloud", category="Compute", subcategory="Virtual Machines",
+        service_code="AmazonEC2", sku=chance.code(16, "credit"), meter="Credit", unit="Hours", region="us-east-1",
+        description="Migration Acceleration Program credit", charge_category="Credit", frequency="One-Time",
+        pricing_category="Other", owner=Owner(difficulty="credit", ai=True),
+    )  # fmt: skip
+    refund = Item(
+        account=SERVING, service="Amazon SageMaker", category="AI and Machine Learning", subcategory="Machine Learning",
+        service_code="AmazonSageMaker", sku=chance.code(16, "refund"), meter="Refund", unit="Hours", region="us-east-1",
+        description="SLA refund for hosting in the previous month", charge_category="Adjustment", charge_class="Correction",
+        frequency="One-Time", pricing_category=None, owner=Owner(difficulty="refund", ai=True),
+    )  # fmt: skip
+    for month in range(len(timeline.months)):
+        start = timeline.month_start(month)
+        this = month_of_line == month
+        # Nine cents of a thousand dollars would be more precise than AWS is: whole cents.
+        cent = UNIT // 100
+        ledger.add(support, start, 1, int(lines.billed[this].sum()) * 3 // 100 // cent * cent)
+        if month < 7:
+            ledger.add(credit, start, 0, -units("1800"))
+        if month == 8:
+            ledger.add(refund, start + 30, 0, -units("412.37"))
+        for account in sorted(set(accounts[this])):
+            # Only part of what is bought is taxable where the company sits.
+            due = int(lines.billed[this & (accounts == account)].sum()) * 145 // 10_000 // cent * cent
+            tax = replace(
+                support, account=str(account), service="Amazon Elastic Compute Cloud", service_code="AmazonEC2",
+                description="US sales tax", charge_category="Tax", frequency="One-Time", pricing_category=None,
+                sku=chance.code(16, "tax"), meter="Tax", owner=Owner(difficulty="tax"),
+            )  # fmt: skip
+            ledger.add(tax, start, 0, max(due, cent))
+
+
+def _web_servers(ledger: Ledger, timeline: Timeline, chance: Chance, scale: float) -> None:
+    fleet = Fleet(
+        name="web", bill="aws", account=COMMERCE, region="us-east-1", machine="m6i.2xlarge", model=None, team="commerce",
+        stage="unknown",
+    )  # fmt: skip
+    hours = np.arange(timeline.hours, dtype=np.int64)
+    for slot in range(max(1, round(3 * scale))):
+        resource_id, name, alias, zone, local = identity(fleet, slot, 0, 3, 0, timeline, chance)
+        machine = Running(fleet, slot, 0, resource_id, name, alias, hours, np.full(len(hours), 3600), zone=zone, local_id=local)
+        item = replace(machine_item(machine, chance), owner=Owner(team="commerce"), tags=(("env", "prod"), ("team", "commerce")))
+        price = item.list_price or 0
+        contracted = price * NEGOTIATED_PERCENT // 100
+        ledger.add(item, hours, 1, contracted, list_cost=price, contracted=contracted)

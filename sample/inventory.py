@@ -1,0 +1,52 @@
+"""The inventory of machines: which name meant which resource, from when to when."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from sample.machines import Running
+from sample.timeline import Timeline
+from sample.usage import provider_of
+
+COLUMNS = (
+    "provider", "resource_id", "alias", "namespace", "valid_from", "valid_to", "instance_type", "accelerators",
+    "accelerator_type", "fleet", "region",
+)  # fmt: skip
+
+
+def is_derivable(machine: Running) -> bool:
+    """Whether telemetry's name can be told from the bill's own id or name."""
+    return machine.alias in (machine.resource_id, machine.name) or machine.resource_id.endswith("/" + machine.alias)
+
+
+def write_inventory(path: Path, machines: list[Running], timeline: Timeline) -> int:
+    """One row per machine and name. Fleets nobody inventoried are left out; their names stay unexplained."""
+    rows, seen = [], set()
+    for machine in machines:
+        fleet = machine.fleet
+        if not fleet.mapped or (machine.alias, machine.first_hour) in seen:
+            continue
+        seen.add((machine.alias, machine.first_hour))
+        ended = machine.end_hour < timeline.hours
+        rows.append(
+            (
+                provider_of(fleet.bill),
+                machine.resource_id,
+                machine.alias,
+                "*",
+                timeline.at(machine.first_hour).isoformat() + "Z",
+                timeline.at(machine.end_hour).isoformat() + "Z" if ended else "",
+                fleet.machine,
+                fleet.spec.accelerators or "",
+                fleet.spec.accelerator_type,
+                fleet.group or fleet.name,
+                fleet.region,
+            )
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(rows)
+    return len(rows)

@@ -1,0 +1,36 @@
+"""The company's own ``aispend.toml``: a few rules and names, as its platform team would have written them."""
+
+from sample.story import AZURE_AI, AZURE_SUBSCRIPTIONS, RESEARCH
+
+SETTINGS = f'''# Settings of Larkfield Home, the sample company.
+reporting_currency = "USD"
+
+[tags]
+team = ["team", "owner"]
+
+# Whatever runs in the research account belongs to research, tagged or not.
+[[rule]]
+name = "research account"
+match = {{ account = "{RESEARCH}" }}
+set = {{ team = "research" }}
+
+# Studio notebooks are charged like endpoints; they are not inference.
+[[rule]]
+name = "notebooks"
+match = {{ service = "Amazon SageMaker", sku = "*Notebk*" }}
+set = {{ stage = "notebook" }}
+
+[[rule]]
+name = "document index"
+match = {{ provider = "azure", sku = "*embedding*" }}
+set = {{ team = "search", stage = "data" }}
+
+# The pricing lab's machine is called by its old name in the metrics.
+[[alias]]
+alias = "pricing-lab-a100"
+provider = "azure"
+resource_id = "/subscriptions/{AZURE_AI}/resourcegroups/rg-supply-chain/providers/microsoft.compute/virtualmachines/vm-pricing-lab-01"
+namespace = "*"
+
+# Subscriptions, for the reader: {", ".join(f"{name} = {guid}" for guid, name in AZURE_SUBSCRIPTIONS.items())}
+'''
