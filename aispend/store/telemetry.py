@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,13 +63,16 @@ class Origin:
     dataset: str
     change_token: str
     files: Sequence[Mapping[str, Any]]
+    started_at: datetime
     rejects: Sequence[RejectedRow] = ()
     flags: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Facts of one table as CSV files (``columns``, without header), and the columns that name a series in them.
+    """Facts of one table as CSV files without header, and the columns that name a series in them.
+
+    The files hold ``columns`` and then the row's UTC day.
 
     ``rows_in`` counts, per UTC day, the rows of the user's files behind the facts. ``quality`` is the column that says
     how well an hour is known, where there is one.
@@ -110,21 +113,19 @@ def save(connection: Connection, batch: Batch, origin: Origin, clock: Clock) -> 
 
     The caller holds the source's lock. Rejected rows go to the load of the first day.
     """
-    started = clock()
     columns = ", ".join(batch.columns)
     for table in ("incoming", "incoming_day", "covered"):
         connection.execute(text(f"DROP TABLE IF EXISTS pg_temp.{table}"))
     connection.execute(
         text(
-            f"CREATE TEMP TABLE incoming ON COMMIT DROP AS SELECT {columns}, CAST(NULL AS date) AS day"
+            f"CREATE TEMP TABLE incoming ON COMMIT DROP AS SELECT {columns}, CAST(hour AS date) AS day"
             f" FROM {batch.table.name} WITH NO DATA"
         )
     )
-    copy_in(connection, "incoming", batch.columns, batch.files)
-    connection.execute(text("UPDATE incoming SET day = CAST(hour AT TIME ZONE 'UTC' AS date)"))
+    copy_in(connection, "incoming", (*batch.columns, "day"), batch.files)
     saved = Saved()
-    counted = connection.execute(text("SELECT day, count(*) FROM incoming GROUP BY day ORDER BY day"))
-    saved.rows_out = {day: count for day, count in counted}
+    counted = connection.execute(text("SELECT day, count(*) AS facts FROM incoming GROUP BY day ORDER BY day"))
+    saved.rows_out = {row.day: row.facts for row in counted}
     for day in sorted({*saved.rows_out, *batch.rows_in}):
         saved.slice_ids[day] = _slice_id(connection, batch, origin, day, clock)
     connection.execute(text("CREATE TEMP TABLE incoming_day (day date, slice_id integer) ON COMMIT DROP"))
@@ -141,14 +142,15 @@ def save(connection: Connection, batch: Batch, origin: Origin, clock: Clock) -> 
             " FROM incoming JOIN incoming_day USING (day)"
         )
     )
-    _record(connection, batch, origin, saved, started, clock)
+    _record(connection, batch, origin, saved, _seconds(origin, clock))
     return saved
 
 
 def record_refused(connection: Connection, origin: Origin, rows_in: int, clock: Clock) -> None:
     """Keep the record of an import that was refused because too much of it could not be read."""
-    now = clock()
-    values = _load_row(origin, rows_in, 0, origin.rejects, now, now) | {"slice_id": None, "outcome": "failed"}
+    values = _load_row(origin, rows_in, origin.rejects) | {
+        "slice_id": None, "rows_out": 0, "outcome": "failed", "seconds": _seconds(origin, clock),
+    }  # fmt: skip
     load_id = connection.scalar(insert(load).values(values).returning(load.c.load_id))
     _keep_rejects(connection, int(load_id or 0), origin.rejects)
 
@@ -178,8 +180,8 @@ def seen_requests(connection: Connection, source: str, ids: Path, seen: Path) ->
     return count
 
 
-def remember_requests(connection: Connection, source: str, saved: Saved) -> None:
-    """Keep the ids of the requests just counted, so that they never count again."""
+def remember_requests(connection: Connection, source: str) -> None:
+    """Keep the ids of the requests counted by the :func:`save` just before, so that they never count again."""
     connection.execute(
         text(
             f"INSERT INTO {inference_request.name} (namespace, request_id, day, slice_id)"
@@ -192,11 +194,15 @@ def remember_requests(connection: Connection, source: str, saved: Saved) -> None
 def copy_in(connection: Connection, table: str, columns: Sequence[str], files: Iterable[Path]) -> None:
     """``COPY`` CSV files without header into a table; an empty unquoted field is NULL."""
     cursor = connection.connection.cursor()
-    with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT csv)") as copy:  # type: ignore[attr-defined]
+    with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT csv)") as copy:
         for path in files:
             with path.open("rb") as stream:
                 while block := stream.read(_BLOCK):
                     copy.write(block)
+
+
+def _seconds(origin: Origin, clock: Clock) -> float:
+    return (clock() - origin.started_at).total_seconds()
 
 
 def _slice_id(connection: Connection, batch: Batch, origin: Origin, day: date, clock: Clock) -> int:
@@ -248,32 +254,28 @@ def _equal(table: Table, name: str, other: str) -> str:
     return f"old.{name} = {other}.{name}"
 
 
-def _record(connection: Connection, batch: Batch, origin: Origin, saved: Saved, started: Any, clock: Clock) -> None:
-    finished = clock()
+def _record(connection: Connection, batch: Batch, origin: Origin, saved: Saved, seconds: float) -> None:
     for position, (day, slice_id) in enumerate(saved.slice_ids.items()):
         rejects = origin.rejects if position == 0 else ()
         rows_in = batch.rows_in.get(day, 0) + len(rejects)
-        values = _load_row(origin, rows_in, saved.rows_out.get(day, 0), rejects, started, finished)
-        values |= {"slice_id": slice_id, "outcome": "loaded"}
+        values = _load_row(origin, rows_in, rejects) | {
+            "slice_id": slice_id, "rows_out": saved.rows_out.get(day, 0), "outcome": "loaded", "seconds": seconds,
+        }  # fmt: skip
         load_id = connection.scalar(insert(load).values(values).returning(load.c.load_id))
         _keep_rejects(connection, int(load_id or 0), rejects)
 
 
-def _load_row(
-    origin: Origin, rows_in: int, rows_out: int, rejects: Sequence[RejectedRow], started: Any, finished: Any
-) -> dict[str, Any]:
+def _load_row(origin: Origin, rows_in: int, rejects: Sequence[RejectedRow]) -> dict[str, Any]:
     return {
         "dataset": origin.dataset,
         "change_token": origin.change_token,
         "files": list(origin.files),
         "rows_in": rows_in,
-        "rows_out": rows_out,
         "rows_rejected": len(rejects),
         "totals": {},
         "residuals": {},
         "flags": [{"flag": "note", "explanation": note} for note in origin.flags],
-        "started_at": started,
-        "seconds": (finished - started).total_seconds(),
+        "started_at": origin.started_at,
     }
 
 
@@ -300,7 +302,7 @@ def resolved_accelerator_hours() -> Select[Any]:
 
 
 def resolved_inference_hours() -> Select[Any]:
-    """Like :func:`resolved_accelerator_hours`, of ``inference_hour``; the endpoint is the name where there is no other."""
+    """Like :func:`resolved_accelerator_hours`, of ``inference_hour``; without an alias, the endpoint is the name."""
     name = func.coalesce(inference_hour.c.alias, func.lower(inference_hour.c.endpoint))
     return _resolved(inference_hour, name)
 
