@@ -26,7 +26,7 @@ from reports.views.recommendations import (
 from reports.views.reconcile import Reconciliation, reconcile
 from reports.views.spend import Costs, Spend, SpendRow, SpendTotal, spend
 from reports.views.spend_query import CATEGORIES, DIMENSIONS, SpendQuery
-from reports.views.unit_costs import UnitCost, UnitCosts, unit_costs
+from reports.views.unit_costs import UnitBasis, UnitCost, UnitCosts, unit_costs
 
 __all__ = [
     "CATEGORIES",
@@ -51,6 +51,7 @@ __all__ = [
     "SpendQuery",
     "SpendRow",
     "SpendTotal",
+    "UnitBasis",
     "UnitCost",
     "UnitCosts",
     "WhyNot",

@@ -22,7 +22,7 @@ from sqlalchemy import (
     and_,
     cast,
     func,
-    literal,
+    null,
     select,
 )
 
@@ -43,11 +43,8 @@ from reports.views.basis import COSTS, Window
 from reports.views.spend_query import CATEGORIES, TAG_PREFIX, SpendQuery
 
 Value = ColumnElement[Any]
-_NOT_AI = "not_ai"
 _DAY_CUTS = ("provider", "account", "service", "region", "model", "stage", "team", "charge_category", "reason", "rung")
 _RESOURCE_MONTH_CUTS = ("provider", "charge_category", "model", "team", "stage", "reason")
-_TAG_KEY_PREFIX = "^(resourcetags/)?user[:_]"
-"""What AWS puts before a user's tag key; ignored when a key is asked for, as in ``[tags]`` of the settings."""
 
 
 @dataclass(frozen=True)
@@ -93,21 +90,20 @@ def _from_days(query: SpendQuery, window: Window) -> Source:
 
 def _from_resource_months(query: SpendQuery, window: Window) -> Source:
     c = spend_resource_month.c
-    ai = c.reason != _NOT_AI
     cuts: dict[str, Value] = {name: c[name] for name in _RESOURCE_MONTH_CUTS}
-    cuts |= {"resource": resource.c.resource_id, "month": c.billing_month, "ai": ai}
+    cuts |= {"resource": _RESOURCE_ID, "month": c.billing_month, "ai": c.is_ai}
     return Source(
-        relation=spend_resource_month.outerjoin(resource, resource.c.resource_key == c.resource_key),
+        relation=spend_resource_month.join(resource, resource.c.resource_key == c.resource_key),
         cuts=tuple(cuts[name] for name in query.by),
         costs=tuple(c[name] for name in COSTS),
         currency=c.currency,
         slice_id=c.slice_id,
         newest=c.billing_month,
-        ai=ai,
+        ai=c.is_ai,
         conditions=(
             c.billing_month >= window.first,
             c.billing_month < window.end,
-            *_narrowing(query, c.charge_category, ai),
+            *_narrowing(query, c.charge_category, c.is_ai),
         ),
     )
 
@@ -139,9 +135,13 @@ def _from_shares(connection: Connection, query: SpendQuery, window: Window) -> S
     cuts: list[Value] = []
     joined: set[str] = set()
     for number, name in enumerate(query.by):
-        relation, value = _named(relation, grouped, name, number, joined)
+        if name.startswith(TAG_PREFIX):
+            tags = _tag_values(connection, name.removeprefix(TAG_PREFIX), number)
+            relation = relation.join(tags, tags.c.tag_set_key == grouped.c.tag_set_key)
+            cuts.append(tags.c.value)
+            continue
+        relation, value = _named(relation, grouped, name, joined)
         cuts.append(value)
-    ai = share_target.c.reason != _NOT_AI
     return Source(
         relation=relation,
         cuts=tuple(cuts),
@@ -149,8 +149,8 @@ def _from_shares(connection: Connection, query: SpendQuery, window: Window) -> S
         currency=charge_kind.c.billing_currency,
         slice_id=grouped.c.slice_id,
         newest=grouped.c.newest,
-        ai=ai,
-        conditions=_narrowing(query, charge_kind.c.charge_category, ai),
+        ai=share_target.c.is_ai,
+        conditions=_narrowing(query, charge_kind.c.charge_category, share_target.c.is_ai),
     )
 
 
@@ -165,6 +165,8 @@ def _billing_months(connection: Connection, query: SpendQuery, window: Window) -
     return connection.scalars(months).all()
 
 
+_RESOURCE_ID = func.nullif(resource.c.resource_id, "")
+"""The row for "no resource" has an empty id, which is shown as unknown."""
 _DIMENSION_OF = {"provider": account, "account": account, "service": sku, "region": location, "resource": resource}
 
 
@@ -182,47 +184,38 @@ def _keys_for(name: str, query: SpendQuery) -> dict[str, Value]:
     return {"tag_set_key": charge.c.tag_set_key} if name.startswith(TAG_PREFIX) else {}
 
 
-def _named(
-    relation: FromClause, grouped: Subquery, name: str, number: int, joined: set[str]
-) -> tuple[FromClause, Value]:
+def _named(relation: FromClause, grouped: Subquery, name: str, joined: set[str]) -> tuple[FromClause, Value]:
     """Join what a cut's name is read from, once, and give the name."""
     if name in ("day", "month"):
         return relation, grouped.c[name]
     if name == "ai":
-        return relation, share_target.c.reason != _NOT_AI
+        return relation, share_target.c.is_ai
     if name in ("model", "team", "stage", "reason", "rung"):
         return relation, share_target.c[name]
     if name == "charge_category":
         return relation, charge_kind.c.charge_category
-    if name.startswith(TAG_PREFIX):
-        tags = _tag_values(name.removeprefix(TAG_PREFIX), number)
-        return relation.outerjoin(tags, tags.c.tag_set_key == grouped.c.tag_set_key), tags.c.value
     table = _DIMENSION_OF[name]
     if table.name not in joined:
         joined.add(table.name)
         key = f"{table.name}_key"
-        relation = relation.outerjoin(table, table.c[key] == grouped.c[key])
+        relation = relation.join(table, table.c[key] == grouped.c[key])
     values: dict[str, Value] = {
         "provider": account.c.provider,
         "account": func.coalesce(account.c.sub_account_id, account.c.billing_account_id),
         "service": sku.c.service_name,
         "region": location.c.region_id,
-        "resource": resource.c.resource_id,
+        "resource": _RESOURCE_ID,
     }
     return relation, values[name]
 
 
-def _tag_values(key: str, number: int) -> Subquery:
-    pair = func.jsonb_each_text(tag_set.c.tags).table_valued("key", "value", name=f"pair_{number}")
-    plain_key = func.regexp_replace(func.lower(pair.c.key), _TAG_KEY_PREFIX, "")
-    value = (
-        select(pair.c.value)
-        .where(plain_key == func.lower(literal(key)))
-        .order_by(pair.c.key)
-        .limit(1)
-        .correlate(tag_set)
-        .scalar_subquery()
-    )
+def _tag_values(connection: Connection, wanted: str, number: int) -> Subquery:
+    """The value of a tag per tag set; keys fit as they do for attribution, without case and provider's prefix."""
+    from analyzer.attribution import plain_tag_key  # only a cut by tag needs the price catalogue behind it
+
+    used = connection.scalars(select(func.jsonb_object_keys(tag_set.c.tags).label("key")).distinct().order_by("key"))
+    fitting = [key for key in used if plain_tag_key(key) == plain_tag_key(wanted)]
+    value = func.coalesce(*(tag_set.c.tags[key].astext for key in fitting)) if fitting else null()
     return select(tag_set.c.tag_set_key, value.label("value")).subquery(f"tag_{number}")
 
 

@@ -1,0 +1,197 @@
+"""The published formats: each column of each JSON and CSV, written out by hand.
+
+A new field in a view changes none of these; a column is added here on purpose, at the end, and never renamed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["text", "money", "number", "number_or_text", "date", "instant", "flag"]
+"""``money`` leaves as decimal text; ``number`` is a count, share or ratio; ``flag`` true or false."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One published column."""
+
+    name: str
+    kind: Kind = "text"
+
+
+SPEND_MEASURES: tuple[Column, ...] = (
+    Column("billed_cost", "money"),
+    Column("effective_cost", "money"),
+    Column("list_cost", "money"),
+    Column("contracted_cost", "money"),
+    Column("currency"),
+    Column("final_share", "number"),
+    Column("partly_unknown"),
+)
+"""After one column per cut, named as asked for (``model``, ``tag:team``)."""
+
+UNIT_COSTS: tuple[Column, ...] = (
+    Column("model"),
+    Column("provider"),
+    Column("stage"),
+    Column("basis"),
+    Column("currency"),
+    Column("effective_cost", "money"),
+    Column("requests", "number"),
+    Column("input_tokens", "number"),
+    Column("cached_input_tokens", "number"),
+    Column("cache_write_tokens", "number"),
+    Column("output_tokens", "number"),
+    Column("cost_per_1k_requests", "money"),
+    Column("cost_per_1m_input_tokens", "money"),
+    Column("cost_per_1m_cached_input_tokens", "money"),
+    Column("cost_per_1m_output_tokens", "money"),
+    Column("cost_per_1m_tokens", "money"),
+    Column("load", "number_or_text"),
+    Column("unpriced_requests", "number"),
+    Column("cost_per_1m_cache_write_tokens", "money"),
+    Column("accelerator_hours_paid", "number"),
+    Column("accelerator_hours_used", "number"),
+    Column("cost_per_accelerator_hour_paid", "money"),
+    Column("cost_per_accelerator_hour_used", "money"),
+)
+
+IDLE: tuple[Column, ...] = (
+    Column("resource_id"),
+    Column("provider"),
+    Column("account"),
+    Column("region"),
+    Column("type"),
+    Column("accelerators", "number"),
+    Column("state"),
+    Column("since", "instant"),
+    Column("coverage", "number"),
+    Column("monthly_cost", "money"),
+    Column("evidence"),
+    Column("currency"),
+    Column("model"),
+    Column("team"),
+    Column("confidence"),
+    Column("recommendation_id"),
+)
+
+RECOMMENDATIONS: tuple[Column, ...] = (
+    Column("id"),
+    Column("kind"),
+    Column("resource_id"),
+    Column("provider"),
+    Column("account"),
+    Column("region"),
+    Column("model"),
+    Column("team"),
+    Column("current"),
+    Column("proposed"),
+    Column("monthly_saving_list", "money"),
+    Column("monthly_saving_effective", "money"),
+    Column("monthly_saving_net", "money"),
+    Column("saving_p10", "money"),
+    Column("saving_p50", "money"),
+    Column("saving_p90", "money"),
+    Column("currency"),
+    Column("risk", "number"),
+    Column("confidence"),
+    Column("effort"),
+    Column("one_off_cost", "money"),
+    Column("payback_months", "number"),
+    Column("violation_bound", "number"),
+    Column("state"),
+    Column("reason"),
+    Column("command"),
+    Column("undo"),
+    Column("monthly_cost", "money"),
+    Column("counted", "flag"),
+    Column("created_at", "instant"),
+    Column("updated_at", "instant"),
+)
+
+EVIDENCE: tuple[Column, ...] = (
+    Column("window_days", "number"),
+    Column("window_hours", "number"),
+    Column("window_end"),
+    Column("coverage", "number"),
+    Column("counter"),
+    Column("signals", "number"),
+    Column("state"),
+    Column("since"),
+    Column("activity_p99", "number"),
+    Column("activity_max", "number"),
+    Column("active_hours", "number"),
+    Column("requests", "number"),
+    Column("power_at_idle_floor", "flag"),
+    Column("load_p50", "number"),
+    Column("load_p95", "number"),
+    Column("load_p99_5", "number"),
+    Column("load_max", "number"),
+    Column("concurrent_max", "number"),
+    Column("memory_used_max_bytes", "number"),
+    Column("replay_hours", "number"),
+    Column("replay_violation_minutes", "number"),
+    Column("replay_risk_minutes", "number"),
+    Column("replay_worst_overload", "number"),
+    Column("current_price", "money"),
+    Column("proposed_price", "money"),
+    Column("price_currency"),
+    Column("price_date"),
+    Column("price_source"),
+    Column("cost_basis"),
+    Column("cost_until"),
+)
+"""The proof, in the recommendations file only, each as ``evidence_NAME``; empty where the kind has no such evidence."""
+
+WHY_NOT: tuple[Column, ...] = (
+    Column("resource_id"),
+    Column("kind"),
+    Column("reason"),
+    Column("explanation"),
+    Column("monthly_cost", "money"),
+    Column("currency"),
+    Column("at", "instant"),
+)
+
+RECONCILE: tuple[Column, ...] = (
+    Column("promise"),
+    Column("scope"),
+    Column("period"),
+    Column("currency"),
+    Column("ours", "money"),
+    Column("theirs", "money"),
+    Column("difference", "money"),
+    Column("cause"),
+    Column("holds", "flag"),
+)
+
+FRESHNESS: tuple[Column, ...] = (
+    Column("kind"),
+    Column("source"),
+    Column("provider"),
+    Column("scope"),
+    Column("slices", "number"),
+    Column("first_period", "date"),
+    Column("newest_day", "date"),
+    Column("loaded_at", "instant"),
+    Column("rows_in", "number"),
+    Column("rows_out", "number"),
+    Column("rows_rejected", "number"),
+    Column("failed_loads", "number"),
+)
+
+REJECTED: tuple[Column, ...] = (
+    Column("file"),
+    Column("line", "number"),
+    Column("column"),
+    Column("value"),
+    Column("reason"),
+)
+
+
+def spend_columns(by: Sequence[str]) -> tuple[Column, ...]:
+    """The columns of spend cut ``by``."""
+    kinds: dict[str, Kind] = {"day": "date", "month": "date", "ai": "flag"}
+    return (*(Column(name, kinds.get(name, "text")) for name in by), *SPEND_MEASURES)

@@ -1,0 +1,108 @@
+"""How a person reads numbers: rounded for the eye, grouped, with their unit. Only here is anything rounded."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from reports.views import Basis, Window
+
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+_LARGE: tuple[tuple[int, str], ...] = ((10**12, "T"), (10**9, "G"), (10**6, "M"))
+UNKNOWN = "–"
+"""Shown for what is not known, which is not zero."""
+
+
+def money(amount: Decimal | None) -> str:
+    """Two decimals, grouped: ``1,234.50``; a part of a cent keeps two digits that mean something: ``0.0012``."""
+    if amount is None:
+        return UNKNOWN
+    cents = amount.quantize(Decimal("0.01"), rounding=ROUND_HALF_EVEN)
+    if cents or not amount:
+        return f"{cents or Decimal('0.00'):,}"
+    return f"{amount.quantize(Decimal(1).scaleb(amount.adjusted() - 1), rounding=ROUND_HALF_EVEN):f}"
+
+
+def unit_price(amount: Decimal | None) -> str:
+    """A price per unit with four decimals at least, since cents hide what a token costs."""
+    if amount is None:
+        return UNKNOWN
+    shown = amount.quantize(Decimal("0.0001"), rounding=ROUND_HALF_EVEN)
+    return f"{shown:,}" if abs(shown) >= Decimal("0.001") or not amount else money(amount)
+
+
+def percent(share: Decimal | None, decimals: int = 0) -> str:
+    """``0.123`` as ``12 %``."""
+    return UNKNOWN if share is None else f"{share * 100:.{decimals}f} %"
+
+
+def change(ratio: Decimal | None) -> str:
+    """A relative change with its sign: ``+12.0 %``."""
+    return UNKNOWN if ratio is None else f"{ratio * 100:+.1f} %"
+
+
+def count(number: Decimal | int | None) -> str:
+    """A count, grouped; from a million on in millions, thousands of millions and so on."""
+    if number is None:
+        return UNKNOWN
+    exact = Decimal(number)
+    for size, unit in _LARGE:
+        if abs(exact) >= size:
+            return f"{exact / size:,.1f} {unit}"
+    return f"{exact:,.0f}"
+
+
+def moment(instant: datetime | None) -> str:
+    """``2026-11-20 06:00 UTC``."""
+    return UNKNOWN if instant is None else f"{instant.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def period(window: Window) -> str:
+    """The first and the last day included, and how many that is."""
+    return f"{window.first} to {window.last} ({window.days} day{'s' if window.days != 1 else ''})"
+
+
+def month(first: date) -> str:
+    """``November 2026``, in English whatever the machine speaks."""
+    return f"{_MONTHS[first.month - 1]} {first.year}"
+
+
+def cost_name(column: str) -> str:
+    """``effective_cost`` as a person says it."""
+    return column.replace("_", " ")
+
+
+def basis_lines(basis: Basis) -> list[str]:
+    """The terms of a set of numbers, for under a table or a chart."""
+    if basis.window is None:
+        return []
+    axis = "charge day" if basis.axis == "usage" else "billing month"
+    left_out = f", without {' and '.join(basis.without)}" if basis.without else ", tax and credits included"
+    lines = [
+        f"{basis.scope[0].upper()}{basis.scope[1:]} by {cost_name(basis.cost)}{left_out}; "
+        f"{axis} {period(basis.window)}."
+    ]
+    if basis.data_as_of is not None:
+        final = ", ".join(
+            f"{percent(share)} final" + (f" in {currency}" if len(basis.final_share) > 1 else "")
+            for currency, share in basis.final_share.items()
+        )
+        lines.append(f"Data as of {moment(basis.data_as_of)}, newest charge day {basis.newest_day}; {final}.")
+    gaps = [gap for gap in basis.gaps if basis.cost in gap.unknown]
+    if gaps:
+        bills = ", ".join(sorted({f"{gap.provider} {gap.scope}" for gap in gaps}))
+        lines.append(f"* does not cover bills that give no {cost_name(basis.cost)}: {bills}.")
+    if basis.pending:
+        lines.append(pending(basis.pending))
+    return lines
+
+
+def pending(months: int) -> str:
+    """What is loaded but not in the numbers, and what to do about it."""
+    return (
+        f"{months} billing month{'s are' if months != 1 else ' is'} loaded but not analyzed, "
+        "and not in these numbers. Run: aispend analyze"
+    )

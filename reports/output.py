@@ -1,0 +1,109 @@
+"""Records as JSON, CSV or Parquet: digits exact, formulas defused.
+
+Money is written as decimal text with at least two decimals, never through a binary float.
+In CSV a text that a spreadsheet would run as a formula gets an apostrophe in front; numbers are left alone.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import IO, Any
+
+from aispend.money import COST_DECIMALS, cost
+from reports.columns import Column, Kind
+from reports.records import Record
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def exact(amount: Decimal, min_decimals: int = 0) -> str:
+    """All digits of a decimal, without exponent and trailing zeros, but at least ``min_decimals`` decimals."""
+    if not amount:
+        amount = Decimal(0)  # no negative zero
+    whole, _, decimals = format(amount, "f").partition(".")
+    decimals = decimals.rstrip("0").ljust(min_decimals, "0")
+    return f"{whole}.{decimals}" if decimals else whole
+
+
+def instant_text(moment: datetime) -> str:
+    """ISO 8601 in UTC, to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def json_text(columns: Sequence[Column], rows: Iterable[Record]) -> str:
+    """A list of flat objects: money as decimal strings, other numbers as numbers, unknown as null."""
+    found = [{column.name: _json_value(row[column.name], column.kind) for column in columns} for row in rows]
+    return json.dumps(found, ensure_ascii=False, indent=2) + "\n"
+
+
+def write_csv(stream: IO[str], columns: Sequence[Column], rows: Iterable[Record]) -> None:
+    """RFC 4180 with a header; unknown is empty."""
+    writer = csv.writer(stream, lineterminator="\r\n")
+    writer.writerow([column.name for column in columns])
+    writer.writerows([_csv_cell(row[column.name], column.kind) for column in columns] for row in rows)
+
+
+def write_parquet(path: Path, columns: Sequence[Column], rows: Iterable[Record]) -> None:
+    """Parquet with explicit types: money and numbers as DECIMAL(38,12), unknown as null."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    types = {
+        "text": pa.string(),
+        "money": pa.decimal128(38, COST_DECIMALS),
+        "number": pa.decimal128(38, COST_DECIMALS),
+        "number_or_text": pa.string(),
+        "date": pa.date32(),
+        "instant": pa.timestamp("us", tz="UTC"),
+        "flag": pa.bool_(),
+    }
+    listed = list(rows)
+    arrays = [
+        pa.array([_parquet_value(row[column.name], column.kind) for row in listed], types[column.kind])
+        for column in columns
+    ]
+    pq.write_table(pa.table(arrays, names=[column.name for column in columns]), path)
+
+
+def defused(text: str) -> str:
+    """``text`` so that no spreadsheet runs it as a formula."""
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def _json_value(value: Any, kind: Kind) -> Any:
+    if isinstance(value, Decimal):
+        if kind == "money":
+            return exact(value, 2)
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, datetime):
+        return instant_text(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _parquet_value(value: Any, kind: Kind) -> Any:
+    if value is None:
+        return None
+    if kind in ("money", "number"):
+        return cost(value)
+    if kind == "number_or_text":
+        return _csv_cell(value, kind)
+    return value if kind != "text" or isinstance(value, str) else str(value)
+
+
+def _csv_cell(value: Any, kind: Kind) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return exact(value, 2 if kind == "money" else 0)
+    if isinstance(value, datetime):
+        return instant_text(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value) if isinstance(value, int | float) else defused(str(value))

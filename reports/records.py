@@ -1,0 +1,58 @@
+"""From view rows to flat records: one mapping per row, keyed by published column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from reports.columns import EVIDENCE, RECOMMENDATIONS, Column, spend_columns
+from reports.views import Recommendation, Spend, SpendRow
+
+Record = Mapping[str, Any]
+
+
+def records(columns: Sequence[Column], rows: Iterable[object]) -> list[Record]:
+    """Rows whose attributes are the columns."""
+    return [{column.name: getattr(row, column.name) for column in columns} for row in rows]
+
+
+def spend_records(spend: Spend) -> list[Record]:
+    """Spend, a key per cut and then the costs."""
+    columns = spend_columns(spend.query.by)
+    return [dict(zip([column.name for column in columns], _spend_values(row), strict=True)) for row in spend.rows]
+
+
+def _spend_values(row: SpendRow) -> tuple[Any, ...]:
+    costs = row.costs
+    return (
+        *row.cut,
+        costs.billed_cost,
+        costs.effective_cost,
+        costs.list_cost,
+        costs.contracted_cost,
+        row.currency,
+        row.final_share,
+        ",".join(row.partly_unknown) or None,
+    )
+
+
+def evidence_columns() -> tuple[Column, ...]:
+    """The columns of the recommendations file: the recommendation, then its evidence."""
+    return (*RECOMMENDATIONS, *(Column(f"evidence_{column.name}", column.kind) for column in EVIDENCE))
+
+
+def evidence_records(rows: Iterable[Recommendation]) -> list[Record]:
+    """Recommendations with their evidence in columns of its own."""
+    return [
+        {column.name: getattr(row, column.name) for column in RECOMMENDATIONS}
+        | {f"evidence_{column.name}": _proof(row.evidence.get(column.name), column) for column in EVIDENCE}
+        for row in rows
+    ]
+
+
+def _proof(value: Any, column: Column) -> Any:
+    """An item of evidence, which JSON keeps as text or binary number, as what its column says it is."""
+    if column.kind in ("money", "number") and value is not None and not isinstance(value, bool):
+        return Decimal(str(value))
+    return value

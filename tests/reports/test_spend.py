@@ -1,0 +1,248 @@
+"""Any cut of cost, against values worked out from the table in tests/reports/company.py."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from itertools import combinations
+
+import pytest
+from sqlalchemy import Connection, update
+
+from aispend.errors import UsageError
+from aispend.money import exact_sum
+from aispend.schema import spend_day
+from aispend.store import Store
+from reports.views import DIMENSIONS, SpendQuery, Window, spend
+from tests.reports.company import I_A, NOVEMBER, OCTOBER
+from tests.reports.ledger import Ledger
+
+BOTH_MONTHS = Window(date(2026, 10, 1), date(2026, 12, 1))
+EUROS = Decimal("40.000000000001")
+
+
+def cut(connection: Connection, *by: str, **options: object) -> dict[tuple[object, ...], Decimal | None]:
+    """Effective cost by cut, with the currency as the last part of the key."""
+    options = {"window": BOTH_MONTHS, **options}
+    return {
+        (*row.cut, row.currency): row.costs.effective_cost
+        for row in spend(connection, SpendQuery(by=by, **options)).rows  # type: ignore[arg-type]
+    }
+
+
+def test_every_cut_of_one_dimension(company: Connection) -> None:
+    """Worked out by hand; each adds up to the bills: 126.60-10 USD net of the credit and 40.000000000001 EUR."""
+    assert cut(company, "provider") == {("aws", "USD"): Decimal("126.6"), ("gcp", "EUR"): EUROS}
+    assert cut(company, "account") == {
+        ("222", "USD"): Decimal("17.6"),
+        ("333", "USD"): Decimal(100),
+        ("111", "USD"): Decimal(9),
+        ("proj-1", "EUR"): EUROS,
+    }
+    assert cut(company, "service") == {
+        ("Amazon EC2", "USD"): Decimal("17.5"),
+        ("Amazon Bedrock", "USD"): Decimal("0.1"),
+        ("Amazon S3", "USD"): Decimal(100),
+        (None, "USD"): Decimal(9),
+        ("Vertex AI", "EUR"): EUROS,
+    }
+    assert cut(company, "region") == {
+        ("us-east-1", "USD"): Decimal("117.6"),
+        (None, "USD"): Decimal(9),
+        ("europe-west4", "EUR"): EUROS,
+    }
+    assert cut(company, "resource") == {
+        (I_A, "USD"): Decimal("17.5"),
+        (None, "USD"): Decimal("109.1"),
+        (None, "EUR"): EUROS,
+    }
+    assert cut(company, "model") == {
+        ("llama-3-70b", "USD"): Decimal("17.5"),
+        ("claude", "USD"): Decimal("0.1"),
+        (None, "USD"): Decimal(109),
+        ("gemma", "EUR"): EUROS,
+    }
+    assert cut(company, "stage") == {
+        ("inference_online", "USD"): Decimal("17.6"),
+        ("unknown", "USD"): Decimal(109),
+        ("training", "EUR"): EUROS,
+    }
+    assert cut(company, "team") == {
+        ("search", "USD"): Decimal("17.5"),
+        (None, "USD"): Decimal("109.1"),
+        ("search", "EUR"): EUROS,
+    }
+    assert cut(company, "day") == {
+        (date(2026, 10, 31), "USD"): Decimal(10),
+        (date(2026, 11, 1), "USD"): Decimal("12.5"),
+        (date(2026, 11, 2), "USD"): Decimal("104.1"),
+        (date(2026, 11, 2), "EUR"): EUROS,
+    }
+    assert cut(company, "month") == {
+        (OCTOBER, "USD"): Decimal(10),
+        (NOVEMBER, "USD"): Decimal("116.6"),
+        (NOVEMBER, "EUR"): EUROS,
+    }
+    assert cut(company, "charge_category") == {
+        ("Usage", "USD"): Decimal("122.6"),
+        ("Credit", "USD"): Decimal(-5),
+        ("Tax", "USD"): Decimal(9),
+        ("Usage", "EUR"): EUROS,
+    }
+    assert cut(company, "reason") == {
+        ("used", "USD"): Decimal("13.5"),
+        ("idle", "USD"): Decimal(9),
+        ("credit", "USD"): Decimal(-5),
+        ("direct", "USD"): Decimal("0.1"),
+        ("not_ai", "USD"): Decimal(100),
+        ("tax", "USD"): Decimal(9),
+        ("direct", "EUR"): EUROS,
+    }
+    assert cut(company, "rung") == {
+        ("instance-hour", "USD"): Decimal("17.5"),
+        ("charge", "USD"): Decimal("109.1"),
+        ("charge", "EUR"): EUROS,
+    }
+    assert cut(company, "ai") == {
+        (True, "USD"): Decimal("17.6"),
+        (False, "USD"): Decimal(109),
+        (True, "EUR"): EUROS,
+    }
+    assert cut(company, "tag:team") == {
+        ("search", "USD"): Decimal("17.5"),
+        (None, "USD"): Decimal("109.1"),
+        ("search", "EUR"): EUROS,
+    }
+
+
+@pytest.mark.parametrize("axis", ["usage", "billing"])
+def test_any_two_cuts_add_up_to_the_bill(company: Connection, axis: str) -> None:
+    """Whichever source answers, all four costs add up to the same."""
+    pairs = [
+        pair for pair in combinations((*DIMENSIONS, "tag:team"), 2) if {"resource", "tag:team", "reason"} & set(pair)
+    ]
+    assert len(pairs) == 39
+
+    for pair in pairs:
+        found = spend(company, SpendQuery(by=pair, window=BOTH_MONTHS, axis=axis))  # type: ignore[arg-type]
+        for total in found.totals:
+            rows = [row for row in found.rows if row.currency == total.currency]
+            assert total.costs.effective_cost == {"USD": Decimal("126.6"), "EUR": EUROS}[total.currency], pair
+            assert total.costs.list_cost == {"USD": Decimal("140.1"), "EUR": None}[total.currency], pair
+            assert total.ai.effective_cost == {"USD": Decimal("17.6"), "EUR": EUROS}[total.currency], pair
+            assert exact_sum(row.costs.billed_cost or Decimal(0) for row in rows) == total.costs.billed_cost, pair
+
+
+def test_default_period_is_the_last_thirty_days_with_data(company: Connection) -> None:
+    basis = spend(company, SpendQuery()).basis
+
+    assert basis.window == Window(date(2026, 10, 4), date(2026, 11, 3))
+    assert basis.newest_day == date(2026, 11, 2)
+    assert basis.data_as_of == datetime(2026, 11, 20, 7, tzinfo=UTC)
+
+
+def test_the_end_of_a_period_is_not_in_it(company: Connection) -> None:
+    window = Window(date(2026, 10, 31), date(2026, 11, 1))
+
+    assert cut(company, "day", window=window) == {(date(2026, 10, 31), "USD"): Decimal(10)}
+
+
+def test_tax_and_credits_can_be_left_out(company: Connection) -> None:
+    assert cut(company, "provider", without=("tax",)) == {("aws", "USD"): Decimal("117.6"), ("gcp", "EUR"): EUROS}
+    assert cut(company, "provider", without=("tax", "credit")) == {
+        ("aws", "USD"): Decimal("122.6"),
+        ("gcp", "EUR"): EUROS,
+    }
+
+
+@pytest.mark.parametrize("by", [("provider",), ("provider", "resource"), ("provider", "tag:team")])
+def test_ai_only(company: Connection, by: tuple[str, ...]) -> None:
+    found = spend(company, SpendQuery(by=by, window=BOTH_MONTHS, ai_only=True))
+
+    assert {total.currency: total.costs.effective_cost for total in found.totals} == {
+        "USD": Decimal("17.6"),
+        "EUR": EUROS,
+    }
+    assert found.basis.scope == "AI spend"
+
+
+def test_unknown_columns_are_null_and_named(company: Connection) -> None:
+    """Google's bill gives no list cost: NULL on its own row, and the bill is named as a gap."""
+    found = spend(company, SpendQuery(by=("provider",), window=BOTH_MONTHS))
+    by_provider = {row.cut[0]: row for row in found.rows}
+
+    assert by_provider["gcp"].costs.list_cost is None
+    assert by_provider["gcp"].partly_unknown == ()
+    assert by_provider["aws"].costs.list_cost == Decimal("140.1")
+    assert [(gap.provider, gap.scope, gap.unknown) for gap in found.basis.gaps] == [
+        ("gcp", "BA-1", ("list_cost", "contracted_cost"))
+    ]
+
+
+def test_a_sum_that_misses_a_bill_says_so(database: Store) -> None:
+    """Two bills in one currency, one of them without list cost: the sum covers the other alone, and is marked."""
+    from tests.reports.ledger import Share
+
+    with database.engine.begin() as connection:
+        ledger = Ledger(connection)
+        whole = ledger.bill("aws", "1", NOVEMBER)
+        partial = ledger.bill("azure", "2", NOVEMBER, known=("billed_cost",))
+        for slice_id, provider, costs in (
+            (whole, "aws", ("1", "1", "2", "1")),
+            (partial, "azure", ("4", None, None, None)),
+        ):
+            ledger.charge(slice_id, NOVEMBER, [Share(costs, model="m")], provider=provider)
+        ledger.roll_up()
+        (row,) = spend(connection, SpendQuery(by=("model",))).rows
+
+    assert row.costs.billed_cost == Decimal(5)
+    assert row.costs.list_cost == Decimal(2)
+    assert row.partly_unknown == ("effective_cost", "list_cost", "contracted_cost")
+
+
+def test_final_share_weighs_months_by_their_cost(company: Connection) -> None:
+    """October (10 USD) is final; November's slice nets 116.60: 10 / (10 + |sums within slice and cut|)."""
+    found = spend(company, SpendQuery(by=("month",), window=BOTH_MONTHS))
+
+    assert {(row.cut[0], row.currency): row.final_share for row in found.rows} == {
+        (OCTOBER, "USD"): Decimal(1),
+        (NOVEMBER, "USD"): Decimal(0),
+        (NOVEMBER, "EUR"): Decimal(0),
+    }
+    assert found.basis.final_share["EUR"] == 0
+    assert Decimal(0) < (found.basis.final_share["USD"] or 0) < Decimal("0.1")
+
+
+def test_loaded_but_not_analyzed_is_counted(company: Connection) -> None:
+    company.execute(update(spend_day).where(spend_day.c.provider == "gcp").values(slice_id=1))
+
+    assert spend(company, SpendQuery()).basis.pending == 1
+
+
+def test_largest_first_and_dates_in_order(company: Connection) -> None:
+    by_model = spend(company, SpendQuery(by=("model",), window=BOTH_MONTHS)).rows
+    by_day = spend(company, SpendQuery(by=("day", "model"), window=BOTH_MONTHS)).rows
+
+    assert [row.cut[0] for row in by_model] == ["gemma", None, "llama-3-70b", "claude"]
+    assert [row.cut[0] for row in by_day] == sorted(row.cut[0] for row in by_day)  # type: ignore[type-var]
+
+
+def test_nothing_loaded(database: Store) -> None:
+    with database.engine.connect() as connection:
+        found = spend(connection, SpendQuery())
+
+    assert found.rows == ()
+    assert found.basis.window is None
+
+
+def test_wrong_questions_are_refused() -> None:
+    with pytest.raises(UsageError, match="no cut by 'colour'"):
+        SpendQuery(by=("colour",))
+    with pytest.raises(UsageError, match="no cut by 'tag:'"):
+        SpendQuery(by=("tag:",))
+    with pytest.raises(UsageError, match="named twice"):
+        SpendQuery(by=("model", "model"))
+    with pytest.raises(UsageError, match="no charge category 'vat'"):
+        SpendQuery(without=("vat",))
+    with pytest.raises(ValueError, match="ends after it starts"):
+        Window(date(2026, 1, 2), date(2026, 1, 2))
