@@ -61,7 +61,6 @@ def restore(store: Store, path: Path) -> None:
             store, "pg_restore", ["--no-owner", "--no-privileges", f"--file={script}", str(path.absolute())], dial=False
         )
         together = ["--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1"]
-        store.engine.dispose()
         _run(store, "psql", [*together, f"--command={_EMPTY}", f"--file={script}"])
     migrate.upgrade(store.engine)
 
@@ -78,10 +77,9 @@ def _run(store: Store, program: str, arguments: Sequence[str], *, dial: bool = T
         )
     url = make_url(store.uri)
     environment = {**os.environ, "PGAPPNAME": "aispend", "PGOPTIONS": f"-c lock_timeout={LOCK_MILLISECONDS}"}
-    password = url.password or url.query.get("password")
-    if isinstance(password, str):
-        environment["PGPASSWORD"] = password
-    plain = url._replace(password=None).difference_update_query(["password"]).render_as_string(hide_password=False)
+    if url.password:
+        environment["PGPASSWORD"] = url.password
+    plain = url._replace(password=None).render_as_string(hide_password=False)
     target = [f"--dbname={plain}"] if dial else []
     command = [str(found.folder / program), *target, *arguments]
     done = subprocess.run(

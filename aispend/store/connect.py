@@ -11,7 +11,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from aispend.errors import StoreError
 from aispend.store.binaries import OLDEST_MAJOR
 
-_SECRET_PARTS = ("password", "sslpassword")
+_TOLD = ("host", "port", "user", "dbname", "service", "sslmode")
+"""Parameters of a URL that may be shown; all others might be a secret, or one in the wrong place."""
 
 
 def engine_for(url: str) -> Engine:
@@ -33,8 +34,8 @@ def libpq_uri(url: str) -> str:
 
 def shown(url: URL) -> str:
     """The URL as a person may see it."""
-    hidden = {name: "***" for name in _SECRET_PARTS if name in url.query}
-    return url.update_query_dict(hidden).render_as_string(hide_password=True)
+    hidden = [name for name in url.query if name not in _TOLD]
+    return url.difference_update_query(hidden).render_as_string(hide_password=True)
 
 
 def check(engine: Engine) -> None:
@@ -66,11 +67,15 @@ def _parse(url: str) -> URL:
             where="AISPEND_DATABASE_URL or --database",
             next_step="Write it as postgresql://USER:PASSWORD@HOST:5432/DATABASE.",
         ) from None
+    password = parsed.query.get("password")
+    if isinstance(password, str):
+        # where SQLAlchemy knows to hide it
+        parsed = parsed.difference_update_query(["password"]).set(password=password)
     return parsed
 
 
 def _without_secrets(message: str, url: URL) -> str:
-    secrets = [url.password, *(url.query.get(name) for name in _SECRET_PARTS)]
+    secrets = [url.password, *(value for name, value in url.query.items() if name not in _TOLD)]
     for secret in secrets:
         if isinstance(secret, str) and secret:
             message = message.replace(secret, "***")

@@ -42,7 +42,10 @@ def ensure_partitions(connection: Connection, months: Iterable[date]) -> None:
 
 
 def _missing(connection: Connection, names: Iterable[str]) -> list[str]:
+    """From the catalogue itself: ``to_regclass`` may still remember that a table was not there."""
     query = text(
-        "SELECT name FROM unnest(CAST(:names AS text[])) AS name WHERE to_regclass(name) IS NULL ORDER BY name"
+        "SELECT name FROM unnest(CAST(:names AS text[])) AS name WHERE NOT EXISTS (SELECT FROM pg_class WHERE"
+        " relname = name AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = CAST(:like AS regclass)))"
+        " ORDER BY name"
     )
-    return list(connection.scalars(query, {"names": list(names)}))
+    return list(connection.scalars(query, {"names": list(names), "like": charge.name}))

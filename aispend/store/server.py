@@ -112,9 +112,9 @@ def start(
     ``options`` are added to :data:`OPTIONS`; ``sync=False`` makes a cluster that need not survive a power cut.
     ``candidates`` replaces the search for programs. Raises ``StoreError``.
     """
-    user = _service_user(home)
     root = home / "postgres"
     try:
+        user = _service_user(home)
         _make_directories(root, user)
         with (root / "start.lock").open("w") as starting:
             fcntl.flock(starting, fcntl.LOCK_EX)
@@ -136,6 +136,12 @@ def start(
             "The data directory belongs to somebody else.",
             where=str(error.filename or root),
             next_step="Run aispend as the user who made it, or set AISPEND_HOME to a directory of your own.",
+        ) from error
+    except OSError as error:
+        raise StoreError(
+            "The data directory cannot be used.",
+            where=f"{error.filename or root}: {error.strerror}",
+            next_step="Mend what it says, or set AISPEND_HOME to another directory.",
         ) from error
     return EmbeddedServer(root, listening_at, lease)
 
