@@ -29,6 +29,7 @@ _OUTPUT = frozenset({"output", "outp", "outpt", "opt", "out", "completion"})
 _INPUT = frozenset({"input", "inp", "inpt", "prompt"})
 _EMBED = frozenset({"embedding", "embeddings", "embed"})
 _WHERE = frozenset({"global", "glbl", "gl", "regional", "regnl", "rgnl", "dz", "dzone", "zone"})
+_KINDS = frozenset({"audio", "image", "video"})
 _MODALITY = {"audio": "audio", "aud": "audio", "image": "image", "video": "video"}
 _TIERS = {"batch": "batch", "flex": "flex", "priority": "priority", "pp": "priority", "provisioned": "provisioned"}
 _TRADE = """
@@ -68,24 +69,22 @@ def describe_token_sku(text: str, pricing_unit: str | None, *, product: str = ""
     ('claude-3.5-sonnet', 'input', Decimal('1000000'))
     """
     whole = words_of(text)
+    counted = (pricing_unit or "").strip().lower() in {"count", "token", "tokens"}
     for segment in re.split(r"\s+[-–]\s+|\|", text):
         words = words_of(segment)
         direction = _direction(words)
         if direction is None:
             continue
-        window = _known_run(words)
+        run = _known_run(words)
         kinds = set(words) | set(whole)
-        if not (kinds & (_TOKEN | _CHARACTER) or (set(words) & _WHERE) or window or "predictions" in kinds):
+        if not (kinds & (_TOKEN | _CHARACTER) or set(words) & _WHERE or run or "predictions" in kinds or counted):
             continue
         if pricing_unit and _HOURLY.search(pricing_unit):
             return None
-        modality = next((_MODALITY[word] for word in words if word in _MODALITY and word not in window), None)
-        unit_class = f"{modality}_{direction}" if modality else direction
-        if kinds & _CHARACTER:
-            unit_class += "_character"
+        unit_class = _modality(words, run) + direction + ("_character" if kinds & _CHARACTER else "")
         tier = next((_TIERS[word] for word in whole if word in _TIERS), "standard")
         scale = units_in(pricing_unit) or _units_by_shape(text)
-        return TokenSku(_model(words, window, product), unit_class, scale, tier)
+        return TokenSku(_model(words, run, product), unit_class, scale, tier)
     return None
 
 
@@ -136,23 +135,36 @@ def _direction(words: list[str]) -> str | None:
     return "input" if seen & _INPUT or (seen & _EMBED and seen & (_TOKEN | _WHERE)) else None
 
 
-def _known_run(words: list[str]) -> tuple[str, ...]:
-    """The longest run of words that is a known model and has only words of the trade around it; empty if none."""
+def _known_run(words: list[str]) -> slice | None:
+    """The longest run of words that is a known model and has only words of the trade around it."""
     for size in range(len(words), 0, -1):
         for start in range(len(words) - size + 1):
-            run = words[start : start + size]
-            outside = words[:start] + words[start + size :]
-            if all(word in _NOISE for word in outside) and known_model(" ".join(run)):
-                return tuple(run)
-    return ()
+            run = slice(start, start + size)
+            outside = words[:start] + words[run.stop :]
+            if any(word not in _NOISE and word not in _KINDS for word in outside):
+                continue
+            # "Gemini 2.5 Flash Image Input" are image tokens of the one model, not tokens of "Flash Image".
+            if words[run.stop - 1] in _KINDS and set(words[run.stop : run.stop + 1]) & (_INPUT | _OUTPUT):
+                continue
+            if known_model(" ".join(words[run])):
+                return run
+    return None
 
 
-def _model(words: list[str], window: tuple[str, ...], product: str) -> str | None:
-    if window:
-        return known_model(" ".join(window))
+def _modality(words: list[str], run: slice | None) -> str:
+    outside = words if run is None else words[: run.start] + words[run.stop :]
+    if {"text", "txt"} & set(words):
+        return ""
+    return next((f"{_MODALITY[word]}_" for word in outside if word in _MODALITY), "")
+
+
+def _model(words: list[str], run: slice | None, product: str) -> str | None:
+    if run is not None:
+        return known_model(" ".join(words[run]))
     core = [word for word in words if word not in _NOISE]
-    for candidate in ([word for word in core if word not in _MODALITY], core):
-        found = billed_model("-".join(candidate), product) or known_model("-".join(candidate))
+    for left_out in (_KINDS, frozenset(_MODALITY)):
+        candidate = "-".join(word for word in core if word not in left_out)
+        found = billed_model(candidate, product) or known_model(candidate)
         if found:
             return found
     if not core:
