@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from aispend.clock import Clock
@@ -88,7 +89,7 @@ def identity(kind: str, provider: str, resource_id: str, proposed: str) -> str:
 
 def _write(connection: Connection, advice: list[Advice], reasons: list[WhyNot], now: datetime) -> None:
     counts = counted(advice)
-    before = dict(connection.execute(select(recommendation.c.id, recommendation.c.state)).tuples().all())
+    before = {row.id: row.state for row in connection.execute(select(recommendation.c.id, recommendation.c.state))}
     rows = {}
     for index, item in enumerate(advice):
         row = _row(item, counts[index], now)
@@ -140,7 +141,7 @@ def _wake(connection: Connection, now: datetime) -> None:
     """A snooze whose day has come is open again."""
     newest = (
         select(recommendation_event.c.recommendation_id, recommendation_event.c.until)
-        .distinct(recommendation_event.c.recommendation_id)
+        .ext(distinct_on(recommendation_event.c.recommendation_id))
         .where(recommendation_event.c.event == "snoozed")
         .order_by(recommendation_event.c.recommendation_id, recommendation_event.c.event_id.desc())
         .subquery()

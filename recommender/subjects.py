@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from aispend.schema import (
     account,
@@ -133,7 +134,7 @@ def _facts(connection: Connection, keys: list[tuple[int, str]], since: date) -> 
             sku.c.accelerators,
             tag_set.c.tags,
         )
-        .distinct(charge.c.resource_key)
+        .ext(distinct_on(charge.c.resource_key))
         .join(account, account.c.account_key == charge.c.account_key)
         .join(location, location.c.location_key == charge.c.location_key)
         .join(sku, sku.c.sku_key == charge.c.sku_key)
@@ -172,7 +173,7 @@ def _owners(connection: Connection, since: date) -> dict[int, tuple[str | None, 
     effective = func.sum(func.coalesce(cost_share.c.effective_cost, cost_share.c.billed_cost))
     rows = connection.execute(
         select(charge.c.resource_key, share_target.c.model, share_target.c.team)
-        .distinct(charge.c.resource_key)
+        .ext(distinct_on(charge.c.resource_key))
         .join(
             cost_share,
             and_(

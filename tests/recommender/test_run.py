@@ -1,0 +1,267 @@
+"""From charges and telemetry in the database to recommendations, reasons and their life."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, insert, select, update
+
+from aispend.clock import Clock, month_of, next_month
+from aispend.errors import UsageError
+from aispend.schema import (
+    accelerator_hour,
+    account,
+    charge,
+    charge_kind,
+    location,
+    recommendation,
+    recommendation_event,
+    resource,
+    resource_alias,
+    sku,
+    slice_,
+    why_not,
+)
+from aispend.settings import Settings
+from aispend.store import Store
+from aispend.store.partitions import ensure_partitions
+from recommender.life import change_state
+from recommender.run import recommend
+
+LAST = date(2026, 11, 20)
+DAYS = 15
+ON_DEMAND, COVERED = 1, 2
+
+
+def _dimensions(connection: Connection) -> None:
+    connection.execute(insert(account).values(account_key=1, provider="aws", sub_account_id="111122223333"))
+    connection.execute(insert(location).values(location_key=1, provider="aws", region_id="us-east-1"))
+    connection.execute(
+        insert(sku).values(
+            sku_key=1,
+            provider="aws",
+            service_name="Amazon Elastic Compute Cloud",
+            instance_type="p4d.24xlarge",
+            is_ai=True,
+            platform="gpu_vm",
+            accelerator_type="nvidia-a100-40gb",
+            accelerators=8,
+        )
+    )
+    for key, category in ((ON_DEMAND, "Standard"), (COVERED, "Committed")):
+        connection.execute(
+            insert(charge_kind).values(
+                charge_kind_key=key, charge_category="Usage", pricing_category=category, billing_currency="USD"
+            )
+        )
+
+
+def _resource(connection: Connection, key: int, name: str, kind: int) -> None:
+    connection.execute(
+        insert(resource).values(
+            resource_key=key,
+            provider="aws",
+            resource_id=name,
+            instance_type="p4d.24xlarge",
+            accelerator_type="nvidia-a100-40gb",
+            accelerators=8,
+            first_seen=date(2026, 1, 1),
+        )
+    )
+    for number in range(DAYS):
+        day = LAST - timedelta(days=number)
+        connection.execute(
+            insert(charge).values(
+                billing_month=month_of(day),
+                slice_id=1,
+                half=0,
+                ordinal=key * 100 + number,
+                charge_date=day,
+                account_key=1,
+                sku_key=1,
+                location_key=1,
+                resource_key=key,
+                tag_set_key=0,
+                commitment_key=0,
+                charge_kind_key=kind,
+                hours=(1 << 24) - 1,
+                billed_cost=Decimal(480) if kind == ON_DEMAND else Decimal(0),
+                effective_cost=480,
+                list_cost=600,
+                line_count=24,
+            )
+        )
+
+
+def _idle_telemetry(connection: Connection, key: int, name: str) -> None:
+    connection.execute(
+        insert(resource_alias).values(
+            namespace="files",
+            alias=name,
+            valid_from=datetime(2026, 1, 1, tzinfo=UTC),
+            resource_key=key,
+            method="bill",
+            confidence=1,
+        )
+    )
+    end = datetime(2026, 11, 21, tzinfo=UTC)
+    rows: list[dict[str, Any]] = [
+        {
+            "slice_id": 2,
+            "namespace": "files",
+            "alias": name,
+            "accelerator_index": index,
+            "hour": end - timedelta(hours=hour + 1),
+            "interval_seconds": 300,
+            "counter": "sm_active",
+            "activity_mean": 0,
+            "activity_max": 0,
+            "memory_used_max": 40e9,
+            "power_mean": 60,
+            "coverage": 1,
+            "slot_mean": [0.0] * 12,
+            "slot_max": [0.0] * 12,
+        }
+        for index in range(8)
+        for hour in range(14 * 24)
+    ]
+    connection.execute(insert(accelerator_hour), rows)
+
+
+@pytest.fixture
+def fleet(database: Store) -> Store:
+    """Three nodes: one idle on demand, one idle and covered by a commitment, one without telemetry."""
+    with database.engine.begin() as connection:
+        ensure_partitions(connection, [month_of(LAST), next_month(month_of(LAST))])
+        connection.execute(
+            insert(slice_).values(
+                kind="bill",
+                source="files",
+                provider="aws",
+                scope="111122223333",
+                period=month_of(LAST),
+                dataset="focus",
+                columns_known=["billed_cost", "effective_cost", "list_cost"],
+                state="open",
+                loaded_at=datetime(2026, 11, 21, tzinfo=UTC),
+            )
+        )
+        _dimensions(connection)
+        for key, name, kind in ((11, "i-idle", ON_DEMAND), (12, "i-covered", COVERED), (13, "i-dark", ON_DEMAND)):
+            _resource(connection, key, name, kind)
+        _idle_telemetry(connection, 11, "i-idle")
+        _idle_telemetry(connection, 12, "i-covered")
+    return database
+
+
+def _set_activity(store: Store, name: str, activity: float) -> None:
+    with store.engine.begin() as connection:
+        connection.execute(
+            update(accelerator_hour).values(slot_max=[activity] * 12).where(accelerator_hour.c.alias == name)
+        )
+
+
+def _by_resource(store: Store) -> dict[str, Any]:
+    with store.engine.connect() as connection:
+        return {row.resource_id: row for row in connection.execute(select(recommendation))}
+
+
+def test_idle_nodes_are_found_with_three_savings(fleet: Store, store_settings: Settings, clock: Clock) -> None:
+    recommend(fleet.engine, store_settings, clock)
+
+    found = _by_resource(fleet)
+    assert set(found) == {"i-idle", "i-covered"}
+    idle, covered = found["i-idle"], found["i-covered"]
+    # 480 a day is 14,600 for 730 h; list 600 a day is 18,250
+    assert (idle.monthly_saving_list, idle.monthly_saving_effective, idle.monthly_saving_net) == (
+        Decimal("18250.00"),
+        Decimal("14600.00"),
+        Decimal("14600.00"),
+    )
+    assert (covered.monthly_saving_effective, covered.monthly_saving_net) == (Decimal("14600.00"), Decimal("0.00"))
+    assert idle.kind == "stop_idle"
+    assert idle.evidence["state"] == "resident-idle"
+    assert idle.monthly_cost >= idle.monthly_saving_effective
+
+
+def test_no_telemetry_has_a_reason_and_no_advice(fleet: Store, store_settings: Settings, clock: Clock) -> None:
+    recommend(fleet.engine, store_settings, clock)
+    with fleet.engine.connect() as connection:
+        rows = connection.execute(select(why_not).order_by(why_not.c.kind)).all()
+    assert {(row.resource_id, row.reason) for row in rows} == {("i-dark", "telemetry_missing")}
+    assert all(row.monthly_cost == Decimal("14600.00") for row in rows)
+
+
+def test_a_second_run_changes_nothing_but_the_time(fleet: Store, store_settings: Settings, clock: Clock) -> None:
+    recommend(fleet.engine, store_settings, clock)
+    before = _by_resource(fleet)
+    recommend(fleet.engine, store_settings, clock)
+    assert _by_resource(fleet) == before
+    with fleet.engine.connect() as connection:
+        assert len(connection.execute(select(recommendation_event)).all()) == 2
+
+
+def test_what_is_no_longer_found_is_gone_and_comes_back_as_proposed(
+    fleet: Store, store_settings: Settings, clock: Clock
+) -> None:
+    recommend(fleet.engine, store_settings, clock)
+    idle = _by_resource(fleet)["i-idle"].id
+    with fleet.engine.begin() as connection:
+        connection.execute(
+            update(accelerator_hour).values(slot_max=[0.9] * 12).where(accelerator_hour.c.alias == "i-idle")
+        )
+    recommend(fleet.engine, store_settings, clock)
+    gone = _by_resource(fleet)["i-idle"]
+    assert (gone.state, gone.counted) == ("gone", False)
+    with fleet.engine.begin() as connection:
+        connection.execute(
+            update(accelerator_hour).values(slot_max=[0.0] * 12).where(accelerator_hour.c.alias == "i-idle")
+        )
+    recommend(fleet.engine, store_settings, clock)
+    again = _by_resource(fleet)["i-idle"]
+    assert (again.id, again.state, again.counted) == (idle, "open", True)
+
+
+def test_a_decision_is_kept_and_a_snooze_ends(fleet: Store, store_settings: Settings, clock: Clock) -> None:
+    recommend(fleet.engine, store_settings, clock)
+    found = _by_resource(fleet)
+    with fleet.engine.begin() as connection:
+        change_state(connection, found["i-idle"].id, "dismissed", who="ana", reason="DR", clock=clock)
+        change_state(connection, found["i-covered"].id[:8], "snoozed", who="ben", until=date(2026, 11, 25), clock=clock)
+    recommend(fleet.engine, store_settings, clock)
+    after = _by_resource(fleet)
+    assert (after["i-idle"].state, after["i-idle"].counted) == ("dismissed", False)
+    assert after["i-covered"].state == "snoozed"
+    recommend(fleet.engine, store_settings, lambda: datetime(2026, 11, 25, 1, tzinfo=UTC))
+    assert _by_resource(fleet)["i-covered"].state == "open"
+
+
+@pytest.mark.parametrize(
+    ("event", "arguments", "says"),
+    [
+        ("dismissed", {}, "needs a reason"),
+        ("snoozed", {}, "needs a day in the future"),
+        ("snoozed", {"until": date(2026, 11, 21)}, "needs a day in the future"),
+        ("reopened", {}, "cannot become"),
+    ],
+)
+def test_a_step_that_makes_no_sense_says_what_would(
+    fleet: Store, store_settings: Settings, clock: Clock, event: Any, arguments: dict[str, Any], says: str
+) -> None:
+    recommend(fleet.engine, store_settings, clock)
+    key = _by_resource(fleet)["i-idle"].id
+    with fleet.engine.begin() as connection, pytest.raises(UsageError, match=says):
+        change_state(connection, key, event, who="ana", clock=clock, **arguments)
+
+
+def test_an_unknown_id_says_where_ids_are_listed(fleet: Store, clock: Clock) -> None:
+    with fleet.engine.begin() as connection, pytest.raises(UsageError, match="aispend recommendations lists"):
+        change_state(connection, "nope", "accepted", who="ana", clock=clock)
+
+
+def test_nothing_loaded_is_no_error(database: Store, store_settings: Settings, clock: Clock) -> None:
+    report = recommend(database.engine, store_settings, clock)
+    assert (report.subjects, report.advice, report.evidence_end) == (0, 0, None)
