@@ -107,6 +107,7 @@ spend_resource_month = Table(
 unit_cost = Table(
     "unit_cost",
     metadata,
+    Column("billing_month", Date, nullable=False, comment="month whose bills and usage it comes from"),
     Column("day", Date, nullable=False, comment="UTC day"),
     text("provider", "aws, gcp, azure …", nullable=False),
     text("model", "model; NULL is unattributed"),
@@ -127,6 +128,7 @@ unit_cost = Table(
     Column("accelerator_hours_used", Numeric, comment="accelerator hours × activity; NULL is unknown"),
     Column("unpriced_requests", Numeric, comment="requests whose usage met no charge"),
     Index(None, "day"),
+    Index(None, "billing_month", "provider"),
     comment="Cost and volume per model, stage and day; rates are ratios of sums and computed when read.",
 )
 

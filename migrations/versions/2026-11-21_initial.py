@@ -768,6 +768,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "unit_cost",
+        sa.Column("billing_month", sa.Date(), nullable=False, comment="month whose bills and usage it comes from"),
         sa.Column("day", sa.Date(), nullable=False, comment="UTC day"),
         sa.Column("provider", sa.Text(), nullable=False, comment="aws, gcp, azure …"),
         sa.Column("model", sa.Text(), nullable=True, comment="model; NULL is unattributed"),
@@ -800,6 +801,9 @@ def upgrade() -> None:
         ),
         sa.Column("unpriced_requests", sa.Numeric(), nullable=True, comment="requests whose usage met no charge"),
         comment="Cost and volume per model, stage and day; rates are ratios of sums and computed when read.",
+    )
+    op.create_index(
+        op.f("ix_unit_cost_billing_month_provider"), "unit_cost", ["billing_month", "provider"], unique=False
     )
     op.create_index(op.f("ix_unit_cost_day"), "unit_cost", ["day"], unique=False)
     op.create_table(

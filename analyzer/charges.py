@@ -1,0 +1,107 @@
+"""The charges of one provider's month, in temporary tables the placing steps share.
+
+    charge_now    one charge each: ``cid``, the way it goes (``route``), what is decided about it, its four costs
+    share_weight  what each step says: charge → to whom and why, with a weight
+    held_hour     workloads resolved to resources, by hour
+    used_day      inference usage resolved to resources, by day
+
+Nothing here outlives the transaction.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sqlalchemy import Connection, text
+
+from analyzer.exact_sql import COSTS
+
+SUPPORT = "(s.service_name ~* 'support' OR s.service_subcategory ~* 'support')"
+"""Support plans are recognised by the service's name; the FOCUS categories have no value for them."""
+
+HELD_OVER_TIME = """(s.accelerators IS NOT NULL OR coalesce(s.consumed_unit, s.pricing_unit) IS NULL
+    OR coalesce(s.consumed_unit, s.pricing_unit) ~* '(hour|hrs|\\mh\\M|second|minute|day|month)')"""
+"""What is paid for by time can be idle; what is paid for by use cannot."""
+
+ROUTE = f"""CASE
+    WHEN k.charge_category = 'Tax' THEN 'tax'
+    WHEN k.charge_category IN ('Credit', 'Adjustment') THEN 'credit'
+    WHEN k.commitment_discount_status = 'Unused' THEN 'commitment_unused'
+    WHEN k.charge_category = 'Purchase' AND c.commitment_key <> 0 THEN 'fee'
+    WHEN NOT d.is_ai AND {SUPPORT} THEN 'support'
+    WHEN NOT d.is_ai THEN 'not_ai'
+    WHEN k.capacity_reservation_status = 'Unused' THEN 'reservation_unused'
+    ELSE 'use' END"""
+
+HOURS_BILLED = """CASE
+    WHEN s.consumed_unit ~* '\\m(hours?|hrs?|h)\\M' THEN c.consumed_quantity
+    WHEN s.consumed_unit ~* '\\m(seconds?|secs?|s)\\M' THEN c.consumed_quantity / 3600
+    WHEN s.consumed_unit ~* '\\m(minutes?|mins?)\\M' THEN c.consumed_quantity / 60
+    WHEN s.pricing_unit ~* '\\m(hours?|hrs?|h)\\M' THEN c.pricing_quantity
+    ELSE bit_count(c.hours::bit(24)) END"""
+"""Hours the charge is for: its quantity where the unit says so, else the hours it has lines in."""
+
+_DECIDED = ", ".join(
+    f"{field} text, {field}_source text, {field}_method text, {field}_confidence numeric"
+    for field in ("model", "team", "stage")
+)
+_CREATE_CHARGES = f"""
+    CREATE TEMP TABLE charge_now (
+        cid bigint PRIMARY KEY, route text NOT NULL,
+        billing_month date, slice_id int, half smallint, ordinal int,
+        charge_date date, end_date date, hours int,
+        account_key bigint, sku_key bigint, location_key bigint, resource_key bigint, tag_set_key bigint,
+        commitment_key bigint, currency text, charge_category text, provider text, account text, service text,
+        group_name text, capacity numeric, over_time boolean, sku_model text, unit_class text,
+        accelerator_hours numeric, units numeric, is_ai boolean, {_DECIDED},
+        {", ".join(f"{column} numeric" for column in COSTS)}
+    ) ON COMMIT DROP"""
+
+_FILL_CHARGES = f"""
+    INSERT INTO charge_now
+    SELECT row_number() OVER (ORDER BY c.slice_id, c.half, c.ordinal), {ROUTE},
+           c.billing_month, c.slice_id, c.half, c.ordinal,
+           c.charge_date, greatest(coalesce(c.charge_end_date, c.charge_date), c.charge_date + 1), c.hours,
+           c.account_key, c.sku_key, c.location_key, c.resource_key, c.tag_set_key,
+           c.commitment_key, k.billing_currency, k.charge_category, a.provider,
+           coalesce(a.sub_account_id, a.billing_account_id), s.service_name,
+           coalesce(a.provider || ':' || r.fleet, c.resource_key::text),
+           coalesce(nullif(r.accelerators, 0), nullif(s.accelerators, 0)), {HELD_OVER_TIME},
+           s.model, s.unit_class,
+           s.accelerators * {HOURS_BILLED}, c.pricing_quantity * s.units_per_pricing_unit, d.is_ai,
+           d.model, d.model_source, d.model_method, d.model_confidence,
+           d.team, d.team_source, d.team_method, d.team_confidence,
+           d.stage, d.stage_source, d.stage_method, d.stage_confidence,
+           {", ".join(f"c.{column}" for column in COSTS)}
+    FROM charge c
+    JOIN account a USING (account_key)
+    JOIN sku s USING (sku_key)
+    JOIN charge_kind k USING (charge_kind_key)
+    LEFT JOIN resource r USING (resource_key)
+    JOIN decision d ON d.account_key = c.account_key AND d.sku_key = c.sku_key AND d.location_key = c.location_key
+                   AND d.tag_set_key = c.tag_set_key
+                   AND d.resource_key = CASE WHEN :by_resource THEN c.resource_key ELSE 0 END
+                   AND c.charge_date >= d.valid_from AND c.charge_date < d.valid_to
+    WHERE c.billing_month = :month AND c.slice_id = ANY(:slices)"""
+
+_CREATE_WEIGHTS = """
+    CREATE TEMP TABLE share_weight (
+        cid bigint NOT NULL, model text, team text, stage text NOT NULL, workload text, reason text NOT NULL,
+        is_ai boolean NOT NULL, rung text NOT NULL, method text NOT NULL, confidence numeric NOT NULL,
+        w numeric NOT NULL CHECK (w > 0)
+    ) ON COMMIT DROP"""
+
+
+def stage_charges(connection: Connection, *, month: date, slices: list[int], by_resource: bool) -> int:
+    """Make ``charge_now`` and an empty ``share_weight``; returns how many charges there are. Needs ``decision``."""
+    connection.execute(text(_CREATE_CHARGES))
+    scope = {"month": month, "slices": slices, "by_resource": by_resource}
+    count = connection.execute(text(_FILL_CHARGES), scope).rowcount
+    connection.execute(text(_CREATE_WEIGHTS))
+    for statement in (
+        "CREATE INDEX ON charge_now (resource_key) WHERE route = 'use' AND resource_key <> 0",
+        "ANALYZE charge_now",
+        "CREATE INDEX ON share_weight (cid)",
+    ):
+        connection.execute(text(statement))
+    return count

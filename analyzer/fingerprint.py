@@ -1,0 +1,63 @@
+"""What a provider's month is analyzed from, in one short text: when it changes, the month is analyzed again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date, timedelta
+
+from sqlalchemy import Connection, text
+
+from aispend.settings import Settings
+
+ANALYSIS_VERSION = "1"
+"""Changes whenever the same facts may give other shares."""
+
+_BILLS = """
+    SELECT string_agg(concat_ws(' ', slice_id, dataset, loaded_at), ',' ORDER BY slice_id)
+    FROM slice WHERE slice_id = ANY(:slices)"""
+
+_TELEMETRY = """
+    SELECT string_agg(concat_ws(' ', slice_id, loaded_at), ',' ORDER BY slice_id)
+    FROM slice WHERE kind IN ('metrics', 'usage', 'workloads') AND period BETWEEN :first AND :last"""
+
+_NAMES = """
+    SELECT concat_ws(' ', count(*), sum(hashtextextended(concat_ws('|', namespace, alias, valid_from, valid_to,
+                                                                   resource_key, confidence), 0)))
+    FROM resource_alias
+    WHERE resource_key IN (SELECT resource_key FROM charge WHERE billing_month = :month AND slice_id = ANY(:slices))
+      AND valid_from <= :last AND (valid_to IS NULL OR valid_to >= :first)"""
+
+_SKUS = """
+    SELECT sum(hashtextextended(concat_ws('|', sku_key, is_ai, platform, accelerators, model, unit_class,
+                                          units_per_pricing_unit, stage), 0))
+    FROM sku
+    WHERE sku_key IN (SELECT sku_key FROM charge WHERE billing_month = :month AND slice_id = ANY(:slices))"""
+
+_RESOURCES = """
+    SELECT sum(hashtextextended(concat_ws('|', resource_key, fleet, instance_type, accelerators), 0))
+    FROM resource
+    WHERE resource_key IN (SELECT resource_key FROM charge WHERE billing_month = :month AND slice_id = ANY(:slices))"""
+
+
+def settings_words(settings: Settings) -> str:
+    """The settings that decide shares: rules, tag keys, reporting currency."""
+    return json.dumps(
+        [
+            ANALYSIS_VERSION,
+            [rule.model_dump(mode="json") for rule in settings.rules],
+            settings.tags.model_dump(mode="json"),
+            settings.reporting_currency,
+        ],
+        sort_keys=True,
+    )
+
+
+def fingerprint(
+    connection: Connection, *, month: date, slices: list[int], first: date, last: date, settings: str
+) -> str:
+    """Of bills ``slices`` with charges from ``first`` to ``last``, and all that decides their shares."""
+    scope = {"month": month, "slices": slices, "first": first, "last": last + timedelta(days=1)}
+    queries = (_BILLS, _TELEMETRY, _NAMES, _SKUS, _RESOURCES)
+    words = [settings, *(str(connection.scalar(text(query), scope)) for query in queries)]
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()

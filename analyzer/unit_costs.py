@@ -1,0 +1,251 @@
+"""What each model cost on each day, beside how much it served: the ground of every cost per unit.
+
+Assumes     the shares of the provider's bills of a month, and the usage of its models.
+Method      Two bases. *allocation*: every share of AI spend, with the idle part of a resource put upon the models
+            that used it that day, so that the sum over models is the AI spend of the bill. *usage*: the same, but
+            what runs on accelerators counts only for the active part of the paid hours.
+            The charge of a token-priced SKU belongs to its own class of tokens; the rest of a model's cost is
+            divided over its token classes by :data:`analyzer.tokens.TOKEN_WEIGHTS` (``inference_hour`` carries no
+            engine times). The parts add up to the cost exactly.
+            Usage of a resource belongs to the model its charges were placed on; usage of an API to the charges of
+            provider, account and model. The stage and the currency are the charge's.
+Cases       A charge of several days is divided equally over them. Cost without tokens has no class costs.
+            Where no usage is known, the tokens a token-priced bill itself counts are taken.
+            Usage that met no charge stands in a row of its own with unknown cost: it dilutes no rate.
+            Paid hours are the bill's quantity in hours × accelerators of the SKU. Used hours are activity × paid
+            hours where at least ``MEASURED`` of the paid hours were measured; else they, and the cost on the usage
+            basis, are unknown. Of an Azure pair, cost and quantities come from the amortised half.
+Drawbacks   A tag that names another model than the usage on its resource takes that usage along.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sqlalchemy import Connection, text
+
+from analyzer.exact_sql import split_exact_sql
+from analyzer.names import accelerator_hours, inference_hours
+from analyzer.tokens import TOKEN_CLASSES, TOKEN_WEIGHTS
+
+MEASURED = "0.8"
+"""Part of the paid accelerator hours that must be measured before their use is stated."""
+
+_LINE_COLUMNS = """day date, account_key bigint, resource_key bigint, currency text, model text, stage text,
+    reason text, sku_model text, unit_class text, cost numeric, paid numeric, units numeric"""
+
+_SHARES = """
+    CREATE TEMP TABLE unit_share ON COMMIT DROP AS
+    SELECT c.charge_date AS day, c.end_date, c.account_key, c.resource_key, c.currency, t.model, t.stage, t.reason,
+           c.sku_model, c.unit_class, sum(s.effective_cost) AS cost,
+           sum(c.accelerator_hours * part.of_charge) FILTER (WHERE c.route = 'use') AS paid,
+           sum(c.units * part.of_charge) FILTER (WHERE c.route = 'use' AND c.unit_class IS NOT NULL) AS units
+    FROM share_now s
+    JOIN charge_now c USING (cid)
+    JOIN target_now t USING (target_key)
+    JOIN (SELECT cid, count(*) AS shares FROM share_now GROUP BY cid) AS n USING (cid)
+    CROSS JOIN LATERAL (SELECT coalesce(s.effective_cost / nullif(c.effective_cost, 0),
+                                        s.billed_cost / nullif(c.billed_cost, 0),
+                                        s.list_cost / nullif(c.list_cost, 0), 1.0 / n.shares) AS of_charge) AS part
+    WHERE t.is_ai
+      AND (c.half <> 1 OR c.slice_id NOT IN (SELECT slice_id FROM charge_now WHERE half = 2))
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10"""
+
+_DAYS = f"""
+    CREATE TEMP TABLE unit_line ({_LINE_COLUMNS}) ON COMMIT DROP;
+    INSERT INTO unit_line
+    SELECT day, account_key, resource_key, currency, model, stage, reason, sku_model, unit_class, cost, paid, units
+    FROM unit_share WHERE end_date = day + 1;
+    CREATE TEMP TABLE long_share ON COMMIT DROP AS
+    SELECT row_number() OVER () AS share_id, * FROM unit_share WHERE end_date > day + 1;
+    CREATE TEMP TABLE long_day ON COMMIT DROP AS
+    SELECT share_id, d::date AS day, 1 AS w, cost
+    FROM long_share CROSS JOIN LATERAL generate_series(day, end_date - 1, interval '1 day') AS d;
+    INSERT INTO unit_line
+    SELECT d.day, s.account_key, s.resource_key, s.currency, s.model, s.stage, s.reason, s.sku_model, s.unit_class,
+           d.cost, s.paid / (s.end_date - s.day), s.units / (s.end_date - s.day)
+    FROM ({split_exact_sql("long_day", "share_id", "day", "w", ["cost"])}) AS d JOIN long_share s USING (share_id)"""
+
+_IDLE = f"""
+    CREATE TEMP TABLE idle_pool ON COMMIT DROP AS
+    SELECT row_number() OVER () AS pool_id, day, resource_key, currency, sum(cost) AS cost, sum(paid) AS paid
+    FROM unit_line i WHERE reason = 'idle' AND resource_key <> 0 AND cost IS NOT NULL
+      AND EXISTS (SELECT FROM unit_line u WHERE u.reason = 'used' AND u.resource_key = i.resource_key
+                  AND u.day = i.day AND u.currency = i.currency AND u.cost > 0)
+    GROUP BY day, resource_key, currency;
+    CREATE TEMP TABLE idle_user ON COMMIT DROP AS
+    SELECT p.pool_id, row_number() OVER (PARTITION BY p.pool_id ORDER BY u.model, u.stage) AS place, u.model, u.stage,
+           min(u.account_key) AS account_key, sum(u.cost) AS w, p.cost
+    FROM idle_pool p JOIN unit_line u USING (day, resource_key, currency)
+    WHERE u.reason = 'used' AND u.cost > 0
+    GROUP BY p.pool_id, u.model, u.stage, p.cost;
+    DELETE FROM unit_line i USING idle_pool p
+    WHERE i.reason = 'idle' AND i.cost IS NOT NULL AND i.day = p.day AND i.resource_key = p.resource_key
+      AND i.currency = p.currency;
+    INSERT INTO unit_line
+    SELECT p.day, u.account_key, p.resource_key, p.currency, u.model, u.stage, 'idle', NULL, NULL, d.cost,
+           p.paid * u.w / sum(u.w) OVER (PARTITION BY u.pool_id), NULL
+    FROM ({split_exact_sql("idle_user", "pool_id", "place", "w", ["cost"])}) AS d
+    JOIN idle_user u USING (pool_id, place) JOIN idle_pool p USING (pool_id)"""
+
+_MEASURED = f"""
+    CREATE TEMP TABLE active_day ON COMMIT DROP AS
+    SELECT p.resource_key, p.day, CASE WHEN m.hours >= {MEASURED} * p.paid THEN m.used / m.hours END AS active
+    FROM (SELECT resource_key, day, sum(paid) AS paid FROM unit_line WHERE paid > 0 AND resource_key <> 0
+          GROUP BY resource_key, day) AS p
+    LEFT JOIN (SELECT t.resource_key, (t.hour AT TIME ZONE 'UTC')::date AS day,
+                      sum(t.activity_mean::numeric) AS used, count(*)::numeric AS hours
+               FROM {{accelerator_hours}} AS t
+               WHERE t.activity_mean IS NOT NULL AND t.resource_key IN (SELECT resource_key FROM unit_line)
+                 AND t.slice_id IN (SELECT slice_id FROM slice
+                                  WHERE kind = 'metrics' AND period BETWEEN :first AND :last)
+               GROUP BY 1, 2) AS m USING (resource_key, day)"""
+
+_OWN_CLASSES = ", ".join(
+    f"sum(cost) FILTER (WHERE unit_class = '{name}') AS own_{name},"
+    f" sum(units) FILTER (WHERE unit_class = '{name}') AS billed_{name}"
+    for name in TOKEN_CLASSES
+)
+
+_COSTS = f"""
+    CREATE TEMP TABLE cost_day ON COMMIT DROP AS
+    SELECT row_number() OVER () AS row_id, costs.*,
+           CASE WHEN known >= {MEASURED} * paid THEN paid * used / nullif(known, 0) END AS used_hours
+    FROM (SELECT day, model, stage, currency, sum(cost) AS cost, sum(paid) AS paid,
+                 sum(paid) FILTER (WHERE active IS NOT NULL) AS known, sum(paid * active) AS used,
+                 sum(cost) FILTER (WHERE accelerated AND unit_class IS NULL) AS accelerated_cost,
+                 coalesce(sum(cost) FILTER (WHERE unit_class IS NULL), 0) AS shared_cost,
+                 {_OWN_CLASSES}
+          FROM (SELECT l.*, a.active, a.resource_key IS NOT NULL OR l.paid > 0 AS accelerated
+                FROM unit_line l LEFT JOIN active_day a USING (resource_key, day)) AS line
+          GROUP BY day, model, stage, currency) AS costs"""
+
+_USAGE = """
+    CREATE TEMP TABLE usage_day ON COMMIT DROP AS
+    SELECT row_number() OVER () AS usage_id, u.*, r.model AS placed_model, r.stage AS placed_stage, r.currency
+    FROM (SELECT t.resource_key, lower(t.account) AS account, (t.hour AT TIME ZONE 'UTC')::date AS day, t.model,
+                 coalesce(t.service_tier ~* 'batch', false) AS is_batch,
+                 sum(t.quantity) FILTER (WHERE t.unit_class = 'requests') AS requests, {classes}
+          FROM {inference_hours} AS t
+          LEFT JOIN resource r USING (resource_key)
+          WHERE t.hour >= :first AND t.hour < :last AND coalesce(lower(t.provider), r.provider) = :provider
+          GROUP BY 1, 2, 3, 4, 5) AS u
+    LEFT JOIN LATERAL (
+        SELECT l.model, l.stage, l.currency
+        FROM unit_line l
+        WHERE l.day = u.day AND l.reason IN ('used', 'direct') AND (
+              l.resource_key = u.resource_key AND u.resource_key <> 0 AND l.model IS NOT NULL
+              AND (lower(l.model) = lower(u.model) OR NOT EXISTS (
+                   SELECT FROM unit_line o WHERE o.day = l.day AND o.resource_key = l.resource_key
+                   AND o.reason IN ('used', 'direct') AND o.model <> l.model))
+           OR (u.resource_key IS NULL OR l.resource_key = 0)
+              AND lower(u.model) IN (lower(l.model), lower(l.sku_model))
+              AND (u.account IS NULL
+                   OR u.account IN (SELECT name FROM account_name n WHERE n.account_key = l.account_key)))
+        ORDER BY (l.resource_key = coalesce(u.resource_key, 0)) DESC, (lower(l.model) = lower(u.model)) DESC,
+                 (l.stage = CASE WHEN u.is_batch THEN 'inference_batch' ELSE 'inference_online' END) DESC,
+                 l.cost DESC NULLS LAST, l.currency, l.stage
+        LIMIT 1) AS r ON true"""
+
+_VOLUME = """
+    CREATE TEMP TABLE volume_day ON COMMIT DROP AS
+    SELECT day, placed_model AS model, placed_stage AS stage, currency, sum(requests) AS requests, {sums}
+    FROM usage_day WHERE placed_model IS NOT NULL
+    GROUP BY 1, 2, 3, 4"""
+
+_BASES = """
+    CREATE TEMP TABLE basis_cost ON COMMIT DROP AS
+    SELECT row_number() OVER () AS basis_id, b.*
+    FROM (SELECT row_id, 'allocation' AS basis, shared_cost AS shared, cost FROM cost_day
+          UNION ALL
+          SELECT row_id, 'usage', shared_cost - coalesce(accelerated_cost, 0) + active,
+                 cost - coalesce(accelerated_cost, 0) + active
+          FROM (SELECT *, CASE WHEN accelerated_cost IS NULL THEN 0
+                               ELSE round(accelerated_cost * used_hours / nullif(paid, 0), 12) END AS active
+                FROM cost_day) AS scaled) AS b"""
+
+_TOKENS = """
+    CREATE TEMP TABLE token_part ON COMMIT DROP AS
+    SELECT b.basis_id, k.place, b.shared, k.quantity * k.weight AS w
+    FROM basis_cost b
+    JOIN cost_day c USING (row_id)
+    LEFT JOIN volume_day v ON v.day = c.day AND v.model = c.model AND v.stage = c.stage AND v.currency = c.currency
+    CROSS JOIN LATERAL (VALUES {classes}) AS k (place, quantity, weight)
+    WHERE k.quantity > 0"""
+
+_WRITE_COSTS = """
+    INSERT INTO unit_cost (billing_month, day, provider, model, stage, basis, currency, effective_cost, requests,
+                           {tokens}, {costs}, accelerator_hours_paid, accelerator_hours_used)
+    SELECT CAST(:month AS date), c.day, CAST(:provider AS text), c.model, c.stage, b.basis, c.currency, b.cost,
+           v.requests, {quantities}, {parts}, round(c.paid, 6), round(c.used_hours, 6)
+    FROM basis_cost b
+    JOIN cost_day c USING (row_id)
+    LEFT JOIN volume_day v ON v.day = c.day AND v.model = c.model AND v.stage = c.stage AND v.currency = c.currency
+    LEFT JOIN (SELECT basis_id, {spread} FROM ({divided}) AS d GROUP BY basis_id) AS d USING (basis_id)"""
+
+_WRITE_UNMET = """
+    INSERT INTO unit_cost (billing_month, day, provider, model, stage, basis, currency, requests, {tokens},
+                           unpriced_requests)
+    SELECT CAST(:month AS date), u.day, CAST(:provider AS text), u.model,
+           CASE WHEN u.is_batch THEN 'inference_batch' ELSE 'inference_online' END, basis, CAST(:currency AS text),
+           sum(u.requests), {sums}, sum(u.requests)
+    FROM usage_day u CROSS JOIN (VALUES ('allocation'), ('usage')) AS b (basis)
+    WHERE u.placed_model IS NULL
+    GROUP BY u.day, u.model, u.is_batch, basis"""
+
+
+def write_unit_costs(
+    connection: Connection, *, provider: str, month: date, first: date, last: date, currency: str
+) -> None:
+    """Replace the unit costs that a provider's month of bills and usage makes.
+
+    Usage is that of ``month``'s days ``[first, last)``; ``currency`` stands beside usage that met no charge.
+    Needs the shares of all the provider's slices of the month in ``share_now``.
+    """
+    scope = {"provider": provider, "month": month, "first": first, "last": last, "currency": currency}
+    _run(connection, _SHARES)
+    _run(connection, _DAYS)
+    _run(connection, "CREATE INDEX ON unit_line (resource_key, day); ANALYZE unit_line")
+    _run(connection, _IDLE)
+    connection.execute(text(_MEASURED.format(accelerator_hours=accelerator_hours())), scope)
+    _run(connection, _COSTS)
+    classes = ", ".join(f"sum(t.quantity) FILTER (WHERE t.unit_class = '{name}') AS {name}" for name in TOKEN_CLASSES)
+    connection.execute(text(_USAGE.format(inference_hours=inference_hours(), classes=classes)), scope)
+    sums = ", ".join(f"sum({name}) AS {name}" for name in TOKEN_CLASSES)
+    _run(connection, _VOLUME.format(sums=sums))
+    _run(connection, _BASES)
+    weighed = ", ".join(
+        f"({place}, {_quantity(name)}, {TOKEN_WEIGHTS[name]})" for place, name in enumerate(TOKEN_CLASSES)
+    )
+    _run(connection, _TOKENS.format(classes=weighed))
+    connection.execute(text("DELETE FROM unit_cost WHERE provider = :provider AND billing_month = :month"), scope)
+    tokens = ", ".join(f"{name}_tokens" for name in TOKEN_CLASSES)
+    connection.execute(text(_write_costs(tokens)), scope)
+    connection.execute(text(_WRITE_UNMET.format(tokens=tokens, sums=sums)), scope)
+
+
+def _write_costs(tokens: str) -> str:
+    return _WRITE_COSTS.format(
+        tokens=tokens,
+        costs=", ".join(f"{name}_cost" for name in TOKEN_CLASSES),
+        quantities=", ".join(_quantity(name) for name in TOKEN_CLASSES),
+        parts=", ".join(
+            f"CASE WHEN b.cost IS NOT NULL AND (c.own_{name} IS NOT NULL OR d.basis_id IS NOT NULL)"
+            f" THEN coalesce(c.own_{name}, 0) + coalesce(d.part_{place}, 0) END"
+            for place, name in enumerate(TOKEN_CLASSES)
+        ),
+        spread=", ".join(
+            f"sum(shared) FILTER (WHERE place = {place}) AS part_{place}" for place in range(len(TOKEN_CLASSES))
+        ),
+        divided=split_exact_sql("token_part", "basis_id", "place", "w", ["shared"]),
+    )
+
+
+def _quantity(name: str) -> str:
+    """Tokens of a class: as recorded, else as a token-priced bill counts them."""
+    return f"CASE WHEN v.day IS NULL THEN c.billed_{name} ELSE v.{name} END"
+
+
+def _run(connection: Connection, statements: str) -> None:
+    for statement in statements.split(";"):
+        connection.execute(text(statement))
