@@ -1,0 +1,82 @@
+"""The test run's own guards can fail: skips in CI, the network, the environment."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import requirements
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def _pytest(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    (folder / "test_inner.py").write_text("import pytest\n\ndef test_skipped():\n    pytest.skip('no reason at all')\n")
+    inherited = {name: value for name, value in os.environ.items() if name not in ("CI", "AISPEND_TEST_RUN")}
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "tests.conftest", "-p", "no:xdist", "-c", os.devnull, str(folder)],
+        cwd=ROOT,
+        env={**inherited, **environment, "PYTEST_ADDOPTS": "-p no:cacheprovider"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_in_ci_nothing_skips(tmp_path: Path) -> None:
+    """The same skipped test passes on a desk and fails in CI, with its reason."""
+    on_a_desk = _pytest(tmp_path)
+    in_ci = _pytest(tmp_path, CI="true")
+
+    assert (on_a_desk.returncode, in_ci.returncode) == (0, 1)
+    assert "1 skipped" in on_a_desk.stdout
+    assert "1 failed" in in_ci.stdout
+    assert "no reason at all" in in_ci.stdout
+
+
+def test_no_test_reaches_the_network() -> None:
+    """An address beyond this machine fails the test, even where errors of connections are caught."""
+    with pytest.raises(pytest.fail.Exception, match=r"192\.0\.2\.1"), socket.socket() as outside:
+        outside.connect_ex(("192.0.2.1", 80))
+    with socket.create_server(("127.0.0.1", 0)) as listening, socket.create_connection(listening.getsockname()) as here:
+        assert here.getpeername() == listening.getsockname()
+
+
+def test_the_environment_is_clean() -> None:
+    """No account, proxy or setting of whoever runs the tests gets in."""
+    known = {"AISPEND_TEST_RUN", "AISPEND_PUBLIC_DATA", "AISPEND_SOAK"}
+    strangers = [
+        name
+        for name in os.environ
+        if name.upper().endswith("_PROXY") or name.startswith(("AISPEND_", "AWS_", "GOOGLE_", "AZURE_", "PGHOST"))
+    ]
+
+    assert set(strangers) <= known
+
+
+def test_with_a_browser_there_is_nothing_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is installed and nothing said."""
+    (tmp_path / "chromium").write_text("#!/bin/sh\n")
+    (tmp_path / "chromium").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert requirements.main() == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_without_a_package_manager_it_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No browser and no apt: the packages by name, and no failure."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(requirements, "PLACES", "")
+
+    assert requirements.main() == 0
+    assert "apt-get install chromium fonts-dejavu-core" in capsys.readouterr().out
