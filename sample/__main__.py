@@ -26,7 +26,9 @@ def main() -> int:
         seed=options.seed,
         scale=options.scale,
         today=options.today or system_clock().date(),
-        progress=lambda label, done, total: print(f"\r\033[K[{done}/{total}] {label}", end="", file=sys.stderr, flush=True),  # noqa: T201
+        progress=lambda label, done, total: print(
+            f"\r\033[K[{done}/{total}] {label}", end="", file=sys.stderr, flush=True
+        ),  # noqa: T201
     )
     rows = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in company.rows.items())
     print(f"\n{company.root}: {rows} ({time.monotonic() - began:.1f} s)")  # noqa: T201

@@ -177,7 +177,9 @@ def _table(lines: Lines, constants: pa.Table, timeline: Timeline, first: date, i
         "SubAccountType": same("Account"),
         "x_Discounts": _discounts(lines),
     }
-    return pa.table({name: varying.get(name, fixed.column(name) if name in fixed.column_names else None) for name in COLUMNS})
+    return pa.table(
+        {name: varying.get(name, fixed.column(name) if name in fixed.column_names else None) for name in COLUMNS}
+    )
 
 
 def _discounts(lines: Lines) -> pa.Array:

@@ -161,7 +161,9 @@ def _savings_plan(ledger: Ledger, eligible: list[Covered], timeline: Timeline, c
     running = np.cumsum(cost)
     before = running - cost
     first_of_hour = np.concatenate(([True], hour[1:] != hour[:-1]))
-    spent_before = before - np.repeat(before[first_of_hour], np.diff(np.append(np.flatnonzero(first_of_hour), len(hour))))
+    spent_before = before - np.repeat(
+        before[first_of_hour], np.diff(np.append(np.flatnonzero(first_of_hour), len(hour)))
+    )
     room = np.where(hour >= start, np.clip(commit - spent_before, 0, cost), 0)
     covered = np.where(room == cost, seconds, room * 3600 // rates[which])
     effective = np.where(room == cost, cost, (rates[which] * covered) // 3600)
@@ -189,7 +191,13 @@ def _savings_plan(ledger: Ledger, eligible: list[Covered], timeline: Timeline, c
     used = np.bincount(hour, weights=effective.astype(np.float64), minlength=timeline.hours).astype(np.int64)
     hours = np.arange(start, timeline.hours, dtype=np.int64)
     fee = _commitment_item(plan, "Savings Plans for AWS Compute usage", "ComputeSavingsPlans", PAYER, chance)
-    ledger.add(replace(fee, description="1 year No Upfront Compute Savings Plan", frequency="Recurring"), hours, 1, commit, effective=0)
+    ledger.add(
+        replace(fee, description="1 year No Upfront Compute Savings Plan", frequency="Recurring"),
+        hours,
+        1,
+        commit,
+        effective=0,
+    )
     unused = commit - used[hours]
     left = unused > 0
     ledger.add(

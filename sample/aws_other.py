@@ -11,7 +11,7 @@ from sample.aws_machines import NEGOTIATED_PERCENT, REGION_NAMES, machine_item
 from sample.catalogue import TOKENS, UNIT, units
 from sample.chance import Chance
 from sample.demand import Demand
-from sample.ledger import Item, Ledger, Owner
+from sample.ledger import Ints, Item, Ledger, Owner
 from sample.machines import Fleet, Running, identity
 from sample.story import COMMERCE, DATA, PAYER, SERVING, TRAINING
 from sample.timeline import Timeline
@@ -67,34 +67,35 @@ OTHER = (
 )  # fmt: skip
 
 
-def charge_tokens(ledger: Ledger, demands: list[Demand], chance: Chance) -> dict[str, list[Demand]]:
+def charge_tokens(ledger: Ledger, demands: list[Demand], chance: Chance) -> dict[str, list[tuple[Owner, Ints]]]:
     """Bedrock by the hour. Teams that call a model without a profile of their own share one line.
 
-    Returns the shared lines' demands under the key their owner's ``split`` names.
+    Returns, under the key a shared line's ``split`` names, whose tokens they are hour by hour.
     """
     mine = [demand for demand in demands if demand.series.bill == "aws" and demand.series.token_api]
-    shared: dict[str, list[Demand]] = {}
+    shared: dict[str, list[tuple[Owner, Ints]]] = {}
     mine.sort(key=lambda demand: (demand.series.account, demand.series.model, demand.series.endpoint))
     for (account, model, endpoint), group in groupby(
         mine, key=lambda demand: (demand.series.account, demand.series.model, demand.series.endpoint)
     ):
         together = list(group)
-        owner = Owner(model, together[0].series.team, "inference_online", True, "token_api")
-        if len(together) > 1:
-            key = f"tokens/{account}/{model}"
-            shared[key] = together
-            owner = Owner(model, None, "inference_online", True, "token_api", key)
-        profile = f"arn:aws:bedrock:us-east-1:{account}:application-inference-profile/{chance.hex(12, 'profile', endpoint)}"
+        profile = (
+            f"arn:aws:bedrock:us-east-1:{account}:application-inference-profile/{chance.hex(12, 'profile', endpoint)}"
+        )
         prices = TOKENS[model]
         for kind, code, words in CLASSES:
             price = getattr(prices, kind)
-            tokens = sum(
-                (getattr(demand, "uncached" if kind == "input" else kind) for demand in together), np.zeros(1, np.int64)
-            )
+            counts = [getattr(demand, "uncached" if kind == "input" else kind) for demand in together]
+            tokens = np.sum(counts, axis=0)
             hours = np.flatnonzero(tokens)
             if not price or not len(hours):
                 continue
             meter = f"USE1-{MODEL_CODES[model]}-{code}"
+            owners = [Owner(model, demand.series.team, "inference_online", True, "token_api") for demand in together]
+            owner = owners[0]
+            if len(together) > 1:
+                owner = replace(owner, team=None, split=f"tokens/{account}/{meter}")
+                shared[owner.split] = list(zip(owners, counts, strict=True))
             item = Item(
                 account=account,
                 service="Amazon Bedrock",
@@ -103,7 +104,8 @@ def charge_tokens(ledger: Ledger, demands: list[Demand], chance: Chance) -> dict
                 service_code="AmazonBedrock",
                 sku=chance.code(16, "sku", meter),
                 meter=meter,
-                description=f"${price * 1000 / UNIT:.8f}".rstrip("0") + f" per 1K {words.lower()} for {TITLES[model]} in {REGION_NAMES['us-east-1']}",
+                description=f"${price * 1000 / UNIT:.8f}".rstrip("0")
+                + f" per 1K {words.lower()} for {TITLES[model]} in {REGION_NAMES['us-east-1']}",
                 unit="1K tokens",
                 region="us-east-1",
                 owner=owner,
@@ -197,8 +199,12 @@ def _web_servers(ledger: Ledger, timeline: Timeline, chance: Chance, scale: floa
     hours = np.arange(timeline.hours, dtype=np.int64)
     for slot in range(max(1, round(3 * scale))):
         resource_id, name, alias, zone, local = identity(fleet, slot, 0, 3, 0, timeline, chance)
-        machine = Running(fleet, slot, 0, resource_id, name, alias, hours, np.full(len(hours), 3600), zone=zone, local_id=local)
-        item = replace(machine_item(machine, chance), owner=Owner(team="commerce"), tags=(("env", "prod"), ("team", "commerce")))
+        machine = Running(
+            fleet, slot, 0, resource_id, name, alias, hours, np.full(len(hours), 3600), zone=zone, local_id=local
+        )
+        item = replace(
+            machine_item(machine, chance), owner=Owner(team="commerce"), tags=(("env", "prod"), ("team", "commerce"))
+        )
         price = item.list_price or 0
         contracted = price * NEGOTIATED_PERCENT // 100
         ledger.add(item, hours, 1, contracted, list_cost=price, contracted=contracted)

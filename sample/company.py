@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
-from sample.aws_files import write_months
-from sample.aws_machines import charge_machines
-from sample.aws_other import charge_company, charge_other, charge_tokens
+import numpy as np
+
+from sample import aws_files, aws_machines, aws_other, azure_files, azure_lines, gcp_files, gcp_lines
+from sample.catalogue import UNIT
 from sample.chance import Chance
 from sample.demand import Demand, play
 from sample.inventory import write_inventory
-from sample.ledger import Ledger, Lines
+from sample.ledger import Ints, Ledger, Lines, Owner
 from sample.machines import Running, expand
 from sample.settings_file import SETTINGS
-from sample.story import AWS_FLEETS, AZURE_FLEETS, GCP_FLEETS, PODS, SERIES
+from sample.story import AWS_FLEETS, AZURE_FLEETS, GCP_FLEETS, PAYER, PODS, SERIES
 from sample.telemetry import write_metrics, write_workloads
 from sample.timeline import Timeline
+from sample.truth import Bill, hourly_split, node_splits, write_charges, write_invoices, write_machines, write_stories
 from sample.usage import write_usage
+
+BILLS = {"aws": "USD", "azure-usd": "USD", "azure-eur": "EUR", "gcp": "USD"}
+"""The four bills and their currencies."""
+RESTATED_MONTH = 10
+"""Number of the month that was delivered twice, the second time complete."""
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -61,7 +70,7 @@ def generate(
     say = progress or (lambda _label, _done, _total: None)
     company = SampleCompany(
         root=target,
-        bills=[target / "bills" / "aws"],
+        bills=[target / "bills" / name for name in BILLS],
         restated_first=target / "restated_first",
         metrics=target / "metrics",
         usage=target / "usage",
@@ -72,30 +81,110 @@ def generate(
         truth=target / "truth",
     )
     target.mkdir(parents=True, exist_ok=True)
-    say("sample: machines and demand", 0, 6)
+    say("sample: machines and demand", 0, 7)
     machines = expand(AWS_FLEETS + AZURE_FLEETS + GCP_FLEETS, timeline, chance, scale)
     demands = [play(series, timeline, chance) for series in SERIES]
-    say("sample: AWS bill", 1, 6)
-    aws = _aws(machines, demands, timeline, chance, scale)
-    write_months(company.bills[0], aws, list(range(len(timeline.months))), timeline, chance)
-    say("sample: telemetry", 4, 6)
-    by_name = {demand.series.name: demand for demand in demands}
-    company.rows.update(
-        aws_lines=len(aws),
-        metrics=write_metrics(company.metrics, machines, PODS, by_name, timeline, chance),
-        workloads=write_workloads(company.workloads, machines, PODS, timeline),
-        usage=write_usage(company.usage, demands, machines, timeline, chance),
-        inventory=write_inventory(company.inventory, machines, timeline),
+    months = list(range(len(timeline.months)))
+    of = {bill: [machine for machine in machines if machine.fleet.bill == bill] for bill in BILLS}
+    splits = node_splits(machines, PODS, timeline)
+
+    say("sample: AWS bill", 1, 7)
+    aws, shared = _aws(of["aws"], demands, timeline, chance, scale)
+    splits |= {key: hourly_split(users, timeline) for key, users in shared.items()}
+    aws_files.write_months(company.bills[0], aws.lines, months, timeline, chance)
+    aws_files.write_months(
+        company.restated_first / "aws", _first_delivery(aws, timeline), [RESTATED_MONTH], timeline, chance, run="first"
     )
+    say("sample: Azure bills", 2, 7)
+    azure = [_azure(name, of[name], demands, timeline, chance) for name in ("azure-usd", "azure-eur")]
+    for bill, folder in zip(azure, company.bills[1:3], strict=True):
+        azure_files.write_months(folder, bill.name, bill.lines, months, timeline, chance)
+    first = _first_delivery(azure[0], timeline)
+    azure_files.write_months(
+        company.restated_first / "azure-usd", azure[0].name, first, [RESTATED_MONTH], timeline, chance, run="first"
+    )
+    say("sample: Google bill", 3, 7)
+    gcp = _gcp(of["gcp"], demands, timeline, chance)
+    gcp_files.write_months(company.bills[3], gcp.lines, timeline, chance)
+
+    say("sample: utilization", 4, 7)
+    bills = [aws, *azure, gcp]
+    by_name = {demand.series.name: demand for demand in demands}
+    company.rows.update({f"{bill.name.replace('-', '_')}_lines": len(bill.lines) for bill in bills})
+    company.rows["metrics"] = write_metrics(company.metrics, machines, PODS, by_name, timeline, chance)
+    company.rows["workloads"] = write_workloads(company.workloads, machines, PODS, timeline)
+    say("sample: usage, inventory", 5, 7)
+    company.rows["usage"] = write_usage(company.usage, demands, machines, timeline, chance)
+    company.rows["inventory"] = write_inventory(company.inventory, machines, timeline)
     company.settings_file.write_text(SETTINGS, encoding="utf-8")
-    say("sample: done", 6, 6)
+    say("sample: truth", 6, 7)
+    write_invoices(company.invoices, _invoices(bills, timeline, chance))
+    company.rows["truth"] = write_charges(company.truth / "charges.parquet", bills, splits, timeline)
+    write_machines(company.truth, machines, timeline)
+    write_stories(company.truth / "stories.json", machines, RESTATED_MONTH, timeline)
+    say("sample: done", 7, 7)
     return company
 
 
-def _aws(machines: list[Running], demands: list[Demand], timeline: Timeline, chance: Chance, scale: float) -> Lines:
+def _aws(
+    machines: list[Running], demands: list[Demand], timeline: Timeline, chance: Chance, scale: float
+) -> tuple[Bill, dict[str, list[tuple[Owner, Ints]]]]:
     ledger = Ledger()
-    charge_machines(ledger, [machine for machine in machines if machine.fleet.bill == "aws"], timeline, chance)
-    charge_tokens(ledger, demands, chance)
-    charge_other(ledger, timeline, chance, scale)
-    charge_company(ledger, timeline, chance)
-    return ledger.lines()
+    aws_machines.charge_machines(ledger, machines, timeline, chance)
+    shared = aws_other.charge_tokens(ledger, demands, chance)
+    aws_other.charge_other(ledger, timeline, chance, scale)
+    aws_other.charge_company(ledger, timeline, chance)
+    lines = ledger.lines()
+    return Bill("aws", "USD", lines, timeline.month_of_hour[lines.start]), shared
+
+
+def _azure(name: str, machines: list[Running], demands: list[Demand], timeline: Timeline, chance: Chance) -> Bill:
+    ledger = Ledger()
+    azure_lines.charge_machines(ledger, name, machines, timeline, chance)
+    azure_lines.charge_tokens(ledger, name, demands, timeline, chance)
+    azure_lines.charge_other(ledger, name, timeline, chance)
+    lines = ledger.lines()
+    return Bill(name, BILLS[name], lines, timeline.month_of_hour[lines.start])
+
+
+def _gcp(machines: list[Running], demands: list[Demand], timeline: Timeline, chance: Chance) -> Bill:
+    ledger = Ledger()
+    gcp_lines.charge(ledger, machines, demands, timeline, chance)
+    gcp_lines.charge_invoice(ledger, timeline)
+    lines = ledger.lines()
+    return Bill("gcp", "USD", lines, gcp_lines.invoice_month(lines, timeline))
+
+
+def _first_delivery(bill: Bill, timeline: Timeline) -> Lines:
+    """The restated month as it was first delivered: its last two days were not there yet, nor any tax or refund."""
+    end = timeline.month_start(RESTATED_MONTH + 1)
+    settled = np.array([item.charge_category in ("Tax", "Adjustment", "Credit") for item in bill.lines.items])
+    return bill.lines.take((bill.month == RESTATED_MONTH) & (bill.lines.start < end - 48) & ~settled[bill.lines.item])
+
+
+def _invoices(bills: list[Bill], timeline: Timeline, chance: Chance) -> Iterator[tuple[Any, ...]]:
+    """Invoices of the months that are over, rounded to cents as invoices are; Microsoft adds tax the export leaves out."""
+    for bill in bills:
+        is_tax = np.array([item.charge_category == "Tax" for item in bill.lines.items])[bill.lines.item]
+        for month, first in enumerate(timeline.months[:-1]):
+            here = bill.month == month
+            net = _cents(int(bill.lines.billed[here & ~is_tax].sum()))
+            tax = _cents(int(bill.lines.billed[here & is_tax].sum()))
+            if bill.name == "aws":
+                number, issuer = aws_files.invoice_id(month, timeline, chance), "Amazon Web Services, Inc."
+                scope = PAYER
+            elif bill.name == "gcp":
+                number, issuer, scope = (
+                    chance.digits(10, "gcp invoice", first),
+                    "Google LLC",
+                    gcp_files.billing_account(chance),
+                )
+            else:
+                number, issuer = azure_files.invoice_id(bill.name, month, timeline, chance), "Microsoft"
+                scope = azure_files.account_id(bill.name, chance)
+                tax = (net * (21 if bill.currency == "EUR" else 6) / 100).quantize(Decimal("0.01"))
+            yield (bill.name.split("-")[0], number, issuer, scope, first.isoformat(), bill.currency, net, tax)
+
+
+def _cents(amount: int) -> Decimal:
+    return (Decimal(amount) / UNIT).quantize(Decimal("0.01"))

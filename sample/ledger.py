@@ -99,7 +99,16 @@ class Lines:
 
     def take(self, which: npt.NDArray[Any]) -> Lines:
         """The lines at these positions (or where true)."""
-        columns = (self.item, self.start, self.span, self.quantity, self.billed, self.effective, self.list, self.contracted)
+        columns = (
+            self.item,
+            self.start,
+            self.span,
+            self.quantity,
+            self.billed,
+            self.effective,
+            self.list,
+            self.contracted,
+        )
         return Lines(self.items, *(column[which] for column in columns))
 
 

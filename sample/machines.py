@@ -169,9 +169,7 @@ def expand(fleets: list[Fleet], timeline: Timeline, chance: Chance, scale: float
     return machines
 
 
-def _slot(
-    fleet: Fleet, slot: int, count: int, timeline: Timeline, chance: Chance, scale: float
-) -> list[Running]:
+def _slot(fleet: Fleet, slot: int, count: int, timeline: Timeline, chance: Chance, scale: float) -> list[Running]:
     rng = chance.stream("life", fleet.name, slot)
     start = 0 if fleet.first_day is None else timeline.day_ago(fleet.first_day)
     end = timeline.hours if fleet.last_day is None else timeline.day_ago(fleet.last_day)
@@ -182,7 +180,9 @@ def _slot(
     for number, windows in by_number.items():
         hours, seconds = _clock(windows)
         if len(hours):
-            resource_id, name, alias, zone, local_id = identity(fleet, slot, number, count, int(hours[0]), timeline, chance)
+            resource_id, name, alias, zone, local_id = identity(
+                fleet, slot, number, count, int(hours[0]), timeline, chance
+            )
             machines.append(
                 Running(fleet, slot, number, resource_id, name, alias, hours, seconds, zone=zone, local_id=local_id)
             )

@@ -27,7 +27,7 @@ set = {{ team = "search", stage = "data" }}
 
 # The pricing lab's machine is called by its old name in the metrics.
 [[alias]]
-alias = "pricing-lab-a100"
+alias = "pricing-lab-01"
 provider = "azure"
 resource_id = "/subscriptions/{AZURE_AI}/resourcegroups/rg-supply-chain/providers/microsoft.compute/virtualmachines/vm-pricing-lab-01"
 namespace = "*"

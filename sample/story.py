@@ -201,7 +201,7 @@ AZURE_FLEETS = [
         shape=Shape("daily", hour=5, hours=5, weekdays_only=True, fresh=False), load=Load(0.5, 0.5),
     ),
     Fleet(
-        name="pricing-lab", bill="azure-usd", account=AZURE_AI, region="eastus", names="short", first_day=115,
+        name="pricing-lab", bill="azure-usd", account=AZURE_AI, region="eastus", names="host", mapped=False, first_day=115,
         machine="Standard_NC96ads_A100_v4", model="price-elasticity", team="supply-chain", stage="inference_online",
         load=Load(0.5, 0.45, busy=1), fixed=True, tags=(("env", "prod"),),
         verdict=Verdict("oversized", "resize", False, "one of four accelerators ever sees work", 115, "Standard_NC24ads_A100_v4"),
@@ -259,7 +259,18 @@ SHARED_FLEET = "ml-shared"
 PODS = [
     Pod("faq-retriever", "deployment", "bge-large-en", "search", "inference_online", node=0, requested=1, used=0.6),
     Pod("review-summary", "deployment", "mistral-7b-instruct", "personalisation", "inference_online", 0, 1, 0.5),
-    Pod("banner-maker", "deployment", "sdxl-room-designer", "marketing", "inference_online", 0, 1, 0.3, hour=12, hours=10),
+    Pod(
+        "banner-maker",
+        "deployment",
+        "sdxl-room-designer",
+        "marketing",
+        "inference_online",
+        0,
+        1,
+        0.3,
+        hour=12,
+        hours=10,
+    ),
     Pod("phone-menu", "deployment", "whisper-large-v3", "support", "inference_online", 1, 2, 1.1),
     Pod("dev-box", "notebook", None, "research", "notebook", 1, 1, 0.1, hour=13, hours=9, weekdays_only=True),
     Pod("lifetime-value", "job", "customer-ltv", "marketing", "training", 2, 3, 2.7, hour=20, hours=9),

@@ -50,7 +50,12 @@ class _Samples:
 
 
 def write_metrics(
-    folder: Path, machines: list[Running], pods: list[Pod], demands: dict[str, Demand], timeline: Timeline, chance: Chance
+    folder: Path,
+    machines: list[Running],
+    pods: list[Pod],
+    demands: dict[str, Demand],
+    timeline: Timeline,
+    chance: Chance,
 ) -> int:
     """Hourly samples of the last sixty days, five-minute ones of the last thirty. Returns the number of rows."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -223,16 +228,24 @@ def write_workloads(path: Path, machines: list[Running], pods: list[Pod], timeli
                 if pod.node == machine.slot % 3:
                     runs = machine.hours[pod_hours(pod, machine.hours, timeline)]
                     record(
-                        (machine.alias, pod.name, pod.kind, pod.stage, pod.model, pod.team, float(pod.requested)), runs, -1, pod.used
+                        (machine.alias, pod.name, pod.kind, pod.stage, pod.model, pod.team, float(pod.requested)),
+                        runs,
+                        -1,
+                        pod.used,
                     )
-        elif machine.telemetry and fleet.load.follows is None and (fleet.stage in JOB_STAGES or fleet.platform == "k8s"):
+        elif (
+            machine.telemetry and fleet.load.follows is None and (fleet.stage in JOB_STAGES or fleet.platform == "k8s")
+        ):
             runs = machine.hours[at_work(machine, machine.hours, timeline)]
             kind = {"notebook": "notebook", "inference_online": "deployment"}.get(fleet.stage, "job")
             cards = float(fleet.load.busy or fleet.spec.accelerators)
             last = -1 if kind != "job" or not len(runs) else int(runs[-1])
             name = f"{fleet.name}-{machine.slot}-{machine.number}" if kind == "job" else fleet.name
             record(
-                (machine.alias, name, kind, fleet.stage, fleet.model, fleet.team, cards), runs, last, round(cards * fleet.load.level, 3)
+                (machine.alias, name, kind, fleet.stage, fleet.model, fleet.team, cards),
+                runs,
+                last,
+                round(cards * fleet.load.level, 3),
             )
     code = np.concatenate([block[0] for block in blocks])
     hours = np.concatenate([block[1] for block in blocks])

@@ -90,7 +90,9 @@ class Timeline:
         quiet = np.array([0.55 if (d.month, d.day) >= (12, 24) or (d.month, d.day) <= (1, 2) else 1.0 for d in dates])
         return np.tile(np.arange(24), self.days), np.repeat(weekday, 24), np.repeat(quiet, 24)
 
-    def demand(self, rng: np.random.Generator, *, peak_hour: int, weekend: float, growth: float, swing: float) -> Floats:
+    def demand(
+        self, rng: np.random.Generator, *, peak_hour: int, weekend: float, growth: float, swing: float
+    ) -> Floats:
         """A service's demand by hour, about 1 on an average hour of the last month.
 
         ``swing`` is how far day and night lie apart (0 to 1), ``weekend`` the level of Saturday and Sunday,

@@ -40,7 +40,9 @@ def provider_of(bill: str) -> str:
     return bill.split("-")[0]
 
 
-def write_usage(folder: Path, demands: list[Demand], machines: list[Running], timeline: Timeline, chance: Chance) -> int:
+def write_usage(
+    folder: Path, demands: list[Demand], machines: list[Running], timeline: Timeline, chance: Chance
+) -> int:
     """All usage files. Returns the number of rows."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = 0
