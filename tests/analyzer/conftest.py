@@ -1,0 +1,334 @@
+"""A hand-built ledger: charges, names and telemetry, one call each; and what the analyzer made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Table, insert, text
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from aispend.clock import Clock, month_of
+from aispend.keys import NO_KEY, content_key
+from aispend.money import exact_sum
+from aispend.schema import (
+    accelerator_hour,
+    account,
+    charge,
+    charge_kind,
+    commitment,
+    inference_hour,
+    load,
+    location,
+    resource,
+    resource_alias,
+    sku,
+    slice_,
+    tag_set,
+    workload_hour,
+)
+from aispend.settings import Settings
+from aispend.store import Store
+from aispend.store.partitions import ensure_partitions
+from analyzer.run import AnalysisReport, analyze
+
+LOADED = datetime(2026, 11, 20, 6, tzinfo=UTC)
+COSTS = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
+GPU_HOUR = {"is_ai": True, "platform": "gpu_vm", "accelerators": Decimal(8), "consumed_unit": "Hours"}
+"""A SKU of an eight-GPU machine, priced by the hour."""
+
+
+def all_hours(*hours: int) -> int:
+    """The bitmask of these hours of a day; without any, of all."""
+    return sum(1 << hour for hour in (hours or range(24)))
+
+
+class Ledger:
+    """Writes facts into one test's database."""
+
+    def __init__(self, store: Store, settings: Settings, clock: Clock) -> None:
+        self.store = store
+        self.settings = settings
+        self.clock = clock
+        self._ordinals: dict[tuple[int, int], int] = {}
+        self._slices: dict[tuple[Any, ...], int] = {}
+
+    def charge(
+        self,
+        day: str,
+        cost: str | tuple[str | None, str | None, str | None, str | None] | None,
+        *,
+        provider: str = "aws",
+        scope: str = "payer",
+        account_id: str | None = "prod",
+        resource_id: str | None = None,
+        fleet: str | None = None,
+        accelerators: int | None = None,
+        tags: Mapping[str, str] | None = None,
+        region: str | None = None,
+        commitment_id: str | None = None,
+        category: str = "Usage",
+        currency: str = "USD",
+        hours: int | None = None,
+        quantity: str | None = None,
+        half: int = 0,
+        end: str | None = None,
+        month: str | None = None,
+        kind: Mapping[str, Any] | None = None,
+        **sku_columns: Any,
+    ) -> int:
+        """One charge; ``cost`` is all four costs alike, or each. Returns its ordinal."""
+        costs = cost if isinstance(cost, tuple) else (cost,) * 4
+        date_ = date.fromisoformat(day)
+        billing_month = date.fromisoformat(month) if month else month_of(date_)
+        with self.store.engine.begin() as connection:
+            ensure_partitions(connection, [billing_month])
+            slice_id = self._bill(connection, provider, scope, billing_month)
+            ordinal = self._ordinals[slice_id, half] = self._ordinals.get((slice_id, half), 0) + 1
+            connection.execute(
+                insert(charge).values(
+                    billing_month=billing_month,
+                    slice_id=slice_id,
+                    half=half,
+                    ordinal=ordinal,
+                    charge_date=date_,
+                    charge_end_date=date.fromisoformat(end) if end else None,
+                    account_key=_dimension(
+                        connection, account, provider=provider, billing_account_id=scope, sub_account_id=account_id
+                    ),
+                    sku_key=_dimension(
+                        connection, sku, provider=provider, **{"service_name": "Compute", "is_ai": True} | sku_columns
+                    ),
+                    location_key=_dimension(connection, location, provider=provider, region_id=region) if region else 0,
+                    resource_key=_dimension(
+                        connection,
+                        resource,
+                        key_of=("provider", "resource_id"),
+                        provider=provider,
+                        resource_id=resource_id,
+                        fleet=fleet,
+                        accelerators=accelerators,
+                    )
+                    if resource_id
+                    else NO_KEY,
+                    tag_set_key=_dimension(connection, tag_set, tags=dict(tags)) if tags else NO_KEY,
+                    commitment_key=_dimension(
+                        connection, commitment, provider=provider, commitment_discount_id=commitment_id
+                    )
+                    if commitment_id
+                    else NO_KEY,
+                    charge_kind_key=_dimension(
+                        connection, charge_kind, charge_category=category, billing_currency=currency, **(kind or {})
+                    ),
+                    hours=hours,
+                    pricing_quantity=quantity,
+                    consumed_quantity=quantity,
+                    line_count=1,
+                    **dict(zip(COSTS, costs, strict=True)),
+                )
+            )
+        return ordinal
+
+    def workload(
+        self,
+        hours: str | range,
+        alias: str,
+        workload: str,
+        *,
+        day: str = "2026-10-05",
+        requested: float | None = 1,
+        used: float | None = None,
+        seconds: float = 3600,
+        namespace: str = "k8s",
+        **columns: Any,
+    ) -> None:
+        """What ran on ``alias`` in these hours of ``day``."""
+        with self.store.engine.begin() as connection:
+            self._names(connection, alias)
+            slice_id = self._telemetry(connection, "workloads", day)
+            for hour in range(24) if hours == "all" else hours:
+                connection.execute(
+                    insert(workload_hour).values(
+                        slice_id=slice_id,
+                        hour=_hour(day, int(hour)),
+                        namespace=namespace,
+                        alias=alias,
+                        workload=workload,
+                        seconds=seconds,
+                        accelerators_requested=requested,
+                        accelerators_used=used,
+                        **columns,
+                    )
+                )
+
+    def activity(self, hours: range, alias: str, mean: float, *, day: str = "2026-10-05", gpus: int = 1) -> None:
+        """Measured activity of the accelerators of ``alias``."""
+        with self.store.engine.begin() as connection:
+            self._names(connection, alias)
+            slice_id = self._telemetry(connection, "metrics", day)
+            for hour in hours:
+                for index in range(gpus):
+                    connection.execute(
+                        insert(accelerator_hour).values(
+                            slice_id=slice_id,
+                            namespace="dcgm",
+                            alias=alias,
+                            accelerator_index=index,
+                            hour=_hour(day, hour),
+                            interval_seconds=60,
+                            activity_mean=mean,
+                            coverage=1,
+                        )
+                    )
+
+    def usage(
+        self,
+        quantities: Mapping[str, int],
+        *,
+        alias: str | None = None,
+        day: str = "2026-10-05",
+        hour: int = 10,
+        provider: str | None = "aws",
+        account_id: str | None = "prod",
+        **columns: Any,
+    ) -> None:
+        """Inference usage of one hour."""
+        with self.store.engine.begin() as connection:
+            if alias:
+                self._names(connection, alias)
+            slice_id = self._telemetry(connection, "usage", day)
+            for unit_class, quantity in quantities.items():
+                connection.execute(
+                    insert(inference_hour).values(
+                        slice_id=slice_id,
+                        hour=_hour(day, hour),
+                        namespace="gateway",
+                        alias=alias,
+                        provider=provider,
+                        account=account_id,
+                        unit_class=unit_class,
+                        quantity=quantity,
+                        **columns,
+                    )
+                )
+
+    def analyze(self, **settings: Any) -> AnalysisReport:
+        """Analyze all months with these settings on top of the test's own."""
+        values = self.settings.model_dump(by_alias=True) | settings
+        self.settings = Settings.model_validate(values)
+        return analyze(self.store.engine, self.settings, self.clock)
+
+    def shares(self, *columns: str, where: str = "true", cost: str = "effective_cost") -> dict[Any, Decimal]:
+        """Cost by these columns of charge and target, over all months."""
+        names = ", ".join(columns)
+        query = f"""SELECT {names}, sum(s.{cost}) FROM cost_share s JOIN share_target t USING (target_key)
+            JOIN charge c USING (billing_month, slice_id, half, ordinal) 
+            JOIN (SELECT sku_key, sku_id, consumed_unit FROM sku) k USING (sku_key)
+            WHERE {where} GROUP BY {names}"""
+        with self.store.engine.connect() as connection:
+            found = connection.execute(text(query)).all()
+        return {row[0] if len(columns) == 1 else tuple(row[:-1]): row[-1] for row in found}
+
+    def rows(self, query: str, **parameters: Any) -> list[Any]:
+        """Rows of a query, as tuples."""
+        with self.store.engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(query), parameters)]
+
+    def record_load(self, totals: Mapping[str, Any], residuals: Mapping[str, Any], *, rejected: int = 0) -> int:
+        """The load record of the only bill loaded so far."""
+        (slice_id,) = self._slices.values()
+        with self.store.engine.begin() as connection:
+            return int(
+                connection.execute(
+                    insert(load).values(
+                        slice_id=slice_id,
+                        dataset="focus",
+                        change_token="t",
+                        files=[],
+                        rows_in=1,
+                        rows_out=1,
+                        rows_rejected=rejected,
+                        totals=dict(totals),
+                        residuals=dict(residuals),
+                        flags=[],
+                        outcome="loaded",
+                        started_at=LOADED,
+                        seconds=1,
+                    )
+                ).inserted_primary_key[0]
+            )
+
+    def assert_conserved(self) -> None:
+        """Every charge has shares, and they add up to it exactly in all four costs, NULL included."""
+        sums = ", ".join(f"sum(s.{column}) AS {column}" for column in COSTS)
+        differs = " OR ".join(f"c.{column} IS DISTINCT FROM s.{column}" for column in COSTS)
+        wrong = self.rows(
+            f"""SELECT c.*, s.* FROM charge c LEFT JOIN (SELECT billing_month, slice_id, half, ordinal, {sums}
+                FROM cost_share s GROUP BY 1, 2, 3, 4) s USING (billing_month, slice_id, half, ordinal)
+                WHERE s.slice_id IS NULL OR {differs}"""
+        )
+        assert not wrong
+        for table in ("spend_day", "spend_resource_month"):
+            for column in COSTS:
+                (ours,), (theirs,) = (
+                    self.rows(f"SELECT coalesce(sum({column}), 0) FROM {name}")[0] for name in (table, "charge")
+                )
+                assert exact_sum([ours]) == exact_sum([theirs])
+
+    def _bill(self, connection: Connection, provider: str, scope: str, month: date) -> int:
+        key = ("bill", provider, scope, month)
+        if key not in self._slices:
+            values = {"kind": "bill", "source": "files", "provider": provider, "scope": scope, "period": month}
+            self._slices[key] = _slice(connection, values | {"columns_known": list(COSTS)})
+        return self._slices[key]
+
+    def _telemetry(self, connection: Connection, kind: str, day: str) -> int:
+        values = {"kind": kind, "source": "files", "provider": "any", "scope": "files", "period": day}
+        found = connection.scalar(
+            text("SELECT slice_id FROM slice WHERE kind = :kind AND period = CAST(:day AS date)"),
+            {"kind": kind, "day": day},
+        )
+        return found or _slice(connection, values | {"columns_known": []})
+
+    def _names(self, connection: Connection, alias: str) -> None:
+        """The alias means the resource whose id it is, if there is one."""
+        key = connection.scalar(text("SELECT resource_key FROM resource WHERE resource_id = :id"), {"id": alias})
+        if key:
+            connection.execute(
+                upsert(resource_alias)
+                .values(
+                    namespace="*",
+                    alias=alias,
+                    valid_from=datetime(2020, 1, 1, tzinfo=UTC),
+                    resource_key=key,
+                    method="bill",
+                    confidence=1,
+                )
+                .on_conflict_do_nothing()
+            )
+
+
+def _slice(connection: Connection, values: dict[str, Any]) -> int:
+    full = {"dataset": "focus", "state": "provisional", "loaded_at": LOADED} | values
+    return int(connection.execute(insert(slice_).values(full)).inserted_primary_key[0])
+
+
+def _hour(day: str, hour: int) -> datetime:
+    return datetime.fromisoformat(day).replace(tzinfo=UTC) + timedelta(hours=hour)
+
+
+def _dimension(connection: Connection, table: Table, key_of: tuple[str, ...] | None = None, **values: Any) -> int:
+    (key_column,) = table.primary_key
+    key = content_key(*(str(values[name]) for name in (key_of or sorted(values))))
+    connection.execute(upsert(table).values({key_column.name: key, **values}).on_conflict_do_nothing())
+    return key
+
+
+@pytest.fixture
+def ledger(database: Store, clock: Clock, tmp_path: Path) -> Ledger:
+    """An empty ledger on the test's own database."""
+    return Ledger(database, Settings(home=tmp_path), clock)
