@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -163,9 +163,10 @@ def test_killing_the_only_user_stops_the_server(home: Path) -> None:
     assert _gone(postmaster, watcher)
 
 
-def test_a_killed_server_recovers(home: Path, soak_count: object) -> None:
+@pytest.mark.soak
+def test_a_killed_server_recovers(home: Path, soak_count: Callable[[int, int], int]) -> None:
     """What was committed before ``kill -9`` of server and user is there after the next start."""
-    rounds = soak_count(1, 50)  # type: ignore[operator]
+    rounds = soak_count(1, 50)
     with server.start(home, options=SCRATCH) as lease:
         _value(lease.uri(), "DROP TABLE IF EXISTS kept; CREATE TABLE kept (n int)")
     for number in range(rounds):
