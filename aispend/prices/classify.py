@@ -41,6 +41,7 @@ _MACHINE_TEXTS = {
         re.IGNORECASE | re.VERBOSE,
     ),
 }
+_FEE = re.compile(r"\bfee\b", re.IGNORECASE)
 _EDITION = re.compile(r"^(.*?)\s*\(Amazon Bedrock Edition\)", re.IGNORECASE)
 
 
@@ -156,10 +157,9 @@ class _Sku:
         return found
 
     def fits(self, rule: Rule) -> bool:
-        """Whether everything the rule asks for is there."""
+        """Whether everything the rule asks for is there; its provider was checked before."""
         return (
-            (not rule.provider or self.sku.provider in rule.provider)
-            and all(pattern.search(self.fields[field]) for field, pattern in rule.patterns.items())
+            all(pattern.search(self.fields[field]) for field, pattern in rule.patterns.items())
             and not (rule.without and rule.without.search(self.text))
             and (rule.needs is None or getattr(self, rule.needs) is not None)
         )
@@ -174,7 +174,7 @@ def classify(sku: SkuDescription) -> SkuClass:
     ('managed_endpoint', 'nvidia-a10g', Decimal('1'), 'inference_online')
     """
     texts = _Sku(sku)
-    rule = next((rule for rule in rules() if texts.fits(rule)), None)
+    rule = next((rule for rule in _rules_for(sku.provider) if texts.fits(rule)), None)
     if rule is None:
         return SkuClass(is_ai=False)
     if not rule.ai:
@@ -199,12 +199,17 @@ def _accelerators(rule: Rule, texts: _Sku) -> tuple[str | None, Decimal | None]:
     machine: InstanceType | None = instance_type(texts.sku.provider, texts.machine) if texts.machine else None
     if rule.accelerators == "machine":
         return (machine.accelerator_type, machine.accelerators) if machine else (None, None)
-    if rule.accelerators == "device":
+    if rule.accelerators == "device" and not _FEE.search(texts.text):
         return (texts.device, Decimal(1)) if texts.device else (None, None)
     known = texts.device or (machine.accelerator_type if machine else None)
     if rule.accelerators == "host":
         return known, Decimal(0)
-    return (known, None) if rule.accelerators == "kind" else (None, None)
+    return (known, None) if rule.accelerators in {"kind", "device"} else (None, None)
+
+
+@lru_cache(maxsize=64)
+def _rules_for(provider: str) -> tuple[Rule, ...]:
+    return tuple(rule for rule in rules() if not rule.provider or provider in rule.provider)
 
 
 @lru_cache(maxsize=1)

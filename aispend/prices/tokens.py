@@ -29,6 +29,7 @@ _OUTPUT = frozenset({"output", "outp", "outpt", "opt", "out", "completion"})
 _INPUT = frozenset({"input", "inp", "inpt", "prompt"})
 _EMBED = frozenset({"embedding", "embeddings", "embed"})
 _WHERE = frozenset({"global", "glbl", "gl", "regional", "regnl", "rgnl", "dz", "dzone", "zone"})
+_TRAINING = frozenset({"training", "ft", "fine", "finetuned", "finetuning", "tuned", "tuning", "supervised"})
 _KINDS = frozenset({"audio", "image", "video"})
 _MODALITY = {"audio": "audio", "aud": "audio", "image": "image", "video": "video"}
 _TIERS = {"batch": "batch", "flex": "flex", "priority": "priority", "pp": "priority", "provisioned": "provisioned"}
@@ -75,6 +76,8 @@ def describe_token_sku(text: str, pricing_unit: str | None, *, product: str = ""
         direction = _direction(words)
         if direction is None:
             continue
+        if direction == "training_token":
+            words = [word for word in words if word not in _TRAINING]
         run = _known_run(words)
         kinds = set(words) | set(whole)
         if not (kinds & (_TOKEN | _CHARACTER) or set(words) & _WHERE or run or "predictions" in kinds or counted):
