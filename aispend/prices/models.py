@@ -164,19 +164,30 @@ def _expand(family: _Family, found: re.Match[str]) -> str:
 def _normalised(name: str) -> str:
     """An unknown name in lower case with dashes, without what certainly says only where and when it ran."""
     form = re.sub(r"[\s_]+", "-", name.strip().lower())
-    changed = True
-    while changed:
+    if not _says_something(form):
+        return ""
+    while True:
         before = form
-        for marker in _PATH_MARKERS:
-            tail = f"/{form}".rsplit(marker, 1)
-            if len(tail) == 2 and re.search(r"[a-z]", tail[1]):
-                form = tail[1]
-        form = _VENDOR.sub("", _REGION.sub("", _ROUTERS.sub("", form)))
-        for suffix in _CERTAIN_SUFFIXES:
-            form = suffix.sub("", form)
-        form = re.sub(r"-{2,}", "-", form).strip("-/ ") or before
-        changed = form != before
-    return form if re.search(r"[^\W_]", form) else ""
+        for shorter in _certainly_shorter(form):
+            if shorter != form and _says_something(shorter):
+                form = shorter
+                break
+        if form == before:
+            return form
+
+
+def _certainly_shorter(form: str) -> Iterator[str]:
+    for marker in _PATH_MARKERS:
+        tail = f"/{form}".rsplit(marker, 1)[-1]
+        if marker in f"/{form}" and re.search(r"[a-z]", tail):
+            yield tail
+    for pattern in (_ROUTERS, _REGION, _VENDOR, *_CERTAIN_SUFFIXES):
+        yield pattern.sub("", form)
+    yield re.sub(r"-{2,}", "-", form).strip("-/ ")
+
+
+def _says_something(name: str) -> bool:
+    return any(character.isalnum() for character in name)
 
 
 @lru_cache(maxsize=1)
