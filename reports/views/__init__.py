@@ -14,6 +14,8 @@ from reports.views.freshness import Freshness, Rejected, freshness, rejected_row
 from reports.views.idle import IdleResource, idle
 from reports.views.overview import MonthFigures, Overview, overview
 from reports.views.recommendations import (
+    LIVE_STATES,
+    STATES,
     Event,
     Recommendation,
     Recommendations,
@@ -32,6 +34,8 @@ __all__ = [
     "CATEGORIES",
     "COSTS",
     "DIMENSIONS",
+    "LIVE_STATES",
+    "STATES",
     "Axis",
     "Basis",
     "CostColumn",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from aispend.schema import recommendation, resource
+from reports.views.basis import Window
 
 IDLE_KIND = "stop_idle"
 _NO_LONGER = ("gone", "done")
@@ -42,8 +43,8 @@ class IdleResource:
     recommendation_id: str
 
 
-def idle(connection: Connection) -> tuple[IdleResource, ...]:
-    """Idle resources, the costliest first."""
+def idle(connection: Connection, window: Window | None = None) -> tuple[IdleResource, ...]:
+    """Idle resources, the costliest first; ``window`` keeps those that fell idle in it (UTC days)."""
     r = recommendation.c
     rows = connection.execute(
         select(
@@ -56,7 +57,7 @@ def idle(connection: Connection) -> tuple[IdleResource, ...]:
         .where(r.kind == IDLE_KIND, r.state.not_in(_NO_LONGER))
         .order_by(r.currency, r.monthly_cost.desc(), r.resource_id)
     )
-    return tuple(
+    found = (
         IdleResource(
             resource_id=row.resource_id,
             provider=row.provider,
@@ -77,6 +78,11 @@ def idle(connection: Connection) -> tuple[IdleResource, ...]:
         )
         for row in rows
     )
+    return tuple(row for row in found if window is None or _fell_in(row.since, window))
+
+
+def _fell_in(since: datetime | None, window: Window) -> bool:
+    return since is not None and window.first <= since.astimezone(UTC).date() < window.end
 
 
 def _instant(value: Any) -> datetime | None:

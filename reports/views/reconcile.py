@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
+from reports.views.basis import Window
+
 if TYPE_CHECKING:
     from analyzer.reconcile import Finding
 
@@ -23,8 +25,13 @@ class Reconciliation:
         return all(row.holds for row in self.rows)
 
 
-def reconcile(connection: Connection) -> Reconciliation:
-    """Check every promise on what is loaded."""
+def reconcile(connection: Connection, window: Window | None = None) -> Reconciliation:
+    """Check every promise on what is loaded; ``window`` keeps what concerns months beginning in it, or all months."""
     from analyzer.reconcile import check  # only this view needs the analyzer; the others start faster without
 
-    return Reconciliation(tuple(sorted(check(connection), key=lambda row: row.holds)))
+    found = [
+        row
+        for row in check(connection)
+        if window is None or row.period is None or window.first <= row.period < window.end
+    ]
+    return Reconciliation(tuple(sorted(found, key=lambda row: row.holds)))

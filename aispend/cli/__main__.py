@@ -1,0 +1,5 @@
+"""``python -m aispend.cli``."""
+
+from aispend.cli import main
+
+main()

@@ -1,0 +1,102 @@
+"""Getting started and finding out: init, version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aispend.errors import UsageError
+
+TEMPLATE = """\
+# Settings of aispend. Every line is optional; what is commented out shows the default or an example.
+# Looked for in this order: the file AISPEND_CONFIG names, ./aispend.toml, aispend.toml in the data folder.
+
+# reporting_currency = "USD"
+# The database is the embedded one unless AISPEND_DATABASE_URL says otherwise. Keep passwords in the environment.
+
+# ---- Who a charge belongs to -------------------------------------------------------------------------
+# Rules come first, before tags. The first rule that fits decides, field by field. Text is a shell glob, case ignored.
+
+# [[rule]]
+# name = "search cluster"
+# match = { provider = "aws", account = "2345*", instance_type = "p5.*", tags = { cluster = "search" } }
+# set = { model = "llama-3-70b", team = "search", stage = "inference_online" }
+# valid_from = 2026-01-01
+
+# [[rule]]
+# name = "render farm is not AI"
+# match = { service = "Amazon EC2", tags = { team = "render" } }
+# set = { ai = false }
+
+# Tag and label keys that name model, team and stage, in order of preference; prefixes such as user: are ignored.
+[tags]
+# model = ["model", "model-name", "served-model"]
+# team = ["team", "owner", "cost-center"]
+# stage = ["stage", "ml-stage", "workload-type"]
+
+# ---- Names -------------------------------------------------------------------------------------------
+# Where telemetry calls a resource otherwise than the bill does, and no inventory file says so.
+
+# [[alias]]
+# alias = "gpu-node-17.internal"
+# provider = "aws"
+# resource_id = "arn:aws:ec2:us-east-1:234567890123:instance/i-0123456789abcdef0"
+
+# ---- Advice ------------------------------------------------------------------------------------------
+[recommend]
+# min_monthly_saving = 20
+# max_payback_months = 12
+
+[recommend.idle]
+# window_days = 14
+# max_activity = 0.01
+# keep_tags = ["keep", "do-not-stop", "dr"]
+
+[recommend.rightsize]
+# window_days = 14
+# percentile = 0.995
+# compute_headroom = 0.20
+# memory_headroom = 0.10
+
+# ---- The dashboard -----------------------------------------------------------------------------------
+[dashboard]
+# host = "127.0.0.1"
+# port = 8501
+
+# ---- The engine that rolls bills up ------------------------------------------------------------------
+[engine]
+# memory_limit = "640MB"
+# threads = 4
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    app.command("init")(init)
+    app.command("version")(version)
+
+
+def init(
+    path: Annotated[Path, typer.Argument(help="File to write.")] = Path("aispend.toml"),
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
+) -> None:
+    """Write a commented settings file.
+
+    Example: aispend init
+    """
+    if path.exists() and not force:
+        raise UsageError("The file exists.", where=str(path), next_step="Name another one, or add --force.")
+    path.write_text(TEMPLATE, encoding="utf-8")
+    typer.echo(f"{path} written. Edit it, then run: aispend analyze")
+
+
+def version() -> None:
+    """Print the version.
+
+    Example: aispend version
+    """
+    from importlib.metadata import version as installed
+
+    typer.echo(f"aispend {installed('aispend')}")

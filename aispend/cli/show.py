@@ -1,0 +1,87 @@
+"""Laying out results: tables for people within 80 columns, JSON and CSV for machines."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from aispend.cli.doors import Format
+
+if TYPE_CHECKING:
+    from reports.columns import Column
+    from reports.records import Record
+
+
+@dataclass(frozen=True)
+class Head:
+    """A table's column: its title, side, and whether it may be wrapped."""
+
+    title: str
+    side: Literal["left", "right"] = "left"
+    wrap: bool = False
+
+
+def machine(columns: Sequence[Column], rows: Iterable[Record], style: Format) -> None:
+    """JSON or CSV on stdout."""
+    from reports.output import json_text, write_csv
+
+    if style is Format.json:
+        sys.stdout.write(json_text(columns, rows))
+    else:
+        write_csv(sys.stdout, columns, rows)
+
+
+def table(
+    heads: Sequence[Head],
+    rows: Iterable[Sequence[str]],
+    *,
+    title: str = "",
+    totals: Sequence[Sequence[str]] = (),
+    notes: Iterable[str] = (),
+) -> None:
+    """A table on stdout, its totals under a line, and the terms it holds under."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(file=sys.stdout, highlight=False, soft_wrap=False)
+    grid = Table(
+        title=Text(title, style="bold") if title else None,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_edge=False,
+        show_footer=False,
+    )
+    for head in heads:
+        grid.add_column(Text(head.title), justify=head.side, no_wrap=not head.wrap, overflow="ellipsis")
+    for row in rows:
+        grid.add_row(*(Text(cell) for cell in row))
+    if totals:
+        grid.add_section()
+        for total in totals:
+            grid.add_row(*(Text(cell, style="bold") for cell in total))
+    console.print(grid)
+    lines(notes)
+
+
+def lines(sentences: Iterable[str]) -> None:
+    """Sentences on stdout, wrapped."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(file=sys.stdout, highlight=False)
+    for sentence in sentences:
+        console.print(Text(sentence))
+
+
+def short_id(resource_id: str, width: int = 28) -> str:
+    """The telling end of a resource id: what follows the last slash, its middle left out where it is long."""
+    name = resource_id.rstrip("/").rsplit("/", 1)[-1]
+    if len(name) <= width:
+        return name
+    half = (width - 1) // 2
+    return f"{name[: width - 1 - half]}…{name[-half:]}"

@@ -1,0 +1,144 @@
+"""The sample company in the database: whether to load it, whether it is there, and loading it like a real bill."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aispend.cli import doors, imports
+
+if TYPE_CHECKING:
+    from aispend.cli.up import Steps
+    from aispend.settings import Settings
+    from aispend.store import Store
+
+SOURCE = "sample"
+STALE_DAYS = 7
+"""A sample this much older than today is made anew; a younger one is good enough to look at."""
+
+
+@dataclass(frozen=True)
+class Marker:
+    """Which sample is loaded, and how to know that this database holds it: its slices and when the last came."""
+
+    version: str
+    seed: int
+    scale: float
+    day: str
+    slices: int
+    loaded_at: str
+
+
+def wants_sample(store: Store, asked: bool | None) -> bool:
+    """Whether to load the sample: as asked, else unless the database holds somebody's real bill."""
+    from sqlalchemy import select
+
+    from aispend.schema import slice_
+
+    if asked is not None:
+        return asked
+    others = select(slice_.c.slice_id).where(slice_.c.kind == "bill", slice_.c.source != SOURCE).limit(1)
+    with store.engine.connect() as connection:
+        return connection.scalar(others) is None
+
+
+def load_sample(store: Store, settings: Settings, steps: Steps, *, seed: int, scale: float) -> Settings:
+    """Make sure the sample is loaded, analyzed and advised on; returns the settings it was analyzed with."""
+    from aispend.clock import system_clock
+    from aispend.settings import load_settings
+    from recommender.run import recommend
+
+    folder = settings.home / "sample"
+    today = system_clock().date()
+    loaded = _loaded(store, folder, seed, scale, today)
+    if loaded is not None:
+        with steps.step(f"sample company is loaded, to {date.fromisoformat(loaded.day) - timedelta(days=1)}"):
+            pass
+    else:
+        _load(store, settings, steps, folder, seed=seed, scale=scale, today=today)
+    found = load_settings(database_url=settings.database_url)
+    settings = found.model_copy(update={"dashboard": settings.dashboard})
+    door = doors.Door(settings, store)
+    with steps.step("analyzed") as details, doors.progress_bars() as bars:
+        details.append(imports.run_analysis(door, bars))
+    if loaded is None:
+        with steps.step("recommended") as details, doors.progress_bars() as bars:
+            report = recommend(store.engine, settings, system_clock, progress=bars)
+            details.append(f"{report.advice} recommendations for {report.subjects} resources")
+        _write_marker(store, folder, seed, scale, today)
+    return settings
+
+
+def _load(
+    store: Store, settings: Settings, steps: Steps, folder: Path, *, seed: int, scale: float, today: date
+) -> None:
+    from aispend.clock import system_clock
+    from collectors.files.bills import import_bills
+    from collectors.files.inventory import import_inventory
+    from collectors.files.invoices import import_invoices
+    from collectors.files.metrics import import_metrics
+    from collectors.files.usage import import_usage
+    from collectors.files.workloads import import_workloads
+    from sample.company import generate
+
+    with steps.step("sample company generated") as details, doors.progress_bars() as bars:
+        if folder.exists():
+            shutil.rmtree(folder)
+        company = generate(folder, seed=seed, scale=scale, today=today, progress=bars)
+        details.append(", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in company.rows.items()))
+    if not _has_settings_file(settings):
+        shutil.copy(company.settings_file, settings.home / "aispend.toml")
+    with steps.step("bills imported") as details, doors.progress_bars() as bars:
+        for paths in ([company.restated_first], company.bills):
+            reports = import_bills(paths, store, settings, system_clock, source=SOURCE, progress=bars)
+        details.append(f"{len(reports)} billing months")
+    if company.invoices.is_file():
+        import_invoices(company.invoices, store, system_clock, entered_by=SOURCE)
+    telemetry: list[tuple[str, Any, Path]] = [
+        ("inventory", import_inventory, company.inventory),
+        ("metrics", import_metrics, company.metrics),
+        ("usage", import_usage, company.usage),
+        ("workloads", import_workloads, company.workloads),
+    ]
+    for name, load, path in telemetry:
+        with steps.step(f"{name} imported") as details, doors.progress_bars() as bars:
+            report = load([path], store, settings, system_clock, source=SOURCE, progress=bars)
+            details.append(f"{report.rows_in:,} rows")
+
+
+def _has_settings_file(settings: Settings) -> bool:
+    places = (Path("aispend.toml"), settings.home / "aispend.toml")
+    return bool(os.environ.get("AISPEND_CONFIG")) or any(place.is_file() for place in places)
+
+
+def _loaded(store: Store, folder: Path, seed: int, scale: float, today: date) -> Marker | None:
+    """The marker of the sample that is loaded, where it is the one asked for and not stale."""
+    path = folder / "loaded.json"
+    if not path.is_file():
+        return None
+    marker = Marker(**json.loads(path.read_text(encoding="utf-8")))
+    wanted = Marker(version("aispend"), seed, scale, marker.day, *_in_database(store))
+    fresh = (today - date.fromisoformat(marker.day)).days < STALE_DAYS
+    return marker if marker == wanted and fresh else None
+
+
+def _write_marker(store: Store, folder: Path, seed: int, scale: float, today: date) -> None:
+    marker = Marker(version("aispend"), seed, scale, today.isoformat(), *_in_database(store))
+    (folder / "loaded.json").write_text(json.dumps(asdict(marker)), encoding="utf-8")
+
+
+def _in_database(store: Store) -> tuple[int, str]:
+    from sqlalchemy import func, select
+
+    from aispend.schema import slice_
+
+    held = select(func.count(), func.max(slice_.c.loaded_at)).where(slice_.c.source == SOURCE)
+    with store.engine.connect() as connection:
+        count, newest = connection.execute(held).one()
+    return int(count), newest.isoformat() if newest else ""
