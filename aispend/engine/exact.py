@@ -10,7 +10,8 @@ Method
     ``|s| * 2**-52`` (half an ulp for the shortest text, half an ulp for the multiplication), so where ``s`` lies
     farther than that from the nearest tie, the nearest whole number *is* the half-even rounding.
     Anything nearer, larger than about 2,000 currency units, infinite or not a number is read through its text.
-    A text of at most 25 bytes without exponent has at most 24 decimals, fits DECIMAL(38,24) exactly and is rounded
+    A text takes the same path through its nearest double, which is at most half an ulp away from it.
+    Else a text of at most 25 bytes without exponent has at most 24 decimals, fits DECIMAL(38,24) exactly and is rounded
     by ``round_even``; any other text is taken apart into digits and exponent and rounded with all its digits.
     DuckDB's own cast from text to a short DECIMAL (half-up, or truncating) is never relied on.
 
@@ -33,6 +34,7 @@ import re
 UNITS_PER_ONE = 10**12
 NUMBER_TYPE = "DECIMAL(37,24)"
 _NUMBER_DECIMALS = 24
+_WIDE = f"DECIMAL(38,{_NUMBER_DECIMALS})"
 _EXACT_TEXT_BYTES = _NUMBER_DECIMALS + 1  # a sign or digit, the point, and the decimals
 _INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"})
 _PARTS = r"^([+-]?)([0-9]*)[.]?([0-9]*)(?:[eE]([+-]?[0-9]{1,9}))?$"
@@ -44,12 +46,11 @@ def units_sql(expr: str, duck_type: str, decimal: str = ".") -> str:
     if kind in _INTEGERS:
         return f"(CAST(({expr}) AS HUGEINT) * {UNITS_PER_ONE})"
     if kind == "DOUBLE":
-        scaled = f"(({expr}) * 1e12)"
-        safe = f"abs({scaled} - round({scaled})) < 5e-1 - abs({scaled}) * 2.3e-16"
-        text = _units_of_text(f"CAST(({expr}) AS VARCHAR)")
+        quick = units_of_number_sql(f"CAST(CAST(({expr}) AS VARCHAR) AS {_WIDE})")
         return (
-            f"(CASE WHEN ({expr}) IS NULL THEN NULL WHEN {safe} "
-            f"THEN CAST(CAST(round({scaled}) AS BIGINT) AS HUGEINT) ELSE {text} END)"
+            f"(CASE WHEN {_far_from_a_tie(f'({expr})')} THEN {_nearest(f'({expr})')} "
+            f"WHEN {_written_plainly(expr)} THEN {quick} "
+            f"WHEN ({expr}) IS NOT NULL THEN {_digits(f'CAST(({expr}) AS VARCHAR)', 12, 'half_even')} END)"
         )
     if kind == "DECIMAL":
         return (
@@ -66,12 +67,11 @@ def number_sql(expr: str, duck_type: str, decimal: str = ".") -> str:
     if kind in _INTEGERS:
         return f"TRY_CAST(({expr}) AS {NUMBER_TYPE})"
     if kind == "DOUBLE":
-        # A decimal of at most 15 digits that reads back as the same double is its shortest text.
-        rounded = f"round(({expr}) * 1e12)"
         return (
-            f"(CASE WHEN ({expr}) IS NULL THEN NULL WHEN abs({rounded}) < 1e15 AND {rounded} / 1e12 = ({expr}) "
-            f"THEN CAST(CAST(CAST({rounded} AS BIGINT) AS DECIMAL(18,0)) * 0.000000000001 AS {NUMBER_TYPE}) "
-            f"ELSE {_number_of_text(f'CAST(({expr}) AS VARCHAR)')} END)"
+            f"(CASE WHEN {_at_most_12_decimals(f'({expr})')} "
+            f"THEN CAST(CAST({_nearest(f'({expr})', 'BIGINT')} AS DECIMAL(18,0)) * 0.000000000001 AS {NUMBER_TYPE}) "
+            f"WHEN {_written_plainly(expr)} THEN CAST(CAST(({expr}) AS VARCHAR) AS {NUMBER_TYPE}) "
+            f"WHEN ({expr}) IS NOT NULL THEN {_number_of_digits(f'CAST(({expr}) AS VARCHAR)')} END)"
         )
     if kind == "DECIMAL":
         return (
@@ -81,10 +81,34 @@ def number_sql(expr: str, duck_type: str, decimal: str = ".") -> str:
     return _number_of_text(_text(expr, kind, decimal))
 
 
+def remainder_sql(expr: str, duck_type: str, decimal: str = ".") -> str:
+    """SQL: what rounding the raw value to units leaves over, as DECIMAL(38,24); NULL where that is nothing.
+
+    ``units * 1e-12 + remainder`` is the value at full precision (rounded to odd beyond the 24th decimal).
+    """
+    kind = _kind(duck_type)
+    if kind in _INTEGERS:
+        return f"CAST(NULL AS {_WIDE})"
+    number = number_sql(expr, duck_type, decimal)
+    left = f"{number} - {amount_sql(units_sql(expr, duck_type, decimal))}"
+    if kind == "DOUBLE":
+        exact = f"({expr}) IS NULL OR {_at_most_12_decimals(f'({expr})')}"
+    elif kind == "DECIMAL":
+        return f"nullif({remainder_of_number_sql(number)}, 0)"
+    else:
+        exact = f"strlen({_text(expr, kind, decimal)}) <= 13"
+    return f"(CASE WHEN {exact} THEN NULL ELSE {left} END)"
+
+
+def remainder_of_number_sql(number: str) -> str:
+    """SQL: what rounding a number to units leaves over, as DECIMAL(38,24)."""
+    wide = f"CAST(({number}) AS {_WIDE})"
+    return f"({wide} - round_even({wide}, 12))"
+
+
 def units_of_number_sql(number: str) -> str:
     """SQL: HUGEINT count of 1e-12 in a number of at most 24 decimals, rounded half-even."""
-    wide = f"CAST(({number}) AS DECIMAL(38,{_NUMBER_DECIMALS}))"
-    return f"CAST(round_even({wide}, 12) * {UNITS_PER_ONE} AS HUGEINT)"
+    return f"CAST(round_even(CAST(({number}) AS {_WIDE}), 12) * {UNITS_PER_ONE} AS HUGEINT)"
 
 
 def unreadable_sql(expr: str, duck_type: str, decimal: str = ".") -> str:
@@ -121,26 +145,54 @@ def _fits(expr: str, duck_type: str) -> str:
     return f"({expr}) IS NOT NULL" if scale <= _NUMBER_DECIMALS else "FALSE"
 
 
+def _nearest(double: str, kind: str = "HUGEINT") -> str:
+    """The whole number of units nearest to a double that is no tie."""
+    counted = f"CAST({double} * 1e12 AS BIGINT)"
+    return counted if kind == "BIGINT" else f"CAST({counted} AS {kind})"
+
+
+def _far_from_a_tie(double: str) -> str:
+    """Whether the units of a double (or of the text it was read from) are its nearest whole number beyond doubt."""
+    scaled = f"({double} * 1e12)"
+    return f"abs({scaled} - round({scaled})) < 5e-1 - abs({scaled}) * 2.3e-16"
+
+
+def _at_most_12_decimals(double: str) -> str:
+    """A decimal of at most 15 digits that reads back as the same double is that double's shortest text."""
+    rounded = f"round({double} * 1e12)"
+    return f"abs({rounded}) < 1e15 AND {rounded} / 1e12 = {double}"
+
+
+def _written_plainly(expr: str) -> str:
+    """Sizes of doubles whose shortest text has neither an exponent nor more than 24 decimals."""
+    return f"abs({expr}) >= 1e-3 AND abs({expr}) < 9e12"
+
+
 def _plain(text: str) -> str:
     exact = f"strlen({text}) <= {_EXACT_TEXT_BYTES}"
     return f"{exact} AND NOT contains({text}, 'e') AND NOT contains({text}, 'E') AND NOT contains({text}, '_')"
 
 
 def _units_of_text(text: str) -> str:
-    quick = f"TRY_CAST({text} AS DECIMAL(38,24))"
+    near, quick = f"TRY_CAST({text} AS DOUBLE)", f"TRY_CAST({text} AS {_WIDE})"
     return (
-        f"(CASE WHEN {text} IS NULL OR {text} = '' THEN NULL WHEN {_plain(text)} AND {quick} IS NOT NULL "
+        f"(CASE WHEN {_far_from_a_tie(near)} AND NOT contains({text}, '_') THEN {_nearest(near)} "
+        f"WHEN {text} IS NULL OR {text} = '' THEN NULL WHEN {_plain(text)} AND {quick} IS NOT NULL "
         f"THEN {units_of_number_sql(quick)} ELSE {_digits(text, 12, 'half_even')} END)"
     )
 
 
 def _number_of_text(text: str) -> str:
     quick = f"TRY_CAST({text} AS {NUMBER_TYPE})"
-    counted = f"TRY_CAST({_digits(text, _NUMBER_DECIMALS, 'odd')} AS DECIMAL(37,0))"
     return (
         f"(CASE WHEN {text} IS NULL OR {text} = '' THEN NULL WHEN {_plain(text)} AND {quick} IS NOT NULL "
-        f"THEN {quick} ELSE CAST({counted} * 0.000000000000000000000001 AS {NUMBER_TYPE}) END)"
+        f"THEN {quick} ELSE {_number_of_digits(text)} END)"
     )
+
+
+def _number_of_digits(text: str) -> str:
+    counted = f"TRY_CAST({_digits(text, _NUMBER_DECIMALS, 'odd')} AS DECIMAL(37,0))"
+    return f"CAST({counted} * 0.000000000000000000000001 AS {NUMBER_TYPE})"
 
 
 def _digits(text: str, decimals: int, rounding: str) -> str:

@@ -124,7 +124,11 @@ class LineSql:
     """A dialect's mapping for one concrete header.
 
     ``select`` gives SQL over ``raw`` for each canonical column the source has; columns left out are NULL.
-    ``tags_json`` is SQL from the grouped ``tags`` value to a JSON object as text.
+    ``tags_json`` is SQL from the grouped ``tags`` value to canonical JSON object text (keys sorted), NULL for no tags.
+    ``finish`` is SQL for SKU columns over the other columns of the grouped SKU: run once per distinct SKU, where
+    ``select`` would do the same work once per line (``select`` may then hold a raw MAP, ``finish`` its text).
+    ``remainders`` is SQL over ``raw`` for cost columns: what rounding to units leaves over
+    (``exact.remainder_sql``); without it the rounding of that column is not known.
     ``columns_known`` are the cost columns the source can give; the others stay NULL.
     ``half`` is 0 for a whole bill, 1 for Azure actual, 2 for Azure amortised.
     """
@@ -138,6 +142,8 @@ class LineSql:
     checks: tuple[Check, ...] = ()
     flags: tuple[Flag, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    finish: Mapping[str, str] = field(default_factory=dict)
+    remainders: Mapping[str, str] = field(default_factory=dict)
 
 
 def identifier(name: str) -> str:
