@@ -15,28 +15,37 @@ from tests import requirements
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def _pytest(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    (folder / "test_inner.py").write_text("import pytest\n\ndef test_skipped():\n    pytest.skip('no reason at all')\n")
-    inherited = {name: value for name, value in os.environ.items() if name not in ("CI", "AISPEND_TEST_RUN")}
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "tests.conftest", "-p", "no:xdist", "-c", os.devnull, str(folder)],
+def test_in_ci_nothing_skips(tmp_path: Path) -> None:
+    """A skipped test and a skipped module fail there, with their reasons."""
+    skipped = "import pytest\n\ndef test_skipped():\n    pytest.skip('for no reason')\n"
+    (tmp_path / "test_one.py").write_text(skipped)
+    (tmp_path / "test_two.py").write_text("import pytest\n\npytest.skip('all of it', allow_module_level=True)\n")
+    inherited = {
+        name: value for name, value in os.environ.items() if name not in ("AISPEND_TEST_RUN", "PYTEST_ADDOPTS")
+    }
+    options = [
+        "-q",
+        "-p",
+        "tests.conftest",
+        "-p",
+        "no:cacheprovider",
+        "--continue-on-collection-errors",
+        "-c",
+        os.devnull,
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, str(tmp_path)],
         cwd=ROOT,
-        env={**inherited, **environment, "PYTEST_ADDOPTS": "-p no:cacheprovider"},
+        env={**inherited, "CI": "true"},
         capture_output=True,
         text=True,
         check=False,
     )
 
-
-def test_in_ci_nothing_skips(tmp_path: Path) -> None:
-    """The same skipped test passes on a desk and fails in CI, with its reason."""
-    on_a_desk = _pytest(tmp_path)
-    in_ci = _pytest(tmp_path, CI="true")
-
-    assert (on_a_desk.returncode, in_ci.returncode) == (0, 1)
-    assert "1 skipped" in on_a_desk.stdout
-    assert "1 failed" in in_ci.stdout
-    assert "no reason at all" in in_ci.stdout
+    assert done.returncode == 1
+    assert "1 failed, 1 error" in done.stdout
+    assert "for no reason" in done.stdout
+    assert "all of it" in done.stdout
 
 
 def test_no_test_reaches_the_network() -> None:

@@ -46,13 +46,15 @@ def open_store(settings: Settings, *, migrate: bool = True) -> Store:
     With ``migrate`` its tables are brought to this version first. Raises ``StoreError`` when it cannot be reached,
     is no PostgreSQL 14 or newer, or was written by a newer aispend.
     """
-    from aispend.store import connect, server
+    from aispend.store import connect
     from aispend.store import migrate as migrations
 
     embedded = None
     if settings.database_url is not None:
         uri = settings.database_url.get_secret_value()
     else:
+        from aispend.store import server
+
         embedded = server.start(settings.home)
         uri = embedded.uri()
     try:
