@@ -1,0 +1,214 @@
+"""A file's columns as DuckDB SQL: found whatever their case, cleaned of the ways bills write "nothing".
+
+Every method returns ``None`` where the file has no such column, so that a dialect leaves it out (NULL) instead of
+inventing it. Text cells that are empty or the literal ``NULL`` are missing. Money and quantities go through
+:mod:`aispend.engine.exact` only; comparisons with zero use a double, which is enough to tell a sign.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from aispend.engine.exact import number_sql, units_sql, unreadable_sql
+from aispend.engine.line import Check, Header, identifier, plain
+from aispend.engine.scan import FileFormat
+
+DateOrder = Literal["iso", "mdy", "dmy"]
+NumberStyle = Literal["plain", "grouped", "comma"]
+"""``grouped`` is 1,234.50 or $1,234.50; ``comma`` is 1234,50 or 1.234,50."""
+
+_WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
+_BROKEN = {"FLOAT", "DOUBLE"}
+_NOTHING = "('', 'NULL', 'null', 'Null')"
+_IN_BRACKETS = re.compile(r"\(([^()]+)\)\s*$")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of one header, and how its file writes numbers and dates."""
+
+    header: Header
+    format: FileFormat
+    numbers: NumberStyle = "plain"
+    dates: DateOrder = "iso"
+    _found: dict[str, list[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for column in self.header.columns:
+            self._found.setdefault(plain(column), []).append(column)
+            if bracketed := _IN_BRACKETS.search(column):
+                self._found.setdefault(plain(bracketed[1]), []).append(column)
+
+    def find(self, *names: str) -> str | None:
+        """The first of ``names`` that the file has, as it is written there; localised headers by the English name in
+        brackets behind them."""
+        return next((self._found[plain(name)][0] for name in names if plain(name) in self._found), None)
+
+    def has(self, *names: str) -> bool:
+        """Whether the file has any of these columns."""
+        return self.find(*names) is not None
+
+    def kind(self, column: str) -> str:
+        """DuckDB type name of a column without its parameters: ``DECIMAL``, ``MAP``, ``STRUCT`` …, lists as ``LIST``."""
+        declared = self.header.types[column].upper()
+        return "LIST" if declared.endswith("[]") else declared.split("(")[0].strip()
+
+    # ------------------------------------------------------------------ text
+
+    def text(self, *names: str) -> str | None:
+        """The first of ``names`` that says something on a line; all columns of one name that differ in case count."""
+        parts = [self._text(column) for name in names for column in self._found.get(plain(name), ())]
+        parts = list(dict.fromkeys(parts))
+        if not parts:
+            return None
+        return parts[0] if len(parts) == 1 else f"coalesce({', '.join(parts)})"
+
+    def _text(self, column: str) -> str:
+        quoted, kind = identifier(column), self.kind(column)
+        if kind == "VARCHAR":
+            if self.format == "parquet":
+                return f"nullif({quoted}, '')"
+            return f"CASE WHEN {quoted} IN {_NOTHING} THEN NULL ELSE {quoted} END"
+        if kind == "JSON":
+            return f"nullif(json_extract_string({quoted}, '$'), '')"
+        if kind in ("MAP", "STRUCT", "LIST"):
+            return f"CAST(to_json({quoted}) AS VARCHAR)"
+        if kind in _BROKEN:  # an id that passed through a spreadsheet or data frame
+            return f"CASE WHEN {quoted} = round({quoted}) AND abs({quoted}) < 1e15 THEN CAST(CAST({quoted} AS BIGINT) AS VARCHAR) ELSE CAST({quoted} AS VARCHAR) END"  # noqa: E501
+        return f"CAST({quoted} AS VARCHAR)"
+
+    def aws_account(self, *names: str) -> str | None:
+        """A twelve-digit account id as text; the leading zeros a numeric column lost are put back."""
+        column, text = self.find(*names), self.text(*names)
+        if column is None or text is None:
+            return None
+        return f"lpad({text}, 12, '0')" if self.kind(column) in _WHOLE | _BROKEN else text
+
+    # --------------------------------------------------------------- numbers
+
+    def _raw(self, column: str) -> tuple[str, str, str]:
+        """Expression, DuckDB type and decimal mark for the exact functions."""
+        quoted, declared = identifier(column), self.header.types[column]
+        kind = self.kind(column)
+        if kind == "FLOAT":
+            return f"CAST({quoted} AS VARCHAR)", "VARCHAR", "."
+        if kind == "HUGEINT":
+            return f"CAST({quoted} AS DECIMAL(38,0))", "DECIMAL(38,0)", "."
+        if kind == "VARCHAR" and self.numbers == "grouped":
+            return f"replace(regexp_replace({quoted}, '[$€£\\s]', '', 'g'), ',', '')", "VARCHAR", "."
+        if kind == "VARCHAR" and self.numbers == "comma":
+            return f"replace({quoted}, '.', '')", "VARCHAR", ","
+        return quoted, declared, "."
+
+    def units(self, *names: str) -> str | None:
+        """HUGEINT count of 1e-12 of the column, rounded half-even once."""
+        column = self.find(*names)
+        if column is None:
+            return None
+        expression, declared, mark = self._raw(column)
+        return units_sql(expression, declared, mark)
+
+    def number(self, *names: str) -> str | None:
+        """Exact decimal of the column, for sums and differences before the one rounding."""
+        column = self.find(*names)
+        if column is None:
+            return None
+        expression, declared, mark = self._raw(column)
+        return number_sql(expression, declared, mark)
+
+    def about(self, *names: str) -> str | None:
+        """The column as a double, only ever to be compared with zero."""
+        column = self.find(*names)
+        if column is None:
+            return None
+        expression, _, mark = self._raw(column)
+        if self.kind(column) == "JSON":
+            expression = f"json_extract_string({expression}, '$')"
+        if mark == ",":
+            expression = f"replace({expression}, ',', '.')"
+        return f"TRY_CAST({expression} AS DOUBLE)"
+
+    def unreadable(self, *names: str) -> Check | None:
+        """A check that keeps a line aside where the column holds something that is no number."""
+        column = self.find(*names)
+        if column is None:
+            return None
+        expression, declared, mark = self._raw(column)
+        return Check(column, unreadable_sql(expression, declared, mark), "not a number")
+
+    # ----------------------------------------------------------------- times
+
+    def instant(self, *names: str) -> str | None:
+        """The column as TIMESTAMP in UTC; NULL where it cannot be read."""
+        column = self.find(*names)
+        if column is None:
+            return None
+        quoted, kind = identifier(column), self.kind(column)
+        if kind == "TIMESTAMP WITH TIME ZONE":
+            return f"make_timestamp(epoch_us({quoted}))"
+        if kind in ("VARCHAR", "JSON"):
+            text = quoted if kind == "VARCHAR" else f"json_extract_string({quoted}, '$')"
+            return instant_sql(text, self.dates)
+        return f"CAST({quoted} AS TIMESTAMP)"
+
+
+def instant_sql(text: str, dates: DateOrder) -> str:
+    """TIMESTAMP in UTC of a text: ISO 8601 with or without offset, and day and month in the given order."""
+    # DuckDB reads '…+02:00' as TIMESTAMP by dropping the offset, so a text with one goes through TIMESTAMPTZ.
+    offset = f"{text} LIKE '%:%+%' OR {text} LIKE '%:%-%'"
+    iso = (
+        f"CASE WHEN {offset} THEN make_timestamp(epoch_us(TRY_CAST({text} AS TIMESTAMPTZ))) "
+        f"ELSE TRY_CAST({text} AS TIMESTAMP) END"
+    )
+    if dates == "iso":
+        return iso
+    slashed = f"regexp_replace({text}, '^\\s*(\\d{{1,2}})[./-](\\d{{1,2}})[./-](\\d{{2,4}})', '\\1/\\2/\\3')"
+    order = "%m/%d/" if dates == "mdy" else "%d/%m/"
+    times = ("", " %H:%M", " %H:%M:%S", " %I:%M:%S %p", " %I:%M %p", "T%H:%M:%S", "T%H:%M:%SZ")
+    long = ", ".join(f"'{order}%Y{time}'" for time in times)
+    short = ", ".join(f"'{order}%y{time}'" for time in times)
+    return (
+        f"CASE WHEN regexp_matches({slashed}, '^\\d+/\\d+/\\d{{4}}') THEN try_strptime({slashed}, [{long}]) "
+        f"WHEN regexp_matches({slashed}, '^\\d+/\\d+/\\d{{2}}') THEN try_strptime({slashed}, [{short}]) ELSE {iso} END"
+    )
+
+
+def month_sql(instant: str) -> str:
+    """First day of the month of a TIMESTAMP, as DATE."""
+    return f"CAST(date_trunc('month', {instant}) AS DATE)"
+
+
+def times_sql(units: str, ratio: str) -> str:
+    """Units × ratio, both counts of 1e-12, in units rounded half away from zero; NULL where the product is beyond 38
+    digits (an amount above about 1e14)."""
+    exact = f"(CAST({units} AS HUGEINT) * CAST({ratio} AS HUGEINT))"
+    half = f"CASE WHEN {exact} < 0 THEN -500000000000 ELSE 500000000000 END"
+    return f"TRY(({exact} + {half}) // 1000000000000)"
+
+
+def scope_sql(account: str) -> str:
+    """The scope of a billing account id: Azure's paths by their last segment, so that all its exports agree on it."""
+    return f"CASE WHEN starts_with({account}, '/') THEN lower(regexp_extract({account}, '([^/]+)/*$', 1)) ELSE {account} END"
+
+
+def present(select: Mapping[str, str | None]) -> dict[str, str]:
+    """A select without the columns the source does not have."""
+    return {name: sql for name, sql in select.items() if sql is not None}
+
+
+def coalesce(*parts: str | None) -> str | None:
+    """SQL coalesce over the parts that exist."""
+    known = [part for part in parts if part is not None]
+    if not known:
+        return None
+    return known[0] if len(known) == 1 else f"coalesce({', '.join(known)})"
+
+
+def none_if_zero(value: str | None, about: str | None, paid: str | None) -> str | None:
+    """``value``, but NULL where it is 0 on a line that was paid for: a price not given, not a discount of 100 %."""
+    if value is None or about is None or paid is None:
+        return value
+    return f"CASE WHEN {about} = 0 AND ({paid}) THEN NULL ELSE {value} END"

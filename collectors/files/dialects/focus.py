@@ -1,0 +1,298 @@
+"""FOCUS 1.0 to 1.3, as AWS, Azure and Google Cloud export it and as any other provider may.
+
+Assumes
+    Columns are named as in the specification (case and order do not matter; more columns do no harm). The four
+    costs are in BillingCurrency. The scope is BillingAccountId; the slice is the month of BillingPeriodStart.
+
+Method
+    Costs are taken as they stand. The provider comes from ProviderName (1.3: ServiceProviderName, HostProviderName),
+    else from the ``x_`` columns only one cloud writes, else from InvoiceIssuerName or PublisherName.
+    What an exporter lacks is filled from its own columns: Azure's meter and VM size (x_SkuMeterName, x_SkuDetails),
+    Google's service category, labels and commitment credits (x_Labels, x_Tags, x_Credits).
+
+Cases
+    - EffectiveCost 0 on paid on-demand usage (Usage, billed > 0, no commitment): the amortised cost of on-demand usage
+      is what was billed for it. Effective is set to billed and flagged ``effective_zero_on_paid_usage``.
+    - ListCost or ContractedCost 0 on a line that was paid for (Azure Marketplace and reservations; rounded exports):
+      "not given", NULL, never a discount of 100 %. A free line (all costs 0) keeps its zeros.
+    - The literal ``NULL`` and empty text are missing. ``$1,234.50`` is read; an amount that is no number rejects its line.
+    - PricingCurrency may be a token or credit; costs are always in BillingCurrency, which must be given.
+    - Azure tags without their outer braces are repaired; MAP columns and JSON text give the same tags.
+
+Known drawbacks
+    - ListCost and ContractedCost of commitment purchases stay in the ledger as the export has them, although the usage
+      they pay for has list cost as well: leave out Purchase rows when adding list cost.
+    - Costs an exporter rounded to something other than 0 are not repaired: effective totals of such a file are as wrong
+      as the file.
+    - x_Discounts (AWS) is not read: it explains the difference between columns that are read.
+    - Commitments of Google's export have no id: usage covered by a commitment credit is marked, but not tied to one.
+"""
+
+from __future__ import annotations
+
+
+from aispend.engine.line import Check, Flag, LineSql, identifier, literal
+from aispend.errors import InputError
+from collectors.files.dialects.columns import Columns, coalesce, month_sql, none_if_zero, present, scope_sql
+from collectors.files.dialects.contract import Dialect, Look, Part
+from collectors.files.dialects.gcp_nested import labels_entries, service_category
+from collectors.files.dialects.styles import styled
+from collectors.files.dialects.tags import entries_of_json, entries_of_map, json_of_entries
+
+PROVIDERS = ("ProviderName", "ServiceProviderName", "HostProviderName")
+ISSUERS = ("InvoiceIssuerName", "PublisherName")
+MARKS = {
+    "gcp": ("x_Credits", "x_CostType", "x_ServiceId", "x_ConsumptionModelId"),
+    "azure": ("x_SkuMeterCategory", "x_SkuMeterId", "x_BillingProfileId", "x_SkuOrderId"),
+    "aws": ("x_Discounts", "x_ServiceCode", "x_Operation"),
+}
+"""``x_`` columns that only one cloud's export has."""
+
+_FLAG = "effective_zero_on_paid_usage"
+_SAME_NAME = {
+    "billing_account_name": "BillingAccountName",
+    "billing_account_type": "BillingAccountType",
+    "sub_account_id": "SubAccountId",
+    "sub_account_name": "SubAccountName",
+    "sub_account_type": "SubAccountType",
+    "invoice_issuer_name": "InvoiceIssuerName",
+    "service_name": "ServiceName",
+    "service_subcategory": "ServiceSubcategory",
+    "sku_price_id": "SkuPriceId",
+    "charge_description": "ChargeDescription",
+    "sku_price_details": "SkuPriceDetails",
+    "pricing_unit": "PricingUnit",
+    "consumed_unit": "ConsumedUnit",
+    "x_operation": "x_Operation",
+    "x_usage_type": "x_UsageType",
+    "region_id": "RegionId",
+    "region_name": "RegionName",
+    "availability_zone": "AvailabilityZone",
+    "resource_id": "ResourceId",
+    "resource_name": "ResourceName",
+    "commitment_discount_id": "CommitmentDiscountId",
+    "commitment_discount_name": "CommitmentDiscountName",
+    "commitment_discount_unit": "CommitmentDiscountUnit",
+    "charge_class": "ChargeClass",
+    "charge_frequency": "ChargeFrequency",
+    "capacity_reservation_id": "CapacityReservationId",
+    "capacity_reservation_status": "CapacityReservationStatus",
+}
+
+
+def provider_sql(name: str) -> str:
+    """Our name of a provider from any name it goes by: aws, gcp, azure, oci, else a slug of the name."""
+    lower = f"lower({name})"
+    return (
+        f"CASE {name} WHEN 'AWS' THEN 'aws' WHEN 'Microsoft' THEN 'azure' WHEN 'Google Cloud' THEN 'gcp' "
+        f"ELSE CASE WHEN {lower} LIKE 'amazon%' OR {lower} LIKE 'aws%' THEN 'aws' "
+        f"WHEN {lower} LIKE '%microsoft%' OR {lower} LIKE '%azure%' THEN 'azure' "
+        f"WHEN {lower} LIKE 'google%' OR {lower} LIKE 'gcp%' THEN 'gcp' "
+        f"WHEN {lower} LIKE 'oracle%' OR {lower} = 'oci' THEN 'oci' "
+        f"ELSE nullif(trim(regexp_replace({lower}, '[^a-z0-9]+', '_', 'g'), '_'), '') END END"
+    )
+
+
+def line(look: Look, part: Part) -> LineSql:
+    """The mapping of a FOCUS header."""
+    columns = styled(
+        look,
+        costs=("BilledCost", "EffectiveCost", "ListCost", "ContractedCost"),
+        charged=("ChargePeriodStart",),
+        begins=("BillingPeriodStart",),
+        ends=("BillingPeriodEnd",),
+    )
+    family = next((cloud for cloud, marks in MARKS.items() if columns.has(*marks)), None)
+    named = [provider_sql(name) for column in PROVIDERS if (name := columns.text(column))]
+    issued = [provider_sql(name) for column in ISSUERS if (name := columns.text(column))]
+    provider = coalesce(*named, literal(family) if family else None, *issued)
+    if provider is None:
+        raise InputError("The provider of these charges is not named.", where=look.shown_as)
+    select = {name: columns.text(column) for name, column in _SAME_NAME.items()}
+    billing_account = columns.text("BillingAccountId")
+    select |= {
+        "x_provider": provider,
+        "x_scope": scope_sql(billing_account or "NULL"),
+        "x_billing_month": month_sql(columns.instant("BillingPeriodStart") or "NULL"),
+        "billing_account_id": billing_account,
+        "publisher_name": columns.text("PublisherName"),
+        "provider_name": columns.text(*PROVIDERS),
+        "service_category": _service_category(columns, family),
+        "sku_id": columns.text("SkuId", "x_SkuMeterId"),
+        "sku_meter": columns.text("SkuMeter", "x_SkuMeterName"),
+        "pricing_currency": columns.text("PricingCurrency", "x_PricingCurrency"),
+        "x_instance_type": _instance_type(columns),
+        "resource_type": columns.text("ResourceType", "x_ResourceType"),
+        "charge_category": _charge_category(columns, family),
+        "billing_currency": f"upper({columns.text('BillingCurrency')})",
+        "invoice_id": columns.text("InvoiceId", "x_InvoiceId"),
+        "charge_period_start": columns.instant("ChargePeriodStart"),
+        "charge_period_end": columns.instant("ChargePeriodEnd"),
+        "pricing_quantity": columns.units("PricingQuantity"),
+        "consumed_quantity": columns.units("ConsumedQuantity"),
+        "commitment_discount_quantity": columns.units("CommitmentDiscountQuantity"),
+    }
+    select |= _commitment(columns, family) | _costs(columns, select)
+    tags, tags_json = _tags(columns)
+    select["tags"] = tags
+    known = tuple(name for name in ("billed_cost", "effective_cost", "list_cost", "contracted_cost") if select[name])
+    return LineSql(
+        dataset="focus",
+        select=present(select),
+        columns_known=known,
+        tags_json=tags_json,
+        checks=_checks(columns, provider),
+        flags=(
+            Flag(
+                _FLAG,
+                f"x_flag = '{_FLAG}'",
+                "effective_cost",
+                "EffectiveCost was 0 on on-demand usage that was billed; effective cost is set to the billed cost.",
+            ),
+        )
+        if select["x_flag"]
+        else (),
+        notes=part.notes,
+    )
+
+
+def _costs(columns: Columns, select: dict[str, str | None]) -> dict[str, str | None]:
+    billed, effective = columns.about("BilledCost"), columns.about("EffectiveCost")
+    paid = " OR ".join(f"{cost} > 0" for cost in (billed, effective) if cost)
+    suspicious = None
+    if effective:
+        conditions = [f"lower({columns.text('ChargeCategory')}) = 'usage'", f"{effective} = 0", f"{billed} > 0"]
+        if committed := select["commitment_discount_id"]:
+            conditions.append(f"({committed}) IS NULL")
+        if pricing := select["pricing_category"]:
+            conditions.append(f"({pricing}) IS DISTINCT FROM 'Committed'")
+        suspicious = " AND ".join(conditions)
+    effective_units = columns.units("EffectiveCost")
+    return {
+        "billed_cost": columns.units("BilledCost"),
+        "effective_cost": f"CASE WHEN {suspicious} THEN {columns.units('BilledCost')} ELSE {effective_units} END"
+        if suspicious
+        else effective_units,
+        "list_cost": none_if_zero(columns.units("ListCost"), columns.about("ListCost"), paid),
+        "contracted_cost": none_if_zero(columns.units("ContractedCost"), columns.about("ContractedCost"), paid),
+        "x_flag": f"CASE WHEN {suspicious} THEN '{_FLAG}' END" if suspicious else None,
+    }
+
+
+def _charge_category(columns: Columns, family: str | None) -> str | None:
+    category = columns.text("ChargeCategory")
+    if family != "gcp" or category is None:
+        return category
+    description = columns.text("ChargeDescription") or "NULL"
+    kind = columns.text("x_CostType") or "NULL"
+    return (
+        f"CASE WHEN {category} = 'Usage' AND {kind} = 'tax' THEN 'Tax' "
+        f"WHEN {category} = 'Usage' AND {description} ILIKE 'commitment%v1:%' THEN 'Purchase' ELSE {category} END"
+    )
+
+
+def _commitment(columns: Columns, family: str | None) -> dict[str, str | None]:
+    status, kind = columns.text("CommitmentDiscountStatus"), columns.text("CommitmentDiscountType")
+    category, pricing = columns.text("CommitmentDiscountCategory"), columns.text("PricingCategory")
+    credits_column = columns.find("x_Credits")
+    if family == "gcp" and credits_column and not columns.has("CommitmentDiscountId"):
+        listed = _credit_types(columns, credits_column)
+        covered = f"len(list_filter({listed}, lambda kind: upper(kind) LIKE 'COMMITTED%')) > 0"
+        return {
+            "commitment_discount_status": f"CASE WHEN {covered} THEN 'Used' END",
+            "commitment_discount_type": f"CASE WHEN {covered} THEN 'CUD' END",
+            "commitment_discount_category": None,
+            "pricing_category": f"CASE WHEN {covered} THEN 'Committed' ELSE {pricing or 'NULL'} END",
+        }
+    return {
+        "commitment_discount_status": status,
+        "commitment_discount_type": kind,
+        "commitment_discount_category": category,
+        "pricing_category": pricing,
+    }
+
+
+def _credit_types(columns: Columns, column: str) -> str:
+    quoted = identifier(column)
+    if columns.kind(column) == "LIST":
+        return f'list_transform({quoted}, lambda credit: credit."Type")'
+    return (
+        f"TRY(CAST(json_extract_string(CAST(nullif(CAST({quoted} AS VARCHAR), '') AS JSON), '$[*].Type') AS VARCHAR[]))"
+    )
+
+
+def _service_category(columns: Columns, family: str | None) -> str | None:
+    given = columns.text("ServiceCategory")
+    if given is None and family == "gcp" and (service := columns.text("ServiceName")):
+        return service_category(service)
+    return given
+
+
+def _instance_type(columns: Columns) -> str | None:
+    """Instance type from the SKU's own properties: one look-up in a map, one pattern in text."""
+    found: list[str] = []
+    for name, key in (("SkuPriceDetails", "InstanceType"), ("x_SkuDetails", "ServiceType")):
+        column = columns.find(name)
+        if column is None:
+            continue
+        quoted = identifier(column)
+        if columns.kind(column) == "MAP":
+            found.append(f"{quoted}['{key}']")
+        else:
+            text = f"CAST({quoted} AS VARCHAR)"
+            pattern = f'"{key}"\\s*:\\s*"([^"]+)"'
+            found.append(
+                f"CASE WHEN contains({text}, '{key}') THEN nullif(regexp_extract({text}, '{pattern}', 1), '') END"
+            )
+    return coalesce(*found)
+
+
+def _tags(columns: Columns) -> tuple[str | None, str]:
+    """The tags while grouping, and what makes canonical JSON of them."""
+    column = columns.find("Tags")
+    google = labels_entries(columns)
+    if column is None:
+        return google, json_of_entries("tags")
+    quoted, kind = identifier(column), columns.kind(column)
+    if kind == "MAP":
+        return quoted, json_of_entries(entries_of_map("tags"))
+    return columns.text("Tags"), json_of_entries(entries_of_json("tags"))
+
+
+def _checks(columns: Columns, provider: str) -> tuple[Check, ...]:
+    billed = columns.find("BilledCost") or "BilledCost"
+    currency = columns.text("BillingCurrency")
+    month, start = columns.instant("BillingPeriodStart"), columns.instant("ChargePeriodStart")
+    checks = [
+        Check(billed, f"{columns.units('BilledCost')} IS NULL", "no billed cost, or not a number"),
+        Check(
+            columns.find("BillingAccountId") or "", f"{columns.text('BillingAccountId')} IS NULL", "no billing account"
+        ),
+        Check(
+            columns.find("BillingCurrency") or "",
+            f"NOT coalesce(regexp_full_match({currency}, '[A-Za-z]{{3}}'), FALSE)",
+            "no ISO 4217 currency of three letters",
+        ),
+        Check(columns.find("BillingPeriodStart") or "", f"{month} IS NULL", "no billing period, or not a date"),
+        Check(columns.find("ChargePeriodStart") or "", f"{start} IS NULL", "no charge period, or not a date"),
+        Check(columns.find(*PROVIDERS, *ISSUERS) or "", f"{provider} IS NULL", "no provider"),
+    ]
+    numbers = ("EffectiveCost", "ListCost", "ContractedCost", "PricingQuantity", "ConsumedQuantity")
+    checks += [check for name in numbers if (check := columns.unreadable(name))]
+    return tuple(checks)
+
+
+DIALECT = Dialect(
+    name="focus",
+    title="FOCUS 1.x",
+    needs=(
+        ("BilledCost",),
+        ("BillingAccountId",),
+        ("BillingCurrency",),
+        ("BillingPeriodStart",),
+        ("ChargePeriodStart",),
+        ("ChargeCategory",),
+        (*PROVIDERS, *ISSUERS, *(mark for marks in MARKS.values() for mark in marks)),
+    ),
+    line=line,
+)

@@ -1,0 +1,266 @@
+"""Google Cloud's standard and detailed billing export, from BigQuery to JSON, CSV or Parquet.
+
+Assumes
+    A line is one row of ``gcp_billing_export_v1`` or ``gcp_billing_export_resource_v1``. ``cost`` is before credits, in
+    ``currency``. The slice is billing_account_id × invoice.month: late usage is billed in a later month.
+
+Method
+    Billed = cost + Σ credits.amount, added as exact decimals and rounded once; credits are never unnested into lines.
+    List = cost_at_list. Contracted = cost_at_effective_price_default, else cost (the price after negotiation, before credits).
+    Effective = billed, with commitment fees spread over the usage they covered (``gcp_commitments``).
+    Labels, resource-manager tags and project labels make the tags; the first of a repeated key wins, in this order.
+
+Cases
+    - cost_type tax → Tax; adjustment, rounding_error (roundoff) → Adjustment; commitment fees → Purchase; else Usage.
+      Adjustments of usage from before the invoice month are corrections.
+    - Spot and preemptible SKUs → Dynamic; usage with a commitment credit → Committed; else Standard.
+    - Several currencies in one file are normal. - No invoice.month: the month the usage started in.
+    - A detailed export names the resource; a standard one does not.
+    - system_labels give the machine type and whether a reservation went unused.
+
+Known drawbacks
+    - Rows appended to the BigQuery table after this file was written are missing: export whole invoice months.
+    - A commitment is a pool (region and resource), not a single contract; see ``gcp_commitments``.
+    - Promotional and sustained-use credits lower the billed cost of their own line; they are no lines of their own.
+"""
+
+from __future__ import annotations
+
+from aispend.engine.exact import number_sql, units_of_number_sql, units_sql, unreadable_sql
+from aispend.engine.line import Check, Flag, LineSql, identifier
+from collectors.files.dialects.columns import Columns, coalesce, month_sql, none_if_zero, present
+from collectors.files.dialects.contract import Dialect, Look, Part
+from collectors.files.dialects.gcp_commitments import FLAG, Spread, is_fee_sql, pool_sql, spread
+from collectors.files.dialects.gcp_nested import instant, labels_entries, number_text, records, scalar, service_category
+from collectors.files.dialects.styles import styled
+from collectors.files.dialects.tags import json_of_entries
+
+KEYS = (
+    "billing_account_id", "service", "sku", "usage_start_time", "usage_end_time", "project", "labels", "system_labels",
+    "location", "tags", "transaction_type", "seller_name", "export_time", "cost", "cost_at_list", "currency",
+    "currency_conversion_rate", "usage", "credits", "invoice", "cost_type", "adjustment_info", "subscription",
+    "consumption_model", "cost_at_effective_price_default", "cost_at_list_consumption_model", "resource", "price",
+)  # fmt: skip
+"""All keys a JSON line may have; those BigQuery leaves out of a line are NULL."""
+
+_NESTED_KEYS = frozenset(
+    {"service", "sku", "project", "labels", "system_labels", "location", "tags", "usage", "credits", "invoice"}
+    | {"adjustment_info", "subscription", "consumption_model", "resource", "price"}
+)
+JSON_TYPES = {key: "JSON" if key in _NESTED_KEYS else "VARCHAR" for key in KEYS}
+
+
+def line(look: Look, part: Part) -> LineSql:
+    """The mapping of a Google Cloud export."""
+    columns = styled(look, costs=("cost",), charged=("usage_start_time",), begins=(), ends=())
+    description = scalar(columns, "sku", "description") or "NULL"
+    fee = is_fee_sql(description)
+    region = coalesce(scalar(columns, "location", "region"), scalar(columns, "location", "location"))
+    start = instant(columns, "usage_start_time") or "NULL"
+    month = _invoice_month(columns, start)
+    cost, credited, committed = _amounts(columns)
+    net = units_of_number_sql(f"{cost} + {credited}") if credited else columns.units("cost") or "NULL"
+    commitments = _commitments(look, columns, description, region or "NULL", month, net, committed)
+    covered = f"({committed} > 0)" if committed else "FALSE"
+    pool = pool_sql(description, region or "NULL", spend_based=_spend_based(columns, description))
+    contracted = coalesce(columns.units("cost_at_effective_price_default"), columns.units("cost"))
+    paid = f"{columns.about('cost')} > 0"
+    service = scalar(columns, "service", "description")
+    select: dict[str, str | None] = {
+        "x_provider": "'gcp'",
+        "x_scope": columns.text("billing_account_id"),
+        "x_billing_month": month,
+        "billing_account_id": columns.text("billing_account_id"),
+        "sub_account_id": scalar(columns, "project", "id"),
+        "sub_account_name": scalar(columns, "project", "name"),
+        "publisher_name": columns.text("seller_name"),
+        "provider_name": "'Google Cloud'",
+        "service_name": service,
+        "service_category": service_category(service) if service else None,
+        "sku_id": scalar(columns, "sku", "id"),
+        "charge_description": description,
+        "pricing_unit": scalar(columns, "usage", "pricing_unit"),
+        "consumed_unit": scalar(columns, "usage", "unit"),
+        "x_instance_type": _system_label(columns, "compute.googleapis.com/machine_spec"),
+        "region_id": region,
+        "availability_zone": scalar(columns, "location", "zone"),
+        "resource_id": coalesce(scalar(columns, "resource", "global_name"), scalar(columns, "resource", "name")),
+        "resource_name": scalar(columns, "resource", "name"),
+        "commitment_discount_id": f"CASE WHEN {fee} OR {covered} THEN 'cud ' || {pool} END",
+        "commitment_discount_name": f"CASE WHEN {fee} THEN {description} END",
+        "commitment_discount_type": f"CASE WHEN {fee} OR {covered} THEN 'CUD' END",
+        "commitment_discount_category": f"CASE WHEN NOT ({fee} OR {covered}) THEN NULL WHEN {pool} = 'spend' THEN 'Spend' ELSE 'Usage' END",
+        "commitment_discount_status": f"CASE WHEN {fee} THEN 'Unused' WHEN {covered} THEN 'Used' END",
+        "charge_category": _charge_category(columns, fee),
+        "charge_class": _charge_class(columns, start, month),
+        "charge_frequency": f"CASE WHEN {fee} THEN 'Recurring' ELSE 'Usage-Based' END",
+        "pricing_category": _pricing_category(columns, description, fee, covered),
+        "capacity_reservation_status": _reservation_status(columns),
+        "billing_currency": f"upper({columns.text('currency')})",
+        "x_flag": f"CASE WHEN {commitments.derived} THEN '{FLAG}' END" if commitments.found else None,
+        "charge_period_start": start,
+        "charge_period_end": instant(columns, "usage_end_time"),
+        "tags": labels_entries(columns),
+        "billed_cost": net,
+        "effective_cost": commitments.effective,
+        "list_cost": none_if_zero(columns.units("cost_at_list"), columns.about("cost_at_list"), paid),
+        "contracted_cost": none_if_zero(contracted, columns.about("cost_at_effective_price_default", "cost"), paid),
+        "pricing_quantity": _units(columns, "usage", "amount_in_pricing_units"),
+        "consumed_quantity": _units(columns, "usage", "amount"),
+    }
+    known = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
+    return LineSql(
+        dataset="gcp_detailed" if columns.has("resource", "resource_name", "resource_global_name") else "gcp_standard",
+        select=present(select),
+        columns_known=tuple(name for name in known if select[name]),
+        tags_json=json_of_entries("tags"),
+        checks=_checks(columns, start, month),
+        flags=(
+            Flag(FLAG, f"x_flag = '{FLAG}'", "effective_cost",
+                 "Commitment fees are spread over the usage they covered, by commitment credit; the unused part stays on the fee."),
+        )
+        if commitments.found
+        else (),
+        notes=part.notes,
+    )  # fmt: skip
+
+
+def _units(columns: Columns, *path: str) -> str | None:
+    found = number_text(columns, *path)
+    return units_sql(*found) if found else None
+
+
+def _amounts(columns: Columns) -> tuple[str, str | None, str | None]:
+    """Cost and sum of credits as exact numbers, and the commitment credits of a line in units (positive)."""
+    cost = columns.number("cost") or "NULL"
+    listed = records(columns, ("credits",), ("name", "amount", "type"))
+    if listed is None:
+        flat = number_text(columns, "credits", "amount")
+        return cost, f"coalesce({number_sql(*flat)}, 0)" if flat else None, None
+    amount = number_sql("credit.amount", "VARCHAR")
+    credited = f"coalesce(list_sum(list_transform({listed}, lambda credit: {amount})), 0)"
+    is_commitment = "(upper(coalesce(credit.type, '')) LIKE 'COMMITTED%' OR (credit.type IS NULL AND lower(credit.name) LIKE 'committed us%'))"
+    only = f"list_transform(list_filter({listed}, lambda credit: {is_commitment}), lambda credit: {amount})"
+    return cost, credited, units_of_number_sql(f"-coalesce(list_sum({only}), 0)")
+
+
+def _spend_based(columns: Columns, description: str) -> str:
+    listed = records(columns, ("credits",), ("type",))
+    by_credit = (
+        f" OR coalesce(len(list_filter({listed}, lambda credit: credit.type LIKE '%DOLLAR_BASE%')), 0) > 0"
+        if listed
+        else ""
+    )
+    return f"({description} ILIKE 'commitment - %'{by_credit})"
+
+
+def _commitments(
+    look: Look, columns: Columns, description: str, region: str, month: str, net: str, committed: str | None
+) -> Spread:  # noqa: E501
+    if committed is None:
+        return Spread(False, net, "FALSE")
+    resource = pool_sql(description, region, spend_based=_spend_based(columns, description))
+    key = f"concat_ws('|', {columns.text('billing_account_id')}, {month}, {columns.text('currency')}, {resource})"
+    found = number_text(columns, "usage", "amount")
+    usage = f"TRY_CAST({found[0]} AS DOUBLE)" if found else "NULL"
+    part = f"abs({committed} / nullif(TRY_CAST({columns.number('cost')} AS DOUBLE), 0) / 1e12)"
+    return spread(
+        look,
+        key=key,
+        is_fee=is_fee_sql(description),
+        net_units=net,
+        credit_units=committed,
+        fee_quantity=usage,
+        covered_quantity=f"{usage} * least(1, {part})",
+        unit=scalar(columns, "usage", "unit") or "NULL",
+    )
+
+
+def _invoice_month(columns: Columns, start: str) -> str:
+    month = scalar(columns, "invoice", "month")
+    used = month_sql(start)
+    if month is None:
+        return used
+    digits = f"regexp_replace({month}, '[^0-9]', '', 'g')"
+    return f"CASE WHEN {month} IS NULL THEN {used} ELSE CAST(try_strptime(left({digits}, 6), '%Y%m') AS DATE) END"
+
+
+def _charge_category(columns: Columns, fee: str) -> str:
+    kind = columns.text("cost_type")
+    by_type = (
+        f"WHEN lower({kind}) = 'tax' THEN 'Tax' WHEN lower({kind}) IN ('adjustment', 'rounding_error', 'roundoff') THEN 'Adjustment' "
+        if kind
+        else ""
+    )
+    return f"CASE {by_type}WHEN {fee} THEN 'Purchase' ELSE 'Usage' END"
+
+
+def _charge_class(columns: Columns, start: str, month: str) -> str | None:
+    adjusted = coalesce(scalar(columns, "adjustment_info", "mode"), scalar(columns, "adjustment_info", "type"))
+    if adjusted is None:
+        return None
+    return f"CASE WHEN ({adjusted}) IS NOT NULL AND {month_sql(start)} < {month} THEN 'Correction' END"
+
+
+def _pricing_category(columns: Columns, description: str, fee: str, covered: str) -> str:
+    model = scalar(columns, "consumption_model", "description")
+    spot = f"{description} ILIKE '%spot preemptible%' OR {description} ILIKE '%preemptible%'"
+    if model:
+        spot += f" OR {model} ILIKE '%spot%'"
+    return f"CASE WHEN {spot} THEN 'Dynamic' WHEN {covered} AND NOT {fee} THEN 'Committed' ELSE 'Standard' END"
+
+
+def _system_label(columns: Columns, key: str) -> str | None:
+    listed = records(columns, ("system_labels",), ("key", "value"))
+    return f"list_filter({listed}, lambda label: label.key = '{key}')[1].value" if listed else None
+
+
+def _reservation_status(columns: Columns) -> str | None:
+    unused = _system_label(columns, "compute.googleapis.com/is_unused_reservation")
+    return f"CASE lower({unused}) WHEN 'true' THEN 'Unused' END" if unused else None
+
+
+def _checks(columns: Columns, start: str, month: str) -> tuple[Check, ...]:
+    currency = columns.text("currency")
+    checks = [
+        Check(columns.find("cost") or "cost", f"{columns.number('cost')} IS NULL", "no cost, or not a number"),
+        Check("billing_account_id", f"{columns.text('billing_account_id')} IS NULL", "no billing account"),
+        Check("currency", f"NOT coalesce(regexp_full_match({currency}, '[A-Za-z]{{3}}'), FALSE)", "no ISO 4217 currency of three letters"),
+        Check("usage_start_time", f"{start} IS NULL", "no usage start, or not a time"),
+        Check("invoice.month", f"{month} IS NULL", "the invoice month is not YYYYMM"),
+    ]  # fmt: skip
+    cell = columns.find("credits")
+    if cell and columns.kind(cell) == "VARCHAR":
+        quoted, listed = identifier(cell), records(columns, ("credits",), ("amount",))
+        checks.append(
+            Check(
+                cell, f"{quoted} NOT IN ('', 'NULL', 'null', '[]') AND {listed} IS NULL", "credits are not a JSON array"
+            )
+        )
+    if listed := records(columns, ("credits",), ("amount",)):
+        wrong = unreadable_sql("credit.amount", "VARCHAR")
+        checks.append(
+            Check(
+                "credits.amount", f"len(list_filter({listed}, lambda credit: {wrong})) > 0", "a credit is not a number"
+            )
+        )
+    checks += [
+        check for name in ("cost_at_list", "cost_at_effective_price_default") if (check := columns.unreadable(name))
+    ]
+    return tuple(checks)
+
+
+DIALECT = Dialect(
+    name="gcp",
+    title="Google Cloud billing export",
+    needs=(
+        ("billing_account_id",),
+        ("service", "service.description", "service_description"),
+        ("sku", "sku.description", "sku_description"),
+        ("usage_start_time",),
+        ("cost",),
+        ("currency",),
+        ("export_time", "currency_conversion_rate"),
+    ),
+    line=line,
+)

@@ -1,0 +1,114 @@
+"""Google's commitment fees, spread over the usage they paid for.
+
+Assumes
+    A commitment is billed as a fee SKU ("Commitment v1: Cpu in Americas for 1 Year"); the usage it covers is billed at its
+    on-demand price with a credit of type COMMITTED_USAGE_DISCOUNT that takes the price off again. The export
+    does not say which commitment covered which line, so fees and covered usage meet in a *pool*: billing account ×
+    invoice month × currency × region × resource (series and cpu, ram, gpu, local ssd; spend-based commitments
+    are one pool without region).
+
+Method
+    Within a pool the used part of the fees is min(1, covered quantity ÷ committed quantity), the covered quantity of
+    a line being usage × |credit| ÷ cost. The used part is spread over the covered lines in proportion to
+    their commitment credits; the rest stays on the fee lines as unused commitment. So effective cost adds up to
+    billed cost in every pool (to the rounding of a few 1e-12 per line).
+
+Cases
+    - Fees without any covered usage: all unused. - Credits without any fee in the file: the fee was paid
+      elsewhere or is offset; effective stays billed net of credits. - Newer spend-based commitments offset their fee
+      by FEE_UTILIZATION_OFFSET credits and price usage at the discounted rate: billed is already amortised, nothing is spread.
+
+Known drawbacks
+    - Where units differ or quantities are missing (spend-based pools), the fees count as fully used.
+    - Several commitments of one pool share their unused part evenly by fee.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from aispend.engine.line import literal
+from collectors.files.dialects.columns import times_sql
+from collectors.files.dialects.contract import Look
+
+FLAG = "commitment_fee_spread"
+_SCALE = 10**12
+_SERIES = "n1|n2d|n2|n4|e2|c2d|c2|c3d|c3|c4a|c4d|c4|t2d|t2a|m1|m2|m3|m4|a2|a3|a4|g2|g4|h3|z3|x4"
+
+
+def pool_sql(description: str, region: str, *, spend_based: str) -> str:
+    """SQL: region and resource of a commitment or of usage, as one text; the same for both sides."""
+    text = f"regexp_replace(lower({description}), '^commitment v1: *', '')"
+    series = f"coalesce(nullif(regexp_extract({text}, '^({_SERIES})\\b', 1), ''), 'n1')"
+    resource = (
+        f"CASE WHEN {text} LIKE '%gpu%' OR {text} LIKE '%nvidia%' THEN 'gpu ' || "
+        f"coalesce(nullif(regexp_extract({text}, '\\b([a-z]{{1,2}}\\d{{1,3}}[a-z]?|k80)\\b', 1), ''), '') "
+        f"WHEN {text} LIKE '%local ssd%' OR {text} LIKE '%ssd backed%' THEN 'local ssd' "
+        f"WHEN {text} LIKE '%ram%' OR {text} LIKE '%memory%' THEN {series} || ' ram' "
+        f"WHEN {text} LIKE '%cpu%' OR {text} LIKE '%core%' THEN {series} || ' cpu' ELSE 'other' END"
+    )
+    return f"CASE WHEN {spend_based} THEN 'spend' ELSE coalesce({region}, 'global') || ' ' || {resource} END"
+
+
+def is_fee_sql(description: str) -> str:
+    """SQL boolean: the SKU is a commitment fee."""
+    return f"({description} ILIKE 'commitment v1:%' OR {description} ILIKE 'commitment - %')"
+
+
+@dataclass(frozen=True)
+class Spread:
+    """SQL for the effective cost in units and for whether a line's is derived; ``found`` is False without any fee."""
+
+    found: bool
+    effective: str
+    derived: str
+
+
+def spread(
+    look: Look,
+    *,
+    key: str,
+    is_fee: str,
+    net_units: str,
+    credit_units: str,
+    fee_quantity: str,
+    covered_quantity: str,
+    unit: str,
+) -> Spread:  # noqa: E501
+    """Ask the whole bill for its pools, and make the effective cost of a line from them.
+
+    All arguments are SQL over ``raw``: the pool of a line, its net billed cost and its commitment credit (positive) in
+    units, its committed or covered quantity as a double (only their ratio is used), and the quantities' unit.
+    """
+    rows = look.ask(
+        f"SELECT pool, sum(net) FILTER (fee), sum(credit) FILTER (NOT fee), sum(quantity) FILTER (fee), "
+        f"sum(quantity) FILTER (NOT fee AND credit > 0), count(DISTINCT unit) FILTER (fee OR credit > 0) FROM ("
+        f"SELECT {key} AS pool, {is_fee} AS fee, {net_units} AS net, {credit_units} AS credit, "
+        f"CASE WHEN {is_fee} THEN {fee_quantity} ELSE {covered_quantity} END AS quantity, {unit} AS unit FROM raw) "
+        f"GROUP BY pool HAVING count(*) FILTER (fee) > 0 ORDER BY pool"
+    )
+    if not rows:
+        return Spread(False, net_units, "FALSE")
+    per_credit: dict[str, int] = {}
+    left_on_fee: dict[str, int] = {}
+    for pool, fees, credit, committed, covered, units_of_measure in rows:
+        used = Decimal(0) if not credit else Decimal(1)
+        if credit and committed and covered and units_of_measure == 1:
+            used = min(Decimal(1), Decimal(str(covered)) / Decimal(str(committed)))
+        spent = Decimal(str(fees or 0)) * used
+        left_on_fee[str(pool)] = _SCALE - int((used * _SCALE).to_integral_value())
+        per_credit[str(pool)] = int((spent * _SCALE / Decimal(str(credit))).to_integral_value()) if credit else 0
+    effective = (
+        f"CASE WHEN {is_fee} THEN {times_sql(net_units, _look_up(left_on_fee, key))} "
+        f"WHEN {credit_units} > 0 THEN {net_units} + {times_sql(credit_units, _look_up(per_credit, key))} "
+        f"ELSE {net_units} END"
+    )
+    known = ", ".join(literal(str(row[0])) for row in rows)
+    return Spread(True, effective, f"({is_fee} OR ({credit_units} > 0 AND {key} IN ({known})))")
+
+
+def _look_up(values: dict[str, int], key: str) -> str:
+    keys = ", ".join(literal(name) for name in values)
+    numbers = ", ".join(str(value) for value in values.values())
+    return f"coalesce(MAP([{keys}], [{numbers}])[{key}], 0)"

@@ -1,0 +1,118 @@
+"""How a file writes numbers and dates: decided from its content, never guessed where both readings are possible.
+
+Method
+    Numbers: the first lines. ``$1,234.50`` or ``1,234.50`` is grouped, ``1234,50`` has a decimal comma. A single
+    comma before exactly three digits says nothing by itself.
+    Dates: where the first lines hold dates that do not begin with the year, all lines are asked. A part above 12
+    is a day. If none is: the reading in which billing periods begin on the first of a month; else the only reading
+    in which all charges lie in one month; else the file is refused.
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from aispend.engine.line import identifier
+from aispend.errors import InputError
+from collectors.files.dialects.columns import Columns, DateOrder, NumberStyle
+from collectors.files.dialects.contract import Look
+
+_DATE = r"^\s*(\d{1,2})[./-](\d{1,2})[./-](\d{2,4})(?:\D|$)"
+_GROUPED = re.compile(r"^\s*-?[$€£]|^\s*-?\d{1,3}(?:,\d{3})+\.\d")
+_COMMA = re.compile(r"^\s*-?(?:\d+|\d{1,3}(?:\.\d{3})+),(?:\d{1,2}|\d{4,})\s*$|^\s*-?0,\d+\s*$")
+
+
+def styled(
+    look: Look, *, costs: Sequence[str], charged: Sequence[str], begins: Sequence[str], ends: Sequence[str]
+) -> Columns:  # noqa: E501
+    """The file's columns with its number style and date order.
+
+    ``charged`` are columns of charge times, ``begins`` and ``ends`` of billing periods.
+    Raises ``InputError`` where dates can be read in two ways, or in none.
+    """
+    styled_numbers = replace(look.columns, numbers=number_style(text for name in costs for text in look.values(name)))
+    return replace(styled_numbers, dates=date_order(look, charged, begins, ends))
+
+
+def number_style(values: Iterable[str]) -> NumberStyle:
+    """Plain, grouped or comma, from sample values."""
+    for value in values:
+        if _GROUPED.match(value):
+            return "grouped"
+        if _COMMA.match(value):
+            return "comma"
+    return "plain"
+
+
+def date_order(look: Look, charged: Sequence[str], begins: Sequence[str], ends: Sequence[str]) -> DateOrder:
+    """Order of day and month in the file's dates; ``iso`` where they begin with the year."""
+    columns = [column for name in (*charged, *begins, *ends) if (column := _text_column(look, name))]
+    pattern = re.compile(_DATE)
+    if not any(pattern.match(value) for column in columns for value in look.values(column)):
+        return "iso"
+    seen = {name: _parts(look, names) for name, names in (("charged", charged), ("begins", begins), ("ends", ends))}
+    every = [part for parts in seen.values() for part in parts]
+    orders: list[DateOrder] = [
+        order
+        for order in ("mdy", "dmy")
+        if all(_month(part, order) <= 12 and _day(part, order) <= 31 for part in every)  # type: ignore[misc]
+    ]
+    if not orders:
+        raise InputError(
+            "The dates of this file are written in two orders.",
+            where=f"{look.shown_as}, columns {', '.join(columns)}: some dates only read as day/month, others only as month/day",
+            next_step="Export it again with dates as YYYY-MM-DD, or split the file by its two formats.",
+        )
+    if len(orders) == 1 or all(first == second for first, second, _ in every):
+        return orders[0]
+    fitting = [order for order in orders if _periods_fit(seen["begins"], seen["ends"], order)]
+    if len(fitting) == 1:
+        return fitting[0]
+    one_month = [order for order in orders if len({(_month(part, order), part[2]) for part in seen["charged"]}) == 1]
+    if len(seen["charged"]) > 1 and len(one_month) == 1:
+        return one_month[0]
+    example = "/".join(str(number) for number in every[0])
+    raise InputError(
+        "It cannot be told whether these dates are day/month or month/day.",
+        where=f"{look.shown_as}, columns {', '.join(columns)}, value {example!r}: no day above 12 in the whole file",
+        next_step="Export it again with dates as YYYY-MM-DD, or with the billing period columns.",
+    )
+
+
+def _text_column(look: Look, name: str) -> str | None:
+    column = look.columns.find(name)
+    return column if column is not None and look.columns.kind(column) == "VARCHAR" else None
+
+
+def _parts(look: Look, names: Sequence[str]) -> list[tuple[int, int, int]]:
+    found: set[tuple[int, int, int]] = set()
+    for name in names:
+        column = _text_column(look, name)
+        if column is None:
+            continue
+        numbers = ", ".join(f"regexp_extract({identifier(column)}, '{_DATE}', {group})" for group in (1, 2, 3))
+        rows = look.ask(f"SELECT DISTINCT {numbers} FROM raw WHERE regexp_matches({identifier(column)}, '{_DATE}')")
+        found |= {
+            (int(str(a)), int(str(b)), int(str(year)) + (2000 if len(str(year)) == 2 else 0)) for a, b, year in rows
+        }
+    return sorted(found)
+
+
+def _month(part: tuple[int, int, int], order: DateOrder) -> int:
+    return part[0] if order == "mdy" else part[1]
+
+
+def _day(part: tuple[int, int, int], order: DateOrder) -> int:
+    return part[1] if order == "mdy" else part[0]
+
+
+def _periods_fit(
+    begins: Sequence[tuple[int, int, int]], ends: Sequence[tuple[int, int, int]], order: DateOrder
+) -> bool:
+    def is_last(part: tuple[int, int, int]) -> bool:
+        return _day(part, order) in (1, calendar.monthrange(part[2], _month(part, order))[1])
+
+    return bool(begins or ends) and all(_day(part, order) == 1 for part in begins) and all(map(is_last, ends))

@@ -1,0 +1,88 @@
+"""Bill files as a DuckDB relation, for the questions asked before the import."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aispend.engine.line import literal
+from aispend.engine.scan import BillFile
+from aispend.errors import InputError
+
+if TYPE_CHECKING:
+    import duckdb
+
+_SAMPLE_LINES = 200
+
+
+def connect(workdir: Path) -> duckdb.DuckDBPyConnection:
+    """A private in-memory DuckDB that spills into ``workdir`` and never reaches for the network."""
+    import duckdb
+
+    connection = duckdb.connect(":memory:")
+    connection.execute("SET memory_limit = '512MB'; SET autoinstall_known_extensions = false")
+    connection.execute("SET preserve_insertion_order = false")
+    connection.execute(f"SET temp_directory = {literal(str(workdir))}")
+    return connection
+
+
+def relation(files: Sequence[BillFile]) -> str:
+    """SQL table expression over files of one header."""
+    first = files[0]
+    paths = "[" + ", ".join(literal(str(file.path)) for file in files) + "]"
+    types = "{" + ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in first.header.types.items()) + "}"
+    if first.format == "parquet":
+        return f"read_parquet({paths})"
+    if first.format == "json":
+        return f"read_json({paths}, format = 'newline_delimited', columns = {types}, maximum_object_size = 67108864)"
+    return (
+        f"read_csv({paths}, auto_detect = false, header = true, skip = {first.skip_lines}, columns = {types}, "
+        f"delim = {literal(first.delimiter)}, quote = '\"', escape = '\"', ignore_errors = true, null_padding = false, "
+        "max_line_size = 16777216)"
+    )
+
+
+def asker(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[BillFile]
+) -> Callable[[str], list[tuple[object, ...]]]:
+    """A function that runs SQL over the lines of the files as relation ``raw``.
+
+    It raises ``InputError`` where a file ends too early or cannot be read.
+    """
+    source = relation(files)
+
+    def ask(sql: str) -> list[tuple[object, ...]]:
+        import duckdb
+
+        try:
+            rows: list[tuple[object, ...]] = connection.execute(f"WITH raw AS (FROM {source}) {sql}").fetchall()
+        except (duckdb.IOException, duckdb.InvalidInputException, duckdb.ConversionException) as error:
+            raise unreadable(", ".join(file.shown_as for file in files), error) from error
+        return rows
+
+    return ask
+
+
+def unreadable(shown_as: str, error: Exception) -> InputError:
+    """The error of a file that breaks off or is damaged."""
+    said = str(error).splitlines()[0]
+    return InputError(
+        "The file cannot be read to its end: it is cut off or damaged.",
+        where=f"{shown_as}: {said}",
+        next_step="Download or export it again; compare its size with the original.",
+    )
+
+
+def parquet_types(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[dict[str, str], int]:
+    """Column types and number of rows of a Parquet file."""
+    types = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({literal(str(path))})").fetchall()
+    rows = connection.execute(f"SELECT num_rows FROM parquet_file_metadata({literal(str(path))})").fetchone()
+    return {str(name): str(kind) for name, kind, *_ in types}, int(rows[0]) if rows else 0
+
+
+def sample(connection: duckdb.DuckDBPyConnection, file: BillFile) -> list[dict[str, str | None]]:
+    """The first lines of a file as text by column."""
+    names = file.header.columns
+    rows = asker(connection, [file])(f"SELECT COLUMNS(*)::VARCHAR FROM raw LIMIT {_SAMPLE_LINES}")
+    return [{name: None if cell is None else str(cell) for name, cell in zip(names, row, strict=True)} for row in rows]

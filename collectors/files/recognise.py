@@ -1,0 +1,383 @@
+"""What a file is, by its bytes and its header; never by its name.
+
+Order: empty · known binary formats · HTML and XML pages · JSON (lines, concatenated objects or an array; rewritten to lines
+where needed) · text tables. A table is matched against the bill dialects, then against the known files that are no bills;
+for the rest the nearest dialect is named with the columns it misses.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import itertools
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from aispend.engine.line import Header
+from aispend.engine.scan import BillFile
+from aispend.errors import InputError, UnknownDialectError
+from collectors.files import reading
+from collectors.files.dialects import DIALECTS
+from collectors.files.dialects.columns import Columns
+from collectors.files.dialects.contract import Dialect
+from collectors.files.dialects.gcp import JSON_TYPES
+from collectors.files.dialects.refused import REFUSED
+from collectors.files.json_lines import is_lines, rewrite
+from collectors.files.unpack import Found
+
+if TYPE_CHECKING:
+    import duckdb
+
+GZIP = b"\x1f\x8b"
+PARQUET = b"PAR1"
+_HEAD = 1 << 20
+_VERIFY_GZIP_UP_TO = 16 << 20
+_PREAMBLE = 12
+_DELIMITERS = ",;\t|"
+_FORMATS = {
+    b"%PDF": "a PDF",
+    b"\x28\xb5\x2f\xfd": "a Zstandard archive",
+    b"BZh": "a bzip2 archive",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"Obj\x01": "an Avro file",
+    b"ORC": "an ORC file",
+    b"\xd0\xcf\x11\xe0": "an old Excel or Word file",
+}
+
+
+class NoBillError(InputError):
+    """The file is no bill at all; one that a folder brought along is passed over and said so."""
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """A bill file, its dialect, its first lines, and what to say about how it was read."""
+
+    file: BillFile
+    dialect: Dialect
+    sample: Sequence[dict[str, str | None]]
+    notes: tuple[str, ...] = ()
+
+
+def recognise(found: Found, workdir: Path, connection: duckdb.DuckDBPyConnection) -> Recognised:
+    """The dialect of a file, and the file as the engine reads it.
+
+    Raises ``NoBillError`` (no bill at all), ``UnknownDialectError`` (a table nobody knows) or ``InputError`` (a bill that
+    is damaged, empty or of a format that is refused).
+    """
+    path = found.path
+    with path.open("rb") as file:
+        magic = file.read(8)
+    if not magic:
+        raise InputError("The file is empty.", where=found.shown_as, next_step="Export or download it again.")
+    for start, name in _FORMATS.items():
+        if magic.startswith(start):
+            raise NoBillError(
+                f"This is {name}, not a bill.",
+                where=found.shown_as,
+                next_step="Import CSV, CSV.gz, zip, Parquet or JSON lines.",
+            )
+    if magic.startswith(PARQUET):
+        return _parquet(found, path, connection)
+    zipped = magic.startswith(GZIP)
+    head, whole = _head(found, zipped=zipped)
+    if zipped and head.startswith(PARQUET):
+        return _parquet(found, _copy(gzip.open(path), workdir / f"{_token(path)}.parquet"), connection)
+    if not head.strip():
+        raise InputError("The file is empty.", where=found.shown_as, next_step="Export or download it again.")
+    text, encoding = _decode(found, head)
+    notes: tuple[str, ...] = ()
+    if encoding != "utf-8":
+        path, zipped = _transcode(path, workdir / f"{_token(path)}.txt", encoding, zipped=zipped), False
+        if encoding == "latin-1":
+            notes = (f"{found.shown_as} is not UTF-8; it was read as Latin-1.",)
+    elif not zipped and not whole and not _is_utf8(path):
+        path = _transcode(path, workdir / f"{_token(path)}.txt", "latin-1", zipped=False)
+        notes = (f"{found.shown_as} is not UTF-8; it was read as Latin-1.",)
+    start = text.lstrip("\ufeff \t\r\n")[:256]
+    if start.startswith("<"):
+        kind = "an XML answer" if start.lower().startswith(("<?xml", "<error")) else "an HTML page"
+        raise NoBillError(
+            f"This is {kind}, not a bill: perhaps a sign-in or error page was saved in its place.",
+            where=found.shown_as,
+            next_step="Download the file again while signed in.",
+        )
+    if start.startswith("version https://git-lfs"):
+        raise NoBillError(
+            "This is a Git LFS pointer, not the file itself.",
+            where=found.shown_as,
+            next_step="Fetch it with 'git lfs pull'.",
+        )
+    if start.startswith(("{", "[")):
+        return _json(found, path, text, workdir, notes, zipped=zipped, whole=whole)
+    path = _suffixed(path, workdir, ".csv.gz" if zipped else ".csv")
+    return _table(found, path, text, notes, whole=whole)
+
+
+def match(found: Found, columns: Columns) -> Dialect:
+    """The dialect of a header; the known refusals and the nearest dialect speak in the errors."""
+    fitting = next((dialect for dialect in DIALECTS if not dialect.missing(columns)), None)
+    if fitting is not None:
+        return fitting
+    for refusal in REFUSED:
+        if refusal.fits(columns):
+            error = InputError if refusal.is_bill else NoBillError
+            raise error(refusal.why, where=found.shown_as, next_step=refusal.next_step)
+    nearest = max(DIALECTS, key=lambda dialect: 1 - len(dialect.missing(columns)) / len(dialect.needs))
+    missing = nearest.missing(columns)
+    seen = ", ".join(columns.header.columns[:8]) + (" …" if len(columns.header.columns) > 8 else "")
+    if len(missing) == len(nearest.needs):
+        raise UnknownDialectError(
+            "No bill format fits this header.",
+            where=f"{found.shown_as}, columns {seen}",
+            next_step="aispend reads FOCUS, AWS CUR 1 and 2, Azure and Google Cloud exports; see docs/dialects.md.",
+        )
+    raise UnknownDialectError(
+        f"No bill format fits this header. The nearest is {nearest.title}; it misses: {', '.join(missing)}.",
+        where=f"{found.shown_as}, columns {seen}",
+        next_step="Export it again with these columns; see docs/dialects.md for what each format needs.",
+    )
+
+
+# ------------------------------------------------------------------------------------ formats
+
+
+def _parquet(found: Found, path: Path, connection: duckdb.DuckDBPyConnection) -> Recognised:
+    import duckdb
+
+    try:
+        types, rows = reading.parquet_types(connection, path)
+    except duckdb.Error as error:
+        raise reading.unreadable(found.shown_as, error) from error
+    file = BillFile(path, found.shown_as, "parquet", Header(types))
+    dialect = match(found, Columns(file.header, "parquet"))
+    if not rows:
+        raise _no_rows(found)
+    return Recognised(file, dialect, reading.sample(connection, file))
+
+
+def _json(
+    found: Found, path: Path, text: str, workdir: Path, notes: tuple[str, ...], *, zipped: bool, whole: bool
+) -> Recognised:
+    if not is_lines(text, whole=whole):
+        with _open(path, zipped=zipped) as source:
+            path = rewrite(source, workdir / f"{_token(path)}.ndjson", found.shown_as)
+        with path.open("rb") as lines:
+            text = lines.read(_HEAD).decode("utf-8", "replace")
+    else:
+        path = _suffixed(path, workdir, ".ndjson.gz" if zipped else ".ndjson")
+    types, sample = _json_header(text)
+    file = BillFile(path, found.shown_as, "json", Header(types))
+    columns = Columns(file.header, "json")
+    dialect = match(found, columns)
+    if not sample:
+        raise _no_rows(found)
+    return Recognised(file, dialect, sample, notes)
+
+
+def _json_header(text: str) -> tuple[dict[str, str], list[dict[str, str | None]]]:
+    types: dict[str, str] = {}
+    sample: list[dict[str, str | None]] = []
+    for line in itertools.islice(text.splitlines(), 500):
+        try:
+            said = json.loads(line, parse_float=str, parse_int=str)
+        except json.JSONDecodeError:
+            break
+        if not isinstance(said, dict):
+            continue
+        for key, value in said.items():
+            if isinstance(value, (dict, list)):
+                types[key] = "JSON"
+            else:
+                types.setdefault(key, "VARCHAR")
+        sample.append(
+            {
+                key: value if isinstance(value, str) else None if value is None else json.dumps(value)
+                for key, value in said.items()
+            }
+        )
+    if {"billing_account_id", "usage_start_time", "service"} <= types.keys():
+        # BigQuery leaves empty fields out of a line, so the first lines do not know all of them.
+        types = {key: kind for key, kind in JSON_TYPES.items() if key not in ("resource", "price")} | types
+    return types, sample
+
+
+def _table(found: Found, path: Path, text: str, notes: tuple[str, ...], *, whole: bool) -> Recognised:
+    text = text.removeprefix("\ufeff")
+    first_error: InputError | None = None
+    for skip, rest in _starts(text):
+        delimiter, names = _header(rest)
+        columns = Columns(Header(dict.fromkeys(names, "VARCHAR")), "csv")
+        try:
+            dialect = match(found, columns)
+        except InputError as error:
+            if first_error is None or not isinstance(error, UnknownDialectError):
+                first_error = error if len(names) > 1 else first_error
+            if isinstance(error, UnknownDialectError):
+                continue
+            raise
+        file = BillFile(path, found.shown_as, "csv", columns.header, delimiter, skip_lines=skip)
+        sample = list(_sample(rest, delimiter, names, whole=whole))
+        if not sample and whole:
+            raise _no_rows(found)
+        return Recognised(file, dialect, sample, notes)
+    if first_error is None:
+        raise NoBillError(
+            "This is text, not a table.",
+            where=found.shown_as,
+            next_step="Import the bill as CSV, Parquet or JSON lines.",
+        )
+    raise first_error
+
+
+def _starts(text: str) -> Iterator[tuple[int, str]]:
+    """The text from each of its first lines on: some exports put lines before the header."""
+    place = 0
+    for skip in range(_PREAMBLE):
+        if place >= len(text):
+            return
+        yield skip, text[place:]
+        end = text.find("\n", place)
+        if end < 0:
+            return
+        place = end + 1
+
+
+def _header(text: str) -> tuple[str, list[str]]:
+    """Delimiter and column names; names that differ only in case or are missing get a number, as DuckDB wants it."""
+    read = {mark: next(csv.reader(io.StringIO(text, newline=""), delimiter=mark), []) for mark in _DELIMITERS}
+    delimiter = max(read, key=lambda mark: len(read[mark]))
+    names: list[str] = []
+    taken: set[str] = set()
+    for place, cell in enumerate(read[delimiter]):
+        name = cell.strip().strip("\ufeff") or f"column{place}"
+        unique = next(
+            candidate
+            for number in itertools.count()
+            if (candidate := f"{name}_{number}" if number else name).lower() not in taken
+        )
+        taken.add(unique.lower())
+        names.append(unique)
+    return delimiter, names
+
+
+def _sample(text: str, delimiter: str, names: Sequence[str], *, whole: bool) -> Iterator[dict[str, str | None]]:
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    next(rows, None)
+    kept: list[list[str]] = []
+    try:
+        kept = [row for row in itertools.islice(rows, 400) if any(row)]
+    except csv.Error:  # a cell beyond the reader's limit, or cut off: what was read before is sample enough
+        pass
+    if not whole and len(kept) > 1:
+        kept.pop()
+    for row in kept:
+        yield dict(itertools.zip_longest(names, row[: len(names)]))
+
+
+def _no_rows(found: Found) -> InputError:
+    return NoRowsError(
+        "This bill has a header without rows: there is nothing in it.",
+        where=found.shown_as,
+        next_step="Export a period that has charges, or leave the file out.",
+    )
+
+
+class NoRowsError(InputError):
+    """A bill with a header and no lines; one that a folder brought along is passed over and said so."""
+
+
+# -------------------------------------------------------------------------------------- bytes
+
+
+def _head(found: Found, *, zipped: bool) -> tuple[bytes, bool]:
+    """The first bytes, unpacked, and whether they are all. A small gzip is read to its end, which proves its checksum;
+    DuckDB itself stops at the end of a larger one that is cut off."""
+    try:
+        with _open(found.path, zipped=zipped) as file:
+            head = file.read(_HEAD)
+            whole = len(head) < _HEAD or not file.read(1)
+            if zipped and found.path.stat().st_size <= _VERIFY_GZIP_UP_TO:
+                while file.read(_HEAD):
+                    pass
+    except (EOFError, OSError, zlib.error) as error:
+        raise reading.unreadable(found.shown_as, error) from error
+    return head, whole
+
+
+def _open(path: Path, *, zipped: bool) -> BinaryIO:
+    return cast(BinaryIO, gzip.open(path)) if zipped else path.open("rb")
+
+
+def _decode(found: Found, head: bytes) -> tuple[str, str]:
+    """The text of the first bytes and its encoding."""
+    for mark, encoding in ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
+        if head.startswith(mark):
+            return head.decode(encoding, "replace"), encoding
+    if b"\0" in head[:4096]:
+        for encoding, place in (("utf-16-le", 1), ("utf-16-be", 0)):
+            if head[place:400:2].count(0) > 0.9 * len(head[place:400:2]) and head[1 - place : 400 : 2].count(0) == 0:
+                return head.decode(encoding, "replace"), encoding
+        raise NoBillError(
+            "This is a binary file, not a bill.",
+            where=found.shown_as,
+            next_step="Import CSV, CSV.gz, zip, Parquet or JSON lines.",
+        )
+    try:
+        return codecs.getincrementaldecoder("utf-8")().decode(head), "utf-8"
+    except UnicodeDecodeError:
+        text = head.decode("latin-1")
+    if sum(character < " " and character not in "\t\r\n\f" for character in text[:4096]) > 4:
+        raise NoBillError(
+            "This is a binary file, not a bill.",
+            where=found.shown_as,
+            next_step="Import CSV, CSV.gz, zip, Parquet or JSON lines.",
+        )
+    return text, "latin-1"
+
+
+def _is_utf8(path: Path) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_HEAD):
+                decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _transcode(path: Path, target: Path, encoding: str, *, zipped: bool) -> Path:
+    with _open(path, zipped=zipped) as source, target.open("w", encoding="utf-8", newline="") as copy:
+        text = io.TextIOWrapper(source, encoding, errors="replace", newline="")
+        while chunk := text.read(_HEAD):
+            copy.write(chunk.removeprefix("\ufeff") if copy.tell() == 0 else chunk)
+    return target
+
+
+def _copy(source: object, target: Path) -> Path:
+    with cast(BinaryIO, source) as file, target.open("wb") as copy:
+        while chunk := file.read(_HEAD):
+            copy.write(chunk)
+    return target
+
+
+def _token(path: Path) -> str:
+    return f"{zlib.crc32(str(path.resolve()).encode()):08x}"
+
+
+def _suffixed(path: Path, workdir: Path, suffix: str) -> Path:
+    """The file under a name DuckDB understands: it takes a file for gzip by ``.gz`` alone."""
+    if path.name.lower().endswith(".gz") == suffix.endswith(".gz") and not path.name.lower().endswith(".zst"):
+        return path
+    link = workdir / f"{_token(path)}{suffix}"
+    if not link.exists():
+        link.symlink_to(path.resolve())
+    return link
