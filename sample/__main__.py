@@ -12,6 +12,11 @@ from aispend.clock import system_clock
 from sample.company import generate
 
 
+def _say(label: str, done: int, total: int | None) -> None:
+    sys.stderr.write(f"\r\033[K[{done}/{total}] {label}")
+    sys.stderr.flush()
+
+
 def main() -> int:
     """Read the command line, generate, say what was written."""
     parser = argparse.ArgumentParser(prog="python -m sample", description=__doc__)
@@ -26,12 +31,10 @@ def main() -> int:
         seed=options.seed,
         scale=options.scale,
         today=options.today or system_clock().date(),
-        progress=lambda label, done, total: print(
-            f"\r\033[K[{done}/{total}] {label}", end="", file=sys.stderr, flush=True
-        ),  # noqa: T201
+        progress=_say,
     )
     rows = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in company.rows.items())
-    print(f"\n{company.root}: {rows} ({time.monotonic() - began:.1f} s)")  # noqa: T201
+    sys.stdout.write(f"\n{company.root}: {rows} ({time.monotonic() - began:.1f} s)\n")
     return 0
 
 

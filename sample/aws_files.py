@@ -14,6 +14,7 @@ from aispend.clock import next_month
 from sample.aws_machines import REGION_NAMES
 from sample.catalogue import MACHINES, UNIT
 from sample.chance import Chance
+from sample.focus_columns import AWS_12
 from sample.ledger import Item, Lines, money
 from sample.story import AWS_ACCOUNTS, COMPANY, PAYER
 from sample.timeline import Timeline
@@ -26,13 +27,14 @@ _STAMP = pa.timestamp("ms")
 
 
 def write_months(
-    root: Path, lines: Lines, months: list[int], timeline: Timeline, chance: Chance, *, run: str = "final"
+    root: Path, lines: Lines, months: list[int], *, timeline: Timeline, chance: Chance, run: str = "final"
 ) -> None:
     """Deliver these months (by number) under ``root``, as OVERWRITE_REPORT leaves them."""
-    constants = _constants(lines.items, chance)
+    constants = _constants(lines.items)
     month_of_line = timeline.month_of_hour[lines.start]
     for month in months:
-        _write_month(root, lines.take(np.flatnonzero(month_of_line == month)), constants, timeline, month, chance, run)
+        mine = lines.take(np.flatnonzero(month_of_line == month))
+        _write_month(root, mine, constants, timeline=timeline, month=month, chance=chance, run=run)
 
 
 def invoice_id(month: int, timeline: Timeline, chance: Chance) -> str | None:
@@ -41,7 +43,7 @@ def invoice_id(month: int, timeline: Timeline, chance: Chance) -> str | None:
 
 
 def _write_month(
-    root: Path, lines: Lines, constants: pa.Table, timeline: Timeline, month: int, chance: Chance, run: str
+    root: Path, lines: Lines, constants: pa.Table, *, timeline: Timeline, month: int, chance: Chance, run: str
 ) -> None:
     first = timeline.months[month]
     period = f"BILLING_PERIOD={first:%Y-%m}"
@@ -68,7 +70,7 @@ def _write_month(
     (folder / f"{EXPORT}-Manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
 
 
-def _constants(items: list[Item], chance: Chance) -> pa.Table:
+def _constants(items: list[Item]) -> pa.Table:
     """The columns that depend on the item alone, one row per item."""
 
     def text(*values: str | None) -> pa.Array:
@@ -178,7 +180,7 @@ def _table(lines: Lines, constants: pa.Table, timeline: Timeline, first: date, i
         "x_Discounts": _discounts(lines),
     }
     return pa.table(
-        {name: varying.get(name, fixed.column(name) if name in fixed.column_names else None) for name in COLUMNS}
+        {name: varying.get(name, fixed.column(name) if name in fixed.column_names else None) for name in AWS_12}
     )
 
 
@@ -189,16 +191,3 @@ def _discounts(lines: Lines) -> pa.Array:
     offsets = np.concatenate(([0], np.cumsum(has))).astype(np.int32)
     names = pa.repeat(pa.scalar("PrivateRateDiscount"), int(has.sum()))
     return pa.MapArray.from_arrays(pa.array(offsets), names, pa.array(-amounts[has]))
-
-
-COLUMNS = (
-    "AvailabilityZone BilledCost BillingAccountId BillingAccountName BillingAccountType BillingCurrency BillingPeriodEnd "
-    "BillingPeriodStart CapacityReservationId CapacityReservationStatus ChargeCategory ChargeClass ChargeDescription "
-    "ChargeFrequency ChargePeriodEnd ChargePeriodStart CommitmentDiscountCategory CommitmentDiscountId "
-    "CommitmentDiscountName CommitmentDiscountQuantity CommitmentDiscountType CommitmentDiscountUnit "
-    "CommitmentDiscountStatus ConsumedQuantity ConsumedUnit ContractedCost ContractedUnitPrice EffectiveCost InvoiceId "
-    "InvoiceIssuerName ListCost ListUnitPrice PricingCategory PricingCurrency PricingCurrencyContractedUnitPrice "
-    "PricingCurrencyEffectiveCost PricingCurrencyListUnitPrice PricingQuantity PricingUnit ProviderName PublisherName "
-    "RegionId RegionName ResourceId ResourceName ResourceType ServiceCategory ServiceName ServiceSubcategory SkuId SkuMeter "
-    "SkuPriceId SkuPriceDetails SubAccountId SubAccountName SubAccountType Tags x_Discounts x_Operation x_ServiceCode"
-).split()

@@ -145,9 +145,12 @@ def _savings_plan(ledger: Ledger, eligible: list[Covered], timeline: Timeline, c
     in part. What the hour does not use is an Unused line, so that effective closes to the fee hour by hour.
     """
     plan = Commitment(
-        f"arn:aws:savingsplans::{PAYER}:savingsplan/{chance.uuid('savings plan')}", "Compute Savings Plan 1 year",
-        "Savings Plan", "Spend", "USD",
-    )  # fmt: skip
+        f"arn:aws:savingsplans::{PAYER}:savingsplan/{chance.uuid('savings plan')}",
+        "Compute Savings Plan 1 year",
+        "Savings Plan",
+        "Spend",
+        "USD",
+    )
     which = np.concatenate([np.full(len(c.machine.hours), i) for i, c in enumerate(eligible)])
     hour = np.concatenate([c.machine.hours for c in eligible])
     seconds = np.concatenate([c.machine.seconds for c in eligible])
@@ -202,22 +205,43 @@ def _savings_plan(ledger: Ledger, eligible: list[Covered], timeline: Timeline, c
     left = unused > 0
     ledger.add(
         replace(
-            fee, charge_category="Usage", frequency="Usage-Based", pricing_category="Committed",
-            commitment_status="Unused", description="Unused Compute Savings Plan commitment",
+            fee,
+            charge_category="Usage",
+            frequency="Usage-Based",
+            pricing_category="Committed",
+            commitment_status="Unused",
+            description="Unused Compute Savings Plan commitment",
             owner=Owner(difficulty="commitment_unused", ai=True),
         ),
-        hours[left], 1, 0, effective=unused[left], list_cost=0, contracted=0,
-    )  # fmt: skip
+        hours[left],
+        1,
+        0,
+        effective=unused[left],
+        list_cost=0,
+        contracted=0,
+    )
 
 
 def _commitment_item(commitment: Commitment, service: str, code: str, account: str, chance: Chance) -> Item:
     return Item(
-        account=account, service=service, category="Compute", subcategory="Virtual Machines", service_code=code,
-        sku=chance.code(16, "sku", code, commitment.id), meter=code, description=commitment.name, unit="Hours",
-        region="us-east-1", resource_id=commitment.id, resource_type="reserved-instances" if code == "AmazonEC2" else "savingsplan",
-        charge_category="Purchase", frequency="One-Time", pricing_category="Committed", commitment=commitment,
+        account=account,
+        service=service,
+        category="Compute",
+        subcategory="Virtual Machines",
+        service_code=code,
+        sku=chance.code(16, "sku", code, commitment.id),
+        meter=code,
+        description=commitment.name,
+        unit="Hours",
+        region="us-east-1",
+        resource_id=commitment.id,
+        resource_type="reserved-instances" if code == "AmazonEC2" else "savingsplan",
+        charge_category="Purchase",
+        frequency="One-Time",
+        pricing_category="Committed",
+        commitment=commitment,
         owner=Owner(difficulty="commitment"),
-    )  # fmt: skip
+    )
 
 
 def _reserved(ledger: Ledger, machine: Running, item: Item, timeline: Timeline, chance: Chance) -> None:
@@ -238,40 +262,70 @@ def _reserved(ledger: Ledger, machine: Running, item: Item, timeline: Timeline, 
         uuid = chance.uuid("reservation", machine.fleet.name, number)
         reservation = Commitment(
             f"arn:aws:ec2:{machine.fleet.region}:{SERVING}:reserved-instances/{uuid}",
-            f"{machine.fleet.machine} standard 1 year", "Reserved", "Usage", "Hours",
-        )  # fmt: skip
+            f"{machine.fleet.machine} standard 1 year",
+            "Reserved",
+            "Usage",
+            "Hours",
+        )
         fee = _commitment_item(reservation, "Amazon Elastic Compute Cloud", "AmazonEC2", SERVING, chance)
         if upfront:
             ledger.add(
                 replace(fee, description=f"Sign up charge for {machine.fleet.machine} reserved instance, All Upfront"),
-                start, 1, rate * 8760, effective=0,
-            )  # fmt: skip
+                start,
+                1,
+                rate * 8760,
+                effective=0,
+            )
         else:
             for month in range(int(timeline.month_of_hour[start]), len(timeline.months)):
                 begin = timeline.month_start(month)
                 length = _month_hours(timeline, month)
                 ledger.add(
-                    replace(fee, frequency="Recurring", description=f"{machine.fleet.machine} reserved instance, No Upfront, monthly fee"),
-                    begin, length, rate * length, effective=0, span=length,
-                )  # fmt: skip
+                    replace(
+                        fee,
+                        frequency="Recurring",
+                        description=f"{machine.fleet.machine} reserved instance, No Upfront, monthly fee",
+                    ),
+                    begin,
+                    length,
+                    rate * length,
+                    effective=0,
+                    span=length,
+                )
         hours, seconds = machine.hours[inside], machine.seconds[inside]
         effective = priced(rate, seconds)
         ledger.add(
             replace(
-                item, pricing_category="Committed", commitment=reservation, commitment_status="Used",
+                item,
+                pricing_category="Committed",
+                commitment=reservation,
+                commitment_status="Used",
                 description=f"Linux/UNIX, {machine.fleet.machine} reserved instance applied",
             ),
-            hours, seconds / 3600, 0, effective=effective, list_cost=priced(item.list_price or 0, seconds),
+            hours,
+            seconds / 3600,
+            0,
+            effective=effective,
+            list_cost=priced(item.list_price or 0, seconds),
             contracted=priced(item.contracted_price or 0, seconds),
-        )  # fmt: skip
+        )
         idle = rate - effective
         ledger.add(
             replace(
-                fee, charge_category="Usage", frequency="Usage-Based", commitment_status="Unused",
-                description=f"{machine.fleet.machine} reserved instance, unused", owner=Owner(difficulty="commitment_unused", ai=True),
+                fee,
+                charge_category="Usage",
+                frequency="Usage-Based",
+                commitment_status="Unused",
+                description=f"{machine.fleet.machine} reserved instance, unused",
+                owner=Owner(difficulty="commitment_unused", ai=True),
             ),
-            hours[idle > 0], idle[idle > 0] / rate, 0, effective=idle[idle > 0], list_cost=0, contracted=0,
-        )  # fmt: skip
+            hours[idle > 0],
+            idle[idle > 0] / rate,
+            0,
+            effective=idle[idle > 0],
+            list_cost=0,
+            contracted=0,
+        )
     _on_demand(ledger, item, machine.hours[~covered], machine.seconds[~covered])
 
 

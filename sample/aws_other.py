@@ -131,19 +131,37 @@ def charge_other(ledger: Ledger, timeline: Timeline, chance: Chance, scale: floa
         price = units(spend.price)
         cost = np.rint(quantity * 1000).astype(np.int64) * price // 1000
         item = Item(
-            account=spend.account, service=spend.service, category=spend.category, subcategory=spend.subcategory,
-            service_code=spend.code, sku=chance.code(16, "sku", spend.meter), meter=spend.meter,
-            description=spend.description, unit=spend.unit, region="us-east-1", operation=spend.operation or None,
-            owner=Owner(team=spend.team), list_price=price, contracted_price=price,
+            account=spend.account,
+            service=spend.service,
+            category=spend.category,
+            subcategory=spend.subcategory,
+            service_code=spend.code,
+            sku=chance.code(16, "sku", spend.meter),
+            meter=spend.meter,
+            description=spend.description,
+            unit=spend.unit,
+            region="us-east-1",
+            operation=spend.operation or None,
+            owner=Owner(team=spend.team),
+            list_price=price,
+            contracted_price=price,
             tags=(("team", spend.team),) if spend.team else (),
-        )  # fmt: skip
+        )
         ledger.add(item, days * 24, quantity, cost, span=24)
     monthly = {"service_code": "", "region": "us-east-1", "unit": "Month", "sku": "", "meter": ""}
     datadog = Item(
-        **{**monthly, "service_code": "datadog-pro", "sku": chance.code(16, "datadog")}, account=PAYER, service="Datadog Pro",
-        category="Management and Governance", subcategory="Observability", description="AWS Marketplace software usage: Datadog Pro",
-        publisher="Datadog, Inc.", owner=Owner(), frequency="Recurring", list_price=units("4200"), contracted_price=units("4200"),
-    )  # fmt: skip
+        **{**monthly, "service_code": "datadog-pro", "sku": chance.code(16, "datadog")},
+        account=PAYER,
+        service="Datadog Pro",
+        category="Management and Governance",
+        subcategory="Observability",
+        description="AWS Marketplace software usage: Datadog Pro",
+        publisher="Datadog, Inc.",
+        owner=Owner(),
+        frequency="Recurring",
+        list_price=units("4200"),
+        contracted_price=units("4200"),
+    )
     for month in range(len(timeline.months)):
         ledger.add(datadog, timeline.month_start(month), 1, units("4200"))
 
@@ -154,22 +172,52 @@ def charge_company(ledger: Ledger, timeline: Timeline, chance: Chance) -> None:
     month_of_line = timeline.month_of_hour[lines.start]
     accounts = np.array([item.account for item in lines.items])[lines.item]
     support = Item(
-        account=PAYER, service="AWS Support (Business)", category="Other", subcategory="Other (Other)",
-        service_code="AWSSupportBusiness", sku=chance.code(16, "support"), meter="Dollar", unit="Dollar", region="us-east-1",
-        description="AWS Support (Business), by monthly AWS charges", frequency="Recurring", owner=Owner(difficulty="support"),
-    )  # fmt: skip
+        account=PAYER,
+        service="AWS Support (Business)",
+        category="Other",
+        subcategory="Other (Other)",
+        service_code="AWSSupportBusiness",
+        sku=chance.code(16, "support"),
+        meter="Dollar",
+        unit="Dollar",
+        region="us-east-1",
+        description="AWS Support (Business), by monthly AWS charges",
+        frequency="Recurring",
+        owner=Owner(difficulty="support"),
+    )
     credit = Item(
-        account=TRAINING, service="Amazon Elastic Compute Cloud", category="Compute", subcategory="Virtual Machines",
-        service_code="AmazonEC2", sku=chance.code(16, "credit"), meter="Credit", unit="Hours", region="us-east-1",
-        description="Migration Acceleration Program credit", charge_category="Credit", frequency="One-Time",
-        pricing_category="Other", owner=Owner(difficulty="credit", ai=True),
-    )  # fmt: skip
+        account=TRAINING,
+        service="Amazon Elastic Compute Cloud",
+        category="Compute",
+        subcategory="Virtual Machines",
+        service_code="AmazonEC2",
+        sku=chance.code(16, "credit"),
+        meter="Credit",
+        unit="Hours",
+        region="us-east-1",
+        description="Migration Acceleration Program credit",
+        charge_category="Credit",
+        frequency="One-Time",
+        pricing_category="Other",
+        owner=Owner(difficulty="credit", ai=True),
+    )
     refund = Item(
-        account=SERVING, service="Amazon SageMaker", category="AI and Machine Learning", subcategory="Machine Learning",
-        service_code="AmazonSageMaker", sku=chance.code(16, "refund"), meter="Refund", unit="Hours", region="us-east-1",
-        description="SLA refund for hosting in the previous month", charge_category="Adjustment", charge_class="Correction",
-        frequency="One-Time", pricing_category=None, owner=Owner(difficulty="refund", ai=True),
-    )  # fmt: skip
+        account=SERVING,
+        service="Amazon SageMaker",
+        category="AI and Machine Learning",
+        subcategory="Machine Learning",
+        service_code="AmazonSageMaker",
+        sku=chance.code(16, "refund"),
+        meter="Refund",
+        unit="Hours",
+        region="us-east-1",
+        description="SLA refund for hosting in the previous month",
+        charge_category="Adjustment",
+        charge_class="Correction",
+        frequency="One-Time",
+        pricing_category=None,
+        owner=Owner(difficulty="refund", ai=True),
+    )
     for month in range(len(timeline.months)):
         start = timeline.month_start(month)
         this = month_of_line == month
@@ -184,24 +232,36 @@ def charge_company(ledger: Ledger, timeline: Timeline, chance: Chance) -> None:
             # Only part of what is bought is taxable where the company sits.
             due = int(lines.billed[this & (accounts == account)].sum()) * 145 // 10_000 // cent * cent
             tax = replace(
-                support, account=str(account), service="Amazon Elastic Compute Cloud", service_code="AmazonEC2",
-                description="US sales tax", charge_category="Tax", frequency="One-Time", pricing_category=None,
-                sku=chance.code(16, "tax"), meter="Tax", owner=Owner(difficulty="tax"),
-            )  # fmt: skip
+                support,
+                account=str(account),
+                service="Amazon Elastic Compute Cloud",
+                service_code="AmazonEC2",
+                description="US sales tax",
+                charge_category="Tax",
+                frequency="One-Time",
+                pricing_category=None,
+                sku=chance.code(16, "tax"),
+                meter="Tax",
+                owner=Owner(difficulty="tax"),
+            )
             ledger.add(tax, start, 0, max(due, cent))
 
 
 def _web_servers(ledger: Ledger, timeline: Timeline, chance: Chance, scale: float) -> None:
     fleet = Fleet(
-        name="web", bill="aws", account=COMMERCE, region="us-east-1", machine="m6i.2xlarge", model=None, team="commerce",
+        name="web",
+        bill="aws",
+        account=COMMERCE,
+        region="us-east-1",
+        machine="m6i.2xlarge",
+        model=None,
+        team="commerce",
         stage="unknown",
-    )  # fmt: skip
+    )
     hours = np.arange(timeline.hours, dtype=np.int64)
     for slot in range(max(1, round(3 * scale))):
-        resource_id, name, alias, zone, local = identity(fleet, slot, 0, 3, 0, timeline, chance)
-        machine = Running(
-            fleet, slot, 0, resource_id, name, alias, hours, np.full(len(hours), 3600), zone=zone, local_id=local
-        )
+        names = identity(fleet, slot, 0, chance, day=timeline.first)
+        machine = Running(fleet, slot, 0, *names, hours, np.full(len(hours), 3600))
         item = replace(
             machine_item(machine, chance), owner=Owner(team="commerce"), tags=(("env", "prod"), ("team", "commerce"))
         )

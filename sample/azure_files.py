@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from aispend.clock import next_month
 from sample.azure_lines import EURO_PER_DOLLAR, REGIONS
 from sample.chance import Chance
+from sample.focus_columns import AZURE_10, AZURE_12
 from sample.ledger import Ints, Item, Lines
 from sample.story import AZURE_SUBSCRIPTIONS
 from sample.timeline import Timeline
@@ -37,17 +38,17 @@ _DECIMAL = pa.decimal128(38, 18)
 
 
 def write_months(
-    root: Path, bill: str, lines: Lines, months: list[int], timeline: Timeline, chance: Chance, *, run: str = "final"
+    root: Path, bill: str, lines: Lines, months: list[int], *, timeline: Timeline, chance: Chance, run: str = "final"
 ) -> None:
     """Deliver these months of one billing account under ``root``; each run has its folder and manifest."""
     _, currency, version, export = BILLS[bill]
-    columns = COLUMNS_12 if version == "1.2-preview" else COLUMNS_10
+    columns = AZURE_12 if version == "1.2-preview" else AZURE_10
     constants = _constants(lines.items, chance)
     month_of_line = timeline.month_of_hour[lines.start]
     for month in months:
         first = timeline.months[month]
         mine = lines.take(np.flatnonzero(month_of_line == month))
-        table = _table(mine, constants, bill, timeline, month, chance).select(columns)
+        table = _table(mine, constants, bill, timeline=timeline, month=month, chance=chance).select(columns)
         run_id = chance.uuid(bill, month, run)
         period = f"{first:%Y%m%d}-{next_month(first) - timedelta(days=1):%Y%m%d}"
         folder = root / export / period / run_id
@@ -67,7 +68,7 @@ def write_months(
                     "dataRowCount": len(part),
                 }
             )
-        manifest = _manifest(bill, first, run_id, blobs, timeline, month, run)
+        manifest = _manifest(bill, first, run_id, blobs, timeline=timeline, month=month, run=run)
         (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
 
 
@@ -98,7 +99,7 @@ def _write_csv(table: pa.Table, path: Path) -> None:
 
 
 def _manifest(
-    bill: str, first: date, run_id: str, blobs: list[dict[str, Any]], timeline: Timeline, month: int, run: str
+    bill: str, first: date, run_id: str, blobs: list[dict[str, Any]], *, timeline: Timeline, month: int, run: str
 ) -> dict[str, Any]:
     _, currency, version, export = BILLS[bill]
     submitted = (
@@ -112,20 +113,31 @@ def _manifest(
         "blobCount": len(blobs),
         "dataRowCount": sum(blob["dataRowCount"] for blob in blobs),
         "exportConfig": {
-            "exportName": export, "resourceId": f"/providers/Microsoft.CostManagement/exports/{export}", "dataVersion": version,
-            "apiVersion": "2025-03-01", "type": "FocusCost", "timeFrame": "MonthToDate", "granularity": "Daily",
+            "exportName": export,
+            "resourceId": f"/providers/Microsoft.CostManagement/exports/{export}",
+            "dataVersion": version,
+            "apiVersion": "2025-03-01",
+            "type": "FocusCost",
+            "timeFrame": "MonthToDate",
+            "granularity": "Daily",
         },
         "deliveryConfig": {
-            "partitionData": True, "dataOverwriteBehavior": "OverwritePreviousReport",
-            "fileFormat": "Parquet" if currency == "USD" else "Csv", "compressionMode": "snappy" if currency == "USD" else "gzip",
-            "containerUri": f"https://larkfieldcosts.blob.core.windows.net/{export}", "rootFolderPath": "cost",
+            "partitionData": True,
+            "dataOverwriteBehavior": "OverwritePreviousReport",
+            "fileFormat": "Parquet" if currency == "USD" else "Csv",
+            "compressionMode": "snappy" if currency == "USD" else "gzip",
+            "containerUri": f"https://larkfieldcosts.blob.core.windows.net/{export}",
+            "rootFolderPath": "cost",
         },
         "runInfo": {
-            "executionType": "Scheduled", "submittedTime": f"{submitted}T03:11:08.0000000Z", "runId": run_id,
-            "startDate": f"{first}T00:00:00", "endDate": f"{next_month(first) - timedelta(days=1)}T00:00:00",
+            "executionType": "Scheduled",
+            "submittedTime": f"{submitted}T03:11:08.0000000Z",
+            "runId": run_id,
+            "startDate": f"{first}T00:00:00",
+            "endDate": f"{next_month(first) - timedelta(days=1)}T00:00:00",
         },
         "blobs": blobs,
-    }  # fmt: skip
+    }
 
 
 def _decimal(amounts: Ints) -> pa.Array:
@@ -204,7 +216,7 @@ def _constants(items: list[Item], chance: Chance) -> pa.Table:
     )
 
 
-def _table(lines: Lines, constants: pa.Table, bill: str, timeline: Timeline, month: int, chance: Chance) -> pa.Table:
+def _table(lines: Lines, constants: pa.Table, bill: str, *, timeline: Timeline, month: int, chance: Chance) -> pa.Table:
     name, currency, _, _ = BILLS[bill]
     first, count = timeline.months[month], len(lines)
     fixed = constants.take(pa.array(lines.item))
@@ -264,7 +276,7 @@ def _table(lines: Lines, constants: pa.Table, bill: str, timeline: Timeline, mon
         "x_SkuIsCreditEligible": pa.repeat(pa.scalar(True), count),
     }
     columns |= {column: fixed.column(column) for column in fixed.column_names}
-    for column in {*COLUMNS_10, *COLUMNS_12} - set(columns):
+    for column in {*AZURE_10, *AZURE_12} - set(columns):
         columns[column] = pa.nulls(count, _DECIMAL if column == "CommitmentDiscountQuantity" else pa.string())
     return pa.table(columns)
 
@@ -273,39 +285,3 @@ DISTINCT_UNITS = {
     "1 Hour": "Hours", "1": "Units", "1K": "Units", "10K": "Units", "1 GB/Month": "GB/Month", "1 GB": "GB", "1/Hour": "Units/Hour",
 }  # fmt: skip
 """FOCUS units behind Azure's units of measure (the FinOps toolkit's table)."""
-
-COLUMNS_10 = (
-    "BilledCost BillingAccountId BillingAccountName BillingAccountType BillingCurrency BillingPeriodEnd BillingPeriodStart "
-    "ChargeCategory ChargeClass ChargeDescription ChargeFrequency ChargePeriodEnd ChargePeriodStart CommitmentDiscountCategory "
-    "CommitmentDiscountId CommitmentDiscountName CommitmentDiscountStatus CommitmentDiscountType ConsumedQuantity ConsumedUnit "
-    "ContractedCost ContractedUnitPrice EffectiveCost InvoiceIssuerName ListCost ListUnitPrice PricingCategory PricingQuantity "
-    "PricingUnit ProviderName PublisherName RegionId RegionName ResourceId ResourceName ResourceType ServiceCategory ServiceName "
-    "SkuId SkuPriceId SubAccountId SubAccountName SubAccountType Tags x_AccountId x_AccountName x_AccountOwnerId "
-    "x_BilledCostInUsd x_BilledUnitPrice x_BillingAccountId x_BillingAccountName x_BillingExchangeRate "
-    "x_BillingExchangeRateDate x_BillingProfileId x_BillingProfileName x_ContractedCostInUsd x_CostAllocationRuleName "
-    "x_CostCenter x_CustomerId x_CustomerName x_EffectiveCostInUsd x_EffectiveUnitPrice x_InvoiceId x_InvoiceIssuerId "
-    "x_InvoiceSectionId x_InvoiceSectionName x_ListCostInUsd x_PartnerCreditApplied x_PartnerCreditRate x_PricingBlockSize "
-    "x_PricingCurrency x_PricingSubcategory x_PricingUnitDescription x_PublisherCategory x_PublisherId x_ResellerId "
-    "x_ResellerName x_ResourceGroupName x_ResourceType x_ServicePeriodEnd x_ServicePeriodStart x_SkuDescription x_SkuDetails "
-    "x_SkuIsCreditEligible x_SkuMeterCategory x_SkuMeterId x_SkuMeterName x_SkuMeterSubcategory x_SkuOfferId x_SkuOrderId "
-    "x_SkuOrderName x_SkuPartNumber x_SkuRegion x_SkuServiceFamily x_SkuTerm x_SkuTier"
-).split()
-
-COLUMNS_12 = (
-    "BilledCost BillingAccountId BillingAccountName BillingAccountType BillingCurrency BillingPeriodEnd BillingPeriodStart "
-    "CapacityReservationId CapacityReservationStatus ChargeCategory ChargeClass ChargeDescription ChargeFrequency ChargePeriodEnd "
-    "ChargePeriodStart CommitmentDiscountCategory CommitmentDiscountId CommitmentDiscountName CommitmentDiscountQuantity "
-    "CommitmentDiscountStatus CommitmentDiscountType CommitmentDiscountUnit ConsumedQuantity ConsumedUnit ContractedCost "
-    "ContractedUnitPrice EffectiveCost InvoiceId InvoiceIssuerName ListCost ListUnitPrice PricingCategory PricingCurrency "
-    "PricingQuantity PricingUnit ProviderName PublisherName RegionId RegionName ResourceId ResourceName ResourceType "
-    "ServiceCategory ServiceName ServiceSubcategory SkuId SkuMeter SkuPriceDetails SkuPriceId SubAccountId SubAccountName "
-    "SubAccountType Tags x_AccountId x_AccountName x_AccountOwnerId x_AmortizationClass x_BilledCostInUsd x_BilledUnitPrice "
-    "x_BillingAccountId x_BillingAccountName x_BillingExchangeRate x_BillingExchangeRateDate x_BillingProfileId "
-    "x_BillingProfileName x_ContractedCostInUsd x_CostAllocationRuleName x_CostCenter x_CustomerId x_CustomerName "
-    "x_EffectiveCostInUsd x_EffectiveUnitPrice x_InvoiceIssuerId x_InvoiceSectionId x_InvoiceSectionName x_ListCostInUsd "
-    "x_PartnerCreditApplied x_PartnerCreditRate x_PricingBlockSize x_PricingSubcategory x_PricingUnitDescription "
-    "x_PublisherCategory x_PublisherId x_ResellerId x_ResellerName x_ResourceGroupName x_ResourceType x_ServiceModel "
-    "x_ServicePeriodEnd x_ServicePeriodStart x_SkuDescription x_SkuDetails x_SkuIsCreditEligible x_SkuMeterCategory x_SkuMeterId "
-    "x_SkuMeterName x_SkuMeterSubcategory x_SkuOfferId x_SkuOrderId x_SkuOrderName x_SkuPartNumber x_SkuPlanName x_SkuRegion "
-    "x_SkuServiceFamily x_SkuTerm x_SkuTier"
-).split()

@@ -101,51 +101,92 @@ def charge_machines(ledger: Ledger, bill: str, machines: list[Running], timeline
             rate = (item.list_price or 0) * RESERVATION_PERCENT // 100
             ledger.add(
                 replace(
-                    item, pricing_category="Committed", commitment=reservation, commitment_status="Used", publisher="",
-                    list_price=0, contracted_price=0,
+                    item,
+                    pricing_category="Committed",
+                    commitment=reservation,
+                    commitment_status="Used",
+                    publisher="",
+                    list_price=0,
+                    contracted_price=0,
                 ),
-                some * 24, here[some] / 3600, 0, span=24, effective=priced(rate, here[some]), list_cost=0, contracted=0,
-            )  # fmt: skip
+                some * 24,
+                here[some] / 3600,
+                0,
+                span=24,
+                effective=priced(rate, here[some]),
+                list_cost=0,
+                contracted=0,
+            )
         some = np.flatnonzero(pays)
         ledger.add(item, some * 24, pays[some] / 3600, priced(item.list_price or 0, pays[some]), span=24)
     if template is not None:
-        _reserve(ledger, template, reservation, covered, begin, timeline)
+        _reserve(ledger, template, reservation, covered, begin=begin, timeline=timeline)
 
 
 def _reservation(chance: Chance) -> Commitment:
     order, number = chance.uuid("azure order"), chance.uuid("azure reservation")
     return Commitment(
-        f"/providers/Microsoft.Capacity/reservationOrders/{order}/reservations/{number}", "NC24ads_A100_v4-eastus",
-        "Reservation", "Usage", "Hours",
-    )  # fmt: skip
+        f"/providers/Microsoft.Capacity/reservationOrders/{order}/reservations/{number}",
+        "NC24ads_A100_v4-eastus",
+        "Reservation",
+        "Usage",
+        "Hours",
+    )
 
 
 def _reserve(
-    ledger: Ledger, item: Item, reservation: Commitment, covered: dict[int, Ints], begin: int, timeline: Timeline
+    ledger: Ledger, item: Item, reservation: Commitment, covered: dict[int, Ints], *, begin: int, timeline: Timeline
 ) -> None:
     """The upfront purchase for the year, and the hours nobody used."""
     count = len(covered)
     rate = (item.list_price or 0) * RESERVATION_PERCENT // 100
     bought = replace(
-        item, charge_category="Purchase", frequency="One-Time", pricing_category="Standard", commitment=reservation,
-        owner=Owner(difficulty="commitment"), resource_id=None, resource_name=None, resource_type=None, publisher="", tags=(),
-        description="Reserved VM Instance, Standard_NC24ads_A100_v4, US East, 1 Year", machine=None, service="",
-        list_price=rate * RESERVATION_HOURS, contracted_price=rate * RESERVATION_HOURS, unit="1",
+        item,
+        charge_category="Purchase",
+        frequency="One-Time",
+        pricing_category="Standard",
+        commitment=reservation,
+        owner=Owner(difficulty="commitment"),
+        resource_id=None,
+        resource_name=None,
+        resource_type=None,
+        publisher="",
+        tags=(),
+        description="Reserved VM Instance, Standard_NC24ads_A100_v4, US East, 1 Year",
+        machine=None,
+        service="",
+        list_price=rate * RESERVATION_HOURS,
+        contracted_price=rate * RESERVATION_HOURS,
+        unit="1",
         extra=(*item.extra, ("term", 12), ("order", reservation.id.split("/")[4])),
-    )  # fmt: skip
+    )
     ledger.add(bought, begin, count, rate * RESERVATION_HOURS * count, effective=0, span=24)
     days = np.arange(begin // 24, min(timeline.days, (begin + RESERVATION_HOURS) // 24))
     idle = 86_400 * count - sum((used[days] for used in covered.values()), np.zeros(len(days), dtype=np.int64))
     some = idle > 0
     ledger.add(
         replace(
-            item, pricing_category="Committed", commitment=reservation, commitment_status="Unused", publisher="", tags=(),
-            owner=Owner(difficulty="commitment_unused", ai=True), resource_id=reservation.id.lower(), resource_name=reservation.name,
-            list_price=0, contracted_price=0,
+            item,
+            pricing_category="Committed",
+            commitment=reservation,
+            commitment_status="Unused",
+            publisher="",
+            tags=(),
+            owner=Owner(difficulty="commitment_unused", ai=True),
+            resource_id=reservation.id.lower(),
+            resource_name=reservation.name,
+            list_price=0,
+            contracted_price=0,
         ),
-        days[some] * 24, idle[some] / 3600, 0, span=24, list_cost=0, contracted=0,
-        effective=rate * count * 24 - sum((priced(rate, used[days]) for used in covered.values()), np.zeros(len(days), np.int64))[some],
-    )  # fmt: skip
+        days[some] * 24,
+        idle[some] / 3600,
+        0,
+        span=24,
+        list_cost=0,
+        contracted=0,
+        effective=rate * count * 24
+        - sum((priced(rate, used[days]) for used in covered.values()), np.zeros(len(days), np.int64))[some],
+    )
 
 
 def _machine_item(machine: Running, bill: str, chance: Chance) -> Item:
@@ -179,10 +220,13 @@ def _machine_item(machine: Running, bill: str, chance: Chance) -> Item:
         machine=fleet.machine,
         tags=machine.tags,
         extra=(
-            ("meter_category", "Virtual Machines"), ("meter_subcategory", f"Virtual Machines {family}"), ("block", 1),
-            ("details", json.dumps(details)), ("group", f"rg-{fleet.team}"),
+            ("meter_category", "Virtual Machines"),
+            ("meter_subcategory", f"Virtual Machines {family}"),
+            ("block", 1),
+            ("details", json.dumps(details)),
+            ("group", f"rg-{fleet.team}"),
         ),
-    )  # fmt: skip
+    )
 
 
 def charge_tokens(ledger: Ledger, bill: str, demands: list[Demand], timeline: Timeline, chance: Chance) -> None:
@@ -207,13 +251,31 @@ def charge_tokens(ledger: Ledger, bill: str, demands: list[Demand], timeline: Ti
                 continue
             per_token = in_currency(price, bill)
             item = Item(
-                account=series.account, service="Azure AI Services", category="AI and Machine Learning", subcategory="Generative AI",
-                service_code="", sku=chance.code(12, "azure", meter), meter=meter, description=f"{product} - {meter} - {REGIONS[series.region]}",
-                unit="1K", region=series.region, owner=Owner(series.model, series.team, "inference_online", True, "token_api"),
-                resource_id=resource, resource_name=series.endpoint, resource_type="Azure OpenAI", list_price=per_token * 1000,
-                contracted_price=per_token * 1000, tags=(("env", "prod"),),
-                extra=(("meter_category", "Cognitive Services"), ("meter_subcategory", product), ("block", 1000), ("details", "{}"), ("group", "rg-openai")),
-            )  # fmt: skip
+                account=series.account,
+                service="Azure AI Services",
+                category="AI and Machine Learning",
+                subcategory="Generative AI",
+                service_code="",
+                sku=chance.code(12, "azure", meter),
+                meter=meter,
+                description=f"{product} - {meter} - {REGIONS[series.region]}",
+                unit="1K",
+                region=series.region,
+                owner=Owner(series.model, series.team, "inference_online", True, "token_api"),
+                resource_id=resource,
+                resource_name=series.endpoint,
+                resource_type="Azure OpenAI",
+                list_price=per_token * 1000,
+                contracted_price=per_token * 1000,
+                tags=(("env", "prod"),),
+                extra=(
+                    ("meter_category", "Cognitive Services"),
+                    ("meter_subcategory", product),
+                    ("block", 1000),
+                    ("details", "{}"),
+                    ("group", "rg-openai"),
+                ),
+            )
             ledger.add(item, days * 24, per_day[days] / 1000, per_day[days] * per_token, span=24)
 
 
@@ -231,31 +293,73 @@ def charge_other(ledger: Ledger, bill: str, timeline: Timeline, chance: Chance) 
             )
             price = in_currency(units(spend.price), bill)
             item = Item(
-                account=account, service=spend.service, category=spend.category, subcategory=spend.subcategory, service_code="",
-                sku=chance.code(12, "azure", spend.meter), meter=spend.meter, description=f"{spend.meter_category} - {spend.meter}",
-                unit=spend.unit, region="westeurope" if bill == "azure-eur" else "eastus", owner=Owner(team=spend.team),
+                account=account,
+                service=spend.service,
+                category=spend.category,
+                subcategory=spend.subcategory,
+                service_code="",
+                sku=chance.code(12, "azure", spend.meter),
+                meter=spend.meter,
+                description=f"{spend.meter_category} - {spend.meter}",
+                unit=spend.unit,
+                region="westeurope" if bill == "azure-eur" else "eastus",
+                owner=Owner(team=spend.team),
                 resource_id=f"/subscriptions/{account}/resourcegroups/rg-{spend.team or 'network'}/providers/{spend.resource}",
-                resource_name=spend.resource.rsplit("/", 1)[1], resource_type=spend.service, list_price=price, contracted_price=price,
+                resource_name=spend.resource.rsplit("/", 1)[1],
+                resource_type=spend.service,
+                list_price=price,
+                contracted_price=price,
                 tags=(("team", spend.team),) if spend.team else (),
-                extra=(("meter_category", spend.meter_category), ("meter_subcategory", ""), ("block", spend.block), ("details", "{}"), ("group", f"rg-{spend.team or 'network'}")),
-            )  # fmt: skip
+                extra=(
+                    ("meter_category", spend.meter_category),
+                    ("meter_subcategory", ""),
+                    ("block", spend.block),
+                    ("details", "{}"),
+                    ("group", f"rg-{spend.team or 'network'}"),
+                ),
+            )
             cost = np.rint(quantity * 10_000).astype(np.int64) * price // 10_000
             ledger.add(item, days * 24, quantity, cost, span=24)
             if spend.meter == "vCore":
                 refund = replace(
-                    item, charge_category="Adjustment", charge_class="Correction", frequency="One-Time", pricing_category=None,
-                    owner=Owner(difficulty="refund"), description="Credit for the outage of the previous month",
-                )  # fmt: skip
+                    item,
+                    charge_category="Adjustment",
+                    charge_class="Correction",
+                    frequency="One-Time",
+                    pricing_category=None,
+                    owner=Owner(difficulty="refund"),
+                    description="Credit for the outage of the previous month",
+                )
                 ledger.add(refund, timeline.month_start(6), 0, -units("155.4"), span=24)
     if bill == "azure-usd":
         elastic = Item(
-            account=AZURE_DATA, service="Elastic Cloud", category="Other", subcategory="Other (Other)", service_code="",
-            sku=chance.code(12, "elastic"), meter="Elastic Cloud monthly", description="Elastic Cloud (Elasticsearch managed service)",
-            unit="1", region="eastus", owner=Owner(), publisher="Elastic", frequency="Recurring", charge_category="Purchase",
+            account=AZURE_DATA,
+            service="Elastic Cloud",
+            category="Other",
+            subcategory="Other (Other)",
+            service_code="",
+            sku=chance.code(12, "elastic"),
+            meter="Elastic Cloud monthly",
+            description="Elastic Cloud (Elasticsearch managed service)",
+            unit="1",
+            region="eastus",
+            owner=Owner(),
+            publisher="Elastic",
+            frequency="Recurring",
+            charge_category="Purchase",
             resource_id=f"/subscriptions/{AZURE_DATA}/resourcegroups/rg-data/providers/microsoft.saas/resources/elastic",
-            resource_name="elastic", resource_type="SaaS", list_price=0, contracted_price=0,
-            extra=(("meter_category", ""), ("meter_subcategory", ""), ("block", 1), ("details", "{}"), ("group", "rg-data")),
-        )  # fmt: skip
+            resource_name="elastic",
+            resource_type="SaaS",
+            list_price=0,
+            contracted_price=0,
+            extra=(
+                ("meter_category", ""),
+                ("meter_subcategory", ""),
+                ("block", 1),
+                ("details", "{}"),
+                ("group", "rg-data"),
+            ),
+        )
         for month in range(len(timeline.months)):
             amount = 1450 * UNIT
             ledger.add(elastic, timeline.month_start(month), 1, amount, list_cost=0, contracted=0, span=24)

@@ -91,17 +91,28 @@ def generate(
     say("sample: AWS bill", 1, 7)
     aws, shared = _aws(of["aws"], demands, timeline, chance, scale)
     splits |= {key: hourly_split(users, timeline) for key, users in shared.items()}
-    aws_files.write_months(company.bills[0], aws.lines, months, timeline, chance)
+    aws_files.write_months(company.bills[0], aws.lines, months, timeline=timeline, chance=chance)
     aws_files.write_months(
-        company.restated_first / "aws", _first_delivery(aws, timeline), [RESTATED_MONTH], timeline, chance, run="first"
+        company.restated_first / "aws",
+        _first_delivery(aws, timeline),
+        [RESTATED_MONTH],
+        timeline=timeline,
+        chance=chance,
+        run="first",
     )
     say("sample: Azure bills", 2, 7)
     azure = [_azure(name, of[name], demands, timeline, chance) for name in ("azure-usd", "azure-eur")]
     for bill, folder in zip(azure, company.bills[1:3], strict=True):
-        azure_files.write_months(folder, bill.name, bill.lines, months, timeline, chance)
+        azure_files.write_months(folder, bill.name, bill.lines, months, timeline=timeline, chance=chance)
     first = _first_delivery(azure[0], timeline)
     azure_files.write_months(
-        company.restated_first / "azure-usd", azure[0].name, first, [RESTATED_MONTH], timeline, chance, run="first"
+        company.restated_first / "azure-usd",
+        azure[0].name,
+        first,
+        [RESTATED_MONTH],
+        timeline=timeline,
+        chance=chance,
+        run="first",
     )
     say("sample: Google bill", 3, 7)
     gcp = _gcp(of["gcp"], demands, timeline, chance)
@@ -111,7 +122,7 @@ def generate(
     bills = [aws, *azure, gcp]
     by_name = {demand.series.name: demand for demand in demands}
     company.rows.update({f"{bill.name.replace('-', '_')}_lines": len(bill.lines) for bill in bills})
-    company.rows["metrics"] = write_metrics(company.metrics, machines, PODS, by_name, timeline, chance)
+    company.rows["metrics"] = write_metrics(company.metrics, machines, PODS, by_name, timeline=timeline, chance=chance)
     company.rows["workloads"] = write_workloads(company.workloads, machines, PODS, timeline)
     say("sample: usage, inventory", 5, 7)
     company.rows["usage"] = write_usage(company.usage, demands, machines, timeline, chance)

@@ -1,23 +1,28 @@
-"""Google's detailed usage cost export: newline-delimited JSON as BigQuery writes it, one file per invoice month."""
+"""Google's detailed usage cost export: newline-delimited JSON as BigQuery writes it, one file per invoice month.
+
+What depends on the item alone is rendered once; a row is three such fragments with its times and amounts between them.
+"""
 
 from __future__ import annotations
 
+import gzip
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
-import pyarrow as pa
 
 from sample.catalogue import MACHINES, UNIT
 from sample.chance import Chance
 from sample.gcp_lines import PACIFIC_HOURS, invoice_month
-from sample.ledger import Item, Lines, money
+from sample.ledger import Item, Lines
 from sample.story import GCP_DATA, GCP_GENAI, GCP_VISION
 from sample.timeline import Timeline
 
 PROJECTS = {GCP_VISION: "Vision production", GCP_GENAI: "Generative apps", GCP_DATA: "Analytics"}
-_PAIR = pa.struct([("key", pa.string()), ("value", pa.string())])
+NUMBERS = {GCP_VISION: "604417092283", GCP_GENAI: "604417092284", GCP_DATA: "604417092285"}
+CREDIT_TYPE = "COMMITTED_USAGE_DISCOUNT"
 
 
 def billing_account(chance: Chance) -> str:
@@ -31,99 +36,75 @@ def write_months(root: Path, lines: Lines, timeline: Timeline, chance: Chance) -
     account = billing_account(chance)
     folder = root / f"gcp_billing_export_resource_v1_{account.replace('-', '_')}"
     folder.mkdir(parents=True, exist_ok=True)
-    constants = _constants(lines.items)
+    fragments = [_fragments(item, account) for item in lines.items]
     months = invoice_month(lines, timeline)
-    with duckdb.connect() as connection:
-        connection.execute("SET threads = 1")
-        for month in sorted(set(months.tolist())):
-            rows = _rows(lines.take(np.flatnonzero(months == month)), constants, timeline, month, account)
-            path = folder / f"{timeline.months[month]:%Y%m}-000000000000.json.gz"
-            connection.register("export", rows)
-            connection.execute(
-                f"COPY (FROM export) TO '{str(path).replace(chr(39), chr(39) * 2)}' (FORMAT json, COMPRESSION gzip)"
-            )
-            connection.unregister("export")
+    for month in sorted(set(months.tolist())):
+        mine = lines.take(np.flatnonzero(months == month))
+        text = "".join(_rows(mine, fragments, timeline, month)).encode()
+        path = folder / f"{timeline.months[month]:%Y%m}-000000000000.json.gz"
+        path.write_bytes(gzip.compress(text, 3, mtime=0))
 
 
-def _constants(items: list[Item]) -> pa.Table:
-    """The nested columns that depend on the item alone."""
-
-    def record(value: dict[str, Any] | None) -> dict[str, Any] | None:
-        return value
-
-    projects = [
-        record(
-            {
-                "id": item.account,
-                "number": str(600_000_000_000 + 7 * len(item.account)),
-                "name": PROJECTS[item.account],
-                "labels": [{"key": "cost-center", "value": "retail"}],
-                "ancestry_numbers": "/318800410066/",
-                "ancestors": [{"resource_name": "organizations/318800410066", "display_name": "larkfield.example"}],
-            }
-            if item.account
-            else None
-        )
-        for item in items
-    ]
-    ancestors = pa.list_(pa.struct([("resource_name", pa.string()), ("display_name", pa.string())]))
-    project_type = pa.struct(
-        [("id", pa.string()), ("number", pa.string()), ("name", pa.string()), ("labels", pa.list_(_PAIR)),
-         ("ancestry_numbers", pa.string()), ("ancestors", ancestors)]
-    )  # fmt: skip
-    return pa.table(
-        {
-            "service": pa.array([{"id": item.service_code, "description": item.service} for item in items]),
-            "sku": pa.array([{"id": item.sku, "description": item.description} for item in items]),
-            "project": pa.array(projects, project_type),
-            "labels": pa.array([[{"key": k, "value": v} for k, v in item.tags] for item in items], pa.list_(_PAIR)),
-            "system_labels": pa.array([_system_labels(item) for item in items], pa.list_(_PAIR)),
-            "location": pa.array(
-                [
-                    {"location": item.region, "country": "US", "region": item.region, "zone": item.zone}
-                    if item.region
-                    else None
-                    for item in items
-                ],
-                pa.struct([(name, pa.string()) for name in ("location", "country", "region", "zone")]),
-            ),
-            "resource": pa.array(
-                [{"name": item.resource_name, "global_name": item.resource_id} for item in items],
-                pa.struct([("name", pa.string()), ("global_name", pa.string())]),
-            ),
-            "price": pa.array([_price(item) for item in items], _PRICE),
-            "raw_unit": pa.array([item.more("raw_unit") for item in items], pa.string()),
-            "raw_per_unit": pa.array([float(item.more("raw_per_unit")) for item in items]),
-            "pricing_unit": pa.array([item.unit or None for item in items], pa.string()),
-            "cost_type": pa.array([_cost_type(item) for item in items]),
-            "consumption_model": pa.array([{"id": "7754-699E-0EBF", "description": "Default"} for _ in items]),
-            "adjustment_info": pa.array(
-                [
-                    {
-                        "id": "adj-" + item.sku,
-                        "description": item.description,
-                        "mode": "MANUAL_ADJUSTMENT",
-                        "type": "GOODWILL",
-                    }
-                    if item.charge_class
-                    else None
-                    for item in items
-                ],
-                pa.struct([(name, pa.string()) for name in ("id", "description", "mode", "type")]),
-            ),
-        }
+def _fragments(item: Item, account: str) -> tuple[str, str, str, str, str]:
+    """JSON before the usage times, before the export time, the usage's unit and its price's, and at the row's end."""
+    head = {
+        "billing_account_id": account,
+        "service": {"id": item.service_code, "description": item.service},
+        "sku": {"id": item.sku, "description": item.description},
+    }
+    middle = {
+        "project": _project(item),
+        "labels": [{"key": key, "value": value} for key, value in item.tags],
+        "system_labels": _system_labels(item),
+        "location": {"location": item.region, "country": "US", "region": item.region, "zone": item.zone}
+        if item.region
+        else None,
+        "tags": [],
+        "transaction_type": "GOOGLE",
+        "seller_name": "Google",
+    }
+    adjustment = {
+        "id": f"adj-{item.sku}",
+        "description": item.description,
+        "mode": "MANUAL_ADJUSTMENT",
+        "type": "GOODWILL",
+    }
+    tail = {
+        "cost_type": _cost_type(item),
+        "adjustment_info": adjustment if item.charge_class else None,
+        "consumption_model": {"id": "7754-699E-0EBF", "description": "Default"},
+        "resource": {"name": item.resource_name, "global_name": item.resource_id} if item.resource_id else None,
+        "price": _price(item),
+    }
+    return (
+        _inside(head),
+        _inside(middle),
+        json.dumps(item.more("raw_unit")),
+        json.dumps(item.unit or None),
+        _inside(tail),
     )
 
 
-_PRICE = pa.struct(
-    [
-        (name, pa.string())
-        for name in ("effective_price", "tier_start_amount", "unit", "pricing_unit_quantity", "list_price")
-    ]
-)
+def _inside(record: dict[str, Any]) -> str:
+    """A record's JSON without its braces."""
+    return json.dumps(record, separators=(",", ":"))[1:-1]
+
+
+def _project(item: Item) -> dict[str, Any] | None:
+    if not item.account:
+        return None
+    return {
+        "id": item.account,
+        "number": NUMBERS[item.account],
+        "name": PROJECTS[item.account],
+        "labels": [{"key": "cost-center", "value": "retail"}],
+        "ancestry_numbers": "/318800410066/",
+        "ancestors": [{"resource_name": "organizations/318800410066", "display_name": "larkfield.example"}],
+    }
 
 
 def _price(item: Item) -> dict[str, str | None] | None:
+    """Prices are NUMERIC, which BigQuery writes as text."""
     if item.list_price is None or item.contracted_price is None:
         return None
     return {
@@ -151,75 +132,44 @@ def _cost_type(item: Item) -> str:
     return "regular"
 
 
-def _rows(lines: Lines, constants: pa.Table, timeline: Timeline, month: int, account: str) -> pa.Table:
-    count = len(lines)
-    fixed = constants.take(pa.array(lines.item))
-
-    def stamps(hours: np.ndarray, minutes: int = 0) -> pa.Array:  # type: ignore[type-arg]
-        times = timeline.stamps(hours) + np.timedelta64(minutes, "m")
-        text = np.char.replace(np.datetime_as_string(times, unit="s"), "T", " ")
-        return pa.array(np.char.add(text, " UTC"))
-
+def _rows(
+    lines: Lines, fragments: list[tuple[str, str, str, str, str]], timeline: Timeline, month: int
+) -> Iterator[str]:
     ends = lines.start + lines.span
     # Rows appear some hours after their usage; those of the last days of a month much later.
     month_end = timeline.month_start(min(month + 1, len(timeline.months))) + PACIFIC_HOURS
     exported = np.where((ends > month_end - 48) & (ends < timeline.hours - 120), ends + 96, ends + 5)
-    raw = lines.quantity * fixed.column("raw_per_unit").to_numpy()
-    quantity = pa.array(lines.quantity, mask=lines.quantity == 0)
-    usage = pa.StructArray.from_arrays(
-        [
-            pa.array(raw, mask=lines.quantity == 0),
-            fixed.column("raw_unit").combine_chunks(),
-            quantity,
-            fixed.column("pricing_unit").combine_chunks(),
-        ],
-        names=["amount", "unit", "amount_in_pricing_units", "pricing_unit"],
-    )
-    return pa.table(
-        {
-            "billing_account_id": pa.repeat(pa.scalar(account), count),
-            "service": fixed.column("service"),
-            "sku": fixed.column("sku"),
-            "usage_start_time": stamps(lines.start),
-            "usage_end_time": stamps(ends),
-            "project": fixed.column("project"),
-            "labels": fixed.column("labels"),
-            "system_labels": fixed.column("system_labels"),
-            "location": fixed.column("location"),
-            "tags": pa.array([[]] * count, pa.list_(_PAIR)),
-            "transaction_type": pa.repeat(pa.scalar("GOOGLE"), count),
-            "seller_name": pa.repeat(pa.scalar("Google"), count),
-            "export_time": stamps(exported, 37),
-            "cost": pa.array(money(lines.contracted)),
-            "cost_at_list": pa.array(money(lines.list)),
-            "currency": pa.repeat(pa.scalar("USD"), count),
-            "currency_conversion_rate": pa.repeat(pa.scalar(1.0), count),
-            "usage": usage,
-            "credits": _credits(lines),
-            "invoice": pa.repeat(
-                pa.scalar({"month": f"{timeline.months[month]:%Y%m}", "publisher_type": "GOOGLE"}), count
-            ),
-            "cost_type": fixed.column("cost_type"),
-            "adjustment_info": fixed.column("adjustment_info"),
-            "consumption_model": fixed.column("consumption_model"),
-            "resource": fixed.column("resource"),
-            "price": fixed.column("price"),
-        }
-    )
+    clock = _Clock(timeline)
+    per_unit = [float(item.more("raw_per_unit")) for item in lines.items]
+    invoice = f'"invoice":{{"month":"{timeline.months[month]:%Y%m}","publisher_type":"GOOGLE"}}'
+    columns = (lines.item, lines.start, ends, exported, lines.quantity, lines.billed, lines.contracted, lines.list)
+    for item, start, end, seen, quantity, billed, cost, at_list in zip(*(c.tolist() for c in columns), strict=True):
+        head, middle, raw_unit, unit, tail = fragments[item]
+        amount, raw = (repr(quantity), repr(quantity * per_unit[item])) if quantity else ("null", "null")
+        yield (
+            f'{{{head},"usage_start_time":"{clock[start]}:00:00 UTC","usage_end_time":"{clock[end]}:00:00 UTC",{middle},'
+            f'"export_time":"{clock[seen]}:37:12 UTC","cost":{cost / UNIT!r},"cost_at_list":{at_list / UNIT!r},'
+            f'"currency":"USD","currency_conversion_rate":1.0,"usage":{{"amount":{raw},"unit":{raw_unit},'
+            f'"amount_in_pricing_units":{amount},"pricing_unit":{unit}}},'
+            f'"credits":{_credits(lines.items[item], billed - cost)},{invoice},{tail}}}\n'
+        )
 
 
-def _credits(lines: Lines) -> pa.Array:
+class _Clock(dict[int, str]):
+    """Hour number → ``2026-11-01 08``, each rendered once."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        super().__init__()
+        self._timeline = timeline
+
+    def __missing__(self, hour: int) -> str:
+        self[hour] = f"{self._timeline.at(hour):%Y-%m-%d %H}"
+        return self[hour]
+
+
+def _credits(item: Item, amount: int) -> str:
     """A credit wherever less is billed than the row costs."""
-    amounts = lines.billed - lines.contracted
-    has = amounts != 0
-    names = [item.commitment.name if item.commitment else "Promotion" for item in lines.items]
-    types = ["COMMITTED_USAGE_DISCOUNT" if item.commitment else "PROMOTION" for item in lines.items]
-    ids = [item.commitment.id if item.commitment else "promo" for item in lines.items]
-    picked = pa.array(lines.item[has])
-    title = pa.array(names).take(picked)
-    credit = pa.StructArray.from_arrays(
-        [title, pa.array(money(amounts[has])), title, pa.array(ids).take(picked), pa.array(types).take(picked)],
-        names=["name", "amount", "full_name", "id", "type"],
-    )
-    offsets = np.concatenate(([0], np.cumsum(has))).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), credit)
+    if not amount or item.commitment is None:
+        return "[]"
+    name, identity = item.commitment.name, item.commitment.id
+    return f'[{{"name":"{name}","amount":{amount / UNIT!r},"full_name":"{name}","id":"{identity}","type":"{CREDIT_TYPE}"}}]'

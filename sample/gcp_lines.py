@@ -71,7 +71,7 @@ def charge(ledger: Ledger, machines: list[Running], demands: list[Demand], timel
             at_list = priced((item.list_price or 0) * part.amount, seconds)
             ledger.add(item, hours, part.amount * seconds / 3600, cost, list_cost=at_list, contracted=cost)
     _committed_use(ledger, committed, timeline, chance)
-    _gemini(ledger, demands, timeline)
+    _gemini(ledger, demands)
     _other(ledger, timeline, chance)
 
 
@@ -92,13 +92,27 @@ def _part_item(machine: Running, part: GcpPart) -> Item:
     if fleet.platform == "notebook":
         tags |= {"goog-workbench-instance": machine.name}
     return Item(
-        account=fleet.account, service=COMPUTE[0], category="Compute", subcategory="", service_code=COMPUTE[1],
-        sku=part.sku_id[:-1] + "S" if spot else part.sku_id, meter=description, description=description, unit=part.unit,
-        region=fleet.region, zone=machine.zone, owner=owner_of(machine), resource_id=machine.resource_id,
-        resource_name=machine.name, list_price=part.price, contracted_price=price, machine=fleet.machine,
-        pricing_category="Dynamic" if spot else "Standard", tags=tuple(sorted(tags.items())),
+        account=fleet.account,
+        service=COMPUTE[0],
+        category="Compute",
+        subcategory="",
+        service_code=COMPUTE[1],
+        sku=part.sku_id[:-1] + "S" if spot else part.sku_id,
+        meter=description,
+        description=description,
+        unit=part.unit,
+        region=fleet.region,
+        zone=machine.zone,
+        owner=owner_of(machine),
+        resource_id=machine.resource_id,
+        resource_name=machine.name,
+        list_price=part.price,
+        contracted_price=price,
+        machine=fleet.machine,
+        pricing_category="Dynamic" if spot else "Standard",
+        tags=tuple(sorted(tags.items())),
         extra=(("raw_unit", part.raw_unit), ("raw_per_unit", part.raw_per_unit)),
-    )  # fmt: skip
+    )
 
 
 def _committed_use(ledger: Ledger, machines: list[Running], timeline: Timeline, chance: Chance) -> None:
@@ -112,9 +126,12 @@ def _committed_use(ledger: Ledger, machines: list[Running], timeline: Timeline, 
     for part in GCP_PARTS[ordered[0].fleet.machine]:
         kind = "GPU" if "GPU" in part.description else "Core" if "Core" in part.description else "Ram"
         commitment = Commitment(
-            f"projects/{GCP_VISION}/regions/us-central1/commitments/g2-{kind.lower()}-1y", f"Committed Usage Discount: {kind}",
-            "CUD", "Usage", part.unit,
-        )  # fmt: skip
+            f"projects/{GCP_VISION}/regions/us-central1/commitments/g2-{kind.lower()}-1y",
+            f"Committed Usage Discount: {kind}",
+            "CUD",
+            "Usage",
+            part.unit,
+        )
         slots = len({machine.slot for machine in ordered})
         amount = part.amount * slots + (0 if kind == "GPU" else part.amount * slots // 6)
         room = np.full(timeline.hours, amount * 3600, dtype=np.int64)
@@ -132,20 +149,38 @@ def _committed_use(ledger: Ledger, machines: list[Running], timeline: Timeline, 
             used[hours] += effective
             ledger.add(
                 replace(item, commitment=commitment, commitment_status="Used", pricing_category="Committed"),
-                hours, wanted / 3600, cost - credit, effective=effective + cost - credit, list_cost=cost, contracted=cost,
-            )  # fmt: skip
+                hours,
+                wanted / 3600,
+                cost - credit,
+                effective=effective + cost - credit,
+                list_cost=cost,
+                contracted=cost,
+            )
         words = {
             "GPU": "Commitment v1: Nvidia L4 GPU running in Americas for 1 Year",
             "Core": "Commitment v1: G2 Cpu in Americas for 1 Year",
             "Ram": "Commitment v1: G2 Ram in Americas for 1 Year",
         }[kind]
         fee = Item(
-            account=GCP_VISION, service=COMPUTE[0], category="Compute", subcategory="", service_code=COMPUTE[1],
-            sku=f"C1Y{kind[0]}-{chance.hex(4, 'cud', kind).upper()}-0A1B", meter=words, description=words, unit=part.unit,
-            region="us-central1", owner=Owner(difficulty="commitment_unused", ai=True), charge_category="Purchase", frequency="Recurring",
-            pricing_category="Committed", commitment=commitment, list_price=rate, contracted_price=rate,
+            account=GCP_VISION,
+            service=COMPUTE[0],
+            category="Compute",
+            subcategory="",
+            service_code=COMPUTE[1],
+            sku=f"C1Y{kind[0]}-{chance.hex(4, 'cud', kind).upper()}-0A1B",
+            meter=words,
+            description=words,
+            unit=part.unit,
+            region="us-central1",
+            owner=Owner(difficulty="commitment_unused", ai=True),
+            charge_category="Purchase",
+            frequency="Recurring",
+            pricing_category="Committed",
+            commitment=commitment,
+            list_price=rate,
+            contracted_price=rate,
             extra=(("raw_unit", part.raw_unit), ("raw_per_unit", part.raw_per_unit)),
-        )  # fmt: skip
+        )
         starts = np.arange(PACIFIC_HOURS, timeline.hours, WINDOW)
         billed = np.full(len(starts), rate * amount * WINDOW, dtype=np.int64)
         unused = billed - _windows(used)
@@ -158,7 +193,7 @@ def _windows(per_hour: Ints) -> Ints:
     return result
 
 
-def _gemini(ledger: Ledger, demands: list[Demand], timeline: Timeline) -> None:
+def _gemini(ledger: Ledger, demands: list[Demand]) -> None:
     for demand in demands:
         series = demand.series
         if series.bill != "gcp" or not series.token_api:
@@ -173,12 +208,22 @@ def _gemini(ledger: Ledger, demands: list[Demand], timeline: Timeline) -> None:
                 continue
             description = words.format(title=title)
             item = Item(
-                account=series.account, service=VERTEX[0], category="AI and Machine Learning", subcategory="", service_code=VERTEX[1],
-                sku=f"{series.model[7:10].upper()}{kind[0].upper()}-2F5C-{len(description):02d}E8", meter=description,
-                description=description, unit="count", region=series.region,
-                owner=Owner(series.model, series.team, "inference_online", True, "token_api"), list_price=price, contracted_price=price,
-                tags=(("app", series.endpoint), ("team", series.team)), extra=(("raw_unit", "requests"), ("raw_per_unit", 1)),
-            )  # fmt: skip
+                account=series.account,
+                service=VERTEX[0],
+                category="AI and Machine Learning",
+                subcategory="",
+                service_code=VERTEX[1],
+                sku=f"{series.model[7:10].upper()}{kind[0].upper()}-2F5C-{len(description):02d}E8",
+                meter=description,
+                description=description,
+                unit="count",
+                region=series.region,
+                owner=Owner(series.model, series.team, "inference_online", True, "token_api"),
+                list_price=price,
+                contracted_price=price,
+                tags=(("app", series.endpoint), ("team", series.team)),
+                extra=(("raw_unit", "requests"), ("raw_per_unit", 1)),
+            )
             ledger.add(item, PACIFIC_HOURS + some * WINDOW, tokens[some], tokens[some] * price, span=WINDOW)
 
 
@@ -190,12 +235,22 @@ def _other(ledger: Ledger, timeline: Timeline, chance: Chance) -> None:
         quantity = np.round(spend.per_day / 3 * trend * rng.normal(1, 0.06, len(starts)), 3)
         price = units(spend.price)
         item = Item(
-            account=spend.project, service=spend.service, category="", subcategory="", service_code=spend.service_id,
+            account=spend.project,
+            service=spend.service,
+            category="",
+            subcategory="",
+            service_code=spend.service_id,
             sku=f"{chance.hex(4, spend.sku).upper()}-{chance.hex(4, 'b', spend.sku).upper()}-{chance.hex(4, 'c', spend.sku).upper()}",
-            meter=spend.sku, description=spend.sku, unit=spend.unit, region="us-central1", owner=Owner(team=spend.team),
-            list_price=price, contracted_price=price, tags=(("team", spend.team),) if spend.team else (),
+            meter=spend.sku,
+            description=spend.sku,
+            unit=spend.unit,
+            region="us-central1",
+            owner=Owner(team=spend.team),
+            list_price=price,
+            contracted_price=price,
+            tags=(("team", spend.team),) if spend.team else (),
             extra=(("raw_unit", spend.unit), ("raw_per_unit", 1)),
-        )  # fmt: skip
+        )
         ledger.add(item, starts, quantity, np.rint(quantity * 1000).astype(np.int64) * price // 1000, span=WINDOW)
 
 
@@ -213,9 +268,21 @@ def charge_invoice(ledger: Ledger, timeline: Timeline) -> None:
     lines = ledger.lines()
     month_of_line = invoice_month(lines, timeline)
     base = Item(
-        account="", service=INVOICE[0], category="", subcategory="", service_code=INVOICE[1], sku="", meter="", description="",
-        unit="", region="", owner=Owner(), frequency=None, pricing_category=None, extra=(("raw_unit", None), ("raw_per_unit", 1)),
-    )  # fmt: skip
+        account="",
+        service=INVOICE[0],
+        category="",
+        subcategory="",
+        service_code=INVOICE[1],
+        sku="",
+        meter="",
+        description="",
+        unit="",
+        region="",
+        owner=Owner(),
+        frequency=None,
+        pricing_category=None,
+        extra=(("raw_unit", None), ("raw_per_unit", 1)),
+    )
     tax = replace(
         base,
         sku="EA0E-4F21-9B37",
@@ -232,9 +299,16 @@ def charge_invoice(ledger: Ledger, timeline: Timeline) -> None:
         owner=Owner(difficulty="rounding"),
     )
     goodwill = replace(
-        base, sku="A7D1-3E58-6F09", description="Goodwill for the incident of last month", charge_category="Adjustment",
-        charge_class="Correction", owner=Owner(difficulty="refund", ai=True), account=GCP_VISION, service=COMPUTE[0], service_code=COMPUTE[1],
-    )  # fmt: skip
+        base,
+        sku="A7D1-3E58-6F09",
+        description="Goodwill for the incident of last month",
+        charge_category="Adjustment",
+        charge_class="Correction",
+        owner=Owner(difficulty="refund", ai=True),
+        account=GCP_VISION,
+        service=COMPUTE[0],
+        service_code=COMPUTE[1],
+    )
     cent = UNIT // 100
     for month in range(len(timeline.months)):
         total = int(lines.billed[month_of_line == month].sum())

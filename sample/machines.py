@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -132,14 +134,13 @@ class Running:
     resource_id: str
     name: str
     alias: str
+    zone: str
     hours: Hours
     seconds: Hours
     hygiene: Hygiene = "tagged"
     telemetry: bool = True
     tags: tuple[tuple[str, str], ...] = ()
     wrong_team: str | None = None
-    zone: str = ""
-    local_id: str = field(default="")
 
     @property
     def first_hour(self) -> int:
@@ -163,36 +164,33 @@ def expand(fleets: list[Fleet], timeline: Timeline, chance: Chance, scale: float
     for fleet in fleets:
         count = fleet.count if fleet.fixed else max(1, round(fleet.count * scale))
         for slot in range(count):
-            machines.extend(_slot(fleet, slot, count, timeline, chance, scale))
+            machines.extend(_slot(fleet, slot, timeline, chance, scale=scale, alone=count == 1))
     _decide_tags(machines, sorted({fleet.team for fleet in fleets}), chance)
     _lose_telemetry(machines, timeline, chance)
     return machines
 
 
-def _slot(fleet: Fleet, slot: int, count: int, timeline: Timeline, chance: Chance, scale: float) -> list[Running]:
+def _slot(fleet: Fleet, slot: int, timeline: Timeline, chance: Chance, *, scale: float, alone: bool) -> list[Running]:
     rng = chance.stream("life", fleet.name, slot)
-    start = 0 if fleet.first_day is None else timeline.day_ago(fleet.first_day)
-    end = timeline.hours if fleet.last_day is None else timeline.day_ago(fleet.last_day)
     by_number: dict[int, list[tuple[int, int]]] = {}
-    for number, window in enumerate(_windows(fleet, slot, start, end, timeline, rng, scale)):
+    for number, window in enumerate(_windows(fleet, slot, timeline, rng, scale)):
         by_number.setdefault(number if fleet.shape.fresh else 0, []).append(window)
     machines = []
     for number, windows in by_number.items():
         hours, seconds = _clock(windows)
         if len(hours):
-            resource_id, name, alias, zone, local_id = identity(
-                fleet, slot, number, count, int(hours[0]), timeline, chance
-            )
-            machines.append(
-                Running(fleet, slot, number, resource_id, name, alias, hours, seconds, zone=zone, local_id=local_id)
-            )
+            day = timeline.date(int(hours[0]) // 24)
+            names = identity(fleet, slot, number, chance, day=day, alone=alone)
+            machines.append(Running(fleet, slot, number, *names, hours, seconds))
     return machines
 
 
 def _windows(
-    fleet: Fleet, slot: int, start: int, end: int, timeline: Timeline, rng: np.random.Generator, scale: float
+    fleet: Fleet, slot: int, timeline: Timeline, rng: np.random.Generator, scale: float
 ) -> list[tuple[int, int]]:
     """Windows of running, in seconds since the first day."""
+    start = 0 if fleet.first_day is None else timeline.day_ago(fleet.first_day)
+    end = timeline.hours if fleet.last_day is None else timeline.day_ago(fleet.last_day)
     shape, windows = fleet.shape, []
     if shape.kind == "always":
         step = (fleet.rotate_days or 10_000) * 24
@@ -200,7 +198,7 @@ def _windows(
         # A replacement boots some minutes before its predecessor is gone.
         return [
             (max(start * 3600, a * 3600 - int(rng.integers(0, 2400))) if a > start else a * 3600, b * 3600)
-            for a, b in zip(cuts, cuts[1:], strict=False)
+            for a, b in pairwise(cuts)
             if b > a
         ]
     for day in range(start // 24, end // 24):
@@ -243,46 +241,57 @@ def _clock(windows: list[tuple[int, int]]) -> tuple[Hours, Hours]:
     return np.array(ordered, dtype=np.int64), np.array([seconds[hour] for hour in ordered], dtype=np.int64)
 
 
-def identity(
-    fleet: Fleet, slot: int, number: int, count: int, hour: int, timeline: Timeline, chance: Chance
-) -> tuple[str, str, str, str, str]:
-    """A machine's id on the bill, its name, the name telemetry gives it, its zone and the cloud's own short id."""
-    key = (fleet.name, slot, number)
-    day = timeline.date(hour // 24).strftime("%Y%m%d")
+class Identity(NamedTuple):
+    """What a machine is called: its id on the bill, its name, the name telemetry gives it, its zone ("" for none)."""
+
+    resource_id: str
+    name: str
+    alias: str
+    zone: str
+
+
+def identity(fleet: Fleet, slot: int, number: int, chance: Chance, *, day: date, alone: bool = False) -> Identity:
+    """The names of the ``number``-th machine of a slot, which began on ``day``; ``alone`` if there is one slot."""
     # Names come from a small pool, so a later machine of the slot gets an earlier one's name.
     place = slot * 2 + number % 2 + 1
     host = f"{fleet.name}-{place:02d}"
     if fleet.bill == "aws":
-        zone = f"{fleet.region}{'abc'[slot % 3]}"
-        arn = f"arn:aws:sagemaker:{fleet.region}:{fleet.account}"
-        if fleet.platform == "endpoint":
-            return f"{arn}:endpoint/{fleet.name}", fleet.name, fleet.name, "", fleet.name
-        if fleet.platform == "training_job":
-            job = f"{fleet.name}-{day}-{chance.hex(4, *key)}"
-            return f"{arn}:training-job/{job}", job, job, "", job
-        if fleet.platform == "notebook":
-            name = fleet.name if count == 1 else f"{fleet.name}-{slot + 1}"
-            return f"{arn}:notebook-instance/{name}", name, name, "", name
-        instance = "i-0" + chance.hex(16, "ec2", *key)
-        pool = int(chance.hex(6, "subnet", fleet.name), 16)
-        address = f"ip-10-{40 + pool % 40}-{pool // 64 % 200}-{19 + place}.ec2.internal"
-        alias = {"id": instance, "short": instance, "host": host, "dns": address}[fleet.names]
-        return instance, host, alias, zone, instance
+        return _aws_identity(fleet, slot, number, chance, host=host, day=day, alone=alone)
+    key = (fleet.name, slot, number)
     if fleet.bill.startswith("azure"):
-        group = f"/subscriptions/{fleet.account}/resourcegroups/rg-{fleet.team}"
-        if fleet.platform in ("ml_cluster", "endpoint"):
-            base = f"{group}/providers/microsoft.machinelearningservices/workspaces/mlw-{fleet.team}"
-            suffix = f"/onlineendpoints/{fleet.name}" if fleet.platform == "endpoint" else f"/computes/{fleet.name}"
-            return base + suffix, fleet.name, fleet.name, "", fleet.name
+        group = f"/subscriptions/{fleet.account}/resourcegroups/rg-{fleet.team}/providers"
+        if fleet.platform == "ml_cluster":
+            base = f"{group}/microsoft.machinelearningservices/workspaces/mlw-{fleet.team}"
+            return Identity(f"{base}/computes/{fleet.name}", fleet.name, fleet.name, "")
         name = f"vm-{fleet.name}-{slot + 1:02d}"
         alias = name if fleet.names in ("id", "short") else host
-        return f"{group}/providers/microsoft.compute/virtualmachines/{name}", name, alias, "", name
+        return Identity(f"{group}/microsoft.compute/virtualmachines/{name}", name, alias, "")
     zone = f"{fleet.region}-{'abc'[slot % 3]}"
     suffix = f"{chance.hex(4, 'pool', fleet.name)}-{chance.hex(4, *key)}"
     name = f"gke-{fleet.name}-{suffix}" if fleet.platform == "k8s" else f"{fleet.name}-{suffix}"
-    numeric = chance.digits(19, "gce", *key)
-    full = f"//compute.googleapis.com/projects/{fleet.account}/zones/{zone}/instances/{numeric}"
-    return full, name, name if fleet.names in ("id", "short") else host, zone, numeric
+    base = f"//compute.googleapis.com/projects/{fleet.account}/zones/{zone}"
+    alias = name if fleet.names in ("id", "short") else host
+    return Identity(f"{base}/instances/{chance.digits(19, 'gce', *key)}", name, alias, zone)
+
+
+def _aws_identity(
+    fleet: Fleet, slot: int, number: int, chance: Chance, *, host: str, day: date, alone: bool
+) -> Identity:
+    key = (fleet.name, slot, number)
+    arn = f"arn:aws:sagemaker:{fleet.region}:{fleet.account}"
+    if fleet.platform == "endpoint":
+        return Identity(f"{arn}:endpoint/{fleet.name}", fleet.name, fleet.name, "")
+    if fleet.platform == "training_job":
+        job = f"{fleet.name}-{day:%Y%m%d}-{chance.hex(4, *key)}"
+        return Identity(f"{arn}:training-job/{job}", job, job, "")
+    if fleet.platform == "notebook":
+        name = fleet.name if alone else f"{fleet.name}-{slot + 1}"
+        return Identity(f"{arn}:notebook-instance/{name}", name, name, "")
+    instance = "i-0" + chance.hex(16, "ec2", *key)
+    subnet = int(chance.hex(6, "subnet", fleet.name), 16)
+    address = f"ip-10-{40 + subnet % 40}-{subnet // 64 % 200}-{20 + slot * 2 + number % 2}.ec2.internal"
+    alias = {"id": instance, "short": instance, "host": host, "dns": address}[fleet.names]
+    return Identity(instance, host, alias, f"{fleet.region}{'abc'[slot % 3]}")
 
 
 def _decide_tags(machines: list[Running], teams: list[str], chance: Chance) -> None:

@@ -54,6 +54,7 @@ def write_metrics(
     machines: list[Running],
     pods: list[Pod],
     demands: dict[str, Demand],
+    *,
     timeline: Timeline,
     chance: Chance,
 ) -> int:
@@ -76,7 +77,9 @@ def write_metrics(
                 continue
             samples = _samples(machine, inside, seconds)
             if len(samples.minutes):
-                columns.append(_measure(machine, samples, pods, demands, timeline, chance, len(aliases)))
+                columns.append(
+                    _measure(machine, samples, pods, demands, timeline=timeline, chance=chance, code=len(aliases))
+                )
                 aliases.append(machine.alias)
         if columns:
             table = _metrics_table(columns, aliases, seconds, timeline)
@@ -102,6 +105,7 @@ def _measure(
     samples: _Samples,
     pods: list[Pod],
     demands: dict[str, Demand],
+    *,
     timeline: Timeline,
     chance: Chance,
     code: int,

@@ -124,10 +124,15 @@ def _charges(bill: Bill, splits: Mapping[str, Split], timeline: Timeline) -> pa.
             chosen = rows[has]
             parts.append(
                 (
-                    item[chosen], days[chosen], month[chosen], np.full(len(chosen), base + number), cut_billed[number][has],
-                    cut_effective[number][has], share[number][has],
+                    item[chosen],
+                    days[chosen],
+                    month[chosen],
+                    np.full(len(chosen), base + number),
+                    cut_billed[number][has],
+                    cut_effective[number][has],
+                    share[number][has],
                 )
-            )  # fmt: skip
+            )
     columns = [np.concatenate([part[index] for part in parts]) for index in range(7)]
     order = np.lexsort((columns[3], columns[0], columns[1], columns[2]))
     return _table(bill, owners, [column[order] for column in columns], timeline)
@@ -198,37 +203,88 @@ def write_machines(folder: Path, machines: Sequence[Running], timeline: Timeline
     """``machines.csv``, ``verdicts.csv`` and ``names.csv``: what ran, what to do about it, what it is called."""
     _write(
         folder / "machines.csv",
-        ("provider", "resource_id", "alias", "fleet", "group", "instance_type", "model", "team", "stage", "purchase", "shared",
-         "tags", "wrong_team", "telemetry", "first", "last", "seconds", "list_value"),
+        (
+            "provider",
+            "resource_id",
+            "alias",
+            "fleet",
+            "group",
+            "instance_type",
+            "model",
+            "team",
+            "stage",
+            "purchase",
+            "shared",
+            "tags",
+            "wrong_team",
+            "telemetry",
+            "first",
+            "last",
+            "seconds",
+            "list_value",
+        ),
         (
             (
-                provider_of(one.fleet.bill), one.resource_id, one.alias, one.fleet.name, one.fleet.group, one.fleet.machine,
-                one.fleet.model, one.fleet.team, one.fleet.stage, one.fleet.purchase, one.fleet.shared, one.hygiene, one.wrong_team,
-                one.telemetry, timeline.at(one.first_hour).isoformat(), timeline.at(one.end_hour).isoformat(),
-                int(one.seconds.sum()), one.list_value / UNIT,
+                provider_of(one.fleet.bill),
+                one.resource_id,
+                one.alias,
+                one.fleet.name,
+                one.fleet.group,
+                one.fleet.machine,
+                one.fleet.model,
+                one.fleet.team,
+                one.fleet.stage,
+                one.fleet.purchase,
+                one.fleet.shared,
+                one.hygiene,
+                one.wrong_team,
+                one.telemetry,
+                timeline.at(one.first_hour).isoformat(),
+                timeline.at(one.end_hour).isoformat(),
+                int(one.seconds.sum()),
+                one.list_value / UNIT,
             )
             for one in machines
         ),
-    )  # fmt: skip
+    )
     _write(
         folder / "verdicts.csv",
-        ("provider", "account", "resource_id", "alias", "fleet", "instance_type", "accelerators", "state", "action", "to_instance_type",
-         "from", "to", "looks_idle", "telemetry", "why"),
+        (
+            "provider",
+            "account",
+            "resource_id",
+            "alias",
+            "fleet",
+            "instance_type",
+            "accelerators",
+            "state",
+            "action",
+            "to_instance_type",
+            "from",
+            "to",
+            "looks_idle",
+            "telemetry",
+            "why",
+        ),
         (_verdict(one, timeline) for one in machines if one.end_hour == timeline.hours and not one.fleet.shared),
-    )  # fmt: skip
+    )
     since = timeline.day_ago(TELEMETRY_DAYS)
     _write(
         folder / "names.csv",
         ("provider", "alias", "resource_id", "from", "to", "known_from"),
         (
             (
-                provider_of(one.fleet.bill), one.alias, one.resource_id, timeline.at(one.first_hour).isoformat(),
-                timeline.at(one.end_hour).isoformat(), _known_from(one),
+                provider_of(one.fleet.bill),
+                one.alias,
+                one.resource_id,
+                timeline.at(one.first_hour).isoformat(),
+                timeline.at(one.end_hour).isoformat(),
+                _known_from(one),
             )
             for one in machines
             if one.end_hour > since
         ),
-    )  # fmt: skip
+    )
 
 
 def _known_from(machine: Running) -> str:
@@ -246,11 +302,22 @@ def _verdict(machine: Running, timeline: Timeline) -> tuple[Any, ...]:
     )
     quiet = not at_work(machine, machine.hours[-24:], timeline).any()
     return (
-        provider_of(fleet.bill), fleet.account, machine.resource_id, machine.alias, fleet.name, fleet.machine, fleet.spec.accelerators,
-        verdict.state if verdict else "busy", verdict.action if verdict else "none", verdict.to_machine if verdict else None,
-        since.isoformat(), timeline.at(machine.end_hour).isoformat(), verdict.looks_idle if verdict else quiet, machine.telemetry,
+        provider_of(fleet.bill),
+        fleet.account,
+        machine.resource_id,
+        machine.alias,
+        fleet.name,
+        fleet.machine,
+        fleet.spec.accelerators,
+        verdict.state if verdict else "busy",
+        verdict.action if verdict else "none",
+        verdict.to_machine if verdict else None,
+        since.isoformat(),
+        timeline.at(machine.end_hour).isoformat(),
+        verdict.looks_idle if verdict else quiet,
+        machine.telemetry,
         verdict.why if verdict else "",
-    )  # fmt: skip
+    )
 
 
 def write_stories(path: Path, machines: Sequence[Running], restated_month: int, timeline: Timeline) -> None:

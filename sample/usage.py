@@ -37,7 +37,7 @@ def vendor_name(model: str) -> str:
 
 def provider_of(bill: str) -> str:
     """The provider a bill comes from."""
-    return bill.split("-")[0]
+    return bill.partition("-")[0]
 
 
 def write_usage(
