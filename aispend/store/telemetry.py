@@ -191,6 +191,18 @@ def remember_requests(connection: Connection, source: str) -> None:
     )
 
 
+def forget_usage(connection: Connection, scopes: Sequence[str], days: Sequence[date]) -> None:
+    """Delete the usage and the request ids counted in these scopes and days."""
+    for table in (inference_hour, inference_request):
+        connection.execute(
+            text(
+                f"DELETE FROM {table.name} WHERE slice_id IN (SELECT slice_id FROM slice WHERE kind = 'usage'"
+                " AND scope = ANY(:scopes) AND period = ANY(:days))"
+            ),
+            {"scopes": list(scopes), "days": list(days)},
+        )
+
+
 def copy_in(connection: Connection, table: str, columns: Sequence[str], files: Iterable[Path]) -> None:
     """``COPY`` CSV files without header into a table; an empty unquoted field is NULL."""
     cursor = connection.connection.cursor()

@@ -29,7 +29,10 @@ _KEPT_OF_REFUSED = 1000
 
 @dataclass
 class TelemetryReport:
-    """What an import did. ``notes`` are sentences for a person; ``rejects`` the rows kept aside."""
+    """What an import did. ``notes`` are sentences for a person; ``rejects`` the rows kept aside.
+
+    ``totals`` are the quantities counted per unit class (usage only).
+    """
 
     kind: str
     source: str
@@ -41,6 +44,7 @@ class TelemetryReport:
     last_day: date | None = None
     rejects: list[RejectedRow] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    totals: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
 
     @property
@@ -105,9 +109,9 @@ class Import:
                 next_step="Export the period again; an empty file is never taken for 'no use'.",
             )
 
-    def save(self, connection: Connection, batch: Batch, reading: Reading) -> Saved:
-        """Write a batch with its load record; the caller holds :meth:`lock`."""
-        origin = replace(self.origin, rejects=tuple(reading.rejects), flags=tuple(self.notes))
+    def save(self, connection: Connection, batch: Batch, rejects: Sequence[RejectedRow]) -> Saved:
+        """Write a batch with its load records, the first of which keeps ``rejects``; the caller holds :meth:`lock`."""
+        origin = replace(self.origin, rejects=tuple(rejects), flags=tuple(self.notes))
         return store_telemetry.save(connection, batch, origin, self.clock)
 
     def lock(self, connection: Connection) -> None:

@@ -79,13 +79,13 @@ def workspace(settings: Settings) -> Iterator[Workspace]:
         config: dict[str, Any] = {
             "memory_limit": settings.engine.memory_limit,
             "temp_directory": str(folder / "spill"),
-            "TimeZone": "UTC",
             "autoinstall_known_extensions": False,
         }
         if settings.engine.threads is not None:
             config["threads"] = settings.engine.threads
         engine = duckdb.connect(str(folder / "telemetry.duckdb"), config=config)
         try:
+            engine.execute("SET TimeZone = 'UTC'")
             yield Workspace(engine, folder)
         finally:
             engine.close()
