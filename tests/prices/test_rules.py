@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -86,3 +88,11 @@ def test_every_accelerator_a_rule_can_give_is_in_the_catalogue() -> None:
 
     assert given
     assert given <= set(accelerators())
+
+
+def test_the_documentation_lists_every_rule() -> None:
+    """A reader of the page sees all of them, with their platform, in their order."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "ai-spend.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `([a-z0-9-]+)` \| (?:yes|no) \| ([a-z_]*) \|", page, re.MULTILINE)
+
+    assert listed == [(rule.name, rule.platform or "") for rule in rules()]
