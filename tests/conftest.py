@@ -88,7 +88,18 @@ def _failed_if_skipped(report: Any) -> Any:
 
 
 def _run_folder() -> Path:
-    return Path(tempfile.gettempdir()) / f"aispend-test-{os.environ['AISPEND_TEST_RUN']}"
+    return _scratch() / f"aispend-test-{os.environ['AISPEND_TEST_RUN']}"
+
+
+def _scratch() -> Path:
+    """Memory where there is plenty (a database per test is four times faster there), else the temporary folder."""
+    memory = Path("/dev/shm")
+    if memory.is_dir() and os.access(memory, os.W_OK):
+        found = os.statvfs(memory)
+        # containers often mount it small, or so that programs copied there may not run
+        if found.f_frsize * found.f_blocks > 4 * 2**30 and not found.f_flag & os.ST_NOEXEC:
+            return memory
+    return Path(tempfile.gettempdir())
 
 
 # ------------------------------------------------------------------------------- what is kept out
@@ -127,6 +138,18 @@ def public_data() -> Path:
     if not (PUBLIC_DATA / "README.md").is_file():
         pytest.skip(f"the public data is not at {PUBLIC_DATA}; name its folder in AISPEND_PUBLIC_DATA")
     return PUBLIC_DATA
+
+
+@pytest.fixture(scope="session")
+def new_home() -> Callable[[], Path]:
+    """Makes empty data directories that a service user can reach (``tmp_path`` of root is closed to it)."""
+
+    def make() -> Path:
+        folder = Path(tempfile.mkdtemp(prefix="aispend-home-", dir=_scratch()))
+        folder.chmod(0o711)
+        return folder
+
+    return make
 
 
 @pytest.fixture(scope="session")
@@ -190,7 +213,9 @@ def _make_template(running: server.EmbeddedServer) -> None:
 def _fresh_database(running: server.EmbeddedServer, template: str) -> Iterator[str]:
     name = f"test_{uuid4().hex[:16]}"
     with _administrator(running) as maintenance, maintenance.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+        # the other strategy leaves dirty pages, and dropping them takes a tenth of a second
+        copy = "STRATEGY file_copy" if int(connection.scalar(text("SHOW server_version_num"))) >= 150000 else ""
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template} {copy}"))
     yield running.uri(name)
     with _administrator(running) as maintenance, maintenance.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
+import shutil
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,14 +35,13 @@ def test_the_uri_serves_adbc(database: Store) -> None:
         assert cursor.fetchone() == (1,)
 
 
-def test_an_embedded_store_from_nothing() -> None:
+def test_an_embedded_store_from_nothing(new_home: Callable[[], Path]) -> None:
     """Server, database and tables appear; when the store is closed the server is gone."""
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        home.chmod(0o711)
-        with open_store(Settings(home=home)) as store, store.engine.connect() as connection:
-            found = connection.scalar(text("SELECT count(*) FROM tag_set"))
-        stopped = server.wait_until_stopped(home / "postgres", 0)
+    home = new_home()
+    with open_store(Settings(home=home)) as store, store.engine.connect() as connection:
+        found = connection.scalar(text("SELECT count(*) FROM tag_set"))
+    stopped = server.wait_until_stopped(home / "postgres", 0)
+    shutil.rmtree(home)
 
     assert found == 1
     assert stopped

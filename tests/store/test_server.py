@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -59,30 +58,24 @@ def _environment(**more: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(Path(aispend.__path__[0]).parent), **more}
 
 
-def _new_home() -> Path:
-    home = Path(tempfile.mkdtemp(prefix="aispend-home-"))
-    home.chmod(0o711)
-    return home
-
-
 def _discard(home: Path) -> None:
     assert server.wait_until_stopped(home / "postgres", 30)
     shutil.rmtree(home)
 
 
 @pytest.fixture(scope="module")
-def home() -> Iterator[Path]:
+def home(new_home: Callable[[], Path]) -> Iterator[Path]:
     """A data directory with a stopped server; each test leaves it stopped."""
-    folder = _new_home()
+    folder = new_home()
     server.start(folder, options=SCRATCH, sync=False).close()
     yield folder
     _discard(folder)
 
 
 @pytest.fixture
-def new_home() -> Iterator[Path]:
+def empty_home(new_home: Callable[[], Path]) -> Iterator[Path]:
     """An empty data directory."""
-    folder = _new_home()
+    folder = new_home()
     yield folder
     _discard(folder)
 
@@ -127,10 +120,10 @@ def _uri_of(home: Path) -> str:
     return f"postgresql://aispend@/aispend?host={home}/postgres/cluster/run"
 
 
-def test_first_start_by_several_commands_at_once(new_home: Path) -> None:
+def test_first_start_by_several_commands_at_once(empty_home: Path) -> None:
     """Nobody made the cluster yet and everybody wants it: it is made once."""
     with ThreadPoolExecutor(4) as pool:
-        leases = list(pool.map(lambda _: server.start(new_home, options=SCRATCH, sync=False), range(4)))
+        leases = list(pool.map(lambda _: server.start(empty_home, options=SCRATCH, sync=False), range(4)))
     starts = {_value(lease.uri(), "SELECT pg_postmaster_start_time()") for lease in leases}
     for lease in leases:
         lease.close()
@@ -205,14 +198,14 @@ def test_a_stale_process_id_of_another_program_is_no_obstacle(home: Path) -> Non
         assert _value(lease.uri(), "SELECT 1") == 1
 
 
-def test_an_interrupted_first_start_leaves_nothing_half_made(home: Path, new_home: Path) -> None:
+def test_an_interrupted_first_start_leaves_nothing_half_made(home: Path, empty_home: Path) -> None:
     """A cluster under construction is not taken for a finished one."""
-    cluster = new_home / "postgres/cluster"
-    subprocess.run(["cp", "-a", str(home / "postgres"), str(new_home)], check=True)
+    cluster = empty_home / "postgres/cluster"
+    subprocess.run(["cp", "-a", str(home / "postgres"), str(empty_home)], check=True)
     shutil.rmtree(cluster / "data" / "base")
     (cluster / "data").rename(cluster / "data.new")
 
-    with server.start(new_home, options=SCRATCH, sync=False) as lease:
+    with server.start(empty_home, options=SCRATCH, sync=False) as lease:
         assert _value(lease.uri(), "SELECT 1") == 1
 
 
@@ -238,13 +231,13 @@ def test_nobody_else_may_reach_it(home: Path) -> None:
     assert owner == sockets.stat().st_uid
 
 
-def test_an_ordinary_user_can_run_it(new_home: Path) -> None:
+def test_an_ordinary_user_can_run_it(empty_home: Path) -> None:
     """The other of root and non-root: as root this steps down to ``nobody``, with an interpreter it may run."""
-    new_home.chmod(0o777)
-    shutil.copytree(Path(aispend.__path__[0]), new_home / "code" / "aispend")
-    (new_home / "code").chmod(0o755)
+    empty_home.chmod(0o777)
+    shutil.copytree(Path(aispend.__path__[0]), empty_home / "code" / "aispend")
+    (empty_home / "code").chmod(0o755)
     # the wheel's programs may lie below /root
-    programs = copy_of_wheel(in_wheel()[0], new_home / "programs").folder
+    programs = copy_of_wheel(in_wheel()[0], empty_home / "programs").folder
     code = (
         "import sys; from pathlib import Path; from aispend.store import server, binaries\n"
         f"found = [binaries.Binaries(Path({str(programs)!r}), '18.4')]\n"
@@ -253,11 +246,11 @@ def test_an_ordinary_user_can_run_it(new_home: Path) -> None:
     )
     user = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
     identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
-    own_home = new_home / "of-user"
+    own_home = empty_home / "of-user"
     done = subprocess.run(
         [_interpreter_for(user), "-c", code, str(own_home)],
-        env={"PYTHONPATH": str(new_home / "code"), "PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1"},
-        cwd=new_home,
+        env={"PYTHONPATH": str(empty_home / "code"), "PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1"},
+        cwd=empty_home,
         check=False,
         capture_output=True,
         text=True,
@@ -282,24 +275,24 @@ def _interpreter_for(user: pwd.struct_passwd) -> str:
     pytest.skip("no Python 3.11 or newer that the user 'nobody' may run; install python3 for everybody")
 
 
-def test_root_gets_programs_its_service_user_can_run(new_home: Path) -> None:
+def test_root_gets_programs_its_service_user_can_run(empty_home: Path) -> None:
     """PostgreSQL 18 of the wheel, out of reach: copied for the service user; an ordinary user runs the original."""
-    hidden = new_home / "hidden"
+    hidden = empty_home / "hidden"
     original = copy_of_wheel(in_wheel()[0], hidden / "wheel")
     hidden.chmod(0o700)
-    with server.start(new_home, options=SCRATCH, sync=False, candidates=[original]) as lease:
+    with server.start(empty_home, options=SCRATCH, sync=False, candidates=[original]) as lease:
         version = str(_value(lease.uri(), "SHOW server_version"))
-        program = Path(_postmaster(new_home).exe())
+        program = Path(_postmaster(empty_home).exe())
 
-    copied = new_home / "postgres" / f"programs-{original.version}"
+    copied = empty_home / "postgres" / f"programs-{original.version}"
     assert version == original.version
     assert program.is_relative_to(copied if os.geteuid() == 0 else hidden)
     assert oct(hidden.stat().st_mode & 0o777) == "0o700"
 
 
-def test_a_closed_parent_directory_is_named_and_left_closed(new_home: Path) -> None:
+def test_a_closed_parent_directory_is_named_and_left_closed(empty_home: Path) -> None:
     """As root below a closed directory: the message names it; its permissions stay. A user may do it."""
-    closed = new_home / "closed"
+    closed = empty_home / "closed"
     closed.mkdir(mode=0o700)
     if os.geteuid() != 0:
         server.start(closed / "data", options=SCRATCH, sync=False).close()
@@ -312,9 +305,9 @@ def test_a_closed_parent_directory_is_named_and_left_closed(new_home: Path) -> N
     assert oct(closed.stat().st_mode & 0o777) == "0o700"
 
 
-def test_a_long_path_puts_the_socket_in_a_short_private_directory(new_home: Path) -> None:
+def test_a_long_path_puts_the_socket_in_a_short_private_directory(empty_home: Path) -> None:
     """A socket's address has room for some hundred bytes; the data may lie deeper."""
-    deep = new_home / ("a" * 60) / ("b" * 60)
+    deep = empty_home / ("a" * 60) / ("b" * 60)
     with server.start(deep, options=SCRATCH, sync=False) as lease:
         directory = Path(lease.socket_directory)
         answer = _value(lease.uri(), "SELECT 1")
@@ -330,23 +323,23 @@ def test_a_long_path_puts_the_socket_in_a_short_private_directory(new_home: Path
 # ------------------------------------------------------------------------------------- the programs
 
 
-def test_data_of_a_version_that_is_gone(new_home: Path) -> None:
+def test_data_of_a_version_that_is_gone(empty_home: Path) -> None:
     """Data of another major version: what it is, what is here, what to do; nothing is touched."""
-    data = new_home / "postgres/cluster/data"
+    data = empty_home / "postgres/cluster/data"
     data.mkdir(parents=True)
     (data / "PG_VERSION").write_text("13\n")
     with pytest.raises(StoreError) as caught:
-        server.start(new_home)
+        server.start(empty_home)
 
     assert "PostgreSQL 13" in str(caught.value)
     assert "Install PostgreSQL 13" in str(caught.value)
     assert [path.name for path in data.iterdir()] == ["PG_VERSION"]
 
 
-def test_no_programs_at_all(new_home: Path) -> None:
+def test_no_programs_at_all(empty_home: Path) -> None:
     """The message says what may be done instead."""
     with pytest.raises(StoreError, match="AISPEND_DATABASE_URL"):
-        server.start(new_home, candidates=[])
+        server.start(empty_home, candidates=[])
 
 
 def test_programs_are_found_behind_links_newest_first(tmp_path: Path) -> None:
