@@ -67,7 +67,7 @@ class Ledger:
         account_id: str | None = "prod",
         resource_id: str | None = None,
         fleet: str | None = None,
-        accelerators: int | None = None,
+        gpus: int | None = None,
         tags: Mapping[str, str] | None = None,
         region: str | None = None,
         commitment_id: str | None = None,
@@ -111,7 +111,7 @@ class Ledger:
                         provider=provider,
                         resource_id=resource_id,
                         fleet=fleet,
-                        accelerators=accelerators,
+                        accelerators=gpus,
                     )
                     if resource_id
                     else NO_KEY,
@@ -226,7 +226,7 @@ class Ledger:
         """Cost by these columns of charge and target, over all months."""
         names = ", ".join(columns)
         query = f"""SELECT {names}, sum(s.{cost}) FROM cost_share s JOIN share_target t USING (target_key)
-            JOIN charge c USING (billing_month, slice_id, half, ordinal) 
+            JOIN charge c USING (billing_month, slice_id, half, ordinal)
             JOIN (SELECT sku_key, sku_id, consumed_unit FROM sku) k USING (sku_key)
             WHERE {where} GROUP BY {names}"""
         with self.store.engine.connect() as connection:

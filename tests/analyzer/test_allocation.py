@@ -7,7 +7,7 @@ from decimal import Decimal
 from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
 
 D = Decimal
-NODE = {"resource_id": "i-1", "accelerators": 8, "hours": all_hours(), "quantity": "24", **GPU_HOUR}
+NODE = {"resource_id": "i-1", "gpus": 8, "hours": all_hours(), "quantity": "24", **GPU_HOUR}
 
 
 def test_t1_7_a_shared_node_is_divided_by_what_each_holds_and_the_rest_is_idle(ledger: Ledger) -> None:

@@ -1,0 +1,45 @@
+"""The promises, checked on what is loaded: every difference signed and named, rounding included.
+
+Each finding compares one amount of ours with one of theirs in one currency; ``difference`` is ours − theirs.
+Checks of whole months stand in one row when all four costs agree (the row shows billed cost, or the first one the
+bill gives), and in a row for each cost that does not. Where something is counted, ``currency`` is None.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from analyzer.findings import Finding
+from analyzer.reconcile_bills import (
+    closes_to_the_files,
+    closes_to_the_invoice,
+    effective_closes_to_billed,
+    every_line_is_kept,
+    one_bill_per_month,
+    unknown_stays_unknown,
+)
+from analyzer.reconcile_shares import (
+    cuts_add_up,
+    every_charge_has_shares,
+    savings_stay_within_cost,
+    shares_add_up,
+)
+
+__all__ = ["Finding", "check"]
+
+
+def check(connection: Connection) -> list[Finding]:
+    """Check every promise on what is loaded."""
+    checks = (
+        closes_to_the_files,
+        closes_to_the_invoice,
+        effective_closes_to_billed,
+        one_bill_per_month,
+        every_line_is_kept,
+        unknown_stays_unknown,
+        every_charge_has_shares,
+        shares_add_up,
+        cuts_add_up,
+        savings_stay_within_cost,
+    )
+    return [finding for one in checks for finding in one(connection)]
