@@ -7,10 +7,9 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from aispend.clock import next_month
+from sample.arrow import Arrow, pa
 from sample.aws_machines import REGION_NAMES
 from sample.catalogue import MACHINES, UNIT
 from sample.chance import Chance
@@ -43,7 +42,7 @@ def invoice_id(month: int, timeline: Timeline, chance: Chance) -> str | None:
 
 
 def _write_month(
-    root: Path, lines: Lines, constants: pa.Table, *, timeline: Timeline, month: int, chance: Chance, run: str
+    root: Path, lines: Lines, constants: Arrow, *, timeline: Timeline, month: int, chance: Chance, run: str
 ) -> None:
     first = timeline.months[month]
     period = f"BILLING_PERIOD={first:%Y-%m}"
@@ -53,7 +52,8 @@ def _write_month(
     files = []
     for number, offset in enumerate(range(0, max(1, len(table)), ROWS_PER_FILE), start=1):
         name = f"{EXPORT}-{number:05d}.snappy.parquet"
-        pq.write_table(table.slice(offset, ROWS_PER_FILE), data / name, compression="snappy")
+        part = table.slice(offset, ROWS_PER_FILE)
+        pa.parquet.write_table(part, data / name, compression="snappy", store_schema=False)
         files.append(f"s3://{BUCKET}/{EXPORT}/data/{period}/{name}")
     manifest = {
         "executionId": chance.uuid("aws run", month, run),
@@ -61,7 +61,7 @@ def _write_month(
         "exportArn": f"arn:aws:bcm-data-exports:us-east-1:{PAYER}:export/{EXPORT}",
         "contentType": "Parquet",
         "compression": "PARQUET",
-        "columns": [{"name": field.name, "type": str(field.type)} for field in table.schema],
+        "columns": [{"name": field.name, "type": _type_name(field.type)} for field in table.schema],
         "dataFiles": files,
         "rowCount": len(table),
     }
@@ -70,11 +70,16 @@ def _write_month(
     (folder / f"{EXPORT}-Manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
 
 
-def _constants(items: list[Item]) -> pa.Table:
+def _type_name(kind: Arrow) -> str:
+    return "string" if pa.types.is_dictionary(kind) else str(kind)
+
+
+def _constants(items: list[Item]) -> Arrow:
     """The columns that depend on the item alone, one row per item."""
 
-    def text(*values: str | None) -> pa.Array:
-        return pa.array(values, pa.string())
+    def text(*values: str | None) -> Arrow:
+        # Kept as codes: repeating a text hundreds of thousands of times would take most of the time.
+        return pa.array(values, pa.string()).dictionary_encode()
 
     def unit_price(price: int | None) -> float | None:
         return None if price is None else price / UNIT
@@ -93,11 +98,11 @@ def _constants(items: list[Item]) -> pa.Table:
             "ChargeClass": text(*(item.charge_class for item in items)),
             "ChargeDescription": text(*(item.description for item in items)),
             "ChargeFrequency": text(*(item.frequency for item in items)),
-            "CommitmentDiscountCategory": text(*(c and c.category for c in commitment)),
-            "CommitmentDiscountId": text(*(c and c.id for c in commitment)),
-            "CommitmentDiscountName": text(*(c and c.name for c in commitment)),
-            "CommitmentDiscountType": text(*(c and c.type for c in commitment)),
-            "CommitmentDiscountUnit": text(*(c and c.unit for c in commitment)),
+            "CommitmentDiscountCategory": text(*(c.category if c else None for c in commitment)),
+            "CommitmentDiscountId": text(*(c.id if c else None for c in commitment)),
+            "CommitmentDiscountName": text(*(c.name if c else None for c in commitment)),
+            "CommitmentDiscountType": text(*(c.type if c else None for c in commitment)),
+            "CommitmentDiscountUnit": text(*(c.unit if c else None for c in commitment)),
             "CommitmentDiscountStatus": text(*(item.commitment_status for item in items)),
             "ConsumedUnit": text(*(item.unit if used else None for item, used in zip(items, usage, strict=True))),
             "ContractedUnitPrice": contracted_prices,
@@ -140,17 +145,18 @@ def _details(item: Item) -> list[tuple[str, str]]:
     return details
 
 
-def _table(lines: Lines, constants: pa.Table, timeline: Timeline, first: date, invoice: str | None) -> pa.Table:
+def _table(lines: Lines, constants: Arrow, timeline: Timeline, first: date, invoice: str | None) -> Arrow:
     count = len(lines)
     fixed = constants.take(pa.array(lines.item))
 
-    def same(value: str | None) -> pa.Array:
-        return pa.repeat(pa.scalar(value, pa.string()), count)
+    def same(value: str | None) -> Arrow:
+        codes = pa.array(np.zeros(count, dtype=np.int32), mask=np.full(count, value is None))
+        return pa.DictionaryArray.from_arrays(codes, pa.array([value or ""], pa.string()))
 
-    def stamp(day: date) -> pa.Array:
+    def stamp(day: date) -> Arrow:
         return pa.repeat(pa.scalar(np.datetime64(day.isoformat(), "ms"), _STAMP), count)
 
-    def masked(values: np.ndarray, keep: str) -> pa.Array:  # type: ignore[type-arg]
+    def masked(values: np.ndarray, keep: str) -> Arrow:
         return pa.array(values, pa.float64(), mask=~fixed.column(keep).to_numpy(zero_copy_only=False))
 
     varying = {
@@ -184,7 +190,7 @@ def _table(lines: Lines, constants: pa.Table, timeline: Timeline, first: date, i
     )
 
 
-def _discounts(lines: Lines) -> pa.Array:
+def _discounts(lines: Lines) -> Arrow:
     """The private price shows as a discount of list against contracted."""
     amounts = money(lines.list - lines.contracted)
     has = (amounts > 0) & (lines.billed > 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from sample.chance import Chance
 from sample.ledger import Commitment, Item, Ledger, Owner, priced
 from sample.machines import Running
 from sample.story import PAYER, SERVING
-from sample.timeline import Timeline
+from sample.timeline import Hours, Timeline
 
 NEGOTIATED_PERCENT = 95
 """The company's private price on EC2 and SageMaker, as a percentage of list."""
@@ -41,7 +42,7 @@ def machine_item(machine: Running, chance: Chance) -> Item:
     fleet, spec = machine.fleet, machine.fleet.spec
     region = fleet.region
     contracted = spec.price * NEGOTIATED_PERCENT // 100
-    common = {
+    common: dict[str, Any] = {
         "account": fleet.account,
         "region": region,
         "owner": owner_of(machine),
@@ -131,7 +132,7 @@ def charge_machines(ledger: Ledger, machines: list[Running], timeline: Timeline,
     _savings_plan(ledger, eligible, timeline, chance)
 
 
-def _on_demand(ledger: Ledger, item: Item, hours: np.ndarray, seconds: np.ndarray) -> None:  # type: ignore[type-arg]
+def _on_demand(ledger: Ledger, item: Item, hours: Hours, seconds: Hours) -> None:
     contracted = priced(item.contracted_price or 0, seconds)
     ledger.add(
         item, hours, seconds / 3600, contracted, list_cost=priced(item.list_price or 0, seconds), contracted=contracted

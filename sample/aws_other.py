@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
 
+from sample import other_spend
 from sample.aws_machines import NEGOTIATED_PERCENT, REGION_NAMES, machine_item
 from sample.catalogue import TOKENS, UNIT, units
 from sample.chance import Chance
 from sample.demand import Demand
 from sample.ledger import Ints, Item, Ledger, Owner
 from sample.machines import Fleet, Running, identity
-from sample.story import COMMERCE, DATA, PAYER, SERVING, TRAINING
+from sample.story import COMMERCE, PAYER, SERVING, TRAINING
 from sample.timeline import Timeline
 
 MODEL_CODES = {"claude-sonnet-4": "Claude4Sonnet", "nova-lite": "NovaLite"}
@@ -24,47 +25,6 @@ CLASSES = (
     ("cache_write", "cache-write-input-token-count", "Cache write input tokens"),
     ("output", "output-tokens", "Output tokens"),
 )
-
-
-@dataclass(frozen=True)
-class Daily:
-    """Spend that is not AI: a service used so much a day."""
-
-    account: str
-    service: str
-    category: str
-    subcategory: str
-    code: str
-    meter: str
-    description: str
-    unit: str
-    price: str
-    per_day: float
-    operation: str
-    team: str | None = None
-
-
-OTHER = (
-    Daily(DATA, "Amazon Simple Storage Service", "Storage", "Object Storage", "AmazonS3", "TimedStorage-ByteHrs",
-          "$0.023 per GB - first 50 TB / month of storage used", "GB-Mo", "0.023", 5600, "StandardStorage", "data"),
-    Daily(COMMERCE, "Amazon Relational Database Service", "Databases", "Relational Databases", "AmazonRDS",
-          "InstanceUsage:db.r6g.2xl", "$0.898 per RDS db.r6g.2xlarge Single-AZ instance hour running PostgreSQL", "Hours",
-          "0.898", 96, "CreateDBInstance:0014", "commerce"),
-    Daily(COMMERCE, "AWS Data Transfer", "Networking", "Content Delivery", "AWSDataTransfer", "DataTransfer-Out-Bytes",
-          "$0.090 per GB - first 10 TB / month data transfer out", "GB", "0.09", 1900, "", None),
-    Daily(SERVING, "Amazon Elastic Block Store", "Storage", "Block Storage", "AmazonEC2", "EBS:VolumeUsage.gp3",
-          "$0.08 per GB-month of General Purpose (gp3) provisioned storage", "GB-Mo", "0.08", 430, "CreateVolume-Gp3", None),
-    Daily(SERVING, "Amazon Elastic Kubernetes Service", "Compute", "Containers", "AmazonEKS", "USE1-AmazonEKS-Hours:perCluster",
-          "$0.10 per hour for each Amazon EKS cluster", "Hours", "0.1", 48, "CreateOperation", None),
-    Daily(COMMERCE, "Amazon CloudWatch", "Management and Governance", "Observability", "AmazonCloudWatch", "CW:MetricMonitorUsage",
-          "$0.30 per metric-month for the first 10,000 metrics", "Metrics", "0.3", 210, "MetricStorage", None),
-    Daily(COMMERCE, "AWS Lambda", "Compute", "Serverless Compute", "AWSLambda", "Lambda-GB-Second",
-          "AWS Lambda - Total Compute", "GB-Second", "0.0000166667", 3_900_000, "Invoke", "commerce"),
-    Daily(DATA, "Amazon Athena", "Analytics", "Analytics Platforms", "AmazonAthena", "USE1-DataScannedInTB",
-          "$5.00 per Terabyte for DataScannedInTB", "Terabytes", "5", 14, "RunQuery", "data"),
-    Daily(COMMERCE, "Amazon Virtual Private Cloud", "Networking", "Network Infrastructure", "AmazonVPC", "NatGateway-Bytes",
-          "$0.045 per GB Data Processed by NAT Gateways", "GB", "0.045", 2600, "NatGateway", None),
-)  # fmt: skip
 
 
 def charge_tokens(ledger: Ledger, demands: list[Demand], chance: Chance) -> dict[str, list[tuple[Owner, Ints]]]:
@@ -125,7 +85,7 @@ def charge_other(ledger: Ledger, timeline: Timeline, chance: Chance, scale: floa
     _web_servers(ledger, timeline, chance, scale)
     days = np.arange(timeline.days)
     trend = 0.75 + 0.25 * days / timeline.days
-    for spend in OTHER:
+    for spend in other_spend.AWS:
         rng = chance.stream("other", spend.code, spend.meter)
         quantity = np.round(spend.per_day * trend * rng.normal(1, 0.05, timeline.days), 3)
         price = units(spend.price)
@@ -148,29 +108,34 @@ def charge_other(ledger: Ledger, timeline: Timeline, chance: Chance, scale: floa
             tags=(("team", spend.team),) if spend.team else (),
         )
         ledger.add(item, days * 24, quantity, cost, span=24)
-    monthly = {"service_code": "", "region": "us-east-1", "unit": "Month", "sku": "", "meter": ""}
+    fee = units("4200")
     datadog = Item(
-        **{**monthly, "service_code": "datadog-pro", "sku": chance.code(16, "datadog")},
         account=PAYER,
         service="Datadog Pro",
         category="Management and Governance",
         subcategory="Observability",
+        service_code="datadog-pro",
+        sku=chance.code(16, "datadog"),
+        meter="",
         description="AWS Marketplace software usage: Datadog Pro",
+        unit="Month",
+        region="us-east-1",
         publisher="Datadog, Inc.",
         owner=Owner(),
         frequency="Recurring",
-        list_price=units("4200"),
-        contracted_price=units("4200"),
+        list_price=fee,
+        contracted_price=fee,
     )
     for month in range(len(timeline.months)):
-        ledger.add(datadog, timeline.month_start(month), 1, units("4200"))
+        ledger.add(datadog, timeline.month_start(month), 1, fee)
 
 
 def charge_company(ledger: Ledger, timeline: Timeline, chance: Chance) -> None:
     """What hangs on the totals of each month: support, credits, a refund and tax."""
     lines = ledger.lines()
     month_of_line = timeline.month_of_hour[lines.start]
-    accounts = np.array([item.account for item in lines.items])[lines.item]
+    names = sorted({item.account for item in lines.items})
+    accounts = np.array([names.index(item.account) for item in lines.items])[lines.item]
     support = Item(
         account=PAYER,
         service="AWS Support (Business)",
@@ -228,12 +193,12 @@ def charge_company(ledger: Ledger, timeline: Timeline, chance: Chance) -> None:
             ledger.add(credit, start, 0, -units("1800"))
         if month == 8:
             ledger.add(refund, start + 30, 0, -units("412.37"))
-        for account in sorted(set(accounts[this])):
+        for account in np.flatnonzero(np.bincount(accounts[this])).tolist():
             # Only part of what is bought is taxable where the company sits.
             due = int(lines.billed[this & (accounts == account)].sum()) * 145 // 10_000 // cent * cent
             tax = replace(
                 support,
-                account=str(account),
+                account=names[account],
                 service="Amazon Elastic Compute Cloud",
                 service_code="AmazonEC2",
                 description="US sales tax",

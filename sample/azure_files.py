@@ -15,12 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute
-import pyarrow.csv as pc
-import pyarrow.parquet as pq
 
 from aispend.clock import next_month
+from sample.arrow import Arrow, pa
 from sample.azure_lines import EURO_PER_DOLLAR, REGIONS
 from sample.chance import Chance
 from sample.focus_columns import AZURE_10, AZURE_12
@@ -58,7 +55,7 @@ def write_months(
             part = table.slice(offset, ROWS_PER_PART)
             name = f"part_0_{number:04d}." + ("snappy.parquet" if currency == "USD" else "csv.gz")
             if currency == "USD":
-                pq.write_table(part, folder / name, compression="snappy")
+                pa.parquet.write_table(part, folder / name, compression="snappy")
             else:
                 _write_csv(part, folder / name)
             blobs.append(
@@ -82,7 +79,7 @@ def account_id(bill: str, chance: Chance) -> str:
     return f"/providers/Microsoft.Billing/billingAccounts/{chance.uuid('billing', bill)}"
 
 
-def _write_csv(table: pa.Table, path: Path) -> None:
+def _write_csv(table: Arrow, path: Path) -> None:
     """As Azure writes it: times with a Z, decimals without trailing zeros, empty for null."""
     plain = []
     for field in table.schema:
@@ -94,7 +91,7 @@ def _write_csv(table: pa.Table, path: Path) -> None:
             column = pa.array(texts, pa.string())
         plain.append(column)
     text = io.BytesIO()
-    pc.write_csv(pa.table(plain, names=table.column_names), text)
+    pa.csv.write_csv(pa.table(plain, names=table.column_names), text)
     path.write_bytes(gzip.compress(text.getvalue(), 6, mtime=0))
 
 
@@ -140,24 +137,24 @@ def _manifest(
     }
 
 
-def _decimal(amounts: Ints) -> pa.Array:
+def _decimal(amounts: Ints) -> Arrow:
     """Amounts in 1e-10 as the exact decimals Azure delivers."""
     whole = pa.array(amounts).cast(pa.decimal128(19, 0))
     unit = pa.scalar("0.0000000001").cast(pa.decimal128(11, 10))
     return pa.compute.multiply(whole, unit).cast(_DECIMAL)
 
 
-def _quantity(values: np.ndarray) -> pa.Array:  # type: ignore[type-arg]
+def _quantity(values: np.ndarray) -> Arrow:
     return _decimal(np.rint(values * 10**10).astype(np.int64))
 
 
-def _constants(items: list[Item], chance: Chance) -> pa.Table:
+def _constants(items: list[Item], chance: Chance) -> Arrow:
     """The columns that depend on the item alone, one row per item."""
 
-    def text(value: Callable[[Item], str | None]) -> pa.Array:
+    def text(value: Callable[[Item], str | None]) -> Arrow:
         return pa.array([value(item) for item in items], pa.string())
 
-    def price(value: Callable[[Item], int | None]) -> pa.Array:
+    def price(value: Callable[[Item], int | None]) -> Arrow:
         return _decimal(np.array([value(item) or 0 for item in items], dtype=np.int64))
 
     return pa.table(
@@ -166,11 +163,11 @@ def _constants(items: list[Item], chance: Chance) -> pa.Table:
             "ChargeClass": text(lambda item: item.charge_class),
             "ChargeDescription": text(lambda item: item.description),
             "ChargeFrequency": text(lambda item: item.frequency),
-            "CommitmentDiscountCategory": text(lambda item: item.commitment and item.commitment.category),
-            "CommitmentDiscountId": text(lambda item: item.commitment and item.commitment.id),
-            "CommitmentDiscountName": text(lambda item: item.commitment and item.commitment.name),
+            "CommitmentDiscountCategory": text(lambda item: item.commitment.category if item.commitment else None),
+            "CommitmentDiscountId": text(lambda item: item.commitment.id if item.commitment else None),
+            "CommitmentDiscountName": text(lambda item: item.commitment.name if item.commitment else None),
             "CommitmentDiscountStatus": text(lambda item: item.commitment_status),
-            "CommitmentDiscountType": text(lambda item: item.commitment and item.commitment.type),
+            "CommitmentDiscountType": text(lambda item: item.commitment.type if item.commitment else None),
             "ConsumedUnit": text(lambda item: DISTINCT_UNITS[item.unit] if item.charge_category == "Usage" else None),
             "ContractedUnitPrice": price(lambda item: item.contracted_price),
             "ListUnitPrice": price(lambda item: item.list_price),
@@ -216,26 +213,26 @@ def _constants(items: list[Item], chance: Chance) -> pa.Table:
     )
 
 
-def _table(lines: Lines, constants: pa.Table, bill: str, *, timeline: Timeline, month: int, chance: Chance) -> pa.Table:
+def _table(lines: Lines, constants: Arrow, bill: str, *, timeline: Timeline, month: int, chance: Chance) -> Arrow:
     name, currency, _, _ = BILLS[bill]
     first, count = timeline.months[month], len(lines)
     fixed = constants.take(pa.array(lines.item))
     account = account_id(bill, chance)
 
-    def same(value: str | None) -> pa.Array:
+    def same(value: str | None) -> Arrow:
         return pa.repeat(pa.scalar(value, pa.string()), count)
 
-    def stamp(day: date) -> pa.Array:
+    def stamp(day: date) -> Arrow:
         return pa.repeat(pa.scalar(np.datetime64(day.isoformat(), "ms"), pa.timestamp("ms")), count).cast(_STAMP)
 
-    def in_usd(amounts: Ints) -> pa.Array:
+    def in_usd(amounts: Ints) -> Arrow:
         return _decimal(amounts if currency == "USD" else amounts * 100 // EURO_PER_DOLLAR)
 
     blocks = fixed.column("block").to_numpy()
     invoice = invoice_id(bill, month, timeline, chance)
     starts, ends = timeline.stamps(lines.start), timeline.stamps(lines.start + lines.span)
     rate = Decimal(1) if currency == "USD" else Decimal(EURO_PER_DOLLAR) / 100
-    columns: dict[str, pa.Array] = {
+    columns: dict[str, Arrow] = {
         "BilledCost": _decimal(lines.billed),
         "EffectiveCost": _decimal(lines.effective),
         "ListCost": _decimal(lines.list),
@@ -282,6 +279,12 @@ def _table(lines: Lines, constants: pa.Table, bill: str, *, timeline: Timeline, 
 
 
 DISTINCT_UNITS = {
-    "1 Hour": "Hours", "1": "Units", "1K": "Units", "10K": "Units", "1 GB/Month": "GB/Month", "1 GB": "GB", "1/Hour": "Units/Hour",
-}  # fmt: skip
+    "1 Hour": "Hours",
+    "1": "Units",
+    "1K": "Units",
+    "10K": "Units",
+    "1 GB/Month": "GB/Month",
+    "1 GB": "GB",
+    "1/Hour": "Units/Hour",
+}
 """FOCUS units behind Azure's units of measure (the FinOps toolkit's table)."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
 
+from sample import other_spend
 from sample.aws_machines import owner_of
 from sample.catalogue import TOKENS, UNIT, units
 from sample.chance import Chance
@@ -35,42 +36,6 @@ MODEL_METERS = {
     "text-embedding-3-large": ("text-embedding-3-large", "Azure OpenAI Embeddings"),
 }
 REGIONS = {"eastus": "East US", "westeurope": "West Europe"}
-
-
-@dataclass(frozen=True)
-class Daily:
-    """Spend that is not AI."""
-
-    account: str
-    service: str
-    category: str
-    subcategory: str
-    resource: str
-    meter_category: str
-    meter: str
-    unit: str
-    block: int
-    price: str
-    per_day: float
-    team: str | None
-
-
-OTHER = (
-    Daily(AZURE_DATA, "SQL Database", "Databases", "Relational Databases", "microsoft.sql/servers/databases/erp", "SQL Database",
-          "vCore", "1 Hour", 1, "0.2523", 192, "finance"),
-    Daily(AZURE_DATA, "Storage Accounts", "Storage", "Object Storage", "microsoft.storage/storageaccounts/lkdatalake", "Storage",
-          "Hot LRS Data Stored", "1 GB/Month", 1, "0.0208", 2100, "data"),
-    Daily(AZURE_DATA, "Storage Accounts", "Storage", "Object Storage", "microsoft.storage/storageaccounts/lkdatalake", "Storage",
-          "Hot LRS Write Operations", "10K", 10_000, "0.055", 38, "data"),
-    Daily(AZURE_AI, "Azure App Service", "Web", "Application Platforms", "microsoft.web/serverfarms/plan-intranet", "Azure App Service",
-          "P1 v3 App", "1 Hour", 1, "0.226", 48, "it"),
-    Daily(AZURE_AI, "Bandwidth", "Networking", "Network Connectivity", "microsoft.network/virtualnetworks/vnet-hub", "Bandwidth",
-          "Standard Data Transfer Out", "1 GB", 1, "0.087", 640, None),
-    Daily(AZURE_EU, "Azure App Service", "Web", "Application Platforms", "microsoft.web/serverfarms/plan-stores", "Azure App Service",
-          "P2 v3 App", "1 Hour", 1, "0.452", 72, "stores"),
-    Daily(AZURE_EU, "Azure Cosmos DB", "Databases", "NoSQL Databases", "microsoft.documentdb/databaseaccounts/cosmos-stores", "Azure Cosmos DB",
-          "100 RU/s", "1/Hour", 1, "0.008", 2400, "stores"),
-)  # fmt: skip
 
 
 def in_currency(price: int, bill: str) -> int:
@@ -236,7 +201,8 @@ def charge_tokens(ledger: Ledger, bill: str, demands: list[Demand], timeline: Ti
         series, prices = demand.series, TOKENS[demand.series.model]
         name, product = MODEL_METERS[series.model]
         where = "glbl" if bill == "azure-usd" else "regnl"
-        resource = f"/subscriptions/{series.account}/resourcegroups/rg-openai/providers/microsoft.cognitiveservices/accounts/{series.endpoint}"
+        group = f"/subscriptions/{series.account}/resourcegroups/rg-openai"
+        resource = f"{group}/providers/microsoft.cognitiveservices/accounts/{series.endpoint}"
         classes = [
             (f"{name}-Inp-{where} Tokens", prices.input, demand.uncached),
             (f"{name.replace('-', ' ')} cached Inp {where} Tokens", prices.cached, demand.cached),
@@ -283,10 +249,11 @@ def charge_other(ledger: Ledger, bill: str, timeline: Timeline, chance: Chance) 
     """What is not AI, a marketplace subscription without list prices, and one correction."""
     days = np.arange(timeline.days)
     accounts = (AZURE_EU,) if bill == "azure-eur" else (AZURE_AI, AZURE_DATA)
-    for account, group in groupby(OTHER, key=lambda spend: spend.account):
+    for account, group in groupby(other_spend.AZURE, key=lambda spend: spend.account):
         if account not in accounts:
             continue
         for spend in group:
+            group_name = f"rg-{spend.team or 'network'}"
             rng = chance.stream("azure other", spend.account, spend.meter)
             quantity = np.round(
                 spend.per_day * (0.8 + 0.2 * days / timeline.days) * rng.normal(1, 0.04, timeline.days), 4
@@ -304,7 +271,7 @@ def charge_other(ledger: Ledger, bill: str, timeline: Timeline, chance: Chance) 
                 unit=spend.unit,
                 region="westeurope" if bill == "azure-eur" else "eastus",
                 owner=Owner(team=spend.team),
-                resource_id=f"/subscriptions/{account}/resourcegroups/rg-{spend.team or 'network'}/providers/{spend.resource}",
+                resource_id=f"/subscriptions/{account}/resourcegroups/{group_name}/providers/{spend.resource}",
                 resource_name=spend.resource.rsplit("/", 1)[1],
                 resource_type=spend.service,
                 list_price=price,

@@ -174,7 +174,7 @@ def _first_delivery(bill: Bill, timeline: Timeline) -> Lines:
 
 
 def _invoices(bills: list[Bill], timeline: Timeline, chance: Chance) -> Iterator[tuple[Any, ...]]:
-    """Invoices of the months that are over, rounded to cents as invoices are; Microsoft adds tax the export leaves out."""
+    """Invoices of the months that are over, in whole cents; Microsoft adds tax that its export leaves out."""
     for bill in bills:
         is_tax = np.array([item.charge_category == "Tax" for item in bill.lines.items])[bill.lines.item]
         for month, first in enumerate(timeline.months[:-1]):

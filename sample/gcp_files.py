@@ -147,8 +147,8 @@ def _rows(
         head, middle, raw_unit, unit, tail = fragments[item]
         amount, raw = (repr(quantity), repr(quantity * per_unit[item])) if quantity else ("null", "null")
         yield (
-            f'{{{head},"usage_start_time":"{clock[start]}:00:00 UTC","usage_end_time":"{clock[end]}:00:00 UTC",{middle},'
-            f'"export_time":"{clock[seen]}:37:12 UTC","cost":{cost / UNIT!r},"cost_at_list":{at_list / UNIT!r},'
+            f'{{{head},"usage_start_time":"{clock[start]}:00:00 UTC","usage_end_time":"{clock[end]}:00:00 UTC",'
+            f'{middle},"export_time":"{clock[seen]}:37:12 UTC","cost":{cost / UNIT!r},"cost_at_list":{at_list / UNIT!r},'
             f'"currency":"USD","currency_conversion_rate":1.0,"usage":{{"amount":{raw},"unit":{raw_unit},'
             f'"amount_in_pricing_units":{amount},"pricing_unit":{unit}}},'
             f'"credits":{_credits(lines.items[item], billed - cost)},{invoice},{tail}}}\n'
@@ -172,4 +172,5 @@ def _credits(item: Item, amount: int) -> str:
     if not amount or item.commitment is None:
         return "[]"
     name, identity = item.commitment.name, item.commitment.id
-    return f'[{{"name":"{name}","amount":{amount / UNIT!r},"full_name":"{name}","id":"{identity}","type":"{CREDIT_TYPE}"}}]'
+    number = repr(amount / UNIT)
+    return f'[{{"name":"{name}","amount":{number},"full_name":"{name}","id":"{identity}","type":"{CREDIT_TYPE}"}}]'

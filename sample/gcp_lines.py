@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
+from sample import other_spend
 from sample.aws_machines import owner_of
 from sample.catalogue import GCP_PARTS, TOKENS, UNIT, GcpPart, units
 from sample.chance import Chance
 from sample.demand import Demand
 from sample.ledger import Commitment, Ints, Item, Ledger, Lines, Owner, priced
 from sample.machines import Running
-from sample.story import GCP_DATA, GCP_GENAI, GCP_VISION
+from sample.story import GCP_GENAI, GCP_VISION
 from sample.timeline import Timeline
 
 PACIFIC_HOURS = 8
@@ -29,29 +30,6 @@ GEMINI = (
     ("cached", "cached", "{title} GA Text Input Caching - Predictions"),
     ("output", "output", "{title} GA Text Output - Predictions"),
 )
-
-
-@dataclass(frozen=True)
-class Windowed:
-    """Spend that is not AI, by eight-hour windows."""
-
-    project: str
-    service: str
-    service_id: str
-    sku: str
-    unit: str
-    price: str
-    per_day: float
-    team: str | None
-
-
-OTHER = (
-    Windowed(GCP_DATA, "BigQuery", "24E6-581D-38E5", "Analysis (us-central1)", "tebibyte", "6.25", 18, "data"),
-    Windowed(GCP_DATA, "Cloud Storage", "95FF-2EF5-5EA1", "Standard Storage US Regional", "gibibyte month", "0.02", 1900, "data"),
-    Windowed(GCP_VISION, "Kubernetes Engine", "CCD8-9BF1-090E", "Regional Kubernetes Clusters", "hour", "0.1", 24, None),
-    Windowed(GCP_VISION, "Networking", "E505-1604-58F8", "Network Internet Data Transfer Out from Americas to Americas", "gibibyte", "0.085", 540, None),
-    Windowed(GCP_DATA, "Cloud SQL", "9662-B51E-5089", "Cloud SQL for PostgreSQL: Regional - vCPU in Americas", "hour", "0.0826", 192, "data"),
-)  # fmt: skip
 
 
 def charge(ledger: Ledger, machines: list[Running], demands: list[Demand], timeline: Timeline, chance: Chance) -> None:
@@ -229,7 +207,7 @@ def _gemini(ledger: Ledger, demands: list[Demand]) -> None:
 
 def _other(ledger: Ledger, timeline: Timeline, chance: Chance) -> None:
     starts = np.arange(PACIFIC_HOURS, timeline.hours, WINDOW)
-    for spend in OTHER:
+    for spend in other_spend.GCP:
         rng = chance.stream("gcp other", spend.sku)
         trend = 0.7 + 0.3 * starts / timeline.hours
         quantity = np.round(spend.per_day / 3 * trend * rng.normal(1, 0.06, len(starts)), 3)
@@ -240,7 +218,7 @@ def _other(ledger: Ledger, timeline: Timeline, chance: Chance) -> None:
             category="",
             subcategory="",
             service_code=spend.service_id,
-            sku=f"{chance.hex(4, spend.sku).upper()}-{chance.hex(4, 'b', spend.sku).upper()}-{chance.hex(4, 'c', spend.sku).upper()}",
+            sku="-".join(chance.hex(4, part, spend.sku).upper() for part in "abc"),
             meter=spend.sku,
             description=spend.sku,
             unit=spend.unit,
@@ -255,7 +233,7 @@ def _other(ledger: Ledger, timeline: Timeline, chance: Chance) -> None:
 
 
 def invoice_month(lines: Lines, timeline: Timeline) -> Ints:
-    """The invoice month of each row: Pacific time, apart from a few hours of the tenth month that came too late for it."""
+    """The invoice month of each row: Pacific time; a few hours of the tenth month came too late for it."""
     month = timeline.month_of_hour[np.maximum(lines.start - PACIFIC_HOURS, 0)]
     cut = timeline.month_start(10) + PACIFIC_HOURS
     core = np.array(["Core" in item.description and item.commitment is None for item in lines.items])[lines.item]

@@ -2,6 +2,9 @@
 
 from sample.story import AZURE_AI, AZURE_SUBSCRIPTIONS, RESEARCH
 
+_GROUP = f"/subscriptions/{AZURE_AI}/resourcegroups/rg-supply-chain"
+PRICING_LAB = f"{_GROUP}/providers/microsoft.compute/virtualmachines/vm-pricing-lab-01"
+
 SETTINGS = f'''# Settings of Larkfield Home, the sample company.
 reporting_currency = "USD"
 
@@ -29,7 +32,7 @@ set = {{ team = "search", stage = "data" }}
 [[alias]]
 alias = "pricing-lab-01"
 provider = "azure"
-resource_id = "/subscriptions/{AZURE_AI}/resourcegroups/rg-supply-chain/providers/microsoft.compute/virtualmachines/vm-pricing-lab-01"
+resource_id = "{PRICING_LAB}"
 namespace = "*"
 
 # Subscriptions, for the reader: {", ".join(f"{name} = {guid}" for guid, name in AZURE_SUBSCRIPTIONS.items())}

@@ -139,7 +139,7 @@ AWS_FLEETS = [
         name="code-pilot", bill="aws", account=SERVING, region="us-east-1", machine="g5.12xlarge", fixed=True,
         model="codellama-34b", team="research", stage="inference_online", names="host", first_day=95,
         load=Load(0.3, 0.9, follows="code-pilot", idle_days=50, resident=True), tags=(("env", "pilot"),),
-        verdict=Verdict("resident_idle", "stop", True, "weights still in memory, nobody has asked since the pilot ended", 50),
+        verdict=Verdict("resident_idle", "stop", True, "weights in memory, nobody has asked since the pilot", 50),
     ),
     Fleet(
         name="old-notebook", bill="aws", account=RESEARCH, region="us-east-1", machine="ml.g5.2xlarge", fixed=True,
@@ -150,7 +150,8 @@ AWS_FLEETS = [
     Fleet(
         name="sentiment-v1", bill="aws", account=SERVING, region="us-east-1", machine="ml.g5.2xlarge", fixed=True,
         model="distilbert-reviews", team="marketing", stage="inference_online", platform="endpoint",
-        load=Load(0.2, 0.3, follows="sentiment-v1", idle_days=45, resident=True), first_day=330, tags=(("env", "prod"),),
+        load=Load(0.2, 0.3, follows="sentiment-v1", idle_days=45, resident=True), first_day=330,
+        tags=(("env", "prod"),),
         verdict=Verdict("idle", "delete_endpoint", True, "replaced by sentiment-prod; no invocation since", 45),
     ),
     Fleet(
@@ -163,7 +164,7 @@ AWS_FLEETS = [
         name="weekly-forecast", bill="aws", account=DATA, region="us-east-1", machine="g5.12xlarge", fixed=True,
         model="demand-forecast", team="supply-chain", stage="inference_batch", names="host", first_day=140,
         load=Load(0.8, 0.6, weekly=(0, 2, 3)), tags=(("env", "prod"),),
-        verdict=Verdict("periodic", "schedule", True, "works three hours every Monday: not idle, but it could be started for the run", 140),
+        verdict=Verdict("periodic", "schedule", True, "works every Monday: not idle, could start for the run", 140),
     ),
     Fleet(
         name="assistant-dr", bill="aws", account=SERVING, region="us-west-2", machine="g5.12xlarge", fixed=True,
@@ -175,7 +176,7 @@ AWS_FLEETS = [
         name="image-search-old", bill="aws", account=SERVING, region="us-east-1", machine="g4dn.12xlarge", fixed=True,
         model="clip-vit-l14", team="search", stage="inference_online", purchase="reserved", names="host", first_day=155,
         load=Load(0.4, 0.4, idle_days=58), tags=(("env", "prod"),),
-        verdict=Verdict("covered_idle", "reuse", True, "idle, but its reservation is paid anyway: stopping saves nothing today", 58),
+        verdict=Verdict("covered_idle", "reuse", True, "its reservation is paid anyway: stopping saves nothing", 58),
     ),
     Fleet(
         name="untagged-scraper", bill="aws", account=RESEARCH, region="us-east-1", machine="g5.2xlarge", fixed=True,
@@ -201,10 +202,10 @@ AZURE_FLEETS = [
         shape=Shape("daily", hour=5, hours=5, weekdays_only=True, fresh=False), load=Load(0.5, 0.5),
     ),
     Fleet(
-        name="pricing-lab", bill="azure-usd", account=AZURE_AI, region="eastus", names="host", mapped=False, first_day=115,
+        name="pricing-lab", bill="azure-usd", account=AZURE_AI, region="eastus", names="host", mapped=False,
         machine="Standard_NC96ads_A100_v4", model="price-elasticity", team="supply-chain", stage="inference_online",
-        load=Load(0.5, 0.45, busy=1), fixed=True, tags=(("env", "prod"),),
-        verdict=Verdict("oversized", "resize", False, "one of four accelerators ever sees work", 115, "Standard_NC24ads_A100_v4"),
+        first_day=115, load=Load(0.5, 0.45, busy=1), fixed=True, tags=(("env", "prod"),),
+        verdict=Verdict("oversized", "resize", False, "one of four ever sees work", 115, "Standard_NC24ads_A100_v4"),
     ),
     Fleet(
         name="shelf-scan", bill="azure-eur", account=AZURE_EU, region="westeurope", machine="Standard_NC4as_T4_v3",
@@ -235,7 +236,7 @@ GCP_FLEETS = [
         name="style-embed", bill="gcp", account=GCP_VISION, region="us-central1", machine="a2-ultragpu-1g",
         model="style-embedding", team="catalog", stage="inference_online", names="short", first_day=125, fixed=True,
         load=Load(0.12, 0.1), tags=(("env", "prod"),),
-        verdict=Verdict("oversized", "resize", False, "eight of eighty gigabytes used, activity below a fifth", 125, "g2-standard-12"),
+        verdict=Verdict("oversized", "resize", False, "eight of eighty gigabytes used, low activity", 125, "g2-standard-12"),
     ),
     Fleet(
         name="room-train", bill="gcp", account=GCP_VISION, region="us-central1", machine="a2-highgpu-8g",

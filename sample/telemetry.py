@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from sample.arrow import Arrow, pa
 from sample.chance import Chance
 from sample.demand import Demand
 from sample.machines import Pod, Running
@@ -83,7 +82,7 @@ def write_metrics(
                 aliases.append(machine.alias)
         if columns:
             table = _metrics_table(columns, aliases, seconds, timeline)
-            pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
+            pa.parquet.write_table(table, folder / f"{name}.parquet", compression="zstd")
             rows += len(table)
     return rows
 
@@ -188,14 +187,14 @@ def _pod_activity(
 
 def _metrics_table(
     columns: list[dict[str, npt.NDArray[Any]]], aliases: list[str], seconds: int, timeline: Timeline
-) -> pa.Table:
+) -> Arrow:
     whole = {name: np.concatenate([part[name] for part in columns]) for name in columns[0]}
     order = np.lexsort((whole["accelerator_index"], whole["code"], whole["minutes"] // 1440))
     whole = {name: values[order] for name, values in whole.items()}
     origin = np.datetime64(timeline.first.isoformat(), "ms")
     stamps = origin + whole["minutes"].astype("timedelta64[m]")
 
-    def known(name: str) -> pa.Array:
+    def known(name: str) -> Arrow:
         return pa.array(whole[name], pa.float32(), from_pandas=True)
 
     return pa.table(
@@ -258,13 +257,13 @@ def write_workloads(path: Path, machines: list[Running], pods: list[Pod], timeli
     code, hours, ends = code[order], hours[order], ends[order]
     picked = pa.array(code)
 
-    def text(position: int) -> pa.Array:
+    def text(position: int) -> Arrow:
         return pa.array([label[position] for label in labels], pa.string()).take(picked)
 
     requested = pa.array([label[6] for label in labels], pa.float64()).take(picked)
     jobs = np.array([label[2] == "job" for label in labels])[code]
     outcome = np.where(ends, "succeeded", "running")
-    pq.write_table(
+    pa.parquet.write_table(
         pa.table(
             {
                 "timestamp": pa.array(timeline.stamps(hours)).cast(_STAMP),

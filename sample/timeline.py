@@ -23,7 +23,7 @@ FINE_DAYS = 30
 
 @dataclass(frozen=True)
 class Timeline:
-    """Hours are counted from midnight UTC of the first day of the first month; the last hour ends as ``today`` begins."""
+    """Hours are counted from midnight UTC of the first day; the last hour ends as ``today`` begins."""
 
     today: date
 

@@ -17,11 +17,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute
-import pyarrow.parquet as pq
 
 from aispend.clock import next_month
+from sample.arrow import Arrow, pa
 from sample.catalogue import MACHINES, UNIT
 from sample.demand import RUNAWAY_DAYS, RUNAWAY_FACTOR, RUNAWAY_SERIES
 from sample.inventory import is_derivable
@@ -82,11 +80,11 @@ def write_charges(path: Path, bills: Sequence[Bill], splits: Mapping[str, Split]
     path.parent.mkdir(parents=True, exist_ok=True)
     tables = [_charges(bill, splits, timeline) for bill in bills]
     table = pa.concat_tables(tables)
-    pq.write_table(table, path, compression="zstd")
+    pa.parquet.write_table(table, path, compression="zstd")
     return len(table)
 
 
-def _charges(bill: Bill, splits: Mapping[str, Split], timeline: Timeline) -> pa.Table:
+def _charges(bill: Bill, splits: Mapping[str, Split], timeline: Timeline) -> Arrow:
     lines = bill.lines
     day = lines.start // 24
     key = (lines.item * timeline.days + day) * 16 + bill.month
@@ -143,23 +141,23 @@ def _cut(amounts: Ints, weights: Ints) -> Ints:
     scaled = weights.astype(np.int64)
     while scaled.max() > 1_000_000:
         scaled = np.where(scaled > 0, np.maximum(scaled // 10, 1), 0)
-    parts = amounts * scaled // np.maximum(scaled.sum(axis=0), 1)
+    parts: Ints = amounts * scaled // np.maximum(scaled.sum(axis=0), 1)
     heaviest = scaled.argmax(axis=0)
     parts[heaviest, np.arange(len(amounts))] += amounts - parts.sum(axis=0)
     return parts
 
 
-def _table(bill: Bill, owners: list[Owner], columns: list[npt.NDArray[Any]], timeline: Timeline) -> pa.Table:
+def _table(bill: Bill, owners: list[Owner], columns: list[npt.NDArray[Any]], timeline: Timeline) -> Arrow:
     item, day, month, owner, billed, effective, share = columns
     picked, owned = pa.array(item), pa.array(owner)
 
-    def of_item(values: Iterable[str | None]) -> pa.Array:
+    def of_item(values: Iterable[str | None]) -> Arrow:
         return pa.array(list(values), pa.string()).take(picked)
 
-    def of_owner(values: Iterable[str | None]) -> pa.Array:
+    def of_owner(values: Iterable[str | None]) -> Arrow:
         return pa.array(list(values), pa.string()).take(owned)
 
-    def amount(units: Ints) -> pa.Array:
+    def amount(units: Ints) -> Arrow:
         whole = pa.array(units).cast(pa.decimal128(19, 0))
         return pa.compute.multiply(whole, pa.scalar("0.0000000001").cast(pa.decimal128(11, 10))).cast(_COST)
 

@@ -9,10 +9,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.csv as pc
-import pyarrow.parquet as pq
 
+from sample.arrow import Arrow, pa
 from sample.chance import Chance
 from sample.demand import Demand
 from sample.machines import Running
@@ -58,7 +56,7 @@ def write_usage(
         else:
             blocks.extend(_served(demand, [m for m in machines if m.fleet.load.follows == demand.series.name]))
     table = _hourly_table(blocks, timeline)
-    pq.write_table(table, folder / "usage-hourly.parquet", compression="zstd")
+    pa.parquet.write_table(table, folder / "usage-hourly.parquet", compression="zstd")
     return rows + len(table)
 
 
@@ -93,7 +91,7 @@ def _block(demand: Demand, hours: Hours, counts: dict[str, Hours], alias: str | 
     return {"demand": demand, "hours": hours, "counts": counts, "alias": alias}
 
 
-def _hourly_table(blocks: list[dict[str, Any]], timeline: Timeline) -> pa.Table:
+def _hourly_table(blocks: list[dict[str, Any]], timeline: Timeline) -> Arrow:
     code = np.concatenate([np.full(len(block["hours"]), i) for i, block in enumerate(blocks)])
     hours = np.concatenate([block["hours"] for block in blocks])
     counts = {name: np.concatenate([block["counts"][name] for block in blocks]) for name in COUNTS}
@@ -103,14 +101,14 @@ def _hourly_table(blocks: list[dict[str, Any]], timeline: Timeline) -> pa.Table:
     picked = pa.array(code)
     series = [block["demand"].series for block in blocks]
 
-    def text(values: list[str | None]) -> pa.Array:
+    def text(values: list[str | None]) -> Arrow:
         return pa.array(values, pa.string()).take(picked)
 
     tokens = np.array([one.tokens_in > 0 for one in series])[code]
     load = np.concatenate([block["demand"].relative[block["hours"]] for block in blocks])[order]
     base = np.array([one.latency_ms for one in series])[code]
 
-    def counted(name: str, *, tokens_only: bool = True) -> pa.Array:
+    def counted(name: str, *, tokens_only: bool = True) -> Arrow:
         return pa.array(counts[name], pa.int64(), mask=~tokens if tokens_only else None)
 
     return pa.table(
@@ -177,6 +175,6 @@ def _write_requests(folder: Path, demand: Demand, hours: Hours, timeline: Timeli
         }
     )
     text = io.BytesIO()
-    pc.write_csv(table, text)
+    pa.csv.write_csv(table, text)
     (folder / f"requests-{series.name}.csv.gz").write_bytes(gzip.compress(text.getvalue(), 6, mtime=0))
     return count
