@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from aispend.clock import Clock
 from aispend.engine.line import literal
 from aispend.errors import InputError
+from aispend.prices.models import canonical_model
 from aispend.store import Store
 from aispend.store import telemetry as store_telemetry
 from aispend.store.locks import exclusive
@@ -145,6 +146,15 @@ class Import:
 def rows_per_day(space: Workspace) -> dict[date, int]:
     """How many accepted rows lie on each UTC day."""
     return dict(space.rows("SELECT CAST(timestamp AS DATE), count(*) FROM record GROUP BY 1 ORDER BY 1"))
+
+
+def name_models(space: Workspace) -> None:
+    """Make the table ``canonical``: each model name of ``record`` as ``written``, and the ``model`` it means."""
+    models = [name for (name,) in space.rows("SELECT DISTINCT model FROM record WHERE model IS NOT NULL")]
+    space.engine.execute("CREATE TABLE canonical (written VARCHAR, model VARCHAR)")
+    if models:
+        names = [[name, canonical_model(name)] for name in models]
+        space.engine.executemany("INSERT INTO canonical VALUES (?, ?)", names)
 
 
 def export_csv(space: Workspace, query: str, name: str) -> Path:

@@ -34,7 +34,7 @@ from aispend.store import telemetry as store_telemetry
 from aispend.store.telemetry import Batch
 from collectors.files.telemetry_files import find_files
 from collectors.files.telemetry_form import Column, Form, RowCheck
-from collectors.files.telemetry_load import Import, Progress, TelemetryReport, export_csv
+from collectors.files.telemetry_load import Import, Progress, TelemetryReport, export_csv, name_models
 from collectors.files.telemetry_scan import Workspace, read, workspace
 from collectors.files.telemetry_serving import serving_rows
 
@@ -113,6 +113,7 @@ def import_usage(
     with workspace(settings) as space:
         reading = read(space, FORM, files, clock(), serving_rows(files, at))
         running.accept(store, space, reading)
+        name_models(space)
         _prepare(space)
         if progress:
             progress("counting usage", 0, None)
@@ -141,13 +142,6 @@ def import_usage(
 
 def _prepare(space: Workspace) -> None:
     """Name models canonically, hash request ids, and tell what each row counts as a request."""
-    from aispend.prices.models import canonical_model
-
-    models = [name for (name,) in space.rows("SELECT DISTINCT model FROM record WHERE model IS NOT NULL")]
-    space.engine.execute("CREATE TABLE canonical (written VARCHAR, model VARCHAR)")
-    if models:
-        names = [[name, canonical_model(name)] for name in models]
-        space.engine.executemany("INSERT INTO canonical VALUES (?, ?)", names)
     dimensions = ", ".join(name for name in _DIMENSIONS if name not in {"alias", "model"})
     tokens = ", ".join(name for name in _UNITS if name != "requests")
     space.engine.execute(

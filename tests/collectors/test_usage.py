@@ -365,7 +365,7 @@ def test_an_hour_of_azure_requests(
 
 
 def test_image_requests_with_failures(run, database: Store, public_data: Path, tmp_path: Path) -> None:
-    """GenTD26: 26,823 requests over three weeks, of which 398 failed, 30 are pending and 3 were canceled."""
+    """GenTD26: 26,823 requests over three weeks, of which 398 failed, 30 were pending and 3 in work."""
     source = public_data / "util_alibaba_gentd26" / "lora_request_trace.csv.gz"
     path = tmp_path / "requests.csv"
     failed = 0

@@ -1,0 +1,134 @@
+"""What ran on which machine, from files: pods, job runs, endpoint replicas and notebooks by hour.
+
+*Form.* One row says that a workload ran on a resource for ``period_seconds`` from its timestamp on, with what it asked
+for and used meanwhile; see :data:`FORM` and ``docs/telemetry.md``. A run may be one row or many.
+
+*Hours.* Seconds are divided over the hours by overlap and added up, at most 3,600 in an hour. Accelerators used are the
+mean over the time; what was asked for is the maximum. Where rows of an hour differ in kind, stage, model or team, the
+one that lasted longest counts (in a draw the first in the alphabet); the outcome is the latest one's.
+
+*Replaced* are, on each day, the hours of the same workload and resource which the import covers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from aispend.clock import Clock
+from aispend.engine.line import literal
+from aispend.schema import workload_hour
+from aispend.settings import STAGES, Settings
+from aispend.store import Store
+from aispend.store.telemetry import Batch
+from collectors.files.telemetry_files import find_files
+from collectors.files.telemetry_form import Column, Form
+from collectors.files.telemetry_load import Import, Progress, TelemetryReport, export_csv, name_models, rows_per_day
+from collectors.files.telemetry_scan import Workspace, read, workspace
+
+KIND = "workloads"
+MAPPING_VERSION = "1"
+OUTCOMES = ("running", "succeeded", "failed", "retried")
+LONGEST_PERIOD_SECONDS = 366 * 86_400
+
+_NOT_NEGATIVE = "it cannot be negative"
+_HOUR = 3_600_000_000  # microseconds
+
+FORM = Form(
+    KIND,
+    (
+        Column("timestamp", "time", required=True),
+        Column(
+            "period_seconds", "number", required=True, low=0.001, high=LONGEST_PERIOD_SECONDS,
+            limit="how long it ran from the timestamp on, at most a year",
+        ),
+        Column("resource_id", "text", required=True, lower=True),
+        Column("workload", "text", required=True),
+        Column("kind", "text", lower=True),
+        Column("stage", "text", lower=True, choices=STAGES),
+        Column("model", "text"),
+        Column("team", "text"),
+        Column("accelerators_requested", "number", low=0, high=1e6, limit=_NOT_NEGATIVE),
+        Column("accelerators_used", "number", low=0, high=1e6, limit=_NOT_NEGATIVE),
+        Column("cpus_requested", "number", low=0, high=1e9, limit=_NOT_NEGATIVE),
+        Column("memory_requested_bytes", "number", low=0, high=1e18, limit=_NOT_NEGATIVE),
+        Column("outcome", "text", lower=True, choices=OUTCOMES),
+    ),
+)  # fmt: skip
+
+_FACTS = tuple(column.name for column in workload_hour.c if column.name != "slice_id")
+
+
+def import_workloads(
+    paths: Sequence[Path | str],
+    store: Store,
+    settings: Settings,
+    clock: Clock,
+    *,
+    source: str = "files",
+    progress: Progress | None = None,
+) -> TelemetryReport:
+    """Load workload records into ``workload_hour``.
+
+    ``source`` is the namespace of the resource names. Raises ``InputError`` where a file cannot be used, ``BusyError``
+    while another import of the source runs.
+    """
+    files, notes = find_files(paths)
+    running = Import.begin(KIND, source, files, notes, clock, MAPPING_VERSION)
+    if report := running.unchanged(store, [source]):
+        return report
+    with workspace(settings) as space:
+        reading = read(space, FORM, files, clock())
+        running.accept(store, space, reading)
+        if progress:
+            progress("rolling up workloads", 0, None)
+        name_models(space)
+        part = _roll_up(space, source)
+        batch = Batch(KIND, source, workload_hour, _FACTS, [part], ("alias", "workload"), rows_per_day(space))
+        with store.engine.begin() as connection:
+            running.lock(connection)
+            saved = running.save(connection, batch, reading.rejects)
+    return running.report(reading, [saved])
+
+
+def _roll_up(space: Workspace, source: str) -> Path:
+    """Roll ``record`` up to hours; returns a CSV file of ``workload_hour`` rows and their day."""
+    longest = ("kind", "stage", "model", "team")
+    lasted = ", ".join(
+        f"CASE WHEN {name} IS NOT NULL THEN sum(lasting) OVER (PARTITION BY alias, workload, hour, {name}) END"
+        f" AS lasted_{name}"
+        for name in longest
+    )
+    chosen = ", ".join(
+        f"arg_min({name}, (-lasted_{name}, {name})) FILTER (WHERE {name} IS NOT NULL) AS {name}" for name in longest
+    )
+    space.engine.execute(
+        f"""
+        CREATE TABLE hours AS
+        WITH run AS (
+            -- A row given twice says nothing new.
+            SELECT DISTINCT record.* REPLACE (canonical.model AS model), resource_id AS alias,
+                epoch_us(timestamp) AS starts, starts + CAST(round(period_seconds * 1e6) AS BIGINT) AS ends
+            FROM record LEFT JOIN canonical ON record.model = canonical.written
+        ),
+        part AS (
+            SELECT *, make_timestamp(h) AS hour, least(ends, h + {_HOUR}) - greatest(starts, h) AS lasting
+            FROM (SELECT *, unnest(range(starts - starts % {_HOUR}, ends, {_HOUR})) AS h FROM run)
+        ),
+        weighed AS (SELECT *, {lasted} FROM part)
+        SELECT alias, workload, hour, {chosen},
+            least(3600, sum(lasting) / 1e6) AS seconds,
+            max(accelerators_requested) AS accelerators_requested,
+            sum(CAST(round(accelerators_used * 1e6) AS HUGEINT) * lasting) FILTER (WHERE accelerators_used IS NOT NULL)
+                / (sum(lasting) FILTER (WHERE accelerators_used IS NOT NULL)) / 1e6 AS accelerators_used,
+            max(cpus_requested) AS cpus_requested, max(memory_requested_bytes) AS memory_requested_bytes,
+            arg_max(outcome, (ends, outcome)) FILTER (WHERE outcome IS NOT NULL) AS outcome
+        FROM weighed GROUP BY alias, workload, hour
+        """
+    )
+    reals = {"seconds", "accelerators_requested", "accelerators_used", "cpus_requested", "memory_requested_bytes"}
+    select = ", ".join(
+        literal(source) if name == "namespace" else f"CAST({name} AS FLOAT)" if name in reals else name
+        for name in _FACTS
+    )
+    return export_csv(space, f"SELECT {select}, CAST(hour AS DATE) FROM hours", "workload-hours")
