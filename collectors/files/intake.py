@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING
 
 from aispend.engine.line import LineSql
 from aispend.engine.scan import BillFile, Delivery
+from aispend.engine.source import is_gzip
 from aispend.errors import InputError, UnknownDialectError
 from collectors.files import manifests, reading, unpack
 from collectors.files.dialects.columns import Columns
@@ -70,7 +71,7 @@ def deliveries(paths: Sequence[str | Path], workdir: Path) -> list[Delivery]:
     """
     workdir.mkdir(parents=True, exist_ok=True)
     found = unpack.find(paths, workdir)
-    chosen, notes = _follow_manifests(found)
+    chosen, notes = _follow_manifests(found, workdir)
     with reading.connect(workdir) as connection:
         bills = _recognise_all(chosen, workdir, connection, notes)
         kept, repeated = drop_repeated([bill.file for bill in bills])
@@ -86,10 +87,15 @@ def deliveries(paths: Sequence[str | Path], workdir: Path) -> list[Delivery]:
 # ---------------------------------------------------------------------------------- which files
 
 
-def _follow_manifests(found: Sequence[Found]) -> tuple[list[tuple[Found, Manifest | None]], list[str]]:
+def _follow_manifests(found: Sequence[Found], workdir: Path) -> tuple[list[tuple[Found, Manifest | None]], list[str]]:
     read = {item.path.resolve(): manifest for item in found if (manifest := manifests.read(item)) is not None}
     followed, replaced = manifests.newest(list(read.values()))
-    shown = {item.path.resolve(): item for item in found}
+    by_file: dict[Path, list[Found]] = defaultdict(list)
+    for item in found:
+        by_file[item.archive or item.path.resolve()].append(item)
+    for item in found:
+        if item.archive:
+            by_file[item.path.resolve()].append(item)
     notes = [
         f"{older.found.shown_as}: an older run of what {newer.found.shown_as} delivers; passed over."
         for older, newer in replaced
@@ -99,10 +105,10 @@ def _follow_manifests(found: Sequence[Found]) -> tuple[list[tuple[Found, Manifes
     ruled: dict[Path, Manifest] = {}
     for manifest in followed:
         for path in manifests.resolve(manifest):
-            real = path.resolve()
-            if real not in taken:
-                taken.add(real)
-                chosen.append((shown.get(real, Found(path, str(path), True)), manifest))
+            for item in by_file.get(path.resolve()) or unpack.find([path], workdir):
+                if item.path.resolve() not in taken:
+                    taken.add(item.path.resolve())
+                    chosen.append((item, manifest))
         ruled |= dict.fromkeys(manifests.governed(manifest), manifest)
     for older, newer in replaced:
         for folder in manifests.governed(older):
@@ -111,8 +117,9 @@ def _follow_manifests(found: Sequence[Found]) -> tuple[list[tuple[Found, Manifes
         real = item.path.resolve()
         if real in taken or real in read:
             continue
-        if real.parent in ruled:
-            notes.append(f"{item.shown_as}: not named by {ruled[real.parent].found.shown_as}; passed over.")
+        home = real.parent if real.parent in ruled else (item.archive or real).parent
+        if home in ruled:
+            notes.append(f"{item.shown_as}: not named by {ruled[home].found.shown_as}; passed over.")
         else:
             chosen.append((item, None))
     return _newest_run_folders(chosen, notes), notes
@@ -215,7 +222,7 @@ def _group(bills: Sequence[_Bill], connection: duckdb.DuckDBPyConnection, workdi
 
 def _form(file: BillFile) -> tuple[object, ...]:
     """What files must share to be read as one relation."""
-    gzipped = file.path.name.endswith(".gz")
+    gzipped = is_gzip(file.path)
     return (file.format, tuple(file.header.types.items()), file.delimiter, file.skip_lines, gzipped)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from aispend.engine.line import literal
 from aispend.engine.scan import BillFile
+from aispend.engine.source import RejectTables, raw_sql
 from aispend.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,19 +29,8 @@ def connect(workdir: Path) -> duckdb.DuckDBPyConnection:
 
 
 def relation(files: Sequence[BillFile]) -> str:
-    """SQL table expression over files of one header."""
-    first = files[0]
-    paths = "[" + ", ".join(literal(str(file.path)) for file in files) + "]"
-    types = "{" + ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in first.header.types.items()) + "}"
-    if first.format == "parquet":
-        return f"read_parquet({paths})"
-    if first.format == "json":
-        return f"read_json({paths}, format = 'newline_delimited', columns = {types}, maximum_object_size = 67108864)"
-    return (
-        f"read_csv({paths}, auto_detect = false, header = true, skip = {first.skip_lines}, columns = {types}, "
-        f"delim = {literal(first.delimiter)}, quote = '\"', escape = '\"', ignore_errors = true, null_padding = false, "
-        "max_line_size = 16777216)"
-    )
+    """SQL table expression over files of one header; lines of broken structure are left to the import."""
+    return raw_sql(files, RejectTables("intake_error", "intake_scan"))
 
 
 def asker(

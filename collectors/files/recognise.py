@@ -39,7 +39,10 @@ PARQUET = b"PAR1"
 _HEAD = 1 << 20
 _VERIFY_GZIP_UP_TO = 16 << 20
 _PREAMBLE = 12
+_COLUMNS_OF_A_TABLE = 4
+_LONGEST_NAME = 120
 _DELIMITERS = ",;\t|"
+_FORMS = "Import the bill as CSV, CSV.gz, zip, Parquet or JSON lines."
 _FORMATS = {
     b"%PDF": "a PDF",
     b"\x28\xb5\x2f\xfd": "a Zstandard archive",
@@ -81,7 +84,7 @@ def recognise(found: Found, workdir: Path, connection: duckdb.DuckDBPyConnection
             raise NoBillError(
                 f"This is {name}, not a bill.",
                 where=found.shown_as,
-                next_step="Import CSV, CSV.gz, zip, Parquet or JSON lines.",
+                next_step=_FORMS,
             )
     if magic.startswith(PARQUET):
         return _parquet(found, path, connection)
@@ -116,32 +119,43 @@ def recognise(found: Found, workdir: Path, connection: duckdb.DuckDBPyConnection
         )
     if start.startswith(("{", "[")):
         return _json(found, path, text, workdir, notes, zipped=zipped, whole=whole)
-    path = _suffixed(path, workdir, ".csv.gz" if zipped else ".csv")
     return _table(found, path, text, notes, whole=whole)
 
 
 def match(found: Found, columns: Columns) -> Dialect:
     """The dialect of a header; the known refusals and the nearest dialect speak in the errors."""
+    fitting = _fitting(found, columns)
+    if fitting is None:
+        raise _unknown(found, columns)
+    return fitting
+
+
+def _fitting(found: Found, columns: Columns) -> Dialect | None:
     fitting = next((dialect for dialect in DIALECTS if not dialect.missing(columns)), None)
-    if fitting is not None:
-        return fitting
-    for refusal in REFUSED:
-        if refusal.fits(columns):
-            error = InputError if refusal.is_bill else NoBillError
-            raise error(refusal.why, where=found.shown_as, next_step=refusal.next_step)
-    nearest = max(DIALECTS, key=lambda dialect: 1 - len(dialect.missing(columns)) / len(dialect.needs))
+    refusal = next((refusal for refusal in REFUSED if refusal.fits(columns)), None)
+    if fitting is None and refusal is not None:
+        error = InputError if refusal.is_bill else NoBillError
+        raise error(refusal.why, where=found.shown_as, next_step=refusal.next_step)
+    return fitting
+
+
+def _unknown(found: Found, columns: Columns) -> InputError:
+    names = columns.header.columns
+    if any(len(name) > _LONGEST_NAME for name in names):
+        return NoBillError("This is text, not a table.", where=found.shown_as, next_step=_FORMS)
+    nearest = min(DIALECTS, key=lambda dialect: len(dialect.missing(columns)) / len(dialect.needs))
     missing = nearest.missing(columns)
-    seen = ", ".join(columns.header.columns[:8]) + (" …" if len(columns.header.columns) > 8 else "")
+    seen = ", ".join(names[:8]) + (" …" if len(names) > 8 else "")
     if len(missing) == len(nearest.needs):
-        raise UnknownDialectError(
+        return UnknownDialectError(
             "No bill format fits this header.",
             where=f"{found.shown_as}, columns {seen}",
             next_step="aispend reads FOCUS, AWS CUR 1 and 2, Azure and Google Cloud exports; see docs/dialects.md.",
         )
-    raise UnknownDialectError(
+    return UnknownDialectError(
         f"No bill format fits this header. The nearest is {nearest.title}; it misses: {', '.join(missing)}.",
         where=f"{found.shown_as}, columns {seen}",
-        next_step="Export it again with these columns; see docs/dialects.md for what each format needs.",
+        next_step="Export it again with these columns; docs/dialects.md says what each format needs.",
     )
 
 
@@ -210,30 +224,23 @@ def _json_header(text: str) -> tuple[dict[str, str], list[dict[str, str | None]]
 
 def _table(found: Found, path: Path, text: str, notes: tuple[str, ...], *, whole: bool) -> Recognised:
     text = text.removeprefix("\ufeff")
-    first_error: InputError | None = None
+    likeliest: Columns | None = None
     for skip, rest in _starts(text):
         delimiter, names = _header(rest)
         columns = Columns(Header(dict.fromkeys(names, "VARCHAR")), "csv")
-        try:
-            dialect = match(found, columns)
-        except InputError as error:
-            if first_error is None or not isinstance(error, UnknownDialectError):
-                first_error = error if len(names) > 1 else first_error
-            if isinstance(error, UnknownDialectError):
-                continue
-            raise
+        dialect = _fitting(found, columns)
+        if dialect is None:
+            if likeliest is None and len(names) >= (_COLUMNS_OF_A_TABLE if skip else 2):
+                likeliest = columns
+            continue
         file = BillFile(path, found.shown_as, "csv", columns.header, delimiter, skip_lines=skip)
         sample = list(_sample(rest, delimiter, names, whole=whole))
         if not sample and whole:
             raise _no_rows(found)
         return Recognised(file, dialect, sample, notes)
-    if first_error is None:
-        raise NoBillError(
-            "This is text, not a table.",
-            where=found.shown_as,
-            next_step="Import the bill as CSV, Parquet or JSON lines.",
-        )
-    raise first_error
+    if likeliest is None:
+        raise NoBillError("This is text, not a table.", where=found.shown_as, next_step=_FORMS)
+    raise _unknown(found, likeliest)
 
 
 def _starts(text: str) -> Iterator[tuple[int, str]]:
@@ -327,7 +334,7 @@ def _decode(found: Found, head: bytes) -> tuple[str, str]:
         raise NoBillError(
             "This is a binary file, not a bill.",
             where=found.shown_as,
-            next_step="Import CSV, CSV.gz, zip, Parquet or JSON lines.",
+            next_step=_FORMS,
         )
     try:
         return codecs.getincrementaldecoder("utf-8")().decode(head), "utf-8"
@@ -337,7 +344,7 @@ def _decode(found: Found, head: bytes) -> tuple[str, str]:
         raise NoBillError(
             "This is a binary file, not a bill.",
             where=found.shown_as,
-            next_step="Import CSV, CSV.gz, zip, Parquet or JSON lines.",
+            next_step=_FORMS,
         )
     return text, "latin-1"
 
@@ -374,8 +381,8 @@ def _token(path: Path) -> str:
 
 
 def _suffixed(path: Path, workdir: Path, suffix: str) -> Path:
-    """The file under a name DuckDB understands: it takes a file for gzip by ``.gz`` alone."""
-    if path.name.lower().endswith(".gz") == suffix.endswith(".gz") and not path.name.lower().endswith(".zst"):
+    """JSON lines under a name DuckDB understands: it takes them for gzip by ``.gz`` alone."""
+    if path.name.endswith((".gz", ".zst")) == suffix.endswith(".gz") and not path.name.endswith(".zst"):
         return path
     link = workdir / f"{_token(path)}{suffix}"
     if not link.exists():

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from aispend.engine.scan import BillFile
+from aispend.engine.source import is_gzip
 
 _CHUNK = 1 << 20
 
@@ -37,7 +38,7 @@ def drop_repeated(files: Sequence[BillFile]) -> tuple[list[BillFile], list[str]]
 
 
 def _open(path: Path) -> BinaryIO:
-    return cast(BinaryIO, gzip.open(path)) if path.name.endswith(".gz") else path.open("rb")
+    return cast(BinaryIO, gzip.open(path)) if is_gzip(path) else path.open("rb")
 
 
 def _trailer(path: Path) -> tuple[int, int]:
@@ -49,11 +50,11 @@ def _trailer(path: Path) -> tuple[int, int]:
 
 
 def _size(path: Path) -> int:
-    return _trailer(path)[1] if path.name.endswith(".gz") else path.stat().st_size % (1 << 32)
+    return _trailer(path)[1] if is_gzip(path) else path.stat().st_size % (1 << 32)
 
 
 def _checksum(path: Path) -> int:
-    if path.name.endswith(".gz"):
+    if is_gzip(path):
         return _trailer(path)[0]
     checksum = 0
     with path.open("rb") as file:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import glob
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -27,11 +28,13 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Found:
-    """A file to look at. ``named`` is False for what a folder or archive brought along."""
+    """A file to look at. ``named`` is False for what a folder or archive brought along; ``archive`` is the zip it
+    was unpacked from."""
 
     path: Path
     shown_as: str
     named: bool
+    archive: Path | None = None
 
 
 def find(paths: Sequence[str | Path], workdir: Path) -> list[Found]:
@@ -74,7 +77,7 @@ def _is_hidden(path: Path | PurePosixPath) -> bool:
     return any(part.startswith(".") or part in _HIDDEN for part in path.parts)
 
 
-def _unpacked(item: Found, folder: Path) -> list[Found]:
+def _unpacked(item: Found, workdir: Path) -> list[Found]:
     with item.path.open("rb") as file:
         head = file.read(4)
     if head == _EMPTY_ZIP:
@@ -83,7 +86,8 @@ def _unpacked(item: Found, folder: Path) -> list[Found]:
         return [item]
     try:
         with zipfile.ZipFile(item.path) as archive:
-            return _members(archive, item, folder)
+            name = zlib.crc32(str(item.path.resolve()).encode())
+            return _members(archive, item, workdir / f"unpacked-{name:08x}")
     except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, OSError, NotImplementedError) as error:
         raise InputError(
             "The archive cannot be unpacked: it is cut off, damaged or packed in an unknown way.",
@@ -148,4 +152,4 @@ def _extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo, item: Found, folde
             raise InputError(
                 "The archive holds another archive.", where=shown_as, next_step="Unpack it and import the folder."
             )
-    return Found(target, shown_as, item.named and alone)
+    return Found(target, shown_as, item.named and alone, item.path.resolve())

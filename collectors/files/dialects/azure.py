@@ -133,6 +133,9 @@ def line(look: Look, part: Part) -> LineSql:
         columns_known=tuple(name for name in costs if select.get(name)),
         tags_json=json_of_entries(entries_of_json("tags")),
         half=half,
+        remainders=present(
+            {name: columns.remainder(*COSTS) for name in given if name in ("billed_cost", "effective_cost")}
+        ),
         checks=_checks(columns, scope, month, charged),
         notes=part.notes,
     )

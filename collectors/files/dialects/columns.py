@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from aispend.engine.exact import number_sql, units_sql, unreadable_sql
+from aispend.engine.exact import number_sql, remainder_sql, units_sql, unreadable_sql
 from aispend.engine.line import Check, Header, identifier, plain
 from aispend.engine.scan import FileFormat
 
@@ -111,6 +111,11 @@ class Columns:
         expression, declared, mark = self._raw(column)
         return units_sql(expression, declared, mark)
 
+    def remainder(self, *names: str) -> str | None:
+        """What rounding the column to units leaves over."""
+        column = self.find(*names)
+        return None if column is None else remainder_sql(*self._raw(column))
+
     def number(self, *names: str) -> str | None:
         """Exact decimal of the column, for sums and differences before the one rounding."""
         column = self.find(*names)
@@ -181,12 +186,12 @@ def month_sql(instant: str) -> str:
     return f"CAST(date_trunc('month', {instant}) AS DATE)"
 
 
-def times_sql(units: str, ratio: str) -> str:
-    """Units × ratio, both counts of 1e-12, in units rounded half away from zero; NULL where the product is beyond 38
-    digits (an amount above about 1e14)."""
+def times_sql(units: str, ratio: str, decimals: int = 12) -> str:
+    """Units × ratio, the ratio a count of 10**-decimals, rounded half away from zero; NULL where the product is beyond
+    38 digits."""
     exact = f"(CAST({units} AS HUGEINT) * CAST({ratio} AS HUGEINT))"
-    half = f"CASE WHEN {exact} < 0 THEN -500000000000 ELSE 500000000000 END"
-    return f"TRY(({exact} + {half}) // 1000000000000)"
+    half = 10**decimals // 2
+    return f"TRY(({exact} + CASE WHEN {exact} < 0 THEN -{half} ELSE {half} END) // {10**decimals})"
 
 
 def scope_sql(account: str) -> str:

@@ -46,7 +46,7 @@ from aispend.engine.exact import units_of_number_sql
 from aispend.engine.line import Check, Flag, LineSql, identifier, literal
 from collectors.files.dialects.columns import Columns, coalesce, month_sql, none_if_zero, present, times_sql
 from collectors.files.dialects.contract import Dialect, Look, Part
-from collectors.files.dialects.cur_evidence import DISCOUNTS, Evidence, gather
+from collectors.files.dialects.cur_evidence import DECIMALS, DISCOUNTS, Evidence, gather
 from collectors.files.dialects.styles import styled
 from collectors.files.dialects.tags import entries_of_json, entries_of_map, json_of_entries
 
@@ -156,6 +156,7 @@ def line(look: Look, part: Part) -> LineSql:
         if evidence.unused
         else (),
         notes=tuple(notes),
+        remainders=_remainders(columns, evidence, line_type),
     )
 
 
@@ -226,7 +227,7 @@ def _costs(columns: Columns, evidence: Evidence, line_type: str) -> dict[str, st
     )
     unused_plan = units_of_number_sql(f"{total} - {used}") if total and used else "NULL"
     if evidence.unused and total:
-        derived = times_sql(columns.units("savings_plan_total_commitment_to_date") or "NULL", evidence.unused)
+        derived = times_sql(columns.units("savings_plan_total_commitment_to_date") or "NULL", evidence.unused, DECIMALS)
         unused_plan = f"CASE WHEN {evidence.unused} IS NOT NULL THEN {derived} ELSE {unused_plan} END"
     upfront = columns.number("reservation_unused_amortized_upfront_fee_for_billing_period")
     recurring = columns.number("reservation_unused_recurring_fee")
@@ -255,6 +256,15 @@ def _costs(columns: Columns, evidence: Evidence, line_type: str) -> dict[str, st
         "list_cost": f"CASE WHEN {priced} THEN {given} END" if given else None,
         "contracted_cost": f"CASE WHEN {line_type} IN ('Usage', 'SavingsPlanCoveredUsage') THEN {basis} END",
     }
+
+
+def _remainders(columns: Columns, evidence: Evidence, line_type: str) -> dict[str, str]:
+    """Of the columns that are billed as they stand: where net or cancelled lines decide, rounding is not told apart."""
+    if evidence != Evidence():
+        return {}
+    unblended = columns.remainder("line_item_unblended_cost")
+    usage = f"CASE WHEN {line_type} = 'Usage' THEN {unblended} END"
+    return present({"billed_cost": unblended, "effective_cost": usage, "contracted_cost": usage})
 
 
 def _tags(columns: Columns) -> tuple[str | None, str]:

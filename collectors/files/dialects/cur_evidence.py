@@ -18,13 +18,14 @@ from collectors.files.dialects.columns import Columns
 from collectors.files.dialects.contract import Look
 
 DISCOUNTS = ("EdpDiscount", "BundledDiscount", "PrivateRateDiscount", "Discount")
-_SCALE = 10**12
+DECIMALS = 15
+_SCALE = 10**DECIMALS
 
 
 @dataclass(frozen=True)
 class Evidence:
     """``net`` and ``cancelled``: SQL booleans over a line; ``unused``: SQL for the share of a fee line's commitment
-    that went unused, as a count of 1e-12, for plans whose own figures contradict the lines (NULL for all others)."""
+    that went unused, as a count of 1e-15, for plans whose own figures contradict the lines (NULL for all others)."""
 
     net: str = "FALSE"
     cancelled: str = "FALSE"

@@ -60,7 +60,6 @@ _SAME_NAME = {
     "service_subcategory": "ServiceSubcategory",
     "sku_price_id": "SkuPriceId",
     "charge_description": "ChargeDescription",
-    "sku_price_details": "SkuPriceDetails",
     "pricing_unit": "PricingUnit",
     "consumed_unit": "ConsumedUnit",
     "x_operation": "x_Operation",
@@ -121,7 +120,7 @@ def line(look: Look, part: Part) -> LineSql:
         "sku_id": columns.text("SkuId", "x_SkuMeterId"),
         "sku_meter": columns.text("SkuMeter", "x_SkuMeterName"),
         "pricing_currency": columns.text("PricingCurrency", "x_PricingCurrency"),
-        "x_instance_type": _instance_type(columns),
+        "x_instance_type": _vm_size(columns),
         "resource_type": columns.text("ResourceType", "x_ResourceType"),
         "charge_category": _charge_category(columns, family),
         "billing_currency": f"upper({columns.text('BillingCurrency')})",
@@ -132,9 +131,10 @@ def line(look: Look, part: Part) -> LineSql:
         "consumed_quantity": columns.units("ConsumedQuantity"),
         "commitment_discount_quantity": columns.units("CommitmentDiscountQuantity"),
     }
-    select |= _commitment(columns, family) | _costs(columns, select)
-    tags, tags_json = _tags(columns)
-    select["tags"] = tags
+    select |= _commitment(columns, family)
+    select |= _costs(columns, select)
+    select["tags"], tags_json = _tags(columns)
+    select["sku_price_details"], finish = _sku_details(columns)
     known = tuple(name for name in ("billed_cost", "effective_cost", "list_cost", "contracted_cost") if select[name])
     return LineSql(
         dataset="focus",
@@ -153,6 +153,22 @@ def line(look: Look, part: Part) -> LineSql:
         if select["x_flag"]
         else (),
         notes=part.notes,
+        finish=finish,
+        remainders=_remainders(columns, select["x_flag"]),
+    )
+
+
+def _remainders(columns: Columns, flag: str | None) -> dict[str, str]:
+    billed, effective = columns.remainder("BilledCost"), columns.remainder("EffectiveCost")
+    return present(
+        {
+            "billed_cost": billed,
+            "effective_cost": f"CASE WHEN ({flag}) IS NOT NULL THEN {billed} ELSE {effective} END"
+            if flag
+            else effective,
+            "list_cost": columns.remainder("ListCost"),
+            "contracted_cost": columns.remainder("ContractedCost"),
+        }
     )
 
 
@@ -228,23 +244,29 @@ def _service_category(columns: Columns, family: str | None) -> str | None:
     return given
 
 
-def _instance_type(columns: Columns) -> str | None:
-    """Instance type from the SKU's own properties: one look-up in a map, one pattern in text."""
-    found: list[str] = []
-    for name, key in (("SkuPriceDetails", "InstanceType"), ("x_SkuDetails", "ServiceType")):
-        column = columns.find(name)
-        if column is None:
-            continue
-        quoted = identifier(column)
-        if columns.kind(column) == "MAP":
-            found.append(f"{quoted}['{key}']")
-        else:
-            text = f"CAST({quoted} AS VARCHAR)"
-            pattern = f'"{key}"\\s*:\\s*"([^"]+)"'
-            found.append(
-                f"CASE WHEN contains({text}, '{key}') THEN nullif(regexp_extract({text}, '{pattern}', 1), '') END"
-            )
-    return coalesce(*found)
+def _vm_size(columns: Columns) -> str | None:
+    """Azure's VM size, which only x_SkuDetails names."""
+    column = columns.find("x_SkuDetails")
+    if column is None:
+        return None
+    details = f"CAST({identifier(column)} AS VARCHAR)"
+    found = f'regexp_extract({details}, \'"ServiceType"\\s*:\\s*"([^"]+)"\', 1)'
+    return f"CASE WHEN contains({details}, 'ServiceType') THEN nullif({found}, '') END"
+
+
+def _sku_details(columns: Columns) -> tuple[str | None, dict[str, str]]:
+    """SkuPriceDetails while grouping, and what is made of it once per SKU: canonical text, and the instance type."""
+    column = columns.find("SkuPriceDetails")
+    if column is None:
+        return None, {}
+    if columns.kind(column) == "MAP":
+        text, kept = json_of_entries(entries_of_map("sku_price_details")), identifier(column)
+        found = "sku_price_details['InstanceType']"
+    else:
+        text, kept = "sku_price_details", columns.text("SkuPriceDetails") or "NULL"
+        found = 'nullif(regexp_extract(sku_price_details, \'"InstanceType"\\s*:\\s*"([^"]+)"\', 1), \'\')'
+    named = "x_instance_type" if columns.has("x_SkuDetails") else None
+    return kept, {"sku_price_details": text, "x_instance_type": coalesce(named, found) or "NULL"}
 
 
 def _tags(columns: Columns) -> tuple[str | None, str]:

@@ -26,7 +26,7 @@ Known drawbacks
 
 from __future__ import annotations
 
-from aispend.engine.exact import number_sql, units_of_number_sql, units_sql, unreadable_sql
+from aispend.engine.exact import number_sql, remainder_of_number_sql, units_of_number_sql, units_sql, unreadable_sql
 from aispend.engine.line import Check, Flag, LineSql, identifier
 from collectors.files.dialects.columns import Columns, coalesce, month_sql, none_if_zero, present
 from collectors.files.dialects.contract import Dialect, Look, Part
@@ -122,6 +122,12 @@ def line(look: Look, part: Part) -> LineSql:
         if commitments.found
         else (),
         notes=part.notes,
+        remainders=present(
+            {
+                "billed_cost": remainder_of_number_sql(f"{cost} + {credited}") if credited else columns.remainder("cost"),
+                "list_cost": columns.remainder("cost_at_list"),
+            }
+        ),
     )  # fmt: skip
 
 

@@ -26,14 +26,15 @@ Known drawbacks
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from fractions import Fraction
 
 from aispend.engine.line import literal
 from collectors.files.dialects.columns import times_sql
 from collectors.files.dialects.contract import Look
 
 FLAG = "commitment_fee_spread"
-_SCALE = 10**12
+_DECIMALS = 15
+_SCALE = 10**_DECIMALS
 _SERIES = "n1|n2d|n2|n4|e2|c2d|c2|c3d|c3|c4a|c4d|c4|t2d|t2a|m1|m2|m3|m4|a2|a3|a4|g2|g4|h3|z3|x4"
 
 
@@ -93,15 +94,14 @@ def spread(
     per_credit: dict[str, int] = {}
     left_on_fee: dict[str, int] = {}
     for pool, fees, credit, committed, covered, units_of_measure in rows:
-        used = Decimal(0) if not credit else Decimal(1)
+        used = Fraction(1 if credit else 0)
         if credit and committed and covered and units_of_measure == 1:
-            used = min(Decimal(1), Decimal(str(covered)) / Decimal(str(committed)))
-        spent = Decimal(str(fees or 0)) * used
-        left_on_fee[str(pool)] = _SCALE - int((used * _SCALE).to_integral_value())
-        per_credit[str(pool)] = int((spent * _SCALE / Decimal(str(credit))).to_integral_value()) if credit else 0
+            used = min(Fraction(1), Fraction(str(covered)) / Fraction(str(committed)))
+        left_on_fee[str(pool)] = round((1 - used) * _SCALE)
+        per_credit[str(pool)] = round(Fraction(str(fees or 0)) * used * _SCALE / Fraction(str(credit))) if credit else 0
     effective = (
-        f"CASE WHEN {is_fee} THEN {times_sql(net_units, _look_up(left_on_fee, key))} "
-        f"WHEN {credit_units} > 0 THEN {net_units} + {times_sql(credit_units, _look_up(per_credit, key))} "
+        f"CASE WHEN {is_fee} THEN {times_sql(net_units, _look_up(left_on_fee, key), _DECIMALS)} "
+        f"WHEN {credit_units} > 0 THEN {net_units} + {times_sql(credit_units, _look_up(per_credit, key), _DECIMALS)} "
         f"ELSE {net_units} END"
     )
     known = ", ".join(literal(str(row[0])) for row in rows)
