@@ -230,7 +230,7 @@ def _write_costs(tokens: str) -> str:
         costs=", ".join(f"{name}_cost" for name in TOKEN_CLASSES),
         quantities=", ".join(_quantity(name) for name in TOKEN_CLASSES),
         parts=", ".join(
-            f"CASE WHEN b.cost IS NOT NULL AND (c.own_{name} IS NOT NULL OR d.basis_id IS NOT NULL)"
+            f"CASE WHEN b.cost IS NOT NULL AND (c.own_{name} IS NOT NULL OR d.part_{place} IS NOT NULL)"
             f" THEN coalesce(c.own_{name}, 0) + coalesce(d.part_{place}, 0) END"
             for place, name in enumerate(TOKEN_CLASSES)
         ),

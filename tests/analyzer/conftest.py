@@ -279,6 +279,11 @@ class Ledger:
                 )
                 assert exact_sum([ours]) == exact_sum([theirs])
 
+    def forget(self) -> None:
+        """Start over: the slices known so far are gone."""
+        self._slices.clear()
+        self._ordinals.clear()
+
     def _bill(self, connection: Connection, provider: str, scope: str, month: date) -> int:
         key = ("bill", provider, scope, month)
         if key not in self._slices:
