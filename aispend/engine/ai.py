@@ -1,0 +1,130 @@
+"""Which grouped lines are AI spend: by SKU, by a neighbour on the same resource, by a model tag, by the user's rules.
+
+Method
+    A line is AI spend where its SKU is; where another line of the same resource is (a machine's cores, memory and
+    licence are billed beside its accelerator); where a tag names the model. A rule of the user that says ``ai`` decides
+    before all of that: the first rule that fits, as of the charge day.
+    Rules are matched once per distinct combination of dimensions, and only where some rule says ``ai``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from aispend.engine.line import literal
+from aispend.settings import Match, Rule, TagKeys
+
+_PREFIX = r"^(?:resourcetags/|resource_tags_)?(?:user:|user_)|^resourcetags/"
+_PLAIN_KEY = f"regexp_replace(lower(trim(tag.key)), '{_PREFIX}', '')"
+_HASHES = ("account_h", "sku_h", "location_h", "resource_h", "tags_h")
+_FLEETS = (
+    ("aws:autoscaling:groupname", None),
+    ("eks:nodegroup-name", "eks:cluster-name"),
+    ("karpenter.sh/nodepool", "eks:eks-cluster-name"),
+    ("goog-k8s-node-pool-name", "goog-k8s-cluster-name"),
+)
+"""Tags that name the fleet a machine belongs to, and the cluster within which that name is unique."""
+
+
+def tag_facts_sql(keys: TagKeys) -> str:
+    """Per tag set: its hash, plain keys and values, whether it names a model, and the fleet it names."""
+    wanted = ", ".join(literal(key.lower()) for key in keys.model)
+    fleets = ", ".join(
+        f"CASE WHEN {_value(pool)} <> '' THEN "
+        + (f"concat_ws('/', nullif({_value(cluster)}, ''), {_value(pool)})" if cluster else _value(pool))
+        + " END"
+        for pool, cluster in _FLEETS
+    )
+    # canonical tags have no repeated key, but two keys may be one without their prefixes: hence a list, not a map
+    entries = (
+        f"list_transform(map_entries(from_json(tags, '\"MAP(VARCHAR,VARCHAR)\"')), "
+        f"lambda tag: {{'key': {_PLAIN_KEY}, 'value': trim(coalesce(tag.value, ''))}})"
+    )
+    return (
+        f"SELECT h, tag_set_key, entries, len(list_filter(entries, lambda tag: tag.key IN ({wanted}) "
+        f"AND tag.value <> '')) > 0 AS names_model, coalesce({fleets}) AS fleet "
+        f"FROM (SELECT h, tag_set_key, {entries} AS entries FROM tag_set WHERE tags IS NOT NULL)"
+    )
+
+
+def _value(key: str) -> str:
+    return f"list_filter(entries, lambda tag: tag.key = {literal(key)})[1].value"
+
+
+def charged_sql(rules: Sequence[Rule]) -> str:
+    """SELECT for relation ``charged``: readable grouped lines with their keys and ``is_ai``."""
+    ruling = [rule for rule in rules if rule.assign.ai is not None]
+    joined = (
+        "grouped JOIN account ON account.h = account_h JOIN sku ON sku.h = sku_h "
+        "JOIN sku_class USING (sku_key) JOIN location ON location.h = location_h "
+        "JOIN resource ON resource.h = resource_h JOIN commitment ON commitment.h = commitment_h "
+        "JOIN tag_set ON tag_set.h = tags_h JOIN charge_kind ON charge_kind.h = kind_h "
+        "AND charge_kind.flags = grouped.flags LEFT JOIN tag_fact ON tag_fact.h = tags_h "
+        "LEFT JOIN ai_resource ON ai_resource.resource_key = resource.resource_key"
+    )
+    decided = "sku_class.is_ai OR ai_resource.resource_key IS NOT NULL OR coalesce(names_model, FALSE)"
+    if ruling:
+        joined += f" LEFT JOIN ({_ruled_sql(ruling)}) AS ruled USING ({', '.join(_HASHES)})"
+        cases = " ".join(
+            f"WHEN rule{place} AND {_valid(rule)} THEN {'TRUE' if rule.assign.ai else 'FALSE'}"
+            for place, rule in enumerate(ruling)
+        )
+        decided = f"CASE {cases} ELSE {decided} END"
+    return (
+        "SELECT grouped.*, account_key, sku_key, location_key, resource.resource_key, tag_set.tag_set_key, "
+        f"commitment_key, charge_kind_key, ({decided}) AS is_ai FROM {joined} WHERE kept AND NOT bad"
+    )
+
+
+def ai_resource_sql() -> str:
+    """Resources of which some line is AI spend by its SKU."""
+    return (
+        "SELECT DISTINCT resource_key FROM (SELECT DISTINCT sku_h, resource_h FROM grouped WHERE kept AND NOT bad) "
+        "JOIN sku ON sku.h = sku_h JOIN sku_class USING (sku_key) JOIN resource ON resource.h = resource_h "
+        "WHERE is_ai AND resource_key <> 0"
+    )
+
+
+def _ruled_sql(rules: Sequence[Rule]) -> str:
+    hashes = ", ".join(_HASHES)
+    tests = ", ".join(f"({_fits(rule.match)}) IS TRUE AS rule{place}" for place, rule in enumerate(rules))
+    return (
+        f"SELECT {hashes}, {tests} FROM (SELECT DISTINCT {hashes} FROM grouped WHERE kept AND NOT bad) "
+        "JOIN account ON account.h = account_h JOIN sku ON sku.h = sku_h JOIN location ON location.h = location_h "
+        "JOIN resource ON resource.h = resource_h LEFT JOIN tag_fact ON tag_fact.h = tags_h"
+    )
+
+
+def _valid(rule: Rule) -> str:
+    bounds = [f"day >= DATE '{rule.valid_from}'"] if rule.valid_from else []
+    bounds += [f"day < DATE '{rule.valid_to}'"] if rule.valid_to else []
+    return " AND ".join(bounds) or "TRUE"
+
+
+def _fits(match: Match) -> str:
+    sub = "sub_account_id IS NULL AND sub_account_name IS NULL"
+    account = ("sub_account_id", "sub_account_name")
+    billing = tuple(f"CASE WHEN {sub} THEN billing_account_{name} END" for name in ("id", "name"))
+    fields = (
+        (match.provider, ("account.x_provider",)),
+        (match.account, (*account, *billing)),
+        (match.service, ("service_name",)),
+        (match.region, ("region_id",)),
+        (match.resource_id, ("resource_id",)),
+        (match.sku, ("sku_id", "sku_meter", "charge_description")),
+        (match.instance_type, ("x_instance_type",)),
+    )
+    tests = [_any(glob, expressions) for glob, expressions in fields if glob is not None]
+    for key, glob in match.tags.items():
+        plain = re.sub(_PREFIX, "", key.strip().lower())
+        tests.append(
+            f"len(list_filter(entries, lambda tag: tag.key = {literal(plain)} "
+            f"AND lower(tag.value) GLOB {literal(glob.lower())})) > 0"
+        )
+    return " AND ".join(tests) or "TRUE"
+
+
+def _any(glob: str, expressions: Sequence[str]) -> str:
+    tests = " OR ".join(f"lower({expression}) GLOB {literal(glob.lower())}" for expression in expressions)
+    return f"({tests})"

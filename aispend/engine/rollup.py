@@ -1,0 +1,241 @@
+"""The roll-up's SQL: from raw lines to facts keyed by content.
+
+Method
+    ``line``      the canonical line: the dialect's mapping with day, hours, flags and whether it is readable.
+                  A view over columnar files; other files are read only once, into a table grouped by everything.
+    ``grouped``   lines summed over the 64-bit hash of each group of dimensions (account, SKU, resource, tags …) and the
+                  day. Hashing a dimension costs a fraction of comparing forty texts per line, and keeps memory narrow.
+    ``raw_…``     the distinct values of each group with their hash. Were two values to share a hash, this shows it,
+                  and the roll-up refuses to go on: nothing is ever merged by accident.
+    ``account`` … each distinct value with its content key; canonical ids, JSON and classes are made here, once each.
+    ``fact``      ``grouped`` joined to the keys and summed once more, because different texts may be the same thing,
+                  and because spend that is not AI is kept without resource, tags and hours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aispend.engine.line import (
+    ACCOUNT_COLUMNS,
+    COMMITMENT_COLUMNS,
+    COST_COLUMNS,
+    DIMENSION_COLUMNS,
+    KIND_COLUMNS,
+    LOCATION_COLUMNS,
+    MEASURE_COLUMNS,
+    RESOURCE_COLUMNS,
+    SKU_COLUMNS,
+    SLICE_COLUMNS,
+    TAG_COLUMN,
+    Check,
+    Header,
+    LineSql,
+    identifier,
+)
+from aispend.engine.source import column_list
+from aispend.keys import content_key_sql
+from aispend.resource_id import canonical_sql
+
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "slice": SLICE_COLUMNS,
+    "account": ("x_provider", *ACCOUNT_COLUMNS),
+    "sku": ("x_provider", *SKU_COLUMNS),
+    "location": ("x_provider", *LOCATION_COLUMNS),
+    "resource": ("x_provider", *RESOURCE_COLUMNS),
+    "commitment": ("x_provider", *COMMITMENT_COLUMNS),
+    "kind": KIND_COLUMNS,
+    "tags": (TAG_COLUMN,),
+}
+"""The dimensions that are hashed, and later keyed, together."""
+
+REMAINDERS = tuple(f"{name}_remainder" for name in COST_COLUMNS)
+EFFECTIVE_ZERO = "effective_zero_on_paid_usage"
+_DAY = 86_400_000_000
+_HOUR = 3_600_000_000
+_HALF_GIVES = {1: "effective_cost", 2: "billed_cost"}
+_REQUIRED = {
+    "x_provider": "no provider",
+    "x_scope": "no billing account",
+    "x_billing_month": "no billing month, or not a date",
+    "billing_currency": "no currency",
+    "charge_period_start": "no charge date, or not a date",
+}
+
+
+def flag_names(line: LineSql) -> tuple[str, ...]:
+    """The flags of a line in the order of their bits: the dialect's, then the engine's own."""
+    names = tuple(flag.name for flag in line.flags)
+    return names if EFFECTIVE_ZERO in names else (*names, EFFECTIVE_ZERO)
+
+
+def columns_given(line: LineSql) -> tuple[str, ...]:
+    """The cost columns a delivery fills: an actual half gives no effective, an amortised half no billed cost."""
+    return tuple(name for name in COST_COLUMNS if name in line.columns_known and name != _HALF_GIVES.get(line.half))
+
+
+def all_checks(line: LineSql, header: Header) -> tuple[Check, ...]:
+    """The dialect's checks, then the engine's own: a line needs provider, scope, month, currency and day."""
+    own = [
+        Check(source_column(line, header, name) or name, f"({line.select.get(name, 'NULL')}) IS NULL", reason)
+        for name, reason in _REQUIRED.items()
+    ]
+    return (*line.checks, *own)
+
+
+def source_column(line: LineSql, header: Header, name: str) -> str | None:
+    """The first column of the file that a canonical column is made from."""
+    sql = line.select.get(name, "")
+    return next((column for column in header.columns if identifier(column) in sql), None)
+
+
+def line_sql(line: LineSql, raw: str) -> str:
+    """SELECT for the canonical line over the FROM item ``raw``."""
+    select = line.select
+    costs = columns_given(line)
+    dimensions = [f"{select.get(name, 'CAST(NULL AS VARCHAR)')} AS {identifier(name)}" for name in DIMENSION_COLUMNS]
+    measures = [
+        f"CAST({select[name] if name in select and (name in costs or name not in COST_COLUMNS) else 'NULL'} AS HUGEINT)"
+        f" AS {identifier(name)}"
+        for name in MEASURE_COLUMNS
+    ]
+    left = [
+        f"CAST({line.remainders[name] if name in costs and name in line.remainders else 'NULL'} AS DECIMAL(38,24))"
+        f" AS {identifier(name + '_remainder')}"
+        for name in COST_COLUMNS
+    ]
+    times = [
+        f"CAST({select.get(name, 'NULL')} AS TIMESTAMP) AS {identifier(name)}"
+        for name in ("charge_period_start", "charge_period_end")
+    ]
+    checks = [f"CAST(({check.bad}) IS TRUE AS TINYINT)" for check in line.checks]
+    unreadable = f"({' + '.join(checks)}) > 0" if checks else "FALSE"
+    canonical = (
+        f"SELECT {', '.join([*dimensions, *measures, *left, *times])}, {unreadable} AS unreadable, "
+        f"({line.where}) IS TRUE AS kept FROM {raw} AS raw"
+    )
+    length = "epoch_us(charge_period_end) - epoch_us(charge_period_start)"
+    missing = " OR ".join(f"{identifier(name)} IS NULL" for name in _REQUIRED)
+    return (
+        f"SELECT {column_list(DIMENSION_COLUMNS)}, {column_list(MEASURE_COLUMNS)}, {column_list(REMAINDERS)}, "
+        "CAST(charge_period_start AS DATE) AS day, "
+        f"CASE WHEN {length} > {_DAY} "
+        "THEN CAST(make_timestamp(epoch_us(charge_period_end) - 1) AS DATE) + 1 END AS end_day, "
+        f"CASE WHEN {length} <= {_HOUR} "
+        f"THEN 1 << CAST(epoch_us(charge_period_start) // {_HOUR} % 24 AS INTEGER) END AS hours, "
+        f"{_flags(line)} AS flags, (unreadable OR {missing}) AS bad, kept FROM ({canonical})"
+    )
+
+
+def _flags(line: LineSql) -> str:
+    conditions = {flag.name: flag.when for flag in line.flags}
+    conditions.setdefault(
+        EFFECTIVE_ZERO,
+        "effective_cost = 0 AND billed_cost > 0 AND charge_category = 'Usage' AND commitment_discount_id IS NULL "
+        "AND pricing_category IS DISTINCT FROM 'Committed'",
+    )
+    bits = [f"CASE WHEN {conditions[name]} THEN {1 << bit} ELSE 0 END" for bit, name in enumerate(flag_names(line))]
+    return f"CAST({' + '.join(bits)} AS INTEGER)"
+
+
+def once_sql(line: str) -> str:
+    """``line`` grouped by everything it says, for files that should be read only once."""
+    sums = ", ".join(f"CAST(sum({name}) AS HUGEINT) AS {name}" for name in MEASURE_COLUMNS)
+    left = ", ".join(f"sum({name}) AS {name}" for name in REMAINDERS)
+    return (
+        f"SELECT {column_list(DIMENSION_COLUMNS)}, day, end_day, flags, bad, kept, bit_or(hours) AS hours, "
+        f"{sums}, {left}, count(*) AS lines FROM ({line}) GROUP BY ALL"
+    )
+
+
+def grouped_sql(lines: str) -> str:
+    """Facts over the relation ``line`` by the hash of each dimension group; ``lines`` counts raw lines."""
+    hashes = ", ".join(f"hash({column_list(columns)}) AS {group}_h" for group, columns in GROUPS.items())
+    sums = ", ".join(f"CAST(sum({name}) AS HUGEINT) AS {name}" for name in MEASURE_COLUMNS)
+    return (
+        f"SELECT {hashes}, day, end_day, flags, bad, kept, bit_or(hours) AS hours, {sums}, "
+        f"CAST({lines} AS BIGINT) AS lines FROM line GROUP BY ALL"
+    )
+
+
+def remainder_sql(where: str) -> str:
+    """What rounding leaves over, per slice and currency."""
+    sums = ", ".join(f"sum({name}) AS {name}" for name in REMAINDERS)
+    return (
+        f"SELECT hash({column_list(SLICE_COLUMNS)}) AS slice_h, billing_currency, {sums} "
+        f"FROM line WHERE {where} AND NOT bad GROUP BY ALL"
+    )
+
+
+def distinct_sql(group: str, where: str = "TRUE") -> str:
+    """The distinct values of a dimension group with their hash."""
+    names = column_list(GROUPS[group])
+    return f"SELECT hash({names}) AS h, {names} FROM line WHERE {where} GROUP BY ALL"
+
+
+def _clean(expression: str) -> str:
+    """Text a database takes: no NUL characters, nothing instead of an empty text."""
+    return f"nullif(replace(CAST({expression} AS VARCHAR), chr(0), ''), '')"
+
+
+def _keyed(group: str, columns: tuple[str, ...], key: str, finish: Mapping[str, str] | None = None) -> str:
+    cleaned = [f"{_clean((finish or {}).get(name, identifier(name)))} AS {identifier(name)}" for name in columns]
+    parts = [identifier(name) for name in ("x_provider", *columns)]
+    empty = " AND ".join(f"{identifier(name)} IS NULL" for name in columns)
+    return (
+        f"SELECT *, CASE WHEN {empty} THEN 0 ELSE {content_key_sql(parts)} END AS {key} "
+        f"FROM (SELECT h, x_provider, {', '.join(cleaned)} FROM raw_{group})"
+    )
+
+
+def dimension_sql(line: LineSql) -> dict[str, str]:
+    """SELECT for each dimension table: hash, natural columns, content key (0 where the dimension says nothing).
+
+    Account and SKU always have a key: a charge belongs to one even where the bill names nothing.
+    """
+    resource_id = canonical_sql("x_provider", _clean("resource_id"))
+    tags = f"nullif(nullif(replace({line.tags_json}, '\\u0000', ''), '{{}}'), '')"
+    account = tuple(identifier(name) for name in GROUPS["account"])
+    sku = tuple(identifier(name) for name in GROUPS["sku"])
+    return {
+        "account": f"SELECT * REPLACE ({content_key_sql(account)} AS account_key) FROM "
+        f"({_keyed('account', ACCOUNT_COLUMNS, 'account_key')})",
+        "sku": f"SELECT * REPLACE ({content_key_sql(sku)} AS sku_key) FROM "
+        f"({_keyed('sku', SKU_COLUMNS, 'sku_key', line.finish)})",
+        "location": _keyed("location", LOCATION_COLUMNS, "location_key"),
+        "resource": "SELECT *, CASE WHEN resource_id IS NULL THEN 0 ELSE "
+        f"{content_key_sql(['x_provider', 'resource_id'])} END AS resource_key FROM (SELECT h, x_provider, "
+        f"nullif({resource_id}, '') AS resource_id, {_clean('resource_name')} AS resource_name, "
+        f"{_clean('resource_type')} AS resource_type FROM raw_resource)",
+        "commitment": "SELECT *, CASE WHEN commitment_discount_id IS NULL THEN 0 ELSE "
+        f"{content_key_sql(['x_provider', 'commitment_discount_id'])} END AS commitment_key FROM (SELECT h, "
+        f"x_provider, {', '.join(f'{_clean(name)} AS {name}' for name in COMMITMENT_COLUMNS)} FROM raw_commitment)",
+        "tag_set": "SELECT h, tags, CASE WHEN tags IS NULL THEN 0 ELSE "
+        f"{content_key_sql(['tags'])} END AS tag_set_key FROM (SELECT h, {tags} AS tags FROM raw_tags)",
+        "charge_kind": _kind_sql(line),
+    }
+
+
+def _kind_sql(line: LineSql) -> str:
+    plain = [name for name in KIND_COLUMNS if name != "x_flag"]
+    names = ", ".join(
+        f"CASE WHEN flags & {1 << bit} <> 0 THEN '{name}' END" for bit, name in enumerate(flag_names(line))
+    )
+    flag = f"coalesce({_clean('x_flag')}, nullif(concat_ws(',', {names}), ''))"
+    return (
+        f"SELECT *, {content_key_sql([*plain, 'flag'])} AS charge_kind_key FROM (SELECT h, flags, "
+        f"{', '.join(f'{_clean(name)} AS {name}' for name in plain)}, {flag} AS flag FROM raw_kind "
+        "JOIN (SELECT DISTINCT kind_h, flags FROM grouped WHERE kept AND NOT bad) AS used ON used.kind_h = raw_kind.h)"
+    )
+
+
+def fact_sql() -> str:
+    """The facts: ``grouped`` under content keys, joined to what ``charged`` says is AI spend."""
+    sums = ", ".join(f"CAST(sum({name}) AS HUGEINT) AS {name}" for name in MEASURE_COLUMNS)
+    return (
+        "SELECT slice_h, day, end_day, account_key, sku_key, location_key, "
+        "CASE WHEN is_ai THEN resource_key ELSE 0 END AS resource_key, "
+        "CASE WHEN is_ai THEN tag_set_key ELSE 0 END AS tag_set_key, commitment_key, charge_kind_key, "
+        f"bit_or(CASE WHEN is_ai THEN hours END) AS hours, {sums}, CAST(sum(lines) AS INTEGER) AS line_count "
+        "FROM charged GROUP BY ALL"
+    )

@@ -1,0 +1,217 @@
+"""One roll-up, stage by stage, and its result while it is open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from aispend.engine import ai, output, rejects, rollup, summary
+from aispend.engine.line import SKU_COLUMNS, Check, identifier, literal
+from aispend.engine.result import Classified, Classify, FileRead, RejectedLine, RollUpSummary, SliceKey
+from aispend.engine.scan import BillFile, Delivery
+from aispend.engine.source import RejectTables, raw_sql
+from aispend.errors import AispendError, InputError
+from aispend.settings import Rule, TagKeys
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+_STRAY_DAYS = 5
+
+
+def shown_names(files: Sequence[BillFile]) -> list[str]:
+    """What a person calls the files."""
+    return [file.shown_as for file in files]
+
+
+def parquet_rows(duck: duckdb.DuckDBPyConnection, files: Sequence[BillFile]) -> list[int]:
+    """Rows of each Parquet file, from its footer."""
+    paths = "[" + ", ".join(literal(str(file.path)) for file in files) + "]"
+    rows = duck.execute(f"SELECT file_name, num_rows FROM parquet_file_metadata({paths})").fetchall()
+    by_path = {str(name): int(count) for name, count in rows}
+    return [by_path[str(file.path)] for file in files]
+
+
+class RollUp:
+    """A finished roll-up: its summary, and its rows as Arrow streams while it is open (use as a context manager)."""
+
+    def __init__(
+        self,
+        duck: duckdb.DuckDBPyConnection,
+        delivery: Delivery,
+        classify: Classify,
+        rules: Sequence[Rule],
+        tag_keys: TagKeys,
+    ) -> None:
+        self._duck = duck
+        self._delivery = delivery
+        self._line = delivery.line
+        self._rows = parquet_rows(duck, delivery.files) if delivery.files[0].format == "parquet" else None
+        self._group()
+        lines, rejected = self._reject()
+        self._check_dates()
+        self._key(classify, rules, tag_keys)
+        self.summary = RollUpSummary(summary.slices(duck, self._line), self._files(lines), lines, tuple(rejected))
+        duck.execute("DROP VIEW charged; DROP TABLE grouped")
+
+    def __enter__(self) -> RollUp:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of memory and spill files."""
+        self._duck.close()
+
+    # ------------------------------------------------------------------------------------ streams
+
+    def facts(
+        self, slice_ids: Mapping[SliceKey, int], *, half: int, without: Sequence[str] = ()
+    ) -> pa.RecordBatchReader:
+        """Rows of table ``charge`` for the slices given, cost columns in ``without`` left NULL."""
+        known = [name for name in rollup.columns_given(self._line) if name not in without]
+        return self._stream(output.facts_sql(slice_ids, half, known))
+
+    def dimension(self, table: str) -> pa.RecordBatchReader:
+        """Rows of a dimension table that the facts point to, columns named as in ``aispend.schema``."""
+        return self._stream(output.DIMENSIONS[table])
+
+    def _stream(self, sql: str) -> pa.RecordBatchReader:
+        reader: pa.RecordBatchReader = self._duck.sql(sql).to_arrow_reader(65_536)
+        return reader
+
+    # ------------------------------------------------------------------------------------- stages
+
+    def _group(self) -> None:
+        """The pass over the raw lines, and the distinct values of every dimension."""
+        once = self._delivery.files[0].format != "parquet"
+        raw = raw_sql(self._delivery.files, RejectTables() if once else None)
+        line = rollup.line_sql(self._line, raw)
+        if once:
+            self._make("line", rollup.once_sql(line))
+        else:
+            self._duck.execute(f"CREATE VIEW line AS {line}")
+        self._make("grouped", rollup.grouped_sql("sum(lines)" if once else "count(*)"))
+        where = "TRUE" if self._line.where == "TRUE" else "kept"
+        for group in rollup.GROUPS:
+            self._make(f"raw_{group}", rollup.distinct_sql(group, where))
+            if self._one(f"SELECT count(*) - count(DISTINCT h) FROM raw_{group}"):
+                raise AispendError(
+                    f"Two different values of '{group}' have the same hash; nothing was loaded.",
+                    where=", ".join(shown_names(self._delivery.files)),
+                    next_step="Load the files of this bill one by one.",
+                )
+        if self._line.remainders:
+            self._make("remainder", rollup.remainder_sql(where))
+        if once:
+            self._duck.execute("DROP TABLE line")
+
+    def _reject(self) -> tuple[int, list[RejectedLine]]:
+        """All lines there were, and those kept aside. Raises where they are too many, or none is left."""
+        files, line = self._delivery.files, self._line
+        read = int(self._one("SELECT coalesce(sum(lines), 0) FROM grouped"))
+        bad = int(self._one("SELECT coalesce(sum(lines), 0) FROM grouped WHERE bad AND kept"))
+        broken, rejected = rejects.structural(self._duck, files, RejectTables())
+        lines, count = read + broken, bad + broken
+        names = ", ".join(shown_names(files)[:3])
+        if lines == 0:
+            raise InputError(
+                "The file has a header but no lines.",
+                where=names,
+                next_step="Export a period with charges; an empty export replaces nothing.",
+            )
+        if bad:
+            checks = rollup.all_checks(line, files[0].header)
+            limit = rejects.allowed(lines) + 1
+            rejected += rejects.refused(self._duck, files, checks, limit, where=line.where, broken=rejected)
+        if count > rejects.allowed(lines):
+            raise rejects.too_many(rejected, count, lines)
+        if self._delivery.declared_rows is not None and lines != self._delivery.declared_rows:
+            raise InputError(
+                f"The manifest promises {self._delivery.declared_rows} lines, the files hold {lines}.",
+                where=names,
+                next_step="Download the delivery again once it is complete.",
+            )
+        if read == bad or not self._one("SELECT coalesce(sum(lines), 0) FROM grouped WHERE kept AND NOT bad"):
+            raise InputError(
+                "No line of the file is a charge.", where=names, next_step="Check that it is the right file."
+            )
+        return lines, rejected
+
+    def _check_dates(self) -> None:
+        """Refuse a slice whose usage mostly lies outside of its month: day and month were swapped, or the file is not
+        what it says."""
+        after = f"x_billing_month + INTERVAL 1 MONTH + INTERVAL {_STRAY_DAYS} DAY"
+        outside = f"day < x_billing_month - {_STRAY_DAYS} OR day >= {after}"
+        found = self._duck.execute(
+            f"SELECT x_scope, x_billing_month, sum(lines), sum(lines) FILTER ({outside}), min(day) FILTER ({outside}) "
+            "FROM grouped JOIN raw_slice ON raw_slice.h = slice_h JOIN raw_kind ON raw_kind.h = kind_h "
+            "WHERE kept AND NOT bad AND charge_category = 'Usage' AND charge_class IS NULL GROUP BY ALL "
+            f"HAVING sum(lines) FILTER ({outside}) * 2 > sum(lines) ORDER BY ALL LIMIT 1"
+        ).fetchone()
+        if found:
+            scope, month, lines, stray, day = found
+            files, start = self._delivery.files, self._line.select["charge_period_start"]
+            column = rollup.source_column(self._line, files[0].header, "charge_period_start") or ""
+            check = Check(column, f"CAST({start} AS DATE) = DATE '{day}'", "")
+            first = rejects.refused(self._duck, files, [check], 1, where=self._line.where)[0]
+            raise InputError(
+                f"{stray} of {lines} usage lines lie outside of their billing month {month:%Y-%m}.",
+                where=f"{first.file}, line {first.line}, column {column}, value {first.value!r} (read as {day}), "
+                f"billing account {scope}",
+                next_step="Day and month may be in another order than they were read: export dates as YYYY-MM-DD.",
+            )
+
+    def _key(self, classify: Classify, rules: Sequence[Rule], tag_keys: TagKeys) -> None:
+        for table, sql in rollup.dimension_sql(self._line).items():
+            self._make(table, sql)
+        self._classify(classify)
+        self._make("tag_fact", ai.tag_facts_sql(tag_keys))
+        self._make("ai_resource", ai.ai_resource_sql())
+        self._duck.execute(f"CREATE VIEW charged AS {ai.charged_sql(rules)}")
+        self._make("fact", rollup.fact_sql())
+
+    def _classify(self, classify: Classify) -> None:
+        """Table ``sku_class``. Where resource types disagree about a SKU, AI spend wins."""
+        import pyarrow as pa
+
+        names = ("sku_key", "x_provider", *SKU_COLUMNS, "resource_type")
+        rows = self._duck.execute(
+            f"SELECT DISTINCT {', '.join(names)} FROM (SELECT DISTINCT sku_h, resource_h FROM grouped) "
+            "JOIN (SELECT h, * EXCLUDE (h) FROM sku) AS sku ON sku.h = sku_h "
+            "JOIN (SELECT h, resource_type FROM resource) AS resource ON resource.h = resource_h "
+            "ORDER BY sku_key, resource_type NULLS FIRST"
+        ).fetchall()
+        classes: dict[int, Classified] = {}
+        for key, provider, *texts in rows:
+            known = classes.get(key)
+            if known is None or not known.is_ai:
+                says = classify({"provider": provider, **dict(zip(names[2:], texts, strict=True))})
+                classes[key] = says if known is None or says.is_ai else known
+        decimal = pa.decimal128(38, 12)
+        columns: dict[str, Any] = {"sku_key": pa.array(list(classes), pa.int64())}
+        for name in output.CLASS_COLUMNS:
+            kind = pa.bool_() if name == "is_ai" else pa.string()
+            exact = name in ("accelerators", "units_per_pricing_unit")
+            values = [getattr(says, name) for says in classes.values()]
+            columns[name] = pa.array(values, decimal if exact else kind)
+        self._duck.register("classes", pa.table(columns))
+        self._make("sku_class", "SELECT * FROM classes")
+        self._duck.unregister("classes")
+
+    def _files(self, lines: int) -> tuple[FileRead, ...]:
+        files = self._delivery.files
+        counts: Sequence[int | None] = self._rows or ([lines] if len(files) == 1 else [None] * len(files))
+        return tuple(
+            FileRead(file.shown_as, file.path.stat().st_size, count) for file, count in zip(files, counts, strict=True)
+        )
+
+    def _make(self, table: str, sql: str) -> None:
+        self._duck.execute(f"CREATE TABLE {identifier(table)} AS {sql}")
+
+    def _one(self, sql: str) -> Any:
+        row = self._duck.execute(sql).fetchone()
+        return row[0] if row else None
