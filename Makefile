@@ -22,7 +22,7 @@ check: $(STAMP) ## format, lint, types, import contracts, migrations match the s
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m migrations.check
-	$(BIN)/python -m reports.docs --check
+	$(BIN)/python -m aispend.cli.docs --check
 
 soak: $(STAMP) ## the long runs: fuzzing and kills in full
 	AISPEND_SOAK=1 $(BIN)/pytest -n 2 -m soak

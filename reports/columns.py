@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["text", "money", "number", "number_or_text", "date", "instant", "flag"]
+Kind = Literal["text", "money", "number", "number_or_text", "date", "month", "instant", "flag"]
 """``money`` leaves as decimal text; ``number`` is a count, share or ratio; ``flag`` true or false."""
 
 
@@ -193,5 +193,5 @@ REJECTED: tuple[Column, ...] = (
 
 def spend_columns(by: Sequence[str]) -> tuple[Column, ...]:
     """The columns of spend cut ``by``."""
-    kinds: dict[str, Kind] = {"day": "date", "month": "date", "ai": "flag"}
+    kinds: dict[str, Kind] = {"day": "date", "month": "month", "ai": "flag"}
     return (*(Column(name, kinds.get(name, "text")) for name in by), *SPEND_MEASURES)

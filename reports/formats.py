@@ -27,11 +27,11 @@ def money(amount: Decimal | None) -> str:
 
 
 def unit_price(amount: Decimal | None) -> str:
-    """A price per unit with four decimals at least, since cents hide what a token costs."""
-    if amount is None:
-        return UNKNOWN
-    shown = amount.quantize(Decimal("0.0001"), rounding=ROUND_HALF_EVEN)
-    return f"{shown:,}" if abs(shown) >= Decimal("0.001") or not amount else money(amount)
+    """A price per unit: four digits that mean something, since cents hide what a token costs, and cents at least."""
+    if amount is None or not amount:
+        return money(amount)
+    decimals = min(max(3 - amount.adjusted(), 2), 12)
+    return f"{amount.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_EVEN):,}"
 
 
 def percent(share: Decimal | None, decimals: int = 0) -> str:

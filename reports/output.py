@@ -59,6 +59,7 @@ def write_parquet(path: Path, columns: Sequence[Column], rows: Iterable[Record])
         "number": pa.decimal128(38, COST_DECIMALS),
         "number_or_text": pa.string(),
         "date": pa.date32(),
+        "month": pa.string(),
         "instant": pa.timestamp("us", tz="UTC"),
         "flag": pa.bool_(),
     }
@@ -80,9 +81,15 @@ def _json_value(value: Any, kind: Kind) -> Any:
         if kind == "money":
             return exact(value, 2)
         return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, date):
+        return _date_text(value, kind)
+    return value
+
+
+def _date_text(value: date, kind: Kind) -> str:
     if isinstance(value, datetime):
         return instant_text(value)
-    return value.isoformat() if isinstance(value, date) else value
+    return f"{value:%Y-%m}" if kind == "month" else value.isoformat()
 
 
 def _parquet_value(value: Any, kind: Kind) -> Any:
@@ -90,7 +97,7 @@ def _parquet_value(value: Any, kind: Kind) -> Any:
         return None
     if kind in ("money", "number"):
         return cost(value)
-    if kind == "number_or_text":
+    if kind in ("number_or_text", "month"):
         return _csv_cell(value, kind)
     return value if kind != "text" or isinstance(value, str) else str(value)
 
@@ -102,8 +109,6 @@ def _csv_cell(value: Any, kind: Kind) -> str:
         return "true" if value else "false"
     if isinstance(value, Decimal):
         return exact(value, 2 if kind == "money" else 0)
-    if isinstance(value, datetime):
-        return instant_text(value)
     if isinstance(value, date):
-        return value.isoformat()
+        return _date_text(value, kind)
     return str(value) if isinstance(value, int | float) else defused(str(value))

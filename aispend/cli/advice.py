@@ -80,7 +80,9 @@ def list_all(
     style: FormatOption = Format.table,
     database: DatabaseOption = None,
 ) -> None:
-    """List the recommendations; the period keeps those last confirmed in it.
+    """List the recommendations.
+
+    A period keeps those last confirmed in it.
 
     Example: aispend recommendations list --state open
     """
@@ -128,14 +130,16 @@ def savings_lines(found: views.Recommendations) -> list[str]:
     totals = [
         f"Open and accepted, overlaps counted once: {money(total.monthly_saving_net)} {total.currency} a month net "
         f"({money(total.monthly_saving_effective)} at your rates, {money(total.monthly_saving_list)} at list price), "
-        f"{total.recommendations} recommendations."
+        f"{total.recommendations} recommendation{'s' if total.recommendations != 1 else ''}."
         for total in found.totals
     ]
     return [*totals, "Savings: per 730 hours, net of commitments, with the range P10–P90. Proof: --format json"]
 
 
 def why_not(style: FormatOption = Format.table, database: DatabaseOption = None) -> None:
-    """Each costly resource without advice, the reason, and what to enable.
+    """Why a costly resource has no advice.
+
+    Each with the reason, and what to enable.
 
     Example: aispend recommendations why-not
     """

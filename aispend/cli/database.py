@@ -23,7 +23,9 @@ def register(app: typer.Typer) -> None:
 
 
 def upgrade(database: DatabaseOption = None) -> None:
-    """Bring the tables to this version of aispend. Every command does so by itself; this one does nothing else.
+    """Bring the tables to this version of aispend.
+
+    Every command does so by itself; this one does nothing else.
 
     Example: aispend db upgrade
     """
@@ -34,7 +36,9 @@ def upgrade(database: DatabaseOption = None) -> None:
 
 
 def url(database: DatabaseOption = None) -> None:
-    """Print the address of the database, passwords hidden. The embedded one answers while a command runs.
+    """Print the address of the database.
+
+    Passwords are hidden. The embedded database answers while a command runs.
 
     Example: aispend db url
     """
@@ -63,7 +67,9 @@ def restore(
     yes: Annotated[bool, typer.Option("--yes", help="Replace what is in the database without asking.")] = False,
     database: DatabaseOption = None,
 ) -> None:
-    """Replace everything in the database by a backup, all or nothing.
+    """Replace everything by a backup.
+
+    All or nothing: after an error the database is as it was.
 
     Example: aispend db restore aispend-2026-11-21.dump --yes
     """

@@ -16,9 +16,9 @@ class Field:
 
 METRICS: tuple[Field, ...] = (
     Field("timestamp", "start of the sample; without a zone it is UTC", required=True),
-    Field("interval_seconds", "how long it stands for; inferred from the series where missing"),
     Field("resource_id", "the resource as your monitoring names it", required=True),
     Field("accelerator_index", "index of the accelerator on its host, from 0"),
+    Field("interval_seconds", "how long it stands for; inferred from the series where missing"),
     Field("gpu_utilization", "percent, 0 to 100: share of time a kernel ran"),
     Field("sm_active", "0 to 1: share of multiprocessors at work"),
     Field("tensor_active", "0 to 1: share of time the tensor cores worked"),
@@ -51,7 +51,7 @@ USAGE: tuple[Field, ...] = (
 
 WORKLOADS: tuple[Field, ...] = (
     Field("timestamp", "start of the period; without a zone it is UTC", required=True),
-    Field("period_seconds", "length of the period"),
+    Field("period_seconds", "how long it ran from then on", required=True),
     Field("resource_id", "the resource it ran on, as your scheduler names it", required=True),
     Field("workload", "pod, job run, endpoint replica or notebook", required=True),
     Field("kind", "deployment, job, endpoint, notebook …"),
@@ -68,15 +68,17 @@ WORKLOADS: tuple[Field, ...] = (
 INVENTORY: tuple[Field, ...] = (
     Field("provider", "aws, gcp, azure …", required=True),
     Field("resource_id", "the resource as the bill names it", required=True),
-    Field("alias", "the name telemetry uses", required=True),
-    Field("namespace", "the --source the name belongs to; * for all"),
+    Field("alias", "the name telemetry uses"),
+    Field("namespace", "the --source the name belongs to; all where missing"),
     Field("valid_from", "first instant the name means this resource"),
     Field("valid_to", "first instant it no longer does; none means still"),
-    Field("instance_type", "machine type or VM size"),
-    Field("accelerators", "accelerators in the resource"),
-    Field("accelerator_type", "kind of accelerator"),
-    Field("fleet", "auto-scaling group, node pool, scale set or job"),
+    Field("resource_name", "its display name"),
+    Field("account", "account, project or subscription"),
     Field("region", "region"),
+    Field("fleet", "auto-scaling group, node pool, scale set or job"),
+    Field("instance_type", "machine type or VM size"),
+    Field("accelerator_type", "kind of accelerator"),
+    Field("accelerators", "accelerators in the resource"),
 )
 
 INVOICES: tuple[Field, ...] = (

@@ -25,6 +25,16 @@ TelemetrySource = Annotated[
 AnalyzeOption = Annotated[
     bool, typer.Option("--analyze/--no-analyze", help="Work out the months it changes, right away.")
 ]
+ScrapeOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--at",
+        metavar="TIME",
+        formats=["%Y-%m-%dT%H:%M:%SZ"],
+        help="When a Prometheus scrape without timestamps was taken, UTC: 2026-11-20T10:15:00Z.",
+        show_default=False,
+    ),
+]
 
 
 class Unit(StrEnum):
@@ -104,16 +114,7 @@ def import_metrics(
             show_default=False,
         ),
     ] = None,
-    at: Annotated[
-        datetime | None,
-        typer.Option(
-            "--at",
-            metavar="TIME",
-            formats=["%Y-%m-%dT%H:%M:%SZ"],
-            help="When a Prometheus scrape without timestamps was taken, UTC: 2026-11-20T10:15:00Z.",
-            show_default=False,
-        ),
-    ] = None,
+    at: ScrapeOption = None,
     analyze_after: AnalyzeOption = True,
     database: DatabaseOption = None,
 ) -> None:
@@ -127,12 +128,17 @@ def import_metrics(
 def import_usage(
     paths: Paths,
     source: TelemetrySource = "files",
+    replace: Annotated[
+        bool, typer.Option("--replace", help="First forget this source's usage of the days in the files.")
+    ] = False,
+    at: ScrapeOption = None,
     analyze_after: AnalyzeOption = True,
     database: DatabaseOption = None,
 ) -> None:
     from collectors.files.usage import import_usage as load
 
-    _telemetry(load, paths, source, database, analyze_after)
+    moment = at.replace(tzinfo=UTC) if at else None
+    _telemetry(partial(load, replace=replace, at=moment), paths, source, database, analyze_after)
 
 
 def import_workloads(
@@ -152,9 +158,16 @@ def import_inventory(
     analyze_after: AnalyzeOption = True,
     database: DatabaseOption = None,
 ) -> None:
+    from aispend.clock import system_clock
     from collectors.files.inventory import import_inventory as load
 
-    _telemetry(load, paths, source, database, analyze_after)
+    with doors.opened(database) as door, doors.progress_bars() as bars:
+        report = load(paths, door.store, door.settings, system_clock, source=source, progress=bars)
+        if analyze_after:
+            run_analysis(door, bars)
+    typer.echo(f"{report.resources:,} resources described, {report.aliases:,} names")
+    for remark in report.notes:
+        note(f"note: {remark}")
 
 
 _FORMATS = "CSV, JSON lines or Parquet, gzip allowed; columns in any order, missing ones are unknown."

@@ -260,14 +260,15 @@ def _basis(text: str | None) -> views.UnitBasis | None:
 def _unit_cost_table(found: views.UnitCosts) -> None:
     from reports.formats import count, money, percent, period, unit_price
 
+    served = [row for row in found.rows if row.requests or row.cost_per_1m_tokens is not None]
     cells = []
-    for row in found.rows:
+    for row in served:
         load = row.load if isinstance(row.load, str) else percent(row.load) if row.load is not None else "unknown"
         cells.append(
             (
                 f"{row.model or 'unattributed'}\n{row.provider} {row.stage}",
                 f"{money(row.effective_cost)}\n{row.currency}",
-                f"{load}\n{count(row.requests)} req",
+                f"{load}\n{count(row.requests)}",
                 unit_price(row.cost_per_1k_requests),
                 f"{unit_price(row.cost_per_1m_input_tokens)}\n{unit_price(row.cost_per_1m_cached_input_tokens)}",
                 unit_price(row.cost_per_1m_output_tokens),
@@ -285,15 +286,41 @@ def _unit_cost_table(found: views.UnitCosts) -> None:
         [
             Head("model"),
             Head("cost", "right"),
-            Head("load", "right"),
-            Head("per 1k\nrequests", "right"),
-            Head("per 1M in\n(cached)", "right"),
+            Head("load\nrequests", "right"),
+            Head("per 1k\nreq", "right"),
+            Head("per 1M\nin\ncached", "right"),
             Head("per 1M\nout", "right"),
             Head("per 1M\ntokens", "right"),
         ],
         cells,
         notes=notes,
     )
+    hours = [row for row in found.rows if row.accelerator_hours_paid]
+    if hours:
+        typer.echo("")
+        show.table(
+            [
+                Head("model"),
+                Head("stage"),
+                Head("GPU hours", "right"),
+                Head("load", "right"),
+                Head("per paid h", "right"),
+                Head("per used h", "right"),
+                Head("currency"),
+            ],
+            [
+                (
+                    row.model or "unattributed",
+                    row.stage,
+                    count(row.accelerator_hours_paid),
+                    percent(row.load) if isinstance(row.load, Decimal) else "unknown",
+                    money(row.cost_per_accelerator_hour_paid),
+                    money(row.cost_per_accelerator_hour_used),
+                    row.currency,
+                )
+                for row in hours
+            ],
+        )
 
 
 def idle(

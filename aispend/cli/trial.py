@@ -109,7 +109,7 @@ def _load(
     for name, load, path in telemetry:
         with steps.step(f"{name} imported") as details, doors.progress_bars() as bars:
             report = load([path], store, settings, system_clock, source=SOURCE, progress=bars)
-            details.append(f"{report.rows_in:,} rows")
+            details.append(f"{report.rows_in:,} rows" if name != "inventory" else f"{report.aliases:,} names")
 
 
 def _has_settings_file(settings: Settings) -> bool:

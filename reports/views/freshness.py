@@ -46,13 +46,8 @@ class Rejected:
 def freshness(connection: Connection) -> tuple[Freshness, ...]:
     """Every source and scope with data, bills first."""
     s = slice_.c
-    present = (
-        select(load.c.slice_id, load.c.rows_in, load.c.rows_out, load.c.rows_rejected)
-        .distinct(load.c.slice_id)
-        .where(load.c.outcome == "loaded")
-        .order_by(load.c.slice_id, load.c.load_id.desc())
-        .subquery()
-    )
+    latest = select(func.max(load.c.load_id)).where(load.c.outcome == "loaded").group_by(load.c.slice_id)
+    present = select(load).where(load.c.load_id.in_(latest)).subquery()
     failed = (
         select(load.c.slice_id, func.count().label("times"))
         .where(load.c.outcome == "failed")

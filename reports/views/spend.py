@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, any_, case, func, literal, not_, select
+from sqlalchemy import Connection, Row, Select, any_, func, literal, not_, select
 
 from aispend.money import exact_sum, rate
 from aispend.schema import slice_
@@ -109,7 +109,7 @@ def _statement(source: Source, cuts: int) -> Select[Any]:
         .group_by(*keys)
         .subquery("within")
     )
-    size = func.abs(func.coalesce(within.c.effective_cost, within.c.billed_cost))
+    size = func.coalesce(within.c.effective_cost, within.c.billed_cost, 0)
     return (
         select(
             *(within.c[name] for name in names),
@@ -117,10 +117,10 @@ def _statement(source: Source, cuts: int) -> Select[Any]:
             *(func.sum(within.c[name]).label(name) for name in COSTS),
             *(func.sum(within.c[name]).filter(within.c.is_ai).label(f"ai_{name}") for name in COSTS),
             *(func.bool_or(not_(literal(name) == any_(slice_.c.columns_known))).label(f"gap_{name}") for name in COSTS),
-            func.sum(case((slice_.c.state.in_(FINAL_STATES), size), else_=0)).label("final_size"),
-            func.sum(size).label("size"),
             func.max(within.c.newest).label("newest"),
-            func.array_agg(within.c.slice_id.distinct()).label("slice_ids"),
+            func.array_agg(within.c.slice_id).label("slice_ids"),
+            func.array_agg(size).label("sizes"),
+            func.array_agg(slice_.c.state.in_(FINAL_STATES)).label("final"),
         )
         .join(slice_, slice_.c.slice_id == within.c.slice_id)
         .group_by(*(within.c[name] for name in names), within.c.currency)
@@ -132,7 +132,7 @@ def _row(row: Row[Any], cuts: int) -> SpendRow:
         cut=tuple(row[:cuts]),
         costs=Costs(*(getattr(row, name) for name in COSTS)),
         currency=row.currency,
-        final_share=_share(row.final_size, row.size),
+        final_share=_final_share([row]),
         partly_unknown=tuple(name for name in COSTS if getattr(row, f"gap_{name}") and getattr(row, name) is not None),
     )
 
@@ -153,7 +153,7 @@ def _totals(found: Sequence[Row[Any]]) -> tuple[SpendTotal, ...]:
             currency,
             Costs(*(_sum(getattr(row, name) for row in rows) for name in COSTS)),
             Costs(*(_sum(getattr(row, f"ai_{name}") for row in rows) for name in COSTS)),
-            _share(_sum(row.final_size for row in rows), _sum(row.size for row in rows)),
+            _final_share(rows),
         )
         for currency, rows in by_currency.items()
     )
@@ -164,8 +164,14 @@ def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
     return exact_sum(known) if known else None
 
 
-def _share(part: Decimal | None, whole: Decimal | None) -> Decimal | None:
-    return rate(part or Decimal(0), whole) if whole else None
+def _final_share(rows: Sequence[Row[Any]]) -> Decimal | None:
+    """Each contributing slice weighs by the absolute value of its sum, so that the cut makes no difference."""
+    sums: dict[tuple[int, bool], Decimal] = {}
+    for row in rows:
+        for slice_id, size, is_final in zip(row.slice_ids, row.sizes, row.final, strict=True):
+            sums[slice_id, is_final] = exact_sum((sums.get((slice_id, is_final), Decimal(0)), size))
+    whole = exact_sum(abs(size) for size in sums.values())
+    return rate(exact_sum(abs(size) for (_, is_final), size in sums.items() if is_final), whole) if whole else None
 
 
 def _basis(

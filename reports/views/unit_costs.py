@@ -1,8 +1,10 @@
 """What a thousand inferences and a million tokens cost, always beside the load they were measured at.
 
-Rates are ratios of sums, taken when read: cost and volume of the same days, so that a day whose cost is
-unknown dilutes nothing. ``load`` is used ÷ paid accelerator hours of the days where both are known;
-``api`` where no accelerator is paid for (a token-priced API); NULL where use was not measured. The same
+Rates are ratios of sums, taken when read. Volume whose cost is unknown is left out of them, so that it dilutes
+nothing; cost of days without volume (idle days, on the allocation basis) is in the rates per request and per token,
+and in no token class. ``load`` is used ÷ paid accelerator hours of the days where both are known;
+``api`` where something was served and no accelerator is paid for (a token-priced API); NULL where use was not
+measured. The same
 card serves a token for 0.21 or 15 dollars a million depending on load alone (docs/methods.md, "Unit costs").
 """
 
@@ -169,7 +171,7 @@ def _unit_cost(row: Row[Any]) -> UnitCost:
 
 def _load(row: Row[Any]) -> Decimal | str | None:
     if not row.accelerator_hours_paid:
-        return API
+        return API if row.requests or row.priced_tokens else None
     return _rate(row.accelerator_hours_used, row.measured_hours_paid)
 
 
