@@ -28,7 +28,7 @@ class Column:
     """One column of a form.
 
     ``low`` and ``high`` bound a number (inclusive); ``limit`` tells a reader what the bounds mean and what to do.
-    ``choices`` bounds a text; ``lower`` stores it in lower case.
+    ``choices`` bounds a text; ``lower`` stores it in lower case. ``future`` allows a time that is yet to come.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Column:
     limit: str = ""
     choices: tuple[str, ...] = ()
     lower: bool = False
+    future: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,14 @@ class Form:
         """The columns in one line, the required ones marked."""
         return ", ".join(f"{column.name}{' (required)' if column.required else ''}" for column in self.columns)
 
-    @property
-    def time(self) -> str:
-        """The name of its time column."""
-        return next(column.name for column in self.columns if column.kind == "time")
+    def zoneless_sql(self, found: Mapping[str, tuple[str, str]]) -> str:
+        """SQL boolean over the file: a time in it is written without a zone."""
+        times = [
+            _zoneless_sql(*found[column.name])
+            for column in self.columns
+            if column.kind == "time" and column.name in found
+        ]
+        return " OR ".join(f"coalesce({time}, false)" for time in times) or "false"
 
     def values_sql(self, found: Mapping[str, tuple[str, str]]) -> str:
         """For each column its value ``v_N`` (NULL where unreadable or unknown) and what the file says, ``r_N``.
@@ -92,7 +97,7 @@ class Form:
             conditions = [f"v_{index} IS NULL AND {said}"]
             if column.required:
                 conditions.append(f"v_{index} IS NULL")
-            if column.kind == "time":
+            if column.kind == "time" and not column.future:
                 latest = (now + _FUTURE_TOLERANCE).replace(tzinfo=None)
                 conditions.append(f"v_{index} > TIMESTAMP '{latest:%Y-%m-%d %H:%M:%S}'")
             if column.low is not None:
@@ -120,7 +125,7 @@ class Form:
         return check.column, check.reason, shown
 
 
-def zoneless_sql(expression: str, duck_type: str) -> str:
+def _zoneless_sql(expression: str, duck_type: str) -> str:
     """SQL boolean: the time is written without a zone (numbers since 1970 have none to give)."""
     if duck_type == "VARCHAR":
         return f"contains({expression}, '-') AND NOT regexp_matches({expression}, ':\\d\\d(\\.\\d+)? *[-+A-Za-z]')"
@@ -129,13 +134,15 @@ def zoneless_sql(expression: str, duck_type: str) -> str:
 
 def _reason(column: Column) -> str:
     reason = {
-        "time": "is no time (write 2026-11-20T10:15:00Z, or seconds since 1970), or lies in the future",
+        "time": "is no time (write 2026-11-20T10:15:00Z, or seconds since 1970)",
         "text": "is not text",
         "number": "is no number",
         "whole": "is no whole number",
     }[column.kind]
     if column.choices:
         reason = f"is none of {', '.join(column.choices)}"
+    if column.kind == "time" and not column.future:
+        reason += ", or lies in the future"
     if column.limit:
         reason += f", or out of range: {column.limit}"
     return f"{reason}; this column may not be empty" if column.required else reason

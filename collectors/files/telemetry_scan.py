@@ -18,7 +18,7 @@ from aispend.errors import InputError
 from aispend.settings import Settings
 from aispend.store.telemetry import RejectedRow
 from collectors.files.telemetry_files import TelemetryFile, find_column, json_value_sql
-from collectors.files.telemetry_form import DUCK_TYPES, Form, zoneless_sql
+from collectors.files.telemetry_form import DUCK_TYPES, Form
 
 if TYPE_CHECKING:
     import duckdb
@@ -118,7 +118,7 @@ def read(
         reading.rows_in += rows + len(misfits)
     zoneless = space.value("SELECT count(*) FROM record WHERE zoneless")
     if zoneless:
-        reading.notes.append(f"{zoneless:,} times name no zone; they were taken as UTC.")
+        reading.notes.append(f"{zoneless:,} rows have times without a zone; they were taken as UTC.")
     return reading
 
 
@@ -196,11 +196,10 @@ def _insert(space: Workspace, form: Form, source: _Source, now: datetime) -> int
     """Append a file to ``record``; returns the rows read, the rejected ones included."""
     values = ", ".join(f"v_{index}" for index in range(len(form.columns)))
     before = space.value("SELECT count(*) FROM record")
-    time = source.columns[form.time]
     _guarded(
         space,
         f"INSERT INTO record SELECT {values}, zoneless, {form.bad_sql(source.columns, now)} FROM"
-        f" (SELECT {form.values_sql(source.columns)}, {zoneless_sql(*time)} AS zoneless,"
+        f" (SELECT {form.values_sql(source.columns)}, {form.zoneless_sql(source.columns)} AS zoneless,"
         f" {source.unreadable} AS unreadable FROM {source.from_sql})",
         source.file,
     )

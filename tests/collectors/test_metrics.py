@@ -161,7 +161,7 @@ def test_times_without_zone_are_utc_and_said_so(run, database: Store, tmp_path: 
     (hour,) = hours(database)
     assert hour.hour == NINE
     assert hour.slot_mean[:3] == pytest.approx([0.01, 0.99, 0.5])
-    assert "1 times name no zone; they were taken as UTC." in report.notes
+    assert "1 rows have times without a zone; they were taken as UTC." in report.notes
 
 
 @pytest.mark.parametrize("form", ["csv.gz", "semicolon", "parquet", "json", "bom"])

@@ -383,4 +383,4 @@ def test_image_requests_with_failures(run, database: Store, public_data: Path, t
 
     assert failed == 431
     assert report.totals == {"requests": 26_823 - 431, "failed_requests": 431}
-    assert any("name no zone" in note for note in report.notes)
+    assert any("without a zone" in note for note in report.notes)
