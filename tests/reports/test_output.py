@@ -1,0 +1,160 @@
+"""Numbers on their way out: exact for machines, rounded for people, defused for spreadsheets."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports import formats
+from reports.columns import FRESHNESS, IDLE, RECOMMENDATIONS, RECONCILE, UNIT_COSTS, WHY_NOT, Column, spend_columns
+from reports.output import defused, exact, json_text, write_csv
+from reports.views import Window
+
+ANY_AMOUNT = st.decimals(min_value=-(10**20), max_value=10**20, places=12, allow_nan=False, allow_infinity=False)
+
+
+def csv_text(columns: tuple[Column, ...], *rows: dict[str, object]) -> str:
+    stream = io.StringIO(newline="")
+    write_csv(stream, columns, rows)
+    return stream.getvalue()
+
+
+@given(ANY_AMOUNT)
+def test_money_keeps_every_digit_in_json_and_csv(amount: Decimal) -> None:
+    columns = (Column("amount", "money"),)
+    (in_json,) = json.loads(json_text(columns, [{"amount": amount}]))
+    in_csv = csv_text(columns, {"amount": amount}).splitlines()[1]
+
+    assert Decimal(in_json["amount"]) == amount
+    assert Decimal(in_csv) == amount
+    assert "E" not in in_csv
+    assert len(in_csv.partition(".")[2]) >= 2
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [("0", "0.00"), ("-0E-12", "0.00"), ("1E+3", "1000.00"), ("1.250000000000", "1.25"), ("-0.1", "-0.10")],
+)
+def test_exact_text(amount: str, text: str) -> None:
+    assert exact(Decimal(amount), 2) == text
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_text_that_would_run_as_a_formula_is_defused(start: str) -> None:
+    """By the apostrophe, in text alone: a negative amount stays a number."""
+    columns = (Column("name"), Column("amount", "money"), Column("count", "number"), Column("load", "number_or_text"))
+    text = csv_text(columns, {"name": f"{start}1+1", "amount": Decimal(-5), "count": -3, "load": Decimal("-0.5")})
+    (row,) = csv.DictReader(io.StringIO(text, newline=""))
+
+    assert row == {"name": f"'{start}1+1", "amount": "-5.00", "count": "-3", "load": "-0.5"}
+
+
+@given(st.text(max_size=20))
+def test_csv_text_comes_back_as_it_went(name: str) -> None:
+    (row,) = csv.DictReader(
+        io.StringIO(csv_text((Column("name"), Column("rest")), {"name": name, "rest": "x"}), newline="")
+    )
+
+    assert row == {"name": defused(name), "rest": "x"}
+
+
+def test_unknown_is_null_and_empty_never_zero() -> None:
+    columns = (Column("a", "money"), Column("b", "number"), Column("c", "date"), Column("d", "flag"), Column("e"))
+    row = dict.fromkeys("abcde")
+
+    assert json.loads(json_text(columns, [row])) == [row]
+    assert csv_text(columns, row) == "a,b,c,d,e\r\n,,,,\r\n"
+
+
+def test_json_numbers_days_and_flags() -> None:
+    columns = (
+        Column("whole", "number"),
+        Column("part", "number"),
+        Column("day", "date"),
+        Column("month", "month"),
+        Column("at", "instant"),
+        Column("yes", "flag"),
+    )
+    row = {
+        "whole": Decimal("12000.000"),
+        "part": Decimal("0.25"),
+        "day": date(2026, 11, 2),
+        "month": date(2026, 11, 1),
+        "at": datetime(2026, 11, 2, 3, 4, 5, tzinfo=UTC),
+        "yes": True,
+    }
+
+    assert json.loads(json_text(columns, [row])) == [
+        {
+            "whole": 12000,
+            "part": 0.25,
+            "day": "2026-11-02",
+            "month": "2026-11",
+            "at": "2026-11-02T03:04:05Z",
+            "yes": True,
+        }
+    ]
+
+
+def test_published_keys_are_those_promised_from_the_start() -> None:
+    """The order and names others read by; more may follow, none may change."""
+    promised = {
+        spend_columns(("model",)): """
+            model billed_cost effective_cost list_cost contracted_cost currency final_share""",
+        UNIT_COSTS: """
+            model provider stage basis currency effective_cost requests input_tokens cached_input_tokens
+            cache_write_tokens output_tokens cost_per_1k_requests cost_per_1m_input_tokens
+            cost_per_1m_cached_input_tokens cost_per_1m_output_tokens cost_per_1m_tokens load unpriced_requests""",
+        IDLE: """
+            resource_id provider account region type accelerators state since coverage monthly_cost evidence""",
+        RECOMMENDATIONS: """
+            id kind resource_id provider account region model team current proposed monthly_saving_list
+            monthly_saving_effective monthly_saving_net saving_p10 saving_p50 saving_p90 currency risk confidence
+            effort one_off_cost payback_months violation_bound state reason command""",
+        RECONCILE: "promise scope period currency ours theirs difference cause holds",
+        WHY_NOT: "resource_id kind reason explanation monthly_cost currency at",
+        FRESHNESS: """
+            kind source provider scope slices first_period newest_day loaded_at rows_in rows_out rows_rejected
+            failed_loads""",
+    }
+    for columns, names in promised.items():
+        wanted = names.split()
+        assert [column.name for column in columns][: len(wanted)] == wanted
+
+
+def test_amounts_for_people() -> None:
+    assert [formats.money(Decimal(text)) for text in ("1234567.891", "0", "-0.004", "0.005", "0.00123", "-3")] == [
+        "1,234,567.89",
+        "0.00",
+        "-0.0040",
+        "0.0050",
+        "0.0012",
+        "-3.00",
+    ]
+    assert formats.money(None) == "–"
+    assert [formats.unit_price(Decimal(text)) for text in ("12.3456", "1.03842", "0.00217949", "1234.5")] == [
+        "12.35",
+        "1.038",
+        "0.002179",
+        "1,234.50",
+    ]
+
+
+def test_other_words_for_people() -> None:
+    assert formats.percent(Decimal("0.1234"), 1) == "12.3 %"
+    assert formats.change(Decimal("-0.05")) == "-5.0 %"
+    assert [formats.count(number) for number in (999_999, Decimal(1500000), 2 * 10**9, None)] == [
+        "999,999",
+        "1.5 M",
+        "2.0 G",
+        "–",
+    ]
+    assert formats.period(Window(date(2026, 11, 1), date(2026, 11, 2))) == "2026-11-01 to 2026-11-01 (1 day)"
+    assert formats.month(date(2026, 3, 1)) == "March 2026"
