@@ -246,7 +246,9 @@ def _table(lines: Lines, constants: Arrow, bill: str, *, timeline: Timeline, mon
         "ChargePeriodEnd": pa.array(ends).cast(_STAMP),
         "ChargePeriodStart": pa.array(starts).cast(_STAMP),
         "ConsumedQuantity": pa.compute.if_else(
-            fixed.column("consumes").combine_chunks(), _quantity(lines.quantity * blocks), pa.scalar(None, _DECIMAL)
+            fixed.column("consumes").combine_chunks(),
+            _quantity(np.where(blocks > 1, np.rint(lines.quantity * blocks), lines.quantity)),
+            pa.scalar(None, _DECIMAL),
         ),
         "InvoiceId": same(invoice),
         "InvoiceIssuerName": same("Microsoft"),

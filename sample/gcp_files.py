@@ -146,11 +146,12 @@ def _rows(
     for item, start, end, seen, quantity, billed, cost, at_list in zip(*(c.tolist() for c in columns), strict=True):
         head, middle, raw_unit, unit, tail = fragments[item]
         amount, raw = (repr(quantity), repr(quantity * per_unit[item])) if quantity else ("null", "null")
+        used = f'"amount":{raw},"unit":{raw_unit},"amount_in_pricing_units":{amount},"pricing_unit":{unit}'
         yield (
             f'{{{head},"usage_start_time":"{clock[start]}:00:00 UTC","usage_end_time":"{clock[end]}:00:00 UTC",'
-            f'{middle},"export_time":"{clock[seen]}:37:12 UTC","cost":{cost / UNIT!r},"cost_at_list":{at_list / UNIT!r},'
-            f'"currency":"USD","currency_conversion_rate":1.0,"usage":{{"amount":{raw},"unit":{raw_unit},'
-            f'"amount_in_pricing_units":{amount},"pricing_unit":{unit}}},'
+            f'{middle},"export_time":"{clock[seen]}:37:12 UTC",'
+            f'"cost":{cost / UNIT!r},"cost_at_list":{at_list / UNIT!r},'
+            f'"currency":"USD","currency_conversion_rate":1.0,"usage":{{{used}}},'
             f'"credits":{_credits(lines.items[item], billed - cost)},{invoice},{tail}}}\n'
         )
 

@@ -17,7 +17,10 @@ COLUMNS = (
 
 def is_derivable(machine: Running) -> bool:
     """Whether telemetry's name can be told from the bill's own id or name."""
-    return machine.alias in (machine.resource_id, machine.name) or machine.resource_id.endswith("/" + machine.alias)
+    if machine.resource_id == machine.alias or machine.resource_id.endswith(f"/{machine.alias}"):
+        return True
+    # AWS leaves ResourceName empty; the others write the machine's name on the bill.
+    return machine.fleet.bill != "aws" and machine.alias == machine.name
 
 
 def write_inventory(path: Path, machines: list[Running], timeline: Timeline) -> int:

@@ -195,9 +195,10 @@ def _windows(
     if shape.kind == "always":
         step = (fleet.rotate_days or 10_000) * 24
         cuts = [start, *range(start + step - int(rng.integers(0, 24)), end, step), end]
-        # A replacement boots some minutes before its predecessor is gone.
+        # A replacement boots some minutes before its predecessor is gone, unless it takes over its id.
+        early = 0 if fleet.bill.startswith("azure") else 2400
         return [
-            (max(start * 3600, a * 3600 - int(rng.integers(0, 2400))) if a > start else a * 3600, b * 3600)
+            (max(start * 3600, a * 3600 - int(rng.integers(0, 1 + early))) if a > start else a * 3600, b * 3600)
             for a, b in pairwise(cuts)
             if b > a
         ]

@@ -236,7 +236,7 @@ GCP_FLEETS = [
         name="style-embed", bill="gcp", account=GCP_VISION, region="us-central1", machine="a2-ultragpu-1g",
         model="style-embedding", team="catalog", stage="inference_online", names="short", first_day=125, fixed=True,
         load=Load(0.12, 0.1), tags=(("env", "prod"),),
-        verdict=Verdict("oversized", "resize", False, "eight of eighty gigabytes used, low activity", 125, "g2-standard-12"),
+        verdict=Verdict("oversized", "resize", False, "eight of eighty gigabytes used", 125, "g2-standard-12"),
     ),
     Fleet(
         name="room-train", bill="gcp", account=GCP_VISION, region="us-central1", machine="a2-highgpu-8g",

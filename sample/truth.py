@@ -115,7 +115,7 @@ def _charges(bill: Bill, splits: Mapping[str, Split], timeline: Timeline) -> Arr
         weights = np.array([weight[days[rows]] for _, weight in users])
         base = len(owners)
         owners.extend(owner for owner, _ in users)
-        cut_billed, cut_effective = _cut(billed[rows], weights), _cut(effective[rows], weights)
+        cut_billed, cut_effective = divide(billed[rows], weights), divide(effective[rows], weights)
         share = weights / np.maximum(weights.sum(axis=0), 1)
         for number in range(len(users)):
             has = weights[number] > 0
@@ -136,7 +136,7 @@ def _charges(bill: Bill, splits: Mapping[str, Split], timeline: Timeline) -> Arr
     return _table(bill, owners, [column[order] for column in columns], timeline)
 
 
-def _cut(amounts: Ints, weights: Ints) -> Ints:
+def divide(amounts: Ints, weights: Ints) -> Ints:
     """Divide each amount over the weights in its column; what whole units leave goes to the heaviest."""
     scaled = weights.astype(np.int64)
     while scaled.max() > 1_000_000:
