@@ -10,7 +10,7 @@ from typing import Literal
 
 from sqlalchemy import Connection, func, select
 
-from aispend.schema import charge, slice_, spend_day
+from aispend.schema import analysis_state, slice_, spend_day
 
 Axis = Literal["usage", "billing"]
 """``usage``: the source's own charge day. ``billing``: the month it is invoiced in."""
@@ -93,12 +93,14 @@ def newest_window(connection: Connection, days: int = DEFAULT_DAYS) -> Window | 
 
 
 def pending_bills(connection: Connection) -> int:
-    """How many billing months are loaded but not analyzed."""
-    analyzed = select(1).where(spend_day.c.slice_id == slice_.c.slice_id).exists()
-    has_charges = (
-        select(1).where(charge.c.billing_month == slice_.c.period, charge.c.slice_id == slice_.c.slice_id).exists()
+    """How many loaded billing months were never analyzed, or not since they were loaded last."""
+    a = analysis_state.c
+    analyzed = (
+        select(1)
+        .where(a.provider == slice_.c.provider, a.period == slice_.c.period, a.analyzed_at >= slice_.c.loaded_at)
+        .exists()
     )
-    count = select(func.count()).select_from(slice_).where(slice_.c.kind == "bill", has_charges, ~analyzed)
+    count = select(func.count()).select_from(slice_).where(slice_.c.kind == "bill", ~analyzed)
     return int(connection.scalar(count) or 0)
 
 

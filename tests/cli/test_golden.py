@@ -6,9 +6,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-
-import pytest
 
 from tests.cli.conftest import Run
 
@@ -58,31 +57,26 @@ WRONG: dict[str, tuple[str, ...]] = {
 }
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_results(name: str, filled: Run) -> None:
-    outcome = filled(*COMMANDS[name])
+def test_results(filled: Run) -> None:
+    outcomes = {name: filled(*arguments) for name, arguments in COMMANDS.items()}
 
-    assert outcome.status == 0, outcome.err
-    assert outcome.err == ""
-    assert_golden(name, outcome.out)
+    assert {name: outcome.err for name, outcome in outcomes.items() if outcome.status or outcome.err} == {}
+    assert_golden({name: outcome.out for name, outcome in outcomes.items()})
 
 
-@pytest.mark.parametrize("name", EMPTY)
-def test_empty_states_say_what_to_do(name: str, run: Run) -> None:
-    outcome = run(*EMPTY[name])
+def test_empty_states_say_what_to_do(run: Run) -> None:
+    outcomes = {name: run(*arguments) for name, arguments in EMPTY.items()}
 
-    assert outcome.status == 0
-    assert_golden(name, outcome.out + outcome.err)
+    assert {outcome.status for outcome in outcomes.values()} == {0}
+    assert_golden({name: outcome.out + outcome.err for name, outcome in outcomes.items()})
 
 
-@pytest.mark.parametrize("name", WRONG)
-def test_wrong_use_is_status_2_and_says_what_where_and_next(name: str, filled: Run) -> None:
-    outcome = filled(*WRONG[name])
+def test_wrong_use_is_status_2_and_says_what_where_and_next(filled: Run) -> None:
+    outcomes = {name: filled(*arguments) for name, arguments in WRONG.items()}
 
-    assert outcome.status == 2
-    assert outcome.out == ""
-    assert "Traceback" not in outcome.err
-    assert_golden(name, outcome.err)
+    assert {name: outcome.status for name, outcome in outcomes.items() if outcome.status != 2} == {}
+    assert {name: outcome.out for name, outcome in outcomes.items() if outcome.out} == {}
+    assert_golden({name: outcome.err for name, outcome in outcomes.items()})
 
 
 def test_tables_fit_80_columns() -> None:
@@ -102,10 +96,14 @@ def test_every_golden_file_is_used() -> None:
     assert {path.stem for path in GOLDEN.glob("*.txt")} == {*COMMANDS, *EMPTY, *WRONG}
 
 
-def assert_golden(name: str, text: str) -> None:
-    """``text`` is what the file of that name holds (spaces before line ends are not seen, so not compared)."""
-    path = GOLDEN / f"{name}.txt"
-    seen = "\n".join(line.rstrip() for line in text.replace("\r\n", "\n").split("\n"))
+def assert_golden(texts: Mapping[str, str]) -> None:
+    """Each text is what the file of its name holds (blanks before line ends are not seen, so not compared)."""
+    seen = {name: _without_trailing_blanks(text) for name, text in texts.items()}
     if os.environ.get("UPDATE_GOLDEN") == "1":
-        path.write_text(seen, encoding="utf-8")
-    assert seen == path.read_text(encoding="utf-8")
+        for name, text in seen.items():
+            (GOLDEN / f"{name}.txt").write_text(text, encoding="utf-8")
+    assert seen == {name: (GOLDEN / f"{name}.txt").read_text(encoding="utf-8") for name in seen}
+
+
+def _without_trailing_blanks(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.replace("\r\n", "\n").split("\n"))

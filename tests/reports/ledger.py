@@ -182,11 +182,12 @@ class Ledger:
             )
 
     def roll_up(self) -> None:
-        """Rebuild both roll-ups from the shares."""
+        """Make both roll-ups from the shares, and say that every month is analyzed."""
         self.connection.execute(text("DELETE FROM spend_day"))
         self.connection.execute(text("DELETE FROM spend_resource_month"))
         self.connection.execute(text(_SPEND_DAY))
         self.connection.execute(text(_SPEND_RESOURCE_MONTH))
+        self.connection.execute(text(_ANALYZED))
 
     def _dimension(self, table: Table, key: str, **values: Any) -> int:
         number = content_key(table.name, *(f"{name}={values[name]}" for name in sorted(values)))
@@ -212,6 +213,9 @@ _SPEND_DAY = f"""
         sku.service_name, l.region_id, k.charge_category, t.is_ai, t.model, t.team, t.stage, t.reason, t.rung,
         k.billing_currency, {_SUMS} {_JOINED}
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15"""
+_ANALYZED = """
+    INSERT INTO analysis_state (provider, period, fingerprint, analyzed_at)
+    SELECT provider, period, '', max(loaded_at) FROM slice GROUP BY 1, 2"""
 _SPEND_RESOURCE_MONTH = f"""
     INSERT INTO spend_resource_month (billing_month, slice_id, resource_key, provider, charge_category, is_ai, model,
         team, stage, reason, currency, {", ".join(COSTS)})

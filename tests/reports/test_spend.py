@@ -7,11 +7,11 @@ from decimal import Decimal
 from itertools import combinations
 
 import pytest
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, delete, update
 
 from aispend.errors import UsageError
 from aispend.money import exact_sum
-from aispend.schema import spend_day
+from aispend.schema import analysis_state, slice_
 from aispend.store import Store
 from reports.views import DIMENSIONS, SpendQuery, Window, spend
 from tests.reports.company import I_A, NOVEMBER, OCTOBER
@@ -215,9 +215,12 @@ def test_final_share_weighs_months_by_their_cost(company: Connection) -> None:
 
 
 def test_loaded_but_not_analyzed_is_counted(company: Connection) -> None:
-    company.execute(update(spend_day).where(spend_day.c.provider == "gcp").values(slice_id=1))
-
+    """A month that was restated after its analysis, and one that was never analyzed."""
+    company.execute(update(slice_).where(slice_.c.slice_id == 1).values(loaded_at=datetime(2027, 1, 1, tzinfo=UTC)))
     assert spend(company, SpendQuery()).basis.pending == 1
+
+    company.execute(delete(analysis_state).where(analysis_state.c.provider == "gcp"))
+    assert spend(company, SpendQuery()).basis.pending == 2
 
 
 def test_largest_first_and_dates_in_order(company: Connection) -> None:
