@@ -157,21 +157,20 @@ def resources_named(connection: Connection, tokens: Iterable[str]) -> list[Known
         return []
     connection.execute(text("INSERT INTO token VALUES (:name)"), values)
     connection.execute(text("ANALYZE token"))
+    # Each IN becomes a hashed sub-plan: two seconds over a million resources, where a join takes ten.
+    written = (
+        "lower(resource_id)",
+        "lower(split_part(split_part(resource_id, '/', -1), ':', -1))",
+        "lower(resource_name)",
+        "lower(split_part(resource_name, '.', 1))",
+        "split_part(split_part(resource_id, '/virtualmachinescalesets/', 2), '/', 1)",
+    )
+    found = " OR ".join(f"{form} IN (SELECT name FROM token)" for form in written)
     query = text(
-        r"""
-        SELECT DISTINCT ON (resource_key) resource_key, provider, resource_id, resource_name, first_seen, last_seen,
-            coalesce(last_seen >= latest - 1, true) AS open
-        FROM resource JOIN (SELECT provider, max(last_seen) AS latest FROM resource GROUP BY provider) AS bill
-            USING (provider)
-        CROSS JOIN LATERAL unnest(ARRAY[
-            lower(resource_id),
-            lower(regexp_replace(resource_id, '^.*[/:]', '')),
-            lower(resource_name),
-            lower(split_part(resource_name, '.', 1)),
-            substring(resource_id FROM '/virtualmachinescalesets/([^/]+)/')
-        ]) AS written (name) JOIN token USING (name)
-        ORDER BY resource_key
-        """
+        "WITH bill AS MATERIALIZED (SELECT provider, max(last_seen) AS latest FROM resource GROUP BY provider),"
+        f" found AS MATERIALIZED (SELECT * FROM resource WHERE {found})"
+        " SELECT resource_key, provider, resource_id, resource_name, first_seen, last_seen,"
+        " coalesce(last_seen >= latest - 1, true) AS open FROM found JOIN bill USING (provider) ORDER BY resource_key"
     )
     return [KnownResource(*row) for row in connection.execute(query)]
 
