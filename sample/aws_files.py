@@ -63,7 +63,6 @@ def _write_month(
         "compression": "PARQUET",
         "columns": [{"name": field.name, "type": _type_name(field.type)} for field in table.schema],
         "dataFiles": files,
-        "rowCount": len(table),
     }
     folder = root / EXPORT / "metadata" / period
     folder.mkdir(parents=True, exist_ok=True)

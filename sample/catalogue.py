@@ -43,6 +43,7 @@ GIB = 1 << 30
 CARDS: Final = {
     "V100": ("nvidia-v100-16gb", 16 * GIB, 70, 300),
     "A100": ("nvidia-a100-40gb", 40 * GIB, 55, 400),
+    "A100_80_PCIE": ("nvidia-a100-80gb-pcie", 80 * GIB, 50, 300),
     "A100_80": ("nvidia-a100-80gb", 80 * GIB, 60, 400),
     "H100": ("nvidia-h100-80gb", 80 * GIB, 70, 700),
     "T4": ("nvidia-t4", 16 * GIB, 10, 70),
@@ -75,8 +76,8 @@ ml.g5.xlarge                   1.408  1 A10G      4   16 40
 ml.g5.2xlarge                  1.515  1 A10G      8   32 40
 ml.p4d.24xlarge            25.251288  8 A100     96 1152 40
 Standard_ND96asr_v4           27.197  8 A100     96  900 40
-Standard_NC24ads_A100_v4       3.673  1 A100_80  24  220 45
-Standard_NC96ads_A100_v4      14.692  4 A100_80  96  880 45
+Standard_NC24ads_A100_v4       3.673  1 A100_80_PCIE  24  220 45
+Standard_NC96ads_A100_v4      14.692  4 A100_80_PCIE  96  880 45
 Standard_NC4as_T4_v3           0.589  1 T4        4   28 40
 Standard_NC6s_v3                3.06  1 V100      6  112 40
 a2-highgpu-1g               3.673385  1 A100     12   85 52

@@ -69,18 +69,22 @@ def _part_item(machine: Running, part: GcpPart) -> Item:
         tags |= {"goog-k8s-cluster-name": "vision-prod", "goog-k8s-cluster-location": fleet.region}
     if fleet.platform == "notebook":
         tags |= {"goog-workbench-instance": machine.name}
+    service, sku = COMPUTE, part.sku_id[:-1] + "S" if spot else part.sku_id
+    if fleet.platform == "endpoint":
+        service, sku = VERTEX, part.sku_id[:-1] + "V"
+        description = f"Vertex AI: Online/Batch Prediction {description}"
     return Item(
         account=fleet.account,
-        service=COMPUTE[0],
+        service=service[0],
         category="Compute",
         subcategory="",
-        service_code=COMPUTE[1],
-        sku=part.sku_id[:-1] + "S" if spot else part.sku_id,
+        service_code=service[1],
+        sku=sku,
         meter=description,
         description=description,
         unit=part.unit,
         region=fleet.region,
-        zone=machine.zone,
+        zone=machine.zone or None,
         owner=owner_of(machine),
         resource_id=machine.resource_id,
         resource_name=machine.name,

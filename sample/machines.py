@@ -18,6 +18,8 @@ Purchase = Literal["on_demand", "spot", "savings_plan", "reserved", "committed_u
 Naming = Literal["id", "short", "host", "dns"]
 Hygiene = Literal["tagged", "missing", "wrong"]
 
+WRITTEN = {"llama-3.1-70b": "llama-3.1-70b-instruct", "mistral-7b": "Mistral-7B-Instruct-v0.3"}
+"""Models that tags and logs call by a longer name than the truth does."""
 MISSING_TAG_SHARE = 0.12
 WRONG_TAG_SHARE = 0.03
 MISSING_TELEMETRY_SHARE = 0.08
@@ -268,6 +270,10 @@ def identity(fleet: Fleet, slot: int, number: int, chance: Chance, *, day: date,
         alias = name if fleet.names in ("id", "short") else host
         return Identity(f"{group}/microsoft.compute/virtualmachines/{name}", name, alias, "")
     zone = f"{fleet.region}-{'abc'[slot % 3]}"
+    if fleet.platform == "endpoint":
+        endpoint = chance.digits(19, "vertex", fleet.name)
+        base = f"//aiplatform.googleapis.com/projects/{fleet.account}/locations/{fleet.region}"
+        return Identity(f"{base}/endpoints/{endpoint}", fleet.name, endpoint, "")
     suffix = f"{chance.hex(4, 'pool', fleet.name)}-{chance.hex(4, *key)}"
     name = f"gke-{fleet.name}-{suffix}" if fleet.platform == "k8s" else f"{fleet.name}-{suffix}"
     base = f"//compute.googleapis.com/projects/{fleet.account}/zones/{zone}"
@@ -322,7 +328,7 @@ def _decide_tags(machines: list[Running], teams: list[str], chance: Chance) -> N
         if machine.hygiene != "missing" and not fleet.shared:
             tags["team"] = machine.wrong_team or fleet.team
             if fleet.model:
-                tags["model"] = fleet.model
+                tags["model"] = WRITTEN.get(fleet.model, fleet.model)
             tags["env"] = tags.get("env", "prod")
             if fleet.stage in ("training", "fine_tuning", "evaluation"):
                 tags["stage"] = fleet.stage.replace("_", "-")

@@ -32,18 +32,18 @@ _ALWAYS = Shape()
 AWS_FLEETS = [
     Fleet(
         name="assistant-llm", bill="aws", account=SERVING, region="us-east-1", machine="p4d.24xlarge",
-        model="llama-3.1-70b-instruct", team="support", stage="inference_online", purchase="savings_plan",
+        model="llama-3.1-70b", team="support", stage="inference_online", purchase="savings_plan",
         names="host", rotate_days=46, load=Load(0.52, 0.88, follows="assistant"), group="assistant-llm-asg",
     ),
     Fleet(
         name="reply-gen-v1", bill="aws", account=SERVING, region="us-east-1", machine="g5.12xlarge", count=2,
-        model="mistral-7b-instruct", team="support", stage="inference_online", purchase="savings_plan", fixed=True,
+        model="mistral-7b", team="support", stage="inference_online", purchase="savings_plan", fixed=True,
         names="dns", rotate_days=30, load=Load(0.27, 0.9, follows="replies"), last_day=BATCHING_DAY,
         group="reply-gen-asg", tags=(("env", "prod"),),
     ),
     Fleet(
         name="reply-gen", bill="aws", account=SERVING, region="us-east-1", machine="g5.12xlarge", count=2, fixed=True,
-        model="mistral-7b-instruct", team="support", stage="inference_online", purchase="savings_plan",
+        model="mistral-7b", team="support", stage="inference_online", purchase="savings_plan",
         names="dns", rotate_days=30, load=Load(0.55, 0.9, follows="replies"), group="reply-gen-asg",
         tags=(("env", "prod"),),
     ),
@@ -100,7 +100,7 @@ AWS_FLEETS = [
     ),
     Fleet(
         name="assistant-tune", bill="aws", account=TRAINING, region="us-east-1", machine="p4d.24xlarge",
-        model="llama-3.1-70b-instruct", team="support", stage="fine_tuning", names="host",
+        model="llama-3.1-70b", team="support", stage="fine_tuning", names="host",
         shape=Shape("monthly", weekday=8, hour=6, hours=34), load=Load(0.92, 0.93),
     ),
     Fleet(
@@ -110,7 +110,7 @@ AWS_FLEETS = [
     ),
     Fleet(
         name="nightly-eval", bill="aws", account=TRAINING, region="us-east-1", machine="g6.xlarge", count=2,
-        model="llama-3.1-70b-instruct", team="support", stage="evaluation", names="host", mapped=False,
+        model="llama-3.1-70b", team="support", stage="evaluation", names="host", mapped=False,
         shape=Shape("daily", hour=3, hours=2), load=Load(0.7, 0.9),
     ),
     Fleet(
@@ -168,7 +168,7 @@ AWS_FLEETS = [
     ),
     Fleet(
         name="assistant-dr", bill="aws", account=SERVING, region="us-west-2", machine="g5.12xlarge", fixed=True,
-        model="mistral-7b-instruct", team="support", stage="inference_online", names="id", first_day=120,
+        model="mistral-7b", team="support", stage="inference_online", names="id", first_day=120,
         load=Load(0.0, 0.0, idle_days=120), tags=(("env", "prod"), ("keep", "disaster-recovery")),
         verdict=Verdict("keep", "none", True, "the standby of the reply service, kept on purpose", 120),
     ),
@@ -249,6 +249,11 @@ GCP_FLEETS = [
         shape=Shape("weekly", weekday=3, hour=6, hours=8), load=Load(0.7, 0.6),
     ),
     Fleet(
+        name="stylist", bill="gcp", account=GCP_GENAI, region="us-central1", machine="g2-standard-12", fixed=True,
+        model="style-embedding", team="design", stage="inference_online", platform="endpoint", names="short",
+        first_day=150, load=Load(0.38, 0.5, follows="stylist"), tags=(("env", "prod"),),
+    ),
+    Fleet(
         name="workbench", bill="gcp", account=GCP_GENAI, region="us-central1", machine="g2-standard-12",
         model=None, team="design", stage="notebook", platform="notebook", names="short", first_day=90, fixed=True,
         load=Load(0.15, 0.3, idle_days=35, resident=True), tags=(("env", "sandbox"),),
@@ -259,7 +264,7 @@ GCP_FLEETS = [
 SHARED_FLEET = "ml-shared"
 PODS = [
     Pod("faq-retriever", "deployment", "bge-large-en", "search", "inference_online", node=0, requested=1, used=0.6),
-    Pod("review-summary", "deployment", "mistral-7b-instruct", "personalisation", "inference_online", 0, 1, 0.5),
+    Pod("review-summary", "deployment", "mistral-7b", "personalisation", "inference_online", 0, 1, 0.5),
     Pod(
         "banner-maker",
         "deployment",
@@ -328,12 +333,12 @@ SERIES = [
     ),
     Series(
         name="assistant", bill="aws", account=SERVING, region="us-east-1", endpoint="assistant-llm",
-        model="llama-3.1-70b-instruct", team="support", requests=5200, tokens_in=1150, tokens_out=230,
+        model="llama-3.1-70b", team="support", requests=5200, tokens_in=1150, tokens_out=230,
         token_api=False, latency_ms=3100,
     ),
     Series(
         name="replies", bill="aws", account=SERVING, region="us-east-1", endpoint="reply-gen",
-        model="mistral-7b-instruct", team="support", requests=8800, tokens_in=820, tokens_out=140, growth=0.85,
+        model="mistral-7b", team="support", requests=8800, tokens_in=820, tokens_out=140, growth=0.85,
         token_api=False, latency_ms=900,
     ),
     Series(
@@ -371,6 +376,11 @@ SERIES = [
         name="catalog-vision", bill="aws", account=SERVING, region="us-east-1", endpoint="catalog-infer",
         model="catalog-vision", team="catalog", requests=1900, tokens_in=0, tokens_out=0, token_api=False,
         first_day=130, latency_ms=120,
+    ),
+    Series(
+        name="stylist", bill="gcp", account=GCP_GENAI, region="us-central1", endpoint="stylist",
+        model="style-embedding", team="design", requests=700, tokens_in=0, tokens_out=0, token_api=False,
+        first_day=150, latency_ms=45,
     ),
     Series(
         name="store-assistant", bill="azure-usd", account=AZURE_AI, region="eastus", endpoint="store-assistant",

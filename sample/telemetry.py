@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sample.arrow import Arrow, pa
 from sample.chance import Chance
 from sample.demand import Demand
-from sample.machines import Pod, Running
+from sample.machines import WRITTEN, Pod, Running
 from sample.timeline import FINE_DAYS, TELEMETRY_DAYS, Floats, Hours, Timeline
 
 JOB_STAGES = ("training", "fine_tuning", "evaluation", "inference_batch", "notebook")
@@ -272,7 +272,7 @@ def write_workloads(path: Path, machines: list[Running], pods: list[Pod], timeli
                 "workload": text(1),
                 "kind": text(2),
                 "stage": text(3),
-                "model": text(4),
+                "model": pa.array([label[4] and WRITTEN.get(label[4], label[4]) for label in labels]).take(picked),
                 "team": text(5),
                 "accelerators_requested": requested,
                 "accelerators_used": pa.array([label[7] for label in labels], pa.float64()).take(picked),

@@ -342,7 +342,7 @@ def write_stories(path: Path, machines: Sequence[Running], restated_month: int, 
             "factor": RUNAWAY_FACTOR,
         },
         "cheaper_model": {
-            "model": "mistral-7b-instruct",
+            "model": "mistral-7b",
             "endpoint": "reply-gen",
             "day": (timeline.today - timedelta(days=BATCHING_DAY)).isoformat(),
             "machines_before": 4,

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from sample.arrow import Arrow, pa
 from sample.chance import Chance
 from sample.demand import Demand
-from sample.machines import Running
+from sample.machines import WRITTEN, Running
 from sample.timeline import Hours, Timeline
 
 REQUEST_DAYS = 3
@@ -30,7 +30,7 @@ _STAMP = pa.timestamp("ms", tz="UTC")
 
 def vendor_name(model: str) -> str:
     """The model's name as the provider's records write it."""
-    return VENDOR_NAMES.get(model, model)
+    return VENDOR_NAMES.get(model) or WRITTEN.get(model, model)
 
 
 def provider_of(bill: str) -> str:
