@@ -88,6 +88,9 @@ class Attribution:
     team: Answer
     stage: Answer
     is_ai: bool
+    """Of itself; on a resource with other AI spend a charge is AI spend too, unless ``ai_ruled`` says otherwise."""
+    ai_ruled: bool | None
+    """What a rule of the user says about it."""
 
 
 _NOBODY = Answer(None, "none", "none", CONFIDENCE["none"])
@@ -137,7 +140,11 @@ class Attributor:
             or _by_platform(subject.stage)
         )
         return Attribution(
-            model or _NOBODY, team or _NOBODY, stage or _NOBODY, subject.is_ai if said_ai is None else said_ai
+            model or _NOBODY,
+            team or _NOBODY,
+            stage or _NOBODY,
+            is_ai=subject.is_ai or _names_model(tags, self._tag_keys.model) if said_ai is None else said_ai,
+            ai_ruled=said_ai,
         )
 
 
@@ -155,6 +162,11 @@ def _by_tag(tags: Mapping[str, str], keys: Iterable[str], read: Callable[[str], 
         if value:
             return Answer(value, "tag", f"tag:{key}", CONFIDENCE["tag"])
     return None
+
+
+def _names_model(tags: Mapping[str, str], keys: Iterable[str]) -> bool:
+    """Whether a tag names a model: then it is AI spend, whatever the SKU."""
+    return any(tags.get(plain_tag_key(key)) for key in keys)
 
 
 def _by_platform(value: str | None) -> Answer | None:

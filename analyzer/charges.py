@@ -23,13 +23,17 @@ HELD_OVER_TIME = """(s.accelerators IS NOT NULL OR coalesce(s.consumed_unit, s.p
     OR coalesce(s.consumed_unit, s.pricing_unit) ~* '(hour|hrs|\\mh\\M|second|minute|day|month)')"""
 """What is paid for by time can be idle; what is paid for by use cannot."""
 
+IS_AI = "coalesce(d.ai_ruled, d.is_ai OR ai.resource_key IS NOT NULL) AND k.charge_category <> 'Tax'"
+"""A machine's cores, memory and licence are billed beside its accelerators: one AI charge on a resource makes all of
+its charges AI spend. Tax never is."""
+
 ROUTE = f"""CASE
     WHEN k.charge_category = 'Tax' THEN 'tax'
     WHEN k.charge_category IN ('Credit', 'Adjustment') THEN 'credit'
     WHEN k.commitment_discount_status = 'Unused' THEN 'commitment_unused'
     WHEN k.charge_category = 'Purchase' AND c.commitment_key <> 0 THEN 'fee'
-    WHEN NOT d.is_ai AND {SUPPORT} THEN 'support'
-    WHEN NOT d.is_ai THEN 'not_ai'
+    WHEN NOT ({IS_AI}) AND {SUPPORT} THEN 'support'
+    WHEN NOT ({IS_AI}) THEN 'not_ai'
     WHEN k.capacity_reservation_status = 'Unused' THEN 'reservation_unused'
     ELSE 'use' END"""
 
@@ -57,6 +61,16 @@ _CREATE_CHARGES = f"""
         {", ".join(f"{column} numeric" for column in COSTS)}
     ) ON COMMIT DROP"""
 
+_DECISION = """decision d ON d.account_key = c.account_key AND d.sku_key = c.sku_key
+                   AND d.location_key = c.location_key AND d.tag_set_key = c.tag_set_key
+                   AND d.resource_key = CASE WHEN :by_resource THEN c.resource_key ELSE 0 END
+                   AND c.charge_date >= d.valid_from AND c.charge_date < d.valid_to"""
+
+_AI_RESOURCES = f"""
+    CREATE TEMP TABLE ai_resource ON COMMIT DROP AS
+    SELECT DISTINCT c.resource_key FROM charge c JOIN {_DECISION}
+    WHERE c.billing_month = :month AND c.slice_id = ANY(:slices) AND c.resource_key <> 0 AND d.is_ai"""
+
 _FILL_CHARGES = f"""
     INSERT INTO charge_now
     SELECT row_number() OVER (ORDER BY c.slice_id, c.half, c.ordinal), {ROUTE},
@@ -68,7 +82,7 @@ _FILL_CHARGES = f"""
            coalesce(a.provider || ':' || r.fleet, c.resource_key::text),
            coalesce(nullif(r.accelerators, 0), nullif(s.accelerators, 0)), {HELD_OVER_TIME},
            s.model, s.unit_class,
-           s.accelerators * {HOURS_BILLED}, c.pricing_quantity * s.units_per_pricing_unit, d.is_ai,
+           s.accelerators * {HOURS_BILLED}, c.pricing_quantity * s.units_per_pricing_unit, {IS_AI},
            d.model, d.model_source, d.model_method, d.model_confidence,
            d.team, d.team_source, d.team_method, d.team_confidence,
            d.stage, d.stage_source, d.stage_method, d.stage_confidence,
@@ -78,10 +92,8 @@ _FILL_CHARGES = f"""
     JOIN sku s USING (sku_key)
     JOIN charge_kind k USING (charge_kind_key)
     LEFT JOIN resource r USING (resource_key)
-    JOIN decision d ON d.account_key = c.account_key AND d.sku_key = c.sku_key AND d.location_key = c.location_key
-                   AND d.tag_set_key = c.tag_set_key
-                   AND d.resource_key = CASE WHEN :by_resource THEN c.resource_key ELSE 0 END
-                   AND c.charge_date >= d.valid_from AND c.charge_date < d.valid_to
+    JOIN {_DECISION}
+    LEFT JOIN ai_resource ai ON ai.resource_key = c.resource_key
     WHERE c.billing_month = :month AND c.slice_id = ANY(:slices)"""
 
 _CREATE_WEIGHTS = """
@@ -94,8 +106,9 @@ _CREATE_WEIGHTS = """
 
 def stage_charges(connection: Connection, *, month: date, slices: list[int], by_resource: bool) -> int:
     """Make ``charge_now`` and an empty ``share_weight``; returns how many charges there are. Needs ``decision``."""
-    connection.execute(text(_CREATE_CHARGES))
     scope = {"month": month, "slices": slices, "by_resource": by_resource}
+    connection.execute(text(_AI_RESOURCES), scope)
+    connection.execute(text(_CREATE_CHARGES))
     count = connection.execute(text(_FILL_CHARGES), scope).rowcount
     connection.execute(text(_CREATE_WEIGHTS))
     for statement in (

@@ -23,6 +23,7 @@ _CREATE = f"""
         valid_from date NOT NULL,
         valid_to date NOT NULL,
         is_ai boolean NOT NULL,
+        ai_ruled boolean,
         {
     ", ".join(
         f"{field} text, {field}_source text NOT NULL, {field}_method text NOT NULL, {field}_confidence numeric NOT NULL"
@@ -98,5 +99,6 @@ def _subject(row: Any) -> Subject:
 
 def _values(decided: Attribution) -> Iterator[Any]:
     yield decided.is_ai
+    yield decided.ai_ruled
     for answer in (decided.model, decided.team, decided.stage):
         yield from (answer.value, answer.source, answer.method, answer.confidence)

@@ -135,7 +135,9 @@ def place_by_hour(connection: Connection, *, first: date, last: date) -> None:
 
 
 def _used() -> str:
-    label_or_controller = f"coalesce(p.stage, CASE WHEN c.stage_source = 'none' THEN {_CONTROLLER_STAGE} END)"
+    label_or_controller = (
+        f"coalesce(p.stage, CASE WHEN c.stage_source IN ('none', 'signal') THEN {_CONTROLLER_STAGE} END)"
+    )
     sureness = "CASE WHEN p.stage IS NULL THEN 0.6 ELSE 0.9 END"
     fields = [
         ("model", resolved("model", Said("p.model", "workload", "0.9"), "u.model")),
@@ -147,10 +149,14 @@ def _used() -> str:
 
 
 def _idle() -> str:
-    """Idle hours belong to no model; the team is the one the bill itself names as owner, if it does."""
+    """Idle hours of a machine that one model alone uses are that model's, if the bill says so; else no model's.
+
+    The team is the one the bill names as owner, if it does.
+    """
+    alone = "CASE WHEN c.model_source IN ('rule', 'tag') AND u.model <= 1 THEN c.model END"
     owner = "CASE WHEN c.team_source IN ('rule', 'tag') THEN c.team END"
     fields = [
-        ("model", ("NULL::text", "'none'", "0")),
+        ("model", (alone, "c.model_method", "c.model_confidence")),
         ("team", (owner, "c.team_method", "c.team_confidence")),
         ("stage", ("'unknown'", "'workload'", "0.9")),
     ]

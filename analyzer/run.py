@@ -25,6 +25,7 @@ from analyzer.decisions import decide_charges
 from analyzer.fingerprint import fingerprint, settings_words
 from analyzer.hours import place_by_hour
 from analyzer.shares import divide, make_share_tables, replace_slices, weigh_whole_charges
+from analyzer.siblings import learn_from_siblings
 from analyzer.spreading import spread_credits_and_fees
 from analyzer.unit_costs import write_unit_costs
 from analyzer.usage import place_by_usage
@@ -163,6 +164,7 @@ def _analyze_month(
     ensure_partitions(connection, [month])
     decide_charges(connection, attributor, month=month, slices=slices, first=scope.first, last=scope.last)
     charges = stage_charges(connection, month=month, slices=slices, by_resource=attributor.reads_resource)
+    learn_from_siblings(connection)
     make_share_tables(connection)
     place_by_hour(connection, first=scope.first, last=end)
     place_by_usage(connection, first=scope.first, last=end)

@@ -109,8 +109,8 @@ def _place(relation: str, meets: str, weight: str, rung: str) -> str:
         JOIN charge_now c ON c.cid = p.met
         LEFT JOIN usage_users u ON u.group_name = c.group_name AND c.resource_key <> 0"""
     stage = """CASE WHEN p.is_batch THEN 'inference_batch'
-        WHEN c.stage_source = 'none' OR c.stage_source = 'tag' AND c.stage NOT LIKE 'inference%' THEN 'inference_online'
-        END"""
+        WHEN c.stage_source IN ('none', 'signal') THEN 'inference_online'
+        WHEN c.stage_source = 'tag' AND c.stage NOT LIKE 'inference%' THEN 'inference_online' END"""
     fields = [
         ("model", resolved("model", Said("p.used_model", "usage", "0.85"), "u.model")),
         ("team", resolved("team", Said("p.used_team", "usage", "0.85"), "u.team")),

@@ -75,13 +75,68 @@ def test_an_endpoint_that_several_models_share_is_divided_in_spite_of_its_tag(le
     assert ledger.shares("model", "team") == {("chat", "ml"): D(25), ("rank", "ml"): D(75)}
 
 
-def test_the_idle_part_of_a_tagged_machine_belongs_to_its_owner_but_to_no_model(ledger: Ledger) -> None:
+def test_the_idle_part_of_a_tagged_machine_belongs_to_its_owner(ledger: Ledger) -> None:
     ledger.charge("2026-10-05", "24", tags={"team": "ads", "model": "chat"}, **NODE)
     ledger.workload("all", "i-1", "a", requested=2, model="chat")
     ledger.analyze()
+    assert ledger.shares("reason", "model", "team", "stage") == {
+        ("used", "chat", "ads", "unknown"): D(6),
+        ("idle", "chat", "ads", "unknown"): D(18),
+    }
+
+
+def test_the_idle_part_of_a_machine_that_several_models_share_is_no_models(ledger: Ledger) -> None:
+    ledger.charge("2026-10-05", "24", tags={"team": "ads", "model": "chat"}, **NODE)
+    ledger.workload("all", "i-1", "a", requested=2, model="chat")
+    ledger.workload("all", "i-1", "b", requested=2, model="rank")
+    ledger.analyze()
     assert ledger.shares("reason", "model", "team") == {
         ("used", "chat", "ads"): D(6),
-        ("idle", None, "ads"): D(18),
+        ("used", "rank", "ads"): D(6),
+        ("idle", None, "ads"): D(12),
+    }
+
+
+def test_untagged_machines_learn_from_their_fleet(ledger: Ledger) -> None:
+    for name, tags in (("i-1", {"team": "ads"}), ("i-2", {"team": "ads"}), ("i-3", None)):
+        ledger.charge("2026-10-05", "24", resource_id=name, fleet="asg-1", tags=tags)
+    ledger.charge("2026-10-05", "24", resource_id="i-4", fleet="asg-2")
+    ledger.charge("2026-10-06", "24", resource_id="i-5", tags={"model": "chat"})
+    ledger.charge("2026-10-05", "24", resource_id="i-5")  # the day before it was tagged
+    ledger.analyze()
+    assert ledger.shares("team", "model", "reason", "method", "confidence") == {
+        ("ads", None, "direct", "team=tag:team", D("0.9")): D(48),
+        ("ads", None, "direct", "team=siblings", D("0.6")): D(24),
+        (None, None, "unattributed", "none", D(0)): D(24),
+        (None, "chat", "direct", "model=tag:model", D("0.9")): D(24),
+        (None, "chat", "direct", "model=siblings", D("0.6")): D(24),
+    }
+
+
+def test_a_fleet_that_disagrees_says_nothing(ledger: Ledger) -> None:
+    for name, cost, team in (("i-1", "70", "ads"), ("i-2", "30", "search"), ("i-3", "10", None)):
+        tags = {"team": team} if team else None
+        ledger.charge("2026-10-05", cost, resource_id=name, fleet="asg-1", tags=tags)
+    ledger.analyze()
+    assert ledger.shares("team") == {"ads": D(70), "search": D(30), None: D(10)}
+
+
+def test_what_stands_beside_an_accelerator_on_its_machine_is_ai_spend(ledger: Ledger) -> None:
+    ledger.charge("2026-10-05", "24", tags={"team": "ads"}, **NODE)
+    ledger.charge("2026-10-05", "6", resource_id="i-1", sku_id="cores", is_ai=False, consumed_unit="Hours")
+    ledger.charge("2026-10-05", "3", resource_id="db", sku_id="cores", is_ai=False)
+    ledger.charge("2026-10-05", "2", sku_id="bucket", is_ai=False, tags={"model": "chat"})
+    ledger.charge("2026-10-05", "1", resource_id="i-1", category="Tax", sku_id="tax", is_ai=False)
+    ledger.workload("all", "i-1", "a", requested=4, model="rank")
+    ledger.analyze()
+    assert ledger.shares("sku_id", "is_ai", "reason", "model") == {
+        (None, True, "used", "rank"): D(12),
+        (None, True, "idle", None): D(12),
+        ("cores", True, "used", "rank"): D(3),
+        ("cores", True, "idle", None): D(3),
+        ("cores", False, "not_ai", None): D(3),
+        ("bucket", True, "direct", "chat"): D(2),
+        ("tax", False, "tax", None): D(1),
     }
 
 
