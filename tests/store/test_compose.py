@@ -23,12 +23,10 @@ def test_the_services_and_their_order(compose: dict[str, Any]) -> None:
     """The tables are made once, after the database answers and before anybody reads them."""
     services = compose["services"]
 
-    assert set(services) == {"postgres", "migrate", "service", "dashboard", "mail"}
+    assert set(services) == {"postgres", "migrate", "dashboard"}
     assert services["migrate"]["restart"] == "no"
     assert services["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
-    for name in ("service", "dashboard"):
-        assert services[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
-    assert services["mail"]["profiles"] == ["development"]
+    assert services["dashboard"]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
 
 
 def test_whatever_runs_on_is_watched(compose: dict[str, Any]) -> None:
@@ -48,7 +46,7 @@ def test_no_secret_and_no_open_port(compose: dict[str, Any]) -> None:
     ]
     ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
 
-    assert len(passwords) == 4
+    assert len(passwords) == 3
     assert all(re.fullmatch(r"\$\{AISPEND_DB_PASSWORD:\?[^}]+\}", value) for value in passwords)
     assert ports
     assert all(port.startswith("127.0.0.1:") for port in ports)
