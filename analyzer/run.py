@@ -24,7 +24,7 @@ from analyzer.charges import stage_charges
 from analyzer.decisions import decide_charges
 from analyzer.fingerprint import fingerprint, settings_words
 from analyzer.hours import place_by_hour
-from analyzer.shares import divide, make_share_tables, replace_slices, weigh_whole_charges
+from analyzer.shares import divide, drop_slices, make_share_tables, replace_slices, weigh_whole_charges
 from analyzer.siblings import learn_from_siblings
 from analyzer.spreading import spread_credits_and_fees
 from analyzer.unit_costs import write_unit_costs
@@ -213,7 +213,15 @@ def _provider_months(connection: Connection) -> list[ProviderMonth]:
 
 
 def _forget(connection: Connection, known: Iterable[ProviderMonth]) -> None:
-    """Drop unit costs and the memory of months that are no longer loaded."""
+    """Drop shares of bills, and unit costs and the memory of months, that are no longer loaded."""
+    gone = connection.execute(
+        text(
+            "SELECT DISTINCT billing_month, slice_id FROM spend_day d"
+            " WHERE NOT EXISTS (SELECT FROM slice s WHERE s.slice_id = d.slice_id AND s.kind = 'bill')"
+        )
+    ).all()
+    for month, slice_id in gone:
+        drop_slices(connection, month=month, slices=[slice_id])
     listed = [f"{item.provider} {item.month}" for item in known]
     for table, month in (("unit_cost", "billing_month"), ("analysis_state", "period")):
         connection.execute(
