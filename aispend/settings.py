@@ -93,7 +93,7 @@ class TagKeys(_Section):
 
 
 class Idle(_Section):
-    """When an accelerator counts as idle (see docs/methods.md for the sources)."""
+    """When an accelerator counts as idle (see docs/advice.md for the sources)."""
 
     window_days: int = Field(14, ge=1)
     dev_window_hours: int = Field(24, ge=1, description="fast track for development endpoints, as candidates")

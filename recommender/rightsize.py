@@ -15,7 +15,7 @@ Cases
     Only ``gpu_utilization`` and no power: saturation cannot be told from waiting, so no advice (idle advice still is).
     Memory unknown, price of the present type or of every candidate unknown: no advice, with the reason.
 Sources
-    docs/methods.md, "Rightsizing" (P99.5 and 20 % headroom: AWS Compute Optimizer's defaults; memory by maximum;
+    docs/advice.md (P99.5 and 20 % headroom: AWS Compute Optimizer's defaults; memory by maximum;
     downgrade rule from measured ratios).
 Known drawbacks
     Memory a server reserves up front counts as needed, which is careful and finds less.

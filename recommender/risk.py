@@ -6,7 +6,7 @@ Method
     Hours are not independent: n hours with lag-1 autocorrelation r carry n·(1−r)/(1+r) independent ones.
     For k violations in n_eff the upper 95 % bound is Clopper–Pearson's; with k = 0 it is the rule of three, 3/n_eff.
 Sources
-    docs/methods.md, "Replay"; Clopper & Pearson 1934; Hanley & Lippman-Hand 1983 (rule of three).
+    docs/advice.md; Clopper & Pearson 1934; Hanley & Lippman-Hand 1983 (rule of three).
 Known drawbacks
     Lag-1 thinning understates the dependence of weekly patterns; short histories give wide bounds, as they should.
 """

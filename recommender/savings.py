@@ -8,7 +8,7 @@ Method
     because covered hours save nothing until the commitment ends or other usage takes it.
     P10/P50/P90: bootstrap over days (2,000 resamples, fixed seed so that a rerun agrees).
 Sources
-    docs/methods.md, "Savings".
+    docs/advice.md.
 Known drawbacks
     A trend in the cost is not extrapolated.
 """

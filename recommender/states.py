@@ -10,7 +10,7 @@ Method
     underused          active, below 20 %
     busy               the rest
 Sources
-    docs/methods.md, "Idle"; the states' thresholds are settings.
+    docs/advice.md; the states' thresholds are settings.
 Known drawbacks
     Memory is known by the hour only, so it is the same for all twelve slots of an hour.
 """

@@ -13,7 +13,7 @@ Cases
     activity on two or more days of the window: periodic use, not idle, however short each burst is;
     a keep tag, less than a day old, or no longer billed: no advice, with the reason.
 Sources
-    docs/methods.md, "Idle" (AWS Compute Optimizer's G/P rule; gpu-pruner acting on the owner).
+    docs/advice.md (AWS Compute Optimizer's G/P rule; gpu-pruner acting on the owner).
 Known drawbacks
     Work that uses neither accelerator nor requests (a licence server on a GPU host) looks idle; use the keep tag.
 """
