@@ -88,14 +88,21 @@ def divide(connection: Connection) -> None:
         connection.execute(text(statement))
 
 
+def drop_slices(connection: Connection, *, month: date, slices: list[int]) -> None:
+    """Delete the shares of ``slices`` and what was summed from them."""
+    for table in ("cost_share", "spend_day", "spend_resource_month"):
+        connection.execute(
+            text(f"DELETE FROM {table} WHERE billing_month = :month AND slice_id = ANY(:slices)"),
+            {"month": month, "slices": slices},
+        )
+
+
 def replace_slices(connection: Connection, *, month: date, slices: list[int]) -> int:
     """Write the shares of ``slices`` and their roll-ups in place of the old ones; returns how many shares.
 
     Raises ``StoreError`` if a target's key already stands for another target.
     """
-    scope = {"month": month, "slices": slices}
-    for table in ("cost_share", "spend_day", "spend_resource_month"):
-        connection.execute(text(f"DELETE FROM {table} WHERE billing_month = :month AND slice_id = ANY(:slices)"), scope)
+    drop_slices(connection, month=month, slices=slices)
     columns = ", ".join(_TARGET)
     connection.execute(
         text(

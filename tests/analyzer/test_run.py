@@ -61,6 +61,18 @@ def test_a_restated_month_replaces_its_shares_whole(ledger: Ledger) -> None:
     ledger.assert_conserved()
 
 
+def test_the_shares_of_a_bill_that_is_gone_go_with_it(ledger: Ledger) -> None:
+    ledger.charge("2026-10-05", "10", scope="one")
+    ledger.charge("2026-10-05", "20", scope="two")
+    ledger.analyze()
+    with ledger.store.engine.begin() as connection:
+        connection.execute(text("DELETE FROM charge WHERE billed_cost = 20"))
+        connection.execute(text("DELETE FROM slice WHERE scope = 'two'"))
+    ledger.analyze()
+    assert ledger.rows("SELECT effective_cost FROM spend_day") == [(D(10),)]
+    ledger.assert_conserved()
+
+
 def test_months_can_be_chosen(ledger: Ledger) -> None:
     ledger.charge("2026-09-05", "10")
     ledger.charge("2026-10-05", "24")
