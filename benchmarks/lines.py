@@ -37,7 +37,7 @@ SELECT thing, kind, account, region,
   (h >> 32) % 10 < 3 AS committed,
   MAP {{'user:team': 'team-' || (g % 12), 'user:env': ['prod', 'stage', 'dev'][1 + (h >> 20) % 3],
         'user:service': 'svc-' || (h >> 24) % 60, 'user:cost-center': 'cc-' || (g >> 4) % 20}} AS tags,
-  (1 + (h % 997)) / 1000.0::DOUBLE AS rate
+  (1 + hash(coalesce(instance, service) || region) % 997) / 1000.0::DOUBLE AS rate
 FROM kinds;
 """
 
@@ -103,6 +103,8 @@ def write_focus(path: Path, lines: int, *, hours: int = 15, compression: str = "
     turnover = per_day // 10 if hours > 5 else per_day // 2
     things = per_day + turnover * (DAYS - 1)
     with duckdb.connect(config={"memory_limit": "2GB", "preserve_insertion_order": False}) as duck:
+        duck.execute("SET enable_progress_bar = false")
+        duck.execute("SET enable_progress_bar = false")
         duck.execute(_THINGS.format(things=things))
         query = _LINES.format(
             start=MONTH,
@@ -117,7 +119,8 @@ def write_focus(path: Path, lines: int, *, hours: int = 15, compression: str = "
         if compression == "parquet":
             options = f"FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE {_ROW_GROUP}"
         else:
-            query = f'SELECT * REPLACE (to_json("Tags") AS "Tags", to_json("SkuPriceDetails") AS "SkuPriceDetails", to_json("x_Discounts") AS "x_Discounts") FROM ({query})'
+            maps = ", ".join(f'to_json("{name}") AS "{name}"' for name in ("Tags", "SkuPriceDetails", "x_Discounts"))
+            query = f"SELECT * REPLACE ({maps}) FROM ({query})"
             options = "FORMAT csv, HEADER, COMPRESSION gzip"
         duck.execute(f"COPY ({query}) TO '{path}' ({options})")
     return path

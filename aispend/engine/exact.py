@@ -112,13 +112,19 @@ def units_of_number_sql(number: str) -> str:
 
 
 def unreadable_sql(expr: str, duck_type: str, decimal: str = ".") -> str:
-    """SQL boolean for a ``Check``: the raw value is there, but :func:`units_sql` cannot read it."""
-    if _kind(duck_type) in _INTEGERS:
+    """SQL boolean for a ``Check``: the raw value is there, but :func:`units_sql` cannot read it.
+
+    Told from the nearest double alone, which costs little: a size of 1e26 or more, no number, or an underscore.
+    """
+    kind = _kind(duck_type)
+    if kind in _INTEGERS:
         return "FALSE"
-    # The units come first and unchanged so that DuckDB computes them once for the check and for the sum.
+    if kind in ("DOUBLE", "DECIMAL"):
+        return f"(({expr}) IS NOT NULL AND NOT abs(CAST(({expr}) AS DOUBLE)) < 1e26)"
+    text = _text(expr, kind, decimal)
     return (
-        f"({units_sql(expr, duck_type, decimal)} IS NULL AND ({expr}) IS NOT NULL "
-        f"AND trim(CAST(({expr}) AS VARCHAR), ' \t\r\n\"') NOT IN ('', 'NULL', 'null'))"
+        f"((abs(TRY_CAST({text} AS DOUBLE)) < 1e26 AND NOT contains({text}, '_')) IS NOT TRUE "
+        f"AND trim(coalesce({text}, ''), ' \t\r\n') NOT IN ('', 'NULL', 'null'))"
     )
 
 

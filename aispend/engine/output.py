@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 from aispend.engine.exact import amount_sql
 from aispend.engine.line import (
@@ -14,7 +15,6 @@ from aispend.engine.line import (
     SKU_COLUMNS,
     literal,
 )
-from aispend.engine.result import SliceKey
 
 CLASS_COLUMNS = (
     "is_ai",
@@ -36,11 +36,11 @@ _QUANTITIES = {
 }
 
 
-def facts_sql(slice_ids: Mapping[SliceKey, int], half: int, known: Sequence[str]) -> str:
+def facts_sql(slice_ids: Mapping[tuple[str, str, date], int], half: int, known: Sequence[str]) -> str:
     """Rows of table ``charge``; cost columns not in ``known`` are NULL."""
     ids = ", ".join(
-        f"({literal(key.provider)}, {literal(key.scope)}, DATE '{key.month}', {number})"
-        for key, number in slice_ids.items()
+        f"({literal(provider)}, {literal(scope)}, DATE '{month}', {number})"
+        for (provider, scope, month), number in slice_ids.items()
     )
     costs = [
         f"{amount_sql(name) if name in known else 'CAST(NULL AS DECIMAL(38,12))'} AS {name}" for name in COST_COLUMNS

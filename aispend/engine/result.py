@@ -114,3 +114,5 @@ class RollUpSummary:
     files: tuple[FileRead, ...]
     lines: int
     rejected: tuple[RejectedLine, ...] = field(default=())
+    rejected_lines: int = 0
+    """Physical lines that were rejected: a record with a stray quote may have swallowed several."""

@@ -158,12 +158,13 @@ def grouped_sql(lines: str) -> str:
     )
 
 
-def remainder_sql(where: str) -> str:
-    """What rounding leaves over, per slice and currency."""
+def remainder_sql(readable: str, line: LineSql) -> str:
+    """What rounding leaves over, per slice and currency, over lines that are ``readable``."""
     sums = ", ".join(f"sum({name}) AS {name}" for name in REMAINDERS)
+    kept = "TRUE" if line.where == "TRUE" else "kept"
     return (
         f"SELECT hash({column_list(SLICE_COLUMNS)}) AS slice_h, billing_currency, {sums} "
-        f"FROM line WHERE {where} AND NOT bad GROUP BY ALL"
+        f"FROM line WHERE {kept} AND {readable} GROUP BY ALL"
     )
 
 

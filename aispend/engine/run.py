@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from aispend.engine import ai, output, rejects, rollup, summary
 from aispend.engine.line import SKU_COLUMNS, Check, identifier, literal
-from aispend.engine.result import Classified, Classify, FileRead, RejectedLine, RollUpSummary, SliceKey
+from aispend.engine.result import Classified, Classify, FileRead, RejectedLine, RollUpSummary
 from aispend.engine.scan import BillFile, Delivery
 from aispend.engine.source import RejectTables, raw_sql
 from aispend.errors import AispendError, InputError
@@ -49,11 +50,18 @@ class RollUp:
         self._delivery = delivery
         self._line = delivery.line
         self._rows = parquet_rows(duck, delivery.files) if delivery.files[0].format == "parquet" else None
+        self._once = delivery.files[0].format != "parquet"
         self._group()
-        lines, rejected = self._reject()
+        lines, rejected, rejected_lines = self._reject()
+        if self._line.remainders:
+            self._make("remainder", rollup.remainder_sql("NOT bad" if rejected else "TRUE", self._line))
+        if self._once:
+            duck.execute("DROP TABLE line")
         self._check_dates()
         self._key(classify, rules, tag_keys)
-        self.summary = RollUpSummary(summary.slices(duck, self._line), self._files(lines), lines, tuple(rejected))
+        self.summary = RollUpSummary(
+            summary.slices(duck, self._line), self._files(lines), lines, tuple(rejected), rejected_lines
+        )
         duck.execute("DROP VIEW charged; DROP TABLE grouped")
 
     def __enter__(self) -> RollUp:
@@ -69,7 +77,7 @@ class RollUp:
     # ------------------------------------------------------------------------------------ streams
 
     def facts(
-        self, slice_ids: Mapping[SliceKey, int], *, half: int, without: Sequence[str] = ()
+        self, slice_ids: Mapping[tuple[str, str, date], int], *, half: int, without: Sequence[str] = ()
     ) -> pa.RecordBatchReader:
         """Rows of table ``charge`` for the slices given, cost columns in ``without`` left NULL."""
         known = [name for name in rollup.columns_given(self._line) if name not in without]
@@ -87,7 +95,7 @@ class RollUp:
 
     def _group(self) -> None:
         """The pass over the raw lines, and the distinct values of every dimension."""
-        once = self._delivery.files[0].format != "parquet"
+        once = self._once
         raw = raw_sql(self._delivery.files, RejectTables() if once else None)
         line = rollup.line_sql(self._line, raw)
         if once:
@@ -104,13 +112,9 @@ class RollUp:
                     where=", ".join(shown_names(self._delivery.files)),
                     next_step="Load the files of this bill one by one.",
                 )
-        if self._line.remainders:
-            self._make("remainder", rollup.remainder_sql(where))
-        if once:
-            self._duck.execute("DROP TABLE line")
 
-    def _reject(self) -> tuple[int, list[RejectedLine]]:
-        """All lines there were, and those kept aside. Raises where they are too many, or none is left."""
+    def _reject(self) -> tuple[int, list[RejectedLine], int]:
+        """All lines there were, those kept aside, and how many these are. Raises where too many, or none is left."""
         files, line = self._delivery.files, self._line
         read = int(self._one("SELECT coalesce(sum(lines), 0) FROM grouped"))
         bad = int(self._one("SELECT coalesce(sum(lines), 0) FROM grouped WHERE bad AND kept"))
@@ -139,7 +143,7 @@ class RollUp:
             raise InputError(
                 "No line of the file is a charge.", where=names, next_step="Check that it is the right file."
             )
-        return lines, rejected
+        return lines, rejected, count
 
     def _check_dates(self) -> None:
         """Refuse a slice whose usage mostly lies outside of its month: day and month were swapped, or the file is not
