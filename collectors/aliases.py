@@ -28,7 +28,7 @@ from sqlalchemy import Connection
 
 from aispend.resource_id import ShortName, canonical, lower, measured_names, short_names
 from aispend.settings import Settings
-from aispend.store import names
+from aispend.store import Store, names
 from aispend.store.locks import wait_for
 from aispend.store.names import BEGINNING, BILL, SETTINGS, AliasRow, KnownResource, SeenName
 from aispend.store.telemetry import ANY_SOURCE
@@ -66,6 +66,20 @@ class AliasReport:
     by_method: dict[str, int] = field(default_factory=dict)
     examples: list[Unmatched] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+
+def refreshed_names(store: Store, settings: Settings) -> list[str]:
+    """:func:`refresh_aliases` in a transaction of its own; returns its notes, and a sentence on what meets nothing."""
+    with store.engine.begin() as connection:
+        report = refresh_aliases(connection, settings)
+    if not report.unmatched:
+        return report.notes
+    some = ", ".join(f"{one.alias} ({one.reason.replace('_', ' ')})" for one in report.examples[:5])
+    return [
+        *report.notes,
+        f"{report.unmatched:,} of {report.matched + report.unmatched:,} names in telemetry meet no resource of the"
+        f" bills in some of their hours: {some}{' …' if report.unmatched > 5 else ''}. Name them with import-inventory.",
+    ]
 
 
 class Span(NamedTuple):

@@ -31,6 +31,7 @@ from aispend.schema import accelerator_hour
 from aispend.settings import Settings
 from aispend.store import Store
 from aispend.store.telemetry import Batch
+from collectors.aliases import refreshed_names
 from collectors.files.telemetry_files import TelemetryFile, find_files
 from collectors.files.telemetry_form import Column, Form
 from collectors.files.telemetry_load import Import, Progress, TelemetryReport, export_csv, rows_per_day
@@ -129,6 +130,7 @@ def import_metrics(
         with store.engine.begin() as connection:
             running.lock(connection)
             saved = running.save(connection, batch, reading.rejects)
+    running.notes.extend(refreshed_names(store, settings))
     return running.report(reading, [saved])
 
 

@@ -32,6 +32,7 @@ from aispend.settings import Settings
 from aispend.store import Store
 from aispend.store import telemetry as store_telemetry
 from aispend.store.telemetry import Batch
+from collectors.aliases import refreshed_names
 from collectors.files.telemetry_files import find_files
 from collectors.files.telemetry_form import Column, Form, RowCheck
 from collectors.files.telemetry_load import Import, Progress, TelemetryReport, export_csv, name_models
@@ -135,6 +136,7 @@ def import_usage(
                 saved.append(running.save(connection, batch, reading.rejects if batch is batches[0] else ()))
                 if batch.scope == single:
                     store_telemetry.remember_requests(connection, source)
+        running.notes.extend(refreshed_names(store, settings))
         report = running.report(reading, saved)
         report.totals = dict(space.rows("SELECT unit_class, sum(quantity) FROM fact GROUP BY 1 ORDER BY 1"))
     return report

@@ -21,6 +21,7 @@ from aispend.schema import workload_hour
 from aispend.settings import STAGES, Settings
 from aispend.store import Store
 from aispend.store.telemetry import Batch
+from collectors.aliases import refreshed_names
 from collectors.files.telemetry_files import find_files
 from collectors.files.telemetry_form import Column, Form
 from collectors.files.telemetry_load import Import, Progress, TelemetryReport, export_csv, name_models, rows_per_day
@@ -88,6 +89,7 @@ def import_workloads(
         with store.engine.begin() as connection:
             running.lock(connection)
             saved = running.save(connection, batch, reading.rejects)
+    running.notes.extend(refreshed_names(store, settings))
     return running.report(reading, [saved])
 
 

@@ -235,6 +235,18 @@ def test_usage_and_workloads_meet_the_same_resource(company: Company, tmp_path: 
     assert (report.matched, report.unmatched) == (3, 0)  # a deployment of a token-priced API is no lost name
 
 
+def test_an_import_joins_at_once_and_says_what_meets_nothing(company: Company, tmp_path: Path) -> None:
+    key = company.bill("aws", "i-1", "11-01", "11-19", "n01")
+    path = tmp_path / "metrics.csv"
+    path.write_text("timestamp,resource_id,sm_active\n2026-11-18T12:00:00Z,n01,0.5\n2026-11-18T12:00:00Z,n02,0.5\n")
+
+    report = import_metrics([path], company.store, company.settings, company.clock)
+
+    assert company.meant() == {"n01@11-18": key, "n02@11-18": None}
+    assert any(note.startswith("1 of 2 names in telemetry meet no resource") for note in report.notes)
+    assert any("n02 (unknown)" in note for note in report.notes)
+
+
 def test_refreshing_again_changes_nothing_and_follows_the_bill(company: Company) -> None:
     company.bill("aws", "i-1", "11-01", "11-05", "n01")
     company.bill("aws", "i-2", "11-01", "11-19")

@@ -24,6 +24,7 @@ from aispend.settings import Settings
 from aispend.store import Store
 from collectors.files import metrics
 from collectors.files.metrics import import_metrics
+from tests.conftest import SOAK
 
 NINE = datetime(2026, 11, 20, 9, tzinfo=UTC)
 HEADER = "timestamp,resource_id,accelerator_index,gpu_utilization"
@@ -345,7 +346,7 @@ def series(draw: st.DrawFn) -> list[str]:
     ] + [f"{at(0)},c,0,55.5"]
 
 
-@hypothesis_settings(max_examples=15)
+@hypothesis_settings(max_examples=300 if SOAK else 6)
 @given(lines=series(), data=st.data())
 def test_order_and_splitting_change_nothing(
     run, database: Store, tmp_path: Path, lines: list[str], data: st.DataObject

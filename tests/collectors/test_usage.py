@@ -24,6 +24,7 @@ from aispend.settings import Settings
 from aispend.store import Store
 from collectors.files.telemetry_load import TelemetryReport
 from collectors.files.usage import import_usage
+from tests.conftest import SOAK
 
 NINE = datetime(2026, 11, 20, 9, tzinfo=UTC)
 HEADER = "timestamp,request_id,model,uncached_input_tokens,output_tokens"
@@ -127,7 +128,7 @@ def test_an_aggregate_of_exactly_an_hour_stays_in_it(run, database: Store, tmp_p
     assert quantities(database) == {(9, "output"): 10}
 
 
-@hypothesis_settings(max_examples=10)
+@hypothesis_settings(max_examples=300 if SOAK else 6)
 @given(data=st.data())
 def test_dividing_conserves_and_order_and_files_change_nothing(
     run, database: Store, tmp_path: Path, data: st.DataObject

@@ -20,6 +20,7 @@ from aispend.settings import Settings
 from aispend.store import Store
 from collectors.files.telemetry_load import TelemetryReport
 from collectors.files.workloads import import_workloads
+from tests.conftest import SOAK
 
 NINE = datetime(2026, 11, 20, 9, tzinfo=UTC)
 HEADER = (
@@ -112,7 +113,7 @@ def test_what_cannot_be_is_refused(run, tmp_path: Path, line: str, reason: str) 
         run(write(tmp_path / "a.csv", [line] * 5))
 
 
-@hypothesis_settings(max_examples=10)
+@hypothesis_settings(max_examples=300 if SOAK else 6)
 @given(data=st.data())
 def test_time_is_conserved_and_order_and_files_change_nothing(
     run, database: Store, tmp_path: Path, data: st.DataObject
