@@ -78,7 +78,7 @@ def refreshed_names(store: Store, settings: Settings) -> list[str]:
     return [
         *report.notes,
         f"{report.unmatched:,} of {report.matched + report.unmatched:,} names in telemetry meet no resource of the"
-        f" bills in some of their hours: {some}{' …' if report.unmatched > 5 else ''}. Name them with import-inventory.",
+        f" bills in some of their hours: {some}{' …' if report.unmatched > 5 else ''}. Name them: import-inventory.",
     ]
 
 
