@@ -51,6 +51,8 @@ class Demand:
 
     series: Series
     requests: Hours
+    """All of them; ``answered`` and ``failed`` are disjoint and add up to it."""
+    answered: Hours
     failed: Hours
     uncached: Hours
     cached: Hours
@@ -86,6 +88,7 @@ def play(series: Series, timeline: Timeline, chance: Chance) -> Demand:
     return Demand(
         series,
         requests,
+        done,
         failed,
         tokens_in - cached - written,
         cached,

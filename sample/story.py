@@ -53,12 +53,12 @@ AWS_FLEETS = [
         load=Load(0.45, 0.35, follows="embeddings"), group="search-embed-asg",
     ),
     Fleet(
-        name="search-embed-peak", bill="aws", account=SERVING, region="us-east-1", machine="g4dn.xlarge", count=2,
+        name="search-embed-peak", bill="aws", account=SERVING, region="us-east-1", machine="g4dn.xlarge",
         model="bge-large-en", team="search", stage="inference_online", names="dns", group="search-embed-asg",
         shape=Shape("daily", hour=13, hours=9), load=Load(0.5, 0.35, follows="embeddings"),
     ),
     Fleet(
-        name="rerank", bill="aws", account=SERVING, region="us-east-1", machine="g6.xlarge", count=3,
+        name="rerank", bill="aws", account=SERVING, region="us-east-1", machine="g6.xlarge", count=2,
         model="product-ranker", team="personalisation", stage="inference_online", names="host", rotate_days=60,
         load=Load(0.4, 0.55, follows="rerank"), purchase="savings_plan",
     ),
@@ -209,7 +209,7 @@ AZURE_FLEETS = [
     ),
     Fleet(
         name="shelf-scan", bill="azure-eur", account=AZURE_EU, region="westeurope", machine="Standard_NC4as_T4_v3",
-        count=2, model="shelf-vision", team="stores", stage="inference_online", names="short", rotate_days=100,
+        model="shelf-vision", team="stores", stage="inference_online", names="short", rotate_days=100,
         load=Load(0.35, 0.5, follows="shelf-scan"),
     ),
     Fleet(

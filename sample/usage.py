@@ -19,7 +19,7 @@ from sample.timeline import Hours, Timeline
 REQUEST_DAYS = 3
 REQUEST_SERIES = ("copy-writer", "intranet-chat")
 """Their last days come as single requests, and not as hourly sums."""
-COUNTS = ("requests", "failed", "uncached", "cached", "cache_write", "output", "reasoning")
+COUNTS = ("answered", "failed", "uncached", "cached", "cache_write", "output", "reasoning")
 VENDOR_NAMES = {
     "claude-sonnet-4": "anthropic.claude-sonnet-4-20250514-v1:0",
     "nova-lite": "amazon.nova-lite-v1:0",
@@ -104,12 +104,20 @@ def _hourly_table(blocks: list[dict[str, Any]], timeline: Timeline) -> Arrow:
     def text(values: list[str | None]) -> Arrow:
         return pa.array(values, pa.string()).take(picked)
 
-    tokens = np.array([one.tokens_in > 0 for one in series])[code]
+    # What a server never counts is unknown in its records, not zero.
+    counts_of = {
+        "uncached": [one.tokens_in > 0 for one in series],
+        "cached": [one.cached > 0 for one in series],
+        "cache_write": [one.cache_write > 0 for one in series],
+        "output": [one.tokens_out > 0 for one in series],
+        "reasoning": [one.reasoning > 0 for one in series],
+    }
     load = np.concatenate([block["demand"].relative[block["hours"]] for block in blocks])[order]
     base = np.array([one.latency_ms for one in series])[code]
 
-    def counted(name: str, *, tokens_only: bool = True) -> Arrow:
-        return pa.array(counts[name], pa.int64(), mask=~tokens if tokens_only else None)
+    def counted(name: str) -> Arrow:
+        known = np.array(counts_of[name])[code] if name in counts_of else np.full(len(code), True)
+        return pa.array(counts[name], pa.int64(), mask=~known)
 
     return pa.table(
         {
@@ -124,14 +132,14 @@ def _hourly_table(blocks: list[dict[str, Any]], timeline: Timeline) -> Arrow:
             "model": text([vendor_name(one.model) for one in series]),
             "team": text([one.team for one in series]),
             "service_tier": text(["standard" if one.token_api else None for one in series]),
-            "requests": counted("requests", tokens_only=False),
-            "failed_requests": counted("failed", tokens_only=False),
+            "requests": counted("answered"),
+            "failed_requests": counted("failed"),
             "uncached_input_tokens": counted("uncached"),
             "cached_input_tokens": counted("cached"),
             "cache_write_tokens": counted("cache_write"),
             "output_tokens": counted("output"),
             "reasoning_tokens": counted("reasoning"),
-            "latency_ms": pa.array(np.round(base * (0.8 + 0.25 * load), 1), mask=counts["requests"] == 0),
+            "latency_ms": pa.array(np.round(base * (0.8 + 0.25 * load), 1), mask=counts["answered"] == 0),
         }
     )
 
@@ -164,7 +172,7 @@ def _write_requests(folder: Path, demand: Demand, hours: Hours, timeline: Timeli
             "endpoint": [series.endpoint] * count,
             "model": [vendor_name(series.model)] * count,
             "team": [series.team] * count,
-            "requests": pa.array(np.ones(count, dtype=np.int64)),
+            "requests": pa.array(1 - failed[twice].astype(np.int64)),
             "failed_requests": pa.array(failed[twice].astype(np.int64)),
             "uncached_input_tokens": pa.array(columns["uncached"][twice]),
             "cached_input_tokens": pa.array(columns["cached"][twice]),
