@@ -29,6 +29,9 @@ CLASS_COLUMNS = (
 )
 """What a classifier says of a SKU, in the order of table ``sku``."""
 
+CLASS_TYPES = {"is_ai": "BOOLEAN", "accelerators": "DECIMAL(38,12)", "units_per_pricing_unit": "DECIMAL(38,12)"}
+"""DuckDB types of those that are no text."""
+
 _QUANTITIES = {
     "pricing_quantity": "pricing_quantity",
     "consumed_quantity": "consumed_quantity",

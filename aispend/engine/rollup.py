@@ -2,7 +2,8 @@
 
 Method
     ``line``      the canonical line: the dialect's mapping with day, hours, flags and whether it is readable.
-                  A view over columnar files; other files are read only once, into a table grouped by everything.
+                  A query over columnar files, of which each step reads the columns it needs; other files, and small
+                  ones, are read only once, into a table grouped by everything.
     ``grouped``   lines summed over the 64-bit hash of each group of dimensions (account, SKU, resource, tags …) and the
                   day. Hashing a dimension costs a fraction of comparing forty texts per line, and keeps memory narrow.
     ``raw_…``     the distinct values of each group with their hash. Were two values to share a hash, this shows it,
@@ -14,7 +15,7 @@ Method
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from aispend.engine.line import (
     ACCOUNT_COLUMNS,
@@ -99,11 +100,6 @@ def line_sql(line: LineSql, raw: str) -> str:
         f" AS {identifier(name)}"
         for name in MEASURE_COLUMNS
     ]
-    left = [
-        f"CAST({line.remainders[name] if name in costs and name in line.remainders else 'NULL'} AS DECIMAL(38,24))"
-        f" AS {identifier(name + '_remainder')}"
-        for name in COST_COLUMNS
-    ]
     times = [
         f"CAST({select.get(name, 'NULL')} AS TIMESTAMP) AS {identifier(name)}"
         for name in ("charge_period_start", "charge_period_end")
@@ -111,7 +107,7 @@ def line_sql(line: LineSql, raw: str) -> str:
     checks = [f"CAST(({check.bad}) IS TRUE AS TINYINT)" for check in line.checks]
     unreadable = f"({' + '.join(checks)}) > 0" if checks else "FALSE"
     canonical = (
-        f"SELECT {', '.join([*dimensions, *measures, *left, *times])}, {unreadable} AS unreadable, "
+        f"SELECT {', '.join([*dimensions, *measures, *_remainders(line), *times])}, {unreadable} AS unreadable, "
         f"({line.where}) IS TRUE AS kept FROM {raw} AS raw"
     )
     length = "epoch_us(charge_period_end) - epoch_us(charge_period_start)"
@@ -125,6 +121,15 @@ def line_sql(line: LineSql, raw: str) -> str:
         f"THEN 1 << CAST(epoch_us(charge_period_start) // {_HOUR} % 24 AS INTEGER) END AS hours, "
         f"{_flags(line)} AS flags, (unreadable OR {missing}) AS bad, kept FROM ({canonical})"
     )
+
+
+def _remainders(line: LineSql) -> list[str]:
+    given = columns_given(line)
+    return [
+        f"CAST({line.remainders[name] if name in given and name in line.remainders else 'NULL'} AS DECIMAL(38,24))"
+        f" AS {identifier(name + '_remainder')}"
+        for name in COST_COLUMNS
+    ]
 
 
 def _flags(line: LineSql) -> str:
@@ -148,30 +153,39 @@ def once_sql(line: str) -> str:
     )
 
 
-def grouped_sql(lines: str) -> str:
-    """Facts over the relation ``line`` by the hash of each dimension group; ``lines`` counts raw lines."""
+def narrow_sql(line: LineSql, raw: str, columns: Sequence[str]) -> str:
+    """SELECT for some columns of the canonical line and its remainders: only what these need is planned and read."""
+    chosen = [f"{line.select.get(name, 'CAST(NULL AS VARCHAR)')} AS {identifier(name)}" for name in columns]
+    return f"SELECT {', '.join([*chosen, *_remainders(line)])}, ({line.where}) IS TRUE AS kept FROM {raw} AS raw"
+
+
+def grouped_sql(line: str, lines: str) -> str:
+    """Facts over the canonical ``line`` by the hash of each dimension group; ``lines`` counts raw lines."""
     hashes = ", ".join(f"hash({column_list(columns)}) AS {group}_h" for group, columns in GROUPS.items())
     sums = ", ".join(f"CAST(sum({name}) AS HUGEINT) AS {name}" for name in MEASURE_COLUMNS)
     return (
         f"SELECT {hashes}, day, end_day, flags, bad, kept, bit_or(hours) AS hours, {sums}, "
-        f"CAST({lines} AS BIGINT) AS lines FROM line GROUP BY ALL"
+        f"CAST({lines} AS BIGINT) AS lines FROM {_from(line)} GROUP BY ALL"
     )
 
 
-def remainder_sql(readable: str, line: LineSql) -> str:
+def remainder_sql(line: str, readable: str) -> str:
     """What rounding leaves over, per slice and currency, over lines that are ``readable``."""
     sums = ", ".join(f"sum({name}) AS {name}" for name in REMAINDERS)
-    kept = "TRUE" if line.where == "TRUE" else "kept"
     return (
         f"SELECT hash({column_list(SLICE_COLUMNS)}) AS slice_h, billing_currency, {sums} "
-        f"FROM line WHERE {kept} AND {readable} GROUP BY ALL"
+        f"FROM {_from(line)} WHERE kept AND {readable} GROUP BY ALL"
     )
 
 
-def distinct_sql(group: str, where: str = "TRUE") -> str:
+def distinct_sql(group: str, line: str) -> str:
     """The distinct values of a dimension group with their hash."""
     names = column_list(GROUPS[group])
-    return f"SELECT hash({names}) AS h, {names} FROM line WHERE {where} GROUP BY ALL"
+    return f"SELECT hash({names}) AS h, {names} FROM {_from(line)} WHERE kept GROUP BY ALL"
+
+
+def _from(relation: str) -> str:
+    return f"({relation})" if relation.startswith("SELECT") else relation
 
 
 def _clean(expression: str) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _STRAY_DAYS = 5
+_SMALL = 250_000
 
 
 def shown_names(files: Sequence[BillFile]) -> list[str]:
@@ -50,11 +51,11 @@ class RollUp:
         self._delivery = delivery
         self._line = delivery.line
         self._rows = parquet_rows(duck, delivery.files) if delivery.files[0].format == "parquet" else None
-        self._once = delivery.files[0].format != "parquet"
+        # columnar files are read column by column; others, and small ones, once, which plans only one large query
+        self._once = self._rows is None or sum(self._rows) < _SMALL
         self._group()
         lines, rejected, rejected_lines = self._reject()
-        if self._line.remainders:
-            self._make("remainder", rollup.remainder_sql("NOT bad" if rejected else "TRUE", self._line))
+        self._remainder(bad=rejected_lines > 0)
         if self._once:
             duck.execute("DROP TABLE line")
         self._check_dates()
@@ -95,23 +96,34 @@ class RollUp:
 
     def _group(self) -> None:
         """The pass over the raw lines, and the distinct values of every dimension."""
-        once = self._once
-        raw = raw_sql(self._delivery.files, RejectTables() if once else None)
+        raw = raw_sql(self._delivery.files, RejectTables() if self._rows is None else None)
         line = rollup.line_sql(self._line, raw)
-        if once:
+        if self._once:
             self._make("line", rollup.once_sql(line))
-        else:
-            self._duck.execute(f"CREATE VIEW line AS {line}")
-        self._make("grouped", rollup.grouped_sql("sum(lines)" if once else "count(*)"))
-        where = "TRUE" if self._line.where == "TRUE" else "kept"
+            line = "line"
+        self._make("grouped", rollup.grouped_sql(line, "sum(lines)" if self._once else "count(*)"))
         for group in rollup.GROUPS:
-            self._make(f"raw_{group}", rollup.distinct_sql(group, where))
+            narrow = "line" if self._once else rollup.narrow_sql(self._line, raw, rollup.GROUPS[group])
+            self._make(f"raw_{group}", rollup.distinct_sql(group, narrow))
             if self._one(f"SELECT count(*) - count(DISTINCT h) FROM raw_{group}"):
                 raise AispendError(
                     f"Two different values of '{group}' have the same hash; nothing was loaded.",
                     where=", ".join(shown_names(self._delivery.files)),
                     next_step="Load the files of this bill one by one.",
                 )
+
+    def _remainder(self, *, bad: bool) -> None:
+        """Table ``remainder``: what rounding left over."""
+        if not self._line.remainders:
+            return
+        raw = raw_sql(self._delivery.files)
+        if self._once:
+            line = "line"
+        elif bad:
+            line = rollup.line_sql(self._line, raw)
+        else:
+            line = rollup.narrow_sql(self._line, raw, (*rollup.GROUPS["slice"], "billing_currency"))
+        self._make("remainder", rollup.remainder_sql(line, "NOT bad" if bad else "TRUE"))
 
     def _reject(self) -> tuple[int, list[RejectedLine], int]:
         """All lines there were, those kept aside, and how many these are. Raises where too many, or none is left."""
@@ -146,28 +158,40 @@ class RollUp:
         return lines, rejected, count
 
     def _check_dates(self) -> None:
-        """Refuse a slice whose usage mostly lies outside of its month: day and month were swapped, or the file is not
-        what it says."""
-        after = f"x_billing_month + INTERVAL 1 MONTH + INTERVAL {_STRAY_DAYS} DAY"
-        outside = f"day < x_billing_month - {_STRAY_DAYS} OR day >= {after}"
+        """Refuse a slice whose usage mostly lies outside of its month because day and month were taken for each other.
+
+        Usage billed late, or a year ahead, is no error. Dates read in the wrong order show in one of two ways: swapped
+        back they lie in the month; or all of them fall on one day (the real month) of many months.
+        """
+        swapped = "year(day) = year(x_billing_month) AND day(day) = month(x_billing_month)"
+        outside = (
+            f"(day < x_billing_month - {_STRAY_DAYS} "
+            f"OR day >= x_billing_month + INTERVAL 1 MONTH + INTERVAL {_STRAY_DAYS} DAY)"
+        )
         found = self._duck.execute(
-            f"SELECT x_scope, x_billing_month, sum(lines), sum(lines) FILTER ({outside}), min(day) FILTER ({outside}) "
+            f"SELECT x_scope, x_billing_month, sum(lines) AS usage, sum(lines) FILTER ({outside}) AS stray, "
+            f"sum(lines) FILTER ({outside} AND {swapped}) AS mended, min(day) FILTER ({outside}) AS first, "
+            f"count(DISTINCT day(day)) FILTER ({outside}) AS days, min(day(day)) FILTER ({outside}) AS that_day, "
+            f"count(DISTINCT month(day)) FILTER ({outside}) AS months "
             "FROM grouped JOIN raw_slice ON raw_slice.h = slice_h JOIN raw_kind ON raw_kind.h = kind_h "
             "WHERE kept AND NOT bad AND charge_category = 'Usage' AND charge_class IS NULL GROUP BY ALL "
-            f"HAVING sum(lines) FILTER ({outside}) * 2 > sum(lines) ORDER BY ALL LIMIT 1"
+            "HAVING stray * 2 > usage AND (mended * 2 > stray OR days = 1 AND that_day <> 1 AND months > 1) "
+            "ORDER BY ALL LIMIT 1"
         ).fetchone()
-        if found:
-            scope, month, lines, stray, day = found
-            files, start = self._delivery.files, self._line.select["charge_period_start"]
-            column = rollup.source_column(self._line, files[0].header, "charge_period_start") or ""
-            check = Check(column, f"CAST({start} AS DATE) = DATE '{day}'", "")
-            first = rejects.refused(self._duck, files, [check], 1, where=self._line.where)[0]
-            raise InputError(
-                f"{stray} of {lines} usage lines lie outside of their billing month {month:%Y-%m}.",
-                where=f"{first.file}, line {first.line}, column {column}, value {first.value!r} (read as {day}), "
-                f"billing account {scope}",
-                next_step="Day and month may be in another order than they were read: export dates as YYYY-MM-DD.",
-            )
+        if not found:
+            return
+        scope, month, lines, stray, _, day, *_ = found
+        files, start = self._delivery.files, self._line.select["charge_period_start"]
+        column = rollup.source_column(self._line, files[0].header, "charge_period_start") or ""
+        check = Check(column, f"CAST({start} AS DATE) = DATE '{day}'", "")
+        first = rejects.refused(self._duck, files, [check], 1, where=self._line.where)[0]
+        raise InputError(
+            f"{stray} of {lines} usage lines lie outside of their billing month {month:%Y-%m}: "
+            "day and month seem to be in another order than they were read.",
+            where=f"{first.file}, line {first.line}, column {column}, value {first.value!r} (read as {day}), "
+            f"billing account {scope}",
+            next_step="Export the bill with dates as YYYY-MM-DD.",
+        )
 
     def _key(self, classify: Classify, rules: Sequence[Rule], tag_keys: TagKeys) -> None:
         for table, sql in rollup.dimension_sql(self._line).items():
@@ -180,8 +204,6 @@ class RollUp:
 
     def _classify(self, classify: Classify) -> None:
         """Table ``sku_class``. Where resource types disagree about a SKU, AI spend wins."""
-        import pyarrow as pa
-
         names = ("sku_key", "x_provider", *SKU_COLUMNS, "resource_type")
         rows = self._duck.execute(
             f"SELECT DISTINCT {', '.join(names)} FROM (SELECT DISTINCT sku_h, resource_h FROM grouped) "
@@ -195,16 +217,14 @@ class RollUp:
             if known is None or not known.is_ai:
                 says = classify({"provider": provider, **dict(zip(names[2:], texts, strict=True))})
                 classes[key] = says if known is None or says.is_ai else known
-        decimal = pa.decimal128(38, 12)
-        columns: dict[str, Any] = {"sku_key": pa.array(list(classes), pa.int64())}
+        columns = [f"unnest($1::BIGINT[]) AS {names[0]}"]
+        values: list[list[object]] = [list(classes)]
         for name in output.CLASS_COLUMNS:
-            kind = pa.bool_() if name == "is_ai" else pa.string()
-            exact = name in ("accelerators", "units_per_pricing_unit")
-            values = [getattr(says, name) for says in classes.values()]
-            columns[name] = pa.array(values, decimal if exact else kind)
-        self._duck.register("classes", pa.table(columns))
-        self._make("sku_class", "SELECT * FROM classes")
-        self._duck.unregister("classes")
+            said = [getattr(says, name) for says in classes.values()]
+            kind = output.CLASS_TYPES.get(name, "VARCHAR")
+            values.append([None if cell is None else str(cell) for cell in said])
+            columns.append(f"unnest(${len(values)}::{kind}[]) AS {name}")
+        self._duck.execute(f"CREATE TABLE sku_class AS SELECT {', '.join(columns)}", values)
 
     def _files(self, lines: int) -> tuple[FileRead, ...]:
         files = self._delivery.files
