@@ -30,7 +30,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aispend.engine.line import LineSql
+from aispend.engine.line import Header, LineSql
 from aispend.engine.scan import BillFile, Delivery
 from aispend.engine.source import is_gzip
 from aispend.errors import InputError, UnknownDialectError
@@ -76,7 +76,9 @@ def deliveries(paths: Sequence[str | Path], workdir: Path) -> list[Delivery]:
         bills = _recognise_all(chosen, workdir, connection, notes)
         kept, repeated = drop_repeated([bill.file for bill in bills])
         notes += repeated
-        bills = _parts([bill for bill in bills if bill.file in kept], connection, notes)
+        once = {id(file) for file in kept}
+        bills = _one_json_header([bill for bill in bills if id(bill.file) in once])
+        bills = _parts(bills, connection, notes)
         made = _group(bills, connection, workdir)
     if made and notes:
         first = made[0]
@@ -198,6 +200,22 @@ def _parts(bills: Sequence[_Bill], connection: duckdb.DuckDBPyConnection, notes:
             else:
                 kept.append(replace(bill, part=part))
     return kept
+
+
+def _one_json_header(bills: Sequence[_Bill]) -> list[_Bill]:
+    """JSON lines leave out what is empty, so the files of a dialect know different keys: each gets all of them."""
+    known: dict[str, dict[str, str]] = defaultdict(dict)
+    for bill in bills:
+        if bill.file.format == "json":
+            types = known[bill.recognised.dialect.name]
+            for name, kind in bill.file.header.types.items():
+                types[name] = "JSON" if "JSON" in (kind, types.get(name)) else kind
+    return [
+        bill
+        if bill.file.format != "json"
+        else replace(bill, recognised=replace(bill.recognised, file=replace(bill.file, header=Header(known[bill.recognised.dialect.name]))))
+        for bill in bills
+    ]
 
 
 def _group(bills: Sequence[_Bill], connection: duckdb.DuckDBPyConnection, workdir: Path) -> list[Delivery]:

@@ -11,7 +11,8 @@ from typing import BinaryIO
 from aispend.errors import InputError
 
 _CHUNK = 1 << 20
-_LARGEST_OBJECT = 64 << 20
+_LARGEST_OBJECT = 16 << 20
+"""DuckDB's own limit for one object."""
 _BETWEEN = re.compile(r"[\s,\ufeff]*")
 
 

@@ -30,6 +30,11 @@ def connect(workdir: Path) -> duckdb.DuckDBPyConnection:
 
 def relation(files: Sequence[BillFile]) -> str:
     """SQL table expression over files of one header; lines of broken structure are left to the import."""
+    if files[0].format == "json":
+        paths = ", ".join(literal(str(file.path)) for file in files)
+        types = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in files[0].header.types.items())
+        # Without a larger maximum_object_size: DuckDB reserves twice that much memory for every thread.
+        return f"read_json([{paths}], format = 'newline_delimited', columns = {{{types}}})"
     return raw_sql(files, RejectTables("intake_error", "intake_scan"))
 
 

@@ -74,7 +74,7 @@ def _expand(given: str) -> Iterable[Found]:
 
 
 def _is_hidden(path: Path | PurePosixPath) -> bool:
-    return any(part.startswith(".") or part in _HIDDEN for part in path.parts)
+    return any((part.startswith(".") and part != "..") or part in _HIDDEN for part in path.parts)
 
 
 def _unpacked(item: Found, workdir: Path) -> list[Found]:

@@ -274,7 +274,7 @@ def _tags(columns: Columns) -> tuple[str | None, str]:
     column = columns.find("Tags")
     google = labels_entries(columns)
     if column is None:
-        return google, json_of_entries("tags")
+        return google, json_of_entries("tags") if google else "NULL"
     quoted, kind = identifier(column), columns.kind(column)
     if kind == "MAP":
         return quoted, json_of_entries(entries_of_map("tags"))

@@ -12,7 +12,8 @@ Method
 
 Cases
     - cost_type tax → Tax; adjustment, rounding_error (roundoff) → Adjustment; commitment fees → Purchase; else Usage.
-      Adjustments of usage from before the invoice month are corrections.
+      Adjustments of usage from before the invoice month, and usage billed more than five days late, are corrections of a
+      month that was invoiced before.
     - Spot and preemptible SKUs → Dynamic; usage with a commitment credit → Committed; else Standard.
     - Several currencies in one file are normal. - No invoice.month: the month the usage started in.
     - A detailed export names the resource; a standard one does not.
@@ -28,7 +29,7 @@ from __future__ import annotations
 
 from aispend.engine.exact import number_sql, remainder_of_number_sql, units_of_number_sql, units_sql, unreadable_sql
 from aispend.engine.line import Check, Flag, LineSql, identifier
-from collectors.files.dialects.columns import Columns, coalesce, month_sql, none_if_zero, present
+from collectors.files.dialects.columns import Columns, coalesce, late_sql, month_sql, none_if_zero, present
 from collectors.files.dialects.contract import Dialect, Look, Part
 from collectors.files.dialects.gcp_commitments import FLAG, Spread, is_fee_sql, pool_sql, spread
 from collectors.files.dialects.gcp_nested import instant, labels_entries, number_text, records, scalar, service_category
@@ -62,7 +63,8 @@ def line(look: Look, part: Part) -> LineSql:
     net = units_of_number_sql(f"{cost} + {credited}") if credited else columns.units("cost") or "NULL"
     commitments = _commitments(look, columns, description, region or "NULL", month, net, committed)
     covered = f"({committed} > 0)" if committed else "FALSE"
-    pool = pool_sql(description, region or "NULL", spend_based=_spend_based(columns, description))
+    spend = _spend_based(columns, description)
+    pool = pool_sql(description, region or "NULL", spend_based=spend)
     contracted = coalesce(columns.units("cost_at_effective_price_default"), columns.units("cost"))
     paid = f"{columns.about('cost')} > 0"
     service = scalar(columns, "service", "description")
@@ -89,7 +91,7 @@ def line(look: Look, part: Part) -> LineSql:
         "commitment_discount_id": f"CASE WHEN {fee} OR {covered} THEN 'cud ' || {pool} END",
         "commitment_discount_name": f"CASE WHEN {fee} THEN {description} END",
         "commitment_discount_type": f"CASE WHEN {fee} OR {covered} THEN 'CUD' END",
-        "commitment_discount_category": f"CASE WHEN NOT ({fee} OR {covered}) THEN NULL WHEN {pool} = 'spend' THEN 'Spend' ELSE 'Usage' END",
+        "commitment_discount_category": f"CASE WHEN NOT ({fee} OR {covered}) THEN NULL WHEN {spend} THEN 'Spend' ELSE 'Usage' END",
         "commitment_discount_status": f"CASE WHEN {fee} THEN 'Unused' WHEN {covered} THEN 'Used' END",
         "charge_category": _charge_category(columns, fee),
         "charge_class": _charge_class(columns, start, month),
@@ -113,7 +115,7 @@ def line(look: Look, part: Part) -> LineSql:
         dataset="gcp_detailed" if columns.has("resource", "resource_name", "resource_global_name") else "gcp_standard",
         select=present(select),
         columns_known=tuple(name for name in known if select[name]),
-        tags_json=json_of_entries("tags"),
+        tags_json=json_of_entries("tags") if select["tags"] else "NULL",
         checks=_checks(columns, start, month),
         flags=(
             Flag(FLAG, f"x_flag = '{FLAG}'", "effective_cost",
@@ -168,16 +170,14 @@ def _commitments(
     resource = pool_sql(description, region, spend_based=_spend_based(columns, description))
     key = f"concat_ws('|', {columns.text('billing_account_id')}, {month}, {columns.text('currency')}, {resource})"
     found = number_text(columns, "usage", "amount")
-    usage = f"TRY_CAST({found[0]} AS DOUBLE)" if found else "NULL"
-    part = f"abs({committed} / nullif(TRY_CAST({columns.number('cost')} AS DOUBLE), 0) / 1e12)"
     return spread(
         look,
         key=key,
         is_fee=is_fee_sql(description),
         net_units=net,
         credit_units=committed,
-        fee_quantity=usage,
-        covered_quantity=f"{usage} * least(1, {part})",
+        quantity=f"TRY_CAST({found[0]} AS DOUBLE)" if found else "NULL",
+        cost=columns.about("cost") or "NULL",
         unit=scalar(columns, "usage", "unit") or "NULL",
     )
 
@@ -201,11 +201,11 @@ def _charge_category(columns: Columns, fee: str) -> str:
     return f"CASE {by_type}WHEN {fee} THEN 'Purchase' ELSE 'Usage' END"
 
 
-def _charge_class(columns: Columns, start: str, month: str) -> str | None:
+def _charge_class(columns: Columns, start: str, month: str) -> str:
+    """Correction: an adjustment of usage from before the invoice month, and usage billed more than a few days late."""
     adjusted = coalesce(scalar(columns, "adjustment_info", "mode"), scalar(columns, "adjustment_info", "type"))
-    if adjusted is None:
-        return None
-    return f"CASE WHEN ({adjusted}) IS NOT NULL AND {month_sql(start)} < {month} THEN 'Correction' END"
+    earlier = f" OR (({adjusted}) IS NOT NULL AND {month_sql(start)} < {month})" if adjusted else ""
+    return f"CASE WHEN {late_sql(start, month)}{earlier} THEN 'Correction' END"
 
 
 def _pricing_category(columns: Columns, description: str, fee: str, covered: str) -> str:

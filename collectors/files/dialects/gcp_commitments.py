@@ -67,27 +67,19 @@ class Spread:
 
 
 def spread(
-    look: Look,
-    *,
-    key: str,
-    is_fee: str,
-    net_units: str,
-    credit_units: str,
-    fee_quantity: str,
-    covered_quantity: str,
-    unit: str,
-) -> Spread:  # noqa: E501
+    look: Look, *, key: str, is_fee: str, net_units: str, credit_units: str, quantity: str, cost: str, unit: str
+) -> Spread:
     """Ask the whole bill for its pools, and make the effective cost of a line from them.
 
     All arguments are SQL over ``raw``: the pool of a line, its net billed cost and its commitment credit (positive) in
-    units, its committed or covered quantity as a double (only their ratio is used), and the quantities' unit.
+    units, its quantity and cost before credits as doubles (only their ratios are used), and the quantity's unit.
     """
+    covered = "sum(quantity * least(1, abs(credit / nullif(cost, 0) / 1e12))) FILTER (NOT fee AND credit > 0)"
     rows = look.ask(
-        f"SELECT pool, sum(net) FILTER (fee), sum(credit) FILTER (NOT fee), sum(quantity) FILTER (fee), "
-        f"sum(quantity) FILTER (NOT fee AND credit > 0), count(DISTINCT unit) FILTER (fee OR credit > 0) FROM ("
-        f"SELECT {key} AS pool, {is_fee} AS fee, {net_units} AS net, {credit_units} AS credit, "
-        f"CASE WHEN {is_fee} THEN {fee_quantity} ELSE {covered_quantity} END AS quantity, {unit} AS unit FROM raw) "
-        f"GROUP BY pool HAVING count(*) FILTER (fee) > 0 ORDER BY pool"
+        f"SELECT pool, sum(net) FILTER (fee), sum(credit) FILTER (NOT fee), sum(quantity) FILTER (fee), {covered}, "
+        f"count(DISTINCT unit) FILTER (fee OR credit > 0) FROM (SELECT {key} AS pool, {is_fee} AS fee, "
+        f"{net_units} AS net, {credit_units} AS credit, {quantity} AS quantity, {cost} AS cost, {unit} AS unit FROM raw) "
+        "GROUP BY pool HAVING count(*) FILTER (fee) > 0 ORDER BY pool"
     )
     if not rows:
         return Spread(False, net_units, "FALSE")
@@ -99,10 +91,13 @@ def spread(
             used = min(Fraction(1), Fraction(str(covered)) / Fraction(str(committed)))
         left_on_fee[str(pool)] = round((1 - used) * _SCALE)
         per_credit[str(pool)] = round(Fraction(str(fees or 0)) * used * _SCALE / Fraction(str(credit))) if credit else 0
+    # Net cost, credit and pool are computed once per line and bound to names: they are long expressions.
+    bound = f"{{'fee': {is_fee}, 'net': {net_units}, 'credit': {credit_units}, 'pool': {key}}}"
+    kept = times_sql("line.net", _look_up(left_on_fee, "line.pool"), _DECIMALS)
+    gained = times_sql("line.credit", _look_up(per_credit, "line.pool"), _DECIMALS)
     effective = (
-        f"CASE WHEN {is_fee} THEN {times_sql(net_units, _look_up(left_on_fee, key), _DECIMALS)} "
-        f"WHEN {credit_units} > 0 THEN {net_units} + {times_sql(credit_units, _look_up(per_credit, key), _DECIMALS)} "
-        f"ELSE {net_units} END"
+        f"list_transform([{bound}], lambda line: CASE WHEN line.fee THEN {kept} "
+        f"WHEN line.credit > 0 THEN line.net + {gained} ELSE line.net END)[1]"
     )
     known = ", ".join(literal(str(row[0])) for row in rows)
     return Spread(True, effective, f"({is_fee} OR ({credit_units} > 0 AND {key} IN ({known})))")

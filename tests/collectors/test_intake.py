@@ -1,0 +1,438 @@
+"""From paths to deliveries: what is read, what is passed over, what stops the import."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zipfile
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from aispend.errors import InputError, UnknownDialectError
+from collectors.files import recognise, unpack
+from collectors.files.intake import deliveries
+from tests.collectors.bill_lines import FOCUS_LINE, one, read, write_csv
+
+
+def line(**changes: str) -> dict[str, str]:
+    return FOCUS_LINE | changes
+
+
+def month(number: int, **changes: str) -> dict[str, str]:
+    return line(
+        BillingPeriodStart=f"2026-{number:02}-01T00:00:00Z",
+        BillingPeriodEnd=f"2026-{number + 1:02}-01T00:00:00Z",
+        ChargePeriodStart=f"2026-{number:02}-03T07:00:00Z",
+        **changes,
+    )
+
+
+@pytest.fixture
+def workdir(tmp_path: Path) -> Path:
+    return tmp_path / "work"
+
+
+def notes(found: list[object]) -> str:
+    return " | ".join(note for read in found for note in read.delivery.line.notes)  # type: ignore[attr-defined]
+
+
+# ------------------------------------------------------------------------------------- forms
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_found_by_content(tmp_path: Path, workdir: Path, delimiter: str) -> None:
+    bill = write_csv(tmp_path / "bill.anything", [line()], delimiter=delimiter)
+
+    assert one(bill, workdir).total("billed_cost") == Decimal("1.5")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_encodings_are_found_by_content(tmp_path: Path, workdir: Path, encoding: str) -> None:
+    bill = write_csv(tmp_path / "bill.csv", [line(ServiceName="Müller Köln")] * 3, encoding=encoding)
+
+    found = one(bill, workdir)
+
+    assert [read["service_name"] for read in found.lines] == ["Müller Köln"] * 3
+
+
+def test_latin_1_is_read_and_said(tmp_path: Path, workdir: Path) -> None:
+    bill = write_csv(tmp_path / "bill.csv", [line(ServiceName="Müller")], encoding="latin-1")
+
+    found = one(bill, workdir)
+
+    assert found.lines[0]["service_name"] == "Müller"
+    assert "read as Latin-1" in notes([found])
+
+
+def test_gzip_is_known_by_its_content(tmp_path: Path, workdir: Path) -> None:
+    plain = write_csv(tmp_path / "bill.csv", [line()])
+    packed = tmp_path / "bill.csv.part"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    misnamed = tmp_path / "plain.csv.gz"
+    misnamed.write_bytes(plain.read_bytes())
+
+    assert one(packed, workdir).total("billed_cost") == Decimal("1.5")
+    assert one(misnamed, workdir).total("billed_cost") == Decimal("1.5")
+
+
+def test_lines_before_the_header_and_breaks_in_cells_are_read(tmp_path: Path, workdir: Path) -> None:
+    bill = write_csv(tmp_path / "bill.csv", [line(ServiceName='two\nlines, "quoted"'), line()])
+    bill.write_bytes(b"Cost report\r\n\r\n" + bill.read_bytes())
+
+    found = one(bill, workdir)
+
+    assert found.delivery.files[0].skip_lines == 2
+    assert [read["service_name"] for read in found.lines] == ['two\nlines, "quoted"', FOCUS_LINE["ServiceName"]]
+
+
+@pytest.mark.parametrize("form", ["lines", "lines.gz", "concatenated", "array"])
+def test_json_in_every_form_keeps_its_digits(tmp_path: Path, workdir: Path, form: str) -> None:
+    rows = [{**FOCUS_LINE, "Tags": {"team": "search"}, "Extra": None}, {**FOCUS_LINE, "BilledCost": "X"}]
+    indent = None if form.startswith("lines") else 2
+    texts = [json.dumps(row, indent=indent).replace('"X"', "0.123456789012") for row in rows]
+    text = "[" + ",\n".join(texts) + "]" if form == "array" else "\n".join(texts) + "\n"
+    bill = tmp_path / "bill.json"
+    bill.write_bytes(gzip.compress(text.encode()) if form.endswith("gz") else text.encode())
+
+    found = one(bill, workdir)
+
+    assert sorted(read["billed_cost"] for read in found.lines) == [Decimal("0.123456789012"), Decimal("1.5")]
+    assert {"team": "search"} in [read["tags"] for read in found.lines]
+
+
+def test_a_json_that_breaks_off_says_where(tmp_path: Path, workdir: Path) -> None:
+    bill = tmp_path / "bill.json"
+    bill.write_text(json.dumps([FOCUS_LINE, FOCUS_LINE], indent=1)[:-40])
+
+    with pytest.raises(InputError, match=r"breaks off(?s:.*)bill\.json, character [\d,]+"):
+        deliveries([bill], workdir)
+
+
+def test_zip_members_are_read_like_a_folder(tmp_path: Path, workdir: Path) -> None:
+    first, second = (write_csv(tmp_path / f"{n}.csv", [month(n)]) for n in (3, 4))
+    with zipfile.ZipFile(tmp_path / "bill.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(first, "march/part")
+        archive.writestr("april/part.gz", gzip.compress(second.read_bytes()))
+        archive.writestr("READ.ME", "what this is")
+        archive.writestr("__MACOSX/._part", b"\0\1\2")
+
+    found = read(tmp_path / "bill.zip", workdir)
+
+    assert sum(len(each.lines) for each in found) == 2
+    assert {str(read["x_billing_month"]) for each in found for read in each.lines} == {"2026-03-01", "2026-04-01"}
+    assert "READ.ME: This is text, not a table. Passed over." in notes(found)
+
+
+def test_globs_and_folders_are_walked(tmp_path: Path, workdir: Path) -> None:
+    for number in (3, 4):
+        write_csv(tmp_path / "bills" / "deep" / f"{number}.csv", [month(number)])
+
+    assert len(one(Path(f"{tmp_path}/bills/**/*.csv"), workdir).lines) == 2
+    assert len(one(tmp_path / "bills", workdir).lines) == 2
+    assert len(one([tmp_path / "bills", tmp_path / "bills" / "deep" / "3.csv"], workdir).lines) == 2
+
+
+# ------------------------------------------------------------------------------------ belonging
+
+
+def test_the_same_content_counts_once(tmp_path: Path, workdir: Path) -> None:
+    plain = write_csv(tmp_path / "a.csv", [line()])
+    (tmp_path / "b.csv.gz").write_bytes(gzip.compress(plain.read_bytes()))
+
+    found = one(tmp_path, workdir)
+
+    assert len(found.lines) == 1
+    assert "the same content as" in notes([found])
+
+
+def test_chunks_of_one_bill_are_one_delivery(tmp_path: Path, workdir: Path) -> None:
+    for number in range(3):
+        write_csv(tmp_path / f"chunk{number}.csv", [line(BilledCost=str(number))])
+
+    assert one(tmp_path, workdir).total("billed_cost") == 3
+
+
+def test_months_with_other_headers_are_other_deliveries(tmp_path: Path, workdir: Path) -> None:
+    write_csv(tmp_path / "a.csv", [month(3)])
+    write_csv(tmp_path / "b.csv", [month(4, x_New="1")])
+
+    found = read(tmp_path, workdir)
+
+    assert sorted(len(each.lines) for each in found) == [1, 1]
+
+
+def test_a_month_over_files_with_other_headers_is_one_delivery(tmp_path: Path, workdir: Path) -> None:
+    """Otherwise loading the second file would replace the month with its own half."""
+    write_csv(tmp_path / "a.csv", [month(3, BilledCost="1"), month(4)])
+    write_csv(tmp_path / "b.csv", [month(3, BilledCost="2", x_New="1", ServiceName="NULL")])
+
+    found = one(tmp_path, workdir)
+
+    assert sorted(read["billed_cost"] for read in found.lines) == [1, Decimal("1.5"), 2]
+    assert sorted(str(read["service_name"]) for read in found.lines)[-1] == "None"
+
+
+def test_the_change_token_is_of_content_alone(tmp_path: Path, workdir: Path) -> None:
+    def token(names: list[str], cost: str = "2") -> str:
+        folder = tmp_path / "-".join([*names, cost])
+        for name, price in zip(names, ("1", cost), strict=True):
+            write_csv(folder / name, [line(BilledCost=price)])
+        return deliveries([folder], workdir)[0].change_token
+
+    assert token(["a.csv", "b.csv"]) == token(["z.csv", "y.csv"])
+    assert token(["a.csv", "b.csv"]) != token(["a.csv", "b.csv"], "3")
+
+
+# ------------------------------------------------------------------------------------- manifests
+
+
+def aws_delivery(root: Path, period: str, files: list[str], run: str = "", execution: str = "run-1") -> Path:
+    """A Data Exports folder: data below data/, its manifest below metadata/."""
+    number = int(period[-2:])
+    below = f"BILLING_PERIOD={period}" + (f"/{run}" if run else "")
+    for place, name in enumerate(files):
+        write_csv(root / "bill" / "data" / below / name, [month(number, BilledCost=str(place + 1))])
+    manifest = root / "bill" / "metadata" / below / "bill-Manifest.json"
+    manifest.parent.mkdir(parents=True, exist_ok=True)
+    said = {
+        "exportArn": "arn:aws:bcm-data-exports:us-east-1:1:export/bill",
+        "executionId": execution,
+        "dataFiles": [f"s3://bucket/bill/data/{below}/{name}" for name in files],
+    }
+    manifest.write_text(json.dumps(said))
+    return root / "bill" / "data" / below
+
+
+def test_an_aws_manifest_is_followed_not_the_folder(tmp_path: Path, workdir: Path) -> None:
+    march = aws_delivery(tmp_path, "2026-03", ["bill-00001.csv", "bill-00002.csv"])
+    write_csv(march / "bill-00003.csv", [month(3, BilledCost="100")])
+    aws_delivery(tmp_path, "2026-04", ["bill-00001.csv"], execution="run-2")
+
+    found = read(tmp_path / "bill", workdir)
+
+    assert sorted(each.total("billed_cost") for each in found) == [1, 3]
+    assert sorted(each.delivery.change_token.split(":")[0] for each in found) == ["run-1", "run-2"]
+    assert "bill-00003.csv: not named by" in notes(found)
+
+
+def test_a_file_the_manifest_names_must_be_there(tmp_path: Path, workdir: Path) -> None:
+    march = aws_delivery(tmp_path, "2026-03", ["bill-00001.csv", "bill-00002.csv"])
+    (march / "bill-00002.csv").unlink()
+
+    with pytest.raises(InputError, match=r"names is missing(?s:.*)bill-00002\.csv"):
+        deliveries([tmp_path / "bill"], workdir)
+
+
+def test_of_several_runs_the_newest_counts(tmp_path: Path, workdir: Path) -> None:
+    runs = [f"2026-03-{day}T12:00:00.000Z-0a1b2c3d-0000-0000-0000-000000000000" for day in ("05", "20", "11")]
+    for place, run in enumerate(runs):
+        aws_delivery(tmp_path, "2026-03", ["x.csv"] * 1 + [f"{place}.csv"] * place, run=run, execution=f"run-{place}")
+
+    found = one(tmp_path / "bill", workdir)
+
+    assert found.delivery.change_token.startswith("run-1:")
+    assert notes([found]).count("an older run of what") == 2
+
+
+def test_of_run_folders_without_a_manifest_the_newest_counts(tmp_path: Path, workdir: Path) -> None:
+    for day, cost in (("05", "7"), ("20", "9")):
+        run = f"2026-03-{day}T12:00:00.000Z-0a1b2c3d-0000-0000-0000-000000000000"
+        write_csv(tmp_path / "BILLING_PERIOD=2026-03" / run / "x.csv", [month(3, BilledCost=cost)])
+
+    found = one(tmp_path, workdir)
+
+    assert found.total("billed_cost") == 9
+    assert "a newer run of this billing period" in notes([found])
+
+
+def azure_delivery(root: Path, run: str, cost: str, *, submitted: str, size: int | None = None) -> Path:
+    folder = root / "exports" / "daily" / "20260301-20260331" / run
+    part = write_csv(folder / "part_0_0001.csv", [month(3, BilledCost=cost)])
+    blob = {
+        "blobName": f"exports/daily/20260301-20260331/{run}/part_0_0001.csv",
+        "byteCount": part.stat().st_size if size is None else size,
+        "dataRowCount": 1,
+    }
+    said = {
+        "manifestVersion": "2024-04-01",
+        "exportConfig": {"exportName": "daily", "resourceId": "/providers/x", "type": "FocusCost"},
+        "runInfo": {"runId": run, "submittedTime": submitted, "startDate": "2026-03-01T00:00:00"},
+        "blobs": [blob],
+    }
+    (folder / "manifest.json").write_text(json.dumps(said))
+    return folder
+
+
+def test_an_azure_manifest_gives_rows_and_the_newest_run(tmp_path: Path, workdir: Path) -> None:
+    azure_delivery(tmp_path, "run-b", "1", submitted="2026-03-10T00:00:00Z")
+    azure_delivery(tmp_path, "run-a", "2", submitted="2026-03-11T00:00:00Z")
+
+    found = one(tmp_path, workdir)
+
+    assert found.total("billed_cost") == 2
+    assert found.delivery.declared_rows == 1
+    assert found.delivery.change_token.startswith("run-a:")
+
+
+def test_a_file_of_another_size_than_its_manifest_says_stops_the_import(tmp_path: Path, workdir: Path) -> None:
+    azure_delivery(tmp_path, "run-a", "2", submitted="2026-03-11T00:00:00Z", size=123456)
+
+    with pytest.raises(InputError, match=r"its manifest says 123,456"):
+        deliveries([tmp_path], workdir)
+
+
+def test_a_manifest_inside_a_zip_is_followed(tmp_path: Path, workdir: Path) -> None:
+    azure_delivery(tmp_path / "d", "run-b", "1", submitted="2026-03-10T00:00:00Z")
+    azure_delivery(tmp_path / "d", "run-a", "2", submitted="2026-03-11T00:00:00Z")
+    with zipfile.ZipFile(tmp_path / "d.zip", "w") as archive:
+        for path in (tmp_path / "d").rglob("*.*"):
+            archive.write(path, path.relative_to(tmp_path / "d"))
+
+    assert one(tmp_path / "d.zip", workdir).total("billed_cost") == 2
+
+
+# -------------------------------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "The file is empty"),
+        (b"  \n\n", "The file is empty"),
+        (b"<!DOCTYPE html><html><body>Sign in</body></html>", "HTML page"),
+        (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>", "XML answer"),
+        (b"just some words\nand more of them\n", "text, not a table"),
+        (bytes(range(256)) * 40, "binary file"),
+        (b"%PDF-1.7 ...", "a PDF"),
+        (b"Obj\x01avro.schema", "an Avro file"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "Git LFS pointer"),
+        (b"PK\x05\x06" + b"\0" * 18, "archive is empty"),
+        (b"a,b,c,d\n1,2,3,4\n", "No bill format fits this header"),
+        (b'{"commitments_unit_type": "RAM", "commitments_amount": 1}\n', "list of Google commitments"),
+    ],
+)
+def test_what_is_no_bill_is_refused_with_its_reason(tmp_path: Path, workdir: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "bill.csv"
+    path.write_bytes(content)
+
+    with pytest.raises(InputError, match=message) as caught:
+        deliveries([path], workdir)
+    assert "bill.csv" in str(caught.value)
+
+
+def test_the_nearest_dialect_says_what_is_missing(tmp_path: Path, workdir: Path) -> None:
+    bill = write_csv(tmp_path / "bill.csv", [{k: v for k, v in line().items() if k not in ("BillingCurrency", "BilledCost")}])
+
+    with pytest.raises(UnknownDialectError, match=r"nearest is FOCUS 1\.x; it misses: BilledCost, BillingCurrency\."):
+        deliveries([bill], workdir)
+
+
+def test_a_header_without_rows_stops_only_what_was_named(tmp_path: Path, workdir: Path) -> None:
+    empty = tmp_path / "empty.csv"
+    empty.write_text(",".join(FOCUS_LINE) + "\n")
+    with pytest.raises(InputError, match="a header without rows"):
+        deliveries([empty], workdir)
+
+    write_csv(tmp_path / "full.csv", [line()])
+    found = one(tmp_path, workdir)
+
+    assert len(found.lines) == 1
+    assert "empty.csv: This bill has a header without rows" in notes([found])
+
+
+def test_a_parquet_without_rows_and_one_cut_off(tmp_path: Path, workdir: Path) -> None:
+    table = pa.table({name: pa.array([value]) for name, value in line().items()})
+    pq.write_table(table.slice(0, 0), tmp_path / "empty.parquet")
+    with pytest.raises(InputError, match="a header without rows"):
+        deliveries([tmp_path / "empty.parquet"], workdir)
+
+    pq.write_table(table, tmp_path / "whole.parquet")
+    (tmp_path / "cut.parquet").write_bytes((tmp_path / "whole.parquet").read_bytes()[:-30])
+    with pytest.raises(InputError, match="cut off or damaged"):
+        deliveries([tmp_path / "cut.parquet"], workdir)
+
+
+def test_archives_cut_off_are_refused(tmp_path: Path, workdir: Path) -> None:
+    plain = write_csv(tmp_path / "bill.csv", [line(ResourceId=f"i-{n * 7919}") for n in range(5000)])
+    packed = gzip.compress(plain.read_bytes())
+    (tmp_path / "cut.csv.gz").write_bytes(packed[: len(packed) // 2])
+    with pytest.raises(InputError, match="cut off or damaged"):
+        deliveries([tmp_path / "cut.csv.gz"], workdir)
+    (tmp_path / "sum.csv.gz").write_bytes(packed[:-6] + b"\0\0" + packed[-4:])
+    with pytest.raises(InputError, match="cut off or damaged"):
+        deliveries([tmp_path / "sum.csv.gz"], workdir)
+
+    with zipfile.ZipFile(tmp_path / "bill.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(plain, "bill.csv")
+    whole = (tmp_path / "bill.zip").read_bytes()
+    (tmp_path / "cut.zip").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match="archive cannot be unpacked"):
+        deliveries([tmp_path / "cut.zip"], workdir)
+
+
+def test_a_hostile_archive_writes_nothing_outside(tmp_path: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with zipfile.ZipFile(tmp_path / "out.zip", "w") as archive:
+        archive.writestr("../../escaped.csv", "x")
+    with pytest.raises(InputError, match="points out of it"):
+        deliveries([tmp_path / "out.zip"], workdir)
+    assert not list(tmp_path.rglob("escaped.csv"))
+
+    with zipfile.ZipFile(tmp_path / "nested.zip", "w") as archive:
+        archive.write(tmp_path / "out.zip", "inner")
+    with pytest.raises(InputError, match="holds another archive"):
+        deliveries([tmp_path / "nested.zip"], workdir)
+
+    monkeypatch.setattr(unpack, "_BOMB_FLOOR", 1 << 20)
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bill.csv", b"0" * (4 << 20))
+    with pytest.raises(InputError, match="more than 250 times its own size"):
+        deliveries([tmp_path / "bomb.zip"], workdir)
+
+
+def test_an_excel_workbook_is_named_as_such(tmp_path: Path, workdir: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "bill.xlsx", "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+    with pytest.raises(InputError, match=r"Excel workbook(?s:.*)Save the sheet as CSV"):
+        deliveries([tmp_path / "bill.xlsx"], workdir)
+
+
+def test_paths_that_lead_nowhere(tmp_path: Path, workdir: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for path, message in (("gone.csv", "no such file"), ("*.none", "No file fits"), ("empty", "holds no files")):
+        with pytest.raises(InputError, match=message):
+            deliveries([tmp_path / path], workdir)
+
+
+def test_a_damaged_bill_in_a_folder_stops_the_import(tmp_path: Path, workdir: Path) -> None:
+    write_csv(tmp_path / "a.csv", [line()])
+    (tmp_path / "b.csv.gz").write_bytes(gzip.compress(b"BilledCost,x\n" * 4000)[:60])
+
+    with pytest.raises(InputError, match="cut off or damaged"):
+        deliveries([tmp_path], workdir)
+
+
+def test_names_that_differ_only_in_case_stay_apart(tmp_path: Path, workdir: Path) -> None:
+    bill = tmp_path / "bill.csv"
+    write_csv(bill, [line()])
+    header, *rest = bill.read_text().splitlines()
+    bill.write_text("\n".join([f"{header},tags,", *(f"{text},other,more" for text in rest)]) + "\n")
+
+    names = one(bill, workdir).delivery.files[0].header.columns
+
+    assert names[-2:] == ("tags_1", f"column{len(FOCUS_LINE) + 1}")
+
+
+def test_large_gzip_files_are_not_read_twice(tmp_path: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Above the limit the engine's own reading finds the end missing."""
+    monkeypatch.setattr(recognise, "_VERIFY_GZIP_UP_TO", 0)
+    plain = write_csv(tmp_path / "bill.csv", [line(ResourceId=f"i-{n * 7919}") for n in range(20000)])
+    packed = gzip.compress(plain.read_bytes())
+    (tmp_path / "cut.csv.gz").write_bytes(packed[: len(packed) * 3 // 4])
+
+    (found,) = deliveries([tmp_path / "cut.csv.gz"], workdir)
+
+    assert found.files[0].header.columns == tuple(FOCUS_LINE)
