@@ -66,23 +66,27 @@ _RUN_HOURS = """
                FROM held_hour GROUP BY resource_key, hour) AS held USING (resource_key, hour)
     WHERE r.hours IS NULL OR (r.hours >> extract(hour FROM h.hour)::int) & 1 = 1"""
 
+_MEASURED = """
+    CREATE TEMP TABLE measured_hour ON COMMIT DROP AS
+    SELECT t.resource_key, t.hour, max(t.activity_mean)::numeric AS busiest,
+           sum(t.activity_mean::numeric) AS active, count(*)::numeric AS accelerators
+    FROM {accelerator_hours} AS t
+    WHERE t.activity_mean IS NOT NULL AND t.hour >= :first AND t.hour < :last
+      AND t.resource_key IN (SELECT resource_key FROM charge_now WHERE route = 'use')
+      AND t.slice_id IN (SELECT slice_id FROM slice WHERE kind = 'metrics' AND period BETWEEN :first AND :last)
+    GROUP BY t.resource_key, t.hour"""
+
 _EMPTY_HOURS = """
     CREATE TEMP TABLE empty_hour ON COMMIT DROP AS
     WITH empty AS (SELECT DISTINCT resource_key, hour FROM run_hour WHERE total IS NULL),
-    measured AS (
-        SELECT t.resource_key, t.hour, max(t.activity_mean) AS activity
-        FROM {accelerator_hours} AS t
-        WHERE t.resource_key IN (SELECT resource_key FROM empty)
-          AND t.slice_id IN (SELECT slice_id FROM slice WHERE kind = 'metrics' AND period BETWEEN :first AND :last)
-        GROUP BY t.resource_key, t.hour),
     source AS (SELECT DISTINCT resource_key, namespace FROM held_hour),
     reported AS (SELECT DISTINCT namespace, hour FROM workload_hour WHERE hour >= :first AND hour < :last)
     SELECT e.resource_key, e.hour,
-           CASE WHEN m.activity IS NOT NULL THEN m.activity < {idle_activity}
+           CASE WHEN m.busiest IS NOT NULL THEN m.busiest < {idle_activity}
                 ELSE EXISTS (SELECT FROM source s JOIN reported r USING (namespace)
                              WHERE s.resource_key = e.resource_key AND r.hour = e.hour) END AS is_idle
     FROM empty e
-    LEFT JOIN measured m USING (resource_key, hour)"""
+    LEFT JOIN measured_hour m USING (resource_key, hour)"""
 
 _PARTS = """
     CREATE TEMP TABLE run_part ON COMMIT DROP AS
@@ -122,14 +126,18 @@ _RUNG = "CASE WHEN c.hours IS NULL OR f.resource_id = f.fleet THEN 'fleet-hour' 
 
 
 def place_by_hour(connection: Connection, *, first: date, last: date) -> None:
-    """Weigh the charges whose resource ran known workloads within ``[first, last)``."""
+    """Weigh the charges whose resource ran known workloads within ``[first, last)``.
+
+    Leaves ``measured_hour`` behind: by resource and hour, how active how many accelerators were.
+    """
     scope = {"first": first, "last": last}
     connection.execute(text(_HELD.format(workload_hours=workload_hours())), scope)
     for statement in ("CREATE INDEX ON held_hour (resource_key, hour)", "ANALYZE held_hour", _RUNS, _RUN_HOURS):
         connection.execute(text(statement))
     connection.execute(text("ANALYZE run_hour"))
-    empty_hours = _EMPTY_HOURS.format(accelerator_hours=accelerator_hours(), idle_activity=IDLE_ACTIVITY)
-    connection.execute(text(empty_hours), scope)
+    connection.execute(text(_MEASURED.format(accelerator_hours=accelerator_hours())), scope)
+    connection.execute(text("ANALYZE measured_hour"))
+    connection.execute(text(_EMPTY_HOURS.format(idle_activity=IDLE_ACTIVITY)), scope)
     for statement in (_PARTS, _USERS, "ANALYZE run", "ANALYZE run_part", _used(), _idle(), _gaps()):
         connection.execute(text(statement))
 

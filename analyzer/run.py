@@ -1,4 +1,4 @@
-"""Analyze what changed: one transaction for each provider's month, so that cost follows the month, not the history.
+"""Analyze what changed: one transaction for each billing month, so that cost follows the month, not the history.
 
 A month is analyzed again when its *fingerprint* differs: what its bills, the telemetry of its days, the names and SKU
 classes, the user's rules and tag keys, and this analyzer's version were when it was last done. A crash leaves the
@@ -8,7 +8,7 @@ month as it was or as it should be, never half.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -34,14 +34,6 @@ Progress = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True, order=True)
-class ProviderMonth:
-    """The unit of analysis."""
-
-    provider: str
-    month: date
-
-
-@dataclass(frozen=True)
 class Coverage:
     """Effective cost (billed, where effective is unknown) that one rung placed for one reason; AI spend or not."""
 
@@ -56,7 +48,7 @@ class Coverage:
 class AnalysisReport:
     """What :func:`analyze` did. ``coverage`` is of the months just analyzed."""
 
-    analyzed: tuple[ProviderMonth, ...]
+    analyzed: tuple[date, ...]
     unchanged: int
     charges: int
     shares: int
@@ -65,8 +57,8 @@ class AnalysisReport:
     def attributed_share(self, currency: str) -> Decimal | None:
         """Part of the AI spend of that currency that is somebody's or explained, 0 to 1; None without AI spend."""
         ours = [row for row in self.coverage if row.is_ai and row.currency == currency]
-        total = sum((row.cost for row in ours), Decimal(0))
-        nobody = sum((row.cost for row in ours if row.reason == "unattributed"), Decimal(0))
+        total = exact_sum(row.cost for row in ours)
+        nobody = exact_sum(row.cost for row in ours if row.reason == "unattributed")
         return 1 - nobody / total if total else None
 
 
@@ -88,78 +80,75 @@ def analyze(
     wanted = None if months is None else set(months)
     with engine.begin() as connection:
         exclusive(connection, "analyze")
-        known = _provider_months(connection)
+        known = list(connection.scalars(text(_MONTHS)))
         _forget(connection, known)
-    chosen = [item for item in known if wanted is None or item.month in wanted]
-    report = _Tally()
-    for number, item in enumerate(chosen):
+    chosen = [month for month in known if wanted is None or month in wanted]
+    tally = _Tally()
+    for number, month in enumerate(chosen):
         if progress is not None:
-            progress(f"{item.provider} {item.month:%Y-%m}", number, len(chosen))
+            progress(f"analyze {month:%Y-%m}", number, len(chosen))
         with engine.begin() as connection:
             exclusive(connection, "analyze")
-            scope = _scope(connection, item)
+            scope = _scope(connection, month)
             print_now = fingerprint(
-                connection, month=item.month, slices=scope.slices, first=scope.first, last=scope.last, settings=words
+                connection, month=month, slices=scope.slices, first=scope.first, last=scope.last, settings=words
             )
-            if print_now != _print_then(connection, item):
-                report.add(connection, item, *_analyze_month(connection, scope, attributor, settings))
-                _remember(connection, item, print_now, clock)
+            if print_now != connection.scalar(text(_PRINT_THEN), {"month": month}):
+                counted = _analyze_month(connection, scope, attributor, settings)
+                tally.add(connection, month, *counted)
+                connection.execute(text(_REMEMBER), {"month": month, "print_now": print_now, "now": clock()})
     if progress is not None:
-        progress("analyzed", len(chosen), len(chosen))
-    return report.finished(len(chosen))
+        progress("analyze", len(chosen), len(chosen))
+    return tally.report(len(chosen))
 
 
 @dataclass(frozen=True)
 class _Scope:
-    """A provider's month as loaded: its slices, and the first and last day of their charges."""
+    """A billing month as loaded: its slices, and the first and last day that matters to their charges."""
 
-    item: ProviderMonth
+    month: date
     slices: list[int]
     first: date
     last: date
 
 
+@dataclass
 class _Tally:
     """The report in the making."""
 
-    def __init__(self) -> None:
-        self.analyzed: list[ProviderMonth] = []
-        self.charges = 0
-        self.shares = 0
-        self.coverage: dict[tuple[bool, str, str, str], Decimal] = {}
+    analyzed: list[date] = field(default_factory=list)
+    charges: int = 0
+    shares: int = 0
+    coverage: dict[tuple[bool, str, str, str], Decimal] = field(default_factory=dict)
 
-    def add(self, connection: Connection, item: ProviderMonth, charges: int, shares: int) -> None:
+    def add(self, connection: Connection, month: date, charges: int, shares: int) -> None:
         """Count a month just analyzed, whose tables are still at hand."""
-        self.analyzed.append(item)
+        self.analyzed.append(month)
         self.charges += charges
         self.shares += shares
         for is_ai, rung, reason, currency, cost in connection.execute(text(_COVERAGE)):
             key = (is_ai, rung, reason, currency)
             self.coverage[key] = exact_sum((self.coverage.get(key, Decimal(0)), cost))
 
-    def finished(self, chosen: int) -> AnalysisReport:
-        """The report."""
-        rows = tuple(Coverage(*key, cost) for key, cost in sorted(self.coverage.items()))
-        done = tuple(self.analyzed)
-        return AnalysisReport(done, chosen - len(done), self.charges, self.shares, rows)
+    def report(self, chosen: int) -> AnalysisReport:
+        """The finished report over ``chosen`` months."""
+        coverage = tuple(Coverage(*key, cost) for key, cost in sorted(self.coverage.items()))
+        analyzed = tuple(self.analyzed)
+        return AnalysisReport(analyzed, chosen - len(analyzed), self.charges, self.shares, coverage)
 
 
-def _scope(connection: Connection, item: ProviderMonth) -> _Scope:
-    found = {"provider": item.provider, "month": item.month}
-    slices = list(connection.scalars(text(_SLICES), found))
-    first, last = connection.execute(text(_DAYS), {"month": item.month, "slices": slices}).one()
-    return _Scope(item, slices, min(first or item.month, item.month), max(last or item.month, _last_day(item.month)))
-
-
-def _last_day(month: date) -> date:
-    return next_month(month) - timedelta(days=1)
+def _scope(connection: Connection, month: date) -> _Scope:
+    slices = list(connection.scalars(text(_SLICES), {"month": month}))
+    first, last = connection.execute(text(_DAYS), {"month": month, "slices": slices}).one()
+    last_of_month = next_month(month) - timedelta(days=1)
+    return _Scope(month, slices, min(first or month, month), max(last or month, last_of_month))
 
 
 def _analyze_month(
     connection: Connection, scope: _Scope, attributor: Attributor, settings: Settings
 ) -> tuple[int, int]:
-    """Charges to shares and unit costs of one provider's month; returns how many charges and shares."""
-    month, slices = scope.item.month, scope.slices
+    """Charges to shares and unit costs of one month; returns how many charges and shares."""
+    month, slices = scope.month, scope.slices
     end = scope.last + timedelta(days=1)
     ensure_partitions(connection, [month])
     decide_charges(connection, attributor, month=month, slices=slices, first=scope.first, last=scope.last)
@@ -173,20 +162,16 @@ def _analyze_month(
     spread_credits_and_fees(connection)
     divide(connection)
     shares = replace_slices(connection, month=month, slices=slices)
-    write_unit_costs(
-        connection,
-        provider=scope.item.provider,
-        month=month,
-        first=month,
-        last=next_month(month),
-        currency=connection.scalar(text(_MAIN_CURRENCY)) or settings.reporting_currency,
-    )
+    write_unit_costs(connection, month=month, end=next_month(month), currency=settings.reporting_currency)
     return charges, shares
 
 
-_SLICES = (
-    "SELECT slice_id FROM slice WHERE kind = 'bill' AND provider = :provider AND period = :month ORDER BY slice_id"
-)
+_MONTHS = """
+    SELECT period FROM slice WHERE kind = 'bill'
+    UNION SELECT date_trunc('month', period)::date FROM slice WHERE kind = 'usage'
+    ORDER BY 1"""
+
+_SLICES = "SELECT slice_id FROM slice WHERE kind = 'bill' AND period = :month ORDER BY slice_id"
 
 _DAYS = """
     SELECT min(charge_date), max(greatest(charge_date, charge_end_date - 1))
@@ -197,52 +182,20 @@ _COVERAGE = """
     FROM share_now s JOIN charge_now c USING (cid) JOIN target_now t USING (target_key)
     GROUP BY 1, 2, 3, 4"""
 
+_PRINT_THEN = "SELECT fingerprint FROM analysis_state WHERE period = :month"
 
-_MAIN_CURRENCY = "SELECT currency FROM charge_now GROUP BY currency ORDER BY count(*) DESC, currency LIMIT 1"
+_REMEMBER = """
+    INSERT INTO analysis_state (period, fingerprint, analyzed_at) VALUES (:month, :print_now, :now)
+    ON CONFLICT (period) DO UPDATE SET fingerprint = excluded.fingerprint, analyzed_at = excluded.analyzed_at"""
 
-_BILLED_OR_USED = """
-    SELECT provider, period FROM slice WHERE kind = 'bill'
-    UNION
-    SELECT DISTINCT lower(provider), date_trunc('month', hour AT TIME ZONE 'UTC')::date
-    FROM inference_hour WHERE provider IS NOT NULL"""
-
-
-def _provider_months(connection: Connection) -> list[ProviderMonth]:
-    """Every provider's month with a bill, and every month with usage of a provider."""
-    return sorted(ProviderMonth(provider, month) for provider, month in connection.execute(text(_BILLED_OR_USED)))
+_GONE = """
+    SELECT DISTINCT billing_month, slice_id FROM spend_day d
+    WHERE NOT EXISTS (SELECT FROM slice s WHERE s.slice_id = d.slice_id AND s.kind = 'bill')"""
 
 
-def _forget(connection: Connection, known: Iterable[ProviderMonth]) -> None:
+def _forget(connection: Connection, known: list[date]) -> None:
     """Drop shares of bills, and unit costs and the memory of months, that are no longer loaded."""
-    gone = connection.execute(
-        text(
-            "SELECT DISTINCT billing_month, slice_id FROM spend_day d"
-            " WHERE NOT EXISTS (SELECT FROM slice s WHERE s.slice_id = d.slice_id AND s.kind = 'bill')"
-        )
-    ).all()
-    for month, slice_id in gone:
+    for month, slice_id in connection.execute(text(_GONE)).all():
         drop_slices(connection, month=month, slices=[slice_id])
-    listed = [f"{item.provider} {item.month}" for item in known]
-    for table, month in (("unit_cost", "billing_month"), ("analysis_state", "period")):
-        connection.execute(
-            text(f"DELETE FROM {table} WHERE provider || ' ' || {month} <> ALL(:listed)"), {"listed": listed}
-        )
-
-
-def _print_then(connection: Connection, item: ProviderMonth) -> str | None:
-    found: str | None = connection.scalar(
-        text("SELECT fingerprint FROM analysis_state WHERE provider = :provider AND period = :month"),
-        {"provider": item.provider, "month": item.month},
-    )
-    return found
-
-
-def _remember(connection: Connection, item: ProviderMonth, print_now: str, clock: Clock) -> None:
-    connection.execute(
-        text(
-            "INSERT INTO analysis_state (provider, period, fingerprint, analyzed_at)"
-            " VALUES (:provider, :month, :print_now, :now) ON CONFLICT (provider, period)"
-            " DO UPDATE SET fingerprint = excluded.fingerprint, analyzed_at = excluded.analyzed_at"
-        ),
-        {"provider": item.provider, "month": item.month, "print_now": print_now, "now": clock()},
-    )
+    for table, column in (("unit_cost", "billing_month"), ("analysis_state", "period")):
+        connection.execute(text(f"DELETE FROM {table} WHERE {column} <> ALL(:known)"), {"known": known})

@@ -25,19 +25,18 @@ from datetime import date
 from sqlalchemy import Connection, text
 
 from analyzer.exact_sql import split_exact_sql
-from analyzer.names import accelerator_hours, inference_hours
 from analyzer.tokens import TOKEN_CLASSES, TOKEN_WEIGHTS
 
 MEASURED = "0.8"
 """Part of the paid accelerator hours that must be measured before their use is stated."""
 
-_LINE_COLUMNS = """day date, account_key bigint, resource_key bigint, currency text, model text, stage text,
-    reason text, sku_model text, unit_class text, cost numeric, paid numeric, units numeric"""
+_LINE_COLUMNS = """day date, provider text, account_key bigint, resource_key bigint, currency text, model text,
+    stage text, reason text, sku_model text, unit_class text, cost numeric, paid numeric, units numeric"""
 
 _SHARES = """
     CREATE TEMP TABLE unit_share ON COMMIT DROP AS
-    SELECT c.charge_date AS day, c.end_date, c.account_key, c.resource_key, c.currency, t.model, t.stage, t.reason,
-           c.sku_model, c.unit_class, sum(s.effective_cost) AS cost,
+    SELECT c.charge_date AS day, c.end_date, c.provider, c.account_key, c.resource_key, c.currency, t.model, t.stage,
+           t.reason, c.sku_model, c.unit_class, sum(s.effective_cost) AS cost,
            sum(c.accelerator_hours * part.of_charge) FILTER (WHERE c.route = 'use') AS paid,
            sum(c.units * part.of_charge) FILTER (WHERE c.route = 'use' AND c.unit_class IS NOT NULL) AS units
     FROM share_now s
@@ -49,12 +48,13 @@ _SHARES = """
                                         s.list_cost / nullif(c.list_cost, 0), 1.0 / n.shares) AS of_charge) AS part
     WHERE t.is_ai
       AND (c.half <> 1 OR c.slice_id NOT IN (SELECT slice_id FROM charge_now WHERE half = 2))
-    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10"""
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11"""
 
 _DAYS = f"""
     CREATE TEMP TABLE unit_line ({_LINE_COLUMNS}) ON COMMIT DROP;
     INSERT INTO unit_line
-    SELECT day, account_key, resource_key, currency, model, stage, reason, sku_model, unit_class, cost, paid, units
+    SELECT day, provider, account_key, resource_key, currency, model, stage, reason, sku_model, unit_class, cost, paid,
+           units
     FROM unit_share WHERE end_date = day + 1;
     CREATE TEMP TABLE long_share ON COMMIT DROP AS
     SELECT row_number() OVER () AS share_id, * FROM unit_share WHERE end_date > day + 1;
@@ -62,8 +62,8 @@ _DAYS = f"""
     SELECT share_id, d::date AS day, 1 AS w, cost
     FROM long_share CROSS JOIN LATERAL generate_series(day, end_date - 1, interval '1 day') AS d;
     INSERT INTO unit_line
-    SELECT d.day, s.account_key, s.resource_key, s.currency, s.model, s.stage, s.reason, s.sku_model, s.unit_class,
-           d.cost, s.paid / (s.end_date - s.day), s.units / (s.end_date - s.day)
+    SELECT d.day, s.provider, s.account_key, s.resource_key, s.currency, s.model, s.stage, s.reason, s.sku_model,
+           s.unit_class, d.cost, s.paid / (s.end_date - s.day), s.units / (s.end_date - s.day)
     FROM ({split_exact_sql("long_day", "share_id", "day", "w", ["cost"])}) AS d JOIN long_share s USING (share_id)"""
 
 _IDLE = f"""
@@ -75,7 +75,7 @@ _IDLE = f"""
     GROUP BY day, resource_key, currency;
     CREATE TEMP TABLE idle_user ON COMMIT DROP AS
     SELECT p.pool_id, row_number() OVER (PARTITION BY p.pool_id ORDER BY u.model, u.stage) AS place, u.model, u.stage,
-           min(u.account_key) AS account_key, sum(u.cost) AS w, p.cost
+           min(u.provider) AS provider, min(u.account_key) AS account_key, sum(u.cost) AS w, p.cost
     FROM idle_pool p JOIN unit_line u USING (day, resource_key, currency)
     WHERE u.reason = 'used' AND u.cost > 0
     GROUP BY p.pool_id, u.model, u.stage, p.cost;
@@ -83,23 +83,19 @@ _IDLE = f"""
     WHERE i.reason = 'idle' AND i.cost IS NOT NULL AND i.day = p.day AND i.resource_key = p.resource_key
       AND i.currency = p.currency;
     INSERT INTO unit_line
-    SELECT p.day, u.account_key, p.resource_key, p.currency, u.model, u.stage, 'idle', NULL, NULL, d.cost,
+    SELECT p.day, u.provider, u.account_key, p.resource_key, p.currency, u.model, u.stage, 'idle', NULL, NULL, d.cost,
            p.paid * u.w / sum(u.w) OVER (PARTITION BY u.pool_id), NULL
     FROM ({split_exact_sql("idle_user", "pool_id", "place", "w", ["cost"])}) AS d
     JOIN idle_user u USING (pool_id, place) JOIN idle_pool p USING (pool_id)"""
 
-_MEASURED = f"""
+_ACTIVE = f"""
     CREATE TEMP TABLE active_day ON COMMIT DROP AS
-    SELECT p.resource_key, p.day, CASE WHEN m.hours >= {MEASURED} * p.paid THEN m.used / m.hours END AS active
+    SELECT p.resource_key, p.day, CASE WHEN m.hours >= {MEASURED} * p.paid THEN m.active / m.hours END AS active
     FROM (SELECT resource_key, day, sum(paid) AS paid FROM unit_line WHERE paid > 0 AND resource_key <> 0
           GROUP BY resource_key, day) AS p
-    LEFT JOIN (SELECT t.resource_key, (t.hour AT TIME ZONE 'UTC')::date AS day,
-                      sum(t.activity_mean::numeric) AS used, count(*)::numeric AS hours
-               FROM {{accelerator_hours}} AS t
-               WHERE t.activity_mean IS NOT NULL AND t.resource_key IN (SELECT resource_key FROM unit_line)
-                 AND t.slice_id IN (SELECT slice_id FROM slice
-                                  WHERE kind = 'metrics' AND period BETWEEN :first AND :last)
-               GROUP BY 1, 2) AS m USING (resource_key, day)"""
+    LEFT JOIN (SELECT resource_key, (hour AT TIME ZONE 'UTC')::date AS day, sum(active) AS active,
+                      sum(accelerators) AS hours
+               FROM measured_hour GROUP BY 1, 2) AS m USING (resource_key, day)"""
 
 _OWN_CLASSES = ", ".join(
     f"sum(cost) FILTER (WHERE unit_class = '{name}') AS own_{name},"
@@ -111,29 +107,27 @@ _COSTS = f"""
     CREATE TEMP TABLE cost_day ON COMMIT DROP AS
     SELECT row_number() OVER () AS row_id, costs.*,
            CASE WHEN known >= {MEASURED} * paid THEN paid * used / nullif(known, 0) END AS used_hours
-    FROM (SELECT day, model, stage, currency, sum(cost) AS cost, sum(paid) AS paid,
+    FROM (SELECT day, provider, model, stage, currency, sum(cost) AS cost, sum(paid) AS paid,
                  sum(paid) FILTER (WHERE active IS NOT NULL) AS known, sum(paid * active) AS used,
                  sum(cost) FILTER (WHERE accelerated AND unit_class IS NULL) AS accelerated_cost,
                  coalesce(sum(cost) FILTER (WHERE unit_class IS NULL), 0) AS shared_cost,
                  {_OWN_CLASSES}
           FROM (SELECT l.*, a.active, a.resource_key IS NOT NULL OR l.paid > 0 AS accelerated
                 FROM unit_line l LEFT JOIN active_day a USING (resource_key, day)) AS line
-          GROUP BY day, model, stage, currency) AS costs"""
+          GROUP BY day, provider, model, stage, currency) AS costs"""
 
 _USAGE = """
     CREATE TEMP TABLE usage_day ON COMMIT DROP AS
-    SELECT row_number() OVER () AS usage_id, u.*, r.model AS placed_model, r.stage AS placed_stage, r.currency
-    FROM (SELECT t.resource_key, lower(t.account) AS account, (t.hour AT TIME ZONE 'UTC')::date AS day, t.model,
-                 coalesce(t.service_tier ~* 'batch', false) AS is_batch,
-                 sum(t.quantity) FILTER (WHERE t.unit_class = 'requests') AS requests, {classes}
-          FROM {inference_hours} AS t
-          LEFT JOIN resource r USING (resource_key)
-          WHERE t.hour >= :first AND t.hour < :last AND coalesce(lower(t.provider), r.provider) = :provider
-          GROUP BY 1, 2, 3, 4, 5) AS u
+    SELECT u.*, r.model AS placed_model, r.stage AS placed_stage, r.currency
+    FROM (SELECT resource_key, provider, account, day, model, coalesce(service_tier ~* 'batch', false) AS is_batch,
+                 sum(quantity) FILTER (WHERE unit_class = 'request') AS requests, {classes}
+          FROM used_day
+          WHERE day >= :first AND day < :last AND provider IS NOT NULL
+          GROUP BY 1, 2, 3, 4, 5, 6) AS u
     LEFT JOIN LATERAL (
         SELECT l.model, l.stage, l.currency
         FROM unit_line l
-        WHERE l.day = u.day AND l.reason IN ('used', 'direct') AND (
+        WHERE l.day = u.day AND l.provider = u.provider AND l.reason IN ('used', 'direct') AND (
               l.resource_key = u.resource_key AND u.resource_key <> 0 AND l.model IS NOT NULL
               AND (lower(l.model) = lower(u.model) OR NOT EXISTS (
                    SELECT FROM unit_line o WHERE o.day = l.day AND o.resource_key = l.resource_key
@@ -149,9 +143,10 @@ _USAGE = """
 
 _VOLUME = """
     CREATE TEMP TABLE volume_day ON COMMIT DROP AS
-    SELECT day, placed_model AS model, placed_stage AS stage, currency, sum(requests) AS requests, {sums}
+    SELECT day, provider, placed_model AS model, placed_stage AS stage, currency, sum(requests) AS requests, {sums},
+           true AS is_known
     FROM usage_day WHERE placed_model IS NOT NULL
-    GROUP BY 1, 2, 3, 4"""
+    GROUP BY 1, 2, 3, 4, 5"""
 
 _BASES = """
     CREATE TEMP TABLE basis_cost ON COMMIT DROP AS
@@ -169,48 +164,48 @@ _TOKENS = """
     SELECT b.basis_id, k.place, b.shared, k.quantity * k.weight AS w
     FROM basis_cost b
     JOIN cost_day c USING (row_id)
-    LEFT JOIN volume_day v ON v.day = c.day AND v.model = c.model AND v.stage = c.stage AND v.currency = c.currency
+    LEFT JOIN volume_day v USING (day, provider, model, stage, currency)
     CROSS JOIN LATERAL (VALUES {classes}) AS k (place, quantity, weight)
     WHERE k.quantity > 0"""
 
 _WRITE_COSTS = """
     INSERT INTO unit_cost (billing_month, day, provider, model, stage, basis, currency, effective_cost, requests,
                            {tokens}, {costs}, accelerator_hours_paid, accelerator_hours_used)
-    SELECT CAST(:month AS date), c.day, CAST(:provider AS text), c.model, c.stage, b.basis, c.currency, b.cost,
-           v.requests, {quantities}, {parts}, round(c.paid, 6), round(c.used_hours, 6)
+    SELECT CAST(:month AS date), day, provider, model, stage, b.basis, currency, b.cost, v.requests,
+           {quantities}, {parts}, round(c.paid, 6), round(c.used_hours, 6)
     FROM basis_cost b
     JOIN cost_day c USING (row_id)
-    LEFT JOIN volume_day v ON v.day = c.day AND v.model = c.model AND v.stage = c.stage AND v.currency = c.currency
+    LEFT JOIN volume_day v USING (day, provider, model, stage, currency)
     LEFT JOIN (SELECT basis_id, {spread} FROM ({divided}) AS d GROUP BY basis_id) AS d USING (basis_id)"""
 
 _WRITE_UNMET = """
     INSERT INTO unit_cost (billing_month, day, provider, model, stage, basis, currency, requests, {tokens},
                            unpriced_requests)
-    SELECT CAST(:month AS date), u.day, CAST(:provider AS text), u.model,
-           CASE WHEN u.is_batch THEN 'inference_batch' ELSE 'inference_online' END, basis, CAST(:currency AS text),
-           sum(u.requests), {sums}, sum(u.requests)
-    FROM usage_day u CROSS JOIN (VALUES ('allocation'), ('usage')) AS b (basis)
+    SELECT CAST(:month AS date), u.day, u.provider, u.model,
+           CASE WHEN u.is_batch THEN 'inference_batch' ELSE 'inference_online' END, basis,
+           coalesce(main.currency, CAST(:currency AS text)), sum(u.requests), {sums}, sum(u.requests)
+    FROM usage_day u
+    CROSS JOIN (VALUES ('allocation'), ('usage')) AS b (basis)
+    LEFT JOIN (SELECT DISTINCT ON (provider) provider, currency FROM charge_now
+               GROUP BY provider, currency ORDER BY provider, count(*) DESC, currency) AS main USING (provider)
     WHERE u.placed_model IS NULL
-    GROUP BY u.day, u.model, u.is_batch, basis"""
+    GROUP BY u.day, u.provider, u.model, u.is_batch, basis, main.currency"""
 
 
-def write_unit_costs(
-    connection: Connection, *, provider: str, month: date, first: date, last: date, currency: str
-) -> None:
-    """Replace the unit costs that a provider's month of bills and usage makes.
+def write_unit_costs(connection: Connection, *, month: date, end: date, currency: str) -> None:
+    """Replace the unit costs that a month's bills and the usage of its days ``[month, end)`` make.
 
-    Usage is that of ``month``'s days ``[first, last)``; ``currency`` stands beside usage that met no charge.
-    Needs the shares of all the provider's slices of the month in ``share_now``.
+    ``currency`` stands beside usage of a provider without any bill. Needs the month's shares in ``share_now``.
     """
-    scope = {"provider": provider, "month": month, "first": first, "last": last, "currency": currency}
+    scope = {"month": month, "first": month, "last": end, "currency": currency}
     _run(connection, _SHARES)
     _run(connection, _DAYS)
     _run(connection, "CREATE INDEX ON unit_line (resource_key, day); ANALYZE unit_line")
     _run(connection, _IDLE)
-    connection.execute(text(_MEASURED.format(accelerator_hours=accelerator_hours())), scope)
+    _run(connection, _ACTIVE)
     _run(connection, _COSTS)
-    classes = ", ".join(f"sum(t.quantity) FILTER (WHERE t.unit_class = '{name}') AS {name}" for name in TOKEN_CLASSES)
-    connection.execute(text(_USAGE.format(inference_hours=inference_hours(), classes=classes)), scope)
+    classes = ", ".join(f"sum(quantity) FILTER (WHERE unit_class = '{name}') AS {name}" for name in TOKEN_CLASSES)
+    connection.execute(text(_USAGE.format(classes=classes)), scope)
     sums = ", ".join(f"sum({name}) AS {name}" for name in TOKEN_CLASSES)
     _run(connection, _VOLUME.format(sums=sums))
     _run(connection, _BASES)
@@ -218,7 +213,7 @@ def write_unit_costs(
         f"({place}, {_quantity(name)}, {TOKEN_WEIGHTS[name]})" for place, name in enumerate(TOKEN_CLASSES)
     )
     _run(connection, _TOKENS.format(classes=weighed))
-    connection.execute(text("DELETE FROM unit_cost WHERE provider = :provider AND billing_month = :month"), scope)
+    connection.execute(text("DELETE FROM unit_cost WHERE billing_month = :month"), scope)
     tokens = ", ".join(f"{name}_tokens" for name in TOKEN_CLASSES)
     connection.execute(text(_write_costs(tokens)), scope)
     connection.execute(text(_WRITE_UNMET.format(tokens=tokens, sums=sums)), scope)
@@ -243,7 +238,7 @@ def _write_costs(tokens: str) -> str:
 
 def _quantity(name: str) -> str:
     """Tokens of a class: as recorded, else as a token-priced bill counts them."""
-    return f"CASE WHEN v.day IS NULL THEN c.billed_{name} ELSE v.{name} END"
+    return f"CASE WHEN v.is_known IS NULL THEN c.billed_{name} ELSE v.{name} END"
 
 
 def _run(connection: Connection, statements: str) -> None:

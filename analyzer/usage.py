@@ -32,11 +32,12 @@ _WEIGHT = "CASE unit_class {} ELSE 0 END".format(
 
 _USED = """
     CREATE TEMP TABLE used_day ON COMMIT DROP AS
-    SELECT t.resource_key, lower(t.provider) AS provider, lower(t.account) AS account,
+    SELECT t.resource_key, coalesce(r.provider, lower(t.provider)) AS provider, lower(t.account) AS account,
            (t.hour AT TIME ZONE 'UTC')::date AS day, t.model, t.team, t.service_tier,
            CASE t.unit_class WHEN 'requests' THEN 'request' ELSE t.unit_class END AS unit_class,
            sum(t.quantity) AS quantity
     FROM {inference_hours} AS t
+    LEFT JOIN resource r USING (resource_key)
     WHERE t.hour >= :first AND t.hour < :last AND t.quantity > 0
       AND t.unit_class NOT IN ('failed_requests', 'reasoning')
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8"""

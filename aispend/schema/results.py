@@ -51,11 +51,10 @@ cost_share = Table(
 analysis_state = Table(
     "analysis_state",
     metadata,
-    text("provider", "aws, gcp, azure …", primary_key=True),
-    Column("period", Date, primary_key=True, comment="first day of the month"),
+    Column("period", Date, primary_key=True, comment="first day of the billing month"),
     text("fingerprint", "of bills, telemetry, names and rules as they were when it was analyzed", nullable=False),
     instant("analyzed_at", "when its shares were committed"),
-    comment="What each provider's month was last analyzed from; another fingerprint means analyze again.",
+    comment="What each billing month was last analyzed from; another fingerprint means analyze again.",
 )
 
 _SPEND_CUTS = "one cut of cost; see charge and share_target"
@@ -128,7 +127,7 @@ unit_cost = Table(
     Column("accelerator_hours_used", Numeric, comment="accelerator hours × activity; NULL is unknown"),
     Column("unpriced_requests", Numeric, comment="requests whose usage met no charge"),
     Index(None, "day"),
-    Index(None, "billing_month", "provider"),
+    Index(None, "billing_month"),
     comment="Cost and volume per model, stage and day; rates are ratios of sums and computed when read.",
 )
 

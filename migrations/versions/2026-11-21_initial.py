@@ -86,8 +86,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "analysis_state",
-        sa.Column("provider", sa.Text(), nullable=False, comment="aws, gcp, azure …"),
-        sa.Column("period", sa.Date(), nullable=False, comment="first day of the month"),
+        sa.Column("period", sa.Date(), nullable=False, comment="first day of the billing month"),
         sa.Column(
             "fingerprint",
             sa.Text(),
@@ -95,8 +94,8 @@ def upgrade() -> None:
             comment="of bills, telemetry, names and rules as they were when it was analyzed",
         ),
         sa.Column("analyzed_at", sa.DateTime(timezone=True), nullable=False, comment="when its shares were committed"),
-        sa.PrimaryKeyConstraint("provider", "period", name=op.f("pk_analysis_state")),
-        comment="What each provider's month was last analyzed from; another fingerprint means analyze again.",
+        sa.PrimaryKeyConstraint("period", name=op.f("pk_analysis_state")),
+        comment="What each billing month was last analyzed from; another fingerprint means analyze again.",
     )
     op.create_table(
         "charge",
@@ -802,9 +801,7 @@ def upgrade() -> None:
         sa.Column("unpriced_requests", sa.Numeric(), nullable=True, comment="requests whose usage met no charge"),
         comment="Cost and volume per model, stage and day; rates are ratios of sums and computed when read.",
     )
-    op.create_index(
-        op.f("ix_unit_cost_billing_month_provider"), "unit_cost", ["billing_month", "provider"], unique=False
-    )
+    op.create_index(op.f("ix_unit_cost_billing_month"), "unit_cost", ["billing_month"], unique=False)
     op.create_index(op.f("ix_unit_cost_day"), "unit_cost", ["day"], unique=False)
     op.create_table(
         "why_not",
