@@ -18,7 +18,6 @@ Method
 Cases
     - PayGPrice or UnitPrice 0 on a line that cost something, or on committed usage: not given, NULL.
     - UnusedReservation, UnusedSavingsPlan → Usage, Unused. Refund → Purchase, Correction. RoundingAdjustment → Adjustment.
-    - Usage dated more than five days before its billing period corrects a month that was invoiced before: Correction.
     - Dates as M/d/yyyy, d/M/yyyy or ISO (``styles``). - Decimal commas and semicolons of localised exports.
     - Tags and AdditionalInfo without their outer braces are repaired; the VM size is AdditionalInfo's ServiceType.
     - Without a currency column an amount means nothing: refused.
@@ -33,7 +32,7 @@ from __future__ import annotations
 
 from aispend.engine.line import Check, LineSql
 from collectors.files.dialects.azure_parts import ACTUAL, AMORTIZED, COSTS, WHOLE, charge_type_sql, committed_sql, parts
-from collectors.files.dialects.columns import Columns, coalesce, late_sql, month_sql, present, scope_sql, times_sql
+from collectors.files.dialects.columns import Columns, coalesce, month_sql, present, scope_sql, times_sql
 from collectors.files.dialects.contract import Dialect, Look, Part
 from collectors.files.dialects.styles import styled
 from collectors.files.dialects.tags import entries_of_json, json_of_entries
@@ -112,7 +111,7 @@ def line(look: Look, part: Part) -> LineSql:
         "charge_category": f"CASE WHEN {kind} = 'usage' OR {kind} LIKE 'unused%' THEN 'Usage' "
         f"WHEN {kind} IN ('purchase', 'refund') THEN 'Purchase' WHEN {kind} = 'tax' THEN 'Tax' "
         f"WHEN {kind} = 'credit' THEN 'Credit' ELSE 'Adjustment' END",
-        "charge_class": f"CASE WHEN {kind} = 'refund' OR {late_sql(charged, month)} THEN 'Correction' END",
+        "charge_class": f"CASE WHEN {kind} = 'refund' THEN 'Correction' END",
         "charge_frequency": _frequency(columns),
         "pricing_category": _pricing(columns, model, committed, kind),
         "billing_currency": f"upper({columns.text(*CURRENCIES)})",

@@ -199,11 +199,6 @@ def scope_sql(account: str) -> str:
     return f"CASE WHEN starts_with({account}, '/') THEN lower(regexp_extract({account}, '([^/]+)/*$', 1)) ELSE {account} END"
 
 
-def late_sql(charged: str, month: str) -> str:
-    """SQL boolean: charged more than five days before the month it is billed in."""
-    return f"{charged} < {month} - INTERVAL 5 DAY"
-
-
 def present(select: Mapping[str, str | None]) -> dict[str, str]:
     """A select without the columns the source does not have."""
     return {name: sql for name, sql in select.items() if sql is not None}

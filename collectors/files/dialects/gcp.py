@@ -12,8 +12,7 @@ Method
 
 Cases
     - cost_type tax → Tax; adjustment, rounding_error (roundoff) → Adjustment; commitment fees → Purchase; else Usage.
-      Adjustments of usage from before the invoice month, and usage billed more than five days late, are corrections of a
-      month that was invoiced before.
+      Adjustments of usage from before the invoice month are corrections.
     - Spot and preemptible SKUs → Dynamic; usage with a commitment credit → Committed; else Standard.
     - Several currencies in one file are normal. - No invoice.month: the month the usage started in.
     - A detailed export names the resource; a standard one does not.
@@ -29,7 +28,7 @@ from __future__ import annotations
 
 from aispend.engine.exact import number_sql, remainder_of_number_sql, units_of_number_sql, units_sql, unreadable_sql
 from aispend.engine.line import Check, Flag, LineSql, identifier
-from collectors.files.dialects.columns import Columns, coalesce, late_sql, month_sql, none_if_zero, present
+from collectors.files.dialects.columns import Columns, coalesce, month_sql, none_if_zero, present
 from collectors.files.dialects.contract import Dialect, Look, Part
 from collectors.files.dialects.gcp_commitments import FLAG, Spread, is_fee_sql, pool_sql, spread
 from collectors.files.dialects.gcp_nested import instant, labels_entries, number_text, records, scalar, service_category
@@ -201,11 +200,10 @@ def _charge_category(columns: Columns, fee: str) -> str:
     return f"CASE {by_type}WHEN {fee} THEN 'Purchase' ELSE 'Usage' END"
 
 
-def _charge_class(columns: Columns, start: str, month: str) -> str:
-    """Correction: an adjustment of usage from before the invoice month, and usage billed more than a few days late."""
+def _charge_class(columns: Columns, start: str, month: str) -> str | None:
+    """Correction: an adjustment of usage from before the invoice month. Usage that is only billed late is none."""
     adjusted = coalesce(scalar(columns, "adjustment_info", "mode"), scalar(columns, "adjustment_info", "type"))
-    earlier = f" OR (({adjusted}) IS NOT NULL AND {month_sql(start)} < {month})" if adjusted else ""
-    return f"CASE WHEN {late_sql(start, month)}{earlier} THEN 'Correction' END"
+    return f"CASE WHEN ({adjusted}) IS NOT NULL AND {month_sql(start)} < {month} THEN 'Correction' END" if adjusted else None
 
 
 def _pricing_category(columns: Columns, description: str, fee: str, covered: str) -> str:
