@@ -11,8 +11,8 @@ way to the resource behind it, as of the row's hour. A row whose name means noth
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -69,32 +69,28 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Facts of one table as CSV files without header, and the columns that name a series in them.
+class Facts:
+    """Facts ready for a table: a CSV file without header, with ``slice_id`` and then ``columns``.
 
-    The files hold ``columns`` and then the row's UTC day.
-
-    ``rows_in`` counts, per UTC day, the rows of the user's files behind the facts. ``quality`` is the column that says
+    ``series`` are the columns that name a series; ``windows`` is a CSV file with ``slice_id``, the series columns, the
+    first and the last hour of what is replaced, or None where the facts only add. ``quality`` is the column that says
     how well an hour is known, where there is one.
     """
 
-    kind: str
-    scope: str
     table: Table
     columns: tuple[str, ...]
-    files: Sequence[Path]
-    series: tuple[str, ...]
-    rows_in: Mapping[date, int]
+    file: Path
+    series: tuple[str, ...] = ()
+    windows: Path | None = None
     quality: str | None = None
 
 
-@dataclass
-class Saved:
-    """What :func:`save` did: facts written per day, and hours that were known better before."""
+class DayCount(NamedTuple):
+    """A slice of one import: rows of the user's files that lie in it, and facts made of them."""
 
-    rows_out: dict[date, int] = field(default_factory=dict)
-    worse_hours: int = 0
-    slice_ids: dict[date, int] = field(default_factory=dict)
+    slice_id: int
+    rows_in: int
+    rows_out: int
 
 
 def is_loaded(connection: Connection, kind: str, scopes: Sequence[str], change_token: str) -> bool:
@@ -108,48 +104,62 @@ def is_loaded(connection: Connection, kind: str, scopes: Sequence[str], change_t
     return bool(connection.scalar(query, {"kind": kind, "scopes": list(scopes), "token": change_token}))
 
 
-def save(connection: Connection, batch: Batch, origin: Origin, clock: Clock) -> Saved:
-    """Write a batch and its load records, in the caller's transaction.
+def open_slices(
+    connection: Connection, origin: Origin, days: Sequence[date], *, kind: str, scope: str, now: datetime
+) -> dict[date, int]:
+    """The slices of these days, made where they are missing. The caller holds the source's lock."""
+    query = text(
+        f"INSERT INTO {slice_.name} (kind, source, provider, scope, period, dataset, columns_known, state, loaded_at)"
+        " SELECT :kind, :source, :provider, :scope, period, :dataset, '{}', 'open', :now"
+        " FROM unnest(CAST(:days AS date[])) AS period ON CONFLICT (kind, provider, scope, period)"
+        " DO UPDATE SET dataset = excluded.dataset, loaded_at = excluded.loaded_at RETURNING period, slice_id"
+    )
+    values = {
+        "kind": kind, "source": origin.source, "provider": ANY_PROVIDER, "scope": scope, "days": list(days),
+        "dataset": origin.dataset, "now": now,
+    }  # fmt: skip
+    return {row.period: row.slice_id for row in connection.execute(query, values)}
 
-    The caller holds the source's lock. Rejected rows go to the load of the first day.
-    """
-    columns = ", ".join(batch.columns)
-    for table in ("incoming", "incoming_day", "covered"):
-        connection.execute(text(f"DROP TABLE IF EXISTS pg_temp.{table}"))
-    connection.execute(
+
+def replace_facts(connection: Connection, facts: Facts) -> int:
+    """Put facts in the place of what their windows cover; returns how many hours were known better before."""
+    if facts.windows is not None:
+        _clear(connection, facts, facts.windows)
+    copy_in(connection, facts.table.name, ("slice_id", *facts.columns), facts.file)
+    if facts.windows is None or facts.quality is None:
+        return 0
+    key = " AND ".join(["old.hour = new.hour", *(_equal(facts.table, name, "new") for name in facts.series)])
+    worse = connection.scalar(
         text(
-            f"CREATE TEMP TABLE incoming ON COMMIT DROP AS SELECT {columns}, CAST(hour AS date) AS day"
-            f" FROM {batch.table.name} WITH NO DATA"
+            f"SELECT count(*) FROM replaced AS old LEFT JOIN {facts.table.name} AS new ON new.slice_id = old.slice_id"
+            f" AND {key} WHERE coalesce(new.{facts.quality}, 0) < old.{facts.quality} - 0.01"
         )
     )
-    copy_in(connection, "incoming", (*batch.columns, "day"), batch.files)
-    saved = Saved()
-    counted = connection.execute(text("SELECT day, count(*) AS facts FROM incoming GROUP BY day ORDER BY day"))
-    saved.rows_out = {row.day: row.facts for row in counted}
-    for day in sorted({*saved.rows_out, *batch.rows_in}):
-        saved.slice_ids[day] = _slice_id(connection, batch, origin, day, clock)
-    connection.execute(text("CREATE TEMP TABLE incoming_day (day date, slice_id integer) ON COMMIT DROP"))
-    if saved.slice_ids:
-        connection.execute(
-            text("INSERT INTO incoming_day VALUES (:day, :slice_id)"),
-            [{"day": day, "slice_id": slice_id} for day, slice_id in saved.slice_ids.items()],
-        )
-    if batch.series:
-        saved.worse_hours = _clear(connection, batch)
-    connection.execute(
-        text(
-            f"INSERT INTO {batch.table.name} (slice_id, {columns}) SELECT slice_id, {columns}"
-            " FROM incoming JOIN incoming_day USING (day)"
-        )
-    )
-    _record(connection, batch, origin, saved, _seconds(origin, clock))
-    return saved
+    return int(worse or 0)
+
+
+def record_loaded(connection: Connection, origin: Origin, counts: Sequence[DayCount], clock: Clock) -> None:
+    """Write the load records, one for each slice; the rejected rows go to the first."""
+    seconds = (clock() - origin.started_at).total_seconds()
+    for position, batch in enumerate((counts[:1], counts[1:])):
+        rejects = origin.rejects if position == 0 else ()
+        rows = [
+            _load_row(origin, count.rows_in + len(rejects), rejects)
+            | {"slice_id": count.slice_id, "rows_out": count.rows_out, "outcome": "loaded", "seconds": seconds}
+            for count in batch
+        ]
+        if position == 0 and rows:
+            load_id = connection.scalar(insert(load).values(rows[0]).returning(load.c.load_id))
+            _keep_rejects(connection, int(load_id or 0), rejects)
+        elif rows:
+            connection.execute(insert(load), rows)
 
 
 def record_refused(connection: Connection, origin: Origin, rows_in: int, clock: Clock) -> None:
     """Keep the record of an import that was refused because too much of it could not be read."""
     values = _load_row(origin, rows_in, origin.rejects) | {
-        "slice_id": None, "rows_out": 0, "outcome": "failed", "seconds": _seconds(origin, clock),
+        "slice_id": None, "rows_out": 0, "outcome": "failed",
+        "seconds": (clock() - origin.started_at).total_seconds(),
     }  # fmt: skip
     load_id = connection.scalar(insert(load).values(values).returning(load.c.load_id))
     _keep_rejects(connection, int(load_id or 0), origin.rejects)
@@ -163,7 +173,7 @@ def seen_requests(connection: Connection, source: str, ids: Path, seen: Path) ->
     """
     connection.execute(text("DROP TABLE IF EXISTS pg_temp.incoming_request"))
     connection.execute(text("CREATE TEMP TABLE incoming_request (request_id text, day date) ON COMMIT DROP"))
-    copy_in(connection, "incoming_request", ("request_id", "day"), [ids])
+    copy_in(connection, "incoming_request", ("request_id", "day"), ids)
     connection.execute(text("ANALYZE incoming_request"))
     found = connection.execute(
         text(
@@ -180,14 +190,15 @@ def seen_requests(connection: Connection, source: str, ids: Path, seen: Path) ->
     return count
 
 
-def remember_requests(connection: Connection, source: str) -> None:
-    """Keep the ids of the requests counted by the :func:`save` just before, so that they never count again."""
+def remember_requests(connection: Connection, source: str, slices: Mapping[date, int]) -> None:
+    """Keep the ids of the requests just counted in these slices, so that they never count again."""
     connection.execute(
         text(
             f"INSERT INTO {inference_request.name} (namespace, request_id, day, slice_id)"
-            " SELECT :source, request_id, day, slice_id FROM incoming_request JOIN incoming_day USING (day)"
+            " SELECT :source, request_id, day, slice_id FROM incoming_request"
+            " JOIN unnest(CAST(:days AS date[]), CAST(:ids AS integer[])) AS counted (day, slice_id) USING (day)"
         ),
-        {"source": source},
+        {"source": source, "days": list(slices), "ids": list(slices.values())},
     )
 
 
@@ -203,60 +214,44 @@ def forget_usage(connection: Connection, scopes: Sequence[str], days: Sequence[d
         )
 
 
-def copy_in(connection: Connection, table: str, columns: Sequence[str], files: Iterable[Path]) -> None:
-    """``COPY`` CSV files without header into a table; an empty unquoted field is NULL."""
+def copy_in(connection: Connection, table: str, columns: Sequence[str], file: Path) -> None:
+    """``COPY`` a CSV file without header into a table; an empty unquoted field is NULL."""
     cursor = connection.connection.cursor()
-    with cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT csv)") as copy:
-        for path in files:
-            with path.open("rb") as stream:
-                while block := stream.read(_BLOCK):
-                    copy.write(block)
+    with (
+        cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT csv)") as copy,
+        file.open("rb") as stream,
+    ):
+        while block := stream.read(_BLOCK):
+            copy.write(block)
 
 
-def _seconds(origin: Origin, clock: Clock) -> float:
-    return (clock() - origin.started_at).total_seconds()
-
-
-def _slice_id(connection: Connection, batch: Batch, origin: Origin, day: date, clock: Clock) -> int:
-    query = text(
-        f"INSERT INTO {slice_.name} (kind, source, provider, scope, period, dataset, columns_known, state, loaded_at)"
-        " VALUES (:kind, :source, :provider, :scope, :period, :dataset, '{}', 'open', :now)"
-        " ON CONFLICT (kind, provider, scope, period)"
-        " DO UPDATE SET dataset = excluded.dataset, loaded_at = excluded.loaded_at RETURNING slice_id"
-    )
-    values = {
-        "kind": batch.kind, "source": origin.source, "provider": ANY_PROVIDER, "scope": batch.scope, "period": day,
-        "dataset": origin.dataset, "now": clock(),
-    }  # fmt: skip
-    return int(connection.execute(query, values).scalar_one())
-
-
-def _clear(connection: Connection, batch: Batch) -> int:
-    """Delete what the batch replaces; returns how many of those hours were known better than they are now."""
-    series = ", ".join(batch.series)
+def _clear(connection: Connection, facts: Facts, windows: Path) -> None:
+    """Delete what the windows cover; where quality matters, what was deleted stays in the table ``replaced``."""
+    series = ", ".join(facts.series)
+    for table in ("covered", "replaced"):
+        connection.execute(text(f"DROP TABLE IF EXISTS pg_temp.{table}"))
     connection.execute(
         text(
-            f"CREATE TEMP TABLE covered ON COMMIT DROP AS SELECT slice_id, {series}, min(hour) AS first_hour,"
-            f" max(hour) AS last_hour FROM incoming JOIN incoming_day USING (day) GROUP BY slice_id, {series}"
+            f"CREATE TEMP TABLE covered ON COMMIT DROP AS SELECT slice_id, {series}, hour AS first_hour,"
+            f" hour AS last_hour FROM {facts.table.name} WITH NO DATA"
         )
     )
+    copy_in(connection, "covered", ("slice_id", *facts.series, "first_hour", "last_hour"), windows)
     connection.execute(text("ANALYZE covered"))
-    connection.execute(text("ANALYZE incoming"))
     same = " AND ".join(
         ["old.slice_id = covered.slice_id", "old.hour BETWEEN covered.first_hour AND covered.last_hour"]
-        + [_equal(batch.table, name, "covered") for name in batch.series]
+        + [_equal(facts.table, name, "covered") for name in facts.series]
     )
-    worse = 0
-    if batch.quality:
-        key = " AND ".join(["old.hour = new.hour", *(_equal(batch.table, name, "new") for name in batch.series)])
-        worse = connection.execute(
-            text(
-                f"SELECT count(*) FROM {batch.table.name} AS old JOIN covered ON {same} LEFT JOIN incoming AS new"
-                f" ON {key} WHERE coalesce(new.{batch.quality}, 0) < old.{batch.quality} - 0.01"
-            )
-        ).scalar_one()
-    connection.execute(text(f"DELETE FROM {batch.table.name} AS old USING covered WHERE {same}"))
-    return int(worse)
+    removal = f"DELETE FROM {facts.table.name} AS old USING covered WHERE {same}"
+    if facts.quality is None:
+        connection.execute(text(removal))
+        return
+    kept = f"slice_id, hour, {series}, {facts.quality}"
+    connection.execute(
+        text(f"CREATE TEMP TABLE replaced ON COMMIT DROP AS SELECT {kept} FROM {facts.table.name} WITH NO DATA")
+    )
+    returned = ", ".join(f"old.{name}" for name in kept.split(", "))
+    connection.execute(text(f"WITH gone AS ({removal} RETURNING {returned}) INSERT INTO replaced SELECT * FROM gone"))
 
 
 def _equal(table: Table, name: str, other: str) -> str:
@@ -264,17 +259,6 @@ def _equal(table: Table, name: str, other: str) -> str:
     if table.c[name].nullable:
         return f"coalesce(old.{name}, '') = coalesce({other}.{name}, '')"
     return f"old.{name} = {other}.{name}"
-
-
-def _record(connection: Connection, batch: Batch, origin: Origin, saved: Saved, seconds: float) -> None:
-    for position, (day, slice_id) in enumerate(saved.slice_ids.items()):
-        rejects = origin.rejects if position == 0 else ()
-        rows_in = batch.rows_in.get(day, 0) + len(rejects)
-        values = _load_row(origin, rows_in, rejects) | {
-            "slice_id": slice_id, "rows_out": saved.rows_out.get(day, 0), "outcome": "loaded", "seconds": seconds,
-        }  # fmt: skip
-        load_id = connection.scalar(insert(load).values(values).returning(load.c.load_id))
-        _keep_rejects(connection, int(load_id or 0), rejects)
 
 
 def _load_row(origin: Origin, rows_in: int, rejects: Sequence[RejectedRow]) -> dict[str, Any]:

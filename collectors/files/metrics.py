@@ -20,7 +20,7 @@ Samples longer than five minutes hide peaks: the row keeps ``interval_seconds`` 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -30,11 +30,10 @@ from aispend.errors import InputError, UsageError
 from aispend.schema import accelerator_hour
 from aispend.settings import Settings
 from aispend.store import Store
-from aispend.store.telemetry import Batch
 from collectors.aliases import refreshed_names
 from collectors.files.telemetry_files import TelemetryFile, find_files
 from collectors.files.telemetry_form import Column, Form
-from collectors.files.telemetry_load import Import, Progress, TelemetryReport, export_csv, rows_per_day
+from collectors.files.telemetry_load import Import, Progress, Rollup, TelemetryReport, rows_per_day
 from collectors.files.telemetry_prometheus import accelerator_rows
 from collectors.files.telemetry_scan import Workspace, read, workspace
 
@@ -43,6 +42,7 @@ UtilizationUnit = Literal["percent", "ratio"]
 KIND = "metrics"
 MAPPING_VERSION = "1"
 ASSUMED_INTERVAL_SECONDS = 60
+SAMPLES_AT_ONCE = 3_000_000
 LONGEST_INTERVAL_SECONDS = 3600
 
 _RATIO = "it is a ratio from 0 to 1; divide a percentage by 100"
@@ -117,21 +117,19 @@ def import_metrics(
         _settle_unit(space, files, utilization_unit)
         running.notes.extend(_make_samples(space))
         days = rows_per_day(space)
-        parts = []
-        for done, day in enumerate(days):
+        for done, (first, last) in enumerate(stretches := _stretches(days)):
             if progress:
-                progress("rolling up utilization", done, len(days))
-            parts.append(roll_up_day(space, source, day))
+                progress("rolling up utilization", done, len(stretches))
+            roll_up(space, source, first, last)
         if progress:
-            progress("writing utilization", len(days), len(days))
-        batch = Batch(
-            KIND, source, accelerator_hour, _FACTS, parts, ("alias", "accelerator_index"), days, quality="coverage"
-        )
+            progress("writing utilization", len(stretches), len(stretches))
+        series = ("alias", "accelerator_index")
+        rollup = Rollup(source, "rolled", accelerator_hour, _FACTS, days, series, quality="coverage")
         with store.engine.begin() as connection:
             running.lock(connection)
-            saved = running.save(connection, batch, reading.rejects)
+            running.save(connection, space, rollup, reading.rejects)
     running.notes.extend(refreshed_names(store, settings))
-    return running.report(reading, [saved])
+    return running.report(reading)
 
 
 def _settle_unit(space: Workspace, files: Sequence[TelemetryFile], unit: UtilizationUnit | None) -> None:
@@ -191,8 +189,22 @@ def _infer_intervals(space: Workspace) -> list[str]:
     ]
 
 
-def roll_up_day(space: Workspace, source: str, day: date) -> Path:
-    """Roll the samples of one UTC day up to hours; returns a CSV file of ``accelerator_hour`` rows and their day."""
+def _stretches(days: Mapping[date, int]) -> list[tuple[date, date]]:
+    """First and last days of stretches with so many samples that rolling one up stays within memory."""
+    found: list[tuple[date, date]] = []
+    rows = 0
+    for day, count in sorted(days.items()):
+        if found and rows + count <= SAMPLES_AT_ONCE:
+            found[-1] = (found[-1][0], day)
+            rows += count
+        else:
+            found.append((day, day))
+            rows = count
+    return found
+
+
+def roll_up(space: Workspace, source: str, first: date, last: date) -> None:
+    """Roll the samples of UTC days up into the table ``rolled``: ``accelerator_hour`` rows and their day."""
     slots = range(12)
     # A sample longer than a slot stands in every slot its interval reaches.
     within = {slot: f"first_slot <= {slot} AND {slot} <= last_slot" for slot in slots}
@@ -209,7 +221,7 @@ def roll_up_day(space: Workspace, source: str, day: date) -> Path:
                 date_trunc('hour', timestamp) AS hour,
                 (epoch_us(timestamp) - epoch_us(date_trunc('hour', timestamp))) / 1e6 AS second_of_hour
             FROM sample LEFT JOIN series USING (alias, accelerator_index)
-            WHERE timestamp >= $day AND timestamp < $next_day
+            WHERE timestamp >= $first AND timestamp < $after
         ),
         known AS (
             SELECT alias, accelerator_index, hour, count(sm_active) AS sm, count(gpu_utilization) AS gpu,
@@ -259,11 +271,12 @@ def roll_up_day(space: Workspace, source: str, day: date) -> Path:
         "slot_max": _array_sql(maxima),
     }
     select = ", ".join(f"{values.get(name, _real(name))} AS {name}" for name in _FACTS)
-    space.engine.execute(
-        f"CREATE OR REPLACE TABLE hours AS SELECT {select}, CAST(hour AS DATE) AS day FROM ({hours})",
-        {"source": source, "day": day, "next_day": day + timedelta(days=1)},
-    )
-    return export_csv(space, "FROM hours", f"hours-{day}")
+    query = f"SELECT {select}, CAST(hour AS DATE) AS day FROM ({hours})"
+    span = {"source": source, "first": first, "after": last + timedelta(days=1)}
+    if space.value("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'rolled'"):
+        space.engine.execute(f"INSERT INTO rolled {query}", span)
+    else:
+        space.engine.execute(f"CREATE TABLE rolled AS {query}", span)
 
 
 def _real(expression: str) -> str:

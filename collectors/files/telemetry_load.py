@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table
 
 from aispend.clock import Clock
 from aispend.engine.line import literal
@@ -17,7 +17,7 @@ from aispend.prices.models import canonical_model
 from aispend.store import Store
 from aispend.store import telemetry as store_telemetry
 from aispend.store.locks import exclusive
-from aispend.store.telemetry import Batch, Origin, RejectedRow, Saved
+from aispend.store.telemetry import DayCount, Facts, Origin, RejectedRow
 from collectors.files.telemetry_files import TelemetryFile, change_token
 from collectors.files.telemetry_scan import Reading, Workspace
 
@@ -55,8 +55,42 @@ class TelemetryReport:
 
 
 @dataclass(frozen=True)
+class Rollup:
+    """Facts in DuckDB: a table with ``columns`` and ``day``.
+
+    Hours of equal ``series`` columns replace what they cover; without series the facts add. ``rows_in`` counts the
+    user's rows per UTC day. ``quality`` is the column that says how well an hour is known.
+    """
+
+    scope: str
+    relation: str
+    table: Table
+    columns: tuple[str, ...]
+    rows_in: Mapping[date, int]
+    series: tuple[str, ...] = ()
+    quality: str | None = None
+
+    def export(self, space: Workspace) -> Facts:
+        """Write the facts, with the slices in the table ``slice_of``, where the database can take them."""
+        source = f"FROM {self.relation} JOIN slice_of USING (day)"
+        file = export_csv(space, f"SELECT slice_id, {', '.join(self.columns)} {source}", f"{self.relation}-facts")
+        if not self.series:
+            return Facts(self.table, self.columns, file)
+        series = ", ".join(self.series)
+        windows = f"SELECT slice_id, {series}, min(hour), max(hour) {source} GROUP BY ALL"
+        return Facts(
+            self.table,
+            self.columns,
+            file,
+            self.series,
+            export_csv(space, windows, f"{self.relation}-windows"),
+            self.quality,
+        )
+
+
+@dataclass
 class Import:
-    """One running import: where it comes from and what it read."""
+    """One running import: where it comes from, what it read and, so far, wrote."""
 
     kind: str
     source: str
@@ -65,6 +99,9 @@ class Import:
     clock: Clock
     origin: Origin
     notes: list[str]
+    days: set[date] = field(default_factory=set)
+    rows_out: int = 0
+    worse_hours: int = 0
 
     @classmethod
     def begin(
@@ -110,23 +147,41 @@ class Import:
                 next_step="Export the period again; an empty file is never taken for 'no use'.",
             )
 
-    def save(self, connection: Connection, batch: Batch, rejects: Sequence[RejectedRow]) -> Saved:
-        """Write a batch with its load records, the first of which keeps ``rejects``; the caller holds :meth:`lock`."""
+    def save(
+        self, connection: Connection, space: Workspace, rollup: Rollup, rejects: Sequence[RejectedRow]
+    ) -> dict[date, int]:
+        """Write a roll-up with its load records, the first of which keeps ``rejects``; returns its slices.
+
+        The caller holds :meth:`lock`.
+        """
         origin = replace(self.origin, rejects=tuple(rejects), flags=tuple(self.notes))
-        return store_telemetry.save(connection, batch, origin, self.clock)
+        rows_out = dict(space.rows(f"SELECT day, count(*) FROM {rollup.relation} GROUP BY day"))
+        days = sorted({*rows_out, *rollup.rows_in})
+        slices = store_telemetry.open_slices(
+            connection, origin, days, kind=self.kind, scope=rollup.scope, now=self.clock()
+        )
+        space.engine.execute(
+            "CREATE OR REPLACE TABLE slice_of AS SELECT unnest($1::DATE[]) AS day, unnest($2::INTEGER[]) AS slice_id",
+            [list(slices), list(slices.values())],
+        )
+        self.worse_hours += store_telemetry.replace_facts(connection, rollup.export(space))
+        counts = [DayCount(slices[day], rollup.rows_in.get(day, 0), rows_out.get(day, 0)) for day in days]
+        store_telemetry.record_loaded(connection, origin, counts, self.clock)
+        self.days.update(days)
+        self.rows_out += sum(rows_out.values())
+        return slices
 
     def lock(self, connection: Connection) -> None:
         """One import of a kind and source at a time."""
         exclusive(connection, f"import {self.kind} {self.source}")
 
-    def report(self, reading: Reading, saved: Sequence[Saved]) -> TelemetryReport:
+    def report(self, reading: Reading) -> TelemetryReport:
         """The report of a finished import."""
-        days = sorted({day for one in saved for day in one.slice_ids})
-        worse = sum(one.worse_hours for one in saved)
-        if worse:
+        if self.worse_hours:
             self.notes.append(
-                f"{worse:,} hours were known better before this import than they are now: an import replaces the hours"
-                " between the first and the last sample of each accelerator. Import the files of a period together."
+                f"{self.worse_hours:,} hours were known better before this import than they are now: an import replaces"
+                " the hours between the first and the last sample of each accelerator. Import the files of a period"
+                " together."
             )
         return TelemetryReport(
             self.kind,
@@ -134,9 +189,9 @@ class Import:
             "loaded",
             [file.shown_as for file in self.files],
             rows_in=reading.rows_in,
-            rows_out=sum(sum(one.rows_out.values()) for one in saved),
-            first_day=days[0] if days else None,
-            last_day=days[-1] if days else None,
+            rows_out=self.rows_out,
+            first_day=min(self.days),
+            last_day=max(self.days),
             rejects=reading.rejects,
             notes=self.notes,
             seconds=(self.clock() - self.origin.started_at).total_seconds(),
@@ -151,10 +206,10 @@ def rows_per_day(space: Workspace) -> dict[date, int]:
 def name_models(space: Workspace) -> None:
     """Make the table ``canonical``: each model name of ``record`` as ``written``, and the ``model`` it means."""
     models = [name for (name,) in space.rows("SELECT DISTINCT model FROM record WHERE model IS NOT NULL")]
-    space.engine.execute("CREATE TABLE canonical (written VARCHAR, model VARCHAR)")
-    if models:
-        names = [[name, canonical_model(name)] for name in models]
-        space.engine.executemany("INSERT INTO canonical VALUES (?, ?)", names)
+    space.engine.execute(
+        "CREATE TABLE canonical AS SELECT unnest($1::VARCHAR[]) AS written, unnest($2::VARCHAR[]) AS model",
+        [models, [canonical_model(name) for name in models]],
+    )
 
 
 def export_csv(space: Workspace, query: str, name: str) -> Path:

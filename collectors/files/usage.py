@@ -31,11 +31,10 @@ from aispend.schema import inference_hour
 from aispend.settings import Settings
 from aispend.store import Store
 from aispend.store import telemetry as store_telemetry
-from aispend.store.telemetry import Batch
 from collectors.aliases import refreshed_names
 from collectors.files.telemetry_files import find_files
 from collectors.files.telemetry_form import Column, Form, RowCheck
-from collectors.files.telemetry_load import Import, Progress, TelemetryReport, export_csv, name_models
+from collectors.files.telemetry_load import Import, Progress, Rollup, TelemetryReport, export_csv, name_models
 from collectors.files.telemetry_scan import Workspace, read, workspace
 from collectors.files.telemetry_serving import serving_rows
 
@@ -118,7 +117,6 @@ def import_usage(
         _prepare(space)
         if progress:
             progress("counting usage", 0, None)
-        batches = []
         with store.engine.begin() as connection:
             running.lock(connection)
             requests, aggregates = _rows_per_day(space, "IS NOT NULL"), _rows_per_day(space, "IS NULL")
@@ -126,18 +124,16 @@ def import_usage(
                 store_telemetry.forget_usage(connection, [single, added], [*requests, *aggregates])
             if requests:
                 running.notes.extend(_leave_out_seen(space, connection, source))
-                part = _roll_up(space, source, "request")
-                batches.append(Batch(KIND, single, inference_hour, _FACTS, [part], (), requests))
+                _roll_up(space, source, "request")
+                rollup = Rollup(single, "request_hour", inference_hour, _FACTS, requests)
+                slices = running.save(connection, space, rollup, reading.rejects)
+                store_telemetry.remember_requests(connection, source, slices)
             if aggregates:
-                part = _roll_up(space, source, "aggregate")
-                batches.append(Batch(KIND, added, inference_hour, _FACTS, [part], _DIMENSIONS, aggregates))
-            saved = []
-            for batch in batches:
-                saved.append(running.save(connection, batch, reading.rejects if batch is batches[0] else ()))
-                if batch.scope == single:
-                    store_telemetry.remember_requests(connection, source)
+                _roll_up(space, source, "aggregate")
+                rollup = Rollup(added, "aggregate_hour", inference_hour, _FACTS, aggregates, _DIMENSIONS)
+                running.save(connection, space, rollup, () if requests else reading.rejects)
         running.notes.extend(refreshed_names(store, settings))
-        report = running.report(reading, saved)
+        report = running.report(reading)
         report.totals = dict(space.rows("SELECT unit_class, sum(quantity) FROM fact GROUP BY 1 ORDER BY 1"))
     return report
 
@@ -188,8 +184,8 @@ def _leave_out_seen(space: Workspace, connection: Connection, source: str) -> li
     return notes
 
 
-def _roll_up(space: Workspace, source: str, table: Literal["request", "aggregate"]) -> Path:
-    """Roll a table up to hours and unit classes; returns a CSV file of ``inference_hour`` rows and their day."""
+def _roll_up(space: Workspace, source: str, table: Literal["request", "aggregate"]) -> None:
+    """Roll a table up into ``request_hour`` or ``aggregate_hour``: ``inference_hour`` rows and their day."""
     dimensions = ", ".join(_DIMENSIONS)
     units = ", ".join(_UNITS)
     sums = ", ".join(f"sum({name}) AS {name}" for name in _UNITS)
@@ -198,7 +194,7 @@ def _roll_up(space: Workspace, source: str, table: Literal["request", "aggregate
     period = "period_seconds" if table == "aggregate" else "CAST(NULL AS DOUBLE)"
     space.engine.execute(
         f"""
-        CREATE OR REPLACE TABLE rolled AS
+        CREATE TABLE {table}_hour AS
         WITH timed AS (
             SELECT *, date_trunc('hour', timestamp) AS hour, epoch_us(timestamp) AS starts,
                 starts + CAST(round(coalesce({period}, 0) * 1e6) AS BIGINT) AS ends,
@@ -233,15 +229,11 @@ def _roll_up(space: Workspace, source: str, table: Literal["request", "aggregate
             SELECT hour, {dimensions}, CASE unit {classes} END AS unit_class, sum(quantity) AS quantity
             FROM (FROM direct UNION ALL BY NAME FROM exact) GROUP BY ALL
         )
-        SELECT total.*, CASE unit_class WHEN 'requests' THEN percentiles END AS percentiles
+        SELECT total.*, {literal(source)} AS namespace, CAST(total.hour AS DATE) AS day,
+            CASE unit_class WHEN 'requests' THEN CAST(percentiles[1] AS FLOAT) END AS latency_p50_ms,
+            CASE unit_class WHEN 'requests' THEN CAST(percentiles[2] AS FLOAT) END AS latency_p95_ms
         FROM total LEFT JOIN latency ON total.hour = latency.hour
             AND {" AND ".join(f"total.{name} IS NOT DISTINCT FROM latency.{name}" for name in _DIMENSIONS)}
         """
     )
-    space.engine.execute("INSERT INTO fact SELECT unit_class, quantity FROM rolled")
-    return export_csv(
-        space,
-        f"SELECT hour, {literal(source)}, {dimensions}, unit_class, quantity, CAST(percentiles[1] AS FLOAT),"
-        " CAST(percentiles[2] AS FLOAT), CAST(hour AS DATE) FROM rolled",
-        f"{table}-hours",
-    )
+    space.engine.execute(f"INSERT INTO fact SELECT unit_class, quantity FROM {table}_hour")

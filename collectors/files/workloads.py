@@ -20,11 +20,10 @@ from aispend.engine.line import literal
 from aispend.schema import workload_hour
 from aispend.settings import STAGES, Settings
 from aispend.store import Store
-from aispend.store.telemetry import Batch
 from collectors.aliases import refreshed_names
 from collectors.files.telemetry_files import find_files
 from collectors.files.telemetry_form import Column, Form
-from collectors.files.telemetry_load import Import, Progress, TelemetryReport, export_csv, name_models, rows_per_day
+from collectors.files.telemetry_load import Import, Progress, Rollup, TelemetryReport, name_models, rows_per_day
 from collectors.files.telemetry_scan import Workspace, read, workspace
 
 KIND = "workloads"
@@ -84,17 +83,17 @@ def import_workloads(
         if progress:
             progress("rolling up workloads", 0, None)
         name_models(space)
-        part = _roll_up(space, source)
-        batch = Batch(KIND, source, workload_hour, _FACTS, [part], ("alias", "workload"), rows_per_day(space))
+        _roll_up(space, source)
+        rollup = Rollup(source, "rolled", workload_hour, _FACTS, rows_per_day(space), ("alias", "workload"))
         with store.engine.begin() as connection:
             running.lock(connection)
-            saved = running.save(connection, batch, reading.rejects)
+            running.save(connection, space, rollup, reading.rejects)
     running.notes.extend(refreshed_names(store, settings))
-    return running.report(reading, [saved])
+    return running.report(reading)
 
 
-def _roll_up(space: Workspace, source: str) -> Path:
-    """Roll ``record`` up to hours; returns a CSV file of ``workload_hour`` rows and their day."""
+def _roll_up(space: Workspace, source: str) -> None:
+    """Roll ``record`` up into the table ``rolled``: ``workload_hour`` rows and their day."""
     longest = ("kind", "stage", "model", "team")
     lasted = ", ".join(
         f"CASE WHEN {name} IS NOT NULL THEN sum(lasting) OVER (PARTITION BY alias, workload, hour, {name}) END"
@@ -130,7 +129,11 @@ def _roll_up(space: Workspace, source: str) -> Path:
     )
     reals = {"seconds", "accelerators_requested", "accelerators_used", "cpus_requested", "memory_requested_bytes"}
     select = ", ".join(
-        literal(source) if name == "namespace" else f"CAST({name} AS FLOAT)" if name in reals else name
+        f"{literal(source)} AS namespace"
+        if name == "namespace"
+        else f"CAST({name} AS FLOAT) AS {name}"
+        if name in reals
+        else name
         for name in _FACTS
     )
-    return export_csv(space, f"SELECT {select}, CAST(hour AS DATE) FROM hours", "workload-hours")
+    space.engine.execute(f"CREATE TABLE rolled AS SELECT {select}, CAST(hour AS DATE) AS day FROM hours")
