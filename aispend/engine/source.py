@@ -32,7 +32,7 @@ def raw_sql(files: Sequence[BillFile], rejects: RejectTables | None = None) -> s
     if first.format == "parquet":
         return f"read_parquet({paths})"
     if first.format == "json":
-        return f"read_json({paths}, format='newline_delimited', columns={columns}, maximum_object_size=67108864)"
+        return f"read_json({paths}, format='newline_delimited', columns={columns}, maximum_object_size=8388608)"
     options = [
         f"columns={columns}",
         "auto_detect=false",
