@@ -96,6 +96,17 @@ _FILL_CHARGES = f"""
     LEFT JOIN ai_resource ai ON ai.resource_key = c.resource_key
     WHERE c.billing_month = :month AND c.slice_id = ANY(:slices)"""
 
+_UNUSED_FOR_AI = """
+    UPDATE charge_now c SET is_ai = true
+    FROM (SELECT slice_id, commitment_key FROM charge_now
+          WHERE route IN ('use', 'not_ai') AND commitment_key <> 0
+          GROUP BY slice_id, commitment_key
+          HAVING sum(abs(coalesce(effective_cost, list_cost))) FILTER (WHERE is_ai)
+                 >= 0.5 * sum(abs(coalesce(effective_cost, list_cost)))) AS covers
+    WHERE c.route = 'commitment_unused' AND c.slice_id = covers.slice_id
+      AND c.commitment_key = covers.commitment_key"""
+"""The unused part of a commitment is AI spend where most of what it covered is."""
+
 _CREATE_WEIGHTS = """
     CREATE TEMP TABLE share_weight (
         cid bigint NOT NULL, model text, team text, stage text NOT NULL, workload text, reason text NOT NULL,
@@ -110,6 +121,7 @@ def stage_charges(connection: Connection, *, month: date, slices: list[int], by_
     connection.execute(text(_AI_RESOURCES), scope)
     connection.execute(text(_CREATE_CHARGES))
     count = connection.execute(text(_FILL_CHARGES), scope).rowcount
+    connection.execute(text(_UNUSED_FOR_AI))
     connection.execute(text(_CREATE_WEIGHTS))
     for statement in (
         "CREATE INDEX ON charge_now (resource_key) WHERE route = 'use' AND resource_key <> 0",

@@ -84,7 +84,7 @@ def _subject(row: Any) -> Subject:
     )
     return Subject(
         provider=row["provider"],
-        account=tuple(filter(None, account)),
+        account=tuple(name for text in account if text for name in {text, text.removeprefix("/subscriptions/")}),
         service=row["service_name"],
         region=row["region_id"],
         resource_id=row["resource_id"],

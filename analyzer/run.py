@@ -151,6 +151,8 @@ def _analyze_month(
     month, slices = scope.month, scope.slices
     end = scope.last + timedelta(days=1)
     ensure_partitions(connection, [month])
+    for setting in ("jit = off", "work_mem = '64MB'"):  # many short statements, of which some sort a month
+        connection.execute(text(f"SET LOCAL {setting}"))
     decide_charges(connection, attributor, month=month, slices=slices, first=scope.first, last=scope.last)
     charges = stage_charges(connection, month=month, slices=slices, by_resource=attributor.reads_resource)
     learn_from_siblings(connection)

@@ -9,6 +9,7 @@ Method      Token-priced charges (the SKU names a model and a unit class) are di
 Cases       Where some of a resource's models have no tokens (images, embeddings counted as requests), all of its
             usage of that time is weighed by requests: tokens and requests do not add up.
             Where the class is not counted, all classes of that model are taken, by token weights.
+            An Azure subscription is the same with and without ``/subscriptions/`` before it.
             Usage without an account serves any account of the provider. Tokens without a model stay with the
             model the bill names, if any.
             A tag on a token-priced charge that has no resource of its own stands even if several teams use the
@@ -32,7 +33,8 @@ _WEIGHT = "CASE unit_class {} ELSE 0 END".format(
 
 _USED = """
     CREATE TEMP TABLE used_day ON COMMIT DROP AS
-    SELECT t.resource_key, coalesce(r.provider, lower(t.provider)) AS provider, lower(t.account) AS account,
+    SELECT t.resource_key, coalesce(r.provider, lower(t.provider)) AS provider,
+           regexp_replace(lower(t.account), '^/subscriptions/', '') AS account,
            (t.hour AT TIME ZONE 'UTC')::date AS day, t.model, t.team, t.service_tier,
            CASE t.unit_class WHEN 'requests' THEN 'request' ELSE t.unit_class END AS unit_class,
            sum(t.quantity) AS quantity
@@ -57,7 +59,7 @@ _USERS = """
 
 _ACCOUNTS = """
     CREATE TEMP TABLE account_name ON COMMIT DROP AS
-    SELECT DISTINCT c.account_key, lower(n.name) AS name
+    SELECT DISTINCT c.account_key, regexp_replace(lower(n.name), '^/subscriptions/', '') AS name
     FROM (SELECT DISTINCT account_key FROM charge_now WHERE is_ai) AS c
     JOIN account a USING (account_key)
     CROSS JOIN LATERAL unnest(
