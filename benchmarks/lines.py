@@ -34,6 +34,7 @@ SELECT thing, kind, account, region,
   CASE WHEN kind < 25 OR kind BETWEEN 40 AND 69 THEN 'instance/i-' || lpad(to_hex(h), 17, '0')
        WHEN kind < 40 THEN 'endpoint/serve-' || (h % 500) || '-' || to_hex(g % 65536)
        WHEN kind < 90 THEN 'volume/vol-' || lpad(to_hex(h), 17, '0') ELSE 'bucket-' || (h % 3000) END AS name,
+  upper(substr(md5(coalesce(instance, service) || region), 1, 16)) AS sku,
   (h >> 32) % 10 < 3 AS committed,
   MAP {{'user:team': 'team-' || (g % 12), 'user:env': ['prod', 'stage', 'dev'][1 + (h >> 20) % 3],
         'user:service': 'svc-' || (h >> 24) % 60, 'user:cost-center': 'cc-' || (g >> 4) % 20}} AS tags,
@@ -74,10 +75,10 @@ SELECT
   NULL::VARCHAR AS "ResourceName", CASE WHEN kind < 70 THEN 'instance' ELSE 'storage' END AS "ResourceType",
   CASE WHEN kind < 70 THEN 'Compute' ELSE 'Storage' END AS "ServiceCategory", service AS "ServiceName",
   CASE WHEN kind < 70 THEN 'Virtual Machines' ELSE 'Block Storage' END AS "ServiceSubcategory",
-  'SKU' || account % 7 || '-' || coalesce(instance, service) AS "SkuId",
+  sku AS "SkuId",
   CASE WHEN kind BETWEEN 25 AND 39 THEN 'USE1-Host:' || instance WHEN instance IS NOT NULL THEN 'BoxUsage:' || instance
        ELSE 'StorageUsage' END AS "SkuMeter",
-  'SKU' || account % 7 || '-' || coalesce(instance, service) || '.JRTCKXETXF' AS "SkuPriceId",
+  sku || '.JRTCKXETXF' AS "SkuPriceId",
   MAP {{'InstanceType': coalesce(instance, 'none'), 'OperatingSystem': 'Linux'}} AS "SkuPriceDetails",
   (200000000000 + account)::VARCHAR AS "SubAccountId", 'account-' || account AS "SubAccountName",
   'AWS Account' AS "SubAccountType", tags AS "Tags",

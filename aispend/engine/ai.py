@@ -12,12 +12,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from aispend.engine.line import literal
+from aispend.engine.line import MEASURE_COLUMNS, literal
 from aispend.settings import Match, Rule, TagKeys
 
 _PREFIX = r"^(?:resourcetags/|resource_tags_)?(?:user:|user_)|^resourcetags/"
 _PLAIN_KEY = f"regexp_replace(lower(trim(tag.key)), '{_PREFIX}', '')"
-_HASHES = ("account_h", "sku_h", "location_h", "resource_h", "tags_h")
+_HASHES = ("context_h", "sku_h", "details_h", "resource_h", "tags_h")
+_SUMMED = ("day", "end_day", "hours", *MEASURE_COLUMNS, "lines")
 _FLEETS = (
     ("aws:autoscaling:groupname", None),
     ("eks:nodegroup-name", "eks:cluster-name"),
@@ -42,9 +43,9 @@ def tag_facts_sql(keys: TagKeys) -> str:
         f"lambda tag: {{'key': {_PLAIN_KEY}, 'value': trim(coalesce(tag.value, ''))}})"
     )
     return (
-        f"SELECT h, tag_set_key, entries, len(list_filter(entries, lambda tag: tag.key IN ({wanted}) "
+        f"SELECT tags_h, tag_set_key, entries, len(list_filter(entries, lambda tag: tag.key IN ({wanted}) "
         f"AND tag.value <> '')) > 0 AS names_model, coalesce({fleets}) AS fleet "
-        f"FROM (SELECT h, tag_set_key, {entries} AS entries FROM tag_set WHERE tags IS NOT NULL)"
+        f"FROM (SELECT tags_h, tag_set_key, {entries} AS entries FROM tag_set WHERE tags IS NOT NULL)"
     )
 
 
@@ -56,14 +57,11 @@ def charged_sql(rules: Sequence[Rule]) -> str:
     """SELECT for relation ``charged``: readable grouped lines with their keys and ``is_ai``."""
     ruling = [rule for rule in rules if rule.assign.ai is not None]
     joined = (
-        "grouped JOIN account ON account.h = account_h JOIN sku ON sku.h = sku_h "
-        "JOIN sku_class USING (sku_key) JOIN location ON location.h = location_h "
-        "JOIN resource ON resource.h = resource_h JOIN commitment ON commitment.h = commitment_h "
-        "JOIN tag_set ON tag_set.h = tags_h JOIN charge_kind ON charge_kind.h = kind_h "
-        "AND charge_kind.flags = grouped.flags LEFT JOIN tag_fact ON tag_fact.h = tags_h "
-        "LEFT JOIN ai_resource ON ai_resource.resource_key = resource.resource_key"
+        "grouped JOIN context USING (context_h) JOIN sku USING (sku_h, details_h) JOIN sku_class USING (sku_key) "
+        "JOIN resource USING (resource_h) JOIN tag_set USING (tags_h) JOIN charge_kind USING (context_h, flags) "
+        "LEFT JOIN tag_fact USING (tags_h) LEFT JOIN ai_resource USING (resource_key)"
     )
-    decided = "sku_class.is_ai OR ai_resource.resource_key IS NOT NULL OR coalesce(names_model, FALSE)"
+    decided = "sku_class.is_ai OR ai_resource.accelerated IS TRUE OR coalesce(names_model, FALSE)"
     if ruling:
         joined += f" LEFT JOIN ({_ruled_sql(ruling)}) AS ruled USING ({', '.join(_HASHES)})"
         cases = " ".join(
@@ -72,16 +70,18 @@ def charged_sql(rules: Sequence[Rule]) -> str:
         )
         decided = f"CASE {cases} ELSE {decided} END"
     return (
-        "SELECT grouped.*, account_key, sku_key, location_key, resource.resource_key, tag_set.tag_set_key, "
-        f"commitment_key, charge_kind_key, ({decided}) AS is_ai FROM {joined} WHERE kept AND NOT bad"
+        f"SELECT {', '.join(_SUMMED)}, slice_no, account_key, sku_key, location_key, resource_key, "
+        f"tag_set.tag_set_key, commitment_key, charge_kind_key, ({decided}) AS is_ai "
+        f"FROM {joined} WHERE kept AND NOT bad"
     )
 
 
 def ai_resource_sql() -> str:
     """Resources of which some line is AI spend by its SKU."""
     return (
-        "SELECT DISTINCT resource_key FROM (SELECT DISTINCT sku_h, resource_h FROM grouped WHERE kept AND NOT bad) "
-        "JOIN sku ON sku.h = sku_h JOIN sku_class USING (sku_key) JOIN resource ON resource.h = resource_h "
+        "SELECT DISTINCT resource_key, TRUE AS accelerated FROM "
+        "(SELECT DISTINCT sku_h, details_h, resource_h FROM grouped WHERE kept AND NOT bad) "
+        "JOIN sku USING (sku_h, details_h) JOIN sku_class USING (sku_key) JOIN resource USING (resource_h) "
         "WHERE is_ai AND resource_key <> 0"
     )
 
@@ -91,8 +91,8 @@ def _ruled_sql(rules: Sequence[Rule]) -> str:
     tests = ", ".join(f"({_fits(rule.match)}) IS TRUE AS rule{place}" for place, rule in enumerate(rules))
     return (
         f"SELECT {hashes}, {tests} FROM (SELECT DISTINCT {hashes} FROM grouped WHERE kept AND NOT bad) "
-        "JOIN account ON account.h = account_h JOIN sku ON sku.h = sku_h JOIN location ON location.h = location_h "
-        "JOIN resource ON resource.h = resource_h LEFT JOIN tag_fact ON tag_fact.h = tags_h"
+        "JOIN context USING (context_h) JOIN sku USING (sku_h, details_h) JOIN resource USING (resource_h) "
+        "LEFT JOIN tag_fact USING (tags_h)"
     )
 
 
@@ -107,7 +107,7 @@ def _fits(match: Match) -> str:
     account = ("sub_account_id", "sub_account_name")
     billing = tuple(f"CASE WHEN {sub} THEN billing_account_{name} END" for name in ("id", "name"))
     fields = (
-        (match.provider, ("account.x_provider",)),
+        (match.provider, ("context.x_provider",)),
         (match.account, (*account, *billing)),
         (match.service, ("service_name",)),
         (match.region, ("region_id",)),

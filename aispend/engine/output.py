@@ -54,7 +54,7 @@ def facts_sql(slice_ids: Mapping[tuple[str, str, date], int], half: int, known: 
         f"CAST({half} AS SMALLINT) AS half, CAST(row_number() OVER () AS INTEGER) AS ordinal, "
         "day AS charge_date, end_day AS charge_end_date, account_key, sku_key, location_key, resource_key, "
         f"tag_set_key, commitment_key, charge_kind_key, hours, {', '.join(costs + quantities)}, line_count "
-        "FROM fact JOIN raw_slice ON raw_slice.h = slice_h "
+        "FROM fact JOIN slice USING (slice_no) "
         f"JOIN (VALUES {ids}) AS loaded(provider, scope, month, slice_id) "
         "ON provider = x_provider AND scope = x_scope AND month = x_billing_month"
     )
@@ -68,8 +68,8 @@ _SEEN = """
     FROM (SELECT resource_key, account_key, location_key, sku_key, tag_set_key, min(day) AS day, max(day) AS last
             FROM fact WHERE resource_key <> 0 GROUP BY ALL)
     LEFT JOIN (SELECT account_key, any_value(sub_account_id) AS sub_account_id,
-                 any_value(billing_account_id) AS billing_account_id FROM account GROUP BY ALL) USING (account_key)
-    LEFT JOIN (SELECT location_key, any_value(region_id) AS region_id FROM location GROUP BY ALL) USING (location_key)
+                 any_value(billing_account_id) AS billing_account_id FROM context GROUP BY ALL) USING (account_key)
+    LEFT JOIN (SELECT location_key, any_value(region_id) AS region_id FROM context GROUP BY ALL) USING (location_key)
     LEFT JOIN (SELECT sku_key, any_value(x_instance_type) AS x_instance_type FROM sku GROUP BY ALL) USING (sku_key)
     LEFT JOIN sku_class USING (sku_key)
     LEFT JOIN (SELECT tag_set_key, max(fleet) AS fleet FROM tag_fact GROUP BY ALL) USING (tag_set_key)
@@ -82,11 +82,11 @@ def _plain(columns: Sequence[str]) -> str:
 
 
 DIMENSIONS = {
-    "account": f"SELECT DISTINCT account_key, x_provider AS provider, {_plain(ACCOUNT_COLUMNS)} FROM account "
+    "account": f"SELECT DISTINCT account_key, x_provider AS provider, {_plain(ACCOUNT_COLUMNS)} FROM context "
     "WHERE account_key IN (SELECT account_key FROM fact)",
     "sku": f"SELECT DISTINCT sku_key, x_provider AS provider, {_plain(SKU_COLUMNS)}, {', '.join(CLASS_COLUMNS)} "
     "FROM sku JOIN sku_class USING (sku_key) WHERE sku_key IN (SELECT sku_key FROM fact)",
-    "location": f"SELECT DISTINCT location_key, x_provider AS provider, {_plain(LOCATION_COLUMNS)} FROM location "
+    "location": f"SELECT DISTINCT location_key, x_provider AS provider, {_plain(LOCATION_COLUMNS)} FROM context "
     "WHERE location_key <> 0 AND location_key IN (SELECT location_key FROM fact)",
     "tag_set": "SELECT DISTINCT tag_set_key, tags FROM tag_set "
     "WHERE tag_set_key <> 0 AND tag_set_key IN (SELECT tag_set_key FROM fact)",
@@ -95,7 +95,7 @@ DIMENSIONS = {
     "commitment": "SELECT commitment_key, any_value(x_provider) AS provider, "
     "any_value(commitment_discount_id) AS commitment_discount_id, "
     + ", ".join(f"max({name}) AS {name}" for name in COMMITMENT_COLUMNS[1:])
-    + " FROM commitment WHERE commitment_key <> 0 AND commitment_key IN (SELECT commitment_key FROM fact) GROUP BY ALL",
+    + " FROM context WHERE commitment_key <> 0 AND commitment_key IN (SELECT commitment_key FROM fact) GROUP BY ALL",
     "resource": f"WITH seen AS ({_SEEN}), named AS (SELECT resource_key, any_value(x_provider) AS provider, "
     "any_value(resource_id) AS resource_id, max(resource_name) AS resource_name, max(resource_type) AS resource_type "
     "FROM resource GROUP BY ALL) SELECT seen.resource_key, named.provider, resource_id, resource_name, resource_type, "

@@ -4,11 +4,11 @@ Method
     ``line``      the canonical line: the dialect's mapping with day, hours, flags and whether it is readable.
                   A query over columnar files, of which each step reads the columns it needs; other files, and small
                   ones, are read only once, into a table grouped by everything.
-    ``grouped``   lines summed over the 64-bit hash of each group of dimensions (account, SKU, resource, tags …) and the
+    ``grouped``   lines summed over the 64-bit hash of each group of dimensions (context, SKU, resource, tags) and the
                   day. Hashing a dimension costs a fraction of comparing forty texts per line, and keeps memory narrow.
     ``raw_…``     the distinct values of each group with their hash. Were two values to share a hash, this shows it,
                   and the roll-up refuses to go on: nothing is ever merged by accident.
-    ``account`` … each distinct value with its content key; canonical ids, JSON and classes are made here, once each.
+    ``context`` … each distinct value with its content keys; canonical ids, JSON and classes are made here, once each.
     ``fact``      ``grouped`` joined to the keys and summed once more, because different texts may be the same thing,
                   and because spend that is not AI is kept without resource, tags and hours.
 """
@@ -35,20 +35,18 @@ from aispend.engine.line import (
     identifier,
 )
 from aispend.engine.source import column_list
-from aispend.keys import content_key_sql
+from aispend.keys import NO_KEY, content_key_sql
 from aispend.resource_id import canonical_sql
 
+_DETAILS = "sku_price_details"
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "slice": SLICE_COLUMNS,
-    "account": ("x_provider", *ACCOUNT_COLUMNS),
-    "sku": ("x_provider", *SKU_COLUMNS),
-    "location": ("x_provider", *LOCATION_COLUMNS),
+    "context": (*SLICE_COLUMNS, *ACCOUNT_COLUMNS, *LOCATION_COLUMNS, *COMMITMENT_COLUMNS, *KIND_COLUMNS),
+    "sku": ("x_provider", *(name for name in SKU_COLUMNS if name != _DETAILS)),
+    "details": (_DETAILS,),
     "resource": ("x_provider", *RESOURCE_COLUMNS),
-    "commitment": ("x_provider", *COMMITMENT_COLUMNS),
-    "kind": KIND_COLUMNS,
     "tags": (TAG_COLUMN,),
 }
-"""The dimensions that are hashed, and later keyed, together."""
+"""The dimensions that are hashed together. Price details and tags may be maps, dear to compare, hence alone."""
 
 REMAINDERS = tuple(f"{name}_remainder" for name in COST_COLUMNS)
 EFFECTIVE_ZERO = "effective_zero_on_paid_usage"
@@ -173,7 +171,7 @@ def remainder_sql(line: str, readable: str) -> str:
     """What rounding leaves over, per slice and currency, over lines that are ``readable``."""
     sums = ", ".join(f"sum({name}) AS {name}" for name in REMAINDERS)
     return (
-        f"SELECT hash({column_list(SLICE_COLUMNS)}) AS slice_h, billing_currency, {sums} "
+        f"SELECT {column_list(SLICE_COLUMNS)}, billing_currency, {sums} "
         f"FROM {_from(line)} WHERE kept AND {readable} GROUP BY ALL"
     )
 
@@ -193,64 +191,62 @@ def _clean(expression: str) -> str:
     return f"nullif(replace(CAST({expression} AS VARCHAR), chr(0), ''), '')"
 
 
-def _keyed(group: str, columns: tuple[str, ...], key: str, finish: Mapping[str, str] | None = None) -> str:
-    cleaned = [f"{_clean((finish or {}).get(name, identifier(name)))} AS {identifier(name)}" for name in columns]
-    parts = [identifier(name) for name in ("x_provider", *columns)]
-    empty = " AND ".join(f"{identifier(name)} IS NULL" for name in columns)
-    return (
-        f"SELECT *, CASE WHEN {empty} THEN 0 ELSE {content_key_sql(parts)} END AS {key} "
-        f"FROM (SELECT h, x_provider, {', '.join(cleaned)} FROM raw_{group})"
-    )
+def _key(columns: Sequence[str], empty: Sequence[str] = ()) -> str:
+    """Content key of columns; 0 where all ``empty`` are missing."""
+    key = content_key_sql([identifier(name) for name in columns])
+    if not empty:
+        return key
+    return f"CASE WHEN {' AND '.join(f'{identifier(name)} IS NULL' for name in empty)} THEN {NO_KEY} ELSE {key} END"
+
+
+def _cleaned(columns: Sequence[str], finish: Mapping[str, str] | None = None) -> str:
+    return ", ".join(f"{_clean((finish or {}).get(name, identifier(name)))} AS {identifier(name)}" for name in columns)
 
 
 def dimension_sql(line: LineSql) -> dict[str, str]:
-    """SELECT for each dimension table: hash, natural columns, content key (0 where the dimension says nothing).
+    """SELECT for each keyed table, in the order they need each other.
 
-    Account and SKU always have a key: a charge belongs to one even where the bill names nothing.
+    A key is 0 where the dimension says nothing; account and SKU always have one: a charge belongs to one even where
+    the bill names nothing.
     """
+    slices, used = column_list(SLICE_COLUMNS), "FROM grouped WHERE kept AND NOT bad"
+    texts = GROUPS["context"][len(SLICE_COLUMNS) :]
     resource_id = canonical_sql("x_provider", _clean("resource_id"))
     tags = f"nullif(nullif(replace({line.tags_json}, '\\u0000', ''), '{{}}'), '')"
-    account = tuple(identifier(name) for name in GROUPS["account"])
-    sku = tuple(identifier(name) for name in GROUPS["sku"])
-    return {
-        "account": f"SELECT * REPLACE ({content_key_sql(account)} AS account_key) FROM "
-        f"({_keyed('account', ACCOUNT_COLUMNS, 'account_key')})",
-        "sku": f"SELECT * REPLACE ({content_key_sql(sku)} AS sku_key) FROM "
-        f"({_keyed('sku', SKU_COLUMNS, 'sku_key', line.finish)})",
-        "location": _keyed("location", LOCATION_COLUMNS, "location_key"),
-        "resource": "SELECT *, CASE WHEN resource_id IS NULL THEN 0 ELSE "
-        f"{content_key_sql(['x_provider', 'resource_id'])} END AS resource_key FROM (SELECT h, x_provider, "
-        f"nullif({resource_id}, '') AS resource_id, {_clean('resource_name')} AS resource_name, "
-        f"{_clean('resource_type')} AS resource_type FROM raw_resource)",
-        "commitment": "SELECT *, CASE WHEN commitment_discount_id IS NULL THEN 0 ELSE "
-        f"{content_key_sql(['x_provider', 'commitment_discount_id'])} END AS commitment_key FROM (SELECT h, "
-        f"x_provider, {', '.join(f'{_clean(name)} AS {name}' for name in COMMITMENT_COLUMNS)} FROM raw_commitment)",
-        "tag_set": "SELECT h, tags, CASE WHEN tags IS NULL THEN 0 ELSE "
-        f"{content_key_sql(['tags'])} END AS tag_set_key FROM (SELECT h, {tags} AS tags FROM raw_tags)",
-        "charge_kind": _kind_sql(line),
-    }
-
-
-def _kind_sql(line: LineSql) -> str:
-    plain = [name for name in KIND_COLUMNS if name != "x_flag"]
-    names = ", ".join(
+    plain_kind = [name for name in KIND_COLUMNS if name != "x_flag"]
+    carried = ", ".join(
         f"CASE WHEN flags & {1 << bit} <> 0 THEN '{name}' END" for bit, name in enumerate(flag_names(line))
     )
-    flag = f"coalesce({_clean('x_flag')}, nullif(concat_ws(',', {names}), ''))"
-    return (
-        f"SELECT *, {content_key_sql([*plain, 'flag'])} AS charge_kind_key FROM (SELECT h, flags, "
-        f"{', '.join(f'{_clean(name)} AS {name}' for name in plain)}, {flag} AS flag FROM raw_kind "
-        "JOIN (SELECT DISTINCT kind_h, flags FROM grouped WHERE kept AND NOT bad) AS used ON used.kind_h = raw_kind.h)"
-    )
+    return {
+        "slice": f"SELECT row_number() OVER (ORDER BY {slices}) AS slice_no, {slices} FROM "
+        f"(SELECT DISTINCT {slices} FROM raw_context JOIN (SELECT DISTINCT context_h {used}) ON context_h = h)",
+        "context": "SELECT *, "
+        f"{_key(('x_provider', *ACCOUNT_COLUMNS))} AS account_key, "
+        f"{_key(('x_provider', *LOCATION_COLUMNS), LOCATION_COLUMNS)} AS location_key, "
+        f"{_key(('x_provider', 'commitment_discount_id'), ('commitment_discount_id',))} AS commitment_key "
+        f"FROM (SELECT h AS context_h, slice_no, x_provider, {_cleaned(texts)} "
+        f"FROM raw_context JOIN slice USING ({slices}))",
+        "sku": f"SELECT *, {_key(('x_provider', *SKU_COLUMNS))} AS sku_key FROM (SELECT sku_h, details_h, x_provider, "
+        f"{_cleaned(SKU_COLUMNS, line.finish)} FROM (SELECT DISTINCT sku_h, details_h {used}) "
+        "JOIN raw_sku ON raw_sku.h = sku_h JOIN raw_details ON raw_details.h = details_h)",
+        "resource": f"SELECT *, {_key(('x_provider', 'resource_id'), ('resource_id',))} AS resource_key FROM "
+        f"(SELECT h AS resource_h, x_provider, nullif({resource_id}, '') AS resource_id, "
+        f"{_cleaned(RESOURCE_COLUMNS[1:])} FROM raw_resource)",
+        "tag_set": f"SELECT *, {_key(('tags',), ('tags',))} AS tag_set_key FROM "
+        f"(SELECT h AS tags_h, {tags} AS tags FROM raw_tags)",
+        "charge_kind": f"SELECT *, {_key((*plain_kind, 'flag'))} AS charge_kind_key FROM (SELECT context_h, flags, "
+        f"{column_list(plain_kind)}, coalesce(x_flag, nullif(concat_ws(',', {carried}), '')) AS flag "
+        f"FROM (SELECT DISTINCT context_h, flags {used}) JOIN context USING (context_h))",
+    }
 
 
 def fact_sql() -> str:
     """The facts: ``grouped`` under content keys, joined to what ``charged`` says is AI spend."""
     sums = ", ".join(f"CAST(sum({name}) AS HUGEINT) AS {name}" for name in MEASURE_COLUMNS)
     return (
-        "SELECT slice_h, day, end_day, account_key, sku_key, location_key, "
-        "CASE WHEN is_ai THEN resource_key ELSE 0 END AS resource_key, "
-        "CASE WHEN is_ai THEN tag_set_key ELSE 0 END AS tag_set_key, commitment_key, charge_kind_key, "
+        "SELECT slice_no, day, end_day, account_key, sku_key, location_key, "
+        f"CASE WHEN is_ai THEN resource_key ELSE {NO_KEY} END AS resource_key, "
+        f"CASE WHEN is_ai THEN tag_set_key ELSE {NO_KEY} END AS tag_set_key, commitment_key, charge_kind_key, "
         f"bit_or(CASE WHEN is_ai THEN hours END) AS hours, {sums}, CAST(sum(lines) AS INTEGER) AS line_count "
         "FROM charged GROUP BY ALL"
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from aispend.engine import ai, output, rejects, rollup, summary
-from aispend.engine.line import SKU_COLUMNS, Check, identifier, literal
+from aispend.engine.line import SKU_COLUMNS, SLICE_COLUMNS, Check, LineSql, identifier, literal
 from aispend.engine.result import Classified, Classify, FileRead, RejectedLine, RollUpSummary
 from aispend.engine.scan import BillFile, Delivery
 from aispend.engine.source import RejectTables, raw_sql
@@ -58,7 +59,6 @@ class RollUp:
         self._remainder(bad=rejected_lines > 0)
         if self._once:
             duck.execute("DROP TABLE line")
-        self._check_dates()
         self._key(classify, rules, tag_keys)
         self.summary = RollUpSummary(
             summary.slices(duck, self._line), self._files(lines), lines, tuple(rejected), rejected_lines
@@ -97,6 +97,8 @@ class RollUp:
     def _group(self) -> None:
         """The pass over the raw lines, and the distinct values of every dimension."""
         raw = raw_sql(self._delivery.files, RejectTables() if self._rows is None else None)
+        if not self._once:
+            self._line = self._with_constants(raw)
         line = rollup.line_sql(self._line, raw)
         if self._once:
             self._make("line", rollup.once_sql(line))
@@ -112,6 +114,18 @@ class RollUp:
                     next_step="Load the files of this bill one by one.",
                 )
 
+    def _with_constants(self, raw: str) -> LineSql:
+        """The mapping with provider, scope and month as constants where they are: most bills have one of each."""
+        names = ", ".join(SLICE_COLUMNS)
+        narrow = rollup.narrow_sql(self._line, raw, SLICE_COLUMNS)
+        rows = self._duck.execute(f"SELECT DISTINCT {names} FROM ({narrow}) WHERE kept").fetchall()
+        select = dict(self._line.select)
+        for name, values in zip(SLICE_COLUMNS, zip(*rows, strict=True), strict=False):
+            if len(set(values)) == 1 and values[0] is not None:
+                constant = literal(str(values[0]))
+                select[name] = f"DATE {constant}" if name == "x_billing_month" else constant
+        return replace(self._line, select=select)
+
     def _remainder(self, *, bad: bool) -> None:
         """Table ``remainder``: what rounding left over."""
         if not self._line.remainders:
@@ -122,7 +136,7 @@ class RollUp:
         elif bad:
             line = rollup.line_sql(self._line, raw)
         else:
-            line = rollup.narrow_sql(self._line, raw, (*rollup.GROUPS["slice"], "billing_currency"))
+            line = rollup.narrow_sql(self._line, raw, (*SLICE_COLUMNS, "billing_currency"))
         self._make("remainder", rollup.remainder_sql(line, "NOT bad" if bad else "TRUE"))
 
     def _reject(self) -> tuple[int, list[RejectedLine], int]:
@@ -173,7 +187,7 @@ class RollUp:
             f"sum(lines) FILTER ({outside} AND {swapped}) AS mended, min(day) FILTER ({outside}) AS first, "
             f"count(DISTINCT day(day)) FILTER ({outside}) AS days, min(day(day)) FILTER ({outside}) AS that_day, "
             f"count(DISTINCT month(day)) FILTER ({outside}) AS months "
-            "FROM grouped JOIN raw_slice ON raw_slice.h = slice_h JOIN raw_kind ON raw_kind.h = kind_h "
+            "FROM grouped JOIN context USING (context_h) JOIN slice USING (slice_no) "
             "WHERE kept AND NOT bad AND charge_category = 'Usage' AND charge_class IS NULL GROUP BY ALL "
             "HAVING stray * 2 > usage AND (mended * 2 > stray OR days = 1 AND that_day <> 1 AND months > 1) "
             "ORDER BY ALL LIMIT 1"
@@ -196,6 +210,7 @@ class RollUp:
     def _key(self, classify: Classify, rules: Sequence[Rule], tag_keys: TagKeys) -> None:
         for table, sql in rollup.dimension_sql(self._line).items():
             self._make(table, sql)
+        self._check_dates()
         self._classify(classify)
         self._make("tag_fact", ai.tag_facts_sql(tag_keys))
         self._make("ai_resource", ai.ai_resource_sql())
@@ -206,9 +221,9 @@ class RollUp:
         """Table ``sku_class``. Where resource types disagree about a SKU, AI spend wins."""
         names = ("sku_key", "x_provider", *SKU_COLUMNS, "resource_type")
         rows = self._duck.execute(
-            f"SELECT DISTINCT {', '.join(names)} FROM (SELECT DISTINCT sku_h, resource_h FROM grouped) "
-            "JOIN (SELECT h, * EXCLUDE (h) FROM sku) AS sku ON sku.h = sku_h "
-            "JOIN (SELECT h, resource_type FROM resource) AS resource ON resource.h = resource_h "
+            f"SELECT DISTINCT {', '.join(names)} FROM (SELECT DISTINCT sku_h, details_h, resource_h FROM grouped) "
+            "JOIN sku USING (sku_h, details_h) "
+            "JOIN (SELECT resource_h, resource_type FROM resource) USING (resource_h) "
             "ORDER BY sku_key, resource_type NULLS FIRST"
         ).fetchall()
         classes: dict[int, Classified] = {}

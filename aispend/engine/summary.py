@@ -6,8 +6,9 @@ from decimal import Context, Decimal
 from typing import TYPE_CHECKING
 
 from aispend.engine import rollup
-from aispend.engine.line import COST_COLUMNS, LineSql
+from aispend.engine.line import COST_COLUMNS, SLICE_COLUMNS, LineSql
 from aispend.engine.result import FlagCount, RolledSlice, SliceKey
+from aispend.engine.source import column_list
 
 if TYPE_CHECKING:
     import duckdb
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 Amounts = dict[SliceKey, dict[str, dict[str, Decimal]]]
 
 _WIDE = Context(prec=80)
-_SLICE = "x_provider, x_scope, x_billing_month"
-_JOINS = "JOIN raw_slice ON raw_slice.h = slice_h JOIN raw_kind ON raw_kind.h = kind_h"
+_SLICE = "slice.x_provider, x_scope, x_billing_month"
+_JOINS = "JOIN context USING (context_h) JOIN slice USING (slice_no)"
 _EXPLAINED = (
     "The line was billed, yet its effective cost is 0 and no commitment covers it: "
     "the effective cost is not given, it is not free."
@@ -44,9 +45,7 @@ def slices(duck: duckdb.DuckDBPyConnection, line: LineSql) -> tuple[RolledSlice,
             if name in given and units is not None
         }
     residuals = _residuals(duck, line, totals)
-    facts = duck.execute(
-        f"SELECT {_SLICE}, count(*) FROM fact JOIN raw_slice ON raw_slice.h = slice_h GROUP BY ALL"
-    ).fetchall()
+    facts = duck.execute(f"SELECT {_SLICE}, count(*) FROM fact JOIN slice USING (slice_no) GROUP BY ALL").fetchall()
     written = {SliceKey(*row[:3]): int(row[3]) for row in facts}
     flags = _flags(duck, line)
     return tuple(
@@ -70,7 +69,7 @@ def _residuals(duck: duckdb.DuckDBPyConnection, line: LineSql, totals: Amounts) 
         return residuals
     names = ", ".join(rollup.REMAINDERS)
     for row in duck.execute(
-        f"SELECT {_SLICE}, billing_currency, {names} FROM remainder JOIN raw_slice ON raw_slice.h = slice_h"
+        f"SELECT {column_list(SLICE_COLUMNS)}, billing_currency, {names} FROM remainder"
     ).fetchall():
         key, currency = SliceKey(*row[:3]), row[3]
         total = totals[key][currency]
