@@ -7,7 +7,8 @@ line, half-even, to ``COST_DECIMALS``; sums and shares of them are exact from th
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from contextlib import AbstractContextManager
+from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from fractions import Fraction
 
 COST_DECIMALS = 12
@@ -21,12 +22,15 @@ def cost(value: str | int | float | Decimal) -> Decimal:
     return exact.quantize(COST_QUANTUM, context=_WIDE)
 
 
+def exactly() -> AbstractContextManager[Context]:
+    """Within it sums and products of costs are exact, where the default context would round to 28 digits."""
+    return localcontext(_WIDE)
+
+
 def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
-    """The sum without the 28-digit rounding of the default context."""
-    total = Decimal(0)
-    for amount in amounts:
-        total = _WIDE.add(total, amount)
-    return total
+    """The sum, exact."""
+    with exactly():
+        return sum(amounts, Decimal(0))
 
 
 def rate(amount: Decimal, quantity: Decimal, per: int = 1) -> Decimal:

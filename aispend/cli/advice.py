@@ -100,7 +100,7 @@ def list_all(
         advice_table(found.rows, savings_lines(found))
 
 
-def advice_table(rows: tuple[views.Recommendation, ...], notes: list[str], title: str = "") -> None:
+def advice_table(rows: tuple[views.Recommendation, ...], notes: list[str]) -> None:
     """Recommendations for people: what, where, how much, how sure."""
     from reports.formats import money
 
@@ -118,8 +118,27 @@ def advice_table(rows: tuple[views.Recommendation, ...], notes: list[str], title
             )
             for row in rows
         ],
-        title=title,
         notes=notes,
+    )
+
+
+def advice_lines(rows: tuple[views.Recommendation, ...]) -> None:
+    """The same in a line each."""
+    from reports.formats import money
+
+    show.table(
+        [Head("largest savings"), Head("what"), Head("saves/month", "right"), Head("risk")],
+        [
+            (
+                f"{_KINDS.get(row.kind, row.kind)} {show.short_id(row.resource_id, 22)}",
+                row.current.partition(" (")[0]
+                + (f" → {row.proposed.partition(' (')[0]}" if row.kind != "stop_idle" else ""),
+                f"{money(row.monthly_saving_net)} {row.currency}",
+                _RISKS[row.risk],
+            )
+            for row in rows
+        ],
+        notes=["Net of commitments, per 730 hours. More: aispend recommendations"],
     )
 
 

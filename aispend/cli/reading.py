@@ -92,8 +92,9 @@ def spend(
             found = views.spend(connection, replace(query, by=(*query.by, "ai")))
         else:
             found = views.spend(connection, query)
+        home = door.settings.reporting_currency
     if style is Format.table:
-        spend_table(found, query.by, limit)
+        spend_table(found, query.by, limit, home)
         return
     show.machine(spend_columns(query.by), records.spend_records(found), style)
     if found.basis.pending:
@@ -134,8 +135,8 @@ def spend_query(
     )
 
 
-def spend_table(found: views.Spend, by: tuple[str, ...], limit: int) -> None:
-    """Spend for people; ``by`` are the cuts to show, the first ones of the query's."""
+def spend_table(found: views.Spend, by: tuple[str, ...], limit: int, home: str) -> None:
+    """Spend for people; ``by`` are the cuts to show, the first of the query's; the currency ``home`` comes first."""
     from reports.formats import basis_lines, money, pending, percent
 
     if not found.rows:
@@ -145,7 +146,9 @@ def spend_table(found: views.Spend, by: tuple[str, ...], limit: int) -> None:
     cost = found.query.cost
     totals = {total.currency: total.costs.of(cost) for total in found.totals}
     cells: list[tuple[str, ...]] = []
-    for row in found.rows[:limit]:
+    dated = by[:1] in (("day",), ("month",))
+    rows = found.rows if dated else sorted(found.rows, key=lambda row: row.currency != home)
+    for row in rows[:limit]:
         amount = row.costs.of(cost)
         whole = totals[row.currency]
         is_ai = row.cut[-1] is not False if found.query.by != by else True
@@ -158,13 +161,13 @@ def spend_table(found: views.Spend, by: tuple[str, ...], limit: int) -> None:
                 row.currency,
             )
         )
-    if len(found.rows) > limit:
-        cells.append((f"… and {len(found.rows) - limit} more rows", *[""] * (len(by) + 2)))
+    if len(rows) > limit:
+        cells.append((f"… and {len(rows) - limit} more rows", *[""] * (len(by) + 2)))
     foot = [
         ("total", *[""] * (len(by) - 1), money(total.costs.of(cost)), "100.0 %", total.currency)
         if by
         else (money(total.costs.of(cost)), "100.0 %", total.currency)
-        for total in found.totals
+        for total in sorted(found.totals, key=lambda total: total.currency != home)
     ]
     show.table(
         [

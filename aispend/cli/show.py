@@ -37,7 +37,6 @@ def table(
     heads: Sequence[Head],
     rows: Iterable[Sequence[str]],
     *,
-    title: str = "",
     totals: Sequence[Sequence[str]] = (),
     notes: Iterable[str] = (),
 ) -> None:
@@ -49,12 +48,9 @@ def table(
 
     console = Console(file=sys.stdout, highlight=False, soft_wrap=False)
     grid = Table(
-        title=Text(title, style="bold") if title else None,
-        title_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
         show_edge=False,
-        show_footer=False,
     )
     for head in heads:
         grid.add_column(Text(head.title), justify=head.side, no_wrap=not head.wrap, overflow="ellipsis")

@@ -89,7 +89,7 @@ def up(
             elif sample is None:
                 typer.echo("          bills other than the sample's are loaded: the sample company stays out")
             with serve(settings, steps) as dashboard_process:
-                _summary(store)
+                _summary(store, settings)
                 steps.total()
                 dashboard_process.announce()
                 dashboard_process.wait()
@@ -119,18 +119,18 @@ def _settings(database: str | None, port: int | None) -> Settings:
     return settings.model_copy(update={"dashboard": settings.dashboard.model_copy(update={"port": port})})
 
 
-def _summary(store: Store) -> None:
+def _summary(store: Store, settings: Settings) -> None:
     """Spend by model and the largest savings, as the dashboard shows them."""
-    from aispend.cli.advice import advice_table
+    from aispend.cli.advice import advice_lines
     from aispend.cli.reading import spend_table
     from reports import views
 
     with store.engine.connect() as connection:
         spend = views.spend(connection, views.SpendQuery(by=("model",), ai_only=True))
-        advice = views.recommendations(connection, states=("open",))
+        advice = views.recommendations(connection, states=("open",), counted_only=True)
     typer.echo("")
-    spend_table(spend, ("model",), TOP_MODELS)
+    spend_table(spend, ("model",), TOP_MODELS, settings.reporting_currency)
     if advice.rows:
         typer.echo("")
-        advice_table(advice.rows[:TOP_SAVINGS], [], title="Largest savings")
+        advice_lines(advice.rows[:TOP_SAVINGS])
     typer.echo("")

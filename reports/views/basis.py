@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -51,7 +51,7 @@ class Gap:
     provider: str
     scope: str
     period: date
-    unknown: tuple[str, ...]
+    unknown: tuple[CostColumn, ...]
 
 
 @dataclass(frozen=True)
@@ -95,34 +95,47 @@ def newest_window(connection: Connection, days: int = DEFAULT_DAYS) -> Window | 
 def pending_bills(connection: Connection) -> int:
     """How many loaded billing months were never analyzed, or not since they were loaded last."""
     a = analysis_state.c
-    analyzed = (
-        select(1)
-        .where(a.provider == slice_.c.provider, a.period == slice_.c.period, a.analyzed_at >= slice_.c.loaded_at)
-        .exists()
-    )
+    analyzed = select(1).where(a.period == slice_.c.period, a.analyzed_at >= slice_.c.loaded_at).exists()
     count = select(func.count()).select_from(slice_).where(slice_.c.kind == "bill", ~analyzed)
     return int(connection.scalar(count) or 0)
 
 
 @dataclass(frozen=True)
-class BillState:
-    """What the basis needs to know of the bills that contribute."""
+class Bill:
+    """What a number must know of a bill it contains: ``unknown`` are the cost columns the bill does not give."""
 
-    data_as_of: datetime | None
-    gaps: tuple[Gap, ...]
+    provider: str
+    scope: str
+    period: date
+    unknown: tuple[CostColumn, ...]
+    is_final: bool
+    loaded_at: datetime
 
 
-def bill_state(connection: Connection, slice_ids: Sequence[int]) -> BillState:
-    """Freshness and unknown cost columns of the given slices."""
+def bills_of(connection: Connection, slice_ids: Collection[int]) -> dict[int, Bill]:
+    """The given slices."""
     rows = connection.execute(
-        select(slice_.c.provider, slice_.c.scope, slice_.c.period, slice_.c.columns_known, slice_.c.loaded_at)
-        .where(slice_.c.slice_id.in_(slice_ids))
-        .order_by(slice_.c.provider, slice_.c.scope, slice_.c.period)
-    ).all()
-    gaps = (
-        Gap(row.provider, row.scope, row.period, tuple(c for c in COSTS if c not in row.columns_known)) for row in rows
+        select(slice_).where(slice_.c.slice_id.in_(slice_ids)).order_by(*(slice_.c[name] for name in _ORDER))
     )
-    return BillState(
-        data_as_of=max((row.loaded_at for row in rows), default=None),
-        gaps=tuple(gap for gap in gaps if gap.unknown),
-    )
+    return {
+        row.slice_id: Bill(
+            provider=row.provider,
+            scope=row.scope,
+            period=row.period,
+            unknown=tuple(name for name in COSTS if name not in row.columns_known),
+            is_final=row.state in FINAL_STATES,
+            loaded_at=row.loaded_at,
+        )
+        for row in rows
+    }
+
+
+_ORDER = ("provider", "scope", "period")
+
+
+def newest_day(connection: Connection, axis: Axis, window: Window) -> date | None:
+    """The newest analyzed charge day in the window."""
+    column = spend_day.c.charge_date if axis == "usage" else spend_day.c.billing_month
+    statement = select(func.max(spend_day.c.charge_date)).where(column >= window.first, column < window.end)
+    newest: date | None = connection.scalar(statement)
+    return newest

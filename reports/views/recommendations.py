@@ -108,13 +108,19 @@ def recommendations(
     *,
     states: Sequence[str] = LIVE_STATES,
     window: Window | None = None,
+    counted_only: bool = False,
 ) -> Recommendations:
-    """Recommendations in the given states; ``window`` keeps those last confirmed in it (UTC days)."""
+    """Recommendations in the given states; ``window`` keeps those last confirmed in it (UTC days).
+
+    ``counted_only`` leaves out advice whose saving another one has already.
+    """
     r = recommendation.c
     confirmed = func.date(func.timezone("UTC", r.updated_at))
     conditions: list[ColumnElement[bool]] = [r.state.in_(states)]
     if window is not None:
         conditions += [confirmed >= window.first, confirmed < window.end]
+    if counted_only:
+        conditions.append(r.counted)
     order = case({state: number for number, state in enumerate(STATES)}, value=r.state)
     rows = connection.execute(
         select(*_COLUMNS).where(*conditions).order_by(order, r.currency, r.monthly_saving_net.desc().nulls_last(), r.id)

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, any_, func, literal, not_, select
+from sqlalchemy import Connection, func, null, select
 
-from aispend.money import exact_sum, rate
-from aispend.schema import slice_
+from aispend.money import exactly, rate
 from reports.views.basis import (
     COSTS,
-    FINAL_STATES,
     Basis,
+    Bill,
     CostColumn,
+    Gap,
     Window,
-    bill_state,
+    bills_of,
+    newest_day,
     newest_window,
     pending_bills,
 )
 from reports.views.spend_query import SpendQuery
-from reports.views.spend_sources import Source, source_for
+from reports.views.spend_sources import Source, from_days, source_for
 
 CutValue = str | date | bool | None
 _DATE_CUTS = ("day", "month")
@@ -83,58 +84,97 @@ class Spend:
 def spend(connection: Connection, query: SpendQuery) -> Spend:
     """Cost by the cuts of ``query``."""
     window = query.window or newest_window(connection)
-    found: Sequence[Row[Any]] = ()
-    if window is not None:
-        found = connection.execute(_statement(source_for(connection, query, window), len(query.by))).all()
-    rows = sorted((_row(row, len(query.by)) for row in found), key=lambda row: _order(row, query))
-    totals = _totals(found)
-    return Spend(query, tuple(rows), totals, _basis(connection, query, window, found, totals))
+    if window is None:
+        return Spend(query, (), (), _basis(connection, query, None, (), {}))
+    source = source_for(connection, query, window)
+    parts = _parts(connection, source, len(query.by))
+    # a relation that does not know what is AI spend leaves that total to the one that does
+    known = parts if source.ai is not None else _parts(connection, from_days(replace(query, by=()), window), 0)
+    bills = bills_of(connection, {part.slice_id for part in parts})
+    with exactly():
+        rows = sorted(_rows(parts, bills), key=lambda row: _order(row, query))
+        totals = tuple(_totals(parts, known, bills))
+    return Spend(query, tuple(rows), totals, _basis(connection, query, window, totals, bills))
 
 
-def _statement(source: Source, cuts: int) -> Select[Any]:
-    """Sum within each slice first, then over slices, where finality and unknown columns are decided."""
-    names = [f"cut_{number}" for number in range(cuts)]
-    keys = [*source.cuts, source.currency, source.slice_id, source.ai]
-    within = (
-        select(
-            *(value.label(name) for name, value in zip(names, source.cuts, strict=True)),
-            source.currency.label("currency"),
-            source.slice_id.label("slice_id"),
-            source.ai.label("is_ai"),
-            func.max(source.newest).label("newest"),
-            *(func.sum(value).label(name) for name, value in zip(COSTS, source.costs, strict=True)),
+class _Part(NamedTuple):
+    """What one bill contributes to one combination of the cuts."""
+
+    currency: str
+    slice_id: int
+    is_ai: bool | None
+    costs: tuple[Decimal | None, ...]
+    cut: tuple[CutValue, ...]
+
+    @property
+    def size(self) -> Decimal:
+        """Effective cost, or billed cost where it is unknown."""
+        billed, effective, *_ = self.costs
+        return (effective if effective is not None else billed) or Decimal(0)
+
+
+def _parts(connection: Connection, source: Source, cuts: int) -> list[_Part]:
+    """Sums within each bill: summed further here, where finality and unknown columns are decided bill by bill."""
+    keys = [source.currency, source.slice_id, null() if source.ai is None else source.ai, *source.cuts]
+    costs = source.costs if source.is_summed else [func.sum(cost) for cost in source.costs]
+    # named apart: a cut may be the same column as a key
+    columns = [column.label(f"column_{number}") for number, column in enumerate((*keys, *costs))]
+    statement = select(*columns).select_from(source.relation).where(*source.conditions)
+    if not source.is_summed:
+        statement = statement.group_by(*keys)
+    return [
+        _Part(row[0], row[1], row[2], tuple(row[3 + cuts :]), tuple(row[3 : 3 + cuts]))
+        for row in connection.execute(statement)
+    ]
+
+
+def _rows(parts: Iterable[_Part], bills: Mapping[int, Bill]) -> Iterator[SpendRow]:
+    groups: dict[tuple[Any, ...], list[_Part]] = {}
+    for part in parts:
+        groups.setdefault((part.currency, *part.cut), []).append(part)
+    for group in groups.values():
+        costs = _costs(group)
+        yield SpendRow(
+            cut=group[0].cut,
+            costs=costs,
+            currency=group[0].currency,
+            final_share=_final_share(group, bills),
+            partly_unknown=tuple(
+                name
+                for name in COSTS
+                if costs.of(name) is not None and any(name in bills[part.slice_id].unknown for part in group)
+            ),
         )
-        .select_from(source.relation)
-        .where(*source.conditions)
-        .group_by(*keys)
-        .subquery("within")
-    )
-    size = func.coalesce(within.c.effective_cost, within.c.billed_cost, 0)
-    return (
-        select(
-            *(within.c[name] for name in names),
-            within.c.currency,
-            *(func.sum(within.c[name]).label(name) for name in COSTS),
-            *(func.sum(within.c[name]).filter(within.c.is_ai).label(f"ai_{name}") for name in COSTS),
-            *(func.bool_or(not_(literal(name) == any_(slice_.c.columns_known))).label(f"gap_{name}") for name in COSTS),
-            func.max(within.c.newest).label("newest"),
-            func.array_agg(within.c.slice_id).label("slice_ids"),
-            func.array_agg(size).label("sizes"),
-            func.array_agg(slice_.c.state.in_(FINAL_STATES)).label("final"),
-        )
-        .join(slice_, slice_.c.slice_id == within.c.slice_id)
-        .group_by(*(within.c[name] for name in names), within.c.currency)
-    )
 
 
-def _row(row: Row[Any], cuts: int) -> SpendRow:
-    return SpendRow(
-        cut=tuple(row[:cuts]),
-        costs=Costs(*(getattr(row, name) for name in COSTS)),
-        currency=row.currency,
-        final_share=_final_share([row]),
-        partly_unknown=tuple(name for name in COSTS if getattr(row, f"gap_{name}") and getattr(row, name) is not None),
-    )
+def _costs(parts: Sequence[_Part]) -> Costs:
+    if len(parts) == 1:
+        return Costs(*parts[0].costs)
+    return Costs(*(_sum(column) for column in zip(*(part.costs for part in parts), strict=True)))
+
+
+def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known[1:], known[0]) if known else None
+
+
+def _final_share(parts: Sequence[_Part], bills: Mapping[int, Bill]) -> Decimal | None:
+    """Each contributing bill weighs by the absolute value of its sum, so that the cut makes no difference."""
+    sums: dict[int, Decimal] = {}
+    for part in parts:
+        sums[part.slice_id] = sums.get(part.slice_id, Decimal(0)) + part.size
+    whole = sum(map(abs, sums.values()), Decimal(0))
+    final = sum((abs(size) for slice_id, size in sums.items() if bills[slice_id].is_final), Decimal(0))
+    return rate(final, whole) if whole else None
+
+
+def _totals(parts: Sequence[_Part], known: Sequence[_Part], bills: Mapping[int, Bill]) -> Iterator[SpendTotal]:
+    """Per currency; ``known`` covers the same charges and tells which are AI spend."""
+    for currency in sorted({part.currency for part in parts}):
+        ours = [part for part in parts if part.currency == currency]
+        ai = [part for part in known if part.currency == currency and part.is_ai]
+        nothing = Costs(Decimal(0), Decimal(0), Decimal(0), Decimal(0))
+        yield SpendTotal(currency, _costs(ours), _costs(ai) if ai else nothing, _final_share(ours, bills))
 
 
 def _order(row: SpendRow, query: SpendQuery) -> tuple[Any, ...]:
@@ -143,45 +183,13 @@ def _order(row: SpendRow, query: SpendQuery) -> tuple[Any, ...]:
     return (row.cut[0], *by_size) if query.by and query.by[0] in _DATE_CUTS else by_size
 
 
-def _totals(found: Sequence[Row[Any]]) -> tuple[SpendTotal, ...]:
-    by_currency = {
-        currency: [row for row in found if row.currency == currency]
-        for currency in sorted({row.currency for row in found})
-    }
-    return tuple(
-        SpendTotal(
-            currency,
-            Costs(*(_sum(getattr(row, name) for row in rows) for name in COSTS)),
-            Costs(*(_sum(getattr(row, f"ai_{name}") for row in rows) for name in COSTS)),
-            _final_share(rows),
-        )
-        for currency, rows in by_currency.items()
-    )
-
-
-def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
-    known = [amount for amount in amounts if amount is not None]
-    return exact_sum(known) if known else None
-
-
-def _final_share(rows: Sequence[Row[Any]]) -> Decimal | None:
-    """Each contributing slice weighs by the absolute value of its sum, so that the cut makes no difference."""
-    sums: dict[tuple[int, bool], Decimal] = {}
-    for row in rows:
-        for slice_id, size, is_final in zip(row.slice_ids, row.sizes, row.final, strict=True):
-            sums[slice_id, is_final] = exact_sum((sums.get((slice_id, is_final), Decimal(0)), size))
-    whole = exact_sum(abs(size) for size in sums.values())
-    return rate(exact_sum(abs(size) for (_, is_final), size in sums.items() if is_final), whole) if whole else None
-
-
 def _basis(
     connection: Connection,
     query: SpendQuery,
     window: Window | None,
-    found: Sequence[Row[Any]],
     totals: Sequence[SpendTotal],
+    bills: Mapping[int, Bill],
 ) -> Basis:
-    state = bill_state(connection, sorted({slice_id for row in found for slice_id in row.slice_ids}))
     return Basis(
         axis=query.axis,
         window=window,
@@ -189,9 +197,11 @@ def _basis(
         scope="AI spend" if query.ai_only else "all spend",
         without=query.without,
         currencies=tuple(total.currency for total in totals),
-        data_as_of=state.data_as_of,
-        newest_day=max((row.newest for row in found), default=None),
+        data_as_of=max((bill.loaded_at for bill in bills.values()), default=None),
+        newest_day=None if window is None else newest_day(connection, query.axis, window),
         final_share={total.currency: total.final_share for total in totals},
-        gaps=state.gaps,
+        gaps=tuple(
+            Gap(bill.provider, bill.scope, bill.period, bill.unknown) for bill in bills.values() if bill.unknown
+        ),
         pending=pending_bills(connection),
     )

@@ -1,14 +1,13 @@
 """Where cost is cut from.
 
 Two narrow roll-ups answer nearly everything: ``spend_day`` (every cut but resource and tag) and
-``spend_resource_month`` (resource by billing month). Tags, and resources by day or beside a cut the
-roll-up does not keep, come from ``cost_share`` joined to ``charge``: grouped by keys first, named after,
-and only over the billing months that have charges in the window.
+``spend_resource_month`` (resource by billing month). Tags, and resources by day or beside a cut the roll-up does
+not keep, come from ``charge``, joined to ``cost_share`` only where somebody's share is asked for: grouped by keys
+first, named after, and only over the bills that are analyzed and have charges in the window.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -18,6 +17,7 @@ from sqlalchemy import (
     Connection,
     Date,
     FromClause,
+    Select,
     Subquery,
     and_,
     cast,
@@ -35,6 +35,7 @@ from aispend.schema import (
     resource,
     share_target,
     sku,
+    slice_,
     spend_day,
     spend_resource_month,
     tag_set,
@@ -44,33 +45,40 @@ from reports.views.spend_query import CATEGORIES, TAG_PREFIX, SpendQuery
 
 Value = ColumnElement[Any]
 _DAY_CUTS = ("provider", "account", "service", "region", "model", "stage", "team", "charge_category", "reason", "rung")
+_TARGET_CUTS = ("model", "team", "stage", "reason", "rung", "ai")
+"""What is said of a share, not of a charge."""
 _RESOURCE_MONTH_CUTS = ("provider", "charge_category", "model", "team", "stage", "reason")
 
 
 @dataclass(frozen=True)
 class Source:
-    """A relation to cut cost from: the values of the cuts asked for, and what every cut needs besides."""
+    """A relation to cut cost from: the values of the cuts asked for, and what every cut needs besides.
+
+    ``ai`` is None where the relation does not know what is AI spend. ``is_summed`` tells that its rows are
+    sums already, one or few for each combination of the cuts and a bill.
+    """
 
     relation: FromClause
     cuts: tuple[Value, ...]
     costs: tuple[Value, ...]
     currency: Value
     slice_id: Value
-    newest: Value
-    ai: Value
+    ai: Value | None
     conditions: tuple[ColumnElement[bool], ...]
+    is_summed: bool = False
 
 
 def source_for(connection: Connection, query: SpendQuery, window: Window) -> Source:
     """The cheapest relation that can answer the query."""
     if not any(name == "resource" or name.startswith(TAG_PREFIX) for name in query.by):
-        return _from_days(query, window)
+        return from_days(query, window)
     if query.axis == "billing" and set(query.by) <= {"resource", "month", "ai", *_RESOURCE_MONTH_CUTS}:
         return _from_resource_months(query, window)
-    return _from_shares(connection, query, window)
+    return _from_charges(connection, query, window)
 
 
-def _from_days(query: SpendQuery, window: Window) -> Source:
+def from_days(query: SpendQuery, window: Window) -> Source:
+    """``spend_day``, which knows every cut but resource and tag."""
     c = spend_day.c
     axis = c.charge_date if query.axis == "usage" else c.billing_month
     month = cast(func.date_trunc("month", c.charge_date), Date) if query.axis == "usage" else c.billing_month
@@ -82,7 +90,6 @@ def _from_days(query: SpendQuery, window: Window) -> Source:
         costs=tuple(c[name] for name in COSTS),
         currency=c.currency,
         slice_id=c.slice_id,
-        newest=c.charge_date,
         ai=c.is_ai,
         conditions=(axis >= window.first, axis < window.end, *_narrowing(query, c.charge_category, c.is_ai)),
     )
@@ -98,7 +105,6 @@ def _from_resource_months(query: SpendQuery, window: Window) -> Source:
         costs=tuple(c[name] for name in COSTS),
         currency=c.currency,
         slice_id=c.slice_id,
-        newest=c.billing_month,
         ai=c.is_ai,
         conditions=(
             c.billing_month >= window.first,
@@ -108,30 +114,35 @@ def _from_resource_months(query: SpendQuery, window: Window) -> Source:
     )
 
 
-def _from_shares(connection: Connection, query: SpendQuery, window: Window) -> Source:
+def _from_charges(connection: Connection, query: SpendQuery, window: Window) -> Source:
     days = charge.c.charge_date if query.axis == "usage" else charge.c.billing_month
-    keys: dict[str, Value] = {"charge_kind_key": charge.c.charge_kind_key, "target_key": cost_share.c.target_key}
+    by_share = query.ai_only or any(name in _TARGET_CUTS for name in query.by)
+    summed = cost_share if by_share else charge
+    keys: dict[str, Value] = {"charge_kind_key": charge.c.charge_kind_key}
+    if by_share:
+        keys["target_key"] = cost_share.c.target_key
     for name in query.by:
         keys |= _keys_for(name, query)
+    bills = connection.execute(_analyzed_bills(query, window)).all()
     grouped = (
         select(
             *(column.label(name) for name, column in keys.items()),
             charge.c.slice_id.label("slice_id"),
-            func.max(charge.c.charge_date).label("newest"),
-            *(func.sum(cost_share.c[name]).label(name) for name in COSTS),
+            *(func.sum(summed.c[name]).label(name) for name in COSTS),
         )
-        .select_from(cost_share.join(charge, _same_charge()))
+        .select_from(cost_share.join(charge, _same_charge()) if by_share else charge)
         .where(
-            charge.c.billing_month.in_(_billing_months(connection, query, window)),
+            charge.c.billing_month.in_({bill.period for bill in bills}),
+            charge.c.slice_id.in_({bill.slice_id for bill in bills}),
             days >= window.first,
             days < window.end,
         )
         .group_by(*keys.values(), charge.c.slice_id)
         .subquery("grouped")
     )
-    relation: FromClause = grouped.join(charge_kind, charge_kind.c.charge_kind_key == grouped.c.charge_kind_key).join(
-        share_target, share_target.c.target_key == grouped.c.target_key
-    )
+    relation: FromClause = grouped.join(charge_kind, charge_kind.c.charge_kind_key == grouped.c.charge_kind_key)
+    if by_share:
+        relation = relation.join(share_target, share_target.c.target_key == grouped.c.target_key)
     cuts: list[Value] = []
     joined: set[str] = set()
     for number, name in enumerate(query.by):
@@ -148,9 +159,9 @@ def _from_shares(connection: Connection, query: SpendQuery, window: Window) -> S
         costs=tuple(grouped.c[name] for name in COSTS),
         currency=charge_kind.c.billing_currency,
         slice_id=grouped.c.slice_id,
-        newest=grouped.c.newest,
-        ai=share_target.c.is_ai,
+        ai=share_target.c.is_ai if by_share else None,
         conditions=_narrowing(query, charge_kind.c.charge_category, share_target.c.is_ai),
+        is_summed=True,
     )
 
 
@@ -158,11 +169,11 @@ def _same_charge() -> ColumnElement[bool]:
     return and_(*(cost_share.c[name] == charge.c[name] for name in ("billing_month", "slice_id", "half", "ordinal")))
 
 
-def _billing_months(connection: Connection, query: SpendQuery, window: Window) -> Sequence[date]:
-    """The partitions to read: a charge may be billed in another month than it was used in."""
+def _analyzed_bills(query: SpendQuery, window: Window) -> Select[tuple[date, int]]:
+    """Bills with analyzed charges in the window: a charge may be billed in another month than it was used in."""
     axis = spend_day.c.charge_date if query.axis == "usage" else spend_day.c.billing_month
-    months = select(spend_day.c.billing_month).distinct().where(axis >= window.first, axis < window.end)
-    return connection.scalars(months).all()
+    inside = select(1).where(spend_day.c.slice_id == slice_.c.slice_id, axis >= window.first, axis < window.end)
+    return select(slice_.c.period, slice_.c.slice_id).where(slice_.c.kind == "bill", inside.exists())
 
 
 _RESOURCE_ID = func.nullif(resource.c.resource_id, "")
@@ -190,7 +201,7 @@ def _named(relation: FromClause, grouped: Subquery, name: str, joined: set[str])
         return relation, grouped.c[name]
     if name == "ai":
         return relation, share_target.c.is_ai
-    if name in ("model", "team", "stage", "reason", "rung"):
+    if name in _TARGET_CUTS:
         return relation, share_target.c[name]
     if name == "charge_category":
         return relation, charge_kind.c.charge_category

@@ -214,8 +214,8 @@ _SPEND_DAY = f"""
         k.billing_currency, {_SUMS} {_JOINED}
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15"""
 _ANALYZED = """
-    INSERT INTO analysis_state (provider, period, fingerprint, analyzed_at)
-    SELECT provider, period, '', max(loaded_at) FROM slice GROUP BY 1, 2"""
+    INSERT INTO analysis_state (period, fingerprint, analyzed_at)
+    SELECT period, '', max(loaded_at) FROM slice GROUP BY period"""
 _SPEND_RESOURCE_MONTH = f"""
     INSERT INTO spend_resource_month (billing_month, slice_id, resource_key, provider, charge_category, is_ai, model,
         team, stage, reason, currency, {", ".join(COSTS)})

@@ -136,6 +136,7 @@ def test_recommendations_and_what_they_add_up_to(database: Store) -> None:
             ],
         )
         found = views.recommendations(connection)
+        counted = views.recommendations(connection, counted_only=True)
         gone = views.recommendations(connection, states=("gone",))
         earlier = views.recommendations(connection, window=Window(date(2026, 11, 1), date(2026, 11, 21)))
 
@@ -144,6 +145,7 @@ def test_recommendations_and_what_they_add_up_to(database: Store) -> None:
         ("EUR", 1, Decimal(630)),
         ("USD", 3, Decimal(90 + 180 + 270)),
     ]
+    assert [row.resource_id for row in counted.rows] == ["i-7", "i-3", "i-1", "i-2", "i-5"]
     assert [row.id for row in gone.rows] == ["00000006aaaa"]
     assert earlier.rows == ()
 
