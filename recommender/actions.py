@@ -24,15 +24,6 @@ def switch_off(subject: Subject) -> tuple[str, str, str]:
     place = f"account {subject.account or 'unknown'}, region {subject.region or 'unknown'}"
     where = f"# {place}; check first that nobody uses it\n"
     region = shlex.quote(subject.region or "REGION")
-    if subject.fleet:
-        fleet = shlex.quote(subject.fleet)
-        text = f"scale {subject.fleet} down by this member at its owner (stopping the instance would start another)"
-        command = {
-            "aws": f"aws autoscaling describe-auto-scaling-groups --auto-scaling-group-names {fleet} --region {region}",
-            "gcp": f"gcloud compute instance-groups managed describe {fleet} --region {region}",
-            "azure": f"az vmss show --name {fleet} --resource-group GROUP",
-        }.get(subject.provider, "")
-        return text, where + command, "raise the owner's size again"
     if subject.platform == "managed_endpoint":
         command = {
             "aws": f"aws sagemaker delete-endpoint --endpoint-name {name} --region {region}",
@@ -47,6 +38,15 @@ def switch_off(subject: Subject) -> tuple[str, str, str]:
     if subject.platform == "notebook" and subject.provider == "aws":
         command = f"aws sagemaker stop-notebook-instance --notebook-instance-name {name} --region {region}"
         return "stop the notebook", where + command, "start it again"
+    if subject.fleet:
+        fleet = shlex.quote(subject.fleet)
+        text = f"scale {subject.fleet} down by this one, at its owner"
+        command = {
+            "aws": f"aws autoscaling describe-auto-scaling-groups --auto-scaling-group-names {fleet} --region {region}",
+            "gcp": f"gcloud compute instance-groups managed describe {fleet} --region {region}",
+            "azure": f"az vmss show --name {fleet} --resource-group GROUP",
+        }.get(subject.provider, "")
+        return text, where + command, "raise the owner's size again"
     command = {
         "aws": f"aws ec2 stop-instances --instance-ids {name} --region {region}",
         "gcp": f"gcloud compute instances stop {name} --zone ZONE",

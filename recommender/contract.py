@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -78,7 +78,12 @@ class Subject:
     workload_seconds: Mapping[date, float] | None
     """Busy workload seconds per day; None where no workload records exist."""
     as_of: datetime
-    """End of the evidence: the hour after the newest bill or telemetry, whichever is older."""
+    """End of the evidence: the day after the newest usage charge on an accelerator."""
+
+    @property
+    def is_off(self) -> bool:
+        """Whether it has not been billed for the last two days of the evidence."""
+        return not self.costs or self.costs[-1].day < (self.as_of - timedelta(days=2)).date()
 
 
 @dataclass(frozen=True)

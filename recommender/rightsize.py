@@ -137,6 +137,8 @@ def evaluate(subject: Subject, settings: Recommend) -> Advice | WhyNot:
     def no(reason: str, explanation: str) -> WhyNot:
         return WhyNot(NAME, subject, reason, explanation, cost)
 
+    if subject.is_off:
+        return no("off", "It is no longer billed.")
     history = subject.accelerators
     if history is None:
         return no("telemetry_missing", "No accelerator utilization is known for it.")

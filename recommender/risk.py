@@ -3,7 +3,8 @@
 Assumes
     Violations are counted on history the advice was not made from.
 Method
-    Hours are not independent: n hours with lag-1 autocorrelation r carry n·(1−r)/(1+r) independent ones.
+    Hours are not independent: n hours with lag-1 autocorrelation r carry n·(1−r)/(1+r) independent ones. The mean of
+    each hour of the day is taken out first: a daily pattern is seen whole every day and hides nothing.
     For k violations in n_eff the upper 95 % bound is Clopper–Pearson's; with k = 0 it is the rule of three, 3/n_eff.
 Sources
     docs/advice.md; Clopper & Pearson 1934; Hanley & Lippman-Hand 1983 (rule of three).
@@ -18,16 +19,23 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+_HOURS_PER_DAY = 24
+_NOTHING = 1e-9
 RISK_BOUNDS = (0.001, 0.005, 0.02, 0.05)
 """Upper violation bounds of risk 0, 1, 2 and 3; above the last it is 4."""
 
 
-def effective_sample(series: NDArray[np.float64]) -> float:
-    """Number of independent observations in a series; its length where it does not vary."""
-    known = series[~np.isnan(series)]
+def effective_sample(hourly: NDArray[np.float64]) -> float:
+    """Number of independent observations in an hourly series; its length where nothing is left to vary."""
+    known = hourly[~np.isnan(hourly)]
     if known.size < 3 or np.ptp(known) == 0:
         return float(known.size)
     centred = known - known.mean()
+    if known.size >= 3 * _HOURS_PER_DAY:
+        hour = np.arange(known.size) % _HOURS_PER_DAY
+        centred = known - (np.bincount(hour, known) / np.bincount(hour))[hour]
+    if not np.any(np.abs(centred) > _NOTHING * np.abs(known).max()):
+        return float(known.size)
     r1 = float((centred[1:] * centred[:-1]).sum() / (centred * centred).sum())
     r1 = min(max(r1, 0.0), 0.99)
     return known.size * (1 - r1) / (1 + r1)

@@ -5,8 +5,8 @@ Assumes
 Method
     Three independent signals over a window that depends on what the thing is:
     *compute* (no activity in at least 99 % of known slots, and on at most one day), *demand* (no inference
-    request; for a resource without endpoint records, no workload seconds) and *power* (never more than 15 % over
-    the card's own floor). All three: high confidence. Two: medium. Compute alone: low, "suspected".
+    request; for a resource without endpoint records, no workload seconds) and *power* (never more than 15 %, or
+    10 W, over the card's own floor). All three: high confidence. Two: medium. Compute alone: low, "suspected".
     A signal that contradicts compute stops the advice.
     A server with weights in memory and no requests is idle: memory held is not use.
 Cases
@@ -35,7 +35,11 @@ from recommender.states import SLOTS_PER_HOUR, State, idle_since, resource_state
 
 NAME = "stop_idle"
 _FAST_TRACK = {"notebook"}
+PERIODIC_INACTIVE_SHARE = 0.9
+"""Inactive for longer than this and active on several days: used now and then, which a schedule could serve."""
 _POWER_MARGIN = 1.15
+_POWER_NOISE_WATTS = 10.0
+"""Below this a rise is the sensor's noise: 15 % of a small card's floor is a watt or two."""
 
 
 def applies(subject: Subject) -> bool:
@@ -54,7 +58,7 @@ def evaluate(subject: Subject, settings: Recommend) -> Advice | WhyNot:
     kept = [key for key in subject.tags if key.lower() in idle.keep_tags]
     if kept:
         return no("excluded", f"Tag {kept[0]} asks to keep it.")
-    if not subject.costs or subject.costs[-1].day < (subject.as_of - timedelta(days=2)).date():
+    if subject.is_off:
         return no("off", "It is no longer billed.")
     if (subject.as_of.date() - subject.first_seen).days < 1:
         return no("too_new", "It is less than a day old.")
@@ -80,10 +84,12 @@ def evaluate(subject: Subject, settings: Recommend) -> Advice | WhyNot:
     active = recent >= State.UNDERUSED
     inactive_share = 1 - float(active.sum()) / float(known.sum())
     active_days = np.unique(np.flatnonzero(active) // (24 * SLOTS_PER_HOUR)).size
-    if inactive_share < idle.inactive_share:
+    if inactive_share < PERIODIC_INACTIVE_SHARE:
         return no("busy", f"It was active in {1 - inactive_share:.1%} of the last {window_hours} h.")
     if active_days > 1:
         return no("periodic_use", f"It worked on {active_days} of the last {window_hours // 24} days, if briefly.")
+    if inactive_share < idle.inactive_share:
+        return no("busy", f"It was active in {1 - inactive_share:.1%} of the last {window_hours} h.")
     since_slot = idle_since(states)
     idle_hours = (states.size - since_slot) / SLOTS_PER_HOUR
     if idle_hours < min(window_hours, 24):
@@ -207,7 +213,7 @@ def _power_agrees(history: Accelerators, window_hours: int) -> bool | None:
     if np.isnan(recent).all():
         return None
     floor = np.nanpercentile(power, 5, axis=1, keepdims=True)
-    return bool(np.nanmax(recent - floor * _POWER_MARGIN) <= 0)
+    return bool(np.nanmax(recent - np.maximum(floor * _POWER_MARGIN, floor + _POWER_NOISE_WATTS)) <= 0)
 
 
 KIND = Kind(

@@ -1,15 +1,16 @@
 """Load the subjects: every resource with accelerators that was paid for in the evidence window.
 
-Costs come from the charges, by day; telemetry through ``resource_alias`` alone, as-of. Accelerators are loaded
+Costs come from the charges, by day; telemetry through ``resource_alias`` alone, as-of, streamed
 one resource at a time, so memory does not grow with the fleet.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -48,15 +49,18 @@ def evidence_end(connection: Connection) -> datetime | None:
 
 
 def load_subjects(connection: Connection, as_of: datetime, window_days: int) -> Iterator[Subject]:
-    """Subjects with a cost in the window, the costliest first."""
+    """Subjects with a cost in the window, by resource key, as their telemetry is streamed."""
     since = (as_of - timedelta(days=window_days)).date()
     costs = _daily_costs(connection, since, as_of.date())
     facts = _facts(connection, list(costs), since)
     owners = _owners(connection, since)
     requests = _per_day(connection, resolved_inference_hours(), since, "requests")
     workloads = _per_day(connection, resolved_workload_hours(), since, "workloads")
-    order = sorted(costs, key=lambda key: (-sum(cost.effective_cost for cost in costs[key]), key))
-    for resource_key, currency in order:
+    measured = _histories(connection, as_of, window_days)
+    key, history = next(measured, (None, None))
+    for resource_key, currency in sorted(costs):
+        while key is not None and key < resource_key:
+            key, history = next(measured, (None, None))
         fact = facts.get(resource_key)
         if fact is None:
             continue
@@ -67,7 +71,7 @@ def load_subjects(connection: Connection, as_of: datetime, window_days: int) -> 
             costs=costs[resource_key, currency],
             model=model,
             team=team,
-            accelerators=_accelerators(connection, resource_key, as_of, window_days),
+            accelerators=history if key == resource_key else None,
             requests=requests.get(resource_key),
             workload_seconds=_as_floats(workloads.get(resource_key)),
             as_of=as_of,
@@ -220,12 +224,13 @@ def _as_floats(values: Mapping[date, Decimal] | None) -> dict[date, float] | Non
     return None if values is None else {day: float(value) for day, value in values.items()}
 
 
-def _accelerators(connection: Connection, resource_key: int, as_of: datetime, window_days: int) -> Accelerators | None:
-    """The five-minute history of a resource's accelerators over the window, or None where nothing was measured."""
+def _histories(connection: Connection, as_of: datetime, window_days: int) -> Iterator[tuple[int, Accelerators]]:
+    """The five-minute history of each measured resource over the window, by resource key; streamed."""
     start = as_of - timedelta(days=window_days)
     hours = resolved_accelerator_hours().subquery()
     rows = connection.execute(
         select(
+            hours.c.resource_key,
             hours.c.accelerator_index,
             hours.c.hour,
             hours.c.counter,
@@ -234,37 +239,42 @@ def _accelerators(connection: Connection, resource_key: int, as_of: datetime, wi
             hours.c.memory_used_max,
             hours.c.memory_total,
             hours.c.power_mean,
-        ).where(hours.c.resource_key == resource_key, hours.c.hour >= start, hours.c.hour < as_of)
-    ).all()
-    if not rows:
-        return None
+        )
+        .where(hours.c.resource_key.is_not(None), hours.c.hour >= start, hours.c.hour < as_of)
+        .order_by(hours.c.resource_key)
+        .execution_options(yield_per=2_000)
+    )
+    for resource_key, group in groupby(rows, key=lambda row: row.resource_key):
+        history = _history(list(group), start, window_days * 24)
+        if history is not None:
+            yield resource_key, history
+
+
+def _history(rows: Sequence[Any], start: datetime, total_hours: int) -> Accelerators | None:
+    """Rows of one resource as arrays; None where no activity was measured."""
     indexes = {index: position for position, index in enumerate(sorted({row.accelerator_index for row in rows}))}
-    total_hours = window_days * 24
     shape = (len(indexes), total_hours)
     mean = np.full((len(indexes), total_hours * SLOTS_PER_HOUR), np.nan, dtype=np.float32)
     peak = np.full_like(mean, np.nan)
     memory_used = np.full(shape, np.nan)
     memory_total = np.full(shape, np.nan)
     power = np.full(shape, np.nan, dtype=np.float32)
-    counters: set[str] = set()
     for row in rows:
         at = indexes[row.accelerator_index]
         hour = int((row.hour - start).total_seconds() // 3600)
         slots = slice(hour * SLOTS_PER_HOUR, (hour + 1) * SLOTS_PER_HOUR)
         if row.slot_mean is not None:
-            mean[at, slots] = [np.nan if value is None else value for value in row.slot_mean]
+            mean[at, slots] = np.array(row.slot_mean, dtype=np.float32)
         if row.slot_max is not None:
-            peak[at, slots] = [np.nan if value is None else value for value in row.slot_max]
+            peak[at, slots] = np.array(row.slot_max, dtype=np.float32)
         memory_used[at, hour] = np.nan if row.memory_used_max is None else row.memory_used_max
         memory_total[at, hour] = np.nan if row.memory_total is None else row.memory_total
         power[at, hour] = np.nan if row.power_mean is None else row.power_mean
-        if row.counter:
-            counters.add(row.counter)
     if np.isnan(peak).all():
         return None
     return Accelerators(
         start=start,
-        counter="+".join(sorted(counters)),
+        counter="+".join(sorted({row.counter for row in rows if row.counter})),
         activity_mean=mean,
         activity_max=peak,
         memory_used_max=memory_used,

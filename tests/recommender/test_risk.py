@@ -35,6 +35,14 @@ def test_dependent_hours_count_less() -> None:
     assert effective_sample(walk) < 100
 
 
+def test_a_daily_pattern_costs_no_evidence() -> None:
+    day = np.sin(np.arange(24) / 24 * 2 * np.pi)
+    pattern = np.tile(day, 14)
+    noise = np.random.default_rng(2).normal(scale=0.1, size=pattern.size)
+    assert effective_sample(pattern) == 336
+    assert effective_sample(pattern + noise) > 250
+
+
 def test_a_constant_series_keeps_its_length() -> None:
     assert effective_sample(np.zeros(336)) == 336
 
