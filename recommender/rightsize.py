@@ -44,7 +44,7 @@ BUSY_ACTIVITY = 0.05
 """Activity above which a device counts as in use."""
 DOWNGRADE_REALISATION = 0.9
 MAX_BOUND = 0.05
-"""Violation bound above which a size is not offered."""
+"""Violation bound above which a size that was ever too small is not offered; one that never was has risk 4 there."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def evaluate(subject: Subject, settings: Recommend) -> Advice | WhyNot:
         if not (fits(train, capacity, options) and _keeps_host_share(candidate, subject, train)):
             continue
         outcome = replay(test, capacity, options)
-        if outcome.bound <= MAX_BOUND:
+        if outcome.violation_minutes == 0 or outcome.bound <= MAX_BOUND:
             return _advice(
                 subject,
                 options,
