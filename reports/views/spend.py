@@ -89,7 +89,8 @@ def spend(connection: Connection, query: SpendQuery) -> Spend:
     source = source_for(connection, query, window)
     parts = _parts(connection, source, len(query.by))
     # a relation that does not know what is AI spend leaves that total to the one that does
-    known = parts if source.ai is not None else _parts(connection, from_days(replace(query, by=()), window), 0)
+    ai_spend = replace(query, by=(), ai_only=True)
+    known = parts if source.ai is not None else _parts(connection, from_days(ai_spend, window), 0)
     bills = bills_of(connection, {part.slice_id for part in parts})
     with exactly():
         rows = sorted(_rows(parts, bills), key=lambda row: _order(row, query))
