@@ -11,10 +11,11 @@ card serves a token for 0.21 or 15 dollars a million depending on load alone (do
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, or_, select
 
 from aispend.money import rate
 from aispend.schema import unit_cost
@@ -83,7 +84,7 @@ def unit_costs(
 ) -> UnitCosts:
     """Unit costs over ``window`` (None: the last 30 days with usage), of one model or basis if named."""
     if window is None:
-        window = window_ending(connection.scalar(select(func.max(unit_cost.c.day))), DEFAULT_DAYS)
+        window = window_ending(connection.scalar(_newest_usage()), DEFAULT_DAYS)
     if window is None:
         return UnitCosts((), None)
     statement = _sums(window)
@@ -103,6 +104,12 @@ def unit_costs(
         )
     )
     return UnitCosts(tuple(rows), window)
+
+
+def _newest_usage() -> Select[tuple[date | None]]:
+    """The newest day with usage; a fee's days may lie ahead of it."""
+    counted = [unit_cost.c[name].is_not(None) for name in ("requests", *_TOKENS)]
+    return select(func.max(unit_cost.c.day)).where(or_(*counted))
 
 
 def _sums(window: Window) -> Select[Any]:
