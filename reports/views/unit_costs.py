@@ -106,7 +106,7 @@ def unit_costs(
     return UnitCosts(tuple(rows), window)
 
 
-def _newest_usage() -> Select[tuple[date | None]]:
+def _newest_usage() -> Select[date | None]:
     """The newest day with usage; a fee's days may lie ahead of it."""
     counted = [unit_cost.c[name].is_not(None) for name in ("requests", *_TOKENS)]
     return select(func.max(unit_cost.c.day)).where(or_(*counted))
