@@ -15,7 +15,9 @@ resource_alias = Table(
     "resource_alias",
     metadata,
     text(
-        "namespace", "the source whose names these are, as in the telemetry tables; * is every source that has none of its own", primary_key=True
+        "namespace",
+        "the source whose names these are, as in the telemetry tables; * is every source that has none of its own",
+        primary_key=True,
     ),
     text("alias", "the name, lower case", primary_key=True),
     instant("valid_from", "first instant the name means this resource", primary_key=True),
