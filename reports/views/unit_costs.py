@@ -107,9 +107,10 @@ def unit_costs(
 
 
 def _newest_usage() -> Select[date | None]:
-    """The newest day with usage; a fee's days may lie ahead of it."""
+    """The newest day with usage (a fee's days may lie ahead of it), or with cost where there is no usage at all."""
     counted = [unit_cost.c[name].is_not(None) for name in ("requests", *_TOKENS)]
-    return select(func.max(unit_cost.c.day)).where(or_(*counted))
+    newest = func.max(unit_cost.c.day)
+    return select(func.coalesce(newest.filter(or_(*counted)), newest))
 
 
 def _sums(window: Window) -> Select[Any]:
