@@ -139,6 +139,7 @@ def _advice(
     resident = bool((recent == State.RESIDENT_IDLE).sum() > (recent == State.ALLOCATED_UNUSED).sum())
     state = "resident-idle" if resident else "allocated-unused"
     what = "has weights in memory but did no work" if resident else "did no work and holds no memory"
+    longer = " or longer, as far back as was looked" if since_slot == 0 else ""
     certainty = "" if signals > 1 else " (suspected: only compute is known)"
     proposed, command, undo = switch_off(subject)
     used = saving(subject.costs, idle.window_days, Decimal(1))
@@ -153,7 +154,7 @@ def _advice(
         risk=risk_level(bound),
         confidence=confidence,
         effort="very_low",
-        reason=f"It {what} since {since:%Y-%m-%d %H:%M} UTC{certainty}.{covered}",
+        reason=f"It {what} since {since:%Y-%m-%d %H:%M} UTC{longer}{certainty}.{covered}",
         undo=undo,
         command=command,
         violation_bound=Decimal(repr(round(bound, 6))),
