@@ -46,7 +46,8 @@ _LINES = """
 SELECT
   region || ['a', 'b', 'c'][1 + thing % 3] AS "AvailabilityZone",
   CASE WHEN committed THEN 0.0::DOUBLE ELSE round(rate * used, 10) END AS "BilledCost",
-  '100000000001' AS "BillingAccountId", 'Example Holdings' AS "BillingAccountName", 'AWS Account' AS "BillingAccountType",
+  '100000000001' AS "BillingAccountId", 'Example Holdings' AS "BillingAccountName",
+  'AWS Account' AS "BillingAccountType",
   'USD' AS "BillingCurrency", TIMESTAMP '{end} 00:00:00' AS "BillingPeriodEnd",
   TIMESTAMP '{start} 00:00:00' AS "BillingPeriodStart",
   NULL::VARCHAR AS "CapacityReservationId", NULL::VARCHAR AS "CapacityReservationStatus", 'Usage' AS "ChargeCategory",

@@ -96,7 +96,8 @@ def remainder_sql(expr: str, duck_type: str, decimal: str = ".") -> str:
     elif kind == "DECIMAL":
         return f"nullif({remainder_of_number_sql(number)}, 0)"
     else:
-        exact = f"strlen({_text(expr, kind, decimal)}) <= 13"
+        text = _text(expr, kind, decimal)
+        exact = f"strlen({text}) <= 13 AND NOT contains({text}, 'e') AND NOT contains({text}, 'E')"
     return f"(CASE WHEN {exact} THEN NULL ELSE {left} END)"
 
 

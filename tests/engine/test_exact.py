@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aispend.engine.exact import amount_sql, number_sql, units_of_number_sql, units_sql, unreadable_sql
+from aispend.engine.exact import amount_sql, number_sql, remainder_sql, units_of_number_sql, units_sql, unreadable_sql
 
 WIDE = Context(prec=800, rounding=ROUND_HALF_EVEN, Emin=-5000, Emax=5000)
 LIMIT = 10**38
@@ -230,6 +230,35 @@ def test_a_number_out_of_range_is_unreadable_not_wrong(duck: duckdb.DuckDBPyConn
         None,
         None,
     ]
+
+
+remainders = st.one_of(
+    number_texts().filter(
+        lambda text: abs(Decimal(text.strip())) < 10**12 and Decimal(text.strip()).as_tuple().exponent >= -24
+    ),  # type: ignore[operator]
+    st.floats(-1e12, 1e12, allow_nan=False).filter(lambda d: d == 0 or abs(d) >= 1e-7).map(repr),
+)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.lists(remainders, min_size=1, max_size=100))
+def test_units_and_remainder_are_the_whole_value(duck: duckdb.DuckDBPyConnection, texts: list[str]) -> None:
+    units = column(duck, units_sql("v", "VARCHAR"), texts, pa.string())
+    left = column(duck, remainder_sql("v", "VARCHAR"), texts, pa.string())
+    doubles = [float(text) for text in texts]
+    units_of_doubles = column(duck, units_sql("v", "DOUBLE"), doubles, pa.float64())
+    left_of_doubles = column(duck, remainder_sql("v", "DOUBLE"), doubles, pa.float64())
+
+    assert [whole(u, r) for u, r in zip(units, left, strict=True)] == [Decimal(text.strip()) for text in texts]
+    for value, u, r in zip(doubles, units_of_doubles, left_of_doubles, strict=True):
+        if value == 0 or abs(value) >= 1e-7:
+            assert whole(u, r) == Decimal(repr(value))
+
+
+def whole(units: object, remainder: object) -> Decimal:
+    assert isinstance(units, int)
+    assert remainder is None or isinstance(remainder, Decimal)
+    return WIDE.add(Decimal(units).scaleb(-12, context=WIDE), remainder or Decimal(0))
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
