@@ -5,17 +5,18 @@ Assumes
     What is imported together is one bill per dialect unless manifests say otherwise.
 
 Method
-    1. Folders, globs and archives become single files (``unpack``). 2. Manifests decide (``manifests``): of several runs of
+    1. Folders, globs and archives become single files (``unpack``). 2. Manifests decide (``manifests``): of several
+      runs of
     one export and period the newest, and of its folders only the files it names; the rest is passed over and said so.
-    Without a manifest, of run folders below one ``BILLING_PERIOD=`` folder the newest. 3. Every other file is recognised
-    by content (``recognise``). 4. Files with the same content count once. 5. The dialect says which part of a bill a
-    file is (Azure: actual or amortised). 6. Files of one dialect and part are one delivery (per manifest, where there
-    is one). Where their headers differ, headers whose slices have nothing in common become deliveries of their own; the
-    others are written to one common header first (``unify``), so that no slice is split.
+    Without a manifest, of run folders below one ``BILLING_PERIOD=`` folder the newest. 3. Every other file is
+    recognised by content (``recognise``). 4. Files with the same content count once. 5. The dialect says which part of
+    a bill a file is (Azure: actual or amortised). 6. Files of one dialect and part are one delivery (per manifest,
+    where there is one). Where their headers differ, headers whose slices have nothing in common become deliveries of
+    their own; the others are written to one common header first (``unify``), so that no slice is split.
 
 Cases
-    - A file a person names must be a bill. Of what a folder brings along, files that are no bills and bills without rows are
-      passed over and named in the notes; a damaged bill, or one of a refused format, stops the import.
+    - A file a person names must be a bill. Of what a folder brings along, files that are no bills and bills without
+      rows are passed over and named in the notes; a damaged bill, or one of a refused format, stops the import.
     - The change token is a SHA-256 over the files' bytes and the mapping, behind the manifest's run id where there is
       one; neither file names nor their order are in it.
 """
@@ -26,7 +27,7 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,7 @@ class _Bill:
 
     recognised: Recognised
     manifest: Manifest | None
-    part: Part = Part()
+    part: Part = field(default_factory=Part)
 
     @property
     def file(self) -> BillFile:
@@ -64,8 +65,8 @@ class _Bill:
 
 
 def deliveries(paths: Sequence[str | Path], workdir: Path) -> list[Delivery]:
-    """The deliveries behind paths: files, folders, globs, archives. ``workdir`` holds what must be unpacked or rewritten
-    and has to live as long as the deliveries are read.
+    """The deliveries behind paths: files, folders, globs, archives. ``workdir`` holds what must be unpacked or
+    rewritten and has to live as long as the deliveries are read.
 
     Raises ``UnknownDialectError`` where no bill format fits, ``InputError`` where a file cannot be used as it is.
     """
@@ -94,10 +95,8 @@ def _follow_manifests(found: Sequence[Found], workdir: Path) -> tuple[list[tuple
     followed, replaced = manifests.newest(list(read.values()))
     by_file: dict[Path, list[Found]] = defaultdict(list)
     for item in found:
-        by_file[item.archive or item.path.resolve()].append(item)
-    for item in found:
-        if item.archive:
-            by_file[item.path.resolve()].append(item)
+        for place in {item.archive or item.path.resolve(), item.path.resolve()}:
+            by_file[place].append(item)
     notes = [
         f"{older.found.shown_as}: an older run of what {newer.found.shown_as} delivers; passed over."
         for older, newer in replaced
@@ -213,7 +212,12 @@ def _one_json_header(bills: Sequence[_Bill]) -> list[_Bill]:
     return [
         bill
         if bill.file.format != "json"
-        else replace(bill, recognised=replace(bill.recognised, file=replace(bill.file, header=Header(known[bill.recognised.dialect.name]))))
+        else replace(
+            bill,
+            recognised=replace(
+                bill.recognised, file=replace(bill.file, header=Header(known[bill.recognised.dialect.name]))
+            ),
+        )
         for bill in bills
     ]
 

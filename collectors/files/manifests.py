@@ -1,8 +1,8 @@
 """Delivery manifests of AWS (Data Exports, legacy CUR) and Azure exports: which files are the bill, and which run.
 
-A manifest is known by its content: an object with ``dataFiles`` or ``reportKeys`` (AWS) or ``blobs`` (Azure). Of several runs
-for one export and period only the newest counts. Keys are relative to a bucket or container that is not here, so a file is
-looked for by the longest tail of its key below the manifest's folder or up to six folders above it.
+A manifest is known by its content: an object with ``dataFiles`` or ``reportKeys`` (AWS) or ``blobs`` (Azure). Of
+several runs for one export and period only the newest counts. Keys are relative to a bucket or container that is not
+here, so a file is looked for by the longest tail of its key below the manifest's folder or up to six folders above it.
 """
 
 from __future__ import annotations
@@ -147,7 +147,8 @@ def newest(manifests: Sequence[Manifest]) -> tuple[list[Manifest], list[tuple[Ma
 def resolve(manifest: Manifest) -> list[Path]:
     """The files of a manifest on this disk, in its order.
 
-    Raises ``InputError`` for a file that is missing or shorter than the manifest says, and for a manifest without files.
+    Raises ``InputError`` for a file that is missing or shorter than the manifest says, and for a manifest without
+    files.
     """
     if not manifest.files:
         raise InputError(
@@ -165,7 +166,8 @@ def resolve(manifest: Manifest) -> list[Path]:
             )
         if listed.size is not None and path.stat().st_size != listed.size:
             raise InputError(
-                f"A file has {path.stat().st_size:,} bytes, its manifest says {listed.size:,}: it is cut off or of another run.",
+                f"A file has {path.stat().st_size:,} bytes, its manifest says {listed.size:,}: "
+                "it is cut off or of another run.",
                 where=f"{path}, named by {manifest.found.shown_as}",
                 next_step="Copy the delivery again.",
             )

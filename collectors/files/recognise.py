@@ -1,8 +1,8 @@
 """What a file is, by its bytes and its header; never by its name.
 
-Order: empty · known binary formats · HTML and XML pages · JSON (lines, concatenated objects or an array; rewritten to lines
-where needed) · text tables. A table is matched against the bill dialects, then against the known files that are no bills;
-for the rest the nearest dialect is named with the columns it misses.
+Order: empty · known binary formats · HTML and XML pages · JSON (lines, concatenated objects or an array; rewritten to
+lines where needed) · text tables. A table is matched against the bill dialects, then against the known files that are
+no bills; for the rest the nearest dialect is named with the columns it misses.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import itertools
 import json
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -71,16 +72,16 @@ class Recognised:
 def recognise(found: Found, workdir: Path, connection: duckdb.DuckDBPyConnection) -> Recognised:
     """The dialect of a file, and the file as the engine reads it.
 
-    Raises ``NoBillError`` (no bill at all), ``UnknownDialectError`` (a table nobody knows) or ``InputError`` (a bill that
-    is damaged, empty or of a format that is refused).
+    Raises ``NoBillError`` (no bill at all), ``UnknownDialectError`` (a table nobody knows) or ``InputError`` (a bill
+    that is damaged, empty or of a format that is refused).
     """
     path = found.path
     with path.open("rb") as file:
         magic = file.read(8)
     if not magic:
         raise InputError("The file is empty.", where=found.shown_as, next_step="Export or download it again.")
-    for start, name in _FORMATS.items():
-        if magic.startswith(start):
+    for beginning, name in _FORMATS.items():
+        if magic.startswith(beginning):
             raise NoBillError(
                 f"This is {name}, not a bill.",
                 where=found.shown_as,
@@ -278,10 +279,8 @@ def _sample(text: str, delimiter: str, names: Sequence[str], *, whole: bool) -> 
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     next(rows, None)
     kept: list[list[str]] = []
-    try:
-        kept = [row for row in itertools.islice(rows, 400) if any(row)]
-    except csv.Error:  # a cell beyond the reader's limit, or cut off: what was read before is sample enough
-        pass
+    with suppress(csv.Error):  # a cell beyond the reader's limit, or cut off: what came before is sample enough
+        kept += [row for row in itertools.islice(rows, 400) if any(row)]
     if not whole and len(kept) > 1:
         kept.pop()
     for row in kept:

@@ -19,7 +19,8 @@ _CHUNK = 1 << 20
 def drop_repeated(files: Sequence[BillFile]) -> tuple[list[BillFile], list[str]]:
     """The files with each content once (the first stays), and what to say about the others.
 
-    Cheap where nothing repeats: files are compared only if their unpacked sizes agree, then their checksums, then bytes.
+    Cheap where nothing repeats: files are compared only if their unpacked sizes agree, then their checksums, then
+    bytes.
     """
     by_size: dict[int, list[BillFile]] = defaultdict(list)
     for file in files:

@@ -63,14 +63,14 @@ def _expand(given: str) -> Iterable[Found]:
             raise InputError("The folder holds no files.", where=given, next_step="Name the folder of the bill.")
         return [Found(file, str(file), False) for file in below]
     if any(mark in given for mark in "*?["):
-        matches = sorted(glob.glob(str(path), recursive=True))
+        matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - a pattern may be absolute
         if matches:
             return [item for match in matches for item in _expand(match)]
         raise InputError(
             "No file fits this pattern.", where=given, next_step="Compare it with the files that are there."
         )
-    raise InputError("There is no such file or folder.", where=given, next_step="Check the path; relative paths start here: "
-                     f"{Path.cwd()}")  # fmt: skip
+    here = f"Check the path; relative paths start in {Path.cwd()}"
+    raise InputError("There is no such file or folder.", where=given, next_step=here)
 
 
 def _is_hidden(path: Path | PurePosixPath) -> bool:

@@ -8,22 +8,24 @@ Assumes
     BillingPeriodStartDate, else of the charge.
 
 Method
-    Actual and amortised are two halves of one bill (``azure_parts`` tells them apart by content). Billed cost comes from the
-    actual half. Effective, list and contracted cost and the quantities come from the amortised half, where every
-    unit of usage is priced once: in the actual half usage under a commitment costs nothing and its purchase is
+    Actual and amortised are two halves of one bill (``azure_parts`` tells them apart by content). Billed cost comes
+    from the actual half. Effective, list and contracted cost and the quantities come from the amortised half, where
+    every unit of usage is priced once: in the actual half usage under a commitment costs nothing and its purchase is
     beside it, so list cost would be counted twice. A file without any commitment is a whole bill: billed = effective.
-    List = PayGPrice × Quantity (paygCostInBillingCurrency where given), contracted = UnitPrice × Quantity, both turned into
-    the billing currency by exchangeRatePricingToBilling where prices are in another one.
+    List = PayGPrice × Quantity (paygCostInBillingCurrency where given), contracted = UnitPrice × Quantity, both turned
+    into the billing currency by exchangeRatePricingToBilling where prices are in another one.
 
 Cases
     - PayGPrice or UnitPrice 0 on a line that cost something, or on committed usage: not given, NULL.
-    - UnusedReservation, UnusedSavingsPlan → Usage, Unused. Refund → Purchase, Correction. RoundingAdjustment → Adjustment.
+    - UnusedReservation, UnusedSavingsPlan → Usage, Unused. Refund → Purchase, Correction. RoundingAdjustment →
+      Adjustment.
     - Dates as M/d/yyyy, d/M/yyyy or ISO (``styles``). - Decimal commas and semicolons of localised exports.
     - Tags and AdditionalInfo without their outer braces are repaired; the VM size is AdditionalInfo's ServiceType.
     - Without a currency column an amount means nothing: refused.
 
 Known drawbacks
-    - With the actual half alone, effective and list cost are unknown, also for usage that has nothing to do with commitments.
+    - With the actual half alone, effective and list cost are unknown, also for usage that has nothing to do with
+      commitments.
     - Exports scoped to single subscriptions carry the same account: importing two of them one after the other
       replaces the first. Import them together.
 """
@@ -176,7 +178,10 @@ def _frequency(columns: Columns) -> str | None:
     given = columns.text("Frequency")
     if given is None:
         return None
-    return f"CASE lower({given}) WHEN 'usagebased' THEN 'Usage-Based' WHEN 'recurring' THEN 'Recurring' WHEN 'onetime' THEN 'One-Time' END"
+    return (
+        f"CASE lower({given}) WHEN 'usagebased' THEN 'Usage-Based' WHEN 'recurring' THEN 'Recurring' "
+        f"WHEN 'onetime' THEN 'One-Time' END"
+    )
 
 
 def _pricing(columns: Columns, model: str | None, committed: str, kind: str) -> str:

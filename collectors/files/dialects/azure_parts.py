@@ -1,14 +1,15 @@
 """Which of Azure's two exports a file is: actual (cash) or amortised; decided by content, never by name.
 
 Method, over all lines of a file
-    amortised   a ChargeType UnusedReservation or UnusedSavingsPlan, or usage under a reservation or savings plan that costs
+    amortised   a ChargeType UnusedReservation or UnusedSavingsPlan, or usage under a reservation or savings plan that
+    costs
                 something: only amortisation gives committed usage a price.
     actual      a purchase or refund of a reservation or savings plan, or usage under one that costs nothing.
     whole       neither: without commitments the two exports are the same, and its cost is billed and effective.
 
     A manifest's own word (ActualCost, AmortizedCost) decides where there is one; a file that contradicts it is refused.
-    Zero-cost committed usage also occurs amortised (free hybrid-benefit reservations), so it only counts where nothing says
-    amortised; a file with purchases *and* priced committed usage is neither, and refused.
+    Zero-cost committed usage also occurs amortised (free hybrid-benefit reservations), so it only counts where nothing
+    says amortised; a file with purchases *and* priced committed usage is neither, and refused.
 
 Cases
     - Given together, a whole file that shares account and month with an actual (amortised) one is its other half.
@@ -61,7 +62,8 @@ def parts(looks: Sequence[Look]) -> list[Part]:
         seen[fact.lines] = look.shown_as
         for half, other in ((ACTUAL, AMORTIZED), (AMORTIZED, ACTUAL)):
             if fact.periods & halves[half] and not fact.periods & halves[other]:
-                note = f"{look.shown_as} has no lines of commitments and shares its month with the {half} export: read as {other}."
+                beside = f"shares its month with the {half} export: read as {other}."
+                note = f"{look.shown_as} has no lines of commitments and {beside}"
                 found[place] = Part(other, notes=(note,))
     return found
 
@@ -70,7 +72,8 @@ def _kind(look: Look, facts: _Facts) -> str:
     if facts.amortized and facts.purchases:
         raise InputError(
             "This Azure file holds lines of both the actual and the amortised export.",
-            where=f"{look.shown_as}: {facts.amortized} lines of amortised commitments, {facts.purchases} commitment purchases",
+            where=f"{look.shown_as}: {facts.amortized} lines of amortised commitments, "
+            f"{facts.purchases} commitment purchases",
             next_step="Export ActualCost and AmortizedCost as two files and import both together.",
         )
     seen = AMORTIZED if facts.amortized else ACTUAL if facts.purchases or facts.free_committed else WHOLE

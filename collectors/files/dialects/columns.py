@@ -52,7 +52,8 @@ class Columns:
         return self.find(*names) is not None
 
     def kind(self, column: str) -> str:
-        """DuckDB type name of a column without its parameters: ``DECIMAL``, ``MAP``, ``STRUCT`` …, lists as ``LIST``."""
+        """DuckDB type name of a column without its parameters: ``DECIMAL``, ``MAP``, ``STRUCT`` …, lists as
+        ``LIST``."""
         declared = self.header.types[column].upper()
         return "LIST" if declared.endswith("[]") else declared.split("(")[0].strip()
 
@@ -77,7 +78,9 @@ class Columns:
         if kind in ("MAP", "STRUCT", "LIST"):
             return f"CAST(to_json({quoted}) AS VARCHAR)"
         if kind in _BROKEN:  # an id that passed through a spreadsheet or data frame
-            return f"CASE WHEN {quoted} = round({quoted}) AND abs({quoted}) < 1e15 THEN CAST(CAST({quoted} AS BIGINT) AS VARCHAR) ELSE CAST({quoted} AS VARCHAR) END"  # noqa: E501
+            whole = f"{quoted} = round({quoted}) AND abs({quoted}) < 1e15"
+            number = f"CASE WHEN {whole} THEN CAST({quoted} AS BIGINT) END"
+            return f"coalesce(CAST({number} AS VARCHAR), CAST({quoted} AS VARCHAR))"
         return f"CAST({quoted} AS VARCHAR)"
 
     def aws_account(self, *names: str) -> str | None:
@@ -188,15 +191,17 @@ def month_sql(instant: str) -> str:
 
 def times_sql(units: str, ratio: str, decimals: int = 12) -> str:
     """Units × ratio, the ratio a count of 10**-decimals, rounded half away from zero; NULL where the product is beyond
-    38 digits."""
-    exact = f"(CAST({units} AS HUGEINT) * CAST({ratio} AS HUGEINT))"
-    half = 10**decimals // 2
-    return f"TRY(({exact} + CASE WHEN {exact} < 0 THEN -{half} ELSE {half} END) // {10**decimals})"
+    38 digits. (CASE, not TRY: DuckDB may compute a repeated part of a TRY outside of it.)"""
+    one, other = f"CAST({units} AS HUGEINT)", f"CAST({ratio} AS HUGEINT)"
+    half = f"CASE WHEN {one} * {other} < 0 THEN -{10**decimals // 2} ELSE {10**decimals // 2} END"
+    fits = f"abs(CAST({units} AS DOUBLE)) * abs(CAST({ratio} AS DOUBLE)) < 1.6e38"
+    return f"CASE WHEN {fits} THEN ({one} * {other} + {half}) // {10**decimals} END"
 
 
 def scope_sql(account: str) -> str:
     """The scope of a billing account id: Azure's paths by their last segment, so that all its exports agree on it."""
-    return f"CASE WHEN starts_with({account}, '/') THEN lower(regexp_extract({account}, '([^/]+)/*$', 1)) ELSE {account} END"
+    last = f"lower(regexp_extract({account}, '([^/]+)/*$', 1))"
+    return f"CASE WHEN starts_with({account}, '/') THEN {last} ELSE {account} END"
 
 
 def present(select: Mapping[str, str | None]) -> dict[str, str]:

@@ -7,9 +7,9 @@ Assumes
 
 Method
     Billed is unblended cost, the column that adds up to the invoice. Where the net columns are filled for a payer's
-    month, private discounts are inside them: then billed is net_unblended_cost (unblended where a line has no net), and the
-    discount lines (EdpDiscount, BundledDiscount, PrivateRateDiscount) count only their own net, usually 0. Never both.
-    Effective, by line type:
+    month, private discounts are inside them: then billed is net_unblended_cost (unblended where a line has no net), and
+    the discount lines (EdpDiscount, BundledDiscount, PrivateRateDiscount) count only their own net, usually 0. Never
+    both. Effective, by line type:
 
     ========================  ===============================================================================
     SavingsPlanCoveredUsage   savings_plan_effective_cost (net_ where net columns are in use)
@@ -25,10 +25,10 @@ Method
     usage and savings-plan-covered usage at their unblended cost; unknown for reservations.
 
 Cases
-    - Covered usage and its negation: where they cancel exactly in a payer's month, both are billed 0 (FOCUS: covered usage is
-      not billed); where they do not, both keep what they say, so that billed still adds up to the invoice.
-    - Fee lines that report used commitment 0 although covered lines exist: what was used is the covered lines' effective
-      cost per plan and month; flagged ``used_commitment_derived``.
+    - Covered usage and its negation: where they cancel exactly in a payer's month, both are billed 0 (FOCUS: covered
+      usage is not billed); where they do not, both keep what they say, so that billed still adds up to the invoice.
+    - Fee lines that report used commitment 0 although covered lines exist: what was used is the covered lines'
+      effective cost per plan and month; flagged ``used_commitment_derived``.
     - Split cost allocation lines (with split_line_item_parent_resource_id) say their parents' money again: left out.
     - Credits, refunds, tax, support and marketplace fees are lines of their own with billed = effective.
 
@@ -42,16 +42,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aispend.engine.exact import units_of_number_sql
 from aispend.engine.line import Check, Flag, LineSql, identifier, literal
-from collectors.files.dialects.columns import Columns, coalesce, month_sql, none_if_zero, present, times_sql
+from collectors.files.dialects.columns import Columns, coalesce, month_sql, present
 from collectors.files.dialects.contract import Dialect, Look, Part
-from collectors.files.dialects.cur_evidence import DECIMALS, DISCOUNTS, Evidence, gather
+from collectors.files.dialects.cur_costs import costs, remainders
+from collectors.files.dialects.cur_evidence import DISCOUNTS, gather
 from collectors.files.dialects.styles import styled
 from collectors.files.dialects.tags import entries_of_json, entries_of_map, json_of_entries
 
 FLAG = "used_commitment_derived"
-_COMMITMENTS = ("SavingsPlanRecurringFee", "SavingsPlanUpfrontFee", "RIFee")
+_FEE = "SavingsPlanRecurringFee"
+_TAG_PREFIXES = {
+    "resourcetags/": "",
+    "resource_tags_": "",
+    "costcategory/": "cost_category/",
+    "cost_category_": "cost_category/",
+}
+_COVERED = "('SavingsPlanCoveredUsage', 'DiscountedUsage')"
 
 
 def line(look: Look, part: Part) -> LineSql:
@@ -71,7 +78,6 @@ def line(look: Look, part: Part) -> LineSql:
     reservation = columns.text("reservation_reservation_a_r_n")
     evidence = gather(look, columns, line_type=line_type, account=payer, month=month, plan=plan)
     commitment = coalesce(plan, reservation)
-    savings = "NULL" if plan is None else f"({plan})"
     select: dict[str, str | None] = {
         "x_provider": "'aws'",
         "x_scope": payer,
@@ -100,13 +106,9 @@ def line(look: Look, part: Part) -> LineSql:
         "availability_zone": columns.text("line_item_availability_zone"),
         "resource_id": columns.text("line_item_resource_id"),
         "commitment_discount_id": commitment,
-        "commitment_discount_type": f"CASE WHEN {savings} IS NOT NULL THEN 'Savings Plan' WHEN ({commitment}) IS NOT NULL THEN 'Reserved' END"
-        if commitment
-        else None,
-        "commitment_discount_category": f"CASE WHEN {savings} IS NOT NULL THEN 'Spend' WHEN ({commitment}) IS NOT NULL THEN 'Usage' END"
-        if commitment
-        else None,
-        "commitment_discount_status": f"CASE WHEN {line_type} IN ('SavingsPlanCoveredUsage', 'DiscountedUsage') THEN 'Used' "
+        "commitment_discount_type": _of_commitment(plan, reservation, "Savings Plan", "Reserved"),
+        "commitment_discount_category": _of_commitment(plan, reservation, "Spend", "Usage"),
+        "commitment_discount_status": f"CASE WHEN {line_type} IN {_COVERED} THEN 'Used' "
         f"WHEN {line_type} IN ('SavingsPlanRecurringFee', 'RIFee') THEN 'Unused' END",
         "charge_category": _category(line_type),
         "charge_class": f"CASE WHEN {line_type} = 'Refund' THEN 'Correction' END",
@@ -118,7 +120,7 @@ def line(look: Look, part: Part) -> LineSql:
         "capacity_reservation_status": _capacity(columns),
         "billing_currency": f"upper({columns.text('line_item_currency_code')})",
         "invoice_id": columns.text("bill_invoice_id"),
-        "x_flag": f"CASE WHEN {line_type} = 'SavingsPlanRecurringFee' AND {evidence.unused} IS NOT NULL THEN '{FLAG}' END"
+        "x_flag": f"CASE WHEN {line_type} = '{_FEE}' AND {evidence.unused} IS NOT NULL THEN '{FLAG}' END"
         if evidence.unused
         else None,
         "charge_period_start": coalesce(started, columns.instant("bill_billing_period_start_date")),
@@ -126,7 +128,7 @@ def line(look: Look, part: Part) -> LineSql:
         "pricing_quantity": columns.units("line_item_usage_amount"),
         "consumed_quantity": columns.units("line_item_usage_amount"),
     }
-    select |= _costs(columns, evidence, line_type)
+    select |= costs(columns, evidence, line_type)
     select["tags"], tags_json = _tags(columns)
     known = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
     split = columns.text("split_line_item_parent_resource_id")
@@ -149,14 +151,14 @@ def line(look: Look, part: Part) -> LineSql:
                 FLAG,
                 f"x_flag = '{FLAG}'",
                 "effective_cost",
-                "savings_plan_used_commitment was 0 although covered lines exist: used commitment is taken from the covered "
-                "lines' effective cost, per plan and month.",
+                "savings_plan_used_commitment was 0 although covered lines exist: used commitment is taken from "
+                "the covered lines' effective cost, per plan and month.",
             ),
         )
         if evidence.unused
         else (),
         notes=tuple(notes),
-        remainders=_remainders(columns, evidence, line_type),
+        remainders=remainders(columns, evidence, line_type),
     )
 
 
@@ -174,6 +176,16 @@ def _product(columns: Columns, attribute: str, *others: str) -> str | None:
             pattern = f'"{attribute}"\\s*:\\s*"([^"]*)"'
             mapped = f"nullif(regexp_extract({text}, {literal(pattern)}, 1), '')"
     return coalesce(flat, mapped, columns.text(*others) if others else None)
+
+
+def _of_commitment(plan: str | None, reservation: str | None, of_plan: str, of_reservation: str) -> str | None:
+    """SQL: one word for lines of a savings plan, another for lines of a reservation."""
+    known = [
+        f"WHEN ({arn}) IS NOT NULL THEN '{word}'"
+        for arn, word in ((plan, of_plan), (reservation, of_reservation))
+        if arn
+    ]
+    return f"CASE {' '.join(known)} END" if known else None
 
 
 def _category(line_type: str) -> str:
@@ -200,73 +212,6 @@ def _capacity(columns: Columns) -> str | None:
     return f"CASE WHEN {status} IN ('Used', 'Unused') THEN {status} END" if status else None
 
 
-def _costs(columns: Columns, evidence: Evidence, line_type: str) -> dict[str, str | None]:
-    unblended = columns.units("line_item_unblended_cost") or "NULL"
-    net = columns.units("line_item_net_unblended_cost")
-    basis = unblended
-    if net and evidence.net != "FALSE":
-        discounts = ", ".join(literal(name) for name in DISCOUNTS)
-        own = f"coalesce({net}, CASE WHEN {line_type} IN ({discounts}) THEN 0 ELSE {unblended} END)"
-        basis = own if evidence.net == "TRUE" else f"CASE WHEN {evidence.net} THEN {own} ELSE {unblended} END"
-    moved = f"{line_type} IN ('SavingsPlanCoveredUsage', 'SavingsPlanNegation')"
-    billed = (
-        basis
-        if evidence.cancelled == "FALSE"
-        else f"CASE WHEN {moved} AND {evidence.cancelled} THEN 0 ELSE {basis} END"
-    )
-
-    def better(plain_name: str, net_name: str) -> str:
-        gross, discounted = columns.units(plain_name), columns.units(net_name)
-        if discounted is None or evidence.net == "FALSE":
-            return gross or "NULL"
-        return f"CASE WHEN {evidence.net} THEN coalesce({discounted}, {gross or 'NULL'}) ELSE {gross or 'NULL'} END"
-
-    total, used = (
-        columns.number("savings_plan_total_commitment_to_date"),
-        columns.number("savings_plan_used_commitment"),
-    )
-    unused_plan = units_of_number_sql(f"{total} - {used}") if total and used else "NULL"
-    if evidence.unused and total:
-        derived = times_sql(columns.units("savings_plan_total_commitment_to_date") or "NULL", evidence.unused, DECIMALS)
-        unused_plan = f"CASE WHEN {evidence.unused} IS NOT NULL THEN {derived} ELSE {unused_plan} END"
-    upfront = columns.number("reservation_unused_amortized_upfront_fee_for_billing_period")
-    recurring = columns.number("reservation_unused_recurring_fee")
-    unused_reservation = (
-        f"CASE WHEN {upfront} IS NULL AND {recurring} IS NULL THEN NULL ELSE {units_of_number_sql(f'coalesce({upfront}, 0) + coalesce({recurring}, 0)')} END"
-        if upfront and recurring
-        else "NULL"
-    )  # noqa: E501
-    reservation = columns.text("reservation_reservation_a_r_n")
-    bought = f"WHEN {line_type} = 'Fee' AND ({reservation}) IS NOT NULL THEN 0 " if reservation else ""
-    effective = (
-        f"CASE {line_type} "
-        f"WHEN 'SavingsPlanCoveredUsage' THEN {better('savings_plan_savings_plan_effective_cost', 'savings_plan_net_savings_plan_effective_cost')} "  # noqa: E501
-        f"WHEN 'DiscountedUsage' THEN {better('reservation_effective_cost', 'reservation_net_effective_cost')} "
-        f"WHEN 'SavingsPlanRecurringFee' THEN {unused_plan} WHEN 'RIFee' THEN {unused_reservation} "
-        f"WHEN 'SavingsPlanNegation' THEN 0 WHEN 'SavingsPlanUpfrontFee' THEN 0 "
-        f"ELSE CASE {bought}WHEN TRUE THEN {billed} END END"
-    )
-    priced = f"{line_type} IN ('Usage', 'DiscountedUsage', 'SavingsPlanCoveredUsage')"
-    listed = columns.units("pricing_public_on_demand_cost")
-    paid = f"{columns.about('line_item_unblended_cost')} > 0"
-    given = none_if_zero(listed, columns.about("pricing_public_on_demand_cost"), paid)
-    return {
-        "billed_cost": billed,
-        "effective_cost": effective,
-        "list_cost": f"CASE WHEN {priced} THEN {given} END" if given else None,
-        "contracted_cost": f"CASE WHEN {line_type} IN ('Usage', 'SavingsPlanCoveredUsage') THEN {basis} END",
-    }
-
-
-def _remainders(columns: Columns, evidence: Evidence, line_type: str) -> dict[str, str]:
-    """Of the columns that are billed as they stand: where net or cancelled lines decide, rounding is not told apart."""
-    if evidence != Evidence():
-        return {}
-    unblended = columns.remainder("line_item_unblended_cost")
-    usage = f"CASE WHEN {line_type} = 'Usage' THEN {unblended} END"
-    return present({"billed_cost": unblended, "effective_cost": usage, "contracted_cost": usage})
-
-
 def _tags(columns: Columns) -> tuple[str | None, str]:
     """Tag columns as one STRUCT, or CUR 2.0's maps; cost categories beside them under ``cost_category/``."""
     maps = [
@@ -281,7 +226,8 @@ def _tags(columns: Columns) -> tuple[str | None, str]:
             fields.append(f"{identifier(name)}: {identifier(column)}")
             value = f"tags.{identifier(name)}"
             if columns.kind(column) == "MAP":
-                keyed = f"list_transform({entries_of_map(value)}, lambda tag: {{'key': {literal(prefix)} || tag.key, 'value': tag.value}})"
+                pair = f"{{'key': {literal(prefix)} || tag.key, 'value': tag.value}}"
+                keyed = f"list_transform({entries_of_map(value)}, lambda tag: {pair})"
                 entries.append(f"coalesce({keyed}, [])")
             else:
                 entries.append(entries_of_json(f"CAST({value} AS VARCHAR)", prefix))
@@ -300,10 +246,8 @@ def _tag_columns(names: Sequence[str]) -> list[tuple[str, str]]:
     """(column, tag key) of every tag column; the provider's ``user:`` prefix is kept."""
     found = []
     for name in names:
-        for prefix, kept in (
-            ("resourceTags/", ""), ("resource_tags_", ""), ("costCategory/", "cost_category/"), ("cost_category_", "cost_category/"),
-        ):  # fmt: skip
-            if name.lower().startswith(prefix.lower()):
+        for prefix, kept in _TAG_PREFIXES.items():
+            if name.lower().startswith(prefix):
                 found.append((name, kept + name[len(prefix) :]))
     return found
 

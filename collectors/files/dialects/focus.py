@@ -15,7 +15,8 @@ Cases
       is what was billed for it. Effective is set to billed and flagged ``effective_zero_on_paid_usage``.
     - ListCost or ContractedCost 0 on a line that was paid for (Azure Marketplace and reservations; rounded exports):
       "not given", NULL, never a discount of 100 %. A free line (all costs 0) keeps its zeros.
-    - The literal ``NULL`` and empty text are missing. ``$1,234.50`` is read; an amount that is no number rejects its line.
+    - The literal ``NULL`` and empty text are missing. ``$1,234.50`` is read; an amount that is no number rejects its
+      line.
     - PricingCurrency may be a token or credit; costs are always in BillingCurrency, which must be given.
     - Azure tags without their outer braces are repaired; MAP columns and JSON text give the same tags.
 
@@ -30,12 +31,11 @@ Known drawbacks
 
 from __future__ import annotations
 
-
 from aispend.engine.line import Check, Flag, LineSql, identifier, literal
 from aispend.errors import InputError
 from collectors.files.dialects.columns import Columns, coalesce, month_sql, none_if_zero, present, scope_sql
 from collectors.files.dialects.contract import Dialect, Look, Part
-from collectors.files.dialects.gcp_nested import labels_entries, service_category
+from collectors.files.dialects.gcp_nested import labels_entries, records, service_category
 from collectors.files.dialects.styles import styled
 from collectors.files.dialects.tags import entries_of_json, entries_of_map, json_of_entries
 
@@ -232,9 +232,8 @@ def _credit_types(columns: Columns, column: str) -> str:
     quoted = identifier(column)
     if columns.kind(column) == "LIST":
         return f'list_transform({quoted}, lambda credit: credit."Type")'
-    return (
-        f"TRY(CAST(json_extract_string(CAST(nullif(CAST({quoted} AS VARCHAR), '') AS JSON), '$[*].Type') AS VARCHAR[]))"
-    )
+    listed = records(columns, (column,), ("Type",))
+    return f'list_transform({listed}, lambda credit: credit."Type")' if listed else "[]"
 
 
 def _service_category(columns: Columns, family: str | None) -> str | None:

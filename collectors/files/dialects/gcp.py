@@ -6,8 +6,8 @@ Assumes
 
 Method
     Billed = cost + Σ credits.amount, added as exact decimals and rounded once; credits are never unnested into lines.
-    List = cost_at_list. Contracted = cost_at_effective_price_default, else cost (the price after negotiation, before credits).
-    Effective = billed, with commitment fees spread over the usage they covered (``gcp_commitments``).
+    List = cost_at_list. Contracted = cost_at_effective_price_default, else cost (the price after negotiation, before
+    credits). Effective = billed, with commitment fees spread over the usage they covered (``gcp_commitments``).
     Labels, resource-manager tags and project labels make the tags; the first of a repeated key wins, in this order.
 
 Cases
@@ -60,10 +60,12 @@ def line(look: Look, part: Part) -> LineSql:
     month = _invoice_month(columns, start)
     cost, credited, committed = _amounts(columns)
     net = units_of_number_sql(f"{cost} + {credited}") if credited else columns.units("cost") or "NULL"
-    commitments = _commitments(look, columns, description, region or "NULL", month, net, committed)
     covered = f"({committed} > 0)" if committed else "FALSE"
     spend = _spend_based(columns, description)
     pool = pool_sql(description, region or "NULL", spend_based=spend)
+    commitments = _commitments(
+        look, columns, description=description, pool=pool, month=month, net=net, committed=committed
+    )
     contracted = coalesce(columns.units("cost_at_effective_price_default"), columns.units("cost"))
     paid = f"{columns.about('cost')} > 0"
     service = scalar(columns, "service", "description")
@@ -90,7 +92,8 @@ def line(look: Look, part: Part) -> LineSql:
         "commitment_discount_id": f"CASE WHEN {fee} OR {covered} THEN 'cud ' || {pool} END",
         "commitment_discount_name": f"CASE WHEN {fee} THEN {description} END",
         "commitment_discount_type": f"CASE WHEN {fee} OR {covered} THEN 'CUD' END",
-        "commitment_discount_category": f"CASE WHEN NOT ({fee} OR {covered}) THEN NULL WHEN {spend} THEN 'Spend' ELSE 'Usage' END",
+        "commitment_discount_category": f"CASE WHEN NOT ({fee} OR {covered}) THEN NULL "
+        f"WHEN {spend} THEN 'Spend' ELSE 'Usage' END",
         "commitment_discount_status": f"CASE WHEN {fee} THEN 'Unused' WHEN {covered} THEN 'Used' END",
         "charge_category": _charge_category(columns, fee),
         "charge_class": _charge_class(columns, start, month),
@@ -118,14 +121,17 @@ def line(look: Look, part: Part) -> LineSql:
         checks=_checks(columns, start, month),
         flags=(
             Flag(FLAG, f"x_flag = '{FLAG}'", "effective_cost",
-                 "Commitment fees are spread over the usage they covered, by commitment credit; the unused part stays on the fee."),
+                 "Commitment fees are spread over the usage they covered, by commitment credit; "
+                 "the unused part stays on the fee."),
         )
         if commitments.found
         else (),
         notes=part.notes,
         remainders=present(
             {
-                "billed_cost": remainder_of_number_sql(f"{cost} + {credited}") if credited else columns.remainder("cost"),
+                "billed_cost": remainder_of_number_sql(f"{cost} + {credited}")
+                if credited
+                else columns.remainder("cost"),
                 "list_cost": columns.remainder("cost_at_list"),
             }
         ),
@@ -146,7 +152,10 @@ def _amounts(columns: Columns) -> tuple[str, str | None, str | None]:
         return cost, f"coalesce({number_sql(*flat)}, 0)" if flat else None, None
     amount = number_sql("credit.amount", "VARCHAR")
     credited = f"coalesce(list_sum(list_transform({listed}, lambda credit: {amount})), 0)"
-    is_commitment = "(upper(coalesce(credit.type, '')) LIKE 'COMMITTED%' OR (credit.type IS NULL AND lower(credit.name) LIKE 'committed us%'))"
+    is_commitment = (
+        "(upper(coalesce(credit.type, '')) LIKE 'COMMITTED%' "
+        "OR (credit.type IS NULL AND lower(credit.name) LIKE 'committed us%'))"
+    )
     only = f"list_transform(list_filter({listed}, lambda credit: {is_commitment}), lambda credit: {amount})"
     return cost, credited, units_of_number_sql(f"-coalesce(list_sum({only}), 0)")
 
@@ -162,12 +171,11 @@ def _spend_based(columns: Columns, description: str) -> str:
 
 
 def _commitments(
-    look: Look, columns: Columns, description: str, region: str, month: str, net: str, committed: str | None
-) -> Spread:  # noqa: E501
+    look: Look, columns: Columns, *, description: str, pool: str, month: str, net: str, committed: str | None
+) -> Spread:
     if committed is None:
         return Spread(False, net, "FALSE")
-    resource = pool_sql(description, region, spend_based=_spend_based(columns, description))
-    key = f"concat_ws('|', {columns.text('billing_account_id')}, {month}, {columns.text('currency')}, {resource})"
+    key = f"concat_ws('|', {columns.text('billing_account_id')}, {month}, {columns.text('currency')}, {pool})"
     found = number_text(columns, "usage", "amount")
     return spread(
         look,
@@ -193,7 +201,8 @@ def _invoice_month(columns: Columns, start: str) -> str:
 def _charge_category(columns: Columns, fee: str) -> str:
     kind = columns.text("cost_type")
     by_type = (
-        f"WHEN lower({kind}) = 'tax' THEN 'Tax' WHEN lower({kind}) IN ('adjustment', 'rounding_error', 'roundoff') THEN 'Adjustment' "
+        f"WHEN lower({kind}) = 'tax' THEN 'Tax' "
+        f"WHEN lower({kind}) IN ('adjustment', 'rounding_error', 'roundoff') THEN 'Adjustment' "
         if kind
         else ""
     )
@@ -203,7 +212,11 @@ def _charge_category(columns: Columns, fee: str) -> str:
 def _charge_class(columns: Columns, start: str, month: str) -> str | None:
     """Correction: an adjustment of usage from before the invoice month. Usage that is only billed late is none."""
     adjusted = coalesce(scalar(columns, "adjustment_info", "mode"), scalar(columns, "adjustment_info", "type"))
-    return f"CASE WHEN ({adjusted}) IS NOT NULL AND {month_sql(start)} < {month} THEN 'Correction' END" if adjusted else None
+    return (
+        f"CASE WHEN ({adjusted}) IS NOT NULL AND {month_sql(start)} < {month} THEN 'Correction' END"
+        if adjusted
+        else None
+    )
 
 
 def _pricing_category(columns: Columns, description: str, fee: str, covered: str) -> str:
@@ -225,11 +238,11 @@ def _reservation_status(columns: Columns) -> str | None:
 
 
 def _checks(columns: Columns, start: str, month: str) -> tuple[Check, ...]:
-    currency = columns.text("currency")
+    no_currency = f"NOT coalesce(regexp_full_match({columns.text('currency')}, '[A-Za-z]{{3}}'), FALSE)"
     checks = [
         Check(columns.find("cost") or "cost", f"{columns.number('cost')} IS NULL", "no cost, or not a number"),
         Check("billing_account_id", f"{columns.text('billing_account_id')} IS NULL", "no billing account"),
-        Check("currency", f"NOT coalesce(regexp_full_match({currency}, '[A-Za-z]{{3}}'), FALSE)", "no ISO 4217 currency of three letters"),
+        Check("currency", no_currency, "no ISO 4217 currency of three letters"),
         Check("usage_start_time", f"{start} IS NULL", "no usage start, or not a time"),
         Check("invoice.month", f"{month} IS NULL", "the invoice month is not YYYYMM"),
     ]  # fmt: skip

@@ -1,8 +1,8 @@
 """Google's commitment fees, spread over the usage they paid for.
 
 Assumes
-    A commitment is billed as a fee SKU ("Commitment v1: Cpu in Americas for 1 Year"); the usage it covers is billed at its
-    on-demand price with a credit of type COMMITTED_USAGE_DISCOUNT that takes the price off again. The export
+    A commitment is billed as a fee SKU ("Commitment v1: Cpu in Americas for 1 Year"); the usage it covers is billed at
+    its on-demand price with a credit of type COMMITTED_USAGE_DISCOUNT that takes the price off again. The export
     does not say which commitment covered which line, so fees and covered usage meet in a *pool*: billing account ×
     invoice month × currency × region × resource (series and cpu, ram, gpu, local ssd; spend-based commitments
     are one pool without region).
@@ -16,7 +16,8 @@ Method
 Cases
     - Fees without any covered usage: all unused. - Credits without any fee in the file: the fee was paid
       elsewhere or is offset; effective stays billed net of credits. - Newer spend-based commitments offset their fee
-      by FEE_UTILIZATION_OFFSET credits and price usage at the discounted rate: billed is already amortised, nothing is spread.
+      by FEE_UTILIZATION_OFFSET credits and price usage at the discounted rate: billed is already amortised, nothing is
+      spread.
 
 Known drawbacks
     - Where units differ or quantities are missing (spend-based pools), the fees count as fully used.
@@ -74,12 +75,14 @@ def spread(
     All arguments are SQL over ``raw``: the pool of a line, its net billed cost and its commitment credit (positive) in
     units, its quantity and cost before credits as doubles (only their ratios are used), and the quantity's unit.
     """
-    covered = "sum(quantity * least(1, abs(credit / nullif(cost, 0) / 1e12))) FILTER (NOT fee AND credit > 0)"
+    covered_part = "least(1, abs(credit / nullif(cost, 0) / 1e12))"
+    covered_quantity = f"sum(quantity * {covered_part}) FILTER (NOT fee AND credit > 0)"
     rows = look.ask(
-        f"SELECT pool, sum(net) FILTER (fee), sum(credit) FILTER (NOT fee), sum(quantity) FILTER (fee), {covered}, "
+        f"SELECT pool, sum(net) FILTER (fee), sum(credit) FILTER (NOT fee), sum(quantity) FILTER (fee), "
+        f"{covered_quantity}, "
         f"count(DISTINCT unit) FILTER (fee OR credit > 0) FROM (SELECT {key} AS pool, {is_fee} AS fee, "
-        f"{net_units} AS net, {credit_units} AS credit, {quantity} AS quantity, {cost} AS cost, {unit} AS unit FROM raw) "
-        "GROUP BY pool HAVING count(*) FILTER (fee) > 0 ORDER BY pool"
+        f"{net_units} AS net, {credit_units} AS credit, {quantity} AS quantity, {cost} AS cost, {unit} AS unit "
+        "FROM raw) GROUP BY pool HAVING count(*) FILTER (fee) > 0 ORDER BY pool"
     )
     if not rows:
         return Spread(False, net_units, "FALSE")

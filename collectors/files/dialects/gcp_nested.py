@@ -1,7 +1,7 @@
 """Google's nested columns, whichever way they were exported.
 
-The same field ``service.description`` stands in Parquet as a STRUCT, in JSON as an object, in flattened CSV as the column
-``service.description`` or ``service_description`` or as JSON text in a cell ``service``; arrays of records as
+The same field ``service.description`` stands in Parquet as a STRUCT, in JSON as an object, in flattened CSV as the
+column ``service.description`` or ``service_description`` or as JSON text in a cell ``service``; arrays of records as
 LIST of STRUCT, as BigQuery's Parquet ``list.element`` wrapper, as JSON, or as JSON text.
 """
 
@@ -124,7 +124,7 @@ def _reach(columns: Columns, path: Sequence[str]) -> tuple[str, str] | None:
     if kind == "JSON":
         return f"json_extract_string({quoted}, {literal(below)})", kind
     if kind == "VARCHAR":
-        return f"TRY(json_extract_string(nullif({quoted}, ''), {literal(below)}))", kind
+        return f"CASE WHEN json_valid({quoted}) THEN json_extract_string({quoted}, {literal(below)}) END", kind
     return None
 
 
@@ -146,10 +146,11 @@ def records(columns: Columns, path: Sequence[str], fields: Sequence[str]) -> str
     below = "$" + "".join(f'."{name}"' for name in rest)
     shape = literal(json.dumps([dict.fromkeys(fields, "VARCHAR")]))
     if kind == "JSON":
-        return f"TRY(from_json(json_extract({quoted}, {literal(below)}), {shape}))"
+        is_array = f"json_type({quoted}, {literal(below)}) = 'ARRAY'"
+        return f"CASE WHEN {is_array} THEN from_json(json_extract({quoted}, {literal(below)}), {shape}) END"
     if kind == "VARCHAR":
-        cell = f"CASE WHEN {quoted} IN ('', 'NULL', 'null') THEN NULL ELSE {quoted} END"
-        return f"TRY(from_json(json_extract({cell}, {literal(below)}), {shape}))"
+        is_array = f"CASE WHEN json_valid({quoted}) THEN json_type({quoted}, {literal(below)}) = 'ARRAY' END"
+        return f"CASE WHEN {is_array} THEN from_json(json_extract({quoted}, {literal(below)}), {shape}) END"
     return None
 
 
@@ -185,8 +186,6 @@ def labels_entries(columns: Columns) -> str | None:
     listed = [found for path in sources if (found := records(columns, path, fields))]
     if not listed:
         return None
-    same = [
-        f"coalesce(list_transform({found}, lambda label: {{'key': label.\"{fields[0]}\", 'value': label.\"{fields[1]}\"}}), [])"
-        for found in listed
-    ]
+    pair = f"{{'key': label.{identifier(fields[0])}, 'value': label.{identifier(fields[1])}}}"
+    same = [f"coalesce(list_transform({found}, lambda label: {pair}), [])" for found in listed]
     return f"list_concat({', '.join(same)})" if len(same) > 1 else same[0]

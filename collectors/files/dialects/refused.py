@@ -31,7 +31,8 @@ REFUSED: tuple[Refusal, ...] = (
         "oci_cost_report",
         ("lineItem/tenantId", "cost/myCost"),
         "This is an OCI cost report. aispend does not read that format.",
-        "Oracle delivers the same costs as a FOCUS report (Billing & Cost Management, Cost and Usage Reports, folder FOCUS Reports): import that.",
+        "Oracle delivers the same costs as a FOCUS report (Billing & Cost Management, Cost and Usage Reports, "
+        "folder FOCUS Reports): import that.",
         is_bill=True,
     ),
     Refusal(
@@ -80,8 +81,8 @@ REFUSED: tuple[Refusal, ...] = (
     Refusal(
         "gcp_attribution",
         ("billing_account_id", "sku_description", "invoice_month", "cost"),
-        "These lines look like Google's but have neither export_time nor currency_conversion_rate: the result of a query or an "
-        "attribution tool, with costs that were moved already, not the billing export.",
+        "These lines look like Google's but have neither export_time nor currency_conversion_rate: the result of a "
+        "query or an attribution tool, with costs that were moved already, not the billing export.",
         "Import the billing export the result was made from.",
         absent=("export_time", "currency_conversion_rate"),
     ),

@@ -27,7 +27,7 @@ _COMMA = re.compile(r"^\s*-?(?:\d+|\d{1,3}(?:\.\d{3})+),(?:\d{1,2}|\d{4,})\s*$|^
 
 def styled(
     look: Look, *, costs: Sequence[str], charged: Sequence[str], begins: Sequence[str], ends: Sequence[str]
-) -> Columns:  # noqa: E501
+) -> Columns:
     """The file's columns with its number style and date order.
 
     ``charged`` are columns of charge times, ``begins`` and ``ends`` of billing periods.
@@ -58,12 +58,13 @@ def date_order(look: Look, charged: Sequence[str], begins: Sequence[str], ends: 
     orders: list[DateOrder] = [
         order
         for order in ("mdy", "dmy")
-        if all(_month(part, order) <= 12 and _day(part, order) <= 31 for part in every)  # type: ignore[misc]
+        if all(_month(part, order) <= 12 and _day(part, order) <= 31 for part in every)
     ]
     if not orders:
         raise InputError(
             "The dates of this file are written in two orders.",
-            where=f"{look.shown_as}, columns {', '.join(columns)}: some dates only read as day/month, others only as month/day",
+            where=f"{look.shown_as}, columns {', '.join(columns)}: "
+            "some dates only read as day/month, others only as month/day",
             next_step="Export it again with dates as YYYY-MM-DD, or split the file by its two formats.",
         )
     if len(orders) == 1 or all(first == second for first, second, _ in every):

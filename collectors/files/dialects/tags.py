@@ -38,7 +38,8 @@ def entries_of_json(text: str, prefix: str = "") -> str:
     key = f"{literal(prefix)} || name" if prefix else "name"
     # JSON pointer, not path: keys hold dots, quotes and blanks.
     pointer = "'/' || replace(replace(name, '~', '~0'), '/', '~1')"
-    listed = f"list_transform(json_keys({braced}), lambda name: {{'key': {key}, 'value': json_extract_string({braced}, {pointer})}})"  # noqa: E501
+    pair = f"{{'key': {key}, 'value': json_extract_string({braced}, {pointer})}}"
+    listed = f"list_transform(json_keys({braced}), lambda name: {pair})"
     unreadable = f"[{{'key': 'x_unreadable_tags', 'value': {text}}}]"
     return (
         f"CASE WHEN {text} IS NULL OR trim({text}) IN ('', 'NULL', 'null', '{{}}', '[]') THEN CAST([] AS {ENTRY}) "

@@ -1,0 +1,344 @@
+"""FOCUS lines by hand: four costs, unknown against zero, providers, dates, tags in every shape."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aispend.errors import InputError
+from tests.collectors.bill_lines import COSTS, FOCUS_LINE, Read, one, write_csv
+
+
+def focus(tmp_path: Path, *changes: Mapping[str, str], without: tuple[str, ...] = ()) -> Read:
+    rows = [
+        {name: text for name, text in (FOCUS_LINE | change).items() if name not in without}
+        for change in changes or ({},)
+    ]
+    return one(write_csv(tmp_path / "bill.csv", rows), tmp_path / "work")
+
+
+def costs(line: Mapping[str, Any]) -> tuple[Decimal | None, ...]:
+    return tuple(line[name] for name in COSTS)
+
+
+def test_the_four_costs_and_the_slice(tmp_path: Path) -> None:
+    (line,) = focus(tmp_path).lines
+
+    assert costs(line) == (Decimal("1.5"), Decimal("1.25"), 2, Decimal("1.75"))
+    assert (line["x_provider"], line["x_scope"], str(line["x_billing_month"])) == ("aws", "012345678901", "2026-09-01")
+    assert str(line["charge_period_start"]) == "2026-09-03 07:00:00"
+    assert line["sub_account_id"] == "000000000042", "account ids keep their zeros"
+    assert line["x_instance_type"] == "p5.48xlarge"
+    assert line["tags"] == {"app": "ranker", "team": "search"}
+
+
+def test_unknown_is_not_zero(tmp_path: Path) -> None:
+    found = focus(
+        tmp_path,
+        {"EffectiveCost": "NULL", "ListCost": "", "ContractedCost": "null"},
+        {"ListCost": "0", "BilledCost": "0", "EffectiveCost": "0"},
+    )
+
+    assert costs(found.lines[0]) == (Decimal("1.5"), None, None, None)
+    assert costs(found.lines[1]) == (0, 0, 0, Decimal("1.75")), "a free line keeps its zeros"
+
+
+def test_a_cost_column_the_file_lacks_stays_unknown(tmp_path: Path) -> None:
+    found = focus(tmp_path, without=("EffectiveCost", "ContractedCost"))
+
+    assert found.delivery.line.columns_known == ("billed_cost", "list_cost")
+    assert costs(found.lines[0]) == (Decimal("1.5"), None, 2, None)
+    assert not found.delivery.line.flags
+
+
+def test_effective_zero_on_paid_on_demand_usage_is_derived_and_flagged(tmp_path: Path) -> None:
+    found = focus(
+        tmp_path,
+        {"EffectiveCost": "0"},
+        {"EffectiveCost": "0", "CommitmentDiscountId": "arn:plan", "ChargeCategory": "Purchase"},
+        {"EffectiveCost": "0", "CommitmentDiscountId": "arn:plan"},
+        {"EffectiveCost": "0", "PricingCategory": "Committed"},
+        {"EffectiveCost": "0.0000", "ChargeCategory": "Tax"},
+    )
+    # Only the first row may name the columns of all; the others add CommitmentDiscountId.
+    assert [(line["effective_cost"], line["x_flag"]) for line in found.lines] == [
+        (Decimal("1.5"), "effective_zero_on_paid_usage"),
+        (0, None),
+        (0, None),
+        (0, None),
+        (0, None),
+    ]
+    (flag,) = found.delivery.line.flags
+    assert (flag.name, flag.column) == ("effective_zero_on_paid_usage", "effective_cost")
+
+
+def test_a_list_price_not_given_is_no_discount(tmp_path: Path) -> None:
+    found = focus(
+        tmp_path,
+        {"ListCost": "0", "ContractedCost": "0.000"},
+        {"BilledCost": "0", "ListCost": "0", "ContractedCost": "0", "PricingCategory": "Committed"},
+        {"BilledCost": "-1", "EffectiveCost": "-1", "ListCost": "0", "ContractedCost": "0", "ChargeCategory": "Credit"},
+    )
+
+    assert [costs(line)[2:] for line in found.lines] == [(None, None), (None, None), (0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("names", "provider"),
+    [
+        ({"ProviderName": "Amazon Web Services"}, "aws"),
+        ({"ProviderName": "Microsoft"}, "azure"),
+        ({"ProviderName": "Google Cloud"}, "gcp"),
+        ({"ProviderName": "Oracle Cloud"}, "oci"),
+        ({"ProviderName": "Acme & Co."}, "acme_co"),
+        ({"ProviderName": "", "InvoiceIssuerName": "Amazon Web Services EMEA SARL"}, "aws"),
+        ({"ProviderName": "NULL", "x_SkuMeterCategory": "Virtual Machines", "InvoiceIssuerName": "Contoso"}, "azure"),
+        ({"ProviderName": "", "x_CostType": "regular"}, "gcp"),
+        ({"ProviderName": "", "ServiceProviderName": "AWS", "HostProviderName": "Elsewhere"}, "aws"),
+    ],
+)
+def test_the_provider_by_any_of_its_names(tmp_path: Path, names: dict[str, str], provider: str) -> None:
+    (line,) = focus(tmp_path, names).lines
+
+    assert line["x_provider"] == provider
+
+
+def test_azure_scopes_agree_with_its_other_exports(tmp_path: Path) -> None:
+    path = "/providers/Microsoft.Billing/billingAccounts/1234:5678_2019-05-31/billingProfiles/AB12-CD34"
+
+    (line,) = focus(tmp_path, {"BillingAccountId": path, "ProviderName": "Microsoft"}).lines
+
+    assert (line["x_scope"], line["billing_account_id"]) == ("ab12-cd34", path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"BilledCost": ""}, "no billed cost"),
+        ({"BilledCost": "twelve"}, "no billed cost"),
+        ({"BilledCost": "NaN"}, "no billed cost"),
+        ({"ListCost": "1,2,3"}, "not a number"),
+        ({"BillingCurrency": "Token"}, "no ISO 4217 currency"),
+        ({"BillingAccountId": "NULL"}, "no billing account"),
+        ({"BillingPeriodStart": "September"}, "no billing period"),
+        ({"ChargePeriodStart": "2023-02-01T30:00:00Z"}, "no charge period"),
+        ({"ProviderName": ""}, "no provider"),
+    ],
+)
+def test_a_line_that_cannot_be_read_says_why(tmp_path: Path, changes: dict[str, str], reason: str) -> None:
+    found = focus(tmp_path, {}, changes)
+
+    assert len(found.lines) == 1
+    assert any(reason in said for said in found.refused)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1e-7", "0.0000001"),
+        ("9.6E-6", "0.0000096"),
+        ("-3.00000000000", "-3"),
+        ("0.0000000000005", "0"),
+        ("0.0000000000015", "0.000000000002"),
+    ],
+)
+def test_numbers_are_rounded_once_half_even(tmp_path: Path, text: str, expected: str) -> None:
+    assert focus(tmp_path, {"BilledCost": text}).lines[0]["billed_cost"] == Decimal(expected)
+
+
+def test_grouped_amounts_and_decimal_commas(tmp_path: Path) -> None:
+    grouped = focus(tmp_path, {"BilledCost": "$10,000.50 ", "ListCost": "-$1.25"})
+    assert costs(grouped.lines[0])[0::2] == (Decimal("10000.5"), Decimal("-1.25"))
+
+    comma = {"BilledCost": "1.234,5", "EffectiveCost": "0,25", "ListCost": "2", "ContractedCost": "1.000,00"}
+    bill = write_csv(tmp_path / "comma.csv", [FOCUS_LINE | comma], delimiter=";")
+    assert costs(one(bill, tmp_path / "work").lines[0]) == (Decimal("1234.5"), Decimal("0.25"), 2, 1000)
+
+
+def test_times_with_an_offset_are_moved_to_utc(tmp_path: Path) -> None:
+    (line,) = focus(tmp_path, {"ChargePeriodStart": "2026-09-03T01:30:00+02:00"}).lines
+
+    assert str(line["charge_period_start"]) == "2026-09-02 23:30:00"
+
+
+def dated(start: str, end: str, charged: str) -> dict[str, str]:
+    return {
+        "BillingPeriodStart": start,
+        "BillingPeriodEnd": end,
+        "ChargePeriodStart": charged,
+        "ChargePeriodEnd": charged,
+    }
+
+
+def test_the_order_of_day_and_month_is_decided_by_the_whole_file(tmp_path: Path) -> None:
+    by_day = focus(tmp_path, *[dated("01/04/2026", "01/05/2026", text) for text in ("03/04/2026", "25/04/2026")])
+    assert {str(line["charge_period_start"])[:10] for line in by_day.lines} == {"2026-04-03", "2026-04-25"}
+
+    by_period = focus(tmp_path, dated("4/1/26", "5/1/26", "4/2/26"))
+    assert str(by_period.lines[0]["charge_period_start"]) == "2026-04-02 00:00:00"
+
+
+def test_dates_that_can_be_read_two_ways_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"day/month or month/day(?s:.*)bill\.csv"):
+        focus(tmp_path, dated("4/4/2026", "5/5/2026", "04/05/2026"))
+    with pytest.raises(InputError, match="written in two orders"):
+        focus(
+            tmp_path, dated("01/04/2026", "01/05/2026", "25/04/2026"), dated("04/01/2026", "05/01/2026", "04/26/2026")
+        )
+
+
+# ----------------------------------------------------------------------------------- shapes
+
+
+def parquet(path: Path, columns: dict[str, pa.Array]) -> Path:
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+def test_parquet_with_maps_doubles_and_zones(tmp_path: Path) -> None:
+    texts = {name: pa.array([value]) for name, value in FOCUS_LINE.items()}
+    map_type = pa.map_(pa.string(), pa.string())
+    bill = parquet(
+        tmp_path / "bill",
+        texts
+        | {
+            "BilledCost": pa.array([0.1]),
+            "EffectiveCost": pa.array([Decimal("0.25")], pa.decimal128(38, 15)),
+            "ListCost": pa.array([2]),
+            "ContractedCost": pa.array([None], pa.float64()),
+            "BillingPeriodStart": pa.array([1788220800000], pa.timestamp("ms")),
+            "ChargePeriodStart": pa.array([1788420600000000], pa.timestamp("us", tz="America/New_York")),
+            "Tags": pa.array([[("team", "search"), ("app", None)]], map_type),
+            "SkuPriceDetails": pa.array([[("InstanceType", "p5.48xlarge"), ("CoreCount", "96")]], map_type),
+        },
+    )
+
+    (line,) = one(bill, tmp_path / "work").lines
+
+    assert costs(line) == (Decimal("0.1"), Decimal("0.25"), 2, None)
+    assert (str(line["x_billing_month"]), str(line["charge_period_start"])) == ("2026-09-01", "2026-09-03 07:30:00")
+    assert line["tags"] == {"app": None, "team": "search"}
+    assert json.loads(line["sku_price_details"]) == {"CoreCount": "96", "InstanceType": "p5.48xlarge"}
+    assert line["x_instance_type"] == "p5.48xlarge"
+
+
+def test_google_labels_and_credits_stand_in_for_what_its_export_lacks(tmp_path: Path) -> None:
+    pair = pa.list_(pa.struct([("Key", pa.string()), ("Value", pa.string())]))
+    credit = pa.list_(pa.struct([("Name", pa.string()), ("Amount", pa.float64()), ("Type", pa.string())]))
+    texts = {name: pa.array([value]) for name, value in FOCUS_LINE.items() if name not in ("Tags", "SkuPriceDetails")}
+    bill = parquet(
+        tmp_path / "bill",
+        texts
+        | {
+            "ProviderName": pa.array([None], pa.string()),
+            "ServiceName": pa.array(["Vertex AI"]),
+            "x_CostType": pa.array(["regular"]),
+            "x_Credits": pa.array([[{"Name": "c", "Amount": -1.0, "Type": "COMMITTED_USAGE_DISCOUNT"}]], credit),
+            "x_Labels": pa.array([[{"Key": "team", "Value": "vision"}]], pair),
+            "x_Tags": pa.array([[{"Key": "env", "Value": "prod"}]], pair),
+            "x_ProjectLabels": pa.array([[{"Key": "team", "Value": "other"}, {"Key": "owner", "Value": "a"}]], pair),
+        },
+    )
+
+    (line,) = one(bill, tmp_path / "work").lines
+
+    assert (line["x_provider"], line["service_category"]) == ("gcp", "AI and Machine Learning")
+    assert line["tags"] == {"env": "prod", "owner": "a", "team": "vision"}
+    assert (line["commitment_discount_status"], line["pricing_category"]) == ("Used", "Committed")
+
+
+def test_azure_columns_stand_in_and_its_tags_are_repaired(tmp_path: Path) -> None:
+    changes = {
+        "ProviderName": "Microsoft",
+        "Tags": '"env": "prod","team": "search"',
+        "x_SkuMeterName": "NC24ads A100 v4",
+        "x_SkuDetails": '{"ServiceType":"Standard_NC24ads_A100_v4"}',
+    }
+
+    (line,) = focus(tmp_path, changes, without=("SkuPriceDetails",)).lines
+
+    assert line["tags"] == {"env": "prod", "team": "search"}
+    assert (line["sku_meter"], line["x_instance_type"]) == ("NC24ads A100 v4", "Standard_NC24ads_A100_v4")
+
+
+# -------------------------------------------------------------------------------- properties
+
+FEW = 400 if os.environ.get("AISPEND_SOAK") else 10
+"""Each example reads a file."""
+
+numbers = st.one_of(
+    st.decimals(min_value=-(10**6), max_value=10**6, places=9).map(str),
+    st.sampled_from(["0", "0.0", "", "NULL", "1e-9", "-2.5E+1"]),
+)
+rows = st.lists(
+    st.fixed_dictionaries(
+        {"BilledCost": numbers, "EffectiveCost": numbers, "ListCost": numbers, "ContractedCost": numbers}
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=FEW)
+@given(rows, st.randoms(use_true_random=False), st.sampled_from(["lower", "upper", "mixed", "as it is"]), st.booleans())
+def test_order_case_mark_and_extra_columns_change_nothing(
+    tmp_path_factory: pytest.TempPathFactory, bill: list[dict[str, str]], chance: random.Random, case: str, mark: bool
+) -> None:
+    folder = tmp_path_factory.mktemp("property")
+    plain = [FOCUS_LINE | row for row in bill]
+    names = [*FOCUS_LINE, "x_Extra", "Another column"]
+    chance.shuffle(names)
+    spelt = {
+        name: {"lower": name.lower(), "upper": name.upper(), "mixed": name.swapcase()}.get(case, name) for name in names
+    }
+    moved = [{spelt[name]: row.get(name, "anything, at all") for name in names} for row in plain]
+
+    one_way = one(write_csv(folder / "plain.csv", plain), folder / "work")
+    other = one(write_csv(folder / "moved.bin", moved, encoding="utf-8-sig" if mark else "utf-8"), folder / "work")
+
+    assert other.lines == one_way.lines
+    assert sorted(other.refused) == sorted(one_way.refused)
+
+
+@settings(max_examples=FEW)
+@given(rows)
+def test_a_cost_is_null_exactly_where_the_bill_says_nothing(
+    tmp_path_factory: pytest.TempPathFactory, bill: list[dict[str, str]]
+) -> None:
+    folder = tmp_path_factory.mktemp("property")
+    committed = [FOCUS_LINE | row | {"PricingCategory": "Committed"} for row in bill]
+
+    found = one(write_csv(folder / "bill.csv", committed), folder / "work")
+    readable = [row for row in bill if row["BilledCost"] not in ("", "NULL")]
+
+    for row, line in zip(readable, found.lines, strict=True):
+        said = {name: None if row[name] in ("", "NULL") else Decimal(row[name]) for name in row}
+        paid = (said["BilledCost"] or 0) > 0 or (said["EffectiveCost"] or 0) > 0
+        assert (line["billed_cost"], line["effective_cost"]) == (said["BilledCost"], said["EffectiveCost"])
+        for column, name in (("list_cost", "ListCost"), ("contracted_cost", "ContractedCost")):
+            assert line[column] == (None if said[name] == 0 and paid else said[name])
+
+
+@settings(max_examples=FEW)
+@given(
+    st.text(st.characters(codec="utf-8", exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=40)
+)
+def test_recognition_never_depends_on_the_name(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
+    folder = tmp_path_factory.mktemp("property")
+    if name.strip(".") == "" or len(name.encode()) > 200:
+        return
+
+    found = one(write_csv(folder / name, [FOCUS_LINE]), folder / "work folder")
+
+    assert (found.delivery.dialect, len(found.lines)) == ("focus", 1)
