@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import streamlit as st
+from sqlalchemy.exc import OperationalError
 
 from aispend.errors import AispendError
-from dashboard import data, models, overview, recommendations
+from dashboard import data, layout, models, overview, recommendations
+
+SIDEBAR_PIXELS = 220
 
 
 def main() -> None:
     """Serve one run of the app."""
-    st.set_page_config(page_title="aispend", page_icon=str(data.ICON), layout="wide")
+    st.set_page_config(
+        page_title="aispend", page_icon=str(data.ICON), layout="wide", initial_sidebar_state=SIDEBAR_PIXELS
+    )
     st.logo(str(data.LOGO), size="large")
+    st.html(data.STYLE)
     pages = [
         st.Page(overview.page, title="Overview", url_path="overview", default=True),
         st.Page(models.page, title="Models", url_path="models"),
@@ -22,9 +28,11 @@ def main() -> None:
         data.sidebar()
         chosen.run()
     except AispendError as error:
-        st.error(error.what)
-        if error.where or error.next_step:
-            st.caption(f"{error.where}  {error.next_step}".strip())
+        st.error(layout.markdown_safe(error.what))
+        st.caption(layout.markdown_safe(" ".join(part for part in (error.where, error.next_step) if part)))
+    except OperationalError as error:
+        st.error("The database does not answer.")
+        st.caption(layout.markdown_safe(f"{error.orig} Start it again with: aispend dashboard"))
 
 
 main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
@@ -9,90 +10,143 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from dashboard.layout import name
-from reports.formats import money
-from reports.views import Spend
+from aispend.clock import next_month
+from dashboard.layout import PROVIDERS, provider, shortened
+from reports.formats import money, month, unit_price
+from reports.views import MonthFigures, Spend, Window
 
-CONFIG = {"displayModeBar": False, "scrollZoom": False}
-_INK, _GRID = "#1c2733", "#e3e8ec"
-_MUTED = "#9aa7b2"
-PROVIDER_COLOURS = {"AWS": "#c77f1a", "Azure": "#2f6db5", "Google Cloud": "#3f8f5f", "Oracle Cloud": "#a2473f"}
-_BAR = "#1f5f8b"
+CONFIG = {"displayModeBar": False, "scrollZoom": False, "staticPlot": False, "responsive": True}
+_INK, _GRID, _BAR, _MUTED = "#1c2733", "#e3e8ec", "#2b6a99", "#a9b4bd"
+_COLOURS = {"aws": "#d0923a", "azure": "#3f78b5", "gcp": "#559b74", "oci": "#a9594f"}
+PROVIDER_COLOURS = {PROVIDERS[name]: colour for name, colour in _COLOURS.items()}
 
 
-def months(spend: Spend, currency: str, current: date) -> go.Figure:
-    """Stacked bars by month and cloud; the month that is not over is paler."""
+def months(spend: Spend, currency: str, figures: MonthFigures | None, current: date) -> go.Figure:
+    """Stacked bars by month and cloud; the month that is not over is paler, with what the run rate expects on top."""
     cost = spend.query.cost
     figure = go.Figure()
     rows = [row for row in spend.rows if row.currency == currency and row.costs.of(cost) is not None]
-    for provider in sorted({name(row.cut[1]) for row in rows}):
-        mine = [row for row in rows if name(row.cut[1]) == provider]
-        months_ = [row.cut[0] for row in mine]
+    for name in sorted({provider(_text(row.cut[1])) for row in rows}):
+        mine = [row for row in rows if provider(_text(row.cut[1])) == name]
         figure.add_bar(
-            name=provider,
-            x=months_,
+            name=html.escape(name),
+            x=[row.cut[0] for row in mine],
             y=[float(row.costs.of(cost) or 0) for row in mine],
-            customdata=[money(row.costs.of(cost)) for row in mine],
-            hovertemplate=f"{provider} %{{x|%B %Y}}: %{{customdata}} {currency}<extra></extra>",
+            customdata=[f"{money(row.costs.of(cost))} {currency}" for row in mine],
+            hovertemplate=f"{html.escape(name)}, %{{x|%B %Y}}: %{{customdata}}<extra></extra>",
             marker={
-                "color": PROVIDER_COLOURS.get(provider, _MUTED),
-                "opacity": [0.45 if month == current else 1.0 for month in months_],
+                "color": PROVIDER_COLOURS.get(name, _MUTED),
+                "opacity": [0.5 if row.cut[0] == current else 1.0 for row in mine],
             },
         )
-    figure.update_layout(**_layout(height=300), barmode="stack", legend={"orientation": "h", "y": 1.12, "x": 0})
-    figure.update_xaxes(tickformat="%b %y", dtick="M1", showgrid=False)
-    figure.update_yaxes(title=currency, gridcolor=_GRID, tickformat="~s")
+    _add_expected(figure, figures, currency, current)
+    figure.update_layout(
+        **_layout(height=300, left=56),
+        barmode="relative",
+        bargap=0.28,
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
+    )
+    if spend.query.window is not None:
+        _month_axis(figure, spend.query.window)
+    figure.update_yaxes(title={"text": currency, "standoff": 6}, gridcolor=_GRID, tickformat="~s", zerolinecolor=_GRID)
     return figure
 
 
-def ranking(rows: Sequence[tuple[str, Decimal | None]], currency: str) -> go.Figure:
-    """Horizontal bars, largest on top, with the amount written beside each."""
+def _add_expected(figure: go.Figure, figures: MonthFigures | None, currency: str, current: date) -> None:
+    if figures is None or figures.forecast is None or figures.month_to_date is None:
+        return
+    missing = figures.forecast - figures.month_to_date
+    if missing <= 0:
+        return
+    figure.add_bar(
+        name="expected by run rate",
+        x=[current],
+        y=[float(missing)],
+        customdata=[f"{money(missing)} {currency} more, {money(figures.forecast)} {currency} in all"],
+        hovertemplate="expected by run rate: %{customdata}<extra></extra>",
+        marker={"color": "rgba(0,0,0,0)", "line": {"color": _MUTED, "width": 1}},
+    )
+
+
+def ranking(rows: Sequence[tuple[str, Decimal | None]], currency: str, quiet: Sequence[str] = ()) -> go.Figure:
+    """Horizontal bars in the given order, the amount written beside each; ``quiet`` ones are grey."""
     known = [(label, amount) for label, amount in rows if amount is not None]
+    places = list(range(len(known)))
     figure = go.Figure(
         go.Bar(
             orientation="h",
-            y=[label for label, _ in known],
+            y=places,
             x=[float(amount) for _, amount in known],
             text=[money(amount) for _, amount in known],
             textposition="outside",
+            textfont={"color": _INK, "size": 13},
             cliponaxis=False,
+            customdata=[html.escape(label) for label, _ in known],
             marker={
-                "color": [
-                    PROVIDER_COLOURS.get(label, _MUTED if label == "unattributed" else _BAR) for label, _ in known
-                ]
+                "color": [_MUTED if label in quiet else PROVIDER_COLOURS.get(label, _BAR) for label, _ in known],
             },
-            hovertemplate=f"%{{y}}: %{{text}} {currency}<extra></extra>",
+            hovertemplate=f"%{{customdata}}: %{{text}} {currency}<extra></extra>",
         )
     )
+    smallest = min((float(amount) for _, amount in known), default=0.0)
+    figure.update_layout(**_layout(height=20 + 30 * max(len(known), 1), right=84), bargap=0.3)
+    figure.update_yaxes(
+        autorange="reversed",
+        automargin=True,
+        tickvals=places,
+        ticktext=[html.escape(shortened(label, 24)) + " " for label, _ in known],
+        tickfont={"color": _INK, "size": 13},
+        showgrid=False,
+        zeroline=False,
+    )
     largest = max((float(amount) for _, amount in known), default=1.0)
-    figure.update_layout(**_layout(height=60 + 32 * max(len(known), 2)))
-    figure.update_yaxes(autorange="reversed", automargin=True)
-    figure.update_xaxes(visible=False, range=[min(0.0, *(float(a) for _, a in known), 0.0), largest * 1.3])
+    # an amount below zero is written left of its bar and needs room there
+    figure.update_xaxes(visible=False, range=[min(smallest * 1.6, 0.0), max(largest, 0.0) or 1.0])
     return figure
 
 
-def unit_cost_trend(points: Sequence[tuple[date, Decimal | None]], label: str, currency: str) -> go.Figure:
+def unit_cost_trend(points: Sequence[tuple[date, Decimal | None]], unit: str, currency: str) -> go.Figure:
     """One model's cost per unit by month; gaps where it is unknown."""
     figure = go.Figure(
         go.Scatter(
-            x=[month for month, _ in points],
+            x=[first for first, _ in points],
             y=[None if value is None else float(value) for _, value in points],
+            customdata=[f"{unit_price(value)} {currency} {unit}" for _, value in points],
             mode="lines+markers",
             connectgaps=False,
             line={"color": _BAR, "width": 2},
-            hovertemplate=f"%{{x|%B %Y}}: %{{y:.4f}} {currency}<extra></extra>",
+            marker={"size": 7},
+            hovertemplate="%{x|%B %Y}: %{customdata}<extra></extra>",
         )
     )
-    figure.update_layout(**_layout(height=280))
-    figure.update_xaxes(tickformat="%b %y", dtick="M1", showgrid=False)
-    figure.update_yaxes(title=f"{currency} {label}", gridcolor=_GRID, rangemode="tozero")
+    figure.update_layout(**_layout(height=280, left=64))
+    _month_axis(figure, Window(points[0][0], next_month(points[-1][0])))
+    figure.update_yaxes(
+        title={"text": f"{currency} {unit}", "standoff": 6}, gridcolor=_GRID, rangemode="tozero", zerolinecolor=_GRID
+    )
     return figure
 
 
-def _layout(height: int) -> dict[str, Any]:
+def _month_axis(figure: go.Figure, window: Window) -> None:
+    """A tick for every month, the year under January and the first."""
+    firsts = [window.first]
+    while next_month(firsts[-1]) < window.end:
+        firsts.append(next_month(firsts[-1]))
+    names = [
+        f"{month(first)[:3]}<br>{first.year}" if first == firsts[0] or first.month == 1 else month(first)[:3]
+        for first in firsts
+    ]
+    figure.update_xaxes(tickvals=firsts, ticktext=names, tickangle=0, showgrid=False)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _layout(height: int, left: int = 8, right: int = 8) -> dict[str, Any]:
     return {
         "height": height,
-        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+        "margin": {"l": left, "r": right, "t": 8, "b": 8},
         "font": {"color": _INK, "size": 13},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",

@@ -17,6 +17,7 @@ from reports import views
 CACHE_SECONDS = 60
 ICON = Path(__file__).with_name("icon.png")
 LOGO = Path(__file__).with_name("logo.svg")
+STYLE = Path(__file__).with_name("style.css")
 COSTS: dict[str, views.CostColumn] = {
     "Effective": "effective_cost",
     "Billed": "billed_cost",
@@ -72,9 +73,9 @@ def why_not() -> tuple[views.WhyNot, ...]:
 
 @st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
 def currencies() -> tuple[str, ...]:
-    """Currencies of the ledger, the reporting currency first."""
+    """Currencies of the last thirteen months, the reporting currency first."""
     found = overview("effective_cost")
-    codes = sorted({figure.currency for figure in found.figures}) if found else []
+    codes = [total.currency for total in found.trend.totals] if found else []
     reporting = load_settings().reporting_currency
     return tuple(sorted(codes, key=lambda code: (code != reporting, code)))
 

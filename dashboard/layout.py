@@ -1,16 +1,24 @@
-"""What pages share: the line that says what a number is, tables, names, and what to do when there is nothing."""
+"""What pages share: the line that says what a number is, tables, names, and what to do when there is nothing.
+
+What comes out of bills and tags is shown as text, never as Markdown or HTML: a model named ``*`` or ``<b>`` is that.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import html
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 import streamlit as st
 
 from aispend.money import rate
-from reports.formats import cost_name, moment, pending, percent
-from reports.views import Basis, CostColumn, Spend
+from reports.formats import UNKNOWN, cost_name, moment, money, pending, percent
+from reports.views import Basis, CostColumn, Costs, Spend, SpendRow
 
+NO_MODEL = "no model known"
+PROVIDERS = {"aws": "AWS", "gcp": "Google Cloud", "azure": "Azure", "oci": "Oracle Cloud"}
 _REASONS = {
     "direct": "Used directly",
     "used": "Used, by measured share",
@@ -20,29 +28,67 @@ _REASONS = {
     "credit": "Credits and refunds",
     "tax": "Tax",
     "support": "Support",
-    "unattributed": "Unattributed",
+    "unattributed": "Unattributed: neither model nor team known",
     "not_ai": "Not AI",
 }
+_STAGES = {
+    "fine_tuning": "fine-tuning",
+    "inference_online": "online inference",
+    "inference_batch": "batch inference",
+    "unknown": "stage unknown",
+}
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:])")
+_NAME_LENGTH = 34
+_SHORT = 26
+"""A cell of so few letters stays on one line where the screen is wide."""
+
+
+@dataclass(frozen=True)
+class Short:
+    """A cell that shows ``shown``, and ``full`` when pointed at."""
+
+    shown: str
+    full: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number to be seen first; ``note`` stands below it, ``explained`` behind its question mark."""
+
+    title: str
+    value: str
+    note: str = ""
+    explained: str | None = None
 
 
 def basis_line(basis: Basis, currency: str, period_text: str) -> None:
     """One quiet line: period, cost, currency, tax, freshness, finality; and a warning for unknown costs."""
-    final = basis.final_share.get(currency)
     parts = [
         period_text,
         f"{cost_name(basis.cost)} in {currency}",
         f"tax {basis.tax}",
         f"data as of {basis.newest_day}" if basis.newest_day else "",
-        f"loaded {moment(basis.data_as_of)}",
-        f"{percent(final)} final, the rest provisional" if final is not None else "",
+        f"loaded {moment(basis.data_as_of)}" if basis.data_as_of else "",
+        _finality(basis.final_share.get(currency)),
     ]
-    st.caption(" · ".join(part for part in parts if part))
+    st.caption(markdown_safe(" · ".join(part for part in parts if part)))
     unknown = [gap for gap in basis.gaps if basis.cost in gap.unknown]
     if unknown:
-        bills = sorted({f"{gap.provider} {gap.scope}" for gap in unknown})
-        st.warning(f"These bills give no {cost_name(basis.cost)}; it is unknown there, not zero: {', '.join(bills)}.")
+        bills = sorted({f"{provider(gap.provider)} {gap.scope}" for gap in unknown})
+        st.warning(
+            f"These bills give no {cost_name(basis.cost)}; it is unknown there, not zero, and numbers with * "
+            f"leave them out: {markdown_safe(', '.join(bills))}."
+        )
     if basis.pending:
         st.warning(pending(basis.pending))
+
+
+def _finality(share: Decimal | None) -> str:
+    if share is None:
+        return ""
+    shown = percent(share)
+    whole_words = {percent(Decimal(0)): "provisional", percent(Decimal(1)): "final"}
+    return whole_words.get(shown, f"{shown} final, the rest provisional")
 
 
 def nothing_loaded() -> None:
@@ -50,28 +96,117 @@ def nothing_loaded() -> None:
     st.info("Nothing is loaded and analyzed yet.")
     st.markdown("Load a bill, then analyze it:")
     st.code("aispend import PATH…\naispend analyze\naispend recommend", language="bash")
+    st.markdown("Or look around with the sample company:")
+    st.code("aispend up --sample", language="bash")
 
 
-def table(rows: Sequence[Mapping[str, object]], numbers: Sequence[str] = ()) -> None:
-    """A table of texts that are already formatted; number columns are set right."""
-    config = {name: st.column_config.TextColumn(alignment="right") for name in numbers}
-    st.dataframe(list(rows), hide_index=True, column_config=config, width="stretch")
+def figures(items: Iterable[Figure], width: int = 236) -> None:
+    """The few numbers of a page, each so many pixels wide, side by side where there is room."""
+    with st.container(horizontal=True, gap="small"):
+        for item in items:
+            st.metric(
+                item.title,
+                item.value,
+                item.note or None,
+                delta_color="off",
+                delta_arrow="off",
+                help=item.explained,
+                border=True,
+                width=width,
+            )
 
 
-def name(value: object) -> str:
-    """A cut's value as text; what nothing is known of is unattributed."""
-    return "unattributed" if value is None else _PROVIDERS.get(str(value), str(value))
+def table(
+    heads: Sequence[str],
+    rows: Iterable[Sequence[str | Short]],
+    *,
+    right: Collection[str] = (),
+    total: Sequence[str] | None = None,
+) -> None:
+    """A table of texts that are already formatted; the columns named in ``right`` are numbers."""
+    sides = [' class="right"' if head in right else "" for head in heads]
+    header = "".join(f"<th{side}>{html.escape(head)}</th>" for head, side in zip(heads, sides, strict=True))
+    body = "".join(f"<tr>{_cells(row, sides)}</tr>" for row in rows)
+    if total is not None:
+        body += f'<tr class="total">{_cells(total, sides)}</tr>'
+    st.html(f'<div class="aispend-table"><table><thead><tr>{header}</tr></thead><tbody>{body}</tbody></table></div>')
+
+
+def _cells(row: Sequence[str | Short], sides: Sequence[str]) -> str:
+    return "".join(f"<td{side or _side(cell)}{_shown(cell)}</td>" for cell, side in zip(row, sides, strict=True))
+
+
+def _side(cell: str | Short) -> str:
+    return ' class="short"' if isinstance(cell, str) and len(cell) <= _SHORT else ""
+
+
+def _shown(cell: str | Short) -> str:
+    if isinstance(cell, Short):
+        return f' title="{html.escape(cell.full)}">{html.escape(cell.shown)}'
+    return f">{html.escape(cell)}"
+
+
+def heading(text: str, below: str = "") -> None:
+    """A heading made of data, with a smaller line below it."""
+    small = f"<small>{html.escape(below)}</small>" if below else ""
+    st.html(f'<h3 class="aispend-heading">{html.escape(text)}{small}</h3>')
+
+
+def markdown_safe(text: str) -> str:
+    """``text`` such that Markdown shows it as it is."""
+    return _MARKDOWN.sub(r"\\\1", text)
+
+
+def provider(value: str | None) -> str:
+    """A cloud's name."""
+    return "no cloud known" if value is None else PROVIDERS.get(value, value)
+
+
+def model(value: object) -> str:
+    """A model's name."""
+    return NO_MODEL if value is None else str(value)
+
+
+def stage(value: str) -> str:
+    """A stage in words."""
+    return _STAGES.get(value, words(value))
+
+
+def words(value: object) -> str:
+    """A word of our own tables in plain English: ``very_low`` as ``very low``."""
+    return UNKNOWN if value is None else str(value).replace("_", " ")
 
 
 def reason(value: object) -> str:
     """A share's reason in words."""
-    return _REASONS.get(str(value), str(value))
+    return _REASONS.get(str(value), words(value))
 
 
-def part(amount: Decimal | None, spend: Spend, currency: str, cost: CostColumn) -> Decimal | None:
-    """Share of a row in its currency's total."""
-    total = next((item.costs.of(cost) for item in spend.totals if item.currency == currency), None)
-    return None if amount is None or not total else rate(amount, total)
+def shortened(name: str, length: int = _NAME_LENGTH) -> str:
+    """The telling end of a resource id: what follows its last slash, the middle left out where it is long."""
+    end = name.rstrip("/").rsplit("/", 1)[-1]
+    if len(end) <= length:
+        return end
+    tail = (length - 1) // 2
+    return f"{end[: length - 1 - tail]}…{end[-tail:]}"
 
 
-_PROVIDERS = {"aws": "AWS", "gcp": "Google Cloud", "azure": "Azure", "oci": "Oracle Cloud"}
+def resource(resource_id: str) -> Short:
+    """A resource id as a cell."""
+    return Short(shortened(resource_id), resource_id)
+
+
+def amount(row: SpendRow, cost: CostColumn) -> str:
+    """A row's cost; with a star where it leaves out bills that do not give it."""
+    return money(row.costs.of(cost)) + ("*" if cost in row.partly_unknown else "")
+
+
+def whole(spend: Spend, currency: str) -> Costs:
+    """The costs of everything in ``currency``."""
+    found = next((total.costs for total in spend.totals if total.currency == currency), None)
+    return found or Costs(None, None, None, None)
+
+
+def part(amount_of_row: Decimal | None, all_of_it: Decimal | None) -> str:
+    """Share of a row in the whole."""
+    return UNKNOWN if amount_of_row is None or not all_of_it else percent(rate(amount_of_row, all_of_it), 1)

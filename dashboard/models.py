@@ -2,90 +2,139 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
 from decimal import Decimal
 
 import streamlit as st
 
 from aispend.clock import month_of, next_month
+from aispend.money import exact_sum
 from dashboard import charts, data, layout
-from reports.formats import count, money, percent, period, unit_price
-from reports.views import CostColumn, SpendQuery, SpendRow, UnitBasis, UnitCost, Window
+from reports.formats import UNKNOWN, count, money, percent, period, unit_price
+from reports.views import Spend, SpendQuery, UnitBasis, UnitCost, Window
 
 _BASES: dict[str, UnitBasis] = {"Allocation": "allocation", "Usage": "usage"}
 _BASIS_HELP = (
-    "Allocation adds up to the bill: idle time is part of the price. Usage counts active time only, "
-    "and shows what the price would be at full load."
+    "Allocation adds up to the bill: idle time is part of the price. "
+    "Usage counts active time only: what the price would be if nothing stood idle."
 )
 _RATES = {
     "per 1k requests": "cost_per_1k_requests",
     "per 1M tokens": "cost_per_1m_tokens",
     "per 1M input tokens": "cost_per_1m_input_tokens",
+    "per 1M cached input tokens": "cost_per_1m_cached_input_tokens",
+    "per 1M cache write tokens": "cost_per_1m_cache_write_tokens",
     "per 1M output tokens": "cost_per_1m_output_tokens",
+    "per accelerator hour paid": "cost_per_accelerator_hour_paid",
+    "per accelerator hour used": "cost_per_accelerator_hour_used",
 }
 _TREND_MONTHS = 13
+_AT_FIRST = 10
 
 
 def page() -> None:
     """Lay out the models page."""
     st.title("Models")
     currency, cost = data.currency(), data.cost()
-    by_model = data.spend(SpendQuery(by=("model", "stage"), cost=cost, ai_only=True))
-    if by_model.query.window is None and not by_model.rows:
+    by_model = data.spend(SpendQuery(by=("model",), cost=cost, ai_only=True))
+    window = by_model.basis.window
+    if window is None:
         layout.nothing_loaded()
         return
-    window = by_model.basis.window
-    assert window is not None  # noqa: S101 - there are rows, so there is a window
     layout.basis_line(by_model.basis, currency, period(window))
-    basis = _BASES[st.segmented_control("Basis", list(_BASES), default="Allocation", help=_BASIS_HELP) or "Allocation"]
-    st.subheader("Cost of each model")
-    _spend_table(by_model.rows, currency, cost)
+    st.subheader(
+        "Cost of each model", help="Every stage of it, from data and training to serving; tax and credits included."
+    )
+    _spend_table(by_model, currency)
     st.subheader("Cost of a unit", help="Cost and volume of the same days. Load: accelerator hours used ÷ paid.")
-    units = [row for row in data.unit_costs(window, basis).rows if row.currency == currency]
-    if not units:
+    basis = _BASES[st.segmented_control("Basis", list(_BASES), default="Allocation", help=_BASIS_HELP) or "Allocation"]
+    rows = [row for row in data.unit_costs(window, basis).rows if row.currency == currency]
+    served = [row for row in rows if row.requests or _tokens_in(row) or row.output_tokens]
+    if served:
+        _unit_table(served, currency)
+    else:
         st.info("No inference usage is loaded for these days. Load some: aispend import-usage PATH…")
-        return
-    _unit_table(units, currency)
-    _trend(units, window, basis, currency)
+    others = [row for row in rows if row not in served and row.accelerator_hours_paid]
+    if served or others:
+        _one_model([*served, *others], window, basis, currency)
 
 
-def _spend_table(rows: Sequence[SpendRow], currency: str, cost: CostColumn) -> None:
-    mine = [row for row in rows if row.currency == currency]
-    layout.table(
-        [
-            {
-                "Model": layout.name(row.cut[0]),
-                "Stage": str(row.cut[1]).replace("_", " "),
-                f"Cost, {currency}": money(row.costs.of(cost)),
-                f"At list price, {currency}": money(row.costs.list_cost),
-                "Final": percent(row.final_share),
-            }
-            for row in mine
-        ],
-        numbers=(f"Cost, {currency}", f"At list price, {currency}", "Final"),
+def _spend_table(spend: Spend, currency: str) -> None:
+    cost = spend.query.cost
+    stages: dict[str, list[str]] = {}
+    by_stage = data.spend(SpendQuery(by=("model", "stage"), window=spend.basis.window, cost=cost, ai_only=True))
+    for row in by_stage.rows:
+        if row.currency == currency:
+            stages.setdefault(layout.model(row.cut[0]), []).append(layout.stage(str(row.cut[1])))
+    everything = layout.whole(spend, currency)
+    heads = ("Model", "Stages, the costliest first", f"Cost, {currency}", "Share", f"At list price, {currency}")
+    rows = [
+        (
+            layout.model(row.cut[0]),
+            ", ".join(stages.get(layout.model(row.cut[0]), ())),
+            layout.amount(row, cost),
+            layout.part(row.costs.of(cost), everything.of(cost)),
+            money(row.costs.list_cost) + ("*" if "list_cost" in row.partly_unknown else ""),
+        )
+        for row in spend.rows
+        if row.currency == currency
+    ]
+    total = (
+        "In all",
+        "",
+        money(everything.of(cost)),
+        layout.part(everything.of(cost), everything.of(cost)),
+        money(everything.list_cost),
     )
+    shown = _AT_FIRST if len(rows) > _AT_FIRST + 1 else len(rows)
+    layout.table(heads, rows[:shown], right=heads[2:], total=total)
+    if rows[shown:]:
+        with st.expander(f"{len(rows) - shown} more models"):
+            layout.table(heads, rows[shown:], right=heads[2:])
 
 
-def _unit_table(units: list[UnitCost], currency: str) -> None:
-    numbers = ("Requests", "Tokens in", "Tokens out", *(f"{currency} {name}" for name in _RATES), "Load")
-    layout.table(
-        [
-            {
-                "Model": layout.name(row.model),
-                "Cloud": layout.name(row.provider),
-                "Stage": row.stage.replace("_", " "),
-                "Requests": count(row.requests),
-                "Tokens in": count(_tokens_in(row)),
-                "Tokens out": count(row.output_tokens),
-                **{f"{currency} {name}": unit_price(getattr(row, field)) for name, field in _RATES.items()},
-                "Load": percent(row.load) if isinstance(row.load, Decimal) else (row.load or "unknown"),
-            }
-            for row in units
-        ],
-        numbers=numbers,
+def _unit_table(served: Iterable[UnitCost], currency: str) -> None:
+    rows = list(served)
+    st.caption(
+        layout.markdown_safe(
+            f"Effective cost in {currency}, whatever cost is chosen at the left. – is unknown or does not apply."
+        )
     )
-    unpriced = sum((row.unpriced_requests or Decimal(0) for row in units), Decimal(0))
+    heads = (
+        "Model",
+        "Cloud",
+        "Stage",
+        "Requests",
+        "Tokens in",
+        "Tokens out",
+        f"{currency} per 1k requests",
+        f"{currency} per 1M tokens",
+        f"{currency} per 1M input",
+        f"{currency} per 1M output",
+        "Load",
+    )
+    layout.table(
+        heads,
+        [
+            (
+                layout.model(row.model),
+                layout.provider(row.provider),
+                layout.stage(row.stage),
+                count(row.requests),
+                count(_tokens_in(row)),
+                count(row.output_tokens),
+                unit_price(row.cost_per_1k_requests),
+                unit_price(row.cost_per_1m_tokens),
+                unit_price(row.cost_per_1m_input_tokens),
+                unit_price(row.cost_per_1m_output_tokens),
+                _load(row),
+            )
+            for row in rows
+        ],
+        right=heads[3:],
+    )
+    unpriced = exact_sum(row.unpriced_requests for row in rows if row.unpriced_requests)
     if unpriced:
         st.caption(f"{count(unpriced)} requests met no charge and are in no price above.")
 
@@ -93,25 +142,76 @@ def _unit_table(units: list[UnitCost], currency: str) -> None:
 def _tokens_in(row: UnitCost) -> Decimal | None:
     parts = [row.input_tokens, row.cached_input_tokens, row.cache_write_tokens]
     known = [part for part in parts if part is not None]
-    return sum(known, Decimal(0)) if known else None
+    return exact_sum(known) if known else None
 
 
-def _trend(units: list[UnitCost], window: Window, basis: UnitBasis, currency: str) -> None:
-    st.subheader("How a unit's cost moved")
+def _load(row: UnitCost) -> str:
+    if isinstance(row.load, Decimal):
+        return percent(row.load)
+    return row.load.upper() if row.load else UNKNOWN
+
+
+def _one_model(choice: Sequence[UnitCost], window: Window, basis: UnitBasis, currency: str) -> None:
+    st.subheader(
+        "One model", help="Of models that serve nothing, such as those in training, the accelerator hour is the unit."
+    )
     left, right = st.columns(2)
-    choices = list(dict.fromkeys(row.model for row in units if row.model))
-    if not choices:
-        return
-    model = left.selectbox("Model", choices)
-    label = right.selectbox("Unit", list(_RATES))
-    field = _RATES[label]
-    points = []
+    labels = {_key(row): f"{layout.model(row.model)}, {_place(row)}" for row in choice}
+    chosen = left.selectbox("Model", list(labels), format_func=lambda key: labels[key], key=f"model {currency}")
+    mine = {
+        name: next(
+            (row for row in data.unit_costs(window, of).rows if _key(row) == chosen and row.currency == currency), None
+        )
+        for name, of in _BASES.items()
+    }
+    known = [
+        label
+        for label, field in _RATES.items()
+        if any(row and getattr(row, field) is not None for row in mine.values())
+    ]
+    unit = right.selectbox("Unit", known or list(_RATES), key=f"unit {currency}")
+    table, chart = st.columns([2, 3], gap="large")
+    with table:
+        _both_bases(mine, known, currency)
+    with chart:
+        _trend(chosen, unit, window, basis, currency)
+
+
+def _place(row: UnitCost) -> str:
+    return f"{layout.provider(row.provider)}, {layout.stage(row.stage)}"
+
+
+def _key(row: UnitCost) -> tuple[str | None, str, str]:
+    return row.model, row.provider, row.stage
+
+
+def _both_bases(mine: dict[str, UnitCost | None], rates: Sequence[str], currency: str) -> None:
+    heads = (currency, *mine)
+    rows = [("Effective cost", *(money(row.effective_cost if row else None) for row in mine.values()))]
+    rows += [
+        (label, *(unit_price(getattr(row, _RATES[label]) if row else None) for row in mine.values())) for label in rates
+    ]
+    layout.table(heads, rows, right=heads[1:])
+    row = next((row for row in mine.values() if row is not None), None)
+    if row is not None and row.accelerator_hours_paid is not None:
+        st.caption(
+            f"{count(row.accelerator_hours_paid)} accelerator hours paid, {count(row.accelerator_hours_used)} used: "
+            f"load {_load(row)}."
+        )
+
+
+def _trend(chosen: tuple[str | None, str, str], unit: str, window: Window, basis: UnitBasis, currency: str) -> None:
+    points: list[tuple[date, Decimal | None]] = []
     month = month_of(window.last)
     for _ in range(_TREND_MONTHS):
         rows = data.unit_costs(Window(month, next_month(month)), basis).rows
-        mine = [row for row in rows if row.model == model and row.currency == currency]
-        points.append((month, getattr(mine[0], field) if mine else None))
+        mine = next((row for row in rows if _key(row) == chosen and row.currency == currency), None)
+        points.append((month, getattr(mine, _RATES[unit]) if mine else None))
         month = month_of(month - timedelta(days=1))
-    st.plotly_chart(charts.unit_cost_trend(points[::-1], label, currency), config=charts.CONFIG, key="unit-trend")
-    if len([row for row in units if row.model == model]) > 1:
-        st.caption("The line is the costliest provider and stage of this model; the table above has them all.")
+    st.plotly_chart(
+        charts.unit_cost_trend(points[::-1], unit, currency),
+        config=charts.CONFIG,
+        key="unit-trend",
+        alt=f"{layout.model(chosen[0])}: {currency} {unit} by month",
+    )
+    st.caption(f"By month, on the basis of {basis}; the last month is not over.")

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from decimal import Decimal
 
 import streamlit as st
 
+from aispend.clock import month_of
+from aispend.money import exact_sum
 from dashboard import charts, data, layout
+from dashboard.layout import Figure
 from reports import views
 from reports.formats import change as relative_change
-from reports.formats import money, month, percent
-from reports.views import SpendQuery, Window
+from reports.formats import money, month
+from reports.views import SpendQuery
+
+_BARS = 9
 
 
 def page() -> None:
@@ -22,83 +28,132 @@ def page() -> None:
     if found is None:
         layout.nothing_loaded()
         return
-    layout.basis_line(found.by_provider.basis, currency, f"{month(found.month)}, first {found.days_elapsed} days")
+    first_days = f"{month(found.month)}, first {found.days_elapsed} of {found.days_in_month} days"
+    layout.basis_line(found.by_provider.basis, currency, first_days)
+    if not found.trend.totals:
+        st.info("The loaded bills hold no AI spend. What counts as AI spend can be set by rules in aispend.toml.")
+        return
     figures = next((item for item in found.figures if item.currency == currency), None)
     if figures is None:
-        st.info(f"No AI spend in {currency} this month.")
-        return
-    _figures(figures, currency, found)
-    _trend(found, currency, cost)
-    left, right = st.columns(2, gap="large")
-    with left:
-        _cut("By cloud", found.by_provider, currency, cost)
-    with right:
-        _cut("By model", found.by_model, currency, cost)
-    _coverage(found, currency, cost)
+        st.info(f"No AI spend in {layout.markdown_safe(currency)} this month.")
+    else:
+        _figures(figures, found)
+    _others(found, currency)
+    _trend(found, figures, currency, cost)
+    if figures is not None:
+        left, right = st.columns(2, gap="large")
+        with left:
+            _by_cloud(found.by_provider, currency, cost)
+            _explained(found, currency, cost)
+        with right:
+            _by_model(found.by_model, currency, cost)
 
 
-def _figures(figures: views.MonthFigures, currency: str, found: views.Overview) -> None:
-    so_far, forecast, change, saving = st.columns(4)
-    so_far.metric(
-        f"Month to date, {currency}",
-        money(figures.month_to_date),
-        help=f"{found.month} to {found.as_of}, tax and credits included.",
-    )
-    forecast.metric(
-        f"Month end by run rate, {currency}",
-        money(figures.forecast),
-        help=(
-            f"Month to date plus {found.days_in_month - found.days_elapsed} days at the mean of the last seven days "
-            f"({money(figures.run_rate_per_day)} {currency} a day)."
-        ),
-    )
-    change.metric(
-        "Against the same days last month",
-        relative_change(figures.change),
-        help=f"The same days of the month before cost {money(figures.previous_same_days)} {currency}.",
-    )
-    total = next((item for item in data.recommendations(("open",)).totals if item.currency == currency), None)
-    saving.metric(
-        f"Open savings a month, {currency}",
-        money(total.monthly_saving_net if total else None),
-        help="Net of commitments you already own, overlaps counted once. See Recommendations.",
-    )
-
-
-def _trend(found: views.Overview, currency: str, cost: views.CostColumn) -> None:
-    trend = found.trend.query.window
-    by_cloud = data.spend(SpendQuery(by=("month", "provider"), window=trend, cost=cost, ai_only=True))
-    st.subheader("Thirteen months", help="Each bar is a calendar month of charges; the last one is not over.")
-    st.plotly_chart(charts.months(by_cloud, currency, found.month), config=charts.CONFIG, key="trend")
-
-
-def _cut(title: str, spend: views.Spend, currency: str, cost: views.CostColumn) -> None:
-    st.subheader(title)
-    rows = [(layout.name(row.cut[0]), row.costs.of(cost)) for row in spend.rows if row.currency == currency]
-    st.plotly_chart(charts.ranking(_top(rows), currency), config=charts.CONFIG, key=title)
-
-
-def _top(rows: Iterable[tuple[str, Decimal | None]], limit: int = 9) -> list[tuple[str, Decimal | None]]:
-    items = list(rows)
-    rest = [amount for _, amount in items[limit:] if amount is not None]
-    if len(items) <= limit + 1:
-        return items
-    return [*items[:limit], (f"{len(items) - limit} others", sum(rest, Decimal(0)))]
-
-
-def _coverage(found: views.Overview, currency: str, cost: views.CostColumn) -> None:
-    window = Window(found.month, found.by_provider.query.window.end) if found.by_provider.query.window else None
-    reasons = data.spend(SpendQuery(by=("reason",), window=window, cost=cost, ai_only=True))
-    st.subheader("How it is explained", help="Every share of every charge has a reason; together they are the bill.")
-    layout.table(
+def _figures(figures: views.MonthFigures, found: views.Overview) -> None:
+    currency = figures.currency
+    previous = month(month_of(found.month - timedelta(days=1)))
+    saving = next((item for item in data.recommendations(("open",)).totals if item.currency == currency), None)
+    count = saving.recommendations if saving else 0
+    layout.figures(
         [
-            {
-                "Reason": layout.reason(row.cut[0]),
-                f"Month to date, {currency}": money(row.costs.of(cost)),
-                "Share": percent(layout.part(row.costs.of(cost), reasons, currency, cost)),
-            }
-            for row in reasons.rows
-            if row.currency == currency
-        ],
-        numbers=(f"Month to date, {currency}", "Share"),
+            Figure(
+                f"Month to date, {currency}",
+                money(figures.month_to_date),
+                f"{found.month} to {found.as_of}",
+                "Tax and credits on AI services included.",
+            ),
+            Figure(
+                f"Month end by run rate, {currency}",
+                money(figures.forecast),
+                f"{money(figures.run_rate_per_day)} a day lately",
+                f"Month to date plus {found.days_in_month - found.days_elapsed} days at the mean of the last seven.",
+            ),
+            Figure(
+                "Against the same days before",
+                relative_change(figures.change),
+                f"{previous.split()[0]}: {money(figures.previous_same_days)}",
+                f"The first {found.days_elapsed} days of {previous} cost "
+                f"{money(figures.previous_same_days)} {currency}.",
+            ),
+            Figure(
+                f"Open savings a month, {currency}",
+                money(saving.monthly_saving_net if saving else None),
+                f"{count} recommendation{'' if count == 1 else 's'}",
+                "Net of commitments you already own, overlaps counted once. See Recommendations.",
+            ),
+        ]
     )
+
+
+def _others(found: views.Overview, currency: str) -> None:
+    others = [f"{money(item.month_to_date)} {item.currency}" for item in found.figures if item.currency != currency]
+    if others:
+        st.caption(
+            layout.markdown_safe(
+                f"Besides this, month to date: {', '.join(others)}. Currencies are never added; choose one at the left."
+            )
+        )
+
+
+def _trend(found: views.Overview, figures: views.MonthFigures | None, currency: str, cost: views.CostColumn) -> None:
+    by_cloud = data.spend(
+        SpendQuery(by=("month", "provider"), window=found.trend.query.window, cost=cost, ai_only=True)
+    )
+    st.subheader(
+        "Thirteen months",
+        help="Each bar is a calendar month of charges. The pale one is not over; its outline expects.",
+    )
+    st.plotly_chart(
+        charts.months(by_cloud, currency, figures, found.month),
+        config=charts.CONFIG,
+        key="trend",
+        alt=f"AI spend in {currency} by month and cloud, thirteen months to {month(found.month)}",
+    )
+
+
+def _by_cloud(spend: views.Spend, currency: str, cost: views.CostColumn) -> None:
+    st.subheader("By cloud")
+    rows = [(layout.provider(_text(row.cut[0])), row.costs.of(cost)) for row in _in(spend, currency)]
+    alt = f"Month to date by cloud in {currency}: {_read_aloud(rows)}"
+    st.plotly_chart(charts.ranking(rows, currency), config=charts.CONFIG, key="by-cloud", alt=alt)
+
+
+def _by_model(spend: views.Spend, currency: str, cost: views.CostColumn) -> None:
+    st.subheader("By model")
+    every = [(layout.model(row.cut[0]), row.costs.of(cost)) for row in _in(spend, currency)]
+    rows = every
+    if len(every) > _BARS + 1:
+        rest = exact_sum(amount for _, amount in every[_BARS:] if amount is not None)
+        rows = [*every[:_BARS], (f"{len(every) - _BARS} others", rest)]
+    quiet = [label for label, _ in rows[_BARS:]] + [layout.NO_MODEL]
+    alt = f"Month to date by model in {currency}: {_read_aloud(rows)}"
+    st.plotly_chart(charts.ranking(rows, currency, quiet), config=charts.CONFIG, key="by-model", alt=alt)
+
+
+def _explained(found: views.Overview, currency: str, cost: views.CostColumn) -> None:
+    reasons = data.spend(SpendQuery(by=("reason",), window=found.by_provider.query.window, cost=cost, ai_only=True))
+    st.subheader("How it is explained", help="Every share of every charge has a reason; together they are the bill.")
+    everything = layout.whole(reasons, currency).of(cost)
+    heads = ("Reason", f"Month to date, {currency}", "Share")
+    layout.table(
+        heads,
+        [
+            (layout.reason(row.cut[0]), layout.amount(row, cost), layout.part(row.costs.of(cost), everything))
+            for row in _in(reasons, currency)
+            if row.costs.of(cost) != 0
+        ],
+        right=heads[1:],
+        total=("In all", money(everything), layout.part(everything, everything)),
+    )
+
+
+def _in(spend: views.Spend, currency: str) -> Iterable[views.SpendRow]:
+    return (row for row in spend.rows if row.currency == currency)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _read_aloud(rows: Iterable[tuple[str, Decimal | None]]) -> str:
+    return ", ".join(f"{label} {money(amount)}" for label, amount in rows)

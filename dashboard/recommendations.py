@@ -3,136 +3,173 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 import streamlit as st
 
-from dashboard import data, layout
+from dashboard import data, evidence, layout
+from dashboard.layout import Figure
 from reports.export import recommendations_csv
-from reports.formats import moment, money, percent
-from reports.views import Recommendation, SavingsTotal
+from reports.formats import UNKNOWN, moment, money, percent
+from reports.views import STATES, Recommendation, SavingsTotal
 
-_STATES = ("open", "accepted", "snoozed", "dismissed", "done", "gone")
 _KINDS = {"stop_idle": "Switch off", "rightsize": "Make smaller"}
 _RISKS = ("none", "very low", "low", "medium", "high")
+_LIST_HEIGHT = 420
+_ROWS_SEEN = 12
 
 
 def page() -> None:
     """Lay out the recommendations page."""
     st.title("Recommendations")
     currency = data.currency()
-    chosen = st.pills("State", _STATES, default=["open", "accepted"], selection_mode="multi") or list(_STATES)
-    found = data.recommendations(tuple(chosen))
+    states = st.pills("State", STATES, default=["open", "accepted"], selection_mode="multi", format_func=str.capitalize)
+    found = data.recommendations(tuple(states) or STATES)
     rows = [row for row in found.rows if row.currency == currency]
     newest = max((row.updated_at for row in rows), default=None)
-    st.caption(f"Monthly figures are per 730 hours, in {currency} · evidence as of {moment(newest)}")
-    _totals(found.totals, currency)
+    fresh = f" · evidence as of {moment(newest)}" if newest else ""
+    st.caption(layout.markdown_safe(f"Per month of 730 hours, in {currency}{fresh}"))
     if not rows:
         st.info("No recommendations in this state. Compute them with: aispend recommend")
     else:
+        _totals(found.totals, currency)
         selected = _table(rows, currency)
         st.download_button(
             "Download CSV",
             recommendations_csv(rows),
             file_name="aispend-recommendations.csv",
             mime="text/csv",
-            help="All digits, with the evidence columns.",
+            on_click="ignore",
+            help="These rows, all digits, with their evidence; as aispend export recommendations writes them.",
         )
-        _detail(rows[selected] if selected is not None else rows[0], currency)
+        _detail(rows[selected], currency)
     _without_advice(currency)
 
 
 def _totals(totals: Sequence[SavingsTotal], currency: str) -> None:
     total = next((item for item in totals if item.currency == currency), None)
-    at_list, effective, net = st.columns(3)
-    at_list.metric(f"At list price, {currency} a month", money(total.monthly_saving_list if total else None))
-    effective.metric(
-        f"At your effective rate, {currency} a month", money(total.monthly_saving_effective if total else None)
-    )
-    net.metric(
-        f"Net of your commitments, {currency} a month",
-        money(total.monthly_saving_net if total else None),
-        help="What the next bill shows: hours a commitment already covers save nothing today. Overlaps count once.",
+    if total is None:
+        return
+    layout.figures(
+        [
+            Figure(
+                f"Saved at list price, {currency}",
+                money(total.monthly_saving_list),
+                "a month",
+                "Open and accepted ones, overlaps counted once.",
+            ),
+            Figure(
+                f"At your rates, {currency}",
+                money(total.monthly_saving_effective),
+                "a month",
+                "At the effective cost of what you pay for now, discounts and commitments spread over use.",
+            ),
+            Figure(
+                f"Net of commitments, {currency}",
+                money(total.monthly_saving_net),
+                "a month",
+                "What the next bill shows: hours a commitment already covers save nothing today.",
+            ),
+        ]
     )
 
 
-def _table(rows: list[Recommendation], currency: str) -> int | None:
-    numbers = (f"Net saving, {currency}", f"P10–P90, {currency}")
+def _table(rows: Sequence[Recommendation], currency: str) -> int:
+    """The list; returns which row is chosen, the first one where none is."""
+    net, between = f"Net saving, {currency}", f"P10 to P90, {currency}"
     event = st.dataframe(
         [
             {
-                "What": _KINDS.get(row.kind, row.kind),
-                "Resource": row.resource_id.rsplit("/", 1)[-1],
-                "Cloud": layout.name(row.provider),
-                "Team": row.team or "unattributed",
-                "Now": row.current,
-                "Proposed": row.proposed,
-                numbers[0]: money(row.monthly_saving_net),
-                numbers[1]: f"{money(row.saving_p10)} – {money(row.saving_p90)}",
+                "What": _KINDS.get(row.kind, layout.words(row.kind)),
+                "Resource": layout.shortened(row.resource_id, 24),
+                net: money(row.monthly_saving_net),
+                between: _range(row.saving_p10, row.saving_p90),
                 "Risk": _RISKS[row.risk],
                 "Confidence": row.confidence,
+                "Model": layout.model(row.model),
+                "Team": row.team or "no team known",
+                "Cloud": layout.provider(row.provider),
                 "State": row.state,
             }
             for row in rows
         ],
         hide_index=True,
         width="stretch",
+        height=38 + 35 * min(len(rows), _ROWS_SEEN),
         on_select="rerun",
         selection_mode="single-row",
-        column_config={name: st.column_config.TextColumn(alignment="right") for name in numbers},
+        selection_default={"selection": {"rows": [0]}},
+        column_config={name: st.column_config.TextColumn(alignment="right") for name in (net, between)},
         key="recommendations",
+        alt="Recommendations; choose one to see its evidence",
     )
     selected = event.selection.rows
-    return selected[0] if selected and selected[0] < len(rows) else None
+    return selected[0] if selected and selected[0] < len(rows) else 0
+
+
+def _range(low: Decimal | None, high: Decimal | None) -> str:
+    if low is None or high is None:
+        return UNKNOWN
+    return money(low) if low == high else f"{money(low)} – {money(high)}"
 
 
 def _detail(row: Recommendation, currency: str) -> None:
-    st.subheader(f"{_KINDS.get(row.kind, row.kind)}: {row.resource_id}")
-    st.markdown(row.reason.replace("$", "\\$"))
+    layout.heading(
+        f"{_KINDS.get(row.kind, layout.words(row.kind))}: {layout.shortened(row.resource_id)}", row.resource_id
+    )
+    st.text(row.reason)
     facts, proof = st.columns(2, gap="large")
     with facts:
-        layout.table(
-            [
-                {"What": "Account", "Value": row.account or "unknown"},
-                {"What": "Region", "Value": row.region or "unknown"},
-                {"What": "Model", "Value": row.model or "unattributed"},
-                {"What": "Costs now a month", "Value": f"{money(row.monthly_cost)} {currency}"},
-                {"What": "Saves at list price", "Value": f"{money(row.monthly_saving_list)} {currency}"},
-                {"What": "Saves at your effective rate", "Value": f"{money(row.monthly_saving_effective)} {currency}"},
-                {"What": "Saves net of commitments", "Value": f"{money(row.monthly_saving_net)} {currency}"},
-                {"What": "One-off cost", "Value": f"{money(row.one_off_cost)} {currency}"},
-                {"What": "Effort", "Value": row.effort.replace("_", " ")},
-                {
-                    "What": "Would have fallen short, at most",
-                    "Value": f"{percent(row.violation_bound)} of hours (95 %)",
-                },
-                {"What": "Counted in the total", "Value": "yes" if row.counted else "no, it overlaps another"},
-                {"What": "To undo", "Value": row.undo},
-            ]
-        )
+        layout.table(("What to do", ""), _facts(row, currency))
     with proof:
-        layout.table([{"Evidence": key.replace("_", " "), "Value": _shown(row.evidence[key])} for key in row.evidence])
+        layout.table(("Evidence", ""), list(evidence.in_words(row.evidence)))
     if row.command:
-        st.markdown("The command, for a person to check and run:")
-        st.code(row.command, language="bash")
-    st.caption(f"Accept it: aispend recommendations accept {row.id}")
+        st.markdown("**Command**, for a person to check and run:")
+        st.code(row.command, language="bash", wrap_lines=True)
+    st.markdown("**Decide**, with the reason if there is one:")
+    st.code(f"aispend recommendations accept {row.id}\naispend recommendations dismiss {row.id} --reason TEXT")
 
 
-def _shown(value: object) -> str:
-    return "unknown" if value is None else str(value)
+def _facts(row: Recommendation, currency: str) -> list[tuple[str, str]]:
+    payback = f"{row.payback_months:,.1f} months" if row.payback_months is not None else UNKNOWN
+    return [
+        ("Now", row.current),
+        ("Proposed", row.proposed),
+        ("Costs now", f"{money(row.monthly_cost)} {currency} a month"),
+        ("Saves at list price", f"{money(row.monthly_saving_list)} {currency} a month"),
+        ("Saves at your rates", f"{money(row.monthly_saving_effective)} {currency} a month"),
+        ("Saves net of commitments", f"{money(row.monthly_saving_net)} {currency} a month"),
+        ("Likely between (P10, P90)", f"{_range(row.saving_p10, row.saving_p90)} {currency} a month"),
+        ("One-off cost", f"{money(row.one_off_cost)} {currency}, paid back in {payback}")
+        if row.one_off_cost
+        else ("One-off cost", f"{money(row.one_off_cost)} {currency}"),
+        ("Risk", f"{_RISKS[row.risk]}: too small in at most {percent(row.violation_bound, 1)} of hours, 95 % sure"),
+        ("Confidence, effort", f"{row.confidence}, {layout.words(row.effort)}"),
+        ("To undo", row.undo),
+        ("Counted in the total", "yes" if row.counted else "no, another advice on it saves more"),
+        ("Account, region", f"{row.account or 'unknown'}, {row.region or 'unknown'}"),
+        ("Model, team", f"{layout.model(row.model)}, {row.team or 'no team known'}"),
+    ]
 
 
 def _without_advice(currency: str) -> None:
     rows = [row for row in data.why_not() if row.currency == currency]
-    with st.expander(f"Why not: {len({row.resource_id for row in rows})} costly resources without advice"):
-        layout.table(
-            [
-                {
-                    "Resource": row.resource_id.rsplit("/", 1)[-1],
-                    "Kind": _KINDS.get(row.kind, row.kind),
-                    f"Costs a month, {currency}": money(row.monthly_cost),
-                    "Why not": row.explanation,
-                }
-                for row in rows
-            ],
-            numbers=(f"Costs a month, {currency}",),
-        )
+    resources = len({row.resource_id for row in rows})
+    if not resources:
+        return
+    with st.expander(f"Why not: {resources} costly resource{'' if resources == 1 else 's'} without advice of a kind"):
+        cost = f"Costs a month, {currency}"
+        with st.container(height=_LIST_HEIGHT if len(rows) > _ROWS_SEEN else "content", border=False):
+            layout.table(
+                ("Resource", "Advice", cost, "Why not"),
+                [
+                    (
+                        layout.resource(row.resource_id),
+                        _KINDS.get(row.kind, layout.words(row.kind)),
+                        money(row.monthly_cost),
+                        row.explanation,
+                    )
+                    for row in rows
+                ],
+                right=(cost,),
+            )
