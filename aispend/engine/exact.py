@@ -46,7 +46,7 @@ def units_sql(expr: str, duck_type: str, decimal: str = ".") -> str:
     if kind in _INTEGERS:
         return f"(CAST(({expr}) AS HUGEINT) * {UNITS_PER_ONE})"
     if kind == "DOUBLE":
-        quick = units_of_number_sql(f"CAST(CAST(({expr}) AS VARCHAR) AS {_WIDE})")
+        quick = units_of_number_sql(f"TRY_CAST(CAST(({expr}) AS VARCHAR) AS {_WIDE})")
         return (
             f"(CASE WHEN {_far_from_a_tie(f'({expr})')} THEN {_nearest(f'({expr})')} "
             f"WHEN {_written_plainly(expr)} THEN {quick} "
@@ -69,8 +69,8 @@ def number_sql(expr: str, duck_type: str, decimal: str = ".") -> str:
     if kind == "DOUBLE":
         return (
             f"(CASE WHEN {_at_most_12_decimals(f'({expr})')} "
-            f"THEN CAST(CAST({_nearest(f'({expr})', 'BIGINT')} AS DECIMAL(18,0)) * 0.000000000001 AS {NUMBER_TYPE}) "
-            f"WHEN {_written_plainly(expr)} THEN CAST(CAST(({expr}) AS VARCHAR) AS {NUMBER_TYPE}) "
+            f"THEN CAST(TRY_CAST({_nearest(f'({expr})', 'BIGINT')} AS DECIMAL(18,0)) * 0.000000000001 AS {NUMBER_TYPE}) "
+            f"WHEN {_written_plainly(expr)} THEN TRY_CAST(CAST(({expr}) AS VARCHAR) AS {NUMBER_TYPE}) "
             f"WHEN ({expr}) IS NOT NULL THEN {_number_of_digits(f'CAST(({expr}) AS VARCHAR)')} END)"
         )
     if kind == "DECIMAL":
@@ -121,7 +121,9 @@ def unreadable_sql(expr: str, duck_type: str, decimal: str = ".") -> str:
     if kind in _INTEGERS:
         return "FALSE"
     if kind in ("DOUBLE", "DECIMAL"):
-        return f"(({expr}) IS NOT NULL AND NOT abs(CAST(({expr}) AS DOUBLE)) < 1e26)"
+        # Parquet statistics leave NaN out, and DuckDB believes them when it folds comparisons: isnan asks the value.
+        double = f"CAST(({expr}) AS DOUBLE)"
+        return f"(({expr}) IS NOT NULL AND (isnan({double}) OR NOT abs({double}) < 1e26))"
     text = _text(expr, kind, decimal)
     return (
         f"((abs(TRY_CAST({text} AS DOUBLE)) < 1e26 AND NOT contains({text}, '_')) IS NOT TRUE "
@@ -153,8 +155,11 @@ def _fits(expr: str, duck_type: str) -> str:
 
 
 def _nearest(double: str, kind: str = "HUGEINT") -> str:
-    """The whole number of units nearest to a double that is no tie."""
-    counted = f"CAST({double} * 1e12 AS BIGINT)"
+    """The whole number of units nearest to a double that is no tie.
+
+    Casts are TRY_CAST throughout: where statistics hide a NaN, DuckDB folds a CASE that would keep it away.
+    """
+    counted = f"TRY_CAST({double} * 1e12 AS BIGINT)"
     return counted if kind == "BIGINT" else f"CAST({counted} AS {kind})"
 
 
@@ -226,7 +231,7 @@ def _digits(text: str, decimals: int, rounding: str) -> str:
     counted = (
         "CASE WHEN NOT number.present THEN NULL WHEN number.digits = '' THEN 0 "
         "WHEN length(number.digits) + number.shift > 38 THEN NULL "
-        "WHEN number.shift >= 0 THEN CAST(number.digits || repeat('0', number.shift) AS HUGEINT) "
+        "WHEN number.shift >= 0 THEN TRY_CAST(number.digits || repeat('0', number.shift) AS HUGEINT) "
         f"WHEN length(number.digits) + number.shift < 0 THEN {1 if rounding == 'odd' else 0} "
         f"ELSE {rounded} END"
     )

@@ -1,0 +1,186 @@
+"""Lines that cannot be read are kept aside with their place; files that are not whole are refused."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from aispend.engine.duck import DuckEngine
+from aispend.engine.rejects import allowed
+from aispend.engine.result import RollUpSummary
+from aispend.engine.scan import Delivery
+from aispend.errors import InputError
+from aispend.settings import Engine
+from tests.engine.bills import COLUMNS, COSTS, bill_line, classify, csv_delivery, csv_text, parquet_delivery
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> DuckEngine:
+    return DuckEngine(Engine(), tmp_path / "work")
+
+
+def summary_of(engine: DuckEngine, delivery: Delivery) -> RollUpSummary:
+    with engine.roll_up(delivery, classify) as rolled:
+        return rolled.summary
+
+
+def test_an_unreadable_cost_is_kept_aside_with_its_physical_line(engine: DuckEngine, tmp_path: Path) -> None:
+    lines = [
+        bill_line(),
+        bill_line(description="two\nlines"),  # lines 3 and 4
+        bill_line(billed="12,50"),
+        *[bill_line() for _ in range(10)],
+        bill_line(list="n/a", tags='{"a":"b"}'),
+    ]
+
+    summary = summary_of(engine, csv_delivery(tmp_path / "a.csv", csv_text(lines)))
+
+    assert [(r.file, r.line, r.column, r.value, r.reason) for r in summary.rejected] == [
+        ("a.csv", 5, "billed", "12,50", "not a number"),
+        ("a.csv", 16, "list", "n/a", "not a number"),
+    ]
+    assert '"description":"small machine"' in summary.rejected[0].raw
+    assert (summary.lines, summary.rejected_lines, summary.slices[0].lines) == (14, 2, 12)
+
+
+def test_the_engine_names_the_column_of_what_every_line_needs(engine: DuckEngine, tmp_path: Path) -> None:
+    lines = [*[bill_line() for _ in range(9)], bill_line(start="yesterday"), bill_line(currency="")]
+
+    summary = summary_of(engine, csv_delivery(tmp_path / "a.csv", csv_text(lines)))
+
+    assert [(r.line, r.column, r.value, r.reason) for r in summary.rejected] == [
+        (11, "start", "yesterday", "no charge date, or not a date"),
+        (12, "currency", None, "no currency"),
+    ]
+
+
+def test_broken_structure_is_kept_aside_with_its_physical_line(engine: DuckEngine, tmp_path: Path) -> None:
+    good = csv_text([bill_line(description="two\nlines"), *[bill_line() for _ in range(20)]])
+    rows = good.splitlines(keepends=True)
+    rows[4] = "aws,111,USD\n"  # line 5
+    rows[6] = rows[6].rstrip("\n") + ",one,too,many\n"  # line 7
+    rows[8] = rows[8].replace("small machine", 'small "machine').replace("aws,", 'aws,"', 1)  # line 9
+    text = "".join(rows).encode()
+    text = text.replace(b"Compute,small machine", b"Compute,small \xff machine", 1)  # line 4, the next good one
+
+    summary = summary_of(engine, csv_delivery(tmp_path / "a.csv", text))
+
+    assert [(r.line, r.reason) for r in summary.rejected] == [
+        (4, "not valid text in the file's encoding"),
+        (5, "the line has too few columns"),
+        (7, "the line has too many columns"),
+        (9, "a quote is opened or closed in the wrong place"),
+    ]
+    assert summary.rejected[1].raw.startswith("aws,111,USD")
+
+
+def test_checks_and_broken_structure_together_keep_their_lines(engine: DuckEngine, tmp_path: Path) -> None:
+    rows = csv_text([bill_line() for _ in range(30)]).splitlines(keepends=True)
+    rows[2] = "aws,111\n"  # line 3
+    rows[7] = rows[7].replace(",1,1,1,1", ",1,x,1,1")  # line 8
+
+    summary = summary_of(engine, csv_delivery(tmp_path / "a.csv", "".join(rows)))
+
+    assert sorted((r.line or 0, r.column) for r in summary.rejected) == [(3, "end"), (8, "effective")] or sorted(
+        (r.line or 0) for r in summary.rejected
+    ) == [3, 8]
+
+
+def test_lines_of_gzipped_files_are_counted_in_the_text(engine: DuckEngine, tmp_path: Path) -> None:
+    text = csv_text([*[bill_line(description="a\nb") for _ in range(10)], bill_line(billed="x")])
+
+    summary = summary_of(engine, csv_delivery(tmp_path / "a.csv.gz", gzip.compress(text.encode())))
+
+    assert [r.line for r in summary.rejected] == [22]
+
+
+@pytest.mark.parametrize(
+    ("lines", "most"), [(1, 0), (2, 0), (3, 1), (9, 4), (11, 5), (1000, 5), (2000, 10), (1_000_000, 5000)]
+)
+def test_how_many_lines_may_be_kept_aside(lines: int, most: int) -> None:
+    assert allowed(lines) == most
+
+
+def test_too_many_unreadable_lines_fail_the_slice_and_name_the_first(engine: DuckEngine, tmp_path: Path) -> None:
+    lines = [*[bill_line() for _ in range(20)], *[bill_line(billed="?") for _ in range(6)]]
+
+    with pytest.raises(InputError) as error:
+        summary_of(engine, csv_delivery(tmp_path / "a.csv", csv_text(lines)))
+
+    assert error.value.what.startswith("6 of 26 lines cannot be read; at most 5 may be kept aside")
+    assert "a.csv, line 22, column billed, value '?': not a number" in error.value.where
+    assert error.value.next_step
+
+
+def test_parquet_rows_are_numbered(engine: DuckEngine, tmp_path: Path) -> None:
+    good = bill_line(**dict.fromkeys(COSTS, 1.0))
+    lines = [*[good for _ in range(10)], good | {"billed": float("nan")}]
+
+    summary = summary_of(engine, parquet_delivery(tmp_path / "a.parquet", lines))
+
+    assert [(r.line, r.column, r.value) for r in summary.rejected] == [(11, "billed", "nan")]
+    assert summary.files[0].lines == 11
+
+
+def test_a_file_that_ends_within_a_line_is_refused(engine: DuckEngine, tmp_path: Path) -> None:
+    text = csv_text([bill_line() for _ in range(50)])
+
+    with pytest.raises(InputError, match="ends in the middle of a line") as error:
+        summary_of(engine, csv_delivery(tmp_path / "a.csv", text[:-30]))
+
+    assert "a.csv, line 51" in error.value.where
+
+
+def test_a_last_line_without_line_break_is_whole(engine: DuckEngine, tmp_path: Path) -> None:
+    text = csv_text([bill_line() for _ in range(5)]).rstrip("\n")
+
+    assert summary_of(engine, csv_delivery(tmp_path / "a.csv", text)).slices[0].lines == 5
+
+
+def test_a_gzip_cut_off_is_refused(engine: DuckEngine, tmp_path: Path) -> None:
+    packed = gzip.compress(csv_text([bill_line(resource=f"i-{n}") for n in range(5000)]).encode())
+
+    with pytest.raises(InputError, match="cut off") as error:
+        summary_of(engine, csv_delivery(tmp_path / "a.csv.gz", packed[: len(packed) // 2]))
+
+    assert "a.csv.gz" in error.value.where
+
+
+def test_a_parquet_file_cut_off_is_refused(engine: DuckEngine, tmp_path: Path) -> None:
+    delivery = parquet_delivery(tmp_path / "a.parquet", [bill_line(**dict.fromkeys(COSTS, 1.0))])
+    path = delivery.files[0].path
+    path.write_bytes(path.read_bytes()[:-20])
+
+    with pytest.raises(InputError, match="cut off"):
+        summary_of(engine, delivery)
+
+
+def test_a_header_without_lines_is_refused(engine: DuckEngine, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="header but no lines"):
+        summary_of(engine, csv_delivery(tmp_path / "a.csv", ",".join(COLUMNS) + "\n"))
+
+
+def test_the_manifests_count_must_be_met(engine: DuckEngine, tmp_path: Path) -> None:
+    text = csv_text([bill_line(), bill_line()])
+
+    assert summary_of(engine, csv_delivery(tmp_path / "a.csv", text, declared_rows=2)).lines == 2
+    with pytest.raises(InputError, match="promises 3 lines, the files hold 2"):
+        summary_of(engine, csv_delivery(tmp_path / "b.csv", text, declared_rows=3))
+
+
+def test_dates_in_another_order_are_refused_with_their_place(engine: DuckEngine, tmp_path: Path) -> None:
+    # 5, 6 and 7 September written day first, read month first
+    lines = [bill_line(start=f"2026-{day:02}-09", end=None) for day in (5, 6, 7)]
+
+    with pytest.raises(InputError, match="another order") as error:
+        summary_of(engine, csv_delivery(tmp_path / "a.csv", csv_text(lines)))
+
+    assert "a.csv, line 2, column start, value '2026-05-09'" in error.value.where
+
+
+def test_usage_billed_late_is_no_error(engine: DuckEngine, tmp_path: Path) -> None:
+    lines = [bill_line(start="2026-07-30 00:00:00", end=None), bill_line(start="2026-07-31 00:00:00", end=None)]
+
+    assert summary_of(engine, csv_delivery(tmp_path / "a.csv", csv_text(lines))).slices[0].lines == 2
