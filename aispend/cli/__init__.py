@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import typer
 
-from aispend.cli import advice, database, exports, imports, reading, setup, up
+from aispend.cli import advice, checks, database, exports, imports, setup, spending, up, use
 from aispend.errors import AispendError
 
 app = typer.Typer(
@@ -23,7 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for part in (up, setup, imports, reading, advice, exports, database):
+for part in (up, setup, imports, spending, use, advice, checks, exports, database):
     part.register(app)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -105,16 +106,16 @@ def advice_table(rows: tuple[views.Recommendation, ...], notes: list[str]) -> No
     from reports.formats import money
 
     show.table(
-        [Head("id"), Head("what to do", wrap=True), Head("saves/month", "right"), Head("risk"), Head("state")],
+        [Head("id"), Head("what to do", wrap=True), Head("saves/month", "right")],
         [
             (
                 row.id[:8],
                 f"{_KINDS.get(row.kind, row.kind)} {show.short_id(row.resource_id, 24)}"
                 + (f" ({row.model})" if row.model else "")
-                + f"\n{row.current} → {row.proposed}",
+                + f"\n{row.current} → {row.proposed}"
+                + f"\n{row.state}, risk {_RISKS[row.risk]}, confidence {row.confidence}"
+                + ("" if row.counted else ", overlaps another and is not counted"),
                 f"{money(row.monthly_saving_net)} {row.currency}\n{money(row.saving_p10)}–{money(row.saving_p90)}",
-                f"{_RISKS[row.risk]}\n{row.confidence}",
-                row.state if row.counted else f"{row.state}\noverlaps",
             )
             for row in rows
         ],
@@ -122,15 +123,15 @@ def advice_table(rows: tuple[views.Recommendation, ...], notes: list[str]) -> No
     )
 
 
-def advice_lines(rows: tuple[views.Recommendation, ...]) -> None:
+def advice_lines(rows: Sequence[views.Recommendation]) -> None:
     """The same in a line each."""
     from reports.formats import money
 
     show.table(
-        [Head("largest savings"), Head("what"), Head("saves/month", "right"), Head("risk")],
+        [Head("largest savings"), Head("what", wrap=True), Head("saves/month", "right"), Head("risk")],
         [
             (
-                f"{_KINDS.get(row.kind, row.kind)} {show.short_id(row.resource_id, 22)}",
+                f"{_KINDS.get(row.kind, row.kind)} {show.short_id(row.resource_id, 20)}",
                 row.current.partition(" (")[0]
                 + (f" → {row.proposed.partition(' (')[0]}" if row.kind != "stop_idle" else ""),
                 f"{money(row.monthly_saving_net)} {row.currency}",
@@ -174,13 +175,11 @@ def why_not(style: FormatOption = Format.table, database: DatabaseOption = None)
         show.lines(["No costly resource is without advice, or nothing was looked at yet: aispend recommend"])
     else:
         show.table(
-            [Head("resource"), Head("advice"), Head("cost/month", "right"), Head("why not", wrap=True)],
+            [Head("resource, and why not", wrap=True), Head("cost/month", "right")],
             [
                 (
-                    show.short_id(row.resource_id, 24),
-                    _KINDS.get(row.kind, row.kind),
+                    f"{show.short_id(row.resource_id, 32)}: {_KINDS.get(row.kind, row.kind)}\n{row.explanation}",
                     f"{money(row.monthly_cost)} {row.currency}",
-                    row.explanation,
                 )
                 for row in found
             ],

@@ -10,7 +10,7 @@ import typer
 
 from aispend.cli import doors
 from aispend.cli.doors import DatabaseOption, FromOption, ToOption, note
-from aispend.cli.reading import AiOnlyOption, AxisOption, ByOption, CostOption, WithoutOption, spend_query
+from aispend.cli.spending import AiOnlyOption, AxisOption, ByOption, CostOption, WithoutOption, spend_query
 
 
 class What(StrEnum):

@@ -49,6 +49,7 @@ def table(
     console = Console(file=sys.stdout, highlight=False, soft_wrap=False)
     grid = Table(
         box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
         pad_edge=False,
         show_edge=False,
     )

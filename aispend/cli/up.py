@@ -122,7 +122,7 @@ def _settings(database: str | None, port: int | None) -> Settings:
 def _summary(store: Store, settings: Settings) -> None:
     """Spend by model and the largest savings, as the dashboard shows them."""
     from aispend.cli.advice import advice_lines
-    from aispend.cli.reading import spend_table
+    from aispend.cli.spending import spend_table
     from reports import views
 
     with store.engine.connect() as connection:
@@ -132,5 +132,6 @@ def _summary(store: Store, settings: Settings) -> None:
     spend_table(spend, ("model",), TOP_MODELS, settings.reporting_currency)
     if advice.rows:
         typer.echo("")
-        advice_lines(advice.rows[:TOP_SAVINGS])
+        home = settings.reporting_currency
+        advice_lines(sorted(advice.rows, key=lambda row: row.currency != home)[:TOP_SAVINGS])
     typer.echo("")

@@ -1,0 +1,204 @@
+"""aispend spend."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aispend.cli import doors, show
+from aispend.cli.doors import DatabaseOption, Format, FormatOption, FromOption, ToOption, note
+from aispend.cli.show import Head
+from aispend.errors import UsageError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from reports import views
+
+NO_CHARGES = "No charges yet. Load a bill: aispend import PATH…   or look at a sample company: aispend up"
+_OWNERS = {"model", "team", "stage"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    app.command("spend")(spend)
+
+
+ByOption = Annotated[
+    str,
+    typer.Option(
+        "--by",
+        metavar="CUT,…",
+        help="Any of provider, account, service, region, resource, model, stage, team, tag:KEY, day, month, "
+        "charge_category, reason, rung, ai; separated by commas.",
+    ),
+]
+CostOption = Annotated[
+    str,
+    typer.Option(
+        "--cost", metavar="COST", help="What a table shows and sorts by: effective, billed, list, contracted."
+    ),
+]
+WithoutOption = Annotated[
+    str | None,
+    typer.Option(
+        "--without",
+        metavar="CATEGORY,…",
+        help="Leave out tax, credit, purchase, adjustment or usage.",
+        show_default=False,
+    ),
+]
+AiOnlyOption = Annotated[bool, typer.Option("--ai-only", help="AI spend alone. Default: all, so that it adds up.")]
+AxisOption = Annotated[
+    str, typer.Option("--axis", metavar="AXIS", help="What the period means: usage (charge day) or billing (month).")
+]
+
+
+def spend(
+    by: ByOption = "model",
+    cost: CostOption = "effective",
+    without: WithoutOption = None,
+    ai_only: AiOnlyOption = False,
+    axis: AxisOption = "usage",
+    first: FromOption = None,
+    end: ToOption = None,
+    style: FormatOption = Format.table,
+    limit: Annotated[int, typer.Option(min=1, help="Rows a table shows; the rest is summed up.")] = 40,
+    database: DatabaseOption = None,
+) -> None:
+    """Any cut of cost.
+
+    Every cut adds up to the bill; currencies are never added to each other. A table prints its terms below.
+
+    \b
+    Examples:
+      aispend spend --by team,model --from 2026-11 --to 2026-12
+      aispend spend --by service --cost billed --axis billing --format json
+    """
+    from reports import records, views
+    from reports.columns import spend_columns
+
+    with doors.opened(database) as door, door.store.engine.connect() as connection:
+        query = spend_query(connection, by, cost, without, ai_only, axis, first, end)
+        if style is Format.table and _OWNERS & set(query.by) and "ai" not in query.by and not ai_only:
+            found = views.spend(connection, replace(query, by=(*query.by, "ai")))
+        else:
+            found = views.spend(connection, query)
+        home = door.settings.reporting_currency
+    if style is Format.table:
+        spend_table(found, query.by, limit, home)
+        return
+    show.machine(spend_columns(query.by), records.spend_records(found), style)
+    if found.basis.pending:
+        from reports.formats import pending
+
+        note(pending(found.basis.pending))
+    elif not found.rows:
+        note(NO_CHARGES)
+
+
+def spend_query(
+    connection: Connection,
+    by: str,
+    cost: str,
+    without: str | None,
+    ai_only: bool,
+    axis: str,
+    first: str | None,
+    end: str | None,
+) -> views.SpendQuery:
+    """The question as typed. Raises ``UsageError`` for what cannot be asked."""
+    from reports import views
+
+    columns: dict[str, views.CostColumn] = {name.removesuffix("_cost"): name for name in views.COSTS}
+    axes: dict[str, views.Axis] = {"usage": "usage", "billing": "billing"}
+    chosen = cost.removesuffix("_cost")
+    if chosen not in columns:
+        raise UsageError(f"There is no cost {cost!r}.", next_step=f"Choose from {', '.join(columns)}.")
+    if axis not in axes:
+        raise UsageError(f"There is no axis {axis!r}.", next_step=f"Choose from {', '.join(axes)}.")
+    return views.SpendQuery(
+        by=doors.listed(by),
+        window=doors.window(first, end, views.newest_window(connection)),
+        cost=columns[chosen],
+        without=doors.listed(without),
+        ai_only=ai_only,
+        axis=axes[axis],
+    )
+
+
+def spend_table(found: views.Spend, by: tuple[str, ...], limit: int, home: str) -> None:
+    """Spend for people; ``by`` are the cuts to show, the first of the query's; the currency ``home`` comes first."""
+    from reports.formats import basis_lines, money, pending, percent
+
+    if not found.rows:
+        sentence = pending(found.basis.pending) if found.basis.pending else NO_CHARGES
+        show.lines([sentence if found.basis.window is None or found.basis.pending else "No charges in this period."])
+        return
+    cost = found.query.cost
+    totals = {total.currency: total.costs.of(cost) for total in found.totals}
+    cells: list[tuple[str, ...]] = []
+    dated = by[:1] in (("day",), ("month",))
+    rows = found.rows if dated else sorted(found.rows, key=lambda row: row.currency != home)
+    for row in rows[:limit]:
+        amount = row.costs.of(cost)
+        whole = totals[row.currency]
+        is_ai = row.cut[-1] is not False if found.query.by != by else True
+        star = "*" if cost in row.partly_unknown else ""
+        cells.append(
+            (
+                *(_label(name, value, is_ai) for name, value in zip(by, row.cut, strict=False)),
+                money(amount) + star,
+                percent(amount / whole, 1) if amount is not None and whole else "",
+                row.currency,
+            )
+        )
+    if len(rows) > limit:
+        cells.append((f"… and {len(rows) - limit} more rows", *[""] * (len(by) + 2)))
+    foot = [
+        ("total", *[""] * (len(by) - 1), money(total.costs.of(cost)), "100.0 %", total.currency)
+        if by
+        else (money(total.costs.of(cost)), "100.0 %", total.currency)
+        for total in sorted(found.totals, key=lambda total: total.currency != home)
+    ]
+    show.table(
+        [
+            *(Head(name) for name in by),
+            Head(cost.replace("_", " "), "right"),
+            Head("share", "right"),
+            Head("currency"),
+        ],
+        cells,
+        totals=foot,
+        notes=[*_ai_lines(found), *basis_lines(found.basis)],
+    )
+
+
+def _ai_lines(found: views.Spend) -> list[str]:
+    from reports.formats import money, percent
+
+    if found.query.ai_only:
+        return []
+    parts = []
+    for total in found.totals:
+        ai, whole = total.ai.of(found.query.cost), total.costs.of(found.query.cost)
+        share = f" ({percent(ai / whole)})" if ai is not None and whole else ""
+        parts.append(f"{money(ai or Decimal(0))} {total.currency}{share}")
+    return [f"AI spend in it: {', '.join(parts)}."]
+
+
+def _label(name: str, value: object, is_ai: bool) -> str:
+    nobody = value is None or (name == "stage" and value == "unknown")
+    if nobody and name in _OWNERS:
+        return "unattributed" if is_ai else "not AI"
+    if value is None:
+        return "(none)"
+    if isinstance(value, bool):
+        return "AI" if value else "not AI"
+    if name == "month" and isinstance(value, date):
+        return f"{value:%Y-%m}"
+    return show.short_id(str(value), 36) if name == "resource" else str(value)

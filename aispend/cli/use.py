@@ -1,0 +1,197 @@
+"""What use costs: unit-costs and idle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aispend.cli import doors, show
+from aispend.cli.doors import DatabaseOption, Format, FormatOption, FromOption, ToOption, note
+from aispend.cli.show import Head
+from aispend.errors import UsageError
+
+if TYPE_CHECKING:
+    from reports import views
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    app.command("unit-costs")(unit_costs)
+    app.command("idle")(idle)
+
+
+def unit_costs(
+    model: Annotated[str | None, typer.Option(help="One model.", show_default=False)] = None,
+    basis: Annotated[
+        str | None,
+        typer.Option(
+            help="allocation (adds up to the bill, idle included) or usage (active time only). "
+            "A table shows allocation unless asked; JSON and CSV both.",
+            show_default=False,
+        ),
+    ] = None,
+    first: FromOption = None,
+    end: ToOption = None,
+    style: FormatOption = Format.table,
+    database: DatabaseOption = None,
+) -> None:
+    """Cost per request and per token, by model.
+
+    Per thousand requests and per million tokens, always beside the load it was measured at.
+
+    Example: aispend unit-costs --model llama-3-70b --from 2026-11
+    """
+    from reports import records, views
+    from reports.columns import UNIT_COSTS
+
+    chosen = _basis(basis) if basis or style is not Format.table else "allocation"
+    with doors.opened(database) as door, door.store.engine.connect() as connection:
+        window = doors.window(first, end, views.newest_window(connection))
+        found = views.unit_costs(connection, window, model=model, basis=chosen)
+    if style is not Format.table:
+        show.machine(UNIT_COSTS, records.records(UNIT_COSTS, found.rows), style)
+        if not found.rows:
+            note(_NO_USAGE)
+        return
+    if not found.rows or found.window is None:
+        show.lines([_NO_USAGE])
+        return
+    _unit_cost_table(found)
+
+
+_NO_USAGE = (
+    "No unit costs: no inference usage meets a bill in this period. Load usage: aispend import-usage PATH…, "
+    "then aispend analyze"
+)
+
+
+def _basis(text: str | None) -> views.UnitBasis | None:
+    known: dict[str, views.UnitBasis] = {"allocation": "allocation", "usage": "usage"}
+    if text is not None and text not in known:
+        raise UsageError(f"There is no basis {text!r}.", next_step=f"Choose from {', '.join(known)}.")
+    return known[text] if text is not None else None
+
+
+def _unit_cost_table(found: views.UnitCosts) -> None:
+    from reports.formats import count, money, percent, period, unit_price
+
+    served = [row for row in found.rows if row.requests or row.cost_per_1m_tokens is not None]
+    cells = []
+    for row in served:
+        load = row.load if isinstance(row.load, str) else percent(row.load) if row.load is not None else "unknown"
+        cells.append(
+            (
+                f"{row.model or 'unattributed'}\n{row.provider} {row.stage}",
+                f"{money(row.effective_cost)}\n{row.currency}",
+                f"{load}\n{count(row.requests)}",
+                unit_price(row.cost_per_1k_requests),
+                f"{unit_price(row.cost_per_1m_input_tokens)}\n{unit_price(row.cost_per_1m_cached_input_tokens)}",
+                unit_price(row.cost_per_1m_output_tokens),
+                unit_price(row.cost_per_1m_tokens),
+            )
+        )
+    unpriced = sum((row.unpriced_requests or Decimal(0) for row in found.rows), Decimal(0))
+    notes = [
+        f"Effective cost on {found.rows[0].basis} basis; usage days {period(found.window)}." if found.window else "",
+        "Load: used / paid accelerator hours; api: priced per token; unknown: use was not measured.",
+    ]
+    if unpriced:
+        notes.append(f"{count(unpriced)} requests met no charge and are in no rate.")
+    show.table(
+        [
+            Head("model"),
+            Head("cost", "right"),
+            Head("load\nrequests", "right"),
+            Head("per 1k\nreq", "right"),
+            Head("per 1M\nin\ncached", "right"),
+            Head("per 1M\nout", "right"),
+            Head("per 1M\ntokens", "right"),
+        ],
+        cells,
+        notes=notes,
+    )
+    hours = [row for row in found.rows if row.accelerator_hours_paid]
+    if hours:
+        typer.echo("")
+        _accelerator_table(hours)
+
+
+def _accelerator_table(rows: Sequence[views.UnitCost]) -> None:
+    from reports.formats import count, money, percent
+
+    show.table(
+        [
+            Head("model"),
+            Head("accelerator\nhours", "right"),
+            Head("load", "right"),
+            Head("per paid\nhour", "right"),
+            Head("per used\nhour", "right"),
+            Head("currency"),
+        ],
+        [
+            (
+                f"{row.model or 'unattributed'}\n{row.provider} {row.stage}",
+                count(row.accelerator_hours_paid),
+                percent(row.load) if isinstance(row.load, Decimal) else "unknown",
+                money(row.cost_per_accelerator_hour_paid),
+                money(row.cost_per_accelerator_hour_used),
+                row.currency,
+            )
+            for row in rows
+        ],
+    )
+
+
+def idle(
+    first: FromOption = None,
+    end: ToOption = None,
+    style: FormatOption = Format.table,
+    database: DatabaseOption = None,
+) -> None:
+    """What is paid for and does nothing.
+
+    With the evidence; a period keeps what fell idle in it.
+
+    Example: aispend idle --format csv
+    """
+    from reports import records, views
+    from reports.columns import IDLE
+    from reports.formats import money, percent
+
+    with doors.opened(database) as door, door.store.engine.connect() as connection:
+        window = doors.window(first, end, views.newest_window(connection))
+        found = views.idle(connection, window)
+    if style is not Format.table:
+        show.machine(IDLE, records.records(IDLE, found), style)
+        return
+    if not found:
+        show.lines(
+            ["Nothing is known to be idle. Idle needs utilization: aispend import-metrics PATH…, then recommend."]
+        )
+        return
+    show.table(
+        [
+            Head("resource\ntype"),
+            Head("state"),
+            Head("since"),
+            Head("covered", "right"),
+            Head("cost/month", "right"),
+        ],
+        [
+            (
+                f"{show.short_id(row.resource_id, 24)}\n{row.type or '–'}",
+                row.state or "–",
+                f"{row.since:%Y-%m-%d}" if row.since else "–",
+                percent(row.coverage),
+                f"{money(row.monthly_cost)} {row.currency}",
+            )
+            for row in found
+        ],
+        notes=[
+            "Cost: effective, per 730 hours. Covered: part of the window with utilization. "
+            "Evidence: --format json; what to do: aispend recommendations"
+        ],
+    )
