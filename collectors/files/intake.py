@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 _RUN_FOLDER = re.compile(r"\d{4}-\d{2}-\d{2}T[\d:.]+Z-[0-9a-fA-F-]{8,}")
 _HASH_CHUNK = 1 << 22
+_AGAIN = {True: "the same run that", False: "an older run of what"}
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def _follow_manifests(found: Sequence[Found], workdir: Path) -> tuple[list[tuple
         for place in {item.archive or item.path.resolve(), item.path.resolve()}:
             by_file[place].append(item)
     notes = [
-        f"{older.found.shown_as}: an older run of what {newer.found.shown_as} delivers; passed over."
+        f"{older.found.shown_as}: {_AGAIN[older.run == newer.run]} {newer.found.shown_as} delivers; passed over."
         for older, newer in replaced
     ]
     chosen: list[tuple[Found, Manifest | None]] = []
@@ -162,7 +163,7 @@ def _recognise_all(
             if item.named and manifest is None:
                 raise
             passed_over.append(error)
-            notes.append(f"{error.where or item.shown_as}: {error.what} Passed over.")
+            notes.append(f"{item.shown_as}: {error.what} Passed over.")
     if not bills:
         if len(passed_over) == 1:
             raise passed_over[0]

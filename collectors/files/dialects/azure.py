@@ -207,7 +207,7 @@ def _checks(columns: Columns, scope: str, month: str, charged: str) -> tuple[Che
 
     currency = columns.text(*CURRENCIES)
     checks = [
-        Check(named(*COSTS), f"{columns.units(*COSTS)} IS NULL", "no cost, or not a number"),
+        Check(named(*COSTS), columns.no_number(*COSTS), "no cost, or not a number"),
         Check(
             named(*CURRENCIES),
             f"NOT coalesce(regexp_full_match({currency}, '[A-Za-z]{{3}}'), FALSE)",

@@ -142,10 +142,20 @@ class Columns:
     def unreadable(self, *names: str) -> Check | None:
         """A check that keeps a line aside where the column holds something that is no number."""
         column = self.find(*names)
-        if column is None:
+        if column is None or self.kind(column) in _WHOLE:
             return None
-        expression, declared, mark = self._raw(column)
-        return Check(column, unreadable_sql(expression, declared, mark), "not a number")
+        return Check(column, unreadable_sql(*self._raw(column)), "not a number")
+
+    def no_number(self, *names: str) -> str:
+        """SQL boolean: the column says nothing, or something that is no number."""
+        column = self.find(*names)
+        if column is None:
+            return "TRUE"
+        expression, declared, _ = self._raw(column)
+        nothing = f"({expression}) IS NULL"
+        if declared in ("VARCHAR", "JSON"):
+            nothing = f"trim(coalesce(CAST({expression} AS VARCHAR), ''), ' \"') IN ('', 'NULL', 'null', 'Null')"
+        return f"({nothing} OR {unreadable_sql(*self._raw(column))})"
 
     # ----------------------------------------------------------------- times
 

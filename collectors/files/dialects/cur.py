@@ -260,7 +260,7 @@ def _checks(columns: Columns, payer: str, month: str, started: str) -> tuple[Che
 
     cost = named("line_item_unblended_cost")
     checks = [
-        Check(cost, f"{columns.units('line_item_unblended_cost')} IS NULL", "no unblended cost, or not a number"),
+        Check(cost, columns.no_number("line_item_unblended_cost"), "no unblended cost, or not a number"),
         Check(named("bill_payer_account_id"), f"{payer} IS NULL", "no payer account"),
         Check(
             named("line_item_currency_code"),

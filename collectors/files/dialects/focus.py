@@ -104,7 +104,7 @@ def line(look: Look, part: Part) -> LineSql:
     family = next((cloud for cloud, marks in MARKS.items() if columns.has(*marks)), None)
     named = [provider_sql(name) for column in PROVIDERS if (name := columns.text(column))]
     issued = [provider_sql(name) for column in ISSUERS if (name := columns.text(column))]
-    provider = coalesce(*named, literal(family) if family else None, *issued)
+    provider = coalesce(*named, literal(family)) if family else coalesce(*named, *issued)
     if provider is None:
         raise InputError("The provider of these charges is not named.", where=look.shown_as)
     select = {name: columns.text(column) for name, column in _SAME_NAME.items()}
@@ -285,7 +285,7 @@ def _checks(columns: Columns, provider: str) -> tuple[Check, ...]:
     currency = columns.text("BillingCurrency")
     month, start = columns.instant("BillingPeriodStart"), columns.instant("ChargePeriodStart")
     checks = [
-        Check(billed, f"{columns.units('BilledCost')} IS NULL", "no billed cost, or not a number"),
+        Check(billed, columns.no_number("BilledCost"), "no billed cost, or not a number"),
         Check(
             columns.find("BillingAccountId") or "", f"{columns.text('BillingAccountId')} IS NULL", "no billing account"
         ),

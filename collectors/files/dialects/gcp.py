@@ -240,7 +240,7 @@ def _reservation_status(columns: Columns) -> str | None:
 def _checks(columns: Columns, start: str, month: str) -> tuple[Check, ...]:
     no_currency = f"NOT coalesce(regexp_full_match({columns.text('currency')}, '[A-Za-z]{{3}}'), FALSE)"
     checks = [
-        Check(columns.find("cost") or "cost", f"{columns.number('cost')} IS NULL", "no cost, or not a number"),
+        Check(columns.find("cost") or "cost", columns.no_number("cost"), "no cost, or not a number"),
         Check("billing_account_id", f"{columns.text('billing_account_id')} IS NULL", "no billing account"),
         Check("currency", no_currency, "no ISO 4217 currency of three letters"),
         Check("usage_start_time", f"{start} IS NULL", "no usage start, or not a time"),

@@ -9,16 +9,15 @@ ENTRY = "STRUCT(key VARCHAR, value VARCHAR)[]"
 
 def json_of_entries(entries: str) -> str:
     """JSON object text from a LIST of {key, value}; NULL where it is empty. Built by hand because a MAP refuses
-    repeated keys."""
+    repeated keys; long expressions are bound to a name instead of being repeated, which keeps planning short."""
     first = (
-        f"list_filter({entries}, lambda tag, place: tag.key IS NOT NULL AND tag.key <> '' AND place = "
-        f"list_position(list_transform({entries}, lambda other: other.key), tag.key))"
+        "list_filter(found, lambda tag, place: tag.key IS NOT NULL AND tag.key <> '' AND place = "
+        "list_position(list_transform(found, lambda other: other.key), tag.key))"
     )
-    pairs = (
-        f"list_transform(list_sort({first}), lambda tag: "
-        "CAST(to_json(tag.key) AS VARCHAR) || ':' || coalesce(CAST(to_json(tag.value) AS VARCHAR), 'null'))"
-    )
-    return f"CASE WHEN len({first}) > 0 THEN '{{' || array_to_string({pairs}, ',') || '}}' END"
+    pair = "CAST(to_json(tag.key) AS VARCHAR) || ':' || coalesce(CAST(to_json(tag.value) AS VARCHAR), 'null')"
+    object_text = f"'{{' || array_to_string(list_transform(kept, lambda tag: {pair}), ',') || '}}'"
+    filled = f"list_transform([list_sort({first})], lambda kept: CASE WHEN len(kept) > 0 THEN {object_text} END)[1]"
+    return f"list_transform([{entries}], lambda found: {filled})[1]"
 
 
 def entries_of_map(value: str) -> str:
@@ -38,10 +37,9 @@ def entries_of_json(text: str, prefix: str = "") -> str:
     key = f"{literal(prefix)} || name" if prefix else "name"
     # JSON pointer, not path: keys hold dots, quotes and blanks.
     pointer = "'/' || replace(replace(name, '~', '~0'), '/', '~1')"
-    pair = f"{{'key': {key}, 'value': json_extract_string({braced}, {pointer})}}"
-    listed = f"list_transform(json_keys({braced}), lambda name: {pair})"
-    unreadable = f"[{{'key': 'x_unreadable_tags', 'value': {text}}}]"
-    return (
-        f"CASE WHEN {text} IS NULL OR trim({text}) IN ('', 'NULL', 'null', '{{}}', '[]') THEN CAST([] AS {ENTRY}) "
-        f"WHEN json_valid({braced}) THEN {listed} ELSE {unreadable} END"
-    )
+    pair = f"{{'key': {key}, 'value': json_extract_string(json, {pointer})}}"
+    readable = f"list_transform(json_keys(json), lambda name: {pair})"
+    shown = f"[{{'key': 'x_unreadable_tags', 'value': {text}}}]"
+    listed = f"list_transform([{braced}], lambda json: CASE WHEN json_valid(json) THEN {readable} ELSE {shown} END)[1]"
+    nothing = f"{text} IS NULL OR trim({text}) IN ('', 'NULL', 'null', '{{}}', '[]')"
+    return f"CASE WHEN {nothing} THEN CAST([] AS {ENTRY}) ELSE {listed} END"
