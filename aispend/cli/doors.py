@@ -84,10 +84,12 @@ def window(first: str | None, end: str | None, newest: Window | None) -> Window 
         return None
     start = day("--from", first) if first else None
     stop = day("--to", end) if end else None
+    if newest is None and (start is None or stop is None):
+        return None
     if start is None and newest is not None:
-        start = min(newest.first, stop or newest.first)
+        start = newest.first
     if stop is None and newest is not None:
-        stop = max(newest.end, start or newest.end)
+        stop = newest.end
     if start is None or stop is None or stop <= start:
         raise UsageError(
             "The period is empty: its end is not after its start.",

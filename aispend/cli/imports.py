@@ -97,10 +97,13 @@ def import_bills(
             progress=bars,
             accept_overlap=accept_overlap,
         )
+        analyzed = ""
         if analyze_after and any(report.outcome == "loaded" for report in reports):
-            run_analysis(door, bars)
+            analyzed = run_analysis(door, bars)
     for report in reports:
-        typer.echo(load_line(report))
+        typer.echo(str(report))
+    if analyzed:
+        typer.echo(f"{analyzed}\nSee: aispend spend --by model")
 
 
 def import_metrics(
@@ -364,8 +367,3 @@ def run_analysis(door: doors.Door, bars: doors.Progress | None) -> str:
         f"{len(report.analyzed)} months analyzed, {report.unchanged} unchanged; {report.charges:,} charges in "
         f"{report.shares:,} shares" + (f"; attributed: {attributed}" if attributed else "")
     )
-
-
-def load_line(report: Any) -> str:
-    """What one loading of a bill did, in a sentence."""
-    return str(report)

@@ -24,6 +24,16 @@ PortOption = Annotated[
     typer.Option("--port", help="Where the dashboard listens. Default: 8501, or as set.", show_default=False),
 ]
 
+HostOption = Annotated[
+    str | None,
+    typer.Option(
+        "--host",
+        metavar="ADDRESS",
+        help="Address it listens on. Default: this machine only (127.0.0.1), or as set; it asks for no password.",
+        show_default=False,
+    ),
+]
+
 
 @dataclass
 class Steps:
@@ -95,7 +105,7 @@ def up(
                 dashboard_process.wait()
 
 
-def dashboard(port: PortOption = None, database: DatabaseOption = None) -> None:
+def dashboard(host: HostOption = None, port: PortOption = None, database: DatabaseOption = None) -> None:
     """Serve the dashboard until Ctrl-C.
 
     Example: aispend dashboard --port 8502
@@ -103,20 +113,19 @@ def dashboard(port: PortOption = None, database: DatabaseOption = None) -> None:
     from aispend.cli.serving import free_port_or_error, serve, stops_on_signals
     from aispend.store import open_store
 
-    settings = _settings(database, port)
+    settings = _settings(database, port, host)
     free_port_or_error(settings.dashboard)
     with stops_on_signals(), open_store(settings), serve(settings, Steps()) as process:
         process.announce()
         process.wait()
 
 
-def _settings(database: str | None, port: int | None) -> Settings:
+def _settings(database: str | None, port: int | None, host: str | None = None) -> Settings:
     from aispend.settings import load_settings
 
     settings = load_settings(database_url=database)
-    if port is None:
-        return settings
-    return settings.model_copy(update={"dashboard": settings.dashboard.model_copy(update={"port": port})})
+    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    return settings.model_copy(update={"dashboard": settings.dashboard.model_copy(update=given)})
 
 
 def _summary(store: Store, settings: Settings) -> None:

@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 }
 EMPTY: dict[str, tuple[str, ...]] = {
     "empty_spend": ("spend",),
+    "empty_since": ("spend", "--from", "2026-11"),
     "empty_unit_costs": ("unit-costs",),
     "empty_idle": ("idle",),
     "empty_recommendations": ("recommendations",),
