@@ -71,4 +71,5 @@ def _only_scope(connection: Connection, provider: str, month: date) -> str:
             where=", ".join(sorted(found)),
             next_step="Name the one the invoice is for with --scope.",
         )
-    return found[0]
+    scope: str = found[0]
+    return scope
