@@ -95,9 +95,9 @@ def nothing_loaded() -> None:
     """The empty state."""
     st.info("Nothing is loaded and analyzed yet.")
     st.markdown("Load a bill, then analyze it:")
-    st.code("aispend import PATH…\naispend analyze\naispend recommend", language="bash")
+    st.code("aispend import PATH…\naispend analyze\naispend recommend", language=None)
     st.markdown("Or look around with the sample company:")
-    st.code("aispend up --sample", language="bash")
+    st.code("aispend up --sample", language=None)
 
 
 def figures(items: Iterable[Figure], width: int = 236) -> None:

@@ -26,6 +26,9 @@ def page() -> None:
     states = st.pills("State", STATES, default=["open", "accepted"], selection_mode="multi", format_func=str.capitalize)
     found = data.recommendations(tuple(states) or STATES)
     rows = [row for row in found.rows if row.currency == currency]
+    if not rows and not data.currencies():
+        layout.nothing_loaded()
+        return
     newest = max((row.updated_at for row in rows), default=None)
     fresh = f" · evidence as of {moment(newest)}" if newest else ""
     st.caption(layout.markdown_safe(f"Per month of 730 hours, in {currency}{fresh}"))
@@ -50,27 +53,29 @@ def _totals(totals: Sequence[SavingsTotal], currency: str) -> None:
     total = next((item for item in totals if item.currency == currency), None)
     if total is None:
         return
+    note = f"a month, {total.recommendations} open or accepted"
     layout.figures(
         [
             Figure(
-                f"Saved at list price, {currency}",
+                f"At list price, {currency}",
                 money(total.monthly_saving_list),
-                "a month",
-                "Open and accepted ones, overlaps counted once.",
+                note,
+                "At public prices; overlaps are counted once.",
             ),
             Figure(
                 f"At your rates, {currency}",
                 money(total.monthly_saving_effective),
-                "a month",
-                "At the effective cost of what you pay for now, discounts and commitments spread over use.",
+                note,
+                "At the effective cost of what runs now: discounts, and commitments spread over their use.",
             ),
             Figure(
                 f"Net of commitments, {currency}",
                 money(total.monthly_saving_net),
-                "a month",
+                note,
                 "What the next bill shows: hours a commitment already covers save nothing today.",
             ),
-        ]
+        ],
+        width=230,
     )
 
 
@@ -80,7 +85,7 @@ def _table(rows: Sequence[Recommendation], currency: str) -> int:
     event = st.dataframe(
         [
             {
-                "What": _KINDS.get(row.kind, layout.words(row.kind)),
+                "What": _kind(row.kind),
                 "Resource": layout.shortened(row.resource_id, 24),
                 net: money(row.monthly_saving_net),
                 between: _range(row.saving_p10, row.saving_p90),
@@ -107,6 +112,10 @@ def _table(rows: Sequence[Recommendation], currency: str) -> int:
     return selected[0] if selected and selected[0] < len(rows) else 0
 
 
+def _kind(kind: str) -> str:
+    return _KINDS.get(kind, layout.words(kind))
+
+
 def _range(low: Decimal | None, high: Decimal | None) -> str:
     if low is None or high is None:
         return UNKNOWN
@@ -114,9 +123,8 @@ def _range(low: Decimal | None, high: Decimal | None) -> str:
 
 
 def _detail(row: Recommendation, currency: str) -> None:
-    layout.heading(
-        f"{_KINDS.get(row.kind, layout.words(row.kind))}: {layout.shortened(row.resource_id)}", row.resource_id
-    )
+    name = layout.shortened(row.resource_id)
+    layout.heading(f"{_kind(row.kind)}: {name}", row.resource_id if name != row.resource_id else "")
     st.text(row.reason)
     facts, proof = st.columns(2, gap="large")
     with facts:
@@ -127,7 +135,10 @@ def _detail(row: Recommendation, currency: str) -> None:
         st.markdown("**Command**, for a person to check and run:")
         st.code(row.command, language="bash", wrap_lines=True)
     st.markdown("**Decide**, with the reason if there is one:")
-    st.code(f"aispend recommendations accept {row.id}\naispend recommendations dismiss {row.id} --reason TEXT")
+    st.code(
+        f"aispend recommendations accept {row.id}\naispend recommendations dismiss {row.id} --reason TEXT",
+        language=None,
+    )
 
 
 def _facts(row: Recommendation, currency: str) -> list[tuple[str, str]]:
@@ -143,7 +154,7 @@ def _facts(row: Recommendation, currency: str) -> list[tuple[str, str]]:
         ("One-off cost", f"{money(row.one_off_cost)} {currency}, paid back in {payback}")
         if row.one_off_cost
         else ("One-off cost", f"{money(row.one_off_cost)} {currency}"),
-        ("Risk", f"{_RISKS[row.risk]}: too small in at most {percent(row.violation_bound, 1)} of hours, 95 % sure"),
+        ("Risk", f"{_RISKS[row.risk]}: falls short in at most {percent(row.violation_bound, 1)} of hours (95 % sure)"),
         ("Confidence, effort", f"{row.confidence}, {layout.words(row.effort)}"),
         ("To undo", row.undo),
         ("Counted in the total", "yes" if row.counted else "no, another advice on it saves more"),
@@ -165,7 +176,7 @@ def _without_advice(currency: str) -> None:
                 [
                     (
                         layout.resource(row.resource_id),
-                        _KINDS.get(row.kind, layout.words(row.kind)),
+                        _kind(row.kind),
                         money(row.monthly_cost),
                         row.explanation,
                     )
