@@ -11,8 +11,8 @@ from typing import BinaryIO
 from aispend.errors import InputError
 
 _CHUNK = 1 << 20
-_LARGEST_OBJECT = 16 << 20
-"""DuckDB's own limit for one object."""
+_LARGEST_OBJECT = 8 << 20
+"""What the engine reads as one object (``aispend.engine.source``)."""
 _BETWEEN = re.compile(r"[\s,\ufeff]*")
 
 
