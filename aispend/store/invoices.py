@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -60,7 +61,7 @@ def save_invoice(connection: Connection, given: Invoice, clock: Clock) -> Invoic
 
 
 def _only_scope(connection: Connection, provider: str, month: date) -> str:
-    found = connection.scalars(
+    found: Sequence[str] = connection.scalars(
         select(slice_.c.scope).where(
             slice_.c.kind == "bill", slice_.c.provider == provider, slice_.c.period == month.replace(day=1)
         )
