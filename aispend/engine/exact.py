@@ -67,9 +67,9 @@ def number_sql(expr: str, duck_type: str, decimal: str = ".") -> str:
     if kind in _INTEGERS:
         return f"TRY_CAST(({expr}) AS {NUMBER_TYPE})"
     if kind == "DOUBLE":
+        whole = f"TRY_CAST({_nearest(f'({expr})', 'BIGINT')} AS DECIMAL(18,0))"
         return (
-            f"(CASE WHEN {_at_most_12_decimals(f'({expr})')} "
-            f"THEN CAST(TRY_CAST({_nearest(f'({expr})', 'BIGINT')} AS DECIMAL(18,0)) * 0.000000000001 AS {NUMBER_TYPE}) "
+            f"(CASE WHEN {_at_most_12_decimals(f'({expr})')} THEN CAST({whole} * 0.000000000001 AS {NUMBER_TYPE}) "
             f"WHEN {_written_plainly(expr)} THEN TRY_CAST(CAST(({expr}) AS VARCHAR) AS {NUMBER_TYPE}) "
             f"WHEN ({expr}) IS NOT NULL THEN {_number_of_digits(f'CAST(({expr}) AS VARCHAR)')} END)"
         )
