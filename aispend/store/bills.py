@@ -11,6 +11,8 @@ Cases
     - Same dataset: the slice, or its half, is replaced. The other half of an Azure pair: joined into one slice.
     - Another dataset for the same provider, scope and month: ``OverlapError``, unless ``accept_overlap`` says that the
       new one is the ledger; then it replaces the other whole.
+    - The same dataset, but of none of the sub-accounts loaded: another part of the month, which replacing would drop:
+      ``OverlapError``, unless ``accept_overlap``.
     - In a pair billed cost comes from half 1 and effective cost from half 2; list and contracted cost are kept on
       half 2 where it gives them, else on half 1, never on both.
 """
@@ -118,11 +120,16 @@ def replace_bill(store: Store, bill: Bill, rows: Rows, *, clock: Clock, accept_o
         slice_ids = {plan.key: _write_slice(cursor, bill, plan, now) for plan in plans}
         for table in TABLES:
             merge_dimension(cursor, table, rows.dimension(table))
+        before = {plan.key: _sub_accounts(cursor, slice_ids[plan.key], plan) for plan in plans if plan.replaces}
         for plan in plans:
             _delete_old(cursor, slice_ids[plan.key], plan, bill.half)
         for without in sorted({plan.without for plan in plans}):
             ids = {plan.key: slice_ids[plan.key] for plan in plans if plan.without == without}
             cursor.adbc_ingest("charge", rows.facts(ids, half=bill.half, without=without), mode="append")
+        if not accept_overlap:
+            for plan in plans:
+                if before.get(plan.key):
+                    _refuse_other_accounts(cursor, bill, slice_ids[plan.key], plan, before[plan.key])
         now = clock()
         loads = [write_load(cursor, bill.attempt, slice_ids[one.key], one.counted, now) for one in bill.slices]
         write_rejected(cursor, loads[0], bill.rejected)
@@ -147,6 +154,11 @@ class _Plan:
     without: tuple[str, ...]
     clear_other_half: tuple[str, ...]
     replaced_lines: int | None
+
+    @property
+    def replaces(self) -> bool:
+        """Whether content of the slice goes."""
+        return self.replaced_lines is not None
 
 
 def state_of(month: date, now: datetime, *, invoiced: bool, before: str | None = None) -> str:
@@ -202,6 +214,29 @@ def _overlap(cursor: Cursor, bill: Bill, one: BillSlice, old: _Existing) -> Over
         where=f"loaded: {old.dataset} ({loaded}); new: {bill.dataset} ({_file_names(bill.attempt.files)})",
         next_step="Keep the loaded one, or make the new one the ledger: aispend import --accept-overlap PATH…",
     )
+
+
+def _sub_accounts(cursor: Cursor, slice_id: int, plan: _Plan) -> frozenset[str]:
+    cursor.execute(_SUB_ACCOUNTS, (plan.key[2].isoformat(), slice_id, ",".join(map(str, plan.delete_halves))))
+    return frozenset(str(row[0]) for row in cursor.fetchall())
+
+
+def _refuse_other_accounts(cursor: Cursor, bill: Bill, slice_id: int, plan: _Plan, before: frozenset[str]) -> None:
+    """A bill of none of the sub-accounts it would replace is another part of the month, not the month again."""
+    new = _sub_accounts(cursor, slice_id, plan)
+    if not new or new & before:
+        return
+    provider, scope, month = plan.key
+    raise OverlapError(
+        f"{provider} {scope} {month:%Y-%m} is loaded with other sub-accounts; this bill would replace them all.",
+        where=f"loaded: {_some(before)}; new: {_some(new)} ({_file_names(bill.attempt.files)})",
+        next_step="Import the files of all sub-accounts together, or replace the month with --accept-overlap.",
+    )
+
+
+def _some(names: frozenset[str]) -> str:
+    shown = sorted(names)
+    return ", ".join(shown[:3]) + (f" and {len(shown) - 3} more" if len(shown) > 3 else "")
 
 
 def _file_names(files: Sequence[Mapping[str, object]]) -> str:
@@ -304,6 +339,12 @@ _UPSERT_SLICE = """
     ON CONFLICT (kind, provider, scope, period) DO UPDATE SET source = EXCLUDED.source, dataset = EXCLUDED.dataset,
       columns_known = EXCLUDED.columns_known, state = EXCLUDED.state, loaded_at = EXCLUDED.loaded_at
     RETURNING slice_id"""
+
+_SUB_ACCOUNTS = """
+    SELECT DISTINCT sub_account_id FROM account
+    WHERE sub_account_id IS NOT NULL AND account_key IN (
+      SELECT account_key FROM charge WHERE billing_month = $1::date AND slice_id = $2
+      AND half = ANY (string_to_array($3, ',')::smallint[]))"""
 
 _DELETE_CHARGES = """
     DELETE FROM charge WHERE billing_month = $1::date AND slice_id = $2

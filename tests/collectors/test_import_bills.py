@@ -121,8 +121,8 @@ def test_a_bill_by_hand(imported: Imported, database: Store, tmp_path: Path) -> 
 
     assert rows(
         database,
-        """SELECT charge_description LIKE '%p5%', is_ai, resource.accelerator_type IS NOT NULL, resource_id, tags, hours,
-             billed_cost, effective_cost, list_cost, pricing_quantity, line_count
+        """SELECT charge_description LIKE '%p5%', is_ai, resource.accelerator_type IS NOT NULL, resource_id, tags,
+             hours, billed_cost, effective_cost, list_cost, pricing_quantity, line_count
            FROM charge JOIN sku USING (sku_key) JOIN resource USING (resource_key) JOIN tag_set USING (tag_set_key)
            ORDER BY line_count, billed_cost DESC""",
     ) == [
@@ -269,6 +269,25 @@ def test_a_focus_bill_beside_a_cost_and_usage_report_is_refused(
     assert rows(database, "SELECT count(*) FROM charge") == [(1,)]
 
 
+def test_another_part_of_a_month_never_replaces_the_part_that_is_loaded(
+    imported: Imported, database: Store, tmp_path: Path
+) -> None:
+    """Exports of two member accounts carry one payer and month: alone, the second would drop the first."""
+    first = focus(tmp_path / "first.csv", [{"SubAccountId": "111"}])
+    second = focus(tmp_path / "second.csv", [{"SubAccountId": "222"}])
+    imported(first)
+    before = rows(database, CONTENT)
+
+    with pytest.raises(OverlapError, match="loaded: 111; new: 222"):
+        imported(second)
+
+    assert rows(database, CONTENT) == before
+    imported(first, second)
+    assert rows(database, "SELECT sum(billed_cost) FROM charge") == [(Decimal("196.64"),)]
+    (replaced,) = imported(second, accept_overlap=True)
+    assert replaced.replaced_lines == 2
+
+
 def test_the_focus_sample_closes_to_its_check_numbers(imported: Imported, database: Store, public_data: Path) -> None:
     imported(public_data / "billing_focus10_sample1k" / "focus_sample.csv.gz")
 
@@ -333,7 +352,7 @@ def test_killed_at_any_instant_the_old_bill_or_the_new_is_there(
     assert len(before) == 3000
     assert len(after) == 2500
     kept = 0
-    for _ in range(soak_count(4, 60)):
+    for _ in range(soak_count(3, 60)):
         imported(old)
         with start_import(database, store_settings, new) as child:
             with contextlib.suppress(subprocess.TimeoutExpired):
