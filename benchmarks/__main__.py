@@ -1,0 +1,38 @@
+"""``python -m benchmarks [--scale X] [--folder DIR]``: every benchmark, one line per figure against its limit.
+
+Exits 1 where a limit is not kept. The bills it measures with are made in a temporary folder, or kept in ``--folder``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from aispend.settings import Settings
+from aispend.store import open_store
+from benchmarks import import_focus
+
+
+def main() -> int:
+    """Run them all."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Figures against their limits.")
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the full size, for a quick look")
+    parser.add_argument("--folder", type=Path, help="where the bills are made and kept; default: a temporary folder")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="aispend-bench-") as temporary:
+        home, folder = Path(temporary), arguments.folder or Path(temporary)
+        home.chmod(0o711)  # the embedded server may run as another user, who must get through
+        folder.mkdir(parents=True, exist_ok=True)
+        with open_store(Settings(home=home)) as store:
+            found = import_focus.measures(store.uri, folder, arguments.scale)
+    for measure in found:
+        print(measure, flush=True)
+    spend = subprocess.run([sys.executable, "-m", "benchmarks.spend_query"], check=False)
+    return 0 if all(measure.holds for measure in found) and not spend.returncode else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
