@@ -11,7 +11,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from aispend.clock import next_month
-from dashboard.layout import PROVIDERS, provider, shortened
+from dashboard.layout import PROVIDERS, provider, trimmed
 from reports.formats import money, month, unit_price
 from reports.views import MonthFigures, Spend, Window
 
@@ -94,7 +94,7 @@ def ranking(rows: Sequence[tuple[str, Decimal | None]], currency: str, quiet: Se
         autorange="reversed",
         automargin=True,
         tickvals=places,
-        ticktext=[html.escape(shortened(label, 24)) + " " for label, _ in known],
+        ticktext=[html.escape(trimmed(label, 24)) + " " for label, _ in known],
         tickfont={"color": _INK, "size": 13},
         showgrid=False,
         zeroline=False,

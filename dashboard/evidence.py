@@ -97,5 +97,5 @@ def in_words(evidence: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 title,
                 UNKNOWN if value is None else f"{unit_price(_decimal(value))} {currency} an hour".replace("  ", " "),
             )
-    for key in evidence.keys() - _WORDS.keys() - _PRICES.keys() - {"price_currency"}:
+    for key in sorted(evidence.keys() - _WORDS.keys() - _PRICES.keys() - {"price_currency"}):
         yield key.replace("_", " ").capitalize(), "unknown" if evidence[key] is None else str(evidence[key])

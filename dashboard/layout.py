@@ -184,11 +184,13 @@ def reason(value: object) -> str:
 
 def shortened(name: str, length: int = _NAME_LENGTH) -> str:
     """The telling end of a resource id: what follows its last slash, the middle left out where it is long."""
-    end = name.rstrip("/").rsplit("/", 1)[-1]
-    if len(end) <= length:
-        return end
+    return trimmed(name.rstrip("/").rsplit("/", 1)[-1], length)
+
+
+def trimmed(text: str, length: int) -> str:
+    """``text``, its middle left out where it is longer than ``length``."""
     tail = (length - 1) // 2
-    return f"{end[: length - 1 - tail]}…{end[-tail:]}"
+    return text if len(text) <= length else f"{text[: length - 1 - tail]}…{text[-tail:]}"
 
 
 def resource(resource_id: str) -> Short:

@@ -1,0 +1,64 @@
+"""A company whose every number on the pages is worked out by hand.
+
+======== ============================================= ======== ==================
+day      shares (effective; list is twice that)        currency what
+======== ============================================= ======== ==================
+10-01    llama used 6, idle 4                          USD      final
+10-20    llama used 20                                 USD      final
+11-01    llama used 7.5, idle 5                        USD      provisional
+11-02    claude 0.10, credit on llama −0.60            USD      provisional
+11-02    gemma 40.000000000001, a hostile name 2       EUR      list cost unknown
+======== ============================================= ======== ==================
+
+November to date in USD: 7.5 + 5 + 0.1 − 0.6 = 12; the first two days of October: 10; so +20 %.
+Mean of the days with data of the last seven: (12.5 − 0.5) / 2 = 6; month end: 12 + 28 × 6 = 180.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection
+
+from tests.reports.ledger import Ledger, Share
+from tests.reports.samples import insert_results
+
+OCTOBER, NOVEMBER = date(2026, 10, 1), date(2026, 11, 1)
+HOSTILE = "<b>*bold*</b> :material/home: $x$"
+_LLAMA = {"model": "llama-3-70b", "team": "search", "stage": "inference_online"}
+
+
+def insert(connection: Connection) -> None:
+    """Insert it, with unit costs, advice and reasons for none from ``tests/reports/samples.py``."""
+    ledger = Ledger(connection)
+    october = ledger.bill("aws", "111", OCTOBER, state="final", loaded_at=datetime(2026, 11, 5, 6, tzinfo=UTC))
+    november = ledger.bill("aws", "111", NOVEMBER)
+    google = ledger.bill("gcp", "BA-1", NOVEMBER, known=("billed_cost", "effective_cost"))
+    instance: dict[str, Any] = {"provider": "aws", "sub_account": "222", "service": "Amazon EC2"}
+    ledger.charge(october, date(2026, 10, 1), [_usd("6", **_LLAMA), _usd("4", reason="idle", **_LLAMA)], **instance)
+    ledger.charge(october, date(2026, 10, 20), [_usd("20", **_LLAMA)], **instance)
+    ledger.charge(november, date(2026, 11, 1), [_usd("7.5", **_LLAMA), _usd("5", reason="idle", **_LLAMA)], **instance)
+    claude = _usd("0.1", model="claude", stage="inference_online", reason="direct")
+    ledger.charge(november, date(2026, 11, 2), [claude], provider="aws", service="Amazon Bedrock")
+    ledger.charge(november, date(2026, 11, 2), [_usd("-0.6", reason="credit", **_LLAMA)], category="Credit", **instance)
+    ledger.charge(
+        google,
+        date(2026, 11, 2),
+        [
+            Share(("40.000000000001", "40.000000000001", None, None), model="gemma", stage="training", reason="direct"),
+            Share(("2", "2", None, None), model=HOSTILE, reason="direct"),
+        ],
+        provider="gcp",
+        billing_account="BA-1",
+        service="Vertex AI",
+        currency="EUR",
+    )
+    ledger.roll_up()
+    insert_results(connection)
+
+
+def _usd(amount: str, **what: Any) -> Share:
+    double = str(2 * Decimal(amount))
+    return Share((amount, amount, double, double), **what)

@@ -1,0 +1,202 @@
+"""Every page in a real browser: nothing goes wrong in it, and its numbers are those worked out by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from aispend import cli
+from aispend.store import open_store
+from reports import views
+from tests.browser import company
+from tests.browser.conftest import Served, Visitor
+
+Visit = Callable[[Served], Visitor]
+PAGES = ("Overview", "Models", "Recommendations")
+FITS = """() => [...document.querySelectorAll('[data-testid=stMain], .aispend-table')]
+    .every(part => part.scrollWidth <= part.clientWidth)"""
+RAW = ("None", "NaN", "nan", "Decimal", "_online", "_cost", "stop_idle", "very_low", "+00:00")
+"""What a program says and a person does not."""
+
+
+def test_every_page_opens_and_speaks_plainly(visit: Visit, filled: Served) -> None:
+    visitor = visit(filled)
+    visitor.page.set_viewport_size({"width": 1024, "height": 768})
+    visitor.open()
+    for currency in ("EUR", "USD"):
+        visitor.choose_currency(currency)
+        for title in PAGES:
+            visitor.go(title)
+            assert [word for word in RAW if word in visitor.text()] == [], title
+            visitor.page.wait_for_function(FITS)
+
+
+def test_every_page_without_data_says_what_to_do(visit: Visit, empty: Served) -> None:
+    visitor = visit(empty)
+    visitor.open()
+    for title in PAGES:
+        visitor.go(title)
+        assert "Nothing is loaded and analyzed yet." in visitor.text()
+        assert "aispend import PATH…" in visitor.text()
+
+
+def test_the_overview_shows_what_the_view_says(visit: Visit, filled: Served) -> None:
+    with open_store(filled.settings, migrate=False) as store, store.engine.connect() as connection:
+        found = views.overview(connection)
+    assert found is not None
+    figures = next(item for item in found.figures if item.currency == "USD")
+    assert (figures.month_to_date, figures.forecast, figures.change) == (Decimal(12), Decimal(180), Decimal("0.2"))
+
+    visitor = visit(filled)
+    visitor.open()
+
+    assert visitor.figure("Month to date, USD") == ("12.00", "2026-11-01 to 2026-11-02")
+    assert visitor.figure("Month end by run rate, USD") == ("180.00", "6.00 a day lately")
+    assert visitor.figure("Against the same days before") == ("+20.0 %", "October: 10.00")
+    assert visitor.figure("Open savings a month, USD") == ("90.00", "1 recommendation")
+    assert visitor.rows("Reason") == [
+        ["Used, by measured share", "7.50", "62.5 %"],
+        ["Paid for and idle", "5.00", "41.7 %"],
+        ["Used directly", "0.10", "0.8 %"],
+        ["Credits and refunds", "-0.60", "-5.0 %"],
+        ["In all", "12.00", "100.0 %"],
+    ]
+    line = "November 2026, first 2 of 30 days · effective cost in USD · tax included · data as of 2026-11-02"
+    assert line in visitor.text()
+    assert "provisional" in visitor.text()
+    bars = visitor.page.get_by_test_id("stPlotlyChart").nth(2).locator("text.bartext").all_text_contents()
+    assert bars == ["11.90", "0.10"]
+
+
+def test_currencies_are_shown_apart_and_names_as_they_are(visit: Visit, filled: Served) -> None:
+    visitor = visit(filled)
+    visitor.open()
+    assert "Besides this, month to date: 42.00 EUR." in visitor.text()
+
+    visitor.choose_currency("EUR")
+
+    assert visitor.figure("Month to date, EUR") == ("42.00", "2026-11-01 to 2026-11-02")
+    assert visitor.figure("Against the same days before")[0] == "–"
+    assert "Besides this, month to date: 12.00 USD." in visitor.text()
+    visitor.go("Models")
+    assert visitor.rows("At list price") == [
+        ["gemma", "training", "40.00", "95.2 %", "–"],
+        [company.HOSTILE, "stage unknown", "2.00", "4.8 %", "–"],
+        ["In all", "", "42.00", "100.0 %", "–"],
+    ]
+
+
+def test_another_cost_is_another_number_and_unknown_is_not_zero(visit: Visit, filled: Served) -> None:
+    visitor = visit(filled)
+    visitor.open()
+    visitor.page.get_by_test_id("stSelectbox").get_by_role("combobox").click()
+    visitor.page.get_by_role("option", name="List").click()
+    expect(visitor.page.get_by_test_id("stMetric").first).to_contain_text("24.00")
+    visitor.settle()
+    assert "list cost in USD" in visitor.text()
+
+    visitor.choose_currency("EUR")
+
+    assert visitor.figure("Month to date, EUR")[0] == "–"
+    assert "These bills give no list cost; it is unknown there, not zero" in visitor.text()
+    assert "Google Cloud BA-1" in visitor.text()
+
+
+def test_a_unit_costs_what_the_view_says_on_both_bases(visit: Visit, filled: Served) -> None:
+    visitor = visit(filled)
+    visitor.open()
+    visitor.go("Models")
+
+    assert visitor.rows("At list price") == [
+        ["llama-3-70b", "online inference", "31.90", "99.7 %", "63.80"],
+        ["claude", "online inference", "0.10", "0.3 %", "0.20"],
+        ["In all", "", "32.00", "100.0 %", "64.00"],
+    ]
+    llama = ["llama", "AWS", "online inference", "1,000", "8.0 M", "2.0 M"]
+    assert visitor.rows("Tokens in") == [
+        [*llama, "30.00", "3.000", "2.308", "5.769", "25 %"],
+        ["claude", "AWS", "online inference", "40", "21,000", "2,000", "2.500", "4.348", "3.000", "15.00", "API"],
+    ]
+    both = {row[0]: row[1:] for row in visitor.rows("Allocation")}
+    assert both["per 1k requests"] == ["30.00", "7.500"]
+    assert both["per accelerator hour paid"] == ["3.750", "–"]
+    assert "8 accelerator hours paid, 2 used: load 25 %." in visitor.text()
+
+    visitor.page.get_by_role("radio", name="Usage").click()
+    expect(visitor.page.locator(".aispend-table table").nth(1)).to_contain_text("7.500")
+    visitor.settle()
+    assert [row[6] for row in visitor.rows("Tokens in")] == ["7.500"]
+
+
+def test_choosing_a_recommendation_shows_its_evidence(visit: Visit, filled: Served) -> None:
+    visitor = visit(filled)
+    visitor.open()
+    visitor.go("Recommendations")
+
+    assert visitor.figure("At list price, USD") == ("120.00", "a month, 1 open or accepted")
+    assert visitor.figure("At your rates, USD")[0] == "100.00"
+    assert visitor.figure("Net of commitments, USD")[0] == "90.00"
+    expect(visitor.page.locator(".aispend-heading")).to_contain_text("Make smaller: embedding-service-production")
+    assert "arn:aws:sagemaker:us-east-1:222:endpoint/embedding-service-production" in visitor.text()
+    assert visitor.rows("Evidence") == [
+        ["Part of it that was measured", "100.0 %"],
+        ["Load, 95th percentile", "0.40 accelerators' worth"],
+        ["Price of", "2026-09-01"],
+        ["List price proposed", "0.8048 an hour"],
+    ]
+
+    visitor.page.get_by_test_id("stDataFrame").locator(".dvn-scroller").click(
+        position={"x": 15, "y": 36 + 35 + 17}
+    )  # the box before the second row
+    expect(visitor.page.locator(".aispend-heading")).to_contain_text("Switch off: i-1")
+    visitor.settle()
+
+    facts = {row[0]: row[1] for row in visitor.rows("What to do")}
+    assert facts["Costs now"] == "100.00 USD a month"
+    assert facts["Saves at list price"] == "120.00 USD a month"
+    assert facts["Saves at your rates"] == "100.00 USD a month"
+    assert facts["Saves net of commitments"] == "90.00 USD a month"
+    assert facts["Likely between (P10, P90)"] == "80.00 – 95.00 USD a month"
+    assert facts["Risk"] == "very low: falls short in at most 1.0 % of hours (95 % sure)"
+    proof = {row[0]: row[1] for row in visitor.rows("Evidence")}
+    assert proof["Without work since"] == "2026-11-01 00:00 UTC"
+    assert proof["Activity at most"] == "0.4 %"
+    assert proof["Memory in use, at most"] == "40.0 GiB"
+    assert proof["Counter"] == "SM activity"
+    assert "aws ec2 stop-instances --instance-ids i-1" in visitor.text()
+
+    visitor.page.get_by_text("Why not: 1 costly resource without advice of a kind").click()
+    why = "No accelerator utilization is known for it, so nobody can say it is idle."
+    expect(visitor.page.get_by_text(why)).to_be_visible()
+    assert visitor.rows("Why not") == [["i-9", "Switch off", "1,234.50", why]]
+
+
+def test_the_download_is_the_export(visit: Visit, filled: Served, tmp_path: Path) -> None:
+    visitor = visit(filled)
+    visitor.open()
+    visitor.go("Recommendations")
+    with visitor.page.expect_download() as download:
+        visitor.page.get_by_role("button", name="Download CSV").click()
+    database = filled.settings.database_url
+    assert database is not None
+    exported = tmp_path / "advice.csv"
+    status = cli.run(
+        ("export", "recommendations", "--output", str(exported), "--database", database.get_secret_value())
+    )
+
+    assert status == 0
+    assert download.value.path().read_bytes() == exported.read_bytes()
+    assert download.value.suggested_filename == "aispend-recommendations.csv"
+
+
+def test_a_pages_address_can_be_kept(visit: Visit, filled: Served) -> None:
+    visitor = visit(filled)
+    visitor.page.goto(f"{filled.address}/models")
+    visitor.settle()
+
+    expect(visitor.page.get_by_role("heading", level=1)).to_have_text("Models")
+    # Streamlit looks for its own address below the page's first
+    visitor.problems = [problem for problem in visitor.problems if "/models/_stcore/" not in problem]

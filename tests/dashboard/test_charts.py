@@ -1,0 +1,77 @@
+"""Figures hold exactly the known amounts, in their order."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+from sqlalchemy import Connection
+
+from aispend.store import Store
+from dashboard import charts
+from reports import views
+from tests.browser import company
+
+
+def overview(connection: Connection) -> tuple[views.Overview, views.Spend]:
+    found = views.overview(connection)
+    assert found is not None
+    query = views.SpendQuery(by=("month", "provider"), window=found.trend.query.window, ai_only=True)
+    return found, views.spend(connection, query)
+
+
+def test_months_are_stacked_by_cloud_in_one_currency_with_the_expected_rest_on_top(database: Store) -> None:
+    """October 30, November 12 and 168 more by run rate; in EUR 42, with 42 a day for 28 days to come."""
+    with database.engine.begin() as connection:
+        company.insert(connection)
+        found, spend = overview(connection)
+    drawn = {}
+    for currency in ("USD", "EUR"):
+        figures = next(item for item in found.figures if item.currency == currency)
+        figure = charts.months(spend, currency, figures, found.month)
+        drawn[currency] = {bar.name: list(zip(bar.x, bar.y, strict=True)) for bar in figure.data}
+
+    october, november = company.OCTOBER, company.NOVEMBER
+    assert drawn == {
+        "USD": {"AWS": [(october, 30.0), (november, 12.0)], "expected by run rate": [(november, 168.0)]},
+        "EUR": {"Google Cloud": [(november, 42.000000000001)], "expected by run rate": [(november, 1176.000000000028)]},
+    }
+
+
+def test_every_month_has_its_tick_and_the_year_where_it_begins(database: Store) -> None:
+    with database.engine.begin() as connection:
+        company.insert(connection)
+        found, spend = overview(connection)
+    ticks = list(charts.months(spend, "USD", None, found.month).layout.xaxis.ticktext)
+
+    assert ticks[:3] == ["Nov<br>2025", "Dec", "Jan<br>2026"]
+    assert (len(ticks), ticks[-1]) == (13, "Nov")
+
+
+def test_unknown_amounts_are_left_out_and_equal_names_stay_apart() -> None:
+    long = "a" * 40
+    figure = charts.ranking([(long, Decimal(3)), (long + "b", Decimal("-1.5")), ("unknown", None)], "USD")
+
+    assert list(figure.data[0].x) == [3.0, -1.5]
+    assert list(figure.data[0].y) == [0, 1]
+    assert list(figure.data[0].text) == ["3.00", "-1.50"]
+    assert figure.layout.xaxis.range[0] < -1.5
+
+
+def test_names_are_not_read_as_markup() -> None:
+    figure = charts.ranking([("<b>x</b>", Decimal(1))], "USD")
+
+    assert figure.layout.yaxis.ticktext[0].strip() == "&lt;b&gt;x&lt;/b&gt;"
+
+
+def test_a_month_without_a_unit_cost_is_a_gap() -> None:
+    points = [(date(2026, 9, 1), Decimal("1.5")), (date(2026, 10, 1), None), (date(2026, 11, 1), Decimal("0.00012"))]
+    line = charts.unit_cost_trend(points, "per 1k requests", "USD").data[0]
+
+    assert list(line.y) == [1.5, None, 0.00012]
+    assert line.connectgaps is False
+    assert list(line.customdata) == [
+        "1.500 USD per 1k requests",
+        "– USD per 1k requests",
+        "0.0001200 USD per 1k requests",
+    ]

@@ -1,0 +1,95 @@
+"""What pages write: names as they are, long ones shortened, evidence in words with units."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard import evidence, layout
+from reports.columns import EVIDENCE
+from reports.views import Costs, SpendRow
+
+
+@pytest.mark.parametrize(
+    ("resource_id", "shown"),
+    [
+        ("i-0abc", "i-0abc"),
+        ("arn:aws:sagemaker:us-east-1:222:endpoint/sentiment-v1", "sentiment-v1"),
+        ("/subscriptions/x/virtualmachines/vm-01/", "vm-01"),
+        ("a" * 20 + "b" * 20, "a" * 17 + "…" + "b" * 16),
+    ],
+)
+def test_a_resource_is_called_by_the_end_of_its_id(resource_id: str, shown: str) -> None:
+    assert layout.shortened(resource_id) == shown
+    assert layout.resource(resource_id).full == resource_id
+
+
+@given(st.text(alphabet="abc-_./:é漢", min_size=1))
+def test_a_shortened_name_is_never_longer_than_it_may_be(name: str) -> None:
+    assert len(layout.shortened(name)) <= 34
+
+
+def test_nothing_of_a_text_is_markdown() -> None:
+    assert layout.markdown_safe("a_b *c* $d$ [e](f) <g> :h:") == (r"a\_b \*c\* \$d\$ \[e\]\(f\) \<g\> \:h\:")
+
+
+def test_unknown_is_a_dash_and_a_partly_unknown_amount_has_a_star() -> None:
+    costs = Costs(Decimal(1), Decimal("1234.5"), None, Decimal(2))
+    row = SpendRow((), costs, "USD", None, ("effective_cost",))
+
+    assert layout.amount(row, "billed_cost") == "1.00"
+    assert layout.amount(row, "effective_cost") == "1,234.50*"
+    assert layout.amount(row, "list_cost") == "–"
+    assert layout.part(None, Decimal(3)) == "–"
+    assert layout.part(Decimal(1), Decimal(0)) == "–"
+    assert layout.part(Decimal(1), Decimal(3)) == "33.3 %"
+
+
+_VALUES: dict[str, tuple[Any, str]] = {
+    "window_days": (14, "14 days"),
+    "window_hours": (336, "336 hours"),
+    "window_end": ("2026-11-21T00:00:00+00:00", "2026-11-21 00:00 UTC"),
+    "coverage": (0.985, "98.5 %"),
+    "counter": ("gpu_utilization", "GPU utilization"),
+    "signals": (3, "3"),
+    "state": ("allocated-unused", "no memory held, no work"),
+    "since": ("2026-11-07T12:30:00+00:00", "2026-11-07 12:30 UTC"),
+    "activity_p99": (0.0, "0.0 %"),
+    "activity_max": (0.0033, "0.3 %"),
+    "active_hours": (0, "0"),
+    "requests": (None, "unknown"),
+    "power_at_idle_floor": (True, "yes"),
+    "load_p50": (0.92, "0.92 accelerators' worth"),
+    "load_p95": (1.0645, "1.06 accelerators' worth"),
+    "load_p99_5": (1.16, "1.16 accelerators' worth"),
+    "load_max": (1.3, "1.30 accelerators' worth"),
+    "concurrent_max": (3, "3"),
+    "memory_used_max_bytes": (51778682800, "48.2 GiB"),
+    "replay_hours": (168, "168 hours"),
+    "replay_violation_minutes": (0, "0 minutes"),
+    "replay_risk_minutes": (5, "5 minutes"),
+    "replay_worst_overload": (0.25, "25.0 %"),
+    "current_price": ("5.672", "5.672 USD an hour"),
+    "proposed_price": ("0.8048", "0.8048 USD an hour"),
+    "price_currency": ("USD", ""),
+    "price_date": ("2026-07-20", "2026-07-20"),
+    "price_source": ("a price list", "a price list"),
+    "cost_basis": ("effective cost of the bill's last days", "effective cost of the bill's last days"),
+    "cost_until": ("2026-11-20", "2026-11-20"),
+}
+
+
+def test_every_item_of_evidence_has_words_and_a_unit() -> None:
+    assert {column.name for column in EVIDENCE} == set(_VALUES)
+    shown = list(evidence.in_words({name: value for name, (value, _) in _VALUES.items()}))
+
+    assert sorted(value for _, value in shown) == sorted(text for _, text in _VALUES.values() if text)
+    assert all("_" not in title for title, _ in shown)
+
+
+def test_evidence_nobody_described_is_shown_all_the_same() -> None:
+    assert list(evidence.in_words({"queue_depth": 4, "note": None})) == [("Note", "unknown"), ("Queue depth", "4")]
