@@ -10,6 +10,7 @@ from streamlit.config import get_config_options
 from streamlit.testing.v1 import AppTest
 
 import dashboard
+from aispend import cli
 from aispend.settings import Dashboard
 from dashboard.launch import address, command
 
@@ -56,3 +57,14 @@ def test_a_database_that_does_not_answer_is_said_in_words(monkeypatch: pytest.Mo
     assert not app.exception
     assert len(app.error) == 1
     assert "database" in app.error[0].value.lower()
+
+
+def test_host_and_port_of_the_command_line_come_before_the_settings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Said by the error of an address that no machine has: 192.0.2.0/24 is for documentation."""
+    monkeypatch.setenv("AISPEND_HOME", str(tmp_path))
+    (tmp_path / "aispend.toml").write_text('[dashboard]\nhost = "127.0.0.1"\nport = 8501\n', encoding="utf-8")
+
+    assert cli.run(("dashboard", "--host", "192.0.2.1", "--port", "8999")) == 1
+    assert "192.0.2.1:8999" in capsys.readouterr().err
