@@ -10,11 +10,9 @@ import streamlit as st
 from dashboard import data, evidence, layout
 from dashboard.layout import Figure
 from reports.export import recommendations_csv
-from reports.formats import UNKNOWN, moment, money, percent
+from reports.formats import UNKNOWN, kind_name, moment, money, percent, risk_name
 from reports.views import STATES, Recommendation, SavingsTotal
 
-_KINDS = {"stop_idle": "Switch off", "rightsize": "Make smaller"}
-_RISKS = ("none", "very low", "low", "medium", "high")
 _LIST_HEIGHT = 420
 _ROWS_SEEN = 12
 
@@ -89,7 +87,7 @@ def _table(rows: Sequence[Recommendation], currency: str) -> int:
                 "Resource": layout.shortened(row.resource_id, 24),
                 net: money(row.monthly_saving_net),
                 between: _range(row.saving_p10, row.saving_p90),
-                "Risk": _RISKS[row.risk],
+                "Risk": risk_name(row.risk),
                 "Confidence": row.confidence,
                 "Model": layout.model(row.model),
                 "Team": row.team or "no team known",
@@ -113,7 +111,7 @@ def _table(rows: Sequence[Recommendation], currency: str) -> int:
 
 
 def _kind(kind: str) -> str:
-    return _KINDS.get(kind, layout.words(kind))
+    return kind_name(kind).capitalize()
 
 
 def _range(low: Decimal | None, high: Decimal | None) -> str:
@@ -154,7 +152,10 @@ def _facts(row: Recommendation, currency: str) -> list[tuple[str, str]]:
         ("One-off cost", f"{money(row.one_off_cost)} {currency}, paid back in {payback}")
         if row.one_off_cost
         else ("One-off cost", f"{money(row.one_off_cost)} {currency}"),
-        ("Risk", f"{_RISKS[row.risk]}: falls short in at most {percent(row.violation_bound, 1)} of hours (95 % sure)"),
+        (
+            "Risk",
+            f"{risk_name(row.risk)}: falls short in at most {percent(row.violation_bound, 1)} of hours (95 % sure)",
+        ),
         ("Confidence, effort", f"{row.confidence}, {layout.words(row.effort)}"),
         ("To undo", row.undo),
         ("Counted in the total", "yes" if row.counted else "no, another advice on it saves more"),

@@ -12,6 +12,8 @@ _MONTHS = (
     *("July", "August", "September", "October", "November", "December"),
 )
 _LARGE: tuple[tuple[int, str], ...] = ((10**12, "T"), (10**9, "G"), (10**6, "M"))
+_KINDS = {"stop_idle": "switch off", "rightsize": "make smaller"}
+_RISKS = ("none", "very low", "low", "medium", "high")
 UNKNOWN = "–"
 """Shown for what is not known, which is not zero."""
 
@@ -73,6 +75,16 @@ def month(first: date) -> str:
 def cost_name(column: str) -> str:
     """``effective_cost`` as a person says it."""
     return column.replace("_", " ")
+
+
+def kind_name(kind: str) -> str:
+    """A kind of recommendation as what to do: ``stop_idle`` is ``switch off``."""
+    return _KINDS.get(kind, kind.replace("_", " "))
+
+
+def risk_name(level: int) -> str:
+    """A risk from 0, ``none``, to 4, ``high``."""
+    return _RISKS[level]
 
 
 def basis_lines(basis: Basis) -> list[str]:

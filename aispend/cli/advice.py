@@ -21,8 +21,6 @@ NO_ADVICE = (
     "No recommendations. They need bills and utilization: aispend import PATH…, aispend import-metrics PATH…, "
     "then aispend recommend. Why not: aispend recommendations why-not"
 )
-_RISKS = ("none", "very low", "low", "medium", "high")
-_KINDS = {"stop_idle": "switch off", "rightsize": "make smaller"}
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="Its id, or the beginning of it.", show_default=False)]
 ReasonOption = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why.", show_default=False)]
@@ -103,17 +101,17 @@ def list_all(
 
 def advice_table(rows: tuple[views.Recommendation, ...], notes: list[str]) -> None:
     """Recommendations for people: what, where, how much, how sure."""
-    from reports.formats import money
+    from reports.formats import kind_name, money, risk_name
 
     show.table(
         [Head("id"), Head("what to do", wrap=True), Head("saves/month", "right")],
         [
             (
                 row.id[:8],
-                f"{_KINDS.get(row.kind, row.kind)} {show.short_id(row.resource_id, 24)}"
+                f"{kind_name(row.kind)} {show.short_id(row.resource_id, 24)}"
                 + (f" ({row.model})" if row.model else "")
                 + f"\n{row.current} → {row.proposed}"
-                + f"\n{row.state}, risk {_RISKS[row.risk]}, confidence {row.confidence}"
+                + f"\n{row.state}, risk {risk_name(row.risk)}, confidence {row.confidence}"
                 + ("" if row.counted else ", overlaps another and is not counted"),
                 f"{money(row.monthly_saving_net)} {row.currency}\n{money(row.saving_p10)}–{money(row.saving_p90)}",
             )
@@ -125,17 +123,17 @@ def advice_table(rows: tuple[views.Recommendation, ...], notes: list[str]) -> No
 
 def advice_lines(rows: Sequence[views.Recommendation]) -> None:
     """The same in a line each."""
-    from reports.formats import money
+    from reports.formats import kind_name, money, risk_name
 
     show.table(
         [Head("largest savings"), Head("what", wrap=True), Head("saves/month", "right"), Head("risk")],
         [
             (
-                f"{_KINDS.get(row.kind, row.kind)} {show.short_id(row.resource_id, 20)}",
+                f"{kind_name(row.kind)} {show.short_id(row.resource_id, 20)}",
                 row.current.partition(" (")[0]
                 + (f" → {row.proposed.partition(' (')[0]}" if row.kind != "stop_idle" else ""),
                 f"{money(row.monthly_saving_net)} {row.currency}",
-                _RISKS[row.risk],
+                risk_name(row.risk),
             )
             for row in rows
         ],
@@ -165,7 +163,7 @@ def why_not(style: FormatOption = Format.table, database: DatabaseOption = None)
     """
     from reports import records, views
     from reports.columns import WHY_NOT
-    from reports.formats import money
+    from reports.formats import kind_name, money
 
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         found = views.why_not(connection)
@@ -178,7 +176,7 @@ def why_not(style: FormatOption = Format.table, database: DatabaseOption = None)
             [Head("resource, and why not", wrap=True), Head("cost/month", "right")],
             [
                 (
-                    f"{show.short_id(row.resource_id, 32)}: {_KINDS.get(row.kind, row.kind)}\n{row.explanation}",
+                    f"{show.short_id(row.resource_id, 32)}: {kind_name(row.kind)}\n{row.explanation}",
                     f"{money(row.monthly_cost)} {row.currency}",
                 )
                 for row in found
