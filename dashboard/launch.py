@@ -17,6 +17,7 @@ _OPTIONS = {
     "server.runOnSave": "false",
     "server.showEmailPrompt": "false",
     "browser.gatherUsageStats": "false",
+    "logger.hideWelcomeMessage": "true",  # it would ask a server outside for this machine's address
     "client.toolbarMode": "minimal",
     "client.showErrorDetails": "none",
     "client.showErrorLinks": "false",

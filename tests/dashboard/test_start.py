@@ -30,6 +30,7 @@ def test_it_listens_where_it_is_told_and_tells_nobody() -> None:
 
     assert (given["server.address"], given["server.port"]) == ("0.0.0.0", "9000")
     assert given["browser.gatherUsageStats"] == "false"
+    assert given["logger.hideWelcomeMessage"] == "true"
     assert given["client.disableDataExport"] == "true"
 
 
