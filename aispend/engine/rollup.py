@@ -15,6 +15,7 @@ Method
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from aispend.engine.line import (
@@ -62,6 +63,10 @@ _REQUIRED = {
 }
 
 
+_ASKED = ("charge_category", "charge_class", "commitment_discount_id", "pricing_category")
+"""Columns the engine itself asks per line, in its own flag."""
+
+
 def flag_names(line: LineSql) -> tuple[str, ...]:
     """The flags of a line in the order of their bits: the dialect's, then the engine's own."""
     names = tuple(flag.name for flag in line.flags)
@@ -92,7 +97,6 @@ def line_sql(line: LineSql, raw: str) -> str:
     """SELECT for the canonical line over the FROM item ``raw``."""
     select = line.select
     costs = columns_given(line)
-    dimensions = [f"{select.get(name, 'CAST(NULL AS VARCHAR)')} AS {identifier(name)}" for name in DIMENSION_COLUMNS]
     measures = [
         f"CAST({select[name] if name in select and (name in costs or name not in COST_COLUMNS) else 'NULL'} AS HUGEINT)"
         f" AS {identifier(name)}"
@@ -105,7 +109,7 @@ def line_sql(line: LineSql, raw: str) -> str:
     checks = [f"CAST(({check.bad}) IS TRUE AS TINYINT)" for check in line.checks]
     unreadable = f"({' + '.join(checks)}) > 0" if checks else "FALSE"
     canonical = (
-        f"SELECT {', '.join([*dimensions, *measures, *_remainders(line), *times])}, {unreadable} AS unreadable, "
+        f"SELECT {', '.join([*_dimensions(line, DIMENSION_COLUMNS), *measures, *_remainders(line), *times])}, {unreadable} AS unreadable, "
         f"({line.where}) IS TRUE AS kept FROM {raw} AS raw"
     )
     length = "epoch_us(charge_period_end) - epoch_us(charge_period_start)"
@@ -119,6 +123,17 @@ def line_sql(line: LineSql, raw: str) -> str:
         f"THEN 1 << CAST(epoch_us(charge_period_start) // {_HOUR} % 24 AS INTEGER) END AS hours, "
         f"{_flags(line)} AS flags, (unreadable OR {missing}) AS bad, kept FROM ({canonical})"
     )
+
+
+def _dimensions(line: LineSql, columns: Sequence[str]) -> list[str]:
+    """Dimension columns; an empty text is made NULL later, once per distinct value, where nothing asks before."""
+    asked = " ".join([*_REQUIRED, *_ASKED, *(flag.when for flag in line.flags)])
+    found = []
+    for name in columns:
+        sql = line.select.get(name, "CAST(NULL AS VARCHAR)")
+        bare = re.fullmatch(r"nullif\((\"(?:[^\"]|\"\")+\"), ''\)", sql)
+        found.append(f"{bare[1] if bare and name not in asked else sql} AS {identifier(name)}")
+    return found
 
 
 def _remainders(line: LineSql) -> list[str]:
@@ -153,7 +168,7 @@ def once_sql(line: str) -> str:
 
 def narrow_sql(line: LineSql, raw: str, columns: Sequence[str]) -> str:
     """SELECT for some columns of the canonical line and its remainders: only what these need is planned and read."""
-    chosen = [f"{line.select.get(name, 'CAST(NULL AS VARCHAR)')} AS {identifier(name)}" for name in columns]
+    chosen = _dimensions(line, columns)
     return f"SELECT {', '.join([*chosen, *_remainders(line)])}, ({line.where}) IS TRUE AS kept FROM {raw} AS raw"
 
 
@@ -167,19 +182,42 @@ def grouped_sql(line: str, lines: str) -> str:
     )
 
 
-def remainder_sql(line: str, readable: str) -> str:
-    """What rounding leaves over, per slice and currency, over lines that are ``readable``."""
+def remainder_sql(line: str) -> str:
+    """What rounding leaves over, per slice and currency, over readable lines."""
     sums = ", ".join(f"sum({name}) AS {name}" for name in REMAINDERS)
     return (
         f"SELECT {column_list(SLICE_COLUMNS)}, billing_currency, {sums} "
-        f"FROM {_from(line)} WHERE kept AND {readable} GROUP BY ALL"
+        f"FROM {_from(line)} WHERE kept AND NOT bad GROUP BY ALL"
     )
+
+
+def quick_remainder_sql(line: LineSql, raw: str, header: Header) -> str:
+    """The same where every line is readable: computed once per distinct combination of the raw values it depends on.
+
+    Prices repeat, so these are few; taking a double's digits apart is what costs.
+    """
+    places = {name: line.select[name] for name in (*SLICE_COLUMNS, "billing_currency")}
+    selected = ", ".join(f"{sql} AS {name}" for name, sql in places.items())
+    parts = []
+    for cost in (name for name in columns_given(line) if name in line.remainders):
+        needed = "\n".join([*places.values(), line.where, line.remainders[cost]])
+        columns = column_list([name for name in header.columns if identifier(name) in needed])
+        others = ", ".join(
+            f"{f'({line.remainders[cost]}) * lines' if name == cost else 'NULL'} AS {name}_remainder"
+            for name in COST_COLUMNS
+        )
+        parts.append(
+            f"SELECT {selected}, {others} FROM (SELECT {columns}, count(*) AS lines FROM {raw} AS raw "
+            f"WHERE {line.where} GROUP BY ALL) AS raw"
+        )
+    sums = ", ".join(f"sum({name}) AS {name}" for name in REMAINDERS)
+    return f"SELECT {', '.join(places)}, {sums} FROM ({' UNION ALL '.join(parts)}) GROUP BY ALL"
 
 
 def distinct_sql(group: str, line: str) -> str:
     """The distinct values of a dimension group with their hash."""
     names = column_list(GROUPS[group])
-    return f"SELECT hash({names}) AS h, {names} FROM {_from(line)} WHERE kept GROUP BY ALL"
+    return f"SELECT hash({names}) AS h, * FROM (SELECT {names} FROM {_from(line)} WHERE kept GROUP BY ALL)"
 
 
 def _from(relation: str) -> str:

@@ -96,16 +96,16 @@ class RollUp:
 
     def _group(self) -> None:
         """The pass over the raw lines, and the distinct values of every dimension."""
-        raw = raw_sql(self._delivery.files, RejectTables() if self._rows is None else None)
+        self._raw = raw_sql(self._delivery.files, RejectTables())
         if not self._once:
-            self._line = self._with_constants(raw)
-        line = rollup.line_sql(self._line, raw)
+            self._line = self._with_constants()
+        line = rollup.line_sql(self._line, self._raw)
         if self._once:
             self._make("line", rollup.once_sql(line))
             line = "line"
         self._make("grouped", rollup.grouped_sql(line, "sum(lines)" if self._once else "count(*)"))
         for group in rollup.GROUPS:
-            narrow = "line" if self._once else rollup.narrow_sql(self._line, raw, rollup.GROUPS[group])
+            narrow = "line" if self._once else rollup.narrow_sql(self._line, self._raw, rollup.GROUPS[group])
             self._make(f"raw_{group}", rollup.distinct_sql(group, narrow))
             if self._one(f"SELECT count(*) - count(DISTINCT h) FROM raw_{group}"):
                 raise AispendError(
@@ -114,10 +114,10 @@ class RollUp:
                     next_step="Load the files of this bill one by one.",
                 )
 
-    def _with_constants(self, raw: str) -> LineSql:
+    def _with_constants(self) -> LineSql:
         """The mapping with provider, scope and month as constants where they are: most bills have one of each."""
         names = ", ".join(SLICE_COLUMNS)
-        narrow = rollup.narrow_sql(self._line, raw, SLICE_COLUMNS)
+        narrow = rollup.narrow_sql(self._line, self._raw, SLICE_COLUMNS)
         rows = self._duck.execute(f"SELECT DISTINCT {names} FROM ({narrow}) WHERE kept").fetchall()
         select = dict(self._line.select)
         for name, values in zip(SLICE_COLUMNS, zip(*rows, strict=True), strict=False):
@@ -130,14 +130,13 @@ class RollUp:
         """Table ``remainder``: what rounding left over."""
         if not self._line.remainders:
             return
-        raw = raw_sql(self._delivery.files)
         if self._once:
-            line = "line"
+            sql = rollup.remainder_sql("line")
         elif bad:
-            line = rollup.line_sql(self._line, raw)
+            sql = rollup.remainder_sql(rollup.line_sql(self._line, self._raw))
         else:
-            line = rollup.narrow_sql(self._line, raw, (*SLICE_COLUMNS, "billing_currency"))
-        self._make("remainder", rollup.remainder_sql(line, "NOT bad" if bad else "TRUE"))
+            sql = rollup.quick_remainder_sql(self._line, self._raw, self._delivery.files[0].header)
+        self._make("remainder", sql)
 
     def _reject(self) -> tuple[int, list[RejectedLine], int]:
         """All lines there were, those kept aside, and how many these are. Raises where too many, or none is left."""

@@ -27,7 +27,7 @@ def raw_sql(files: Sequence[BillFile], rejects: RejectTables | None = None) -> s
     without, the first such line raises. Empty cells are NULL, quoted or not.
     """
     first = files[0]
-    paths = "[" + ", ".join(literal(str(file.path)) for file in files) + "]"
+    paths = _paths(files)
     columns = "{" + ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in first.header.types.items()) + "}"
     if first.format == "parquet":
         return f"read_parquet({paths})"
@@ -53,6 +53,10 @@ def raw_sql(files: Sequence[BillFile], rejects: RejectTables | None = None) -> s
             "rejects_limit=0",
         ]
     return f"read_csv({paths}, {', '.join(options)})"
+
+
+def _paths(files: Sequence[BillFile]) -> str:
+    return "[" + ", ".join(literal(str(file.path)) for file in files) + "]"
 
 
 def is_gzip(path: Path) -> bool:
