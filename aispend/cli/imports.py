@@ -98,7 +98,7 @@ def import_bills(
             accept_overlap=accept_overlap,
         )
         analyzed = ""
-        if analyze_after and any(report.outcome == "loaded" for report in reports):
+        if analyze_after and (any(report.outcome == "loaded" for report in reports) or _is_pending(door)):
             analyzed = run_analysis(door, bars)
     for report in reports:
         typer.echo(str(report))
@@ -350,6 +350,14 @@ def _telemetry(
         note(f"note: {remark}")
     if report.rows_rejected:
         note("See them with: aispend loads --rejected")
+
+
+def _is_pending(door: doors.Door) -> bool:
+    """Whether months are loaded but not analyzed: an import that was broken off, or told not to analyze."""
+    from reports.views.basis import pending_bills
+
+    with door.store.engine.connect() as connection:
+        return pending_bills(connection) > 0
 
 
 def run_analysis(door: doors.Door, bars: doors.Progress | None) -> str:
