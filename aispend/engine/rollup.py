@@ -49,6 +49,9 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 }
 """The dimensions that are hashed together. Price details and tags may be maps, dear to compare, hence alone."""
 
+Fixed = Mapping[str, str]
+"""Dimension columns that are the same on every line, with their SQL; they need neither hashing nor comparing."""
+
 REMAINDERS = tuple(f"{name}_remainder" for name in COST_COLUMNS)
 EFFECTIVE_ZERO = "effective_zero_on_paid_usage"
 _DAY = 86_400_000_000
@@ -76,6 +79,24 @@ def flag_names(line: LineSql) -> tuple[str, ...]:
 def columns_given(line: LineSql) -> tuple[str, ...]:
     """The cost columns a delivery fills: an actual half gives no effective, an amortised half no billed cost."""
     return tuple(name for name in COST_COLUMNS if name in line.columns_known and name != _HALF_GIVES.get(line.half))
+
+
+def fixed_columns(line: LineSql, header: Header, constants: Mapping[str, str]) -> dict[str, str]:
+    """The dimension columns made from nothing but ``constants`` (raw column → SQL), or from no column at all."""
+    found = {}
+    for name in DIMENSION_COLUMNS:
+        sql = line.select.get(name, "CAST(NULL AS VARCHAR)")
+        used = [column for column in header.columns if identifier(column) in sql]
+        if all(column in constants for column in used):
+            for column in used:
+                sql = sql.replace(identifier(column), constants[column])
+            found[name] = sql
+    return found
+
+
+def varying(group: str, fixed: Fixed) -> tuple[str, ...]:
+    """The columns of a group that differ between lines; one at least, to have something to hash."""
+    return tuple(name for name in GROUPS[group] if name not in fixed) or GROUPS[group][:1]
 
 
 def all_checks(line: LineSql, header: Header) -> tuple[Check, ...]:
@@ -109,8 +130,8 @@ def line_sql(line: LineSql, raw: str) -> str:
     checks = [f"CAST(({check.bad}) IS TRUE AS TINYINT)" for check in line.checks]
     unreadable = f"({' + '.join(checks)}) > 0" if checks else "FALSE"
     canonical = (
-        f"SELECT {', '.join([*_dimensions(line, DIMENSION_COLUMNS), *measures, *_remainders(line), *times])}, {unreadable} AS unreadable, "
-        f"({line.where}) IS TRUE AS kept FROM {raw} AS raw"
+        f"SELECT {', '.join([*_dimensions(line, DIMENSION_COLUMNS), *measures, *_remainders(line), *times])}, "
+        f"{unreadable} AS unreadable, ({line.where}) IS TRUE AS kept FROM {raw} AS raw"
     )
     length = "epoch_us(charge_period_end) - epoch_us(charge_period_start)"
     missing = " OR ".join(f"{identifier(name)} IS NULL" for name in _REQUIRED)
@@ -156,12 +177,14 @@ def _flags(line: LineSql) -> str:
     return f"CAST({' + '.join(bits)} AS INTEGER)"
 
 
-def once_sql(line: str) -> str:
+def once_sql(line: str, fixed: Fixed) -> str:
     """``line`` grouped by everything it says, for files that should be read only once."""
+    dimensions = dict.fromkeys(name for group in GROUPS for name in varying(group, fixed))
+    places = [name for name in (*SLICE_COLUMNS, "billing_currency") if name not in dimensions]
     sums = ", ".join(f"CAST(sum({name}) AS HUGEINT) AS {name}" for name in MEASURE_COLUMNS)
     left = ", ".join(f"sum({name}) AS {name}" for name in REMAINDERS)
     return (
-        f"SELECT {column_list(DIMENSION_COLUMNS)}, day, end_day, flags, bad, kept, bit_or(hours) AS hours, "
+        f"SELECT {column_list([*dimensions, *places])}, day, end_day, flags, bad, kept, bit_or(hours) AS hours, "
         f"{sums}, {left}, count(*) AS lines FROM ({line}) GROUP BY ALL"
     )
 
@@ -172,9 +195,9 @@ def narrow_sql(line: LineSql, raw: str, columns: Sequence[str]) -> str:
     return f"SELECT {', '.join([*chosen, *_remainders(line)])}, ({line.where}) IS TRUE AS kept FROM {raw} AS raw"
 
 
-def grouped_sql(line: str, lines: str) -> str:
+def grouped_sql(line: str, lines: str, fixed: Fixed) -> str:
     """Facts over the canonical ``line`` by the hash of each dimension group; ``lines`` counts raw lines."""
-    hashes = ", ".join(f"hash({column_list(columns)}) AS {group}_h" for group, columns in GROUPS.items())
+    hashes = ", ".join(f"hash({column_list(varying(group, fixed))}) AS {group}_h" for group in GROUPS)
     sums = ", ".join(f"CAST(sum({name}) AS HUGEINT) AS {name}" for name in MEASURE_COLUMNS)
     return (
         f"SELECT {hashes}, day, end_day, flags, bad, kept, bit_or(hours) AS hours, {sums}, "
@@ -200,8 +223,7 @@ def quick_remainder_sql(line: LineSql, raw: str, header: Header) -> str:
     selected = ", ".join(f"{sql} AS {name}" for name, sql in places.items())
     parts = []
     for cost in (name for name in columns_given(line) if name in line.remainders):
-        needed = "\n".join([*places.values(), line.where, line.remainders[cost]])
-        columns = column_list([name for name in header.columns if identifier(name) in needed])
+        columns = _mentioned(header, [*places.values(), line.where, line.remainders[cost]])
         others = ", ".join(
             f"{f'({line.remainders[cost]}) * lines' if name == cost else 'NULL'} AS {name}_remainder"
             for name in COST_COLUMNS
@@ -214,10 +236,26 @@ def quick_remainder_sql(line: LineSql, raw: str, header: Header) -> str:
     return f"SELECT {', '.join(places)}, {sums} FROM ({' UNION ALL '.join(parts)}) GROUP BY ALL"
 
 
-def distinct_sql(group: str, line: str) -> str:
+def distinct_places_sql(line: LineSql, raw: str, header: Header) -> str:
+    """The distinct provider, scope and month of kept lines, worked out once per distinct combination of raw values."""
+    expressions = [line.select.get(name, "NULL") for name in SLICE_COLUMNS]
+    columns = _mentioned(header, [*expressions, line.where])
+    narrow = f"SELECT DISTINCT {columns} FROM {raw} AS raw WHERE {line.where}"
+    return f"SELECT DISTINCT {', '.join(expressions)} FROM ({narrow}) AS raw"
+
+
+def _mentioned(header: Header, expressions: Sequence[str]) -> str:
+    """The raw columns that expressions are made from."""
+    text = "\n".join(expressions)
+    return column_list([name for name in header.columns if identifier(name) in text])
+
+
+def distinct_sql(group: str, line: str, fixed: Fixed) -> str:
     """The distinct values of a dimension group with their hash."""
-    names = column_list(GROUPS[group])
-    return f"SELECT hash({names}) AS h, * FROM (SELECT {names} FROM {_from(line)} WHERE kept GROUP BY ALL)"
+    different = varying(group, fixed)
+    names = column_list(different)
+    rest = "".join(f", {fixed[name]} AS {identifier(name)}" for name in GROUPS[group] if name not in different)
+    return f"SELECT hash({names}) AS h, *{rest} FROM (SELECT {names} FROM {_from(line)} WHERE kept GROUP BY ALL)"
 
 
 def _from(relation: str) -> str:

@@ -12,7 +12,7 @@ from aispend.engine import ai, output, rejects, rollup, summary
 from aispend.engine.line import SKU_COLUMNS, SLICE_COLUMNS, Check, LineSql, identifier, literal
 from aispend.engine.result import Classified, Classify, FileRead, RejectedLine, RollUpSummary
 from aispend.engine.scan import BillFile, Delivery
-from aispend.engine.source import RejectTables, raw_sql
+from aispend.engine.source import RejectTables, constants, raw_sql
 from aispend.errors import AispendError, InputError
 from aispend.settings import Rule, TagKeys
 
@@ -96,17 +96,21 @@ class RollUp:
 
     def _group(self) -> None:
         """The pass over the raw lines, and the distinct values of every dimension."""
-        self._raw = raw_sql(self._delivery.files, RejectTables())
+        files = self._delivery.files
+        self._raw = raw_sql(files, RejectTables())
         if not self._once:
             self._line = self._with_constants()
+        same = {} if self._once else constants(self._duck, files)
+        fixed = rollup.fixed_columns(self._line, files[0].header, same)
         line = rollup.line_sql(self._line, self._raw)
         if self._once:
-            self._make("line", rollup.once_sql(line))
+            self._make("line", rollup.once_sql(line, fixed))
             line = "line"
-        self._make("grouped", rollup.grouped_sql(line, "sum(lines)" if self._once else "count(*)"))
+        self._make("grouped", rollup.grouped_sql(line, "sum(lines)" if self._once else "count(*)", fixed))
         for group in rollup.GROUPS:
-            narrow = "line" if self._once else rollup.narrow_sql(self._line, self._raw, rollup.GROUPS[group])
-            self._make(f"raw_{group}", rollup.distinct_sql(group, narrow))
+            different = rollup.varying(group, fixed)
+            narrow = "line" if self._once else rollup.narrow_sql(self._line, self._raw, different)
+            self._make(f"raw_{group}", rollup.distinct_sql(group, narrow, fixed))
             if self._one(f"SELECT count(*) - count(DISTINCT h) FROM raw_{group}"):
                 raise AispendError(
                     f"Two different values of '{group}' have the same hash; nothing was loaded.",
@@ -115,16 +119,20 @@ class RollUp:
                 )
 
     def _with_constants(self) -> LineSql:
-        """The mapping with provider, scope and month as constants where they are: most bills have one of each."""
-        names = ", ".join(SLICE_COLUMNS)
-        narrow = rollup.narrow_sql(self._line, self._raw, SLICE_COLUMNS)
-        rows = self._duck.execute(f"SELECT DISTINCT {names} FROM ({narrow}) WHERE kept").fetchall()
-        select = dict(self._line.select)
+        """The mapping with provider, scope and month as constants where they are: most bills have one of each.
+
+        A check that asks the same expression then asks the constant.
+        """
+        header = self._delivery.files[0].header
+        places = rollup.distinct_places_sql(self._line, self._raw, header)
+        rows = self._duck.execute(places).fetchall()
+        select, checks = dict(self._line.select), self._line.checks
         for name, values in zip(SLICE_COLUMNS, zip(*rows, strict=True), strict=False):
             if len(set(values)) == 1 and values[0] is not None:
-                constant = literal(str(values[0]))
-                select[name] = f"DATE {constant}" if name == "x_billing_month" else constant
-        return replace(self._line, select=select)
+                constant = ("DATE " if name == "x_billing_month" else "") + literal(str(values[0]))
+                checks = tuple(replace(check, bad=check.bad.replace(select[name], constant)) for check in checks)
+                select[name] = constant
+        return replace(self._line, select=select, checks=checks)
 
     def _remainder(self, *, bad: bool) -> None:
         """Table ``remainder``: what rounding left over."""

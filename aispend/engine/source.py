@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aispend.engine.line import identifier, literal
 from aispend.engine.scan import BillFile
 
+if TYPE_CHECKING:
+    import duckdb
+
 _GZIP = b"\x1f\x8b"
+_CUT_SHORT = 64
+"""Writers that shorten statistics without saying so keep at least this many bytes."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +24,29 @@ class RejectTables:
 
     errors: str = "csv_error"
     scans: str = "csv_scan"
+
+
+def constants(duck: duckdb.DuckDBPyConnection, files: Sequence[BillFile]) -> dict[str, str]:
+    """Columns of Parquet files that hold one text, or nothing, throughout: their SQL, from the files' own statistics.
+
+    A bill has many: the payer, the currency, the issuer, columns never filled. Text only, because statistics of numbers
+    leave NaN out; and no text that a writer may have cut short.
+    """
+    types = files[0].header.types
+    rows = duck.execute(
+        "SELECT path_in_schema, min(stats_min_value), max(stats_max_value), "
+        "bool_and(coalesce(min_is_exact, TRUE) AND coalesce(max_is_exact, TRUE)), count(stats_min_value) = count(*), "
+        "count(stats_null_count) = count(*), sum(stats_null_count), sum(num_values) "
+        f"FROM parquet_metadata({_paths(files)}) GROUP BY ALL"
+    ).fetchall()
+    found: dict[str, str] = {}
+    for name, least, most, exact, bounded, counted, nulls, values in rows:
+        if types.get(name) == "VARCHAR" and counted and nulls == values:
+            found[name] = "CAST(NULL AS VARCHAR)"
+        elif types.get(name) == "VARCHAR" and counted and nulls == 0 and bounded and exact and least == most:
+            if len(least) < _CUT_SHORT:
+                found[name] = literal(least)
+    return found
 
 
 def raw_sql(files: Sequence[BillFile], rejects: RejectTables | None = None) -> str:
