@@ -89,7 +89,7 @@ class RollUp:
         return self._stream(output.DIMENSIONS[table])
 
     def _stream(self, sql: str) -> pa.RecordBatchReader:
-        reader: pa.RecordBatchReader = self._duck.sql(sql).to_arrow_reader(65_536)
+        reader: pa.RecordBatchReader = self._duck.sql(sql).to_arrow_reader(16_384)
         return reader
 
     # ------------------------------------------------------------------------------------- stages

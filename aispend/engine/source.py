@@ -41,11 +41,12 @@ def constants(duck: duckdb.DuckDBPyConnection, files: Sequence[BillFile]) -> dic
     ).fetchall()
     found: dict[str, str] = {}
     for name, least, most, exact, bounded, counted, nulls, values in rows:
-        if types.get(name) == "VARCHAR" and counted and nulls == values:
+        if types.get(name) != "VARCHAR" or not counted:
+            continue
+        if nulls == values:
             found[name] = "CAST(NULL AS VARCHAR)"
-        elif types.get(name) == "VARCHAR" and counted and nulls == 0 and bounded and exact and least == most:
-            if len(least) < _CUT_SHORT:
-                found[name] = literal(least)
+        elif nulls == 0 and bounded and exact and least == most and len(least) < _CUT_SHORT:
+            found[name] = literal(least)
     return found
 
 
