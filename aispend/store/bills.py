@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 PROVISIONAL_DAYS = 15
 """Providers restate a month for about two weeks after its end."""
 
+_COPY_ROWS = 256
 _SHARED_BY_HALVES = ("list_cost", "contracted_cost")
 _DERIVED = ("cost_share", "spend_day", "spend_resource_month")
 
@@ -125,7 +126,8 @@ def replace_bill(store: Store, bill: Bill, rows: Rows, *, clock: Clock, accept_o
             _delete_old(cursor, slice_ids[plan.key], plan, bill.half)
         for without in sorted({plan.without for plan in plans}):
             ids = {plan.key: slice_ids[plan.key] for plan in plans if plan.without == without}
-            cursor.adbc_ingest("charge", rows.facts(ids, half=bill.half, without=without), mode="append")
+            facts = rows.facts(ids, half=bill.half, without=without)
+            cursor.adbc_ingest("charge", _in_small_batches(facts), mode="append")
         if not accept_overlap:
             for plan in plans:
                 if before.get(plan.key):
@@ -303,6 +305,17 @@ def _transaction(uri: str) -> Iterator[Cursor]:
             where=str(error).split("\n", 1)[0],
             next_step="Try again; if it stays, look into the database server's log.",
         ) from error
+
+
+def _in_small_batches(reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
+    """The same rows in batches that fit into the socket's buffer, so that encoding and the server's work overlap.
+
+    Measured with 328,000 facts: 3.5 s in batches of 512 rows and less, 5.7 s in batches of 1,024 and more.
+    """
+    import pyarrow
+
+    pieces = (batch.slice(start, _COPY_ROWS) for batch in reader for start in range(0, batch.num_rows, _COPY_ROWS))
+    return pyarrow.RecordBatchReader.from_batches(reader.schema, pieces)
 
 
 def _lock(cursor: Cursor, name: str) -> None:
