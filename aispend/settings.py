@@ -135,7 +135,7 @@ class Engine(_Section):
     """Bounds of the roll-up."""
 
     memory_limit: str = "640MB"
-    threads: int | None = Field(None, description="default: all cores")
+    threads: int | None = Field(None, ge=1, description="default: all cores, at most 8")
 
 
 class Settings(_Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,10 @@ from aispend.settings import Rule, TagKeys
 
 if TYPE_CHECKING:
     import duckdb
+
+
+_THREADS = 8
+"""At most, unless set: each thread takes its share of the memory limit."""
 
 
 class DuckEngine:
@@ -78,8 +83,7 @@ class DuckEngine:
         duck.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
         duck.execute(f"SET temp_directory = {literal(str(self._workdir / 'spill'))}")
         duck.execute(f"SET memory_limit = {literal(self._settings.memory_limit)}")
-        if self._settings.threads:
-            duck.execute(f"SET threads = {self._settings.threads}")
+        duck.execute(f"SET threads = {self._settings.threads or min(os.cpu_count() or 1, _THREADS)}")
         return duck
 
 

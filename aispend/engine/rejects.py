@@ -38,7 +38,7 @@ _REASONS = {
     "TOO MANY COLUMNS": "the line has too many columns",
     "UNQUOTED VALUE": "a quote is opened or closed in the wrong place",
     "INVALID ENCODING": "not valid text in the file's encoding",
-    "LINE SIZE OVER MAXIMUM": "the line is longer than 2 MB",
+    "LINE SIZE OVER MAXIMUM": "the line is longer than 16 MiB",
 }
 
 

@@ -13,6 +13,9 @@ from aispend.engine.scan import BillFile
 if TYPE_CHECKING:
     import duckdb
 
+MAX_LINE = 16 << 20
+"""Bytes of the longest CSV line that is read."""
+
 _GZIP = b"\x1f\x8b"
 _CUT_SHORT = 64
 """Writers that shorten statistics without saying so keep at least this many bytes."""
@@ -71,6 +74,7 @@ def raw_sql(files: Sequence[BillFile], rejects: RejectTables | None = None) -> s
         "quote='\"'",
         "escape='\"'",
         f"skip={first.skip_lines}",
+        f"max_line_size={MAX_LINE}",
         f"compression='{'gzip' if is_gzip(first.path) else 'none'}'",
     ]
     if first.encoding.lower().replace("_", "-") not in ("utf-8", "utf8", "utf-8-sig"):

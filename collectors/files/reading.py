@@ -23,7 +23,7 @@ def connect(workdir: Path) -> duckdb.DuckDBPyConnection:
 
     connection = duckdb.connect(":memory:")
     connection.execute("SET memory_limit = '512MB'; SET autoinstall_known_extensions = false")
-    connection.execute("SET preserve_insertion_order = false")
+    connection.execute("SET preserve_insertion_order = false; SET enable_progress_bar = false")
     connection.execute(f"SET temp_directory = {literal(str(workdir))}")
     return connection
 
