@@ -67,11 +67,24 @@ def _parse(url: str) -> URL:
             where="AISPEND_DATABASE_URL or --database",
             next_step="Write it as postgresql://USER:PASSWORD@HOST:5432/DATABASE.",
         ) from None
+    if parsed.password is not None and "@" in _behind_password(url):
+        # which @ ends the password is anybody's guess, so nothing behind the first may be shown as a host
+        raise StoreError(
+            "The database URL has more than one @, so its password and its host cannot be told apart.",
+            where="AISPEND_DATABASE_URL or --database",
+            next_step="Write an @ within the password (or anywhere behind it) as %40.",
+        )
     password = parsed.query.get("password")
     if isinstance(password, str):
         # where SQLAlchemy knows to hide it
         parsed = parsed.difference_update_query(["password"]).set(password=password)
     return parsed
+
+
+def _behind_password(url: str) -> str:
+    """What follows the password, were it to end at the first @."""
+    credentials = url.partition("://")[2].partition(":")[2]
+    return credentials.partition("@")[2]
 
 
 def _without_secrets(message: str, url: URL) -> str:

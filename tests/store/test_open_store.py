@@ -57,6 +57,10 @@ def test_an_embedded_store_from_nothing(new_home: Callable[[], Path]) -> None:
         f"mysql://someone:{SECRET}@127.0.0.1/db",
         f"someone:{SECRET}",
         f"postgresql://someone:{SECRET}@127.0.0.1:port/db",
+        f"postgresql://someone:first@{SECRET}@127.0.0.1:1/db",
+        f"postgresql://someone:first@half/{SECRET}@127.0.0.1:1/db",
+        f"postgresql://someone:first@{SECRET}?more=x@127.0.0.1:1/db",
+        f"postgresql://someone:first@{SECRET}#more@127.0.0.1:1/db",
     ],
 )
 def test_no_error_tells_the_password(url: str, tmp_path: Path) -> None:
