@@ -120,10 +120,12 @@ def unreadable_sql(expr: str, duck_type: str, decimal: str = ".") -> str:
     kind = _kind(duck_type)
     if kind in _INTEGERS:
         return "FALSE"
-    if kind in ("DOUBLE", "DECIMAL"):
-        # Parquet statistics leave NaN out, and DuckDB believes them when it folds comparisons: isnan asks the value.
-        double = f"CAST(({expr}) AS DOUBLE)"
-        return f"(({expr}) IS NOT NULL AND (isnan({double}) OR NOT abs({double}) < 1e26))"
+    if kind == "DECIMAL":
+        return f"(({expr}) IS NOT NULL AND NOT abs(CAST(({expr}) AS DOUBLE)) < 1e26)"
+    if kind == "DOUBLE":
+        # Parquet statistics leave NaN out, and DuckDB folds comparisons and isnan() by them; it does not fold this
+        # product, which is 0 for every number and NaN for NaN and infinity.
+        return f"(({expr}) IS NOT NULL AND NOT (abs({expr}) < 1e26 AND ({expr}) * 0 = 0))"
     text = _text(expr, kind, decimal)
     return (
         f"((abs(TRY_CAST({text} AS DOUBLE)) < 1e26 AND NOT contains({text}, '_')) IS NOT TRUE "

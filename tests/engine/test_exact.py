@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -156,6 +158,25 @@ def test_unreadable_doubles(duck: duckdb.DuckDBPyConnection) -> None:
     values = [1.5, None, float("nan"), float("inf"), 1e30]
 
     assert column(duck, unreadable_sql("v", "DOUBLE"), values, pa.float64()) == [False, False, True, True, True]
+
+
+@pytest.mark.parametrize("broken", [float("nan"), float("inf"), float("-inf")])
+def test_a_double_that_parquet_statistics_hide_is_still_seen(
+    duck: duckdb.DuckDBPyConnection, tmp_path: Path, broken: float
+) -> None:
+    """Writers leave NaN out of minimum and maximum, which the optimizer believes."""
+    pq.write_table(pa.table({"i": range(3), "v": [0.1, broken, 0.2]}), tmp_path / "doubles")
+    sqls = [unreadable_sql("v", "DOUBLE"), units_sql("v", "DOUBLE"), number_sql("v", "DOUBLE")]
+    raw = f"read_parquet('{tmp_path / 'doubles'}')"
+
+    rows = duck.execute(f"SELECT {', '.join([*sqls, remainder_sql('v', 'DOUBLE')])} FROM {raw} ORDER BY i").fetchall()
+
+    assert rows == [
+        (False, 10**11, Decimal("0.1"), None),
+        (True, None, None, None),
+        (False, 2 * 10**11, Decimal("0.2"), None),
+    ]
+    assert duck.execute(f"SELECT count(*) FROM {raw} WHERE {sqls[0]}").fetchall() == [(1,)]
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
