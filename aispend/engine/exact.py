@@ -23,8 +23,8 @@ Method
 Cases
     NULL, empty text and the literal text NULL are missing: NULL. Anything else that is no plain or
     exponent number, NaN, infinity, and sizes from 1e26 (units) or 1e13 (numbers) are unreadable: also NULL,
-    and :func:`unreadable_sql` tells the two apart. Thousands separators are unreadable;
-    decimal commas are read only where the dialect says ``decimal=","``.
+    and :func:`unreadable_sql` tells the two apart. Thousands separators and decimal commas are unreadable:
+    a dialect makes plain text of them first.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "
 _PARTS = r"^([+-]?)([0-9]*)[.]?([0-9]*)(?:[eE]([+-]?[0-9]{1,9}))?$"
 
 
-def units_sql(expr: str, duck_type: str, decimal: str = ".") -> str:
+def units_sql(expr: str, duck_type: str) -> str:
     """SQL: HUGEINT count of 1e-12 in the raw value ``expr`` of ``duck_type``; NULL if missing or unreadable."""
     kind = _kind(duck_type)
     if kind in _INTEGERS:
@@ -58,10 +58,10 @@ def units_sql(expr: str, duck_type: str, decimal: str = ".") -> str:
             f"THEN {units_of_number_sql(f'TRY_CAST(({expr}) AS {NUMBER_TYPE})')} "
             f"ELSE {_units_of_text(f'CAST(({expr}) AS VARCHAR)')} END)"
         )
-    return _units_of_text(_text(expr, kind, decimal))
+    return _units_of_text(_text(expr, kind))
 
 
-def number_sql(expr: str, duck_type: str, decimal: str = ".") -> str:
+def number_sql(expr: str, duck_type: str) -> str:
     """SQL: the raw value ``expr`` as ``NUMBER_TYPE`` for arithmetic between columns; NULL if missing or unreadable."""
     kind = _kind(duck_type)
     if kind in _INTEGERS:
@@ -78,10 +78,10 @@ def number_sql(expr: str, duck_type: str, decimal: str = ".") -> str:
             f"(CASE WHEN {_fits(expr, duck_type)} THEN TRY_CAST(({expr}) AS {NUMBER_TYPE}) "
             f"ELSE {_number_of_text(f'CAST(({expr}) AS VARCHAR)')} END)"
         )
-    return _number_of_text(_text(expr, kind, decimal))
+    return _number_of_text(_text(expr, kind))
 
 
-def remainder_sql(expr: str, duck_type: str, decimal: str = ".") -> str:
+def remainder_sql(expr: str, duck_type: str) -> str:
     """SQL: what rounding the raw value to units leaves over, as DECIMAL(38,24); NULL where that is nothing.
 
     ``units * 1e-12 + remainder`` is the value at full precision (rounded to odd beyond the 24th decimal).
@@ -89,14 +89,14 @@ def remainder_sql(expr: str, duck_type: str, decimal: str = ".") -> str:
     kind = _kind(duck_type)
     if kind in _INTEGERS:
         return f"CAST(NULL AS {_WIDE})"
-    number = number_sql(expr, duck_type, decimal)
-    left = f"{number} - {amount_sql(units_sql(expr, duck_type, decimal))}"
+    number = number_sql(expr, duck_type)
+    left = f"{number} - {amount_sql(units_sql(expr, duck_type))}"
     if kind == "DOUBLE":
         exact = f"({expr}) IS NULL OR {_at_most_12_decimals(f'({expr})')}"
     elif kind == "DECIMAL":
         return f"nullif({remainder_of_number_sql(number)}, 0)"
     else:
-        text = _text(expr, kind, decimal)
+        text = _text(expr, kind)
         exact = f"strlen({text}) <= 13 AND NOT contains({text}, 'e') AND NOT contains({text}, 'E')"
     return f"(CASE WHEN {exact} THEN NULL ELSE {left} END)"
 
@@ -112,7 +112,7 @@ def units_of_number_sql(number: str) -> str:
     return f"CAST(round_even(CAST(({number}) AS {_WIDE}), 12) * {UNITS_PER_ONE} AS HUGEINT)"
 
 
-def unreadable_sql(expr: str, duck_type: str, decimal: str = ".") -> str:
+def unreadable_sql(expr: str, duck_type: str) -> str:
     """SQL boolean for a ``Check``: the raw value is there, but :func:`units_sql` cannot read it.
 
     Told from the nearest double alone, which costs little: a size of 1e26 or more, no number, or an underscore.
@@ -126,7 +126,7 @@ def unreadable_sql(expr: str, duck_type: str, decimal: str = ".") -> str:
         # Parquet statistics leave NaN out, and DuckDB folds comparisons and isnan() by them; it does not fold this
         # product, which is 0 for every number and NaN for NaN and infinity.
         return f"(({expr}) IS NOT NULL AND NOT (abs({expr}) < 1e26 AND ({expr}) * 0 = 0))"
-    text = _text(expr, kind, decimal)
+    text = _text(expr, kind)
     return (
         f"((abs(TRY_CAST({text} AS DOUBLE)) < 1e26 AND NOT contains({text}, '_')) IS NOT TRUE "
         f"AND trim(coalesce({text}, ''), ' \t\r\n') NOT IN ('', 'NULL', 'null'))"
@@ -142,11 +142,11 @@ def _kind(duck_type: str) -> str:
     return duck_type.upper().split("(")[0].strip()
 
 
-def _text(expr: str, kind: str, decimal: str) -> str:
+def _text(expr: str, kind: str) -> str:
     text = f"({expr})" if kind == "VARCHAR" else f"CAST(({expr}) AS VARCHAR)"
     if kind == "JSON":
         text = f"trim({text}, '\"')"
-    return text if decimal == "." else f"replace(replace({text}, '.', '?'), '{decimal}', '.')"
+    return text
 
 
 def _fits(expr: str, duck_type: str) -> str:

@@ -237,3 +237,18 @@ def test_refunds_spot_and_savings_plans(tmp_path: Path) -> None:
         "Correction",
         -100,
     )
+
+
+def test_the_half_is_told_from_amounts_with_decimal_commas(tmp_path: Path) -> None:
+    """Usage under a reservation that costs something is amortised, however its cost is written."""
+    found = azure(tmp_path, COVERED_AMORTIZED | {"Cost": "5,25"}, {"Cost": "0,5"})
+
+    assert found.delivery.line.dataset == "azure_amortized"
+    assert [line["effective_cost"] for line in found.lines] == [Decimal("5.25"), Decimal("0.5")]
+
+
+def test_a_rate_that_is_no_number_is_not_taken_for_one(tmp_path: Path) -> None:
+    found = azure(tmp_path, {"exchangeRatePricingToBilling": "0.9"}, {"exchangeRatePricingToBilling": "0,9"})
+
+    assert [line["list_cost"] for line in found.lines] == [Decimal("7.2")]
+    assert found.refused == ["not a number as most of this column writes them (1234.50)"]

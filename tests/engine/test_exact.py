@@ -106,16 +106,6 @@ def test_a_text_is_rounded_with_all_its_digits(duck: duckdb.DuckDBPyConnection, 
     assert got == [expected_units(Decimal(text.strip())) for text in texts]
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
-@given(st.lists(number_texts(), min_size=1, max_size=200))
-def test_a_decimal_comma_is_read_where_the_dialect_says_so(duck: duckdb.DuckDBPyConnection, texts: list[str]) -> None:
-    with_commas = [text.replace(".", ",") for text in texts]
-
-    got = column(duck, units_sql("v", "VARCHAR", decimal=","), with_commas, pa.string())
-
-    assert got == [expected_units(Decimal(text.strip())) for text in texts]
-
-
 MISSING = [None, "", " ", "NULL", "\t"]
 UNREADABLE = [
     "1,234.50",
@@ -144,14 +134,6 @@ def test_missing_and_unreadable_are_told_apart(duck: duckdb.DuckDBPyConnection) 
     assert column(duck, unreadable_sql("v", "VARCHAR"), texts, pa.string()) == (
         [False] * len(MISSING) + [True] * len(UNREADABLE) + [False]
     )
-
-
-def test_a_point_is_unreadable_where_decimals_are_commas(duck: duckdb.DuckDBPyConnection) -> None:
-    assert column(duck, units_sql("v", "VARCHAR", decimal=","), ["1.234,5", "1.5", "1,5"], pa.string()) == [
-        None,
-        None,
-        1_500_000_000_000,
-    ]
 
 
 def test_unreadable_doubles(duck: duckdb.DuckDBPyConnection) -> None:

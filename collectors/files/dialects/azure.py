@@ -44,6 +44,7 @@ DATES = ("Date", "UsageDateTime", "UsageDate")
 SUBSCRIPTIONS = ("SubscriptionId", "SubscriptionGuid")
 RESOURCES = ("ResourceId", "InstanceId", "InstanceName")
 QUANTITIES = ("Quantity", "UsageQuantity")
+RATES = ("exchangeRatePricingToBilling", "exchangeRate")
 _FAMILIES = {
     "AI + Machine Learning": "AI and Machine Learning",
     "Analytics": "Analytics",
@@ -147,7 +148,7 @@ def _measures(columns: Columns, committed: str) -> dict[str, str | None]:
     cost = columns.units(*COSTS)
     about = columns.about(*COSTS)
     quantity = columns.units(*QUANTITIES)
-    rate = columns.units("exchangeRatePricingToBilling", "exchangeRate")
+    rate = columns.units(*RATES)
 
     def priced(name: str) -> str | None:
         price, zero = columns.units(name), columns.about(name)
@@ -207,7 +208,7 @@ def _checks(columns: Columns, scope: str, month: str, charged: str) -> tuple[Che
 
     currency = columns.text(*CURRENCIES)
     checks = [
-        Check(named(*COSTS), columns.no_number(*COSTS), "no cost, or not a number"),
+        Check(named(*COSTS), columns.no_number(*COSTS), f"no cost, or {columns.no_number_reason(*COSTS)}"),
         Check(
             named(*CURRENCIES),
             f"NOT coalesce(regexp_full_match({currency}, '[A-Za-z]{{3}}'), FALSE)",
@@ -217,7 +218,7 @@ def _checks(columns: Columns, scope: str, month: str, charged: str) -> tuple[Che
         Check(named(*DATES), f"{charged} IS NULL", "no charge date, or written in another order than the rest"),
         Check(named("BillingPeriodStartDate", *DATES), f"{month} IS NULL", "no billing period, or not a date"),
     ]
-    numbers = (QUANTITIES, ("PayGPrice",), ("UnitPrice",))
+    numbers = (QUANTITIES, ("PayGPrice",), ("UnitPrice",), RATES, ("paygCostInBillingCurrency",))
     return (*checks, *(check for names in numbers if (check := columns.unreadable(*names))))
 
 

@@ -25,6 +25,7 @@ from dataclasses import dataclass, replace
 from aispend.errors import InputError
 from collectors.files.dialects.columns import Columns
 from collectors.files.dialects.contract import Look, Part
+from collectors.files.dialects.styles import numbered
 
 ACTUAL, AMORTIZED, WHOLE = "actual", "amortized", "whole"
 COSTS = ("CostInBillingCurrency", "Cost", "PreTaxCost")
@@ -102,7 +103,7 @@ def charge_type_sql(columns: Columns) -> str:
 
 
 def _facts(look: Look) -> _Facts:
-    columns = look.columns
+    columns = numbered(look, COSTS)
     cost, kind, committed = columns.about(*COSTS), charge_type_sql(columns), committed_sql(columns)
     quantity = columns.about("Quantity", "UsageQuantity") or "1"
     names = (

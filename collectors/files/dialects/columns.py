@@ -15,10 +15,9 @@ from typing import Literal
 from aispend.engine.exact import number_sql, remainder_sql, units_sql, unreadable_sql
 from aispend.engine.line import Check, Header, identifier, plain
 from aispend.engine.scan import FileFormat
+from collectors.files.dialects.numbers import PLAIN, Notation
 
 DateOrder = Literal["iso", "mdy", "dmy"]
-NumberStyle = Literal["plain", "grouped", "comma"]
-"""``grouped`` is 1,234.50 or $1,234.50; ``comma`` is 1234,50 or 1.234,50."""
 
 _WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
 _BROKEN = {"FLOAT", "DOUBLE"}
@@ -28,11 +27,14 @@ _IN_BRACKETS = re.compile(r"\(([^()]+)\)\s*$")
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of one header, and how its file writes numbers and dates."""
+    """The columns of one header, and how its file writes numbers and dates.
+
+    ``numbers`` are the notations of columns that are not plainly written.
+    """
 
     header: Header
     format: FileFormat
-    numbers: NumberStyle = "plain"
+    numbers: Mapping[str, Notation] = field(default_factory=dict)
     dates: DateOrder = "iso"
     _found: dict[str, list[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -92,27 +94,22 @@ class Columns:
 
     # --------------------------------------------------------------- numbers
 
-    def _raw(self, column: str) -> tuple[str, str, str]:
-        """Expression, DuckDB type and decimal mark for the exact functions."""
+    def _raw(self, column: str) -> tuple[str, str]:
+        """Expression and DuckDB type for the exact functions."""
         quoted, declared = identifier(column), self.header.types[column]
         kind = self.kind(column)
         if kind == "FLOAT":
-            return f"CAST({quoted} AS VARCHAR)", "VARCHAR", "."
+            return f"CAST({quoted} AS VARCHAR)", "VARCHAR"
         if kind == "HUGEINT":
-            return f"CAST({quoted} AS DECIMAL(38,0))", "DECIMAL(38,0)", "."
-        if kind == "VARCHAR" and self.numbers == "grouped":
-            return f"replace(regexp_replace({quoted}, '[$€£\\s]', '', 'g'), ',', '')", "VARCHAR", "."
-        if kind == "VARCHAR" and self.numbers == "comma":
-            return f"replace({quoted}, '.', '')", "VARCHAR", ","
-        return quoted, declared, "."
+            return f"CAST({quoted} AS DECIMAL(38,0))", "DECIMAL(38,0)"
+        if kind == "VARCHAR" and column in self.numbers:
+            return f"({self.numbers[column].text_sql(quoted)})", "VARCHAR"
+        return quoted, declared
 
     def units(self, *names: str) -> str | None:
         """HUGEINT count of 1e-12 of the column, rounded half-even once."""
         column = self.find(*names)
-        if column is None:
-            return None
-        expression, declared, mark = self._raw(column)
-        return units_sql(expression, declared, mark)
+        return None if column is None else units_sql(*self._raw(column))
 
     def remainder(self, *names: str) -> str | None:
         """What rounding the column to units leaves over."""
@@ -122,21 +119,16 @@ class Columns:
     def number(self, *names: str) -> str | None:
         """Exact decimal of the column, for sums and differences before the one rounding."""
         column = self.find(*names)
-        if column is None:
-            return None
-        expression, declared, mark = self._raw(column)
-        return number_sql(expression, declared, mark)
+        return None if column is None else number_sql(*self._raw(column))
 
     def about(self, *names: str) -> str | None:
         """The column as a double, only ever to be compared with zero."""
         column = self.find(*names)
         if column is None:
             return None
-        expression, _, mark = self._raw(column)
+        expression, _ = self._raw(column)
         if self.kind(column) == "JSON":
             expression = f"json_extract_string({expression}, '$')"
-        if mark == ",":
-            expression = f"replace({expression}, ',', '.')"
         return f"TRY_CAST({expression} AS DOUBLE)"
 
     def unreadable(self, *names: str) -> Check | None:
@@ -144,14 +136,18 @@ class Columns:
         column = self.find(*names)
         if column is None or self.kind(column) in _WHOLE:
             return None
-        return Check(column, unreadable_sql(*self._raw(column)), "not a number")
+        return Check(column, unreadable_sql(*self._raw(column)), self.no_number_reason(column))
+
+    def no_number_reason(self, *names: str) -> str:
+        """Why a cell of the column is no number: it is not written as its file writes them."""
+        return self.numbers.get(self.find(*names) or "", PLAIN).reason
 
     def no_number(self, *names: str) -> str:
         """SQL boolean: the column says nothing, or something that is no number."""
         column = self.find(*names)
         if column is None:
             return "TRUE"
-        expression, declared, _ = self._raw(column)
+        expression, declared = self._raw(column)
         nothing = f"({expression}) IS NULL"
         if declared in ("VARCHAR", "JSON"):
             nothing = f"trim(coalesce(CAST({expression} AS VARCHAR), ''), ' \"') IN ('', 'NULL', 'null', 'Null')"

@@ -285,7 +285,7 @@ def _checks(columns: Columns, provider: str) -> tuple[Check, ...]:
     currency = columns.text("BillingCurrency")
     month, start = columns.instant("BillingPeriodStart"), columns.instant("ChargePeriodStart")
     checks = [
-        Check(billed, columns.no_number("BilledCost"), "no billed cost, or not a number"),
+        Check(billed, columns.no_number("BilledCost"), f"no billed cost, or {columns.no_number_reason('BilledCost')}"),
         Check(
             columns.find("BillingAccountId") or "", f"{columns.text('BillingAccountId')} IS NULL", "no billing account"
         ),
@@ -298,7 +298,14 @@ def _checks(columns: Columns, provider: str) -> tuple[Check, ...]:
         Check(columns.find("ChargePeriodStart") or "", f"{start} IS NULL", "no charge period, or not a date"),
         Check(columns.find(*PROVIDERS, *ISSUERS) or "", f"{provider} IS NULL", "no provider"),
     ]
-    numbers = ("EffectiveCost", "ListCost", "ContractedCost", "PricingQuantity", "ConsumedQuantity")
+    numbers = (
+        "EffectiveCost",
+        "ListCost",
+        "ContractedCost",
+        "PricingQuantity",
+        "ConsumedQuantity",
+        "CommitmentDiscountQuantity",
+    )
     checks += [check for name in numbers if (check := columns.unreadable(name))]
     return tuple(checks)
 

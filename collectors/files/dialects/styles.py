@@ -1,8 +1,7 @@
 """How a file writes numbers and dates: decided from its content, never guessed where both readings are possible.
 
 Method
-    Numbers: the first lines. ``$1,234.50`` or ``1,234.50`` is grouped, ``1234,50`` has a decimal comma. A single
-    comma before exactly three digits says nothing by itself.
+    Numbers: see ``numbers``; all lines are asked where the first lines hold more than plain numbers.
     Dates: where the first lines hold dates that do not begin with the year, all lines are asked. A part above 12
     is a day. If none is: the reading in which billing periods begin on the first of a month; else the only reading
     in which all charges lie in one month; else the file is refused.
@@ -11,40 +10,44 @@ Method
 from __future__ import annotations
 
 import calendar
+import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from aispend.engine.line import identifier
 from aispend.errors import InputError
-from collectors.files.dialects.columns import Columns, DateOrder, NumberStyle
+from collectors.files.dialects.columns import Columns, DateOrder
 from collectors.files.dialects.contract import Look
+from collectors.files.dialects.numbers import Counts, count_sql, notations, perhaps_marked
 
 _DATE = r"^\s*(\d{1,2})[./-](\d{1,2})[./-](\d{2,4})(?:\D|$)"
-_GROUPED = re.compile(r"^\s*-?[$€£]|^\s*-?\d{1,3}(?:,\d{3})+\.\d")
-_COMMA = re.compile(r"^\s*-?(?:\d+|\d{1,3}(?:\.\d{3})+),(?:\d{1,2}|\d{4,})\s*$|^\s*-?0,\d+\s*$")
 
 
 def styled(
     look: Look, *, costs: Sequence[str], charged: Sequence[str], begins: Sequence[str], ends: Sequence[str]
 ) -> Columns:
-    """The file's columns with its number style and date order.
+    """The file's columns with its notations of numbers and its date order.
 
-    ``charged`` are columns of charge times, ``begins`` and ``ends`` of billing periods.
+    ``costs`` are columns whose notation speaks for the others, ``charged`` are columns of charge times, ``begins`` and
+    ``ends`` of billing periods.
     Raises ``InputError`` where dates can be read in two ways, or in none.
     """
-    styled_numbers = replace(look.columns, numbers=number_style(text for name in costs for text in look.values(name)))
-    return replace(styled_numbers, dates=date_order(look, charged, begins, ends))
+    return replace(numbered(look, costs), dates=date_order(look, charged, begins, ends))
 
 
-def number_style(values: Iterable[str]) -> NumberStyle:
-    """Plain, grouped or comma, from sample values."""
-    for value in values:
-        if _GROUPED.match(value):
-            return "grouped"
-        if _COMMA.match(value):
-            return "comma"
-    return "plain"
+def numbered(look: Look, costs: Sequence[str]) -> Columns:
+    """The file's columns with the notations of those that are not plainly written."""
+    texts = [column for column in look.columns.header.columns if look.columns.kind(column) == "VARCHAR"]
+    marked = [column for column in texts if perhaps_marked(text for row in look.sample if (text := row.get(column)))]
+    if not marked:
+        return look.columns
+    amounts = {column for name in costs if (column := _text_column(look, name))}
+    asked = [column for column in texts if column in amounts or column in marked]
+    (row,) = look.ask(f"SELECT {', '.join(map(count_sql, asked))} FROM raw")
+    numbers = iter([int(str(cell)) for cell in row])
+    counts = {column: Counts(*itertools.islice(numbers, len(Counts().all))) for column in asked}
+    return replace(look.columns, numbers=notations(counts, amounts))
 
 
 def date_order(look: Look, charged: Sequence[str], begins: Sequence[str], ends: Sequence[str]) -> DateOrder:
