@@ -201,7 +201,7 @@ def test_split_cost_allocation_is_not_counted_again(tmp_path: Path) -> None:
     found = cur(tmp_path, {parent: ""}, {parent: "arn:aws:ec2:us-east-1:1:instance/i-1", "lineItem/UnblendedCost": "6"})
 
     assert [line["billed_cost"] for line in found.lines] == [10]
-    assert any("Split cost allocation" in note for note in found.delivery.line.notes)
+    assert any("split cost allocation" in note for note in found.delivery.line.notes)
 
 
 def test_spot_usage_is_dynamic_and_a_list_price_of_zero_is_not_given(tmp_path: Path) -> None:

@@ -13,11 +13,12 @@ Method
 
     ========================  ===============================================================================
     SavingsPlanCoveredUsage   savings_plan_effective_cost (net_ where net columns are in use)
-    SavingsPlanRecurringFee   total_commitment_to_date − used_commitment: the unused commitment
+    SavingsPlanRecurringFee   total_commitment_to_date − used_commitment: the unused commitment (less private
+                              discounts where net columns are in use)
     SavingsPlanNegation       0 (it takes the on-demand price of covered usage off again)
     SavingsPlanUpfrontFee     0, as is a Fee that buys a reservation
     DiscountedUsage           reservation_effective_cost (net_ likewise)
-    RIFee                     unused amortised upfront fee + unused recurring fee
+    RIFee                     unused amortised upfront fee + unused recurring fee (net_ likewise)
     anything else             billed
     ========================  ===============================================================================
 
@@ -27,14 +28,15 @@ Method
 Cases
     - Covered usage and its negation: where they cancel exactly in a payer's month, both are billed 0 (FOCUS: covered
       usage is not billed); where they do not, both keep what they say, so that billed still adds up to the invoice.
-    - Fee lines that report used commitment 0 although covered lines exist: what was used is the covered lines'
-      effective cost per plan and month; flagged ``used_commitment_derived``.
-    - Split cost allocation lines (with split_line_item_parent_resource_id) say their parents' money again: left out.
+    - Fee lines whose used commitment contradicts the covered lines of their plan and month: what went unused is the
+      commitment less what these cost; flagged ``used_commitment_derived``. The rule stands above ``cur_evidence``.
+    - Split cost allocation lines (with split_line_item_parent_resource_id) say their parents' money again: left out,
+      and counted in the load's notes.
     - Credits, refunds, tax, support and marketplace fees are lines of their own with billed = effective.
 
 Known drawbacks
     - Unused commitment stays on the fee line (status Unused, category Purchase): FOCUS would make it a usage line.
-    - With net columns, fee lines' commitment figures are not net: their unused part is overstated by the discount.
+    - A member account's own report shows commitment that other accounts used as unused, where it holds covered lines.
     - Member accounts' own reports name the payer too: two of them for one month look like one bill.
 """
 
@@ -76,7 +78,8 @@ def line(look: Look, part: Part) -> LineSql:
     month = month_sql(coalesce(columns.instant("bill_billing_period_start_date"), started) or "NULL")
     plan = columns.text("savings_plan_savings_plan_a_r_n")
     reservation = columns.text("reservation_reservation_a_r_n")
-    evidence = gather(look, columns, line_type=line_type, account=payer, month=month, plan=plan)
+    split = columns.text("split_line_item_parent_resource_id")
+    evidence = gather(look, columns, line_type=line_type, account=payer, month=month, plan=plan, split=split)
     commitment = coalesce(plan, reservation)
     select: dict[str, str | None] = {
         "x_provider": "'aws'",
@@ -120,7 +123,7 @@ def line(look: Look, part: Part) -> LineSql:
         "capacity_reservation_status": _capacity(columns),
         "billing_currency": f"upper({columns.text('line_item_currency_code')})",
         "invoice_id": columns.text("bill_invoice_id"),
-        "x_flag": f"CASE WHEN {line_type} = '{_FEE}' AND {evidence.unused} IS NOT NULL THEN '{FLAG}' END"
+        "x_flag": f"CASE WHEN {line_type} = '{_FEE}' THEN CASE WHEN {evidence.unused} IS NOT NULL THEN '{FLAG}' END END"
         if evidence.unused
         else None,
         "charge_period_start": coalesce(started, columns.instant("bill_billing_period_start_date")),
@@ -131,10 +134,7 @@ def line(look: Look, part: Part) -> LineSql:
     select |= costs(columns, evidence, line_type)
     select["tags"], tags_json = _tags(columns)
     known = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
-    split = columns.text("split_line_item_parent_resource_id")
-    notes = [*part.notes]
-    if split:
-        notes.append("Split cost allocation lines are left out: they divide the money of their parent lines again.")
+    notes = [*part.notes, *evidence.notes]
     if evidence.net != "FALSE":
         notes.append(
             "Billed cost is net_unblended_cost: private discounts are inside it, discount lines are not counted again."
@@ -151,8 +151,9 @@ def line(look: Look, part: Part) -> LineSql:
                 FLAG,
                 f"x_flag = '{FLAG}'",
                 "effective_cost",
-                "savings_plan_used_commitment was 0 although covered lines exist: used commitment is taken from "
-                "the covered lines' effective cost, per plan and month.",
+                "Fee lines' used commitment contradicts the lines the plan covers: what went unused is the "
+                "commitment less the covered lines' effective cost, per plan and month. "
+                f"Plans: {_few(evidence.contradicted)}.",
             ),
         )
         if evidence.unused
@@ -160,6 +161,11 @@ def line(look: Look, part: Part) -> LineSql:
         notes=tuple(notes),
         remainders=remainders(columns, evidence, line_type),
     )
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
 
 
 def _product(columns: Columns, attribute: str, *others: str) -> str | None:

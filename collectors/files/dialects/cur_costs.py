@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from aispend.engine.exact import units_of_number_sql
 from aispend.engine.line import literal
-from collectors.files.dialects.columns import Columns, none_if_zero, present, times_sql
-from collectors.files.dialects.cur_evidence import DECIMALS, DISCOUNTS, Evidence
+from collectors.files.dialects.columns import Columns, coalesce, none_if_zero, present, times_sql
+from collectors.files.dialects.cur_evidence import DISCOUNTS, Evidence
 
 _TOTAL = "savings_plan_total_commitment_to_date"
 
@@ -33,7 +33,7 @@ def costs(columns: Columns, evidence: Evidence, line_type: str) -> dict[str, str
 
 def remainders(columns: Columns, evidence: Evidence, line_type: str) -> dict[str, str]:
     """Of the columns that are billed as they stand; where net or cancelled lines decide, rounding is not told apart."""
-    if evidence != Evidence():
+    if (evidence.net, evidence.cancelled) != ("FALSE", "FALSE"):
         return {}
     unblended = columns.remainder("line_item_unblended_cost")
     usage = f"CASE WHEN {line_type} = 'Usage' THEN {unblended} END"
@@ -65,7 +65,7 @@ def _effective(columns: Columns, evidence: Evidence, line_type: str, billed: str
     return (
         f"CASE {line_type} WHEN 'SavingsPlanCoveredUsage' THEN {by_plan} WHEN 'DiscountedUsage' THEN {by_reservation} "
         f"WHEN 'SavingsPlanRecurringFee' THEN {_unused_of_plan(columns, evidence)} "
-        f"WHEN 'RIFee' THEN {_unused_of_reservation(columns)} "
+        f"WHEN 'RIFee' THEN {_unused_of_reservation(columns, evidence)} "
         f"WHEN 'SavingsPlanNegation' THEN 0 WHEN 'SavingsPlanUpfrontFee' THEN 0 "
         f"ELSE CASE WHEN {bought} THEN 0 ELSE {billed} END END"
     )
@@ -73,17 +73,32 @@ def _effective(columns: Columns, evidence: Evidence, line_type: str, billed: str
 
 def _unused_of_plan(columns: Columns, evidence: Evidence) -> str:
     total, used = columns.number(_TOTAL), columns.number("savings_plan_used_commitment")
-    said = units_of_number_sql(f"{total} - {used}") if total and used else "NULL"
     units = columns.units(_TOTAL)
+    own = units_of_number_sql(f"{total} - {used}") if total and used else "NULL"
+    if evidence.kept is not None:
+        left = times_sql(own, evidence.kept, evidence.decimals)
+        own = f"CASE WHEN {evidence.kept} IS NOT NULL THEN {left} ELSE {own} END"
     if evidence.unused is None or units is None:
+        return own
+    derived = times_sql(units, evidence.unused, evidence.decimals)
+    return f"CASE WHEN {evidence.unused} IS NOT NULL THEN {derived} ELSE {own} END"
+
+
+def _unused_of_reservation(columns: Columns, evidence: Evidence) -> str:
+    names = ("unused_amortized_upfront_fee_for_billing_period", "unused_recurring_fee")
+    gross = [columns.number(f"reservation_{name}") for name in names]
+    net = [columns.number(f"reservation_net_{name}") for name in names]
+    said = _sum_of(gross)
+    if evidence.net == "FALSE" or net == [None, None]:
         return said
-    return f"CASE WHEN {evidence.unused} IS NOT NULL THEN {times_sql(units, evidence.unused, DECIMALS)} ELSE {said} END"
+    after = _sum_of([coalesce(left, whole) for left, whole in zip(net, gross, strict=True)])
+    return after if evidence.net == "TRUE" else f"CASE WHEN {evidence.net} THEN {after} ELSE {said} END"
 
 
-def _unused_of_reservation(columns: Columns) -> str:
-    upfront = columns.number("reservation_unused_amortized_upfront_fee_for_billing_period")
-    recurring = columns.number("reservation_unused_recurring_fee")
-    if upfront is None or recurring is None:
+def _sum_of(parts: list[str | None]) -> str:
+    """Units of a sum in which a missing part counts as 0; NULL where all are missing or a column is not there."""
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts):
         return "NULL"
-    both = units_of_number_sql(f"coalesce({upfront}, 0) + coalesce({recurring}, 0)")
-    return f"CASE WHEN {upfront} IS NULL AND {recurring} IS NULL THEN NULL ELSE {both} END"
+    both = units_of_number_sql(" + ".join(f"coalesce({part}, 0)" for part in known))
+    return f"CASE WHEN coalesce({', '.join(known)}) IS NULL THEN NULL ELSE {both} END"
