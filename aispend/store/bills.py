@@ -11,6 +11,10 @@ Cases
     - Same dataset: the slice, or its half, is replaced. The other half of an Azure pair: joined into one slice.
     - Another dataset for the same provider, scope and month: ``OverlapError``, unless ``accept_overlap`` says that the
       new one is the ledger; then it replaces the other whole.
+    - Azure's exports show one bill: a half takes the place of a whole bill (its month has its first commitment now; the
+      columns of the missing half are unknown until it comes), a whole bill that of an actual half. Where an amortised
+      half is loaded a whole bill is refused: it may be the actual half of a month whose commitments were never used,
+      which only both exports together show.
     - The same dataset, but of none of the sub-accounts loaded: another part of the month, which replacing would drop:
       ``OverlapError``, unless ``accept_overlap``.
     - In a pair billed cost comes from half 1 and effective cost from half 2; list and contracted cost are kept on
@@ -41,6 +45,9 @@ if TYPE_CHECKING:
 
 PROVISIONAL_DAYS = 15
 """Providers restate a month for about two weeks after its end."""
+
+ONE_BILL = (frozenset({"azure", "azure_actual", "azure_amortized"}),)
+"""Datasets that show the same bill, whole or by halves; which of them an export is depends on its lines alone."""
 
 _COPY_ROWS = 256
 _SHARED_BY_HALVES = ("list_cost", "contracted_cost")
@@ -186,7 +193,7 @@ def _plan(cursor: Cursor, bill: Bill, one: BillSlice, now: datetime, *, accept_o
     if bill.half and bill.dataset not in parts and old.halves == {other} and len(parts) == 1:
         parts = [*parts, bill.dataset] if bill.half == 2 else [bill.dataset, *parts]
     elif bill.dataset not in parts:
-        if not accept_overlap:
+        if not accept_overlap and not _takes_over(bill, old, parts):
             raise _overlap(cursor, bill, one, old)
         return _Plan(one.key, bill.dataset, bill.columns_known, state, (0, 1, 2), (), (), old.lines)
     if not bill.half or other not in old.halves:
@@ -206,15 +213,25 @@ def _plan(cursor: Cursor, bill: Bill, one: BillSlice, now: datetime, *, accept_o
     )
 
 
+def _takes_over(bill: Bill, old: _Existing, parts: Sequence[str]) -> bool:
+    """Whether the bill is a later look at the one that is loaded, so that replacing it loses nothing."""
+    if not any(family.issuperset((bill.dataset, *parts)) for family in ONE_BILL):
+        return False
+    return old.halves == {0} if bill.half else 2 not in old.halves
+
+
 def _overlap(cursor: Cursor, bill: Bill, one: BillSlice, old: _Existing) -> OverlapError:
     cursor.execute(_LAST_FILES, (old.slice_id,))
     row = cursor.fetchone()
     loaded = f"{_file_names(json.loads(row[0]))}, loaded {row[1]:%Y-%m-%d %H:%M} UTC" if row else "loaded earlier"
     provider, scope, month = one.key
+    next_step = "Keep the loaded one, or make the new one the ledger: aispend import --accept-overlap PATH…"
+    if any(family.issuperset((bill.dataset, *old.dataset.split("+"))) for family in ONE_BILL):
+        next_step = f"Import the actual and the amortised export of the month together. {next_step}"
     return OverlapError(
         f"Two bills claim {provider} {scope} for {month:%Y-%m}; counting both would count the money twice.",
         where=f"loaded: {old.dataset} ({loaded}); new: {bill.dataset} ({_file_names(bill.attempt.files)})",
-        next_step="Keep the loaded one, or make the new one the ledger: aispend import --accept-overlap PATH…",
+        next_step=next_step,
     )
 
 

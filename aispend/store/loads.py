@@ -71,10 +71,10 @@ class EarlierLoad:
 
 
 def unchanged(store: Store, change_token: str) -> list[EarlierLoad]:
-    """The slices this token was loaded to, if their content is still exactly that; else nothing."""
+    """The slices this token was loaded to, if their content is still exactly that, line for line; else nothing."""
     with store.engine.connect() as connection:
         rows = connection.execute(text(_UNCHANGED), {"token": change_token}).all()
-    if not rows or not all(row.is_latest for row in rows):
+    if not rows or not all(row.is_there for row in rows):
         return []
     return [
         EarlierLoad(
@@ -177,6 +177,11 @@ _UNCHANGED = """
       load.rows_rejected, load.rows_out, slice.state, load.totals, load.flags,
       load.dataset = ANY (string_to_array(slice.dataset, '+')) AND NOT EXISTS (
         SELECT FROM load AS later WHERE later.slice_id = load.slice_id AND later.outcome = 'loaded'
-        AND later.load_id > load.load_id AND later.dataset = load.dataset) AS is_latest
+        AND later.load_id > load.load_id AND later.dataset = load.dataset)
+      AND load.rows_in - load.rows_rejected = (
+        SELECT coalesce(sum(charge.line_count), 0) FROM charge
+        WHERE charge.billing_month = slice.period AND charge.slice_id = slice.slice_id
+        AND (strpos(slice.dataset, '+') = 0
+          OR charge.half = array_position(string_to_array(slice.dataset, '+'), load.dataset))) AS is_there
     FROM load JOIN slice USING (slice_id)
     WHERE load.change_token = :token AND load.outcome = 'loaded' ORDER BY slice_id, load_id DESC"""

@@ -140,6 +140,40 @@ def test_a_token_is_unchanged_until_something_else_was_loaded(database: Store, t
     assert [one.key[1] for one in unchanged(database, "two")] == ["222"]
 
 
+@pytest.mark.parametrize("damage", ["DELETE FROM charge", "DELETE FROM charge WHERE ordinal = 1"])
+def test_a_token_whose_lines_are_gone_is_loaded_again(
+    database: Store, tmp_path: Path, clock: Clock, damage: str
+) -> None:
+    """Load records alone do not say what is there: the lines stored are counted."""
+    delivery = bill(tmp_path / "a.csv", [bill_line(billed="3"), bill_line(billed="4", description="gpu")], "one")
+    load(database, delivery, tmp_path, clock)
+    assert [one.lines for one in unchanged(database, "one")] == [2]
+
+    with database.engine.begin() as connection:
+        connection.execute(text(damage))
+
+    assert unchanged(database, "one") == []
+    load(database, delivery, tmp_path, clock)
+    assert rows(database, "SELECT sum(billed_cost), sum(line_count) FROM charge") == [(7, 2)]
+    assert len(unchanged(database, "one")) == 1
+
+
+def test_a_half_whose_lines_are_gone_is_loaded_again_alone(database: Store, tmp_path: Path, clock: Clock) -> None:
+    actual = azure(tmp_path / "a.csv", 1, [bill_line(**AZURE, billed="100")], "a")
+    load(database, actual, tmp_path, clock)
+    load(database, azure(tmp_path / "b.csv", 2, [bill_line(**AZURE, effective="60")] * 2, "b"), tmp_path, clock)
+    with database.engine.begin() as connection:
+        connection.execute(text("DELETE FROM charge WHERE half = 1"))
+
+    assert (unchanged(database, "a"), len(unchanged(database, "b"))) == ([], 1)
+    load(database, actual, tmp_path, clock)
+
+    assert rows(database, "SELECT half, sum(billed_cost), sum(effective_cost) FROM charge GROUP BY 1 ORDER BY 1") == [
+        (1, 100, None),
+        (2, None, 120),
+    ]
+
+
 def test_refused_and_unchanged_loadings_leave_a_record(database: Store, tmp_path: Path, clock: Clock) -> None:
     load(database, bill(tmp_path / "a.csv", [bill_line()], "one"), tmp_path, clock)
     attempt = Attempt("mini", "one", [{"name": "a.csv", "bytes": 1, "rows": None}], clock())
@@ -236,6 +270,64 @@ def test_a_restated_half_leaves_the_other_half(database: Store, tmp_path: Path, 
         (1, 90, None, None),
         (2, None, 60, 1),
     ]
+
+
+def whole(path: Path, token: str, lines: Sequence[dict[str, Any]]) -> Delivery:
+    """An export of a month without commitments, actual and amortised in one."""
+    return bill(path, lines, token, dataset="azure")
+
+
+_SUMS = """
+    SELECT dataset, columns_known, sum(billed_cost), sum(effective_cost), sum(line_count)
+    FROM slice JOIN charge USING (slice_id) GROUP BY slice_id"""
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+def test_halves_take_the_place_of_a_whole_bill(
+    database: Store, tmp_path: Path, clock: Clock, order: tuple[int, int]
+) -> None:
+    """The month's first commitment: 5 on demand so far; then 7 on demand and 100 for a reservation worth 60 so far."""
+    load(database, whole(tmp_path / "w.csv", "w", [bill_line(**AZURE, billed="5", effective="5")]), tmp_path, clock)
+    halves = {
+        1: azure(tmp_path / "a.csv", 1, [bill_line(**AZURE, billed=cost) for cost in ("7", "100")], "a"),
+        2: azure(tmp_path / "b.csv", 2, [bill_line(**AZURE, effective=cost) for cost in ("7", "60")], "b"),
+    }
+
+    (first,) = load(database, halves[order[0]], tmp_path, clock)
+    alone = {
+        1: ("azure_actual", ["billed_cost", "list_cost", "contracted_cost"], 107, None, 2),
+        2: ("azure_amortized", ["effective_cost", "list_cost", "contracted_cost"], None, 67, 2),
+    }
+    assert (first.replaced_lines, rows(database, _SUMS)) == (1, [alone[order[0]]])
+    load(database, halves[order[1]], tmp_path, clock)
+
+    assert rows(database, _SUMS) == [("azure_actual+azure_amortized", list(_COSTS), 107, 67, 4)]
+    assert [len(unchanged(database, token)) for token in ("w", "a", "b")] == [0, 1, 1]
+
+
+def test_a_whole_bill_takes_the_place_of_an_actual_half(database: Store, tmp_path: Path, clock: Clock) -> None:
+    """A purchase of 100 was taken back, lines and all."""
+    actual = azure(tmp_path / "a.csv", 1, [bill_line(**AZURE, billed=cost) for cost in ("5", "100")], "a")
+    load(database, actual, tmp_path, clock)
+
+    (again,) = load(
+        database, whole(tmp_path / "w.csv", "w", [bill_line(**AZURE, billed="6", effective="6")]), tmp_path, clock
+    )
+
+    assert again.replaced_lines == 2
+    assert rows(database, _SUMS) == [("azure", list(_COSTS), 6, 6, 1)]
+
+
+def test_a_whole_bill_never_takes_the_place_of_amortised_cost(database: Store, tmp_path: Path, clock: Clock) -> None:
+    """5 on demand, 60 of a reservation nobody used: its actual export has no commitment in it and looks whole."""
+    amortized = azure(tmp_path / "b.csv", 2, [bill_line(**AZURE, effective=cost) for cost in ("5", "60")], "b")
+    load(database, amortized, tmp_path, clock)
+    actual = whole(tmp_path / "w.csv", "w", [bill_line(**AZURE, billed="5", effective="5")])
+
+    with pytest.raises(OverlapError, match="actual and the amortised export of the month together"):
+        load(database, actual, tmp_path, clock)
+
+    assert rows(database, "SELECT sum(billed_cost), sum(effective_cost) FROM charge") == [(None, 65)]
 
 
 def test_a_whole_bill_beside_a_pair_is_refused(database: Store, tmp_path: Path, clock: Clock) -> None:
