@@ -125,8 +125,9 @@ class LineSql:
 
     ``select`` gives SQL over ``raw`` for each canonical column the source has; columns left out are NULL.
     ``tags_json`` is SQL from the grouped ``tags`` value to canonical JSON object text (keys sorted), NULL for no tags.
-    ``finish`` is SQL for SKU columns over the other columns of the grouped SKU: run once per distinct SKU, where
-    ``select`` would do the same work once per line (``select`` may then hold a raw MAP, ``finish`` its text).
+    ``finish`` is SQL for SKU columns over the other columns of the grouped SKU, and for account, location, commitment
+    and kind columns over these: run once per distinct value, where ``select`` would do the same work once per line
+    (``select`` may then hold a raw MAP, ``finish`` its text).
     ``remainders`` is SQL over ``raw`` for cost columns: what rounding to units leaves over
     (``exact.remainder_sql``); without it the rounding of that column is not known.
     ``columns_known`` are the cost columns the source can give; the others stay NULL.

@@ -300,7 +300,7 @@ def dimension_sql(line: LineSql) -> dict[str, str]:
         f"{_key(('x_provider', *ACCOUNT_COLUMNS))} AS account_key, "
         f"{_key(('x_provider', *LOCATION_COLUMNS), LOCATION_COLUMNS)} AS location_key, "
         f"{_key(('x_provider', 'commitment_discount_id'), ('commitment_discount_id',))} AS commitment_key "
-        f"FROM (SELECT h AS context_h, slice_no, x_provider, {_cleaned(texts)} "
+        f"FROM (SELECT h AS context_h, slice_no, x_provider, {_cleaned(texts, line.finish)} "
         f"FROM raw_context JOIN slice USING ({slices}))",
         "sku": f"SELECT *, {_key(('x_provider', *SKU_COLUMNS))} AS sku_key FROM (SELECT sku_h, details_h, x_provider, "
         f"{_cleaned(SKU_COLUMNS, line.finish)} FROM (SELECT DISTINCT sku_h, details_h {used}) "

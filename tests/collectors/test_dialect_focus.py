@@ -16,8 +16,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aispend.engine.duck import DuckEngine
 from aispend.errors import InputError
+from aispend.settings import Engine
+from collectors.files.intake import deliveries
 from tests.collectors.bill_lines import COSTS, FOCUS_LINE, Read, one, write_csv
+from tests.engine.bills import Class
 
 
 def focus(tmp_path: Path, *changes: Mapping[str, str], without: tuple[str, ...] = ()) -> Read:
@@ -112,6 +116,55 @@ def test_the_provider_by_any_of_its_names(tmp_path: Path, names: dict[str, str],
     (line,) = focus(tmp_path, names).lines
 
     assert line["x_provider"] == provider
+
+
+def test_values_are_spelt_as_in_the_specification(tmp_path: Path) -> None:
+    spelt = {
+        "ChargeCategory": "TAX",
+        "ChargeClass": " correction",
+        "ChargeFrequency": "usage_based",
+        "PricingCategory": "dynamic ",
+        "CommitmentDiscountStatus": "unused",
+        "CommitmentDiscountCategory": "SPEND",
+        "CapacityReservationStatus": "Used",
+        "ServiceCategory": "AI And Machine Learning",
+    }
+    found = focus(tmp_path, spelt, {"ChargeCategory": "Usage "}, {"ChargeCategory": "Gift"}, {"ChargeCategory": ""})
+    names = ("charge_category", "charge_class", "charge_frequency", "pricing_category", "commitment_discount_status")
+    more = ("commitment_discount_category", "capacity_reservation_status", "service_category")
+
+    assert [found.lines[0][name] for name in (*names, *more)] == [
+        *("Tax", "Correction", "Usage-Based", "Dynamic", "Unused"),
+        *("Spend", "Used", "AI and Machine Learning"),
+    ]
+    assert [(line["charge_category"], line["x_flag"]) for line in found.lines] == [
+        ("Tax", None),
+        ("Usage", None),
+        ("Gift", "unknown_charge_category"),
+        (None, "unknown_charge_category"),
+    ]
+
+
+def test_spelling_does_not_hide_an_effective_cost_of_zero(tmp_path: Path) -> None:
+    found = focus(
+        tmp_path,
+        {"EffectiveCost": "0", "ChargeCategory": "USAGE "},
+        {"EffectiveCost": "0", "PricingCategory": "COMMITTED"},
+    )
+
+    assert [line["effective_cost"] for line in found.lines] == [Decimal("1.5"), 0]
+
+
+def test_charges_of_one_category_are_one_however_it_is_spelt(tmp_path: Path) -> None:
+    rows = [FOCUS_LINE | {"ChargeCategory": text} for text in ("usage", "Usage ", "USAGE", "Usage")]
+    (delivery,) = deliveries([write_csv(tmp_path / "bill.csv", rows)], tmp_path / "work")
+
+    with DuckEngine(Engine(), tmp_path / "engine").roll_up(delivery, lambda _: Class(False)) as rolled:
+        kinds = rolled.dimension("charge_kind").read_all().to_pylist()
+        (rolled_slice,) = rolled.summary.slices
+
+    assert [kind["charge_category"] for kind in kinds] == ["Usage"]
+    assert (rolled_slice.facts, rolled_slice.totals["USD"]["billed_cost"]) == (1, 6)
 
 
 def test_azure_scopes_agree_with_its_other_exports(tmp_path: Path) -> None:

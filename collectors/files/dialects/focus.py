@@ -15,8 +15,10 @@ Cases
       is what was billed for it. Effective is set to billed and flagged ``effective_zero_on_paid_usage``.
     - ListCost or ContractedCost 0 on a line that was paid for (Azure Marketplace and reservations; rounded exports):
       "not given", NULL, never a discount of 100 %. A free line (all costs 0) keeps its zeros.
-    - The literal ``NULL`` and empty text are missing. ``$1,234.50`` is read; an amount that is no number rejects its
-      line.
+    - The literal ``NULL`` and empty text are missing. An amount that is no number as its column writes them rejects its
+      line (``numbers``).
+    - ChargeCategory and the other columns with values of the specification's own are spelt as there (``TAX``,
+      ``Usage ``). Another category stays as it is, flagged ``unknown_charge_category``.
     - PricingCurrency may be a token or credit; costs are always in BillingCurrency, which must be given.
     - Azure tags without their outer braces are repaired; MAP columns and JSON text give the same tags.
 
@@ -49,6 +51,9 @@ MARKS = {
 """``x_`` columns that only one cloud's export has."""
 
 _FLAG = "effective_zero_on_paid_usage"
+UNKNOWN_CATEGORY = "unknown_charge_category"
+"""Flag of charges whose ChargeCategory is empty or none of the specification's."""
+
 _SAME_NAME = {
     "billing_account_name": "BillingAccountName",
     "billing_account_type": "BillingAccountType",
@@ -77,6 +82,39 @@ _SAME_NAME = {
     "capacity_reservation_id": "CapacityReservationId",
     "capacity_reservation_status": "CapacityReservationStatus",
 }
+
+
+SPELLINGS = {
+    "charge_category": ("Usage", "Purchase", "Tax", "Credit", "Adjustment"),
+    "charge_class": ("Correction",),
+    "charge_frequency": ("One-Time", "Recurring", "Usage-Based"),
+    "pricing_category": ("Standard", "Dynamic", "Committed", "Other"),
+    "commitment_discount_status": ("Used", "Unused"),
+    "commitment_discount_category": ("Spend", "Usage"),
+    "capacity_reservation_status": ("Used", "Unused"),
+    "service_category": (
+        "AI and Machine Learning",
+        "Analytics",
+        "Business Applications",
+        "Compute",
+        "Databases",
+        "Developer Tools",
+        "Identity",
+        "Integration",
+        "Internet of Things",
+        "Management and Governance",
+        "Media",
+        "Migration",
+        "Mobile",
+        "Multicloud",
+        "Networking",
+        "Security",
+        "Storage",
+        "Web",
+        "Other",
+    ),
+}
+"""The values FOCUS 1.0 to 1.3 allow."""
 
 
 def provider_sql(name: str) -> str:
@@ -153,9 +191,30 @@ def line(look: Look, part: Part) -> LineSql:
         if select["x_flag"]
         else (),
         notes=part.notes,
-        finish=finish,
+        finish=finish | _spelt(),
         remainders=_remainders(columns, select["x_flag"]),
     )
+
+
+def _spelt() -> dict[str, str]:
+    """The specification's spelling of its own values, once per distinct value; others stay as written.
+
+    A charge category that is none of them is flagged: nothing else tells usage from tax.
+    """
+
+    def key(text: str) -> str:
+        return "".join(filter(str.isalpha, text.lower()))
+
+    spelt = {}
+    for name, values in SPELLINGS.items():
+        whens = " ".join(f"WHEN '{key(value)}' THEN '{value}'" for value in values)
+        spelt[name] = f"CASE regexp_replace(lower({name}), '[^a-z]', '', 'g') {whens} ELSE {name} END"
+    known = ", ".join(map(literal, SPELLINGS["charge_category"]))
+    spelt["x_flag"] = (
+        f"CASE WHEN x_flag IS NULL AND coalesce({spelt['charge_category']}, '') NOT IN ({known}) "
+        f"THEN '{UNKNOWN_CATEGORY}' ELSE x_flag END"
+    )
+    return spelt
 
 
 def _remainders(columns: Columns, flag: str | None) -> dict[str, str]:
@@ -177,11 +236,12 @@ def _costs(columns: Columns, select: dict[str, str | None]) -> dict[str, str | N
     paid = " OR ".join(f"{cost} > 0" for cost in (billed, effective) if cost)
     suspicious = None
     if effective:
-        conditions = [f"lower({columns.text('ChargeCategory')}) = 'usage'", f"{effective} = 0", f"{billed} > 0"]
+        usage = f"lower(trim({columns.text('ChargeCategory')})) = 'usage'"
+        conditions = [usage, f"{effective} = 0", f"{billed} > 0"]
         if committed := select["commitment_discount_id"]:
             conditions.append(f"({committed}) IS NULL")
         if pricing := select["pricing_category"]:
-            conditions.append(f"({pricing}) IS DISTINCT FROM 'Committed'")
+            conditions.append(f"lower(trim({pricing})) IS DISTINCT FROM 'committed'")
         suspicious = " AND ".join(conditions)
     effective_units = columns.units("EffectiveCost")
     return {
@@ -199,11 +259,12 @@ def _charge_category(columns: Columns, family: str | None) -> str | None:
     category = columns.text("ChargeCategory")
     if family != "gcp" or category is None:
         return category
+    usage = f"lower(trim({category})) = 'usage'"
     description = columns.text("ChargeDescription") or "NULL"
     kind = columns.text("x_CostType") or "NULL"
     return (
-        f"CASE WHEN {category} = 'Usage' AND {kind} = 'tax' THEN 'Tax' "
-        f"WHEN {category} = 'Usage' AND {description} ILIKE 'commitment%v1:%' THEN 'Purchase' ELSE {category} END"
+        f"CASE WHEN {usage} AND {kind} = 'tax' THEN 'Tax' "
+        f"WHEN {usage} AND {description} ILIKE 'commitment%v1:%' THEN 'Purchase' ELSE {category} END"
     )
 
 

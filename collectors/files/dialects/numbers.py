@@ -50,7 +50,8 @@ class Notation:
         """Why a cell that does not fit is kept aside."""
         if not (self.sure or self.mixed):
             return (
-                "not a number: its mark before three digits can be a decimal or a thousands mark, and no amount tells"
+                "not a number beyond doubt: 1,234 can be 1234 or 1.234, and no amount of the file tells; "
+                "export it with decimal points, without thousands marks"
             )
         example = f"1{_other(self.decimal) if self.grouped else ''}234{self.decimal}50"
         return f"not a number as {'most of this column' if self.mixed else 'this file'} writes them ({example})"
