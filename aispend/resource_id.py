@@ -73,17 +73,25 @@ def canonical(provider: str, resource_id: str) -> str:
     return text
 
 
-def canonical_sql(provider_sql: str, id_sql: str) -> str:
-    """DuckDB SQL for :func:`canonical` over two text expressions; NULL stays NULL."""
-    text = f"trim({id_sql}, {_BLANKS_SQL})"
+def trimmed_sql(id_sql: str) -> str:
+    """DuckDB SQL: an id without the blanks around it, as :func:`canonical_sql` takes it."""
+    return f"trim({id_sql}, {_BLANKS_SQL})"
+
+
+def canonical_sql(provider_sql: str, trimmed: str) -> str:
+    """DuckDB SQL for :func:`canonical` over two text columns, the id by :func:`trimmed_sql`; NULL stays NULL.
+
+    A plain search goes before each pattern: patterns are dear, and most ids are written in no other form.
+    """
+    text = trimmed
     aws = (
-        f"CASE WHEN regexp_full_match({text}, '{_EC2_INSTANCE}') THEN"
-        f" lower(regexp_extract({text}, '{_EC2_INSTANCE}', 1))"
-        f" WHEN regexp_full_match({text}, '{_AWS_NODE}') THEN lower(regexp_extract({text}, '{_AWS_NODE}', 1))"
-        f" ELSE {text} END"
+        f"CASE WHEN contains({text}, ':instance/i-')"
+        f" THEN coalesce(nullif(lower(regexp_extract({text}, '^{_EC2_INSTANCE}$', 1)), ''), {text})"
+        f" WHEN starts_with({text}, 'aws:///')"
+        f" THEN coalesce(nullif(lower(regexp_extract({text}, '^{_AWS_NODE}$', 1)), ''), {text}) ELSE {text} END"
     )
     gcp = (
-        f"CASE WHEN regexp_full_match({text}, '{_GCE_NODE}') THEN"
+        f"CASE WHEN starts_with({text}, 'gce://') AND regexp_full_match({text}, '{_GCE_NODE}') THEN"
         rf" regexp_replace({text}, '{_GCE_NODE}', 'projects/\1/zones/\2/instances/\3')"
         f" WHEN contains({text}, '/projects/')"
         f" AND (starts_with({text}, '/') OR starts_with({text}, 'https://') OR starts_with({text}, 'http://'))"

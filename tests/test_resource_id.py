@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aispend.resource_id import canonical, canonical_sql, lower, measured_names, short_names
+from aispend.resource_id import canonical, canonical_sql, lower, measured_names, short_names, trimmed_sql
 
 FORMS = [
     ("aws", "arn:aws:ec2:us-east-1:123456789012:instance/i-0123456789abcdef0", "i-0123456789abcdef0"),
@@ -58,7 +58,8 @@ def engine():
 
 
 def in_sql(engine: duckdb.DuckDBPyConnection, provider: str, ids: Sequence[str | None]) -> list[str | None]:
-    query = f"SELECT {canonical_sql('p', 'i')} FROM (SELECT $1::VARCHAR AS p, unnest($2::VARCHAR[]) AS i)"
+    written = "SELECT $1::VARCHAR AS p, unnest($2::VARCHAR[]) AS i"
+    query = f"SELECT {canonical_sql('p', 'i')} FROM (SELECT p, {trimmed_sql('i')} AS i FROM ({written}))"
     return [row[0] for row in engine.execute(query, [provider, list(ids)]).fetchall()]
 
 

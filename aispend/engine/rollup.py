@@ -37,7 +37,7 @@ from aispend.engine.line import (
 )
 from aispend.engine.source import column_list
 from aispend.keys import NO_KEY, content_key_sql
-from aispend.resource_id import canonical_sql
+from aispend.resource_id import canonical_sql, trimmed_sql
 
 _DETAILS = "sku_price_details"
 GROUPS: Mapping[str, tuple[str, ...]] = {
@@ -287,7 +287,7 @@ def dimension_sql(line: LineSql) -> dict[str, str]:
     """
     slices, used = column_list(SLICE_COLUMNS), "FROM grouped WHERE kept AND NOT bad"
     texts = GROUPS["context"][len(SLICE_COLUMNS) :]
-    resource_id = canonical_sql("x_provider", _clean("resource_id"))
+    resource_id = canonical_sql("x_provider", "resource_id")
     tags = f"nullif(nullif(replace({line.tags_json}, '\\u0000', ''), '{{}}'), '')"
     plain_kind = [name for name in KIND_COLUMNS if name != "x_flag"]
     carried = ", ".join(
@@ -306,8 +306,9 @@ def dimension_sql(line: LineSql) -> dict[str, str]:
         f"{_cleaned(SKU_COLUMNS, line.finish)} FROM (SELECT DISTINCT sku_h, details_h {used}) "
         "JOIN raw_sku ON raw_sku.h = sku_h JOIN raw_details ON raw_details.h = details_h)",
         "resource": f"SELECT *, {_key(('x_provider', 'resource_id'), ('resource_id',))} AS resource_key FROM "
-        f"(SELECT h AS resource_h, x_provider, nullif({resource_id}, '') AS resource_id, "
-        f"{_cleaned(RESOURCE_COLUMNS[1:])} FROM raw_resource)",
+        f"(SELECT resource_h, x_provider, nullif({resource_id}, '') AS resource_id, "
+        f"{column_list(RESOURCE_COLUMNS[1:])} FROM (SELECT h AS resource_h, x_provider, "
+        f"{_cleaned(RESOURCE_COLUMNS, {'resource_id': trimmed_sql('resource_id')})} FROM raw_resource))",
         "tag_set": f"SELECT *, {_key(('tags',), ('tags',))} AS tag_set_key FROM "
         f"(SELECT h AS tags_h, {tags} AS tags FROM raw_tags)",
         "charge_kind": f"SELECT *, {_key((*plain_kind, 'flag'))} AS charge_kind_key FROM (SELECT context_h, flags, "

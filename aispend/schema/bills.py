@@ -157,7 +157,6 @@ resource = Table(
     Column("accelerators", Numeric, nullable=True, comment="accelerators in the resource"),
     Column("first_seen", Date, nullable=True, comment="first charge day"),
     Column("last_seen", Date, nullable=True, comment="last charge day"),
-    Index(None, "provider", "resource_id"),
     comment="A thing that costs money, over time.",
 )
 

@@ -80,12 +80,12 @@ def merge_dimension(cursor: Cursor, table: str, rows: pa.RecordBatchReader) -> N
             where=f"{clashes[0]} rows",
             next_step="Check the database with 'aispend reconcile'; rows may have been edited by hand.",
         )
+    if mutable:
+        cursor.execute(_update_sql(table, stage, key, mutable))
     values = ", ".join("tags::jsonb" if name == "tags" else name for name in names)
     cursor.execute(
         f"INSERT INTO {table} ({', '.join(names)}) SELECT {values} FROM {stage} ORDER BY {key} ON CONFLICT DO NOTHING"
     )
-    if mutable:
-        cursor.execute(_update_sql(table, stage, key, mutable))
 
 
 def _update_sql(table: str, stage: str, key: str, mutable: tuple[str, ...]) -> str:

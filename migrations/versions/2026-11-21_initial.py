@@ -503,7 +503,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("resource_key", name=op.f("pk_resource")),
         comment="A thing that costs money, over time.",
     )
-    op.create_index(op.f("ix_resource_provider_resource_id"), "resource", ["provider", "resource_id"], unique=False)
     op.create_table(
         "resource_alias",
         sa.Column(
