@@ -13,6 +13,7 @@ import gzip
 import io
 import itertools
 import json
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -42,6 +43,7 @@ _VERIFY_GZIP_UP_TO = 16 << 20
 _PREAMBLE = 12
 _COLUMNS_OF_A_TABLE = 4
 _LONGEST_NAME = 120
+_NUMBERED = re.compile(r".*_\d+", re.DOTALL)
 _DELIMITERS = ",;\t|"
 _FORMS = "Import the bill as CSV, CSV.gz, zip, Parquet or JSON lines."
 _FORMATS = {
@@ -172,6 +174,10 @@ def _parquet(found: Found, path: Path, connection: duckdb.DuckDBPyConnection) ->
         raise reading.unreadable(found.shown_as, error) from error
     file = BillFile(path, found.shown_as, "parquet", Header(types))
     dialect = match(found, Columns(file.header, "parquet"))
+    if any(_NUMBERED.fullmatch(name) for name in types):  # what DuckDB makes of a name it has seen
+        import pyarrow.parquet as pq
+
+        _refuse_repeated(found, pq.read_schema(path).names)
     if not rows:
         raise _no_rows(found)
     return Recognised(file, dialect, reading.sample(connection, file))
@@ -188,11 +194,14 @@ def _json(
     else:
         path = _suffixed(path, workdir, ".ndjson.gz" if zipped else ".ndjson")
     types, sample = _json_header(text)
-    file = BillFile(path, found.shown_as, "json", Header(types))
-    columns = Columns(file.header, "json")
-    dialect = match(found, columns)
     if not sample:
-        raise _no_rows(found)
+        raise NoRowsError(
+            "This JSON file holds no lines.",
+            where=found.shown_as,
+            next_step="Export a period that has charges, or leave the file out: an empty export replaces nothing.",
+        )
+    file = BillFile(path, found.shown_as, "json", Header(types))
+    dialect = match(found, Columns(file.header, "json"))
     return Recognised(file, dialect, sample, notes)
 
 
@@ -227,13 +236,15 @@ def _table(found: Found, path: Path, text: str, notes: tuple[str, ...], *, whole
     text = text.removeprefix("\ufeff")
     likeliest: Columns | None = None
     for skip, rest in _starts(text):
-        delimiter, names = _header(rest)
+        delimiter, cells = _header(rest)
+        names = _unique(cells)
         columns = Columns(Header(dict.fromkeys(names, "VARCHAR")), "csv")
         dialect = _fitting(found, columns)
         if dialect is None:
             if likeliest is None and len(names) >= (_COLUMNS_OF_A_TABLE if skip else 2):
                 likeliest = columns
             continue
+        _refuse_repeated(found, cells)
         file = BillFile(path, found.shown_as, "csv", columns.header, delimiter, skip_lines=skip)
         sample = list(_sample(rest, delimiter, names, whole=whole))
         if not sample and whole:
@@ -258,13 +269,18 @@ def _starts(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _header(text: str) -> tuple[str, list[str]]:
-    """Delimiter and column names; names that differ only in case or are missing get a number, as DuckDB wants it."""
+    """Delimiter and the cells of the header."""
     read = {mark: next(csv.reader(io.StringIO(text, newline=""), delimiter=mark), []) for mark in _DELIMITERS}
     delimiter = max(read, key=lambda mark: len(read[mark]))
+    return delimiter, [cell.strip().strip("\ufeff") for cell in read[delimiter]]
+
+
+def _unique(cells: Sequence[str]) -> list[str]:
+    """Column names; those that differ only in case or are missing get a number, as DuckDB wants it."""
     names: list[str] = []
     taken: set[str] = set()
-    for place, cell in enumerate(read[delimiter]):
-        name = cell.strip().strip("\ufeff") or f"column{place}"
+    for place, cell in enumerate(cells):
+        name = cell or f"column{place}"
         unique = next(
             candidate
             for number in itertools.count()
@@ -272,7 +288,19 @@ def _header(text: str) -> tuple[str, list[str]]:
         )
         taken.add(unique.lower())
         names.append(unique)
-    return delimiter, names
+    return names
+
+
+def _refuse_repeated(found: Found, cells: Sequence[str]) -> None:
+    """Refuse a header that has the same name twice: which of the two is meant cannot be told."""
+    for place, name in enumerate(cells):
+        first = cells.index(name)
+        if name and first < place:
+            raise InputError(
+                f"The column {name} stands in this file more than once.",
+                where=f"{found.shown_as}, columns {first + 1} and {place + 1}",
+                next_step="Export it again with each column once, or take out the one that is not meant.",
+            )
 
 
 def _sample(text: str, delimiter: str, names: Sequence[str], *, whole: bool) -> Iterator[dict[str, str | None]]:
@@ -291,7 +319,7 @@ def _no_rows(found: Found) -> InputError:
     return NoRowsError(
         "This bill has a header without rows: there is nothing in it.",
         where=found.shown_as,
-        next_step="Export a period that has charges, or leave the file out.",
+        next_step="Export a period that has charges, or leave the file out: an empty export replaces nothing.",
     )
 
 

@@ -254,6 +254,26 @@ def test_dates_that_can_be_read_two_ways_are_refused(tmp_path: Path) -> None:
 # ----------------------------------------------------------------------------------- shapes
 
 
+def test_a_column_that_stands_twice_is_refused_with_its_places(tmp_path: Path) -> None:
+    header, line = ",".join([*FOCUS_LINE, "BilledCost"]), ",".join(["x", *["1"] * len(FOCUS_LINE)])
+    (tmp_path / "bill.csv").write_text(f"{header}\n{line}\n")
+    names = [*FOCUS_LINE, "BilledCost"]
+    pq.write_table(pa.Table.from_arrays([pa.array(["1"])] * len(names), names), tmp_path / "bill.parquet")
+
+    for path in (tmp_path / "bill.csv", tmp_path / "bill.parquet"):
+        with pytest.raises(InputError, match="BilledCost stands in this file more than once") as refused:
+            one(path, tmp_path / "work")
+        assert f"{path.name}, columns 1 and {len(names)}" in refused.value.where
+
+
+@pytest.mark.parametrize("text", ["[]", "[ ]\n", "[\n]"])
+def test_a_json_array_without_lines_says_so(tmp_path: Path, text: str) -> None:
+    (tmp_path / "bill.json").write_text(text)
+
+    with pytest.raises(InputError, match=r"holds no lines(?s:.*)an empty export replaces nothing"):
+        one(tmp_path / "bill.json", tmp_path / "work")
+
+
 def parquet(path: Path, columns: dict[str, pa.Array]) -> Path:
     pq.write_table(pa.table(columns), path)
     return path
