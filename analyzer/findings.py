@@ -14,7 +14,10 @@ from analyzer.exact_sql import COSTS
 
 @dataclass(frozen=True)
 class Finding:
-    """One promise, checked on one scope (and period and currency, where it has them)."""
+    """One promise, checked on one scope (and period and currency, where it has them).
+
+    ``attention`` marks what holds and should still be known: something is missing, or not as the export says.
+    """
 
     promise: str
     scope: str | None
@@ -25,6 +28,7 @@ class Finding:
     difference: Decimal | None
     cause: str
     holds: bool
+    attention: bool = False
 
 
 def compare(
@@ -48,7 +52,11 @@ def compare(
         if difference == expected.get(column, Decimal(0)) and (mine is None) == (other is None):
             agreeing.append((column, mine or Decimal(0), other or Decimal(0)))
         else:
-            why = f"{column}: {difference:+} is unexplained" if mine is not None else f"{column} is missing"
+            why = (
+                f"{column}: {plain(difference, sign=True)} is unexplained"
+                if mine is not None
+                else f"{column} is missing"
+            )
             yield Finding(promise, scope, period, currency, mine, other, difference, why, False)
     if agreeing:
         column, mine, other = agreeing[0]
@@ -69,3 +77,9 @@ def amount_of(amounts: Mapping[str, Any] | None, column: str) -> Decimal:
 def minus(ours: Decimal, theirs: Decimal) -> Decimal:
     """The difference, without the 28-digit rounding of the default context."""
     return exact_sum((ours, theirs.copy_negate()))
+
+
+def plain(amount: Decimal, *, sign: bool = False) -> str:
+    """An amount in a sentence: every digit that says something, no other."""
+    text = format(amount, "+f" if sign else "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -10,14 +10,9 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from analyzer.findings import Finding
-from analyzer.reconcile_bills import (
-    closes_to_the_files,
-    closes_to_the_invoice,
-    effective_closes_to_billed,
-    every_line_is_kept,
-    one_bill_per_month,
-    unknown_stays_unknown,
-)
+from analyzer.reconcile_bills import closes_to_the_invoice, one_bill_per_month, unknown_stays_unknown
+from analyzer.reconcile_export import closes_to_the_files, every_line_is_kept
+from analyzer.reconcile_prepaid import effective_closes_to_billed
 from analyzer.reconcile_shares import (
     cuts_add_up,
     every_charge_has_shares,

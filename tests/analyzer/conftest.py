@@ -238,18 +238,24 @@ class Ledger:
         with self.store.engine.connect() as connection:
             return [tuple(row) for row in connection.execute(text(query), parameters)]
 
-    def record_load(self, totals: Mapping[str, Any], residuals: Mapping[str, Any], *, rejected: int = 0) -> int:
-        """The load record of the only bill loaded so far."""
+    def record_load(
+        self, totals: Mapping[str, Any], residuals: Mapping[str, Any], *, rejected: int = 0, half: int = 0
+    ) -> int:
+        """The load record of the only bill loaded so far, or of a half of it; its lines are those stored now."""
         (slice_id,) = self._slices.values()
         with self.store.engine.begin() as connection:
+            stored = connection.scalar(
+                text("SELECT coalesce(sum(line_count), 0) FROM charge WHERE slice_id = :id AND half = :half"),
+                {"id": slice_id, "half": half},
+            )
             return int(
                 connection.execute(
                     insert(load).values(
                         slice_id=slice_id,
-                        dataset="focus",
+                        dataset={0: "focus", 1: "azure_actual", 2: "azure_amortized"}[half],
                         change_token="t",
                         files=[],
-                        rows_in=1,
+                        rows_in=int(stored or 0) + rejected,
                         rows_out=1,
                         rows_rejected=rejected,
                         totals=dict(totals),

@@ -39,6 +39,7 @@ def test_everything_holds_on_a_sound_ledger(ledger: Ledger) -> None:
     promises = {finding.promise for finding in found}
     assert promises == {
         "matches the export",
+        "no line is dropped",
         "effective closes to billed",
         "one bill per provider, scope and month",
         "every charge has shares",
@@ -68,6 +69,12 @@ def break_it(ledger: Ledger, statement: str) -> None:
     [
         ("UPDATE charge SET list_cost = list_cost + 1 WHERE ordinal = 1", "matches the export"),
         ("DELETE FROM load", "matches the export"),
+        ("DELETE FROM charge", "matches the export"),
+        ("DELETE FROM charge", "no line is dropped"),
+        ("DELETE FROM charge WHERE ordinal = 2", "no line is dropped"),
+        ("UPDATE charge_kind SET billing_currency = 'EUR'", "matches the export"),
+        ("DELETE FROM charge; DELETE FROM load", "matches the export"),
+        ("UPDATE charge SET effective_cost = effective_cost + 1 WHERE ordinal = 1", "effective closes to billed"),
         ("UPDATE cost_share SET list_cost = 0", "shares add up to the bill"),
         ("UPDATE cost_share SET contracted_cost = 0", "shares add up to each charge"),
         ("DELETE FROM cost_share WHERE ordinal = 2", "every charge has shares"),
@@ -139,14 +146,217 @@ def test_an_invoice_of_a_bill_without_numbers_or_tax_is_closed_to_by_month(ledge
     assert row.cause == "the bill has no lines for the tax of 1.5"
 
 
-def test_what_makes_effective_differ_from_billed_is_named(ledger: Ledger) -> None:
-    used = {"commitment_discount_status": "Used"}
-    ledger.charge("2026-10-05", ("0", "60", "90", "90"), commitment_id="sp", kind=used)
-    ledger.charge("2026-10-01", ("100", "0", None, None), commitment_id="sp", category="Purchase", is_ai=False)
+def test_a_bill_whose_charges_vanished_is_not_passed(ledger: Ledger) -> None:
+    sound(ledger)
+    break_it(ledger, "DELETE FROM charge")
+    (row, *others) = findings(ledger, "matches the export")
+    assert (row.ours, row.theirs, row.currency, row.holds) == (None, D("11.5000000000004"), "USD", False)
+    assert [one.cause for one in (row, *others)] == [f"{cost} is missing" for cost in COSTS]
+    (lines,) = findings(ledger, "no line is dropped")
+    assert (lines.ours, lines.theirs, lines.cause) == (D(0), D(2), "-2 lines in charges (focus)")
+
+
+def test_charges_in_a_currency_the_files_do_not_have_are_seen(ledger: Ledger) -> None:
+    sound(ledger)
+    break_it(ledger, "UPDATE charge_kind SET billing_currency = 'EUR' WHERE charge_category = 'Tax'")
+    found = {row.currency: row for row in findings(ledger, "matches the export")}
+    assert (found["EUR"].ours, found["EUR"].theirs, found["EUR"].holds) == (D("1.5"), None, False)
+    assert not found["USD"].holds
+
+
+def pair(ledger: Ledger) -> None:
+    """5 on demand; a reservation bought for 100, of which 60 was used this month."""
+    on_demand = {"charge_frequency": "Usage-Based"}
+    ledger.charge("2026-10-05", ("5", None, None, None), half=1, kind=on_demand)
+    bought = ("100", None, None, None)
+    ledger.charge("2026-10-05", bought, half=1, commitment_id="ri", category="Purchase", is_ai=False)
+    ledger.charge("2026-10-05", (None, "5", "6", "5"), half=2, kind=on_demand)
+    ledger.charge("2026-10-05", (None, "60", "90", None), half=2, commitment_id="ri")
+    ledger.record_load({"USD": {"billed_cost": "105"}}, {}, half=1)
+    amortised = {"effective_cost": "65", "list_cost": "96", "contracted_cost": "5.0000000000001"}
+    ledger.record_load({"USD": amortised}, {"USD": {"contracted_cost": "0.0000000000001"}}, half=2)
+    break_it(ledger, "UPDATE slice SET dataset = 'azure_actual+azure_amortized' WHERE kind = 'bill'")
     ledger.analyze()
+
+
+def test_a_good_pair_holds_each_cost_against_the_half_that_gives_it(ledger: Ledger) -> None:
+    pair(ledger)
+    with ledger.store.engine.connect() as connection:
+        found = check(connection)
+    assert [row for row in found if not row.holds] == []
+    assert {(row.ours, row.theirs) for row in found if row.promise == "matches the export"} == {(D(105), D(105))}
+    assert [(row.ours, row.theirs) for row in found if row.promise == "no line is dropped"] == [(2, 2), (2, 2)]
+    (row,) = (row for row in found if row.promise == "effective closes to billed")
+    assert (row.ours, row.theirs, row.difference) == (D(65), D(105), D(-40))
+
+
+@pytest.mark.parametrize(
+    ("damage", "promise", "cause"),
+    [
+        ("UPDATE charge SET billed_cost = 101 WHERE billed_cost = 100", "matches the export", "billed_cost: +1 is"),
+        ("UPDATE charge SET effective_cost = 6 WHERE effective_cost = 5", "matches the export", "effective_cost: +1"),
+        (
+            "UPDATE charge SET effective_cost = 6 WHERE effective_cost = 5",
+            "effective closes to billed",
+            "usage without commitment or flag (1 times): +1 is unexplained",
+        ),
+        ("DELETE FROM load WHERE dataset = 'azure_actual'", "matches the export", "no loading of this bill"),
+        ("DELETE FROM charge WHERE half = 2 AND ordinal = 1", "no line is dropped", "-1 lines in charges"),
+    ],
+)
+def test_each_half_of_a_pair_is_seen_to_break(ledger: Ledger, damage: str, promise: str, cause: str) -> None:
+    pair(ledger)
+    break_it(ledger, damage)
+    broken = [finding for finding in findings(ledger, promise) if not finding.holds]
+    assert any(cause in finding.cause for finding in broken)
+
+
+def test_list_cost_is_held_against_the_first_half_where_the_second_gives_none(ledger: Ledger) -> None:
+    ledger.charge("2026-10-05", ("5", None, "7", None), half=1)
+    ledger.charge("2026-10-05", (None, "5", None, None), half=2)
+    ledger.record_load({"USD": {"billed_cost": "5", "list_cost": "7"}}, {}, half=1)
+    ledger.record_load({"USD": {"effective_cost": "5"}}, {}, half=2)
+    break_it(ledger, "UPDATE slice SET dataset = 'azure_actual+azure_amortized' WHERE kind = 'bill'")
+    (row,) = findings(ledger, "matches the export")
+    assert (row.holds, row.cause) == (True, "billed, effective, list cost: equal")
+
+
+def buy(ledger: Ledger, day: str, billed: str, **changes: Any) -> None:
+    defaults = {"commitment_id": "sp", "category": "Purchase", "is_ai": False}
+    ledger.charge(day, (billed, "0", None, None), **(defaults | changes))
+
+
+def use(ledger: Ledger, day: str, effective: str, **changes: Any) -> None:
+    ledger.charge(day, ("0", effective, "90", "90"), **({"commitment_id": "sp"} | changes))
+
+
+def rolled(ledger: Ledger) -> list[tuple[Decimal | None, Decimal | None, Decimal | None, bool]]:
+    """Opening, change, closing, holds."""
+    return [(r.theirs, r.difference, r.ours, r.holds) for r in findings(ledger, "prepaid rolls forward")]
+
+
+def test_prepaid_rolls_forward_from_month_to_month(ledger: Ledger) -> None:
+    """Bought in the second month for 100; 40, then 60 of it amortised."""
+    ledger.charge("2026-08-05", "1")
+    buy(ledger, "2026-09-01", "100")
+    use(ledger, "2026-09-05", "40")
+    use(ledger, "2026-10-05", "60")
+
+    assert rolled(ledger) == [(D(0), D(60), D(60), True), (D(60), D(-60), D(0), True)]
+    assert [row.cause for row in findings(ledger, "prepaid rolls forward")] == [
+        "opening 0 + 100 bought - 40 amortised",
+        "opening 60 + 0 bought - 60 amortised",
+    ]
+    closes = [(row.difference, row.cause, row.holds) for row in findings(ledger, "effective closes to billed")]
+    assert closes[1:] == [(D(-60), "prepaid of commitments -60", True), (D(60), "prepaid of commitments +60", True)]
+
+
+def test_amortising_more_than_was_bought_does_not_hold(ledger: Ledger) -> None:
+    ledger.charge("2026-08-05", "1")
+    buy(ledger, "2026-09-01", "100")
+    use(ledger, "2026-09-05", "60")
+    use(ledger, "2026-10-05", "60")
+
+    assert rolled(ledger) == [(D(0), D(40), D(40), True), (D(40), D(-60), D(-20), False)]
+    row = findings(ledger, "prepaid rolls forward")[-1]
+    assert row.cause == "opening 40 + 0 bought - 60 amortised: 20 more than was ever bought in what is loaded"
+    assert row.scope == "aws payer sp"
+
+
+def test_rounding_of_lines_does_not_count_as_amortising_twice(ledger: Ledger) -> None:
+    ledger.charge("2026-08-05", "1")
+    buy(ledger, "2026-09-01", "100")
+    use(ledger, "2026-09-05", "100.000000000002")
+
+    assert rolled(ledger) == [(D(0), D("-0.000000000002"), D("-0.000000000002"), True)]
+
+
+@pytest.mark.parametrize("before", [None, "2026-07-05"])
+def test_what_was_bought_before_the_first_loaded_month_has_no_opening(ledger: Ledger, before: str | None) -> None:
+    """Nor after a gap: August is not loaded."""
+    if before:
+        buy(ledger, before, "10")
+    use(ledger, "2026-09-05", "60")
+    use(ledger, "2026-10-05", "60")
+
+    assert rolled(ledger)[-2:] == [(None, D(-60), None, True)] * 2
+    assert findings(ledger, "prepaid rolls forward")[-1].cause == "opening not loaded; 0 bought - 60 amortised"
+
+
+def test_a_commitment_bought_in_one_scope_and_used_in_another_is_one(ledger: Ledger) -> None:
+    for scope in ("payer", "other"):
+        ledger.charge("2026-08-05", "1", scope=scope)
+    buy(ledger, "2026-09-01", "100")
+    use(ledger, "2026-09-05", "30", scope="other")
+
+    assert rolled(ledger) == [(D(0), D(70), D(70), True)]
+    (row,) = findings(ledger, "prepaid rolls forward")
+    assert row.scope == "aws other + payer sp"
+
+
+def test_currencies_of_a_commitment_are_never_added(ledger: Ledger) -> None:
+    ledger.charge("2026-08-05", "1")
+    buy(ledger, "2026-09-01", "100")
+    use(ledger, "2026-09-05", "30", currency="EUR")
+
+    assert [(row.currency, row.ours, row.holds) for row in findings(ledger, "prepaid rolls forward")] == [
+        ("EUR", D(-30), False),
+        ("USD", D(100), True),
+    ]
+
+
+def test_tokens_bought_ahead_without_a_commitment_id_are_a_pool(ledger: Ledger) -> None:
+    ledger.charge("2026-08-05", "1")
+    buy(ledger, "2026-09-01", "1200", commitment_id=None)
+    use(ledger, "2026-09-05", "60", commitment_id=None)
+    use(ledger, "2026-10-05", "1150", commitment_id=None)
+
+    assert rolled(ledger) == [(D(0), D(1140), D(1140), True), (D(1140), D(-1150), D(-10), False)]
+    row = findings(ledger, "effective closes to billed")[1]
+    assert (row.difference, row.cause) == (D(-1140), "prepaid without a commitment id -1140")
+
+
+@pytest.mark.parametrize(
+    ("cost", "changes", "cause"),
+    [
+        (("10", "12", "12", "12"), {}, "usage without commitment or flag (1 times): +2 is unexplained"),
+        (("0", "12", "12", "12"), {}, "usage without commitment or flag (1 times): +12 is unexplained"),
+        (("3", "0", None, None), {"category": "Tax"}, "tax without commitment or flag (1 times): -3 is unexplained"),
+        (("-3", "-4", None, None), {"category": "Credit"}, "credit without commitment or flag (1 times): -1 is"),
+    ],
+)
+def test_an_ordinary_line_whose_effective_is_not_its_billed_cost_is_unexplained(
+    ledger: Ledger, cost: tuple[str, str, str, str], changes: dict[str, Any], cause: str
+) -> None:
+    ledger.charge("2026-10-05", cost, **changes)
     (row,) = findings(ledger, "effective closes to billed")
-    assert (row.ours, row.theirs, row.difference) == (D(60), D(100), D(-40))
-    assert row.cause == "commitments bought -100; usage covered by commitments +60"
+    assert (row.difference, row.holds) == (D(cost[1]) - D(cost[0]), False)
+    assert cause in row.cause
+
+
+def test_two_unexplained_lines_that_cancel_are_still_seen(ledger: Ledger) -> None:
+    ledger.charge("2026-10-05", ("10", "12", "12", "12"))
+    ledger.charge("2026-10-06", ("12", "10", "12", "12"))
+    (row,) = findings(ledger, "effective closes to billed")
+    assert (row.difference, row.holds) == (D(0), False)
+    assert row.cause == "usage without commitment or flag (2 times): +2 and -2 is unexplained"
+
+
+def test_a_flag_names_what_was_derived(ledger: Ledger) -> None:
+    ledger.charge("2026-10-05", ("0", "7", "12", "12"), kind={"flag": "commitment_fee_spread"})
+    (row,) = findings(ledger, "effective closes to billed")
+    assert (row.difference, row.holds, row.cause) == (D(7), True, "lines flagged commitment_fee_spread +7")
+
+
+@pytest.mark.parametrize(("effective", "holds"), [("12", True), ("13", False)])
+def test_an_export_that_rounds_effective_cost_is_named_for_it(ledger: Ledger, effective: str, holds: bool) -> None:
+    """All effective costs are whole dollars: 11.6 becomes 12, but never 13."""
+    ledger.charge("2026-10-05", ("11.6", effective, "12", "12"))
+    (row,) = findings(ledger, "effective closes to billed")
+    assert (row.difference, row.holds) == (D(effective) - D("11.6"), holds)
+    if holds:
+        assert row.cause == "rounding of effective cost to 0 decimals in the export +0.4"
+        assert row.attention
 
 
 def test_lines_that_could_not_be_read_are_listed_and_must_all_be_kept(ledger: Ledger) -> None:
@@ -155,10 +365,11 @@ def test_lines_that_could_not_be_read_are_listed_and_must_all_be_kept(ledger: Le
     keep = "INSERT INTO rejected_row (load_id, ordinal, file, reason) VALUES ({}, {}, 'f.csv', 'no number')"
     break_it(ledger, keep.format(load_id, 1))
     (row,) = findings(ledger, "no line is dropped")
-    assert (row.ours, row.theirs, row.holds) == (D(1), D(2), False)
+    assert (row.ours, row.theirs, row.cause, row.holds) == (D(2), D(3), "-1 unreadable lines kept", False)
     break_it(ledger, keep.format(load_id, 2))
     (row,) = findings(ledger, "no line is dropped")
-    assert row.holds
+    assert (row.ours, row.theirs, row.holds, row.attention) == (D(3), D(3), True, True)
+    assert row.cause == "2 of 3 lines could not be read; see aispend loads --rejected"
 
 
 def test_savings_beyond_the_cost_they_act_on_are_seen(ledger: Ledger) -> None:
