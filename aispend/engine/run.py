@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -182,7 +183,8 @@ class RollUp:
         """Refuse a slice whose usage mostly lies outside of its month because day and month were taken for each other.
 
         Usage billed late, or a year ahead, is no error. Dates read in the wrong order show in one of two ways: swapped
-        back they lie in the month; or all of them fall on one day (the real month) of many months.
+        back they lie in the month; or all of them fall on one day (the real month) of many months. Dates that begin
+        with the year have one order only.
         """
         swapped = "year(day) = year(x_billing_month) AND day(day) = month(x_billing_month)"
         outside = (
@@ -206,6 +208,8 @@ class RollUp:
         column = rollup.source_column(self._line, files[0].header, "charge_period_start") or ""
         check = Check(column, f"CAST({start} AS DATE) = DATE '{day}'", "")
         first = rejects.refused(self._duck, files, [check], 1, where=self._line.where)[0]
+        if re.match(r"\W*\d{4}", first.value or ""):
+            return
         raise InputError(
             f"{stray} of {lines} usage lines lie outside of their billing month {month:%Y-%m}: "
             "day and month seem to be in another order than they were read.",

@@ -13,7 +13,7 @@ from aispend.engine.result import RollUpSummary
 from aispend.engine.scan import Delivery
 from aispend.errors import InputError
 from aispend.settings import Engine
-from tests.engine.bills import COLUMNS, COSTS, bill_line, classify, csv_delivery, csv_text, parquet_delivery
+from tests.engine.bills import COLUMNS, COSTS, bill_line, classify, csv_delivery, csv_text, mapping, parquet_delivery
 
 
 @pytest.fixture
@@ -172,12 +172,21 @@ def test_the_manifests_count_must_be_met(engine: DuckEngine, tmp_path: Path) -> 
 
 def test_dates_in_another_order_are_refused_with_their_place(engine: DuckEngine, tmp_path: Path) -> None:
     # 5, 6 and 7 September written day first, read month first
-    lines = [bill_line(start=f"2026-{day:02}-09", end=None) for day in (5, 6, 7)]
+    lines = [bill_line(start=f"{day:02}/09/2026", end=None) for day in (5, 6, 7)]
+    select = mapping().select | {"charge_period_start": "try_strptime(\"start\", '%m/%d/%Y')"}
+    delivery = csv_delivery(tmp_path / "a.csv", csv_text(lines), line=mapping(select=select))
 
     with pytest.raises(InputError, match="another order") as error:
-        summary_of(engine, csv_delivery(tmp_path / "a.csv", csv_text(lines)))
+        summary_of(engine, delivery)
 
-    assert "a.csv, line 2, column start, value '2026-05-09'" in error.value.where
+    assert "a.csv, line 2, column start, value '05/09/2026'" in error.value.where
+
+
+def test_dates_that_begin_with_the_year_have_one_order(engine: DuckEngine, tmp_path: Path) -> None:
+    """Usage of January and May, billed in September: unusual, but what the bill says."""
+    lines = [bill_line(start=f"2026-{month}-09", end=None) for month in ("01", "05")]
+
+    assert summary_of(engine, csv_delivery(tmp_path / "a.csv", csv_text(lines))).lines == 2
 
 
 def test_usage_billed_late_is_no_error(engine: DuckEngine, tmp_path: Path) -> None:
