@@ -209,7 +209,7 @@ def test_fees_stay_with_their_region_resource_and_month(tmp_path: Path) -> None:
     )
 
     assert [line["effective_cost"] for line in found.lines] == [60, 0, 0, 0]
-    assert [line["x_flag"] for line in found.lines] == ["commitment_fee_spread", None, None, None]
+    assert [line["x_flag"] for line in found.lines] == [None] * 4
 
 
 def test_spend_based_fees_count_as_used(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ Cases
     - cost_type tax → Tax; adjustment, rounding_error (roundoff) → Adjustment; commitment fees → Purchase; else Usage.
       Adjustments of usage from before the invoice month are corrections.
     - Spot and preemptible SKUs → Dynamic; usage with a commitment credit → Committed; else Standard.
+    - Corrections take back what they correct: negative usage whose commitment credit is returned counts as covered too.
     - Several currencies in one file are normal. - No invoice.month: the month the usage started in.
     - A detailed export names the resource; a standard one does not.
     - system_labels give the machine type and whether a reservation went unused.
@@ -60,7 +61,7 @@ def line(look: Look, part: Part) -> LineSql:
     month = _invoice_month(columns, start)
     cost, credited, committed = _amounts(columns)
     net = units_of_number_sql(f"{cost} + {credited}") if credited else columns.units("cost") or "NULL"
-    covered = f"({committed} > 0)" if committed else "FALSE"
+    covered = f"({committed} <> 0)" if committed else "FALSE"
     spend = _spend_based(columns, description)
     pool = pool_sql(description, region or "NULL", spend_based=spend)
     commitments = _commitments(
@@ -144,7 +145,8 @@ def _units(columns: Columns, *path: str) -> str | None:
 
 
 def _amounts(columns: Columns) -> tuple[str, str | None, str | None]:
-    """Cost and sum of credits as exact numbers, and the commitment credits of a line in units (positive)."""
+    """Cost and sum of credits as exact numbers, and the commitment credits of a line in units, positive where they
+    lower its cost."""
     cost = columns.number("cost") or "NULL"
     listed = records(columns, ("credits",), ("name", "amount", "type"))
     if listed is None:
@@ -180,13 +182,22 @@ def _commitments(
     return spread(
         look,
         key=key,
-        is_fee=is_fee_sql(description),
+        is_fee=_spreadable(columns, is_fee_sql(description)),
         net_units=net,
         credit_units=committed,
         quantity=f"TRY_CAST({found[0]} AS DOUBLE)" if found else "NULL",
         cost=columns.about("cost") or "NULL",
         unit=scalar(columns, "usage", "unit") or "NULL",
     )
+
+
+def _spreadable(columns: Columns, fee: str) -> str:
+    """A fee that no credit of its own offsets where it was used. CASE asks only fees for their credits."""
+    listed = records(columns, ("credits",), ("type",))
+    if listed is None:
+        return fee
+    offset = f"list_filter({listed}, lambda credit: credit.type = 'FEE_UTILIZATION_OFFSET')"
+    return f"(CASE WHEN {fee} THEN coalesce(len({offset}), 0) = 0 ELSE FALSE END)"
 
 
 def _invoice_month(columns: Columns, start: str) -> str:
