@@ -175,6 +175,51 @@ def test_azure_scopes_agree_with_its_other_exports(tmp_path: Path) -> None:
     assert (line["x_scope"], line["billing_account_id"]) == ("ab12-cd34", path)
 
 
+ACCOUNT = "/providers/Microsoft.Billing/billingAccounts/1234:5678_2019-05-31"
+
+
+@pytest.mark.parametrize(
+    ("focus_name", "azure_names", "scope"),
+    [
+        # Customer Agreement: by billing profile
+        (f"{ACCOUNT}/billingProfiles/AB12-CD34-PGB", ("1234:5678_2019-05-31", "AB12-CD34-PGB"), "ab12-cd34-pgb"),
+        (
+            f"{ACCOUNT}/billingProfiles/AB12-CD34-PGB",
+            (ACCOUNT, f"{ACCOUNT}/billingProfiles/ab12-cd34-pgb"),
+            "ab12-cd34-pgb",
+        ),
+        ("AB12-CD34-PGB", ("1234:5678_2019-05-31", "ab12-cd34-pgb"), "ab12-cd34-pgb"),
+        # Enterprise: the enrolment is account and profile
+        ("/providers/Microsoft.Billing/billingAccounts/8611537/", ("8611537", "8611537"), "8611537"),
+        ("/providers/Microsoft.Billing/billingAccounts/8611537", ("8611537", ""), "8611537"),
+    ],
+)
+def test_one_azure_account_has_one_scope_in_all_its_exports(
+    tmp_path: Path, focus_name: str, azure_names: tuple[str, str], scope: str
+) -> None:
+    azure_line = {
+        "BillingAccountId": azure_names[0],
+        "BillingProfileId": azure_names[1],
+        "Date": "2026-09-21",
+        "MeterId": "m",
+        "Cost": "6",
+        "BillingCurrency": "USD",
+        "ChargeType": "Usage",
+    }
+    covered = azure_line | {"ReservationId": "r"}
+    exports = [
+        [FOCUS_LINE | {"ProviderName": "Microsoft", "BillingAccountId": focus_name, "x_SkuMeterId": "m"}],
+        [azure_line],
+        [covered],
+        [covered | {"ChargeType": "Purchase"}],
+    ]
+
+    found = [one(write_csv(tmp_path / f"{n}.csv", rows), tmp_path / "work") for n, rows in enumerate(exports)]
+
+    assert [read.delivery.line.dataset for read in found] == ["focus", "azure", "azure_amortized", "azure_actual"]
+    assert {(line["x_provider"], line["x_scope"]) for read in found for line in read.lines} == {("azure", scope)}
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

@@ -2,7 +2,8 @@
 
 Assumes
     Columns are named as in the specification (case and order do not matter; more columns do no harm). The four
-    costs are in BillingCurrency. The scope is BillingAccountId; the slice is the month of BillingPeriodStart.
+    costs are in BillingCurrency. The scope is BillingAccountId (Azure: the billing profile, in Enterprise the
+    enrolment); the slice is the month of BillingPeriodStart.
 
 Method
     Costs are taken as they stand. The provider comes from ProviderName (1.3: ServiceProviderName, HostProviderName),
@@ -147,9 +148,10 @@ def line(look: Look, part: Part) -> LineSql:
         raise InputError("The provider of these charges is not named.", where=look.shown_as)
     select = {name: columns.text(column) for name, column in _SAME_NAME.items()}
     billing_account = columns.text("BillingAccountId")
+    scope = scope_sql(billing_account or "NULL")
     select |= {
         "x_provider": provider,
-        "x_scope": scope_sql(billing_account or "NULL"),
+        "x_scope": f"CASE WHEN {provider} = 'azure' THEN lower({scope}) ELSE {scope} END",
         "x_billing_month": month_sql(columns.instant("BillingPeriodStart") or "NULL"),
         "billing_account_id": billing_account,
         "publisher_name": columns.text("PublisherName"),
