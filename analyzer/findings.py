@@ -42,9 +42,17 @@ def compare(
     expected: Mapping[str, Decimal] | None = None,
     cause: str = "",
 ) -> Iterator[Finding]:
-    """One row when every cost agrees (but for the ``expected`` difference, whose ``cause`` is given), else several."""
+    """One row when every cost agrees (but for the ``expected`` difference, whose ``cause`` is given), else several.
+
+    One row, too, where nothing of ours is there at all.
+    """
     expected = expected or {}
     known = [column for column in COSTS if theirs.get(column) is not None or ours.get(column) is not None]
+    if known and all(ours.get(column) is None for column in COSTS):
+        first = known[0]
+        why = f"{_named(known)}: nothing is there"
+        yield Finding(promise, scope, period, currency, None, theirs[first], theirs[first].copy_negate(), why, False)
+        return
     agreeing: list[tuple[str, Decimal, Decimal]] = []
     for column in known:
         mine, other = ours.get(column), theirs.get(column)

@@ -192,6 +192,7 @@ def _roll_forward(ledger: _Ledger) -> Iterator[Finding]:
                 difference=change,
                 cause=cause,
                 holds=not twice,
+                attention=closing is None,
             )
 
 

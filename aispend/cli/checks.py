@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import sys
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,7 +15,9 @@ from aispend.cli.show import Head
 from aispend.cli.spending import NO_CHARGES
 
 if TYPE_CHECKING:
-    from reports import views
+    from analyzer.reconcile import Finding
+
+_CENT = Decimal("0.01")
 
 
 def register(app: typer.Typer) -> None:
@@ -24,13 +29,14 @@ def register(app: typer.Typer) -> None:
 def reconcile(
     first: FromOption = None,
     end: ToOption = None,
+    every: Annotated[bool, typer.Option("--all", help="Every check, not only what needs a look.")] = False,
     style: FormatOption = Format.table,
     database: DatabaseOption = None,
 ) -> None:
     """Check that the numbers close.
 
     The promises, checked on what is loaded: the bill closes to the invoice, shares add up to the bill.
-    Exit status 1 where one does not hold.
+    Exit status 1 where one does not hold. JSON and CSV have every check.
 
     Example: aispend reconcile
     """
@@ -45,40 +51,117 @@ def reconcile(
     elif not found.rows:
         show.lines([NO_CHARGES])
     else:
-        _reconcile_table(found)
+        _promises(found.rows)
+        _rows(found.rows, every=every)
     if not found.holds:
         raise typer.Exit(1)
 
 
-def _reconcile_table(found: views.Reconciliation) -> None:
-    """How many checks of each promise hold, and every one that does not."""
-    from reports.formats import money
-
-    counts: dict[str, list[bool]] = {}
-    for row in found.rows:
-        counts.setdefault(row.promise, []).append(row.holds)
+def _promises(rows: Sequence[Finding]) -> None:
+    """One line per promise."""
+    by_promise: dict[str, list[Finding]] = {}
+    for row in rows:
+        by_promise.setdefault(row.promise, []).append(row)
     show.table(
-        [Head("promise", wrap=True), Head("checks", "right"), Head("hold", "right")],
         [
-            (promise, str(len(holds)), str(sum(holds)) if all(holds) else f"{sum(holds)} !")
-            for promise, holds in counts.items()
+            Head("promise", wrap=True),
+            Head("checks", "right"),
+            Head("held", "right"),
+            Head("failed", "right"),
+            Head("largest difference", "right"),
+        ],
+        [
+            (promise, str(len(found)), str(sum(row.holds for row in found)), _failed(found), _largest(found))
+            for promise, found in by_promise.items()
         ],
     )
-    for row in found.rows:
-        if not row.holds:
-            where = " ".join(str(part) for part in (row.scope, row.period) if part is not None)
-            show.lines(
-                [
-                    f"BROKEN: {row.promise}{f' ({where})' if where else ''}: {money(row.ours)} against "
-                    f"{money(row.theirs)}{f' {row.currency}' if row.currency else ''}, "
-                    f"difference {money(row.difference)}: {row.cause}"
-                ]
-            )
-    named = sum(bool(row.difference) for row in found.rows if row.holds)
-    if named:
-        show.lines([f"{named} differences have a known cause, which --format json names."])
-    broken = sum(not row.holds for row in found.rows)
-    show.lines([f"{broken} of {len(found.rows)} checks do not hold." if broken else "Every check holds."])
+
+
+def _failed(found: Sequence[Finding]) -> str:
+    failed = sum(not row.holds for row in found)
+    return f"{failed} !" if failed else "0"
+
+
+def _largest(found: Sequence[Finding]) -> str:
+    """Of the failed checks where some failed, else of all; signed, ours less theirs."""
+    from reports.formats import UNKNOWN
+
+    rows = [row for row in found if not row.holds] or found
+    compared = [(abs(row.difference), row) for row in rows if row.difference is not None]
+    if not compared:
+        return UNKNOWN
+    size, row = max(compared, key=lambda pair: pair[0])
+    if not size:
+        return "0"
+    if row.currency and size < _CENT:
+        return f"< {_CENT} {row.currency}"
+    return _amount(row, "difference")
+
+
+def _amount(row: Finding, which: Literal["ours", "theirs", "difference"]) -> str:
+    """An amount with its currency; what is counted has none."""
+    from reports.formats import UNKNOWN, money
+
+    amount = getattr(row, which)
+    if amount is None:
+        return UNKNOWN
+    sign = "+" if which == "difference" and amount > 0 else ""
+    return f"{sign}{money(amount)} {row.currency}" if row.currency else f"{sign}{amount:,.0f}"
+
+
+def _rows(rows: Sequence[Finding], *, every: bool) -> None:
+    """What does not hold in full, what is known and still needs a look, and how it ends."""
+    failed = [row for row in rows if not row.holds]
+    _blocks("Does not hold", failed)
+    if every:
+        _blocks("Holds", [row for row in rows if row.holds])
+    else:
+        known = _alike(row for row in rows if row.holds and row.attention)
+        if known:
+            show.lines(["", "Holds, with a cause to know of:"])
+        for row, more in known:
+            _indented(f"{_where(row)}: {row.cause}" + (f" (and {more} more like it)" if more else ""))
+    ending = f"{len(failed)} of {len(rows)} checks do not hold." if failed else f"All {len(rows)} checks hold."
+    show.lines(["", ending if every else f"{ending} Each of them: --all"])
+
+
+def _blocks(title: str, rows: Sequence[Finding]) -> None:
+    if rows:
+        show.lines(["", f"{title}:"])
+    for row in rows:
+        _indented(_where(row))
+        _indented(
+            f"{_amount(row, 'ours')} against {_amount(row, 'theirs')}, difference {_amount(row, 'difference')}: "
+            f"{row.cause}",
+            4,
+        )
+
+
+def _where(row: Finding) -> str:
+    period = f"{row.period:%Y-%m}" if row.period else None
+    return ", ".join(part for part in (row.promise, row.scope, period) if part)
+
+
+def _alike(rows: Iterable[Finding]) -> list[tuple[Finding, int]]:
+    """The first of those whose causes differ in their numbers alone, and how many more there are."""
+    import re
+
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for row in rows:
+        groups.setdefault((row.promise, re.sub(r"[-+]?\d[\d.]*", "#", row.cause)), []).append(row)
+    return [(found[0], len(found) - 1) for found in groups.values()]
+
+
+def _indented(sentence: str, indent: int = 2) -> None:
+    import textwrap
+
+    from rich.console import Console
+
+    margin = " " * indent
+    width = Console(file=sys.stdout).width
+    show.lines(
+        textwrap.wrap(sentence, width, initial_indent=margin, subsequent_indent=margin + "  ", break_on_hyphens=False)
+    )
 
 
 def loads(

@@ -136,6 +136,22 @@ def test_reconcile_exits_1_where_a_promise_does_not_hold(filled: Run, style: str
     assert "Traceback" not in outcome.err
 
 
+def test_reconcile_says_per_promise_what_failed_and_shows_those_rows(filled: Run) -> None:
+    filled("invoice", "add", "--provider", "aws", "--id", "A-1", "--month", "2026-10", "--net", "9.9")
+
+    outcome = filled("reconcile")
+
+    assert all(len(line) <= 80 for line in outcome.out.splitlines())
+    assert re.search(r"^matches the invoice +1 +0 +1 ! +\+0\.10 USD$", outcome.out, re.MULTILINE)
+    assert re.search(r"^shares add up to the bill +(\d+) +\1 +0 +0$", outcome.out, re.MULTILINE)
+    told = " ".join(outcome.out.split())
+    assert re.search(r"Does not hold: .*matches the invoice, \w+ A-1, 2026-10 10\.00 USD against 9\.90 USD", told)
+    every = filled("reconcile", "--all")
+    checks = len(json.loads(filled("reconcile", "--format", "json").out))
+    assert every.out.count(" against ") == checks
+    assert every.status == 1
+
+
 def test_backup_and_restore(filled: Run, tmp_path: Path) -> None:
     before = filled("spend", *PERIOD, "--format", "json").out
     assert filled("db", "backup", "all.dump").status == 0
