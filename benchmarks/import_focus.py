@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,20 +118,19 @@ def _seconds(run: dict[str, float]) -> float:
     return run["seconds"]
 
 
-def measures(uri: str, folder: Path, scale: float = 1.0) -> list[Measure]:
-    """All import benchmarks; ``scale`` shrinks the bills for a quick look."""
+def measures(uri: str, folder: Path, scale: float = 1.0) -> Iterator[Measure]:
+    """All import benchmarks, each as it is found; ``scale`` shrinks the bills for a quick look."""
     bench = Bench(uri, folder)
 
     def bill(name: str, lines: int, **words: object) -> Path:
         path = folder / name
         return path if path.exists() else write_focus(path, int(lines * scale), **words)  # type: ignore[arg-type]
 
-    found = bench.ratio("FOCUS Parquet, 15 to 1", bill("normal.parquet", 5_000_000), rounds=3)
-    found += bench.ratio("FOCUS Parquet, churning fleet, 2 to 1", bill("churn.parquet", 5_000_000, hours=2), rounds=2)
-    found += bench.ratio("FOCUS csv.gz, 15 to 1", bill("normal.csv.gz", 1_000_000, compression="gzip"), rounds=2)
+    yield from bench.ratio("FOCUS Parquet, 15 to 1", bill("normal.parquet", 5_000_000), rounds=3)
+    yield from bench.ratio("FOCUS Parquet, churning fleet, 2 to 1", bill("churn.parquet", 5_000_000, hours=2), rounds=2)
+    yield from bench.ratio("FOCUS csv.gz, 15 to 1", bill("normal.csv.gz", 1_000_000, compression="gzip"), rounds=2)
     small = bench.run_import(bill("one.parquet", 1_000_000))["peak_mib"]
     large = bench.run_import(bill("twenty.parquet", 20_000_000))
     details = f"{small:.0f} MiB at 1 M lines, {large['peak_mib']:.0f} MiB at 20 M ({large['seconds']:.1f} s)"
-    found.append(Measure("memory of 20 M / 1 M lines", large["peak_mib"] / small, FLAT_LIMIT, "", details))
-    found.append(Measure("20 M lines, peak memory", large["peak_mib"], MEMORY_LIMIT_MIB, " MiB", "Parquet"))
-    return found
+    yield Measure("memory of 20 M / 1 M lines", large["peak_mib"] / small, FLAT_LIMIT, "", details)
+    yield Measure("20 M lines, peak memory", large["peak_mib"], MEMORY_LIMIT_MIB, " MiB", "Parquet")
