@@ -48,6 +48,8 @@ class RolledSlice:
     flags: tuple[FlagCount, ...]
     invoiced: bool = False
     """Whether every line names its invoice: the provider has closed the month."""
+    rejected: int = 0
+    """Physical lines that were kept aside, besides ``lines``."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class FileRead:
 
 @dataclass(frozen=True)
 class RejectedLine:
-    """A line that could not be read."""
+    """A line that could not be read, with the slice it counts with."""
 
     file: str
     line: int | None
@@ -69,6 +71,9 @@ class RejectedLine:
     value: str | None
     reason: str
     raw: str
+    key: SliceKey | None = None
+    lines: int = 1
+    """Physical lines it spans: a record with a stray quote may have swallowed several."""
 
 
 @dataclass(frozen=True)
@@ -114,5 +119,8 @@ class RollUpSummary:
     files: tuple[FileRead, ...]
     lines: int
     rejected: tuple[RejectedLine, ...] = field(default=())
-    rejected_lines: int = 0
-    """Physical lines that were rejected: a record with a stray quote may have swallowed several."""
+
+    @property
+    def rejected_lines(self) -> int:
+        """Physical lines that were kept aside."""
+        return sum(one.lines for one in self.rejected)

@@ -56,13 +56,13 @@ class RollUp:
         # columnar files are read column by column; others, and small ones, once, which plans only one large query
         self._once = self._rows is None or sum(self._rows) < _SMALL
         self._group()
-        lines, rejected, rejected_lines = self._reject()
-        self._remainder(bad=rejected_lines > 0)
+        lines, rejected = self._reject()
+        self._remainder(bad=bool(rejected))
         if self._once:
             duck.execute("DROP TABLE line")
         self._key(classify, rules, tag_keys)
         self.summary = RollUpSummary(
-            summary.slices(duck, self._line), self._files(lines), lines, tuple(rejected), rejected_lines
+            summary.slices(duck, self._line, rejected), self._files(lines), lines, tuple(rejected)
         )
         duck.execute("DROP VIEW charged; DROP TABLE grouped")
 
@@ -147,13 +147,13 @@ class RollUp:
             sql = rollup.quick_remainder_sql(self._line, self._raw, self._delivery.files[0].header)
         self._make("remainder", sql)
 
-    def _reject(self) -> tuple[int, list[RejectedLine], int]:
-        """All lines there were, those kept aside, and how many these are. Raises where too many, or none is left."""
+    def _reject(self) -> tuple[int, list[RejectedLine]]:
+        """All lines there were, and those kept aside. Raises where a slice has too many, or none is left."""
         files, line = self._delivery.files, self._line
         read = int(self._one("SELECT coalesce(sum(lines), 0) FROM grouped"))
         bad = int(self._one("SELECT coalesce(sum(lines), 0) FROM grouped WHERE bad AND kept"))
-        broken, rejected = rejects.structural(self._duck, files, RejectTables())
-        lines, count = read + broken, bad + broken
+        rejected = rejects.structural(self._duck, files, RejectTables())
+        lines = read + sum(one.lines for one in rejected)
         names = ", ".join(shown_names(files)[:3])
         if lines == 0:
             raise InputError(
@@ -161,23 +161,20 @@ class RollUp:
                 where=names,
                 next_step="Export a period with charges; an empty export replaces nothing.",
             )
-        if bad:
+        if bad or rejected:
             checks = rollup.all_checks(line, files[0].header)
-            limit = rejects.allowed(lines) + 1
-            rejected += rejects.refused(self._duck, files, checks, limit, where=line.where, broken=rejected)
-        if count > rejects.allowed(lines):
-            raise rejects.too_many(rejected, count, lines)
+            rejected = rejects.kept_aside(self._duck, files, line, checks, rejected)
         if self._delivery.declared_rows is not None and lines != self._delivery.declared_rows:
             raise InputError(
                 f"The manifest promises {self._delivery.declared_rows} lines, the files hold {lines}.",
                 where=names,
                 next_step="Download the delivery again once it is complete.",
             )
-        if read == bad or not self._one("SELECT coalesce(sum(lines), 0) FROM grouped WHERE kept AND NOT bad"):
+        if not self._one("SELECT coalesce(sum(lines), 0) FROM grouped WHERE kept AND NOT bad"):
             raise InputError(
                 "No line of the file is a charge.", where=names, next_step="Check that it is the right file."
             )
-        return lines, rejected, count
+        return lines, rejected
 
     def _check_dates(self) -> None:
         """Refuse a slice whose usage mostly lies outside of its month because day and month were taken for each other.

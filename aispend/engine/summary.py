@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING
 
 from aispend.engine import rollup
 from aispend.engine.line import COST_COLUMNS, SLICE_COLUMNS, LineSql
-from aispend.engine.result import FlagCount, RolledSlice, SliceKey
+from aispend.engine.result import FlagCount, RejectedLine, RolledSlice, SliceKey
 from aispend.engine.source import column_list
 
 if TYPE_CHECKING:
@@ -25,8 +27,8 @@ _EXPLAINED = (
 _MOSTLY = " Most paid lines are so: trust billed cost, not effective cost, in this bill."
 
 
-def slices(duck: duckdb.DuckDBPyConnection, line: LineSql) -> tuple[RolledSlice, ...]:
-    """Every slice of the roll-up, in order of provider, scope and month."""
+def slices(duck: duckdb.DuckDBPyConnection, line: LineSql, rejected: Sequence[RejectedLine]) -> tuple[RolledSlice, ...]:
+    """Every slice of the roll-up, in order of provider, scope and month; ``rejected`` lines know theirs."""
     given = rollup.columns_given(line)
     sums = ", ".join(f"CAST(sum({name}) AS VARCHAR)" for name in COST_COLUMNS)
     totals: Amounts = {}
@@ -48,9 +50,19 @@ def slices(duck: duckdb.DuckDBPyConnection, line: LineSql) -> tuple[RolledSlice,
     facts = duck.execute(f"SELECT {_SLICE}, count(*) FROM fact JOIN slice USING (slice_no) GROUP BY ALL").fetchall()
     written = {SliceKey(*row[:3]): int(row[3]) for row in facts}
     flags = _flags(duck, line)
+    aside: Counter[SliceKey | None] = Counter()
+    for one in rejected:
+        aside[one.key] += one.lines
     return tuple(
         RolledSlice(
-            key, lines[key], written[key], totals[key], residuals[key], tuple(flags.get(key, ())), invoiced[key]
+            key,
+            lines[key],
+            written[key],
+            totals[key],
+            residuals[key],
+            tuple(flags.get(key, ())),
+            invoiced[key],
+            aside[key],
         )
         for key in totals
     )

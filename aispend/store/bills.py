@@ -141,7 +141,8 @@ def replace_bill(store: Store, bill: Bill, rows: Rows, *, clock: Clock, accept_o
                     _refuse_other_accounts(cursor, bill, slice_ids[plan.key], plan, before[plan.key])
         now = clock()
         loads = [write_load(cursor, bill.attempt, slice_ids[one.key], one.counted, now) for one in bill.slices]
-        write_rejected(cursor, loads[0], bill.rejected)
+        for one, load_id in zip(bill.slices, loads, strict=True):
+            write_rejected(cursor, load_id, [line for line in bill.rejected if line.key == one.key])
     return [
         Loaded(plan.key, slice_ids[plan.key], load_id, plan.dataset, plan.state, plan.replaced_lines)
         for plan, load_id in zip(plans, loads, strict=True)

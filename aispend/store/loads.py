@@ -34,8 +34,9 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A line kept aside."""
+    """A line kept aside, with the slice it counts with."""
 
+    key: Key
     file: str
     line: int | None
     column: str | None
@@ -66,6 +67,7 @@ class EarlierLoad:
     state: str
     lines: int
     facts: int
+    rejected: int
     totals: Texts
     flags: Sequence[Mapping[str, Any]]
 
@@ -84,6 +86,7 @@ def unchanged(store: Store, change_token: str) -> list[EarlierLoad]:
             state=row.state,
             lines=row.rows_in - row.rows_rejected,
             facts=row.rows_out,
+            rejected=row.rows_rejected,
             totals=row.totals,
             flags=row.flags,
         )

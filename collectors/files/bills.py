@@ -36,7 +36,8 @@ class LoadReport:
     """What loading one slice did. ``totals`` are per currency the sums of the raw lines, as decimal text.
 
     ``replaced_lines`` is the number of lines its earlier content had, None where there was none.
-    ``rejected`` lines are counted with the first slice of their delivery.
+    ``lines`` became facts; ``rejected`` lines could not be read. A line that does not say whose it is counts with the
+    largest slice of its delivery.
     """
 
     files: tuple[str, ...]
@@ -67,7 +68,8 @@ class LoadReport:
         if self.replaced_lines is not None:
             text += f"; replaced {self.replaced_lines:,} lines"
         if self.rejected:
-            text += f"; {self.rejected:,} lines could not be read and are kept in rejected_row"
+            kept = "line could not be read and is" if self.rejected == 1 else "lines could not be read and are"
+            text += f"; {self.rejected:,} {kept} kept in rejected_row"
         for flag in self.flags:
             text += f"\n  {flag['flag']}: {flag['lines']:,} lines. {flag['explanation']}"
         return text + "".join(f"\n  note: {note}" for note in self.notes)
@@ -195,7 +197,7 @@ class _Import:
             state=one.state,
             lines=one.lines,
             facts=one.facts,
-            rejected=0,
+            rejected=one.rejected,
             replaced_lines=None,
             totals=one.totals,
             flags=tuple(one.flags),
@@ -215,7 +217,7 @@ def change_token(delivery: Delivery, settings: Settings) -> str:
 
 
 def _bill(delivery: Delivery, summary: RollUpSummary, attempt: Attempt, source: str) -> Bill:
-    """The roll-up as the store takes it; rejected lines are counted with the delivery's first slice."""
+    """The roll-up as the store takes it."""
     from aispend.engine.rollup import columns_given
     from aispend.store.bills import Bill, BillSlice
     from aispend.store.loads import Counted, Rejected
@@ -226,14 +228,14 @@ def _bill(delivery: Delivery, summary: RollUpSummary, attempt: Attempt, source: 
             Counted(
                 lines=one.lines,
                 facts=one.facts,
-                rejected=summary.rejected_lines if place == 0 else 0,
+                rejected=one.rejected,
                 totals=_texts(one.totals),
                 residuals=_texts(one.residuals),
                 flags=[_flag(flag) for flag in one.flags],
             ),
             one.invoiced,
         )
-        for place, one in enumerate(summary.slices)
+        for one in summary.slices
     ]
     return Bill(
         source=source,
@@ -241,7 +243,11 @@ def _bill(delivery: Delivery, summary: RollUpSummary, attempt: Attempt, source: 
         columns_known=columns_given(delivery.line),
         attempt=replace(attempt, files=[{"name": f.name, "bytes": f.bytes, "rows": f.lines} for f in summary.files]),
         slices=slices,
-        rejected=[Rejected(r.file, r.line, r.column, r.value, r.reason, r.raw) for r in summary.rejected],
+        rejected=[
+            Rejected(r.key, r.file, r.line, r.column, r.value, r.reason, r.raw)
+            for r in summary.rejected
+            if r.key is not None
+        ],
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import json
 import random
 import subprocess
 import sys
@@ -226,9 +227,57 @@ def test_rejected_lines_are_reported_and_kept(imported: Imported, database: Stor
     (report,) = imported(path)
 
     assert report.rejected == 1
-    assert "1 lines could not be read" in str(report)
+    assert "1 line could not be read and is kept" in str(report)
     assert rows(database, "SELECT line, column_name, value FROM rejected_row") == [(4, "BilledCost", "??")]
     assert rows(database, "SELECT rows_in, rows_rejected FROM load") == [(12, 1)]
+
+
+def months(*numbers: int, lines: int) -> list[dict[str, str]]:
+    """As many lines in each month of 2026."""
+    return [
+        {
+            "BillingPeriodStart": f"2026-{month:02}-01T00:00:00Z",
+            "BillingPeriodEnd": f"2026-{month + 1:02}-01T00:00:00Z",
+            "ChargePeriodStart": f"2026-{month:02}-03T00:00:00Z",
+            "ChargePeriodEnd": f"2026-{month:02}-04T00:00:00Z",
+            "ResourceId": f"i-{n}",
+        }
+        for month in numbers
+        for n in range(lines)
+    ]
+
+
+def test_report_record_facts_and_manifest_count_the_same_lines(
+    imported: Imported, database: Store, tmp_path: Path
+) -> None:
+    """Two months of 20 lines, of which one line of August and one of broken structure of September are kept aside."""
+    bill = months(8, 9, lines=20)
+    bill[3]["BilledCost"] = "??"
+    path = focus(tmp_path / "bill.csv", bill)
+    text_of = path.read_text().splitlines()
+    text_of[25] += ",one too many"
+    path.write_text("\n".join(text_of) + "\n")
+    said = {
+        "manifestVersion": "2024-04-01",
+        "runInfo": {"runId": "r"},
+        "blobs": [{"blobName": "x/bill.csv", "byteCount": path.stat().st_size, "dataRowCount": 40}],
+    }
+    (tmp_path / "manifest.json").write_text(json.dumps(said))
+
+    reports = imported(tmp_path)
+
+    assert [(one.month.month, one.lines, one.rejected) for one in reports] == [(8, 19, 1), (9, 19, 1)]
+    assert all("19 lines → 19 facts" in str(one) and "1 line could not be read" in str(one) for one in reports)
+    assert rows(
+        database,
+        """SELECT extract(month FROM period), rows_in, rows_rejected, rows_out,
+             (SELECT sum(line_count) FROM charge WHERE charge.slice_id = load.slice_id),
+             (SELECT min(file || ' ' || line) FROM rejected_row WHERE rejected_row.load_id = load.load_id)
+           FROM load JOIN slice USING (slice_id) ORDER BY period""",
+    ) == [(8, 20, 1, 19, 19, f"{path} 5"), (9, 20, 1, 19, 19, f"{path} 26")]
+    again = imported(tmp_path)
+    assert [(one.outcome, one.lines, one.rejected) for one in again] == [("unchanged", 19, 1)] * 2
+    assert rows(database, "SELECT rows_in - rows_rejected FROM load") == [(19,)] * 4
 
 
 def test_the_azure_pair_of_the_public_data_becomes_one_slice(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +34,7 @@ def test_an_unreadable_cost_is_kept_aside_with_its_physical_line(engine: DuckEng
         bill_line(),
         bill_line(description="two\nlines"),  # lines 3 and 4
         bill_line(billed="12,50"),
-        *[bill_line() for _ in range(10)],
+        *[bill_line() for _ in range(396)],
         bill_line(list="n/a", tags='{"a":"b"}'),
     ]
 
@@ -39,25 +42,25 @@ def test_an_unreadable_cost_is_kept_aside_with_its_physical_line(engine: DuckEng
 
     assert [(r.file, r.line, r.column, r.value, r.reason) for r in summary.rejected] == [
         ("a.csv", 5, "billed", "12,50", "not a number"),
-        ("a.csv", 16, "list", "n/a", "not a number"),
+        ("a.csv", 402, "list", "n/a", "not a number"),
     ]
     assert '"description":"small machine"' in summary.rejected[0].raw
-    assert (summary.lines, summary.rejected_lines, summary.slices[0].lines) == (14, 2, 12)
+    assert (summary.lines, summary.rejected_lines, summary.slices[0].lines) == (400, 2, 398)
 
 
 def test_the_engine_names_the_column_of_what_every_line_needs(engine: DuckEngine, tmp_path: Path) -> None:
-    lines = [*[bill_line() for _ in range(9)], bill_line(start="yesterday"), bill_line(currency="")]
+    lines = [*[bill_line() for _ in range(398)], bill_line(start="yesterday"), bill_line(currency="")]
 
     summary = summary_of(engine, csv_delivery(tmp_path / "a.csv", csv_text(lines)))
 
     assert [(r.line, r.column, r.value, r.reason) for r in summary.rejected] == [
-        (11, "start", "yesterday", "no charge date, or not a date"),
-        (12, "currency", None, "no currency"),
+        (400, "start", "yesterday", "no charge date, or not a date"),
+        (401, "currency", None, "no currency"),
     ]
 
 
 def test_broken_structure_is_kept_aside_with_its_physical_line(engine: DuckEngine, tmp_path: Path) -> None:
-    good = csv_text([bill_line(description="two\nlines"), *[bill_line() for _ in range(20)]])
+    good = csv_text([bill_line(description="two\nlines"), *[bill_line() for _ in range(800)]])
     rows = good.splitlines(keepends=True)
     rows[4] = "aws,111,USD\n"  # line 5
     rows[6] = rows[6].rstrip("\n") + ",one,too,many\n"  # line 7
@@ -77,7 +80,7 @@ def test_broken_structure_is_kept_aside_with_its_physical_line(engine: DuckEngin
 
 
 def test_checks_and_broken_structure_together_keep_their_lines(engine: DuckEngine, tmp_path: Path) -> None:
-    rows = csv_text([bill_line() for _ in range(30)]).splitlines(keepends=True)
+    rows = csv_text([bill_line() for _ in range(400)]).splitlines(keepends=True)
     rows[2] = "aws,111\n"  # line 3
     rows[7] = rows[7].replace(",1,1,1,1", ",1,x,1,1")  # line 8
 
@@ -97,7 +100,7 @@ def test_lines_of_gzipped_files_are_counted_in_the_text(engine: DuckEngine, tmp_
 
 
 @pytest.mark.parametrize(
-    ("lines", "most"), [(1, 0), (2, 0), (3, 1), (9, 4), (11, 5), (1000, 5), (2000, 10), (1_000_000, 5000)]
+    ("lines", "most"), [(1, 0), (9, 0), (10, 1), (12, 1), (399, 1), (400, 2), (1000, 5), (2000, 10), (1_000_000, 5000)]
 )
 def test_how_many_lines_may_be_kept_aside(lines: int, most: int) -> None:
     assert allowed(lines) == most
@@ -109,9 +112,103 @@ def test_too_many_unreadable_lines_fail_the_slice_and_name_the_first(engine: Duc
     with pytest.raises(InputError) as error:
         summary_of(engine, csv_delivery(tmp_path / "a.csv", csv_text(lines)))
 
-    assert error.value.what.startswith("6 of 26 lines cannot be read; at most 5 may be kept aside")
+    assert error.value.what.startswith("6 of 26 lines of aws 111 2026-09 cannot be read; at most 1 may be kept aside")
     assert "a.csv, line 22, column billed, value '?': not a number" in error.value.where
+    assert "… and 1 more" in error.value.where
     assert error.value.next_step
+
+
+@pytest.mark.parametrize(("lines", "bad", "loads"), [(12, 1, True), (12, 2, False), (1000, 5, True), (1000, 6, False)])
+def test_a_small_bill_may_lose_a_line_not_five(
+    engine: DuckEngine, tmp_path: Path, lines: int, bad: int, loads: bool
+) -> None:
+    bill = [bill_line(billed="?") if n < bad else bill_line() for n in range(lines)]
+    delivery = csv_delivery(tmp_path / "a.csv", csv_text(bill))
+
+    if loads:
+        assert summary_of(engine, delivery).rejected_lines == bad
+    else:
+        with pytest.raises(InputError, match=f"{bad} of {lines} lines"):
+            summary_of(engine, delivery)
+
+
+def year(bad: Mapping[int, int]) -> list[dict[str, Any]]:
+    """Twelve months of 100 lines each; ``bad`` says of how many lines of a month the cost cannot be read."""
+    return [
+        bill_line(month=f"2026-{month:02}-01", start=f"2026-{month:02}-03 05:00:00", end=None)
+        | ({"billed": "?"} if n < bad.get(month, 0) else {})
+        for month in range(1, 13)
+        for n in range(100)
+    ]
+
+
+def test_a_year_cannot_hide_a_month(engine: DuckEngine, tmp_path: Path) -> None:
+    """Six of 1,200 lines are 5 per thousand of the year, but 6 % of March."""
+    with pytest.raises(InputError, match="6 of 100 lines of aws 111 2026-03 cannot be read"):
+        summary_of(engine, csv_delivery(tmp_path / "a.csv", csv_text(year({3: 6}))))
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_every_slice_counts_its_own(engine: DuckEngine, tmp_path: Path, form: str) -> None:
+    lines = year({3: 1, 7: 1})
+    if form == "csv":
+        delivery = csv_delivery(tmp_path / "a.csv", csv_text(lines[:500]))
+        rest = csv_delivery(tmp_path / "b.csv", csv_text(lines[500:]))
+        delivery = replace(delivery, files=(*delivery.files, *rest.files))
+    else:
+        numbers = [
+            line | {name: float("nan") if line[name] == "?" else float(line[name]) for name in COSTS} for line in lines
+        ]
+        delivery = parquet_delivery(tmp_path / "a.parquet", numbers)
+
+    summary = summary_of(engine, delivery)
+
+    assert [(one.key.month.month, one.lines, one.rejected) for one in summary.slices] == [
+        (month, 99, 1) if month in (3, 7) else (month, 100, 0) for month in range(1, 13)
+    ]
+    places = [("a.csv", 202, 3), ("b.csv", 102, 7)] if form == "csv" else [("a.parquet", 201, 3), ("a.parquet", 601, 7)]
+    assert [(r.file, r.line, r.key and r.key.month.month) for r in summary.rejected] == places
+    assert summary.lines == sum(one.lines + one.rejected for one in summary.slices)
+
+
+def test_a_line_of_broken_structure_still_says_whose_it_is(engine: DuckEngine, tmp_path: Path) -> None:
+    rows = csv_text(year({})).splitlines(keepends=True)
+    rows[150] = rows[150].rstrip("\n") + ",one,too,many\n"  # February
+
+    summary = summary_of(engine, csv_delivery(tmp_path / "a.csv", "".join(rows)))
+
+    assert [one.rejected for one in summary.slices] == [0, 1, *[0] * 10]
+    assert [(r.line, r.key and r.key.month.month) for r in summary.rejected] == [(151, 2)]
+
+
+def test_a_line_that_does_not_say_whose_it_is_counts_with_the_largest_slice(engine: DuckEngine, tmp_path: Path) -> None:
+    lines = [*year({}), *year({})[:100], bill_line(month="soon")]  # January is twice as large
+
+    summary = summary_of(engine, csv_delivery(tmp_path / "a.csv", csv_text(lines)))
+
+    assert [one.rejected for one in summary.slices] == [1, *[0] * 11]
+    assert [(r.line, r.column, r.value) for r in summary.rejected] == [(1302, "month", "soon")]
+
+
+def test_lines_that_do_not_say_whose_they_are_may_all_be_of_the_smallest_slice(
+    engine: DuckEngine, tmp_path: Path
+) -> None:
+    """Seven of 1,307 lines are 5 per thousand of the year, but might be 7 of 107 of any month but January."""
+    lines = [*year({}), *year({})[:100], *[bill_line(month="soon")] * 7]
+
+    with pytest.raises(
+        InputError, match="7 of 107 lines that are or may be of aws 111 2026-02 cannot be read"
+    ) as error:
+        summary_of(engine, csv_delivery(tmp_path / "a.csv", csv_text(lines)))
+
+    assert "a.csv, line 1302, column month, value 'soon'" in error.value.where
+
+
+def test_a_month_of_which_no_line_can_be_read_is_missed(engine: DuckEngine, tmp_path: Path) -> None:
+    lines = [*[bill_line() for _ in range(1000)], bill_line(month="2026-08-01", billed="?")]
+
+    with pytest.raises(InputError, match="1 of 1 lines of aws 111 2026-08 cannot be read"):
+        summary_of(engine, csv_delivery(tmp_path / "a.csv", csv_text(lines)))
 
 
 def test_parquet_rows_are_numbered(engine: DuckEngine, tmp_path: Path) -> None:

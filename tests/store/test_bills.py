@@ -37,7 +37,11 @@ def load(
             for one in rolled.summary.slices
         ]
         attempt = Attempt(delivery.line.dataset, delivery.change_token, [{"name": delivery.files[0].shown_as}], clock())
-        rejected = [Rejected(r.file, r.line, r.column, r.value, r.reason, r.raw) for r in rolled.summary.rejected]
+        rejected = [
+            Rejected(r.key, r.file, r.line, r.column, r.value, r.reason, r.raw)
+            for r in rolled.summary.rejected
+            if r.key
+        ]
         bill = Bill("test", delivery.line.half, columns_given(delivery.line), attempt, slices, rejected)
         return replace_bill(store, bill, rolled, clock=clock, accept_overlap=accept_overlap)
 
