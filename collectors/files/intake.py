@@ -6,13 +6,13 @@ Assumes
 
 Method
     1. Folders, globs and archives become single files (``unpack``). 2. Manifests decide (``manifests``): of several
-      runs of
-    one export and period the newest, and of its folders only the files it names; the rest is passed over and said so.
-    Without a manifest, of run folders below one ``BILLING_PERIOD=`` folder the newest. 3. Every other file is
+    runs of one export and period the newest, and of its folders only the files it names; the rest is passed over and
+    said so. Without a manifest, of run folders below one ``BILLING_PERIOD=`` folder the newest. 3. Every other file is
     recognised by content (``recognise``). 4. Files with the same content count once. 5. The dialect says which part of
     a bill a file is (Azure: actual or amortised). 6. Files of one dialect and part are one delivery (per manifest,
     where there is one). Where their headers differ, headers whose slices have nothing in common become deliveries of
-    their own; the others are written to one common header first (``unify``), so that no slice is split.
+    their own; the others are written to one common header first (``unify``), so that no slice is split. 7. Files
+    without a manifest that show the same lines as another count once, or stop the import (``overlap``).
 
 Cases
     - A file a person names must be a bill. Of what a folder brings along, files that are no bills and bills without
@@ -39,6 +39,7 @@ from collectors.files import manifests, reading, unpack
 from collectors.files.dialects.columns import Columns
 from collectors.files.dialects.contract import Dialect, Look, Part
 from collectors.files.manifests import Manifest
+from collectors.files.overlap import repeated
 from collectors.files.recognise import NoBillError, NoRowsError, Recognised, recognise
 from collectors.files.same import drop_repeated
 from collectors.files.unify import disjoint_or_common
@@ -82,6 +83,10 @@ def deliveries(paths: Sequence[str | Path], workdir: Path) -> list[Delivery]:
         bills = _one_json_header([bill for bill in bills if id(bill.file) in once])
         bills = _parts(bills, connection, notes)
         made = _group(bills, connection, workdir)
+        while again := _repeated(made, bills, connection):
+            notes += [f"{file}: the same lines as {other}; counted once." for file, other in again.items()]
+            bills = [bill for bill in bills if bill.file.shown_as not in again]
+            made = _group(bills, connection, workdir)
     if made and notes:
         first = made[0]
         made[0] = replace(first, line=replace(first.line, notes=(*first.line.notes, *notes)))
@@ -241,6 +246,18 @@ def _group(bills: Sequence[_Bill], connection: duckdb.DuckDBPyConnection, workdi
         owners = {bill.file.shown_as: bill for bill in group}
         made += [_deliver([owners[file.shown_as] for file in together], together, connection) for together in files]
     return made
+
+
+def _repeated(
+    made: Sequence[Delivery], bills: Sequence[_Bill], connection: duckdb.DuckDBPyConnection
+) -> dict[str, str]:
+    """Files whose lines another file of their delivery shows as well; a manifest's files are believed."""
+    loose = {bill.file.shown_as: _form(bill.file) for bill in bills if bill.manifest is None}
+    again: dict[str, str] = {}
+    for delivery in made:
+        if len(delivery.files) > 1 and delivery.files[0].shown_as in loose:
+            again.update(repeated(delivery, loose, connection))
+    return again
 
 
 def _form(file: BillFile) -> tuple[object, ...]:

@@ -2,7 +2,8 @@
 
 A manifest is known by its content: an object with ``dataFiles`` or ``reportKeys`` (AWS) or ``blobs`` (Azure). Of
 several runs for one export and period only the newest counts. Keys are relative to a bucket or container that is not
-here, so a file is looked for by the longest tail of its key below the manifest's folder or up to six folders above it.
+here, so a file is looked for by the tail of its key: below the manifest's folder first, then up to six folders above
+it, in each by the longest tail that fits; the bare name only beside the manifest.
 """
 
 from __future__ import annotations
@@ -191,10 +192,9 @@ def governed(manifest: Manifest) -> set[Path]:
 def _look_for(folder: Path, key: str) -> Path | None:
     parts = [part for part in PurePosixPath(key.replace("\\", "/")).parts if part not in ("/", "..", ".")]
     above = [folder, *folder.resolve().parents[:_LEVELS_UP]]
-    for start in range(len(parts) - 1):
-        for place in above:
+    for place in above:
+        for start in range(len(parts) - (place is not folder)):
             path = place.joinpath(*parts[start:])
             if path.is_file():
                 return path
-    beside = folder / parts[-1] if parts else folder
-    return beside if beside.is_file() else None
+    return None

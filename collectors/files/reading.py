@@ -46,17 +46,19 @@ def asker(
     It raises ``InputError`` where a file ends too early or cannot be read.
     """
     source = relation(files)
+    names = [file.shown_as for file in files]
+    return lambda sql: run(connection, f"WITH raw AS (FROM {source}) {sql}", names)
 
-    def ask(sql: str) -> list[tuple[object, ...]]:
-        import duckdb
 
-        try:
-            rows: list[tuple[object, ...]] = connection.execute(f"WITH raw AS (FROM {source}) {sql}").fetchall()
-        except (duckdb.IOException, duckdb.InvalidInputException, duckdb.ConversionException) as error:
-            raise unreadable(", ".join(file.shown_as for file in files), error) from error
-        return rows
+def run(connection: duckdb.DuckDBPyConnection, sql: str, names: Sequence[str]) -> list[tuple[object, ...]]:
+    """Rows of a statement that reads files. Raises ``InputError`` naming them where one cannot be read to its end."""
+    import duckdb
 
-    return ask
+    try:
+        rows: list[tuple[object, ...]] = connection.execute(sql).fetchall()
+    except (duckdb.IOException, duckdb.InvalidInputException, duckdb.ConversionException) as error:
+        raise unreadable(", ".join(names), error) from error
+    return rows
 
 
 def unreadable(shown_as: str, error: Exception) -> InputError:

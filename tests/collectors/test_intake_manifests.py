@@ -134,3 +134,15 @@ def test_a_manifest_inside_a_zip_is_followed(tmp_path: Path, workdir: Path) -> N
             archive.write(path, path.relative_to(tmp_path / "d"))
 
     assert one(tmp_path / "d.zip", workdir).total("billed_cost") == 2
+
+
+def test_what_stands_beside_the_manifest_comes_before_a_namesake_elsewhere(tmp_path: Path, workdir: Path) -> None:
+    """The key's folder is gone in the copy; a folder of that name further up holds another bill."""
+    folder = azure_delivery(tmp_path / "copy", "run-a", "2", submitted="2026-03-11T00:00:00Z")
+    folder = folder.rename(tmp_path / "copy" / "mine")
+    elsewhere = write_csv(tmp_path / "run-a" / "part_0_0001.csv", [month(3, BilledCost="7")])
+
+    found = one(folder, workdir)
+
+    assert elsewhere.is_file()
+    assert found.total("billed_cost") == 2
