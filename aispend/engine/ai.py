@@ -18,7 +18,7 @@ from aispend.settings import Match, Rule, TagKeys
 _PREFIX = r"^(?:resourcetags/|resource_tags_)?(?:user:|user_)|^resourcetags/"
 _PLAIN_KEY = f"regexp_replace(lower(trim(tag.key)), '{_PREFIX}', '')"
 _HASHES = ("context_h", "sku_h", "details_h", "resource_h", "tags_h")
-_SUMMED = ("day", "end_day", "hours", *MEASURE_COLUMNS, "lines")
+_CARRIED = ("day", "end_day", "unknown", "hours", *MEASURE_COLUMNS, "lines")
 _FLEETS = (
     ("aws:autoscaling:groupname", None),
     ("eks:nodegroup-name", "eks:cluster-name"),
@@ -70,7 +70,7 @@ def charged_sql(rules: Sequence[Rule]) -> str:
         )
         decided = f"CASE {cases} ELSE {decided} END"
     return (
-        f"SELECT {', '.join(_SUMMED)}, slice_no, account_key, sku_key, location_key, resource_key, "
+        f"SELECT {', '.join(_CARRIED)}, slice_no, account_key, sku_key, location_key, resource_key, "
         f"tag_set.tag_set_key, commitment_key, charge_kind_key, ({decided}) AS is_ai "
         f"FROM {joined} WHERE kept AND NOT bad"
     )

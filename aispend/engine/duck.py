@@ -68,7 +68,14 @@ class DuckEngine:
         duck = self.connect()
         try:
             with reading(shown_names(delivery.files)):
-                return RollUp(duck, delivery, classify, rules, tag_keys or TagKeys())
+                return RollUp(
+                    duck,
+                    delivery,
+                    workdir=self._workdir,
+                    classify=classify,
+                    rules=rules,
+                    tag_keys=tag_keys or TagKeys(),
+                )
         except BaseException:
             duck.close()
             raise

@@ -114,6 +114,12 @@ def source_column(line: LineSql, header: Header, name: str) -> str | None:
     return next((column for column in header.columns if identifier(column) in sql), None)
 
 
+def columns_used(line: LineSql, header: Header) -> str:
+    """The raw columns the mapping is made from."""
+    checks = [check.bad for check in line.checks]
+    return _mentioned(header, [*line.select.values(), *line.remainders.values(), *checks, line.where])
+
+
 def line_sql(line: LineSql, raw: str) -> str:
     """SELECT for the canonical line over the FROM item ``raw``."""
     select = line.select
@@ -142,7 +148,8 @@ def line_sql(line: LineSql, raw: str) -> str:
         "THEN CAST(make_timestamp(epoch_us(charge_period_end) - 1) AS DATE) + 1 END AS end_day, "
         f"CASE WHEN {length} <= {_HOUR} "
         f"THEN 1 << CAST(epoch_us(charge_period_start) // {_HOUR} % 24 AS INTEGER) END AS hours, "
-        f"{_flags(line)} AS flags, (unreadable OR {missing}) AS bad, kept FROM ({canonical})"
+        f"{_flags(line)} AS flags, {_unknown(line)} AS unknown, (unreadable OR {missing}) AS bad, kept "
+        f"FROM ({canonical})"
     )
 
 
@@ -177,6 +184,14 @@ def _flags(line: LineSql) -> str:
     return f"CAST({' + '.join(bits)} AS INTEGER)"
 
 
+def _unknown(line: LineSql) -> str:
+    """Bits of the amounts that the bill gives, but not this line: unknown is never summed with known."""
+    costs = columns_given(line)
+    given = [name for name in MEASURE_COLUMNS if name in line.select and (name in costs or name not in COST_COLUMNS)]
+    bits = [f"CASE WHEN {name} IS NULL THEN {1 << MEASURE_COLUMNS.index(name)} ELSE 0 END" for name in given]
+    return f"CAST({' + '.join(bits) or '0'} AS TINYINT)"
+
+
 def once_sql(line: str, fixed: Fixed) -> str:
     """``line`` grouped by everything it says, for files that should be read only once."""
     dimensions = dict.fromkeys(name for group in GROUPS for name in varying(group, fixed))
@@ -184,8 +199,8 @@ def once_sql(line: str, fixed: Fixed) -> str:
     sums = ", ".join(f"CAST(sum({name}) AS HUGEINT) AS {name}" for name in MEASURE_COLUMNS)
     left = ", ".join(f"sum({name}) AS {name}" for name in REMAINDERS)
     return (
-        f"SELECT {column_list([*dimensions, *places])}, day, end_day, flags, bad, kept, bit_or(hours) AS hours, "
-        f"{sums}, {left}, count(*) AS lines FROM ({line}) GROUP BY ALL"
+        f"SELECT {column_list([*dimensions, *places])}, day, end_day, flags, unknown, bad, kept, "
+        f"bit_or(hours) AS hours, {sums}, {left}, count(*) AS lines FROM ({line}) GROUP BY ALL"
     )
 
 
@@ -200,7 +215,7 @@ def grouped_sql(line: str, lines: str, fixed: Fixed) -> str:
     hashes = ", ".join(f"hash({column_list(varying(group, fixed))}) AS {group}_h" for group in GROUPS)
     sums = ", ".join(f"CAST(sum({name}) AS HUGEINT) AS {name}" for name in MEASURE_COLUMNS)
     return (
-        f"SELECT {hashes}, day, end_day, flags, bad, kept, bit_or(hours) AS hours, {sums}, "
+        f"SELECT {hashes}, day, end_day, flags, unknown, bad, kept, bit_or(hours) AS hours, {sums}, "
         f"CAST({lines} AS BIGINT) AS lines FROM {_from(line)} GROUP BY ALL"
     )
 
@@ -321,7 +336,7 @@ def fact_sql() -> str:
     """The facts: ``grouped`` under content keys, joined to what ``charged`` says is AI spend."""
     sums = ", ".join(f"CAST(sum({name}) AS HUGEINT) AS {name}" for name in MEASURE_COLUMNS)
     return (
-        "SELECT slice_no, day, end_day, account_key, sku_key, location_key, "
+        "SELECT slice_no, day, end_day, unknown, account_key, sku_key, location_key, "
         f"CASE WHEN is_ai THEN resource_key ELSE {NO_KEY} END AS resource_key, "
         f"CASE WHEN is_ai THEN tag_set_key ELSE {NO_KEY} END AS tag_set_key, commitment_key, charge_kind_key, "
         f"bit_or(CASE WHEN is_ai THEN hours END) AS hours, {sums}, CAST(sum(lines) AS INTEGER) AS line_count "

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from aispend.engine import ai, output, rejects, rollup, summary
 from aispend.engine.line import SKU_COLUMNS, SLICE_COLUMNS, Check, LineSql, identifier, literal
 from aispend.engine.result import Classified, Classify, FileRead, RejectedLine, RollUpSummary
 from aispend.engine.scan import BillFile, Delivery
-from aispend.engine.source import RejectTables, constants, raw_sql
+from aispend.engine.source import RejectTables, constants, is_gzip, raw_sql
 from aispend.errors import AispendError, InputError
 from aispend.settings import Rule, TagKeys
 
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _STRAY_DAYS = 5
-_SMALL = 250_000
+_SMALL_ROWS = 250_000
+_SMALL_BYTES = 64 << 20
+_PACKED = 16
+"""About how much smaller a bill is as gzip."""
 
 
 def shown_names(files: Sequence[BillFile]) -> list[str]:
@@ -45,6 +49,8 @@ class RollUp:
         self,
         duck: duckdb.DuckDBPyConnection,
         delivery: Delivery,
+        *,
+        workdir: Path,
         classify: Classify,
         rules: Sequence[Rule],
         tag_keys: TagKeys,
@@ -53,13 +59,18 @@ class RollUp:
         self._delivery = delivery
         self._line = delivery.line
         self._rows = parquet_rows(duck, delivery.files) if delivery.files[0].format == "parquet" else None
-        # columnar files are read column by column; others, and small ones, once, which plans only one large query
-        self._once = self._rows is None or sum(self._rows) < _SMALL
+        # small deliveries are read once, which plans only one large query; large ones column by column
+        self._once = self._is_small()
+        self._columnar: Sequence[BillFile] = delivery.files
+        if self._rows is None and not self._once:
+            self._columnar = self._converted(workdir / "lines.parquet")
         self._group()
         lines, rejected = self._reject()
         self._remainder(bad=bool(rejected))
         if self._once:
             duck.execute("DROP TABLE line")
+        elif self._rows is None:
+            self._columnar[0].path.unlink()
         self._key(classify, rules, tag_keys)
         self.summary = RollUpSummary(
             summary.slices(duck, self._line, rejected), self._files(lines), lines, tuple(rejected)
@@ -95,14 +106,28 @@ class RollUp:
 
     # ------------------------------------------------------------------------------------- stages
 
+    def _is_small(self) -> bool:
+        if self._rows is not None:
+            return sum(self._rows) < _SMALL_ROWS
+        sizes = (f.path.stat().st_size * (_PACKED if is_gzip(f.path) else 1) for f in self._delivery.files)
+        return sum(sizes) < _SMALL_BYTES
+
+    def _converted(self, path: Path) -> Sequence[BillFile]:
+        """The lines of text files as one Parquet file: taken apart once, then read column by column."""
+        files = self._delivery.files
+        columns = rollup.columns_used(self._line, files[0].header)
+        raw = raw_sql(files, RejectTables())
+        target = f"{literal(str(path))} (FORMAT parquet, COMPRESSION snappy)"
+        self._duck.execute(f"COPY (SELECT {columns} FROM {raw}) TO {target}")
+        return [replace(files[0], path=path, format="parquet")]
+
     def _group(self) -> None:
         """The pass over the raw lines, and the distinct values of every dimension."""
-        files = self._delivery.files
-        self._raw = raw_sql(files, RejectTables())
+        self._raw = raw_sql(self._columnar, RejectTables())
         if not self._once:
             self._line = self._with_constants()
-        same = {} if self._once else constants(self._duck, files)
-        fixed = rollup.fixed_columns(self._line, files[0].header, same)
+        same = {} if self._once else constants(self._duck, self._columnar)
+        fixed = rollup.fixed_columns(self._line, self._delivery.files[0].header, same)
         line = rollup.line_sql(self._line, self._raw)
         if self._once:
             self._make("line", rollup.once_sql(line, fixed))
@@ -218,6 +243,7 @@ class RollUp:
     def _key(self, classify: Classify, rules: Sequence[Rule], tag_keys: TagKeys) -> None:
         for table, sql in rollup.dimension_sql(self._line).items():
             self._make(table, sql)
+        self._duck.execute("; ".join(f"DROP TABLE raw_{group}" for group in rollup.GROUPS))
         self._check_dates()
         self._classify(classify)
         self._make("tag_fact", ai.tag_facts_sql(tag_keys))

@@ -75,6 +75,7 @@ def raw_sql(files: Sequence[BillFile], rejects: RejectTables | None = None) -> s
         "escape='\"'",
         f"skip={first.skip_lines}",
         f"max_line_size={MAX_LINE}",
+        f"buffer_size={MAX_LINE}",
         f"compression='{'gzip' if is_gzip(first.path) else 'none'}'",
     ]
     if first.encoding.lower().replace("_", "-") not in ("utf-8", "utf8", "utf-8-sig"):

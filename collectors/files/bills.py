@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from aispend.store.bills import Bill, Loaded
     from aispend.store.loads import Attempt, EarlierLoad
 
-ROLL_UP_VERSION = "1"
+ROLL_UP_VERSION = "2"
 """Changes whenever the same lines may give other facts; a month imported before is then imported again."""
 
 Progress = Callable[[str, int, int | None], None]

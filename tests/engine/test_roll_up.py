@@ -169,8 +169,27 @@ def test_unknown_costs_stay_unknown(engine: DuckEngine, tmp_path: Path) -> None:
 
     summary, facts = rolled(engine, csv_delivery(tmp_path / "a.csv", csv_text(lines)))
 
-    assert [(f["list_cost"], f["contracted_cost"]) for f in facts] == [(None, Decimal(2))]
+    assert {(f["list_cost"], f["contracted_cost"]) for f in facts} == {(None, None), (None, Decimal(2))}
     assert "list_cost" not in summary.slices[0].totals["USD"]
+
+
+@pytest.mark.parametrize("small", [True, False])
+def test_a_line_without_a_cost_is_not_summed_with_lines_that_have_it(
+    engine: DuckEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: bool
+) -> None:
+    """Effective 2 of one line is not the effective cost of both; that of the other is unknown."""
+    for bound in ("_SMALL_ROWS", "_SMALL_BYTES") if not small else ():
+        monkeypatch.setattr(run, bound, 0)
+    lines = [
+        bill_line(billed="2", effective="2"),
+        bill_line(billed="5", effective=None),
+        bill_line(billed="7", effective=None),
+    ]
+    _, facts = rolled(engine, csv_delivery(tmp_path / "a.csv", csv_text(lines)))
+    assert sorted((fact["billed_cost"], fact["effective_cost"], fact["line_count"]) for fact in facts) == [
+        (Decimal(2), Decimal(2), 1),
+        (Decimal(12), None, 2),
+    ]
 
 
 @pytest.mark.parametrize(("half", "missing"), [(1, "effective_cost"), (2, "billed_cost")])
@@ -272,7 +291,8 @@ def test_facts_add_up_to_the_rounded_lines(
 
     with pytest.MonkeyPatch.context() as patch:
         if not small:
-            patch.setattr(run, "_SMALL", 0)  # read column by column, as large files are
+            for bound in ("_SMALL_ROWS", "_SMALL_BYTES"):  # read column by column, as large files are
+                patch.setattr(run, bound, 0)
         summary, facts = rolled(DuckEngine(Engine(), folder / "work"), delivery)
 
     got: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
