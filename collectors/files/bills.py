@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -93,10 +91,9 @@ def import_bills(
     """
     from aispend.engine.duck import DuckEngine
     from collectors.files import intake
+    from collectors.files.workfolder import work_folder
 
-    settings.home.mkdir(parents=True, exist_ok=True)
-    workdir = Path(tempfile.mkdtemp(prefix="import-", dir=settings.home))
-    try:
+    with work_folder(settings.home, "import-") as workdir:
         engine = DuckEngine(settings.engine, workdir)
         found = intake.deliveries(paths, workdir)
         reports: list[LoadReport] = []
@@ -107,8 +104,6 @@ def import_bills(
         if progress:
             progress("bills", len(found), len(found))
         return reports
-    finally:
-        shutil.rmtree(workdir, ignore_errors=True)
 
 
 def _label(delivery: Delivery) -> str:

@@ -5,8 +5,8 @@ Assumes
     files together it is believed, and nothing is compared.
 
 Method
-    1. One narrow pass: lines, billed, effective and quantity per file, slice, sub-account and day. Pairs of files that
-       agree on at least half of what both have, some of it costing money, are suspected; mostly none is.
+    1. One narrow pass: lines and cost per file, slice, sub-account and day. Pairs of files that agree on at least half
+       of the days both have, with money, are suspected; mostly none is.
     2. Only for these: an order-free hash over what tells lines apart (resource, SKU, tags, start, costs …), because
        two machines of one price, one in each part, agree in all sums. Between formats, which may spell tags and times
        in different ways, it is over the plainest columns alone.
@@ -107,9 +107,7 @@ class _Comparison:
         self._source = reading.relation(delivery.files).removesuffix(")") + f", filename = {literal(_FILE)})"
         self._paths = [str(file.path) for file in delivery.files]
         self._files = [file.shown_as for file in delivery.files]
-        sums = [f"sum(CAST({self._sql(name)} AS HUGEINT)) AS {name}" for name in _MEASURES]
-        paid = " OR ".join(f"({self._sql(name)}) <> 0" for name in _MEASURES[:2])
-        self._make("shown", [*self._day(), "count(*) AS lines", f"count(*) FILTER ({paid}) AS paid", *sums])
+        self._make("shown", [*self._day(), *self._counts(), f"sum({self._amount()}) AS amount"])
 
     def matches(self, units: Sequence[Unit]) -> list[_Match]:
         """The pairs of units that show the same lines, in order."""
@@ -122,10 +120,9 @@ class _Comparison:
 
     def _suspects(self, units: Sequence[Unit]) -> list[tuple[int, int]]:
         """Pairs of units that agree in their sums on half of what both have, or more."""
-        sums = ", ".join(f"sum({name})" for name in _MEASURES)
         rows = self._connection.execute(
             f"WITH unit(unit, file) AS (VALUES {self._values(units)}), per AS MATERIALIZED ("
-            f"SELECT unit, day_h, sum(lines) AS lines, sum(paid) AS paid, hash(sum(lines), sum(paid), {sums}) AS sums "
+            "SELECT unit, day_h, sum(paid) AS paid, hash(sum(lines), sum(paid), sum(amount)) AS sums "
             "FROM shown JOIN unit USING (file) GROUP BY unit, day_h), "
             "agreed AS MATERIALIZED (SELECT a.unit AS one, b.unit AS other, count(*) AS days, sum(a.paid) AS paid "
             "FROM per a JOIN per b ON a.day_h = b.day_h AND a.sums = b.sums AND a.unit < b.unit "
@@ -144,11 +141,10 @@ class _Comparison:
             f"sum(CAST(hash({', '.join([*columns, *moment])}) AS HUGEINT)) AS {name}"
             for name, columns in (("every_h", every), ("plain_h", [self._sql(name) for name in _PLAIN]))
         ]
-        paid = " OR ".join(f"({self._sql(name)}) <> 0" for name in _MEASURES[:2])
         chosen = ", ".join(literal(self._paths[place]) for place in places)
         self._make(
             "told",
-            [*self._day(), "count(*) AS lines", f"count(*) FILTER ({paid}) AS paid", *hashes],
+            [*self._day(), *self._counts(), *hashes],
             f"{identifier(_FILE)} IN ({chosen})",
         )
 
@@ -186,6 +182,14 @@ class _Comparison:
         day = f"CAST({self._sql('charge_period_start')} AS DATE)"
         places = [self._sql(name) for name in (*SLICE_COLUMNS, "sub_account_id")]
         return [f"hash({', '.join([*places, day])}) AS day_h", f"{day} AS day"]
+
+    def _amount(self) -> str:
+        """What a line costs, mostly told from one column."""
+        effective, billed = (f"CAST({self._sql(name)} AS HUGEINT)" for name in ("effective_cost", "billed_cost"))
+        return f"coalesce(nullif({effective}, 0), {billed})"
+
+    def _counts(self) -> list[str]:
+        return ["count(*) AS lines", f"count(*) FILTER ({self._amount()} <> 0) AS paid"]
 
     def _values(self, units: Sequence[Unit]) -> str:
         return ", ".join(f"({number}, {place})" for number, unit in enumerate(units) for place in unit)

@@ -5,7 +5,6 @@ No row passes through Python except the rejected ones (and the Prometheus text f
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from aispend.settings import Settings
 from aispend.store.telemetry import RejectedRow
 from collectors.files.telemetry_files import TelemetryFile, find_column, json_value_sql
 from collectors.files.telemetry_form import DUCK_TYPES, Form
+from collectors.files.workfolder import work_folder
 
 if TYPE_CHECKING:
     import duckdb
@@ -72,10 +72,7 @@ def workspace(settings: Settings) -> Iterator[Workspace]:
     """Open a workspace under ``settings.home``."""
     import duckdb
 
-    parent = settings.home / "work"
-    parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="telemetry-", dir=parent) as name:
-        folder = Path(name)
+    with work_folder(settings.home / "work", "telemetry-") as folder:
         config: dict[str, Any] = {
             "memory_limit": settings.engine.memory_limit,
             "temp_directory": str(folder / "spill"),

@@ -352,6 +352,39 @@ def test_the_focus_sample_closes_to_its_check_numbers(imported: Imported, databa
 
 # --------------------------------------------------------------------------------------------- kills
 
+_WORKING = """
+import sys
+from pathlib import Path
+from collectors.files.workfolder import work_folder
+
+with work_folder(Path(sys.argv[1]), "import-") as folder:
+    (folder / "spill").write_text("left over")
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_what_a_killed_import_left_is_removed_by_the_next(
+    imported: Imported, store_settings: Settings, tmp_path: Path
+) -> None:
+    """And nothing of an import that is still at work."""
+    home = store_settings.home
+    arguments = [sys.executable, "-c", _WORKING, str(home)]
+    children = [subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    killed, alive = children
+    folders = [Path(child.stdout.readline().strip()) for child in children if child.stdout]
+    killed.kill()
+    killed.communicate()
+    assert all((folder / "spill").is_file() for folder in folders)
+
+    imported(focus(tmp_path / "bill.csv", [{}]))
+
+    assert list(home.glob("import-*")) == [folders[1]]
+    assert (folders[1] / "spill").is_file()
+    alive.communicate()
+    assert not list(home.glob("import-*"))
+
+
 _CHILD = """
 import sys
 from datetime import UTC, datetime
