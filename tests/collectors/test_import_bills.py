@@ -127,17 +127,18 @@ def test_a_bill_by_hand(imported: Imported, database: Store, tmp_path: Path) -> 
            FROM charge JOIN sku USING (sku_key) JOIN resource USING (resource_key) JOIN tag_set USING (tag_set_key)
            ORDER BY line_count, billed_cost DESC""",
     ) == [
+        (False, False, False, "", {}, None, Decimal("0.08"), Decimal("0.08"), Decimal("0.10"), 1, 1),
+        (False, False, False, "", {}, None, Decimal("0.02"), Decimal("0.02"), None, 1, 1),
         (
             *(True, True, True, "i-0a", {"user:team": "vision"}, 1 << 5 | 1 << 6),
             *(Decimal("98.32"), Decimal("158.320000000001"), Decimal("196.64"), Decimal("1.5"), 2),
         ),
-        (False, False, False, "", {}, None, Decimal("0.10"), Decimal("0.10"), Decimal("0.10"), 2, 2),
     ]
     assert (report.provider, report.scope, report.month, report.dataset) == ("aws", "999", date(2026, 9, 1), "focus")
-    assert (report.lines, report.facts, report.rejected, report.outcome, report.state) == (4, 2, 0, "loaded", "final")
+    assert (report.lines, report.facts, report.rejected, report.outcome, report.state) == (4, 3, 0, "loaded", "final")
     assert report.files == (str(path),)
     assert Decimal(report.totals["USD"]["billed_cost"]) == Decimal("98.42")
-    assert str(report).startswith("aws 999 2026-09 (focus): 4 lines → 2 facts, billed 98.42 USD, final")
+    assert str(report).startswith("aws 999 2026-09 (focus): 4 lines → 3 facts, billed 98.42 USD, final")
     assert labels == [("bill.csv", 0, 1), ("bills", 1, 1)]
     assert rows(database, "SELECT source FROM slice") == [("bills",)]
 
