@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aispend.cli import doors
+from aispend.cli.advice import NO_ADVICE
 from aispend.cli.doors import DatabaseOption, FromOption, ToOption, note
-from aispend.cli.spending import AiOnlyOption, AxisOption, ByOption, CostOption, WithoutOption, spend_query
+from aispend.cli.spending import (
+    NO_CHARGES,
+    AiOnlyOption,
+    AxisOption,
+    ByOption,
+    CostOption,
+    WithoutOption,
+    spend_query,
+)
+from aispend.cli.use import NO_USAGE
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 
 class What(StrEnum):
@@ -44,6 +58,7 @@ def export(
     Recommendations with their evidence, spend, unit costs, or the ledger as FOCUS 1.2 with AI columns.
     All digits are kept; in CSV, text that a spreadsheet would run as a formula is defused with an apostrophe.
     Without a period, recommendations and focus are everything, spend and unit-costs the last 30 days with data.
+    A file without rows still has its header; what is missing is said on stderr.
 
     \b
     Examples:
@@ -74,4 +89,28 @@ def export(
             found = views.spend(connection, query)
             rows = len(found.rows)
             write_file(output, columns.spend_columns(query.by), records.spend_records(found))
+        for missing in _missing(connection, what, rows):
+            note(missing)
     typer.echo(f"{output}: {rows:,} rows")
+
+
+def _missing(connection: Connection, what: What, rows: int) -> list[str]:
+    """What the file lacks because it was not loaded or not analyzed, and what to do."""
+    from reports import views
+    from reports.formats import pending
+
+    if what is What.recommendations:
+        return [] if rows else [NO_ADVICE]
+    if waiting := views.pending_bills(connection):
+        return [pending(waiting)]
+    if rows:
+        return []
+    if what is What.unit_costs:
+        return [NO_USAGE]
+    days = views.charge_days(connection)
+    if days is None:
+        return [NO_CHARGES]
+    return [
+        f"No charges in this period; there are charges from {days.first} to {days.end - timedelta(days=1)}. "
+        "Choose with --from and --to."
+    ]

@@ -54,15 +54,15 @@ def unit_costs(
     if style is not Format.table:
         show.machine(UNIT_COSTS, records.records(UNIT_COSTS, found.rows), style)
         if not found.rows:
-            note(_NO_USAGE)
+            note(NO_USAGE)
         return
     if not found.rows or found.window is None:
-        show.lines([_NO_USAGE])
+        show.lines([NO_USAGE])
         return
     _unit_cost_table(found)
 
 
-_NO_USAGE = (
+NO_USAGE = (
     "No unit costs: no inference usage meets a bill in this period. Load usage: aispend import-usage PATH…, "
     "then aispend analyze"
 )

@@ -9,7 +9,17 @@ reconcile         the promises, checked
 freshness         how new each source is; rejected_rows: what could not be read
 """
 
-from reports.views.basis import COSTS, Axis, Basis, CostColumn, Gap, Window, newest_window
+from reports.views.basis import (
+    COSTS,
+    Axis,
+    Basis,
+    CostColumn,
+    Gap,
+    Window,
+    charge_days,
+    newest_window,
+    pending_bills,
+)
 from reports.views.freshness import Freshness, Rejected, freshness, rejected_rows
 from reports.views.idle import IdleResource, idle
 from reports.views.overview import MonthFigures, Overview, overview
@@ -60,10 +70,12 @@ __all__ = [
     "UnitCosts",
     "WhyNot",
     "Window",
+    "charge_days",
     "freshness",
     "idle",
     "newest_window",
     "overview",
+    "pending_bills",
     "recommendation_events",
     "recommendations",
     "reconcile",

@@ -92,6 +92,12 @@ def newest_window(connection: Connection, days: int = DEFAULT_DAYS) -> Window | 
     return window_ending(connection.scalar(select(func.max(spend_day.c.charge_date))), days)
 
 
+def charge_days(connection: Connection) -> Window | None:
+    """From the first analyzed charge day to the newest; None where nothing is analyzed."""
+    first, last = connection.execute(select(func.min(spend_day.c.charge_date), func.max(spend_day.c.charge_date))).one()
+    return None if first is None else Window(first, last + timedelta(days=1))
+
+
 def pending_bills(connection: Connection) -> int:
     """How many loaded billing months were never analyzed, or not since they were loaded last."""
     a = analysis_state.c

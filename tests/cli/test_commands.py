@@ -11,12 +11,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
-from aispend.schema import invoice
+from aispend.schema import analysis_state, cost_share, invoice, spend_day
 from aispend.store import Store
 from reports.columns import EVIDENCE, RECOMMENDATIONS, UNIT_COSTS
 from tests.cli.conftest import Run
+from tests.reports.company import insert_company
 
 PERIOD = ("--from", "2026-10", "--to", "2026-12")
 
@@ -89,6 +90,49 @@ def test_exported_ledger_names_what_the_bill_does_not_give(filled: Run, tmp_path
     assert filled("export", "focus", "--output", "x.csv", "--from", "2026-11-01", "--to", "2026-11-02").out == (
         "x.csv: 2 rows\n"
     )
+
+
+@pytest.mark.parametrize("what", ["spend", "focus", "unit-costs"])
+def test_an_export_before_the_analysis_says_what_is_missing(
+    run: Run, database: Store, tmp_path: Path, what: str
+) -> None:
+    run: Run, database: Store, tmp_path: Path, what: str
+) -> None:
+    with database.engine.begin() as connection:
+        insert_company(connection)
+        connection.execute(delete(spend_day))
+        connection.execute(delete(cost_share))
+        connection.execute(delete(analysis_state))
+
+    outcome = run("export", what, "--output", "x.csv")
+
+    assert (outcome.status, outcome.out) == (0, "x.csv: 0 rows\n")
+    assert "are loaded but not analyzed, and not in these numbers. Run: aispend analyze" in outcome.err
+    assert len((tmp_path / "x.csv").read_text().splitlines()) == 1, "the header"
+
+
+@pytest.mark.parametrize("what", ["spend", "focus"])
+def test_an_export_outside_the_loaded_days_says_which_there_are(filled: Run, what: str) -> None:
+    outcome = filled("export", what, "--output", "x.csv", "--from", "2020-01", "--to", "2020-02")
+
+    assert (outcome.status, outcome.out) == (0, "x.csv: 0 rows\n")
+    assert "No charges in this period; there are charges from 2026-10-" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        ("spend", "No charges yet. Load a bill"),
+        ("focus", "No charges yet. Load a bill"),
+        ("unit-costs", "No unit costs"),
+        ("recommendations", "No recommendations. They need bills"),
+    ],
+)
+def test_an_export_of_nothing_says_what_to_load(run: Run, what: str, says: str) -> None:
+    outcome = run("export", what, "--output", "x.csv")
+
+    assert (outcome.status, outcome.out) == (0, "x.csv: 0 rows\n")
+    assert says in outcome.err
 
 
 def test_an_invoice_is_typed_in_and_replaced(filled: Run, database: Store) -> None:
