@@ -96,8 +96,6 @@ def test_exported_ledger_names_what_the_bill_does_not_give(filled: Run, tmp_path
 def test_an_export_before_the_analysis_says_what_is_missing(
     run: Run, database: Store, tmp_path: Path, what: str
 ) -> None:
-    run: Run, database: Store, tmp_path: Path, what: str
-) -> None:
     with database.engine.begin() as connection:
         insert_company(connection)
         connection.execute(delete(spend_day))
