@@ -128,7 +128,7 @@ def measures(uri: str, folder: Path, scale: float = 1.0) -> Iterator[Measure]:
 
     yield from bench.ratio("FOCUS Parquet, 15 to 1", bill("normal.parquet", 5_000_000), rounds=3)
     yield from bench.ratio("FOCUS Parquet, churning fleet, 2 to 1", bill("churn.parquet", 5_000_000, hours=2), rounds=2)
-    yield from bench.ratio("FOCUS csv.gz, 15 to 1", bill("normal.csv.gz", 1_000_000, compression="gzip"), rounds=2)
+    yield from bench.ratio("FOCUS csv.gz, 15 to 1", bill("normal.csv.gz", 5_000_000, compression="gzip"), rounds=2)
     small = bench.run_import(bill("one.parquet", 1_000_000))["peak_mib"]
     large = bench.run_import(bill("twenty.parquet", 20_000_000))
     details = f"{small:.0f} MiB at 1 M lines, {large['peak_mib']:.0f} MiB at 20 M ({large['seconds']:.1f} s)"

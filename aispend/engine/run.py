@@ -117,7 +117,7 @@ class RollUp:
         files = self._delivery.files
         columns = rollup.columns_used(self._line, files[0].header)
         raw = raw_sql(files, RejectTables())
-        target = f"{literal(str(path))} (FORMAT parquet, COMPRESSION snappy)"
+        target = f"{literal(str(path))} (FORMAT parquet, COMPRESSION uncompressed)"
         self._duck.execute(f"COPY (SELECT {columns} FROM {raw}) TO {target}")
         return [replace(files[0], path=path, format="parquet")]
 
