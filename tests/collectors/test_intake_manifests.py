@@ -146,3 +146,19 @@ def test_what_stands_beside_the_manifest_comes_before_a_namesake_elsewhere(tmp_p
 
     assert elsewhere.is_file()
     assert found.total("billed_cost") == 2
+
+
+def test_the_parts_of_an_azure_manifest_are_one_delivery_with_its_count(tmp_path: Path, workdir: Path) -> None:
+    """Parts of 1, 2 and 3 lines that cost 1, 2 and 3 each."""
+    folder = tmp_path / "exports" / "run"
+    blobs = []
+    for part in (1, 2, 3):
+        lines = [month(3, BilledCost=str(part), ResourceId=f"vm-{n}") for n in range(part)]
+        path = write_csv(folder / f"part_{part}_0001.csv", lines)
+        blob = {"blobName": f"exports/run/{path.name}", "byteCount": path.stat().st_size, "dataRowCount": part}
+        blobs.append(blob)
+    (folder / "manifest.json").write_text(json.dumps({"manifestVersion": "2024-04-01", "runInfo": {}, "blobs": blobs}))
+
+    found = one(tmp_path, workdir)
+
+    assert (len(found.lines), found.total("billed_cost"), found.delivery.declared_rows) == (6, 14, 6)
