@@ -38,9 +38,10 @@ from aispend.errors import InputError, UnknownDialectError
 from collectors.files import manifests, reading, unpack
 from collectors.files.dialects.columns import Columns
 from collectors.files.dialects.contract import Dialect, Look, Part
+from collectors.files.encodings import NoBillError
 from collectors.files.manifests import Manifest
 from collectors.files.overlap import repeated
-from collectors.files.recognise import NoBillError, NoRowsError, Recognised, recognise
+from collectors.files.recognise import NoRowsError, Recognised, recognise
 from collectors.files.same import drop_repeated
 from collectors.files.unify import disjoint_or_common
 from collectors.files.unpack import Found

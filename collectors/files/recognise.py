@@ -7,7 +7,6 @@ no bills; for the rest the nearest dialect is named with the columns it misses.
 
 from __future__ import annotations
 
-import codecs
 import csv
 import gzip
 import io
@@ -19,17 +18,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING
 
 from aispend.engine.line import Header
 from aispend.engine.scan import BillFile
 from aispend.errors import InputError, UnknownDialectError
-from collectors.files import reading
+from collectors.files import encodings, reading
 from collectors.files.dialects import DIALECTS
 from collectors.files.dialects.columns import Columns
 from collectors.files.dialects.contract import Dialect
 from collectors.files.dialects.gcp import JSON_TYPES
 from collectors.files.dialects.refused import REFUSED
+from collectors.files.encodings import FORMS, NoBillError
 from collectors.files.json_lines import is_lines, rewrite
 from collectors.files.unpack import Found
 
@@ -38,14 +38,11 @@ if TYPE_CHECKING:
 
 GZIP = b"\x1f\x8b"
 PARQUET = b"PAR1"
-_HEAD = 1 << 20
-_VERIFY_GZIP_UP_TO = 16 << 20
 _PREAMBLE = 12
 _COLUMNS_OF_A_TABLE = 4
 _LONGEST_NAME = 120
 _NUMBERED = re.compile(r".*_\d+", re.DOTALL)
 _DELIMITERS = ",;\t|"
-_FORMS = "Import the bill as CSV, CSV.gz, zip, Parquet or JSON lines."
 _FORMATS = {
     b"%PDF": "a PDF",
     b"\x28\xb5\x2f\xfd": "a Zstandard archive",
@@ -55,10 +52,6 @@ _FORMATS = {
     b"ORC": "an ORC file",
     b"\xd0\xcf\x11\xe0": "an old Excel or Word file",
 }
-
-
-class NoBillError(InputError):
-    """The file is no bill at all; one that a folder brought along is passed over and said so."""
 
 
 @dataclass(frozen=True)
@@ -87,24 +80,24 @@ def recognise(found: Found, workdir: Path, connection: duckdb.DuckDBPyConnection
             raise NoBillError(
                 f"This is {name}, not a bill.",
                 where=found.shown_as,
-                next_step=_FORMS,
+                next_step=FORMS,
             )
     if magic.startswith(PARQUET):
         return _parquet(found, path, connection)
     zipped = magic.startswith(GZIP)
-    head, whole = _head(found, zipped=zipped)
+    head, whole = encodings.head(found, zipped=zipped)
     if zipped and head.startswith(PARQUET):
-        return _parquet(found, _copy(gzip.open(path), workdir / f"{_token(path)}.parquet"), connection)
+        return _parquet(found, encodings.copy(gzip.open(path), workdir / f"{_token(path)}.parquet"), connection)
     if not head.strip():
         raise InputError("The file is empty.", where=found.shown_as, next_step="Export or download it again.")
-    text, encoding = _decode(found, head)
+    text, encoding = encodings.decode(found, head)
     notes: tuple[str, ...] = ()
     if encoding != "utf-8":
-        path, zipped = _transcode(path, workdir / f"{_token(path)}.txt", encoding, zipped=zipped), False
+        path, zipped = encodings.transcode(path, workdir / f"{_token(path)}.txt", encoding, zipped=zipped), False
         if encoding == "latin-1":
             notes = (f"{found.shown_as} is not UTF-8; it was read as Latin-1.",)
-    elif not zipped and not whole and not _is_utf8(path):
-        path = _transcode(path, workdir / f"{_token(path)}.txt", "latin-1", zipped=False)
+    elif not zipped and not whole and not encodings.is_utf8(path):
+        path = encodings.transcode(path, workdir / f"{_token(path)}.txt", "latin-1", zipped=False)
         notes = (f"{found.shown_as} is not UTF-8; it was read as Latin-1.",)
     start = text.lstrip("\ufeff \t\r\n")[:256]
     if start.startswith("<"):
@@ -145,7 +138,7 @@ def _fitting(found: Found, columns: Columns) -> Dialect | None:
 def _unknown(found: Found, columns: Columns) -> InputError:
     names = columns.header.columns
     if any(len(name) > _LONGEST_NAME for name in names):
-        return NoBillError("This is text, not a table.", where=found.shown_as, next_step=_FORMS)
+        return NoBillError("This is text, not a table.", where=found.shown_as, next_step=FORMS)
     nearest = min(DIALECTS, key=lambda dialect: len(dialect.missing(columns)) / len(dialect.needs))
     missing = nearest.missing(columns)
     seen = ", ".join(names[:8]) + (" …" if len(names) > 8 else "")
@@ -187,10 +180,10 @@ def _json(
     found: Found, path: Path, text: str, workdir: Path, notes: tuple[str, ...], *, zipped: bool, whole: bool
 ) -> Recognised:
     if not is_lines(text, whole=whole):
-        with _open(path, zipped=zipped) as source:
+        with encodings.open_bytes(path, zipped=zipped) as source:
             path = rewrite(source, workdir / f"{_token(path)}.ndjson", found.shown_as)
         with path.open("rb") as lines:
-            text = lines.read(_HEAD).decode("utf-8", "replace")
+            text = lines.read(encodings.HEAD).decode("utf-8", "replace")
     else:
         path = _suffixed(path, workdir, ".ndjson.gz" if zipped else ".ndjson")
     types, sample = _json_header(text)
@@ -251,7 +244,7 @@ def _table(found: Found, path: Path, text: str, notes: tuple[str, ...], *, whole
             raise _no_rows(found)
         return Recognised(file, dialect, sample, notes)
     if likeliest is None:
-        raise NoBillError("This is text, not a table.", where=found.shown_as, next_step=_FORMS)
+        raise NoBillError("This is text, not a table.", where=found.shown_as, next_step=FORMS)
     raise _unknown(found, likeliest)
 
 
@@ -325,82 +318,6 @@ def _no_rows(found: Found) -> InputError:
 
 class NoRowsError(InputError):
     """A bill with a header and no lines; one that a folder brought along is passed over and said so."""
-
-
-# -------------------------------------------------------------------------------------- bytes
-
-
-def _head(found: Found, *, zipped: bool) -> tuple[bytes, bool]:
-    """The first bytes, unpacked, and whether they are all. A small gzip is read to its end, which proves its checksum;
-    DuckDB itself stops at the end of a larger one that is cut off."""
-    try:
-        with _open(found.path, zipped=zipped) as file:
-            head = file.read(_HEAD)
-            whole = len(head) < _HEAD or not file.read(1)
-            if zipped and found.path.stat().st_size <= _VERIFY_GZIP_UP_TO:
-                while file.read(_HEAD):
-                    pass
-    except (EOFError, OSError, zlib.error) as error:
-        raise reading.unreadable(found.shown_as, error) from error
-    return head, whole
-
-
-def _open(path: Path, *, zipped: bool) -> BinaryIO:
-    return cast(BinaryIO, gzip.open(path)) if zipped else path.open("rb")
-
-
-def _decode(found: Found, head: bytes) -> tuple[str, str]:
-    """The text of the first bytes and its encoding."""
-    for mark, encoding in ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
-        if head.startswith(mark):
-            return head.decode(encoding, "replace"), encoding
-    if b"\0" in head[:4096]:
-        for encoding, place in (("utf-16-le", 1), ("utf-16-be", 0)):
-            if head[place:400:2].count(0) > 0.9 * len(head[place:400:2]) and head[1 - place : 400 : 2].count(0) == 0:
-                return head.decode(encoding, "replace"), encoding
-        raise NoBillError(
-            "This is a binary file, not a bill.",
-            where=found.shown_as,
-            next_step=_FORMS,
-        )
-    try:
-        return codecs.getincrementaldecoder("utf-8")().decode(head), "utf-8"
-    except UnicodeDecodeError:
-        text = head.decode("latin-1")
-    if sum(character < " " and character not in "\t\r\n\f" for character in text[:4096]) > 4:
-        raise NoBillError(
-            "This is a binary file, not a bill.",
-            where=found.shown_as,
-            next_step=_FORMS,
-        )
-    return text, "latin-1"
-
-
-def _is_utf8(path: Path) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(_HEAD):
-                decoder.decode(chunk)
-            decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _transcode(path: Path, target: Path, encoding: str, *, zipped: bool) -> Path:
-    with _open(path, zipped=zipped) as source, target.open("w", encoding="utf-8", newline="") as copy:
-        text = io.TextIOWrapper(source, encoding, errors="replace", newline="")
-        while chunk := text.read(_HEAD):
-            copy.write(chunk.removeprefix("\ufeff") if copy.tell() == 0 else chunk)
-    return target
-
-
-def _copy(source: object, target: Path) -> Path:
-    with cast(BinaryIO, source) as file, target.open("wb") as copy:
-        while chunk := file.read(_HEAD):
-            copy.write(chunk)
-    return target
 
 
 def _token(path: Path) -> str:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from aispend.errors import InputError, UnknownDialectError
-from collectors.files import recognise, unpack
+from collectors.files import encodings, unpack
 from collectors.files.intake import deliveries
 from tests.collectors.bill_lines import FOCUS_LINE, one, read, write_csv
 
@@ -326,7 +326,7 @@ def test_names_that_differ_only_in_case_stay_apart(tmp_path: Path, workdir: Path
 
 def test_large_gzip_files_are_not_read_twice(tmp_path: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Above the limit the engine's own reading finds the end missing."""
-    monkeypatch.setattr(recognise, "_VERIFY_GZIP_UP_TO", 0)
+    monkeypatch.setattr(encodings, "_VERIFY_GZIP_UP_TO", 0)
     plain = write_csv(tmp_path / "bill.csv", [line(ResourceId=f"i-{n * 7919}") for n in range(20000)])
     packed = gzip.compress(plain.read_bytes())
     (tmp_path / "cut.csv.gz").write_bytes(packed[: len(packed) * 3 // 4])
