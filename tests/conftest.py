@@ -181,13 +181,13 @@ def embedded() -> Iterator[server.EmbeddedServer]:
 @pytest.fixture
 def empty_database(embedded: server.EmbeddedServer) -> Iterator[str]:
     """The libpq URI of a fresh database without any table."""
-    yield from _fresh_database(embedded, "template1")
+    yield from fresh_database(embedded, "template1")
 
 
 @pytest.fixture
 def database(embedded: server.EmbeddedServer, tmp_path: Path) -> Iterator[Store]:
     """A Store on a fresh, migrated database, dropped after the test."""
-    for uri in _fresh_database(embedded, TEMPLATE):
+    for uri in fresh_database(embedded, TEMPLATE):
         with open_store(Settings(home=tmp_path, database_url=uri), migrate=False) as store:
             yield store
 
@@ -210,7 +210,8 @@ def _make_template(running: server.EmbeddedServer) -> None:
         connection.execute(text(f"ALTER DATABASE making RENAME TO {TEMPLATE}"))
 
 
-def _fresh_database(running: server.EmbeddedServer, template: str) -> Iterator[str]:
+def fresh_database(running: server.EmbeddedServer, template: str) -> Iterator[str]:
+    """The URI of a database made from ``template``, dropped afterwards."""
     name = f"test_{uuid4().hex[:16]}"
     with _administrator(running) as maintenance, maintenance.connect() as connection:
         # the other strategy leaves dirty pages, and dropping them takes a tenth of a second

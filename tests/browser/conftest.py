@@ -17,7 +17,7 @@ from aispend.cli.up import Steps
 from aispend.settings import Dashboard, Settings
 from aispend.store import open_store, server
 from tests.browser import company
-from tests.conftest import TEMPLATE, _fresh_database
+from tests.conftest import TEMPLATE, fresh_database
 from tests.requirements import PACKAGES, browser
 
 SECONDS = 20
@@ -164,7 +164,7 @@ def visit(context: BrowserContext) -> Iterator[Callable[[Served], Visitor]]:
 
 @contextmanager
 def _served(embedded: server.EmbeddedServer, home: Path, *, fill: bool) -> Iterator[Served]:
-    with contextmanager(_fresh_database)(embedded, TEMPLATE) as uri:
+    with contextmanager(fresh_database)(embedded, TEMPLATE) as uri:
         settings = Settings(home=home, database_url=uri, dashboard=Dashboard(port=_free_port()))
         if fill:
             with open_store(settings, migrate=False) as store, store.engine.begin() as connection:
