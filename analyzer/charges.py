@@ -15,6 +15,7 @@ from datetime import date
 from sqlalchemy import Connection, text
 
 from analyzer.exact_sql import COSTS
+from analyzer.unknown_costs import costs_given, null_costs_sql
 
 SUPPORT = "(s.service_name ~* 'support' OR s.service_subcategory ~* 'support')"
 """Support plans are recognised by the service's name; the FOCUS categories have no value for them."""
@@ -58,7 +59,7 @@ _CREATE_CHARGES = f"""
         commitment_key bigint, currency text, charge_category text, provider text, account text, service text,
         group_name text, capacity numeric, over_time boolean, sku_model text, unit_class text,
         accelerator_hours numeric, units numeric, is_ai boolean, {_DECIDED},
-        {", ".join(f"{column} numeric" for column in COSTS)}
+        {", ".join(f"{column} numeric" for column in COSTS)}, unknown_costs smallint NOT NULL
     ) ON COMMIT DROP"""
 
 _DECISION = """decision d ON d.account_key = c.account_key AND d.sku_key = c.sku_key
@@ -86,8 +87,10 @@ _FILL_CHARGES = f"""
            d.model, d.model_source, d.model_method, d.model_confidence,
            d.team, d.team_source, d.team_method, d.team_confidence,
            d.stage, d.stage_source, d.stage_method, d.stage_confidence,
-           {", ".join(f"c.{column}" for column in COSTS)}
+           {", ".join(f"c.{column}" for column in COSTS)}, ({null_costs_sql("c")}) & g.given
     FROM charge c
+    JOIN unnest(CAST(:given_slices AS int[]), CAST(:given_halves AS smallint[]), CAST(:given AS int[]))
+         AS g (slice_id, half, given) USING (slice_id, half)
     JOIN account a USING (account_key)
     JOIN sku s USING (sku_key)
     JOIN charge_kind k USING (charge_kind_key)
@@ -120,7 +123,9 @@ def stage_charges(connection: Connection, *, month: date, slices: list[int], by_
     scope = {"month": month, "slices": slices, "by_resource": by_resource}
     connection.execute(text(_AI_RESOURCES), scope)
     connection.execute(text(_CREATE_CHARGES))
-    count = connection.execute(text(_FILL_CHARGES), scope).rowcount
+    given = costs_given(connection, slices)
+    by_half = {"given_slices": given.slices, "given_halves": given.halves, "given": given.given}
+    count = connection.execute(text(_FILL_CHARGES), scope | by_half).rowcount
     connection.execute(text(_UNUSED_FOR_AI))
     connection.execute(text(_CREATE_WEIGHTS))
     for statement in (

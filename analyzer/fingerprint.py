@@ -10,8 +10,8 @@ from sqlalchemy import Connection, text
 
 from aispend.settings import Settings
 
-ANALYSIS_VERSION = "1"
-"""Changes whenever the same facts may give other shares."""
+ANALYSIS_VERSION = "2"
+"""Changes whenever the same facts may give other shares, roll-ups or unit costs."""
 
 _BILLS = """
     SELECT string_agg(concat_ws(' ', slice_id, dataset, loaded_at), ',' ORDER BY slice_id)

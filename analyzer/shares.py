@@ -22,7 +22,7 @@ _KEY = content_key_pg([f"{column}::text" if column == "is_ai" else column for co
     "trim_scale(confidence)::text"
 ])  # fmt: skip
 _COSTS = ", ".join(COSTS)
-_SUMS = ", ".join(f"sum(s.{column}) AS {column}" for column in COSTS)
+_SUMS = ", ".join(f"sum(s.{column}) AS {column}" for column in COSTS) + ", bit_or(c.unknown_costs)"
 
 _WHOLE = {
     "tax": "'tax'",
@@ -134,7 +134,7 @@ def replace_slices(connection: Connection, *, month: date, slices: list[int]) ->
 
 _SPEND_DAY = f"""
     INSERT INTO spend_day (billing_month, charge_date, slice_id, provider, account, service, region, charge_category,
-                           is_ai, model, team, stage, reason, rung, currency, {_COSTS})
+                           is_ai, model, team, stage, reason, rung, currency, {_COSTS}, unknown_costs)
     SELECT c.billing_month, c.charge_date, c.slice_id, c.provider, c.account, c.service, l.region_id,
            c.charge_category, t.is_ai, t.model, t.team, t.stage, t.reason, t.rung, c.currency, {_SUMS}
     FROM share_now s
@@ -145,7 +145,7 @@ _SPEND_DAY = f"""
 
 _SPEND_RESOURCE = f"""
     INSERT INTO spend_resource_month (billing_month, slice_id, resource_key, provider, charge_category, is_ai, model,
-                                      team, stage, reason, currency, {_COSTS})
+                                      team, stage, reason, currency, {_COSTS}, unknown_costs)
     SELECT c.billing_month, c.slice_id, c.resource_key, c.provider, c.charge_category, t.is_ai, t.model, t.team,
            t.stage, t.reason, c.currency, {_SUMS}
     FROM share_now s

@@ -12,6 +12,7 @@ Method      Two bases. *allocation*: every share of AI spend, with the idle part
 Cases       A charge of several days is divided equally over them. Cost without tokens has no class costs.
             Where no usage is known, the tokens a token-priced bill itself counts are taken.
             Usage that met no charge stands in a row of its own with unknown cost: it dilutes no rate.
+            A charge without effective cost adds its volume but no cost: the row is partly unknown, and says so.
             Paid hours are the bill's quantity in hours × accelerators of the SKU. Used hours are activity × paid
             hours where at least ``MEASURED`` of the paid hours were measured; else they, and the cost on the usage
             basis, are unknown. Of an Azure pair, cost and quantities come from the amortised half.
@@ -31,14 +32,16 @@ MEASURED = "0.8"
 """Part of the paid accelerator hours that must be measured before their use is stated."""
 
 _LINE_COLUMNS = """day date, provider text, account_key bigint, resource_key bigint, currency text, model text,
-    stage text, reason text, sku_model text, unit_class text, cost numeric, paid numeric, units numeric"""
+    stage text, reason text, sku_model text, unit_class text, cost numeric, paid numeric, units numeric,
+    partial boolean"""
 
 _SHARES = """
     CREATE TEMP TABLE unit_share ON COMMIT DROP AS
     SELECT c.charge_date AS day, c.end_date, c.provider, c.account_key, c.resource_key, c.currency, t.model, t.stage,
            t.reason, c.sku_model, c.unit_class, sum(s.effective_cost) AS cost,
            sum(c.accelerator_hours * part.of_charge) FILTER (WHERE c.route = 'use') AS paid,
-           sum(c.units * part.of_charge) FILTER (WHERE c.route = 'use' AND c.unit_class IS NOT NULL) AS units
+           sum(c.units * part.of_charge) FILTER (WHERE c.route = 'use' AND c.unit_class IS NOT NULL) AS units,
+           bool_or(s.effective_cost IS NULL) AS partial
     FROM share_now s
     JOIN charge_now c USING (cid)
     JOIN target_now t USING (target_key)
@@ -54,7 +57,7 @@ _DAYS = f"""
     CREATE TEMP TABLE unit_line ({_LINE_COLUMNS}) ON COMMIT DROP;
     INSERT INTO unit_line
     SELECT day, provider, account_key, resource_key, currency, model, stage, reason, sku_model, unit_class, cost, paid,
-           units
+           units, partial
     FROM unit_share WHERE end_date = day + 1;
     CREATE TEMP TABLE long_share ON COMMIT DROP AS
     SELECT row_number() OVER () AS share_id, * FROM unit_share WHERE end_date > day + 1;
@@ -63,12 +66,14 @@ _DAYS = f"""
     FROM long_share CROSS JOIN LATERAL generate_series(day, end_date - 1, interval '1 day') AS d;
     INSERT INTO unit_line
     SELECT d.day, s.provider, s.account_key, s.resource_key, s.currency, s.model, s.stage, s.reason, s.sku_model,
-           s.unit_class, d.cost, s.paid / (s.end_date - s.day), s.units / (s.end_date - s.day)
+           s.unit_class, d.cost, s.paid / (s.end_date - s.day), s.units / (s.end_date - s.day),
+           s.partial
     FROM ({split_exact_sql("long_day", "share_id", "day", "w", ["cost"])}) AS d JOIN long_share s USING (share_id)"""
 
 _IDLE = f"""
     CREATE TEMP TABLE idle_pool ON COMMIT DROP AS
-    SELECT row_number() OVER () AS pool_id, day, resource_key, currency, sum(cost) AS cost, sum(paid) AS paid
+    SELECT row_number() OVER () AS pool_id, day, resource_key, currency, sum(cost) AS cost, sum(paid) AS paid,
+           bool_or(partial) AS partial
     FROM unit_line i WHERE reason = 'idle' AND resource_key <> 0 AND cost IS NOT NULL
       AND EXISTS (SELECT FROM unit_line u WHERE u.reason = 'used' AND u.resource_key = i.resource_key
                   AND u.day = i.day AND u.currency = i.currency AND u.cost > 0)
@@ -84,7 +89,7 @@ _IDLE = f"""
       AND i.currency = p.currency;
     INSERT INTO unit_line
     SELECT p.day, u.provider, u.account_key, p.resource_key, p.currency, u.model, u.stage, 'idle', NULL, NULL, d.cost,
-           p.paid * u.w / sum(u.w) OVER (PARTITION BY u.pool_id), NULL
+           p.paid * u.w / sum(u.w) OVER (PARTITION BY u.pool_id), NULL, p.partial
     FROM ({split_exact_sql("idle_user", "pool_id", "place", "w", ["cost"])}) AS d
     JOIN idle_user u USING (pool_id, place) JOIN idle_pool p USING (pool_id)"""
 
@@ -108,6 +113,7 @@ _COSTS = f"""
     SELECT row_number() OVER () AS row_id, costs.*,
            CASE WHEN known >= {MEASURED} * paid THEN paid * used / nullif(known, 0) END AS used_hours
     FROM (SELECT day, provider, model, stage, currency, sum(cost) AS cost, sum(paid) AS paid,
+                 bool_or(partial) AS partial,
                  sum(paid) FILTER (WHERE active IS NOT NULL) AS known, sum(paid * active) AS used,
                  sum(cost) FILTER (WHERE accelerated AND unit_class IS NULL) AS accelerated_cost,
                  coalesce(sum(cost) FILTER (WHERE unit_class IS NULL), 0) AS shared_cost,
@@ -169,9 +175,9 @@ _TOKENS = """
     WHERE k.quantity > 0"""
 
 _WRITE_COSTS = """
-    INSERT INTO unit_cost (billing_month, day, provider, model, stage, basis, currency, effective_cost, requests,
-                           {tokens}, {costs}, accelerator_hours_paid, accelerator_hours_used)
-    SELECT CAST(:month AS date), day, provider, model, stage, b.basis, currency, b.cost, v.requests,
+    INSERT INTO unit_cost (billing_month, day, provider, model, stage, basis, currency, effective_cost, partly_unknown,
+                           requests, {tokens}, {costs}, accelerator_hours_paid, accelerator_hours_used)
+    SELECT CAST(:month AS date), day, provider, model, stage, b.basis, currency, b.cost, c.partial, v.requests,
            {quantities}, {parts}, round(c.paid, 6), round(c.used_hours, 6)
     FROM basis_cost b
     JOIN cost_day c USING (row_id)
@@ -179,11 +185,11 @@ _WRITE_COSTS = """
     LEFT JOIN (SELECT basis_id, {spread} FROM ({divided}) AS d GROUP BY basis_id) AS d USING (basis_id)"""
 
 _WRITE_UNMET = """
-    INSERT INTO unit_cost (billing_month, day, provider, model, stage, basis, currency, requests, {tokens},
-                           unpriced_requests)
+    INSERT INTO unit_cost (billing_month, day, provider, model, stage, basis, currency, partly_unknown, requests,
+                           {tokens}, unpriced_requests)
     SELECT CAST(:month AS date), u.day, u.provider, u.model,
            CASE WHEN u.is_batch THEN 'inference_batch' ELSE 'inference_online' END, basis,
-           coalesce(main.currency, CAST(:currency AS text)), sum(u.requests), {sums}, sum(u.requests)
+           coalesce(main.currency, CAST(:currency AS text)), false, sum(u.requests), {sums}, sum(u.requests)
     FROM usage_day u
     CROSS JOIN (VALUES ('allocation'), ('usage')) AS b (basis)
     LEFT JOIN (SELECT DISTINCT ON (provider) provider, currency FROM charge_now

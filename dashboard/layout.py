@@ -62,7 +62,7 @@ class Figure:
 
 
 def basis_line(basis: Basis, currency: str, period_text: str) -> None:
-    """One quiet line: period, cost, currency, tax, freshness, finality; and a warning for unknown costs."""
+    """One quiet line: period, cost, currency, tax, freshness, finality; and what is unknown, which has a star."""
     parts = [
         period_text,
         f"{cost_name(basis.cost)} in {currency}",
@@ -79,8 +79,20 @@ def basis_line(basis: Basis, currency: str, period_text: str) -> None:
             f"These bills give no {cost_name(basis.cost)}; it is unknown there, not zero, and numbers with * "
             f"leave them out: {markdown_safe(', '.join(bills))}."
         )
+    star_line(basis, basis.cost)
     if basis.pending:
         st.warning(pending(basis.pending))
+
+
+def star_line(basis: Basis, cost: CostColumn) -> None:
+    """What a star beside this cost means, where some charge lacks it."""
+    if cost in basis.lacking:
+        st.caption(
+            markdown_safe(
+                f"Some charges have no {cost_name(cost)} in their bill; it is unknown, not zero, and numbers with * "
+                "leave them out."
+            )
+        )
 
 
 def _finality(share: Decimal | None) -> str:
@@ -199,8 +211,19 @@ def resource(resource_id: str) -> Short:
 
 
 def amount(row: SpendRow, cost: CostColumn) -> str:
-    """A row's cost; with a star where it leaves out bills that do not give it."""
-    return money(row.costs.of(cost)) + ("*" if cost in row.partly_unknown else "")
+    """A row's cost; with a star where it leaves out bills or charges that do not give it."""
+    return money(row.costs.of(cost)) + star(cost in row.partly_unknown)
+
+
+def star(is_part: bool) -> str:
+    """What stands behind an amount that leaves something unknown out."""
+    return "*" if is_part else ""
+
+
+def total(spend: Spend, currency: str, cost: CostColumn) -> str:
+    """The cost of everything in ``currency``, with a star where it leaves something out."""
+    found = next((total for total in spend.totals if total.currency == currency), None)
+    return money(None) if found is None else money(found.costs.of(cost)) + star(cost in found.partly_unknown)
 
 
 def whole(spend: Spend, currency: str) -> Costs:

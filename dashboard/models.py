@@ -29,6 +29,7 @@ _RATES = {
     "per accelerator hour paid": "cost_per_accelerator_hour_paid",
     "per accelerator hour used": "cost_per_accelerator_hour_used",
 }
+_STAR = "* Some charges have no effective cost; it is unknown, not zero, and numbers with * leave them out."
 _TREND_MONTHS = 13
 _AT_FIRST = 10
 
@@ -75,7 +76,7 @@ def _spend_table(spend: Spend, currency: str) -> None:
             ", ".join(stages.get(layout.model(row.cut[0]), ())),
             layout.amount(row, cost),
             layout.part(row.costs.of(cost), everything.of(cost)),
-            money(row.costs.list_cost) + ("*" if "list_cost" in row.partly_unknown else ""),
+            layout.amount(row, "list_cost"),
         )
         for row in spend.rows
         if row.currency == currency
@@ -83,15 +84,17 @@ def _spend_table(spend: Spend, currency: str) -> None:
     total = (
         "In all",
         "",
-        money(everything.of(cost)),
+        layout.total(spend, currency, cost),
         layout.part(everything.of(cost), everything.of(cost)),
-        money(everything.list_cost),
+        layout.total(spend, currency, "list_cost"),
     )
     shown = _AT_FIRST if len(rows) > _AT_FIRST + 1 else len(rows)
     layout.table(heads, rows[:shown], right=heads[2:], total=total)
     if rows[shown:]:
         with st.expander(f"{len(rows) - shown} more models"):
             layout.table(heads, rows[shown:], right=heads[2:])
+    if cost != "list_cost":
+        layout.star_line(spend.basis, "list_cost")
 
 
 def _unit_table(served: Iterable[UnitCost], currency: str) -> None:
@@ -124,19 +127,29 @@ def _unit_table(served: Iterable[UnitCost], currency: str) -> None:
                 count(row.requests),
                 count(_tokens_in(row)),
                 count(row.output_tokens),
-                unit_price(row.cost_per_1k_requests),
-                unit_price(row.cost_per_1m_tokens),
-                unit_price(row.cost_per_1m_input_tokens),
-                unit_price(row.cost_per_1m_output_tokens),
+                _rate(row, row.cost_per_1k_requests),
+                _rate(row, row.cost_per_1m_tokens),
+                _rate(row, row.cost_per_1m_input_tokens),
+                _rate(row, row.cost_per_1m_output_tokens),
                 _load(row),
             )
             for row in rows
         ],
         right=heads[3:],
     )
+    if any(row.partly_unknown for row in rows):
+        st.caption(layout.markdown_safe(_STAR))
     unpriced = exact_sum(row.unpriced_requests for row in rows if row.unpriced_requests)
     if unpriced:
         st.caption(f"{count(unpriced)} requests met no charge and are in no price above.")
+
+
+def _rate(row: UnitCost | None, price: Decimal | None) -> str:
+    return unit_price(price) + layout.star(row is not None and row.partly_unknown and price is not None)
+
+
+def _amount(row: UnitCost | None) -> str:
+    return money(row.effective_cost) + layout.star(row.partly_unknown) if row else UNKNOWN
 
 
 def _tokens_in(row: UnitCost) -> Decimal | None:
@@ -187,9 +200,9 @@ def _key(row: UnitCost) -> tuple[str | None, str, str]:
 
 def _both_bases(mine: dict[str, UnitCost | None], rates: Sequence[str], currency: str) -> None:
     heads = (currency, *mine)
-    rows = [("Effective cost", *(money(row.effective_cost if row else None) for row in mine.values()))]
+    rows = [("Effective cost", *(_amount(row) for row in mine.values()))]
     rows += [
-        (label, *(unit_price(getattr(row, _RATES[label]) if row else None) for row in mine.values())) for label in rates
+        (label, *(_rate(row, getattr(row, _RATES[label]) if row else None) for row in mine.values())) for label in rates
     ]
     layout.table(heads, rows, right=heads[1:])
     row = next((row for row in mine.values() if row is not None), None)
@@ -198,6 +211,8 @@ def _both_bases(mine: dict[str, UnitCost | None], rates: Sequence[str], currency
             f"{count(row.accelerator_hours_paid)} accelerator hours paid, {count(row.accelerator_hours_used)} used: "
             f"load {_load(row)}."
         )
+    if any(row and row.partly_unknown for row in mine.values()):
+        st.caption(layout.markdown_safe(_STAR))
 
 
 def _trend(chosen: tuple[str | None, str, str], unit: str, window: Window, basis: UnitBasis, currency: str) -> None:

@@ -58,13 +58,13 @@ def _figures(figures: views.MonthFigures, found: views.Overview) -> None:
         [
             Figure(
                 f"Month to date, {currency}",
-                money(figures.month_to_date),
+                money(figures.month_to_date) + layout.star(figures.partly_unknown),
                 f"{found.month} to {found.as_of}",
                 "Tax and credits on AI services included.",
             ),
             Figure(
                 f"Month end by run rate, {currency}",
-                money(figures.forecast),
+                money(figures.forecast) + layout.star(figures.partly_unknown),
                 f"{money(figures.run_rate_per_day)} a day lately",
                 f"Month to date plus {found.days_in_month - found.days_elapsed} days at the mean of the last seven.",
             ),
@@ -86,7 +86,11 @@ def _figures(figures: views.MonthFigures, found: views.Overview) -> None:
 
 
 def _others(found: views.Overview, currency: str) -> None:
-    others = [f"{money(item.month_to_date)} {item.currency}" for item in found.figures if item.currency != currency]
+    others = [
+        f"{money(item.month_to_date)}{layout.star(item.partly_unknown)} {item.currency}"
+        for item in found.figures
+        if item.currency != currency
+    ]
     if others:
         st.caption(
             layout.markdown_safe(
@@ -143,7 +147,7 @@ def _explained(found: views.Overview, currency: str, cost: views.CostColumn) -> 
             if row.costs.of(cost) != 0
         ],
         right=heads[1:],
-        total=("In all", money(everything), layout.part(everything, everything)),
+        total=("In all", layout.total(reasons, currency, cost), layout.part(everything, everything)),
     )
 
 

@@ -56,6 +56,7 @@ UNIT_COSTS: tuple[Column, ...] = (
     Column("accelerator_hours_used", "number"),
     Column("cost_per_accelerator_hour_paid", "money"),
     Column("cost_per_accelerator_hour_used", "money"),
+    Column("partly_unknown", "flag"),
 )
 
 IDLE: tuple[Column, ...] = (

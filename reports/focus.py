@@ -25,6 +25,7 @@ from sqlalchemy import Connection, select
 from aispend.money import COST_DECIMALS
 from aispend.schema import spend_day
 from aispend.store import Store
+from analyzer.unknown_costs import COST_BITS, CostsGiven, costs_given
 from reports.export import finished
 from reports.focus_columns import FOCUS, MANDATORY
 from reports.output import defused
@@ -33,7 +34,7 @@ from reports.views import Axis, Window
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_COSTS = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
+_COSTS = tuple(COST_BITS)
 _QUANTITIES = ("pricing_quantity", "consumed_quantity", "commitment_quantity")
 
 
@@ -53,9 +54,11 @@ def write_focus(store: Store, path: Path, window: Window | None = None, axis: Ax
     """
     with store.engine.connect() as connection:
         months = _months(connection, window, axis)
+        slices = select(spend_day.c.slice_id).where(spend_day.c.billing_month.in_(months)).distinct()
+        given = costs_given(connection, connection.scalars(slices).all())
     report = FocusReport(months=tuple(months))
     with finished(path) as unfinished:
-        tables = (table for month in months for table in _read(store.uri, month, window, axis))
+        tables = (table for month in months for table in _read(store.uri, month, given, window, axis))
         if path.suffix.lower() == ".parquet":
             _write_parquet(unfinished, tables, report)
         else:
@@ -72,14 +75,15 @@ def _months(connection: Connection, window: Window | None, axis: Axis) -> Sequen
     return connection.scalars(months).all()
 
 
-def _read(uri: str, month: date, window: Window | None, axis: Axis) -> Iterator[pa.Table]:
+def _read(uri: str, month: date, given: CostsGiven, window: Window | None, axis: Axis) -> Iterator[pa.Table]:
     import pyarrow as pa
     from adbc_driver_postgresql import dbapi
 
-    bounds: list[date] = [month]
+    halves = [",".join(map(str, numbers)) for numbers in (given.slices, given.halves, given.given)]
+    bounds: list[date | str] = [month, *halves]
     narrowing = ""
     if window is not None and axis == "usage":
-        narrowing = "AND c.charge_date >= $2 AND c.charge_date < $3"
+        narrowing = "AND c.charge_date >= $5 AND c.charge_date < $6"
         bounds += [window.first, window.end]
     with closing(dbapi.connect(uri)) as connection, closing(connection.cursor()) as cursor:
         cursor.execute(_sql(narrowing), parameters=bounds)
@@ -100,14 +104,18 @@ def _schema() -> pa.Schema:
 
 
 def _sql(narrowing: str) -> str:
-    """Shares of one billing month (``$1``) with quantities divided; decimals leave as text, to keep every digit."""
+    """Shares of one billing month (``$1``) with quantities divided; decimals leave as text, to keep every digit.
+
+    ``$2`` to ``$4`` are slices, halves and the bits of the costs each is the one to give: a half has 0 of the others.
+    """
     as_text = {"decimal": "({})::text", "instant": "({})::timestamp AT TIME ZONE 'UTC'"}
     columns = ", ".join(f'{as_text.get(c.kind, "{}").format(c.sql)} AS "{c.name}"' for c in FOCUS)
+    given = ", ".join(f"string_to_array(${number}, ',')::int[]" for number in (2, 3, 4))
     charge_key = "billing_month, slice_id, half, ordinal"
     costs = ", ".join(
-        f"CASE WHEN c.half <> 0 AND '{name}' = ANY(sl.columns_known) THEN coalesce(x.{name}, 0) ELSE x.{name} END"
-        f" AS {name}"
-        for name in _COSTS
+        f"CASE WHEN c.half <> 0 AND '{name}' = ANY(sl.columns_known) AND g.given & {bit} = 0"
+        f" THEN coalesce(x.{name}, 0) ELSE x.{name} END AS {name}"
+        for name, bit in COST_BITS.items()
     )
     divided = ", ".join(
         f"CASE WHEN rank = shares THEN {name} - coalesce(sum(round({name} * fraction, {COST_DECIMALS}))"
@@ -123,6 +131,8 @@ def _sql(narrowing: str) -> str:
             FROM charge c
             JOIN cost_share x USING ({charge_key})
             JOIN slice sl ON sl.slice_id = c.slice_id
+            JOIN (SELECT * FROM unnest({given})) AS g (slice_id, half, given)
+              ON g.slice_id = c.slice_id AND g.half = c.half
             WHERE c.billing_month = $1 {narrowing}
         ), ranked AS (
             SELECT *, row_number() OVER (PARTITION BY {charge_key} ORDER BY target_key) AS rank,

@@ -107,6 +107,8 @@ def basis_lines(basis: Basis) -> list[str]:
     if gaps:
         bills = ", ".join(sorted({f"{gap.provider} {gap.scope}" for gap in gaps}))
         lines.append(f"* does not cover bills that give no {cost_name(basis.cost)}: {bills}.")
+    if basis.cost in basis.lacking:
+        lines.append(f"* does not cover charges whose {cost_name(basis.cost)} the bill leaves out: unknown, not zero.")
     if basis.pending:
         lines.append(pending(basis.pending))
     return lines

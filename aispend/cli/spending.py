@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
-from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -141,6 +140,7 @@ def spend_table(found: views.Spend, by: tuple[str, ...], limit: int, home: str) 
         return
     cost = found.query.cost
     totals = {total.currency: total.costs.of(cost) for total in found.totals}
+    starred = {total.currency: "*" if cost in total.partly_unknown else "" for total in found.totals}
     cells: list[tuple[str, ...]] = []
     dated = by[:1] in (("day",), ("month",))
     rows = found.rows if dated else sorted(found.rows, key=lambda row: row.currency != home)
@@ -160,9 +160,15 @@ def spend_table(found: views.Spend, by: tuple[str, ...], limit: int, home: str) 
     if len(rows) > limit:
         cells.append((f"… and {len(rows) - limit} more rows", *[""] * (len(by) + 2)))
     foot = [
-        ("total", *[""] * (len(by) - 1), money(total.costs.of(cost)), "100.0 %", total.currency)
+        (
+            "total",
+            *[""] * (len(by) - 1),
+            money(total.costs.of(cost)) + starred[total.currency],
+            "100.0 %",
+            total.currency,
+        )
         if by
-        else (money(total.costs.of(cost)), "100.0 %", total.currency)
+        else (money(total.costs.of(cost)) + starred[total.currency], "100.0 %", total.currency)
         for total in sorted(found.totals, key=lambda total: total.currency != home)
     ]
     show.table(
@@ -187,7 +193,8 @@ def _ai_lines(found: views.Spend) -> list[str]:
     for total in found.totals:
         ai, whole = total.ai.of(found.query.cost), total.costs.of(found.query.cost)
         share = f" ({percent(ai / whole)})" if ai is not None and whole else ""
-        parts.append(f"{money(ai or Decimal(0))} {total.currency}{share}")
+        star = "*" if found.query.cost in total.ai_partly_unknown else ""
+        parts.append(f"{money(ai)}{star} {total.currency}{share}")
     return [f"AI spend in it: {', '.join(parts)}."]
 
 

@@ -85,7 +85,7 @@ def _unit_cost_table(found: views.UnitCosts) -> None:
         cells.append(
             (
                 f"{row.model or 'unattributed'}\n{row.provider} {row.stage}",
-                f"{money(row.effective_cost)}\n{row.currency}",
+                f"{money(row.effective_cost)}{_star(row)}\n{row.currency}",
                 f"{load}\n{count(row.requests)}",
                 unit_price(row.cost_per_1k_requests),
                 f"{unit_price(row.cost_per_1m_input_tokens)}\n{unit_price(row.cost_per_1m_cached_input_tokens)}",
@@ -100,6 +100,10 @@ def _unit_cost_table(found: views.UnitCosts) -> None:
     ]
     if unpriced:
         notes.append(f"{count(unpriced)} requests met no charge and are in no rate.")
+    if any(row.partly_unknown for row in found.rows):
+        notes.append(
+            "* some of its charges have no effective cost: unknown, not zero; its cost and rates do without them."
+        )
     show.table(
         [
             Head("model"),
@@ -119,6 +123,10 @@ def _unit_cost_table(found: views.UnitCosts) -> None:
         _accelerator_table(hours)
 
 
+def _star(row: views.UnitCost) -> str:
+    return "*" if row.partly_unknown else ""
+
+
 def _accelerator_table(rows: Sequence[views.UnitCost]) -> None:
     from reports.formats import count, money, percent
 
@@ -136,7 +144,7 @@ def _accelerator_table(rows: Sequence[views.UnitCost]) -> None:
                 f"{row.model or 'unattributed'}\n{row.provider} {row.stage}",
                 count(row.accelerator_hours_paid),
                 percent(row.load) if isinstance(row.load, Decimal) else "unknown",
-                money(row.cost_per_accelerator_hour_paid),
+                money(row.cost_per_accelerator_hour_paid) + _star(row),
                 money(row.cost_per_accelerator_hour_used),
                 row.currency,
             )

@@ -58,6 +58,10 @@ analysis_state = Table(
 )
 
 _SPEND_CUTS = "one cut of cost; see charge and share_target"
+_UNKNOWN_COSTS = (
+    "bits of the costs that some charge behind the row lacks although its bill gives them, so that the sum here leaves "
+    "it out: 1 billed, 2 effective, 4 list, 8 contracted"
+)
 
 spend_day = Table(
     "spend_day",
@@ -78,6 +82,7 @@ spend_day = Table(
     text("rung", _SPEND_CUTS, nullable=False),
     text("currency", "ISO 4217", nullable=False),
     *four_costs(),
+    Column("unknown_costs", SmallInteger, nullable=False, comment=_UNKNOWN_COSTS),
     Index(None, "slice_id"),
     Index(None, "charge_date"),
     comment="cost_share rolled up by day for the dashboard; rewritten with its slice.",
@@ -98,6 +103,7 @@ spend_resource_month = Table(
     text("reason", _SPEND_CUTS, nullable=False),
     text("currency", "ISO 4217", nullable=False),
     *four_costs(),
+    Column("unknown_costs", SmallInteger, nullable=False, comment=_UNKNOWN_COSTS),
     Index(None, "slice_id"),
     Index(None, "resource_key", "billing_month"),
     comment="cost_share rolled up by month and resource; rewritten with its slice.",
@@ -114,6 +120,12 @@ unit_cost = Table(
     text("basis", "allocation (reconciles to the bill, idle included) or usage (active time only)", nullable=False),
     text("currency", "ISO 4217", nullable=False),
     money("effective_cost", "effective cost of the model, stage and day"),
+    Column(
+        "partly_unknown",
+        Boolean,
+        nullable=False,
+        comment="some charge behind the row has no effective cost: it is left out",
+    ),
     Column("requests", Numeric, comment="successful requests"),
     Column("input_tokens", Numeric, comment="uncached input tokens"),
     Column("cached_input_tokens", Numeric, comment="input tokens read from a cache"),

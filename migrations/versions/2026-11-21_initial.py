@@ -704,6 +704,12 @@ def upgrade() -> None:
         sa.Column(
             "contracted_cost", sa.Numeric(), nullable=True, comment="at negotiated price, before commitment discounts"
         ),
+        sa.Column(
+            "unknown_costs",
+            sa.SmallInteger(),
+            nullable=False,
+            comment="bits of the costs that some charge behind the row lacks although its bill gives them, so that the sum here leaves it out: 1 billed, 2 effective, 4 list, 8 contracted",
+        ),
         comment="cost_share rolled up by day for the dashboard; rewritten with its slice.",
     )
     op.create_index(op.f("ix_spend_day_charge_date"), "spend_day", ["charge_date"], unique=False)
@@ -736,6 +742,12 @@ def upgrade() -> None:
         sa.Column("list_cost", sa.Numeric(), nullable=True, comment="at public list price, before any discount"),
         sa.Column(
             "contracted_cost", sa.Numeric(), nullable=True, comment="at negotiated price, before commitment discounts"
+        ),
+        sa.Column(
+            "unknown_costs",
+            sa.SmallInteger(),
+            nullable=False,
+            comment="bits of the costs that some charge behind the row lacks although its bill gives them, so that the sum here leaves it out: 1 billed, 2 effective, 4 list, 8 contracted",
         ),
         comment="cost_share rolled up by month and resource; rewritten with its slice.",
     )
@@ -779,6 +791,12 @@ def upgrade() -> None:
         ),
         sa.Column("currency", sa.Text(), nullable=False, comment="ISO 4217"),
         sa.Column("effective_cost", sa.Numeric(), nullable=True, comment="effective cost of the model, stage and day"),
+        sa.Column(
+            "partly_unknown",
+            sa.Boolean(),
+            nullable=False,
+            comment="some charge behind the row has no effective cost: it is left out",
+        ),
         sa.Column("requests", sa.Numeric(), nullable=True, comment="successful requests"),
         sa.Column("input_tokens", sa.Numeric(), nullable=True, comment="uncached input tokens"),
         sa.Column("cached_input_tokens", sa.Numeric(), nullable=True, comment="input tokens read from a cache"),

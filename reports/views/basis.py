@@ -61,7 +61,8 @@ class Basis:
     ``final_share`` gives, per currency, the share (0 to 1, by absolute effective cost) that comes from
     final or closed months; the rest is provisional. ``data_as_of`` is when the newest contributing bill was loaded,
     ``newest_day`` the newest charge day in it. ``pending`` counts billing months that are loaded but
-    not analyzed, and therefore not in the numbers.
+    not analyzed, and therefore not in the numbers. ``gaps`` are bills that do not give some cost at all;
+    ``lacking`` the costs that a bill gives, but not for every charge in the numbers: sums leave those charges out.
     """
 
     axis: Axis
@@ -74,6 +75,7 @@ class Basis:
     newest_day: date | None
     final_share: Mapping[str, Decimal | None]
     gaps: tuple[Gap, ...]
+    lacking: tuple[CostColumn, ...]
     pending: int
 
     @property

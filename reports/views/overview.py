@@ -22,7 +22,7 @@ from sqlalchemy import Connection
 from aispend.clock import month_of, next_month
 from aispend.money import exact_sum, rate
 from reports.views.basis import CostColumn, Window, newest_window
-from reports.views.spend import Spend, spend
+from reports.views.spend import Spend, SpendTotal, spend
 from reports.views.spend_query import SpendQuery
 
 RUN_RATE_DAYS = 7
@@ -33,7 +33,8 @@ TREND_MONTHS = 13
 class MonthFigures:
     """One currency's month. Amounts in ``currency``; ``change`` is relative (0.1 is ten per cent more).
 
-    NULL where the cost is unknown, or, for the change, where the month before has none.
+    NULL where the cost is unknown, or, for the change, where the month before has none. ``partly_unknown`` tells
+    that the month to date leaves out charges or bills that do not give the cost, and so does what follows from it.
     """
 
     currency: str
@@ -42,6 +43,7 @@ class MonthFigures:
     forecast: Decimal | None
     previous_same_days: Decimal | None
     change: Decimal | None
+    partly_unknown: bool
 
 
 @dataclass(frozen=True)
@@ -77,10 +79,7 @@ def overview(connection: Connection, *, ai_only: bool = True, cost: CostColumn =
     by_provider = cut(("provider",), month, newest.end)
     before = cut((), previous, min(previous + timedelta(days=as_of.day), month))
     recent = cut(("day",), newest.end - timedelta(days=RUN_RATE_DAYS), newest.end)
-    figures = tuple(
-        _figures(total.currency, total.costs.of(cost), before, recent, days_in_month - as_of.day)
-        for total in by_provider.totals
-    )
+    figures = tuple(_figures(total, before, recent, days_in_month - as_of.day) for total in by_provider.totals)
     return Overview(
         month=month,
         as_of=as_of,
@@ -93,10 +92,9 @@ def overview(connection: Connection, *, ai_only: bool = True, cost: CostColumn =
     )
 
 
-def _figures(
-    currency: str, month_to_date: Decimal | None, before: Spend, recent: Spend, days_left: int
-) -> MonthFigures:
+def _figures(total: SpendTotal, before: Spend, recent: Spend, days_left: int) -> MonthFigures:
     cost = before.query.cost
+    currency, month_to_date = total.currency, total.costs.of(cost)
     days = [row.costs.of(cost) for row in recent.rows if row.currency == currency]
     known = [amount for amount in days if amount is not None]
     run_rate = rate(exact_sum(known), Decimal(len(known))) if known else None
@@ -107,7 +105,8 @@ def _figures(
     change = None
     if month_to_date is not None and previous:
         change = rate(month_to_date - previous, previous)
-    return MonthFigures(currency, month_to_date, run_rate, forecast, previous, change)
+    is_part = cost in total.partly_unknown
+    return MonthFigures(currency, month_to_date, run_rate, forecast, previous, change, is_part)
 
 
 def _months_before(month: date, count: int) -> date:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, func, null, select
 
 from aispend.money import exactly, rate
+from analyzer.unknown_costs import COST_BITS
 from reports.views.basis import (
     COSTS,
     Basis,
@@ -50,8 +51,8 @@ class SpendRow:
     """One combination of the cuts, in one currency.
 
     ``cut`` holds the values in the order of ``SpendQuery.by``. ``final_share`` (0 to 1) is how much of it
-    comes from final months. ``partly_unknown`` names the costs that some contributing bill does not
-    give: there the number covers only the bills that do.
+    comes from final months. ``partly_unknown`` names the costs that some contributing bill does not give, or not
+    for every charge: there the number covers only the charges that have the cost.
     """
 
     cut: tuple[CutValue, ...]
@@ -63,12 +64,14 @@ class SpendRow:
 
 @dataclass(frozen=True)
 class SpendTotal:
-    """Everything in one currency, and the AI spend within it."""
+    """Everything in one currency, and the AI spend within it; ``partly_unknown`` of each as in :class:`SpendRow`."""
 
     currency: str
     costs: Costs
     ai: Costs
     final_share: Decimal | None
+    partly_unknown: tuple[CostColumn, ...]
+    ai_partly_unknown: tuple[CostColumn, ...]
 
 
 @dataclass(frozen=True)
@@ -95,15 +98,17 @@ def spend(connection: Connection, query: SpendQuery) -> Spend:
     with exactly():
         rows = sorted(_rows(parts, bills), key=lambda row: _order(row, query))
         totals = tuple(_totals(parts, known, bills))
-    return Spend(query, tuple(rows), totals, _basis(connection, query, window, totals, bills))
+    lacking = tuple(name for name in COSTS if any(part.lacks(name) for part in parts))
+    return Spend(query, tuple(rows), totals, _basis(connection, query, window, totals, bills, lacking=lacking))
 
 
 class _Part(NamedTuple):
-    """What one bill contributes to one combination of the cuts."""
+    """What one bill contributes to one combination of the cuts; ``unknown_costs`` as in ``spend_day``."""
 
     currency: str
     slice_id: int
     is_ai: bool | None
+    unknown_costs: int
     costs: tuple[Decimal | None, ...]
     cut: tuple[CutValue, ...]
 
@@ -113,18 +118,23 @@ class _Part(NamedTuple):
         billed, effective, *_ = self.costs
         return (effective if effective is not None else billed) or Decimal(0)
 
+    def lacks(self, name: CostColumn) -> bool:
+        """Whether some charge behind it has no such cost, although its bill gives the column."""
+        return bool(self.unknown_costs & COST_BITS[name])
+
 
 def _parts(connection: Connection, source: Source, cuts: int) -> list[_Part]:
     """Sums within each bill: summed further here, where finality and unknown columns are decided bill by bill."""
     keys = [source.currency, source.slice_id, null() if source.ai is None else source.ai, *source.cuts]
+    unknown = source.unknown_costs if source.is_summed else func.bit_or(source.unknown_costs)
     costs = source.costs if source.is_summed else [func.sum(cost) for cost in source.costs]
     # named apart: a cut may be the same column as a key
-    columns = [column.label(f"column_{number}") for number, column in enumerate((*keys, *costs))]
+    columns = [column.label(f"column_{number}") for number, column in enumerate((*keys, unknown, *costs))]
     statement = select(*columns).select_from(source.relation).where(*source.conditions)
     if not source.is_summed:
         statement = statement.group_by(*keys)
     return [
-        _Part(row[0], row[1], row[2], tuple(row[3 + cuts :]), tuple(row[3 : 3 + cuts]))
+        _Part(row[0], row[1], row[2], row[3 + cuts], tuple(row[4 + cuts :]), tuple(row[3 : 3 + cuts]))
         for row in connection.execute(statement)
     ]
 
@@ -140,12 +150,18 @@ def _rows(parts: Iterable[_Part], bills: Mapping[int, Bill]) -> Iterator[SpendRo
             costs=costs,
             currency=group[0].currency,
             final_share=_final_share(group, bills),
-            partly_unknown=tuple(
-                name
-                for name in COSTS
-                if costs.of(name) is not None and any(name in bills[part.slice_id].unknown for part in group)
-            ),
+            partly_unknown=_partly_unknown(costs, group, bills),
         )
+
+
+def _partly_unknown(costs: Costs, parts: Sequence[_Part], bills: Mapping[int, Bill]) -> tuple[CostColumn, ...]:
+    """The costs that are known, but not of everything behind ``parts``."""
+    return tuple(
+        name
+        for name in COSTS
+        if costs.of(name) is not None
+        and any(part.lacks(name) or name in bills[part.slice_id].unknown for part in parts)
+    )
 
 
 def _costs(parts: Sequence[_Part]) -> Costs:
@@ -174,8 +190,16 @@ def _totals(parts: Sequence[_Part], known: Sequence[_Part], bills: Mapping[int, 
     for currency in sorted({part.currency for part in parts}):
         ours = [part for part in parts if part.currency == currency]
         ai = [part for part in known if part.currency == currency and part.is_ai]
-        nothing = Costs(Decimal(0), Decimal(0), Decimal(0), Decimal(0))
-        yield SpendTotal(currency, _costs(ours), _costs(ai) if ai else nothing, _final_share(ours, bills))
+        whole = _costs(ours)
+        of_ai = _costs(ai) if ai else Costs(Decimal(0), Decimal(0), Decimal(0), Decimal(0))
+        yield SpendTotal(
+            currency=currency,
+            costs=whole,
+            ai=of_ai,
+            final_share=_final_share(ours, bills),
+            partly_unknown=_partly_unknown(whole, ours, bills),
+            ai_partly_unknown=_partly_unknown(of_ai, ai, bills),
+        )
 
 
 def _order(row: SpendRow, query: SpendQuery) -> tuple[Any, ...]:
@@ -190,6 +214,8 @@ def _basis(
     window: Window | None,
     totals: Sequence[SpendTotal],
     bills: Mapping[int, Bill],
+    *,
+    lacking: tuple[CostColumn, ...] = (),
 ) -> Basis:
     return Basis(
         axis=query.axis,
@@ -204,5 +230,6 @@ def _basis(
         gaps=tuple(
             Gap(bill.provider, bill.scope, bill.period, bill.unknown) for bill in bills.values() if bill.unknown
         ),
+        lacking=lacking,
         pending=pending_bills(connection),
     )

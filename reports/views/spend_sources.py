@@ -8,21 +8,25 @@ first, named after, and only over the bills that are analyzed and have charges i
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
     Connection,
     Date,
     DateTime,
     FromClause,
+    Integer,
     Select,
     Subquery,
     and_,
     cast,
     func,
+    literal_column,
     null,
     select,
 )
@@ -41,6 +45,7 @@ from aispend.schema import (
     spend_resource_month,
     tag_set,
 )
+from analyzer.unknown_costs import costs_given, null_costs_sql
 from reports.views.basis import COSTS, Window
 from reports.views.spend_query import CATEGORIES, TAG_PREFIX, SpendQuery
 
@@ -55,6 +60,7 @@ _RESOURCE_MONTH_CUTS = ("provider", "charge_category", "model", "team", "stage",
 class Source:
     """A relation to cut cost from: the values of the cuts asked for, and what every cut needs besides.
 
+    ``unknown_costs`` are the bits of the costs that some charge lacks (see the column of that name in ``spend_day``).
     ``ai`` is None where the relation does not know what is AI spend. ``is_summed`` tells that its rows are
     sums already, one or few for each combination of the cuts and a bill.
     """
@@ -62,6 +68,7 @@ class Source:
     relation: FromClause
     cuts: tuple[Value, ...]
     costs: tuple[Value, ...]
+    unknown_costs: Value
     currency: Value
     slice_id: Value
     ai: Value | None
@@ -89,6 +96,7 @@ def from_days(query: SpendQuery, window: Window) -> Source:
         relation=spend_day,
         cuts=tuple(cuts[name] for name in query.by),
         costs=tuple(c[name] for name in COSTS),
+        unknown_costs=c.unknown_costs,
         currency=c.currency,
         slice_id=c.slice_id,
         ai=c.is_ai,
@@ -104,6 +112,7 @@ def _from_resource_months(query: SpendQuery, window: Window) -> Source:
         relation=spend_resource_month.join(resource, resource.c.resource_key == c.resource_key),
         cuts=tuple(cuts[name] for name in query.by),
         costs=tuple(c[name] for name in COSTS),
+        unknown_costs=c.unknown_costs,
         currency=c.currency,
         slice_id=c.slice_id,
         ai=c.is_ai,
@@ -119,29 +128,36 @@ def _from_charges(connection: Connection, query: SpendQuery, window: Window) -> 
     days = charge.c.charge_date if query.axis == "usage" else charge.c.billing_month
     by_share = query.ai_only or any(name in _TARGET_CUTS for name in query.by)
     summed = cost_share if by_share else charge
-    keys: dict[str, Value] = {"charge_kind_key": charge.c.charge_kind_key}
+    keys: dict[str, Value] = {"half": charge.c.half, "charge_kind_key": charge.c.charge_kind_key}
     if by_share:
         keys["target_key"] = cost_share.c.target_key
     for name in query.by:
         keys |= _keys_for(name, query)
     bills = connection.execute(_analyzed_bills(query, window)).all()
+    months = [bill.period for bill in bills] or [window.first]
+    given = _costs_given(connection, {bill.slice_id for bill in bills})
     grouped = (
         select(
             *(column.label(name) for name, column in keys.items()),
             charge.c.slice_id.label("slice_id"),
             *(func.sum(summed.c[name]).label(name) for name in COSTS),
+            func.bit_or(literal_column(null_costs_sql(charge.name), Integer)).label("null_costs"),
         )
         .select_from(cost_share.join(charge, _same_charge()) if by_share else charge)
         .where(
-            charge.c.billing_month.in_({bill.period for bill in bills}),
-            charge.c.slice_id.in_({bill.slice_id for bill in bills}),
+            charge.c.billing_month >= min(months),
+            charge.c.billing_month <= max(months),
             days >= window.first,
             days < window.end,
         )
         .group_by(*keys.values(), charge.c.slice_id)
         .subquery("grouped")
     )
-    relation: FromClause = grouped.join(charge_kind, charge_kind.c.charge_kind_key == grouped.c.charge_kind_key)
+    # leaves out bills of these months that are not analyzed: dearer to ask of each charge than of each sum
+    relation: FromClause = grouped.join(
+        given, and_(given.c.slice_id == grouped.c.slice_id, given.c.half == grouped.c.half)
+    )
+    relation = relation.join(charge_kind, charge_kind.c.charge_kind_key == grouped.c.charge_kind_key)
     if by_share:
         relation = relation.join(share_target, share_target.c.target_key == grouped.c.target_key)
     cuts: list[Value] = []
@@ -158,12 +174,20 @@ def _from_charges(connection: Connection, query: SpendQuery, window: Window) -> 
         relation=relation,
         cuts=tuple(cuts),
         costs=tuple(grouped.c[name] for name in COSTS),
+        unknown_costs=grouped.c.null_costs.op("&")(given.c.given),
         currency=charge_kind.c.billing_currency,
         slice_id=grouped.c.slice_id,
         ai=share_target.c.is_ai if by_share else None,
         conditions=_narrowing(query, charge_kind.c.charge_category, share_target.c.is_ai),
         is_summed=True,
     )
+
+
+def _costs_given(connection: Connection, slices: Collection[int]) -> FromClause:
+    """Slice, half, and the bits of the costs that this half of the bill is the one to give."""
+    given = costs_given(connection, slices)
+    lists = [cast(numbers, ARRAY(Integer)) for numbers in (given.slices, given.halves, given.given)]
+    return func.unnest(*lists).table_valued("slice_id", "half", "given").render_derived("given")
 
 
 def _same_charge() -> ColumnElement[bool]:

@@ -39,7 +39,8 @@ class UnitCost:
     """Cost and volume of one model, provider and stage, on one basis and in one currency.
 
     ``basis``: *allocation* reconciles to the bill, idle included; *usage* counts active time only.
-    Costs per unit are in ``currency``; NULL where nothing was counted or nothing is priced.
+    Costs per unit are in ``currency``; NULL where nothing was counted or nothing is priced. ``partly_unknown``
+    tells that some charge has no effective cost: the cost and every rate leave it out, and are too low by it.
     """
 
     model: str | None
@@ -65,6 +66,7 @@ class UnitCost:
     accelerator_hours_used: Decimal | None
     cost_per_accelerator_hour_paid: Decimal | None
     cost_per_accelerator_hour_used: Decimal | None
+    partly_unknown: bool
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,7 @@ def _sums(window: Window) -> Select[Any]:
             where_both(c.accelerator_hours_used, c.effective_cost).label("measured_cost"),
             where_both(c.accelerator_hours_paid, c.effective_cost).label("accelerator_cost"),
             func.sum(c.unpriced_requests).label("unpriced_requests"),
+            func.bool_or(c.partly_unknown).label("partly_unknown"),
         )
         .where(c.day >= window.first, c.day < window.end)
         .group_by(*keys)
@@ -174,6 +177,7 @@ def _unit_cost(row: Row[Any]) -> UnitCost:
         accelerator_hours_used=row.accelerator_hours_used,
         cost_per_accelerator_hour_paid=_rate(row.accelerator_cost, row.accelerator_hours_paid),
         cost_per_accelerator_hour_used=_rate(row.measured_cost, row.accelerator_hours_used),
+        partly_unknown=row.partly_unknown and row.effective_cost is not None,
     )
 
 

@@ -134,3 +134,21 @@ def test_currencies_stay_apart(ledger: Ledger) -> None:
     ledger.analyze()
     rows = ledger.rows("SELECT currency, effective_cost FROM unit_cost WHERE basis = 'usage' ORDER BY currency")
     assert rows == [("EUR", D(7)), ("USD", D(10))]
+
+
+def test_a_charge_without_effective_cost_makes_its_day_partly_unknown(ledger: Ledger) -> None:
+    """3 are known on the 5th, beside a charge that has only a list price; nothing is missing on the 6th."""
+    for day, cost in (("2026-10-05", "3"), ("2026-10-05", (None, None, "7", None)), ("2026-10-06", "4")):
+        ledger.charge(day, cost, sku_id=str(cost), model="claude", unit_class="output")
+    ledger.usage({"requests": 10, "output": 1_000_000}, model="claude")
+    ledger.usage({"requests": 5, "output": 1_000_000}, model="unbilled")
+    ledger.analyze()
+    found = ledger.rows(
+        "SELECT model, extract(day FROM day), effective_cost, partly_unknown FROM unit_cost"
+        " WHERE basis = 'allocation' ORDER BY 1, 2"
+    )
+    assert found == [
+        ("claude", D(5), D(3), True),
+        ("claude", D(6), D(4), False),
+        ("unbilled", D(5), None, False),
+    ]

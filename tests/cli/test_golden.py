@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "spend_by_model": ("spend",),
     "spend_by_team_and_model": ("spend", "--by", "team,model", *PERIOD),
     "spend_by_month_list_cost": ("spend", "--by", "month,provider", "--cost", "list", *PERIOD, "--without", "tax"),
+    "spend_list_cost_with_tax": ("spend", "--by", "charge_category", "--cost", "list", *PERIOD),
     "spend_by_resource_ai_only": ("spend", "--by", "resource", "--ai-only", *PERIOD),
     "spend_three_rows": ("spend", "--by", "service", "--limit", "3", *PERIOD),
     "spend_json": ("spend", "--by", "provider,month", *PERIOD, "--format", "json"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dashboard import evidence, layout
 from reports.columns import EVIDENCE
-from reports.views import Costs, SpendRow
+from reports.views import Basis, Costs, Spend, SpendQuery, SpendRow, SpendTotal
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,18 @@ def test_unknown_is_a_dash_and_a_partly_unknown_amount_has_a_star() -> None:
     assert layout.part(None, Decimal(3)) == "–"
     assert layout.part(Decimal(1), Decimal(0)) == "–"
     assert layout.part(Decimal(1), Decimal(3)) == "33.3 %"
+
+
+def test_a_total_that_leaves_something_out_has_a_star() -> None:
+    costs = Costs(Decimal(1), Decimal("1234.5"), None, Decimal(2))
+    total = SpendTotal("USD", costs, costs, None, ("effective_cost",), ())
+    basis = Basis("usage", None, "effective_cost", "all spend", (), ("USD",), None, None, {}, (), (), 0)
+    spend = Spend(SpendQuery(), (), (total,), basis)
+
+    assert layout.total(spend, "USD", "billed_cost") == "1.00"
+    assert layout.total(spend, "USD", "effective_cost") == "1,234.50*"
+    assert layout.total(spend, "USD", "list_cost") == "–"
+    assert layout.total(spend, "EUR", "billed_cost") == "–"
 
 
 _VALUES: dict[str, tuple[Any, str]] = {

@@ -66,6 +66,7 @@ class Ledger:
         period: date,
         *,
         known: Sequence[str] = ALL_KNOWN,
+        dataset: str = "focus",
         state: str = "provisional",
         loaded_at: datetime = datetime(2026, 11, 20, 6, tzinfo=UTC),
     ) -> int:
@@ -79,7 +80,7 @@ class Ledger:
                     provider=provider,
                     scope=scope,
                     period=period,
-                    dataset="focus",
+                    dataset=dataset,
                     columns_known=list(known),
                     state=state,
                     loaded_at=loaded_at,
@@ -182,7 +183,11 @@ class Ledger:
             )
 
     def roll_up(self) -> None:
-        """Make both roll-ups from the shares, and say that every month is analyzed."""
+        """Make both roll-ups from the shares, and say that every month is analyzed.
+
+        A cost that is NULL on a charge counts as unknown where its bill gives that cost; in a half of a pair, where
+        any charge of the same half has it.
+        """
         self.connection.execute(text("DELETE FROM spend_day"))
         self.connection.execute(text("DELETE FROM spend_resource_month"))
         self.connection.execute(text(_SPEND_DAY))
@@ -203,22 +208,29 @@ def _total(amounts: Any) -> Decimal | None:
 _JOINED = """
     FROM cost_share s
     JOIN charge c USING (billing_month, slice_id, half, ordinal)
+    JOIN slice b USING (slice_id)
     JOIN share_target t USING (target_key) JOIN account a USING (account_key) JOIN sku USING (sku_key)
     JOIN location l USING (location_key) JOIN charge_kind k USING (charge_kind_key)"""
 _SUMS = ", ".join(f"sum(s.{name})" for name in COSTS)
+_OTHERS = "SELECT FROM charge o WHERE o.slice_id = c.slice_id AND o.half = c.half"
+_UNKNOWN = " + ".join(
+    f"{bit} * max((c.{name} IS NULL AND '{name}' = ANY(b.columns_known)"
+    f" AND (c.half = 0 OR EXISTS ({_OTHERS} AND o.{name} IS NOT NULL)))::int)"
+    for bit, name in zip((1, 2, 4, 8), COSTS, strict=True)
+)
 _SPEND_DAY = f"""
     INSERT INTO spend_day (billing_month, charge_date, slice_id, provider, account, service, region, charge_category,
-        is_ai, model, team, stage, reason, rung, currency, {", ".join(COSTS)})
+        is_ai, model, team, stage, reason, rung, currency, {", ".join(COSTS)}, unknown_costs)
     SELECT c.billing_month, c.charge_date, c.slice_id, a.provider, coalesce(a.sub_account_id, a.billing_account_id),
         sku.service_name, l.region_id, k.charge_category, t.is_ai, t.model, t.team, t.stage, t.reason, t.rung,
-        k.billing_currency, {_SUMS} {_JOINED}
+        k.billing_currency, {_SUMS}, {_UNKNOWN} {_JOINED}
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15"""
 _ANALYZED = """
     INSERT INTO analysis_state (period, fingerprint, analyzed_at)
     SELECT period, '', max(loaded_at) FROM slice GROUP BY period"""
 _SPEND_RESOURCE_MONTH = f"""
     INSERT INTO spend_resource_month (billing_month, slice_id, resource_key, provider, charge_category, is_ai, model,
-        team, stage, reason, currency, {", ".join(COSTS)})
+        team, stage, reason, currency, {", ".join(COSTS)}, unknown_costs)
     SELECT c.billing_month, c.slice_id, c.resource_key, a.provider, k.charge_category, t.is_ai, t.model, t.team,
-        t.stage, t.reason, k.billing_currency, {_SUMS} {_JOINED}
+        t.stage, t.reason, k.billing_currency, {_SUMS}, {_UNKNOWN} {_JOINED}
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11"""

@@ -16,6 +16,7 @@ NOW = datetime(2026, 11, 21, 6, tzinfo=UTC)
 def add_unit_cost(connection: Connection, day: int, **values: Any) -> None:
     """A row of unit_cost in November; amounts as text."""
     given = {"provider": "aws", "model": "llama", "stage": "inference_online", "basis": "allocation", "currency": "USD"}
+    given |= {"partly_unknown": False}
     connection.execute(
         insert(unit_cost).values(billing_month=date(2026, 11, 1), day=date(2026, 11, day), **{**given, **values})
     )

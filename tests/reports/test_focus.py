@@ -146,11 +146,14 @@ def test_quantities_that_do_not_divide_lose_nothing(database: Store, tmp_path: P
         assert quantities == [Decimal("0.333333333333"), Decimal("0.333333333333"), Decimal("0.333333333334")]
 
 
+PAIR = "azure_actual+azure_amortized"
+
+
 def test_halves_of_an_azure_pair_complete_each_other(database: Store, tmp_path: Path) -> None:
     """Billed stands on the actual half, effective on the amortised: the other is 0 there, not unknown."""
     with database.engine.begin() as connection:
         ledger = Ledger(connection)
-        bill = ledger.bill("azure", "1", date(2026, 11, 1), known=("billed_cost", "effective_cost"))
+        bill = ledger.bill("azure", "1", date(2026, 11, 1), dataset=PAIR, known=("billed_cost", "effective_cost"))
         ledger.charge(bill, date(2026, 11, 1), [Share(("5", None, None, None))], provider="azure", half=1)
         ledger.charge(bill, date(2026, 11, 1), [Share((None, "4", None, None))], provider="azure", half=2)
         ledger.roll_up()
@@ -163,6 +166,32 @@ def test_halves_of_an_azure_pair_complete_each_other(database: Store, tmp_path: 
         (Decimal(0), Decimal(4), None),
     ]
     assert report.nulls == {"ListCost": 2, "ContractedCost": 2}
+
+
+def test_an_unknown_cost_of_the_half_that_gives_it_is_not_zero(database: Store, tmp_path: Path) -> None:
+    """The amortised half gives effective and list cost; one of its charges states neither."""
+    with database.engine.begin() as connection:
+        ledger = Ledger(connection)
+        bill = ledger.bill(
+            "azure", "1", date(2026, 11, 1), dataset=PAIR, known=("billed_cost", "effective_cost", "list_cost")
+        )
+        for half, costs in (
+            (1, ("5", None, None, None)),
+            (2, (None, "4", "6", None)),
+            (2, (None, None, None, None)),
+        ):
+            ledger.charge(bill, date(2026, 11, 1), [Share(costs)], provider="azure", half=half)
+        ledger.roll_up()
+
+    report = write_focus(database, tmp_path / "focus.parquet")
+
+    rows = pq.read_table(tmp_path / "focus.parquet").to_pylist()
+    assert [(row["BilledCost"], row["EffectiveCost"], row["ListCost"]) for row in rows] == [
+        (Decimal(5), Decimal(0), Decimal(0)),
+        (Decimal(0), Decimal(4), Decimal(6)),
+        (Decimal(0), None, None),
+    ]
+    assert report.nulls == {"EffectiveCost": 1, "ListCost": 1, "ContractedCost": 3}
 
 
 def test_ai_columns(exported: pa.Table) -> None:

@@ -16,6 +16,22 @@ from tests.reports.ledger import Ledger, Share
 from tests.reports.samples import NOW, add_load, add_unit_cost, advice
 
 
+def test_a_unit_cost_that_leaves_charges_out_says_so(database: Store) -> None:
+    """One of two days is partly unknown: so is the sum, and its rate. Unknown altogether is no part of anything."""
+    with database.engine.begin() as connection:
+        add_unit_cost(connection, 1, effective_cost="2", requests="1000", partly_unknown=True)
+        add_unit_cost(connection, 2, effective_cost="4", requests="1000")
+        add_unit_cost(connection, 2, model="whole", effective_cost="1", requests="1000")
+        add_unit_cost(connection, 2, model="none", requests="1000", partly_unknown=True)
+        rows = views.unit_costs(connection).rows
+
+    assert {row.model: (row.cost_per_1k_requests, row.partly_unknown) for row in rows} == {
+        "llama": (Decimal(3), True),
+        "whole": (Decimal(1), False),
+        "none": (None, False),
+    }
+
+
 def test_unit_cost_rates_are_ratios_of_sums(database: Store) -> None:
     """Facts' T1.2 split over two days: 42.50 for 12 M input and 3 M output tokens, 26.1538 and 16.3462 of it."""
     with database.engine.begin() as connection:

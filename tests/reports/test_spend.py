@@ -13,9 +13,10 @@ from aispend.errors import UsageError
 from aispend.money import exact_sum
 from aispend.schema import analysis_state, slice_
 from aispend.store import Store
-from reports.views import DIMENSIONS, SpendQuery, Window, spend
+from reports.formats import basis_lines
+from reports.views import DIMENSIONS, Costs, SpendQuery, Window, spend
 from tests.reports.company import I_A, NOVEMBER, OCTOBER
-from tests.reports.ledger import Ledger
+from tests.reports.ledger import Ledger, Share
 
 BOTH_MONTHS = Window(date(2026, 10, 1), date(2026, 12, 1))
 EUROS = Decimal("40.000000000001")
@@ -181,8 +182,6 @@ def test_unknown_columns_are_null_and_named(company: Connection) -> None:
 
 def test_a_sum_that_misses_a_bill_says_so(database: Store) -> None:
     """Two bills in one currency, one of them without list cost: the sum covers the other alone, and is marked."""
-    from tests.reports.ledger import Share
-
     with database.engine.begin() as connection:
         ledger = Ledger(connection)
         whole = ledger.bill("aws", "1", NOVEMBER)
@@ -198,6 +197,95 @@ def test_a_sum_that_misses_a_bill_says_so(database: Store) -> None:
     assert row.costs.billed_cost == Decimal(5)
     assert row.costs.list_cost == Decimal(2)
     assert row.partly_unknown == ("effective_cost", "list_cost", "contracted_cost")
+
+
+CUTS_OF_EACH_SOURCE = [
+    ("provider",),  # spend_day
+    ("provider", "resource"),  # spend_resource_month, on the billing axis
+    ("provider", "resource", "day"),  # cost
+    ("provider", "tag:team"),
+    ("provider", "tag:team", "model"),  # cost by share
+]
+
+
+def insert_gaps(ledger: Ledger) -> None:
+    """One day of three bills; of Azure's pair the amortised half keeps the list cost, the actual one the contracted.
+
+    ======== ==== ====== ========= ==== ========== =========================================
+    provider half billed effective list contracted what the sums leave out
+    ======== ==== ====== ========= ==== ========== =========================================
+    aws           1      1         2    1
+    aws           3      unknown   unknown 3       an effective and a list cost
+    gcp           5      5         unknown 5       the bill's only list cost: nothing is shown
+    azure    1    7                     7
+    azure    1    8                     unknown    a contracted cost
+    azure    2           9         9
+    azure    2           10        unknown         a list cost
+    ======== ==== ====== ========= ==== ========== =========================================
+    """
+    for provider, charges in (
+        ("aws", [(0, ("1", "1", "2", "1")), (0, ("3", None, None, "3"))]),
+        ("gcp", [(0, ("5", "5", None, "5"))]),
+        (
+            "azure",
+            [
+                (1, ("7", None, None, "7")),
+                (1, ("8", None, None, None)),
+                (2, (None, "9", "9", None)),
+                (2, (None, "10", None, None)),
+            ],
+        ),
+    ):
+        dataset = {"azure": "azure_actual+azure_amortized"}.get(provider, "focus")
+        slice_id = ledger.bill(provider, "1", NOVEMBER, dataset=dataset)
+        for half, costs in charges:
+            ledger.charge(slice_id, NOVEMBER, [Share(costs, model="m")], provider=provider, half=half, resource_id="r")
+    ledger.roll_up()
+
+
+@pytest.mark.parametrize("axis", ["usage", "billing"])
+@pytest.mark.parametrize("by", CUTS_OF_EACH_SOURCE)
+def test_a_sum_that_misses_single_charges_says_so(database: Store, by: tuple[str, ...], axis: str) -> None:
+    """Whichever source answers. A cost that no charge has is NULL, and no star stands beside it."""
+    with database.engine.begin() as connection:
+        insert_gaps(Ledger(connection))
+        found = spend(connection, SpendQuery(by=by, window=BOTH_MONTHS, axis=axis))  # type: ignore[arg-type]
+
+    assert {row.cut[0]: (row.costs, row.partly_unknown) for row in found.rows} == {
+        "aws": (Costs(Decimal(4), Decimal(1), Decimal(2), Decimal(4)), ("effective_cost", "list_cost")),
+        "gcp": (Costs(Decimal(5), Decimal(5), None, Decimal(5)), ()),
+        "azure": (Costs(Decimal(15), Decimal(19), Decimal(9), Decimal(7)), ("list_cost", "contracted_cost")),
+    }
+    (total,) = found.totals
+    assert total.costs == Costs(Decimal(24), Decimal(25), Decimal(11), Decimal(16))
+    assert total.partly_unknown == ("effective_cost", "list_cost", "contracted_cost")
+    assert total.ai_partly_unknown == total.partly_unknown
+    assert found.basis.lacking == total.partly_unknown
+    assert found.basis.gaps == ()
+
+
+def test_a_bill_that_promises_a_cost_and_never_states_it_is_left_out_with_a_star(database: Store) -> None:
+    """The sum of the model is the other bill's 2; charge by charge as in the roll-up."""
+    with database.engine.begin() as connection:
+        ledger = Ledger(connection)
+        for provider, listed in (("aws", "2"), ("gcp", None)):
+            slice_id = ledger.bill(provider, "1", NOVEMBER)
+            ledger.charge(slice_id, NOVEMBER, [Share(("1", "1", listed, "1"), model="m")], provider=provider)
+        ledger.roll_up()
+        for by in (("model",), ("model", "tag:team")):
+            (row,) = spend(connection, SpendQuery(by=by)).rows
+            assert (row.costs.list_cost, row.partly_unknown) == (Decimal(2), ("list_cost",))
+
+
+def test_the_star_is_explained_below_the_numbers(database: Store) -> None:
+    with database.engine.begin() as connection:
+        insert_gaps(Ledger(connection))
+        listed = spend(connection, SpendQuery(by=("provider",), cost="list_cost")).basis
+        billed = spend(connection, SpendQuery(by=("provider",), cost="billed_cost")).basis
+
+    sentence = "* does not cover charges whose list cost the bill leaves out: unknown, not zero."
+    assert sentence in basis_lines(listed)
+    assert not [line for line in basis_lines(billed) if "*" in line]
 
 
 def test_final_share_weighs_months_by_their_cost(company: Connection) -> None:

@@ -102,8 +102,9 @@ def test_a_restated_month_replaces_the_old_one_whole(database: Store, tmp_path: 
             extra = {"spend_day": ", '2026-09-03', 'x'", "spend_resource_month": ", 0"}[table]
             connection.execute(
                 text(
-                    f"INSERT INTO {table} (billing_month, slice_id, provider, is_ai, stage, reason, currency{columns}) "
-                    f"VALUES ('2026-09-01', {slice_id}, 'aws', false, 'unknown', 'not_ai', 'USD'{extra})"
+                    f"INSERT INTO {table}"
+                    f" (billing_month, slice_id, provider, is_ai, stage, reason, currency, unknown_costs{columns}) "
+                    f"VALUES ('2026-09-01', {slice_id}, 'aws', false, 'unknown', 'not_ai', 'USD', 0{extra})"
                 )
             )
         connection.execute(text(f"INSERT INTO cost_share VALUES ('2026-09-01', {slice_id}, 0, 1, 5)"))
