@@ -24,12 +24,14 @@ from analyzer.exact_sql import COSTS
 COST_BITS: Mapping[str, int] = {column: 1 << place for place, column in enumerate(COSTS)}
 """Bit of each cost in ``unknown_costs``: billed 1, effective 2, list 4, contracted 8."""
 
+ALL_COSTS = sum(COST_BITS.values())
+
 _NOT_OF_HALF = {1: "effective_cost", 2: "billed_cost"}
 _ONE_OF_HALVES = ("list_cost", "contracted_cost")
 
 
 def null_costs_sql(charge: str) -> str:
-    """SQL: the bits of the costs that are NULL on ``charge``."""
+    """SQL: the bits of the costs that are NULL on ``charge``, or on a share, which lacks what its charge lacks."""
     costs = ", ".join(f"{charge}.{column}" for column in COST_BITS)
     bits = " + ".join(f"({charge}.{column} IS NULL)::int * {bit}" for column, bit in COST_BITS.items())
     return f"CASE WHEN num_nulls({costs}) = 0 THEN 0 ELSE {bits} END"
@@ -37,11 +39,14 @@ def null_costs_sql(charge: str) -> str:
 
 @dataclass(frozen=True)
 class CostsGiven:
-    """The bits of the costs that each half of each bill is the one to give: one item per (slice, half) in each list."""
+    """The costs, as bits, that each half of each bill is the one to give."""
 
     slices: list[int]
     halves: list[int]
     given: list[int]
+    """One item for each slice and half, in all three lists."""
+    has_pairs: bool
+    """Whether a half matters: where there is no pair, the three halves of a slice give the same."""
 
 
 def costs_given(connection: Connection, slices: Collection[int]) -> CostsGiven:
@@ -52,13 +57,14 @@ def costs_given(connection: Connection, slices: Collection[int]) -> CostsGiven:
     if paired:
         for slice_id, *has_them in connection.execute(text(_BY_AMORTISED), {"slices": paired}):
             pairs[slice_id] = [column for column, has in zip(_ONE_OF_HALVES, has_them, strict=True) if has]
-    found = CostsGiven([], [], [])
+    found = CostsGiven([], [], [], bool(pairs))
     for slice_id, known, _ in bills:
         for half in (0, 1, 2):
-            of_other = set(known).intersection({_NOT_OF_HALF.get(half, "")})
+            of_other: set[str] = set()
             if half and slice_id in pairs:
                 by_amortised = pairs[slice_id]
-                of_other |= {column for column in _ONE_OF_HALVES if (column in by_amortised) != (half == 2)}
+                of_other = {column for column in _ONE_OF_HALVES if (column in by_amortised) != (half == 2)}
+                of_other.add(_NOT_OF_HALF[half])
             found.slices.append(slice_id)
             found.halves.append(half)
             found.given.append(sum(COST_BITS[column] for column in known if column not in of_other))

@@ -8,13 +8,11 @@ first, named after, and only over the bills that are analyzed and have charges i
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
     ColumnElement,
     Connection,
     Date,
@@ -24,6 +22,7 @@ from sqlalchemy import (
     Select,
     Subquery,
     and_,
+    case,
     cast,
     func,
     literal_column,
@@ -45,7 +44,7 @@ from aispend.schema import (
     spend_resource_month,
     tag_set,
 )
-from analyzer.unknown_costs import costs_given, null_costs_sql
+from analyzer.unknown_costs import ALL_COSTS, CostsGiven, costs_given, null_costs_sql
 from reports.views.basis import COSTS, Window
 from reports.views.spend_query import CATEGORIES, TAG_PREFIX, SpendQuery
 
@@ -128,36 +127,35 @@ def _from_charges(connection: Connection, query: SpendQuery, window: Window) -> 
     days = charge.c.charge_date if query.axis == "usage" else charge.c.billing_month
     by_share = query.ai_only or any(name in _TARGET_CUTS for name in query.by)
     summed = cost_share if by_share else charge
-    keys: dict[str, Value] = {"half": charge.c.half, "charge_kind_key": charge.c.charge_kind_key}
+    keys: dict[str, Value] = {"charge_kind_key": charge.c.charge_kind_key}
     if by_share:
         keys["target_key"] = cost_share.c.target_key
     for name in query.by:
         keys |= _keys_for(name, query)
     bills = connection.execute(_analyzed_bills(query, window)).all()
     months = [bill.period for bill in bills] or [window.first]
-    given = _costs_given(connection, {bill.slice_id for bill in bills})
+    given = costs_given(connection, [bill.slice_id for bill in bills])
+    if given.has_pairs:
+        keys["half"] = charge.c.half
     grouped = (
         select(
             *(column.label(name) for name, column in keys.items()),
             charge.c.slice_id.label("slice_id"),
             *(func.sum(summed.c[name]).label(name) for name in COSTS),
-            func.bit_or(literal_column(null_costs_sql(charge.name), Integer)).label("null_costs"),
+            func.bit_or(literal_column(null_costs_sql(summed.name), Integer)).label("null_costs"),
         )
         .select_from(cost_share.join(charge, _same_charge()) if by_share else charge)
         .where(
             charge.c.billing_month >= min(months),
             charge.c.billing_month <= max(months),
+            charge.c.slice_id.in_({bill.slice_id for bill in bills}),
             days >= window.first,
             days < window.end,
         )
         .group_by(*keys.values(), charge.c.slice_id)
         .subquery("grouped")
     )
-    # leaves out bills of these months that are not analyzed: dearer to ask of each charge than of each sum
-    relation: FromClause = grouped.join(
-        given, and_(given.c.slice_id == grouped.c.slice_id, given.c.half == grouped.c.half)
-    )
-    relation = relation.join(charge_kind, charge_kind.c.charge_kind_key == grouped.c.charge_kind_key)
+    relation: FromClause = grouped.join(charge_kind, charge_kind.c.charge_kind_key == grouped.c.charge_kind_key)
     if by_share:
         relation = relation.join(share_target, share_target.c.target_key == grouped.c.target_key)
     cuts: list[Value] = []
@@ -174,7 +172,7 @@ def _from_charges(connection: Connection, query: SpendQuery, window: Window) -> 
         relation=relation,
         cuts=tuple(cuts),
         costs=tuple(grouped.c[name] for name in COSTS),
-        unknown_costs=grouped.c.null_costs.op("&")(given.c.given),
+        unknown_costs=_unknown_costs(grouped, given),
         currency=charge_kind.c.billing_currency,
         slice_id=grouped.c.slice_id,
         ai=share_target.c.is_ai if by_share else None,
@@ -183,11 +181,21 @@ def _from_charges(connection: Connection, query: SpendQuery, window: Window) -> 
     )
 
 
-def _costs_given(connection: Connection, slices: Collection[int]) -> FromClause:
-    """Slice, half, and the bits of the costs that this half of the bill is the one to give."""
-    given = costs_given(connection, slices)
-    lists = [cast(numbers, ARRAY(Integer)) for numbers in (given.slices, given.halves, given.given)]
-    return func.unnest(*lists).table_valued("slice_id", "half", "given").render_derived("given")
+def _unknown_costs(grouped: Subquery, given: CostsGiven) -> Value:
+    """Of the costs that are NULL on some charge, those its bill, or its half of it, is the one to give.
+
+    Each mask stands beside its places (slice × 4 + half) rather than in a relation to join, which the planner
+    would take for one that leaves next to nothing.
+    """
+    places: dict[int, list[int]] = {}
+    for slice_id, half, bits in zip(given.slices, given.halves, given.given, strict=True):
+        if bits != ALL_COSTS and (given.has_pairs or not half):
+            places.setdefault(bits, []).append(4 * slice_id + half)
+    if not places:
+        return grouped.c.null_costs
+    place = 4 * grouped.c.slice_id + (grouped.c.half if given.has_pairs else 0)
+    masks = case(*((place.in_(found), bits) for bits, found in places.items()), else_=ALL_COSTS)
+    return grouped.c.null_costs.op("&")(masks)
 
 
 def _same_charge() -> ColumnElement[bool]:

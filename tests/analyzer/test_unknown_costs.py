@@ -35,7 +35,11 @@ def test_shares_of_one_charge_all_lack_what_it_lacks(ledger: Ledger) -> None:
     ledger.workload(range(12), "i-1", "a", requested=4, model="chat")
     ledger.analyze()
 
-    assert len(ledger.rows("SELECT * FROM cost_share")) > 1
+    lacking = ledger.rows(
+        "SELECT billed_cost IS NULL, effective_cost IS NULL, list_cost IS NULL, contracted_cost IS NULL FROM cost_share"
+    )
+    assert len(lacking) > 1
+    assert set(lacking) == {(False, True, False, True)}
     assert {bits for (bits,) in ledger.rows("SELECT unknown_costs FROM spend_day")} == {10}
 
 
