@@ -134,7 +134,7 @@ class Dashboard(_Section):
 class Engine(_Section):
     """Bounds of the roll-up."""
 
-    memory_limit: str = "640MB"
+    memory_limit: str = "512MB"
     threads: int | None = Field(None, ge=1, description="default: all cores, at most 8")
 
 

@@ -24,7 +24,7 @@ from typing import IO, TYPE_CHECKING
 
 from aispend.engine.line import SLICE_COLUMNS, Check, LineSql, identifier, literal
 from aispend.engine.result import RejectedLine, SliceKey
-from aispend.engine.source import RejectTables, is_gzip, raw_sql
+from aispend.engine.source import RejectTables, at_most_threads, is_gzip, raw_sql
 from aispend.errors import InputError
 
 if TYPE_CHECKING:
@@ -247,9 +247,8 @@ def refused(
     which = " ".join(f"WHEN {test} THEN {place}" for place, test in enumerate(tests))
     value = " ".join(f"WHEN {test} THEN {text}" for test, text in zip(tests, values, strict=True))
     found: list[RejectedLine] = []
-    threads = duck.execute("SELECT current_setting('threads')").fetchone()
-    duck.execute("SET threads = 1; SET preserve_insertion_order = true")
-    try:
+    with at_most_threads(duck, 1):
+        duck.execute("SET preserve_insertion_order = true")
         for file in files:
             # structural errors are passed over here: they were counted before
             option, number = _NUMBERED[file.format]
@@ -277,8 +276,7 @@ def refused(
             ]
             if len(found) >= limit:
                 break
-    finally:
-        duck.execute(f"SET threads = {threads[0] if threads else 1}; SET preserve_insertion_order = false")
+        duck.execute("SET preserve_insertion_order = false")
     return found
 
 

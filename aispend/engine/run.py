@@ -14,7 +14,7 @@ from aispend.engine import ai, output, rejects, rollup, summary
 from aispend.engine.line import SKU_COLUMNS, SLICE_COLUMNS, Check, LineSql, identifier, literal
 from aispend.engine.result import Classified, Classify, FileRead, RejectedLine, RollUpSummary
 from aispend.engine.scan import BillFile, Delivery
-from aispend.engine.source import RejectTables, constants, is_gzip, raw_sql
+from aispend.engine.source import RejectTables, at_most_threads, constants, is_gzip, raw_sql
 from aispend.errors import AispendError, InputError
 from aispend.settings import Rule, TagKeys
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _STRAY_DAYS = 5
 _SMALL_ROWS = 250_000
 _SMALL_BYTES = 64 << 20
+_ROW_GROUP = 40_960
+_CONVERTING = 2
+"""Threads that take text apart, each holding its buffers and a row group: so they stay within the memory bound."""
 _PACKED = 16
 """About how much smaller a bill is as gzip."""
 
@@ -117,8 +120,9 @@ class RollUp:
         files = self._delivery.files
         columns = rollup.columns_used(self._line, files[0].header)
         raw = raw_sql(files, RejectTables())
-        target = f"{literal(str(path))} (FORMAT parquet, COMPRESSION uncompressed)"
-        self._duck.execute(f"COPY (SELECT {columns} FROM {raw}) TO {target}")
+        target = f"{literal(str(path))} (FORMAT parquet, COMPRESSION uncompressed, ROW_GROUP_SIZE {_ROW_GROUP})"
+        with at_most_threads(self._duck, _CONVERTING):
+            self._duck.execute(f"COPY (SELECT {columns} FROM {raw}) TO {target}")
         return [replace(files[0], path=path, format="parquet")]
 
     def _group(self) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,6 +89,18 @@ def raw_sql(files: Sequence[BillFile], rejects: RejectTables | None = None) -> s
             "rejects_limit=0",
         ]
     return f"read_csv({paths}, {', '.join(options)})"
+
+
+@contextmanager
+def at_most_threads(duck: duckdb.DuckDBPyConnection, count: int) -> Iterator[None]:
+    """Work with no more than ``count`` threads meanwhile."""
+    row = duck.execute("SELECT current_setting('threads')").fetchone()
+    before = int(row[0]) if row else 1
+    duck.execute(f"SET threads = {min(before, count)}")
+    try:
+        yield
+    finally:
+        duck.execute(f"SET threads = {before}")
 
 
 def _paths(files: Sequence[BillFile]) -> str:
