@@ -35,7 +35,7 @@ from aispend.errors import BusyError, OverlapError, StoreError
 from aispend.store.dimensions import TABLES, merge_dimension
 from aispend.store.loads import Attempt, Counted, Key, Rejected, write_load, write_rejected
 from aispend.store.locks import key_of
-from aispend.store.partitions import ensure_partitions
+from aispend.store.partitions import begin_month, finish_month, new_months
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -118,11 +118,10 @@ def replace_bill(store: Store, bill: Bill, rows: Rows, *, clock: Clock, accept_o
     Raises ``OverlapError`` where another dataset holds a slice, ``BusyError`` where another command loads the same
     scope, ``StoreError`` when the database refuses.
     """
-    with store.engine.begin() as connection:
-        ensure_partitions(connection, [one.key[2] for one in bill.slices])
     with _transaction(store.uri) as cursor:
         for provider, scope in sorted({one.key[:2] for one in bill.slices}):
             _lock(cursor, f"bill {provider} {scope}")
+        fresh = new_months(cursor, [one.key[2] for one in bill.slices])
         now = clock()
         plans = [_plan(cursor, bill, one, now, accept_overlap=accept_overlap) for one in bill.slices]
         slice_ids = {plan.key: _write_slice(cursor, bill, plan, now) for plan in plans}
@@ -131,10 +130,11 @@ def replace_bill(store: Store, bill: Bill, rows: Rows, *, clock: Clock, accept_o
         before = {plan.key: _sub_accounts(cursor, slice_ids[plan.key], plan) for plan in plans if plan.replaces}
         for plan in plans:
             _delete_old(cursor, slice_ids[plan.key], plan, bill.half)
-        for without in sorted({plan.without for plan in plans}):
-            ids = {plan.key: slice_ids[plan.key] for plan in plans if plan.without == without}
-            facts = rows.facts(ids, half=bill.half, without=without)
-            cursor.adbc_ingest("charge", _in_small_batches(facts), mode="append")
+        for month in fresh:
+            mine = [plan for plan in plans if plan.key[2] == month]
+            _write_facts(cursor, bill, rows, mine, slice_ids=slice_ids, new=month)
+        others = [plan for plan in plans if plan.key[2] not in fresh]
+        _write_facts(cursor, bill, rows, others, slice_ids=slice_ids)
         if not accept_overlap:
             for plan in plans:
                 if before.get(plan.key):
@@ -147,6 +147,25 @@ def replace_bill(store: Store, bill: Bill, rows: Rows, *, clock: Clock, accept_o
         Loaded(plan.key, slice_ids[plan.key], load_id, plan.dataset, plan.state, plan.replaced_lines)
         for plan, load_id in zip(plans, loads, strict=True)
     ]
+
+
+def _write_facts(
+    cursor: Cursor,
+    bill: Bill,
+    rows: Rows,
+    plans: Sequence[_Plan],
+    *,
+    slice_ids: Mapping[Key, int],
+    new: date | None = None,
+) -> None:
+    """The facts of the slices planned, into the partitions there are, or into that of the month that is ``new``."""
+    table = "charge" if new is None else begin_month(cursor, new)
+    for without in sorted({plan.without for plan in plans}):
+        ids = {plan.key: slice_ids[plan.key] for plan in plans if plan.without == without}
+        facts = rows.facts(ids, half=bill.half, without=without)
+        cursor.adbc_ingest(table, _in_small_batches(facts), mode="append")
+    if new is not None:
+        finish_month(cursor, new)
 
 
 # ------------------------------------------------------------------------------------------- deciding
@@ -328,7 +347,7 @@ def _transaction(uri: str) -> Iterator[Cursor]:
 def _in_small_batches(reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
     """The same rows in batches that fit into the socket's buffer, so that encoding and the server's work overlap.
 
-    Measured with 328,000 facts: 3.5 s in batches of 512 rows and less, 5.7 s in batches of 1,024 and more.
+    Measured with 2,240,000 facts: 16 s in batches of 256 rows, 24 s and more in batches of 1,024 and above.
     """
     import pyarrow
 

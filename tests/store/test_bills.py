@@ -21,6 +21,7 @@ from aispend.store import Store
 from aispend.store.bills import Bill, BillSlice, Loaded, replace_bill, state_of
 from aispend.store.loads import Attempt, Counted, Rejected, record_failure, record_unchanged, unchanged
 from aispend.store.locks import exclusive
+from aispend.store.partitions import ensure_partitions
 from tests.engine.bills import COSTS, bill_line, classify, csv_delivery, csv_text, mapping
 
 SEPTEMBER = date(2026, 9, 1)
@@ -107,6 +108,7 @@ def test_a_restated_month_replaces_the_old_one_whole(database: Store, tmp_path: 
                     f"VALUES ('2026-09-01', {slice_id}, 'aws', false, 'unknown', 'not_ai', 'USD', 0{extra})"
                 )
             )
+        ensure_partitions(connection, [SEPTEMBER])
         connection.execute(text(f"INSERT INTO cost_share VALUES ('2026-09-01', {slice_id}, 0, 1, 5)"))
 
     (again,) = load(database, bill(tmp_path / "b.csv", [bill_line(billed="8")], "t2"), tmp_path, clock)
