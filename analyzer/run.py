@@ -1,5 +1,7 @@
 """Analyze what changed: one transaction for each billing month, so that cost follows the month, not the history.
 
+First the names of telemetry are joined to the resources of the bills, as both and the settings are now.
+
 A month is analyzed again when its *fingerprint* differs: what its bills, the telemetry of its days, the names and SKU
 classes, the user's rules and tag keys, and this analyzer's version were when it was last done. A crash leaves the
 month as it was or as it should be, never half.
@@ -7,7 +9,7 @@ month as it was or as it should be, never half.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -19,6 +21,7 @@ from aispend.money import exact_sum
 from aispend.settings import Settings
 from aispend.store.locks import exclusive
 from aispend.store.partitions import ensure_partitions
+from analyzer.aliases import join_names
 from analyzer.attribution import Attributor
 from analyzer.charges import stage_charges
 from analyzer.decisions import decide_charges
@@ -46,19 +49,26 @@ class Coverage:
 
 @dataclass(frozen=True)
 class AnalysisReport:
-    """What :func:`analyze` did. ``coverage`` is of the months just analyzed."""
+    """What :func:`analyze` did.
+
+    ``coverage`` is of the months just analyzed; ``notes`` are sentences for a person on names that meet nothing.
+    """
 
     analyzed: tuple[date, ...]
     unchanged: int
     charges: int
     shares: int
     coverage: tuple[Coverage, ...]
+    notes: tuple[str, ...] = ()
 
     def attributed_share(self, currency: str) -> Decimal | None:
-        """Part of the AI spend of that currency that is somebody's or explained, 0 to 1; None without AI spend."""
+        """Part of the AI spend of that currency that is somebody's or explained, 0 to 1; None without AI spend.
+
+        Amounts count by their size: a credit that nobody owns is as unexplained as a cost that nobody owns.
+        """
         ours = [row for row in self.coverage if row.is_ai and row.currency == currency]
-        total = exact_sum(row.cost for row in ours)
-        nobody = exact_sum(row.cost for row in ours if row.reason == "unattributed")
+        total = exact_sum(abs(row.cost) for row in ours)
+        nobody = exact_sum(abs(row.cost) for row in ours if row.reason == "unattributed")
         return 1 - nobody / total if total else None
 
 
@@ -82,6 +92,9 @@ def analyze(
         exclusive(connection, "analyze")
         known = list(connection.scalars(text(_MONTHS)))
         _forget(connection, known)
+    if progress is not None:
+        progress("joining names", 0, None)
+    notes = join_names(engine, settings)
     chosen = [month for month in known if wanted is None or month in wanted]
     tally = _Tally()
     for number, month in enumerate(chosen):
@@ -99,7 +112,7 @@ def analyze(
                 connection.execute(text(_REMEMBER), {"month": month, "print_now": print_now, "now": clock()})
     if progress is not None:
         progress("analyze", len(chosen), len(chosen))
-    return tally.report(len(chosen))
+    return tally.report(len(chosen), notes)
 
 
 @dataclass(frozen=True)
@@ -130,11 +143,11 @@ class _Tally:
             key = (is_ai, rung, reason, currency)
             self.coverage[key] = exact_sum((self.coverage.get(key, Decimal(0)), cost))
 
-    def report(self, chosen: int) -> AnalysisReport:
+    def report(self, chosen: int, notes: Sequence[str]) -> AnalysisReport:
         """The finished report over ``chosen`` months."""
         coverage = tuple(Coverage(*key, cost) for key, cost in sorted(self.coverage.items()))
         analyzed = tuple(self.analyzed)
-        return AnalysisReport(analyzed, chosen - len(analyzed), self.charges, self.shares, coverage)
+        return AnalysisReport(analyzed, chosen - len(analyzed), self.charges, self.shares, coverage, tuple(notes))
 
 
 def _scope(connection: Connection, month: date) -> _Scope:

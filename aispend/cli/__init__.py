@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
-from aispend.cli import advice, checks, database, exports, imports, setup, spending, up, use
+from aispend.cli import advice, analysis, checks, database, exports, imports, setup, spending, up, use
 from aispend.errors import AispendError
 
 app = typer.Typer(
@@ -23,7 +24,26 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for part in (up, setup, imports, spending, use, advice, checks, exports, database):
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"aispend {version('aispend')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Options of the program itself; its help text is the one given above."""
+
+
+for part in (up, setup, imports, analysis, spending, use, advice, checks, exports, database):
     part.register(app)
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from aispend.cli import doors, show
-from aispend.cli.doors import DatabaseOption, Format, FormatOption, FromOption, ToOption
+from aispend.cli.doors import AllFromOption, DatabaseOption, Format, FormatOption, ToOption, note
+from aispend.cli.nothing import NO_CHARGES
 from aispend.cli.show import Head
-from aispend.cli.spending import NO_CHARGES
 
 if TYPE_CHECKING:
     from analyzer.reconcile import Finding
@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def reconcile(
-    first: FromOption = None,
+    first: AllFromOption = None,
     end: ToOption = None,
     every: Annotated[bool, typer.Option("--all", help="Every check, not only what needs a look.")] = False,
     style: FormatOption = Format.table,
@@ -36,7 +36,8 @@ def reconcile(
     """Check that the numbers close.
 
     The promises, checked on what is loaded: the bill closes to the invoice, shares add up to the bill.
-    Exit status 1 where one does not hold. JSON and CSV have every check.
+    Exit status 1 where one does not hold, and where no bill is loaded: nothing was checked then.
+    JSON and CSV have every check.
 
     Example: aispend reconcile
     """
@@ -46,10 +47,12 @@ def reconcile(
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         window = doors.window(first, end, views.newest_window(connection))
         found = views.reconcile(connection, window)
+        loaded = views.bills_loaded(connection)
+    if not loaded:
+        note(f"Nothing was checked. {NO_CHARGES}")
+        raise typer.Exit(1)
     if style is not Format.table:
         show.machine(RECONCILE, records.records(RECONCILE, found.rows), style)
-    elif not found.rows:
-        show.lines([NO_CHARGES])
     else:
         _promises(found.rows)
         _rows(found.rows, every=every)

@@ -49,6 +49,15 @@ FromOption = Annotated[
         show_default=False,
     ),
 ]
+AllFromOption = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="DAY",
+        help="First day, YYYY-MM-DD or YYYY-MM. Default: everything loaded.",
+        show_default=False,
+    ),
+]
 ToOption = Annotated[
     str | None,
     typer.Option(
@@ -77,7 +86,13 @@ def opened(database: str | None) -> Iterator[Door]:
 
 
 def window(first: str | None, end: str | None, newest: Window | None) -> Window | None:
-    """The period asked for; one end alone is completed from the newest window with data. None means the default."""
+    """The period asked for; one end alone is completed from the newest window with data. None means the default.
+
+    A first day after all data gives that day alone, and an end before the newest window the days before it, so that
+    the answer is what there is then, or that there is nothing.
+    """
+    from datetime import timedelta
+
     from reports.views import Window
 
     if first is None and end is None:
@@ -86,10 +101,10 @@ def window(first: str | None, end: str | None, newest: Window | None) -> Window 
     stop = day("--to", end) if end else None
     if newest is None and (start is None or stop is None):
         return None
-    if start is None and newest is not None:
-        start = newest.first
-    if stop is None and newest is not None:
-        stop = newest.end
+    if start is None and newest is not None and stop is not None:
+        start = min(newest.first, stop - timedelta(days=newest.days))
+    if stop is None and newest is not None and start is not None:
+        stop = max(newest.end, start + timedelta(days=1))
     if start is None or stop is None or stop <= start:
         raise UsageError(
             "The period is empty: its end is not after its start.",

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aispend.cli import doors
+from aispend.cli import doors, nothing
 from aispend.cli.advice import NO_ADVICE
 from aispend.cli.doors import DatabaseOption, FromOption, ToOption, note
 from aispend.cli.spending import (
-    NO_CHARGES,
     AiOnlyOption,
     AxisOption,
     ByOption,
@@ -21,7 +19,6 @@ from aispend.cli.spending import (
     WithoutOption,
     spend_query,
 )
-from aispend.cli.use import NO_USAGE
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -105,12 +102,4 @@ def _missing(connection: Connection, what: What, rows: int) -> list[str]:
         return [pending(waiting)]
     if rows:
         return []
-    if what is What.unit_costs:
-        return [NO_USAGE]
-    days = views.charge_days(connection)
-    if days is None:
-        return [NO_CHARGES]
-    return [
-        f"No charges in this period; there are charges from {days.first} to {days.end - timedelta(days=1)}. "
-        "Choose with --from and --to."
-    ]
+    return [nothing.no_unit_costs(connection, None) if what is What.unit_costs else nothing.no_charges(connection)]

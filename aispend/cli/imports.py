@@ -1,4 +1,4 @@
-"""Commands that bring data in and work it out: import, import-*, analyze, recommend, invoice add."""
+"""Commands that bring data in: import, import-*, invoice add."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from aispend.cli import doors, forms
+from aispend.cli.analysis import run_analysis, say_analysis, say_notes
 from aispend.cli.doors import DatabaseOption, note
 from aispend.errors import UsageError
 
@@ -54,8 +55,6 @@ def register(app: typer.Typer) -> None:
         ("import-inventory", import_inventory),
     ):
         app.command(name)(function)
-    app.command("analyze")(analyze)
-    app.command("recommend")(recommend)
     invoices = typer.Typer(
         name="invoice", help="Invoice totals, which the bills are held against.", no_args_is_help=True
     )
@@ -97,13 +96,14 @@ def import_bills(
             progress=bars,
             accept_overlap=accept_overlap,
         )
-        analyzed = ""
+        analyzed = None
         if analyze_after and (any(report.outcome == "loaded" for report in reports) or _is_pending(door)):
             analyzed = run_analysis(door, bars)
     for report in reports:
         typer.echo(str(report))
-    if analyzed:
-        typer.echo(f"{analyzed}\nSee: aispend spend --by model")
+    if analyzed is not None:
+        say_analysis(analyzed)
+        typer.echo("See: aispend spend --by model")
 
 
 def import_metrics(
@@ -166,11 +166,9 @@ def import_inventory(
 
     with doors.opened(database) as door, doors.progress_bars() as bars:
         report = load(paths, door.store, door.settings, system_clock, source=source, progress=bars)
-        if analyze_after:
-            run_analysis(door, bars)
+        analyzed = run_analysis(door, bars) if analyze_after else None
     typer.echo(f"{report.resources:,} resources described, {report.aliases:,} names")
-    for remark in report.notes:
-        note(f"note: {remark}")
+    say_notes((*report.notes, *(analyzed.notes if analyzed else ())))
 
 
 _FORMATS = "CSV, JSON lines or Parquet, gzip allowed; columns in any order, missing ones are unknown."
@@ -207,38 +205,6 @@ Needed where telemetry and bill use different names. {_FORMATS}
 
 Example: aispend import-inventory machines.csv
 """
-
-
-def analyze(database: DatabaseOption = None) -> None:
-    """Work out whose each charge is.
-
-    Model, team, stage and unit costs of every month whose bills, telemetry, names or rules changed.
-
-    Example: aispend analyze
-    """
-    with doors.opened(database) as door, doors.progress_bars() as bars:
-        typer.echo(run_analysis(door, bars))
-
-
-def recommend(database: DatabaseOption = None) -> None:
-    """Recompute the recommendations.
-
-    Every costly resource without one gets its reason.
-
-    Example: aispend recommend
-    """
-    from aispend.clock import system_clock
-    from recommender.run import recommend as run
-
-    with doors.opened(database) as door, doors.progress_bars() as bars:
-        report = run(door.store.engine, door.settings, system_clock, progress=bars)
-    if report.evidence_end is None:
-        typer.echo("No accelerator charges yet. Load a bill: aispend import PATH…")
-        return
-    typer.echo(
-        f"{report.advice} recommendations for {report.subjects} resources, evidence to {report.evidence_end:%Y-%m-%d}; "
-        f"{report.without_advice} without advice. See: aispend recommendations"
-    )
 
 
 def invoice_add(
@@ -339,15 +305,13 @@ def _telemetry(
 
     with doors.opened(database) as door, doors.progress_bars() as bars:
         report = load(paths, door.store, door.settings, system_clock, source=source, progress=bars)
-        if analyze_after and report.outcome == "loaded":
-            run_analysis(door, bars)
+        analyzed = run_analysis(door, bars) if analyze_after and report.outcome == "loaded" else None
     days = f", {report.first_day} to {report.last_day}" if report.first_day else ""
     typer.echo(
         f"{report.outcome}: {report.kind} of {len(report.files)} file(s), {report.rows_in:,} rows read, "
         f"{report.rows_out:,} written, {report.rows_rejected:,} unreadable{days}"
     )
-    for remark in report.notes:
-        note(f"note: {remark}")
+    say_notes((*report.notes, *(analyzed.notes if analyzed else ())))
     if report.rows_rejected:
         note("See them with: aispend loads --rejected")
 
@@ -358,20 +322,3 @@ def _is_pending(door: doors.Door) -> bool:
 
     with door.store.engine.connect() as connection:
         return pending_bills(connection) > 0
-
-
-def run_analysis(door: doors.Door, bars: doors.Progress | None) -> str:
-    """Analyze what changed; returns what was done, in a sentence."""
-    from aispend.clock import system_clock
-    from analyzer.run import analyze as run
-    from reports.formats import percent
-
-    report = run(door.store.engine, door.settings, system_clock, progress=bars)
-    currencies = sorted({row.currency for row in report.coverage if row.is_ai})
-    attributed = ", ".join(
-        f"{percent(report.attributed_share(code), 1)} of the AI spend in {code}" for code in currencies
-    )
-    return (
-        f"{len(report.analyzed)} months analyzed, {report.unchanged} unchanged; {report.charges:,} charges in "
-        f"{report.shares:,} shares" + (f"; attributed: {attributed}" if attributed else "")
-    )

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable
 from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aispend.cli import doors, show
+from aispend.cli import doors, nothing, show
 from aispend.cli.doors import DatabaseOption, Format, FormatOption, FromOption, ToOption, note
 from aispend.cli.show import Head
 from aispend.errors import UsageError
+from aispend.money import exact_sum
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from reports import views
 
-NO_CHARGES = "No charges yet. Load a bill: aispend import PATH…   or look at a sample company: aispend up"
 _OWNERS = {"model", "team", "stage"}
 
 
@@ -83,21 +84,19 @@ def spend(
 
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         query = spend_query(connection, by, cost, without, ai_only, axis, first, end)
-        if style is Format.table and _OWNERS & set(query.by) and "ai" not in query.by and not ai_only:
-            found = views.spend(connection, replace(query, by=(*query.by, "ai")))
-        else:
-            found = views.spend(connection, query)
+        found = views.spend(connection, query)
+        missing = "" if found.rows else nothing.no_charges(connection)
         home = door.settings.reporting_currency
-    if style is Format.table:
-        spend_table(found, query.by, limit, home)
-        return
-    show.machine(spend_columns(query.by), records.spend_records(found), style)
-    if found.basis.pending:
-        from reports.formats import pending
+    if style is not Format.table:
+        show.machine(spend_columns(query.by), records.spend_records(found), style)
+        if missing or found.basis.pending:
+            from reports.formats import pending
 
-        note(pending(found.basis.pending))
-    elif not found.rows:
-        note(NO_CHARGES)
+            note(missing or pending(found.basis.pending))
+    elif missing:
+        show.lines([missing])
+    else:
+        spend_table(found, doors.listed(by), limit, home)
 
 
 def spend_query(
@@ -110,8 +109,18 @@ def spend_query(
     first: str | None,
     end: str | None,
 ) -> views.SpendQuery:
-    """The question as typed. Raises ``UsageError`` for what cannot be asked."""
+    """The question as typed. Raises ``UsageError`` for what cannot be asked.
+
+    A cut by model, team or stage is cut by ``ai`` too: what has no model because it is no AI, and AI whose model is
+    not known, are two things, in files as in tables.
+    """
     from reports import views
+
+    cuts = doors.listed(by)
+    if by.strip() and not cuts:
+        raise UsageError("There is no cut in it.", where=f"--by {by}", next_step="Write --by model or --by team,model.")
+    if _OWNERS & set(cuts) and "ai" not in cuts and not ai_only:
+        cuts = (*cuts, "ai")
 
     columns: dict[str, views.CostColumn] = {name.removesuffix("_cost"): name for name in views.COSTS}
     axes: dict[str, views.Axis] = {"usage": "usage", "billing": "billing"}
@@ -121,7 +130,7 @@ def spend_query(
     if axis not in axes:
         raise UsageError(f"There is no axis {axis!r}.", next_step=f"Choose from {', '.join(axes)}.")
     return views.SpendQuery(
-        by=doors.listed(by),
+        by=cuts,
         window=doors.window(first, end, views.newest_window(connection)),
         cost=columns[chosen],
         without=doors.listed(without),
@@ -132,12 +141,8 @@ def spend_query(
 
 def spend_table(found: views.Spend, by: tuple[str, ...], limit: int, home: str) -> None:
     """Spend for people; ``by`` are the cuts to show, the first of the query's; the currency ``home`` comes first."""
-    from reports.formats import basis_lines, money, pending, percent
+    from reports.formats import basis_lines, money, percent
 
-    if not found.rows:
-        sentence = pending(found.basis.pending) if found.basis.pending else NO_CHARGES
-        show.lines([sentence if found.basis.window is None or found.basis.pending else "No charges in this period."])
-        return
     cost = found.query.cost
     totals = {total.currency: total.costs.of(cost) for total in found.totals}
     starred = {total.currency: "*" if cost in total.partly_unknown else "" for total in found.totals}
@@ -157,8 +162,18 @@ def spend_table(found: views.Spend, by: tuple[str, ...], limit: int, home: str) 
                 row.currency,
             )
         )
-    if len(rows) > limit:
-        cells.append((f"… and {len(rows) - limit} more rows", *[""] * (len(by) + 2)))
+    for currency, rest in _by_currency(rows[limit:]).items():
+        amount, whole = _sum_known(rest, cost), totals[currency]
+        star = "*" if any(cost in row.partly_unknown for row in rest) else ""
+        cells.append(
+            (
+                f"… and {len(rest)} more row{'s' if len(rest) > 1 else ''}",
+                *[""] * (len(by) - 1),
+                money(amount) + star,
+                percent(amount / whole, 1) if amount is not None and whole else "",
+                currency,
+            )
+        )
     foot = [
         (
             "total",
@@ -184,6 +199,19 @@ def spend_table(found: views.Spend, by: tuple[str, ...], limit: int, home: str) 
     )
 
 
+def _by_currency(rows: Iterable[views.SpendRow]) -> dict[str, list[views.SpendRow]]:
+    found: dict[str, list[views.SpendRow]] = {}
+    for row in rows:
+        found.setdefault(row.currency, []).append(row)
+    return found
+
+
+def _sum_known(rows: Iterable[views.SpendRow], cost: views.CostColumn) -> Decimal | None:
+    """The sum of the costs that are known; None where none is."""
+    known = [amount for row in rows if (amount := row.costs.of(cost)) is not None]
+    return exact_sum(known) if known else None
+
+
 def _ai_lines(found: views.Spend) -> list[str]:
     from reports.formats import money, percent
 
@@ -201,7 +229,7 @@ def _ai_lines(found: views.Spend) -> list[str]:
 def _label(name: str, value: object, is_ai: bool) -> str:
     nobody = value is None or (name == "stage" and value == "unknown")
     if nobody and name in _OWNERS:
-        return "unattributed" if is_ai else "not AI"
+        return f"no {name} known" if is_ai else "not AI"
     if value is None:
         return "(none)"
     if isinstance(value, bool):

@@ -11,7 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aispend.cli import doors, imports
+from aispend.cli import doors
+from aispend.cli.analysis import analysis_sentence, run_analysis
 
 if TYPE_CHECKING:
     from aispend.cli.up import Steps
@@ -66,7 +67,7 @@ def load_sample(store: Store, settings: Settings, steps: Steps, *, seed: int, sc
     settings = found.model_copy(update={"dashboard": settings.dashboard})
     door = doors.Door(settings, store)
     with steps.step("analyzed") as details, doors.progress_bars() as bars:
-        details.append(imports.run_analysis(door, bars))
+        details.append(analysis_sentence(run_analysis(door, bars)))
     if loaded is None:
         with steps.step("recommended") as details, doors.progress_bars() as bars:
             report = recommend(store.engine, settings, system_clock, progress=bars)
@@ -79,6 +80,7 @@ def _load(
     store: Store, settings: Settings, steps: Steps, folder: Path, *, seed: int, scale: float, today: date
 ) -> None:
     from aispend.clock import system_clock
+    from aispend.settings import load_settings
     from collectors.files.bills import import_bills
     from collectors.files.inventory import import_inventory
     from collectors.files.invoices import import_invoices
@@ -94,6 +96,7 @@ def _load(
         details.append(", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in company.rows.items()))
     if not _has_settings_file(settings):
         shutil.copy(company.settings_file, settings.home / "aispend.toml")
+        settings = load_settings(database_url=settings.database_url)
     with steps.step("bills imported") as details, doors.progress_bars() as bars:
         for paths in ([company.restated_first], company.bills):
             reports = import_bills(paths, store, settings, system_clock, source=SOURCE, progress=bars)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aispend.cli import doors, show
-from aispend.cli.doors import DatabaseOption, Format, FormatOption, FromOption, ToOption, note
+from aispend.cli import doors, nothing, show
+from aispend.cli.doors import AllFromOption, DatabaseOption, Format, FormatOption, FromOption, ToOption, note
 from aispend.cli.show import Head
 from aispend.errors import UsageError
 
@@ -51,21 +51,16 @@ def unit_costs(
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         window = doors.window(first, end, views.newest_window(connection))
         found = views.unit_costs(connection, window, model=model, basis=chosen)
+        missing = "" if found.rows else nothing.no_unit_costs(connection, model)
     if style is not Format.table:
         show.machine(UNIT_COSTS, records.records(UNIT_COSTS, found.rows), style)
-        if not found.rows:
-            note(NO_USAGE)
+        if missing:
+            note(missing)
         return
-    if not found.rows or found.window is None:
-        show.lines([NO_USAGE])
+    if missing:
+        show.lines([missing])
         return
     _unit_cost_table(found)
-
-
-NO_USAGE = (
-    "No unit costs: no inference usage meets a bill in this period. Load usage: aispend import-usage PATH…, "
-    "then aispend analyze"
-)
 
 
 def _basis(text: str | None) -> views.UnitBasis | None:
@@ -154,7 +149,7 @@ def _accelerator_table(rows: Sequence[views.UnitCost]) -> None:
 
 
 def idle(
-    first: FromOption = None,
+    first: AllFromOption = None,
     end: ToOption = None,
     style: FormatOption = Format.table,
     database: DatabaseOption = None,
@@ -172,13 +167,14 @@ def idle(
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         window = doors.window(first, end, views.newest_window(connection))
         found = views.idle(connection, window)
+        missing = "" if found else nothing.no_idle(connection)
     if style is not Format.table:
         show.machine(IDLE, records.records(IDLE, found), style)
+        if missing:
+            note(missing)
         return
-    if not found:
-        show.lines(
-            ["Nothing is known to be idle. Idle needs utilization: aispend import-metrics PATH…, then recommend."]
-        )
+    if missing:
+        show.lines([missing])
         return
     show.table(
         [

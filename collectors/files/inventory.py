@@ -27,7 +27,6 @@ from aispend.store import Store, names
 from aispend.store.locks import wait_for
 from aispend.store.names import BEGINNING, AliasRow
 from aispend.store.telemetry import ANY_SOURCE
-from collectors.aliases import refreshed_names
 from collectors.files.telemetry_files import find_files
 from collectors.files.telemetry_form import Column, Form, RowCheck
 from collectors.files.telemetry_load import Progress
@@ -111,7 +110,7 @@ def import_inventory(
         wait_for(connection, names.LOCK)
         names.describe_resources(connection, described)
         names.replace_inventory(connection, aliases)
-    notes += [*reading.notes, *refreshed_names(store, settings)]
+    notes += reading.notes
     return InventoryReport(source, [file.shown_as for file in files], len(described), len(aliases), notes)
 
 

@@ -30,7 +30,6 @@ from aispend.errors import InputError, UsageError
 from aispend.schema import accelerator_hour
 from aispend.settings import Settings
 from aispend.store import Store
-from collectors.aliases import refreshed_names
 from collectors.files.telemetry_files import TelemetryFile, find_files
 from collectors.files.telemetry_form import Column, Form
 from collectors.files.telemetry_load import Import, Progress, Rollup, TelemetryReport, rows_per_day
@@ -128,7 +127,6 @@ def import_metrics(
         with store.engine.begin() as connection:
             running.lock(connection)
             running.save(connection, space, rollup, reading.rejects)
-    running.notes.extend(refreshed_names(store, settings))
     return running.report(reading)
 
 

@@ -31,7 +31,6 @@ from aispend.schema import inference_hour
 from aispend.settings import Settings
 from aispend.store import Store
 from aispend.store import telemetry as store_telemetry
-from collectors.aliases import refreshed_names
 from collectors.files.telemetry_files import find_files
 from collectors.files.telemetry_form import Column, Form, RowCheck
 from collectors.files.telemetry_load import Import, Progress, Rollup, TelemetryReport, export_csv, name_models
@@ -132,7 +131,6 @@ def import_usage(
                 _roll_up(space, source, "aggregate")
                 rollup = Rollup(added, "aggregate_hour", inference_hour, _FACTS, aggregates, _DIMENSIONS)
                 running.save(connection, space, rollup, () if requests else reading.rejects)
-        running.notes.extend(refreshed_names(store, settings))
         report = running.report(reading)
         report.totals = dict(space.rows("SELECT unit_class, sum(quantity) FROM fact GROUP BY 1 ORDER BY 1"))
     return report

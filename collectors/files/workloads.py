@@ -20,7 +20,6 @@ from aispend.engine.line import literal
 from aispend.schema import workload_hour
 from aispend.settings import STAGES, Settings
 from aispend.store import Store
-from collectors.aliases import refreshed_names
 from collectors.files.telemetry_files import find_files
 from collectors.files.telemetry_form import Column, Form
 from collectors.files.telemetry_load import Import, Progress, Rollup, TelemetryReport, name_models, rows_per_day
@@ -88,7 +87,6 @@ def import_workloads(
         with store.engine.begin() as connection:
             running.lock(connection)
             running.save(connection, space, rollup, reading.rejects)
-    running.notes.extend(refreshed_names(store, settings))
     return running.report(reading)
 
 

@@ -16,6 +16,7 @@ from reports.views.basis import (
     CostColumn,
     Gap,
     Window,
+    bills_loaded,
     charge_days,
     newest_window,
     pending_bills,
@@ -38,7 +39,7 @@ from reports.views.recommendations import (
 from reports.views.reconcile import Reconciliation, reconcile
 from reports.views.spend import Costs, Spend, SpendRow, SpendTotal, spend
 from reports.views.spend_query import CATEGORIES, DIMENSIONS, SpendQuery
-from reports.views.unit_costs import UnitBasis, UnitCost, UnitCosts, unit_costs
+from reports.views.unit_costs import ModelsWithUsage, UnitBasis, UnitCost, UnitCosts, models_with_usage, unit_costs
 
 __all__ = [
     "CATEGORIES",
@@ -54,6 +55,7 @@ __all__ = [
     "Freshness",
     "Gap",
     "IdleResource",
+    "ModelsWithUsage",
     "MonthFigures",
     "Overview",
     "Recommendation",
@@ -70,9 +72,11 @@ __all__ = [
     "UnitCosts",
     "WhyNot",
     "Window",
+    "bills_loaded",
     "charge_days",
     "freshness",
     "idle",
+    "models_with_usage",
     "newest_window",
     "overview",
     "pending_bills",

@@ -78,11 +78,6 @@ class Basis:
     lacking: tuple[CostColumn, ...]
     pending: int
 
-    @property
-    def tax(self) -> str:
-        """Whether tax is in the numbers."""
-        return "left out" if "tax" in self.without else "included"
-
 
 def window_ending(newest: date | None, days: int = DEFAULT_DAYS) -> Window | None:
     """``days`` days up to and including ``newest``; None where there is no newest day."""
@@ -98,6 +93,11 @@ def charge_days(connection: Connection) -> Window | None:
     """From the first analyzed charge day to the newest; None where nothing is analyzed."""
     first, last = connection.execute(select(func.min(spend_day.c.charge_date), func.max(spend_day.c.charge_date))).one()
     return None if first is None else Window(first, last + timedelta(days=1))
+
+
+def bills_loaded(connection: Connection) -> int:
+    """How many billing months are loaded."""
+    return int(connection.scalar(select(func.count()).select_from(slice_).where(slice_.c.kind == "bill")) or 0)
 
 
 def pending_bills(connection: Connection) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, case, func, select
 
-from aispend.schema import recommendation, recommendation_event
+from aispend.schema import recommendation, recommendation_event, resource
 from aispend.schema import why_not as why_not_table
 from reports.views.basis import Window
 
@@ -22,7 +22,10 @@ PROMISING_STATES = ("open", "accepted")
 
 @dataclass(frozen=True)
 class Recommendation:
-    """One recommendation, as stored; money in ``currency`` per 730 hours, ``risk`` 0 none to 4 high."""
+    """One recommendation, as stored; money in ``currency`` per 730 hours, ``risk`` 0 none to 4 high.
+
+    ``name`` is what people call the resource: its name, or the fleet it belongs to; None where neither is known.
+    """
 
     id: str
     kind: str
@@ -56,11 +59,15 @@ class Recommendation:
     counted: bool
     created_at: datetime
     updated_at: datetime
+    name: str | None = None
 
 
 @dataclass(frozen=True)
 class SavingsTotal:
-    """What the open and accepted recommendations add up to in one currency, overlaps counted once."""
+    """What the open and accepted recommendations add up to in one currency, overlaps counted once.
+
+    One that is known to save nothing net, such as where a commitment pays for the resource, is no saving to count.
+    """
 
     currency: str
     recommendations: int
@@ -100,7 +107,10 @@ class WhyNot:
     at: datetime
 
 
-_COLUMNS = [recommendation.c[field.name] for field in fields(Recommendation)]
+_COLUMNS = [
+    *(recommendation.c[field.name] for field in fields(Recommendation) if field.name != "name"),
+    func.coalesce(func.nullif(resource.c.resource_name, ""), func.nullif(resource.c.fleet, "")).label("name"),
+]
 
 
 def recommendations(
@@ -123,7 +133,10 @@ def recommendations(
         conditions.append(r.counted)
     order = case({state: number for number, state in enumerate(STATES)}, value=r.state)
     rows = connection.execute(
-        select(*_COLUMNS).where(*conditions).order_by(order, r.currency, r.monthly_saving_net.desc().nulls_last(), r.id)
+        select(*_COLUMNS)
+        .outerjoin_from(recommendation, resource, resource.c.resource_key == r.resource_key)
+        .where(*conditions)
+        .order_by(order, r.currency, r.monthly_saving_net.desc().nulls_last(), r.id)
     )
     totals = connection.execute(
         select(
@@ -133,7 +146,7 @@ def recommendations(
             func.sum(r.monthly_saving_effective),
             func.sum(r.monthly_saving_net),
         )
-        .where(*conditions, r.counted, r.state.in_(PROMISING_STATES))
+        .where(*conditions, r.counted, r.state.in_(PROMISING_STATES), r.monthly_saving_net.is_distinct_from(0))
         .group_by(r.currency)
         .order_by(r.currency)
     )

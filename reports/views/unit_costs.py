@@ -11,7 +11,7 @@ card serves a token for 0.21 or 15 dollars a million depending on load alone (do
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -30,6 +30,8 @@ _TOKEN_COSTS = {
     "cache_write_tokens": "cache_write_cost",
     "output_tokens": "output_cost",
 }
+LEAST_LOAD = Decimal("0.005")
+"""Below this part of the paid hours in use, a cost per used hour is not given."""
 PER_REQUESTS = 1_000
 PER_TOKENS = 1_000_000
 
@@ -84,14 +86,14 @@ def unit_costs(
     model: str | None = None,
     basis: UnitBasis | None = None,
 ) -> UnitCosts:
-    """Unit costs over ``window`` (None: the last 30 days with usage), of one model or basis if named."""
+    """Unit costs over ``window`` (None: the last 30 days with usage), of one model (in any case) or basis if named."""
     if window is None:
         window = window_ending(connection.scalar(_newest_usage()), DEFAULT_DAYS)
     if window is None:
         return UnitCosts((), None)
     statement = _sums(window)
     if model is not None:
-        statement = statement.where(unit_cost.c.model == model)
+        statement = statement.where(func.lower(unit_cost.c.model) == model.lower())
     if basis is not None:
         statement = statement.where(unit_cost.c.basis == basis)
     rows = [_unit_cost(row) for row in connection.execute(statement)]
@@ -106,6 +108,23 @@ def unit_costs(
         )
     )
     return UnitCosts(tuple(rows), window)
+
+
+@dataclass(frozen=True)
+class ModelsWithUsage:
+    """The models that have unit costs, and the days from the first to the last of them."""
+
+    models: tuple[str, ...]
+    days: Window
+
+
+def models_with_usage(connection: Connection) -> ModelsWithUsage | None:
+    """Every model that has unit costs on any day; None where none has."""
+    c = unit_cost.c
+    served = or_(*(c[name].is_not(None) for name in ("requests", *_TOKENS)))
+    models = tuple(connection.scalars(select(c.model).where(served, c.model.is_not(None)).distinct().order_by(c.model)))
+    first, last = connection.execute(select(func.min(c.day), func.max(c.day)).where(served)).one()
+    return ModelsWithUsage(models, Window(first, last + timedelta(days=1))) if first is not None else None
 
 
 def _newest_usage() -> Select[date | None]:
@@ -176,7 +195,7 @@ def _unit_cost(row: Row[Any]) -> UnitCost:
         accelerator_hours_paid=row.accelerator_hours_paid,
         accelerator_hours_used=row.accelerator_hours_used,
         cost_per_accelerator_hour_paid=_rate(row.accelerator_cost, row.accelerator_hours_paid),
-        cost_per_accelerator_hour_used=_rate(row.measured_cost, row.accelerator_hours_used),
+        cost_per_accelerator_hour_used=_per_used_hour(row),
         partly_unknown=row.partly_unknown and row.effective_cost is not None,
     )
 
@@ -185,6 +204,12 @@ def _load(row: Row[Any]) -> Decimal | str | None:
     if not row.accelerator_hours_paid:
         return API if row.requests or row.priced_tokens else None
     return _rate(row.accelerator_hours_used, row.measured_hours_paid)
+
+
+def _per_used_hour(row: Row[Any]) -> Decimal | None:
+    """NULL below half a percent of load: a month's cost over minutes of use says nothing about an hour of use."""
+    load = _rate(row.accelerator_hours_used, row.measured_hours_paid)
+    return _rate(row.measured_cost, row.accelerator_hours_used) if load is not None and load >= LEAST_LOAD else None
 
 
 def _rate(amount: Decimal | None, quantity: Decimal | None, per: int = 1) -> Decimal | None:

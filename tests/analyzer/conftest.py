@@ -316,7 +316,7 @@ class Ledger:
                     alias=alias,
                     valid_from=datetime(2020, 1, 1, tzinfo=UTC),
                     resource_key=key,
-                    method="bill",
+                    method="inventory",
                     confidence=1,
                 )
                 .on_conflict_do_nothing()

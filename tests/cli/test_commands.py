@@ -122,7 +122,7 @@ def test_an_export_outside_the_loaded_days_says_which_there_are(filled: Run, wha
     [
         ("spend", "No charges yet. Load a bill"),
         ("focus", "No charges yet. Load a bill"),
-        ("unit-costs", "No unit costs"),
+        ("unit-costs", "No charges yet. Load a bill"),
         ("recommendations", "No recommendations. They need bills"),
     ],
 )

@@ -24,9 +24,16 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "spend_json": ("spend", "--by", "provider,month", *PERIOD, "--format", "json"),
     "spend_csv": ("spend", "--by", "tag:team,ai", *PERIOD, "--format", "csv"),
     "spend_outside": ("spend", "--from", "2020-01", "--to", "2020-02"),
+    "spend_too_late": ("spend", "--from", "2030-01"),
+    "spend_until": ("spend", "--by", "month", "--to", "2026-11-01"),
+    "spend_model_csv": ("spend", *PERIOD, "--format", "csv"),
     "unit_costs": ("unit-costs",),
     "unit_costs_json": ("unit-costs", "--model", "claude", "--format", "json"),
+    "unit_costs_another_case": ("unit-costs", "--model", "LLAMA"),
+    "unit_costs_no_such_model": ("unit-costs", "--model", "nope"),
+    "unit_costs_outside": ("unit-costs", "--from", "2020-01", "--to", "2020-02"),
     "idle": ("idle",),
+    "idle_outside": ("idle", "--from", "2020-01", "--to", "2020-02"),
     "idle_json": ("idle", "--format", "json"),
     "recommendations": ("recommendations",),
     "recommendations_json": ("recommendations", "list", "--state", "open", "--format", "json"),
@@ -46,6 +53,7 @@ EMPTY: dict[str, tuple[str, ...]] = {
 }
 WRONG: dict[str, tuple[str, ...]] = {
     "wrong_cut": ("spend", "--by", "colour"),
+    "wrong_no_cut": ("spend", "--by", ","),
     "wrong_cost": ("spend", "--cost", "net"),
     "wrong_axis": ("spend", "--axis", "fiscal"),
     "wrong_day": ("spend", "--from", "11/2026"),
@@ -71,6 +79,14 @@ def test_empty_states_say_what_to_do(run: Run) -> None:
 
     assert {outcome.status for outcome in outcomes.values()} == {0}
     assert_golden({name: outcome.out + outcome.err for name, outcome in outcomes.items()})
+
+
+def test_reconcile_without_a_bill_is_not_a_success(run: Run) -> None:
+    for style in ("table", "json"):
+        outcome = run("reconcile", "--format", style)
+
+        assert (outcome.status, outcome.out) == (1, "")
+        assert outcome.err.startswith("Nothing was checked. No charges yet.")
 
 
 def test_wrong_use_is_status_2_and_says_what_where_and_next(filled: Run) -> None:

@@ -24,11 +24,11 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from aispend.resource_id import ShortName, canonical, lower, measured_names, short_names
 from aispend.settings import Settings
-from aispend.store import Store, names
+from aispend.store import names
 from aispend.store.locks import wait_for
 from aispend.store.names import BEGINNING, BILL, SETTINGS, AliasRow, KnownResource, SeenName
 from aispend.store.telemetry import ANY_SOURCE
@@ -68,9 +68,9 @@ class AliasReport:
     notes: list[str] = field(default_factory=list)
 
 
-def refreshed_names(store: Store, settings: Settings) -> list[str]:
+def join_names(engine: Engine, settings: Settings) -> list[str]:
     """:func:`refresh_aliases` in a transaction of its own; returns its notes, and a sentence on what meets nothing."""
-    with store.engine.begin() as connection:
+    with engine.begin() as connection:
         report = refresh_aliases(connection, settings)
     if not report.unmatched:
         return report.notes

@@ -22,7 +22,8 @@ from aispend.store.telemetry import (
     resolved_inference_hours,
     resolved_workload_hours,
 )
-from collectors.aliases import AliasReport, Candidate, Span, refresh_aliases, resolve
+from analyzer.aliases import AliasReport, Candidate, Span, refresh_aliases, resolve
+from analyzer.run import analyze
 from collectors.files.inventory import import_inventory
 from collectors.files.metrics import import_metrics
 from collectors.files.usage import import_usage
@@ -235,16 +236,29 @@ def test_usage_and_workloads_meet_the_same_resource(company: Company, tmp_path: 
     assert (report.matched, report.unmatched) == (3, 0)  # a deployment of a token-priced API is no lost name
 
 
-def test_an_import_joins_at_once_and_says_what_meets_nothing(company: Company, tmp_path: Path) -> None:
-    key = company.bill("aws", "i-1", "11-01", "11-19", "n01")
-    path = tmp_path / "metrics.csv"
-    path.write_text("timestamp,resource_id,sm_active\n2026-11-18T12:00:00Z,n01,0.5\n2026-11-18T12:00:00Z,n02,0.5\n")
+def test_an_analysis_joins_first_and_says_what_meets_nothing(company: Company) -> None:
+    company.measure("n01@11-18", "n02@11-18")
+    key = company.bill("aws", "i-1", "11-01", "11-19", "n01")  # the bill comes after the telemetry
 
-    report = import_metrics([path], company.store, company.settings, company.clock)
+    report = analyze(company.store.engine, company.settings, company.clock)
 
     assert company.meant() == {"n01@11-18": key, "n02@11-18": None}
     assert any(note.startswith("1 of 2 names in telemetry meet no resource") for note in report.notes)
     assert any("n02 (unknown)" in note for note in report.notes)
+
+
+def test_a_name_added_to_the_settings_counts_from_the_next_analysis(company: Company) -> None:
+    key = company.bill("aws", "i-1", "11-01", "11-19")
+    company.measure("pricing-lab@11-18")
+    before = analyze(company.store.engine, company.settings, company.clock)
+    assert (company.meant(), len(before.notes)) == ({"pricing-lab@11-18": None}, 1)
+
+    named = company.settings.model_copy(
+        update={"aliases": (Alias(alias="pricing-lab", provider="aws", resource_id="i-1"),)}
+    )
+    after = analyze(company.store.engine, named, company.clock)
+
+    assert (company.meant(), after.notes) == ({"pricing-lab@11-18": key}, ())
 
 
 def test_refreshing_again_changes_nothing_and_follows_the_bill(company: Company) -> None:

@@ -1,0 +1,83 @@
+"""Commands that work out what was loaded: analyze, recommend; and how an analysis is reported, whoever asked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import typer
+
+from aispend.cli import doors
+from aispend.cli.doors import DatabaseOption, note
+
+if TYPE_CHECKING:
+    from analyzer.run import AnalysisReport
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    app.command("analyze")(analyze)
+    app.command("recommend")(recommend)
+
+
+def analyze(database: DatabaseOption = None) -> None:
+    """Work out whose each charge is.
+
+    Model, team, stage and unit costs of every month whose bills, telemetry, names or rules changed.
+
+    Example: aispend analyze
+    """
+    with doors.opened(database) as door, doors.progress_bars() as bars:
+        report = run_analysis(door, bars)
+    say_analysis(report)
+
+
+def recommend(database: DatabaseOption = None) -> None:
+    """Recompute the recommendations.
+
+    Every costly resource without one gets its reason.
+
+    Example: aispend recommend
+    """
+    from aispend.clock import system_clock
+    from recommender.run import recommend as run
+
+    with doors.opened(database) as door, doors.progress_bars() as bars:
+        report = run(door.store.engine, door.settings, system_clock, progress=bars)
+    if report.evidence_end is None:
+        typer.echo("No accelerator charges yet. Load a bill: aispend import PATH…")
+        return
+    typer.echo(
+        f"{report.advice} recommendations for {report.subjects} resources, evidence to {report.evidence_end:%Y-%m-%d}; "
+        f"{report.without_advice} without advice. See: aispend recommendations"
+    )
+
+
+def run_analysis(door: doors.Door, bars: doors.Progress | None) -> AnalysisReport:
+    """Analyze what changed."""
+    from aispend.clock import system_clock
+    from analyzer.run import analyze as run
+
+    return run(door.store.engine, door.settings, system_clock, progress=bars)
+
+
+def analysis_sentence(report: AnalysisReport) -> str:
+    """What an analysis did, in a sentence."""
+    from reports.formats import percent
+
+    currencies = sorted({row.currency for row in report.coverage if row.is_ai})
+    known = ", ".join(f"{percent(report.attributed_share(code), 1)} of the AI spend in {code}" for code in currencies)
+    return (
+        f"{len(report.analyzed)} months analyzed, {report.unchanged} unchanged; {report.charges:,} charges in "
+        f"{report.shares:,} shares" + (f"; model, team or cause known for {known}" if known else "")
+    )
+
+
+def say_analysis(report: AnalysisReport) -> None:
+    typer.echo(analysis_sentence(report))
+    say_notes(report.notes)
+
+
+def say_notes(notes: Iterable[str]) -> None:
+    for remark in notes:
+        note(f"note: {remark}")

@@ -1,0 +1,59 @@
+"""What is said where there is nothing to show: why there is nothing, and what to do about that."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+NO_CHARGES = "No charges yet. Load a bill: aispend import PATH…   or look at a sample company: aispend up"
+NO_USAGE = (
+    "No unit costs: no inference usage meets a bill. Load usage: aispend import-usage PATH…, then aispend analyze"
+)
+_NO_IDLE = "Nothing is known to be idle. Idle needs utilization: aispend import-metrics PATH…, then recommend."
+_NAMED = 12
+"""Models named in a sentence: enough to see a spelling, few enough to read."""
+
+
+def no_charges(connection: Connection) -> str:
+    """Why a cut of cost has no rows: nothing loaded, nothing analyzed, or another period."""
+    from reports import views
+    from reports.formats import pending
+
+    if waiting := views.pending_bills(connection):
+        return pending(waiting)
+    days = views.charge_days(connection)
+    if days is None:
+        return NO_CHARGES
+    return (
+        f"No charges in this period; there are charges from {days.first} to {days.end - timedelta(days=1)}. "
+        "Choose with --from and --to."
+    )
+
+
+def no_unit_costs(connection: Connection, model: str | None) -> str:
+    """Why there are no unit costs: no bill, no usage, another period, or no model of that name."""
+    from reports import views
+
+    if views.pending_bills(connection) or views.charge_days(connection) is None:
+        return no_charges(connection)
+    known = views.models_with_usage(connection)
+    if not known:
+        return NO_USAGE
+    days = f"usage from {known.days.first} to {known.days.last}"
+    if model is None or model.lower() in (name.lower() for name in known.models):
+        return f"No unit costs in this period; there is {days}. Choose with --from and --to."
+    names = ", ".join(known.models[:_NAMED]) + (" …" if len(known.models) > _NAMED else "")
+    return f"No model {model!r} has unit costs; there is {days} of {names}."
+
+
+def no_idle(connection: Connection) -> str:
+    """Why nothing idle is listed: no advice yet, or none that fell idle in this period."""
+    from reports import views
+
+    known = len(views.idle(connection))
+    if not known:
+        return _NO_IDLE
+    return f"Nothing fell idle in this period; {known} did at another time. See them all without --from and --to."
