@@ -110,6 +110,9 @@ def analyze(
                 counted = _analyze_month(connection, scope, attributor, settings)
                 tally.add(connection, month, *counted)
                 connection.execute(text(_REMEMBER), {"month": month, "print_now": print_now, "now": clock()})
+    if tally.analyzed:
+        with engine.begin() as connection:
+            connection.execute(text(_STATISTICS))
     if progress is not None:
         progress("analyze", len(chosen), len(chosen))
     return tally.report(len(chosen), notes)
@@ -198,6 +201,9 @@ _COVERAGE = """
     GROUP BY 1, 2, 3, 4"""
 
 _PRINT_THEN = "SELECT fingerprint FROM analysis_state WHERE period = :month"
+
+_STATISTICS = "ANALYZE slice, spend_day, spend_resource_month"
+"""The first questions come right after the first load, before the server's own round would have counted the rows."""
 
 _REMEMBER = """
     INSERT INTO analysis_state (period, fingerprint, analyzed_at) VALUES (:month, :print_now, :now)

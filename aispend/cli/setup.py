@@ -67,7 +67,7 @@ TEMPLATE = """\
 
 # ---- The engine that rolls bills up ------------------------------------------------------------------
 [engine]
-# memory_limit = "640MB"
+# memory_limit = "512MB"
 # threads = 4
 """
 

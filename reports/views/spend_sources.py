@@ -132,8 +132,10 @@ def _from_charges(connection: Connection, query: SpendQuery, window: Window) -> 
         keys["target_key"] = cost_share.c.target_key
     for name in query.by:
         keys |= _keys_for(name, query)
-    bills = connection.execute(_analyzed_bills(query, window)).all()
+    loaded = connection.execute(_bills(query, window)).all()
+    bills = [bill for bill in loaded if bill.is_analyzed]
     months = [bill.period for bill in bills] or [window.first]
+    others = {bill.slice_id for bill in loaded if not bill.is_analyzed and min(months) <= bill.period <= max(months)}
     given = costs_given(connection, [bill.slice_id for bill in bills])
     if given.has_pairs:
         keys["half"] = charge.c.half
@@ -148,7 +150,7 @@ def _from_charges(connection: Connection, query: SpendQuery, window: Window) -> 
         .where(
             charge.c.billing_month >= min(months),
             charge.c.billing_month <= max(months),
-            charge.c.slice_id.in_({bill.slice_id for bill in bills}),
+            *([charge.c.slice_id.not_in(others)] if others else []),  # asked of every charge: only where it matters
             days >= window.first,
             days < window.end,
         )
@@ -202,11 +204,13 @@ def _same_charge() -> ColumnElement[bool]:
     return and_(*(cost_share.c[name] == charge.c[name] for name in ("billing_month", "slice_id", "half", "ordinal")))
 
 
-def _analyzed_bills(query: SpendQuery, window: Window) -> Select[tuple[date, int]]:
-    """Bills with analyzed charges in the window: a charge may be billed in another month than it was used in."""
+def _bills(query: SpendQuery, window: Window) -> Select[tuple[date, int, bool]]:
+    """The bills, and whether they have analyzed charges in the window, which may be billed in another month."""
     axis = spend_day.c.charge_date if query.axis == "usage" else spend_day.c.billing_month
     inside = select(1).where(spend_day.c.slice_id == slice_.c.slice_id, axis >= window.first, axis < window.end)
-    return select(slice_.c.period, slice_.c.slice_id).where(slice_.c.kind == "bill", inside.exists())
+    return select(slice_.c.period, slice_.c.slice_id, inside.exists().label("is_analyzed")).where(
+        slice_.c.kind == "bill"
+    )
 
 
 _RESOURCE_ID = func.nullif(resource.c.resource_id, "")
