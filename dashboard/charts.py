@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,12 +17,18 @@ from reports.views import MonthFigures, Spend, Window
 
 CONFIG = {"displayModeBar": False, "scrollZoom": False, "staticPlot": False, "responsive": True}
 _INK, _GRID, _BAR, _MUTED = "#1c2733", "#e3e8ec", "#2b6a99", "#a9b4bd"
+_YEAR = {"yanchor": "top", "yshift": -34, "showarrow": False, "font": {"size": 12, "color": "#808495"}}
+_BAR_MILLISECONDS = 22 * 24 * 3600 * 1000
+"""Width of a month's bar: by itself a lone bar would fill the figure."""
 _COLOURS = {"aws": "#d0923a", "azure": "#3f78b5", "gcp": "#559b74", "oci": "#a9594f"}
 PROVIDER_COLOURS = {PROVIDERS[name]: colour for name, colour in _COLOURS.items()}
 
 
-def months(spend: Spend, currency: str, figures: MonthFigures | None, current: date) -> go.Figure:
-    """Stacked bars by month and cloud; the month that is not over is paler, with what the run rate expects on top."""
+def months(spend: Spend, currency: str, figures: MonthFigures | None, current: date | None) -> go.Figure:
+    """Stacked bars by month and cloud.
+
+    ``current`` is the month that is not over, if any: it is paler, with what the run rate expects on top.
+    """
     cost = spend.query.cost
     figure = go.Figure()
     rows = [row for row in spend.rows if row.currency == currency and row.costs.of(cost) is not None]
@@ -32,6 +38,7 @@ def months(spend: Spend, currency: str, figures: MonthFigures | None, current: d
             name=html.escape(name),
             x=[row.cut[0] for row in mine],
             y=[float(row.costs.of(cost) or 0) for row in mine],
+            width=_BAR_MILLISECONDS,
             customdata=[f"{money(row.costs.of(cost))} {currency}" for row in mine],
             hovertemplate=f"{html.escape(name)}, %{{x|%B %Y}}: %{{customdata}}<extra></extra>",
             marker={
@@ -39,11 +46,12 @@ def months(spend: Spend, currency: str, figures: MonthFigures | None, current: d
                 "opacity": [0.5 if row.cut[0] == current else 1.0 for row in mine],
             },
         )
-    _add_expected(figure, figures, currency, current)
+    if current is not None:
+        _add_expected(figure, figures, currency, current)
     figure.update_layout(
-        **_layout(height=300, left=56),
+        **_layout(height=330, left=56),
         barmode="relative",
-        bargap=0.28,
+        showlegend=True,
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
     )
     if spend.query.window is not None:
@@ -62,6 +70,7 @@ def _add_expected(figure: go.Figure, figures: MonthFigures | None, currency: str
         name="expected by run rate",
         x=[current],
         y=[float(missing)],
+        width=_BAR_MILLISECONDS,
         customdata=[f"{money(missing)} {currency} more, {money(figures.forecast)} {currency} in all"],
         hovertemplate="expected by run rate: %{customdata}<extra></extra>",
         marker={"color": "rgba(0,0,0,0)", "line": {"color": _MUTED, "width": 1}},
@@ -100,8 +109,9 @@ def ranking(rows: Sequence[tuple[str, Decimal | None]], currency: str, quiet: Se
         zeroline=False,
     )
     largest = max((float(amount) for _, amount in known), default=1.0)
-    # an amount below zero is written left of its bar and needs room there
-    figure.update_xaxes(visible=False, range=[min(smallest * 1.6, 0.0), max(largest, 0.0) or 1.0])
+    # an amount below zero is written left of its bar and needs room there, however short the bar
+    room = min(smallest * 1.6, smallest - max(largest, 0.0) / 4) if smallest < 0 else 0.0
+    figure.update_xaxes(visible=False, range=[room, max(largest, 0.0) or 1.0])
     return figure
 
 
@@ -119,7 +129,7 @@ def unit_cost_trend(points: Sequence[tuple[date, Decimal | None]], unit: str, cu
             hovertemplate="%{x|%B %Y}: %{customdata}<extra></extra>",
         )
     )
-    figure.update_layout(**_layout(height=280, left=64))
+    figure.update_layout(**_layout(height=310, left=64))
     _month_axis(figure, Window(points[0][0], next_month(points[-1][0])))
     figure.update_yaxes(
         title={"text": f"{currency} {unit}", "standoff": 6}, gridcolor=_GRID, rangemode="tozero", zerolinecolor=_GRID
@@ -128,15 +138,22 @@ def unit_cost_trend(points: Sequence[tuple[date, Decimal | None]], unit: str, cu
 
 
 def _month_axis(figure: go.Figure, window: Window) -> None:
-    """A tick for every month, the year under January and the first."""
+    """A tick for every month, turned where they would run into each other; the year under January and the first."""
     firsts = [window.first]
     while next_month(firsts[-1]) < window.end:
         firsts.append(next_month(firsts[-1]))
-    names = [
-        f"{month(first)[:3]}<br>{first.year}" if first == firsts[0] or first.month == 1 else month(first)[:3]
-        for first in firsts
-    ]
-    figure.update_xaxes(tickvals=firsts, ticktext=names, tickangle=0, showgrid=False)
+    figure.update_xaxes(
+        tickvals=firsts,
+        ticktext=[month(first)[:3] for first in firsts],
+        autotickangles=[0, 90],
+        range=[firsts[0] - timedelta(days=16), firsts[-1] + timedelta(days=16)],
+        showgrid=False,
+    )
+    for first in firsts:
+        # a first month before January has no room for a year of its own
+        if first.month == 1 or (first == firsts[0] and first.month != 12):
+            figure.add_annotation(x=first, y=0, yref="paper", text=str(first.year), **_YEAR)
+    figure.update_layout(margin_b=56)
 
 
 def _text(value: object) -> str | None:

@@ -14,22 +14,26 @@ from decimal import Decimal
 import streamlit as st
 
 from aispend.money import rate
-from reports.formats import UNKNOWN, cost_name, moment, money, pending, percent
+from reports.formats import UNKNOWN, cost_name, inclusion, moment, money, pending, percent
 from reports.views import Basis, CostColumn, Costs, Spend, SpendRow
 
 NO_MODEL = "no model known"
+NO_AI = "The loaded bills hold no AI spend here. What counts as AI spend can be set by rules in `aispend.toml`."
 PROVIDERS = {"aws": "AWS", "gcp": "Google Cloud", "azure": "Azure", "oci": "Oracle Cloud"}
 _REASONS = {
-    "direct": "Used directly",
-    "used": "Used, by measured share",
-    "idle": "Paid for and idle",
-    "shared": "Shared cost",
-    "commitment_unused": "Unused commitment",
-    "credit": "Credits and refunds",
-    "tax": "Tax",
-    "support": "Support",
-    "unattributed": "Unattributed: neither model nor team known",
-    "not_ai": "Not AI",
+    "direct": (
+        "Billed to one owner",
+        "The whole charge is for one model or team: its tag, a rule or the service says so.",
+    ),
+    "used": ("In use, as measured", "Divided among models and teams by the hours or tokens each was measured to use."),
+    "idle": ("Paid for, not used", "Machines and endpoints ran, and nothing ran on them."),
+    "shared": ("Shared cost", "For several at once, divided among them."),
+    "commitment_unused": ("Commitment not used", "Committed to in advance and paid for, with nothing to cover."),
+    "credit": ("Credits and refunds", "What the cloud took off the bill."),
+    "tax": ("Tax", ""),
+    "support": ("Support", ""),
+    "unattributed": ("Owner not known", "Neither model nor team is known. Tags, rules or usage data would tell."),
+    "not_ai": ("Not AI", ""),
 }
 _STAGES = {
     "fine_tuning": "fine-tuning",
@@ -52,6 +56,18 @@ class Short:
 
 
 @dataclass(frozen=True)
+class Lines:
+    """A cell with a smaller line below it, shortened to one line where it is an id: ``full`` when pointed at."""
+
+    shown: str
+    below: str
+    full: str = ""
+
+
+Cell = str | Short | Lines
+
+
+@dataclass(frozen=True)
 class Figure:
     """A number to be seen first; ``note`` stands below it, ``explained`` behind its question mark."""
 
@@ -66,7 +82,7 @@ def basis_line(basis: Basis, currency: str, period_text: str) -> None:
     parts = [
         period_text,
         f"{cost_name(basis.cost)} in {currency}",
-        f"tax {basis.tax}",
+        inclusion(basis),
         f"data as of {basis.newest_day}" if basis.newest_day else "",
         f"loaded {moment(basis.data_as_of)}" if basis.data_as_of else "",
         _finality(basis.final_share.get(currency)),
@@ -112,9 +128,9 @@ def nothing_loaded() -> None:
     st.code("aispend up --sample", language=None)
 
 
-def figures(items: Iterable[Figure], width: int = 236) -> None:
-    """The few numbers of a page, each so many pixels wide, side by side where there is room."""
-    with st.container(horizontal=True, gap="small"):
+def figures(items: Iterable[Figure]) -> None:
+    """The few numbers of a page, side by side and equally wide where there is room (see ``style.css``)."""
+    with st.container(horizontal=True, gap="small", key="figures"):
         for item in items:
             st.metric(
                 item.title,
@@ -124,35 +140,42 @@ def figures(items: Iterable[Figure], width: int = 236) -> None:
                 delta_arrow="off",
                 help=item.explained,
                 border=True,
-                width=width,
             )
 
 
 def table(
     heads: Sequence[str],
-    rows: Iterable[Sequence[str | Short]],
+    rows: Iterable[Sequence[Cell]],
     *,
     right: Collection[str] = (),
     total: Sequence[str] | None = None,
 ) -> None:
-    """A table of texts that are already formatted; the columns named in ``right`` are numbers."""
+    """A table of texts that are already formatted; the columns named in ``right`` are numbers.
+
+    Where it is wider than the screen it moves sideways under its first column; a shadow says on which side more is.
+    """
     sides = [' class="right"' if head in right else "" for head in heads]
     header = "".join(f"<th{side}>{html.escape(head)}</th>" for head, side in zip(heads, sides, strict=True))
     body = "".join(f"<tr>{_cells(row, sides)}</tr>" for row in rows)
     if total is not None:
         body += f'<tr class="total">{_cells(total, sides)}</tr>'
-    st.html(f'<div class="aispend-table"><table><thead><tr>{header}</tr></thead><tbody>{body}</tbody></table></div>')
+    inside = f"<table><thead><tr>{header}</tr></thead><tbody>{body}</tbody></table>"
+    st.html(f'<div class="aispend-table" tabindex="0">{inside}</div>')
 
 
-def _cells(row: Sequence[str | Short], sides: Sequence[str]) -> str:
+def _cells(row: Sequence[Cell], sides: Sequence[str]) -> str:
     return "".join(f"<td{side or _side(cell)}{_shown(cell)}</td>" for cell, side in zip(row, sides, strict=True))
 
 
-def _side(cell: str | Short) -> str:
+def _side(cell: Cell) -> str:
     return ' class="short"' if isinstance(cell, str) and len(cell) <= _SHORT else ""
 
 
-def _shown(cell: str | Short) -> str:
+def _shown(cell: Cell) -> str:
+    if isinstance(cell, Lines):
+        title = f' title="{html.escape(cell.full)}"' if cell.full else ""
+        small = f"<small>{html.escape(cell.below)}</small>" if cell.below else ""
+        return f"{title}>{html.escape(cell.shown)}{small}"
     if isinstance(cell, Short):
         return f' title="{html.escape(cell.full)}">{html.escape(cell.shown)}'
     return f">{html.escape(cell)}"
@@ -189,9 +212,9 @@ def words(value: object) -> str:
     return UNKNOWN if value is None else str(value).replace("_", " ")
 
 
-def reason(value: object) -> str:
-    """A share's reason in words."""
-    return _REASONS.get(str(value), words(value))
+def reason(value: object) -> Lines:
+    """A share's reason in words, with what it means."""
+    return Lines(*_REASONS.get(str(value), (words(value), "")))
 
 
 def shortened(name: str, length: int = _NAME_LENGTH) -> str:
@@ -205,9 +228,15 @@ def trimmed(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[: length - 1 - tail]}…{text[-tail:]}"
 
 
-def resource(resource_id: str) -> Short:
-    """A resource id as a cell."""
-    return Short(shortened(resource_id), resource_id)
+def called(name: str | None, resource_id: str, length: int = _NAME_LENGTH) -> str:
+    """What people call a resource; the end of its id where it has no name."""
+    return trimmed(name, length) if name else shortened(resource_id, length)
+
+
+def resource(name: str | None, resource_id: str) -> Lines:
+    """A resource as a cell: its name first, its id below where that says more."""
+    shown, end = called(name, resource_id), shortened(resource_id)
+    return Lines(shown, end if shown != end else "", resource_id)
 
 
 def amount(row: SpendRow, cost: CostColumn) -> str:

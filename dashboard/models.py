@@ -11,6 +11,7 @@ import streamlit as st
 from aispend.clock import month_of, next_month
 from aispend.money import exact_sum
 from dashboard import charts, data, layout
+from dashboard.layout import Lines
 from reports.formats import UNKNOWN, count, money, percent, period, unit_price
 from reports.views import Spend, SpendQuery, UnitBasis, UnitCost, Window
 
@@ -19,6 +20,7 @@ _BASIS_HELP = (
     "Allocation adds up to the bill: idle time is part of the price. "
     "Usage counts active time only: what the price would be if nothing stood idle."
 )
+_PAID_HOUR, _USED_HOUR = "per accelerator hour paid", "per accelerator hour used"
 _RATES = {
     "per 1k requests": "cost_per_1k_requests",
     "per 1M tokens": "cost_per_1m_tokens",
@@ -26,8 +28,8 @@ _RATES = {
     "per 1M cached input tokens": "cost_per_1m_cached_input_tokens",
     "per 1M cache write tokens": "cost_per_1m_cache_write_tokens",
     "per 1M output tokens": "cost_per_1m_output_tokens",
-    "per accelerator hour paid": "cost_per_accelerator_hour_paid",
-    "per accelerator hour used": "cost_per_accelerator_hour_used",
+    _PAID_HOUR: "cost_per_accelerator_hour_paid",
+    _USED_HOUR: "cost_per_accelerator_hour_used",
 }
 _STAR = "* Some charges have no effective cost; it is unknown, not zero, and numbers with * leave them out."
 _TREND_MONTHS = 13
@@ -44,8 +46,12 @@ def page() -> None:
         layout.nothing_loaded()
         return
     layout.basis_line(by_model.basis, currency, period(window))
+    if not by_model.rows:
+        st.info(layout.NO_AI)
+        return
     st.subheader(
-        "Cost of each model", help="Every stage of it, from data and training to serving; tax and credits included."
+        "Cost of each model",
+        help="Every stage of it, from data and training to serving; before tax, credits on AI services included.",
     )
     _spend_table(by_model, currency)
     st.subheader("Cost of a unit", help="Cost and volume of the same days. Load: accelerator hours used ÷ paid.")
@@ -55,7 +61,7 @@ def page() -> None:
     if served:
         _unit_table(served, currency)
     else:
-        st.info("No inference usage is loaded for these days. Load some: aispend import-usage PATH…")
+        st.info("No inference usage is loaded for these days. Load some: `aispend import-usage PATH…`")
     others = [row for row in rows if row not in served and row.accelerator_hours_paid]
     if served or others:
         _one_model([*served, *others], window, basis, currency)
@@ -106,8 +112,6 @@ def _unit_table(served: Iterable[UnitCost], currency: str) -> None:
     )
     heads = (
         "Model",
-        "Cloud",
-        "Stage",
         "Requests",
         "Tokens in",
         "Tokens out",
@@ -121,9 +125,7 @@ def _unit_table(served: Iterable[UnitCost], currency: str) -> None:
         heads,
         [
             (
-                layout.model(row.model),
-                layout.provider(row.provider),
-                layout.stage(row.stage),
+                Lines(layout.model(row.model), _place(row)),
                 count(row.requests),
                 count(_tokens_in(row)),
                 count(row.output_tokens),
@@ -135,7 +137,7 @@ def _unit_table(served: Iterable[UnitCost], currency: str) -> None:
             )
             for row in rows
         ],
-        right=heads[3:],
+        right=heads[1:],
     )
     if any(row.partly_unknown for row in rows):
         st.caption(layout.markdown_safe(_STAR))
@@ -201,18 +203,27 @@ def _key(row: UnitCost) -> tuple[str | None, str, str]:
 def _both_bases(mine: dict[str, UnitCost | None], rates: Sequence[str], currency: str) -> None:
     heads = (currency, *mine)
     rows = [("Effective cost", *(_amount(row) for row in mine.values()))]
+    shown = [*rates, _USED_HOUR] if _PAID_HOUR in rates and _USED_HOUR not in rates else rates
     rows += [
-        (label, *(_rate(row, getattr(row, _RATES[label]) if row else None) for row in mine.values())) for label in rates
+        (label, *(_rate(row, getattr(row, _RATES[label]) if row else None) for row in mine.values())) for label in shown
     ]
     layout.table(heads, rows, right=heads[1:])
     row = next((row for row in mine.values() if row is not None), None)
     if row is not None and row.accelerator_hours_paid is not None:
-        st.caption(
-            f"{count(row.accelerator_hours_paid)} accelerator hours paid, {count(row.accelerator_hours_used)} used: "
-            f"load {_load(row)}."
-        )
+        st.caption(layout.markdown_safe(hours_line(row)))
     if any(row and row.partly_unknown for row in mine.values()):
         st.caption(layout.markdown_safe(_STAR))
+
+
+def hours_line(row: UnitCost) -> str:
+    """What the accelerators were paid for, and why an hour of use has no price where it has none."""
+    paid = f"{count(row.accelerator_hours_paid)} accelerator hours paid"
+    if row.accelerator_hours_used is None:
+        return f"{paid}; no load measured, so an hour of use has no price."
+    used = f"{paid}, {count(row.accelerator_hours_used)} used: load {_load(row)}."
+    if row.cost_per_accelerator_hour_used is None:
+        used += " With no load measured, an hour of use has no price."
+    return used
 
 
 def _trend(chosen: tuple[str | None, str, str], unit: str, window: Window, basis: UnitBasis, currency: str) -> None:
@@ -229,4 +240,5 @@ def _trend(chosen: tuple[str | None, str, str], unit: str, window: Window, basis
         key="unit-trend",
         alt=f"{layout.model(chosen[0])}: {currency} {unit} by month",
     )
-    st.caption(f"By month, on the basis of {basis}; the last month is not over.")
+    over = window.end == next_month(month_of(window.last))
+    st.caption(f"By month, on the basis of {basis}{'' if over else '; the last month is not over'}.")

@@ -28,10 +28,11 @@ def page() -> None:
     if found is None:
         layout.nothing_loaded()
         return
-    first_days = f"{month(found.month)}, first {found.days_elapsed} of {found.days_in_month} days"
+    days = f"first {found.days_elapsed} of {found.days_in_month}" if _not_over(found) else f"all {found.days_in_month}"
+    first_days = f"{month(found.month)}, {days} days"
     layout.basis_line(found.by_provider.basis, currency, first_days)
     if not found.trend.totals:
-        st.info("The loaded bills hold no AI spend. What counts as AI spend can be set by rules in aispend.toml.")
+        st.info(layout.NO_AI)
         return
     figures = next((item for item in found.figures if item.currency == currency), None)
     if figures is None:
@@ -60,7 +61,7 @@ def _figures(figures: views.MonthFigures, found: views.Overview) -> None:
                 f"Month to date, {currency}",
                 money(figures.month_to_date) + layout.star(figures.partly_unknown),
                 f"{found.month} to {found.as_of}",
-                "Tax and credits on AI services included.",
+                "Before tax, which is billed on everything together; credits on AI services are included.",
             ),
             Figure(
                 f"Month end by run rate, {currency}",
@@ -71,14 +72,14 @@ def _figures(figures: views.MonthFigures, found: views.Overview) -> None:
             Figure(
                 "Against the same days before",
                 relative_change(figures.change),
-                f"{previous.split()[0]}: {money(figures.previous_same_days)}",
-                f"The first {found.days_elapsed} days of {previous} cost "
-                f"{money(figures.previous_same_days)} {currency}.",
+                f"{previous.split()[0]}: "
+                + ("nothing known" if figures.previous_same_days is None else money(figures.previous_same_days)),
+                f"Beside the first {found.days_elapsed} days of {previous}.",
             ),
             Figure(
                 f"Open savings a month, {currency}",
                 money(saving.monthly_saving_net if saving else None),
-                f"{count} recommendation{'' if count == 1 else 's'}",
+                f"{count or 'no'} recommendation{'' if count == 1 else 's'}",
                 "Net of commitments you already own, overlaps counted once. See Recommendations.",
             ),
         ]
@@ -105,10 +106,10 @@ def _trend(found: views.Overview, figures: views.MonthFigures | None, currency: 
     )
     st.subheader(
         "Thirteen months",
-        help="Each bar is a calendar month of charges. The pale one is not over; its outline expects.",
+        help="Each bar is a calendar month of charges. A pale one is not over; its outline is what is still expected.",
     )
     st.plotly_chart(
-        charts.months(by_cloud, currency, figures, found.month),
+        charts.months(by_cloud, currency, figures, found.month if _not_over(found) else None),
         config=charts.CONFIG,
         key="trend",
         alt=f"AI spend in {currency} by month and cloud, thirteen months to {month(found.month)}",
@@ -136,9 +137,11 @@ def _by_model(spend: views.Spend, currency: str, cost: views.CostColumn) -> None
 
 def _explained(found: views.Overview, currency: str, cost: views.CostColumn) -> None:
     reasons = data.spend(SpendQuery(by=("reason",), window=found.by_provider.query.window, cost=cost, ai_only=True))
-    st.subheader("How it is explained", help="Every share of every charge has a reason; together they are the bill.")
+    st.subheader(
+        "How it is explained", help="Every part of every AI charge has one reason; together they are the AI spend."
+    )
     everything = layout.whole(reasons, currency).of(cost)
-    heads = ("Reason", f"Month to date, {currency}", "Share")
+    heads = ("Reason", currency, "Share")
     layout.table(
         heads,
         [
@@ -149,6 +152,10 @@ def _explained(found: views.Overview, currency: str, cost: views.CostColumn) -> 
         right=heads[1:],
         total=("In all", layout.total(reasons, currency, cost), layout.part(everything, everything)),
     )
+
+
+def _not_over(found: views.Overview) -> bool:
+    return found.days_elapsed < found.days_in_month
 
 
 def _in(spend: views.Spend, currency: str) -> Iterable[views.SpendRow]:

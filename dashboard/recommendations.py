@@ -3,37 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 
 import streamlit as st
 
 from dashboard import data, evidence, layout
 from dashboard.layout import Figure
 from reports.export import recommendations_csv
-from reports.formats import UNKNOWN, kind_name, moment, money, percent, risk_name
-from reports.views import STATES, Recommendation, SavingsTotal
+from reports.formats import UNKNOWN, kind_name, moment, money, percent, risk_name, saving_range
+from reports.views import PROMISING_STATES, STATES, Recommendation, SavingsTotal
 
 _LIST_HEIGHT = 420
 _ROWS_SEEN = 12
+_HINT = """<div class="aispend-hint">Choose a row to see its evidence below.
+<span class="sideways">Move the list sideways to see all its columns.</span></div>"""
+RISK = "Risk of acting"
+CONFIDENCE = "Confidence in finding"
 
 
 def page() -> None:
     """Lay out the recommendations page."""
     st.title("Recommendations")
     currency = data.currency()
+    if not data.currencies() and not data.recommendations(STATES).rows:
+        layout.nothing_loaded()
+        return
     states = st.pills("State", STATES, default=["open", "accepted"], selection_mode="multi", format_func=str.capitalize)
     found = data.recommendations(tuple(states) or STATES)
     rows = [row for row in found.rows if row.currency == currency]
-    if not rows and not data.currencies():
-        layout.nothing_loaded()
-        return
     newest = max((row.updated_at for row in rows), default=None)
     fresh = f" · evidence as of {moment(newest)}" if newest else ""
     st.caption(layout.markdown_safe(f"Per month of 730 hours, in {currency}{fresh}"))
     if not rows:
-        st.info("No recommendations in this state. Compute them with: aispend recommend")
+        _none(currency)
     else:
-        _totals(found.totals, currency)
+        _totals(found.totals, rows, currency)
         selected = _table(rows, currency)
         st.download_button(
             "Download CSV",
@@ -44,10 +47,19 @@ def page() -> None:
             help="These rows, all digits, with their evidence; as aispend export recommendations writes them.",
         )
         _detail(rows[selected], currency)
-    _without_advice(currency)
+    _without_advice(currency, expanded=not rows)
 
 
-def _totals(totals: Sequence[SavingsTotal], currency: str) -> None:
+def _none(currency: str) -> None:
+    """Why the list is empty, and what would fill it."""
+    if any(row.currency == currency for row in data.recommendations(STATES).rows):
+        st.info("No recommendations in these states; choose others above.")
+        return
+    st.info("No recommendations yet. Beside the bill they need what the accelerators were measured to do.")
+    st.code("aispend import-metrics PATH…\naispend recommend", language=None)
+
+
+def _totals(totals: Sequence[SavingsTotal], rows: Sequence[Recommendation], currency: str) -> None:
     total = next((item for item in totals if item.currency == currency), None)
     if total is None:
         return
@@ -73,26 +85,33 @@ def _totals(totals: Sequence[SavingsTotal], currency: str) -> None:
                 "What the next bill shows: hours a commitment already covers save nothing today.",
             ),
         ],
-        width=230,
     )
+    nothing = sum(row.counted and row.monthly_saving_net == 0 and row.state in PROMISING_STATES for row in rows)
+    if nothing:
+        st.caption(
+            f"{nothing} of the list save{'s' if nothing == 1 else ''} nothing net of the commitments you own, "
+            f"and {'is' if nothing == 1 else 'are'} not counted here."
+        )
 
 
 def _table(rows: Sequence[Recommendation], currency: str) -> int:
     """The list; returns which row is chosen, the first one where none is."""
     net, between = f"Net saving, {currency}", f"P10 to P90, {currency}"
+    st.html(_HINT)
     event = st.dataframe(
         [
             {
                 "What": _kind(row.kind),
-                "Resource": layout.shortened(row.resource_id, 24),
+                "Name": layout.called(row.name, row.resource_id, 24),
                 net: money(row.monthly_saving_net),
-                between: _range(row.saving_p10, row.saving_p90),
-                "Risk": risk_name(row.risk),
-                "Confidence": row.confidence,
-                "Model": layout.model(row.model),
+                between: saving_range(row.saving_p10, row.saving_p90),
+                RISK: risk_name(row.risk),
+                CONFIDENCE: row.confidence,
                 "Team": row.team or "no team known",
-                "Cloud": layout.provider(row.provider),
                 "State": row.state,
+                "Model": layout.model(row.model),
+                "Cloud": layout.provider(row.provider),
+                "Id": layout.shortened(row.resource_id, 24),
             }
             for row in rows
         ],
@@ -114,14 +133,8 @@ def _kind(kind: str) -> str:
     return kind_name(kind).capitalize()
 
 
-def _range(low: Decimal | None, high: Decimal | None) -> str:
-    if low is None or high is None:
-        return UNKNOWN
-    return money(low) if low == high else f"{money(low)} – {money(high)}"
-
-
 def _detail(row: Recommendation, currency: str) -> None:
-    name = layout.shortened(row.resource_id)
+    name = layout.called(row.name, row.resource_id)
     layout.heading(f"{_kind(row.kind)}: {name}", row.resource_id if name != row.resource_id else "")
     st.text(row.reason)
     facts, proof = st.columns(2, gap="large")
@@ -140,6 +153,7 @@ def _detail(row: Recommendation, currency: str) -> None:
 
 
 def _facts(row: Recommendation, currency: str) -> list[tuple[str, str]]:
+    between = saving_range(row.saving_p10, row.saving_p90)
     payback = f"{row.payback_months:,.1f} months" if row.payback_months is not None else UNKNOWN
     return [
         ("Now", row.current),
@@ -148,35 +162,47 @@ def _facts(row: Recommendation, currency: str) -> list[tuple[str, str]]:
         ("Saves at list price", f"{money(row.monthly_saving_list)} {currency} a month"),
         ("Saves at your rates", f"{money(row.monthly_saving_effective)} {currency} a month"),
         ("Saves net of commitments", f"{money(row.monthly_saving_net)} {currency} a month"),
-        ("Likely between (P10, P90)", f"{_range(row.saving_p10, row.saving_p90)} {currency} a month"),
+        (
+            "Likely between (P10, P90)",
+            f"{between} {currency} a month" if between != UNKNOWN else f"{UNKNOWN} (no range is known)",
+        ),
         ("One-off cost", f"{money(row.one_off_cost)} {currency}, paid back in {payback}")
         if row.one_off_cost
-        else ("One-off cost", f"{money(row.one_off_cost)} {currency}"),
+        else ("One-off cost", UNKNOWN if row.one_off_cost is None else "none"),
         (
-            "Risk",
-            f"{risk_name(row.risk)}: falls short in at most {percent(row.violation_bound, 1)} of hours (95 % sure)",
+            RISK,
+            f"{risk_name(row.risk)}: falls short in at most {percent(row.violation_bound, 1)} of hours "
+            "(95\u00a0%\u00a0sure)",
         ),
-        ("Confidence, effort", f"{row.confidence}, {layout.words(row.effort)}"),
+        (CONFIDENCE, row.confidence),
+        ("Effort", layout.words(row.effort)),
         ("To undo", row.undo),
-        ("Counted in the total", "yes" if row.counted else "no, another advice on it saves more"),
+        ("Counted in the total", _counted(row)),
         ("Account, region", f"{row.account or 'unknown'}, {row.region or 'unknown'}"),
         ("Model, team", f"{layout.model(row.model)}, {row.team or 'no team known'}"),
     ]
 
 
-def _without_advice(currency: str) -> None:
+def _counted(row: Recommendation) -> str:
+    if not row.counted:
+        return "no, another advice on it saves more"
+    return "no, it saves nothing net of your commitments" if row.monthly_saving_net == 0 else "yes"
+
+
+def _without_advice(currency: str, *, expanded: bool) -> None:
     rows = [row for row in data.why_not() if row.currency == currency]
     resources = len({row.resource_id for row in rows})
     if not resources:
         return
-    with st.expander(f"Why not: {resources} costly resource{'' if resources == 1 else 's'} without advice of a kind"):
+    title = f"Why not: {resources} costly resource{'' if resources == 1 else 's'} without advice of a kind"
+    with st.expander(title, expanded=expanded):
         cost = f"Costs a month, {currency}"
         with st.container(height=_LIST_HEIGHT if len(rows) > _ROWS_SEEN else "content", border=False):
             layout.table(
                 ("Resource", "Advice", cost, "Why not"),
                 [
                     (
-                        layout.resource(row.resource_id),
+                        layout.resource(row.name, row.resource_id),
                         _kind(row.kind),
                         money(row.monthly_cost),
                         row.explanation,

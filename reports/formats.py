@@ -87,14 +87,26 @@ def risk_name(level: int) -> str:
     return _RISKS[level]
 
 
+def saving_range(low: Decimal | None, high: Decimal | None) -> str:
+    """From the 10th to the 90th percentile of a saving; unknown where the two are one number, which is no range."""
+    return UNKNOWN if low is None or high is None or low == high else f"{money(low)} – {money(high)}"
+
+
+def inclusion(basis: Basis) -> str:
+    """What is in a set of numbers and what is not. Tax is on whole bills, so no tax is ever AI spend."""
+    if basis.scope == "all spend":
+        return f"without {' and '.join(basis.without)}" if basis.without else "tax and credits included"
+    others = [category for category in basis.without if category != "tax"]
+    return f"before tax, without {' and '.join(others)}" if others else "before tax, credits included"
+
+
 def basis_lines(basis: Basis) -> list[str]:
     """The terms of a set of numbers, for under a table or a chart."""
     if basis.window is None:
         return []
     axis = "charge day" if basis.axis == "usage" else "billing month"
-    left_out = f", without {' and '.join(basis.without)}" if basis.without else ", tax and credits included"
     lines = [
-        f"{basis.scope[0].upper()}{basis.scope[1:]} by {cost_name(basis.cost)}{left_out}; "
+        f"{basis.scope[0].upper()}{basis.scope[1:]} by {cost_name(basis.cost)}, {inclusion(basis)}; "
         f"{axis} {period(basis.window)}."
     ]
     if basis.data_as_of is not None:

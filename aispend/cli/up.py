@@ -129,7 +129,8 @@ def _settings(database: str | None, port: int | None, host: str | None = None) -
 
 
 def _summary(store: Store, settings: Settings) -> None:
-    """Spend by model and the largest savings, as the dashboard shows them."""
+    """AI spend by model and the largest savings, as the dashboard shows them."""
+    from aispend.cli import nothing, show
     from aispend.cli.advice import advice_lines
     from aispend.cli.spending import spend_table
     from reports import views
@@ -137,10 +138,16 @@ def _summary(store: Store, settings: Settings) -> None:
     with store.engine.connect() as connection:
         spend = views.spend(connection, views.SpendQuery(by=("model",), ai_only=True))
         advice = views.recommendations(connection, states=("open",), counted_only=True)
+        nothing_yet = spend.basis.window is None or bool(spend.basis.pending)
+        missing = nothing.no_charges(connection) if nothing_yet else "No AI spend in the newest days of the bills."
     typer.echo("")
-    spend_table(spend, ("model",), TOP_MODELS, settings.reporting_currency)
-    if advice.rows:
+    if not spend.rows:
+        show.lines([missing])
+    else:
+        spend_table(spend, ("model",), TOP_MODELS, settings.reporting_currency)
+    savings = [row for row in advice.rows if row.monthly_saving_net]
+    if savings:
         typer.echo("")
         home = settings.reporting_currency
-        advice_lines(sorted(advice.rows, key=lambda row: row.currency != home)[:TOP_SAVINGS])
+        advice_lines(sorted(savings, key=lambda row: row.currency != home)[:TOP_SAVINGS])
     typer.echo("")

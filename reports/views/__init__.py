@@ -26,6 +26,7 @@ from reports.views.idle import IdleResource, idle
 from reports.views.overview import MonthFigures, Overview, overview
 from reports.views.recommendations import (
     LIVE_STATES,
+    PROMISING_STATES,
     STATES,
     Event,
     Recommendation,
@@ -46,6 +47,7 @@ __all__ = [
     "COSTS",
     "DIMENSIONS",
     "LIVE_STATES",
+    "PROMISING_STATES",
     "STATES",
     "Axis",
     "Basis",

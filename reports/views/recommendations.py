@@ -105,11 +105,13 @@ class WhyNot:
     monthly_cost: Decimal | None
     currency: str
     at: datetime
+    name: str | None = None
 
 
+_NAME = func.coalesce(func.nullif(resource.c.resource_name, ""), func.nullif(resource.c.fleet, ""))
 _COLUMNS = [
     *(recommendation.c[field.name] for field in fields(Recommendation) if field.name != "name"),
-    func.coalesce(func.nullif(resource.c.resource_name, ""), func.nullif(resource.c.fleet, "")).label("name"),
+    _NAME.label("name"),
 ]
 
 
@@ -169,8 +171,8 @@ def why_not(connection: Connection) -> tuple[WhyNot, ...]:
     """Costly resources without advice, the costliest first."""
     w = why_not_table.c
     rows = connection.execute(
-        select(w.resource_id, w.kind, w.reason, w.explanation, w.monthly_cost, w.currency, w["at"]).order_by(
-            w.currency, w.monthly_cost.desc().nulls_last(), w.resource_id, w.kind
-        )
+        select(w.resource_id, w.kind, w.reason, w.explanation, w.monthly_cost, w.currency, w["at"], _NAME)
+        .outerjoin_from(why_not_table, resource, resource.c.resource_key == w.resource_key)
+        .order_by(w.currency, w.monthly_cost.desc().nulls_last(), w.resource_id, w.kind)
     )
     return tuple(WhyNot(*row) for row in rows)

@@ -20,8 +20,10 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
+from sqlalchemy import insert as insert_into
 
+from aispend.schema import resource
 from tests.reports.ledger import Ledger, Share
 from tests.reports.samples import insert_results
 
@@ -57,6 +59,10 @@ def insert(connection: Connection) -> None:
     )
     ledger.roll_up()
     insert_results(connection)
+    connection.execute(update(resource).where(resource.c.resource_key == 1).values(resource_name="search-canary"))
+    connection.execute(
+        insert_into(resource).values(resource_key=9, provider="aws", resource_id="i-9", fleet="batch-pool")
+    )
 
 
 def _usd(amount: str, **what: Any) -> Share:

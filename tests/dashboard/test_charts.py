@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
+import pytest
 from sqlalchemy import Connection
 
 from aispend.store import Store
@@ -42,10 +43,15 @@ def test_every_month_has_its_tick_and_the_year_where_it_begins(database: Store) 
     with database.engine.begin() as connection:
         company.insert(connection)
         found, spend = overview(connection)
-    ticks = list(charts.months(spend, "USD", None, found.month).layout.xaxis.ticktext)
+    layout = charts.months(spend, "USD", None, found.month).layout
+    ticks = list(layout.xaxis.ticktext)
 
-    assert ticks[:3] == ["Nov<br>2025", "Dec", "Jan<br>2026"]
+    assert ticks[:3] == ["Nov", "Dec", "Jan"]
     assert (len(ticks), ticks[-1]) == (13, "Nov")
+    assert [(note.x, note.text) for note in layout.annotations] == [
+        (date(2025, 11, 1), "2025"),
+        (date(2026, 1, 1), "2026"),
+    ]
 
 
 def test_unknown_amounts_are_left_out_and_equal_names_stay_apart() -> None:
@@ -56,6 +62,24 @@ def test_unknown_amounts_are_left_out_and_equal_names_stay_apart() -> None:
     assert list(figure.data[0].y) == [0, 1]
     assert list(figure.data[0].text) == ["3.00", "-1.50"]
     assert figure.layout.xaxis.range[0] < -1.5
+
+
+def test_a_lone_month_is_as_wide_as_one_of_thirteen(database: Store) -> None:
+    """22 days wide on an axis from the middle of October 2025 to the middle of November 2026."""
+    with database.engine.begin() as connection:
+        company.insert(connection)
+        _, spend = overview(connection)
+    figure = charts.months(spend, "EUR", None, None)
+
+    assert [(bar.width, bar.marker.opacity) for bar in figure.data] == [(22 * 86_400_000, (1.0,))]
+    assert list(figure.layout.xaxis.range) == [date(2025, 10, 16), date(2026, 11, 17)]
+
+
+def test_a_small_amount_below_zero_is_not_written_over_its_name() -> None:
+    """-0.15 beside 11.71 leaves a quarter of 11.71 free at the left, not 1.6 times 0.15."""
+    figure = charts.ranking([("AWS", Decimal("11.71")), ("Azure", Decimal("-0.15"))], "USD")
+
+    assert figure.layout.xaxis.range[0] == pytest.approx(-0.15 - 11.71 / 4)
 
 
 def test_names_are_not_read_as_markup() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
@@ -9,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard import evidence, layout
+from dashboard import evidence, layout, models
 from reports.columns import EVIDENCE
-from reports.views import Basis, Costs, Spend, SpendQuery, SpendRow, SpendTotal
+from reports.formats import saving_range
+from reports.views import Basis, Costs, Spend, SpendQuery, SpendRow, SpendTotal, UnitCost
 
 
 @pytest.mark.parametrize(
@@ -25,7 +27,51 @@ from reports.views import Basis, Costs, Spend, SpendQuery, SpendRow, SpendTotal
 )
 def test_a_resource_is_called_by_the_end_of_its_id(resource_id: str, shown: str) -> None:
     assert layout.shortened(resource_id) == shown
-    assert layout.resource(resource_id).full == resource_id
+    assert layout.resource(None, resource_id) == layout.Lines(shown, "", resource_id)
+
+
+def test_a_resource_with_a_name_is_called_by_it_and_its_id_stands_below() -> None:
+    arn = "arn:aws:sagemaker:us-east-1:222:endpoint/sentiment-v1"
+
+    assert layout.resource("moe-scratch", "i-0abc") == layout.Lines("moe-scratch", "i-0abc", "i-0abc")
+    assert layout.resource("sentiment-v1", arn) == layout.Lines("sentiment-v1", "", arn)
+    assert layout.called("", "i-0abc") == "i-0abc"
+
+
+def test_every_reason_has_words_of_its_own_and_none_of_ours() -> None:
+    reasons = ("direct", "used", "idle", "shared", "commitment_unused", "credit", "tax", "support", "unattributed")
+    shown = [layout.reason(reason).shown for reason in reasons]
+
+    assert len(set(shown)) == len(reasons)
+    assert [text for text in shown if "_" in text or text in reasons] == []
+    assert all(layout.reason(reason).below for reason in ("direct", "used", "idle", "commitment_unused"))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [("1050.65", "1050.65", "–"), ("80", "95", "80.00 – 95.00"), (None, "3", "–"), ("0.00", "0", "–")],
+)
+def test_a_range_of_one_number_is_no_range(low: str | None, high: str, shown: str) -> None:
+    assert saving_range(None if low is None else Decimal(low), Decimal(high)) == shown
+
+
+def test_an_hour_of_use_without_measured_load_has_no_price_and_the_reason_is_said() -> None:
+    """4 of 8 hours used is half; 0 of 8 gives no price; never measured neither."""
+    assert hours_line(used="4", load="0.5", price="2") == "8 accelerator hours paid, 4 used: load 50 %."
+    assert hours_line(used="0", load="0", price=None) == (
+        "8 accelerator hours paid, 0 used: load 0 %. With no load measured, an hour of use has no price."
+    )
+    assert hours_line(used=None, load=None, price=None) == (
+        "8 accelerator hours paid; no load measured, so an hour of use has no price."
+    )
+
+
+def hours_line(*, used: str | None, load: str | None, price: str | None) -> str:
+    values: dict[str, Any] = dict.fromkeys(field.name for field in fields(UnitCost))
+    values |= {"accelerator_hours_paid": Decimal(8)}
+    given = {"accelerator_hours_used": used, "load": load, "cost_per_accelerator_hour_used": price}
+    values |= {name: Decimal(value) for name, value in given.items() if value is not None}
+    return models.hours_line(UnitCost(**values))
 
 
 @given(st.text(alphabet="abc-_./:é漢", min_size=1))

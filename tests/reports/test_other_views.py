@@ -166,6 +166,39 @@ def test_recommendations_and_what_they_add_up_to(database: Store) -> None:
     assert earlier.rows == ()
 
 
+def test_advice_that_saves_nothing_net_is_listed_and_not_counted(database: Store) -> None:
+    """Of 90, 0 and an unknown saving, two are counted; at list price 120 and 360 are saved, the 240 are not."""
+    with database.engine.begin() as connection:
+        connection.execute(
+            insert(recommendation),
+            [advice(1), advice(2, monthly_saving_net=Decimal("0.00")), advice(3, monthly_saving_net=None)],
+        )
+        found = views.recommendations(connection)
+
+    assert [row.resource_id for row in found.rows] == ["i-1", "i-2", "i-3"]
+    assert found.totals == (views.SavingsTotal("USD", 2, Decimal(480), Decimal(400), Decimal(90)),)
+
+
+def test_a_resource_is_called_by_its_name_or_else_its_fleet(database: Store) -> None:
+    known = [
+        {"resource_key": 1, "resource_name": "pricing-lab", "fleet": "labs"},
+        {"resource_key": 2, "resource_name": None, "fleet": "moe-scratch"},
+        {"resource_key": 3, "resource_name": "", "fleet": ""},
+    ]
+    with database.engine.begin() as connection:
+        for row in known:
+            connection.execute(insert(resource).values(provider="aws", resource_id=f"i-{row['resource_key']}", **row))
+        connection.execute(insert(recommendation), [advice(number) for number in (1, 2, 3, 4)])
+        found = views.recommendations(connection)
+
+    assert {row.resource_id: row.name for row in found.rows} == {
+        "i-1": "pricing-lab",
+        "i-2": "moe-scratch",
+        "i-3": None,
+        "i-4": None,
+    }
+
+
 def test_events_and_reasons_for_none(database: Store) -> None:
     with database.engine.begin() as connection:
         for event in ("proposed", "accepted"):

@@ -13,7 +13,7 @@ from aispend.errors import UsageError
 from aispend.money import exact_sum
 from aispend.schema import analysis_state, slice_
 from aispend.store import Store
-from reports.formats import basis_lines
+from reports.formats import basis_lines, inclusion
 from reports.views import DIMENSIONS, Costs, SpendQuery, Window, spend
 from tests.reports.company import I_A, NOVEMBER, OCTOBER
 from tests.reports.ledger import Ledger, Share
@@ -146,6 +146,31 @@ def test_the_end_of_a_period_is_not_in_it(company: Connection) -> None:
     window = Window(date(2026, 10, 31), date(2026, 11, 1))
 
     assert cut(company, "day", window=window) == {(date(2026, 10, 31), "USD"): Decimal(10)}
+
+
+def test_ai_spend_is_before_tax_as_no_tax_is_ever_ai(company: Connection) -> None:
+    """The company's tax of 9 USD is in all spend, and in none of its AI spend."""
+    everything = spend(company, SpendQuery(by=("charge_category",)))
+    of_ai = spend(company, SpendQuery(by=("charge_category",), ai_only=True))
+
+    assert [row.costs.billed_cost for row in everything.rows if row.cut == ("Tax",)] == [Decimal(9)]
+    assert [row for row in of_ai.rows if row.cut == ("Tax",)] == []
+    assert inclusion(everything.basis) == "tax and credits included"
+    assert inclusion(of_ai.basis) == "before tax, credits included"
+    assert "AI spend by effective cost, before tax, credits included" in basis_lines(of_ai.basis)[0]
+
+
+@pytest.mark.parametrize(
+    ("without", "ai_only", "said"),
+    [
+        (("tax",), False, "without tax"),
+        (("tax", "credit"), False, "without tax and credit"),
+        (("tax",), True, "before tax, credits included"),
+        (("tax", "credit"), True, "before tax, without credit"),
+    ],
+)
+def test_what_is_left_out_is_said(company: Connection, without: tuple[str, ...], ai_only: bool, said: str) -> None:
+    assert inclusion(spend(company, SpendQuery(without=without, ai_only=ai_only)).basis) == said
 
 
 def test_tax_and_credits_can_be_left_out(company: Connection) -> None:
