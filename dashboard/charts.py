@@ -143,6 +143,7 @@ def _month_axis(figure: go.Figure, window: Window) -> None:
     while next_month(firsts[-1]) < window.end:
         firsts.append(next_month(firsts[-1]))
     figure.update_xaxes(
+        type="date",
         tickvals=firsts,
         ticktext=[month(first)[:3] for first in firsts],
         autotickangles=[0, 90],

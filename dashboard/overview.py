@@ -14,7 +14,7 @@ from dashboard import charts, data, layout
 from dashboard.layout import Figure
 from reports import views
 from reports.formats import change as relative_change
-from reports.formats import money, month
+from reports.formats import cost_name, money, month
 from reports.views import SpendQuery
 
 _BARS = 9
@@ -108,6 +108,9 @@ def _trend(found: views.Overview, figures: views.MonthFigures | None, currency: 
         "Thirteen months",
         help="Each bar is a calendar month of charges. A pale one is not over; its outline is what is still expected.",
     )
+    if not any(row.costs.of(cost) is not None for row in _in(by_cloud, currency)):
+        st.caption(layout.markdown_safe(f"No {cost_name(cost)} is known in {currency}; another is at the left."))
+        return
     st.plotly_chart(
         charts.months(by_cloud, currency, figures, found.month if _not_over(found) else None),
         config=charts.CONFIG,

@@ -148,6 +148,7 @@ def test_another_cost_is_another_number_and_unknown_is_not_zero(visit: Visit, fi
     assert visitor.figure("Month to date, EUR")[0] == "–"
     assert "These bills give no list cost; it is unknown there, not zero" in visitor.text()
     assert "Google Cloud BA-1" in visitor.text()
+    assert "No list cost is known in EUR; another is at the left." in visitor.text()
 
 
 def test_a_unit_costs_what_the_view_says_on_both_bases(visit: Visit, filled: Served) -> None:
