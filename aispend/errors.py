@@ -7,7 +7,12 @@
     │   └── UnknownDialectError no bill dialect fits the header
     ├── OverlapError            two bills claim the same provider, scope and month
     ├── StoreError              the database is unreachable, locked or of another version
-    └── BusyError               another aispend command holds the lock; try again later
+    ├── BusyError               another aispend command holds the lock; try again later
+    └── CollectError            a cloud could not be read
+        ├── AccessError         a permission or credential is missing
+        ├── NotReadyError       the provider is in the middle of delivering it; try again later
+        ├── BudgetError         the day's requests that cost money are used up
+        └── EmptyAnswerError    nothing came where there was something before
 
 An error's type says what the caller does; its text says what the reader does.
 No message ever contains a secret.
@@ -67,3 +72,23 @@ class StoreError(AispendError):
 
 class BusyError(StoreError):
     """Another aispend process is doing the same work right now."""
+
+
+class CollectError(AispendError):
+    """A cloud could not be read."""
+
+
+class AccessError(CollectError):
+    """A permission or a credential is missing or expired; the rest of the source would fail alike."""
+
+
+class NotReadyError(CollectError):
+    """The provider is in the middle of delivering it: what is there now belongs to two deliveries."""
+
+
+class BudgetError(CollectError):
+    """The requests allowed for the day, which cost money, are used up."""
+
+
+class EmptyAnswerError(CollectError):
+    """Nothing came where there was something before: an error unless a person confirms it."""

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from aispend.connections import AwsConnection
 from aispend.errors import SettingsError
 
 Stage = Literal[
@@ -147,6 +148,7 @@ class Settings(_Section):
     rules: tuple[Rule, ...] = Field((), alias="rule")
     aliases: tuple[Alias, ...] = Field((), alias="alias")
     tags: TagKeys = TagKeys()
+    aws: tuple[AwsConnection, ...] = ()
     recommend: Recommend = Recommend()
     dashboard: Dashboard = Dashboard()
     engine: Engine = Engine()

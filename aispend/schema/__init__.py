@@ -5,6 +5,7 @@ Alembic migrations, the bulk loader, the views and the generated data dictionary
 
     bills       slice, load, rejected_row, account … charge_kind, charge, invoice
     telemetry   resource_alias, accelerator_hour, inference_hour, workload_hour, price
+    clouds      collection, provider_total, provider_advice … commitment_term, spot_price, resource_history
     results     share_target, cost_share, spend_day, spend_resource_month, unit_cost,
                 recommendation, recommendation_event, why_not
 """
@@ -23,6 +24,19 @@ from aispend.schema.bills import (
     sku,
     slice_,
     tag_set,
+)
+from aispend.schema.clouds import (
+    collection,
+    commitment_term,
+    provider_advice,
+    provider_anomaly,
+    provider_forecast,
+    provider_total,
+    request_day,
+    resource_history,
+    resource_life,
+    spot_price,
+    spot_risk,
 )
 from aispend.schema.results import (
     analysis_state,
@@ -50,7 +64,9 @@ __all__ = [
     "analysis_state",
     "charge",
     "charge_kind",
+    "collection",
     "commitment",
+    "commitment_term",
     "cost_share",
     "inference_hour",
     "inference_request",
@@ -59,16 +75,25 @@ __all__ = [
     "location",
     "metadata",
     "price",
+    "provider_advice",
+    "provider_anomaly",
+    "provider_forecast",
+    "provider_total",
     "recommendation",
     "recommendation_event",
     "rejected_row",
+    "request_day",
     "resource",
     "resource_alias",
+    "resource_history",
+    "resource_life",
     "share_target",
     "sku",
     "slice_",
     "spend_day",
     "spend_resource_month",
+    "spot_price",
+    "spot_risk",
     "tag_set",
     "unit_cost",
     "why_not",

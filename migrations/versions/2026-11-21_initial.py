@@ -199,6 +199,36 @@ def upgrade() -> None:
         comment="How it was charged: the low-cardinality FOCUS dimensions together.",
     )
     op.create_table(
+        "collection",
+        sa.Column("source", sa.Text(), nullable=False, comment="connection and collector, as in aws/bills"),
+        sa.Column(
+            "slice",
+            sa.Text(),
+            nullable=False,
+            comment="what was collected: a month, a day, or what the collector divides its work by",
+        ),
+        sa.Column(
+            "change_token",
+            sa.Text(),
+            nullable=True,
+            comment="what the provider changes when it changes the content; of the last success",
+        ),
+        sa.Column(
+            "collected_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when it was last read and written, or found unchanged",
+        ),
+        sa.Column("attempted_at", sa.DateTime(timezone=True), nullable=False, comment="when it was last tried"),
+        sa.Column(
+            "outcome", sa.Text(), nullable=False, comment="loaded, unchanged, waiting (being delivered) or failed"
+        ),
+        sa.Column("message", sa.Text(), nullable=True, comment="why it failed or waits"),
+        sa.Column("rows", sa.Integer(), nullable=True, comment="rows written by the last success"),
+        sa.PrimaryKeyConstraint("source", "slice", name=op.f("pk_collection")),
+        comment="What each collector has collected, slice by slice: the next run goes on from here.",
+    )
+    op.create_table(
         "commitment",
         sa.Column(
             "commitment_key",
@@ -215,6 +245,41 @@ def upgrade() -> None:
         sa.Column("commitment_discount_unit", sa.Text(), nullable=True, comment="unit of the committed quantity"),
         sa.PrimaryKeyConstraint("commitment_key", name=op.f("pk_commitment")),
         comment="A savings plan, reservation, CUD or provisioned throughput seen in bills.",
+    )
+    op.create_table(
+        "commitment_term",
+        sa.Column("provider", sa.Text(), nullable=False, comment="aws, gcp, azure"),
+        sa.Column(
+            "commitment_id", sa.Text(), nullable=False, comment="id or ARN, as in CommitmentDiscountId of the bill"
+        ),
+        sa.Column(
+            "kind",
+            sa.Text(),
+            nullable=False,
+            comment="savings_plan, reservation, provisioned_throughput, capacity_block …",
+        ),
+        sa.Column("description", sa.Text(), nullable=False, comment="plan type, instance family or type, region"),
+        sa.Column("owner_account", sa.Text(), nullable=True, comment="account that bought it"),
+        sa.Column(
+            "benefits", sa.Text(), nullable=True, comment="organization, account or resource: whose usage it covers"
+        ),
+        sa.Column("region", sa.Text(), nullable=True, comment="region it is bound to; NULL is all"),
+        sa.Column("instance_type", sa.Text(), nullable=True, comment="type or family it is bound to; NULL is all"),
+        sa.Column("quantity", sa.Numeric(), nullable=True, comment="instances or units; NULL for a spend commitment"),
+        sa.Column("hourly_commitment", sa.Numeric(), nullable=True, comment="spend committed each hour"),
+        sa.Column("upfront", sa.Numeric(), nullable=True, comment="paid at the start"),
+        sa.Column("recurring_hourly", sa.Numeric(), nullable=True, comment="paid each hour whether used or not"),
+        sa.Column("currency", sa.Text(), nullable=False, comment="ISO 4217"),
+        sa.Column("payment_option", sa.Text(), nullable=True, comment="No Upfront, Partial Upfront, All Upfront"),
+        sa.Column("starts_at", sa.DateTime(timezone=True), nullable=False, comment="first instant"),
+        sa.Column(
+            "ends_at", sa.DateTime(timezone=True), nullable=True, comment="first instant it no longer covers anything"
+        ),
+        sa.Column("state", sa.Text(), nullable=False, comment="active, queued, retired …"),
+        sa.Column("source", sa.Text(), nullable=False, comment="collector it came through"),
+        sa.Column("as_of", sa.DateTime(timezone=True), nullable=False, comment="when it was last confirmed"),
+        sa.PrimaryKeyConstraint("provider", "commitment_id", name=op.f("pk_commitment_term")),
+        comment="Commitments with owner, terms and expiry, as the provider lists them.",
     )
     op.create_table(
         "cost_share",
@@ -379,6 +444,125 @@ def upgrade() -> None:
         comment="Dated prices: never edited, only superseded by a later valid_from.",
     )
     op.create_table(
+        "provider_advice",
+        sa.Column("source", sa.Text(), nullable=False, comment="collector it came through"),
+        sa.Column("slice", sa.Text(), nullable=False, comment="the collector's slice it belongs to, replaced whole"),
+        sa.Column("provider", sa.Text(), nullable=False, comment="aws, gcp, azure"),
+        sa.Column(
+            "adviser",
+            sa.Text(),
+            nullable=False,
+            comment="the provider's service that gives it: Cost Optimization Hub, Compute Optimizer …",
+        ),
+        sa.Column("advice_id", sa.Text(), nullable=False, comment="the provider's id"),
+        sa.Column("account", sa.Text(), nullable=True, comment="account, project or subscription"),
+        sa.Column("region", sa.Text(), nullable=True, comment="region"),
+        sa.Column(
+            "resource_key",
+            sa.BigInteger(),
+            autoincrement=False,
+            nullable=False,
+            comment="the resource it is about; 0 where the ledger has none of that id",
+        ),
+        sa.Column("resource_id", sa.Text(), nullable=True, comment="the resource, as the provider writes it"),
+        sa.Column("resource_type", sa.Text(), nullable=True, comment="kind of resource"),
+        sa.Column("action", sa.Text(), nullable=False, comment="Rightsize, Stop, Delete, PurchaseSavingsPlans …"),
+        sa.Column("current", sa.Text(), nullable=True, comment="what there is, in short"),
+        sa.Column("proposed", sa.Text(), nullable=True, comment="what it proposes, in short"),
+        sa.Column(
+            "monthly_saving",
+            sa.Numeric(),
+            nullable=True,
+            comment="as the provider estimates it, after its own discounts where it says so",
+        ),
+        sa.Column("currency", sa.Text(), nullable=True, comment="ISO 4217"),
+        sa.Column("effort", sa.Text(), nullable=True, comment="VeryLow to VeryHigh, as given"),
+        sa.Column(
+            "details",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="finding, reasons, utilization and risk, as given",
+        ),
+        sa.Column("refreshed_at", sa.DateTime(timezone=True), nullable=True, comment="when the provider computed it"),
+        sa.Column("as_of", sa.DateTime(timezone=True), nullable=False, comment="when it was asked"),
+        comment="The provider's own advice: beside ours, never added to it.",
+    )
+    op.create_index(op.f("ix_provider_advice_resource_key"), "provider_advice", ["resource_key"], unique=False)
+    op.create_index(op.f("ix_provider_advice_source_slice"), "provider_advice", ["source", "slice"], unique=False)
+    op.create_table(
+        "provider_anomaly",
+        sa.Column("source", sa.Text(), nullable=False, comment="collector it came through"),
+        sa.Column("slice", sa.Text(), nullable=False, comment="the collector's slice it belongs to, replaced whole"),
+        sa.Column("provider", sa.Text(), nullable=False, comment="aws, gcp, azure"),
+        sa.Column("anomaly_id", sa.Text(), nullable=False, comment="the provider's id"),
+        sa.Column("account", sa.Text(), nullable=True, comment="account of the largest root cause"),
+        sa.Column("service", sa.Text(), nullable=True, comment="service of the largest root cause"),
+        sa.Column("region", sa.Text(), nullable=True, comment="region of the largest root cause"),
+        sa.Column("usage_type", sa.Text(), nullable=True, comment="usage type of the largest root cause"),
+        sa.Column("started_on", sa.Date(), nullable=False, comment="first day"),
+        sa.Column("ended_on", sa.Date(), nullable=True, comment="last day; NULL while it lasts"),
+        sa.Column("impact", sa.Numeric(), nullable=True, comment="actual less expected spend"),
+        sa.Column("expected", sa.Numeric(), nullable=True, comment="spend the provider expected"),
+        sa.Column("currency", sa.Text(), nullable=False, comment="ISO 4217"),
+        sa.Column("feedback", sa.Text(), nullable=True, comment="what somebody answered the provider"),
+        sa.Column(
+            "details",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="root causes and scores, as given",
+        ),
+        sa.Column("as_of", sa.DateTime(timezone=True), nullable=False, comment="when it was asked"),
+        comment="Anomalies the provider found, shown beside ours.",
+    )
+    op.create_index(op.f("ix_provider_anomaly_source_slice"), "provider_anomaly", ["source", "slice"], unique=False)
+    op.create_table(
+        "provider_forecast",
+        sa.Column("source", sa.Text(), nullable=False, comment="collector it came through"),
+        sa.Column("slice", sa.Text(), nullable=False, comment="the collector's slice it belongs to, replaced whole"),
+        sa.Column("provider", sa.Text(), nullable=False, comment="aws, gcp, azure"),
+        sa.Column("account", sa.Text(), nullable=True, comment="account, project or subscription"),
+        sa.Column("period_start", sa.Date(), nullable=False, comment="first day"),
+        sa.Column("period_end", sa.Date(), nullable=False, comment="day after the last"),
+        sa.Column("metric", sa.Text(), nullable=False, comment="the provider's word for the cost"),
+        sa.Column("mean", sa.Numeric(), nullable=False, comment="expected amount"),
+        sa.Column("low", sa.Numeric(), nullable=True, comment="lower bound"),
+        sa.Column("high", sa.Numeric(), nullable=True, comment="upper bound"),
+        sa.Column("level", sa.Numeric(), nullable=True, comment="share of cases the bounds hold in, 0 to 1"),
+        sa.Column("currency", sa.Text(), nullable=False, comment="ISO 4217"),
+        sa.Column("as_of", sa.DateTime(timezone=True), nullable=False, comment="when it was asked"),
+        comment="The provider's own forecast, shown beside ours.",
+    )
+    op.create_index(op.f("ix_provider_forecast_source_slice"), "provider_forecast", ["source", "slice"], unique=False)
+    op.create_table(
+        "provider_total",
+        sa.Column("source", sa.Text(), nullable=False, comment="collector it came through"),
+        sa.Column("slice", sa.Text(), nullable=False, comment="the collector's slice it belongs to, replaced whole"),
+        sa.Column("provider", sa.Text(), nullable=False, comment="aws, gcp, azure"),
+        sa.Column("account", sa.Text(), nullable=True, comment="account, project or subscription"),
+        sa.Column("period_start", sa.Date(), nullable=False, comment="first day"),
+        sa.Column("period_end", sa.Date(), nullable=False, comment="day after the last"),
+        sa.Column(
+            "metric",
+            sa.Text(),
+            nullable=False,
+            comment="the provider's word for the cost: UnblendedCost, NetAmortizedCost …",
+        ),
+        sa.Column(
+            "dimensions",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="what the total is of: service, model, inferenceType …",
+        ),
+        sa.Column("amount", sa.Numeric(), nullable=False, comment="the provider's own total"),
+        sa.Column(
+            "currency", sa.Text(), nullable=False, comment="ISO 4217; or the unit, where the metric is a quantity"
+        ),
+        sa.Column("estimated", sa.Boolean(), nullable=True, comment="whether the provider still calls it an estimate"),
+        sa.Column("as_of", sa.DateTime(timezone=True), nullable=False, comment="when it was asked"),
+        comment="Totals as the provider itself adds them up, to hold ours against.",
+    )
+    op.create_index(op.f("ix_provider_total_source_slice"), "provider_total", ["source", "slice"], unique=False)
+    op.create_table(
         "recommendation",
         sa.Column("id", sa.Text(), nullable=False, comment="stable across runs: hash of kind, resource and proposal"),
         sa.Column("kind", sa.Text(), nullable=False, comment="stop_idle, rightsize …"),
@@ -478,6 +662,15 @@ def upgrade() -> None:
         comment="Lines that could not be read: counted, kept and shown, never dropped silently.",
     )
     op.create_table(
+        "request_day",
+        sa.Column("source", sa.Text(), nullable=False, comment="connection the requests were made for"),
+        sa.Column("day", sa.Date(), nullable=False, comment="UTC day"),
+        sa.Column("operation", sa.Text(), nullable=False, comment="service and operation, as in ce.GetCostAndUsage"),
+        sa.Column("requests", sa.Integer(), nullable=False, comment="requests sent, retries included"),
+        sa.PrimaryKeyConstraint("source", "day", "operation", name=op.f("pk_request_day")),
+        comment="Requests to clouds, counted: some cost money.",
+    )
+    op.create_table(
         "resource",
         sa.Column(
             "resource_key",
@@ -536,6 +729,65 @@ def upgrade() -> None:
         comment="Every name a thing goes by, and when.",
     )
     op.create_index(op.f("ix_resource_alias_resource_key"), "resource_alias", ["resource_key"], unique=False)
+    op.create_table(
+        "resource_history",
+        sa.Column("resource_key", sa.BigInteger(), autoincrement=False, nullable=False, comment="the resource"),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False, comment="when it was first seen like this"),
+        sa.Column(
+            "valid_to",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when it was first seen otherwise, or gone; NULL is still so",
+        ),
+        sa.Column(
+            "kind",
+            sa.Text(),
+            nullable=False,
+            comment="ec2_instance, ebs_volume, sagemaker_endpoint, capacity_reservation …",
+        ),
+        sa.Column(
+            "scope",
+            sa.Text(),
+            nullable=False,
+            comment="the listing it comes from (account and region): what that no longer names is gone",
+        ),
+        sa.Column(
+            "state", sa.Text(), nullable=True, comment="running, stopped, available, in_service … as the provider says"
+        ),
+        sa.Column(
+            "details",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="what cannot be asked later: variants, components, capacity",
+        ),
+        sa.Column("source", sa.Text(), nullable=False, comment="collector it came through"),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False, comment="when it was last confirmed"),
+        sa.PrimaryKeyConstraint("resource_key", "valid_from", name=op.f("pk_resource_history")),
+        comment="What resources looked like, from when to when: written as it changes.",
+    )
+    op.create_index(
+        op.f("ix_resource_history_source_kind_scope"), "resource_history", ["source", "kind", "scope"], unique=False
+    )
+    op.create_table(
+        "resource_life",
+        sa.Column("resource_key", sa.BigInteger(), autoincrement=False, nullable=False, comment="the resource"),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False, comment="when it was launched"),
+        sa.Column(
+            "ended_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when it was terminated or stopped; NULL is running or not known",
+        ),
+        sa.Column(
+            "method",
+            sa.Text(),
+            nullable=True,
+            comment="listing (launch time seen), event (launch and terminate), billed (from billed seconds)",
+        ),
+        sa.Column("source", sa.Text(), nullable=False, comment="collector it came through"),
+        sa.PrimaryKeyConstraint("resource_key", "started_at", name=op.f("pk_resource_life")),
+        comment="When resources ran, to the second: instances of twenty minutes leave no trace in hourly lists.",
+    )
     op.create_table(
         "share_target",
         sa.Column(
@@ -758,6 +1010,48 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index(op.f("ix_spend_resource_month_slice_id"), "spend_resource_month", ["slice_id"], unique=False)
+    op.create_table(
+        "spot_price",
+        sa.Column("provider", sa.Text(), nullable=False, comment="aws, gcp, azure"),
+        sa.Column("region", sa.Text(), nullable=False, comment="region id"),
+        sa.Column("zone", sa.Text(), nullable=False, comment="zone id or name; empty where the market is the region"),
+        sa.Column("instance_type", sa.Text(), nullable=False, comment="machine type"),
+        sa.Column("product", sa.Text(), nullable=False, comment="operating system and licence"),
+        sa.Column(
+            "changed_at",
+            sa.DateTime(timezone=True),
+            nullable=False,
+            comment="from when the price holds, until the next row",
+        ),
+        sa.Column("hourly_price", sa.Numeric(), nullable=False, comment="price of one hour"),
+        sa.Column("currency", sa.Text(), nullable=False, comment="ISO 4217"),
+        sa.Column("source", sa.Text(), nullable=False, comment="collector it came through"),
+        sa.PrimaryKeyConstraint(
+            "provider", "region", "zone", "instance_type", "product", "changed_at", name=op.f("pk_spot_price")
+        ),
+        comment="Spot prices as a step function: each row holds until the next; averages weigh by time.",
+    )
+    op.create_table(
+        "spot_risk",
+        sa.Column("provider", sa.Text(), nullable=False, comment="aws, gcp, azure"),
+        sa.Column("region", sa.Text(), nullable=False, comment="region id"),
+        sa.Column("zone", sa.Text(), nullable=False, comment="zone; empty for the region"),
+        sa.Column("instance_type", sa.Text(), nullable=False, comment="machine type"),
+        sa.Column(
+            "measure",
+            sa.Text(),
+            nullable=False,
+            comment="interruption_rate (share of instances a month), placement_score (1 to 10)",
+        ),
+        sa.Column("as_of", sa.Date(), nullable=False, comment="day the source gave it"),
+        sa.Column("low", sa.Numeric(), nullable=False, comment="lower bound of the band"),
+        sa.Column("high", sa.Numeric(), nullable=False, comment="upper bound of the band; equal for a single value"),
+        sa.Column("source", sa.Text(), nullable=False, comment="where it was read"),
+        sa.PrimaryKeyConstraint(
+            "provider", "region", "zone", "instance_type", "measure", "as_of", name=op.f("pk_spot_risk")
+        ),
+        comment="How likely spot capacity is found and lost, as dated bands.",
+    )
     op.create_table(
         "tag_set",
         sa.Column(

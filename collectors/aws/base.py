@@ -1,0 +1,156 @@
+"""What all collectors of AWS share: errors in words of what to do, and permissions derived from operations."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import ClassVar
+
+from aispend.clock import Clock
+from aispend.errors import AccessError, CollectError, NotReadyError
+from collectors.aws.clients import AwsClients
+from collectors.contract import Progress, Reading, Seen, Slice, Window
+
+_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "403", "Forbidden"}
+_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
+_INVALID = {"InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "AuthFailure"}
+_CLOCK = {"RequestTimeTooSkewed", "SignatureDoesNotMatch", "InvalidSignatureException"}
+_THROTTLED = {
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "LimitExceededException",
+    "SlowDown",
+}
+DISABLED_REGION = {"InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure", "OptInRequired"}
+"""What a region that is not enabled for the account answers to good credentials."""
+
+ACTIONS = {
+    "s3.GetObject": "s3:GetObject",
+    "s3.HeadObject": "s3:GetObject",
+    "s3.ListObjectsV2": "s3:ListBucket",
+    "s3.HeadBucket": "s3:ListBucket",
+    "s3.GetBucketLocation": "s3:GetBucketLocation",
+    "sts.GetCallerIdentity": "",
+}
+"""IAM actions that are not called as their operation is; empty where no permission is asked."""
+
+_PREFIXES = {"cost-explorer": "ce"}
+
+
+def action(operation: str) -> str:
+    """The IAM action a request needs: ``ce.GetCostAndUsage`` is ``ce:GetCostAndUsage``; empty for none."""
+    if operation in ACTIONS:
+        return ACTIONS[operation]
+    service, name = operation.split(".", 1)
+    return f"{_PREFIXES.get(service, service)}:{name}"
+
+
+class AwsCollector(ABC):
+    """One kind of fact from one connection; see ``collectors.contract.Collector``."""
+
+    kind: ClassVar[str]
+    reach: ClassVar[timedelta]
+    restated_for: ClassVar[timedelta]
+    operations: ClassVar[tuple[str, ...]]
+
+    def __init__(self, clients: AwsClients, clock: Clock) -> None:
+        self.clients = clients
+        self.clock = clock
+        self.name = f"{clients.connection.name}/{self.kind}"
+
+    def slices(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
+        """See the contract."""
+        with explained(self.name):
+            yield from self.find(window, seen)
+
+    def read(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
+        """See the contract."""
+        with explained(f"{self.name}, {piece.title}"):
+            return self.fetch(piece, folder, progress)
+
+    @abstractmethod
+    def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
+        """:meth:`slices`, raising what boto3 raises."""
+
+    @abstractmethod
+    def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
+        """:meth:`read`, raising what boto3 raises."""
+
+
+@contextmanager
+def explained(where: str) -> Iterator[None]:
+    """Errors of boto3 and the network as errors of aispend: what, where, what to do. No secret is in them."""
+    from botocore import exceptions
+
+    try:
+        yield
+    except exceptions.ClientError as error:
+        raise client_error(error, where) from None
+    except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.ProfileNotFound) as error:
+        raise AccessError(
+            "There are no AWS credentials.",
+            where=f"{where}: {error}",
+            next_step="Sign in (aws sso login), set AWS_PROFILE, or give the machine a role. See docs/connect-aws.md.",
+        ) from None
+    except exceptions.TokenRetrievalError as error:
+        raise AccessError(
+            "The sign-in to AWS has expired.", where=f"{where}: {error}", next_step="Sign in again: aws sso login"
+        ) from None
+    except (exceptions.HTTPClientError, exceptions.ConnectionError, exceptions.IncompleteReadError) as error:
+        raise CollectError(
+            "The connection to AWS failed, also when it was tried again.",
+            where=f"{where}: {type(error).__name__}",
+            next_step="Check the network and proxy; the next run goes on from here.",
+        ) from None
+    except exceptions.BotoCoreError as error:
+        raise CollectError("AWS cannot be asked like this.", where=f"{where}: {error}") from None
+
+
+def code_of(error: Exception) -> str:
+    """The error code of a ``ClientError``."""
+    said = getattr(error, "response", {}).get("Error", {})
+    return str(said.get("Code", "")).split("#")[-1].split(":")[0]
+
+
+def client_error(error: Exception, where: str) -> CollectError:
+    """A ``ClientError`` as what a person can act on."""
+    code = code_of(error)
+    said = str(getattr(error, "response", {}).get("Error", {}).get("Message", ""))
+    operation = str(getattr(error, "operation_name", ""))
+    place = f"{where}, {operation}: {code}"
+    if code in _DENIED:
+        return AccessError(
+            f"AWS denies {operation}.",
+            where=f"{place} {said}".strip(),
+            next_step="Grant the permission: 'aispend doctor aws' names it, 'aispend policy aws' prints the policy.",
+        )
+    if code in _EXPIRED:
+        return AccessError(
+            "The AWS credentials have expired.",
+            where=place,
+            next_step="Sign in again (aws sso login) or use a role, which renews itself; the next run goes on here.",
+        )
+    if code in _INVALID:
+        return AccessError(
+            "AWS does not know these credentials.",
+            where=place,
+            next_step="Check which credentials are used: aws sts get-caller-identity. A region may not be enabled.",
+        )
+    if code in _CLOCK:
+        return AccessError(
+            "AWS refuses the signature: this machine's clock is wrong, or the secret key is.",
+            where=place,
+            next_step="Set the clock (timedatectl set-ntp true), then try again.",
+        )
+    if code in _THROTTLED:
+        return NotReadyError(
+            "AWS limits the rate of requests, also after waiting.",
+            where=place,
+            next_step="The next run goes on from here.",
+        )
+    return CollectError(f"AWS could not answer {operation}.", where=f"{place} {said}".strip())

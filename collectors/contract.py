@@ -1,0 +1,127 @@
+"""What a collector is: it says what there is to collect, and reads one slice of it. The runner does everything else.
+
+A collector talks to its provider and normalises; it knows no database. Pages are fetched by one function and parsed by
+another that is pure, so that a recording can be parsed again. Retries of single requests are the SDK's; retries of
+slices, the record of what was done, the lock, progress and the writing are the runner's (``collectors.runner``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+Progress = Callable[[str, int, int | None], None]
+Form = Literal["bills", "metrics", "usage", "workloads", "inventory"]
+"""A documented file form (docs/dialects.md, docs/telemetry.md): what a collector writes takes the way of an import."""
+
+SliceTable = Literal["provider_total", "provider_forecast", "provider_anomaly", "provider_advice"]
+MergeTable = Literal["price", "spot_price", "spot_risk", "commitment_term", "resource_life", "invoice"]
+
+
+@dataclass(frozen=True)
+class Window:
+    """Days from ``first`` up to, not including, ``end``."""
+
+    first: date
+    end: date
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Something that is collected whole. ``token`` changes whenever its content may have."""
+
+    key: str
+    token: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the last success left: its token and when, and how many rows it wrote."""
+
+    token: str
+    at: datetime
+    rows: int
+
+
+@dataclass(frozen=True)
+class Files:
+    """Files in a documented form, in the slice's folder. ``rows`` where the collector counted them."""
+
+    form: Form
+    paths: Sequence[Path]
+    rows: int | None = None
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows that replace what the slice had in ``table``; without ``source`` and ``slice``, which the runner adds."""
+
+    table: SliceTable
+    rows: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Merge:
+    """Rows that are added to ``table``, or replace those with the same key; nothing goes. Without ``source``."""
+
+    table: MergeTable
+    rows: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class History:
+    """What resources of one ``kind`` look like now, as a whole listing of ``scope`` (account and region).
+
+    Each row has ``provider``, ``resource_id`` (any spelling), ``state`` and ``details``. What the listing named before
+    and names no more is closed.
+    """
+
+    kind: str
+    scope: str
+    rows: Sequence[Mapping[str, Any]]
+
+
+Part = Files | Rows | Merge | History
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one slice is: its parts, and remarks for a person (a region that was disabled, a metric that is missing)."""
+
+    parts: Sequence[Part]
+    notes: tuple[str, ...] = field(default=())
+
+
+class Collector(Protocol):
+    """One kind of fact from one connection.
+
+    ``name`` is unique: connection and collector, as in ``aws/bills``. ``reach`` is how far back a first run goes,
+    ``restated_for`` how long the provider still changes what it said. ``operations`` are all requests it may make, as
+    ``service.Operation``: the permissions a user must grant are derived from them.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def reach(self) -> timedelta: ...
+
+    @property
+    def restated_for(self) -> timedelta: ...
+
+    @property
+    def operations(self) -> tuple[str, ...]: ...
+
+    def slices(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
+        """What lies in the window and may have changed; cheap, a handful of requests where nothing has."""
+
+    def read(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
+        """One slice; large content goes to files in ``folder``, in bounded memory.
+
+        Raises ``NotReadyError`` where it is being delivered just now, ``AccessError`` where a permission is missing,
+        ``InputError`` for content that cannot be used.
+        """

@@ -1,0 +1,67 @@
+"""The double, clients that talk to it, and collecting into a database of the test's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import Any
+
+import pytest
+
+from aispend.clock import Clock
+from aispend.connections import AwsConnection
+from aispend.settings import Settings
+from aispend.store import Store
+from collectors.aws.base import AwsCollector
+from collectors.aws.clients import AwsClients
+from collectors.contract import Window
+from collectors.runner import Source, SourceReport, collect
+from tests.aws.double import Aws, serving
+
+ACCOUNT = "111122223333"
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    """The double, serving; credentials are in the environment, as in real life."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-a-secret")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    double = Aws()
+    double.on(
+        "sts.GetCallerIdentity",
+        {"Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:user/aispend", "UserId": "AIDATEST"},
+    )
+    with serving(double):
+        yield double
+    assert not double.defects, double.defects[0]
+
+
+@pytest.fixture
+def connect(aws: Aws) -> Callable[..., AwsClients]:
+    """Clients of a connection to the double, with the settings given."""
+
+    def connected(**settings: Any) -> AwsClients:
+        given = {"endpoint_url": aws.url, "regions": ("us-east-1",)} | settings
+        return AwsClients(AwsConnection.model_validate(given))
+
+    return connected
+
+
+@pytest.fixture
+def run(database: Store, store_settings: Settings, clock: Clock) -> Callable[..., SourceReport]:
+    """Collect from one collector into the database, as ``aispend collect`` does; waits are not waited for."""
+
+    def collected(
+        collector: AwsCollector, *, first: date | None = None, end: date | None = None, **options: Any
+    ) -> SourceReport:
+        window = Window(first, end) if first and end else None
+        source = Source(collector, collector.clients.connection.name, collector.clients.requests)
+        (report,) = collect(
+            [source], database, store_settings, clock, window=window, sleep=lambda _seconds: None, **options
+        )
+        return report
+
+    return collected
