@@ -149,6 +149,7 @@ def _detail(row: Recommendation, currency: str) -> None:
     st.code(
         f"aispend recommendations accept {row.id}\naispend recommendations dismiss {row.id} --reason TEXT",
         language=None,
+        wrap_lines=True,
     )
 
 
