@@ -67,6 +67,36 @@ class SourceReport:
         """Whether something of it could not be collected."""
         return self.error is not None or any(one.outcome == "failed" for one in self.slices)
 
+    @property
+    def loaded(self) -> int:
+        """Slices that were read and written."""
+        return self.count("loaded")
+
+    @property
+    def unchanged(self) -> int:
+        """Slices that were what they had been."""
+        return self.count("unchanged")
+
+    @property
+    def waiting(self) -> int:
+        """Slices that are being delivered."""
+        return self.count("waiting")
+
+    @property
+    def failures(self) -> int:
+        """Slices that could not be collected."""
+        return self.count("failed")
+
+    @property
+    def rows(self) -> int:
+        """Rows written."""
+        return sum(one.rows for one in self.slices if one.outcome == "loaded")
+
+    @property
+    def requests_sent(self) -> int:
+        """Requests, retries included."""
+        return sum(self.requests.values())
+
     def count(self, outcome: Outcome) -> int:
         """How many slices ended so."""
         return sum(one.outcome == outcome for one in self.slices)

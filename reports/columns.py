@@ -32,6 +32,18 @@ SPEND_MEASURES: tuple[Column, ...] = (
 )
 """After one column per cut, named as asked for (``model``, ``tag:team``)."""
 
+COLLECTED: tuple[Column, ...] = (
+    Column("source"),
+    Column("loaded", "number"),
+    Column("unchanged", "number"),
+    Column("waiting", "number"),
+    Column("failures", "number"),
+    Column("rows", "number"),
+    Column("requests_sent", "number"),
+    Column("seconds", "number"),
+    Column("error"),
+)
+
 UNIT_COSTS: tuple[Column, ...] = (
     Column("model"),
     Column("provider"),

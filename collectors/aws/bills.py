@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -57,11 +58,6 @@ class _Manifest:
             )
         return [_SCHEME.sub("", _key(entry)) for entry in listed]
 
-    @property
-    def run(self) -> str:
-        """The provider's id of the run."""
-        return str(self.content.get("executionId") or self.content.get("assemblyId") or "")
-
 
 class Bills(AwsCollector):
     """See the module's text."""
@@ -84,14 +80,14 @@ class Bills(AwsCollector):
 
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
         """A slice per export and month that has a manifest."""
-        if not self._exports:
+        if not self.exports:
             raise AccessError(
                 "The account has no Data Export and no Cost and Usage Report.",
                 where=self.name,
                 next_step="Create one (docs/connect-aws.md shows how), or name it under [[aws.export]].",
             )
         settled = month_of(self.clock().date() - self.restated_for)
-        for export in self._exports:
+        for export in self.exports:
             for month in _months(window):
                 key = f"{export.name} {month:%Y-%m}"
                 known = seen.get(key)
@@ -104,11 +100,9 @@ class Bills(AwsCollector):
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
         """The manifest and the files it names, on disk."""
         name, _, month = piece.key.rpartition(" ")
-        export = next(one for one in self._exports if one.name == name)
+        export = next(one for one in self.exports if one.name == name)
         bucket = self._s3(export)
         manifest = _read_manifest(bucket, export, date.fromisoformat(f"{month}-01"))
-        if manifest is None:
-            raise NotReadyError("The manifest is gone.", where=f"{export.name}, {month}")
         root = folder / "delivery"
         for done, key in enumerate(manifest.keys):
             if progress:
@@ -128,13 +122,12 @@ class Bills(AwsCollector):
         return Reading([Files("bills", [root], rows=len(manifest.keys))])
 
     def _token(self, export: AwsExport, month: date, known: Seen | None) -> str | None:
-        """ETag and run of a month's manifest; the known token where it did not change, None where there is none."""
-        etag = known.token.partition(" ")[0] if known is not None else None
+        """ETag of a month's manifest; the known token where it did not change, None where there is none."""
         try:
-            manifest = _read_manifest(self._s3(export), export, month, unless=etag)
+            found = _get(self._s3(export), export, manifest_key(export, month), unless=known.token if known else None)
         except _UnchangedError:
             return known.token if known is not None else None
-        return None if manifest is None else f"{manifest.object.etag} {manifest.run}"
+        return None if found is None else found[0].etag
 
     def _s3(self, export: AwsExport) -> Any:
         return self.clients.client("s3", region=export.region or self._bucket_region(export.bucket))
@@ -146,7 +139,7 @@ class Bills(AwsCollector):
         return self._regions[bucket]
 
     @cached_property
-    def _exports(self) -> tuple[AwsExport, ...]:
+    def exports(self) -> tuple[AwsExport, ...]:
         """The exports of the settings, else those the account has."""
         return self.clients.connection.exports or tuple(self._data_exports()) or tuple(self._legacy_reports())
 
@@ -191,11 +184,10 @@ def manifest_key(export: AwsExport, month: date) -> str:
     return f"{head}/metadata/BILLING_PERIOD={month:%Y-%m}/{export.name}-Manifest.json"
 
 
-def _read_manifest(s3: Any, export: AwsExport, month: date, unless: str | None = None) -> _Manifest | None:
-    """The month's manifest, None where there is none. Raises ``_UnchangedError`` where its ETag is ``unless``."""
+def _get(s3: Any, export: AwsExport, key: str, unless: str | None = None) -> tuple[Object, bytes] | None:
+    """A small object and its content, None where there is none. ``_UnchangedError`` where its ETag is ``unless``."""
     from botocore.exceptions import ClientError
 
-    key = manifest_key(export, month)
     try:
         answer = s3.get_object(Bucket=export.bucket, Key=key, **({"IfNoneMatch": unless} if unless else {}))
     except ClientError as error:
@@ -204,19 +196,28 @@ def _read_manifest(s3: Any, export: AwsExport, month: date, unless: str | None =
         if code_of(error) in _ABSENT:
             return None
         raise
-    with answer["Body"] as body:
-        text = body.read()
+    with closing(answer["Body"]) as body:
+        return _object(key, answer), body.read()
+
+
+def _read_manifest(s3: Any, export: AwsExport, month: date) -> _Manifest:
+    """The month's manifest."""
+    key = manifest_key(export, month)
+    found = _get(s3, export, key)
+    where = f"s3://{export.bucket}/{key}"
+    if found is None:
+        raise NotReadyError("The manifest is gone.", where=where)
     try:
-        content = json.loads(text)
+        content = json.loads(found[1])
         if not isinstance(content, dict):
-            raise TypeError(f"a list or text, not an object: {text[:40]!r}")
+            raise TypeError("it is no JSON object")
     except (ValueError, TypeError) as error:
         raise InputError(
             "The manifest cannot be read.",
-            where=f"s3://{export.bucket}/{key}: {error}",
+            where=f"{where}: {error}",
             next_step="Wait for the next delivery; what was collected before stays.",
         ) from None
-    return _Manifest(export, month, _object(key, answer), content)
+    return _Manifest(export, month, found[0], content)
 
 
 def _ready(s3: Any, manifest: _Manifest, key: str) -> Object:

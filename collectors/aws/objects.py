@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +12,8 @@ from aispend.errors import InputError, NotReadyError
 from collectors.aws.base import code_of
 from collectors.contract import Progress
 
-BLOCK = 1 << 20
+BLOCK = 1 << 16
+"""Bytes written at a time: what a broken connection loses at most."""
 MANY_ATTEMPTS = 8
 """How often one object is gone on with before the slice is given up."""
 
@@ -52,7 +54,7 @@ def download(s3: Any, bucket: str, found: Object, path: Path, *, progress: Progr
                     ) from None
                 raise
             try:
-                with answer["Body"] as body:
+                with closing(answer["Body"]) as body:
                     for block in body.iter_chunks(BLOCK):
                         file.write(block)
                         if progress:
