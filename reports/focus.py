@@ -3,11 +3,15 @@
 Method
     Shares add up to their charge in all four costs, so the file adds up to the bill. Quantities are divided as
     the effective cost is (billed, then list cost where that is unknown; evenly where all are zero), to twelve
-    decimals, the last share taking what is left, so that they add up too.
+    decimals, the last share taking what is left, so that they add up too, where FOCUS allows a quantity.
+    A commitment's fee carries in the ledger what of it went unused, as its effective cost. FOCUS has two rows for
+    that: the purchase with effective cost 0, and an unused usage row with nothing but the effective cost.
     One billing month at a time, streamed as Arrow from Postgres: memory does not grow with the ledger.
 Known drawbacks
     Rows are days, not hours. Where a bill gives no list, contracted or effective cost, that mandatory column is
-    null and a validator says so, rightly; :func:`write_focus` returns how many rows that concerns.
+    null and a validator says so, rightly; :func:`write_focus` returns how many rows that concerns. So it is with
+    the invoice (Google's bill names none), ResourceType of an id that says none, quantity and unit of commitments.
+    The unused row of a split fee has no commitment quantity: the fee says what was bought, not what of it was used.
 """
 
 from __future__ import annotations
@@ -27,7 +31,8 @@ from aispend.schema import spend_day
 from aispend.store import Store
 from analyzer.unknown_costs import COST_BITS, CostsGiven, costs_given
 from reports.export import finished
-from reports.focus_columns import FOCUS, MANDATORY
+from reports.focus_columns import FOCUS, MANDATORY, UNUSED_FEE
+from reports.focus_units import focus_unit
 from reports.output import defused
 from reports.views import Axis, Window
 
@@ -88,7 +93,17 @@ def _read(uri: str, month: date, given: CostsGiven, window: Window | None, axis:
     with closing(dbapi.connect(uri)) as connection, closing(connection.cursor()) as cursor:
         cursor.execute(_sql(narrowing), parameters=bounds)
         for batch in cursor.fetch_record_batch():
-            yield pa.Table.from_batches([batch]).cast(_schema())
+            yield _spelt(pa.Table.from_batches([batch]).cast(_schema()))
+
+
+def _spelt(table: pa.Table) -> pa.Table:
+    import pyarrow as pa
+
+    for place, column in enumerate(FOCUS):
+        if column.kind == "unit":
+            units = [None if unit is None else focus_unit(unit) for unit in table[column.name].to_pylist()]
+            table = table.set_column(place, table.schema.field(place), pa.array(units, pa.string()))
+    return table
 
 
 def _schema() -> pa.Schema:
@@ -96,6 +111,7 @@ def _schema() -> pa.Schema:
 
     types: dict[str, pa.DataType] = {
         "text": pa.string(),
+        "unit": pa.string(),
         "decimal": pa.decimal128(38, COST_DECIMALS),
         "instant": pa.timestamp("us", tz="UTC"),
         "flag": pa.bool_(),
@@ -143,6 +159,12 @@ def _sql(narrowing: str) -> str:
         ), p AS (
             SELECT {charge_key}, {kept}, charge_kind_key, target_key, {", ".join(_COSTS)}, {divided}
             FROM ranked WINDOW whole AS (PARTITION BY {charge_key})
+        ), service AS (
+            SELECT provider, service_name, min(service_category) AS service_category,
+                   CASE WHEN count(DISTINCT service_subcategory) = 1 THEN min(service_subcategory) END
+                   AS service_subcategory
+            FROM sku WHERE service_name IS NOT NULL
+            GROUP BY provider, service_name HAVING count(DISTINCT service_category) = 1
         )
         SELECT {columns}
         FROM p
@@ -155,7 +177,11 @@ def _sql(narrowing: str) -> str:
         JOIN commitment m ON m.commitment_key = p.commitment_key
         JOIN charge_kind k ON k.charge_kind_key = p.charge_kind_key
         JOIN share_target t ON t.target_key = p.target_key
-        ORDER BY p.slice_id, p.half, p.ordinal, p.target_key"""
+        LEFT JOIN service v ON v.provider = s.provider AND v.service_name = s.service_name
+        CROSS JOIN LATERAL (
+            SELECT false UNION ALL SELECT true WHERE {UNUSED_FEE} AND p.effective_cost <> 0
+        ) AS part (unused)
+        ORDER BY p.slice_id, p.half, p.ordinal, p.target_key, part.unused"""
 
 
 def _write_parquet(path: Path, tables: Iterator[pa.Table], report: FocusReport) -> None:

@@ -3,7 +3,10 @@
 Unit prices and the PricingCurrency costs are left out: FOCUS makes them conditional, and a row rolled up over
 a day has no single unit price. Our own columns follow, with the prefix ``x_`` the specification asks for.
 ``MANDATORY`` are the columns FOCUS never allows to be null. A text the bill does not give falls back to the
-nearest thing known; a cost it does not give stays null, since unknown is neither zero nor another column.
+nearest thing known: a name to the id it names, a service's category and subcategory to those its other charges have,
+SkuPriceId to SkuId, the type of a resource to what its id calls it. A cost it does not give stays null, since unknown
+is neither zero nor another column. Where FOCUS forbids a value (a tax with a quantity, a purchase that is consumed)
+none is written, whatever the bill says.
 """
 
 from __future__ import annotations
@@ -11,12 +14,35 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-FocusKind = Literal["text", "decimal", "instant", "flag"]
+FocusKind = Literal["text", "unit", "decimal", "instant", "flag"]
 _PROVIDERS = (
     "CASE a.provider WHEN 'aws' THEN 'AWS' WHEN 'gcp' THEN 'Google Cloud' "
     "WHEN 'azure' THEN 'Microsoft' ELSE a.provider END"
 )
 _PROVIDER = f"coalesce(a.provider_name, {_PROVIDERS})"
+_SUB_ACCOUNTS = (
+    "CASE a.provider WHEN 'aws' THEN 'Account' WHEN 'gcp' THEN 'Project' "
+    "WHEN 'azure' THEN 'Subscription' ELSE 'Sub Account' END"
+)
+_CATEGORY = "coalesce(s.service_category, v.service_category, 'Other')"
+
+UNUSED_FEE = "k.charge_category = 'Purchase' AND k.commitment_discount_status = 'Unused'"
+"""A commitment's fee in the ledger, whose effective cost is what went unused; FOCUS makes that a usage row."""
+
+_STATUS = (
+    "CASE WHEN m.commitment_discount_id = '' THEN NULL WHEN part.unused THEN 'Unused'"
+    " WHEN k.charge_category <> 'Purchase' THEN k.commitment_discount_status END"
+)
+_PRICED = "CASE WHEN part.unused THEN 0 * {0} WHEN k.charge_category IS DISTINCT FROM 'Tax' THEN {0} END"
+_CONSUMED = (
+    "k.charge_category = 'Usage' AND k.commitment_discount_status IS DISTINCT FROM 'Unused'"
+    " AND p.consumed_quantity IS NOT NULL"
+)
+_COMMITTED = (
+    "k.charge_category IN ('Usage', 'Purchase') AND m.commitment_discount_id <> '' AND NOT part.unused"
+    " AND p.commitment_quantity IS NOT NULL"
+)
+_SKU_PRICE = "coalesce(s.sku_price_id, s.sku_id)"
 
 
 @dataclass(frozen=True)
@@ -32,6 +58,15 @@ def _text(name: str, sql: str) -> FocusColumn:
     return FocusColumn(name, "text", sql)
 
 
+def _unit(name: str, sql: str) -> FocusColumn:
+    return FocusColumn(name, "unit", sql)
+
+
+def _sold(sql: str, beside: str = "''") -> str:
+    """Of a SKU: none for a tax, and none where ``beside``, the id it hangs on, is missing."""
+    return f"CASE WHEN k.charge_category IS DISTINCT FROM 'Tax' AND {beside} IS NOT NULL THEN {sql} END"
+
+
 def _decimal(name: str, sql: str) -> FocusColumn:
     return FocusColumn(name, "decimal", sql)
 
@@ -42,59 +77,73 @@ def _instant(name: str, sql: str) -> FocusColumn:
 
 FOCUS: tuple[FocusColumn, ...] = (
     _text("AvailabilityZone", "l.availability_zone"),
-    _decimal("BilledCost", "p.billed_cost"),
+    _decimal("BilledCost", "CASE WHEN part.unused THEN 0 ELSE p.billed_cost END"),
     _text("BillingAccountId", "coalesce(a.billing_account_id, sl.scope)"),
-    _text("BillingAccountName", "a.billing_account_name"),
-    _text("BillingAccountType", "a.billing_account_type"),
+    _text("BillingAccountName", "coalesce(a.billing_account_name, a.billing_account_id, sl.scope)"),
+    _text("BillingAccountType", "coalesce(a.billing_account_type, 'Billing Account')"),
     _text("BillingCurrency", "k.billing_currency"),
     _instant("BillingPeriodEnd", "(p.billing_month + interval '1 month')"),
     _instant("BillingPeriodStart", "p.billing_month"),
     _text("CapacityReservationId", "k.capacity_reservation_id"),
     _text("CapacityReservationStatus", "k.capacity_reservation_status"),
-    _text("ChargeCategory", "k.charge_category"),
+    _text("ChargeCategory", "CASE WHEN part.unused THEN 'Usage' ELSE k.charge_category END"),
     _text("ChargeClass", "k.charge_class"),
     _text("ChargeDescription", "s.charge_description"),
-    _text("ChargeFrequency", "k.charge_frequency"),
+    _text("ChargeFrequency", "CASE WHEN part.unused THEN 'Usage-Based' ELSE k.charge_frequency END"),
     _instant("ChargePeriodEnd", "coalesce(p.charge_end_date, p.charge_date + 1)"),
     _instant("ChargePeriodStart", "p.charge_date"),
     _text("CommitmentDiscountCategory", "m.commitment_discount_category"),
     _text("CommitmentDiscountId", "nullif(m.commitment_discount_id, '')"),
     _text("CommitmentDiscountName", "m.commitment_discount_name"),
-    _decimal("CommitmentDiscountQuantity", "p.commitment_quantity"),
-    _text("CommitmentDiscountStatus", "k.commitment_discount_status"),
+    _decimal("CommitmentDiscountQuantity", f"CASE WHEN {_COMMITTED} THEN p.commitment_quantity END"),
+    _text("CommitmentDiscountStatus", _STATUS),
     _text("CommitmentDiscountType", "m.commitment_discount_type"),
-    _text("CommitmentDiscountUnit", "m.commitment_discount_unit"),
-    _decimal("ConsumedQuantity", "p.consumed_quantity"),
-    _text("ConsumedUnit", "CASE WHEN p.consumed_quantity IS NOT NULL THEN s.consumed_unit END"),
-    _decimal("ContractedCost", "p.contracted_cost"),
-    _decimal("EffectiveCost", "p.effective_cost"),
+    _unit("CommitmentDiscountUnit", f"CASE WHEN {_COMMITTED} THEN m.commitment_discount_unit END"),
+    _decimal("ConsumedQuantity", f"CASE WHEN {_CONSUMED} THEN p.consumed_quantity END"),
+    _unit("ConsumedUnit", f"CASE WHEN {_CONSUMED} THEN s.consumed_unit END"),
+    _decimal("ContractedCost", "CASE WHEN part.unused THEN 0 ELSE p.contracted_cost END"),
+    _decimal(
+        "EffectiveCost",
+        f"CASE WHEN {UNUSED_FEE} AND NOT part.unused THEN 0 * p.effective_cost ELSE p.effective_cost END",
+    ),
     _text("InvoiceId", "k.invoice_id"),
     _text("InvoiceIssuerName", f"coalesce(a.invoice_issuer_name, {_PROVIDER})"),
-    _decimal("ListCost", "p.list_cost"),
-    _text("PricingCategory", "k.pricing_category"),
+    _decimal("ListCost", "CASE WHEN part.unused THEN 0 ELSE p.list_cost END"),
+    _text(
+        "PricingCategory",
+        "CASE WHEN part.unused THEN 'Committed' WHEN k.charge_category IS DISTINCT FROM 'Tax'"
+        " THEN k.pricing_category END",
+    ),
     _text("PricingCurrency", "s.pricing_currency"),
-    _decimal("PricingQuantity", "p.pricing_quantity"),
-    _text("PricingUnit", "CASE WHEN p.pricing_quantity IS NOT NULL THEN s.pricing_unit END"),
+    _decimal("PricingQuantity", _PRICED.format("p.pricing_quantity")),
+    _unit(
+        "PricingUnit",
+        "CASE WHEN k.charge_category IS DISTINCT FROM 'Tax' AND p.pricing_quantity IS NOT NULL THEN s.pricing_unit END",
+    ),
     _text("ProviderName", _PROVIDER),
     _text("PublisherName", f"coalesce(a.publisher_name, {_PROVIDER})"),
     _text("RegionId", "l.region_id"),
-    _text("RegionName", "l.region_name"),
+    _text("RegionName", "coalesce(l.region_name, l.region_id)"),
     _text("ResourceId", "nullif(r.resource_id, '')"),
     _text("ResourceName", "r.resource_name"),
-    _text("ResourceType", "r.resource_type"),
-    _text("ServiceCategory", "coalesce(s.service_category, 'Other')"),
+    _text("ResourceType", "coalesce(r.resource_type, substring(r.resource_id from '([A-Za-z]+)/[^/]+$'))"),
+    _text("ServiceCategory", _CATEGORY),
     _text("ServiceName", f"coalesce(s.service_name, {_PROVIDER})"),
     _text(
         "ServiceSubcategory",
-        "CASE WHEN s.service_category IS NULL THEN 'Other (Other)' ELSE s.service_subcategory END",
+        "coalesce(CASE WHEN s.service_category IS NOT NULL THEN s.service_subcategory END, v.service_subcategory,"
+        f" 'Other (' || {_CATEGORY} || ')')",
     ),
-    _text("SkuId", "s.sku_id"),
-    _text("SkuMeter", "s.sku_meter"),
-    _text("SkuPriceDetails", "s.sku_price_details"),
-    _text("SkuPriceId", "s.sku_price_id"),
+    _text("SkuId", _sold("s.sku_id")),
+    _text("SkuMeter", _sold("s.sku_meter", beside="s.sku_id")),
+    _text("SkuPriceDetails", _sold("s.sku_price_details", beside=_SKU_PRICE)),
+    _text("SkuPriceId", _sold(_SKU_PRICE)),
     _text("SubAccountId", "a.sub_account_id"),
-    _text("SubAccountName", "a.sub_account_name"),
-    _text("SubAccountType", "a.sub_account_type"),
+    _text("SubAccountName", "coalesce(a.sub_account_name, a.sub_account_id)"),
+    _text(
+        "SubAccountType",
+        f"CASE WHEN a.sub_account_id IS NOT NULL THEN coalesce(a.sub_account_type, {_SUB_ACCOUNTS}) END",
+    ),
     _text("Tags", "g.tags::text"),
     _text("x_Model", "t.model"),
     _text("x_Team", "t.team"),
