@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aispend.cli.up import Steps
     from aispend.settings import Settings
     from aispend.store import Store
+    from collectors.runner import SourceReport
 
 SOURCE = "sample"
 STALE_DAYS = 7
@@ -44,7 +45,7 @@ def wants_sample(store: Store, asked: bool | None) -> bool:
 
     if asked is not None:
         return asked
-    others = select(slice_.c.slice_id).where(slice_.c.kind == "bill", slice_.c.source != SOURCE).limit(1)
+    others = select(slice_.c.slice_id).where(slice_.c.kind == "bill", ~slice_.c.source.startswith(SOURCE)).limit(1)
     with store.engine.connect() as connection:
         return connection.scalar(others) is None
 
@@ -97,8 +98,12 @@ def _load(
     if not _has_settings_file(settings):
         shutil.copy(company.settings_file, settings.home / "aispend.toml")
         settings = load_settings(database_url=settings.database_url)
-    with steps.step("bills imported") as details, doors.progress_bars() as bars:
-        for paths in ([company.restated_first], company.bills):
+    with steps.step("AWS bill collected from S3") as details, doors.progress_bars() as bars:
+        for delivery in (company.restated_first / "aws", company.bills[0]):
+            collected = collect_aws(delivery, store, settings, bars)
+        details.append(f"{collected.loaded} billing months, {collected.requests_sent} requests")
+    with steps.step("other bills imported") as details, doors.progress_bars() as bars:
+        for paths in ([company.restated_first / "azure-usd"], company.bills[1:]):
             reports = import_bills(paths, store, settings, system_clock, source=SOURCE, progress=bars)
         details.append(f"{len(reports)} billing months")
     if company.invoices.is_file():
@@ -113,6 +118,33 @@ def _load(
         with steps.step(f"{name} imported") as details, doors.progress_bars() as bars:
             report = load([path], store, settings, system_clock, source=SOURCE, progress=bars)
             details.append(f"{report.rows_in:,} rows" if name != "inventory" else f"{report.aliases:,} names")
+
+
+def collect_aws(folder: Path, store: Store, settings: Settings, bars: doors.Progress | None) -> SourceReport:
+    """What a Data Export delivered, by the collector of real accounts, from a server that speaks S3's protocol."""
+    import boto3
+
+    from aispend.clock import system_clock
+    from aispend.connections import AwsConnection
+    from aispend.errors import CollectError
+    from collectors.aws.bills import Bills
+    from collectors.aws.clients import AwsClients
+    from collectors.runner import Source, collect
+    from sample.aws_files import BUCKET, EXPORT
+    from sample.object_store import ObjectStore, serving
+
+    with serving(ObjectStore({BUCKET: folder})) as url:
+        export = {"bucket": BUCKET, "name": EXPORT, "region": "us-east-1"}
+        connection = AwsConnection.model_validate({"name": SOURCE, "endpoint_url": url, "export": [export]})
+        # the server asks nobody who they are; a machine without an AWS account has no credentials to give
+        session = boto3.Session(aws_access_key_id=SOURCE, aws_secret_access_key=SOURCE)
+        clients = AwsClients(connection, session=session)
+        source = Source(Bills(clients, system_clock), SOURCE, clients.requests)
+        (report,) = collect([source], store, settings, system_clock, progress=bars)
+    problems = [one.message for one in report.slices if one.outcome in ("failed", "waiting")]
+    if report.error or problems:
+        raise CollectError("The sample's AWS bill could not be collected.", where=report.error or problems[0])
+    return report
 
 
 def _has_settings_file(settings: Settings) -> bool:
@@ -141,7 +173,7 @@ def _in_database(store: Store) -> tuple[int, str]:
 
     from aispend.schema import slice_
 
-    held = select(func.count(), func.max(slice_.c.loaded_at)).where(slice_.c.source == SOURCE)
+    held = select(func.count(), func.max(slice_.c.loaded_at)).where(slice_.c.source.startswith(SOURCE))
     with store.engine.connect() as connection:
         count, newest = connection.execute(held).one()
     return int(count), newest.isoformat() if newest else ""

@@ -5,7 +5,7 @@
 *Method.* For each month the manifest's key is known, so nothing is ever found by listing a prefix: it is asked for with
 the ETag of the last success, which costs one request where nothing changed. The files the manifest names are streamed
 to disk, a broken connection going on where it stopped, and take the way of an imported bill. Months older than AWS
-still restates are asked for only until they were collected once.
+still restates are asked for only until they were collected once, and none from before the export began.
 
 *Half-way.* In the layout that overwrites, files may be replaced while they are read. A file newer than the manifest,
 one that is missing, or another manifest at the end than at the beginning means that a delivery is under way: nothing
@@ -35,6 +35,9 @@ from collectors.contract import Files, Progress, Reading, Seen, Slice, Window
 _ABSENT = {"404", "NoSuchKey", "NotFound"}
 _UNCHANGED = {"304", "NotModified"}
 _SCHEME = re.compile(r"^s3://([^/]+)/")
+BEFORE_THE_EXPORT = 2
+"""So many months without a manifest, going back in time, are from before the export began."""
+
 _CLOCK_STEP = timedelta(seconds=5)
 """S3 stamps objects to the second, by clocks of its own."""
 
@@ -88,12 +91,17 @@ class Bills(AwsCollector):
             )
         settled = month_of(self.clock().date() - self.restated_for)
         for export in self.exports:
+            absent: int | None = None  # in a row, since one was there
             for month in _months(window):
                 key = f"{export.name} {month:%Y-%m}"
                 known = seen.get(key)
                 if known is not None and month < settled and known.at.date() > month + self.restated_for:
+                    absent = 0
                     continue  # collected after AWS had stopped changing it
                 token = self._token(export, month, known)
+                absent = 0 if token is not None else None if absent is None else absent + 1
+                if absent == BEFORE_THE_EXPORT:
+                    break
                 if token is not None:
                     yield Slice(key, token, f"{export.name}, {month:%Y-%m}")
 

@@ -126,6 +126,15 @@ def test_a_second_run_asks_for_the_manifests_alone_and_changes_nothing(
     assert again.requests == {"s3.GetObject": 3}
 
 
+def test_months_from_before_the_export_are_not_asked_for_again_and_again(
+    bucket: Bucket, bills: Callable[[], Bills], run: Run, database: Store
+) -> None:
+    bucket.deliver("2026-11", [line("2026-11", "4")])
+    run(bills())
+
+    assert run(bills()).requests == {"s3.GetObject": 3}  # this month, and two that are not there
+
+
 def test_a_new_run_replaces_the_month_whole(
     bucket: Bucket, bills: Callable[[], Bills], run: Run, database: Store
 ) -> None:
