@@ -3,9 +3,10 @@
 Unit prices and the PricingCurrency costs are left out: FOCUS makes them conditional, and a row rolled up over
 a day has no single unit price. Our own columns follow, with the prefix ``x_`` the specification asks for.
 ``MANDATORY`` are the columns FOCUS never allows to be null. A text the bill does not give falls back to the
-nearest thing known: a name to the id it names, a service's category and subcategory to those its other charges have,
-SkuPriceId to SkuId, the type of a resource to what its id calls it. A cost it does not give stays null, since unknown
-is neither zero nor another column. Where FOCUS forbids a value (a tax with a quantity, a purchase that is consumed)
+nearest thing known: a name to the id it names (a region also the other way round: Oracle gives names alone), a
+service's category and subcategory to those its other charges have, SkuPriceId to SkuId, the type of a resource to
+what its id calls it, a frequency to what its category says. A cost it does not give stays null, since unknown is
+neither zero nor another column. Where FOCUS forbids a value (a tax with a quantity, a purchase that is consumed)
 none is written, whatever the bill says.
 """
 
@@ -32,6 +33,10 @@ UNUSED_FEE = "k.charge_category = 'Purchase' AND k.commitment_discount_status = 
 _STATUS = (
     "CASE WHEN m.commitment_discount_id = '' THEN NULL WHEN part.unused THEN 'Unused'"
     " WHEN k.charge_category <> 'Purchase' THEN k.commitment_discount_status END"
+)
+_FREQUENCY = (
+    "CASE WHEN part.unused THEN 'Usage-Based' ELSE coalesce(k.charge_frequency, CASE WHEN k.charge_category = 'Usage'"
+    " THEN 'Usage-Based' WHEN k.charge_category <> 'Purchase' THEN 'One-Time' END) END"
 )
 _PRICED = "CASE WHEN part.unused THEN 0 * {0} WHEN k.charge_category IS DISTINCT FROM 'Tax' THEN {0} END"
 _CONSUMED = (
@@ -89,7 +94,7 @@ FOCUS: tuple[FocusColumn, ...] = (
     _text("ChargeCategory", "CASE WHEN part.unused THEN 'Usage' ELSE k.charge_category END"),
     _text("ChargeClass", "k.charge_class"),
     _text("ChargeDescription", "s.charge_description"),
-    _text("ChargeFrequency", "CASE WHEN part.unused THEN 'Usage-Based' ELSE k.charge_frequency END"),
+    _text("ChargeFrequency", _FREQUENCY),
     _instant("ChargePeriodEnd", "coalesce(p.charge_end_date, p.charge_date + 1)"),
     _instant("ChargePeriodStart", "p.charge_date"),
     _text("CommitmentDiscountCategory", "m.commitment_discount_category"),
@@ -122,7 +127,7 @@ FOCUS: tuple[FocusColumn, ...] = (
     ),
     _text("ProviderName", _PROVIDER),
     _text("PublisherName", f"coalesce(a.publisher_name, {_PROVIDER})"),
-    _text("RegionId", "l.region_id"),
+    _text("RegionId", "coalesce(l.region_id, l.region_name)"),
     _text("RegionName", "coalesce(l.region_name, l.region_id)"),
     _text("ResourceId", "nullif(r.resource_id, '')"),
     _text("ResourceName", "r.resource_name"),

@@ -42,7 +42,7 @@ _SIZE = {
 }
 _MULTIPLES = {"": 1, "K": 1_000, "M": 1_000_000, "B": 1_000_000_000}
 _AMOUNT = re.compile(r"(\d+)(?: ?([KMB])(?![A-Za-z]))? *(.*)")
-_TIMED = re.compile(rf"(.*?) *([-/ ]) *({'|'.join(sorted(_TIME, key=len, reverse=True))})", re.IGNORECASE)
+_TIMED = re.compile(rf"(.*?)( +per +| *[-/] *| +)({'|'.join(sorted(_TIME, key=len, reverse=True))})", re.IGNORECASE)
 _COUNTED = r"[A-Za-z][A-Za-z0-9]*(?: [A-Za-z][A-Za-z0-9]*)*"
 _FORMAT = re.compile(rf"(?:\d+ )?{_COUNTED}|{_COUNTED}-(?:{'|'.join(_TIMES)})s|{_COUNTED}/(?:{'|'.join(_TIMES)})")
 
@@ -55,8 +55,8 @@ def focus_unit(unit: str) -> str:
         number, multiple, rest = numbered.groups()
         amount = int(number) * _MULTIPLES[multiple or ""]
     if timed := _TIMED.fullmatch(rest):
-        counted, sign, time = timed[1], timed[2], _TIME[timed[3].lower()]
-        spelt = f"{_counted(counted)}/{time}" if sign == "/" else f"{_counted(counted)}-{time}s"
+        counted, sign, time = timed[1], timed[2].strip().lower(), _TIME[timed[3].lower()]
+        spelt = f"{_counted(counted)}/{time}" if sign in {"/", "per"} else f"{_counted(counted)}-{time}s"
     else:
         spelt = _counted(rest)
     if amount != 1:

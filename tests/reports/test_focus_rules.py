@@ -104,6 +104,35 @@ def test_names_and_types_a_bill_does_not_give(export: Export) -> None:
     assert picked(row, "BillingAccountType", "ResourceType") == ("Billing Account", "instances")
 
 
+@pytest.mark.parametrize(
+    ("category", "frequency"),
+    [
+        ("Usage", "Usage-Based"),
+        ("Tax", "One-Time"),
+        ("Credit", "One-Time"),
+        ("Adjustment", "One-Time"),
+        ("Purchase", None),
+    ],
+)
+def test_a_frequency_the_bill_does_not_give(export: Export, category: str, frequency: str | None) -> None:
+    """Its category says it, but for a purchase, which may recur or not."""
+    (row,) = export(one(category=category))
+
+    assert row["ChargeFrequency"] == frequency
+
+
+def test_a_region_with_a_name_alone_goes_by_it(export: Export) -> None:
+    """FOCUS allows no name without an id, and Oracle writes the id as the name."""
+
+    def insert(ledger: Ledger, bill: int) -> None:
+        one(region="x")(ledger, bill)
+        ledger.connection.execute(text("UPDATE location SET region_id = NULL, region_name = 'X' WHERE region_id = 'x'"))
+
+    (row,) = export(insert)
+
+    assert picked(row, "RegionId", "RegionName") == ("X", "X")
+
+
 def test_nothing_is_named_that_is_not_there(export: Export) -> None:
     (row,) = export(one(sub_account=None))
 

@@ -24,6 +24,8 @@ from reports.focus_units import focus_unit
         ("tebibyte", "TiB"),
         ("Terabytes", "TB"),
         ("byte-seconds", "B-Seconds"),
+        ("GIGABYTE PER HOUR", "GB/Hour"),
+        ("OCPU per Hour", "OCPU/Hour"),
         ("seconds", "Seconds"),
         ("1K tokens", "1000 Tokens"),
         ("1M Tokens", "1000000 Tokens"),
