@@ -85,6 +85,15 @@ class History:
     rows: Sequence[Mapping[str, Any]]
 
 
+@dataclass(frozen=True)
+class Finding:
+    """What a look at a source showed: that it works, something to know, or something to put right and how."""
+
+    state: Literal["good", "note", "broken"]
+    what: str
+    next_step: str = ""
+
+
 Part = Files | Rows | Merge | History
 
 
@@ -118,6 +127,9 @@ class Collector(Protocol):
 
     def slices(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
         """What lies in the window and may have changed; cheap, a handful of requests where nothing has."""
+
+    def examine(self) -> Iterator[Finding]:
+        """Prove that it can be read, with requests that cost nothing; never raises for what it can name."""
 
     def read(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
         """One slice; large content goes to files in ``folder``, in bounded memory.

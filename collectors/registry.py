@@ -29,7 +29,7 @@ def sources(settings: Settings, store: Store, clock: Clock, names: Sequence[str]
 
     Raises ``UsageError`` for a name that is none of them.
     """
-    found = [source for connection in settings.aws for source in _of_aws(connection, store, clock)]
+    found = [source for connection in settings.aws for source in of_aws(connection, store, clock)]
     known = [source.collector.name for source in found]
     for name in names:
         if not any(_means(name, one) for one in known):
@@ -46,7 +46,8 @@ def _means(name: str, source: str) -> bool:
     return source == name or source.startswith(f"{name}/")
 
 
-def _of_aws(connection: AwsConnection, store: Store, clock: Clock) -> Iterator[Source]:
+def of_aws(connection: AwsConnection, store: Store, clock: Clock) -> Iterator[Source]:
+    """The sources of one connection; the requests sent today that cost money count against its budget."""
     from collectors.aws.clients import AwsClients
 
     with store.engine.connect() as database:

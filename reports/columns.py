@@ -44,6 +44,13 @@ COLLECTED: tuple[Column, ...] = (
     Column("error"),
 )
 
+DIAGNOSIS: tuple[Column, ...] = (
+    Column("source"),
+    Column("state"),
+    Column("what"),
+    Column("next_step"),
+)
+
 UNIT_COSTS: tuple[Column, ...] = (
     Column("model"),
     Column("provider"),

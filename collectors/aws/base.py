@@ -6,15 +6,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import ClassVar
 
 from aispend.clock import Clock
-from aispend.errors import AccessError, CollectError, NotReadyError
+from aispend.errors import AccessError, AispendError, CollectError, NotReadyError
 from collectors.aws.clients import AwsClients
-from collectors.contract import Progress, Reading, Seen, Slice, Window
+from collectors.contract import Finding, Progress, Reading, Seen, Slice, Window
 
-_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "403", "Forbidden"}
+DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "403", "Forbidden"}
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 _INVALID = {"InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "AuthFailure"}
 _CLOCK = {"RequestTimeTooSkewed", "SignatureDoesNotMatch", "InvalidSignatureException"}
@@ -28,6 +29,9 @@ _THROTTLED = {
 }
 DISABLED_REGION = {"InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure", "OptInRequired"}
 """What a region that is not enabled for the account answers to good credentials."""
+
+MOST_EXAMINED = 50
+"""Slices looked at when a source is examined."""
 
 ACTIONS = {
     "s3.GetObject": "s3:GetObject",
@@ -72,6 +76,35 @@ class AwsCollector(ABC):
         """See the contract."""
         with explained(f"{self.name}, {piece.title}"):
             return self.fetch(piece, folder, progress)
+
+    def examine(self) -> Iterator[Finding]:
+        """See the contract. Here: what :meth:`find` asks is asked once; a collector adds what it alone knows."""
+        from botocore.exceptions import ClientError
+
+        today = self.clock().date()
+        try:
+            with explained(self.name):
+                try:
+                    found = list(islice(self.find(Window(today - timedelta(days=2), today), {}), MOST_EXAMINED))
+                except ClientError as error:
+                    yield self.denied(error)
+                    return
+        except AispendError as error:
+            yield Finding("broken", error.what, error.next_step)
+            return
+        yield Finding("good", f"can be read; {len(found)} to collect of the last days" if found else "can be read")
+
+    def denied(self, error: Exception) -> Finding:
+        """An error of boto3 as a finding; a missing permission by its name."""
+        if code_of(error) in DENIED:
+            called = str(getattr(error, "operation_name", ""))
+            needed = [action(operation) for operation in self.operations if operation.endswith(f".{called}")]
+            name = needed[0] if needed and needed[0] else called
+            return Finding(
+                "broken", f"the permission {name} is missing", f"Grant {name}: aispend policy aws prints the policy."
+            )
+        known = client_error(error, self.name)
+        return Finding("broken", known.what, known.next_step or known.where)
 
     @abstractmethod
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
@@ -123,7 +156,7 @@ def client_error(error: Exception, where: str) -> CollectError:
     said = str(getattr(error, "response", {}).get("Error", {}).get("Message", ""))
     operation = str(getattr(error, "operation_name", ""))
     place = f"{where}, {operation}: {code}"
-    if code in _DENIED:
+    if code in DENIED:
         return AccessError(
             f"AWS denies {operation}.",
             where=f"{place} {said}".strip(),

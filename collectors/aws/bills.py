@@ -26,15 +26,18 @@ from typing import Any
 
 from aispend.clock import Clock, month_of, next_month
 from aispend.connections import AwsExport
-from aispend.errors import AccessError, InputError, NotReadyError
-from collectors.aws.base import AwsCollector, code_of
+from aispend.errors import AccessError, AispendError, InputError, NotReadyError
+from collectors.aws.base import AwsCollector, code_of, explained
 from collectors.aws.clients import AwsClients
 from collectors.aws.objects import Object, download
-from collectors.contract import Files, Progress, Reading, Seen, Slice, Window
+from collectors.contract import Files, Finding, Progress, Reading, Seen, Slice, Window
 
 _ABSENT = {"404", "NoSuchKey", "NotFound"}
 _UNCHANGED = {"304", "NotModified"}
 _SCHEME = re.compile(r"^s3://([^/]+)/")
+_CREATE = "Create one (docs/connect-aws.md shows how), or name it under [[aws.export]]."
+_LATE = timedelta(hours=48)
+
 BEFORE_THE_EXPORT = 2
 """So many months without a manifest, going back in time, are from before the export began."""
 
@@ -87,7 +90,7 @@ class Bills(AwsCollector):
             raise AccessError(
                 "The account has no Data Export and no Cost and Usage Report.",
                 where=self.name,
-                next_step="Create one (docs/connect-aws.md shows how), or name it under [[aws.export]].",
+                next_step=_CREATE,
             )
         settled = month_of(self.clock().date() - self.restated_for)
         for export in self.exports:
@@ -104,6 +107,40 @@ class Bills(AwsCollector):
                     break
                 if token is not None:
                     yield Slice(key, token, f"{export.name}, {month:%Y-%m}")
+
+    def examine(self) -> Iterator[Finding]:
+        """Each export, and when its newest month was delivered."""
+        from botocore.exceptions import ClientError
+
+        try:
+            with explained(self.name):
+                try:
+                    for export in self.exports:
+                        yield self._examined(export)
+                    if not self.exports:
+                        yield Finding("broken", "the account has no export of its bill", _CREATE)
+                except ClientError as error:
+                    yield self.denied(error)
+        except AispendError as error:
+            yield Finding("broken", error.what, error.next_step)
+
+    def _examined(self, export: AwsExport) -> Finding:
+        today = self.clock().date()
+        place = f"export {export.name} in {export.bucket}"
+        for month in _months(Window(month_of(month_of(today) - timedelta(days=1)), today + timedelta(days=1))):
+            found = _head(self._s3(export), export, manifest_key(export, month))
+            if found is None:
+                continue
+            age = self.clock() - found.modified
+            said = f"{place}: {month:%Y-%m} was delivered {found.modified:%Y-%m-%d %H:%M} UTC"
+            if age > _LATE:
+                return Finding("note", said, "AWS delivers at least daily: look at the export's health in the console.")
+            return Finding("good", said)
+        return Finding(
+            "note",
+            f"{place}: nothing was delivered yet",
+            "A new export delivers within 24 hours. Otherwise check bucket, prefix and name in aispend.toml.",
+        )
 
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
         """The manifest and the files it names, on disk."""

@@ -6,6 +6,7 @@ own service models; both are validated against these models first, so that an in
 
 from __future__ import annotations
 
+import re
 import threading
 import traceback
 import urllib.parse
@@ -145,16 +146,14 @@ def _operation(
 
 
 def _match(pattern: str, path: str) -> dict[str, str] | None:
-    wanted, given = pattern.strip("/").split("/"), path.strip("/").split("/")
-    if len(wanted) != len(given):
-        return None
-    found = {}
-    for part, value in zip(wanted, given, strict=True):
-        if part.startswith("{"):
-            found[part.strip("{}+")] = urllib.parse.unquote(value)
-        elif part != value:
-            return None
-    return found
+    """The variables of a path; ``{Key+}`` takes the rest."""
+    parts = re.split(r"(\{[^}]+\})", pattern.rstrip("/"))
+    names = [part.strip("{}+") for part in parts if part.startswith("{")]
+    wanted = "".join(
+        (r"(.+)" if part.endswith("+}") else r"([^/]+)") if part.startswith("{") else re.escape(part) for part in parts
+    )
+    found = re.fullmatch(wanted, path.rstrip("/"))
+    return dict(zip(names, map(urllib.parse.unquote, found.groups()), strict=True)) if found else None
 
 
 def _refused(model: ServiceModel, protocol: str, refusal: RefusalError) -> Any:

@@ -1,0 +1,69 @@
+"""What a company must grant: exactly what the collectors declare, and only to read."""
+
+from __future__ import annotations
+
+import json
+
+import botocore.session
+import pytest
+
+from aispend.connections import AwsConnection
+from collectors.aws.policy import actions, policy, terraform
+from collectors.registry import aws_collectors
+
+READING = ("Get", "List", "Describe", "Head", "Lookup", "Search")
+CHANGING = {"sts.AssumeRole"}
+
+
+@pytest.mark.parametrize("name", sorted(aws_collectors()))
+def test_every_declared_operation_exists_and_only_reads(name: str) -> None:
+    session = botocore.session.get_session()
+    for operation in aws_collectors()[name].operations:
+        service, _, called = operation.partition(".")
+        assert called in session.get_service_model(service).operation_names, operation
+        assert called.startswith(READING), f"{operation} does not look like reading"
+
+
+def test_the_policy_grants_each_declared_action_and_nothing_else() -> None:
+    operations = [one for collector in aws_collectors().values() for one in collector.operations]
+    document = policy(AwsConnection(), operations)
+
+    granted = {one for statement in document["Statement"] for one in statement["Action"]}
+    assert granted == {*actions(operations), "ec2:DescribeRegions"}
+    assert not any("*" in one for one in granted)
+
+
+def test_buckets_of_the_settings_are_the_only_ones_granted() -> None:
+    connection = AwsConnection.model_validate(
+        {"export": [{"bucket": "bills", "prefix": "exports", "name": "focus"}], "member_role": "aispend-read"}
+    )
+    document = policy(connection, ["s3.GetObject", "s3.HeadObject", "sts.GetCallerIdentity"])
+
+    assert document["Statement"] == [
+        {
+            "Sid": "Read",
+            "Effect": "Allow",
+            "Action": ["ec2:DescribeRegions", "organizations:ListAccounts"],
+            "Resource": "*",
+        },
+        {
+            "Sid": "Bills",
+            "Effect": "Allow",
+            "Action": ["s3:GetObject"],
+            "Resource": ["arn:aws:s3:::bills", "arn:aws:s3:::bills/exports/focus/*"],
+        },
+        {
+            "Sid": "Members",
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Resource": "arn:aws:iam::*:role/aispend-read",
+        },
+    ]
+
+
+def test_terraform_holds_the_same_document() -> None:
+    document = policy(AwsConnection(), ["ce.GetCostAndUsage"])
+    text = terraform(document)
+
+    inside = text.split("<<-POLICY")[1].split("  POLICY")[0]
+    assert json.loads(inside) == document
