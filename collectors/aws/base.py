@@ -33,25 +33,24 @@ DISABLED_REGION = {"InvalidClientTokenId", "UnrecognizedClientException", "AuthF
 MOST_EXAMINED = 50
 """Slices looked at when a source is examined."""
 
-ACTIONS = {
-    "s3.GetObject": "s3:GetObject",
-    "s3.HeadObject": "s3:GetObject",
-    "s3.ListObjectsV2": "s3:ListBucket",
-    "s3.HeadBucket": "s3:ListBucket",
-    "s3.GetBucketLocation": "s3:GetBucketLocation",
-    "sts.GetCallerIdentity": "",
+_READ_OBJECT = ("s3:GetObject", "s3:ListBucket")
+"""Without the second S3 denies what is not there, as if it were forbidden, and no month could be told from the other."""
+
+ACTIONS: dict[str, tuple[str, ...]] = {
+    "s3.GetObject": _READ_OBJECT,
+    "s3.HeadObject": _READ_OBJECT,
+    "s3.ListObjectsV2": ("s3:ListBucket",),
+    "sts.GetCallerIdentity": (),
 }
-"""IAM actions that are not called as their operation is; empty where no permission is asked."""
-
-_PREFIXES = {"cost-explorer": "ce"}
+"""IAM actions of operations that are not called as theirs is; none where no permission is asked."""
 
 
-def action(operation: str) -> str:
-    """The IAM action a request needs: ``ce.GetCostAndUsage`` is ``ce:GetCostAndUsage``; empty for none."""
+def actions_for(operation: str) -> tuple[str, ...]:
+    """The IAM actions a request needs: ``ce:GetCostAndUsage`` for ``ce.GetCostAndUsage``."""
     if operation in ACTIONS:
         return ACTIONS[operation]
     service, name = operation.split(".", 1)
-    return f"{_PREFIXES.get(service, service)}:{name}"
+    return (f"{service}:{name}",)
 
 
 class AwsCollector(ABC):
@@ -98,8 +97,8 @@ class AwsCollector(ABC):
         """An error of boto3 as a finding; a missing permission by its name."""
         if code_of(error) in DENIED:
             called = str(getattr(error, "operation_name", ""))
-            needed = [action(operation) for operation in self.operations if operation.endswith(f".{called}")]
-            name = needed[0] if needed and needed[0] else called
+            needed = [actions_for(operation) for operation in self.operations if operation.endswith(f".{called}")]
+            name = " or ".join(needed[0]) if needed and needed[0] else called
             return Finding(
                 "broken", f"the permission {name} is missing", f"Grant {name}: aispend policy aws prints the policy."
             )

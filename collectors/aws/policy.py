@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aispend.connections import AwsConnection
-from collectors.aws.base import action
+from collectors.aws.base import actions_for
 
 _ACCOUNT_WIDE = "*"
 _ALWAYS = ("ec2.DescribeRegions",)
@@ -19,7 +19,7 @@ _ORGANIZATION = ("organizations.ListAccounts",)
 
 def actions(operations: Iterable[str]) -> list[str]:
     """The IAM actions these operations need, sorted."""
-    return sorted({action(operation) for operation in operations} - {""})
+    return sorted({action for operation in operations for action in actions_for(operation)})
 
 
 def policy(connection: AwsConnection, operations: Iterable[str]) -> dict[str, Any]:

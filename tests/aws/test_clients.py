@@ -9,7 +9,7 @@ import pytest
 
 from aispend.connections import AwsConnection
 from aispend.errors import AccessError, BudgetError, CollectError, NotReadyError
-from collectors.aws.base import action, explained
+from collectors.aws.base import actions_for, explained
 from collectors.aws.clients import ATTEMPTS, AwsClients
 from tests.aws.conftest import ACCOUNT
 from tests.aws.double import Aws, RefusalError
@@ -116,7 +116,6 @@ def test_without_credentials_the_way_to_them_is_named(aws: Aws, monkeypatch: pyt
 
 
 def test_actions_are_named_as_iam_names_them() -> None:
-    assert action("s3.HeadObject") == "s3:GetObject"
-    assert action("ce.GetCostAndUsage") == "ce:GetCostAndUsage"
-    assert action("cloudwatch.GetMetricData") == "cloudwatch:GetMetricData"
-    assert action("sts.GetCallerIdentity") == ""
+    assert actions_for("s3.HeadObject") == ("s3:GetObject", "s3:ListBucket")
+    assert actions_for("ce.GetCostAndUsage") == ("ce:GetCostAndUsage",)
+    assert actions_for("sts.GetCallerIdentity") == ()

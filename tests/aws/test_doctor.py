@@ -59,7 +59,10 @@ def test_the_missing_permission_is_named(aws: Aws, look: Diagnose) -> None:
     aws.on("s3.HeadObject", [RefusalError("AccessDenied", status=403)])
     found = [one for one in look(export=[EXPORT]) if one.state == "broken"]
     assert [(one.what, one.next_step) for one in found] == [
-        ("the permission s3:GetObject is missing", "Grant s3:GetObject: aispend policy aws prints the policy.")
+        (
+            "the permission s3:GetObject or s3:ListBucket is missing",
+            "Grant s3:GetObject or s3:ListBucket: aispend policy aws prints the policy.",
+        )
     ]
     aws.on("bcm-data-exports.ListExports", [RefusalError("AccessDeniedException")])
     (found_now,) = [one for one in look() if one.state == "broken"]

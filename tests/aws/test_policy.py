@@ -49,7 +49,7 @@ def test_buckets_of_the_settings_are_the_only_ones_granted() -> None:
         {
             "Sid": "Bills",
             "Effect": "Allow",
-            "Action": ["s3:GetObject"],
+            "Action": ["s3:GetObject", "s3:ListBucket"],
             "Resource": ["arn:aws:s3:::bills", "arn:aws:s3:::bills/exports/focus/*"],
         },
         {
