@@ -36,6 +36,20 @@ TEMPLATE = """\
 # team = ["team", "owner", "cost-center"]
 # stage = ["stage", "ml-stage", "workload-type"]
 
+# ---- Clouds to collect from (docs/connect-aws.md) ------------------------------------------------------
+# Credentials are never written here: they come from the environment, a profile or the machine's role.
+
+# [[aws]]
+# name = "aws"
+# profile = "billing"
+# regions = ["us-east-1", "eu-central-1"]
+# member_role = "aispend-read"
+# cost_explorer_requests_per_day = 40
+# [[aws.export]]
+# bucket = "company-billing"
+# prefix = "exports"
+# name = "focus-hourly"
+
 # ---- Names -------------------------------------------------------------------------------------------
 # Where telemetry calls a resource otherwise than the bill does, and no inventory file says so.
 

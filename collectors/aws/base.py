@@ -34,7 +34,7 @@ MOST_EXAMINED = 50
 """Slices looked at when a source is examined."""
 
 _READ_OBJECT = ("s3:GetObject", "s3:ListBucket")
-"""Without the second S3 denies what is not there, as if it were forbidden, and no month could be told from the other."""
+"""Without the second S3 denies what is not there as if it were forbidden, and the two could not be told apart."""
 
 ACTIONS: dict[str, tuple[str, ...]] = {
     "s3.GetObject": _READ_OBJECT,
