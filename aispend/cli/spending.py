@@ -219,9 +219,9 @@ def _ai_lines(found: views.Spend) -> list[str]:
         return []
     parts = []
     for total in found.totals:
-        ai, whole = total.ai.of(found.query.cost), total.costs.of(found.query.cost)
+        ai, whole = total.ai, total.costs.of(found.query.cost)
         share = f" ({percent(ai / whole)})" if ai is not None and whole else ""
-        star = "*" if found.query.cost in total.ai_partly_unknown else ""
+        star = "*" if total.ai_is_partly_unknown else ""
         parts.append(f"{money(ai)}{star} {total.currency}{share}")
     return [f"AI spend in it: {', '.join(parts)}."]
 

@@ -64,14 +64,18 @@ class SpendRow:
 
 @dataclass(frozen=True)
 class SpendTotal:
-    """Everything in one currency, and the AI spend within it; ``partly_unknown`` of each as in :class:`SpendRow`."""
+    """Everything in one currency; ``partly_unknown`` as in :class:`SpendRow`.
+
+    ``ai`` is the AI spend within it, in the cost the query asks for; ``ai_is_partly_unknown`` where some charge of it
+    has no such cost.
+    """
 
     currency: str
     costs: Costs
-    ai: Costs
+    ai: Decimal | None
     final_share: Decimal | None
     partly_unknown: tuple[CostColumn, ...]
-    ai_partly_unknown: tuple[CostColumn, ...]
+    ai_is_partly_unknown: bool
 
 
 @dataclass(frozen=True)
@@ -93,11 +97,13 @@ def spend(connection: Connection, query: SpendQuery) -> Spend:
     parts = _parts(connection, source, len(query.by))
     # a relation that does not know what is AI spend leaves that total to the one that does
     ai_spend = replace(query, by=(), ai_only=True)
-    known = parts if source.ai is not None else _parts(connection, from_days(ai_spend, window), 0)
+    known = (
+        parts if source.ai is not None else _parts(connection, _one_cost(from_days(ai_spend, window), query.cost), 0)
+    )
     bills = bills_of(connection, {part.slice_id for part in parts})
     with exactly():
         rows = sorted(_rows(parts, bills), key=lambda row: _order(row, query))
-        totals = tuple(_totals(parts, known, bills))
+        totals = tuple(_totals(parts, known, bills, query.cost))
     lacking = tuple(name for name in COSTS if any(part.lacks(name) for part in parts))
     return Spend(query, tuple(rows), totals, _basis(connection, query, window, totals, bills, lacking=lacking))
 
@@ -185,20 +191,28 @@ def _final_share(parts: Sequence[_Part], bills: Mapping[int, Bill]) -> Decimal |
     return rate(final, whole) if whole else None
 
 
-def _totals(parts: Sequence[_Part], known: Sequence[_Part], bills: Mapping[int, Bill]) -> Iterator[SpendTotal]:
-    """Per currency; ``known`` covers the same charges and tells which are AI spend."""
+def _one_cost(source: Source, cost: CostColumn) -> Source:
+    """The source with one of its costs: adding up four takes four times as long."""
+    return replace(source, costs=(source.costs[COSTS.index(cost)],))
+
+
+def _totals(
+    parts: Sequence[_Part], known: Sequence[_Part], bills: Mapping[int, Bill], cost: CostColumn
+) -> Iterator[SpendTotal]:
+    """Per currency; ``known`` covers the same charges and tells which are AI spend; it may have ``cost`` alone."""
     for currency in sorted({part.currency for part in parts}):
         ours = [part for part in parts if part.currency == currency]
         ai = [part for part in known if part.currency == currency and part.is_ai]
         whole = _costs(ours)
-        of_ai = _costs(ai) if ai else Costs(Decimal(0), Decimal(0), Decimal(0), Decimal(0))
+        of_ai = _sum(part.costs[COSTS.index(cost) if len(part.costs) > 1 else 0] for part in ai) if ai else Decimal(0)
+        lacking = any(part.lacks(cost) or cost in bills[part.slice_id].unknown for part in ai)
         yield SpendTotal(
             currency=currency,
             costs=whole,
             ai=of_ai,
             final_share=_final_share(ours, bills),
             partly_unknown=_partly_unknown(whole, ours, bills),
-            ai_partly_unknown=_partly_unknown(of_ai, ai, bills),
+            ai_is_partly_unknown=of_ai is not None and lacking,
         )
 
 
