@@ -53,4 +53,7 @@ class AwsConnection(_Section):
     cost_explorer_requests_per_day: int = Field(
         40, ge=0, description="Cost Explorer charges 0.01 USD for each request; 0 turns it off"
     )
+    spot_advisor: str | None = Field(
+        None, description="a copy of AWS's spot-advisor-data.json, dated by its file; without it no interruption bands"
+    )
     endpoint_url: str | None = Field(None, description="another server that speaks AWS's protocols, for trying out")
