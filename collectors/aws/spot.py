@@ -26,10 +26,11 @@ from typing import Any
 from aispend.clock import Clock
 from aispend.errors import InputError
 from aispend.money import cost
-from aispend.prices.accelerators import instance_type, instance_types
+from aispend.prices.accelerators import instance_type
 from collectors.aws.base import DISABLED_REGION, AwsCollector, code_of
 from collectors.aws.clients import AwsClients
 from collectors.aws.listing import left_out
+from collectors.aws.prices import families
 from collectors.aws.steps import Step, daily_mean
 from collectors.contract import Merge, Progress, Reading, Seen, Slice, Window
 
@@ -96,12 +97,12 @@ class Spot(AwsCollector):
         client: Any = self.clients.client("ec2", region=region)
         start = datetime.combine(day, time(), UTC)
         # wildcards, because a type that a region does not know is an error where types are named
-        families = [f"{family}.*" for family in _families()]
+        wanted = [f"{family}.*" for family in families()]
         yield from client.get_paginator("describe_spot_price_history").paginate(
             StartTime=start,
             EndTime=min(start + timedelta(days=1), self.clock()),
             ProductDescriptions=[PRODUCT],
-            Filters=[{"Name": "instance-type", "Values": families}],
+            Filters=[{"Name": "instance-type", "Values": wanted}],
         )
 
     def _scores(self) -> Reading:
@@ -110,7 +111,7 @@ class Spot(AwsCollector):
         client: Any = self.clients.client("ec2")
         rows: list[Mapping[str, Any]] = []
         regions = self.clients.regions
-        for family, types in _families().items():
+        for family, types in families().items():
             if len(types) < _ENOUGH_TYPES:
                 continue
             for start in range(0, len(regions), _REGIONS_AT_ONCE):
@@ -228,12 +229,3 @@ def _risk(region: str, name: str, measure: str, on: date, band: tuple[Decimal, D
 
 def _steps(changes: Mapping[datetime, Decimal]) -> Sequence[Step]:
     return list(changes.items())
-
-
-def _families() -> Mapping[str, list[str]]:
-    """The accelerated types of AWS by family."""
-    found: dict[str, list[str]] = {}
-    for machine in instance_types().values():
-        if machine.provider == "aws":
-            found.setdefault(machine.family, []).append(machine.instance_type)
-    return found
