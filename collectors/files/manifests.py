@@ -44,6 +44,8 @@ class Manifest:
     files: tuple[Listed, ...]
     declared: str | None = None
     rows: int | None = None
+    counted: int | None = None
+    """How many files it says there are, where it says so apart from naming them."""
 
 
 def read(found: Found) -> Manifest | None:
@@ -95,6 +97,7 @@ def _azure(found: Found, said: dict[str, object]) -> Manifest:
         ),
         declared=str(export["type"]) if export.get("type") else None,
         rows=counted if counted is not None else total if isinstance(total, int) and total > 0 else None,
+        counted=_size(said.get("blobCount")),
     )
 
 
@@ -156,6 +159,12 @@ def resolve(manifest: Manifest) -> list[Path]:
             "The manifest names no files: the export delivered nothing for this period.",
             where=manifest.found.shown_as,
             next_step="Leave this period out until the export has data.",
+        )
+    if manifest.counted is not None and manifest.counted != len(manifest.files):
+        raise InputError(
+            f"The manifest counts {manifest.counted} files and names {len(manifest.files)}: the bill is incomplete.",
+            where=f"blobCount in {manifest.found.shown_as}",
+            next_step="Have the export run again for this period, then copy the whole delivery.",
         )
     found = [(listed, _look_for(manifest.found.path.parent, listed.key)) for listed in manifest.files]
     for listed, path in found:

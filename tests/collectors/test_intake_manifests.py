@@ -126,6 +126,15 @@ def test_a_file_of_another_size_than_its_manifest_says_stops_the_import(tmp_path
         deliveries([tmp_path], workdir)
 
 
+def test_a_manifest_that_counts_more_files_than_it_names_is_incomplete(tmp_path: Path, workdir: Path) -> None:
+    azure_delivery(tmp_path, "run-a", "2", submitted="2026-03-11T00:00:00Z")
+    path = next(tmp_path.rglob("manifest.json"))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"blobCount": 2}))
+
+    with pytest.raises(InputError, match="counts 2 files and names 1"):
+        read(tmp_path, workdir)
+
+
 def test_a_manifest_inside_a_zip_is_followed(tmp_path: Path, workdir: Path) -> None:
     azure_delivery(tmp_path / "d", "run-b", "1", submitted="2026-03-10T00:00:00Z")
     azure_delivery(tmp_path / "d", "run-a", "2", submitted="2026-03-11T00:00:00Z")
