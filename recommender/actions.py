@@ -8,9 +8,11 @@ from __future__ import annotations
 import shlex
 
 from recommender.contract import Subject
+from recommender.owners import Owner, azure_part, azure_place, gcp_place, owner_of
 
 
 def describe(subject: Subject) -> str:
+    """The type, with the accelerators in it."""
     count = subject.accelerator_count
     accelerators = (
         f" ({count.normalize():f} × {subject.accelerator_type})" if count and subject.accelerator_type else ""
@@ -19,66 +21,148 @@ def describe(subject: Subject) -> str:
 
 
 def switch_off(subject: Subject) -> tuple[str, str, str]:
-    """What to do, the command as text for a person, and how to undo it; always on the owner."""
-    name = shlex.quote(subject.resource_id.rsplit("/", 1)[-1])
-    place = f"account {subject.account or 'unknown'}, region {subject.region or 'unknown'}"
-    where = f"# {place}; check first that nobody uses it\n"
-    region = shlex.quote(subject.region or "REGION")
+    """What to do, the command as text for a person, and how to undo it; at the owner where the bill proves one."""
+    where = f"# {_place(subject)}; check first that nobody uses it\n"
     if subject.platform == "managed_endpoint":
-        command = {
-            "aws": f"aws sagemaker delete-endpoint --endpoint-name {name} --region {region}",
-            "gcp": f"gcloud ai endpoints undeploy-model {name} --region {region} --deployed-model-id ID",
-            "azure": f"az ml online-endpoint delete --name {name} --resource-group GROUP --workspace-name WORKSPACE",
-        }.get(subject.provider, "")
         return (
             "delete the endpoint (its configuration and model stay)",
-            where + command,
+            where + _delete_endpoint(subject),
             "create it again from its configuration",
         )
     if subject.platform == "notebook" and subject.provider == "aws":
-        command = f"aws sagemaker stop-notebook-instance --notebook-instance-name {name} --region {region}"
+        command = (
+            "aws sagemaker stop-notebook-instance"
+            f" --notebook-instance-name {_name(subject)} --region {_region(subject)}"
+        )
         return "stop the notebook", where + command, "start it again"
-    if subject.fleet:
-        fleet = shlex.quote(subject.fleet)
-        text = f"scale {subject.fleet} down by this one, at its owner"
-        command = {
-            "aws": f"aws autoscaling describe-auto-scaling-groups --auto-scaling-group-names {fleet} --region {region}",
-            "gcp": f"gcloud compute instance-groups managed describe {fleet} --region {region}",
-            "azure": f"az vmss show --name {fleet} --resource-group GROUP",
-        }.get(subject.provider, "")
-        return text, where + command, "raise the owner's size again"
-    command = {
-        "aws": f"aws ec2 stop-instances --instance-ids {name} --region {region}",
-        "gcp": f"gcloud compute instances stop {name} --zone ZONE",
-        "azure": f"az vm deallocate --ids {shlex.quote(subject.resource_id)}",
-    }.get(subject.provider, "")
+    if special := _job_or_compute(subject):
+        proposed, command, undo = special
+        return proposed, where + command, undo
+    if owner := owner_of(subject):
+        text = "\n".join((f"# {owner.hint}", *owner.look, *owner.shrink))
+        return f"scale {owner.name} down by this one, at its owner", where + text, "raise the owner's size again"
     verb = "deallocate" if subject.provider == "azure" else "stop"
     return (
         f"{verb} it (disks stay and keep their cost)",
-        where + command,
+        where + _machine(subject, "stop"),
         "start it again; scarce types may not come back at once",
     )
 
 
 def resize(subject: Subject, instance_type: str) -> tuple[str, str]:
     """The command that changes the type, as text, and how to undo it."""
-    name = shlex.quote(subject.resource_id.rsplit("/", 1)[-1])
     target = shlex.quote(instance_type)
-    region = shlex.quote(subject.region or "REGION")
-    place = f"# account {subject.account or 'unknown'}, region {subject.region or 'unknown'}; in a maintenance window\n"
+    place = f"# {_place(subject)}; in a maintenance window\n"
     undo = f"change the type back to {subject.instance_type}"
-    if subject.platform == "managed_endpoint" and subject.provider == "aws":
-        command = (
-            f"aws sagemaker update-endpoint --endpoint-name {name} --endpoint-config-name NEW_CONFIG --region {region}"
-        )
-        return f"{place}# first create NEW_CONFIG with {target}\n{command}", undo
-    command = {
-        "aws": (
-            f"aws ec2 stop-instances --instance-ids {name} --region {region}\n"
-            f"aws ec2 modify-instance-attribute --instance-id {name} --instance-type Value={target} --region {region}\n"
-            f"aws ec2 start-instances --instance-ids {name} --region {region}"
-        ),
-        "gcp": f"gcloud compute instances set-machine-type {name} --machine-type {target} --zone ZONE",
+    if subject.platform == "managed_endpoint":
+        return place + _resize_endpoint(subject, target), undo
+    if owner := owner_of(subject):
+        return place + _resize_owner(owner, target), f"{undo} at its owner"
+    change = {
+        "aws": f"aws ec2 modify-instance-attribute --instance-id {_name(subject)} --instance-type Value={target}"
+        f" --region {_region(subject)}",
+        "gcp": f"gcloud compute instances set-machine-type {_name(subject)} --machine-type {target} {_gcp(subject)}",
         "azure": f"az vm resize --ids {shlex.quote(subject.resource_id)} --size {target}",
     }.get(subject.provider, "")
-    return place + command, undo
+    if subject.provider == "azure":
+        return place + change, undo
+    lines = (_machine(subject, "stop"), change, _machine(subject, "start"))
+    return place + "\n".join(line for line in lines if line), undo
+
+
+def _place(subject: Subject) -> str:
+    return _one_line(f"account {subject.account or 'unknown'}, region {subject.region or 'unknown'}")
+
+
+def _one_line(text: str) -> str:
+    """A line break in a name would end the comment, and what follows it would run."""
+    return " ".join(text.split())
+
+
+def _name(subject: Subject) -> str:
+    return shlex.quote(subject.resource_id.rsplit("/", 1)[-1])
+
+
+def _region(subject: Subject) -> str:
+    return shlex.quote(subject.region or "REGION")
+
+
+def _gcp(subject: Subject) -> str:
+    project, zone = gcp_place(subject)
+    return f"--zone {shlex.quote(zone or 'ZONE')} --project {shlex.quote(project)}"
+
+
+def _job_or_compute(subject: Subject) -> tuple[str, str, str] | None:
+    """What runs on machines nobody sees: a training job, a compute of Azure's machine learning."""
+    if subject.provider == "aws" and ":training-job/" in subject.resource_id:
+        command = f"aws sagemaker stop-training-job --training-job-name {_name(subject)} --region {_region(subject)}"
+        return "stop the training job", command, "start it again from its last checkpoint"
+    if subject.provider == "azure" and (compute := azure_part(subject.resource_id, "computes")):
+        command = f"az ml compute stop --name {shlex.quote(compute)} {_azure_ml(subject)}"
+        cluster = "# a cluster is not stopped: set its smallest size to 0 with az ml compute update --min-instances 0\n"
+        return "stop the compute", cluster + command, "start it again"
+    return None
+
+
+def _machine(subject: Subject, verb: str) -> str:
+    """Stop or start the machine itself."""
+    if subject.provider == "gcp" and "/nodes/" in subject.resource_id:
+        return f"gcloud compute tpus tpu-vm {verb} {_name(subject)} {_gcp(subject)}"
+    return {
+        "aws": f"aws ec2 {verb}-instances --instance-ids {_name(subject)} --region {_region(subject)}",
+        "gcp": f"gcloud compute instances {verb} {_name(subject)} {_gcp(subject)}",
+        "azure": f"az vm {'deallocate' if verb == 'stop' else verb} --ids {shlex.quote(subject.resource_id)}",
+    }.get(subject.provider, "")
+
+
+def _delete_endpoint(subject: Subject) -> str:
+    name = _name(subject)
+    if subject.provider == "aws":
+        return f"aws sagemaker delete-endpoint --endpoint-name {name} --region {_region(subject)}"
+    if subject.provider == "gcp":
+        place = _vertex(subject)
+        return (
+            f"gcloud ai endpoints describe {name} {place}\n"
+            f"gcloud ai endpoints undeploy-model {name} --deployed-model-id ID {place}"
+        )
+    if subject.provider == "azure":
+        return f"az ml online-endpoint delete --name {name} {_azure_ml(subject)}"
+    return ""
+
+
+def _resize_endpoint(subject: Subject, target: str) -> str:
+    name = _name(subject)
+    if subject.provider == "aws":
+        return (
+            f"# first create NEW_CONFIG with {target}\n"
+            f"aws sagemaker update-endpoint --endpoint-name {name} --endpoint-config-name NEW_CONFIG"
+            f" --region {_region(subject)}"
+        )
+    if subject.provider == "gcp":
+        return (
+            f"# deploy the model again with --machine-type {target}, then undeploy this one\n"
+            f"gcloud ai endpoints describe {name} {_vertex(subject)}"
+        )
+    if subject.provider == "azure":
+        return (
+            f"# set instance_type to {target} in the endpoint's deployment\n"
+            f"az ml online-deployment list --endpoint-name {name} {_azure_ml(subject)}"
+        )
+    return ""
+
+
+def _vertex(subject: Subject) -> str:
+    project, place = gcp_place(subject)
+    return f"--region {shlex.quote(place or subject.region or 'REGION')} --project {shlex.quote(project)}"
+
+
+def _azure_ml(subject: Subject) -> str:
+    workspace = azure_part(subject.resource_id, "workspaces") or "WORKSPACE"
+    return f"--workspace-name {shlex.quote(workspace)} {azure_place(subject.resource_id)}"
+
+
+def _resize_owner(owner: Owner, target: str) -> str:
+    """A group replaces a machine that was changed by hand, so the type is the group's."""
+    said = f"its owner {owner.name} has one type for all of its machines: set {target} in {owner.template}"
+    said = f"# {_one_line(said)}"
+    return "\n".join((said, *owner.look))

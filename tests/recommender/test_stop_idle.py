@@ -110,7 +110,7 @@ def test_exclusions_have_their_reason(make_subject: Make, overrides: dict[str, o
 
 
 def test_a_fleet_member_is_acted_on_through_its_owner(make_subject: Make) -> None:
-    advice = advise(make_subject(fleet="train-asg"))
+    advice = advise(make_subject(tags={"aws:autoscaling:groupName": "train-asg"}))
     assert "train-asg" in advice.command
     assert "stop-instances" not in advice.command
 

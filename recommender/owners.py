@@ -1,0 +1,138 @@
+"""Who decides how many there are of a machine: the group that would start another in its place.
+
+Assumes
+    Only what the bill itself says proves an owner: tags and labels a cloud's own service sets, or the resource id.
+    A fleet of an inventory says what belongs together and nothing more.
+Method
+    First match of: EKS node group, Karpenter pool, auto-scaling group, EKS cluster (AWS); scale set in the id (Azure);
+    GKE node pool, managed instance group (Google).
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+
+from recommender.contract import Subject
+
+_GROUP_MANAGER = re.compile(r"(?:.*/)?(zones|regions)/([^/]+)/instanceGroupManagers/([^/]+)", re.IGNORECASE)
+_GCP_PLACE = re.compile(r"projects/([^/]+)/(?:zones|regions|locations)/([^/]+)/.+")
+_AZURE_PLACE = re.compile(r"/subscriptions/([^/]+)/resourcegroups/([^/]+)/providers/.+", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The group a machine belongs to: what people call it, and how to look at it and at its size.
+
+    ``look`` is commands as text; ``template`` says in words where the group's machine type is set.
+    """
+
+    name: str
+    look: tuple[str, ...]
+    shrink: tuple[str, ...]
+    hint: str
+    template: str
+
+
+def owner_of(subject: Subject) -> Owner | None:
+    """The proven owner of a machine; None where nothing proves one."""
+    find = {"aws": _aws, "azure": _azure, "gcp": _gcp}.get(subject.provider)
+    return find(subject) if find else None
+
+
+def gcp_place(subject: Subject) -> tuple[str, str | None]:
+    """Project, and zone or region, of a Google resource: out of its id, else the bill's project and no place."""
+    found = _GCP_PLACE.fullmatch(subject.resource_id)
+    return (found[1], found[2]) if found else (subject.account or "PROJECT", None)
+
+
+def azure_place(resource_id: str) -> str:
+    """``--resource-group … --subscription …`` of an Azure resource; a word in capitals where its id tells neither."""
+    found = _AZURE_PLACE.fullmatch(resource_id)
+    if found is None:
+        return "--resource-group GROUP --subscription SUBSCRIPTION"
+    return f"--resource-group {shlex.quote(found[2])} --subscription {shlex.quote(found[1])}"
+
+
+def azure_part(resource_id: str, kind: str) -> str | None:
+    """The name after a type in an Azure id, whatever the case: ``workspaces`` of ``…/workspaces/w/computes/c``."""
+    found = re.search(f"/{kind}/([^/]+)", resource_id, re.IGNORECASE)
+    return found[1] if found else None
+
+
+def _tag(subject: Subject, *names: str) -> str | None:
+    """The first of the tags that is there and not empty; a cloud may write a tag below a path of its own."""
+    for name in names:
+        for key, value in subject.tags.items():
+            if value and (key.lower() == name or key.lower().endswith("/" + name)):
+                return value
+    return None
+
+
+def _aws(subject: Subject) -> Owner | None:
+    region = f"--region {shlex.quote(subject.region or 'REGION')}"
+    cluster = _tag(subject, "aws:eks:cluster-name", "eks:cluster-name", "eks:eks-cluster-name")
+    pool = _tag(subject, "eks:nodegroup-name")
+    group = _tag(subject, "aws:autoscaling:groupname")
+    drain = "drain the node first, then lower the desired size"
+    if cluster and pool:
+        look = f"aws eks describe-nodegroup --cluster-name {shlex.quote(cluster)} --nodegroup-name {shlex.quote(pool)}"
+        return Owner(f"{cluster}/{pool}", (f"{look} {region}",), (), drain, "the node group's launch template")
+    if karpenter := _tag(subject, "karpenter.sh/nodepool"):
+        look = f"kubectl describe nodepool {shlex.quote(karpenter)}"
+        return Owner(karpenter, (look,), (), "drain the node; Karpenter removes it when it is empty", "the node pool")
+    if group:
+        look = f"aws autoscaling describe-auto-scaling-groups --auto-scaling-group-names {shlex.quote(group)} {region}"
+        shrink = (
+            "aws autoscaling terminate-instance-in-auto-scaling-group"
+            f" --instance-id {shlex.quote(subject.resource_id.rsplit('/', 1)[-1])}"
+            f" --should-decrement-desired-capacity {region}"
+        )
+        hint = "its minimum size has to allow one less; this ends the machine and the disks that go with it"
+        return Owner(
+            group, (look,), (shrink,), f"drain the node first; {hint}" if cluster else hint, "its launch template"
+        )
+    if cluster:
+        look = f"aws eks list-nodegroups --cluster-name {shlex.quote(cluster)} {region}"
+        return Owner(cluster, (look,), (), drain, "the node group's launch template")
+    return None
+
+
+def _azure(subject: Subject) -> Owner | None:
+    name = azure_part(subject.resource_id, "virtualmachinescalesets")
+    if name is None:
+        return None
+    place = azure_place(subject.resource_id)
+    machine = azure_part(subject.resource_id, "virtualmachines")
+    look = f"az vmss show --name {shlex.quote(name)} {place}"
+    if machine is None:
+        return Owner(name, (look,), (), "lower its capacity", "the scale set's model")
+    shrink = f"az vmss deallocate --name {shlex.quote(name)} --instance-ids {shlex.quote(machine)} {place}"
+    return Owner(name, (), (shrink,), "an autoscale rule may start another", "the scale set's model")
+
+
+def _gcp(subject: Subject) -> Owner | None:
+    project, _ = gcp_place(subject)
+    in_project = f"--project {shlex.quote(project)}"
+    cluster = _tag(subject, "goog-k8s-cluster-name")
+    if cluster or any(key.lower().rsplit("/", 1)[-1].startswith("goog-gke-") for key in subject.tags):
+        pool = _tag(subject, "goog-k8s-node-pool-name", "k8s-node-pool") if cluster else None
+        location = shlex.quote(_tag(subject, "goog-k8s-cluster-location") or subject.region or "LOCATION")
+        look = "gcloud container clusters list " + in_project
+        if cluster and pool:
+            look = (
+                f"gcloud container node-pools describe {shlex.quote(pool)} --cluster {shlex.quote(cluster)}"
+                f" --location {location} {in_project}"
+            )
+        elif cluster:
+            look = (
+                f"gcloud container node-pools list --cluster {shlex.quote(cluster)} --location {location} {in_project}"
+            )
+        name = "/".join(part for part in (cluster, pool) if part) or "its GKE node pool"
+        return Owner(name, (look,), (), "drain the node first, then lower the pool's size", "a new node pool")
+    if found := _GROUP_MANAGER.fullmatch(_tag(subject, "created-by") or ""):
+        kind, place, group = found[1].lower().removesuffix("s"), shlex.quote(found[2]), shlex.quote(found[3])
+        look = f"gcloud compute instance-groups managed describe {group} --{kind} {place} {in_project}"
+        return Owner(found[3], (look,), (), "then delete this machine from the group", "its instance template")
+    return None
