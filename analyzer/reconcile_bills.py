@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, RowMapping, text
 
 from aispend.money import exact_sum
 from analyzer.exact_sql import COSTS
@@ -33,41 +34,55 @@ _INVOICES = """
 
 
 def closes_to_the_invoice(connection: Connection) -> Iterator[Finding]:
-    """Billed cost under an invoice's number (or of its scope and month, where the bill has no numbers) is its total.
+    """Billed cost under an invoice's number is its total.
 
-    An invoice rounds net and tax to the cent each, so a cent of difference is its rounding.
+    Where a bill has no numbers it is held against all invoices of its scope, month and currency together. An invoice
+    rounds net and tax to the cent each, so a cent of difference for each is its rounding.
     """
+    together: dict[tuple[Any, ...], list[RowMapping]] = {}
     for row in connection.execute(text(_INVOICES)).mappings():
-        by_month = row["billed"] is None and not row["month_numbered"]
-        billed = row["month_billed"] if by_month else row["billed"]
-        has_tax = row["month_tax_lines"] if by_month else row["tax_lines"]
-        scope = f"{row['issuer']} {row['invoice_id']}"
-        total = exact_sum((row["net"], row["tax"]))
-        if billed is None:
-            cause = "no billed charge of this invoice is loaded"
-            yield Finding(
-                "matches the invoice", scope, row["billing_month"], row["currency"], None, total, None, cause, False
-            )
-            continue
-        difference = minus(billed, total)
-        missing_tax = row["tax"].copy_negate() if row["tax"] and not has_tax else Decimal(0)
-        causes = [f"the bill has no lines for the tax of {row['tax']}"] if missing_tax else []
-        unexplained = minus(difference, missing_tax)
-        if unexplained:
-            rounding = abs(unexplained) <= _CENT
-            causes.append(f"{unexplained} {'the invoice is rounded to the cent' if rounding else 'is unexplained'}")
-        yield Finding(
-            promise="matches the invoice",
-            scope=scope,
-            period=row["billing_month"],
-            currency=row["currency"],
-            ours=billed,
-            theirs=total,
-            difference=difference,
-            cause="; ".join(causes) or "equal",
-            holds=abs(unexplained) <= _CENT,
-            attention=bool(missing_tax),
+        month = (row["scope"], row["billing_month"]) if _by_month(row) else (row["invoice_id"],)
+        together.setdefault((row["provider"], row["currency"], *month), []).append(row)
+    for rows in together.values():
+        yield _closes(rows)
+
+
+def _by_month(row: RowMapping) -> bool:
+    return row["billed"] is None and row["month_billed"] is not None and not row["month_numbered"]
+
+
+def _closes(rows: list[RowMapping]) -> Finding:
+    first = rows[0]
+    billed, has_tax = (
+        (first["month_billed"], first["month_tax_lines"]) if _by_month(first) else (first["billed"], first["tax_lines"])
+    )
+    scope = ", ".join(f"{row['issuer']} {row['invoice_id']}" for row in rows)
+    tax = exact_sum(row["tax"] for row in rows)
+    total = exact_sum((tax, *(row["net"] for row in rows)))
+    if billed is None:
+        cause = "no billed charge of this invoice is loaded"
+        return Finding(
+            "matches the invoice", scope, first["billing_month"], first["currency"], None, total, None, cause, False
         )
+    difference = minus(billed, total)
+    missing_tax = tax.copy_negate() if tax and not has_tax else Decimal(0)
+    causes = [f"the bill has no lines for the tax of {tax}"] if missing_tax else []
+    unexplained = minus(difference, missing_tax)
+    rounding = abs(unexplained) <= _CENT * len(rows)
+    if unexplained:
+        causes.append(f"{unexplained} {'the invoice is rounded to the cent' if rounding else 'is unexplained'}")
+    return Finding(
+        promise="matches the invoice",
+        scope=scope,
+        period=first["billing_month"],
+        currency=first["currency"],
+        ours=billed,
+        theirs=total,
+        difference=difference,
+        cause="; ".join(causes) or "equal",
+        holds=rounding,
+        attention=bool(missing_tax),
+    )
 
 
 def one_bill_per_month(connection: Connection) -> Iterator[Finding]:

@@ -146,6 +146,22 @@ def test_an_invoice_of_a_bill_without_numbers_or_tax_is_closed_to_by_month(ledge
     assert row.cause == "the bill has no lines for the tax of 1.5"
 
 
+@pytest.mark.parametrize(("marketplace", "difference", "holds"), [("4", "0", True), ("4.03", "-0.03", False)])
+def test_the_invoices_of_a_month_without_numbers_are_closed_to_together(
+    ledger: Ledger, marketplace: str, difference: str, holds: bool
+) -> None:
+    """Which of 10 is on which invoice is not to be told: 6 and 4 are 10 as one."""
+    ledger.charge("2026-10-05", "10")
+    ledger.analyze()
+    type_in(ledger, net=D(6), tax=D(0))
+    type_in(ledger, invoice_id="M-2", issuer="AWS Marketplace", net=D(marketplace), tax=D(0))
+    type_in(ledger, invoice_id="E-3", currency="EUR", net=D(5), tax=D(0))
+    euros, dollars = sorted(findings(ledger, "matches the invoice"), key=lambda row: row.currency or "")
+    assert (dollars.scope, dollars.ours) == ("Amazon A-1, AWS Marketplace M-2", D(10))
+    assert (dollars.difference, dollars.holds) == (D(difference), holds)
+    assert (euros.ours, euros.holds) == (None, False), "another currency is not added"
+
+
 def test_a_bill_whose_charges_vanished_is_not_passed(ledger: Ledger) -> None:
     sound(ledger)
     break_it(ledger, "DELETE FROM charge")
