@@ -65,8 +65,10 @@ class Prices(AwsCollector):
         notes: list[str] = []
         today = self.clock().date()
         if service == "savings plans":
-            rows += plan_rows(self._rates("EC2", types), today)
-            rows += plan_rows(self._rates("SageMaker", [f"ml.{name}" for name in types]), today)
+            for product, named in (("EC2", types), ("SageMaker", [f"ml.{name}" for name in types])):
+                found, said = plan_rows(self._rates(product, named), today)
+                rows += found
+                notes += said
         else:
             for done, name in enumerate(types):
                 if progress:
@@ -129,23 +131,32 @@ def product_rows(replies: Iterable[Mapping[str, Any]], today: date) -> tuple[lis
     return [row for key, row in rows.items() if key not in twice], notes
 
 
-def plan_rows(replies: Iterable[Mapping[str, Any]], today: date) -> list[Row]:
-    """Rows of ``price`` from replies to DescribeSavingsPlansOfferingRates; they hold from today, for want of a day."""
-    rows = {}
+def plan_rows(replies: Iterable[Mapping[str, Any]], today: date) -> tuple[list[Row], list[str]]:
+    """Rows of ``price`` and remarks from replies to DescribeSavingsPlansOfferingRates.
+
+    They name no day, so they hold from ``today``.
+    """
+    rows: dict[tuple[Any, ...], Row] = {}
+    nowhere = 0
     for one in (found for reply in replies for found in reply["searchResults"]):
         offering = one["savingsPlanOffering"]
         properties = {item["name"]: item["value"] for item in one.get("properties", [])}
-        machine = _machine({"usagetype": one["usageType"], "instanceType": properties.get("instanceType", "")})
+        machine = _machine({"usagetype": one["usageType"]})
         years, over = divmod(offering["durationSeconds"], _YEAR_SECONDS)
         plan, price = _PLANS.get(offering["planType"]), cost(one["rate"])
         if machine is None or plan is None or over or one["unit"] != "Hrs" or not price:
+            continue
+        if properties.get("productDescription", "Linux/UNIX") != "Linux/UNIX":
+            continue
+        if not properties.get("region"):
+            nowhere += 1
             continue
         paid = offering["paymentOption"].lower()
         plainest = paid == "no upfront" and plan == ("sagemaker" if ":" in machine else "compute")
         term = f"{years}y" if plainest else f"{years}y {plan} plan, {paid}"
         row = {
             "provider": "aws",
-            "region": properties.get("region"),
+            "region": properties["region"],
             "instance_type": machine,
             "term": term,
             "currency": offering["currency"],
@@ -154,7 +165,7 @@ def plan_rows(replies: Iterable[Mapping[str, Any]], today: date) -> list[Row]:
             "hourly_price": price,
         }
         rows[row["region"], machine, term, row["currency"]] = row
-    return [row for row in rows.values() if row["region"]]
+    return list(rows.values()), [f"{nowhere} rates of savings plans name no region."] if nowhere else []
 
 
 def _terms(terms: Mapping[str, Any]) -> Iterator[Row]:

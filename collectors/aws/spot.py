@@ -38,6 +38,7 @@ PRODUCT = "Linux/UNIX"
 _KEPT_DAYS = 89
 _ENOUGH_TYPES = 3
 _REGIONS_AT_ONCE = 10
+_NOT_SCORED = {"InvalidParameterValue", "InvalidParameterCombination", "InvalidInstanceType"}
 _LIMITED = {"MaxConfigLimitExceeded", "RequestLimitExceeded", "Throttling", "ThrottlingException"}
 _BAND = re.compile(r"^(?:<(?P<below>\d+)%|(?P<low>\d+)-(?P<high>\d+)%|>(?P<above>\d+)%)$")
 
@@ -108,27 +109,35 @@ class Spot(AwsCollector):
     def _scores(self) -> Reading:
         from botocore.exceptions import ClientError
 
-        client: Any = self.clients.client("ec2")
         rows: list[Mapping[str, Any]] = []
-        regions = self.clients.regions
+        notes: list[str] = []
         for family, types in families().items():
             if len(types) < _ENOUGH_TYPES:
                 continue
-            for start in range(0, len(regions), _REGIONS_AT_ONCE):
-                try:
-                    pages = client.get_paginator("get_spot_placement_scores").paginate(
-                        InstanceTypes=types,
-                        TargetCapacity=1,
-                        SingleAvailabilityZone=False,
-                        RegionNames=list(regions[start : start + _REGIONS_AT_ONCE]),
-                    )
-                    rows += score_rows(pages, family, self.clock().date())
-                except ClientError as error:
-                    if code_of(error) in _LIMITED:
-                        note = f"AWS limits how often placement scores are asked for: none from {family} on, today."
-                        return Reading([Merge("spot_risk", rows)], (note,))
-                    return Reading([Merge("spot_risk", rows)], (left_out(error, "Spot placement"),))
-        return Reading([Merge("spot_risk", rows)])
+            try:
+                rows += self._scores_of(family, types)
+            except ClientError as error:
+                if code_of(error) in _NOT_SCORED:
+                    notes.append(f"AWS gives no placement scores for {family}.")
+                    continue
+                if code_of(error) in _LIMITED:
+                    notes.append(f"AWS limits how often placement scores are asked for: none from {family} on, today.")
+                else:
+                    notes.append(left_out(error, "Spot placement"))
+                break
+        return Reading([Merge("spot_risk", rows)], tuple(notes))
+
+    def _scores_of(self, family: str, types: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+        client: Any = self.clients.client("ec2")
+        regions = self.clients.regions
+        for start in range(0, len(regions), _REGIONS_AT_ONCE):
+            pages = client.get_paginator("get_spot_placement_scores").paginate(
+                InstanceTypes=types,
+                TargetCapacity=1,
+                SingleAvailabilityZone=False,
+                RegionNames=list(regions[start : start + _REGIONS_AT_ONCE]),
+            )
+            yield from score_rows(pages, family, self.clock().date())
 
     @property
     def _advisor(self) -> Path | None:

@@ -166,14 +166,16 @@ def test_the_plainest_plan_is_the_term_and_others_are_spelled_out() -> None:
     given = [
         rate("40.1"),
         rate("40.1", usageType="UnusedBox:p5.48xlarge"),
+        rate("77", properties=[{"name": "productDescription", "value": "Windows"}, {"name": "region", "value": "x"}]),
         rate("30.5", years=3, paid="All Upfront"),
         rate("38.9", plan="EC2Instance", paid="No Upfront"),
         rate("0.9", plan="SageMaker", **sagemaker),
         rate("0.7", plan="SageMaker", years=3, **sagemaker),
+        rate("1", properties=[]),
     ]
-    found = {
-        (row["instance_type"], row["term"]): row["hourly_price"] for row in plan_rows([{"searchResults": given}], TODAY)
-    }
+    rows, notes = plan_rows([{"searchResults": given}], TODAY)
+    found = {(row["instance_type"], row["term"]): row["hourly_price"] for row in rows}
+    assert notes == ["1 rates of savings plans name no region."]
     assert found == {
         ("p5.48xlarge", "1y"): D("40.1"),
         ("p5.48xlarge", "3y compute plan, all upfront"): D("30.5"),

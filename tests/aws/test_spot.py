@@ -152,6 +152,7 @@ def test_scores_are_of_families_with_three_types_and_a_limit_is_a_remark(
         "ec2.GetSpotPlacementScores",
         [
             {"SpotPlacementScores": [{"Region": "us-east-1", "Score": 7}]},
+            RefusalError("InvalidParameterValue"),
             RefusalError("MaxConfigLimitExceeded"),
         ],
     )
@@ -161,9 +162,10 @@ def test_scores_are_of_families_with_three_types_and_a_limit_is_a_remark(
     asked = next(asked for name, asked, _, _ in aws.calls if name == "ec2.GetSpotPlacementScores")
     assert len(asked["InstanceTypes"]) >= 3
     assert {name.split(".")[0] for name in asked["InstanceTypes"]} == {family}
-    (note,) = [note for one in report.slices for note in one.notes]
-    assert note.startswith("AWS limits how often placement scores are asked for: none from ")
-    assert aws.operations().count("ec2.GetSpotPlacementScores") == 2
+    retired, limited = [note for one in report.slices for note in one.notes]
+    assert retired.startswith("AWS gives no placement scores for ")
+    assert limited.startswith("AWS limits how often placement scores are asked for: none from ")
+    assert aws.operations().count("ec2.GetSpotPlacementScores") == 3
 
 
 ADVISOR = {
