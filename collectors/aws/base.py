@@ -41,6 +41,10 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     "s3.HeadObject": _READ_OBJECT,
     "s3.ListObjectsV2": ("s3:ListBucket",),
     "sts.GetCallerIdentity": (),
+    "compute-optimizer.GetEC2InstanceRecommendations": (
+        "compute-optimizer:GetEC2InstanceRecommendations",
+        "ec2:DescribeInstances",
+    ),
 }
 """IAM actions of operations that are not called as theirs is; none where no permission is asked."""
 
