@@ -11,9 +11,11 @@ import pytest
 from sqlalchemy import text
 
 from aispend.clock import Clock
+from aispend.connections import AwsConnection
 from aispend.store import Store
 from collectors.aws.clients import AwsClients
 from collectors.aws.commitments import Commitments
+from collectors.aws.policy import policy
 from collectors.runner import SourceReport
 from tests.aws.conftest import ACCOUNT
 from tests.aws.double import Aws, RefusalError
@@ -137,6 +139,29 @@ def test_only_declared_requests_are_made_and_a_second_run_makes_none(
     aws.calls.clear()
     assert run(collector).unchanged == 2
     assert aws.operations() == []
+
+
+def test_the_policy_lets_no_role_but_the_members_be_taken_on() -> None:
+    connection = AwsConnection(member_role="aispend-read")
+    statements = policy(connection, Commitments.operations)["Statement"]
+    roles = [one["Resource"] for one in statements if "sts:AssumeRole" in one["Action"]]
+    assert roles == ["arn:aws:iam::*:role/aispend-read"]
+
+
+def test_member_accounts_are_listed_with_their_own_credentials(
+    aws: Aws, make: Callable[..., Commitments], run: Run, database: Store
+) -> None:
+    later = datetime(2030, 1, 1, tzinfo=UTC)
+    given = {"AccessKeyId": "ASIAMEMBERACCOUNT", "SecretAccessKey": "s", "SessionToken": "t", "Expiration": later}
+    aws.on("sts.AssumeRole", [{"Credentials": given}])
+    run(make(member_role="aispend-read", accounts=(ACCOUNT, "444455556666")))
+    with database.engine.connect() as connection:
+        query = text("SELECT DISTINCT owner_account FROM commitment_term WHERE kind = 'reservation' ORDER BY 1")
+        assert connection.scalars(query).all() == [ACCOUNT, "444455556666"]
+    assert {call[3] for call in aws.calls if call[0] == "ec2.DescribeReservedInstances"} == {
+        "AKIATEST",
+        "ASIAMEMBERACCOUNT",
+    }
 
 
 def test_plans_are_paged_by_hand_and_a_page_that_repeats_is_an_error(
