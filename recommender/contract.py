@@ -20,6 +20,10 @@ from aispend.settings import Recommend
 Confidence = Literal["low", "medium", "high"]
 HOURS_PER_MONTH = Decimal(730)
 """Hours a monthly figure stands for (the clouds' own convention)."""
+COST_UNKNOWN = (
+    "Its bill gives neither an effective nor a billed cost for it, so nobody can say what would be saved. "
+    "Load the export that has it: for Azure, the amortised one."
+)
 
 
 @dataclass(frozen=True)
@@ -42,14 +46,18 @@ class Accelerators:
 
 @dataclass(frozen=True)
 class DailyCost:
-    """Usage cost of one day, split by what a change could still save; in the subject's currency."""
+    """Usage cost of one day, split by what a change could still save; in the subject's currency.
+
+    None is unknown. ``billed`` says that billed cost stands in for effective cost, which the bill does not give.
+    """
 
     day: date
     hours: int
     list_cost: Decimal | None
-    effective_cost: Decimal
-    uncovered_effective_cost: Decimal
+    effective_cost: Decimal | None
+    uncovered_effective_cost: Decimal | None
     is_spot: bool
+    billed: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,14 +96,17 @@ class Subject:
 
 @dataclass(frozen=True)
 class Saving:
-    """A monthly saving three ways, with the range of the net one; per 730 hours, subject's currency."""
+    """A monthly saving three ways, with the range of the net one; per 730 hours, subject's currency.
+
+    The range is None where the window shows no spread from week to week, or is too short to show one.
+    """
 
     list_cost: Decimal | None
     effective: Decimal
     net: Decimal
-    p10: Decimal
-    p50: Decimal
-    p90: Decimal
+    p10: Decimal | None
+    p50: Decimal | None
+    p90: Decimal | None
 
 
 @dataclass(frozen=True)
@@ -128,7 +139,7 @@ class WhyNot:
     subject: Subject
     reason: str
     explanation: str
-    monthly_cost: Decimal
+    monthly_cost: Decimal | None
 
 
 Evaluate = Callable[[Subject, Recommend], Advice | WhyNot]

@@ -1,8 +1,8 @@
 """Which recommendations count together.
 
 Method
-    Advice that acts on the same money (same conflict group) is exclusive: the one with the largest median net saving
-    counts, ties by kind; the others are shown and not counted. A counted saving never exceeds the cost it acts on.
+    Advice that acts on the same money (same conflict group) is exclusive: the one with the largest net saving counts,
+    ties by kind; the others are shown and not counted. A counted saving never exceeds the cost it acts on.
 Known drawbacks
     Greedy by group; groups do not overlap today, so it is also optimal.
 """
@@ -27,4 +27,4 @@ def counted(advice: Iterable[Advice]) -> Mapping[int, bool]:
 
 
 def _rank(item: Advice) -> tuple[Decimal, str]:
-    return item.saving.p50, item.kind
+    return item.saving.net, item.kind

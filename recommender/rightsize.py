@@ -34,9 +34,9 @@ from aispend.prices.accelerators import Accelerator, accelerator, instance_type
 from aispend.prices.prices import Candidate, Price, price_at, smaller_types
 from aispend.settings import Recommend, Rightsize
 from recommender.actions import describe, resize
-from recommender.contract import Accelerators, Advice, Confidence, Kind, Subject, WhyNot
+from recommender.contract import COST_UNKNOWN, Accelerators, Advice, Confidence, Kind, Subject, WhyNot
 from recommender.risk import effective_sample, risk_level, violation_bound
-from recommender.savings import monthly_cost, saving
+from recommender.savings import cost_basis, cost_remark, monthly_cost, recent, saving
 from recommender.states import SLOTS_PER_DAY, SLOTS_PER_HOUR
 
 NAME = "rightsize"
@@ -132,7 +132,7 @@ def applies(subject: Subject) -> bool:
 def evaluate(subject: Subject, settings: Recommend) -> Advice | WhyNot:
     """A smaller size that held on history it was not chosen from, or why not."""
     options = settings.rightsize
-    cost = monthly_cost(subject.costs, options.window_days)
+    cost = monthly_cost(subject, options.window_days)
 
     def no(reason: str, explanation: str) -> WhyNot:
         return WhyNot(NAME, subject, reason, explanation, cost)
@@ -144,7 +144,7 @@ def evaluate(subject: Subject, settings: Recommend) -> Advice | WhyNot:
         return no("telemetry_missing", "No accelerator utilization is known for it.")
     demand = demand_of(history).slots(-options.window_days * SLOTS_PER_DAY, history.activity_max.shape[1])
     known_hours = int((~np.isnan(demand.load)).sum()) // SLOTS_PER_HOUR
-    billed_hours = max(sum(item.hours for item in subject.costs), 1)
+    billed_hours = max(sum(item.hours for item in recent(subject, options.window_days)), 1)
     coverage = min(known_hours / billed_hours, 1.0)
     if known_hours < options.min_hours or coverage < options.min_coverage:
         return no(
@@ -161,6 +161,8 @@ def evaluate(subject: Subject, settings: Recommend) -> Advice | WhyNot:
         return no("telemetry_missing", "Memory in use is not known, and a size too small for it would fail at once.")
     if float(np.nanmax(demand.concurrent)) == 0:
         return no("idle", "It did no work in the window; see the advice to switch it off.")
+    if cost is None:
+        return no("cost_unknown", COST_UNKNOWN)
     today = subject.as_of.date()
     current_price = _current_price(subject)
     current_type = accelerator(subject.accelerator_type) if subject.accelerator_type else None
@@ -261,7 +263,7 @@ def _advice(
         current=describe(subject),
         proposed=proposed,
         monthly_cost=cost,
-        saving=saving(subject.costs, options.window_days, share),
+        saving=saving(subject, options.window_days, share),
         risk=risk_level(outcome.bound),
         confidence=confidence,
         effort="low" if same_card else "medium",
@@ -269,7 +271,7 @@ def _advice(
             f"At most {float(np.nanmax(demand.concurrent)):.0f} of its accelerators worked at once and load at "
             f"{percentile} was {float(np.nanpercentile(demand.load, options.percentile * 100)):.2f} of them; "
             f"{candidate.instance_type} would have carried the held-out {outcome.hours} h with "
-            f"{outcome.violation_minutes} minutes over capacity.{benchmark}"
+            f"{outcome.violation_minutes} minutes over capacity.{benchmark}{cost_remark(subject, options.window_days)}"
         ),
         undo=undo,
         command=command,
@@ -295,6 +297,8 @@ def _advice(
             "price_currency": candidate.price.currency,
             "price_source": candidate.price.source,
             "price_date": candidate.price.valid_from.isoformat(),
+            "cost_basis": cost_basis(subject, options.window_days),
+            "cost_until": subject.costs[-1].day.isoformat(),
         },
     )
 

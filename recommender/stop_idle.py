@@ -28,9 +28,9 @@ import numpy as np
 
 from aispend.settings import Idle, Recommend
 from recommender.actions import describe, switch_off
-from recommender.contract import Accelerators, Advice, Confidence, Kind, Subject, WhyNot
+from recommender.contract import COST_UNKNOWN, Accelerators, Advice, Confidence, Kind, Subject, WhyNot
 from recommender.risk import effective_sample, risk_level, violation_bound
-from recommender.savings import monthly_cost, saving
+from recommender.savings import cost_basis, cost_remark, monthly_cost, saving
 from recommender.states import SLOTS_PER_HOUR, State, idle_since, resource_states, slot_states
 
 NAME = "stop_idle"
@@ -50,7 +50,7 @@ def applies(subject: Subject) -> bool:
 def evaluate(subject: Subject, settings: Recommend) -> Advice | WhyNot:
     """Idle, or why not."""
     idle = settings.idle
-    cost = monthly_cost(subject.costs, idle.window_days)
+    cost = monthly_cost(subject, idle.window_days)
 
     def no(reason: str, explanation: str) -> WhyNot:
         return WhyNot(NAME, subject, reason, explanation, cost)
@@ -100,6 +100,8 @@ def evaluate(subject: Subject, settings: Recommend) -> Advice | WhyNot:
     power = _power_agrees(history, window_hours)
     if power is False:
         return no("signals_disagree", "No activity is counted, but its power draw rose above the card's idle floor.")
+    if cost is None:
+        return no("cost_unknown", COST_UNKNOWN)
     return _advice(
         subject,
         idle=idle,
@@ -142,7 +144,7 @@ def _advice(
     longer = " or longer, as far back as was looked" if since_slot == 0 else ""
     certainty = "" if signals > 1 else " (suspected: only compute is known)"
     proposed, command, undo = switch_off(subject)
-    used = saving(subject.costs, idle.window_days, Decimal(1))
+    used = saving(subject, idle.window_days, Decimal(1))
     covered = " Commitments cover it, so stopping saves nothing today." if used.net == 0 and used.effective > 0 else ""
     return Advice(
         kind=NAME,
@@ -154,7 +156,8 @@ def _advice(
         risk=risk_level(bound),
         confidence=confidence,
         effort="very_low",
-        reason=f"It {what} since {since:%Y-%m-%d %H:%M} UTC{longer}{certainty}.{covered}",
+        reason=f"It {what} since {since:%Y-%m-%d %H:%M} UTC{longer}{certainty}.{covered}"
+        f"{cost_remark(subject, idle.window_days)}",
         undo=undo,
         command=command,
         violation_bound=Decimal(repr(round(bound, 6))),
@@ -173,7 +176,7 @@ def _advice(
             "requests": None if demand is None else str(demand),
             "power_at_idle_floor": power,
             "signals": signals,
-            "cost_basis": "effective cost of the bill's last days",
+            "cost_basis": cost_basis(subject, idle.window_days),
             "cost_until": subject.costs[-1].day.isoformat(),
         },
     )

@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, case, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from aispend.schema import (
@@ -26,6 +26,7 @@ from aispend.schema import (
     resource,
     share_target,
     sku,
+    slice_,
     tag_set,
 )
 from aispend.store.telemetry import (
@@ -80,9 +81,18 @@ def load_subjects(connection: Connection, as_of: datetime, window_days: int) -> 
 
 
 def _daily_costs(connection: Connection, since: date, until: date) -> dict[tuple[int, str], list[DailyCost]]:
-    """Usage cost per (resource, currency) and day. Purchases, credits and tax are not changed by stopping a thing."""
+    """Usage cost per (resource, currency) and day. Purchases, credits and tax are not changed by stopping a thing.
+
+    Billed cost stands in where a charge has no effective cost, except where a commitment covers it and it is
+    billed nothing: what was paid for it is elsewhere in the bill. Then, or where a charge has neither, the day's cost
+    is unknown. An Azure actual export counts only where its month has no amortised one, which lists the same usage.
+    """
     covered = func.coalesce(charge_kind.c.pricing_category == "Committed", False) | (charge.c.commitment_key != 0)
     hours = func.bit_or(charge.c.hours)
+    no_effective = charge.c.effective_cost.is_(None)
+    prepaid = covered & (charge.c.billed_cost == 0)
+    cost = func.coalesce(charge.c.effective_cost, case((~func.coalesce(prepaid, False), charge.c.billed_cost)))
+    with_amortised = select(slice_.c.slice_id).where(slice_.c.dataset.contains("+"))
     rows = connection.execute(
         select(
             charge.c.resource_key,
@@ -90,10 +100,16 @@ def _daily_costs(connection: Connection, since: date, until: date) -> dict[tuple
             charge.c.charge_date,
             hours,
             func.sum(charge.c.list_cost),
-            func.sum(func.coalesce(charge.c.effective_cost, charge.c.billed_cost)),
-            func.sum(func.coalesce(charge.c.effective_cost, charge.c.billed_cost)).filter(~covered),
+            case((func.bool_and(cost.is_not(None)), func.sum(cost))),
+            case(
+                (
+                    func.bool_and(covered | cost.is_not(None)),
+                    func.coalesce(func.sum(cost).filter(~covered), 0),
+                )
+            ),
             func.bool_or(func.coalesce(charge_kind.c.pricing_category == "Dynamic", False)),
             func.bool_and(charge.c.list_cost.is_not(None)),
+            func.bool_or(no_effective & cost.is_not(None)),
         )
         .join(sku, sku.c.sku_key == charge.c.sku_key)
         .join(charge_kind, charge_kind.c.charge_kind_key == charge.c.charge_kind_key)
@@ -104,21 +120,22 @@ def _daily_costs(connection: Connection, since: date, until: date) -> dict[tuple
             charge.c.charge_date >= since,
             charge.c.charge_date < until,
             charge.c.billing_month >= since.replace(day=1),
-            charge.c.half != 1,
+            (charge.c.half != 1) | charge.c.slice_id.not_in(with_amortised),
         )
         .group_by(charge.c.resource_key, charge_kind.c.billing_currency, charge.c.charge_date)
         .order_by(charge.c.charge_date)
     )
     result: dict[tuple[int, str], list[DailyCost]] = defaultdict(list)
-    for key, currency, day, mask, list_cost, effective, uncovered, spot, list_known in rows:
+    for key, currency, day, mask, list_cost, effective, uncovered, spot, list_known, billed in rows:
         result[key, currency].append(
             DailyCost(
                 day=day,
                 hours=24 if mask is None else int(mask).bit_count(),
                 list_cost=list_cost if list_known else None,
-                effective_cost=effective or Decimal(0),
-                uncovered_effective_cost=uncovered or Decimal(0),
+                effective_cost=effective,
+                uncovered_effective_cost=uncovered,
                 is_spot=spot,
+                billed=billed,
             )
         )
     return dict(result)

@@ -262,6 +262,68 @@ def test_an_unknown_id_says_where_ids_are_listed(fleet: Store, clock: Clock) -> 
         change_state(connection, "nope", "accepted", who="ana", clock=clock)
 
 
+def _set_costs(store: Store, key: int, **values: Any) -> None:
+    with store.engine.begin() as connection:
+        connection.execute(update(charge).values(**values).where(charge.c.resource_key == key))
+
+
+def test_a_cost_the_bill_does_not_give_is_unknown_and_not_zero(
+    fleet: Store, store_settings: Settings, clock: Clock
+) -> None:
+    _set_costs(fleet, 11, effective_cost=None, billed_cost=None)
+    recommend(fleet.engine, store_settings, clock)
+    assert "i-idle" not in _by_resource(fleet)
+    with fleet.engine.connect() as connection:
+        row = connection.execute(select(why_not).where(why_not.c.resource_id == "i-idle")).first()
+    assert row is not None
+    assert (row.reason, row.monthly_cost) == ("cost_unknown", None)
+
+
+def test_billed_cost_stands_in_for_effective_and_says_so(fleet: Store, store_settings: Settings, clock: Clock) -> None:
+    _set_costs(fleet, 11, effective_cost=None)
+    recommend(fleet.engine, store_settings, clock)
+    idle = _by_resource(fleet)["i-idle"]
+    assert idle.monthly_saving_net == Decimal("14600.00")
+    assert idle.evidence["cost_basis"] == "billed cost on 14 of 14 days, where the bill gives no effective cost"
+
+
+def test_usage_under_a_commitment_that_is_billed_nothing_has_no_known_cost(
+    fleet: Store, store_settings: Settings, clock: Clock
+) -> None:
+    """Nothing is billed for it because the commitment was; what it effectively cost, this bill does not say."""
+    _set_costs(fleet, 12, effective_cost=None, billed_cost=0)
+    recommend(fleet.engine, store_settings, clock)
+    with fleet.engine.connect() as connection:
+        row = connection.execute(select(why_not).where(why_not.c.resource_id == "i-covered")).first()
+    assert row is not None
+    assert (row.reason, row.monthly_cost) == ("cost_unknown", None)
+
+
+def test_an_actual_export_alone_is_used_and_named(fleet: Store, store_settings: Settings, clock: Clock) -> None:
+    _set_costs(fleet, 11, half=1, effective_cost=None)
+    recommend(fleet.engine, store_settings, clock)
+    idle = _by_resource(fleet)["i-idle"]
+    assert idle.monthly_saving_net == Decimal("14600.00")
+    assert idle.evidence["cost_basis"] == "billed cost on 14 of 14 days, where the bill gives no effective cost"
+
+
+def test_an_actual_export_beside_its_amortised_one_is_not_added(
+    fleet: Store, store_settings: Settings, clock: Clock
+) -> None:
+    """Both halves list each day: the amortised 480 a day, the actual 500; 14,600 a month and not 29,808."""
+    with fleet.engine.begin() as connection:
+        rows = connection.execute(select(charge).where(charge.c.resource_key == 11)).mappings().all()
+        connection.execute(
+            insert(charge), [{**row, "half": 1, "billed_cost": 500, "effective_cost": None} for row in rows]
+        )
+        connection.execute(update(charge).values(half=2, billed_cost=None).where(charge.c.half == 0))
+        connection.execute(update(slice_).values(dataset="actual+amortized"))
+    recommend(fleet.engine, store_settings, clock)
+    idle = _by_resource(fleet)["i-idle"]
+    assert idle.monthly_saving_effective == Decimal("14600.00")
+    assert idle.evidence["cost_basis"] == "effective cost of the bill's last days"
+
+
 def test_nothing_loaded_is_no_error(database: Store, store_settings: Settings, clock: Clock) -> None:
     report = recommend(database.engine, store_settings, clock)
     assert (report.subjects, report.advice, report.evidence_end) == (0, 0, None)

@@ -1,0 +1,108 @@
+"""What a change saves: per 730 hours of known days, with a range only where weeks differ."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from aispend.settings import Recommend
+from recommender import stop_idle
+from recommender.contract import Advice, DailyCost, Subject, WhyNot
+from recommender.savings import cost_basis, monthly_cost, saving
+from tests.recommender.conftest import AS_OF
+
+Make = Callable[..., Subject]
+
+
+def days(*amounts: int | None, billed: bool = False) -> list[DailyCost]:
+    """Whole days up to the end of the evidence; None is a day whose cost the bill does not give."""
+    return [
+        DailyCost(
+            day=(AS_OF - timedelta(days=len(amounts) - number)).date(),
+            hours=24,
+            list_cost=None,
+            effective_cost=None if amount is None else Decimal(amount),
+            uncovered_effective_cost=None if amount is None else Decimal(amount),
+            is_spot=False,
+            billed=billed,
+        )
+        for number, amount in enumerate(amounts)
+    ]
+
+
+def test_a_month_is_730_hours_of_the_window_and_not_of_days_before_it(make_subject: Make) -> None:
+    """Four weeks are loaded, of which the last two are asked for: 240 a day is 10 an hour is 7,300."""
+    subject = make_subject(costs=days(*[1000] * 14, *[240] * 14))
+    assert monthly_cost(subject, 14) == Decimal("7300.00")
+    assert saving(subject, 14, Decimal("0.5")).effective == Decimal("3650.00")
+
+
+def test_a_day_off_costs_nothing(make_subject: Make) -> None:
+    """One day of 336 in a fortnight is 24 a day is 1 an hour is 730."""
+    assert monthly_cost(make_subject(costs=days(336)), 14) == Decimal("730.00")
+
+
+def test_a_day_of_unknown_cost_is_left_out_and_not_zero(make_subject: Make) -> None:
+    """Seven days of 240 and seven unknown: 240 a day, 7,300 a month, where zero for unknown would say 3,650."""
+    subject = make_subject(costs=days(*[240, None] * 7))
+    assert monthly_cost(subject, 14) == Decimal("7300.00")
+    assert saving(subject, 14, Decimal(1)).net == Decimal("7300.00")
+    assert cost_basis(subject, 14) == (
+        "effective cost of the bill's last days; 7 of 14 days have no known cost and are left out"
+    )
+
+
+def test_a_cost_known_on_no_day_is_unknown(make_subject: Make) -> None:
+    subject = make_subject(costs=days(*[None] * 14))
+    assert monthly_cost(subject, 14) is None
+    answer = stop_idle.evaluate(subject, Recommend())
+    assert isinstance(answer, WhyNot)
+    assert (answer.reason, answer.monthly_cost) == ("cost_unknown", None)
+
+
+def test_billed_cost_that_stands_in_is_named(make_subject: Make) -> None:
+    subject = make_subject(costs=[*days(*[240] * 14)[:4], *days(*[240] * 10, billed=True)])
+    assert cost_basis(subject, 14) == "billed cost on 10 of 14 days, where the bill gives no effective cost"
+    answer = stop_idle.evaluate(subject, Recommend())
+    assert isinstance(answer, Advice)
+    assert answer.evidence["cost_basis"] == cost_basis(subject, 14)
+    assert "billed cost on 10 of 14 days" in answer.reason
+
+
+def test_weeks_that_differ_give_a_range(make_subject: Make) -> None:
+    """A week of 100 a day, then one of 200.
+
+    Seven days in a row from any of 14 starts are 100 + 100 x/7 a day, x = 0 and 7 once and 1 to 6 twice. The sum of
+    two draws is at most 2 in 13 of 196 cases and at most 3 in 25: P10 is 3, P50 is 7, P90 is 11. A day of 150 is
+    4,562.50 a month, one of 100 + 100 × 1.5 / 7 is 3,693.45, one of 100 + 100 × 5.5 / 7 is 5,431.55.
+    """
+    found = saving(make_subject(costs=days(*[100] * 7, *[200] * 7)), 14, Decimal(1))
+    assert found.net == Decimal("4562.50")
+    assert (found.p10, found.p50, found.p90) == (Decimal("3693.45"), Decimal("4562.50"), Decimal("5431.55"))
+
+
+@pytest.mark.parametrize(
+    "costs",
+    [
+        pytest.param(days(*[240] * 14), id="the same every day"),
+        pytest.param(days(*[100, 100, 100, 100, 100, 0, 0] * 2), id="the same every week"),
+        pytest.param(days(*[100, 300] * 3, 100), id="no two weeks"),
+        pytest.param(days(*[100] * 7, *[200] * 6, None), id="a day unknown"),
+    ],
+)
+def test_what_shows_no_spread_has_no_range(make_subject: Make, costs: list[DailyCost]) -> None:
+    subject = make_subject(costs=costs, first_seen=costs[0].day)
+    found = saving(subject, 14, Decimal(1))
+    assert (found.p10, found.p50, found.p90) == (None, None, None)
+
+
+def test_a_window_below_two_weeks_has_no_range(make_subject: Make) -> None:
+    assert saving(make_subject(costs=days(*range(100, 114))), 13, Decimal(1)).p10 is None
+
+
+def test_a_commitment_covers_the_net_saving_and_not_the_effective(make_subject: Make) -> None:
+    covered = [replace(cost, uncovered_effective_cost=Decimal(0)) for cost in days(*[240] * 14)]
+    found = saving(make_subject(costs=covered), 14, Decimal(1))
+    assert (found.effective, found.net) == (Decimal("7300.00"), Decimal("0.00"))
