@@ -16,9 +16,10 @@ from sqlalchemy import Connection, Table, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql
 
 from aispend.resource_id import canonical
-from aispend.schema import collection, metadata, request_day, resource_history
+from aispend.schema import collection, metadata, price, request_day, resource_history
 from aispend.store import names
 from aispend.store.locks import wait_for
+from aispend.store.price_rows import superseding
 
 _BLOCK = 1000
 
@@ -97,9 +98,10 @@ def replace_rows(connection: Connection, table_name: str, source: str, key: str,
 
 
 def merge_rows(connection: Connection, table_name: str, source: str, rows: Iterable[Any]) -> int:
-    """Add rows, or replace those of the same key; returns their number."""
+    """Add rows, or replace those of the same key (prices: only what changed); returns how many were written."""
     table = metadata.tables[table_name]
-    return _upsert(connection, table, [{**_resolved(table, row), "source": source} for row in rows])
+    new = superseding(connection, rows) if table is price else rows
+    return _upsert(connection, table, [{**_resolved(table, row), "source": source} for row in new])
 
 
 def write_history(
