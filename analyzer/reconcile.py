@@ -19,6 +19,7 @@ from analyzer.reconcile_shares import (
     savings_stay_within_cost,
     shares_add_up,
 )
+from analyzer.reconcile_totals import matches_the_providers_totals
 
 __all__ = ["Finding", "check"]
 
@@ -28,6 +29,7 @@ def check(connection: Connection) -> list[Finding]:
     checks = (
         closes_to_the_files,
         closes_to_the_invoice,
+        matches_the_providers_totals,
         effective_closes_to_billed,
         one_bill_per_month,
         every_line_is_kept,
