@@ -66,7 +66,10 @@ class Rows:
 
 @dataclass(frozen=True)
 class Merge:
-    """Rows that are added to ``table``, or replace those with the same key; nothing goes. Without ``source``."""
+    """Rows that are added to ``table``, or replace those with the same key; nothing goes. Without ``source``.
+
+    Of ``resource_life`` a row without ``started_at`` ends the life that was open at ``ended_at``.
+    """
 
     table: MergeTable
     rows: Sequence[Mapping[str, Any]]
@@ -99,10 +102,14 @@ Part = Files | Rows | Merge | History
 
 @dataclass(frozen=True)
 class Reading:
-    """What one slice is: its parts, and remarks for a person (a region that was disabled, a metric that is missing)."""
+    """What one slice is: its parts, and remarks for a person (a region that was disabled, a metric that is missing).
+
+    ``may_be_empty`` where nothing is an answer like any other: a listing of machines that were all taken down.
+    """
 
     parts: Sequence[Part]
     notes: tuple[str, ...] = field(default=())
+    may_be_empty: bool = False
 
 
 class Collector(Protocol):

@@ -201,7 +201,8 @@ class _Runner:
 
     def _write(self, name: str, piece: Slice, reading: Reading, before: Seen | None) -> tuple[int, tuple[str, ...]]:
         counted = [_size(part) for part in reading.parts]
-        if before is not None and before.rows and not sum(counted) and not self.accept_empty:
+        right = self.accept_empty or reading.may_be_empty
+        if before is not None and before.rows and not sum(counted) and not right:
             raise EmptyAnswerError(
                 f"Nothing came, where there were {before.rows:,} rows on {before.at:%Y-%m-%d}.",
                 where=f"{name}, {piece.title}",
@@ -246,7 +247,7 @@ class _Runner:
                 bills = import_bills(*given, source=name, progress=self.progress)
                 return sum(one.lines for one in bills), [note for one in bills for note in one.notes]
             case "inventory":
-                found = import_inventory(*given, source=name, progress=self.progress)
+                found = import_inventory(*given, source=name, progress=self.progress, keep_past=True)
                 return found.resources + found.aliases, found.notes
             case "metrics" | "usage" | "workloads":
                 loads: dict[str, Callable[..., TelemetryReport]] = {

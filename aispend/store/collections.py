@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, Table, case, delete, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql
 
 from aispend.resource_id import canonical
-from aispend.schema import collection, metadata, price, request_day, resource_history
+from aispend.schema import collection, metadata, price, request_day, resource_history, resource_life
 from aispend.store import names
 from aispend.store.locks import wait_for
 from aispend.store.price_rows import superseding
@@ -101,7 +101,47 @@ def merge_rows(connection: Connection, table_name: str, source: str, rows: Itera
     """Add rows, or replace those of the same key (prices: only what changed); returns how many were written."""
     table = metadata.tables[table_name]
     new = superseding(connection, rows) if table is price else rows
-    return _upsert(connection, table, [{**_resolved(table, row), "source": source} for row in new])
+    complete = [{**_resolved(table, row), "source": source} for row in new]
+    return _merge_lives(connection, complete) if table is resource_life else _upsert(connection, table, complete)
+
+
+def _merge_lives(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Begin and end lives. An end that is known is not forgotten where a listing shows the resource still there."""
+    life = resource_life.c
+    begun = {(row["resource_key"], row["started_at"]): row for row in rows if row.get("started_at") is not None}
+    found = list(begun.values())
+    for start in range(0, len(found), _BLOCK):
+        statement = postgresql.insert(resource_life).values(found[start : start + _BLOCK])
+        new = statement.excluded
+        forgotten = (new.ended_at.is_(None)) & (life.ended_at.is_not(None))
+        changed = {
+            "ended_at": func.coalesce(new.ended_at, life.ended_at),
+            "method": case((forgotten, life.method), else_=new.method),
+            "source": case((forgotten, life.source), else_=new.source),
+        }
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=[life.resource_key, life.started_at], set_=changed)
+        )
+    ends = [row for row in rows if row.get("started_at") is None]
+    if ends:
+        connection.execute(
+            text(
+                "UPDATE resource_life AS life SET ended_at = first.ended_at, method = first.method FROM ("
+                " SELECT open.resource_key, open.started_at, min(given.ended_at) AS ended_at,"
+                " min(given.method) AS method FROM resource_life AS open JOIN"
+                " unnest(CAST(:keys AS bigint[]), CAST(:ends AS timestamptz[]),"
+                " CAST(:methods AS text[])) AS given (resource_key, ended_at, method)"
+                " ON given.resource_key = open.resource_key AND given.ended_at > open.started_at"
+                " WHERE open.ended_at IS NULL GROUP BY open.resource_key, open.started_at) AS first"
+                " WHERE life.resource_key = first.resource_key AND life.started_at = first.started_at"
+            ),
+            {
+                "keys": [row["resource_key"] for row in ends],
+                "ends": [row["ended_at"] for row in ends],
+                "methods": [row.get("method") for row in ends],
+            },
+        )
+    return len(found) + len(ends)
 
 
 def write_history(

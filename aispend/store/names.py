@@ -22,6 +22,8 @@ LOCK = "names of resources"
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 """``valid_from`` of a name that always meant its resource."""
 
+_NAMES_AT_ONCE = 1000
+
 INVENTORY, SETTINGS, BILL = "inventory", "settings", "bill"
 _DESCRIPTION = ("resource_name", "account", "region", "fleet", "instance_type", "accelerator_type", "accelerators")
 
@@ -94,6 +96,47 @@ def replace_inventory(connection: Connection, rows: Sequence[AliasRow]) -> None:
     names = sorted({(row.namespace, row.alias) for row in rows})
     _delete_names(connection, names)
     _write(connection, rows)
+
+
+def extend_inventory(connection: Connection, rows: Sequence[AliasRow]) -> None:
+    """Write what names mean for a time: what an inventory said of them for other times stays.
+
+    Where both say something the new rows count; a meaning without an end ends where the next one begins. Of a resource
+    and a start that are given anew only the new row stays.
+    """
+    given: dict[tuple[str, str], list[AliasRow]] = {}
+    for row in sorted(rows, key=lambda row: row.valid_from):
+        given.setdefault((row.namespace, row.alias), []).append(row)
+    columns = [resource_alias.c[name] for name in AliasRow._fields]
+    name = tuple_(resource_alias.c.namespace, resource_alias.c.alias)
+    keys = sorted(given)
+    known = [
+        AliasRow(*found)
+        for start in range(0, len(keys), _NAMES_AT_ONCE)
+        for found in connection.execute(
+            select(*columns).where(name.in_(keys[start : start + _NAMES_AT_ONCE]), resource_alias.c.method == INVENTORY)
+        )
+    ]
+    kept = [left for old in known if (left := _outside(old, given[old.namespace, old.alias])) is not None]
+    replace_inventory(connection, [*kept, *rows])
+
+
+def _outside(old: AliasRow, new: Sequence[AliasRow]) -> AliasRow | None:
+    """What is left of ``old`` beside ``new``, which is in the order of time."""
+    if any(row.resource_key == old.resource_key and row.valid_from <= old.valid_from for row in new):
+        return None
+    for row in new:
+        if old.valid_to is not None and old.valid_to <= row.valid_from:
+            break
+        if old.valid_from < row.valid_from:
+            return old._replace(valid_to=row.valid_from)
+        if row.valid_to is None:
+            return None
+        if old.valid_from < row.valid_to:
+            old = old._replace(valid_from=row.valid_to)
+            if old.valid_to is not None and old.valid_to <= old.valid_from:
+                return None
+    return old
 
 
 def replace_found(connection: Connection, rows: Sequence[AliasRow]) -> None:
@@ -191,8 +234,8 @@ def resource_ids(connection: Connection, keys: Iterable[int]) -> dict[int, str]:
 
 
 def _delete_names(connection: Connection, names: Sequence[tuple[str, str]]) -> None:
-    for start in range(0, len(names), 1000):
-        batch = names[start : start + 1000]
+    for start in range(0, len(names), _NAMES_AT_ONCE):
+        batch = names[start : start + _NAMES_AT_ONCE]
         connection.execute(
             delete(resource_alias).where(tuple_(resource_alias.c.namespace, resource_alias.c.alias).in_(batch))
         )

@@ -77,11 +77,13 @@ def import_inventory(
     *,
     source: str = "files",
     progress: Progress | None = None,
+    keep_past: bool = False,
 ) -> InventoryReport:
     """Load an inventory into ``resource`` and ``resource_alias``.
 
-    A row without ``namespace`` names the resource for every source; ``source`` is only reported. Raises ``InputError``
-    where a row cannot be read, or a name means two resources at one time.
+    A row without ``namespace`` names the resource for every source; ``source`` is only reported. With ``keep_past``
+    what its names meant at other times stays: a collector sees names as they are now. Raises ``InputError`` where a row
+    cannot be read, or a name means two resources at one time.
     """
     files, notes = find_files(paths)
     with workspace(settings) as space:
@@ -109,7 +111,7 @@ def import_inventory(
     with store.engine.begin() as connection:
         wait_for(connection, names.LOCK)
         names.describe_resources(connection, described)
-        names.replace_inventory(connection, aliases)
+        (names.extend_inventory if keep_past else names.replace_inventory)(connection, aliases)
     notes += reading.notes
     return InventoryReport(source, [file.shown_as for file in files], len(described), len(aliases), notes)
 
