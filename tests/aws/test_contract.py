@@ -1,0 +1,96 @@
+"""What every collector of AWS promises, whoever wrote it: each is run against the same faults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, get_args
+
+import botocore.session
+import pytest
+from sqlalchemy import func, select
+
+from aispend.clock import Clock
+from aispend.connections import AwsCollection
+from aispend.schema import metadata
+from aispend.store import Store
+from collectors.aws.clients import AwsClients
+from collectors.registry import aws_collectors
+from collectors.runner import SourceReport
+from tests.aws.double import Aws, RefusalError
+
+READING = ("Get", "List", "Describe", "Head", "Lookup", "Search")
+OF_EVERY_RUN = {"sts.GetCallerIdentity", "ec2.DescribeRegions", "organizations.ListAccounts"}
+"""What the clients ask for all collectors."""
+
+NAMES = sorted(aws_collectors())
+Connect = Callable[..., AwsClients]
+Run = Callable[..., SourceReport]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_called_what_the_settings_call_it(name: str, connect: Connect, clock: Clock) -> None:
+    assert name in get_args(AwsCollection)
+    assert aws_collectors()[name](connect(), clock).name == f"aws/{name}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_declared_operation_exists_and_only_reads(name: str) -> None:
+    session = botocore.session.get_session()
+    for operation in aws_collectors()[name].operations:
+        service, _, called = operation.partition(".")
+        assert called in session.get_service_model(service).operation_names, operation
+        assert called.startswith(READING), f"{operation} does not look like reading"
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("AccessDeniedException", 400), ("InternalServerException", 500), ("ExpiredTokenException", 400)],
+)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_cloud_that_refuses_everything_is_reported_and_nothing_is_written(
+    name: str,
+    code: str,
+    status: int,
+    aws: Aws,
+    connect: Connect,
+    clock: Clock,
+    run: Run,
+    database: Store,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    collector = aws_collectors()[name]
+    for operation in collector.operations:
+        aws.on(operation, [RefusalError(code, "no", status=status)])
+
+    report = run(collector(connect(), clock))
+
+    told = [report.error or "", *(one.message + "".join(one.notes) for one in report.slices)]
+    assert any(told), "whoever collected nothing says why"
+    assert "not expect" not in (report.error or "")
+    assert set(aws.operations()) <= {*collector.operations, *OF_EVERY_RUN}
+    assert rows(database) == {}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_doctor_never_fails_and_names_a_permission(name: str, aws: Aws, connect: Connect, clock: Clock) -> None:
+    collector = aws_collectors()[name]
+    for operation in collector.operations:
+        aws.on(operation, [RefusalError("AccessDeniedException", "no")])
+
+    found = list(collector(connect(), clock).examine())
+
+    assert found
+    assert all(one.what for one in found)
+    assert not [name for name in aws.operations() if name.startswith("ce.")], "looking costs nothing"
+
+
+def rows(store: Store) -> dict[str, int]:
+    """Rows of the tables that collectors write, where there are any."""
+    kept = {"collection", "request_day", "location", "resource", "tag_set", "commitment"}  # the last four have a row 0
+    counts: dict[str, Any] = {}
+    with store.engine.connect() as connection:
+        for table in metadata.tables.values():
+            if table.name not in kept and (count := connection.scalar(select(func.count()).select_from(table))):
+                counts[table.name] = count
+    return counts
