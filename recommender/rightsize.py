@@ -23,18 +23,17 @@ Known drawbacks
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from aispend.prices.accelerators import Accelerator, accelerator, instance_type
+from aispend.prices.accelerators import Accelerator, accelerator
 from aispend.prices.prices import Candidate, Price, price_at, smaller_types
 from aispend.settings import Recommend, Rightsize
 from recommender.actions import describe, resize
 from recommender.contract import COST_UNKNOWN, Accelerators, Advice, Confidence, Kind, Subject, WhyNot
+from recommender.limits import Capacity, Demand, Limit, limit_of, why_none
 from recommender.risk import effective_sample, risk_level, violation_bound
 from recommender.savings import cost_basis, cost_remark, monthly_cost, recent, saving
 from recommender.states import SLOTS_PER_DAY, SLOTS_PER_HOUR
@@ -45,32 +44,6 @@ BUSY_ACTIVITY = 0.05
 DOWNGRADE_REALISATION = 0.9
 MAX_BOUND = 0.05
 """Violation bound above which a size that was ever too small is not offered; one that never was has risk 4 there."""
-
-
-@dataclass(frozen=True)
-class Demand:
-    """Demand per slot, in accelerators of the present type, and memory in bytes by hour."""
-
-    load: NDArray[np.float64]
-    concurrent: NDArray[np.float64]
-    memory: NDArray[np.float64]
-
-    def slots(self, start: int, end: int) -> Demand:
-        """The part between two slots."""
-        return Demand(
-            self.load[start:end],
-            self.concurrent[start:end],
-            self.memory[start // SLOTS_PER_HOUR : math.ceil(end / SLOTS_PER_HOUR)],
-        )
-
-
-@dataclass(frozen=True)
-class Capacity:
-    """What a candidate can carry, in the same units."""
-
-    load: float
-    devices: float
-    memory: float
 
 
 @dataclass(frozen=True)
@@ -92,16 +65,6 @@ def demand_of(history: Accelerators) -> Demand:
             np.isnan(history.activity_max).any(axis=0), np.nan, (history.activity_max > BUSY_ACTIVITY).sum(axis=0)
         ),
         memory=history.memory_used_max.sum(axis=0),
-    )
-
-
-def fits(demand: Demand, capacity: Capacity, options: Rightsize) -> bool:
-    """Whether a capacity carries a demand with headroom."""
-    load = float(np.nanpercentile(demand.load, options.percentile * 100))
-    return (
-        load <= capacity.load * (1 - options.compute_headroom)
-        and float(np.nanmax(demand.concurrent)) <= capacity.devices
-        and float(np.nanmax(demand.memory)) <= capacity.memory * (1 - options.memory_headroom)
     )
 
 
@@ -160,7 +123,10 @@ def evaluate(subject: Subject, settings: Recommend) -> Advice | WhyNot:
     if np.isnan(demand.memory).all():
         return no("telemetry_missing", "Memory in use is not known, and a size too small for it would fail at once.")
     if float(np.nanmax(demand.concurrent)) == 0:
-        return no("idle", "It did no work in the window; see the advice to switch it off.")
+        kept = [key for key in subject.tags if key.lower() in settings.idle.keep_tags]
+        if kept:
+            return no("excluded", f"Tag {kept[0]} asks to keep it, and it did no work to choose a size by.")
+        return no("idle", "It did no work in the window, so there is no demand to choose a size by.")
     if cost is None:
         return no("cost_unknown", COST_UNKNOWN)
     today = subject.as_of.date()
@@ -170,9 +136,11 @@ def evaluate(subject: Subject, settings: Recommend) -> Advice | WhyNot:
         return no("unpriced", f"No price is known for {subject.instance_type} in {subject.region} on {today}.")
     split = _split(demand)
     train, test = demand.slots(0, split), demand.slots(split, demand.load.size)
+    ruled_out: list[tuple[Candidate, Limit]] = []
     for candidate in _cheaper(subject, current_price):
         capacity = _capacity(candidate, current_type)
-        if not (fits(train, capacity, options) and _keeps_host_share(candidate, subject, train)):
+        if limit := limit_of(train, capacity, candidate, subject, options):
+            ruled_out.append((candidate, limit))
             continue
         outcome = replay(test, capacity, options)
         if outcome.violation_minutes == 0 or outcome.bound <= MAX_BOUND:
@@ -191,7 +159,7 @@ def evaluate(subject: Subject, settings: Recommend) -> Advice | WhyNot:
             f"{candidate.instance_type} fits the earlier part of the window, but in the later part demand exceeded it "
             f"for {outcome.violation_minutes} minutes (upper bound {outcome.bound:.1%} of hours).",
         )
-    return no("busy", "No cheaper type with a known price would have carried its demand with headroom.")
+    return no(*why_none(ruled_out, train, subject, options))
 
 
 def _split(demand: Demand) -> int:
@@ -218,15 +186,6 @@ def _capacity(candidate: Candidate, current: Accelerator) -> Capacity:
     count = float(candidate.accelerators)
     relative = 1.0 if candidate.accelerator_type == current.name else _relative_speed(candidate, current)
     return Capacity(load=count * relative, devices=max(count, 1.0), memory=float(candidate.memory_gb) * 1e9)
-
-
-def _keeps_host_share(candidate: Candidate, subject: Subject, demand: Demand) -> bool:
-    """Whether each accelerator in use keeps the vCPUs and host memory it has now; false where the host is not known."""
-    host = instance_type(subject.provider, subject.instance_type or "")
-    if host is None or host.vcpus is None or host.memory_gib is None:
-        return False
-    in_use = Decimal(int(np.nanmax(demand.concurrent))) / host.accelerators
-    return candidate.vcpus >= host.vcpus * in_use and candidate.memory_gib >= host.memory_gib * in_use
 
 
 def _relative_speed(candidate: Candidate, current: Accelerator) -> float:

@@ -28,7 +28,7 @@ Progress = Callable[[str, int, int | None], None]
 
 @dataclass(frozen=True)
 class RecommendReport:
-    """What a run found."""
+    """What a run found; ``advice`` is what counts: it saves something net, and overlaps are one."""
 
     subjects: int
     advice: int
@@ -56,8 +56,8 @@ def recommend(engine: Engine, settings: Settings, clock: Clock, *, progress: Pro
                 if progress:
                     progress("Recommending", subjects, None)
                 _ask(subject, options, advice, reasons)
-        _write(connection, advice, reasons, clock())
-    return RecommendReport(subjects, len(advice), len({reason.subject.resource_key for reason in reasons}), end)
+        counts = _write(connection, advice, reasons, clock())
+    return RecommendReport(subjects, counts, len({reason.subject.resource_key for reason in reasons}), end)
 
 
 def _ask(subject: Subject, options: Recommend, advice: list[Advice], reasons: list[WhyNot]) -> None:
@@ -87,7 +87,8 @@ def identity(kind: str, provider: str, resource_id: str, proposed: str) -> str:
     return hashlib.sha256("\x1f".join((kind, provider, resource_id, proposed)).encode()).hexdigest()[:12]
 
 
-def _write(connection: Connection, advice: list[Advice], reasons: list[WhyNot], now: datetime) -> None:
+def _write(connection: Connection, advice: list[Advice], reasons: list[WhyNot], now: datetime) -> int:
+    """Write all of it; how many recommendations count."""
     counts = counted(advice)
     before = {row.id: row.state for row in connection.execute(select(recommendation.c.id, recommendation.c.state))}
     rows = {}
@@ -135,6 +136,7 @@ def _write(connection: Connection, advice: list[Advice], reasons: list[WhyNot], 
                 for reason in unanswered
             ],
         )
+    return sum(counts[index] and item.saving.net != 0 for index, item in enumerate(advice))
 
 
 def _wake(connection: Connection, now: datetime) -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from aispend.settings import Recommend, Rightsize
 from recommender.contract import Advice, Subject, WhyNot
-from recommender.rightsize import Capacity, Demand, demand_of, evaluate, fits, replay
+from recommender.limits import Capacity, Demand, fits
+from recommender.rightsize import demand_of, evaluate, replay
 from tests.recommender.conftest import GIB, history
 
 FORTNIGHT = 14 * 288
@@ -120,3 +121,62 @@ def test_a_larger_capacity_never_violates_more(small: float, extra: float, seed:
     more = replay(demand, Capacity(small + extra, 8, 80e9), OPTIONS)
     assert more.violation_minutes <= less.violation_minutes
     assert more.bound <= less.bound + 1e-9
+
+
+def style_embed(make_subject: Make, *, memory_bytes: float) -> Subject:
+    """One A100 80 GB of Google's, in use a tenth of the time."""
+    return make_subject(
+        provider="gcp",
+        region="us-central1",
+        instance_type="a2-ultragpu-1g",
+        accelerator_type="nvidia-a100-80gb",
+        accelerator_count=Decimal(1),
+        accelerators=history(np.tile(np.array([[0.1, 0.0]]), FORTNIGHT // 2), memory_bytes=memory_bytes),
+    )
+
+
+def test_host_memory_that_decides_is_the_reason(make_subject: Make) -> None:
+    """g2-standard-12 has an L4 with 24 GB, 12 vCPUs as now, and 48 GiB of the 170 GiB its host has now."""
+    answer = evaluate(style_embed(make_subject, memory_bytes=8 * GIB), Recommend())
+    assert isinstance(answer, WhyNot)
+    assert answer.reason == "host"
+    assert "12 vCPUs and 170 GiB" in answer.explanation
+    assert "active" not in answer.explanation
+
+
+def test_memory_in_use_that_decides_is_the_reason(make_subject: Make) -> None:
+    """70 GiB fit no card of less than 80 GB, however little it does."""
+    answer = evaluate(style_embed(make_subject, memory_bytes=70 * GIB), Recommend())
+    assert isinstance(answer, WhyNot)
+    assert answer.reason == "memory"
+    assert "70.0 GiB" in answer.explanation
+
+
+def test_load_that_decides_is_the_reason(make_subject: Make) -> None:
+    answer = evaluate(make_subject(accelerators=history(np.full((8, FORTNIGHT), 0.9), memory_bytes=GIB)), Recommend())
+    assert isinstance(answer, WhyNot)
+    assert answer.reason == "busy"
+    assert "7.20 of its 8" in answer.explanation
+
+
+def test_the_smallest_type_is_not_called_busy(make_subject: Make) -> None:
+    accelerators = history(np.full((1, FORTNIGHT), 0.1), memory_bytes=GIB)
+    subject = make_subject(
+        instance_type="g6f.large",
+        accelerator_type="nvidia-l4",
+        accelerator_count=Decimal(1),
+        accelerators=accelerators,
+    )
+    answer = evaluate(subject, Recommend())
+    assert isinstance(answer, WhyNot)
+    assert answer.reason == "smallest"
+
+
+@pytest.mark.parametrize(("tags", "reason"), [({}, "idle"), ({"Keep": "dr"}, "excluded")])
+def test_no_work_gives_no_size_and_promises_no_other_advice(
+    make_subject: Make, tags: dict[str, str], reason: str
+) -> None:
+    answer = evaluate(make_subject(tags=tags), Recommend())
+    assert isinstance(answer, WhyNot)
+    assert answer.reason == reason
+    assert "see the advice" not in answer.explanation

@@ -170,7 +170,7 @@ def _by_resource(store: Store) -> dict[str, Any]:
 
 
 def test_idle_nodes_are_found_with_three_savings(fleet: Store, store_settings: Settings, clock: Clock) -> None:
-    recommend(fleet.engine, store_settings, clock)
+    report = recommend(fleet.engine, store_settings, clock)
 
     found = _by_resource(fleet)
     assert set(found) == {"i-idle", "i-covered"}
@@ -182,6 +182,8 @@ def test_idle_nodes_are_found_with_three_savings(fleet: Store, store_settings: S
         Decimal("14600.00"),
     )
     assert (covered.monthly_saving_effective, covered.monthly_saving_net) == (Decimal("14600.00"), Decimal("0.00"))
+    # the covered one saves nothing today: it is kept and explained, and is no saving to count
+    assert report.advice == 1
     assert idle.kind == "stop_idle"
     assert idle.evidence["state"] == "resident-idle"
     assert idle.monthly_cost >= idle.monthly_saving_effective
