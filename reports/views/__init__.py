@@ -5,6 +5,7 @@ unit_costs        cost per thousand inferences, per million tokens, per accelera
 overview          the month so far, its forecast and change
 idle              what is paid for and does nothing
 recommendations   advice, its total, its life; why_not: the reason where there is none
+provider_advice   what providers advise, beside ours
 reconcile         the promises, checked
 freshness         how new each source is; rejected_rows: what could not be read
 """
@@ -24,6 +25,7 @@ from reports.views.basis import (
 from reports.views.freshness import Freshness, Rejected, freshness, rejected_rows
 from reports.views.idle import IdleResource, idle
 from reports.views.overview import MonthFigures, Overview, overview
+from reports.views.provider_advice import AdviceBeside, ProviderAdvice, provider_advice
 from reports.views.recommendations import (
     LIVE_STATES,
     PROMISING_STATES,
@@ -49,6 +51,7 @@ __all__ = [
     "LIVE_STATES",
     "PROMISING_STATES",
     "STATES",
+    "AdviceBeside",
     "Axis",
     "Basis",
     "CostColumn",
@@ -60,6 +63,7 @@ __all__ = [
     "ModelsWithUsage",
     "MonthFigures",
     "Overview",
+    "ProviderAdvice",
     "Recommendation",
     "Recommendations",
     "Reconciliation",
@@ -82,6 +86,7 @@ __all__ = [
     "newest_window",
     "overview",
     "pending_bills",
+    "provider_advice",
     "recommendation_events",
     "recommendations",
     "reconcile",
