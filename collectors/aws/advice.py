@@ -50,8 +50,6 @@ class Advice(AwsCollector):
         "cost-optimization-hub.ListEnrollmentStatuses",
         "cost-optimization-hub.ListRecommendations",
         "ec2.DescribeRegions",
-        "organizations.ListAccounts",
-        "sts.AssumeRole",
         "sts.GetCallerIdentity",
     )
 
