@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from sqlalchemy import text
 
 from aispend.settings import Settings
 from aispend.store import Store
+from aispend.store.names import INVENTORY, AliasRow, _outside, resource_key
 from collectors.aws.clients import AwsClients
 from collectors.aws.inventory import Inventory
 from collectors.aws.inventory_names import Held, Meaning, Names
@@ -208,6 +210,51 @@ def test_pages_are_read_to_the_end_at_the_rate_aws_allows(
     assert len(lived(database)) == 5
     assert report.requests["cloudtrail.LookupEvents"] == 1 + 3 + 3 + 1 + 1
     assert sum(pauses) == 0.5 * 7
+
+
+def test_what_could_not_be_read_is_read_by_the_next_run(
+    account: Account, hourly: Any, database: Store, aws: Aws
+) -> None:
+    account.launch("i-a", at(8), at(9))
+    account.page = 1
+    account.launch("i-b", at(8), at(9))
+    hourly(at(6))
+    aws.on("cloudtrail.LookupEvents", {"Events": [], "NextToken": "again"})
+    with pytest.raises(AssertionError, match="the same page of events again"):
+        hourly(at(10))
+    aws.on("cloudtrail.LookupEvents", [{"Events": []}, RefusalError("ThrottlingException")])
+    assert hourly(at(11)).waiting == 1
+    assert lived(database) == {}
+    aws.on("cloudtrail.LookupEvents", account.lookup)
+
+    hourly(at(12))
+
+    assert lived(database) == {"i-a": [("08:00", "09:00", "event")], "i-b": [("08:00", "09:00", "event")]}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "left"),
+    [
+        (("a", 1, None), [("b", 5, None)], (1, 5)),
+        (("a", 1, 3), [("b", 5, None)], (1, 3)),
+        (("a", 6, None), [("b", 5, None)], None),
+        (("a", 6, None), [("b", 5, 8)], (8, None)),
+        (("a", 6, 7), [("b", 5, 8)], None),
+        (("a", 1, None), [("a", 1, 4)], None),
+        (("a", 1, None), [("a", 3, None)], (1, 3)),
+        (("a", 9, None), [("b", 1, 2), ("c", 3, 4)], (9, None)),
+    ],
+)
+def test_what_a_name_meant_before_is_kept_beside_what_it_means_now(
+    old: tuple[str, int, int | None], new: list[tuple[str, int, int | None]], left: tuple[int, int | None] | None
+) -> None:
+    def row(what: tuple[str, int, int | None]) -> AliasRow:
+        name, start, end = what
+        ends = None if end is None else at(end)
+        return AliasRow("*", "node", at(start), ends, resource_key("aws", name), INVENTORY, Decimal(1))
+
+    found = _outside(row(old), [row(one) for one in new])
+    assert found == (None if left is None else row((old[0], *left)))
 
 
 def test_refused_requests_other_machines_and_repeated_events_are_no_lives(
