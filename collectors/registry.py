@@ -19,14 +19,25 @@ if TYPE_CHECKING:
 
 def aws_collectors() -> dict[str, type[AwsCollector]]:
     """The collectors of AWS by what the settings call them, in the order they run: names before what uses them."""
+    from collectors.aws.advice import Advice
     from collectors.aws.bills import Bills
     from collectors.aws.commitments import Commitments
     from collectors.aws.cost_explorer import CostExplorer
+    from collectors.aws.inventory import Inventory
     from collectors.aws.invoices import Invoices
     from collectors.aws.prices import Prices
     from collectors.aws.spot import Spot
 
-    collectors: tuple[type[AwsCollector], ...] = (Bills, Invoices, Commitments, CostExplorer, Prices, Spot)
+    collectors: tuple[type[AwsCollector], ...] = (
+        Bills,
+        Invoices,
+        Commitments,
+        Inventory,
+        CostExplorer,
+        Advice,
+        Prices,
+        Spot,
+    )
     return {collector.kind: collector for collector in collectors}
 
 

@@ -20,7 +20,7 @@ from tests.browser import company
 from tests.conftest import TEMPLATE, fresh_database
 from tests.requirements import PACKAGES, browser
 
-SECONDS = 20
+SECONDS = 60
 _FLAGS = (
     "--no-sandbox",  # as root, in a container
     "--disable-gpu",
