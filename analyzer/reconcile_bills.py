@@ -15,7 +15,9 @@ from analyzer.findings import Finding, minus
 _CENT = Decimal("0.01")
 _INVOICES = """
     SELECT i.*, numbered.billed, numbered.tax_lines, monthly.billed AS month_billed,
-           monthly.tax_lines AS month_tax_lines, monthly.numbered AS month_numbered
+           monthly.tax_lines AS month_tax_lines, monthly.numbered AS month_numbered,
+           (SELECT min(s.period) FROM slice s
+            WHERE s.kind = 'bill' AND s.provider = i.provider AND s.scope = i.scope) AS first_bill
     FROM invoice i
     LEFT JOIN LATERAL (
         SELECT sum(c.billed_cost) AS billed, bool_or(k.charge_category = 'Tax') AS tax_lines
@@ -37,7 +39,8 @@ def closes_to_the_invoice(connection: Connection) -> Iterator[Finding]:
     """Billed cost under an invoice's number is its total.
 
     Where a bill has no numbers it is held against all invoices of its scope, month and currency together. An invoice
-    rounds net and tax to the cent each, so a cent of difference for each is its rounding.
+    rounds net and tax to the cent each, so a cent of difference for each is its rounding. An invoice from before the
+    first bill of its account is held against nothing.
     """
     together: dict[tuple[Any, ...], list[RowMapping]] = {}
     for row in connection.execute(text(_INVOICES)).mappings():
@@ -60,9 +63,23 @@ def _closes(rows: list[RowMapping]) -> Finding:
     tax = exact_sum(row["tax"] for row in rows)
     total = exact_sum((tax, *(row["net"] for row in rows)))
     if billed is None:
-        cause = "no billed charge of this invoice is loaded"
+        before = first["first_bill"] is not None and first["billing_month"] < first["first_bill"]
+        cause = (
+            f"the bills of {first['scope']} begin with {first['first_bill']:%Y-%m}: not compared"
+            if before
+            else "no billed charge of this invoice is loaded"
+        )
         return Finding(
-            "matches the invoice", scope, first["billing_month"], first["currency"], None, total, None, cause, False
+            promise="matches the invoice",
+            scope=scope,
+            period=first["billing_month"],
+            currency=first["currency"],
+            ours=None,
+            theirs=total,
+            difference=None,
+            cause=cause,
+            holds=before,
+            attention=before,
         )
     difference = minus(billed, total)
     missing_tax = tax.copy_negate() if tax and not has_tax else Decimal(0)

@@ -162,6 +162,15 @@ def test_the_invoices_of_a_month_without_numbers_are_closed_to_together(
     assert (euros.ours, euros.holds) == (None, False), "another currency is not added"
 
 
+def test_an_invoice_from_before_the_first_bill_is_named_and_not_compared(ledger: Ledger) -> None:
+    ledger.charge("2026-10-05", "10")
+    ledger.analyze()
+    type_in(ledger, invoice_id="OLD", billing_month=date(2026, 9, 1))
+    (row,) = findings(ledger, "matches the invoice")
+    assert (row.ours, row.holds, row.attention) == (None, True, True)
+    assert row.cause == "the bills of payer begin with 2026-10: not compared"
+
+
 def test_a_bill_whose_charges_vanished_is_not_passed(ledger: Ledger) -> None:
     sound(ledger)
     break_it(ledger, "DELETE FROM charge")
