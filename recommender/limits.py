@@ -96,8 +96,8 @@ def why_none(
     nearest = max(able, key=lambda item: min(item.vcpus / vcpus, item.memory_gib / memory))
     return limit, (
         f"Cheaper types could do its accelerators' work, but none keeps the {_plain(vcpus)} vCPUs and "
-        f"{_plain(memory)} GiB of host memory that the accelerators in use have now, and host need is not measured. Nearest: "
-        f"{nearest.instance_type}, {_plain(nearest.vcpus)} vCPUs and {_plain(nearest.memory_gib)} GiB."
+        f"{_plain(memory)} GiB of host memory that the accelerators in use have now, and host need is not measured. "
+        f"Nearest: {nearest.instance_type}, {_plain(nearest.vcpus)} vCPUs and {_plain(nearest.memory_gib)} GiB."
     )
 
 

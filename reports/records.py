@@ -17,6 +17,15 @@ def records(columns: Sequence[Column], rows: Iterable[object]) -> list[Record]:
     return [{column.name: getattr(row, column.name) for column in columns} for row in rows]
 
 
+def recommendation_records(rows: Iterable[Recommendation]) -> list[Record]:
+    """Recommendations, ``counted`` where they are in the total: not overlapped, and saving something net."""
+    return [
+        {column.name: getattr(row, column.name) for column in RECOMMENDATIONS}
+        | {"counted": row.counted and row.monthly_saving_net != 0}
+        for row in rows
+    ]
+
+
 def spend_records(spend: Spend) -> list[Record]:
     """Spend, a key per cut and then the costs."""
     columns = spend_columns(spend.query.by)
@@ -44,10 +53,10 @@ def evidence_columns() -> tuple[Column, ...]:
 
 def evidence_records(rows: Iterable[Recommendation]) -> list[Record]:
     """Recommendations with their evidence in columns of its own."""
+    advice = tuple(rows)
     return [
-        {column.name: getattr(row, column.name) for column in RECOMMENDATIONS}
-        | {f"evidence_{column.name}": _proof(row.evidence.get(column.name), column) for column in EVIDENCE}
-        for row in rows
+        {**record, **{f"evidence_{column.name}": _proof(row.evidence.get(column.name), column) for column in EVIDENCE}}
+        for record, row in zip(recommendation_records(advice), advice, strict=True)
     ]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
+from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -15,6 +17,8 @@ from aispend.cli.show import Head
 from aispend.errors import UsageError
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from reports import views
 
 NO_ADVICE = (
@@ -22,7 +26,14 @@ NO_ADVICE = (
     "then aispend recommend. Why not: aispend recommendations why-not"
 )
 
-IdArgument = Annotated[str, typer.Argument(metavar="ID", help="Its id, or the beginning of it.", show_default=False)]
+_TERMS = (
+    "Savings: per 730 hours, net of commitments; below, the range P10–P90 over the weeks seen, – where they do not "
+    "differ. Risk is of acting, confidence is in the finding. Proof: --format json"
+)
+
+IdArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="Its id, or six characters or more it begins with.", show_default=False)
+]
 ReasonOption = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why.", show_default=False)]
 WhoOption = Annotated[
     str | None, typer.Option("--who", metavar="NAME", help="Who decides. Default: your login.", show_default=False)
@@ -81,7 +92,8 @@ def list_all(
 ) -> None:
     """List the recommendations.
 
-    A period keeps those last confirmed in it.
+    Risk is the risk of acting: how often history says it would go wrong. Confidence is in the finding: how much is
+    known of what it says. One can be high while the other is. A period keeps those last confirmed in it.
 
     Example: aispend recommendations list --state open
     """
@@ -91,17 +103,37 @@ def list_all(
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         window = doors.window(first, end, views.newest_window(connection))
         found = views.recommendations(connection, states=_states(state), window=window)
+        empty = "" if found.rows else _nothing(connection, _states(state) if state else (), period=window is not None)
     if style is not Format.table:
-        show.machine(RECOMMENDATIONS, records.records(RECOMMENDATIONS, found.rows), style)
+        show.machine(RECOMMENDATIONS, records.recommendation_records(found.rows), style)
     elif not found.rows:
-        show.lines([NO_ADVICE])
+        show.lines([empty])
     else:
         advice_table(found.rows, savings_lines(found))
 
 
+def _nothing(connection: Connection, asked: Sequence[str], *, period: bool) -> str:
+    """Why no recommendation is listed: none in these states or this period, none found, or nothing to find them in."""
+    from reports import views
+
+    there = views.recommendations_by_state(connection)
+    if there:
+        what = f"is {' or '.join(asked)}" if asked else "was last confirmed in this period" if period else "stands"
+        if asked and period:
+            what += " and was last confirmed in this period"
+        present = ", ".join(f"{count} {state}" for state, count in there.items())
+        return (
+            f"No recommendation {what}. There {'is' if sum(there.values()) == 1 else 'are'} {present}. "
+            f"States: {', '.join(views.STATES)}; choose with --state."
+        )
+    if views.why_not(connection, Decimal(0)):
+        return "No recommendations: nothing was found to save. Why not: aispend recommendations why-not"
+    return NO_ADVICE
+
+
 def advice_table(rows: tuple[views.Recommendation, ...], notes: list[str]) -> None:
     """Recommendations for people: what, where, how much, how sure."""
-    from reports.formats import kind_name, money, risk_name
+    from reports.formats import kind_name, money, risk_name, saving_range
 
     show.table(
         [Head("id"), Head("what to do", wrap=True), Head("saves/month", "right")],
@@ -111,9 +143,9 @@ def advice_table(rows: tuple[views.Recommendation, ...], notes: list[str]) -> No
                 f"{kind_name(row.kind)} {show.short_id(row.resource_id, 24)}"
                 + (f" ({row.model})" if row.model else "")
                 + f"\n{row.current} → {row.proposed}"
-                + f"\n{row.state}, risk {risk_name(row.risk)}, confidence {row.confidence}"
-                + ("" if row.counted else ", overlaps another and is not counted"),
-                f"{money(row.monthly_saving_net)} {row.currency}\n{money(row.saving_p10)}–{money(row.saving_p90)}",
+                + f"\n{row.state}, risk of acting {risk_name(row.risk)}, confidence in the finding {row.confidence}"
+                + _not_counted(row),
+                f"{money(row.monthly_saving_net)} {row.currency}\n{saving_range(row.saving_p10, row.saving_p90)}",
             )
             for row in rows
         ],
@@ -121,12 +153,19 @@ def advice_table(rows: tuple[views.Recommendation, ...], notes: list[str]) -> No
     )
 
 
+def _not_counted(row: views.Recommendation) -> str:
+    """Why its saving is not in the total; nothing where it is."""
+    if row.monthly_saving_net == 0:
+        return "; commitments you own pay for it, so it saves nothing today and is not counted"
+    return "" if row.counted else ", overlaps another and is not counted"
+
+
 def advice_lines(rows: Sequence[views.Recommendation]) -> None:
     """The same in a line each."""
     from reports.formats import kind_name, money, risk_name
 
     show.table(
-        [Head("largest savings"), Head("what", wrap=True), Head("saves/month", "right"), Head("risk")],
+        [Head("largest savings"), Head("what", wrap=True), Head("saves/month", "right"), Head("risk of acting")],
         [
             (
                 f"{kind_name(row.kind)} {show.short_id(row.resource_id, 20)}",
@@ -151,37 +190,92 @@ def savings_lines(found: views.Recommendations) -> list[str]:
         f"{total.recommendations} recommendation{'s' if total.recommendations != 1 else ''}."
         for total in found.totals
     ]
-    return [*totals, "Savings: per 730 hours, net of commitments, with the range P10–P90. Proof: --format json"]
+    return [*totals, _TERMS]
 
 
-def why_not(style: FormatOption = Format.table, database: DatabaseOption = None) -> None:
+def why_not(
+    limit: Annotated[int, typer.Option(min=1, help="Resources a table shows; the rest is summed up.")] = 15,
+    style: FormatOption = Format.table,
+    database: DatabaseOption = None,
+) -> None:
     """Why a costly resource has no advice.
 
-    Each with the reason, and what to enable.
+    Each with the reason, and what to enable. What costs less a month than advice has to save
+    (recommend.min_monthly_saving) is left out and summed up.
 
-    Example: aispend recommendations why-not
+    Example: aispend recommendations why-not --limit 40
     """
     from reports import records, views
     from reports.columns import WHY_NOT
-    from reports.formats import kind_name, money
 
     with doors.opened(database) as door, door.store.engine.connect() as connection:
-        found = views.why_not(connection)
+        floor = door.settings.recommend.min_monthly_saving
+        found = views.why_not(connection, floor)
+        below = _below_floor(views.why_not_below(connection, floor), floor)
     if style is not Format.table:
         show.machine(WHY_NOT, records.records(WHY_NOT, found), style)
+        for sentence in below:
+            doors.note(f"note: {sentence}")
     elif not found:
-        show.lines(["No costly resource is without advice, or nothing was looked at yet: aispend recommend"])
-    else:
-        show.table(
-            [Head("resource, and why not", wrap=True), Head("cost/month", "right")],
-            [
-                (
-                    f"{show.short_id(row.resource_id, 32)}: {kind_name(row.kind)}\n{row.explanation}",
-                    f"{money(row.monthly_cost)} {row.currency}",
-                )
-                for row in found
-            ],
+        show.lines(
+            ["No costly resource is without advice.", *below]
+            if below
+            else ["No costly resource is without advice, or nothing was looked at yet: aispend recommend"]
         )
+    else:
+        _reasons_table(found, limit, below)
+
+
+def _reasons_table(found: Sequence[views.WhyNot], limit: int, below: list[str]) -> None:
+    """A resource at a time, with what each kind of advice says of it."""
+    from reports.formats import kind_name, money
+
+    resources = [list(rows) for _, rows in groupby(found, key=lambda row: (row.currency, row.resource_id))]
+    rest: dict[str, list[Decimal | None]] = {}
+    for rows in resources[limit:]:
+        rest.setdefault(rows[0].currency, []).append(rows[0].monthly_cost)
+    show.table(
+        [Head("resource, and why not", wrap=True), Head("cost/month", "right")],
+        [
+            (
+                "\n".join(
+                    [
+                        show.short_id(rows[0].resource_id, 32) + (f" ({rows[0].name})" if rows[0].name else ""),
+                        *(f"{kind_name(row.kind)}: {row.explanation}" for row in rows),
+                    ]
+                ),
+                f"{money(rows[0].monthly_cost)} {rows[0].currency}",
+            )
+            for rows in resources[:limit]
+        ],
+        notes=[
+            *(_rest(costs, currency) for currency, costs in rest.items()),
+            *below,
+            "Cost: what the last days of the bill cost, scaled to 730 hours.",
+        ],
+    )
+
+
+def _rest(costs: Sequence[Decimal | None], currency: str) -> str:
+    from reports.formats import money
+
+    known = [cost for cost in costs if cost is not None]
+    unknown = f", {len(costs) - len(known)} of unknown cost" if len(known) < len(costs) else ""
+    return (
+        f"{len(costs)} more resource{'' if len(costs) == 1 else 's'}, {money(sum(known, Decimal(0)))} {currency} "
+        f"a month together{unknown}. See them with --limit."
+    )
+
+
+def _below_floor(below: Sequence[views.Below], floor: Decimal) -> list[str]:
+    from reports.formats import money
+
+    return [
+        (f"{row.resources} resources cost" if row.resources > 1 else "1 resource costs")
+        + f" less than {floor} {row.currency} a month{' each' if row.resources > 1 else ''} "
+        f"(recommend.min_monthly_saving), {money(row.monthly_cost)} {row.currency} together: too little for advice."
+        for row in below
+    ]
 
 
 def accept(
@@ -250,12 +344,18 @@ def _change(
 ) -> None:
     from aispend.clock import system_clock
     from recommender.life import change_state
+    from reports.formats import kind_name, money
 
     with doors.opened(database) as door, door.store.engine.begin() as connection:
-        change_state(
+        decided = change_state(
             connection, recommendation, event, who=who or login(), reason=reason, until=until, clock=system_clock
         )
-    typer.echo(f"{recommendation}: {event}")
+    show.lines(
+        [
+            f"{decided.id}: {event}. {kind_name(decided.kind)} {show.short_id(decided.resource_id)}, "
+            f"saves {money(decided.monthly_saving_net)} {decided.currency} a month net"
+        ]
+    )
 
 
 def _states(text: str | None) -> tuple[str, ...]:

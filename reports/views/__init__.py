@@ -30,6 +30,7 @@ from reports.views.recommendations import (
     LIVE_STATES,
     PROMISING_STATES,
     STATES,
+    Below,
     Event,
     Recommendation,
     Recommendations,
@@ -37,7 +38,9 @@ from reports.views.recommendations import (
     WhyNot,
     recommendation_events,
     recommendations,
+    recommendations_by_state,
     why_not,
+    why_not_below,
 )
 from reports.views.reconcile import Reconciliation, reconcile
 from reports.views.spend import Costs, Spend, SpendRow, SpendTotal, spend
@@ -54,6 +57,7 @@ __all__ = [
     "AdviceBeside",
     "Axis",
     "Basis",
+    "Below",
     "CostColumn",
     "Costs",
     "Event",
@@ -89,9 +93,11 @@ __all__ = [
     "provider_advice",
     "recommendation_events",
     "recommendations",
+    "recommendations_by_state",
     "reconcile",
     "rejected_rows",
     "spend",
     "unit_costs",
     "why_not",
+    "why_not_below",
 ]

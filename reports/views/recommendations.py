@@ -8,16 +8,18 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, select
+from sqlalchemy import ColumnElement, Connection, case, func, or_, select
 
 from aispend.schema import recommendation, recommendation_event, resource
 from aispend.schema import why_not as why_not_table
+from aispend.settings import Recommend
 from reports.views.basis import Window
 
 STATES = ("open", "accepted", "snoozed", "dismissed", "done", "gone")
 LIVE_STATES = ("open", "accepted", "snoozed", "dismissed", "done")
 """Shown unless asked otherwise: ``gone`` no longer applies."""
 PROMISING_STATES = ("open", "accepted")
+_FLOOR = Recommend().min_monthly_saving
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,15 @@ class WhyNot:
     name: str | None = None
 
 
+@dataclass(frozen=True)
+class Below:
+    """Resources without advice that cost too little for any, in one currency; ``monthly_cost`` is their sum."""
+
+    currency: str
+    resources: int
+    monthly_cost: Decimal
+
+
 _NAME = func.coalesce(func.nullif(resource.c.resource_name, ""), func.nullif(resource.c.fleet, ""))
 _COLUMNS = [
     *(recommendation.c[field.name] for field in fields(Recommendation) if field.name != "name"),
@@ -124,7 +135,7 @@ def recommendations(
 ) -> Recommendations:
     """Recommendations in the given states; ``window`` keeps those last confirmed in it (UTC days).
 
-    ``counted_only`` leaves out advice whose saving another one has already.
+    ``counted_only`` leaves out advice whose saving another one has already, and advice that saves nothing net.
     """
     r = recommendation.c
     confirmed = func.date(func.timezone("UTC", r.updated_at))
@@ -132,7 +143,7 @@ def recommendations(
     if window is not None:
         conditions += [confirmed >= window.first, confirmed < window.end]
     if counted_only:
-        conditions.append(r.counted)
+        conditions += [r.counted, r.monthly_saving_net.is_distinct_from(0)]
     order = case({state: number for number, state in enumerate(STATES)}, value=r.state)
     rows = connection.execute(
         select(*_COLUMNS)
@@ -167,12 +178,46 @@ def recommendation_events(connection: Connection, recommendation_id: str) -> tup
     return tuple(Event(*row) for row in rows)
 
 
-def why_not(connection: Connection) -> tuple[WhyNot, ...]:
-    """Costly resources without advice, the costliest first."""
+def recommendations_by_state(connection: Connection) -> Mapping[str, int]:
+    """How many recommendations there are in each state that has any, in the order of ``STATES``."""
+    state = recommendation.c.state
+    found = {row[0]: row[1] for row in connection.execute(select(state, func.count()).group_by(state))}
+    return {name: found[name] for name in STATES if name in found}
+
+
+def why_not(connection: Connection, floor: Decimal = _FLOOR) -> tuple[WhyNot, ...]:
+    """Costly resources without advice, the costliest first.
+
+    One that costs less than ``floor`` a month is not costly: no advice could save that much. Unknown cost stays.
+    """
     w = why_not_table.c
+    costly = (
+        select(w.resource_key)
+        .group_by(w.resource_key)
+        .having(or_(func.bool_or(w.monthly_cost.is_(None)), func.max(w.monthly_cost) >= floor))
+    )
     rows = connection.execute(
         select(w.resource_id, w.kind, w.reason, w.explanation, w.monthly_cost, w.currency, w["at"], _NAME)
         .outerjoin_from(why_not_table, resource, resource.c.resource_key == w.resource_key)
+        .where(w.resource_key.in_(costly))
         .order_by(w.currency, w.monthly_cost.desc().nulls_last(), w.resource_id, w.kind)
     )
     return tuple(WhyNot(*row) for row in rows)
+
+
+def why_not_below(connection: Connection, floor: Decimal = _FLOOR) -> tuple[Below, ...]:
+    """What ``why_not`` leaves out: resources that cost less than ``floor`` a month, counted once each."""
+    w = why_not_table.c
+    cost = func.max(w.monthly_cost)
+    cheap = (
+        select(w.currency, cost.label("monthly_cost"))
+        .group_by(w.resource_key, w.currency)
+        .having(func.bool_and(w.monthly_cost.is_not(None)), cost < floor)
+        .subquery()
+    )
+    rows = connection.execute(
+        select(cheap.c.currency, func.count(), func.sum(cheap.c.monthly_cost))
+        .group_by(cheap.c.currency)
+        .order_by(cheap.c.currency)
+    )
+    return tuple(Below(*row) for row in rows)

@@ -24,7 +24,7 @@ PERIOD = ("--from", "2026-10", "--to", "2026-12")
 
 def test_recommendations_live_and_remember(filled: Run) -> None:
     """Accept, done; snooze; dismiss needs a reason; each step shows in the list."""
-    assert filled("recommendations", "accept", "00000001", "--who", "ann").out == "00000001: accepted\n"
+    assert filled("recommendations", "accept", "00000001", "--who", "ann").out.startswith("00000001aaaa: accepted.")
     assert filled("recommendations", "done", "00000001").status == 0
     assert filled("recommendations", "snooze", "00000002", "--until", "2999-01-01").status == 0
     listed = json.loads(filled("recommendations", "--format", "json").out)

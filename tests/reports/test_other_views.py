@@ -10,6 +10,7 @@ from sqlalchemy import Connection, insert
 from aispend.schema import recommendation, recommendation_event, rejected_row, resource, why_not
 from aispend.store import Store
 from reports import views
+from reports.records import recommendation_records
 from reports.views import Window
 from tests.reports.company import NOVEMBER
 from tests.reports.ledger import Ledger, Share
@@ -176,6 +177,7 @@ def test_advice_that_saves_nothing_net_is_listed_and_not_counted(database: Store
         found = views.recommendations(connection)
 
     assert [row.resource_id for row in found.rows] == ["i-1", "i-2", "i-3"]
+    assert [row["counted"] for row in recommendation_records(found.rows)] == [True, False, True]
     assert found.totals == (views.SavingsTotal("USD", 2, Decimal(480), Decimal(400), Decimal(90)),)
 
 
@@ -220,9 +222,13 @@ def test_events_and_reasons_for_none(database: Store) -> None:
             )
         events = views.recommendation_events(connection, "x")
         reasons = views.why_not(connection)
+        below = views.why_not_below(connection)
+        all_of_them = views.why_not(connection, Decimal(0))
 
     assert [event.event for event in events] == ["proposed", "accepted"]
-    assert [row.resource_id for row in reasons] == ["i-2", "i-1", "i-3"]
+    assert [row.resource_id for row in reasons] == ["i-2", "i-3"], "the unknown one stays, 10 is below the floor of 20"
+    assert below == (views.Below("USD", 1, Decimal(10)),)
+    assert [row.resource_id for row in all_of_them] == ["i-2", "i-1", "i-3"]
 
 
 def test_overview_of_the_month_of_the_newest_day(company: Connection) -> None:
