@@ -21,18 +21,20 @@ from pathlib import Path
 from typing import Any
 
 from aispend.clock import Clock
+from aispend.errors import AispendError
 from collectors.aws import inventory_bedrock as bedrock_part
 from collectors.aws import inventory_ec2 as ec2_part
 from collectors.aws import inventory_jobs as jobs_part
 from collectors.aws import inventory_sagemaker as sagemaker_part
 from collectors.aws import lives as lives_part
-from collectors.aws.base import DENIED, AwsCollector, code_of
+from collectors.aws.base import DENIED, AwsCollector, code_of, explained
 from collectors.aws.clients import AwsClients
 from collectors.aws.inventory_ec2 import Hardware, Place
 from collectors.aws.inventory_names import Held, Names
 from collectors.aws.listing import left_out
 from collectors.contract import Files, Finding, History, Merge, Part, Progress, Reading, Seen, Slice, Window
 
+_GRANT = "Grant what 'aispend policy aws' prints, or go without."
 LISTING, EVENTS, JOBS = "listing", "events", "jobs"
 _INVENTORY = (
     "provider",
@@ -86,6 +88,7 @@ class Inventory(AwsCollector):
         self._names = Names()
         self._since: dict[str, datetime] = {}
         self._remarks: dict[Place, list[str]] = defaultdict(list)
+        self._asked: list[Place] = []
 
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
         """The slices of each account and region; of events and jobs only where they may be read."""
@@ -93,6 +96,7 @@ class Inventory(AwsCollector):
         for account in self.clients.accounts:
             for region in self.clients.regions:
                 place = Place(account, region)
+                self._asked.append(place)
                 listing = _key(place, LISTING)
                 known = listing in seen and seen[listing].token == hour
                 wanted = {
@@ -113,10 +117,21 @@ class Inventory(AwsCollector):
 
     def examine(self) -> Iterator[Finding]:
         """What may be read, and what of it may not."""
+        from botocore.exceptions import ClientError
+
         yield from super().examine()
         for place, remarks in self._remarks.items():
             for remark in remarks:
-                yield Finding("note", f"{place.account}, {place.region}: {remark}")
+                yield Finding("note", f"{place.account}, {place.region}: {remark}", _GRANT)
+        for place in self._asked[:1]:
+            try:
+                with explained(self.name):
+                    try:
+                        self._client("ec2", place).describe_instances(MaxResults=5)
+                    except ClientError as error:
+                        yield self.denied(error)
+            except AispendError as error:
+                yield Finding("broken", error.what, error.next_step)
 
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
         """One of the three parts of a place."""

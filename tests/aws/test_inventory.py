@@ -293,6 +293,9 @@ def test_a_part_that_is_denied_is_a_remark_and_keeps_what_was_known(
     findings = list(Inventory(clients, clock).examine())
     assert [one.state for one in findings] == ["good", "note"]
     assert "the event history is unknown" in findings[1].what
+    empty.on("ec2.DescribeInstances", [RefusalError("UnauthorizedOperation", status=403)])
+    *_, last = Inventory(clients, clock).examine()
+    assert (last.state, last.what) == ("broken", "the permission ec2:DescribeInstances is missing")
 
 
 def test_a_region_that_is_not_enabled_is_a_remark(empty: Aws, connect: Connect, clock: Clock, run: Run) -> None:
