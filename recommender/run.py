@@ -28,7 +28,11 @@ Progress = Callable[[str, int, int | None], None]
 
 @dataclass(frozen=True)
 class RecommendReport:
-    """What a run found; ``advice`` is what counts: it saves something net, and overlaps are one."""
+    """What a run found.
+
+    ``advice`` is what counts: it saves something net, and overlaps are one. ``without_advice`` is resources that no
+    kind has advice for.
+    """
 
     subjects: int
     advice: int
@@ -57,7 +61,9 @@ def recommend(engine: Engine, settings: Settings, clock: Clock, *, progress: Pro
                     progress("Recommending", subjects, None)
                 _ask(subject, options, advice, reasons)
         counts = _write(connection, advice, reasons, clock())
-    return RecommendReport(subjects, counts, len({reason.subject.resource_key for reason in reasons}), end)
+    advised = {item.subject.resource_key for item in advice}
+    without = {reason.subject.resource_key for reason in reasons} - advised
+    return RecommendReport(subjects, counts, len(without), end)
 
 
 def _ask(subject: Subject, options: Recommend, advice: list[Advice], reasons: list[WhyNot]) -> None:

@@ -240,7 +240,7 @@ def _reasons_table(found: Sequence[views.WhyNot], limit: int, below: list[str]) 
             (
                 "\n".join(
                     [
-                        show.short_id(rows[0].resource_id, 32) + (f" ({rows[0].name})" if rows[0].name else ""),
+                        _called(rows[0]),
                         *(f"{kind_name(row.kind)}: {row.explanation}" for row in rows),
                     ]
                 ),
@@ -254,6 +254,12 @@ def _reasons_table(found: Sequence[views.WhyNot], limit: int, below: list[str]) 
             "Cost: what the last days of the bill cost, scaled to 730 hours.",
         ],
     )
+
+
+def _called(row: views.WhyNot) -> str:
+    """The end of its id, with the name people have for it where that is another."""
+    end = show.short_id(row.resource_id, 32)
+    return f"{end} ({row.name})" if row.name and row.name != end else end
 
 
 def _rest(costs: Sequence[Decimal | None], currency: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, insert, update
 
-from aispend.schema import recommendation, why_not
+from aispend.schema import recommendation, resource, why_not
 from aispend.store import Store
 from tests.cli.conftest import Run
 from tests.reports.samples import NOW
@@ -69,6 +69,13 @@ def test_a_limit_counts_resources_and_sums_up_the_rest(filled: Run, database: St
     assert "i-3" not in text
     assert text.count("Reason stop_idle.") == 2
     assert "2 more resources, 300.00 USD a month together" in text
+
+
+def test_a_name_that_is_the_id_is_said_once(filled: Run, database: Store) -> None:
+    _reasons(database, "400", "300")
+    with database.engine.begin() as connection:
+        connection.execute(update(resource).where(resource.c.resource_key == 1).values(resource_name="i-1"))
+    assert "i-1 (i-1)" not in filled("recommendations", "why-not").out
 
 
 def test_why_not_has_a_limit_of_its_own(filled: Run, database: Store) -> None:
