@@ -27,12 +27,14 @@ def aws_collectors() -> dict[str, type[AwsCollector]]:
     from collectors.aws.invoices import Invoices
     from collectors.aws.prices import Prices
     from collectors.aws.spot import Spot
+    from collectors.aws.utilization import Utilization
 
     collectors: tuple[type[AwsCollector], ...] = (
         Bills,
         Invoices,
         Commitments,
         Inventory,
+        Utilization,
         CostExplorer,
         Advice,
         Prices,

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -251,7 +252,7 @@ class _Runner:
                 return found.resources + found.aliases, found.notes
             case "metrics" | "usage" | "workloads":
                 loads: dict[str, Callable[..., TelemetryReport]] = {
-                    "metrics": import_metrics,
+                    "metrics": partial(import_metrics, utilization_unit="percent"),  # as the form of collectors says
                     "usage": import_usage,
                     "workloads": import_workloads,
                 }
