@@ -27,6 +27,7 @@ def aws_collectors() -> dict[str, type[AwsCollector]]:
     from collectors.aws.invoices import Invoices
     from collectors.aws.prices import Prices
     from collectors.aws.spot import Spot
+    from collectors.aws.usage import Usage
     from collectors.aws.utilization import Utilization
 
     collectors: tuple[type[AwsCollector], ...] = (
@@ -35,6 +36,7 @@ def aws_collectors() -> dict[str, type[AwsCollector]]:
         Commitments,
         Inventory,
         Utilization,
+        Usage,
         CostExplorer,
         Advice,
         Prices,

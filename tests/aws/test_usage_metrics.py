@@ -1,0 +1,168 @@
+"""Inference from CloudWatch: Bedrock, its compatible endpoint and SageMaker, by the hour and counted once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from sqlalchemy import text
+
+from aispend.clock import Clock
+from aispend.store import Store
+from collectors.aws.clients import AwsClients
+from collectors.aws.cloudwatch import Series
+from collectors.aws.usage import BEDROCK, MANTLE, SAGEMAKER, Usage
+from collectors.contract import Files, Slice
+from collectors.runner import SourceReport
+from tests.aws.conftest import ACCOUNT
+from tests.aws.double import Aws, RefusalError
+from tests.aws.test_utilization import CloudWatch
+
+DAY = date(2026, 11, 18)
+TEN = datetime(2026, 11, 18, 10, tzinfo=UTC)
+CLAUDE = "anthropic.claude-sonnet-4-20250514-v1:0"
+PROFILE = f"arn:aws:bedrock:us-east-1:{ACCOUNT}:application-inference-profile/abc123"
+
+
+def series(namespace: str, metric: str, **dimensions: str) -> Series:
+    return Series(namespace, metric, frozenset(dimensions.items()))
+
+
+def bedrock(metric: str, model: str = CLAUDE, **more: str) -> Series:
+    return series(BEDROCK, metric, ModelId=model, **more)
+
+
+@pytest.fixture
+def collector(connect: Callable[..., AwsClients], clock: Clock) -> Usage:
+    return Usage(connect(), clock)
+
+
+def fetched(collector: Usage, folder: Path) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    reading = collector.fetch(Slice(f"{DAY}", "settled", "a day"), folder, None)
+    (part,) = reading.parts
+    assert isinstance(part, Files)
+    rows = pq.read_table(part.paths[0]).to_pylist() if part.paths else []
+    return [{name: value for name, value in row.items() if value is not None} for row in rows], reading.notes
+
+
+def test_tokens_of_a_model_by_class_and_hour(aws: Aws, collector: Usage, tmp_path: Path) -> None:
+    CloudWatch(
+        aws,
+        {
+            bedrock("Invocations"): [(TEN, 10.0), (TEN + timedelta(hours=1), 3.0)],
+            bedrock("InvocationClientErrors"): [(TEN, 1.0)],
+            bedrock("InvocationServerErrors"): [(TEN, 2.0)],
+            bedrock("InputTokenCount"): [(TEN, 1000.0)],
+            bedrock("CacheReadInputTokenCount"): [(TEN, 4000.0)],
+            bedrock("CacheWriteInputTokens"): [(TEN, 500.0)],
+            bedrock("OutputTokenCount"): [(TEN, 700.0)],
+            bedrock("InvocationLatency"): [(TEN, 812.5)],
+            bedrock("InputTokenCount", ServiceTier="priority"): [(TEN, 400.0)],  # part of the 1000
+            bedrock("TimeToFirstToken"): [(TEN, 9.0)],
+        },
+    )
+    rows, notes = fetched(collector, tmp_path)
+
+    common = {"provider": "aws", "account": ACCOUNT, "region": "us-east-1", "model": CLAUDE, "period_seconds": 3600.0}
+    assert notes == ()
+    assert rows == [
+        {
+            "timestamp": TEN,
+            **common,
+            "requests": 10.0,
+            "failed_requests": 3.0,
+            "uncached_input_tokens": 1000.0,
+            "cached_input_tokens": 4000.0,
+            "cache_write_tokens": 500.0,
+            "output_tokens": 700.0,
+            "latency_ms": 812.5,
+        },
+        {"timestamp": TEN + timedelta(hours=1), **common, "requests": 3.0},
+    ]
+
+
+@pytest.mark.parametrize("named", [PROFILE, "abc123"])
+def test_an_inference_profile_is_a_resource_and_the_model_behind_it(
+    aws: Aws, collector: Usage, tmp_path: Path, named: str
+) -> None:
+    CloudWatch(aws, {bedrock("OutputTokenCount", named): [(TEN, 5.0)]})
+    arn = f"arn:aws:bedrock:us-east-1::foundation-model/{CLAUDE}"
+    summary = {
+        "inferenceProfileName": "search",
+        "inferenceProfileArn": PROFILE,
+        "inferenceProfileId": "abc123",
+        "models": [{"modelArn": arn}, {"modelArn": arn.replace("us-east-1", "us-west-2")}],
+        "status": "ACTIVE",
+        "type": "APPLICATION",
+    }
+    aws.on("bedrock.ListInferenceProfiles", {"inferenceProfileSummaries": [summary]})
+
+    ((row,), _) = fetched(collector, tmp_path)
+
+    assert (row["resource_id"], row["endpoint"], row["model"]) == (PROFILE, "abc123", CLAUDE)
+
+
+def test_a_profile_that_may_not_be_read_keeps_its_tokens_without_a_model(
+    aws: Aws, collector: Usage, tmp_path: Path
+) -> None:
+    CloudWatch(aws, {bedrock("OutputTokenCount", PROFILE): [(TEN, 5.0)]})
+    aws.on("bedrock.ListInferenceProfiles", [RefusalError("AccessDeniedException")])
+
+    ((row,), notes) = fetched(collector, tmp_path)
+
+    assert (row["output_tokens"], row["resource_id"], row.get("model")) == (5.0, PROFILE, None)
+    assert "Which model an inference profile means" in notes[0]
+
+
+def test_the_compatible_endpoint_counts_at_its_lowest_level_alone(aws: Aws, collector: Usage, tmp_path: Path) -> None:
+    whose = {"Project": "search", "Model": "openai.gpt-oss-120b"}
+    CloudWatch(
+        aws,
+        {
+            series(MANTLE, "TotalInputTokens"): [(TEN, 30.0)],
+            series(MANTLE, "TotalInputTokens", Project="search"): [(TEN, 30.0)],
+            series(MANTLE, "TotalInputTokens", **whose): [(TEN, 30.0)],
+            series(MANTLE, "InputTokens", **whose): [(TEN, 30.0)],
+            series(MANTLE, "Inferences", **whose): [(TEN, 2.0)],
+        },
+    )
+    ((row,), _) = fetched(collector, tmp_path)
+    assert (row["uncached_input_tokens"], row["requests"], row["endpoint"]) == (30.0, 2.0, "search")
+    assert row["model"] == "openai.gpt-oss-120b"
+
+
+def test_latency_of_an_endpoint_is_given_in_microseconds(aws: Aws, collector: Usage, tmp_path: Path) -> None:
+    whose = {"EndpointName": "Chat", "VariantName": "blue"}
+    CloudWatch(
+        aws,
+        {
+            series(SAGEMAKER, "Invocations", **whose): [(TEN, 8.0)],
+            series(SAGEMAKER, "Invocations", EndpointName="Chat"): [(TEN, 8.0)],
+            series(SAGEMAKER, "ModelLatency", **whose): [(TEN, 250_000.0)],
+        },
+    )
+    ((row,), _) = fetched(collector, tmp_path)
+    assert (row["requests"], row["latency_ms"], row["endpoint"]) == (8.0, 250.0, "Chat/blue")
+    assert row["resource_id"] == f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:endpoint/chat"
+
+
+def test_a_day_collected_again_while_it_grows_counts_once(
+    aws: Aws, connect: Callable[..., AwsClients], clock: Clock, run: Callable[..., SourceReport], database: Store
+) -> None:
+    today = clock().date()
+    start = datetime(today.year, today.month, today.day, tzinfo=UTC)
+    for hours in (2, 4):
+        CloudWatch(aws, {bedrock("OutputTokenCount"): [(start + timedelta(hours=n), 100.0) for n in range(hours)]})
+        later: Clock = lambda hours=hours: start + timedelta(hours=hours)  # noqa: E731
+        report = run(Usage(connect(), later), first=today, end=today + timedelta(days=1))
+        assert (report.error, report.loaded) == (None, 1)
+
+    with database.engine.connect() as connection:
+        total = connection.scalar(text("SELECT sum(quantity) FROM inference_hour WHERE unit_class = 'output'"))
+        model = connection.scalar(text("SELECT DISTINCT model FROM inference_hour"))
+    assert (total, model) == (Decimal(400), "claude-sonnet-4")
