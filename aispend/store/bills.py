@@ -12,18 +12,16 @@ Cases
     - Another dataset for the same provider, scope and month: ``OverlapError``, unless ``accept_overlap`` says that the
       new one is the ledger; then it replaces the other whole.
     - Azure's exports show one bill: a half takes the place of a whole bill (its month has its first commitment now; the
-      columns of the missing half are unknown until it comes), a whole bill that of an actual half. Where an amortised
-      half is loaded a whole bill is refused: it may be the actual half of a month whose commitments were never used,
-      which only both exports together show.
-    - The same dataset, but of none of the sub-accounts loaded: another part of the month, which replacing would drop:
-      ``OverlapError``, unless ``accept_overlap``.
+      columns of the missing half are unknown until it comes). Where a half is loaded a whole bill is refused: it may be
+      the other half of it, which only both exports together show.
+    - The same dataset, but of none of the sub-accounts loaded, or of less than half of its days: another part of the
+      month, which replacing would drop: ``OverlapError``, unless ``accept_overlap``.
     - In a pair billed cost comes from half 1 and effective cost from half 2; list and contracted cost are kept on
       half 2 where it gives them, else on half 1, never on both.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,7 +29,8 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aispend.clock import Clock, next_month
-from aispend.errors import BusyError, OverlapError, StoreError
+from aispend.errors import BusyError, StoreError
+from aispend.store.bill_overlap import Place, extent, overlap, refuse_another_part
 from aispend.store.dimensions import TABLES, merge_dimension
 from aispend.store.loads import Attempt, Counted, Key, Rejected, write_load, write_rejected
 from aispend.store.locks import key_of
@@ -127,7 +126,11 @@ def replace_bill(store: Store, bill: Bill, rows: Rows, *, clock: Clock, accept_o
         slice_ids = {plan.key: _write_slice(cursor, bill, plan, now) for plan in plans}
         for table in TABLES:
             merge_dimension(cursor, table, rows.dimension(table))
-        before = {plan.key: _sub_accounts(cursor, slice_ids[plan.key], plan) for plan in plans if plan.replaces}
+        before = {
+            plan.key: extent(cursor, Place(plan.key, slice_ids[plan.key], plan.delete_halves))
+            for plan in plans
+            if plan.replaces
+        }
         for plan in plans:
             _delete_old(cursor, slice_ids[plan.key], plan, bill.half)
         for month in fresh:
@@ -135,10 +138,10 @@ def replace_bill(store: Store, bill: Bill, rows: Rows, *, clock: Clock, accept_o
             _write_facts(cursor, bill, rows, mine, slice_ids=slice_ids, new=month)
         others = [plan for plan in plans if plan.key[2] not in fresh]
         _write_facts(cursor, bill, rows, others, slice_ids=slice_ids)
-        if not accept_overlap:
-            for plan in plans:
-                if before.get(plan.key):
-                    _refuse_other_accounts(cursor, bill, slice_ids[plan.key], plan, before[plan.key])
+        for plan in plans:
+            if plan.replaces and not accept_overlap:
+                place = Place(plan.key, slice_ids[plan.key], plan.delete_halves)
+                refuse_another_part(cursor, place, before[plan.key], bill.attempt.files)
         now = clock()
         loads = [write_load(cursor, bill.attempt, slice_ids[one.key], one.counted, now) for one in bill.slices]
         for one, load_id in zip(bill.slices, loads, strict=True):
@@ -214,7 +217,8 @@ def _plan(cursor: Cursor, bill: Bill, one: BillSlice, now: datetime, *, accept_o
         parts = [*parts, bill.dataset] if bill.half == 2 else [bill.dataset, *parts]
     elif bill.dataset not in parts:
         if not accept_overlap and not _takes_over(bill, old, parts):
-            raise _overlap(cursor, bill, one, old)
+            together = any(family.issuperset((bill.dataset, *parts)) for family in ONE_BILL)
+            raise overlap(cursor, one.key, old.slice_id, old.dataset, new=bill.attempt, together=together)
         return _Plan(one.key, bill.dataset, bill.columns_known, state, (0, 1, 2), (), (), old.lines)
     if not bill.half or other not in old.halves:
         return _Plan(one.key, bill.dataset, bill.columns_known, state, (0, 1, 2), (), (), old.lines)
@@ -237,50 +241,7 @@ def _takes_over(bill: Bill, old: _Existing, parts: Sequence[str]) -> bool:
     """Whether the bill is a later look at the one that is loaded, so that replacing it loses nothing."""
     if not any(family.issuperset((bill.dataset, *parts)) for family in ONE_BILL):
         return False
-    return old.halves == {0} if bill.half else 2 not in old.halves
-
-
-def _overlap(cursor: Cursor, bill: Bill, one: BillSlice, old: _Existing) -> OverlapError:
-    cursor.execute(_LAST_FILES, (old.slice_id,))
-    row = cursor.fetchone()
-    loaded = f"{_file_names(json.loads(row[0]))}, loaded {row[1]:%Y-%m-%d %H:%M} UTC" if row else "loaded earlier"
-    provider, scope, month = one.key
-    next_step = "Keep the loaded one, or make the new one the ledger: aispend import --accept-overlap PATH…"
-    if any(family.issuperset((bill.dataset, *old.dataset.split("+"))) for family in ONE_BILL):
-        next_step = f"Import the actual and the amortised export of the month together. {next_step}"
-    return OverlapError(
-        f"Two bills claim {provider} {scope} for {month:%Y-%m}; counting both would count the money twice.",
-        where=f"loaded: {old.dataset} ({loaded}); new: {bill.dataset} ({_file_names(bill.attempt.files)})",
-        next_step=next_step,
-    )
-
-
-def _sub_accounts(cursor: Cursor, slice_id: int, plan: _Plan) -> frozenset[str]:
-    cursor.execute(_SUB_ACCOUNTS, (plan.key[2].isoformat(), slice_id, ",".join(map(str, plan.delete_halves))))
-    return frozenset(str(row[0]) for row in cursor.fetchall())
-
-
-def _refuse_other_accounts(cursor: Cursor, bill: Bill, slice_id: int, plan: _Plan, before: frozenset[str]) -> None:
-    """A bill of none of the sub-accounts it would replace is another part of the month, not the month again."""
-    new = _sub_accounts(cursor, slice_id, plan)
-    if not new or new & before:
-        return
-    provider, scope, month = plan.key
-    raise OverlapError(
-        f"{provider} {scope} {month:%Y-%m} is loaded with other sub-accounts; this bill would replace them all.",
-        where=f"loaded: {_some(before)}; new: {_some(new)} ({_file_names(bill.attempt.files)})",
-        next_step="Import the files of all sub-accounts together, or replace the month with --accept-overlap.",
-    )
-
-
-def _some(names: frozenset[str]) -> str:
-    shown = sorted(names)
-    return ", ".join(shown[:3]) + (f" and {len(shown) - 3} more" if len(shown) > 3 else "")
-
-
-def _file_names(files: Sequence[Mapping[str, object]]) -> str:
-    names = [str(file["name"]) for file in files]
-    return ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
+    return bill.half != 0 and old.halves == {0}
 
 
 def _existing(cursor: Cursor, key: Key, half: int) -> _Existing | None:
@@ -380,21 +341,12 @@ _HALVES = """
     SELECT half, bool_or(list_cost IS NOT NULL), bool_or(contracted_cost IS NOT NULL), sum(line_count)::bigint
     FROM charge WHERE billing_month = $1::date AND slice_id = $2 GROUP BY half"""
 
-_LAST_FILES = """
-    SELECT files::text, started_at FROM load WHERE slice_id = $1 AND outcome = 'loaded' ORDER BY load_id DESC LIMIT 1"""
-
 _UPSERT_SLICE = """
     INSERT INTO slice (kind, source, provider, scope, period, dataset, columns_known, state, loaded_at)
     VALUES ('bill', $1, $2, $3, $4::date, $5, string_to_array($6, ','), $7, $8::timestamptz)
     ON CONFLICT (kind, provider, scope, period) DO UPDATE SET source = EXCLUDED.source, dataset = EXCLUDED.dataset,
       columns_known = EXCLUDED.columns_known, state = EXCLUDED.state, loaded_at = EXCLUDED.loaded_at
     RETURNING slice_id"""
-
-_SUB_ACCOUNTS = """
-    SELECT DISTINCT sub_account_id FROM account
-    WHERE sub_account_id IS NOT NULL AND account_key IN (
-      SELECT account_key FROM charge WHERE billing_month = $1::date AND slice_id = $2
-      AND half = ANY (string_to_array($3, ',')::smallint[]))"""
 
 _DELETE_CHARGES = """
     DELETE FROM charge WHERE billing_month = $1::date AND slice_id = $2

@@ -312,17 +312,16 @@ def test_halves_take_the_place_of_a_whole_bill(
     assert [len(unchanged(database, token)) for token in ("w", "a", "b")] == [0, 1, 1]
 
 
-def test_a_whole_bill_takes_the_place_of_an_actual_half(database: Store, tmp_path: Path, clock: Clock) -> None:
-    """A purchase of 100 was taken back, lines and all."""
-    actual = azure(tmp_path / "a.csv", 1, [bill_line(**AZURE, billed=cost) for cost in ("5", "100")], "a")
+def test_a_whole_bill_never_takes_the_place_of_an_actual_half(database: Store, tmp_path: Path, clock: Clock) -> None:
+    """5 on demand and a refund of 4 for a reservation; its amortised export has no commitment in it and looks whole."""
+    actual = azure(tmp_path / "a.csv", 1, [bill_line(**AZURE, billed=cost) for cost in ("5", "-4")], "a")
     load(database, actual, tmp_path, clock)
+    amortized = whole(tmp_path / "w.csv", "w", [bill_line(**AZURE, billed="5", effective="5")])
 
-    (again,) = load(
-        database, whole(tmp_path / "w.csv", "w", [bill_line(**AZURE, billed="6", effective="6")]), tmp_path, clock
-    )
+    with pytest.raises(OverlapError, match="actual and the amortised export of the month together"):
+        load(database, amortized, tmp_path, clock)
 
-    assert again.replaced_lines == 2
-    assert rows(database, _SUMS) == [("azure", list(_COSTS), 6, 6, 1)]
+    assert rows(database, "SELECT sum(billed_cost), sum(effective_cost) FROM charge") == [(1, None)]
 
 
 def test_a_whole_bill_never_takes_the_place_of_amortised_cost(database: Store, tmp_path: Path, clock: Clock) -> None:
@@ -342,6 +341,22 @@ def test_a_whole_bill_beside_a_pair_is_refused(database: Store, tmp_path: Path, 
 
     with pytest.raises(OverlapError):
         load(database, bill(tmp_path / "f.csv", [bill_line(**AZURE)], "f", dataset="focus"), tmp_path, clock)
+
+
+def test_a_few_days_never_take_the_place_of_a_month(database: Store, tmp_path: Path, clock: Clock) -> None:
+    """A line that came late, in an export cut by its date, names the month it belongs to: it is not the month."""
+    days = [bill_line(start=f"2026-09-{day:02} 00:00:00", end=f"2026-09-{day + 1:02} 00:00:00") for day in range(1, 13)]
+    load(database, bill(tmp_path / "a.csv", days, "a"), tmp_path, clock)
+    late = bill(tmp_path / "b.csv", days[11:], "b")
+
+    with pytest.raises(OverlapError, match="charges on 12 days; this bill has 1 of them"):
+        load(database, late, tmp_path, clock)
+
+    assert rows(database, "SELECT count(*) FROM charge") == [(12,)]
+    load(database, bill(tmp_path / "c.csv", days[5:], "c"), tmp_path, clock)
+    assert rows(database, "SELECT count(*) FROM charge") == [(7,)], "a month of more than half its days is the month"
+    load(database, late, tmp_path, clock, accept_overlap=True)
+    assert rows(database, "SELECT count(*) FROM charge") == [(1,)]
 
 
 def test_the_scope_is_locked_while_another_session_loads_it(database: Store, tmp_path: Path, clock: Clock) -> None:
