@@ -66,9 +66,16 @@ def recommendations(states: Sequence[str]) -> views.Recommendations:
 
 @st.cache_data(ttl=CACHE_SECONDS, show_spinner="Reading …")
 def why_not() -> tuple[views.WhyNot, ...]:
-    """Costly resources without advice."""
+    """Resources without advice that cost at least what advice must save."""
     with store().engine.connect() as connection:
-        return views.why_not(connection)
+        return views.why_not(connection, load_settings().recommend.min_monthly_saving)
+
+
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
+def why_not_below() -> tuple[views.Below, ...]:
+    """How many cost less than that, and how much together."""
+    with store().engine.connect() as connection:
+        return views.why_not_below(connection, load_settings().recommend.min_monthly_saving)
 
 
 @st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)

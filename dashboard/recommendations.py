@@ -212,3 +212,9 @@ def _without_advice(currency: str, *, expanded: bool) -> None:
                 ],
                 right=(cost,),
             )
+        for below in data.why_not_below():
+            if below.currency == currency:
+                st.caption(
+                    f"{below.resources:,} more cost less than the least saving worth advice: "
+                    f"{money(below.monthly_cost)} {currency} a month together."
+                )
