@@ -290,6 +290,38 @@ def test_a_truncated_object_is_gone_on_with_and_given_up_in_the_end(
     assert all(again.startswith("bytes=") for again in cut[1:])
 
 
+def test_credentials_that_expire_on_the_way_keep_what_was_done_and_the_next_run_goes_on(
+    bucket: Bucket, bills: Callable[[], Bills], run: Run, database: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sample import object_store
+
+    for month in ("2026-09", "2026-10", "2026-11"):
+        bucket.deliver(month, [line(month, "4")])
+    whole = object_store._Handler._object
+    delivered: list[str] = []
+
+    def expiring(self: Any, name: str, key: str) -> None:
+        """Good until the first month is through."""
+        if any("2026-11" in one for one in delivered) and "2026-10" in key:
+            self._xml(400, "<Error><Code>ExpiredToken</Code><Message>The token has expired</Message></Error>")
+            return
+        if key.endswith(".csv") and self.command == "GET":
+            delivered.append(key)
+        whole(self, name, key)
+
+    window = {"first": date(2026, 9, 1), "end": date(2026, 11, 21)}
+    with monkeypatch.context() as patched:
+        patched.setattr(object_store._Handler, "_object", expiring)
+        report = run(bills(), **window)
+
+    assert "The AWS credentials have expired." in (report.error or "")
+    assert billed(database) == {"2026-11": "4"}
+
+    again = run(bills(), **window)
+    assert (again.error, again.loaded, again.unchanged) == (None, 2, 1)
+    assert billed(database) == {"2026-09": "4", "2026-10": "4", "2026-11": "4"}
+
+
 def test_a_failing_source_is_told_and_remembered(bills: Callable[[], Bills], run: Run, database: Store) -> None:
     def refuse(*_: Any) -> Any:
         raise AispendError("no")
