@@ -64,6 +64,7 @@ def serving(store: ObjectStore) -> Iterator[str]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = _BLOCK  # head and body in one packet: the client would wait for the second one
     store: ObjectStore
 
     def do_GET(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
 
+import boto3
 import pytest
 
 from aispend.clock import Clock
@@ -39,13 +40,19 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
     assert not double.defects, double.defects[0]
 
 
+@pytest.fixture(scope="session")
+def session() -> boto3.Session:
+    """One for all tests: reading the description of a service takes longer than most tests."""
+    return boto3.Session(aws_access_key_id="AKIATEST", aws_secret_access_key="not-a-secret")
+
+
 @pytest.fixture
-def connect(aws: Aws) -> Callable[..., AwsClients]:
+def connect(aws: Aws, session: boto3.Session) -> Callable[..., AwsClients]:
     """Clients of a connection to the double, with the settings given."""
 
     def connected(**settings: Any) -> AwsClients:
         given = {"endpoint_url": aws.url, "regions": ("us-east-1",)} | settings
-        return AwsClients(AwsConnection.model_validate(given))
+        return AwsClients(AwsConnection.model_validate(given), session=session)
 
     return connected
 

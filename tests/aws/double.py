@@ -196,6 +196,7 @@ def serving(aws: Aws) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = 1 << 16  # head and body in one packet: the client would wait for the second one
 
         def answer(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
