@@ -116,7 +116,7 @@ def test_a_profile_that_may_not_be_read_keeps_its_tokens_without_a_model(
     ((row,), notes) = fetched(collector, tmp_path)
 
     assert (row["output_tokens"], row["resource_id"], row.get("model")) == (5.0, PROFILE, None)
-    assert "Which model an inference profile means" in notes[0]
+    assert "Which model is behind an inference profile" in notes[0]
 
 
 def test_the_compatible_endpoint_counts_at_its_lowest_level_alone(aws: Aws, collector: Usage, tmp_path: Path) -> None:
