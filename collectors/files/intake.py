@@ -26,7 +26,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,7 +43,7 @@ from collectors.files.manifests import Manifest
 from collectors.files.overlap import repeated
 from collectors.files.recognise import NoRowsError, Recognised, recognise
 from collectors.files.same import drop_repeated
-from collectors.files.unify import disjoint_or_common
+from collectors.files.unify import disjoint_or_common, slices
 from collectors.files.unpack import Found
 
 if TYPE_CHECKING:
@@ -78,7 +78,8 @@ def deliveries(paths: Sequence[str | Path], workdir: Path) -> list[Delivery]:
     chosen, notes = _follow_manifests(found, workdir)
     with reading.connect(workdir) as connection:
         bills = _recognise_all(chosen, workdir, connection, notes)
-        kept, repeated = drop_repeated([bill.file for bill in bills])
+        declared = [bill.manifest.declared if bill.manifest else None for bill in bills]
+        kept, repeated = drop_repeated([bill.file for bill in bills], declared)
         notes += repeated
         once = {id(file) for file in kept}
         bills = _one_json_header([bill for bill in bills if id(bill.file) in once])
@@ -205,6 +206,8 @@ def _parts(bills: Sequence[_Bill], connection: duckdb.DuckDBPyConnection, notes:
                 notes.append(f"{bill.file.shown_as}: {part.leave_out}; passed over.")
             else:
                 kept.append(replace(bill, part=part))
+            if part.also:
+                kept.append(replace(bill, part=Part(part.also)))
     return kept
 
 
@@ -234,6 +237,7 @@ def _group(bills: Sequence[_Bill], connection: duckdb.DuckDBPyConnection, workdi
     for bill in bills:
         manifest = bill.manifest.found.path if bill.manifest else None
         groups[bill.recognised.dialect.name, bill.part.name, manifest].append(bill)
+    _refuse_rivals(groups, connection)
     made: list[Delivery] = []
     for group in groups.values():
         by_header: dict[tuple[object, ...], list[_Bill]] = defaultdict(list)
@@ -247,6 +251,40 @@ def _group(bills: Sequence[_Bill], connection: duckdb.DuckDBPyConnection, workdi
         owners = {bill.file.shown_as: bill for bill in group}
         made += [_deliver([owners[file.shown_as] for file in together], together, connection) for together in files]
     return made
+
+
+def _refuse_rivals(groups: Mapping[tuple[object, ...], list[_Bill]], connection: duckdb.DuckDBPyConnection) -> None:
+    """Refuse two exports that both deliver a month of one account: the second would replace the first.
+
+    They may show the same lines or different ones; that is for whoever set them up to say.
+    """
+    led: dict[tuple[object, ...], list[tuple[Manifest, list[_Bill]]]] = defaultdict(list)
+    for (dialect, part, _), group in groups.items():
+        manifest = group[0].manifest
+        if manifest is not None:
+            led[dialect, part, manifest.period].append((manifest, group))
+    for rivals in led.values():
+        if len({manifest.export for manifest, _ in rivals}) < 2:
+            continue
+        claimed: dict[tuple[object, ...], Manifest] = {}
+        for manifest, group in rivals:
+            for files in _by_form(group):
+                line = _deliver(group, files, connection).line
+                for key in slices(files, line, connection):
+                    other = claimed.setdefault(key, manifest)
+                    if other.export != manifest.export:
+                        raise InputError(
+                            f"Two exports deliver {' '.join(str(one) for one in key)}: one would replace the other.",
+                            where=f"{other.found.shown_as} and {manifest.found.shown_as}",
+                            next_step="Import one of them. If they are parts of one bill, have one export deliver all.",
+                        )
+
+
+def _by_form(group: Sequence[_Bill]) -> Iterator[list[BillFile]]:
+    by_form: dict[tuple[object, ...], list[BillFile]] = defaultdict(list)
+    for bill in group:
+        by_form[_form(bill.file)].append(bill.file)
+    yield from by_form.values()
 
 
 def _repeated(

@@ -26,9 +26,9 @@ def disjoint_or_common(
     ``sets`` are files of one header each, with its mapping. Sets that share a (scope, month) are written to Parquet
     with all their columns under one header; the rows of such a file keep their order, the header being line 1.
     """
-    slices = [_slices(files, line, connection) for files, line in sets]
+    found = [slices(files, line, connection) for files, line in sets]
     clusters: list[tuple[set[tuple[object, ...]], list[int]]] = []
-    for place, mine in enumerate(slices):
+    for place, mine in enumerate(found):
         touching = [cluster for cluster in clusters if cluster[0] & mine]
         merged = (
             mine.union(*(cluster[0] for cluster in touching)),
@@ -42,7 +42,8 @@ def disjoint_or_common(
     return grouped
 
 
-def _slices(files: Sequence[BillFile], line: LineSql, connection: duckdb.DuckDBPyConnection) -> set[tuple[object, ...]]:
+def slices(files: Sequence[BillFile], line: LineSql, connection: duckdb.DuckDBPyConnection) -> set[tuple[object, ...]]:
+    """Provider, scope and billing month of the lines of files of one header."""
     columns = ", ".join(line.select[name] for name in ("x_provider", "x_scope", "x_billing_month"))
     return set(reading.asker(connection, files)(f"SELECT DISTINCT {columns} FROM raw"))
 

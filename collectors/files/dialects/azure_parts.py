@@ -12,9 +12,13 @@ Method, over all lines of a file
     says amortised; a file with purchases *and* priced committed usage is neither, and refused.
 
 Cases
-    - Given together, a whole file that shares account and month with an actual (amortised) one is its other half.
-    - Two whole files with the same lines in another order are the two exports of a month without commitments:
-      the second is left out.
+    A file without commitments, given together with files of its account and month that have some, is
+    - the other half of these, where it shows the lines they have without commitments again;
+    - a part of the same export (another subscription, another chunk), where it shares no line with them;
+    - a part of both exports, where both are there and neither has its lines: it counts in each;
+    - refused, where it shares some.
+    Two whole files with the same lines in another order are the two exports of a month without commitments: the second
+    is left out.
 """
 
 from __future__ import annotations
@@ -29,6 +33,7 @@ from collectors.files.dialects.styles import numbered
 
 ACTUAL, AMORTIZED, WHOLE = "actual", "amortized", "whole"
 COSTS = ("CostInBillingCurrency", "Cost", "PreTaxCost")
+_MOST_LINES = 20_000
 _DECLARED = {"actualcost": ACTUAL, "amortizedcost": AMORTIZED}
 
 
@@ -61,12 +66,48 @@ def parts(looks: Sequence[Look]) -> list[Part]:
             found[place] = replace(found[place], leave_out=why)
             continue
         seen[fact.lines] = look.shown_as
-        for half, other in ((ACTUAL, AMORTIZED), (AMORTIZED, ACTUAL)):
-            if fact.periods & halves[half] and not fact.periods & halves[other]:
-                beside = f"shares its month with the {half} export: read as {other}."
-                note = f"{look.shown_as} has no lines of commitments and {beside}"
-                found[place] = Part(other, notes=(note,))
+        there = [half for half in (ACTUAL, AMORTIZED) if fact.periods & halves[half]]
+        if there:
+            others = {
+                half: [
+                    other
+                    for other, each, part in zip(looks, facts, found, strict=True)
+                    if part.name == half and each.periods & fact.periods
+                ]
+                for half in there
+            }
+            found[place] = _beside(look, others)
     return found
+
+
+def _beside(look: Look, halves: dict[str, list[Look]]) -> Part:
+    """What a file without commitments is, beside files of its account and month that have some."""
+    mine = _lines(look)
+    shared = {half: len(mine & frozenset().union(*map(_lines, files))) for half, files in halves.items()}
+    (half, *more) = halves
+    names = ", ".join(other.shown_as for files in halves.values() for other in files)
+    if not any(shared.values()):
+        if more:
+            note = f"{look.shown_as} has no lines of commitments and counts in both exports it came with."
+            return Part(ACTUAL, notes=(note,), also=AMORTIZED)
+        note = f"{look.shown_as} has no lines of commitments and is read as part of the {half} export it came with."
+        return Part(half, notes=(note,))
+    if not more and shared[half] * 2 >= len(mine):
+        other = AMORTIZED if half == ACTUAL else ACTUAL
+        note = f"{look.shown_as} has no lines of commitments and shows those of the {half} export: read as {other}."
+        return Part(other, notes=(note,))
+    raise InputError(
+        "This Azure file shows some of the lines of another: which of the two exports it belongs to cannot be told.",
+        where=f"{look.shown_as}, beside {names}",
+        next_step="Import each export's folder with its manifest.json, or one export at a time.",
+    )
+
+
+def _lines(look: Look) -> frozenset[str]:
+    """What tells the lines apart, of up to some 20,000 of them: the same ones in every file that has them."""
+    identity = _identity(numbered(look, COSTS))
+    rows = look.ask(f"SELECT DISTINCT hash({identity})::VARCHAR FROM raw ORDER BY 1 LIMIT {_MOST_LINES}")
+    return frozenset(str(row[0]) for row in rows)
 
 
 def _kind(look: Look, facts: _Facts) -> str:
@@ -106,6 +147,23 @@ def _facts(look: Look) -> _Facts:
     columns = numbered(look, COSTS)
     cost, kind, committed = columns.about(*COSTS), charge_type_sql(columns), committed_sql(columns)
     quantity = columns.about("Quantity", "UsageQuantity") or "1"
+    identity = _identity(columns)
+    account = columns.text("BillingProfileId", "BillingAccountId", "SubscriptionId", "SubscriptionGuid") or "''"
+    period = columns.text("BillingPeriodStartDate", "Date", "UsageDateTime") or "''"
+    rows = look.ask(
+        f"SELECT count(*) FILTER ({kind} LIKE 'unused%' OR ({committed} AND {kind} = 'usage' AND {cost} <> 0)), "
+        f"count(*) FILTER ({committed} AND {kind} IN ('purchase', 'refund')), "
+        f"count(*) FILTER ({committed} AND {kind} = 'usage' AND {cost} = 0 AND {quantity} > 0), "
+        f"count(*)::VARCHAR || ' ' || coalesce(sum(hash({identity})::HUGEINT)::VARCHAR, ''), "
+        f"list_sort(list(DISTINCT lower(coalesce({account}, '')) || ' ' || coalesce({period}, ''))) FROM raw"
+    )
+    amortized, purchases, free, lines, periods = rows[0]
+    known = periods if isinstance(periods, list) else []
+    return _Facts(int(str(amortized)), int(str(purchases)), int(str(free)), str(lines), frozenset(map(str, known)))
+
+
+def _identity(columns: Columns) -> str:
+    """SQL list of what tells one line from another: the same in both exports, but for commitments."""
     names = (
         "Date",
         "UsageDateTime",
@@ -116,16 +174,5 @@ def _facts(look: Look) -> _Facts:
         "UsageQuantity",
         "SubscriptionId",
     )
-    identity = ", ".join(f"lower({text})" for name in (*names, *COSTS[:1]) if (text := columns.text(name)))
-    account = columns.text("BillingProfileId", "BillingAccountId", "SubscriptionId", "SubscriptionGuid") or "''"
-    period = columns.text("BillingPeriodStartDate", "Date", "UsageDateTime") or "''"
-    rows = look.ask(
-        f"SELECT count(*) FILTER ({kind} LIKE 'unused%' OR ({committed} AND {kind} = 'usage' AND {cost} <> 0)), "
-        f"count(*) FILTER ({committed} AND {kind} IN ('purchase', 'refund')), "
-        f"count(*) FILTER ({committed} AND {kind} = 'usage' AND {cost} = 0 AND {quantity} > 0), "
-        f"count(*)::VARCHAR || ' ' || coalesce(sum(hash({identity or cost})::HUGEINT)::VARCHAR, ''), "
-        f"list_sort(list(DISTINCT lower(coalesce({account}, '')) || ' ' || coalesce({period}, ''))) FROM raw"
-    )
-    amortized, purchases, free, lines, periods = rows[0]
-    known = periods if isinstance(periods, list) else []
-    return _Facts(int(str(amortized)), int(str(purchases)), int(str(free)), str(lines), frozenset(map(str, known)))
+    found = ", ".join(f"lower({text})" for name in (*names, *COSTS[:1]) if (text := columns.text(name)))
+    return found or str(columns.about(*COSTS))

@@ -35,12 +35,14 @@ class Look:
 class Part:
     """Which part of a bill a file is: files of different parts are never read as one.
 
-    ``leave_out`` says why a file is not read (its lines are already in another one).
+    ``leave_out`` says why a file is not read (its lines are already in another one), ``also`` names a second part the
+    file counts in.
     """
 
     name: str = ""
     leave_out: str | None = None
     notes: tuple[str, ...] = ()
+    also: str | None = None
 
 
 def one_part(looks: Sequence[Look]) -> list[Part]:

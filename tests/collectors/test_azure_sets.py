@@ -1,0 +1,80 @@
+"""Azure files given together: what a file without commitments is, beside those that have some; and rival exports."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from aispend.errors import InputError
+from tests.collectors.bill_lines import read
+from tests.collectors.test_dialect_azure import COVERED_ACTUAL, COVERED_AMORTIZED, PURCHASE, UNUSED, bill
+
+OTHER = {"SubscriptionId": "99999999-2b66", "ResourceId": "/subscriptions/99999999-2b66/x", "Cost": "40"}
+
+
+def totals(folder: Path, workdir: Path) -> dict[int, tuple[object, object]]:
+    """Billed and effective cost by half."""
+    return {
+        found.delivery.line.half: (found.total("billed_cost"), found.total("effective_cost"))
+        for found in read(folder, workdir)
+    }
+
+
+def delivered(folder: Path, kind: str, *files: list[Mapping[str, str]], export: str = "daily") -> None:
+    """An export's folder with its manifest."""
+    blobs = []
+    for number, lines in enumerate(files):
+        path = bill(folder / f"part_{number}.csv", *lines)
+        blobs.append({"blobName": f"x/{path.name}", "byteCount": path.stat().st_size, "dataRowCount": len(lines)})
+    said = {
+        "manifestVersion": "2024-04-01",
+        "exportConfig": {"resourceId": f"/{export}/{kind}", "type": kind},
+        "runInfo": {"runId": f"{export}-{kind}", "submittedTime": "2026-10-01", "startDate": "2026-09-01"},
+        "blobs": blobs,
+    }
+    (folder / "manifest.json").write_text(json.dumps(said))
+
+
+def test_a_subscription_without_commitments_is_part_of_the_export_it_came_with(tmp_path: Path) -> None:
+    """6 and 100 of one subscription, 40 of another that has no commitment: 146 were billed."""
+    bill(tmp_path / "in" / "a.csv", OTHER)
+    bill(tmp_path / "in" / "b.csv", {}, PURCHASE)
+
+    assert totals(tmp_path / "in", tmp_path / "work") == {1: (146, 0)}
+
+
+def test_a_chunk_without_commitments_counts_in_both_exports(tmp_path: Path) -> None:
+    """Cash 40 + 6 + 100, amortised 40 + 5 + 1: the first chunks of both are the same bytes."""
+    for name, lines in (("act", [COVERED_ACTUAL, {}, PURCHASE]), ("am", [COVERED_AMORTIZED, UNUSED])):
+        bill(tmp_path / "in" / name / "part_0.csv", OTHER)
+        bill(tmp_path / "in" / name / "part_1.csv", *lines)
+
+    assert totals(tmp_path / "in", tmp_path / "work") == {1: (146, 0), 2: (0, 46)}
+
+
+def test_lines_seen_in_part_make_it_unclear_what_a_file_is(tmp_path: Path) -> None:
+    one, two, three = ({"ResourceId": name, "Cost": "6"} for name in ("a", "b", "c"))
+    bill(tmp_path / "in" / "a.csv", one, two, three)
+    bill(tmp_path / "in" / "b.csv", one, PURCHASE)
+
+    with pytest.raises(InputError, match="which of the two exports it belongs to cannot be told"):
+        read(tmp_path / "in", tmp_path / "work")
+
+
+def test_exports_of_two_kinds_are_two_halves_also_where_they_are_the_same(tmp_path: Path) -> None:
+    for kind in ("ActualCost", "AmortizedCost"):
+        delivered(tmp_path / "in" / kind, kind, [{}, OTHER])
+
+    assert totals(tmp_path / "in", tmp_path / "work") == {1: (46, 0), 2: (0, 46)}
+
+
+def test_two_exports_of_one_month_are_refused_before_anything_is_read(tmp_path: Path) -> None:
+    delivered(tmp_path / "in" / "one", "ActualCost", [{}], export="one")
+    delivered(tmp_path / "in" / "two", "ActualCost", [OTHER], export="two")
+
+    with pytest.raises(InputError, match="Two exports deliver azure 8611537 2026-09-01") as caught:
+        read(tmp_path / "in", tmp_path / "work")
+    assert "one/manifest.json and" in str(caught.value)
