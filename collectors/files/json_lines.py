@@ -1,14 +1,21 @@
-"""JSON as lines: concatenated objects and arrays rewritten, number texts untouched, in constant memory."""
+"""JSON as lines: concatenated objects and arrays rewritten, number texts untouched, in constant memory; and the keys
+of all of them."""
 
 from __future__ import annotations
 
 import codecs
 import json
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
+from aispend.engine.line import literal
 from aispend.errors import InputError
+from collectors.files import reading
+
+if TYPE_CHECKING:
+    import duckdb
 
 _CHUNK = 1 << 20
 _LARGEST_OBJECT = 8 << 20
@@ -80,3 +87,48 @@ def _broken(shown_as: str, place: int, error: json.JSONDecodeError) -> InputErro
         where=f"{shown_as}, character {place + 1:,}: {error.msg}",
         next_step="Export or download it again.",
     )
+
+
+def all_keys(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    shown_as: str,
+    types: Mapping[str, str],
+    sample: Sequence[Mapping[str, str | None]],
+) -> dict[str, str]:
+    """``types`` of the first lines with the keys of all lines: exporters leave out what is empty, so a column may begin
+    anywhere. Lines that are no JSON are left to the import.
+
+    Raises ``InputError`` where an object has a key twice, or keys differ only in case.
+    """
+    source = f"read_ndjson_objects({literal(str(path))}, ignore_errors = true)"
+    rows = reading.run(connection, f"SELECT DISTINCT json_keys(json) FROM {source}", [shown_as])
+    found = [keys for (keys,) in rows if isinstance(keys, list)]
+    for keys in found:
+        if twice := next((key for place, key in enumerate(keys) if key in keys[:place]), None):
+            raise InputError(
+                f"The key {twice} stands in one object more than once.",
+                where=shown_as,
+                next_step="Export it again with each key once, or take out the one that is not meant.",
+            )
+    keys = [*types, *sorted({key for keys in found for key in keys} - types.keys())]
+    _refuse_other_case(shown_as, keys)
+    seen = {key for line in sample for key, value in line.items() if value is not None}
+    if not (unknown := [key for key in keys if key not in seen]):
+        return dict(types)
+    pointers = [literal("/" + key.replace("~", "~0").replace("/", "~1")) for key in unknown]
+    nested = [f"bool_or(json_type(json, {pointer}) IN ('ARRAY', 'OBJECT'))" for pointer in pointers]
+    (kinds,) = reading.run(connection, f"SELECT {', '.join(nested)} FROM {source}", [shown_as])
+    known = {key: "JSON" if is_nested else "VARCHAR" for key, is_nested in zip(unknown, kinds, strict=True)}
+    return {key: known.get(key, types.get(key, "VARCHAR")) for key in keys}
+
+
+def _refuse_other_case(shown_as: str, keys: Sequence[str]) -> None:
+    first: dict[str, str] = {}
+    for key in keys:
+        if (other := first.setdefault(key.lower(), key)) != key:
+            raise InputError(
+                f"The keys {other} and {key} differ only in case: which of the two is meant cannot be told.",
+                where=shown_as,
+                next_step="Export it again with one of them, or take out the one that is not meant.",
+            )

@@ -16,7 +16,7 @@ import re
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,7 @@ from collectors.files.dialects.contract import Dialect
 from collectors.files.dialects.gcp import JSON_TYPES
 from collectors.files.dialects.refused import REFUSED
 from collectors.files.encodings import FORMS, NoBillError
-from collectors.files.json_lines import is_lines, rewrite
+from collectors.files.json_lines import all_keys, is_lines, rewrite
 from collectors.files.unpack import Found
 
 if TYPE_CHECKING:
@@ -114,7 +114,8 @@ def recognise(found: Found, workdir: Path, connection: duckdb.DuckDBPyConnection
             next_step="Fetch it with 'git lfs pull'.",
         )
     if start.startswith(("{", "[")):
-        return _json(found, path, text, workdir, notes, zipped=zipped, whole=whole)
+        recognised = _json(found, path, text, workdir, connection, zipped=zipped, whole=whole)
+        return replace(recognised, notes=notes)
     return _table(found, path, text, notes, whole=whole)
 
 
@@ -177,7 +178,14 @@ def _parquet(found: Found, path: Path, connection: duckdb.DuckDBPyConnection) ->
 
 
 def _json(
-    found: Found, path: Path, text: str, workdir: Path, notes: tuple[str, ...], *, zipped: bool, whole: bool
+    found: Found,
+    path: Path,
+    text: str,
+    workdir: Path,
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    zipped: bool,
+    whole: bool,
 ) -> Recognised:
     if not is_lines(text, whole=whole):
         with encodings.open_bytes(path, zipped=zipped) as source:
@@ -193,9 +201,10 @@ def _json(
             where=found.shown_as,
             next_step="Export a period that has charges, or leave the file out: an empty export replaces nothing.",
         )
+    types = _with_optional(all_keys(connection, path, found.shown_as, types, sample))
     file = BillFile(path, found.shown_as, "json", Header(types))
     dialect = match(found, Columns(file.header, "json"))
-    return Recognised(file, dialect, sample, notes)
+    return Recognised(file, dialect, sample)
 
 
 def _json_header(text: str) -> tuple[dict[str, str], list[dict[str, str | None]]]:
@@ -219,10 +228,16 @@ def _json_header(text: str) -> tuple[dict[str, str], list[dict[str, str | None]]
                 for key, value in said.items()
             }
         )
-    if {"billing_account_id", "usage_start_time", "service"} <= types.keys():
-        # BigQuery leaves empty fields out of a line, so the first lines do not know all of them.
-        types = {key: kind for key, kind in JSON_TYPES.items() if key not in ("resource", "price")} | types
     return types, sample
+
+
+def _with_optional(types: dict[str, str]) -> dict[str, str]:
+    """BigQuery leaves empty fields out of a line: files of one export have one header nevertheless."""
+    if not {"billing_account_id", "usage_start_time", "service"} <= types.keys():
+        return types
+    known = {key.lower() for key in types}
+    optional = {key: kind for key, kind in JSON_TYPES.items() if key not in ("resource", "price")}
+    return {key: types.get(key, kind) for key, kind in optional.items() if key in types or key not in known} | types
 
 
 def _table(found: Found, path: Path, text: str, notes: tuple[str, ...], *, whole: bool) -> Recognised:
