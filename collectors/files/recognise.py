@@ -171,7 +171,7 @@ def _parquet(found: Found, path: Path, connection: duckdb.DuckDBPyConnection) ->
     if any(_NUMBERED.fullmatch(name) for name in types):  # what DuckDB makes of a name it has seen
         import pyarrow.parquet as pq
 
-        _refuse_repeated(found, pq.read_schema(path).names)
+        _refuse_repeated(found, pq.read_schema(path).names, any_case=True)
     if not rows:
         raise _no_rows(found)
     return Recognised(file, dialect, reading.sample(connection, file))
@@ -284,25 +284,32 @@ def _header(text: str) -> tuple[str, list[str]]:
 
 
 def _unique(cells: Sequence[str]) -> list[str]:
-    """Column names; those that differ only in case or are missing get a number, as DuckDB wants it."""
+    """Column names, no two the same to DuckDB.
+
+    Those that differ only in case get blanks behind them, which a cell never has; the same ones and missing ones a
+    number.
+    """
     names: list[str] = []
     taken: set[str] = set()
     for place, cell in enumerate(cells):
         name = cell or f"column{place}"
+        mark = "_{}" if not cell or cell in names else ""
         unique = next(
             candidate
             for number in itertools.count()
-            if (candidate := f"{name}_{number}" if number else name).lower() not in taken
+            if (candidate := name + (mark.format(number) if mark else " " * number) if number else name).lower()
+            not in taken
         )
         taken.add(unique.lower())
         names.append(unique)
     return names
 
 
-def _refuse_repeated(found: Found, cells: Sequence[str]) -> None:
+def _refuse_repeated(found: Found, cells: Sequence[str], *, any_case: bool = False) -> None:
     """Refuse a header that has the same name twice: which of the two is meant cannot be told."""
+    same = [name.lower() for name in cells] if any_case else cells
     for place, name in enumerate(cells):
-        first = cells.index(name)
+        first = same.index(same[place])
         if name and first < place:
             raise InputError(
                 f"The column {name} stands in this file more than once.",

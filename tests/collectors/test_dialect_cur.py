@@ -288,3 +288,11 @@ def test_lines_without_cost_or_currency_are_kept_aside(tmp_path: Path) -> None:
         "no ISO 4217 currency of three letters",
         "no payer account",
     ]
+
+
+def test_tags_that_differ_only_in_case_are_two(tmp_path: Path) -> None:
+    found = cur(
+        tmp_path, {"resourceTags/user:Team": "a", "resourceTags/user:team": "b", "resourceTags/user:team_1": "c"}
+    )
+
+    assert found.lines[0]["tags"] == {"user:Team": "a", "user:team": "b", "user:team_1": "c"}

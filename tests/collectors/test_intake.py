@@ -313,15 +313,26 @@ def test_a_damaged_bill_in_a_folder_stops_the_import(tmp_path: Path, workdir: Pa
         deliveries([tmp_path], workdir)
 
 
-def test_names_that_differ_only_in_case_stay_apart(tmp_path: Path, workdir: Path) -> None:
+def test_columns_that_are_not_read_may_differ_only_in_case(tmp_path: Path, workdir: Path) -> None:
     bill = tmp_path / "bill.csv"
     write_csv(bill, [line()])
     header, *rest = bill.read_text().splitlines()
-    bill.write_text("\n".join([f"{header},tags,", *(f"{text},other,more" for text in rest)]) + "\n")
+    bill.write_text("\n".join([f"{header},extra,Extra,", *(f"{text},1,2,3" for text in rest)]) + "\n")
 
     names = one(bill, workdir).delivery.files[0].header.columns
 
-    assert names[-2:] == ("tags_1", f"column{len(FOCUS_LINE) + 1}")
+    assert names[-3:] == ("extra", "Extra ", f"column{len(FOCUS_LINE) + 2}")
+
+
+@pytest.mark.parametrize("first", ["billedcost", "BilledCost"])
+def test_columns_that_are_read_and_differ_only_in_case_are_named(tmp_path: Path, workdir: Path, first: str) -> None:
+    other = {"BilledCost": "billedcost", "billedcost": "BilledCost"}[first]
+    rest = {name: text for name, text in line().items() if name != "BilledCost"}
+    write_csv(tmp_path / "bill.csv", [{first: "5", **rest, other: "1.5"}])
+
+    with pytest.raises(InputError, match=f"columns {first} and {other} differ only in case") as refused:
+        deliveries([tmp_path / "bill.csv"], workdir)
+    assert str(refused.value.where) == f"{tmp_path / 'bill.csv'}, columns 1 and {len(FOCUS_LINE) + 1}"
 
 
 def test_large_gzip_files_are_not_read_twice(tmp_path: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

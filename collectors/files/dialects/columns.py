@@ -8,13 +8,14 @@ inventing it. Text cells that are empty or the literal ``NULL`` are missing. Mon
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from aispend.engine.exact import number_sql, remainder_sql, units_sql, unreadable_sql
 from aispend.engine.line import Check, Header, identifier, plain
 from aispend.engine.scan import FileFormat
+from aispend.errors import InputError
 from collectors.files.dialects.numbers import PLAIN, Notation
 
 DateOrder = Literal["iso", "mdy", "dmy"]
@@ -29,13 +30,15 @@ _IN_BRACKETS = re.compile(r"\(([^()]+)\)\s*$")
 class Columns:
     """The columns of one header, and how its file writes numbers and dates.
 
-    ``numbers`` are the notations of columns that are not plainly written.
+    ``numbers`` are the notations of columns that are not plainly written, ``shown_as`` is what errors call the file.
+    Names that differ from an earlier one only in case end in blanks (``recognise``): no cell of a header does.
     """
 
     header: Header
     format: FileFormat
     numbers: Mapping[str, Notation] = field(default_factory=dict)
     dates: DateOrder = "iso"
+    shown_as: str = ""
     _found: dict[str, list[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -46,12 +49,28 @@ class Columns:
 
     def find(self, *names: str) -> str | None:
         """The first of ``names`` that the file has, as it is written there; localised headers by the English name in
-        brackets behind them."""
-        return next((self._found[plain(name)][0] for name in names if plain(name) in self._found), None)
+        brackets behind them.
+
+        Raises ``InputError`` where the file has it in two spellings that differ only in case."""
+        return next((self._spelt(name)[0] for name in names if plain(name) in self._found), None)
 
     def has(self, *names: str) -> bool:
         """Whether the file has any of these columns."""
-        return self.find(*names) is not None
+        return any(plain(name) in self._found for name in names)
+
+    def _spelt(self, name: str) -> Sequence[str]:
+        """The columns of this name."""
+        found = self._found.get(plain(name), ())
+        for place, column in enumerate(found):
+            other = next((one for one in found[:place] if one.lower() == column.rstrip().lower()), None)
+            if other is not None:
+                first, second = (self.header.columns.index(one) + 1 for one in (other, column))
+                raise InputError(
+                    f"The columns {other} and {column.rstrip()} differ only in case: which is meant cannot be told.",
+                    where=f"{self.shown_as}, columns {first} and {second}".removeprefix(", "),
+                    next_step="Export it again with one of them, or take out the one that is not meant.",
+                )
+        return found
 
     def kind(self, column: str) -> str:
         """DuckDB type name of a column without its parameters: ``DECIMAL``, ``MAP``, ``STRUCT`` …, lists as
@@ -62,14 +81,15 @@ class Columns:
     # ------------------------------------------------------------------ text
 
     def text(self, *names: str) -> str | None:
-        """The first of ``names`` that says something on a line; all columns of one name that differ in case count."""
-        parts = [self._text(column) for name in names for column in self._found.get(plain(name), ())]
+        """The first of ``names`` that says something on a line; all columns of one name (``a/bC``, ``a_b_c``) count."""
+        parts = [self.cell(column) for name in names for column in self._spelt(name)]
         parts = list(dict.fromkeys(parts))
         if not parts:
             return None
         return parts[0] if len(parts) == 1 else f"coalesce({', '.join(parts)})"
 
-    def _text(self, column: str) -> str:
+    def cell(self, column: str) -> str:
+        """Text of a column of the header."""
         quoted, kind = identifier(column), self.kind(column)
         if kind == "VARCHAR":
             if self.format == "parquet":

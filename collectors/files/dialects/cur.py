@@ -243,7 +243,7 @@ def _tags(columns: Columns) -> tuple[str | None, str]:
     tagged = _tag_columns(columns.header.columns)
     if not tagged:
         return None, "NULL"
-    packed = ", ".join(f"{literal(f't{place}')}: {columns.text(column)}" for place, (column, _) in enumerate(tagged))
+    packed = ", ".join(f"{literal(f't{place}')}: {columns.cell(column)}" for place, (column, _) in enumerate(tagged))
     pairs = ", ".join(f"{{'key': {literal(key)}, 'value': tags.t{place}}}" for place, (_, key) in enumerate(tagged))
     return f"{{{packed}}}", json_of_entries(f"list_filter([{pairs}], lambda tag: tag.value IS NOT NULL)")
 
@@ -254,7 +254,7 @@ def _tag_columns(names: Sequence[str]) -> list[tuple[str, str]]:
     for name in names:
         for prefix, kept in _TAG_PREFIXES.items():
             if name.lower().startswith(prefix):
-                found.append((name, kept + name[len(prefix) :]))
+                found.append((name, kept + name[len(prefix) :].rstrip()))
     return found
 
 

@@ -33,6 +33,7 @@ def styled(
     ``ends`` of billing periods.
     Raises ``InputError`` where dates can be read in two ways, or in none.
     """
+    look = replace(look, columns=replace(look.columns, shown_as=look.shown_as))
     return replace(numbered(look, costs), dates=date_order(look, charged, begins, ends))
 
 
