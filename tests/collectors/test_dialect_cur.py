@@ -296,3 +296,9 @@ def test_tags_that_differ_only_in_case_are_two(tmp_path: Path) -> None:
     )
 
     assert found.lines[0]["tags"] == {"user:Team": "a", "user:team": "b", "user:team_1": "c"}
+
+
+def test_accounts_get_back_the_zeros_a_spreadsheet_cut(tmp_path: Path) -> None:
+    (line,) = cur(tmp_path, {"bill/PayerAccountId": "900000042", "lineItem/UsageAccountId": "12345678901"}).lines
+
+    assert (line["x_scope"], line["sub_account_id"]) == ("000900000042", "012345678901")

@@ -460,3 +460,18 @@ def test_recognition_never_depends_on_the_name(tmp_path_factory: pytest.TempPath
     found = one(write_csv(folder / name, [FOCUS_LINE]), folder / "work folder")
 
     assert (found.delivery.dialect, len(found.lines)) == ("focus", 1)
+
+
+def test_an_aws_account_gets_back_the_zeros_a_spreadsheet_cut(tmp_path: Path) -> None:
+    found = focus(
+        tmp_path,
+        {"BillingAccountId": "900000042", "SubAccountId": "12345678901"},
+        {"BillingAccountId": "900000042", "SubAccountId": "12345678901", "ProviderName": "Snowflake"},
+        {"BillingAccountId": "FJ1", "SubAccountId": "111"},
+    )
+
+    assert [(line["x_scope"], line["billing_account_id"], line["sub_account_id"]) for line in found.lines] == [
+        ("000900000042", "000900000042", "012345678901"),
+        ("900000042", "900000042", "12345678901"),
+        ("FJ1", "FJ1", "111"),
+    ]

@@ -106,11 +106,11 @@ class Columns:
         return f"CAST({quoted} AS VARCHAR)"
 
     def aws_account(self, *names: str) -> str | None:
-        """A twelve-digit account id as text; the leading zeros a numeric column lost are put back."""
+        """A twelve-digit account id as text; the leading zeros a number or a spreadsheet lost are put back."""
         column, text = self.find(*names), self.text(*names)
         if column is None or text is None:
             return None
-        return f"lpad({text}, 12, '0')" if self.kind(column) in _WHOLE | _BROKEN else text
+        return f"lpad({text}, 12, '0')" if self.kind(column) in _WHOLE | _BROKEN else padded_account_sql(text)
 
     # --------------------------------------------------------------- numbers
 
@@ -222,6 +222,12 @@ def times_sql(units: str, ratio: str, decimals: int = 12) -> str:
     half = f"CASE WHEN {one} * {other} < 0 THEN -{10**decimals // 2} ELSE {10**decimals // 2} END"
     fits = f"abs(CAST({units} AS DOUBLE)) * abs(CAST({ratio} AS DOUBLE)) < 1.6e38"
     return f"CASE WHEN {fits} THEN ({one} * {other} + {half}) // {10**decimals} END"
+
+
+def padded_account_sql(text: str) -> str:
+    """An AWS account id with the leading zeros that a spreadsheet cut. Ids of less than eight digits stay: no account
+    has so many zeros."""
+    return f"CASE WHEN regexp_full_match({text}, '[0-9]{{8,11}}') THEN lpad({text}, 12, '0') ELSE {text} END"
 
 
 def scope_sql(account: str) -> str:

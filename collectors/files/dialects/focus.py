@@ -36,7 +36,15 @@ from __future__ import annotations
 
 from aispend.engine.line import Check, Flag, LineSql, identifier, literal
 from aispend.errors import InputError
-from collectors.files.dialects.columns import Columns, coalesce, month_sql, none_if_zero, present, scope_sql
+from collectors.files.dialects.columns import (
+    Columns,
+    coalesce,
+    month_sql,
+    none_if_zero,
+    padded_account_sql,
+    present,
+    scope_sql,
+)
 from collectors.files.dialects.contract import Dialect, Look, Part
 from collectors.files.dialects.gcp_nested import labels_entries, records, service_category
 from collectors.files.dialects.styles import styled
@@ -58,7 +66,6 @@ UNKNOWN_CATEGORY = "unknown_charge_category"
 _SAME_NAME = {
     "billing_account_name": "BillingAccountName",
     "billing_account_type": "BillingAccountType",
-    "sub_account_id": "SubAccountId",
     "sub_account_name": "SubAccountName",
     "sub_account_type": "SubAccountType",
     "invoice_issuer_name": "InvoiceIssuerName",
@@ -147,13 +154,14 @@ def line(look: Look, part: Part) -> LineSql:
     if provider is None:
         raise InputError("The provider of these charges is not named.", where=look.shown_as)
     select = {name: columns.text(column) for name, column in _SAME_NAME.items()}
-    billing_account = columns.text("BillingAccountId")
+    billing_account = _aws_padded(columns.text("BillingAccountId"), provider)
     scope = scope_sql(billing_account or "NULL")
     select |= {
         "x_provider": provider,
         "x_scope": f"CASE WHEN {provider} = 'azure' THEN lower({scope}) ELSE {scope} END",
         "x_billing_month": month_sql(columns.instant("BillingPeriodStart") or "NULL"),
         "billing_account_id": billing_account,
+        "sub_account_id": _aws_padded(columns.text("SubAccountId"), provider),
         "publisher_name": columns.text("PublisherName"),
         "provider_name": columns.text(*PROVIDERS),
         "service_category": _service_category(columns, family),
@@ -196,6 +204,10 @@ def line(look: Look, part: Part) -> LineSql:
         finish=finish | _spelt(),
         remainders=_remainders(columns, select["x_flag"]),
     )
+
+
+def _aws_padded(account: str | None, provider: str) -> str | None:
+    return f"CASE WHEN {provider} = 'aws' THEN {padded_account_sql(account)} ELSE {account} END" if account else None
 
 
 def _spelt() -> dict[str, str]:
