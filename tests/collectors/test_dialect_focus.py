@@ -475,3 +475,18 @@ def test_an_aws_account_gets_back_the_zeros_a_spreadsheet_cut(tmp_path: Path) ->
         ("900000042", "900000042", "12345678901"),
         ("FJ1", "FJ1", "111"),
     ]
+
+
+@pytest.mark.parametrize("offset", ["Z", "+00:00", "+0000", " UTC", "+02:00", "+05:30", "-08:00", ""])
+def test_a_period_that_begins_at_a_local_midnight_is_the_month_written(tmp_path: Path, offset: str) -> None:
+    first = f"2026-03-01T00:00:00{offset}"
+    (line,) = focus(tmp_path, {"BillingPeriodStart": first, "ChargePeriodStart": "2026-03-01T00:00:00+02:00"}).lines
+
+    assert str(line["x_billing_month"]) == "2026-03-01"
+    assert str(line["charge_period_start"]) == "2026-02-28 22:00:00", "charges stay in UTC"
+
+
+def test_a_period_in_utc_with_an_offset_is_the_month_in_utc(tmp_path: Path) -> None:
+    (line,) = focus(tmp_path, {"BillingPeriodStart": "2026-02-28T16:00:00-08:00"}).lines
+
+    assert str(line["x_billing_month"]) == "2026-03-01"

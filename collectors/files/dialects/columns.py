@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from aispend.engine.exact import number_sql, remainder_sql, units_sql, unreadable_sql
-from aispend.engine.line import Check, Header, identifier, plain
+from aispend.engine.line import Check, Header, identifier, literal, plain
 from aispend.engine.scan import FileFormat
 from aispend.errors import InputError
 from collectors.files.dialects.numbers import PLAIN, Notation
@@ -187,6 +187,17 @@ class Columns:
             text = quoted if kind == "VARCHAR" else f"json_extract_string({quoted}, '$')"
             return instant_sql(text, self.dates)
         return f"CAST({quoted} AS TIMESTAMP)"
+
+    def period_month(self, *names: str) -> str | None:
+        """First day of the billing month that begins at the column's time: where that is written as the first midnight
+        of a month, with whatever offset, it is this month, also where UTC still has the one before."""
+        column, instant = self.find(*names), self.instant(*names)
+        if column is None or instant is None or self.kind(column) != "VARCHAR":
+            return None if instant is None else month_sql(instant)
+        text = f"trim({identifier(column)})"
+        midnight = r"\d{4}-\d{2}-01[T ]00:00(:00(\.0+)?)? ?[+-]\d{2}(:?\d{2})?"
+        written = f"TRY_CAST(left({text}, 10) AS DATE)"
+        return f"CASE WHEN regexp_full_match({text}, {literal(midnight)}) THEN {written} ELSE {month_sql(instant)} END"
 
 
 def instant_sql(text: str, dates: DateOrder) -> str:

@@ -75,7 +75,7 @@ def line(look: Look, part: Part) -> LineSql:
     line_type = f"coalesce({columns.text('line_item_line_item_type')}, 'Usage')"
     payer = columns.aws_account("bill_payer_account_id") or "NULL"
     started = columns.instant("line_item_usage_start_date") or "NULL"
-    month = month_sql(coalesce(columns.instant("bill_billing_period_start_date"), started) or "NULL")
+    month = coalesce(columns.period_month("bill_billing_period_start_date"), month_sql(started)) or "NULL"
     plan = columns.text("savings_plan_savings_plan_a_r_n")
     reservation = columns.text("reservation_reservation_a_r_n")
     split = columns.text("split_line_item_parent_resource_id")

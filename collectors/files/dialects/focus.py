@@ -39,7 +39,6 @@ from aispend.errors import InputError
 from collectors.files.dialects.columns import (
     Columns,
     coalesce,
-    month_sql,
     none_if_zero,
     padded_account_sql,
     present,
@@ -159,7 +158,7 @@ def line(look: Look, part: Part) -> LineSql:
     select |= {
         "x_provider": provider,
         "x_scope": f"CASE WHEN {provider} = 'azure' THEN lower({scope}) ELSE {scope} END",
-        "x_billing_month": month_sql(columns.instant("BillingPeriodStart") or "NULL"),
+        "x_billing_month": columns.period_month("BillingPeriodStart"),
         "billing_account_id": billing_account,
         "sub_account_id": _aws_padded(columns.text("SubAccountId"), provider),
         "publisher_name": columns.text("PublisherName"),
