@@ -35,6 +35,10 @@ STAGES: tuple[Stage, ...] = (
 )
 
 
+MOST_THREADS = 8
+"""More do not make a roll-up faster: it is as fast as the disk and the database then."""
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -135,8 +139,18 @@ class Dashboard(_Section):
 class Engine(_Section):
     """Bounds of the roll-up."""
 
-    memory_limit: str = "512MB"
+    memory_limit: str | None = Field(None, description="default: 320 MB, and 24 MB for each thread")
     threads: int | None = Field(None, ge=1, description="default: all cores, at most 8")
+
+    @property
+    def thread_count(self) -> int:
+        """Threads to use."""
+        return self.threads or min(os.cpu_count() or 1, MOST_THREADS)
+
+    @property
+    def memory(self) -> str:
+        """Memory to use, as DuckDB writes it: every thread holds row groups and hash tables of its own."""
+        return self.memory_limit or f"{320 + 24 * self.thread_count}MB"
 
 
 class Settings(_Section):

@@ -61,7 +61,7 @@ def run_reference(uri: str, home: Path, bill: Path, facts: Path) -> dict[str, ob
     settings = Settings(home=home)
     duck = duckdb.connect(":memory:")
     duck.execute("SET enable_progress_bar = false; SET preserve_insertion_order = false; SET TimeZone = 'UTC'")
-    duck.execute(f"SET memory_limit = {literal(settings.engine.memory_limit)}")
+    duck.execute(f"SET memory_limit = {literal(settings.engine.memory)}")
     duck.execute(f"SET temp_directory = {literal(str(home / 'reference-spill'))}")
     csv = bill.suffix == ".gz"
     relation = f"read_csv({literal(str(bill))}, all_varchar=true)" if csv else f"read_parquet({literal(str(bill))})"

@@ -81,7 +81,7 @@ TEMPLATE = """\
 
 # ---- The engine that rolls bills up ------------------------------------------------------------------
 [engine]
-# memory_limit = "512MB"
+# memory_limit = "512MB"      # default: 320 MB and 24 MB for each thread
 # threads = 4
 """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,10 +17,6 @@ from aispend.settings import Rule, TagKeys
 
 if TYPE_CHECKING:
     import duckdb
-
-
-_THREADS = 8
-"""At most, unless set: each thread takes its share of the memory limit."""
 
 
 class DuckEngine:
@@ -89,8 +84,8 @@ class DuckEngine:
         duck.execute("SET enable_progress_bar = false; SET autoinstall_known_extensions = false")
         duck.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
         duck.execute(f"SET temp_directory = {literal(str(self._workdir / 'spill'))}")
-        duck.execute(f"SET memory_limit = {literal(self._settings.memory_limit)}")
-        duck.execute(f"SET threads = {self._settings.threads or min(os.cpu_count() or 1, _THREADS)}")
+        duck.execute(f"SET memory_limit = {literal(self._settings.memory)}")
+        duck.execute(f"SET threads = {self._settings.thread_count}")
         return duck
 
 
