@@ -56,8 +56,11 @@ def run(connection: duckdb.DuckDBPyConnection, sql: str, names: Sequence[str]) -
 
     try:
         rows: list[tuple[object, ...]] = connection.execute(sql).fetchall()
-    except (duckdb.IOException, duckdb.InvalidInputException, duckdb.ConversionException) as error:
-        raise unreadable(", ".join(names), error) from error
+    except duckdb.Error as error:
+        of_the_file = (duckdb.IOException, duckdb.InvalidInputException, duckdb.ConversionException)
+        if isinstance(error, of_the_file) or type(error) is duckdb.Error:  # Parquet's own codes have no class
+            raise unreadable(", ".join(names), error) from error
+        raise
     return rows
 
 

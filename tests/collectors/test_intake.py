@@ -345,3 +345,20 @@ def test_large_gzip_files_are_not_read_twice(tmp_path: Path, workdir: Path, monk
     (found,) = deliveries([tmp_path / "cut.csv.gz"], workdir)
 
     assert found.files[0].header.columns == tuple(FOCUS_LINE)
+
+
+def test_a_parquet_file_with_damaged_pages_is_named(tmp_path: Path, workdir: Path) -> None:
+    """Its footer is whole; what it points to is not."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "bill.parquet"
+    rows = [FOCUS_LINE | {"ResourceId": f"vm-{number}"} for number in range(2000)]
+    pq.write_table(pa.Table.from_pylist(rows), path, compression="none")
+    content = bytearray(path.read_bytes())
+    content[4:4000] = b"\xff" * 3996
+    path.write_bytes(content)
+
+    with pytest.raises(InputError, match="cannot be read to its end") as caught:
+        read(path, workdir)
+    assert "bill.parquet" in str(caught.value)
