@@ -8,11 +8,12 @@ Method
     1. Folders, globs and archives become single files (``unpack``). 2. Manifests decide (``manifests``): of several
     runs of one export and period the newest, and of its folders only the files it names; the rest is passed over and
     said so. Without a manifest, of run folders below one ``BILLING_PERIOD=`` folder the newest. 3. Every other file is
-    recognised by content (``recognise``). 4. Files with the same content count once. 5. The dialect says which part of
-    a bill a file is (Azure: actual or amortised). 6. Files of one dialect and part are one delivery (per manifest,
-    where there is one). Where their headers differ, headers whose slices have nothing in common become deliveries of
-    their own; the others are written to one common header first (``unify``), so that no slice is split. 7. Files
-    without a manifest that show the same lines as another count once, or stop the import (``overlap``).
+    recognised by content (``recognise``). 4. The dialect says which part of a bill a file is (Azure: actual or
+    amortised). 5. Of the files of one part those with the same content count once. 6. Files of one dialect and part are
+    one delivery (per manifest, where there is one). Where their headers differ, headers whose slices have nothing in
+    common become deliveries of their own; the others are written to one common header first (``unify``), so that no
+    slice is split. 7. Files without a manifest that show the same lines as another count once, or stop the import
+    (``overlap``); so do two exports of one month and account (``rivals``).
 
 Cases
     - A file a person names must be a bill. Of what a folder brings along, files that are no bills and bills without
@@ -26,7 +27,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,8 +43,9 @@ from collectors.files.encodings import NoBillError
 from collectors.files.manifests import Manifest
 from collectors.files.overlap import repeated
 from collectors.files.recognise import NoRowsError, Recognised, recognise
+from collectors.files.rivals import refuse_rivals
 from collectors.files.same import drop_repeated
-from collectors.files.unify import disjoint_or_common, slices
+from collectors.files.unify import disjoint_or_common
 from collectors.files.unpack import Found
 
 if TYPE_CHECKING:
@@ -78,12 +80,8 @@ def deliveries(paths: Sequence[str | Path], workdir: Path) -> list[Delivery]:
     chosen, notes = _follow_manifests(found, workdir)
     with reading.connect(workdir) as connection:
         bills = _recognise_all(chosen, workdir, connection, notes)
-        declared = [bill.manifest.declared if bill.manifest else None for bill in bills]
-        kept, repeated = drop_repeated([bill.file for bill in bills], declared)
-        notes += repeated
-        once = {id(file) for file in kept}
-        bills = _one_json_header([bill for bill in bills if id(bill.file) in once])
-        bills = _parts(bills, connection, notes)
+        bills = _parts(_one_json_header(bills), connection, notes)
+        bills = _once(bills, notes)
         made = _group(bills, connection, workdir)
         while again := _repeated(made, bills, connection):
             notes += [f"{file}: the same lines as {other}; counted once." for file, other in again.items()]
@@ -211,6 +209,19 @@ def _parts(bills: Sequence[_Bill], connection: duckdb.DuckDBPyConnection, notes:
     return kept
 
 
+def _once(bills: Sequence[_Bill], notes: list[str]) -> list[_Bill]:
+    """Each content once in each part of a bill."""
+    by_part: dict[tuple[str, str], list[_Bill]] = defaultdict(list)
+    for bill in bills:
+        by_part[bill.recognised.dialect.name, bill.part.name].append(bill)
+    kept: set[tuple[str, int]] = set()
+    for (_, part), group in by_part.items():
+        files, repeated = drop_repeated([bill.file for bill in group])
+        notes += repeated
+        kept |= {(part, id(file)) for file in files}
+    return [bill for bill in bills if (bill.part.name, id(bill.file)) in kept]
+
+
 def _one_json_header(bills: Sequence[_Bill]) -> list[_Bill]:
     """JSON lines leave out what is empty, so the files of a dialect know different keys: each gets all of them."""
     known: dict[str, dict[str, str]] = defaultdict(dict)
@@ -237,54 +248,26 @@ def _group(bills: Sequence[_Bill], connection: duckdb.DuckDBPyConnection, workdi
     for bill in bills:
         manifest = bill.manifest.found.path if bill.manifest else None
         groups[bill.recognised.dialect.name, bill.part.name, manifest].append(bill)
-    _refuse_rivals(groups, connection)
     made: list[Delivery] = []
+    led: list[tuple[Manifest | None, Delivery]] = []
     for group in groups.values():
-        by_header: dict[tuple[object, ...], list[_Bill]] = defaultdict(list)
-        for bill in group:
-            by_header[_form(bill.file)].append(bill)
-        if len(by_header) == 1:
-            made.append(_deliver(group, [bill.file for bill in group], connection))
-            continue
-        sets = [(same, _deliver(same, [bill.file for bill in same], connection).line) for same in by_header.values()]
-        files = disjoint_or_common([([bill.file for bill in same], line) for same, line in sets], connection, workdir)
-        owners = {bill.file.shown_as: bill for bill in group}
-        made += [_deliver([owners[file.shown_as] for file in together], together, connection) for together in files]
+        made_of_group = _deliver_group(group, connection, workdir)
+        made += made_of_group
+        led += [(group[0].manifest, delivery) for delivery in made_of_group]
+    refuse_rivals(led, connection)
     return made
 
 
-def _refuse_rivals(groups: Mapping[tuple[object, ...], list[_Bill]], connection: duckdb.DuckDBPyConnection) -> None:
-    """Refuse two exports that both deliver a month of one account: the second would replace the first.
-
-    They may show the same lines or different ones; that is for whoever set them up to say.
-    """
-    led: dict[tuple[object, ...], list[tuple[Manifest, list[_Bill]]]] = defaultdict(list)
-    for (dialect, part, _), group in groups.items():
-        manifest = group[0].manifest
-        if manifest is not None:
-            led[dialect, part, manifest.period].append((manifest, group))
-    for rivals in led.values():
-        if len({manifest.export for manifest, _ in rivals}) < 2:
-            continue
-        claimed: dict[tuple[object, ...], Manifest] = {}
-        for manifest, group in rivals:
-            for files in _by_form(group):
-                line = _deliver(group, files, connection).line
-                for key in slices(files, line, connection):
-                    other = claimed.setdefault(key, manifest)
-                    if other.export != manifest.export:
-                        raise InputError(
-                            f"Two exports deliver {' '.join(str(one) for one in key)}: one would replace the other.",
-                            where=f"{other.found.shown_as} and {manifest.found.shown_as}",
-                            next_step="Import one of them. If they are parts of one bill, have one export deliver all.",
-                        )
-
-
-def _by_form(group: Sequence[_Bill]) -> Iterator[list[BillFile]]:
-    by_form: dict[tuple[object, ...], list[BillFile]] = defaultdict(list)
+def _deliver_group(group: Sequence[_Bill], connection: duckdb.DuckDBPyConnection, workdir: Path) -> list[Delivery]:
+    by_header: dict[tuple[object, ...], list[_Bill]] = defaultdict(list)
     for bill in group:
-        by_form[_form(bill.file)].append(bill.file)
-    yield from by_form.values()
+        by_header[_form(bill.file)].append(bill)
+    if len(by_header) == 1:
+        return [_deliver(group, [bill.file for bill in group], connection)]
+    sets = [(same, _deliver(same, [bill.file for bill in same], connection).line) for same in by_header.values()]
+    files = disjoint_or_common([([bill.file for bill in same], line) for same, line in sets], connection, workdir)
+    owners = {bill.file.shown_as: bill for bill in group}
+    return [_deliver([owners[file.shown_as] for file in together], together, connection) for together in files]
 
 
 def _repeated(

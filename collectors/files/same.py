@@ -16,18 +16,14 @@ from aispend.engine.source import is_gzip
 _CHUNK = 1 << 20
 
 
-def drop_repeated(
-    files: Sequence[BillFile], declared: Sequence[str | None] | None = None
-) -> tuple[list[BillFile], list[str]]:
+def drop_repeated(files: Sequence[BillFile]) -> tuple[list[BillFile], list[str]]:
     """The files with each content once (the first stays), and what to say about the others.
 
-    ``declared`` is what a manifest says each file is: two exports of different kinds are two looks at the month, also
-    where they happen to be the same.
+    To be asked for files of one part of a bill: the two exports of a month may be the same, and are two looks at it.
 
     Cheap where nothing repeats: files are compared only if their unpacked sizes agree, then their checksums, then
     bytes.
     """
-    kinds = {id(file): kind for file, kind in zip(files, declared or [None] * len(files), strict=True)}
     by_size: dict[int, list[BillFile]] = defaultdict(list)
     for file in files:
         by_size[_size(file.path)].append(file)
@@ -36,17 +32,12 @@ def drop_repeated(
         kept: list[tuple[int, BillFile]] = []
         for file in group if len(group) > 1 else ():
             checksum = _checksum(file.path)
-            alike = (other for known, other in kept if known == checksum and _agree(kinds[id(other)], kinds[id(file)]))
-            same = next((other for other in alike if _equal(other.path, file.path)), None)
+            same = next((other for known, other in kept if known == checksum and _equal(other.path, file.path)), None)
             if same is None:
                 kept.append((checksum, file))
             else:
                 repeated[id(file)] = f"{file.shown_as}: the same content as {same.shown_as}; counted once."
     return [file for file in files if id(file) not in repeated], list(repeated.values())
-
-
-def _agree(one: str | None, other: str | None) -> bool:
-    return one is None or other is None or one == other
 
 
 def _open(path: Path) -> BinaryIO:

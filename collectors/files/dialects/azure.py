@@ -33,7 +33,8 @@ Known drawbacks
 from __future__ import annotations
 
 from aispend.engine.line import Check, LineSql
-from collectors.files.dialects.azure_parts import ACTUAL, AMORTIZED, COSTS, WHOLE, charge_type_sql, committed_sql, parts
+from collectors.files.dialects.azure_parts import COSTS, WHOLE, charge_type_sql, committed_sql, parts
+from collectors.files.dialects.azure_sets import ACTUAL, AMORTIZED
 from collectors.files.dialects.columns import Columns, coalesce, month_sql, present, scope_sql, times_sql
 from collectors.files.dialects.contract import Dialect, Look, Part
 from collectors.files.dialects.styles import styled

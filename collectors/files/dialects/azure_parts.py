@@ -12,13 +12,10 @@ Method, over all lines of a file
     says amortised; a file with purchases *and* priced committed usage is neither, and refused.
 
 Cases
-    A file without commitments, given together with files of its account and month that have some, is
-    - the other half of these, where it shows the lines they have without commitments again;
-    - a part of the same export (another subscription, another chunk), where it shares no line with them;
-    - a part of both exports, where both are there and neither has its lines: it counts in each;
-    - refused, where it shares some.
-    Two whole files with the same lines in another order are the two exports of a month without commitments: the second
-    is left out.
+    - A file without commitments, given together with files of its account and month that have some, is told by the set
+      of them (``azure_sets``).
+    - Two whole files with the same lines in another order are the two exports of a month without commitments: the
+      second is left out.
 """
 
 from __future__ import annotations
@@ -27,13 +24,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from aispend.errors import InputError
+from collectors.files.dialects.azure_sets import ACTUAL, AMORTIZED, Piece, settled
 from collectors.files.dialects.columns import Columns
 from collectors.files.dialects.contract import Look, Part
 from collectors.files.dialects.styles import numbered
 
-ACTUAL, AMORTIZED, WHOLE = "actual", "amortized", "whole"
+WHOLE = "whole"
 COSTS = ("CostInBillingCurrency", "Cost", "PreTaxCost")
-_MOST_LINES = 20_000
 _DECLARED = {"actualcost": ACTUAL, "amortizedcost": AMORTIZED}
 
 
@@ -42,72 +39,39 @@ class _Facts:
     amortized: int
     purchases: int
     free_committed: int
-    lines: str
-    periods: frozenset[str]
+    piece: Piece
 
 
 def parts(looks: Sequence[Look]) -> list[Part]:
     """The part of every file given together.
 
-    Raises ``InputError`` where one file holds lines of both exports, or contradicts its manifest.
+    Raises ``InputError`` where one file holds lines of both exports, or contradicts its manifest, or where it cannot
+    be told to which export it belongs.
     """
     facts = [_facts(look) for look in looks]
     found = [Part(_kind(look, fact)) for look, fact in zip(looks, facts, strict=True)]
-    halves: dict[str, set[str]] = {ACTUAL: set(), AMORTIZED: set()}
+    halves: dict[str, list[Piece]] = {ACTUAL: [], AMORTIZED: []}
     for part, fact in zip(found, facts, strict=True):
         if part.name in halves:
-            halves[part.name] |= fact.periods
+            halves[part.name].append(fact.piece)
+    taken = frozenset[str]().union(*(piece.periods for known in halves.values() for piece in known))
     seen: dict[str, str] = {}
+    beside: dict[int, Piece] = {}
     for place, (look, fact) in enumerate(zip(looks, facts, strict=True)):
         if found[place].name != WHOLE:
             continue
-        if fact.lines in seen:
-            why = f"the same lines as {seen[fact.lines]}: without commitments, actual and amortised cost are one bill"
+        if fact.piece.periods & taken:
+            beside[place] = fact.piece
+        elif fact.piece.lines in seen:
+            same = seen[fact.piece.lines]
+            why = f"the same lines as {same}: without commitments, actual and amortised cost are one bill"
             found[place] = replace(found[place], leave_out=why)
-            continue
-        seen[fact.lines] = look.shown_as
-        there = [half for half in (ACTUAL, AMORTIZED) if fact.periods & halves[half]]
-        if there:
-            others = {
-                half: [
-                    other
-                    for other, each, part in zip(looks, facts, found, strict=True)
-                    if part.name == half and each.periods & fact.periods
-                ]
-                for half in there
-            }
-            found[place] = _beside(look, others)
+        else:
+            seen[fact.piece.lines] = look.shown_as
+    if beside:
+        for place, part in settled(halves, beside).items():
+            found[place] = part
     return found
-
-
-def _beside(look: Look, halves: dict[str, list[Look]]) -> Part:
-    """What a file without commitments is, beside files of its account and month that have some."""
-    mine = _lines(look)
-    shared = {half: len(mine & frozenset().union(*map(_lines, files))) for half, files in halves.items()}
-    (half, *more) = halves
-    names = ", ".join(other.shown_as for files in halves.values() for other in files)
-    if not any(shared.values()):
-        if more:
-            note = f"{look.shown_as} has no lines of commitments and counts in both exports it came with."
-            return Part(ACTUAL, notes=(note,), also=AMORTIZED)
-        note = f"{look.shown_as} has no lines of commitments and is read as part of the {half} export it came with."
-        return Part(half, notes=(note,))
-    if not more and shared[half] * 2 >= len(mine):
-        other = AMORTIZED if half == ACTUAL else ACTUAL
-        note = f"{look.shown_as} has no lines of commitments and shows those of the {half} export: read as {other}."
-        return Part(other, notes=(note,))
-    raise InputError(
-        "This Azure file shows some of the lines of another: which of the two exports it belongs to cannot be told.",
-        where=f"{look.shown_as}, beside {names}",
-        next_step="Import each export's folder with its manifest.json, or one export at a time.",
-    )
-
-
-def _lines(look: Look) -> frozenset[str]:
-    """What tells the lines apart, of up to some 20,000 of them: the same ones in every file that has them."""
-    identity = _identity(numbered(look, COSTS))
-    rows = look.ask(f"SELECT DISTINCT hash({identity})::VARCHAR FROM raw ORDER BY 1 LIMIT {_MOST_LINES}")
-    return frozenset(str(row[0]) for row in rows)
 
 
 def _kind(look: Look, facts: _Facts) -> str:
@@ -150,16 +114,29 @@ def _facts(look: Look) -> _Facts:
     identity = _identity(columns)
     account = columns.text("BillingProfileId", "BillingAccountId", "SubscriptionId", "SubscriptionGuid") or "''"
     period = columns.text("BillingPeriodStartDate", "Date", "UsageDateTime") or "''"
+    subscription = columns.text("SubscriptionId", "SubscriptionGuid") or "''"
     rows = look.ask(
         f"SELECT count(*) FILTER ({kind} LIKE 'unused%' OR ({committed} AND {kind} = 'usage' AND {cost} <> 0)), "
         f"count(*) FILTER ({committed} AND {kind} IN ('purchase', 'refund')), "
         f"count(*) FILTER ({committed} AND {kind} = 'usage' AND {cost} = 0 AND {quantity} > 0), "
         f"count(*)::VARCHAR || ' ' || coalesce(sum(hash({identity})::HUGEINT)::VARCHAR, ''), "
-        f"list_sort(list(DISTINCT lower(coalesce({account}, '')) || ' ' || coalesce({period}, ''))) FROM raw"
+        f"list_sort(list(DISTINCT lower(coalesce({account}, '')) || ' ' || coalesce({period}, ''))), "
+        f"list_sort(list(DISTINCT lower(coalesce({subscription}, '')))) FROM raw"
     )
-    amortized, purchases, free, lines, periods = rows[0]
-    known = periods if isinstance(periods, list) else []
-    return _Facts(int(str(amortized)), int(str(purchases)), int(str(free)), str(lines), frozenset(map(str, known)))
+    amortized, purchases, free, lines, periods, subscriptions = rows[0]
+    piece = Piece(
+        look,
+        _texts(periods),
+        _texts(subscriptions),
+        str(lines),
+        identity,
+        plain_usage=f"NOT coalesce({committed}, FALSE) AND {kind} = 'usage'",
+    )
+    return _Facts(int(str(amortized)), int(str(purchases)), int(str(free)), piece)
+
+
+def _texts(found: object) -> frozenset[str]:
+    return frozenset(map(str, found)) if isinstance(found, list) else frozenset()
 
 
 def _identity(columns: Columns) -> str:
@@ -174,5 +151,5 @@ def _identity(columns: Columns) -> str:
         "UsageQuantity",
         "SubscriptionId",
     )
-    found = ", ".join(f"lower({text})" for name in (*names, *COSTS[:1]) if (text := columns.text(name)))
-    return found or str(columns.about(*COSTS))
+    found = ", ".join(f"lower({text})" for name in names if (text := columns.text(name)))
+    return ", ".join(text for text in (found, columns.text(*COSTS)) if text)

@@ -1,0 +1,75 @@
+"""Deliveries given together that claim the same month of the same account: the second would replace the first.
+
+Assumes
+    The runs of one export that are followed are of different periods, and what has no manifest is one bill per part:
+    only different exports of one dialect are compared, AWS's (which deliver by the month) where their months agree.
+    Deliveries of different dialects are the store's to compare with each other and with what is loaded.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from aispend.engine.scan import Delivery
+from aispend.errors import InputError
+from collectors.files.manifests import Manifest
+from collectors.files.unify import slices
+
+if TYPE_CHECKING:
+    import duckdb
+
+Led = tuple[Manifest | None, Delivery]
+"""A delivery and the manifest that names its files."""
+
+
+def refuse_rivals(led: Sequence[Led], connection: duckdb.DuckDBPyConnection) -> None:
+    """Raise ``InputError`` where two deliveries claim one month of an account, or the same half of it.
+
+    They may show the same lines or different ones; that is for whoever set them up to say.
+    """
+    by_dialect: dict[str, list[Led]] = defaultdict(list)
+    for manifest, delivery in led:
+        by_dialect[delivery.dialect].append((manifest, delivery))
+    for group in by_dialect.values():
+        claimed: dict[tuple[object, ...], list[Led]] = defaultdict(list)
+        for place, one in enumerate(group):
+            if not any(_perhaps_rivals(one, other) for at, other in enumerate(group) if at != place):
+                continue
+            for key in sorted(slices(one[1].files, one[1].line, connection), key=str):
+                for other in claimed[key]:
+                    if _perhaps_rivals(one, other):
+                        raise _refused(key, other, one)
+                claimed[key].append(one)
+
+
+def _perhaps_rivals(one: Led, other: Led) -> bool:
+    """Whether two deliveries may be of one month and replace each other there."""
+    halves = (one[1].line.half, other[1].line.half)
+    if 0 not in halves and halves[0] != halves[1]:
+        return False
+    mine, others = one[0], other[0]
+    if mine is None or others is None:
+        return mine is not others or halves[0] != halves[1]
+    by_month = mine.export[0] == others.export[0] == "aws"
+    return mine.export != others.export and not (
+        by_month and mine.period and others.period and mine.period != others.period
+    )
+
+
+def _refused(key: tuple[object, ...], one: Led, other: Led) -> InputError:
+    return InputError(
+        f"Two exports deliver {' '.join(map(str, key))}: one would replace the other.",
+        where=f"{_name(one)} and {_name(other)}",
+        next_step="Import one of them. If they are parts of one bill (other accounts, other resource groups), copy the "
+        "files of both without their manifests into one folder and import that, or have one export deliver all.",
+    )
+
+
+def _name(one: Led) -> str:
+    manifest, delivery = one
+    if manifest is not None:
+        return manifest.found.shown_as
+    names = [file.shown_as for file in delivery.files]
+    return ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
