@@ -74,12 +74,11 @@ def workspace(settings: Settings) -> Iterator[Workspace]:
 
     with work_folder(settings.home / "work", "telemetry-") as folder:
         config: dict[str, Any] = {
-            "memory_limit": settings.engine.memory_limit,
+            "memory_limit": settings.engine.memory,
+            "threads": settings.engine.thread_count,
             "temp_directory": str(folder / "spill"),
             "autoinstall_known_extensions": False,
         }
-        if settings.engine.threads is not None:
-            config["threads"] = settings.engine.threads
         engine = duckdb.connect(str(folder / "telemetry.duckdb"), config=config)
         try:
             engine.execute("SET TimeZone = 'UTC'")
