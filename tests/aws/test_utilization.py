@@ -18,7 +18,8 @@ from aispend.store import Store
 from collectors.aws import cloudwatch
 from collectors.aws.clients import AwsClients
 from collectors.aws.cloudwatch import Series, monthly_cost, period_for
-from collectors.aws.utilization import AGENT, CONTAINERS, ENDPOINTS, JOBS, Gpu, Utilization, of_machines
+from collectors.aws.utilization import AGENT, CONTAINERS, Utilization, of_machines
+from collectors.aws.utilization_rows import Gpu
 from collectors.contract import Files, Slice
 from collectors.runner import SourceReport
 from tests.aws.double import Aws, RefusalError
@@ -165,39 +166,6 @@ def test_of_several_sets_of_dimensions_one_counts_and_the_agent_before_the_clust
     )
     assert [group.key for group in groups] == [Gpu("i-1", 0), Gpu("i-2", 3)]
     assert groups[0].queries["gpu_utilization"].series.get("host") == "ip-10-0-0-1"
-
-
-def test_a_sum_over_the_gpus_of_a_sagemaker_machine_is_divided(
-    aws: Aws, collector: Utilization, tmp_path: Path
-) -> None:
-    """240 over four GPUs is 60 each; the endpoint's configuration knows the type, the endpoint does not."""
-    endpoint = series(ENDPOINTS, "GPUUtilization", EndpointName="Chat", VariantName="blue")
-    CloudWatch(aws, {endpoint: [(NOON, 240.0)]})
-    described = {"EndpointName": "Chat", "EndpointArn": "arn:aws:sagemaker:us-east-1:1:endpoint/chat"}
-    times = {"CreationTime": NOON, "LastModifiedTime": NOON}
-    aws.on(
-        "sagemaker.DescribeEndpoint",
-        described | times | {"EndpointConfigName": "chat-2", "EndpointStatus": "InService"},
-    )
-    variant = {"VariantName": "blue", "ModelName": "m", "InstanceType": "ml.g5.12xlarge"}
-    config = {"EndpointConfigName": "chat-2", "EndpointConfigArn": "arn:aws:sagemaker:us-east-1:1:endpoint-config/c"}
-    aws.on("sagemaker.DescribeEndpointConfig", config | {"ProductionVariants": [variant], "CreationTime": NOON})
-
-    rows, _ = fetched(collector, tmp_path)
-
-    assert [(row["accelerator_index"], row["gpu_utilization"]) for row in rows] == [(n, 60.0) for n in range(4)]
-    assert rows[0]["resource_id"] == "arn:aws:sagemaker:us-east-1:111122223333:endpoint/chat"
-
-
-def test_a_job_whose_machine_is_unknown_is_left_out_and_named(aws: Aws, collector: Utilization, tmp_path: Path) -> None:
-    (training, *_) = JOBS
-    CloudWatch(aws, {series(training, "GPUUtilization", Host="tune-7/algo-1"): [(NOON, 240.0)]})
-    aws.on("sagemaker.DescribeTrainingJob", [RefusalError("ValidationException", "not found")])
-
-    rows, notes = fetched(collector, tmp_path)
-
-    assert rows == []
-    assert "training-job/tune-7: utilization left out" in notes[0]
 
 
 @pytest.mark.parametrize("per_page", [100_800, 7, 1])
