@@ -49,11 +49,16 @@ class Seen:
 
 @dataclass(frozen=True)
 class Files:
-    """Files in a documented form, in the slice's folder. ``rows`` where the collector counted them."""
+    """Files in a documented form, in the slice's folder. ``rows`` where the collector counted them.
+
+    ``whole_days`` where usage is all there is of the source on its days: it takes the place of what they had, whatever
+    names and dimensions that had.
+    """
 
     form: Form
     paths: Sequence[Path]
     rows: int | None = None
+    whole_days: bool = False
 
 
 @dataclass(frozen=True)

@@ -253,7 +253,7 @@ class _Runner:
             case "metrics" | "usage" | "workloads":
                 loads: dict[str, Callable[..., TelemetryReport]] = {
                     "metrics": partial(import_metrics, utilization_unit="percent"),  # as the form of collectors says
-                    "usage": import_usage,
+                    "usage": partial(import_usage, replace=part.whole_days),
                     "workloads": import_workloads,
                 }
                 report = loads[part.form](*given, source=name, progress=self.progress)

@@ -6,19 +6,23 @@ means accepted requests in newer and successful ones in older periods, so failed
 never subtracted. *Mantle* (``AWS/BedrockMantle``, per Project and Model) has no latency and no cached tokens.
 *SageMaker* counts requests and their latency per endpoint and variant, and no tokens.
 
-An application inference profile is a resource of the bill with tags of its own: its use is given under its ARN and the
-model behind it, so that it meets the charges and the tags say whose it is.
+An application inference profile is a resource of the bill with tags of its own: its use is given under its ARN, the
+model behind it and the team of its tags, so that it meets the charges and is known where tags are not in the bill.
+
+A day is told whole, and takes the place of what the day had: a profile that is tagged at noon belongs to its team all
+day. Only where a part could not be read this time, what is there stays beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from aispend.clock import Clock
+from aispend.settings import TagKeys
 from collectors.aws import cloudwatch
 from collectors.aws.base import AwsCollector
 from collectors.aws.clients import AwsClients
@@ -30,7 +34,7 @@ from collectors.contract import Files, Progress, Reading, Seen, Slice, Window
 HOUR = 3600
 BEDROCK, MANTLE, SAGEMAKER = "AWS/Bedrock", "AWS/BedrockMantle", "AWS/SageMaker"
 Meaning = Mapping[str, tuple[str, Statistic, float]]
-"""Column, statistic and factor by metric; metrics of one column add up."""
+"""Column, statistic and factor by metric; of one column errors add up, others are one count under two names."""
 
 _BEDROCK: Meaning = {
     "Invocations": ("requests", "Sum", 1),
@@ -64,7 +68,11 @@ _COUNTS = (
     "cache_write_tokens",
     "output_tokens",
 )
-_TEXTS = ("provider", "account", "region", "endpoint", "resource_id", "model")
+_KEYS = TagKeys()
+"""A collector does not know the company's own keys; the bill's tags, which they are for, go before these."""
+
+_ADD_UP = "failed_requests"
+_TEXTS = ("provider", "account", "region", "endpoint", "resource_id", "model", "team")
 _COLUMNS = (
     {"timestamp": "timestamp", "period_seconds": "number"}
     | dict.fromkeys(_TEXTS, "text")
@@ -81,6 +89,16 @@ class Served:
     endpoint: str | None
     resource_id: str | None
     model: str | None
+    team: str | None = None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """An application inference profile: the model behind it and its team, where they are known."""
+
+    arn: str
+    model: str | None = None
+    team: str | None = None
 
 
 class Usage(AwsCollector):
@@ -89,7 +107,7 @@ class Usage(AwsCollector):
     kind = "usage"
     reach = timedelta(days=62)
     restated_for = timedelta(days=1)
-    operations = (*cloudwatch.OPERATIONS, "bedrock.ListInferenceProfiles")
+    operations = (*cloudwatch.OPERATIONS, "bedrock.ListInferenceProfiles", "bedrock.ListTagsForResource")
 
     def __init__(self, clients: AwsClients, clock: Clock) -> None:
         super().__init__(clients, clock)
@@ -104,7 +122,8 @@ class Usage(AwsCollector):
         from botocore.exceptions import ClientError
 
         start, end = today_and_before(date.fromisoformat(piece.key), self.clock())
-        notes: list[str] = []
+        notes: list[str] = []  # what could not be read
+        remarked: list[str] = []
         refused: ClientError | None = None
         answered = False
         path = folder / "usage.parquet"
@@ -119,7 +138,7 @@ class Usage(AwsCollector):
                         found = cloudwatch.read(client, groups, start=start, end=end, period=HOUR, notes=notes)
                         for group, answer in found:
                             write(rows(group, answer))
-                        notes += remarks
+                        remarked += remarks
                         answered = True
                     except ClientError as error:
                         notes.append(left_out(error, f"Usage in {account}, {region}"))
@@ -127,7 +146,8 @@ class Usage(AwsCollector):
             written = write([])
         if refused is not None and not answered:
             raise refused
-        return Reading([Files("usage", [path] if written else [], rows=written)], notes=tuple(dict.fromkeys(notes)))
+        part = Files("usage", [path] if written else [], rows=written, whole_days=not notes)
+        return Reading([part], notes=tuple(dict.fromkeys((*notes, *remarked))))
 
     def _found(self, account: str, region: str) -> tuple[list[Group], list[str]]:
         """The groups of a place and what to say of it, asked once in a run."""
@@ -137,14 +157,19 @@ class Usage(AwsCollector):
             client = self.clients.client("cloudwatch", region=region, account=account)
             remarks: list[str] = []
             bedrock = cloudwatch.discover(client, BEDROCK)
-            profiles: dict[str, tuple[str, str | None]] = {}
-            if any("application-inference-profile" in (one.get("ModelId") or "") or _is_id(one) for one in bedrock):
+            profiles: Mapping[str, Profile] = {}
+            named = {one.get("ModelId") or "" for one in bedrock}
+            if any("application-inference-profile" in name or _is_id(name) for name in named):
+                whose = f"inference profiles in {account}, {region}"
+                reading = self.clients.client("bedrock", region=region, account=account)
                 try:
-                    profiles = _profiles(self.clients.client("bedrock", region=region, account=account))
+                    profiles = _profiles(reading, named)
                 except ClientError as error:
-                    remarks.append(
-                        left_out(error, f"Which model is behind an inference profile in {account}, {region}")
-                    )
+                    remarks.append(left_out(error, f"Which models are behind {whose}"))
+                try:
+                    profiles = _tagged(reading, profiles)
+                except ClientError as error:
+                    remarks.append(left_out(error, f"The team of {whose}"))
             place = (account, region)
             groups = [
                 *of_bedrock(bedrock, place, profiles),
@@ -155,10 +180,8 @@ class Usage(AwsCollector):
         return self._groups[account, region]
 
 
-def of_bedrock(
-    series: Iterable[Series], place: tuple[str, str], profiles: Mapping[str, tuple[str, str | None]]
-) -> list[Group]:
-    """A group per ModelId; ``profiles`` gives ARN and model of application inference profiles by id and ARN.
+def of_bedrock(series: Iterable[Series], place: tuple[str, str], profiles: Mapping[str, Profile]) -> list[Group]:
+    """A group per ModelId; ``profiles`` are the application inference profiles by id and ARN.
 
     Only series with the dimension ModelId alone: others (with a service tier, say) are parts of the same counts.
     """
@@ -168,12 +191,11 @@ def of_bedrock(
         model = one.get("ModelId")
         if model is None or one.names != {"ModelId"}:
             continue
-        if model in profiles:
-            arn, behind = profiles[model]
-            served = Served(account, region, arn.rpartition("/")[2], arn, behind)
+        if known := profiles.get(model):
+            served = Served(account, region, _last(known.arn), known.arn, known.model, known.team)
         elif model.startswith("arn:"):
-            known = None if "provisioned-model" in model or "application-inference-profile" in model else _last(model)
-            served = Served(account, region, _last(model), model, known)
+            resource = "provisioned-model" in model or "application-inference-profile" in model
+            served = Served(account, region, _last(model), model, None if resource else _last(model))
         else:
             served = Served(account, region, None, None, model)
         _add(found, served, one, _BEDROCK)
@@ -215,11 +237,13 @@ def rows(group: Group, answer: Mapping[str, Mapping[datetime, float]]) -> Iterat
             "endpoint": served.endpoint,
             "resource_id": served.resource_id,
             "model": served.model,
+            "team": served.team,
         }
         for metric, points in answer.items():
             if stamp in points:
                 column, _, factor = _MEANINGS[group.queries[metric].series.namespace][metric]
-                row[column] = row.get(column, 0.0) + points[stamp] * factor
+                value = points[stamp] * factor
+                row[column] = row.get(column, 0.0) + value if column == _ADD_UP else row.get(column, value)
         yield row
 
 
@@ -232,20 +256,42 @@ def _add(found: dict[Served, Group], served: Served, series: Series, meaning: Me
         group.queries[series.metric] = Query(series, meaning[series.metric][1])
 
 
-def _profiles(bedrock: Any) -> dict[str, tuple[str, str | None]]:
-    """ARN and model of each application inference profile, by its ARN and by its id: CloudWatch names it by either."""
-    found: dict[str, tuple[str, str | None]] = {}
+def _profiles(bedrock: Any, named: Container[str]) -> dict[str, Profile]:
+    """The application inference profiles that CloudWatch named, by ARN and by id: it names them by either."""
+    found: dict[str, Profile] = {}
     for page in pages(bedrock.list_inference_profiles, typeEquals="APPLICATION"):
         for one in page.get("inferenceProfileSummaries", []):
-            models = {_last(model["modelArn"]) for model in one.get("models", []) if model.get("modelArn")}
-            means = (one["inferenceProfileArn"], models.pop() if len(models) == 1 else None)
-            found[one["inferenceProfileArn"]] = found[one["inferenceProfileId"]] = means
+            arn, name = one["inferenceProfileArn"], one["inferenceProfileId"]
+            if arn in named or name in named:
+                models = {_last(model["modelArn"]) for model in one.get("models", []) if model.get("modelArn")}
+                found[arn] = found[name] = Profile(arn, models.pop() if len(models) == 1 else None)
     return found
 
 
-def _is_id(series: Series) -> bool:
+def _tagged(bedrock: Any, profiles: Mapping[str, Profile]) -> dict[str, Profile]:
+    """The profiles with what their tags say: the team, and the model where it is not known otherwise."""
+    tags = {
+        arn: {one["key"]: one["value"] for one in bedrock.list_tags_for_resource(resourceARN=arn).get("tags", [])}
+        for arn in {profile.arn for profile in profiles.values()}
+    }
+    return {
+        name: replace(
+            profile,
+            model=profile.model or _tag(tags[profile.arn], _KEYS.model),
+            team=_tag(tags[profile.arn], _KEYS.team),
+        )
+        for name, profile in profiles.items()
+    }
+
+
+def _tag(tags: Mapping[str, str], keys: Iterable[str]) -> str | None:
+    """The value of the first of these keys there is, in whatever case."""
+    plain = {key.casefold(): value.strip() for key, value in tags.items()}
+    return next((plain[key] for key in keys if plain.get(key)), None)
+
+
+def _is_id(model: str) -> bool:
     """Whether a ModelId may be the bare id of an application inference profile, which has no dot and no slash."""
-    model = series.get("ModelId") or ""
     return bool(model) and "." not in model and "/" not in model
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -165,21 +165,37 @@ def of_machines(agent: Iterable[Series], containers: Iterable[Series]) -> list[G
     """One group per GPU: of the agent's series, and of Container Insights for machines the agent says nothing of.
 
     A metric may be published under several sets of dimensions (aggregations): of those that name the machine and the
-    GPU the fullest is taken, so that nothing counts twice.
+    GPU the fullest is taken, so that nothing counts twice. A machine that is once called by its host and once by its
+    instance is one.
     """
-    groups = _by_gpu(agent, AGENT_METRICS, ("InstanceId", "host"), "index")
-    known = {gpu.resource_id for gpu in groups}
-    more = _by_gpu(containers, NODE_METRICS, ("InstanceId",), "GpuDevice")
-    groups |= {gpu: group for gpu, group in more.items() if gpu.resource_id not in known}
+    published = list(agent)
+    instances = {host: name for one in published if (host := one.get("host")) and (name := one.get("InstanceId"))}
+    groups = _by_gpu(published, AGENT_METRICS, "index", lambda one: _machine(one, instances))
+    known = {_host(gpu.resource_id) for gpu in groups}
+    of_others = (one for one in containers if known.isdisjoint({one.get("InstanceId"), _host(one.get("NodeName"))}))
+    groups |= _by_gpu(of_others, NODE_METRICS, "GpuDevice", lambda one: one.get("InstanceId"))
     return [groups[gpu] for gpu in sorted(groups, key=lambda gpu: (gpu.resource_id, gpu.index))]
 
 
+def _machine(series: Series, instances: Mapping[str, str]) -> str | None:
+    """The instance; of a series with a host alone the instance that other series of the host name, else the host."""
+    host = series.get("host")
+    return series.get("InstanceId") or (instances.get(host, host) if host else None)
+
+
+def _host(name: str | None) -> str | None:
+    return name.partition(".")[0].lower() if name else None
+
+
 def _by_gpu(
-    series: Iterable[Series], metrics: Mapping[str, tuple[str, float]], owners: Sequence[str], index: str
+    series: Iterable[Series],
+    metrics: Mapping[str, tuple[str, float]],
+    index: str,
+    owner_of: Callable[[Series], str | None],
 ) -> dict[Gpu, Group]:
     fullest: dict[tuple[Gpu, str], Series] = {}
     for one in series:
-        owner = next((name for dimension in owners if (name := one.get(dimension))), None)
+        owner = owner_of(one)
         number = re.search(r"\d+$", one.get(index) or "")
         if owner is None or number is None or one.metric not in metrics:
             continue

@@ -42,6 +42,18 @@ def collector(connect: Callable[..., AwsClients], clock: Clock) -> Usage:
     return Usage(connect(), clock)
 
 
+def profile(aws: Aws, *models: str) -> None:
+    """The application inference profile there is."""
+    arns = [{"modelArn": f"arn:aws:bedrock:us-east-1::foundation-model/{model}"} for model in models]
+    summary = {"inferenceProfileName": "search", "inferenceProfileArn": PROFILE, "inferenceProfileId": "abc123"}
+    state = {"status": "ACTIVE", "type": "APPLICATION"}
+    aws.on("bedrock.ListInferenceProfiles", {"inferenceProfileSummaries": [summary | state | {"models": arns}]})
+
+
+def tags(aws: Aws, **given: str) -> None:
+    aws.on("bedrock.ListTagsForResource", {"tags": [{"key": key, "value": value} for key, value in given.items()]})
+
+
 def fetched(collector: Usage, folder: Path) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
     reading = collector.fetch(Slice(f"{DAY}", "settled", "a day"), folder, None)
     (part,) = reading.parts
@@ -101,10 +113,13 @@ def test_an_inference_profile_is_a_resource_and_the_model_behind_it(
         "type": "APPLICATION",
     }
     aws.on("bedrock.ListInferenceProfiles", {"inferenceProfileSummaries": [summary]})
+    tags(aws, Owner="platform", Team="search", model="something else")
 
-    ((row,), _) = fetched(collector, tmp_path)
+    ((row,), notes) = fetched(collector, tmp_path)
 
     assert (row["resource_id"], row["endpoint"], row["model"]) == (PROFILE, "abc123", CLAUDE)
+    assert (row["team"], notes) == ("search", ())
+    assert set(aws.operations()) <= {*Usage.operations, "sts.GetCallerIdentity"}
 
 
 def test_a_profile_that_may_not_be_read_keeps_its_tokens_without_a_model(
@@ -116,7 +131,44 @@ def test_a_profile_that_may_not_be_read_keeps_its_tokens_without_a_model(
     ((row,), notes) = fetched(collector, tmp_path)
 
     assert (row["output_tokens"], row["resource_id"], row.get("model")) == (5.0, PROFILE, None)
-    assert "Which model is behind an inference profile" in notes[0]
+    assert "Which models are behind inference profiles" in notes[0]
+
+
+def test_tags_that_may_not_be_read_are_a_remark_and_unknown(aws: Aws, collector: Usage, tmp_path: Path) -> None:
+    CloudWatch(aws, {bedrock("OutputTokenCount", PROFILE): [(TEN, 5.0)]})
+    profile(aws, CLAUDE)
+    aws.on("bedrock.ListTagsForResource", [RefusalError("AccessDeniedException")])
+
+    ((row,), notes) = fetched(collector, tmp_path)
+
+    assert (row["model"], "team" in row) == (CLAUDE, False)
+    assert notes == (
+        f"The team of inference profiles in {ACCOUNT}, us-east-1 is unknown: the permission is missing"
+        " (AccessDeniedException).",
+    )
+
+
+def test_a_profile_over_several_models_is_called_what_its_tag_says(aws: Aws, collector: Usage, tmp_path: Path) -> None:
+    CloudWatch(aws, {bedrock("OutputTokenCount", PROFILE): [(TEN, 5.0)]})
+    profile(aws, CLAUDE, "amazon.nova-pro-v1:0")
+    tags(aws, model="router")
+    ((row,), _) = fetched(collector, tmp_path)
+    assert row["model"] == "router"
+
+
+def test_a_count_published_under_both_of_its_names_counts_once(aws: Aws, collector: Usage, tmp_path: Path) -> None:
+    later = TEN + timedelta(hours=1)
+    CloudWatch(
+        aws,
+        {
+            bedrock("CacheReadInputTokenCount"): [(TEN, 4000.0)],
+            bedrock("CacheReadInputTokens"): [(TEN, 4000.0), (later, 70.0)],
+            bedrock("CacheWriteInputTokens"): [(TEN, 500.0)],
+            bedrock("CacheWriteInputTokenCount"): [(TEN, 500.0)],
+        },
+    )
+    rows, _ = fetched(collector, tmp_path)
+    assert [(row["cached_input_tokens"], row.get("cache_write_tokens")) for row in rows] == [(4000, 500), (70, None)]
 
 
 def test_the_compatible_endpoint_counts_at_its_lowest_level_alone(aws: Aws, collector: Usage, tmp_path: Path) -> None:
@@ -166,3 +218,45 @@ def test_a_day_collected_again_while_it_grows_counts_once(
         total = connection.scalar(text("SELECT sum(quantity) FROM inference_hour WHERE unit_class = 'output'"))
         model = connection.scalar(text("SELECT DISTINCT model FROM inference_hour"))
     assert (total, model) == (Decimal(400), "claude-sonnet-4")
+
+
+def test_a_profile_that_is_tagged_on_the_way_counts_once(
+    aws: Aws, connect: Callable[..., AwsClients], clock: Clock, run: Callable[..., SourceReport], database: Store
+) -> None:
+    """The hours of before it had a team are told anew, and not beside those of the team."""
+    today = clock().date()
+    start = datetime(today.year, today.month, today.day, tzinfo=UTC)
+    CloudWatch(aws, {bedrock("OutputTokenCount", PROFILE): [(start + timedelta(hours=n), 100.0) for n in range(4)]})
+    profile(aws, CLAUDE)
+    for hours, given in ((2, {}), (4, {"team": "search"})):
+        tags(aws, **given)
+        later: Clock = lambda hours=hours: start + timedelta(hours=hours)  # noqa: E731
+        report = run(Usage(connect(), later), first=today, end=today + timedelta(days=1))
+        assert (report.error, report.loaded) == (None, 1)
+
+    with database.engine.connect() as connection:
+        found = connection.execute(text("SELECT team, sum(quantity) FROM inference_hour GROUP BY 1")).all()
+    assert found == [("search", Decimal(400))]
+
+
+def test_a_region_that_refuses_later_keeps_what_it_had(
+    aws: Aws, connect: Callable[..., AwsClients], clock: Clock, run: Callable[..., SourceReport], database: Store
+) -> None:
+    today = clock().date()
+    start = datetime(today.year, today.month, today.day, tzinfo=UTC)
+    double = CloudWatch(aws, {bedrock("OutputTokenCount"): [(start + timedelta(hours=n), 100.0) for n in range(4)]})
+    refusals = iter([RefusalError("AccessDeniedException")])
+
+    def listed(asked: dict[str, Any]) -> dict[str, Any]:
+        for error in refusals:  # once: to the first region
+            raise error
+        return double.list_metrics(asked)
+
+    for hours in (2, 4):
+        later: Clock = lambda hours=hours: start + timedelta(hours=hours)  # noqa: E731
+        run(Usage(connect(regions=("us-east-1", "us-west-2")), later), first=today, end=today + timedelta(days=1))
+        aws.on("cloudwatch.ListMetrics", listed)
+
+    with database.engine.connect() as connection:
+        found = connection.execute(text("SELECT region, sum(quantity) FROM inference_hour GROUP BY 1 ORDER BY 1")).all()
+    assert found == [("us-east-1", Decimal(200)), ("us-west-2", Decimal(400))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -14,8 +13,8 @@ import pytest
 from sqlalchemy import text
 
 from aispend.clock import Clock
+from aispend.errors import CollectError
 from aispend.store import Store
-from collectors.aws import cloudwatch
 from collectors.aws.clients import AwsClients
 from collectors.aws.cloudwatch import Series, monthly_cost, period_for
 from collectors.aws.utilization import AGENT, CONTAINERS, Utilization, of_machines
@@ -168,6 +167,23 @@ def test_of_several_sets_of_dimensions_one_counts_and_the_agent_before_the_clust
     assert groups[0].queries["gpu_utilization"].series.get("host") == "ip-10-0-0-1"
 
 
+def test_a_machine_known_by_two_names_counts_once() -> None:
+    """By host alone and by instance; by the host of the agent and the node of the cluster."""
+    load = "nvidia_smi_utilization_gpu"
+    groups = of_machines(
+        [
+            agent("utilization_gpu", host="ip-10-0-0-1"),
+            series(AGENT, load, host="ip-10-0-0-1", index="0"),
+            series(AGENT, load, host="ip-10-0-0-2", index="0"),
+        ],
+        [
+            series(CONTAINERS, "node_gpu_utilization", InstanceId=f"i-{n}", GpuDevice="nvidia0", NodeName=node)
+            for n, node in ((1, "ip-10-0-0-1.ec2.internal"), (2, "ip-10-0-0-2.ec2.internal"), (3, "ip-10-0-0-3"))
+        ],
+    )
+    assert [group.key for group in groups] == [Gpu("i-1", 0), Gpu("i-3", 0), Gpu("ip-10-0-0-2", 0)]
+
+
 @pytest.mark.parametrize("per_page", [100_800, 7, 1])
 def test_pages_that_name_a_query_again_add_to_it(
     aws: Aws, collector: Utilization, tmp_path: Path, per_page: int
@@ -244,33 +260,36 @@ def test_a_region_that_is_not_enabled_is_a_note(aws: Aws, connect: Connect, cloc
     assert "Utilization in 111122223333, me-south-1 is unknown: the region is not enabled" in notes[0]
 
 
-def test_memory_does_not_grow_with_the_number_of_gpus(aws: Aws, connect: Connect, clock: Clock, tmp_path: Path) -> None:
-    """Ten times the GPUs, a day of five-minute points each, in the same memory: what is held is a request's worth."""
-    peaks = []
-    for machines in (60, 600):
-        day = datetime(2026, 11, 18, tzinfo=UTC)
-        points = [(day + timedelta(minutes=5 * place), 1.0) for place in range(288)]
-        double = CloudWatch(aws, {agent("utilization_gpu", f"i-{n}"): points for n in range(machines)})
-        client = _Local(double)
-        groups = of_machines(list(double.points), [])
-        tracemalloc.start()
-        asked = cloudwatch.read(client, groups, start=day, end=day + timedelta(days=1), period=300, notes=[])
-        assert sum(len(answer["gpu_utilization"]) for _, answer in asked) == machines * 288
-        peaks.append(tracemalloc.get_traced_memory()[1])
-        tracemalloc.stop()
-    assert peaks[1] < 1.5 * max(peaks[0], 500 * 288 * 250)
+@pytest.mark.parametrize(
+    ("age", "finest", "period"),
+    [
+        (14.9, 60, 60), (15, 60, 300), (62.9, 60, 300), (63, 60, 3600), (500, 60, 3600),
+        (1, 300, 300), (20, 300, 300), (63, 300, 3600), (1, 3600, 3600),
+    ],
+)  # fmt: skip
+def test_the_period_follows_the_age(age: float, finest: int, period: int) -> None:
+    assert period_for(NOON - timedelta(days=age), NOON, finest) == period
 
 
-class _Local:
-    """The double without the network, whose copies of a request would be measured too."""
+def test_a_page_that_comes_twice_adds_nothing_and_one_that_comes_forever_ends(
+    aws: Aws, collector: Utilization, tmp_path: Path
+) -> None:
+    double = CloudWatch(aws, {agent("utilization_gpu"): steady(30.0)}, per_page=6)
+    names = iter(["6", "6 ", "6  "])
 
-    def __init__(self, double: CloudWatch) -> None:
-        self.get_metric_data = lambda **asked: double.get_metric_data(asked)
+    def repeated(asked: dict[str, Any]) -> dict[str, Any]:
+        """The first page once more, under new names for the next one, and then the second."""
+        again = asked.get("NextToken", "0") in ("6", "6 ")
+        reply = double.get_metric_data(asked | {"NextToken": "0"} if again else asked)
+        return reply | ({"NextToken": next(names)} if "NextToken" in reply else {})
 
+    aws.on("cloudwatch.GetMetricData", repeated)
+    rows, notes = fetched(collector, tmp_path)
+    assert (len(rows), notes) == (12, ())
 
-@pytest.mark.parametrize(("age", "period"), [(1, 300), (14, 300), (20, 300), (64, 3600), (500, 3600)])
-def test_the_period_follows_the_age(age: int, period: int) -> None:
-    assert period_for(NOON - timedelta(days=age), NOON, 300) == period
+    aws.on("cloudwatch.GetMetricData", {"MetricDataResults": [], "NextToken": "again"})
+    with pytest.raises(CollectError, match="same page"):
+        fetched(collector, tmp_path)
 
 
 def test_asking_costs_a_cent_per_thousand_metrics() -> None:
