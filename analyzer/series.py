@@ -1,0 +1,200 @@
+"""Cost day by day, as series without holes: what forecasts, anomalies and budgets look at.
+
+Assumes     ``spend_day`` as the last analysis left it.
+Method      Of every bill (provider and scope) the last day that is surely whole is found: its newest day of usage
+            where a charge reaches the day's last hour, or the bill is final, or a later month is loaded; else the
+            day before. The series end on the earliest such day of all bills that are up to date, so that no
+            provider's late delivery looks like a fall. A day without charges inside that span cost nothing.
+Cases       A bill whose last day lies more than ``LATE_DAYS`` before the newest one's is *behind*: what it will
+            say is unknown, so its cost is left out altogether, and it is named. Where a month of a bill is missing
+            between others, the series start after it. Where a bill has no effective cost, billed cost is taken.
+Drawbacks   One bill delivered late by up to ``LATE_DAYS`` shortens the series of all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, text
+
+from aispend.clock import next_month
+from aispend.money import exact_sum
+
+LATE_DAYS = 5
+"""Days a bill may lag behind the newest before it is left out."""
+
+SeriesCut = Literal["provider", "account", "service", "region", "charge_category", "model", "team", "stage", "reason"]
+_ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Series:
+    """Cost of one cut per day, in one currency; ``costs[0]`` is of day ``first``.
+
+    ``partly_unknown``: some charge in it has no cost although its bill gives that column; it is left out.
+    """
+
+    cut: tuple[str | None, ...]
+    currency: str
+    first: date
+    costs: tuple[Decimal, ...]
+    partly_unknown: bool = False
+
+    @property
+    def end(self) -> date:
+        """The day after the last."""
+        return self.first + timedelta(days=len(self.costs))
+
+    @property
+    def total(self) -> Decimal:
+        """All days together."""
+        return exact_sum(self.costs)
+
+    def days(self) -> Iterator[tuple[date, Decimal]]:
+        """Each day with its cost."""
+        return ((self.first + timedelta(days=number), cost) for number, cost in enumerate(self.costs))
+
+
+@dataclass(frozen=True)
+class Behind:
+    """A bill that is not up to date, and the last day it is known whole to."""
+
+    provider: str
+    scope: str
+    last_day: date
+
+
+@dataclass(frozen=True)
+class SeriesSet:
+    """Series of one question; all of them span ``first`` to the day before ``end``."""
+
+    by: tuple[SeriesCut, ...]
+    first: date
+    end: date
+    series: tuple[Series, ...]
+    behind: tuple[Behind, ...]
+
+
+@dataclass(frozen=True)
+class _Coverage:
+    """What is known of one bill: its days from ``first`` to the day before ``end``.
+
+    ``has_gap``: a month before ``first`` is loaded, but one between is missing.
+    """
+
+    provider: str
+    scope: str
+    slices: tuple[int, ...]
+    first: date
+    end: date
+    has_gap: bool
+
+
+def daily_series(
+    connection: Connection,
+    by: Sequence[SeriesCut] = (),
+    *,
+    days: int,
+    ai_only: bool = False,
+) -> SeriesSet | None:
+    """Effective cost of the last ``days`` whole days, a series for each combination of ``by`` and currency.
+
+    A series that starts later in the window has zeros before: nothing was charged then. None where no bill is
+    analyzed. ``by`` empty gives one series per currency. Ordered by currency and total, largest first.
+    """
+    bills = list(_coverage(connection))
+    if not bills:
+        return None
+    newest = max(bill.end for bill in bills)
+    behind = [bill for bill in bills if newest - bill.end > timedelta(days=LATE_DAYS)]
+    current = [bill for bill in bills if bill not in behind]
+    end = min(bill.end for bill in current)
+    starts = [min(bill.first for bill in current), *(bill.first for bill in current if bill.has_gap)]
+    first = max(end - timedelta(days=days), *starts)
+    cuts = "".join(f"{cut}, " for cut in by)
+    groups = ", ".join(str(number + 1) for number in range(len(by) + 2))
+    rows = connection.execute(
+        text(_DAYS.format(cuts=cuts, groups=groups, only="AND d.is_ai" if ai_only else "")),
+        {"first": first, "end": end, "slices": [number for bill in current for number in bill.slices]},
+    )
+    series = _assembled(rows, first, (end - first).days)
+    late = tuple(Behind(bill.provider, bill.scope, bill.end - _ONE_DAY) for bill in behind)
+    return SeriesSet(tuple(by), first, end, tuple(series), late)
+
+
+def _assembled(rows: Iterable[Sequence[Any]], first: date, days: int) -> list[Series]:
+    costs: dict[tuple[str, tuple[str | None, ...]], list[Decimal]] = {}
+    lacking: set[tuple[str, tuple[str | None, ...]]] = set()
+    for *cut, currency, day, cost, lacks in rows:
+        name = (currency, tuple(cut))
+        costs.setdefault(name, [Decimal(0)] * days)[(day - first).days] = cost or Decimal(0)
+        if lacks:
+            lacking.add(name)
+    found = [
+        Series(cut, currency, first, tuple(values), (currency, cut) in lacking)
+        for (currency, cut), values in costs.items()
+    ]
+    return sorted(found, key=lambda one: (one.currency, -one.total, tuple(str(value) for value in one.cut)))
+
+
+def _coverage(connection: Connection) -> Iterator[_Coverage]:
+    """Each bill, from after its last missing month to its last whole day."""
+    bills: dict[tuple[str, str], list[Row[Any]]] = {}
+    for row in connection.execute(text(_BILLS)):
+        bills.setdefault((row.provider, row.scope), []).append(row)
+    for (provider, scope), months in bills.items():
+        after_gap = next(
+            (
+                later.period
+                for earlier, later in reversed(list(pairwise(months)))
+                if next_month(earlier.period) < later.period
+            ),
+            None,
+        )
+        oldest = connection.scalar(text(_OLDEST), {"slice": months[0].slice_id})
+        newest = _last_day(connection, months[-2:])
+        if newest is not None and oldest is not None:
+            yield _Coverage(
+                provider=provider,
+                scope=scope,
+                slices=tuple(month.slice_id for month in months),
+                first=after_gap or oldest,
+                end=newest,
+                has_gap=after_gap is not None,
+            )
+
+
+def _last_day(connection: Connection, months: Sequence[Row[Any]]) -> date | None:
+    """The day after the last whole one; None where nothing was used."""
+    for month in reversed(months):
+        newest: date | None = connection.scalar(text(_NEWEST), {"slice": month.slice_id})
+        if newest is not None:
+            whole = month.state in ("final", "closed") or connection.scalar(
+                text(_REACHES_MIDNIGHT), {"month": month.period, "slice": month.slice_id, "day": newest}
+            )
+            return newest + _ONE_DAY if whole else newest
+    return None
+
+
+_BILLS = "SELECT provider, scope, period, slice_id, state FROM slice WHERE kind = 'bill' ORDER BY 1, 2, 3"
+
+_OLDEST = "SELECT min(charge_date) FROM spend_day WHERE slice_id = :slice"
+
+_NEWEST = "SELECT max(charge_date) FROM spend_day WHERE slice_id = :slice AND charge_category = 'Usage'"
+
+_REACHES_MIDNIGHT = """
+    SELECT EXISTS (SELECT FROM charge WHERE billing_month = :month AND slice_id = :slice AND charge_date = :day
+                   AND (hours >> 23) & 1 = 1)"""
+
+_DAYS = """
+    SELECT {cuts}currency, charge_date, sum(coalesce(effective_cost, CASE WHEN NOT given THEN billed_cost END)),
+           bool_or(given AND unknown_costs & 2 = 2)
+    FROM (SELECT d.*, 'effective_cost' = ANY(s.columns_known) AS given
+          FROM spend_day d JOIN slice s USING (slice_id)
+          WHERE d.charge_date >= :first AND d.charge_date < :end AND d.slice_id = ANY(:slices) {only}) AS d
+    GROUP BY {groups}"""
