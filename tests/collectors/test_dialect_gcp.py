@@ -101,6 +101,7 @@ def write_flat(path: Path, rows: list[dict[str, str]]) -> Path:
     writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)))
     writer.writeheader()
     writer.writerows(rows)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text.getvalue())
     return path
 
@@ -228,6 +229,7 @@ def test_what_cannot_be_read_is_kept_aside(tmp_path: Path) -> None:
         LINE,
         changed(cost="?"),
         changed(credits=[{"name": "x", "amount": "many"}]),
+        changed(credits={"name": "x", "amount": "-1"}),
         changed(currency=None),
         changed(usage_start_time="later"),
         changed(invoice={"month": "September"}),
@@ -235,7 +237,7 @@ def test_what_cannot_be_read_is_kept_aside(tmp_path: Path) -> None:
     )
 
     assert len(found.lines) == 1
-    assert len(found.refused) >= 6
+    assert len(found.refused) >= 7
     bad_cell = [flattened(row, "_", cells=True) for row in ROWS[:1]]
     bad_cell.append(bad_cell[0] | {"credits": "[{broken"})
     flat = one(write_flat(tmp_path / "flat.csv", bad_cell), tmp_path / "work")
@@ -263,6 +265,63 @@ def test_credits_never_multiply_a_line(
 
     assert len(found.lines) == len(bill)
     assert found.total("billed_cost") == sum((cost + sum(amounts) for cost, amounts, _ in bill), Decimal(0))
+
+
+def plain_credit(row: dict[str, Any], amount: str | None, **more: str) -> dict[str, Any]:
+    """The line as a table without arrays shows it: what its credits come to, in a column of its own."""
+    return {key: value for key, value in row.items() if key != "credits"} | {"credits_amount": amount} | more
+
+
+@pytest.mark.parametrize("shape", ["json", "csv", "parquet"])
+def test_credits_count_in_whichever_of_two_styles_a_line_has_them(tmp_path: Path, shape: str) -> None:
+    """10.5 - 0.1 - 0.2, then 10.5 - 4, 10.5 without any, and 10.5 - 0.5 where both styles agree: 37.7 of 42."""
+    nested = {"name": "x", "amount": -0.5, "type": "PROMOTION"}
+    rows = [
+        LINE | {"credits_amount": None},
+        plain_credit(LINE, "-4") | {"credits": None},
+        plain_credit(LINE, None) | {"credits": []},
+        changed(credits=[nested]) | {"credits_amount": "-0.50"},
+    ]
+    if shape == "json":
+        found = google(tmp_path, *rows)
+    elif shape == "csv":
+        found = one(write_flat(tmp_path / "x.csv", [flattened(row, "_", cells=True) for row in rows]), tmp_path / "w")
+    else:
+        pq.write_table(pa.Table.from_pylist(rows), tmp_path / "x.parquet")
+        found = one(tmp_path / "x.parquet", tmp_path / "w")
+
+    billed = [line["billed_cost"] for line in found.lines]
+    assert billed == [Decimal("10.2"), Decimal("6.5"), Decimal("10.5"), Decimal(10)]
+    assert [line["effective_cost"] for line in found.lines] == billed
+
+
+def test_files_of_two_credit_styles_are_one_month(tmp_path: Path) -> None:
+    """10.2 in the one and 10.5 - 4 = 6.5 in the other."""
+    for place, row in enumerate((LINE, plain_credit(LINE, "-4"))):
+        write_flat(tmp_path / "in" / f"{place}.csv", [flattened(row, "_", cells=place == 0)])
+
+    assert one(tmp_path / "in", tmp_path / "work").total("billed_cost") == Decimal("16.7")
+
+
+def test_credits_of_two_styles_that_contradict_each_other_are_kept_aside(tmp_path: Path) -> None:
+    found = google(
+        tmp_path, LINE | {"credits_amount": "-0.3"}, LINE | {"credits_amount": "-3"}, plain_credit(LINE, "many")
+    )
+
+    assert [line["billed_cost"] for line in found.lines] == [Decimal("10.2")]
+    assert found.refused == [
+        "credits and credits_amount give two amounts",
+        "not a number as this file writes them (1234.50)",
+    ]
+
+
+def test_a_commitment_credit_in_a_column_of_its_own_takes_its_share_of_the_fee(tmp_path: Path) -> None:
+    """100 committed hours for 60, of which 30 and 50 were used: 18 and 30 move, 12 stay."""
+    flat = plain_credit(covered(100, 50, 100), "-50", credits_type="COMMITTED_USAGE_DISCOUNT")
+    found = google(tmp_path, fee(60, 100), covered(30, 30, 30), flat)
+
+    assert [line["billed_cost"] for line in found.lines] == [60, 0, 50]
+    assert [line["effective_cost"] for line in found.lines] == [12, 18, 80]
 
 
 def test_the_fields_of_a_struct_type() -> None:

@@ -6,6 +6,7 @@ Assumes
 
 Method
     Billed = cost + Σ credits.amount, added as exact decimals and rounded once; credits are never unnested into lines.
+    A line without a list of credits may have one in ``credits_amount``; one with both is kept aside where they differ.
     List = cost_at_list. Contracted = cost_at_effective_price_default, else cost (the price after negotiation, before
     credits). Effective = billed, with commitment fees spread over the usage they covered (``gcp_commitments``).
     Labels, resource-manager tags and project labels make the tags; the first of a repeated key wins, in this order.
@@ -28,11 +29,19 @@ Known drawbacks
 from __future__ import annotations
 
 from aispend.engine.exact import number_sql, remainder_of_number_sql, units_of_number_sql, units_sql, unreadable_sql
-from aispend.engine.line import Check, Flag, LineSql, identifier
+from aispend.engine.line import Check, Flag, LineSql
 from collectors.files.dialects.columns import Columns, coalesce, month_sql, none_if_zero, present
 from collectors.files.dialects.contract import Dialect, Look, Part
 from collectors.files.dialects.gcp_commitments import FLAG, Spread, is_fee_sql, pool_sql, spread
-from collectors.files.dialects.gcp_nested import instant, labels_entries, number_text, records, scalar, service_category
+from collectors.files.dialects.gcp_nested import (
+    credit_records,
+    instant,
+    labels_entries,
+    number_text,
+    records,
+    scalar,
+    service_category,
+)
 from collectors.files.dialects.styles import styled
 from collectors.files.dialects.tags import json_of_entries
 
@@ -148,10 +157,9 @@ def _amounts(columns: Columns) -> tuple[str, str | None, str | None]:
     """Cost and sum of credits as exact numbers, and the commitment credits of a line in units, positive where they
     lower its cost."""
     cost = columns.number("cost") or "NULL"
-    listed = records(columns, ("credits",), ("name", "amount", "type"))
+    listed = credit_records(columns, ("name", "amount", "type"))
     if listed is None:
-        flat = number_text(columns, "credits", "amount")
-        return cost, f"coalesce({number_sql(*flat)}, 0)" if flat else None, None
+        return cost, None, None
     amount = number_sql("credit.amount", "VARCHAR")
     credited = f"coalesce(list_sum(list_transform({listed}, lambda credit: {amount})), 0)"
     is_commitment = (
@@ -163,7 +171,7 @@ def _amounts(columns: Columns) -> tuple[str, str | None, str | None]:
 
 
 def _spend_based(columns: Columns, description: str) -> str:
-    listed = records(columns, ("credits",), ("type",))
+    listed = credit_records(columns, ("type",))
     by_credit = (
         f" OR coalesce(len(list_filter({listed}, lambda credit: credit.type LIKE '%DOLLAR_BASE%')), 0) > 0"
         if listed
@@ -193,7 +201,7 @@ def _commitments(
 
 def _spreadable(columns: Columns, fee: str) -> str:
     """A fee that no credit of its own offsets where it was used. CASE asks only fees for their credits."""
-    listed = records(columns, ("credits",), ("type",))
+    listed = credit_records(columns, ("type",))
     if listed is None:
         return fee
     offset = f"list_filter({listed}, lambda credit: credit.type = 'FEE_UTILIZATION_OFFSET')"
@@ -257,25 +265,30 @@ def _checks(columns: Columns, start: str, month: str) -> tuple[Check, ...]:
         Check("usage_start_time", f"{start} IS NULL", "no usage start, or not a time"),
         Check("invoice.month", f"{month} IS NULL", "the invoice month is not YYYYMM"),
     ]  # fmt: skip
-    cell = columns.find("credits")
-    if cell and columns.kind(cell) == "VARCHAR":
-        quoted, listed = identifier(cell), records(columns, ("credits",), ("amount",))
-        checks.append(
-            Check(
-                cell, f"{quoted} NOT IN ('', 'NULL', 'null', '[]') AND {listed} IS NULL", "credits are not a JSON array"
-            )
-        )
-    if listed := records(columns, ("credits",), ("amount",)):
-        wrong = unreadable_sql("credit.amount", "VARCHAR")
-        checks.append(
-            Check(
-                "credits.amount", f"len(list_filter({listed}, lambda credit: {wrong})) > 0", "a credit is not a number"
-            )
-        )
     checks += [
-        check for name in ("cost_at_list", "cost_at_effective_price_default") if (check := columns.unreadable(name))
+        check
+        for name in ("credits_amount", "cost_at_list", "cost_at_effective_price_default")
+        if (check := columns.unreadable(name))
     ]
-    return tuple(checks)
+    return (*checks, *_credit_checks(columns))
+
+
+def _credit_checks(columns: Columns) -> list[Check]:
+    """What is no list of credits, a credit that is no number, and the amount beside a list that it contradicts."""
+    cell, listed = columns.find("credits"), records(columns, ("credits",), ("amount",))
+    if cell is None or listed is None:
+        return []
+    wrong = unreadable_sql("credit.amount", "VARCHAR")
+    bad = f"len(list_filter({listed}, lambda credit: {wrong})) > 0"
+    checks = [Check("credits.amount", bad, "a credit is not a number")]
+    if columns.kind(cell) in ("VARCHAR", "JSON"):
+        no_array = f"({columns.cell(cell)}) IS NOT NULL AND {listed} IS NULL"
+        checks.append(Check(cell, no_array, "credits are not a JSON array"))
+    if beside := columns.number("credits_amount"):
+        total = f"list_sum(list_transform({listed}, lambda credit: {number_sql('credit.amount', 'VARCHAR')}))"
+        contradicts = f"len({listed}) > 0 AND {beside} <> coalesce({total}, 0)"
+        checks.append(Check(cell, contradicts, "credits and credits_amount give two amounts"))
+    return checks
 
 
 DIALECT = Dialect(

@@ -154,6 +154,23 @@ def records(columns: Columns, path: Sequence[str], fields: Sequence[str]) -> str
     return None
 
 
+def credit_records(columns: Columns, fields: Sequence[str]) -> str | None:
+    """SQL: LIST of STRUCT of a line's credits, fields among name, amount and type, as text.
+
+    Where a line lists none, what a table without arrays says in ``credits_amount`` (``credits_name``, ``credits_type``)
+    is its one credit: files and lines of both styles may meet in one month.
+    """
+    nested, amount = records(columns, ("credits",), fields), columns.number("credits_amount")
+    if amount is None:
+        return nested
+    said = {"amount": f"CAST({amount} AS VARCHAR)"} | {
+        name: columns.text(f"credits_{name}") or "CAST(NULL AS VARCHAR)" for name in ("name", "type")
+    }
+    record = ", ".join(f"{literal(name)}: {said[name]}" for name in fields)
+    own = f"CASE WHEN ({amount}) IS NOT NULL THEN [{{{record}}}] END"
+    return f"CASE WHEN len({nested}) > 0 THEN {nested} ELSE {own} END" if nested else own
+
+
 def _from_list(quoted: str, declared: str, fields: Sequence[str]) -> str | None:
     wrapper = struct_fields(declared)
     if len(wrapper) == 1 and next(iter(wrapper)).lower() == "list":  # BigQuery: list.element
