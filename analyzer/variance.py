@@ -1,0 +1,168 @@
+"""Why cost changed: the difference between two periods taken apart into effects that add up to it exactly.
+
+Assumes     cells of cost (a SKU in a region, on spot or not, for a model, team …) with quantity, contracted cost
+            and effective cost before and after, gathered in pools whose quantities can be added (accelerator hours,
+            tokens, or one SKU's own unit), each with the demand it served (requests, else tokens) where known.
+Method      A pool's cost is demand × quantity per demand × share of each cell × contracted price × effective part of
+            it × exchange rate. The factors are changed from before to after in this order, one at a time, each
+            effect being what its change does to the cost:
+
+            volume      q0 · (D1/D0 − 1) · p0 · d0          more or less was asked for
+            efficiency  q0 · (U1/U0 − D1/D0) · p0 · d0      each request took more or less of it
+            mix         (q1 − q0 · U1/U0) · p0 · d0         dearer or cheaper cells: spot, type, region, class
+            price       q1 · (p1 − p0) · d0                 the contracted price of the same thing
+            commitment  q1 · p1 · (d1 − d0)                 what commitments cover, and what of them is unused
+            currency    after · (x1 − x0)                   the exchange rate
+
+            (q quantity of the cell, U of the pool, D demand, p contracted cost per unit, d effective / contracted
+            cost, x rate). The terms cancel, so they add up to the change; what rounding to 1e-12 leaves goes to the
+            largest. Quantity before and price after is the usual price–volume split (methods, T7.5).
+Cases       Without demand, quantity stands for it: efficiency is then in volume, and the row says so. Idle hours are
+            an effect of their own. A pool that is new or gone is volume. A cell that is new within its pool is mix,
+            at today's price. Credits, tax, and what has no quantity or changes its sign are effects of their own.
+Drawbacks   The order decides to whom the joint part of two changes goes: volume is counted at old prices, price at
+            new volume.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import Literal, get_args
+
+from aispend.money import COST_QUANTUM
+
+Effect = Literal[
+    "volume", "efficiency", "idle", "mix", "price", "commitment", "credits", "tax", "other", "currency"
+]  # fmt: skip
+EFFECTS: tuple[Effect, ...] = get_args(Effect)
+
+Kind = Literal["use", "idle", "commitment", "credits", "tax"]
+"""What a cell's cost is for: ``commitment`` is the unused part of one; ``use`` everything that was used."""
+
+_WHOLE: Mapping[Kind, Effect] = {"commitment": "commitment", "credits": "credits", "tax": "tax"}
+"""Kinds whose change is one effect, whatever their quantity."""
+
+
+@dataclass(frozen=True)
+class Amount:
+    """What a cell held in one period; costs in the bill's currency.
+
+    ``quantity`` None: the bill counts nothing. ``contracted`` None: its price before commitments is not known.
+    """
+
+    quantity: Decimal | None = None
+    contracted: Decimal | None = None
+    effective: Decimal = Decimal(0)
+
+
+NOTHING = Amount(quantity=Decimal(0), contracted=Decimal(0))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell before and after; ``key`` is whatever names it to the caller."""
+
+    key: Hashable
+    kind: Kind
+    before: Amount
+    after: Amount
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Cells whose quantities add up, and the demand they served; None where it is not known in both periods."""
+
+    cells: Sequence[Cell]
+    demand: tuple[Decimal, Decimal] | None = None
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Reporting currency per unit of the bill's, before and after."""
+
+    before: Decimal = Decimal(1)
+    after: Decimal = Decimal(1)
+
+
+def explain(pool: Pool, rates: Rates | None = None) -> dict[Hashable, dict[Effect, Decimal]]:
+    """The effects of every cell, none of them zero; they add up to its change exactly, to 1e-12."""
+    at = rates or Rates()
+    counted = [cell for cell in pool.cells if _is_counted(cell)]
+    used = [sum((_quantity(amount) for amount in side), Fraction(0)) for side in _sides(counted)]
+    growth = used[1] / used[0] if used[0] else None
+    asked = growth
+    if pool.demand is not None and pool.demand[0] > 0 and growth:
+        asked = Fraction(pool.demand[1]) / Fraction(pool.demand[0])
+    found = {}
+    for cell in pool.cells:
+        if cell.kind in _WHOLE:
+            effects = {_WHOLE[cell.kind]: _difference(cell)}
+        elif not _is_counted(cell):
+            effects = {"other": _difference(cell)}
+        elif growth is None or asked is None or not growth:
+            effects = {"idle" if cell.kind == "idle" else "volume": _difference(cell)}
+        else:
+            effects = _factors(cell, growth, asked)
+        found[cell.key] = _in_money(cell, effects, at)
+    return found
+
+
+def _factors(cell: Cell, growth: Fraction, asked: Fraction) -> dict[Effect, Fraction]:
+    q0, q1 = _quantity(cell.before), _quantity(cell.after)
+    p0, d0 = _price(cell.before if q0 else cell.after)
+    p1, d1 = _price(cell.after if q1 else cell.before)
+    volume = q0 * (asked - 1) * p0 * d0
+    efficiency = q0 * (growth - asked) * p0 * d0
+    mix = (q1 - q0 * growth) * p0 * d0
+    rest: dict[Effect, Fraction] = {"price": q1 * (p1 - p0) * d0, "commitment": q1 * p1 * (d1 - d0)}
+    if cell.kind == "idle":
+        return {"idle": volume + efficiency + mix, **rest}
+    return {"volume": volume, "efficiency": efficiency, "mix": mix, **rest}
+
+
+def _price(amount: Amount) -> tuple[Fraction, Fraction]:
+    """Contracted cost per unit, and the part of it that is effective; all of the price where it is not known."""
+    quantity = _quantity(amount)
+    if amount.contracted is None or amount.contracted <= 0:
+        return Fraction(amount.effective) / quantity, Fraction(1)
+    return Fraction(amount.contracted) / quantity, Fraction(amount.effective) / Fraction(amount.contracted)
+
+
+def _is_counted(cell: Cell) -> bool:
+    """Whether quantity explains the cost: known on both sides, and none without quantity or below zero."""
+    return cell.kind in ("use", "idle") and all(
+        amount.quantity is not None and (amount.quantity > 0 or (amount.quantity == 0 and not amount.effective))
+        for amount in (cell.before, cell.after)
+    )
+
+
+def _sides(cells: Sequence[Cell]) -> tuple[list[Amount], list[Amount]]:
+    return [cell.before for cell in cells], [cell.after for cell in cells]
+
+
+def _quantity(amount: Amount) -> Fraction:
+    return Fraction(amount.quantity or 0)
+
+
+def _difference(cell: Cell) -> Fraction:
+    return Fraction(cell.after.effective) - Fraction(cell.before.effective)
+
+
+def _in_money(cell: Cell, effects: Mapping[Effect, Fraction], rates: Rates) -> dict[Effect, Decimal]:
+    """At the old rate, the rate's own effect last; rounded, and what rounding leaves put on the largest."""
+    old, new = Fraction(rates.before), Fraction(rates.after)
+    parts = {name: part * old for name, part in effects.items()}
+    parts["currency"] = Fraction(cell.after.effective) * (new - old)
+    whole = round(Fraction(cell.after.effective) * new / _QUANTUM) - round(
+        Fraction(cell.before.effective) * old / _QUANTUM
+    )
+    units = {name: round(part / _QUANTUM) for name, part in parts.items()}
+    largest = max(units, key=lambda name: (abs(units[name]), -EFFECTS.index(name)))
+    units[largest] += whole - sum(units.values())
+    return {name: amount * COST_QUANTUM for name, amount in units.items() if amount}
+
+
+_QUANTUM = Fraction(COST_QUANTUM)
