@@ -6,6 +6,7 @@ Alembic migrations, the bulk loader, the views and the generated data dictionary
     bills       slice, load, rejected_row, account … charge_kind, charge, invoice
     telemetry   resource_alias, accelerator_hour, inference_hour, workload_hour, price
     clouds      collection, provider_total, provider_advice … commitment_term, spot_price, resource_history
+    closing     closing, closing_adjustment, closing_amount
     results     share_target, cost_share, spend_day, spend_resource_month, unit_cost,
                 recommendation, recommendation_event, why_not
 """
@@ -25,6 +26,7 @@ from aispend.schema.bills import (
     slice_,
     tag_set,
 )
+from aispend.schema.closing import closing, closing_adjustment, closing_amount
 from aispend.schema.clouds import (
     collection,
     commitment_term,
@@ -64,6 +66,9 @@ __all__ = [
     "analysis_state",
     "charge",
     "charge_kind",
+    "closing",
+    "closing_adjustment",
+    "closing_amount",
     "collection",
     "commitment",
     "commitment_term",

@@ -199,6 +199,152 @@ def upgrade() -> None:
         comment="How it was charged: the low-cardinality FOCUS dimensions together.",
     )
     op.create_table(
+        "closing",
+        sa.Column("closing_id", sa.Integer(), sa.Identity(always=False), nullable=False, comment="surrogate id"),
+        sa.Column("month", sa.Date(), nullable=False, comment="first day of the billing month"),
+        sa.Column(
+            "version", sa.SmallInteger(), nullable=False, comment="1 for the first closing of the month, and so on"
+        ),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=False, comment="when it was closed"),
+        sa.Column("closed_by", sa.Text(), nullable=False, comment="who closed it"),
+        sa.Column("note", sa.Text(), nullable=True, comment="what they said of it"),
+        sa.Column(
+            "forced_reason",
+            sa.Text(),
+            nullable=True,
+            comment="why it was closed although checks failed; NULL where none did",
+        ),
+        sa.Column(
+            "failed_checks",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="the checks that failed when it was closed by force, as text",
+        ),
+        sa.Column(
+            "bills",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="the bills in it: provider, scope, dataset, state before closing, ids of the loads, when loaded",
+        ),
+        sa.Column(
+            "rules",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="mapping rules, tag keys, reporting currency, version of the analyzer",
+        ),
+        sa.Column("rules_fingerprint", sa.Text(), nullable=False, comment="SHA-256 of the rules, hex"),
+        sa.Column(
+            "content_fingerprint",
+            sa.Text(),
+            nullable=False,
+            comment="SHA-256 of the published amounts, hex: they never change",
+        ),
+        sa.Column(
+            "compared_bills",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="the bills as the ledger was last compared with it",
+        ),
+        sa.Column(
+            "compared_rules",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="the rules as the ledger was last compared with it",
+        ),
+        sa.Column(
+            "compared_fingerprint",
+            sa.Text(),
+            nullable=False,
+            comment="of what the month was analyzed from, as in analysis_state, when the ledger was last compared with it",
+        ),
+        sa.Column(
+            "reopened_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when it was opened again; NULL while it stands",
+        ),
+        sa.Column("reopened_by", sa.Text(), nullable=True, comment="who opened it again"),
+        sa.Column("reopened_reason", sa.Text(), nullable=True, comment="why"),
+        sa.PrimaryKeyConstraint("closing_id", name=op.f("pk_closing")),
+        sa.UniqueConstraint("month", "version", name=op.f("uq_closing_month_version")),
+        comment="A published version of a month, with the rules in force and the loads behind it.",
+    )
+    op.create_table(
+        "closing_adjustment",
+        sa.Column("closing_id", sa.Integer(), nullable=False, comment="the published version it corrects"),
+        sa.Column(
+            "adjustment",
+            sa.SmallInteger(),
+            autoincrement=False,
+            nullable=False,
+            comment="running number within it, from 1",
+        ),
+        sa.Column(
+            "found_at", sa.DateTime(timezone=True), nullable=False, comment="when the ledger was found to differ"
+        ),
+        sa.Column("provider", sa.Text(), nullable=False, comment="of the bill that differs"),
+        sa.Column("scope", sa.Text(), nullable=False, comment="of the bill that differs"),
+        sa.Column(
+            "kind",
+            sa.Text(),
+            nullable=False,
+            comment="bill, rules, bill and rules, or signals (telemetry, names, catalogues)",
+        ),
+        sa.Column("cause", sa.Text(), nullable=False, comment="one sentence: which load of which day, which rules"),
+        sa.Column(
+            "author",
+            sa.Text(),
+            nullable=True,
+            comment="who caused it, where known: through what a bill came, who changed the rules",
+        ),
+        sa.PrimaryKeyConstraint("closing_id", "adjustment", name=op.f("pk_closing_adjustment")),
+        comment="A later change to a closed month: booked beside the published version, never into it.",
+    )
+    op.create_table(
+        "closing_amount",
+        sa.Column("closing_id", sa.Integer(), nullable=False, comment="the published version"),
+        sa.Column(
+            "adjustment",
+            sa.SmallInteger(),
+            autoincrement=False,
+            nullable=False,
+            comment="0 published, else the adjustment; all together are the present ledger",
+        ),
+        sa.Column("ordinal", sa.Integer(), autoincrement=False, nullable=False, comment="running number"),
+        sa.Column("provider", sa.Text(), nullable=False, comment="one cut of cost; see spend_day"),
+        sa.Column("scope", sa.Text(), nullable=False, comment="billing account or export scope of the bill"),
+        sa.Column("account", sa.Text(), nullable=True, comment="one cut of cost; see spend_day"),
+        sa.Column("service", sa.Text(), nullable=True, comment="one cut of cost; see spend_day"),
+        sa.Column("model", sa.Text(), nullable=True, comment="one cut of cost; see spend_day"),
+        sa.Column("team", sa.Text(), nullable=True, comment="one cut of cost; see spend_day"),
+        sa.Column("stage", sa.Text(), nullable=False, comment="one cut of cost; see spend_day"),
+        sa.Column("charge_category", sa.Text(), nullable=True, comment="one cut of cost; see spend_day"),
+        sa.Column("is_ai", sa.Boolean(), nullable=False, comment="AI spend or not"),
+        sa.Column("currency", sa.Text(), nullable=False, comment="ISO 4217"),
+        sa.Column(
+            "billed_cost",
+            sa.Numeric(),
+            nullable=True,
+            comment="what the invoice charges for it, in the billing currency",
+        ),
+        sa.Column(
+            "effective_cost",
+            sa.Numeric(),
+            nullable=True,
+            comment="amortised: commitment purchases spread over the usage they cover",
+        ),
+        sa.Column("list_cost", sa.Numeric(), nullable=True, comment="at public list price, before any discount"),
+        sa.Column(
+            "contracted_cost", sa.Numeric(), nullable=True, comment="at negotiated price, before commitment discounts"
+        ),
+        sa.Column("unknown_costs", sa.SmallInteger(), nullable=False, comment="as in spend_day, when it was written"),
+        sa.PrimaryKeyConstraint("closing_id", "adjustment", "ordinal", name=op.f("pk_closing_amount")),
+        comment="Amounts of a published version, and of the adjustments to it.",
+    )
+    op.create_index(
+        op.f("ix_closing_amount_closing_id_adjustment"), "closing_amount", ["closing_id", "adjustment"], unique=False
+    )
+    op.create_table(
         "collection",
         sa.Column("source", sa.Text(), nullable=False, comment="connection and collector, as in aws/bills"),
         sa.Column(
