@@ -60,8 +60,11 @@ WORKLOADS: tuple[Field, ...] = (
     Field("team", "owner"),
     Field("accelerators_requested", "accelerators it asked for"),
     Field("accelerators_used", "accelerators it used, as a mean"),
+    Field("accelerator_profile", "what one of them is: a MIG profile such as 3g.40gb, or 1/4; none means whole"),
     Field("cpus_requested", "vCPUs it asked for"),
+    Field("cpus_used", "vCPUs it used, as a mean"),
     Field("memory_requested_bytes", "memory it asked for, bytes"),
+    Field("memory_used_bytes", "memory it used, bytes, as a mean"),
     Field("outcome", "running, succeeded, failed or retried"),
 )
 

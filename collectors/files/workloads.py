@@ -3,9 +3,9 @@
 *Form.* One row says that a workload ran on a resource for ``period_seconds`` from its timestamp on, with what it asked
 for and used meanwhile; see :data:`FORM` and ``docs/telemetry.md``. A run may be one row or many.
 
-*Hours.* Seconds are divided over the hours by overlap and added up, at most 3,600 in an hour. Accelerators used are the
-mean over the time; what was asked for is the maximum. Where rows of an hour differ in kind, stage, model or team, the
-one that lasted longest counts (in a draw the first in the alphabet); the outcome is the latest one's.
+*Hours.* Seconds are divided over the hours by overlap and added up, at most 3,600 in an hour. What was used is the mean
+over the time; what was asked for is the maximum. Where rows of an hour differ in kind, stage, model, team or profile,
+the one that lasted longest counts (in a draw the first in the alphabet); the outcome is the latest one's.
 
 *Replaced* are, on each day, the hours of the same workload and resource which the import covers.
 """
@@ -15,20 +15,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from sqlalchemy import REAL
+
 from aispend.clock import Clock
 from aispend.engine.line import literal
 from aispend.schema import workload_hour
 from aispend.settings import STAGES, Settings
 from aispend.store import Store
 from collectors.files.telemetry_files import find_files
-from collectors.files.telemetry_form import Column, Form
+from collectors.files.telemetry_form import Column, Form, RowCheck
 from collectors.files.telemetry_load import Import, Progress, Rollup, TelemetryReport, name_models, rows_per_day
 from collectors.files.telemetry_scan import Workspace, read, workspace
 
 KIND = "workloads"
-MAPPING_VERSION = "1"
+MAPPING_VERSION = "2"
 OUTCOMES = ("running", "succeeded", "failed", "retried")
 LONGEST_PERIOD_SECONDS = 366 * 86_400
+PROFILE = r"(nvidia\.com/)?(mig-)?[1-9]g\.[0-9]+gb([+.].*)?|1/[1-9][0-9]?"
+"""What part of an accelerator may be called: a MIG profile as NVIDIA or Kubernetes writes it, or one of n replicas."""
 
 _NOT_NEGATIVE = "it cannot be negative"
 _HOUR = 3_600_000_000  # microseconds
@@ -49,9 +53,19 @@ FORM = Form(
         Column("team", "text"),
         Column("accelerators_requested", "number", low=0, high=1e6, limit=_NOT_NEGATIVE),
         Column("accelerators_used", "number", low=0, high=1e6, limit=_NOT_NEGATIVE),
+        Column("accelerator_profile", "text", lower=True),
         Column("cpus_requested", "number", low=0, high=1e9, limit=_NOT_NEGATIVE),
+        Column("cpus_used", "number", low=0, high=1e9, limit=_NOT_NEGATIVE),
         Column("memory_requested_bytes", "number", low=0, high=1e18, limit=_NOT_NEGATIVE),
+        Column("memory_used_bytes", "number", low=0, high=1e18, limit=_NOT_NEGATIVE),
         Column("outcome", "text", lower=True, choices=OUTCOMES),
+    ),
+    (
+        RowCheck(
+            "accelerator_profile",
+            f"NOT regexp_full_match({{accelerator_profile}}, {literal(PROFILE)})",
+            "it is no part of an accelerator; write a MIG profile such as 3g.40gb, or 1/4 for a time-sliced one",
+        ),
     ),
 )  # fmt: skip
 
@@ -92,7 +106,7 @@ def import_workloads(
 
 def _roll_up(space: Workspace, source: str) -> None:
     """Roll ``record`` up into the table ``rolled``: ``workload_hour`` rows and their day."""
-    longest = ("kind", "stage", "model", "team")
+    longest = ("kind", "stage", "model", "team", "accelerator_profile")
     lasted = ", ".join(
         f"CASE WHEN {name} IS NOT NULL THEN sum(lasting) OVER (PARTITION BY alias, workload, hour, {name}) END"
         f" AS lasted_{name}"
@@ -100,6 +114,11 @@ def _roll_up(space: Workspace, source: str) -> None:
     )
     chosen = ", ".join(
         f"arg_min({name}, (-lasted_{name}, {name})) FILTER (WHERE {name} IS NOT NULL) AS {name}" for name in longest
+    )
+    means = ", ".join(
+        f"sum(CAST(round({name} * 1e6) AS HUGEINT) * lasting) FILTER (WHERE {name} IS NOT NULL)"
+        f" / (sum(lasting) FILTER (WHERE {name} IS NOT NULL)) / 1e6 AS {name}"
+        for name in ("accelerators_used", "cpus_used", "memory_used_bytes")
     )
     space.engine.execute(
         f"""
@@ -118,14 +137,13 @@ def _roll_up(space: Workspace, source: str) -> None:
         SELECT alias, workload, hour, {chosen},
             least(3600, sum(lasting) / 1e6) AS seconds,
             max(accelerators_requested) AS accelerators_requested,
-            sum(CAST(round(accelerators_used * 1e6) AS HUGEINT) * lasting) FILTER (WHERE accelerators_used IS NOT NULL)
-                / (sum(lasting) FILTER (WHERE accelerators_used IS NOT NULL)) / 1e6 AS accelerators_used,
+            {means},
             max(cpus_requested) AS cpus_requested, max(memory_requested_bytes) AS memory_requested_bytes,
             arg_max(outcome, (ends, outcome)) FILTER (WHERE outcome IS NOT NULL) AS outcome
         FROM weighed GROUP BY alias, workload, hour
         """
     )
-    reals = {"seconds", "accelerators_requested", "accelerators_used", "cpus_requested", "memory_requested_bytes"}
+    reals = {column.name for column in workload_hour.c if isinstance(column.type, REAL)}
     select = ", ".join(
         f"{literal(source)} AS namespace"
         if name == "namespace"

@@ -1292,8 +1292,16 @@ def upgrade() -> None:
         sa.Column(
             "accelerators_used", sa.REAL(), nullable=True, comment="accelerators it used, as a mean; NULL is unknown"
         ),
+        sa.Column(
+            "accelerator_profile",
+            sa.Text(),
+            nullable=True,
+            comment="what one accelerator asked for is: a MIG profile such as 3g.40gb, or 1/4 of a time-sliced one; NULL is whole",
+        ),
         sa.Column("cpus_requested", sa.REAL(), nullable=True, comment="vCPUs it asked for"),
+        sa.Column("cpus_used", sa.REAL(), nullable=True, comment="vCPUs it used, as a mean; NULL is unknown"),
         sa.Column("memory_requested_bytes", sa.REAL(), nullable=True, comment="memory it asked for"),
+        sa.Column("memory_used_bytes", sa.REAL(), nullable=True, comment="memory it used, as a mean; NULL is unknown"),
         sa.Column(
             "stage",
             sa.Text(),

@@ -138,3 +138,29 @@ def test_time_is_conserved_and_order_and_files_change_nothing(
 
     assert sum(row.seconds for row in facts(database)) == pytest.approx(sum(lengths))
     assert load(shuffled[:cut], shuffled[cut:]) == whole
+
+
+def test_what_was_used_is_a_mean_and_a_part_of_an_accelerator_is_named(run, database: Store, tmp_path: Path) -> None:
+    header = (
+        "timestamp,period_seconds,resource_id,workload,accelerators_requested,accelerator_profile,cpus_used,"
+        "memory_used_bytes"
+    )
+    lines = [
+        f"{at(0)},1200,n,slice,1,nvidia.com/MIG-3g.40gb,2,4000000000",
+        f"{at(20)},2400,n,slice,1,nvidia.com/MIG-3g.40gb,8,1000000000",
+        f"{at(0)},3600,n,replica,1,1/4,,",
+    ]
+
+    run(write(tmp_path / "a.csv", lines, header))
+
+    assert [
+        (row.workload, row.accelerator_profile, row.cpus_used, row.memory_used_bytes) for row in facts(database)
+    ] == [("replica", "1/4", None, None), ("slice", "nvidia.com/mig-3g.40gb", 6, 2e9)]
+
+
+def test_what_is_no_part_of_an_accelerator_is_refused(run, tmp_path: Path) -> None:
+    header = "timestamp,period_seconds,resource_id,workload,accelerator_profile"
+    lines = [f"{at(index)},60,n,w,{text}" for index, text in enumerate(("half", "40gb", "9", "1/0"))]
+
+    with pytest.raises(InputError, match="3g.40gb"):
+        run(write(tmp_path / "a.csv", lines, header))
