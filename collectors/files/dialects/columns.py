@@ -21,6 +21,9 @@ from collectors.files.dialects.numbers import PLAIN, Notation
 DateOrder = Literal["iso", "mdy", "dmy"]
 
 _WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
+UNTYPED = '"NULL"'
+"""What DuckDB calls the type of a Parquet column or field without a value in any line, where its writer gave none."""
+
 _BROKEN = {"FLOAT", "DOUBLE"}
 _NOTHING = "('', 'NULL', 'null', 'Null')"
 _IN_BRACKETS = re.compile(r"\(([^()]+)\)\s*$")
@@ -91,6 +94,8 @@ class Columns:
     def cell(self, column: str) -> str:
         """Text of a column of the header."""
         quoted, kind = identifier(column), self.kind(column)
+        if kind == UNTYPED:
+            return "CAST(NULL AS VARCHAR)"
         if kind == "VARCHAR":
             if self.format == "parquet":
                 return f"nullif({quoted}, '')"
@@ -118,6 +123,8 @@ class Columns:
         """Expression and DuckDB type for the exact functions."""
         quoted, declared = identifier(column), self.header.types[column]
         kind = self.kind(column)
+        if kind == UNTYPED:
+            return "CAST(NULL AS VARCHAR)", "VARCHAR"
         if kind == "FLOAT":
             return f"CAST({quoted} AS VARCHAR)", "VARCHAR"
         if kind == "HUGEINT":

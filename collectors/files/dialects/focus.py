@@ -303,9 +303,6 @@ def _commitment(columns: Columns, family: str | None) -> dict[str, str | None]:
 
 
 def _credit_types(columns: Columns, column: str) -> str:
-    quoted = identifier(column)
-    if columns.kind(column) == "LIST":
-        return f'list_transform({quoted}, lambda credit: credit."Type")'
     listed = records(columns, (column,), ("Type",))
     return f'list_transform({listed}, lambda credit: credit."Type")' if listed else "[]"
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 
 from aispend.engine.line import identifier, literal
-from collectors.files.dialects.columns import Columns, instant_sql
+from collectors.files.dialects.columns import UNTYPED, Columns, instant_sql
 
 _CATEGORIES = {
     "AI and Machine Learning": (
@@ -52,7 +52,10 @@ def service_category(service: str) -> str:
 
 
 def struct_fields(declared: str) -> dict[str, str]:
-    """Field name → type of a DuckDB ``STRUCT(a VARCHAR, "b" STRUCT(…)[])`` type text; empty for anything else."""
+    """Field name → type of a DuckDB ``STRUCT(a VARCHAR, "b" STRUCT(…)[])`` type text; empty for anything else.
+
+    Fields that are empty in every line have no type: such a field is left out, nothing can be read from it.
+    """
     opened = re.match(r"\s*STRUCT\s*\(", declared, re.IGNORECASE)
     if not opened:
         return {}
@@ -68,7 +71,7 @@ def struct_fields(declared: str) -> dict[str, str]:
             depth += 1
         elif (character == "," and depth == 0) or (character == ")" and depth == 0):
             field = re.match(r'\s*(?:"((?:[^"]|"")+)"|(\S+))\s+(.+)', declared[start:place], re.DOTALL)
-            if field:
+            if field and not field[3].strip().startswith(UNTYPED):
                 fields[field[1] or field[2]] = field[3].strip()
             start = place + 1
             if character == ")":
