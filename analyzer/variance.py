@@ -30,10 +30,11 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import Literal, get_args
+from typing import Generic, Literal, TypeVar, get_args
 
 from aispend.money import COST_QUANTUM
 
+Key = TypeVar("Key", bound=Hashable)
 Effect = Literal[
     "volume", "efficiency", "idle", "mix", "price", "commitment", "credits", "tax", "other", "currency"
 ]  # fmt: skip
@@ -62,20 +63,20 @@ NOTHING = Amount(quantity=Decimal(0), contracted=Decimal(0))
 
 
 @dataclass(frozen=True)
-class Cell:
+class Cell(Generic[Key]):
     """One cell before and after; ``key`` is whatever names it to the caller."""
 
-    key: Hashable
+    key: Key
     kind: Kind
     before: Amount
     after: Amount
 
 
 @dataclass(frozen=True)
-class Pool:
+class Pool(Generic[Key]):
     """Cells whose quantities add up, and the demand they served; None where it is not known in both periods."""
 
-    cells: Sequence[Cell]
+    cells: Sequence[Cell[Key]]
     demand: tuple[Decimal, Decimal] | None = None
 
 
@@ -87,7 +88,7 @@ class Rates:
     after: Decimal = Decimal(1)
 
 
-def explain(pool: Pool, rates: Rates | None = None) -> dict[Hashable, dict[Effect, Decimal]]:
+def explain(pool: Pool[Key], rates: Rates | None = None) -> dict[Key, dict[Effect, Decimal]]:
     """The effects of every cell, none of them zero; they add up to its change exactly, to 1e-12."""
     at = rates or Rates()
     counted = [cell for cell in pool.cells if _is_counted(cell)]
@@ -110,7 +111,7 @@ def explain(pool: Pool, rates: Rates | None = None) -> dict[Hashable, dict[Effec
     return found
 
 
-def _factors(cell: Cell, growth: Fraction, asked: Fraction) -> dict[Effect, Fraction]:
+def _factors(cell: Cell[Key], growth: Fraction, asked: Fraction) -> dict[Effect, Fraction]:
     q0, q1 = _quantity(cell.before), _quantity(cell.after)
     p0, d0 = _price(cell.before if q0 else cell.after)
     p1, d1 = _price(cell.after if q1 else cell.before)
@@ -131,7 +132,7 @@ def _price(amount: Amount) -> tuple[Fraction, Fraction]:
     return Fraction(amount.contracted) / quantity, Fraction(amount.effective) / Fraction(amount.contracted)
 
 
-def _is_counted(cell: Cell) -> bool:
+def _is_counted(cell: Cell[Key]) -> bool:
     """Whether quantity explains the cost: known on both sides, and none without quantity or below zero."""
     return cell.kind in ("use", "idle") and all(
         amount.quantity is not None and (amount.quantity > 0 or (amount.quantity == 0 and not amount.effective))
@@ -139,7 +140,7 @@ def _is_counted(cell: Cell) -> bool:
     )
 
 
-def _sides(cells: Sequence[Cell]) -> tuple[list[Amount], list[Amount]]:
+def _sides(cells: Sequence[Cell[Key]]) -> tuple[list[Amount], list[Amount]]:
     return [cell.before for cell in cells], [cell.after for cell in cells]
 
 
@@ -147,11 +148,11 @@ def _quantity(amount: Amount) -> Fraction:
     return Fraction(amount.quantity or 0)
 
 
-def _difference(cell: Cell) -> Fraction:
+def _difference(cell: Cell[Key]) -> Fraction:
     return Fraction(cell.after.effective) - Fraction(cell.before.effective)
 
 
-def _in_money(cell: Cell, effects: Mapping[Effect, Fraction], rates: Rates) -> dict[Effect, Decimal]:
+def _in_money(cell: Cell[Key], effects: Mapping[Effect, Fraction], rates: Rates) -> dict[Effect, Decimal]:
     """At the old rate, the rate's own effect last; rounded, and what rounding leaves put on the largest."""
     old, new = Fraction(rates.before), Fraction(rates.after)
     parts = {name: part * old for name, part in effects.items()}

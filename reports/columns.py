@@ -32,6 +32,29 @@ SPEND_MEASURES: tuple[Column, ...] = (
 )
 """After one column per cut, named as asked for (``model``, ``tag:team``)."""
 
+CHANGE_MEASURES: tuple[Column, ...] = (
+    Column("before_cost", "money"),
+    Column("after_cost", "money"),
+    Column("change", "money"),
+    Column("volume_effect", "money"),
+    Column("efficiency_effect", "money"),
+    Column("idle_effect", "money"),
+    Column("mix_effect", "money"),
+    Column("price_effect", "money"),
+    Column("commitment_effect", "money"),
+    Column("credits_effect", "money"),
+    Column("tax_effect", "money"),
+    Column("other_effect", "money"),
+    Column("currency_effect", "money"),
+    Column("currency"),
+    Column("before_from", "date"),
+    Column("before_to", "date"),
+    Column("after_from", "date"),
+    Column("after_to", "date"),
+    Column("partly_unknown", "flag"),
+)
+"""After one column per cut; the days of ``_to`` are the first no longer counted."""
+
 COLLECTED: tuple[Column, ...] = (
     Column("source"),
     Column("loaded", "number"),
@@ -215,3 +238,8 @@ def spend_columns(by: Sequence[str]) -> tuple[Column, ...]:
     """The columns of spend cut ``by``."""
     kinds: dict[str, Kind] = {"day": "date", "month": "month", "ai": "flag"}
     return (*(Column(name, kinds.get(name, "text")) for name in by), *SPEND_MEASURES)
+
+
+def change_columns(by: Sequence[str]) -> tuple[Column, ...]:
+    """The columns of changes cut ``by``: the effects add up to ``change``."""
+    return (*(Column(name) for name in by), *CHANGE_MEASURES)

@@ -57,6 +57,12 @@ def count(number: Decimal | int | None) -> str:
     return f"{exact:,.0f}"
 
 
+def figure(amount: Decimal) -> str:
+    """A measured quantity: three digits that mean something, and all before the point: ``0.0752``, ``1,234``."""
+    decimals = max(2 - amount.adjusted(), 0) if amount else 0
+    return f"{amount.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_EVEN).normalize():,f}"
+
+
 def moment(instant: datetime | None) -> str:
     """``2026-11-20 06:00 UTC``."""
     return UNKNOWN if instant is None else f"{instant.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from analyzer.variance import EFFECTS
 from reports.columns import EVIDENCE, RECOMMENDATIONS, Column, spend_columns
-from reports.views import Recommendation, Spend, SpendRow
+from reports.views import Changes, Recommendation, Spend, SpendRow
 
 Record = Mapping[str, Any]
 
@@ -44,6 +45,26 @@ def _spend_values(row: SpendRow) -> tuple[Any, ...]:
         row.final_share,
         ",".join(row.partly_unknown) or None,
     )
+
+
+def change_records(changes: Changes) -> list[Record]:
+    """Changes, a key per cut, then the costs and the effects."""
+    return [
+        {
+            **dict(zip(changes.by, row.cut, strict=True)),
+            "before_cost": row.before,
+            "after_cost": row.after,
+            "change": row.change,
+            **{f"{effect}_effect": row.effect(effect) for effect in EFFECTS},
+            "currency": row.currency,
+            "before_from": changes.before.first,
+            "before_to": changes.before.end,
+            "after_from": changes.after.first,
+            "after_to": changes.after.end,
+            "partly_unknown": row.partly_unknown,
+        }
+        for row in changes.rows
+    ]
 
 
 def evidence_columns() -> tuple[Column, ...]:

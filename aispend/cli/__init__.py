@@ -12,7 +12,21 @@ from typing import Annotated
 
 import typer
 
-from aispend.cli import advice, analysis, checks, clouds, collect, database, exports, imports, setup, spending, up, use
+from aispend.cli import (
+    advice,
+    analysis,
+    checks,
+    clouds,
+    collect,
+    database,
+    exports,
+    imports,
+    setup,
+    spending,
+    up,
+    use,
+    why,
+)
 from aispend.errors import AispendError
 
 app = typer.Typer(
@@ -43,7 +57,7 @@ def _options(
     """Options of the program itself; its help text is the one given above."""
 
 
-for part in (up, setup, imports, clouds, collect, analysis, spending, use, advice, checks, exports, database):
+for part in (up, setup, imports, clouds, collect, analysis, spending, why, use, advice, checks, exports, database):
     part.register(app)
 
 

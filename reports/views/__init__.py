@@ -2,6 +2,7 @@
 
 spend             any cut of cost
 unit_costs        cost per thousand inferences, per million tokens, per accelerator hour
+changes           why cost changed between two periods
 overview          the month so far, its forecast and change
 idle              what is paid for and does nothing
 recommendations   advice, its total, its life; why_not: the reason where there is none
@@ -21,6 +22,16 @@ from reports.views.basis import (
     charge_days,
     newest_window,
     pending_bills,
+)
+from reports.views.change import (
+    CHANGE_CUTS,
+    Change,
+    Changes,
+    Driver,
+    changes,
+    month_against_month,
+    same_days_before,
+    same_days_from,
 )
 from reports.views.freshness import Freshness, Rejected, freshness, rejected_rows
 from reports.views.idle import IdleResource, idle
@@ -49,6 +60,7 @@ from reports.views.unit_costs import ModelsWithUsage, UnitBasis, UnitCost, UnitC
 
 __all__ = [
     "CATEGORIES",
+    "CHANGE_CUTS",
     "COSTS",
     "DIMENSIONS",
     "LIVE_STATES",
@@ -58,8 +70,11 @@ __all__ = [
     "Axis",
     "Basis",
     "Below",
+    "Change",
+    "Changes",
     "CostColumn",
     "Costs",
+    "Driver",
     "Event",
     "Freshness",
     "Gap",
@@ -83,10 +98,12 @@ __all__ = [
     "WhyNot",
     "Window",
     "bills_loaded",
+    "changes",
     "charge_days",
     "freshness",
     "idle",
     "models_with_usage",
+    "month_against_month",
     "newest_window",
     "overview",
     "pending_bills",
@@ -96,6 +113,8 @@ __all__ = [
     "recommendations_by_state",
     "reconcile",
     "rejected_rows",
+    "same_days_before",
+    "same_days_from",
     "spend",
     "unit_costs",
     "why_not",

@@ -1,0 +1,146 @@
+"""aispend why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aispend.cli import doors, nothing, show
+from aispend.cli.doors import DatabaseOption, Format, FormatOption, FromOption, ToOption, note
+from aispend.cli.show import Head
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from reports import views
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    app.command("why")(why)
+
+
+def why(
+    by: Annotated[
+        str,
+        typer.Option(
+            "--by", metavar="CUT,…", help="Any of provider, account, service, region, model, team, stage; with commas."
+        ),
+    ] = "model",
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DAY",
+            help="First day of the period to compare with, as many days long. Default: the month before, or its same "
+            "days.",
+            show_default=False,
+        ),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All spend. Default: AI spend.")] = False,
+    first: FromOption = None,
+    end: ToOption = None,
+    style: FormatOption = Format.table,
+    limit: Annotated[int, typer.Option(min=1, help="Rows a table shows.")] = 15,
+    database: DatabaseOption = None,
+) -> None:
+    """Why did cost change?
+
+    More use, more or less per request, idle, another mix, prices, commitments: effects that add up to the change
+    exactly. Without a period: the newest month, against the same days of the month before.
+
+    \b
+    Examples:
+      aispend why --from 2026-10 --to 2026-11
+      aispend why --by team,model --format csv
+    """
+    from reports import records, views
+    from reports.columns import change_columns
+
+    with doors.opened(database) as door, door.store.engine.connect() as connection:
+        periods = _periods(connection, first, end, against)
+        found = (
+            None
+            if periods is None
+            else views.changes(connection, *periods, by=doors.listed(by), ai_only=not everything)
+        )
+        home = door.settings.reporting_currency
+        missing = "" if found and found.rows else nothing.no_charges(connection)
+    if style is not Format.table:
+        show.machine(change_columns(doors.listed(by)), records.change_records(found) if found else [], style)
+        if missing:
+            note(missing)
+    elif missing or found is None:
+        show.lines([missing])
+    else:
+        _table(found, limit, home)
+
+
+def _periods(
+    connection: Connection, first: str | None, end: str | None, against: str | None
+) -> tuple[views.Window, views.Window] | None:
+    from reports import views
+
+    asked = doors.window(first, end, views.newest_window(connection))
+    periods = views.same_days_before(asked) if asked else views.month_against_month(connection)
+    if against is None or periods is None:
+        return periods
+    start = doors.day("--against", against)
+    return views.same_days_from(start, periods[1]), periods[1]
+
+
+def _table(found: views.Changes, limit: int, home: str) -> None:
+    from reports.change_words import behind, effect_words, leading_effects, signed
+    from reports.formats import change, money, period
+
+    for total in sorted(found.totals, key=lambda total: total.currency != home):
+        grown = f" ({change(total.change / total.before)})" if total.before > 0 else ""
+        show.lines([f"{signed(total.change)} {total.currency}{grown}, because of", ""])
+        drivers = found.drivers[total.currency]
+        cells = [(signed(one.amount), effect_words(one.effect, one.amount), behind(one)) for one in drivers]
+        if cells:
+            show.table([Head(total.currency, "right"), Head("effect"), Head("mostly", wrap=True)], cells)
+            typer.echo("")
+        rows = [row for row in found.rows if row.currency == total.currency]
+        show.table(
+            [
+                Head(", ".join(found.by)),
+                Head("before", "right"),
+                Head("after", "right"),
+                Head("change", "right"),
+                Head("because", wrap=True),
+            ],
+            [
+                (
+                    ", ".join(_label(name, value) for name, value in zip(found.by, row.cut, strict=True)),
+                    money(row.before),
+                    money(row.after) + ("*" if row.partly_unknown else ""),
+                    signed(row.change),
+                    leading_effects(row),
+                )
+                for row in rows[:limit]
+            ],
+            totals=[("total", money(total.before), money(total.after), signed(total.change), "")],
+            notes=_hidden(len(rows) - limit),
+        )
+        typer.echo("")
+    scope = "AI spend" if found.ai_only else "All spend"
+    notes = [f"{scope} by effective cost; charge day {period(found.after)} against {period(found.before)}."]
+    notes += [
+        f"{currency}: no requests or tokens meet the bills in both periods; what each request took is in the use."
+        for currency, known in found.demand_known.items()
+        if not known
+    ]
+    if any(row.partly_unknown for row in found.rows):
+        notes.append("* leaves out charges whose effective cost the bill does not give: unknown, not zero.")
+    show.lines(notes)
+
+
+def _label(cut: str, value: str | None) -> str:
+    return value or (f"no {cut} known" if cut in ("model", "team", "stage") else "(none)")
+
+
+def _hidden(rows: int) -> list[str]:
+    return (
+        [f"… and {rows} more row{'s' if rows > 1 else ''}, in the total; show them with --limit."] if rows > 0 else []
+    )

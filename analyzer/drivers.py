@@ -1,0 +1,197 @@
+"""What cost is made of in two periods: the cells and pools :mod:`analyzer.variance` explains the change between.
+
+Assumes     analyzed months.
+Method      Shares of both periods are summed to cells: a SKU in a region and account, on spot or not, for a model,
+            team and stage. Accelerators count in accelerator hours, tokens in tokens, whatever their SKU, so that
+            machines of other types and classes of tokens are one pool per provider, model and stage; the rest counts
+            in its SKU's own unit. Idle shares are pools of their own. Demand is what the model served in the
+            period: successful requests, else tokens, where counted in both.
+Cases       Spend that is not AI has no model to serve: it is kept by service, and its change is not taken apart.
+            A charge without effective cost is left out of both periods, and the cells that miss one say so. Where
+            a bill has no effective cost at all, its billed cost is taken.
+Drawbacks   A charge belongs to its first day, so that a fee of a month falls into the period its first day is in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, text
+
+from aispend.clock import month_of, next_month
+from analyzer.charges import HOURS_BILLED
+from analyzer.variance import NOTHING, Amount, Cell, Kind, Pool
+
+Period = tuple[date, date]
+"""First day, and the day after the last."""
+
+
+@dataclass(frozen=True)
+class CellName:
+    """What a cell is, for cuts and for words. ``unit`` is what its quantity counts; None where nothing is counted."""
+
+    provider: str
+    account: str | None
+    service: str | None
+    region: str | None
+    model: str | None
+    team: str | None
+    stage: str
+    is_ai: bool
+    currency: str
+    what: str | None
+    is_spot: bool
+    unit: str | None
+    sku_key: int
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a model served in the two periods, in ``unit`` (requests or tokens)."""
+
+    unit: Literal["requests", "tokens"]
+    before: Decimal
+    after: Decimal
+
+
+@dataclass(frozen=True)
+class Drivers:
+    """Pools of one currency each; ``served`` by provider, model, stage and currency.
+
+    ``lacking``: cells that miss charges without effective cost.
+    """
+
+    pools: tuple[Pool[CellName], ...]
+    served: Mapping[tuple[str, str, str, str], Served]
+    lacking: frozenset[CellName]
+
+
+def drivers(connection: Connection, before: Period, after: Period, *, ai_only: bool = True) -> Drivers:
+    """Cells of both periods, in pools. A cell that is missing in one of them holds nothing there."""
+    amounts: dict[CellName, list[Amount]] = {}
+    lacking = set()
+    for side, (first, end) in enumerate((before, after)):
+        scope = {
+            "first": first,
+            "end": end,
+            "first_month": _month_before(first),
+            "last_month": next_month(month_of(end)),
+        }
+        for row in connection.execute(text(_CELLS.format(only="AND t.is_ai" if ai_only else "")), scope):
+            name = CellName(*row[:14])
+            amounts.setdefault(name, [NOTHING, NOTHING])[side] = _amount(row)
+            if row.lacks:
+                lacking.add(name)
+    served = _served(connection, before, after)
+    grouped: dict[tuple[Any, ...], list[Cell[CellName]]] = {}
+    for name, (old, new) in amounts.items():
+        grouped.setdefault(_pool(name), []).append(Cell(name, name.kind, old, new))
+    pools = tuple(Pool(cells, _demand(cells[0].key, served)) for cells in grouped.values())
+    return Drivers(pools, served, frozenset(lacking))
+
+
+def _amount(row: Row[Any]) -> Amount:
+    return Amount(row.quantity, row.contracted, row.effective)
+
+
+def _pool(name: CellName) -> tuple[Any, ...]:
+    shared = name.unit in (ACCELERATOR_HOURS, TOKENS)
+    return (
+        *(name.provider, name.model, name.stage, name.currency, name.unit, name.kind, name.is_ai),
+        *(() if shared else (name.sku_key, name.service)),
+        *(() if shared and name.model else (name.account, name.team)),
+    )
+
+
+def _demand(key: CellName, served: Mapping[tuple[str, str, str, str], Served]) -> tuple[Decimal, Decimal] | None:
+    if key.model is None or key.kind != "use":
+        return None
+    found = served.get((key.provider, key.model, key.stage, key.currency))
+    return None if found is None else (found.before, found.after)
+
+
+def _served(connection: Connection, before: Period, after: Period) -> dict[tuple[str, str, str, str], Served]:
+    scope = {"first": before[0], "end": before[1], "then": after[0], "until": after[1]}
+    found = {}
+    for row in connection.execute(text(_SERVED), scope):
+        name = (row.provider, row.model, row.stage, row.currency)
+        if row.requests_before and row.requests_after:
+            found[name] = Served("requests", row.requests_before, row.requests_after)
+        elif row.tokens_before and row.tokens_after:
+            found[name] = Served("tokens", row.tokens_before, row.tokens_after)
+    return found
+
+
+def _month_before(day: date) -> date:
+    """A charge may be billed the month after its day, or the month before where a fee is billed ahead."""
+    first = month_of(day)
+    return date(first.year - (first.month == 1), (first.month - 2) % 12 + 1, 1)
+
+
+ACCELERATOR_HOURS, TOKENS = "accelerator hours", "tokens"
+
+_UNIT = f"""CASE WHEN NOT t.is_ai THEN NULL
+    WHEN s.accelerators > 0 THEN '{ACCELERATOR_HOURS}'
+    WHEN s.unit_class IN ('input', 'cached_input', 'cache_write', 'output') AND s.units_per_pricing_unit > 0
+    THEN '{TOKENS}' ELSE s.pricing_unit END"""
+
+_QUANTITY = f"""CASE WHEN NOT t.is_ai THEN NULL
+    WHEN s.accelerators > 0 THEN s.accelerators * {HOURS_BILLED}
+    WHEN s.unit_class IN ('input', 'cached_input', 'cache_write', 'output') AND s.units_per_pricing_unit > 0
+    THEN c.pricing_quantity * s.units_per_pricing_unit ELSE c.pricing_quantity END"""
+
+_KIND = """CASE WHEN k.charge_category = 'Tax' THEN 'tax'
+    WHEN k.charge_category IN ('Credit', 'Adjustment') THEN 'credits'
+    WHEN t.reason = 'commitment_unused' THEN 'commitment'
+    WHEN t.reason = 'idle' THEN 'idle' ELSE 'use' END"""
+
+_PART = """coalesce(x.effective_cost / nullif(c.effective_cost, 0), x.billed_cost / nullif(c.billed_cost, 0),
+    x.list_cost / nullif(c.list_cost, 0), 1)"""
+
+_CELLS = f"""
+    SELECT provider, account, service, region, model, team, stage, is_ai, currency, what, is_spot, unit, sku_key, kind,
+           CASE WHEN unit IS NOT NULL AND count(quantity) = count(*) THEN sum(quantity) END AS quantity,
+           CASE WHEN count(contracted) = count(*) THEN sum(contracted) END AS contracted,
+           coalesce(sum(effective), 0) AS effective, bool_or(lacks) AS lacks
+    FROM (SELECT a.provider, coalesce(a.sub_account_id, a.billing_account_id) AS account, s.service_name AS service,
+                 l.region_id AS region, t.model, t.team, t.stage, t.is_ai, k.billing_currency AS currency,
+                 CASE WHEN t.is_ai THEN coalesce(s.instance_type, s.sku_meter, s.charge_description) END AS what,
+                 coalesce(k.pricing_category = 'Dynamic', false) AS is_spot, {_UNIT} AS unit,
+                 CASE WHEN t.is_ai THEN c.sku_key ELSE 0 END AS sku_key, {_KIND} AS kind,
+                 ({_QUANTITY}) * {_PART} AS quantity, x.contracted_cost AS contracted,
+                 CASE WHEN 'effective_cost' = ANY(b.columns_known) THEN x.effective_cost ELSE x.billed_cost END
+                 AS effective,
+                 'effective_cost' = ANY(b.columns_known) AND x.effective_cost IS NULL AS lacks
+          FROM charge c
+          JOIN cost_share x USING (billing_month, slice_id, half, ordinal)
+          JOIN share_target t USING (target_key)
+          JOIN slice b USING (slice_id)
+          JOIN account a USING (account_key)
+          JOIN sku s USING (sku_key)
+          JOIN charge_kind k USING (charge_kind_key)
+          LEFT JOIN location l USING (location_key)
+          WHERE c.billing_month BETWEEN :first_month AND :last_month
+            AND c.charge_date >= :first AND c.charge_date < :end
+            AND (c.half <> 1 OR position('+' IN b.dataset) = 0) {{only}}) AS cell
+    WHERE effective IS NOT NULL OR lacks
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14"""
+
+_TOKENS = (
+    "input_tokens, 0) + coalesce(cached_input_tokens, 0) + coalesce(cache_write_tokens, 0) + coalesce(output_tokens"
+)
+
+_SERVED = f"""
+    SELECT provider, model, stage, currency,
+           sum(requests) FILTER (WHERE day < :end AND day >= :first) AS requests_before,
+           sum(requests) FILTER (WHERE day >= :then AND day < :until) AS requests_after,
+           sum(coalesce({_TOKENS}, 0)) FILTER (WHERE day < :end AND day >= :first) AS tokens_before,
+           sum(coalesce({_TOKENS}, 0)) FILTER (WHERE day >= :then AND day < :until) AS tokens_after
+    FROM unit_cost
+    WHERE basis = 'allocation' AND model IS NOT NULL AND effective_cost IS NOT NULL
+      AND (day >= :first AND day < :end OR day >= :then AND day < :until)
+    GROUP BY provider, model, stage, currency"""

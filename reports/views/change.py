@@ -1,0 +1,252 @@
+"""Why cost changed between two periods: effects that add up to the change exactly, and what is behind each.
+
+The cells are :mod:`analyzer.drivers`', the arithmetic :mod:`analyzer.variance`'s; cut as spend is. Effective cost,
+by charge day. A total is the sum of its rows, and the same number as spend over the same days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Literal
+
+from sqlalchemy import Connection
+
+from aispend.clock import month_of, next_month
+from aispend.errors import UsageError
+from aispend.money import exact_sum, rate
+from analyzer.drivers import ACCELERATOR_HOURS, CellName, Drivers, Period, drivers
+from analyzer.variance import EFFECTS, Cell, Effect, Pool, explain
+from reports.views.basis import Window, newest_window
+
+CHANGE_CUTS: tuple[str, ...] = ("provider", "account", "service", "region", "model", "team", "stage")
+Side = Literal["before", "after"]
+_SIDES: tuple[Side, Side] = ("before", "after")
+_LEAST_SHIFT = Decimal("0.01")
+"""A spot share that moves less is not what changed the mix."""
+
+
+Measure = Literal["requests", "tokens", "hours_per_1k", "spot_share", "price", "paid_part"]
+"""What moved: the demand served; accelerator hours per 1,000 of it; the spot share of accelerator hours; the contracted
+cost per unit; the part of the contracted cost that is paid."""
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A measure before and after; ``of`` is the demand it is taken per, for ``hours_per_1k``."""
+
+    measure: Measure
+    before: Decimal
+    after: Decimal
+    of: str = ""
+
+
+@dataclass(frozen=True)
+class Driver:
+    """What an effect is mostly of: ``name`` a model, a SKU or a service, with its part and the figure that moved."""
+
+    effect: Effect
+    amount: Decimal
+    name: str | None
+    of_name: Decimal
+    moved: Moved | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """One cut: effective cost before and after, in ``currency``, and the effects, which add up to their difference."""
+
+    cut: tuple[str | None, ...]
+    currency: str
+    before: Decimal
+    after: Decimal
+    effects: Mapping[Effect, Decimal]
+    partly_unknown: bool
+
+    @property
+    def change(self) -> Decimal:
+        """After less before."""
+        return exact_sum((self.after, self.before.copy_negate()))
+
+    def effect(self, name: Effect) -> Decimal:
+        """An effect; zero where there is none."""
+        return self.effects.get(name, Decimal(0))
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Rows, the largest change first; a total for each currency with the drivers of its effects."""
+
+    by: tuple[str, ...]
+    before: Window
+    after: Window
+    ai_only: bool
+    rows: tuple[Change, ...]
+    totals: tuple[Change, ...]
+    drivers: Mapping[str, tuple[Driver, ...]]
+    demand_known: Mapping[str, bool]
+    """Per currency, whether some of it has a demand to tell efficiency from volume."""
+
+
+def month_against_month(connection: Connection) -> tuple[Window, Window] | None:
+    """The newest month up to its newest day, and the same days of the month before; whole months where it is whole."""
+    newest = newest_window(connection)
+    if newest is None:
+        return None
+    start = month_of(newest.last)
+    return same_days_before(Window(start, newest.end))
+
+
+def same_days_before(after: Window) -> tuple[Window, Window]:
+    """The days to hold ``after`` against: a whole month the whole month before, part of one its same days, else
+    as many days just before."""
+    first = month_of(after.first)
+    earlier = month_of(first - timedelta(days=1))
+    if after.first == first and after.end <= next_month(first):
+        end = first if after.end == next_month(first) else min(earlier + timedelta(days=after.days), first)
+        return Window(earlier, end), after
+    return Window(after.first - timedelta(days=after.days), after.first), after
+
+
+def same_days_from(first: date, after: Window) -> Window:
+    """As many days as ``after`` from ``first`` on; the whole month where both are months."""
+    whole = after.first == month_of(after.first) and after.end == next_month(after.first) and first == month_of(first)
+    return Window(first, next_month(first) if whole else first + timedelta(days=after.days))
+
+
+def changes(
+    connection: Connection, before: Window, after: Window, *, by: Sequence[str] = ("model",), ai_only: bool = True
+) -> Changes:
+    """Why each cut changed. Raises ``UsageError`` for a cut there is not."""
+    for name in by:
+        if name not in CHANGE_CUTS:
+            raise UsageError(f"Change has no cut by {name!r}.", next_step=f"Choose from {', '.join(CHANGE_CUTS)}.")
+    found = drivers(connection, _period(before), _period(after), ai_only=ai_only)
+    cells = [(cell, effects) for pool in found.pools for cell, effects in _explained(pool)]
+    rows = sorted(_summed(cells, tuple(by), found), key=lambda row: (row.currency, -abs(row.change), str(row.cut)))
+    totals = sorted(_summed(cells, (), found), key=lambda row: row.currency)
+    return Changes(
+        by=tuple(by),
+        before=before,
+        after=after,
+        ai_only=ai_only,
+        rows=tuple(rows),
+        totals=tuple(totals),
+        drivers={total.currency: tuple(_drivers(total, cells, found)) for total in totals},
+        demand_known={
+            total.currency: any(pool.demand and pool.cells[0].key.currency == total.currency for pool in found.pools)
+            for total in totals
+        },
+    )
+
+
+_Explained = tuple[Cell[CellName], Mapping[Effect, Decimal]]
+
+
+def _explained(pool: Pool[CellName]) -> Iterable[_Explained]:
+    effects = explain(pool)
+    return ((cell, effects[cell.key]) for cell in pool.cells)
+
+
+def _summed(cells: Sequence[_Explained], by: tuple[str, ...], found: Drivers) -> Iterable[Change]:
+    groups: dict[tuple[str, tuple[str | None, ...]], list[_Explained]] = {}
+    for cell, effects in cells:
+        name = cell.key
+        groups.setdefault((name.currency, tuple(getattr(name, cut) for cut in by)), []).append((cell, effects))
+    for (currency, cut), members in groups.items():
+        sums = {name: exact_sum(parts[name] for _, parts in members if name in parts) for name in EFFECTS}
+        yield Change(
+            cut=cut,
+            currency=currency,
+            before=exact_sum(cell.before.effective for cell, _ in members),
+            after=exact_sum(cell.after.effective for cell, _ in members),
+            effects={name: amount for name, amount in sums.items() if amount},
+            partly_unknown=any(cell.key in found.lacking for cell, _ in members),
+        )
+
+
+def _drivers(total: Change, cells: Sequence[_Explained], found: Drivers) -> Iterable[Driver]:
+    """The effects of a total, the largest first, each with what carries most of it in its own direction."""
+    ours = [(cell, effects) for cell, effects in cells if cell.key.currency == total.currency]
+    for effect, amount in sorted(total.effects.items(), key=lambda item: -abs(item[1])):
+        sums: dict[str | None, Decimal] = {}
+        for cell, effects in ours:
+            if effect in effects:
+                label = _label(cell.key, effect)
+                sums[label] = exact_sum((sums.get(label, Decimal(0)), effects[effect]))
+        label = max(sums, key=lambda one: (sums[one] * (1 if amount > 0 else -1), str(one)))
+        members = [cell for cell, effects in ours if effect in effects and _label(cell.key, effect) == label]
+        yield Driver(effect, amount, label, sums[label], _moved(effect, members, ours, found))
+
+
+def _label(name: CellName, effect: Effect) -> str | None:
+    if effect in ("price", "mix"):
+        return name.what or name.service
+    return name.model or name.service
+
+
+def _moved(
+    effect: Effect, members: Sequence[Cell[CellName]], everything: Sequence[_Explained], found: Drivers
+) -> Moved | None:
+    """The figure behind the largest part of an effect; None where there is none worth a sentence."""
+    if effect in ("volume", "efficiency"):
+        return _served(effect, members, found)
+    if effect == "mix":
+        return _spot([cell for cell, _ in everything])
+    if effect == "price":
+        return _pair("price", *(_per_unit(members, side) for side in _SIDES))
+    if effect == "commitment":
+        return _pair("paid_part", *(_paid_part(members, side) for side in _SIDES))
+    return None
+
+
+def _served(effect: Effect, members: Sequence[Cell[CellName]], found: Drivers) -> Moved | None:
+    name = members[0].key
+    served = found.served.get((name.provider, name.model or "", name.stage, name.currency))
+    if served is None:
+        return None
+    if effect == "volume":
+        return Moved(served.unit, served.before, served.after)
+    hours = [cell for cell in members if cell.key.unit == ACCELERATOR_HOURS]
+    before, after = (_quantity(hours, side) for side in _SIDES)
+    if not before or not after:
+        return None
+    return Moved("hours_per_1k", rate(before, served.before, 1000), rate(after, served.after, 1000), served.unit)
+
+
+def _spot(cells: Sequence[Cell[CellName]]) -> Moved | None:
+    hours = [cell for cell in cells if cell.key.unit == ACCELERATOR_HOURS]
+    whole = [_quantity(hours, side) for side in _SIDES]
+    if not all(whole):
+        return None
+    on_spot = [cell for cell in hours if cell.key.is_spot]
+    before, after = (rate(_quantity(on_spot, side), of) for side, of in zip(_SIDES, whole, strict=True))
+    return Moved("spot_share", before, after) if abs(after - before) >= _LEAST_SHIFT else None
+
+
+def _per_unit(cells: Sequence[Cell[CellName]], side: Side) -> Decimal | None:
+    quantity = _quantity(cells, side)
+    return rate(_cost(cells, side, "contracted"), quantity) if quantity else None
+
+
+def _paid_part(cells: Sequence[Cell[CellName]], side: Side) -> Decimal | None:
+    contracted = _cost(cells, side, "contracted")
+    return rate(_cost(cells, side, "effective"), contracted) if contracted > 0 else None
+
+
+def _pair(measure: Measure, before: Decimal | None, after: Decimal | None) -> Moved | None:
+    return None if before is None or after is None or before == after else Moved(measure, before, after)
+
+
+def _quantity(cells: Sequence[Cell[CellName]], side: Side) -> Decimal:
+    return exact_sum(getattr(cell, side).quantity or Decimal(0) for cell in cells)
+
+
+def _cost(cells: Sequence[Cell[CellName]], side: Side, column: Literal["contracted", "effective"]) -> Decimal:
+    return exact_sum(getattr(getattr(cell, side), column) or Decimal(0) for cell in cells)
+
+
+def _period(window: Window) -> Period:
+    return window.first, window.end
