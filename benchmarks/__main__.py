@@ -13,7 +13,7 @@ from pathlib import Path
 
 from aispend.settings import Settings
 from aispend.store import open_store
-from benchmarks import import_focus
+from benchmarks import collect_aws, import_focus
 
 
 def main() -> int:
@@ -31,6 +31,9 @@ def main() -> int:
             for measure in import_focus.measures(store.uri, folder, arguments.scale):
                 print(measure, flush=True)
                 kept &= measure.holds
+        for measure in collect_aws.measures(folder, arguments.scale):
+            print(measure, flush=True)
+            kept &= measure.holds
     spend = subprocess.run([sys.executable, "-m", "benchmarks.spend_query"], check=False)
     return 0 if kept and not spend.returncode else 1
 

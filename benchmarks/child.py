@@ -1,4 +1,4 @@
-"""One measured run in a process of its own: ``python -m benchmarks.child import|reference|roll-up …`` prints JSON.
+"""One measured run in a process of its own: ``python -m benchmarks.child import|reference|collect …`` prints JSON.
 
 The clock runs from files to committed facts, with the libraries loaded before; memory is the process's own peak.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from aispend.engine.line import identifier, literal
 from aispend.settings import Settings
@@ -91,6 +92,41 @@ def run_reference(uri: str, home: Path, bill: Path, facts: Path) -> dict[str, ob
     return {"seconds": grouped + copied, "grouped": grouped, "copied": copied, "groups": row[0] if row else 0}
 
 
+def run_collect(uri: str, home: Path, order: dict[str, Any]) -> dict[str, object]:
+    """What ``aispend collect`` does for one collector of one connection.
+
+    ``order`` names ``collector``, ``connection`` (as in the settings), ``now``, and with ``first`` the first day.
+    """
+    import adbc_driver_postgresql.dbapi  # noqa: F401 - loaded before the clock starts
+    import boto3  # noqa: F401
+    import duckdb  # noqa: F401
+    import pyarrow.parquet  # noqa: F401
+
+    from aispend.connections import AwsConnection
+    from aispend.store import open_store
+    from collectors.contract import Window
+    from collectors.registry import sources
+    from collectors.runner import collect
+
+    connection = AwsConnection.model_validate(order["connection"])
+    settings = Settings(home=home, database_url=uri, aws=(connection,))
+    now = datetime.fromisoformat(order["now"])
+    window = Window(date.fromisoformat(order["first"]), now.date() + timedelta(days=1)) if "first" in order else None
+    with open_store(settings, migrate=False) as store:
+        wanted = sources(settings, store, lambda: now, [f"{connection.name}/{order['collector']}"])
+        started = time.perf_counter()
+        (report,) = collect(wanted, store, settings, lambda: now, window=window)
+        seconds = time.perf_counter() - started
+    troubles = [text for one in report.slices for text in (one.message, *one.notes) if text]
+    return {
+        "seconds": seconds,
+        "loaded": report.loaded,
+        "rows": report.rows,
+        "requests": report.requests,
+        "troubles": [*([report.error] if report.error else []), *troubles],
+    }
+
+
 def peak_mib() -> float:
     """Peak resident memory of this process since it began, in MiB."""
     for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
@@ -103,9 +139,14 @@ def peak_mib() -> float:
 
 def main() -> None:
     """Run what the arguments say and print the result."""
-    kind, uri, home, *paths = sys.argv[1:]
-    files = [Path(path) for path in paths]
-    result = run_import(uri, Path(home), *files) if kind == "import" else run_reference(uri, Path(home), *files)
+    kind, uri, home, *rest = sys.argv[1:]
+    match kind:
+        case "import":
+            result = run_import(uri, Path(home), Path(rest[0]))
+        case "reference":
+            result = run_reference(uri, Path(home), Path(rest[0]), Path(rest[1]))
+        case _:
+            result = run_collect(uri, Path(home), json.loads(rest[0]))
     print(json.dumps(result | {"peak_mib": peak_mib()}))
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import duckdb
 
+from aispend.clock import next_month
+
 MONTH = date(2026, 9, 1)
-DAYS = 30
-_HOURS = 24 * DAYS
 _ROW_GROUP = 122_880
 
 _THINGS = """
@@ -98,20 +98,21 @@ FROM (
 """
 
 
-def write_focus(path: Path, lines: int, *, hours: int = 15, compression: str = "parquet") -> Path:
-    """Write ``lines`` FOCUS 1.2 lines of one month, rolling up ``hours`` to one, as Parquet or as gzipped CSV."""
-    per_hour = max(lines // _HOURS, 1)
+def write_focus(path: Path, lines: int, *, hours: int = 15, compression: str = "parquet", month: date = MONTH) -> Path:
+    """Write ``lines`` FOCUS 1.2 lines of ``month``, rolling up ``hours`` to one, as Parquet or as gzipped CSV."""
+    days = (next_month(month) - month).days
+    per_hour = max(lines // (24 * days), 1)
     per_day = max(per_hour * 24 // hours, 1)
     turnover = per_day // 10 if hours > 5 else per_day // 2
-    things = per_day + turnover * (DAYS - 1)
+    things = per_day + turnover * (days - 1)
     with duckdb.connect(config={"memory_limit": "2GB", "preserve_insertion_order": False}) as duck:
         duck.execute("SET enable_progress_bar = false")
         duck.execute("SET enable_progress_bar = false")
         duck.execute(_THINGS.format(things=things))
         query = _LINES.format(
-            start=MONTH,
-            end=MONTH.replace(month=MONTH.month + 1),
-            lines=per_hour * _HOURS,
+            start=month,
+            end=next_month(month),
+            lines=per_hour * 24 * days,
             per_hour=per_hour,
             per_day=per_day,
             step=max(per_day // 24, 1),

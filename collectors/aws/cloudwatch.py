@@ -1,9 +1,10 @@
 """CloudWatch: which series there are, and their points, in as few requests and as little memory as it takes.
 
 *Series* are found by ListMetrics, since GetMetricData wants dimensions exactly and has no wildcards. *Points* are asked
-for 500 queries at a time. A long answer comes in pages that name the same query again: its points are added to those
-before, and a page that comes twice adds nothing, because a point is known by its time. The period follows the age of
-the points: finer ones are thrown away after 15 and 63 days, and asking for them gives nothing.
+for as many queries at a time as one page can answer: at most 500, and 350 for a day of five minutes. Where an answer
+comes in pages all the same, they name the same query again: its points are added to those before, and a page that
+comes twice adds nothing, because a point is known by its time. The period follows the age of the points: finer ones
+are thrown away after 15 and 63 days, and asking for them gives nothing.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ OPERATIONS = ("cloudwatch.GetMetricData", "cloudwatch.ListMetrics")
 QUERIES = 500
 """Most queries of one request."""
 
-WIDEST = 12
-"""Most queries of one group."""
+POINTS = 100_800
+"""Most points of one page."""
 
 Statistic = Literal["Average", "Maximum", "Minimum", "Sum", "SampleCount"]
 _KEPT = ((timedelta(days=15), 60), (timedelta(days=63), 300), (timedelta(days=455), 3600))
@@ -95,8 +96,8 @@ def read(
 
     What CloudWatch forbids, or cannot read also when it is asked again, is added to ``notes``.
     """
-    waiting = iter(groups)
-    while batch := list(_batch(waiting)):
+    points = max(1, -((start - end) // timedelta(seconds=period)))
+    for batch in _batches(groups, min(QUERIES, POINTS // points)):
         ids = {
             f"q{number}": (place, column)
             for number, (place, column) in enumerate(
@@ -123,12 +124,18 @@ def monthly_cost(metrics: int, reads_a_day: float) -> Decimal:
     return (_PER_METRIC * metrics * Decimal(str(reads_a_day)) * Decimal(730) / 24).quantize(Decimal("0.01"))
 
 
-def _batch(groups: Iterator[Group]) -> Iterator[Group]:
-    """As many groups as fit into a request; a group is never divided."""
-    left = QUERIES
-    while left >= WIDEST and (found := next(groups, None)) is not None:
-        left -= len(found.queries)
-        yield found
+def _batches(groups: Sequence[Group], most: int) -> Iterator[list[Group]]:
+    """As many groups at a time as have ``most`` queries together; a group is never divided."""
+    batch: list[Group] = []
+    queries = 0
+    for group in groups:
+        if batch and queries + len(group.queries) > most:
+            yield batch
+            batch, queries = [], 0
+        batch.append(group)
+        queries += len(group.queries)
+    if batch:
+        yield batch
 
 
 def _ask(

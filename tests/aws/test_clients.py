@@ -34,6 +34,23 @@ def test_global_services_are_asked_at_home_whatever_the_region(aws: Aws, connect
     ]
 
 
+def test_times_are_utc_and_one_object_each_however_often_they_come(
+    aws: Aws, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand GPUs have each time a thousand times; botocore makes it local time anew for each of them."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    noon = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    results = [{"Id": name, "Timestamps": [noon], "Values": [1.0]} for name in ("q0", "q1")]
+    aws.on("cloudwatch.GetMetricData", {"MetricDataResults": results})
+    asked = {"MetricDataQueries": [{"Id": "q0", "Expression": "1"}], "StartTime": noon, "EndTime": noon}
+    (first,), (second,) = (
+        one["Timestamps"] for one in connect().client("cloudwatch").get_metric_data(**asked)["MetricDataResults"]
+    )
+
+    assert (first, first.tzinfo) == (noon, UTC)
+    assert first is second
+
+
 def test_member_accounts_are_read_through_the_role_and_its_own_credentials(aws: Aws, connect: Connect) -> None:
     aws.on(
         "organizations.ListAccounts",
