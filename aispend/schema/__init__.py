@@ -7,6 +7,7 @@ Alembic migrations, the bulk loader, the views and the generated data dictionary
     telemetry   resource_alias, accelerator_hour, inference_hour, workload_hour, price
     clouds      collection, provider_total, provider_advice … commitment_term, spot_price, resource_history
     closing     closing, closing_adjustment, closing_amount
+    outlook     anomaly, anomaly_event, budget_status
     results     share_target, cost_share, spend_day, spend_resource_month, unit_cost,
                 recommendation, recommendation_event, why_not
 """
@@ -40,6 +41,7 @@ from aispend.schema.clouds import (
     spot_price,
     spot_risk,
 )
+from aispend.schema.outlook import anomaly, anomaly_event, budget_status
 from aispend.schema.results import (
     analysis_state,
     cost_share,
@@ -64,6 +66,9 @@ __all__ = [
     "accelerator_hour",
     "account",
     "analysis_state",
+    "anomaly",
+    "anomaly_event",
+    "budget_status",
     "charge",
     "charge_kind",
     "closing",

@@ -98,6 +98,140 @@ def upgrade() -> None:
         comment="What each billing month was last analyzed from; another fingerprint means analyze again.",
     )
     op.create_table(
+        "anomaly",
+        sa.Column(
+            "id",
+            sa.Text(),
+            nullable=False,
+            comment="stable across runs: hash of kind of watch, cut, value, currency and first day",
+        ),
+        sa.Column(
+            "kind",
+            sa.Text(),
+            nullable=False,
+            comment="rise, drop, drift, new (first spend on a model or accelerator) or rate (price per unit)",
+        ),
+        sa.Column(
+            "cut", sa.Text(), nullable=False, comment="what was watched: service, model, team, accelerator or sku"
+        ),
+        sa.Column(
+            "value", sa.Text(), nullable=True, comment="which one; NULL is spend whose model or team is not known"
+        ),
+        sa.Column("currency", sa.Text(), nullable=False, comment="ISO 4217"),
+        sa.Column("first_day", sa.Date(), nullable=False, comment="first day out of the ordinary (UTC)"),
+        sa.Column("last_day", sa.Date(), nullable=False, comment="last one"),
+        sa.Column("lasting", sa.Boolean(), nullable=False, comment="the last day known was still out of the ordinary"),
+        sa.Column("actual", sa.Numeric(), nullable=False, comment="effective cost of these days"),
+        sa.Column("expected", sa.Numeric(), nullable=False, comment="what they were expected to cost"),
+        sa.Column("impact", sa.Numeric(), nullable=False, comment="actual less expected; negative where it cost less"),
+        sa.Column(
+            "distance",
+            sa.Numeric(),
+            nullable=True,
+            comment="largest distance from expectation, in robust scales; NULL where there is no scale",
+        ),
+        sa.Column("provider", sa.Text(), nullable=True, comment="provider with the largest share of the change"),
+        sa.Column("account", sa.Text(), nullable=True, comment="sub-account with the largest share of the change"),
+        sa.Column("service", sa.Text(), nullable=True, comment="service with the largest share of the change"),
+        sa.Column("model", sa.Text(), nullable=True, comment="model with the largest share of the change"),
+        sa.Column("team", sa.Text(), nullable=True, comment="team with the largest share of the change"),
+        sa.Column("sku", sa.Text(), nullable=True, comment="SKU with the largest share of the change, in words"),
+        sa.Column(
+            "resource_id",
+            sa.Text(),
+            nullable=True,
+            comment="resource with the largest share of the change, where the bill names one",
+        ),
+        sa.Column("resource_share", sa.Numeric(), nullable=True, comment="part of the change that is this resource's"),
+        sa.Column(
+            "drivers",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="per cut, the largest parts of the change, amounts as text",
+        ),
+        sa.Column("explanation", sa.Text(), nullable=False, comment="one sentence a person can check"),
+        sa.Column("state", sa.Text(), nullable=False, comment="open, acknowledged, expected or gone"),
+        sa.Column("found_at", sa.DateTime(timezone=True), nullable=False, comment="first found"),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False, comment="last found, or decided on"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_anomaly")),
+        comment="Days whose cost is out of the ordinary, with what is behind them.",
+    )
+    op.create_index(op.f("ix_anomaly_last_day"), "anomaly", ["last_day"], unique=False)
+    op.create_table(
+        "anomaly_event",
+        sa.Column("event_id", sa.Integer(), sa.Identity(always=False), nullable=False, comment="surrogate id"),
+        sa.Column("anomaly_id", sa.Text(), nullable=False, comment="anomaly"),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False, comment="when"),
+        sa.Column("event", sa.Text(), nullable=False, comment="found, acknowledged, expected, reopened or gone"),
+        sa.Column("who", sa.Text(), nullable=True, comment="who did it; NULL is the analysis"),
+        sa.Column("reason", sa.Text(), nullable=True, comment="why"),
+        sa.PrimaryKeyConstraint("event_id", name=op.f("pk_anomaly_event")),
+        comment="The life of an anomaly.",
+    )
+    op.create_index(op.f("ix_anomaly_event_anomaly_id"), "anomaly_event", ["anomaly_id"], unique=False)
+    op.create_table(
+        "budget_status",
+        sa.Column("name", sa.Text(), nullable=False, comment="name of the budget in the settings"),
+        sa.Column("period_start", sa.Date(), nullable=False, comment="first day of the period"),
+        sa.Column("period_end", sa.Date(), nullable=False, comment="day after its last"),
+        sa.Column("period", sa.Text(), nullable=False, comment="month, quarter or year"),
+        sa.Column("covers", sa.Text(), nullable=False, comment="what it covers, in words"),
+        sa.Column("cost", sa.Text(), nullable=False, comment="effective or billed"),
+        sa.Column("amount", sa.Numeric(), nullable=False, comment="the budget"),
+        sa.Column("currency", sa.Text(), nullable=False, comment="ISO 4217, of the budget"),
+        sa.Column(
+            "known_to", sa.Date(), nullable=True, comment="day after the last whole day; NULL where no bill is analyzed"
+        ),
+        sa.Column("actual", sa.Numeric(), nullable=False, comment="spent to date, in the budget's currency"),
+        sa.Column(
+            "expected_to_date",
+            sa.Numeric(),
+            nullable=False,
+            comment="the part of the budget due to date by the seasonal profile",
+        ),
+        sa.Column(
+            "burn_rate",
+            sa.Numeric(),
+            nullable=True,
+            comment="actual / expected_to_date; NULL where nothing was due yet",
+        ),
+        sa.Column(
+            "forecast_p10",
+            sa.Numeric(),
+            nullable=True,
+            comment="whole period, 10th percentile; NULL where there is too little to say",
+        ),
+        sa.Column("forecast_p50", sa.Numeric(), nullable=True, comment="whole period, median"),
+        sa.Column("forecast_p90", sa.Numeric(), nullable=True, comment="whole period, 90th percentile"),
+        sa.Column(
+            "forecast_method", sa.Text(), nullable=True, comment="forecast or burn rate; NULL where there is none"
+        ),
+        sa.Column(
+            "exhausted_on",
+            sa.Date(),
+            nullable=True,
+            comment="day the budget is or was used up on the forecast's median; NULL is not in this period",
+        ),
+        sa.Column(
+            "threshold",
+            sa.Numeric(),
+            nullable=True,
+            comment="highest of its thresholds reached by actual cost, in percent; NULL is none",
+        ),
+        sa.Column("state", sa.Text(), nullable=False, comment="ok, warn or critical"),
+        sa.Column("reason", sa.Text(), nullable=False, comment="why it is in that state"),
+        sa.Column(
+            "unconverted",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="cost to date in other currencies, as text; in no other column",
+        ),
+        sa.Column("partly_unknown", sa.Boolean(), nullable=False, comment="some charge has no cost: it is left out"),
+        sa.Column("computed_at", sa.DateTime(timezone=True), nullable=False, comment="when"),
+        sa.PrimaryKeyConstraint("name", "period_start", name=op.f("pk_budget_status")),
+        comment="Each budget of the settings in its present period; rewritten with every analysis.",
+    )
+    op.create_table(
         "charge",
         sa.Column(
             "billing_month", sa.Date(), nullable=False, comment="first day of the billing month; the partition key"
@@ -250,12 +384,6 @@ def upgrade() -> None:
             postgresql.JSONB(astext_type=sa.Text()),
             nullable=False,
             comment="the rules as the ledger was last compared with it",
-        ),
-        sa.Column(
-            "compared_fingerprint",
-            sa.Text(),
-            nullable=False,
-            comment="of what the month was analyzed from, as in analysis_state, when the ledger was last compared with it",
         ),
         sa.Column(
             "reopened_at",

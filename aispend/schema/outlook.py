@@ -1,0 +1,94 @@
+"""What is out of the ordinary and what is to come: anomalies, budgets, forecasts."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Date, Identity, Index, Integer, Numeric, Table
+from sqlalchemy.dialects.postgresql import JSONB
+
+from aispend.schema.base import instant, metadata, money, text
+
+anomaly = Table(
+    "anomaly",
+    metadata,
+    text("id", "stable across runs: hash of kind of watch, cut, value, currency and first day", primary_key=True),
+    text(
+        "kind",
+        "rise, drop, drift, new (first spend on a model or accelerator) or rate (price per unit)",
+        nullable=False,
+    ),
+    text("cut", "what was watched: service, model, team, accelerator or sku", nullable=False),
+    text("value", "which one; NULL is spend whose model or team is not known"),
+    text("currency", "ISO 4217", nullable=False),
+    Column("first_day", Date, nullable=False, comment="first day out of the ordinary (UTC)"),
+    Column("last_day", Date, nullable=False, comment="last one"),
+    Column("lasting", Boolean, nullable=False, comment="the last day known was still out of the ordinary"),
+    money("actual", "effective cost of these days", nullable=False),
+    money("expected", "what they were expected to cost", nullable=False),
+    money("impact", "actual less expected; negative where it cost less", nullable=False),
+    Column(
+        "distance", Numeric, comment="largest distance from expectation, in robust scales; NULL where there is no scale"
+    ),
+    text("provider", "provider with the largest share of the change"),
+    text("account", "sub-account with the largest share of the change"),
+    text("service", "service with the largest share of the change"),
+    text("model", "model with the largest share of the change"),
+    text("team", "team with the largest share of the change"),
+    text("sku", "SKU with the largest share of the change, in words"),
+    text("resource_id", "resource with the largest share of the change, where the bill names one"),
+    Column("resource_share", Numeric, comment="part of the change that is this resource's"),
+    Column("drivers", JSONB, nullable=False, comment="per cut, the largest parts of the change, amounts as text"),
+    text("explanation", "one sentence a person can check", nullable=False),
+    text("state", "open, acknowledged, expected or gone", nullable=False),
+    instant("found_at", "first found"),
+    instant("updated_at", "last found, or decided on"),
+    Index(None, "last_day"),
+    comment="Days whose cost is out of the ordinary, with what is behind them.",
+)
+
+anomaly_event = Table(
+    "anomaly_event",
+    metadata,
+    Column("event_id", Integer, Identity(), primary_key=True, comment="surrogate id"),
+    text("anomaly_id", "anomaly", nullable=False),
+    instant("at", "when"),
+    text("event", "found, acknowledged, expected, reopened or gone", nullable=False),
+    text("who", "who did it; NULL is the analysis"),
+    text("reason", "why"),
+    Index(None, "anomaly_id"),
+    comment="The life of an anomaly.",
+)
+
+budget_status = Table(
+    "budget_status",
+    metadata,
+    text("name", "name of the budget in the settings", primary_key=True),
+    Column("period_start", Date, primary_key=True, comment="first day of the period"),
+    Column("period_end", Date, nullable=False, comment="day after its last"),
+    text("period", "month, quarter or year", nullable=False),
+    text("covers", "what it covers, in words", nullable=False),
+    text("cost", "effective or billed", nullable=False),
+    money("amount", "the budget", nullable=False),
+    text("currency", "ISO 4217, of the budget", nullable=False),
+    Column("known_to", Date, comment="day after the last whole day; NULL where no bill is analyzed"),
+    money("actual", "spent to date, in the budget's currency", nullable=False),
+    money("expected_to_date", "the part of the budget due to date by the seasonal profile", nullable=False),
+    Column("burn_rate", Numeric, comment="actual / expected_to_date; NULL where nothing was due yet"),
+    money("forecast_p10", "whole period, 10th percentile; NULL where there is too little to say"),
+    money("forecast_p50", "whole period, median"),
+    money("forecast_p90", "whole period, 90th percentile"),
+    text("forecast_method", "forecast or burn rate; NULL where there is none"),
+    Column(
+        "exhausted_on",
+        Date,
+        comment="day the budget is or was used up on the forecast's median; NULL is not in this period",
+    ),
+    Column("threshold", Numeric, comment="highest of its thresholds reached by actual cost, in percent; NULL is none"),
+    text("state", "ok, warn or critical", nullable=False),
+    text("reason", "why it is in that state", nullable=False),
+    Column(
+        "unconverted", JSONB, nullable=False, comment="cost to date in other currencies, as text; in no other column"
+    ),
+    Column("partly_unknown", Boolean, nullable=False, comment="some charge has no cost: it is left out"),
+    instant("computed_at", "when"),
+    comment="Each budget of the settings in its present period; rewritten with every analysis.",
+)
