@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from aispend.settings import Settings
 from analyzer.findings import Finding
 from analyzer.reconcile_bills import closes_to_the_invoice, one_bill_per_month, unknown_stays_unknown
+from analyzer.reconcile_closing import adjustments_explain_the_ledger, closed_months_are_unchanged
 from analyzer.reconcile_export import closes_to_the_files, every_line_is_kept
 from analyzer.reconcile_prepaid import effective_closes_to_billed
 from analyzer.reconcile_shares import (
@@ -24,8 +26,8 @@ from analyzer.reconcile_totals import matches_the_providers_totals
 __all__ = ["Finding", "check"]
 
 
-def check(connection: Connection) -> list[Finding]:
-    """Check every promise on what is loaded."""
+def check(connection: Connection, settings: Settings | None = None) -> list[Finding]:
+    """Check every promise on what is loaded; what the settings agree on only where they are given."""
     checks = (
         closes_to_the_files,
         closes_to_the_invoice,
@@ -38,5 +40,7 @@ def check(connection: Connection) -> list[Finding]:
         shares_add_up,
         cuts_add_up,
         savings_stay_within_cost,
+        closed_months_are_unchanged,
+        adjustments_explain_the_ledger,
     )
     return [finding for one in checks for finding in one(connection)]

@@ -21,6 +21,7 @@ from aispend.money import exact_sum
 from aispend.settings import Settings
 from aispend.store.locks import exclusive
 from aispend.store.partitions import ensure_partitions
+from analyzer.adjustments import book_adjustments, book_months_gone
 from analyzer.aliases import join_names
 from analyzer.attribution import Attributor
 from analyzer.charges import stage_charges
@@ -92,6 +93,7 @@ def analyze(
         exclusive(connection, "analyze")
         known = list(connection.scalars(text(_MONTHS)))
         _forget(connection, known)
+        book_months_gone(connection, known, settings, clock())
     if progress is not None:
         progress("joining names", 0, None)
     notes = join_names(engine, settings)
@@ -110,6 +112,7 @@ def analyze(
                 counted = _analyze_month(connection, scope, attributor, settings)
                 tally.add(connection, month, *counted)
                 connection.execute(text(_REMEMBER), {"month": month, "print_now": print_now, "now": clock()})
+                book_adjustments(connection, [month], settings, clock())
     if tally.analyzed:
         with engine.begin() as connection:
             connection.execute(text(_STATISTICS))

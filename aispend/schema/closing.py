@@ -35,11 +35,6 @@ closing = Table(
     text("content_fingerprint", "SHA-256 of the published amounts, hex: they never change", nullable=False),
     Column("compared_bills", JSONB, nullable=False, comment="the bills as the ledger was last compared with it"),
     Column("compared_rules", JSONB, nullable=False, comment="the rules as the ledger was last compared with it"),
-    text(
-        "compared_fingerprint",
-        "of what the month was analyzed from, as in analysis_state, when the ledger was last compared with it",
-        nullable=False,
-    ),
     instant("reopened_at", "when it was opened again; NULL while it stands", nullable=True),
     text("reopened_by", "who opened it again"),
     text("reopened_reason", "why"),
