@@ -12,8 +12,9 @@ Method
     amortised). 5. Of the files of one part those with the same content count once. 6. Files of one dialect and part are
     one delivery (per manifest, where there is one). Where their headers differ, headers whose slices have nothing in
     common become deliveries of their own; the others are written to one common header first (``unify``), so that no
-    slice is split. 7. Files without a manifest that show the same lines as another count once, or stop the import
-    (``overlap``); so do two exports of one month and account (``rivals``).
+    slice is split; but for those of two datasets (CUR 1 and 2), which are two bills. 7. Files without a manifest that
+    show the same lines as another count once, or stop the import (``overlap``); so do two deliveries of one month and
+    account, of whatever format (``rivals``).
 
 Cases
     - A file a person names must be a bill. Of what a folder brings along, files that are no bills and bills without
@@ -265,9 +266,15 @@ def _deliver_group(group: Sequence[_Bill], connection: duckdb.DuckDBPyConnection
     if len(by_header) == 1:
         return [_deliver(group, [bill.file for bill in group], connection)]
     sets = [(same, _deliver(same, [bill.file for bill in same], connection).line) for same in by_header.values()]
-    files = disjoint_or_common([([bill.file for bill in same], line) for same, line in sets], connection, workdir)
     owners = {bill.file.shown_as: bill for bill in group}
-    return [_deliver([owners[file.shown_as] for file in together], together, connection) for together in files]
+    made: list[Delivery] = []
+    for dataset in dict.fromkeys(
+        line.dataset for _, line in sets
+    ):  # the generations of a format are no parts of a bill
+        of_dataset = [([bill.file for bill in same], line) for same, line in sets if line.dataset == dataset]
+        files = disjoint_or_common(of_dataset, connection, workdir)
+        made += [_deliver([owners[file.shown_as] for file in together], together, connection) for together in files]
+    return made
 
 
 def _repeated(

@@ -1,15 +1,18 @@
 """Deliveries given together that claim the same month of the same account: the second would replace the first.
 
 Assumes
-    The runs of one export that are followed are of different periods, and what has no manifest is one bill per part:
-    only different exports of one dialect are compared, AWS's (which deliver by the month) where their months agree.
-    Deliveries of different dialects are the store's to compare with each other and with what is loaded.
+    The runs of one export that are followed are of different periods, and what has no manifest is one bill per part and
+    dataset. Any two others may be rivals, of whatever format, and are compared by the months and accounts in their
+    lines; but for providers that cannot be the same, and AWS's exports (which deliver by the month) of other months.
+    What is loaded already is the store's to compare with.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import date
 from typing import TYPE_CHECKING
 
 from aispend.engine.scan import Delivery
@@ -29,19 +32,17 @@ def refuse_rivals(led: Sequence[Led], connection: duckdb.DuckDBPyConnection) -> 
 
     They may show the same lines or different ones; that is for whoever set them up to say.
     """
-    by_dialect: dict[str, list[Led]] = defaultdict(list)
-    for manifest, delivery in led:
-        by_dialect[delivery.dialect].append((manifest, delivery))
-    for group in by_dialect.values():
-        claimed: dict[tuple[object, ...], list[Led]] = defaultdict(list)
-        for place, one in enumerate(group):
-            if not any(_perhaps_rivals(one, other) for at, other in enumerate(group) if at != place):
+    claimed: dict[tuple[object, ...], list[Led]] = defaultdict(list)
+    for place, one in enumerate(led):
+        if not any(_perhaps_rivals(one, other) for at, other in enumerate(led) if at != place):
+            continue
+        for key in sorted(slices(one[1].files, one[1].line, connection), key=str):
+            if None in key:  # lines that do not say whose they are claim nothing
                 continue
-            for key in sorted(slices(one[1].files, one[1].line, connection), key=str):
-                for other in claimed[key]:
-                    if _perhaps_rivals(one, other):
-                        raise _refused(key, other, one)
-                claimed[key].append(one)
+            for other in claimed[key]:
+                if _perhaps_rivals(one, other):
+                    raise _refused(key, other, one)
+            claimed[key].append(one)
 
 
 def _perhaps_rivals(one: Led, other: Led) -> bool:
@@ -49,9 +50,12 @@ def _perhaps_rivals(one: Led, other: Led) -> bool:
     halves = (one[1].line.half, other[1].line.half)
     if 0 not in halves and halves[0] != halves[1]:
         return False
+    providers = {delivery.line.select["x_provider"] for _, delivery in (one, other)}
+    if len(providers) == 2 and all(re.fullmatch(r"'\w+'", provider) for provider in providers):
+        return False
     mine, others = one[0], other[0]
     if mine is None or others is None:
-        return mine is not others or halves[0] != halves[1]
+        return mine is not others or halves[0] != halves[1] or one[1].line.dataset != other[1].line.dataset
     by_month = mine.export[0] == others.export[0] == "aws"
     return mine.export != others.export and not (
         by_month and mine.period and others.period and mine.period != others.period
@@ -59,8 +63,17 @@ def _perhaps_rivals(one: Led, other: Led) -> bool:
 
 
 def _refused(key: tuple[object, ...], one: Led, other: Led) -> InputError:
+    first, second = one[1].line, other[1].line
+    claimed = " ".join(f"{part:%Y-%m}" if isinstance(part, date) else str(part) for part in key)
+    if first.half == second.half and first.dataset != second.dataset:
+        return InputError(
+            f"Two exports of one bill deliver {claimed}: counting both would count its money twice.",
+            where=f"{_name(one)} ({first.dataset}) and {_name(other)} ({second.dataset})",
+            next_step="Import one of them for this month, and leave the files of the other out; "
+            "months that only the other has may be imported with it.",
+        )
     return InputError(
-        f"Two exports deliver {' '.join(map(str, key))}: one would replace the other.",
+        f"Two exports deliver {claimed}: one would replace the other.",
         where=f"{_name(one)} and {_name(other)}",
         next_step="Import one of them. If they are parts of one bill (other accounts, other resource groups), copy the "
         "files of both without their manifests into one folder and import that, or have one export deliver all.",

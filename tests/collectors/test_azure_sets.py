@@ -75,7 +75,7 @@ def test_two_exports_of_one_month_are_refused_before_anything_is_read(tmp_path: 
     delivered(tmp_path / "in" / "one", "ActualCost", [{}], export="one")
     delivered(tmp_path / "in" / "two", "ActualCost", [OTHER], export="two")
 
-    with pytest.raises(InputError, match="Two exports deliver azure 8611537 2026-09-01") as caught:
+    with pytest.raises(InputError, match="Two exports deliver azure 8611537 2026-09:") as caught:
         read(tmp_path / "in", tmp_path / "work")
     assert "one/manifest.json and" in str(caught.value)
 
@@ -142,7 +142,7 @@ def test_a_file_beside_an_export_that_says_what_it_is_does_not_replace_it(tmp_pa
     delivered(tmp_path / "in" / "one", "ActualCost", [{}, PURCHASE])
     bill(tmp_path / "in" / "two" / "other.csv", OTHER)
 
-    with pytest.raises(InputError, match="Two exports deliver azure 8611537 2026-09-01") as caught:
+    with pytest.raises(InputError, match="Two exports deliver azure 8611537 2026-09:") as caught:
         read(tmp_path / "in", tmp_path / "work")
     assert "one/manifest.json" in str(caught.value)
     assert "two/other.csv" in str(caught.value)
