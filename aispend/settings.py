@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from aispend.connections import AwsConnection
 from aispend.errors import SettingsError
+from aispend.watching import Anomaly, Budget
 
 Stage = Literal[
     "data", "training", "fine_tuning", "evaluation", "inference_online", "inference_batch", "notebook", "unknown"
@@ -164,6 +165,8 @@ class Settings(_Section):
     tags: TagKeys = TagKeys()
     aws: tuple[AwsConnection, ...] = ()
     recommend: Recommend = Recommend()
+    anomaly: Anomaly = Anomaly()
+    budgets: tuple[Budget, ...] = Field((), alias="budget")
     dashboard: Dashboard = Dashboard()
     engine: Engine = Engine()
 

@@ -74,6 +74,47 @@ TEMPLATE = """\
 # compute_headroom = 0.20
 # memory_headroom = 0.10
 
+# ---- What is out of the ordinary (docs/methods.md) -----------------------------------------------------
+[anomaly]
+# k = 4                       # robust scales from expectation; 5 gives fewer alarms and misses more
+# min_impact = 10             # and at least this much money …
+# min_share = 0.10            # … and this share of what was expected
+# new_cost = 100              # first spend on a model or accelerator worth a word
+# ai_only = true
+
+# ---- Budgets -----------------------------------------------------------------------------------------
+# Any of provider, account, service, model, team, stage and tags in match; text is a shell glob, case ignored.
+
+# [[budget]]
+# name = "support, all models"
+# amount = 20000
+# currency = "USD"            # default: the reporting currency; other currencies are named apart, never added
+# period = "month"            # month, quarter or year
+# match = { team = "support" }
+# cost = "effective"          # amortised, or "billed" as invoiced
+# ai_only = true
+# from = 2026-01-01
+# thresholds = [50, 80, 100]
+
+# ---- Spend agreements (aispend agreements) ---------------------------------------------------------------
+# Drawdown counts what the contract counts: which cost, charge categories and services.
+
+# [[agreement]]
+# name = "AWS EDP, year 2"
+# provider = "aws"
+# from = 2026-04-01
+# to = 2027-04-01               # exclusive
+# committed = 1200000
+# currency = "USD"
+# cost = "billed"
+# charge_categories = ["Usage", "Purchase"]
+# without_services = ["AWS Marketplace*", "AWS Support*"]
+# drawn_before = 0              # drawn down before the first loaded bill
+
+# ---- Reconciliation ------------------------------------------------------------------------------------
+[reconcile]
+# usage_tolerance = 0.02        # a final month whose billed and measured tokens differ by more fails; default: never
+
 # ---- The dashboard -----------------------------------------------------------------------------------
 [dashboard]
 # host = "127.0.0.1"

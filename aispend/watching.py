@@ -1,0 +1,61 @@
+"""What is watched, and from when on a person is told: the sections ``[anomaly]`` and ``[[budget]]`` of ``aispend.toml``."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Anomaly(_Section):
+    """When a day's cost is out of the ordinary (see docs/methods.md). Money is in the currency of what is watched."""
+
+    k: float = Field(4.0, gt=0, description="robust scales from expectation beyond which a day is out")
+    min_impact: Decimal = Field(Decimal(10), gt=0, description="least impact of a run of days, in money")
+    min_share: float = Field(0.10, ge=0, description="least impact, as a share of what was expected")
+    window_days: int = Field(56, ge=28, le=365, description="days that are learned from")
+    min_days: int = Field(10, ge=7, description="a younger series is not judged")
+    learn_days: int = Field(14, ge=7, description="days after which a new level is the level")
+    watch_days: int = Field(35, ge=1, le=180, description="days judged again by each analysis")
+    new_cost: Decimal = Field(Decimal(100), gt=0, description="first spend on a model or accelerator worth a word")
+    suppress_share: float = Field(0.8, gt=0.5, le=1, description="of an anomaly, that a narrower one explains")
+    ai_only: bool = Field(True, description="watch AI spend alone, or everything")
+
+
+class BudgetMatch(_Section):
+    """What a budget covers; every given field must fit. Text is a shell glob, case-insensitive."""
+
+    provider: str | None = None
+    account: str | None = Field(None, description="sub-account id or name")
+    service: str | None = None
+    model: str | None = None
+    team: str | None = None
+    stage: str | None = None
+    tags: dict[str, str] = Field(default_factory=dict, description="tag key → glob on its value")
+
+
+class Budget(_Section):
+    """An amount for a month, quarter or year of the calendar."""
+
+    name: str
+    amount: Decimal = Field(gt=0)
+    currency: str | None = Field(None, pattern="^[A-Z]{3}$", description="default: the reporting currency")
+    period: Literal["month", "quarter", "year"] = "month"
+    match: BudgetMatch = BudgetMatch()
+    cost: Literal["effective", "billed"] = Field("effective", description="amortised, or as invoiced")
+    ai_only: bool = Field(True, description="AI spend alone, or everything that matches")
+    valid_from: date | None = Field(None, alias="from", description="before it there is no such budget")
+    thresholds: tuple[Decimal, ...] = Field((Decimal(50), Decimal(80), Decimal(100)), description="percent spent")
+
+    @field_validator("thresholds")
+    @classmethod
+    def _positive(cls, value: tuple[Decimal, ...]) -> tuple[Decimal, ...]:
+        if any(percent <= 0 for percent in value):
+            raise ValueError("thresholds are percentages above 0")
+        return tuple(sorted(set(value)))
