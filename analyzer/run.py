@@ -26,6 +26,7 @@ from analyzer.aliases import join_names
 from analyzer.attribution import Attributor
 from analyzer.charges import stage_charges
 from analyzer.decisions import decide_charges
+from analyzer.energy_hours import write_energy_hours
 from analyzer.fingerprint import fingerprint, settings_words
 from analyzer.hours import place_by_hour
 from analyzer.shares import divide, drop_slices, make_share_tables, replace_slices, weigh_whole_charges
@@ -176,7 +177,7 @@ def _analyze_month(
     charges = stage_charges(connection, month=month, slices=slices, by_resource=attributor.reads_resource)
     learn_from_siblings(connection)
     make_share_tables(connection)
-    place_by_hour(connection, first=scope.first, last=end)
+    place_by_hour(connection, settings.allocation, first=scope.first, last=end)
     place_by_usage(connection, first=scope.first, last=end)
     weigh_whole_charges(connection)
     divide(connection)
@@ -184,6 +185,7 @@ def _analyze_month(
     divide(connection)
     shares = replace_slices(connection, month=month, slices=slices)
     write_unit_costs(connection, month=month, end=next_month(month), currency=settings.reporting_currency)
+    write_energy_hours(connection, month=month, first=scope.first, last=end)
     return charges, shares
 
 
@@ -221,5 +223,5 @@ def _forget(connection: Connection, known: list[date]) -> None:
     """Drop shares of bills, and unit costs and the memory of months, that are no longer loaded."""
     for month, slice_id in connection.execute(text(_GONE)).all():
         drop_slices(connection, month=month, slices=[slice_id])
-    for table, column in (("unit_cost", "billing_month"), ("analysis_state", "period")):
+    for table, column in (("unit_cost", "billing_month"), ("energy_day", "billing_month"), ("analysis_state", "period")):
         connection.execute(text(f"DELETE FROM {table} WHERE {column} <> ALL(:known)"), {"known": known})

@@ -101,6 +101,27 @@ UNIT_COSTS: tuple[Column, ...] = (
     Column("partly_unknown", "flag"),
 )
 
+ENERGY: tuple[Column, ...] = (
+    Column("model"),
+    Column("provider"),
+    Column("stage"),
+    Column("basis"),
+    Column("accelerator_hours", "number"),
+    Column("measured_share", "number"),
+    Column("kwh_low", "number"),
+    Column("kwh_mid", "number"),
+    Column("kwh_high", "number"),
+    Column("carbon_kg_low", "number"),
+    Column("carbon_kg_mid", "number"),
+    Column("carbon_kg_high", "number"),
+    Column("embodied_kg", "number"),
+    Column("requests", "number"),
+    Column("wh_per_1k_requests", "number"),
+    Column("g_per_1k_requests", "number"),
+    Column("hours_without_power", "number"),
+    Column("hours_without_grid", "number"),
+)
+
 IDLE: tuple[Column, ...] = (
     Column("resource_id"),
     Column("provider"),

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from analyzer.variance import EFFECTS
-from reports.columns import EVIDENCE, RECOMMENDATIONS, Column, spend_columns
-from reports.views import Changes, Recommendation, Spend, SpendRow
+from reports.columns import ENERGY, EVIDENCE, RECOMMENDATIONS, Column, spend_columns
+from reports.views import Changes, EnergyUse, Recommendation, Spend, SpendRow
 
 Record = Mapping[str, Any]
 
@@ -64,6 +64,18 @@ def change_records(changes: Changes) -> list[Record]:
             "partly_unknown": row.partly_unknown,
         }
         for row in changes.rows
+    ]
+
+
+def energy_records(found: EnergyUse) -> list[Record]:
+    """Energy, its ranges as three columns each."""
+    return [
+        {
+            **{column.name: getattr(row, column.name, None) for column in ENERGY},
+            **{f"kwh_{end}": getattr(row.kwh, end, None) for end in ("low", "mid", "high")},
+            **{f"carbon_kg_{end}": getattr(row.carbon_kg, end, None) for end in ("low", "mid", "high")},
+        }
+        for row in found.rows
     ]
 
 

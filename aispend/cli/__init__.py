@@ -19,6 +19,7 @@ from aispend.cli import (
     clouds,
     collect,
     database,
+    energy,
     exports,
     imports,
     setup,
@@ -57,7 +58,22 @@ def _options(
     """Options of the program itself; its help text is the one given above."""
 
 
-for part in (up, setup, imports, clouds, collect, analysis, spending, why, use, advice, checks, exports, database):
+for part in (
+    up,
+    setup,
+    imports,
+    clouds,
+    collect,
+    analysis,
+    spending,
+    why,
+    use,
+    energy,
+    advice,
+    checks,
+    exports,
+    database,
+):
     part.register(app)
 
 

@@ -49,6 +49,15 @@ def no_unit_costs(connection: Connection, model: str | None) -> str:
     return f"No model {model!r} has unit costs; there is {days} of {names}."
 
 
+def no_energy(connection: Connection) -> str:
+    """Why there is no energy: nothing analyzed, another period, or no accelerator in it."""
+    from reports import views
+
+    if views.pending_bills(connection) or views.charge_days(connection) is None:
+        return no_charges(connection)
+    return "No accelerator hours are billed in this period, so that there is no energy to work out."
+
+
 def no_idle(connection: Connection) -> str:
     """Why nothing idle is listed: no advice yet, or none that fell idle in this period."""
     from reports import views

@@ -41,6 +41,7 @@ from aispend.schema.clouds import (
     spot_price,
     spot_risk,
 )
+from aispend.schema.energy import energy_day
 from aispend.schema.outlook import anomaly, anomaly_event, budget_status
 from aispend.schema.results import (
     analysis_state,
@@ -78,6 +79,7 @@ __all__ = [
     "commitment",
     "commitment_term",
     "cost_share",
+    "energy_day",
     "inference_hour",
     "inference_request",
     "invoice",

@@ -585,6 +585,31 @@ def upgrade() -> None:
         postgresql_partition_by="RANGE (billing_month)",
     )
     op.create_table(
+        "energy_day",
+        sa.Column("billing_month", sa.Date(), nullable=False, comment="month whose bills it comes from"),
+        sa.Column("day", sa.Date(), nullable=False, comment="UTC day"),
+        sa.Column("provider", sa.Text(), nullable=False, comment="aws, gcp, azure …"),
+        sa.Column("region", sa.Text(), nullable=True, comment="region of the machines"),
+        sa.Column("accelerator_type", sa.Text(), nullable=True, comment="canonical accelerator; NULL is unknown"),
+        sa.Column("model", sa.Text(), nullable=True, comment="model; NULL is unattributed"),
+        sa.Column("stage", sa.Text(), nullable=False, comment="inference_online, training …"),
+        sa.Column(
+            "is_idle", sa.Boolean(), nullable=False, comment="hours paid for that nothing used, put upon their user"
+        ),
+        sa.Column("accelerator_hours", sa.Numeric(), nullable=False, comment="paid accelerator hours"),
+        sa.Column("measured_hours", sa.Numeric(), nullable=False, comment="hours of them whose power was measured"),
+        sa.Column(
+            "measured_wh", sa.Numeric(), nullable=False, comment="energy of the measured hours, accelerators alone"
+        ),
+        sa.Column(
+            "known_hours", sa.Numeric(), nullable=False, comment="hours without power, but with activity measured"
+        ),
+        sa.Column("busy_hours", sa.Numeric(), nullable=False, comment="known hours × activity"),
+        comment="Accelerator hours by place and model, and what is known of their power; factors are applied when read.",
+    )
+    op.create_index(op.f("ix_energy_day_billing_month"), "energy_day", ["billing_month"], unique=False)
+    op.create_index(op.f("ix_energy_day_day"), "energy_day", ["day"], unique=False)
+    op.create_table(
         "inference_hour",
         sa.Column("slice_id", sa.Integer(), nullable=False, comment="the slice it belongs to"),
         sa.Column("hour", sa.DateTime(timezone=True), nullable=False, comment="start of the hour, UTC"),

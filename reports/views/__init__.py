@@ -1,6 +1,7 @@
 """The read model: one function per number. Pages, mail, tables and files only lay out what these return.
 
 spend             any cut of cost
+energy            kilowatt hours and carbon per model
 unit_costs        cost per thousand inferences, per million tokens, per accelerator hour
 changes           why cost changed between two periods
 overview          the month so far, its forecast and change
@@ -33,6 +34,7 @@ from reports.views.change import (
     same_days_before,
     same_days_from,
 )
+from reports.views.energy import Energy, EnergyUse, energy
 from reports.views.freshness import Freshness, Rejected, freshness, rejected_rows
 from reports.views.idle import IdleResource, idle
 from reports.views.overview import MonthFigures, Overview, overview
@@ -75,6 +77,8 @@ __all__ = [
     "CostColumn",
     "Costs",
     "Driver",
+    "Energy",
+    "EnergyUse",
     "Event",
     "Freshness",
     "Gap",
@@ -100,6 +104,7 @@ __all__ = [
     "bills_loaded",
     "changes",
     "charge_days",
+    "energy",
     "freshness",
     "idle",
     "models_with_usage",

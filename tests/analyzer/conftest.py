@@ -165,7 +165,9 @@ class Ledger:
                     )
                 )
 
-    def activity(self, hours: range, alias: str, mean: float, *, day: str = "2026-10-05", gpus: int = 1) -> None:
+    def activity(
+        self, hours: range, alias: str, mean: float, *, day: str = "2026-10-05", gpus: int = 1, **columns: Any
+    ) -> None:
         """Measured activity of the accelerators of ``alias``."""
         with self.store.engine.begin() as connection:
             self._names(connection, alias)
@@ -182,6 +184,7 @@ class Ledger:
                             interval_seconds=60,
                             activity_mean=mean,
                             coverage=1,
+                            **columns,
                         )
                     )
 

@@ -1,0 +1,178 @@
+"""Energy and carbon against published numbers, and from a bill with telemetry."""
+
+from __future__ import annotations
+
+import csv
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+from sqlalchemy import text
+
+from aispend.prices.energy import coefficients, grid_intensity, pue
+from analyzer.energy import (
+    CardHours,
+    Range,
+    accelerator_kwh,
+    busy_watts,
+    carbon_kg,
+    embodied_kg,
+    idle_watts,
+    site_kwh,
+    token_wh,
+)
+from reports import views
+from reports.views import Window
+from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
+
+D = Decimal
+H100 = D(700)
+
+
+def test_a_measured_hour_is_what_was_measured() -> None:
+    """T8.1: 60 % of 700 W for an hour at PUE 1.15 is 0.4830 kWh; on us-east4's grid 156.06 g."""
+    energy = accelerator_kwh(CardHours(H100, measured_hours=D(1), measured_wh=D(420)))
+    assert energy == Range(D("0.42"), D("0.42"), D("0.42"))
+    of_site = energy.times(D("1.15"))
+    assert of_site.mid == D("0.4830")
+    grid = grid_intensity("gcp", "us-east4")
+    assert grid is not None
+    assert carbon_kg(of_site, grid.value).mid == D("0.1560573")
+
+
+def test_published_energy_of_tokens() -> None:
+    """T8.3: 8B, 500 tokens at batch 64: 0.02254 Wh of GPU and 0.01458 Wh of host; times 1.2 is 0.04454 Wh."""
+    accelerator, host = token_wh(D(8), D(500))
+    assert round(accelerator, 5) == D("0.02254")
+    assert round(host, 5) == D("0.01458")
+    assert round((accelerator + host) * D("1.2"), 5) == D("0.04454")
+
+
+def test_the_full_boundary_is_two_point_four_times_the_accelerators() -> None:
+    """T8.2: 0.095 J a token, 500 tokens: 0.01319 Wh; 2.4 times is 0.03167 Wh; 0.01023 g on us-east4's grid."""
+    wh = D("0.095") * 500 / 3600
+    assert round(wh, 5) == D("0.01319")
+    high = site_kwh(Range(wh, wh, wh), D(0), None, D("1.09")).high
+    assert round(high, 5) == D("0.03167")
+    assert round(high / 1000 * D("323.1"), 5) == D("0.01023")
+
+
+def test_an_estimate_tells_idle_from_busy() -> None:
+    """An H100 idles at 81.2 W (100.2 with half a context, 131.2 with a large one) and works at 448, 546, 623 W."""
+    assert idle_watts(H100) == Range(D("81.2"), D("100.2"), D("131.2"))
+    assert busy_watts(H100) == Range(D(448), D(546), D(623))
+    energy = accelerator_kwh(CardHours(H100, known_hours=D(10), busy_hours=D(4)))
+    assert energy == Range(D("2.2792"), D("2.7852"), D("3.2792"))
+
+
+def test_hours_nobody_measured_span_from_idle_to_busy() -> None:
+    """From 81.2 to 623 W, and (81.2 + 623) / 2 = 352.1 between."""
+    energy = accelerator_kwh(CardHours(H100, unknown_hours=D(1)))
+    assert energy == Range(D("0.0812"), D("0.3521"), D("0.623"))
+
+
+def test_an_unknown_card_is_unknown_unless_it_was_measured() -> None:
+    assert accelerator_kwh(CardHours(None, known_hours=D(1))) is None
+    assert accelerator_kwh(CardHours(None, measured_hours=D(1), measured_wh=D(300))) == Range(*[D("0.3")] * 3)
+
+
+def test_host_and_data_centre() -> None:
+    """10 card hours at 500 W, hosts of 150 W: (5 + 1.5) × 1.2 in the middle; half a host at least; 2.4 × 5 at most."""
+    assert site_kwh(Range(D(5), D(5), D(5)), D(10), H100, D("1.2")) == Range(D("6.9"), D("7.8"), D(12))
+
+
+def test_making_the_server() -> None:
+    """(5,700 / 8 + 164) kg over three years of hours: 33.35 g a card hour; half of that for half the limit."""
+    assert round(embodied_kg(D(1), H100) * 1000, 2) == D("33.35")
+    assert embodied_kg(D(1), D(350)) == embodied_kg(D(1), H100) / 2
+
+
+def test_factors_name_their_source_and_unknown_regions_have_none() -> None:
+    assert (pue("aws", "eu-central-1").value, pue("aws", "xx").value, pue("oci", None).value) == (
+        D("1.35"),
+        D("1.15"),
+        D("1.2"),
+    )
+    assert grid_intensity("aws", "moon-1") is None
+
+
+def read(ledger: Ledger, basis: str = "allocation") -> views.EnergyUse:
+    with ledger.store.engine.connect() as connection:
+        return views.energy(connection, Window(date(2026, 10, 5), date(2026, 10, 6)), basis=basis)  # type: ignore[arg-type]
+
+
+def node(ledger: Ledger, **columns: object) -> None:
+    """A day of eight H100 in us-east-1."""
+    ledger.charge(
+        "2026-10-05", "768", resource_id="i-1", gpus=8, hours=all_hours(), quantity="24", region="us-east-1",
+        **{**GPU_HOUR, "accelerator_type": "nvidia-h100-80gb", **columns},  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def test_a_measured_machine_is_its_users_by_the_hours_they_held(ledger: Ledger) -> None:
+    """192 card hours at 500 W are 96 kWh; 6 of 8 cards held: chat two thirds, rank one third, idle as they are.
+
+    Site, in the middle: (96 + 192 × 0.15) × 1.15 = 143.52 kWh, 396.3 g each: 56.877 kg.
+    Of rank: 32 kWh, (32 + 9.6 / 2) × 1.15 = 42.32 at least, 32 × 2.4 = 76.8 at most."""
+    node(ledger)
+    ledger.activity(range(24), "i-1", 0.5, gpus=8, power_mean=500)
+    ledger.workload("all", "i-1", "a", requested=4, model="chat", stage="inference_online")
+    ledger.workload("all", "i-1", "b", requested=2, model="rank", stage="inference_online")
+    ledger.usage({"requests": 10_000}, alias="i-1", model="chat")
+    ledger.analyze()
+    chat, rank = read(ledger).rows
+    assert (chat.model, chat.accelerator_hours, chat.measured_share) == ("chat", D(128), D(1))
+    assert chat.kwh is not None
+    assert chat.kwh.mid == D("95.68")
+    assert chat.carbon_kg is not None
+    assert chat.carbon_kg.mid == D("37.917984")
+    assert rank.kwh == Range(D("42.32"), D("47.84"), D("76.8"))
+    assert chat.requests == D(10_000)
+    assert chat.wh_per_1k_requests == D("9568")
+    (without_idle, _) = read(ledger, "usage").rows
+    assert without_idle.accelerator_hours == D(96)
+
+
+def test_activity_alone_gives_an_estimate_and_nothing_a_wider_one(ledger: Ledger) -> None:
+    """Twelve of 24 hours measured at half load: 96 known card hours, 48 of them busy; of 96 nothing is known."""
+    node(ledger, model="chat")
+    ledger.activity(range(12), "i-1", 0.5, gpus=8)
+    ledger.analyze()
+    with ledger.store.engine.connect() as connection:
+        (row,) = connection.execute(text("SELECT * FROM energy_day")).mappings()
+    assert (row["accelerator_hours"], row["measured_hours"], row["known_hours"], row["busy_hours"]) == (192, 0, 96, 48)
+    (found,) = read(ledger).rows
+    known = [D(48) * (idle + busy) for idle, busy in ((D("81.2"), 448), (D("100.2"), 546), (D("131.2"), 623))]
+    blind = [96 * watts for watts in (D("81.2"), D("352.1"), D(623))]
+    alone = [(a + b) / 1000 for a, b in zip(known, blind, strict=True)]
+    host = D("28.8")
+    assert found.kwh == Range(
+        round((alone[0] + host / 2) * D("1.15"), 6),
+        round((alone[1] + host) * D("1.15"), 6),
+        round(alone[2] * D("2.4"), 6),
+    )
+
+
+def test_unknown_cards_and_regions_are_named_and_in_no_figure(ledger: Ledger) -> None:
+    node(ledger, model="chat", accelerator_type=None)
+    ledger.charge(
+        "2026-10-05", "10", resource_id="i-2", gpus=1, hours=all_hours(), quantity="24", region="moon-1",
+        **{**GPU_HOUR, "accelerators": D(1), "accelerator_type": "nvidia-l4", "model": "tiny"},
+    )  # fmt: skip
+    ledger.analyze()
+    found = {row.model: row for row in read(ledger).rows}
+    assert (found["chat"].kwh, found["chat"].hours_without_power) == (None, D(192))
+    assert (found["tiny"].carbon_kg, found["tiny"].hours_without_grid) == (None, D(24))
+    assert any("moon-1" in source and "no grid factor" in source for source in read(ledger).sources)
+
+
+def test_our_grid_factors_are_googles(public_data: Path) -> None:
+    """The published table of 2024, read where it lies, to the decimal we keep."""
+    with (public_data / "carbon_gcp_regions" / "2024.csv").open(encoding="utf-8-sig") as stream:
+        published = {
+            row["Google Cloud Region"]: D(row["Grid carbon intensity (gCO2eq / kWh)"]) for row in csv.DictReader(stream)
+        }
+    ours = coefficients()["grid"]["gcp"]["region"]
+    assert len(ours) >= 20
+    for region, value in ours.items():
+        assert abs(published[region] - D(value)) <= D("0.05"), region
