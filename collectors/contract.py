@@ -112,11 +112,13 @@ class Reading:
     ``may_be_empty`` where nothing is an answer like any other: a listing of machines that were all taken down.
     """
 
+    ``token`` where less came than the slice's own token stands for: what is remembered in its place.
     parts: Sequence[Part]
     notes: tuple[str, ...] = field(default=())
     may_be_empty: bool = False
 
 
+    token: str | None = None
 class Collector(Protocol):
     """One kind of fact from one connection.
 

@@ -229,7 +229,7 @@ class _Runner:
                             connection, source=name, kind=part.kind, scope=part.scope, rows=part.rows, now=now
                         )
                         rows += len(part.rows)
-            collections.remember(connection, name, piece.key, piece.token, rows=rows, now=now)
+            collections.remember(connection, name, piece.key, reading.token or piece.token, rows=rows, now=now)
         return rows, tuple(notes)
 
     def _import(self, name: str, part: Files) -> tuple[int, Sequence[str]]:

@@ -28,6 +28,9 @@ Statistic = Literal["Average", "Maximum", "Minimum", "Sum", "SampleCount"]
 _KEPT = ((timedelta(days=15), 60), (timedelta(days=63), 300), (timedelta(days=455), 3600))
 """How long CloudWatch keeps points of a period, in seconds."""
 
+LONGEST_KEPT = _KEPT[-1][0]
+"""After that there are no points of any period."""
+
 _PER_METRIC = Decimal("0.00001")
 """USD for each metric asked for (0.01 USD per thousand), https://aws.amazon.com/cloudwatch/pricing."""
 

@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from collectors.aws.cloudwatch import LONGEST_KEPT, period_for
+from collectors.aws.gaps import Probe, told_by
 from collectors.contract import Seen, Slice, Window
 
 SETTLES = timedelta(hours=6)
@@ -17,15 +19,35 @@ _BATCH = 20_000
 Write = Callable[[Iterable[Mapping[str, Any]]], int]
 
 
-def day_slices(window: Window, seen: Mapping[str, Seen], now: datetime, what: str) -> Iterator[Slice]:
-    """A slice per UTC day, the newest first: a settled day once, one that is not anew every hour."""
+def day_slices(
+    window: Window, seen: Mapping[str, Seen], now: datetime, what: str, *, probe: Probe, finest: int
+) -> Iterator[Slice]:
+    """A slice per UTC day, the newest first: a settled day once, one that is not anew every hour.
+
+    A day that lacks something comes again once the ``probe`` finds that it answers, as long as it can be told by points
+    of the same period, of ``finest`` seconds or more.
+    """
     last = min(window.end, now.date() + timedelta(days=1)) - timedelta(days=1)
     for back in range((last - window.first).days + 1):
         day = last - timedelta(days=back)
         settled = now >= _midnight(day + timedelta(days=1)) + SETTLES
         known = seen.get(f"{day}")
-        if not (settled and known is not None and known.token == "settled"):
-            yield Slice(f"{day}", "settled" if settled else f"{now:%Y-%m-%dT%H}", f"{what} of {day}")
+        token = "settled" if settled else f"{now:%Y-%m-%dT%H}"
+        content, gaps = told_by(known.token) if known else ("", ())
+        if known is not None and content == token:
+            over = _midnight(day + timedelta(days=1)) + SETTLES
+            if gaps and not (
+                still_kept(_midnight(day), known.at, now, finest) and probe.may_bring_more(gaps, over, known.at)
+            ):
+                continue
+            if settled and not gaps:
+                continue
+        yield Slice(f"{day}", token, f"{what} of {day}")
+
+
+def still_kept(start: datetime, before: datetime, now: datetime, finest: int) -> bool:
+    """Whether the points of a day are still there in the period they were read by at ``before``."""
+    return now - start < LONGEST_KEPT and period_for(start, before, finest) == period_for(start, now, finest)
 
 
 def today_and_before(day: date, now: datetime) -> tuple[datetime, datetime]:

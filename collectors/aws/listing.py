@@ -8,7 +8,7 @@ from typing import Any
 from aispend.errors import CollectError
 from collectors.aws.base import DISABLED_REGION, code_of
 
-_REFUSED = DISABLED_REGION | {
+REFUSED = DISABLED_REGION | {
     "AccessDenied",
     "AccessDeniedException",
     "UnauthorizedOperation",
@@ -16,6 +16,7 @@ _REFUSED = DISABLED_REGION | {
     "UnsupportedOperation",
     "UnknownOperationException",
 }
+"""Answers of a part that an account may go without."""
 
 
 def pages(
@@ -42,7 +43,7 @@ def pages(
 def left_out(error: Exception, what: str) -> str:
     """The remark for a part that AWS refuses (no permission, region or service not enabled); else raises ``error``."""
     code = code_of(error)
-    if code not in _REFUSED:
+    if code not in REFUSED:
         raise error
     said = "the region is not enabled" if code in DISABLED_REGION else "the permission is missing"
     return f"{what} is unknown: {said} ({code})."

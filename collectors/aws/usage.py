@@ -28,7 +28,8 @@ from collectors.aws.base import AwsCollector
 from collectors.aws.clients import AwsClients
 from collectors.aws.cloudwatch import Group, Query, Series, Statistic
 from collectors.aws.days import day_slices, table_file, today_and_before
-from collectors.aws.listing import left_out, pages
+from collectors.aws.gaps import Missing, Probe, token_of
+from collectors.aws.listing import pages
 from collectors.contract import Files, Progress, Reading, Seen, Slice, Window
 
 HOUR = 3600
@@ -111,19 +112,19 @@ class Usage(AwsCollector):
 
     def __init__(self, clients: AwsClients, clock: Clock) -> None:
         super().__init__(clients, clock)
-        self._groups: dict[tuple[str, str], tuple[list[Group], list[str]]] = {}
+        self._groups: dict[tuple[str, str], tuple[list[Group], Missing]] = {}
 
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
-        """A slice per UTC day, the newest first; a day that is over is asked for once."""
-        yield from day_slices(window, seen, self.clock(), "usage")
+        """A slice per UTC day, the newest first; a day that is over is asked for once, or until it is whole."""
+        probe = Probe(self.clients, self.clock, seen)
+        yield from day_slices(window, seen, self.clock(), "usage", probe=probe, finest=HOUR)
 
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
         """The counts of one day by the hour, of all accounts and regions."""
         from botocore.exceptions import ClientError
 
         start, end = today_and_before(date.fromisoformat(piece.key), self.clock())
-        notes: list[str] = []  # what could not be read
-        remarked: list[str] = []
+        missing, unnamed = Missing(self.operations), Missing(self.operations)  # counts, and whose they are
         refused: ClientError | None = None
         answered = False
         path = folder / "usage.parquet"
@@ -132,30 +133,36 @@ class Usage(AwsCollector):
                 for region in self.clients.regions:
                     if progress:
                         progress(f"{piece.title}: {account}, {region}", 0, None)
+                    unread: list[str] = []
                     try:
-                        groups, remarks = self._found(account, region)
+                        groups, nameless = self._found(account, region)
                         client = self.clients.client("cloudwatch", region=region, account=account)
-                        found = cloudwatch.read(client, groups, start=start, end=end, period=HOUR, notes=notes)
+                        found = cloudwatch.read(client, groups, start=start, end=end, period=HOUR, notes=unread)
                         for group, answer in found:
                             write(rows(group, answer))
-                        remarked += remarks
+                        unnamed.add(nameless)
                         answered = True
                     except ClientError as error:
-                        notes.append(left_out(error, f"Usage in {account}, {region}"))
+                        missing.refused(error, f"Usage in {account}, {region}", account, region)
                         refused = error
+                    missing.unread(unread, account, region)
             written = write([])
         if refused is not None and not answered:
             raise refused
-        part = Files("usage", [path] if written else [], rows=written, whole_days=not notes)
-        return Reading([part], notes=tuple(dict.fromkeys((*notes, *remarked))))
+        part = Files("usage", [path] if written else [], rows=written, whole_days=not missing.notes)
+        return Reading(
+            [part],
+            notes=tuple(dict.fromkeys((*missing.notes, *unnamed.notes))),
+            token=token_of(piece.token, missing.gaps | unnamed.gaps),
+        )
 
-    def _found(self, account: str, region: str) -> tuple[list[Group], list[str]]:
-        """The groups of a place and what to say of it, asked once in a run."""
+    def _found(self, account: str, region: str) -> tuple[list[Group], Missing]:
+        """The groups of a place and what is not known of them, asked once in a run."""
         from botocore.exceptions import ClientError
 
         if (account, region) not in self._groups:
             client = self.clients.client("cloudwatch", region=region, account=account)
-            remarks: list[str] = []
+            unnamed = Missing(self.operations)
             bedrock = cloudwatch.discover(client, BEDROCK)
             profiles: Mapping[str, Profile] = {}
             named = {one.get("ModelId") or "" for one in bedrock}
@@ -165,18 +172,18 @@ class Usage(AwsCollector):
                 try:
                     profiles = _profiles(reading, named)
                 except ClientError as error:
-                    remarks.append(left_out(error, f"Which models are behind {whose}"))
+                    unnamed.refused(error, f"Which models are behind {whose}", account, region)
                 try:
                     profiles = _tagged(reading, profiles)
                 except ClientError as error:
-                    remarks.append(left_out(error, f"The team of {whose}"))
+                    unnamed.refused(error, f"The team of {whose}", account, region)
             place = (account, region)
             groups = [
                 *of_bedrock(bedrock, place, profiles),
                 *of_mantle(cloudwatch.discover(client, MANTLE), place),
                 *of_endpoints(cloudwatch.discover(client, SAGEMAKER), place),
             ]
-            self._groups[place] = (groups, remarks)
+            self._groups[place] = (groups, unnamed)
         return self._groups[account, region]
 
 

@@ -27,8 +27,8 @@ from collectors.aws.base import AwsCollector
 from collectors.aws.clients import AwsClients
 from collectors.aws.cloudwatch import Answer, Group, Query, Series
 from collectors.aws.days import day_slices, table_file, today_and_before
+from collectors.aws.gaps import Missing, Probe, token_of
 from collectors.aws.inventory_ec2 import Place
-from collectors.aws.listing import left_out
 from collectors.aws.utilization_rows import (
     AGENT_METRICS,
     COLUMNS,
@@ -63,8 +63,9 @@ class Utilization(AwsCollector):
         self._machines: dict[Place, Machines] = {}
 
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
-        """A slice per UTC day, the newest first; a day that is over is asked for once."""
-        yield from day_slices(window, seen, self.clock(), "utilization")
+        """A slice per UTC day, the newest first; a day that is over is asked for once, or until it is whole."""
+        probe = Probe(self.clients, self.clock, seen)
+        yield from day_slices(window, seen, self.clock(), "utilization", probe=probe, finest=FINEST)
 
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
         """The points of one day, of all accounts and regions."""
@@ -72,7 +73,7 @@ class Utilization(AwsCollector):
 
         start, end = today_and_before(date.fromisoformat(piece.key), self.clock())
         period = cloudwatch.period_for(start, self.clock(), FINEST)
-        notes: list[str] = []
+        missing = Missing(self.operations)
         doubtful: LeftOut = Counter()
         refused: ClientError | None = None
         answered = False
@@ -81,21 +82,28 @@ class Utilization(AwsCollector):
             for place in (Place(one, region) for one in self.clients.accounts for region in self.clients.regions):
                 if progress:
                     progress(f"{piece.title}: {place.account}, {place.region}", 0, None)
+                unread: list[str] = []
                 try:
                     client = self.clients.client("cloudwatch", region=place.region, account=place.account)
                     groups = self._found(client, place)
-                    found = cloudwatch.read(client, groups, start=start, end=end, period=period, notes=notes)
+                    found = cloudwatch.read(client, groups, start=start, end=end, period=period, notes=unread)
                     for group, answer in found:
-                        write(self._rows(group, answer, period, notes, doubtful))
+                        write(self._rows(group, answer, period, missing, doubtful))
                     answered = True
                 except ClientError as error:
-                    notes.append(left_out(error, f"Utilization in {place.account}, {place.region}"))
+                    missing.refused(
+                        error, f"Utilization in {place.account}, {place.region}", place.account, place.region
+                    )
                     refused = error
+                missing.unread(unread, place.account, place.region)
             written = write([])
         if refused is not None and not answered:
             raise refused
-        notes += remarks(doubtful)
-        return Reading([Files("metrics", [path] if written else [], rows=written)], notes=tuple(dict.fromkeys(notes)))
+        return Reading(
+            [Files("metrics", [path] if written else [], rows=written)],
+            notes=tuple(dict.fromkeys((*missing.notes, *remarks(doubtful)))),
+            token=token_of(piece.token, missing.gaps),
+        )
 
     def examine(self) -> Iterator[Finding]:
         """Whether there is an agent, and what asking for its metrics costs."""
@@ -143,7 +151,7 @@ class Utilization(AwsCollector):
         return self._groups[place]
 
     def _rows(
-        self, group: Group, answer: Answer, period: int, notes: list[str], doubtful: LeftOut
+        self, group: Group, answer: Answer, period: int, missing: Missing, doubtful: LeftOut
     ) -> Iterator[dict[str, Any]]:
         if isinstance(group.key, Gpu):
             yield from gpu_rows(group.key, answer, _scales(group), period, doubtful)
@@ -152,7 +160,7 @@ class Utilization(AwsCollector):
         if hosted.place not in self._machines:
             sagemaker = self.clients.client("sagemaker", region=hosted.place.region, account=hosted.place.account)
             self._machines[hosted.place] = Machines(sagemaker)
-        shared = self._machines[hosted.place].of(hosted, notes)
+        shared = self._machines[hosted.place].of(hosted, missing)
         if shared is not None:
             yield from shared_rows(shared, answer, period, doubtful)
 

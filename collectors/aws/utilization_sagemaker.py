@@ -20,8 +20,8 @@ from typing import Any
 from aispend.prices.accelerators import accelerator, accelerators_of
 from collectors.aws.base import DENIED, code_of
 from collectors.aws.cloudwatch import Group, Query, Series
+from collectors.aws.gaps import Missing
 from collectors.aws.inventory_ec2 import Place
-from collectors.aws.listing import left_out
 from collectors.aws.utilization_rows import Shared
 
 OPERATIONS = (
@@ -113,19 +113,23 @@ class Machines:
     def __init__(self, sagemaker: Any) -> None:
         self._sagemaker = sagemaker
         self._described: dict[tuple[str, str], _Described] = {}
-        self._denied: dict[str, str] = {}
+        self._denied: dict[str, Exception] = {}
 
-    def of(self, hosted: Hosted, remarks: list[str]) -> Shared | None:
+    def of(self, hosted: Hosted, missing: Missing) -> Shared | None:
         """The GPUs of a machine; None, with a remark, where they are not known."""
         described = self._describe(hosted)
         if hosted.kind in self._denied:
-            remarks.append(self._denied[hosted.kind])
+            place = hosted.place
+            whose = f"{hosted.kind.replace('-', ' ')}s in {place.account}, {place.region}"
+            missing.refused(self._denied[hosted.kind], f"Utilization of {whose}", place.account, place.region)
             return None
         part = hosted.part if hosted.kind == "endpoint" else ""
         machine = _machine(described.types.get(part))
         if machine is None:
             named = described.types.get(part) or "its machine type is not known"
-            remarks.append(f"{hosted.arn}: utilization left out, since the number of its GPUs is unknown ({named}).")
+            missing.notes.append(
+                f"{hosted.arn}: utilization left out, since the number of its GPUs is unknown ({named})."
+            )
             return None
         before = (described.types[name] for name in described.types if name < part)  # variants, by their names
         first = sum(other.gpus for name in before if (other := _machine(name))) + hosted.number * machine.gpus
@@ -141,8 +145,7 @@ class Machines:
             except ClientError as error:
                 reply = _Described({})
                 if code_of(error) in DENIED:
-                    whose = f"{hosted.kind.replace('-', ' ')}s in {hosted.place.account}, {hosted.place.region}"
-                    self._denied[hosted.kind] = left_out(error, f"Utilization of {whose}")
+                    self._denied[hosted.kind] = error
                 elif code_of(error) not in _GONE:
                     raise
             self._described[key] = reply

@@ -1,0 +1,166 @@
+"""What the reading of a day lacks, and whether asking again may bring it: a permission that was granted since.
+
+A reading that lacks something says so in its change token, gap by gap. Later runs put one small question per gap, the
+same for all days that have it; what still refuses it is left alone, and days are asked again once it answers. Of many
+gaps some are asked about in each run, in turn by the hour. Series that failed have nothing to be asked about: their day
+is tried again after an hour and then after as long as it has been over, at least daily.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from aispend.clock import Clock
+from collectors.aws.base import code_of
+from collectors.aws.clients import AwsClients
+from collectors.aws.listing import REFUSED, left_out
+from collectors.contract import Seen
+
+MOST_PROBED = 20
+"""Gaps asked about in one run."""
+
+SERIES = "series"
+"""The operation of a gap that is series which CloudWatch could not give."""
+
+_WITHOUT, _BETWEEN = " without ", "; "
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+_TAKING_ON = "AssumeRole"
+
+
+@dataclass(frozen=True, order=True)
+class Gap:
+    """An operation that was refused in a place; without a region, in all of the account."""
+
+    operation: str
+    account: str
+    region: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.operation} {self.account}" + (f"/{self.region}" if self.region else "")
+
+
+@dataclass
+class Missing:
+    """What one reading lacks: ``notes`` for a person, ``gaps`` for later runs."""
+
+    operations: Sequence[str]
+    notes: list[str] = field(default_factory=list)
+    gaps: set[Gap] = field(default_factory=set)
+
+    def refused(self, error: Exception, what: str, account: str, region: str) -> None:
+        """Note a part that AWS refuses; raises ``error`` where it is no refusal."""
+        self.notes.append(left_out(error, what))
+        called = str(getattr(error, "operation_name", ""))
+        if called == _TAKING_ON:
+            self.gaps.add(Gap(f"sts.{called}", account))
+            return
+        known = (operation for operation in self.operations if operation.endswith(f".{called}"))
+        self.gaps.add(Gap(next(known, called), account, region))
+
+    def unread(self, notes: Sequence[str], account: str, region: str) -> None:
+        """Note series that could not be read, if there are ``notes`` of them."""
+        self.notes += notes
+        if notes:
+            self.gaps.add(Gap(SERIES, account, region))
+
+    def add(self, other: Missing) -> None:
+        """Note what the other one lacks."""
+        self.notes += other.notes
+        self.gaps |= other.gaps
+
+
+def token_of(content: str, gaps: Iterable[Gap]) -> str:
+    """The change token of a reading of ``content`` that lacks ``gaps``."""
+    told = _BETWEEN.join(map(str, sorted(set(gaps))))
+    return f"{content}{_WITHOUT}{told}" if told else content
+
+
+def told_by(token: str) -> tuple[str, tuple[Gap, ...]]:
+    """Content and gaps of a token."""
+    content, _, told = token.partition(_WITHOUT)
+    return content, tuple(_gap(one) for one in told.split(_BETWEEN) if one)
+
+
+class Probe:
+    """Whether gaps are closed, each asked about once in a run; ``seen`` is what earlier runs left."""
+
+    def __init__(self, clients: AwsClients, clock: Clock, seen: Mapping[str, Seen]) -> None:
+        self._clients = clients
+        self._clock = clock
+        self._seen = seen
+        self._answers: dict[Gap, bool] = {}
+
+    def may_bring_more(self, gaps: Collection[Gap], over: datetime, before: datetime) -> bool:
+        """Whether a day that was ``over`` then, and was read with ``gaps`` at ``before``, may now be told better."""
+        waited = min(max(before - over, _HOUR), _DAY)
+        if any(gap.operation not in _QUESTIONS for gap in gaps) and self._clock() - before >= waited:
+            return True
+        return any(self._closed(gap) for gap in gaps if gap in self._turn)
+
+    @cached_property
+    def _turn(self) -> frozenset[Gap]:
+        """The gaps that are asked about in this run."""
+        every = {gap for one in self._seen.values() for gap in told_by(one.token)[1] if gap.operation in _QUESTIONS}
+        gaps = sorted(every)
+        if len(gaps) <= MOST_PROBED:
+            return frozenset(gaps)
+        first = int(self._clock().timestamp() // 3600) * MOST_PROBED
+        return frozenset(gaps[(first + place) % len(gaps)] for place in range(MOST_PROBED))
+
+    def _closed(self, gap: Gap) -> bool:
+        if gap not in self._answers:
+            self._answers[gap] = self._answered(gap)
+        return self._answers[gap]
+
+    def _answered(self, gap: Gap) -> bool:
+        """Whether the operation is not refused any more; that it has no answer to the question is an answer."""
+        from botocore import xform_name
+        from botocore.exceptions import ClientError
+
+        # a role is taken on with the first request, whatever that is
+        operation = "cloudwatch.ListMetrics" if gap.operation == f"sts.{_TAKING_ON}" else gap.operation
+        service, called = operation.split(".")
+        client: Any = self._clients.client(service, region=gap.region or None, account=gap.account)
+        try:
+            getattr(client, xform_name(called))(**_QUESTIONS[gap.operation](gap, self._clock()))
+        except ClientError as error:
+            meant = {_TAKING_ON, gap.operation.split(".")[1]}
+            return code_of(error) not in REFUSED or error.operation_name not in meant
+        return True
+
+
+def _gap(told: str) -> Gap:
+    operation, _, place = told.partition(" ")
+    account, _, region = place.partition("/")
+    return Gap(operation, account, region)
+
+
+def _no_points(_gap: Gap, now: datetime) -> Mapping[str, Any]:
+    whose = [{"Name": "Service", "Value": "CloudWatch"}]
+    metric = {"Namespace": "AWS/Usage", "MetricName": "CallCount", "Dimensions": whose}
+    query = {"Id": "q0", "MetricStat": {"Metric": metric, "Period": 300, "Stat": "Sum"}}
+    return {"MetricDataQueries": [query], "StartTime": now - _HOUR, "EndTime": now}
+
+
+def _no_profile(gap: Gap, _now: datetime) -> Mapping[str, Any]:
+    return {"resourceARN": f"arn:aws:bedrock:{gap.region}:{gap.account}:application-inference-profile/aispend"}
+
+
+_NAMESPACE: Mapping[str, Any] = {"Namespace": "AWS/Usage", "MetricName": "CallCount"}
+_QUESTIONS: Mapping[str, Callable[[Gap, datetime], Mapping[str, Any]]] = {
+    f"sts.{_TAKING_ON}": lambda *_: _NAMESPACE,
+    "cloudwatch.ListMetrics": lambda *_: _NAMESPACE,
+    "cloudwatch.GetMetricData": _no_points,
+    "bedrock.ListInferenceProfiles": lambda *_: {"maxResults": 1, "typeEquals": "APPLICATION"},
+    "bedrock.ListTagsForResource": _no_profile,
+    "sagemaker.DescribeEndpoint": lambda *_: {"EndpointName": "aispend"},
+    "sagemaker.DescribeEndpointConfig": lambda *_: {"EndpointConfigName": "aispend"},
+    "sagemaker.DescribeProcessingJob": lambda *_: {"ProcessingJobName": "aispend"},
+    "sagemaker.DescribeTrainingJob": lambda *_: {"TrainingJobName": "aispend"},
+    "sagemaker.DescribeTransformJob": lambda *_: {"TransformJobName": "aispend"},
+}
+"""By operation a question that costs next to nothing; what it names need not be there."""
