@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from aispend.connections import AwsConnection
 from aispend.errors import SettingsError
@@ -130,6 +130,41 @@ class Recommend(_Section):
     rightsize: Rightsize = Rightsize()
 
 
+class Agreement(_Section):
+    """A spend agreement: an amount promised to a provider for a period (EDP, MACC, a commitment by spend)."""
+
+    name: str
+    provider: str
+    scope: str = Field("*", description="billing account, a glob")
+    valid_from: date = Field(alias="from")
+    valid_to: date = Field(alias="to", description="exclusive")
+    committed: Decimal = Field(gt=0, description="the floor: what is paid in any case")
+    currency: str = Field("USD", pattern="^[A-Z]{3}$")
+    cost: Literal["billed", "effective", "list", "contracted"] = "billed"
+    charge_categories: tuple[str, ...] = Field(("Usage", "Purchase"), description="what counts; never tax, as a rule")
+    services: tuple[str, ...] = Field(("*",), description="globs of the services that count")
+    without_services: tuple[str, ...] = Field((), description="globs of those that do not, though they match")
+    drawn_before: Decimal | None = Field(None, description="drawn down before the first loaded bill; None is unknown")
+    run_rate_days: int = Field(90, ge=1, description="days whose pace is taken on to the end")
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> Agreement:
+        if self.valid_to <= self.valid_from:
+            raise ValueError("an agreement ends after it starts")
+        return self
+
+
+class Reconcile(_Section):
+    """What the checks allow."""
+
+    usage_tolerance: Decimal | None = Field(
+        None,
+        ge=0,
+        description="share of billed tokens by which a final month may differ from measured ones without a cause; "
+        "without it such a difference is shown and no check fails",
+    )
+
+
 class Dashboard(_Section):
     """Where the dashboard listens."""
 
@@ -165,6 +200,8 @@ class Settings(_Section):
     tags: TagKeys = TagKeys()
     aws: tuple[AwsConnection, ...] = ()
     recommend: Recommend = Recommend()
+    agreements: tuple[Agreement, ...] = Field((), alias="agreement")
+    reconcile: Reconcile = Reconcile()
     anomaly: Anomaly = Anomaly()
     budgets: tuple[Budget, ...] = Field((), alias="budget")
     dashboard: Dashboard = Dashboard()

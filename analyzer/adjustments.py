@@ -1,9 +1,9 @@
 """Prior-period adjustments: what changed in a month after it was closed, with its cause (promise 3).
 
 Assumes     the month was just analyzed, in the same transaction.
-Method      The ledger by the cuts of the published version, less all that is booked for it (published amounts and earlier
-            adjustments), is what changed since. It is booked for each bill, one adjustment at a time, so
-            that published + adjustments = ledger holds after every analysis.
+Method      The ledger by the cuts of the published version, less all that is booked for it (published and earlier
+            adjustments), is what changed since. It is booked bill by bill, so that
+            published + adjustments = ledger holds after every analysis.
 Cases       The cause is told from what differs from the last comparison: the bill (restated, added, gone), the
             rules (named), or neither: then telemetry, names or catalogues. A change that moves no amount is not booked.
 Drawbacks   Where a bill and the rules changed between two analyses, both are named for their common difference.

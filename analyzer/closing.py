@@ -71,8 +71,8 @@ def close_month(
 ) -> Closed:
     """Publish ``month`` (its first day) as it is now.
 
-    Raises ``UsageError`` where it is closed already, has no bill or has not ended; ``NotClosedError`` where a check of the
-    month fails and no ``force_reason`` is given; ``BusyError`` while an analysis runs.
+    Raises ``UsageError`` where it is closed already, has no bill or has not ended; ``NotClosedError`` where a check of
+    the month fails and no ``force_reason`` is given; ``BusyError`` while an analysis runs.
     """
     now = clock()
     if now.date() < next_month(month):
@@ -113,7 +113,7 @@ def close_month(
             "compared_bills": bills,
             "compared_rules": rules,
         }
-        closing_id = connection.execute(insert(closing).values(values)).inserted_primary_key[0]
+        closing_id = connection.scalar(insert(closing).values(values).returning(closing.c.closing_id))
         amounts = connection.execute(text(_PUBLISH), {"id": closing_id, "month": month}).rowcount
         connection.execute(text(_FINGERPRINT), {"id": closing_id})
         connection.execute(text("UPDATE slice SET state = 'closed' WHERE kind = 'bill' AND period = :m"), {"m": month})
@@ -148,7 +148,7 @@ def reopen_month(engine: Engine, clock: Clock, month: date, *, who: str, reason:
 
 
 def rules_now(settings: Settings) -> dict[str, Any]:
-    """What decides whose a charge is, as it stands: method of the analysis, rules, and the settings that matter to it."""
+    """What decides whose a charge is, as it stands: method of the analysis, rules, settings."""
     return {
         "method": ANALYSIS_VERSION,
         "rules": [rule.model_dump(mode="json") for rule in settings.rules],

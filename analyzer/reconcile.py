@@ -10,6 +10,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from aispend.settings import Settings
+from analyzer.agreements import agreements_are_drawn_down
 from analyzer.findings import Finding
 from analyzer.reconcile_bills import closes_to_the_invoice, one_bill_per_month, unknown_stays_unknown
 from analyzer.reconcile_closing import adjustments_explain_the_ledger, closed_months_are_unchanged
@@ -43,4 +44,7 @@ def check(connection: Connection, settings: Settings | None = None) -> list[Find
         closed_months_are_unchanged,
         adjustments_explain_the_ledger,
     )
-    return [finding for one in checks for finding in one(connection)]
+    found = [finding for one in checks for finding in one(connection)]
+    if settings is not None:
+        found += agreements_are_drawn_down(connection, settings.agreements)
+    return found

@@ -39,7 +39,8 @@ LEDGER = f"""
 """The month as the analysis has it now, by the cuts of a published version."""
 
 _WRITTEN = ", ".join(f"a.{column}" for column in ("ordinal", *CUT, *COSTS, "unknown_costs"))
-CONTENT = f"encode(sha256(convert_to(coalesce(string_agg(ROW({_WRITTEN})::text, ';' ORDER BY a.ordinal), ''), 'UTF8')), 'hex')"
+_ALL_ROWS = f"coalesce(string_agg(ROW({_WRITTEN})::text, ';' ORDER BY a.ordinal), '')"
+CONTENT = f"encode(sha256(convert_to({_ALL_ROWS}, 'UTF8')), 'hex')"
 """Fingerprint of published amounts: rows of ``closing_amount`` as ``a``."""
 
 

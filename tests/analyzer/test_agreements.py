@@ -1,0 +1,107 @@
+"""Drawdown of spend agreements: pace by hand, what counts, and the check against the ledger."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from sqlalchemy import text
+
+from aispend.settings import Agreement
+from analyzer.agreements import Drawdown, agreements_are_drawn_down, drawdowns, pace
+from tests.analyzer.conftest import Ledger
+
+D = Decimal
+
+
+@pytest.mark.parametrize(
+    ("committed", "drawn", "days_left", "expected", "shortfall", "needed", "status"),
+    [
+        ("36500", "20000", 100, "26000", "10500", "165", "short"),  # 5400 in 90 days is 60 a day
+        ("26000", "20000", 100, "26000", "0", "60", "on course"),
+        ("20000", "20000", 100, "26000", "0", "0", "met"),
+        ("20000.01", "20000", 0, "20000", "0.01", None, "ended short"),
+    ],
+)
+def test_the_pace_of_ninety_days_is_taken_on_to_the_end(
+    committed: str, drawn: str, days_left: int, expected: str, shortfall: str, needed: str | None, status: str
+) -> None:
+    found = pace(D(committed), D(drawn), recent=D(5400), recent_days=90, days_left=days_left)
+    assert (found.per_day, found.expected, found.shortfall, found.status) == (
+        D(60),
+        D(expected),
+        D(shortfall),
+        status,
+    )
+    assert found.needed_per_day == (None if needed is None else D(needed))
+
+
+def agreement(**values: Any) -> Agreement:
+    full = {"name": "EDP", "provider": "aws", "from": "2026-10-01", "to": "2026-11-01", "committed": "100"}
+    return Agreement.model_validate(full | values)
+
+
+def drawn(ledger: Ledger, **values: Any) -> Drawdown:
+    with ledger.store.engine.connect() as connection:
+        (found,) = drawdowns(connection, [agreement(**values)])
+    return found
+
+
+def october(ledger: Ledger) -> None:
+    """Ten days: EC2 2 a day on two of them, support 5, tax 1, an upfront purchase of 30, 7 euros."""
+    ledger.charge("2026-10-01", "2", service_name="EC2")
+    ledger.charge("2026-10-10", "2", service_name="EC2")
+    ledger.charge("2026-10-09", "5", service_name="AWS Support", is_ai=False)
+    ledger.charge("2026-10-09", "1", service_name="EC2", category="Tax", is_ai=False)
+    ledger.charge("2026-10-02", "30", service_name="EC2", category="Purchase", kind={"charge_frequency": "One-Time"})
+    ledger.charge("2026-10-09", "7", service_name="EC2", currency="EUR")
+    ledger.charge("2026-10-09", "1000", service_name="EC2", scope="another")
+    ledger.analyze()
+
+
+def test_what_counts_is_drawn_down(ledger: Ledger) -> None:
+    october(ledger)
+
+    found = drawn(ledger, scope="pay*", without_services=["*support*"])
+
+    assert (found.drawn, found.analyzed, found.through) == (D(34), D(34), date(2026, 10, 10))
+    # 4 dollars in ten days, 21 days left: the purchase is not taken on
+    assert (found.pace.per_day, found.pace.expected, found.pace.shortfall) == (D("0.4"), D("42.4"), D("57.6"))
+    assert (found.pace.needed_per_day, found.pace.status) == (D("3.14"), "short")
+    assert (found.other_currencies, found.unknown_until, found.drawn_share) == (("EUR",), None, D("0.34"))
+
+
+def test_what_was_drawn_before_the_first_bill_is_added_or_said_to_be_unknown(ledger: Ledger) -> None:
+    october(ledger)
+    earlier = {"scope": "payer", "from": "2026-08-01", "services": ["EC2"]}
+    assert drawn(ledger, **earlier).unknown_until == date(2026, 10, 1)
+    found = drawn(ledger, **earlier, drawn_before="66")
+    assert (found.unknown_until, found.drawn, found.pace.status) == (None, D(100), "met")
+
+
+def test_without_bills_nothing_is_claimed(ledger: Ledger) -> None:
+    found = drawn(ledger, provider="gcp")
+    assert (found.drawn, found.through, found.pace.status) == (D(0), None, "nothing loaded")
+
+
+def test_the_check_says_what_will_be_missing_and_fails_where_the_analysis_differs(ledger: Ledger) -> None:
+    october(ledger)
+    terms = [agreement(scope="payer")]
+    with ledger.store.engine.begin() as connection:
+        (row,) = agreements_are_drawn_down(connection, terms)
+        assert (row.ours, row.theirs, row.holds, row.attention) == (D(39), D(39), True, True)
+        # 2 + 2 + 5 in ten days are 0.9 a day; 39 + 21 * 0.9 = 57.9
+        assert row.cause.startswith("drawn down 39 of 100: short, 42.1 will be missing on 2026-11-01 at 0.9 a day")
+        connection.execute(
+            text("UPDATE spend_day SET billed_cost = billed_cost + 1 WHERE charge_category = 'Purchase'")
+        )
+        (row,) = agreements_are_drawn_down(connection, terms)
+    assert (row.difference, row.holds, row.cause) == (D(1), False, "+1: run aispend analyze")
+
+
+def test_an_agreement_ends_after_it_starts() -> None:
+    with pytest.raises(ValidationError, match="ends after it starts"):
+        agreement(to="2026-10-01")
