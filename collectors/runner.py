@@ -254,7 +254,7 @@ class _Runner:
                 loads: dict[str, Callable[..., TelemetryReport]] = {
                     "metrics": partial(import_metrics, utilization_unit="percent"),  # as the form of collectors says
                     "usage": partial(import_usage, replace=part.whole_days),
-                    "workloads": import_workloads,
+                    "workloads": partial(import_workloads, whole_resources=part.whole_resources),
                 }
                 report = loads[part.form](*given, source=name, progress=self.progress)
                 return report.rows_in, report.notes

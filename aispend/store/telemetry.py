@@ -214,6 +214,14 @@ def forget_usage(connection: Connection, scopes: Sequence[str], days: Sequence[d
         )
 
 
+def forget_workloads(connection: Connection, namespace: str, aliases: Sequence[str]) -> None:
+    """Delete every workload hour of these resource names."""
+    connection.execute(
+        text(f"DELETE FROM {workload_hour.name} WHERE namespace = :namespace AND alias = ANY(:aliases)"),
+        {"namespace": namespace, "aliases": list(aliases)},
+    )
+
+
 def copy_in(connection: Connection, table: str, columns: Sequence[str], file: Path) -> None:
     """``COPY`` a CSV file without header into a table; an empty unquoted field is NULL."""
     cursor = connection.connection.cursor()

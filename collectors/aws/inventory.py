@@ -335,7 +335,8 @@ class Inventory(AwsCollector):
                 notes.append(left_out(error, f"SageMaker {kind.lower()} jobs"))
         parts: list[Part] = [Merge("resource_life", lived)]
         if rows:
-            parts.insert(0, Files("workloads", [_write(folder / "jobs.csv", _WORKLOADS, rows)], rows=len(rows)))
+            written = [_write(folder / "jobs.csv", _WORKLOADS, rows)]
+            parts.insert(0, Files("workloads", written, rows=len(rows), whole_resources=True))
         return Reading(parts, notes=tuple(notes), may_be_empty=True)
 
     def _may_read_events(self, place: Place) -> bool:

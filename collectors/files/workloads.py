@@ -7,7 +7,8 @@ for and used meanwhile; see :data:`FORM` and ``docs/telemetry.md``. A run may be
 over the time; what was asked for is the maximum. Where rows of an hour differ in kind, stage, model, team or profile,
 the one that lasted longest counts (in a draw the first in the alphabet); the outcome is the latest one's.
 
-*Replaced* are, on each day, the hours of the same workload and resource which the import covers.
+*Replaced* are, on each day, the hours of the same workload and resource which the import covers; every hour of a
+resource where the import says all that ran on it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from aispend.engine.line import literal
 from aispend.schema import workload_hour
 from aispend.settings import STAGES, Settings
 from aispend.store import Store
+from aispend.store.telemetry import forget_workloads
 from collectors.files.telemetry_files import find_files
 from collectors.files.telemetry_form import Column, Form, RowCheck
 from collectors.files.telemetry_load import Import, Progress, Rollup, TelemetryReport, name_models, rows_per_day
@@ -80,14 +82,17 @@ def import_workloads(
     *,
     source: str = "files",
     progress: Progress | None = None,
+    whole_resources: bool = False,
 ) -> TelemetryReport:
     """Load workload records into ``workload_hour``.
 
-    ``source`` is the namespace of the resource names. Raises ``InputError`` where a file cannot be used, ``BusyError``
-    while another import of the source runs.
+    ``source`` is the namespace of the resource names. With ``whole_resources`` the files say all that ever ran on the
+    resources they name, as of a job that lasted shorter than it had seemed to. Raises ``InputError`` where a file cannot
+    be used, ``BusyError`` while another import of the source runs.
     """
     files, notes = find_files(paths)
-    running = Import.begin(KIND, source, files, notes, clock, MAPPING_VERSION)
+    options = ("whole resources",) if whole_resources else ()
+    running = Import.begin(KIND, source, files, notes, clock, MAPPING_VERSION, *options)
     if report := running.unchanged(store, [source]):
         return report
     with workspace(settings) as space:
@@ -100,6 +105,9 @@ def import_workloads(
         rollup = Rollup(source, "rolled", workload_hour, _FACTS, rows_per_day(space), ("alias", "workload"))
         with store.engine.begin() as connection:
             running.lock(connection)
+            if whole_resources:
+                named = [alias for (alias,) in space.rows("SELECT DISTINCT alias FROM rolled")]
+                forget_workloads(connection, source, named)
             running.save(connection, space, rollup, reading.rejects)
     return running.report(reading)
 

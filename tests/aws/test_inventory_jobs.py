@@ -167,3 +167,36 @@ def test_jobs_become_workloads_once_each(
         ("going", "training", "running", 72000, 16),
     ]
     assert tuple(lived) == (3, 2)
+
+
+def test_the_end_of_a_job_replaces_every_hour_it_had_seemed_to_run(
+    account: Aws, connect: Callable[..., AwsClients], run: Callable[..., SourceReport], database: Store
+) -> None:
+    """Managed spot: 21 hours from start to end, of which one is billed; seen after 20 of them."""
+    run(Inventory(connect(), lambda: NOW))
+    over = training("going", BillableTimeInSeconds=3600, TrainingTimeInSeconds=75_600, CreationTime=START)
+    over |= {"TrainingEndTime": START + timedelta(hours=21)}
+    pool = {"Status": "Terminated", "ResourceRetainedBillableTimeInSeconds": 900}
+    describe = account.answers["sagemaker.DescribeTrainingJob"]
+    account.on(
+        "sagemaker.DescribeTrainingJob",
+        lambda asked: (
+            (describe(asked) | over | {"WarmPoolStatus": pool})
+            if asked["TrainingJobName"] == "going"
+            else describe(asked)
+        ),
+    )
+
+    run(Inventory(connect(), lambda: NOW + timedelta(hours=2)))
+
+    query = text(
+        "SELECT workload, outcome, min(hour), sum(seconds)::int FROM workload_hour WHERE workload LIKE 'going%'"
+        " GROUP BY 1, 2 ORDER BY 1"
+    )
+    with database.engine.connect() as connection:
+        assert [tuple(row) for row in connection.execute(query)] == [
+            ("going", "succeeded", START, 3600),
+            ("going warm pool", None, START + timedelta(hours=21), 900),
+        ]
+        others = connection.scalar(text("SELECT sum(seconds)::int FROM workload_hour WHERE workload = 'done'"))
+    assert others == 5400

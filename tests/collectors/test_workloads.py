@@ -164,3 +164,20 @@ def test_what_is_no_part_of_an_accelerator_is_refused(run, tmp_path: Path) -> No
 
     with pytest.raises(InputError, match="3g.40gb"):
         run(write(tmp_path / "a.csv", lines, header))
+
+
+def test_what_is_all_that_ran_on_a_resource_replaces_whatever_it_had(run, database: Store, tmp_path: Path) -> None:
+    long = [f"{at(0)},90000,job-1,train,,,,,,,,,running", f"{at(0)},60,job-2,other,,,,,,,,,running"]
+    run(write(tmp_path / "a.csv", long), source="aws")
+    run(write(tmp_path / "b.csv", [f"{at(0)},60,job-1,train,,,,,,,,,running"]), source="other")
+    final = write(tmp_path / "c.csv", [f"{at(0)},600,JOB-1,train,,,,,,,,,succeeded"])
+
+    run(final, source="aws", whole_resources=True)
+
+    kept = sorted((row.namespace, row.alias, row.seconds, row.outcome) for row in facts(database))
+    assert kept == [
+        ("aws", "job-1", 600, "succeeded"),
+        ("aws", "job-2", 60, "running"),
+        ("other", "job-1", 60, "running"),
+    ]
+    assert run(final, source="aws", whole_resources=True).outcome == "unchanged"
