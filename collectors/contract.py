@@ -52,13 +52,15 @@ class Files:
     """Files in a documented form, in the slice's folder. ``rows`` where the collector counted them.
 
     ``whole_days`` where usage is all there is of the source on its days: it takes the place of what they had, whatever
-    names and dimensions that had.
+    names and dimensions that had. ``whole_resources`` where workloads are all that ever ran on the resources they name:
+    hours of these that are not among them go.
     """
 
     form: Form
     paths: Sequence[Path]
     rows: int | None = None
     whole_days: bool = False
+    whole_resources: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,14 +115,12 @@ class Reading:
     ``token`` where less came than the slice's own token stands for: what is remembered in its place.
     """
 
-    ``token`` where less came than the slice's own token stands for: what is remembered in its place.
     parts: Sequence[Part]
     notes: tuple[str, ...] = field(default=())
     may_be_empty: bool = False
     token: str | None = None
 
 
-    token: str | None = None
 class Collector(Protocol):
     """One kind of fact from one connection.
 
