@@ -111,12 +111,13 @@ def _follow_manifests(found: Sequence[Found], workdir: Path) -> tuple[list[tuple
     chosen: list[tuple[Found, Manifest | None]] = []
     taken: set[Path] = set()
     ruled: dict[Path, Manifest] = {}
+    spoken_for = manifests.side_by_side(followed)
     for manifest in followed:
         for path in manifests.resolve(manifest):
             for item in by_file.get(path.resolve()) or unpack.find([path], workdir):
                 if item.path.resolve() not in taken:
                     taken.add(item.path.resolve())
-                    chosen.append((item, manifest))
+                    chosen.append((item, spoken_for[manifest.found.path]))
         ruled |= dict.fromkeys(manifests.governed(manifest), manifest)
     for older, newer in replaced:
         for folder in manifests.governed(older):

@@ -1,17 +1,21 @@
 """Delivery manifests of AWS (Data Exports, legacy CUR) and Azure exports: which files are the bill, and which run.
 
 A manifest is known by its content: an object with ``dataFiles`` or ``reportKeys`` (AWS) or ``blobs`` (Azure). Of
-several runs for one export and period only the newest counts. Keys are relative to a bucket or container that is not
-here, so a file is looked for by the tail of its key: below the manifest's folder first, then up to six folders above
-it, in each by the longest tail that fits; the bare name only beside the manifest.
+several runs for one export and period only the newest counts. Azure's runs cover days: one replaces those before it
+whose every day it has, those of one month that share no day are one bill, and any others are refused.
+
+Keys are relative to a bucket or container that is not here, so a file is looked for by the tail of its key: below the
+manifest's folder first, then up to six folders above it, in each by the longest tail that fits; the bare name only
+beside the manifest.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path, PurePosixPath
 
 from aispend.errors import InputError
@@ -21,6 +25,7 @@ _MARKS = (b'"dataFiles"', b'"reportKeys"', b'"blobs"')
 _LARGEST = 16 << 20
 _RUN = re.compile(r"(\d{4}-\d{2}-\d{2}T[\d:.]+Z)-[0-9a-fA-F-]{8,}")
 _MONTH = re.compile(r"BILLING_PERIOD=(\d{4})-(\d{2})")
+_RANGE = re.compile(r"(?:^|/)(\d{8})-(\d{8})/")
 _LEVELS_UP = 6
 
 
@@ -46,6 +51,22 @@ class Manifest:
     rows: int | None = None
     counted: int | None = None
     """How many files it says there are, where it says so apart from naming them."""
+
+    first: date | None = None
+    last: date | None = None
+    """The days the run covers, both included; None where it does not say (AWS: its period is a month)."""
+
+    @property
+    def days(self) -> frozenset[int]:
+        """The days as ordinals."""
+        if self.first is None or self.last is None:
+            return frozenset()
+        return frozenset(range(self.first.toordinal(), self.last.toordinal() + 1))
+
+    @property
+    def months(self) -> frozenset[str]:
+        """The calendar months it covers days of."""
+        return frozenset(f"{date.fromordinal(day):%Y-%m}" for day in self.days)
 
 
 def read(found: Found) -> Manifest | None:
@@ -82,6 +103,7 @@ def _azure(found: Found, said: dict[str, object]) -> Manifest:
         else None
     )
     total = said.get("dataRowCount")
+    first, last = _covered(run, [*(str(blob.get("blobName")) for blob in listed), found.path.as_posix()])
     return Manifest(
         found,
         export=(
@@ -98,7 +120,22 @@ def _azure(found: Found, said: dict[str, object]) -> Manifest:
         declared=str(export["type"]) if export.get("type") else None,
         rows=counted if counted is not None else total if isinstance(total, int) and total > 0 else None,
         counted=_size(said.get("blobCount")),
+        first=first,
+        last=last,
     )
+
+
+def _covered(run: Mapping[str, object], places: Sequence[str]) -> tuple[date | None, date | None]:
+    """First and last day of an Azure run: as it says, else as the folder of its files is called."""
+    said = [str(run.get(name) or "")[:10] for name in ("startDate", "endDate")]
+    if not all(said):
+        folder = next((match for place in places if (match := _RANGE.search(place))), None)
+        said = [folder[1], folder[2]] if folder else said
+    try:
+        first, last = map(date.fromisoformat, said)
+    except ValueError:
+        return None, None
+    return (first, last) if first <= last else (None, None)
 
 
 def _aws(found: Found, said: dict[str, object], listed: Sequence[object]) -> Manifest:
@@ -136,16 +173,76 @@ def _size(value: object) -> int | None:
 
 
 def newest(manifests: Sequence[Manifest]) -> tuple[list[Manifest], list[tuple[Manifest, Manifest]]]:
-    """The manifests to follow, and (older, newer) for those that another run replaced."""
-    groups: dict[tuple[tuple[str, ...], str], list[Manifest]] = {}
+    """The manifests to follow, and (older, newer) for those that another run replaced.
+
+    A run whose every day is covered by runs submitted later is replaced; runs without days, by the newest of their
+    period. Raises ``InputError`` where a run shares days with another one and neither rule holds.
+    """
+    groups: dict[tuple[object, ...], list[Manifest]] = {}
     for manifest in manifests:
-        groups.setdefault((manifest.export, manifest.period), []).append(manifest)
-    chosen, replaced = [], []
+        groups.setdefault((manifest.export, "" if manifest.days else manifest.period), []).append(manifest)
+    chosen: list[Manifest] = []
+    replaced: list[tuple[Manifest, Manifest]] = []
     for group in groups.values():
-        *older, latest = sorted(group, key=lambda manifest: manifest.order)
-        chosen.append(latest)
-        replaced += [(manifest, latest) for manifest in older]
+        kept: list[Manifest] = []
+        for manifest in sorted(group, key=lambda manifest: manifest.order, reverse=True):
+            newer = [one for one in kept if one.days & manifest.days or not manifest.days]
+            if not newer:
+                kept.append(manifest)
+            elif _is_covered(manifest, newer):
+                replaced.append((manifest, newer[0]))
+            else:
+                raise _shared_days(manifest, newer[0])
+        chosen += reversed(kept)
     return chosen, replaced
+
+
+def _is_covered(older: Manifest, newer: Sequence[Manifest]) -> bool:
+    """Whether the newer runs show all that the older one does: the same period again, or all of its days, and later."""
+    if older.days == newer[0].days:
+        return True
+    covered = frozenset[int]().union(*(one.days for one in newer))
+    return older.days <= covered and all(older.order[0] < one.order[0] for one in newer)
+
+
+def _shared_days(older: Manifest, newer: Manifest) -> InputError:
+    one, other = (f"{run.found.shown_as} ({run.first} to {run.last})" for run in (older, newer))
+    return InputError(
+        "Two runs of one export share days, and the newer does not have all days of the older: counting both would "
+        "count the shared days twice, leaving one out would lose days.",
+        where=f"{one} and {other}",
+        next_step="Have the export make one run over the whole month and import that; "
+        "or take one of the two out and export the days it alone had again, without those of the other.",
+    )
+
+
+def side_by_side(followed: Sequence[Manifest]) -> dict[Path, Manifest]:
+    """For each manifest, by its path, the one that speaks for it: runs of one export that share no day but a month (an
+    export by the week) are parts of one bill, because a month is loaded whole."""
+    clusters: list[list[Manifest]] = []
+    for manifest in followed:
+        near = [
+            cluster
+            for cluster in clusters
+            if any(one.export == manifest.export and one.months & manifest.months for one in cluster)
+        ]
+        clusters = [cluster for cluster in clusters if cluster not in near]
+        clusters.append([one for cluster in near for one in cluster] + [manifest])
+    return {one.found.path: _together(cluster) for cluster in clusters for one in cluster}
+
+
+def _together(parts: Sequence[Manifest]) -> Manifest:
+    if len(parts) == 1:
+        return parts[0]
+    ordered = sorted(parts, key=lambda manifest: manifest.first or date.min)
+    rows = [manifest.rows for manifest in ordered if manifest.rows is not None]
+    return replace(
+        ordered[0],
+        run="+".join(manifest.run for manifest in ordered),
+        files=tuple(listed for manifest in ordered for listed in manifest.files),
+        rows=sum(rows) if len(rows) == len(ordered) else None,
+        last=ordered[-1].last,
+    )
 
 
 def resolve(manifest: Manifest) -> list[Path]:

@@ -82,18 +82,29 @@ def repeated(
             out |= dict.fromkeys(match.other, match.one[0])
     for match in found if out else [*found, *in_pieces]:
         if not match.whole and match.one[0] not in out and match.other[0] not in out:
-            raise _overlap(names, match)
+            raise _overlap(names, match, [comparison.span(unit) for unit in (match.one, match.other)])
     return [(names[place], names[same]) for place, same in sorted(out.items())]
 
 
-def _overlap(names: Sequence[str], match: _Match) -> InputError:
-    one, other = (", ".join(names[place] for place in unit[:3]) for unit in (match.one, match.other))
-    days = f"{match.first}" if match.first == match.last else f"{match.first} to {match.last}"
+def _overlap(names: Sequence[str], match: _Match, spans: Sequence[tuple[date, date]]) -> InputError:
+    one, other = (
+        f"{', '.join(names[place] for place in unit[:3])} (charges of {_days(*span)})"
+        for unit, span in zip((match.one, match.other), spans, strict=True)
+    )
+    (first, last), (start, end) = sorted(spans)
+    within = first == start or end <= last
     return InputError(
         "Two files show the same lines; counting both would count their money twice.",
-        where=f"{one} and {other}: the same {match.lines:,} lines on {days}",
-        next_step="Import only the newer one: of several exports of one month the newest alone is the month.",
+        where=f"{one} and {other}: the same {match.lines:,} lines on {_days(match.first, match.last)}",
+        next_step="Import only the newer one: of several exports of one month the newest alone is the month."
+        if within
+        else "Each has days that the other lacks: export the whole month as one and import that, or have one of them "
+        "exported again without the days of the other.",
     )
+
+
+def _days(first: date, last: date) -> str:
+    return f"{first}" if first == last else f"{first} to {last}"
 
 
 class _Comparison:
@@ -117,6 +128,12 @@ class _Comparison:
         self._tell_apart(sorted({place for pair in suspects for unit in pair for place in units[unit]}))
         found = [self._compared(units[one], units[other]) for one, other in suspects]
         return [match for match in found if match is not None]
+
+    def span(self, unit: Unit) -> tuple[date, date]:
+        """The first and last day of a unit's charges."""
+        places = ", ".join(map(str, unit))
+        (row,) = self._connection.execute(f"SELECT min(day), max(day) FROM shown WHERE file IN ({places})").fetchall()
+        return row[0], row[1]
 
     def _suspects(self, units: Sequence[Unit]) -> list[tuple[int, int]]:
         """Pairs of units that agree in their sums on half of what both have, or more."""

@@ -1,10 +1,10 @@
 """Deliveries given together that claim the same month of the same account: the second would replace the first.
 
 Assumes
-    The runs of one export that are followed are of different periods, and what has no manifest is one bill per part and
-    dataset. Any two others may be rivals, of whatever format, and are compared by the months and accounts in their
-    lines; but for providers that cannot be the same, and AWS's exports (which deliver by the month) of other months.
-    What is loaded already is the store's to compare with.
+    What has no manifest is one bill per part and dataset. Any two others may be rivals, of whatever format and export
+    (two runs by calendar month may share a billing month), and are compared by the months and accounts in their lines;
+    but for providers that cannot be the same, and AWS's exports (which deliver by the month) of other months. What is
+    loaded already is the store's to compare with.
 """
 
 from __future__ import annotations
@@ -56,10 +56,11 @@ def _perhaps_rivals(one: Led, other: Led) -> bool:
     mine, others = one[0], other[0]
     if mine is None or others is None:
         return mine is not others or halves[0] != halves[1] or one[1].line.dataset != other[1].line.dataset
-    by_month = mine.export[0] == others.export[0] == "aws"
-    return mine.export != others.export and not (
-        by_month and mine.period and others.period and mine.period != others.period
-    )
+    if mine is others:
+        return False
+    if mine.export[0] == others.export[0] == "aws" and mine.period and others.period:
+        return mine.export != others.export and mine.period == others.period
+    return True
 
 
 def _refused(key: tuple[object, ...], one: Led, other: Led) -> InputError:

@@ -153,8 +153,13 @@ def test_windows_that_overlap_are_refused(folder: Path, workdir: Path) -> None:
     write_csv(folder / "a.csv", days(1, 10))
     write_csv(folder / "b.csv", days(8, 20))
 
-    with pytest.raises(InputError, match="2026-03-08 to 2026-03-10"):
+    with pytest.raises(InputError, match="2026-03-08 to 2026-03-10") as error:
         deliveries([folder], workdir)
+
+    assert "a.csv (charges of 2026-03-01 to 2026-03-10)" in error.value.where
+    assert "b.csv (charges of 2026-03-08 to 2026-03-20)" in error.value.where
+    assert "newer" not in error.value.next_step, "it would lose the first seven days"
+    assert "export the whole month as one" in error.value.next_step
 
 
 # ------------------------------------------------------------------------------- parts of one bill
