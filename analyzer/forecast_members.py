@@ -103,7 +103,9 @@ def holt_winters(
         cycle[place] += gamma * error
     best = int(missed.argmin())
     places = (len(history) + np.arange(horizon)) % season
-    return level[best] + trend[best] * np.cumsum(_DAMPING ** np.arange(1, horizon + 1)) + cycle[places, best]
+    damped = np.cumsum(_DAMPING ** np.arange(1, horizon + 1))
+    found: Floats = level[best] + trend[best] * damped + cycle[places, best]
+    return found
 
 
 def _again(cycle: Floats, horizon: int) -> Floats:

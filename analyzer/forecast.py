@@ -1,0 +1,155 @@
+"""What a cost will be: the steps ahead, and how far off such forecasts have been.
+
+Assumes     A history without holes that ends with the last whole step.
+Method      Fees and what recurs on a day of the month are taken out (``forecast_calendar``), the rest is the
+            median of three (``forecast_members``), and they are added back. The same is done from past origins,
+            each with nothing but the history before it, for bands (``forecast_bands``).
+Cases       Steps before the first charge are no history. Costs that were never negative are not forecast so.
+Drawbacks   Those of its parts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from analyzer.forecast_bands import Backtest
+from analyzer.forecast_calendar import events_ahead, fees_ahead, take_out_events
+from analyzer.forecast_members import Method, ahead, method_for
+
+if TYPE_CHECKING:
+    from analyzer.forecast_members import Floats
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to forecast: steps of one ``season``, learned from the last ``memory`` steps.
+
+    Past forecasts start ``stride`` steps apart, at most ``origins`` of them, each with at least ``least`` steps of
+    history. ``buckets`` are the last steps of the horizon buckets but the last.
+    """
+
+    season: int = 7
+    memory: int = 112
+    origins: int = 26
+    stride: int = 7
+    least: int = 28
+    buckets: tuple[int, ...] = (7, 14, 30)
+
+    @property
+    def history(self) -> int:
+        """Steps worth having: the memory of the oldest origin, up to now."""
+        return self.memory + self.origins * self.stride
+
+
+DAILY = Plan()
+HOURLY = Plan(season=24, memory=240, origins=26, stride=6, least=72, buckets=(24, 48))
+_LEAST_SCALE = 1e-6
+"""Share of the mean below which an error is that of arithmetic."""
+
+
+@dataclass(frozen=True)
+class History:
+    """What was charged, step by step: by use, and as fees (purchases, tax, credits, adjustments).
+
+    ``first`` is the day of the first step; None where steps are no days: then nothing can recur by the month.
+    """
+
+    usage: Floats
+    fees: Floats
+    first: date | None
+
+    def __len__(self) -> int:
+        return len(self.usage)
+
+    @property
+    def total(self) -> Floats:
+        """Usage and fees."""
+        total: Floats = self.usage + self.fees
+        return total
+
+    def before(self, step: int) -> History:
+        """What was known when ``step`` began."""
+        return History(self.usage[:step], self.fees[:step], self.first)
+
+    def since(self, step: int) -> History:
+        """From ``step`` on."""
+        first = self.first + timedelta(days=step) if self.first else None
+        return History(self.usage[step:], self.fees[step:], first)
+
+    def since_first_charge(self) -> History:
+        """Without what is before the first charge."""
+        import numpy as np
+
+        charged = np.flatnonzero(self.total)
+        return self.since(int(charged[0]) if len(charged) else len(self))
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The steps ahead. ``half_widths`` of the band of each step are None where no honest one exists."""
+
+    values: Floats
+    method: Method
+    steps_known: int
+    half_widths: tuple[float | None, ...]
+    backtest: Backtest
+    never_negative: bool
+
+
+def forecast(history: History, horizon: int, plan: Plan = DAILY, level: float = 0.8) -> Forecast:
+    """The next ``horizon`` steps, with bands that hold with probability ``level``."""
+    known = history.since_first_charge()
+    values = project(known, horizon, plan)
+    tested = backtest(known, horizon, plan)
+    return Forecast(
+        values=values,
+        method=method_for(len(known), plan.season),
+        steps_known=len(known),
+        half_widths=tuple(tested.half_widths(plan.buckets, level)),
+        backtest=tested,
+        never_negative=bool((known.total >= 0).all()),
+    )
+
+
+def project(history: History, horizon: int, plan: Plan) -> Floats:
+    """The forecast alone, from nothing but ``history``."""
+    import numpy as np
+
+    recent = history.since(max(0, len(history) - plan.memory)).since_first_charge()
+    if recent.first is None:
+        found = ahead(recent.usage, horizon, plan.season)
+    else:
+        end = recent.first + timedelta(days=len(recent))
+        usage, events = take_out_events(recent.usage, recent.first, plan.season)
+        found = ahead(usage, horizon, plan.season) + events_ahead(events, end, horizon)
+        found = found + fees_ahead(recent.fees, recent.first, horizon)
+    return np.maximum(found, 0.0) if (recent.total >= 0).all() else found
+
+
+def backtest(history: History, horizon: int, plan: Plan) -> Backtest:
+    """Forecasts from past origins against what came."""
+    import numpy as np
+
+    total, end = history.total, len(history)
+    origins = [end - plan.stride * number for number in range(1, plan.origins + 1)]
+    origins = [origin for origin in origins if origin >= plan.least]
+    errors = np.full((len(origins), horizon), np.nan)
+    scales = np.empty(len(origins))
+    for row, origin in enumerate(origins):
+        steps = min(horizon, end - origin)
+        errors[row, :steps] = total[origin : origin + steps] - project(history.before(origin), steps, plan)
+        scales[row] = _scale(total[:origin], plan)
+    return Backtest(errors, scales, _scale(total, plan))
+
+
+def _scale(total: Floats, plan: Plan) -> float:
+    """Seasonal-naive error of the remembered part; never quite zero, so that scores stay numbers."""
+    import numpy as np
+
+    recent = total[-plan.memory :]
+    if len(recent) <= plan.season:
+        return 1.0
+    error = float(np.abs(recent[plan.season :] - recent[: -plan.season]).mean())
+    return max(error, _LEAST_SCALE * float(np.abs(recent).mean()), 1e-12)

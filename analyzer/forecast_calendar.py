@@ -1,0 +1,119 @@
+"""What comes back on the same day of every month: taken out before the weekly pattern is learned, put back after.
+
+Assumes     Daily values; at most three or four days in a row are affected (longer is a level, not an event).
+Method      Usage: a baseline is the centred 15-day median plus the median deviation of each weekday from it. A day
+            of the month is *recurring* where the last two occurrences (two of the last three, the last one among
+            them) lie beyond four robust standard deviations on the same side of the baseline, and as far from the
+            same weekday a week before and after: what deviates every week is the week's own. There the history is
+            set to the baseline, and the median of what it deviated by is added to that day of the months to come.
+            Fees (purchases, tax, credits): the amount of the same day of the month before, where the month
+            before that had one too, or is not known.
+Cases       Days 29 to 31 are known as themselves; a month without that day does not have its event.
+Drawbacks   An event is seen from its second time on. Events of "the third Tuesday" are not seen.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from analyzer.forecast_members import Floats
+
+_HALF_WINDOW = 7
+_DEVIATIONS = 4.0
+_MAD_TO_SIGMA = 1.4826
+_LEAST_SHARE = 0.03
+"""A deviation below this share of the mean is no event, however quiet the series is."""
+
+_REMEMBERED = 3
+
+
+def take_out_events(history: Floats, first: date, season: int = 7) -> tuple[Floats, dict[int, float]]:
+    """The history of days from ``first`` without recurring events, and what each day of the month adds."""
+    import numpy as np
+
+    if len(history) < 2 * 28:
+        return history, {}
+    baseline = _baseline(history, season)
+    deviation = history - baseline
+    sigma = _MAD_TO_SIGMA * float(np.median(np.abs(deviation)))
+    threshold = max(_DEVIATIONS * sigma, _LEAST_SHARE * float(np.abs(history).mean()))
+    side = np.where(np.abs(deviation) > threshold, np.sign(deviation), 0.0) * _unlike_its_weeks(
+        history, deviation, threshold, season
+    )
+    cleaned, events = history.copy(), {}
+    for day_of_month, occurrences in _by_day_of_month(first, len(history)).items():
+        found = _recurring(side, occurrences)
+        if found:
+            events[day_of_month] = float(np.median(deviation[found]))
+            cleaned[found] = baseline[found]
+    return cleaned, events
+
+
+def events_ahead(events: Mapping[int, float], first: date, horizon: int) -> Floats:
+    """What the events add to each of ``horizon`` days from ``first``."""
+    import numpy as np
+
+    return np.array([events.get((first + timedelta(days=step)).day, 0.0) for step in range(horizon)])
+
+
+def fees_ahead(fees: Floats, first: date, horizon: int) -> Floats:
+    """Fees of the ``horizon`` days after the history of ``fees``, which begins on ``first``."""
+    import numpy as np
+
+    found = np.zeros(horizon)
+    by_day = _by_day_of_month(first, len(fees))
+    for step in range(horizon):
+        occurrences = by_day.get((first + timedelta(days=len(fees) + step)).day, [])
+        before = fees[occurrences[-2:]]
+        if len(before) and np.all(before != 0):
+            found[step] = before[-1]
+    return found
+
+
+def _baseline(history: Floats, season: int) -> Floats:
+    import numpy as np
+
+    padded = np.pad(history, _HALF_WINDOW, constant_values=np.nan)
+    level = np.nanmedian(np.lib.stride_tricks.sliding_window_view(padded, 2 * _HALF_WINDOW + 1), axis=1)
+    difference = history - level
+    places = np.arange(len(history)) % season
+    weekly = np.array([np.median(difference[places == place]) for place in range(season)])
+    baseline: Floats = level + weekly[places]
+    return baseline
+
+
+def _by_day_of_month(first: date, length: int) -> dict[int, list[int]]:
+    days: dict[int, list[int]] = {}
+    for step in range(length):
+        days.setdefault((first + timedelta(days=step)).day, []).append(step)
+    return days
+
+
+def _unlike_its_weeks(history: Floats, deviation: Floats, threshold: float, season: int) -> npt.NDArray[np.bool_]:
+    """Whether each step differs, the way it deviates, from the same place in the season before and after."""
+    import numpy as np
+
+    sign = np.sign(deviation)
+    above = np.full(len(history), np.inf)
+    above[season:] = sign[season:] * (history[season:] - history[:-season])
+    after = sign[:-season] * (history[:-season] - history[season:])
+    above[:-season] = np.minimum(above[:-season], after)
+    unlike: npt.NDArray[np.bool_] = above > threshold
+    return unlike
+
+
+def _recurring(side: Floats, occurrences: Sequence[int]) -> list[int]:
+    """Steps of the event among the occurrences of a day of the month; none where it does not recur.
+
+    ``side`` is 1 for a step that stands out upwards, -1 downwards, 0 not at all.
+    """
+    last = side[occurrences[-1]]
+    alike = [step for step in occurrences if last and side[step] == last]
+    return alike if sum(step in occurrences[-_REMEMBERED:] for step in alike) >= 2 else []

@@ -1,0 +1,177 @@
+"""The whole forecast on made series: exact patterns, calibration, what recurs by the month, and short histories."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analyzer.forecast import DAILY, HOURLY, History, Plan, backtest, forecast, project
+from analyzer.forecast_bands import Backtest
+from analyzer.forecast_calendar import fees_ahead, take_out_events
+from analyzer.forecast_metrics import coverage
+
+if TYPE_CHECKING:
+    from analyzer.forecast_members import Floats
+
+FIRST = date(2026, 1, 5)
+WEEK = (10.0, 5.0, 5.0, 5.0, 5.0, 1.0, 2.0)
+
+
+def _history(usage: Floats, fees: Floats | None = None, first: date | None = FIRST) -> History:
+    return History(usage, np.zeros(len(usage)) if fees is None else fees, first)
+
+
+def _noisy(days: int, seed: int, noise: float = 6.0) -> Floats:
+    rng = np.random.default_rng(seed)
+    noisy: Floats = 100 + np.resize(WEEK, days) * 3 + rng.normal(0, noise, days)
+    return noisy
+
+
+def test_a_weekly_pattern_without_noise_is_told_without_error_and_without_width() -> None:
+    found = forecast(_history(np.resize(WEEK, 200)), 40)
+    assert found.values == pytest.approx(np.resize(WEEK, 240)[200:], abs=1e-9)
+    assert all(width is not None and width < 1e-6 for width in found.half_widths)
+    total = found.backtest.half_width_of_total(0, 40, 0.8)
+    assert total is not None
+    assert total < 1e-5
+
+
+def test_an_80_percent_band_holds_on_75_to_85_percent_of_simulated_days() -> None:
+    held = []
+    for seed in range(100, 112):
+        series = _noisy(250 + 30, seed)
+        past, came = series[:250], series[250:]
+        found = forecast(_history(past), 30, Plan(origins=12))
+        widths = [width or 0.0 for width in found.half_widths]
+        bands = list(zip(found.values - widths, found.values + widths, strict=True))
+        held.append(coverage(bands, list(came)) or 0.0)
+    assert 0.75 <= np.mean(held) <= 0.85
+
+
+def test_an_80_percent_band_of_a_total_holds_in_75_to_85_percent_of_simulated_totals() -> None:
+    # errors of the days of one forecast go together: the band of the sum is learned from sums
+    rng = np.random.default_rng(1)
+    held = []
+    for _ in range(2000):
+        errors = rng.normal(0, 1, (27, 10)) + rng.normal(0, 2, (27, 1))
+        tested = Backtest(errors[:26], np.ones(26), 1.0)
+        held.append(abs(errors[26].sum()) <= (tested.half_width_of_total(0, 10, 0.8) or 0.0))
+    assert 0.75 <= np.mean(held) <= 0.85
+
+
+def test_a_band_is_the_corrected_quantile_of_the_scores_in_todays_scale() -> None:
+    # five origins, errors 1 to 5, scale 1 then and 2 now: ceil(6 × 0.8) = 5th smallest of five, times 2
+    errors = np.array([[1.0], [2.0], [3.0], [4.0], [-5.0]])
+    tested = Backtest(errors, np.ones(5), 2.0)
+    assert tested.half_width_of_total(0, 1, 0.8) == pytest.approx(10)
+    # nine: ceil(10 × 0.8) = 8th
+    nine = Backtest(np.arange(1.0, 10.0)[:, None], np.ones(9), 1.0)
+    assert nine.half_width_of_total(0, 1, 0.8) == pytest.approx(8)
+
+
+def test_a_total_is_judged_by_sums_so_that_days_may_make_up_for_each_other() -> None:
+    errors = np.array([[3.0, -3.0]] * 5)
+    tested = Backtest(errors, np.ones(5), 1.0)
+    assert tested.half_width_of_total(0, 2, 0.8) == pytest.approx(0)
+    assert tested.half_widths((7,), 0.8) == pytest.approx([3, 3])
+
+
+def test_too_few_origins_give_no_band() -> None:
+    tested = Backtest(np.ones((4, 1)), np.ones(4), 1.0)
+    assert tested.half_width_of_total(0, 1, 0.8) is None
+    assert tested.half_widths((7,), 0.8) == [None]
+    young = forecast(_history(_noisy(40, 1)), 30)
+    assert young.half_widths[-1] is None
+    assert young.backtest.half_width_of_total(0, 30, 0.8) is None
+
+
+def test_what_has_not_come_yet_is_no_error() -> None:
+    tested = backtest(_history(_noisy(70, 1)), 30, DAILY)
+    # origins 63, 56, 49, 42, 35, 28 know 7, 14, 21, 28, 30, 30 of the 30 steps ahead
+    assert (~np.isnan(tested.errors)).sum(axis=1).tolist() == [7, 14, 21, 28, 30, 30]
+
+
+def test_the_past_is_forecast_without_knowing_what_came() -> None:
+    series = _noisy(150, 4)
+    changed = series.copy()
+    changed[100:] *= 50
+    known, other = _history(series).before(100), _history(changed).before(100)
+    assert project(known, 30, DAILY).tolist() == project(other, 30, DAILY).tolist()
+
+
+def test_a_monthly_job_comes_back_on_its_day_and_does_not_blur_the_week() -> None:
+    usage = np.resize(WEEK, 150)
+    days = [FIRST + timedelta(days=number) for number in range(190)]
+    expected = np.resize(WEEK, 190)
+    for number, day in enumerate(days):
+        if day.day in (9, 10):
+            expected[number] += 80
+    usage = expected[:150]
+    cleaned, events = take_out_events(usage, FIRST)
+    assert events == pytest.approx({9: 80, 10: 80})
+    assert cleaned == pytest.approx(np.resize(WEEK, 150))
+    assert project(_history(usage), 40, DAILY) == pytest.approx(expected[150:], abs=1e-9)
+
+
+def test_noise_and_one_weekend_a_week_are_no_monthly_events() -> None:
+    for seed in range(20):
+        assert take_out_events(_noisy(112, seed), FIRST)[1] == {}
+    # a job of Saturdays that ended half way
+    usage = np.resize((10.0,) * 5 + (90.0, 10.0), 112)
+    usage[60:] = 10.0
+    assert take_out_events(usage, FIRST)[1] == {}
+
+
+def test_fees_come_on_their_day_of_the_month_as_last_time() -> None:
+    fees = np.zeros(100)
+    days = [FIRST + timedelta(days=number) for number in range(130)]
+    for number, day in enumerate(days[:100]):
+        if day.day == 15:
+            fees[number] = 40 + day.month  # 15 January, 15 February, 15 March; the history ends on 14 April
+        if day == date(2026, 2, 20):
+            fees[number] = 999  # once, and not in March
+    found = fees_ahead(fees, FIRST, 30)
+    assert {days[100 + step].isoformat(): found[step] for step in np.flatnonzero(found)} == {"2026-04-15": 43}
+    assert project(_history(np.zeros(100), fees), 30, DAILY).sum() == pytest.approx(43)
+
+
+def test_a_fee_seen_once_is_taken_to_recur_until_a_month_says_otherwise() -> None:
+    fees = np.zeros(50)
+    fees[27] = 100  # 1 February; the history ends on 23 February
+    assert fees_ahead(fees, FIRST, 10)[5] == 100
+    later = np.zeros(70)
+    later[27] = 100  # the history ends on 15 March: nothing on the first of March
+    assert fees_ahead(later, FIRST, 30).sum() == 0
+
+
+def test_costs_that_never_were_negative_are_not_forecast_so() -> None:
+    falling = np.maximum(100 - 1.5 * np.arange(66), 0.5) + np.resize((0.0, 0.3), 66)
+    assert (forecast(_history(falling), 60).values >= 0).all()
+    assert forecast(_history(np.full(60, -5.0)), 5).values == pytest.approx([-5] * 5)
+
+
+def test_nothing_charged_before_is_no_history() -> None:
+    late = np.concatenate((np.zeros(300), _noisy(40, 2)))
+    assert forecast(_history(late), 5).steps_known == 40
+    assert forecast(_history(np.zeros(50)), 3).method == "nothing charged"
+    assert forecast(_history(np.zeros(50)), 3).values.tolist() == [0, 0, 0]
+
+
+def test_hours_have_a_season_of_a_day() -> None:
+    day = np.concatenate((np.full(8, 1.0), np.full(16, 5.0)))
+    found = forecast(_history(np.resize(day, 336), first=None), 48, HOURLY)
+    assert found.values == pytest.approx(np.resize(day, 48), abs=1e-9)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.integers(0, 10_000), min_size=1, max_size=80), st.integers(1, 60))
+def test_any_history_gives_finite_values_and_bands_that_are_not_negative(costs: list[int], horizon: int) -> None:
+    found = forecast(_history(np.array(costs, dtype=float)), horizon)
+    assert len(found.values) == len(found.half_widths) == horizon
+    assert np.isfinite(found.values).all()
+    assert all(width is None or 0 <= width < float("inf") for width in found.half_widths)
