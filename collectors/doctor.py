@@ -15,7 +15,7 @@ from aispend.schema import collection
 
 if TYPE_CHECKING:
     from aispend.connections import AwsConnection
-    from aispend.settings import Settings
+    from aispend.settings import Settings, TagKeys
     from aispend.store import Store
 
 Progress = Callable[[str, int, int | None], None]
@@ -40,7 +40,7 @@ def diagnose(
     found: list[Diagnosis] = []
     if cloud in (None, "aws"):
         for connection in settings.aws:
-            found += _aws(connection, store, clock, progress)
+            found += _aws(connection, settings.tags, store, clock, progress)
     if not found:
         found.append(
             Diagnosis(
@@ -53,7 +53,9 @@ def diagnose(
     return found
 
 
-def _aws(connection: AwsConnection, store: Store, clock: Clock, progress: Progress | None) -> Iterator[Diagnosis]:
+def _aws(
+    connection: AwsConnection, tag_keys: TagKeys, store: Store, clock: Clock, progress: Progress | None
+) -> Iterator[Diagnosis]:
     from collectors.aws.base import explained
     from collectors.aws.clients import AwsClients
     from collectors.registry import of_aws
@@ -70,7 +72,7 @@ def _aws(connection: AwsConnection, store: Store, clock: Clock, progress: Progre
         "good",
         f"signed in to account {account}; {len(accounts)} account(s) and {len(regions)} region(s) to read",
     )
-    sources = list(of_aws(connection, store, clock))
+    sources = list(of_aws(connection, tag_keys, store, clock))
     for done, source in enumerate(sources):
         if progress:
             progress(f"looking at {source.collector.name}", done, len(sources))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aispend.clock import Clock
 from aispend.errors import UsageError
-from aispend.settings import Settings
+from aispend.settings import Settings, TagKeys
 from aispend.store import collections
 from collectors.runner import Source
 
@@ -50,7 +50,7 @@ def sources(settings: Settings, store: Store, clock: Clock, names: Sequence[str]
 
     Raises ``UsageError`` for a name that is none of them.
     """
-    found = [source for connection in settings.aws for source in of_aws(connection, store, clock)]
+    found = [source for connection in settings.aws for source in of_aws(connection, settings.tags, store, clock)]
     known = [source.collector.name for source in found]
     for name in names:
         if not any(_means(name, one) for one in known):
@@ -67,7 +67,7 @@ def _means(name: str, source: str) -> bool:
     return source == name or source.startswith(f"{name}/")
 
 
-def of_aws(connection: AwsConnection, store: Store, clock: Clock) -> Iterator[Source]:
+def of_aws(connection: AwsConnection, tag_keys: TagKeys, store: Store, clock: Clock) -> Iterator[Source]:
     """The sources of one connection; the requests sent today that cost money count against its budget."""
     from collectors.aws.clients import AwsClients
 
@@ -78,4 +78,6 @@ def of_aws(connection: AwsConnection, store: Store, clock: Clock) -> Iterator[So
     clients = AwsClients(connection, allowed={"ce": left})
     for name, collector in aws_collectors().items():
         if not connection.collect or name in connection.collect:
-            yield Source(collector(clients, clock), connection.name, clients.requests)
+            made = collector(clients, clock)
+            made.tag_keys = tag_keys
+            yield Source(made, connection.name, clients.requests)

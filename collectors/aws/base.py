@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from aispend.clock import Clock
 from aispend.errors import AccessError, AispendError, CollectError, NotReadyError
+from aispend.settings import TagKeys
 from collectors.aws.clients import AwsClients
 from collectors.contract import Finding, Progress, Reading, Seen, Slice, Window
 
@@ -64,6 +65,8 @@ class AwsCollector(ABC):
     reach: ClassVar[timedelta]
     restated_for: ClassVar[timedelta]
     operations: ClassVar[tuple[str, ...]]
+    tag_keys: TagKeys = TagKeys()
+    """The keys of tags that name model and team; the registry gives those of the settings."""
 
     def __init__(self, clients: AwsClients, clock: Clock) -> None:
         self.clients = clients

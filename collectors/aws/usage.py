@@ -69,9 +69,6 @@ _COUNTS = (
     "cache_write_tokens",
     "output_tokens",
 )
-_KEYS = TagKeys()
-"""A collector does not know the company's own keys; the bill's tags, which they are for, go before these."""
-
 _ADD_UP = "failed_requests"
 _TEXTS = ("provider", "account", "region", "endpoint", "resource_id", "model", "team")
 _COLUMNS = (
@@ -174,7 +171,7 @@ class Usage(AwsCollector):
                 except ClientError as error:
                     unnamed.refused(error, f"Which models are behind {whose}", account, region)
                 try:
-                    profiles = _tagged(reading, profiles)
+                    profiles = _tagged(reading, profiles, self.tag_keys)
                 except ClientError as error:
                     unnamed.refused(error, f"The team of {whose}", account, region)
             place = (account, region)
@@ -275,7 +272,7 @@ def _profiles(bedrock: Any, named: Container[str]) -> dict[str, Profile]:
     return found
 
 
-def _tagged(bedrock: Any, profiles: Mapping[str, Profile]) -> dict[str, Profile]:
+def _tagged(bedrock: Any, profiles: Mapping[str, Profile], keys: TagKeys) -> dict[str, Profile]:
     """The profiles with what their tags say: the team, and the model where it is not known otherwise."""
     tags = {
         arn: {one["key"]: one["value"] for one in bedrock.list_tags_for_resource(resourceARN=arn).get("tags", [])}
@@ -284,8 +281,8 @@ def _tagged(bedrock: Any, profiles: Mapping[str, Profile]) -> dict[str, Profile]
     return {
         name: replace(
             profile,
-            model=profile.model or _tag(tags[profile.arn], _KEYS.model),
-            team=_tag(tags[profile.arn], _KEYS.team),
+            model=profile.model or _tag(tags[profile.arn], keys.model),
+            team=_tag(tags[profile.arn], keys.team),
         )
         for name, profile in profiles.items()
     }

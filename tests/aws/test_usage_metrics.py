@@ -13,11 +13,14 @@ import pytest
 from sqlalchemy import text
 
 from aispend.clock import Clock
+from aispend.connections import AwsConnection
+from aispend.settings import Settings, TagKeys
 from aispend.store import Store
 from collectors.aws.clients import AwsClients
 from collectors.aws.cloudwatch import Series
 from collectors.aws.usage import BEDROCK, MANTLE, SAGEMAKER, Usage
 from collectors.contract import Files, Slice
+from collectors.registry import sources
 from collectors.runner import SourceReport
 from tests.aws.conftest import ACCOUNT
 from tests.aws.double import Aws, RefusalError
@@ -154,6 +157,21 @@ def test_a_profile_over_several_models_is_called_what_its_tag_says(aws: Aws, col
     tags(aws, model="router")
     ((row,), _) = fetched(collector, tmp_path)
     assert row["model"] == "router"
+
+
+def test_the_companys_own_tag_keys_name_model_and_team(
+    aws: Aws, database: Store, store_settings: Settings, clock: Clock, tmp_path: Path
+) -> None:
+    CloudWatch(aws, {bedrock("OutputTokenCount", PROFILE): [(TEN, 5.0)]})
+    profile(aws, CLAUDE, "amazon.nova-pro-v1:0")
+    tags(aws, Squad="search", Team="everyone", Serves="router", model="something else")
+    connection = AwsConnection.model_validate({"endpoint_url": aws.url, "regions": ("us-east-1",)})
+    keys = TagKeys(model=("serves",), team=("squad",))
+    settings = store_settings.model_copy(update={"aws": (connection,), "tags": keys})
+    (source,) = sources(settings, database, clock, ["aws/usage"])
+    assert isinstance(source.collector, Usage)
+    ((row,), _) = fetched(source.collector, tmp_path)
+    assert (row["team"], row["model"]) == ("search", "router")
 
 
 def test_a_count_published_under_both_of_its_names_counts_once(aws: Aws, collector: Usage, tmp_path: Path) -> None:
