@@ -41,6 +41,7 @@ from collectors.files import manifests, reading, unpack
 from collectors.files.dialects.columns import Columns
 from collectors.files.dialects.contract import Dialect, Look, Part
 from collectors.files.encodings import NoBillError
+from collectors.files.json_lines import differ_in_case
 from collectors.files.manifests import Manifest
 from collectors.files.overlap import repeated
 from collectors.files.recognise import NoRowsError, Recognised, recognise
@@ -225,12 +226,19 @@ def _once(bills: Sequence[_Bill], notes: list[str]) -> list[_Bill]:
 
 
 def _one_json_header(bills: Sequence[_Bill]) -> list[_Bill]:
-    """JSON lines leave out what is empty, so the files of a dialect know different keys: each gets all of them."""
+    """JSON lines leave out what is empty, so the files of a dialect know different keys: each gets all of them.
+
+    Raises ``InputError`` where keys differ only in case, as they may not in one file."""
     known: dict[str, dict[str, str]] = defaultdict(dict)
+    spelt: dict[tuple[str, str], tuple[str, BillFile]] = {}
     for bill in bills:
         if bill.file.format == "json":
             types = known[bill.recognised.dialect.name]
             for name, kind in bill.file.header.types.items():
+                key = bill.recognised.dialect.name, name.lower()
+                other, before = spelt.setdefault(key, (name, bill.file))
+                if other != name:
+                    raise differ_in_case(other, name, f"{before.shown_as} and {bill.file.shown_as}")
                 types[name] = "JSON" if "JSON" in (kind, types.get(name)) else kind
     return [
         bill

@@ -127,8 +127,13 @@ def _refuse_other_case(shown_as: str, keys: Sequence[str]) -> None:
     first: dict[str, str] = {}
     for key in keys:
         if (other := first.setdefault(key.lower(), key)) != key:
-            raise InputError(
-                f"The keys {other} and {key} differ only in case: which of the two is meant cannot be told.",
-                where=shown_as,
-                next_step="Export it again with one of them, or take out the one that is not meant.",
-            )
+            raise differ_in_case(other, key, shown_as)
+
+
+def differ_in_case(one: str, other: str, where: str) -> InputError:
+    """The refusal of two spellings of one key."""
+    return InputError(
+        f"The keys {one} and {other} differ only in case: which of the two is meant cannot be told.",
+        where=where,
+        next_step="Export it again with one of them, or take out the one that is not meant.",
+    )

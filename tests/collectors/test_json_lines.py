@@ -76,3 +76,15 @@ def test_a_repeated_key_is_named(tmp_path: Path) -> None:
 def test_keys_that_differ_in_case_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"BilledCost and billedcost differ only in case"):
         one(lines(tmp_path / "bill.json", [FOCUS_LINE, FOCUS_LINE | {"billedcost": "9"}]), tmp_path / "work")
+
+
+def test_keys_that_differ_only_in_case_from_file_to_file_are_refused_with_both(tmp_path: Path) -> None:
+    """The files of a bill are read as one, so that one of the two spellings would have no say."""
+    other = {"billedcost" if name == "BilledCost" else name: value for name, value in FOCUS_LINE.items()}
+    for name, line in (("a.json", FOCUS_LINE), ("b.json", other)):
+        (tmp_path / name).write_text(json.dumps(line) + "\n")
+
+    with pytest.raises(InputError, match=r"BilledCost and billedcost differ only in case") as refused:
+        deliveries([tmp_path / "a.json", tmp_path / "b.json"], tmp_path / "work")
+
+    assert refused.value.where == f"{tmp_path / 'a.json'} and {tmp_path / 'b.json'}"
