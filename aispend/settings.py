@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, m
 
 from aispend.connections import AwsConnection
 from aispend.errors import SettingsError
+from aispend.foresight import Forecast
 from aispend.watching import Anomaly, Budget
 
 Stage = Literal[
@@ -204,6 +205,7 @@ class Settings(_Section):
     reconcile: Reconcile = Reconcile()
     anomaly: Anomaly = Anomaly()
     budgets: tuple[Budget, ...] = Field((), alias="budget")
+    forecast: Forecast = Forecast()
     dashboard: Dashboard = Dashboard()
     engine: Engine = Engine()
 

@@ -115,6 +115,18 @@ TEMPLATE = """\
 [reconcile]
 # usage_tolerance = 0.02        # a final month whose billed and measured tokens differ by more fails; default: never
 
+# ---- What is to come (docs/methods.md) -----------------------------------------------------------------
+[forecast]
+# level = 0.8                 # probability a band holds with
+# largest = 8                 # providers, models, teams told one by one; the rest is summed
+
+# Changes you know of. Optional: to, currency, provider, model, team, ai = false.
+# [[forecast.step]]
+# from = 2026-12-01
+# amount = 420                # per day; negative for what falls away
+# team = "support"
+# why = "assistant opens in four more countries"
+
 # ---- The dashboard -----------------------------------------------------------------------------------
 [dashboard]
 # host = "127.0.0.1"
