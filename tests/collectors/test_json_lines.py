@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from aispend.errors import InputError
+from collectors.files.intake import deliveries
 from tests.collectors.bill_lines import FOCUS_LINE, one
 
 CUR_LINE = {
