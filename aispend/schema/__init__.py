@@ -7,7 +7,7 @@ Alembic migrations, the bulk loader, the views and the generated data dictionary
     telemetry   resource_alias, accelerator_hour, inference_hour, workload_hour, price
     clouds      collection, provider_total, provider_advice … commitment_term, spot_price, resource_history
     closing     closing, closing_adjustment, closing_amount
-    outlook     anomaly, anomaly_event, budget_status
+    outlook     anomaly, anomaly_event, budget_status, forecast
     results     share_target, cost_share, spend_day, spend_resource_month, unit_cost,
                 recommendation, recommendation_event, why_not
 """
@@ -42,7 +42,7 @@ from aispend.schema.clouds import (
     spot_risk,
 )
 from aispend.schema.energy import energy_day
-from aispend.schema.outlook import anomaly, anomaly_event, budget_status
+from aispend.schema.outlook import anomaly, anomaly_event, budget_status, forecast
 from aispend.schema.results import (
     analysis_state,
     cost_share,
@@ -80,6 +80,7 @@ __all__ = [
     "commitment_term",
     "cost_share",
     "energy_day",
+    "forecast",
     "inference_hour",
     "inference_request",
     "invoice",

@@ -610,6 +610,84 @@ def upgrade() -> None:
     op.create_index(op.f("ix_energy_day_billing_month"), "energy_day", ["billing_month"], unique=False)
     op.create_index(op.f("ix_energy_day_day"), "energy_day", ["day"], unique=False)
     op.create_table(
+        "exchange_rate",
+        sa.Column("base", sa.Text(), nullable=False, comment="ISO 4217: one unit of this"),
+        sa.Column("quote", sa.Text(), nullable=False, comment="ISO 4217: is so many of this"),
+        sa.Column("valid_from", sa.Date(), nullable=False, comment="first day the rate holds, until the next one"),
+        sa.Column("rate", sa.Numeric(), nullable=False, comment="quote per base"),
+        sa.Column("source", sa.Text(), nullable=False, comment="file or bill it was read from"),
+        sa.PrimaryKeyConstraint("base", "quote", "valid_from", name=op.f("pk_exchange_rate")),
+        comment="Dated exchange rates: each holds until the next of its pair.",
+    )
+    op.create_table(
+        "forecast",
+        sa.Column(
+            "cut",
+            sa.Text(),
+            nullable=False,
+            comment="all (spend), ai (AI spend), provider (all spend), model or team (AI spend)",
+        ),
+        sa.Column(
+            "value",
+            sa.Text(),
+            nullable=True,
+            comment="which provider, model or team; NULL is the whole, the rest, or AI spend nobody is known for",
+        ),
+        sa.Column(
+            "others",
+            sa.Integer(),
+            nullable=False,
+            comment="series summed up in it as the rest; 0 is a series by itself",
+        ),
+        sa.Column("currency", sa.Text(), nullable=False, comment="ISO 4217"),
+        sa.Column("period", sa.Text(), nullable=False, comment="month, quarter or day"),
+        sa.Column("period_start", sa.Date(), nullable=False, comment="first day"),
+        sa.Column("period_end", sa.Date(), nullable=False, comment="day after the last"),
+        sa.Column("known_to", sa.Date(), nullable=False, comment="day after the last whole day of the bills"),
+        sa.Column("actual", sa.Numeric(), nullable=False, comment="effective cost of the known days of the period"),
+        sa.Column(
+            "p10",
+            sa.Numeric(),
+            nullable=True,
+            comment="lower end of the band of the whole period; NULL where there is no honest one",
+        ),
+        sa.Column(
+            "p50", sa.Numeric(), nullable=False, comment="actual and expected effective cost of the whole period"
+        ),
+        sa.Column("p90", sa.Numeric(), nullable=True, comment="upper end of the band"),
+        sa.Column(
+            "level",
+            sa.Numeric(),
+            nullable=False,
+            comment="probability the band holds with; 0.8 makes p10 and p90 of it",
+        ),
+        sa.Column(
+            "method",
+            sa.Text(),
+            nullable=False,
+            comment="median of three, mean of same steps, as a season ago, run rate or nothing charged",
+        ),
+        sa.Column(
+            "history_days", sa.Integer(), nullable=False, comment="known days since its first charge, those remembered"
+        ),
+        sa.Column(
+            "reason",
+            sa.Text(),
+            nullable=True,
+            comment="why there is no band, or what else to know of the number; NULL is nothing",
+        ),
+        sa.Column(
+            "steps",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="known future changes in it: from, to, amount per day, why",
+        ),
+        sa.Column("partly_unknown", sa.Boolean(), nullable=False, comment="some charge has no cost: it is left out"),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False, comment="when"),
+        comment="What the month, the quarter and their days will cost; rewritten with every analysis.",
+    )
+    op.create_index(op.f("ix_forecast_period_cut"), "forecast", ["period", "cut"], unique=False)
+    op.create_table(
         "inference_hour",
         sa.Column("slice_id", sa.Integer(), nullable=False, comment="the slice it belongs to"),
         sa.Column("hour", sa.DateTime(timezone=True), nullable=False, comment="start of the hour, UTC"),
@@ -727,6 +805,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("location_key", name=op.f("pk_location")),
         comment="Where it ran.",
     )
+    op.create_table(
+        "outcome_day",
+        sa.Column("day", sa.Date(), nullable=False, comment="first day of what is counted"),
+        sa.Column("end_day", sa.Date(), nullable=False, comment="day after the last"),
+        sa.Column(
+            "outcome",
+            sa.Text(),
+            nullable=False,
+            comment="what was achieved, in the company's words: ticket resolved, document read …",
+        ),
+        sa.Column(
+            "model",
+            sa.Text(),
+            nullable=True,
+            comment="model that did it; NULL is all of the team's, or of the company's, AI spend",
+        ),
+        sa.Column("team", sa.Text(), nullable=True, comment="team it was done for; NULL is any"),
+        sa.Column("count", sa.Numeric(), nullable=False, comment="how many"),
+        sa.Column("source", sa.Text(), nullable=False, comment="name of the import, which replaces its own rows"),
+        comment="What the use of AI was for, counted by the company: the ground of cost per outcome.",
+    )
+    op.create_index(op.f("ix_outcome_day_day"), "outcome_day", ["day"], unique=False)
     op.create_table(
         "price",
         sa.Column("provider", sa.Text(), nullable=False, comment="aws, gcp, azure"),
