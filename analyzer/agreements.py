@@ -46,8 +46,9 @@ class Pace:
 class Drawdown:
     """An agreement and what is known of it, in its currency.
 
-    ``through`` is the last day with charges that is counted, ``unknown_until`` the first loaded day where the time
-    before it is unknown, ``other_currencies`` those of charges that would count and are not added.
+    ``per_day`` to ``status`` as in :class:`Pace`; ``through`` is the last day with charges that is counted,
+    ``unknown_until`` the first loaded day where the time before it is unknown, ``other_currencies`` those of charges
+    that would count and are not added.
     """
 
     name: str
@@ -59,7 +60,11 @@ class Drawdown:
     committed: Decimal
     drawn: Decimal
     through: date | None
-    pace: Pace
+    per_day: Decimal
+    expected: Decimal
+    shortfall: Decimal
+    needed_per_day: Decimal | None
+    status: Status
     unknown_until: date | None
     other_currencies: tuple[str, ...]
     analyzed: Decimal
@@ -100,10 +105,9 @@ def agreements_are_drawn_down(connection: Connection, agreements: Sequence[Agree
     """The drawdown by the analysis is the one by the charges; where it will fall short, that is said."""
     for found in drawdowns(connection, agreements):
         difference = minus(found.analyzed, found.drawn)
-        plan = found.pace
-        cause = f"drawn down {plain(found.drawn)} of {plain(found.committed)}: {plan.status}"
-        if plan.status == "short":
-            cause += f", {plain(plan.shortfall)} will be missing on {found.end} at {plain(plan.per_day)} a day"
+        cause = f"drawn down {plain(found.drawn)} of {plain(found.committed)}: {found.status}"
+        if found.status == "short":
+            cause += f", {plain(found.shortfall)} will be missing on {found.end} at {plain(found.per_day)} a day"
         if found.unknown_until:
             cause += f"; drawdown before {found.unknown_until} is unknown"
         if found.other_currencies:
@@ -118,7 +122,7 @@ def agreements_are_drawn_down(connection: Connection, agreements: Sequence[Agree
             difference=difference,
             cause=cause if not difference else f"{plain(difference, sign=True)}: run aispend analyze",
             holds=not difference,
-            attention=plan.status in ("short", "ended short") or bool(found.unknown_until or found.other_currencies),
+            attention=found.status in ("short", "ended short") or bool(found.unknown_until or found.other_currencies),
         )
 
 
@@ -157,8 +161,6 @@ def _drawdown(connection: Connection, agreement: Agreement) -> Drawdown:
         recent_days=(through - recent_from).days + 1 if through else 0,
         days_left=days_left,
     )
-    if through is None:
-        plan = Pace(plan.per_day, plan.expected, plan.shortfall, None, "nothing loaded")
     return Drawdown(
         name=agreement.name,
         provider=agreement.provider,
@@ -169,7 +171,11 @@ def _drawdown(connection: Connection, agreement: Agreement) -> Drawdown:
         committed=agreement.committed,
         drawn=drawn,
         through=through,
-        pace=plan,
+        per_day=plan.per_day,
+        expected=plan.expected,
+        shortfall=plan.shortfall,
+        needed_per_day=plan.needed_per_day,
+        status=plan.status if through else "nothing loaded",
         unknown_until=first_bill
         if agreement.drawn_before is None and first_bill is not None and first_bill > agreement.valid_from
         else None,

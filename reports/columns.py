@@ -254,6 +254,83 @@ REJECTED: tuple[Column, ...] = (
     Column("reason"),
 )
 
+MONTHS: tuple[Column, ...] = (
+    Column("month", "month"),
+    Column("state"),
+    Column("currency"),
+    Column("billed_cost", "money"),
+    Column("effective_cost", "money"),
+    Column("accrued", "money"),
+    Column("published", "money"),
+    Column("adjusted", "money"),
+    Column("adjustments", "number"),
+    Column("version", "number"),
+    Column("closed_at", "instant"),
+    Column("closed_by"),
+    Column("note"),
+    Column("forced_reason"),
+    Column("reopened", "number"),
+)
+
+PUBLISHED: tuple[Column, ...] = (
+    Column("month", "month"),
+    Column("version", "number"),
+    Column("provider"),
+    Column("scope"),
+    Column("account"),
+    Column("service"),
+    Column("model"),
+    Column("team"),
+    Column("stage"),
+    Column("charge_category"),
+    Column("is_ai", "flag"),
+    Column("currency"),
+    Column("billed_cost", "money"),
+    Column("effective_cost", "money"),
+    Column("list_cost", "money"),
+    Column("contracted_cost", "money"),
+)
+
+ADJUSTMENTS: tuple[Column, ...] = (
+    *PUBLISHED,
+    Column("adjustment", "number"),
+    Column("found_at", "instant"),
+    Column("kind"),
+    Column("cause"),
+    Column("author"),
+)
+
+ACCRUALS: tuple[Column, ...] = (
+    Column("month", "month"),
+    Column("provider"),
+    Column("scope"),
+    Column("kind"),
+    Column("what"),
+    Column("currency"),
+    Column("amount", "money"),
+    Column("billed", "money"),
+    Column("basis"),
+)
+
+AGREEMENTS: tuple[Column, ...] = (
+    Column("name"),
+    Column("provider"),
+    Column("scope"),
+    Column("first", "date"),
+    Column("end", "date"),
+    Column("currency"),
+    Column("committed", "money"),
+    Column("drawn", "money"),
+    Column("drawn_share", "number"),
+    Column("through", "date"),
+    Column("per_day", "money"),
+    Column("expected", "money"),
+    Column("shortfall", "money"),
+    Column("needed_per_day", "money"),
+    Column("status"),
+    Column("unknown_until", "date"),
+)
+
 
 def spend_columns(by: Sequence[str]) -> tuple[Column, ...]:
     """The columns of spend cut ``by``."""

@@ -16,6 +16,7 @@ from aispend.cli import (
     advice,
     analysis,
     checks,
+    closing,
     clouds,
     collect,
     database,
@@ -71,6 +72,7 @@ for part in (
     energy,
     advice,
     checks,
+    closing,
     exports,
     database,
 ):

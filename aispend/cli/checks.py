@@ -46,7 +46,7 @@ def reconcile(
 
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         window = doors.window(first, end, views.newest_window(connection))
-        found = views.reconcile(connection, window)
+        found = views.reconcile(connection, window, door.settings)
         loaded = views.bills_loaded(connection)
     if not loaded:
         note(f"Nothing was checked. {NO_CHARGES}")

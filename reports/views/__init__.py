@@ -9,6 +9,7 @@ idle              what is paid for and does nothing
 recommendations   advice, its total, its life; why_not: the reason where there is none
 provider_advice   what providers advise, beside ours
 reconcile         the promises, checked
+months            their state, what was published, adjusted and accrued; agreements: how far drawn down
 freshness         how new each source is; rejected_rows: what could not be read
 """
 
@@ -34,6 +35,7 @@ from reports.views.change import (
     same_days_before,
     same_days_from,
 )
+from reports.views.closing import ClosedAmount, MonthState, accruals, adjustments, agreements, months, published
 from reports.views.energy import Energy, EnergyUse, energy
 from reports.views.freshness import Freshness, Rejected, freshness, rejected_rows
 from reports.views.idle import IdleResource, idle
@@ -74,6 +76,7 @@ __all__ = [
     "Below",
     "Change",
     "Changes",
+    "ClosedAmount",
     "CostColumn",
     "Costs",
     "Driver",
@@ -85,6 +88,7 @@ __all__ = [
     "IdleResource",
     "ModelsWithUsage",
     "MonthFigures",
+    "MonthState",
     "Overview",
     "ProviderAdvice",
     "Recommendation",
@@ -101,6 +105,9 @@ __all__ = [
     "UnitCosts",
     "WhyNot",
     "Window",
+    "accruals",
+    "adjustments",
+    "agreements",
     "bills_loaded",
     "changes",
     "charge_days",
@@ -109,10 +116,12 @@ __all__ = [
     "idle",
     "models_with_usage",
     "month_against_month",
+    "months",
     "newest_window",
     "overview",
     "pending_bills",
     "provider_advice",
+    "published",
     "recommendation_events",
     "recommendations",
     "recommendations_by_state",

@@ -69,8 +69,8 @@ def test_what_counts_is_drawn_down(ledger: Ledger) -> None:
 
     assert (found.drawn, found.analyzed, found.through) == (D(34), D(34), date(2026, 10, 10))
     # 4 dollars in ten days, 21 days left: the purchase is not taken on
-    assert (found.pace.per_day, found.pace.expected, found.pace.shortfall) == (D("0.4"), D("42.4"), D("57.6"))
-    assert (found.pace.needed_per_day, found.pace.status) == (D("3.14"), "short")
+    assert (found.per_day, found.expected, found.shortfall) == (D("0.4"), D("42.4"), D("57.6"))
+    assert (found.needed_per_day, found.status) == (D("3.14"), "short")
     assert (found.other_currencies, found.unknown_until, found.drawn_share) == (("EUR",), None, D("0.34"))
 
 
@@ -79,12 +79,12 @@ def test_what_was_drawn_before_the_first_bill_is_added_or_said_to_be_unknown(led
     earlier = {"scope": "payer", "from": "2026-08-01", "services": ["EC2"]}
     assert drawn(ledger, **earlier).unknown_until == date(2026, 10, 1)
     found = drawn(ledger, **earlier, drawn_before="66")
-    assert (found.unknown_until, found.drawn, found.pace.status) == (None, D(100), "met")
+    assert (found.unknown_until, found.drawn, found.status) == (None, D(100), "met")
 
 
 def test_without_bills_nothing_is_claimed(ledger: Ledger) -> None:
     found = drawn(ledger, provider="gcp")
-    assert (found.drawn, found.through, found.pace.status) == (D(0), None, "nothing loaded")
+    assert (found.drawn, found.through, found.status) == (D(0), None, "nothing loaded")
 
 
 def test_the_check_says_what_will_be_missing_and_fails_where_the_analysis_differs(ledger: Ledger) -> None:
