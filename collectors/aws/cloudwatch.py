@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -31,8 +31,12 @@ _KEPT = ((timedelta(days=15), 60), (timedelta(days=63), 300), (timedelta(days=45
 LONGEST_KEPT = _KEPT[-1][0]
 """After that there are no points of any period."""
 
-_PER_METRIC = Decimal("0.00001")
-"""USD for each metric asked for (0.01 USD per thousand), https://aws.amazon.com/cloudwatch/pricing."""
+PER_THOUSAND = Decimal("0.01")
+"""USD for a thousand metrics of GetMetricData, and for a thousand requests of ListMetrics (of which the free tier is
+left out: others may use it up), https://aws.amazon.com/cloudwatch/pricing."""
+
+PRICED_ON = date(2026, 11, 21)
+"""When these prices were looked up."""
 
 
 @dataclass(frozen=True)
@@ -119,12 +123,12 @@ def read(
         yield from ((group, answer) for group, answer in zip(batch, answers, strict=True) if any(answer.values()))
 
 
-def monthly_cost(metrics: int, reads_a_day: float) -> Decimal:
-    """What asking for so many metrics so often costs in a month of 730 hours, in USD; statistics of one metric are one.
+def monthly_cost(asked: int, times_a_day: int) -> Decimal:
+    """What so many metrics (statistics of one are one), or requests, so often cost in a month of 730 hours, in USD.
 
     Rounded to cents.
     """
-    return (_PER_METRIC * metrics * Decimal(str(reads_a_day)) * Decimal(730) / 24).quantize(Decimal("0.01"))
+    return (PER_THOUSAND / 1000 * asked * times_a_day * Decimal(730) / 24).quantize(Decimal("0.01"))
 
 
 def _batches(groups: Sequence[Group], most: int) -> Iterator[list[Group]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from aispend.clock import Clock
 from aispend.errors import CollectError
 from aispend.store import Store
 from collectors.aws.clients import AwsClients
-from collectors.aws.cloudwatch import Series, monthly_cost, period_for
+from collectors.aws.cloudwatch import Series, period_for
 from collectors.aws.utilization import AGENT, CONTAINERS, Utilization, of_machines
 from collectors.aws.utilization_rows import Gpu
 from collectors.contract import Files, Slice
@@ -290,18 +289,3 @@ def test_a_page_that_comes_twice_adds_nothing_and_one_that_comes_forever_ends(
     aws.on("cloudwatch.GetMetricData", {"MetricDataResults": [], "NextToken": "again"})
     with pytest.raises(CollectError, match="same page"):
         fetched(collector, tmp_path)
-
-
-def test_asking_costs_a_cent_per_thousand_metrics() -> None:
-    """4,000 metrics, 25 times a day, 30.4167 days: 3,041,667 metrics are 30.42 USD."""
-    assert monthly_cost(4_000, 25) == Decimal("30.42")
-
-
-def test_the_doctor_says_whether_there_is_an_agent_and_what_it_costs(aws: Aws, collector: Utilization) -> None:
-    CloudWatch(aws, {agent("utilization_gpu"): [], agent("memory_used"): []})
-    assert [one.what for one in collector.examine()][-1] == (
-        "1 machines publish GPU metrics; asking for them costs about 0.02 USD a month"
-    )
-    CloudWatch(aws, {})
-    (*_, last) = collector.examine()
-    assert (last.state, "no machine publishes GPU metrics" in last.what) == ("note", True)
