@@ -200,6 +200,8 @@ def charge_company(ledger: Ledger, timeline: Timeline, chance: Chance) -> None:
                 support,
                 account=names[account],
                 service="Amazon Elastic Compute Cloud",
+                category="Compute",
+                subcategory="Virtual Machines",
                 service_code="AmazonEC2",
                 description="US sales tax",
                 charge_category="Tax",

@@ -166,6 +166,14 @@ def test_a_month_was_delivered_twice(company: SampleCompany, ask: Ask) -> None:
     assert next((company.restated_first / "azure-usd").rglob("manifest.json"))
 
 
+def test_a_service_is_of_one_category_also_where_it_is_taxed(ask: Ask) -> None:
+    """EC2's tax is a charge of category Tax in the service's own category."""
+    assert ask("SELECT ServiceName FROM aws GROUP BY 1 HAVING count(DISTINCT ServiceCategory) > 1") == []
+    assert ask("SELECT DISTINCT ServiceName, ServiceCategory FROM aws WHERE ChargeCategory = 'Tax'") == [
+        ("Amazon Elastic Compute Cloud", "Compute")
+    ]
+
+
 def test_every_bill_holds_what_a_finance_manager_expects(ask: Ask) -> None:
     categories = {row[0] for row in ask("SELECT DISTINCT ChargeCategory FROM aws")}
     assert categories == {"Usage", "Purchase", "Tax", "Credit", "Adjustment"}
