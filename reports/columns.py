@@ -122,6 +122,26 @@ ENERGY: tuple[Column, ...] = (
     Column("hours_without_grid", "number"),
 )
 
+OUTCOMES: tuple[Column, ...] = (
+    Column("outcome"),
+    Column("model"),
+    Column("team"),
+    Column("count", "number"),
+    Column("days", "number"),
+    Column("effective_cost", "money"),
+    Column("cost_per_outcome", "money"),
+    Column("currency"),
+    Column("partly_unknown", "flag"),
+)
+
+CONVERTED_MEASURES: tuple[Column, ...] = (
+    Column("converted_cost", "money"),
+    Column("converted_currency"),
+    Column("cost"),
+    Column("original"),
+)
+"""After one column per cut: the amount in one currency, which cost it is, and the amounts it was billed as."""
+
 IDLE: tuple[Column, ...] = (
     Column("resource_id"),
     Column("provider"),
@@ -334,8 +354,17 @@ AGREEMENTS: tuple[Column, ...] = (
 
 def spend_columns(by: Sequence[str]) -> tuple[Column, ...]:
     """The columns of spend cut ``by``."""
+    return (*_cut_columns(by), *SPEND_MEASURES)
+
+
+def converted_columns(by: Sequence[str]) -> tuple[Column, ...]:
+    """The columns of spend in one currency, cut ``by``."""
+    return (*_cut_columns(by), *CONVERTED_MEASURES)
+
+
+def _cut_columns(by: Sequence[str]) -> tuple[Column, ...]:
     kinds: dict[str, Kind] = {"day": "date", "month": "month", "ai": "flag"}
-    return (*(Column(name, kinds.get(name, "text")) for name in by), *SPEND_MEASURES)
+    return tuple(Column(name, kinds.get(name, "text")) for name in by)
 
 
 def change_columns(by: Sequence[str]) -> tuple[Column, ...]:

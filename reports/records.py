@@ -8,7 +8,7 @@ from typing import Any
 
 from analyzer.variance import EFFECTS
 from reports.columns import ENERGY, EVIDENCE, RECOMMENDATIONS, Column, spend_columns
-from reports.views import Changes, EnergyUse, Recommendation, Spend, SpendRow
+from reports.views import Changes, Converted, EnergyUse, Recommendation, Spend, SpendRow
 
 Record = Mapping[str, Any]
 
@@ -31,6 +31,20 @@ def spend_records(spend: Spend) -> list[Record]:
     """Spend, a key per cut and then the costs."""
     columns = spend_columns(spend.query.by)
     return [dict(zip([column.name for column in columns], _spend_values(row), strict=True)) for row in spend.rows]
+
+
+def converted_records(found: Converted) -> list[Record]:
+    """Spend in one currency, a key per cut, then the amount and what it was billed as."""
+    return [
+        {
+            **dict(zip(found.query.by, row.cut, strict=True)),
+            "converted_cost": row.amount,
+            "converted_currency": found.currency,
+            "cost": found.query.cost,
+            "original": "; ".join(f"{amount:f} {currency}" for currency, amount in sorted(row.original.items())),
+        }
+        for row in found.rows
+    ]
 
 
 def _spend_values(row: SpendRow) -> tuple[Any, ...]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from reports import views
+
 NO_CHARGES = "No charges yet. Load a bill: aispend import PATH…   or look at a sample company: aispend up"
 NO_USAGE = (
     "No unit costs: no inference usage meets a bill. Load usage: aispend import-usage PATH…, then aispend analyze"
@@ -47,6 +49,17 @@ def no_unit_costs(connection: Connection, model: str | None) -> str:
         return f"No unit costs in this period; there is {days}. Choose with --from and --to."
     names = ", ".join(known.models[:_NAMED]) + (" …" if len(known.models) > _NAMED else "")
     return f"No model {model!r} has unit costs; there is {days} of {names}."
+
+
+def no_outcomes(connection: Connection, found: views.OutcomeCosts) -> str:
+    """Why no outcome has a cost: none was counted, nothing is loaded, or another period."""
+    from reports import views
+
+    if not found.counted:
+        return "No outcomes yet. Count them in a file (from, outcome, count): aispend import-outcomes PATH…"
+    if views.pending_bills(connection) or views.charge_days(connection) is None:
+        return no_charges(connection)
+    return "No outcome was counted in this period. Choose another with --from and --to."
 
 
 def no_energy(connection: Connection) -> str:

@@ -66,13 +66,23 @@ def spend(
     axis: AxisOption = "usage",
     first: FromOption = None,
     end: ToOption = None,
+    currency: Annotated[
+        str | None,
+        typer.Option(
+            "--in",
+            metavar="CURRENCY",
+            help="All in one currency, at the rates loaded by import-rates. Default: each in its own.",
+            show_default=False,
+        ),
+    ] = None,
     style: FormatOption = Format.table,
     limit: Annotated[int, typer.Option(min=1, help="Rows a table shows; the rest is summed up.")] = 40,
     database: DatabaseOption = None,
 ) -> None:
     """Any cut of cost.
 
-    Every cut adds up to the bill; currencies are never added to each other. A table prints its terms below.
+    Every cut adds up to the bill; currencies are never added to each other, unless you ask for one of them (--in). A
+    table prints its terms below.
 
     \b
     Examples:
@@ -80,21 +90,28 @@ def spend(
       aispend spend --by service --cost billed --axis billing --format json
     """
     from reports import records, views
-    from reports.columns import spend_columns
+    from reports.columns import converted_columns, spend_columns
 
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         query = spend_query(connection, by, cost, without, ai_only, axis, first, end)
-        found = views.spend(connection, query)
+        converted = views.spend_in(connection, query, _currency(currency)) if currency else None
+        found = converted.spend if converted else views.spend(connection, query)
         missing = "" if found.rows else nothing.no_charges(connection)
         home = door.settings.reporting_currency
     if style is not Format.table:
-        show.machine(spend_columns(query.by), records.spend_records(found), style)
+        if converted:
+            show.machine(converted_columns(query.by), records.converted_records(converted), style)
+            _say_unconverted(converted)
+        else:
+            show.machine(spend_columns(query.by), records.spend_records(found), style)
         if missing or found.basis.pending:
             from reports.formats import pending
 
             note(missing or pending(found.basis.pending))
     elif missing:
         show.lines([missing])
+    elif converted:
+        _converted_table(converted, doors.listed(by), limit)
     else:
         spend_table(found, doors.listed(by), limit, home)
 
@@ -197,6 +214,62 @@ def spend_table(found: views.Spend, by: tuple[str, ...], limit: int, home: str) 
         totals=foot,
         notes=[*_ai_lines(found), *basis_lines(found.basis)],
     )
+
+
+def _converted_table(found: views.Converted, by: tuple[str, ...], limit: int) -> None:
+    from reports.formats import basis_lines, money, percent
+
+    whole = found.total
+    cells = [
+        (
+            *(_label(name, value, row.cut[-1] is not False) for name, value in zip(by, row.cut, strict=False)),
+            money(row.amount),
+            percent(row.amount / whole, 1) if whole else "",
+            ", ".join(f"{money(amount)} {code}" for code, amount in sorted(row.original.items())),
+        )
+        for row in found.rows[:limit]
+    ]
+    rest = found.rows[limit:]
+    if rest:
+        amount = exact_sum(row.amount for row in rest)
+        named = f"… and {len(rest)} more row{'s' if len(rest) > 1 else ''}"
+        cells.append((named, *[""] * (len(by) - 1), money(amount), percent(amount / whole, 1) if whole else "", ""))
+    notes = [f"In {found.currency} at the rate of each charge's day, converted once."]
+    if found.oldest_rate:
+        notes[0] += f" Oldest rate used: {found.oldest_rate}."
+    notes += _unconverted(found)
+    show.table(
+        [
+            *(Head(name) for name in by),
+            Head(f"{found.query.cost.replace('_', ' ')}, {found.currency}", "right"),
+            Head("share", "right"),
+            Head("billed as", wrap=True),
+        ],
+        cells,
+        totals=[("total", *[""] * (len(by) - 1), money(whole), "100.0 %", "")] if by else [],
+        notes=[*notes, *basis_lines(found.spend.basis)],
+    )
+
+
+def _unconverted(found: views.Converted) -> list[str]:
+    from reports.formats import money
+
+    if not found.unconverted:
+        return []
+    amounts = ", ".join(f"{money(amount)} {code}" for code, amount in sorted(found.unconverted.items()))
+    return [f"Not in it, for want of a rate: {amounts}. Load rates: aispend import-rates FILE"]
+
+
+def _say_unconverted(found: views.Converted) -> None:
+    for line in _unconverted(found):
+        note(line)
+
+
+def _currency(text: str) -> str:
+    code = text.strip().upper()
+    if len(code) != len("USD") or not code.isalpha():
+        raise UsageError("This is not a currency.", where=f"--in {text}", next_step="Write its three letters: EUR.")
+    return code
 
 
 def _by_currency(rows: Iterable[views.SpendRow]) -> dict[str, list[views.SpendRow]]:

@@ -6,6 +6,8 @@ Alembic migrations, the bulk loader, the views and the generated data dictionary
     bills       slice, load, rejected_row, account … charge_kind, charge, invoice
     telemetry   resource_alias, accelerator_hour, inference_hour, workload_hour, price
     clouds      collection, provider_total, provider_advice … commitment_term, spot_price, resource_history
+    company     exchange_rate, outcome_day
+    energy      energy_day
     closing     closing, closing_adjustment, closing_amount
     outlook     anomaly, anomaly_event, budget_status, forecast
     results     share_target, cost_share, spend_day, spend_resource_month, unit_cost,
@@ -41,6 +43,7 @@ from aispend.schema.clouds import (
     spot_price,
     spot_risk,
 )
+from aispend.schema.company import exchange_rate, outcome_day
 from aispend.schema.energy import energy_day
 from aispend.schema.outlook import anomaly, anomaly_event, budget_status, forecast
 from aispend.schema.results import (
@@ -80,6 +83,7 @@ __all__ = [
     "commitment_term",
     "cost_share",
     "energy_day",
+    "exchange_rate",
     "forecast",
     "inference_hour",
     "inference_request",
@@ -87,6 +91,7 @@ __all__ = [
     "load",
     "location",
     "metadata",
+    "outcome_day",
     "price",
     "provider_advice",
     "provider_anomaly",

@@ -2,6 +2,8 @@
 
 spend             any cut of cost
 energy            kilowatt hours and carbon per model
+spend_in          any cut of cost in one currency
+outcome_costs     what a counted outcome cost
 unit_costs        cost per thousand inferences, per million tokens, per accelerator hour
 changes           why cost changed between two periods
 overview          the month so far, its forecast and change
@@ -36,9 +38,11 @@ from reports.views.change import (
     same_days_from,
 )
 from reports.views.closing import ClosedAmount, MonthState, accruals, adjustments, agreements, months, published
+from reports.views.converted import Converted, ConvertedRow, spend_in
 from reports.views.energy import Energy, EnergyUse, energy
 from reports.views.freshness import Freshness, Rejected, freshness, rejected_rows
 from reports.views.idle import IdleResource, idle
+from reports.views.outcomes import OutcomeCost, OutcomeCosts, outcome_costs
 from reports.views.overview import MonthFigures, Overview, overview
 from reports.views.provider_advice import AdviceBeside, ProviderAdvice, provider_advice
 from reports.views.recommendations import (
@@ -77,6 +81,8 @@ __all__ = [
     "Change",
     "Changes",
     "ClosedAmount",
+    "Converted",
+    "ConvertedRow",
     "CostColumn",
     "Costs",
     "Driver",
@@ -89,6 +95,8 @@ __all__ = [
     "ModelsWithUsage",
     "MonthFigures",
     "MonthState",
+    "OutcomeCost",
+    "OutcomeCosts",
     "Overview",
     "ProviderAdvice",
     "Recommendation",
@@ -118,6 +126,7 @@ __all__ = [
     "month_against_month",
     "months",
     "newest_window",
+    "outcome_costs",
     "overview",
     "pending_bills",
     "provider_advice",
@@ -130,6 +139,7 @@ __all__ = [
     "same_days_before",
     "same_days_from",
     "spend",
+    "spend_in",
     "unit_costs",
     "why_not",
     "why_not_below",

@@ -28,8 +28,8 @@ class Energy:
     """One model and stage at a provider: kWh of the site, kg CO2e of its operation (location-based); None is unknown.
 
     ``measured_share``: part of the accelerator hours whose power was measured. ``hours_without_power`` and
-    ``hours_without_grid``: hours of unknown accelerators and in unknown regions, which are in no figure. ``wh_per_1k_requests`` and
-    ``g_per_1k_requests`` are middles. ``embodied_kg`` is the making of the servers, apart.
+    ``hours_without_grid``: hours of unknown accelerators and in unknown regions, which are in no figure.
+    ``wh_per_1k_requests`` and ``g_per_1k_requests`` are middles. ``embodied_kg`` is the making of the servers, apart.
     """
 
     model: str | None

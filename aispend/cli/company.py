@@ -1,0 +1,155 @@
+"""What a company adds of its own: import-costs, import-rates, import-outcomes; and what an outcome cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aispend.cli import doors, nothing, show
+from aispend.cli.analysis import run_analysis, say_analysis
+from aispend.cli.doors import DatabaseOption, Format, FormatOption, FromOption, ToOption, note
+from aispend.cli.imports import AnalyzeOption, Paths
+from aispend.cli.show import Head
+
+if TYPE_CHECKING:
+    from reports import views
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    app.command("import-costs")(import_costs)
+    app.command("import-rates")(import_rates)
+    app.command("import-outcomes")(import_outcomes)
+    app.command("outcomes")(outcomes)
+
+
+def import_costs(paths: Paths, analyze_after: AnalyzeOption = True, database: DatabaseOption = None) -> None:
+    """Load costs that no cloud bills.
+
+    People, data and labelling, licences, seats, prepaid credits, hardware of your own: AI spend of provider "own".
+    A CSV file; each amount is divided equally over its days.
+
+    \b
+    Columns (the first five are required):
+      from         first day, YYYY-MM-DD, or a month, YYYY-MM
+      category     people, data, licence, seat, credit, hardware or other
+      description  what it is
+      amount       digits and a point
+      currency     USD, EUR …
+      to           first day no longer in it; without it, the day or month of from
+      vendor, model, team, stage, resource_id
+      book         a list kept on its own (default: costs); a month of a book is replaced whole
+
+    Example: aispend import-costs people-2026.csv
+    """
+    from aispend.clock import system_clock
+    from collectors.files.own_costs import import_own_costs
+
+    with doors.opened(database) as door, doors.progress_bars() as bars:
+        reports = import_own_costs(paths, door.store, door.settings, system_clock, progress=bars)
+        analyzed = None
+        if analyze_after and any(report.outcome == "loaded" for report in reports):
+            analyzed = run_analysis(door, bars)
+    for report in reports:
+        typer.echo(str(report))
+    if analyzed is not None:
+        say_analysis(analyzed)
+        typer.echo("See: aispend spend --by service --ai-only")
+
+
+def import_rates(paths: Paths, database: DatabaseOption = None) -> None:
+    """Load exchange rates.
+
+    A CSV file with the columns date, base, quote, rate (and source): one base is so many quote from that day until the
+    next rate of the pair. The opposite pair, and pairs through a third currency, follow.
+
+    Example: aispend import-rates ecb-2026.csv
+    """
+    from collectors.files.exchange_rates import import_exchange_rates
+
+    with doors.opened(database) as door:
+        count = import_exchange_rates(paths, door.store)
+        home = door.settings.reporting_currency
+    typer.echo(f"{count:,} exchange rates loaded. See: aispend spend --in {home}")
+
+
+def import_outcomes(
+    paths: Paths,
+    source: Annotated[
+        str, typer.Option("--source", metavar="NAME", help="Where it comes from; it replaces its own earlier lines.")
+    ] = "outcomes",
+    database: DatabaseOption = None,
+) -> None:
+    """Load what the use of AI was for, counted.
+
+    A CSV file with the columns from, outcome, count (and to, model, team): so many tickets resolved, documents read …
+    in those days. What names no model or team is held against all AI spend.
+
+    Example: aispend import-outcomes tickets-2026-11.csv
+    """
+    from collectors.files.outcomes import import_outcomes as load
+
+    with doors.opened(database) as door:
+        count = load(paths, door.store, source=source)
+    typer.echo(f"{count:,} lines of outcomes loaded. See: aispend outcomes")
+
+
+def outcomes(
+    first: FromOption = None, end: ToOption = None, style: FormatOption = Format.table, database: DatabaseOption = None
+) -> None:
+    """What an outcome cost.
+
+    AI spend of the model and team, on the days that were counted, for each outcome you counted.
+
+    Example: aispend outcomes --from 2026-10 --to 2026-11
+    """
+    from reports import records, views
+    from reports.columns import OUTCOMES
+
+    with doors.opened(database) as door, door.store.engine.connect() as connection:
+        newest = views.newest_window(connection)
+        found = views.outcome_costs(connection, doors.window(first, end, newest) or newest)
+        missing = "" if found.rows else nothing.no_outcomes(connection, found)
+    if style is not Format.table:
+        show.machine(OUTCOMES, records.records(OUTCOMES, found.rows), style)
+        if missing:
+            note(missing)
+    elif missing:
+        show.lines([missing])
+    else:
+        _outcome_table(found)
+
+
+def _outcome_table(found: views.OutcomeCosts) -> None:
+    from reports.formats import count, money, period, unit_price
+
+    show.table(
+        [
+            Head("outcome"),
+            Head("of"),
+            Head("count", "right"),
+            Head("AI spend", "right"),
+            Head("each", "right"),
+            Head("currency"),
+        ],
+        [
+            (
+                row.outcome,
+                ", ".join(part for part in (row.model, row.team) if part) or "all AI spend",
+                count(row.count),
+                money(row.effective_cost) + ("*" if row.partly_unknown else ""),
+                unit_price(row.cost_per_outcome),
+                row.currency or "",
+            )
+            for row in found.rows
+        ],
+        notes=[
+            *([f"Effective cost of the days that were counted within {period(found.window)}."] if found.window else []),
+            *(
+                ["* leaves out charges whose effective cost the bill does not give: unknown, not zero."]
+                if any(row.partly_unknown for row in found.rows)
+                else []
+            ),
+        ],
+    )

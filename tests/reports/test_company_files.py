@@ -1,0 +1,111 @@
+"""What a company adds by file: exchange rates and outcomes, through to spend in one currency and cost per outcome."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from aispend.errors import InputError
+from aispend.store import Store
+from collectors.files.exchange_rates import import_exchange_rates
+from collectors.files.outcomes import import_outcomes
+from reports import views
+from reports.views import SpendQuery, Window
+from tests.reports.ledger import Ledger, Share
+
+D = Decimal
+OCTOBER = Window(date(2026, 10, 1), date(2026, 11, 1))
+
+
+def file(folder: Path, content: str) -> Path:
+    path = folder / "given.csv"
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def filled(database: Store) -> Store:
+    """10 and 20 EUR of chat on two days, 5 USD of rank and 7 GBP of chat; all for support but rank, for search."""
+    with database.engine.begin() as connection:
+        ledger = Ledger(connection)
+        bills = {name: ledger.bill(name, "111", date(2026, 10, 1)) for name in ("aws", "gcp", "azure")}
+        for provider, currency, day, cost, model, team in (
+            ("aws", "EUR", 5, "10", "chat", "support"),
+            ("aws", "EUR", 25, "20", "chat", "support"),
+            ("gcp", "USD", 5, "5", "rank", "search"),
+            ("azure", "GBP", 5, "7", "chat", "support"),
+        ):
+            shares = [Share((cost,) * 4, model, team)]
+            ledger.charge(bills[provider], date(2026, 10, day), shares, provider=provider, currency=currency)
+        ledger.roll_up()
+    return database
+
+
+def test_spend_in_one_currency_is_each_day_at_its_rate(filled: Store, tmp_path: Path) -> None:
+    """10 × 1.25 + 20 × 1.20 = 36.5 USD of chat, and 5 of rank; pounds have no rate and are named."""
+    given = "date,base,quote,rate\n2026-10,EUR,USD,1.25\n2026-10-20,EUR,USD,1.10\n2026-10-20,EUR,USD,1.20\n"
+    assert import_exchange_rates([file(tmp_path, given)], filled) == 2
+    with filled.engine.connect() as connection:
+        found = views.spend_in(connection, SpendQuery(by=("model",), window=OCTOBER), "USD")
+        again = views.spend_in(connection, SpendQuery(by=("month",), window=OCTOBER), "USD")
+    assert [(row.cut, row.amount, dict(row.original)) for row in found.rows] == [
+        (("chat",), D("36.5"), {"EUR": D(30)}),
+        (("rank",), D(5), {"USD": D(5)}),
+    ]
+    assert (found.total, dict(found.unconverted), found.oldest_rate) == (D("41.5"), {"GBP": D(7)}, date(2026, 10, 1))
+    assert [(row.cut, row.amount) for row in again.rows] == [((date(2026, 10, 1),), D("41.5"))]
+
+
+def test_without_rates_nothing_is_added_to_another_currency(filled: Store) -> None:
+    with filled.engine.connect() as connection:
+        found = views.spend_in(connection, SpendQuery(by=(), window=OCTOBER), "USD")
+    assert (found.total, dict(found.unconverted), found.oldest_rate) == (D(5), {"EUR": D(30), "GBP": D(7)}, None)
+
+
+def test_cost_per_outcome_over_the_days_that_were_counted(filled: Store, tmp_path: Path) -> None:
+    """31 tickets in October are one a day; over the first ten days ten, for 10 EUR and 7 GBP of chat; 4 documents of
+    the fifth for all AI spend of that day."""
+    given = (
+        "from,to,outcome,count,model,team\n"
+        "2026-10,,ticket resolved,31,chat,support\n"
+        "2026-10-05,,document read,4,,\n"
+        "2026-10-06,,document read,0,,\n"
+        "2026-10-07,,call,3,none,\n"
+    )
+    assert import_outcomes([file(tmp_path, given)], filled) == 4
+    with filled.engine.connect() as connection:
+        found = views.outcome_costs(connection, Window(date(2026, 10, 1), date(2026, 10, 11)))
+    shown = [
+        (row.outcome, row.currency, row.count, row.days, row.effective_cost, row.cost_per_outcome) for row in found.rows
+    ]
+    assert shown == [
+        ("call", None, D(3), 1, None, None),
+        ("document read", "EUR", D(4), 2, D(10), D("2.5")),
+        ("document read", "GBP", D(4), 2, D(7), D("1.75")),
+        ("document read", "USD", D(4), 2, D(5), D("1.25")),
+        ("ticket resolved", "EUR", D(10), 10, D(10), D(1)),
+        ("ticket resolved", "GBP", D(10), 10, D(7), D("0.7")),
+    ]
+
+
+def test_an_import_of_outcomes_takes_the_place_of_its_last(filled: Store, tmp_path: Path) -> None:
+    for count in (3, 5):
+        import_outcomes([file(tmp_path, f"from,outcome,count\n2026-10-05,call,{count}\n")], filled)
+    with filled.engine.connect() as connection:
+        assert {row.count for row in views.outcome_costs(connection, OCTOBER).rows} == {D(5)}
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("2026-10,EUR,EUR,1", "two currencies"),
+        ("2026-10,EUR,USD,0", "more than zero"),
+        ("2026-10,EUR,USD,x", "not an amount"),
+    ],
+)
+def test_rates_that_cannot_be_are_refused(line: str, expected: str, database: Store, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=expected):
+        import_exchange_rates([file(tmp_path, f"date,base,quote,rate\n{line}\n")], database)
