@@ -45,8 +45,8 @@ class Plan:
 
 DAILY = Plan()
 HOURLY = Plan(season=24, memory=240, origins=26, stride=6, least=72, buckets=(24, 48))
-_LEAST_SCALE = 1e-6
-"""Share of the mean below which an error is that of arithmetic."""
+_LEAST_SCALE = 0.01
+"""Share of the mean: a history that repeats itself has no error of its own to measure the next one in."""
 
 
 @dataclass(frozen=True)
@@ -88,14 +88,27 @@ class History:
 
 @dataclass(frozen=True)
 class Forecast:
-    """The steps ahead. ``half_widths`` of the band of each step are None where no honest one exists."""
+    """The steps ahead. ``half_widths`` of the band of each step are None where no honest one exists.
+
+    ``known`` is the history since the first charge.
+    """
 
     values: Floats
+    level: float
     method: Method
     steps_known: int
     half_widths: tuple[float | None, ...]
     backtest: Backtest
-    never_negative: bool
+    known: Floats
+
+    def lowest(self, steps: int) -> float:
+        """The least that many steps have come to: no band ends below, nor above zero for that."""
+        import numpy as np
+
+        if len(self.known) <= steps:
+            return float(np.minimum(self.known, 0.0).sum())
+        sums = np.cumsum(np.concatenate(([0.0], self.known)))
+        return min(0.0, float((sums[steps:] - sums[:-steps]).min()))
 
 
 def forecast(history: History, horizon: int, plan: Plan = DAILY, level: float = 0.8) -> Forecast:
@@ -105,11 +118,12 @@ def forecast(history: History, horizon: int, plan: Plan = DAILY, level: float = 
     tested = backtest(known, horizon, plan)
     return Forecast(
         values=values,
+        level=level,
         method=method_for(len(known), plan.season),
         steps_known=len(known),
         half_widths=tuple(tested.half_widths(plan.buckets, level)),
         backtest=tested,
-        never_negative=bool((known.total >= 0).all()),
+        known=known.total,
     )
 
 

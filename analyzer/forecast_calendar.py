@@ -80,8 +80,8 @@ def fees_ahead(fees: Floats, first: date, horizon: int) -> Floats:
 def _baseline(history: Floats, season: int) -> Floats:
     import numpy as np
 
-    padded = np.pad(history, _HALF_WINDOW, constant_values=np.nan)
-    level = np.nanmedian(np.lib.stride_tricks.sliding_window_view(padded, 2 * _HALF_WINDOW + 1), axis=1)
+    padded = np.pad(history, _HALF_WINDOW, mode="reflect")
+    level = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * _HALF_WINDOW + 1), axis=1)
     difference = history - level
     places = np.arange(len(history)) % season
     weekly = np.array([np.median(difference[places == place]) for place in range(season)])

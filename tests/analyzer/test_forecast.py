@@ -175,3 +175,9 @@ def test_any_history_gives_finite_values_and_bands_that_are_not_negative(costs: 
     assert len(found.values) == len(found.half_widths) == horizon
     assert np.isfinite(found.values).all()
     assert all(width is None or 0 <= width < float("inf") for width in found.half_widths)
+
+
+def test_no_band_ends_below_the_least_that_ever_was() -> None:
+    found = forecast(_history(np.array([5.0, 1.0, -3.0, 2.0])), 2)
+    assert (found.lowest(1), found.lowest(2), found.lowest(9)) == (-3, -2, -3)
+    assert forecast(_history(np.array([5.0, 1.0])), 2).lowest(1) == 0

@@ -1,0 +1,232 @@
+"""Forecasts of the month and the quarter: all spend, AI spend, providers, models and teams, into ``forecast``.
+
+Assumes     ``spend_day`` as the last analysis left it; only the last months of it are read, however long it is.
+Method      ``analyzer.forecast`` on each series of ``analyzer.series``, usage apart from fees; known future changes
+            (``forecast_steps``) are added. Of providers, models and teams the largest are told one by one and the
+            rest of each currency is one series, forecast as such. A period is what is known of it plus what is
+            expected; its band is learned from the sums of past forecasts over the same days ahead.
+Cases       Where the bills end long before today, the days between are forecast too, and count as expected.
+Drawbacks   Series are forecast one by one: the models' medians need not add up to that of AI spend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal
+
+from sqlalchemy import Connection, delete, insert
+
+from aispend.clock import Clock, month_of, next_month
+from aispend.money import exact_sum
+from aispend.schema import forecast as forecast_table
+from aispend.settings import Settings
+from analyzer.forecast import DAILY, Forecast, History, forecast
+from analyzer.forecast_bands import LEAST_ORIGINS
+from analyzer.forecast_steps import KnownStep, commitments_that_end, steps_ahead, steps_written_down, told_once
+from analyzer.series import Series, SeriesCut, SeriesSet, daily_series
+
+if TYPE_CHECKING:
+    from analyzer.forecast_members import Floats
+
+Cut = Literal["all", "ai", "provider", "model", "team"]
+_QUESTIONS: tuple[tuple[Cut, tuple[SeriesCut, ...], bool], ...] = (
+    ("all", (), False),
+    ("ai", (), True),
+    ("provider", ("provider",), False),
+    ("model", ("model",), True),
+    ("team", ("team",), True),
+)
+"""Cut, what it is cut by, and whether of AI spend alone."""
+
+
+@dataclass(frozen=True)
+class Period:
+    """A month, a quarter or a day: from ``first`` up to, not including, ``end``."""
+
+    kind: Literal["month", "quarter", "day"]
+    first: date
+    end: date
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One series to forecast, usage apart from everything else; ``others`` are how many are summed up in it."""
+
+    cut: Cut
+    value: str | None
+    others: int
+    currency: str
+    first: date
+    usage: tuple[Decimal, ...]
+    fees: tuple[Decimal, ...]
+    partly_unknown: bool
+
+    @property
+    def total(self) -> Decimal:
+        """All its days together."""
+        return exact_sum((*self.usage, *self.fees))
+
+    def between(self, first: date, end: date) -> Decimal:
+        """What was charged from ``first`` up to, not including, ``end``."""
+        start, stop = ((day - self.first).days for day in (first, end))
+        return exact_sum((*self.usage[max(0, start) : max(0, stop)], *self.fees[max(0, start) : max(0, stop)]))
+
+
+def write_forecasts(connection: Connection, settings: Settings, clock: Clock) -> int:
+    """Replace all forecasts; returns how many series were forecast. None are left where no bill is analyzed."""
+    connection.execute(delete(forecast_table))
+    now = clock()
+    rows: list[dict[str, Any]] = []
+    count = 0
+    steps: list[KnownStep] | None = None
+    for cut, by, ai_only in _QUESTIONS:
+        found = daily_series(connection, (*by, "charge_category"), days=DAILY.history, ai_only=ai_only)
+        if found is None:
+            return 0
+        wholes = periods(found.end, now.date())
+        if steps is None:
+            steps = [
+                *steps_written_down(settings.forecast.steps, found.end, settings.reporting_currency),
+                *commitments_that_end(connection, found.end, wholes[-1].end),
+            ]
+        for subject in largest(subjects(cut, found), settings.forecast.largest):
+            made = _rows(subject, found.end, wholes, steps, settings.forecast.level)
+            rows += [row | {"made_at": now} for row in made]
+            count += 1
+    if rows:
+        connection.execute(insert(forecast_table), rows)
+    return count
+
+
+def periods(known_to: date, today: date) -> list[Period]:
+    """The month and the quarter of today, or of the first day not known where that is later."""
+    month = month_of(max(known_to, today))
+    quarter = date(month.year, month.month - (month.month - 1) % 3, 1)
+    after = next_month(next_month(next_month(quarter)))
+    return [Period("month", month, next_month(month)), Period("quarter", quarter, after)]
+
+
+def subjects(cut: Cut, found: SeriesSet) -> list[Subject]:
+    """Series of one cut by charge category, put together: use, and everything else."""
+    groups: dict[tuple[str, str | None], list[Series]] = {}
+    for one in found.series:
+        groups.setdefault((one.currency, one.cut[0] if len(one.cut) > 1 else None), []).append(one)
+    return [
+        Subject(
+            cut=cut,
+            value=value,
+            others=0,
+            currency=currency,
+            first=found.first,
+            usage=_added((one.costs for one in group if one.cut[-1] == "Usage"), found),
+            fees=_added((one.costs for one in group if one.cut[-1] != "Usage"), found),
+            partly_unknown=any(one.partly_unknown for one in group),
+        )
+        for (currency, value), group in groups.items()
+    ]
+
+
+def largest(found: Sequence[Subject], count: int) -> list[Subject]:
+    """The ``count`` largest of each currency, and the sum of its others; a single other is told by itself."""
+    chosen: list[Subject] = []
+    for currency in sorted({one.currency for one in found}):
+        ours = sorted((one for one in found if one.currency == currency), key=lambda one: (-one.total, one.value or ""))
+        rest = ours[count:]
+        if len(rest) > 1:
+            ours = ours[:count]
+            first = rest[0]
+            ours.append(
+                replace(
+                    first,
+                    value=None,
+                    others=len(rest),
+                    usage=tuple(map(exact_sum, zip(*(one.usage for one in rest), strict=True))),
+                    fees=tuple(map(exact_sum, zip(*(one.fees for one in rest), strict=True))),
+                    partly_unknown=any(one.partly_unknown for one in rest),
+                )
+            )
+        chosen += ours
+    return chosen
+
+
+def _added(costs: Iterable[tuple[Decimal, ...]], found: SeriesSet) -> tuple[Decimal, ...]:
+    parts = list(costs)
+    if not parts:
+        return (Decimal(0),) * (found.end - found.first).days
+    return tuple(map(exact_sum, zip(*parts, strict=True)))
+
+
+def _rows(
+    subject: Subject, known_to: date, wholes: Sequence[Period], steps: Sequence[KnownStep], level: float
+) -> Iterator[dict[str, Any]]:
+    """Month, quarter and each day ahead of one series."""
+    import numpy as np
+
+    horizon = (max(whole.end for whole in wholes) - known_to).days
+    history = History(np.array(subject.usage, dtype=float), np.array(subject.fees, dtype=float), subject.first)
+    told = forecast(history, horizon, DAILY, level)
+    ours = (
+        [] if subject.others else [step for step in steps if step.is_of(subject.cut, subject.value, subject.currency)]
+    )
+    path = told.values + steps_ahead(ours, known_to, horizon)
+    days = [
+        Period("day", day, day + timedelta(days=1)) for day in (known_to + timedelta(days=n) for n in range(horizon))
+    ]
+    for period in (*wholes, *days):
+        yield {
+            "cut": subject.cut,
+            "value": subject.value,
+            "others": subject.others,
+            "currency": subject.currency,
+            "period": period.kind,
+            "period_start": period.first,
+            "period_end": period.end,
+            "known_to": known_to,
+            "level": Decimal(str(told.level)),
+            "method": told.method,
+            "history_days": told.steps_known,
+            "steps": told_once(
+                [one for one in ours if one.first < period.end and (one.end or period.end) > period.first]
+            ),
+            "partly_unknown": subject.partly_unknown,
+            **_amounts(subject, told, path, period, known_to),
+        }
+
+
+def _amounts(subject: Subject, told: Forecast, path: Floats, period: Period, known_to: date) -> dict[str, Any]:
+    """What is known of the period, its median, and its band where there is an honest one."""
+    start, stop = max(0, (period.first - known_to).days), (period.end - known_to).days
+    actual = subject.between(period.first, min(period.end, known_to))
+    expected = float(path[start:stop].sum())
+    of_total = told.backtest.half_width_of_total
+    width = told.half_widths[start] if period.kind == "day" else of_total(start, stop, told.level)
+    low = None if width is None else max(expected - width, min(expected, told.lowest(stop - start)))
+    return {
+        "actual": actual,
+        "p10": None if low is None else actual + _money(low),
+        "p50": actual + _money(expected),
+        "p90": None if width is None else actual + _money(expected + width),
+        "reason": _reason(subject, told, period, width),
+    }
+
+
+def _reason(subject: Subject, told: Forecast, period: Period, width: float | None) -> str | None:
+    reasons = []
+    if width is None:
+        reasons.append(
+            f"no band: {told.steps_known} days since the first charge are too few for {LEAST_ORIGINS} past forecasts "
+            "of this length"
+        )
+    if told.method in ("run rate", "as a season ago"):
+        reasons.append(f"{told.method}: less than two weeks of history")
+    if period.kind != "day" and subject.first > period.first:
+        reasons.append(f"nothing is loaded before {subject.first}")
+    return "; ".join(reasons) or None
+
+
+def _money(amount: float) -> Decimal:
+    """To a millionth: finer than any forecast is."""
+    return Decimal(f"{amount:.6f}")

@@ -1,0 +1,130 @@
+"""Changes of cost that are known before they come: steps a person wrote down, and commitments that end.
+
+Assumes     A commitment that ends is not renewed, and what it covered goes on as before, at the negotiated price.
+Method      Of the last 28 known days: the usage the commitment covered at contracted cost, less the effective cost
+            of all its charges (the unused part too), per day. From its end on that difference is added, to each
+            series by its own shares.
+Cases       A commitment that ends after the forecast, has no end, or no contracted cost to go by, adds nothing.
+Drawbacks   A plan already bought to follow is not known here; a step may be written down against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, text
+
+from aispend.foresight import Step
+
+if TYPE_CHECKING:
+    from analyzer.forecast_members import Floats
+
+_DAYS = 28
+
+
+@dataclass(frozen=True)
+class KnownStep:
+    """An amount per day from ``first`` up to, not including, ``end`` (None is for good), and whose it is."""
+
+    first: date
+    end: date | None
+    amount: Decimal
+    currency: str
+    why: str
+    is_ai: bool
+    owners: Mapping[str, str | None]
+    """By cut (provider, model, team)."""
+
+    def is_of(self, cut: str, value: str | None, currency: str) -> bool:
+        """Whether it is part of that series; ``all`` and ``ai`` are the wholes."""
+        if currency != self.currency or (cut in ("ai", "model", "team") and not self.is_ai):
+            return False
+        return cut in ("all", "ai") or self.owners.get(cut) == value
+
+    def told(self) -> dict[str, str | None]:
+        """As kept beside a forecast."""
+        end = self.end.isoformat() if self.end else None
+        return {"from": self.first.isoformat(), "to": end, "amount_per_day": f"{self.amount:f}", "why": self.why}
+
+
+def steps_written_down(steps: Iterable[Step], known_to: date, currency: str) -> list[KnownStep]:
+    """Those that begin after the known days; earlier ones are in the history."""
+    return [
+        KnownStep(
+            first=step.valid_from,
+            end=step.valid_to,
+            amount=step.amount,
+            currency=step.currency or currency,
+            why=step.why,
+            is_ai=step.ai,
+            owners={"provider": step.provider, "model": step.model, "team": step.team},
+        )
+        for step in steps
+        if step.valid_from >= known_to
+    ]
+
+
+def commitments_that_end(connection: Connection, known_to: date, end: date) -> list[KnownStep]:
+    """What goes to the negotiated price when a commitment ends before ``end``."""
+    rows = connection.execute(
+        text(_ENDING), {"first": known_to - timedelta(days=_DAYS), "known_to": known_to, "end": end}
+    )
+    return [
+        KnownStep(
+            first=row.ends_on,
+            end=None,
+            amount=(row.difference / _DAYS).quantize(Decimal("0.000001")),
+            currency=row.currency,
+            why=f"{row.kind.replace('_', ' ')} {row.name} ends: what it covers goes to the price without it",
+            is_ai=row.is_ai,
+            owners={"provider": row.provider, "model": row.model, "team": row.team},
+        )
+        for row in rows
+        if row.difference
+    ]
+
+
+def steps_ahead(steps: Sequence[KnownStep], first: date, horizon: int) -> Floats:
+    """What the steps add to each of ``horizon`` days from ``first``."""
+    import numpy as np
+
+    found = np.zeros(horizon)
+    for step in steps:
+        start = max(0, (step.first - first).days)
+        stop = horizon if step.end is None else max(0, (step.end - first).days)
+        found[start:stop] += float(step.amount)
+    return found
+
+
+def told_once(steps: Sequence[KnownStep]) -> list[dict[str, Any]]:
+    """Steps of one cause and time as one, for keeping: a commitment has one for each of its users."""
+    sums: dict[tuple[date, date | None, str], KnownStep] = {}
+    for step in steps:
+        key = (step.first, step.end, step.why)
+        before = sums[key].amount if key in sums else Decimal(0)
+        sums[key] = KnownStep(
+            step.first, step.end, before + step.amount, step.currency, step.why, step.is_ai, step.owners
+        )
+    return [step.told() for _, step in sorted(sums.items(), key=lambda item: (item[0][0], item[0][2]))]
+
+
+_ENDING = """
+    SELECT ct.ends_at::date AS ends_on, ct.kind, coalesce(m.commitment_discount_name, ct.commitment_id) AS name,
+           ct.provider, t.model, t.team, t.is_ai, k.billing_currency AS currency,
+           CASE WHEN bool_and(s.effective_cost IS NOT NULL AND (unused OR s.contracted_cost IS NOT NULL))
+                THEN sum(CASE WHEN unused THEN 0 ELSE s.contracted_cost END) - sum(s.effective_cost) END AS difference
+    FROM commitment_term ct
+    JOIN commitment m ON m.provider = ct.provider AND m.commitment_discount_id = ct.commitment_id
+    JOIN charge c USING (commitment_key)
+    JOIN charge_kind k USING (charge_kind_key)
+    JOIN cost_share s USING (billing_month, slice_id, half, ordinal)
+    JOIN share_target t USING (target_key)
+    CROSS JOIN LATERAL (SELECT coalesce(k.commitment_discount_status = 'Unused', false) AS unused) AS u
+    WHERE ct.ends_at >= :known_to AND ct.ends_at < :end AND ct.state = 'active'
+      AND c.charge_date >= :first AND c.charge_date < :known_to AND k.charge_category = 'Usage'
+    GROUP BY ct.provider, ct.commitment_id, 1, 2, 3, t.model, t.team, t.is_ai, k.billing_currency
+    ORDER BY 1, 3, t.is_ai, t.model, t.team"""
