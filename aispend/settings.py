@@ -6,9 +6,10 @@ Looked for, first found wins: the path in ``AISPEND_CONFIG``, ``./aispend.toml``
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -97,6 +98,67 @@ class TagKeys(_Section):
     model: tuple[str, ...] = ("model", "model-name", "model_name", "ml-model", "served-model")
     team: tuple[str, ...] = ("team", "owner", "cost-center", "costcenter", "cost_center", "business-unit")
     stage: tuple[str, ...] = ("stage", "ml-stage", "workload-type", "ai-stage", "phase")
+
+
+class SharedCost(_Section):
+    """A cost several teams or models share (a gateway, a control plane, egress): what it is, and who carries it.
+
+    ``match`` is as in a rule. ``to`` says whether teams or models carry it, ``by`` in which proportion:
+
+    even          all alike
+    proportional  by the AI spend of the month that is theirs
+    fixed         by the percentages in ``percent``, which add up to 100
+    requests      by requests answered in the month
+    tokens        by tokens counted in the month
+    """
+
+    name: str
+    match: Match
+    to: Literal["team", "model"] = "team"
+    by: Literal["even", "proportional", "fixed", "requests", "tokens"] = "proportional"
+    targets: tuple[str, ...] = Field((), description="who carries it; default: whoever has AI spend, or usage")
+    percent: dict[str, Decimal] = Field(default_factory=dict, description="target → percent, with by = fixed")
+    ai: bool | None = Field(None, description="count it as AI spend, or not; default: as the bill and the rules say")
+    valid_from: date | None = None
+    valid_to: date | None = Field(None, description="exclusive")
+
+    @model_validator(mode="after")
+    def _targets_fit(self) -> SharedCost:
+        if (self.by == "fixed") != bool(self.percent):
+            raise ValueError(f"shared cost {self.name!r}: percent belongs to by = 'fixed', and it needs one")
+        if self.percent and self.targets:
+            raise ValueError(f"shared cost {self.name!r}: percent names the targets already")
+        if any(part <= 0 for part in self.percent.values()) or sum(self.percent.values()) not in (0, 100):
+            raise ValueError(f"shared cost {self.name!r}: the percentages are positive and add up to 100")
+        return self
+
+    @property
+    def named_targets(self) -> tuple[str, ...]:
+        """The targets written down, in order; empty where whoever has spend or usage carries it."""
+        return tuple(self.percent) or self.targets
+
+
+class Allocation(_Section):
+    """How the cost of a machine is divided over those who share it, and what becomes of the rest (docs/methods.md)."""
+
+    method: Literal["residual", "aws_accelerated", "95_3_2", "aws_plain", "accelerators"] = Field(
+        "residual", description="how a machine's price is divided over accelerators, CPU and memory"
+    )
+    idle: Literal["separate", "weighted", "even", "owner"] = Field(
+        "separate", description="who carries idle time: nobody in particular, those who hold the machine, its owner"
+    )
+    idle_owner: str | None = Field(None, description="team of idle machines nobody is known to own, with idle = owner")
+    stranded: Literal["holders", "idle"] = Field(
+        "holders", description="CPU and memory left over beside accelerators that are taken: part of those, or idle"
+    )
+    shared: tuple[SharedCost, ...] = ()
+
+    @model_validator(mode="after")
+    def _different_names(self) -> Allocation:
+        names = [source.name.lower() for source in self.shared]
+        if len(set(names)) < len(names):
+            raise ValueError("shared costs need different names")
+        return self
 
 
 class Idle(_Section):
@@ -199,6 +261,7 @@ class Settings(_Section):
     rules: tuple[Rule, ...] = Field((), alias="rule")
     aliases: tuple[Alias, ...] = Field((), alias="alias")
     tags: TagKeys = TagKeys()
+    allocation: Allocation = Allocation()
     aws: tuple[AwsConnection, ...] = ()
     recommend: Recommend = Recommend()
     agreements: tuple[Agreement, ...] = Field((), alias="agreement")
@@ -208,6 +271,55 @@ class Settings(_Section):
     forecast: Forecast = Forecast()
     dashboard: Dashboard = Dashboard()
     engine: Engine = Engine()
+
+    @model_validator(mode="after")
+    def _shared_costs_end(self) -> Settings:
+        _refuse_circles(self.allocation.shared, self.tags)
+        return self
+
+
+def _refuse_circles(sources: Sequence[SharedCost], tags: TagKeys) -> None:
+    """Raise ``ValueError`` where what carries a shared cost is shared out itself."""
+    nexts: dict[str, list[tuple[str, str]]] = {
+        source.name: [
+            (other.name, target)
+            for target in source.named_targets
+            for other in sources
+            if any(fnmatch.fnmatch(target.lower(), name.lower()) for name in _stands_for(other, tags))
+        ]
+        for source in sources
+    }
+    for start, ways in nexts.items():
+        for after, target in ways:
+            if after == start:
+                raise ValueError(f"shared cost {start!r} cannot carry itself, as {target!r}")
+            circle = _way(after, start, nexts)
+            if circle:
+                raise ValueError(
+                    f"shared costs go round in a circle: {' → '.join([start, *circle])};"
+                    " let one of them end with who carries it"
+                )
+            raise ValueError(f"shared cost {start!r} cannot go to {target!r}: that is shared out itself, as {after!r}")
+
+
+def _stands_for(source: SharedCost, tags: TagKeys) -> list[str]:
+    """Names that mean this shared cost: its own, and the team or model its match asks the tags for (globs)."""
+    keys = {key.lower() for key in (tags.team if source.to == "team" else tags.model)}
+    return [source.name, *(value for key, value in source.match.tags.items() if key.lower() in keys)]
+
+
+def _way(start: str, home: str, nexts: Mapping[str, Sequence[tuple[str, str]]]) -> list[str]:
+    """Shared costs from ``start`` to ``home``, each a target of the one before; empty where there is no such way."""
+    ways, seen = [[start]], {start}
+    while ways:
+        way = ways.pop()
+        if way[-1] == home:
+            return way
+        for after, _ in nexts[way[-1]]:
+            if after not in seen or after == home:
+                seen.add(after)
+                ways.append([*way, after])
+    return []
 
 
 def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:

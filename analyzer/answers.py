@@ -57,10 +57,12 @@ def target_sql(
     reason: str,
     rung: str,
     weight: str,
+    note: str = "NULL::text",
 ) -> str:
     """An INSERT into ``share_weight`` from ``relation`` (which has the charge as ``c``), fields resolved.
 
-    The method lists what decided each decided field; the confidence is the least sure of them, 0 where nothing was.
+    The method lists what decided each decided field, and ends with ``note``; the confidence is the least sure of them,
+    0 where nothing was.
     """
     selected = ", ".join(
         f"{value} AS {field}, {method} AS {field}_by, {confidence} AS {field}_sure"
@@ -71,9 +73,9 @@ def target_sql(
     return f"""
         INSERT INTO share_weight
         SELECT cid, model, team, coalesce(stage, 'unknown'), workload, reason, is_ai, rung,
-               coalesce(nullif(concat_ws('; ', {decided}), ''), 'none'), coalesce(least({sureness}), 0), w
+               coalesce(nullif(concat_ws('; ', {decided}, note), ''), 'none'), coalesce(least({sureness}), 0), w
         FROM (SELECT c.cid, c.is_ai, {selected}, {workload} AS workload, {reason} AS reason, {rung} AS rung,
-                     {weight} AS w
+                     {weight} AS w, {note} AS note
               FROM {relation}) AS told
         WHERE w > 0"""
 

@@ -23,7 +23,7 @@ from functools import partial
 from typing import Literal
 
 from aispend.prices.models import canonical_model
-from aispend.settings import STAGES, Rule, TagKeys
+from aispend.settings import STAGES, Match, Rule, SharedCost, TagKeys
 
 Source = Literal["rule", "tag", "platform", "none"]
 
@@ -91,6 +91,8 @@ class Attribution:
     """Of itself; on a resource with other AI spend a charge is AI spend too, unless ``ai_ruled`` says otherwise."""
     ai_ruled: bool | None
     """What a rule of the user says about it."""
+    shared: str | None = None
+    """Name of the shared cost the user declared it part of."""
 
 
 _NOBODY = Answer(None, "none", "none", CONFIDENCE["none"])
@@ -107,27 +109,31 @@ def stage_named(value: str) -> str | None:
 
 
 class Attributor:
-    """The user's rules and tag keys, prepared to be asked many times."""
+    """The user's rules, shared costs and tag keys, prepared to be asked many times."""
 
-    def __init__(self, rules: Sequence[Rule], tag_keys: TagKeys) -> None:
-        self._rules = [(rule, _matcher(rule)) for rule in rules]
+    def __init__(self, rules: Sequence[Rule], tag_keys: TagKeys, shared: Sequence[SharedCost] = ()) -> None:
+        self._rules = [(rule, _matcher(rule.match)) for rule in rules]
+        self._shared = [(source, _matcher(source.match)) for source in shared]
+        self._declared: list[Rule | SharedCost] = [*rules, *shared]
         self._tag_keys = tag_keys
 
     @property
     def reads_resource(self) -> bool:
         """Whether an answer may depend on the resource, and not only on account, SKU, place and tags."""
-        return any(rule.match.resource_id or rule.match.instance_type for rule, _ in self._rules)
+        return any(one.match.resource_id or one.match.instance_type for one in self._declared)
 
     def boundaries(self, start: date, end: date) -> list[date]:
         """Days within ``[start, end)`` on which answers may change, ``start`` first."""
-        edges = {edge for rule, _ in self._rules for edge in (rule.valid_from, rule.valid_to) if edge}
+        edges = {edge for one in self._declared for edge in (one.valid_from, one.valid_to) if edge}
         return [start, *sorted(edge for edge in edges if start < edge < end)]
 
     def decide(self, subject: Subject, day: date) -> Attribution:
         """Model, team, stage and whether it is AI spend, for a charge of ``day``."""
         fitting = [rule for rule, fits in self._rules if _valid(rule, day) and fits(subject)]
         tags = {plain_tag_key(key): value.strip() for key, value in subject.tags.items()}
-        said_ai = next((rule.assign.ai for rule in fitting if rule.assign.ai is not None), None)
+        shared = next((source for source, fits in self._shared if _valid(source, day) and fits(subject)), None)
+        declared = shared.ai if shared else None
+        said_ai = next((rule.assign.ai for rule in fitting if rule.assign.ai is not None), declared)
         model = (
             _by_rule(fitting, lambda rule: rule.assign.model)
             or _by_tag(tags, self._tag_keys.model, canonical_model)
@@ -145,6 +151,7 @@ class Attributor:
             stage or _NOBODY,
             is_ai=subject.is_ai or _names_model(tags, self._tag_keys.model) if said_ai is None else said_ai,
             ai_ruled=said_ai,
+            shared=shared.name if shared else None,
         )
 
 
@@ -173,13 +180,12 @@ def _by_platform(value: str | None) -> Answer | None:
     return Answer(value, "platform", "platform", CONFIDENCE["platform"]) if value else None
 
 
-def _valid(rule: Rule, day: date) -> bool:
+def _valid(rule: Rule | SharedCost, day: date) -> bool:
     return (rule.valid_from is None or rule.valid_from <= day) and (rule.valid_to is None or day < rule.valid_to)
 
 
-def _matcher(rule: Rule) -> Callable[[Subject], bool]:
-    """A predicate for ``rule.match``: every field given must fit."""
-    match = rule.match
+def _matcher(match: Match) -> Callable[[Subject], bool]:
+    """A predicate for ``match``: every field given must fit."""
     tests: list[Callable[[Subject], bool]] = []
 
     def require(glob: str | None, texts: Callable[[Subject], Iterable[str | None]]) -> None:

@@ -33,10 +33,18 @@ ROUTE = f"""CASE
     WHEN k.charge_category IN ('Credit', 'Adjustment') THEN 'credit'
     WHEN k.commitment_discount_status = 'Unused' THEN 'commitment_unused'
     WHEN k.charge_category = 'Purchase' AND c.commitment_key <> 0 THEN 'fee'
+    WHEN d.shared IS NOT NULL THEN 'shared'
     WHEN NOT ({IS_AI}) AND {SUPPORT} THEN 'support'
     WHEN NOT ({IS_AI}) THEN 'not_ai'
     WHEN k.capacity_reservation_status = 'Unused' THEN 'reservation_unused'
     ELSE 'use' END"""
+
+PIECE = """CASE
+    WHEN s.accelerators > 0 THEN 'accelerators'
+    WHEN concat_ws(' ', s.sku_meter, s.charge_description) ~* '\\m(ram|memory)\\M' THEN 'memory'
+    WHEN concat_ws(' ', s.sku_meter, s.charge_description) ~* '\\m(v?cpus?|v?cores?)\\M' THEN 'cpus'
+    ELSE 'node' END"""
+"""Which piece of a machine the SKU prices, where a bill has a price for each (see :mod:`analyzer.capacity`)."""
 
 HOURS_BILLED = """CASE
     WHEN s.consumed_unit ~* '\\m(hours?|hrs?|h)\\M' THEN c.consumed_quantity
@@ -57,8 +65,8 @@ _CREATE_CHARGES = f"""
         charge_date date, end_date date, hours int,
         account_key bigint, sku_key bigint, location_key bigint, resource_key bigint, tag_set_key bigint,
         commitment_key bigint, currency text, charge_category text, provider text, account text, service text,
-        group_name text, capacity numeric, over_time boolean, sku_model text, unit_class text,
-        accelerator_hours numeric, units numeric, is_ai boolean, {_DECIDED},
+        group_name text, capacity numeric, piece text, over_time boolean, shared_cost text, sku_model text,
+        unit_class text, accelerator_hours numeric, units numeric, is_ai boolean, {_DECIDED},
         {", ".join(f"{column} numeric" for column in COSTS)}, unknown_costs smallint NOT NULL
     ) ON COMMIT DROP"""
 
@@ -81,7 +89,8 @@ _FILL_CHARGES = f"""
            c.commitment_key, k.billing_currency, k.charge_category, a.provider,
            coalesce(a.sub_account_id, a.billing_account_id), s.service_name,
            coalesce(a.provider || ':' || r.fleet, c.resource_key::text),
-           coalesce(nullif(r.accelerators, 0), nullif(s.accelerators, 0)), {HELD_OVER_TIME},
+           coalesce(nullif(r.accelerators, 0), nullif(s.accelerators, 0)), {PIECE},
+           {HELD_OVER_TIME}, d.shared,
            s.model, s.unit_class,
            s.accelerators * {HOURS_BILLED}, c.pricing_quantity * s.units_per_pricing_unit, {IS_AI},
            d.model, d.model_source, d.model_method, d.model_confidence,
@@ -102,7 +111,7 @@ _FILL_CHARGES = f"""
 _UNUSED_FOR_AI = """
     UPDATE charge_now c SET is_ai = true
     FROM (SELECT slice_id, commitment_key FROM charge_now
-          WHERE route IN ('use', 'not_ai') AND commitment_key <> 0
+          WHERE route IN ('use', 'shared', 'not_ai') AND commitment_key <> 0
           GROUP BY slice_id, commitment_key
           HAVING sum(abs(coalesce(effective_cost, list_cost))) FILTER (WHERE is_ai)
                  >= 0.5 * sum(abs(coalesce(effective_cost, list_cost)))) AS covers

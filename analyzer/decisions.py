@@ -24,6 +24,7 @@ _CREATE = f"""
         valid_to date NOT NULL,
         is_ai boolean NOT NULL,
         ai_ruled boolean,
+        shared text,
         {
     ", ".join(
         f"{field} text, {field}_source text NOT NULL, {field}_method text NOT NULL, {field}_confidence numeric NOT NULL"
@@ -100,5 +101,6 @@ def _subject(row: Any) -> Subject:
 def _values(decided: Attribution) -> Iterator[Any]:
     yield decided.is_ai
     yield decided.ai_ruled
+    yield decided.shared
     for answer in (decided.model, decided.team, decided.stage):
         yield from (answer.value, answer.source, answer.method, answer.confidence)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from aispend.settings import Settings
 
-ANALYSIS_VERSION = "2"
+ANALYSIS_VERSION = "3"
 """Changes whenever the same facts may give other shares, roll-ups or unit costs."""
 
 _BILLS = """
@@ -35,18 +35,28 @@ _SKUS = """
     WHERE sku_key IN (SELECT sku_key FROM charge WHERE billing_month = :month AND slice_id = ANY(:slices))"""
 
 _RESOURCES = """
-    SELECT sum(hashtextextended(concat_ws('|', resource_key, fleet, instance_type, accelerators), 0))
+    SELECT sum(hashtextextended(concat_ws('|', resource_key, fleet, region, instance_type,
+                                          accelerator_type, accelerators), 0))
     FROM resource
     WHERE resource_key IN (SELECT resource_key FROM charge WHERE billing_month = :month AND slice_id = ANY(:slices))"""
 
+_PRICES = """
+    SELECT sum(hashtextextended(concat_ws('|', provider, region, instance_type, currency, valid_from, hourly_price), 0))
+    FROM price
+    WHERE term = 'on_demand' AND valid_from < :last AND (provider, instance_type) IN (
+        SELECT provider, instance_type FROM resource WHERE resource_key IN (
+            SELECT resource_key FROM charge WHERE billing_month = :month AND slice_id = ANY(:slices)))"""
+"""List prices that divide machines over what they hold."""
+
 
 def settings_words(settings: Settings) -> str:
-    """The settings that decide shares: rules, tag keys, reporting currency."""
+    """The settings that decide shares: rules, tag keys, allocation, reporting currency."""
     return json.dumps(
         [
             ANALYSIS_VERSION,
             [rule.model_dump(mode="json") for rule in settings.rules],
             settings.tags.model_dump(mode="json"),
+            settings.allocation.model_dump(mode="json"),
             settings.reporting_currency,
         ],
         sort_keys=True,
@@ -58,6 +68,6 @@ def fingerprint(
 ) -> str:
     """Of bills ``slices`` with charges from ``first`` to ``last``, and all that decides their shares."""
     scope = {"month": month, "slices": slices, "first": first, "last": last + timedelta(days=1)}
-    queries = (_BILLS, _TELEMETRY, _NAMES, _SKUS, _RESOURCES)
+    queries = (_BILLS, _TELEMETRY, _NAMES, _SKUS, _RESOURCES, _PRICES)
     words = [settings, *(str(connection.scalar(text(query), scope)) for query in queries)]
     return hashlib.sha256("\n".join(words).encode()).hexdigest()

@@ -30,6 +30,7 @@ from analyzer.energy_hours import write_energy_hours
 from analyzer.fingerprint import fingerprint, settings_words
 from analyzer.hours import place_by_hour
 from analyzer.shares import divide, drop_slices, make_share_tables, replace_slices, weigh_whole_charges
+from analyzer.sharing import share_out
 from analyzer.siblings import learn_from_siblings
 from analyzer.spreading import spread_credits_and_fees
 from analyzer.unit_costs import write_unit_costs
@@ -87,7 +88,7 @@ def analyze(
     ``months`` (first days) restricts the work; None means every month. Raises ``BusyError`` when another analysis
     is running.
     """
-    attributor = Attributor(settings.rules, settings.tags)
+    attributor = Attributor(settings.rules, settings.tags, settings.allocation.shared)
     words = settings_words(settings)
     wanted = None if months is None else set(months)
     with engine.begin() as connection:
@@ -181,6 +182,9 @@ def _analyze_month(
     place_by_usage(connection, first=scope.first, last=end)
     weigh_whole_charges(connection)
     divide(connection)
+    if settings.allocation.shared:
+        share_out(connection, settings.allocation.shared)
+        divide(connection)
     spread_credits_and_fees(connection)
     divide(connection)
     shares = replace_slices(connection, month=month, slices=slices)

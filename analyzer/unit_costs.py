@@ -9,7 +9,8 @@ Method      Two bases. *allocation*: every share of AI spend, with the idle part
             engine times). The parts add up to the cost exactly.
             Usage of a resource belongs to the model its charges were placed on; usage of an API to the charges of
             provider, account and model. The stage and the currency are the charge's.
-Cases       A charge of several days is divided equally over them. Cost without tokens has no class costs.
+Cases       Idle time that the setting puts upon a workload is that workload's already, and stays so.
+            A charge of several days is divided equally over them. Cost without tokens has no class costs.
             Where no usage is known, the tokens a token-priced bill itself counts are taken.
             Usage that met no charge stands in a row of its own with unknown cost: it dilutes no rate.
             A charge without effective cost adds its volume but no cost: the row is partly unknown, and says so.
@@ -38,8 +39,9 @@ _LINE_COLUMNS = """day date, provider text, account_key bigint, resource_key big
 _SHARES = """
     CREATE TEMP TABLE unit_share ON COMMIT DROP AS
     SELECT c.charge_date AS day, c.end_date, c.provider, c.account_key, c.resource_key, c.currency, t.model, t.stage,
-           t.reason, c.sku_model, c.unit_class, sum(s.effective_cost) AS cost,
-           sum(c.accelerator_hours * part.of_charge) FILTER (WHERE c.route = 'use') AS paid,
+           CASE WHEN t.workload IS NULL THEN t.reason ELSE 'used' END AS reason,
+           c.sku_model, c.unit_class, sum(s.effective_cost) AS cost,
+           sum(c.accelerator_hours * part.of_charge) FILTER (WHERE c.route IN ('use', 'shared')) AS paid,
            sum(c.units * part.of_charge) FILTER (WHERE c.route = 'use' AND c.unit_class IS NOT NULL) AS units,
            bool_or(s.effective_cost IS NULL) AS partial
     FROM share_now s

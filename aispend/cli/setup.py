@@ -36,6 +36,28 @@ TEMPLATE = """\
 # team = ["team", "owner", "cost-center"]
 # stage = ["stage", "ml-stage", "workload-type"]
 
+# ---- How a cost several share is divided (docs/methods.md) ---------------------------------------------
+# method divides a price over accelerators, CPU, memory: residual, aws_accelerated, 95_3_2, aws_plain or accelerators.
+# idle: who carries idle time: separate (nobody in particular), weighted, even (those on the machine), owner.
+[allocation]
+# method = "residual"
+# idle = "separate"
+# idle_owner = "platform"     # with idle = "owner": for machines nobody is known to own
+# stranded = "holders"        # CPU and memory beside accelerators that are all taken: "holders" carry them, or "idle"
+
+# Costs that teams or models share. by: even, proportional (to AI spend), fixed (percent), requests, tokens.
+# [[allocation.shared]]
+# name = "gateway"
+# match = { tags = { app = "llm-gateway" } }
+# to = "team"
+# by = "requests"
+
+# [[allocation.shared]]
+# name = "control plane"
+# match = { service = "Amazon Elastic Kubernetes Service" }
+# by = "fixed"
+# percent = { search = 60, ads = 40 }
+
 # ---- Clouds to collect from (docs/connect-aws.md) ------------------------------------------------------
 # Credentials are never written here: they come from the environment, a profile or the machine's role.
 

@@ -71,7 +71,7 @@ def test_a_workload_that_does_not_say_what_it_asked_for_holds_the_machine(ledger
     ledger.workload("all", "i-1", "job-1", requested=None, kind="job", model="a")
     ledger.analyze()
     assert ledger.shares("model", "stage", "method", "reason") == {
-        ("a", "training", "model=workload; stage=workload", "used"): D(24)
+        ("a", "training", "model=workload; stage=workload; node=accelerators", "used"): D(24)
     }
 
 

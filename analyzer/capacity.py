@@ -1,0 +1,146 @@
+"""What a machine can hold, and what part of its price each thing it holds is worth.
+
+Assumes     the charges of the month in ``charge_now``, and the catalogues of machines and prices.
+Method      One row per resource in ``node``: accelerators as billed, vCPUs and GiB of its machine type, in proportion
+            to the accelerators (half a machine, or a fleet of ten). One row per resource and *piece* in
+            ``node_part``: which of its accelerators, CPUs and memory a charge pays for, as weights. Where the bill
+            has a price for each (Google's cores, RAM and GPUs), each follows its own. Else the setting says how the
+            price is divided: ``residual`` (list price on demand; :func:`analyzer.node.residual_parts` with the
+            provider's reference prices) or one of :data:`analyzer.node.PRESETS`.
+Cases       Where the machine type is unknown, or ``residual`` finds no list price, or none is left for accelerators,
+            CPUs and memory follow the accelerators, and the method says so: ``node=accelerators``. A machine without
+            accelerators is ``node=cpus``.
+            The list price is the newest collected one that holds on the month's last day, else the catalogue's.
+Drawbacks   Sizes of machines without accelerators are not in the catalogue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from aispend.prices.accelerators import instance_type
+from aispend.prices.prices import price_at, reference_price
+from aispend.settings import Allocation
+from analyzer.mig import part_named
+from analyzer.node import CPU, GPU, MEMORY, preset_parts, residual_parts
+
+_MACHINES = """
+    CREATE TEMP TABLE machine ON COMMIT DROP AS
+    SELECT c.resource_key, max(c.capacity) AS capacity, max(c.provider) AS provider,
+           coalesce(max(r.region), max(l.region_id)) AS region,
+           coalesce(max(r.instance_type), max(s.instance_type)) AS instance_type,
+           coalesce(max(r.accelerator_type), max(s.accelerator_type)) AS accelerator_type,
+           bool_or(c.piece = 'accelerators') AND bool_or(c.piece = 'memory') AS in_pieces
+    FROM charge_now c
+    JOIN sku s USING (sku_key)
+    LEFT JOIN resource r USING (resource_key)
+    LEFT JOIN location l USING (location_key)
+    WHERE c.route = 'use' AND c.resource_key <> 0
+    GROUP BY c.resource_key"""
+
+_KINDS = """
+    SELECT m.provider, m.region, m.instance_type, p.hourly_price, p.currency
+    FROM (SELECT DISTINCT provider, region, instance_type FROM machine
+          WHERE capacity IS NOT NULL AND instance_type IS NOT NULL) AS m
+    LEFT JOIN LATERAL (
+        SELECT hourly_price, currency FROM price
+        WHERE price.provider = m.provider AND price.region = m.region AND price.instance_type = m.instance_type
+          AND term = 'on_demand' AND valid_from <= :day
+        ORDER BY valid_from DESC, currency LIMIT 1) AS p ON true"""
+
+_CREATE_KIND = """
+    CREATE TEMP TABLE machine_kind (
+        provider text, region text, instance_type text, accelerators numeric, vcpus numeric, gib numeric,
+        of_accelerators numeric, of_cpus numeric, of_memory numeric
+    ) ON COMMIT DROP"""
+
+_NODES = """
+    CREATE TEMP TABLE node ON COMMIT DROP AS
+    SELECT m.resource_key, m.capacity, m.accelerator_type, m.in_pieces,
+           k.vcpus * m.capacity / k.accelerators AS cpus, k.gib * m.capacity / k.accelerators AS gib,
+           k.of_accelerators, k.of_cpus, k.of_memory
+    FROM machine m
+    LEFT JOIN machine_kind k ON k.provider = m.provider AND k.region IS NOT DISTINCT FROM m.region
+                            AND k.instance_type = m.instance_type AND m.capacity IS NOT NULL"""
+
+_PARTS = """
+    CREATE TEMP TABLE node_part ON COMMIT DROP AS
+    SELECT n.resource_key, p.piece,
+           CASE WHEN b.priced IS NULL THEN (n.capacity IS NOT NULL)::int WHEN b.priced THEN n.of_accelerators
+                ELSE (p.piece = 'accelerators')::int END AS of_accelerators,
+           CASE WHEN b.priced IS NULL THEN (n.capacity IS NULL)::int WHEN b.priced THEN n.of_cpus
+                ELSE (p.piece = 'cpus')::int END AS of_cpus,
+           CASE WHEN b.priced IS NULL THEN 0 WHEN b.priced THEN n.of_memory
+                ELSE (p.piece = 'memory')::int END AS of_memory,
+           'node=' || CASE WHEN b.priced IS NOT NULL THEN CASE WHEN b.priced THEN :method ELSE 'bill' END || :stranded
+                           WHEN n.capacity IS NULL THEN 'cpus' ELSE 'accelerators' END AS method
+    FROM node n
+    CROSS JOIN (VALUES ('node'), ('accelerators'), ('cpus'), ('memory')) AS p (piece)
+    CROSS JOIN LATERAL (SELECT CASE WHEN n.cpus IS NULL THEN NULL WHEN n.in_pieces AND p.piece <> 'node' THEN false
+                                    WHEN n.of_accelerators IS NOT NULL THEN true END AS priced) AS b"""
+"""``priced``: true, the setting divides the price; false, the bill has; NULL, neither can."""
+
+_CREATE_SLICES = """
+    CREATE TEMP TABLE accelerator_part (accelerator_type text, profile text, part numeric) ON COMMIT DROP"""
+
+_SLICES = """
+    SELECT DISTINCT n.accelerator_type, w.accelerator_profile
+    FROM node n
+    CROSS JOIN (SELECT DISTINCT accelerator_profile FROM workload_hour
+                WHERE hour >= :first AND hour < :last AND accelerator_profile IS NOT NULL) AS w"""
+
+
+def stage_nodes(connection: Connection, allocation: Allocation, *, first: date, last: date) -> None:
+    """Make ``node``, ``node_part`` and ``accelerator_part`` for the charges of ``[first, last)``."""
+    connection.execute(text(_MACHINES))
+    connection.execute(text(_CREATE_KIND))
+    kinds = (
+        connection.execute(text(_KINDS), {"day": last}).mappings().all() if allocation.method != "accelerators" else []
+    )
+    cursor = connection.connection.cursor()
+    with cursor.copy("COPY machine_kind FROM STDIN") as copy:
+        for kind in kinds:
+            for row in _weights(dict(kind), allocation.method, last):
+                copy.write_row(row)
+    connection.execute(text(_NODES))
+    stranded = ", stranded idle" if allocation.stranded == "idle" else ""
+    connection.execute(text(_PARTS), {"method": allocation.method, "stranded": stranded})
+    connection.execute(text(_CREATE_SLICES))
+    slices = connection.execute(text(_SLICES), {"first": first, "last": last}).all()
+    with cursor.copy("COPY accelerator_part FROM STDIN") as copy:
+        for card, profile in slices:
+            copy.write_row((card, profile, part_named(profile, card)))
+    for table in ("node", "node_part"):
+        connection.execute(text(f"ANALYZE {table}"))
+
+
+def _weights(kind: Mapping[str, Any], method: str, day: date) -> Iterator[tuple[Any, ...]]:
+    """The row of ``machine_kind``; none for a machine the catalogue does not know the size of."""
+    provider, region, name = kind["provider"], kind["region"], kind["instance_type"]
+    machine = instance_type(provider, name)
+    if machine is None or machine.vcpus is None or machine.memory_gib is None:
+        return
+    capacity = {GPU: machine.accelerators, CPU: machine.vcpus, MEMORY: machine.memory_gib}
+    parts: Mapping[str, Decimal] = (
+        _residual(kind, capacity, day) if method == "residual" else preset_parts(method, capacity)
+    )
+    weights = [parts.get(resource, Decimal(0)) for resource in (GPU, CPU, MEMORY)] if parts else [None] * 3
+    yield (provider, region, name, *capacity.values(), *weights)
+
+
+def _residual(kind: Mapping[str, Any], capacity: Mapping[str, Decimal], day: date) -> Mapping[str, Decimal]:
+    """Parts of the list price on ``day``; empty where it is unknown or leaves nothing for the accelerators."""
+    reference = reference_price(kind["provider"])
+    listed, currency = kind["hourly_price"], kind["currency"]
+    if listed is None and kind["region"] is not None:
+        found = price_at(kind["provider"], kind["region"], kind["instance_type"], "on_demand", day)
+        listed, currency = (found.hourly_price, found.currency) if found else (None, None)
+    if reference is None or listed is None or currency != reference.currency:
+        return {}
+    parts = residual_parts(listed, capacity, {CPU: reference.vcpu_hour, MEMORY: reference.gib_hour})
+    return parts if parts[GPU] > 0 else {}
