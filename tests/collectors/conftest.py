@@ -1,0 +1,24 @@
+"""What tests of imports share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aispend.clock import Clock
+from aispend.settings import Settings
+from aispend.store import Store
+from collectors.files.bills import LoadReport, import_bills
+
+
+@pytest.fixture
+def imported(database: Store, store_settings: Settings, clock: Clock) -> Callable[..., list[LoadReport]]:
+    """Import paths into the test's database."""
+
+    def run(*paths: Path, **words: Any) -> list[LoadReport]:
+        return import_bills(paths, database, store_settings, clock, **words)
+
+    return run
