@@ -3,8 +3,9 @@
 Method
     Per source of totals, account, month and currency, billed cost is held against unblended cost and effective cost
     against amortised cost, each on one basis: bills in FOCUS have private discounts inside, as the *net* costs have.
-    A Cost and Usage Report has them inside or on lines of their own. Where AWS's two totals are one, either will do;
-    where they differ, the one that the bill equals is the bill's basis, and a bill that equals neither is not compared.
+    A Cost and Usage Report has them inside or on lines of their own, which its load says. Where it does not: if
+    AWS's two totals are one, either will do; if they differ, the one that the bill equals is the bill's basis, and a
+    bill that equals neither is not compared.
 
 Cases
     - No difference is tolerated but the rounding of lines and totals to the ten decimals AWS writes, and that is named.
@@ -38,6 +39,9 @@ _BASES = {
 }
 """What a cost is held against: with private discounts inside, and without."""
 
+_PLACE = {"net": 0, "unblended": 1}
+"""Which of the two it is."""
+
 _TOTALS = """
     SELECT source, account, period_start AS month, currency, metric, sum(amount) AS amount, count(*) AS amounts,
            coalesce(bool_or(estimated), false) AS estimated, min(as_of) AS as_of
@@ -47,16 +51,24 @@ _TOTALS = """
     GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 3, 2, 4, 5"""
 
 _BILLED = """
+    WITH loaded AS (
+        SELECT DISTINCT ON (slice_id) slice_id, CASE
+            WHEN flags @> '[{"flag": "net_cost"}]' THEN 'net'
+            WHEN flags @> '[{"flag": "unblended_cost"}]' THEN 'unblended' END AS basis
+        FROM load WHERE outcome = 'loaded' ORDER BY slice_id, load_id DESC)
     SELECT coalesce(a.sub_account_id, a.billing_account_id) AS account, s.period AS month,
            k.billing_currency AS currency, sum(c.billed_cost) AS billed_cost, sum(c.effective_cost) AS effective_cost,
            bool_and('billed_cost' = ANY(s.columns_known)) AS knows_billed_cost,
            bool_and('effective_cost' = ANY(s.columns_known)) AS knows_effective_cost,
            sum(c.line_count) AS lines, min(s.loaded_at) AS first_loaded, max(s.loaded_at) AS loaded,
-           bool_and(s.dataset LIKE 'focus%') AS is_focus
+           bool_and(s.dataset LIKE 'focus%') AS is_focus,
+           CASE WHEN bool_and(l.basis = 'net') THEN 'net' WHEN bool_and(l.basis = 'unblended') THEN 'unblended' END
+           AS basis, count(*) = count(l.basis) AS every_basis
     FROM slice s
     JOIN charge c ON c.billing_month = s.period AND c.slice_id = s.slice_id
     JOIN charge_kind k USING (charge_kind_key)
     JOIN account a USING (account_key)
+    LEFT JOIN loaded l ON l.slice_id = s.slice_id
     WHERE s.kind = 'bill' AND s.provider = 'aws'
       AND s.period IN (SELECT period_start FROM provider_total WHERE provider = 'aws')
     GROUP BY 1, 2, 3"""
@@ -98,9 +110,10 @@ def _compare(scope: str, month: date, currency: str, bill: _Row, theirs: Mapping
         total = _same_basis(bill, ours, [theirs.get(metric) for metric in metrics])
         label = column.replace("_", " ")
         if total is None:
-            said = " or ".join(metrics[:1] if bill["is_focus"] else metrics)
+            basis = _basis(bill)
+            said = " or ".join(metrics if basis is None else [metrics[_PLACE[basis]]])
             cause = f"{label}: there is no total on the bill's basis ({said}): not compared"
-            if not bill["is_focus"] and all(metric in theirs for metric in metrics):
+            if basis is None and all(metric in theirs for metric in metrics):
                 cause = f"{label}: {' and '.join(metrics)} differ, and the bill equals neither: not compared"
             yield Finding(PROMISE, scope, month, currency, ours, None, None, cause, True, attention=True)
             continue
@@ -129,8 +142,8 @@ def _compare(scope: str, month: date, currency: str, bill: _Row, theirs: Mapping
 def _same_basis(bill: _Row, ours: Decimal, pair: Sequence[_Row | None]) -> _Row | None:
     """The total on the bill's own basis; None where there is none, or it cannot be told."""
     net, gross = pair
-    if bill["is_focus"]:
-        return net
+    if basis := _basis(bill):
+        return pair[_PLACE[basis]]
     if net is None or gross is None:
         return None
     if net["amount"] == gross["amount"]:
@@ -139,6 +152,13 @@ def _same_basis(bill: _Row, ours: Decimal, pair: Sequence[_Row | None]) -> _Row 
         if abs(minus(ours, total["amount"])) <= (bill["lines"] + total["amounts"]) * _HALF_OF_LAST_DECIMAL:
             return total
     return None
+
+
+def _basis(bill: _Row) -> str | None:
+    """Whether the bill is net of private discounts or not, where that is known of all of it."""
+    if bill["is_focus"]:
+        return "net"
+    return bill["basis"] if bill["every_basis"] else None
 
 
 def _named(difference: Decimal, month: date, total: _Row, first_loaded: datetime, loaded: datetime) -> tuple[str, bool]:

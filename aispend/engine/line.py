@@ -131,6 +131,8 @@ class LineSql:
     ``remainders`` is SQL over ``raw`` for cost columns: what rounding to units leaves over
     (``exact.remainder_sql``); without it the rounding of that column is not known.
     ``columns_known`` are the cost columns the source can give; the others stay NULL.
+    ``net`` are the slices, as ``SCOPE|MONTH``, whose billed cost has private discounts inside, while the others' is as
+    before them; None where the source does not let one choose.
     ``half`` is 0 for a whole bill, 1 for Azure actual, 2 for Azure amortised.
     """
 
@@ -145,6 +147,7 @@ class LineSql:
     notes: tuple[str, ...] = field(default=())
     finish: Mapping[str, str] = field(default_factory=dict)
     remainders: Mapping[str, str] = field(default_factory=dict)
+    net: frozenset[str] | None = None
 
 
 def identifier(name: str) -> str:

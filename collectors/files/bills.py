@@ -14,6 +14,7 @@ from aispend.clock import Clock
 from aispend.errors import AispendError
 
 if TYPE_CHECKING:
+    from aispend.engine.line import LineSql
     from aispend.engine.result import FlagCount, RolledSlice, RollUpSummary
     from aispend.engine.run import RollUp
     from aispend.engine.scan import Delivery
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
 
 ROLL_UP_VERSION = "2"
 """Changes whenever the same lines may give other facts; a month imported before is then imported again."""
+
+_BASES = {
+    "net_cost": "Billed cost is net of private discounts.",
+    "unblended_cost": "Billed cost is unblended: private discounts are lines of their own.",
+}
+"""By the name in a load's flags: what AWS's own totals are to be compared on."""
 
 Progress = Callable[[str, int, int | None], None]
 Outcome = Literal["loaded", "unchanged"]
@@ -69,6 +76,8 @@ class LoadReport:
             kept = "line could not be read and is" if self.rejected == 1 else "lines could not be read and are"
             text += f"; {self.rejected:,} {kept} kept in rejected_row"
         for flag in self.flags:
+            if flag["flag"] in _BASES:
+                continue  # of no concern where nothing is compared; net costs have a note of their own
             text += f"\n  {flag['flag']}: {flag['lines']:,} lines. {flag['explanation']}"
         return text + "".join(f"\n  note: {note}" for note in self.notes)
 
@@ -226,7 +235,7 @@ def _bill(delivery: Delivery, summary: RollUpSummary, attempt: Attempt, source: 
                 rejected=one.rejected,
                 totals=_texts(one.totals),
                 residuals=_texts(one.residuals),
-                flags=[_flag(flag) for flag in one.flags],
+                flags=[*_basis(delivery.line, one), *(_flag(flag) for flag in one.flags)],
             ),
             one.invoiced,
         )
@@ -251,6 +260,21 @@ def _texts(by_currency: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, 
         currency: {name: format(amount, "f") for name, amount in costs.items()}
         for currency, costs in by_currency.items()
     }
+
+
+def _basis(line: LineSql, one: RolledSlice) -> list[dict[str, object]]:
+    """Of a source that has costs with and without private discounts: which ones this slice was billed by."""
+    if line.net is None:
+        return []
+    name = "net_cost" if f"{one.key.scope}|{one.key.month}" in line.net else "unblended_cost"
+    said: dict[str, object] = {
+        "flag": name,
+        "column": "billed_cost",
+        "currency": None,
+        "lines": one.lines,
+        "amount": None,
+    }
+    return [said | {"explanation": _BASES[name]}]
 
 
 def _flag(flag: FlagCount) -> dict[str, object]:

@@ -168,6 +168,37 @@ def test_a_usage_report_that_equals_neither_basis_is_not_compared(ledger: Ledger
     )
 
 
+@pytest.mark.parametrize(
+    ("recorded", "metric", "net", "gross", "difference"),
+    [
+        ("net_cost", "NetUnblendedCost", "9", "12", "+2.5"),
+        ("unblended_cost", "UnblendedCost", "9", "12", "-0.5"),
+        ("net_cost", "NetUnblendedCost", "9", "11.5", "+2.5"),  # that it equals the other total is chance
+    ],
+)
+def test_a_usage_report_is_held_against_the_basis_its_load_recorded(
+    ledger: Ledger, recorded: str, metric: str, net: str, gross: str, difference: str
+) -> None:
+    bill(ledger)
+    ledger.record_load({}, {})
+    execute(ledger, "UPDATE slice SET dataset = 'cur2'")
+    execute(ledger, f'UPDATE load SET flags = \'[{{"flag": "{recorded}"}}]\'')
+    totals(ledger, net, gross)
+    billed, _ = found(ledger)
+    assert billed.cause == f"billed cost, {metric}: {difference} is unexplained"
+    assert (billed.holds, billed.difference) == (False, D(difference))
+
+
+def test_a_usage_report_whose_basis_has_no_total_is_not_compared(ledger: Ledger) -> None:
+    bill(ledger)
+    ledger.record_load({}, {})
+    execute(ledger, "UPDATE slice SET dataset = 'cur2'")
+    execute(ledger, 'UPDATE load SET flags = \'[{"flag": "net_cost"}]\'')
+    ask(ledger, "UnblendedCost", "12")
+    billed, _ = found(ledger)
+    assert billed.cause == "billed cost: there is no total on the bill's basis (NetUnblendedCost): not compared"
+
+
 def test_an_account_that_the_bill_lacks_does_not_hold(ledger: Ledger) -> None:
     bill(ledger)
     totals(ledger)

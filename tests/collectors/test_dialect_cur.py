@@ -10,7 +10,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import text
 
+from aispend.clock import Clock
+from aispend.settings import Settings
+from aispend.store import Store
+from collectors.files.bills import import_bills
 from tests.collectors.bill_lines import Read, one, write_csv
 
 LINE = {
@@ -194,6 +199,25 @@ def test_net_columns_are_judged_month_by_month(tmp_path: Path) -> None:
     )
 
     assert [line["billed_cost"] for line in found.lines] == [Decimal("9.5"), 0, 10, Decimal("-0.5")]
+    assert found.delivery.line.net == {"012345678901|2026-09-01"}
+
+
+def test_a_load_records_by_month_whether_its_cost_is_net(
+    tmp_path: Path, database: Store, store_settings: Settings, clock: Clock
+) -> None:
+    net = "lineItem/NetUnblendedCost"
+    october = {"bill/BillingPeriodStartDate": "2026-10-01T00:00:00Z", "lineItem/UsageStartDate": "2026-10-03T07:00:00Z"}
+    path = write_csv(tmp_path / "cur.csv", [LINE | {net: "9.5"}, LINE | october | {net: ""}])
+    reports = import_bills([path], database, store_settings, clock)
+    with database.engine.connect() as connection:
+        found = connection.execute(
+            text("SELECT CAST(period AS text), flags FROM load JOIN slice USING (slice_id) ORDER BY 1")
+        ).all()
+    assert [(month, [(flag["flag"], flag["lines"]) for flag in flags]) for month, flags in found] == [
+        ("2026-09-01", [("net_cost", 1)]),
+        ("2026-10-01", [("unblended_cost", 1)]),
+    ]
+    assert not any(": 1 lines. Billed cost" in str(report) for report in reports)
 
 
 def test_split_cost_allocation_is_not_counted_again(tmp_path: Path) -> None:

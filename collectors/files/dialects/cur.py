@@ -160,6 +160,7 @@ def line(look: Look, part: Part) -> LineSql:
         else (),
         notes=tuple(notes),
         remainders=remainders(columns, evidence, line_type),
+        net=evidence.payers,
     )
 
 

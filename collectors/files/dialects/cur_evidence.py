@@ -53,7 +53,8 @@ class Evidence:
     ``net`` and ``cancelled`` are SQL booleans over a line. ``unused`` and ``kept`` are SQL over a fee line: the share
     of its total commitment that went unused where the plan's own figures contradict its lines, and the share of
     (total − used) that private discounts leave; as counts of 10**-``decimals``, NULL for other plans, None where there
-    are none. ``contradicted`` are the plans of the first.
+    are none. ``contradicted`` are the plans of the first. ``payers`` are those, with their months, of which
+    ``net`` holds.
     """
 
     net: str = "FALSE"
@@ -63,6 +64,7 @@ class Evidence:
     decimals: int = 0
     contradicted: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    payers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,7 @@ def gather(
         decimals,
         tuple(dict.fromkeys(one.arn for one in wrong)),
         tuple(notes),
+        frozenset(uses_net),
     )
 
 
