@@ -1,4 +1,4 @@
-"""What is watched, and from when on a person is told: the sections ``[anomaly]`` and ``[[budget]]`` of ``aispend.toml``."""
+"""What is watched, and when a person is told: the sections ``[anomaly]`` and ``[[budget]]`` of ``aispend.toml``."""
 
 from __future__ import annotations
 

@@ -35,7 +35,8 @@ def main() -> int:
             print(measure, flush=True)
             kept &= measure.holds
     spend = subprocess.run([sys.executable, "-m", "benchmarks.spend_query"], check=False)
-    return 0 if kept and not spend.returncode else 1
+    anomaly = subprocess.run([sys.executable, "-m", "benchmarks.anomaly", "--scale", str(arguments.scale)], check=False)
+    return 0 if kept and not spend.returncode and not anomaly.returncode else 1
 
 
 if __name__ == "__main__":

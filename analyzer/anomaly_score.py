@@ -1,0 +1,344 @@
+"""Which days of a daily cost series are out of the ordinary: the pure part of the watch.
+
+Assumes     one number a day, zero where nothing was charged; costs that multiply rather than add, so logarithms of
+            cost plus a tenth of the smallest impact worth a word, which lets a zero day be a number.
+Method      Day by day, from what was known on the day before. Of the last ``window_days``: the seasonal Kendall
+            slope (median slope over pairs whole weeks apart: Theil-Sen where a weekday pattern is), weekday medians
+            (sharpened by one step of Huber's mean) and a robust scale of what is left (Huber's, begun at
+            1.4826 · MAD), at least one percent. A day is out where its residual exceeds ``k`` scales and its impact
+            exceeds both limits. Slow drift, which a day at a time cannot see, is found by a CUSUM over the last
+            ``DRIFT_DAYS`` against what was expected before them.
+Cases       Three days in a row that are out are not learned from. What was out alike on two of the last five same
+            weekdays, or in two of the last three months within two days, is no surprise. After ``learn_days`` of a
+            run its level is the level (where the pattern changed too, all before is forgotten), and from its first
+            day where a person called it expected. A fall back to a level that was accepted is no drop. A weekday
+            that is always zero is expected to be zero. A series without such regularity is *sparse*: only a day
+            above ``SPARSE_FACTOR`` times all its days before is out. No series younger than ``min_days``.
+Drawbacks   A job that runs once a month is told twice before it is known. A growth that stays within the noise for
+            months is learned as trend. On a noisy series a small spike is not seen: at 12 % noise a day must cost
+            about 60 % more.
+Sources     Hirsch, Slack 1982 (seasonal Kendall slope); Huber 1981 (scale, proposal 2); Page 1954 (CUSUM).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from math import exp
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyzer.anomaly_fit import Fit, Floats, fit
+
+RunKind = Literal["rise", "drop", "drift"]
+
+DRIFT_DAYS = 14
+DRIFT_SLACK = 0.6
+"""What the CUSUM forgives a day, in scales, beside twice the uncertainty of the line it is held against."""
+DRIFT_LIMIT = 9.0
+"""CUSUM, in scales, above which a drift is out."""
+SPARSE_FACTOR = 2.0
+_DRIFT_TRAINING = 28
+_DRIFT_LEAST = 5
+"""Fewer days are no drift: each of them is judged by itself."""
+_SPARSE_BEFORE = 3
+_MASK_FROM = 3
+"""Days in a row that are no longer learned from; medians bear fewer."""
+_SEEN_WEEKS = 5
+_SEEN_MONTHS = 3
+_SEEN_TWICE = 2
+_MONTH_SHIFT = 2
+"""Days by which what comes every month moves, for weekends."""
+_ALIKE = 0.25
+"""In logarithms: how much more than before it may be, from month to month."""
+_SAME_PATTERN = 0.9
+"""Less than the share of days that remain when one weekday is another."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What counts as out of the ordinary; money in the series' currency.
+
+    ``k`` in robust scales; an impact must exceed both ``min_impact`` and ``min_share`` of what was expected.
+    """
+
+    k: float = 4.0
+    min_impact: float = 10.0
+    min_share: float = 0.10
+    window_days: int = 56
+    min_days: int = 10
+    learn_days: int = 14
+
+    @property
+    def offset(self) -> float:
+        """Added to every cost before its logarithm; a day of no more than that is a day without use."""
+        return self.min_impact / 10 or 0.01
+
+
+@dataclass(frozen=True)
+class Run:
+    """Days out of the ordinary that belong together: positions ``first`` to ``last`` in the series.
+
+    ``actual`` and ``expected`` cost of these days; ``peak`` the largest distance in scales, None for a sparse series
+    (which has none); ``lasting`` when the series ends with it.
+    """
+
+    kind: RunKind
+    first: int
+    last: int
+    actual: float
+    expected: float
+    peak: float | None
+    lasting: bool = False
+
+    @property
+    def impact(self) -> float:
+        """What it cost more, or less where negative, than expected."""
+        return self.actual - self.expected
+
+
+@dataclass
+class _Watch:
+    """One pass over a series."""
+
+    costs: Floats
+    first: date
+    limits: Limits
+    expected: frozenset[int]
+    logs: Floats = field(init=False)
+    levels: Floats = field(init=False)
+    masked: NDArray[np.bool_] = field(init=False)
+    out: Floats = field(init=False)
+    usual: NDArray[np.bool_] = field(init=False)
+    since: int = 0
+    level: float = 0.0
+    accepted: list[float] = field(default_factory=lambda: [0.0])
+    fits: dict[int, Fit] = field(default_factory=dict)
+    runs: list[Run] = field(default_factory=list)
+    open: _Open | None = None
+
+    def __post_init__(self) -> None:
+        self.logs = np.log(np.maximum(self.costs, 0) + self.limits.offset)
+        self.levels = np.zeros(len(self.costs))
+        self.masked = np.zeros(len(self.costs), dtype=bool)
+        self.out = np.zeros(len(self.costs))
+        self.usual = np.zeros(len(self.costs), dtype=bool)
+        self.busy = self.costs > self.limits.offset
+        self.weekdays = (np.arange(len(self.costs)) + self.first.weekday()) % 7
+
+    def play(self) -> list[Run]:
+        """Judge every day in turn."""
+        if not self.busy.any():
+            return []
+        self.since = start = int(np.argmax(self.busy))
+        for day in range(start, len(self.costs)):
+            self.levels[day] = self.level
+            known = self._fit(day)
+            if known is None:
+                continue
+            self.fits[day] = known
+            self._judge(start, day, known)
+        if self.open is not None:
+            self._close()
+        return self.runs
+
+    def _fit(self, day: int) -> Fit | None:
+        if day - self.since < self.limits.min_days:
+            return None
+        since = max(self.since, day - self.limits.window_days)
+        kept = np.flatnonzero(~self.masked[since:day]) + since
+        if len(kept) < self.limits.min_days:
+            return None
+        values = self.logs[kept] - self.levels[kept]
+        return fit(values, kept.astype(np.float64), self.weekdays[kept], self.busy[kept])
+
+    def _judge(self, start: int, day: int, known: Fit) -> None:
+        found = self._sparse(start, day) if known.sparse else self._single(day, known) or self._drift(day)
+        if found is None:
+            if self.open is not None and day - self.open.last > 1:
+                self._close()
+            return
+        kind, first, expectation, distance = found
+        if self.open is not None and (self.open.kind == "drop") != (kind == "drop"):
+            self._close()
+        if self.open is None:
+            self.open = _Open(kind, first)
+        self.open.add(first, day, expectation, distance)
+        if day - self.open.first + 1 >= _MASK_FROM:
+            self.masked[self.open.first : day + 1] = True
+        if day - self.open.first + 1 >= self.limits.learn_days or not self.expected.isdisjoint(
+            range(self.open.first, day + 1)
+        ):
+            self._learn(day)
+
+    def _sparse(self, start: int, day: int) -> tuple[RunKind, int, dict[int, float], float | None] | None:
+        """A day above all days before, where there is no regularity to hold it against."""
+        before = self.costs[start:day]
+        used = before[self.busy[start:day]]
+        if len(used) < _SPARSE_BEFORE:
+            return None
+        record, cost = float(used.max()), float(self.costs[day])
+        if cost <= SPARSE_FACTOR * record or cost - record <= self.limits.min_impact:
+            return None
+        return "rise", day, {day: record}, None
+
+    def _single(self, day: int, known: Fit) -> tuple[RunKind, int, dict[int, float], float | None] | None:
+        """A day that is out by itself."""
+        expected = known.at(day, int(self.weekdays[day])) + self.level
+        residual = float(self.logs[day]) - expected
+        distance = residual / known.scale
+        cost = max(exp(expected) - self.limits.offset, 0.0)
+        if abs(distance) <= self.limits.k or not self._matters(float(self.costs[day]) - cost, cost):
+            return None
+        self.out[day] = residual
+        if self._seen_before(day, known.scale):
+            self.usual[day] = True
+            return None
+        if residual < 0:
+            for level in self.accepted:
+                if level < self.level and residual >= level - self.level - self.limits.k * known.scale:
+                    self.level = level
+                    self.levels[day] = level
+                    return None
+        return "rise" if residual > 0 else "drop", day, {day: cost}, distance
+
+    def _seen_before(self, day: int, scale: float) -> bool:
+        """Whether it was out alike twice before, on these weekdays or these days of the month: no surprise any more."""
+        weeks = [day - 7 * week for week in range(1, _SEEN_WEEKS + 1)]
+        if sum(self._alike(one, day, 2 * scale) for one in weeks) >= _SEEN_TWICE:
+            return True
+        months = [self._month_before(day, month) for month in range(1, _SEEN_MONTHS + 1)]
+        near = (range(one - _MONTH_SHIFT, one + _MONTH_SHIFT + 1) for one in months)
+        return sum(any(self._alike(one, day, _ALIKE) for one in days) for days in near) >= _SEEN_TWICE
+
+    def _alike(self, before: int, day: int, tolerance: float) -> bool:
+        """Whether an earlier day was out in the same direction, by as much or more."""
+        if before < 0 or self.out[before] * self.out[day] <= 0:
+            return False
+        return abs(float(self.out[day])) - abs(float(self.out[before])) <= tolerance
+
+    def _month_before(self, day: int, months: int) -> int:
+        """Position of the same day some months before; of the last day of a month that is too short."""
+        when = self.first + timedelta(days=day)
+        year, month = divmod(when.year * 12 + when.month - 1 - months, 12)
+        last = (date(year + (month + 1) // 12, (month + 1) % 12 + 1, 1) - timedelta(days=1)).day
+        return (date(year, month + 1, min(when.day, last)) - self.first).days
+
+    def _drift(self, day: int) -> tuple[RunKind, int, dict[int, float], float | None] | None:
+        """Days that are each within the noise and together are not."""
+        past = self.fits.get(day - DRIFT_DAYS + 1)
+        if past is None or past.sparse or past.days < _DRIFT_TRAINING:
+            return None
+        slack = DRIFT_SLACK + 2 * past.spread(DRIFT_DAYS)
+        total, first = 0.0, day
+        expectation: dict[int, float] = {}
+        for one in range(day - DRIFT_DAYS + 1, day + 1):
+            weekday = int(self.weekdays[one])
+            expected = past.at(one, weekday) + float(self.levels[one])
+            if not past.active[weekday] or self.masked[one] or self.usual[one]:
+                continue
+            distance = min((float(self.logs[one]) - expected) / past.scale, self.limits.k)
+            total = max(0.0, total + distance - slack)
+            if total == 0.0:
+                first, expectation = one + 1, {}
+            else:
+                expectation[one] = max(exp(expected) - self.limits.offset, 0.0)
+        if total <= DRIFT_LIMIT or day not in expectation or len(expectation) < _DRIFT_LEAST:
+            return None
+        usual = sum(expectation.values())
+        if not self._matters(sum(float(self.costs[one]) for one in expectation) - usual, usual):
+            return None
+        return "drift", first, expectation, None
+
+    def _matters(self, impact: float, expected: float) -> bool:
+        return abs(impact) > max(self.limits.min_impact, self.limits.min_share * expected)
+
+    def _learn(self, day: int) -> None:
+        """What the open run costs is usual from now on: the same pattern on another level, or another pattern."""
+        if self.open is None:
+            return
+        first, known = self.open.first, self.fits[day]
+        days = range(first, day + 1)
+        off = {one: float(self.logs[one]) - known.at(one, int(self.weekdays[one])) for one in days}
+        new = float(np.median([off[one] for one in days if one in self.open.expected][-7:]))
+        alike = sum(abs(one - new) <= self.limits.k * known.scale for one in off.values())
+        self.masked[first : day + 1] = False
+        if alike >= _SAME_PATTERN * len(off):
+            self.levels[first : day + 1] = new
+            self.level = new
+            self.accepted.append(new)
+        else:
+            self.since, self.level, self.accepted = first, 0.0, [0.0]
+            self.levels[first:] = 0.0
+            self.fits.clear()
+        self._close()
+
+    def _close(self) -> None:
+        if self.open is not None:
+            self.runs.append(self.open.run(self.costs, len(self.costs)))
+        self.open = None
+
+
+@dataclass
+class _Open:
+    """A run that may go on."""
+
+    kind: RunKind
+    first: int
+    last: int = -1
+    expected: dict[int, float] = field(default_factory=dict)
+    peak: float | None = None
+
+    def add(self, first: int, day: int, expectation: dict[int, float], distance: float | None) -> None:
+        """One more day, or several that were seen together."""
+        self.first = min(self.first, first)
+        for one, cost in expectation.items():
+            self.expected.setdefault(one, cost)
+        self.last = day
+        if distance is not None and (self.peak is None or abs(distance) > abs(self.peak)):
+            self.peak = distance
+
+    def run(self, costs: Floats, length: int) -> Run:
+        """As it stands."""
+        return Run(
+            self.kind,
+            self.first,
+            self.last,
+            actual=float(sum(costs[one] for one in self.expected)),
+            expected=float(sum(self.expected.values())),
+            peak=self.peak,
+            lasting=self.last >= length - 1,
+        )
+
+
+def find_runs(costs: Sequence[float], first: date, limits: Limits, expected: Collection[int] = ()) -> list[Run]:
+    """Days out of the ordinary, oldest first. ``first`` is the day of position 0.
+
+    ``expected``: positions of days a person has called expected; their level is learned at once. Runs with at most a
+    quiet day between them are one.
+    """
+    return merged(_Watch(np.asarray(costs, dtype=np.float64), first, limits, frozenset(expected)).play())
+
+
+def merged(runs: Sequence[Run]) -> list[Run]:
+    """Runs of one direction with at most one quiet day between them are one; it is called what it began as."""
+    found: list[Run] = []
+    for run in runs:
+        last = found[-1] if found else None
+        if last is None or run.first - last.last > 2 or (run.kind == "drop") != (last.kind == "drop"):
+            found.append(run)
+            continue
+        peaks = [peak for peak in (last.peak, run.peak) if peak is not None]
+        found[-1] = Run(
+            last.kind,
+            min(last.first, run.first),
+            max(last.last, run.last),
+            actual=last.actual + run.actual,
+            expected=last.expected + run.expected,
+            peak=max(peaks, key=abs) if peaks else None,
+            lasting=run.lasting,
+        )
+    return found

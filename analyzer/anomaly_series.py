@@ -1,0 +1,168 @@
+"""What the watch looks at: a daily series per service, model, team and accelerator, and what each SKU costs a unit.
+
+Usage alone: purchases, taxes and credits come on days of their own and have no everyday to differ from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from analyzer.series import Behind, Series, SeriesCut, daily_series
+
+CUTS: tuple[SeriesCut, ...] = ("model", "team", "service")
+ACCELERATOR = "accelerator"
+SKU = "sku"
+_USAGE = ("Usage", None)
+_LONGEST_CHARGE = timedelta(days=62)
+"""A billing month may hold charges of days before and after it."""
+
+
+@dataclass(frozen=True)
+class WatchedSeries:
+    """Cost per day of one value of one cut, from ``first`` on; ``partly_unknown`` where some charge has no cost."""
+
+    cut: str
+    value: str | None
+    currency: str
+    first: date
+    costs: tuple[Decimal, ...]
+    partly_unknown: bool = False
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Cost and quantity of one SKU per day; ``value`` names it."""
+
+    value: str
+    currency: str
+    first: date
+    costs: tuple[Decimal, ...]
+    quantities: tuple[Decimal, ...]
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Everything the watch looks at: the days from ``first`` to the day before ``end``, without the bills behind."""
+
+    first: date
+    end: date
+    series: tuple[WatchedSeries, ...]
+    rates: tuple[Rates, ...]
+    behind: tuple[Behind, ...]
+    left_out: tuple[int, ...]
+    """Slices of the bills that are behind."""
+
+
+def watched(connection: Connection, *, days: int, ai_only: bool, least: Decimal) -> Watched | None:
+    """The last ``days`` whole days; None where no bill is analyzed. SKUs that cost less than ``least`` are left out."""
+    series: list[WatchedSeries] = []
+    found = None
+    for cut in CUTS:
+        found = daily_series(connection, (cut, "charge_category"), days=days, ai_only=ai_only)
+        if found is None:
+            return None
+        series += _usage(cut, found.series)
+    if found is None:
+        return None
+    left_out = tuple(
+        slice_id
+        for one in found.behind
+        for slice_id in connection.scalars(text(_SLICES), {"provider": one.provider, "scope": one.scope})
+    )
+    scope = {
+        "first": found.first,
+        "end": found.end,
+        "first_month": found.first - _LONGEST_CHARGE,
+        "end_month": found.end + _LONGEST_CHARGE,
+        "left_out": list(left_out),
+        "ai_only": ai_only,
+        "least": least,
+    }
+    length = (found.end - found.first).days
+    series += _accelerators(connection.execute(text(_ACCELERATORS), scope), found.first, length)
+    rates = _rates(connection.execute(text(_RATES), scope), found.first, length)
+    return Watched(found.first, found.end, tuple(series), tuple(rates), found.behind, left_out)
+
+
+def _usage(cut: str, series: Iterable[Series]) -> list[WatchedSeries]:
+    """Series by cut and category, those of usage added up by cut."""
+    found: dict[tuple[str | None, str], WatchedSeries] = {}
+    for one in series:
+        value, category = one.cut
+        if category not in _USAGE:
+            continue
+        name = (value, one.currency)
+        known = found.get(name)
+        costs = one.costs if known is None else tuple(a + b for a, b in zip(known.costs, one.costs, strict=True))
+        lacks = one.partly_unknown or (known is not None and known.partly_unknown)
+        found[name] = WatchedSeries(cut, value, one.currency, one.first, costs, lacks)
+    return list(found.values())
+
+
+def _accelerators(rows: Iterable[Sequence[Any]], first: date, length: int) -> list[WatchedSeries]:
+    costs: dict[tuple[str, str], list[Decimal]] = {}
+    for value, currency, day, cost in rows:
+        costs.setdefault((value, currency), [Decimal(0)] * length)[(day - first).days] = cost or Decimal(0)
+    return [WatchedSeries(ACCELERATOR, *name, first, tuple(values)) for name, values in sorted(costs.items())]
+
+
+def _rates(rows: Iterable[Sequence[Any]], first: date, length: int) -> list[Rates]:
+    found: dict[tuple[int, str], tuple[str, list[Decimal], list[Decimal]]] = {}
+    for sku_key, value, currency, day, cost, quantity in rows:
+        zeros = [Decimal(0)] * length
+        _, costs, quantities = found.setdefault((sku_key, currency), (value, zeros, list(zeros)))
+        costs[(day - first).days], quantities[(day - first).days] = cost, quantity
+    return [
+        Rates(value, currency, first, tuple(costs), tuple(quantities))
+        for (_, currency), (value, costs, quantities) in found.items()
+    ]
+
+
+def spent_before(connection: Connection, cut: str, value: str, day: date) -> bool:
+    """Whether the ledger has any cost of this model or accelerator before a day."""
+    statement = _MODEL_BEFORE if cut == "model" else _ACCELERATOR_BEFORE
+    return bool(connection.scalar(text(statement), {"value": value, "day": day}))
+
+
+SKU_NAME = "coalesce(k.charge_description, k.sku_meter, k.usage_type, k.sku_id, k.service_name, 'SKU without a name')"
+"""What people can recognise a SKU by, as SQL over ``sku k``."""
+
+COST = "coalesce(s.effective_cost, CASE WHEN NOT 'effective_cost' = ANY(b.columns_known) THEN s.billed_cost END)"
+"""Effective cost, or billed where the bill has no effective one: as the daily series, over ``s`` and ``slice b``."""
+
+_SLICES = "SELECT slice_id FROM slice WHERE kind = 'bill' AND provider = :provider AND scope = :scope"
+
+_CHARGES = """
+    FROM charge s JOIN slice b USING (slice_id) JOIN sku k USING (sku_key) JOIN charge_kind ck USING (charge_kind_key)
+    WHERE s.billing_month BETWEEN :first_month AND :end_month AND s.charge_date >= :first AND s.charge_date < :end
+      AND s.slice_id <> ALL(:left_out) AND (ck.charge_category = 'Usage' OR ck.charge_category IS NULL)"""
+
+_ACCELERATORS = f"""
+    SELECT k.accelerator_type, ck.billing_currency, s.charge_date, sum({COST}) {_CHARGES}
+      AND k.accelerator_type IS NOT NULL AND (k.is_ai OR NOT :ai_only)
+    GROUP BY 1, 2, 3"""
+
+_RATES = f"""
+    WITH day AS (
+        SELECT s.sku_key, {SKU_NAME} AS name, ck.billing_currency AS currency, s.charge_date AS day,
+               sum({COST}) AS cost, sum(coalesce(s.consumed_quantity, s.pricing_quantity)) AS quantity {_CHARGES}
+          AND (k.is_ai OR NOT :ai_only) AND {COST} IS NOT NULL
+          AND coalesce(s.consumed_quantity, s.pricing_quantity) > 0
+        GROUP BY 1, 2, 3, 4)
+    SELECT sku_key, name, currency, day, cost, quantity
+    FROM (SELECT *, sum(cost) OVER (PARTITION BY sku_key, currency) AS total FROM day) AS d WHERE total > :least
+    ORDER BY 1, 3, 4"""
+
+_MODEL_BEFORE = (
+    "SELECT EXISTS (SELECT FROM spend_day WHERE model = :value AND charge_date < :day AND effective_cost > 0)"
+)
+
+_ACCELERATOR_BEFORE = """
+    SELECT EXISTS (SELECT FROM charge c JOIN sku k USING (sku_key)
+                   WHERE k.accelerator_type = :value AND c.charge_date < :day AND c.effective_cost > 0)"""
