@@ -48,7 +48,13 @@ class KnownStep:
     def told(self) -> dict[str, str | None]:
         """As kept beside a forecast."""
         end = self.end.isoformat() if self.end else None
-        return {"from": self.first.isoformat(), "to": end, "amount_per_day": f"{self.amount:f}", "why": self.why}
+        return {
+            "from": self.first.isoformat(),
+            "to": end,
+            "amount_per_day": f"{self.amount:f}",
+            "currency": self.currency,
+            "why": self.why,
+        }
 
 
 def steps_written_down(steps: Iterable[Step], known_to: date, currency: str) -> list[KnownStep]:

@@ -142,6 +142,28 @@ CONVERTED_MEASURES: tuple[Column, ...] = (
 )
 """After one column per cut: the amount in one currency, which cost it is, and the amounts it was billed as."""
 
+FORECAST: tuple[Column, ...] = (
+    Column("source"),
+    Column("cut"),
+    Column("value"),
+    Column("others", "number"),
+    Column("currency"),
+    Column("period"),
+    Column("period_start", "date"),
+    Column("period_end", "date"),
+    Column("known_to", "date"),
+    Column("actual", "money"),
+    Column("p10", "money"),
+    Column("p50", "money"),
+    Column("p90", "money"),
+    Column("level", "number"),
+    Column("method"),
+    Column("history_days", "number"),
+    Column("reason"),
+    Column("partly_unknown", "flag"),
+    Column("made_at", "instant"),
+)
+
 IDLE: tuple[Column, ...] = (
     Column("resource_id"),
     Column("provider"),

@@ -62,6 +62,27 @@ def no_outcomes(connection: Connection, found: views.OutcomeCosts) -> str:
     return "No outcome was counted in this period. Choose another with --from and --to."
 
 
+def no_runs(connection: Connection) -> str:
+    """Why there are no runs: nothing loaded, or no workload of a training stage meets a charge of the period."""
+    from reports import views
+
+    if views.pending_bills(connection) or views.charge_days(connection) is None:
+        return no_charges(connection)
+    return "No training run meets a charge in this period. Load what ran where: aispend import-workloads PATH…"
+
+
+def no_payback(connection: Connection, models: tuple[str, str]) -> str:
+    """Why a payback cannot be worked out: one of the models serves no priced tokens, or in another currency."""
+    for model in models:
+        if missing := no_unit_costs(connection, model):
+            from reports import views
+
+            served = [row for row in views.unit_costs(connection, model=model).rows if row.cost_per_1m_tokens]
+            if not served:
+                return missing
+    return f"{models[0]} and {models[1]} are not priced in one currency."
+
+
 def no_energy(connection: Connection) -> str:
     """Why there is no energy: nothing analyzed, another period, or no accelerator in it."""
     from reports import views
@@ -69,6 +90,15 @@ def no_energy(connection: Connection) -> str:
     if views.pending_bills(connection) or views.charge_days(connection) is None:
         return no_charges(connection)
     return "No accelerator hours are billed in this period, so that there is no energy to work out."
+
+
+def no_forecast(connection: Connection) -> str:
+    """Why nothing is forecast: nothing analyzed, or analyzed before there were forecasts."""
+    from reports import views
+
+    if views.pending_bills(connection) or views.charge_days(connection) is None:
+        return no_charges(connection)
+    return "No forecast yet. It is made with every analysis: aispend analyze"
 
 
 def no_idle(connection: Connection) -> str:

@@ -112,7 +112,9 @@ forecast = Table(
     text("method", "median of three, mean of same steps, as a season ago, run rate or nothing charged", nullable=False),
     Column("history_days", Integer, nullable=False, comment="known days since its first charge, those remembered"),
     text("reason", "why there is no band, or what else to know of the number; NULL is nothing"),
-    Column("steps", JSONB, nullable=False, comment="known future changes in it: from, to, amount per day, why"),
+    Column(
+        "steps", JSONB, nullable=False, comment="known future changes in it: from, to, amount per day, currency, why"
+    ),
     Column("partly_unknown", Boolean, nullable=False, comment="some charge has no cost: it is left out"),
     instant("made_at", "when"),
     Index(None, "period", "cut"),

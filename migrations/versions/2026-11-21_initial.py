@@ -680,7 +680,7 @@ def upgrade() -> None:
             "steps",
             postgresql.JSONB(astext_type=sa.Text()),
             nullable=False,
-            comment="known future changes in it: from, to, amount per day, why",
+            comment="known future changes in it: from, to, amount per day, currency, why",
         ),
         sa.Column("partly_unknown", sa.Boolean(), nullable=False, comment="some charge has no cost: it is left out"),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False, comment="when"),

@@ -7,6 +7,7 @@ outcome_costs     what a counted outcome cost
 unit_costs        cost per thousand inferences, per million tokens, per accelerator hour
 changes           why cost changed between two periods
 overview          the month so far, its forecast and change
+forecasts         what month and quarter will cost; forecast_days: the days ahead of one series
 idle              what is paid for and does nothing
 recommendations   advice, its total, its life; why_not: the reason where there is none
 provider_advice   what providers advise, beside ours
@@ -40,6 +41,15 @@ from reports.views.change import (
 from reports.views.closing import ClosedAmount, MonthState, accruals, adjustments, agreements, months, published
 from reports.views.converted import Converted, ConvertedRow, spend_in
 from reports.views.energy import Energy, EnergyUse, energy
+from reports.views.forecast import (
+    FORECAST_CUTS,
+    ForecastCut,
+    ForecastDay,
+    ForecastRow,
+    Forecasts,
+    forecast_days,
+    forecasts,
+)
 from reports.views.freshness import Freshness, Rejected, freshness, rejected_rows
 from reports.views.idle import IdleResource, idle
 from reports.views.outcomes import OutcomeCost, OutcomeCosts, outcome_costs
@@ -71,6 +81,7 @@ __all__ = [
     "CHANGE_CUTS",
     "COSTS",
     "DIMENSIONS",
+    "FORECAST_CUTS",
     "LIVE_STATES",
     "PROMISING_STATES",
     "STATES",
@@ -89,6 +100,10 @@ __all__ = [
     "Energy",
     "EnergyUse",
     "Event",
+    "ForecastCut",
+    "ForecastDay",
+    "ForecastRow",
+    "Forecasts",
     "Freshness",
     "Gap",
     "IdleResource",
@@ -120,6 +135,8 @@ __all__ = [
     "changes",
     "charge_days",
     "energy",
+    "forecast_days",
+    "forecasts",
     "freshness",
     "idle",
     "models_with_usage",

@@ -94,8 +94,8 @@ def test_a_step_is_added_to_everything_it_belongs_to(ledger: Ledger) -> None:
     assert october == {"all": D(509), "ai": D(510), "provider": D(310), "model": D(510), "team": D(310)}
     noted = told["all", None, "month", date(2026, 10, 1)].steps
     assert noted == [
-        {"from": "2026-10-30", "to": None, "amount_per_day": "100", "why": "launch"},
-        {"from": "2026-10-31", "to": None, "amount_per_day": "-1", "why": "less storage"},
+        {"from": "2026-10-30", "to": None, "amount_per_day": "100", "currency": "USD", "why": "launch"},
+        {"from": "2026-10-31", "to": None, "amount_per_day": "-1", "currency": "USD", "why": "less storage"},
     ]
 
 
