@@ -11,6 +11,42 @@ from typing import Any
 from aispend.money import exact_sum
 from analyzer.exact_sql import COSTS
 
+NUMBERS: Mapping[str, int] = {
+    "matches the export": 1,
+    "matches the invoice": 1,
+    "matches AWS's own totals": 1,
+    "prepaid rolls forward": 1,
+    "effective closes to billed": 1,
+    "agreements are drawn down by the ledger": 1,
+    "every charge has shares": 2,
+    "shares add up to each charge": 2,
+    "shares add up to the bill": 2,
+    "spend by day adds up to the bill": 2,
+    "spend by resource adds up to the bill": 2,
+    "spend by model adds up to the bills": 2,
+    "spend by team adds up to the bills": 2,
+    "spend by stage adds up to the bills": 2,
+    "spend by provider adds up to the bills": 2,
+    "one bill per provider, scope and month": 3,
+    "no account is in two bills of a month": 3,
+    "the month is whole": 3,
+    "closed months are unchanged": 3,
+    "published and adjustments are the ledger": 3,
+    "no line is dropped": 4,
+    "unknown is not zero": 4,
+    "paid usage is never free": 4,
+    "billed tokens are measured tokens": 4,
+    "savings stay within the cost they act on": 5,
+    "every amount has its currency": 8,
+    "request ids are hashed": 10,
+}
+"""Which promise each check is of.
+
+1 it closes to the invoice, 2 allocation conserves, 3 a slice is replaced whole and a closed month stays, 4 unknown is
+not zero, 5 advice can be argued with, 8 money carries its currency, 10 people's data stays theirs. The others (6
+savings verified, 7 one number one function, 9 read-only) cannot be told from what is loaded.
+"""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -29,6 +65,11 @@ class Finding:
     cause: str
     holds: bool
     attention: bool = False
+
+    @property
+    def number(self) -> int | None:
+        """The promise it checks, as docs/methods.md counts them; None where it is of none."""
+        return NUMBERS.get(self.promise)
 
 
 def compare(

@@ -15,6 +15,12 @@ from analyzer.findings import Finding
 from analyzer.reconcile_bills import closes_to_the_invoice, one_bill_per_month, unknown_stays_unknown
 from analyzer.reconcile_closing import adjustments_explain_the_ledger, closed_months_are_unchanged
 from analyzer.reconcile_export import closes_to_the_files, every_line_is_kept
+from analyzer.reconcile_ledger import (
+    every_amount_has_its_currency,
+    no_account_is_counted_twice,
+    paid_usage_is_never_free,
+    request_ids_are_hashed,
+)
 from analyzer.reconcile_prepaid import effective_closes_to_billed
 from analyzer.reconcile_shares import (
     cuts_add_up,
@@ -23,6 +29,7 @@ from analyzer.reconcile_shares import (
     shares_add_up,
 )
 from analyzer.reconcile_totals import matches_the_providers_totals
+from analyzer.reconcile_usage import billed_tokens_are_measured
 
 __all__ = ["Finding", "check"]
 
@@ -35,16 +42,21 @@ def check(connection: Connection, settings: Settings | None = None) -> list[Find
         matches_the_providers_totals,
         effective_closes_to_billed,
         one_bill_per_month,
+        no_account_is_counted_twice,
         every_line_is_kept,
         unknown_stays_unknown,
+        paid_usage_is_never_free,
         every_charge_has_shares,
         shares_add_up,
         cuts_add_up,
         savings_stay_within_cost,
         closed_months_are_unchanged,
         adjustments_explain_the_ledger,
+        every_amount_has_its_currency,
+        request_ids_are_hashed,
     )
     found = [finding for one in checks for finding in one(connection)]
+    found += billed_tokens_are_measured(connection, settings.reconcile.usage_tolerance if settings else None)
     if settings is not None:
         found += agreements_are_drawn_down(connection, settings.agreements)
     return found

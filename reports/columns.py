@@ -271,6 +271,7 @@ RECONCILE: tuple[Column, ...] = (
     Column("difference", "money"),
     Column("cause"),
     Column("holds", "flag"),
+    Column("number", "number"),
 )
 
 FRESHNESS: tuple[Column, ...] = (

@@ -67,6 +67,7 @@ def _promises(rows: Sequence[Finding]) -> None:
         by_promise.setdefault(row.promise, []).append(row)
     show.table(
         [
+            Head("", "right"),
             Head("promise", wrap=True),
             Head("checks", "right"),
             Head("held", "right"),
@@ -74,7 +75,14 @@ def _promises(rows: Sequence[Finding]) -> None:
             Head("largest difference", "right"),
         ],
         [
-            (promise, str(len(found)), str(sum(row.holds for row in found)), _failed(found), _largest(found))
+            (
+                str(found[0].number or ""),
+                promise,
+                str(len(found)),
+                str(sum(row.holds for row in found)),
+                _failed(found),
+                _largest(found),
+            )
             for promise, found in by_promise.items()
         ],
     )

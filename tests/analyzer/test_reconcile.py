@@ -42,6 +42,7 @@ def test_everything_holds_on_a_sound_ledger(ledger: Ledger) -> None:
         "no line is dropped",
         "effective closes to billed",
         "one bill per provider, scope and month",
+        "every amount has its currency",
         "every charge has shares",
         "shares add up to the bill",
         "spend by day adds up to the bill",
@@ -49,6 +50,13 @@ def test_everything_holds_on_a_sound_ledger(ledger: Ledger) -> None:
         "shares add up to each charge",
         *(f"spend by {cut} adds up to the bills" for cut in ("model", "team", "stage", "provider")),
     }
+
+
+def test_every_check_is_of_a_numbered_promise(ledger: Ledger) -> None:
+    sound(ledger)
+    ledger.usage({"input": 5}, model="claude")
+    with ledger.store.engine.connect() as connection:
+        assert {finding.number for finding in check(connection)} == {1, 2, 3, 4, 8}
 
 
 def test_the_rounding_of_lines_is_a_named_signed_difference(ledger: Ledger) -> None:

@@ -1,0 +1,194 @@
+"""Tokens the bill charges for against tokens that were measured (promise 4).
+
+Assumes     token-priced SKUs say how many tokens a pricing unit is; ``inference_hour`` counts the same classes.
+Method      Per provider, account, model, unit class and calendar month, day by day: measured tokens less billed ones.
+            Each day's difference goes to the first cause that holds for the day; what is left is unexplained.
+Causes      late data         the day lies after the newest day of that provider's usage, or of its bill
+            missing rows      usage of the model was measured on other days, but not on this one, or never; or a
+                              day was measured that the bill has no charge for
+            rounding          at most half of the last decimal of the billed quantity, for each line
+            unexplained       both sides have the day and differ
+Cases       Usage without an account belongs to the one account that is billed for the model, if there is only one.
+            A month whose bill is open or provisional is an *estimate*, any other is *final*. Only a final month fails,
+            and only beyond the tolerance set: a gateway that not all traffic passes is no fault of a bill.
+Drawbacks   Days of a bill that are not UTC days (Google's) shift a few hours of tokens from one month to the next.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from sqlalchemy import Connection, text
+
+from aispend.money import exact_sum
+from analyzer.findings import Finding, minus, plain
+
+PROMISE = "billed tokens are measured tokens"
+_ESTIMATES = ("open", "provisional")
+
+_Key = tuple[str, str, str, str, date]
+"""Provider, account, model, unit class, month."""
+
+
+@dataclass
+class Billed:
+    """Tokens charged for, by day; ``rounding`` is half of the last decimal for each line of a day."""
+
+    by_day: dict[date, Decimal] = field(default_factory=dict)
+    rounding: dict[date, Decimal] = field(default_factory=dict)
+    estimated: bool = False
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The newest day a provider's usage and its bill have; None where there is nothing at all."""
+
+    usage: date | None
+    bill: date | None
+
+
+@dataclass(frozen=True)
+class Residual:
+    """Measured less billed tokens, by cause; the causes add up to ``total``."""
+
+    total: Decimal
+    causes: Mapping[str, Decimal]
+    days: Mapping[str, int]
+
+    @property
+    def unexplained(self) -> Decimal:
+        """What has no cause."""
+        return self.causes.get("unexplained", Decimal(0))
+
+
+def residual(measured: Mapping[date, Decimal], billed: Billed, newest: Newest) -> Residual:
+    """Name the difference day by day."""
+    parts: dict[str, list[Decimal]] = defaultdict(list)
+    for day in sorted({*measured, *billed.by_day}):
+        ours, theirs = measured.get(day), billed.by_day.get(day)
+        difference = minus(ours or Decimal(0), theirs or Decimal(0))
+        if difference:
+            parts[_cause(day, ours, theirs, billed, newest)].append(difference)
+    return Residual(
+        total=exact_sum(amount for amounts in parts.values() for amount in amounts),
+        causes={cause: exact_sum(amounts) for cause, amounts in parts.items()},
+        days={cause: len(amounts) for cause, amounts in parts.items()},
+    )
+
+
+def _cause(day: date, ours: Decimal | None, theirs: Decimal | None, billed: Billed, newest: Newest) -> str:
+    if theirs is None:
+        late = newest.bill is None or day > newest.bill
+        return "late data, the bill is older" if late else "missing rows, days without a charge"
+    if ours is None:
+        late = newest.usage is not None and day > newest.usage
+        return "late data, usage is older" if late else "missing rows, days without usage"
+    return (
+        "rounding in the export" if abs(minus(ours, theirs)) <= billed.rounding.get(day, Decimal(0)) else "unexplained"
+    )
+
+
+def billed_tokens_are_measured(connection: Connection, tolerance: Decimal | None = None) -> Iterator[Finding]:
+    """One finding for each provider, account, model, unit class and month whose tokens are billed.
+
+    ``tolerance`` is the share of billed tokens that may be unexplained in a final month; None: any.
+    """
+    billed: dict[_Key, Billed] = defaultdict(Billed)
+    names: dict[tuple[str, str], str] = {}
+    for row in connection.execute(text(_BILLED)).mappings():
+        for name in row["names"]:
+            names[row["provider"], name] = row["account"]
+        key = (row["provider"], row["account"], row["model"], row["unit_class"], row["day"].replace(day=1))
+        found = billed[key]
+        found.by_day[row["day"]] = exact_sum((found.by_day.get(row["day"], Decimal(0)), row["tokens"]))
+        found.rounding[row["day"]] = exact_sum((found.rounding.get(row["day"], Decimal(0)), row["rounding"]))
+        found.estimated = found.estimated or row["estimated"]
+    if not billed:
+        return
+    bill_days = {row.provider: row.newest for row in connection.execute(text(_NEWEST_CHARGE))}
+    measured, usage_days = _measured(connection, billed, names)
+    for key in sorted(billed):
+        one = residual(measured.get(key, {}), billed[key], Newest(usage_days.get(key[0]), bill_days.get(key[0])))
+        yield _finding(key, billed[key], measured.get(key, {}), one, tolerance)
+
+
+def _measured(
+    connection: Connection, billed: Mapping[_Key, Billed], names: Mapping[tuple[str, str], str]
+) -> tuple[dict[_Key, dict[date, Decimal]], dict[str, date]]:
+    """Tokens by the same keys, and the newest day of each provider's usage."""
+    accounts: dict[tuple[str, str, str, date], set[str]] = defaultdict(set)
+    for provider, account, model, unit_class, month in billed:
+        accounts[provider, model, unit_class, month].add(account)
+    found: dict[_Key, dict[date, Decimal]] = defaultdict(dict)
+    newest: dict[str, date] = {}
+    for provider, account, model, unit_class, day, quantity in connection.execute(text(_MEASURED)):
+        newest[provider] = max(day, newest.get(provider, day))
+        month = day.replace(day=1)
+        billed_to = accounts.get((provider, model, unit_class, month), set())
+        known = next(iter(billed_to)) if account is None and len(billed_to) == 1 else account or ""
+        key = (provider, names.get((provider, known), known), model, unit_class, month)
+        if key in billed:
+            found[key][day] = exact_sum((found[key].get(day, Decimal(0)), quantity))
+    return found, newest
+
+
+def _finding(
+    key: _Key, billed: Billed, measured: Mapping[date, Decimal], one: Residual, tolerance: Decimal | None
+) -> Finding:
+    provider, account, model, unit_class, month = key
+    total = exact_sum(billed.by_day.values())
+    parts = [
+        f"{plain(amount, sign=True)} {cause} ({one.days[cause]} day{'s' if one.days[cause] > 1 else ''})"
+        for cause, amount in one.causes.items()
+    ]
+    beyond = tolerance is not None and abs(one.unexplained) > tolerance * abs(total)
+    finality = "estimate" if billed.estimated else "final"
+    return Finding(
+        promise=PROMISE,
+        scope=f"{provider} {account} {model} {unit_class}",
+        period=month,
+        currency=None,
+        ours=exact_sum(measured.values()) if measured else None,
+        theirs=total,
+        difference=one.total,
+        cause=f"{finality}: {'; '.join(parts) or 'equal'}",
+        holds=billed.estimated or not beyond,
+        attention=any(cause != "rounding in the export" for cause in one.causes),
+    )
+
+
+_NAME = "regexp_replace(lower({}), '^/subscriptions/', '')"
+
+_BILLED = f"""
+    SELECT a.provider, {_NAME.format("coalesce(a.sub_account_id, a.billing_account_id)")} AS account,
+           array_remove(array_agg(DISTINCT {_NAME.format("coalesce(a.sub_account_id, a.billing_account_id)")})
+             || array_agg(DISTINCT {
+    _NAME.format("CASE WHEN a.sub_account_id IS NULL THEN a.billing_account_name ELSE a.sub_account_name END")
+}), NULL) AS names,
+           lower(k.model) AS model, k.unit_class, c.charge_date AS day,
+           sum(c.pricing_quantity * k.units_per_pricing_unit) AS tokens,
+           sum(c.line_count * k.units_per_pricing_unit * 0.5 * power(10::numeric, -scale(c.pricing_quantity)))
+             AS rounding,
+           bool_or(s.state = ANY('{{{",".join(_ESTIMATES)}}}')) AS estimated
+    FROM (SELECT * FROM sku WHERE model IS NOT NULL AND units_per_pricing_unit IS NOT NULL
+            AND unit_class IN ('input', 'cached_input', 'cache_write', 'output')) AS k
+    JOIN charge c USING (sku_key)
+    JOIN slice s ON s.slice_id = c.slice_id AND s.period = c.billing_month AND s.kind = 'bill'
+    JOIN charge_kind USING (charge_kind_key)
+    JOIN account a USING (account_key)
+    WHERE c.pricing_quantity IS NOT NULL AND charge_category = 'Usage'
+    GROUP BY 1, 2, 4, 5, 6"""
+
+_NEWEST_CHARGE = "SELECT provider, max(charge_date) AS newest FROM spend_day WHERE charge_category = 'Usage' GROUP BY 1"
+
+_MEASURED = f"""
+    SELECT lower(provider), {_NAME.format("account")}, lower(model), unit_class,
+           (hour AT TIME ZONE 'UTC')::date AS day, sum(quantity)
+    FROM inference_hour
+    WHERE model IS NOT NULL AND provider IS NOT NULL
+      AND unit_class IN ('input', 'cached_input', 'cache_write', 'output')
+    GROUP BY 1, 2, 3, 4, 5"""

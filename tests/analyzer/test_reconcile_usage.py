@@ -1,0 +1,123 @@
+"""Billed against measured tokens, by hand: every difference has a sign and a name."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from aispend.money import exact_sum
+from analyzer.findings import Finding
+from analyzer.reconcile_usage import Billed, Newest, billed_tokens_are_measured, residual
+from tests.analyzer.conftest import Ledger
+
+D = Decimal
+TOKENS = {"model": "claude", "unit_class": "input", "units_per_pricing_unit": D(1000), "platform": "token_api"}
+
+
+def day(number: int) -> date:
+    return date(2026, 10, number)
+
+
+def test_each_day_has_its_cause() -> None:
+    billed = Billed(
+        by_day={day(1): D(100), day(2): D(200), day(3): D(300), day(4): D(400), day(9): D(900)},
+        rounding={day(2): D(5)},
+    )
+    measured = {day(1): D(90), day(2): D(205), day(4): D(400), day(5): D(50), day(10): D(7)}
+
+    found = residual(measured, billed, Newest(usage=day(8), bill=day(9)))
+
+    assert found.causes == {
+        "unexplained": D(-10),
+        "rounding in the export": D(5),
+        "missing rows, days without usage": D(-300),
+        "missing rows, days without a charge": D(50),
+        "late data, usage is older": D(-900),
+        "late data, the bill is older": D(7),
+    }
+    assert (found.total, found.unexplained) == (D(752 - 1900), D(-10))
+
+
+_AMOUNTS = st.dictionaries(st.integers(1, 28).map(day), st.integers(0, 10**15).map(D), max_size=6)
+
+
+@given(_AMOUNTS, _AMOUNTS, st.integers(1, 28), st.integers(1, 28))
+def test_the_causes_add_up_to_the_difference(
+    measured: dict[date, Decimal], billed: dict[date, Decimal], usage: int, bill: int
+) -> None:
+    found = residual(measured, Billed(billed, dict.fromkeys(billed, D(3))), Newest(day(usage), day(bill)))
+    assert exact_sum(found.causes.values()) == found.total == sum(measured.values()) - sum(billed.values())
+
+
+def findings(ledger: Ledger, tolerance: Decimal | None = None) -> list[Finding]:
+    with ledger.store.engine.connect() as connection:
+        return list(billed_tokens_are_measured(connection, tolerance))
+
+
+def shown(row: Finding) -> tuple[Any, ...]:
+    return row.scope, row.ours, row.theirs, row.difference, row.cause
+
+
+def test_tokens_of_the_bill_meet_tokens_of_the_gateway(ledger: Ledger) -> None:
+    ledger.charge("2026-10-05", "3", quantity="1.5", **TOKENS)
+    ledger.charge("2026-10-06", "3", quantity="2", **TOKENS)
+    ledger.usage({"input": 1500, "output": 9}, model="Claude")
+    ledger.usage({"input": 1900}, model="claude", day="2026-10-06", account_id=None)
+    ledger.analyze()
+
+    (row,) = findings(ledger)
+    # a quantity of 2 without decimals may be 1,500 to 2,500 tokens: half a unit for the one line
+    assert shown(row) == (
+        "aws prod claude input",
+        D(3400),
+        D(3500),
+        D(-100),
+        "estimate: -100 rounding in the export (1 day)",
+    )
+    assert (row.period, row.holds, row.attention) == (date(2026, 10, 1), True, False)
+
+
+@pytest.mark.parametrize(
+    ("state", "tolerance", "holds", "begins"),
+    [
+        ("final", "0.05", False, "final: -200 unexplained (1 day)"),
+        ("final", "0.1", True, "final: -200 unexplained (1 day)"),
+        ("final", None, True, "final: -200 unexplained (1 day)"),
+        ("provisional", "0.05", True, "estimate: -200 unexplained (1 day)"),
+    ],
+)
+def test_only_a_final_month_fails_and_only_beyond_what_is_tolerated(
+    ledger: Ledger, state: str, tolerance: str | None, holds: bool, begins: str
+) -> None:
+    ledger.charge("2026-10-05", "3", quantity="2.000", **TOKENS)
+    ledger.usage({"input": 1800}, model="claude")
+    with ledger.store.engine.begin() as connection:
+        connection.execute(text("UPDATE slice SET state = :state WHERE kind = 'bill'"), {"state": state})
+    ledger.analyze()
+
+    (row,) = findings(ledger, D(tolerance) if tolerance else None)
+    assert (row.cause, row.holds, row.attention) == (begins, holds, True)
+
+
+def test_a_model_nobody_measured_has_no_tokens_and_not_zero(ledger: Ledger) -> None:
+    ledger.charge("2026-10-05", "3", quantity="2.000", **TOKENS)
+    ledger.analyze()
+    (row,) = findings(ledger)
+    assert (row.ours, row.difference, row.cause) == (
+        None,
+        D(-2000),
+        "estimate: -2000 missing rows, days without usage (1 day)",
+    )
+
+
+def test_a_ledger_without_token_prices_has_nothing_to_compare(ledger: Ledger) -> None:
+    ledger.charge("2026-10-05", "3")
+    ledger.usage({"input": 1800}, model="claude")
+    ledger.analyze()
+    assert findings(ledger) == []
