@@ -164,6 +164,54 @@ FORECAST: tuple[Column, ...] = (
     Column("made_at", "instant"),
 )
 
+LIFECYCLE: tuple[Column, ...] = (
+    Column("model"),
+    Column("currency"),
+    Column("data_cost", "money"),
+    Column("training_cost", "money"),
+    Column("unsuccessful_cost", "money"),
+    Column("serving_cost", "money"),
+    Column("other_cost", "money"),
+    Column("training_per_serving", "number"),
+    Column("partly_unknown", "flag"),
+)
+
+RUNS: tuple[Column, ...] = (
+    Column("workload"),
+    Column("model"),
+    Column("team"),
+    Column("stage"),
+    Column("ending"),
+    Column("repeated", "flag"),
+    Column("first_hour", "instant"),
+    Column("last_hour", "instant"),
+    Column("effective_cost", "money"),
+    Column("currency"),
+)
+
+SELF_HOST: tuple[Column, ...] = (
+    Column("model"),
+    Column("provider"),
+    Column("currency"),
+    Column("effective_cost", "money"),
+    Column("tokens", "number"),
+    Column("load", "number"),
+    Column("cost_per_1m_tokens", "money"),
+    Column("api_provider"),
+    Column("api_model"),
+    Column("api_cost", "money"),
+    Column("api_cost_per_1m_tokens", "money"),
+    Column("api_middle_cost_per_1m_tokens", "money"),
+    Column("api_offers", "number"),
+    Column("saving", "money"),
+    Column("break_even_tokens", "number"),
+    Column("break_even_load", "number"),
+    Column("is_reachable", "flag"),
+    Column("source"),
+    Column("why_not"),
+    Column("partly_unknown", "flag"),
+)
+
 IDLE: tuple[Column, ...] = (
     Column("resource_id"),
     Column("provider"),

@@ -3,6 +3,8 @@
 spend             any cut of cost
 energy            kilowatt hours and carbon per model
 spend_in          any cut of cost in one currency
+self_hosting      served models beside the same tokens at an API
+lifecycles        training against serving; runs: what each run cost; payback: when training has paid
 outcome_costs     what a counted outcome cost
 unit_costs        cost per thousand inferences, per million tokens, per accelerator hour
 changes           why cost changed between two periods
@@ -52,6 +54,16 @@ from reports.views.forecast import (
 )
 from reports.views.freshness import Freshness, Rejected, freshness, rejected_rows
 from reports.views.idle import IdleResource, idle
+from reports.views.lifecycle import (
+    Lifecycles,
+    ModelLifecycle,
+    Payback,
+    Run,
+    Runs,
+    lifecycles,
+    payback,
+    runs,
+)
 from reports.views.outcomes import OutcomeCost, OutcomeCosts, outcome_costs
 from reports.views.overview import MonthFigures, Overview, overview
 from reports.views.provider_advice import AdviceBeside, ProviderAdvice, provider_advice
@@ -72,6 +84,7 @@ from reports.views.recommendations import (
     why_not_below,
 )
 from reports.views.reconcile import Reconciliation, reconcile
+from reports.views.self_host import SelfHosted, SelfHosting, self_hosting
 from reports.views.spend import Costs, Spend, SpendRow, SpendTotal, spend
 from reports.views.spend_query import CATEGORIES, DIMENSIONS, SpendQuery
 from reports.views.unit_costs import ModelsWithUsage, UnitBasis, UnitCost, UnitCosts, models_with_usage, unit_costs
@@ -107,18 +120,25 @@ __all__ = [
     "Freshness",
     "Gap",
     "IdleResource",
+    "Lifecycles",
+    "ModelLifecycle",
     "ModelsWithUsage",
     "MonthFigures",
     "MonthState",
     "OutcomeCost",
     "OutcomeCosts",
     "Overview",
+    "Payback",
     "ProviderAdvice",
     "Recommendation",
     "Recommendations",
     "Reconciliation",
     "Rejected",
+    "Run",
+    "Runs",
     "SavingsTotal",
+    "SelfHosted",
+    "SelfHosting",
     "Spend",
     "SpendQuery",
     "SpendRow",
@@ -139,12 +159,14 @@ __all__ = [
     "forecasts",
     "freshness",
     "idle",
+    "lifecycles",
     "models_with_usage",
     "month_against_month",
     "months",
     "newest_window",
     "outcome_costs",
     "overview",
+    "payback",
     "pending_bills",
     "provider_advice",
     "published",
@@ -153,8 +175,10 @@ __all__ = [
     "recommendations_by_state",
     "reconcile",
     "rejected_rows",
+    "runs",
     "same_days_before",
     "same_days_from",
+    "self_hosting",
     "spend",
     "spend_in",
     "unit_costs",

@@ -1,0 +1,245 @@
+"""What models are worth: lifecycle, runs, payback and self-host."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aispend.cli import doors, nothing, show
+from aispend.cli.doors import AllFromOption, DatabaseOption, Format, FormatOption, FromOption, ToOption, note
+from aispend.cli.show import Head
+
+if TYPE_CHECKING:
+    from reports import views
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+    app.command("lifecycle")(lifecycle)
+    app.command("runs")(runs)
+    app.command("payback")(payback)
+    app.command("self-host")(self_host)
+
+
+def lifecycle(
+    first: AllFromOption = None,
+    end: ToOption = None,
+    style: FormatOption = Format.table,
+    database: DatabaseOption = None,
+) -> None:
+    """Training against serving, by model.
+
+    What each model cost for data, training and serving, and how much of the training came to nothing.
+
+    Example: aispend lifecycle --from 2026-10
+    """
+    from reports import records, views
+    from reports.columns import LIFECYCLE
+    from reports.formats import figure, money, period
+
+    with doors.opened(database) as door, door.store.engine.connect() as connection:
+        found = views.lifecycles(connection, doors.window(first, end, views.charge_days(connection)))
+        missing = "" if found.rows else nothing.no_charges(connection)
+    if style is not Format.table:
+        show.machine(LIFECYCLE, records.records(LIFECYCLE, found.rows), style)
+        if missing:
+            note(missing)
+        return
+    if missing or found.window is None:
+        show.lines([missing])
+        return
+    show.table(
+        [
+            Head("model"),
+            Head("data", "right"),
+            Head("training", "right"),
+            Head("of it lost", "right"),
+            Head("serving", "right"),
+            Head("ratio", "right"),
+            Head("currency"),
+        ],
+        [
+            (
+                row.model or "no model known",
+                money(row.data_cost),
+                money(row.training_cost),
+                money(row.unsuccessful_cost),
+                money(row.serving_cost) + ("*" if row.partly_unknown else ""),
+                "" if row.training_per_serving is None else figure(row.training_per_serving),
+                row.currency,
+            )
+            for row in found.rows
+            if row.data_cost or row.training_cost or row.serving_cost
+        ],
+        notes=[
+            f"Effective cost of AI spend, charge day {period(found.window)}.",
+            "Of it lost: runs that failed, were retried, or went silent for a week. Ratio: training / serving.",
+            *(
+                ["* leaves out charges whose effective cost the bill does not give: unknown, not zero."]
+                if any(row.partly_unknown for row in found.rows)
+                else []
+            ),
+        ],
+    )
+
+
+def runs(
+    first: FromOption = None,
+    end: ToOption = None,
+    style: FormatOption = Format.table,
+    limit: Annotated[int, typer.Option(min=1, help="Rows a table shows.")] = 30,
+    database: DatabaseOption = None,
+) -> None:
+    """What each training run cost, and how it ended.
+
+    Failed, repeated and given-up runs are cost too. Needs workloads: aispend import-workloads PATH…
+
+    Example: aispend runs --from 2026-11 --format csv
+    """
+    from reports import records, views
+    from reports.columns import RUNS
+    from reports.formats import money, period
+
+    with doors.opened(database) as door, door.store.engine.connect() as connection:
+        found = views.runs(connection, doors.window(first, end, views.newest_window(connection)))
+        missing = "" if found.rows else nothing.no_runs(connection)
+    if style is not Format.table:
+        show.machine(RUNS, records.records(RUNS, found.rows), style)
+        if missing:
+            note(missing)
+        return
+    if missing or found.window is None:
+        show.lines([missing])
+        return
+    hidden = len(found.rows) - limit
+    show.table(
+        [Head("run"), Head("model"), Head("ended"), Head("cost", "right"), Head("currency")],
+        [
+            (
+                show.short_id(row.workload, 34),
+                row.model or "",
+                row.ending.replace("_", " ") + (", repeated" if row.repeated else ""),
+                money(row.effective_cost),
+                row.currency,
+            )
+            for row in found.rows[:limit]
+        ],
+        notes=[
+            *([f"… and {hidden} more; show them with --limit."] if hidden > 0 else []),
+            *_by_ending(found),
+            f"Effective cost, charge day {period(found.window)}. Given up: no word for a week after running.",
+        ],
+    )
+
+
+def _by_ending(found: views.Runs) -> list[str]:
+    from reports.formats import money
+
+    sums: dict[tuple[str, str], list[Decimal]] = {}
+    for row in found.rows:
+        sums.setdefault((row.currency, row.ending), []).append(row.effective_cost)
+    return [
+        f"{len(costs)} {ending.replace('_', ' ')}: {money(sum(costs, Decimal(0)))} {currency}"
+        for (currency, ending), costs in sorted(sums.items())
+    ]
+
+
+def payback(
+    model: Annotated[str, typer.Argument(help="The model that was trained.", show_default=False)],
+    instead_of: Annotated[str, typer.Option(help="The model it serves instead of.", show_default=False)],
+    database: DatabaseOption = None,
+) -> None:
+    """When has training a model paid for itself?
+
+    Its training cost, over what each month of serving it saves against the other model at the present volume.
+
+    Example: aispend payback llama-3.1-8b-tuned --instead-of gpt-4o
+    """
+    from reports import views
+    from reports.formats import count, figure, money, unit_price
+
+    with doors.opened(database) as door, door.store.engine.connect() as connection:
+        found = views.payback(connection, model, instead_of)
+        missing = "" if found else nothing.no_payback(connection, (model, instead_of))
+    if found is None:
+        show.lines([missing])
+        return
+    show.lines(
+        [
+            f"Training {found.model}: {money(found.training_cost)} {found.currency}.",
+            f"Serving: {unit_price(found.cost_per_1m_tokens)} a million tokens instead of "
+            f"{unit_price(found.instead_cost_per_1m_tokens)} ({found.instead_of}).",
+            f"At {count(found.monthly_tokens)} tokens in 30 days that saves {money(found.monthly_saving)} a month.",
+            f"Paid for after {figure(found.months)} months."
+            if found.months is not None
+            else "It saves nothing, so that it is never paid for.",
+            "Effective cost on allocation basis, idle hours included; the other model's price is taken to stay.",
+        ]
+    )
+
+
+def self_host(
+    first: FromOption = None, end: ToOption = None, style: FormatOption = Format.table, database: DatabaseOption = None
+) -> None:
+    """Serving a model beside buying its tokens.
+
+    For each model served on accelerators: what its tokens cost, what an API would have charged for the very same, and
+    at which volume the two are even.
+
+    Example: aispend self-host --from 2026-11
+    """
+    from reports import records, views
+    from reports.columns import SELF_HOST
+
+    with doors.opened(database) as door, door.store.engine.connect() as connection:
+        found = views.self_hosting(connection, doors.window(first, end, views.newest_window(connection)))
+        missing = "" if found.rows else nothing.no_unit_costs(connection, None)
+    if style is not Format.table:
+        show.machine(SELF_HOST, records.records(SELF_HOST, found.rows), style)
+        if missing:
+            note(missing)
+    elif missing or found.window is None:
+        show.lines([missing])
+    else:
+        _self_host_table(found)
+
+
+def _self_host_table(found: views.SelfHosting) -> None:
+    from reports.formats import UNKNOWN, count, money, percent, period, unit_price
+
+    cells = []
+    for row in found.rows:
+        even = UNKNOWN if row.break_even_load is None else percent(row.break_even_load)
+        cells.append(
+            (
+                f"{row.model}\n{row.provider}",
+                f"{money(row.effective_cost)}{'*' if row.partly_unknown else ''}\n{row.currency}",
+                f"{count(row.tokens)}\n{percent(row.load)}",
+                unit_price(row.cost_per_1m_tokens),
+                f"{unit_price(row.api_cost_per_1m_tokens)}\n{unit_price(row.api_middle_cost_per_1m_tokens)}",
+                row.why_not or f"{row.api_provider}, {row.api_offers} offers\n{even}",
+            )
+        )
+    show.table(
+        [
+            Head("model"),
+            Head("cost", "right"),
+            Head("tokens\nload", "right"),
+            Head("per 1M", "right"),
+            Head("API:\nleast\nmiddle", "right"),
+            Head("API\neven at load of", wrap=True),
+        ],
+        cells,
+        notes=[
+            *(
+                [f"Effective cost on allocation basis, idle hours included; {period(found.window)}."]
+                if found.window
+                else []
+            ),
+            "API: list price of the same tokens, class by class. A cheap offer may be slower, quantized or elsewhere.",
+            "Even at a load above 100 %: this fleet cannot serve so much that it costs less than the API.",
+            *sorted({row.source for row in found.rows if row.source}),
+        ],
+    )

@@ -1,0 +1,108 @@
+"""Self-hosting beside an API, by the published numbers and through the ledger."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import insert
+
+from aispend.prices.token_prices import ApiOffer, api_offers
+from aispend.schema import exchange_rate
+from analyzer.economics import BreakEven, break_even, break_even_load, cost_per_million, payback_months
+from reports import views
+from reports.views import Window
+from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
+
+D = Decimal
+DAY = Window(date(2026, 10, 5), date(2026, 10, 6))
+
+
+def test_published_break_even() -> None:
+    """T5.3: $4 an hour, 2,500 tokens a second: 0.4444 a million when full, 1.2698 at 35 %; even with 0.60 at 74.07 %."""
+    assert round(cost_per_million(D(4), D(2500), D(1)), 4) == D("0.4444")
+    assert round(cost_per_million(D(4), D(2500), D("0.35")), 4) == D("1.2698")
+    load = break_even_load(D(4), D(2500), D("0.60"))
+    assert round(load, 4) == D("0.7407")
+    assert round(load * 2500) == 1852
+
+
+def test_the_same_card_at_two_batch_sizes() -> None:
+    """T1.9: $4 an hour: 1.0384 a million at 1,070 tokens a second, 0.1133 at 9,806."""
+    assert round(cost_per_million(D(4), D(1070), D(1)), 4) == D("1.0384")
+    assert round(cost_per_million(D(4), D(9806), D(1)), 4) == D("0.1133")
+
+
+def test_break_even_of_a_fleet() -> None:
+    """A fleet of 300 serves 100 tokens at a load of 0.2, worth 60 at the API: even at five times as many, and full."""
+    assert break_even(D(300), D(60), D(100), D("0.2")) == BreakEven(D(500), D(1))
+    assert break_even(D(300), D(60), D(100), D("0.21")).is_reachable is False
+    assert break_even(D(300), D(60), D(100), None).is_reachable is None
+
+
+def test_payback() -> None:
+    assert payback_months(D(12000), D(3000)) == D(4)
+    assert payback_months(D(12000), D(0)) is None
+
+
+def test_offers_are_of_the_model_itself_and_cheapest_first() -> None:
+    found = api_offers("meta.llama3-1-70b-instruct-v1:0")
+    assert len(found) >= 2
+    assert [one.input + one.output for one in found] == sorted(one.input + one.output for one in found)
+    assert {one.provider for one in found} >= {"aws", "novita"}
+    assert all(one.source.startswith("genai-prices ") for one in found)
+    assert api_offers("bert-of-our-own") == ()
+
+
+def test_tokens_cost_by_class_and_cached_input_is_plain_where_it_has_no_price() -> None:
+    """2 M plain at 3, 1 M cached at 0.3, 1 M out at 15: 21.3; without a cached price 24."""
+    plain = (D(2_000_000), D(1_000_000), D(1_000_000))
+    assert ApiOffer("p", "m", D(3), D("0.3"), D(15), "s").cost(*plain) == D("21.3")
+    assert ApiOffer("p", "m", D(3), None, D(15), "s").cost(*plain) == D(24)
+
+
+@pytest.mark.parametrize(("currency", "factor"), [("USD", D(1)), ("EUR", D("0.8"))])
+def test_a_served_model_stands_beside_its_api(ledger: Ledger, currency: str, factor: Decimal) -> None:
+    """A server of 768 a day at 25 % load, idle half the day, serves 12 M in and 3 M out."""
+    ledger.charge(
+        "2026-10-05", "768", resource_id="i-1", gpus=8, hours=all_hours(), quantity="24", currency=currency,
+        tags={"model": "llama-3.1-70b"}, **GPU_HOUR,
+    )  # fmt: skip
+    ledger.activity(range(24), "i-1", 0.25, gpus=8)
+    ledger.workload(range(12), "i-1", "serve", requested=8, model="llama-3.1-70b", stage="inference_online")
+    ledger.usage({"requests": 10, "input": 12_000_000, "output": 3_000_000}, alias="i-1", model="llama-3.1-70b")
+    with ledger.store.engine.begin() as connection:
+        connection.execute(
+            insert(exchange_rate).values(
+                base="USD", quote="EUR", valid_from=date(2026, 1, 1), rate=D("0.8"), source="test"
+            )
+        )
+    ledger.analyze()
+    with ledger.store.engine.connect() as connection:
+        (row,) = views.self_hosting(connection, DAY).rows
+    costs = sorted((12 * one.input + 3 * one.output) * factor for one in api_offers("llama-3.1-70b"))
+    assert (row.effective_cost, row.tokens, row.load) == (D(768), D(15_000_000), D("0.25"))
+    assert row.cost_per_1m_tokens == D("51.2")
+    assert row.api_cost == costs[0]
+    assert row.api_middle_cost_per_1m_tokens == round(costs[len(costs) // 2] / 15, 12)
+    assert row.saving == D(768) - costs[0]
+    assert row.break_even_load is not None
+    assert round(row.break_even_load, 6) == round(D("0.25") * 768 / costs[0], 6)
+    assert row.is_reachable is False
+
+
+def test_a_model_nobody_sells_and_a_currency_without_rate_say_so(ledger: Ledger) -> None:
+    for name, model, currency in (("i-1", "our-own-bert", "USD"), ("i-2", "llama-3.1-70b", "JPY")):
+        ledger.charge(
+            "2026-10-05", "768", resource_id=name, gpus=8, hours=all_hours(), quantity="24", currency=currency,
+            tags={"model": model, "stage": "inference_online"}, **GPU_HOUR,
+        )  # fmt: skip
+        ledger.usage({"requests": 10, "input": 12_000_000}, alias=name, model=model)
+    ledger.analyze()
+    with ledger.store.engine.connect() as connection:
+        found = {row.model: (row.api_cost, row.why_not) for row in views.self_hosting(connection, DAY).rows}
+    assert found == {
+        "llama-3.1-70b": (None, "no exchange rate from USD to JPY"),
+        "our-own-bert": (None, "no API is known to sell it by the token"),
+    }
