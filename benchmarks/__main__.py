@@ -13,7 +13,7 @@ from pathlib import Path
 
 from aispend.settings import Settings
 from aispend.store import open_store
-from benchmarks import collect_aws, import_focus
+from benchmarks import collect_aws, forecast, import_focus
 
 
 def main() -> int:
@@ -32,6 +32,9 @@ def main() -> int:
                 print(measure, flush=True)
                 kept &= measure.holds
         for measure in collect_aws.measures(folder, arguments.scale):
+            print(measure, flush=True)
+            kept &= measure.holds
+        for measure in forecast.measures(folder, forecast.public_folder()):
             print(measure, flush=True)
             kept &= measure.holds
     spend = subprocess.run([sys.executable, "-m", "benchmarks.spend_query"], check=False)
