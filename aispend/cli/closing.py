@@ -153,8 +153,8 @@ def _months(connection: Connection, style: Format) -> None:
             for row in rows
         ],
         notes=[
-            "Billed cost by billing month, all spend, tax and credits included. Accrued: estimated to be billed yet,",
-            "not in the ledger (--accrued). Adjusted: booked since it was closed (--adjustments).",
+            "Billed cost by billing month, all spend, tax and credits included. Accrued: estimated to be billed yet, "
+            "not in the ledger (--accrued). Adjusted: booked since it was closed (--adjustments)."
         ],
     )
 
@@ -237,6 +237,8 @@ def _accrued(connection: Connection, month: date | None, style: Format) -> None:
     elif not rows:
         show.lines(["Nothing is accrued: no month is open or provisional, or none has tax, support or fees to come."])
     else:
+        to_come = [row for row in rows if row.amount is None or row.amount]
+        billed = len(rows) - len(to_come)
         show.table(
             [
                 Head("month"),
@@ -255,9 +257,12 @@ def _accrued(connection: Connection, month: date | None, style: Format) -> None:
                     row.currency,
                     row.basis,
                 )
-                for row in rows
+                for row in to_come
             ],
-            notes=["Estimates of billed cost, less what is billed already; never part of the ledger."],
+            notes=[
+                "Estimates of billed cost, less what is billed already; never part of the ledger."
+                + (f" {billed} more are billed already." if billed else "")
+            ],
         )
 
 

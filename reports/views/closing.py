@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from analyzer.agreements import Drawdown
 
 State = Literal["open", "provisional", "final", "closed", "restated"]
+_UNFINISHED = {"open", "provisional"}
 _LEAST_FINAL: tuple[State, ...] = ("open", "provisional", "restated", "final", "closed")
 
 
@@ -31,7 +32,8 @@ class MonthState:
     """A billing month in one currency, on the billing axis, tax included, as the ledger has it now.
 
     ``state`` is that of its least final bill; a closed month with a bill that came later is *restated*.
-    ``accrued`` estimates the billed cost yet to come, None where nothing is estimated or an estimate is unknown.
+    ``accrued`` estimates the billed cost yet to come; None where the month is done, or nothing is
+    there to estimate from.
     ``adjusted`` is the billed cost booked since it was closed, None where it is not closed.
     """
 
@@ -101,7 +103,7 @@ def months(connection: Connection) -> tuple[MonthState, ...]:
                 currency=currency,
                 billed_cost=now.get("billed_cost"),
                 effective_cost=now.get("effective_cost"),
-                accrued=accrued.get((month, currency)),
+                accrued=accrued.get((month, currency), Decimal(0) if states[month] & _UNFINISHED else None),
                 published=then.get("published"),
                 adjusted=then.get("adjusted"),
                 adjustments=closing["adjustments"] if closing else 0,
