@@ -92,13 +92,13 @@ def _bands(told: Forecast, came: Sequence[float]) -> tuple[list[tuple[float, flo
 
 
 def sample_scores(folder: Path, seeds: Sequence[int] = SEEDS) -> Iterator[Score]:
-    """The largest series of sample companies, 30 days ahead, from every other week on."""
+    """The largest series of sample companies, 30 days ahead, from every fourth week on."""
     horizon = 30
     for seed in seeds:
         company = generate(folder / str(seed), seed=seed, scale=SAMPLE_SCALE, today=TODAY)
         found = sample_series(company.truth / "charges.parquet")
         for history in sorted(found, key=lambda one: -float(one.total.sum()))[:LARGEST]:
-            for origin in range(168, len(history) - horizon + 1, 14):
+            for origin in range(168, len(history) - horizon + 1, 28):
                 past = history.before(origin)
                 if len(past.since_first_charge()) >= DAILY.least:
                     yield judge(past, list(history.total[origin : origin + horizon]), DAILY)
@@ -128,19 +128,18 @@ def sample_series(path: Path) -> list[History]:
     return list(series.values())
 
 
-def client_scores(public_data: Path, *, busy: bool) -> Iterator[Score]:
-    """Hourly requests of ServeGen's clients, 48 hours ahead, from every twelfth hour on."""
+def client_scores(public_data: Path) -> Iterator[tuple[bool, Score]]:
+    """Hourly requests of ServeGen's clients, 48 hours ahead, from every day on; and whether the client is busy."""
     horizon = 48
     for path in sorted((public_data / "llm_servegen_clients" / "language" / "m-small").glob("chunk-*-trace.csv")):
         if int(path.name.split("-")[1]) % 2 == 0:
             continue
         history = client_hours(path)
-        if busy and (history.usage[:168] > 0).mean() <= 0.5:
-            continue
-        for origin in range(168, len(history) - horizon + 1, 12):
+        busy = bool((history.usage[:168] > 0).mean() > 0.5)
+        for origin in range(168, len(history) - horizon + 1, 24):
             past = history.before(origin)
             if past.usage[-24:].any():
-                yield judge(past, list(history.usage[origin : origin + horizon]), HOURLY)
+                yield busy, judge(past, list(history.usage[origin : origin + horizon]), HOURLY)
 
 
 def client_hours(path: Path) -> History:
@@ -196,8 +195,9 @@ def measures(folder: Path, public_data: Path) -> Iterator[Measure]:
     if not (public_data / "llm_servegen_clients").is_dir():
         print(f"forecast, ServeGen: left out, there is no llm_servegen_clients in {public_data}")
         return
-    yield from summarized("ServeGen, all", list(client_scores(public_data, busy=False)))
-    yield from summarized("ServeGen, busy", list(client_scores(public_data, busy=True)))
+    clients = list(client_scores(public_data))
+    yield from summarized("ServeGen, all", [score for _, score in clients])
+    yield from summarized("ServeGen, busy", [score for busy, score in clients if busy])
 
 
 def public_folder() -> Path:
