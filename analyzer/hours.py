@@ -72,7 +72,7 @@ _NODE_HOURS = """
     SELECT h.*, {stranded}
     FROM (SELECT t.resource_key, t.hour, t.workloads, t.a, t.c, t.m, CASE WHEN n.capacity IS NOT NULL
                  THEN (greatest(t.a, n.capacity) - t.a) / greatest(t.a, n.capacity) END AS idle_a,
-                 (greatest(t.c, n.cpus, t.cpus) - t.c) / greatest(t.c, n.cpus, t.cpus) AS left_c,
+                 (greatest(t.c, n.cpus, t.cpus) - t.c) / nullif(greatest(t.c, n.cpus, t.cpus), 0) AS left_c,
                  (greatest(t.m, n.gib) - t.m) / nullif(greatest(t.m, n.gib), 0) AS left_m
           FROM (SELECT resource_key, hour, count(*) AS workloads, sum(a) AS a, sum(c) AS c, sum(m) AS m,
                        max(cpus) AS cpus

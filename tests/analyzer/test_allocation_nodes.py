@@ -216,3 +216,17 @@ def test_a_replica_of_a_time_sliced_accelerator_holds_its_part_or_what_it_uses(l
     hold(ledger, "greedy", 1, accelerator_profile="1/4", used=0.5)
     ledger.analyze()
     assert ledger.shares("model") == {"modest": D(2), "greedy": D(4), None: D(2)}
+
+
+def test_requests_of_no_cpu_on_a_machine_of_unknown_size_are_no_trouble(ledger: Ledger) -> None:
+    ledger.charge("2026-10-05", "8", **machine("p99.48xlarge", 8))
+    hold(ledger, "a", 4, 0, 0)
+    ledger.analyze()
+    assert ledger.shares("model") == {"a": D(4), None: D(4)}
+
+
+def test_cpus_and_memory_follow_accelerators_where_the_setting_says_so(ledger: Ledger) -> None:
+    ledger.charge("2026-10-05", "8", **machine("p5.48xlarge", 8))
+    hold(ledger, "a", 4, 192, 2048)
+    ledger.analyze(allocation={"method": "accelerators", "stranded": "idle"})
+    assert ledger.shares("model") == {"a": D(4), None: D(4)}

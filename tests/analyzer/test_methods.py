@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 
 from aispend.money import split_exact
-from analyzer.mig import mig_share, mig_split
+from analyzer.mig import mig_share, mig_split, part_named
 from analyzer.node import (
     CPU,
     GPU,
@@ -218,6 +218,26 @@ def test_partitions_that_exceed_the_card_are_scaled_to_it() -> None:
 def test_what_is_no_profile_of_the_card_is_refused(profile: str) -> None:
     with pytest.raises(ValueError, match=r"profile"):
         mig_share(profile, 80)
+
+
+@pytest.mark.parametrize(
+    ("profile", "card", "expected"),
+    [
+        ("nvidia.com/mig-1g.20gb", "nvidia-h100-80gb", "0.25"),
+        ("1g.24gb", "nvidia-rtx-pro-6000-96gb", "0.25"),
+        ("3g.40gb", None, "0.42857142857142857143"),  # of an unknown card, the compute slices alone
+        ("4g.80gb", "nvidia-a100-40gb", "0.57142857142857142857"),  # a profile of another card
+        ("1/4", None, "0.25"),
+        ("1/3", "nvidia-t4", "0.33333333333333333333"),
+    ],
+)
+def test_a_part_of_an_accelerator_by_name(profile: str, card: str | None, expected: str) -> None:
+    assert part_named(profile, card) == Decimal(expected)
+
+
+def test_what_names_no_part_is_refused() -> None:
+    with pytest.raises(ValueError, match="neither"):
+        part_named("half", None)
 
 
 def test_t1_9_the_same_gpu_at_two_loads() -> None:
