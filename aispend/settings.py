@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, m
 from aispend.connections import AwsConnection
 from aispend.errors import SettingsError
 from aispend.foresight import Forecast
-from aispend.watching import Anomaly, Budget
+from aispend.watching import Anomaly, Budget, LatencyTarget
 
 Stage = Literal[
     "data", "training", "fine_tuning", "evaluation", "inference_online", "inference_batch", "notebook", "unknown"
@@ -269,6 +269,7 @@ class Settings(_Section):
     anomaly: Anomaly = Anomaly()
     budgets: tuple[Budget, ...] = Field((), alias="budget")
     forecast: Forecast = Forecast()
+    latency_targets: tuple[LatencyTarget, ...] = Field((), alias="latency_target")
     dashboard: Dashboard = Dashboard()
     engine: Engine = Engine()
 

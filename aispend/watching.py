@@ -40,6 +40,13 @@ class BudgetMatch(_Section):
     tags: dict[str, str] = Field(default_factory=dict, description="tag key → glob on its value")
 
 
+class LatencyTarget(_Section):
+    """When an answer counts as good: a request answered within the target is goodput."""
+
+    model: str = Field("*", description="glob on the model's name; the first target that fits holds")
+    latency_ms: float = Field(gt=0)
+
+
 class Budget(_Section):
     """An amount for a month, quarter or year of the calendar."""
 

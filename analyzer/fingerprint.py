@@ -50,7 +50,7 @@ _PRICES = """
 
 
 def settings_words(settings: Settings) -> str:
-    """The settings that decide shares: rules, tag keys, allocation, reporting currency."""
+    """The settings that decide shares and unit costs: rules, tag keys, allocation, currency, latency targets."""
     return json.dumps(
         [
             ANALYSIS_VERSION,
@@ -58,6 +58,7 @@ def settings_words(settings: Settings) -> str:
             settings.tags.model_dump(mode="json"),
             settings.allocation.model_dump(mode="json"),
             settings.reporting_currency,
+            [target.model_dump(mode="json") for target in settings.latency_targets],
         ],
         sort_keys=True,
     )

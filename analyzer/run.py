@@ -188,7 +188,13 @@ def _analyze_month(
     spread_credits_and_fees(connection)
     divide(connection)
     shares = replace_slices(connection, month=month, slices=slices)
-    write_unit_costs(connection, month=month, end=next_month(month), currency=settings.reporting_currency)
+    write_unit_costs(
+        connection,
+        month=month,
+        end=next_month(month),
+        currency=settings.reporting_currency,
+        targets=settings.latency_targets,
+    )
     write_energy_hours(connection, month=month, first=scope.first, last=end)
     return charges, shares
 
@@ -227,5 +233,6 @@ def _forget(connection: Connection, known: list[date]) -> None:
     """Drop shares of bills, and unit costs and the memory of months, that are no longer loaded."""
     for month, slice_id in connection.execute(text(_GONE)).all():
         drop_slices(connection, month=month, slices=[slice_id])
-    for table, column in (("unit_cost", "billing_month"), ("energy_day", "billing_month"), ("analysis_state", "period")):
-        connection.execute(text(f"DELETE FROM {table} WHERE {column} <> ALL(:known)"), {"known": known})
+    for table in ("unit_cost", "energy_day"):
+        connection.execute(text(f"DELETE FROM {table} WHERE billing_month <> ALL(:known)"), {"known": known})
+    connection.execute(text("DELETE FROM analysis_state WHERE period <> ALL(:known)"), {"known": known})

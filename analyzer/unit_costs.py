@@ -11,6 +11,8 @@ Method      Two bases. *allocation*: every share of AI spend, with the idle part
             provider, account and model. The stage and the currency are the charge's.
 Cases       Idle time that the setting puts upon a workload is that workload's already, and stays so.
             A charge of several days is divided equally over them. Cost without tokens has no class costs.
+            Failed requests, reasoning tokens (part of the output) and good requests (:mod:`analyzer.goodput`) stand
+            beside them and carry no cost of their own.
             Where no usage is known, the tokens a token-priced bill itself counts are taken.
             Usage that met no charge stands in a row of its own with unknown cost: it dilutes no rate.
             A charge without effective cost adds its volume but no cost: the row is partly unknown, and says so.
@@ -22,11 +24,14 @@ Drawbacks   A tag that names another model than the usage on its resource takes 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 from sqlalchemy import Connection, text
 
+from aispend.watching import LatencyTarget
 from analyzer.exact_sql import split_exact_sql
+from analyzer.goodput import SERVED_CLASSES, gather_served
 from analyzer.tokens import TOKEN_CLASSES, TOKEN_WEIGHTS
 
 MEASURED = "0.8"
@@ -104,6 +109,8 @@ _ACTIVE = f"""
                       sum(accelerators) AS hours
                FROM measured_hour GROUP BY 1, 2) AS m USING (resource_key, day)"""
 
+_SERVED_COLUMNS = ("failed_requests", "reasoning_tokens", "good_requests", "judged_requests")
+
 _OWN_CLASSES = ", ".join(
     f"sum(cost) FILTER (WHERE unit_class = '{name}') AS own_{name},"
     f" sum(units) FILTER (WHERE unit_class = '{name}') AS billed_{name}"
@@ -129,7 +136,8 @@ _USAGE = """
     SELECT u.*, r.model AS placed_model, r.stage AS placed_stage, r.currency
     FROM (SELECT resource_key, provider, account, day, model, coalesce(service_tier ~* 'batch', false) AS is_batch,
                  sum(quantity) FILTER (WHERE unit_class = 'request') AS requests, {classes}
-          FROM used_day
+          FROM (SELECT resource_key, provider, account, day, model, service_tier, unit_class, quantity FROM used_day
+                UNION ALL SELECT * FROM served_day) AS counted
           WHERE day >= :first AND day < :last AND provider IS NOT NULL
           GROUP BY 1, 2, 3, 4, 5, 6) AS u
     LEFT JOIN LATERAL (
@@ -151,8 +159,8 @@ _USAGE = """
 
 _VOLUME = """
     CREATE TEMP TABLE volume_day ON COMMIT DROP AS
-    SELECT day, provider, placed_model AS model, placed_stage AS stage, currency, sum(requests) AS requests, {sums},
-           true AS is_known
+    SELECT day, provider, placed_model AS model, placed_stage AS stage, currency, sum(requests) AS requests, {served},
+           {sums}, true AS is_known
     FROM usage_day WHERE placed_model IS NOT NULL
     GROUP BY 1, 2, 3, 4, 5"""
 
@@ -178,9 +186,9 @@ _TOKENS = """
 
 _WRITE_COSTS = """
     INSERT INTO unit_cost (billing_month, day, provider, model, stage, basis, currency, effective_cost, partly_unknown,
-                           requests, {tokens}, {costs}, accelerator_hours_paid, accelerator_hours_used)
+                           requests, {served}, {tokens}, {costs}, accelerator_hours_paid, accelerator_hours_used)
     SELECT CAST(:month AS date), day, provider, model, stage, b.basis, currency, b.cost, c.partial, v.requests,
-           {quantities}, {parts}, round(c.paid, 6), round(c.used_hours, 6)
+           {measured}, {quantities}, {parts}, round(c.paid, 6), round(c.used_hours, 6)
     FROM basis_cost b
     JOIN cost_day c USING (row_id)
     LEFT JOIN volume_day v USING (day, provider, model, stage, currency)
@@ -188,10 +196,11 @@ _WRITE_COSTS = """
 
 _WRITE_UNMET = """
     INSERT INTO unit_cost (billing_month, day, provider, model, stage, basis, currency, partly_unknown, requests,
-                           {tokens}, unpriced_requests)
+                           {served}, {tokens}, unpriced_requests)
     SELECT CAST(:month AS date), u.day, u.provider, u.model,
            CASE WHEN u.is_batch THEN 'inference_batch' ELSE 'inference_online' END, basis,
-           coalesce(main.currency, CAST(:currency AS text)), false, sum(u.requests), {sums}, sum(u.requests)
+           coalesce(main.currency, CAST(:currency AS text)), false, sum(u.requests), {measured},
+           {sums}, sum(u.requests)
     FROM usage_day u
     CROSS JOIN (VALUES ('allocation'), ('usage')) AS b (basis)
     LEFT JOIN (SELECT DISTINCT ON (provider) provider, currency FROM charge_now
@@ -200,10 +209,13 @@ _WRITE_UNMET = """
     GROUP BY u.day, u.provider, u.model, u.is_batch, basis, main.currency"""
 
 
-def write_unit_costs(connection: Connection, *, month: date, end: date, currency: str) -> None:
+def write_unit_costs(
+    connection: Connection, *, month: date, end: date, currency: str, targets: Sequence[LatencyTarget] = ()
+) -> None:
     """Replace the unit costs that a month's bills and the usage of its days ``[month, end)`` make.
 
-    ``currency`` stands beside usage of a provider without any bill. Needs the month's shares in ``share_now``.
+    ``targets`` say which requests are good; ``currency`` stands beside usage of a provider without any bill. Needs the
+    month's shares in ``share_now``.
     """
     scope = {"month": month, "first": month, "last": end, "currency": currency}
     _run(connection, _SHARES)
@@ -212,10 +224,13 @@ def write_unit_costs(connection: Connection, *, month: date, end: date, currency
     _run(connection, _IDLE)
     _run(connection, _ACTIVE)
     _run(connection, _COSTS)
-    classes = ", ".join(f"sum(quantity) FILTER (WHERE unit_class = '{name}') AS {name}" for name in TOKEN_CLASSES)
+    gather_served(connection, targets, first=month, last=end)
+    counted = (*TOKEN_CLASSES, *SERVED_CLASSES)
+    classes = ", ".join(f"sum(quantity) FILTER (WHERE unit_class = '{name}') AS {name}" for name in counted)
     connection.execute(text(_USAGE.format(classes=classes)), scope)
     sums = ", ".join(f"sum({name}) AS {name}" for name in TOKEN_CLASSES)
-    _run(connection, _VOLUME.format(sums=sums))
+    served = ", ".join(f"sum({name}) AS {name}" for name in SERVED_CLASSES)
+    _run(connection, _VOLUME.format(sums=sums, served=served))
     _run(connection, _BASES)
     weighed = ", ".join(
         f"({place}, {_quantity(name)}, {TOKEN_WEIGHTS[name]})" for place, name in enumerate(TOKEN_CLASSES)
@@ -224,12 +239,15 @@ def write_unit_costs(connection: Connection, *, month: date, end: date, currency
     connection.execute(text("DELETE FROM unit_cost WHERE billing_month = :month"), scope)
     tokens = ", ".join(f"{name}_tokens" for name in TOKEN_CLASSES)
     connection.execute(text(_write_costs(tokens)), scope)
-    connection.execute(text(_WRITE_UNMET.format(tokens=tokens, sums=sums)), scope)
+    unmet = _WRITE_UNMET.format(tokens=tokens, sums=sums, served=", ".join(_SERVED_COLUMNS), measured=served)
+    connection.execute(text(unmet), scope)
 
 
 def _write_costs(tokens: str) -> str:
     return _WRITE_COSTS.format(
         tokens=tokens,
+        served=", ".join(_SERVED_COLUMNS),
+        measured=", ".join(f"v.{name}" for name in SERVED_CLASSES),
         costs=", ".join(f"{name}_cost" for name in TOKEN_CLASSES),
         quantities=", ".join(_quantity(name) for name in TOKEN_CLASSES),
         parts=", ".join(

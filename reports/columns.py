@@ -99,6 +99,11 @@ UNIT_COSTS: tuple[Column, ...] = (
     Column("cost_per_accelerator_hour_paid", "money"),
     Column("cost_per_accelerator_hour_used", "money"),
     Column("partly_unknown", "flag"),
+    Column("failed_requests", "number"),
+    Column("reasoning_tokens", "number"),
+    Column("reasoning_cost", "money"),
+    Column("good_requests", "number"),
+    Column("cost_per_1k_good_requests", "money"),
 )
 
 ENERGY: tuple[Column, ...] = (
@@ -210,6 +215,59 @@ SELF_HOST: tuple[Column, ...] = (
     Column("source"),
     Column("why_not"),
     Column("partly_unknown", "flag"),
+)
+
+ANOMALIES: tuple[Column, ...] = (
+    Column("id"),
+    Column("kind"),
+    Column("cut"),
+    Column("value"),
+    Column("currency"),
+    Column("first_day", "date"),
+    Column("last_day", "date"),
+    Column("lasting", "flag"),
+    Column("actual", "money"),
+    Column("expected", "money"),
+    Column("impact", "money"),
+    Column("distance", "number"),
+    Column("provider"),
+    Column("account"),
+    Column("service"),
+    Column("model"),
+    Column("team"),
+    Column("sku"),
+    Column("resource_id"),
+    Column("resource_share", "number"),
+    Column("explanation"),
+    Column("state"),
+    Column("found_at", "instant"),
+    Column("updated_at", "instant"),
+)
+
+BUDGETS: tuple[Column, ...] = (
+    Column("name"),
+    Column("state"),
+    Column("reason"),
+    Column("period"),
+    Column("period_start", "date"),
+    Column("period_end", "date"),
+    Column("covers"),
+    Column("cost"),
+    Column("amount", "money"),
+    Column("currency"),
+    Column("known_to", "date"),
+    Column("actual", "money"),
+    Column("expected_to_date", "money"),
+    Column("burn_rate", "number"),
+    Column("forecast_p10", "money"),
+    Column("forecast_p50", "money"),
+    Column("forecast_p90", "money"),
+    Column("forecast_method"),
+    Column("exhausted_on", "date"),
+    Column("threshold", "number"),
+    Column("unconverted"),
+    Column("partly_unknown", "flag"),
+    Column("computed_at", "instant"),
 )
 
 IDLE: tuple[Column, ...] = (

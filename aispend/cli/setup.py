@@ -36,6 +36,11 @@ TEMPLATE = """\
 # team = ["team", "owner", "cost-center"]
 # stage = ["stage", "ml-stage", "workload-type"]
 
+# When an answer is good: "aispend unit-costs" then tells the cost of a thousand good requests; first fit wins.
+# [[latency_target]]
+# model = "llama*"
+# latency_ms = 2000
+
 # ---- How a cost several share is divided (docs/methods.md) ---------------------------------------------
 # method divides a price over accelerators, CPU, memory: residual, aws_accelerated, 95_3_2, aws_plain or accelerators.
 # idle: who carries idle time: separate (nobody in particular), weighted, even (those on the machine), owner.

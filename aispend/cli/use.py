@@ -93,6 +93,13 @@ def _unit_cost_table(found: views.UnitCosts) -> None:
         f"Effective cost on {found.rows[0].basis} basis; usage days {period(found.window)}." if found.window else "",
         "Load: used / paid accelerator hours; api: priced per token; unknown: use was not measured.",
     ]
+    good = [row for row in found.rows if row.cost_per_1k_good_requests is not None]
+    if good:
+        told = ", ".join(f"{row.model} {unit_price(row.cost_per_1k_good_requests)} {row.currency}" for row in good)
+        notes.append(f"Per 1k requests within the latency target (at most): {told}.")
+    failed = sum((row.failed_requests or Decimal(0) for row in found.rows), Decimal(0))
+    if failed:
+        notes.append(f"{count(failed)} failed requests: what they cost is in the rates of those that succeeded.")
     if unpriced:
         notes.append(f"{count(unpriced)} requests met no charge and are in no rate.")
     if any(row.partly_unknown for row in found.rows):

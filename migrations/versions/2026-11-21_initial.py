@@ -1491,6 +1491,19 @@ def upgrade() -> None:
             comment="some charge behind the row has no effective cost: it is left out",
         ),
         sa.Column("requests", sa.Numeric(), nullable=True, comment="successful requests"),
+        sa.Column(
+            "failed_requests",
+            sa.Numeric(),
+            nullable=True,
+            comment="requests that failed; no rate is per failed request",
+        ),
+        sa.Column(
+            "good_requests", sa.Numeric(), nullable=True, comment="requests within the model's latency target, at least"
+        ),
+        sa.Column(
+            "judged_requests", sa.Numeric(), nullable=True, comment="requests whose latency was held against a target"
+        ),
+        sa.Column("reasoning_tokens", sa.Numeric(), nullable=True, comment="reasoning, as part of the output tokens"),
         sa.Column("input_tokens", sa.Numeric(), nullable=True, comment="uncached input tokens"),
         sa.Column("cached_input_tokens", sa.Numeric(), nullable=True, comment="input tokens read from a cache"),
         sa.Column("cache_write_tokens", sa.Numeric(), nullable=True, comment="input tokens written to a cache"),

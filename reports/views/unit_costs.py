@@ -32,6 +32,9 @@ _TOKEN_COSTS = {
 }
 LEAST_LOAD = Decimal("0.005")
 """Below this part of the paid hours in use, a cost per used hour is not given."""
+LEAST_JUDGED = Decimal("0.95")
+"""Part of the requests that must be held against a latency target before goodput is stated."""
+_BESIDE = ("reasoning_tokens", "good_requests", "judged_requests")
 PER_REQUESTS = 1_000
 PER_TOKENS = 1_000_000
 
@@ -43,6 +46,8 @@ class UnitCost:
     ``basis``: *allocation* reconciles to the bill, idle included; *usage* counts active time only.
     Costs per unit are in ``currency``; NULL where nothing was counted or nothing is priced. ``partly_unknown``
     tells that some charge has no effective cost: the cost and every rate leave it out, and are too low by it.
+    ``reasoning_tokens`` are part of the output, and ``reasoning_cost`` of what output carries. ``good_requests`` (at
+    least so many within the latency target) is None unless nearly all requests were held against one.
     """
 
     model: str | None
@@ -69,6 +74,11 @@ class UnitCost:
     cost_per_accelerator_hour_paid: Decimal | None
     cost_per_accelerator_hour_used: Decimal | None
     partly_unknown: bool
+    failed_requests: Decimal | None
+    reasoning_tokens: Decimal | None
+    reasoning_cost: Decimal | None
+    good_requests: Decimal | None
+    cost_per_1k_good_requests: Decimal | None
 
 
 @dataclass(frozen=True)
@@ -160,6 +170,8 @@ def _sums(window: Window) -> Select[Any]:
             where_both(c.accelerator_hours_used, c.effective_cost).label("measured_cost"),
             where_both(c.accelerator_hours_paid, c.effective_cost).label("accelerator_cost"),
             func.sum(c.unpriced_requests).label("unpriced_requests"),
+            func.sum(c.failed_requests).label("failed_requests"),
+            *(where_both(c.effective_cost, c[name]).label(name) for name in _BESIDE),
             func.bool_or(c.partly_unknown).label("partly_unknown"),
         )
         .where(c.day >= window.first, c.day < window.end)
@@ -197,7 +209,25 @@ def _unit_cost(row: Row[Any]) -> UnitCost:
         cost_per_accelerator_hour_paid=_rate(row.accelerator_cost, row.accelerator_hours_paid),
         cost_per_accelerator_hour_used=_per_used_hour(row),
         partly_unknown=row.partly_unknown and row.effective_cost is not None,
+        failed_requests=row.failed_requests,
+        reasoning_tokens=row.reasoning_tokens,
+        reasoning_cost=_reasoning_cost(row),
+        good_requests=row.good_requests if _is_judged(row) else None,
+        cost_per_1k_good_requests=_rate(row.effective_cost, row.good_requests, PER_REQUESTS)
+        if _is_judged(row)
+        else None,
     )
+
+
+def _is_judged(row: Row[Any]) -> bool:
+    """Whether the good requests are those of the whole: all but a few of the priced requests were judged."""
+    return bool(row.priced_requests) and (row.judged_requests or 0) >= LEAST_JUDGED * row.priced_requests
+
+
+def _reasoning_cost(row: Row[Any]) -> Decimal | None:
+    if row.reasoning_tokens is None or row.output_cost is None or not row.priced_output_tokens:
+        return None
+    return rate(row.output_cost * min(row.reasoning_tokens, row.priced_output_tokens), row.priced_output_tokens)
 
 
 def _load(row: Row[Any]) -> Decimal | str | None:
