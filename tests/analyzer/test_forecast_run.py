@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from sqlalchemy import insert, text
 
 from aispend.foresight import Step
@@ -161,3 +162,10 @@ def test_steps_hold_from_their_first_day_to_before_their_end() -> None:
     assert known.is_of("all", None, "USD")
     assert not known.is_of("all", None, "EUR")
     assert not known.is_of("team", "support", "USD")
+
+
+def test_a_step_ends_after_it_begins_and_says_why() -> None:
+    with pytest.raises(ValueError, match="'burst' ends before it begins"):
+        Step.model_validate({"from": "2026-10-22", "to": "2026-10-22", "amount": "5", "why": "burst"})
+    with pytest.raises(ValueError, match="why"):
+        Step.model_validate({"from": "2026-10-22", "amount": "5"})
