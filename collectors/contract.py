@@ -75,7 +75,8 @@ class Rows:
 class Merge:
     """Rows that are added to ``table``, or replace those with the same key; nothing goes. Without ``source``.
 
-    Of ``resource_life`` a row without ``started_at`` ends the life that was open at ``ended_at``.
+    Of ``resource_life`` a row without ``started_at`` ends the life that was open at ``ended_at``; one that is ``gone``
+    ends the resource's names too.
     """
 
     table: MergeTable
@@ -87,12 +88,14 @@ class History:
     """What resources of one ``kind`` look like now, as a whole listing of ``scope`` (account and region).
 
     Each row has ``provider``, ``resource_id`` (any spelling), ``state`` and ``details``. What the listing named before
-    and names no more is closed.
+    and names no more is closed. Where ``running`` says which ids of it run, the lives of others end when they were seen
+    last, and the names of those that are gone end now.
     """
 
     kind: str
     scope: str
     rows: Sequence[Mapping[str, Any]]
+    running: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)

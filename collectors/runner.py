@@ -226,7 +226,13 @@ class _Runner:
                         rows += collections.merge_rows(connection, part.table, name, part.rows)
                     case History():
                         collections.write_history(
-                            connection, source=name, kind=part.kind, scope=part.scope, rows=part.rows, now=now
+                            connection,
+                            source=name,
+                            kind=part.kind,
+                            scope=part.scope,
+                            rows=part.rows,
+                            now=now,
+                            running=part.running,
                         )
                         rows += len(part.rows)
             collections.remember(connection, name, piece.key, reading.token or piece.token, rows=rows, now=now)

@@ -7,7 +7,7 @@ written anew at every refresh.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -137,6 +137,20 @@ def _outside(old: AliasRow, new: Sequence[AliasRow]) -> AliasRow | None:
             if old.valid_to is not None and old.valid_to <= old.valid_from:
                 return None
     return old
+
+
+def end_inventory(connection: Connection, ends: Mapping[int, datetime]) -> None:
+    """End what inventories' names of resources mean, where they meant it for longer: the end by resource key."""
+    if ends:
+        connection.execute(
+            text(
+                "UPDATE resource_alias AS name SET valid_to = given.ended"
+                " FROM unnest(CAST(:keys AS bigint[]), CAST(:ends AS timestamptz[])) AS given (resource_key, ended)"
+                " WHERE name.resource_key = given.resource_key AND name.method = :inventory"
+                " AND name.valid_from < given.ended AND (name.valid_to IS NULL OR name.valid_to > given.ended)"
+            ),
+            {"keys": list(ends), "ends": list(ends.values()), "inventory": INVENTORY},
+        )
 
 
 def replace_found(connection: Connection, rows: Sequence[AliasRow]) -> None:

@@ -5,10 +5,13 @@
 second run within the hour asks nothing. Events and jobs are read back 90 days once, then only what is new.
 
 *Parts* an account does without (no permission, a region or service not enabled) are remarks, and what was known of them
-stays. Only where nothing at all may be read the source fails. An empty listing is an answer: fleets go down to nothing.
+stays; so are accounts that cannot be entered and regions where everything is denied, which are asked again by the next
+run. Only where nothing at all may be read anywhere the source fails. An empty listing is an answer: fleets go down to
+nothing.
 
 *Why events.* An hourly listing sees one of three instances that live twenty minutes each; the event history names all
-three, with their addresses. See ``lives`` for how starts and ends meet.
+three, with their addresses. See ``lives`` for how starts and ends meet. A machine that is gone without an event ends
+when it was seen last.
 """
 
 from __future__ import annotations
@@ -17,11 +20,13 @@ import csv
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from aispend.clock import Clock
 from aispend.errors import AispendError
+from aispend.store.lives import LAST_SEEN
 from collectors.aws import inventory_bedrock as bedrock_part
 from collectors.aws import inventory_ec2 as ec2_part
 from collectors.aws import inventory_jobs as jobs_part
@@ -29,13 +34,17 @@ from collectors.aws import inventory_sagemaker as sagemaker_part
 from collectors.aws import lives as lives_part
 from collectors.aws.base import DENIED, AwsCollector, code_of, explained
 from collectors.aws.clients import AwsClients
-from collectors.aws.inventory_ec2 import Hardware, Place
+from collectors.aws.inventory_ec2 import Place
+from collectors.aws.inventory_listing import Rows, hardware_of, readers
 from collectors.aws.inventory_names import Held, Names
 from collectors.aws.listing import left_out
 from collectors.contract import Files, Finding, History, Merge, Part, Progress, Reading, Seen, Slice, Window
 
 _GRANT = "Grant what 'aispend policy aws' prints, or go without."
-LISTING, EVENTS, JOBS = "listing", "events", "jobs"
+LISTING, EVENTS, JOBS = _PARTS = ("listing", "events", "jobs")
+_SETTLES = timedelta(minutes=15)
+"""Until a launch shows in a listing; it takes seconds."""
+
 _INVENTORY = (
     "provider",
     "resource_id",
@@ -62,7 +71,14 @@ _WORKLOADS = (
     "accelerators_used",
     "outcome",
 )
-Rows = list[dict[str, Any]]
+
+
+class _Listed(NamedTuple):
+    """Instances a listing showed: those that run, and all that are not gone."""
+
+    at: datetime
+    running: frozenset[str]
+    there: frozenset[str]
 
 
 class Inventory(AwsCollector):
@@ -86,34 +102,37 @@ class Inventory(AwsCollector):
     def __init__(self, clients: AwsClients, clock: Clock) -> None:
         super().__init__(clients, clock)
         self._names = Names()
-        self._since: dict[str, datetime] = {}
+        self._before: dict[str, Seen] = {}
         self._remarks: dict[Place, list[str]] = defaultdict(list)
         self._asked: list[Place] = []
+        self._listed: dict[Place, _Listed] = {}
+        self._closed: set[str] = set()  # accounts that cannot be entered
+        self._refused: list[Exception] = []
+        self._answered = False
 
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
         """The slices of each account and region; of events and jobs only where they may be read."""
         hour = f"{self.clock():%Y-%m-%dT%H}"
+        self._before = dict(seen)
         for account in self.clients.accounts:
             for region in self.clients.regions:
+                if account in self._closed:
+                    break  # said once, for all regions
                 place = Place(account, region)
                 self._asked.append(place)
-                listing = _key(place, LISTING)
-                known = listing in seen and seen[listing].token == hour
+                known = {part: (one := seen.get(_key(place, part))) and one.token == hour for part in _PARTS}
+                self._answered |= bool(known[LISTING])
+                # what is read without permission would count as read, so it is asked apart
                 wanted = {
                     LISTING: True,
-                    EVENTS: _key(place, EVENTS) in seen if known else self._may_read_events(place),
-                    JOBS: _key(place, JOBS) in seen if known else self._may_read_jobs(place),
+                    EVENTS: known[EVENTS] or self._may_read_events(place),
+                    JOBS: known[JOBS] or self._may_read_jobs(place),
                 }
-                for part, late, history in (
-                    (LISTING, timedelta(0), timedelta(0)),
-                    (EVENTS, lives_part.LATE, lives_part.HISTORY),
-                    (JOBS, jobs_part.LATE, jobs_part.HISTORY),
-                ):
-                    key = _key(place, part)
-                    before = seen.get(key)
-                    self._since[key] = max(before.at - late, self.clock() - history) if before else self._ago(history)
+                for part in _PARTS:
                     if wanted[part]:
-                        yield Slice(key, hour, f"{part} of {account}, {region}")
+                        yield Slice(_key(place, part), hour, f"{part} of {account}, {region}")
+        if self._refused and not self._answered:
+            raise self._refused[0]
 
     def examine(self) -> Iterator[Finding]:
         """What may be read, and what of it may not."""
@@ -137,15 +156,12 @@ class Inventory(AwsCollector):
         """One of the three parts of a place."""
         account, region, part = piece.key.split(" ")
         place = Place(account, region)
-        if part == EVENTS:
-            return self._events(place, folder)
-        if part == JOBS:
-            return self._jobs(place, folder)
-        return self._listing(place, folder)
+        read = {LISTING: self._listing, EVENTS: self._events, JOBS: self._jobs}[part]
+        return read(place, folder, piece.token)
 
     # -------------------------------------------------------------------------------- listing
 
-    def _listing(self, place: Place, folder: Path) -> Reading:
+    def _listing(self, place: Place, folder: Path, hour: str) -> Reading:
         from botocore.exceptions import ClientError
 
         parts: list[Part] = []
@@ -153,126 +169,57 @@ class Inventory(AwsCollector):
         notes = self._remarks.pop(place, [])
         denied: list[ClientError] = []
         found_any = False
-        for title, read in self._readers(place):
+        client = partial(self._client, place=place)
+        for title, read in readers(client, place, partial(self._instances, place)):
             try:
                 made = read(described)
             except ClientError as error:
+                if self._is_closed(place, error):
+                    denied = [error]
+                    break
                 notes.append(left_out(error, title))
                 denied += [error] if code_of(error) in DENIED else []
                 continue
             found_any = True
             parts += made
+        self._answered |= found_any
         if denied and not found_any:
-            raise denied[0]
+            self._refused.append(denied[0])
+            return Reading([], (self._said(place, denied[0]),), may_be_empty=True, token=f"{hour} refused")
         if described:
             path = _write(folder / "inventory.csv", _INVENTORY, described)
             parts.insert(0, Files("inventory", [path], rows=len(described)))
         return Reading(parts, notes=tuple(dict.fromkeys(notes)), may_be_empty=True)
 
-    def _readers(self, place: Place) -> Iterator[tuple[str, Callable[[Rows], list[Part]]]]:
-        """What is listed, each by a function that adds rows of the inventory and returns the other parts."""
-        ec2, groups = self._client("ec2", place), self._client("autoscaling", place)
-        eks, sagemaker = self._client("eks", place), self._client("sagemaker", place)
+    def _is_closed(self, place: Place, error: Exception) -> bool:
+        """Whether an account cannot be entered at all; remembered, so that it is tried once a run."""
+        if getattr(error, "operation_name", "") != "AssumeRole" or code_of(error) not in DENIED:
+            return False
+        self._closed.add(place.account)
+        return True
 
-        def history(kind: str, rows: Callable[[], Rows]) -> Callable[[Rows], list[Part]]:
-            def read(described: Rows) -> list[Part]:
-                found = rows()
-                if kind in ("sagemaker_endpoint", "sagemaker_notebook"):
-                    described.extend(sagemaker_part.inventory_rows(kind, found, place))
-                return [History(kind, place.scope, found)]
+    def _said(self, place: Place, error: Exception) -> str:
+        if place.account in self._closed:
+            role = self.clients.connection.member_role
+            return f"{place.account} is unknown: the role {role} is not there, or does not trust this account."
+        return f"{place.region} of {place.account} is unknown: everything is denied there ({code_of(error)})."
 
-            return read
-
-        def instances(described: Rows) -> list[Part]:
-            return self._instances(ec2, place, described)
-
-        yield "EC2 instances", instances
-        yield (
-            "Auto Scaling groups",
-            history(
-                "autoscaling_group",
-                lambda: ec2_part.group_rows(groups.get_paginator("describe_auto_scaling_groups").paginate()),
-            ),
-        )
-        yield (
-            "EBS volumes",
-            history("ebs_volume", lambda: ec2_part.volume_rows(ec2_part.volume_pages(ec2))),
-        )
-        yield (
-            "capacity reservations",
-            history(
-                "capacity_reservation",
-                lambda: ec2_part.reservation_rows(
-                    ec2.get_paginator("describe_capacity_reservations").paginate(), place
-                ),
-            ),
-        )
-        yield (
-            "capacity blocks",
-            history(
-                "capacity_block",
-                lambda: ec2_part.block_rows(ec2.get_paginator("describe_capacity_blocks").paginate(), place),
-            ),
-        )
-        yield "EKS clusters", history("eks_cluster", lambda: ec2_part.cluster_rows(ec2_part.cluster_replies(eks)))
-        yield (
-            "SageMaker endpoints",
-            history(
-                "sagemaker_endpoint", lambda: sagemaker_part.endpoint_rows(sagemaker_part.endpoint_replies(sagemaker))
-            ),
-        )
-        yield (
-            "SageMaker inference components",
-            history(
-                "sagemaker_inference_component",
-                lambda: sagemaker_part.component_rows(sagemaker_part.component_replies(sagemaker)),
-            ),
-        )
-        yield (
-            "SageMaker notebook instances",
-            history(
-                "sagemaker_notebook", lambda: sagemaker_part.notebook_rows(sagemaker_part.notebook_pages(sagemaker))
-            ),
-        )
-        yield (
-            "SageMaker warm pools",
-            history(
-                "sagemaker_warm_pool",
-                lambda: sagemaker_part.warm_pool_rows(sagemaker_part.warm_pool_replies(sagemaker)),
-            ),
-        )
-        if bedrock_part.offered("bedrock", place.region):
-            bedrock = self._client("bedrock", place)
-            yield (
-                "Bedrock provisioned throughput",
-                history(
-                    "bedrock_provisioned_throughput",
-                    lambda: bedrock_part.throughput_rows(bedrock_part.throughput_pages(bedrock)),
-                ),
-            )
-
-    def _instances(self, ec2: Any, place: Place, described: Rows) -> list[Part]:
+    def _instances(self, place: Place, described: Rows) -> list[Part]:
+        ec2 = self._client("ec2", place)
         found = ec2_part.instances(ec2_part.instance_pages(ec2))
-        types = self._types(ec2, {one["InstanceType"] for one in found})
+        types = hardware_of(ec2, {one["InstanceType"] for one in found})
         found = [one for one in found if one["InstanceType"] not in types or types[one["InstanceType"]].accelerators]
         there = [one for one in found if one["State"]["Name"] not in ("terminated", "shutting-down")]
+        running = frozenset(one["InstanceId"] for one in found if ec2_part.runs(one))
+        self._listed[place] = _Listed(self.clock(), running, frozenset(one["InstanceId"] for one in there))
         described += [ec2_part.described(one, place, types) for one in found]
         described += self._named(held for one in there for held in ec2_part.held_names(one, place))
         lived = [row for one in found if (row := ec2_part.life(one, place)) is not None]
+        rows = ec2_part.instance_rows(found, place)
         return [
-            History("ec2_instance", place.scope, ec2_part.instance_rows(found, place)),
+            History("ec2_instance", place.scope, rows, frozenset(ec2_part.arn(name, place) for name in running)),
             Merge("resource_life", lived),
         ]
-
-    def _types(self, ec2: Any, names: Iterable[str]) -> dict[str, Hardware]:
-        from botocore.exceptions import ClientError
-
-        try:
-            return ec2_part.hardware(ec2_part.type_pages(ec2, names))
-        except ClientError as error:
-            if code_of(error) not in DENIED:
-                raise
-            return {}  # the catalogue knows most of them
 
     def _named(self, held: Iterable[Held]) -> Rows:
         """Rows of the inventory that name resources, as far as their names are certain."""
@@ -290,42 +237,65 @@ class Inventory(AwsCollector):
 
     # ------------------------------------------------------------------------- events and jobs
 
-    def _events(self, place: Place, folder: Path) -> Reading:
+    def _events(self, place: Place, folder: Path, hour: str) -> Reading:
         now = self.clock()
-        client = self._client("cloudtrail", place)
-        since = self._since.get(_key(place, EVENTS), self._ago(lives_part.HISTORY))
-        launches, ends = lives_part.read_events(lives_part.event_pages(client, since, now))
+        since, until = self._since(place, EVENTS, lives_part.LATE, lives_part.HISTORY), now
+        if (before := self._before.get(_key(place, EVENTS))) and (reached := lives_part.reached_by(before.token)):
+            since = min(since, max(reached, self._ago(lives_part.HISTORY)))
+        pages, reached = lives_part.events(self._client("cloudtrail", place), since, until)
+        launches, ends = lives_part.read_events(pages)
         launches = [one for one in launches if ec2_part.accelerated(one.details["InstanceType"])]
         gone = lives_part.terminations(ends)
+        listed = self._listed.get(place)
+        # what a listing made after the launch does not name is gone, though no event tells since when
+        ended = {
+            one.instance_id: listed.at
+            for one in launches
+            if listed and one.at < listed.at - _SETTLES and one.instance_id not in listed.there
+        } | gone
         rows = [ec2_part.described(one.details, place, {}) for one in launches]
         rows += self._named(
-            held for one in launches for held in ec2_part.held_names(one.details, place, gone.get(one.instance_id))
+            held for one in launches for held in ec2_part.held_names(one.details, place, ended.get(one.instance_id))
         )
-        lived = [
-            {
+        lived = []
+        for name, start, end in lives_part.lives(launches, ends):
+            row = {
                 "provider": "aws",
-                "resource_id": place.arn("ec2", f"instance/{instance_id}"),
+                "resource_id": ec2_part.arn(name, place),
                 "started_at": start,
                 "ended_at": end,
                 "method": "event",
+                "gone": end is not None and end == gone.get(name),
             }
-            for instance_id, start, end in lives_part.lives(launches, ends)
-        ]
+            if start and end is None and listed and start < listed.at - _SETTLES and name not in listed.running:
+                row |= {"ended_at": start, "method": LAST_SEEN}  # its launch is all that was seen of it
+            lived.append(row)
         parts: list[Part] = [Merge("resource_life", lived)]
         if rows:
             parts.insert(0, Files("inventory", [_write(folder / "launched.csv", _INVENTORY, rows)], rows=len(rows)))
-        return Reading(parts, may_be_empty=True)
+        if reached == until:
+            return Reading(parts, may_be_empty=True)
+        return Reading(
+            parts,
+            (f"The event history is long: read up to {reached:%Y-%m-%d %H:%M} UTC; the next run goes on from there.",),
+            may_be_empty=True,
+            token=lives_part.token_of(hour, reached),
+        )
 
-    def _jobs(self, place: Place, folder: Path) -> Reading:
+    def _jobs(self, place: Place, folder: Path, hour: str) -> Reading:
         from botocore.exceptions import ClientError
 
         now = self.clock()
         client = self._client("sagemaker", place)
-        since = self._since.get(_key(place, JOBS), self._ago(jobs_part.HISTORY))
+        before = self._before.get(_key(place, JOBS))
+        usual = self._since(place, JOBS, jobs_part.LATE, jobs_part.HISTORY)
+        since_of = jobs_part.unread_by(before.token) if before else {}
+        unread: dict[str, datetime] = {}
         rows: Rows = []
         lived: Rows = []
         notes = []
         for kind in jobs_part.KINDS:
+            since = max(since_of.get(kind, usual), self._ago(jobs_part.HISTORY))
             try:
                 for job in jobs_part.job_replies(client, kind, since):
                     rows += jobs_part.workloads(kind, job, now)
@@ -333,11 +303,17 @@ class Inventory(AwsCollector):
                         lived.append(life)
             except ClientError as error:
                 notes.append(left_out(error, f"SageMaker {kind.lower()} jobs"))
+                unread[kind] = since
         parts: list[Part] = [Merge("resource_life", lived)]
         if rows:
             written = [_write(folder / "jobs.csv", _WORKLOADS, rows)]
             parts.insert(0, Files("workloads", written, rows=len(rows), whole_resources=True))
-        return Reading(parts, notes=tuple(notes), may_be_empty=True)
+        return Reading(parts, tuple(notes), may_be_empty=True, token=jobs_part.token_of(hour, unread))
+
+    def _since(self, place: Place, part: str, late: timedelta, history: timedelta) -> datetime:
+        """From when on a part is read: from its last success, and as far back as it may have come late."""
+        before = self._before.get(_key(place, part))
+        return max(before.at - late, self._ago(history)) if before else self._ago(history)
 
     def _may_read_events(self, place: Place) -> bool:
         now = self.clock()
@@ -349,12 +325,14 @@ class Inventory(AwsCollector):
         return self._may(place, "the jobs of SageMaker", lambda: ask(MaxResults=1))
 
     def _may(self, place: Place, what: str, ask: Callable[[], Any]) -> bool:
-        """Whether something may be read. It is asked apart: what is read without permission would count as read."""
+        """Whether something may be read; a remark where not."""
         from botocore.exceptions import ClientError
 
         try:
             ask()
         except ClientError as error:
+            if self._is_closed(place, error):
+                return False
             try:
                 self._remarks[place].append(left_out(error, what))
             except ClientError:

@@ -198,10 +198,20 @@ def held_names(instance: Mapping[str, Any], place: Place, end: datetime | None =
         yield Held(name.lower(), resource_id, resource_id, start, end)
 
 
+def arn(instance_id: str, place: Place) -> str:
+    """The ARN of an instance."""
+    return place.arn("ec2", f"instance/{instance_id}")
+
+
+def runs(instance: Mapping[str, Any]) -> bool:
+    """Whether an instance runs, or is about to."""
+    return instance["State"]["Name"] not in _OVER
+
+
 def life(instance: Mapping[str, Any], place: Place) -> dict[str, Any] | None:
     """A row of ``resource_life``: from the launch to the end that the listing tells; None where that is not said."""
     end = None
-    if instance["State"]["Name"] in _OVER:
+    if not runs(instance):
         said = _ENDED.search(instance.get("StateTransitionReason") or "")
         if said is None:
             return None
@@ -214,6 +224,7 @@ def life(instance: Mapping[str, Any], place: Place) -> dict[str, Any] | None:
         "started_at": instance["LaunchTime"].astimezone(UTC),
         "ended_at": end,
         "method": "listing",
+        "gone": instance["State"]["Name"] == "terminated",
     }
 
 

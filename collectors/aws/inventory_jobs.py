@@ -70,6 +70,21 @@ def job_replies(sagemaker: Any, kind_name: str, since: datetime) -> Iterator[Map
                     yield found
 
 
+def token_of(hour: str, unread: Mapping[str, datetime]) -> str:
+    """The change token of a reading that left kinds of jobs ``unread``, each with the time from which on.
+
+    >>> token_of("2026-11-21T06", {"Processing": datetime(2026, 8, 23, 6, tzinfo=UTC)})
+    '2026-11-21T06 Processing>2026-08-23T06:00:00+00:00'
+    """
+    return " ".join((hour, *(f"{kind}>{since.isoformat()}" for kind, since in unread.items())))
+
+
+def unread_by(token: str) -> dict[str, datetime]:
+    """The kinds of jobs a reading left unread, and from when on."""
+    parts = (part.split(">") for part in token.split(" ")[1:])
+    return {kind: datetime.fromisoformat(since) for kind, since in parts}
+
+
 def workloads(kind_name: str, job: Mapping[str, Any], now: datetime) -> Iterator[dict[str, Any]]:
     """Rows of the workloads form; none for a job that never started."""
     kind = _kind(kind_name)

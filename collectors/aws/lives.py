@@ -4,9 +4,12 @@
 within :data:`LATE`. Launches by auto-scaling groups and fleets are ``RunInstances`` events too. An instance that shuts
 itself down leaves no event: it ends where a listing shows it stopped or gone.
 
-*Method.* Four kinds of events, each asked for by its name (only one attribute may be asked for), are read once and then
-only what is new. A launch and the first end after it are one life; an end whose launch lies before what was read ends
-the life that was open.
+*Method.* Four kinds of events, each asked for by its name, are read once and then only what is new. A launch and the
+first end after it are one life; an end whose launch lies before what was read ends the life that was open.
+
+*Bounded.* Only one attribute may be asked for, so launches of machines without accelerators come along, and a company
+may have a great many. A run reads as much as :data:`MOST_REQUESTS` allow, the oldest first, so that an end never comes
+before its launch, in steps of time that are small enough to be read whole; the next run goes on from there.
 """
 
 from __future__ import annotations
@@ -30,6 +33,16 @@ LATE = timedelta(hours=2)
 
 LAUNCH = "RunInstances"
 ENDS = ("TerminateInstances", "StopInstances", "BidEvictedEvent")
+MOST_REQUESTS = 30
+"""In one run, account and region; the step under way is finished. They take a quarter of a minute."""
+
+_MOST_PAGES = 5
+"""Of one kind of events in one step, 50 events each."""
+
+_LEAST_STEP = timedelta(minutes=1)
+"""A step that is always finished: AWS lets an account launch two a second."""
+
+_UP_TO = " up to "
 _SECONDS_BETWEEN_REQUESTS = 0.5  # AWS answers two a second in each account and region
 
 
@@ -52,25 +65,71 @@ class End:
     terminated: bool
 
 
-def event_pages(cloudtrail: Any, since: datetime, until: datetime) -> Iterator[Mapping[str, Any]]:
-    """The raw replies, at the rate AWS allows."""
-    first = True
+def events(cloudtrail: Any, since: datetime, until: datetime) -> tuple[list[Mapping[str, Any]], datetime]:
+    """Raw replies, at the rate AWS allows, and the time up to which they are whole: ``until``, or where it stopped."""
+    pause = _Pause()
+    found: list[Mapping[str, Any]] = []
+    start, step = since, until - since
+    while start < until and (start == since or pause.requests < MOST_REQUESTS):
+        end = min(start + step, until)
+        pages, fitting = _window(cloudtrail, start, end, pause, whole=end - start <= _LEAST_STEP)
+        if fitting is None:
+            found += pages
+            start, step = end, step * 2
+        else:
+            step = max(min(fitting, (end - start) / 2), _LEAST_STEP)
+    return found, min(start, until)
+
+
+def token_of(hour: str, reached: datetime) -> str:
+    """The change token of a reading that came as far as ``reached``.
+
+    >>> token_of("2026-11-21T06", datetime(2026, 9, 1, tzinfo=UTC))
+    '2026-11-21T06 up to 2026-09-01T00:00:00+00:00'
+    """
+    return f"{hour}{_UP_TO}{reached.isoformat()}"
+
+
+def reached_by(token: str) -> datetime | None:
+    """The time a reading came to; None where it came to its end."""
+    _, _, reached = token.partition(_UP_TO)
+    return datetime.fromisoformat(reached) if reached else None
+
+
+class _Pause:
+    """Keeps requests apart, and counts them."""
+
+    requests = 0
+
+    def __call__(self) -> None:
+        if self.requests:
+            time.sleep(_SECONDS_BETWEEN_REQUESTS)
+        self.requests += 1
+
+
+def _window(
+    cloudtrail: Any, since: datetime, until: datetime, pause: _Pause, *, whole: bool
+) -> tuple[list[Mapping[str, Any]], timedelta | None]:
+    """The replies for a time; or, where there are too many and it need not be ``whole``, what time would fit."""
+    found: list[Mapping[str, Any]] = []
     for name in (LAUNCH, *ENDS):
         asked = {"LookupAttributes": [{"AttributeKey": "EventName", "AttributeValue": name}]}
         known: set[str] = set()
         while True:
-            if not first:
-                time.sleep(_SECONDS_BETWEEN_REQUESTS)
-            first = False
+            pause()
             reply = cloudtrail.lookup_events(StartTime=since, EndTime=until, MaxResults=50, **asked)
-            yield reply
+            found.append(reply)
             token = reply.get("NextToken")
             if not token:
                 break
             if token in known:
                 raise CollectError("AWS gives the same page of events again.", where=f"LookupEvents, {name}")
             known.add(token)
+            if len(known) >= _MOST_PAGES and reply["Events"] and not whole:
+                # events come the newest first, so these pages tell how much time so many of them take
+                return [], until - min(event["EventTime"] for event in reply["Events"])
             asked["NextToken"] = token
+    return found, None
 
 
 def read_events(pages: Iterable[Mapping[str, Any]]) -> tuple[list[Launch], list[End]]:

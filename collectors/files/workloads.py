@@ -87,8 +87,8 @@ def import_workloads(
     """Load workload records into ``workload_hour``.
 
     ``source`` is the namespace of the resource names. With ``whole_resources`` the files say all that ever ran on the
-    resources they name, as of a job that lasted shorter than it had seemed to. Raises ``InputError`` where a file cannot
-    be used, ``BusyError`` while another import of the source runs.
+    resources they name, as of a job that lasted shorter than it had seemed to. Raises ``InputError`` where a file
+    cannot be used, ``BusyError`` while another import of the source runs.
     """
     files, notes = find_files(paths)
     options = ("whole resources",) if whole_resources else ()

@@ -200,3 +200,25 @@ def test_the_end_of_a_job_replaces_every_hour_it_had_seemed_to_run(
         ]
         others = connection.scalar(text("SELECT sum(seconds)::int FROM workload_hour WHERE workload = 'done'"))
     assert others == 5400
+
+
+def test_jobs_that_were_denied_are_read_from_where_they_were_left(
+    account: Aws, connect: Callable[..., AwsClients], run: Callable[..., SourceReport]
+) -> None:
+    asked: list[datetime] = []
+
+    def listed(given: dict[str, Any]) -> dict[str, Any]:
+        if "LastModifiedTimeAfter" in given:
+            asked.append(given["LastModifiedTimeAfter"].replace(tzinfo=UTC))
+        return {"ProcessingJobSummaries": []}
+
+    account.on("sagemaker.ListProcessingJobs", [RefusalError("AccessDeniedException")])
+    run(Inventory(connect(), lambda: NOW))
+    run(Inventory(connect(), lambda: NOW + timedelta(hours=1)))
+    account.on("sagemaker.ListProcessingJobs", listed)
+
+    granted = NOW + timedelta(hours=1, minutes=10)
+    run(Inventory(connect(), lambda: granted))
+    run(Inventory(connect(), lambda: granted + timedelta(hours=1)))
+
+    assert asked == [granted - timedelta(days=90), NOW - timedelta(hours=2)], "within the hour, and then as ever"
