@@ -38,6 +38,9 @@ def charges(draw: st.DrawFn) -> dict[str, Any]:
         "kind": draw(st.sampled_from([{}, {}, {"commitment_discount_status": "Used"}])),
         "quantity": draw(st.sampled_from([None, "24"])),
         "is_ai": draw(st.sampled_from([True, True, True, False])),
+        "instance_type": draw(st.sampled_from([None, "p5.48xlarge", "p99.48xlarge"])),
+        "region": draw(st.sampled_from([None, "us-east-1"])),
+        "charge_description": draw(st.sampled_from([None, None, "Instance Core", "Instance Ram"])),
         **({"model": "m", "unit_class": draw(st.sampled_from(["input", "output", "image"]))} if token else {}),
     }
 
@@ -51,6 +54,11 @@ WORKLOADS = st.fixed_dictionaries(
         "requested": st.none() | st.sampled_from([0.0, 0.3, 1.0, 8.0]),
         "used": st.none() | st.sampled_from([0.0, 0.7, 9.0]),
         "seconds": st.sampled_from([0.0, 17.0, 3600.0]),
+        "cpus_requested": st.sampled_from([None, 0.0, 2.5, 300.0]),
+        "cpus_used": st.sampled_from([None, 0.0, 7.0]),
+        "memory_requested_bytes": st.sampled_from([None, 0.0, 1e9, 1e13]),
+        "memory_used_bytes": st.sampled_from([None, 0.0, 3e9]),
+        "accelerator_profile": st.sampled_from([None, None, "3g.40gb", "1/4"]),
         "model": st.none() | st.sampled_from(["a", "b"]),
         "team": st.none() | st.sampled_from(["a", "b"]),
     }
@@ -68,14 +76,38 @@ USAGE = st.fixed_dictionaries(
 )
 
 
+SHARED = st.fixed_dictionaries(
+    {
+        "to": st.sampled_from(["team", "model"]),
+        "by": st.sampled_from(["even", "proportional", "requests", "tokens"]),
+        "targets": st.sampled_from([(), ("a",), ("a", "c")]),
+        "ai": st.sampled_from([None, True, False]),
+    }
+).map(lambda source: {"name": "shared", "match": {"tags": {"stage": "a"}}, **source})
+ALLOCATION = st.fixed_dictionaries(
+    {
+        "method": st.sampled_from(["residual", "aws_accelerated", "95_3_2", "aws_plain", "accelerators"]),
+        "idle": st.sampled_from(["separate", "weighted", "even", "owner"]),
+        "idle_owner": st.sampled_from([None, "a"]),
+        "stranded": st.sampled_from(["holders", "idle"]),
+        "shared": st.lists(SHARED, max_size=1),
+    }
+)
+
+
 @hypothesis_settings(max_examples=25)
 @given(
     st.lists(charges(), min_size=1, max_size=10),
     st.lists(WORKLOADS, max_size=4, unique_by=lambda row: (row["alias"], row["workload"], row["day"])),
     st.lists(USAGE, max_size=4),
+    ALLOCATION,
 )
 def test_every_charge_is_shared_out_exactly(
-    ledger: Ledger, bill: list[dict[str, Any]], workloads: list[dict[str, Any]], usage: list[dict[str, Any]]
+    ledger: Ledger,
+    bill: list[dict[str, Any]],
+    workloads: list[dict[str, Any]],
+    usage: list[dict[str, Any]],
+    allocation: dict[str, Any],
 ) -> None:
     _empty(ledger)
     for charge in bill:
@@ -86,7 +118,7 @@ def test_every_charge_is_shared_out_exactly(
         ledger.workload(workload.pop("hours"), workload.pop("alias"), workload.pop("workload"), **workload)
     for used in usage:
         ledger.usage(used.pop("quantities"), **used)
-    ledger.analyze()
+    ledger.analyze(allocation=allocation)
     ledger.assert_conserved()
     with ledger.store.engine.connect() as connection:
         about_the_analysis = ("share", "spend", "saving", "one bill")
