@@ -17,13 +17,14 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, insert, text
+from sqlalchemy.exc import DBAPIError
 
 from aispend.clock import Clock, next_month
-from aispend.errors import AispendError, UsageError
+from aispend.errors import AispendError, BusyError, UsageError
 from aispend.schema import closing
 from aispend.settings import Settings
 from aispend.store.bills import state_of
@@ -34,6 +35,9 @@ from analyzer.fingerprint import ANALYSIS_VERSION
 from analyzer.reconcile import check
 from analyzer.reconcile_closing import CLOSING_PROMISES, CONTENT, CUT, LEDGER
 
+_TOLD = 8
+"""Failed checks named in a refusal: enough to know where to look; aispend reconcile has them all."""
+_CHANGED_MEANWHILE = "40001"
 _DECIDING = ("tags", "allocation", "reporting_currency")
 _NOT_OF_A_MONTH = ("savings stay within the cost they act on",)
 
@@ -43,7 +47,9 @@ class NotClosedError(AispendError):
 
     def __init__(self, what: str, *, failed: Sequence[Finding], next_step: str) -> None:
         self.failed = tuple(failed)
-        where = "\n         ".join(f"{row.promise}, {row.scope or 'all bills'}: {row.cause}" for row in failed)
+        told = [f"{row.promise}, {row.scope or 'all bills'}: {row.cause}" for row in failed[:_TOLD]]
+        more = [f"and {len(failed) - _TOLD} more"] if len(failed) > _TOLD else []
+        where = "\n         ".join((*told, *more))
         super().__init__(what, where=where, next_step=next_step)
 
 
@@ -72,7 +78,8 @@ def close_month(
     """Publish ``month`` (its first day) as it is now.
 
     Raises ``UsageError`` where it is closed already, has no bill or has not ended; ``NotClosedError`` where a check of
-    the month fails and no ``force_reason`` is given; ``BusyError`` while an analysis runs.
+    the month fails and no ``force_reason`` is given; ``BusyError`` while an analysis runs, and where
+    a bill of the month comes in between.
     """
     now = clock()
     if now.date() < next_month(month):
@@ -81,42 +88,63 @@ def close_month(
             where=f"today is {now:%Y-%m-%d}",
             next_step="Close it once its bill is final.",
         )
-    with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection, connection.begin():
-        exclusive(connection, "analyze")
-        _refuse_twice(connection, month)
-        bills = bills_of_month(connection, month)
-        if not bills:
-            raise UsageError(f"No bill of {month:%Y-%m} is loaded.", next_step="Load one: aispend import PATH…")
-        failed = [*_unfinished(month, bills), *_failures(connection, settings, month)]
-        if failed and force_reason is None:
-            raise NotClosedError(
-                f"{month:%Y-%m} was not closed: {len(failed)} checks do not hold.",
-                failed=failed,
-                next_step="Mend them (aispend reconcile), or close it all the same: --force REASON",
-            )
-        rules = rules_now(settings)
-        version = 1 + int(
-            connection.scalar(text("SELECT count(*) FROM closing WHERE month = :month"), {"month": month}) or 0
+    try:
+        with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection, connection.begin():
+            exclusive(connection, "analyze")
+            return _publish(connection, settings, month, now, who=who, note=note, force_reason=force_reason)
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != _CHANGED_MEANWHILE:
+            raise
+        raise BusyError(
+            f"A bill of {month:%Y-%m} was loaded while the month was being closed; nothing was published.",
+            next_step="Run aispend analyze, then close it again.",
+        ) from error
+
+
+def _publish(
+    connection: Connection,
+    settings: Settings,
+    month: date,
+    now: datetime,
+    *,
+    who: str,
+    note: str | None,
+    force_reason: str | None,
+) -> Closed:
+    _refuse_twice(connection, month)
+    bills = bills_of_month(connection, month)
+    if not bills:
+        raise UsageError(f"No bill of {month:%Y-%m} is loaded.", next_step="Load one: aispend import PATH…")
+    failed = [*_unfinished(month, bills), *_failures(connection, settings, month)]
+    if failed and force_reason is None:
+        raise NotClosedError(
+            f"{month:%Y-%m} was not closed: {len(failed)} checks do not hold.",
+            failed=failed,
+            next_step="Mend them (aispend reconcile), or close it all the same: --force REASON",
         )
-        values: dict[str, Any] = {
-            "month": month,
-            "version": version,
-            "closed_at": now,
-            "closed_by": who,
-            "note": note,
-            "forced_reason": force_reason if failed else None,
-            "failed_checks": [f"{row.promise}, {row.scope or 'all bills'}: {row.cause}" for row in failed],
-            "bills": bills,
-            "rules": rules,
-            "rules_fingerprint": hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest(),
-            "content_fingerprint": "",
-            "compared_bills": bills,
-            "compared_rules": rules,
-        }
-        closing_id = connection.scalar(insert(closing).values(values).returning(closing.c.closing_id))
-        amounts = connection.execute(text(_PUBLISH), {"id": closing_id, "month": month}).rowcount
-        connection.execute(text(_FINGERPRINT), {"id": closing_id})
-        connection.execute(text("UPDATE slice SET state = 'closed' WHERE kind = 'bill' AND period = :m"), {"m": month})
+    rules = rules_now(settings)
+    version = 1 + int(
+        connection.scalar(text("SELECT count(*) FROM closing WHERE month = :month"), {"month": month}) or 0
+    )
+    values: dict[str, Any] = {
+        "month": month,
+        "version": version,
+        "closed_at": now,
+        "closed_by": who,
+        "note": note,
+        "forced_reason": force_reason if failed else None,
+        "failed_checks": [f"{row.promise}, {row.scope or 'all bills'}: {row.cause}" for row in failed],
+        "bills": bills,
+        "rules": rules,
+        "rules_fingerprint": hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest(),
+        "content_fingerprint": "",
+        "compared_bills": bills,
+        "compared_rules": rules,
+    }
+    closing_id = connection.scalar(insert(closing).values(values).returning(closing.c.closing_id))
+    amounts = connection.execute(text(_PUBLISH), {"id": closing_id, "month": month}).rowcount
+    connection.execute(text(_FINGERPRINT), {"id": closing_id})
+    connection.execute(text("UPDATE slice SET state = 'closed' WHERE kind = 'bill' AND period = :m"), {"m": month})
     return Closed(month, version, amounts, len(failed), tuple(sorted({bill["state"] for bill in bills})))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from aispend.errors import UsageError
+from aispend.errors import BusyError, UsageError
 from analyzer.adjustments import rules_changed
 from analyzer.closing import Closed, NotClosedError, close_month, reopen_month, rules_now
 from analyzer.findings import Finding
@@ -228,6 +228,22 @@ def test_a_bill_last_loaded_before_the_month_ended_is_not_whole(ledger: Ledger) 
         connection.execute(text("UPDATE slice SET state = 'open', loaded_at = '2026-10-20 06:00Z' WHERE kind = 'bill'"))
     with pytest.raises(NotClosedError, match="last loaded on 2026-10-20, before the month ended"):
         close(ledger)
+
+
+def test_a_bill_that_comes_while_the_month_is_being_closed_stops_it(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    october(ledger)
+
+    def a_load_comes(*_: Any) -> list[Finding]:
+        with ledger.store.engine.begin() as connection:
+            connection.execute(text("UPDATE slice SET loaded_at = now() WHERE kind = 'bill'"))
+        return []
+
+    monkeypatch.setattr("analyzer.closing._failures", a_load_comes)
+    with pytest.raises(BusyError, match="was loaded while the month was being closed"):
+        close(ledger)
+    assert not ledger.rows("SELECT * FROM closing")
 
 
 def test_a_month_is_closed_once_and_opened_with_a_reason(ledger: Ledger) -> None:
