@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from analyzer.variance import EFFECTS
-from reports.columns import ENERGY, EVIDENCE, RECOMMENDATIONS, Column, spend_columns
-from reports.views import Changes, Converted, EnergyUse, Recommendation, Spend, SpendRow
+from reports.columns import BUDGETS, ENERGY, EVIDENCE, RECOMMENDATIONS, Column, spend_columns
+from reports.views import BudgetStatus, Changes, Converted, EnergyUse, Recommendation, Spend, SpendRow
 
 Record = Mapping[str, Any]
 
@@ -23,6 +23,15 @@ def recommendation_records(rows: Iterable[Recommendation]) -> list[Record]:
     return [
         {column.name: getattr(row, column.name) for column in RECOMMENDATIONS}
         | {"counted": row.counted and row.monthly_saving_net != 0}
+        for row in rows
+    ]
+
+
+def budget_records(rows: Iterable[BudgetStatus]) -> list[Record]:
+    """Budgets; what is in other currencies as text: ``EUR 12.50; GBP 3``."""
+    return [
+        {column.name: getattr(row, column.name) for column in BUDGETS}
+        | {"unconverted": "; ".join(f"{name} {amount}" for name, amount in row.unconverted.items()) or None}
         for row in rows
     ]
 

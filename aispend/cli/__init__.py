@@ -15,6 +15,8 @@ import typer
 from aispend.cli import (
     advice,
     analysis,
+    anomalies,
+    budgets,
     checks,
     closing,
     clouds,
@@ -77,6 +79,8 @@ for part in (
     energy,
     outlook,
     advice,
+    anomalies,
+    budgets,
     checks,
     closing,
     exports,

@@ -10,6 +10,8 @@ unit_costs        cost per thousand inferences, per million tokens, per accelera
 changes           why cost changed between two periods
 overview          the month so far, its forecast and change
 forecasts         what month and quarter will cost; forecast_days: the days ahead of one series
+anomalies         days out of the ordinary; anomalies_beside: those providers found
+budgets           where each budget stands
 idle              what is paid for and does nothing
 recommendations   advice, its total, its life; why_not: the reason where there is none
 provider_advice   what providers advise, beside ours
@@ -18,6 +20,17 @@ months            their state, what was published, adjusted and accrued; agreeme
 freshness         how new each source is; rejected_rows: what could not be read
 """
 
+from reports.views.anomalies import (
+    ANOMALY_STATES,
+    TOLD_STATES,
+    AnomalyBeside,
+    AnomalyEvent,
+    AnomalyFound,
+    anomalies_beside,
+    anomalies_by_state,
+    anomaly_events,
+    found_anomalies,
+)
 from reports.views.basis import (
     COSTS,
     Axis,
@@ -30,6 +43,7 @@ from reports.views.basis import (
     newest_window,
     pending_bills,
 )
+from reports.views.budgets import BudgetStatus, budgets
 from reports.views.change import (
     CHANGE_CUTS,
     Change,
@@ -39,6 +53,7 @@ from reports.views.change import (
     month_against_month,
     same_days_before,
     same_days_from,
+    whole_month,
 )
 from reports.views.closing import ClosedAmount, MonthState, accruals, adjustments, agreements, months, published
 from reports.views.converted import Converted, ConvertedRow, spend_in
@@ -90,6 +105,7 @@ from reports.views.spend_query import CATEGORIES, DIMENSIONS, SpendQuery
 from reports.views.unit_costs import ModelsWithUsage, UnitBasis, UnitCost, UnitCosts, models_with_usage, unit_costs
 
 __all__ = [
+    "ANOMALY_STATES",
     "CATEGORIES",
     "CHANGE_CUTS",
     "COSTS",
@@ -98,10 +114,15 @@ __all__ = [
     "LIVE_STATES",
     "PROMISING_STATES",
     "STATES",
+    "TOLD_STATES",
     "AdviceBeside",
+    "AnomalyBeside",
+    "AnomalyEvent",
+    "AnomalyFound",
     "Axis",
     "Basis",
     "Below",
+    "BudgetStatus",
     "Change",
     "Changes",
     "ClosedAmount",
@@ -151,12 +172,17 @@ __all__ = [
     "accruals",
     "adjustments",
     "agreements",
+    "anomalies_beside",
+    "anomalies_by_state",
+    "anomaly_events",
     "bills_loaded",
+    "budgets",
     "changes",
     "charge_days",
     "energy",
     "forecast_days",
     "forecasts",
+    "found_anomalies",
     "freshness",
     "idle",
     "lifecycles",
@@ -182,6 +208,7 @@ __all__ = [
     "spend",
     "spend_in",
     "unit_costs",
+    "whole_month",
     "why_not",
     "why_not_below",
 ]

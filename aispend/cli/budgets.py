@@ -1,0 +1,79 @@
+"""aispend budgets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from aispend.cli import doors, show
+from aispend.cli.doors import DatabaseOption, Format, FormatOption
+from aispend.cli.show import Head
+
+if TYPE_CHECKING:
+    from reports import views
+
+NO_BUDGETS = "No budgets. Write [[budget]] sections into aispend.toml (aispend init shows one), then: aispend analyze"
+_TERMS = (
+    "Burn: spent over what was due by the weekdays' profile. Forecast: median of the whole period, below it P10–P90. "
+    "Critical: spent, or P10 above the budget; warn: P50 above it."
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+    app.command("budgets")(budgets)
+
+
+def budgets(style: FormatOption = Format.table, database: DatabaseOption = None) -> None:
+    """Where each budget stands.
+
+    Spent to date, what that is of the amount due, what the period will come to and when the money is used up, as of
+    the last analysis. Cost in another currency than the budget's is named apart, never added.
+
+    Example: aispend budgets --format json
+    """
+    from reports import records, views
+    from reports.columns import BUDGETS
+
+    with doors.opened(database) as door, door.store.engine.connect() as connection:
+        rows = views.budgets(connection)
+        waiting = bool(door.settings.budgets) and not rows
+    if style is not Format.table:
+        show.machine(BUDGETS, records.budget_records(rows), style)
+    elif not rows:
+        show.lines(["Budgets are set and not computed yet: aispend analyze" if waiting else NO_BUDGETS])
+    else:
+        _table(rows)
+
+
+def _table(rows: tuple[views.BudgetStatus, ...]) -> None:
+    from reports.formats import money, percent
+
+    show.table(
+        [Head("budget", wrap=True), Head("spent", "right"), Head("burn", "right"), Head("forecast", "right")],
+        [
+            (
+                f"{row.name}: {row.state}\n{money(row.amount)} {row.currency}, {row.period} from {row.period_start}"
+                f"\n{row.reason}"
+                + (f"\nused up {row.exhausted_on}" if row.exhausted_on else "")
+                + "".join(f"\nbesides {amount} {name}, not converted" for name, amount in row.unconverted.items()),
+                f"{money(row.actual)}{'*' if row.partly_unknown else ''}\n{percent(row.actual / row.amount)}",
+                f"{row.burn_rate:.2f}×" if row.burn_rate is not None else "",
+                f"{money(row.forecast_p50)}\n{_band(row)}",
+            )
+            for row in rows
+        ],
+        notes=[
+            _TERMS,
+            *(["* Some charge has no cost: it is left out."] if any(r.partly_unknown for r in rows) else []),
+        ],
+    )
+
+
+def _band(row: views.BudgetStatus) -> str:
+    from reports.formats import money
+
+    if row.forecast_p10 is None or row.forecast_p90 is None:
+        return "no band"
+    return f"{money(row.forecast_p10)}–{money(row.forecast_p90)}"

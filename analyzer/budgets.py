@@ -1,0 +1,374 @@
+"""Budgets: spent to date, what was due, what the period will come to, and when the money is used up.
+
+Assumes     ``spend_day`` as the last analysis left it (charges and tag sets for a budget by tag).
+Method      Of the present period of the calendar: actual cost of the whole days known; *burn rate* = actual / the
+            part of the budget due by the profile of weekdays over the last eight weeks; the forecast of
+            :mod:`analyzer.forecast` for the days left, its band as P10 and P90 of the period; the day on which actual
+            and median path together reach the amount. Critical: spent, or P10 above the budget. Warn: P50 above it.
+Cases       With less than two weeks of history the days left are expected to cost what the days of the period did, by
+            the same profile (*burn rate*), without a band. Cost in another currency is named apart: exchange rates
+            are applied in ``_in_budget_currency`` alone. A bill that is behind is named in the reason.
+Drawbacks   A period starts as if its bill had no memory: fees of a later day of the month are due only by the profile.
+Sources     The rule of P50 and P10 and the burn rate: docs/methods.md.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any, Literal
+
+from sqlalchemy import Connection, delete, insert, text
+
+from aispend.clock import Clock, month_of, next_month
+from aispend.errors import SettingsError
+from aispend.money import COST_QUANTUM, exact_sum
+from aispend.schema import budget_status
+from aispend.settings import Settings
+from aispend.watching import Budget, BudgetMatch
+from analyzer.attribution import plain_tag_key
+from analyzer.series import SeriesSet, daily_series
+
+State = Literal["ok", "warn", "critical"]
+PROFILE_DAYS = 56
+_LEAST_HISTORY = 14
+_LONGEST_CHARGE = timedelta(days=62)
+_MONTHS: Mapping[str, int] = {"month": 1, "quarter": 3, "year": 12}
+
+
+@dataclass(frozen=True)
+class Path:
+    """The days left of a period: expected cost of each, and P10 and P90 of their sum where there is a band."""
+
+    days: tuple[Decimal, ...]
+    low: Decimal | None
+    high: Decimal | None
+    method: Literal["forecast", "burn rate"]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a budget stands; see ``budget_status`` for each figure."""
+
+    actual: Decimal
+    expected_to_date: Decimal
+    burn_rate: Decimal | None
+    p10: Decimal | None
+    p50: Decimal | None
+    p90: Decimal | None
+    exhausted_on: date | None
+    threshold: Decimal | None
+    state: State
+    reason: str
+
+
+def period_of(day: date, period: str) -> tuple[date, date]:
+    """First day of the calendar's month, quarter or year ``day`` lies in, and the day after its last."""
+    months = _MONTHS[period]
+    first = date(day.year, (day.month - 1) // months * months + 1, 1)
+    end = first
+    for _ in range(months):
+        end = next_month(end)
+    return first, end
+
+
+def standing(
+    budget: Budget, first: date, spent: Sequence[Decimal], weights: Sequence[Decimal], path: Path | None
+) -> Standing:
+    """Where a budget stands after ``spent``, a cost for each day from ``first``.
+
+    ``weights``: profile of the whole period, a weight for each day; the amount is due in proportion to them.
+    """
+    actual = exact_sum(spent)
+    due = budget.amount * exact_sum(weights[: len(spent)]) / exact_sum(weights)
+    p50 = None if path is None else exact_sum((actual, *path.days))
+    p10 = None if path is None or path.low is None else actual + path.low
+    p90 = None if path is None or path.high is None else actual + path.high
+    reached = [percent for percent in budget.thresholds if actual * 100 >= percent * budget.amount]
+    state: State = "ok"
+    reason = f"{actual / budget.amount:.0%} spent"
+    if actual >= budget.amount:
+        state = "critical"
+    elif p10 is not None and p10 > budget.amount:
+        state, reason = "critical", f"{reason}; the forecast is above the budget even at its 10th percentile"
+    elif p50 is not None and p50 > budget.amount:
+        state, reason = "warn", f"{reason}; the forecast's median is above the budget"
+    return Standing(
+        actual=actual,
+        expected_to_date=due.quantize(COST_QUANTUM),
+        burn_rate=(actual / due).quantize(Decimal("0.0001")) if due else None,
+        p10=p10,
+        p50=p50,
+        p90=p90,
+        exhausted_on=_exhausted(budget.amount, first, (*spent, *(() if path is None else path.days))),
+        threshold=max(reached, default=None),
+        state=state,
+        reason=reason,
+    )
+
+
+def weekday_profile(costs: Sequence[Decimal], end: date) -> tuple[Decimal, ...]:
+    """Weights of Monday to Sunday, from the last ``PROFILE_DAYS`` before ``end``; alike where few are known."""
+    recent = costs[-PROFILE_DAYS:]
+    alike = (Decimal(1),) * 7
+    if len(recent) < _LEAST_HISTORY:
+        return alike
+    sums, counts = [Decimal(0)] * 7, [0] * 7
+    for number, cost in enumerate(recent):
+        weekday = (end - timedelta(days=len(recent) - number)).weekday()
+        sums[weekday] += max(cost, Decimal(0))
+        counts[weekday] += 1
+    return tuple(total / count for total, count in zip(sums, counts, strict=True)) if any(sums) else alike
+
+
+def burn_path(spent: Sequence[Decimal], weights: Sequence[Decimal]) -> Path | None:
+    """The days left at the pace of the days spent, by the same profile; None before the first day."""
+    known = exact_sum(weights[: len(spent)])
+    if not known:
+        return None
+    pace = exact_sum(spent) / known
+    days = tuple((pace * weight).quantize(COST_QUANTUM) for weight in weights[len(spent) :])
+    return Path(days, None, None, "burn rate")
+
+
+def forecast_path(usage: Sequence[Decimal], fees: Sequence[Decimal], first: date, days: int) -> Path | None:
+    """The next days by :mod:`analyzer.forecast`; None where there is too little history."""
+    import numpy as np
+
+    from analyzer.forecast import DAILY, History, forecast
+
+    history = History(np.array([float(one) for one in usage]), np.array([float(one) for one in fees]), first)
+    if days == 0 or len(history.since_first_charge()) < _LEAST_HISTORY:
+        return None
+    found = forecast(history, days, DAILY)
+    expected = tuple(_money(float(value)) for value in found.values)
+    width = found.backtest.half_width_of_total(0, days, found.level)
+    if width is None:
+        return Path(expected, None, None, "forecast")
+    total = exact_sum(expected)
+    least = min(_money(found.lowest(days)), total)
+    return Path(expected, max(total - _money(width), least), total + _money(width), "forecast")
+
+
+def write_budgets(connection: Connection, settings: Settings, clock: Clock) -> int:
+    """Replace the state of all budgets; returns how many there are. Raises ``SettingsError`` for a name given twice."""
+    names = [budget.name for budget in settings.budgets]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise SettingsError("Two budgets have the same name.", where=f"[[budget]] name = {twice!r}")
+    connection.execute(delete(budget_status))
+    known = daily_series(connection, (), days=1) if settings.budgets else None
+    rows = [row for budget in settings.budgets if (row := _row(connection, settings, budget, known, clock)) is not None]
+    if rows:
+        connection.execute(insert(budget_status), rows)
+    return len(rows)
+
+
+def _row(
+    connection: Connection, settings: Settings, budget: Budget, known: SeriesSet | None, clock: Clock
+) -> dict[str, Any] | None:
+    """The present period of a budget: that of the last day known, or of today; None before the budget begins."""
+    today = clock().date()
+    last = today if known is None else min(known.end - timedelta(days=1), today)
+    first, end = period_of(last, budget.period)
+    if known is not None and known.end >= end and today >= end:  # the period is known whole: the next has begun
+        first, end = period_of(end, budget.period)
+    if budget.valid_from is not None and end <= budget.valid_from:
+        return None
+    currency = budget.currency or settings.reporting_currency
+    upto = first if known is None else max(first, min(known.end, end))
+    daily = _daily(connection, budget, oldest(first), upto)
+    usage, fees, lacks, unconverted = _in_budget_currency(daily, currency, first)
+    start = (first - oldest(first)).days
+    costs = [a + b for a, b in zip(usage, fees, strict=True)]
+    spent = costs[start:]
+    profile = weekday_profile(costs, upto)
+    weights = [profile[(first + timedelta(days=number)).weekday()] for number in range((end - first).days)]
+    path = forecast_path(usage, fees, oldest(first), (end - upto).days) or burn_path(spent, weights)
+    stands = standing(budget, first, spent, weights, path)
+    notes = [stands.reason]
+    if known is not None and known.behind:
+        notes.append(f"behind and not whole: {', '.join(f'{one.provider} {one.scope}' for one in known.behind)}")
+    return {
+        "name": budget.name,
+        "period_start": first,
+        "period_end": end,
+        "period": budget.period,
+        "covers": covers(budget),
+        "cost": budget.cost,
+        "amount": budget.amount,
+        "currency": currency,
+        "known_to": None if known is None else upto,
+        "actual": stands.actual,
+        "expected_to_date": stands.expected_to_date,
+        "burn_rate": stands.burn_rate,
+        "forecast_p10": stands.p10,
+        "forecast_p50": stands.p50,
+        "forecast_p90": stands.p90,
+        "forecast_method": None if path is None else path.method,
+        "exhausted_on": stands.exhausted_on,
+        "threshold": stands.threshold,
+        "state": stands.state,
+        "reason": "; ".join(notes),
+        "unconverted": {name: str(amount) for name, amount in sorted(unconverted.items())},
+        "partly_unknown": lacks,
+        "computed_at": clock(),
+    }
+
+
+def oldest(first: date) -> date:
+    """The first day to read for a period: what forecasts remember."""
+    from analyzer.forecast import DAILY
+
+    return month_of(first - timedelta(days=DAILY.history))
+
+
+def covers(budget: Budget) -> str:
+    """What a budget covers, in words."""
+    match = budget.match
+    fields = [f"{name} {value}" for name in _FIELDS if (value := getattr(match, name)) is not None]
+    fields += [f"tag {key} {value}" for key, value in match.tags.items()]
+    what = "AI spend" if budget.ai_only else "all spend"
+    return f"{what}, {', '.join(fields)}" if fields else what
+
+
+@dataclass(frozen=True)
+class _Daily:
+    """Cost per currency and day from ``first`` on: by use, and everything else; which currencies lack some cost."""
+
+    first: date
+    usage: Mapping[str, list[Decimal]]
+    fees: Mapping[str, list[Decimal]]
+    lacking: frozenset[str]
+    length: int
+
+
+def _in_budget_currency(
+    daily: _Daily, currency: str, first: date
+) -> tuple[list[Decimal], list[Decimal], bool, dict[str, Decimal]]:
+    """Usage and fees in the budget's currency, whether some cost is unknown, and what is in others since ``first``.
+
+    The one place where exchange rates would be applied.
+    """
+    nothing = [Decimal(0)] * daily.length
+    start = (first - daily.first).days
+    others = {
+        name: amount
+        for name in daily.usage
+        if name != currency and (amount := exact_sum((*daily.usage[name][start:], *daily.fees[name][start:])))
+    }
+    return daily.usage.get(currency, nothing), daily.fees.get(currency, nothing), currency in daily.lacking, others
+
+
+def _daily(connection: Connection, budget: Budget, first: date, end: date) -> _Daily:
+    """Daily cost of what a budget covers, from ``first`` up to, not including, ``end``."""
+    length = (end - first).days
+    parameters: dict[str, Any] = {"first": first, "end": end}
+    conditions = ["d.is_ai"] if budget.ai_only else []
+    for name, values in _matching(connection, budget.match, parameters).items():
+        conditions.append(f"d.{name} = ANY(:{name})")
+        parameters[name] = values
+    source = _FROM_DAYS
+    if budget.match.tags:
+        source = _FROM_CHARGES
+        parameters |= {
+            "tag_sets": _tag_sets(connection, budget.match.tags),
+            "first_month": first - _LONGEST_CHARGE,
+            "end_month": end + _LONGEST_CHARGE,
+        }
+    statement = _COSTS.format(
+        source=source,
+        column=f"{budget.cost}_cost",
+        bit=_BITS[budget.cost],
+        only="".join(f" AND {one}" for one in conditions),
+    )
+    usage: dict[str, list[Decimal]] = {}
+    fees: dict[str, list[Decimal]] = {}
+    lacking = set()
+    for currency, day, by_use, cost, lacks in connection.execute(text(statement), parameters):
+        for found in (usage, fees):
+            found.setdefault(currency, [Decimal(0)] * length)
+        (usage if by_use else fees)[currency][(day - first).days] = cost or Decimal(0)
+        if lacks:
+            lacking.add(currency)
+    return _Daily(first, usage, fees, frozenset(lacking), length)
+
+
+def _matching(connection: Connection, match: BudgetMatch, span: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Per field that is given, the values in the ledger that fit."""
+    found = {}
+    for name in _FIELDS:
+        pattern = getattr(match, name)
+        if pattern is None:
+            continue
+        values = connection.scalars(text(_VALUES.format(name=name)), span).all()
+        names: Mapping[str, set[str]] = {}
+        if name == "account":
+            names = {value: set() for value in values}
+            for account, label in connection.execute(text(_ACCOUNT_NAMES), {"accounts": list(values)}):
+                names[account].add(label)
+        found[name] = [value for value in values if any(_fits(one, pattern) for one in (value, *names.get(value, ())))]
+    return found
+
+
+def _tag_sets(connection: Connection, wanted: Mapping[str, str]) -> list[int]:
+    """Tag sets that have every wanted tag."""
+    patterns = {plain_tag_key(key): pattern for key, pattern in wanted.items()}
+    fitting = []
+    for key, tags in connection.execute(text("SELECT tag_set_key, tags FROM tag_set")):
+        plain = {plain_tag_key(name): str(value) for name, value in tags.items()}
+        if all(name in plain and _fits(plain[name], pattern) for name, pattern in patterns.items()):
+            fitting.append(key)
+    return fitting
+
+
+def _fits(value: str, pattern: str) -> bool:
+    return fnmatch.fnmatchcase(value.lower(), pattern.lower())
+
+
+def _exhausted(amount: Decimal, first: date, path: Sequence[Decimal]) -> date | None:
+    total = Decimal(0)
+    for number, cost in enumerate(path):
+        total += cost
+        if total >= amount:
+            return first + timedelta(days=number)
+    return None
+
+
+def _money(value: float) -> Decimal:
+    return Decimal(repr(value)).quantize(COST_QUANTUM)
+
+
+_FIELDS = ("provider", "account", "service", "model", "team", "stage")
+_BITS: Mapping[str, int] = {"billed": 1, "effective": 2}
+
+_VALUES = """
+    SELECT DISTINCT {name} FROM spend_day
+    WHERE charge_date >= :first AND charge_date < :end AND {name} IS NOT NULL"""
+
+_ACCOUNT_NAMES = """
+    SELECT coalesce(sub_account_id, billing_account_id), coalesce(sub_account_name, billing_account_name) FROM account
+    WHERE coalesce(sub_account_id, billing_account_id) = ANY(:accounts)
+      AND coalesce(sub_account_name, billing_account_name) IS NOT NULL"""
+
+_FROM_DAYS = "spend_day"
+
+_FROM_CHARGES = """
+    (SELECT c.charge_date, c.slice_id, k.provider, coalesce(a.sub_account_id, a.billing_account_id) AS account,
+            k.service_name AS service, t.model, t.team, t.stage, t.is_ai, ck.charge_category,
+            ck.billing_currency AS currency, s.billed_cost, s.effective_cost,
+            (s.billed_cost IS NULL)::int + 2 * (s.effective_cost IS NULL)::int AS unknown_costs
+     FROM charge c JOIN cost_share s USING (billing_month, slice_id, half, ordinal)
+     JOIN share_target t USING (target_key) JOIN sku k USING (sku_key) JOIN account a USING (account_key)
+     JOIN charge_kind ck USING (charge_kind_key)
+     WHERE c.tag_set_key = ANY(:tag_sets) AND c.billing_month BETWEEN :first_month AND :end_month)"""
+
+_COSTS = """
+    SELECT d.currency, d.charge_date, coalesce(d.charge_category, 'Usage') = 'Usage',
+           sum(coalesce(d.{column}, CASE WHEN NOT '{column}' = ANY(b.columns_known) THEN d.billed_cost END)),
+           bool_or('{column}' = ANY(b.columns_known) AND d.unknown_costs & {bit} = {bit})
+    FROM {source} AS d JOIN slice b USING (slice_id)
+    WHERE d.charge_date >= :first AND d.charge_date < :end{only}
+    GROUP BY 1, 2, 3"""
