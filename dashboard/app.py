@@ -6,7 +6,7 @@ import streamlit as st
 from sqlalchemy.exc import OperationalError
 
 from aispend.errors import AispendError
-from dashboard import data, layout, models, overview, recommendations
+from dashboard import changes, data, layout, models, overview, recommendations
 
 SIDEBAR_PIXELS = 220
 
@@ -21,6 +21,7 @@ def main() -> None:
     pages = [
         st.Page(overview.page, title="Overview", url_path="overview", default=True),
         st.Page(models.page, title="Models", url_path="models"),
+        st.Page(changes.page, title="Changes", url_path="changes"),
         st.Page(recommendations.page, title="Recommendations", url_path="recommendations"),
     ]
     chosen = st.navigation(pages)

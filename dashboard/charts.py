@@ -17,6 +17,9 @@ from reports.views import MonthFigures, Spend, Window
 
 CONFIG = {"displayModeBar": False, "scrollZoom": False, "staticPlot": False, "responsive": True}
 _INK, _GRID, _BAR, _MUTED = "#1c2733", "#e3e8ec", "#2b6a99", "#a9b4bd"
+_DEARER, _CHEAPER = "#b8694f", "#559b74"
+_LABEL = 14
+"""Letters of a label under a bar that fit on one line."""
 _YEAR = {"yanchor": "top", "yshift": -34, "showarrow": False, "font": {"size": 12, "color": "#808495"}}
 _BAR_MILLISECONDS = 22 * 24 * 3600 * 1000
 """Width of a month's bar: by itself a lone bar would fill the figure."""
@@ -113,6 +116,56 @@ def ranking(rows: Sequence[tuple[str, Decimal | None]], currency: str, quiet: Se
     room = min(smallest * 1.6, smallest - max(largest, 0.0) / 4) if smallest < 0 else 0.0
     figure.update_xaxes(visible=False, range=[room, max(largest, 0.0) or 1.0])
     return figure
+
+
+def waterfall(
+    start: tuple[str, Decimal], steps: Sequence[tuple[str, Decimal]], end: tuple[str, Decimal], currency: str
+) -> go.Figure:
+    """From one amount to another by steps; the axis begins where the steps can be seen, not at zero."""
+    labels = [start[0], *(label for label, _ in steps), end[0]]
+    amounts = [start[1], *(amount for _, amount in steps), end[1]]
+    figure = go.Figure(
+        go.Waterfall(
+            x=list(range(len(labels))),
+            y=[float(amount) for amount in amounts],
+            measure=["absolute", *["relative"] * len(steps), "total"],
+            text=[money(start[1]), *(f"{amount:+,.2f}" for _, amount in steps), money(end[1])],
+            textposition="outside",
+            cliponaxis=False,
+            customdata=[html.escape(label) for label in labels],
+            hovertemplate=f"%{{customdata}}: %{{text}} {currency}<extra></extra>",
+            connector={"line": {"color": _GRID}},
+            increasing={"marker": {"color": _DEARER}},
+            decreasing={"marker": {"color": _CHEAPER}},
+            totals={"marker": {"color": _BAR}},
+        )
+    )
+    levels = [float(start[1])]
+    for _, amount in steps:
+        levels.append(levels[-1] + float(amount))
+    span = max(levels) - min(levels)
+    floor = max(min(levels) - max(span, max(levels) * 0.02) * 0.6, 0.0) if min(levels) > 0 else min(levels) * 1.15
+    figure.update_layout(**_layout(height=340, left=64), showlegend=False)
+    figure.update_xaxes(
+        tickvals=list(range(len(labels))), ticktext=[_wrapped(label) for label in labels], showgrid=False
+    )
+    figure.update_yaxes(
+        title={"text": currency, "standoff": 6},
+        range=[floor, max(levels) + (span or max(levels) * 0.1) * 0.25],
+        gridcolor=_GRID,
+        zerolinecolor=_GRID,
+    )
+    return figure
+
+
+def _wrapped(label: str) -> str:
+    """A label under a bar, broken between words where it is long."""
+    lines = [""]
+    for word in label.split():
+        if len(lines[-1]) + len(word) > _LABEL and lines[-1]:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return "<br>".join(html.escape(line) for line in lines)
 
 
 def unit_cost_trend(points: Sequence[tuple[date, Decimal | None]], unit: str, currency: str) -> go.Figure:

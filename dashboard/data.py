@@ -57,6 +57,20 @@ def unit_costs(window: views.Window | None, basis: views.UnitBasis) -> views.Uni
         return views.unit_costs(connection, window, basis=basis)
 
 
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
+def newest_periods() -> tuple[views.Window, views.Window] | None:
+    """The newest month so far, and what it is held against: the earlier first."""
+    with store().engine.connect() as connection:
+        return views.month_against_month(connection)
+
+
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner="Reading …")
+def changes(before: views.Window, after: views.Window, cut: str) -> views.Changes:
+    """Why AI spend changed, by one cut."""
+    with store().engine.connect() as connection:
+        return views.changes(connection, before, after, by=(cut,))
+
+
 @st.cache_data(ttl=CACHE_SECONDS, show_spinner="Reading …")
 def recommendations(states: Sequence[str]) -> views.Recommendations:
     """Recommendations in the given states."""

@@ -110,6 +110,12 @@ def same_days_before(after: Window) -> tuple[Window, Window]:
     return Window(after.first - timedelta(days=after.days), after.first), after
 
 
+def whole_month(day: date) -> Window:
+    """The month ``day`` lies in."""
+    first = month_of(day)
+    return Window(first, next_month(first))
+
+
 def same_days_from(first: date, after: Window) -> Window:
     """As many days as ``after`` from ``first`` on; the whole month where both are months."""
     whole = after.first == month_of(after.first) and after.end == next_month(after.first) and first == month_of(first)
