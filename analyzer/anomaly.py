@@ -141,6 +141,7 @@ def anomalies(connection: Connection, seen: Watched, settings: Anomaly, expected
                 first=one.first,
                 last=one.last,
                 ai_only=settings.ai_only,
+                without=_other_days(one, found),
             ),
         )
         for one in found
@@ -238,6 +239,17 @@ def _rate(rates: Rates, settings: Anomaly, expected: Expected, since: date) -> I
             expected=before,
             distance=run.peak,
         )
+
+
+def _other_days(one: Found, found: Sequence[Found]) -> set[date]:
+    """Days of the same series that belong to others."""
+    name = (one.cut, one.value, one.currency)
+    return {
+        other.first + timedelta(days=number)
+        for other in found
+        if other is not one and (other.cut, other.value, other.currency) == name
+        for number in range((other.last - other.first).days + 1)
+    }
 
 
 def _worth_looking(costs: Sequence[Decimal], start: int, settings: Anomaly) -> bool:

@@ -6,7 +6,7 @@ the differences of all of them add up to the change.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -65,18 +65,19 @@ class Drivers:
         }
 
 
-def day_weights(first: date, last: date, oldest: date) -> dict[date, Decimal]:
+def day_weights(first: date, last: date, oldest: date, without: Collection[date] = ()) -> dict[date, Decimal]:
     """Weight of each day in the change: 1 for the days from ``first`` to ``last``, minus their share for those before.
 
-    Where no same weekday is known before, a day is held against nothing.
+    Those before are up to four same weekdays of the last eight weeks, but for days in ``without``, themselves out
+    of the ordinary. Where there is none, a day is held against nothing.
     """
     weights: dict[date, Decimal] = {}
     for number in range((last - first).days + 1):
         day = first + timedelta(days=number)
         weights[day] = Decimal(1)
         weeks = -(-(number + 1) // 7)
-        before = [day - timedelta(days=7 * (weeks + week)) for week in range(WEEKS)]
-        before = [one for one in before if one >= oldest]
+        past = [day - timedelta(days=7 * (weeks + week)) for week in range(2 * WEEKS)]
+        before = [one for one in past if one >= oldest and one not in without][:WEEKS]
         for one in before:
             weights[one] = weights.get(one, Decimal(0)) - 1 / Decimal(len(before))
     return weights
@@ -92,9 +93,13 @@ def drivers(
     first: date,
     last: date,
     ai_only: bool,
+    without: Collection[date] = (),
 ) -> Drivers:
-    """The change of one value of one cut over these days, taken apart."""
-    weights = day_weights(first, last, seen.first)
+    """The change of one value of one cut over these days, taken apart.
+
+    ``without``: days before it that were out of the ordinary themselves.
+    """
+    weights = day_weights(first, last, seen.first, without)
     rows = connection.execute(
         text(_CHANGE.format(condition=_CONDITIONS[cut])),
         {

@@ -131,6 +131,8 @@ def test_without_a_bill_nothing_is_judged(ledger: Ledger) -> None:
 def test_each_day_is_held_against_four_of_its_weekdays_before() -> None:
     weights = day_weights(FIRST + timedelta(days=30), FIRST + timedelta(days=30), FIRST)
     assert weights == {FIRST + timedelta(days=30 - 7 * week): D(1) if week == 0 else D("-0.25") for week in range(5)}
+    skipped = day_weights(FIRST + timedelta(days=35), FIRST + timedelta(days=35), FIRST, {FIRST + timedelta(days=28)})
+    assert sorted(skipped) == [FIRST + timedelta(days=number) for number in (0, 7, 14, 21, 35)]
     long = day_weights(FIRST + timedelta(days=40), FIRST + timedelta(days=52), FIRST)
     assert sum(long.values()) == 0
     assert all(one == 1 for when, one in long.items() if when >= FIRST + timedelta(days=40))
