@@ -10,7 +10,7 @@ month as it was or as it should be, never half.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -29,6 +29,7 @@ from analyzer.decisions import decide_charges
 from analyzer.energy_hours import write_energy_hours
 from analyzer.fingerprint import fingerprint, settings_words
 from analyzer.hours import place_by_hour
+from analyzer.outlook import OutlookReport, look_ahead
 from analyzer.shares import divide, drop_slices, make_share_tables, replace_slices, weigh_whole_charges
 from analyzer.sharing import share_out
 from analyzer.siblings import learn_from_siblings
@@ -54,7 +55,8 @@ class Coverage:
 class AnalysisReport:
     """What :func:`analyze` did.
 
-    ``coverage`` is of the months just analyzed; ``notes`` are sentences for a person on names that meet nothing.
+    ``coverage`` is of the months just analyzed; ``notes`` are sentences for a person on names that meet nothing;
+    ``outlook`` is None where nothing was to be made anew.
     """
 
     analyzed: tuple[date, ...]
@@ -63,6 +65,7 @@ class AnalysisReport:
     shares: int
     coverage: tuple[Coverage, ...]
     notes: tuple[str, ...] = ()
+    outlook: OutlookReport | None = None
 
     def attributed_share(self, currency: str) -> Decimal | None:
         """Part of the AI spend of that currency that is somebody's or explained, 0 to 1; None without AI spend.
@@ -120,7 +123,8 @@ def analyze(
             connection.execute(text(_STATISTICS))
     if progress is not None:
         progress("analyze", len(chosen), len(chosen))
-    return tally.report(len(chosen), notes)
+        progress("forecasts and anomalies", 0, None)
+    return replace(tally.report(len(chosen), notes), outlook=look_ahead(engine, settings, clock))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from aispend.cli import doors
 from aispend.cli.doors import DatabaseOption, note
 
 if TYPE_CHECKING:
+    from analyzer.outlook import OutlookReport
     from analyzer.run import AnalysisReport
 
 
@@ -75,7 +76,16 @@ def analysis_sentence(report: AnalysisReport) -> str:
 
 def say_analysis(report: AnalysisReport) -> None:
     typer.echo(analysis_sentence(report))
+    if report.outlook is not None:
+        typer.echo(outlook_sentence(report.outlook))
     say_notes(report.notes)
+
+
+def outlook_sentence(report: OutlookReport) -> str:
+    """What was forecast, found and held against budgets, in a sentence."""
+    new = f", {report.new_anomalies} of them new" if report.new_anomalies else ""
+    budgets = f", {report.budgets} budgets" if report.budgets else ""
+    return f"{report.forecasts} forecasts, {report.anomalies} anomalies{new}{budgets}. See: aispend forecast"
 
 
 def say_notes(notes: Iterable[str]) -> None:

@@ -45,7 +45,7 @@ from aispend.schema.clouds import (
 )
 from aispend.schema.company import exchange_rate, outcome_day
 from aispend.schema.energy import energy_day
-from aispend.schema.outlook import anomaly, anomaly_event, budget_status, forecast
+from aispend.schema.outlook import anomaly, anomaly_event, budget_status, forecast, outlook_state
 from aispend.schema.results import (
     analysis_state,
     cost_share,
@@ -92,6 +92,7 @@ __all__ = [
     "location",
     "metadata",
     "outcome_day",
+    "outlook_state",
     "price",
     "provider_advice",
     "provider_anomaly",

@@ -828,6 +828,18 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_outcome_day_day"), "outcome_day", ["day"], unique=False)
     op.create_table(
+        "outlook_state",
+        sa.Column(
+            "fingerprint",
+            sa.Text(),
+            nullable=False,
+            comment="of the day, the analyzed months and the settings it was made from",
+        ),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False, comment="when it was made"),
+        sa.PrimaryKeyConstraint("fingerprint", name=op.f("pk_outlook_state")),
+        comment="What forecasts, anomalies and budgets were last made from; at most one row.",
+    )
+    op.create_table(
         "price",
         sa.Column("provider", sa.Text(), nullable=False, comment="aws, gcp, azure"),
         sa.Column("region", sa.Text(), nullable=False, comment="region id"),

@@ -114,7 +114,12 @@ def test_progress_names_each_month(ledger: Ledger) -> None:
     ledger.charge("2026-10-05", "24")
     said: list[tuple[str, int, int | None]] = []
     analyze(ledger.store.engine, ledger.settings, ledger.clock, progress=lambda *step: said.append(step))
-    assert said == [("joining names", 0, None), ("analyze 2026-10", 0, 1), ("analyze", 1, 1)]
+    assert said == [
+        ("joining names", 0, None),
+        ("analyze 2026-10", 0, 1),
+        ("analyze", 1, 1),
+        ("forecasts and anomalies", 0, None),
+    ]
 
 
 def test_unit_costs_of_a_month_no_longer_loaded_are_forgotten(ledger: Ledger) -> None:

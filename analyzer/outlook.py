@@ -1,0 +1,78 @@
+"""What is to come and what is out of the ordinary, after every analysis: forecasts, anomalies, the state of budgets.
+
+They look at bounded windows of the roll-ups (112 days and less), so that a refresh costs in proportion to what
+changed and not to the history. All of it is made again when its *fingerprint* differs: the day, the months as
+analyzed, the settings of it, the decisions on anomalies, commitments and exchange rates.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, text
+
+from aispend.clock import Clock
+from aispend.settings import Settings
+from aispend.store.locks import exclusive
+
+
+@dataclass(frozen=True)
+class OutlookReport:
+    """How many series were forecast, anomalies found and new among them, and budgets held against the ledger."""
+
+    forecasts: int
+    anomalies: int
+    new_anomalies: int
+    budgets: int
+
+
+def look_ahead(engine: Engine, settings: Settings, clock: Clock) -> OutlookReport | None:
+    """Bring forecasts, anomalies and budgets up to date; None where nothing they rest on has changed.
+
+    Raises ``SettingsError`` for a budget that is named twice.
+    """
+    with engine.begin() as connection:
+        exclusive(connection, "analyze")
+        print_now = _fingerprint(connection, settings, clock)
+        if print_now == connection.scalar(text("SELECT fingerprint FROM outlook_state")):
+            return None
+        report = _look(connection, settings, clock)
+        connection.execute(text("DELETE FROM outlook_state"))
+        # deciding on an anomaly is an event of the outlook itself: what it rests on is taken anew
+        values = {"print_now": _fingerprint(connection, settings, clock), "now": clock()}
+        connection.execute(
+            text("INSERT INTO outlook_state (fingerprint, made_at) VALUES (:print_now, :now)"),
+            values,
+        )
+    return report
+
+
+def _look(connection: Connection, settings: Settings, clock: Clock) -> OutlookReport:
+    from analyzer.anomaly_life import watch
+    from analyzer.budgets import write_budgets
+    from analyzer.forecast_run import write_forecasts
+
+    forecasts = write_forecasts(connection, settings, clock)
+    watched = watch(connection, settings, clock)
+    return OutlookReport(forecasts, watched.found, watched.new, write_budgets(connection, settings, clock))
+
+
+def _fingerprint(connection: Connection, settings: Settings, clock: Clock) -> str:
+    sections = (settings.forecast, settings.anomaly, *settings.budgets)
+    words = [
+        clock().date().isoformat(),
+        settings.reporting_currency,
+        json.dumps([section.model_dump(mode="json") for section in sections], sort_keys=True),
+        *(str(connection.scalar(text(query))) for query in _RESTS_ON),
+    ]
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()
+
+
+_RESTS_ON = (
+    "SELECT string_agg(period || fingerprint, ',' ORDER BY period) FROM analysis_state",
+    "SELECT max(event_id) FROM anomaly_event",
+    "SELECT concat_ws(' ', count(*), max(as_of)) FROM commitment_term",
+    "SELECT concat_ws(' ', count(*), sum(rate), max(valid_from)) FROM exchange_rate",
+)

@@ -1,0 +1,37 @@
+"""Forecasts, anomalies and budgets come with every analysis, and only when something they rest on has changed."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from tests.analyzer.conftest import Ledger, all_hours
+
+BUDGET = {"name": "AI", "amount": 1000, "period": "month"}
+
+
+def fill(ledger: Ledger) -> None:
+    for number in range(60):
+        day = date(2026, 9, 21) + timedelta(days=number)
+        ledger.charge(f"{day}", "20", hours=all_hours(), tags={"model": "chat"})
+
+
+def test_an_analysis_looks_ahead_once_for_the_same_ledger(ledger: Ledger) -> None:
+    fill(ledger)
+    first = ledger.analyze(budget=[BUDGET]).outlook
+    assert first is not None
+    assert (first.forecasts > 0, first.anomalies, first.budgets) == (True, 0, 1)
+    assert ledger.analyze().outlook is None
+    changed = ledger.analyze(budget=[{**BUDGET, "amount": 2000}]).outlook
+    assert changed is not None
+    ledger.charge("2026-11-19", "500", hours=all_hours(), tags={"model": "chat"}, sku_id="other")
+    with ledger.store.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE slice SET loaded_at = now()")
+    found = ledger.analyze().outlook
+    assert found is not None
+    assert found.new_anomalies >= 1
+
+
+def test_an_empty_ledger_has_nothing_ahead(ledger: Ledger) -> None:
+    report = ledger.analyze().outlook
+    assert report is not None
+    assert (report.forecasts, report.anomalies, report.budgets) == (0, 0, 0)
