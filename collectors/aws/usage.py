@@ -16,8 +16,8 @@ day. Only where a part could not be read this time, what is there stays beside i
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,77 +26,25 @@ from aispend.settings import TagKeys
 from collectors.aws import cloudwatch
 from collectors.aws.base import AwsCollector
 from collectors.aws.clients import AwsClients
-from collectors.aws.cloudwatch import Group, Query, Series, Statistic
+from collectors.aws.cloudwatch import Group
 from collectors.aws.days import day_slices, table_file, today_and_before
 from collectors.aws.gaps import Missing, Probe, token_of
 from collectors.aws.listing import pages
+from collectors.aws.usage_rows import (
+    BEDROCK,
+    COLUMNS,
+    HOUR,
+    MANTLE,
+    SAGEMAKER,
+    Beyond,
+    Profile,
+    last_of,
+    of_bedrock,
+    of_endpoints,
+    of_mantle,
+    rows,
+)
 from collectors.contract import Files, Progress, Reading, Seen, Slice, Window
-
-HOUR = 3600
-BEDROCK, MANTLE, SAGEMAKER = "AWS/Bedrock", "AWS/BedrockMantle", "AWS/SageMaker"
-Meaning = Mapping[str, tuple[str, Statistic, float]]
-"""Column, statistic and factor by metric; of one column errors add up, others are one count under two names."""
-
-_BEDROCK: Meaning = {
-    "Invocations": ("requests", "Sum", 1),
-    "InvocationClientErrors": ("failed_requests", "Sum", 1),
-    "InvocationServerErrors": ("failed_requests", "Sum", 1),
-    "InputTokenCount": ("uncached_input_tokens", "Sum", 1),
-    "OutputTokenCount": ("output_tokens", "Sum", 1),
-    "CacheReadInputTokenCount": ("cached_input_tokens", "Sum", 1),
-    "CacheReadInputTokens": ("cached_input_tokens", "Sum", 1),
-    "CacheWriteInputTokenCount": ("cache_write_tokens", "Sum", 1),
-    "CacheWriteInputTokens": ("cache_write_tokens", "Sum", 1),
-    "InvocationLatency": ("latency_ms", "Average", 1),
-}
-_MANTLE: Meaning = {
-    "Inferences": ("requests", "Sum", 1),
-    "InferenceClientErrors": ("failed_requests", "Sum", 1),
-    "TotalInputTokens": ("uncached_input_tokens", "Sum", 1),
-    "TotalOutputTokens": ("output_tokens", "Sum", 1),
-}
-_SAGEMAKER: Meaning = {
-    "Invocations": ("requests", "Sum", 1),
-    "Invocation4XXErrors": ("failed_requests", "Sum", 1),
-    "Invocation5XXErrors": ("failed_requests", "Sum", 1),
-    "ModelLatency": ("latency_ms", "Average", 0.001),  # given in microseconds
-}
-_COUNTS = (
-    "requests",
-    "failed_requests",
-    "uncached_input_tokens",
-    "cached_input_tokens",
-    "cache_write_tokens",
-    "output_tokens",
-)
-_ADD_UP = "failed_requests"
-_TEXTS = ("provider", "account", "region", "endpoint", "resource_id", "model", "team")
-_COLUMNS = (
-    {"timestamp": "timestamp", "period_seconds": "number"}
-    | dict.fromkeys(_TEXTS, "text")
-    | dict.fromkeys((*_COUNTS, "latency_ms"), "number")
-)
-
-
-@dataclass(frozen=True)
-class Served:
-    """Who served: what the rows of one group say besides time and counts."""
-
-    account: str
-    region: str
-    endpoint: str | None
-    resource_id: str | None
-    model: str | None
-    team: str | None = None
-
-
-@dataclass(frozen=True)
-class Profile:
-    """An application inference profile: the model behind it and its team, where they are known."""
-
-    arn: str
-    model: str | None = None
-    team: str | None = None
 
 
 class Usage(AwsCollector):
@@ -125,7 +73,7 @@ class Usage(AwsCollector):
         refused: ClientError | None = None
         answered = False
         path = folder / "usage.parquet"
-        with table_file(path, _COLUMNS) as write:
+        with table_file(path, COLUMNS) as write:
             for account in self.clients.accounts:
                 for region in self.clients.regions:
                     if progress:
@@ -135,8 +83,11 @@ class Usage(AwsCollector):
                         groups, nameless = self._found(account, region)
                         client = self.clients.client("cloudwatch", region=region, account=account)
                         found = cloudwatch.read(client, groups, start=start, end=end, period=HOUR, notes=unread)
+                        beyond = Beyond()
                         for group, answer in found:
-                            write(rows(group, answer))
+                            write(beyond.passing(group.key, rows(group, answer)))
+                        if not unread:  # else what is missing of a project would be told as of none
+                            write(beyond.rows())
                         unnamed.add(nameless)
                         answered = True
                     except ClientError as error:
@@ -184,82 +135,6 @@ class Usage(AwsCollector):
         return self._groups[account, region]
 
 
-def of_bedrock(series: Iterable[Series], place: tuple[str, str], profiles: Mapping[str, Profile]) -> list[Group]:
-    """A group per ModelId; ``profiles`` are the application inference profiles by id and ARN.
-
-    Only series with the dimension ModelId alone: others (with a service tier, say) are parts of the same counts.
-    """
-    account, region = place
-    found: dict[Served, Group] = {}
-    for one in series:
-        model = one.get("ModelId")
-        if model is None or one.names != {"ModelId"}:
-            continue
-        if known := profiles.get(model):
-            served = Served(account, region, _last(known.arn), known.arn, known.model, known.team)
-        elif model.startswith("arn:"):
-            resource = "provisioned-model" in model or "application-inference-profile" in model
-            served = Served(account, region, _last(model), model, None if resource else _last(model))
-        else:
-            served = Served(account, region, None, None, model)
-        _add(found, served, one, _BEDROCK)
-    return list(found.values())
-
-
-def of_mantle(series: Iterable[Series], place: tuple[str, str]) -> list[Group]:
-    """A group per project and model: the levels above are sums of these."""
-    found: dict[Served, Group] = {}
-    for one in series:
-        if one.names == {"Project", "Model"}:
-            _add(found, Served(*place, one.get("Project"), None, one.get("Model")), one, _MANTLE)
-    return list(found.values())
-
-
-def of_endpoints(series: Iterable[Series], place: tuple[str, str]) -> list[Group]:
-    """A group per SageMaker endpoint and variant; the endpoint is the resource of the bill."""
-    account, region = place
-    found: dict[Served, Group] = {}
-    for one in series:
-        name = one.get("EndpointName")
-        if name is None or one.names != {"EndpointName", "VariantName"}:
-            continue
-        arn = f"arn:aws:sagemaker:{region}:{account}:endpoint/{name.lower()}"
-        _add(found, Served(account, region, f"{name}/{one.get('VariantName')}", arn, None), one, _SAGEMAKER)
-    return list(found.values())
-
-
-def rows(group: Group, answer: Mapping[str, Mapping[datetime, float]]) -> Iterator[dict[str, Any]]:
-    """Rows of the usage form: one per hour; a count nobody gives is unknown, not zero."""
-    served: Served = group.key
-    for stamp in sorted({stamp for points in answer.values() for stamp in points}):
-        row: dict[str, Any] = {
-            "timestamp": stamp,
-            "period_seconds": float(HOUR),
-            "provider": "aws",
-            "account": served.account,
-            "region": served.region,
-            "endpoint": served.endpoint,
-            "resource_id": served.resource_id,
-            "model": served.model,
-            "team": served.team,
-        }
-        for metric, points in answer.items():
-            if stamp in points:
-                column, _, factor = _MEANINGS[group.queries[metric].series.namespace][metric]
-                value = points[stamp] * factor
-                row[column] = row.get(column, 0.0) + value if column == _ADD_UP else row.get(column, value)
-        yield row
-
-
-_MEANINGS = {BEDROCK: _BEDROCK, MANTLE: _MANTLE, SAGEMAKER: _SAGEMAKER}
-
-
-def _add(found: dict[Served, Group], served: Served, series: Series, meaning: Meaning) -> None:
-    if series.metric in meaning:
-        group = found.setdefault(served, Group(served))
-        group.queries[series.metric] = Query(series, meaning[series.metric][1])
-
-
 def _profiles(bedrock: Any, named: Container[str]) -> dict[str, Profile]:
     """The application inference profiles that CloudWatch named, by ARN and by id: it names them by either."""
     found: dict[str, Profile] = {}
@@ -267,7 +142,7 @@ def _profiles(bedrock: Any, named: Container[str]) -> dict[str, Profile]:
         for one in page.get("inferenceProfileSummaries", []):
             arn, name = one["inferenceProfileArn"], one["inferenceProfileId"]
             if arn in named or name in named:
-                models = {_last(model["modelArn"]) for model in one.get("models", []) if model.get("modelArn")}
+                models = {last_of(model["modelArn"]) for model in one.get("models", []) if model.get("modelArn")}
                 found[arn] = found[name] = Profile(arn, models.pop() if len(models) == 1 else None)
     return found
 
@@ -297,7 +172,3 @@ def _tag(tags: Mapping[str, str], keys: Iterable[str]) -> str | None:
 def _is_id(model: str) -> bool:
     """Whether a ModelId may be the bare id of an application inference profile, which has no dot and no slash."""
     return bool(model) and "." not in model and "/" not in model
-
-
-def _last(arn: str) -> str:
-    return arn.rpartition("/")[2]

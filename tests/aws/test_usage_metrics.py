@@ -18,7 +18,8 @@ from aispend.settings import Settings, TagKeys
 from aispend.store import Store
 from collectors.aws.clients import AwsClients
 from collectors.aws.cloudwatch import Series
-from collectors.aws.usage import BEDROCK, MANTLE, SAGEMAKER, Usage
+from collectors.aws.usage import Usage
+from collectors.aws.usage_rows import BEDROCK, SAGEMAKER
 from collectors.contract import Files, Slice
 from collectors.registry import sources
 from collectors.runner import SourceReport
@@ -187,23 +188,6 @@ def test_a_count_published_under_both_of_its_names_counts_once(aws: Aws, collect
     )
     rows, _ = fetched(collector, tmp_path)
     assert [(row["cached_input_tokens"], row.get("cache_write_tokens")) for row in rows] == [(4000, 500), (70, None)]
-
-
-def test_the_compatible_endpoint_counts_at_its_lowest_level_alone(aws: Aws, collector: Usage, tmp_path: Path) -> None:
-    whose = {"Project": "search", "Model": "openai.gpt-oss-120b"}
-    CloudWatch(
-        aws,
-        {
-            series(MANTLE, "TotalInputTokens"): [(TEN, 30.0)],
-            series(MANTLE, "TotalInputTokens", Project="search"): [(TEN, 30.0)],
-            series(MANTLE, "TotalInputTokens", **whose): [(TEN, 30.0)],
-            series(MANTLE, "InputTokens", **whose): [(TEN, 30.0)],
-            series(MANTLE, "Inferences", **whose): [(TEN, 2.0)],
-        },
-    )
-    ((row,), _) = fetched(collector, tmp_path)
-    assert (row["uncached_input_tokens"], row["requests"], row["endpoint"]) == (30.0, 2.0, "search")
-    assert row["model"] == "openai.gpt-oss-120b"
 
 
 def test_latency_of_an_endpoint_is_given_in_microseconds(aws: Aws, collector: Usage, tmp_path: Path) -> None:
