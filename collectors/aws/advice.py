@@ -8,12 +8,13 @@ names its adviser, and savings of two advisers are never added.
 *Savings* are those after discounts where AWS knows them (``details`` says which). They come as binary numbers and are
 taken by their shortest text. Machines that AWS finds right as they are are kept where they have GPUs, as ``Keep``.
 
-*Not enrolled* is a remark: what AWS would advise is then unknown.
+*Not enrolled* is a remark: what AWS would advise is then unknown. What is denied is a remark too, and what AWS advised
+before stays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import Any
 
 from aispend.clock import Clock
 from aispend.errors import AispendError
-from collectors.aws.advice_rows import HUB, OPTIMIZER, Replies, Row, hub, idle, machines, unanswered
+from collectors.aws.advice_rows import HUB, OPTIMIZER, Row, hub, idle, machines, unanswered
 from collectors.aws.base import DENIED, AwsCollector, code_of, explained
 from collectors.aws.clients import AwsClients
 from collectors.aws.listing import left_out, pages
@@ -35,6 +36,7 @@ _ENROL_OPTIMIZER = (
 )
 _NOT_ENROLLED = "OptInRequiredException"
 _AT_ONCE, _IDLE_AT_ONCE = 1000, 100
+MACHINES, IDLE = "machines", "idle"
 
 
 class Advice(AwsCollector):
@@ -59,11 +61,12 @@ class Advice(AwsCollector):
         self._answered = self._refused = False
 
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
-        """A slice per account and region, and one for the Hub; new every day."""
+        """Two slices per account and region, for machines and what is idle, and one for the Hub; new every day."""
         today = f"{self.clock().date()}"
         for account in self.clients.accounts:
             for region in self._regions:
-                yield Slice(f"{account} {region}", today, f"{OPTIMIZER} of {account} in {region}")
+                for what in (MACHINES, IDLE):
+                    yield Slice(f"{account} {region} {what}", today, f"{OPTIMIZER} of {account} in {region} ({what})")
         yield Slice("hub", today, HUB)
 
     def examine(self) -> Iterator[Finding]:
@@ -85,63 +88,57 @@ class Advice(AwsCollector):
             yield Finding("broken", error.what, error.next_step)
 
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
-        """The advice of the Hub, or of Compute Optimizer for one account and region."""
+        """The advice of the Hub, or one kind of Compute Optimizer's for one account and region."""
         from botocore.exceptions import ClientError
 
         if piece.key == "hub":
             return self._hub()
-        account, region = piece.key.split(" ")
+        account, region, what = piece.key.split(" ")
+        if account in self._not_enrolled:
+            return Reading([Rows("provider_advice", [])], may_be_empty=True)  # said once, for all regions
         client: Any = self.clients.client("compute-optimizer", region=region, account=account)
         kinds = {"name": "ResourceType", "values": list(IDLE_TYPES)}
-        asks: tuple[tuple[str, Callable[[], Replies], Callable[..., list[Row]]], ...] = (
-            ("machines", lambda: pages(client.get_ec2_instance_recommendations, maxResults=_AT_ONCE), machines),
-            ("idle", lambda: pages(client.get_idle_recommendations, maxResults=_IDLE_AT_ONCE, filters=[kinds]), idle),
-        )
-        rows: list[Row] = []
-        notes: list[str] = []
-        for what, ask, parse in asks:
-            if account in self._not_enrolled:
-                break  # said once, for all regions
-            try:
-                replies = list(ask())
-            except ClientError as error:
-                notes.append(self._refusal(error, account, f"What {OPTIMIZER} says of {account} in {region} ({what})"))
-                continue
-            self._answered = True
-            rows += parse(replies, self.clock())
-            notes += unanswered(replies)
-        return Reading([Rows("provider_advice", rows)], tuple(notes), may_be_empty=True)
+        try:
+            if what == MACHINES:
+                replies = list(pages(client.get_ec2_instance_recommendations, maxResults=_AT_ONCE))
+            else:
+                replies = list(pages(client.get_idle_recommendations, maxResults=_IDLE_AT_ONCE, filters=[kinds]))
+        except ClientError as error:
+            return self._refusal(error, account, f"What {OPTIMIZER} says of {account} in {region} ({what})")
+        self._answered = True
+        rows = (machines if what == MACHINES else idle)(replies, self.clock())
+        return Reading([Rows("provider_advice", rows)], tuple(unanswered(replies)), may_be_empty=True)
 
-    def _refusal(self, error: Exception, account: str, what: str) -> str:
-        """The remark for what is not enrolled, or not permitted; else raises ``error``."""
+    def _refusal(self, error: Exception, account: str, what: str) -> Reading:
+        """The remark for what is not enrolled, or not permitted, which keeps what it had; else raises ``error``."""
         if code_of(error) == _NOT_ENROLLED:
             self._not_enrolled.add(account)
             self._answered = True
-            return _ENROL_OPTIMIZER.format(account)
+            note = _ENROL_OPTIMIZER.format(account)
+            return Reading([Rows("provider_advice", [])], (note,), may_be_empty=True)
         note = left_out(error, what)
         self._refused = True
-        return note
+        return Reading([], (note,), may_be_empty=True)
 
     def _hub(self) -> Reading:
         from botocore.exceptions import ClientError
 
         client: Any = self.clients.client("cost-optimization-hub")
+        notes: tuple[str, ...] = ()
         rows: list[Row] = []
-        notes: list[str] = []
         try:
             rows = hub(pages(client.list_recommendations, maxResults=_AT_ONCE), self.clock())
             if not rows and not self._hub_enrolled():
-                notes.append(_ENROL_HUB)
+                notes = (_ENROL_HUB,)
         except ClientError as error:
             if code_of(error) not in DENIED | {"ValidationException"}:
                 raise
-            if self._hub_is_off():
-                notes.append(_ENROL_HUB)
-            elif self._refused and not self._answered:
-                raise  # then it is the whole source that may not be read
-            else:
-                notes.append(left_out(error, f"What the {HUB} says"))
-        return Reading([Rows("provider_advice", rows)], tuple(notes), may_be_empty=True)
+            if not self._hub_is_off():
+                if self._refused and not self._answered:
+                    raise  # then it is the whole source that may not be read
+                return Reading([], (left_out(error, f"What the {HUB} says"),), may_be_empty=True)
+            notes = (_ENROL_HUB,)
+        return Reading([Rows("provider_advice", rows)], notes, may_be_empty=True)
 
     def _hub_is_off(self) -> bool:
         """Whether it is known to be off: the refusal of a Hub that is off looks like that of a missing permission."""

@@ -20,7 +20,7 @@ DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Aut
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 _INVALID = {"InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "AuthFailure"}
 _CLOCK = {"RequestTimeTooSkewed", "SignatureDoesNotMatch", "InvalidSignatureException"}
-_THROTTLED = {
+THROTTLED = {
     "Throttling",
     "ThrottlingException",
     "TooManyRequestsException",
@@ -186,7 +186,7 @@ def client_error(error: Exception, where: str) -> CollectError:
             where=place,
             next_step="Set the clock (timedatectl set-ntp true), then try again.",
         )
-    if code in _THROTTLED:
+    if code in THROTTLED:
         return NotReadyError(
             "AWS limits the rate of requests, also after waiting.",
             where=place,

@@ -18,10 +18,11 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from aispend.clock import month_of, next_month
-from aispend.errors import InputError
+from aispend.clock import Clock, month_of, next_month
+from aispend.errors import CollectError, InputError
 from aispend.money import cost
-from collectors.aws.base import DENIED, AwsCollector, code_of
+from collectors.aws.base import DENIED, THROTTLED, AwsCollector, code_of
+from collectors.aws.clients import AwsClients
 from collectors.aws.listing import pages
 from collectors.contract import Finding, Progress, Reading, Rows, Seen, Slice, Window
 
@@ -57,6 +58,10 @@ class CostExplorer(AwsCollector):
     restated_for = timedelta(days=31) + SETTLED_AFTER
     operations = ("ce.GetAnomalies", "ce.GetCostAndUsage", "ce.GetCostForecast")
 
+    def __init__(self, clients: AwsClients, clock: Clock) -> None:
+        super().__init__(clients, clock)
+        self._limited = False
+
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
         """A slice per month, the newest first, and one each for the forecast and the anomalies; without a request."""
         if not self.clients.connection.cost_explorer_requests_per_day:
@@ -65,12 +70,19 @@ class CostExplorer(AwsCollector):
         today = now.date()
         oldest = max(month_of(window.first), _months_before(month_of(today), _KEPT_MONTHS))
         month = min(month_of(window.end - timedelta(days=1)), month_of(today))
+        wanted = []
         if month == month_of(today):
-            yield Slice("forecast", f"{today}", f"forecast for the rest of {month:%Y-%m}")
-            yield Slice("anomalies", f"{today}", "anomalies of the last 90 days")
+            wanted = [
+                Slice("forecast", f"{today}", f"forecast for the rest of {month:%Y-%m}"),
+                Slice("anomalies", f"{today}", "anomalies of the last 90 days"),
+            ]
         while month >= oldest:
-            yield Slice(f"{month:%Y-%m}", _token(month, now), f"totals of {month:%Y-%m}")
+            wanted.append(Slice(f"{month:%Y-%m}", _token(month, now), f"totals of {month:%Y-%m}"))
             month = _months_before(month, 1)
+        for piece in wanted:
+            if self._limited:
+                return  # to ask on costs money and brings nothing
+            yield piece
 
     def examine(self) -> Iterator[Finding]:
         """Says what it may cost; to prove more would cost it."""
@@ -83,11 +95,23 @@ class CostExplorer(AwsCollector):
 
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
         """The totals of a month, the forecast, or the anomalies."""
-        if piece.key == "forecast":
-            return self._forecast()
-        if piece.key == "anomalies":
-            return self._anomalies()
-        return self._month(date.fromisoformat(f"{piece.key}-01"))
+        from botocore.exceptions import ClientError
+
+        try:
+            if piece.key == "forecast":
+                return self._forecast()
+            if piece.key == "anomalies":
+                return self._anomalies()
+            return self._month(date.fromisoformat(f"{piece.key}-01"))
+        except ClientError as error:
+            if code_of(error) not in THROTTLED:
+                raise
+            self._limited = True
+            raise CollectError(
+                "AWS limits the rate of requests to Cost Explorer, also after waiting; no more are made in this run.",
+                where=f"{self.name}, {piece.title}: {code_of(error)}",
+                next_step="The next run goes on from here. If it stays so, another tool may use up the limit.",
+            ) from None
 
     def _month(self, month: date) -> Reading:
         from botocore.exceptions import ClientError
@@ -138,10 +162,9 @@ class CostExplorer(AwsCollector):
                 PredictionIntervalLevel=FORECAST_LEVEL,
             )
         except ClientError as error:
-            if code_of(error) == _NO_DATA:
-                note = "AWS gives no forecast: it has too little history of this account."
-            else:
-                note = _without(error, "The forecast")
+            if code_of(error) != _NO_DATA:
+                return _without(error, "The forecast")
+            note = "AWS gives no forecast: it has too little history of this account."
             return Reading([Rows("provider_forecast", [])], (note,), may_be_empty=True)
         return Reading([Rows("provider_forecast", [forecast(reply, first, end, now)])])
 
@@ -155,8 +178,7 @@ class CostExplorer(AwsCollector):
         try:
             replies = list(pages(client.get_anomalies, token=_NEXT, DateInterval={"StartDate": start}))
         except ClientError as error:
-            note = _without(error, "What AWS finds odd")
-            return Reading([Rows("provider_anomaly", [])], (note,), may_be_empty=True)
+            return _without(error, "What AWS finds odd")
         return Reading([Rows("provider_anomaly", anomalies(replies, currency, now))], may_be_empty=True)
 
 
@@ -301,8 +323,9 @@ def _as_text(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _without(error: Exception, what: str) -> str:
-    """The remark for a part without permission; else raises ``error``."""
+def _without(error: Exception, what: str) -> Reading:
+    """The remark for a part without permission, which keeps what it had; else raises ``error``."""
     if code_of(error) not in DENIED:
         raise error
-    return f"{what} is unknown: the permission ce:{getattr(error, 'operation_name', '')} is missing."
+    note = f"{what} is unknown: the permission ce:{getattr(error, 'operation_name', '')} is missing."
+    return Reading([], (note,), may_be_empty=True)

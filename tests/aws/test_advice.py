@@ -145,7 +145,7 @@ def rows(database: Store, query: str) -> list[tuple[Any, ...]]:
 
 def test_each_adviser_says_its_own(collector: Collector, run: Run, database: Store, aws: Aws) -> None:
     report = run(collector())
-    assert (report.failed, report.rows, [one.notes for one in report.slices]) == (False, 6, [(), ()])
+    assert (report.failed, report.rows, [one.notes for one in report.slices]) == (False, 6, [(), (), ()])
     assert rows(
         database,
         """SELECT adviser, resource_id, action, current, proposed, monthly_saving, currency, effort
@@ -202,7 +202,7 @@ def test_once_a_day_and_advice_that_was_followed_goes(
     aws.on("cost-optimization-hub.ListRecommendations", {"items": []})
     aws.on("cost-optimization-hub.ListEnrollmentStatuses", {"items": [{"accountId": ACCOUNT, "status": "Active"}]})
     report = run(collector(at=datetime(2026, 11, 22, tzinfo=UTC)))
-    assert (report.failed, [one.notes for one in report.slices]) == (False, [(), ()])
+    assert (report.failed, [one.notes for one in report.slices]) == (False, [(), (), ()])
     assert rows(database, "SELECT count(*) FROM provider_advice") == [(0,)]
 
 
@@ -243,24 +243,44 @@ def test_a_part_that_may_not_be_read_is_a_remark(collector: Collector, run: Run,
     assert "AWS denies ListRecommendations" in (refused.error or ""), "nothing at all may be read"
 
 
+def test_what_is_denied_today_keeps_the_advice_of_yesterday(
+    collector: Collector, run: Run, database: Store, aws: Aws
+) -> None:
+    everything = "SELECT advice_id, adviser, as_of FROM provider_advice ORDER BY 1, 2"
+    run(collector())
+    before = rows(database, everything)
+    for operation in ("compute-optimizer.GetIdleRecommendations", "cost-optimization-hub.ListRecommendations"):
+        aws.on(operation, [RefusalError("AccessDeniedException", status=403)])
+    aws.on("cost-optimization-hub.ListEnrollmentStatuses", [RefusalError("AccessDeniedException", status=403)])
+    aws.on("compute-optimizer.GetEC2InstanceRecommendations", {"instanceRecommendations": [OVERSIZED]})
+
+    report = run(collector(at=datetime(2026, 11, 22, tzinfo=UTC)))
+
+    assert not report.failed
+    after = rows(database, everything)
+    assert len(before) == 6
+    assert len(after) == 5, "one machine that AWS says nothing of any more"
+    assert {row[0] for row in after} < {row[0] for row in before}
+
+
 def test_a_disabled_region_is_left_out_and_others_are_read(collector: Collector, run: Run, aws: Aws) -> None:
     aws.on("compute-optimizer.GetIdleRecommendations", [RefusalError("UnrecognizedClientException"), {}])
     report = run(collector(regions=("ap-east-1", "us-east-1", "xx-none-1")))
-    assert [len(one.notes) for one in report.slices] == [1, 0, 0]
-    assert "the region is not enabled" in report.slices[0].notes[0]
+    assert [len(one.notes) for one in report.slices] == [0, 1, 0, 0, 0]
+    assert "the region is not enabled" in report.slices[1].notes[0]
 
 
 def test_a_page_that_comes_again_fails_its_slice_alone(collector: Collector, run: Run, aws: Aws) -> None:
     aws.on("compute-optimizer.GetIdleRecommendations", {"idleRecommendations": [IDLE], "nextToken": "same"})
     report = run(collector())
-    assert [one.outcome for one in report.slices] == ["failed", "loaded"]
-    assert "same page again" in report.slices[0].message
+    assert [one.outcome for one in report.slices] == ["loaded", "failed", "loaded"]
+    assert "same page again" in report.slices[1].message
 
 
 def test_what_could_not_be_judged_is_a_remark(collector: Collector, run: Run, aws: Aws) -> None:
     error = {"identifier": ENDPOINT, "code": "NotFound", "message": "gone"}
     aws.on("compute-optimizer.GetIdleRecommendations", {"idleRecommendations": [], "errors": [error]})
-    assert run(collector()).slices[0].notes == (f"Compute Optimizer: {ENDPOINT}: NotFound gone",)
+    assert run(collector()).slices[1].notes == (f"Compute Optimizer: {ENDPOINT}: NotFound gone",)
 
 
 def test_a_machine_without_options_has_no_saving_rather_than_none_to_make() -> None:

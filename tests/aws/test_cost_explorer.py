@@ -13,7 +13,7 @@ from sqlalchemy import text
 from aispend.clock import Clock
 from aispend.connections import AwsConnection
 from aispend.store import Store
-from collectors.aws.clients import AwsClients
+from collectors.aws.clients import ATTEMPTS, AwsClients
 from collectors.aws.cost_explorer import CostExplorer, totals
 from collectors.contract import Window
 from collectors.runner import SourceReport
@@ -287,3 +287,32 @@ def test_a_group_given_twice_counts_once_and_never_two_ways() -> None:
         totals([same, page(OCTOBER, group("111", "Amazon EC2", unblended="3"))], _BY_ACCOUNT, now)
     with pytest.raises(InputError, match="no number"):
         totals([page(OCTOBER, group("111", "Amazon EC2", unblended="n/a"))], _BY_ACCOUNT, now)
+
+
+def test_what_is_denied_keeps_what_it_had(explorer: Any, run: Run, database: Store, aws: Aws) -> None:
+    run(explorer())
+    both = "SELECT (SELECT count(*) FROM provider_forecast), (SELECT count(*) FROM provider_anomaly)"
+    ((forecasts, odd),) = rows(database, both)
+    assert forecasts == 1
+    assert odd > 0
+    for operation in ("GetCostForecast", "GetAnomalies"):
+        aws.on(f"ce.{operation}", [RefusalError("AccessDeniedException", status=403)])
+
+    report = run(explorer(at=datetime(2026, 11, 22, 6, tzinfo=UTC)))
+
+    assert not report.failed
+    assert rows(database, both) == [(forecasts, odd)]
+
+
+def test_a_limit_that_stays_ends_the_run_before_it_uses_up_the_budget(
+    explorer: Any, run: Run, aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    for operation in ("GetCostAndUsage", "GetCostForecast", "GetAnomalies"):
+        aws.on(f"ce.{operation}", [RefusalError("ThrottlingException")])
+
+    report = run(explorer())
+
+    assert [one.outcome for one in report.slices] == ["failed"]
+    assert "limits the rate of requests to Cost Explorer" in report.slices[0].message
+    assert report.requests_sent <= ATTEMPTS
