@@ -35,5 +35,20 @@ provider = "azure"
 resource_id = "{PRICING_LAB}"
 namespace = "*"
 
+# What the year's plan allows each month.
+[[budget]]
+name = "AI in all"
+amount = 125000
+
+[[budget]]
+name = "Claude for support"
+amount = 3500
+match = {{ model = "claude*" }}
+
+[[budget]]
+name = "Personalisation"
+amount = 9000
+match = {{ team = "personalisation" }}
+
 # Subscriptions, for the reader: {", ".join(f"{name} = {guid}" for guid, name in AZURE_SUBSCRIPTIONS.items())}
 '''
