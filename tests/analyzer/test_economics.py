@@ -20,7 +20,7 @@ DAY = Window(date(2026, 10, 5), date(2026, 10, 6))
 
 
 def test_published_break_even() -> None:
-    """T5.3: $4 an hour, 2,500 tokens a second: 0.4444 a million when full, 1.2698 at 35 %; even with 0.60 at 74.07 %."""
+    """T5.3: $4 an hour, 2,500 tokens a second: 0.4444 a million when full, 1.2698 at 35 %; even with 0.60 at 74 %."""
     assert round(cost_per_million(D(4), D(2500), D(1)), 4) == D("0.4444")
     assert round(cost_per_million(D(4), D(2500), D("0.35")), 4) == D("1.2698")
     load = break_even_load(D(4), D(2500), D("0.60"))

@@ -162,7 +162,7 @@ def test_what_is_no_part_of_an_accelerator_is_refused(run, tmp_path: Path) -> No
     header = "timestamp,period_seconds,resource_id,workload,accelerator_profile"
     lines = [f"{at(index)},60,n,w,{text}" for index, text in enumerate(("half", "40gb", "9", "1/0"))]
 
-    with pytest.raises(InputError, match="3g.40gb"):
+    with pytest.raises(InputError, match=r"3g\.40gb"):
         run(write(tmp_path / "a.csv", lines, header))
 
 
