@@ -7,7 +7,7 @@ slices, the record of what was done, the lock, progress and the writing are the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -51,15 +51,15 @@ class Seen:
 class Files:
     """Files in a documented form, in the slice's folder. ``rows`` where the collector counted them.
 
-    ``whole_days`` where usage is all there is of the source on its days: it takes the place of what they had, whatever
-    names and dimensions that had. ``whole_resources`` where workloads are all that ever ran on the resources they name:
-    hours of these that are not among them go.
+    ``whole_places`` are the accounts and regions of which usage is all there is of the source on its days: it takes the
+    place of what they had there, whatever names and dimensions that had. ``whole_resources`` where workloads are all
+    that ever ran on the resources they name: hours of these that are not among them go.
     """
 
     form: Form
     paths: Sequence[Path]
     rows: int | None = None
-    whole_days: bool = False
+    whole_places: Collection[tuple[str, str]] = ()
     whole_resources: bool = False
 
 

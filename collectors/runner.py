@@ -259,7 +259,7 @@ class _Runner:
             case "metrics" | "usage" | "workloads":
                 loads: dict[str, Callable[..., TelemetryReport]] = {
                     "metrics": partial(import_metrics, utilization_unit="percent"),  # as the form of collectors says
-                    "usage": partial(import_usage, replace=part.whole_days),
+                    "usage": partial(import_usage, whole_places=part.whole_places),
                     "workloads": partial(import_workloads, whole_resources=part.whole_resources),
                 }
                 report = loads[part.form](*given, source=name, progress=self.progress)

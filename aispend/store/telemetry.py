@@ -11,7 +11,7 @@ way to the resource behind it, as of the row's hour. A row whose name means noth
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -212,6 +212,24 @@ def forget_usage(connection: Connection, scopes: Sequence[str], days: Sequence[d
             ),
             {"scopes": list(scopes), "days": list(days)},
         )
+
+
+def forget_usage_of(
+    connection: Connection, scope: str, days: Sequence[date], places: Collection[tuple[str, str]]
+) -> None:
+    """Delete the usage of these accounts and regions that was counted in this scope and days."""
+    connection.execute(
+        text(
+            f"DELETE FROM {inference_hour.name} USING unnest(CAST(:accounts AS text[]), CAST(:regions AS text[]))"
+            " AS place (account, region) WHERE inference_hour.account = place.account"
+            " AND inference_hour.region = place.region AND slice_id IN (SELECT slice_id FROM slice"
+            " WHERE kind = 'usage' AND scope = :scope AND period = ANY(:days))"
+        ),
+        {
+            "accounts": [account for account, _ in places], "regions": [region for _, region in places],
+            "scope": scope, "days": list(days),
+        },
+    )  # fmt: skip
 
 
 def forget_workloads(connection: Connection, namespace: str, aliases: Sequence[str]) -> None:

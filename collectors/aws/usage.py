@@ -9,8 +9,8 @@ never subtracted. *Mantle* (``AWS/BedrockMantle``, per Project and Model) has no
 An application inference profile is a resource of the bill with tags of its own: its use is given under its ARN, the
 model behind it and the team of its tags, so that it meets the charges and is known where tags are not in the bill.
 
-A day is told whole, and takes the place of what the day had: a profile that is tagged at noon belongs to its team all
-day. Only where a part could not be read this time, what is there stays beside it.
+A day of an account and region is told whole, and takes the place of what it had: a profile that is tagged at noon
+belongs to its team all day. Where a place could not be read whole this time, what is there stays beside what is new.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ class Usage(AwsCollector):
         missing, unnamed = Missing(self.operations), Missing(self.operations)  # counts, and whose they are
         refused: ClientError | None = None
         answered = False
+        whole: list[tuple[str, str]] = []
         path = folder / "usage.parquet"
         with table_file(path, COLUMNS) as write:
             for account in self.clients.accounts:
@@ -86,8 +87,9 @@ class Usage(AwsCollector):
                         beyond = Beyond()
                         for group, answer in found:
                             write(beyond.passing(group.key, rows(group, answer)))
-                        if not unread:  # else what is missing of a project would be told as of none
-                            write(beyond.rows())
+                        if not unread:
+                            write(beyond.rows())  # else what is missing of a project would be told as of none
+                            whole.append((account, region))
                         unnamed.add(nameless)
                         answered = True
                     except ClientError as error:
@@ -97,7 +99,7 @@ class Usage(AwsCollector):
             written = write([])
         if refused is not None and not answered:
             raise refused
-        part = Files("usage", [path] if written else [], rows=written, whole_days=not missing.notes)
+        part = Files("usage", [path] if written else [], rows=written, whole_places=whole)
         return Reading(
             [part],
             notes=tuple(dict.fromkeys((*missing.notes, *unnamed.notes))),

@@ -18,7 +18,7 @@ nothing tells them from two servers with equal numbers. Latencies are percentile
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
@@ -96,18 +96,20 @@ def import_usage(
     progress: Progress | None = None,
     at: datetime | None = None,
     replace: bool = False,
+    whole_places: Collection[tuple[str, str]] = (),
 ) -> TelemetryReport:
     """Load inference usage into ``inference_hour``.
 
     ``source`` is the namespace of resource names and request ids. ``at`` is when a Prometheus scrape without
     timestamps was taken. With ``replace``, the days the rows start on are first emptied of this source's usage: the
-    way to correct requests that were imported wrongly.
+    way to correct requests that were imported wrongly. Of the accounts and regions ``whole_places`` the aggregates are
+    all there is on the days of the rows: what the source had there goes, whatever names and dimensions it had.
     Raises ``InputError`` where a file cannot be used, ``BusyError`` while another import of the source runs.
     """
     files, notes = find_files(paths)
     running = Import.begin(KIND, source, files, notes, clock, MAPPING_VERSION, at.isoformat() if at else "")
     single, added = f"{source}/requests", f"{source}/aggregates"
-    if not replace and (report := running.unchanged(store, [single, added])):
+    if not replace and not whole_places and (report := running.unchanged(store, [single, added])):
         return report
     with workspace(settings) as space:
         reading = read(space, FORM, files, clock(), serving_rows(files, at))
@@ -121,6 +123,8 @@ def import_usage(
             requests, aggregates = _rows_per_day(space, "IS NOT NULL"), _rows_per_day(space, "IS NULL")
             if replace:
                 store_telemetry.forget_usage(connection, [single, added], [*requests, *aggregates])
+            if whole_places:
+                store_telemetry.forget_usage_of(connection, added, list(aggregates), whole_places)
             if requests:
                 running.notes.extend(_leave_out_seen(space, connection, source))
                 _roll_up(space, source, "request")

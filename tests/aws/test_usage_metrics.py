@@ -262,3 +262,34 @@ def test_a_region_that_refuses_later_keeps_what_it_had(
     with database.engine.connect() as connection:
         found = connection.execute(text("SELECT region, sum(quantity) FROM inference_hour GROUP BY 1 ORDER BY 1")).all()
     assert found == [("us-east-1", Decimal(200)), ("us-west-2", Decimal(400))]
+
+
+def test_a_profile_whose_team_becomes_known_counts_once_also_beside_a_region_that_refuses(
+    aws: Aws, connect: Callable[..., AwsClients], clock: Clock, run: Callable[..., SourceReport], database: Store
+) -> None:
+    """What one region was told as takes the place of what it had; the other one keeps what it has."""
+    today = clock().date()
+    start = datetime(today.year, today.month, today.day, tzinfo=UTC)
+    double = CloudWatch(
+        aws, {bedrock("OutputTokenCount", PROFILE): [(start + timedelta(hours=n), 100.0) for n in range(4)]}
+    )
+    profile(aws, CLAUDE)
+    refused: set[str] = set()
+
+    def listed(asked: dict[str, Any]) -> dict[str, Any]:
+        if aws.calls[-1][2] in refused:
+            raise RefusalError("AccessDeniedException")
+        return double.list_metrics(asked)
+
+    aws.on("cloudwatch.ListMetrics", listed)
+    for hours, given in ((2, {}), (4, {"team": "search"})):
+        tags(aws, **given)
+        later: Clock = lambda hours=hours: start + timedelta(hours=hours)  # noqa: E731
+        run(Usage(connect(regions=("us-east-1", "us-west-2")), later), first=today, end=today + timedelta(days=1))
+        refused.add("us-west-2")
+
+    with database.engine.connect() as connection:
+        found = connection.execute(
+            text("SELECT region, team, sum(quantity) FROM inference_hour GROUP BY 1, 2 ORDER BY 1, 2")
+        ).all()
+    assert found == [("us-east-1", "search", Decimal(400)), ("us-west-2", None, Decimal(200))]
