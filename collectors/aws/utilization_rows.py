@@ -60,7 +60,8 @@ class Gpu:
 class Shared:
     """GPUs of a machine that are known by the sum of their percentages: so many from ``first`` on.
 
-    ``memory`` is bytes of each; points before ``since`` are of other machines.
+    ``memory`` is bytes of each; points before ``since`` are of other machines. Of several ``machines`` the sums are the
+    mean.
     """
 
     resource_id: str
@@ -68,6 +69,7 @@ class Shared:
     gpus: int
     memory: float | None = None
     since: datetime | None = None
+    machines: int = 1
 
 
 def gpu_rows(
@@ -87,7 +89,7 @@ def gpu_rows(
 
 
 def shared_rows(shared: Shared, answer: Answer, period: int, left_out: LeftOut) -> Iterator[dict[str, Any]]:
-    """Rows of each GPU of a machine, all with the mean."""
+    """Rows of each GPU of the machines, all with the mean."""
     for stamp in _stamps(answer):
         if shared.since is not None and stamp < shared.since:
             left_out[shared.resource_id, EARLIER] += 1
@@ -104,7 +106,7 @@ def shared_rows(shared: Shared, answer: Answer, period: int, left_out: LeftOut) 
             elif shared.memory is not None:
                 values |= {"memory_used_bytes": believed / 100 * shared.memory, "memory_total_bytes": shared.memory}
         if values:
-            for index in range(shared.first, shared.first + shared.gpus):
+            for index in range(shared.first, shared.first + shared.gpus * shared.machines):
                 yield _row(stamp, period, shared.resource_id, index) | values
 
 

@@ -5,6 +5,10 @@ the series is left out and named. An endpoint does not know its type, its config
 made, so that points from before it are left out too. Each variant of an endpoint, and each machine of a job, has GPUs
 of its own: the first variant's come first, then the next one's.
 
+What an endpoint's variant has is the mean of its machines, so it is told of the GPUs of all of them: one idle machine
+and three busy ones are busy to three quarters. How many there are is what the endpoint has when it is asked; of a day
+that is collected later this is not how many there were, where the number changes by itself.
+
 Described is what has points on the day that is read: two weeks of finished jobs are listed beside it.
 """
 
@@ -13,7 +17,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -47,6 +51,8 @@ _GONE = {"ValidationException", "ResourceNotFound", "ResourceNotFoundException"}
 """How SageMaker says that there is no such thing."""
 
 _BYTES = 10**9
+_OF_A_VARIANT = 3_000
+"""GPUs a variant is given numbers for, so that those of the next one stay when it grows; there are at most ten."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +82,13 @@ class _Machine:
 
 @dataclass(frozen=True)
 class _Described:
-    """Machine types by variant (of a job: under the empty name); None where a type is not one, or not known."""
+    """Machine types by variant (of a job: under the empty name); None where a type is not one, or not known.
+
+    ``machines`` is how many machines a variant has.
+    """
 
     types: Mapping[str, str | None]
+    machines: Mapping[str, int] = field(default_factory=dict)
     since: datetime | None = None
 
 
@@ -131,9 +141,13 @@ class Machines:
                 f"{hosted.arn}: utilization left out, since the number of its GPUs is unknown ({named})."
             )
             return None
-        before = (described.types[name] for name in described.types if name < part)  # variants, by their names
-        first = sum(other.gpus for name in before if (other := _machine(name))) + hosted.number * machine.gpus
-        return Shared(hosted.arn, first, machine.gpus, machine.memory, described.since)
+        if hosted.kind != "endpoint":
+            return Shared(hosted.arn, hosted.number * machine.gpus, machine.gpus, machine.memory, described.since)
+        before = sum(name < part for name in described.types)  # variants, by their names
+        most = _OF_A_VARIANT // machine.gpus
+        machines = min(max(described.machines.get(part, 1), 1), most)  # it has points, so there was one
+        first = before * _OF_A_VARIANT
+        return Shared(hosted.arn, first, machine.gpus, machine.memory, described.since, machines)
 
     def _describe(self, hosted: Hosted) -> _Described:
         from botocore.exceptions import ClientError
@@ -152,21 +166,25 @@ class Machines:
         return self._described.get(key, _Described({}))
 
     def _endpoint(self, name: str) -> _Described:
-        config = self._sagemaker.describe_endpoint(EndpointName=name)["EndpointConfigName"]
-        return endpoint_types(self._sagemaker.describe_endpoint_config(EndpointConfigName=config))
+        endpoint = self._sagemaker.describe_endpoint(EndpointName=name)
+        config = self._sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
+        return endpoint_types(config, endpoint.get("ProductionVariants", []))
 
     def _job(self, kind: str, name: str) -> _Described:
         operation, parameter, _ = _JOB[kind]
         return job_types(kind, getattr(self._sagemaker, operation)(**{parameter: name}))
 
 
-def endpoint_types(config: Mapping[str, Any]) -> _Described:
-    """Machine types of a configuration by variant, and since when they are these."""
+def endpoint_types(config: Mapping[str, Any], running: Iterable[Mapping[str, Any]]) -> _Described:
+    """Machine types of a configuration by variant, how many of it are ``running``, and since when they are these."""
     types = {}
+    machines = {}
     for variant in config.get("ProductionVariants", []):
+        machines[variant["VariantName"]] = variant.get("InitialInstanceCount", 1)
         listed = variant.get("InstanceType") or [pool["InstanceType"] for pool in variant.get("InstancePools") or []]
         types[variant["VariantName"]] = _only({listed} if isinstance(listed, str) else set(listed))
-    return _Described(types, config["CreationTime"].astimezone(UTC))
+    machines |= {one["VariantName"]: one["CurrentInstanceCount"] for one in running if "CurrentInstanceCount" in one}
+    return _Described(types, machines, config["CreationTime"].astimezone(UTC))
 
 
 def job_types(kind: str, job: Mapping[str, Any]) -> _Described:

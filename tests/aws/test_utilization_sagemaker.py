@@ -32,11 +32,13 @@ def trained(machine: str, metric: str = "GPUUtilization", job: str = "tune-7") -
     return series(TRAINING, metric, Host=f"{job}/{machine}")
 
 
-def endpoint(aws: Aws, *variants: dict[str, Any], since: datetime = OLD) -> None:
-    """An endpoint ``Chat`` of these variants."""
+def endpoint(aws: Aws, *variants: dict[str, Any], since: datetime = OLD, **running: int) -> None:
+    """An endpoint ``Chat`` of these variants, of which so many machines are running."""
     about = {"EndpointName": "Chat", "EndpointArn": f"{ARN}:endpoint/chat", "EndpointStatus": "InService"}
     times = {"CreationTime": OLD, "LastModifiedTime": NOON}
-    aws.on("sagemaker.DescribeEndpoint", about | times | {"EndpointConfigName": "chat-2"})
+    now = [{"VariantName": name, "CurrentInstanceCount": count} for name, count in running.items()]
+    shown = {"EndpointConfigName": "chat-2"} | ({"ProductionVariants": now} if now else {})
+    aws.on("sagemaker.DescribeEndpoint", about | times | shown)
     config = {"EndpointConfigName": "chat-2", "EndpointConfigArn": f"{ARN}:endpoint-config/chat-2"}
     listed = [{"ModelName": "m"} | one for one in variants]
     aws.on("sagemaker.DescribeEndpointConfig", config | {"ProductionVariants": listed, "CreationTime": since})
@@ -85,7 +87,33 @@ def test_variants_of_an_endpoint_are_not_taken_for_one_another(
     rows, _ = fetched(collector, tmp_path)
 
     found = {row["accelerator_index"]: row["gpu_utilization"] for row in rows}
-    assert (len(rows), found) == (5, {0: 60.0, 1: 60.0, 2: 60.0, 3: 60.0, 4: 10.0})
+    assert (len(rows), found) == (5, {0: 60.0, 1: 60.0, 2: 60.0, 3: 60.0, 3000: 10.0})
+
+
+@pytest.mark.parametrize(
+    ("running", "gpus", "busy"),
+    [({}, 32, 0.75), ({"blue": 1, "green": 3}, 32, 0.75), ({"blue": 3, "green": 1}, 32, 0.25), ({"green": 0}, 16, 0.5)],
+    ids=["as configured", "as configured and running", "scaled the other way", "scaled to nothing since"],
+)
+def test_each_variant_weighs_by_its_machines(
+    aws: Aws,
+    connect: Connect,
+    clock: Clock,
+    run: Run,
+    database: Store,
+    running: dict[str, int],
+    gpus: int,
+    busy: float,
+) -> None:
+    """One idle machine of eight GPUs and three busy ones: 32 GPUs, 24 of them at work."""
+    CloudWatch(aws, {served("GPUUtilization", "blue"): steady(0.0), served("GPUUtilization", "green"): steady(800.0)})
+    big = {"InstanceType": "ml.p5.48xlarge"}
+    blue, green = ({"VariantName": name, "InitialInstanceCount": n} for name, n in (("blue", 1), ("green", 3)))
+    endpoint(aws, blue | big, green | big, **running)
+    run(Utilization(connect(), clock), first=DAY, end=DAY + timedelta(days=1))
+    with database.engine.connect() as connection:
+        found = connection.execute(text("SELECT count(*), avg(activity_mean) FROM accelerator_hour")).one()
+    assert tuple(found) == (gpus, busy)
 
 
 def test_machines_of_a_job_are_not_taken_for_one_another(
