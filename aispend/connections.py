@@ -53,6 +53,9 @@ class AwsConnection(_Section):
     cost_explorer_requests_per_day: int = Field(
         40, ge=0, description="Cost Explorer charges 0.01 USD for each request; 0 turns it off"
     )
+    spot_history_days: int = Field(
+        30, ge=1, le=89, description="how far back spot prices are read at first: a request per day and region"
+    )
     spot_advisor: str | None = Field(
         None, description="a copy of AWS's spot-advisor-data.json, dated by its file; without it no interruption bands"
     )

@@ -23,10 +23,14 @@ MergeTable = Literal["price", "spot_price", "spot_risk", "commitment_term", "res
 
 @dataclass(frozen=True)
 class Window:
-    """Days from ``first`` up to, not including, ``end``."""
+    """Days from ``first`` up to, not including, ``end``.
+
+    ``usual`` where nobody asked for these days, so that what is settled needs no look.
+    """
 
     first: date
     end: date
+    usual: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,12 +79,16 @@ class Rows:
 class Merge:
     """Rows that are added to ``table``, or replace those with the same key; nothing goes. Without ``source``.
 
+    Where ``listings`` are given, commitments that are of one of them (by its columns' values) and not among the rows
+    were deleted: they end now.
+
     Of ``resource_life`` a row without ``started_at`` ends the life that was open at ``ended_at``; one that is ``gone``
     ends the resource's names too.
     """
 
     table: MergeTable
     rows: Sequence[Mapping[str, Any]]
+    listings: Sequence[Mapping[str, str]] = ()
 
 
 @dataclass(frozen=True)

@@ -224,6 +224,8 @@ class _Runner:
                         rows += collections.replace_rows(connection, part.table, name, piece.key, part.rows)
                     case Merge():
                         rows += collections.merge_rows(connection, part.table, name, part.rows)
+                        for listing in part.listings:
+                            collections.end_unlisted(connection, name, listing, part.rows, now)
                     case History():
                         collections.write_history(
                             connection,
@@ -280,7 +282,7 @@ def _size(part: Files | Rows | Merge | History) -> int:
 
 def _reach(collector: Collector, now: datetime) -> Window:
     today = now.date()
-    return Window(today - collector.reach, today + timedelta(days=1))
+    return Window(today - collector.reach, today + timedelta(days=1), usual=True)
 
 
 @contextmanager

@@ -16,11 +16,14 @@ from sqlalchemy import Connection, Table, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql
 
 from aispend.resource_id import canonical
-from aispend.schema import collection, metadata, price, request_day, resource_history, resource_life
+from aispend.schema import collection, commitment_term, metadata, price, request_day, resource_history, resource_life
 from aispend.store import names
 from aispend.store.lives import end_unseen, merge_lives
 from aispend.store.locks import wait_for
 from aispend.store.price_rows import superseding
+
+DELETED = "deleted"
+"""State of a commitment that its listing no longer names."""
 
 _BLOCK = 1000
 
@@ -114,6 +117,24 @@ def merge_rows(connection: Connection, table_name: str, source: str, rows: Seque
         wait_for(connection, names.LOCK)
         names.end_inventory(connection, gone)
     return written
+
+
+def end_unlisted(
+    connection: Connection, source: str, listing: Mapping[str, str], rows: Sequence[Mapping[str, Any]], now: datetime
+) -> None:
+    """End the commitments of a listing (its columns' values) that are not among its ``rows``: they were deleted."""
+    c = commitment_term.c
+    of_listing = [c[name] == value for name, value in listing.items()]
+    connection.execute(
+        update(commitment_term)
+        .where(
+            c.source == source,
+            *of_listing,
+            c.commitment_id.not_in([row["commitment_id"] for row in rows]),
+            c.state != DELETED,
+        )
+        .values(state=DELETED, ends_at=func.least(c.ends_at, now), as_of=now)
+    )
 
 
 def write_history(

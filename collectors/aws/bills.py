@@ -5,11 +5,14 @@
 *Method.* For each month the manifest's key is known, so nothing is ever found by listing a prefix: it is asked for with
 the ETag of the last success, which costs one request where nothing changed. The files the manifest names are streamed
 to disk, a broken connection going on where it stopped, and take the way of an imported bill. Months older than AWS
-still restates are asked for only until they were collected once, and none from before the export began.
+still restates are asked for only until they were collected once, unless a person asks for them. Months without a
+manifest are asked for once a day, as AWS may fill them in; in later runs of a day none before two of them in a row.
 
 *Half-way.* In the layout that overwrites, files may be replaced while they are read. A file newer than the manifest,
 one that is missing, or another manifest at the end than at the beginning means that a delivery is under way: nothing
-of it is used, and it is tried again.
+of it is used, and it is tried again. After a day it is none, but a fault that a person must put right.
+
+*Distrust.* A manifest is content: a key that leads out of the work folder is refused.
 """
 
 from __future__ import annotations
@@ -39,7 +42,9 @@ _CREATE = "Create one (docs/connect-aws.md shows how), or name it under [[aws.ex
 _LATE = timedelta(hours=48)
 
 BEFORE_THE_EXPORT = 2
-"""So many months without a manifest, going back in time, are from before the export began."""
+"""So many months without a manifest, going back in time, are from before the export began, unless there is a gap."""
+
+_LONGEST_DELIVERY = timedelta(hours=24)
 
 _CLOCK_STEP = timedelta(seconds=5)
 """S3 stamps objects to the second, by clocks of its own."""
@@ -92,18 +97,21 @@ class Bills(AwsCollector):
                 where=self.name,
                 next_step=_CREATE,
             )
-        settled = month_of(self.clock().date() - self.restated_for)
+        today = self.clock().date()
+        settled = month_of(today - self.restated_for)
         for export in self.exports:
+            asked = any(key.startswith(f"{export.name} ") and one.at.date() == today for key, one in seen.items())
             absent: int | None = None  # in a row, since one was there
             for month in _months(window):
                 key = f"{export.name} {month:%Y-%m}"
                 known = seen.get(key)
-                if known is not None and month < settled and known.at.date() > month + self.restated_for:
+                collected = known is not None and known.at.date() > month + self.restated_for
+                if window.usual and collected and month < settled:
                     absent = 0
                     continue  # collected after AWS had stopped changing it
                 token = self._token(export, month, known)
                 absent = 0 if token is not None else None if absent is None else absent + 1
-                if absent == BEFORE_THE_EXPORT:
+                if window.usual and asked and absent == BEFORE_THE_EXPORT:
                     break
                 if token is not None:
                     yield Slice(key, token, f"{export.name}, {month:%Y-%m}")
@@ -152,8 +160,8 @@ class Bills(AwsCollector):
         for done, key in enumerate(manifest.keys):
             if progress:
                 progress(f"{piece.title}: files", done, len(manifest.keys))
-            found = _ready(bucket, manifest, key)
-            path = root / key
+            found = _ready(bucket, manifest, key, self.clock())
+            path = _inside(root, key, manifest)
             path.parent.mkdir(parents=True, exist_ok=True)
             download(bucket, export.bucket, found, path, progress=progress)
         again = _head(bucket, export, manifest.object.key)
@@ -161,7 +169,7 @@ class Bills(AwsCollector):
             raise NotReadyError(
                 "A new delivery arrived while this one was read.", where=f"s3://{export.bucket}/{manifest.object.key}"
             )
-        place = root / manifest.object.key
+        place = _inside(root, manifest.object.key, manifest)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(json.dumps(dict(manifest.content)), encoding="utf-8")
         return Reading([Files("bills", [root], rows=len(manifest.keys))])
@@ -265,15 +273,42 @@ def _read_manifest(s3: Any, export: AwsExport, month: date) -> _Manifest:
     return _Manifest(export, month, found[0], content)
 
 
-def _ready(s3: Any, manifest: _Manifest, key: str) -> Object:
-    """A file the manifest names, where it can belong to the manifest's delivery."""
+def _ready(s3: Any, manifest: _Manifest, key: str, now: datetime) -> Object:
+    """A file the manifest names, where it can belong to the manifest's delivery.
+
+    Raises ``NotReadyError`` where it cannot yet, ``InputError`` where it has not for longer than a delivery takes.
+    """
     found = _head(s3, manifest.export, key)
     where = f"s3://{manifest.export.bucket}/{key}"
     if found is None:
+        if now - manifest.object.modified > _LONGEST_DELIVERY:
+            raise InputError(
+                "A file that the manifest names is not there.",
+                where=f"{where}, manifest of {manifest.object.modified:%Y-%m-%d %H:%M} UTC",
+                next_step="If the bucket is a copy, copy all of it; else have AWS deliver the month again.",
+            )
         raise NotReadyError("A file that the manifest names is not there (yet).", where=where)
     if found.modified > manifest.object.modified + _CLOCK_STEP:
+        if now - found.modified > _LONGEST_DELIVERY:
+            raise InputError(
+                "A file is newer than the manifest, and no delivery has ended since.",
+                where=f"{where}, {found.modified:%Y-%m-%d %H:%M} UTC",
+                next_step="If the bucket is a copy, copy the manifests last; else look at the export's health.",
+            )
         raise NotReadyError("A file is newer than the manifest: a delivery is under way.", where=where)
     return found
+
+
+def _inside(root: Path, key: str, manifest: _Manifest) -> Path:
+    """Where an object goes within ``root``; raises ``InputError`` for a key that would lead elsewhere."""
+    path = root / key
+    if key.startswith("/") or ".." in path.parts or path == root or "\0" in key:
+        raise InputError(
+            "The manifest names a file outside the delivery; nothing was read.",
+            where=f"s3://{manifest.export.bucket}/{manifest.object.key}: {key!r}",
+            next_step="AWS writes no such manifest: find out who else may write into the bucket.",
+        )
+    return path
 
 
 def _head(s3: Any, export: AwsExport, key: str) -> Object | None:

@@ -16,7 +16,7 @@ from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from aispend.connections import AwsConnection
-from aispend.errors import BudgetError
+from aispend.errors import BudgetError, SettingsError
 
 if TYPE_CHECKING:
     import boto3
@@ -41,6 +41,26 @@ ATTEMPTS = 6
 _CONNECT_SECONDS, _READ_SECONDS = 10, 60
 _TIMES_KEPT = 4096
 """Times of answers that are kept: more than two days of minutes."""
+
+
+_PARTITIONS = (
+    ("cn-", "aws-cn"),
+    ("us-gov-", "aws-us-gov"),
+    ("us-isob-", "aws-iso-b"),
+    ("us-isof-", "aws-iso-f"),
+    ("us-iso-", "aws-iso"),
+    ("eu-isoe-", "aws-iso-e"),
+    ("eusc-", "aws-eusc"),
+)
+
+
+def partition_of(region: str) -> str:
+    """The partition a region is of, as ARNs begin with it.
+
+    >>> partition_of("cn-north-1"), partition_of("us-gov-west-1"), partition_of("eu-west-1")
+    ('aws-cn', 'aws-us-gov', 'aws')
+    """
+    return next((name for prefix, name in _PARTITIONS if region.startswith(prefix)), "aws")
 
 
 class AwsClients:
@@ -99,9 +119,20 @@ class AwsClients:
 
     @cached_property
     def accounts(self) -> tuple[str, ...]:
-        """The accounts to read: those in the settings, else the active ones of the organisation, else this one."""
-        if self.connection.accounts:
-            return self.connection.accounts
+        """The accounts to read: those in the settings, else the active ones of the organisation, else this one.
+
+        Raises ``SettingsError`` where others are to be read and no role is named to enter them.
+        """
+        given = self.connection.accounts
+        others = ", ".join(one for one in given if one != self.account) if given else ""
+        if others and self.connection.member_role is None:
+            raise SettingsError(
+                f"The settings name accounts to read ({others}), and no role to enter them.",
+                where=f"[[aws]] {self.connection.name}: member_role",
+                next_step="Set member_role to the name the role has in each account, or take them from accounts.",
+            )
+        if given:
+            return given
         if self.connection.member_role is None:
             return (self.account,)
         pages = self.client("organizations").get_paginator("list_accounts").paginate()
@@ -130,7 +161,7 @@ class AwsClients:
                 role = self.connection.role
                 made = own if role is None else self._taking_on(own, role.arn, role.external_id)
             else:
-                partition = own.get_partition_for_region(self.connection.home_region)
+                partition = partition_of(self.connection.home_region)
                 arn = f"arn:{partition}:iam::{account}:role/{self.connection.member_role}"
                 external = self.connection.role.external_id if self.connection.role else None
                 made = self._taking_on(self._session_of(None), arn, external)

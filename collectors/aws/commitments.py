@@ -6,7 +6,8 @@ give is NULL, as is whose usage a commitment covers where that hangs on the orga
 says. *Capacity* on demand is listed only where it was committed to for a time.
 
 *Method.* Plans are listed for each account, the rest for each account and region, once a day. What an account may not
-list, or what a region does not have, is a remark; other parts are collected all the same.
+list, or what a region does not have, is a remark; other parts are collected all the same. Provisioned throughput that
+is listed no more was deleted, and ends when that is seen; reserved instances and plans are listed past their end.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from typing import Any
 from aispend.clock import Clock
 from aispend.money import cost, exactly
 from collectors.aws.base import AwsCollector
-from collectors.aws.clients import AwsClients
+from collectors.aws.clients import AwsClients, partition_of
 from collectors.aws.listing import left_out, pages
 from collectors.contract import Merge, Progress, Reading, Seen, Slice, Window
 
 Row = dict[str, Any]
 Replies = Iterable[Mapping[str, Any]]
+THROUGHPUT = "provisioned throughput"
 _STATES = [
     "payment-pending",
     "payment-failed",
@@ -97,15 +99,18 @@ class Commitments(AwsCollector):
                 ("capacity blocks", lambda: capacity(self._capacity(account, region), region, now)),
             ]
             if region in self._with_bedrock:
-                parts.append(("provisioned throughput", lambda: provisioned(self._provisioned(account, region), now)))
+                parts.append((THROUGHPUT, lambda: provisioned(self._provisioned(account, region), now)))
         rows: list[Row] = []
         notes: list[str] = []
+        listings: list[dict[str, str]] = []
         refused: Exception | None = None
         for what, read in parts:
             from botocore.exceptions import ClientError
 
             try:
                 rows += read()
+                if what == THROUGHPUT:
+                    listings = [{"kind": "provisioned_throughput", "owner_account": account, "region": region}]
             except ClientError as error:
                 refused = error
                 notes.append(left_out(error, f"What {account} has of {what}{_of(region)}"))
@@ -113,7 +118,9 @@ class Commitments(AwsCollector):
         at_home = account == self.clients.account and region in ("plans", self.clients.connection.home_region)
         if refused is not None and len(notes) == len(parts) and at_home:
             raise refused
-        return Reading([Merge("commitment_term", rows)], tuple(notes))
+        # plans are listed when they are over, too, so that none where there were some cannot be right
+        may_be_empty = region != "plans" or refused is not None
+        return Reading([Merge("commitment_term", rows, listings)], tuple(notes), may_be_empty)
 
     @property
     def _with_bedrock(self) -> frozenset[str]:
@@ -182,7 +189,7 @@ def reserved_instances(replies: Replies, account: str, region: str, now: datetim
         kind = (one.get("OfferingClass"), one.get("ProductDescription"), one.get("AvailabilityZone") or region)
         rows.append(
             _term(
-                f"arn:{_partition(region)}:ec2:{region}:{account}:reserved-instances/{one['ReservedInstancesId']}",
+                f"arn:{partition_of(region)}:ec2:{region}:{account}:reserved-instances/{one['ReservedInstancesId']}",
                 "reservation",
                 ", ".join(text for text in (f"{count} {one['InstanceType']}", *kind) if text),
                 now,
@@ -275,10 +282,6 @@ def _instant(text: str | None) -> datetime | None:
         return None
     found = datetime.fromisoformat(text)
     return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _partition(region: str) -> str:
-    return "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
 def _currency(region: str) -> str:

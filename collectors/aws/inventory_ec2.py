@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from aispend.prices.accelerators import instance_type
+from collectors.aws.clients import partition_of
 from collectors.aws.inventory_names import Held
 
 OPERATIONS = (
@@ -56,8 +57,7 @@ class Place:
 
     def arn(self, service: str, resource: str) -> str:
         """The ARN of something here."""
-        partition = next((name for name in ("cn", "us-gov") if self.region.startswith(f"{name}-")), "")
-        return f"arn:aws{'-' + partition if partition else ''}:{service}:{self.region}:{self.account}:{resource}"
+        return f"arn:{partition_of(self.region)}:{service}:{self.region}:{self.account}:{resource}"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 *Method.* The invoices of each billing month of the account that receives the bill, in the currency of the services,
 which is the bill's. Net is the total before tax, tax what is between it and the total, so that the two always add up
-to the invoice. A month is asked for once a day until AWS no longer restates it.
+to the invoice. A month is asked for once a day until AWS no longer restates it, and after that where a person asks.
 
 *Left out*, each for a reason: receipts of payments, which bill nothing; tax invoices of a commercial invoice, which
 would count it twice; what is sold to others. An invoice without a total in the services' currency becomes a remark.
@@ -43,8 +43,11 @@ class Invoices(AwsCollector):
             settled = next_month(month) + self.restated_for <= today
             key = f"{month:%Y-%m}"
             known = seen.get(key)
-            if not (settled and known is not None and known.token == "settled"):
-                yield Slice(key, "settled" if settled else f"{today}", f"invoices of {key}")
+            if not settled:
+                yield Slice(key, f"{today}", f"invoices of {key}")
+            elif not (window.usual and known is not None and known.token.startswith("settled")):
+                # a person who asks for it is answered anew
+                yield Slice(key, "settled" if window.usual else f"settled {today}", f"invoices of {key}")
             month = month_of(month - timedelta(days=1))
 
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:

@@ -11,6 +11,7 @@ from typing import Any
 
 from aispend.connections import AwsConnection
 from collectors.aws.base import actions_for
+from collectors.aws.clients import partition_of
 
 _ACCOUNT_WIDE = "*"
 _ALWAYS = ("ec2.DescribeRegions",)
@@ -28,6 +29,7 @@ def policy(connection: AwsConnection, operations: Iterable[str]) -> dict[str, An
     S3 is limited to the buckets of the exports named in the settings; AWS's billing and monitoring services know no
     narrower resource than the account.
     """
+    partition = partition_of(connection.home_region)
     asked = {*operations, *_ALWAYS, *(_ORGANIZATION if connection.member_role and not connection.accounts else ())}
     of_s3 = actions(operation for operation in asked if operation.startswith("s3."))
     others = actions(operation for operation in asked if not operation.startswith("s3."))
@@ -35,9 +37,11 @@ def policy(connection: AwsConnection, operations: Iterable[str]) -> dict[str, An
     if others:
         statements.append({"Sid": "Read", "Effect": "Allow", "Action": others, "Resource": _ACCOUNT_WIDE})
     if of_s3:
-        statements.append({"Sid": "Bills", "Effect": "Allow", "Action": of_s3, "Resource": _buckets(connection)})
+        statements.append(
+            {"Sid": "Bills", "Effect": "Allow", "Action": of_s3, "Resource": _buckets(connection, partition)}
+        )
     if connection.member_role:
-        role = f"arn:aws:iam::*:role/{connection.member_role}"
+        role = f"arn:{partition}:iam::*:role/{connection.member_role}"
         statements.append({"Sid": "Members", "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": role})
     return {"Version": "2012-10-17", "Statement": statements}
 
@@ -73,13 +77,14 @@ resource "aws_iam_role_policy" "aispend" {{
 """
 
 
-def _buckets(connection: AwsConnection) -> list[str]:
+def _buckets(connection: AwsConnection, partition: str) -> list[str]:
+    every = f"arn:{partition}:s3:::"
     if not connection.exports:
-        return ["arn:aws:s3:::*"]
+        return [f"{every}*"]
     found: list[str] = []
     for export in connection.exports:
         path = "/".join(part for part in (export.prefix, export.name, "*") if part)
-        found += [f"arn:aws:s3:::{export.bucket}", f"arn:aws:s3:::{export.bucket}/{path}"]
+        found += [f"{every}{export.bucket}", f"{every}{export.bucket}/{path}"]
     return sorted(set(found))
 
 

@@ -2,7 +2,9 @@
 
 *Prices* are steps: AWS lists changes, and the last one before the time asked for. They are kept as they are, and each
 full day's mean by time, over the region's zones alike, becomes the day's price with the term ``spot``. A past day is
-collected once; the present one every hour. AWS forgets after 90 days.
+collected once; the present one every hour. AWS forgets after 90 days; a first run goes back as far as the settings say,
+since each day of each region is asked for apart. A region that is denied or not enabled is a remark, and asked again by
+the next run; where no region answers, the source fails.
 
 *Placement scores* (1 to 10) are given for several machine types together: types of one family, where it has three, and
 are written under the family's name. AWS limits how often new sets are asked for; what it does not answer is a remark.
@@ -27,7 +29,7 @@ from aispend.clock import Clock
 from aispend.errors import InputError
 from aispend.money import cost
 from aispend.prices.accelerators import instance_type
-from collectors.aws.base import DISABLED_REGION, AwsCollector, code_of
+from collectors.aws.base import DENIED, DISABLED_REGION, AwsCollector, code_of
 from collectors.aws.clients import AwsClients
 from collectors.aws.listing import left_out
 from collectors.aws.prices import families
@@ -54,17 +56,22 @@ class Spot(AwsCollector):
     def __init__(self, clients: AwsClients, clock: Clock) -> None:
         super().__init__(clients, clock)
         self._closed: set[str] = set()
+        self._refused: list[Exception] = []
+        self._answered = False
 
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
         """A slice per region and day, the newest first, so that a closed region is asked once; then the risks."""
         now = self.clock()
         today = now.date()
-        first = max(window.first, today - timedelta(days=_KEPT_DAYS))
+        kept = min(self.clients.connection.spot_history_days, _KEPT_DAYS) if window.usual else _KEPT_DAYS
+        first = max(window.first, today - timedelta(days=kept))
         for region in self.clients.regions:
             day = min(window.end - timedelta(days=1), today)
             while day >= first and region not in self._closed:
                 key, token = f"{region} {day}", f"{now:%Y-%m-%dT%H}" if day == today else "settled"
                 known = seen.get(key)
+                if known is not None and known.token == token:
+                    self._answered = True
                 if known is None or known.token != "settled":
                     yield Slice(key, token, f"spot prices of {region}, {day}")
                 day -= timedelta(days=1)
@@ -74,6 +81,8 @@ class Spot(AwsCollector):
             found = self._advisor.stat() if self._advisor.exists() else None
             token = f"{found.st_size} {found.st_mtime_ns}" if found else f"missing {today}"
             yield Slice("interruptions", token, "spot interruption bands")
+        if self._refused and not self._answered:
+            raise self._refused[0]
 
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
         """One day of a region's prices, or one kind of risk."""
@@ -87,10 +96,14 @@ class Spot(AwsCollector):
         try:
             rows, means = day_of_prices(self._history(region, date.fromisoformat(day_text)), region, day_text)
         except ClientError as error:
-            if code_of(error) not in DISABLED_REGION or region == self.clients.connection.home_region:
+            if code_of(error) in DENIED:
+                self._refused.append(error)
+            elif code_of(error) not in DISABLED_REGION or region == self.clients.connection.home_region:
                 raise
             self._closed.add(region)
-            return Reading([], (left_out(error, f"The spot market of {region}"),))
+            note = left_out(error, f"The spot market of {region}")
+            return Reading([], (note,), may_be_empty=True, token=f"{piece.token} refused")
+        self._answered = True
         settled = date.fromisoformat(day_text) < self.clock().date()
         return Reading([Merge("spot_price", rows), *([Merge("price", means)] if settled else [])])
 
@@ -111,6 +124,7 @@ class Spot(AwsCollector):
 
         rows: list[Mapping[str, Any]] = []
         notes: list[str] = []
+        stopped = False
         for family, types in families().items():
             if len(types) < _ENOUGH_TYPES:
                 continue
@@ -124,8 +138,9 @@ class Spot(AwsCollector):
                     notes.append(f"AWS limits how often placement scores are asked for: none from {family} on, today.")
                 else:
                     notes.append(left_out(error, "Spot placement"))
+                stopped = True
                 break
-        return Reading([Merge("spot_risk", rows)], tuple(notes))
+        return Reading([Merge("spot_risk", rows)], tuple(notes), may_be_empty=stopped)
 
     def _scores_of(self, family: str, types: Sequence[str]) -> Iterator[Mapping[str, Any]]:
         client: Any = self.clients.client("ec2")

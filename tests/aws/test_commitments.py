@@ -223,3 +223,45 @@ def test_an_account_without_commitments_is_no_error(
     aws.on("bedrock.ListProvisionedModelThroughputs", {"provisionedModelSummaries": []})
     assert not run(make()).failed
     assert rows(database) == {}
+
+
+def test_throughput_that_was_deleted_ends_and_the_rest_stays(
+    aws: Aws, make: Callable[..., Commitments], connect: Callable[..., AwsClients], run: Run, database: Store
+) -> None:
+    uncommitted = {name: value for name, value in THROUGHPUT.items() if not name.startswith("commitment")}
+    other = uncommitted | {"provisionedModelArn": f"arn:aws:bedrock:us-east-1:{ACCOUNT}:provisioned-model/pm2"}
+    collector = make()
+    aws.on("ec2.DescribeReservedInstances", {"ReservedInstances": []})
+    aws.on("ec2.DescribeCapacityReservations", {"CapacityReservations": []})
+    aws.on("bedrock.ListProvisionedModelThroughputs", {"provisionedModelSummaries": [uncommitted, other]})
+    run(collector)
+    query = text(
+        "SELECT right(commitment_id, 3), state, ends_at FROM commitment_term WHERE kind LIKE 'prov%' ORDER BY 1"
+    )
+
+    def later(day: int) -> SourceReport:
+        return run(Commitments(connect(), lambda: datetime(2026, 11, day, tzinfo=UTC)))
+
+    aws.on("bedrock.ListProvisionedModelThroughputs", [RefusalError("AccessDeniedException", status=403)])
+    assert not later(22).failed
+    with database.engine.connect() as connection:
+        assert {row.state for row in connection.execute(query)} == {"InService"}, "what cannot be listed is not gone"
+
+    aws.on("bedrock.ListProvisionedModelThroughputs", {"provisionedModelSummaries": [other]})
+    assert not later(23).failed
+    aws.on("bedrock.ListProvisionedModelThroughputs", {"provisionedModelSummaries": []})
+    assert not later(24).failed
+    with database.engine.connect() as connection:
+        found = [tuple(row) for row in connection.execute(query)]
+    # the runner's clock, which stands still in tests, says when it was seen
+    seen = datetime(2026, 11, 21, 6, tzinfo=UTC)
+    assert found == [("pm1", "deleted", seen), ("pm2", "deleted", seen)]
+
+
+def test_accounts_that_only_a_role_can_enter_need_one_in_the_settings(
+    make: Callable[..., Commitments], run: Run, aws: Aws
+) -> None:
+    report = run(make(accounts=(ACCOUNT, "444455556666")))
+    assert "accounts to read (444455556666), and no role to enter them" in str(report.error)
+    assert "member_role" in str(report.error)
+    assert "sts.AssumeRole" not in aws.operations()

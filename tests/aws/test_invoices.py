@@ -184,3 +184,13 @@ def test_no_invoices_where_there_were_some_is_an_error_and_they_stay(
 def test_without_the_permission_the_source_says_so(aws: Aws, collector: Invoices, run: Run) -> None:
     aws.on("invoicing.ListInvoiceSummaries", [RefusalError("AccessDeniedException")])
     assert "denies ListInvoiceSummaries" in str(run(collector).error)
+
+
+def test_a_settled_month_is_asked_for_again_where_a_person_asks(aws: Aws, collector: Invoices, run: Run) -> None:
+    aws.on("invoicing.ListInvoiceSummaries", {"InvoiceSummaries": []})
+    june = {"first": date(2026, 6, 1), "end": date(2026, 7, 1)}
+    assert run(collector, **june).loaded == 1
+    assert run(collector, **june).unchanged == 1, "on one day once"
+    usual = run(collector)
+    assert "invoices of 2026-06" not in [one.title for one in usual.slices]
+    assert [one.outcome for one in run(collector, **june).slices] == ["unchanged"]

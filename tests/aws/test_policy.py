@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 
+import botocore.session
+import pytest
+
 from aispend.connections import AwsConnection
+from collectors.aws.clients import partition_of
 from collectors.aws.policy import actions, policy, terraform
 from collectors.registry import aws_collectors
 
@@ -52,3 +56,21 @@ def test_terraform_holds_the_same_document() -> None:
 
     inside = text.split("<<-POLICY")[1].split("  POLICY")[0]
     assert json.loads(inside) == document
+
+
+@pytest.mark.parametrize(("home", "partition"), [("us-gov-west-1", "aws-us-gov"), ("cn-north-1", "aws-cn")])
+def test_another_partition_has_arns_of_its_own(home: str, partition: str) -> None:
+    given = {"home_region": home, "member_role": "reader"}
+    connection = AwsConnection.model_validate(given | {"export": [{"bucket": "bills", "name": "focus"}]})
+    for one in (connection, AwsConnection.model_validate(given)):
+        written = json.dumps(policy(one, ["s3.GetObject"]))
+        assert f"arn:{partition}:s3:::" in written
+        assert f"arn:{partition}:iam::*:role/reader" in written
+        assert "arn:aws:" not in written
+
+
+def test_partitions_are_those_the_sdk_knows() -> None:
+    session = botocore.session.get_session()
+    for partition in session.get_available_partitions():
+        for region in session.get_available_regions("ec2", partition_name=partition):
+            assert partition_of(region) == partition

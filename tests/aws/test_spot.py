@@ -99,7 +99,7 @@ def test_the_present_day_has_steps_but_no_mean_and_is_asked_for_every_hour(
 def test_past_days_are_collected_once_and_no_further_back_than_aws_remembers(
     aws: Aws, make: Callable[..., Spot], run: Run
 ) -> None:
-    collector = make()
+    collector = make(spot_history_days=89)
     run(collector)
     assert aws.operations().count("ec2.DescribeSpotPriceHistory") == 90
     oldest = min(asked["StartTime"] for name, asked, _, _ in aws.calls if name == "ec2.DescribeSpotPriceHistory")
@@ -207,3 +207,55 @@ def test_the_public_copy_of_the_advisor_reads_as_its_description_says(public_dat
     assert len(rows) == 836
     with pytest.raises(InputError):
         read_advisor(public_data / "README.md", date(2026, 11, 1))
+
+
+def test_a_first_run_goes_back_as_far_as_the_settings_say_unless_a_person_asks(
+    aws: Aws, make: Callable[..., Spot], run: Run
+) -> None:
+    run(make(regions=("eu-west-1", "us-east-1"), spot_history_days=3))
+    assert aws.operations().count("ec2.DescribeSpotPriceHistory") == 2 * 4
+    aws.calls.clear()
+    run(make(spot_history_days=3), first=date(2026, 11, 11), end=TOMORROW)
+    assert aws.operations().count("ec2.DescribeSpotPriceHistory") == 11 - 4
+
+
+def test_a_denied_region_is_a_remark_and_asked_again_and_where_all_are_denied_the_source_fails(
+    aws: Aws, make: Callable[..., Spot], run: Run, database: Store
+) -> None:
+    denied = {"ap-northeast-1"}
+
+    def answer(_asked: dict[str, Any]) -> dict[str, Any]:
+        if aws.calls[-1][2] in denied:
+            raise RefusalError("UnauthorizedOperation", "explicit deny in a service control policy", status=403)
+        return history(change(20, 3, "1.0"))
+
+    both = ("ap-northeast-1", "us-east-1")
+    collector = make(regions=both)
+    aws.on("ec2.DescribeSpotPriceHistory", answer)
+    report = run(collector, first=YESTERDAY, end=TODAY)
+    assert (report.error, report.failures) == (None, 0)
+    assert report.slices[0].notes == (
+        "The spot market of ap-northeast-1 is unknown: the permission is missing (UnauthorizedOperation).",
+    )
+    assert table(database, "SELECT DISTINCT region FROM spot_price") == [("us-east-1",)]
+
+    denied.clear()
+    run(make(regions=both), first=YESTERDAY, end=TODAY)
+    assert len(table(database, "SELECT DISTINCT region FROM spot_price")) == 2
+
+    denied |= {*both}
+    assert "denies DescribeSpotPriceHistory" in str(run(make(regions=both), first=TODAY, end=TOMORROW).error)
+
+
+def test_a_limit_on_the_first_family_keeps_the_scores_there_are(
+    aws: Aws, make: Callable[..., Spot], connect: Callable[..., AwsClients], run: Run, database: Store
+) -> None:
+    collector = make()
+    aws.on("ec2.GetSpotPlacementScores", {"SpotPlacementScores": [{"Region": "us-east-1", "Score": 7}]})
+    run(collector, first=TODAY, end=TODAY)
+    before = table(database, "SELECT count(*) FROM spot_risk")
+    aws.on("ec2.GetSpotPlacementScores", [RefusalError("MaxConfigLimitExceeded")])
+    tomorrow = Spot(connect(), lambda: datetime(2026, 11, 22, 6, tzinfo=UTC))
+    report = run(tomorrow, first=TOMORROW, end=TOMORROW)
+    assert not report.failed
+    assert table(database, "SELECT count(*) FROM spot_risk") == before
