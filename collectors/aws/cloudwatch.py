@@ -28,6 +28,9 @@ Statistic = Literal["Average", "Maximum", "Minimum", "Sum", "SampleCount"]
 _KEPT = ((timedelta(days=15), 60), (timedelta(days=63), 300), (timedelta(days=455), 3600))
 """How long CloudWatch keeps points of a period, in seconds."""
 
+LISTED = timedelta(days=14)
+"""ListMetrics names series that had a point within this time, and no others."""
+
 LONGEST_KEPT = _KEPT[-1][0]
 """After that there are no points of any period."""
 

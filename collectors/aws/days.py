@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from collectors.aws.cloudwatch import LONGEST_KEPT, period_for
-from collectors.aws.gaps import Probe, told_by
+from collectors.aws.gaps import NAMING, Probe, is_unlisted, told_by
 from collectors.contract import Seen, Slice, Window
 
 SETTLES = timedelta(hours=6)
@@ -25,7 +25,8 @@ def day_slices(
     """A slice per UTC day, the newest first: a settled day once, one that is not anew every hour.
 
     A day that lacks something comes again once the ``probe`` finds that it answers, as long as it can be told by points
-    of the same period, of ``finest`` seconds or more.
+    of the same period, of ``finest`` seconds or more. Whose counts they are is not asked again once series of the day
+    may not be listed any more: told anew, they could not take the place of those.
     """
     last = min(window.end, now.date() + timedelta(days=1)) - timedelta(days=1)
     for back in range((last - window.first).days + 1):
@@ -34,6 +35,8 @@ def day_slices(
         known = seen.get(f"{day}")
         token = "settled" if settled else f"{now:%Y-%m-%dT%H}"
         content, gaps = told_by(known.token) if known else ("", ())
+        if is_unlisted(_midnight(day), now):
+            gaps = tuple(gap for gap in gaps if gap.operation not in NAMING)
         if known is not None and content == token:
             over = _midnight(day + timedelta(days=1)) + SETTLES
             if gaps and not (

@@ -4,6 +4,9 @@ A reading that lacks something says so in its change token, gap by gap. Later ru
 same for all days that have it; what still refuses it is left alone, and days are asked again once it answers. Of many
 gaps some are asked about in each run, in turn by the hour. Series that failed have nothing to be asked about: their day
 is tried again after an hour and then after as long as it has been over, at least daily.
+
+CloudWatch lists no series that ended two weeks ago, though it keeps their points: a day of before is told by what is
+still used, says that others may be missing, and is not asked again for them, since nothing brings them back.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from typing import Any
 from aispend.clock import Clock
 from collectors.aws.base import code_of
 from collectors.aws.clients import AwsClients
+from collectors.aws.cloudwatch import LISTED
 from collectors.aws.listing import REFUSED, left_out
 from collectors.contract import Seen
 
@@ -26,6 +30,12 @@ MOST_PROBED = 20
 SERIES = "series"
 """The operation of a gap that is series which CloudWatch could not give."""
 
+UNLISTED = "unlisted"
+"""The operation of a gap that is series which CloudWatch no longer lists."""
+
+NAMING = frozenset({"bedrock.ListInferenceProfiles", "bedrock.ListTagsForResource"})
+"""Operations that tell whose the counts are, which are there without them."""
+
 _WITHOUT, _BETWEEN = " without ", "; "
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _TAKING_ON = "AssumeRole"
@@ -33,14 +43,14 @@ _TAKING_ON = "AssumeRole"
 
 @dataclass(frozen=True, order=True)
 class Gap:
-    """An operation that was refused in a place; without a region, in all of the account."""
+    """An operation that was refused in a place; without a region in all of the account, without that in all."""
 
     operation: str
-    account: str
+    account: str = ""
     region: str = ""
 
     def __str__(self) -> str:
-        return f"{self.operation} {self.account}" + (f"/{self.region}" if self.region else "")
+        return f"{self.operation} {self.account}".rstrip() + (f"/{self.region}" if self.region else "")
 
 
 @dataclass
@@ -67,10 +77,24 @@ class Missing:
         if notes:
             self.gaps.add(Gap(SERIES, account, region))
 
+    def unlisted(self, start: datetime, now: datetime) -> None:
+        """Note what is not asked for of a day that began at ``start``."""
+        if is_unlisted(start, now):
+            self.notes.append(
+                f"What had its last points before {now - LISTED:%Y-%m-%d} was not asked for and is unknown: CloudWatch"
+                " does not list what ended more than two weeks ago."
+            )
+            self.gaps.add(Gap(UNLISTED))
+
     def add(self, other: Missing) -> None:
         """Note what the other one lacks."""
         self.notes += other.notes
         self.gaps |= other.gaps
+
+
+def is_unlisted(start: datetime, now: datetime) -> bool:
+    """Whether series of a day that began at ``start`` may not be listed any more."""
+    return start < now - LISTED
 
 
 def token_of(content: str, gaps: Iterable[Gap]) -> str:
@@ -97,7 +121,7 @@ class Probe:
     def may_bring_more(self, gaps: Collection[Gap], over: datetime, before: datetime) -> bool:
         """Whether a day that was ``over`` then, and was read with ``gaps`` at ``before``, may now be told better."""
         waited = min(max(before - over, _HOUR), _DAY)
-        if any(gap.operation not in _QUESTIONS for gap in gaps) and self._clock() - before >= waited:
+        if any(gap.operation not in _NEVER_RETRIED for gap in gaps) and self._clock() - before >= waited:
             return True
         return any(self._closed(gap) for gap in gaps if gap in self._turn)
 
@@ -164,3 +188,5 @@ _QUESTIONS: Mapping[str, Callable[[Gap, datetime], Mapping[str, Any]]] = {
     "sagemaker.DescribeTransformJob": lambda *_: {"TransformJobName": "aispend"},
 }
 """By operation a question that costs next to nothing; what it names need not be there."""
+_NEVER_RETRIED = {*_QUESTIONS, UNLISTED}
+"""Operations of gaps that time alone does not close."""

@@ -10,12 +10,14 @@ An application inference profile is a resource of the bill with tags of its own:
 model behind it and the team of its tags, so that it meets the charges and is known where tags are not in the bill.
 
 A day of an account and region is told whole, and takes the place of what it had: a profile that is tagged at noon
-belongs to its team all day. Where a place could not be read whole this time, what is there stays beside what is new.
+belongs to its team all day. Where a place could not be read whole this time, what is there stays beside what is new. So
+it does on a day so old that CloudWatch may not list all of its series any more: of that only places that lacked
+something are asked again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -28,7 +30,7 @@ from collectors.aws.base import AwsCollector
 from collectors.aws.clients import AwsClients
 from collectors.aws.cloudwatch import Group
 from collectors.aws.days import day_slices, table_file, today_and_before
-from collectors.aws.gaps import Missing, Probe, token_of
+from collectors.aws.gaps import NAMING, Gap, Missing, Probe, is_unlisted, token_of, told_by
 from collectors.aws.listing import pages
 from collectors.aws.usage_rows import (
     BEDROCK,
@@ -58,9 +60,11 @@ class Usage(AwsCollector):
     def __init__(self, clients: AwsClients, clock: Clock) -> None:
         super().__init__(clients, clock)
         self._groups: dict[tuple[str, str], tuple[list[Group], Missing]] = {}
+        self._seen: Mapping[str, Seen] = {}
 
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
         """A slice per UTC day, the newest first; a day that is over is asked for once, or until it is whole."""
+        self._seen = seen
         probe = Probe(self.clients, self.clock, seen)
         yield from day_slices(window, seen, self.clock(), "usage", probe=probe, finest=HOUR)
 
@@ -69,42 +73,62 @@ class Usage(AwsCollector):
         from botocore.exceptions import ClientError
 
         start, end = today_and_before(date.fromisoformat(piece.key), self.clock())
+        old = is_unlisted(start, self.clock())
+        before = self._gaps_before(piece) if old else None
         missing, unnamed = Missing(self.operations), Missing(self.operations)  # counts, and whose they are
+        missing.unlisted(start, self.clock())
+        unnamed.gaps.update(
+            gap for gap in before or () if gap.operation in NAMING
+        )  # of places that are left as they are
         refused: ClientError | None = None
         answered = False
         whole: list[tuple[str, str]] = []
         path = folder / "usage.parquet"
         with table_file(path, COLUMNS) as write:
-            for account in self.clients.accounts:
-                for region in self.clients.regions:
-                    if progress:
-                        progress(f"{piece.title}: {account}, {region}", 0, None)
-                    unread: list[str] = []
-                    try:
-                        groups, nameless = self._found(account, region)
-                        client = self.clients.client("cloudwatch", region=region, account=account)
-                        found = cloudwatch.read(client, groups, start=start, end=end, period=HOUR, notes=unread)
-                        beyond = Beyond()
-                        for group, answer in found:
-                            write(beyond.passing(group.key, rows(group, answer)))
-                        if not unread:
-                            write(beyond.rows())  # else what is missing of a project would be told as of none
-                            whole.append((account, region))
-                        unnamed.add(nameless)
-                        answered = True
-                    except ClientError as error:
-                        missing.refused(error, f"Usage in {account}, {region}", account, region)
-                        refused = error
-                    missing.unread(unread, account, region)
+            for account, region in self._places(before):
+                if progress:
+                    progress(f"{piece.title}: {account}, {region}", 0, None)
+                unread: list[str] = []
+                try:
+                    groups, nameless = self._found(account, region)
+                    client = self.clients.client("cloudwatch", region=region, account=account)
+                    found = cloudwatch.read(client, groups, start=start, end=end, period=HOUR, notes=unread)
+                    beyond = Beyond()
+                    for group, answer in found:
+                        write(beyond.passing(group.key, rows(group, answer)))
+                    if not unread:
+                        write(beyond.rows())  # else what is missing of a project would be told as of none
+                        whole.append((account, region))
+                    unnamed.add(nameless)
+                    answered = True
+                except ClientError as error:
+                    missing.refused(error, f"Usage in {account}, {region}", account, region)
+                    refused = error
+                missing.unread(unread, account, region)
             written = write([])
         if refused is not None and not answered:
             raise refused
-        part = Files("usage", [path] if written else [], rows=written, whole_places=whole)
+        part = Files("usage", [path] if written else [], rows=written, whole_places=() if old else whole)
         return Reading(
             [part],
             notes=tuple(dict.fromkeys((*missing.notes, *unnamed.notes))),
+            may_be_empty=before is not None,
             token=token_of(piece.token, missing.gaps | unnamed.gaps),
         )
+
+    def _gaps_before(self, piece: Slice) -> Collection[Gap] | None:
+        """What a day lacked that was over when it was read before; None where it was not read then."""
+        known = self._seen.get(piece.key)
+        content, gaps = told_by(known.token) if known else ("", ())
+        return gaps if content == piece.token else None
+
+    def _places(self, before: Collection[Gap] | None) -> Iterator[tuple[str, str]]:
+        """All accounts and regions; of a day that was read ``before`` with gaps, those that lacked something."""
+        lacking = None if before is None else [gap for gap in before if gap.operation not in NAMING]
+        for account in self.clients.accounts:
+            for region in self.clients.regions:
+                if lacking is None or any(gap.account == account and gap.region in ("", region) for gap in lacking):
+                    yield account, region
 
     def _found(self, account: str, region: str) -> tuple[list[Group], Missing]:
         """The groups of a place and what is not known of them, asked once in a run."""

@@ -9,7 +9,8 @@ No cloud measures the GPUs of a plain machine without an agent in it: a machine 
 | SageMaker endpoints and jobs | percent added up over the GPUs of a machine | the mean, for each of its GPUs |
 
 *Drawbacks.* What SageMaker gives is a mean over GPUs and machines: that one of eight works alone is not to be seen.
-Series of a machine that was gone for two weeks are not listed any more. Points of five minutes hide peaks within.
+Series of a machine that was gone for two weeks are not listed any more: days of before say that they may lack some.
+Points of five minutes hide peaks within.
 """
 
 from __future__ import annotations
@@ -76,6 +77,7 @@ class Utilization(AwsCollector):
         start, end = today_and_before(date.fromisoformat(piece.key), self.clock())
         period = cloudwatch.period_for(start, self.clock(), FINEST)
         missing = Missing(self.operations)
+        missing.unlisted(start, self.clock())
         doubtful: LeftOut = Counter()
         refused: ClientError | None = None
         answered = False
