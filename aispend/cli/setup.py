@@ -72,6 +72,8 @@ TEMPLATE = """\
 # regions = ["us-east-1", "eu-central-1"]
 # member_role = "aispend-read"
 # cost_explorer_requests_per_day = 40
+# [aws.role]
+# arn = "arn:aws:iam::123456789012:role/aispend-read"
 # [[aws.export]]
 # bucket = "company-billing"
 # prefix = "exports"

@@ -19,6 +19,7 @@ from aispend.prices.prices import price_at
 from aispend.store import Store
 from collectors.aws import prices
 from collectors.aws.clients import AwsClients
+from collectors.aws.inventory_ec2 import accelerated
 from collectors.aws.prices import Prices, families, plan_rows, product_rows
 from collectors.runner import SourceReport
 from tests.aws.double import Aws, RefusalError
@@ -307,3 +308,14 @@ def test_a_list_that_cannot_be_read_fails_its_family_and_keeps_what_was_known(
 def test_every_family_of_the_catalogue_is_asked_for() -> None:
     assert {"p5", "p4d", "g5", "g6e", "trn1", "inf2"} <= set(families())
     assert families()["p5"] == ["p5.4xlarge", "p5.48xlarge"]
+
+
+def test_the_public_list_of_reserved_prices_names_the_accelerated_types_we_know(public_data: Path) -> None:
+    """An outside list of types by region: the families that EC2 is asked for are those the catalogue knows."""
+    listed = json.loads((public_data / "price_misc" / "awsreservationofferings.json").read_text(encoding="utf-8"))
+    machines = {name.split("/")[0] for name in listed}
+    asked = {name for name in machines if accelerated(name)}
+    known = {name for types in families().values() for name in types}
+    assert len(listed) == 4375
+    assert len(asked) == 33
+    assert asked == machines & known
