@@ -44,6 +44,7 @@ _SERVED = """
             WHEN t.latency_p50_ms <= target.latency_ms THEN 0.5 ELSE 0 END
         WHERE target.latency_ms IS NOT NULL AND coalesce(t.latency_p95_ms, t.latency_p50_ms) IS NOT NULL) AS part
     WHERE t.hour >= :first AND t.hour < :last AND t.quantity > 0
+      AND t.unit_class IN ('requests', 'failed_requests', 'reasoning')
     GROUP BY 1, 2, 3, 4, 5, 6, 7"""
 
 

@@ -21,6 +21,7 @@ from aispend.money import exact_sum
 from aispend.settings import Settings
 from aispend.store.locks import exclusive
 from aispend.store.partitions import ensure_partitions
+from aispend.store.statistics import count_rows
 from analyzer.adjustments import book_adjustments, book_months_gone
 from analyzer.aliases import join_names
 from analyzer.attribution import Attributor
@@ -99,9 +100,12 @@ def analyze(
         known = list(connection.scalars(text(_MONTHS)))
         _forget(connection, known)
         book_months_gone(connection, known, settings, clock())
+        count_rows(connection, _READ)
     if progress is not None:
         progress("joining names", 0, None)
     notes = join_names(engine, settings)
+    with engine.begin() as connection:
+        count_rows(connection, ["resource_alias"])
     chosen = [month for month in known if wanted is None or month in wanted]
     tally = _Tally()
     for number, month in enumerate(chosen):
@@ -220,6 +224,12 @@ _COVERAGE = """
     GROUP BY 1, 2, 3, 4"""
 
 _PRINT_THEN = "SELECT fingerprint FROM analysis_state WHERE period = :month"
+
+_READ = (
+    *("slice", "charge", "account", "sku", "location", "resource", "tag_set", "commitment", "charge_kind"),
+    *("accelerator_hour", "inference_hour", "workload_hour"),
+)
+"""What a load fills and an analysis joins."""
 
 _STATISTICS = "ANALYZE slice, spend_day, spend_resource_month"
 """The first questions come right after the first load, before the server's own round would have counted the rows."""
