@@ -14,6 +14,8 @@ from aispend.clock import Clock
 from aispend.errors import AccessError, AispendError, CollectError, NotReadyError
 from aispend.settings import TagKeys
 from collectors.aws.clients import AwsClients
+from collectors.aws.inventory_ec2 import Place
+from collectors.aws.questions import NO_SUCH_THING, QUESTIONS
 from collectors.contract import Finding, Progress, Reading, Seen, Slice, Window
 
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "403", "Forbidden"}
@@ -84,10 +86,14 @@ class AwsCollector(ABC):
             return self.fetch(piece, folder, progress)
 
     def examine(self) -> Iterator[Finding]:
-        """See the contract. Here: what :meth:`find` asks is asked once; a collector adds what it alone knows."""
+        """See the contract. Here: what :meth:`find` asks is asked once, and of others one small question each.
+
+        A collector adds what it alone knows.
+        """
         from botocore.exceptions import ClientError
 
         today = self.clock().date()
+        sent = self.clients.sent.copy()
         try:
             with explained(self.name):
                 try:
@@ -98,7 +104,34 @@ class AwsCollector(ABC):
         except AispendError as error:
             yield Finding("broken", error.what, error.next_step)
             return
-        yield Finding("good", f"can be read; {len(found)} to collect of the last days" if found else "can be read")
+        asked = {operation for operation, number in self.clients.sent.items() if number > sent[operation]}
+        others = [operation for operation in self.operations if operation not in asked]
+        troubles = [trouble for operation in others for trouble in self._try(operation)]
+        yield from troubles
+        if not troubles:
+            yield Finding("good", f"can be read; {len(found)} to collect of the last days" if found else "can be read")
+
+    def _try(self, operation: str) -> Iterator[Finding]:
+        """What keeps an operation from being called at home, if there is a question that costs next to nothing."""
+        from botocore import xform_name
+        from botocore.exceptions import ClientError
+
+        if operation not in QUESTIONS:
+            return
+        service, called = operation.split(".")
+        try:
+            with explained(self.name):
+                accounts, regions = self.clients.accounts, self.clients.regions
+                own, home = self.clients.account, self.clients.connection.home_region
+                place = Place(own if own in accounts else accounts[0], home if home in regions else regions[0])
+                client = self.clients.client(service, region=place.region, account=place.account)
+                try:
+                    getattr(client, xform_name(called))(**QUESTIONS[operation](place, self.clock()))
+                except ClientError as error:
+                    if code_of(error) not in NO_SUCH_THING:
+                        yield self.denied(error)
+        except AispendError as error:
+            yield Finding("broken", error.what, error.next_step or error.where)
 
     def denied(self, error: Exception) -> Finding:
         """An error of boto3 as a finding; a missing permission by its name."""

@@ -11,7 +11,7 @@ still used, says that others may be missing, and is not asked again for them, si
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -21,7 +21,9 @@ from aispend.clock import Clock
 from collectors.aws.base import code_of
 from collectors.aws.clients import AwsClients
 from collectors.aws.cloudwatch import LISTED
+from collectors.aws.inventory_ec2 import Place
 from collectors.aws.listing import REFUSED, left_out
+from collectors.aws.questions import QUESTIONS
 from collectors.contract import Seen
 
 MOST_PROBED = 20
@@ -128,7 +130,7 @@ class Probe:
     @cached_property
     def _turn(self) -> frozenset[Gap]:
         """The gaps that are asked about in this run."""
-        every = {gap for one in self._seen.values() for gap in told_by(one.token)[1] if gap.operation in _QUESTIONS}
+        every = {gap for one in self._seen.values() for gap in told_by(one.token)[1] if gap.operation in _ASKED}
         gaps = sorted(every)
         if len(gaps) <= MOST_PROBED:
             return frozenset(gaps)
@@ -148,9 +150,10 @@ class Probe:
         # a role is taken on with the first request, whatever that is
         operation = "cloudwatch.ListMetrics" if gap.operation == f"sts.{_TAKING_ON}" else gap.operation
         service, called = operation.split(".")
+        place = Place(gap.account, gap.region)
         client: Any = self._clients.client(service, region=gap.region or None, account=gap.account)
         try:
-            getattr(client, xform_name(called))(**_QUESTIONS[gap.operation](gap, self._clock()))
+            getattr(client, xform_name(called))(**QUESTIONS[operation](place, self._clock()))
         except ClientError as error:
             meant = {_TAKING_ON, gap.operation.split(".")[1]}
             return code_of(error) not in REFUSED or error.operation_name not in meant
@@ -163,30 +166,8 @@ def _gap(told: str) -> Gap:
     return Gap(operation, account, region)
 
 
-def _no_points(_gap: Gap, now: datetime) -> Mapping[str, Any]:
-    whose = [{"Name": "Service", "Value": "CloudWatch"}]
-    metric = {"Namespace": "AWS/Usage", "MetricName": "CallCount", "Dimensions": whose}
-    query = {"Id": "q0", "MetricStat": {"Metric": metric, "Period": 300, "Stat": "Sum"}}
-    return {"MetricDataQueries": [query], "StartTime": now - _HOUR, "EndTime": now}
+_ASKED = {*QUESTIONS, f"sts.{_TAKING_ON}"}
+"""Operations of gaps that can be asked about."""
 
-
-def _no_profile(gap: Gap, _now: datetime) -> Mapping[str, Any]:
-    return {"resourceARN": f"arn:aws:bedrock:{gap.region}:{gap.account}:application-inference-profile/aispend"}
-
-
-_NAMESPACE: Mapping[str, Any] = {"Namespace": "AWS/Usage", "MetricName": "CallCount"}
-_QUESTIONS: Mapping[str, Callable[[Gap, datetime], Mapping[str, Any]]] = {
-    f"sts.{_TAKING_ON}": lambda *_: _NAMESPACE,
-    "cloudwatch.ListMetrics": lambda *_: _NAMESPACE,
-    "cloudwatch.GetMetricData": _no_points,
-    "bedrock.ListInferenceProfiles": lambda *_: {"maxResults": 1, "typeEquals": "APPLICATION"},
-    "bedrock.ListTagsForResource": _no_profile,
-    "sagemaker.DescribeEndpoint": lambda *_: {"EndpointName": "aispend"},
-    "sagemaker.DescribeEndpointConfig": lambda *_: {"EndpointConfigName": "aispend"},
-    "sagemaker.DescribeProcessingJob": lambda *_: {"ProcessingJobName": "aispend"},
-    "sagemaker.DescribeTrainingJob": lambda *_: {"TrainingJobName": "aispend"},
-    "sagemaker.DescribeTransformJob": lambda *_: {"TransformJobName": "aispend"},
-}
-"""By operation a question that costs next to nothing; what it names need not be there."""
-_NEVER_RETRIED = {*_QUESTIONS, UNLISTED}
+_NEVER_RETRIED = {*_ASKED, UNLISTED}
 """Operations of gaps that time alone does not close."""

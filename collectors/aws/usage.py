@@ -29,6 +29,7 @@ from collectors.aws import cloudwatch
 from collectors.aws.base import AwsCollector
 from collectors.aws.clients import AwsClients
 from collectors.aws.cloudwatch import Group
+from collectors.aws.cloudwatch_cost import Survey
 from collectors.aws.days import day_slices, table_file, today_and_before
 from collectors.aws.gaps import NAMING, Gap, Missing, Probe, is_unlisted, token_of, told_by
 from collectors.aws.listing import pages
@@ -46,7 +47,7 @@ from collectors.aws.usage_rows import (
     of_mantle,
     rows,
 )
-from collectors.contract import Files, Progress, Reading, Seen, Slice, Window
+from collectors.contract import Files, Finding, Progress, Reading, Seen, Slice, Window
 
 
 class Usage(AwsCollector):
@@ -129,6 +130,18 @@ class Usage(AwsCollector):
             for region in self.clients.regions:
                 if lacking is None or any(gap.account == account and gap.region in ("", region) for gap in lacking):
                     yield account, region
+
+    def examine(self) -> Iterator[Finding]:
+        """Whether it can be read, and what asking for it costs."""
+        yield from super().examine()
+        survey = Survey(self, lambda place: self._found(place.account, place.region)[0])
+        models = sum(1 for _ in survey.groups())
+        yield from survey.refusals()
+        if survey.metrics:
+            yield Finding("good", f"{models} models, profiles and endpoints publish what they served; {survey.cost()}")
+        elif survey.places:
+            yield Finding("note", "no model and no endpoint has published what it served within two weeks")
+        yield from survey.rest()
 
     def _found(self, account: str, region: str) -> tuple[list[Group], Missing]:
         """The groups of a place and what is not known of them, asked once in a run."""

@@ -18,17 +18,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from aispend.clock import Clock
-from aispend.errors import AispendError
 from collectors.aws import cloudwatch, utilization_sagemaker
-from collectors.aws.base import MOST_EXAMINED, AwsCollector, explained
+from collectors.aws.base import AwsCollector
 from collectors.aws.clients import AwsClients
 from collectors.aws.cloudwatch import Answer, Group, Query, Series
+from collectors.aws.cloudwatch_cost import Survey
 from collectors.aws.days import day_slices, table_file, today_and_before
 from collectors.aws.gaps import Missing, Probe, token_of
 from collectors.aws.inventory_ec2 import Place
@@ -111,43 +110,25 @@ class Utilization(AwsCollector):
 
     def examine(self) -> Iterator[Finding]:
         """Whether there is an agent, and what asking for its metrics costs."""
-        from botocore.exceptions import ClientError
-
         yield from super().examine()
-        accounts, home = self.clients.accounts, self.clients.connection.home_region
-        regions = sorted(self.clients.regions, key=lambda region: (region != home, region))
-        places = [Place(account, region) for region in regions for account in accounts]
-        before, counted, machines, metrics = self._listings(), 0, 0, 0
-        refused: dict[Finding, list[Place]] = {}
-        for place in places[:MOST_EXAMINED]:
-            try:
-                with explained(self.name):
-                    try:
-                        found = self._found(self._cloudwatch(place), place)
-                    except ClientError as error:
-                        refused.setdefault(self.denied(error), []).append(place)
-                        continue
-            except AispendError as error:
-                refused.setdefault(Finding("broken", error.what, error.next_step), []).append(place)
-                continue
-            counted += 1
-            machines += len({group.key.resource_id for group in found if isinstance(group.key, Gpu)})
-            metrics += sum(len(group.queries) for group in found)
-        for finding, where in refused.items():
-            first = f"{where[0].account}, {where[0].region}" + (f" and {len(where) - 1} more" if where[1:] else "")
-            yield replace(finding, what=f"{first}: {finding.what}")
-        if counted:
-            yield from _cost(counted, machines, metrics, self._listings() - before)
-        if (rest := len(places) - MOST_EXAMINED) > 0:
-            yield Finding("note", f"{rest} places more (account and region) were not looked at: cost unknown")
+        survey = Survey(self, lambda place: self._found(self._cloudwatch(place), place))
+        of_gpus = ((place, group.key) for place, group in survey.groups() if isinstance(group.key, Gpu))
+        machines = len({(place, gpu.resource_id) for place, gpu in of_gpus})
+        yield from survey.refusals()
+        if survey.places and not machines:
+            yield Finding(
+                "note",
+                "no machine publishes GPU metrics: their use is unknown",
+                "Install the CloudWatch agent with its nvidia_gpu section, or import what Prometheus has.",
+            )
+        if survey.metrics:
+            yield Finding("good", f"{machines} machines publish GPU metrics; {survey.cost()}")
+        yield from survey.rest()
 
     # ------------------------------------------------------------------------------- what there is
 
     def _cloudwatch(self, place: Place) -> Any:
         return self.clients.client("cloudwatch", region=place.region, account=place.account)
-
-    def _listings(self) -> int:
-        return self.clients.sent["cloudwatch.ListMetrics"]
 
     def _found(self, client: Any, place: Place) -> list[Group]:
         """The groups of a place, asked once in a run."""
@@ -176,30 +157,6 @@ class Utilization(AwsCollector):
         shared = self._machines[hosted.place].of(hosted, missing)
         if shared is not None:
             yield from shared_rows(shared, answer, period, doubtful)
-
-
-_READS_A_DAY = 25
-"""Today's day every hour, and once more when it is over."""
-
-
-def _cost(places: int, machines: int, metrics: int, listings: int) -> Iterator[Finding]:
-    """Whether machines publish metrics, and what asking for all there is costs, on which basis."""
-    if not machines:
-        yield Finding(
-            "note",
-            "no machine publishes GPU metrics: their use is unknown",
-            "Install the CloudWatch agent with its nvidia_gpu section, or import what Prometheus has.",
-        )
-    if not machines and not metrics:
-        return
-    price = f"{cloudwatch.PER_THOUSAND} USD per 1,000"
-    cost = cloudwatch.monthly_cost(metrics, _READS_A_DAY) + cloudwatch.monthly_cost(listings, 24)
-    yield Finding(
-        "good",
-        f"{machines} machines publish GPU metrics; in {places} places (account and region) {metrics} metrics are asked"
-        f" for {_READS_A_DAY} times a day at {price} and found by {listings} requests an hour at {price}:"
-        f" about {cost} USD a month at the list prices of {cloudwatch.PRICED_ON}",
-    )
 
 
 def of_machines(agent: Iterable[Series], containers: Iterable[Series]) -> list[Group]:

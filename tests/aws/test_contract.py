@@ -13,7 +13,9 @@ from aispend.clock import Clock
 from aispend.connections import AwsCollection
 from aispend.schema import metadata
 from aispend.store import Store
+from collectors.aws.base import actions_for
 from collectors.aws.clients import AwsClients
+from collectors.aws.questions import QUESTIONS
 from collectors.registry import aws_collectors
 from collectors.runner import SourceReport
 from tests.aws.double import Aws, RefusalError
@@ -83,6 +85,36 @@ def test_the_doctor_never_fails_and_names_a_permission(name: str, aws: Aws, conn
     assert found
     assert all(one.what for one in found)
     assert not [name for name in aws.operations() if name.startswith("ce.")], "looking costs nothing"
+
+
+@pytest.mark.parametrize("name", ["commitments", "invoices", "prices", "spot", "usage", "utilization"])
+def test_the_doctor_proves_each_permission_it_can_prove_for_nothing(
+    name: str, aws: Aws, connect: Connect, clock: Clock
+) -> None:
+    """What no question is known for needs no permission, or is asked with another one of its service."""
+    collector = aws_collectors()[name]
+    needed = {operation for operation in collector.operations if operation.partition(".")[2] not in _FREE}
+    for operation in needed:
+        aws.on(operation, [RefusalError("AccessDeniedException", "no")])
+    found = [one.what for one in collector(connect(), clock).examine() if one.state == "broken"]
+    named = {actions_for(operation)[0] for operation in needed}
+    assert {action for action in named if not any(action in one for one in found)} == set()
+    assert not any("can be read" in one for one in found)
+
+
+@pytest.mark.parametrize("name", ["commitments", "invoices", "prices", "spot", "usage", "utilization"])
+def test_the_doctor_says_good_where_what_it_names_is_not_there(
+    name: str, aws: Aws, connect: Connect, clock: Clock
+) -> None:
+    """Nothing has the names that are asked for, which only one who may ask is told."""
+    for operation in QUESTIONS:
+        code = "DryRunOperation" if operation.startswith("ec2.") else "ResourceNotFoundException"
+        aws.on(operation, [RefusalError(code, "no")])
+    found = list(aws_collectors()[name](connect(), clock).examine())
+    assert any(one.state == "good" and one.what.startswith("can be read") for one in found)
+
+
+_FREE = {"GetCallerIdentity", "DescribeRegions"}
 
 
 def rows(store: Store) -> dict[str, int]:

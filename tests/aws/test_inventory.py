@@ -16,6 +16,7 @@ from collectors.aws import inventory_ec2
 from collectors.aws.clients import AwsClients
 from collectors.aws.inventory import Inventory
 from collectors.aws.inventory_bedrock import offered
+from collectors.aws.questions import QUESTIONS
 from collectors.runner import SourceReport
 from tests.aws.conftest import ACCOUNT
 from tests.aws.double import Aws, RefusalError
@@ -287,6 +288,8 @@ def test_a_part_that_is_denied_is_a_remark_and_keeps_what_was_known(
     assert not report.failed
     assert report.slices[0].notes == ("EBS volumes is unknown: the permission is missing (UnauthorizedOperation).",)
     assert "vol-1" in history(database)
+    for operation in QUESTIONS.keys() - empty.answers.keys():
+        empty.on(operation, [RefusalError("ValidationException", "there is none of this name")])
     findings = list(Inventory(clients, clock).examine())
     assert [one.state for one in findings] == ["good"]
     empty.on("cloudtrail.LookupEvents", [RefusalError("AccessDeniedException")])
