@@ -120,6 +120,18 @@ class Flag:
 
 
 @dataclass(frozen=True)
+class RateSql:
+    """The exchange rate a line was billed at, as SQL over ``raw``: one ``base`` is ``rate`` of the billing currency.
+
+    ``base`` is text, ``rate`` an exact number (``exact.number_sql``), ``day`` the DATE it was set, where said.
+    """
+
+    base: str
+    rate: str
+    day: str = "CAST(NULL AS DATE)"
+
+
+@dataclass(frozen=True)
 class LineSql:
     """A dialect's mapping for one concrete header.
 
@@ -134,6 +146,7 @@ class LineSql:
     ``net`` are the slices, as ``SCOPE|MONTH``, whose billed cost has private discounts inside, while the others' is as
     before them; None where the source does not let one choose.
     ``half`` is 0 for a whole bill, 1 for Azure actual, 2 for Azure amortised.
+    ``rate`` is the exchange rate lines name; None where the source names none.
     """
 
     dataset: str
@@ -148,6 +161,7 @@ class LineSql:
     finish: Mapping[str, str] = field(default_factory=dict)
     remainders: Mapping[str, str] = field(default_factory=dict)
     net: frozenset[str] | None = None
+    rate: RateSql | None = None
 
 
 def identifier(name: str) -> str:

@@ -33,6 +33,20 @@ class FlagCount:
 
 
 @dataclass(frozen=True)
+class BilledRate:
+    """An exchange rate of a bill: one ``base`` is ``rate`` of ``quote``, from ``valid_from`` on.
+
+    ``others`` is how many other rates the bill has for the pair and day.
+    """
+
+    base: str
+    quote: str
+    valid_from: date
+    rate: Decimal
+    others: int
+
+
+@dataclass(frozen=True)
 class RolledSlice:
     """One slice of a delivery.
 
@@ -50,6 +64,7 @@ class RolledSlice:
     """Whether every line names its invoice: the provider has closed the month."""
     rejected: int = 0
     """Physical lines that were kept aside, besides ``lines``."""
+    rates: tuple[BilledRate, ...] = ()
 
 
 @dataclass(frozen=True)

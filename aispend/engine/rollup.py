@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from aispend.engine import rates
 from aispend.engine.line import (
     ACCOUNT_COLUMNS,
     COMMITMENT_COLUMNS,
@@ -117,7 +118,9 @@ def source_column(line: LineSql, header: Header, name: str) -> str | None:
 def columns_used(line: LineSql, header: Header) -> str:
     """The raw columns the mapping is made from."""
     checks = [check.bad for check in line.checks]
-    return _mentioned(header, [*line.select.values(), *line.remainders.values(), *checks, line.where])
+    return _mentioned(
+        header, [*line.select.values(), *line.remainders.values(), *checks, line.where, *rates.columns_sql(line)]
+    )
 
 
 def line_sql(line: LineSql, raw: str) -> str:
@@ -135,14 +138,15 @@ def line_sql(line: LineSql, raw: str) -> str:
     ]
     checks = [f"CAST(({check.bad}) IS TRUE AS TINYINT)" for check in line.checks]
     unreadable = f"({' + '.join(checks)}) > 0" if checks else "FALSE"
+    columns = [*_dimensions(line, DIMENSION_COLUMNS), *measures, *_remainders(line), *times, *rates.columns_sql(line)]
     canonical = (
-        f"SELECT {', '.join([*_dimensions(line, DIMENSION_COLUMNS), *measures, *_remainders(line), *times])}, "
-        f"{unreadable} AS unreadable, ({line.where}) IS TRUE AS kept FROM {raw} AS raw"
+        f"SELECT {', '.join(columns)}, {unreadable} AS unreadable, ({line.where}) IS TRUE AS kept FROM {raw} AS raw"
     )
     length = "epoch_us(charge_period_end) - epoch_us(charge_period_start)"
     missing = " OR ".join(f"{identifier(name)} IS NULL" for name in _REQUIRED)
     return (
         f"SELECT {column_list(DIMENSION_COLUMNS)}, {column_list(MEASURE_COLUMNS)}, {column_list(REMAINDERS)}, "
+        f"{''.join(f'{name}, ' for name in rates.RATE_COLUMNS if line.rate)}"
         "CAST(charge_period_start AS DATE) AS day, "
         f"CASE WHEN {length} > {_DAY} "
         "THEN CAST(make_timestamp(epoch_us(charge_period_end) - 1) AS DATE) + 1 END AS end_day, "
@@ -192,14 +196,14 @@ def _unknown(line: LineSql) -> str:
     return f"CAST({' + '.join(bits) or '0'} AS TINYINT)"
 
 
-def once_sql(line: str, fixed: Fixed) -> str:
-    """``line`` grouped by everything it says, for files that should be read only once."""
+def once_sql(line: str, fixed: Fixed, extra: Sequence[str] = ()) -> str:
+    """``line`` grouped by everything it says, ``extra`` columns too, for files that should be read only once."""
     dimensions = dict.fromkeys(name for group in GROUPS for name in varying(group, fixed))
     places = [name for name in (*SLICE_COLUMNS, "billing_currency") if name not in dimensions]
     sums = ", ".join(f"CAST(sum({name}) AS HUGEINT) AS {name}" for name in MEASURE_COLUMNS)
     left = ", ".join(f"sum({name}) AS {name}" for name in REMAINDERS)
     return (
-        f"SELECT {column_list([*dimensions, *places])}, day, end_day, flags, unknown, bad, kept, "
+        f"SELECT {column_list([*dimensions, *places, *extra])}, day, end_day, flags, unknown, bad, kept, "
         f"bit_or(hours) AS hours, {sums}, {left}, count(*) AS lines FROM ({line}) GROUP BY ALL"
     )
 

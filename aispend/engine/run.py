@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from aispend.engine import ai, output, rejects, rollup, summary
+from aispend.engine import ai, output, rates, rejects, rollup, summary
 from aispend.engine.line import SKU_COLUMNS, SLICE_COLUMNS, Check, LineSql, identifier, literal
 from aispend.engine.result import Classified, Classify, FileRead, RejectedLine, RollUpSummary
 from aispend.engine.scan import BillFile, Delivery
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 _STRAY_DAYS = 5
 _SMALL_ROWS = 250_000
 _SMALL_BYTES = 64 << 20
-_ROW_GROUP = 40_960
-_CONVERTING = 2
-"""Threads that take text apart, each holding its buffers and a row group: so they stay within the memory bound."""
+_ROW_GROUP = {"csv": 40_960, "json": 8_192}
+_CONVERTING = {"csv": 2, "json": 1}
+"""Threads that take text apart, each holding its buffers and a row group: so they stay within the memory bound. A line
+of JSON holds lists and labels with all their keys, several times what a line of CSV does."""
 _PACKED = 16
 """About how much smaller a bill is as gzip."""
 
@@ -70,6 +71,7 @@ class RollUp:
         self._group()
         lines, rejected = self._reject()
         self._remainder(bad=bool(rejected))
+        self._rates(bad=bool(rejected))
         if self._once:
             duck.execute("DROP TABLE line")
         elif self._rows is None:
@@ -120,8 +122,9 @@ class RollUp:
         files = self._delivery.files
         columns = rollup.columns_used(self._line, files[0].header)
         raw = raw_sql(files, RejectTables())
-        target = f"{literal(str(path))} (FORMAT parquet, COMPRESSION uncompressed, ROW_GROUP_SIZE {_ROW_GROUP})"
-        with at_most_threads(self._duck, _CONVERTING):
+        kind, rows = files[0].format, _ROW_GROUP[files[0].format]
+        target = f"{literal(str(path))} (FORMAT parquet, COMPRESSION uncompressed, ROW_GROUP_SIZE {rows})"
+        with at_most_threads(self._duck, _CONVERTING[kind]):
             self._duck.execute(f"COPY (SELECT {columns} FROM {raw}) TO {target}")
         return [replace(files[0], path=path, format="parquet")]
 
@@ -134,7 +137,7 @@ class RollUp:
         fixed = rollup.fixed_columns(self._line, self._delivery.files[0].header, same)
         line = rollup.line_sql(self._line, self._raw)
         if self._once:
-            self._make("line", rollup.once_sql(line, fixed))
+            self._make("line", rollup.once_sql(line, fixed, rates.RATE_COLUMNS if self._line.rate else ()))
             line = "line"
         self._make("grouped", rollup.grouped_sql(line, "sum(lines)" if self._once else "count(*)", fixed))
         for group in rollup.GROUPS:
@@ -175,6 +178,18 @@ class RollUp:
         else:
             sql = rollup.quick_remainder_sql(self._line, self._raw, self._delivery.files[0].header)
         self._make("remainder", sql)
+
+    def _rates(self, *, bad: bool) -> None:
+        """Table ``bill_rate``: the exchange rates the lines name, where they do."""
+        if self._line.rate is None:
+            return
+        if self._once:
+            sql = rates.counted_sql("line", "sum(lines)")
+        elif bad:
+            sql = rates.counted_sql(f"({rollup.line_sql(self._line, self._raw)})", "count(*)")
+        else:
+            sql = rates.quick_counted_sql(self._line, self._raw, self._delivery.files[0].header)
+        self._make("bill_rate", sql)
 
     def _reject(self) -> tuple[int, list[RejectedLine]]:
         """All lines there were, and those kept aside. Raises where a slice has too many, or none is left."""

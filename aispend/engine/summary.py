@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING
 
-from aispend.engine import rollup
+from aispend.engine import rates, rollup
 from aispend.engine.line import COST_COLUMNS, SLICE_COLUMNS, LineSql
 from aispend.engine.result import FlagCount, RejectedLine, RolledSlice, SliceKey
 from aispend.engine.source import column_list
@@ -50,6 +50,7 @@ def slices(duck: duckdb.DuckDBPyConnection, line: LineSql, rejected: Sequence[Re
     facts = duck.execute(f"SELECT {_SLICE}, count(*) FROM fact JOIN slice USING (slice_no) GROUP BY ALL").fetchall()
     written = {SliceKey(*row[:3]): int(row[3]) for row in facts}
     flags = _flags(duck, line)
+    billed_at = rates.by_slice(duck, line)
     aside: Counter[SliceKey | None] = Counter()
     for one in rejected:
         aside[one.key] += one.lines
@@ -63,6 +64,7 @@ def slices(duck: duckdb.DuckDBPyConnection, line: LineSql, rejected: Sequence[Re
             tuple(flags.get(key, ())),
             invoiced[key],
             aside[key],
+            billed_at.get(key, ()),
         )
         for key in totals
     )

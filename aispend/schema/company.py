@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Date, Index, Numeric, Table
+from sqlalchemy import Column, Date, Index, Integer, Numeric, SmallInteger, Table
 
 from aispend.schema.base import metadata, text
 
 exchange_rate = Table(
     "exchange_rate",
     metadata,
-    text("base", "ISO 4217: one unit of this", primary_key=True),
-    text("quote", "ISO 4217: is so many of this", primary_key=True),
-    Column("valid_from", Date, primary_key=True, comment="first day the rate holds, until the next one"),
+    text("base", "ISO 4217: one unit of this", nullable=False),
+    text("quote", "ISO 4217: is so many of this", nullable=False),
+    Column("valid_from", Date, nullable=False, comment="first day the rate holds, until the next one"),
     Column("rate", Numeric, nullable=False, comment="quote per base"),
-    text("source", "file or bill it was read from", nullable=False),
-    comment="Dated exchange rates: each holds until the next of its pair.",
+    text("source", "where it is from: a file, or a bill and its month", nullable=False),
+    Column("slice_id", Integer, comment="the bill that names it, and replaces its own; NULL: given by a person"),
+    Column("half", SmallInteger, comment="half of the bill, as in charge; NULL: given by a person"),
+    Index(
+        "uq_exchange_rate",
+        *("base", "quote", "valid_from", "slice_id", "half"),
+        unique=True,
+        postgresql_nulls_not_distinct=True,
+    ),
+    comment="Dated exchange rates: each holds until the next of its pair. Of one pair and day, one that a person gave "
+    "holds rather than a bill's.",
 )
 
 outcome_day = Table(

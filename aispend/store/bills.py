@@ -18,6 +18,7 @@ Cases
       month, which replacing would drop: ``OverlapError``, unless ``accept_overlap``.
     - In a pair billed cost comes from half 1 and effective cost from half 2; list and contracted cost are kept on
       half 2 where it gives them, else on half 1, never on both.
+    - The exchange rates a bill names go and come with it, those of a half with the half.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from aispend.clock import Clock, next_month
 from aispend.errors import BusyError, StoreError
 from aispend.store.bill_overlap import Place, extent, overlap, refuse_another_part
+from aispend.store.bill_rates import BillRate, delete_rates, write_rates
 from aispend.store.dimensions import TABLES, merge_dimension
 from aispend.store.loads import Attempt, Counted, Key, Rejected, write_load, write_rejected
 from aispend.store.locks import key_of
@@ -65,11 +67,12 @@ class Rows(Protocol):
 
 @dataclass(frozen=True)
 class BillSlice:
-    """One slice of a bill; ``invoiced`` when every line names its invoice."""
+    """One slice of a bill; ``invoiced`` when every line names its invoice, ``rates`` the exchange rates it names."""
 
     key: Key
     counted: Counted
     invoiced: bool
+    rates: Sequence[BillRate] = ()
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,9 @@ def replace_bill(store: Store, bill: Bill, rows: Rows, *, clock: Clock, accept_o
         }
         for plan in plans:
             _delete_old(cursor, slice_ids[plan.key], plan, bill.half)
+            delete_rates(cursor, slice_ids[plan.key], plan.delete_halves)
+        for one in bill.slices:
+            write_rates(cursor, one.key, slice_ids[one.key], bill.half, one.rates)
         for month in fresh:
             mine = [plan for plan in plans if plan.key[2] == month]
             _write_facts(cursor, bill, rows, mine, slice_ids=slice_ids, new=month)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from aispend.store.bills import Bill, Loaded
     from aispend.store.loads import Attempt, EarlierLoad
 
-ROLL_UP_VERSION = "2"
+ROLL_UP_VERSION = "3"
 """Changes whenever the same lines may give other facts; a month imported before is then imported again."""
 
 _BASES = {
@@ -223,6 +223,7 @@ def change_token(delivery: Delivery, settings: Settings) -> str:
 def _bill(delivery: Delivery, summary: RollUpSummary, attempt: Attempt, source: str) -> Bill:
     """The roll-up as the store takes it."""
     from aispend.engine.rollup import columns_given
+    from aispend.store.bill_rates import BillRate
     from aispend.store.bills import Bill, BillSlice
     from aispend.store.loads import Counted, Rejected
 
@@ -238,6 +239,7 @@ def _bill(delivery: Delivery, summary: RollUpSummary, attempt: Attempt, source: 
                 flags=[*_basis(delivery.line, one), *(_flag(flag) for flag in one.flags)],
             ),
             one.invoiced,
+            [BillRate(**vars(rate)) for rate in one.rates],
         )
         for one in summary.slices
     ]

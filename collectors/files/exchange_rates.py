@@ -1,4 +1,7 @@
-"""Exchange rates from a CSV file: all lines or none; a rate of the same pair and day is replaced."""
+"""Exchange rates from a CSV file: all lines or none; a rate given before for the same pair and day is replaced.
+
+Bills name rates too (``aispend.engine.rates``); those stay beside them, and hold where nobody gave one for the day.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ def import_exchange_rates(paths: Sequence[str | Path], store: Store) -> int:
     values = [vars(one) for one in rates.values()]
     statement = insert(exchange_rate)
     statement = statement.on_conflict_do_update(
-        index_elements=["base", "quote", "valid_from"],
+        index_elements=["base", "quote", "valid_from", "slice_id", "half"],
         set_={"rate": statement.excluded.rate, "source": statement.excluded.source},
     )
     with store.engine.begin() as connection:

@@ -615,9 +615,24 @@ def upgrade() -> None:
         sa.Column("quote", sa.Text(), nullable=False, comment="ISO 4217: is so many of this"),
         sa.Column("valid_from", sa.Date(), nullable=False, comment="first day the rate holds, until the next one"),
         sa.Column("rate", sa.Numeric(), nullable=False, comment="quote per base"),
-        sa.Column("source", sa.Text(), nullable=False, comment="file or bill it was read from"),
-        sa.PrimaryKeyConstraint("base", "quote", "valid_from", name=op.f("pk_exchange_rate")),
-        comment="Dated exchange rates: each holds until the next of its pair.",
+        sa.Column("source", sa.Text(), nullable=False, comment="where it is from: a file, or a bill and its month"),
+        sa.Column(
+            "slice_id",
+            sa.Integer(),
+            nullable=True,
+            comment="the bill that names it, and replaces its own; NULL: given by a person",
+        ),
+        sa.Column(
+            "half", sa.SmallInteger(), nullable=True, comment="half of the bill, as in charge; NULL: given by a person"
+        ),
+        comment="Dated exchange rates: each holds until the next of its pair. Of one pair and day, one that a person gave holds rather than a bill's.",
+    )
+    op.create_index(
+        "uq_exchange_rate",
+        "exchange_rate",
+        ["base", "quote", "valid_from", "slice_id", "half"],
+        unique=True,
+        postgresql_nulls_not_distinct=True,
     )
     op.create_table(
         "forecast",

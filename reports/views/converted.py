@@ -14,8 +14,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from aispend.money import COST_QUANTUM, exact_sum
-from analyzer.currency import exchange_rates
+from aispend.money import exact_sum
+from analyzer.currency import exchange_rates, rounded
 from reports.views.spend import Spend, spend
 from reports.views.spend_query import SpendQuery
 
@@ -69,7 +69,7 @@ def spend_in(connection: Connection, query: SpendQuery, currency: str) -> Conver
         original = rows.setdefault(cut, {})
         original[row.currency] = exact_sum((original.get(row.currency, Decimal(0)), cost))
         amounts[cut] = amounts.get(cut, Fraction(0)) + Fraction(cost) * (quote.rate if quote else 1)
-    found = [ConvertedRow(cut, _money(amounts[cut]), original) for cut, original in rows.items()]
+    found = [ConvertedRow(cut, rounded(amounts[cut]), original) for cut, original in rows.items()]
     dated = query.by[:1] in (("day",), ("month",))
     found.sort(key=lambda row: (row.cut[0] if dated else 0, -row.amount, str(row.cut)))
     total = exact_sum(row.amount for row in found)
@@ -83,7 +83,3 @@ def _by_day(query: SpendQuery) -> SpendQuery:
 def _day(cut: tuple[Any, ...], query: SpendQuery) -> date:
     day: date = cut[query.by.index("day")]
     return day
-
-
-def _money(amount: Fraction) -> Decimal:
-    return round(amount / Fraction(COST_QUANTUM)) * COST_QUANTUM

@@ -48,3 +48,22 @@ def test_there_and_back_is_the_same_amount(rate: Decimal, day: date) -> None:
     assert there is not None
     assert back is not None
     assert there.rate * back.rate == 1
+
+
+def test_of_one_day_a_persons_rate_goes_before_a_bills_in_either_direction() -> None:
+    given = [("EUR", "USD", OCTOBER, D("1.25"))]
+    billed = [("USD", "EUR", OCTOBER, D("0.9")), ("EUR", "USD", OCTOBER, D("1.1"))]
+    rates = ExchangeRates.of(given, billed)
+    assert rates.quote("EUR", "USD", OCTOBER) == Quote(Fraction("1.25"), OCTOBER)
+    assert rates.quote("USD", "EUR", OCTOBER) == Quote(Fraction(4, 5), OCTOBER)
+
+
+def test_a_newer_rate_of_either_direction_takes_over() -> None:
+    rates = ExchangeRates.of([("EUR", "USD", OCTOBER, D("1.25"))], [("USD", "EUR", NOVEMBER, D("0.5"))])
+    assert rates.quote("EUR", "USD", date(2026, 10, 31)) == Quote(Fraction("1.25"), OCTOBER)
+    assert rates.quote("EUR", "USD", NOVEMBER) == Quote(Fraction(2), NOVEMBER)
+
+
+def test_of_two_bills_the_first_counts_for_a_day() -> None:
+    rates = ExchangeRates.of((), [("EUR", "USD", OCTOBER, D("1.2")), ("EUR", "USD", OCTOBER, D("1.3"))])
+    assert rates.quote("EUR", "USD", OCTOBER) == Quote(Fraction("1.2"), OCTOBER)

@@ -13,7 +13,8 @@ Method
     every unit of usage is priced once: in the actual half usage under a commitment costs nothing and its purchase is
     beside it, so list cost would be counted twice. A file without any commitment is a whole bill: billed = effective.
     List = PayGPrice × Quantity (paygCostInBillingCurrency where given), contracted = UnitPrice × Quantity, both turned
-    into the billing currency by exchangeRatePricingToBilling where prices are in another one.
+    into the billing currency by exchangeRatePricingToBilling where prices are in another one; that, from the day
+    exchangeRateDate on, is the bill's exchange rate.
 
 Cases
     - PayGPrice or UnitPrice 0 on a line that cost something, or on committed usage: not given, NULL.
@@ -142,6 +143,7 @@ def line(look: Look, part: Part) -> LineSql:
         ),
         checks=_checks(columns, scope, month, charged),
         notes=part.notes,
+        rate=columns.rate(RATES, columns.text("PricingCurrency"), ("exchangeRateDate",)),
     )
 
 

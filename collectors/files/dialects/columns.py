@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from aispend.engine.exact import number_sql, remainder_sql, units_sql, unreadable_sql
-from aispend.engine.line import Check, Header, identifier, literal, plain
+from aispend.engine.line import Check, Header, RateSql, identifier, literal, plain
 from aispend.engine.scan import FileFormat
 from aispend.errors import InputError
 from collectors.files.dialects.numbers import PLAIN, Notation
@@ -157,6 +157,14 @@ class Columns:
         if self.kind(column) == "JSON":
             expression = f"json_extract_string({expression}, '$')"
         return f"TRY_CAST({expression} AS DOUBLE)"
+
+    def rate(self, rates: Sequence[str], base: str | None, days: Sequence[str] = ()) -> RateSql | None:
+        """The exchange rate from ``base`` (SQL text) to the billing currency; ``days`` name the column of when it was
+        set."""
+        number, day = self.number(*rates), self.instant(*days)
+        if number is None or base is None:
+            return None
+        return RateSql(base, number, f"CAST({day} AS DATE)") if day else RateSql(base, number)
 
     def unreadable(self, *names: str) -> Check | None:
         """A check that keeps a line aside where the column holds something that is no number."""

@@ -10,6 +10,7 @@ Method
     else from the ``x_`` columns only one cloud writes, else from InvoiceIssuerName or PublisherName.
     What an exporter lacks is filled from its own columns: Azure's meter and VM size (x_SkuMeterName, x_SkuDetails),
     Google's service category, labels and commitment credits (x_Labels, x_Tags, x_Credits).
+    The exchange rate from the pricing to the billing currency is Azure's x_BillingExchangeRate.
 
 Cases
     - EffectiveCost 0 on paid on-demand usage (Usage, billed > 0, no commitment): the amortised cost of on-demand usage
@@ -57,6 +58,9 @@ MARKS = {
     "aws": ("x_Discounts", "x_ServiceCode", "x_Operation"),
 }
 """``x_`` columns that only one cloud's export has."""
+
+RATE = "x_BillingExchangeRate"
+"""Azure's: billing currency per unit of the pricing currency."""
 
 _FLAG = "effective_zero_on_paid_usage"
 UNKNOWN_CATEGORY = "unknown_charge_category"
@@ -200,6 +204,7 @@ def line(look: Look, part: Part) -> LineSql:
         if select["x_flag"]
         else (),
         notes=part.notes,
+        rate=columns.rate((RATE,), select["pricing_currency"], ("x_BillingExchangeRateDate",)),
         finish=finish | _spelt(),
         remainders=_remainders(columns, select["x_flag"]),
     )
@@ -369,14 +374,8 @@ def _checks(columns: Columns, provider: str) -> tuple[Check, ...]:
         Check(columns.find("ChargePeriodStart") or "", f"{start} IS NULL", "no charge period, or not a date"),
         Check(columns.find(*PROVIDERS, *ISSUERS) or "", f"{provider} IS NULL", "no provider"),
     ]
-    numbers = (
-        "EffectiveCost",
-        "ListCost",
-        "ContractedCost",
-        "PricingQuantity",
-        "ConsumedQuantity",
-        "CommitmentDiscountQuantity",
-    )
+    costs = ("EffectiveCost", "ListCost", "ContractedCost")
+    numbers = (*costs, "PricingQuantity", "ConsumedQuantity", "CommitmentDiscountQuantity", RATE)
     checks += [check for name in numbers if (check := columns.unreadable(name))]
     return tuple(checks)
 

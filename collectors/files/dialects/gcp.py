@@ -9,6 +9,7 @@ Method
     A line without a list of credits may have one in ``credits_amount``; one with both is kept aside where they differ.
     List = cost_at_list. Contracted = cost_at_effective_price_default, else cost (the price after negotiation, before
     credits). Effective = billed, with commitment fees spread over the usage they covered (``gcp_commitments``).
+    currency_conversion_rate is the exchange rate of US dollars in the billing currency.
     Labels, resource-manager tags and project labels make the tags; the first of a repeated key wins, in this order.
 
 Cases
@@ -52,6 +53,9 @@ KEYS = (
     "consumption_model", "cost_at_effective_price_default", "cost_at_list_consumption_model", "resource", "price",
 )  # fmt: skip
 """All keys a JSON line may have; those BigQuery leaves out of a line are NULL."""
+
+RATE = "currency_conversion_rate"
+"""Billing currency per US dollar, in which Google prices."""
 
 _NESTED_KEYS = frozenset(
     {"service", "sku", "project", "labels", "system_labels", "location", "tags", "usage", "credits", "invoice"}
@@ -137,6 +141,7 @@ def line(look: Look, part: Part) -> LineSql:
         if commitments.found
         else (),
         notes=part.notes,
+        rate=columns.rate((RATE,), "'USD'"),
         remainders=present(
             {
                 "billed_cost": remainder_of_number_sql(f"{cost} + {credited}")
@@ -267,7 +272,7 @@ def _checks(columns: Columns, start: str, month: str) -> tuple[Check, ...]:
     ]  # fmt: skip
     checks += [
         check
-        for name in ("credits_amount", "cost_at_list", "cost_at_effective_price_default")
+        for name in ("credits_amount", "cost_at_list", "cost_at_effective_price_default", RATE)
         if (check := columns.unreadable(name))
     ]
     return (*checks, *_credit_checks(columns))
