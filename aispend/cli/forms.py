@@ -23,6 +23,7 @@ METRICS: tuple[Field, ...] = (
     Field("sm_active", "0 to 1: share of multiprocessors at work"),
     Field("tensor_active", "0 to 1: share of time the tensor cores worked"),
     Field("memory_used_bytes", "accelerator memory in use, bytes"),
+    Field("memory_used_max_bytes", "the most of it in use within the sample, bytes"),
     Field("memory_total_bytes", "accelerator memory, bytes"),
     Field("power_watts", "power drawn by the accelerator, watts"),
 )

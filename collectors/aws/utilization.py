@@ -10,7 +10,7 @@ No cloud measures the GPUs of a plain machine without an agent in it: a machine 
 
 *Drawbacks.* What SageMaker gives is a mean over GPUs and machines: that one of eight works alone is not to be seen.
 Series of a machine that was gone for two weeks are not listed any more: days of before say that they may lack some.
-Points of five minutes hide peaks within.
+Points of five minutes hide peaks within, but for those of memory, which are asked for.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from aispend.clock import Clock
 from collectors.aws import cloudwatch, utilization_sagemaker
 from collectors.aws.base import AwsCollector
 from collectors.aws.clients import AwsClients
-from collectors.aws.cloudwatch import Answer, Group, Query, Series
+from collectors.aws.cloudwatch import Answer, Group, Series
 from collectors.aws.cloudwatch_cost import Survey
 from collectors.aws.days import day_slices, table_file, today_and_before
 from collectors.aws.gaps import Missing, Probe, token_of
@@ -37,6 +37,7 @@ from collectors.aws.utilization_rows import (
     NODE_METRICS,
     Gpu,
     LeftOut,
+    ask,
     gpu_rows,
     remarks,
     shared_rows,
@@ -122,7 +123,8 @@ class Utilization(AwsCollector):
                 "Install the CloudWatch agent with its nvidia_gpu section, or import what Prometheus has.",
             )
         if survey.metrics:
-            yield Finding("good", f"{machines} machines publish GPU metrics; {survey.cost()}")
+            peaks = "the peaks of memory, a second statistic of a metric, cost nothing more"
+            yield Finding("good", f"{machines} machines publish GPU metrics; {survey.cost()}; {peaks}")
         yield from survey.rest()
 
     # ------------------------------------------------------------------------------- what there is
@@ -202,7 +204,7 @@ def _by_gpu(
             fullest[place] = one
     found: dict[Gpu, Group] = {}
     for (gpu, column), one in fullest.items():
-        found.setdefault(gpu, Group(gpu)).queries[column] = Query(one, "Average")
+        ask(found.setdefault(gpu, Group(gpu)), column, one)
     return found
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from collectors.aws.cloudwatch import Group, Query, Series
+
 MIB = 1024 * 1024
 AGENT_METRICS = {
     "nvidia_smi_utilization_gpu": ("gpu_utilization", 1.0),
@@ -27,6 +29,9 @@ NODE_METRICS = {
 }
 """Column and factor by metric."""
 
+PEAKS = {"memory_used_bytes": "memory_used_max_bytes", "memory": "memory_peak"}
+"""Columns of which the maximum is asked for beside the mean, and the column it fills: memory is sized by its peak."""
+
 COLUMNS = {
     "timestamp": "timestamp",
     "interval_seconds": "number",
@@ -34,9 +39,12 @@ COLUMNS = {
     "accelerator_index": "integer",
     "gpu_utilization": "number",
     "memory_used_bytes": "number",
+    "memory_used_max_bytes": "number",
     "memory_total_bytes": "number",
     "power_watts": "number",
 }
+"""Columns of the form and their types."""
+
 EARLIER, TOO_MUCH = "from before its present configuration", "of more than 100 percent"
 _ROUNDING = 1.0
 
@@ -72,6 +80,13 @@ class Shared:
     machines: int = 1
 
 
+def ask(group: Group, column: str, series: Series) -> None:
+    """Ask for the mean of a series, and for its peaks where they count."""
+    group.queries[column] = Query(series, "Average")
+    if column in PEAKS:
+        group.queries[PEAKS[column]] = Query(series, "Maximum")
+
+
 def gpu_rows(
     gpu: Gpu, answer: Answer, scales: Mapping[str, float], period: int, left_out: LeftOut
 ) -> Iterator[dict[str, Any]]:
@@ -103,6 +118,8 @@ def shared_rows(shared: Shared, answer: Answer, period: int, left_out: LeftOut) 
                 left_out[shared.resource_id, TOO_MUCH] += 1
             elif column == "gpu_utilization":
                 values[column] = believed
+            elif shared.memory is not None and column == "memory_peak":
+                values["memory_used_max_bytes"] = believed / 100 * shared.memory
             elif shared.memory is not None:
                 values |= {"memory_used_bytes": believed / 100 * shared.memory, "memory_total_bytes": shared.memory}
         if values:

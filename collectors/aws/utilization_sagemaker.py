@@ -23,10 +23,10 @@ from typing import Any
 
 from aispend.prices.accelerators import accelerator, accelerators_of
 from collectors.aws.base import DENIED, code_of
-from collectors.aws.cloudwatch import Group, Query, Series
+from collectors.aws.cloudwatch import Group, Series
 from collectors.aws.gaps import Missing
 from collectors.aws.inventory_ec2 import Place
-from collectors.aws.utilization_rows import Shared
+from collectors.aws.utilization_rows import Shared, ask
 
 OPERATIONS = (
     "sagemaker.DescribeEndpoint",
@@ -217,4 +217,4 @@ def _number(machine: str) -> int:
 
 def _add(found: dict[Hosted, Group], hosted: Hosted, series: Series) -> None:
     if column := METRICS.get(series.metric):
-        found.setdefault(hosted, Group(hosted)).queries[column] = Query(series, "Average")
+        ask(found.setdefault(hosted, Group(hosted)), column, series)

@@ -15,7 +15,8 @@ longer than a slot fills every slot it stands for. Unknown slots are NULL. Sums 
 1e-9, power in mW), so that the order of rows and files changes nothing.
 
 *Drawbacks.* A sample near the end of an hour counts there whole, though a part of its interval lies in the next.
-Samples longer than five minutes hide peaks: the row keeps ``interval_seconds`` so that readers can judge.
+Samples longer than five minutes hide peaks: the row keeps ``interval_seconds`` so that readers can judge. Of memory the
+peak within a sample can be given beside its mean.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from collectors.files.telemetry_scan import Workspace, read, workspace
 UtilizationUnit = Literal["percent", "ratio"]
 
 KIND = "metrics"
-MAPPING_VERSION = "1"
+MAPPING_VERSION = "2"
 ASSUMED_INTERVAL_SECONDS = 60
 SAMPLES_AT_ONCE = 3_000_000
 LONGEST_INTERVAL_SECONDS = 3600
@@ -70,6 +71,7 @@ def form(unit: UtilizationUnit | None = None) -> Form:
             Column("sm_active", "number", low=0, high=1, limit=_RATIO),
             Column("tensor_active", "number", low=0, high=1, limit=_RATIO),
             Column("memory_used_bytes", "number", low=0, high=1e15, limit=_BYTES),
+            Column("memory_used_max_bytes", "number", low=0, high=1e15, limit=_BYTES),
             Column("memory_total_bytes", "number", low=0, high=1e15, limit=_BYTES),
             Column("power_watts", "number", low=0, high=1e6, limit="watts are not negative"),
         ),
@@ -148,8 +150,8 @@ def _settle_unit(space: Workspace, files: Sequence[TelemetryFile], unit: Utiliza
 def _make_samples(space: Workspace) -> list[str]:
     """Make the table ``sample``, one row per accelerator and instant with its interval; returns notes."""
     measures = (
-        "interval_seconds", "gpu_utilization", "sm_active", "tensor_active", "memory_used_bytes", "memory_total_bytes",
-        "power_watts",
+        "interval_seconds", "gpu_utilization", "sm_active", "tensor_active", "memory_used_bytes",
+        "memory_used_max_bytes", "memory_total_bytes", "power_watts",
     )  # fmt: skip
     largest = ", ".join(f"max({name}) AS {name}" for name in measures)
     differs = " OR ".join(f"min({name}) <> max({name})" for name in measures)
@@ -248,7 +250,7 @@ def roll_up(space: Workspace, source: str, first: date, last: date) -> None:
             sum(CAST(round(sm_active * 1e9) AS BIGINT)) / count(sm_active) / 1e9 AS sm_active_mean,
             sum(CAST(round(tensor_active * 1e9) AS BIGINT)) / count(tensor_active) / 1e9 AS tensor_active_mean,
             sum(CAST(round(memory_used_bytes) AS BIGINT)) / count(memory_used_bytes) AS memory_used_mean,
-            max(memory_used_bytes) AS memory_used_max,
+            greatest(max(memory_used_bytes), max(memory_used_max_bytes)) AS memory_used_max,
             max(memory_total_bytes) AS memory_total,
             sum(CAST(round(power_watts * 1e3) AS BIGINT)) / count(power_watts) / 1e3 AS power_mean,
             least(1, coalesce(sum(CAST(round(seconds * 1e3) AS BIGINT)) FILTER (WHERE activity IS NOT NULL), 0)

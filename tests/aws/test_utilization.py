@@ -44,6 +44,7 @@ class CloudWatch:
     ) -> None:
         self.points, self.per_page = points, per_page
         self.status: dict[Series, list[str]] = {}
+        self.maxima: dict[Series, list[tuple[datetime, float]]] = {}
         aws.on("cloudwatch.ListMetrics", self.list_metrics)
         aws.on("cloudwatch.GetMetricData", self.get_metric_data)
 
@@ -75,7 +76,8 @@ class CloudWatch:
             metric = query["MetricStat"]["Metric"]
             dimensions = frozenset((one["Name"], one["Value"]) for one in metric["Dimensions"])
             wanted = Series(metric["Namespace"], metric["MetricName"], dimensions)
-            inside = [(query["Id"], *point) for point in self.points.get(wanted, []) if start <= point[0] < end]
+            kept = self.points | (self.maxima if query["MetricStat"]["Stat"] == "Maximum" else {})
+            inside = [(query["Id"], *point) for point in kept.get(wanted, []) if start <= point[0] < end]
             points += inside or [(query["Id"], None, 0.0)]
             said = self.status.get(wanted, [])
             status[query["Id"]] = said.pop(0) if said else "Complete"
@@ -111,7 +113,7 @@ def collector(connect: Connect, clock: Clock) -> Utilization:
 
 
 def test_the_agents_series_become_one_row_per_gpu_and_period(aws: Aws, collector: Utilization, tmp_path: Path) -> None:
-    CloudWatch(
+    double = CloudWatch(
         aws,
         {
             agent("utilization_gpu"): [(NOON, 37.5)],
@@ -122,6 +124,7 @@ def test_the_agents_series_become_one_row_per_gpu_and_period(aws: Aws, collector
             agent("utilization_memory"): [(NOON, 99.0)],  # how busy the memory is, not how full
         },
     )
+    double.maxima = {agent("memory_used"): [(NOON, 11.0)], agent("utilization_gpu"): [(NOON, 100.0)]}
     rows, notes = fetched(collector, tmp_path)
 
     assert notes == ()
@@ -133,6 +136,7 @@ def test_the_agents_series_become_one_row_per_gpu_and_period(aws: Aws, collector
             "accelerator_index": 0,
             "gpu_utilization": 37.5,
             "memory_used_bytes": 2.0 * 1024**2,
+            "memory_used_max_bytes": 11.0 * 1024**2,
             "memory_total_bytes": 24.0 * 1024**2,
             "power_watts": 71.0,
         },
@@ -143,6 +147,7 @@ def test_the_agents_series_become_one_row_per_gpu_and_period(aws: Aws, collector
             "accelerator_index": 1,
             "gpu_utilization": 0.0,
             "memory_used_bytes": None,
+            "memory_used_max_bytes": None,
             "memory_total_bytes": None,
             "power_watts": None,
         },
@@ -241,6 +246,18 @@ def test_an_idle_day_is_percent_and_not_taken_for_a_ratio(
     with database.engine.connect() as connection:
         activity = connection.scalar(text("SELECT activity_max FROM accelerator_hour"))
     assert (report.error, report.failures, round(activity, 6)) == (None, 0, 0.005)
+
+
+def test_memory_is_known_by_its_peaks(aws: Aws, connect: Connect, clock: Clock, run: Run, database: Store) -> None:
+    """4 GiB as a mean over an hour, 20 GiB for a moment of it: a card of 16 GiB would not do."""
+    gib = 1024.0
+    used = agent("memory_used")
+    double = CloudWatch(aws, {agent("utilization_gpu"): steady(40.0), used: steady(4 * gib)})
+    double.maxima = {used: [*steady(4 * gib, 11), (NOON + timedelta(minutes=55), 20 * gib)]}
+    run(Utilization(connect(), clock), first=DAY, end=DAY + timedelta(days=1))
+    with database.engine.connect() as connection:
+        found = connection.execute(text("SELECT memory_used_mean, memory_used_max FROM accelerator_hour")).one()
+    assert tuple(found) == pytest.approx((4 * gib**3, 20 * gib**3))
 
 
 def test_a_region_that_is_not_enabled_is_a_note(aws: Aws, connect: Connect, clock: Clock, tmp_path: Path) -> None:

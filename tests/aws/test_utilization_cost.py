@@ -69,7 +69,7 @@ def test_machines_of_all_accounts_and_regions_are_counted(member: Aws, connect: 
         "good",
         "8 machines publish GPU metrics; in 4 places (account and region) 12 metrics are asked for 25 times a day at"
         " 0.01 USD per 1,000 and found by 64 requests an hour at 0.01 USD per 1,000: about 0.56 USD a month at the list"
-        " prices of 2026-11-21",
+        " prices of 2026-11-21; the peaks of memory, a second statistic of a metric, cost nothing more",
     )
     keys = {call[3] for call in member.calls if call[0] == "cloudwatch.ListMetrics"}
     assert keys == {"AKIATEST", "AKIAMEMBERMEMBER"}

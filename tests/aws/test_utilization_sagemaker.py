@@ -63,15 +63,18 @@ def collector(connect: Connect, clock: Clock) -> Utilization:
 
 
 def test_a_sum_over_the_gpus_of_a_machine_is_divided(aws: Aws, collector: Utilization, tmp_path: Path) -> None:
-    """240 over four GPUs is 60 each, and 100 of their memory 25 % of 24 GB; only the configuration knows the type."""
-    CloudWatch(aws, {served("GPUUtilization"): [(NOON, 240.0)], served("GPUMemoryUtilization"): [(NOON, 100.0)]})
+    """240 over four GPUs is 60 each, 100 of their memory 25 % of 24 GB; the type is known by the configuration."""
+    memory = served("GPUMemoryUtilization")
+    double = CloudWatch(aws, {served("GPUUtilization"): [(NOON, 240.0)], memory: [(NOON, 100.0)]})
+    double.maxima = {memory: [(NOON, 300.0)]}
     endpoint(aws, {"VariantName": "blue", "InstanceType": "ml.g5.12xlarge"})
 
     rows, notes = fetched(collector, tmp_path)
 
     assert notes == ()
     assert [(row["accelerator_index"], row["gpu_utilization"]) for row in rows] == [(n, 60.0) for n in range(4)]
-    assert {(row["memory_used_bytes"], row["memory_total_bytes"]) for row in rows} == {(6e9, 24e9)}
+    memory_of = ("memory_used_bytes", "memory_used_max_bytes", "memory_total_bytes")
+    assert {tuple(row[name] for name in memory_of) for row in rows} == {(6e9, 18e9, 24e9)}
     assert rows[0]["resource_id"] == f"{ARN}:endpoint/chat"
 
 
