@@ -4,7 +4,9 @@ Order     the user's rule → the bill's tag, on a resource with one user → wh
           the platform. A tag on a resource that several users share cannot be true for all of them, so there what
           the workload or the usage says of itself comes first; a rule is the user's own word and always stands.
 Conflict  On a resource with one user the tag stands although telemetry says otherwise; the confidence drops to
-          ``CONTRADICTED`` and the method names what telemetry says, so that finance can find it.
+          ``CONTRADICTED`` and the method names what telemetry says, so that finance can find it. Against two
+          witnesses no tag stands: where the other machines of its fleet are tagged as telemetry says
+          (:mod:`analyzer.siblings`), telemetry is believed, and the method names the tag.
 """
 
 from __future__ import annotations
@@ -37,12 +39,16 @@ def resolved(field: str, said: Said, users: str) -> tuple[str, str, str]:
     """
     value, source = said.value, f"c.{field}_source"
     contradicts = f"lower({value}) <> lower(c.{field})"
-    tag_stands = f"{source} = 'tag' AND (coalesce({users}, 0) <= 1 OR {value} IS NULL)"
+    alike = f"lower({value}) = lower(c.{field}_siblings)"
+    tag_stands = f"{source} = 'tag' AND (coalesce({users}, 0) <= 1 OR {value} IS NULL) AND coalesce(NOT {alike}, true)"
     told = f"{source} <> 'rule' AND {value} IS NOT NULL"
     return (
         f"CASE WHEN {source} = 'rule' OR ({tag_stands}) THEN c.{field} WHEN {told} THEN {value} ELSE c.{field} END",
         f"CASE WHEN {tag_stands} AND {contradicts} THEN c.{field}_method || ' (telemetry: ' || {value} || ')'"
-        f" WHEN {tag_stands} THEN c.{field}_method WHEN {told} THEN '{said.method}' ELSE c.{field}_method END",
+        f" WHEN {tag_stands} THEN c.{field}_method"
+        f" WHEN {told} AND {alike} THEN '{said.method} (with siblings, against '"
+        f" || split_part(c.{field}_method, ' (siblings', 1) || '=' || c.{field} || ')'"
+        f" WHEN {told} THEN '{said.method}' ELSE c.{field}_method END",
         f"CASE WHEN {tag_stands} AND {contradicts} THEN {CONTRADICTED}"
         f" WHEN {tag_stands} THEN c.{field}_confidence WHEN {told} THEN {said.confidence}"
         f" ELSE c.{field}_confidence END",

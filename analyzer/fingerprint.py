@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from aispend.settings import Settings
 
-ANALYSIS_VERSION = "3"
+ANALYSIS_VERSION = "4"
 """Changes whenever the same facts may give other shares, roll-ups or unit costs."""
 
 _BILLS = """

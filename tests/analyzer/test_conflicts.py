@@ -15,9 +15,13 @@ def test_a_tag_stands_against_the_only_workload_but_is_doubted(ledger: Ledger) -
     ledger.workload("all", "i-1", "a", requested=8, team="search", model="chat", stage="training")
     ledger.analyze()
     assert ledger.shares("team", "model", "stage", "confidence", "method") == {
-        ("ads", "chat", "training", D("0.5"), "model=tag:model; team=tag:team (telemetry: search); stage=workload"): D(
-            24
-        )
+        (
+            "ads",
+            "chat",
+            "training",
+            D("0.5"),
+            "model=tag:model; team=tag:team (telemetry: search); stage=workload; node=accelerators",
+        ): D(24)
     }
 
 
