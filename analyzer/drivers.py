@@ -9,6 +9,8 @@ Method      Shares of both periods are summed to cells: a SKU in a region and ac
 Cases       Spend that is not AI has no model to serve: it is kept by service, and its change is not taken apart.
             A charge without effective cost is left out of both periods, and the cells that miss one say so. Where
             a bill has no effective cost at all, its billed cost is taken.
+            In one currency, each day's cost is worth what it is at the day's exchange rate (analyzer.conversion); what
+            has no rate is left out of its period and named.
 Drawbacks   A charge belongs to its first day, so that a fee of a month falls into the period its first day is in.
 """
 
@@ -23,11 +25,10 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, text
 
 from aispend.clock import month_of, next_month
+from aispend.money import exact_sum
 from analyzer.charges import HOURS_BILLED
+from analyzer.conversion import NO_STEPS, STEPS, Conversion, Converter, Period
 from analyzer.variance import NOTHING, Amount, Cell, Kind, Pool
-
-Period = tuple[date, date]
-"""First day, and the day after the last."""
 
 
 @dataclass(frozen=True)
@@ -63,28 +64,41 @@ class Served:
 class Drivers:
     """Pools of one currency each; ``served`` by provider, model, stage and currency.
 
-    ``lacking``: cells that miss charges without effective cost.
+    ``lacking``: cells that miss charges without effective cost. ``conversion`` where one currency was asked for.
     """
 
     pools: tuple[Pool[CellName], ...]
     served: Mapping[tuple[str, str, str, str], Served]
     lacking: frozenset[CellName]
+    conversion: Conversion[CellName] | None = None
 
 
-def drivers(connection: Connection, before: Period, after: Period, *, ai_only: bool = True) -> Drivers:
-    """Cells of both periods, in pools. A cell that is missing in one of them holds nothing there."""
+def drivers(
+    connection: Connection, before: Period, after: Period, *, ai_only: bool = True, currency: str | None = None
+) -> Drivers:
+    """Cells of both periods, in pools. A cell that is missing in one of them holds nothing there.
+
+    With ``currency`` each cell is also worth so much of it (:class:`Conversion`).
+    """
     amounts: dict[CellName, list[Amount]] = {}
     lacking = set()
+    converter: Converter[CellName] | None = (
+        None if currency is None else Converter.of(connection, currency, (before, after))
+    )
     for side, (first, end) in enumerate((before, after)):
         scope = {
             "first": first,
             "end": end,
             "first_month": _month_before(first),
             "last_month": next_month(month_of(end)),
+            **(converter.steps if converter else NO_STEPS),
         }
         for row in connection.execute(text(_CELLS.format(only="AND t.is_ai" if ai_only else "")), scope):
             name = CellName(*row[:14])
-            amounts.setdefault(name, [NOTHING, NOTHING])[side] = _amount(row)
+            if converter and not converter.convert(name, name.currency, side, row.effective, row.step):
+                continue
+            both = amounts.setdefault(name, [NOTHING, NOTHING])
+            both[side] = _amount(row) if both[side] is NOTHING else _sum(both[side], _amount(row))
             if row.lacks:
                 lacking.add(name)
     served = _served(connection, before, after)
@@ -92,11 +106,24 @@ def drivers(connection: Connection, before: Period, after: Period, *, ai_only: b
     for name, (old, new) in amounts.items():
         grouped.setdefault(_pool(name), []).append(Cell(name, name.kind, old, new))
     pools = tuple(Pool(cells, _demand(cells[0].key, served)) for cells in grouped.values())
-    return Drivers(pools, served, frozenset(lacking))
+    return Drivers(pools, served, frozenset(lacking), converter.conversion() if converter else None)
 
 
 def _amount(row: Row[Any]) -> Amount:
     return Amount(row.quantity, row.contracted, row.effective)
+
+
+def _sum(one: Amount, other: Amount) -> Amount:
+    """Two parts of a cell, which were billed at different exchange rates; unknown where one is."""
+
+    def added(a: Decimal | None, b: Decimal | None) -> Decimal | None:
+        return None if a is None or b is None else exact_sum((a, b))
+
+    return Amount(
+        added(one.quantity, other.quantity),
+        added(one.contracted, other.contracted),
+        exact_sum((one.effective, other.effective)),
+    )
 
 
 def _pool(name: CellName) -> tuple[Any, ...]:
@@ -155,6 +182,7 @@ _PART = """coalesce(x.effective_cost / nullif(c.effective_cost, 0), x.billed_cos
 
 _CELLS = f"""
     SELECT provider, account, service, region, model, team, stage, is_ai, currency, what, is_spot, unit, sku_key, kind,
+           step,
            CASE WHEN unit IS NOT NULL AND count(quantity) = count(*) THEN sum(quantity) END AS quantity,
            CASE WHEN count(contracted) = count(*) THEN sum(contracted) END AS contracted,
            coalesce(sum(effective), 0) AS effective, bool_or(lacks) AS lacks
@@ -166,7 +194,7 @@ _CELLS = f"""
                  ({_QUANTITY}) * {_PART} AS quantity, x.contracted_cost AS contracted,
                  CASE WHEN 'effective_cost' = ANY(b.columns_known) THEN x.effective_cost ELSE x.billed_cost END
                  AS effective,
-                 'effective_cost' = ANY(b.columns_known) AND x.effective_cost IS NULL AS lacks
+                 'effective_cost' = ANY(b.columns_known) AND x.effective_cost IS NULL AS lacks, rate.step
           FROM charge c
           JOIN cost_share x USING (billing_month, slice_id, half, ordinal)
           JOIN share_target t USING (target_key)
@@ -175,11 +203,12 @@ _CELLS = f"""
           JOIN sku s USING (sku_key)
           JOIN charge_kind k USING (charge_kind_key)
           LEFT JOIN location l USING (location_key)
+          LEFT JOIN {STEPS} AS rate ON rate.code = k.billing_currency AND rate.day = c.charge_date
           WHERE c.billing_month BETWEEN :first_month AND :last_month
             AND c.charge_date >= :first AND c.charge_date < :end
             AND (c.half <> 1 OR position('+' IN b.dataset) = 0) {{only}}) AS cell
     WHERE effective IS NOT NULL OR lacks
-    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14"""
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15"""
 
 _TOKENS = (
     "input_tokens, 0) + coalesce(cached_input_tokens, 0) + coalesce(cache_write_tokens, 0) + coalesce(output_tokens"

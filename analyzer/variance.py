@@ -12,7 +12,8 @@ Method      A pool's cost is demand × quantity per demand × share of each cell
             mix         (q1 − q0 · U1/U0) · p0 · d0         dearer or cheaper cells: spot, type, region, class
             price       q1 · (p1 − p0) · d0                 the contracted price of the same thing
             commitment  q1 · p1 · (d1 − d0)                 what commitments cover, and what of them is unused
-            currency    after · (x1 − x0)                   the exchange rate
+            currency    after · (x1 − x0)                   the exchange rate; what days at other rates than the mean
+                                                            x0 of the period before add goes here too
 
             (q quantity of the cell, U of the pool, D demand, p contracted cost per unit, d effective / contracted
             cost, x rate). The terms cancel, so they add up to the change; what rounding to 1e-12 leaves goes to the
@@ -88,8 +89,23 @@ class Rates:
     after: Decimal = Decimal(1)
 
 
-def explain(pool: Pool[Key], rates: Rates | None = None) -> dict[Key, dict[Effect, Decimal]]:
-    """The effects of every cell, none of them zero; they add up to its change exactly, to 1e-12."""
+@dataclass(frozen=True)
+class Worth:
+    """A cell's effective cost in the reporting currency, each day at its own rate; ``rate`` is what effects are valued
+    at: reporting currency per unit of the bill's, in the period before."""
+
+    before: Fraction
+    after: Fraction
+    rate: Fraction
+
+
+def explain(
+    pool: Pool[Key], rates: Rates | None = None, worth: Mapping[Key, Worth] | None = None
+) -> dict[Key, dict[Effect, Decimal]]:
+    """The effects of every cell, none of them zero; they add up to its change exactly, to 1e-12.
+
+    ``worth`` of each cell takes the place of one rate for all of a period.
+    """
     at = rates or Rates()
     counted = [cell for cell in pool.cells if _is_counted(cell)]
     used = [sum((_quantity(amount) for amount in side), Fraction(0)) for side in _sides(counted)]
@@ -107,7 +123,7 @@ def explain(pool: Pool[Key], rates: Rates | None = None) -> dict[Key, dict[Effec
             effects = {"idle" if cell.kind == "idle" else "volume": _difference(cell)}
         else:
             effects = _factors(cell, growth, asked)
-        found[cell.key] = _in_money(cell, effects, at)
+        found[cell.key] = _in_money(effects, _difference(cell), worth[cell.key] if worth else _at(cell, at))
     return found
 
 
@@ -152,14 +168,16 @@ def _difference(cell: Cell[Key]) -> Fraction:
     return Fraction(cell.after.effective) - Fraction(cell.before.effective)
 
 
-def _in_money(cell: Cell[Key], effects: Mapping[Effect, Fraction], rates: Rates) -> dict[Effect, Decimal]:
+def _at(cell: Cell[Key], rates: Rates) -> Worth:
+    before, after = Fraction(rates.before), Fraction(rates.after)
+    return Worth(Fraction(cell.before.effective) * before, Fraction(cell.after.effective) * after, before)
+
+
+def _in_money(effects: Mapping[Effect, Fraction], change: Fraction, worth: Worth) -> dict[Effect, Decimal]:
     """At the old rate, the rate's own effect last; rounded, and what rounding leaves put on the largest."""
-    old, new = Fraction(rates.before), Fraction(rates.after)
-    parts = {name: part * old for name, part in effects.items()}
-    parts["currency"] = Fraction(cell.after.effective) * (new - old)
-    whole = round(Fraction(cell.after.effective) * new / _QUANTUM) - round(
-        Fraction(cell.before.effective) * old / _QUANTUM
-    )
+    parts = {name: part * worth.rate for name, part in effects.items()}
+    parts["currency"] = worth.after - worth.before - worth.rate * change
+    whole = round(worth.after / _QUANTUM) - round(worth.before / _QUANTUM)
     units = {name: round(part / _QUANTUM) for name, part in parts.items()}
     largest = max(units, key=lambda name: (abs(units[name]), -EFFECTS.index(name)))
     units[largest] += whole - sum(units.values())

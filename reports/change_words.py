@@ -63,7 +63,9 @@ def _figures(moved: Moved) -> str:
     if moved.measure == "paid_part":
         return f"{percent(before)} → {percent(after)} of the contracted price is paid"
     if moved.measure == "price":
-        return f"{figure(before)} → {figure(after)} per unit"
+        return f"{figure(before)} → {figure(after)}{f' {moved.of}' if moved.of else ''} per unit"
+    if moved.measure == "exchange_rate":
+        return f"1 {moved.of} = {figure(before)} → {figure(after)}"
     if moved.measure == "hours_per_1k":
         return f"accelerator hours per 1,000 {moved.of} {figure(before)} → {figure(after)}"
     return f"{moved.measure} {count(before)} → {count(after)} ({(after / before - 1) * 100:+.0f} %)"

@@ -129,6 +129,25 @@ def listed(text: str | None) -> tuple[str, ...]:
     return tuple(word.strip() for word in (text or "").split(",") if word.strip())
 
 
+InOption = Annotated[
+    str | None,
+    typer.Option(
+        "--in",
+        metavar="CURRENCY",
+        help="All in one currency, at the exchange rates of import-rates and of the bills. Default: each in its own.",
+        show_default=False,
+    ),
+]
+
+
+def currency(text: str) -> str:
+    """The three letters of a currency as typed. Raises ``UsageError`` for anything else."""
+    code = text.strip().upper()
+    if len(code) != len("USD") or not code.isalpha():
+        raise UsageError("This is not a currency.", where=f"--in {text}", next_step="Write its three letters: EUR.")
+    return code
+
+
 @contextmanager
 def progress_bars() -> Iterator[Progress | None]:
     """Progress bars on stderr, where somebody watches; None otherwise."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aispend.cli import doors, nothing, show
-from aispend.cli.doors import DatabaseOption, Format, FormatOption, FromOption, ToOption, note
+from aispend.cli.doors import DatabaseOption, Format, FormatOption, FromOption, InOption, ToOption, note
 from aispend.cli.show import Head
 from aispend.errors import UsageError
 from aispend.money import exact_sum
@@ -66,15 +66,7 @@ def spend(
     axis: AxisOption = "usage",
     first: FromOption = None,
     end: ToOption = None,
-    currency: Annotated[
-        str | None,
-        typer.Option(
-            "--in",
-            metavar="CURRENCY",
-            help="All in one currency, at the rates loaded by import-rates. Default: each in its own.",
-            show_default=False,
-        ),
-    ] = None,
+    currency: InOption = None,
     style: FormatOption = Format.table,
     limit: Annotated[int, typer.Option(min=1, help="Rows a table shows; the rest is summed up.")] = 40,
     database: DatabaseOption = None,
@@ -94,7 +86,7 @@ def spend(
 
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         query = spend_query(connection, by, cost, without, ai_only, axis, first, end)
-        converted = views.spend_in(connection, query, _currency(currency)) if currency else None
+        converted = views.spend_in(connection, query, doors.currency(currency)) if currency else None
         found = converted.spend if converted else views.spend(connection, query)
         missing = "" if found.rows else nothing.no_charges(connection)
         home = door.settings.reporting_currency
@@ -263,13 +255,6 @@ def _unconverted(found: views.Converted) -> list[str]:
 def _say_unconverted(found: views.Converted) -> None:
     for line in _unconverted(found):
         note(line)
-
-
-def _currency(text: str) -> str:
-    code = text.strip().upper()
-    if len(code) != len("USD") or not code.isalpha():
-        raise UsageError("This is not a currency.", where=f"--in {text}", next_step="Write its three letters: EUR.")
-    return code
 
 
 def _by_currency(rows: Iterable[views.SpendRow]) -> dict[str, list[views.SpendRow]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aispend.cli import doors, nothing, show
-from aispend.cli.doors import DatabaseOption, Format, FormatOption, FromOption, ToOption, note
+from aispend.cli.doors import DatabaseOption, Format, FormatOption, FromOption, InOption, ToOption, note
 from aispend.cli.show import Head
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def why(
     everything: Annotated[bool, typer.Option("--all", help="All spend. Default: AI spend.")] = False,
     first: FromOption = None,
     end: ToOption = None,
+    currency: InOption = None,
     style: FormatOption = Format.table,
     limit: Annotated[int, typer.Option(min=1, help="Rows a table shows.")] = 15,
     database: DatabaseOption = None,
@@ -47,12 +48,14 @@ def why(
     """Why did cost change?
 
     More use, more or less per request, idle, another mix, prices, commitments: effects that add up to the change
-    exactly. Without a period: the newest month, against the same days of the month before.
+    exactly. Without a period: the newest month, against the same days of the month before. In one currency (--in) the
+    exchange rate is an effect of its own.
 
     \b
     Examples:
       aispend why --from 2026-10 --to 2026-11
       aispend why --by team,model --format csv
+      aispend why --in EUR
     """
     from reports import records, views
     from reports.columns import change_columns
@@ -62,16 +65,23 @@ def why(
         found = (
             None
             if periods is None
-            else views.changes(connection, *periods, by=doors.listed(by), ai_only=not everything)
+            else views.changes(
+                connection,
+                *periods,
+                by=doors.listed(by),
+                ai_only=not everything,
+                currency=doors.currency(currency) if currency else None,
+            )
         )
         home = door.settings.reporting_currency
-        missing = "" if found and found.rows else nothing.no_charges(connection)
+        lacking = _unconverted(found) if found else []
+        missing = [] if found and (found.rows or lacking) else [nothing.no_charges(connection)]
     if style is not Format.table:
         show.machine(change_columns(doors.listed(by)), records.change_records(found) if found else [], style)
-        if missing:
-            note(missing)
-    elif missing or found is None:
-        show.lines([missing])
+        for line in missing or lacking:
+            note(line)
+    elif found is None or not found.rows:
+        show.lines(missing or lacking)
     else:
         _table(found, limit, home)
 
@@ -131,9 +141,28 @@ def _table(found: views.Changes, limit: int, home: str) -> None:
         for currency, known in found.demand_known.items()
         if not known
     ]
+    if found.currency:
+        oldest = f" Oldest rate used: {found.oldest_rate}." if found.oldest_rate else ""
+        notes.append(
+            f"In {found.currency} at the rate of each charge's day, converted once.{oldest} Effects are at the mean "
+            "rate of the period before; what rates did is an effect of its own."
+        )
+    notes += _unconverted(found)
     if any(row.partly_unknown for row in found.rows):
         notes.append("* leaves out charges whose effective cost the bill does not give: unknown, not zero.")
     show.lines(notes)
+
+
+def _unconverted(found: views.Changes) -> list[str]:
+    from reports.formats import money
+
+    if not found.unconverted:
+        return []
+    amounts = ", ".join(
+        f"{money(before)} {code} before and {money(after)} {code} after"
+        for code, (before, after) in found.unconverted.items()
+    )
+    return [f"Not in it, for want of a rate: {amounts}. Load rates: aispend import-rates FILE"]
 
 
 def _label(cut: str, value: str | None) -> str:

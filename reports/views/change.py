@@ -1,15 +1,17 @@
 """Why cost changed between two periods: effects that add up to the change exactly, and what is behind each.
 
 The cells are :mod:`analyzer.drivers`', the arithmetic :mod:`analyzer.variance`'s; cut as spend is. Effective cost,
-by charge day. A total is the sum of its rows, and the same number as spend over the same days.
+by charge day. A total is the sum of its rows, and the same number as spend over the same days, in each currency as in
+one of them (:func:`reports.views.converted.spend_in`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Literal
 
 from sqlalchemy import Connection
@@ -17,7 +19,9 @@ from sqlalchemy import Connection
 from aispend.clock import month_of, next_month
 from aispend.errors import UsageError
 from aispend.money import exact_sum, rate
-from analyzer.drivers import ACCELERATOR_HOURS, CellName, Drivers, Period, drivers
+from analyzer.conversion import Both, Period
+from analyzer.currency import rounded
+from analyzer.drivers import ACCELERATOR_HOURS, CellName, Drivers, drivers
 from analyzer.variance import EFFECTS, Cell, Effect, Pool, explain
 from reports.views.basis import Window, newest_window
 
@@ -28,14 +32,15 @@ _LEAST_SHIFT = Decimal("0.01")
 """A spot share that moves less is not what changed the mix."""
 
 
-Measure = Literal["requests", "tokens", "hours_per_1k", "spot_share", "price", "paid_part"]
+Measure = Literal["requests", "tokens", "hours_per_1k", "spot_share", "price", "paid_part", "exchange_rate"]
 """What moved: the demand served; accelerator hours per 1,000 of it; the spot share of accelerator hours; the contracted
-cost per unit; the part of the contracted cost that is paid."""
+cost per unit; the part of the contracted cost that is paid; the reporting currency per unit of the bill's."""
 
 
 @dataclass(frozen=True)
 class Moved:
-    """A measure before and after; ``of`` is the demand it is taken per, for ``hours_per_1k``."""
+    """A measure before and after; ``of`` is the demand it is taken per, for ``hours_per_1k``, or the bill's currency,
+    for ``exchange_rate`` and for a ``price`` where amounts are in another."""
 
     measure: Measure
     before: Decimal
@@ -77,7 +82,11 @@ class Change:
 
 @dataclass(frozen=True)
 class Changes:
-    """Rows, the largest change first; a total for each currency with the drivers of its effects."""
+    """Rows, the largest change first; a total for each currency with the drivers of its effects.
+
+    ``unconverted`` and ``oldest_rate`` where all was asked for in one ``currency``: what had no rate, by currency, and
+    the day the oldest rate used is from.
+    """
 
     by: tuple[str, ...]
     before: Window
@@ -88,6 +97,9 @@ class Changes:
     drivers: Mapping[str, tuple[Driver, ...]]
     demand_known: Mapping[str, bool]
     """Per currency, whether some of it has a demand to tell efficiency from volume."""
+    currency: str | None = None
+    unconverted: Mapping[str, Both] = field(default_factory=dict)
+    oldest_rate: date | None = None
 
 
 def month_against_month(connection: Connection) -> tuple[Window, Window] | None:
@@ -123,16 +135,28 @@ def same_days_from(first: date, after: Window) -> Window:
 
 
 def changes(
-    connection: Connection, before: Window, after: Window, *, by: Sequence[str] = ("model",), ai_only: bool = True
+    connection: Connection,
+    before: Window,
+    after: Window,
+    *,
+    by: Sequence[str] = ("model",),
+    ai_only: bool = True,
+    currency: str | None = None,
 ) -> Changes:
-    """Why each cut changed. Raises ``UsageError`` for a cut there is not."""
+    """Why each cut changed, in each currency by itself or all in ``currency``.
+
+    Raises ``UsageError`` for a cut there is not.
+    """
     for name in by:
         if name not in CHANGE_CUTS:
             raise UsageError(f"Change has no cut by {name!r}.", next_step=f"Choose from {', '.join(CHANGE_CUTS)}.")
-    found = drivers(connection, _period(before), _period(after), ai_only=ai_only)
-    cells = [(cell, effects) for pool in found.pools for cell, effects in _explained(pool)]
+    found = drivers(connection, _period(before), _period(after), ai_only=ai_only, currency=currency)
+    cells = [(cell, effects) for pool in found.pools for cell, effects in _explained(pool, found)]
     rows = sorted(_summed(cells, tuple(by), found), key=lambda row: (row.currency, -abs(row.change), str(row.cut)))
-    totals = sorted(_summed(cells, (), found), key=lambda row: row.currency)
+    totals = [
+        _total(code, [row for row in rows if row.currency == code]) for code in sorted({row.currency for row in rows})
+    ]
+    asked = found.conversion
     return Changes(
         by=tuple(by),
         before=before,
@@ -142,17 +166,22 @@ def changes(
         totals=tuple(totals),
         drivers={total.currency: tuple(_drivers(total, cells, found)) for total in totals},
         demand_known={
-            total.currency: any(pool.demand and pool.cells[0].key.currency == total.currency for pool in found.pools)
+            total.currency: any(
+                pool.demand and _shown_in(pool.cells[0].key, found) == total.currency for pool in found.pools
+            )
             for total in totals
         },
+        currency=currency,
+        unconverted=asked.unconverted if asked else {},
+        oldest_rate=asked.oldest_rate if asked else None,
     )
 
 
 _Explained = tuple[Cell[CellName], Mapping[Effect, Decimal]]
 
 
-def _explained(pool: Pool[CellName]) -> Iterable[_Explained]:
-    effects = explain(pool)
+def _explained(pool: Pool[CellName], found: Drivers) -> Iterable[_Explained]:
+    effects = explain(pool, worth=found.conversion.worth if found.conversion else None)
     return ((cell, effects[cell.key]) for cell in pool.cells)
 
 
@@ -160,22 +189,52 @@ def _summed(cells: Sequence[_Explained], by: tuple[str, ...], found: Drivers) ->
     groups: dict[tuple[str, tuple[str | None, ...]], list[_Explained]] = {}
     for cell, effects in cells:
         name = cell.key
-        groups.setdefault((name.currency, tuple(getattr(name, cut) for cut in by)), []).append((cell, effects))
+        cut = tuple(getattr(name, part) for part in by)
+        groups.setdefault((_shown_in(name, found), cut), []).append((cell, effects))
     for (currency, cut), members in groups.items():
+        before, after = _amounts([cell for cell, _ in members], found)
         sums = {name: exact_sum(parts[name] for _, parts in members if name in parts) for name in EFFECTS}
+        # amounts are rounded once a row, effects once a cell: what that leaves goes to the largest
+        largest = max(EFFECTS, key=lambda name: abs(sums[name]))
+        left = (after, before.copy_negate(), *(amount.copy_negate() for amount in sums.values()))
+        sums[largest] = exact_sum((sums[largest], *left))
         yield Change(
             cut=cut,
             currency=currency,
-            before=exact_sum(cell.before.effective for cell, _ in members),
-            after=exact_sum(cell.after.effective for cell, _ in members),
+            before=before,
+            after=after,
             effects={name: amount for name, amount in sums.items() if amount},
             partly_unknown=any(cell.key in found.lacking for cell, _ in members),
         )
 
 
+def _amounts(cells: Sequence[Cell[CellName]], found: Drivers) -> Both:
+    if found.conversion is None:
+        return exact_sum(cell.before.effective for cell in cells), exact_sum(cell.after.effective for cell in cells)
+    worths = [found.conversion.worth[cell.key] for cell in cells]
+    before, after = (sum((getattr(one, side) for one in worths), Fraction(0)) for side in _SIDES)
+    return rounded(before), rounded(after)
+
+
+def _shown_in(name: CellName, found: Drivers) -> str:
+    return found.conversion.currency if found.conversion else name.currency
+
+
+def _total(currency: str, rows: Sequence[Change]) -> Change:
+    sums = {name: exact_sum(row.effect(name) for row in rows) for name in EFFECTS}
+    return Change(
+        cut=(),
+        currency=currency,
+        before=exact_sum(row.before for row in rows),
+        after=exact_sum(row.after for row in rows),
+        effects={name: amount for name, amount in sums.items() if amount},
+        partly_unknown=any(row.partly_unknown for row in rows),
+    )
+
+
 def _drivers(total: Change, cells: Sequence[_Explained], found: Drivers) -> Iterable[Driver]:
     """The effects of a total, the largest first, each with what carries most of it in its own direction."""
-    ours = [(cell, effects) for cell, effects in cells if cell.key.currency == total.currency]
+    ours = [(cell, effects) for cell, effects in cells if _shown_in(cell.key, found) == total.currency]
     for effect, amount in sorted(total.effects.items(), key=lambda item: -abs(item[1])):
         sums: dict[str | None, Decimal] = {}
         for cell, effects in ours:
@@ -188,6 +247,8 @@ def _drivers(total: Change, cells: Sequence[_Explained], found: Drivers) -> Iter
 
 
 def _label(name: CellName, effect: Effect) -> str | None:
+    if effect == "currency":
+        return name.currency
     if effect in ("price", "mix"):
         return name.what or name.service
     return name.model or name.service
@@ -201,8 +262,13 @@ def _moved(
         return _served(effect, members, found)
     if effect == "mix":
         return _spot([cell for cell, _ in everything])
+    if effect == "currency":
+        return _rate(members[0].key.currency, found)
+    if len({cell.key.currency for cell in members}) > 1:
+        return None
     if effect == "price":
-        return _pair("price", *(_per_unit(members, side) for side in _SIDES))
+        of = members[0].key.currency if found.conversion else ""
+        return _pair("price", *(_per_unit(members, side) for side in _SIDES), of=of)
     if effect == "commitment":
         return _pair("paid_part", *(_paid_part(members, side) for side in _SIDES))
     return None
@@ -242,8 +308,15 @@ def _paid_part(cells: Sequence[Cell[CellName]], side: Side) -> Decimal | None:
     return rate(_cost(cells, side, "effective"), contracted) if contracted > 0 else None
 
 
-def _pair(measure: Measure, before: Decimal | None, after: Decimal | None) -> Moved | None:
-    return None if before is None or after is None or before == after else Moved(measure, before, after)
+def _rate(currency: str, found: Drivers) -> Moved | None:
+    before, after = found.conversion.rates[currency] if found.conversion else (None, None)
+    if before is None or after is None:
+        return None
+    return _pair("exchange_rate", rounded(before), rounded(after), of=currency)
+
+
+def _pair(measure: Measure, before: Decimal | None, after: Decimal | None, *, of: str = "") -> Moved | None:
+    return None if before is None or after is None or before == after else Moved(measure, before, after, of)
 
 
 def _quantity(cells: Sequence[Cell[CellName]], side: Side) -> Decimal:
