@@ -6,7 +6,7 @@ import streamlit as st
 from sqlalchemy.exc import OperationalError
 
 from aispend.errors import AispendError
-from dashboard import changes, data, layout, models, overview, recommendations
+from dashboard import changes, data, economics, layout, models, outlook, overview, recommendations
 
 SIDEBAR_PIXELS = 220
 
@@ -22,6 +22,8 @@ def main() -> None:
         st.Page(overview.page, title="Overview", url_path="overview", default=True),
         st.Page(models.page, title="Models", url_path="models"),
         st.Page(changes.page, title="Changes", url_path="changes"),
+        st.Page(outlook.page, title="Outlook", url_path="outlook"),
+        st.Page(economics.page, title="Economics", url_path="economics"),
         st.Page(recommendations.page, title="Recommendations", url_path="recommendations"),
     ]
     chosen = st.navigation(pages)

@@ -16,8 +16,8 @@ from reports.formats import money, month, unit_price
 from reports.views import MonthFigures, Spend, Window
 
 CONFIG = {"displayModeBar": False, "scrollZoom": False, "staticPlot": False, "responsive": True}
-_INK, _GRID, _BAR, _MUTED = "#1c2733", "#e3e8ec", "#2b6a99", "#a9b4bd"
-_DEARER, _CHEAPER = "#b8694f", "#559b74"
+INK, GRID, BAR, MUTED = "#1c2733", "#e3e8ec", "#2b6a99", "#a9b4bd"
+DEARER, CHEAPER = "#b8694f", "#559b74"
 _LABEL = 14
 """Letters of a label under a bar that fit on one line."""
 _YEAR = {"yanchor": "top", "yshift": -34, "showarrow": False, "font": {"size": 12, "color": "#808495"}}
@@ -30,7 +30,7 @@ PROVIDER_COLOURS = {PROVIDERS[name]: colour for name, colour in _COLOURS.items()
 def months(spend: Spend, currency: str, figures: MonthFigures | None, current: date | None) -> go.Figure:
     """Stacked bars by month and cloud.
 
-    ``current`` is the month that is not over, if any: it is paler, with what the run rate expects on top.
+    ``current`` is the month that is not over, if any: it is paler, with what is still expected of it on top.
     """
     cost = spend.query.cost
     figure = go.Figure()
@@ -45,21 +45,21 @@ def months(spend: Spend, currency: str, figures: MonthFigures | None, current: d
             customdata=[f"{money(row.costs.of(cost))} {currency}" for row in mine],
             hovertemplate=f"{html.escape(name)}, %{{x|%B %Y}}: %{{customdata}}<extra></extra>",
             marker={
-                "color": PROVIDER_COLOURS.get(name, _MUTED),
+                "color": PROVIDER_COLOURS.get(name, MUTED),
                 "opacity": [0.5 if row.cut[0] == current else 1.0 for row in mine],
             },
         )
     if current is not None:
         _add_expected(figure, figures, currency, current)
     figure.update_layout(
-        **_layout(height=330, left=56),
+        **frame(height=330, left=56),
         barmode="relative",
         showlegend=True,
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
     )
     if spend.query.window is not None:
         _month_axis(figure, spend.query.window)
-    figure.update_yaxes(title={"text": currency, "standoff": 6}, gridcolor=_GRID, tickformat="~s", zerolinecolor=_GRID)
+    figure.update_yaxes(title={"text": currency, "standoff": 6}, gridcolor=GRID, tickformat="~s", zerolinecolor=GRID)
     return figure
 
 
@@ -69,14 +69,15 @@ def _add_expected(figure: go.Figure, figures: MonthFigures | None, currency: str
     missing = figures.forecast - figures.month_to_date
     if missing <= 0:
         return
+    name = "expected by run rate" if figures.by_run_rate else "still expected"
     figure.add_bar(
-        name="expected by run rate",
+        name=name,
         x=[current],
         y=[float(missing)],
         width=_BAR_MILLISECONDS,
         customdata=[f"{money(missing)} {currency} more, {money(figures.forecast)} {currency} in all"],
-        hovertemplate="expected by run rate: %{customdata}<extra></extra>",
-        marker={"color": "rgba(0,0,0,0)", "line": {"color": _MUTED, "width": 1}},
+        hovertemplate=f"{name}: %{{customdata}}<extra></extra>",
+        marker={"color": "rgba(0,0,0,0)", "line": {"color": MUTED, "width": 1}},
     )
 
 
@@ -91,23 +92,23 @@ def ranking(rows: Sequence[tuple[str, Decimal | None]], currency: str, quiet: Se
             x=[float(amount) for _, amount in known],
             text=[money(amount) for _, amount in known],
             textposition="outside",
-            textfont={"color": _INK, "size": 13},
+            textfont={"color": INK, "size": 13},
             cliponaxis=False,
             customdata=[html.escape(label) for label, _ in known],
             marker={
-                "color": [_MUTED if label in quiet else PROVIDER_COLOURS.get(label, _BAR) for label, _ in known],
+                "color": [MUTED if label in quiet else PROVIDER_COLOURS.get(label, BAR) for label, _ in known],
             },
             hovertemplate=f"%{{customdata}}: %{{text}} {currency}<extra></extra>",
         )
     )
     smallest = min((float(amount) for _, amount in known), default=0.0)
-    figure.update_layout(**_layout(height=20 + 30 * max(len(known), 1), right=84), bargap=0.3)
+    figure.update_layout(**frame(height=20 + 30 * max(len(known), 1), right=84), bargap=0.3)
     figure.update_yaxes(
         autorange="reversed",
         automargin=True,
         tickvals=places,
         ticktext=[html.escape(trimmed(label, 24)) + " " for label, _ in known],
-        tickfont={"color": _INK, "size": 13},
+        tickfont={"color": INK, "size": 13},
         showgrid=False,
         zeroline=False,
     )
@@ -134,10 +135,10 @@ def waterfall(
             cliponaxis=False,
             customdata=[html.escape(label) for label in labels],
             hovertemplate=f"%{{customdata}}: %{{text}} {currency}<extra></extra>",
-            connector={"line": {"color": _GRID}},
-            increasing={"marker": {"color": _DEARER}},
-            decreasing={"marker": {"color": _CHEAPER}},
-            totals={"marker": {"color": _BAR}},
+            connector={"line": {"color": GRID}},
+            increasing={"marker": {"color": DEARER}},
+            decreasing={"marker": {"color": CHEAPER}},
+            totals={"marker": {"color": BAR}},
         )
     )
     levels = [float(start[1])]
@@ -145,15 +146,15 @@ def waterfall(
         levels.append(levels[-1] + float(amount))
     span = max(levels) - min(levels)
     floor = max(min(levels) - max(span, max(levels) * 0.02) * 0.6, 0.0) if min(levels) > 0 else min(levels) * 1.15
-    figure.update_layout(**_layout(height=340, left=64), showlegend=False)
+    figure.update_layout(**frame(height=340, left=64), showlegend=False)
     figure.update_xaxes(
         tickvals=list(range(len(labels))), ticktext=[_wrapped(label) for label in labels], showgrid=False
     )
     figure.update_yaxes(
         title={"text": currency, "standoff": 6},
         range=[floor, max(levels) + (span or max(levels) * 0.1) * 0.25],
-        gridcolor=_GRID,
-        zerolinecolor=_GRID,
+        gridcolor=GRID,
+        zerolinecolor=GRID,
     )
     return figure
 
@@ -177,15 +178,15 @@ def unit_cost_trend(points: Sequence[tuple[date, Decimal | None]], unit: str, cu
             customdata=[f"{unit_price(value)} {currency} {unit}" for _, value in points],
             mode="lines+markers",
             connectgaps=False,
-            line={"color": _BAR, "width": 2},
+            line={"color": BAR, "width": 2},
             marker={"size": 7},
             hovertemplate="%{x|%B %Y}: %{customdata}<extra></extra>",
         )
     )
-    figure.update_layout(**_layout(height=310, left=64))
+    figure.update_layout(**frame(height=310, left=64))
     _month_axis(figure, Window(points[0][0], next_month(points[-1][0])))
     figure.update_yaxes(
-        title={"text": f"{currency} {unit}", "standoff": 6}, gridcolor=_GRID, rangemode="tozero", zerolinecolor=_GRID
+        title={"text": f"{currency} {unit}", "standoff": 6}, gridcolor=GRID, rangemode="tozero", zerolinecolor=GRID
     )
     return figure
 
@@ -214,11 +215,12 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _layout(height: int, left: int = 8, right: int = 8) -> dict[str, Any]:
+def frame(height: int, left: int = 8, right: int = 8) -> dict[str, Any]:
+    """What all figures share: height and room at the sides in pixels, ink, no background."""
     return {
         "height": height,
         "margin": {"l": left, "r": right, "t": 8, "b": 8},
-        "font": {"color": _INK, "size": 13},
+        "font": {"color": INK, "size": 13},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "hoverlabel": {"bgcolor": "#ffffff"},

@@ -72,6 +72,88 @@ def changes(before: views.Window, after: views.Window, cut: str) -> views.Change
 
 
 @st.cache_data(ttl=CACHE_SECONDS, show_spinner="Reading …")
+def forecasts(by: views.ForecastCut) -> views.Forecasts:
+    """What month and quarter will cost: the wholes and one cut."""
+    with store().engine.connect() as connection:
+        return views.forecasts(connection, by)
+
+
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
+def forecast_days(of: str) -> tuple[views.ForecastDay, ...]:
+    """The days ahead of AI spend in a currency."""
+    with store().engine.connect() as connection:
+        return views.forecast_days(connection, of)
+
+
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
+def budgets() -> tuple[views.BudgetStatus, ...]:
+    """All budgets, the worst first."""
+    with store().engine.connect() as connection:
+        return views.budgets(connection)
+
+
+def budgets_are_set() -> bool:
+    """Whether the settings name any budget."""
+    return bool(load_settings().budgets)
+
+
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner="Reading …")
+def anomalies(states: Sequence[str], window: views.Window) -> tuple[views.AnomalyFound, ...]:
+    """Anomalies in the given states with a day in ``window``."""
+    with store().engine.connect() as connection:
+        return views.found_anomalies(connection, states=states, window=window)
+
+
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
+def anomalies_beside(window: views.Window) -> tuple[views.AnomalyBeside, ...]:
+    """Anomalies the providers found, with a day in ``window``."""
+    with store().engine.connect() as connection:
+        return views.anomalies_beside(connection, window)
+
+
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
+def newest_window() -> views.Window | None:
+    """The last thirty days with data."""
+    with store().engine.connect() as connection:
+        return views.newest_window(connection)
+
+
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner="Reading …")
+def self_hosting() -> views.SelfHosting:
+    """Models served on accelerators beside the same tokens at an API, last thirty days."""
+    with store().engine.connect() as connection:
+        return views.self_hosting(connection)
+
+
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner="Reading …")
+def lifecycles() -> views.Lifecycles:
+    """What each model cost by what it was for, in all that is loaded."""
+    with store().engine.connect() as connection:
+        return views.lifecycles(connection)
+
+
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner="Reading …")
+def runs(window: views.Window) -> views.Runs:
+    """What each training run cost and how it ended."""
+    with store().engine.connect() as connection:
+        return views.runs(connection, window)
+
+
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
+def outcome_costs(window: views.Window) -> views.OutcomeCosts:
+    """What a counted outcome cost."""
+    with store().engine.connect() as connection:
+        return views.outcome_costs(connection, window)
+
+
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
+def energy(basis: views.UnitBasis) -> views.EnergyUse:
+    """Energy and carbon of the last thirty days."""
+    with store().engine.connect() as connection:
+        return views.energy(connection, basis=basis)
+
+
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner="Reading …")
 def recommendations(states: Sequence[str]) -> views.Recommendations:
     """Recommendations in the given states."""
     with store().engine.connect() as connection:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Literal
 
 import streamlit as st
 
@@ -43,6 +44,7 @@ _STAGES = {
 }
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:])")
 _NAME_LENGTH = 34
+_AT_FIRST = 12
 _SHORT = 26
 """A cell of so few letters stays on one line where the screen is wide."""
 
@@ -64,7 +66,21 @@ class Lines:
     full: str = ""
 
 
-Cell = str | Short | Lines
+Tone = Literal["bad", "careful", "good", "quiet"]
+_SIGNS: dict[Tone, str] = {"bad": "■", "careful": "▲", "good": "●", "quiet": "○"}
+"""Beside the colour, for those who do not see it."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A state as a cell: a word with a sign and a colour; a smaller line below it."""
+
+    shown: str
+    tone: Tone
+    below: str = ""
+
+
+Cell = str | Short | Lines | Mark
 
 
 @dataclass(frozen=True)
@@ -148,13 +164,16 @@ def table(
     rows: Iterable[Sequence[Cell]],
     *,
     right: Collection[str] = (),
+    whole: Collection[str] = (),
     total: Sequence[str] | None = None,
 ) -> None:
     """A table of texts that are already formatted; the columns named in ``right`` are numbers.
 
+    Cells of the columns named in ``whole`` stay on one line where the screen is wide: dates, for one.
+
     Where it is wider than the screen it moves sideways under its first column; a shadow says on which side more is.
     """
-    sides = [' class="right"' if head in right else "" for head in heads]
+    sides = [' class="right"' if head in right else ' class="short"' if head in whole else "" for head in heads]
     header = "".join(f"<th{side}>{html.escape(head)}</th>" for head, side in zip(heads, sides, strict=True))
     body = "".join(f"<tr>{_cells(row, sides)}</tr>" for row in rows)
     if total is not None:
@@ -176,9 +195,36 @@ def _shown(cell: Cell) -> str:
         title = f' title="{html.escape(cell.full)}"' if cell.full else ""
         small = f"<small>{html.escape(cell.below)}</small>" if cell.below else ""
         return f"{title}>{html.escape(cell.shown)}{small}"
+    if isinstance(cell, Mark):
+        small = f"<small>{html.escape(cell.below)}</small>" if cell.below else ""
+        sign = f'<span class="aispend-mark {cell.tone}" aria-hidden="true">{_SIGNS[cell.tone]}</span>'
+        return f">{sign} {html.escape(cell.shown)}{small}"
     if isinstance(cell, Short):
         return f' title="{html.escape(cell.full)}">{html.escape(cell.shown)}'
     return f">{html.escape(cell)}"
+
+
+def long_table(
+    heads: Sequence[str],
+    rows: Sequence[Sequence[Cell]],
+    *,
+    right: Collection[str] = (),
+    whole: Collection[str] = (),
+    more: str = "more",
+) -> None:
+    """A table of the first rows, those that matter most, with the others behind a click that says how many."""
+    shown = _AT_FIRST if len(rows) > _AT_FIRST + 1 else len(rows)
+    table(heads, rows[:shown], right=right, whole=whole)
+    if rows[shown:]:
+        with st.expander(f"{len(rows) - shown} {more}"):
+            table(heads, rows[shown:], right=right, whole=whole)
+
+
+def band(low: Decimal | None, high: Decimal | None, level: Decimal | None) -> str:
+    """Between which amounts a forecast lies, and how surely: ``80 %: 170.00 – 210.00``."""
+    if low is None or high is None:
+        return "no band yet"
+    return f"{percent(level)}: {money(low)} – {money(high)}"
 
 
 def heading(text: str, below: str = "") -> None:

@@ -63,12 +63,7 @@ def _figures(figures: views.MonthFigures, found: views.Overview) -> None:
                 f"{found.month} to {found.as_of}",
                 "Before tax, which is billed on everything together; credits on AI services are included.",
             ),
-            Figure(
-                f"Month end by run rate, {currency}",
-                money(figures.forecast) + layout.star(figures.partly_unknown),
-                f"{money(figures.run_rate_per_day)} a day lately",
-                f"Month to date plus {found.days_in_month - found.days_elapsed} days at the mean of the last seven.",
-            ),
+            _month_end(figures, found),
             Figure(
                 "Against the same days before",
                 relative_change(figures.change),
@@ -83,6 +78,23 @@ def _figures(figures: views.MonthFigures, found: views.Overview) -> None:
                 "Net of commitments you already own, overlaps counted once. See Recommendations.",
             ),
         ]
+    )
+
+
+def _month_end(figures: views.MonthFigures, found: views.Overview) -> Figure:
+    expected = money(figures.forecast) + layout.star(figures.partly_unknown)
+    if figures.by_run_rate:
+        return Figure(
+            f"Month end by run rate, {figures.currency}",
+            expected,
+            f"{money(figures.run_rate_per_day)} a day lately",
+            f"Month to date plus {found.days_in_month - found.days_elapsed} days at the mean of the last seven.",
+        )
+    return Figure(
+        f"Month end expected, {figures.currency}",
+        expected,
+        layout.band(figures.forecast_p10, figures.forecast_p90, figures.forecast_level),
+        "The forecast of the analysis, and the band that holds as often as it says. See Outlook.",
     )
 
 

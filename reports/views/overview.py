@@ -3,16 +3,18 @@
 Method
     The present month is the month of the newest charge day, not of the wall clock, so that a late bill does not
     look like a saving. *Run rate*: mean cost of the last seven days with data in the month or before it.
-    *Forecast*: month to date + run rate × days left.
+    *Forecast*: that of the analysis (:mod:`reports.views.forecast`), with its band where past forecasts earn one. Where
+    there is none of this month and cost (it is of effective cost): month to date + run rate × days left.
     *Change*: month to date against the same number of days of the month before.
 Known drawbacks
-    The newest day may be incomplete, which pulls the run rate down by up to a seventh of a day's cost.
-    Weekly patterns are averaged, monthly ones (a charge on the first) are not foreseen.
+    The newest day may be incomplete, which pulls the run rate down by up to a seventh of a day's cost. By run rate
+    weekly patterns are averaged, monthly ones (a charge on the first) are not foreseen.
 """
 
 from __future__ import annotations
 
 import calendar
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -22,6 +24,7 @@ from sqlalchemy import Connection
 from aispend.clock import month_of, next_month
 from aispend.money import exact_sum, rate
 from reports.views.basis import CostColumn, Window, newest_window
+from reports.views.forecast import ForecastRow, forecasts
 from reports.views.spend import Spend, SpendTotal, spend
 from reports.views.spend_query import SpendQuery
 
@@ -33,6 +36,8 @@ TREND_MONTHS = 13
 class MonthFigures:
     """One currency's month. Amounts in ``currency``; ``change`` is relative (0.1 is ten per cent more).
 
+    ``forecast`` is of the whole month; between ``forecast_p10`` and ``forecast_p90`` it ends with probability
+    ``forecast_level``, all None where there is no honest band. ``by_run_rate`` tells that nothing better is known.
     NULL where the cost is unknown, or, for the change, where the month before has none. ``partly_unknown`` tells
     that the month to date leaves out charges or bills that do not give the cost, and so does what follows from it.
     """
@@ -41,6 +46,10 @@ class MonthFigures:
     month_to_date: Decimal | None
     run_rate_per_day: Decimal | None
     forecast: Decimal | None
+    forecast_p10: Decimal | None
+    forecast_p90: Decimal | None
+    forecast_level: Decimal | None
+    by_run_rate: bool
     previous_same_days: Decimal | None
     change: Decimal | None
     partly_unknown: bool
@@ -79,7 +88,11 @@ def overview(connection: Connection, *, ai_only: bool = True, cost: CostColumn =
     by_provider = cut(("provider",), month, newest.end)
     before = cut((), previous, min(previous + timedelta(days=as_of.day), month))
     recent = cut(("day",), newest.end - timedelta(days=RUN_RATE_DAYS), newest.end)
-    figures = tuple(_figures(total, before, recent, days_in_month - as_of.day) for total in by_provider.totals)
+    made = _made(connection, month, ai_only=ai_only) if cost == "effective_cost" else {}
+    figures = tuple(
+        _figures(total, before, recent, days_in_month - as_of.day, made.get(total.currency))
+        for total in by_provider.totals
+    )
     return Overview(
         month=month,
         as_of=as_of,
@@ -92,21 +105,40 @@ def overview(connection: Connection, *, ai_only: bool = True, cost: CostColumn =
     )
 
 
-def _figures(total: SpendTotal, before: Spend, recent: Spend, days_left: int) -> MonthFigures:
+def _made(connection: Connection, month: date, *, ai_only: bool) -> Mapping[str, ForecastRow]:
+    """The analysis' forecasts of the month, by currency."""
+    cut = "ai" if ai_only else "all"
+    rows = forecasts(connection).rows
+    return {row.currency: row for row in rows if (row.cut, row.period, row.period_start) == (cut, "month", month)}
+
+
+def _figures(total: SpendTotal, before: Spend, recent: Spend, days_left: int, made: ForecastRow | None) -> MonthFigures:
     cost = before.query.cost
     currency, month_to_date = total.currency, total.costs.of(cost)
     days = [row.costs.of(cost) for row in recent.rows if row.currency == currency]
     known = [amount for amount in days if amount is not None]
     run_rate = rate(exact_sum(known), Decimal(len(known))) if known else None
     previous = next((total.costs.of(cost) for total in before.totals if total.currency == currency), None)
-    forecast = None
-    if month_to_date is not None and run_rate is not None:
+    forecast = None if made is None else made.p50
+    if made is None and month_to_date is not None and run_rate is not None:
         forecast = exact_sum([month_to_date, run_rate * days_left])
     change = None
     if month_to_date is not None and previous:
         change = rate(month_to_date - previous, previous)
     is_part = cost in total.partly_unknown
-    return MonthFigures(currency, month_to_date, run_rate, forecast, previous, change, is_part)
+    return MonthFigures(
+        currency=currency,
+        month_to_date=month_to_date,
+        run_rate_per_day=run_rate,
+        forecast=forecast,
+        forecast_p10=made.p10 if made else None,
+        forecast_p90=made.p90 if made else None,
+        forecast_level=made.level if made else None,
+        by_run_rate=made is None,
+        previous_same_days=previous,
+        change=change,
+        partly_unknown=is_part,
+    )
 
 
 def _months_before(month: date, count: int) -> date:

@@ -22,7 +22,7 @@ def overview(connection: Connection) -> tuple[views.Overview, views.Spend]:
 
 
 def test_months_are_stacked_by_cloud_in_one_currency_with_the_expected_rest_on_top(database: Store) -> None:
-    """October 30, November 12 and 168 more by run rate; in EUR 42, with 42 a day for 28 days to come."""
+    """October 30, November 12 and 178 more as forecast; in EUR 42, with 42 a day for 28 days to come by run rate."""
     with database.engine.begin() as connection:
         company.insert(connection)
         found, spend = overview(connection)
@@ -34,7 +34,7 @@ def test_months_are_stacked_by_cloud_in_one_currency_with_the_expected_rest_on_t
 
     october, november = company.OCTOBER, company.NOVEMBER
     assert drawn == {
-        "USD": {"AWS": [(october, 30.0), (november, 12.0)], "expected by run rate": [(november, 168.0)]},
+        "USD": {"AWS": [(october, 30.0), (november, 12.0)], "still expected": [(november, 178.0)]},
         "EUR": {"Google Cloud": [(november, 42.000000000001)], "expected by run rate": [(november, 1176.000000000028)]},
     }
 
