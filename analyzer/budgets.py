@@ -6,8 +6,8 @@ Method      Of the present period of the calendar: actual cost of the whole days
             :mod:`analyzer.forecast` for the days left, its band as P10 and P90 of the period; the day on which actual
             and median path together reach the amount. Critical: spent, or P10 above the budget. Warn: P50 above it.
 Cases       With less than two weeks of history the days left are expected to cost what the days of the period did, by
-            the same profile (*burn rate*), without a band. Cost in another currency is named apart: exchange rates
-            are applied in ``_in_budget_currency`` alone. A bill that is behind is named in the reason.
+            the same profile (*burn rate*), without a band. Cost in another currency is converted by the day; what has
+            no rate is named apart (``analyzer.budget_currency``). A bill that is behind is named in the reason.
 Drawbacks   A period starts as if its bill had no memory: fees of a later day of the month are due only by the profile.
 Sources     The rule of P50 and P10 and the burn rate: docs/methods.md.
 """
@@ -30,6 +30,8 @@ from aispend.schema import budget_status
 from aispend.settings import Settings
 from aispend.watching import Budget, BudgetMatch
 from analyzer.attribution import plain_tag_key
+from analyzer.budget_currency import DailyCost, in_currency
+from analyzer.currency import ExchangeRates, exchange_rates
 from analyzer.series import SeriesSet, daily_series
 
 State = Literal["ok", "warn", "critical"]
@@ -160,14 +162,22 @@ def write_budgets(connection: Connection, settings: Settings, clock: Clock) -> i
         raise SettingsError("Two budgets have the same name.", where=f"[[budget]] name = {twice!r}")
     connection.execute(delete(budget_status))
     known = daily_series(connection, (), days=1) if settings.budgets else None
-    rows = [row for budget in settings.budgets if (row := _row(connection, settings, budget, known, clock)) is not None]
+    rates = exchange_rates(connection)
+    found = (_row(connection, settings, budget, known=known, clock=clock, rates=rates) for budget in settings.budgets)
+    rows = [row for row in found if row is not None]
     if rows:
         connection.execute(insert(budget_status), rows)
     return len(rows)
 
 
 def _row(
-    connection: Connection, settings: Settings, budget: Budget, known: SeriesSet | None, clock: Clock
+    connection: Connection,
+    settings: Settings,
+    budget: Budget,
+    *,
+    known: SeriesSet | None,
+    clock: Clock,
+    rates: ExchangeRates,
 ) -> dict[str, Any] | None:
     """The present period of a budget: that of the last day known, or of today; None before the budget begins."""
     today = clock().date()
@@ -180,13 +190,13 @@ def _row(
     currency = budget.currency or settings.reporting_currency
     upto = first if known is None else max(first, min(known.end, end))
     daily = _daily(connection, budget, oldest(first), upto)
-    usage, fees, lacks, unconverted = _in_budget_currency(daily, currency, first)
+    cost = in_currency(daily, currency, first, rates)
     start = (first - oldest(first)).days
-    costs = [a + b for a, b in zip(usage, fees, strict=True)]
+    costs = [a + b for a, b in zip(cost.usage, cost.fees, strict=True)]
     spent = costs[start:]
     profile = weekday_profile(costs, upto)
     weights = [profile[(first + timedelta(days=number)).weekday()] for number in range((end - first).days)]
-    path = forecast_path(usage, fees, oldest(first), (end - upto).days) or burn_path(spent, weights)
+    path = forecast_path(cost.usage, cost.fees, oldest(first), (end - upto).days) or burn_path(spent, weights)
     stands = standing(budget, first, spent, weights, path)
     notes = [stands.reason]
     if known is not None and known.behind:
@@ -212,8 +222,8 @@ def _row(
         "threshold": stands.threshold,
         "state": stands.state,
         "reason": "; ".join(notes),
-        "unconverted": {name: str(amount) for name, amount in sorted(unconverted.items())},
-        "partly_unknown": lacks,
+        "unconverted": {name: str(amount) for name, amount in sorted(cost.unconverted.items())},
+        "partly_unknown": cost.partly_unknown,
         "computed_at": clock(),
     }
 
@@ -234,35 +244,7 @@ def covers(budget: Budget) -> str:
     return f"{what}, {', '.join(fields)}" if fields else what
 
 
-@dataclass(frozen=True)
-class _Daily:
-    """Cost per currency and day from ``first`` on: by use, and everything else; which currencies lack some cost."""
-
-    first: date
-    usage: Mapping[str, list[Decimal]]
-    fees: Mapping[str, list[Decimal]]
-    lacking: frozenset[str]
-    length: int
-
-
-def _in_budget_currency(
-    daily: _Daily, currency: str, first: date
-) -> tuple[list[Decimal], list[Decimal], bool, dict[str, Decimal]]:
-    """Usage and fees in the budget's currency, whether some cost is unknown, and what is in others since ``first``.
-
-    The one place where exchange rates would be applied.
-    """
-    nothing = [Decimal(0)] * daily.length
-    start = (first - daily.first).days
-    others = {
-        name: amount
-        for name in daily.usage
-        if name != currency and (amount := exact_sum((*daily.usage[name][start:], *daily.fees[name][start:])))
-    }
-    return daily.usage.get(currency, nothing), daily.fees.get(currency, nothing), currency in daily.lacking, others
-
-
-def _daily(connection: Connection, budget: Budget, first: date, end: date) -> _Daily:
+def _daily(connection: Connection, budget: Budget, first: date, end: date) -> DailyCost:
     """Daily cost of what a budget covers, from ``first`` up to, not including, ``end``."""
     length = (end - first).days
     parameters: dict[str, Any] = {"first": first, "end": end}
@@ -293,7 +275,7 @@ def _daily(connection: Connection, budget: Budget, first: date, end: date) -> _D
         (usage if by_use else fees)[currency][(day - first).days] = cost or Decimal(0)
         if lacks:
             lacking.add(currency)
-    return _Daily(first, usage, fees, frozenset(lacking), length)
+    return DailyCost(first, usage, fees, frozenset(lacking), length)
 
 
 def _matching(connection: Connection, match: BudgetMatch, span: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -38,6 +38,7 @@ NUMBERS: Mapping[str, int] = {
     "billed tokens are measured tokens": 4,
     "savings stay within the cost they act on": 5,
     "every amount has its currency": 8,
+    "exchange rates are fresh where they are used": 8,
     "request ids are hashed": 10,
 }
 """Which promise each check is of.

@@ -74,5 +74,6 @@ _RESTS_ON = (
     "SELECT string_agg(period || fingerprint, ',' ORDER BY period) FROM analysis_state",
     "SELECT max(event_id) FROM anomaly_event",
     "SELECT concat_ws(' ', count(*), max(as_of)) FROM commitment_term",
-    "SELECT concat_ws(' ', count(*), sum(rate), max(valid_from)) FROM exchange_rate",
+    "SELECT md5(string_agg(concat_ws(' ', base, quote, valid_from, rate, slice_id, half), ',' "
+    "ORDER BY base, quote, valid_from, slice_id, half)) FROM exchange_rate",
 )

@@ -22,6 +22,7 @@ from analyzer.reconcile_ledger import (
     request_ids_are_hashed,
 )
 from analyzer.reconcile_prepaid import effective_closes_to_billed
+from analyzer.reconcile_rates import rates_are_fresh
 from analyzer.reconcile_shares import (
     cuts_add_up,
     every_charge_has_shares,
@@ -58,5 +59,6 @@ def check(connection: Connection, settings: Settings | None = None) -> list[Find
     found = [finding for one in checks for finding in one(connection)]
     found += billed_tokens_are_measured(connection, settings.reconcile.usage_tolerance if settings else None)
     if settings is not None:
+        found += rates_are_fresh(connection, settings.reporting_currency)
         found += agreements_are_drawn_down(connection, settings.agreements)
     return found

@@ -86,7 +86,10 @@ budget_status = Table(
     text("state", "ok, warn or critical", nullable=False),
     text("reason", "why it is in that state", nullable=False),
     Column(
-        "unconverted", JSONB, nullable=False, comment="cost to date in other currencies, as text; in no other column"
+        "unconverted",
+        JSONB,
+        nullable=False,
+        comment="cost to date without an exchange rate, as text; in no other column",
     ),
     Column("partly_unknown", Boolean, nullable=False, comment="some charge has no cost: it is left out"),
     instant("computed_at", "when"),

@@ -224,7 +224,7 @@ def upgrade() -> None:
             "unconverted",
             postgresql.JSONB(astext_type=sa.Text()),
             nullable=False,
-            comment="cost to date in other currencies, as text; in no other column",
+            comment="cost to date without an exchange rate, as text; in no other column",
         ),
         sa.Column("partly_unknown", sa.Boolean(), nullable=False, comment="some charge has no cost: it is left out"),
         sa.Column("computed_at", sa.DateTime(timezone=True), nullable=False, comment="when"),

@@ -18,8 +18,8 @@ BUDGET_STATES = ("critical", "warn", "ok")
 class BudgetStatus:
     """One budget as of the last analysis; money in ``currency``, days UTC, ``known_to`` exclusive.
 
-    ``unconverted`` holds cost to date in other currencies, in none of the other figures. ``burn_rate`` is actual over
-    what was due; ``threshold`` the highest percentage reached.
+    ``unconverted`` holds cost to date that has no exchange rate, in none of the other figures. ``burn_rate`` is actual
+    over what was due; ``threshold`` the highest percentage reached.
     """
 
     name: str

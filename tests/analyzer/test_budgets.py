@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from aispend.errors import SettingsError
 from aispend.settings import Settings
@@ -117,6 +118,32 @@ def test_a_budget_covers_what_it_matches_and_adds_no_other_currency(ledger: Ledg
     assert found["lab"][0] == D(100)
     assert found["prod"][0] == D(200)
     assert found["nobody"][:3] == (D(0), "ok", {})
+
+
+def test_another_currency_counts_at_the_rate_of_each_day(ledger: Ledger) -> None:
+    """3 EUR a day: ten days of November at 1.10 and ten at 1.20 are 69 dollars beside 300; 15 dollars a day are 250
+    euros at 1.20 and 272.72… at 1.10, beside 60."""
+    fill(ledger)
+    with ledger.store.engine.begin() as connection:
+        for day, rate in (("2026-10-20", "1.10"), ("2026-11-11", "1.20")):
+            values = {"day": day, "rate": rate}
+            connection.execute(
+                text(
+                    "INSERT INTO exchange_rate (base, quote, valid_from, rate, source) "
+                    "VALUES ('EUR', 'USD', CAST(:day AS date), CAST(:rate AS numeric), 'test')"
+                ),
+                values,
+            )
+    found = computed(
+        ledger,
+        {"name": "dollars", "amount": 1000},
+        {"name": "euros", "amount": 1000, "currency": "EUR"},
+        {"name": "pounds", "amount": 1000, "currency": "GBP"},
+    )
+    assert found["dollars"][:3] == (D(369), "ok", {})
+    assert round(found["euros"][0], 6) == round(D(60) + D(150) / D("1.1") + D(150) / D("1.2"), 6)
+    assert found["pounds"][0] == 0
+    assert found["pounds"][2] == {"EUR": "60", "USD": "300"}
 
 
 def test_a_budget_without_a_bill_is_nothing_spent_and_before_it_begins_there_is_none(ledger: Ledger) -> None:
