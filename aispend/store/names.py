@@ -1,8 +1,8 @@
 """Names of resources in the database: what telemetry calls things, and what is known about the things.
 
 Rows of ``resource_alias`` with one namespace and alias never overlap in time; whoever writes them sees to that, under
-the lock :data:`LOCK`. Rows of an inventory stay until another inventory names the alias; settings' and derived ones are
-written anew at every refresh.
+the lock :data:`LOCK`. Rows of an inventory stay until another inventory names the alias; settings' and derived ones
+follow every refresh, which writes only what differs.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 _NAMES_AT_ONCE = 1000
 
+_NAME_KEY = ("namespace", "alias", "valid_from")
 INVENTORY, SETTINGS, BILL = "inventory", "settings", "bill"
 _DESCRIPTION = ("resource_name", "account", "region", "fleet", "instance_type", "accelerator_type", "accelerators")
 
@@ -154,9 +155,18 @@ def end_inventory(connection: Connection, ends: Mapping[int, datetime]) -> None:
 
 
 def replace_found(connection: Connection, rows: Sequence[AliasRow]) -> None:
-    """Write all names from settings and bills anew."""
-    connection.execute(delete(resource_alias).where(resource_alias.c.method.in_([SETTINGS, BILL])))
-    _write(connection, rows)
+    """Make ``rows`` all there is of names from settings and bills; what is there already is left untouched."""
+    columns = [resource_alias.c[name] for name in AliasRow._fields]
+    there = select(*columns).where(resource_alias.c.method.in_([SETTINGS, BILL]))
+    known = {AliasRow(*row) for row in connection.execute(there)}
+    wanted = set(rows)
+    gone = sorted(known - wanted)
+    for start in range(0, len(gone), _NAMES_AT_ONCE):
+        keys = [(row.namespace, row.alias, row.valid_from) for row in gone[start : start + _NAMES_AT_ONCE]]
+        connection.execute(
+            delete(resource_alias).where(tuple_(*(resource_alias.c[name] for name in _NAME_KEY)).in_(keys))
+        )
+    _write(connection, sorted(wanted - known))
 
 
 def inventory_names(connection: Connection) -> list[AliasRow]:

@@ -261,6 +261,24 @@ def test_a_name_added_to_the_settings_counts_from_the_next_analysis(company: Com
     assert (company.meant(), after.notes) == ({"pricing-lab@11-18": key}, ())
 
 
+def test_a_refresh_writes_only_the_names_that_changed(company: Company) -> None:
+    for name in ("gpu-1", "gpu-2"):
+        company.bill("azure", f"/x/{name}", "09-01", "10-05", name)
+        company.measure(f"{name}@10-03")
+    company.refresh()
+    with company.store.engine.begin() as connection:
+        written = {
+            row.alias: row.xmin for row in connection.execute(text("SELECT alias, xmin::text FROM resource_alias"))
+        }
+        connection.execute(text("UPDATE resource SET first_seen = '2026-08-01' WHERE resource_id = '/x/gpu-2'"))
+    company.refresh()
+    with company.store.engine.connect() as connection:
+        now = {row.alias: row.xmin for row in connection.execute(text("SELECT alias, xmin::text FROM resource_alias"))}
+    assert set(now) == {"gpu-1", "gpu-2"}
+    assert now["gpu-1"] == written["gpu-1"]
+    assert now["gpu-2"] != written["gpu-2"]
+
+
 def test_refreshing_again_changes_nothing_and_follows_the_bill(company: Company) -> None:
     company.bill("aws", "i-1", "11-01", "11-05", "n01")
     company.bill("aws", "i-2", "11-01", "11-19")
