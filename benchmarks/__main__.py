@@ -37,9 +37,17 @@ def main() -> int:
         for measure in forecast.measures(folder, forecast.public_folder()):
             print(measure, flush=True)
             kept &= measure.holds
-    spend = subprocess.run([sys.executable, "-m", "benchmarks.spend_query"], check=False)
-    anomaly = subprocess.run([sys.executable, "-m", "benchmarks.anomaly", "--scale", str(arguments.scale)], check=False)
-    return 0 if kept and not spend.returncode and not anomaly.returncode else 1
+    scaled = ["--scale", str(arguments.scale)]
+    for name, options in (
+        ("spend_query", []),
+        ("anomaly", scaled),
+        ("rightness", scaled),
+        ("refresh", scaled),
+        ("analyze_large", scaled),
+    ):
+        done = subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *options], check=False)
+        kept &= done.returncode == 0
+    return 0 if kept else 1
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ field (model, team, stage), money is
 
 Beside it stands what a reader of tags gets from the same lines: the tag decides, else nobody. A stage nobody can have
 (idle, unknown) is nobody's. Amounts of different currencies are not added: dollars have the limits, what else there is
-is shown.
+is shown. What the truth calls without signal may still be told by a rule, the rest of the fleet or the platform; what
+is named there must be right.
 
 A *signal* for model and team is what the truth calls one. For the stage, of which tags seldom speak, it is a stage tag,
 a rule, an API of the platform for one stage alone, or a record of use or of a workload on the resource and day.
@@ -260,15 +261,28 @@ def measures(found: Sequence[Found], currency: str = "USD") -> Iterator[Measure]
     """The limits, on what all companies together spent in one currency."""
     for field in FIELDS:
         rows = [one for one in found if one.currency == currency and one.field == field]
-        signal = sum((one.ours for one in rows if one.signal), Outcome())
-        naive = sum((one.tags for one in rows if one.signal), Outcome())
+        signal, naive = (
+            sum((getattr(one, whose) for one in rows if one.signal), Outcome()) for whose in ("ours", "tags")
+        )
         every = sum((one.ours for one in rows), Outcome())
-        nobody = sum((one.ours for one in rows), Outcome())
-        missed = float(1 - signal.right / signal.total)
-        details = f"of {signal.total:,.0f} {currency} with a signal {signal} right, wrong, left; tags alone {naive}"
-        yield Measure(f"{field} not right where a signal exists", missed, float(1 - RIGHT), "", details)
-        details = f"of {nobody.total:,.0f} {currency}"
-        yield Measure(f"{field} put upon somebody else", float(every.wrong / every.total), float(WRONG), "", details)
+        none = sum((one.ours for one in rows if one.difficulty == "no_signal"), Outcome())
+        missed = _percent(signal.total - signal.right, signal.total)
+        words = f"{signal.total:,.0f} {currency}: right {_percent(signal.right, signal.total):.2f} %"
+        words += f", by tags alone {_percent(naive.right, naive.total):.2f} %"
+        yield Measure(f"{field} not right where a signal exists", missed, 100 * float(1 - RIGHT), " %", words)
+        wrong = _percent(every.wrong, every.total)
+        yield Measure(
+            f"{field} put upon somebody else", wrong, 100 * float(WRONG), " %", f"{every.total:,.0f} {currency}"
+        )
+        words = f"{none.total:,.0f} {currency}: named right by rule, fleet or platform"
+        words += f" {_percent(none.right, none.total):.2f} %, else nobody's"
+        yield Measure(
+            f"{field} put upon somebody where no signal exists", _percent(none.wrong, none.total), 0, " %", words
+        )
+
+
+def _percent(amount: Decimal, total: Decimal) -> float:
+    return float(100 * amount / total) if total else 0.0
 
 
 def table(found: Sequence[Found]) -> Iterator[str]:
