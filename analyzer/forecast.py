@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 
 from analyzer.forecast_bands import Backtest
 from analyzer.forecast_calendar import events_ahead, fees_ahead, take_out_events
-from analyzer.forecast_members import Method, ahead, method_for
+from analyzer.forecast_members import OF_DAYS, OF_HOURS, Method, ahead_of_each, method_for
 
 if TYPE_CHECKING:
-    from analyzer.forecast_members import Floats
+    from collections.abc import Sequence
+
+    from analyzer.forecast_members import Floats, Member
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Plan:
     """How to forecast: steps of one ``season``, learned from the last ``memory`` steps.
 
     Past forecasts start ``stride`` steps apart, at most ``origins`` of them, each with at least ``least`` steps of
-    history. ``buckets`` are the last steps of the horizon buckets but the last.
+    history. ``buckets`` are the last steps of the horizon buckets but the last. ``members`` are asked for what comes.
     """
 
     season: int = 7
@@ -36,6 +38,7 @@ class Plan:
     stride: int = 7
     least: int = 28
     buckets: tuple[int, ...] = (7, 14, 30)
+    members: tuple[Member, ...] = OF_DAYS
 
     @property
     def history(self) -> int:
@@ -44,7 +47,7 @@ class Plan:
 
 
 DAILY = Plan()
-HOURLY = Plan(season=24, memory=240, origins=26, stride=6, least=72, buckets=(24, 48))
+HOURLY = Plan(season=24, memory=240, origins=26, stride=6, least=72, buckets=(24, 48), members=OF_HOURS)
 _LEAST_SCALE = 0.01
 """Share of the mean: a history that repeats itself has no error of its own to measure the next one in."""
 
@@ -129,17 +132,30 @@ def forecast(history: History, horizon: int, plan: Plan = DAILY, level: float = 
 
 def project(history: History, horizon: int, plan: Plan) -> Floats:
     """The forecast alone, from nothing but ``history``."""
+    found: Floats = _project_each([history], horizon, plan)[0]
+    return found
+
+
+def _project_each(histories: Sequence[History], horizon: int, plan: Plan) -> Floats:
+    """As :func:`project`, a row for each history."""
     import numpy as np
 
-    recent = history.since(max(0, len(history) - plan.memory)).since_first_charge()
-    if recent.first is None:
-        found = ahead(recent.usage, horizon, plan.season)
-    else:
-        end = recent.first + timedelta(days=len(recent))
-        usage, events = take_out_events(recent.usage, recent.first, plan.season)
-        found = ahead(usage, horizon, plan.season) + events_ahead(events, end, horizon)
-        found = found + fees_ahead(recent.fees, recent.first, horizon)
-    return np.maximum(found, 0.0) if (recent.total >= 0).all() else found
+    recent = [one.since(max(0, len(one) - plan.memory)).since_first_charge() for one in histories]
+    usages, monthly = [one.usage for one in recent], np.zeros((len(recent), horizon))
+    for row, one in enumerate(recent):
+        if one.first is not None:
+            usages[row], monthly[row] = _by_the_month(one, one.first, horizon, plan)
+    found = ahead_of_each(usages, horizon, plan.season, plan.members) + monthly
+    never_negative = np.array([(one.total >= 0).all() for one in recent], dtype=bool)
+    found[never_negative] = np.maximum(found[never_negative], 0.0)
+    return found
+
+
+def _by_the_month(recent: History, first: date, horizon: int, plan: Plan) -> tuple[Floats, Floats]:
+    """The usage without what recurs by the month, and what that and the fees add to the steps ahead."""
+    usage, events = take_out_events(recent.usage, first, plan.season)
+    end = first + timedelta(days=len(recent))
+    return usage, events_ahead(events, end, horizon) + fees_ahead(recent.fees, first, horizon)
 
 
 def backtest(history: History, horizon: int, plan: Plan) -> Backtest:
@@ -149,13 +165,13 @@ def backtest(history: History, horizon: int, plan: Plan) -> Backtest:
     total, end = history.total, len(history)
     origins = [end - plan.stride * number for number in range(1, plan.origins + 1)]
     origins = [origin for origin in origins if origin >= plan.least]
-    errors = np.full((len(origins), horizon), np.nan)
-    scales = np.empty(len(origins))
+    came = np.full((len(origins), horizon), np.nan)
     for row, origin in enumerate(origins):
         steps = min(horizon, end - origin)
-        errors[row, :steps] = total[origin : origin + steps] - project(history.before(origin), steps, plan)
-        scales[row] = _scale(total[:origin], plan)
-    return Backtest(errors, scales, _scale(total, plan))
+        came[row, :steps] = total[origin : origin + steps]
+    told = _project_each([history.before(origin) for origin in origins], horizon, plan)
+    scales = np.array([_scale(total[:origin], plan) for origin in origins])
+    return Backtest(came - told, scales, _scale(total, plan), plan.stride)
 
 
 def _scale(total: Floats, plan: Plan) -> float:

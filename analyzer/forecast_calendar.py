@@ -14,7 +14,7 @@ Drawbacks   An event is seen from its second time on. Events of "the third Tuesd
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -47,9 +47,13 @@ def take_out_events(history: Floats, first: date, season: int = 7) -> tuple[Floa
     side = np.where(np.abs(deviation) > threshold, np.sign(deviation), 0.0) * _unlike_its_weeks(
         history, deviation, threshold, season
     )
-    cleaned, events = history.copy(), {}
-    for day_of_month, occurrences in _by_day_of_month(first, len(history)).items():
-        found = _recurring(side, occurrences)
+    cleaned = history.copy()
+    events: dict[int, float] = {}
+    if not side.any():
+        return cleaned, events
+    day_of_each = _days_of_month(first, len(history))
+    for day_of_month in sorted(set(day_of_each[side != 0].tolist())):
+        found = _recurring(side, np.flatnonzero(day_of_each == day_of_month).tolist())
         if found:
             events[day_of_month] = float(np.median(deviation[found]))
             cleaned[found] = baseline[found]
@@ -60,7 +64,11 @@ def events_ahead(events: Mapping[int, float], first: date, horizon: int) -> Floa
     """What the events add to each of ``horizon`` days from ``first``."""
     import numpy as np
 
-    return np.array([events.get((first + timedelta(days=step)).day, 0.0) for step in range(horizon)])
+    found = np.zeros(horizon)
+    days = _days_of_month(first, horizon)
+    for day_of_month, amount in events.items():
+        found[days == day_of_month] = amount
+    return found
 
 
 def fees_ahead(fees: Floats, first: date, horizon: int) -> Floats:
@@ -68,12 +76,14 @@ def fees_ahead(fees: Floats, first: date, horizon: int) -> Floats:
     import numpy as np
 
     found = np.zeros(horizon)
-    by_day = _by_day_of_month(first, len(fees))
-    for step in range(horizon):
-        occurrences = by_day.get((first + timedelta(days=len(fees) + step)).day, [])
-        before = fees[occurrences[-2:]]
-        if len(before) and np.all(before != 0):
-            found[step] = before[-1]
+    if not fees.any():
+        return found
+    day_of_each = _days_of_month(first, len(fees) + horizon)
+    known, to_come = day_of_each[: len(fees)], day_of_each[len(fees) :]
+    for day_of_month in sorted(set(known[fees != 0].tolist())):
+        before = fees[known == day_of_month][-2:]
+        if np.all(before != 0):
+            found[to_come == day_of_month] = before[-1]
     return found
 
 
@@ -81,19 +91,29 @@ def _baseline(history: Floats, season: int) -> Floats:
     import numpy as np
 
     padded = np.pad(history, _HALF_WINDOW, mode="reflect")
-    level = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * _HALF_WINDOW + 1), axis=1)
-    difference = history - level
-    places = np.arange(len(history)) % season
-    weekly = np.array([np.median(difference[places == place]) for place in range(season)])
-    baseline: Floats = level + weekly[places]
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _HALF_WINDOW + 1)
+    level = np.partition(windows, _HALF_WINDOW, axis=1)[:, _HALF_WINDOW]
+    weekly = _median_of_each_place(history - level, season)
+    baseline: Floats = level + np.resize(weekly, len(history))
     return baseline
 
 
-def _by_day_of_month(first: date, length: int) -> dict[int, list[int]]:
-    days: dict[int, list[int]] = {}
-    for step in range(length):
-        days.setdefault((first + timedelta(days=step)).day, []).append(step)
-    return days
+def _median_of_each_place(values: Floats, season: int) -> Floats:
+    import numpy as np
+
+    whole, rest = divmod(len(values), season)
+    found = np.median(values[: whole * season].reshape(whole, season), axis=0)
+    if rest:
+        found[:rest] = np.median(np.append(values, np.zeros(season - rest)).reshape(-1, season)[:, :rest], axis=0)
+    return found
+
+
+def _days_of_month(first: date, length: int) -> npt.NDArray[np.int64]:
+    import numpy as np
+
+    days = np.datetime64(first, "D") + np.arange(length)
+    found: npt.NDArray[np.int64] = (days - days.astype("datetime64[M]")).astype(np.int64) + 1
+    return found
 
 
 def _unlike_its_weeks(history: Floats, deviation: Floats, threshold: float, season: int) -> npt.NDArray[np.bool_]:

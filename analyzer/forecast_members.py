@@ -1,13 +1,14 @@
 """The three members of the forecast and their median.
 
 Assumes     A series without holes, in steps of one day (season 7) or one hour (season 24).
-Method      (i) the mean of the last four steps at the same place in the season; (ii) damped additive Holt-Winters;
-            (iii) simple exponential smoothing of what STL (robust) leaves after taking the season out, the last
-            season put back. The forecast is the median of the three, step by step: one member that is led astray
-            is outvoted.
+Method      Days: (i) the mean of the last four steps at the same place in the season; (ii) damped additive
+            Holt-Winters; (iii) simple exponential smoothing of what robust STL leaves after taking the season out,
+            the last season put back. Hours, where levels jump and days are few: (i) the last season again; (ii) the
+            median of the same steps; (iii) the usual shape of a season (median share of each step) at the level of
+            the last. The forecast is the median of the three, step by step: one that is led astray is outvoted.
 Parameters  Smoothing parameters are the best of a fixed grid by squared one-step errors: nothing is searched for, so
-            nothing fails to converge, and the same history gives the same forecast. The whole grid runs through the
-            history at once; tests hold the recursions against those of statsmodels.
+            nothing fails to converge, and the same history gives the same forecast. The whole grid runs through all
+            histories of one length at once; tests hold the recursions against those of statsmodels.
 Cases       Less than three seasons: the mean of the same steps alone. Less than two: the season before, again.
             Less than one: the mean of what there is, called run rate. A history that repeats exactly is repeated.
 Drawbacks   No member knows of holidays, nor of what has never happened before.
@@ -15,15 +16,19 @@ Drawbacks   No member knows of holidays, nor of what has never happened before.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Literal
+
+from analyzer.forecast_season import seasonal_part
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     Floats = npt.NDArray[np.float64]
+    Member = Callable[[Floats, int, int], Floats]
+    """Histories of one length (a row each), horizon, season: what comes next, a row each."""
 
 Method = Literal["median of three", "mean of same steps", "as a season ago", "run rate", "nothing charged"]
 
@@ -38,8 +43,6 @@ _GRID = tuple((level, level * share, season) for level, share, season in product
 """Holt-Winters: smoothing of level, trend and season."""
 
 _DAMPING = 0.95
-_ROBUST_ROUNDS = 5
-"""Of re-weighting in STL: outliers have lost their weight by then, and fifteen take three times as long."""
 
 
 def method_for(length: int, season: int) -> Method:
@@ -53,32 +56,86 @@ def method_for(length: int, season: int) -> Method:
     return "median of three" if length >= _SEASONS_FOR_ALL * season else "mean of same steps"
 
 
-def ahead(history: Floats, horizon: int, season: int) -> Floats:
-    """The next ``horizon`` steps after ``history``, in its unit."""
+def ahead(history: Floats, horizon: int, season: int, members: Sequence[Member] | None = None) -> Floats:
+    """The next ``horizon`` steps after ``history``, in its unit; ``members`` are those of days where none are given."""
+    found: Floats = ahead_of_each([history], horizon, season, members or OF_DAYS)[0]
+    return found
+
+
+def ahead_of_each(histories: Sequence[Floats], horizon: int, season: int, members: Sequence[Member]) -> Floats:
+    """As :func:`ahead`, a row for each history: those of one length together, which costs little more than one."""
     import numpy as np
 
-    method = method_for(len(history), season)
+    found = np.zeros((len(histories), horizon))
+    lengths = np.array([len(history) for history in histories], dtype=int)
+    for length in set(lengths.tolist()):
+        same = np.flatnonzero(lengths == length)
+        found[same] = _ahead(np.array([histories[row] for row in same.tolist()]), horizon, season, members)
+    return found
+
+
+def _ahead(histories: Floats, horizon: int, season: int, members: Sequence[Member]) -> Floats:
+    import numpy as np
+
+    method = method_for(histories.shape[1], season)
     if method == "nothing charged":
-        return np.zeros(horizon)
+        return np.zeros((len(histories), horizon))
     if method == "run rate":
-        return np.full(horizon, history.mean())
-    if method == "as a season ago" or _repeats(history, season):
-        return seasonal_naive(history, horizon, season)
-    same = _again(_mean_season(history, season), horizon)
+        return np.repeat(histories.mean(axis=1, keepdims=True), horizon, axis=1)
+    if method == "as a season ago":
+        return last_season(histories, horizon, season)
     if method == "mean of same steps":
-        return same
-    members = (same, holt_winters(history, horizon, season), _stl(history, horizon, season))
-    found: Floats = np.median(np.array(members), axis=0)
+        members = (mean_season,)
+    repeats = _repeats(histories, season)
+    found = last_season(histories, horizon, season)
+    if not repeats.all():
+        others = histories[~repeats]
+        found[~repeats] = np.median([member(others, horizon, season) for member in members], axis=0)
     return found
 
 
 def seasonal_naive(history: Floats, horizon: int, season: int) -> Floats:
     """The last season again and again: what every forecast is held against; needs one season."""
-    return _again(history[-season:], horizon)
+    found: Floats = last_season(history[None], horizon, season)[0]
+    return found
+
+
+def last_season(histories: Floats, horizon: int, season: int) -> Floats:
+    """As a season ago."""
+    return _again(histories[:, -season:], horizon)
+
+
+def mean_season(histories: Floats, horizon: int, season: int) -> Floats:
+    """The mean of the same steps of up to four seasons."""
+    return _again(_seasons(histories, season)[:, -_SEASONS_AVERAGED:].mean(axis=1), horizon)
+
+
+def usual_season(histories: Floats, horizon: int, season: int) -> Floats:
+    """The median of the same steps of all whole seasons: what one burst does not move."""
+    import numpy as np
+
+    return _again(np.median(_seasons(histories, season), axis=1), horizon)
+
+
+def usual_shape(histories: Floats, horizon: int, season: int) -> Floats:
+    """The level of the last season, spread as seasons usually are; as a season ago where none came to anything.
+
+    The share of a step is the median of its shares of the seasons, those left out that come to nothing or less.
+    """
+    import numpy as np
+
+    levels = _seasons(histories, season).mean(axis=2, keepdims=True)
+    counted = levels > 0
+    shares = np.where(counted, _seasons(histories, season) / np.where(counted, levels, 1.0), np.nan)
+    shares[~counted.any(axis=(1, 2))] = 0.0
+    usual = np.nanmedian(shares, axis=1)
+    whole = usual.mean(axis=1, keepdims=True)
+    spread = usual / np.where(whole > 0, whole, 1.0) * levels[:, -1]
+    return np.where(whole > 0, _again(spread, horizon), last_season(histories, horizon, season))
 
 
 def holt_winters(
-    history: Floats, horizon: int, season: int, grid: Sequence[tuple[float, float, float]] = _GRID
+    histories: Floats, horizon: int, season: int, grid: Sequence[tuple[float, float, float]] = _GRID
 ) -> Floats:
     """Damped additive Holt-Winters, begun from the first two seasons; needs two.
 
@@ -87,66 +144,69 @@ def holt_winters(
     import numpy as np
 
     alpha, beta, gamma = np.array(grid).T
-    first, second = history[:season].mean(), history[season : 2 * season].mean()
-    level = np.full(len(grid), first)
-    trend = np.full(len(grid), (second - first) / season)
-    offset = (history[:season] - first + history[season : 2 * season] - second) / 2
-    cycle = np.repeat(offset[:, None], len(grid), axis=1)
-    missed = np.zeros(len(grid))
-    for step, value in enumerate(history):
+    begun = histories[:, : 2 * season].reshape(-1, 2, season)
+    first, second = begun.mean(axis=2).T[..., None]
+    level = np.repeat(first, len(grid), axis=1)
+    trend = np.repeat((second - first) / season, len(grid), axis=1)
+    offset = (begun[:, 0] - first + begun[:, 1] - second) / 2
+    cycle = np.repeat(offset.T[..., None], len(grid), axis=2)
+    missed = np.zeros_like(level)
+    for step, values in enumerate(histories.T):
         place = step % season
         base = level + _DAMPING * trend
-        error = value - base - cycle[place]
+        error = values[:, None] - base - cycle[place]
         missed += error * error
         trend = _DAMPING * trend + beta * error
         level = base + alpha * error
         cycle[place] += gamma * error
-    best = int(missed.argmin())
-    places = (len(history) + np.arange(horizon)) % season
+    rows, best = np.arange(len(histories)), missed.argmin(axis=1)
+    places = (histories.shape[1] + np.arange(horizon)) % season
     damped = np.cumsum(_DAMPING ** np.arange(1, horizon + 1))
-    found: Floats = level[best] + trend[best] * damped + cycle[places, best]
+    found: Floats = level[rows, best][:, None] + trend[rows, best][:, None] * damped + cycle[places][:, rows, best].T
     return found
 
 
-def _again(cycle: Floats, horizon: int) -> Floats:
-    import numpy as np
-
-    return np.resize(cycle, horizon)
-
-
-def _repeats(history: Floats, season: int) -> bool:
-    import numpy as np
-
-    differences = np.abs(history[season:] - history[:-season])
-    return bool(differences.max(initial=0.0) <= _EXACT * np.abs(history).mean())
+def level_without_season(histories: Floats, horizon: int, season: int) -> Floats:
+    """The level of the history without its season (robust STL), and the last season again."""
+    seasonal = seasonal_part(histories, season)
+    return smoothed_level(histories - seasonal)[:, None] + _again(seasonal[:, -season:], horizon)
 
 
-def _mean_season(history: Floats, season: int) -> Floats:
-    """The mean of up to four seasons, in the order of the steps to come."""
-    seasons = min(_SEASONS_AVERAGED, len(history) // season)
-    mean: Floats = history[len(history) - seasons * season :].reshape(seasons, season).mean(axis=0)
-    return mean
-
-
-def _stl(history: Floats, horizon: int, season: int) -> Floats:
-    """The level of the history without its season, and the last season again."""
-    import numpy as np
-    from statsmodels.tsa.seasonal import STL
-
-    fitted = STL(history, period=season, robust=True).fit(inner_iter=2, outer_iter=_ROBUST_ROUNDS)
-    seasonal = np.asarray(fitted.seasonal)
-    return smoothed_level(history - seasonal) + _again(seasonal[-season:], horizon)
-
-
-def smoothed_level(values: Floats, levels: Sequence[float] = _LEVELS) -> float:
-    """The last level of simple exponential smoothing, with the best parameter of ``levels``."""
+def smoothed_level(histories: Floats, levels: Sequence[float] = _LEVELS) -> Floats:
+    """The last level of simple exponential smoothing of each, with the best parameter of ``levels``."""
     import numpy as np
 
     alpha = np.array(levels)
-    level = np.full(len(levels), values[: len(values) // 10 + 1].mean())
-    missed = np.zeros(len(levels))
-    for value in values:
-        error = value - level
+    begun = histories[:, : histories.shape[1] // 10 + 1].mean(axis=1, keepdims=True)
+    level = np.repeat(begun, len(levels), axis=1)
+    missed = np.zeros_like(level)
+    for values in histories.T:
+        error = values[:, None] - level
         missed += error * error
         level = level + alpha * error
-    return float(level[int(missed.argmin())])
+    found: Floats = level[np.arange(len(histories)), missed.argmin(axis=1)]
+    return found
+
+
+OF_DAYS: tuple[Member, ...] = (mean_season, holt_winters, level_without_season)
+OF_HOURS: tuple[Member, ...] = (last_season, usual_season, usual_shape)
+
+
+def _again(cycles: Floats, horizon: int) -> Floats:
+    import numpy as np
+
+    return cycles[:, np.arange(horizon) % cycles.shape[1]]
+
+
+def _repeats(histories: Floats, season: int) -> npt.NDArray[np.bool_]:
+    import numpy as np
+
+    differences = np.abs(histories[:, season:] - histories[:, :-season])
+    same: npt.NDArray[np.bool_] = differences.max(axis=1) <= _EXACT * np.abs(histories).mean(axis=1)
+    return same
+
+
+def _seasons(histories: Floats, season: int) -> Floats:
+    """Whole seasons up to the last step, in the order of the steps to come: rows by seasons by places."""
+    whole = histories.shape[1] // season
+    return histories[:, histories.shape[1] - whole * season :].reshape(len(histories), whole, season)

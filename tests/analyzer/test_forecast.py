@@ -59,30 +59,62 @@ def test_an_80_percent_band_of_a_total_holds_in_75_to_85_percent_of_simulated_to
     held = []
     for _ in range(2000):
         errors = rng.normal(0, 1, (27, 10)) + rng.normal(0, 2, (27, 1))
-        tested = Backtest(errors[:26], np.ones(26), 1.0)
+        tested = Backtest(errors[:26], np.ones(26), 1.0, stride=10)
         held.append(abs(errors[26].sum()) <= (tested.half_width_of_total(0, 10, 0.8) or 0.0))
     assert 0.75 <= np.mean(held) <= 0.85
+
+
+def test_totals_that_share_days_are_not_counted_as_if_they_did_not() -> None:
+    # 30 totals of three days, origins a day apart: two thirds and one third of the days are shared with those beside,
+    # so that they are worth 30 / (1 + 2 × (8/27 + 1/27)) = 18; ceil(30 × 0.8 × 19/18) = 26th smallest
+    errors = np.column_stack((np.arange(1.0, 31.0), np.zeros((30, 2))))
+    near, apart = (Backtest(errors, np.ones(30), 1.0, stride=stride) for stride in (1, 3))
+    assert near.half_width_of_total(0, 3, 0.8) == 26
+    # three apart: ceil(31 × 0.8)
+    assert apart.half_width_of_total(0, 3, 0.8) == 25
+
+
+def test_steps_of_a_forecast_count_as_one_where_they_go_together() -> None:
+    # six origins whose ten steps miss alike are worth six: ceil(60 × 0.8 × 7/6) = 56th smallest of six tens
+    alike = np.repeat(np.arange(1.0, 7.0)[:, None], 10, axis=1)
+    assert Backtest(alike, np.ones(6), 1.0, stride=10).half_widths((), 0.8) == [6] * 10
+    # where the origins are alike and the steps are not, they are worth sixty: ceil(61 × 0.8) = 49th of ten sixes
+    apart = np.repeat(np.arange(1.0, 11.0)[None], 6, axis=0)
+    assert Backtest(apart, np.ones(6), 1.0, stride=10).half_widths((), 0.8) == [9] * 10
 
 
 def test_a_band_is_the_corrected_quantile_of_the_scores_in_todays_scale() -> None:
     # five origins, errors 1 to 5, scale 1 then and 2 now: ceil(6 × 0.8) = 5th smallest of five, times 2
     errors = np.array([[1.0], [2.0], [3.0], [4.0], [-5.0]])
-    tested = Backtest(errors, np.ones(5), 2.0)
+    tested = Backtest(errors, np.ones(5), 2.0, stride=1)
     assert tested.half_width_of_total(0, 1, 0.8) == pytest.approx(10)
     # nine: ceil(10 × 0.8) = 8th
-    nine = Backtest(np.arange(1.0, 10.0)[:, None], np.ones(9), 1.0)
+    nine = Backtest(np.arange(1.0, 10.0)[:, None], np.ones(9), 1.0, stride=1)
     assert nine.half_width_of_total(0, 1, 0.8) == pytest.approx(8)
+
+
+def test_an_80_percent_band_holds_in_75_to_85_percent_of_totals_whose_days_overlap() -> None:
+    # 30-day totals of the same noise from origins a week apart: 26 of them are worth twelve
+    rng = np.random.default_rng(2)
+    held = []
+    for _ in range(1500):
+        noise = rng.normal(0, 1, 26 * 7 + 60)
+        origins = len(noise) - 60 - 7 * np.arange(26)
+        errors = noise[origins[:, None] + np.arange(30)]
+        width = Backtest(errors, np.ones(26), 1.0, stride=7).half_width_of_total(0, 30, 0.8)
+        held.append(abs(noise[-30:].sum()) <= (width or 0.0))
+    assert 0.75 <= np.mean(held) <= 0.85
 
 
 def test_a_total_is_judged_by_sums_so_that_days_may_make_up_for_each_other() -> None:
     errors = np.array([[3.0, -3.0]] * 5)
-    tested = Backtest(errors, np.ones(5), 1.0)
+    tested = Backtest(errors, np.ones(5), 1.0, stride=2)
     assert tested.half_width_of_total(0, 2, 0.8) == pytest.approx(0)
     assert tested.half_widths((7,), 0.8) == pytest.approx([3, 3])
 
 
 def test_too_few_origins_give_no_band() -> None:
-    tested = Backtest(np.ones((4, 1)), np.ones(4), 1.0)
+    tested = Backtest(np.ones((4, 1)), np.ones(4), 1.0, stride=1)
     assert tested.half_width_of_total(0, 1, 0.8) is None
     assert tested.half_widths((7,), 0.8) == [None]
     young = forecast(_history(_noisy(40, 1)), 30)

@@ -10,7 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.tsa.holtwinters import ExponentialSmoothing, SimpleExpSmoothing
 
-from analyzer.forecast_members import ahead, holt_winters, method_for, seasonal_naive, smoothed_level
+from analyzer.forecast_members import (
+    OF_DAYS,
+    OF_HOURS,
+    ahead,
+    ahead_of_each,
+    holt_winters,
+    last_season,
+    method_for,
+    seasonal_naive,
+    smoothed_level,
+    usual_season,
+    usual_shape,
+)
 
 if TYPE_CHECKING:
     from analyzer.forecast_members import Floats
@@ -43,7 +55,7 @@ def test_holt_winters_is_that_of_statsmodels(alpha: float, beta: float, gamma: f
         smoothing_level=alpha, smoothing_trend=beta, smoothing_seasonal=gamma, damping_trend=0.95, optimized=False
     ).forecast(30)
     # theirs smooths the trend with a share of the level's parameter, ours with the product
-    ours = holt_winters(history, 30, 7, [(alpha, alpha * beta, gamma)])
+    (ours,) = holt_winters(history[None], 30, 7, [(alpha, alpha * beta, gamma)])
     # and leaves the season of the last day as it was a week before, where ours learns from that day too
     learned = np.arange(30) % 7 != 6
     assert ours[learned] == pytest.approx(theirs[learned])
@@ -53,7 +65,7 @@ def test_smoothing_of_the_level_is_that_of_statsmodels() -> None:
     history = _noisy(112)
     model = SimpleExpSmoothing(history, initialization_method="known", initial_level=history[:12].mean())
     theirs = model.fit(smoothing_level=0.3, optimized=False).forecast(1)[0]
-    assert smoothed_level(history, [0.3]) == pytest.approx(theirs)
+    assert smoothed_level(history[None], [0.3])[0] == pytest.approx(theirs)
 
 
 @pytest.mark.parametrize("days", [14, 20, 21, 56, 112])
@@ -99,3 +111,26 @@ def test_a_forecast_does_not_depend_on_the_currency(history: list[int], factor: 
 
 def test_seasonal_naive_begins_where_the_history_ends() -> None:
     assert seasonal_naive(np.arange(10.0), 8, 7).tolist() == [3, 4, 5, 6, 7, 8, 9, 3]
+
+
+def test_hours_are_the_middle_of_the_last_day_the_usual_day_and_the_usual_shape_at_the_last_level() -> None:
+    # seasons of two steps: (1, 3), (2, 6), (4, 4), (8, 8); the last is a burst
+    history = np.array([[1.0, 3.0, 2.0, 6.0, 4.0, 4.0, 8.0, 8.0]])
+    assert last_season(history, 2, 2).tolist() == [[8, 8]]
+    assert usual_season(history, 3, 2).tolist() == [[3, 5, 3]]
+    # shares (0.5, 1.5), (0.5, 1.5), (1, 1), (1, 1): medians 0.75 and 1.25, at the last level of 8
+    assert usual_shape(history, 2, 2).tolist() == [[6, 10]]
+    assert ahead(history[0], 2, 2, OF_HOURS).tolist() == [6, 8]
+
+
+def test_a_shape_is_that_of_seasons_that_came_to_something() -> None:
+    assert usual_shape(np.array([[0.0, 0.0, 1.0, 3.0]]), 2, 2).tolist() == [[1, 3]]
+    assert usual_shape(np.array([[0.0, 0.0, 0.0, 0.0]]), 2, 2).tolist() == [[0, 0]]
+    assert usual_shape(np.array([[1.0, 3.0, 0.0, 0.0]]), 2, 2).tolist() == [[0, 0]]
+
+
+def test_histories_forecast_together_do_not_touch_each_other() -> None:
+    histories = [_noisy(112, 1), _noisy(60, 2), np.resize(WEEK, 60), _noisy(60, 3), _noisy(9, 4)]
+    together = ahead_of_each(histories, 30, 7, OF_DAYS)
+    for history, found in zip(histories, together, strict=True):
+        assert found == pytest.approx(ahead(history, 30, 7))
