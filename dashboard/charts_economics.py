@@ -43,7 +43,7 @@ def price_beside_apis(rows: Sequence[tuple[str, Decimal, Decimal | None, Decimal
     series = (
         ("API, middle offer", MUTED, "circle", [middle for *_, middle in rows]),
         ("API, cheapest offer", CHEAPER, "diamond", [least for _, _, least, _ in rows]),
-        ("served yourselves", BAR, "square", [own for _, own, _, _ in rows]),
+        ("your own machines", BAR, "square", [own for _, own, _, _ in rows]),
     )
     for name, colour, symbol, amounts in series:
         known = [(place, amount) for place, amount in zip(places, amounts, strict=True) if amount]

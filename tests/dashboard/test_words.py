@@ -151,3 +151,15 @@ def test_every_item_of_evidence_has_words_and_a_unit() -> None:
 
 def test_evidence_nobody_described_is_shown_all_the_same() -> None:
     assert list(evidence.in_words({"queue_depth": 4, "note": None})) == [("Note", "unknown"), ("Queue depth", "4")]
+
+
+def test_a_state_is_a_word_beside_its_colour_and_data_in_it_is_text() -> None:
+    shown = layout._shown(layout.Mark("Critical", "bad", "<b>120% spent</b>"))
+
+    assert ">Critical" not in shown
+    assert "■</span> Critical<small>&lt;b&gt;120% spent&lt;/b&gt;</small>" in shown
+
+
+def test_a_band_is_two_amounts_and_how_surely_or_none() -> None:
+    assert layout.band(Decimal(170), Decimal(210), Decimal("0.8")) == "80 %: 170.00 – 210.00"
+    assert layout.band(None, Decimal(210), Decimal("0.8")) == "no band yet"
