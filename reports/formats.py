@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
@@ -130,6 +131,17 @@ def basis_lines(basis: Basis) -> list[str]:
     if basis.pending:
         lines.append(pending(basis.pending))
     return lines
+
+
+def currencies_apart(codes: Iterable[str]) -> list[str]:
+    """Where amounts of several currencies stand below each other: what there is in one. Nothing for a single one."""
+    several = sorted(set(codes))
+    if len(several) < 2:
+        return []
+    return [
+        f"{', '.join(several[:-1])} and {several[-1]} are not added here. Spend, and why it changed, in one of them: "
+        f"aispend spend --in {several[0]}, aispend why --in {several[0]}"
+    ]
 
 
 def pending(months: int) -> str:

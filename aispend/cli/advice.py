@@ -182,7 +182,7 @@ def advice_lines(rows: Sequence[views.Recommendation]) -> None:
 
 def savings_lines(found: views.Recommendations) -> list[str]:
     """The terms of the table: what a saving is, and what they add up to."""
-    from reports.formats import money
+    from reports.formats import currencies_apart, money
 
     totals = [
         f"Open and accepted, overlaps counted once: {money(total.monthly_saving_net)} {total.currency} a month net "
@@ -190,7 +190,7 @@ def savings_lines(found: views.Recommendations) -> list[str]:
         f"{total.recommendations} recommendation{'s' if total.recommendations != 1 else ''}."
         for total in found.totals
     ]
-    return [*totals, _TERMS]
+    return [*totals, _TERMS, *currencies_apart(row.currency for row in found.rows)]
 
 
 def why_not(

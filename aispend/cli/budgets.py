@@ -29,7 +29,8 @@ def budgets(style: FormatOption = Format.table, database: DatabaseOption = None)
     """Where each budget stands.
 
     Spent to date, what that is of the amount due, what the period will come to and when the money is used up, as of
-    the last analysis. Cost in another currency than the budget's is named apart, never added.
+    the last analysis. Cost in another currency than the budget's counts at each day's exchange rate; what has none is
+    named apart, never added.
 
     Example: aispend budgets --format json
     """

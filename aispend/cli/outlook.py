@@ -61,7 +61,7 @@ def forecast(
 
 
 def _table(found: views.Forecasts, home: str) -> None:
-    from reports.formats import UNKNOWN, money
+    from reports.formats import UNKNOWN, currencies_apart, money
 
     def band(row: views.ForecastRow) -> str:
         return UNKNOWN if row.p10 is None or row.p90 is None else f"{money(row.p10)} – {money(row.p90)}"
@@ -91,7 +91,7 @@ def _table(found: views.Forecasts, home: str) -> None:
                 for row in rows
             ],
         )
-    show.lines(["", *_terms(found), *_beside(found)])
+    show.lines(["", *_terms(found), *_beside(found), *currencies_apart(row.currency for row in found.rows)])
 
 
 def _period(row: views.ForecastRow) -> str:

@@ -117,7 +117,7 @@ TEMPLATE = """\
 # [[budget]]
 # name = "support, all models"
 # amount = 20000
-# currency = "USD"            # default: the reporting currency; other currencies are named apart, never added
+# currency = "USD"            # default: the reporting currency; others count at the exchange rate of each day
 # period = "month"            # month, quarter or year
 # match = { team = "support" }
 # cost = "effective"          # amortised, or "billed" as invoiced

@@ -71,7 +71,7 @@ def _basis(text: str | None) -> views.UnitBasis | None:
 
 
 def _unit_cost_table(found: views.UnitCosts) -> None:
-    from reports.formats import count, money, percent, period, unit_price
+    from reports.formats import count, currencies_apart, money, percent, period, unit_price
 
     served = [row for row in found.rows if row.requests or row.cost_per_1m_tokens is not None]
     cells = []
@@ -106,6 +106,7 @@ def _unit_cost_table(found: views.UnitCosts) -> None:
         notes.append(
             "* some of its charges have no effective cost: unknown, not zero; its cost and rates do without them."
         )
+    notes += currencies_apart(row.currency for row in found.rows)
     show.table(
         [
             Head("model"),

@@ -64,6 +64,13 @@ class Company:
             query = SpendQuery(by=tuple(by), window=window, ai_only=True)
             spent = views.spend_in(self.connection, query, currency)
             assert sum(getattr(total, side) for total in found.totals) == spent.total
+            closed = dict(
+                spent.unconverted
+            )  # every amount of a currency is an original or named: closed, then converted
+            for row in spent.rows:
+                for code, amount in row.original.items():
+                    closed[code] = closed.get(code, D(0)) + amount
+            assert closed == {total.currency: total.costs.effective_cost for total in spent.spend.totals}
             amounts = {row.cut: row.amount for row in spent.rows}
             assert {row.cut: getattr(row, side) for row in found.rows if row.cut in amounts} == amounts
             place = ("before", "after").index(side)
