@@ -119,21 +119,21 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def filled(chromium: str, embedded: server.EmbeddedServer, new_home: Callable[[], Path]) -> Iterator[Served]:
     """The dashboard of the hand-made company."""
     with _served(embedded, new_home(), fill=True) as served:
         yield served
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def empty(chromium: str, embedded: server.EmbeddedServer, new_home: Callable[[], Path]) -> Iterator[Served]:
     """The dashboard of a database without anything."""
     with _served(embedded, new_home(), fill=False) as served:
         yield served
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def context(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
     """A browser with an empty profile."""
     with sync_playwright() as playwright:
