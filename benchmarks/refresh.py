@@ -25,12 +25,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine, event
 
 from aispend.clock import next_month
 from aispend.settings import Settings, load_settings
 from aispend.store import Store, open_store
-from analyzer.outlook import look_ahead
 from analyzer.run import analyze
 from benchmarks.import_focus import Measure
 from collectors.files.bills import import_bills
@@ -46,6 +45,8 @@ TODAY = date(2026, 11, 21)
 ROUNDS = 3
 LIMIT = 1.3
 STATEMENT_WIDTH = 150
+LOOKING_AHEAD = "forecasts and anomalies"
+"""What the analysis says when it begins to look ahead."""
 
 
 @dataclass
@@ -166,17 +167,22 @@ def _refresh(loaded: Loaded, delivery: Sequence[Path]) -> None:
     began = time.perf_counter()
     for bill in delivery:
         import_bills([bill], loaded.store, loaded.settings, now)
-    imported = time.perf_counter()
-    report = analyze(loaded.store.engine, loaded.settings, now)
+    imported = ahead = time.perf_counter()
+
+    def mark(label: str, _done: int, _total: int | None) -> None:
+        nonlocal ahead
+        if label == LOOKING_AHEAD:
+            ahead = time.perf_counter()
+
+    report = analyze(loaded.store.engine, loaded.settings, now, progress=mark)
+    ended = time.perf_counter()
     if len(report.analyzed) != 1:
         raise ValueError(f"a restated month made {len(report.analyzed)} months be analyzed, not one")
+    if ahead == imported:
+        raise ValueError(f"the analysis no longer says {LOOKING_AHEAD!r}")
     loaded.imports.append(imported - began)
-    loaded.analyses.append(time.perf_counter() - imported)
-    with loaded.store.engine.begin() as connection:
-        connection.execute(text("DELETE FROM outlook_state"))
-    began = time.perf_counter()
-    look_ahead(loaded.store.engine, loaded.settings, now)
-    loaded.outlooks.append(time.perf_counter() - began)
+    loaded.analyses.append(ended - imported)
+    loaded.outlooks.append(ended - ahead)
 
 
 @contextmanager
