@@ -25,10 +25,9 @@ if TYPE_CHECKING:
 _STRAY_DAYS = 5
 _SMALL_ROWS = 250_000
 _SMALL_BYTES = 64 << 20
-_ROW_GROUP = {"csv": 40_960, "json": 8_192}
-_CONVERTING = {"csv": 2, "json": 1}
-"""Threads that take text apart, each holding its buffers and a row group: so they stay within the memory bound. A line
-of JSON holds lists and labels with all their keys, several times what a line of CSV does."""
+_ROW_GROUP = 40_960
+_CONVERTING = 2
+"""Threads that take text apart, each holding its buffers and a row group: so they stay within the memory bound."""
 _PACKED = 16
 """About how much smaller a bill is as gzip."""
 
@@ -122,9 +121,8 @@ class RollUp:
         files = self._delivery.files
         columns = rollup.columns_used(self._line, files[0].header)
         raw = raw_sql(files, RejectTables())
-        kind, rows = files[0].format, _ROW_GROUP[files[0].format]
-        target = f"{literal(str(path))} (FORMAT parquet, COMPRESSION uncompressed, ROW_GROUP_SIZE {rows})"
-        with at_most_threads(self._duck, _CONVERTING[kind]):
+        target = f"{literal(str(path))} (FORMAT parquet, COMPRESSION uncompressed, ROW_GROUP_SIZE {_ROW_GROUP})"
+        with at_most_threads(self._duck, _CONVERTING):
             self._duck.execute(f"COPY (SELECT {columns} FROM {raw}) TO {target}")
         return [replace(files[0], path=path, format="parquet")]
 
