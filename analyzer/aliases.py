@@ -15,6 +15,8 @@ has one. A name that changes hands within one day is ambiguous on that day.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -26,14 +28,18 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
 
+from aispend.clock import Clock
 from aispend.resource_id import ShortName, canonical, lower, measured_names, short_names
 from aispend.settings import Settings
 from aispend.store import names
 from aispend.store.locks import wait_for
 from aispend.store.names import BEGINNING, BILL, SETTINGS, AliasRow, KnownResource, SeenName
 from aispend.store.telemetry import ANY_SOURCE
+from analyzer.fingerprint import NAMES, notes_of, remember
 
 EXAMPLES = 20
+NAMES_VERSION = "1"
+"""Changes whenever the same telemetry and resources may give other names."""
 
 _DAY = timedelta(days=1)
 _END = datetime(9999, 1, 1, tzinfo=UTC)
@@ -68,10 +74,29 @@ class AliasReport:
     notes: list[str] = field(default_factory=list)
 
 
-def join_names(engine: Engine, settings: Settings) -> list[str]:
-    """:func:`refresh_aliases` in a transaction of its own; returns its notes, and a sentence on what meets nothing."""
+def join_names(engine: Engine, settings: Settings, clock: Clock) -> list[str]:
+    """:func:`refresh_aliases` in a transaction of its own; returns its notes, and a sentence on what meets nothing.
+
+    Where telemetry, resources, inventories and the settings' aliases are as they were, so are the names: nothing is
+    read then but the notes of the last time.
+    """
     with engine.begin() as connection:
-        report = refresh_aliases(connection, settings)
+        wait_for(connection, names.LOCK)
+        known = notes_of(connection, NAMES, _made_from(connection, settings))
+        if known is not None:
+            return known
+        notes = _said(refresh_aliases(connection, settings))
+        remember(connection, NAMES, _made_from(connection, settings), clock(), notes)
+    return notes
+
+
+def _made_from(connection: Connection, settings: Settings) -> str:
+    given = json.dumps([alias.model_dump(mode="json") for alias in settings.aliases], sort_keys=True)
+    words = f"{NAMES_VERSION} {given} {names.fingerprint(connection)}"
+    return hashlib.sha256(words.encode()).hexdigest()
+
+
+def _said(report: AliasReport) -> list[str]:
     if not report.unmatched:
         return report.notes
     some = ", ".join(f"{one.alias} ({one.reason.replace('_', ' ')})" for one in report.examples[:5])

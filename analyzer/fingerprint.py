@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import date, timedelta
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
+from sqlalchemy.dialects.postgresql import insert
 
+from aispend.schema import made_from
 from aispend.settings import Settings
 
 ANALYSIS_VERSION = "4"
@@ -72,3 +75,23 @@ def fingerprint(
     queries = (_BILLS, _TELEMETRY, _NAMES, _SKUS, _RESOURCES, _PRICES)
     words = [settings, *(str(connection.scalar(text(query), scope)) for query in queries)]
     return hashlib.sha256("\n".join(words).encode()).hexdigest()
+
+
+NAMES, OUTLOOK = "names", "outlook"
+"""Parts of an analysis that are of no single month."""
+
+
+def notes_of(connection: Connection, part: str, fingerprint: str) -> list[str] | None:
+    """What was said when ``part`` was last made, where it was made from the same; else None."""
+    made = made_from.c
+    found: list[str] | None = connection.scalar(
+        select(made.notes).where(made.part == part, made.fingerprint == fingerprint)
+    )
+    return found
+
+
+def remember(connection: Connection, part: str, fingerprint: str, now: datetime, notes: Sequence[str] = ()) -> None:
+    """``part`` is made from this now."""
+    values = {"fingerprint": fingerprint, "notes": list(notes), "made_at": now}
+    statement = insert(made_from).values(part=part, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["part"], set_=values))

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, text
 from aispend.clock import Clock
 from aispend.settings import Settings
 from aispend.store.locks import exclusive
+from analyzer.fingerprint import OUTLOOK, notes_of, remember
 
 
 @dataclass(frozen=True)
@@ -35,17 +36,11 @@ def look_ahead(engine: Engine, settings: Settings, clock: Clock) -> OutlookRepor
     """
     with engine.begin() as connection:
         exclusive(connection, "analyze")
-        print_now = _fingerprint(connection, settings, clock)
-        if print_now == connection.scalar(text("SELECT fingerprint FROM outlook_state")):
+        if notes_of(connection, OUTLOOK, _fingerprint(connection, settings, clock)) is not None:
             return None
         report = _look(connection, settings, clock)
-        connection.execute(text("DELETE FROM outlook_state"))
-        # deciding on an anomaly is an event of the outlook itself: what it rests on is taken anew
-        values = {"print_now": _fingerprint(connection, settings, clock), "now": clock()}
-        connection.execute(
-            text("INSERT INTO outlook_state (fingerprint, made_at) VALUES (:print_now, :now)"),
-            values,
-        )
+        # finding an anomaly is an event of the outlook itself: what it rests on is taken anew
+        remember(connection, OUTLOOK, _fingerprint(connection, settings, clock), clock())
     return report
 
 

@@ -103,7 +103,7 @@ def analyze(
         count_rows(connection, _READ)
     if progress is not None:
         progress("joining names", 0, None)
-    notes = join_names(engine, settings)
+    notes = join_names(engine, settings, clock)
     with engine.begin() as connection:
         count_rows(connection, ["resource_alias"])
     chosen = [month for month in known if wanted is None or month in wanted]

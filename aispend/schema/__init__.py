@@ -45,10 +45,11 @@ from aispend.schema.clouds import (
 )
 from aispend.schema.company import exchange_rate, outcome_day
 from aispend.schema.energy import energy_day
-from aispend.schema.outlook import anomaly, anomaly_event, budget_status, forecast, outlook_state
+from aispend.schema.outlook import anomaly, anomaly_event, budget_status, forecast
 from aispend.schema.results import (
     analysis_state,
     cost_share,
+    made_from,
     recommendation,
     recommendation_event,
     share_target,
@@ -90,9 +91,9 @@ __all__ = [
     "invoice",
     "load",
     "location",
+    "made_from",
     "metadata",
     "outcome_day",
-    "outlook_state",
     "price",
     "provider_advice",
     "provider_anomaly",

@@ -123,11 +123,3 @@ forecast = Table(
     Index(None, "period", "cut"),
     comment="What the month, the quarter and their days will cost; rewritten with every analysis.",
 )
-
-outlook_state = Table(
-    "outlook_state",
-    metadata,
-    text("fingerprint", "of the day, the analyzed months and the settings it was made from", primary_key=True),
-    instant("made_at", "when it was made"),
-    comment="What forecasts, anomalies and budgets were last made from; at most one row.",
-)

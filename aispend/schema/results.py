@@ -57,6 +57,16 @@ analysis_state = Table(
     comment="What each billing month was last analyzed from; another fingerprint means analyze again.",
 )
 
+made_from = Table(
+    "made_from",
+    metadata,
+    text("part", "names (which resource telemetry's names mean) or outlook (forecasts, anomalies)", primary_key=True),
+    text("fingerprint", "of all it was made from", nullable=False),
+    Column("notes", JSONB, nullable=False, comment="what was to be said of it, sentences for a person"),
+    instant("made_at", "when it was made"),
+    comment="What the parts of an analysis that are of no single month were last made from.",
+)
+
 _SPEND_CUTS = "one cut of cost; see charge and share_target"
 _UNKNOWN_COSTS = (
     "bits of the costs that some charge behind the row lacks although its bill gives them, so that the sum here leaves "

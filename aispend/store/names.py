@@ -175,6 +175,23 @@ def inventory_names(connection: Connection) -> list[AliasRow]:
     return [AliasRow(*row) for row in connection.execute(query)]
 
 
+def fingerprint(connection: Connection) -> str:
+    """Of all that names are found from: which telemetry is loaded, the resources, what inventories say."""
+    return " ".join(str(connection.scalar(text(query))) for query in _FOUND_FROM)
+
+
+_FOUND_FROM = (
+    """SELECT md5(string_agg(concat_ws(' ', slice_id, loaded_at), ',' ORDER BY slice_id))
+       FROM slice WHERE kind IN ('metrics', 'usage', 'workloads')""",
+    """SELECT concat_ws(' ', count(*), sum(hashtextextended(concat_ws('|', resource_key, resource_name, first_seen,
+       last_seen), 0))) FROM resource""",
+    """SELECT concat_ws(' ', count(*), sum(hashtextextended(concat_ws('|', namespace, alias, valid_from, valid_to,
+       resource_key, confidence), 0))) FROM resource_alias WHERE method = 'inventory'""",
+    """SELECT concat_ws(' ', count(*), sum(hashtextextended(concat_ws('|', namespace, alias, valid_from, valid_to,
+       resource_key, confidence, method), 0))) FROM resource_alias WHERE method <> 'inventory'""",
+)
+
+
 def seen_names(connection: Connection) -> list[SeenName]:
     """Every name in telemetry with its first and last hour.
 

@@ -821,6 +821,25 @@ def upgrade() -> None:
         comment="Where it ran.",
     )
     op.create_table(
+        "made_from",
+        sa.Column(
+            "part",
+            sa.Text(),
+            nullable=False,
+            comment="names (which resource a name in telemetry means) or outlook (forecasts, anomalies)",
+        ),
+        sa.Column("fingerprint", sa.Text(), nullable=False, comment="of all it was made from"),
+        sa.Column(
+            "notes",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="what was to be said of it, sentences for a person",
+        ),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False, comment="when it was made"),
+        sa.PrimaryKeyConstraint("part", name=op.f("pk_made_from")),
+        comment="What the parts of an analysis that are of no single month were last made from.",
+    )
+    op.create_table(
         "outcome_day",
         sa.Column("day", sa.Date(), nullable=False, comment="first day of what is counted"),
         sa.Column("end_day", sa.Date(), nullable=False, comment="day after the last"),
@@ -842,18 +861,6 @@ def upgrade() -> None:
         comment="What the use of AI was for, counted by the company: the ground of cost per outcome.",
     )
     op.create_index(op.f("ix_outcome_day_day"), "outcome_day", ["day"], unique=False)
-    op.create_table(
-        "outlook_state",
-        sa.Column(
-            "fingerprint",
-            sa.Text(),
-            nullable=False,
-            comment="of the day, the analyzed months and the settings it was made from",
-        ),
-        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False, comment="when it was made"),
-        sa.PrimaryKeyConstraint("fingerprint", name=op.f("pk_outlook_state")),
-        comment="What forecasts, anomalies and budgets were last made from; at most one row.",
-    )
     op.create_table(
         "price",
         sa.Column("provider", sa.Text(), nullable=False, comment="aws, gcp, azure"),

@@ -131,3 +131,18 @@ def test_unit_costs_of_a_month_no_longer_loaded_are_forgotten(ledger: Ledger) ->
         connection.execute(text("DELETE FROM slice"))
     ledger.analyze()
     assert not ledger.rows("SELECT * FROM unit_cost")
+
+
+def test_names_are_joined_again_only_when_something_they_rest_on_has_changed(ledger: Ledger) -> None:
+    """What telemetry calls a machine is found once; a new alias, a new bill or new telemetry finds it anew."""
+    ledger.charge("2026-10-05", "24", resource_id="i-0123456789abcdef0", **GPU_HOUR)
+    ledger.workload("all", "old-name", "w", model="chat", requested=8)
+    asked = "SELECT fingerprint, made_at FROM made_from WHERE part = 'names'"
+    assert "old-name (unknown)" in ledger.analyze().notes[0]
+    before = ledger.rows(asked)
+    assert "old-name (unknown)" in ledger.analyze().notes[0]
+    assert ledger.rows(asked) == before
+    alias = {"alias": "old-name", "provider": "aws", "resource_id": "i-0123456789abcdef0"}
+    assert ledger.analyze(alias=[alias]).notes == ()
+    assert ledger.rows(asked) != before
+    assert ledger.shares("model") == {"chat": D(24)}
