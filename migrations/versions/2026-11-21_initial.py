@@ -826,7 +826,7 @@ def upgrade() -> None:
             "part",
             sa.Text(),
             nullable=False,
-            comment="names (which resource a name in telemetry means) or outlook (forecasts, anomalies)",
+            comment="names (which resource telemetry's names mean) or outlook (forecasts, anomalies)",
         ),
         sa.Column("fingerprint", sa.Text(), nullable=False, comment="of all it was made from"),
         sa.Column(
