@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, text
 
@@ -18,14 +19,16 @@ from aispend.settings import Settings
 from aispend.store.locks import exclusive
 from analyzer.fingerprint import OUTLOOK, notes_of, remember
 
+if TYPE_CHECKING:
+    from analyzer.anomaly_life import WatchReport
+
 
 @dataclass(frozen=True)
 class OutlookReport:
-    """How many series were forecast, anomalies found and new among them, and budgets held against the ledger."""
+    """How many series were forecast, what the watch for anomalies found, and budgets held against the ledger."""
 
     forecasts: int
-    anomalies: int
-    new_anomalies: int
+    watched: WatchReport
     budgets: int
 
 
@@ -51,7 +54,7 @@ def _look(connection: Connection, settings: Settings, clock: Clock) -> OutlookRe
 
     forecasts = write_forecasts(connection, settings, clock)
     watched = watch(connection, settings, clock)
-    return OutlookReport(forecasts, watched.found, watched.new, write_budgets(connection, settings, clock))
+    return OutlookReport(forecasts, watched, write_budgets(connection, settings, clock))
 
 
 def _fingerprint(connection: Connection, settings: Settings, clock: Clock) -> str:

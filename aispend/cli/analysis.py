@@ -83,9 +83,9 @@ def say_analysis(report: AnalysisReport) -> None:
 
 def outlook_sentence(report: OutlookReport) -> str:
     """What was forecast, found and held against budgets, in a sentence."""
-    new = f", {report.new_anomalies} of them new" if report.new_anomalies else ""
+    new = f", {report.watched.new} of them new" if report.watched.new else ""
     budgets = f", {report.budgets} budgets" if report.budgets else ""
-    return f"{report.forecasts} forecasts, {report.anomalies} anomalies{new}{budgets}. See: aispend forecast"
+    return f"{report.forecasts} forecasts, {report.watched.found} anomalies{new}{budgets}. See: aispend forecast"
 
 
 def say_notes(notes: Iterable[str]) -> None:

@@ -72,8 +72,7 @@ TEMPLATE = """\
 # regions = ["us-east-1", "eu-central-1"]
 # member_role = "aispend-read"
 # cost_explorer_requests_per_day = 40
-# [aws.role]
-# arn = "arn:aws:iam::123456789012:role/aispend-read"
+# role = { arn = "arn:aws:iam::123456789012:role/aispend-read" }
 # [[aws.export]]
 # bucket = "company-billing"
 # prefix = "exports"
@@ -149,7 +148,7 @@ TEMPLATE = """\
 # level = 0.8                 # probability a band holds with
 # largest = 8                 # providers, models, teams told one by one; the rest is summed
 
-# Changes you know of. Optional: to, currency, provider, model, team, ai = false.
+# Changes you know of. Optional: to, currency, provider, model, team; ai (false for other spend).
 # [[forecast.step]]
 # from = 2026-12-01
 # amount = 420                # per day; negative for what falls away

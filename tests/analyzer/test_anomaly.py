@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from aispend.errors import UsageError
-from aispend.settings import Settings
 from analyzer.anomaly import Found, without_explained
 from analyzer.anomaly_drivers import day_weights, taken_apart
-from analyzer.anomaly_life import WatchReport, decide, watch
+from analyzer.anomaly_life import WatchReport, decide
 from tests.analyzer.conftest import Ledger, all_hours
 
 D = Decimal
@@ -37,10 +36,12 @@ def company(ledger: Ledger, *, runaway: range = range(60, 63)) -> None:
 
 
 def judged(ledger: Ledger, **anomaly: Any) -> WatchReport:
-    ledger.analyze()
-    settings = Settings.model_validate(ledger.settings.model_dump(by_alias=True) | {"anomaly": anomaly})
+    """What the watch of a whole analysis found, made to look again though nothing may have changed."""
     with ledger.store.engine.begin() as connection:
-        return watch(connection, settings, ledger.clock)
+        connection.exec_driver_sql("DELETE FROM made_from WHERE part = 'outlook'")
+    outlook = ledger.analyze(anomaly=anomaly).outlook
+    assert outlook is not None
+    return outlook.watched
 
 
 def stored(ledger: Ledger, columns: str = "kind, cut, value, first_day, last_day, state") -> list[Any]:

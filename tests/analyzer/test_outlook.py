@@ -19,7 +19,7 @@ def test_an_analysis_looks_ahead_once_for_the_same_ledger(ledger: Ledger) -> Non
     fill(ledger)
     first = ledger.analyze(budget=[BUDGET]).outlook
     assert first is not None
-    assert (first.forecasts > 0, first.anomalies, first.budgets) == (True, 0, 1)
+    assert (first.forecasts > 0, first.watched.found, first.budgets) == (True, 0, 1)
     assert ledger.analyze().outlook is None
     changed = ledger.analyze(budget=[{**BUDGET, "amount": 2000}]).outlook
     assert changed is not None
@@ -28,10 +28,10 @@ def test_an_analysis_looks_ahead_once_for_the_same_ledger(ledger: Ledger) -> Non
         connection.exec_driver_sql("UPDATE slice SET loaded_at = now()")
     found = ledger.analyze().outlook
     assert found is not None
-    assert found.new_anomalies >= 1
+    assert found.watched.new >= 1
 
 
 def test_an_empty_ledger_has_nothing_ahead(ledger: Ledger) -> None:
     report = ledger.analyze().outlook
     assert report is not None
-    assert (report.forecasts, report.anomalies, report.budgets) == (0, 0, 0)
+    assert (report.forecasts, report.watched.found, report.budgets) == (0, 0, 0)
