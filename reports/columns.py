@@ -270,6 +270,25 @@ BUDGETS: tuple[Column, ...] = (
     Column("computed_at", "instant"),
 )
 
+COMMITMENTS: tuple[Column, ...] = (
+    Column("commitment_id"),
+    Column("provider"),
+    Column("kind"),
+    Column("description"),
+    Column("owner_account"),
+    Column("starts_at", "instant"),
+    Column("ends_at", "instant"),
+    Column("state"),
+    Column("payment_option"),
+    Column("hourly_commitment", "money"),
+    Column("currency"),
+    Column("used_cost", "money"),
+    Column("unused_cost", "money"),
+    Column("utilisation", "number"),
+    Column("saved", "money"),
+    Column("beneficiaries"),
+)
+
 IDLE: tuple[Column, ...] = (
     Column("resource_id"),
     Column("provider"),

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from analyzer.variance import EFFECTS
-from reports.columns import BUDGETS, ENERGY, EVIDENCE, RECOMMENDATIONS, Column, spend_columns
-from reports.views import BudgetStatus, Changes, Converted, EnergyUse, Recommendation, Spend, SpendRow
+from reports.columns import BUDGETS, COMMITMENTS, ENERGY, EVIDENCE, RECOMMENDATIONS, Column, spend_columns
+from reports.views import BudgetStatus, Changes, Commitments, Converted, EnergyUse, Recommendation, Spend, SpendRow
 
 Record = Mapping[str, Any]
 
@@ -97,6 +97,20 @@ def energy_records(found: EnergyUse) -> list[Record]:
             **{column.name: getattr(row, column.name, None) for column in ENERGY},
             **{f"kwh_{end}": getattr(row.kwh, end, None) for end in ("low", "mid", "high")},
             **{f"carbon_kg_{end}": getattr(row.carbon_kg, end, None) for end in ("low", "mid", "high")},
+        }
+        for row in found.rows
+    ]
+
+
+def commitment_records(found: Commitments) -> list[Record]:
+    """Commitments; who benefits as text: ``prod 60.00; lab 20.00``."""
+    return [
+        {column.name: getattr(row, column.name) for column in COMMITMENTS}
+        | {
+            "beneficiaries": "; ".join(
+                f"{one.account or 'unknown account'} {one.effective_cost:f}" for one in row.beneficiaries
+            )
+            or None
         }
         for row in found.rows
     ]

@@ -1,4 +1,4 @@
-"""What models are worth: lifecycle, runs, payback and self-host."""
+"""What models and commitments are worth: commitments, lifecycle, runs, payback and self-host."""
 
 from __future__ import annotations
 
@@ -17,10 +17,65 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
+    app.command("commitments")(commitments)
     app.command("lifecycle")(lifecycle)
     app.command("runs")(runs)
     app.command("payback")(payback)
     app.command("self-host")(self_host)
+
+
+def commitments(
+    first: FromOption = None, end: ToOption = None, style: FormatOption = Format.table, database: DatabaseOption = None
+) -> None:
+    """Savings plans and reservations: terms, use and who benefits.
+
+    Expiry, the part that is used, what it saves, and whose usage it covers; the next to expire first.
+
+    Example: aispend commitments --from 2026-10 --to 2026-11
+    """
+    from reports import records, views
+    from reports.columns import COMMITMENTS
+    from reports.formats import UNKNOWN, money, percent, period
+
+    with doors.opened(database) as door, door.store.engine.connect() as connection:
+        found = views.commitments(connection, doors.window(first, end, views.newest_window(connection)))
+        missing = "" if found.rows or found.window else nothing.no_charges(connection)
+    if style is not Format.table:
+        show.machine(COMMITMENTS, records.commitment_records(found), style)
+        if missing:
+            note(missing)
+        return
+    if missing or found.window is None or not found.rows:
+        show.lines([missing or "No commitment covers anything in this period, and none is listed."])
+        return
+    show.table(
+        [
+            Head("commitment", wrap=True),
+            Head("ends"),
+            Head("used", "right"),
+            Head("unused", "right"),
+            Head("saved", "right"),
+            Head("who benefits", wrap=True),
+            Head("currency"),
+        ],
+        [
+            (
+                f"{show.short_id(row.commitment_id, 24)}\n{row.description or row.kind or ''}",
+                f"{row.ends_at:%Y-%m-%d}" if row.ends_at else UNKNOWN,
+                percent(row.utilisation),
+                money(row.unused_cost),
+                money(row.saved),
+                ", ".join(f"{one.account or '?'} {money(one.effective_cost)}" for one in row.beneficiaries[:3])
+                + (" …" if len(row.beneficiaries) > 3 else ""),
+                row.currency or "",
+            )
+            for row in found.rows
+        ],
+        notes=[
+            f"Effective cost, charge day {period(found.window)}. Saved: covered usage at list price less all it cost.",
+            "Ends and owners come from the provider's list: aispend collect.",
+        ],
+    )
 
 
 def lifecycle(

@@ -5,6 +5,7 @@ energy            kilowatt hours and carbon per model
 spend_in          any cut of cost in one currency
 self_hosting      served models beside the same tokens at an API
 lifecycles        training against serving; runs: what each run cost; payback: when training has paid
+commitments       owner, terms, use and who benefits
 outcome_costs     what a counted outcome cost
 unit_costs        cost per thousand inferences, per million tokens, per accelerator hour
 changes           why cost changed between two periods
@@ -56,6 +57,7 @@ from reports.views.change import (
     whole_month,
 )
 from reports.views.closing import ClosedAmount, MonthState, accruals, adjustments, agreements, months, published
+from reports.views.commitments import Beneficiary, Commitments, CommitmentUse, commitments
 from reports.views.converted import Converted, ConvertedRow, spend_in
 from reports.views.energy import Energy, EnergyUse, energy
 from reports.views.forecast import (
@@ -122,10 +124,13 @@ __all__ = [
     "Axis",
     "Basis",
     "Below",
+    "Beneficiary",
     "BudgetStatus",
     "Change",
     "Changes",
     "ClosedAmount",
+    "CommitmentUse",
+    "Commitments",
     "Converted",
     "ConvertedRow",
     "CostColumn",
@@ -179,6 +184,7 @@ __all__ = [
     "budgets",
     "changes",
     "charge_days",
+    "commitments",
     "energy",
     "forecast_days",
     "forecasts",
