@@ -7,7 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from analyzer.variance import EFFECTS
-from reports.columns import BUDGETS, COMMITMENTS, ENERGY, EVIDENCE, RECOMMENDATIONS, Column, spend_columns
+from reports.advice_columns import EVIDENCE, RECOMMENDATIONS
+from reports.columns import BUDGETS, Column, spend_columns
+from reports.economics_columns import COMMITMENTS, ENERGY
 from reports.views import BudgetStatus, Changes, Commitments, Converted, EnergyUse, Recommendation, Spend, SpendRow
 
 Record = Mapping[str, Any]

@@ -98,7 +98,7 @@ def list_all(
     Example: aispend recommendations list --state open
     """
     from reports import records, views
-    from reports.columns import RECOMMENDATIONS
+    from reports.advice_columns import RECOMMENDATIONS
 
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         window = doors.window(first, end, views.newest_window(connection))
@@ -206,7 +206,7 @@ def why_not(
     Example: aispend recommendations why-not --limit 40
     """
     from reports import records, views
-    from reports.columns import WHY_NOT
+    from reports.advice_columns import WHY_NOT
 
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         floor = door.settings.recommend.min_monthly_saving

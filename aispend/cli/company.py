@@ -105,7 +105,7 @@ def outcomes(
     Example: aispend outcomes --from 2026-10 --to 2026-11
     """
     from reports import records, views
-    from reports.columns import OUTCOMES
+    from reports.economics_columns import OUTCOMES
 
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         newest = views.newest_window(connection)

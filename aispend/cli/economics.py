@@ -34,7 +34,7 @@ def commitments(
     Example: aispend commitments --from 2026-10 --to 2026-11
     """
     from reports import records, views
-    from reports.columns import COMMITMENTS
+    from reports.economics_columns import COMMITMENTS
     from reports.formats import UNKNOWN, money, percent, period
 
     with doors.opened(database) as door, door.store.engine.connect() as connection:
@@ -91,7 +91,7 @@ def lifecycle(
     Example: aispend lifecycle --from 2026-10
     """
     from reports import records, views
-    from reports.columns import LIFECYCLE
+    from reports.economics_columns import LIFECYCLE
     from reports.formats import figure, money, period
 
     with doors.opened(database) as door, door.store.engine.connect() as connection:
@@ -154,7 +154,7 @@ def runs(
     Example: aispend runs --from 2026-11 --format csv
     """
     from reports import records, views
-    from reports.columns import RUNS
+    from reports.economics_columns import RUNS
     from reports.formats import money, period
 
     with doors.opened(database) as door, door.store.engine.connect() as connection:
@@ -246,7 +246,7 @@ def self_host(
     Example: aispend self-host --from 2026-11
     """
     from reports import records, views
-    from reports.columns import SELF_HOST
+    from reports.economics_columns import SELF_HOST
 
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         found = views.self_hosting(connection, doors.window(first, end, views.newest_window(connection)))

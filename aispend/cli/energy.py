@@ -39,7 +39,7 @@ def energy(
     Example: aispend energy --from 2026-11
     """
     from reports import records, views
-    from reports.columns import ENERGY
+    from reports.economics_columns import ENERGY
 
     if basis not in ("allocation", "usage"):
         raise UsageError(f"There is no basis {basis!r}.", next_step="Choose allocation or usage.")

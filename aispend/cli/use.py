@@ -169,7 +169,7 @@ def idle(
     Example: aispend idle --format csv
     """
     from reports import records, views
-    from reports.columns import IDLE
+    from reports.advice_columns import IDLE
     from reports.formats import money, percent
 
     with doors.opened(database) as door, door.store.engine.connect() as connection:

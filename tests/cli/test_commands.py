@@ -15,7 +15,8 @@ from sqlalchemy import delete, select
 
 from aispend.schema import analysis_state, cost_share, invoice, spend_day
 from aispend.store import Store
-from reports.columns import EVIDENCE, RECOMMENDATIONS, UNIT_COSTS
+from reports.advice_columns import EVIDENCE, RECOMMENDATIONS
+from reports.columns import UNIT_COSTS
 from tests.cli.conftest import Run
 from tests.reports.company import insert_company
 

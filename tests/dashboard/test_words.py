@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard import evidence, layout, models
-from reports.columns import EVIDENCE
+from reports.advice_columns import EVIDENCE
 from reports.formats import saving_range
 from reports.views import Basis, Costs, Spend, SpendQuery, SpendRow, SpendTotal, UnitCost
 

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports import formats
-from reports.columns import FRESHNESS, IDLE, RECOMMENDATIONS, RECONCILE, UNIT_COSTS, WHY_NOT, Column, spend_columns
+from reports.advice_columns import IDLE, RECOMMENDATIONS, WHY_NOT
+from reports.columns import FRESHNESS, RECONCILE, UNIT_COSTS, Column, spend_columns
 from reports.output import defused, exact, json_text, write_csv
 from reports.views import Window
 

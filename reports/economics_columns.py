@@ -1,0 +1,105 @@
+"""The published columns of what models are worth: commitments, training and serving, outcomes, energy."""
+
+from __future__ import annotations
+
+from reports.columns import Column
+
+ENERGY: tuple[Column, ...] = (
+    Column("model"),
+    Column("provider"),
+    Column("stage"),
+    Column("basis"),
+    Column("accelerator_hours", "number"),
+    Column("measured_share", "number"),
+    Column("kwh_low", "number"),
+    Column("kwh_mid", "number"),
+    Column("kwh_high", "number"),
+    Column("carbon_kg_low", "number"),
+    Column("carbon_kg_mid", "number"),
+    Column("carbon_kg_high", "number"),
+    Column("embodied_kg", "number"),
+    Column("requests", "number"),
+    Column("wh_per_1k_requests", "number"),
+    Column("g_per_1k_requests", "number"),
+    Column("hours_without_power", "number"),
+    Column("hours_without_grid", "number"),
+)
+
+OUTCOMES: tuple[Column, ...] = (
+    Column("outcome"),
+    Column("model"),
+    Column("team"),
+    Column("count", "number"),
+    Column("days", "number"),
+    Column("effective_cost", "money"),
+    Column("cost_per_outcome", "money"),
+    Column("currency"),
+    Column("partly_unknown", "flag"),
+)
+
+COMMITMENTS: tuple[Column, ...] = (
+    Column("commitment_id"),
+    Column("provider"),
+    Column("kind"),
+    Column("description"),
+    Column("owner_account"),
+    Column("starts_at", "instant"),
+    Column("ends_at", "instant"),
+    Column("state"),
+    Column("payment_option"),
+    Column("hourly_commitment", "money"),
+    Column("currency"),
+    Column("used_cost", "money"),
+    Column("unused_cost", "money"),
+    Column("utilisation", "number"),
+    Column("saved", "money"),
+    Column("beneficiaries"),
+)
+
+LIFECYCLE: tuple[Column, ...] = (
+    Column("model"),
+    Column("currency"),
+    Column("data_cost", "money"),
+    Column("training_cost", "money"),
+    Column("unsuccessful_cost", "money"),
+    Column("serving_cost", "money"),
+    Column("other_cost", "money"),
+    Column("training_per_serving", "number"),
+    Column("partly_unknown", "flag"),
+)
+
+RUNS: tuple[Column, ...] = (
+    Column("workload"),
+    Column("model"),
+    Column("team"),
+    Column("stage"),
+    Column("ending"),
+    Column("repeated", "flag"),
+    Column("first_hour", "instant"),
+    Column("last_hour", "instant"),
+    Column("effective_cost", "money"),
+    Column("currency"),
+)
+
+SELF_HOST: tuple[Column, ...] = (
+    Column("model"),
+    Column("provider"),
+    Column("currency"),
+    Column("effective_cost", "money"),
+    Column("tokens", "number"),
+    Column("load", "number"),
+    Column("cost_per_1m_tokens", "money"),
+    Column("api_provider"),
+    Column("api_model"),
+    Column("api_cost", "money"),
+    Column("api_cost_per_1m_tokens", "money"),
+    Column("api_middle_cost_per_1m_tokens", "money"),
+    Column("api_offers", "number"),
+    Column("saving", "money"),
+    Column("break_even_tokens", "number"),
+    Column("break_even_load", "number"),
+    Column("is_reachable", "flag"),
+    Column("source"),
+    Column("why_not"),
+    Column("partly_unknown", "flag"),
+)
