@@ -12,9 +12,9 @@ help: ## show this list
 up: $(STAMP) ## the whole product with a sample company, on localhost; Ctrl-C stops it
 	@$(BIN)/aispend up
 
-test: $(STAMP) ## install what tests need, then run all of them
+test: $(STAMP) ## install what tests need, then run all of them (a third of the time they wait, so three at once on two cores)
 	@$(BIN)/python tests/requirements.py
-	@$(BIN)/pytest -n 2 --dist worksteal
+	@$(BIN)/pytest -n 3 --dist worksteal
 
 check: $(STAMP) ## format, lint, types, import contracts, migrations match the schema, docs are current
 	$(BIN)/ruff format --check .
