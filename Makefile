@@ -12,7 +12,8 @@ help: ## show this list
 up: $(STAMP) ## the whole product with a sample company, on localhost; Ctrl-C stops it
 	@$(BIN)/aispend up
 
-test: $(STAMP) ## install what tests need, then run all of them (a third of the time they wait, so three at once on two cores)
+# A third of their time tests wait for servers and browsers: three at once on two cores.
+test: $(STAMP) ## install what tests need, then run all of them
 	@$(BIN)/python tests/requirements.py
 	@$(BIN)/pytest -n 3 --dist worksteal
 
