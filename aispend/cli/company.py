@@ -8,7 +8,7 @@ import typer
 
 from aispend.cli import doors, nothing, show
 from aispend.cli.analysis import run_analysis, say_analysis
-from aispend.cli.doors import DatabaseOption, Format, FormatOption, FromOption, ToOption, note
+from aispend.cli.doors import DatabaseOption, Format, FormatOption, FromOption, ToOption
 from aispend.cli.imports import AnalyzeOption, Paths
 from aispend.cli.show import Head
 
@@ -71,7 +71,7 @@ def import_rates(paths: Paths, database: DatabaseOption = None) -> None:
     with doors.opened(database) as door:
         count = import_exchange_rates(paths, door.store)
         home = door.settings.reporting_currency
-    typer.echo(f"{count:,} exchange rates loaded. See: aispend spend --in {home}")
+    typer.echo(f"{count:,} exchange rate{'s' if count != 1 else ''} loaded. See: aispend spend --in {home}")
 
 
 def import_outcomes(
@@ -92,7 +92,7 @@ def import_outcomes(
 
     with doors.opened(database) as door:
         count = load(paths, door.store, source=source)
-    typer.echo(f"{count:,} lines of outcomes loaded. See: aispend outcomes")
+    typer.echo(f"{count:,} line{'s' if count != 1 else ''} of outcomes loaded. See: aispend outcomes")
 
 
 def outcomes(
@@ -111,13 +111,7 @@ def outcomes(
         newest = views.newest_window(connection)
         found = views.outcome_costs(connection, doors.window(first, end, newest) or newest)
         missing = "" if found.rows else nothing.no_outcomes(connection, found)
-    if style is not Format.table:
-        show.machine(OUTCOMES, records.records(OUTCOMES, found.rows), style)
-        if missing:
-            note(missing)
-    elif missing:
-        show.lines([missing])
-    else:
+    if not show.answered(OUTCOMES, records.records(OUTCOMES, found.rows), style, missing):
         _outcome_table(found)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aispend.cli import doors, nothing, show
-from aispend.cli.doors import AllFromOption, DatabaseOption, Format, FormatOption, FromOption, ToOption, note
+from aispend.cli.doors import AllFromOption, DatabaseOption, Format, FormatOption, FromOption, ToOption
 from aispend.cli.show import Head
 
 if TYPE_CHECKING:
@@ -39,14 +39,8 @@ def commitments(
 
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         found = views.commitments(connection, doors.window(first, end, views.newest_window(connection)))
-        missing = "" if found.rows or found.window else nothing.no_charges(connection)
-    if style is not Format.table:
-        show.machine(COMMITMENTS, records.commitment_records(found), style)
-        if missing:
-            note(missing)
-        return
-    if missing or found.window is None or not found.rows:
-        show.lines([missing or "No commitment covers anything in this period, and none is listed."])
+        missing = "" if found.rows else nothing.no_commitments(connection)
+    if show.answered(COMMITMENTS, records.commitment_records(found), style, missing) or found.window is None:
         return
     show.table(
         [
@@ -97,13 +91,7 @@ def lifecycle(
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         found = views.lifecycles(connection, doors.window(first, end, views.charge_days(connection)))
         missing = "" if found.rows else nothing.no_charges(connection)
-    if style is not Format.table:
-        show.machine(LIFECYCLE, records.records(LIFECYCLE, found.rows), style)
-        if missing:
-            note(missing)
-        return
-    if missing or found.window is None:
-        show.lines([missing])
+    if show.answered(LIFECYCLE, records.records(LIFECYCLE, found.rows), style, missing) or found.window is None:
         return
     show.table(
         [
@@ -160,13 +148,7 @@ def runs(
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         found = views.runs(connection, doors.window(first, end, views.newest_window(connection)))
         missing = "" if found.rows else nothing.no_runs(connection)
-    if style is not Format.table:
-        show.machine(RUNS, records.records(RUNS, found.rows), style)
-        if missing:
-            note(missing)
-        return
-    if missing or found.window is None:
-        show.lines([missing])
+    if show.answered(RUNS, records.records(RUNS, found.rows), style, missing) or found.window is None:
         return
     hidden = len(found.rows) - limit
     show.table(
@@ -251,13 +233,7 @@ def self_host(
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         found = views.self_hosting(connection, doors.window(first, end, views.newest_window(connection)))
         missing = "" if found.rows else nothing.no_unit_costs(connection, None)
-    if style is not Format.table:
-        show.machine(SELF_HOST, records.records(SELF_HOST, found.rows), style)
-        if missing:
-            note(missing)
-    elif missing or found.window is None:
-        show.lines([missing])
-    else:
+    if not show.answered(SELF_HOST, records.records(SELF_HOST, found.rows), style, missing):
         _self_host_table(found)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aispend.cli import doors, nothing, show
-from aispend.cli.doors import DatabaseOption, Format, FormatOption, FromOption, ToOption, note
+from aispend.cli.doors import DatabaseOption, Format, FormatOption, FromOption, ToOption
 from aispend.cli.show import Head
 from aispend.errors import UsageError
 
@@ -48,13 +48,7 @@ def energy(
         window = doors.window(first, end, views.newest_window(connection))
         found = views.energy(connection, window, basis=chosen)
         missing = "" if found.rows else nothing.no_energy(connection)
-    if style is not Format.table:
-        show.machine(ENERGY, records.energy_records(found), style)
-        if missing:
-            note(missing)
-    elif missing:
-        show.lines([missing])
-    else:
+    if not show.answered(ENERGY, records.energy_records(found), style, missing):
         _table(found)
 
 

@@ -62,6 +62,15 @@ def no_outcomes(connection: Connection, found: views.OutcomeCosts) -> str:
     return "No outcome was counted in this period. Choose another with --from and --to."
 
 
+def no_commitments(connection: Connection) -> str:
+    """Why there are no commitments: nothing loaded, or none that covers anything or is listed."""
+    from reports import views
+
+    if views.charge_days(connection) is None:
+        return no_charges(connection)
+    return "No commitment covers anything in this period, and none is listed. Providers list theirs: aispend collect"
+
+
 def no_runs(connection: Connection) -> str:
     """Why there are no runs: nothing loaded, or no workload of a training stage meets a charge of the period."""
     from reports import views

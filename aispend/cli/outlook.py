@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aispend.cli import doors, nothing, show
-from aispend.cli.doors import DatabaseOption, Format, FormatOption, note
+from aispend.cli.doors import DatabaseOption, Format, FormatOption
 from aispend.cli.show import Head
 from aispend.errors import UsageError
 
@@ -50,13 +50,7 @@ def forecast(
         found = views.forecasts(connection, cuts[by] if by else None)
         missing = "" if found.rows else nothing.no_forecast(connection)
         home = door.settings.reporting_currency
-    if style is not Format.table:
-        show.machine(FORECAST, records.records(FORECAST, (*found.rows, *found.theirs)), style)
-        if missing:
-            note(missing)
-    elif missing:
-        show.lines([missing])
-    else:
+    if not show.answered(FORECAST, records.records(FORECAST, (*found.rows, *found.theirs)), style, missing):
         _table(found, home)
 
 

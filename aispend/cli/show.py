@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from aispend.cli.doors import Format
+from aispend.cli.doors import Format, note
 
 if TYPE_CHECKING:
     from reports.columns import Column
@@ -31,6 +31,21 @@ def machine(columns: Sequence[Column], rows: Iterable[Record], style: Format) ->
         sys.stdout.write(json_text(columns, rows))
     else:
         write_csv(sys.stdout, columns, rows)
+
+
+def answered(columns: Sequence[Column], rows: Iterable[Record], style: Format, missing: str) -> bool:
+    """Whether the answer is out: as JSON or CSV, or as the sentence that says why there is none; else a table is due.
+
+    For machines that sentence goes to stderr, beside an empty result.
+    """
+    if style is not Format.table:
+        machine(columns, rows, style)
+        if missing:
+            note(missing)
+        return True
+    if missing:
+        lines([missing])
+    return bool(missing)
 
 
 def table(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aispend.cli import doors, nothing, show
-from aispend.cli.doors import AllFromOption, DatabaseOption, Format, FormatOption, FromOption, ToOption, note
+from aispend.cli.doors import AllFromOption, DatabaseOption, Format, FormatOption, FromOption, ToOption
 from aispend.cli.show import Head
 from aispend.errors import UsageError
 
@@ -52,13 +52,7 @@ def unit_costs(
         window = doors.window(first, end, views.newest_window(connection))
         found = views.unit_costs(connection, window, model=model, basis=chosen)
         missing = "" if found.rows else nothing.no_unit_costs(connection, model)
-    if style is not Format.table:
-        show.machine(UNIT_COSTS, records.records(UNIT_COSTS, found.rows), style)
-        if missing:
-            note(missing)
-        return
-    if missing:
-        show.lines([missing])
+    if show.answered(UNIT_COSTS, records.records(UNIT_COSTS, found.rows), style, missing):
         return
     _unit_cost_table(found)
 
@@ -176,13 +170,7 @@ def idle(
         window = doors.window(first, end, views.newest_window(connection))
         found = views.idle(connection, window)
         missing = "" if found else nothing.no_idle(connection)
-    if style is not Format.table:
-        show.machine(IDLE, records.records(IDLE, found), style)
-        if missing:
-            note(missing)
-        return
-    if missing:
-        show.lines([missing])
+    if show.answered(IDLE, records.records(IDLE, found), style, missing):
         return
     show.table(
         [

@@ -1,0 +1,132 @@
+"""What models and commitments are worth, as commands show it: on a day whose every number is worked out by hand.
+
+A machine of eight H100 at 768 a day serves ``llama-3.1-70b`` for twelve of 24 hours at 25 % load and 500 W: 12 M tokens
+in and 3 M out. Training it took 240 on a machine of its own, of which a failed run 100. A savings plan covers 60.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from aispend.clock import Clock
+from aispend.settings import Settings
+from aispend.store import Store
+from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
+from tests.cli.conftest import Run
+
+DAY = ("--from", "2026-10-05", "--to", "2026-10-06")
+MODEL = "llama-3.1-70b"
+H100 = {**GPU_HOUR, "accelerator_type": "nvidia-h100-80gb", "region": "us-east-1"}
+
+
+@pytest.fixture
+def serving(run: Run, database: Store, clock: Clock, tmp_path: Path) -> Run:
+    ledger = Ledger(database, Settings(home=tmp_path), clock)
+    ledger.charge(
+        "2026-10-05", "768", resource_id="i-1", gpus=8, hours=all_hours(), quantity="24", tags={"model": MODEL}, **H100
+    )
+    ledger.activity(range(24), "i-1", 0.25, gpus=8, power_mean=500)
+    ledger.workload(range(12), "i-1", "serve", requested=8, model=MODEL, stage="inference_online")
+    ledger.usage({"requests": 1000, "input": 12_000_000, "output": 3_000_000}, alias="i-1", model=MODEL)
+    for name, cost, outcome in (("good", "140", "succeeded"), ("bad", "100", "failed")):
+        ledger.charge("2026-10-05", cost, resource_id=f"i-{name}", gpus=8, hours=all_hours(), quantity="24", **GPU_HOUR)
+        ledger.workload("all", f"i-{name}", name, requested=8, model=MODEL, stage="training", outcome=outcome)
+    used = {"commitment_discount_status": "Used"}
+    ledger.charge("2026-10-05", ("0", "60", "100", "100"), commitment_id="sp-1", kind=used, is_ai=False)
+    ledger.analyze()
+    return run
+
+
+def words(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_serving_stands_beside_buying(serving: Run) -> None:
+    found = serving("self-host", *DAY)
+    assert (found.status, found.err) == (0, "")
+    said = words(found.out)
+    assert "llama-3.1-70b 768.00 15.0 M 51.20" in said  # 768 for 15 M tokens is 51.20 a million
+    assert "genai-prices" in said
+    (row,) = json.loads(serving("self-host", *DAY, "--format", "json").out)
+    assert (row["effective_cost"], row["tokens"], row["load"], row["is_reachable"]) == (
+        "768.00",
+        15_000_000,
+        0.25,
+        False,
+    )
+
+
+def test_training_stands_beside_serving_and_lost_runs_are_told(serving: Run) -> None:
+    assert "llama-3.1-70b 0.00 240.00 100.00 384.00 0.625 USD" in words(serving("lifecycle", *DAY).out)
+    said = words(serving("runs", *DAY).out)
+    assert "good llama-3.1-70b succeeded 140.00 USD" in said
+    assert "bad llama-3.1-70b failed 100.00 USD" in said
+    assert "1 failed: 100.00 USD" in said
+
+
+def test_energy_is_a_range_with_its_factors(serving: Run) -> None:
+    """192 card hours at 500 W: 96 kWh; with hosts (28.8) at PUE 1.15 143.52, from 126.96 to 230.4; at 396.3 g/kWh.
+
+    The machines of the runs are of no known card: their 384 hours are in no figure.
+    """
+    said = words(serving("energy", *DAY).out)
+    rows = json.loads(serving("energy", *DAY, "--format", "json").out)
+    sums = {name: round(sum(row[name] or 0 for row in rows), 6) for name in ("kwh_low", "kwh_mid", "kwh_high")}
+    assert sums == {"kwh_low": 126.96, "kwh_mid": 143.52, "kwh_high": 230.4}
+    assert round(sum(row["carbon_kg_mid"] or 0 for row in rows), 6) == round(143.52 * 0.3963, 6)
+    assert sum(row["hours_without_power"] for row in rows) == 384
+    assert "* leaves out hours of accelerators whose power limit is not known." in said
+    assert "aws us-east-1: PUE 1.15 (Green Software Foundation, real-time-cloud), 396.3 g/kWh 2023" in said
+    assert serving("energy", "--basis", "half").status == 2
+
+
+def test_commitments_say_who_benefits(serving: Run) -> None:
+    said = words(serving("commitments", *DAY).out)
+    assert "sp-1 – 100 % – 40.00 prod 60.00 USD" in said
+
+
+def test_payback_needs_both_models(serving: Run) -> None:
+    found = serving("payback", MODEL, "--instead-of", "gpt-9")
+    assert (found.status, found.err) == (0, "")
+    assert "No model 'gpt-9' has unit costs" in words(found.out)
+
+
+def test_own_costs_and_outcomes_go_in_and_meet(serving: Run, tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text(
+        "from,category,description,amount,currency,team\n2026-10-05,people,Labelling,192,USD,support\n"
+    )
+    (tmp_path / "done.csv").write_text("from,outcome,count,team\n2026-10-05,ticket resolved,96,support\n")
+    loaded = serving("import-costs", "own.csv")
+    assert (loaded.status, loaded.err) == (0, "")
+    assert "own costs 2026-10" in loaded.out
+    assert "1 line of outcomes loaded" in serving("import-outcomes", "done.csv").out
+    assert "ticket resolved support 96 192.00 2.000 USD" in words(serving("outcomes", *DAY).out)
+    wrong = serving("import-costs", "done.csv")
+    assert wrong.status == 1
+    assert "Columns are missing: category, description, amount, currency." in wrong.err
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("why",), "No charges yet."),
+        (("lifecycle",), "No charges yet."),
+        (("runs",), "No charges yet."),
+        (("self-host",), "No charges yet."),
+        (("energy",), "No charges yet."),
+        (("commitments",), "No charges yet."),
+        (("outcomes",), "No outcomes yet."),
+        (("payback", "a", "--instead-of", "b"), "No charges yet."),
+    ],
+)
+def test_without_data_each_says_what_to_do(run: Run, command: tuple[str, ...], said: str) -> None:
+    found = run(*command)
+    assert (found.status, found.err) == (0, "")
+    assert found.out.startswith(said)
+    if command[0] != "payback":
+        machine = run(*command, "--format", "json")
+        assert (machine.status, machine.out) == (0, "[]\n")
+        assert machine.err.startswith(said)
