@@ -68,9 +68,7 @@ def close(
 
     Example: aispend close 2026-10 --note "as sent to finance"
     """
-    chosen = doors.day("MONTH", month) if month else None
-    if chosen is not None and chosen.day != 1:
-        raise UsageError("This is not a month.", where=f"MONTH {month}", next_step="Write YYYY-MM.")
+    chosen = doors.month("MONTH", month) if month else None
     modes = [name for name, on in (("published", published), ("adjustments", adjustments), ("accrued", accrued)) if on]
     if len(modes) + (reopen is not None) + (force is not None) > 1:
         raise UsageError(

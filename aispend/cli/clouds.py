@@ -114,4 +114,5 @@ def _tell(found: list[Diagnosis]) -> None:
         if one.next_step:
             show.lines([f"    next: {one.next_step}"])
     broken = sum(one.state == "broken" for one in found)
-    show.lines(["", f"{broken} to put right." if broken else "Everything works."])
+    works = any(one.state == "good" for one in found)
+    show.lines(["", f"{broken} to put right." if broken else "Everything works." if works else "Nothing was checked."])

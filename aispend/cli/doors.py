@@ -124,6 +124,14 @@ def day(option: str, text: str) -> date:
         ) from None
 
 
+def month(option: str, text: str) -> date:
+    """The first day of a month."""
+    try:
+        return date.fromisoformat(f"{text}-01")
+    except ValueError:
+        raise UsageError("This is not a month.", where=f"{option} {text}", next_step="Write YYYY-MM.") from None
+
+
 def listed(text: str | None) -> tuple[str, ...]:
     """Comma-separated words."""
     return tuple(word.strip() for word in (text or "").split(",") if word.strip())

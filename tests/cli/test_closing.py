@@ -97,6 +97,7 @@ def test_a_month_that_does_not_close_is_refused_until_forced(filled: Run) -> Non
     ("arguments", "says"),
     [
         (("2026-10-02",), "This is not a month"),
+        (("2026-13",), "This is not a month"),
         (("--force", "x"), "Which month?"),
         (("--published",), "Which month?"),
         (("2026-10", "--force", "x", "--reopen", "y"), "These do not go together"),

@@ -107,3 +107,11 @@ def test_forms_name_the_columns_the_imports_read() -> None:
         read = [(column.name, column.required) for column in module.FORM.columns]
         assert [(field.name, field.required) for field in described] == read, module.__name__
     assert tuple(field.name for field in forms.INVOICES) == invoices.COLUMNS
+
+
+def test_a_doctor_who_saw_nothing_does_not_say_that_all_is_well(run: Run) -> None:
+    found = run("doctor", "aws")
+
+    assert found.status == 0
+    assert "none is named in aispend.toml" in found.out
+    assert found.out.endswith("Nothing was checked.\n")
