@@ -12,6 +12,7 @@ from aispend.clock import Clock
 from aispend.settings import Settings
 from aispend.store import Store
 from collectors.files.bills import LoadReport, import_bills
+from collectors.files.metrics import TelemetryReport, import_metrics
 
 
 @pytest.fixture
@@ -20,5 +21,15 @@ def imported(database: Store, store_settings: Settings, clock: Clock) -> Callabl
 
     def run(*paths: Path, **words: Any) -> list[LoadReport]:
         return import_bills(paths, database, store_settings, clock, **words)
+
+    return run
+
+
+@pytest.fixture
+def read_metrics(database: Store, store_settings: Settings, clock: Clock) -> Callable[..., TelemetryReport]:
+    """Import utilization from paths into the test's database."""
+
+    def run(*paths: Path, **words: Any) -> TelemetryReport:
+        return import_metrics(paths, database, store_settings, clock, **words)
 
     return run
