@@ -89,9 +89,12 @@ class Line:
 
 
 def read_form(
-    paths: Iterable[str | Path], required: Sequence[str], optional: Sequence[str], parse: Callable[[Line], Row]
+    paths: Iterable[str | Path], required: Sequence[str], optional: Sequence[str] | None, parse: Callable[[Line], Row]
 ) -> list[Row]:
-    """Every line of every file, parsed. Raises ``InputError`` for the first problem, and names up to ten others."""
+    """Every line of every file, parsed; ``optional`` None lets any other column stand, unread.
+
+    Raises ``InputError`` for the first problem, and names up to ten others.
+    """
     rows: list[Row] = []
     problems: list[InputError] = []
     for path in map(Path, paths):
@@ -108,7 +111,7 @@ def read_form(
     return rows
 
 
-def _lines(path: Path, required: Sequence[str], optional: Sequence[str]) -> Iterator[Line]:
+def _lines(path: Path, required: Sequence[str], optional: Sequence[str] | None) -> Iterator[Line]:
     if not path.is_file():
         raise InputError("There is no such file.", where=str(path))
     try:
@@ -117,9 +120,8 @@ def _lines(path: Path, required: Sequence[str], optional: Sequence[str]) -> Iter
         raise InputError("The file is not UTF-8 text.", where=str(path), next_step="Save it as CSV UTF-8.") from error
     reader = csv.DictReader(text.splitlines(keepends=True))
     header = [name.strip().lower() for name in reader.fieldnames or ()]
-    known = (*required, *optional)
     missing = [name for name in required if name not in header]
-    strange = [name for name in header if name not in known]
+    strange = [] if optional is None else [name for name in header if name not in (*required, *optional)]
     if missing or strange or len(set(header)) < len(header):
         what = "A column is there twice."
         if missing or strange:
@@ -128,7 +130,8 @@ def _lines(path: Path, required: Sequence[str], optional: Sequence[str]) -> Iter
         raise InputError(
             what,
             where=f"{path}, line 1",
-            next_step=f"Give the columns {', '.join(required)}; allowed besides: {', '.join(optional) or 'none'}.",
+            next_step=f"Give the columns {', '.join(required)}"
+            + ("." if optional is None else f"; allowed besides: {', '.join(optional) or 'none'}."),
         )
     reader.fieldnames = header
     count = 0
