@@ -21,7 +21,8 @@ from aispend.prices.data import number, read_csv, read_toml
 class Accelerator:
     """One accelerator: GB of device memory, GB/s, dense TFLOPS (TOPS for int8), watts; None is unknown.
 
-    ``kind`` is gpu, tpu, npu or video. ``evidence`` is V, R or G as explained in the data file.
+    ``kind`` is gpu, tpu, npu or video; ``architecture`` its maker's name of the generation.
+    ``evidence`` is V, R or G as explained in the data file.
     """
 
     name: str
@@ -36,7 +37,9 @@ class Accelerator:
     bf16_tflops: Decimal | None = None
     fp8_tflops: Decimal | None = None
     int8_tops: Decimal | None = None
+    fp4_tflops: Decimal | None = None
     tdp_watts: Decimal | None = None
+    architecture: str | None = None
     note: str | None = None
 
 
@@ -81,7 +84,9 @@ def accelerators() -> Mapping[str, Accelerator]:
             bf16_tflops=_measure(entry, "bf16_tflops"),
             fp8_tflops=_measure(entry, "fp8_tflops"),
             int8_tops=_measure(entry, "int8_tops"),
+            fp4_tflops=_measure(entry, "fp4_tflops"),
             tdp_watts=_measure(entry, "tdp_watts"),
+            architecture=entry.get("architecture"),
             note=entry.get("note"),
         )
         known[card.name] = card

@@ -13,9 +13,9 @@ _PACKAGE = "aispend.prices"
 _FRACTION_DECIMALS = Decimal(1).scaleb(-12)
 
 
-def read_toml(name: str) -> dict[str, Any]:
-    """The TOML file ``name`` of this package; its floats as exact ``Decimal``."""
-    text = (files(_PACKAGE) / name).read_text(encoding="utf-8")
+def read_toml(name: str, package: str = _PACKAGE) -> dict[str, Any]:
+    """The TOML file ``name`` of ``package`` (this one unless said otherwise); its floats as exact ``Decimal``."""
+    text = (files(package) / name).read_text(encoding="utf-8")
     return tomllib.loads(text, parse_float=Decimal)
 
 

@@ -64,7 +64,7 @@ def test_weights_that_leave_no_room_for_a_cache_need_another_card() -> None:
 
 
 def test_the_room_asked_for_decides() -> None:
-    """bf16 on two 80 GB cards holds 2,441 tokens: (144 − 141.2 − 2) GB ÷ 327,680; one of 8,192 needs four, not three."""
+    """bf16 on two 80 GB cards holds 2,441 tokens: (144 − 141.2 − 2) GB ÷ 327,680; 8,192 need four."""
     assert concurrent_tokens(LLAMA_70B, 80 * GB, 2, "bf16") == 2_441
     assert accelerators_needed(LLAMA_70B, 80 * GB, "bf16", tokens=2_441) == 2
     assert accelerators_needed(LLAMA_70B, 80 * GB, "bf16", tokens=2_442) == 4
