@@ -1,0 +1,152 @@
+"""How many servers a queue needs, and when an idle one is cheaper off.
+
+Assumes
+    Arrivals are Poisson and service times exponential for waiting times; both are careful for steady services.
+    Rates are per hour and times in hours, unless a name says otherwise.
+Method
+    *Waiting*: Erlang C, P(wait) = C(c, a) for c servers and a = λ/μ of offered load. The smallest c with
+    C·e^(−(cμ−λ)t) ≤ ε keeps the wait within t for all but ε. Square-root staffing: c ≈ a + β√a.
+    *Scale to zero*: a replica is kept warm for T after each request, costs p an hour while it is up, and takes t_cold
+    to come back. Cost per request p·(s + (1−e^(−λT))/λ + e^(−λT)·t_cold), P(cold) = e^(−λT).
+    A cold start costs K = p·t_cold and what its delay costs: at a known rate, stay warm above p/K; at an unknown one,
+    switch off after K/p (ski rental: never more than twice the best in hindsight).
+    From a histogram of idle times: keep alive to their P99, and start again before their P5.
+Sources
+    docs/advice.md; Erlang 1917; Halfin & Whitt 1981; Karlin et al. 1988 (ski rental); Shahrad et al., ATC 2020.
+Known drawbacks
+    Requests that come in bursts wait longer than Erlang says and start cold less often than Poisson says.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.methods.percentiles import weighted_percentile
+
+
+@dataclass(frozen=True)
+class Staffing:
+    """Servers, the load of each of them, and the chance that a request waits at all and longer than was asked."""
+
+    servers: int
+    utilization: float
+    p_wait: float
+    p_longer: float
+
+
+@dataclass(frozen=True)
+class ScaleToZero:
+    """Cost of a request with keep-alive, against the same always on, and the share that start cold."""
+
+    cost_per_request: float
+    always_on_cost_per_request: float
+    p_cold: float
+
+    @property
+    def saving(self) -> float:
+        """Share saved against always on; negative where it costs more."""
+        return 1 - self.cost_per_request / self.always_on_cost_per_request
+
+
+@dataclass(frozen=True)
+class KeepAlive:
+    """From the start of an idle time: off until ``prewarm``, up until ``keep_until``; in the unit of the idle times.
+
+    ``prewarm`` is 0 where a restart does not fit in before the earliest requests.
+    """
+
+    prewarm: float
+    keep_until: float
+
+
+@dataclass(frozen=True)
+class IdleCost:
+    """What idle times would have cost under a timeout: warm hours, cold starts and their cost together."""
+
+    warm: float
+    cold_starts: int
+    cost: float
+
+
+def erlang_c(servers: int, offered_load: float) -> float:
+    """Chance that a request waits; 1 where the load is all the servers or more."""
+    if servers < 1 or offered_load < 0:
+        raise ValueError("one server or more, and no negative load")
+    if offered_load >= servers:
+        return 1.0
+    blocked = 1.0
+    for count in range(1, servers + 1):
+        blocked = offered_load * blocked / (count + offered_load * blocked)
+    utilization = offered_load / servers
+    return blocked / (1 - utilization * (1 - blocked))
+
+
+def servers_for_wait(arrivals: float, service_rate: float, wait: float, allowed: float) -> Staffing:
+    """Fewest servers with which at most the share ``allowed`` waits longer than ``wait``.
+
+    ``arrivals`` and ``service_rate`` (of one server) per unit of time, ``wait`` in that unit.
+    """
+    if not (service_rate > 0 and arrivals >= 0 and wait >= 0 and 0 < allowed < 1):
+        raise ValueError("rates and wait are not negative, and the share allowed is between 0 and 1")
+    load = arrivals / service_rate
+    servers = max(math.floor(load) + 1, 1)
+    while True:
+        waits = erlang_c(servers, load)
+        longer = waits * math.exp(-(servers * service_rate - arrivals) * wait)
+        if longer <= allowed:
+            return Staffing(servers, load / servers, waits, longer)
+        servers += 1
+
+
+def square_root_staffing(offered_load: float, beta: float = 1.0) -> int:
+    """Servers for a large queue: the load and β of its square root; β 1 lets about a quarter wait, 2 a fiftieth."""
+    return max(math.ceil(offered_load + beta * math.sqrt(offered_load)), 1)
+
+
+def scale_to_zero(*, price: float, rate: float, service: float, keep_alive: float, cold_start: float) -> ScaleToZero:
+    """Cost of a request with keep-alive; ``price`` and ``rate`` per hour, times in hours."""
+    if not (price >= 0 and rate > 0 and min(service, keep_alive, cold_start) >= 0):
+        raise ValueError("the rate is above 0, price and times are not negative")
+    cold = math.exp(-rate * keep_alive)
+    return ScaleToZero(
+        cost_per_request=price * (service - math.expm1(-rate * keep_alive) / rate + cold * cold_start),
+        always_on_cost_per_request=price / rate,
+        p_cold=cold,
+    )
+
+
+def cold_start_cost(price: float, cold_start: float, penalty: float = 0.0) -> float:
+    """Money a cold start costs: the time it takes at the hourly price, and what the delay costs."""
+    return price * cold_start + penalty
+
+
+def warm_above(price: float, cost_of_cold_start: float) -> float:
+    """Requests an hour above which staying warm is cheaper; infinite where cold starts cost nothing."""
+    return price / cost_of_cold_start if cost_of_cold_start > 0 else math.inf
+
+
+def ski_rental_timeout(price: float, cost_of_cold_start: float) -> float:
+    """Idle hours after which to switch off where nothing is known of the rate."""
+    if not price > 0:
+        raise ValueError("a price is above 0")
+    return cost_of_cold_start / price
+
+
+def keep_alive(idle_times: NDArray[np.float64], cold_start: float) -> KeepAlive | None:
+    """Keep-alive from the idle times there were, NaN left out; None where none is known."""
+    known = idle_times[~np.isnan(idle_times)]
+    if not known.size:
+        return None
+    head, tail = (weighted_percentile(known, np.ones(known.size), share) for share in (0.05, 0.99))
+    return KeepAlive(prewarm=max(head - cold_start, 0.0), keep_until=tail)
+
+
+def idle_cost(idle_times: NDArray[np.float64], timeout: float, *, price: float, cost_of_cold_start: float) -> IdleCost:
+    """Replay of idle times under a timeout; the best in hindsight pays the cheaper of the two for each."""
+    known = idle_times[~np.isnan(idle_times)]
+    warm, cold = float(np.minimum(known, timeout).sum()), int((known > timeout).sum())
+    return IdleCost(warm, cold, warm * price + cold * cost_of_cold_start)
