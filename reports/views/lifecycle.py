@@ -15,7 +15,7 @@ from typing import Literal
 from sqlalchemy import Connection, text
 
 from aispend.money import rate
-from analyzer.economics import payback_months
+from aispend.prices.break_even import payback_months
 from reports.views.basis import Window, charge_days, newest_window
 from reports.views.unit_costs import PER_TOKENS, unit_costs
 

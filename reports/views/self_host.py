@@ -15,10 +15,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from aispend.money import exact_sum, rate
+from aispend.prices.break_even import BreakEven, break_even
 from aispend.prices.token_prices import CURRENCY, ApiOffer, api_offers
 from aispend.schema import unit_cost
 from analyzer.currency import exchange_rates
-from analyzer.economics import BreakEven, break_even
 from reports.views.basis import Window, newest_window
 
 _SERVING = ("inference_online", "inference_batch", "unknown")
