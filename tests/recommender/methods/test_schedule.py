@@ -1,0 +1,155 @@
+"""Schedules by the hour of the week: office hours by hand, clocks that change, and replay."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recommender.methods.folds import make_folds
+from recommender.methods.replay import Capacity, Demand, replay
+from recommender.methods.schedule import (
+    Profile,
+    Window,
+    ahead,
+    hours_of_week,
+    on_hours,
+    on_off_saving,
+    reactive_replicas,
+    replicas,
+    schedule_policy,
+    schedule_saving,
+    week_profile,
+    windows,
+)
+
+MONDAY = datetime(2026, 11, 2, tzinfo=UTC)
+OFFICE = np.array([day * 24 + hour for day in range(5) for hour in range(8, 18)])
+
+
+def office_weeks(weeks: int, load: float = 6.0, night: float = 1.0) -> np.ndarray:
+    week = np.full(168, night)
+    week[OFFICE] = load
+    return np.tile(week, weeks)
+
+
+def test_ten_hours_on_five_days_save_70_percent_of_compute() -> None:
+    assert on_off_saving(50) == pytest.approx(0.7024, abs=5e-5)
+
+
+def test_office_hours_are_found() -> None:
+    hours = hours_of_week(MONDAY, 4 * 168, "UTC")
+    on = on_hours(office_weeks(4, 0.9, 0.0), hours, threshold=0.01, lookahead_hours=0)
+    assert on is not None
+    assert windows(on) == [Window(day * 24 + 8, day * 24 + 18) for day in range(5)]
+    assert on_off_saving(sum(one.hours for one in windows(on))) == pytest.approx(0.7024, abs=5e-5)
+    earlier = on_hours(office_weeks(4, 0.9, 0.0), hours, threshold=0.01)
+    assert earlier is not None
+    assert windows(earlier)[0] == Window(7, 18)
+
+
+def test_a_window_may_pass_the_end_of_the_week() -> None:
+    on = np.zeros(168, bool)
+    on[[0, 1, 167]] = True
+    assert windows(on) == [Window(167, 170)]
+    assert windows(np.zeros(168, bool)) == []
+    assert windows(np.ones(168, bool)) == [Window(0, 168)]
+
+
+def test_hours_follow_the_local_clock_through_summer_time() -> None:
+    """Berlin leaves summer time on 25 October 2026 at 01:00 UTC: 09:00 local is 07:00 UTC before and 08:00 after."""
+    hours = hours_of_week(datetime(2026, 10, 19, tzinfo=UTC), 2 * 168, "Europe/Berlin")
+    assert hours[7] == 9
+    assert hours[168 + 8] == 9
+    assert hours[168 + 7] == 8
+    assert hours_of_week(MONDAY, 1, "America/New_York")[0] == 6 * 24 + 19
+    with pytest.raises(ValueError, match="time zone"):
+        hours_of_week(MONDAY.replace(tzinfo=None), 1, "UTC")
+
+
+def test_a_profile_needs_two_weeks_and_likes_four() -> None:
+    week = office_weeks(1)
+    assert week_profile(week, np.arange(168)) is None
+    for weeks in (2, 4):
+        found = week_profile(office_weeks(weeks), np.tile(np.arange(168), weeks), growth=1.5)
+        assert found is not None
+        assert (found.weeks, found.low_evidence) == (weeks, weeks < 4)
+        assert (found.demand[8], found.demand[0]) == (9, 1.5)
+
+
+def test_an_hour_never_seen_has_as_much_as_the_largest() -> None:
+    demand = office_weeks(2)
+    demand[[3, 171]] = np.nan
+    found = week_profile(demand, np.tile(np.arange(168), 2))
+    assert found is not None
+    assert np.isnan(found.demand[3])
+    assert replicas(found, per_replica=1, target=0.6, lookahead_hours=0)[3] == 10
+
+
+def test_replicas_by_hand() -> None:
+    """6 and 1 at 60 % of 1: 10 and 2; the hour before the office opens has 10 as well. Flat 10: 55 × 10 + 113 × 2."""
+    found = week_profile(office_weeks(4), np.tile(np.arange(168), 4))
+    assert found is not None
+    counts = replicas(found, per_replica=1, target=0.6)
+    assert counts[[6, 7, 8, 17, 18]].tolist() == [2, 10, 10, 10, 2]
+    assert schedule_saving(counts, 10) == pytest.approx(1 - (55 * 10 + 113 * 2) / 1680)
+    assert replicas(found, per_replica=1, target=0.6, minimum=3)[0] == 3
+
+
+def test_nothing_asked_for_may_be_nothing() -> None:
+    idle = Profile(np.zeros(168), 4)
+    assert replicas(idle, per_replica=1, target=0.6, minimum=0).max() == 0
+
+
+def test_reactive_floor_looks_back_three_days() -> None:
+    demand = np.ones(100)
+    demand[20] = 50
+    demand[40] = 6
+    assert reactive_replicas(demand, 0.6) == 10
+    assert reactive_replicas(demand, 0.6, statistic=0.95) == 2
+    assert reactive_replicas(np.full(10, np.nan), 0.6) is None
+
+
+def test_a_schedule_is_replayed_on_weeks_it_has_not_seen() -> None:
+    hours = hours_of_week(MONDAY, 4 * 168, "UTC")
+    policy = schedule_policy(hours, per_replica=1, target=0.6, price=1)
+    demand = Demand(office_weeks(4), slots_per_hour=1)
+    folds = make_folds(4 * 168, 1, min_train_days=14)
+    found = replay(policy, demand, folds, current=Capacity(load=10, cost=10))
+    assert found.saved_share == pytest.approx(1 - (55 * 10 + 113 * 2) / 1680)
+    assert (found.outcome.violation_minutes, found.outcome.risk_minutes) == (0, 0)
+
+
+def test_a_new_night_shift_is_seen_in_the_replay() -> None:
+    hours = hours_of_week(MONDAY, 4 * 168, "UTC")
+    load = office_weeks(4)
+    load[3 * 168 + 2] = 5
+    policy = schedule_policy(hours, per_replica=1, target=0.6, price=1)
+    folds = make_folds(4 * 168, 1, min_train_days=14)
+    found = replay(policy, Demand(load, slots_per_hour=1), folds, current=Capacity(load=10, cost=10))
+    assert found.outcome.violation_minutes == 60
+    assert found.outcome.worst_overload == pytest.approx(1.5)
+
+
+def test_one_week_of_training_leaves_what_there_is() -> None:
+    policy = schedule_policy(np.tile(np.arange(168), 3), per_replica=1, target=0.6, price=1)
+    demand = Demand(office_weeks(3), slots_per_hour=1)
+    assert policy(demand.at(np.arange(168)), np.arange(168, 336)) is None
+
+
+WEEKS = st.lists(st.integers(0, 20), min_size=168, max_size=168).map(np.array)
+
+
+@given(WEEKS, st.integers(0, 5))
+def test_looking_ahead_never_lowers_and_covers_what_comes(week: np.ndarray, hours: int) -> None:
+    raised = ahead(week, hours)
+    for step in range(hours + 1):
+        assert (raised >= np.roll(week, -step)).all()
+    assert raised.max() == week.max()
+
+
+@given(st.lists(st.booleans(), min_size=168, max_size=168).map(np.array))
+def test_windows_hold_exactly_the_hours_that_are_on(on: np.ndarray) -> None:
+    covered = [hour % 168 for one in windows(on) for hour in range(one.start, one.end)]
+    assert sorted(covered) == np.flatnonzero(on).tolist()
