@@ -154,6 +154,7 @@ _CHANGE = f"""
     JOIN account a USING (account_key)
     JOIN charge_kind ck USING (charge_kind_key)
     LEFT JOIN resource r USING (resource_key)
-    WHERE c.slice_id <> ALL(:left_out) AND ck.billing_currency = :currency
+    WHERE s.billing_month BETWEEN :first_month AND :end_month AND c.slice_id <> ALL(:left_out)
+      AND ck.billing_currency = :currency
       AND (ck.charge_category = 'Usage' OR ck.charge_category IS NULL) AND (t.is_ai OR NOT :ai_only) AND {{condition}}
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8"""

@@ -29,9 +29,8 @@ from math import exp
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from analyzer.anomaly_fit import Fit, Floats, fit
+from analyzer.anomaly_fit import Fit, Flags, Floats, fits
 
 RunKind = Literal["rise", "drop", "drift"]
 
@@ -54,6 +53,8 @@ _MONTH_SHIFT = 2
 """Days by which what comes every month moves, for weekends."""
 _ALIKE = 0.25
 """In logarithms: how much more than before it may be, from month to month."""
+_LOOK_AHEAD = 4
+"""Days fitted at once after a surprise; twice as many each time until the next."""
 _SAME_PATTERN = 0.9
 """Less than the share of days that remain when one weekday is another."""
 
@@ -110,13 +111,16 @@ class _Watch:
     expected: frozenset[int]
     logs: Floats = field(init=False)
     levels: Floats = field(init=False)
-    masked: NDArray[np.bool_] = field(init=False)
+    masked: Flags = field(init=False)
     out: Floats = field(init=False)
-    usual: NDArray[np.bool_] = field(init=False)
+    usual: Flags = field(init=False)
+    foreseen: Flags = field(init=False)
     since: int = 0
     level: float = 0.0
     accepted: list[float] = field(default_factory=lambda: [0.0])
     fits: dict[int, Fit] = field(default_factory=dict)
+    ahead: dict[int, Fit] = field(default_factory=dict)
+    block: int = 0
     runs: list[Run] = field(default_factory=list)
     open: _Open | None = None
 
@@ -126,16 +130,16 @@ class _Watch:
         self.masked = np.zeros(len(self.costs), dtype=bool)
         self.out = np.zeros(len(self.costs))
         self.usual = np.zeros(len(self.costs), dtype=bool)
+        self.foreseen = ~self.masked
         self.busy = self.costs > self.limits.offset
-        self.weekdays = (np.arange(len(self.costs)) + self.first.weekday()) % 7
 
     def play(self) -> list[Run]:
         """Judge every day in turn."""
         if not self.busy.any():
             return []
         self.since = start = int(np.argmax(self.busy))
+        self.block = len(self.costs)
         for day in range(start, len(self.costs)):
-            self.levels[day] = self.level
             known = self._fit(day)
             if known is None:
                 continue
@@ -146,14 +150,33 @@ class _Watch:
         return self.runs
 
     def _fit(self, day: int) -> Fit | None:
-        if day - self.since < self.limits.min_days:
-            return None
+        """What the days before it say of a day; None where they are too few."""
         since = max(self.since, day - self.limits.window_days)
-        kept = np.flatnonzero(~self.masked[since:day]) + since
-        if len(kept) < self.limits.min_days:
+        kept = ~self.masked[since:day]
+        if day - self.since < self.limits.min_days or np.count_nonzero(kept) < self.limits.min_days:
             return None
-        values = self.logs[kept] - self.levels[kept]
-        return fit(values, kept.astype(np.float64), self.weekdays[kept], self.busy[kept])
+        if not np.array_equal(kept, self.foreseen[since:day]):
+            self._forget_ahead()
+        if day not in self.ahead:
+            self._look_ahead(day)
+        return self.ahead[day]
+
+    def _look_ahead(self, day: int) -> None:
+        """Fits of that day and some after it, as if all were learned from, or none where a run is not.
+
+        They hold as long as it comes like that; where it does not, fewer days are looked ahead for a while.
+        """
+        self.foreseen = ~self.masked
+        self.foreseen[day:] = not self.masked[day - 1]
+        days = range(day, min(day + self.block, len(self.costs)))
+        told = fits(
+            self.logs - self.levels, self.busy, self.foreseen, days, since=self.since, window=self.limits.window_days
+        )
+        self.ahead = dict(zip(days, told, strict=True))
+        self.block *= 2
+
+    def _forget_ahead(self) -> None:
+        self.ahead, self.block = {}, _LOOK_AHEAD
 
     def _judge(self, start: int, day: int, known: Fit) -> None:
         found = self._sparse(start, day) if known.sparse else self._single(day, known) or self._drift(day)
@@ -187,7 +210,7 @@ class _Watch:
 
     def _single(self, day: int, known: Fit) -> tuple[RunKind, int, dict[int, float], float | None] | None:
         """A day that is out by itself."""
-        expected = known.at(day, int(self.weekdays[day])) + self.level
+        expected = known.at(day) + self.level
         residual = float(self.logs[day]) - expected
         distance = residual / known.scale
         cost = max(exp(expected) - self.limits.offset, 0.0)
@@ -201,7 +224,8 @@ class _Watch:
             for level in self.accepted:
                 if level < self.level and residual >= level - self.level - self.limits.k * known.scale:
                     self.level = level
-                    self.levels[day] = level
+                    self.levels[day:] = level
+                    self._forget_ahead()
                     return None
         return "rise" if residual > 0 else "drop", day, {day: cost}, distance
 
@@ -236,9 +260,8 @@ class _Watch:
         total, first = 0.0, day
         expectation: dict[int, float] = {}
         for one in range(day - DRIFT_DAYS + 1, day + 1):
-            weekday = int(self.weekdays[one])
-            expected = past.at(one, weekday) + float(self.levels[one])
-            if not past.active[weekday] or self.masked[one] or self.usual[one]:
+            expected = past.at(one) + float(self.levels[one])
+            if not past.in_use(one) or self.masked[one] or self.usual[one]:
                 continue
             distance = min((float(self.logs[one]) - expected) / past.scale, self.limits.k)
             total = max(0.0, total + distance - slack)
@@ -262,18 +285,19 @@ class _Watch:
             return
         first, known = self.open.first, self.fits[day]
         days = range(first, day + 1)
-        off = {one: float(self.logs[one]) - known.at(one, int(self.weekdays[one])) for one in days}
+        off = {one: float(self.logs[one]) - known.at(one) for one in days}
         new = float(np.median([off[one] for one in days if one in self.open.expected][-7:]))
         alike = sum(abs(one - new) <= self.limits.k * known.scale for one in off.values())
         self.masked[first : day + 1] = False
         if alike >= _SAME_PATTERN * len(off):
-            self.levels[first : day + 1] = new
+            self.levels[first:] = new
             self.level = new
             self.accepted.append(new)
         else:
             self.since, self.level, self.accepted = first, 0.0, [0.0]
             self.levels[first:] = 0.0
             self.fits.clear()
+        self._forget_ahead()
         self._close()
 
     def _close(self) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.anomaly_fit import robust_scale, weekly_slope
+from analyzer.anomaly_fit import Floats, fits, robust_scale, weekly_slope
 from analyzer.anomaly_score import Limits, Run, find_runs, merged
 
 MONDAY = date(2026, 6, 1)
@@ -26,21 +26,33 @@ def found(costs: list[float], **limits: float) -> list[tuple[str, int, int]]:
     return [(run.kind, run.first, run.last) for run in find_runs(costs, MONDAY, Limits(**limits))]  # type: ignore[arg-type]
 
 
+def scale(sample: Floats) -> float:
+    return float(robust_scale(sample[None], np.ones((1, len(sample)), dtype=bool))[0])
+
+
 def test_robust_scale_of_a_normal_sample_is_its_deviation_and_a_wild_value_hardly_moves_it() -> None:
     sample = np.random.default_rng(3).normal(0, 0.06, 2000)
-    assert robust_scale(sample) == pytest.approx(0.06, rel=0.04)
-    assert robust_scale(np.append(sample, [50.0] * 20)) == pytest.approx(0.06, rel=0.06)
+    assert scale(sample) == pytest.approx(0.06, rel=0.04)
+    assert scale(np.append(sample, [50.0] * 20)) == pytest.approx(0.06, rel=0.06)
 
 
 def test_scale_of_a_bill_that_never_moves_is_one_percent() -> None:
-    assert robust_scale(np.zeros(56)) == 0.01
+    assert scale(np.zeros(56)) == 0.01
 
 
 def test_slope_is_that_of_days_whole_weeks_apart() -> None:
-    positions = np.arange(28.0)
-    values = 0.01 * positions + np.resize(np.log(WEEK), 28)
-    values[20] += 5
-    assert weekly_slope(values, positions) == pytest.approx(0.01)
+    values = (0.01 * np.arange(28.0) + np.resize(np.log(WEEK), 28)).reshape(1, 4, 7)
+    values[0, 2, 6] += 5
+    assert weekly_slope(values, np.ones((1, 4, 7), dtype=bool)) == pytest.approx([0.01])
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([28, 30, 56]))
+def test_a_window_says_the_same_alone_and_among_others(seed: int, window: int) -> None:
+    random = np.random.default_rng(seed)
+    values, kept, busy = random.normal(4, 0.3, 70), random.random(70) > 0.2, random.random(70) > 0.1
+    together = list(fits(values, busy, kept, range(10, 70), since=2, window=window))
+    alone = [next(fits(values, busy, kept, range(day, day + 1), since=2, window=window)) for day in range(10, 70)]
+    assert together == alone
 
 
 def test_a_weekly_pattern_is_expected_from_the_first_weekend_on() -> None:
