@@ -18,6 +18,7 @@ from typing import Any, Literal
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
+from aispend.advising import Recommend
 from aispend.connections import AwsConnection
 from aispend.errors import SettingsError
 from aispend.foresight import Forecast
@@ -159,38 +160,6 @@ class Allocation(_Section):
         if len(set(names)) < len(names):
             raise ValueError("shared costs need different names")
         return self
-
-
-class Idle(_Section):
-    """When an accelerator counts as idle (see docs/advice.md for the sources)."""
-
-    window_days: int = Field(14, ge=1)
-    dev_window_hours: int = Field(24, ge=1, description="fast track for development endpoints, as candidates")
-    notebook_window_minutes: int = Field(60, ge=10)
-    max_activity: float = Field(0.01, ge=0, le=1, description="activity below this is no activity")
-    inactive_share: float = Field(0.99, ge=0, le=1, description="share of known minutes that must be inactive")
-    min_coverage: float = Field(0.8, ge=0, le=1)
-    keep_tags: tuple[str, ...] = ("keep", "do-not-stop", "dr", "disaster-recovery")
-
-
-class Rightsize(_Section):
-    """How much smaller is still safe."""
-
-    window_days: int = Field(14, ge=7)
-    percentile: float = Field(0.995, gt=0, le=1)
-    compute_headroom: float = Field(0.20, ge=0, lt=1)
-    memory_headroom: float = Field(0.10, ge=0, lt=1)
-    min_hours: int = Field(30, ge=1, description="hours of metrics below which no advice is given")
-    min_coverage: float = Field(0.8, ge=0, le=1)
-
-
-class Recommend(_Section):
-    """Thresholds of the recommender."""
-
-    min_monthly_saving: Decimal = Decimal(20)
-    max_payback_months: Decimal = Decimal(12)
-    idle: Idle = Idle()
-    rightsize: Rightsize = Rightsize()
 
 
 class Agreement(_Section):

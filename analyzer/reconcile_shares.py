@@ -122,11 +122,12 @@ def savings_stay_within_cost(connection: Connection) -> Iterator[Finding]:
     """Counted savings never exceed the cost they act on, in total or on any resource."""
     query = """
         SELECT currency, sum(saving) AS savings, sum(cost) AS cost, bool_or(saving > cost) AS exceeded
-        FROM (SELECT currency, resource_id,
-                     sum(coalesce(monthly_saving_net, monthly_saving_effective, monthly_saving_list, 0)) AS saving,
-                     max(monthly_cost) AS cost
-              FROM recommendation WHERE counted AND state IN ('open', 'accepted')
-              GROUP BY currency, resource_id) AS r
+        FROM (SELECT currency, provider, part.key,
+                     sum((part.value ->> 'counted_net')::numeric) AS saving,
+                     max((part.value ->> 'monthly_cost')::numeric) AS cost
+              FROM recommendation, jsonb_each(acts_on) AS part
+              WHERE counted AND state IN ('open', 'accepted')
+              GROUP BY currency, provider, part.key) AS r
         GROUP BY currency ORDER BY currency"""
     for row in connection.execute(text(query)):
         yield Finding(

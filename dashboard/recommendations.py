@@ -86,7 +86,9 @@ def _totals(totals: Sequence[SavingsTotal], rows: Sequence[Recommendation], curr
             ),
         ],
     )
-    nothing = sum(row.counted and row.monthly_saving_net == 0 and row.state in PROMISING_STATES for row in rows)
+    nothing = sum(
+        not row.estimate_only and row.monthly_saving_net == 0 and row.state in PROMISING_STATES for row in rows
+    )
     if nothing:
         st.caption(
             f"{nothing} of the list save{'s' if nothing == 1 else ''} nothing net of the commitments you own, "
@@ -185,9 +187,15 @@ def _facts(row: Recommendation, currency: str) -> list[tuple[str, str]]:
 
 
 def _counted(row: Recommendation) -> str:
-    if not row.counted:
-        return "no, another advice on it saves more"
-    return "no, it saves nothing net of your commitments" if row.monthly_saving_net == 0 else "yes"
+    if row.estimate_only:
+        return "no, it is an estimate"
+    if row.monthly_saving_net == 0:
+        return "no, it saves nothing net of your commitments"
+    if row.counted:
+        return "yes" if row.counted_net == row.monthly_saving_net else f"yes, with {money(row.counted_net)} of it"
+    if row.gate is not None:
+        return f"no, until shown: {row.gate}"
+    return "no, it cannot be done beside what is counted"
 
 
 def _without_advice(currency: str, *, expanded: bool) -> None:

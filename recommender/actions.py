@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import shlex
 
-from recommender.contract import Subject
 from recommender.owners import Owner, azure_part, azure_place, gcp_place, owner_of
+from recommender.subjects.machines import Machine
 
 
-def describe(subject: Subject) -> str:
+def describe(subject: Machine) -> str:
     """The type, with the accelerators in it."""
     count = subject.accelerator_count
     accelerators = (
@@ -20,7 +20,7 @@ def describe(subject: Subject) -> str:
     return f"{subject.instance_type or subject.platform or 'resource'}{accelerators}"
 
 
-def switch_off(subject: Subject) -> tuple[str, str, str]:
+def switch_off(subject: Machine) -> tuple[str, str, str]:
     """What to do, the command as text for a person, and how to undo it; at the owner where the bill proves one."""
     where = f"# {_place(subject)}; check first that nobody uses it\n"
     if subject.platform == "managed_endpoint":
@@ -49,7 +49,7 @@ def switch_off(subject: Subject) -> tuple[str, str, str]:
     )
 
 
-def resize(subject: Subject, instance_type: str) -> tuple[str, str]:
+def resize(subject: Machine, instance_type: str) -> tuple[str, str]:
     """The command that changes the type, as text, and how to undo it."""
     target = shlex.quote(instance_type)
     place = f"# {_place(subject)}; in a maintenance window\n"
@@ -70,7 +70,7 @@ def resize(subject: Subject, instance_type: str) -> tuple[str, str]:
     return place + "\n".join(line for line in lines if line), undo
 
 
-def _place(subject: Subject) -> str:
+def _place(subject: Machine) -> str:
     return _one_line(f"account {subject.account or 'unknown'}, region {subject.region or 'unknown'}")
 
 
@@ -79,20 +79,20 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _name(subject: Subject) -> str:
+def _name(subject: Machine) -> str:
     return shlex.quote(subject.resource_id.rsplit("/", 1)[-1])
 
 
-def _region(subject: Subject) -> str:
+def _region(subject: Machine) -> str:
     return shlex.quote(subject.region or "REGION")
 
 
-def _gcp(subject: Subject) -> str:
+def _gcp(subject: Machine) -> str:
     project, zone = gcp_place(subject)
     return f"--zone {shlex.quote(zone or 'ZONE')} --project {shlex.quote(project)}"
 
 
-def _job_or_compute(subject: Subject) -> tuple[str, str, str] | None:
+def _job_or_compute(subject: Machine) -> tuple[str, str, str] | None:
     """What runs on machines nobody sees: a training job, a compute of Azure's machine learning."""
     if subject.provider == "aws" and ":training-job/" in subject.resource_id:
         command = f"aws sagemaker stop-training-job --training-job-name {_name(subject)} --region {_region(subject)}"
@@ -104,7 +104,7 @@ def _job_or_compute(subject: Subject) -> tuple[str, str, str] | None:
     return None
 
 
-def _machine(subject: Subject, verb: str) -> str:
+def _machine(subject: Machine, verb: str) -> str:
     """Stop or start the machine itself."""
     if subject.provider == "gcp" and "/nodes/" in subject.resource_id:
         return f"gcloud compute tpus tpu-vm {verb} {_name(subject)} {_gcp(subject)}"
@@ -115,7 +115,7 @@ def _machine(subject: Subject, verb: str) -> str:
     }.get(subject.provider, "")
 
 
-def _delete_endpoint(subject: Subject) -> str:
+def _delete_endpoint(subject: Machine) -> str:
     name = _name(subject)
     if subject.provider == "aws":
         return f"aws sagemaker delete-endpoint --endpoint-name {name} --region {_region(subject)}"
@@ -130,7 +130,7 @@ def _delete_endpoint(subject: Subject) -> str:
     return ""
 
 
-def _resize_endpoint(subject: Subject, target: str) -> str:
+def _resize_endpoint(subject: Machine, target: str) -> str:
     name = _name(subject)
     if subject.provider == "aws":
         return (
@@ -151,12 +151,12 @@ def _resize_endpoint(subject: Subject, target: str) -> str:
     return ""
 
 
-def _vertex(subject: Subject) -> str:
+def _vertex(subject: Machine) -> str:
     project, place = gcp_place(subject)
     return f"--region {shlex.quote(place or subject.region or 'REGION')} --project {shlex.quote(project)}"
 
 
-def _azure_ml(subject: Subject) -> str:
+def _azure_ml(subject: Machine) -> str:
     workspace = azure_part(subject.resource_id, "workspaces") or "WORKSPACE"
     return f"--workspace-name {shlex.quote(workspace)} {azure_place(subject.resource_id)}"
 

@@ -1,23 +1,24 @@
-"""What a kind of recommendation is: what it looks at, and the three things it may answer.
+"""What a kind of recommendation is: what it looks at, and the two things it may answer.
 
-A kind is one module with one ``Kind`` object and a pure ``evaluate``: subject in, answer out.
-The runner loads subjects, asks every kind, lets the portfolio settle overlaps and writes the result.
+A kind is one module of ``recommender/kinds`` with one ``Kind`` object and a pure ``evaluate``: subject in, answer
+out. Subjects (``recommender/subjects``) are what money is paid for: a machine, the machines that serve a model, the
+tokens bought of a model, a volume, a training run, the usage a commitment could cover, a contract. The runner loads
+them, asks every kind, lets the portfolio settle what may be done together and writes the result.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from enum import IntEnum
+from typing import Any, Generic, Literal, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from aispend.settings import Recommend
+from aispend.advising import Recommend
 
 Confidence = Literal["low", "medium", "high"]
+Effort = Literal["very_low", "low", "medium", "high", "very_high"]
 HOURS_PER_MONTH = Decimal(730)
 """Hours a monthly figure stands for (the clouds' own convention)."""
 COST_UNKNOWN = (
@@ -26,22 +27,19 @@ COST_UNKNOWN = (
 )
 
 
-@dataclass(frozen=True)
-class Accelerators:
-    """Five-minute history of a resource's accelerators over whole hours.
+class Step(IntEnum):
+    """When in the order of savings a kind acts: each acts on the cost that those before it leave.
 
-    Arrays are (accelerators, slots), twelve slots an hour, oldest first; NaN is unknown.
-    ``activity_*`` 0–1, ``memory_used_max`` bytes by hour (accelerators, hours), ``power_mean`` watts by hour.
-    ``counter`` says what the activity is: sm_active, tensor_active or gpu_utilization.
+    Source: methods, combining savings. Prices of usage (commitments) come after everything that changes usage.
     """
 
-    start: datetime
-    counter: str
-    activity_mean: NDArray[np.float32]
-    activity_max: NDArray[np.float32]
-    memory_used_max: NDArray[np.float64]
-    memory_total: NDArray[np.float64]
-    power_mean: NDArray[np.float32]
+    REMOVE = 0
+    SIZE = 1
+    MODEL = 2
+    SCHEDULE = 3
+    SPOT = 4
+    COMMIT = 5
+    PLACE = 6
 
 
 @dataclass(frozen=True)
@@ -60,9 +58,13 @@ class DailyCost:
     billed: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Subject:
-    """A costly resource as the kinds see it: what it is, what it costs, what is known of its use."""
+    """What money is paid for: whose it is, where, and what it cost by day.
+
+    ``resource_key`` is 0 and ``resource_id`` a name of ours (``tokens:…``, ``service:…``) where it is no single
+    resource of the bill. ``as_of`` ends the evidence: the day after the newest usage charge.
+    """
 
     resource_key: int
     resource_id: str
@@ -70,28 +72,12 @@ class Subject:
     account: str | None
     region: str | None
     currency: str
-    platform: str | None
-    instance_type: str | None
-    accelerator_type: str | None
-    accelerator_count: Decimal | None
-    fleet: str | None
     tags: Mapping[str, str]
     model: str | None
     team: str | None
     first_seen: date
     costs: Sequence[DailyCost]
-    accelerators: Accelerators | None
-    requests: Mapping[date, Decimal] | None
-    """Requests per day; None where no inference records exist for the resource."""
-    workload_seconds: Mapping[date, float] | None
-    """Busy workload seconds per day; None where no workload records exist."""
     as_of: datetime
-    """End of the evidence: the day after the newest usage charge on an accelerator."""
-
-    @property
-    def is_off(self) -> bool:
-        """Whether it has not been billed for the last two days of the evidence."""
-        return not self.costs or self.costs[-1].day < (self.as_of - timedelta(days=2)).date()
 
 
 @dataclass(frozen=True)
@@ -111,7 +97,15 @@ class Saving:
 
 @dataclass(frozen=True)
 class Advice:
-    """A recommendation for one subject."""
+    """A recommendation for one subject.
+
+    ``target`` is the proposal in machine words (``stop``, an instance type): with kind and resource it is the identity,
+    so ``proposed`` may be worded better without becoming another recommendation. ``acts_on`` gives the monthly
+    effective cost of each resource it acts on, where that is not the subject alone. ``gate`` names what must be shown
+    before it may count ("an evaluation of quality"); ``hard_to_regain`` that the capacity may not come back.
+    ``evidence_until`` ends the measurement it rests on: advice expires a week after it. ``estimate_only`` marks a
+    calculation that never counts. ``evidence["replay"]`` is the replay on held-out history where there is one.
+    """
 
     kind: str
     subject: Subject
@@ -121,19 +115,30 @@ class Advice:
     saving: Saving
     risk: int
     confidence: Confidence
-    effort: str
+    effort: Effort
     reason: str
     undo: str
     command: str
     evidence: Mapping[str, Any]
+    target: str
     violation_bound: Decimal | None = None
     one_off_cost: Decimal = Decimal(0)
-    conflict_group: str = field(default="")
+    acts_on: Mapping[str, Decimal] = field(default_factory=dict)
+    gate: str | None = None
+    hard_to_regain: bool = False
+    estimate_only: bool = False
+    evidence_until: datetime | None = None
+
+    @property
+    def resources(self) -> Mapping[str, Decimal]:
+        """The resources it acts on, with their monthly cost; ids of different providers do not meet."""
+        own = self.acts_on or {self.subject.resource_id: self.monthly_cost}
+        return {f"{self.subject.provider}\x1f{self.subject.currency}\x1f{name}": cost for name, cost in own.items()}
 
 
 @dataclass(frozen=True)
 class WhyNot:
-    """Why a kind has no advice for a subject."""
+    """Why a kind has no advice for a subject; ``reason`` in one word of a machine, ``explanation`` for a person."""
 
     kind: str
     subject: Subject
@@ -142,18 +147,26 @@ class WhyNot:
     monthly_cost: Decimal | None
 
 
-Evaluate = Callable[[Subject, Recommend], Advice | WhyNot]
+Answer = Advice | WhyNot
+Looked = TypeVar("Looked", bound=Subject)
 
 
 @dataclass(frozen=True)
-class Kind:
+class Kind(Generic[Looked]):
     """One kind of recommendation.
 
-    ``needs`` says in words what must be known; ``applies`` whether the kind has anything to say of a subject.
+    ``needs`` says in words what must be known; ``subject`` what it looks at; ``applies`` whether it has anything to
+    say of one. ``step`` places its saving in the order they act in. On one resource, kinds of one step exclude each
+    other unless named in ``together``, and ``alone`` excludes every other kind.
     """
 
     name: str
     title: str
     needs: str
-    applies: Callable[[Subject], bool]
-    evaluate: Evaluate
+    subject: type[Looked]
+    step: Step
+    applies: Callable[[Looked], bool]
+    evaluate: Callable[[Looked, Recommend], Answer]
+    alone: bool = False
+    together: frozenset[str] = frozenset()
+    excludes: frozenset[str] = frozenset()

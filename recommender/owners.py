@@ -14,7 +14,7 @@ import re
 import shlex
 from dataclasses import dataclass
 
-from recommender.contract import Subject
+from recommender.subjects.machines import Machine
 
 _GROUP_MANAGER = re.compile(r"(?:.*/)?(zones|regions)/([^/]+)/instanceGroupManagers/([^/]+)", re.IGNORECASE)
 _GCP_PLACE = re.compile(r"projects/([^/]+)/(?:zones|regions|locations)/([^/]+)/.+")
@@ -35,13 +35,13 @@ class Owner:
     template: str
 
 
-def owner_of(subject: Subject) -> Owner | None:
+def owner_of(subject: Machine) -> Owner | None:
     """The proven owner of a machine; None where nothing proves one."""
     find = {"aws": _aws, "azure": _azure, "gcp": _gcp}.get(subject.provider)
     return find(subject) if find else None
 
 
-def gcp_place(subject: Subject) -> tuple[str, str | None]:
+def gcp_place(subject: Machine) -> tuple[str, str | None]:
     """Project, and zone or region, of a Google resource: out of its id, else the bill's project and no place."""
     found = _GCP_PLACE.fullmatch(subject.resource_id)
     return (found[1], found[2]) if found else (subject.account or "PROJECT", None)
@@ -61,7 +61,7 @@ def azure_part(resource_id: str, kind: str) -> str | None:
     return found[1] if found else None
 
 
-def _tag(subject: Subject, *names: str) -> str | None:
+def _tag(subject: Machine, *names: str) -> str | None:
     """The first of the tags that is there and not empty; a cloud may write a tag below a path of its own."""
     for name in names:
         for key, value in subject.tags.items():
@@ -70,7 +70,7 @@ def _tag(subject: Subject, *names: str) -> str | None:
     return None
 
 
-def _aws(subject: Subject) -> Owner | None:
+def _aws(subject: Machine) -> Owner | None:
     region = f"--region {shlex.quote(subject.region or 'REGION')}"
     cluster = _tag(subject, "aws:eks:cluster-name", "eks:cluster-name", "eks:eks-cluster-name")
     pool = _tag(subject, "eks:nodegroup-name")
@@ -99,7 +99,7 @@ def _aws(subject: Subject) -> Owner | None:
     return None
 
 
-def _azure(subject: Subject) -> Owner | None:
+def _azure(subject: Machine) -> Owner | None:
     name = azure_part(subject.resource_id, "virtualmachinescalesets")
     if name is None:
         return None
@@ -112,7 +112,7 @@ def _azure(subject: Subject) -> Owner | None:
     return Owner(name, (), (shrink,), "an autoscale rule may start another", "the scale set's model")
 
 
-def _gcp(subject: Subject) -> Owner | None:
+def _gcp(subject: Machine) -> Owner | None:
     project, _ = gcp_place(subject)
     in_project = f"--project {shlex.quote(project)}"
     cluster = _tag(subject, "goog-k8s-cluster-name")

@@ -23,8 +23,7 @@ def records(columns: Sequence[Column], rows: Iterable[object]) -> list[Record]:
 def recommendation_records(rows: Iterable[Recommendation]) -> list[Record]:
     """Recommendations, ``counted`` where they are in the total: not overlapped, and saving something net."""
     return [
-        {column.name: getattr(row, column.name) for column in RECOMMENDATIONS}
-        | {"counted": row.counted and row.monthly_saving_net != 0}
+        {column.name: getattr(row, column.name) for column in RECOMMENDATIONS} | {"counted": row.counted}
         for row in rows
     ]
 

@@ -43,7 +43,7 @@ StateOption = Annotated[
     typer.Option(
         "--state",
         metavar="STATE,…",
-        help="open, accepted, snoozed, dismissed, done, gone. Default: all but gone.",
+        help="open, accepted, snoozed, dismissed, done, verified, expired, gone. Default: all but the last two.",
         show_default=False,
     ),
 ]
@@ -157,7 +157,11 @@ def _not_counted(row: views.Recommendation) -> str:
     """Why its saving is not in the total; nothing where it is."""
     if row.monthly_saving_net == 0:
         return "; commitments you own pay for it, so it saves nothing today and is not counted"
-    return "" if row.counted else ", overlaps another and is not counted"
+    if row.estimate_only:
+        return "; an estimate, never counted"
+    if row.gate is not None and not row.counted:
+        return f"; not counted until shown: {row.gate}"
+    return "" if row.counted else ", cannot be done beside what is counted"
 
 
 def advice_lines(rows: Sequence[views.Recommendation]) -> None:

@@ -171,6 +171,7 @@ recommendation = Table(
     text("team", "owner"),
     text("current", "what it is now", nullable=False),
     text("proposed", "what is proposed", nullable=False),
+    text("target", "the proposal in machine words, part of its identity: stop, an instance type …", nullable=False),
     money("monthly_cost", "effective cost per 730 hours it acts on", nullable=False),
     money("monthly_saving_list", "saving per 730 hours at list price"),
     money("monthly_saving_effective", "saving per 730 hours at your effective rate"),
@@ -188,11 +189,23 @@ recommendation = Table(
         "violation_bound", Numeric, comment="upper 95 % bound of the share of held-out time that demand was not met"
     ),
     Column("evidence", JSONB, nullable=False, comment="window, coverage, percentiles, price and date, replay"),
+    Column(
+        "acts_on", JSONB, nullable=False, comment="each resource it acts on: monthly cost, net saving counted there"
+    ),
+    text("gate", "what must be shown before it may count; NULL is nothing"),
+    Column("hard_to_regain", Boolean, nullable=False, comment="capacity that may not come back once given up"),
+    Column("estimate_only", Boolean, nullable=False, comment="a calculation that never counts"),
+    instant("evidence_until", "end of the measurement it rests on; NULL where it rests on none", nullable=True),
     text("reason", "one sentence a person can check", nullable=False),
     text("undo", "how to undo it", nullable=False),
     text("command", "the command to run, as text, with precondition"),
-    text("state", "open, accepted, dismissed, snoozed, done or gone", nullable=False),
-    Column("counted", Boolean, nullable=False, comment="in the portfolio total; false where another one overlaps it"),
+    text("state", "open, accepted, dismissed, snoozed, done, verified, expired or gone", nullable=False),
+    Column("counted", Boolean, nullable=False, comment="part of the best combination, and so of the total"),
+    money("counted_list", "what it adds to the total at list price, after those before it; NULL unknown"),
+    money(
+        "counted_effective", "what it adds to the total at your effective rate, after those before it", nullable=False
+    ),
+    money("counted_net", "what it adds to the total net of commitments, after those before it", nullable=False),
     instant("created_at", "first proposed"),
     instant("updated_at", "last confirmed"),
     comment="Advice with its proof.",
@@ -204,7 +217,12 @@ recommendation_event = Table(
     Column("event_id", Integer, Identity(), primary_key=True, comment="surrogate id"),
     text("recommendation_id", "recommendation", nullable=False),
     instant("at", "when"),
-    text("event", "proposed, accepted, dismissed, snoozed, done, reopened or gone", nullable=False),
+    text(
+        "event",
+        "proposed, accepted, dismissed, snoozed, done, verified, reopened, evaluation_passed, evaluation_failed, "
+        "expired or gone",
+        nullable=False,
+    ),
     text("who", "who did it"),
     text("reason", "why"),
     Column("until", Date, nullable=True, comment="for snoozed"),
@@ -215,8 +233,9 @@ recommendation_event = Table(
 why_not = Table(
     "why_not",
     metadata,
-    key("resource_key", "the costly resource without advice", primary_key=True),
-    text("resource_id", "canonical id", nullable=False),
+    key("resource_key", "the costly resource without advice; 0 where it is none of the bill"),
+    text("provider", "aws, gcp, azure …", primary_key=True),
+    text("resource_id", "canonical id, or a name of ours for what is no single resource", primary_key=True),
     text("kind", "kind of advice that was considered", primary_key=True),
     text("reason", "busy, telemetry_missing, too_new, excluded, covered …", nullable=False),
     text("explanation", "one sentence, with what to enable", nullable=False),

@@ -1014,6 +1014,12 @@ def upgrade() -> None:
         sa.Column("team", sa.Text(), nullable=True, comment="owner"),
         sa.Column("current", sa.Text(), nullable=False, comment="what it is now"),
         sa.Column("proposed", sa.Text(), nullable=False, comment="what is proposed"),
+        sa.Column(
+            "target",
+            sa.Text(),
+            nullable=False,
+            comment="the proposal in machine words, part of its identity: stop, an instance type …",
+        ),
         sa.Column("monthly_cost", sa.Numeric(), nullable=False, comment="effective cost per 730 hours it acts on"),
         sa.Column("monthly_saving_list", sa.Numeric(), nullable=True, comment="saving per 730 hours at list price"),
         sa.Column(
@@ -1044,15 +1050,50 @@ def upgrade() -> None:
             nullable=False,
             comment="window, coverage, percentiles, price and date, replay",
         ),
+        sa.Column(
+            "acts_on",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="each resource it acts on: monthly cost, net saving counted there",
+        ),
+        sa.Column("gate", sa.Text(), nullable=True, comment="what must be shown before it may count; NULL is nothing"),
+        sa.Column(
+            "hard_to_regain", sa.Boolean(), nullable=False, comment="capacity that may not come back once given up"
+        ),
+        sa.Column("estimate_only", sa.Boolean(), nullable=False, comment="a calculation that never counts"),
+        sa.Column(
+            "evidence_until",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="end of the measurement it rests on; NULL where it rests on none",
+        ),
         sa.Column("reason", sa.Text(), nullable=False, comment="one sentence a person can check"),
         sa.Column("undo", sa.Text(), nullable=False, comment="how to undo it"),
         sa.Column("command", sa.Text(), nullable=True, comment="the command to run, as text, with precondition"),
-        sa.Column("state", sa.Text(), nullable=False, comment="open, accepted, dismissed, snoozed, done or gone"),
         sa.Column(
-            "counted",
-            sa.Boolean(),
+            "state",
+            sa.Text(),
             nullable=False,
-            comment="in the portfolio total; false where another one overlaps it",
+            comment="open, accepted, dismissed, snoozed, done, verified, expired or gone",
+        ),
+        sa.Column("counted", sa.Boolean(), nullable=False, comment="part of the best combination, and so of the total"),
+        sa.Column(
+            "counted_list",
+            sa.Numeric(),
+            nullable=True,
+            comment="what it adds to the total at list price, after those before it; NULL unknown",
+        ),
+        sa.Column(
+            "counted_effective",
+            sa.Numeric(),
+            nullable=False,
+            comment="what it adds to the total at your effective rate, after those before it",
+        ),
+        sa.Column(
+            "counted_net",
+            sa.Numeric(),
+            nullable=False,
+            comment="what it adds to the total net of commitments, after those before it",
         ),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, comment="first proposed"),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False, comment="last confirmed"),
@@ -1065,7 +1106,10 @@ def upgrade() -> None:
         sa.Column("recommendation_id", sa.Text(), nullable=False, comment="recommendation"),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False, comment="when"),
         sa.Column(
-            "event", sa.Text(), nullable=False, comment="proposed, accepted, dismissed, snoozed, done, reopened or gone"
+            "event",
+            sa.Text(),
+            nullable=False,
+            comment="proposed, accepted, dismissed, snoozed, done, verified, reopened, evaluation_passed, evaluation_failed, expired or gone",
         ),
         sa.Column("who", sa.Text(), nullable=True, comment="who did it"),
         sa.Column("reason", sa.Text(), nullable=True, comment="why"),
@@ -1567,17 +1611,43 @@ def upgrade() -> None:
             sa.BigInteger(),
             autoincrement=False,
             nullable=False,
-            comment="the costly resource without advice",
+            comment="the costly resource without advice; 0 where it is none of the bill",
         ),
-        sa.Column("resource_id", sa.Text(), nullable=False, comment="canonical id"),
+        sa.Column("provider", sa.Text(), nullable=False, comment="aws, gcp, azure …"),
+        sa.Column(
+            "resource_id",
+            sa.Text(),
+            nullable=False,
+            comment="canonical id, or a name of ours for what is no single resource",
+        ),
         sa.Column("kind", sa.Text(), nullable=False, comment="kind of advice that was considered"),
         sa.Column("reason", sa.Text(), nullable=False, comment="busy, telemetry_missing, too_new, excluded, covered …"),
         sa.Column("explanation", sa.Text(), nullable=False, comment="one sentence, with what to enable"),
         sa.Column("monthly_cost", sa.Numeric(), nullable=True, comment="its effective cost per 730 hours"),
         sa.Column("currency", sa.Text(), nullable=False, comment="ISO 4217"),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False, comment="when it was considered"),
-        sa.PrimaryKeyConstraint("resource_key", "kind", name=op.f("pk_why_not")),
+        sa.PrimaryKeyConstraint("provider", "resource_id", "kind", name=op.f("pk_why_not")),
         comment="Each costly resource without advice has its reason.",
+    )
+    op.create_table(
+        "worked_out",
+        sa.Column(
+            "made_from",
+            sa.Text(),
+            nullable=False,
+            comment="hash of all the answer rests on: numbers, settings and the code of the method",
+        ),
+        sa.Column(
+            "part", sa.Text(), nullable=False, comment="past forecast, days out of the ordinary, or drivers of a change"
+        ),
+        sa.Column(
+            "answer",
+            postgresql.JSON(astext_type=sa.Text()),
+            nullable=False,
+            comment="what came of it; numbers to their last digit",
+        ),
+        sa.PrimaryKeyConstraint("made_from", name=op.f("pk_worked_out")),
+        comment="What the last look ahead worked out, so that the same is not worked out again.",
     )
     op.create_table(
         "workload_hour",

@@ -8,16 +8,16 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, case, func, or_, select, tuple_
 
+from aispend.advising import Recommend
 from aispend.schema import recommendation, recommendation_event, resource
 from aispend.schema import why_not as why_not_table
-from aispend.settings import Recommend
 from reports.views.basis import Window
 
-STATES = ("open", "accepted", "snoozed", "dismissed", "done", "gone")
-LIVE_STATES = ("open", "accepted", "snoozed", "dismissed", "done")
-"""Shown unless asked otherwise: ``gone`` no longer applies."""
+STATES = ("open", "accepted", "snoozed", "dismissed", "done", "verified", "expired", "gone")
+LIVE_STATES = ("open", "accepted", "snoozed", "dismissed", "done", "verified")
+"""Shown unless asked otherwise: ``gone`` no longer applies, ``expired`` lost the telemetry it rests on."""
 PROMISING_STATES = ("open", "accepted")
 _FLOOR = Recommend().min_monthly_saving
 
@@ -26,7 +26,10 @@ _FLOOR = Recommend().min_monthly_saving
 class Recommendation:
     """One recommendation, as stored; money in ``currency`` per 730 hours, ``risk`` 0 none to 4 high.
 
-    ``name`` is what people call the resource: its name, or the fleet it belongs to; None where neither is known.
+    ``counted_net`` is what it adds to the total after those before it, 0 where it is no part of the best combination;
+    ``acts_on`` of each resource it acts on the ``monthly_cost`` and the ``counted_net``; ``gate`` what must be shown
+    before it counts; ``estimate_only`` a calculation that never does. ``name`` is what people call the resource: its
+    name, or the fleet it belongs to; None where neither is known.
     """
 
     id: str
@@ -57,8 +60,14 @@ class Recommendation:
     reason: str
     undo: str
     command: str | None
+    acts_on: Mapping[str, Mapping[str, str]]
+    gate: str | None
+    hard_to_regain: bool
+    estimate_only: bool
+    evidence_until: datetime | None
     state: str
     counted: bool
+    counted_net: Decimal
     created_at: datetime
     updated_at: datetime
     name: str | None = None
@@ -135,7 +144,8 @@ def recommendations(
 ) -> Recommendations:
     """Recommendations in the given states; ``window`` keeps those last confirmed in it (UTC days).
 
-    ``counted_only`` leaves out advice whose saving another one has already, and advice that saves nothing net.
+    ``counted_only`` keeps what is part of the best combination. The total is what each adds to that, not what each
+    would save alone.
     """
     r = recommendation.c
     confirmed = func.date(func.timezone("UTC", r.updated_at))
@@ -143,7 +153,7 @@ def recommendations(
     if window is not None:
         conditions += [confirmed >= window.first, confirmed < window.end]
     if counted_only:
-        conditions += [r.counted, r.monthly_saving_net.is_distinct_from(0)]
+        conditions.append(r.counted)
     order = case({state: number for number, state in enumerate(STATES)}, value=r.state)
     rows = connection.execute(
         select(*_COLUMNS)
@@ -155,11 +165,11 @@ def recommendations(
         select(
             r.currency,
             func.count(),
-            func.sum(r.monthly_saving_list),
-            func.sum(r.monthly_saving_effective),
-            func.sum(r.monthly_saving_net),
+            func.sum(r.counted_list),
+            func.sum(r.counted_effective),
+            func.sum(r.counted_net),
         )
-        .where(*conditions, r.counted, r.state.in_(PROMISING_STATES), r.monthly_saving_net.is_distinct_from(0))
+        .where(*conditions, r.counted, r.state.in_(PROMISING_STATES))
         .group_by(r.currency)
         .order_by(r.currency)
     )
@@ -192,14 +202,14 @@ def why_not(connection: Connection, floor: Decimal = _FLOOR) -> tuple[WhyNot, ..
     """
     w = why_not_table.c
     costly = (
-        select(w.resource_key)
-        .group_by(w.resource_key)
+        select(w.provider, w.resource_id)
+        .group_by(w.provider, w.resource_id)
         .having(or_(func.bool_or(w.monthly_cost.is_(None)), func.max(w.monthly_cost) >= floor))
     )
     rows = connection.execute(
         select(w.resource_id, w.kind, w.reason, w.explanation, w.monthly_cost, w.currency, w["at"], _NAME)
         .outerjoin_from(why_not_table, resource, resource.c.resource_key == w.resource_key)
-        .where(w.resource_key.in_(costly))
+        .where(tuple_(w.provider, w.resource_id).in_(costly))
         .order_by(w.currency, w.monthly_cost.desc().nulls_last(), w.resource_id, w.kind)
     )
     return tuple(WhyNot(*row) for row in rows)
@@ -211,7 +221,7 @@ def why_not_below(connection: Connection, floor: Decimal = _FLOOR) -> tuple[Belo
     cost = func.max(w.monthly_cost)
     cheap = (
         select(w.currency, cost.label("monthly_cost"))
-        .group_by(w.resource_key, w.currency)
+        .group_by(w.provider, w.resource_id, w.currency)
         .having(func.bool_and(w.monthly_cost.is_not(None)), cost < floor)
         .subquery()
     )

@@ -272,13 +272,18 @@ def test_savings_beyond_the_cost_they_act_on_are_seen(ledger: Ledger) -> None:
         "kind": "stop_idle", "resource_key": 1, "resource_id": "i-1", "provider": "aws", "current": "on",
         "proposed": "off", "monthly_cost": D(100), "currency": "USD", "risk": 0, "confidence": "high",
         "effort": "low", "evidence": {}, "reason": "idle", "undo": "start it", "state": "open", "counted": True,
+        "target": "stop", "hard_to_regain": False, "estimate_only": False, "counted_effective": D(0),
         "created_at": datetime(2026, 11, 3, tzinfo=UTC), "updated_at": datetime(2026, 11, 3, tzinfo=UTC),
     }  # fmt: skip
+
+    def on(saved: int) -> dict[str, dict[str, str]]:
+        return {"i-1": {"monthly_cost": "100", "counted_net": str(saved)}}
+
     with ledger.store.engine.begin() as connection:
-        connection.execute(insert(recommendation).values(base | {"id": "a", "monthly_saving_net": D(60)}))
+        connection.execute(insert(recommendation).values(base | {"id": "a", "counted_net": D(60), "acts_on": on(60)}))
     (row,) = findings(ledger, "savings stay within the cost they act on")
     assert (row.ours, row.theirs, row.holds) == (D(60), D(100), True)
     with ledger.store.engine.begin() as connection:
-        connection.execute(insert(recommendation).values(base | {"id": "b", "monthly_saving_net": D(50)}))
+        connection.execute(insert(recommendation).values(base | {"id": "b", "counted_net": D(50), "acts_on": on(50)}))
     (row,) = findings(ledger, "savings stay within the cost they act on")
     assert (row.ours, row.theirs, row.holds) == (D(110), D(100), False)

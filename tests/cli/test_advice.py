@@ -24,6 +24,7 @@ def _reasons(store: Store, *costs: str | None) -> None:
                 connection.execute(
                     insert(why_not).values(
                         resource_key=key,
+                        provider="aws",
                         resource_id=f"i-{key}",
                         kind=kind,
                         reason="busy",
@@ -109,7 +110,7 @@ def test_a_state_without_recommendations_is_not_a_missing_bill(filled: Run) -> N
     assert "aispend import" not in text
     assert text == (
         "No recommendation is gone. There are 2 open. "
-        "States: open, accepted, snoozed, dismissed, done, gone; choose with --state."
+        "States: open, accepted, snoozed, dismissed, done, verified, expired, gone; choose with --state."
     )
 
 
@@ -130,7 +131,7 @@ def test_advice_that_saves_nothing_net_says_why_and_is_not_counted(filled: Run, 
         connection.execute(
             update(recommendation)
             .where(recommendation.c.resource_id == "i-1")
-            .values(monthly_saving_net=0, saving_p10=None, saving_p90=None)
+            .values(monthly_saving_net=0, counted=False, counted_net=0, saving_p10=None, saving_p90=None)
         )
     listed = filled("recommendations")
     rows = {row["id"]: row["counted"] for row in json.loads(filled("recommendations", "--format", "json").out)}

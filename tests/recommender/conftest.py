@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from recommender.contract import Accelerators, DailyCost, Subject
+from recommender.contract import DailyCost
+from recommender.methods.states import Accelerators
+from recommender.subjects.machines import Machine
 
 AS_OF = datetime(2026, 11, 21, tzinfo=UTC)
 GIB = 2**30
@@ -40,10 +42,10 @@ def history(
 
 
 @pytest.fixture
-def make_subject() -> Callable[..., Subject]:
+def make_subject() -> Callable[..., Machine]:
     """A p4d.24xlarge at $20 effective an hour, first seen in January, with overrides."""
 
-    def make(**overrides: Any) -> Subject:
+    def make(**overrides: Any) -> Machine:
         days = overrides.pop("days", 14)
         uncovered = overrides.pop("uncovered", Decimal(480))
         costs = [
@@ -79,6 +81,6 @@ def make_subject() -> Callable[..., Subject]:
             "workload_seconds": None,
             "as_of": AS_OF,
         }
-        return Subject(**(values | overrides))
+        return Machine(**(values | overrides))
 
     return make

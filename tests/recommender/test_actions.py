@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from recommender.actions import resize, switch_off
-from recommender.contract import Subject
+from recommender.subjects.machines import Machine
 
-Make = Callable[..., Subject]
+Make = Callable[..., Machine]
 AZURE_VM = (
     "/subscriptions/c47b1e58-90d3-4f2a-8e6c-5a3d7f10b926/resourcegroups/rg-stores"
     "/providers/microsoft.compute/virtualmachines/vm-bot-01"

@@ -7,13 +7,14 @@ from decimal import Decimal
 
 import pytest
 
-from aispend.settings import Recommend
-from recommender import stop_idle
-from recommender.contract import Advice, DailyCost, Subject, WhyNot
+from aispend.advising import Recommend
+from recommender.contract import Advice, DailyCost, WhyNot
+from recommender.kinds import stop_idle
 from recommender.savings import cost_basis, monthly_cost, saving
+from recommender.subjects.machines import Machine
 from tests.recommender.conftest import AS_OF
 
-Make = Callable[..., Subject]
+Make = Callable[..., Machine]
 
 
 def days(*amounts: int | None, billed: bool = False) -> list[DailyCost]:

@@ -68,6 +68,15 @@ def advice(number: int, **values: Any) -> dict[str, Any]:
         "command": "aws ec2 stop-instances --instance-ids i-1",
         "state": "open",
         "counted": True,
+        "counted_list": Decimal(120 * number),
+        "counted_effective": Decimal(100 * number),
+        "counted_net": Decimal(90 * number),
+        "target": "stop",
+        "acts_on": {f"i-{number}": {"monthly_cost": str(100 * number), "counted_net": str(90 * number)}},
+        "gate": None,
+        "hard_to_regain": False,
+        "estimate_only": False,
+        "evidence_until": NOW,
         "created_at": NOW,
         "updated_at": NOW,
         **values,
@@ -147,6 +156,7 @@ def insert_results(connection: Connection) -> None:
     connection.execute(
         insert(why_not).values(
             resource_key=9,
+            provider="aws",
             resource_id="i-9",
             kind="stop_idle",
             reason="telemetry_missing",

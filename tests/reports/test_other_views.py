@@ -167,18 +167,18 @@ def test_recommendations_and_what_they_add_up_to(database: Store) -> None:
     assert earlier.rows == ()
 
 
-def test_advice_that_saves_nothing_net_is_listed_and_not_counted(database: Store) -> None:
-    """Of 90, 0 and an unknown saving, two are counted; at list price 120 and 360 are saved, the 240 are not."""
+def test_what_is_no_part_of_the_best_combination_is_listed_and_not_counted(database: Store) -> None:
+    """Of 90, 180 and 270 net the second saves nothing beside the others, and the third 100 less than alone."""
     with database.engine.begin() as connection:
         connection.execute(
             insert(recommendation),
-            [advice(1), advice(2, monthly_saving_net=Decimal("0.00")), advice(3, monthly_saving_net=None)],
+            [advice(1), advice(2, counted=False), advice(3, counted_net=Decimal(170))],
         )
         found = views.recommendations(connection)
 
-    assert [row.resource_id for row in found.rows] == ["i-1", "i-2", "i-3"]
+    assert [row.resource_id for row in found.rows] == ["i-3", "i-2", "i-1"]
     assert [row["counted"] for row in recommendation_records(found.rows)] == [True, False, True]
-    assert found.totals == (views.SavingsTotal("USD", 2, Decimal(480), Decimal(400), Decimal(90)),)
+    assert found.totals == (views.SavingsTotal("USD", 2, Decimal(480), Decimal(400), Decimal(260)),)
 
 
 def test_a_resource_is_called_by_its_name_or_else_its_fleet(database: Store) -> None:
@@ -211,6 +211,7 @@ def test_events_and_reasons_for_none(database: Store) -> None:
             connection.execute(
                 insert(why_not).values(
                     resource_key=key,
+                    provider="aws",
                     resource_id=f"i-{key}",
                     kind="stop_idle",
                     reason="busy",

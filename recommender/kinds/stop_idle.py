@@ -26,12 +26,21 @@ from typing import Any
 
 import numpy as np
 
-from aispend.settings import Idle, Recommend
+from aispend.advising import Idle, Recommend
 from recommender.actions import describe, switch_off
-from recommender.contract import COST_UNKNOWN, Accelerators, Advice, Confidence, Kind, Subject, WhyNot
-from recommender.risk import effective_sample, risk_level, violation_bound
+from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
+from recommender.methods.risk import effective_sample, risk_level, violation_bound
+from recommender.methods.states import (
+    SLOTS_PER_HOUR,
+    Accelerators,
+    State,
+    idle_since,
+    measured_until,
+    resource_states,
+    slot_states,
+)
 from recommender.savings import cost_basis, cost_remark, monthly_cost, saving
-from recommender.states import SLOTS_PER_HOUR, State, idle_since, resource_states, slot_states
+from recommender.subjects.machines import Machine
 
 NAME = "stop_idle"
 _FAST_TRACK = {"notebook"}
@@ -42,12 +51,12 @@ _POWER_NOISE_WATTS = 10.0
 """Below this a rise is the sensor's noise: 15 % of a small card's floor is a watt or two."""
 
 
-def applies(subject: Subject) -> bool:
+def applies(subject: Machine) -> bool:
     """Whatever has accelerators of its own."""
     return bool(subject.accelerator_count)
 
 
-def evaluate(subject: Subject, settings: Recommend) -> Advice | WhyNot:
+def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     """Idle, or why not."""
     idle = settings.idle
     cost = monthly_cost(subject, idle.window_days)
@@ -116,7 +125,7 @@ def evaluate(subject: Subject, settings: Recommend) -> Advice | WhyNot:
 
 
 def _advice(
-    subject: Subject,
+    subject: Machine,
     *,
     idle: Idle,
     states: Any,
@@ -161,7 +170,8 @@ def _advice(
         undo=undo,
         command=command,
         violation_bound=Decimal(repr(round(bound, 6))),
-        conflict_group=subject.resource_id,
+        target="stop",
+        evidence_until=measured_until(history),
         evidence={
             "state": state,
             "since": since.isoformat(),
@@ -187,19 +197,19 @@ def _rounded(value: Any) -> float | None:
     return None if np.isnan(number) else round(number, 4)
 
 
-def _is_fast_track(subject: Subject) -> bool:
+def _is_fast_track(subject: Machine) -> bool:
     environment = {key.lower(): value.lower() for key, value in subject.tags.items()}
     return subject.platform in _FAST_TRACK or environment.get("env", environment.get("environment")) in {"dev", "test"}
 
 
-def _expected_slots(subject: Subject, window_hours: int) -> int:
+def _expected_slots(subject: Machine, window_hours: int) -> int:
     days = max(window_hours // 24, 1)
     oldest = (subject.as_of - timedelta(days=days)).date()
     billed_hours = sum(cost.hours for cost in subject.costs if cost.day >= oldest)
     return max(min(billed_hours, window_hours), 1) * SLOTS_PER_HOUR
 
 
-def _demand(subject: Subject, window_hours: int) -> Decimal | None:
+def _demand(subject: Machine, window_hours: int) -> Decimal | None:
     """Requests in the window; with no inference records, 0 where workload records say nothing ran; None unknown."""
     oldest = (subject.as_of - timedelta(hours=window_hours)).date()
     if subject.requests is not None:
@@ -222,6 +232,9 @@ def _power_agrees(history: Accelerators, window_hours: int) -> bool | None:
 
 KIND = Kind(
     name=NAME,
+    subject=Machine,
+    step=Step.REMOVE,
+    alone=True,
     title="Switch off what nobody uses",
     needs="accelerator utilization for the window; requests and power make it certain",
     applies=applies,

@@ -1,4 +1,4 @@
-"""Load the subjects: every resource with accelerators that was paid for in the evidence window.
+"""Machines: every resource with accelerators, or AI spend of its own, that was paid for in the evidence window.
 
 Costs come from the charges, by day; telemetry through ``resource_alias`` alone, as-of, streamed
 one resource at a time, so memory does not grow with the fleet.
@@ -7,13 +7,12 @@ one resource at a time, so memory does not grow with the fleet.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from itertools import groupby
 from typing import Any
 
-import numpy as np
 from sqlalchemy import ColumnElement, Connection, and_, case, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
@@ -30,12 +29,38 @@ from aispend.schema import (
     tag_set,
 )
 from aispend.store.telemetry import (
-    resolved_accelerator_hours,
     resolved_inference_hours,
     resolved_workload_hours,
 )
-from recommender.contract import Accelerators, DailyCost, Subject
-from recommender.states import SLOTS_PER_HOUR
+from recommender.contract import DailyCost, Subject
+from recommender.histories import histories
+from recommender.methods.states import Accelerators
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine(Subject):
+    """A resource as the bill knows it: what it is, what it costs, what is known of its use.
+
+    ``stage`` is what most of its cost went to; ``zone`` where it ran last.
+    """
+
+    platform: str | None
+    instance_type: str | None
+    accelerator_type: str | None
+    accelerator_count: Decimal | None
+    fleet: str | None
+    stage: str | None = None
+    zone: str | None = None
+    accelerators: Accelerators | None
+    requests: Mapping[date, Decimal] | None
+    """Requests per day; None where no inference records exist for the resource."""
+    workload_seconds: Mapping[date, float] | None
+    """Busy workload seconds per day; None where no workload records exist."""
+
+    @property
+    def is_off(self) -> bool:
+        """Whether it has not been billed for the last two days of the evidence."""
+        return not self.costs or self.costs[-1].day < (self.as_of - timedelta(days=2)).date()
 
 
 def evidence_end(connection: Connection) -> datetime | None:
@@ -49,15 +74,15 @@ def evidence_end(connection: Connection) -> datetime | None:
     return None if newest is None else datetime.combine(newest + timedelta(days=1), time(), UTC)
 
 
-def load_subjects(connection: Connection, as_of: datetime, window_days: int) -> Iterator[Subject]:
-    """Subjects with a cost in the window, by resource key, as their telemetry is streamed."""
+def load_machines(connection: Connection, as_of: datetime, window_days: int) -> Iterator[Machine]:
+    """Machines with a cost in the window, by resource key, as their telemetry is streamed."""
     since = (as_of - timedelta(days=window_days)).date()
     costs = _daily_costs(connection, since, as_of.date())
     facts = _facts(connection, list(costs), since)
     owners = _owners(connection, since)
     requests = _per_day(connection, resolved_inference_hours(), since, "requests")
     workloads = _per_day(connection, resolved_workload_hours(), since, "workloads")
-    measured = _histories(connection, as_of, window_days)
+    measured = histories(connection, {key for key, _ in costs}, as_of, window_days)
     key, history = next(measured, (None, None))
     for resource_key, currency in sorted(costs):
         while key is not None and key < resource_key:
@@ -65,13 +90,14 @@ def load_subjects(connection: Connection, as_of: datetime, window_days: int) -> 
         fact = facts.get(resource_key)
         if fact is None:
             continue
-        model, team = owners.get(resource_key, (None, None))
-        yield Subject(
+        model, team, stage = owners.get(resource_key, (None, None, None))
+        yield Machine(
             resource_key=resource_key,
             currency=currency,
             costs=costs[resource_key, currency],
             model=model,
             team=team,
+            stage=stage,
             accelerators=history if key == resource_key else None,
             requests=requests.get(resource_key),
             workload_seconds=_as_floats(workloads.get(resource_key)),
@@ -149,6 +175,7 @@ def _facts(connection: Connection, keys: list[tuple[int, str]], since: date) -> 
             account.c.sub_account_id,
             account.c.billing_account_id,
             location.c.region_id,
+            location.c.availability_zone,
             sku.c.platform,
             sku.c.instance_type,
             sku.c.accelerator_type,
@@ -178,6 +205,7 @@ def _facts(connection: Connection, keys: list[tuple[int, str]], since: date) -> 
             "provider": row[resource.c.provider],
             "account": row[newest.c.sub_account_id] or row[newest.c.billing_account_id],
             "region": row[newest.c.region_id] or row[resource.c.region],
+            "zone": row[newest.c.availability_zone],
             "platform": row[newest.c.platform],
             "instance_type": row[resource.c.instance_type] or row[newest.c.instance_type],
             "accelerator_type": row[resource.c.accelerator_type] or row[newest.c.accelerator_type],
@@ -189,11 +217,11 @@ def _facts(connection: Connection, keys: list[tuple[int, str]], since: date) -> 
     return facts
 
 
-def _owners(connection: Connection, since: date) -> dict[int, tuple[str | None, str | None]]:
-    """Model and team with the largest effective share of each resource."""
+def _owners(connection: Connection, since: date) -> dict[int, tuple[str | None, str | None, str | None]]:
+    """Model, team and stage with the largest effective share of each resource."""
     effective = func.sum(func.coalesce(cost_share.c.effective_cost, cost_share.c.billed_cost))
     rows = connection.execute(
-        select(charge.c.resource_key, share_target.c.model, share_target.c.team)
+        select(charge.c.resource_key, share_target.c.model, share_target.c.team, share_target.c.stage)
         .ext(distinct_on(charge.c.resource_key))
         .join(
             cost_share,
@@ -209,12 +237,12 @@ def _owners(connection: Connection, since: date) -> dict[int, tuple[str | None, 
             charge.c.resource_key != 0,
             charge.c.charge_date >= since,
             charge.c.billing_month >= since.replace(day=1),
-            share_target.c.model.is_not(None) | share_target.c.team.is_not(None),
+            share_target.c.model.is_not(None) | share_target.c.team.is_not(None) | (share_target.c.stage != "unknown"),
         )
-        .group_by(charge.c.resource_key, share_target.c.model, share_target.c.team)
+        .group_by(charge.c.resource_key, share_target.c.model, share_target.c.team, share_target.c.stage)
         .order_by(charge.c.resource_key, effective.desc().nulls_last())
     )
-    return {key: (model, team) for key, model, team in rows}
+    return {key: (model, team, stage) for key, model, team, stage in rows}
 
 
 def _per_day(connection: Connection, resolved: Any, since: date, what: str) -> dict[int, dict[date, Decimal]]:
@@ -239,62 +267,3 @@ def _per_day(connection: Connection, resolved: Any, since: date, what: str) -> d
 
 def _as_floats(values: Mapping[date, Decimal] | None) -> dict[date, float] | None:
     return None if values is None else {day: float(value) for day, value in values.items()}
-
-
-def _histories(connection: Connection, as_of: datetime, window_days: int) -> Iterator[tuple[int, Accelerators]]:
-    """The five-minute history of each measured resource over the window, by resource key; streamed."""
-    start = as_of - timedelta(days=window_days)
-    hours = resolved_accelerator_hours().subquery()
-    rows = connection.execute(
-        select(
-            hours.c.resource_key,
-            hours.c.accelerator_index,
-            hours.c.hour,
-            hours.c.counter,
-            hours.c.slot_mean,
-            hours.c.slot_max,
-            hours.c.memory_used_max,
-            hours.c.memory_total,
-            hours.c.power_mean,
-        )
-        .where(hours.c.resource_key.is_not(None), hours.c.hour >= start, hours.c.hour < as_of)
-        .order_by(hours.c.resource_key)
-        .execution_options(yield_per=2_000)
-    )
-    for resource_key, group in groupby(rows, key=lambda row: row.resource_key):
-        history = _history(list(group), start, window_days * 24)
-        if history is not None:
-            yield resource_key, history
-
-
-def _history(rows: Sequence[Any], start: datetime, total_hours: int) -> Accelerators | None:
-    """Rows of one resource as arrays; None where no activity was measured."""
-    indexes = {index: position for position, index in enumerate(sorted({row.accelerator_index for row in rows}))}
-    shape = (len(indexes), total_hours)
-    mean = np.full((len(indexes), total_hours * SLOTS_PER_HOUR), np.nan, dtype=np.float32)
-    peak = np.full_like(mean, np.nan)
-    memory_used = np.full(shape, np.nan)
-    memory_total = np.full(shape, np.nan)
-    power = np.full(shape, np.nan, dtype=np.float32)
-    for row in rows:
-        at = indexes[row.accelerator_index]
-        hour = int((row.hour - start).total_seconds() // 3600)
-        slots = slice(hour * SLOTS_PER_HOUR, (hour + 1) * SLOTS_PER_HOUR)
-        if row.slot_mean is not None:
-            mean[at, slots] = np.array(row.slot_mean, dtype=np.float32)
-        if row.slot_max is not None:
-            peak[at, slots] = np.array(row.slot_max, dtype=np.float32)
-        memory_used[at, hour] = np.nan if row.memory_used_max is None else row.memory_used_max
-        memory_total[at, hour] = np.nan if row.memory_total is None else row.memory_total
-        power[at, hour] = np.nan if row.power_mean is None else row.power_mean
-    if np.isnan(peak).all():
-        return None
-    return Accelerators(
-        start=start,
-        counter="+".join(sorted({row.counter for row in rows if row.counter})),
-        activity_mean=mean,
-        activity_max=peak,
-        memory_used_max=memory_used,
-        memory_total=memory_total,
-        power_mean=power,
-    )

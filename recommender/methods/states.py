@@ -17,18 +17,36 @@ Known drawbacks
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
-
-from recommender.contract import Accelerators
 
 SLOTS_PER_HOUR = 12
 SLOTS_PER_DAY = 24 * SLOTS_PER_HOUR
 RESIDENT_BYTES = 512 * 2**20
 """Memory above which something is loaded; a bare CUDA context stays below."""
 UNDERUSED_ACTIVITY = 0.20
+
+
+@dataclass(frozen=True)
+class Accelerators:
+    """Five-minute history of a resource's accelerators over whole hours.
+
+    Arrays are (accelerators, slots), twelve slots an hour, oldest first; NaN is unknown.
+    ``activity_*`` 0–1, ``memory_used_max`` bytes by hour (accelerators, hours), ``power_mean`` watts by hour.
+    ``counter`` says what the activity is: sm_active, tensor_active or gpu_utilization.
+    """
+
+    start: datetime
+    counter: str
+    activity_mean: NDArray[np.float32]
+    activity_max: NDArray[np.float32]
+    memory_used_max: NDArray[np.float64]
+    memory_total: NDArray[np.float64]
+    power_mean: NDArray[np.float32]
 
 
 class State(IntEnum):
@@ -71,3 +89,9 @@ def idle_since(states: NDArray[np.int8]) -> int:
     first = int(active[-1]) + 1 if active.size else 0
     known_idle = np.flatnonzero(states[first:] != State.UNKNOWN)
     return first + int(known_idle[0]) if known_idle.size else states.size
+
+
+def measured_until(history: Accelerators) -> datetime | None:
+    """End of the newest slot in which any accelerator was measured; None where none ever was."""
+    known = np.flatnonzero(~np.isnan(history.activity_max).all(axis=0))
+    return history.start + timedelta(minutes=60 / SLOTS_PER_HOUR * (int(known[-1]) + 1)) if known.size else None

@@ -10,11 +10,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from aispend.advising import Rightsize
 from aispend.prices.accelerators import InstanceType, instance_type
 from aispend.prices.prices import Candidate
-from aispend.settings import Rightsize
-from recommender.contract import Subject
-from recommender.states import SLOTS_PER_HOUR
+from recommender.methods.states import SLOTS_PER_HOUR
+from recommender.subjects.machines import Machine
 
 Limit = Literal["busy", "memory", "host"]
 _ORDER: tuple[Limit, ...] = ("busy", "memory", "host")
@@ -57,7 +57,7 @@ def fits(demand: Demand, capacity: Capacity, options: Rightsize) -> bool:
 
 
 def limit_of(
-    demand: Demand, capacity: Capacity, candidate: Candidate, subject: Subject, options: Rightsize
+    demand: Demand, capacity: Capacity, candidate: Candidate, subject: Machine, options: Rightsize
 ) -> Limit | None:
     """What rules a candidate out; None where nothing does."""
     if not _carries(demand, capacity, options):
@@ -68,7 +68,7 @@ def limit_of(
 
 
 def why_none(
-    ruled_out: Sequence[tuple[Candidate, Limit]], demand: Demand, subject: Subject, options: Rightsize
+    ruled_out: Sequence[tuple[Candidate, Limit]], demand: Demand, subject: Machine, options: Rightsize
 ) -> tuple[str, str]:
     """Reason and explanation where every cheaper type was ruled out: by what the last of them failed on."""
     if not ruled_out:
@@ -112,7 +112,7 @@ def _holds(demand: Demand, capacity: Capacity, options: Rightsize) -> bool:
     return float(np.nanmax(demand.memory)) <= capacity.memory * (1 - options.memory_headroom)
 
 
-def _keeps_host_share(candidate: Candidate, subject: Subject, demand: Demand) -> bool:
+def _keeps_host_share(candidate: Candidate, subject: Machine, demand: Demand) -> bool:
     """Whether each accelerator in use keeps the vCPUs and host memory it has now; false where the host is not known."""
     host = instance_type(subject.provider, subject.instance_type or "")
     if host is None or host.vcpus is None or host.memory_gib is None:

@@ -28,15 +28,16 @@ from decimal import Decimal
 
 import numpy as np
 
+from aispend.advising import Recommend, Rightsize
 from aispend.prices.accelerators import Accelerator, accelerator
 from aispend.prices.prices import Candidate, Price, price_at, smaller_types
-from aispend.settings import Recommend, Rightsize
 from recommender.actions import describe, resize
-from recommender.contract import COST_UNKNOWN, Accelerators, Advice, Confidence, Kind, Subject, WhyNot
-from recommender.limits import Capacity, Demand, Limit, limit_of, why_none
-from recommender.risk import effective_sample, risk_level, violation_bound
+from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
+from recommender.kinds.limits import Capacity, Demand, Limit, limit_of, why_none
+from recommender.methods.risk import effective_sample, risk_level, violation_bound
+from recommender.methods.states import SLOTS_PER_DAY, SLOTS_PER_HOUR, Accelerators, measured_until
 from recommender.savings import cost_basis, cost_remark, monthly_cost, recent, saving
-from recommender.states import SLOTS_PER_DAY, SLOTS_PER_HOUR
+from recommender.subjects.machines import Machine
 
 NAME = "rightsize"
 BUSY_ACTIVITY = 0.05
@@ -87,12 +88,12 @@ def replay(demand: Demand, capacity: Capacity, options: Rightsize) -> Replay:
     )
 
 
-def applies(subject: Subject) -> bool:
+def applies(subject: Machine) -> bool:
     """Resources with accelerators and a type; token APIs and fleets of short-lived instances have no size to change."""
     return bool(subject.accelerator_count and subject.instance_type)
 
 
-def evaluate(subject: Subject, settings: Recommend) -> Advice | WhyNot:
+def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     """A smaller size that held on history it was not chosen from, or why not."""
     options = settings.rightsize
     cost = monthly_cost(subject, options.window_days)
@@ -168,13 +169,13 @@ def _split(demand: Demand) -> int:
     return max(days - max(days // 2, 1), 1) * SLOTS_PER_DAY
 
 
-def _current_price(subject: Subject) -> Price | None:
+def _current_price(subject: Machine) -> Price | None:
     return price_at(
         subject.provider, subject.region or "", subject.instance_type or "", "on_demand", subject.as_of.date()
     )
 
 
-def _cheaper(subject: Subject, current: Price) -> list[Candidate]:
+def _cheaper(subject: Machine, current: Price) -> list[Candidate]:
     candidates = smaller_types(
         subject.provider, subject.region or "", subject.instance_type or "", subject.as_of.date()
     )
@@ -199,7 +200,7 @@ def _relative_speed(candidate: Candidate, current: Accelerator) -> float:
 
 
 def _advice(
-    subject: Subject,
+    subject: Machine,
     options: Rightsize,
     demand: Demand,
     *,
@@ -235,7 +236,8 @@ def _advice(
         undo=undo,
         command=command,
         violation_bound=Decimal(repr(round(outcome.bound, 6))),
-        conflict_group=subject.resource_id,
+        target=candidate.instance_type,
+        evidence_until=None if subject.accelerators is None else measured_until(subject.accelerators),
         evidence={
             "window_days": options.window_days,
             "window_end": subject.as_of.isoformat(),
@@ -264,6 +266,8 @@ def _advice(
 
 KIND = Kind(
     name=NAME,
+    subject=Machine,
+    step=Step.SIZE,
     title="Fewer or smaller accelerators",
     needs="SM activity, or utilization with power; memory in use; prices of the type and of smaller ones",
     applies=applies,

@@ -1,0 +1,64 @@
+"""When advice is given and how careful it is: the section ``[recommend]`` and one below it for each kind.
+
+Sources of the defaults: docs/advice.md.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Exclusion(_Section):
+    """What is never advised on; every given field must fit. Text fields are globs, case-insensitive."""
+
+    kinds: tuple[str, ...] = Field(("*",), description="kinds of advice, as in stop_idle")
+    provider: str = "*"
+    account: str = "*"
+    region: str = "*"
+    resource_id: str = "*"
+    team: str = "*"
+    model: str = "*"
+    tags: dict[str, str] = Field(default_factory=dict, description="tag key → glob on its value")
+    why: str = Field(min_length=1, description="shown as the reason why there is no advice")
+
+
+class Idle(_Section):
+    """When an accelerator counts as idle (see docs/advice.md for the sources)."""
+
+    window_days: int = Field(14, ge=1)
+    dev_window_hours: int = Field(24, ge=1, description="fast track for development endpoints, as candidates")
+    notebook_window_minutes: int = Field(60, ge=10)
+    max_activity: float = Field(0.01, ge=0, le=1, description="activity below this is no activity")
+    inactive_share: float = Field(0.99, ge=0, le=1, description="share of known minutes that must be inactive")
+    min_coverage: float = Field(0.8, ge=0, le=1)
+    unattached_days: int = Field(32, ge=1, description="days a volume has to be unattached")
+    keep_tags: tuple[str, ...] = ("keep", "do-not-stop", "dr", "disaster-recovery")
+
+
+class Rightsize(_Section):
+    """How much smaller is still safe."""
+
+    window_days: int = Field(14, ge=7)
+    percentile: float = Field(0.995, gt=0, le=1)
+    compute_headroom: float = Field(0.20, ge=0, lt=1)
+    memory_headroom: float = Field(0.10, ge=0, lt=1)
+    min_hours: int = Field(30, ge=1, description="hours of metrics below which no advice is given")
+    min_coverage: float = Field(0.8, ge=0, le=1)
+
+
+class Recommend(_Section):
+    """Thresholds of the recommender."""
+
+    min_monthly_saving: Decimal = Decimal(20)
+    max_payback_months: Decimal = Decimal(12)
+    expires_after_days: int = Field(7, ge=1, description="days without fresh telemetry after which advice expires")
+    new_days: int = Field(7, ge=0, description="days after a deployment in which nothing is advised on it")
+    exclude: tuple[Exclusion, ...] = ()
+    idle: Idle = Idle()
+    rightsize: Rightsize = Rightsize()

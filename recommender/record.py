@@ -1,0 +1,201 @@
+"""Keep what a run found: advice under an identity that stays, its state, and the reasons where there is none."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from aispend.schema import recommendation, recommendation_event, why_not
+from recommender.contract import Advice, WhyNot
+from recommender.portfolio import NOT_COUNTED, Counted, combine
+from recommender.registry import KINDS
+
+DECIDED_AGAINST = ("dismissed", "snoozed", "done", "verified")
+"""States in which a proposal takes no part in the total: it was refused, put off, or is done already."""
+_NOT_FOUND = ("gone", "expired")
+
+
+def identity(kind: str, provider: str, resource_id: str, target: str) -> str:
+    """Twelve hex digits that stay the same from run to run for the same proposal."""
+    return hashlib.sha256("\x1f".join((kind, provider, resource_id, target)).encode()).hexdigest()[:12]
+
+
+def identity_of(item: Advice) -> str:
+    """The id of an advice."""
+    return identity(item.kind, item.subject.provider, item.subject.resource_id, item.target)
+
+
+def keep(connection: Connection, advice: Sequence[Advice], reasons: Sequence[WhyNot], now: datetime) -> int:
+    """Write all of it; how many recommendations count."""
+    before = {row.id: row.state for row in connection.execute(select(recommendation.c.id, recommendation.c.state))}
+    passed = _passed_gates(connection)
+    woken = _wake(connection, now)
+    before |= dict.fromkeys(woken, "open")
+    items = {identity_of(item): item for item in advice}
+    counts = _counted(items, before, passed)
+    for key, item in items.items():
+        row = _row(key, item, counts[key], now)
+        statement = upsert(recommendation).values(**row)
+        changing = {column: statement.excluded[column] for column in row if column not in ("id", "state", "created_at")}
+        connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changing))
+        if before.get(key) in (None, *_NOT_FOUND):
+            _event(connection, key, "proposed", now)
+            _set_state(connection, key, "open", now)
+    blind = {
+        (reason.kind, reason.subject.provider, reason.subject.resource_id)
+        for reason in reasons
+        if reason.reason.startswith("telemetry_")
+    }
+    lost = connection.execute(
+        select(recommendation.c.id, recommendation.c.kind, recommendation.c.provider, recommendation.c.resource_id)
+        .where(recommendation.c.state == "open", recommendation.c.id.not_in(items))
+        .order_by(recommendation.c.id)
+    ).all()
+    for key, kind, provider, resource_id in lost:
+        state = "expired" if (kind, provider, resource_id) in blind else "gone"
+        _set_state(connection, key, state, now)
+        _event(connection, key, state, now)
+    connection.execute(
+        update(recommendation)
+        .where(recommendation.c.id.not_in(items) | recommendation.c.state.in_((*DECIDED_AGAINST, *_NOT_FOUND)))
+        .values(counted=False, counted_list=0, counted_effective=0, counted_net=0)
+    )
+    _keep_reasons(connection, advice, reasons, now)
+    return sum(item.counts for item in counts.values())
+
+
+def _counted(items: dict[str, Advice], states: dict[str, str], passed: set[str]) -> dict[str, Counted]:
+    """What each adds to the best combination; what was decided against takes no part in it."""
+    part = {key: item for key, item in items.items() if states.get(key) not in DECIDED_AGAINST}
+    open_gates = [replace(item, gate=None) if key in passed else item for key, item in part.items()]
+    accepted = {id(item) for key, item in zip(part, open_gates, strict=True) if states.get(key) == "accepted"}
+    counted = combine(open_gates, KINDS, lambda item: id(item) in accepted)
+    return dict.fromkeys(items, NOT_COUNTED) | dict(zip(part, counted, strict=True))
+
+
+def _passed_gates(connection: Connection) -> set[str]:
+    """Recommendations whose gate somebody has shown to be passed, by its newest record."""
+    newest = (
+        select(recommendation_event.c.recommendation_id, recommendation_event.c.event)
+        .ext(distinct_on(recommendation_event.c.recommendation_id))
+        .where(recommendation_event.c.event.in_(("evaluation_passed", "evaluation_failed")))
+        .order_by(recommendation_event.c.recommendation_id, recommendation_event.c.event_id.desc())
+    )
+    return {row.recommendation_id for row in connection.execute(newest) if row.event == "evaluation_passed"}
+
+
+def _wake(connection: Connection, now: datetime) -> list[str]:
+    """A snooze whose day has come is open again."""
+    newest = (
+        select(recommendation_event.c.recommendation_id, recommendation_event.c.until)
+        .ext(distinct_on(recommendation_event.c.recommendation_id))
+        .where(recommendation_event.c.event == "snoozed")
+        .order_by(recommendation_event.c.recommendation_id, recommendation_event.c.event_id.desc())
+        .subquery()
+    )
+    due = list(
+        connection.execute(
+            select(recommendation.c.id)
+            .join(newest, newest.c.recommendation_id == recommendation.c.id)
+            .where(recommendation.c.state == "snoozed", newest.c.until <= now.date())
+        ).scalars()
+    )
+    for key in due:
+        _set_state(connection, key, "open", now)
+        _event(connection, key, "reopened", now)
+    return due
+
+
+def _set_state(connection: Connection, key: str, state: str, now: datetime) -> None:
+    connection.execute(update(recommendation).where(recommendation.c.id == key).values(state=state, updated_at=now))
+
+
+def _event(connection: Connection, key: str, event: str, now: datetime) -> None:
+    connection.execute(insert(recommendation_event).values(recommendation_id=key, at=now, event=event, who="aispend"))
+
+
+def _keep_reasons(connection: Connection, advice: Sequence[Advice], reasons: Sequence[WhyNot], now: datetime) -> None:
+    """The reasons of whatever no kind has advice for; one of each kind."""
+    connection.execute(delete(why_not))
+    advised = {(item.subject.provider, item.subject.resource_id) for item in advice}
+    unanswered = [reason for reason in reasons if (reason.subject.provider, reason.subject.resource_id) not in advised]
+    if unanswered:
+        connection.execute(
+            upsert(why_not).on_conflict_do_nothing(),
+            [
+                {
+                    "resource_key": reason.subject.resource_key,
+                    "provider": reason.subject.provider,
+                    "resource_id": reason.subject.resource_id,
+                    "kind": reason.kind,
+                    "reason": reason.reason,
+                    "explanation": reason.explanation,
+                    "monthly_cost": reason.monthly_cost,
+                    "currency": reason.subject.currency,
+                    "at": now,
+                }
+                for reason in unanswered
+            ],
+        )
+
+
+def _row(key: str, item: Advice, counted: Counted, now: datetime) -> dict[str, Any]:
+    subject = item.subject
+    payback = None
+    if item.one_off_cost and item.saving.net > 0:
+        payback = (item.one_off_cost / item.saving.net).quantize(Decimal("0.1"))
+    return {
+        "id": key,
+        "kind": item.kind,
+        "resource_key": subject.resource_key,
+        "resource_id": subject.resource_id,
+        "provider": subject.provider,
+        "account": subject.account,
+        "region": subject.region,
+        "model": subject.model,
+        "team": subject.team,
+        "current": item.current,
+        "proposed": item.proposed,
+        "target": item.target,
+        "monthly_cost": item.monthly_cost,
+        "monthly_saving_list": item.saving.list_cost,
+        "monthly_saving_effective": item.saving.effective,
+        "monthly_saving_net": item.saving.net,
+        "saving_p10": item.saving.p10,
+        "saving_p50": item.saving.p50,
+        "saving_p90": item.saving.p90,
+        "currency": subject.currency,
+        "risk": item.risk,
+        "confidence": item.confidence,
+        "effort": item.effort,
+        "one_off_cost": item.one_off_cost,
+        "payback_months": payback,
+        "violation_bound": item.violation_bound,
+        "evidence": dict(item.evidence),
+        "acts_on": {
+            name: {"monthly_cost": str(cost), "counted_net": str(counted.by_resource.get(name, 0))}
+            for name, cost in (item.acts_on or {subject.resource_id: item.monthly_cost}).items()
+        },
+        "gate": item.gate,
+        "hard_to_regain": item.hard_to_regain,
+        "estimate_only": item.estimate_only,
+        "evidence_until": item.evidence_until,
+        "reason": item.reason,
+        "undo": item.undo,
+        "command": item.command,
+        "state": "open",
+        "counted": counted.counts,
+        "counted_list": counted.list_cost,
+        "counted_effective": counted.effective,
+        "counted_net": counted.net,
+        "created_at": now,
+        "updated_at": now,
+    }

@@ -1,0 +1,10 @@
+"""All kinds of recommendation. A new one is a module in ``recommender/kinds`` and a name here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from recommender.contract import Kind
+from recommender.kinds import rightsize, stop_idle
+
+KINDS: tuple[Kind[Any], ...] = (stop_idle.KIND, rightsize.KIND)

@@ -1,0 +1,21 @@
+"""Everything advice could be about, one subject after the other; memory does not grow with the fleet's history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from aispend.settings import Settings
+from recommender.contract import Subject
+from recommender.subjects.machines import evidence_end, load_machines
+
+__all__ = ["evidence_end", "load_subjects"]
+
+
+def load_subjects(connection: Connection, as_of: datetime, settings: Settings) -> Iterator[Subject]:
+    """Machines first, as their telemetry is streamed; then what they are parts of, and what is bought without any."""
+    options = settings.recommend
+    window = max(options.idle.window_days, options.rightsize.window_days)
+    yield from load_machines(connection, as_of, window)

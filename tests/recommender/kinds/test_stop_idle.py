@@ -1,0 +1,127 @@
+"""Idle advice: what is idle, what only looks so, and what must not be said."""
+
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from aispend.advising import Recommend
+from recommender.contract import Advice, WhyNot
+from recommender.kinds.stop_idle import evaluate
+from recommender.subjects.machines import Machine
+from tests.recommender.conftest import AS_OF, history
+
+SETTINGS = Recommend()
+FORTNIGHT = 14 * 288
+Make = Callable[..., Machine]
+
+
+def advise(subject: Machine) -> Advice:
+    answer = evaluate(subject, SETTINGS)
+    assert isinstance(answer, Advice), answer
+    return answer
+
+
+def refuse(subject: Machine) -> str:
+    answer = evaluate(subject, SETTINGS)
+    assert isinstance(answer, WhyNot), answer
+    return answer.reason
+
+
+def test_weights_in_memory_and_no_requests_for_a_fortnight_is_resident_idle(make_subject: Make) -> None:
+    """The published case no cloud's own rule finds: 40 GB resident, no request in 14 days, SM 0."""
+    advice = advise(make_subject())
+
+    assert advice.evidence["state"] == "resident-idle"
+    assert advice.confidence == "high"
+    # 480 a day / 24 h × 730 h
+    assert advice.saving.effective == advice.saving.net == Decimal("14600.00")
+    assert advice.saving.list_cost == Decimal("18250.00")
+    assert advice.saving.p10 is advice.saving.p50 is advice.saving.p90 is None
+
+
+def test_nothing_in_memory_is_allocated_unused(make_subject: Make) -> None:
+    advice = advise(make_subject(accelerators=history(np.zeros((8, FORTNIGHT)), memory_bytes=0)))
+    assert advice.evidence["state"] == "allocated-unused"
+
+
+def test_one_hour_every_monday_is_not_idle(make_subject: Make) -> None:
+    activity = np.zeros((1, FORTNIGHT))
+    for monday in (2, 9):
+        activity[0, monday * 288 : monday * 288 + 12] = 0.9
+    assert refuse(make_subject(accelerators=history(activity))) == "periodic_use"
+
+
+def test_no_series_is_unknown_and_never_idle(make_subject: Make) -> None:
+    assert refuse(make_subject(accelerators=None)) == "telemetry_missing"
+
+
+def test_half_the_hours_unknown_gives_no_advice(make_subject: Make) -> None:
+    activity = np.zeros((8, FORTNIGHT))
+    activity[:, : FORTNIGHT // 2] = np.nan
+    assert refuse(make_subject(accelerators=history(activity))) == "telemetry_missing"
+
+
+def test_one_unknown_accelerator_of_eight_keeps_the_whole_unknown(make_subject: Make) -> None:
+    activity = np.zeros((8, FORTNIGHT))
+    activity[3] = np.nan
+    assert refuse(make_subject(accelerators=history(activity))) == "telemetry_missing"
+
+
+def test_requests_contradict_a_silent_counter(make_subject: Make) -> None:
+    assert refuse(make_subject(requests={AS_OF.date().replace(day=15): Decimal(12)})) == "busy"
+
+
+def test_rising_power_contradicts_a_silent_counter(make_subject: Make) -> None:
+    power = np.full((8, 14 * 24), 60.0)
+    power[0, 200:210] = 300
+    assert refuse(make_subject(accelerators=history(np.zeros((8, FORTNIGHT)), power=power))) == "signals_disagree"
+
+
+@pytest.mark.parametrize(
+    ("requests", "power", "confidence"), [({}, 60.0, "high"), (None, 60.0, "medium"), (None, None, "low")]
+)
+def test_fewer_signals_lower_the_confidence(
+    make_subject: Make, requests: dict[date, Decimal] | None, power: float | None, confidence: str
+) -> None:
+    advice = advise(make_subject(requests=requests, accelerators=history(np.zeros((8, FORTNIGHT)), power=power)))
+    assert advice.confidence == confidence
+    assert ("suspected" in advice.reason) == (confidence == "low")
+
+
+def test_a_covered_instance_saves_nothing_today_and_says_so(make_subject: Make) -> None:
+    advice = advise(make_subject(uncovered=Decimal(0)))
+    assert advice.saving.net == 0
+    assert advice.saving.effective == Decimal("14600.00")
+    assert "saves nothing today" in advice.reason
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        ({"tags": {"Keep": "yes"}}, "excluded"),
+        ({"first_seen": AS_OF.date()}, "too_new"),
+        ({"costs": []}, "off"),
+    ],
+)
+def test_exclusions_have_their_reason(make_subject: Make, overrides: dict[str, object], reason: str) -> None:
+    assert refuse(make_subject(**overrides)) == reason
+
+
+def test_a_fleet_member_is_acted_on_through_its_owner(make_subject: Make) -> None:
+    advice = advise(make_subject(tags={"aws:autoscaling:groupName": "train-asg"}))
+    assert "train-asg" in advice.command
+    assert "stop-instances" not in advice.command
+
+
+def test_arguments_are_quoted(make_subject: Make) -> None:
+    advice = advise(make_subject(resource_id="i-1; rm -rf ~"))
+    assert "'i-1; rm -rf ~'" in advice.command
+
+
+def test_activity_last_week_is_busy(make_subject: Make) -> None:
+    activity = np.zeros((8, FORTNIGHT))
+    activity[:, 9 * 288 : 12 * 288] = 0.8
+    assert refuse(make_subject(accelerators=history(activity))) == "busy"

@@ -1,0 +1,213 @@
+"""What may be done together, and what it then adds up to; never more than the cost it acts on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from itertools import chain, combinations
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recommender.contract import Advice, Kind, Saving, Step
+from recommender.portfolio import EXACT, Counted, combine
+from recommender.subjects.machines import Machine
+
+
+def kind(name: str, step: Step, **options: Any) -> Kind[Any]:
+    """A kind whose questions are never asked here."""
+    return Kind(
+        name=name,
+        title=name,
+        needs="",
+        subject=Machine,
+        step=step,
+        applies=lambda _: True,
+        evaluate=lambda *_: pytest.fail("not asked"),
+        **options,
+    )
+
+
+KINDS = (
+    kind("stop_idle", Step.REMOVE, alone=True),
+    kind("rightsize", Step.SIZE),
+    kind("accelerator", Step.SIZE),
+    kind("batch", Step.MODEL, together=frozenset({"prompt_cache"})),
+    kind("prompt_cache", Step.MODEL),
+    kind("schedule", Step.SCHEDULE),
+    kind("spot", Step.SPOT, excludes=frozenset({"commit"})),
+    kind("commit", Step.COMMIT),
+)
+Make = Callable[..., Machine]
+
+
+def advise(subject: Machine, name: str, net: int | Decimal, **options: Any) -> Advice:
+    amount = Decimal(net)
+    return Advice(
+        kind=name,
+        subject=subject,
+        current="",
+        proposed="",
+        monthly_cost=options.pop("cost", Decimal(10_000)),
+        saving=Saving(amount, options.pop("effective", amount), amount, None, None, None),
+        risk=0,
+        confidence="high",
+        effort="low",
+        reason="",
+        undo="",
+        command="",
+        evidence={},
+        target=name,
+        **options,
+    )
+
+
+def nets(found: list[Counted]) -> list[Decimal]:
+    return [item.net for item in found]
+
+
+def test_shares_act_on_what_those_before_them_leave(make_subject: Make) -> None:
+    """40 %, 60 % and 30 % of 10,000 leave 1,680, not less than nothing."""
+    machine = make_subject()
+    advice = [advise(machine, "spot", 3000), advise(machine, "rightsize", 4000), advise(machine, "schedule", 6000)]
+    # rightsize 4,000 of 10,000; schedule 60 % of 6,000; spot 30 % of 2,400
+    assert nets(combine(advice, KINDS)) == [Decimal(720), Decimal(4000), Decimal(3600)]
+    assert sum(nets(combine(advice, KINDS))) == Decimal(10_000) - Decimal(1680)
+
+
+def test_the_best_combination_is_not_the_one_with_the_largest_saving(make_subject: Make) -> None:
+    """Stopping it saves 7,000 alone; half the size, then scheduled, 5,000 + 2,500."""
+    machine = make_subject()
+    advice = [advise(machine, "stop_idle", 7000), advise(machine, "rightsize", 5000), advise(machine, "schedule", 5000)]
+    assert nets(combine(advice, KINDS)) == [Decimal(0), Decimal(5000), Decimal(2500)]
+
+
+def test_of_two_sizes_the_larger_saving_counts(make_subject: Make) -> None:
+    machine = make_subject()
+    advice = [advise(machine, "rightsize", 4000), advise(machine, "accelerator", 5000)]
+    assert nets(combine(advice, KINDS)) == [Decimal(0), Decimal(5000)]
+
+
+def test_what_was_accepted_is_in_it(make_subject: Make) -> None:
+    machine = make_subject()
+    advice = [advise(machine, "rightsize", 4000), advise(machine, "accelerator", 5000)]
+    found = combine(advice, KINDS, lambda item: item.kind == "rightsize")
+    assert nets(found) == [Decimal(4000), Decimal(0)]
+
+
+def test_kinds_of_one_step_that_go_together_multiply(make_subject: Make) -> None:
+    machine = make_subject()
+    advice = [advise(machine, "batch", 5000), advise(machine, "prompt_cache", 4000)]
+    assert nets(combine(advice, KINDS)) == [Decimal(5000), Decimal(2000)]
+
+
+def test_a_commitment_buys_what_is_left_and_nothing_that_runs_on_spot(make_subject: Make) -> None:
+    """Of two machines of 10,000 one is halved and one goes to spot: 30 % of the 5,000 that are left to commit to."""
+    small, spot = make_subject(), make_subject(resource_id="i-2")
+    both = {"i-0a1b2c3d": Decimal(10_000), "i-2": Decimal(10_000)}
+    advice = [
+        advise(small, "commit", 6000, acts_on=both, cost=Decimal(20_000)),
+        advise(small, "rightsize", 5000),
+        advise(spot, "spot", 6000),
+    ]
+    assert nets(combine(advice, KINDS)) == [Decimal(1500), Decimal(5000), Decimal(6000)]
+
+
+def test_advice_on_several_machines_meets_the_advice_on_each(make_subject: Make) -> None:
+    """Consolidating two saves 8,000 of 20,000; one of them is idle: stopping it saves 10,000 and excludes that."""
+    one, two = make_subject(), make_subject(resource_id="i-2")
+    both = {"i-0a1b2c3d": Decimal(10_000), "i-2": Decimal(10_000)}
+    advice = [
+        advise(one, "accelerator", 8000, acts_on=both, cost=Decimal(20_000)),
+        advise(two, "stop_idle", 10_000),
+        advise(one, "rightsize", 1000),
+    ]
+    assert nets(combine(advice, KINDS)) == [Decimal(0), Decimal(10_000), Decimal(1000)]
+
+
+def test_estimates_and_what_waits_for_its_gate_count_for_nothing(make_subject: Make) -> None:
+    machine = make_subject()
+    advice = [
+        advise(machine, "rightsize", 4000, estimate_only=True),
+        advise(machine, "accelerator", 5000, gate="run your evaluation"),
+        advise(machine, "schedule", 0, effective=Decimal(900)),
+    ]
+    assert not any(item.counts for item in combine(advice, KINDS))
+
+
+def test_one_id_in_two_clouds_or_currencies_is_two_resources(make_subject: Make) -> None:
+    advice = [
+        advise(make_subject(), "rightsize", 4000),
+        advise(make_subject(provider="gcp"), "rightsize", 3000),
+        advise(make_subject(currency="EUR"), "rightsize", 2000),
+    ]
+    assert nets(combine(advice, KINDS)) == [Decimal(4000), Decimal(3000), Decimal(2000)]
+
+
+_PROPOSALS = st.lists(
+    st.tuples(
+        st.sampled_from([item.name for item in KINDS if item.name != "commit"]),
+        st.sets(st.sampled_from(["a", "b", "c", "d"]), min_size=1, max_size=3),
+        st.integers(1, 100),
+    ),
+    max_size=7,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(_PROPOSALS)
+def test_no_combination_saves_more_and_no_resource_more_than_it_costs(
+    make_subject: Make, proposals: list[tuple[str, set[str], int]]
+) -> None:
+    """Held against every combination there is, worked out the long way."""
+    advice = [
+        advise(
+            make_subject(resource_id=min(names)),
+            name,
+            Decimal(percent) * len(names),
+            acts_on={resource: Decimal(100) for resource in sorted(names)},
+            cost=Decimal(100) * len(names),
+        )
+        for name, names, percent in proposals
+    ]
+    kinds = {item.name: item for item in KINDS}
+
+    def clash(one: Advice, other: Advice) -> bool:
+        if not set(one.acts_on) & set(other.acts_on):
+            return False
+        ours, theirs = kinds[one.kind], kinds[other.kind]
+        together = theirs.name in ours.together or ours.name in theirs.together
+        return ours.alone or theirs.alone or (ours.step == theirs.step and not together)
+
+    def total(chosen: tuple[Advice, ...]) -> Decimal:
+        left = dict.fromkeys("abcd", Decimal(100))
+        for item in sorted(chosen, key=lambda item: kinds[item.kind].step):
+            for resource in item.acts_on:
+                left[resource] *= 1 - item.saving.net / item.monthly_cost
+        return 400 - sum(left.values())
+
+    subsets = chain.from_iterable(combinations(advice, size) for size in range(len(advice) + 1))
+    best = max(total(some) for some in subsets if not any(clash(*pair) for pair in combinations(some, 2)))
+    ours = sum(nets(combine(advice, KINDS)), Decimal(0))
+    assert best - Decimal("0.01") * len(advice) <= ours <= best
+    assert ours <= 400
+
+
+def test_a_group_too_large_for_every_combination_is_settled_by_the_largest_first(make_subject: Make) -> None:
+    count = EXACT + 4
+    both = {f"i-{number}": Decimal(100) for number in range(count + 1)}
+    advice = [
+        advise(
+            make_subject(),
+            "rightsize",
+            number,
+            cost=Decimal(200),
+            acts_on={name: both[name] for name in (f"i-{number}", f"i-{number + 1}")},
+        )
+        for number in range(1, count)
+    ]
+    found = combine(advice, KINDS)
+    assert found[-1].net == count - 1
+    assert not found[-2].counts
