@@ -44,6 +44,8 @@ def main() -> int:
         ("rightness", scaled),
         ("refresh", scaled),
         ("analyze_large", scaled),
+        ("pods", []),
+        ("packing", []),
     ):
         done = subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *options], check=False)
         kept &= done.returncode == 0
