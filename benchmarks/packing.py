@@ -1,8 +1,9 @@
 """How many GPUs shared work needs: first-fit decreasing against what was allocated and against what no packing beats.
 
 Pods of a production cluster with the share of a GPU they ask for (Alibaba openb 2023, ``util_alibaba_openb_v2023``),
-all at once, as those who published it replay them. Pods of several GPUs keep them whole. Allocated is one GPU for each pod
-that asks for a share. The lower bound is Martello and Toth's L2, which knows that two shares above a half never meet.
+all at once, as those who published it replay them. Pods of several GPUs keep them whole. Allocated is one GPU for each
+pod that asks for a share. The lower bound is Martello and Toth's L2, which knows that two shares above a half never
+meet.
 
 Bars: no more than 2 % above the bound; no more than 86 % of what was allocated (the bound is at 84 %); two seconds of
 processor time.
