@@ -45,7 +45,7 @@ from aispend.schema.clouds import (
 )
 from aispend.schema.company import exchange_rate, outcome_day
 from aispend.schema.energy import energy_day
-from aispend.schema.outlook import anomaly, anomaly_event, budget_status, forecast
+from aispend.schema.outlook import anomaly, anomaly_event, budget_status, forecast, worked_out
 from aispend.schema.results import (
     analysis_state,
     cost_share,
@@ -117,5 +117,6 @@ __all__ = [
     "tag_set",
     "unit_cost",
     "why_not",
+    "worked_out",
     "workload_hour",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, Date, Identity, Index, Integer, Numeric, Table
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSON, JSONB
 
 from aispend.schema.base import instant, metadata, money, text
 
@@ -122,4 +122,15 @@ forecast = Table(
     instant("made_at", "when"),
     Index(None, "period", "cut"),
     comment="What the month, the quarter and their days will cost; rewritten with every analysis.",
+)
+
+worked_out = Table(
+    "worked_out",
+    metadata,
+    text(
+        "made_from", "hash of all the answer rests on: numbers, settings and the code of the method", primary_key=True
+    ),
+    text("part", "past forecast, days out of the ordinary, or drivers of a change", nullable=False),
+    Column("answer", JSON, nullable=False, comment="what came of it; numbers to their last digit"),
+    comment="What the last look ahead worked out, so that the same is not worked out again.",
 )
