@@ -118,7 +118,7 @@ def _answers(store: Store, settings: Settings, clock: Clock) -> list[dict[str, A
     return sorted(found, key=repr)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [3, 4])
 def test_the_order_of_rows_changes_nothing(database: Store, store_settings: Settings, clock: Clock, seed: int) -> None:
     chance = random.Random(seed)
     rows = _facts(chance)
