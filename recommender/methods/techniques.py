@@ -77,7 +77,6 @@ class Technique:
     compute: Precision | None = None
     architectures: tuple[str, ...] = ()
     absent_feature: str | None = None
-    shared_feature: str | None = None
     unsuited: str | None = None
 
 
@@ -394,6 +393,5 @@ def _technique(entry: Mapping[str, Any]) -> Technique:
         compute=entry.get("compute"),
         architectures=tuple(entry.get("architectures", ())),
         absent_feature=entry.get("absent_feature"),
-        shared_feature=entry.get("shared_feature"),
         unsuited=entry.get("unsuited"),
     )
