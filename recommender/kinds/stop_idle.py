@@ -7,7 +7,7 @@ Method
     *compute* (no activity in at least 99 % of known slots, and on at most one day), *demand* (no inference
     request; for a resource without endpoint records, no workload seconds) and *power* (never more than 15 %, or
     10 W, over the card's own floor). All three: high confidence. Two: medium. Compute alone: low, "suspected".
-    A signal that contradicts compute stops the advice.
+    A signal that contradicts compute stops the advice. Known for less than the window: low as well, however idle.
     A server with weights in memory and no requests is idle: memory held is not use.
 Cases
     activity on two or more days of the window: periodic use, not idle, however short each burst is;
@@ -46,6 +46,8 @@ NAME = "stop_idle"
 _FAST_TRACK = {"notebook"}
 PERIODIC_INACTIVE_SHARE = 0.9
 """Inactive for longer than this and active on several days: used now and then, which a schedule could serve."""
+_DAY_HOURS = 24
+"""What may be missing of the window at its beginning."""
 _POWER_MARGIN = 1.15
 _POWER_NOISE_WATTS = 10.0
 """Below this a rise is the sensor's noise: 15 % of a small card's floor is a watt or two."""
@@ -141,6 +143,10 @@ def _advice(
     signals = 1 + (demand is not None) + (power is not None)
     confidence: Confidence = "high" if signals == 3 else "medium" if signals == 2 else "low"
     window = window_hours * SLOTS_PER_HOUR
+    seen_hours = _seen_hours(states[-window:])
+    short = seen_hours < window_hours - _DAY_HOURS
+    if short:
+        confidence = "low"
     hourly = np.nan_to_num(history.activity_max[:, -window:], nan=0.0).max(axis=0).astype(float)
     hourly = hourly[: hourly.size // SLOTS_PER_HOUR * SLOTS_PER_HOUR].reshape(-1, SLOTS_PER_HOUR).max(axis=1)
     violations = int((hourly >= idle.max_activity).sum())
@@ -152,6 +158,8 @@ def _advice(
     what = "has weights in memory but did no work" if resident else "did no work and holds no memory"
     longer = " or longer, as far back as was looked" if since_slot == 0 else ""
     certainty = "" if signals > 1 else " (suspected: only compute is known)"
+    if short:
+        certainty = f" (suspected: only {seen_hours // _DAY_HOURS} of {window_hours // _DAY_HOURS} days are known)"
     proposed, command, undo = switch_off(subject)
     used = saving(subject, idle.window_days, Decimal(1))
     covered = " Commitments cover it, so stopping saves nothing today." if used.net == 0 and used.effective > 0 else ""
@@ -207,6 +215,12 @@ def _expected_slots(subject: Machine, window_hours: int) -> int:
     oldest = (subject.as_of - timedelta(days=days)).date()
     billed_hours = sum(cost.hours for cost in subject.costs if cost.day >= oldest)
     return max(min(billed_hours, window_hours), 1) * SLOTS_PER_HOUR
+
+
+def _seen_hours(states: Any) -> int:
+    """Hours from the first known slot to the end."""
+    known = np.flatnonzero(states != State.UNKNOWN)
+    return (states.size - int(known[0])) // SLOTS_PER_HOUR if known.size else 0
 
 
 def _demand(subject: Machine, window_hours: int) -> Decimal | None:

@@ -125,3 +125,26 @@ def test_activity_last_week_is_busy(make_subject: Make) -> None:
     activity = np.zeros((8, FORTNIGHT))
     activity[:, 9 * 288 : 12 * 288] = 0.8
     assert refuse(make_subject(accelerators=history(activity))) == "busy"
+
+
+def test_six_days_without_the_monday_are_suspected_and_never_idle(make_subject: Make) -> None:
+    """What works every Monday looks idle from Tuesday to Sunday: less than the window is never certain.
+
+    Where the fortnight was billed and six days of it measured, nothing is said at all.
+    """
+    six_days = history(np.zeros((8, 6 * 288)))
+    assert refuse(make_subject(accelerators=six_days)) == "telemetry_missing"
+    young = advise(make_subject(accelerators=six_days, days=6, first_seen=date(2026, 11, 15)))
+    assert young.confidence == "low"
+    assert "suspected: only 6 of 14 days" in young.reason
+
+
+def test_a_day_short_of_the_window_is_enough(make_subject: Make) -> None:
+    young = advise(make_subject(accelerators=history(np.zeros((8, 13 * 288))), days=13, first_seen=date(2026, 11, 8)))
+    assert young.confidence == "high"
+
+
+def test_a_notebook_is_certain_after_its_day(make_subject: Make) -> None:
+    day_old = history(np.zeros((8, 26 * 12)))
+    young = make_subject(accelerators=day_old, days=2, first_seen=date(2026, 11, 19), platform="notebook")
+    assert advise(young).confidence == "high"
