@@ -52,6 +52,12 @@ class Rightsize(_Section):
     min_coverage: float = Field(0.8, ge=0, le=1)
 
 
+class Schedule(_Section):
+    """When something runs by the clock."""
+
+    window_days: int = Field(28, ge=14, description="weeks of the past a week to come is read from")
+
+
 class Recommend(_Section):
     """Thresholds of the recommender."""
 
@@ -62,3 +68,4 @@ class Recommend(_Section):
     exclude: tuple[Exclusion, ...] = ()
     idle: Idle = Idle()
     rightsize: Rightsize = Rightsize()
+    schedule: Schedule = Schedule()

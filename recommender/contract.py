@@ -47,6 +47,7 @@ class DailyCost:
     """Usage cost of one day, split by what a change could still save; in the subject's currency.
 
     None is unknown. ``billed`` says that billed cost stands in for effective cost, which the bill does not give.
+    ``hours_mask`` has bit h set where hour h (UTC) was billed; None where the bill knows no hours.
     """
 
     day: date
@@ -56,6 +57,7 @@ class DailyCost:
     uncovered_effective_cost: Decimal | None
     is_spot: bool
     billed: bool = False
+    hours_mask: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from recommender.contract import Advice, Answer, Kind, Subject, WhyNot
 from recommender.record import keep
 from recommender.registry import KINDS
 from recommender.subjects.load import evidence_end, load_subjects
+from recommender.subjects.machines import Machine
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -26,8 +27,8 @@ Progress = Callable[[str, int, int | None], None]
 class RecommendReport:
     """What a run found.
 
-    ``advice`` is what counts: it saves something net beside what else can be done. ``without_advice`` is resources
-    that no kind has advice for.
+    ``subjects`` is what was looked at, each once whatever it is part of. ``advice`` is what counts: it saves something
+    net beside what else can be done. ``without_advice`` is resources that no kind has advice for.
     """
 
     subjects: int
@@ -48,13 +49,14 @@ def recommend(engine: Engine, settings: Settings, clock: Clock, *, progress: Pro
         end = evidence_end(connection)
         advice: list[Advice] = []
         reasons: list[WhyNot] = []
-        subjects = 0
+        seen: set[tuple[str, str]] = set()
         if end is not None:
             for subject in load_subjects(connection, end, settings):
-                subjects += 1
+                seen.add((subject.provider, subject.resource_id))
                 if progress:
-                    progress("Recommending", subjects, None)
-                for answer in _answers(subject, settings.recommend):
+                    progress("Recommending", len(seen), None)
+                for said in _answers(subject, settings.recommend):
+                    answer = replace(said, subject=_without_history(subject))
                     if isinstance(answer, Advice):
                         advice.append(answer)
                     else:
@@ -62,7 +64,12 @@ def recommend(engine: Engine, settings: Settings, clock: Clock, *, progress: Pro
         counts = keep(connection, advice, reasons, clock())
     advised = {item.subject.resource_id for item in advice}
     without = {reason.subject.resource_id for reason in reasons} - advised
-    return RecommendReport(subjects, counts, len(without), end)
+    return RecommendReport(len(seen), counts, len(without), end)
+
+
+def _without_history(subject: Subject) -> Subject:
+    """The subject as answers keep it: its five-minute history would make memory grow with the fleet."""
+    return replace(subject, accelerators=None) if isinstance(subject, Machine) else subject
 
 
 def _answers(subject: Subject, options: Recommend) -> Iterator[Answer]:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from aispend.settings import Settings
 from recommender.contract import Subject
 from recommender.subjects.machines import evidence_end, load_machines
+from recommender.subjects.services import Gathering, pools
 
 __all__ = ["evidence_end", "load_subjects"]
 
@@ -17,5 +18,11 @@ __all__ = ["evidence_end", "load_subjects"]
 def load_subjects(connection: Connection, as_of: datetime, settings: Settings) -> Iterator[Subject]:
     """Machines first, as their telemetry is streamed; then what they are parts of, and what is bought without any."""
     options = settings.recommend
-    window = max(options.idle.window_days, options.rightsize.window_days)
-    yield from load_machines(connection, as_of, window)
+    window = max(options.idle.window_days, options.rightsize.window_days, options.schedule.window_days)
+    gathering = Gathering(options.schedule.window_days)
+    for machine in load_machines(connection, as_of, window):
+        gathering.add(machine)
+        yield machine
+    services = list(gathering.services(connection))
+    yield from services
+    yield from pools(services)

@@ -162,6 +162,7 @@ def _daily_costs(connection: Connection, since: date, until: date) -> dict[tuple
                 uncovered_effective_cost=uncovered,
                 is_spot=spot,
                 billed=billed,
+                hours_mask=None if mask is None else int(mask),
             )
         )
     return dict(result)
@@ -192,7 +193,16 @@ def _facts(connection: Connection, keys: list[tuple[int, str]], since: date) -> 
             charge.c.charge_date >= since,
             charge.c.billing_month >= since.replace(day=1),
         )
-        .order_by(charge.c.resource_key, sku.c.accelerators.desc().nulls_last(), charge.c.charge_date.desc())
+        .order_by(
+            charge.c.resource_key,
+            sku.c.accelerators.desc().nulls_last(),
+            charge.c.charge_date.desc(),
+            # of charges alike the same one, in whatever order they came
+            charge.c.account_key,
+            charge.c.sku_key,
+            charge.c.location_key,
+            charge.c.tag_set_key,
+        )
         .subquery()
     )
     rows = connection.execute(
@@ -240,7 +250,13 @@ def _owners(connection: Connection, since: date) -> dict[int, tuple[str | None, 
             share_target.c.model.is_not(None) | share_target.c.team.is_not(None) | (share_target.c.stage != "unknown"),
         )
         .group_by(charge.c.resource_key, share_target.c.model, share_target.c.team, share_target.c.stage)
-        .order_by(charge.c.resource_key, effective.desc().nulls_last())
+        .order_by(
+            charge.c.resource_key,
+            effective.desc().nulls_last(),
+            share_target.c.model,
+            share_target.c.team,
+            share_target.c.stage,
+        )
     )
     return {key: (model, team, stage) for key, model, team, stage in rows}
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,11 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert
 
+from aispend.clock import Clock
 from aispend.schema import accelerator_hour, resource_alias
+from aispend.settings import Settings
 from aispend.store import Store
 from recommender import histories as module
+from recommender import run
+from recommender.contract import Advice, WhyNot
 from recommender.histories import Block, histories
 from recommender.methods.states import Accelerators
+from recommender.subjects.machines import Machine
 
 END = datetime(2026, 11, 21, tzinfo=UTC)
 START = END - timedelta(days=1)
@@ -188,3 +194,26 @@ def test_a_block_is_what_slot_by_slot_gives(rows: Sequence[dict[str, Any]], cut:
         for (index, hour), slots in expected.items():
             peak[indexes.index(index), hour] = slots
         assert np.array_equal(found[key].activity_max, peak.reshape(len(indexes), -1), equal_nan=True)
+
+
+def test_what_is_said_of_a_machine_outlives_its_history(
+    database: Store,
+    store_settings: Settings,
+    clock: Clock,
+    make_subject: Callable[..., Machine],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ninety days of a machine with eight accelerators are two megabytes; kept with each answer, they would add up."""
+    machine = make_subject()
+    kept: list[Advice | WhyNot] = []
+
+    def keep(_connection: object, advice: Sequence[Advice], reasons: Sequence[WhyNot], _now: datetime) -> int:
+        kept.extend([*advice, *reasons])
+        return 0
+
+    monkeypatch.setattr(run, "evidence_end", lambda _: machine.as_of)
+    monkeypatch.setattr(run, "load_subjects", lambda *_: iter([machine]))
+    monkeypatch.setattr(run, "keep", keep)
+    run.recommend(database.engine, store_settings, clock)
+    assert {item.kind for item in kept} >= {"stop_idle", "rightsize"}
+    assert all(item.subject == replace(machine, accelerators=None) for item in kept)

@@ -1,6 +1,7 @@
 """Sizes: chosen on the earlier part of the history, replayed on the later."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -11,9 +12,10 @@ from hypothesis import strategies as st
 from aispend.advising import Recommend, Rightsize
 from recommender.contract import Advice, WhyNot
 from recommender.kinds.limits import Capacity, Demand, fits
-from recommender.kinds.rightsize import demand_of, evaluate, replay
+from recommender.kinds.rightsize import KIND, demand_of, evaluate, replay
 from recommender.subjects.machines import Machine
 from tests.recommender.conftest import GIB, history
+from tests.recommender.kinds.contract import KindContract
 
 FORTNIGHT = 14 * 288
 OPTIONS = Rightsize()
@@ -181,3 +183,19 @@ def test_no_work_gives_no_size_and_promises_no_other_advice(
     assert isinstance(answer, WhyNot)
     assert answer.reason == reason
     assert "see the advice" not in answer.explanation
+
+
+class TestRightsizeContract(KindContract):
+    """Two of eight A100s busy for a fortnight; and the same never measured."""
+
+    kind = KIND
+
+    @pytest.fixture
+    def advised(self, make_subject: Make) -> Machine:
+        memory = np.zeros((8, 14 * 24))
+        memory[:2] = 8 * GIB
+        return make_subject(accelerators=replace(history(two_of_eight(), memory_bytes=0), memory_used_max=memory))
+
+    @pytest.fixture
+    def blind(self, make_subject: Make) -> Machine:
+        return make_subject(accelerators=None)

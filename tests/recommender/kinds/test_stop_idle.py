@@ -9,9 +9,10 @@ import pytest
 
 from aispend.advising import Recommend
 from recommender.contract import Advice, WhyNot
-from recommender.kinds.stop_idle import evaluate
+from recommender.kinds.stop_idle import KIND, evaluate
 from recommender.subjects.machines import Machine
 from tests.recommender.conftest import AS_OF, history
+from tests.recommender.kinds.contract import KindContract
 
 SETTINGS = Recommend()
 FORTNIGHT = 14 * 288
@@ -148,3 +149,17 @@ def test_a_notebook_is_certain_after_its_day(make_subject: Make) -> None:
     day_old = history(np.zeros((8, 26 * 12)))
     young = make_subject(accelerators=day_old, days=2, first_seen=date(2026, 11, 19), platform="notebook")
     assert advise(young).confidence == "high"
+
+
+class TestStopIdleContract(KindContract):
+    """Eight idle A100s, measured for a fortnight; and the same never measured."""
+
+    kind = KIND
+
+    @pytest.fixture
+    def advised(self, make_subject: Make) -> Machine:
+        return make_subject()
+
+    @pytest.fixture
+    def blind(self, make_subject: Make) -> Machine:
+        return make_subject(accelerators=None)

@@ -1,0 +1,310 @@
+"""Services: the machines that do the same work, as one; and pools: the services that could share machines.
+
+Assumes     machines of one cloud, account and region that serve (or train) one model at one stage do the same work; of
+            a machine whose model nobody knows, nobody can say what it could share, so it stands alone.
+Method      As machines pass by with their five-minute history, each leaves its hours behind: mean and largest load (in
+            accelerators, the largest of the sum over them), how many were active at once, memory held. A service is
+            those of its members, those included that have ended meanwhile, since what replaced them does their work.
+            Requests of an hour are those recorded for a member; where none is, those of the provider, account and model
+            that are recorded for no resource.
+Cases       An hour in which a member ran and was not measured is unknown for the service, not less busy. An hour in
+            which no member ran and none was measured had no demand that anything served: 0.
+Drawbacks   Largest loads of one hour are added as if they fell together: demand of several machines is never
+            underestimated, and at times overestimated.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, func, select
+
+from aispend.store.telemetry import resolved_inference_hours
+from recommender.contract import DailyCost, Subject
+from recommender.methods.states import SLOTS_PER_HOUR
+from recommender.subjects.machines import Machine
+
+Hourly = NDArray[np.float64]
+IN_USE = 0.05
+"""Activity above which an accelerator counts as in use."""
+_HOURS_PER_DAY = 24
+
+
+@dataclass(frozen=True)
+class Member:
+    """A machine of a service, by hour of the window; NaN is unknown or not running.
+
+    ``machine`` is without its five-minute history. ``load_*`` in accelerators of its type, ``concurrent`` accelerators
+    in use at once, ``memory`` bytes held by all together, ``running`` whether it was billed (1, 0; NaN where the bill
+    knows no hours).
+    """
+
+    machine: Machine
+    load_mean: Hourly
+    load_max: Hourly
+    concurrent: Hourly
+    memory: Hourly
+    running: Hourly
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it still runs."""
+        return not self.machine.is_off
+
+    @property
+    def measured(self) -> bool:
+        """Whether any activity is known."""
+        return bool(~np.isnan(self.load_max).all())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service(Subject):
+    """Machines that do the same work; ``start`` is the first hour of the members' hours, ``stage`` what the work is.
+
+    ``requests`` by hour, NaN unknown; None where none are recorded. With one current member, the id is that machine's.
+    """
+
+    stage: str | None
+    start: datetime
+    members: tuple[Member, ...]
+    requests: Hourly | None
+
+    @property
+    def current(self) -> tuple[Member, ...]:
+        """The members that still run."""
+        return tuple(member for member in self.members if member.is_current)
+
+    def demand(self, of: str) -> Hourly:
+        """Sum over the members of ``load_mean``, ``load_max``, ``concurrent`` or ``memory``; NaN where unknown."""
+        series = np.array([getattr(member, of) for member in self.members])
+        running = np.array([member.running for member in self.members])
+        blind = (np.isnan(series) & (running != 0)).any(axis=0)
+        total: Hourly = np.nansum(series, axis=0)
+        return np.where(blind, np.nan, total)
+
+    def machines_running(self) -> Hourly:
+        """How many members ran in each hour; NaN where the bill knows no hours."""
+        running: Hourly = np.array([member.running for member in self.members]).sum(axis=0)
+        return running
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool(Subject):
+    """Online services of one account, region and accelerator type: what could be packed onto fewer machines."""
+
+    accelerator_type: str
+    services: tuple[Service, ...]
+
+
+class Gathering:
+    """Members of services, gathered as machines pass by; a few kilobytes each."""
+
+    def __init__(self, window_days: int) -> None:
+        self._days = window_days
+        self._members: dict[tuple[str | None, ...], list[Member]] = defaultdict(list)
+
+    def add(self, machine: Machine) -> None:
+        """Keep the hours of a machine with accelerators."""
+        if not machine.accelerator_count:
+            return
+        alone = machine.model is None or machine.stage in (None, "unknown", "notebook")
+        own = machine.resource_id if alone else None
+        key = (machine.provider, machine.account, machine.region, machine.currency, machine.model, machine.stage, own)
+        self._members[key].append(member_of(machine, self._days))
+
+    def services(self, connection: Connection) -> Iterator[Service]:
+        """All of them that still have a machine, in the order of their ids."""
+        if not self._members:
+            return
+        as_of = max(member.machine.as_of for members in self._members.values() for member in members)
+        by_resource, by_model = _requests(connection, as_of, self._days)
+        found = [
+            _service(tuple(members), self._days, by_resource, by_model)
+            for members in self._members.values()
+            if any(member.is_current for member in members)
+        ]
+        yield from sorted(found, key=lambda item: (item.provider, item.resource_id, item.currency))
+
+
+def pools(services: Sequence[Service]) -> Iterator[Pool]:
+    """Online services that stand beside others on accelerators of their type."""
+    beside: dict[tuple[str, ...], list[Service]] = defaultdict(list)
+    for service in services:
+        types = {member.machine.accelerator_type for member in service.current}
+        if service.stage == "inference_online" and len(types) == 1 and (kind := types.pop()):
+            key = (service.provider, service.account or "", service.region or "", service.currency, kind)
+            beside[key].append(service)
+    for (provider, account, region, currency, kind), several in sorted(beside.items()):
+        if len(several) < 2:
+            continue
+        first = several[0]
+        yield Pool(
+            resource_key=0,
+            resource_id=f"pool:{account}/{region}/{kind}",
+            provider=provider,
+            account=first.account,
+            region=first.region,
+            currency=currency,
+            tags={},
+            model=None,
+            team=first.team if len({service.team for service in several}) == 1 else None,
+            first_seen=min(service.first_seen for service in several),
+            costs=together([service.costs for service in several]),
+            as_of=first.as_of,
+            accelerator_type=kind,
+            services=tuple(several),
+        )
+
+
+def member_of(machine: Machine, days: int) -> Member:
+    """The hours of a machine over the last ``days`` of the evidence."""
+    hours = days * _HOURS_PER_DAY
+    bare = replace(machine, accelerators=None)
+    running = _running(machine, days)
+    if machine.accelerators is None:
+        unknown = np.full(hours, np.nan)
+        return Member(bare, unknown, unknown, unknown, unknown, running)
+    history = machine.accelerators
+    mean, peak = (_hours(series, hours) for series in (history.activity_mean, history.activity_max))
+    memory = _last(history.memory_used_max.sum(axis=0), hours)
+    with np.errstate(invalid="ignore"):
+        return Member(
+            machine=bare,
+            load_mean=_reduce(mean.sum(axis=0), np.nanmean),
+            load_max=_reduce(peak.sum(axis=0), np.nanmax),
+            concurrent=_reduce(np.where(np.isnan(peak).any(axis=0), np.nan, (peak > IN_USE).sum(axis=0)), np.nanmax),
+            memory=memory,
+            running=running,
+        )
+
+
+def together(costs: Sequence[Sequence[DailyCost]]) -> list[DailyCost]:
+    """Days of several resources as one; a cost that one of them does not know is unknown."""
+    by_day: dict[date, list[DailyCost]] = defaultdict(list)
+    for days in costs:
+        for cost in days:
+            by_day[cost.day].append(cost)
+
+    def add(amounts: Sequence[Decimal | None]) -> Decimal | None:
+        known = [amount for amount in amounts if amount is not None]
+        return sum(known, Decimal(0)) if len(known) == len(amounts) else None
+
+    return [
+        DailyCost(
+            day=day,
+            hours=max(cost.hours for cost in several),
+            list_cost=add([cost.list_cost for cost in several]),
+            effective_cost=add([cost.effective_cost for cost in several]),
+            uncovered_effective_cost=add([cost.uncovered_effective_cost for cost in several]),
+            is_spot=all(cost.is_spot for cost in several),
+            billed=any(cost.billed for cost in several),
+        )
+        for day, several in sorted(by_day.items())
+    ]
+
+
+def _service(
+    members: tuple[Member, ...],
+    days: int,
+    by_resource: Mapping[int, Hourly],
+    by_model: Mapping[tuple[str | None, ...], Hourly],
+) -> Service:
+    machines = [member.machine for member in members]
+    current = [member.machine for member in members if member.is_current]
+    first = current[0]
+    own = [by_resource[machine.resource_key] for machine in machines if machine.resource_key in by_resource]
+    requests: Hourly | None = np.sum(own, axis=0) if own else by_model.get((first.provider, first.account, first.model))
+    name = "/".join(part or "unknown" for part in (first.account, first.region, first.model, first.stage))
+    teams = {machine.team for machine in current}
+    return Service(
+        resource_key=first.resource_key if len(current) == 1 else 0,
+        resource_id=first.resource_id if len(current) == 1 else f"service:{name}",
+        provider=first.provider,
+        account=first.account,
+        region=first.region,
+        currency=first.currency,
+        tags=_common([machine.tags for machine in current]),
+        model=first.model,
+        team=teams.pop() if len(teams) == 1 else None,
+        first_seen=min(machine.first_seen for machine in machines),
+        costs=together([machine.costs for machine in machines]),
+        as_of=first.as_of,
+        stage=first.stage,
+        start=first.as_of - timedelta(days=days),
+        members=members,
+        requests=requests,
+    )
+
+
+def _common(tags: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Tags that all have, with the same value."""
+    return {key: value for key, value in tags[0].items() if all(other.get(key) == value for other in tags)}
+
+
+def _running(machine: Machine, days: int) -> Hourly:
+    """Whether each hour was billed: 1 or 0; NaN on a day of which the bill knows no hours."""
+    first = (machine.as_of - timedelta(days=days)).date()
+    running = np.zeros(days * _HOURS_PER_DAY)
+    for cost in machine.costs:
+        day = (cost.day - first).days
+        if 0 <= day < days:
+            part = slice(day * _HOURS_PER_DAY, (day + 1) * _HOURS_PER_DAY)
+            mask = cost.hours_mask
+            running[part] = np.nan if mask is None else [mask >> hour & 1 for hour in range(_HOURS_PER_DAY)]
+    return running
+
+
+def _last(series: NDArray[np.float64], size: int) -> Hourly:
+    """The last ``size`` values; unknown before the first."""
+    known = series[-size:].astype(np.float64)
+    return np.concatenate([np.full(size - known.size, np.nan), known])
+
+
+def _hours(series: NDArray[np.float32], hours: int) -> NDArray[np.float64]:
+    """(accelerators, slots) of the last hours, unknown before the first."""
+    slots = hours * SLOTS_PER_HOUR
+    known = series[:, -slots:].astype(np.float64)
+    return np.concatenate([np.full((series.shape[0], slots - known.shape[1]), np.nan), known], axis=1)
+
+
+def _reduce(slots: NDArray[np.float64], by: Callable[..., Any]) -> Hourly:
+    """Slots to hours; an hour without a known slot is unknown."""
+    hourly = slots.reshape(-1, SLOTS_PER_HOUR)
+    known = ~np.isnan(hourly).all(axis=1)
+    result = np.full(hourly.shape[0], np.nan)
+    if known.any():
+        result[known] = by(hourly[known], axis=1)
+    return result
+
+
+def _requests(
+    connection: Connection, as_of: datetime, days: int
+) -> tuple[dict[int, Hourly], dict[tuple[str | None, ...], Hourly]]:
+    """Requests by hour: of each resource, and of (provider, account, model) where no resource is known."""
+    since = as_of - timedelta(days=days)
+    rows_of = resolved_inference_hours().subquery().c
+    rows = connection.execute(
+        select(
+            rows_of.resource_key, rows_of.provider, rows_of.account, rows_of.model, rows_of.hour,
+            func.sum(rows_of.quantity),
+        )
+        .where(
+            rows_of.unit_class.in_(("requests", "failed_requests")), rows_of.hour >= since, rows_of.hour < as_of
+        )
+        .group_by(rows_of.resource_key, rows_of.provider, rows_of.account, rows_of.model, rows_of.hour)
+    )  # fmt: skip
+    size = days * _HOURS_PER_DAY
+    by_resource: dict[int, Hourly] = defaultdict(lambda: np.zeros(size))
+    by_model: dict[tuple[str | None, ...], Hourly] = defaultdict(lambda: np.zeros(size))
+    for resource_key, provider, account, model, hour, quantity in rows:
+        at = int((hour - since).total_seconds() // 3600)
+        series = by_model[provider, account, model] if resource_key is None else by_resource[resource_key]
+        series[at] += float(quantity)
+    return dict(by_resource), dict(by_model)

@@ -1,0 +1,103 @@
+"""What every kind of recommendation promises: inherit, and give it subjects with advice and without telemetry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from aispend.advising import Recommend
+from recommender.contract import Advice, Answer, Kind, Subject, WhyNot
+from recommender.registry import KINDS
+
+SETTINGS = Recommend()
+EFFORTS = ("very_low", "low", "medium", "high", "very_high")
+
+
+class KindContract:
+    """Subclass as ``Test…`` with ``kind``; fixtures ``advised`` (gives advice), ``blind`` (lacks what it needs)."""
+
+    kind: Kind[Any]
+
+    @pytest.fixture
+    def advised(self) -> Subject:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def blind(self) -> Subject:
+        raise NotImplementedError
+
+    def ask(self, subject: Subject) -> Answer:
+        return self.kind.evaluate(subject, SETTINGS)
+
+    def advice(self, subject: Subject) -> Advice:
+        answer = self.ask(subject)
+        assert isinstance(answer, Advice), answer
+        return answer
+
+    def test_it_is_registered_under_its_name(self) -> None:
+        assert [kind for kind in KINDS if kind.name == self.kind.name] == [self.kind]
+        assert self.kind.title
+        assert self.kind.needs
+
+    def test_it_looks_only_at_what_it_says(self, advised: Subject, blind: Subject) -> None:
+        for subject in (advised, blind):
+            assert isinstance(subject, self.kind.subject)
+        assert self.kind.applies(advised)
+
+    def test_missing_data_is_a_reason_and_never_advice(self, blind: Subject) -> None:
+        answer = self.ask(blind)
+        assert isinstance(answer, WhyNot)
+        assert answer.kind == self.kind.name
+        assert answer.reason.replace("_", "").isalpha()
+        assert answer.explanation.endswith(".")
+
+    def test_the_same_question_has_the_same_answer(self, advised: Subject) -> None:
+        assert self.ask(advised) == self.ask(advised)
+
+    def test_a_saving_never_exceeds_the_cost_it_acts_on(self, advised: Subject) -> None:
+        found = self.advice(advised)
+        assert 0 <= found.saving.net <= found.saving.effective <= found.monthly_cost
+        assert sum(found.acts_on.values(), Decimal(0)) in (0, found.monthly_cost) or found.acts_on == {}
+        if found.saving.p10 is not None:
+            assert found.saving.p50 is not None
+            assert found.saving.p90 is not None
+            assert found.saving.p10 <= found.saving.p50 <= found.saving.p90
+
+    def test_it_can_be_argued_with(self, advised: Subject) -> None:
+        """Evidence with its window, a reason, how to undo it, a text to act on, and scales everybody knows."""
+        found = self.advice(advised)
+        assert found.kind == self.kind.name
+        assert {"window_days", "window_hours", "window_end"} & found.evidence.keys()
+        assert found.reason.endswith(".")
+        assert found.undo
+        assert found.command
+        assert found.risk in range(5)
+        assert found.effort in EFFORTS
+        assert found.one_off_cost >= 0
+        assert "\n" not in found.target
+        for key, value in found.evidence.items():
+            assert _plain(value), f"{key}: {value!r} is no plain JSON"
+
+    def test_what_commitments_cover_saves_nothing_today(self, advised: Subject) -> None:
+        """With every hour covered, the net saving is nothing, and so are its bounds."""
+        covered = [replace(cost, uncovered_effective_cost=Decimal(0)) for cost in advised.costs]
+        answer = self.ask(self.with_costs(advised, covered))
+        if isinstance(answer, Advice):
+            assert answer.saving.net == 0
+            assert not answer.saving.p90
+
+    def with_costs(self, subject: Subject, costs: Sequence[Any]) -> Subject:
+        """The same subject at other costs; override where its parts have costs of their own."""
+        return replace(subject, costs=costs)
+
+
+def _plain(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(isinstance(key, str) and _plain(part) for key, part in value.items())
+    if isinstance(value, (list, tuple)):
+        return all(_plain(part) for part in value)
+    return value is None or isinstance(value, (str, bool, int)) or (isinstance(value, float) and value == value)

@@ -1,0 +1,144 @@
+"""What machines leave behind as a service, hour by hour, and where it is unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import numpy as np
+from sqlalchemy import insert
+
+from aispend.schema import inference_hour
+from aispend.store import Store
+from recommender.subjects.machines import Machine
+from recommender.subjects.services import Gathering, Service, member_of, pools, together
+from tests.recommender.conftest import AS_OF, history
+
+Make = Callable[..., Machine]
+DAYS = 2
+EVERY_HOUR = (1 << 24) - 1
+
+
+def machine(
+    make_subject: Make, name: str, *, activity: float | None = 0.5, mask: int = EVERY_HOUR, **more: object
+) -> Machine:
+    """Two accelerators, as busy as said in every slot of two days; hours billed as masked."""
+    slots = DAYS * 288
+    found = make_subject(
+        days=DAYS,
+        resource_id=name,
+        resource_key=abs(hash(name)) % 1000 + 1,
+        accelerator_count=Decimal(2),
+        accelerators=None if activity is None else history(np.full((2, slots), activity)),
+        model="llama",
+        stage="inference_online",
+    )
+    return replace(found, costs=[replace(cost, hours_mask=mask) for cost in found.costs])
+
+
+def gathered(database: Store, *machines: Machine) -> list[Service]:
+    gathering = Gathering(DAYS)
+    for one in machines:
+        gathering.add(one)
+    with database.engine.connect() as connection:
+        return list(gathering.services(connection))
+
+
+def test_a_member_keeps_mean_and_most_of_each_hour(make_subject: Make) -> None:
+    """Two accelerators, in the first slot of an hour one at 1.0, else both at 0.5: mean (1.5 + 11 × 1) ÷ 12."""
+    activity = np.full((2, DAYS * 288), 0.5)
+    activity[0, ::12] = 1.0
+    activity[1, 12:24] = 0.0
+    found = member_of(make_subject(days=DAYS, accelerators=history(activity)), DAYS)
+
+    assert found.load_max[0] == 1.5
+    assert np.isclose(found.load_mean[0], 12.5 / 12)
+    # in the second hour only one was in use at once
+    assert (found.concurrent[0], found.concurrent[1], found.load_max[1]) == (2, 1, 1.0)
+    assert found.machine.accelerators is None
+
+
+def test_machines_of_one_model_are_one_service_and_demand_adds_up(database: Store, make_subject: Make) -> None:
+    (service,) = gathered(database, machine(make_subject, "i-1"), machine(make_subject, "i-2"))
+
+    assert service.resource_id == "service:111122223333/us-east-1/llama/inference_online"
+    assert service.resource_key == 0
+    assert (service.demand("load_max") == 2.0).all()
+    assert (service.machines_running() == 2).all()
+    # two machines of 480 a day
+    assert [cost.effective_cost for cost in service.costs] == [Decimal(960), Decimal(960)]
+
+
+def test_where_one_ran_unmeasured_the_service_is_unknown_and_where_it_was_off_it_is_not(
+    database: Store, make_subject: Make
+) -> None:
+    """The second machine ran in the first twelve hours of each day and was never measured."""
+    (service,) = gathered(
+        database, machine(make_subject, "i-1"), machine(make_subject, "i-2", activity=None, mask=(1 << 12) - 1)
+    )
+    demand = service.demand("load_max")
+
+    assert np.isnan(demand[:12]).all()
+    assert (demand[12:24] == 1.0).all()
+
+
+def test_who_replaced_whom_does_the_same_work_and_the_id_is_the_machines(database: Store, make_subject: Make) -> None:
+    """The first ended five days ago; it is part of the history, and not of what runs."""
+    ended = machine(make_subject, "i-old")
+    ended = replace(ended, costs=[replace(cost, day=cost.day - timedelta(days=5)) for cost in ended.costs])
+    (service,) = gathered(database, ended, machine(make_subject, "i-new"))
+
+    assert service.resource_id == "i-new"
+    assert [member.machine.resource_id for member in service.current] == ["i-new"]
+    assert len(service.members) == 2
+
+
+def test_nobody_knows_what_machines_without_a_model_could_share(database: Store, make_subject: Make) -> None:
+    first, second = (replace(machine(make_subject, name), model=None) for name in ("i-1", "i-2"))
+    assert [service.resource_id for service in gathered(database, first, second)] == ["i-1", "i-2"]
+
+
+def test_requests_are_the_members_or_else_the_models(database: Store, make_subject: Make) -> None:
+    hour = datetime(2026, 11, 20, 3, tzinfo=UTC)
+    recorded = (("llama", "requests"), ("llama", "failed_requests"), ("llama", "input"), ("gemma", "requests"))
+    with database.engine.begin() as connection:
+        for model, unit in recorded:
+            connection.execute(
+                insert(inference_hour).values(
+                    slice_id=1,
+                    hour=hour,
+                    namespace="files",
+                    provider="aws",
+                    account="111122223333",
+                    model=model,
+                    unit_class=unit,
+                    quantity=40,
+                )
+            )
+    (service,) = gathered(database, machine(make_subject, "i-1"))
+
+    assert service.requests is not None
+    at = int((hour - (AS_OF - timedelta(days=DAYS))).total_seconds() // 3600)
+    assert service.requests[at] == 80
+    assert service.requests.sum() == 80
+
+
+def test_services_on_the_same_accelerators_are_a_pool(database: Store, make_subject: Make) -> None:
+    services = gathered(
+        database,
+        machine(make_subject, "i-1"),
+        replace(machine(make_subject, "i-2"), model="gemma"),
+        replace(machine(make_subject, "i-3"), model="bge", accelerator_type="nvidia-l4"),
+    )
+    (pool,) = pools(services)
+    assert pool.resource_id == "pool:111122223333/us-east-1/nvidia-a100-40gb"
+    assert {service.model for service in pool.services} == {"llama", "gemma"}
+
+
+def test_a_cost_that_one_does_not_know_is_unknown_for_all(make_subject: Make) -> None:
+    known, unknown = make_subject(days=1).costs, make_subject(days=1).costs
+    (both,) = together([known, [replace(unknown[0], effective_cost=None)]])
+    assert both.effective_cost is None
+    assert both.list_cost == Decimal(1200)
