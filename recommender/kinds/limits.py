@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -39,7 +40,14 @@ class Demand:
 
     def load_at(self, percentile: float) -> float:
         """Load that this share of the known slots does not exceed."""
-        return float(np.nanpercentile(self.load, percentile * 100))
+        if percentile not in self._loads:
+            self._loads[percentile] = float(np.nanpercentile(self.load, percentile * 100))
+        return self._loads[percentile]
+
+    @cached_property
+    def _loads(self) -> dict[float, float]:
+        """What was asked before: every cheaper type is held against the same load."""
+        return {}
 
 
 @dataclass(frozen=True)
