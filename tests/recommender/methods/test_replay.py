@@ -69,6 +69,15 @@ def test_hours_known_in_part_count_as_that_part() -> None:
     assert found.bound == pytest.approx(3 / 60)
 
 
+def test_a_part_of_dependent_hours_is_worth_that_part_of_them() -> None:
+    load = np.repeat(np.random.default_rng(4).random(60), 12 * 12)
+    part = np.full(load.size, np.nan)
+    part[::12] = load[::12]
+    whole, twelfth = (outcome(Demand(one), Capacity(load=2)) for one in (load, part))
+    assert whole.effective_hours < 720 / 2
+    assert twelfth.effective_hours == pytest.approx(whole.effective_hours / 12)
+
+
 def test_memory_unknown_where_it_has_a_limit_is_unknown_unless_load_fails_anyway() -> None:
     demand = Demand(np.array([1.0, 5.0]), memory=np.array([np.nan, np.nan]), slots_per_hour=1)
     found = outcome(demand, Capacity(load=2, memory=10))

@@ -87,6 +87,15 @@ def test_uniform_progress_buys_until_it_is_ahead() -> None:
     assert found.moves == 3
 
 
+def test_uniform_progress_gets_ahead_by_two_changeovers() -> None:
+    """Due half an hour an hour, changeover half an hour: on demand from 1 on, 0.5, 1.5 and 2.5 done at 2, 3 and 4.
+
+    At 3 the due 1.5 is reached and (3 + 1)/2 is not; at 4 (4 + 1)/2 is, and spot takes over.
+    """
+    found = simulate("uniform_progress", series("000111111111"), 1.0, SpotJob(6, 12, 0.5, 0.5))
+    assert found.on_demand_hours == 3
+
+
 def test_on_one_zone_catching_up_ignores_spot_and_with_hops_it_does_not() -> None:
     """Behind from tick 1 on; spot is there from tick 2, where progress 0.75 is short of (2 + 0.5)/2."""
     job = SpotJob(6, 12, 0.25, 0.5)
