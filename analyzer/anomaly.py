@@ -12,8 +12,8 @@ Drawbacks   An anomaly spread evenly over several teams and models is told once 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Literal
@@ -22,14 +22,18 @@ from sqlalchemy import Connection
 
 from aispend.money import COST_QUANTUM, exact_sum
 from aispend.watching import Anomaly
-from analyzer.anomaly_drivers import Drivers, drivers
+from analyzer import anomaly_fit, anomaly_score
+from analyzer.anomaly_drivers import Change, Drivers, drivers
 from analyzer.anomaly_score import DRIFT_DAYS, Limits, Run, find_runs
 from analyzer.anomaly_series import ACCELERATOR, SKU, Rates, Watched, WatchedSeries, spent_before
+from analyzer.remembered import Remembered, key_of, method_of
 
 Kind = Literal["rise", "drop", "drift", "new", "rate"]
 Expected = Mapping[tuple[str, str | None, str], Collection[date]]
 """Per cut, value and currency, the days a person has called expected."""
 
+_Judge = Callable[..., list[Run]]
+"""Costs, their first day and the positions of days called expected: what is out of the ordinary."""
 _NEW_HISTORY = 28
 _RATE_DAYS = 2
 _ORDER = (SKU, "model", ACCELERATOR, "team", "service")
@@ -87,14 +91,15 @@ def days_needed(settings: Anomaly) -> int:
     return settings.watch_days + settings.window_days + DRIFT_DAYS + settings.learn_days
 
 
-def candidates(seen: Watched, settings: Anomaly, expected: Expected) -> list[Found]:
+def candidates(seen: Watched, settings: Anomaly, expected: Expected, remembered: Remembered) -> list[Found]:
     """Everything out of the ordinary that reaches into the days judged, one cut at a time."""
     since = seen.end - timedelta(days=settings.watch_days)
+    judge = _judge(limits(settings), remembered)
     found: list[Found] = []
     for series in seen.series:
-        found += _runs(series, settings, expected, since)
+        found += _runs(series, settings, expected, since, judge)
     for rates in seen.rates:
-        found += _rate(rates, settings, expected, since)
+        found += _rate(rates, settings, expected, since, judge)
     return found
 
 
@@ -126,26 +131,14 @@ def new_spend(connection: Connection, seen: Watched, settings: Anomaly) -> list[
     return found
 
 
-def anomalies(connection: Connection, seen: Watched, settings: Anomaly, expected: Expected) -> list[Found]:
+def anomalies(
+    connection: Connection, seen: Watched, settings: Anomaly, expected: Expected, remembered: Remembered
+) -> list[Found]:
     """Everything out of the ordinary, each once, with its drivers, the largest impact first."""
-    found = candidates(seen, settings, expected) + new_spend(connection, seen, settings)
-    explained = [
-        replace(
-            one,
-            drivers=drivers(
-                connection,
-                seen,
-                cut=one.cut,
-                value=one.value,
-                currency=one.currency,
-                first=one.first,
-                last=one.last,
-                ai_only=settings.ai_only,
-                without=_other_days(one, found),
-            ),
-        )
-        for one in found
-    ]
+    found = candidates(seen, settings, expected, remembered) + new_spend(connection, seen, settings)
+    changes = [Change(one.cut, one.value, one.currency, one.first, one.last, _other_days(one, found)) for one in found]
+    behind = drivers(connection, seen, changes, ai_only=settings.ai_only, remembered=remembered)
+    explained = [replace(one, drivers=theirs) for one, theirs in zip(found, behind, strict=True)]
     told = without_explained(explained, settings.suppress_share)
     return sorted(told, key=lambda one: (-abs(one.impact), one.first, one.cut, one.value or ""))
 
@@ -171,13 +164,29 @@ def _explains(narrow: Found, wide: Found, share: float) -> bool:
     return part is not None and part >= share
 
 
-def _runs(series: WatchedSeries, settings: Anomaly, expected: Expected, since: date) -> Iterator[Found]:
+def _judge(limits: Limits, remembered: Remembered) -> _Judge:
+    """:func:`find_runs`, of series not judged before."""
+    import numpy as np
+
+    method = f"{method_of(anomaly_fit, anomaly_score)} {limits}"
+
+    def judge(costs: Sequence[float], first: date, expected: Collection[int] = ()) -> list[Run]:
+        key = key_of(method, np.array(costs, dtype=float).tobytes(), str(first), str(sorted(expected)))
+        told = remembered.ask(
+            "days out of the ordinary", key, lambda: [astuple(run) for run in find_runs(costs, first, limits, expected)]
+        )
+        return [Run(*run) for run in told]
+
+    return judge
+
+
+def _runs(series: WatchedSeries, settings: Anomaly, expected: Expected, since: date, judge: _Judge) -> Iterator[Found]:
     start = max((since - series.first).days, 0)
     if not _worth_looking(series.costs, start, settings):
         return
     known = _positions(expected, (series.cut, series.value, series.currency), series.first)
     costs = [float(cost) for cost in series.costs]
-    for run in find_runs(costs, series.first, limits(settings), known):
+    for run in judge(costs, series.first, known):
         if run.last >= start:
             yield Found(
                 run.kind,
@@ -193,7 +202,7 @@ def _runs(series: WatchedSeries, settings: Anomaly, expected: Expected, since: d
             )
 
 
-def _rate(rates: Rates, settings: Anomaly, expected: Expected, since: date) -> Iterator[Found]:
+def _rate(rates: Rates, settings: Anomaly, expected: Expected, since: date, judge: _Judge) -> Iterator[Found]:
     """A SKU whose cost per unit rose while its quantity did not.
 
     The rate is judged as the cost of the median quantity, and the quantity as its cost at the median rate.
@@ -216,11 +225,11 @@ def _rate(rates: Rates, settings: Anomaly, expected: Expected, since: date) -> I
     usual = sorted(per_unit.values())[len(known) // 2]
     used = [float(one) * usual for one in rates.quantities[known[0] :]]
     busy: list[Run] | None = None
-    for run in find_runs(held, first, limits(settings), days):
+    for run in judge(held, first, days):
         if run.last < start or run.kind == "drop" or run.last - run.first + 1 < _RATE_DAYS or not run.expected:
             continue
         if busy is None:
-            busy = find_runs(used, first, limits(settings))
+            busy = judge(used, first)
         if any(one.first <= run.last and run.first <= one.last for one in busy):
             continue
         actual = exact_sum(rates.costs[known[0] + run.first : known[0] + run.last + 1])

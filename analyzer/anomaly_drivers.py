@@ -6,7 +6,7 @@ the differences of all of them add up to the change.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -16,10 +16,14 @@ from sqlalchemy import Connection, text
 
 from aispend.money import exact_sum
 from analyzer.anomaly_series import COST, SKU_NAME, Watched
+from analyzer.remembered import Remembered, key_of
 
 DIMENSIONS = ("provider", "account", "service", "model", "team", "accelerator", "sku", "resource")
+Analyzed = Mapping[date, Sequence[str]]
+"""Per day, the fingerprints of the months whose bills have charges of it."""
 WEEKS = 4
 _KEPT = 5
+_PART = "drivers of a change"
 _LONGEST_CHARGE = timedelta(days=62)
 
 
@@ -83,37 +87,78 @@ def day_weights(first: date, last: date, oldest: date, without: Collection[date]
     return weights
 
 
-def drivers(
-    connection: Connection,
-    seen: Watched,
-    *,
-    cut: str,
-    value: str | None,
-    currency: str,
-    first: date,
-    last: date,
-    ai_only: bool,
-    without: Collection[date] = (),
-) -> Drivers:
-    """The change of one value of one cut over these days, taken apart.
+@dataclass(frozen=True)
+class Change:
+    """What is to be taken apart: the cost of one value of one cut from ``first`` to ``last``.
 
     ``without``: days before it that were out of the ordinary themselves.
     """
-    weights = day_weights(first, last, seen.first, without)
-    rows = connection.execute(
-        text(_CHANGE.format(condition=_CONDITIONS[cut])),
-        {
-            "days": list(weights),
-            "weights": list(weights.values()),
-            "first_month": min(weights) - _LONGEST_CHARGE,
-            "end_month": max(weights) + _LONGEST_CHARGE,
-            "left_out": list(seen.left_out),
-            "currency": currency,
-            "value": value,
-            "ai_only": ai_only,
-        },
-    )
-    return taken_apart([(tuple(row[:-1]), row[-1]) for row in rows])
+
+    cut: str
+    value: str | None
+    currency: str
+    first: date
+    last: date
+    without: Collection[date] = ()
+
+
+def drivers(
+    connection: Connection, seen: Watched, changes: Sequence[Change], *, ai_only: bool, remembered: Remembered
+) -> list[Drivers]:
+    """Each change taken apart; those not taken apart before, of the same bills, together."""
+    if not changes:
+        return []
+    analyzed = _analyzed(connection, seen)
+    weights = [day_weights(one.first, one.last, seen.first, one.without) for one in changes]
+    keys = [
+        key_of(
+            _CHANGES, repr((one.cut, one.value, one.currency, ai_only, seen.left_out, days)), *_months(days, analyzed)
+        )
+        for one, days in zip(changes, weights, strict=True)
+    ]
+    unknown = [number for number, key in enumerate(keys) if remembered.get(_PART, key) is None]
+    if unknown:
+        asked = [(changes[number], weights[number]) for number in unknown]
+        for number, cells in zip(unknown, _cells(connection, seen, asked, ai_only=ai_only), strict=True):
+            remembered.put(_PART, keys[number], cells)
+    told = (remembered.get(_PART, key) for key in keys)
+    return [taken_apart([(tuple(cell[:-1]), Decimal(cell[-1])) for cell in cells]) for cells in told]
+
+
+def _cells(
+    connection: Connection, seen: Watched, asked: Sequence[tuple[Change, Mapping[date, Decimal]]], *, ai_only: bool
+) -> list[list[list[str | None]]]:
+    """For each change, what every combination of values has in it, the amount as text."""
+    days = [(number, day, weight) for number, (_, weights) in enumerate(asked) for day, weight in weights.items()]
+    scope = {
+        "numbers": list(range(len(asked))),
+        "cuts": [one.cut for one, _ in asked],
+        "values": [one.value for one, _ in asked],
+        "currencies": [one.currency for one, _ in asked],
+        "of": [number for number, _, _ in days],
+        "days": [day for _, day, _ in days],
+        "weights": [weight for _, _, weight in days],
+        "first_month": min(day for _, day, _ in days) - _LONGEST_CHARGE,
+        "end_month": max(day for _, day, _ in days) + _LONGEST_CHARGE,
+        "left_out": list(seen.left_out),
+        "ai_only": ai_only,
+    }
+    found: list[list[list[str | None]]] = [[] for _ in asked]
+    for number, *values, amount in connection.execute(text(_CHANGES), scope):
+        found[number].append([*values, str(amount)])
+    return found
+
+
+def _analyzed(connection: Connection, seen: Watched) -> Analyzed:
+    """What the bills of each day watched were analyzed from."""
+    found: dict[date, list[str]] = {}
+    for day, month in connection.execute(text(_ANALYZED), {"first": seen.first, "end": seen.end}):
+        found.setdefault(day, []).append(month)
+    return found
+
+
+def _months(days: Iterable[date], analyzed: Analyzed) -> list[str]:
+    return sorted({month for day in days for month in analyzed.get(day, ())})
 
 
 def taken_apart(cells: Sequence[tuple[tuple[Any, ...], Decimal]]) -> Drivers:
@@ -134,18 +179,18 @@ def taken_apart(cells: Sequence[tuple[tuple[Any, ...], Decimal]]) -> Drivers:
     return Drivers(total, parts)
 
 
-_CONDITIONS: Mapping[str, str] = {
-    "model": "t.model IS NOT DISTINCT FROM CAST(:value AS text)",
-    "team": "t.team IS NOT DISTINCT FROM CAST(:value AS text)",
-    "service": "k.service_name IS NOT DISTINCT FROM CAST(:value AS text)",
-    "accelerator": "k.accelerator_type = CAST(:value AS text)",
-    "sku": f"{SKU_NAME} = CAST(:value AS text)",
-}
+_ANALYZED = """
+    SELECT d.charge_date, a.period || a.fingerprint
+    FROM (SELECT DISTINCT charge_date, billing_month FROM spend_day
+          WHERE charge_date >= :first AND charge_date < :end) AS d
+    JOIN analysis_state a ON a.period = d.billing_month"""
 
-_CHANGE = f"""
-    SELECT k.provider, coalesce(a.sub_account_id, a.billing_account_id), k.service_name, t.model, t.team,
+_CHANGES = f"""
+    SELECT w.number, k.provider, coalesce(a.sub_account_id, a.billing_account_id), k.service_name, t.model, t.team,
            k.accelerator_type, {SKU_NAME}, r.resource_id, sum(w.weight * {COST})
-    FROM unnest(CAST(:days AS date[]), CAST(:weights AS numeric[])) AS w(day, weight)
+    FROM unnest(CAST(:of AS int[]), CAST(:days AS date[]), CAST(:weights AS numeric[])) AS w(number, day, weight)
+    JOIN unnest(CAST(:numbers AS int[]), CAST(:cuts AS text[]), CAST(:values AS text[]), CAST(:currencies AS text[]))
+         AS q(number, cut, value, currency) USING (number)
     JOIN charge c ON c.charge_date = w.day AND c.billing_month BETWEEN :first_month AND :end_month
     JOIN cost_share s USING (billing_month, slice_id, half, ordinal)
     JOIN slice b USING (slice_id)
@@ -155,6 +200,9 @@ _CHANGE = f"""
     JOIN charge_kind ck USING (charge_kind_key)
     LEFT JOIN resource r USING (resource_key)
     WHERE s.billing_month BETWEEN :first_month AND :end_month AND c.slice_id <> ALL(:left_out)
-      AND ck.billing_currency = :currency
-      AND (ck.charge_category = 'Usage' OR ck.charge_category IS NULL) AND (t.is_ai OR NOT :ai_only) AND {{condition}}
-    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8"""
+      AND ck.billing_currency = q.currency
+      AND (ck.charge_category = 'Usage' OR ck.charge_category IS NULL) AND (t.is_ai OR NOT :ai_only)
+      AND {COST} IS NOT NULL
+      AND CASE q.cut WHEN 'model' THEN t.model WHEN 'team' THEN t.team WHEN 'service' THEN k.service_name
+                     WHEN 'accelerator' THEN k.accelerator_type ELSE {SKU_NAME} END IS NOT DISTINCT FROM q.value
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9"""

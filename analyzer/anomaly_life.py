@@ -22,6 +22,7 @@ from aispend.schema import anomaly, anomaly_event
 from aispend.settings import Settings
 from analyzer.anomaly import Found, anomalies, days_needed
 from analyzer.anomaly_series import watched
+from analyzer.remembered import Remembered
 
 Decision = Literal["acknowledged", "expected", "reopened"]
 SHORTEST_ID = 6
@@ -54,7 +55,9 @@ class Decided:
     currency: str
 
 
-def watch(connection: Connection, settings: Settings, clock: Clock) -> WatchReport:
+def watch(
+    connection: Connection, settings: Settings, clock: Clock, remembered: Remembered | None = None
+) -> WatchReport:
     """Judge the last days and bring the anomalies up to date. Reads ``days_needed`` days, not the history."""
     ours = settings.anomaly
     seen = watched(connection, days=days_needed(ours), ai_only=ours.ai_only, least=ours.min_impact)
@@ -65,7 +68,7 @@ def watch(connection: Connection, settings: Settings, clock: Clock) -> WatchRepo
         select(anomaly).where(anomaly.c.last_day >= seen.first).order_by(anomaly.c.id)
     ).mappings()
     stored = {row["id"]: row for row in known}
-    found = anomalies(connection, seen, ours, _expected(stored.values()))
+    found = anomalies(connection, seen, ours, _expected(stored.values()), remembered or Remembered())
     now = clock()
     new = 0
     taken: set[str] = set()

@@ -258,19 +258,22 @@ class _Watch:
             return None
         slack = DRIFT_SLACK + 2 * past.spread(DRIFT_DAYS)
         total, first = 0.0, day
-        expectation: dict[int, float] = {}
-        for one in range(day - DRIFT_DAYS + 1, day + 1):
-            expected = past.at(one) + float(self.levels[one])
-            if not past.in_use(one) or self.masked[one] or self.usual[one]:
+        expected: dict[int, float] = {}
+        days = slice(day - DRIFT_DAYS + 1, day + 1)
+        left_out = (self.masked[days] | self.usual[days]).tolist()
+        told = zip(self.logs[days].tolist(), self.levels[days].tolist(), left_out, strict=True)
+        for one, (log, level, without) in enumerate(told, days.start):
+            if without or not past.in_use(one):
                 continue
-            distance = min((float(self.logs[one]) - expected) / past.scale, self.limits.k)
-            total = max(0.0, total + distance - slack)
+            at = past.at(one) + level
+            total = max(0.0, total + min((log - at) / past.scale, self.limits.k) - slack)
             if total == 0.0:
-                first, expectation = one + 1, {}
+                first, expected = one + 1, {}
             else:
-                expectation[one] = max(exp(expected) - self.limits.offset, 0.0)
-        if total <= DRIFT_LIMIT or day not in expectation or len(expectation) < _DRIFT_LEAST:
+                expected[one] = at
+        if total <= DRIFT_LIMIT or day not in expected or len(expected) < _DRIFT_LEAST:
             return None
+        expectation = {one: max(exp(at) - self.limits.offset, 0.0) for one, at in expected.items()}
         usual = sum(expectation.values())
         if not self._matters(sum(float(self.costs[one]) for one in expectation) - usual, usual):
             return None

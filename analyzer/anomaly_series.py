@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from analyzer.series import Behind, Series, SeriesCut, daily_series
+from analyzer.series import Behind, Series, SeriesCut, coverage, daily_series
 
 CUTS: tuple[SeriesCut, ...] = ("model", "team", "service")
 ACCELERATOR = "accelerator"
@@ -63,8 +63,9 @@ def watched(connection: Connection, *, days: int, ai_only: bool, least: Decimal)
     """The last ``days`` whole days; None where no bill is analyzed. SKUs that cost less than ``least`` are left out."""
     series: list[WatchedSeries] = []
     found = None
+    bills = coverage(connection)
     for cut in CUTS:
-        found = daily_series(connection, (cut, "charge_category"), days=days, ai_only=ai_only)
+        found = daily_series(connection, (cut, "charge_category"), days=days, ai_only=ai_only, bills=bills)
         if found is None:
             return None
         series += _usage(cut, found.series)

@@ -32,6 +32,7 @@ from aispend.watching import Budget, BudgetMatch
 from analyzer.attribution import plain_tag_key
 from analyzer.budget_currency import DailyCost, in_currency
 from analyzer.currency import ExchangeRates, exchange_rates
+from analyzer.remembered import Remembered
 from analyzer.series import SeriesSet, daily_series
 
 State = Literal["ok", "warn", "critical"]
@@ -136,16 +137,23 @@ def burn_path(spent: Sequence[Decimal], weights: Sequence[Decimal]) -> Path | No
     return Path(days, None, None, "burn rate")
 
 
-def forecast_path(usage: Sequence[Decimal], fees: Sequence[Decimal], first: date, days: int) -> Path | None:
+def forecast_path(
+    usage: Sequence[Decimal],
+    fees: Sequence[Decimal],
+    first: date,
+    days: int,
+    remembered: Remembered | None = None,
+) -> Path | None:
     """The next days by :mod:`analyzer.forecast`; None where there is too little history."""
     import numpy as np
 
-    from analyzer.forecast import DAILY, History, forecast
+    from analyzer.forecast import DAILY, History, forecast_each
+    from analyzer.forecast_remembered import remembering
 
     history = History(np.array([float(one) for one in usage]), np.array([float(one) for one in fees]), first)
     if days == 0 or len(history.since_first_charge()) < _LEAST_HISTORY:
         return None
-    found = forecast(history, days, DAILY)
+    (found,) = forecast_each([history], days, DAILY, projector=remembering(remembered or Remembered()))
     expected = tuple(_money(float(value)) for value in found.values)
     width = found.backtest.half_width_of_total(0, days, found.level)
     if width is None:
@@ -155,7 +163,9 @@ def forecast_path(usage: Sequence[Decimal], fees: Sequence[Decimal], first: date
     return Path(expected, max(total - _money(width), least), total + _money(width), "forecast")
 
 
-def write_budgets(connection: Connection, settings: Settings, clock: Clock) -> int:
+def write_budgets(
+    connection: Connection, settings: Settings, clock: Clock, remembered: Remembered | None = None
+) -> int:
     """Replace the state of all budgets; returns how many there are. Raises ``SettingsError`` for a name given twice."""
     names = [budget.name for budget in settings.budgets]
     if twice := next((name for name in names if names.count(name) > 1), None):
@@ -163,7 +173,11 @@ def write_budgets(connection: Connection, settings: Settings, clock: Clock) -> i
     connection.execute(delete(budget_status))
     known = daily_series(connection, (), days=1) if settings.budgets else None
     rates = exchange_rates(connection)
-    found = (_row(connection, settings, budget, known=known, clock=clock, rates=rates) for budget in settings.budgets)
+    remembered = remembered or Remembered()
+    found = (
+        _row(connection, settings, budget, known=known, clock=clock, rates=rates, remembered=remembered)
+        for budget in settings.budgets
+    )
     rows = [row for row in found if row is not None]
     if rows:
         connection.execute(insert(budget_status), rows)
@@ -178,6 +192,7 @@ def _row(
     known: SeriesSet | None,
     clock: Clock,
     rates: ExchangeRates,
+    remembered: Remembered,
 ) -> dict[str, Any] | None:
     """The present period of a budget: that of the last day known, or of today; None before the budget begins."""
     today = clock().date()
@@ -196,7 +211,8 @@ def _row(
     spent = costs[start:]
     profile = weekday_profile(costs, upto)
     weights = [profile[(first + timedelta(days=number)).weekday()] for number in range((end - first).days)]
-    path = forecast_path(cost.usage, cost.fees, oldest(first), (end - upto).days) or burn_path(spent, weights)
+    ahead = forecast_path(cost.usage, cost.fees, oldest(first), (end - upto).days, remembered)
+    path = ahead or burn_path(spent, weights)
     stands = standing(budget, first, spent, weights, path)
     notes = [stands.reason]
     if known is not None and known.behind:

@@ -11,22 +11,25 @@ Drawbacks   Series are forecast one by one: the models' medians need not add up 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import Connection, delete, insert
+from sqlalchemy import Connection, delete
 
 from aispend.clock import Clock, month_of, next_month
 from aispend.money import exact_sum
 from aispend.schema import forecast as forecast_table
 from aispend.settings import Settings
-from analyzer.forecast import DAILY, Forecast, History, forecast
+from analyzer.forecast import DAILY, Forecast, History, forecast_each
 from analyzer.forecast_bands import LEAST_ORIGINS
+from analyzer.forecast_remembered import remembering
 from analyzer.forecast_steps import KnownStep, commitments_that_end, steps_ahead, steps_written_down, told_once
-from analyzer.series import Series, SeriesCut, SeriesSet, daily_series
+from analyzer.remembered import Remembered
+from analyzer.series import Series, SeriesCut, SeriesSet, coverage, daily_series
 
 if TYPE_CHECKING:
     from analyzer.forecast_members import Floats
@@ -69,36 +72,55 @@ class Subject:
         """All its days together."""
         return exact_sum((*self.usage, *self.fees))
 
+    @property
+    def history(self) -> History:
+        """As forecasts take it."""
+        import numpy as np
+
+        return History(np.array(self.usage, dtype=float), np.array(self.fees, dtype=float), self.first)
+
     def between(self, first: date, end: date) -> Decimal:
         """What was charged from ``first`` up to, not including, ``end``."""
         start, stop = ((day - self.first).days for day in (first, end))
         return exact_sum((*self.usage[max(0, start) : max(0, stop)], *self.fees[max(0, start) : max(0, stop)]))
 
 
-def write_forecasts(connection: Connection, settings: Settings, clock: Clock) -> int:
+def write_forecasts(
+    connection: Connection, settings: Settings, clock: Clock, remembered: Remembered | None = None
+) -> int:
     """Replace all forecasts; returns how many series were forecast. None are left where no bill is analyzed."""
     connection.execute(delete(forecast_table))
     now = clock()
-    rows: list[dict[str, Any]] = []
-    count = 0
-    steps: list[KnownStep] | None = None
+    wholes: list[Period] = []
+    steps: list[KnownStep] = []
+    chosen: list[Subject] = []
+    bills = coverage(connection)
     for cut, by, ai_only in _QUESTIONS:
-        found = daily_series(connection, (*by, "charge_category"), days=DAILY.history, ai_only=ai_only)
+        found = daily_series(connection, (*by, "charge_category"), days=DAILY.history, ai_only=ai_only, bills=bills)
         if found is None:
             return 0
-        wholes = periods(found.end, now.date())
-        if steps is None:
+        if not wholes:
+            wholes = periods(found.end, now.date())
             steps = [
                 *steps_written_down(settings.forecast.steps, found.end, settings.reporting_currency),
                 *commitments_that_end(connection, found.end, wholes[-1].end),
             ]
-        for subject in largest(subjects(cut, found), settings.forecast.largest):
-            made = _rows(subject, found.end, wholes, steps, settings.forecast.level)
-            rows += [row | {"made_at": now} for row in made]
-            count += 1
-    if rows:
-        connection.execute(insert(forecast_table), rows)
-    return count
+        chosen += largest(subjects(cut, found), settings.forecast.largest)
+        known_to = found.end
+    if not chosen:
+        return 0
+    horizon = (max(whole.end for whole in wholes) - known_to).days
+    told = forecast_each(
+        [one.history for one in chosen],
+        horizon,
+        DAILY,
+        settings.forecast.level,
+        remembering(remembered or Remembered()),
+    )
+    made = zip(chosen, told, strict=True)
+    rows = (row | {"made_at": now} for one, ours in made for row in _rows(one, ours, known_to, wholes, steps))
+    _write(connection, rows)
+    return len(chosen)
 
 
 def periods(known_to: date, today: date) -> list[Period]:
@@ -159,15 +181,20 @@ def _added(costs: Iterable[tuple[Decimal, ...]], found: SeriesSet) -> tuple[Deci
     return tuple(map(exact_sum, zip(*parts, strict=True)))
 
 
+def _write(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
+    """By ``COPY``: there is a row for each series and day."""
+    columns = [column.name for column in forecast_table.columns]
+    cursor = connection.connection.cursor()
+    with cursor.copy(f"COPY {forecast_table.name} ({', '.join(columns)}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row([row[name] if name != "steps" else json.dumps(row[name]) for name in columns])
+
+
 def _rows(
-    subject: Subject, known_to: date, wholes: Sequence[Period], steps: Sequence[KnownStep], level: float
+    subject: Subject, told: Forecast, known_to: date, wholes: Sequence[Period], steps: Sequence[KnownStep]
 ) -> Iterator[dict[str, Any]]:
     """Month, quarter and each day ahead of one series."""
-    import numpy as np
-
-    horizon = (max(whole.end for whole in wholes) - known_to).days
-    history = History(np.array(subject.usage, dtype=float), np.array(subject.fees, dtype=float), subject.first)
-    told = forecast(history, horizon, DAILY, level)
+    horizon = len(told.values)
     ours = (
         [] if subject.others else [step for step in steps if step.is_of(subject.cut, subject.value, subject.currency)]
     )

@@ -18,6 +18,7 @@ from aispend.clock import Clock
 from aispend.settings import Settings
 from aispend.store.locks import exclusive
 from analyzer.fingerprint import OUTLOOK, notes_of, remember
+from analyzer.remembered import Remembered
 
 if TYPE_CHECKING:
     from analyzer.anomaly_life import WatchReport
@@ -52,9 +53,12 @@ def _look(connection: Connection, settings: Settings, clock: Clock) -> OutlookRe
     from analyzer.budgets import write_budgets
     from analyzer.forecast_run import write_forecasts
 
-    forecasts = write_forecasts(connection, settings, clock)
-    watched = watch(connection, settings, clock)
-    return OutlookReport(forecasts, watched, write_budgets(connection, settings, clock))
+    remembered = Remembered(connection)
+    forecasts = write_forecasts(connection, settings, clock, remembered)
+    watched = watch(connection, settings, clock, remembered)
+    budgets = write_budgets(connection, settings, clock, remembered)
+    remembered.keep(connection)
+    return OutlookReport(forecasts, watched, budgets)
 
 
 def _fingerprint(connection: Connection, settings: Settings, clock: Clock) -> str:

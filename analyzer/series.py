@@ -81,7 +81,7 @@ class SeriesSet:
 
 
 @dataclass(frozen=True)
-class _Coverage:
+class Coverage:
     """What is known of one bill: its days from ``first`` to the day before ``end``.
 
     ``has_gap``: a month before ``first`` is loaded, but one between is missing.
@@ -101,13 +101,16 @@ def daily_series(
     *,
     days: int,
     ai_only: bool = False,
+    bills: Sequence[Coverage] | None = None,
 ) -> SeriesSet | None:
     """Effective cost of the last ``days`` whole days, a series for each combination of ``by`` and currency.
 
     A series that starts later in the window has zeros before: nothing was charged then. None where no bill is
-    analyzed. ``by`` empty gives one series per currency. Ordered by currency and total, largest first.
+    analyzed. ``by`` empty gives one series per currency. Ordered by currency and total, largest first. ``bills``:
+    what :func:`coverage` says, for who asks several questions.
     """
-    bills = list(_coverage(connection))
+    if bills is None:
+        bills = coverage(connection)
     if not bills:
         return None
     newest = max(bill.end for bill in bills)
@@ -117,7 +120,7 @@ def daily_series(
     starts = [min(bill.first for bill in current), *(bill.first for bill in current if bill.has_gap)]
     first = max(end - timedelta(days=days), *starts)
     cuts = "".join(f"{cut}, " for cut in by)
-    groups = ", ".join(str(number + 1) for number in range(len(by) + 2))
+    groups = ", ".join(str(number + 1) for number in range(len(by) + 1))
     rows = connection.execute(
         text(_DAYS.format(cuts=cuts, groups=groups, only="AND d.is_ai" if ai_only else "")),
         {"first": first, "end": end, "slices": [number for bill in current for number in bill.slices]},
@@ -130,9 +133,11 @@ def daily_series(
 def _assembled(rows: Iterable[Sequence[Any]], first: date, days: int) -> list[Series]:
     costs: dict[tuple[str, tuple[str | None, ...]], list[Decimal]] = {}
     lacking: set[tuple[str, tuple[str | None, ...]]] = set()
-    for *cut, currency, day, cost, lacks in rows:
+    for *cut, currency, positions, amounts, lacks in rows:
         name = (currency, tuple(cut))
-        costs.setdefault(name, [Decimal(0)] * days)[(day - first).days] = cost or Decimal(0)
+        costs[name] = [Decimal(0)] * days
+        for position, cost in zip(positions, amounts, strict=True):
+            costs[name][position] = cost or Decimal(0)
         if lacks:
             lacking.add(name)
     found = [
@@ -142,8 +147,9 @@ def _assembled(rows: Iterable[Sequence[Any]], first: date, days: int) -> list[Se
     return sorted(found, key=lambda one: (one.currency, -one.total, tuple(str(value) for value in one.cut)))
 
 
-def _coverage(connection: Connection) -> Iterator[_Coverage]:
+def coverage(connection: Connection) -> list[Coverage]:
     """Each bill, from after its last missing month to its last whole day."""
+    found = []
     bills: dict[tuple[str, str], list[Row[Any]]] = {}
     for row in connection.execute(text(_BILLS)):
         bills.setdefault((row.provider, row.scope), []).append(row)
@@ -159,14 +165,17 @@ def _coverage(connection: Connection) -> Iterator[_Coverage]:
         oldest = connection.scalar(text(_OLDEST), {"slice": months[0].slice_id})
         newest = _last_day(connection, months[-2:])
         if newest is not None and oldest is not None:
-            yield _Coverage(
-                provider=provider,
-                scope=scope,
-                slices=tuple(month.slice_id for month in months),
-                first=after_gap or oldest,
-                end=newest,
-                has_gap=after_gap is not None,
+            found.append(
+                Coverage(
+                    provider=provider,
+                    scope=scope,
+                    slices=tuple(month.slice_id for month in months),
+                    first=after_gap or oldest,
+                    end=newest,
+                    has_gap=after_gap is not None,
+                )
             )
+    return found
 
 
 def _last_day(connection: Connection, months: Sequence[Row[Any]]) -> date | None:
@@ -192,9 +201,12 @@ _REACHES_MIDNIGHT = """
                    AND (hours >> 23) & 1 = 1)"""
 
 _DAYS = """
-    SELECT {cuts}currency, charge_date, sum(coalesce(effective_cost, CASE WHEN NOT given THEN billed_cost END)),
-           bool_or(given AND unknown_costs & 2 = 2)
-    FROM (SELECT d.*, 'effective_cost' = ANY(s.columns_known) AS given
-          FROM spend_day d JOIN slice s USING (slice_id)
-          WHERE d.charge_date >= :first AND d.charge_date < :end AND d.slice_id = ANY(:slices) {only}) AS d
+    SELECT {cuts}currency, array_agg(charge_date - CAST(:first AS date)), array_agg(cost), bool_or(lacks)
+    FROM (SELECT {cuts}currency, charge_date,
+                 sum(coalesce(effective_cost, CASE WHEN NOT given THEN billed_cost END)) AS cost,
+                 bool_or(given AND unknown_costs & 2 = 2) AS lacks
+          FROM (SELECT d.*, 'effective_cost' = ANY(s.columns_known) AS given
+                FROM spend_day d JOIN slice s USING (slice_id)
+                WHERE d.charge_date >= :first AND d.charge_date < :end AND d.slice_id = ANY(:slices) {only}) AS d
+          GROUP BY {cuts}currency, charge_date) AS d
     GROUP BY {groups}"""
