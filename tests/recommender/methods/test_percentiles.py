@@ -33,6 +33,9 @@ def test_half_the_weight_after_a_half_life() -> None:
     values, ages = np.array([2.0, 8.0, 4.0]), np.array([24.0, 12.0, 0.0])
     assert decaying_percentile(values, ages, 0.71, half_life=12) == 4
     assert decaying_percentile(values, ages, 0.72, half_life=12) == 8
+    # by work they weigh ½, 4 and 4: half of 8.5 is reached at 4; without decay, half of 14 is only at 8
+    assert decaying_percentile(values, ages, 0.5, half_life=12, load_adjusted=True) == 4
+    assert decaying_percentile(values, ages, 0.5, half_life=None, load_adjusted=True) == 8
 
 
 def test_nothing_known_is_nan_and_unknown_is_left_out() -> None:
