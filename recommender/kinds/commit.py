@@ -1,0 +1,308 @@
+"""Commit to the usage that is always there.
+
+Assumes
+    The hours to come are like the window's, after what was accepted or done is taken out of them; a family has one
+    discount, the mean of its types weighted by their usage.
+Method
+    The exact optimum on hourly usage in on-demand money: the (1 − rate)-quantile. It is then made smaller until a
+    fall of usage by 30 % still loses nothing, and bought in stages. A term of three years gives up what the price of
+    its generation falls meanwhile: its rate is divided by the mean of the prices to come.
+    Usage under a commitment that ends soon counts as free to be committed again, and what ends is said.
+    Replay: sized on the earlier half of the window, held against the later.
+Cases
+    An hour of unknown cost, less than two weeks of usage, no price of a committed hour: no advice, with the reason.
+    Open advice on the same machines is settled first: the portfolio counts only what is left after it.
+Sources
+    docs/advice.md; newsvendor problem (methods, T5.5).
+Known drawbacks
+    One family and region at a time: a plan that covers several has less risk and a smaller discount.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from decimal import ROUND_DOWN, Decimal
+from typing import Any
+
+import numpy as np
+
+from aispend.advising import Commit, Recommend
+from aispend.money import rate
+from recommender.contract import HOURS_PER_MONTH, Advice, Confidence, Kind, Saving, Step, WhyNot
+from recommender.methods.commitment import CommitmentFit, best_commitment, fit, survives
+from recommender.methods.risk import effective_sample, risk_level, violation_bound
+from recommender.subjects.usage_pools import CommittedRate, UsagePool
+
+NAME = "commit"
+CENT = Decimal("0.01")
+_WEEK = 7 * 24
+_MIN_WEEKS = 2
+_STEPS = 20
+"""Twentieths of the optimum that are tried where it does not survive the stress."""
+_RESAMPLES = 2000
+
+
+def applies(subject: UsagePool) -> bool:
+    """Whatever costs anything on demand, or will when a commitment ends."""
+    return any(hour is None or hour > 0 for hour in subject.usage)
+
+
+def evaluate(subject: UsagePool, settings: Recommend) -> Advice | WhyNot:
+    """How much to commit to, or why nothing."""
+    options = settings.commit
+    known = [hour for hour in subject.usage if hour is not None]
+    hours = len(subject.usage)
+    cost = _monthly(sum(known, Decimal(0)), len(known)) if known else None
+
+    def no(reason: str, explanation: str) -> WhyNot:
+        return WhyNot(NAME, subject, reason, explanation, cost)
+
+    if len(known) < hours:
+        return no(
+            "cost_unknown",
+            f"{hours - len(known)} of {hours} hours have no known cost on demand. Load the export that has it.",
+        )
+    seen = (subject.as_of.date() - subject.first_seen).days
+    if seen < _MIN_WEEKS * 7:
+        return no("too_new", f"It was first billed {seen} days ago; a commitment needs {_MIN_WEEKS * 7} days of usage.")
+    rates = [one for one in subject.rates if one.term == options.term]
+    if not rates:
+        return no(
+            "unpriced",
+            f"No price of an hour committed for {options.term} is known for {subject.family} in {subject.region}. "
+            "Collect the price list: aispend collect (AWS prices), or see aispend prices.",
+        )
+    committed_rate = _with_obsolescence(_mean_rate(rates, subject), options)
+    if committed_rate >= 1:
+        return no("no_discount", f"A committed hour costs {committed_rate:.1%} of one on demand over its term.")
+    best = _careful(known, committed_rate, options)
+    if best.covers <= 0:
+        return no(
+            "varying",
+            f"Something ran in {sum(hour > 0 for hour in known) / hours:.0%} of hours: too few for a committed hour at "
+            f"{committed_rate:.0%} of the on-demand price, or too uncertain to survive a fall of "
+            f"{options.stress_fall:.0%}.",
+        )
+    return _advice(subject, best, rates, committed_rate, options)
+
+
+def _careful(usage: Sequence[Decimal], committed_rate: Decimal, options: Commit) -> CommitmentFit:
+    """The optimum, or the largest part of it that a fall of usage does not turn into a loss."""
+    best = best_commitment(usage, committed_rate)
+    for part in range(_STEPS, 0, -1):
+        covers = best.covers * part / _STEPS
+        if covers and survives(usage, covers, committed_rate, options.stress_fall):
+            return fit(usage, covers, committed_rate)
+    return fit(usage, Decimal(0), committed_rate)
+
+
+def _mean_rate(rates: Sequence[CommittedRate], subject: UsagePool) -> Decimal:
+    """By usage of each type; types without a committed price are left out of the mean."""
+    weights = [subject.by_type.get(one.instance_type, Decimal(0)) for one in rates]
+    whole = sum(weights, Decimal(0))
+    if not whole:
+        return max(one.rate for one in rates)
+    return rate(sum((one.rate * weight for one, weight in zip(rates, weights, strict=True)), Decimal(0)), whole)
+
+
+def _with_obsolescence(committed: Decimal, options: Commit) -> Decimal:
+    """The rate against what on-demand hours will cost on average over a three-year term."""
+    if options.term != "3y":
+        return committed
+    kept = 1 - options.obsolescence
+    return committed / ((1 + kept + kept * kept) / 3)
+
+
+def _advice(
+    subject: UsagePool,
+    best: CommitmentFit,
+    rates: Sequence[CommittedRate],
+    committed_rate: Decimal,
+    options: Commit,
+) -> Advice:
+    usage = [hour or Decimal(0) for hour in subject.usage]
+    hours = len(usage)
+    hourly = best.hourly_commitment.quantize(CENT, rounding=ROUND_DOWN)
+    on_demand = sum(usage, Decimal(0))
+    monthly_cost = _monthly(on_demand, hours)
+    saved = min(_monthly(on_demand - best.cost, hours), monthly_cost)
+    ending_soon = min(sum((one.hourly for one in subject.expiring), Decimal(0)) * hours, on_demand)
+    today = 1 - rate(ending_soon, on_demand)
+    listed = [cost.list_cost for cost in subject.costs if cost.list_cost is not None]
+    effective = sum((cost.effective_cost for cost in subject.costs if cost.effective_cost is not None), Decimal(0))
+    net = (saved * today).quantize(CENT, rounding=ROUND_DOWN)
+    p10, p50, p90 = _range(usage, best, committed_rate, today)
+    earlier, later = usage[: hours // 2], usage[hours // 2 :]
+    tried = fit(later, _careful(earlier, committed_rate, options).covers, committed_rate)
+    unused = np.array([float(hour < best.covers) for hour in later])
+    bound = violation_bound(int(unused.sum()), effective_sample(unused))
+    confidence: Confidence = "medium" if hours >= 8 * _WEEK else "low"
+    years = {"1y": "one year", "3y": "three years"}[options.term]
+    coverage = best.coverage or Decimal(0)
+    first = (hourly * options.first_stage).quantize(CENT, rounding=ROUND_DOWN)
+    several = len(subject.expiring) > 1
+    ending = (
+        f" {len(subject.expiring)} commitment{'s end' if several else ' ends'} within {options.expiring_days} days; "
+        f"what {'they cover' if several else 'it covers'} is part of the size, and saves only from then on."
+        if subject.expiring
+        else ""
+    )
+    decided = (
+        f" Changes accepted or done are taken out first ({_monthly_text(subject.decided)} {subject.currency} a month)."
+        if subject.decided
+        else ""
+    )
+    return Advice(
+        kind=NAME,
+        subject=subject,
+        current=f"{subject.family} on demand in {subject.region or 'all regions'}",
+        proposed=f"commit {hourly} {subject.currency} an hour for {years}, {first} of it first",
+        target=f"commit {options.term}",
+        monthly_cost=monthly_cost,
+        saving=Saving(
+            list_cost=_scaled(saved, sum(listed, Decimal(0)), effective) if listed else None,
+            effective=saved,
+            net=net,
+            p10=p10,
+            p50=p50,
+            p90=p90,
+        ),
+        risk=risk_level(bound),
+        confidence=confidence,
+        effort="low",
+        reason=(
+            f"In {_above(usage, best.covers):.0%} of {hours} hours at least {best.covers.quantize(CENT)} "
+            f"{subject.currency} an hour ran on demand; committed, an hour costs {committed_rate:.0%} of that. "
+            f"It would cover {coverage:.0%} of the usage and be used {best.utilisation or 0:.0%}.{ending}{decided}"
+        ),
+        undo="none: a commitment is paid to its end; some can be exchanged or sold, see your provider's terms",
+        command=_command(subject, hourly, first, options),
+        violation_bound=Decimal(repr(round(bound, 6))),
+        acts_on=_parts(subject, monthly_cost),
+        evidence={
+            "window_days": hours // 24,
+            "window_end": subject.as_of.isoformat(),
+            "usage_p10": _text(np.percentile([float(hour) for hour in usage], 10)),
+            "usage_p50": _text(np.percentile([float(hour) for hour in usage], 50)),
+            "usage_max": str(max(usage).quantize(CENT)),
+            "covers_hourly": str(best.covers.quantize(CENT)),
+            "commitment_hourly": str(hourly),
+            "stages": [str(first), str(hourly - first)],
+            "coverage": float(round(coverage, 4)),
+            "utilisation": float(round(best.utilisation or Decimal(0), 4)),
+            "effective_savings_rate": float(round(best.effective_savings_rate or Decimal(0), 4)),
+            "optimum_hourly": str(best_commitment(usage, committed_rate).hourly_commitment.quantize(CENT)),
+            "committed_rate": float(round(committed_rate, 6)),
+            "prices": [
+                {
+                    "instance_type": one.instance_type,
+                    "on_demand": str(one.on_demand.hourly_price),
+                    "committed": str(one.committed.hourly_price),
+                    "source": one.committed.source,
+                    "date": one.committed.valid_from.isoformat(),
+                }
+                for one in rates
+            ],
+            "expiring": [
+                {"commitment_id": one.commitment_id, "ends": one.ends_at.isoformat(), "hourly": str(one.hourly)}
+                for one in subject.expiring
+            ],
+            "decided_monthly": str(subject.decided),
+            "replay": {
+                "hours": len(later),
+                "effective_savings_rate": float(round(tried.effective_savings_rate or Decimal(0), 4)),
+                "utilisation": float(round(tried.utilisation or Decimal(0), 4)),
+                "hours_not_fully_used": int(unused.sum()),
+            },
+        },
+    )
+
+
+def _parts(subject: UsagePool, monthly_cost: Decimal) -> dict[str, Decimal]:
+    """The monthly cost, by resource, to the cent; the largest has what rounding leaves."""
+    whole = sum(subject.by_resource.values(), Decimal(0))
+    parts = {
+        name: (monthly_cost * amount / whole).quantize(CENT, rounding=ROUND_DOWN)
+        for name, amount in sorted(subject.by_resource.items())
+        if amount > 0
+    }
+    largest = max(parts, key=lambda name: parts[name])
+    parts[largest] += monthly_cost - sum(parts.values(), Decimal(0))
+    return parts
+
+
+def _range(
+    usage: Sequence[Decimal], best: CommitmentFit, committed_rate: Decimal, today: Decimal
+) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+    """P10, P50 and P90 of the monthly saving: whole weeks drawn anew; none where they do not differ."""
+    weeks = len(usage) // _WEEK
+    if weeks < _MIN_WEEKS:
+        return (None, None, None)
+    used = np.array([float(hour) for hour in usage[-weeks * _WEEK :]])
+    covered = np.minimum(used, float(best.covers)) - float(best.covers * committed_rate)
+    saved = np.array([np.roll(covered, -start)[:_WEEK].sum() for start in range(0, covered.size, 24)])
+    means = np.random.default_rng(730).choice(saved, size=(_RESAMPLES, weeks)).mean(axis=1) / _WEEK
+    p10, p50, p90 = (
+        (Decimal(repr(float(value))) * HOURS_PER_MONTH * today).quantize(CENT)
+        for value in np.percentile(means, (10, 50, 90))
+    )
+    return (None, None, None) if p10 == p90 else (p10, p50, p90)
+
+
+def _command(subject: UsagePool, hourly: Decimal, first: Decimal, options: Commit) -> str:
+    where = (
+        f"# payer {subject.account or 'unknown'}, {subject.family} in {subject.region or 'all regions'}; "
+        f"decide open advice on these machines first, then buy {first} {subject.currency} an hour, and the other "
+        f"{hourly - first} after a quarter at this usage\n"
+    )
+    years = options.term[0]
+    if subject.provider == "aws":
+        return where + (
+            "aws savingsplans describe-savings-plans-offerings --product-type EC2"
+            f" --plan-types EC2Instance --durations {int(years) * 31_536_000} --payment-options 'No Upfront'\n"
+            f"aws savingsplans create-savings-plan --savings-plan-offering-id OFFERING_ID --commitment {first}"
+        )
+    if subject.provider == "azure":
+        return where + (
+            "az reservations catalog show --subscription-id SUBSCRIPTION --reserved-resource-type VirtualMachines"
+            f" --location {shlex.quote(subject.region or 'REGION')}\n"
+            f"# then buy the size's reservation for P{years}Y, billed monthly, worth {first} an hour"
+        )
+    return where + (
+        f"gcloud compute commitments create NAME --plan {'12' if years == '1' else '36'}-month"
+        f" --region {shlex.quote(subject.region or 'REGION')} --resources vcpu=N,memory=N --resources-accelerator"
+        " type=TYPE,count=N"
+    )
+
+
+def _above(usage: Sequence[Decimal], covers: Decimal) -> float:
+    return sum(hour >= covers for hour in usage) / len(usage)
+
+
+def _monthly(amount: Decimal, hours: int) -> Decimal:
+    return (amount * HOURS_PER_MONTH / hours).quantize(CENT)
+
+
+def _scaled(net: Decimal, listed: Decimal, effective: Decimal) -> Decimal | None:
+    """A saving at your rate, at list price."""
+    return (net * listed / effective).quantize(CENT) if effective else None
+
+
+def _monthly_text(amount: Decimal) -> str:
+    return f"{amount.quantize(CENT):,}"
+
+
+def _text(value: Any) -> str:
+    return str(Decimal(repr(float(value))).quantize(CENT))
+
+
+KIND = Kind(
+    name=NAME,
+    title="Commit to what always runs",
+    needs="hourly usage on demand for two weeks; the price of a committed hour",
+    subject=UsagePool,
+    step=Step.COMMIT,
+    applies=applies,
+    evaluate=evaluate,
+)

@@ -1,0 +1,241 @@
+"""Usage that a commitment could cover: by payer, region and machine family, hour by hour, as it would cost on demand.
+
+Assumes     a commitment for one family in one region (EC2 Instance Savings Plan, Azure reservation, committed use of
+            Google) covers whatever the payer runs of it, whichever account it runs in.
+Method      The on-demand cost of each day is spread evenly over the hours the bill saw it run, else over all hours.
+            Usage that no commitment covers counts, and what a commitment covers that ends within ``expiring_days``.
+            Spot does not. What accepted and done changes will take away is taken out first: a machine to be stopped
+            has no hours to commit to, one to be resized as many fewer as it will save.
+Cases       An hour nothing ran is zero usage: it would be paid for all the same. A day whose cost is unknown makes its
+            pool's usage of that day unknown.
+Drawbacks   Plans that cover several families and regions at once are taken as one for each. Usage outside AI, which is
+            kept without resources, is left out: there may be more to commit to than is seen.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Literal
+
+from sqlalchemy import Connection, text
+
+from aispend.money import rate
+from aispend.prices.prices import Price
+from recommender.contract import DailyCost, Subject
+from recommender.prices import PriceBook, load_prices
+
+_HOURS_PER_DAY = 24
+CommittedTerm = Literal["1y", "3y"]
+COMMITTED_TERMS: tuple[CommittedTerm, ...] = ("1y", "3y")
+_DECIDED = ("accepted", "done", "verified")
+
+
+@dataclass(frozen=True)
+class CommittedRate:
+    """What a committed hour costs of an on-demand hour (0 to 1), by machine type; ``term`` as in the price list."""
+
+    term: CommittedTerm
+    instance_type: str
+    rate: Decimal
+    on_demand: Price
+    committed: Price
+
+
+@dataclass(frozen=True)
+class Expiring:
+    """A commitment that ends soon, and what it covers an hour, in on-demand money."""
+
+    commitment_id: str
+    ends_at: datetime
+    hourly: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsagePool(Subject):
+    """``usage`` is on-demand money of each hour of the window, None on days of unknown cost, oldest first.
+
+    ``by_resource`` and ``by_type`` are on-demand money of the window by resource and by machine type;
+    ``decided`` what accepted and done changes were taken to save of it, a month.
+    """
+
+    family: str
+    start: datetime
+    usage: tuple[Decimal | None, ...]
+    by_type: Mapping[str, Decimal]
+    by_resource: Mapping[str, Decimal]
+    rates: tuple[CommittedRate, ...]
+    expiring: tuple[Expiring, ...]
+    decided: Decimal
+
+
+def family_of(provider: str, instance_type: str) -> str:
+    """The machine family commitments are sold for: ``p5`` of p5.48xlarge, ``a2`` of a2-highgpu-8g, ND96… of Azure.
+
+    Azure's is the size without its number of vCPUs: Standard_ND*asr_v4 of Standard_ND96asr_v4.
+    """
+    name = instance_type.lower()
+    if provider == "azure":
+        return re.sub(r"(?<=[a-z])\d+", "*", name, count=1)
+    if provider == "gcp":
+        return name.split("-", 1)[0]
+    parts = name.split(".")
+    return ".".join(parts[:-1]) if len(parts) > 1 else name
+
+
+def load_usage_pools(
+    connection: Connection, as_of: datetime, window_days: int, expiring_days: int
+) -> Iterator[UsagePool]:
+    """Pools with usage in the window, by name."""
+    start = as_of - timedelta(days=window_days)
+    scope = {"start": start.date(), "end": as_of.date(), "soon": as_of + timedelta(days=expiring_days)}
+    left = _shares_left(connection)
+    pools: dict[tuple[str, ...], list[Any]] = defaultdict(list)
+    for row in connection.execute(text(_USAGE), scope):
+        family = family_of(row.provider, row.instance_type)
+        pools[row.provider, row.payer or "", row.region or "", family, row.currency].append(row)
+    prices = load_prices(connection, as_of.date())
+    for (provider, payer, region, family, currency), rows in sorted(pools.items()):
+        yield _pool(
+            rows, left, prices, start=start, days=window_days, as_of=as_of,
+            header={"provider": provider, "account": payer or None, "region": region or None, "currency": currency},
+            family=family,
+        )  # fmt: skip
+
+
+def _pool(
+    rows: Sequence[Any],
+    left: Mapping[tuple[str, str], Decimal],
+    prices: PriceBook,
+    *,
+    start: datetime,
+    days: int,
+    as_of: datetime,
+    header: Mapping[str, Any],
+    family: str,
+) -> UsagePool:
+    usage: list[Decimal | None] = [Decimal(0)] * (days * _HOURS_PER_DAY)
+    by_type: dict[str, Decimal] = defaultdict(Decimal)
+    by_resource: dict[str, Decimal] = defaultdict(Decimal)
+    expiring: dict[str, tuple[datetime, Decimal]] = {}
+    costs: dict[date, DailyCost] = {}
+    decided = Decimal(0)
+    for row in rows:
+        stays = left.get((header["provider"], row.resource_id), Decimal(1))
+        first = (row.charge_date - start.date()).days * _HOURS_PER_DAY
+        mask = (1 << _HOURS_PER_DAY) - 1 if row.hours is None else int(row.hours)
+        on = [hour for hour in range(_HOURS_PER_DAY) if mask >> hour & 1]
+        for hour in on:
+            before = usage[first + hour]
+            usage[first + hour] = (
+                None if row.on_demand is None or before is None else before + row.on_demand * stays / len(on)
+            )
+        amount = Decimal(0) if row.on_demand is None else row.on_demand
+        by_type[row.instance_type] += amount * stays
+        by_resource[row.resource_id] += amount
+        decided += amount * (1 - stays)
+        if row.commitment_id is not None:
+            ends, covered = expiring.get(row.commitment_id, (row.ends_at, Decimal(0)))
+            expiring[row.commitment_id] = (ends, covered + amount)
+        costs[row.charge_date] = _add(costs.get(row.charge_date), row)
+    hours = days * _HOURS_PER_DAY
+    place = (header["provider"], header["region"] or "", header["currency"])
+    return UsagePool(
+        resource_key=0,
+        resource_id=f"usage:{header['account'] or 'unknown'}/{header['region'] or 'unknown'}/{family}",
+        tags={},
+        model=None,
+        team=None,
+        first_seen=min(costs),
+        costs=[costs[day] for day in sorted(costs)],
+        as_of=as_of,
+        family=family,
+        start=start,
+        usage=tuple(usage),
+        by_type=dict(by_type),
+        by_resource=dict(by_resource),
+        rates=tuple(_rates(place, by_type, prices, as_of.date())),
+        expiring=tuple(
+            Expiring(name, ends, rate(whole, Decimal(hours))) for name, (ends, whole) in sorted(expiring.items())
+        ),
+        decided=rate(decided * 730, Decimal(hours)),
+        **header,
+    )
+
+
+def _add(before: DailyCost | None, row: Any) -> DailyCost:
+    def plus(known: Decimal | None, more: Decimal | None) -> Decimal | None:
+        return None if known is None or more is None else known + more
+
+    if before is None:
+        before = DailyCost(row.charge_date, 24, Decimal(0), Decimal(0), Decimal(0), is_spot=False)
+    covered = row.commitment_id is not None
+    return DailyCost(
+        day=row.charge_date,
+        hours=24,
+        list_cost=plus(before.list_cost, row.list_cost),
+        effective_cost=plus(before.effective_cost, row.effective),
+        uncovered_effective_cost=plus(before.uncovered_effective_cost, Decimal(0) if covered else row.effective),
+        is_spot=False,
+    )
+
+
+def _shares_left(connection: Connection) -> dict[tuple[str, str], Decimal]:
+    """What accepted and done changes of usage leave of each resource's hours, 0 to 1."""
+    rows = connection.execute(
+        text(
+            "SELECT provider, part.key AS resource_id, monthly_saving_effective AS saved, monthly_cost AS cost"
+            " FROM recommendation, jsonb_each(acts_on) AS part"
+            " WHERE state = ANY(:decided) AND kind <> 'commit' AND monthly_cost > 0"
+        ),
+        {"decided": list(_DECIDED)},
+    )
+    left: dict[tuple[str, str], Decimal] = defaultdict(lambda: Decimal(1))
+    for row in rows:
+        left[row.provider, row.resource_id] *= 1 - min(rate(row.saved, row.cost), Decimal(1))
+    return dict(left)
+
+
+def _rates(place: tuple[str, str, str], types: Iterable[str], prices: PriceBook, on: date) -> Iterator[CommittedRate]:
+    """Rates of one and three years, where the price list has both the committed and the on-demand hour."""
+    provider, region, currency = place
+    for name in sorted(types):
+        on_demand = prices.price_at(provider, region, name, "on_demand", on, currency=currency)
+        for term in COMMITTED_TERMS:
+            committed = prices.price_at(provider, region, name, term, on, currency=currency)
+            if on_demand is not None and committed is not None and on_demand.hourly_price:
+                yield CommittedRate(
+                    term, name, rate(committed.hourly_price, on_demand.hourly_price), on_demand, committed
+                )
+
+
+_USAGE = """
+    SELECT r.provider, a.billing_account_id AS payer, coalesce(l.region_id, r.region) AS region,
+           coalesce(r.instance_type, s.instance_type) AS instance_type, k.billing_currency AS currency,
+           r.resource_id, c.charge_date, bit_or(c.hours) AS hours, t.commitment_id, t.ends_at,
+           CASE WHEN bool_and(coalesce(c.contracted_cost, c.list_cost, c.effective_cost) IS NOT NULL)
+                THEN sum(CASE WHEN t.commitment_id IS NULL THEN coalesce(c.effective_cost, c.contracted_cost)
+                              ELSE coalesce(c.contracted_cost, c.list_cost) END) END AS on_demand,
+           CASE WHEN bool_and(c.list_cost IS NOT NULL) THEN sum(c.list_cost) END AS list_cost,
+           CASE WHEN bool_and(c.effective_cost IS NOT NULL) THEN sum(c.effective_cost) END AS effective
+    FROM charge AS c
+    JOIN charge_kind AS k USING (charge_kind_key)
+    JOIN sku AS s USING (sku_key)
+    JOIN account AS a USING (account_key)
+    JOIN resource AS r USING (resource_key)
+    LEFT JOIN location AS l USING (location_key)
+    LEFT JOIN commitment AS m USING (commitment_key)
+    LEFT JOIN commitment_term AS t
+      ON t.provider = m.provider AND t.commitment_id = m.commitment_discount_id AND t.ends_at < :soon
+    WHERE s.is_ai AND k.charge_category = 'Usage' AND c.half <> 1
+      AND coalesce(k.pricing_category, 'Standard') <> 'Dynamic'
+      AND (c.commitment_key = 0 OR t.commitment_id IS NOT NULL)
+      AND coalesce(r.instance_type, s.instance_type) IS NOT NULL
+      AND c.charge_date >= :start AND c.charge_date < :end
+      AND c.billing_month >= date_trunc('month', CAST(:start AS date))
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 9, 10
+    ORDER BY r.resource_id, c.charge_date"""

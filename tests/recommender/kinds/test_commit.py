@@ -1,0 +1,151 @@
+"""How much to commit to: the exact optimum on what is left, careful, in stages; and when not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from aispend.advising import Commit, Recommend
+from aispend.prices.prices import Price
+from recommender.contract import Advice, DailyCost, Subject, WhyNot
+from recommender.kinds.commit import KIND, evaluate
+from recommender.subjects.usage_pools import CommittedRate, Expiring, UsagePool, family_of
+from tests.recommender.conftest import AS_OF
+from tests.recommender.kinds.contract import KindContract
+
+SETTINGS = Recommend()
+PUBLISHED = [2, 4, 4, 6, 8, 10, 10, 10, 3, 3]
+"""Ten hours of on-demand money; at 60 % the optimum is 4, and saves 12 of 60 (methods, T5.5)."""
+DAYS = 60
+
+
+def price(term: str, hourly: str) -> Price:
+    return Price(
+        "aws", "us-east-1", "p4d.24xlarge", term, "USD", date(2026, 10, 1), Decimal(hourly), "list", AS_OF.date()
+    )
+
+
+def pool(hours: Sequence[int | None], *, committed: str | None = "6", days: int = DAYS, **more: Any) -> UsagePool:
+    """The pattern of ``hours`` over and over; an hour costs 10 on demand and ``committed`` under a plan."""
+    usage = [None if hour is None else Decimal(hour) for hour in (list(hours) * (days * 24))[: days * 24]]
+    rates = ()
+    if committed is not None:
+        on_demand, plan = price("on_demand", "10"), price("1y", committed)
+        rates = (CommittedRate("1y", "p4d.24xlarge", Decimal(committed) / 10, on_demand, plan),)
+    whole = sum((hour or Decimal(0) for hour in usage), Decimal(0))
+    day = whole / days
+    values: dict[str, Any] = {
+        "resource_key": 0, "resource_id": "usage:1111/us-east-1/p4d", "provider": "aws", "account": "1111",
+        "region": "us-east-1", "currency": "USD", "tags": {}, "model": None, "team": None,
+        "first_seen": date(2026, 1, 1), "as_of": AS_OF, "family": "p4d", "start": AS_OF - timedelta(days=days),
+        "costs": [
+            DailyCost((AS_OF - timedelta(days=days - n)).date(), 24, day * 2, day, day, is_spot=False)
+            for n in range(days)
+        ],
+        "usage": tuple(usage), "by_type": {"p4d.24xlarge": whole},
+        "by_resource": {"i-1": whole * 3 / 4, "i-2": whole / 4}, "rates": rates, "expiring": (), "decided": Decimal(0),
+    }  # fmt: skip
+    return UsagePool(**(values | more))
+
+
+def advise(subject: UsagePool, settings: Recommend = SETTINGS) -> Advice:
+    answer = evaluate(subject, settings)
+    assert isinstance(answer, Advice), answer
+    return answer
+
+
+def refuse(subject: UsagePool, settings: Recommend = SETTINGS) -> str:
+    answer = evaluate(subject, settings)
+    assert isinstance(answer, WhyNot), answer
+    return answer.reason
+
+
+def test_the_published_example_by_the_month() -> None:
+    """60 for ten hours is 4,380 for 730; 12 of it saved is 876; at list price, twice that. 4 × 0.6 is 2.40 an hour."""
+    found = advise(pool(PUBLISHED))
+
+    assert (found.monthly_cost, found.saving.net, found.saving.list_cost) == (
+        Decimal("4380.00"),
+        Decimal("876.00"),
+        Decimal("1752.00"),
+    )
+    assert found.evidence["commitment_hourly"] == "2.40"
+    assert found.evidence["stages"] == ["1.20", "1.20"]
+    assert found.evidence["effective_savings_rate"] == 0.2
+    # 36 of 40 used: the hour of 2 and those of 3
+    assert found.evidence["utilisation"] == 0.9
+    assert found.evidence["replay"]["effective_savings_rate"] == 0.2
+    assert found.acts_on == {"i-1": Decimal("3285.00"), "i-2": Decimal("1095.00")}
+
+
+def test_what_would_lose_when_usage_falls_is_made_smaller() -> None:
+    """Always 10 at 80 %: committed 10 cost 8, a loss when usage falls to 7; committed 8.5 cost 6.80 of 7."""
+    found = advise(pool([10], committed="8"))
+
+    assert found.evidence["optimum_hourly"] == "8.00"
+    assert Decimal(found.evidence["covers_hourly"]) == Decimal("8.50")
+    assert found.saving.net == Decimal("1241.00")  # 8.5 × 0.2 × 730
+
+
+def test_what_ends_soon_is_part_of_the_size_and_saves_nothing_today() -> None:
+    """Half of the 10 an hour are covered until next month: of 8.5 × 0.5 × 730 half is saved today."""
+    ending = Expiring("sp-1", AS_OF + timedelta(days=20), Decimal(5))
+    found = advise(pool([10], committed="5", expiring=(ending,)))
+
+    assert found.saving.effective == Decimal("3650.00")
+    assert found.saving.net == Decimal("1825.00")
+    assert "1 commitment ends within 60 days" in found.reason
+
+
+def test_three_years_give_up_what_prices_fall_meanwhile() -> None:
+    """At 20 % a year an hour costs on average (1 + 0.8 + 0.64) ÷ 3 of today's: 70 % of today's is 86 % of that."""
+    plan = CommittedRate("3y", "p4d.24xlarge", Decimal("0.7"), price("on_demand", "10"), price("3y", "7"))
+    settings = Recommend(commit=Commit(term="3y"))
+    found = advise(pool([10, 10, 10, 10, 10, 10, 10, 10, 10, 1], rates=(plan,)), settings)
+    assert found.evidence["committed_rate"] == pytest.approx(0.7 / 0.813333, abs=1e-5)
+    assert refuse(pool([10], rates=(replace(plan, rate=Decimal("0.9")),)), settings) == "no_discount"
+
+
+def test_when_there_is_nothing_to_commit_to() -> None:
+    assert refuse(pool([10, *[0] * 9])) == "varying"
+    assert refuse(pool([10, None])) == "cost_unknown"
+    assert refuse(pool([10], committed=None)) == "unpriced"
+    assert refuse(pool([10], first_seen=AS_OF.date() - timedelta(days=9))) == "too_new"
+    assert not KIND.applies(pool([0]))
+
+
+@pytest.mark.parametrize(
+    ("provider", "name", "family"),
+    [
+        ("aws", "p5.48xlarge", "p5"),
+        ("aws", "ml.g5.2xlarge", "ml.g5"),
+        ("gcp", "a2-highgpu-8g", "a2"),
+        ("azure", "Standard_ND96asr_v4", "standard_nd*asr_v4"),
+    ],
+)
+def test_families(provider: str, name: str, family: str) -> None:
+    assert family_of(provider, name) == family
+
+
+class TestCommitContract(KindContract):
+    """A pool that always runs; and one without a price."""
+
+    kind = KIND
+
+    @pytest.fixture
+    def advised(self) -> UsagePool:
+        return pool(PUBLISHED)
+
+    @pytest.fixture
+    def blind(self) -> UsagePool:
+        return pool(PUBLISHED, committed=None)
+
+    def with_costs(self, subject: Subject, costs: Sequence[Any]) -> Subject:
+        """All of it covered until next month."""
+        assert isinstance(subject, UsagePool)
+        return replace(subject, costs=costs, expiring=(Expiring("sp-1", AS_OF + timedelta(days=20), Decimal(10)),))

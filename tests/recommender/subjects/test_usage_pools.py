@@ -1,0 +1,140 @@
+"""Usage that a commitment could cover, from charges: by the hour, without spot, less what was decided."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import insert
+
+from aispend.clock import month_of
+from aispend.schema import (
+    account,
+    charge,
+    charge_kind,
+    commitment,
+    commitment_term,
+    location,
+    price,
+    recommendation,
+    resource,
+    sku,
+)
+from aispend.store import Store
+from aispend.store.partitions import ensure_partitions
+from recommender.subjects.usage_pools import UsagePool, load_usage_pools
+from tests.reports.samples import advice
+
+AS_OF = datetime(2026, 11, 21, tzinfo=UTC)
+DAY = date(2026, 11, 20)
+DEMAND, SPOT, COVERED = 1, 2, 3
+MORNING = (1 << 12) - 1
+
+
+@pytest.fixture
+def fleet(database: Store) -> Store:
+    """One payer's p4d: 240 a day on demand in the morning only, a spot one, one covered until next month for 120."""
+    with database.engine.begin() as connection:
+        ensure_partitions(connection, [month_of(DAY)])
+        connection.execute(
+            insert(account).values(account_key=1, provider="aws", billing_account_id="payer", sub_account_id="one")
+        )
+        connection.execute(insert(location).values(location_key=1, provider="aws", region_id="us-east-1"))
+        connection.execute(insert(sku).values(sku_key=1, provider="aws", is_ai=True, platform="gpu_vm"))
+        connection.execute(insert(commitment).values(commitment_key=9, provider="aws", commitment_discount_id="sp-9"))
+        connection.execute(
+            insert(commitment_term).values(
+                provider="aws", commitment_id="sp-9", kind="savings_plan", description="p4d", currency="USD",
+                state="active", source="aws",
+                starts_at=AS_OF - timedelta(days=345), ends_at=AS_OF + timedelta(days=20), as_of=AS_OF,
+            )
+        )  # fmt: skip
+        for key, category in ((DEMAND, "Standard"), (SPOT, "Dynamic"), (COVERED, "Committed")):
+            connection.execute(
+                insert(charge_kind).values(
+                    charge_kind_key=key, charge_category="Usage", pricing_category=category, billing_currency="USD"
+                )
+            )
+        for key, (kind, hours, effective, listed) in enumerate(
+            ((DEMAND, MORNING, 240, 300), (SPOT, None, 70, 240), (COVERED, None, 80, 120)), start=1
+        ):
+            connection.execute(
+                insert(resource).values(
+                    resource_key=key, provider="aws", resource_id=f"i-{key}", instance_type="p4d.24xlarge"
+                )
+            )
+            values: dict[str, Any] = {
+                "billing_month": month_of(DAY), "slice_id": 1, "half": 0, "ordinal": key, "charge_date": DAY,
+                "account_key": 1, "sku_key": 1, "location_key": 1, "resource_key": key, "tag_set_key": 0,
+                "commitment_key": 9 if kind == COVERED else 0, "charge_kind_key": kind, "hours": hours,
+                "effective_cost": effective, "list_cost": listed, "contracted_cost": listed, "line_count": 1,
+            }  # fmt: skip
+            connection.execute(insert(charge).values(values))
+        for term, hourly in (("on_demand", "20"), ("1y", "12")):
+            connection.execute(
+                insert(price).values(
+                    provider="aws", region="us-east-1", instance_type="p4d.24xlarge", term=term, currency="USD",
+                    valid_from=DAY, hourly_price=hourly, source="price list",
+                )
+            )  # fmt: skip
+    return database
+
+
+def load(store: Store, expiring_days: int = 60) -> UsagePool:
+    with store.engine.connect() as connection:
+        (found,) = load_usage_pools(connection, AS_OF, 2, expiring_days)
+    return found
+
+
+def test_on_demand_money_by_the_hour(fleet: Store) -> None:
+    """240 over twelve hours are 20 each; what ends soon adds its 120 on demand over 24. The day before had nothing."""
+    found = load(fleet)
+
+    assert found.resource_id == "usage:payer/us-east-1/p4d"
+    assert found.usage[:24] == (Decimal(0),) * 24
+    assert found.usage[24:36] == (Decimal(25),) * 12
+    assert found.usage[36:] == (Decimal(5),) * 12
+    assert [(one.commitment_id, one.hourly) for one in found.expiring] == [("sp-9", Decimal("2.5"))]
+    assert found.by_resource == {"i-1": Decimal(240), "i-3": Decimal(120)}
+    # what commitments cover is not paid on demand today
+    assert [cost.uncovered_effective_cost for cost in found.costs] == [Decimal(240)]
+
+
+def test_a_committed_hour_is_held_against_one_on_demand(fleet: Store) -> None:
+    (rate,) = load(fleet).rates
+    assert (rate.term, rate.instance_type, rate.rate) == ("1y", "p4d.24xlarge", Decimal("0.6"))
+    assert rate.committed.source == "price list"
+
+
+def test_what_a_commitment_covers_for_longer_is_no_usage_to_commit_to(fleet: Store) -> None:
+    found = load(fleet, expiring_days=10)
+    assert found.usage[24:36] == (Decimal(20),) * 12
+    assert found.expiring == ()
+
+
+def test_what_was_decided_is_taken_out_first(fleet: Store) -> None:
+    """Half of i-1's cost is to go, by an accepted proposal: ten an hour stay; what is open takes nothing out."""
+    half = {"monthly_cost": Decimal(100), "monthly_saving_effective": Decimal(50), "kind": "rightsize"}
+    acts = {"acts_on": {"i-1": {"monthly_cost": "100", "counted_net": "50"}}}
+    with fleet.engine.begin() as connection:
+        connection.execute(insert(recommendation), [advice(1, state="accepted", **half, **acts)])
+        connection.execute(insert(recommendation), [advice(2, state="open", **half, **acts)])
+    found = load(fleet, expiring_days=10)
+
+    assert found.usage[24:36] == (Decimal(10),) * 12
+    # 120 of 48 hours
+    assert found.decided == Decimal(1825)
+
+
+def test_an_hour_of_unknown_cost_is_unknown(fleet: Store) -> None:
+    with fleet.engine.begin() as connection:
+        connection.execute(
+            charge.update()
+            .where(charge.c.resource_key == 1)
+            .values(effective_cost=None, contracted_cost=None, list_cost=None)
+        )
+    found = load(fleet)
+    assert found.usage[24:36] == (None,) * 12
+    assert found.usage[36:] == (Decimal(5),) * 12
