@@ -9,6 +9,8 @@ from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from aispend.buying import Batch, Contracts, PromptCache, Route, SelfHost
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -69,3 +71,8 @@ class Recommend(_Section):
     idle: Idle = Idle()
     rightsize: Rightsize = Rightsize()
     schedule: Schedule = Schedule()
+    batch: Batch = Batch()
+    prompt_cache: PromptCache = PromptCache()
+    route: Route = Route()
+    self_host: SelfHost = SelfHost()
+    contracts: Contracts = Contracts()

@@ -48,6 +48,11 @@ def api_offers(model: str) -> tuple[ApiOffer, ...]:
     return tuple(sorted((one for one in offers if one), key=lambda one: (one.input + one.output, one.provider)))
 
 
+def models_sold(provider: str) -> frozenset[str]:
+    """The one names of all models a provider of the catalogue sells."""
+    return frozenset(name for name, offers in _catalogue().items() if any(by == provider for by, _ in offers))
+
+
 @lru_cache(maxsize=1)
 def _catalogue() -> Mapping[str, list[tuple[str, str]]]:
     from genai_prices.data import providers

@@ -1,0 +1,112 @@
+"""What kinds of advice about bought tokens share: whose they are, what they cost by class, and words for both."""
+
+from __future__ import annotations
+
+import fnmatch
+import shlex
+from decimal import Decimal
+from typing import Any
+
+from aispend.buying import Whose
+from recommender.contract import WhyNot
+from recommender.methods.api_prices import TokenPrices
+from recommender.methods.api_prices import TokenUse as Counted
+from recommender.savings import cost_basis, monthly_cost, recent
+from recommender.subjects.token_use import TokenUse
+
+_NOTHING = Decimal(0)
+
+
+def share_meant(rule: Whose, subject: TokenUse) -> Decimal:
+    """Share of the subject that a rule of the settings is about: 0 or 1; of an endpoint, its share of the tokens."""
+    fields = (
+        (rule.provider, subject.provider),
+        (rule.account, subject.account),
+        (rule.model, subject.model),
+        (rule.team, subject.team),
+    )
+    if not all(_matches(pattern, value) for pattern, value in fields):
+        return _NOTHING
+    if rule.endpoint == "*":
+        return Decimal(1)
+    total = sum(subject.endpoints.values(), _NOTHING)
+    meant = sum((count for name, count in subject.endpoints.items() if _matches(rule.endpoint, name)), _NOTHING)
+    return meant / total if total else _NOTHING
+
+
+def counted(subject: TokenUse, days: int) -> tuple[TokenPrices, Counted] | None:
+    """Its tokens of the last ``days`` at its own effective prices; None where input has no price.
+
+    Tokens written to a cache are input here, at what both cost together.
+    """
+    tokens = subject.amount("input", days) + subject.amount("cache_write", days)
+    cost = subject.cost("input", days) + subject.cost("cache_write", days)
+    if not tokens or cost <= 0:
+        return None
+    prices = TokenPrices(
+        input=cost * 1_000_000 / tokens,
+        output=subject.price("output", days) or _NOTHING,
+        cached_input=subject.price("cached_input", days),
+    )
+    return prices, Counted(tokens, subject.amount("output", days), subject.amount("cached_input", days))
+
+
+def window_cost(subject: TokenUse, days: int) -> Decimal:
+    """Effective cost of the last ``days``, of the days that have one."""
+    return sum((cost.effective_cost for cost in recent(subject, days) if cost.effective_cost is not None), _NOTHING)
+
+
+def no(kind: str, subject: TokenUse, days: int, reason: str, explanation: str) -> WhyNot:
+    """Why there is no advice."""
+    return WhyNot(kind, subject, reason, explanation, monthly_cost(subject, days))
+
+
+def describe(subject: TokenUse) -> str:
+    """Model, team and tier in words."""
+    return f"{subject.model}, {subject.team or 'team unknown'}, {subject.service_tier} tier"
+
+
+def place(subject: TokenUse) -> str:
+    """The first line of a command: where, on one line."""
+    words = f"# {subject.provider}, account {subject.account or 'unknown'}, region {subject.region or 'unknown'}"
+    return " ".join(words.split())
+
+
+def quoted(value: str | None, otherwise: str) -> str:
+    """An argument for a person's shell; a word in capitals where it is not known."""
+    return shlex.quote(value) if value else otherwise
+
+
+def evidence(subject: TokenUse, days: int) -> dict[str, Any]:
+    """What every such advice shows: the window, tokens and prices by class, requests and latency."""
+    requests = None if subject.requests is None else sum(subject.requests.values(), _NOTHING)
+    classes = sorted(name for name in subject.class_costs if subject.amount(name, days))
+    return {
+        "window_days": days,
+        "window_end": subject.as_of.isoformat(),
+        "tokens": {name: f"{subject.amount(name, days):f}" for name in classes},
+        "price_per_million": {name: _plain(subject.price(name, days)) for name in classes},
+        "cost": {name: _plain(subject.cost(name, days)) for name in classes},
+        "cached_share": _plain(subject.input_share("cached_input", days)),
+        "requests": None if requests is None else f"{requests:f}",
+        "prompt_tokens_per_request": None if subject.prompt_tokens is None else f"{subject.prompt_tokens:.0f}",
+        "latency_p50_ms": _rounded(subject.latency_p50_ms),
+        "latency_p95_ms": _rounded(subject.latency_p95_ms),
+        "stage": subject.stage,
+        "service_tier": subject.service_tier,
+        "resources": list(subject.resource_ids),
+        "cost_basis": cost_basis(subject, days),
+        "cost_until": subject.costs[-1].day.isoformat(),
+    }
+
+
+def _matches(pattern: str, value: str | None) -> bool:
+    return pattern == "*" or fnmatch.fnmatchcase((value or "").lower(), pattern.lower())
+
+
+def _plain(amount: Decimal | None) -> str | None:
+    return None if amount is None else f"{amount.quantize(Decimal('0.0001')).normalize():f}"
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)

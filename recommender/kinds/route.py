@@ -1,0 +1,128 @@
+"""Let a smaller model of the same provider answer the easy calls.
+
+Assumes
+    Some calls do not need the large model. Which, and whether the answers are as good, only an evaluation on one's own
+    calls can show.
+Method
+    share × (1 − price of the small ÷ price of the large) on one's own mix of plain input, cached input and output
+    (methods, T6 routing), at list prices of both; that share of one's own effective cost is saved.
+    The small model is the next smaller of the family, or the one the settings name.
+Cases
+    Never counted before the gate is passed. The share is a what-if of the settings until somebody has measured it.
+    Without output (embeddings) there is nothing to route: two models' vectors cannot be compared.
+Sources
+    Prices: genai-prices. Shares that routers reach are published from 0.2 to 0.8 by task: no figure of them is used.
+Known drawbacks
+    A smaller model may write longer answers, or be asked twice; the router itself costs something.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from aispend.advising import Recommend
+from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
+from recommender.kinds.bought_tokens import counted, describe, evidence, no, place, share_meant, window_cost
+from recommender.methods.api_models import offer_of, smaller_model
+from recommender.methods.api_prices import TokenPrices, routing_saving
+from recommender.savings import cost_remark, monthly_cost, saving
+from recommender.subjects.token_use import TokenUse
+
+NAME = "route"
+GATE = "an evaluation of answer quality on your own calls"
+_NOTHING = Decimal(0)
+
+
+def applies(subject: TokenUse) -> bool:
+    """Whatever generates."""
+    return bool(subject.class_costs.get("output")) and subject.service_tier != "provisioned"
+
+
+def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
+    """Route the easy calls, or why not."""
+    options = settings.route
+    days = options.window_days
+    rules = [(share_meant(rule, subject), rule) for rule in options.easy]
+    part, rule = max(rules, key=lambda one: one[0] * one[1].share, default=(_NOTHING, None))
+    chosen = rule if part > 0 else None
+    model = subject.model or ""
+    large = offer_of(subject.provider, model)
+    if large is None:
+        return no(NAME, subject, days, "price_unknown", f"{subject.provider} has no known list price of {model}.")
+    name = (chosen.to if chosen else None) or smaller_model(subject.provider, model)
+    small = offer_of(subject.provider, name) if name else None
+    if name is None or small is None:
+        which = f"{name} has no known price there." if name else f"No smaller model of {model}'s family is sold there."
+        explanation = f"{which} Name one under [[recommend.route.easy]] (model, to, share)."
+        return no(NAME, subject, days, "smallest", explanation)
+    if monthly_cost(subject, days) is None or (whole := window_cost(subject, days)) <= 0:
+        return no(NAME, subject, days, "cost_unknown", COST_UNKNOWN)
+    use = counted(subject, days)
+    if use is None:
+        return no(NAME, subject, days, "tokens_unknown", "Its bill does not say how many tokens its cost is for.")
+    own, tokens = use
+    easy = part * chosen.share if chosen else options.easy_share
+    found = routing_saving(
+        TokenPrices(large.input, large.output, large.cached_input),
+        TokenPrices(small.input, small.output, small.cached_input),
+        tokens,
+        easy,
+    )
+    # Cost that is of no class of text tokens (audio, images) is not routed.
+    routed = (own.input * tokens.uncached_input + own.output * tokens.output) / 1_000_000
+    routed += subject.cost("cached_input", days)
+    share = found.saved / found.before * min(routed / whole, Decimal(1)) if found.before else _NOTHING
+    if share <= 0:
+        return no(NAME, subject, days, "smallest", f"{name} costs no less than {model} on this mix of tokens.")
+    cost = monthly_cost(subject, days)
+    assumed = "your settings" if chosen else "a what-if (recommend.route.easy_share)"
+    return Advice(
+        kind=NAME,
+        subject=subject,
+        current=describe(subject),
+        proposed=f"pilot: {name} for the easy {easy:.0%} of the calls",
+        monthly_cost=_NOTHING if cost is None else cost,
+        saving=saving(subject, days, share),
+        risk=3,
+        confidence="low",
+        effort="high",
+        reason=(
+            f"On its mix of tokens {name} costs {1 - found.saved / found.before / easy:.0%} of {model} at list price. "
+            f"That {easy:.0%} of the calls are easy is {assumed}: measure it, and the quality of the answers, on your "
+            f"own calls before anything is moved.{cost_remark(subject, days)}"
+        ),
+        undo=f"send all calls to {model} again",
+        command="\n".join(
+            (
+                place(subject),
+                f"# 1. sample some hundred calls and have {' '.join(name.split())} answer them as well",
+                "# 2. judge both answers blind, by kind of call; route only the kinds that hold",
+                "# 3. keep the judgements: they are what the decision on this advice rests on",
+            )
+        ),
+        target=name,
+        gate=GATE,
+        evidence_until=subject.as_of,
+        evidence={
+            **evidence(subject, days),
+            "easy_share": f"{easy:.4f}",
+            "easy_by": assumed,
+            "list_prices": {
+                model: {"input": f"{large.input:f}", "output": f"{large.output:f}"},
+                name: {"input": f"{small.input:f}", "output": f"{small.output:f}"},
+            },
+            "price_currency": "USD",
+            "price_source": f"{small.source}: {small.provider} {small.model_id}",
+        },
+    )
+
+
+KIND = Kind(
+    name=NAME,
+    subject=TokenUse,
+    step=Step.MODEL,
+    title="A smaller model for the easy calls",
+    needs="tokens by class; list prices of the model and of a smaller one; an evaluation of the answers",
+    applies=applies,
+    evaluate=evaluate,
+)

@@ -1,0 +1,271 @@
+"""Tokens bought: of one model, at one account and region, by one team, at one service tier.
+
+Assumes     charges of platform ``token_api`` and their shares say whose cost it is; a SKU's own words say its tier.
+Method      Cost and tokens by class and day are the shares of the bill (the price is one over the other). Requests,
+            hours of the day, prompt lengths and latency are those recorded for the same provider, model, tier, account
+            and team; a record without an account or team goes where only one fits. Where the bill counts no tokens at
+            all, those recorded stand in.
+            A model that caches lends its rates to others of its team, or else of its provider, as something to
+            reckon with.
+Cases       Records that fit several, or none, are left out: requests are then unknown, never 0.
+            A charge without a cost makes its day's cost unknown. Of an Azure pair, the amortised half counts.
+Drawbacks   A charge of several days stands on its first. Latency is the mean of the hours' P50 and P95, by requests.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from recommender.contract import DailyCost, Subject
+from recommender.subjects.recorded_use import Recorded, recorded_use, token_tiers
+
+INPUT_CLASSES = ("input", "cached_input", "cache_write")
+_NOTHING = Decimal(0)
+
+
+@dataclass(frozen=True)
+class CacheRates:
+    """How a model that caches does: shares of its input read from and written to the cache, and whose they are."""
+
+    read: Decimal
+    written: Decimal
+    of: str
+    same_team: bool
+
+    @property
+    def hit_rate(self) -> Decimal:
+        """How much of what goes through its cache is found there."""
+        return self.read / (self.read + self.written)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenUse(Subject):
+    """Tokens of one model that one team buys. Mappings are by unit class, then by day; a missing class has none.
+
+    ``stages`` is effective cost by stage. ``requests`` by day and ``requests_by_hour`` (24, UTC) are None where none
+    are recorded; ``prompt_tokens`` is the mean input of a recorded request; ``endpoints`` recorded tokens of each.
+    ``per_dollar`` is what a US dollar is worth in ``currency``, None unknown. ``largest_hour`` is the tokens by class
+    of the recorded hour with most output. ``resource_ids`` are what the bill names, where it does.
+    """
+
+    service_tier: str
+    stages: Mapping[str, Decimal]
+    tokens: Mapping[str, Mapping[date, Decimal]]
+    class_costs: Mapping[str, Mapping[date, Decimal]]
+    resource_ids: Sequence[str] = ()
+    requests: Mapping[date, Decimal] | None = None
+    requests_by_hour: Sequence[Decimal] | None = None
+    prompt_tokens: Decimal | None = None
+    endpoints: Mapping[str, Decimal] = field(default_factory=dict)
+    largest_hour: Mapping[str, Decimal] = field(default_factory=dict)
+    latency_p50_ms: float | None = None
+    latency_p95_ms: float | None = None
+    peer_cache: CacheRates | None = None
+    per_dollar: Decimal | None = None
+
+    @property
+    def stage(self) -> str | None:
+        """What most of its cost went to."""
+        return max(self.stages, key=lambda name: (self.stages[name], name), default=None)
+
+    def stage_share(self, names: Iterable[str]) -> Decimal:
+        """Share of its cost that went to these stages."""
+        total = sum(self.stages.values(), _NOTHING)
+        return (
+            sum((self.stages.get(name, _NOTHING) for name in set(names)), _NOTHING) / total if total > 0 else _NOTHING
+        )
+
+    def amount(self, unit_class: str, days: int) -> Decimal:
+        """Tokens of a class in the last ``days``."""
+        return self._recent(self.tokens, unit_class, days)
+
+    def cost(self, unit_class: str, days: int) -> Decimal:
+        """Effective cost of a class in the last ``days``."""
+        return self._recent(self.class_costs, unit_class, days)
+
+    def price(self, unit_class: str, days: int) -> Decimal | None:
+        """Effective price of a million tokens of a class; None where none were bought."""
+        tokens = self.amount(unit_class, days)
+        return self.cost(unit_class, days) * 1_000_000 / tokens if tokens else None
+
+    def input_share(self, unit_class: str, days: int) -> Decimal:
+        """Share of its input that is of a class: ``cached_input`` gives the hit rate of its tokens."""
+        total = sum((self.amount(name, days) for name in INPUT_CLASSES), _NOTHING)
+        return self.amount(unit_class, days) / total if total else _NOTHING
+
+    def _recent(self, by_class: Mapping[str, Mapping[date, Decimal]], unit_class: str, days: int) -> Decimal:
+        first = (self.as_of - timedelta(days=days)).date()
+        return sum((one for day, one in by_class.get(unit_class, {}).items() if day >= first), _NOTHING)
+
+
+def load_token_use(connection: Connection, as_of: datetime, window_days: int) -> Iterator[TokenUse]:
+    """All tokens bought in the window, by their names; as many as there are models, accounts, regions and teams."""
+    since = (as_of - timedelta(days=window_days)).date()
+    tiers = token_tiers(connection)
+    first_days = {tuple(row[:4]): row[4] for row in connection.execute(text(_FIRST_DAYS))}
+    dollars = {row.currency: row.rate for row in connection.execute(text(_DOLLARS), {"day": as_of.date()})}
+    rows = connection.execute(text(_CHARGES), {"since": since, "until": as_of.date(), "month": since.replace(day=1)})
+    subjects: list[TokenUse] = []
+    names: dict[str, frozenset[str]] = {}
+    for key, group in groupby(rows, key=lambda row: tuple(row[:6])):
+        by_tier: dict[str, list[Any]] = defaultdict(list)
+        for row in group:
+            by_tier[tiers.get(row.sku_key, "standard")].append(row)
+        for tier, charges in sorted(by_tier.items()):
+            first_seen = first_days.get((key[0], key[1], key[3], key[4]), since)
+            subject = _subject(key, tier, charges, as_of, first_seen)
+            names[subject.resource_id + subject.currency] = frozenset(
+                name for row in charges for name in row.account_names if name
+            )
+            subjects.append(replace(subject, per_dollar=_per_dollar(subject.currency, dollars)))
+    used = recorded_use(connection, as_of, window_days, subjects, names)
+    enriched = [_with_records(subject, used.get(place)) for place, subject in enumerate(subjects)]
+    for subject in sorted(enriched, key=lambda one: (one.provider, one.resource_id, one.currency)):
+        yield replace(subject, peer_cache=_peer(subject, enriched, window_days))
+
+
+def _subject(key: tuple[Any, ...], tier: str, rows: Sequence[Any], as_of: datetime, first_seen: date) -> TokenUse:
+    provider, account, region, model, team, currency = key
+    tokens: dict[str, dict[date, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    costs: dict[str, dict[date, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    stages: dict[str, Decimal] = defaultdict(Decimal)
+    by_day: dict[date, list[Any]] = defaultdict(list)
+    for row in rows:
+        by_day[row.day].append(row)
+        stages[row.stage] += row.effective or 0
+        if row.unit_class:
+            costs[row.unit_class][row.day] += row.effective or 0
+            if row.units is not None:
+                tokens[row.unit_class][row.day] += row.units
+    largest = max(rows, key=lambda row: (row.effective or 0, row.day, row.sku_key))
+    resources = sorted({row.resource_id for row in rows if row.resource_id})
+    name = "/".join(part or "unknown" for part in (account, region, model, team, tier))
+    return TokenUse(
+        resource_key=largest.resource_key
+        if len(resources) == 1 and not any(not row.resource_id for row in rows)
+        else 0,
+        resource_id=f"tokens:{name}",
+        provider=provider,
+        account=account,
+        region=region,
+        currency=currency,
+        tags={str(tag): str(value) for tag, value in (largest.tags or {}).items()},
+        model=model,
+        team=team,
+        first_seen=first_seen,
+        costs=[_day(day, several) for day, several in sorted(by_day.items())],
+        as_of=as_of,
+        service_tier=tier,
+        stages=dict(stages),
+        tokens={name: dict(days) for name, days in tokens.items()},
+        class_costs={name: dict(days) for name, days in costs.items()},
+        resource_ids=resources,
+    )
+
+
+def _day(day: date, rows: Sequence[Any]) -> DailyCost:
+    def total(name: str) -> Decimal | None:
+        amounts = [getattr(row, name) for row in rows]
+        return None if None in amounts else sum(amounts, _NOTHING)
+
+    return DailyCost(
+        day=day,
+        hours=24,
+        list_cost=total("listed"),
+        effective_cost=total("effective"),
+        uncovered_effective_cost=total("uncovered"),
+        is_spot=False,
+        billed=any(row.billed for row in rows),
+    )
+
+
+def _with_records(subject: TokenUse, used: Recorded | None) -> TokenUse:
+    if used is None:
+        return subject
+    return replace(
+        subject,
+        tokens=subject.tokens or used.tokens,
+        requests=used.requests,
+        requests_by_hour=tuple(used.by_hour),
+        prompt_tokens=used.prompt_tokens,
+        endpoints=used.endpoints,
+        largest_hour=used.largest_hour,
+        latency_p50_ms=used.latency(0),
+        latency_p95_ms=used.latency(1),
+    )
+
+
+def _peer(subject: TokenUse, others: Sequence[TokenUse], days: int) -> CacheRates | None:
+    """The rates of whoever of its team, else of its provider, caches most of its input; never its own."""
+    for same_team in (True, False):
+        found = [
+            other
+            for other in others
+            if other.provider == subject.provider
+            and other.resource_id != subject.resource_id
+            and (not same_team or (other.team is not None and other.team == subject.team))
+            and other.input_share("cached_input", days) > 0
+        ]
+        if found:
+            best = max(found, key=lambda other: (other.input_share("cached_input", days), other.resource_id))
+            read, written = (best.input_share(name, days) for name in ("cached_input", "cache_write"))
+            return CacheRates(read, written, f"{best.model} of {best.team or 'an unknown team'}", same_team)
+    return None
+
+
+def _per_dollar(currency: str, rates: Mapping[str, Decimal]) -> Decimal | None:
+    return Decimal(1) if currency == "USD" else rates.get(currency)
+
+
+_COST = """coalesce(s.effective_cost, CASE WHEN NOT ((k.pricing_category IS NOT DISTINCT FROM 'Committed'
+           OR c.commitment_key <> 0) AND s.billed_cost IS NOT DISTINCT FROM 0) THEN s.billed_cost END)"""
+
+_CHARGES = f"""
+    SELECT sku.provider, coalesce(a.sub_account_id, a.billing_account_id) AS account, l.region_id AS region,
+           coalesce(t.model, sku.model) AS model, t.team, k.billing_currency AS currency, c.sku_key, sku.unit_class,
+           t.stage, c.charge_date AS day, c.resource_key, r.resource_id, g.tags,
+           ARRAY[lower(a.sub_account_id), lower(a.sub_account_name), lower(a.billing_account_id)] AS account_names,
+           CASE WHEN bool_and(s.list_cost IS NOT NULL) THEN sum(s.list_cost) END AS listed,
+           CASE WHEN bool_and({_COST} IS NOT NULL) THEN sum({_COST}) END AS effective,
+           CASE WHEN bool_and({_COST} IS NOT NULL) THEN coalesce(sum({_COST}) FILTER (
+               WHERE k.pricing_category IS DISTINCT FROM 'Committed' AND c.commitment_key = 0), 0) END AS uncovered,
+           bool_or(s.effective_cost IS NULL AND {_COST} IS NOT NULL) AS billed,
+           sum(c.pricing_quantity * sku.units_per_pricing_unit * coalesce(
+               s.effective_cost / nullif(c.effective_cost, 0), s.billed_cost / nullif(c.billed_cost, 0),
+               s.list_cost / nullif(c.list_cost, 0),
+               (SELECT 1.0 / count(*) FROM cost_share o WHERE o.billing_month = c.billing_month
+                AND o.slice_id = c.slice_id AND o.half = c.half AND o.ordinal = c.ordinal))) AS units
+    FROM charge c
+    JOIN sku USING (sku_key)
+    JOIN charge_kind k USING (charge_kind_key)
+    JOIN account a USING (account_key)
+    JOIN location l USING (location_key)
+    LEFT JOIN resource r ON r.resource_key = c.resource_key AND c.resource_key <> 0
+    LEFT JOIN tag_set g ON g.tag_set_key = c.tag_set_key
+    JOIN cost_share s USING (billing_month, slice_id, half, ordinal)
+    JOIN share_target t USING (target_key)
+    WHERE sku.platform = 'token_api' AND k.charge_category = 'Usage'
+      AND c.charge_date >= :since AND c.charge_date < :until AND c.billing_month >= :month
+      AND coalesce(t.model, sku.model) IS NOT NULL
+      AND (c.half <> 1 OR c.slice_id NOT IN (SELECT slice_id FROM slice WHERE dataset LIKE '%+%'))
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14
+    ORDER BY 1, 2, 3, 4, 5, 6, c.sku_key, t.stage, c.charge_date, c.resource_key"""
+
+_FIRST_DAYS = """
+    SELECT provider, account, model, team, min(charge_date) FROM spend_day
+    WHERE is_ai AND model IS NOT NULL GROUP BY 1, 2, 3, 4"""
+
+_DOLLARS = """
+    SELECT DISTINCT ON (currency) currency, rate FROM (
+        SELECT quote AS currency, rate, valid_from, slice_id FROM exchange_rate WHERE base = 'USD'
+        UNION ALL SELECT base, 1 / rate, valid_from, slice_id FROM exchange_rate WHERE quote = 'USD' AND rate > 0) AS e
+    WHERE valid_from <= :day
+    ORDER BY currency, valid_from DESC, slice_id NULLS FIRST, rate"""

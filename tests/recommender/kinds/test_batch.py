@@ -1,0 +1,137 @@
+"""Batches: what may wait, what it saves at each provider's rule, and never on what nobody said may wait."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aispend.advising import Recommend
+from aispend.buying import Batch, CanWait
+from recommender.contract import Advice, Subject, WhyNot
+from recommender.kinds.batch import KIND, evaluate
+from recommender.subjects.token_use import TokenUse
+from tests.recommender.kinds.contract import KindContract
+from tests.recommender.kinds.tokens import tokens_bought
+
+SETTINGS = Recommend()
+OFFLINE = {"inference_batch": Decimal(1)}
+
+
+def waits(**rule: object) -> Recommend:
+    return Recommend(batch=Batch(can_wait=(CanWait.model_validate(rule),)))
+
+
+def advise(subject: TokenUse, settings: Recommend = SETTINGS) -> Advice:
+    answer = evaluate(subject, settings)
+    assert isinstance(answer, Advice), answer
+    return answer
+
+
+def refuse(subject: TokenUse, settings: Recommend = SETTINGS) -> WhyNot:
+    answer = evaluate(subject, settings)
+    assert isinstance(answer, WhyNot), answer
+    return answer
+
+
+def test_work_nobody_waits_for_costs_half() -> None:
+    """$45 a day × 730 / 24 = 1,368.75 a month; half of it."""
+    found = advise(tokens_bought(stages=OFFLINE))
+    assert found.monthly_cost == Decimal("1368.75")
+    assert found.saving.net == found.saving.effective == Decimal("684.38")
+    assert found.target == "batch"
+    assert found.gate is None
+    assert "create-model-invocation-job" in found.command
+
+
+def test_online_use_is_never_advised_without_a_setting_and_the_reason_says_which() -> None:
+    found = refuse(tokens_bought())
+    assert found.reason == "not_deferrable"
+    assert "[[recommend.batch.can_wait]]" in found.explanation
+
+
+@pytest.mark.parametrize("rule", [{"model": "claude-*"}, {"team": "SUPPORT"}, {"endpoint": "support-*"}])
+def test_a_setting_says_what_may_wait(rule: dict[str, str]) -> None:
+    assert advise(tokens_bought(), waits(**rule)).saving.net == Decimal("684.38")
+
+
+def test_a_setting_of_another_team_says_nothing() -> None:
+    assert refuse(tokens_bought(), waits(team="search")).reason == "not_deferrable"
+
+
+def test_a_part_of_an_endpoint_may_wait() -> None:
+    """Three quarters of the tokens are the endpoint's, of which 40 % may wait: 30 % at half price: 15 %."""
+    subject = tokens_bought(endpoints={"nightly": Decimal(75), "chat": Decimal(25)})
+    found = advise(subject, waits(endpoint="nightly", share=Decimal("0.4")))
+    assert found.evidence["eligible_share"] == "0.3000"
+    assert found.saving.net == Decimal("205.31")
+
+
+def test_a_tag_may_say_it() -> None:
+    assert advise(tokens_bought(tags={"Workload-Type": "Batch"})).saving.net == Decimal("684.38")
+
+
+def test_of_two_stages_only_the_one_nobody_waits_for_is_eligible() -> None:
+    """A fifth of the cost: 10 % of 1,368.75."""
+    mixed = {"inference_online": Decimal("0.8"), "inference_batch": Decimal("0.2")}
+    assert advise(tokens_bought(stages=mixed)).saving.net == Decimal("136.88")
+
+
+def test_what_is_at_the_batch_tier_is_left_out() -> None:
+    assert not KIND.applies(tokens_bought(service_tier="batch"))
+    assert not KIND.applies(tokens_bought(service_tier="flex"))
+
+
+def test_a_model_that_is_not_sold_in_batches_gets_none() -> None:
+    azure = tokens_bought(provider="azure", model="text-embedding-3-large", stages=OFFLINE)
+    assert refuse(azure).reason == "not_offered"
+    assert refuse(tokens_bought(provider="somewhere", stages=OFFLINE)).reason == "rule_unknown"
+
+
+def test_where_the_cache_comes_first_cached_input_keeps_its_price() -> None:
+    """Vertex: 10 plain at 3, 100 cached at 0.3, 1 out at 15: 75 a day, of which 45 are halved: 22.5 × 730 / 24."""
+    millions = {"input": "10", "cached_input": "100", "output": "1"}
+    found = advise(tokens_bought(provider="gcp", model="gemini-2.5-pro", millions=millions, stages=OFFLINE))
+    assert found.saving.net == Decimal("684.38")
+
+
+def test_where_both_apply_cached_input_is_halved_too() -> None:
+    """Anthropic: all of 75 a day: 37.5 × 730 / 24."""
+    millions = {"input": "10", "cached_input": "100", "output": "1"}
+    found = advise(tokens_bought(provider="anthropic", millions=millions, stages=OFFLINE))
+    assert found.saving.net == Decimal("1140.62")
+
+
+def test_where_it_is_not_known_cached_input_is_left_out_and_that_is_said() -> None:
+    millions = {"input": "10", "cached_input": "100", "output": "1"}
+    found = advise(tokens_bought(millions=millions, stages=OFFLINE))
+    assert found.saving.net == Decimal("684.38")
+    assert "left out" in found.reason
+
+
+@given(
+    plain=st.integers(1, 1000), cached=st.integers(0, 1000), output=st.integers(0, 1000), share=st.decimals(
+        Decimal("0.01"), 1, places=2
+    ), provider=st.sampled_from([("aws", "claude-opus-4"), ("gcp", "gemini-2.5-pro"), ("anthropic", "claude-opus-4")])
+)  # fmt: skip
+def test_never_more_than_half_of_what_may_wait(
+    plain: int, cached: int, output: int, share: Decimal, provider: tuple[str, str]
+) -> None:
+    millions = {"input": str(plain), "cached_input": str(cached), "output": str(output)}
+    subject = tokens_bought(provider=provider[0], model=provider[1], millions=millions)
+    found = advise(subject, waits(share=share))
+    assert 0 <= found.saving.net <= found.monthly_cost * share / 2 + Decimal("0.01")
+
+
+class TestContract(KindContract):
+    kind = KIND
+
+    @pytest.fixture
+    def advised(self) -> Subject:
+        return tokens_bought(stages=OFFLINE)
+
+    @pytest.fixture
+    def blind(self) -> Subject:
+        return tokens_bought(stages=OFFLINE, tokens={}, class_costs={})

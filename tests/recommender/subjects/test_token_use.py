@@ -1,0 +1,198 @@
+"""Tokens bought, out of charges, their shares and recorded use in the real database."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, insert
+
+from aispend.clock import month_of, next_month
+from aispend.schema import (
+    account,
+    charge,
+    charge_kind,
+    cost_share,
+    exchange_rate,
+    inference_hour,
+    location,
+    share_target,
+    sku,
+)
+from aispend.store import Store
+from aispend.store.partitions import ensure_partitions
+from recommender.subjects.token_use import TokenUse, load_token_use
+
+LAST = date(2026, 11, 20)
+AS_OF = datetime(2026, 11, 21, tzinfo=UTC)
+DAYS = 16
+SKUS = {
+    1: ("USE1-Claude4Sonnet-input-tokens", "input"),
+    2: ("USE1-Claude4Sonnet-output-tokens", "output"),
+    3: ("USE1-Claude4Sonnet-cache-read-input-token-count", "cached_input"),
+    4: ("USE1-Claude4Sonnet-input-tokens-batch", "input"),
+}
+
+
+@pytest.fixture
+def connection(database: Store) -> Any:
+    with database.engine.begin() as opened:
+        yield opened
+
+
+@pytest.fixture
+def bill(connection: Connection) -> Connection:
+    """Claude at 3, 0.3 and 15 a million: 10 M in and 1 M out a day, a quarter of it search's; 2 M in batches."""
+    ensure_partitions(connection, [month_of(LAST), next_month(month_of(LAST))])
+    connection.execute(insert(account).values(account_key=1, provider="aws", sub_account_id="111122223333"))
+    connection.execute(insert(location).values(location_key=1, provider="aws", region_id="us-east-1"))
+    connection.execute(
+        insert(charge_kind).values(
+            charge_kind_key=1, charge_category="Usage", pricing_category="Standard", billing_currency="USD"
+        )
+    )
+    for key, (meter, unit_class) in SKUS.items():
+        connection.execute(
+            insert(sku).values(
+                sku_key=key, provider="aws", service_name="Amazon Bedrock", sku_meter=meter, pricing_unit="1K tokens",
+                is_ai=True, platform="token_api", model="claude-sonnet-4", unit_class=unit_class,
+                units_per_pricing_unit=1000,
+            )
+        )  # fmt: skip
+    online, batch = "inference_online", "inference_batch"
+    for key, (team, stage) in enumerate((("support", online), ("search", online), ("search", batch)), 1):
+        connection.execute(
+            insert(share_target).values(
+                target_key=key, model="claude-sonnet-4", team=team, stage=stage, reason="used", is_ai=True,
+                rung="sku-day", method="usage", confidence=1,
+            )
+        )  # fmt: skip
+    for number in range(DAYS):
+        day = LAST - timedelta(days=number)
+        _charge(connection, day, 1, Decimal(30), Decimal(10_000), {1: Decimal("22.5"), 2: Decimal("7.5")})
+        _charge(connection, day, 2, Decimal(15), Decimal(1_000), {1: Decimal("11.25"), 2: Decimal("3.75")})
+        _charge(connection, day, 4, Decimal(3), Decimal(2_000), {3: Decimal(3)})
+    return connection
+
+
+def _charge(
+    connection: Connection, day: date, key: int, cost: Decimal, quantity: Decimal, shares: dict[int, Decimal]
+) -> None:
+    where = {"billing_month": month_of(day), "slice_id": 1, "half": 0, "ordinal": key * 100 + day.day}
+    connection.execute(
+        insert(charge).values(
+            **where, charge_date=day, account_key=1, sku_key=key, location_key=1, resource_key=0, tag_set_key=0,
+            commitment_key=0, charge_kind_key=1, billed_cost=cost, effective_cost=cost, list_cost=cost,
+            pricing_quantity=quantity, line_count=24,
+        )
+    )  # fmt: skip
+    for target, part in shares.items():
+        connection.execute(
+            insert(cost_share).values(
+                **where, target_key=target, billed_cost=part, effective_cost=part, list_cost=part, contracted_cost=part
+            )
+        )
+
+
+def _recorded(connection: Connection, counts: dict[str, int], **names: Any) -> None:
+    for number in range(DAYS):
+        hour = datetime(2026, 11, 20, 9, tzinfo=UTC) - timedelta(days=number)
+        for unit_class, quantity in counts.items():
+            latency = {"latency_p50_ms": 800.0, "latency_p95_ms": 2000.0} if unit_class == "requests" else {}
+            connection.execute(
+                insert(inference_hour).values(
+                    slice_id=2, hour=hour, namespace="files", provider="aws", model="claude-sonnet-4",
+                    unit_class=unit_class, quantity=quantity, **latency, **names,
+                )
+            )  # fmt: skip
+
+
+def loaded(connection: Connection) -> dict[tuple[str | None, str], TokenUse]:
+    return {(one.team, one.service_tier): one for one in load_token_use(connection, AS_OF, 14)}
+
+
+def test_cost_and_tokens_follow_the_shares_and_the_price_is_one_over_the_other(bill: Connection) -> None:
+    """A quarter of 30 dollars and of 10 million tokens is still 3 dollars a million."""
+    found = loaded(bill)
+    assert set(found) == {("support", "standard"), ("search", "standard"), ("search", "batch")}
+    search = found["search", "standard"]
+    assert search.resource_id == "tokens:111122223333/us-east-1/claude-sonnet-4/search/standard"
+    assert search.resource_key == 0
+    assert [cost.effective_cost for cost in search.costs] == [Decimal("11.25")] * 14
+    assert search.amount("input", 14) == 14 * 2_500_000
+    assert search.amount("input", 7) == 7 * 2_500_000
+    assert search.price("input", 14) == 3
+    assert search.price("output", 14) == 15
+    assert search.price("cached_input", 14) is None
+    assert found["search", "batch"].stage == "inference_batch"
+    assert found["support", "standard"].stage_share(["inference_batch"]) == 0
+
+
+def test_records_go_to_the_team_they_name(bill: Connection) -> None:
+    _recorded(bill, {"requests": 1500, "input": 7_500_000, "output": 1}, account="111122223333", team="Support")
+    found = loaded(bill)
+    support = found["support", "standard"]
+    assert support.requests is not None
+    assert sum(support.requests.values()) == 14 * 1500
+    assert support.prompt_tokens == 5000
+    assert support.requests_by_hour is not None
+    assert support.requests_by_hour[9] == 14 * 1500
+    assert (support.latency_p50_ms, support.latency_p95_ms) == (800.0, 2000.0)
+    assert support.amount("input", 14) == 14 * 7_500_000
+    assert found["search", "standard"].requests is None
+    assert found["search", "batch"].requests is None
+
+
+def test_records_that_fit_two_teams_are_left_out_and_nothing_is_made_of_them(bill: Connection) -> None:
+    _recorded(bill, {"requests": 1500}, account="111122223333")
+    found = loaded(bill)
+    assert found["support", "standard"].requests is None
+    assert found["search", "standard"].requests is None
+
+
+def test_records_of_a_tier_meet_the_tokens_of_that_tier(bill: Connection) -> None:
+    _recorded(bill, {"requests": 40}, service_tier="batch")
+    requests = loaded(bill)["search", "batch"].requests
+    assert requests is not None
+    assert sum(requests.values()) == 14 * 40
+
+
+def test_records_of_another_account_are_nobodys(bill: Connection) -> None:
+    _recorded(bill, {"requests": 40}, account="999900001111", team="support")
+    assert loaded(bill)["support", "standard"].requests is None
+
+
+def test_who_caches_lends_its_rates_to_the_others(bill: Connection) -> None:
+    """Support reads 2.5 million of 10 million input tokens from the cache."""
+    for number in range(DAYS):
+        _charge(bill, LAST - timedelta(days=number), 3, Decimal("0.75"), Decimal(2_500), {1: Decimal("0.75")})
+    found = loaded(bill)
+    assert found["support", "standard"].input_share("cached_input", 14) == Decimal("0.25")
+    assert found["support", "standard"].peer_cache is None
+    peer = found["search", "standard"].peer_cache
+    assert peer is not None
+    assert (peer.read, peer.written, peer.hit_rate, peer.same_team) == (Decimal("0.25"), 0, 1, False)
+
+
+def test_a_charge_without_a_cost_makes_its_day_unknown(bill: Connection) -> None:
+    bill.execute(cost_share.update().where(cost_share.c.ordinal == 120).values(effective_cost=None, billed_cost=None))
+    bill.execute(charge.update().where(charge.c.ordinal == 120).values(effective_cost=None, billed_cost=None))
+    support = loaded(bill)["support", "standard"]
+    assert support.costs[-1].effective_cost is None
+    assert support.costs[-2].effective_cost == Decimal("33.75")
+
+
+def test_a_dollar_is_worth_what_the_newest_rate_says(bill: Connection) -> None:
+    assert loaded(bill)["support", "standard"].per_dollar == 1
+    bill.execute(charge_kind.update().values(billing_currency="EUR"))
+    assert loaded(bill)["support", "standard"].per_dollar is None
+    bill.execute(
+        insert(exchange_rate),
+        [
+            {"base": "EUR", "quote": "USD", "valid_from": date(2026, 1, 1), "rate": Decimal("1.25"), "source": "x"},
+            {"base": "USD", "quote": "EUR", "valid_from": date(2025, 1, 1), "rate": Decimal("0.5"), "source": "x"},
+        ],
+    )
+    assert loaded(bill)["support", "standard"].per_dollar == Decimal("0.8")
