@@ -186,23 +186,30 @@ _ANALYZED = """
     JOIN analysis_state a ON a.period = d.billing_month"""
 
 _CHANGES = f"""
-    SELECT w.number, k.provider, coalesce(a.sub_account_id, a.billing_account_id), k.service_name, t.model, t.team,
-           k.accelerator_type, {SKU_NAME}, r.resource_id, sum(w.weight * {COST})
+    WITH spent AS MATERIALIZED (
+        SELECT c.charge_date AS day, ck.billing_currency AS currency, k.provider,
+               coalesce(a.sub_account_id, a.billing_account_id) AS account, k.service_name AS service, t.model, t.team,
+               k.accelerator_type AS accelerator, {SKU_NAME} AS sku, c.resource_key, sum({COST}) AS cost
+        FROM charge c
+        JOIN cost_share s USING (billing_month, slice_id, half, ordinal)
+        JOIN slice b USING (slice_id)
+        JOIN share_target t USING (target_key)
+        JOIN sku k USING (sku_key)
+        JOIN account a USING (account_key)
+        JOIN charge_kind ck USING (charge_kind_key)
+        WHERE c.billing_month BETWEEN :first_month AND :end_month
+          AND s.billing_month BETWEEN :first_month AND :end_month AND c.charge_date = ANY(CAST(:days AS date[]))
+          AND c.slice_id <> ALL(:left_out) AND (ck.charge_category = 'Usage' OR ck.charge_category IS NULL)
+          AND (t.is_ai OR NOT :ai_only) AND {COST} IS NOT NULL
+        GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
+    SELECT w.number, d.provider, d.account, d.service, d.model, d.team, d.accelerator, d.sku, r.resource_id,
+           sum(w.weight * d.cost)
     FROM unnest(CAST(:of AS int[]), CAST(:days AS date[]), CAST(:weights AS numeric[])) AS w(number, day, weight)
     JOIN unnest(CAST(:numbers AS int[]), CAST(:cuts AS text[]), CAST(:values AS text[]), CAST(:currencies AS text[]))
          AS q(number, cut, value, currency) USING (number)
-    JOIN charge c ON c.charge_date = w.day AND c.billing_month BETWEEN :first_month AND :end_month
-    JOIN cost_share s USING (billing_month, slice_id, half, ordinal)
-    JOIN slice b USING (slice_id)
-    JOIN share_target t USING (target_key)
-    JOIN sku k USING (sku_key)
-    JOIN account a USING (account_key)
-    JOIN charge_kind ck USING (charge_kind_key)
+    JOIN spent d USING (day, currency)
     LEFT JOIN resource r USING (resource_key)
-    WHERE s.billing_month BETWEEN :first_month AND :end_month AND c.slice_id <> ALL(:left_out)
-      AND ck.billing_currency = q.currency
-      AND (ck.charge_category = 'Usage' OR ck.charge_category IS NULL) AND (t.is_ai OR NOT :ai_only)
-      AND {COST} IS NOT NULL
-      AND CASE q.cut WHEN 'model' THEN t.model WHEN 'team' THEN t.team WHEN 'service' THEN k.service_name
-                     WHEN 'accelerator' THEN k.accelerator_type ELSE {SKU_NAME} END IS NOT DISTINCT FROM q.value
-    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9"""
+    WHERE CASE q.cut WHEN 'model' THEN d.model WHEN 'team' THEN d.team WHEN 'service' THEN d.service
+                     WHEN 'accelerator' THEN d.accelerator ELSE d.sku END IS NOT DISTINCT FROM q.value
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+    ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9"""
