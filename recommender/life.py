@@ -1,27 +1,34 @@
-"""The life of a recommendation: accepted, dismissed, snoozed, done; each step with who and why."""
+"""The life of a recommendation: accepted, dismissed, snoozed, evaluated, done; each step with who and why.
+
+What was promised, and what it cost before, is written down when it is accepted and when it is done (``baseline.py``).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from aispend.clock import Clock
 from aispend.errors import UsageError
-from aispend.schema import recommendation, recommendation_event
+from aispend.schema import recommendation, recommendation_event, saving_baseline
+from recommender.baseline import write_baseline
 
 Event = Literal["accepted", "dismissed", "snoozed", "done", "reopened"]
+Verdict = Literal["evaluation_passed", "evaluation_failed"]
 
 _ALLOWED: dict[str, tuple[str, ...]] = {
     "accepted": ("open", "snoozed", "gone"),
     "dismissed": ("open", "accepted", "snoozed"),
     "snoozed": ("open",),
-    "done": ("open", "accepted"),
-    "reopened": ("accepted", "dismissed", "snoozed", "done"),
+    # what was done before it was said so may be found no longer
+    "done": ("open", "accepted", "snoozed", "gone", "expired"),
+    "reopened": ("accepted", "dismissed", "snoozed", "done", "verified"),
 }
+_JUDGED = ("open", "accepted", "snoozed")
 SHORTEST_ID = 6
 """Characters of an id that a decision needs: fewer may mean another recommendation after the next run."""
 _CANDIDATES = 8
@@ -38,6 +45,14 @@ class Decided:
     currency: str
 
 
+@dataclass(frozen=True)
+class Doing:
+    """When something was done, today where it is not said, and when it would have ended in any case."""
+
+    on: date | None = None
+    planned_end: date | None = None
+
+
 def change_state(
     connection: Connection,
     recommendation_id: str,
@@ -46,13 +61,14 @@ def change_state(
     who: str,
     reason: str | None = None,
     until: date | None = None,
+    doing: Doing = Doing(),
     clock: Clock,
 ) -> Decided:
-    """Record ``event`` and set the state.
+    """Record ``event`` and set the state; with the promise where it is accepted or done.
 
     ``recommendation_id`` may be a unique prefix of six characters or more. Raises ``UsageError`` for fewer, an unknown
-    id, an ambiguous prefix, a step the present state does not allow, a dismissal without reason, or a snooze
-    without a future day.
+    id, an ambiguous prefix, a step the present state does not allow, a dismissal without reason, a snooze
+    without a future day, or something done in the future or after its end.
     """
     decided, state = _find(connection, recommendation_id)
     full_id = decided.id
@@ -62,21 +78,89 @@ def change_state(
             where=full_id,
             next_step=f"{event} is possible for: {', '.join(_ALLOWED[event])}.",
         )
+    now = clock()
     if event == "dismissed" and not reason:
         raise UsageError("A dismissal needs a reason.", where=full_id, next_step="Add --reason TEXT.")
-    if event == "snoozed" and (until is None or until <= clock().date()):
+    if event == "snoozed" and (until is None or until <= now.date()):
         raise UsageError("A snooze needs a day in the future.", where=full_id, next_step="Add --until YYYY-MM-DD.")
-    now = clock()
-    connection.execute(
-        insert(recommendation_event).values(
-            recommendation_id=full_id, at=now, event=event, who=who, reason=reason, until=until
-        )
-    )
+    if event == "done":
+        _write_done(connection, full_id, doing, now)
+    elif event == "accepted":
+        write_baseline(connection, full_id, now)
+    elif event == "reopened":
+        _take_back(connection, full_id, now)
+    _record(connection, full_id, event, who=who, reason=reason, until=until, now=now)
     new_state = "open" if event == "reopened" else event
     connection.execute(
         update(recommendation).where(recommendation.c.id == full_id).values(state=new_state, updated_at=now)
     )
     return decided
+
+
+def evaluate(
+    connection: Connection, recommendation_id: str, verdict: Verdict, *, who: str, reason: str | None, clock: Clock
+) -> Decided:
+    """Record whether what a recommendation waits for has been shown; the next run counts it, or does not.
+
+    Raises ``UsageError`` as ``change_state`` does, where it waits for nothing, and for a failure without a reason.
+    """
+    decided, state = _find(connection, recommendation_id)
+    gate = connection.scalar(select(recommendation.c.gate).where(recommendation.c.id == decided.id))
+    if gate is None:
+        raise UsageError(
+            "This recommendation waits for no evaluation.",
+            where=decided.id,
+            next_step="Accept or dismiss it: aispend recommendations accept",
+        )
+    if state not in _JUDGED:
+        raise UsageError(
+            f"A recommendation that is {state} is not evaluated any more.",
+            where=decided.id,
+            next_step=f"It is possible for: {', '.join(_JUDGED)}.",
+        )
+    if verdict == "evaluation_failed" and not reason:
+        raise UsageError("A failed evaluation needs a reason.", where=decided.id, next_step="Add --reason TEXT.")
+    _record(connection, decided.id, verdict, who=who, reason=reason, until=None, now=clock())
+    return decided
+
+
+def _write_done(connection: Connection, full_id: str, doing: Doing, now: datetime) -> None:
+    on = doing.on or now.date()
+    if on > now.date():
+        raise UsageError(
+            f"{on} has not come yet.", where="--on", next_step="Accept it now, and say that it is done when it is."
+        )
+    if doing.planned_end is not None and doing.planned_end <= on:
+        raise UsageError(
+            f"It would have ended on {doing.planned_end}, before it was done: nothing is saved.",
+            where="--planned-end",
+            next_step="Give a day after the one it was done.",
+        )
+    write_baseline(connection, full_id, now, done_on=on, planned_end=doing.planned_end)
+
+
+def _take_back(connection: Connection, full_id: str, now: datetime) -> None:
+    """What was done and taken back stays in the ledger up to that day; what was only accepted promised nothing."""
+    c = saving_baseline.c
+    connection.execute(delete(saving_baseline).where(c.recommendation_id == full_id, c.done_on.is_(None)))
+    connection.execute(update(saving_baseline).where(c.recommendation_id == full_id).values(undone_on=now.date()))
+
+
+def _record(
+    connection: Connection,
+    full_id: str,
+    event: Event | Verdict,
+    *,
+    who: str,
+    reason: str | None,
+    until: date | None,
+    now: datetime,
+) -> None:
+    connection.execute(
+        insert(recommendation_event).values(
+            recommendation_id=full_id, at=now, event=event, who=who, reason=reason, until=until
+        )
+    )
 
 
 def _find(connection: Connection, given: str) -> tuple[Decided, str]:

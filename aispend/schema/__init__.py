@@ -12,6 +12,7 @@ Alembic migrations, the bulk loader, the views and the generated data dictionary
     outlook     anomaly, anomaly_event, budget_status, forecast
     results     share_target, cost_share, spend_day, spend_resource_month, unit_cost,
                 recommendation, recommendation_event, why_not
+    savings     saving_baseline, saving
 """
 
 from aispend.schema.base import metadata
@@ -58,6 +59,7 @@ from aispend.schema.results import (
     unit_cost,
     why_not,
 )
+from aispend.schema.savings import saving, saving_baseline
 from aispend.schema.telemetry import (
     accelerator_hour,
     inference_hour,
@@ -107,6 +109,8 @@ __all__ = [
     "resource_alias",
     "resource_history",
     "resource_life",
+    "saving",
+    "saving_baseline",
     "share_target",
     "sku",
     "slice_",

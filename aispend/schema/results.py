@@ -219,13 +219,14 @@ recommendation_event = Table(
     instant("at", "when"),
     text(
         "event",
-        "proposed, accepted, dismissed, snoozed, done, verified, reopened, evaluation_passed, evaluation_failed, "
-        "expired or gone",
+        "proposed, grew, accepted, dismissed, snoozed, done, verified, reopened, evaluation_passed, "
+        "evaluation_failed, expired or gone",
         nullable=False,
     ),
     text("who", "who did it"),
     text("reason", "why"),
     Column("until", Date, nullable=True, comment="for snoozed"),
+    money("monthly_saving_net", "net monthly saving as it was then, for proposed and grew"),
     Index(None, "recommendation_id"),
     comment="The life of a recommendation.",
 )

@@ -1109,11 +1109,17 @@ def upgrade() -> None:
             "event",
             sa.Text(),
             nullable=False,
-            comment="proposed, accepted, dismissed, snoozed, done, verified, reopened, evaluation_passed, evaluation_failed, expired or gone",
+            comment="proposed, grew, accepted, dismissed, snoozed, done, verified, reopened, evaluation_passed, evaluation_failed, expired or gone",
         ),
         sa.Column("who", sa.Text(), nullable=True, comment="who did it"),
         sa.Column("reason", sa.Text(), nullable=True, comment="why"),
         sa.Column("until", sa.Date(), nullable=True, comment="for snoozed"),
+        sa.Column(
+            "monthly_saving_net",
+            sa.Numeric(),
+            nullable=True,
+            comment="net monthly saving as it was then, for proposed and grew",
+        ),
         sa.PrimaryKeyConstraint("event_id", name=op.f("pk_recommendation_event")),
         comment="The life of a recommendation.",
     )
@@ -1264,6 +1270,177 @@ def upgrade() -> None:
         sa.Column("source", sa.Text(), nullable=False, comment="collector it came through"),
         sa.PrimaryKeyConstraint("resource_key", "started_at", name=op.f("pk_resource_life")),
         comment="When resources ran, to the second: instances of twenty minutes leave no trace in hourly lists.",
+    )
+    op.create_table(
+        "saving",
+        sa.Column("recommendation_id", sa.Text(), nullable=False, comment="saving_baseline"),
+        sa.Column("month", sa.Date(), nullable=False, comment="first day of the calendar month"),
+        sa.Column("first_day", sa.Date(), nullable=False, comment="first day counted"),
+        sa.Column("end_day", sa.Date(), nullable=False, comment="day after the last"),
+        sa.Column(
+            "is_final", sa.Boolean(), nullable=False, comment="all bills of the month are final; else provisional"
+        ),
+        sa.Column(
+            "quantity",
+            sa.Numeric(),
+            nullable=True,
+            comment="hours or tokens that would have been paid for; NULL is unknown",
+        ),
+        sa.Column(
+            "counterfactual_cost", sa.Numeric(), nullable=True, comment="these at the effective cost of one before"
+        ),
+        sa.Column(
+            "actual_cost",
+            sa.Numeric(),
+            nullable=True,
+            comment="effective cost the bill shows of it, or of what replaced it",
+        ),
+        sa.Column(
+            "price_effect",
+            sa.Numeric(),
+            nullable=True,
+            comment="part of the change that the provider's list price makes; NULL is unknown and in realised",
+        ),
+        sa.Column(
+            "commitment_effect",
+            sa.Numeric(),
+            nullable=True,
+            comment="part that is commitments covering more or less of it, which pays nothing out",
+        ),
+        sa.Column(
+            "floor_effect",
+            sa.Numeric(),
+            nullable=True,
+            comment="part that is paid all the same, to fill the floor of a spend agreement",
+        ),
+        sa.Column(
+            "realised",
+            sa.Numeric(),
+            nullable=True,
+            comment="counterfactual_cost less actual_cost, price_effect, commitment_effect and floor_effect; NULL is unknown",
+        ),
+        sa.Column("predicted_net", sa.Numeric(), nullable=True, comment="what was promised for these days"),
+        sa.Column("predicted_p10", sa.Numeric(), nullable=True, comment="10th percentile of it"),
+        sa.Column("predicted_p50", sa.Numeric(), nullable=True, comment="median of it"),
+        sa.Column("predicted_p90", sa.Numeric(), nullable=True, comment="90th percentile of it"),
+        sa.Column("remark", sa.Text(), nullable=True, comment="what else to know of it, sentences"),
+        sa.Column("computed_at", sa.DateTime(timezone=True), nullable=False, comment="when"),
+        sa.PrimaryKeyConstraint("recommendation_id", "month", name=op.f("pk_saving")),
+        comment="The ledger of savings: month by month, what the bill shows of what was promised.",
+    )
+    op.create_table(
+        "saving_baseline",
+        sa.Column(
+            "recommendation_id", sa.Text(), nullable=False, comment="the recommendation that was accepted or done"
+        ),
+        sa.Column("kind", sa.Text(), nullable=False, comment="its kind"),
+        sa.Column("provider", sa.Text(), nullable=False, comment="aws, gcp, azure …"),
+        sa.Column("currency", sa.Text(), nullable=False, comment="ISO 4217"),
+        sa.Column(
+            "counterfactual",
+            sa.Text(),
+            nullable=False,
+            comment="what the cost would have been: kept_running (as many hours as before), same_hours (the hours it ran, at the price before), same_service (the hours the service was there), commitment (as same_hours, with what the commitment leaves unused), same_tokens (the tokens bought, at the price before) or unknown",
+        ),
+        sa.Column(
+            "accepted_at",
+            sa.DateTime(timezone=True),
+            nullable=False,
+            comment="when it was accepted, or done without having been accepted",
+        ),
+        sa.Column(
+            "done_on", sa.Date(), nullable=True, comment="day it was done, which itself is not counted; NULL is not yet"
+        ),
+        sa.Column(
+            "planned_end",
+            sa.Date(),
+            nullable=True,
+            comment="first day it would not have run in any case; NULL is none known",
+        ),
+        sa.Column("undone_on", sa.Date(), nullable=True, comment="day it was taken back; NULL is not"),
+        sa.Column(
+            "predicted_net",
+            sa.Numeric(),
+            nullable=True,
+            comment="promised saving per 730 hours, net of commitments, as it was when accepted",
+        ),
+        sa.Column(
+            "predicted_p10", sa.Numeric(), nullable=True, comment="10th percentile of it; NULL where there was no range"
+        ),
+        sa.Column("predicted_p50", sa.Numeric(), nullable=True, comment="median of it"),
+        sa.Column("predicted_p90", sa.Numeric(), nullable=True, comment="90th percentile of it"),
+        sa.Column("window_first", sa.Date(), nullable=False, comment="first day its cost before was measured on"),
+        sa.Column("window_end", sa.Date(), nullable=False, comment="day after the last"),
+        sa.Column(
+            "days",
+            sa.Integer(),
+            nullable=False,
+            comment="days of the window whose cost is known, those without a charge included",
+        ),
+        sa.Column("unit", sa.Text(), nullable=False, comment="hour, or token"),
+        sa.Column(
+            "quantity",
+            sa.Numeric(),
+            nullable=True,
+            comment="hours or tokens paid for in these days; NULL where no cost of them is known",
+        ),
+        sa.Column("effective_cost", sa.Numeric(), nullable=True, comment="effective cost of them"),
+        sa.Column("uncovered_cost", sa.Numeric(), nullable=True, comment="the part no commitment covered"),
+        sa.Column("covered_share", sa.Numeric(), nullable=True, comment="share of the hours a commitment covered"),
+        sa.Column(
+            "uncovered_list_cost", sa.Numeric(), nullable=True, comment="list cost of the hours no commitment covered"
+        ),
+        sa.Column(
+            "requests", sa.Numeric(), nullable=True, comment="requests served in the window; NULL where none are known"
+        ),
+        sa.Column(
+            "sku_key",
+            sa.BigInteger(),
+            autoincrement=False,
+            nullable=False,
+            comment="what most of the cost was for; 0 none",
+        ),
+        sa.Column("service", sa.Text(), nullable=True, comment="its service"),
+        sa.Column("region", sa.Text(), nullable=True, comment="its region"),
+        sa.Column("instance_type", sa.Text(), nullable=True, comment="its machine type"),
+        sa.Column(
+            "list_price",
+            sa.Numeric(),
+            nullable=True,
+            comment="its list cost per hour; NULL where the bill does not say",
+        ),
+        sa.Column(
+            "parts",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="each resource, or direction of tokens: quantity and effective cost in the window, as text",
+        ),
+        sa.Column(
+            "scopes",
+            postgresql.JSONB(astext_type=sa.Text()),
+            nullable=False,
+            comment="billing accounts whose bills show it",
+        ),
+        sa.Column(
+            "restarted_on",
+            sa.Date(),
+            nullable=True,
+            comment="first day after the stop it was paid for again; NULL is never",
+        ),
+        sa.Column(
+            "verified_month",
+            sa.Date(),
+            nullable=True,
+            comment="first full final month, by which it was verified; NULL is not yet",
+        ),
+        sa.Column(
+            "outcome",
+            sa.Text(),
+            nullable=True,
+            comment="within, above or miss of P10 to P90, saved (there was no range); NULL is not verified",
+        ),
+        sa.PrimaryKeyConstraint("recommendation_id", name=op.f("pk_saving_baseline")),
+        comment="What a recommendation promised and what its resources cost before: written when it is accepted and done.",
     )
     op.create_table(
         "share_target",

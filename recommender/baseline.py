@@ -1,0 +1,252 @@
+"""What was promised, and what it cost before: written down when advice is accepted and when it is done.
+
+Assumes
+    The four weeks before the change show what the thing costs and how much of it runs.
+Method
+    The promise (net saving with its range) is kept as it was when accepted, or done where nobody accepted it first; no
+    later run changes it. Hours, effective cost, coverage and list price are measured on the 28 days before the
+    day it was done, or before the newest bill where that is earlier.
+Cases
+    First charged within these days: from that day. A day of unknown cost is left out. Advice whose effect the bill
+    cannot tell (use that moved to another model) has a promise and no counterfactual.
+Sources
+    docs/advice.md, verified savings; methods, combining savings, ranges, feedback.
+Known drawbacks
+    Four weeks know no month's end but one; a bill restated later does not change a baseline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, Literal
+
+from sqlalchemy import Connection, delete, select, text
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from aispend.schema import recommendation, resource, saving_baseline, sku
+from aispend.store.telemetry import resolved_inference_hours
+from recommender.billed import Billed, lines, sum_up
+from recommender.contract import Step
+from recommender.registry import KINDS
+from recommender.subjects.token_use import INPUT_CLASSES, load_token_use
+
+Counterfactual = Literal["kept_running", "same_hours", "same_service", "commitment", "same_tokens", "unknown"]
+WINDOW_DAYS = 28
+_BY_STEP: dict[Step, Counterfactual] = {
+    Step.REMOVE: "kept_running",
+    Step.SCHEDULE: "kept_running",
+    Step.SIZE: "same_service",
+    Step.MODEL: "same_service",
+    Step.SPOT: "same_hours",
+    Step.COMMIT: "commitment",
+    Step.PLACE: "same_hours",
+}
+_BY_KIND: dict[str, Counterfactual] = {"rightsize": "same_hours", "batch": "same_tokens", "prompt_cache": "same_tokens"}
+"""Where the step does not say: one machine for another is compared hour by hour, and tokens with tokens."""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Tokens bought and what they cost, by direction; None where a cost is unknown or nothing was bought."""
+
+    by_direction: dict[str, tuple[Decimal, Decimal]] | None
+
+
+def counterfactual_of(kind: str) -> Counterfactual:
+    """What to hold a kind's cost against; unknown for a kind that is no longer made."""
+    step = next((one.step for one in KINDS if one.name == kind), None)
+    return _BY_KIND.get(kind) or ("unknown" if step is None else _BY_STEP[step])
+
+
+def write_baseline(
+    connection: Connection,
+    recommendation_id: str,
+    now: datetime,
+    *,
+    done_on: date | None = None,
+    planned_end: date | None = None,
+) -> None:
+    """Write down the promise, unless it is already, and what was paid before; ``done_on`` None is accepted only."""
+    r = recommendation.c
+    row = connection.execute(select(recommendation).where(r.id == recommendation_id)).one()
+    promise = {
+        "recommendation_id": row.id,
+        "kind": row.kind,
+        "provider": row.provider,
+        "currency": row.currency,
+        "accepted_at": now,
+        "predicted_net": row.monthly_saving_net,
+        "predicted_p10": row.saving_p10,
+        "predicted_p50": row.saving_p50,
+        "predicted_p90": row.saving_p90,
+    }
+    measured = _measured(connection, row, done_on or now.date()) | {
+        "done_on": done_on,
+        "planned_end": planned_end,
+        "undone_on": None,
+    }
+    statement = upsert(saving_baseline).values(**promise, **measured)
+    changing = {name: statement.excluded[name] for name in measured}
+    old = connection.execute(
+        select(saving_baseline.c.undone_on).where(saving_baseline.c.recommendation_id == row.id)
+    ).first()
+    if old is not None and old.undone_on is not None:
+        # taken back and accepted anew: a new promise
+        connection.execute(delete(saving_baseline).where(saving_baseline.c.recommendation_id == row.id))
+    connection.execute(statement.on_conflict_do_update(index_elements=["recommendation_id"], set_=changing))
+
+
+def keys_of(connection: Connection, provider: str, names: Collection[str]) -> dict[str, int]:
+    """Resource keys by id, of those the bill knows."""
+    rows = connection.execute(
+        select(resource.c.resource_id, resource.c.resource_key).where(
+            resource.c.provider == provider, resource.c.resource_id.in_(names), resource.c.resource_key != 0
+        )
+    )
+    return {row.resource_id: row.resource_key for row in rows}
+
+
+def requests_of(connection: Connection, keys: Iterable[int], first: date, end: date) -> Decimal | None:
+    """Requests the resources served in a period; None where none are recorded of any of them."""
+    hours = resolved_inference_hours().subquery()
+    total = connection.scalar(
+        select(text("sum(quantity)"))
+        .select_from(hours)
+        .where(
+            hours.c.resource_key.in_(list(keys)),
+            hours.c.unit_class == "requests",
+            hours.c.hour >= datetime.combine(first, time(), UTC),
+            hours.c.hour < datetime.combine(end, time(), UTC),
+        )
+    )
+    return None if total is None else Decimal(total)
+
+
+def tokens_of(connection: Connection, row: Any, first: date, end: date) -> Tokens:
+    """Tokens of the model, account and team of a recommendation, in all regions and service tiers."""
+    found: dict[str, list[Decimal]] = {}
+    for use in load_token_use(connection, datetime.combine(end, time(), UTC), (end - first).days):
+        if (use.provider, use.account, use.model, use.team, use.currency) != (
+            row.provider,
+            row.account,
+            row.model,
+            row.team,
+            row.currency,
+        ):
+            continue
+        if any(cost.effective_cost is None for cost in use.costs):
+            return Tokens(None)
+        for name in {*use.tokens, *use.class_costs}:
+            part = found.setdefault("input" if name in INPUT_CLASSES else name, [Decimal(0), Decimal(0)])
+            part[0] += sum(use.tokens.get(name, {}).values(), Decimal(0))
+            part[1] += sum(use.class_costs.get(name, {}).values(), Decimal(0))
+    return Tokens({name: (part[0], part[1]) for name, part in sorted(found.items()) if part[0]} or None)
+
+
+def _measured(connection: Connection, row: Any, done_on: date) -> dict[str, Any]:
+    newest: date = connection.scalar(text(_NEWEST), {"provider": row.provider}) or done_on
+    end = min(done_on, newest + timedelta(days=1))
+    first = end - timedelta(days=WINDOW_DAYS)
+    keys = keys_of(connection, row.provider, list(row.acts_on) or [row.resource_id])
+    kind = counterfactual_of(row.kind)
+    blank: dict[str, Any] = {
+        "window_first": first,
+        "window_end": end,
+        "days": 0,
+        "unit": "token" if kind == "same_tokens" else "hour",
+        "parts": {},
+        "sku_key": 0,
+    }
+    blank |= dict.fromkeys(
+        ("quantity", "effective_cost", "uncovered_cost", "covered_share", "uncovered_list_cost", "requests"), None
+    ) | dict.fromkeys(("service", "region", "instance_type", "list_price"), None)
+    if kind == "same_tokens":
+        return blank | _measured_tokens(connection, row, first, end)
+    if not keys:
+        kind = "unknown"
+    found = lines(connection, keys.values(), row.currency, first, end)
+    if found:
+        first = blank["window_first"] = max(first, min(line.day for line in found))
+    billed = sum_up(found)
+    names = {key: name for name, key in keys.items()}
+    parts = {name: ["0", "0"] for name in names.values()} | {
+        names[key]: [f"{hours:f}", f"{cost:f}"] for key, (hours, cost) in billed.parts.items()
+    }
+    result = blank | {
+        "counterfactual": kind,
+        "days": (end - first).days - billed.unknown_days,
+        "parts": parts,
+        "scopes": _scopes(connection, row.provider, keys.values()),
+    }
+    return result | _costs(connection, billed, kind) | {"requests": requests_of(connection, keys.values(), first, end)}
+
+
+def _costs(connection: Connection, billed: Billed, kind: Counterfactual) -> dict[str, Any]:
+    quantity = billed.service_hours if kind == "same_service" else billed.hours
+    if not quantity:
+        return {}
+    bought = connection.execute(
+        select(sku.c.service_name, sku.c.instance_type).where(sku.c.sku_key == billed.main_sku)
+    ).one()
+    return {
+        "quantity": quantity,
+        "effective_cost": billed.effective,
+        "uncovered_cost": billed.uncovered,
+        "covered_share": billed.covered_share,
+        "uncovered_list_cost": billed.uncovered_list,
+        "sku_key": billed.main_sku,
+        "service": bought.service_name,
+        "region": billed.region,
+        "instance_type": bought.instance_type,
+        "list_price": billed.list_price,
+    }
+
+
+def _measured_tokens(connection: Connection, row: Any, first: date, end: date) -> dict[str, Any]:
+    by_direction = tokens_of(connection, row, first, end).by_direction
+    scopes = [
+        scope
+        for (scope,) in connection.execute(text(_ACCOUNT_SCOPES), {"account": row.account} | {"provider": row.provider})
+    ]
+    if by_direction is None:
+        return {"counterfactual": "unknown", "scopes": scopes}
+    cost = sum((amount for _, amount in by_direction.values()), Decimal(0))
+    return {
+        "counterfactual": "same_tokens",
+        "days": (end - first).days,
+        "quantity": sum((tokens for tokens, _ in by_direction.values()), Decimal(0)),
+        "effective_cost": cost,
+        "uncovered_cost": cost,
+        "covered_share": Decimal(0),
+        "parts": {name: [f"{tokens:f}", f"{amount:f}"] for name, (tokens, amount) in by_direction.items()},
+        "region": row.region,
+        "scopes": scopes,
+    }
+
+
+def _scopes(connection: Connection, provider: str, keys: Iterable[int]) -> list[str]:
+    """Billing accounts whose bills name the resources; all of the provider's where none does."""
+    rows = connection.execute(text(_SCOPES), {"provider": provider, "keys": sorted(keys)})
+    return [scope for (scope,) in rows]
+
+
+_NEWEST = """
+    SELECT max(c.charge_date)
+    FROM charge c JOIN slice s USING (slice_id) JOIN charge_kind k USING (charge_kind_key) JOIN sku USING (sku_key)
+    WHERE s.provider = :provider AND k.charge_category = 'Usage' AND sku.is_ai"""
+
+_SCOPES = """
+    SELECT DISTINCT s.scope FROM slice s
+    WHERE s.kind = 'bill' AND s.provider = :provider
+      AND s.slice_id IN (SELECT slice_id FROM charge WHERE resource_key = ANY(:keys))
+    ORDER BY 1"""
+
+_ACCOUNT_SCOPES = """
+    SELECT DISTINCT s.scope FROM slice s
+    WHERE s.kind = 'bill' AND s.provider = :provider AND s.slice_id IN (
+        SELECT c.slice_id FROM charge c JOIN account a USING (account_key)
+        WHERE coalesce(a.sub_account_id, a.billing_account_id) IS NOT DISTINCT FROM :account)
+    ORDER BY 1"""

@@ -1,0 +1,283 @@
+"""The savings ledger: for what was done, month by month, what the bill shows came of it.
+
+Assumes
+    What recommendations promised and what was paid before is in ``saving_baseline`` (``baseline.py``).
+Method
+    From the day after it was done, for twelve months at most, each calendar month gets a line: what would have been
+    paid (by kind: as many hours as before; or the hours it ran at the cost before; or the tokens bought at the price
+    before) less what was paid, and of that what list prices, commitments and the floors of spend agreements account
+    for (``counterfactual.py``). What replaced a resource counts with it (``successors.py``).
+    After the first whole month whose bills are final a recommendation is *verified*: as promised, above, or a miss.
+Cases
+    A month whose bills are not loaded has no line; one not final is provisional, and counts the days the bill has.
+    A later change of the same resource ends the line of the earlier one. A stop whose resource is paid for again within
+    seven days was regretted.
+Sources
+    docs/advice.md, verified savings; methods, combining savings, ranges, feedback.
+Known drawbacks
+    The newest days of a provisional month may still be incomplete in the bill, which flatters what was stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, text, update
+
+from aispend.clock import month_of, next_month
+from aispend.money import rate
+from aispend.schema import recommendation, recommendation_event, saving, saving_baseline
+from aispend.settings import Agreement
+from recommender.baseline import keys_of
+from recommender.contract import HOURS_PER_MONTH
+from recommender.counterfactual import Valued, restarted_on, value
+from recommender.methods.realised import below_floor
+from recommender.successors import successors
+
+MONTHS = 12
+_FINAL = ("final", "closed")
+_PREDICTIONS = ("predicted_net", "predicted_p10", "predicted_p50", "predicted_p90")
+
+
+@dataclass(frozen=True)
+class Floor:
+    """A spend agreement and what will be missing of its floor at its end, 0 where nothing will."""
+
+    agreement: Agreement
+    shortfall: Decimal
+
+
+@dataclass(frozen=True)
+class Bill:
+    """A loaded month: whether it is final, and the last day with usage."""
+
+    is_final: bool
+    through: date
+
+
+@dataclass(frozen=True)
+class Span:
+    """Days of a month that a line counts."""
+
+    month: date
+    first: date
+    end: date
+    is_final: bool
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a whole calendar month."""
+        return self.first == self.month and self.end == next_month(self.month)
+
+
+def update_ledger(connection: Connection, floors: Sequence[Floor], now: datetime) -> int:
+    """Write the lines of all that was done, and verify what can be; how many were verified now."""
+    items = connection.execute(
+        select(saving_baseline, recommendation.c.state, recommendation.c.account, recommendation.c.model)
+        .add_columns(recommendation.c.team, recommendation.c.resource_id)
+        .join(recommendation, recommendation.c.id == saving_baseline.c.recommendation_id)
+        .where(saving_baseline.c.done_on.is_not(None))
+        .order_by(saving_baseline.c.done_on, saving_baseline.c.recommendation_id)
+    ).all()
+    own = {item.recommendation_id: set(keys_of(connection, item.provider, list(item.parts)).values()) for item in items}
+    replaced = successors(connection, items, own)
+    ends = {item.recommendation_id: _superseded_on(item, items, own) for item in items}
+    written: list[dict[str, Any]] = []
+    for item in items:
+        name = item.recommendation_id
+        keys = own[name] | replaced[name]
+        for span in _spans(connection, item, ends[name]):
+            valued = value(connection, item, keys, span.first, span.end)
+            written.append(_line(item, span, valued, now))
+        _note_restart(connection, item, own[name])
+    _take_floors(items, written, floors)
+    done = [item.recommendation_id for item in items]
+    connection.execute(delete(saving).where(saving.c.recommendation_id.in_(done)))
+    if written:
+        connection.execute(insert(saving), written)
+    return sum(_verify(connection, item, written, ends[item.recommendation_id], now) for item in items)
+
+
+def _superseded_on(item: Any, items: Sequence[Any], own: Mapping[str, set[int]]) -> date | None:
+    """Day of the next change of one of its resources."""
+    later = [
+        other.done_on
+        for other in items
+        if (other.done_on, other.recommendation_id) > (item.done_on, item.recommendation_id)
+        and own[other.recommendation_id] & own[item.recommendation_id]
+    ]
+    return min(later, default=None)
+
+
+def _stop(item: Any, superseded: date | None) -> date:
+    start = item.done_on + timedelta(days=1)
+    last = month_of(start)
+    for _ in range(MONTHS):
+        last = next_month(last)
+    limits: list[date | None] = [last, item.planned_end, item.undone_on, superseded]
+    return min(limit for limit in limits if limit is not None)
+
+
+def _spans(connection: Connection, item: Any, superseded: date | None) -> list[Span]:
+    """The months to write a line for: loaded ones, with the days counted of each."""
+    start, stop = item.done_on + timedelta(days=1), _stop(item, superseded)
+    bills = _bills(connection, item.provider, item.scopes)
+    spans = []
+    month = month_of(start)
+    while month < stop:
+        bill = bills.get(month)
+        if bill is not None:
+            known = next_month(month) if bill.is_final else bill.through + timedelta(days=1)
+            first, end = max(start, month), min(stop, next_month(month), known)
+            if first < end:
+                spans.append(Span(month, first, end, bill.is_final))
+        month = next_month(month)
+    return spans
+
+
+def _bills(connection: Connection, provider: str, scopes: Sequence[str]) -> dict[date, Bill]:
+    """Months that all the billing accounts are loaded for."""
+    rows = connection.execute(text(_BILLS), {"provider": provider, "scopes": list(scopes)})
+    return {
+        row.period: Bill(set(row.states) <= set(_FINAL), row.through)
+        for row in rows
+        if row.through is not None and row.bills >= len(scopes)
+    }
+
+
+def _line(item: Any, span: Span, valued: Valued, now: datetime) -> dict[str, Any]:
+    hours = Decimal(24 * (span.end - span.first).days)
+    found = valued.found
+    predicted = {
+        name: None if getattr(item, name) is None else rate(getattr(item, name) * hours, HOURS_PER_MONTH)
+        for name in _PREDICTIONS
+    }
+    return predicted | {
+        "recommendation_id": item.recommendation_id,
+        "month": span.month,
+        "first_day": span.first,
+        "end_day": span.end,
+        "is_final": span.is_final,
+        "quantity": valued.quantity,
+        "counterfactual_cost": found.counterfactual if found else None,
+        "actual_cost": found.actual if found else valued.actual,
+        "price_effect": found.price_effect if found else None,
+        "commitment_effect": found.commitment_effect if found else None,
+        "floor_effect": Decimal(0) if found and found.realised is not None else None,
+        "realised": found.realised if found else None,
+        "remark": " ".join(valued.remarks) or None,
+        "computed_at": now,
+    }
+
+
+def _take_floors(items: Sequence[Any], written: list[dict[str, Any]], floors: Sequence[Floor]) -> None:
+    """What only makes a floor's shortfall larger is paid all the same, and so not realised."""
+    by_name = {item.recommendation_id: item for item in items}
+    taken: set[int] = set()
+    for floor in floors:
+        mine = [
+            place
+            for place, line in enumerate(written)
+            if place not in taken
+            and line["realised"] is not None
+            and _draws_on(floor.agreement, by_name[line["recommendation_id"]], line)
+        ]
+        parts = below_floor([written[place]["realised"] for place in mine], floor.shortfall)
+        for place, part in zip(mine, parts, strict=True):
+            if part:
+                taken.add(place)
+                _take_floor(written[place], part, floor.agreement)
+
+
+def _take_floor(line: dict[str, Any], part: Decimal, agreement: Agreement) -> None:
+    line["floor_effect"] = part
+    line["realised"] -= part
+    says = (
+        f"The floor of agreement {agreement.name} will not be reached, so what is saved below it is paid all the same."
+    )
+    line["remark"] = f"{line['remark']} {says}" if line["remark"] else says
+
+
+def _draws_on(agreement: Agreement, item: Any, line: Mapping[str, Any]) -> bool:
+    service = (item.service or "").lower()
+    return (
+        agreement.provider == item.provider
+        and agreement.currency == item.currency
+        and "Usage" in agreement.charge_categories
+        and any(fnmatchcase(scope.lower(), agreement.scope.lower()) for scope in item.scopes)
+        and any(fnmatchcase(service, glob.lower()) for glob in agreement.services)
+        and not any(fnmatchcase(service, glob.lower()) for glob in agreement.without_services)
+        and bool(agreement.valid_from <= line["first_day"] and line["end_day"] <= agreement.valid_to)
+    )
+
+
+def _note_restart(connection: Connection, item: Any, keys: set[int]) -> None:
+    if item.kind != "stop_idle":
+        return
+    day = restarted_on(connection, keys, item.currency, item.done_on)
+    connection.execute(
+        update(saving_baseline)
+        .where(saving_baseline.c.recommendation_id == item.recommendation_id)
+        .values(restarted_on=day)
+    )
+
+
+def _verify(
+    connection: Connection, item: Any, written: Sequence[Mapping[str, Any]], superseded: date | None, now: datetime
+) -> bool:
+    """The first whole final month says what came of it; where none will be whole, the last one does."""
+    mine = [line for line in written if line["recommendation_id"] == item.recommendation_id]
+    known = [line for line in mine if line["is_final"] and line["realised"] is not None]
+    whole = [line for line in known if Span(line["month"], line["first_day"], line["end_day"], True).is_whole]
+    over = bool(mine) and len(known) == len(mine) and mine[-1]["end_day"] == _stop(item, superseded)
+    line = whole[0] if whole else known[-1] if over else None
+    b = saving_baseline.c
+    connection.execute(
+        update(saving_baseline)
+        .where(b.recommendation_id == item.recommendation_id)
+        .values(verified_month=line["month"] if line else None, outcome=outcome_of(line) if line else None)
+    )
+    if line is None or item.state != "done":
+        return False
+    predicted = line["predicted_net"]
+    promised = "" if predicted is None else f", promised {predicted:.2f}"
+    connection.execute(
+        update(recommendation)
+        .where(recommendation.c.id == item.recommendation_id)
+        .values(state="verified", updated_at=now)
+    )
+    connection.execute(
+        insert(recommendation_event).values(
+            recommendation_id=item.recommendation_id,
+            at=now,
+            event="verified",
+            who="aispend",
+            reason=f"{line['month']:%Y-%m}: {line['realised']:.2f} {item.currency} realised{promised}",
+        )
+    )
+    return True
+
+
+def outcome_of(line: Mapping[str, Any]) -> str:
+    """``miss`` (below P10, or nothing where something was promised), ``within``, ``above``; ``saved`` with no range."""
+    saved, low, high = line["realised"], line["predicted_p10"], line["predicted_p90"]
+    if (low is not None and saved < low) or (saved <= 0 and line["predicted_net"] != 0):
+        return "miss"
+    if low is None or high is None:
+        return "saved"
+    return "within" if saved <= high else "above"
+
+
+_BILLS = """
+    SELECT s.period, array_agg(DISTINCT s.state) AS states, count(DISTINCT s.scope) AS bills, max(d.through) AS through
+    FROM slice s
+    LEFT JOIN LATERAL (
+        SELECT max(c.charge_date) AS through FROM charge c JOIN charge_kind k USING (charge_kind_key)
+        WHERE c.slice_id = s.slice_id AND c.billing_month = s.period AND k.charge_category = 'Usage') d ON true
+    WHERE s.kind = 'bill' AND s.provider = :provider AND s.scope = ANY(:scopes)
+    GROUP BY s.period"""
