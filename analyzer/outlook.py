@@ -1,8 +1,9 @@
 """What is to come and what is out of the ordinary, after every analysis: forecasts, anomalies, the state of budgets.
 
-They look at bounded windows of the roll-ups (112 days and less), so that a refresh costs in proportion to what
-changed and not to the history. All of it is made again when its *fingerprint* differs: the day, the months as
-analyzed, the settings of it, the decisions on anomalies, commitments and exchange rates.
+They look at bounded windows of the roll-ups (``DAILY.history`` days and less), and what was worked out from the same
+numbers by the same code is remembered (``analyzer.remembered``): a refresh costs in proportion to what changed and not
+to the history. All of it is asked again when its *fingerprint* differs: the day, the months as analyzed, the settings
+of it, the decisions on anomalies, commitments and exchange rates.
 """
 
 from __future__ import annotations
