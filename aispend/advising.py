@@ -10,6 +10,7 @@ from decimal import Decimal
 from pydantic import BaseModel, ConfigDict, Field
 
 from aispend.buying import Batch, Contracts, PromptCache, Route, SelfHost
+from aispend.sizing import Consolidate, OptimizeModel, Rightsize, Schedule
 
 
 class _Section(BaseModel):
@@ -43,23 +44,6 @@ class Idle(_Section):
     keep_tags: tuple[str, ...] = ("keep", "do-not-stop", "dr", "disaster-recovery")
 
 
-class Rightsize(_Section):
-    """How much smaller is still safe."""
-
-    window_days: int = Field(14, ge=7)
-    percentile: float = Field(0.995, gt=0, le=1)
-    compute_headroom: float = Field(0.20, ge=0, lt=1)
-    memory_headroom: float = Field(0.10, ge=0, lt=1)
-    min_hours: int = Field(30, ge=1, description="hours of metrics below which no advice is given")
-    min_coverage: float = Field(0.8, ge=0, le=1)
-
-
-class Schedule(_Section):
-    """When something runs by the clock."""
-
-    window_days: int = Field(28, ge=14, description="weeks of the past a week to come is read from")
-
-
 class Recommend(_Section):
     """Thresholds of the recommender."""
 
@@ -71,6 +55,8 @@ class Recommend(_Section):
     idle: Idle = Idle()
     rightsize: Rightsize = Rightsize()
     schedule: Schedule = Schedule()
+    consolidate: Consolidate = Consolidate()
+    optimize_model: OptimizeModel = OptimizeModel()
     batch: Batch = Batch()
     prompt_cache: PromptCache = PromptCache()
     route: Route = Route()

@@ -5,78 +5,130 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aispend.advising import Rightsize
-from aispend.prices.accelerators import InstanceType, instance_type
+from aispend.prices.accelerators import Accelerator, InstanceType, accelerator, instance_type
 from aispend.prices.prices import Candidate
-from recommender.methods.states import SLOTS_PER_HOUR
+from aispend.sizing import Rightsize
+from recommender.methods.model_memory import Precision, accelerators_needed
+from recommender.methods.percentiles import weighted_percentile
+from recommender.methods.replay import Capacity
+from recommender.methods.throughput import ServedModel
 from recommender.subjects.machines import Machine
 
 Limit = Literal["busy", "memory", "host"]
 _ORDER: tuple[Limit, ...] = ("busy", "memory", "host")
 _GIB = 2**30
+HOST_PER_DEVICE_MEMORY = 2
+"""GiB of host memory for each GiB held on the accelerators: weights pass through it, and something else runs there."""
+_WITHOUT_BF16 = frozenset({"kepler", "maxwell", "pascal", "volta", "turing"})
 
 
 @dataclass(frozen=True)
-class Demand:
-    """Demand per slot, in accelerators of the present type, and memory in bytes by hour."""
-
-    load: NDArray[np.float64]
-    concurrent: NDArray[np.float64]
-    memory: NDArray[np.float64]
-
-    def slots(self, start: int, end: int) -> Demand:
-        """The part between two slots."""
-        return Demand(
-            self.load[start:end],
-            self.concurrent[start:end],
-            self.memory[start // SLOTS_PER_HOUR : -(-end // SLOTS_PER_HOUR)],
-        )
-
-    def load_at(self, percentile: float) -> float:
-        """Load that this share of the known slots does not exceed."""
-        if percentile not in self._loads:
-            self._loads[percentile] = float(np.nanpercentile(self.load, percentile * 100))
-        return self._loads[percentile]
-
-    @cached_property
-    def _loads(self) -> dict[float, float]:
-        """What was asked before: every cheaper type is held against the same load."""
-        return {}
-
-
-@dataclass(frozen=True)
-class Capacity:
-    """What a candidate can carry, in the same units."""
+class Need:
+    """What history asks of a size: load at the chosen percentile, accelerators at once, bytes held together."""
 
     load: float
-    devices: float
+    concurrent: int
     memory: float
 
 
-def fits(demand: Demand, capacity: Capacity, options: Rightsize) -> bool:
-    """Whether a capacity carries a demand with headroom."""
-    return _carries(demand, capacity, options) and _holds(demand, capacity, options)
+@dataclass(frozen=True)
+class ModelNeed:
+    """A model that is known to be all that runs there, and the tokens it has to hold at once."""
+
+    model: ServedModel
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Size:
+    """A cheaper type and what it can carry; ``load`` and ``devices`` are the capacity's, as numbers."""
+
+    candidate: Candidate
+    capacity: Capacity
+    load: float
+    devices: float
+
+
+def load_at(load: NDArray[np.float64], share: float, *, by_work: bool) -> float:
+    """Load that ``share`` of the known time does not exceed; ``by_work``: at which that share of the *work* is done,
+    where that is more (bursts between long quiet times). NaN where nothing is known."""
+    known = np.sort(load)[: load.size - int(np.isnan(load).sum())]
+    if not known.size:
+        return float("nan")
+    position = share * (known.size - 1)
+    below = int(position)
+    above = min(below + 1, known.size - 1)
+    by_time = float(known[below] + (known[above] - known[below]) * (position - below))
+    return max(by_time, weighted_percentile(known, known, share)) if by_work and known[-1] > 0 else by_time
+
+
+def need_of(
+    load: NDArray[np.float64], concurrent: NDArray[np.float64], memory: NDArray[np.float64], share: float, by_work: bool
+) -> Need | None:
+    """Need of a stretch of history; None where load or memory is not known at all."""
+    percentile = load_at(load, share, by_work=by_work)
+    most = np.fmax.reduce(concurrent, initial=-np.inf)
+    held = np.fmax.reduce(memory, initial=-np.inf)
+    if np.isnan(percentile) or np.isinf(most) or np.isinf(held):
+        return None
+    return Need(percentile, int(most), float(held))
 
 
 def limit_of(
-    demand: Demand, capacity: Capacity, candidate: Candidate, subject: Machine, options: Rightsize
+    need: Need, size: Size, subject: Machine, options: Rightsize, model: ModelNeed | None = None
 ) -> Limit | None:
-    """What rules a candidate out; None where nothing does."""
-    if not _carries(demand, capacity, options):
+    """What rules a size out; None where nothing does."""
+    if need.load > size.load * (1 - options.compute_headroom) or need.concurrent > size.devices:
         return "busy"
-    if not _holds(demand, capacity, options):
+    if model is not None:
+        if not holds_model(model, size.candidate):
+            return "memory"
+    elif need.memory > float(size.candidate.memory_gb) * 1e9 * (1 - options.memory_headroom):
         return "memory"
-    return None if _keeps_host_share(candidate, subject, demand) else "host"
+    return None if _keeps_host_share(size.candidate, subject, need) else "host"
+
+
+def holds_model(need: ModelNeed, candidate: Candidate) -> bool:
+    """Whether the type's cards hold the model at a degree that divides its heads, and compute in its precision."""
+    card = accelerator(candidate.accelerator_type)
+    if card is None or not computes(card, need.model.precision):
+        return False
+    degree = accelerators_needed(
+        need.model.shape,
+        float(card.memory_gb) * 1e9,
+        need.model.precision,
+        tokens=need.tokens,
+        kv_precision=need.model.kv_precision,
+        maximum=int(candidate.accelerators),
+    )
+    return degree is not None
+
+
+def computes(card: Accelerator, precision: Precision) -> bool:
+    """Whether a card computes in this precision; four-bit weights and fp16 run on any."""
+    if precision == "fp8":
+        return card.fp8_tflops is not None
+    if precision == "fp4":
+        return card.fp4_tflops is not None
+    return precision != "bf16" or card.architecture not in _WITHOUT_BF16
+
+
+def can_with_less_host(need: Need, candidate: Candidate, subject: Machine) -> bool:
+    """Whether vCPUs are kept and host memory, if less than now, is still twice what the accelerators hold."""
+    host = _host(subject)
+    if host is None:
+        return False
+    vcpus, _ = _host_need(host, need)
+    return candidate.vcpus >= vcpus and float(candidate.memory_gib) >= HOST_PER_DEVICE_MEMORY * need.memory / _GIB
 
 
 def why_none(
-    ruled_out: Sequence[tuple[Candidate, Limit]], demand: Demand, subject: Machine, options: Rightsize
+    ruled_out: Sequence[tuple[Candidate, Limit]], need: Need, subject: Machine, options: Rightsize
 ) -> tuple[str, str]:
     """Reason and explanation where every cheaper type was ruled out: by what the last of them failed on."""
     if not ruled_out:
@@ -84,22 +136,22 @@ def why_none(
     limit = max((limit for _, limit in ruled_out), key=_ORDER.index)
     if limit == "busy":
         return limit, (
-            f"Load at p{options.percentile * 100:g} was {demand.load_at(options.percentile):.2f} of its "
-            f"{_plain(subject.accelerator_count)} accelerators, {_most(demand.concurrent)} of them at once; none of "
+            f"Load at p{options.percentile * 100:g} was {need.load:.2f} of its "
+            f"{_plain(subject.accelerator_count)} accelerators, {need.concurrent} of them at once; none of "
             f"the {len(ruled_out)} cheaper types with a known price carries that with headroom."
         )
     if limit == "memory":
         return limit, (
-            f"It holds up to {float(np.nanmax(demand.memory)) / _GIB:.1f} GiB of accelerator memory; no cheaper "
+            f"It holds up to {need.memory / _GIB:.1f} GiB of accelerator memory; no cheaper "
             "type that could do its work has that with headroom."
         )
-    host = instance_type(subject.provider, subject.instance_type or "")
-    if host is None or host.vcpus is None or host.memory_gib is None:
+    host = _host(subject)
+    if host is None:
         return limit, (
             f"A smaller type could do its work, but the vCPUs and host memory of {subject.instance_type} are not "
             "known, so nobody can say what it would lose."
         )
-    vcpus, memory = _host_need(host, demand)
+    vcpus, memory = _host_need(host, need)
     able = [candidate for candidate, what in ruled_out if what == "host"]
     nearest = max(able, key=lambda item: min(item.vcpus / vcpus, item.memory_gib / memory))
     return limit, (
@@ -109,34 +161,25 @@ def why_none(
     )
 
 
-def _carries(demand: Demand, capacity: Capacity, options: Rightsize) -> bool:
-    return (
-        demand.load_at(options.percentile) <= capacity.load * (1 - options.compute_headroom)
-        and float(np.nanmax(demand.concurrent)) <= capacity.devices
-    )
-
-
-def _holds(demand: Demand, capacity: Capacity, options: Rightsize) -> bool:
-    return float(np.nanmax(demand.memory)) <= capacity.memory * (1 - options.memory_headroom)
-
-
-def _keeps_host_share(candidate: Candidate, subject: Machine, demand: Demand) -> bool:
+def _keeps_host_share(candidate: Candidate, subject: Machine, need: Need) -> bool:
     """Whether each accelerator in use keeps the vCPUs and host memory it has now; false where the host is not known."""
-    host = instance_type(subject.provider, subject.instance_type or "")
-    if host is None or host.vcpus is None or host.memory_gib is None:
+    host = _host(subject)
+    if host is None:
         return False
-    vcpus, memory = _host_need(host, demand)
+    vcpus, memory = _host_need(host, need)
     return candidate.vcpus >= vcpus and candidate.memory_gib >= memory
 
 
-def _host_need(host: InstanceType, demand: Demand) -> tuple[Decimal, Decimal]:
+def _host(subject: Machine) -> InstanceType | None:
+    """The present type, where its vCPUs and host memory are known."""
+    host = instance_type(subject.provider, subject.instance_type or "")
+    return None if host is None or host.vcpus is None or host.memory_gib is None else host
+
+
+def _host_need(host: InstanceType, need: Need) -> tuple[Decimal, Decimal]:
     """The vCPUs and GiB of host memory that go with the accelerators in use."""
-    in_use = Decimal(_most(demand.concurrent)) / host.accelerators
+    in_use = Decimal(need.concurrent) / host.accelerators
     return (host.vcpus or Decimal(0)) * in_use, (host.memory_gib or Decimal(0)) * in_use
-
-
-def _most(series: NDArray[np.float64]) -> int:
-    return int(np.nanmax(series))
 
 
 def _plain(number: Decimal | None) -> str:

@@ -3,38 +3,61 @@
 Assumes
     Demand of the coming weeks is like the evidence window's.
 Method
-    Demand per five-minute slot, in accelerators of the present type: the sum of each one's peak activity
-    (load), how many were active at once (concurrency), and the largest memory held (a cliff, so the maximum and
-    never a percentile). The window is split: the size is chosen on the earlier part alone and replayed on the later.
-    A candidate fits when load at the chosen percentile, concurrency and memory stay within its capacity less headroom,
-    and each accelerator in use keeps the vCPUs and host memory it has now, because host need is not measured.
-    Another accelerator's capacity is its dense bf16 throughput or its bandwidth relative to the present one,
-    whichever is smaller, × 0.9 (unmeasured downgrade). The cheapest that fits wins.
-    Replay counts hours of the later part in which demand exceeded capacity; the bound is their upper 95 % limit.
+    Demand per five-minute slot, in accelerators of the present type: the sum of each one's peak activity (load), how
+    many were active at once (concurrency), and the largest memory held (a cliff, so the maximum of the daily peaks and
+    never a percentile). Of what serves online, load is that at which the chosen share of the work is done, where that
+    is more than by time. The rule is replayed on rolling origins: it chooses from what came before and is tried on the
+    days after (``methods/replay``, ``methods/folds``). The size advised is what the rule chooses from all of it.
+    A candidate fits when load at the percentile, concurrency and memory stay within its capacity less headroom, and
+    each accelerator in use keeps the vCPUs and host memory it has now, because host need is not measured.
+    Another card's capacity is its measured ratio, else the smaller of dense bf16 and bandwidth × 0.9; never above one
+    of the present. The cheapest that fits wins. It is offered where the lower quartile of its expected value is above
+    nothing, and its bound at most 5 % or it never failed.
+    A served model whose shape and requests are known needs its weights and the cache of what runs at once, on a degree
+    that divides its heads; else what is held counts, reserved or needed.
 Cases
     Only ``gpu_utilization`` and no power: saturation cannot be told from waiting, so no advice (idle advice still is).
     Memory unknown, price of the present type or of every candidate unknown: no advice, with the reason.
+    No candidate keeps the host's memory: one that keeps its vCPUs and has twice what the accelerators hold, behind a
+    gate. Under 14 days of history: interleaved hours, low confidence. No end of a month in the window: at most medium.
 Sources
-    docs/advice.md (P99.5 and 20 % headroom: AWS Compute Optimizer's defaults; memory by maximum;
-    downgrade rule from measured ratios).
+    docs/advice.md (percentiles and headroom: AWS Compute Optimizer's presets; memory by maximum; folds, bound and
+    expected value: Rzadca et al. 2020 and the methods' own files).
 Known drawbacks
-    Memory a server reserves up front counts as needed, which is careful and finds less.
+    Memory a server reserves up front counts as needed where its model or its requests are not known: finds less.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from decimal import Decimal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from aispend.advising import Recommend, Rightsize
-from aispend.prices.accelerators import Accelerator, accelerator
-from aispend.prices.prices import Candidate, Price, price_at, smaller_types
+from aispend.advising import Recommend
+from aispend.prices.accelerators import accelerator
+from aispend.prices.prices import Candidate, Price, price_at
+from aispend.sizing import Rightsize
 from recommender.actions import describe, resize
-from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
-from recommender.kinds.limits import Capacity, Demand, Limit, limit_of, why_none
-from recommender.methods.risk import effective_sample, risk_level, violation_bound
+from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Confidence, Kind, Step, WhyNot
+from recommender.kinds.limits import (
+    Limit,
+    ModelNeed,
+    Need,
+    Size,
+    can_with_less_host,
+    limit_of,
+    load_at,
+    need_of,
+    why_none,
+)
+from recommender.kinds.replayed import MAX_BOUND, replay_evidence
+from recommender.kinds.sizes import model_need, sizes
+from recommender.kinds.slices import sliced
+from recommender.methods.folds import LOW_EVIDENCE_DAYS, make_folds
+from recommender.methods.replay import Capacity, Demand, DemandAt, Replay, Slots, expected_value, replay
 from recommender.methods.states import SLOTS_PER_DAY, SLOTS_PER_HOUR, Accelerators, measured_until
 from recommender.savings import cost_basis, cost_remark, monthly_cost, recent, saving
 from recommender.subjects.machines import Machine
@@ -42,49 +65,69 @@ from recommender.subjects.machines import Machine
 NAME = "rightsize"
 BUSY_ACTIVITY = 0.05
 """Activity above which a device counts as in use."""
-DOWNGRADE_REALISATION = 0.9
-MAX_BOUND = 0.05
-"""Violation bound above which a size that was ever too small is not offered; one that never was has risk 4 there."""
 
 
 @dataclass(frozen=True)
-class Replay:
-    """The candidate on the later part of the history, which it was not chosen from."""
+class _Rule:
+    """How a size is chosen, whatever part of the history it is chosen from."""
 
-    hours: int
-    violation_minutes: int
-    risk_minutes: int
-    worst_overload: float
-    bound: float
+    subject: Machine
+    options: Rightsize
+    sizes: tuple[Size, ...]
+    model: ModelNeed | None
+
+    def need(
+        self, load: NDArray[np.float64], concurrent: NDArray[np.float64], memory: NDArray[np.float64]
+    ) -> Need | None:
+        return need_of(load, concurrent, memory, self.options.percentile, self.subject.stage == "inference_online")
+
+    def choose(self, need: Need) -> tuple[Size | None, list[tuple[Candidate, Limit]]]:
+        """The cheapest that fits, and what ruled out those before it."""
+        ruled_out: list[tuple[Candidate, Limit]] = []
+        for size in self.sizes:
+            limit = limit_of(need, size, self.subject, self.options, self.model)
+            if limit is None:
+                return size, ruled_out
+            ruled_out.append((size.candidate, limit))
+        light = [
+            size
+            for size, (candidate, limit) in zip(self.sizes, ruled_out, strict=True)
+            if limit == "host" and can_with_less_host(need, candidate, self.subject)
+        ]
+        return (light[0] if light else None), ruled_out
+
+    def __call__(self, train: DemandAt, test: Slots) -> Capacity | None:
+        """The rule as a policy for the replay."""
+        del test
+        concurrent, memory = train.concurrent, train.memory
+        need = None if concurrent is None or memory is None else self.need(train.load, concurrent, memory)
+        if need is None or need.concurrent == 0:
+            return None
+        chosen, _ = self.choose(need)
+        return None if chosen is None else chosen.capacity
 
 
 def demand_of(history: Accelerators) -> Demand:
     """Demand of a resource; NaN where any of its accelerators is unknown."""
+    activity = history.activity_max
+    in_use = (activity > BUSY_ACTIVITY).sum(axis=0).astype(float)
+    load = activity.sum(axis=0, dtype=np.float64)
+    in_use[np.isnan(load)] = np.nan
+    return Demand(load=load, concurrent=in_use, memory=history.memory_used_max.sum(axis=0, dtype=np.float64))
+
+
+def last_days(demand: Demand, days: int) -> Demand:
+    """The last whole days, from the first in which anything is known."""
+    slots = min(days * SLOTS_PER_DAY, demand.load.size)
+    known = np.flatnonzero(~np.isnan(demand.load[-slots:]))
+    first = int(known[0]) // SLOTS_PER_DAY * SLOTS_PER_DAY if known.size else 0
+    left, hours = slots - first, (slots - first) // SLOTS_PER_HOUR
+    assert demand.memory is not None  # noqa: S101 - demand_of always gives all three
+    assert demand.concurrent is not None  # noqa: S101
     return Demand(
-        load=history.activity_max.astype(float).sum(axis=0),
-        concurrent=np.where(
-            np.isnan(history.activity_max).any(axis=0), np.nan, (history.activity_max > BUSY_ACTIVITY).sum(axis=0)
-        ),
-        memory=history.memory_used_max.sum(axis=0),
-    )
-
-
-def replay(demand: Demand, capacity: Capacity, options: Rightsize) -> Replay:
-    """Count what would have gone wrong on a stretch of history."""
-    load = demand.load
-    memory = np.repeat(demand.memory, SLOTS_PER_HOUR)[: load.size]
-    violated = (load > capacity.load) | (demand.concurrent > capacity.devices) | (memory > capacity.memory)
-    risky = violated | (load > capacity.load * (1 - options.compute_headroom))
-    whole = load.size // SLOTS_PER_HOUR * SLOTS_PER_HOUR
-    hourly = np.nan_to_num(load[:whole], nan=0.0).reshape(-1, SLOTS_PER_HOUR).max(axis=1)
-    violated_hours = int(violated[:whole].reshape(-1, SLOTS_PER_HOUR).any(axis=1).sum())
-    worst = float(np.nanmax(load / capacity.load)) if load.size else 0.0
-    return Replay(
-        hours=int((~np.isnan(load)).sum() // SLOTS_PER_HOUR),
-        violation_minutes=int(violated.sum()) * 5,
-        risk_minutes=int(risky.sum()) * 5,
-        worst_overload=round(max(worst - 1, 0.0), 4),
-        bound=violation_bound(violated_hours, effective_sample(hourly)),
+        load=demand.load[-left:],
+        concurrent=demand.concurrent[-left:],
+        memory=demand.memory[-hours:],
     )
 
 
@@ -101,29 +144,19 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     def no(reason: str, explanation: str) -> WhyNot:
         return WhyNot(NAME, subject, reason, explanation, cost)
 
-    if subject.is_off:
-        return no("off", "It is no longer billed.")
     history = subject.accelerators
-    if history is None:
-        return no("telemetry_missing", "No accelerator utilization is known for it.")
-    demand = demand_of(history).slots(-options.window_days * SLOTS_PER_DAY, history.activity_max.shape[1])
-    known_hours = int((~np.isnan(demand.load)).sum()) // SLOTS_PER_HOUR
-    billed_hours = max(sum(item.hours for item in recent(subject, options.window_days)), 1)
-    coverage = min(known_hours / billed_hours, 1.0)
-    if known_hours < options.min_hours or coverage < options.min_coverage:
-        return no(
-            "telemetry_missing",
-            f"{known_hours} h of utilization cover {coverage:.0%} of its billed hours; "
-            f"{options.min_hours} h and {options.min_coverage:.0%} are needed.",
-        )
-    if history.counter == "gpu_utilization" and np.isnan(history.power_mean).all():
-        return no(
-            "telemetry_grade",
-            "Only gpu_utilization is known, which proves idleness and never need. Collect SM activity or power.",
-        )
-    if np.isnan(demand.memory).all():
+    if subject.is_off or history is None:
+        return no(*(("off", "It is no longer billed.") if subject.is_off else _NOT_MEASURED))
+    demand = last_days(demand_of(history), options.window_days)
+    coverage = _coverage(subject, demand, options)
+    if blind := _blind(history, demand, coverage, options):
+        return no(*blind)
+    model = model_need(subject, settings)
+    rule = _Rule(subject, options, (), model)
+    need = _need(rule, demand)
+    if need is None:
         return no("telemetry_missing", "Memory in use is not known, and a size too small for it would fail at once.")
-    if float(np.nanmax(demand.concurrent)) == 0:
+    if need.concurrent == 0:
         kept = [key for key in subject.tags if key.lower() in settings.idle.keep_tags]
         if kept:
             return no("excluded", f"Tag {kept[0]} asks to keep it, and it did no work to choose a size by.")
@@ -131,72 +164,92 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     if cost is None:
         return no("cost_unknown", COST_UNKNOWN)
     today = subject.as_of.date()
-    current_price = _current_price(subject)
-    current_type = accelerator(subject.accelerator_type) if subject.accelerator_type else None
-    if current_price is None or current_type is None:
+    price = price_at(subject.provider, subject.region or "", subject.instance_type or "", "on_demand", today)
+    if price is None or subject.accelerator_type is None or accelerator(subject.accelerator_type) is None:
         return no("unpriced", f"No price is known for {subject.instance_type} in {subject.region} on {today}.")
-    split = _split(demand)
-    train, test = demand.slots(0, split), demand.slots(split, demand.load.size)
-    ruled_out: list[tuple[Candidate, Limit]] = []
-    for candidate in _cheaper(subject, current_price):
-        capacity = _capacity(candidate, current_type)
-        if limit := limit_of(train, capacity, candidate, subject, options):
-            ruled_out.append((candidate, limit))
-            continue
-        outcome = replay(test, capacity, options)
-        if outcome.violation_minutes == 0 or outcome.bound <= MAX_BOUND:
-            return _advice(
-                subject,
-                options,
-                demand,
-                candidate=candidate,
-                current_price=current_price,
-                outcome=outcome,
-                coverage=coverage,
-                cost=cost,
-            )
+    candidates = sizes(
+        subject.provider,
+        subject.region or "",
+        subject.instance_type or "",
+        card=subject.accelerator_type,
+        on=today,
+        target=1 - options.compute_headroom,
+        check_memory=model is None,
+    )
+    rule = replace(rule, sizes=candidates)
+    chosen, ruled_out = rule.choose(need)
+    if chosen is None:
+        reason, explanation = why_none(ruled_out, need, subject, options)
+        return sliced(subject, settings, cost) or no(reason, explanation)
+    found = _replay(rule, demand, price)
+    outcome = found.outcome
+    if not any(found.capacities):
+        return no("replay_failed", f"{chosen.candidate.instance_type} fits now, but on no earlier part of the window.")
+    if outcome.violation_minutes and outcome.bound > MAX_BOUND:
         return no(
             "replay_failed",
-            f"{candidate.instance_type} fits the earlier part of the window, but in the later part demand exceeded it "
-            f"for {outcome.violation_minutes} minutes (upper bound {outcome.bound:.1%} of hours).",
+            f"{chosen.candidate.instance_type} fits the window, but chosen from its earlier parts demand exceeded the "
+            f"size for {outcome.violation_minutes:.0f} minutes after them (upper bound {outcome.bound:.1%} of hours).",
         )
-    return no(*why_none(ruled_out, train, subject, options))
+    hourly = cost / HOURS_PER_MONTH
+    failure = hourly if options.violation_hour_cost is None else options.violation_hour_cost
+    worth = expected_value(found, cost_per_hour=float(hourly), cost_per_violation_hour=float(failure))
+    if worth.lower_quartile <= 0:
+        return no(
+            "not_worth_it",
+            f"{chosen.candidate.instance_type} fits, but an hour over capacity costs {failure:.2f} "
+            f"{subject.currency}, and with a chance of {worth.p_violation:.1%} of one that may be more than it saves.",
+        )
+    return _advice(
+        subject, options, demand, chosen=chosen, need=need, model=model, price=price, found=found,
+        coverage=coverage, cost=cost, lower_quartile=worth.lower_quartile,
+    )  # fmt: skip
 
 
-def _split(demand: Demand) -> int:
-    """First slot of the held-out part: the later half, on a day boundary."""
-    days = demand.load.size // SLOTS_PER_DAY
-    return max(days - max(days // 2, 1), 1) * SLOTS_PER_DAY
+_NOT_MEASURED = ("telemetry_missing", "No accelerator utilization is known for it.")
 
 
-def _current_price(subject: Machine) -> Price | None:
-    return price_at(
-        subject.provider, subject.region or "", subject.instance_type or "", "on_demand", subject.as_of.date()
+def _coverage(subject: Machine, demand: Demand, options: Rightsize) -> float:
+    billed_hours = max(sum(item.hours for item in recent(subject, options.window_days)), 1)
+    return min(_known_hours(demand) / billed_hours, 1.0)
+
+
+def _known_hours(demand: Demand) -> int:
+    return int((~np.isnan(demand.load)).sum()) // SLOTS_PER_HOUR
+
+
+def _blind(history: Accelerators, demand: Demand, coverage: float, options: Rightsize) -> tuple[str, str] | None:
+    """Why too little is known to choose a size by; None where enough is."""
+    known_hours = _known_hours(demand)
+    if known_hours < options.min_hours or coverage < options.min_coverage:
+        return (
+            "telemetry_missing",
+            f"{known_hours} h of utilization cover {coverage:.0%} of its billed hours; "
+            f"{options.min_hours} h and {options.min_coverage:.0%} are needed.",
+        )
+    if history.counter == "gpu_utilization" and np.isnan(history.power_mean).all():
+        return (
+            "telemetry_grade",
+            "Only gpu_utilization is known, which proves idleness and never need. Collect SM activity or power.",
+        )
+    return None
+
+
+def _need(rule: _Rule, demand: Demand) -> Need | None:
+    if demand.concurrent is None or demand.memory is None:
+        return None
+    return rule.need(demand.load, demand.concurrent, demand.memory)
+
+
+def _replay(rule: _Rule, demand: Demand, price: Price) -> Replay:
+    count = float(rule.subject.accelerator_count or 0)
+    return replay(
+        rule,
+        demand,
+        make_folds(demand.load.size, SLOTS_PER_HOUR),
+        current=Capacity(load=count, devices=count, cost=float(price.hourly_price)),
+        sizes=[size.capacity for size in rule.sizes],
     )
-
-
-def _cheaper(subject: Machine, current: Price) -> list[Candidate]:
-    candidates = smaller_types(
-        subject.provider, subject.region or "", subject.instance_type or "", subject.as_of.date()
-    )
-    cheaper = [item for item in candidates if item.price.hourly_price < current.hourly_price]
-    return sorted(cheaper, key=lambda item: (item.price.hourly_price, item.instance_type))
-
-
-def _capacity(candidate: Candidate, current: Accelerator) -> Capacity:
-    count = float(candidate.accelerators)
-    relative = 1.0 if candidate.accelerator_type == current.name else _relative_speed(candidate, current)
-    return Capacity(load=count * relative, devices=max(count, 1.0), memory=float(candidate.memory_gb) * 1e9)
-
-
-def _relative_speed(candidate: Candidate, current: Accelerator) -> float:
-    """Speed of one of the candidate's cards relative to a present one; 0 where either is not known."""
-    target = accelerator(candidate.accelerator_type)
-    if target is None:
-        return 0.0
-    pairs = ((target.bf16_tflops, current.bf16_tflops), (target.bandwidth_gb_s, current.bandwidth_gb_s))
-    ratios = [float(theirs / ours) for theirs, ours in pairs if theirs is not None and ours]
-    return min(min(ratios) * DOWNGRADE_REALISATION, 1.0) if len(ratios) == len(pairs) else 0.0
 
 
 def _advice(
@@ -204,56 +257,74 @@ def _advice(
     options: Rightsize,
     demand: Demand,
     *,
-    candidate: Candidate,
-    current_price: Price,
-    outcome: Replay,
+    chosen: Size,
+    need: Need,
+    model: ModelNeed | None,
+    price: Price,
+    found: Replay,
     coverage: float,
     cost: Decimal,
+    lower_quartile: float,
 ) -> Advice:
-    share = 1 - candidate.price.hourly_price / current_price.hourly_price
+    candidate, outcome = chosen.candidate, found.outcome
+    share = 1 - candidate.price.hourly_price / price.hourly_price
     same_card = candidate.accelerator_type == subject.accelerator_type
-    confidence: Confidence = "high" if same_card and outcome.hours >= 7 * 24 else "medium" if same_card else "low"
-    proposed = f"{candidate.instance_type} ({candidate.accelerators.normalize():f} × {candidate.accelerator_type})"
+    less_host = limit_of(need, chosen, subject, options, model) == "host"
+    saved = saving(subject, options.window_days, share)
+    month_end = sees_month_end(subject.as_of.date(), demand.load.size // SLOTS_PER_DAY)
+    confidence: Confidence = "high" if outcome.hours >= 7 * 24 and month_end else "medium"
+    if not same_card or less_host or found.low_evidence:
+        confidence = "low"
     command, undo = resize(subject, candidate.instance_type)
     percentile = f"p{options.percentile * 100:g}"
-    benchmark = "" if same_card else " Benchmark first: another card's speed is estimated, not measured."
+    remarks = (
+        "" if same_card else " Benchmark first: another card's speed is estimated, not measured.",
+        f" Its host has {candidate.memory_gib.normalize():f} GiB of memory, less than now." if less_host else "",
+        "" if model else " Memory a server reserves counts as needed.",
+        f" Under {LOW_EVIDENCE_DAYS} days are known, so it was tried on hours between those it was chosen from."
+        if found.low_evidence
+        else "",
+        cost_remark(subject, options.window_days),
+    )
     return Advice(
         kind=NAME,
         subject=subject,
         current=describe(subject),
-        proposed=proposed,
+        proposed=f"{candidate.instance_type} ({candidate.accelerators.normalize():f} × {candidate.accelerator_type})",
         monthly_cost=cost,
-        saving=saving(subject, options.window_days, share),
-        risk=risk_level(outcome.bound),
+        saving=saved,
+        risk=outcome.risk,
         confidence=confidence,
         effort="low" if same_card else "medium",
         reason=(
-            f"At most {float(np.nanmax(demand.concurrent)):.0f} of its accelerators worked at once and load at "
-            f"{percentile} was {float(np.nanpercentile(demand.load, options.percentile * 100)):.2f} of them; "
-            f"{candidate.instance_type} would have carried the held-out {outcome.hours} h with "
-            f"{outcome.violation_minutes} minutes over capacity.{benchmark}{cost_remark(subject, options.window_days)}"
+            f"At most {need.concurrent} of its accelerators worked at once and load at "
+            f"{percentile} was {need.load:.2f} of them; "
+            f"{candidate.instance_type} would have carried the held-out {outcome.hours:.0f} h with "
+            f"{outcome.violation_minutes:.0f} minutes over capacity.{''.join(remarks)}"
         ),
         undo=undo,
         command=command,
         violation_bound=Decimal(repr(round(outcome.bound, 6))),
         target=candidate.instance_type,
+        gate=f"host memory in use measured below {candidate.memory_gib.normalize():f} GiB" if less_host else None,
         evidence_until=None if subject.accelerators is None else measured_until(subject.accelerators),
         evidence={
             "window_days": options.window_days,
             "window_end": subject.as_of.isoformat(),
             "coverage": round(coverage, 4),
             "counter": subject.accelerators.counter if subject.accelerators else None,
-            "load_p50": round(float(np.nanpercentile(demand.load, 50)), 4),
-            "load_p95": round(float(np.nanpercentile(demand.load, 95)), 4),
-            "load_p99_5": round(float(np.nanpercentile(demand.load, 99.5)), 4),
-            "load_max": round(float(np.nanmax(demand.load)), 4),
-            "concurrent_max": int(np.nanmax(demand.concurrent)),
-            "memory_used_max_bytes": int(np.nanmax(demand.memory)),
-            "replay_hours": outcome.hours,
-            "replay_violation_minutes": outcome.violation_minutes,
-            "replay_risk_minutes": outcome.risk_minutes,
-            "replay_worst_overload": outcome.worst_overload,
-            "current_price": str(current_price.hourly_price),
+            "preset": options.preset,
+            **_percentiles(demand.load),
+            "load_needed": round(need.load, 4),
+            "concurrent_max": need.concurrent,
+            "memory_used_max_bytes": int(need.memory),
+            "memory_basis": "held, reserved memory included"
+            if model is None
+            else f"weights and the cache of {model.tokens:,} tokens at once",
+            "month_end_seen": month_end,
+            **replay_evidence(found, saved.effective),
+            "expected_value_lower_quartile": str(Decimal(repr(lower_quartile)).quantize(Decimal("0.01"))),
+            "current_price": str(price.hourly_price),
             "proposed_price": str(candidate.price.hourly_price),
             "price_currency": candidate.price.currency,
             "price_source": candidate.price.source,
@@ -262,6 +333,17 @@ def _advice(
             "cost_until": subject.costs[-1].day.isoformat(),
         },
     )
+
+
+def sees_month_end(until: date, days: int) -> bool:
+    """Whether the last day of a month lies in the ``days`` before ``until``."""
+    last_of_month = until.replace(day=1) - timedelta(days=1)
+    return last_of_month >= until - timedelta(days=days)
+
+
+def _percentiles(load: NDArray[np.float64]) -> dict[str, float]:
+    shares = (("load_p50", 0.5), ("load_p95", 0.95), ("load_p99_5", 0.995), ("load_max", 1.0))
+    return {name: round(load_at(load, share, by_work=False), 4) for name, share in shares}
 
 
 KIND = Kind(

@@ -28,14 +28,29 @@ from recommender.methods.throughput import ServedModel
 class Served(Protocol):
     """What settings say of a model."""
 
-    name: str
-    parameters: float | None
-    active_parameters: float | None
-    layers: int | None
-    kv_heads: int | None
-    head_dim: int | None
-    attention_heads: int | None
-    precision: Precision | None
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def parameters(self) -> float | None: ...
+
+    @property
+    def active_parameters(self) -> float | None: ...
+
+    @property
+    def layers(self) -> int | None: ...
+
+    @property
+    def kv_heads(self) -> int | None: ...
+
+    @property
+    def head_dim(self) -> int | None: ...
+
+    @property
+    def attention_heads(self) -> int | None: ...
+
+    @property
+    def precision(self) -> Precision | None: ...
 
 
 _FIELDS = ("parameters", "active_parameters", "layers", "kv_heads", "head_dim", "attention_heads")

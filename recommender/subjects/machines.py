@@ -35,6 +35,7 @@ from aispend.store.telemetry import (
 from recommender.contract import DailyCost, Subject
 from recommender.histories import histories
 from recommender.methods.states import Accelerators
+from recommender.subjects.served_use import Use, served_use
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,8 @@ class Machine(Subject):
     """Requests per day; None where no inference records exist for the resource."""
     workload_seconds: Mapping[date, float] | None
     """Busy workload seconds per day; None where no workload records exist."""
+    use: Use | None = None
+    """What was asked of it by hour; None where no records name it."""
 
     @property
     def is_off(self) -> bool:
@@ -82,6 +85,7 @@ def load_machines(connection: Connection, as_of: datetime, window_days: int) -> 
     owners = _owners(connection, since)
     requests = _per_day(connection, resolved_inference_hours(), since, "requests")
     workloads = _per_day(connection, resolved_workload_hours(), since, "workloads")
+    used, _ = served_use(connection, as_of, window_days)
     measured = histories(connection, {key for key, _ in costs}, as_of, window_days)
     key, history = next(measured, (None, None))
     for resource_key, currency in sorted(costs):
@@ -101,6 +105,7 @@ def load_machines(connection: Connection, as_of: datetime, window_days: int) -> 
             accelerators=history if key == resource_key else None,
             requests=requests.get(resource_key),
             workload_seconds=_as_floats(workloads.get(resource_key)),
+            use=used.get(resource_key),
             as_of=as_of,
             **fact,
         )

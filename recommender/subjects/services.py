@@ -5,8 +5,8 @@ Assumes     machines of one cloud, account and region that serve (or train) one 
 Method      As machines pass by with their five-minute history, each leaves its hours behind: mean and largest load (in
             accelerators, the largest of the sum over them), how many were active at once, memory held. A service is
             those of its members, those included that have ended meanwhile, since what replaced them does their work.
-            Requests of an hour are those recorded for a member; where none is, those of the provider, account and model
-            that are recorded for no resource.
+            What was asked of it is what is recorded for a member; where nothing is, what is recorded for the provider,
+            account and model and no resource.
 Cases       An hour in which a member ran and was not measured is unknown for the service, not less busy. An hour in
             which no member ran and none was measured had no demand that anything served: 0.
 Drawbacks   Largest loads of one hour are added as if they fell together: demand of several machines is never
@@ -20,16 +20,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import reduce
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
-from aispend.store.telemetry import resolved_inference_hours
 from recommender.contract import DailyCost, Subject
 from recommender.methods.states import SLOTS_PER_HOUR
 from recommender.subjects.machines import Machine
+from recommender.subjects.served_use import Use, served_use
 
 Hourly = NDArray[np.float64]
 IN_USE = 0.05
@@ -68,13 +69,14 @@ class Member:
 class Service(Subject):
     """Machines that do the same work; ``start`` is the first hour of the members' hours, ``stage`` what the work is.
 
-    ``requests`` by hour, NaN unknown; None where none are recorded. With one current member, the id is that machine's.
+    ``use`` is what was asked of it by hour; None where nothing is recorded. With one current member, the id is that
+    machine's.
     """
 
     stage: str | None
     start: datetime
     members: tuple[Member, ...]
-    requests: Hourly | None
+    use: Use | None
 
     @property
     def current(self) -> tuple[Member, ...]:
@@ -124,7 +126,7 @@ class Gathering:
         if not self._members:
             return
         as_of = max(member.machine.as_of for members in self._members.values() for member in members)
-        by_resource, by_model = _requests(connection, as_of, self._days)
+        by_resource, by_model = served_use(connection, as_of, self._days)
         found = [
             _service(tuple(members), self._days, by_resource, by_model)
             for members in self._members.values()
@@ -166,7 +168,7 @@ def pools(services: Sequence[Service]) -> Iterator[Pool]:
 def member_of(machine: Machine, days: int) -> Member:
     """The hours of a machine over the last ``days`` of the evidence."""
     hours = days * _HOURS_PER_DAY
-    bare = replace(machine, accelerators=None)
+    bare = replace(machine, accelerators=None, use=None)
     running = _running(machine, days)
     if machine.accelerators is None:
         unknown = np.full(hours, np.nan)
@@ -213,14 +215,14 @@ def together(costs: Sequence[Sequence[DailyCost]]) -> list[DailyCost]:
 def _service(
     members: tuple[Member, ...],
     days: int,
-    by_resource: Mapping[int, Hourly],
-    by_model: Mapping[tuple[str | None, ...], Hourly],
+    by_resource: Mapping[int, Use],
+    by_model: Mapping[tuple[str | None, ...], Use],
 ) -> Service:
     machines = [member.machine for member in members]
     current = [member.machine for member in members if member.is_current]
     first = current[0]
     own = [by_resource[machine.resource_key] for machine in machines if machine.resource_key in by_resource]
-    requests: Hourly | None = np.sum(own, axis=0) if own else by_model.get((first.provider, first.account, first.model))
+    use = reduce(Use.plus, own) if own else by_model.get((first.provider, first.account, first.model))
     name = "/".join(part or "unknown" for part in (first.account, first.region, first.model, first.stage))
     teams = {machine.team for machine in current}
     return Service(
@@ -239,7 +241,7 @@ def _service(
         stage=first.stage,
         start=first.as_of - timedelta(days=days),
         members=members,
-        requests=requests,
+        use=use,
     )
 
 
@@ -282,29 +284,3 @@ def _reduce(slots: NDArray[np.float64], by: Callable[..., Any]) -> Hourly:
     if known.any():
         result[known] = by(hourly[known], axis=1)
     return result
-
-
-def _requests(
-    connection: Connection, as_of: datetime, days: int
-) -> tuple[dict[int, Hourly], dict[tuple[str | None, ...], Hourly]]:
-    """Requests by hour: of each resource, and of (provider, account, model) where no resource is known."""
-    since = as_of - timedelta(days=days)
-    rows_of = resolved_inference_hours().subquery().c
-    rows = connection.execute(
-        select(
-            rows_of.resource_key, rows_of.provider, rows_of.account, rows_of.model, rows_of.hour,
-            func.sum(rows_of.quantity),
-        )
-        .where(
-            rows_of.unit_class.in_(("requests", "failed_requests")), rows_of.hour >= since, rows_of.hour < as_of
-        )
-        .group_by(rows_of.resource_key, rows_of.provider, rows_of.account, rows_of.model, rows_of.hour)
-    )  # fmt: skip
-    size = days * _HOURS_PER_DAY
-    by_resource: dict[int, Hourly] = defaultdict(lambda: np.zeros(size))
-    by_model: dict[tuple[str | None, ...], Hourly] = defaultdict(lambda: np.zeros(size))
-    for resource_key, provider, account, model, hour, quantity in rows:
-        at = int((hour - since).total_seconds() // 3600)
-        series = by_model[provider, account, model] if resource_key is None else by_resource[resource_key]
-        series[at] += float(quantity)
-    return dict(by_resource), dict(by_model)

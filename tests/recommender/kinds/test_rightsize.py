@@ -1,7 +1,8 @@
-"""Sizes: chosen on the earlier part of the history, replayed on the later."""
+"""Sizes: chosen by a rule that is replayed on what came after what it was made from."""
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import numpy as np
@@ -9,13 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aispend.advising import Recommend, Rightsize
+from aispend.advising import Recommend
+from aispend.prices.prices import Candidate, smaller_types
+from aispend.sizing import PRESETS, Rightsize
 from recommender.contract import Advice, WhyNot
-from recommender.kinds.limits import Capacity, Demand, fits
-from recommender.kinds.rightsize import KIND, demand_of, evaluate, replay
+from recommender.kinds.limits import ModelNeed, Need, Size, holds_model, limit_of, load_at
+from recommender.kinds.rightsize import KIND, demand_of, evaluate, last_days, sees_month_end
+from recommender.methods.replay import Capacity
+from recommender.methods.throughput import ServedModel
 from recommender.subjects.machines import Machine
+from recommender.subjects.served_use import Use
 from tests.recommender.conftest import GIB, history
 from tests.recommender.kinds.contract import KindContract
+from tests.recommender.methods.shapes import LLAMA_8B, LLAMA_70B
 
 FORTNIGHT = 14 * 288
 OPTIONS = Rightsize()
@@ -53,13 +60,148 @@ def test_a_node_using_two_of_eight_accelerators_gets_a_smaller_one(make_subject:
     assert answer.violation_bound <= Decimal("0.05")
 
 
-def test_memory_is_a_cliff_and_is_never_sized_by_percentile() -> None:
-    load = np.full(288, 0.1)
-    memory = np.full(24, 1e9)
-    memory[5] = 30e9
-    demand = Demand(load, np.ones(288), memory)
-    assert not fits(demand, Capacity(load=1, devices=1, memory=24e9), OPTIONS)
-    assert fits(demand, Capacity(load=1, devices=1, memory=40e9), OPTIONS)
+def sizes_of(make_subject: Make) -> tuple[Machine, Callable[[str], Candidate]]:
+    """An eight-card A100 machine, and the cheaper types by name."""
+    subject = make_subject()
+    found = smaller_types("aws", "us-east-1", "p4d.24xlarge", subject.as_of.date())
+    return subject, {item.instance_type: item for item in found}.__getitem__
+
+
+def test_each_limit_has_its_headroom(make_subject: Make) -> None:
+    """g5.48xlarge: 8 × 24 GB; load up to 0.8 of what it carries, memory up to 0.9 of 192 GB."""
+    subject, candidate = sizes_of(make_subject)
+    size = Size(candidate("g5.48xlarge"), Capacity(load=3.0, devices=8), load=3.0, devices=8)
+
+    def limit(load: float, gigabytes: float) -> str | None:
+        return limit_of(Need(load, 2, gigabytes * 1e9), size, subject, OPTIONS)
+
+    assert limit(2.4, 172.8) is None
+    assert limit(2.41, 1) == "busy"
+    assert limit(2.4, 172.9) == "memory"
+    assert limit_of(Need(0.1, 9, 0), size, subject, OPTIONS) == "busy"
+
+
+def test_one_peak_of_memory_rules_out_for_all_of_the_window(make_subject: Make) -> None:
+    """A cliff is never sized by percentile: the largest of 336 hours decides."""
+    accelerators = history(two_of_eight(), memory_bytes=GIB)
+    once = accelerators.memory_used_max.copy()
+    once[:, 40] = 38 * GIB
+    answer = evaluate(make_subject(accelerators=replace(accelerators, memory_used_max=once)), Recommend())
+    if isinstance(answer, Advice):
+        assert answer.evidence["memory_used_max_bytes"] == 8 * 38 * GIB
+    else:
+        assert answer.reason == "memory"
+
+
+@pytest.mark.parametrize(("by_work", "expected"), [(False, 1.0), (True, 10.0)])
+def test_load_by_time_and_by_work(by_work: bool, expected: float) -> None:
+    """Autopilot, Fig. 2: 1 for ninety units and 10 for ten; P90 of the time is 1, of the work 10."""
+    load = np.concatenate([np.full(91, 1.0), np.full(9, 10.0), [np.nan]])
+    assert load_at(load, 0.9, by_work=by_work) == expected
+
+
+def test_presets_are_the_named_ones_and_own_values_come_first() -> None:
+    assert [(name, *values.values()) for name, values in PRESETS.items()] == [
+        ("max_savings", 0.90, 0.0, 0.10),
+        ("balanced", 0.95, 0.30, 0.30),
+        ("default", 0.995, 0.20, 0.10),
+        ("max_performance", 0.995, 0.30, 0.30),
+    ]
+    assert Rightsize.model_validate({"preset": "balanced"}).memory_headroom == 0.30
+    assert Rightsize.model_validate({"preset": "balanced", "percentile": 0.99}).percentile == 0.99
+    assert Rightsize() == Rightsize.model_validate({"preset": "default"})
+
+
+@pytest.mark.parametrize(
+    ("until", "days", "seen"),
+    [
+        (date(2026, 11, 21), 14, False),
+        (date(2026, 11, 21), 21, True),
+        (date(2026, 12, 1), 14, True),
+        (date(2026, 11, 30), 14, False),
+    ],
+)
+def test_a_month_end_is_in_the_window_or_not(until: date, days: int, seen: bool) -> None:
+    """The window of 21 days before 21 November begins with 31 October; that before 1 December ends with the 30th."""
+    assert sees_month_end(until, days) is seen
+
+
+def test_without_a_month_end_confidence_is_medium_at_most(make_subject: Make) -> None:
+    memory = np.zeros((8, 28 * 24))
+    memory[:2] = GIB
+    activity = np.zeros((8, 28 * 288))
+    activity[:2] = np.random.default_rng(1).uniform(0.6, 0.95, (2, 28 * 288))
+    accelerators = replace(history(activity, memory_bytes=0), memory_used_max=memory)
+    subject = make_subject(
+        days=28,
+        instance_type="g5.48xlarge",
+        accelerator_type="nvidia-a10g",
+        accelerators=accelerators,
+    )
+    grades = {}
+    for days in (14, 28):
+        answer = evaluate(subject, Recommend.model_validate({"rightsize": {"window_days": days}}))
+        assert isinstance(answer, Advice), answer
+        assert answer.target == "g5.12xlarge"
+        grades[days] = (answer.confidence, answer.evidence["month_end_seen"])
+    assert grades == {14: ("medium", False), 28: ("high", True)}
+
+
+def test_under_a_fortnight_is_low_evidence(make_subject: Make) -> None:
+    """Ten days known: odd hours against even ones, and it is said."""
+    activity = np.full((8, FORTNIGHT), np.nan)
+    activity[:, 4 * 288 :] = two_of_eight()[:, 4 * 288 :]
+    memory = np.zeros((8, 14 * 24))
+    memory[:2] = GIB
+    subject = make_subject(accelerators=replace(history(activity), memory_used_max=memory))
+    subject = replace(subject, costs=subject.costs[4:])
+    answer = evaluate(subject, Recommend())
+    assert isinstance(answer, Advice), answer
+    assert answer.evidence["replay"]["low_evidence"]
+    assert answer.evidence["replay_hours"] == 240
+    assert answer.confidence == "low"
+    assert "Under 14 days" in answer.reason
+
+
+def test_a_costly_failure_makes_it_not_worth_it(make_subject: Make) -> None:
+    memory = np.zeros((8, 14 * 24))
+    memory[:2] = 8 * GIB
+    subject = make_subject(accelerators=replace(history(two_of_eight()), memory_used_max=memory))
+    answer = evaluate(subject, Recommend.model_validate({"rightsize": {"violation_hour_cost": 1_000_000}}))
+    assert isinstance(answer, WhyNot)
+    assert answer.reason == "not_worth_it"
+
+
+def test_a_degree_divides_the_heads_and_a_card_computes_the_precision(make_subject: Make) -> None:
+    """Llama 3.1 8B: 16.06 GB in bf16, 1,000 tokens of cache 0.13 GB and 2 GB besides fit one A10G (21.6 GB usable)."""
+    _, candidate = sizes_of(make_subject)
+    model = ServedModel(LLAMA_8B)
+    assert holds_model(ModelNeed(model, 1_000), candidate("g5.12xlarge"))
+    # V100s and T4s have no bf16
+    assert not holds_model(ModelNeed(model, 1_000), candidate("g4dn.12xlarge"))
+    assert not holds_model(ModelNeed(replace(model, precision="fp8"), 1_000), candidate("g5.12xlarge"))
+    # 70 B: 141.2 GB and 2 GB are more than eight times 21.6 GB leave for 200,000 tokens (65.5 GB)
+    assert holds_model(ModelNeed(ServedModel(LLAMA_70B), 1_000), candidate("g5.48xlarge"))
+    assert not holds_model(ModelNeed(ServedModel(LLAMA_70B), 200_000), candidate("g5.48xlarge"))
+
+
+def test_reserved_memory_is_not_need_where_model_and_requests_are_known(make_subject: Make) -> None:
+    """One engine reserves 0.9 of an A100 40 GB for a model of 16 GB: what is held fits no A10G, what is needed does."""
+    hours = 14 * 24
+    subject = make_subject(
+        instance_type="p4d.24xlarge",
+        model="llama-3.1-8b",
+        stage="inference_online",
+        accelerators=replace(history(two_of_eight(0.2)), memory_used_max=np.full((8, hours), 36e9)),
+    )
+    held = evaluate(subject, Recommend())
+    asked = Use(np.full(hours, 100.0), np.full(hours, 5e4), np.full(hours, 2e4), np.full(hours, 0.25))
+    needed = evaluate(replace(subject, use=asked), Recommend())
+    assert isinstance(held, WhyNot)
+    assert held.reason == "memory"
+    assert isinstance(needed, Advice), needed
+    # 0.25 at once on average, four times as many in the worst minute: 1 × (500 + 200) tokens
+    assert needed.evidence["memory_basis"] == "weights and the cache of 700 tokens at once"
 
 
 def test_demand_in_the_held_out_part_refuses_a_size_chosen_before_it(make_subject: Make) -> None:
@@ -98,15 +240,6 @@ def test_eight_busy_accelerators_stay(make_subject: Make) -> None:
     assert answer.reason == "busy"
 
 
-def test_replay_counts_minutes_over_capacity() -> None:
-    load = np.zeros(288)
-    load[10:13] = 2.5
-    outcome = replay(Demand(load, np.ones(288), np.full(24, 1e9)), Capacity(load=2, devices=2, memory=80e9), OPTIONS)
-    assert outcome.violation_minutes == 15
-    assert outcome.worst_overload == 0.25
-    assert outcome.hours == 24
-
-
 def test_unknown_slots_are_not_demand_of_zero() -> None:
     activity = np.full((2, 288), 0.5)
     activity[1, :12] = np.nan
@@ -116,14 +249,21 @@ def test_unknown_slots_are_not_demand_of_zero() -> None:
     assert demand.load[12] == 1.0
 
 
-@given(st.floats(0.1, 8), st.floats(0.1, 8), st.integers(0, 2**32 - 1))
-def test_a_larger_capacity_never_violates_more(small: float, extra: float, seed: int) -> None:
-    load = np.random.default_rng(seed).uniform(0, 8, 288)
-    demand = Demand(load, np.ones(288), np.full(24, 1e9))
-    less = replay(demand, Capacity(small, 8, 80e9), OPTIONS)
-    more = replay(demand, Capacity(small + extra, 8, 80e9), OPTIONS)
-    assert more.violation_minutes <= less.violation_minutes
-    assert more.bound <= less.bound + 1e-9
+def test_the_window_begins_with_what_is_known() -> None:
+    """Of four days the first is unknown, and of the second the first half: three whole days are left."""
+    activity = np.full((1, 4 * 288), 0.5)
+    activity[:, : 288 + 144] = np.nan
+    demand = last_days(demand_of(history(activity)), 14)
+    assert demand.memory is not None
+    assert (demand.load.size, demand.memory.size) == (3 * 288, 72)
+
+
+@given(st.lists(st.floats(0, 8), min_size=1, max_size=60), st.floats(0, 1))
+def test_load_by_work_is_never_below_load_by_time(load: list[float], share: float) -> None:
+    series = np.array(load)
+    by_time, by_work = (load_at(series, share, by_work=flag) for flag in (False, True))
+    assert by_time == pytest.approx(np.quantile(series, share))
+    assert by_time <= by_work <= series.max() + 1e-12
 
 
 def style_embed(make_subject: Make, *, memory_bytes: float) -> Machine:
@@ -138,13 +278,31 @@ def style_embed(make_subject: Make, *, memory_bytes: float) -> Machine:
     )
 
 
-def test_host_memory_that_decides_is_the_reason(make_subject: Make) -> None:
-    """g2-standard-12 has an L4 with 24 GB, 12 vCPUs as now, and 48 GiB of the 170 GiB its host has now."""
+def test_less_host_memory_waits_for_a_measurement(make_subject: Make) -> None:
+    """g2-standard-12 has an L4 with 24 GB, 12 vCPUs as now, and 48 GiB of the 170 GiB its host has now: more than twice
+    the 8 GiB held, but nobody measured what the host needs."""
     answer = evaluate(style_embed(make_subject, memory_bytes=8 * GIB), Recommend())
-    assert isinstance(answer, WhyNot)
-    assert answer.reason == "host"
-    assert "12 vCPUs and 170 GiB" in answer.explanation
-    assert "active" not in answer.explanation
+    assert isinstance(answer, Advice), answer
+    assert answer.target == "g2-standard-12"
+    assert answer.gate == "host memory in use measured below 48 GiB"
+    assert answer.confidence == "low"
+    assert "Benchmark first" in answer.reason
+
+
+def test_fewer_host_vcpus_are_the_reason(make_subject: Make) -> None:
+    """Twenty GiB held ask for 40 GiB of host memory and 24 vCPUs of two A100s in use."""
+    memory = np.full((2, 14 * 24), 10.0 * GIB)
+    subject = make_subject(
+        provider="gcp",
+        region="us-central1",
+        instance_type="a2-ultragpu-2g",
+        accelerator_type="nvidia-a100-80gb",
+        accelerator_count=Decimal(2),
+        accelerators=replace(history(np.full((2, FORTNIGHT), 0.06)), memory_used_max=memory),
+    )
+    answer = evaluate(subject, Recommend())
+    assert isinstance(answer, Advice), answer
+    assert answer.target == "g2-standard-24"
 
 
 def test_memory_in_use_that_decides_is_the_reason(make_subject: Make) -> None:

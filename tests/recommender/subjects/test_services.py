@@ -119,10 +119,10 @@ def test_requests_are_the_members_or_else_the_models(database: Store, make_subje
             )
     (service,) = gathered(database, machine(make_subject, "i-1"))
 
-    assert service.requests is not None
+    assert service.use is not None
     at = int((hour - (AS_OF - timedelta(days=DAYS))).total_seconds() // 3600)
-    assert service.requests[at] == 80
-    assert service.requests.sum() == 80
+    assert service.use.requests[at] == 80
+    assert service.use.requests.sum() == 80
 
 
 def test_services_on_the_same_accelerators_are_a_pool(database: Store, make_subject: Make) -> None:

@@ -1,0 +1,40 @@
+"""What a replay says, in the words all kinds use for it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from recommender.methods.replay import Outcome, Replay
+
+MAX_BOUND = 0.05
+"""Violation bound above which a size that was ever too small is not offered; one that never was has risk 4 there."""
+
+
+def outcome_evidence(outcome: Outcome) -> dict[str, Any]:
+    """Hours it was tried on and what went wrong in them."""
+    return {
+        "replay_hours": int(outcome.hours),
+        "replay_violation_minutes": int(outcome.violation_minutes),
+        "replay_risk_minutes": int(outcome.risk_minutes),
+        "replay_worst_overload": round(outcome.worst_overload, 4),
+    }
+
+
+def replay_evidence(found: Replay, monthly_saving: Decimal) -> dict[str, Any]:
+    """The same, and in one piece with the bound, what it saves a month and what hindsight would have saved more."""
+    outcome = found.outcome
+    return {
+        **outcome_evidence(outcome),
+        "replay": {
+            "hours": int(outcome.hours),
+            "folds": len(found.capacities),
+            "low_evidence": found.low_evidence,
+            "violation_minutes": int(outcome.violation_minutes),
+            "violation_bound": round(outcome.bound, 6),
+            "worst_overload": round(outcome.worst_overload, 4),
+            "slack": None if outcome.slack is None else round(outcome.slack, 4),
+            "saving": str(monthly_saving),
+            "regret_share": None if found.regret is None else round(max(found.regret, 0.0), 4),
+        },
+    }

@@ -1,0 +1,106 @@
+"""What was asked of what serves, hour by hour: requests, tokens, and how many ran at once.
+
+Assumes     a record is of one hour, and its latency is how long a request was being worked on.
+Method      Requests in progress at once are rate × time (Little's law), by the median latency of the hour's records.
+Cases       Requests without a latency: how many ran at once is unknown. An hour without a record had none, where there
+            are any at all. Failed requests are requests.
+Drawbacks   Requests within an hour do not come evenly: the most at once is above the hour's mean.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, func, select
+
+from aispend.store.telemetry import resolved_inference_hours
+
+Hourly = NDArray[np.float64]
+_REQUESTS = ("requests", "failed_requests")
+_INPUT = ("input", "cached_input", "cache_write")
+_HOURS_PER_DAY = 24
+
+
+@dataclass(frozen=True)
+class Use:
+    """By hour: requests, tokens in (cached ones included) and out, requests in progress at once (NaN unknown)."""
+
+    requests: Hourly
+    input_tokens: Hourly
+    output_tokens: Hourly
+    running: Hourly
+
+    @property
+    def tokens_per_request(self) -> tuple[float, float] | None:
+        """Mean tokens in and out of a request; None where no request, or no token, is recorded."""
+        requests, tokens_in, tokens_out = (
+            float(np.nansum(of)) for of in (self.requests, self.input_tokens, self.output_tokens)
+        )
+        return (tokens_in / requests, tokens_out / requests) if requests > 0 and tokens_out > 0 else None
+
+    def plus(self, other: Use) -> Use:
+        """Both together."""
+        return Use(
+            self.requests + other.requests,
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.running + other.running,
+        )
+
+
+@dataclass
+class _Counted:
+    hours: int
+    requests: Hourly = field(init=False)
+    input_tokens: Hourly = field(init=False)
+    output_tokens: Hourly = field(init=False)
+    seconds: Hourly = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.requests, self.input_tokens, self.output_tokens, self.seconds = np.zeros((4, self.hours))
+
+    def use(self) -> Use:
+        return Use(self.requests, self.input_tokens, self.output_tokens, self.seconds / 3600)
+
+
+def served_use(
+    connection: Connection, as_of: datetime, days: int
+) -> tuple[Mapping[int, Use], Mapping[tuple[str | None, ...], Use]]:
+    """Use of the last ``days``: of each resource, and of (provider, account, model) where no resource is known."""
+    since = as_of - timedelta(days=days)
+    of = resolved_inference_hours().subquery().c
+    owner = (of.resource_key, of.provider, of.account, of.model)
+    answered = func.sum(of.quantity).filter(of.quantity > 0)
+    rows = connection.execute(
+        select(
+            *owner, of.hour, of.unit_class, func.sum(of.quantity), func.sum(of.quantity * of.latency_p50_ms) / 1000,
+            answered == func.sum(of.quantity).filter(of.latency_p50_ms.is_not(None)),
+        )
+        .where(
+            of.unit_class.in_((*_REQUESTS, *_INPUT, "output")), of.model.is_not(None) | of.resource_key.is_not(None),
+            of.hour >= since, of.hour < as_of,
+        )
+        .group_by(*owner, of.hour, of.unit_class)
+    )  # fmt: skip
+    by_resource: dict[int, _Counted] = defaultdict(lambda: _Counted(days * _HOURS_PER_DAY))
+    by_model: dict[tuple[str | None, ...], _Counted] = defaultdict(lambda: _Counted(days * _HOURS_PER_DAY))
+    for resource_key, provider, account, model, hour, unit, quantity, seconds, timed in rows:
+        counted = by_model[provider, account, model] if resource_key is None else by_resource[resource_key]
+        at = int((hour - since).total_seconds() // 3600)
+        if unit in _INPUT:
+            counted.input_tokens[at] += float(quantity)
+        elif unit == "output":
+            counted.output_tokens[at] += float(quantity)
+        else:
+            counted.requests[at] += float(quantity)
+            if unit == "requests":
+                counted.seconds[at] += float(seconds) if timed and seconds is not None else np.nan
+    return (
+        {key: counted.use() for key, counted in by_resource.items()},
+        {key: counted.use() for key, counted in by_model.items()},
+    )
