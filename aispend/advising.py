@@ -10,6 +10,7 @@ from decimal import Decimal
 from pydantic import BaseModel, ConfigDict, Field
 
 from aispend.buying import Batch, Contracts, PromptCache, Route, SelfHost
+from aispend.moving import Accelerators, AutoStop, IdleCapacity, Relocate, Spot
 from aispend.sizing import Consolidate, OptimizeModel, Rightsize, Schedule
 
 
@@ -62,3 +63,8 @@ class Recommend(_Section):
     route: Route = Route()
     self_host: SelfHost = SelfHost()
     contracts: Contracts = Contracts()
+    auto_stop: AutoStop = AutoStop()
+    idle_capacity: IdleCapacity = IdleCapacity()
+    spot: Spot = Spot()
+    accelerator: Accelerators = Accelerators()
+    relocate: Relocate = Relocate()

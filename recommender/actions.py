@@ -70,6 +70,71 @@ def resize(subject: Machine, instance_type: str) -> tuple[str, str]:
     return place + "\n".join(line for line in lines if line), undo
 
 
+def stop_when_idle(subject: Machine, minutes: int) -> tuple[str, str]:
+    """What makes a machine stop by itself after so many minutes without work, as text, and how to undo it."""
+    place = f"# {_place(subject)}\n"
+    name, undo = _name(subject), "take the rule away again"
+    if subject.platform == "notebook" and subject.provider == "aws":
+        rule = f"# AUTO_STOP: a lifecycle configuration that stops it after {minutes} minutes without work\n"
+        command = f"aws sagemaker update-notebook-instance --notebook-instance-name {name}"
+        return place + rule + f"{command} --lifecycle-config-name AUTO_STOP --region {_region(subject)}", undo
+    if subject.platform == "notebook" and subject.provider == "gcp":
+        project, zone = gcp_place(subject)
+        where = f"--location {shlex.quote(zone or 'ZONE')} --project {shlex.quote(project)}"
+        timeout = f"--metadata=idle-timeout-seconds={minutes * 60}"
+        return place + f"gcloud workbench instances update {name} {timeout} {where}", undo
+    if subject.provider == "azure" and (compute := azure_part(subject.resource_id, "computes")):
+        command = f"az ml compute update --name {shlex.quote(compute)} {_azure_ml(subject)}"
+        return place + f"{command} --set idle_time_before_shutdown_minutes={minutes}", undo
+    if owner := owner_of(subject):
+        said = (
+            f"let {owner.name} scale down to what its queue needs, {minutes} minutes after the last work; {owner.hint}"
+        )
+        return place + "\n".join((f"# {_one_line(said)}", *owner.look)), undo
+    rule = f"# in its scheduler, or as a timer on it, after {minutes} minutes without work:\n"
+    return place + rule + _machine(subject, "stop"), undo
+
+
+def as_spot(subject: Machine) -> tuple[str, str]:
+    """What runs the same machine on spot, as text, and how to undo it."""
+    place, undo = f"# {_place(subject)}\n", "run it on demand again"
+    if owner := owner_of(subject):
+        said = f"in {owner.template} of {owner.name}: spot beside on demand, in all zones and types that will do"
+        return place + "\n".join((f"# {_one_line(said)}", *owner.look)), undo
+    machine = shlex.quote(subject.instance_type or "TYPE")
+    if subject.provider == "gcp":
+        lines = (
+            _machine(subject, "stop"),
+            f"gcloud compute instances set-scheduling {_name(subject)} --provisioning-model=SPOT"
+            f" --instance-termination-action=STOP {_gcp(subject)}",
+            _machine(subject, "start"),
+        )
+        return place + "\n".join(lines), undo
+    again = "# a running machine stays what it is: start another from its template or image, then end this one\n"
+    command = {
+        "aws": f"aws ec2 run-instances --launch-template LaunchTemplateName=TEMPLATE --instance-type {machine}"
+        f" --instance-market-options MarketType=spot --region {_region(subject)}",
+        "azure": f"az vm create --name NAME --image IMAGE --size {machine} --priority Spot"
+        f" --eviction-policy Deallocate --max-price -1 {azure_place(subject.resource_id)}",
+    }.get(subject.provider, "")
+    return place + again + command, undo
+
+
+def move_to(subject: Machine, region: str) -> tuple[str, str]:
+    """What starts the same machine in another region, as text, and how to undo it."""
+    there, machine = shlex.quote(region), shlex.quote(subject.instance_type or "TYPE")
+    said = f"# {_place(subject)}; ask for quota of {machine} in {there} first, then move its data\n"
+    command = {
+        "aws": f"aws ec2 copy-image --source-region {_region(subject)} --source-image-id IMAGE --name COPY"
+        f" --region {there}\naws ec2 run-instances --image-id COPY --instance-type {machine} --region {there}",
+        "gcp": f"gcloud compute instances create {_name(subject)} --machine-type {machine} --zone ZONE"
+        f" --project {shlex.quote(gcp_place(subject)[0])}  # a zone of {there}",
+        "azure": f"az vm create --name NAME --image IMAGE --size {machine} --location {there}"
+        f" {azure_place(subject.resource_id)}",
+    }.get(subject.provider, "")
+    return said + command, f"start it in {subject.region} again"
+
+
 def _place(subject: Machine) -> str:
     return _one_line(f"account {subject.account or 'unknown'}, region {subject.region or 'unknown'}")
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from recommender.contract import Kind
-from recommender.kinds import batch, prompt_cache, rightsize, route, stop_idle
+from recommender.kinds import auto_stop, batch, prompt_cache, rightsize, route, stop_idle
 
 KINDS: tuple[Kind[Any], ...] = (
     stop_idle.KIND,
     rightsize.KIND,
+    auto_stop.KIND,
     batch.KIND,
     prompt_cache.KIND,
     route.KIND,

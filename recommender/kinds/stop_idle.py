@@ -1,7 +1,8 @@
 """Switch off what nobody uses.
 
 Assumes
-    Accelerator activity is measured in the guest. No series means unknown, and gives no advice.
+    Accelerator activity is measured in the guest. No series means unknown, and gives no advice. An endpoint without
+    accelerators does nothing where it has no requests.
 Method
     Three independent signals over a window that depends on what the thing is:
     *compute* (no activity in at least 99 % of known slots, and on at most one day), *demand* (no inference
@@ -9,11 +10,14 @@ Method
     10 W, over the card's own floor). All three: high confidence. Two: medium. Compute alone: low, "suspected".
     A signal that contradicts compute stops the advice. Known for less than the window: low as well, however idle.
     A server with weights in memory and no requests is idle: memory held is not use.
+    An endpoint without accelerators: no request in the window, recorded on most of its days (AWS's rule).
+    Of machines whose stops were often taken back (over 5 % within a week) the window is half as long again.
 Cases
-    activity on two or more days of the window: periodic use, not idle, however short each burst is;
-    a keep tag, less than a day old, or no longer billed: no advice, with the reason.
+    activity on two or more days of the window: periodic use, not idle, however short each burst is; work that has
+    come back by the week or the month (autocorrelation of daily maxima) must be seen idle for two of these;
+    a keep tag, a standby for disasters, newly deployed, or no longer billed: no advice, with the reason.
 Sources
-    docs/advice.md (AWS Compute Optimizer's G/P rule; gpu-pruner acting on the owner).
+    docs/advice.md (AWS Compute Optimizer's G/P rule and endpoints; gpu-pruner acting on the owner).
 Known drawbacks
     Work that uses neither accelerator nor requests (a licence server on a GPU host) looks idle; use the keep tag.
 """
@@ -29,8 +33,11 @@ import numpy as np
 from aispend.advising import Idle, Recommend
 from recommender.actions import describe, switch_off
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
+from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal
+from recommender.methods.idle import next_window, periodicity
 from recommender.methods.risk import effective_sample, risk_level, violation_bound
 from recommender.methods.states import (
+    SLOTS_PER_DAY,
     SLOTS_PER_HOUR,
     Accelerators,
     State,
@@ -44,18 +51,21 @@ from recommender.subjects.machines import Machine
 
 NAME = "stop_idle"
 _FAST_TRACK = {"notebook"}
+_ENDPOINT = "managed_endpoint"
 PERIODIC_INACTIVE_SHARE = 0.9
 """Inactive for longer than this and active on several days: used now and then, which a schedule could serve."""
 _DAY_HOURS = 24
 """What may be missing of the window at its beginning."""
+AWS_MEMORY_SHARE = 0.05
+"""Memory held from which Compute Optimizer calls no G or P instance idle."""
 _POWER_MARGIN = 1.15
 _POWER_NOISE_WATTS = 10.0
 """Below this a rise is the sensor's noise: 15 % of a small card's floor is a watt or two."""
 
 
 def applies(subject: Machine) -> bool:
-    """Whatever has accelerators of its own."""
-    return bool(subject.accelerator_count)
+    """Whatever has accelerators of its own, and endpoints that answer without any."""
+    return bool(subject.accelerator_count) or subject.platform == _ENDPOINT
 
 
 def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
@@ -66,13 +76,10 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     def no(reason: str, explanation: str) -> WhyNot:
         return WhyNot(NAME, subject, reason, explanation, cost)
 
-    kept = [key for key in subject.tags if key.lower() in idle.keep_tags]
-    if kept:
-        return no("excluded", f"Tag {kept[0]} asks to keep it.")
-    if subject.is_off:
-        return no("off", "It is no longer billed.")
-    if (subject.as_of.date() - subject.first_seen).days < 1:
-        return no("too_new", "It is less than a day old.")
+    if found := refusal(subject, settings):
+        return no(*found)
+    if not subject.accelerator_count:
+        return _endpoint(subject, idle, cost)
     history = subject.accelerators
     if history is None:
         return no(
@@ -80,7 +87,7 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
             "No accelerator utilization is known for it, so nobody can say it is idle. "
             "Run the cloud's GPU agent or DCGM exporter there and collect it, or 'aispend import-metrics'.",
         )
-    window_hours = idle.dev_window_hours if _is_fast_track(subject) else idle.window_days * 24
+    window_hours = _window_hours(subject, idle)
     window = min(window_hours * SLOTS_PER_HOUR, history.activity_max.shape[1])
     states = resource_states(slot_states(history, idle.max_activity))
     recent = states[-window:]
@@ -105,6 +112,13 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     idle_hours = (states.size - since_slot) / SLOTS_PER_HOUR
     if idle_hours < min(window_hours, 24):
         return no("busy", f"It was active {idle_hours:.0f} h ago.")
+    period = periodicity(_daily_max(history))
+    if period is not None and idle_hours < period.window_days * 24:
+        return no(
+            "periodic_use",
+            f"Its work has come back every {period.days} days, and it has been idle for {idle_hours / 24:.0f} days: "
+            f"{period.window_days} are needed to know that it stopped.",
+        )
     demand = _demand(subject, window_hours)
     if demand:
         return no("busy", f"It served {demand:,.0f} requests in the last {window_hours} h.")
@@ -162,7 +176,8 @@ def _advice(
         certainty = f" (suspected: only {seen_hours // _DAY_HOURS} of {window_hours // _DAY_HOURS} days are known)"
     proposed, command, undo = switch_off(subject)
     used = saving(subject, idle.window_days, Decimal(1))
-    covered = " Commitments cover it, so stopping saves nothing today." if used.net == 0 and used.effective > 0 else ""
+    covered = covered_remark(used, "stopping")
+    scarce = hard_to_regain(subject)
     return Advice(
         kind=NAME,
         subject=subject,
@@ -176,7 +191,8 @@ def _advice(
         reason=f"It {what} since {since:%Y-%m-%d %H:%M} UTC{longer}{certainty}.{covered}"
         f"{cost_remark(subject, idle.window_days)}",
         undo=undo,
-        command=command,
+        command=preconditions(subject) + command,
+        hard_to_regain=scarce is not None,
         violation_bound=Decimal(repr(round(bound, 6))),
         target="stop",
         evidence_until=measured_until(history),
@@ -190,14 +206,103 @@ def _advice(
             "activity_max": _rounded(np.nanmax(history.activity_max[:, -window:])),
             "activity_p99": _rounded(np.nanpercentile(history.activity_max[:, -window:], 99)),
             "memory_used_max_bytes": _rounded(np.nanmax(history.memory_used_max[:, -window_hours:], initial=0.0)),
+            "memory_share_max": _memory_share(history, window_hours),
+            "aws_rule_finds_it": _aws_rule(history, window_hours),
             "active_hours": violations,
             "requests": None if demand is None else str(demand),
             "power_at_idle_floor": power,
             "signals": signals,
+            "hard_to_regain": scarce,
             "cost_basis": cost_basis(subject, idle.window_days),
             "cost_until": subject.costs[-1].day.isoformat(),
         },
     )
+
+
+def _endpoint(subject: Machine, idle: Idle, cost: Decimal | None) -> Advice | WhyNot:
+    """An endpoint without accelerators: nobody has called it for a whole window, and calls are recorded."""
+
+    def no(reason: str, explanation: str) -> WhyNot:
+        return WhyNot(NAME, subject, reason, explanation, cost)
+
+    days = idle.window_days
+    first = (subject.as_of - timedelta(days=days)).date()
+    billed = {day.day for day in subject.costs if day.day >= first}
+    recorded = {day: count for day, count in (subject.requests or {}).items() if day >= first}
+    coverage = len(billed & recorded.keys()) / max(len(billed), 1)
+    if coverage < idle.min_coverage:
+        return no(
+            "telemetry_missing",
+            f"Requests are recorded on {coverage:.0%} of its days in the last {days}; {idle.min_coverage:.0%} is "
+            "needed, a count of 0 included. Collect its invocations, or 'aispend import-usage'.",
+        )
+    asked = sum(recorded.values(), Decimal(0))
+    if asked:
+        return no("busy", f"It answered {asked:,.0f} requests in the last {days} days.")
+    if len(recorded) < days - 1:
+        return no("too_new", f"It is known for {len(recorded)} days without a request; {days} are needed.")
+    if cost is None:
+        return no("cost_unknown", COST_UNKNOWN)
+    proposed, command, undo = switch_off(subject)
+    used = saving(subject, days, Decimal(1))
+    bound = violation_bound(0, float(len(recorded)))
+    return Advice(
+        kind=NAME,
+        subject=subject,
+        current=describe(subject),
+        proposed=proposed,
+        monthly_cost=cost,
+        saving=used,
+        risk=risk_level(bound),
+        confidence="medium",
+        effort="very_low",
+        reason=f"Nobody has called it on {len(recorded)} recorded days.{covered_remark(used, 'stopping')}"
+        f"{cost_remark(subject, days)}",
+        undo=undo,
+        command=preconditions(subject) + command,
+        violation_bound=Decimal(repr(round(bound, 6))),
+        target="stop",
+        evidence_until=subject.as_of,
+        evidence={
+            "state": "not called",
+            "window_days": days,
+            "window_end": subject.as_of.isoformat(),
+            "coverage": round(coverage, 4),
+            "requests": "0",
+            "signals": 1,
+            "cost_basis": cost_basis(subject, days),
+            "cost_until": subject.costs[-1].day.isoformat(),
+        },
+    )
+
+
+def _window_hours(subject: Machine, idle: Idle) -> int:
+    """Hours it has to be idle: a day for development, else the window; more where stops of its kind were regretted."""
+    hours = idle.dev_window_hours if _is_fast_track(subject) else idle.window_days * 24
+    return round(next_window(hours, *subject.regret))
+
+
+def _daily_max(history: Accelerators) -> Any:
+    """The largest activity of each whole day; NaN where a day is unknown."""
+    days = history.activity_max.shape[1] // SLOTS_PER_DAY
+    if not days:
+        return np.empty(0)
+    slots = np.fmax.reduce(history.activity_max[:, -days * SLOTS_PER_DAY :].astype(float), axis=0)
+    return np.fmax.reduce(slots.reshape(days, SLOTS_PER_DAY), axis=1)
+
+
+def _memory_share(history: Accelerators, window_hours: int) -> float | None:
+    """The largest share of its accelerators' memory that was held at once; None where either is unknown."""
+    held = history.memory_used_max[:, -window_hours:].sum(axis=0)
+    total = history.memory_total[:, -window_hours:].sum(axis=0)
+    shares = (held / np.where(total > 0, total, np.nan))[~np.isnan(held)]
+    return None if not shares.size or np.isnan(shares).all() else _rounded(np.nanmax(shares))
+
+
+def _aws_rule(history: Accelerators, window_hours: int) -> bool | None:
+    """False where memory held rules it out for AWS's rule; None where processor and network would decide."""
+    share = _memory_share(history, window_hours)
+    return False if share is not None and share >= AWS_MEMORY_SHARE else None
 
 
 def _rounded(value: Any) -> float | None:

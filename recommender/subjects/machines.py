@@ -35,7 +35,9 @@ from aispend.store.telemetry import (
 from recommender.contract import DailyCost, Subject
 from recommender.histories import histories
 from recommender.methods.states import Accelerators
+from recommender.subjects.machine_life import Jobs, Life, load_jobs, load_lives, load_regret
 from recommender.subjects.served_use import Use, served_use
+from recommender.subjects.spot_market import SpotMarket, SpotMarkets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,15 @@ class Machine(Subject):
     """Busy workload seconds per day; None where no workload records exist."""
     use: Use | None = None
     """What was asked of it by hour; None where no records name it."""
+
+    life: Life | None = None
+    """When it was deployed and what its listing says; None where none names it."""
+    regret: tuple[int, int] = (0, 0)
+    """Stops of machines of its platform, and how many of them were started again within a week."""
+    jobs: Jobs | None = None
+    """Jobs that ran on it; None where none are recorded."""
+    market: SpotMarket | None = None
+    """The spot market of its type and region; None where nothing is known of it."""
 
     @property
     def is_off(self) -> bool:
@@ -86,6 +97,10 @@ def load_machines(connection: Connection, as_of: datetime, window_days: int) -> 
     requests = _per_day(connection, resolved_inference_hours(), since, "requests")
     workloads = _per_day(connection, resolved_workload_hours(), since, "workloads")
     used, _ = served_use(connection, as_of, window_days)
+    lives = load_lives(connection, as_of)
+    regrets = load_regret(connection, {key: fact["platform"] for key, fact in facts.items()})
+    jobs = load_jobs(connection, as_of, window_days)
+    markets = SpotMarkets(connection, as_of, window_days)
     measured = histories(connection, {key for key, _ in costs}, as_of, window_days)
     key, history = next(measured, (None, None))
     for resource_key, currency in sorted(costs):
@@ -106,6 +121,10 @@ def load_machines(connection: Connection, as_of: datetime, window_days: int) -> 
             requests=requests.get(resource_key),
             workload_seconds=_as_floats(workloads.get(resource_key)),
             use=used.get(resource_key),
+            life=lives.get(resource_key),
+            regret=regrets.get(fact["platform"], (0, 0)),
+            jobs=jobs.get(resource_key),
+            market=markets.market(fact["provider"], fact["region"], fact["instance_type"]),
             as_of=as_of,
             **fact,
         )

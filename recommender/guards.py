@@ -1,0 +1,108 @@
+"""What must not be touched, and what has to be said before a machine is stopped or given up. Pure, on machines.
+
+Assumes
+    Tags mean what they say: a keep tag, or one that names a standby for disasters, is a decision somebody took.
+Method
+    *Refused*: kept by a tag, a warm standby, deployed within ``recommend.new_days``, no longer billed.
+    *Hard to get back*: accelerators listed as scarce, a low placement score or a high interruption band of the spot
+    market; a capacity reservation of the machine's own lets it come back.
+    *Said first*: disks inside the host that are empty afterwards, or that nobody knows of; a reservation or a block
+    that is paid on without the machine.
+Cases
+    What is unknown becomes a line in the command's text, never a silent permission.
+Sources
+    docs/advice.md; ``machine_facts.toml``.
+Known drawbacks
+    When something was deployed is known only from inventories and events; without them nothing is called new.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from aispend.advising import Recommend
+from recommender.contract import Saving
+from recommender.machine_facts import has_local_disk, scarcity
+from recommender.subjects.machines import Machine
+
+_STANDBY_TAGS = ("role", "purpose", "tier", "env", "environment", "usage")
+_STANDBY = ("dr", "disaster-recovery", "disaster recovery", "standby", "warm-standby", "hot-standby", "failover")
+LOW_PLACEMENT_SCORE = 3
+"""Of 10: below this AWS expects a request for spot capacity to fail."""
+HIGH_INTERRUPTION = 0.20
+"""AWS Spot Advisor's last band: more than 20 % of machines interrupted in a month."""
+
+
+def refusal(machine: Machine, settings: Recommend) -> tuple[str, str] | None:
+    """Reason and explanation where nothing may be advised that takes the machine away."""
+    if kept := keep_tag(machine, settings):
+        return "excluded", f"Tag {kept} asks to keep it."
+    if standby := standby_tag(machine):
+        return "standby", f"Tag {standby} says that it stands by for a failure: it is paid for so that it does nothing."
+    if machine.is_off:
+        return "off", "It is no longer billed."
+    deployed = machine.life.deployed_at if machine.life else None
+    if deployed is not None and machine.as_of - deployed < timedelta(days=settings.new_days):
+        return "too_new", (
+            f"What it runs was deployed on {deployed:%Y-%m-%d}, less than {settings.new_days} days ago "
+            "(recommend.new_days)."
+        )
+    if (machine.as_of.date() - machine.first_seen).days < 1:
+        return "too_new", "It is less than a day old."
+    return None
+
+
+def keep_tag(machine: Machine, settings: Recommend) -> str | None:
+    """The tag that asks to keep it."""
+    return next((key for key in machine.tags if key.lower() in settings.idle.keep_tags), None)
+
+
+def standby_tag(machine: Machine) -> str | None:
+    """The tag that says it stands by for a disaster, as ``key=value``."""
+    for key, value in machine.tags.items():
+        if key.lower().rsplit("/", 1)[-1] in _STANDBY_TAGS and value.lower() in _STANDBY:
+            return f"{key}={value}"
+    return None
+
+
+def hard_to_regain(machine: Machine) -> str | None:
+    """Why its capacity may not come back once given up, in words; None where it should, or a reservation holds it."""
+    if reservation_of(machine):
+        return None
+    market = machine.market
+    if market is not None and market.placement_score is not None and market.placement_score <= LOW_PLACEMENT_SCORE:
+        return f"spot placement scores {market.placement_score} of 10"
+    if market is not None and market.band is not None and market.band.low >= HIGH_INTERRUPTION:
+        return f"more than {market.band.low:.0%} of spot machines of the type are interrupted in a month"
+    return scarcity(machine.accelerator_type)
+
+
+def reservation_of(machine: Machine) -> str | None:
+    """The capacity reservation the machine runs in."""
+    found = machine.life.details.get("capacity_reservation") if machine.life else None
+    return str(found) if found else None
+
+
+def preconditions(machine: Machine) -> str:
+    """Comment lines to stand before a command that stops the machine or gives it up; each ends its line."""
+    lines = []
+    disks = has_local_disk(machine.provider, machine.instance_type or "")
+    if machine.platform in (None, "gpu_vm", "ml_cluster"):
+        if disks:
+            lines.append("disks inside the host are empty afterwards: save what is on them first")
+        elif disks is None:
+            lines.append("whether it has disks inside the host is not known: save what is on them first")
+    if reservation := reservation_of(machine):
+        lines.append(f"capacity reservation {reservation} keeps its place, and is paid for until it is cancelled")
+    elif why := hard_to_regain(machine):
+        lines.append(f"its capacity may not come back: {why}")
+    return "".join(f"# {' '.join(line.split())}\n" for line in lines)
+
+
+def covered_remark(saved: Saving, doing: str) -> str:
+    """A sentence where commitments pay for all that ``doing`` would save, or for a part of it; else nothing."""
+    if saved.effective <= 0 or saved.net >= saved.effective:
+        return ""
+    if saved.net == 0:
+        return f" Commitments cover it, so {doing} saves nothing today."
+    return f" Commitments cover a part of it: {saved.effective - saved.net} a month of that is not saved today."

@@ -1,0 +1,180 @@
+"""Let notebooks and training machines stop by themselves when they have stood idle for a while.
+
+Assumes
+    A notebook that has been idle for an hour may stop, as its disk stays; so may a training machine two hours after
+    its last work, where no job is queued for it.
+Method
+    The rule is played on the window's five-minute states: off as soon as it has been idle for the wait, on again with
+    the next work. Saved is the time off over the time known, of what it costs. Each start is somebody who waits: hours
+    with one, over all hours, are the violations, with their upper 95 % bound.
+    The rule is not fitted to the history, so all of it is held out.
+Cases
+    An unknown slot is not idle and begins the wait anew. Never active in the window: that is another advice.
+Sources
+    docs/advice.md (SageMaker Studio's shortest idle timeout: 60 minutes; SkyPilot and dstack stop after five).
+Known drawbacks
+    Whether a job waits in a queue is not recorded; the command says to check. A notebook that is only read is idle.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aispend.advising import Recommend
+from recommender.actions import describe, stop_when_idle
+from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
+from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal
+from recommender.methods.risk import effective_sample, risk_level, violation_bound
+from recommender.methods.states import (
+    SLOTS_PER_DAY,
+    SLOTS_PER_HOUR,
+    State,
+    measured_until,
+    resource_states,
+    slot_states,
+)
+from recommender.savings import cost_basis, cost_remark, monthly_cost, recent, saving
+from recommender.subjects.machines import Machine
+
+NAME = "auto_stop"
+_TRAINING = ("training", "fine_tuning")
+_SLOT_MINUTES = 5
+
+
+@dataclass(frozen=True)
+class Played:
+    """The rule on a stretch of history: slots known, slots off, and how often it had to start again."""
+
+    known: int
+    off: int
+    starts: int
+    hours_with_a_start: NDArray[np.float64]
+
+    @property
+    def share(self) -> float:
+        """Share of the known time it would have been off."""
+        return self.off / self.known if self.known else 0.0
+
+
+def play(states: NDArray[np.int8], wait: int) -> Played:
+    """Stop after ``wait`` idle slots in a row, start with the next active one."""
+    off = starts = idle = 0
+    hourly = np.zeros(math.ceil(states.size / SLOTS_PER_HOUR))
+    for slot, state in enumerate(states):
+        if state in (State.ALLOCATED_UNUSED, State.RESIDENT_IDLE):
+            off += idle >= wait
+            idle += 1
+            continue
+        if idle > wait and state >= State.UNDERUSED:
+            starts += 1
+            hourly[slot // SLOTS_PER_HOUR] = 1
+        idle = 0
+    return Played(int((states != State.UNKNOWN).sum()), off, starts, hourly)
+
+
+def applies(subject: Machine) -> bool:
+    """Notebooks, and machines that train; a server may not stop while nobody asks it anything."""
+    return bool(subject.accelerator_count) and (
+        subject.platform == "notebook" or subject.stage in (*_TRAINING, "notebook")
+    )
+
+
+def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
+    """What stopping by itself would have saved, or why not."""
+    options = settings.auto_stop
+    days = options.window_days
+    cost = monthly_cost(subject, days)
+
+    def no(reason: str, explanation: str) -> WhyNot:
+        return WhyNot(NAME, subject, reason, explanation, cost)
+
+    if found := refusal(subject, settings):
+        return no(*found)
+    history = subject.accelerators
+    if history is None:
+        return no("telemetry_missing", "No accelerator utilization is known for it, so nobody can say when it is idle.")
+    states = resource_states(slot_states(history, settings.idle.max_activity))[-days * SLOTS_PER_DAY :]
+    billed_hours = max(sum(day.hours for day in recent(subject, days)), 1)
+    played = play(states, _wait_minutes(subject, settings) // _SLOT_MINUTES)
+    coverage = min(played.known / SLOTS_PER_HOUR / billed_hours, 1.0)
+    if coverage < options.min_coverage:
+        return no(
+            "telemetry_missing",
+            f"Utilization is known for {coverage:.0%} of its billed hours; {options.min_coverage:.0%} is needed.",
+        )
+    if not (states >= State.UNDERUSED).any():
+        return no("idle", "It did no work in the window: whether to switch it off for good is the question.")
+    if not played.off:
+        return no("busy", f"It never stood idle for longer than {_wait_minutes(subject, settings)} minutes.")
+    if cost is None:
+        return no("cost_unknown", COST_UNKNOWN)
+    wait = _wait_minutes(subject, settings)
+    used = saving(subject, days, Decimal(repr(played.share)).quantize(Decimal("0.0001")))
+    bound = violation_bound(int(played.hours_with_a_start.sum()), effective_sample(played.hours_with_a_start))
+    command, undo = stop_when_idle(subject, wait)
+    queue = "" if _is_notebook(subject) else "# only while no job is queued for it\n"
+    scarce = hard_to_regain(subject)
+    waits = played.starts * options.start_minutes
+    return Advice(
+        kind=NAME,
+        subject=subject,
+        current=describe(subject),
+        proposed=f"stop by itself after {wait} minutes without work",
+        monthly_cost=cost,
+        saving=used,
+        risk=risk_level(bound),
+        confidence="medium" if coverage >= settings.idle.inactive_share else "low",
+        effort="low",
+        reason=f"It stood idle for longer than {wait} minutes in {played.share:.0%} of the known time of the last "
+        f"{days} days; stopped then, it would have had to start {played.starts} times, {waits} minutes of waiting."
+        f"{covered_remark(used, 'stopping')}{cost_remark(subject, days)}",
+        undo=undo,
+        command=queue + preconditions(subject) + command,
+        violation_bound=Decimal(repr(round(bound, 6))),
+        hard_to_regain=scarce is not None,
+        target=f"auto_stop_{wait}m",
+        evidence_until=measured_until(history),
+        evidence={
+            "window_days": days,
+            "window_end": subject.as_of.isoformat(),
+            "coverage": round(coverage, 4),
+            "counter": history.counter,
+            "wait_minutes": wait,
+            "idle_share": round(played.share, 4),
+            "starts": played.starts,
+            "hard_to_regain": scarce,
+            "replay": {
+                "hours": played.known // SLOTS_PER_HOUR,
+                "violation_minutes": waits,
+                "bound": round(bound, 6),
+                "worst_overload": 0.0,
+                "saving": str(used.effective),
+            },
+            "cost_basis": cost_basis(subject, days),
+            "cost_until": subject.costs[-1].day.isoformat(),
+        },
+    )
+
+
+def _is_notebook(subject: Machine) -> bool:
+    return subject.platform == "notebook" or subject.stage == "notebook"
+
+
+def _wait_minutes(subject: Machine, settings: Recommend) -> int:
+    return settings.idle.notebook_window_minutes if _is_notebook(subject) else settings.auto_stop.training_wait_minutes
+
+
+KIND = Kind(
+    name=NAME,
+    subject=Machine,
+    step=Step.SCHEDULE,
+    title="Stop by itself when idle",
+    needs="accelerator utilization of a notebook or a training machine",
+    applies=applies,
+    evaluate=evaluate,
+)

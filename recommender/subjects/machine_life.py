@@ -1,0 +1,134 @@
+"""When machines were deployed, stopped and started again, and how their jobs ended.
+
+Assumes
+    A listing that names a thing for the first time says nothing of when it was deployed; its launch does, and a
+    change of what it runs (machine type, model or configuration; not how many) that a later listing shows.
+Method
+    *Deployed*: the later of the first launch seen and the newest such change.
+    *Stopped and started again*: lives that ended, and those of them that another of the same machine followed within
+    seven days, added up over all machines of a platform. Only lives whose end an event named count.
+    *Jobs*: workloads with an outcome on the machine; one that was retried and then succeeded has shown that it resumes.
+Cases
+    No listing, event or workload records: None, which is unknown.
+Known drawbacks
+    A retry after a failure of the job itself counts as an interruption survived: both begin again from what was saved.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from aispend.schema import resource_history, resource_life
+from aispend.store.telemetry import resolved_workload_hours
+
+REGRETTED_WITHIN = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Life:
+    """What is known of one machine; ``details`` and ``state`` as its newest listing gave them."""
+
+    deployed_at: datetime | None = None
+    kind: str | None = None
+    state: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """Jobs of the window: how many ran, were retried, and were retried and then succeeded; hours of the longest."""
+
+    ran: int
+    retried: int
+    resumed: int
+    longest_hours: float
+
+
+def load_lives(connection: Connection, as_of: datetime) -> dict[int, Life]:
+    """By resource key, of everything a listing or an event names."""
+    life = resource_life.c
+    first_launches = connection.execute(
+        select(life.resource_key, func.min(life.started_at).label("at"))
+        .where(life.method != "billed")
+        .group_by(life.resource_key)
+    )
+    launches: dict[int, datetime] = {row.resource_key: row.at for row in first_launches}
+    seen = resource_history.c
+    rows = connection.execute(
+        select(seen.resource_key, seen.valid_from, seen.kind, seen.state, seen.details)
+        .where(seen.valid_from <= as_of + timedelta(days=1))
+        .order_by(seen.resource_key, seen.valid_from)
+    )
+    found: dict[int, Life] = {key: Life(deployed_at=at) for key, at in launches.items()}
+    before: dict[int, Any] = {}
+    for key, valid_from, kind, state, details in rows:
+        runs = _runs(details)
+        deployed = found[key].deployed_at if key in found else None
+        if key in before and before[key] != runs:
+            deployed = valid_from if deployed is None else max(deployed, valid_from)
+        before[key] = runs
+        found[key] = Life(deployed, kind, state, details)
+    return found
+
+
+def load_regret(connection: Connection, platforms: Mapping[int, str | None]) -> dict[str | None, tuple[int, int]]:
+    """Stops, and those of them that were started again within seven days, by platform."""
+    life = resource_life.c
+    rows = connection.execute(
+        select(life.resource_key, life.started_at, life.ended_at)
+        .where(life.method == "event")
+        .order_by(life.resource_key, life.started_at)
+    ).all()
+    counts: dict[str | None, list[int]] = defaultdict(lambda: [0, 0])
+    for number, (key, _, ended) in enumerate(rows):
+        if ended is None or key not in platforms:
+            continue
+        following = rows[number + 1] if number + 1 < len(rows) else None
+        again = following is not None and following.resource_key == key
+        counts[platforms[key]][0] += 1
+        counts[platforms[key]][1] += bool(again and following and following.started_at - ended <= REGRETTED_WITHIN)
+    return {platform: (stops, restarts) for platform, (stops, restarts) in counts.items()}
+
+
+def load_jobs(connection: Connection, as_of: datetime, window_days: int) -> dict[int, Jobs]:
+    """Jobs by the resource they ran on."""
+    hours = resolved_workload_hours().subquery().c
+    ended = func.max(hours.hour).filter(hours.outcome == "succeeded")
+    retried = func.min(hours.hour).filter(hours.outcome == "retried")
+    rows = connection.execute(
+        select(hours.resource_key, hours.workload, func.sum(hours.seconds), retried, ended)
+        .where(
+            hours.resource_key.is_not(None),
+            hours.outcome.is_not(None),
+            hours.hour >= as_of - timedelta(days=window_days),
+        )
+        .group_by(hours.resource_key, hours.workload)
+        .order_by(hours.resource_key, hours.workload)
+    )
+    found: dict[int, list[tuple[bool, bool, float]]] = defaultdict(list)
+    for key, _, seconds, first_retry, success in rows:
+        resumed = first_retry is not None and success is not None and success >= first_retry
+        found[key].append((first_retry is not None, resumed, float(seconds) / 3600))
+    return {
+        key: Jobs(
+            ran=len(jobs),
+            retried=sum(job[0] for job in jobs),
+            resumed=sum(job[1] for job in jobs),
+            longest_hours=max(job[2] for job in jobs),
+        )
+        for key, jobs in found.items()
+    }
+
+
+def _runs(details: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What a listing says a thing runs, without how much of it."""
+    variants = [
+        (one.get("variant"), one.get("model"), one.get("instance_type")) for one in details.get("variants") or []
+    ]
+    return details.get("config"), details.get("instance_type"), details.get("model"), tuple(map(str, variants))

@@ -1,0 +1,216 @@
+"""Spot markets: what a machine type costs there, and how often machines of it are taken away.
+
+Assumes
+    Prices collected as steps are whole since the first of the window; those before it stand for its beginning.
+Method
+    *Price*: the mean of the hourly maximum over the zones of a region, over the last ``PRICE_DAYS``; where no steps
+    were collected, the day's mean of the price list, else the catalogue.
+    *Interruptions*: the newest band of a source; and one's own machines of that type: hours on spot of the window, and
+    jobs there that were retried. Where no jobs are recorded, machines that ended: every end counts as an
+    interruption, which is careful.
+Cases
+    Neither a band nor own hours: how often it is interrupted is unknown.
+Known drawbacks
+    Bands are of a region and not of a zone, and of the past month.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+
+from sqlalchemy import Connection, text
+
+from aispend.prices.accelerators import plain_instance_type
+from aispend.prices.prices import price_at
+from recommender.methods.spot_prices import mean_of_hourly_maximum
+
+PRICE_DAYS = 14
+Key = tuple[str, str, str]
+"""Provider, region, and a machine type's plain name."""
+
+
+@dataclass(frozen=True)
+class SpotPrice:
+    """An hour on spot; ``quoted_at`` is when the newest quote it rests on was given, ``hours`` what it is a mean of."""
+
+    hourly_price: Decimal
+    currency: str
+    quoted_at: datetime
+    hours: int
+    source: str
+
+
+@dataclass(frozen=True)
+class Band:
+    """Share of machines interrupted in a month (0 to 1), between two bounds, and who said so when."""
+
+    low: float
+    high: float
+    as_of: date
+    source: str
+
+
+@dataclass(frozen=True)
+class OwnSpot:
+    """One's own hours on spot of a type, and the interruptions in them, counted by ``counted``."""
+
+    hours: float
+    interruptions: int
+    counted: str
+
+
+@dataclass(frozen=True)
+class SpotMarket:
+    """What is known of one type in one region; ``placement_score`` from 1 (hardly any) to 10."""
+
+    price: SpotPrice | None = None
+    band: Band | None = None
+    placement_score: Decimal | None = None
+    own: OwnSpot | None = None
+
+
+class SpotMarkets:
+    """All markets of which anything was collected; the catalogue's prices stand in."""
+
+    def __init__(self, connection: Connection, as_of: datetime, window_days: int) -> None:
+        self._as_of = as_of
+        self._prices = _steps(connection, as_of) or {}
+        self._listed = _listed(connection, as_of.date())
+        self._bands, self._scores = _risks(connection, as_of.date())
+        self._own = _own(connection, as_of, window_days)
+
+    def market(self, provider: str, region: str | None, name: str | None) -> SpotMarket | None:
+        """The market of a machine type; None where nothing is known of it."""
+        if not region or not name:
+            return None
+        key = (provider, region, plain_instance_type(provider, name))
+        family = (provider, region, key[2].split(".")[0])
+        found = SpotMarket(
+            price=self._prices.get(key) or self._listed.get(key) or self._catalogued(provider, region, name),
+            band=self._bands.get(key),
+            placement_score=self._scores.get(key, self._scores.get(family)),
+            own=self._own.get(key),
+        )
+        return None if found == SpotMarket() else found
+
+    def _catalogued(self, provider: str, region: str, name: str) -> SpotPrice | None:
+        price = price_at(provider, region, name, "spot", self._as_of.date())
+        if price is None:
+            return None
+        return SpotPrice(price.hourly_price, price.currency, _start(price.valid_from), 0, price.source)
+
+
+def _start(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _steps(connection: Connection, as_of: datetime) -> Mapping[Key, SpotPrice]:
+    since = as_of - timedelta(days=PRICE_DAYS)
+    rows = connection.execute(text(_STEPS), {"since": since, "until": as_of}).all()
+    zones: dict[Key, dict[str, list[tuple[datetime, Decimal]]]] = defaultdict(lambda: defaultdict(list))
+    told: dict[Key, tuple[str, str]] = {}
+    for row in rows:
+        key = (row.provider, row.region, plain_instance_type(row.provider, row.instance_type))
+        zones[key][f"{row.zone} {row.product}"].append((row.changed_at, row.hourly_price))
+        told[key] = (row.currency, row.source)
+    found = {}
+    for key, steps in zones.items():
+        mean = mean_of_hourly_maximum(steps, since, as_of)
+        if mean is not None:
+            newest = max(changes[-1][0] for changes in steps.values())
+            found[key] = SpotPrice(round(mean[0], 6), told[key][0], newest, mean[1], told[key][1])
+    return found
+
+
+def _listed(connection: Connection, on: date) -> dict[Key, SpotPrice]:
+    rows = connection.execute(text(_LISTED), {"day": on})
+    return {
+        (row.provider, row.region, plain_instance_type(row.provider, row.instance_type)): SpotPrice(
+            row.hourly_price, row.currency, _start(row.valid_from), 24, row.source
+        )
+        for row in rows
+    }
+
+
+def _risks(connection: Connection, on: date) -> tuple[dict[Key, Band], dict[Key, Decimal]]:
+    bands: dict[Key, Band] = {}
+    scores: dict[Key, Decimal] = {}
+    for row in connection.execute(text(_RISKS), {"day": on}):
+        key = (row.provider, row.region, plain_instance_type(row.provider, row.instance_type))
+        if row.measure == "interruption_rate":
+            bands[key] = Band(float(row.low), float(row.high), row.as_of, row.source)
+        elif row.measure == "placement_score":
+            scores[key] = row.low
+    return bands, scores
+
+
+def _own(connection: Connection, as_of: datetime, window_days: int) -> dict[Key, OwnSpot]:
+    since = as_of.date() - timedelta(days=window_days)
+    rows = connection.execute(
+        text(_OWN),
+        {
+            "since": since,
+            "until": as_of.date(),
+            "month": since.replace(day=1),
+            "gone": as_of.date() - timedelta(days=2),
+        },
+    )
+    counts: dict[Key, list[float]] = defaultdict(lambda: [0.0, 0, 0, 0])
+    for row in rows:
+        sums = counts[row.provider, row.region, plain_instance_type(row.provider, row.instance_type)]
+        for place, value in enumerate((row.hours, row.ended, row.jobs, row.retried)):
+            sums[place] += float(value or 0)
+    return {
+        key: OwnSpot(hours, int(retried), "jobs that were retried")
+        if jobs
+        else OwnSpot(hours, int(ended), "machines that ended, whoever ended them")
+        for key, (hours, ended, jobs, retried) in counts.items()
+        if hours
+    }
+
+
+_STEPS = """
+    SELECT provider, region, zone, instance_type, product, changed_at, hourly_price, currency, source FROM spot_price p
+    WHERE changed_at < :until AND (changed_at >= :since OR changed_at = (
+        SELECT max(o.changed_at) FROM spot_price o
+        WHERE (o.provider, o.region, o.zone, o.instance_type, o.product)
+            = (p.provider, p.region, p.zone, p.instance_type, p.product) AND o.changed_at < :since))
+    ORDER BY changed_at"""
+
+_LISTED = """
+    SELECT DISTINCT ON (provider, region, instance_type)
+           provider, region, instance_type, hourly_price, currency, valid_from, source
+    FROM price WHERE term = 'spot' AND valid_from <= :day
+    ORDER BY provider, region, instance_type, valid_from DESC"""
+
+_RISKS = """
+    SELECT DISTINCT ON (provider, region, instance_type, measure)
+           provider, region, instance_type, measure, as_of, low, high, source
+    FROM spot_risk WHERE as_of <= :day + 1
+    ORDER BY provider, region, instance_type, measure, as_of DESC, zone"""
+
+_OWN = """
+    WITH machine AS (
+        SELECT r.resource_key, r.provider, l.region_id AS region, s.instance_type, r.last_seen,
+               sum(coalesce(bit_count(CAST(c.hours AS bit(32))), 24)) AS hours
+        FROM charge c JOIN sku s USING (sku_key) JOIN charge_kind k USING (charge_kind_key)
+        JOIN location l USING (location_key) JOIN resource r USING (resource_key)
+        WHERE k.pricing_category = 'Dynamic' AND k.charge_category = 'Usage' AND s.is_ai AND c.resource_key <> 0
+          AND s.instance_type IS NOT NULL AND l.region_id IS NOT NULL
+          AND c.charge_date >= :since AND c.charge_date < :until AND c.billing_month >= :month AND c.half <> 1
+        GROUP BY 1, 2, 3, 4, 5),
+    job AS (
+        SELECT a.resource_key, count(DISTINCT w.workload) AS jobs,
+               count(DISTINCT w.workload) FILTER (WHERE w.outcome = 'retried') AS retried
+        FROM workload_hour w JOIN resource_alias a ON a.alias = w.alias AND a.namespace IN (w.namespace, '*')
+         AND w.hour >= a.valid_from AND (a.valid_to IS NULL OR w.hour < a.valid_to)
+        WHERE w.outcome IS NOT NULL AND w.hour >= :since
+        GROUP BY 1)
+    SELECT provider, region, instance_type, sum(hours) AS hours,
+           count(*) FILTER (WHERE last_seen < :gone) AS ended, sum(job.jobs) AS jobs, sum(job.retried) AS retried
+    FROM machine LEFT JOIN job USING (resource_key)
+    GROUP BY provider, region, instance_type"""
