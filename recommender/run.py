@@ -14,7 +14,9 @@ from aispend.advising import Exclusion, Recommend
 from aispend.clock import Clock
 from aispend.settings import Settings
 from aispend.store.locks import exclusive
+from recommender.calibration import learned
 from recommender.contract import Advice, Answer, Kind, Subject, WhyNot
+from recommender.growth import note_growth
 from recommender.record import keep
 from recommender.registry import KINDS
 from recommender.subjects.load import evidence_end, load_subjects
@@ -42,10 +44,11 @@ def recommend(engine: Engine, settings: Settings, clock: Clock, *, progress: Pro
 
     An open recommendation that is no longer found becomes ``gone``, or ``expired`` where the telemetry it rests on has
     stopped; what a person decided is kept, and its figures are brought up to date. A snooze that has run out becomes
-    open again.
+    open again. What became of earlier stops widens the window of idleness (``calibration.py``).
     """
     with engine.begin() as connection:
         exclusive(connection, "recommend")
+        settings = learned(connection, settings)
         end = evidence_end(connection)
         advice: list[Advice] = []
         reasons: list[WhyNot] = []
@@ -62,6 +65,7 @@ def recommend(engine: Engine, settings: Settings, clock: Clock, *, progress: Pro
                     else:
                         reasons.append(answer)
         counts = keep(connection, advice, reasons, clock())
+        note_growth(connection, settings.recommend.min_monthly_saving, clock())
     advised = {item.subject.resource_id for item in advice}
     without = {reason.subject.resource_id for reason in reasons} - advised
     return RecommendReport(len(seen), counts, len(without), end)
