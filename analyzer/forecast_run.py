@@ -35,14 +35,12 @@ if TYPE_CHECKING:
     from analyzer.forecast_members import Floats
 
 Cut = Literal["all", "ai", "provider", "model", "team"]
-_QUESTIONS: tuple[tuple[Cut, tuple[SeriesCut, ...], bool], ...] = (
-    ("all", (), False),
-    ("ai", (), True),
-    ("provider", ("provider",), False),
-    ("model", ("model",), True),
-    ("team", ("team",), True),
+_QUESTIONS: tuple[tuple[SeriesCut, bool, tuple[Cut, ...]], ...] = (
+    ("provider", False, ("all", "provider")),
+    ("model", True, ("ai", "model")),
+    ("team", True, ("team",)),
 )
-"""Cut, what it is cut by, and whether of AI spend alone."""
+"""What is read, whether of AI spend alone, and the cuts that come of it: the sum of all, and each."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +93,8 @@ def write_forecasts(
     steps: list[KnownStep] = []
     chosen: list[Subject] = []
     bills = coverage(connection)
-    for cut, by, ai_only in _QUESTIONS:
-        found = daily_series(connection, (*by, "charge_category"), days=DAILY.history, ai_only=ai_only, bills=bills)
+    for by, ai_only, cuts in _QUESTIONS:
+        found = daily_series(connection, (by, "charge_category"), days=DAILY.history, ai_only=ai_only, bills=bills)
         if found is None:
             return 0
         if not wholes:
@@ -105,7 +103,8 @@ def write_forecasts(
                 *steps_written_down(settings.forecast.steps, found.end, settings.reporting_currency),
                 *commitments_that_end(connection, found.end, wholes[-1].end),
             ]
-        chosen += largest(subjects(cut, found), settings.forecast.largest)
+        for cut in cuts:
+            chosen += largest(subjects(cut, found), settings.forecast.largest)
         known_to = found.end
     if not chosen:
         return 0
@@ -132,10 +131,10 @@ def periods(known_to: date, today: date) -> list[Period]:
 
 
 def subjects(cut: Cut, found: SeriesSet) -> list[Subject]:
-    """Series of one cut by charge category, put together: use, and everything else."""
+    """Series of one cut by charge category, put together: use, and everything else; or all of them in one."""
     groups: dict[tuple[str, str | None], list[Series]] = {}
     for one in found.series:
-        groups.setdefault((one.currency, one.cut[0] if len(one.cut) > 1 else None), []).append(one)
+        groups.setdefault((one.currency, None if cut in ("all", "ai") else one.cut[0]), []).append(one)
     return [
         Subject(
             cut=cut,
