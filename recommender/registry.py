@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from recommender.contract import Kind
-from recommender.kinds import auto_stop, batch, prompt_cache, rightsize, route, stop_idle
+from recommender.kinds import auto_stop, batch, prompt_cache, rightsize, route, stop_idle, storage
 
 KINDS: tuple[Kind[Any], ...] = (
     stop_idle.KIND,
+    storage.KIND,
     rightsize.KIND,
     auto_stop.KIND,
     batch.KIND,

@@ -83,6 +83,11 @@ INVENTORY: tuple[Field, ...] = (
     Field("instance_type", "machine type or VM size"),
     Field("accelerator_type", "kind of accelerator"),
     Field("accelerators", "accelerators in the resource"),
+    Field("kind", "disk for a disk, which needs valid_from and state; else a machine"),
+    Field("state", "of a disk from valid_from on: attached or unattached"),
+    Field("size_gib", "size of a disk, GiB"),
+    Field("disk_type", "type of a disk: gp3, pd-ssd …"),
+    Field("tags", "tags of a disk, key=value with commas between them"),
 )
 
 INVOICES: tuple[Field, ...] = (

@@ -193,6 +193,26 @@ def write_history(
     return len(ended) + len(begun)
 
 
+def replace_history(
+    connection: Connection, *, source: str, kind: str, rows: Sequence[Mapping[str, Any]], now: datetime
+) -> None:
+    """Write what was from when to when, as told: whatever was told of the same resources and kind goes.
+
+    Rows have a resource, ``scope``, ``state``, ``valid_from``, ``valid_to`` and ``details``; the resources are there.
+    """
+    if not rows:
+        return
+    keys = {_key(row) for row in rows}
+    c = resource_history.c
+    connection.execute(delete(resource_history).where(c.kind == kind, c.resource_key.in_(keys)))
+    told = [
+        {name: row[name] for name in ("scope", "state", "valid_from", "valid_to", "details")}
+        | {"resource_key": _key(row), "kind": kind, "source": source, "seen_at": now}
+        for row in rows
+    ]
+    connection.execute(insert(resource_history), told)
+
+
 def _key(row: Mapping[str, Any]) -> int:
     return names.resource_key(row["provider"], canonical(row["provider"], row["resource_id"]))
 

@@ -304,6 +304,7 @@ def volume_rows(pages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
             throughput=one.get("Throughput"),
             zone=one.get("AvailabilityZone"),
             name=tags_of(one).get("Name"),
+            tags=tags_of(one) or None,
             created_at=one.get("CreateTime"),
         )
         for page in pages

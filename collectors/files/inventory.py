@@ -3,15 +3,16 @@
 *Form.* One row says that a name means a resource for a time, and may say what the resource is; see :data:`FORM` and
 ``docs/telemetry.md``. Without ``namespace`` the name holds for every source of telemetry; without times, always.
 A name may mean one resource now and another later (names and private addresses are reused), never two at a time.
+A row of ``kind`` ``disk`` says instead what a disk was from when to when, for ``resource_history``.
 
-*Replaced* is all that was known of a namespace and alias the file names. An inventory is refused whole where a row
-cannot be read: a missing name would make a machine look unused.
+*Replaced* is all that was known of a namespace and alias the file names, and of a disk. An inventory is refused whole
+where a row cannot be read: a missing name would make a machine look unused.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -24,6 +25,7 @@ from aispend.errors import InputError
 from aispend.resource_id import canonical, lower
 from aispend.settings import Settings
 from aispend.store import Store, names
+from aispend.store.collections import replace_history
 from aispend.store.locks import wait_for
 from aispend.store.names import BEGINNING, AliasRow
 from aispend.store.telemetry import ANY_SOURCE
@@ -31,6 +33,9 @@ from collectors.files.telemetry_files import find_files
 from collectors.files.telemetry_form import Column, Form, RowCheck
 from collectors.files.telemetry_load import Progress
 from collectors.files.telemetry_scan import read, workspace
+
+DISK = "disk"
+DISK_STATES = ("attached", "unattached")
 
 FORM = Form(
     "inventory",
@@ -48,11 +53,20 @@ FORM = Form(
         Column("instance_type", "text"),
         Column("accelerator_type", "text", lower=True),
         Column("accelerators", "number", low=0, high=1e6, limit="the number of accelerators in the resource"),
+        Column("kind", "text", lower=True, choices=("machine", DISK)),
+        Column("state", "text", lower=True, choices=DISK_STATES),
+        Column("size_gib", "number", low=0, high=1e9, limit="the size of a disk in GiB"),
+        Column("disk_type", "text", lower=True),
+        Column("tags", "text"),
     ),
     (
         RowCheck(
             "valid_to", "{valid_to} <= {valid_from}", "is not after valid_from; valid_to is the first instant after"
         ),
+        RowCheck(
+            "valid_from", "{kind} = 'disk' AND {valid_from} IS NULL", "is missing: since when the disk is in this state"
+        ),
+        RowCheck("state", "{kind} = 'disk' AND {state} IS NULL", "is missing: attached or unattached"),
     ),
 )
 _DESCRIPTION = ("resource_name", "account", "region", "fleet", "instance_type", "accelerator_type")
@@ -66,6 +80,7 @@ class InventoryReport:
     files: list[str]
     resources: int = 0
     aliases: int = 0
+    disks: int = 0
     notes: list[str] = field(default_factory=list)
 
 
@@ -106,14 +121,16 @@ def import_inventory(
         row["resource_id"] = canonical(row["provider"], row["resource_id"])
     described = _describe(rows)
     aliases = _aliases(rows)
+    disks = _disks(rows)
     if progress:
         progress("writing names", 0, None)
     with store.engine.begin() as connection:
         wait_for(connection, names.LOCK)
         names.describe_resources(connection, described)
         (names.extend_inventory if keep_past else names.replace_inventory)(connection, aliases)
+        replace_history(connection, source=source, kind=DISK, rows=disks, now=clock())
     notes += reading.notes
-    return InventoryReport(source, [file.shown_as for file in files], len(described), len(aliases), notes)
+    return InventoryReport(source, [file.shown_as for file in files], len(described), len(aliases), len(disks), notes)
 
 
 def _describe(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -140,6 +157,37 @@ def _aliases(rows: Sequence[dict[str, Any]]) -> list[AliasRow]:
         valid_from = _utc(row["valid_from"]) or BEGINNING
         by_name[name].append(AliasRow(*name, valid_from, _utc(row["valid_to"]), key, names.INVENTORY, Decimal(1)))
     return [row for group in by_name.values() for row in _one_at_a_time(group, ids)]
+
+
+def _disks(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of a history; of two about one disk and instant the later in the file."""
+    found = {}
+    for row in rows:
+        if row["kind"] != DISK:
+            continue
+        details = {
+            "size_gib": None if row["size_gib"] is None else f"{Decimal(repr(row['size_gib'])).normalize():f}",
+            "volume_type": row["disk_type"],
+            "name": row["resource_name"],
+            "tags": _tags(row) or None,
+        }
+        start = _utc(row["valid_from"]) or BEGINNING
+        found[row["provider"], row["resource_id"], start] = {
+            "provider": row["provider"],
+            "resource_id": row["resource_id"],
+            "scope": " ".join(filter(None, (row["account"], row["region"]))),
+            "state": row["state"],
+            "valid_from": start,
+            "valid_to": _utc(row["valid_to"]),
+            "details": {name: value for name, value in details.items() if value is not None},
+        }
+    return list(found.values())
+
+
+def _tags(row: Mapping[str, Any]) -> dict[str, str]:
+    """``key=value`` pairs with commas between them; a key alone has an empty value."""
+    pairs = (part.partition("=") for part in (row["tags"] or "").split(",") if part.strip())
+    return {key.strip(): value.strip() for key, _, value in pairs}
 
 
 def _one_at_a_time(rows: Sequence[AliasRow], ids: dict[int, str]) -> list[AliasRow]:

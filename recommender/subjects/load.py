@@ -11,6 +11,7 @@ from aispend.settings import Settings
 from recommender.contract import Subject
 from recommender.subjects.machines import evidence_end, load_machines
 from recommender.subjects.services import Gathering, pools
+from recommender.subjects.storage import load_volumes
 from recommender.subjects.token_use import load_token_use
 
 __all__ = ["evidence_end", "load_subjects"]
@@ -27,5 +28,6 @@ def load_subjects(connection: Connection, as_of: datetime, settings: Settings) -
     services = list(gathering.services(connection))
     yield from services
     yield from pools(services)
+    yield from load_volumes(connection, as_of, options.idle.unattached_days)
     bought = max(options.batch.window_days, options.prompt_cache.window_days, options.route.window_days)
     yield from load_token_use(connection, as_of, max(bought, options.self_host.window_days))

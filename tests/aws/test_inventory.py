@@ -148,7 +148,8 @@ def test_what_waits_or_lies_about_is_kept_as_it_is_now(
     empty.on("ec2.DescribeCapacityReservations", {"CapacityReservations": [reservation, shared, over]})
     block = {"CapacityBlockId": "cb-1", "State": "active", "CapacityReservationIds": ["cr-1"], "EndDate": THEN}
     empty.on("ec2.DescribeCapacityBlocks", {"CapacityBlocks": [block]})
-    volume = {"VolumeId": "vol-1", "State": "available", "Size": 500, "VolumeType": "gp3"}
+    tags = [{"Key": "keep", "Value": "until audit"}]
+    volume = {"VolumeId": "vol-1", "State": "available", "Size": 500, "VolumeType": "gp3", "Tags": tags}
     empty.on("ec2.DescribeVolumes", {"Volumes": [volume]})
     group = {
         "AutoScalingGroupName": "trainers", "AutoScalingGroupARN": GROUP, "MinSize": 0, "MaxSize": 8,
@@ -179,7 +180,8 @@ def test_what_waits_or_lies_about_is_kept_as_it_is_now(
     assert (kind, state) == ("capacity_reservation", "active")
     assert (details["total"], details["available"], details["accelerators"]) == (4, 3, "8")
     assert details["capacity_block"] == "cb-1"
-    assert found["vol-1"] == ("ebs_volume", "available", {"size_gib": 500, "volume_type": "gp3"})
+    kept = {"size_gib": 500, "volume_type": "gp3", "tags": {"keep": "until audit"}}
+    assert found["vol-1"] == ("ebs_volume", "available", kept)
     assert found[GROUP][2]["instance_types"] == ["p5.48xlarge"]
     assert found[THROUGHPUT][1:] == (
         "InService",

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from aispend.clock import Clock
 from aispend.errors import InputError
 from aispend.keys import content_key
-from aispend.schema import resource, resource_alias
+from aispend.schema import resource, resource_alias, resource_history
 from aispend.settings import Settings
 from aispend.store import Store
 from collectors.files.inventory import InventoryReport, import_inventory
@@ -125,3 +125,34 @@ def test_one_unreadable_row_refuses_the_file(run, database: Store, tmp_path: Pat
     assert "line 3" in raised.value.where
     assert reason in raised.value.where
     assert rows(database) == []
+
+
+DISKS = "provider,resource_id,kind,state,valid_from,valid_to,account,region,size_gib,disk_type,tags"
+
+
+def test_a_disk_is_what_the_newest_file_says(run, database: Store, tmp_path: Path) -> None:
+    attached = "gcp,disk-1,disk,attached,2026-08-01,2026-09-01,p,us-central1,500,pd-ssd,"
+    free = 'gcp,disk-1,disk,unattached,2026-09-01,,p,us-central1,500,PD-SSD,"team=ml, keep"'
+    run(write(tmp_path / "a.csv", [attached, free], DISKS), source="files")
+
+    report = run(write(tmp_path / "b.csv", [free.replace("2026-09-01", "2026-09-02")], DISKS), source="other")
+
+    assert (report.resources, report.aliases, report.disks) == (1, 0, 1)
+    with database.engine.connect() as connection:
+        (found,) = connection.execute(select(resource_history)).all()
+    assert (found.kind, found.state, found.source) == ("disk", "unattached", "other")
+    assert (found.valid_from, found.valid_to) == (datetime(2026, 9, 2, tzinfo=UTC), None)
+    assert found.details == {"size_gib": "500", "volume_type": "pd-ssd", "tags": {"team": "ml", "keep": ""}}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("gcp,disk-1,disk,unattached,,,p,us-central1,500,pd-ssd,", "since when"),
+        ("gcp,disk-1,disk,,2026-09-01,,p,us-central1,500,pd-ssd,", "attached or unattached"),
+        ("gcp,disk-1,disk,gone,2026-09-01,,p,us-central1,500,pd-ssd,", "state"),
+    ],
+)
+def test_a_disk_says_its_state_and_since_when(run, tmp_path: Path, line: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        run(write(tmp_path / "a.csv", [line], DISKS))

@@ -1,0 +1,231 @@
+"""Keep a snapshot of a disk that no machine has, and delete the disk a month later.
+
+Assumes
+    What was unattached for ``recommend.idle.unattached_days`` (32: a month's cycle and more) is not about to be used.
+    Its snapshot costs as much as if every block were in use; what is in use is not known.
+Method
+    Cost: the bill's, where the disk has charges of its own; else its list price, as the bill keeps spend that is not
+    AI without its resource. The saving is that cost less the snapshot's. Both are paid for the 30 days between the
+    steps: a one-off cost of a month of the snapshot.
+    Nothing is deleted in the first step.
+Cases
+    A keep tag, or unattached for less: the reason. No size, or neither charges nor a list price: the reason. A disk
+    that costs no more than its snapshot: the reason.
+Sources
+    docs/advice.md (AWS Compute Optimizer: volumes unattached for 32 days); ``methods/disk_prices.toml``.
+Known drawbacks
+    At list price your discount is unknown, and the saving too high by it. Restored blocks are slow when first read.
+    Snapshots and checkpoints that nobody needs are in no inventory that is read today.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from decimal import Decimal
+
+from aispend.advising import Recommend
+from recommender.contract import COST_UNKNOWN, Advice, Kind, Saving, Step, WhyNot
+from recommender.methods.disk_prices import ListPrice, disk_price, snapshot_price
+from recommender.savings import cost_basis, monthly_cost, saving
+from recommender.subjects.storage import Volume
+
+NAME = "storage"
+WAIT_DAYS = 30
+"""Between the snapshot and the disk's end."""
+_NOTHING = Decimal(0)
+
+
+@dataclass(frozen=True)
+class _Worth:
+    """What a disk costs a month, what its end saves before the snapshot, and how that is known."""
+
+    cost: Decimal
+    gross: Saving
+    basis: str
+    at_list: ListPrice | None
+
+
+def applies(volume: Volume) -> bool:
+    """Every disk no machine has."""
+    return bool(volume.resource_id)
+
+
+def evaluate(volume: Volume, settings: Recommend) -> Advice | WhyNot:
+    """Advice to keep a snapshot in the disk's place, or why not."""
+    days = settings.idle.unattached_days
+    worth = _worth(volume, days)
+
+    def no(reason: str, explanation: str) -> WhyNot:
+        return WhyNot(NAME, volume, reason, explanation, worth.cost if worth else None)
+
+    kept = next((key for key in volume.tags if key.lower() in settings.idle.keep_tags), None)
+    if kept:
+        return no("excluded", f"Tag {kept} asks to keep it.")
+    if volume.unattached_days < days:
+        return no(
+            "too_new",
+            f"No machine is known to have it since {volume.unattached_since:%Y-%m-%d}: {volume.unattached_days} days, "
+            f"and {days} are needed (recommend.idle.unattached_days).",
+        )
+    if volume.size_gib is None:
+        return no("size_unknown", "Its size is not known. Give size_gib in the inventory.")
+    if worth is None:
+        if volume.costs:
+            return no("cost_unknown", COST_UNKNOWN)
+        return no(
+            "price_unknown",
+            "The bill names no charges of its own, and no list price of a disk of type "
+            f"{volume.volume_type or 'unknown'} in {volume.region or 'an unknown region'} is known "
+            f"in {volume.currency}.",
+        )
+    kept_as = snapshot_price(volume.provider, volume.region, volume.size_gib)
+    if kept_as is None or kept_as.currency != volume.currency:
+        return no(
+            "price_unknown",
+            f"What a snapshot costs in {volume.region or 'an unknown region'} is not known in {volume.currency}, so "
+            "nobody can say what would be saved.",
+        )
+    if worth.gross.effective <= kept_as.monthly:
+        return no(
+            "no_saving",
+            f"It costs {worth.cost} {volume.currency} a month and a snapshot of it up to {kept_as.monthly}: delete it "
+            "without one, if nobody needs what is on it.",
+        )
+    return _advice(volume, days, worth, kept_as)
+
+
+def _worth(volume: Volume, days: int) -> _Worth | None:
+    """By the bill, else by the list; None where neither says."""
+    if volume.costs:
+        cost = monthly_cost(volume, days)
+        if cost is None:
+            return None
+        return _Worth(cost, saving(volume, days, Decimal(1)), cost_basis(volume, days), None)
+    if volume.size_gib is None:
+        return None
+    found = disk_price(
+        volume.provider,
+        volume.region,
+        volume.volume_type,
+        volume.size_gib,
+        iops=volume.iops,
+        mbps=volume.throughput,
+    )
+    if found is None or found.currency != volume.currency:
+        return None
+    gross = Saving(found.monthly, found.monthly, found.monthly, None, None, None)
+    basis = f"list price of {found.checked} ({found.source}); your rate is unknown"
+    return _Worth(found.monthly, gross, basis, found)
+
+
+def _advice(volume: Volume, days: int, worth: _Worth, kept_as: ListPrice) -> Advice:
+    command, undo = _texts(volume)
+    remark = (
+        f" The saving is at list price of {worth.at_list.checked} and unknown at your rate: the bill keeps no charges "
+        "of the disk's own."
+        if worth.at_list
+        else ""
+    )
+    size = f"{volume.size_gib:f} GiB"
+    return Advice(
+        kind=NAME,
+        subject=volume,
+        current=f"{volume.volume_type or 'disk'}, {size}, no machine",
+        proposed=f"keep a snapshot, delete the disk after {WAIT_DAYS} days",
+        monthly_cost=worth.cost,
+        saving=_less(worth.gross, kept_as.monthly),
+        risk=1,
+        confidence="medium" if worth.at_list else "high",
+        effort="low",
+        reason=f"No machine has had it since {volume.unattached_since:%Y-%m-%d} or longer, {volume.unattached_days} "
+        f"days. Its snapshot costs up to {kept_as.monthly} {volume.currency} a month, which is taken off.{remark}",
+        undo=undo,
+        command=command,
+        target="snapshot_then_delete",
+        one_off_cost=kept_as.monthly,
+        evidence_until=volume.seen_at,
+        evidence={
+            "window_days": days,
+            "unattached_since": volume.unattached_since.isoformat(),
+            "unattached_days": volume.unattached_days,
+            "last_listed": volume.seen_at.isoformat(),
+            "size_gib": str(volume.size_gib),
+            "volume_type": volume.volume_type,
+            "disk_monthly_cost": str(worth.cost),
+            "snapshot_monthly_cost": str(kept_as.monthly),
+            "snapshot_price_checked": kept_as.checked.isoformat(),
+            "snapshot_price_source": kept_as.source,
+            "cost_basis": worth.basis,
+            "rate": "list" if worth.at_list else "effective",
+        },
+    )
+
+
+def _less(gross: Saving, snapshot: Decimal) -> Saving:
+    """What is left of a saving once the snapshot is paid; never below nothing."""
+
+    def rest(amount: Decimal) -> Decimal:
+        return max(amount - snapshot, _NOTHING)
+
+    def maybe(amount: Decimal | None) -> Decimal | None:
+        return None if amount is None else rest(amount)
+
+    return Saving(
+        list_cost=maybe(gross.list_cost),
+        effective=rest(gross.effective),
+        net=rest(gross.net),
+        p10=maybe(gross.p10),
+        p50=maybe(gross.p50),
+        p90=maybe(gross.p90),
+    )
+
+
+def _texts(volume: Volume) -> tuple[str, str]:
+    """The commands, of which those that delete are comments, and how to undo it."""
+    place = " ".join(f"account {volume.account or 'unknown'}, region {volume.region or 'unknown'}".split())
+    name = shlex.quote(volume.resource_id.rsplit("/", 1)[-1])
+    region = shlex.quote(volume.region or "REGION")
+    zone = shlex.quote(volume.zone or "ZONE")
+    if volume.provider == "aws":
+        take = (
+            f"aws ec2 create-snapshot --volume-id {name} --region {region}"
+            " --description 'kept before the volume is deleted'"
+        )
+        look = f"aws ec2 describe-volumes --volume-ids {name} --region {region}"
+        end = f"aws ec2 delete-volume --volume-id {name} --region {region}"
+        undo = f"aws ec2 create-volume --snapshot-id SNAPSHOT --availability-zone {zone} --region {region}"
+    elif volume.provider == "gcp":
+        project = re.search(r"/projects/([^/]+)", volume.resource_id)
+        found = re.search(r"/zones/([^/]+)", volume.resource_id)
+        zone = shlex.quote(found[1]) if found else zone
+        at = f"--zone {zone} --project {shlex.quote(project[1] if project else volume.account or 'PROJECT')}"
+        take = f"gcloud compute snapshots create SNAPSHOT --source-disk {name} --source-disk-{at.removeprefix('--')}"
+        look = f"gcloud compute disks describe {name} {at}"
+        end = f"gcloud compute disks delete {name} {at}"
+        undo = f"gcloud compute disks create {name} --source-snapshot SNAPSHOT {at}"
+    else:
+        whole = shlex.quote(volume.resource_id)
+        take = f"az snapshot create --name SNAPSHOT --resource-group GROUP --source {whole}"
+        look = f"az disk show --ids {whole}"
+        end = f"az disk delete --ids {whole}"
+        undo = f"az disk create --name {name} --resource-group GROUP --source SNAPSHOT"
+    command = (
+        f"# {place}; check first that nobody keeps it for a reason\n{take}\n"
+        f"# {WAIT_DAYS} days later, once the snapshot is complete, nobody missed the disk and no machine has it:\n"
+        f"# {look}\n# {end}"
+    )
+    return command, f"restore it from the snapshot: {undo}"
+
+
+KIND = Kind(
+    name=NAME,
+    subject=Volume,
+    step=Step.REMOVE,
+    alone=True,
+    title="Delete disks no machine has",
+    needs="an inventory that lists unattached disks; their size and type, or charges of their own",
+    applies=applies,
+    evaluate=evaluate,
+)

@@ -1,0 +1,174 @@
+"""Disks no machine has: money by hand, what is refused, and that nothing is deleted at first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from aispend.advising import Recommend
+from recommender.contract import Advice, DailyCost, WhyNot
+from recommender.kinds.storage import KIND, evaluate
+from recommender.subjects.storage import Volume
+from tests.recommender.conftest import AS_OF
+from tests.recommender.kinds.contract import KindContract
+
+D = Decimal
+Make = Callable[..., Volume]
+
+
+def daily(amount: str, days: int = 40) -> list[DailyCost]:
+    return [
+        DailyCost(
+            day=(AS_OF - timedelta(days=days - number)).date(),
+            hours=24,
+            list_cost=D(amount),
+            effective_cost=D(amount),
+            uncovered_effective_cost=D(amount),
+            is_spot=False,
+        )
+        for number in range(days)
+    ]
+
+
+@pytest.fixture
+def make_volume() -> Make:
+    """2,000 GiB of gp3 in Virginia, unattached for 40 days, without charges of its own."""
+
+    def make(**overrides: Any) -> Volume:
+        since = AS_OF - timedelta(days=40)
+        values: dict[str, Any] = {
+            "resource_key": 7,
+            "resource_id": "vol-0a1b",
+            "provider": "aws",
+            "account": "111122223333",
+            "region": "us-east-1",
+            "currency": "USD",
+            "tags": {},
+            "model": None,
+            "team": None,
+            "first_seen": since.date(),
+            "costs": [],
+            "as_of": AS_OF,
+            "name": "checkpoints",
+            "size_gib": D(2000),
+            "volume_type": "gp3",
+            "iops": D(3000),
+            "throughput": D(125),
+            "zone": "us-east-1a",
+            "unattached_since": since,
+            "seen_at": AS_OF,
+        }
+        return Volume(**(values | overrides))
+
+    return make
+
+
+def advise(volume: Volume) -> Advice:
+    answer = evaluate(volume, Recommend())
+    assert isinstance(answer, Advice), answer
+    return answer
+
+
+def refuse(volume: Volume) -> str:
+    answer = evaluate(volume, Recommend())
+    assert isinstance(answer, WhyNot), answer
+    assert answer.explanation.endswith(".")
+    return answer.reason
+
+
+def test_at_list_price_less_the_snapshot(make_volume: Make) -> None:
+    """2,000 × 0.08 = 160 a month; its snapshot 2,000 × 0.05 = 100, of which a month is paid beside the disk."""
+    advice = advise(make_volume())
+
+    assert advice.monthly_cost == D("160.00")
+    assert (advice.saving.list_cost, advice.saving.effective, advice.saving.net) == (D("60.00"),) * 3
+    assert advice.one_off_cost == D("100.00")
+    assert advice.confidence == "medium"
+    assert "unknown at your rate" in advice.reason
+    assert advice.evidence["rate"] == "list"
+    assert advice.saving.p10 is None
+
+
+def test_at_your_rate_where_the_bill_has_its_charges(make_volume: Make) -> None:
+    """4.80 a day × 730 ÷ 24 = 146.00 a month, less 100 for the snapshot."""
+    advice = advise(make_volume(costs=daily("4.80")))
+
+    assert advice.monthly_cost == D("146.00")
+    assert advice.saving.net == D("46.00")
+    assert advice.confidence == "high"
+    assert "list price" not in advice.reason
+
+
+def test_nothing_is_deleted_in_the_first_step(make_volume: Make) -> None:
+    advice = advise(make_volume(resource_id="vol-1; rm -rf ~"))
+    runs = [line for line in advice.command.splitlines() if not line.startswith("#")]
+
+    assert len(runs) == 1
+    assert runs[0].startswith("aws ec2 create-snapshot --volume-id 'vol-1; rm -rf ~'")
+    assert "30 days later" in advice.command
+    assert "delete-volume" in advice.command
+    assert "create-volume --snapshot-id" in advice.undo
+
+
+@pytest.mark.parametrize(
+    ("provider", "resource_id", "takes", "ends"),
+    [
+        (
+            "gcp",
+            "//compute.googleapis.com/projects/p1/zones/us-central1-a/disks/d1",
+            "gcloud compute snapshots create SNAPSHOT --source-disk d1 --source-disk-zone us-central1-a --project p1",
+            "gcloud compute disks delete d1 --zone us-central1-a --project p1",
+        ),
+    ],
+)
+def test_each_cloud_has_its_words(make_volume: Make, provider: str, resource_id: str, takes: str, ends: str) -> None:
+    """200 GiB × 0.17 = 34, less 10 for the snapshot."""
+    volume = make_volume(
+        provider=provider, resource_id=resource_id, region="us-central1", volume_type="pd-ssd", size_gib=D(200)
+    )
+    advice = advise(volume)
+    assert advice.saving.net == D("24.00")
+    assert takes in advice.command.splitlines()
+    assert f"# {ends}" in advice.command.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        ({"tags": {"Keep": "yes"}}, "excluded"),
+        ({"unattached_since": AS_OF - timedelta(days=31, hours=23)}, "too_new"),
+        ({"seen_at": AS_OF - timedelta(days=9)}, "too_new"),
+        ({"size_gib": None}, "size_unknown"),
+        ({"volume_type": None}, "price_unknown"),
+        ({"region": "eu-west-3"}, "price_unknown"),
+        ({"currency": "EUR"}, "price_unknown"),
+        ({"volume_type": "st1"}, "no_saving"),
+        ({"iops": D(40_000), "volume_type": "io2"}, "price_unknown"),
+    ],
+)
+def test_what_is_refused(make_volume: Make, overrides: dict[str, Any], reason: str) -> None:
+    assert refuse(make_volume(**overrides)) == reason
+
+
+def test_a_disk_with_charges_of_unknown_cost_is_not_priced_by_the_list(make_volume: Make) -> None:
+    costs = [replace(cost, effective_cost=None, uncovered_effective_cost=None) for cost in daily("5")]
+    assert refuse(make_volume(costs=costs)) == "cost_unknown"
+
+
+class TestStorageContract(KindContract):
+    """Two TB billed by itself; and one of which the size is unknown."""
+
+    kind = KIND
+
+    @pytest.fixture
+    def advised(self, make_volume: Make) -> Volume:
+        return make_volume(costs=daily("4.80"))
+
+    @pytest.fixture
+    def blind(self, make_volume: Make) -> Volume:
+        return make_volume(size_gib=None)
