@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from recommender.contract import Kind
-from recommender.kinds import auto_stop, batch, prompt_cache, rightsize, route, stop_idle, storage
+from recommender.kinds import (
+    auto_stop,
+    batch,
+    managed_or_self_host,
+    prompt_cache,
+    rightsize,
+    route,
+    seats_and_credits,
+    stop_idle,
+    storage,
+)
 
 KINDS: tuple[Kind[Any], ...] = (
     stop_idle.KIND,
@@ -15,4 +25,6 @@ KINDS: tuple[Kind[Any], ...] = (
     batch.KIND,
     prompt_cache.KIND,
     route.KIND,
+    managed_or_self_host.KIND,
+    seats_and_credits.KIND,
 )

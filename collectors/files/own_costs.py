@@ -5,6 +5,7 @@ Assumes     a CSV file with the columns of ``OWN_COSTS``: what was paid, for whi
 Method      Each amount is divided equally over its days, exactly, and written as FOCUS lines of provider ``own``,
             which take the way of every other bill: checked, rolled up, replaced whole, attributed by their tags.
             All four costs are the amount: nobody gives a discount on them.
+            Seats in use and what is drawn of a credit go along as tags, for the advice on them.
 Cases       A resource id (a machine of your own) lets telemetry meet the cost, as it meets a cloud's machine.
             Any mistake in the file is named with its line and column, and nothing of the file is loaded.
 Drawbacks   A book's month comes from one import: lines of one book in two files belong into one command.
@@ -34,7 +35,10 @@ if TYPE_CHECKING:
 
 PROVIDER = "own"
 REQUIRED = ("from", "category", "description", "amount", "currency")
-OPTIONAL = ("to", "vendor", "model", "team", "stage", "resource_id", "book")
+OPTIONAL = (
+    *("to", "vendor", "model", "team", "stage", "resource_id", "book"),
+    *("seats", "seats_used", "drawn", "drawn_on"),
+)
 CATEGORIES = {
     "people": "People",
     "data": "Data and labelling",
@@ -51,7 +55,10 @@ _ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class OwnCost:
-    """One line: an amount for the days from ``first`` to the day before ``end``."""
+    """One line: an amount for the days from ``first`` to the day before ``end``.
+
+    ``seats`` bought and in use; ``drawn`` is what is used of a prepaid credit up to and with the day ``drawn_on``.
+    """
 
     first: date
     end: date
@@ -65,6 +72,10 @@ class OwnCost:
     stage: str | None
     resource_id: str | None
     book: str
+    seats: Decimal | None = None
+    seats_used: Decimal | None = None
+    drawn: Decimal | None = None
+    drawn_on: date | None = None
 
 
 def import_own_costs(
@@ -102,7 +113,21 @@ def _cost(line: Line) -> OwnCost:
         stage=line.one_of("stage", STAGES) if line.text("stage") else None,
         resource_id=line.text("resource_id"),
         book=line.text("book") or "costs",
+        seats=_count(line, "seats"),
+        seats_used=_count(line, "seats_used"),
+        drawn=_count(line, "drawn"),
+        drawn_on=line.day("drawn_on") if line.text("drawn_on") else None,
     )
+
+
+def _count(line: Line, column: str) -> Decimal | None:
+    """A number that is not negative; None where the line has none."""
+    if line.text(column) is None:
+        return None
+    number = line.amount(column)
+    if number < 0:
+        raise line.wrong(column, "This is negative.", "Write a number from 0 on, or leave it empty.")
+    return number
 
 
 def write_focus(path: Path, costs: Iterable[OwnCost]) -> None:
@@ -124,7 +149,14 @@ _COLUMNS = (
 
 def _focus_lines(cost: OwnCost) -> Iterator[tuple[object, ...]]:
     days = [cost.first + timedelta(days=number) for number in range((cost.end - cost.first).days)]
-    tags = {"model": cost.model, "team": cost.team, "stage": cost.stage}
+    numbers = {"seats": cost.seats, "seats_used": cost.seats_used, "drawn": cost.drawn}
+    tags = {
+        "model": cost.model,
+        "team": cost.team,
+        "stage": cost.stage,
+        **{name: None if number is None else f"{number:f}" for name, number in numbers.items()},
+        "drawn_on": cost.drawn_on.isoformat() if cost.drawn_on else None,
+    }
     given = json.dumps({name: value for name, value in tags.items() if value})
     for day, amount in zip(days, split_exact(cost.amount, [1] * len(days)), strict=True):
         month = month_of(day)

@@ -9,7 +9,9 @@ from sqlalchemy import Connection
 
 from aispend.settings import Settings
 from recommender.contract import Subject
+from recommender.subjects.contracts import load_contracts
 from recommender.subjects.machines import evidence_end, load_machines
+from recommender.subjects.served_tokens import load_served_tokens
 from recommender.subjects.services import Gathering, pools
 from recommender.subjects.storage import load_volumes
 from recommender.subjects.token_use import load_token_use
@@ -31,3 +33,5 @@ def load_subjects(connection: Connection, as_of: datetime, settings: Settings) -
     yield from load_volumes(connection, as_of, options.idle.unattached_days)
     bought = max(options.batch.window_days, options.prompt_cache.window_days, options.route.window_days)
     yield from load_token_use(connection, as_of, max(bought, options.self_host.window_days))
+    yield from load_served_tokens(connection, as_of, options.self_host.window_days)
+    yield from load_contracts(connection, as_of, options.contracts.window_days, settings.agreements)

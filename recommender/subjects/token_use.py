@@ -111,7 +111,7 @@ def load_token_use(connection: Connection, as_of: datetime, window_days: int) ->
     since = (as_of - timedelta(days=window_days)).date()
     tiers = token_tiers(connection)
     first_days = {tuple(row[:4]): row[4] for row in connection.execute(text(_FIRST_DAYS))}
-    dollars = {row.currency: row.rate for row in connection.execute(text(_DOLLARS), {"day": as_of.date()})}
+    dollars = per_dollar(connection, as_of.date())
     rows = connection.execute(text(_CHARGES), {"since": since, "until": as_of.date(), "month": since.replace(day=1)})
     subjects: list[TokenUse] = []
     names: dict[str, frozenset[str]] = {}
@@ -125,7 +125,7 @@ def load_token_use(connection: Connection, as_of: datetime, window_days: int) ->
             names[subject.resource_id + subject.currency] = frozenset(
                 name for row in charges for name in row.account_names if name
             )
-            subjects.append(replace(subject, per_dollar=_per_dollar(subject.currency, dollars)))
+            subjects.append(replace(subject, per_dollar=dollars.get(subject.currency)))
     used = recorded_use(connection, as_of, window_days, subjects, names)
     enriched = [_with_records(subject, used.get(place)) for place, subject in enumerate(subjects)]
     for subject in sorted(enriched, key=lambda one: (one.provider, one.resource_id, one.currency)):
@@ -221,8 +221,10 @@ def _peer(subject: TokenUse, others: Sequence[TokenUse], days: int) -> CacheRate
     return None
 
 
-def _per_dollar(currency: str, rates: Mapping[str, Decimal]) -> Decimal | None:
-    return Decimal(1) if currency == "USD" else rates.get(currency)
+def per_dollar(connection: Connection, day: date) -> dict[str, Decimal]:
+    """What a US dollar is worth in each currency by the newest rate of the pair; as far as rates are loaded."""
+    rates = connection.execute(text(_DOLLARS), {"day": day})
+    return {row.currency: row.rate for row in rates} | {"USD": Decimal(1)}
 
 
 _COST = """coalesce(s.effective_cost, CASE WHEN NOT ((k.pricing_category IS NOT DISTINCT FROM 'Committed'

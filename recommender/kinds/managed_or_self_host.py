@@ -1,0 +1,304 @@
+"""Buy a model's tokens, or serve it on machines of one's own: whichever costs less for the tokens there are.
+
+Assumes
+    The tokens to come are like those of the window. The same weights answer alike, whoever serves them.
+Method
+    Tokens bought: a fleet for the largest recorded hour (the mean where none is recorded), at least two replicas, on
+    the machine that makes it cheapest; speed from a benchmark in the settings, else by formula from the model's
+    published shape and the accelerator's specification. Own machines: the same tokens at the list price of the same
+    model, at the own cloud where it sells it, else at the middle one of all offers. Input, cached input and output
+    apart (T5.3).
+Cases
+    A model whose weights nobody can have: only through a stand-in that the settings name, and then another model.
+    Where the model or its seller differs, it waits for an evaluation. Machines the model shares with others: no advice,
+    as they would stay. No exchange rate, no price, no speed: no advice, with what is missing.
+    What would cost more: the reason gives the volume at which both cost the same.
+Sources
+    API prices: genai-prices. Methods, self-host against API (T5.3); break-even: ``aispend/prices/break_even.py``.
+Known drawbacks
+    One team's tokens are looked at alone: several teams on one fleet may pay where one does not. An estimated speed may
+    be off by half: benchmark first. What an API's limits, latency and place of processing mean is for a person to say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from aispend.advising import Recommend
+from aispend.prices.break_even import break_even
+from aispend.prices.token_prices import ApiOffer, api_offers
+from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Kind, Step, Subject, WhyNot
+from recommender.kinds.bought_tokens import counted, describe, evidence, no, place, window_cost
+from recommender.kinds.own_fleet import Fleet, Mix, cheapest_fleet
+from recommender.methods.api_models import offer_of
+from recommender.methods.api_prices import TokenUse as Counted
+from recommender.methods.model_shapes import served_model
+from recommender.savings import cost_basis, cost_remark, monthly_cost, recent, saving
+from recommender.subjects.served_tokens import ServedTokens
+from recommender.subjects.token_use import TokenUse
+
+NAME = "managed_or_self_host"
+GATE = "an evaluation of answer quality and latency on your own calls"
+_NOTHING = Decimal(0)
+_ONE = Decimal(1)
+_MILLION = 1_000_000
+
+
+def applies(subject: Subject) -> bool:
+    """Tokens that are generated, bought or served."""
+    if isinstance(subject, TokenUse):
+        return bool(subject.class_costs.get("output")) and subject.service_tier == "standard"
+    return isinstance(subject, ServedTokens) and subject.tokens.get("output", _NOTHING) > 0
+
+
+def evaluate(subject: Subject, settings: Recommend) -> Advice | WhyNot:
+    """The other way, where it costs less; or why not."""
+    if isinstance(subject, TokenUse):
+        return _self_host(subject, settings)
+    if isinstance(subject, ServedTokens):
+        return _buy(subject, settings)
+    raise TypeError(f"{NAME} looks at tokens, not at {type(subject).__name__}")
+
+
+def _self_host(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
+    options, days = settings.self_host, settings.self_host.window_days
+
+    def why_not(reason: str, explanation: str) -> WhyNot:
+        return no(NAME, subject, days, reason, explanation)
+
+    bought = subject.model or ""
+    model = options.stand_in.get(bought, bought)
+    known = served_model(model, settings.optimize_model.models) is not None
+    if not known and not any(replica.model == model for replica in options.replica):
+        return why_not(
+            "weights_unknown",
+            f"{model} is not known as a model one could serve oneself. If an open model might do its work, name it "
+            f'under [recommend.self_host.stand_in] ("{model}" = "llama-3.3-70b"); its answers would have to be judged.',
+        )
+    if subject.per_dollar is None:
+        return why_not(
+            "rate_unknown",
+            f"Machines are priced in USD and no exchange rate to {subject.currency} is loaded (aispend import-rates).",
+        )
+    use = counted(subject, days)
+    whole = window_cost(subject, days)
+    cost = monthly_cost(subject, days)
+    if cost is None or whole <= 0:
+        return why_not("cost_unknown", COST_UNKNOWN)
+    if use is None or not use[1].output:
+        return why_not("tokens_unknown", "Its bill does not say how many tokens its cost is for.")
+    prices, tokens = use
+    requests = sum((subject.requests or {}).values(), _NOTHING)
+    if not requests or subject.prompt_tokens is None:
+        return why_not(
+            "telemetry_missing",
+            "How long its requests are is not known: none are recorded for it. Import inference usage "
+            "('aispend import-usage') with requests and tokens.",
+        )
+    month = HOURS_PER_MONTH / (24 * days)
+    monthly = Counted(tokens.uncached_input * month, tokens.output * month, tokens.cached_input * month)
+    largest = subject.largest_hour.get("output")
+    fleet = cheapest_fleet(
+        model,
+        settings,
+        provider=subject.provider,
+        region=subject.region or "",
+        on=subject.as_of.date(),
+        prices=prices,
+        monthly=monthly,
+        peak_output=None if largest is None else largest / 3600,
+        mix=Mix(
+            float(subject.prompt_tokens),
+            float(tokens.output / requests),
+            float(subject.input_share("cached_input", days)),
+        ),
+        per_dollar=subject.per_dollar,
+    )
+    if fleet is None:
+        return why_not(
+            "price_unknown",
+            f"No machine of {subject.provider} in {subject.region} has a known price and a known speed with {model}.",
+        )
+    if fleet.servers.saving <= 0:
+        even = fleet.servers.break_even
+        reached = f", {even.load:.0%} of what that fleet can do" if even.load is not None else ""
+        return why_not(
+            "api_cheaper",
+            f"{fleet.servers.replicas} × {fleet.machine} would cost {fleet.servers.own_cost:,.2f} {subject.currency} "
+            f"a month for what the API sells for {fleet.servers.api_cost:,.2f}. Both cost the same at "
+            f"{even.tokens / _MILLION:,.0f} million tokens a month{reached}.",
+        )
+    return _own_advice(subject, days, model=model, fleet=fleet, cost=cost, whole=whole)
+
+
+def _own_advice(subject: TokenUse, days: int, *, model: str, fleet: Fleet, cost: Decimal, whole: Decimal) -> Advice:
+    servers = fleet.servers
+    other = model != subject.model
+    of_month = HOURS_PER_MONTH / (24 * days)
+    share = min(servers.saving / of_month / whole, _ONE)
+    saved = saving(subject, days, share)
+    load = servers.break_even.load
+    name = f"{servers.replicas} × {fleet.machine}"
+    benchmark = "" if fleet.measured else " Its speed is estimated: benchmark first."
+    return Advice(
+        kind=NAME,
+        subject=subject,
+        current=describe(subject),
+        proposed=f"serve {model} on {name}",
+        monthly_cost=cost,
+        saving=saved if fleet.measured else replace(saved, p10=None, p50=None, p90=None),
+        risk=4,
+        confidence="medium" if fleet.measured else "low",
+        effort="very_high",
+        reason=(
+            f"{name} at {fleet.price.hourly_price:f} USD an hour would cost {servers.own_cost:,.2f} {subject.currency} "
+            f"a month for what the API sells for {servers.api_cost:,.2f}, at {servers.load:.0%} load; both cost the "
+            f"same at {load or 0:.0%}.{benchmark}{cost_remark(subject, days)}"
+        ),
+        undo="send the requests to the API again and stop the machines",
+        command="\n".join(
+            (
+                place(subject),
+                f"# benchmark {' '.join(model.split())} on one {fleet.machine} at your own mix of tokens, put the",
+                "# result under [[recommend.self_host.replica]], and move requests only where it holds",
+            )
+        ),
+        target=f"self_host:{fleet.machine}",
+        gate=GATE if other else None,
+        estimate_only=not fleet.measured,
+        evidence_until=subject.as_of,
+        evidence={
+            **evidence(subject, days),
+            "replicas": servers.replicas,
+            "machine": fleet.machine,
+            "hourly_price": f"{fleet.price.hourly_price:f}",
+            "price_currency": fleet.price.currency,
+            "price_source": fleet.price.source,
+            "price_date": fleet.price.valid_from.isoformat(),
+            "output_tokens_per_second": f"{fleet.output_per_second:f}",
+            "speed_source": fleet.source,
+            "own_monthly_cost": f"{servers.own_cost:.2f}",
+            "api_monthly_cost": f"{servers.api_cost:.2f}",
+            "load": f"{servers.load:.4f}",
+            "break_even_load": None if load is None else f"{load:.4f}",
+            "break_even_tokens": f"{servers.break_even.tokens:.0f}",
+        },
+    )
+
+
+def _buy(subject: ServedTokens, settings: Recommend) -> Advice | WhyNot:
+    days = settings.self_host.window_days
+    cost = monthly_cost(subject, days)
+
+    def why_not(reason: str, explanation: str) -> WhyNot:
+        return WhyNot(NAME, subject, reason, explanation, cost)
+
+    model = subject.model or ""
+    offer = _offer(subject.provider, model)
+    if offer is None:
+        return why_not("not_sold", f"Nobody is known to sell {model} by the token.")
+    if subject.shared_cost > 0:
+        return why_not(
+            "shared_machines",
+            "It also runs on machines that other models share, which would stay if its tokens were bought.",
+        )
+    if subject.per_dollar is None:
+        return why_not(
+            "rate_unknown",
+            f"API prices are in USD and no exchange rate to {subject.currency} is loaded (aispend import-rates).",
+        )
+    known = [one.effective_cost for one in recent(subject, days)]
+    if cost is None or None in known:
+        return why_not("cost_unknown", COST_UNKNOWN)
+    whole = sum((one for one in known if one is not None), _NOTHING)
+    uncached = subject.tokens.get("input", _NOTHING) + subject.tokens.get("cache_write", _NOTHING)
+    cached, output = subject.tokens.get("cached_input", _NOTHING), subject.tokens.get("output", _NOTHING)
+    at_api = offer.cost(uncached, cached, output) * subject.per_dollar
+    tokens = uncached + cached + output
+    if whole <= 0 or at_api >= whole:
+        return why_not(
+            "own_cheaper",
+            f"Its {tokens / _MILLION:,.0f} million tokens of the last {days} days cost {whole:,.2f} {subject.currency} "
+            f"on own machines and would cost {at_api:,.2f} at {offer.provider}'s list price.",
+        )
+    even = break_even(whole, at_api, tokens, None)
+    saved = saving(subject, days, 1 - at_api / whole)
+    covered = ""
+    if saved.net < saved.effective:
+        covered = f" Commitments cover part of them: only {saved.net:,.2f} a month ends with the machines."
+    own_cloud = offer == offer_of(subject.provider, model)
+    return Advice(
+        kind=NAME,
+        subject=subject,
+        current=f"{model} on {len(subject.machines)} machines ({', '.join(subject.instance_types) or 'types unknown'})",
+        proposed=f"buy its tokens from {offer.provider} ({offer.model_id})",
+        monthly_cost=cost,
+        saving=saved,
+        risk=3,
+        confidence="medium" if own_cloud else "low",
+        effort="high",
+        reason=(
+            f"Its {tokens / _MILLION:,.0f} million tokens of the last {days} days cost {whole:,.2f} {subject.currency} "
+            f"on own machines, idle hours included, and {at_api:,.2f} at {offer.provider}'s list price. Own machines "
+            f"as they are pay from {even.tokens / _MILLION:,.0f} million tokens on.{covered}"
+            f"{cost_remark(subject, days)}"
+        ),
+        undo="start the machines again; scarce types may not come back at once",
+        command="\n".join(
+            (
+                f"# {subject.provider}, account {subject.account or 'several'}, region {subject.region or 'several'}",
+                "# check first: its weights are the published ones, the API's limits fit your largest hour, and data",
+                f"# may go there. Send some of the requests to {offer.provider}'s {' '.join(offer.model_id.split())},",
+                "# compare, then scale the machines down",
+            )
+        ),
+        target=f"buy:{offer.provider}:{offer.model_id}",
+        gate=None if own_cloud else GATE,
+        hard_to_regain=True,
+        acts_on=_shares_of(subject, cost, whole),
+        evidence_until=subject.as_of,
+        evidence={
+            "window_days": days,
+            "window_end": subject.as_of.isoformat(),
+            "tokens": {name: f"{count:f}" for name, count in sorted(subject.tokens.items())},
+            "own_cost": f"{whole:.2f}",
+            "api_cost": f"{at_api:.2f}",
+            "own_cost_per_million": f"{whole * _MILLION / tokens:.4f}",
+            "api_cost_per_million": f"{at_api * _MILLION / tokens:.4f}",
+            "break_even_tokens": f"{even.tokens:.0f}",
+            "api_prices": {"input": f"{offer.input:f}", "output": f"{offer.output:f}"},
+            "price_currency": "USD",
+            "price_source": f"{offer.source}: {offer.provider} {offer.model_id}",
+            "machines": len(subject.machines),
+            "cost_basis": cost_basis(subject, days),
+            "cost_until": subject.costs[-1].day.isoformat(),
+        },
+    )
+
+
+def _offer(provider: str, model: str) -> ApiOffer | None:
+    """The own cloud's, else the middle one of all: the cheapest may be slower, quantised or elsewhere."""
+    offers = api_offers(model)
+    return offer_of(provider, model) or (offers[len(offers) // 2] if offers else None)
+
+
+def _shares_of(subject: ServedTokens, cost: Decimal, whole: Decimal) -> dict[str, Decimal]:
+    """Monthly cost of each machine; together the subject's to the cent."""
+    names = sorted(name for name, amount in subject.machines.items() if amount > 0)
+    shares = {name: (cost * subject.machines[name] / whole).quantize(Decimal("0.01")) for name in names}
+    if names:
+        shares[names[-1]] += cost - sum(shares.values(), _NOTHING)
+    return shares
+
+
+KIND: Kind[Subject] = Kind(
+    name=NAME,
+    subject=Subject,
+    step=Step.PLACE,
+    title="Buy a model's tokens, or serve it oneself",
+    needs="tokens by class; prices of the API and of machines; a model that is both sold and served",
+    applies=applies,
+    evaluate=evaluate,
+    alone=True,
+)

@@ -1,0 +1,191 @@
+"""Seats nobody sits on, and money that will be lost because it must be used by a day.
+
+Assumes
+    Whoever imports the seats says how many are in use; the pace of late goes on.
+Method
+    Seats: bought − ⌈in use × (1 + spare)⌉, at what a seat costs. Credits and agreements: what is left on the last day
+    at the present pace (``methods/drawdown.py``), as so much a month until then.
+Cases
+    Seats in use, or what is drawn, are not known: no advice, with what to add. What ends later than ``warn_days`` from
+    now is left alone, as is what will be used up.
+    Money that will be lost is a projection: it never counts as a saving, as only work that would be paid for elsewhere
+    can use it.
+Sources
+    Own costs and agreements as the company gives them (docs/company-data.md).
+Known drawbacks
+    Whether a contract lets seats be given back before its end is not known: the saving begins with the next renewal.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, Decimal
+from typing import Any
+
+from aispend.advising import Recommend
+from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Kind, Saving, Step, WhyNot
+from recommender.methods.drawdown import Drawdown, drawdown
+from recommender.savings import cost_basis, monthly_cost, saving
+from recommender.subjects.contracts import Contract
+
+NAME = "seats_and_credits"
+_CENT = Decimal("0.01")
+_NOTHING = Decimal(0)
+_DAYS_PER_MONTH = HOURS_PER_MONTH / 24
+
+
+def applies(subject: Contract) -> bool:
+    """Every contract in force."""
+    return subject.first <= subject.as_of.date() < subject.end
+
+
+def evaluate(subject: Contract, settings: Recommend) -> Advice | WhyNot:
+    """What is paid for and not used, or why nothing is said."""
+    return _seats(subject, settings) if subject.what == "seats" else _money(subject, settings)
+
+
+def _seats(subject: Contract, settings: Recommend) -> Advice | WhyNot:
+    options = settings.contracts
+    cost = monthly_cost(subject, options.window_days)
+
+    def why_not(reason: str, explanation: str) -> WhyNot:
+        return WhyNot(NAME, subject, reason, explanation, cost)
+
+    if not subject.seats or subject.seats_used is None:
+        return why_not(
+            "seats_unknown",
+            "How many seats were bought and how many are in use is not known. Add the columns seats and seats_used to "
+            "its line and import it again (aispend import-costs).",
+        )
+    if cost is None:
+        return why_not("cost_unknown", COST_UNKNOWN)
+    needed = (subject.seats_used * (1 + options.spare_seats)).to_integral_value(ROUND_CEILING)
+    unused = subject.seats - needed
+    if unused <= 0:
+        return why_not("in_use", f"{subject.seats_used:f} of {subject.seats:f} seats are in use.")
+    return Advice(
+        kind=NAME,
+        subject=subject,
+        current=f"{subject.seats:f} seats of {subject.name}, {subject.seats_used:f} in use",
+        proposed=f"renew with {needed:f} seats",
+        monthly_cost=cost,
+        saving=saving(subject, options.window_days, unused / subject.seats),
+        risk=1,
+        confidence="high",
+        effort="low",
+        reason=(
+            f"{subject.seats_used:f} of {subject.seats:f} seats are in use; with {options.spare_seats:.0%} to spare "
+            f"{needed:f} are enough. What is paid for runs to {subject.end}: the saving begins there, or sooner where "
+            "the contract lets seats go."
+        ),
+        undo="buy seats again; most vendors add them at once",
+        command=f"# {_line(subject.name)}: tell the vendor before {subject.end} to renew with {needed:f} seats",
+        target=f"seats:{needed:f}",
+        evidence_until=subject.as_of,
+        evidence={
+            **_evidence(subject, options.window_days),
+            "seats": f"{subject.seats:f}",
+            "seats_used": f"{subject.seats_used:f}",
+            "seats_needed": f"{needed:f}",
+            "cost_basis": cost_basis(subject, options.window_days),
+            "cost_until": subject.costs[-1].day.isoformat(),
+        },
+    )
+
+
+def _money(subject: Contract, settings: Recommend) -> Advice | WhyNot:
+    options = settings.contracts
+    days_left = (subject.end - (subject.drawn_until or subject.as_of.date())).days
+    a_month = _DAYS_PER_MONTH / days_left if days_left > 0 else _NOTHING
+    left = None if subject.drawn is None else max(subject.total - subject.drawn, _NOTHING)
+    cost = None if left is None else _cents(left * a_month)
+
+    def why_not(reason: str, explanation: str) -> WhyNot:
+        return WhyNot(NAME, subject, reason, explanation, cost)
+
+    if cost is None or subject.drawn is None or subject.per_day is None or days_left <= 0:
+        how = (
+            "Set drawn_before of its [[agreement]]."
+            if subject.what == "agreement"
+            else "Add the columns drawn and drawn_on to its line and import it again (aispend import-costs)."
+        )
+        return why_not("drawn_unknown", f"How much of it has been drawn is not known. {how}")
+    if (subject.end - subject.as_of.date()).days > options.warn_days:
+        return why_not(
+            "ends_later",
+            f"It ends on {subject.end}, more than {options.warn_days} days from now (recommend.contracts.warn_days).",
+        )
+    found = drawdown(subject.total, subject.drawn, subject.per_day, days_left)
+    if found.lost <= 0:
+        return why_not(
+            "on_course",
+            f"At {_cents(subject.per_day):,f} {subject.currency} a day it is used up by {subject.end}.",
+        )
+    return _lost(subject, found, days_left=days_left, cost=cost, a_month=a_month)
+
+
+def _lost(subject: Contract, found: Drawdown, *, days_left: int, cost: Decimal, a_month: Decimal) -> Advice:
+    worth = min(_cents(found.lost * a_month), cost)
+    more = _cents((found.needed_per_day or _NOTHING) - (subject.per_day or _NOTHING))
+    what = "the floor of the agreement" if subject.what == "agreement" else "the prepaid credit"
+    currency = subject.currency
+    return Advice(
+        kind=NAME,
+        subject=subject,
+        current=f"{subject.name}: {_cents(subject.drawn or _NOTHING):,f} of {subject.total:,f} {currency} drawn",
+        proposed=f"use {more:,f} {currency} a day more by {subject.end}, or renegotiate it",
+        monthly_cost=cost,
+        saving=Saving(None, worth, worth, None, None, None),
+        risk=1,
+        confidence="medium",
+        effort="medium",
+        reason=(
+            f"At {_cents(subject.per_day or _NOTHING):,f} {currency} a day, {found.lost:,f} of {what} will be unused "
+            f"on {subject.end}, in {days_left} days, and lost. {found.needed_per_day or 0:,f} a day would use it up: "
+            "move work there that is paid for elsewhere, or talk to the vendor before then."
+        ),
+        undo="move the work back",
+        command=f"# {_line(subject.name)}: aispend agreements shows how far it is drawn down",
+        target=f"use_up:{subject.end}",
+        estimate_only=True,
+        evidence_until=subject.as_of,
+        evidence={
+            **_evidence(subject, max((subject.as_of.date() - subject.first).days, 1)),
+            "total": f"{subject.total:f}",
+            "drawn": f"{subject.drawn or _NOTHING:f}",
+            "drawn_until": None if subject.drawn_until is None else subject.drawn_until.isoformat(),
+            "per_day": f"{_cents(subject.per_day or _NOTHING):f}",
+            "needed_per_day": f"{found.needed_per_day or _NOTHING:f}",
+            "lost": f"{found.lost:f}",
+            "days_left": days_left,
+        },
+    )
+
+
+def _evidence(subject: Contract, days: int) -> dict[str, Any]:
+    return {
+        "window_days": days,
+        "window_end": subject.as_of.isoformat(),
+        "contract": subject.what,
+        "first": subject.first.isoformat(),
+        "end": subject.end.isoformat(),
+    }
+
+
+def _cents(amount: Decimal) -> Decimal:
+    return amount.quantize(_CENT)
+
+
+def _line(words: str) -> str:
+    """A line break in a name would end the comment, and what follows it would run."""
+    return " ".join(words.split())
+
+
+KIND = Kind(
+    name=NAME,
+    subject=Contract,
+    step=Step.REMOVE,
+    title="Unused seats, and credits that will be lost",
+    needs="own costs with seats in use or credits drawn; spend agreements in the settings",
+    applies=applies,
+    evaluate=evaluate,
+)

@@ -1,0 +1,188 @@
+"""API or own machines, both ways, at numbers written out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from aispend.advising import Recommend
+from aispend.buying import Replica, SelfHost
+from recommender.contract import Advice, DailyCost, Subject, WhyNot
+from recommender.kinds.managed_or_self_host import GATE, KIND, evaluate
+from recommender.subjects.served_tokens import ServedTokens
+from tests.recommender.conftest import AS_OF
+from tests.recommender.kinds.contract import KindContract
+from tests.recommender.kinds.tokens import tokens_bought
+
+SETTINGS = Recommend()
+BENCHMARK = Replica(
+    model="llama-3.1-70b", provider="aws", instance_type="g6e.12xlarge", output_tokens_per_second=Decimal(2500)
+)
+MEASURED = Recommend(self_host=SelfHost(replica=(BENCHMARK,)))
+
+
+def served(*, a_day: str = "200", covered: bool = False, **overrides: Any) -> ServedTokens:
+    """Llama 70B on two machines: $200 a day for 10 million tokens in and 2 out."""
+    cost = Decimal(a_day)
+    days = [(AS_OF - timedelta(days=14 - number)).date() for number in range(14)]
+    values: dict[str, Any] = {
+        "resource_key": 0,
+        "resource_id": "served:llama-3.1-70b",
+        "provider": "aws",
+        "account": "111122223333",
+        "region": "us-east-1",
+        "currency": "USD",
+        "tags": {},
+        "model": "llama-3.1-70b",
+        "team": "support",
+        "first_seen": date(2026, 1, 1),
+        "costs": [DailyCost(day, 24, cost, cost, Decimal(0) if covered else cost, is_spot=False) for day in days],
+        "as_of": AS_OF,
+        "tokens": {"input": Decimal(140_000_000), "output": Decimal(28_000_000)},
+        "machines": {"i-1": cost * 14 / 4, "i-2": cost * 14 * 3 / 4},
+        "instance_types": ["p4d.24xlarge"],
+        "shared_cost": Decimal(0),
+        "per_dollar": Decimal(1),
+    }
+    return ServedTokens(**(values | overrides))
+
+
+def advise(subject: Subject, settings: Recommend = SETTINGS) -> Advice:
+    answer = evaluate(subject, settings)
+    assert isinstance(answer, Advice), answer
+    return answer
+
+
+def refuse(subject: Subject, settings: Recommend = SETTINGS) -> WhyNot:
+    answer = evaluate(subject, settings)
+    assert isinstance(answer, WhyNot), answer
+    return answer
+
+
+def test_a_service_with_little_load_is_cheaper_at_the_api_of_its_own_cloud() -> None:
+    """168 million tokens at 0.72: 120.96 for what cost 2,800 in a fortnight; 2,679.04 × 730 / 336 = 5,820.53."""
+    found = advise(served())
+    assert found.evidence["api_cost"] == "120.96"
+    assert found.evidence["own_cost"] == "2800.00"
+    assert found.saving.net == Decimal("5820.53")
+    assert found.gate is None
+    assert found.hard_to_regain
+    # 2,800 / 120.96 × 168 million
+    assert found.evidence["break_even_tokens"] == "3888888889"
+
+
+def test_it_acts_on_every_machine_and_their_costs_add_up() -> None:
+    found = advise(served())
+    assert found.monthly_cost == Decimal("6083.33")
+    assert found.acts_on == {"i-1": Decimal("1520.83"), "i-2": Decimal("4562.50")}
+
+
+def test_a_model_the_own_cloud_does_not_sell_waits_for_an_evaluation() -> None:
+    found = advise(served(provider="gcp", model="mistral-7b"))
+    assert found.gate == GATE
+    assert found.confidence == "low"
+
+
+def test_a_busy_service_stays() -> None:
+    """$5 a day: 70 for what costs 120.96 at the API."""
+    assert refuse(served(a_day="5")).reason == "own_cheaper"
+
+
+def test_what_commitments_pay_for_does_not_end_with_the_machines() -> None:
+    found = advise(served(covered=True))
+    assert found.saving.effective == Decimal("5820.53")
+    assert found.saving.net == 0
+    assert "Commitments" in found.reason
+
+
+def test_machines_that_others_share_would_stay() -> None:
+    assert refuse(served(shared_cost=Decimal(1))).reason == "shared_machines"
+
+
+def test_without_an_exchange_rate_nothing_is_compared() -> None:
+    assert refuse(served(currency="EUR", per_dollar=None)).reason == "rate_unknown"
+    api = tokens_bought(model="llama-3.1-70b", currency="EUR", per_dollar=None)
+    assert refuse(api).reason == "rate_unknown"
+
+
+def test_an_unsold_model_says_so() -> None:
+    assert refuse(served(model="our-own")).reason == "not_sold"
+
+
+def test_closed_weights_need_a_stand_in_and_then_an_evaluation() -> None:
+    bought = tokens_bought(millions={"input": "1000", "output": "100"})
+    found = refuse(bought)
+    assert found.reason == "weights_unknown"
+    assert "stand_in" in found.explanation
+    stand_in = SelfHost(stand_in={"claude-sonnet-4": "llama-3.1-70b"}, replica=(BENCHMARK,))
+    assert advise(bought, Recommend(self_host=stand_in)).gate == GATE
+
+
+def test_two_machines_at_least_beside_the_api() -> None:
+    """1,000 M in and 100 M out a day at 3 and 15: $4,500 a day, 136,875 a month.
+
+    100 M a day are 1,157 tokens a second of 2,500: one would do, two are taken. 2 × 10.49264 × 730 = 15,319.25.
+    """
+    bought = tokens_bought(model="llama-3.1-70b", millions={"input": "1000", "output": "100"})
+    found = advise(bought, MEASURED)
+    assert found.evidence["replicas"] == 2
+    assert found.evidence["own_monthly_cost"] == "15319.25"
+    assert found.evidence["api_monthly_cost"] == "136875.00"
+    assert found.saving.net == Decimal("121555.75")
+    assert found.gate is None
+    assert not found.estimate_only
+    assert found.target == "self_host:g6e.12xlarge"
+
+
+def test_the_largest_hour_decides_how_many() -> None:
+    """27 million tokens in an hour are 7,500 a second: three machines of 2,500."""
+    bought = tokens_bought(
+        model="llama-3.1-70b",
+        millions={"input": "1000", "output": "100"},
+        largest_hour={"output": Decimal(27_000_000)},
+    )
+    assert advise(bought, MEASURED).evidence["replicas"] == 3
+
+
+def test_an_estimated_speed_never_counts() -> None:
+    bought = tokens_bought(model="llama-3.1-70b", millions={"input": "1000", "output": "100"})
+    found = advise(bought)
+    assert found.estimate_only
+    assert "benchmark first" in found.reason
+    assert found.saving.p10 is None
+
+
+def test_few_tokens_are_cheaper_at_the_api_and_the_reason_gives_the_volume() -> None:
+    """15,319.25 for what costs 1,368.75 at 334.6 million tokens a month: the same at 3,745 million."""
+    found = refuse(tokens_bought(model="llama-3.1-70b"), MEASURED)
+    assert found.reason == "api_cheaper"
+    assert "3,745 million" in found.explanation
+
+
+class TestBuying(KindContract):
+    kind = KIND
+
+    @pytest.fixture
+    def advised(self) -> Subject:
+        return served()
+
+    @pytest.fixture
+    def blind(self) -> Subject:
+        unknown = [replace(cost, effective_cost=None) for cost in served().costs]
+        return served(costs=unknown)
+
+
+class TestServing(KindContract):
+    kind = KIND
+
+    @pytest.fixture
+    def advised(self) -> Subject:
+        return tokens_bought(model="llama-3.1-70b", millions={"input": "1000", "output": "100"})
+
+    @pytest.fixture
+    def blind(self) -> Subject:
+        return tokens_bought(model="llama-3.1-70b", prompt_tokens=None, requests=None)
