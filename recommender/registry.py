@@ -13,6 +13,7 @@ from recommender.kinds import (
     rightsize,
     route,
     seats_and_credits,
+    spot,
     stop_idle,
     storage,
 )
@@ -21,6 +22,7 @@ KINDS: tuple[Kind[Any], ...] = (
     stop_idle.KIND,
     storage.KIND,
     rightsize.KIND,
+    spot.KIND,
     auto_stop.KIND,
     batch.KIND,
     prompt_cache.KIND,

@@ -1,0 +1,366 @@
+"""Run on capacity that may be taken away: training and batch that resume, and services with replicas to spare.
+
+Assumes
+    Interruptions are memoryless, at the rate a band of the market or one's own hours on spot show; all machines of a
+    training service are one gang, which stops with any of them.
+Method
+    *Price*: the mean of the hourly maximum over zones (``subjects/spot_market.py``) over the on-demand price, or over
+    what one pays now where that is less.
+    *Training and batch*: expected run time at Daly's checkpoint interval; what is left of the lower price after it.
+    *Serving*: the replicas there are now, with as many to spare as the loss of any one zone asks for, and on demand for
+    what is missing; availability is M ÷ (M + R) for M hours between interruptions and R hours to come back.
+    Less than 15 % left: refused. A deadline is kept by the policy named: uniform progress, or greedy where it is far.
+Cases
+    Nobody has shown that it resumes (a setting, a tag ``checkpoint``, a job that was retried and succeeded): advice
+    behind a gate, at an assumed checkpoint of five minutes. A single replica that serves, or replicas in one zone:
+    never. On spot already, interruptions unknown, no price: no advice, with the reason.
+Sources
+    docs/advice.md; Young 1974, Daly 2006; Wu et al., NSDI 2024; Mao et al., EuroSys 2025; AWS Spot Advisor's bands.
+Known drawbacks
+    That capacity is found at all is not modelled: expected time is from interruptions alone, and a large gang may wait.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import math
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from aispend.advising import Recommend
+from aispend.moving import Spot
+from aispend.prices.prices import Price, price_at
+from recommender.actions import as_spot, describe
+from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
+from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal, reservation_of
+from recommender.kinds.parts import Parts, parts_of
+from recommender.methods.risk import risk_level
+from recommender.methods.runtime_on_spot import (
+    effective_saving,
+    gang_mtbf,
+    mtbf_from_band,
+    mtbf_from_preemptions,
+    saves_on_notice,
+    spot_runtime,
+)
+from recommender.methods.spot_policies import policy_for
+from recommender.methods.spot_serving import SpotServing, serving_cost, smallest_spare, spread
+from recommender.savings import cost_basis, cost_remark, recent, saving
+from recommender.subjects.machines import Machine
+from recommender.subjects.services import Service
+from recommender.subjects.spot_market import SpotMarket, SpotPrice
+
+NAME = "spot"
+GATE = "proof that it resumes from a checkpoint"
+_GANG = ("training", "fine_tuning")
+_BATCH = (*_GANG, "evaluation", "inference_batch", "data")
+_ONLINE = "inference_online"
+_ON_MACHINES = (None, "gpu_vm", "ml_cluster")
+_USUAL_JOB_HOURS = 24.0
+"""Work of a job where none is recorded; with checkpoints the expected inflation does not depend on it."""
+
+
+@dataclass(frozen=True)
+class _Quote:
+    """Spot against on demand: ``ratio`` to what is paid now; hours between interruptions of a machine, and who says so."""
+
+    spot: SpotPrice
+    on_demand: Price
+    ratio: float
+    mtbf: float
+    mtbf_source: str
+
+
+@dataclass(frozen=True)
+class _Outlook:
+    """What is left of the cost, and the evidence for it."""
+
+    saving: float
+    risk: int
+    reason: str
+    bound: Decimal | None
+    gate: str | None
+    confidence: Confidence
+    evidence: dict[str, Any]
+
+
+def applies(subject: Service) -> bool:
+    """Machines one rents by the type."""
+    return all(member.machine.instance_type for member in subject.current)
+
+
+def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
+    """What spot would leave of the cost, or why it is not for this."""
+    options = settings.spot
+    parts = parts_of(subject, options.window_days)
+    machines = parts.machines
+
+    def no(reason: str, explanation: str) -> WhyNot:
+        return WhyNot(NAME, subject, reason, explanation, parts.cost)
+
+    for machine in machines:
+        if found := refusal(machine, settings):
+            return no(*found)
+    if found := _unfit(subject, machines, options):
+        return no(*found)
+    if parts.cost is None:
+        return no("cost_unknown", COST_UNKNOWN)
+    quote = _quote(machines[0], parts, options)
+    if isinstance(quote, tuple):
+        return no(*quote)
+    outlook = _serve(machines, quote, options) if subject.stage == _ONLINE else _run(subject, machines, quote, options)
+    if isinstance(outlook, tuple):
+        return no(*outlook)
+    if outlook.saving < options.min_saving:
+        return no(
+            "not_worth_it",
+            f"Spot costs {quote.ratio:.0%} of what is paid now, and {_share(outlook.saving)} would be left of the cost "
+            f"after interruptions; {options.min_saving:.0%} is needed (recommend.spot.min_saving).",
+        )
+    return _advice(parts, quote, outlook, options)
+
+
+def _unfit(subject: Service, machines: tuple[Machine, ...], options: Spot) -> tuple[str, str] | None:
+    """What rules spot out whatever it costs."""
+    if any(machine.platform not in _ON_MACHINES for machine in machines):
+        return (
+            "not_offered",
+            f"What runs as {machines[0].platform} is not bought by the machine, so not on spot either.",
+        )
+    if subject.stage != _ONLINE and subject.stage not in _BATCH:
+        return "stage_unknown", (
+            "What it does is not known, so nobody can say whether it may be interrupted. Tag it or write a rule: "
+            "training, batch and evaluation may be, if they resume."
+            if subject.stage != "notebook"
+            else "Somebody works on it by hand, and would lose what is in memory."
+        )
+    if all(day.is_spot for machine in machines for day in recent(machine, options.window_days)):
+        return "already_spot", "It runs on spot already."
+    if len({machine.instance_type for machine in machines}) > 1:
+        return "mixed_types", "Its machines are of several types, with a market each. Look at them type by type."
+    if subject.stage == _ONLINE and len(machines) < 2:
+        return "single_replica", "It serves from a single machine: an interruption would be an outage."
+    if reservation := reservation_of(machines[0]):
+        return "reserved", f"It runs in the capacity reservation {reservation}, which would be paid for without it."
+    return None
+
+
+def _quote(machine: Machine, parts: Parts, options: Spot) -> _Quote | tuple[str, str]:
+    """The market of its type, as far as it is known; else what is missing of it."""
+    market = machine.market
+    on = machine.as_of.date()
+    on_demand = price_at(machine.provider, machine.region or "", machine.instance_type or "", "on_demand", on)
+    if on_demand is None or market is None or market.price is None or market.price.currency != on_demand.currency:
+        what = "on-demand" if on_demand is None else "spot"
+        return "unpriced", (
+            f"No {what} price is known for {machine.instance_type} in {machine.region}. "
+            "Collect spot prices of the region (aispend collect), or wait for the price list."
+        )
+    if market.price.hourly_price >= on_demand.hourly_price:
+        return "not_cheaper", (
+            f"An hour costs {market.price.hourly_price} on spot, {on_demand.hourly_price} {on_demand.currency} on demand."
+        )
+    rate = _mtbf(market)
+    if rate is None:
+        return "interruptions_unknown", (
+            f"How often {machine.instance_type} is interrupted in {machine.region} is not known: neither a band of the "
+            "market was collected, nor did any machine of the type run on spot here."
+        )
+    ratio = float(market.price.hourly_price / on_demand.hourly_price)
+    own_rate = _own_rate(parts, options.window_days)
+    if own_rate and parts.whole.currency == on_demand.currency:
+        ratio = max(ratio, float(market.price.hourly_price) / own_rate)
+    return _Quote(market.price, on_demand, ratio, *rate)
+
+
+def _mtbf(market: SpotMarket) -> tuple[float, str] | None:
+    """Hours between interruptions of one machine, the shorter of what is known, and where it is from."""
+    known: list[tuple[float, str]] = []
+    if market.band is not None and 0 < market.band.low + market.band.high < 2:
+        band = market.band
+        source = f"{band.low:.0%} to {band.high:.0%} of machines a month, {band.source}, {band.as_of}"
+        known.append((mtbf_from_band((band.low + band.high) / 2), source))
+    if market.own is not None:
+        hours = mtbf_from_preemptions(market.own.interruptions, market.own.hours)
+        if hours:
+            own = market.own
+            source = f"{own.interruptions} interruptions in {own.hours:.0f} own hours on spot ({own.counted})"
+            known.append((hours, source))
+    return min(known, default=None)
+
+
+def _own_rate(parts: Parts, days: int) -> float | None:
+    """What an hour of a machine costs now where no commitment covers it; None where that is not known."""
+    bare = [
+        day
+        for machine in parts.machines
+        for day in recent(machine, days)
+        if not day.is_spot and day.hours and day.effective_cost and day.uncovered_effective_cost == day.effective_cost
+    ]
+    hours = sum(day.hours for day in bare)
+    return float(sum((day.effective_cost or Decimal(0) for day in bare), Decimal(0))) / hours if hours else None
+
+
+def _run(subject: Service, machines: tuple[Machine, ...], quote: _Quote, options: Spot) -> _Outlook | tuple[str, str]:
+    """A job that begins again from its last checkpoint after each interruption."""
+    minutes, proof = _checkpoint(subject, machines, options)
+    gang = len(machines) if subject.stage in _GANG else 1
+    mtbf = gang_mtbf(quote.mtbf, gang)
+    longest = [machine.jobs.longest_hours for machine in machines if machine.jobs and machine.jobs.longest_hours > 0]
+    work = max(longest, default=_USUAL_JOB_HOURS)
+    found = spot_runtime(work, checkpoint=minutes / 60, restart=options.restart_minutes / 60, mtbf=mtbf)
+    left = effective_saving(quote.ratio, found.inflation)
+    policy = policy_for(work, options.deadline * work).replace("_", " ")
+    every = "" if not found.interval else f", saving its work every {found.interval * 60:.0f} minutes"
+    shown = f" That it resumes: {proof}." if proof else " Nobody has shown that it resumes from a checkpoint."
+    return _Outlook(
+        saving=left,
+        risk=(1 if mtbf >= _USUAL_JOB_HOURS else 2) if proof else 3,
+        reason=f"Spot costs {quote.ratio:.0%} of what is paid now. Interrupted about every {mtbf:,.0f} h{every}, it "
+        f"would take {_times(found.inflation)} of the time and save {_share(left)}. Keep a deadline of "
+        f"{options.deadline:g} times its work by {policy}.{shown}",
+        bound=None,
+        gate=None if proof else GATE,
+        confidence="medium" if proof and longest else "low",
+        evidence={
+            "checkpoint_minutes": minutes,
+            "resumes": proof,
+            "gang": gang,
+            "mtbf_hours": round(mtbf, 2),
+            "work_hours": round(work, 2),
+            "work_recorded": bool(longest),
+            "checkpoint_interval_minutes": None if found.interval is None else round(found.interval * 60, 1),
+            "inflation": round(found.inflation, 4) if math.isfinite(found.inflation) else None,
+            "break_even_ratio": round(found.break_even_ratio, 4),
+            "deadline_policy": policy,
+            "saves_on_notice": saves_on_notice(minutes / 60, subject.provider),
+        },
+    )
+
+
+def _serve(machines: tuple[Machine, ...], quote: _Quote, options: Spot) -> _Outlook | tuple[str, str]:
+    """Replicas over zones, with some to spare, and on demand for what is missing."""
+    zones = len({machine.zone for machine in machines if machine.zone})
+    restart = options.restart_minutes / 60
+    availability = quote.mtbf / (quote.mtbf + restart)
+    spare = smallest_spare(len(machines), availability, options.availability, zones=zones) if zones else None
+    if spare is None or zones < 2:
+        where = "one zone" if zones == 1 else "zones nobody knows" if not zones else f"{zones} zones"
+        return "failure_domain", (
+            f"Its {len(machines)} replicas run in {where}, and what takes capacity away takes a zone's at once. "
+            "Spread them over zones first."
+        )
+    spare = max(spare, -(-len(machines) // (zones - 1)) * zones - len(machines))
+    domains = spread(len(machines) + spare, zones)
+    found: SpotServing = serving_cost(len(machines), spare, availability, quote.ratio, domains=domains)
+    return _Outlook(
+        saving=found.saving,
+        risk=max(risk_level(found.shortfall), 1),
+        reason=f"Spot costs {quote.ratio:.0%} of what is paid now. With {spare} replicas to spare over {zones} zones, "
+        f"so that the {len(machines)} there are now outlive the loss of any one zone, and on demand for what is "
+        f"missing, it would save {_share(found.saving)}; capacity is there {availability:.1%} of the time.",
+        bound=Decimal(repr(round(found.shortfall, 6))),
+        gate=None,
+        confidence="low",
+        evidence={
+            "replicas": len(machines),
+            "spare": spare,
+            "zones": zones,
+            "domains": list(domains),
+            "availability": round(availability, 6),
+            "shortfall": round(found.shortfall, 6),
+            "fallback_on_demand": round(found.fallback, 4),
+            "mtbf_hours": round(quote.mtbf, 2),
+        },
+    )
+
+
+def _checkpoint(subject: Service, machines: tuple[Machine, ...], options: Spot) -> tuple[float, str | None]:
+    """Minutes a checkpoint takes, and what shows that it resumes from one; None where nothing does."""
+    names = [subject.model, subject.team, *(machine.resource_id for machine in machines)]
+    for pattern, minutes in options.checkpoint_minutes.items():
+        if any(name and fnmatch.fnmatchcase(name.lower(), pattern.lower()) for name in names):
+            return minutes, f"recommend.spot.checkpoint_minutes, {pattern}"
+    for key, value in subject.tags.items():
+        if "checkpoint" in key.lower() and value.lower() not in ("", "no", "false", "0", "none"):
+            try:
+                told = float(value)
+            except ValueError:
+                told = math.nan
+            known = math.isfinite(told) and told > 0
+            return told if known else options.assumed_checkpoint_minutes, f"tag {key}={value}"
+    resumed = sum(machine.jobs.resumed for machine in machines if machine.jobs)
+    proof = f"{resumed} of its jobs were retried and succeeded" if resumed else None
+    return options.assumed_checkpoint_minutes, proof
+
+
+def _advice(parts: Parts, quote: _Quote, outlook: _Outlook, options: Spot) -> Advice:
+    subject, days, first = parts.whole, options.window_days, parts.machines[0]
+    used = saving(subject, days, Decimal(repr(outlook.saving)).quantize(Decimal("0.0001")))
+    command, undo = as_spot(first)
+    spot = quote.spot
+    old = subject.as_of - spot.quoted_at > timedelta(hours=options.quote_hours)
+    age = f" The spot price is of {spot.quoted_at:%Y-%m-%d}: look at today's first." if old else ""
+    several = f"# {len(parts.machines)} machines, one by one; the first of them:\n" if len(parts.machines) > 1 else ""
+    scarce = hard_to_regain(first)
+    assert parts.cost is not None  # noqa: S101 - the caller has returned otherwise
+    return Advice(
+        kind=NAME,
+        subject=subject,
+        current=f"{parts.count}{describe(first)} on demand",
+        proposed=f"{parts.count}{first.instance_type} on spot",
+        monthly_cost=parts.cost,
+        saving=used,
+        risk=outlook.risk,
+        confidence="low" if old else outlook.confidence,
+        effort="medium",
+        reason=f"{outlook.reason}{age}{covered_remark(used, 'spot')}{cost_remark(subject, days)}",
+        undo=undo,
+        command=several + preconditions(first) + command,
+        violation_bound=outlook.bound,
+        acts_on=parts.acts_on,
+        gate=outlook.gate,
+        hard_to_regain=scarce is not None,
+        target="spot",
+        evidence={
+            "window_days": days,
+            "window_end": subject.as_of.isoformat(),
+            **outlook.evidence,
+            "price_ratio": round(quote.ratio, 4),
+            "spot_price": str(spot.hourly_price),
+            "spot_price_hours": spot.hours,
+            "spot_price_quoted_at": spot.quoted_at.isoformat(),
+            "spot_price_is_old": old,
+            "spot_price_source": spot.source,
+            "on_demand_price": str(quote.on_demand.hourly_price),
+            "price_currency": quote.on_demand.currency,
+            "price_source": quote.on_demand.source,
+            "price_date": quote.on_demand.valid_from.isoformat(),
+            "interruptions": quote.mtbf_source,
+            "expected_saving": round(outlook.saving, 4),
+            "hard_to_regain": scarce,
+            "cost_basis": cost_basis(subject, days),
+            "cost_until": subject.costs[-1].day.isoformat(),
+        },
+    )
+
+
+def _share(value: float) -> str:
+    return f"{max(value, 0.0):.0%}" if math.isfinite(value) else "nothing"
+
+
+def _times(inflation: float) -> str:
+    return f"{inflation:.2f} times" if math.isfinite(inflation) else "many times"
+
+
+KIND = Kind(
+    name=NAME,
+    subject=Service,
+    step=Step.SPOT,
+    title="Run on spot",
+    needs="the stage of the work; spot and on-demand prices; interruptions of the type; proof that it resumes",
+    applies=applies,
+    evaluate=evaluate,
+)

@@ -1,0 +1,221 @@
+"""What spot leaves of the cost, computed by hand, and everything it is refused for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from aispend.advising import Recommend
+from aispend.moving import Spot
+from recommender.contract import Advice, Subject, WhyNot
+from recommender.kinds.spot import GATE, KIND, evaluate
+from recommender.subjects.machine_life import Jobs, Life
+from recommender.subjects.machines import Machine
+from recommender.subjects.services import Service
+from recommender.subjects.spot_market import Band, OwnSpot, SpotMarket, SpotPrice
+from tests.recommender.kinds.contract import KindContract
+from tests.recommender.kinds.served import Make, at_costs, service_of
+
+SETTINGS = Recommend()
+P4D = Decimal("21.957642")
+"""p4d.24xlarge in us-east-1 on demand, an hour."""
+RESUMED = Jobs(ran=20, retried=4, resumed=4, longest_hours=48.0)
+
+
+def quoted(share: float, *, at: datetime = datetime(2026, 11, 20, 20, tzinfo=UTC)) -> SpotPrice:
+    """A price of this share of what is paid now: 20 an hour."""
+    return SpotPrice(round(Decimal(repr(20 * share)), 6), "USD", at, 336, "aws/spot")
+
+
+def market(share: float = 0.35, hours: float = 600.0, interruptions: int = 100) -> SpotMarket:
+    """Interrupted once in six hours, as T3.1 has it."""
+    return SpotMarket(price=quoted(share), own=OwnSpot(hours, interruptions, "jobs that were retried"))
+
+
+def trainer(make_subject: Make, **more: Any) -> Service:
+    given: dict[str, Any] = {"stage": "training", "jobs": RESUMED, "market": market()}
+    return service_of([make_subject(**(given | more))])
+
+
+def replicas(make_subject: Make, zones: Sequence[str | None], **more: Any) -> Service:
+    given: dict[str, Any] = {"stage": "inference_online", "market": market(hours=60_000), "model": "llama"}
+    machines = [
+        make_subject(resource_id=f"i-{number}", resource_key=number, zone=zone, **(given | more))
+        for number, zone in enumerate(zones, 1)
+    ]
+    return service_of(machines)
+
+
+def advise(subject: Service, settings: Recommend = SETTINGS) -> Advice:
+    answer = evaluate(subject, settings)
+    assert isinstance(answer, Advice), answer
+    return answer
+
+
+def refuse(subject: Service, settings: Recommend = SETTINGS) -> str:
+    answer = evaluate(subject, settings)
+    assert isinstance(answer, WhyNot), answer
+    return answer.reason
+
+
+def test_what_is_left_of_the_lower_price_after_interruptions(make_subject: Make) -> None:
+    """T3.1: five minutes a checkpoint, ten to restart, six hours between interruptions: 1.22 times as long.
+
+    At 0.35 of the price 1 − 0.35 × 1.2204 = 57.3 % of 14,600 a month.
+    """
+    advice = advise(trainer(make_subject))
+
+    assert advice.evidence["inflation"] == pytest.approx(1.2204, abs=2e-4)
+    assert advice.evidence["checkpoint_interval_minutes"] == pytest.approx(56.7, abs=0.1)
+    assert advice.evidence["deadline_policy"] == "uniform progress"
+    assert advice.saving.effective == pytest.approx(Decimal("14600") * Decimal("0.5729"), abs=3)
+    assert advice.gate is None
+    assert advice.acts_on == {"i-0a1b2c3d": Decimal("14600.00")}
+
+
+def test_a_far_deadline_is_kept_by_waiting_for_spot(make_subject: Make) -> None:
+    far = Recommend(spot=Spot(deadline=2.0))
+    assert advise(trainer(make_subject), far).evidence["deadline_policy"] == "greedy"
+
+
+def test_without_proof_that_it_resumes_it_waits_for_one(make_subject: Make) -> None:
+    advice = advise(trainer(make_subject, jobs=replace(RESUMED, resumed=0)))
+    assert advice.gate == GATE
+    assert advice.confidence == "low"
+
+
+@pytest.mark.parametrize("value", ["yes", "3"])
+def test_a_tag_shows_that_it_resumes_and_may_say_how_long_it_takes(make_subject: Make, value: str) -> None:
+    advice = advise(trainer(make_subject, jobs=None, tags={"checkpoint": value}))
+    assert advice.gate is None
+    assert advice.evidence["checkpoint_minutes"] == (3 if value == "3" else 5)
+
+
+def test_settings_show_that_it_resumes(make_subject: Make) -> None:
+    told = Recommend(spot=Spot(checkpoint_minutes={"lla*": 2}))
+    advice = advise(trainer(make_subject, jobs=None, model="Llama-3"), told)
+    assert (advice.gate, advice.evidence["checkpoint_minutes"]) == (None, 2)
+
+
+def test_a_tag_that_says_no_shows_nothing(make_subject: Make) -> None:
+    assert advise(trainer(make_subject, jobs=None, tags={"checkpoint": "no"})).gate == GATE
+
+
+def test_less_than_fifteen_percent_left_is_refused(make_subject: Make) -> None:
+    """T3.3: ten minutes each, 0.7 h between interruptions: 2.77 times as long, so at 0.35 only 3 % are left."""
+    told = Recommend(spot=Spot(checkpoint_minutes={"*": 10}))
+    one = trainer(make_subject, jobs=None, team="research", market=market(hours=70.0, interruptions=100))
+    answer = evaluate(one, told)
+    assert isinstance(answer, WhyNot)
+    assert answer.reason == "not_worth_it"
+    assert "3% would be left" in answer.explanation
+
+
+def test_a_gang_stops_with_any_of_its_machines(make_subject: Make) -> None:
+    given: dict[str, Any] = {"stage": "training", "jobs": RESUMED, "market": market(hours=24_000)}
+    gang = service_of([make_subject(resource_id=f"i-{number}", **given) for number in range(4)])
+    # 240 h for one machine
+    assert advise(gang).evidence["mtbf_hours"] == 60
+    batch = replace(gang, stage="inference_batch")
+    assert advise(batch).evidence["mtbf_hours"] == 240
+
+
+def test_the_shorter_of_band_and_own_history_counts(make_subject: Make) -> None:
+    """More than 20 % a month: −730 ÷ ln(1 − 0.6) = 796.7 h, against 6 h of one's own."""
+    band = Band(0.20, 1.00, date(2026, 11, 20), "spot advisor")
+    assert advise(trainer(make_subject, market=replace(market(), band=band))).evidence["mtbf_hours"] == 6
+    alone = advise(trainer(make_subject, market=replace(market(), band=band, own=None)))
+    assert alone.evidence["mtbf_hours"] == pytest.approx(796.7, abs=0.1)
+    assert alone.hard_to_regain
+
+
+def test_an_old_quote_is_labelled(make_subject: Make) -> None:
+    old = quoted(0.35, at=datetime(2026, 7, 30, tzinfo=UTC))
+    advice = advise(trainer(make_subject, market=replace(market(), price=old)))
+    assert advice.evidence["spot_price_is_old"]
+    assert advice.confidence == "low"
+    assert "The spot price is of 2026-07-30" in advice.reason
+
+
+def test_a_quote_of_today_is_not(make_subject: Make) -> None:
+    assert not advise(trainer(make_subject)).evidence["spot_price_is_old"]
+
+
+def test_serving_needs_spare_over_zones(make_subject: Make) -> None:
+    """Four replicas over three zones: six, two a zone, so that four outlive the loss of one. 600 h between
+    interruptions and ten minutes to come back: there 99.97 % of the time. 6 × 0.9997 × 0.35 of 4 is 52.5 %."""
+    advice = advise(replicas(make_subject, ["a", "b", "c", "a"]))
+
+    assert advice.evidence["domains"] == [2, 2, 2]
+    assert advice.evidence["spare"] == 2
+    assert advice.evidence["availability"] == pytest.approx(600 / (600 + 1 / 6), abs=1e-6)
+    assert advice.evidence["expected_saving"] == pytest.approx(1 - 6 * 0.35 / 4, abs=1e-3)
+    assert advice.monthly_cost == 4 * Decimal("14600.00")
+    assert sum(advice.acts_on.values()) == advice.monthly_cost
+
+
+@pytest.mark.parametrize(
+    ("zones", "reason"),
+    [(["a"], "single_replica"), (["a", "a", "a"], "failure_domain"), ([None, None], "failure_domain")],
+)
+def test_one_replica_or_one_zone_never_serves_from_spot(
+    make_subject: Make, zones: list[str | None], reason: str
+) -> None:
+    assert refuse(replicas(make_subject, zones)) == reason
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({"stage": None}, "stage_unknown"),
+        ({"stage": "notebook"}, "stage_unknown"),
+        ({"platform": "managed_endpoint"}, "not_offered"),
+        ({"market": None}, "unpriced"),
+        ({"market": SpotMarket(own=OwnSpot(100, 0, "jobs"))}, "unpriced"),
+        ({"market": SpotMarket(price=quoted(0.35))}, "interruptions_unknown"),
+        ({"market": market(1.2)}, "not_cheaper"),
+        ({"tags": {"keep": "1"}}, "excluded"),
+        ({"tags": {"role": "standby"}}, "standby"),
+        ({"life": Life(details={"capacity_reservation": "cr-1"})}, "reserved"),
+    ],
+)
+def test_every_refusal_has_its_reason(make_subject: Make, more: dict[str, Any], reason: str) -> None:
+    assert refuse(trainer(make_subject, **more)) == reason
+
+
+def test_what_runs_on_spot_already_is_told_so(make_subject: Make) -> None:
+    machine = make_subject(stage="training", market=market())
+    machine = replace(machine, costs=[replace(cost, is_spot=True) for cost in machine.costs])
+    assert refuse(service_of([machine])) == "already_spot"
+
+
+class TestSpotContract(KindContract):
+    """A training machine that has resumed before; and one whose market nobody knows."""
+
+    kind = KIND
+
+    @pytest.fixture
+    def advised(self, make_subject: Make) -> Service:
+        return trainer(make_subject)
+
+    @pytest.fixture
+    def blind(self, make_subject: Make) -> Service:
+        return trainer(make_subject, market=None)
+
+    def with_costs(self, subject: Subject, costs: Sequence[Any]) -> Subject:
+        assert isinstance(subject, Service)
+        return at_costs(subject)
+
+
+def test_the_machine_of_these_tests_has_its_list_price(make_subject: Make) -> None:
+    assert advise(trainer(make_subject)).evidence["on_demand_price"] == str(P4D)
+
+
+def test_machines_beside_each_other_in_two_types_have_two_markets(make_subject: Make) -> None:
+    one: Machine = make_subject(stage="training", market=market())
+    assert refuse(service_of([one, replace(one, resource_id="i-2", instance_type="p5.48xlarge")])) == "mixed_types"
