@@ -1,0 +1,331 @@
+"""On by the clock, or when asked: one machine that works in some hours of the week and is paid for in all.
+
+Assumes
+    The weeks to come are like those seen, hour by hour of the local week. A stop ends what runs.
+Method
+    *Windows*: an hour of the week is on where load was above a threshold, or a request came, in any week, and in the
+    hour before (a start takes node, image and weights). Two weeks at least, on the clock of the team or tag. The same
+    rule is replayed on days it was not made from: an hour of work that it would have been off for is a violation.
+    *On request*: where requests are known, the cost of scaling to zero with a keep-alive long enough that no more than
+    the allowed share starts cold (Poisson, the rate of each hour of the week), against always on.
+    The better of the two is the advice, the other is in its evidence. The saving is of the hours that were billed:
+    an hour that is not billed today saves nothing, one that commitments cover saves nothing net.
+Cases
+    Billed only when it works: it runs by the clock already. Work in nearly all hours of the week: no schedule. No work:
+    switching it off is other advice. Work at hours that differ from week to week: the replay fails and says so.
+Sources
+    docs/advice.md; methods 5.1, 5.2, T4.3 (50 of 168 hours: 70.24 % less); ``methods/schedule``, ``methods/queueing``.
+Known drawbacks
+    Month ends and holidays are not in the week. Scarce types may not start when they should.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from aispend.advising import Recommend
+from recommender.actions import describe
+from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Confidence, Kind, Step, WhyNot
+from recommender.kinds.clock import in_words, on_off_commands
+from recommender.kinds.replayed import MAX_BOUND, replay_evidence
+from recommender.kinds.weeks import Weeks, start_hours, weeks_of
+from recommender.methods.folds import make_folds
+from recommender.methods.queueing import cold_start_cost, scale_to_zero, ski_rental_timeout, warm_above
+from recommender.methods.replay import Capacity, Demand, DemandAt, Policy, Replay, Slots, replay
+from recommender.methods.schedule import GOOD_WEEKS, HOURS_PER_WEEK, on_hours, windows
+from recommender.savings import cost_basis, cost_remark, monthly_cost, saving
+from recommender.subjects.services import Service
+
+NAME = "schedule"
+_TRAIN_DAYS = 14
+_FULL = HOURS_PER_WEEK * 0.98
+"""Hours of the week from which on it is billed all the time."""
+
+
+@dataclass(frozen=True)
+class OnRequest:
+    """Scaling to zero: share of cost saved, requests that start cold, idle hours kept warm, and the break-even rate."""
+
+    saved_share: float
+    cold_share: float
+    keep_alive_hours: float
+    cold_start_hours: float
+    requests_per_hour: float
+    break_even_per_hour: float
+
+
+def applies(subject: Service) -> bool:
+    """One machine with accelerators that runs now."""
+    return len(subject.current) == 1
+
+
+def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
+    """Windows of the week, or on request, or why neither."""
+    options = settings.schedule
+    cost = monthly_cost(subject, options.window_days)
+
+    def no(reason: str, explanation: str) -> WhyNot:
+        return WhyNot(NAME, subject, reason, explanation, cost)
+
+    kept = [key for key in subject.tags if key.lower() in settings.idle.keep_tags]
+    if kept:
+        return no("excluded", f"Tag {kept[0]} asks to keep it.")
+    week = weeks_of(subject, options)
+    if week.coverage < options.min_coverage:
+        return no(
+            "telemetry_missing",
+            f"Utilization covers {week.coverage:.0%} of its billed hours in {options.window_days} days; "
+            f"{options.min_coverage:.0%} is needed to know when it works.",
+        )
+    ahead = math.ceil(start_hours(subject, settings))
+    on = on_hours(week.load, week.week_hours, threshold=options.active, lookahead_hours=ahead)
+    if on is None:
+        return no("too_short", "Less than two weeks of it are known, and a schedule repeats by the week.")
+    if not (week.load > options.active).any():
+        return no("idle", "It did no work in the window: a schedule would have no hour to be on.")
+    if cost is None:
+        return no("cost_unknown", COST_UNKNOWN)
+    billed = float(week.billed.sum())
+    saved_hours = float(np.where(on, 0.0, week.billed).sum())
+    request = _on_request(subject, settings, week, cost)
+    if saved_hours < options.min_hours_off and request is None:
+        worked = int(on.sum())
+        if billed < _FULL:
+            return no(
+                "already_scheduled",
+                f"It is billed for {billed:.0f} of 168 hours of the week, and works in {worked} of them: "
+                "it is switched on and off already.",
+            )
+        return no("always_needed", f"It works in {worked} of the 168 hours of the week.")
+    found = _replayed(week, options.active, ahead)
+    share = saved_hours / billed if billed else 0.0
+    failed = _failed(found)
+    if request is not None and (failed or request.saved_share > share):
+        return _advice_on_request(subject, settings, week, request, cost=cost, windows_share=0.0 if failed else share)
+    if failed or found is None:
+        return no("replay_failed" if found else "too_short", failed)
+    return _advice(subject, settings, week, on=on, share=share, found=found, request=request, cost=cost)
+
+
+def on_off_policy(week: Weeks, lookahead_hours: int) -> Policy:
+    """The rule as a policy: capacity is 1 when it is on, demand 1 when it works."""
+
+    def plan(train: DemandAt, test: Slots) -> Capacity | None:
+        on = on_hours(train.load, week.week_hours[train.slots], threshold=0.5, lookahead_hours=lookahead_hours)
+        if on is None:
+            return None
+        planned = on[week.week_hours[test]].astype(float)
+        return Capacity(load=planned, cost=planned, target=1.0)
+
+    return plan
+
+
+def _replayed(week: Weeks, active: float, lookahead_hours: int) -> Replay | None:
+    """The rule on the days after those it was made from; None where no part is long enough to make it from."""
+    known = week.since_known()
+    works = np.where(np.isnan(known.load), np.nan, (known.load > active).astype(float))
+    folds = make_folds(works.size, 1, min_train_days=_TRAIN_DAYS)
+    if folds.low_evidence:
+        return None
+    found = replay(
+        on_off_policy(known, lookahead_hours),
+        Demand(load=works, slots_per_hour=1),
+        folds,
+        current=Capacity(load=1.0, cost=1.0, target=1.0),
+    )
+    return found if any(found.capacities) else None
+
+
+def _failed(found: Replay | None) -> str:
+    """Why the windows are not to be advised; empty where they held."""
+    if found is None:
+        return "Less than three weeks of it are known: two to read the week from, and days after them to try it on."
+    outcome = found.outcome
+    if outcome.violation_minutes and outcome.bound > MAX_BOUND:
+        return (
+            f"It would have been off for {outcome.violation_hours} of {outcome.hours:.0f} held-out hours in which it "
+            f"worked (upper bound {outcome.bound:.1%}): its work does not keep to hours of the week."
+        )
+    return ""
+
+
+def _on_request(subject: Service, settings: Recommend, week: Weeks, cost: Decimal) -> OnRequest | None:
+    """Scale to zero, where requests are known and it saves more than it costs; by the rate of each hour of the week."""
+    options = settings.schedule
+    if subject.stage != "inference_online" or subject.use is None:
+        return None
+    known = ~np.isnan(week.running) & (week.running > 0)
+    requests = float(subject.use.requests[known].sum())
+    if not requests:
+        return None
+    price = float(cost / HOURS_PER_MONTH) / max(float(week.billed.mean()), 1e-9)
+    start = start_hours(subject, settings)
+    of_start = cold_start_cost(price, start, float(options.cold_start_penalty))
+    seen = np.bincount(week.week_hours[known], minlength=HOURS_PER_WEEK)
+    total = np.bincount(week.week_hours[known], subject.use.requests[known], minlength=HOURS_PER_WEEK)
+    rates = total[seen > 0] / seen[seen > 0]
+    busy = float(np.nansum(subject.use.running[known]))
+    service = busy / requests
+    keep = max(ski_rental_timeout(price, of_start), _keep_alive(rates, options.max_cold_share))
+    spent = cold = 0.0
+    for rate in rates[rates > 0]:
+        one = scale_to_zero(price=price, rate=float(rate), service=service, keep_alive=keep, cold_start=start)
+        spent += min(float(rate) * one.cost_per_request, price)
+        cold += float(rate) * one.p_cold
+    share = 1 - spent / (price * rates.size)
+    if share * HOURS_PER_WEEK < options.min_hours_off:
+        return None
+    mean = float(rates.mean())
+    return OnRequest(share, cold / float(rates.sum()), keep, start, mean, warm_above(price, of_start))
+
+
+def _keep_alive(rates: np.ndarray[Any, np.dtype[np.float64]], allowed: float) -> float:
+    """Hours to stay warm after a request so that the allowed share of all requests starts cold, by bisection."""
+    if allowed <= 0:
+        return HOURS_PER_WEEK
+    low, high = 0.0, float(HOURS_PER_WEEK)
+    for _ in range(40):
+        middle = (low + high) / 2
+        cold = float((rates * np.exp(-rates * middle)).sum() / rates.sum())
+        low, high = (middle, high) if cold > allowed else (low, middle)
+    return high
+
+
+def _advice(
+    subject: Service,
+    settings: Recommend,
+    week: Weeks,
+    *,
+    on: np.ndarray[Any, np.dtype[np.bool_]],
+    share: float,
+    found: Replay,
+    request: OnRequest | None,
+    cost: Decimal,
+) -> Advice:
+    options = settings.schedule
+    machine = subject.current[0].machine
+    stretches = windows(on)
+    words = in_words(stretches)
+    outcome = found.outcome
+    command, terraform = on_off_commands(machine, stretches, week.zone)
+    part = Decimal(repr(round(share, 12)))
+    saved = saving(subject, options.window_days, part)
+    weeks = int((~np.isnan(week.load)).sum()) // HOURS_PER_WEEK
+    serves = subject.stage == "inference_online"
+    confidence: Confidence = "high" if weeks >= GOOD_WEEKS and not serves else "medium" if weeks > 2 else "low"
+    asked = " Whoever asks it at another hour gets no answer." if serves else ""
+    return Advice(
+        kind=NAME,
+        subject=subject,
+        current=f"{describe(machine)}, billed {week.billed.sum():.0f} of 168 hours a week",
+        proposed=f"on {words} ({week.zone}), {int(on.sum())} of 168 hours a week",
+        monthly_cost=cost,
+        saving=saved,
+        risk=outcome.risk,
+        confidence=confidence,
+        effort="low",
+        reason=(
+            f"In {weeks} weeks it worked in {int(on.sum())} of the 168 hours of the week at most, the time to start "
+            f"included, and was billed for {week.billed.sum():.0f}. Tried on {outcome.hours:.0f} held-out hours it "
+            f"would have been off for {outcome.violation_hours} in which it worked. Disks stay and "
+            f"keep their cost.{asked}"
+            f"{cost_remark(subject, options.window_days)}"
+        ),
+        undo="delete the schedule and start it",
+        command=command,
+        violation_bound=Decimal(repr(round(outcome.bound, 6))),
+        target="on-off",
+        evidence={
+            **_evidence(subject, settings, week),
+            "hours_on": int(on.sum()),
+            "windows": words,
+            "terraform": terraform,
+            **replay_evidence(found, saved.effective),
+            **({} if request is None else {"on_request": _request_evidence(request)}),
+        },
+        hard_to_regain=True,
+        evidence_until=week.measured_until,
+    )
+
+
+def _advice_on_request(
+    subject: Service, settings: Recommend, week: Weeks, request: OnRequest, *, cost: Decimal, windows_share: float
+) -> Advice:
+    options = settings.schedule
+    machine = subject.current[0].machine
+    minutes = request.cold_start_hours * 60
+    part = Decimal(repr(round(max(request.saved_share, 0.0), 12)))
+    return Advice(
+        kind=NAME,
+        subject=subject,
+        current=f"{describe(machine)}, always on",
+        proposed=f"scale to zero after {request.keep_alive_hours * 60:.0f} idle minutes",
+        monthly_cost=cost,
+        saving=saving(subject, options.window_days, part),
+        risk=3,
+        confidence="low",
+        effort="medium",
+        reason=(
+            f"{request.requests_per_hour:.1f} requests an hour came on average. Kept warm for "
+            f"{request.keep_alive_hours:.1f} h after each, {request.cold_share:.1%} of them would wait about "
+            f"{minutes:.0f} minutes for a start; requests are taken to come by themselves and not in bursts. Above "
+            f"{request.break_even_per_hour:.0f} an hour staying warm is cheaper."
+            f"{cost_remark(subject, options.window_days)}"
+        ),
+        undo="set its smallest size back to one",
+        command=(
+            "# smallest size 0 where it is served: SageMaker inference components or asynchronous endpoints,\n"
+            "# Vertex AI min replicas 0, KEDA or Knative on Kubernetes;\n"
+            f"# keep-alive {request.keep_alive_hours * 60:.0f} minutes"
+        ),
+        target="scale-to-zero",
+        gate=f"your agreement that a first answer may take {minutes:.0f} minutes",
+        evidence={
+            **_evidence(subject, settings, week),
+            **_request_evidence(request),
+            "windows_saved_share": round(windows_share, 4),
+        },
+        evidence_until=week.measured_until,
+    )
+
+
+def _request_evidence(request: OnRequest) -> dict[str, float]:
+    return {
+        "saved_share": round(request.saved_share, 4),
+        "cold_share": round(request.cold_share, 6),
+        "keep_alive_hours": round(request.keep_alive_hours, 3),
+        "cold_start_minutes": round(request.cold_start_hours * 60, 1),
+        "requests_per_hour": round(request.requests_per_hour, 3),
+        "break_even_per_hour": round(request.break_even_per_hour, 3),
+    }
+
+
+def _evidence(subject: Service, settings: Recommend, week: Weeks) -> dict[str, Any]:
+    days = settings.schedule.window_days
+    return {
+        "window_days": days,
+        "window_end": subject.as_of.isoformat(),
+        "coverage": round(week.coverage, 4),
+        "timezone": week.zone,
+        "billed_hours_of_week": round(float(week.billed.sum()), 1),
+        "start_minutes": round(start_hours(subject, settings) * 60, 1),
+        "load_max": round(float(np.nanmax(week.load)), 4),
+        "cost_basis": cost_basis(subject, days),
+        "cost_until": subject.costs[-1].day.isoformat(),
+    }
+
+
+KIND = Kind(
+    name=NAME,
+    subject=Service,
+    step=Step.SCHEDULE,
+    title="On by the clock, or when asked",
+    needs="accelerator utilization of two weeks and more; hours billed; requests for scaling to zero",
+    applies=applies,
+    evaluate=evaluate,
+)

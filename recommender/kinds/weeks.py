@@ -1,0 +1,89 @@
+"""A service's hours on its own clock: when it worked, when it was paid for, and how long a start of it takes."""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+
+import numpy as np
+
+from aispend.advising import Recommend
+from aispend.sizing import Schedule
+from recommender.methods.model_shapes import served_model
+from recommender.methods.schedule import HOURS_PER_WEEK, Hours, Series, hours_of_week
+from recommender.subjects.services import Service
+
+
+@dataclass(frozen=True)
+class Weeks:
+    """Hour by hour: largest load (NaN unknown, or before it existed), machines that ran, hour of the local week."""
+
+    start: datetime
+    load: Series
+    running: Series
+    week_hours: Hours
+    zone: str
+    coverage: float
+
+    @property
+    def measured_until(self) -> datetime | None:
+        """End of the newest hour in which something ran and was measured."""
+        known = np.flatnonzero(~np.isnan(self.load) & (self.running > 0))
+        return self.start + timedelta(hours=int(known[-1]) + 1) if known.size else None
+
+    def since_known(self) -> Weeks:
+        """The same from the first day of which anything is known."""
+        first = int(np.argmax(~np.isnan(self.load))) // 24 * 24
+        begun = self.start + timedelta(hours=first)
+        return replace(
+            self, start=begun, load=self.load[first:], running=self.running[first:], week_hours=self.week_hours[first:]
+        )
+
+    @property
+    def billed(self) -> Series:
+        """Machines that ran in each hour of the local week, on average."""
+        known = ~np.isnan(self.running)
+        total = np.bincount(self.week_hours[known], self.running[known], minlength=HOURS_PER_WEEK)
+        seen = np.bincount(self.week_hours[known], minlength=HOURS_PER_WEEK)
+        return np.asarray(total / np.maximum(seen, 1))
+
+
+def weeks_of(service: Service, options: Schedule) -> Weeks:
+    """The hours of the window on the service's clock."""
+    zone = zone_of(service, options)
+    load = service.demand("load_max")
+    if service.use is not None:
+        # a request is work, however little of it the accelerators show
+        load = np.where(service.use.requests > 0, np.fmax(load, 2 * options.active), load)
+    ran = service.machines_running()
+    measured = np.sum([~np.isnan(member.load_max) for member in service.members], axis=0).astype(float)
+    running = np.where(np.isnan(ran), measured, ran)
+    begun = datetime.combine(service.first_seen, time(), UTC)
+    before = max(int((begun - service.start).total_seconds() // 3600), 0)
+    load[:before] = running[:before] = np.nan
+    paid = running > 0
+    coverage = float((~np.isnan(load[paid])).mean()) if paid.any() else 0.0
+    return Weeks(service.start, load, running, hours_of_week(service.start, load.size, zone), zone, coverage)
+
+
+def zone_of(service: Service, options: Schedule) -> str:
+    """Whose clock it follows: the first of the settings that fits its team and tags, else the company's."""
+    tags = {key.lower(): value for key, value in service.tags.items()}
+    for rule in options.local:
+        fits_team = fnmatch.fnmatchcase((service.team or "").lower(), rule.team.lower())
+        if fits_team and all(
+            fnmatch.fnmatchcase(tags.get(key.lower(), "").lower(), glob.lower()) for key, glob in rule.tags.items()
+        ):
+            return rule.timezone
+    return options.timezone
+
+
+def start_hours(service: Service, settings: Recommend) -> float:
+    """Hours from a cold start to the first answer: machine, image, and weights, or all that is held, read at a rate."""
+    options = settings.schedule
+    model = served_model(service.model, settings.optimize_model.models)
+    held = service.demand("memory")
+    most = float(np.fmax.reduce(held, initial=0.0)) / max(len(service.current), 1)
+    gigabytes = (model.weight_bytes if model else most) / 1e9
+    return (options.node_minutes + options.image_minutes) / 60 + gigabytes / options.weights_gb_per_second / 3600

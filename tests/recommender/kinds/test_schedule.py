@@ -1,0 +1,229 @@
+"""On by the clock: windows read from weeks, tried on other weeks, and saved hours that were billed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aispend.advising import Recommend
+from recommender.contract import Advice, WhyNot
+from recommender.kinds.clock import in_words, on_off_commands
+from recommender.kinds.schedule import KIND, evaluate
+from recommender.kinds.weeks import start_hours, weeks_of, zone_of
+from recommender.methods.schedule import Window
+from recommender.subjects.machines import Machine
+from recommender.subjects.services import Service
+from tests.recommender.kinds.contract import KindContract
+from tests.recommender.kinds.services import HOURS, Make, member, office, service, use, weekly
+
+DEFAULT = Recommend()
+
+
+def lone(
+    make_subject: Make, hours: Sequence[int], *, level: float = 0.5, running: Any = None, **values: Any
+) -> Service:
+    """One machine that works in these hours of the week, billed always unless said."""
+    machine = make_subject(**{"stage": "inference_batch", "model": "demand-forecast"} | values.pop("machine", {}))
+    return service(make_subject, [member(machine, weekly(hours, level), running=running)], **values)
+
+
+def advice(subject: Service, settings: Recommend = DEFAULT) -> Advice:
+    answer = evaluate(subject, settings)
+    assert isinstance(answer, Advice), answer
+    return answer
+
+
+def why_not(subject: Service, settings: Recommend = DEFAULT) -> WhyNot:
+    answer = evaluate(subject, settings)
+    assert isinstance(answer, WhyNot), answer
+    return answer
+
+
+def test_ten_hours_of_five_days_save_70_24_percent(make_subject: Make) -> None:
+    """T4.3: work from 9 to 18, on from 8: 50 of 168 hours. $20 an hour is 14,600 a month, 118/168 of it 10,254.76."""
+    found = advice(lone(make_subject, office(9, 18)))
+
+    assert found.evidence["hours_on"] == 50
+    assert found.evidence["windows"] == "Mon–Fri 08:00–18:00"
+    assert found.monthly_cost == Decimal("14600.00")
+    assert found.saving.effective == pytest.approx(Decimal("10254.76"), abs=Decimal("0.01"))
+    assert found.saving.net == found.saving.effective
+    assert found.saving.list_cost == pytest.approx(Decimal("12305.71"), abs=Decimal("0.01"))
+    assert found.evidence["replay"]["violation_minutes"] == 0
+    assert found.confidence == "high"
+    assert "Disks stay" in found.reason
+
+
+def test_what_works_on_mondays_only_is_not_idle_and_gets_a_schedule(make_subject: Make) -> None:
+    """Monday 02:00 to 05:00, on from 01:00: 4 of 168 hours."""
+    found = advice(lone(make_subject, [2, 3, 4]))
+    assert found.evidence["windows"] == "Mon 01:00–05:00"
+    assert found.saving.effective == pytest.approx(Decimal(14600) * 164 / 168, abs=Decimal("0.01"))
+    assert found.target == "on-off"
+
+
+def test_what_is_billed_only_when_it_works_is_not_advised_twice(make_subject: Make) -> None:
+    running = weekly(office(8, 19), 1.0)
+    found = why_not(lone(make_subject, office(9, 18), running=running))
+    assert found.reason == "already_scheduled"
+    assert "55 of 168" in found.explanation
+
+
+def test_only_hours_that_are_billed_are_saved(make_subject: Make) -> None:
+    """Billed on weekdays only, working from 9 to 18: 70 of 120 hours, not 118 of 168. 20 days of $480 are 10,428.57."""
+    found = advice(lone(make_subject, office(9, 18), running=weekly(office(0, 24), 1.0)))
+    assert found.evidence["billed_hours_of_week"] == 120
+    assert found.monthly_cost == Decimal("10428.57")
+    assert found.saving.effective == pytest.approx(Decimal("10428.57") * 70 / 120, abs=Decimal("0.02"))
+
+
+def test_work_at_ever_other_hours_fails_on_the_held_out_weeks(make_subject: Make) -> None:
+    load = np.zeros(HOURS)
+    load[np.random.default_rng(3).choice(HOURS, 60, replace=False)] = 0.5
+    subject = service(make_subject, [member(make_subject(stage="training"), load)])
+    found = why_not(subject)
+    assert found.reason == "replay_failed"
+    assert "does not keep to hours" in found.explanation
+
+
+@pytest.mark.parametrize(
+    ("hours", "reason"), [(range(168), "always_needed"), (range(4, 160), "always_needed"), ((), "idle")]
+)
+def test_no_schedule_where_it_always_works_or_never(make_subject: Make, hours: Sequence[int], reason: str) -> None:
+    assert why_not(lone(make_subject, hours)).reason == reason
+
+
+def test_too_little_is_known(make_subject: Make) -> None:
+    """Thirteen days hold no hour of the week twice; sixteen days hold two weeks and too little to try them on."""
+    subject = lone(make_subject, office(9, 18))
+    assert why_not(replace(subject, first_seen=date(2026, 11, 8))).reason == "too_short"
+    blind = np.where(np.arange(HOURS) % 3 == 0, np.nan, weekly(office(9, 18)))
+    sparse = service(make_subject, [member(make_subject(), blind)])
+    assert why_not(sparse).reason == "telemetry_missing"
+
+
+def test_a_kept_machine_stays(make_subject: Make) -> None:
+    assert why_not(lone(make_subject, [2, 3], machine={"tags": {"keep": "dr"}})).reason == "excluded"
+
+
+def test_the_clock_is_the_teams(make_subject: Make) -> None:
+    """9 to 18 UTC from 24 October to 20 November is 10 to 19 in Berlin, but for the day before the clocks changed, a
+    Saturday."""
+    settings = Recommend.model_validate(
+        {
+            "schedule": {
+                "timezone": "America/New_York",
+                "local": [{"timezone": "Europe/Berlin", "team": "supply*", "tags": {"Site": "b*"}}],
+            }
+        }
+    )
+    subject = lone(make_subject, office(9, 18), machine={"team": "supply-chain", "tags": {"site": "Berlin"}})
+    assert zone_of(subject, settings.schedule) == "Europe/Berlin"
+    assert zone_of(replace(subject, team="search"), settings.schedule) == "America/New_York"
+    assert advice(subject, settings).evidence["windows"] == "Mon–Fri 09:00–19:00"
+    with pytest.raises(ValueError, match="no time zone"):
+        Recommend.model_validate({"schedule": {"timezone": "Berlin"}})
+
+
+def test_a_request_is_work_even_if_the_accelerator_hardly_shows_it(make_subject: Make) -> None:
+    subject = lone(make_subject, [2, 3], use=use(weekly([50], 4.0)))
+    week = weeks_of(subject, DEFAULT.schedule)
+    assert set(week.week_hours[week.load > DEFAULT.schedule.active]) == {2, 3, 50}
+
+
+def test_a_start_takes_machine_image_and_weights(make_subject: Make) -> None:
+    """5 and 3 minutes, and Llama 3.1 8B's 16.06 GB at 1 GB a second: 496.06 s. Unknown models: what is held."""
+    known = lone(make_subject, [2], machine={"model": "llama-3.1-8b"})
+    assert start_hours(known, DEFAULT) * 3600 == pytest.approx(496.06)
+    assert start_hours(lone(make_subject, [2]), DEFAULT) * 3600 == pytest.approx(490.0)
+
+
+def test_rare_requests_scale_to_zero_behind_a_gate(make_subject: Make) -> None:
+    """One request every other hour of the weekend days, at random hours: no window holds, yet it is mostly idle."""
+    requests = np.zeros(HOURS)
+    requests[np.random.default_rng(5).choice(HOURS, 12, replace=False)] = 1.0
+    machine = make_subject(stage="inference_online", model="llama-3.1-8b")
+    load = np.where(requests > 0, 0.4, 0.0)
+    settings = Recommend.model_validate({"schedule": {"max_cold_share": 1}})
+    found = advice(service(make_subject, [member(machine, load)], use=use(requests)), settings)
+    assert found.target == "scale-to-zero"
+    assert found.gate is not None
+    # K = p · t_cold, so the keep-alive K / p is the start itself, and warm is cheaper above 1 / t_cold = 7.26 an hour
+    assert found.evidence["keep_alive_hours"] == pytest.approx(496.06 / 3600, abs=0.001)
+    assert found.evidence["break_even_per_hour"] == pytest.approx(7.257, abs=0.001)
+    assert found.evidence["saved_share"] > 0.9
+
+
+def test_few_cold_starts_need_a_long_keep_alive(make_subject: Make) -> None:
+    """One request an hour at all hours: 1 % cold needs ln 100 = 4.6 hours of keep-alive, so nothing is saved."""
+    machine = make_subject(stage="inference_online", model="llama-3.1-8b")
+    subject = service(make_subject, [member(machine, np.full(HOURS, 0.4))], use=use(np.ones(HOURS)))
+    assert why_not(subject).reason == "always_needed"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (
+            {},
+            "aws scheduler create-schedule --name work-hours-i-0a1b2c3d-start-0"
+            " --schedule-expression 'cron(0 1 ? * MON *)' --schedule-expression-timezone Europe/Berlin",
+        ),
+        ({"platform": "notebook", "resource_id": "lab"}, "aws-sdk:sagemaker:startNotebookInstance"),
+        (
+            {"tags": {"aws:autoscaling:groupName": "g"}},
+            "--recurrence '0 5 * * MON' --time-zone Europe/Berlin --min-size 0 --desired-capacity 0",
+        ),
+        (
+            {"provider": "gcp", "resource_id": "projects/p/zones/us-central1-a/instances/vm"},
+            "--vm-start-schedule '0 1 * * MON' --vm-stop-schedule '0 5 * * MON' --timezone Europe/Berlin",
+        ),
+        (
+            {
+                "provider": "azure",
+                "resource_id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/vm",
+            },
+            "az vm auto-shutdown --name vm --resource-group g --subscription s --time HHMM",
+        ),
+    ],
+)
+def test_each_cloud_has_its_own_scheduler(make_subject: Make, values: dict[str, Any], expected: str) -> None:
+    command, terraform = on_off_commands(make_subject(**values), [Window(1, 5)], "Europe/Berlin")
+    assert expected in command
+    assert command.startswith("# account 111122223333, region ")
+    assert terraform
+
+
+def test_a_window_over_the_weeks_end_says_when_it_ends() -> None:
+    assert in_words([Window(166, 173)]) == "Sun 22:00–05:00 Mon"
+    assert in_words([Window(8, 18), Window(56, 66)]) == "Mon, Wed 08:00–18:00"
+
+
+def test_a_name_cannot_end_the_comment(make_subject: Make) -> None:
+    command, _ = on_off_commands(make_subject(account="1\nrm -rf /"), [Window(1, 5)], "UTC")
+    assert not any(line.startswith("rm") for line in command.splitlines())
+
+
+class TestScheduleContract(KindContract):
+    """A machine that works in office hours and is paid for always; and the same never measured."""
+
+    kind = KIND
+
+    @pytest.fixture
+    def advised(self, make_subject: Make) -> Service:
+        return lone(make_subject, office(9, 18))
+
+    @pytest.fixture
+    def blind(self, make_subject: Make) -> Service:
+        return service(make_subject, [member(make_subject(), None)])
+
+
+def test_a_machine_beside_others_is_not_looked_at_alone(make_subject: Make) -> None:
+    machines: list[Machine] = [make_subject(resource_id=name) for name in ("i-1", "i-2")]
+    assert not KIND.applies(service(make_subject, [member(one, weekly([1])) for one in machines]))
