@@ -102,6 +102,40 @@ TEMPLATE = """\
 # compute_headroom = 0.20
 # memory_headroom = 0.10
 
+[recommend.batch]
+# stages = ["inference_batch"]  # nobody waits for these
+# [[recommend.batch.can_wait]]  # whose answers may wait for a day: provider, account, model, team, endpoint
+# team = "search"
+# share = 0.8
+
+[recommend.prompt_cache]
+# hit_rate = 0.9
+# what_if_share = 0.5           # of the input, where nothing was measured
+# [[recommend.prompt_cache.shared_prefix]]  # what you measured
+# model = "claude-*"
+# share = 0.6
+
+[recommend.route]
+# easy_share = 0.3              # a what-if, until you have measured it
+# [[recommend.route.easy]]
+# model = "gpt-4o"
+# share = 0.2
+# to = "gpt-4o-mini"
+
+[recommend.self_host]
+# least_replicas = 2
+# engineers_per_month = 0       # US dollars
+# stand_in = { "gpt-4o-mini" = "llama-3.1-8b" }
+# [[recommend.self_host.replica]]  # your benchmark
+# model = "llama-3.1-70b"
+# provider = "aws"
+# instance_type = "g6e.12xlarge"
+# output_tokens_per_second = 2500
+
+[recommend.contracts]
+# warn_days = 120
+# spare_seats = 0.05
+
 # ---- What is out of the ordinary (docs/methods.md) -----------------------------------------------------
 [anomaly]
 # k = 4                       # robust scales from expectation; 5 gives fewer alarms and misses more
