@@ -10,8 +10,9 @@ Method
     apart (T5.3).
 Cases
     A model whose weights nobody can have: only through a stand-in that the settings name, and then another model.
-    Where the model or its seller differs, it waits for an evaluation. Machines the model shares with others: no advice,
-    as they would stay. No exchange rate, no price, no speed: no advice, with what is missing.
+    Buying waits for an evaluation, as only the name of the weights is known, and not their version or tuning; so does a
+    stand-in. Machines the model shares with others would stay and are left out.
+    No exchange rate, no price, no speed: no advice, with what is missing.
     What would cost more: the reason gives the volume at which both cost the same.
 Sources
     API prices: genai-prices. Methods, self-host against API (T5.3); break-even: ``aispend/prices/break_even.py``.
@@ -198,11 +199,6 @@ def _buy(subject: ServedTokens, settings: Recommend) -> Advice | WhyNot:
     offer = _offer(subject.provider, model)
     if offer is None:
         return why_not("not_sold", f"Nobody is known to sell {model} by the token.")
-    if subject.shared_cost > 0:
-        return why_not(
-            "shared_machines",
-            "It also runs on machines that other models share, which would stay if its tokens were bought.",
-        )
     if subject.per_dollar is None:
         return why_not(
             "rate_unknown",
@@ -225,8 +221,12 @@ def _buy(subject: ServedTokens, settings: Recommend) -> Advice | WhyNot:
     even = break_even(whole, at_api, tokens, None)
     saved = saving(subject, days, 1 - at_api / whole)
     covered = ""
-    if saved.net < saved.effective:
-        covered = f" Commitments cover part of them: only {saved.net:,.2f} a month ends with the machines."
+    if saved.effective > 0 and saved.net <= 0:
+        covered = " Commitments pay for those machines, so buying saves nothing today."
+    elif saved.net < saved.effective:
+        covered = f" Commitments pay for part of them: only {saved.net:,.2f} a month ends with the machines."
+    if subject.shared_cost > 0:
+        covered += " What it serves on machines that other models share stays there and is not in these figures."
     own_cloud = offer == offer_of(subject.provider, model)
     return Advice(
         kind=NAME,
@@ -254,7 +254,7 @@ def _buy(subject: ServedTokens, settings: Recommend) -> Advice | WhyNot:
             )
         ),
         target=f"buy:{offer.provider}:{offer.model_id}",
-        gate=None if own_cloud else GATE,
+        gate=GATE,
         hard_to_regain=True,
         acts_on=_shares_of(subject, cost, whole),
         evidence_until=subject.as_of,

@@ -97,7 +97,7 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
                 place(subject),
                 f"# 1. sample some hundred calls and have {' '.join(name.split())} answer them as well",
                 "# 2. judge both answers blind, by kind of call; route only the kinds that hold",
-                "# 3. keep the judgements: they are what the decision on this advice rests on",
+                "# 3. say how it came out: aispend recommendations evaluated, with its id, --passed or --failed",
             )
         ),
         target=name,

@@ -39,6 +39,9 @@ from recommender.subjects.machine_life import Jobs, Life, load_jobs, load_lives,
 from recommender.subjects.served_use import Use, served_use
 from recommender.subjects.spot_market import SpotMarket, SpotMarkets
 
+OWN = "own"
+"""Provider of costs that no cloud bills."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Machine(Subject):
@@ -78,12 +81,20 @@ class Machine(Subject):
 
 
 def evidence_end(connection: Connection) -> datetime | None:
-    """End of the evidence: the day after the newest usage charge on an accelerator; None without charges."""
+    """End of the evidence: the day after the newest usage charge of a resource or of tokens; None without charges.
+
+    Costs of the company's own may be written down for days to come: they count only where there are no others.
+    """
+    newest_day = func.max(charge.c.charge_date)
     newest = connection.execute(
-        select(func.max(charge.c.charge_date))
+        select(func.coalesce(newest_day.filter(sku.c.provider != OWN), newest_day))
         .join(sku, sku.c.sku_key == charge.c.sku_key)
         .join(charge_kind, charge_kind.c.charge_kind_key == charge.c.charge_kind_key)
-        .where(sku.c.is_ai, charge.c.resource_key != 0, charge_kind.c.charge_category == "Usage")
+        .where(
+            sku.c.is_ai,
+            (charge.c.resource_key != 0) | (sku.c.platform == "token_api"),
+            charge_kind.c.charge_category == "Usage",
+        )
     ).scalar()
     return None if newest is None else datetime.combine(newest + timedelta(days=1), time(), UTC)
 
