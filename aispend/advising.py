@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from aispend.buying import Batch, Contracts, PromptCache, Route, SelfHost
 from aispend.moving import Accelerators, AutoStop, IdleCapacity, Relocate, Spot
+from aispend.running import Edge, TrainingWaste
 from aispend.sizing import Consolidate, OptimizeModel, Rightsize, Schedule
 
 
@@ -68,3 +69,5 @@ class Recommend(_Section):
     spot: Spot = Spot()
     accelerator: Accelerators = Accelerators()
     relocate: Relocate = Relocate()
+    training_waste: TrainingWaste = TrainingWaste()
+    edge: Edge = Edge()

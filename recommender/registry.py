@@ -18,11 +18,13 @@ from recommender.kinds import (
     spot,
     stop_idle,
     storage,
+    training_waste,
 )
 
 KINDS: tuple[Kind[Any], ...] = (
     stop_idle.KIND,
     storage.KIND,
+    training_waste.KIND,
     rightsize.KIND,
     schedule.KIND,
     scale_replicas.KIND,

@@ -102,6 +102,18 @@ TEMPLATE = """\
 # compute_headroom = 0.20
 # memory_headroom = 0.10
 
+[recommend.training_waste]
+# smoke_hours = 1               # length of a test run that shows what would fail
+# review_hours = 24             # after which somebody looks whether a run is worth going on with
+# checkpoint_minutes = 5
+
+[recommend.edge]                # for aispend edge: what a device costs, in the currency of the bill
+# hardware = 350
+# watts = 12
+# power_price = 0.25            # of a kWh
+# management = 3                # of a device and month
+# engineering = 60000           # once
+
 [recommend.batch]
 # stages = ["inference_batch"]  # nobody waits for these
 # [[recommend.batch.can_wait]]  # whose answers may wait for a day: provider, account, model, team, endpoint

@@ -15,6 +15,7 @@ from recommender.subjects.served_tokens import load_served_tokens
 from recommender.subjects.services import Gathering, pools
 from recommender.subjects.storage import load_volumes
 from recommender.subjects.token_use import load_token_use
+from recommender.subjects.training_runs import load_training_runs
 
 __all__ = ["evidence_end", "load_subjects"]
 
@@ -31,6 +32,7 @@ def load_subjects(connection: Connection, as_of: datetime, settings: Settings) -
     yield from services
     yield from pools(services)
     yield from load_volumes(connection, as_of, options.idle.unattached_days)
+    yield from load_training_runs(connection, as_of, options.training_waste.window_days)
     bought = max(options.batch.window_days, options.prompt_cache.window_days, options.route.window_days)
     yield from load_token_use(connection, as_of, max(bought, options.self_host.window_days))
     yield from load_served_tokens(connection, as_of, options.self_host.window_days)

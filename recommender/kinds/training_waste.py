@@ -1,0 +1,308 @@
+"""Lose less with training runs that fail, are repeated or are given up.
+
+Assumes
+    What was lost in the window will be lost again, if nobody does anything about it.
+Method
+    Each attempt that came to nothing is met by one measure, by how it ended: *failed* by a short run of everything it
+    does (its first hour is lost all the same), *retried* by checkpoints at Daly's interval, *given up* by a look at it
+    after a day. What that would have spared of each day's cost is the saving (``methods/lost_runs.py``); it never
+    exceeds the cost of those attempts. P10 to P90 are of whole weeks: failures come in bursts.
+Cases
+    No run recorded, or none with a word on how it ended: the reason, with what to load. None lost: the reason.
+Sources
+    docs/advice.md; Young 1974; Daly 2006.
+Known drawbacks
+    A test run does not show every failure, and a look does not always see that a run leads nowhere: the saving is the
+    most it could be, so confidence is never high. Runs past their plateau would need the curve of their loss, which no
+    source gives.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from aispend.advising import Recommend
+from aispend.money import split_exact
+from aispend.running import TrainingWaste
+from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Confidence, DailyCost, Kind, Step, WhyNot
+from recommender.methods.lost_runs import (
+    LOST,
+    Attempt,
+    Ending,
+    attempts,
+    checkpoint_every,
+    spared_after,
+    spared_by_checkpoints,
+)
+from recommender.savings import CENT, cost_basis, cost_remark, monthly_cost, saving
+from recommender.subjects.training_runs import TrainingRun, TrainingRuns, part_of
+
+NAME = "training_waste"
+SHOWN = 10
+"""Runs told one by one."""
+ENOUGH = 3
+"""Lost attempts below which confidence is low: one bad week is no habit."""
+_NOTHING = Decimal(0)
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """A run, its attempts, and of each day of the window the share of its cost that was lost and could be spared."""
+
+    run: TrainingRun
+    attempts: Sequence[Attempt]
+    lost: Mapping[Ending, Mapping[date, Decimal]]
+    spared: Mapping[Ending, Mapping[date, Decimal]]
+
+    def cost(self, shares: Mapping[Ending, Mapping[date, Decimal]]) -> Decimal:
+        """Known effective cost of the shares of its days."""
+        return sum((self.cost_of(ending, shares) for ending in LOST), _NOTHING)
+
+    def cost_of(self, ending: Ending, shares: Mapping[Ending, Mapping[date, Decimal]]) -> Decimal:
+        """The same, of attempts that ended so."""
+        days = shares.get(ending, {})
+        return sum(
+            ((cost.effective_cost or _NOTHING) * days.get(cost.day, _NOTHING) for cost in self.run.costs),
+            _NOTHING,
+        )
+
+
+def applies(subject: TrainingRuns) -> bool:
+    """All training that was paid for."""
+    return bool(subject.costs) or subject.unrecorded_cost > 0
+
+
+def evaluate(subject: TrainingRuns, settings: Recommend) -> Advice | WhyNot:
+    """Advice on how less is lost, or why not."""
+    options = settings.training_waste
+    cost = monthly_cost(subject, options.window_days)
+
+    def no(reason: str, explanation: str) -> WhyNot:
+        return WhyNot(NAME, subject, reason, explanation, cost)
+
+    if not subject.runs:
+        cost = (subject.unrecorded_cost * HOURS_PER_MONTH / (24 * options.window_days)).quantize(CENT)
+        return no(
+            "telemetry_missing",
+            f"{subject.unrecorded_cost.quantize(CENT)} {subject.currency} of training in the last "
+            f"{options.window_days} days, and no run of it is recorded. Load what the scheduler knows, outcomes "
+            "included: aispend import-workloads, or aispend collect for SageMaker's jobs.",
+        )
+    if not any(hour.outcome for run in subject.runs for hour in run.hours):
+        return no(
+            "telemetry_endings",
+            f"{len(subject.runs)} runs are recorded and of none how it ended. Give outcome (running, succeeded, "
+            "failed, retried) with the workloads.",
+        )
+    if cost is None:
+        return no("cost_unknown", COST_UNKNOWN)
+    first = subject.as_of - timedelta(days=options.window_days)
+    found = {run.workload: _attempts(run, first, options) for run in subject.runs}
+    interval = _interval([part for parts in found.values() for part in parts], options)
+    tried = [_tried(run, found[run.workload], options, interval) for run in subject.runs]
+    lost = [one for one in tried if one.cost(one.lost) > 0]
+    if not lost:
+        return no(
+            "no_waste",
+            f"{len(subject.runs)} runs in the last {options.window_days} days: none failed, was repeated or given up.",
+        )
+    spared = _spared_by_day(tried)
+    saved = saving(replace(subject, costs=spared), options.window_days, Decimal(1))
+    if saved.effective <= 0:
+        return no(
+            "fails_early",
+            f"What came to nothing cost {sum((one.cost(one.lost) for one in lost), _NOTHING).quantize(CENT)} "
+            f"{subject.currency} in {options.window_days} days, and ended as early as it could.",
+        )
+    return _advice(subject, options, cost, tried, interval=interval, spared=replace(subject, costs=spared))
+
+
+def _attempts(run: TrainingRun, first: datetime, options: TrainingWaste) -> list[Attempt]:
+    """Attempts that reach into the window."""
+    found = attempts(run.hours, run.newest, options.given_up_days)
+    return [attempt for attempt in found if attempt.hours[-1].start >= first]
+
+
+def _interval(parts: Sequence[Attempt], options: TrainingWaste) -> float | None:
+    """Hours between checkpoints that fit the failures of all the runs together; None where nothing failed."""
+    failures = sum(part.ending in ("failed", "retried") for part in parts)
+    return checkpoint_every(sum(part.wall_hours for part in parts), failures, options.checkpoint_minutes / 60)
+
+
+def _tried(run: TrainingRun, found: Sequence[Attempt], options: TrainingWaste, interval: float | None) -> _Tried:
+    by_checkpoints = (
+        spared_by_checkpoints(
+            found,
+            interval,
+            checkpoint_hours=options.checkpoint_minutes / 60,
+            restart_hours=options.restart_minutes / 60,
+        )
+        if interval
+        else 0.0
+    )
+    seconds: dict[date, Decimal] = defaultdict(Decimal)
+    lost: dict[Ending, dict[date, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    spared: dict[Ending, dict[date, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    for attempt in found:
+        if attempt.ending == "failed":
+            shares = spared_after(attempt, options.smoke_hours)
+        elif attempt.ending == "given_up":
+            shares = spared_after(attempt, options.review_hours)
+        else:
+            shares = [by_checkpoints] * len(attempt.hours)
+        for hour, share in zip(attempt.hours, shares, strict=True):
+            day, ran = hour.start.date(), Decimal(repr(hour.seconds))
+            seconds[day] += ran
+            if attempt.ending in LOST:
+                lost[attempt.ending][day] += ran
+                spared[attempt.ending][day] += ran * Decimal(repr(share))
+    return _Tried(run, found, _of(lost, seconds), _of(spared, seconds))
+
+
+def _of(
+    parts: Mapping[Ending, Mapping[date, Decimal]], seconds: Mapping[date, Decimal]
+) -> dict[Ending, dict[date, Decimal]]:
+    """Seconds as shares of their day's."""
+    return {
+        ending: {day: part / seconds[day] for day, part in days.items() if seconds[day]}
+        for ending, days in parts.items()
+    }
+
+
+def _spared_by_day(tried: Sequence[_Tried]) -> list[DailyCost]:
+    """What would have been spared, by run and day; several of one day stand beside each other."""
+    together: dict[date, list[DailyCost]] = defaultdict(list)
+    for one in tried:
+        for cost in one.run.costs:
+            share = sum((days.get(cost.day, _NOTHING) for days in one.spared.values()), _NOTHING)
+            together[cost.day].append(part_of(cost, min(share, Decimal(1))))
+    return [_sum(costs) for _, costs in sorted(together.items())]
+
+
+def _sum(costs: Sequence[DailyCost]) -> DailyCost:
+    def total(name: str) -> Decimal | None:
+        amounts = [getattr(cost, name) for cost in costs]
+        return None if None in amounts else sum(amounts, _NOTHING)
+
+    return replace(
+        costs[0],
+        list_cost=total("list_cost"),
+        effective_cost=total("effective_cost"),
+        uncovered_effective_cost=total("uncovered_effective_cost"),
+        billed=any(cost.billed for cost in costs),
+    )
+
+
+def _advice(
+    subject: TrainingRuns,
+    options: TrainingWaste,
+    cost: Decimal,
+    tried: Sequence[_Tried],
+    *,
+    interval: float | None,
+    spared: TrainingRuns,
+) -> Advice:
+    days = options.window_days
+    counts = {ending: sum(part.ending == ending for one in tried for part in one.attempts) for ending in LOST}
+    amounts = {ending: sum((one.cost_of(ending, one.spared) for one in tried), _NOTHING) for ending in LOST}
+    lost = sum((one.cost(one.lost) for one in tried), _NOTHING)
+    measures = _measures(amounts, options, interval)
+    words = ", ".join(f"{count} {ending.replace('_', ' ')}" for ending, count in counts.items() if count)
+    return Advice(
+        kind=NAME,
+        subject=subject,
+        current=f"{len(subject.runs)} runs of {subject.model}, attempts: {words}",
+        proposed="; ".join(measures),
+        monthly_cost=cost,
+        saving=saving(spared, days, Decimal(1)),
+        risk=0,
+        confidence=_confidence(counts, amounts),
+        effort="medium",
+        reason=f"Attempts that came to nothing cost {lost.quantize(CENT)} {subject.currency} in the last {days} days "
+        f"({words}). The saving is the most that could have been spared of it.{cost_remark(subject, days)}",
+        undo="leave the checks out again; nothing else changes",
+        command=_command(subject, measures),
+        target="lose_less",
+        acts_on=_acts_on(subject, cost),
+        evidence_until=max(run.newest for run in subject.runs),
+        evidence={
+            "window_days": days,
+            "window_end": subject.as_of.isoformat(),
+            "runs": len(subject.runs),
+            "attempts": {ending: counts[ending] for ending in LOST},
+            "lost_cost": str(lost.quantize(CENT)),
+            "spared_cost": {ending: str(amount.quantize(CENT)) for ending, amount in amounts.items()},
+            "unrecorded_cost": str(subject.unrecorded_cost.quantize(CENT)),
+            "smoke_hours": options.smoke_hours,
+            "review_hours": options.review_hours,
+            "checkpoint_interval_hours": None if interval is None else round(interval, 2),
+            "checkpoint_minutes": options.checkpoint_minutes,
+            "loss_curves": "none recorded: runs past their plateau are not looked at",
+            "largest": _largest(tried),
+            "cost_basis": cost_basis(subject, days),
+        },
+    )
+
+
+def _measures(amounts: Mapping[Ending, Decimal], options: TrainingWaste, interval: float | None) -> list[str]:
+    measures = []
+    if amounts["failed"] > 0:
+        measures.append(f"try everything a run does in {options.smoke_hours:g} h first, and fail fast")
+    if amounts["retried"] > 0 and interval is not None:
+        measures.append(f"write a checkpoint every {interval:.1f} h and go on from it")
+    if amounts["given_up"] > 0:
+        measures.append(f"look at a run after {options.review_hours:g} h and end what leads nowhere")
+    return measures
+
+
+def _confidence(counts: Mapping[Ending, int], amounts: Mapping[Ending, Decimal]) -> Confidence:
+    """That a run was given up is told by silence alone; few losses are chance."""
+    guessed = amounts["given_up"] * 2 > sum(amounts.values(), _NOTHING)
+    return "low" if guessed or sum(counts.values()) < ENOUGH else "medium"
+
+
+def _largest(tried: Sequence[_Tried]) -> list[dict[str, str | float]]:
+    """The runs that lost most: cost of what was lost, how it ended, hours of it."""
+    by_cost = sorted(tried, key=lambda one: (-one.cost(one.lost), one.run.workload))
+    return [
+        {
+            "run": one.run.workload,
+            "ending": one.attempts[-1].ending if one.attempts else "unknown",
+            "lost_attempts": sum(part.ending in LOST for part in one.attempts),
+            "lost_hours": round(sum(part.wall_hours for part in one.attempts if part.ending in LOST), 1),
+            "lost_cost": str(one.cost(one.lost).quantize(CENT)),
+            "spared_cost": str(one.cost(one.spared).quantize(CENT)),
+        }
+        for one in by_cost[:SHOWN]
+        if one.cost(one.lost) > 0
+    ]
+
+
+def _acts_on(subject: TrainingRuns, cost: Decimal) -> dict[str, Decimal]:
+    """The monthly cost on the resources the runs were on, to the cent."""
+    names = [name for name, amount in sorted(subject.by_resource.items()) if amount > 0]
+    parts = split_exact(cost, [subject.by_resource[name] for name in names], CENT)
+    return {name or subject.resource_id: part for name, part in zip(names, parts, strict=True)}
+
+
+def _command(subject: TrainingRuns, measures: Sequence[str]) -> str:
+    place = f"account {subject.account or 'unknown'}, region {subject.region or 'unknown'}"
+    lines = [f"# {' '.join(place.split())}; in the jobs of {subject.model}:", *(f"# - {one}" for one in measures)]
+    runs = f"aispend runs --format csv | grep -i {shlex.quote(subject.model or '')}"
+    return "\n".join([*lines, "# what each run cost, and how it ended:", runs])
+
+
+KIND = Kind(
+    name=NAME,
+    subject=TrainingRuns,
+    step=Step.REMOVE,
+    title="Lose less with runs that come to nothing",
+    needs="workload records of training runs, with their outcomes",
+    applies=applies,
+    evaluate=evaluate,
+)

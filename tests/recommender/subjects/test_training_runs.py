@@ -1,0 +1,86 @@
+"""Runs from the shares of the bill and the workload records, through a real analysis."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+
+from aispend.advising import Recommend
+from aispend.clock import Clock
+from aispend.store import Store
+from recommender.contract import Advice
+from recommender.kinds.training_waste import evaluate
+from recommender.subjects.training_runs import TrainingRuns, load_training_runs
+from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
+
+AS_OF = datetime(2026, 10, 31, tzinfo=UTC)
+D = Decimal
+
+
+@pytest.fixture
+def books(database: Store, clock: Clock, tmp_path_factory: pytest.TempPathFactory) -> Ledger:
+    from aispend.settings import load_settings
+
+    home = tmp_path_factory.mktemp("home")
+    return Ledger(database, load_settings({"AISPEND_HOME": str(home)}), clock)
+
+
+def run(ledger: Ledger, name: str, day: str, outcomes: dict[str, range], cost: str, model: str = "tuned") -> None:
+    """A machine of its own for a day, on which hours of a run ended as said."""
+    machine = f"i-{name}-{day}"
+    hours = [hour for span in outcomes.values() for hour in span]
+    ledger.charge(day, cost, resource_id=machine, gpus=8, hours=all_hours(*hours), quantity=str(len(hours)), **GPU_HOUR)
+    for outcome, span in outcomes.items():
+        ledger.workload(
+            span, machine, name, day=day, requested=8, model=model, team="ml", stage="training", outcome=outcome
+        )
+
+
+def loaded(ledger: Ledger, days: int = 28) -> list[TrainingRuns]:
+    ledger.analyze()
+    with ledger.store.engine.connect() as connection:
+        return list(load_training_runs(connection, AS_OF, days))
+
+
+def test_runs_with_their_costs_hours_and_endings(books: Ledger) -> None:
+    run(books, "again", "2026-10-20", {"running": range(9), "failed": range(9, 10), "succeeded": range(10, 20)}, "200")
+    run(books, "bad", "2026-10-21", {"running": range(3), "failed": range(3, 4)}, "40")
+    run(books, "old", "2026-09-01", {"failed": range(4)}, "70")
+    run(books, "other", "2026-10-21", {"succeeded": range(2)}, "20", model="small")
+
+    small, tuned = sorted(loaded(books), key=lambda one: one.model or "")
+
+    assert (small.model, tuned.model, tuned.team, tuned.currency) == ("small", "tuned", "ml", "USD")
+    assert [(one.workload, len(one.hours)) for one in tuned.runs] == [("again", 20), ("bad", 4)]
+    assert {one.workload: [cost.effective_cost for cost in one.costs] for one in tuned.runs} == {
+        "again": [D(200)],
+        "bad": [D(40)],
+    }
+    assert [(cost.day, cost.effective_cost) for cost in tuned.costs] == [
+        (date(2026, 10, 20), D(200)),
+        (date(2026, 10, 21), D(40)),
+    ]
+    assert tuned.runs[0].hours[9].outcome == "failed"
+    assert tuned.runs[0].hours[0].wall == 3600
+    assert sum(tuned.by_resource.values()) == D(240)
+    assert tuned.first_seen == date(2026, 9, 1)
+    assert tuned.unrecorded_cost == 0
+
+
+def test_three_of_four_failed_hours_are_spared_at_what_they_cost(books: Ledger) -> None:
+    """30 of 40 dollars in 28 days: 30 × 730 ÷ 672 = 32.59 a month."""
+    run(books, "bad", "2026-10-21", {"running": range(3), "failed": range(3, 4)}, "40")
+    (found,) = loaded(books)
+
+    answer = evaluate(found, Recommend.model_validate({"training_waste": {"window_days": 28}}))
+
+    assert isinstance(answer, Advice)
+    assert answer.saving.net == D("32.59")
+
+
+def test_training_without_a_recorded_run_is_told_apart(books: Ledger) -> None:
+    books.charge("2026-10-20", "300", tags={"model": "tuned", "stage": "training"})
+    (found,) = loaded(books)
+    assert (list(found.runs), list(found.costs), found.unrecorded_cost) == ([], [], D(300))
