@@ -6,10 +6,12 @@ from typing import Any
 
 from recommender.contract import Kind
 from recommender.kinds import (
+    accelerator,
     auto_stop,
     batch,
     managed_or_self_host,
     prompt_cache,
+    relocate,
     rightsize,
     route,
     scale_replicas,
@@ -26,6 +28,8 @@ KINDS: tuple[Kind[Any], ...] = (
     storage.KIND,
     training_waste.KIND,
     rightsize.KIND,
+    accelerator.KIND,
+    relocate.KIND,
     schedule.KIND,
     scale_replicas.KIND,
     spot.KIND,

@@ -64,7 +64,7 @@ _USUAL_JOB_HOURS = 24.0
 
 @dataclass(frozen=True)
 class _Quote:
-    """Spot against on demand: ``ratio`` to what is paid now; hours between interruptions of a machine, and who says so."""
+    """Spot against what is paid now; hours between interruptions of a machine, and who says so."""
 
     spot: SpotPrice
     on_demand: Price
@@ -160,7 +160,7 @@ def _quote(machine: Machine, parts: Parts, options: Spot) -> _Quote | tuple[str,
         )
     if market.price.hourly_price >= on_demand.hourly_price:
         return "not_cheaper", (
-            f"An hour costs {market.price.hourly_price} on spot, {on_demand.hourly_price} {on_demand.currency} on demand."
+            f"An hour costs {market.price.hourly_price} on spot and {on_demand.hourly_price} on demand."
         )
     rate = _mtbf(market)
     if rate is None:

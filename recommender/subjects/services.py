@@ -44,7 +44,7 @@ class Member:
 
     ``machine`` is without its five-minute history. ``load_*`` in accelerators of its type, ``concurrent`` accelerators
     in use at once, ``memory`` bytes held by all together, ``running`` whether it was billed (1, 0; NaN where the bill
-    knows no hours).
+    knows no hours). ``graded`` is false where only ``gpu_utilization`` is known, which proves idleness and never need.
     """
 
     machine: Machine
@@ -53,6 +53,7 @@ class Member:
     concurrent: Hourly
     memory: Hourly
     running: Hourly
+    graded: bool = True
 
     @property
     def is_current(self) -> bool:
@@ -90,6 +91,14 @@ class Service(Subject):
         blind = (np.isnan(series) & (running != 0)).any(axis=0)
         total: Hourly = np.nansum(series, axis=0)
         return np.where(blind, np.nan, total)
+
+    @property
+    def measured_until(self) -> datetime | None:
+        """End of the newest hour in which any member was measured; None where none ever was."""
+        known = np.flatnonzero([~np.isnan(member.load_max) for member in self.members]) % (
+            self.members[0].load_max.size
+        )
+        return self.start + timedelta(hours=int(known.max()) + 1) if known.size else None
 
     def machines_running(self) -> Hourly:
         """How many members ran in each hour; NaN where the bill knows no hours."""
@@ -184,6 +193,7 @@ def member_of(machine: Machine, days: int) -> Member:
             concurrent=_reduce(np.where(np.isnan(peak).any(axis=0), np.nan, (peak > IN_USE).sum(axis=0)), np.nanmax),
             memory=memory,
             running=running,
+            graded=history.counter != "gpu_utilization" or not bool(np.isnan(history.power_mean).all()),
         )
 
 

@@ -73,7 +73,7 @@ def test_what_is_left_of_the_lower_price_after_interruptions(make_subject: Make)
     assert advice.evidence["inflation"] == pytest.approx(1.2204, abs=2e-4)
     assert advice.evidence["checkpoint_interval_minutes"] == pytest.approx(56.7, abs=0.1)
     assert advice.evidence["deadline_policy"] == "uniform progress"
-    assert advice.saving.effective == pytest.approx(Decimal("14600") * Decimal("0.5729"), abs=3)
+    assert advice.saving.effective == pytest.approx(Decimal(14600) * Decimal("0.5729"), abs=3)
     assert advice.gate is None
     assert advice.acts_on == {"i-0a1b2c3d": Decimal("14600.00")}
 

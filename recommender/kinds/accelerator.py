@@ -1,0 +1,258 @@
+"""Another generation, family or maker of accelerator for the same work.
+
+Assumes
+    Machines of a service share its work, and could share it over another number of other machines.
+Method
+    Demand by the hour, in accelerators of the present type: the largest sum over the members. A target's speed is a
+    benchmark of one's own (settings), else a published measurement, else an estimate from dense specifications
+    (``methods/realised_ratio.py``); training is bound like prefill, serving by both. A move pays only where the price
+    of one accelerator rises by less than its speed. Machines: as many as carry the demand at its percentile with
+    headroom and hold what each machine holds now; two at least where several serve; without a known model as many
+    devices as were in use at once. The cheapest that saves enough wins, played on the window with rolling origins.
+Cases
+    Measured: medium confidence, high for one's own benchmark. Not measured, or a year ago: low, behind a gate.
+    Another maker that nobody measured: never on specifications; the reason names what would be worth a benchmark.
+    Weights in bf16 where the target has none, a degree that does not divide the heads, no fast link between the
+    devices of a machine that trains or splits a model: not offered.
+Sources
+    docs/advice.md; methods, cost to performance (T9.1); AWS's scale of migration effort.
+Known drawbacks
+    Memory a server reserves counts as needed where the model's shape is not known. Discounts are taken to be the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import numpy as np
+
+from aispend.advising import Recommend
+from aispend.moving import Accelerators
+from aispend.prices.accelerators import InstanceType, accelerator, instance_type
+from aispend.prices.prices import Price, price_at
+from recommender.actions import describe, resize
+from recommender.contract import COST_UNKNOWN, Advice, Confidence, Effort, Kind, Step, WhyNot
+from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal
+from recommender.kinds.other_types import Move, Work, machines_for, moves_of
+from recommender.kinds.parts import Parts, parts_of
+from recommender.kinds.replayed import MAX_BOUND, replay_evidence
+from recommender.kinds.sizes import model_need
+from recommender.machine_facts import scarcity
+from recommender.methods.folds import make_folds
+from recommender.methods.hardware_cost import move_pays
+from recommender.methods.replay import Capacity, Demand, DemandAt, Replay, Slots, replay
+from recommender.savings import cost_basis, cost_remark, recent, saving
+from recommender.subjects.services import Service
+
+NAME = "accelerator"
+_PORTS = frozenset({"tpu", "npu"})
+_HOURS_PER_DAY = 24
+
+
+def applies(subject: Service) -> bool:
+    """Machines of one known type."""
+    return len({(one.machine.instance_type, one.machine.accelerator_type) for one in subject.current}) == 1
+
+
+def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
+    """The cheapest other accelerator that carries the same work, or why not."""
+    options = settings.accelerator
+    parts = parts_of(subject, options.window_days)
+
+    def no(reason: str, explanation: str) -> WhyNot:
+        return WhyNot(NAME, subject, reason, explanation, parts.cost)
+
+    for machine in parts.machines:
+        if found := refusal(machine, settings):
+            return no(*found)
+    first = parts.machines[0]
+    on = first.as_of.date()
+    present = instance_type(first.provider, first.instance_type or "")
+    card = accelerator(present.accelerator_type) if present else None
+    price = price_at(first.provider, first.region or "", first.instance_type or "", "on_demand", on)
+    if all(day.is_spot for machine in parts.machines for day in recent(machine, options.window_days)):
+        return no("on_spot", "It runs on spot, where another type has another price and another chance to be there.")
+    if present is None or card is None or price is None:
+        return no("unpriced", f"No price is known for {first.instance_type or 'its type'} in {first.region} on {on}.")
+    work = _work(subject, parts, settings)
+    if isinstance(work, tuple):
+        return no(*work)
+    if parts.cost is None:
+        return no("cost_unknown", COST_UNKNOWN)
+    moves, untried = moves_of(parts, present, price, work, settings)
+    for move in moves:
+        played = _played(parts, move, work, options, present=present, price=price)
+        if played is None or not (played.outcome.violation_minutes == 0 or played.outcome.bound <= MAX_BOUND):
+            continue
+        return _advice(parts, move, work, options, played=played, present=present, price=price)
+    if moves:
+        return no("replay_failed", "What would be cheaper was too small on days it was not chosen from.")
+    bench = f" Worth a benchmark, as nobody measured them: {', '.join(untried)}." if untried else ""
+    return no(
+        "best_here",
+        f"No other accelerator with a known price in {first.region} does the work of {parts.count}"
+        f"{first.instance_type} for {options.min_saving:.0%} less.{bench}",
+    )
+
+
+def _work(subject: Service, parts: Parts, settings: Recommend) -> Work | tuple[str, str]:
+    """The demand of the window, or what is missing to know it."""
+    options = settings.accelerator
+    hours = options.window_days * _HOURS_PER_DAY
+    load = subject.demand("load_max")[-hours:]
+    ran = subject.machines_running()[-hours:]
+    billed = max(float((ran > 0).sum()), 1.0) if not np.isnan(ran).any() else float(hours)
+    known = float((~np.isnan(load) & ~(ran == 0)).sum())
+    if known < options.min_hours or known / billed < options.min_coverage:
+        return "telemetry_missing", (
+            f"{known:.0f} h of utilization cover {known / billed:.0%} of the hours it ran; "
+            f"{options.min_hours} h and {options.min_coverage:.0%} are needed."
+        )
+    if not all(member.graded for member in subject.current):
+        return "telemetry_grade", (
+            "Only gpu_utilization is known, which proves idleness and never need. Collect SM activity or power."
+        )
+    held = [
+        float(np.nanmax(member.memory[-hours:]))
+        for member in subject.current
+        if not np.isnan(member.memory[-hours:]).all()
+    ]
+    if not held:
+        return "telemetry_missing", "Memory in use is not known, and a machine too small for it would fail at once."
+    concurrent = subject.demand("concurrent")[-hours:]
+    if np.nanmax(load) <= 0 or np.nanmax(concurrent) < 1:
+        return "idle", "It did no work in the window, so there is no demand to choose by."
+    # what all replicas hold together, on each: careful, and the weights are most of it
+    model = model_need(replace(parts.machines[0], use=subject.use), settings)
+    each = max(float(np.nanmax(member.concurrent[-hours:])) for member in subject.current if member.measured)
+    several_serve = subject.stage == "inference_online" and len(parts.machines) > 1
+    return Work(
+        demand=load,
+        concurrent=concurrent,
+        per_machine=max(held),
+        joined=each > 1 and subject.stage != "notebook",
+        model=model,
+        precision=model.model.precision if model else "bf16",
+        least_machines=2 if several_serve else 1,
+        shared=subject.model is not None,
+    )
+
+
+def _played(
+    parts: Parts, move: Move, work: Work, options: Accelerators, *, present: InstanceType, price: Price
+) -> Replay | None:
+    """The move on folds of the window: its size chosen on what came before, tried on what came after."""
+    folds = make_folds(work.demand.size, 1)
+    count = len(parts.machines)
+    target = 1 - options.headroom
+    now = Capacity(load=float(present.accelerators) * count, cost=float(price.hourly_price) * count, target=target)
+
+    def chosen(train: DemandAt, test: Slots) -> Capacity | None:
+        del test
+        if train.concurrent is None or np.isnan(train.load).all() or np.isnan(train.concurrent).all():
+            return None
+        machines = machines_for(
+            train.load, train.concurrent, target=move.target, speed=move.speed, work=work, options=options
+        )
+        return Capacity(
+            load=float(move.target.accelerators) * move.speed.ratio.planned * machines,
+            cost=float(move.price.hourly_price) * machines,
+            target=target,
+        )
+
+    demand = Demand(load=work.demand, concurrent=work.concurrent, slots_per_hour=1)
+    return replay(chosen, demand, folds, current=now) if folds.folds else None
+
+
+def _advice(
+    parts: Parts, move: Move, work: Work, options: Accelerators, *, played: Replay, present: InstanceType, price: Price
+) -> Advice:
+    subject, first, days = parts.whole, parts.machines[0], options.window_days
+    now = price.hourly_price * len(parts.machines)
+    used = saving(subject, days, 1 - move.hourly / now)
+    each_now, each = price.hourly_price / present.accelerators, move.price.hourly_price / move.target.accelerators
+    ratio, measured = move.speed.ratio, move.speed.basis in ("own", "measured")
+    theirs = accelerator(move.target.accelerator_type)
+    ours = accelerator(present.accelerator_type)
+    effort: Effort = "low"
+    if theirs and ours and (theirs.maker, theirs.kind) != (ours.maker, ours.kind):
+        effort = "very_high" if theirs.kind in _PORTS else "high"
+    elif theirs and theirs.name == "nvidia-t4g":
+        effort = "medium"
+    confidence: Confidence = "high" if move.speed.basis == "own" else "medium" if measured else "low"
+    command, undo = resize(first, move.target.instance_type)
+    scarce = hard_to_regain(first)
+    target_scarce = scarcity(move.target.accelerator_type)
+    quota = f"# ask for quota of {move.target.instance_type} in {first.region} first"
+    quota += f"; it is {target_scarce}\n" if target_scarce else "\n"
+    several = len(parts.machines) > 1 or move.machines > 1
+    howmany = f"# {move.machines} of them instead of {len(parts.machines)}; the first:\n" if several else ""
+    bound = played.outcome.bound
+    named = f"{move.machines} × {move.target.instance_type}" if several else move.target.instance_type
+    spread = f"{ratio.low:.2g} to {ratio.high:.2g}"
+    speed = spread if ratio.point is None else f"{ratio.point:.2f} ({spread})"
+    assert parts.cost is not None  # noqa: S101 - the caller has returned otherwise
+    return Advice(
+        kind=NAME,
+        subject=subject,
+        current=f"{parts.count}{describe(first)}",
+        proposed=f"{named} ({move.target.accelerators.normalize():f} × {move.target.accelerator_type} each)",
+        monthly_cost=parts.cost,
+        saving=used,
+        risk=played.outcome.risk if measured else max(played.outcome.risk, 3),
+        confidence=confidence,
+        effort=effort,
+        reason=f"One {move.target.accelerator_type} does the work of {speed} of the present ones "
+        f"({move.speed.basis}: {move.speed.source}); {named} would have carried the demand of "
+        f"{played.outcome.hours:.0f} hours with {played.outcome.violation_minutes:.0f} minutes over capacity, for "
+        f"{move.hourly} instead of {now} {price.currency} an hour at list.{'' if measured else ' Benchmark first.'}"
+        f"{covered_remark(used, 'moving')}{cost_remark(subject, days)}",
+        undo=undo,
+        command=quota + howmany + preconditions(first) + command,
+        violation_bound=Decimal(repr(round(bound, 6))),
+        acts_on=parts.acts_on,
+        gate=None if measured else f"a benchmark of your own on {move.target.accelerator_type}",
+        hard_to_regain=scarce is not None,
+        target=f"{move.machines}x{move.target.instance_type}",
+        evidence_until=subject.measured_until,
+        evidence={
+            "window_days": days,
+            "window_end": subject.as_of.isoformat(),
+            "load_p50": round(float(np.nanpercentile(work.demand, 50)), 4),
+            "load_p95": round(float(np.nanpercentile(work.demand, 95)), 4),
+            "load_p99_5": round(float(np.nanpercentile(work.demand, 99.5)), 4),
+            "load_max": round(float(np.nanmax(work.demand)), 4),
+            "concurrent_max": int(np.nanmax(work.concurrent)),
+            "memory_needed_by": "model shape" if work.model else "most held by a machine",
+            "memory_per_machine_bytes": int(work.per_machine),
+            "precision": work.precision,
+            "speed_low": ratio.low,
+            "speed_point": ratio.point,
+            "speed_high": ratio.high,
+            "speed_basis": move.speed.basis,
+            "speed_source": move.speed.source,
+            "pays_at_low_end": move_pays(each_now, each, ratio.low),
+            "machines": move.machines,
+            **replay_evidence(played, used.effective),
+            "current_price": str(price.hourly_price),
+            "proposed_price": str(move.price.hourly_price),
+            "price_currency": price.currency,
+            "price_source": move.price.source,
+            "price_date": move.price.valid_from.isoformat(),
+            "hard_to_regain": scarce,
+            "cost_basis": cost_basis(subject, days),
+            "cost_until": subject.costs[-1].day.isoformat(),
+        },
+    )
+
+
+KIND = Kind(
+    name=NAME,
+    subject=Service,
+    step=Step.SIZE,
+    title="Another accelerator",
+    needs="utilization and memory in use; prices of other types in the region; measured speed, or a benchmark",
+    applies=applies,
+    evaluate=evaluate,
+)

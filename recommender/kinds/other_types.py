@@ -1,0 +1,162 @@
+"""Which other machine types would do the same work, how many of them, and what is known of their speed.
+
+A target's speed is a benchmark of one's own, else a published measurement, else an estimate within one maker. One that
+has no such speed, that does not hold the work, or whose price rises by more than its speed is no move.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aispend.advising import Recommend
+from aispend.moving import Accelerators
+from aispend.prices.accelerators import Accelerator, InstanceType, accelerator, instance_types
+from aispend.prices.prices import Candidate, Price, price_at
+from recommender.kinds.limits import ModelNeed, computes, holds_model
+from recommender.kinds.parts import Parts
+from recommender.machine_facts import has_fast_link
+from recommender.methods.hardware_cost import move_pays
+from recommender.methods.model_memory import Precision
+from recommender.methods.realised_ratio import Phase, Ratio, realised_ratio
+from recommender.subjects.services import Hourly
+
+TRAINING = ("training", "fine_tuning")
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How many times as fast a target is, each; ``basis`` own, measured, measured long ago or estimated."""
+
+    ratio: Ratio
+    basis: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a service asks of machines: ``per_machine`` is bytes held by one.
+
+    ``joined`` says that the devices of one work together, ``shared`` that all of them do the work of one model.
+    """
+
+    demand: Hourly
+    concurrent: Hourly
+    per_machine: float
+    joined: bool
+    model: ModelNeed | None
+    precision: Precision
+    least_machines: int
+    shared: bool
+
+
+@dataclass(frozen=True)
+class Move:
+    """So many machines of a type instead, at the price of an hour of all."""
+
+    target: InstanceType
+    price: Price
+    speed: Speed
+    machines: int
+    hourly: Decimal
+
+
+def moves_of(
+    parts: Parts, present: InstanceType, price: Price, work: Work, settings: Recommend
+) -> tuple[list[Move], list[str]]:
+    """Moves that save enough, the cheapest first; and types that are cheap, whose speed nobody measured."""
+    options, first = settings.accelerator, parts.machines[0]
+    on = first.as_of.date()
+    now = price.hourly_price * len(parts.machines)
+    moves: list[Move] = []
+    untried: list[str] = []
+    for target in instance_types().values():
+        if target.provider != first.provider or target.accelerator_type == present.accelerator_type:
+            continue
+        theirs = accelerator(target.accelerator_type)
+        offer = price_at(target.provider, first.region or "", target.instance_type, "on_demand", on)
+        if (
+            theirs is None
+            or offer is None
+            or offer.currency != price.currency
+            or not _holds(target, theirs, offer, work, options)
+        ):
+            continue
+        speed = _speed(present.accelerator_type, theirs, work=work, stage=parts.whole.stage, on=on, options=options)
+        if speed is None:
+            if offer.hourly_price < price.hourly_price:
+                untried.append(f"{target.instance_type} ({target.accelerator_type})")
+            continue
+        each_now, each = price.hourly_price / present.accelerators, offer.hourly_price / target.accelerators
+        if not move_pays(each_now, each, speed.ratio.planned):
+            continue
+        count = machines_for(work.demand, work.concurrent, target=target, speed=speed, work=work, options=options)
+        hourly = offer.hourly_price * count
+        if hourly <= now * Decimal(repr(1 - options.min_saving)):
+            moves.append(Move(target, offer, speed, count, hourly))
+    moves.sort(key=lambda move: (move.hourly, move.machines, move.target.instance_type))
+    return moves, sorted(untried)
+
+
+def _holds(target: InstanceType, card: Accelerator, offer: Price, work: Work, options: Accelerators) -> bool:
+    """Whether one machine of the type holds what each holds now, in its precision and joined as the work asks."""
+    if not computes(card, work.precision) or target.vcpus is None or target.memory_gib is None:
+        return False
+    if work.model is not None:
+        shape = Candidate(
+            instance_type=target.instance_type,
+            accelerator_type=target.accelerator_type,
+            accelerators=target.accelerators,
+            memory_gb=target.accelerators * card.memory_gb,
+            vcpus=target.vcpus,
+            memory_gib=target.memory_gib,
+            price=offer,
+            change="other_card",
+        )
+        return target.accelerators >= 1 and holds_model(work.model, shape)
+    each = float(card.memory_gb) * 1e9 * (1 - options.memory_headroom)
+    degree = math.ceil(work.per_machine / each)
+    # the number of heads is not known, and a power of two divides most
+    degree = 1 << (degree - 1).bit_length()
+    if degree > target.accelerators:
+        return False
+    return has_fast_link(card.name) or not (work.joined or degree > 1)
+
+
+def _speed(
+    present: str, target: Accelerator, *, work: Work, stage: str | None, on: date, options: Accelerators
+) -> Speed | None:
+    """One's own benchmark first, then what others measured, then an estimate within one maker."""
+    own = [row for row in options.measured if (row.present, row.target) == (present, target.name)]
+    if own:
+        newest = max(own, key=lambda row: row.on)
+        return Speed(Ratio(newest.ratio, newest.ratio, newest.ratio), "own", f"{newest.source}, {newest.on}")
+    card = accelerator(present)
+    phase: Phase = "prefill" if stage in TRAINING else "serving"
+    found = card and realised_ratio(card, target, precision=work.precision, phase=phase, on=on)
+    return Speed(found.ratio, found.basis, found.source) if found else None
+
+
+def machines_for(
+    load: NDArray[np.float64],
+    concurrent: NDArray[np.float64],
+    *,
+    target: InstanceType,
+    speed: Speed,
+    work: Work,
+    options: Accelerators,
+) -> int:
+    """Whole machines for this demand and for the replicas there have to be.
+
+    Devices that serve one model share its work; what runs on several devices without a known model may be several
+    things, each of which keeps a device of its own.
+    """
+    percentile = float(np.nanpercentile(load, options.percentile * 100))
+    carried = float(target.accelerators) * speed.ratio.planned * (1 - options.headroom)
+    at_once = 0.0 if work.shared else float(np.nanmax(concurrent)) / max(float(target.accelerators), 1.0)
+    return max(math.ceil(percentile / carried), math.ceil(at_once), work.least_machines)

@@ -1,0 +1,215 @@
+"""The same machine in a cheaper region under the same law.
+
+Assumes
+    Discounts are the same in both regions, and what it reads and writes stays where it is.
+Method
+    List price of the type in each region of the same legal geography (``machine_facts.toml``; settings may allow
+    others). What is left of the difference after the data that would cross regions every month, at published rates or
+    the one in settings, is the saving. Compute moves to data only where the one is worth more than the other.
+Cases
+    How much data it moves is not known: behind a gate, with the amount at which nothing would be left.
+    A server that people wait for: the reason says that it moves away from them. On spot: prices differ otherwise.
+Sources
+    docs/advice.md; methods, data locality; price catalogue.
+Known drawbacks
+    Only regions with a known price are seen; data moved once, quota and capacity there are not in it.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+
+from aispend.advising import Recommend
+from aispend.moving import Relocate
+from aispend.prices.accelerators import plain_instance_type
+from aispend.prices.prices import Price, price_at, prices
+from recommender.actions import describe, move_to
+from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
+from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal, reservation_of
+from recommender.machine_facts import geography, transfer_price
+from recommender.savings import cost_basis, cost_remark, monthly_cost, recent, saving
+from recommender.subjects.machines import Machine
+
+NAME = "relocate"
+GATE = "a measurement of what it reads and writes across regions"
+_ON_MACHINES = (None, "gpu_vm", "ml_cluster")
+
+
+@dataclass(frozen=True)
+class _Data:
+    """Data that would cross regions a month: ``gb`` None unknown, ``cost`` of it, ``rate`` of a GB and its source."""
+
+    gb: Decimal | None
+    rate: Decimal | None
+    source: str | None
+
+    @property
+    def cost(self) -> Decimal | None:
+        """What moving it costs; None where either is not known."""
+        if self.gb == 0:
+            return Decimal(0)
+        return None if self.gb is None or self.rate is None else self.gb * self.rate
+
+
+def applies(subject: Machine) -> bool:
+    """Machines one rents by the type."""
+    return bool(subject.accelerator_count and subject.instance_type and subject.region)
+
+
+def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
+    """The cheapest region it may run in, or why it stays."""
+    options = settings.relocate
+    cost = monthly_cost(subject, options.window_days)
+
+    def no(reason: str, explanation: str) -> WhyNot:
+        return WhyNot(NAME, subject, reason, explanation, cost)
+
+    if found := refusal(subject, settings):
+        return no(*found)
+    if subject.platform not in _ON_MACHINES:
+        return no("not_offered", f"What runs as {subject.platform} has no price of its own by region here.")
+    if all(day.is_spot for day in recent(subject, options.window_days)):
+        return no("on_spot", "It runs on spot, where each region has a market of its own.")
+    if reservation := reservation_of(subject):
+        return no("reserved", f"It runs in the capacity reservation {reservation}, which would be paid for without it.")
+    law = geography(subject.provider, subject.region)
+    if law is None:
+        return no("region_unknown", f"Which law {subject.region} is under is not known, so nothing is moved out of it.")
+    on = subject.as_of.date()
+    here = price_at(subject.provider, subject.region or "", subject.instance_type or "", "on_demand", on)
+    if here is None:
+        return no("unpriced", f"No price is known for {subject.instance_type} in {subject.region} on {on}.")
+    allowed = {law, *options.also.get(law, ())}
+    elsewhere = [
+        price
+        for price in _offers(subject, here)
+        if price.region != here.region and geography(subject.provider, price.region) in allowed
+    ]
+    if not elsewhere:
+        return no("nowhere_else", f"No other region of {law} has a known price for {subject.instance_type}.")
+    if cost is None:
+        return no("cost_unknown", COST_UNKNOWN)
+    best = min(elsewhere, key=lambda price: (price.hourly_price, price.region))
+    data = _data(subject, law, options)
+    cheaper = 1 - best.hourly_price / here.hourly_price
+    left = cheaper - (data.cost or Decimal(0)) / cost if cost else Decimal(0)
+    if left < Decimal(repr(options.min_saving)):
+        moved = f" after {data.gb:f} GB of data a month" if data.cost else ""
+        return no(
+            "not_cheaper",
+            f"The cheapest other region of {law}, {best.region}, would save {max(left, Decimal(0)):.0%}{moved}; "
+            f"{options.min_saving:.0%} is needed (recommend.relocate.min_saving).",
+        )
+    return _advice(subject, options, here=here, best=best, data=data, left=left, cost=cost, law=law)
+
+
+def _offers(subject: Machine, here: Price) -> list[Price]:
+    """What the type costs on demand on that day in every region of the provider, in the same currency."""
+    name = subject.instance_type or ""
+    regions = _regions().get((subject.provider, plain_instance_type(subject.provider, name)), ())
+    found = (price_at(subject.provider, region, name, "on_demand", subject.as_of.date()) for region in regions)
+    return [price for price in found if price is not None and price.currency == here.currency]
+
+
+@lru_cache(maxsize=1)
+def _regions() -> dict[tuple[str, str], tuple[str, ...]]:
+    found: dict[tuple[str, str], set[str]] = {}
+    for price in prices():
+        key = (price.provider, plain_instance_type(price.provider, price.instance_type))
+        found.setdefault(key, set()).add(price.region)
+    return {key: tuple(sorted(regions)) for key, regions in found.items()}
+
+
+def _data(subject: Machine, law: str, options: Relocate) -> _Data:
+    names = (subject.model, subject.team, subject.resource_id)
+    gb = next(
+        (
+            amount
+            for pattern, amount in options.gb_per_month.items()
+            if any(name and fnmatch.fnmatchcase(name.lower(), pattern.lower()) for name in names)
+        ),
+        None,
+    )
+    if options.price_per_gb is not None:
+        return _Data(gb, options.price_per_gb, "recommend.relocate.price_per_gb")
+    published = transfer_price(subject.provider, law)
+    if published is None or published.currency != subject.currency:
+        return _Data(gb, None, None)
+    return _Data(gb, published.per_gb, published.source)
+
+
+def _advice(
+    subject: Machine,
+    options: Relocate,
+    *,
+    here: Price,
+    best: Price,
+    data: _Data,
+    left: Decimal,
+    cost: Decimal,
+    law: str,
+) -> Advice:
+    days = options.window_days
+    used = saving(subject, days, round(left, 4))
+    command, undo = move_to(subject, best.region)
+    scarce = hard_to_regain(subject)
+    even = cost * (1 - best.hourly_price / here.hourly_price) / data.rate if data.rate else None
+    if data.cost is not None:
+        moved = f" {data.gb:f} GB a month across regions would cost {data.cost:.2f} of it."
+    elif even is not None:
+        moved = f" Above {even:,.0f} GB a month read or written across regions nothing would be left."
+    else:
+        moved = " What it reads and writes across regions would cost extra, and is not known."
+    online = subject.stage == "inference_online"
+    wait = " Whoever waits for its answers is then further away: measure that too." if online else ""
+    return Advice(
+        kind=NAME,
+        subject=subject,
+        current=f"{describe(subject)} in {subject.region}",
+        proposed=f"{subject.instance_type} in {best.region}",
+        monthly_cost=cost,
+        saving=used,
+        risk=3 if online else 2,
+        confidence="medium" if data.cost is not None and not online else "low",
+        effort="high",
+        reason=f"{subject.instance_type} costs {here.hourly_price} {here.currency} an hour in {here.region} and "
+        f"{best.hourly_price} in {best.region}, both under the law of "
+        f"{law if geography(subject.provider, best.region) == law else 'what your settings allow'}.{moved}{wait}"
+        f"{covered_remark(used, 'moving')}{cost_remark(subject, days)}",
+        undo=undo,
+        command=preconditions(subject) + command,
+        gate=None if data.cost is not None else GATE,
+        hard_to_regain=scarce is not None,
+        target=f"region:{best.region}",
+        evidence={
+            "window_days": days,
+            "window_end": subject.as_of.isoformat(),
+            "geography": law,
+            "current_price": str(here.hourly_price),
+            "proposed_price": str(best.hourly_price),
+            "price_currency": best.currency,
+            "price_source": best.source,
+            "price_date": best.valid_from.isoformat(),
+            "gb_per_month": None if data.gb is None else str(data.gb),
+            "price_per_gb": None if data.rate is None else str(data.rate),
+            "price_per_gb_source": data.source,
+            "gb_at_which_nothing_is_left": None if even is None else int(even),
+            "hard_to_regain": scarce,
+            "cost_basis": cost_basis(subject, days),
+            "cost_until": subject.costs[-1].day.isoformat(),
+        },
+    )
+
+
+KIND = Kind(
+    name=NAME,
+    subject=Machine,
+    step=Step.PLACE,
+    title="A cheaper region under the same law",
+    needs="prices of the type in other regions; how much data it would move between regions",
+    applies=applies,
+    evaluate=evaluate,
+)

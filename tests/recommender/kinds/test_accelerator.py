@@ -1,0 +1,165 @@
+"""Moves to other accelerators: whole machines, prices against measured speed, and what is never offered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aispend.advising import Recommend
+from aispend.moving import Accelerators, OwnRatio
+from recommender.contract import Advice, Subject, WhyNot
+from recommender.kinds.accelerator import KIND, evaluate
+from recommender.subjects.services import Service
+from tests.recommender.kinds.contract import KindContract
+from tests.recommender.kinds.served import HOURS, Make, at_costs, service_of
+
+SETTINGS = Recommend()
+
+
+def a10g(make_subject: Make, load: float | np.ndarray | None = 0.5, machines: int = 1, **more: Any) -> Service:
+    """g5.xlarge at $1.006 an hour, one A10G, 20 GB held; beside g6.xlarge at $0.8048 with an L4."""
+    given: dict[str, Any] = {
+        "instance_type": "g5.xlarge",
+        "accelerator_type": "nvidia-a10g",
+        "accelerator_count": Decimal(1),
+        "stage": "inference_online",
+        "model": "acme-ranker",
+    }
+    made = [make_subject(resource_id=f"i-{n}", resource_key=n, **(given | more)) for n in range(1, machines + 1)]
+    return service_of(made, load=load, memory=20e9)
+
+
+def told(ratio: float, target: str = "nvidia-l4", **more: Any) -> Recommend:
+    """One's own benchmark of an A10G against a target."""
+    own = OwnRatio(present="nvidia-a10g", target=target, ratio=ratio, on=date(2026, 10, 1), source="bench/7")
+    return Recommend(accelerator=Accelerators(measured=(own,), **more))
+
+
+def advise(subject: Service, settings: Recommend) -> Advice:
+    answer = evaluate(subject, settings)
+    assert isinstance(answer, Advice), answer
+    return answer
+
+
+def refuse(subject: Service, settings: Recommend = SETTINGS) -> WhyNot:
+    answer = evaluate(subject, settings)
+    assert isinstance(answer, WhyNot), answer
+    return answer
+
+
+def test_a_move_whose_price_falls_more_than_its_speed_is_offered(make_subject: Make) -> None:
+    """0.5 of an A10G is 0.5 ÷ 0.95 of an L4 and fits within 80 % of one: 1 − 0.8048 ÷ 1.006 = 20 % less."""
+    advice = advise(a10g(make_subject), told(0.95))
+
+    assert advice.target == "1xg6.xlarge"
+    assert advice.saving.effective == Decimal("2920.00")
+    assert (advice.confidence, advice.gate) == ("high", None)
+    assert advice.evidence["replay"]["violation_minutes"] == 0
+    assert "bench/7" in advice.reason
+    assert "# ask for quota of g6.xlarge in us-east-1 first" in advice.command
+
+
+def test_at_a_speed_below_the_price_ratio_the_move_does_not_pay(make_subject: Make) -> None:
+    """T9.1: 0.8048 ÷ 1.006 = 0.8; what does 0.79 of the work for it is dearer."""
+    assert "g6.xlarge" not in str(refuse_or_target(a10g(make_subject), told(0.79)))
+
+
+def refuse_or_target(subject: Service, settings: Recommend) -> str:
+    answer = evaluate(subject, settings)
+    return answer.target if isinstance(answer, Advice) else answer.reason
+
+
+def test_machines_are_whole_and_two_where_several_serve(make_subject: Make) -> None:
+    """Three of 0.5 are 1.5 A10G: 1.5 ÷ (0.95 × 0.8) = 1.97, two L4 machines; of 0.1 one would do, and two must be."""
+    three = advise(a10g(make_subject, machines=3), told(0.95))
+    assert three.target == "2xg6.xlarge"
+    # 3 × 14,600 × (1 − 2 × 0.8048 ÷ (3 × 1.006))
+    assert three.saving.effective == pytest.approx(Decimal(43800) * Decimal("0.466667"), abs=Decimal(1))
+    assert advise(a10g(make_subject, 0.1, machines=3), told(0.95)).target == "2xg6.xlarge"
+
+
+def test_a_move_nobody_measured_waits_for_a_benchmark(make_subject: Make) -> None:
+    """A V100 at 3.06 an hour beside an A10G at 1.006: by bandwidth 600 ÷ 900, by FLOPS 70 ÷ 125, nobody measured it."""
+    v100 = {"instance_type": "p3.2xlarge", "accelerator_type": "nvidia-v100-16gb", "accelerator_count": Decimal(1)}
+    service = service_of([make_subject(stage="inference_online", model="acme", **v100)], load=0.3, memory=12e9)
+    advice = advise(service, SETTINGS)
+    assert advice.confidence == "low"
+    assert advice.gate
+    assert advice.gate.startswith("a benchmark of your own")
+    assert advice.reason.count("Benchmark first.") == 1
+
+
+def test_what_does_not_hold_the_work_is_never_offered_at_any_price(make_subject: Make) -> None:
+    """22 GB held and a tenth above it do not fit into 24 GB, nor is a model split over cards without a fast link."""
+    held = a10g(make_subject)
+    members = tuple(replace(member, memory=np.full(HOURS, 22e9)) for member in held.members)
+    answer = refuse_or_target(replace(held, members=members), told(0.95))
+    assert "g6.xlarge" not in answer
+    assert "g6.12xlarge" not in answer
+
+
+def test_bf16_is_not_moved_to_a_card_without_it(make_subject: Make) -> None:
+    """T4s are half the price of an A10G, and of Turing: no bf16."""
+    assert "g4dn" not in refuse_or_target(a10g(make_subject), told(2.0, "nvidia-t4"))
+
+
+def test_another_maker_is_named_and_not_offered(make_subject: Make) -> None:
+    """inf2.xlarge at $0.7582 is cheaper, and nobody measured it against an A10G."""
+    answer = refuse(a10g(make_subject, 0.75), told(0.5))
+    assert answer.reason == "best_here"
+    assert "inf2.xlarge (aws-inferentia2)" in answer.explanation
+
+
+def test_another_maker_one_has_measured_oneself_is_a_port(make_subject: Make) -> None:
+    advice = advise(a10g(make_subject), told(1.5, "aws-inferentia2"))
+    assert advice.target == "1xinf2.xlarge"
+    assert advice.effort == "very_high"
+
+
+@pytest.mark.parametrize(("load", "reason"), [(None, "telemetry_missing"), (0.0, "idle")])
+def test_without_demand_nothing_is_chosen(make_subject: Make, load: float | None, reason: str) -> None:
+    assert refuse(a10g(make_subject, load), told(0.95)).reason == reason
+
+
+def test_utilization_alone_chooses_nothing(make_subject: Make) -> None:
+    service = a10g(make_subject)
+    blind = replace(service, members=tuple(replace(member, graded=False) for member in service.members))
+    assert refuse(blind, told(0.95)).reason == "telemetry_grade"
+
+
+def test_a_burst_late_in_the_window_fails_the_replay(make_subject: Make) -> None:
+    """A thousandth of the time is beyond the percentile, and three hours a day in the last week are not."""
+    load = np.full(HOURS, 0.2)
+    load[-7 * 24 :] = np.where(np.arange(7 * 24) % 24 < 3, 3.0, 0.2)
+    three = a10g(make_subject, load / 3, machines=3)
+    answer = evaluate(three, told(0.95, percentile=0.5))
+    assert isinstance(answer, WhyNot)
+    assert answer.reason == "replay_failed"
+
+
+class TestAcceleratorContract(KindContract):
+    """An A10G beside an L4; and one never measured. Its own benchmark comes with the settings."""
+
+    kind = KIND
+
+    def ask(self, subject: Subject) -> Any:
+        assert isinstance(subject, Service)
+        return evaluate(subject, told(0.95))
+
+    @pytest.fixture
+    def advised(self, make_subject: Make) -> Service:
+        return a10g(make_subject)
+
+    @pytest.fixture
+    def blind(self, make_subject: Make) -> Service:
+        return a10g(make_subject, None)
+
+    def with_costs(self, subject: Subject, costs: Sequence[Any]) -> Subject:
+        assert isinstance(subject, Service)
+        return at_costs(subject)

@@ -1,0 +1,140 @@
+"""The same machine elsewhere: under the same law, for less after its data, and never on a guess of how much that is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from aispend.advising import Recommend
+from aispend.moving import Relocate
+from recommender.contract import Advice, WhyNot
+from recommender.kinds.relocate import GATE, KIND, evaluate
+from recommender.machine_facts import geography
+from recommender.subjects.machines import Machine
+from tests.recommender.kinds.contract import KindContract
+from tests.recommender.kinds.served import Make
+
+SETTINGS = Recommend()
+
+
+def l4(make_subject: Make, region: str = "us-west4", **more: Any) -> Machine:
+    """g2-standard-8: 0.96143698 an hour in us-west4, 0.850829156 in us-east4, the cheapest of the US."""
+    given: dict[str, Any] = {
+        "provider": "gcp",
+        "region": region,
+        "instance_type": "g2-standard-8",
+        "accelerator_type": "nvidia-l4",
+        "accelerator_count": Decimal(1),
+        "resource_id": f"projects/larkfield/zones/{region}-a/instances/ranker",
+        "stage": "training",
+    }
+    return make_subject(**(given | more))
+
+
+def advise(subject: Machine, settings: Recommend = SETTINGS) -> Advice:
+    answer = evaluate(subject, settings)
+    assert isinstance(answer, Advice), answer
+    return answer
+
+
+def refuse(subject: Machine, settings: Recommend = SETTINGS) -> WhyNot:
+    answer = evaluate(subject, settings)
+    assert isinstance(answer, WhyNot), answer
+    return answer
+
+
+def test_what_it_moves_is_not_known_so_it_is_measured_first(make_subject: Make) -> None:
+    """1 − 0.850829156 ÷ 0.96143698 = 11.50 % of 14,600; at 0.02 a GB nothing is left above 83,982 GB a month."""
+    advice = advise(l4(make_subject))
+
+    assert advice.target == "region:us-east4"
+    assert advice.saving.effective == Decimal("1679.00")
+    assert advice.gate == GATE
+    assert advice.evidence["gb_at_which_nothing_is_left"] == 83982
+    assert "quota of g2-standard-8 in us-east4 first" in advice.command
+
+
+def test_data_is_paid_for_out_of_the_saving(make_subject: Make) -> None:
+    """20,000 GB at 0.02 are 400 of 1,679.63 a month: 8.76 % left, to a hundredth of a percent."""
+    told = Recommend(relocate=Relocate(gb_per_month={"*ranker": Decimal(20_000)}))
+    advice = advise(l4(make_subject), told)
+    assert advice.gate is None
+    assert advice.saving.effective == Decimal(14600) * Decimal("0.0876")
+    assert "20000 GB a month across regions would cost 400.00" in advice.reason
+
+
+def test_compute_stays_where_its_data_costs_more_than_is_saved(make_subject: Make) -> None:
+    told = Recommend(relocate=Relocate(gb_per_month={"*": Decimal(100_000)}))
+    assert refuse(l4(make_subject, team="search"), told).reason == "not_cheaper"
+
+
+def test_another_law_is_another_law_until_settings_say_otherwise(make_subject: Make) -> None:
+    """In europe-west1 0.939925708, in europe-west4 0.897201806: 4.5 %, below 5; the US is cheaper and not the EU."""
+    here = l4(make_subject, "europe-west1")
+    assert refuse(here).reason == "not_cheaper"
+    told = Recommend(relocate=Relocate(also={"EU": ("US",)}))
+    assert advise(here, told).target == "region:us-east4"
+
+
+def test_a_server_moves_away_from_whom_it_answers(make_subject: Make) -> None:
+    advice = advise(l4(make_subject, stage="inference_online"))
+    assert (advice.risk, advice.confidence) == (3, "low")
+    assert "further away" in advice.reason
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({"region": "mars-1"}, "region_unknown"),
+        ({"region": "asia-southeast1"}, "nowhere_else"),
+        ({"instance_type": "g9-standard-8"}, "unpriced"),
+        ({"platform": "managed_endpoint"}, "not_offered"),
+        ({"tags": {"dr": "1"}}, "excluded"),
+    ],
+)
+def test_every_refusal_has_its_reason(make_subject: Make, more: dict[str, Any], reason: str) -> None:
+    assert refuse(l4(make_subject, **more)).reason == reason
+
+
+def test_on_spot_it_stays(make_subject: Make) -> None:
+    machine = l4(make_subject)
+    spot = replace(machine, costs=[replace(cost, is_spot=True) for cost in machine.costs])
+    assert refuse(spot).reason == "on_spot"
+
+
+@pytest.mark.parametrize(
+    ("provider", "region", "law"),
+    [
+        ("aws", "eu-west-1", "EU"),
+        ("aws", "eu-west-2", "UK"),
+        ("aws", "eu-central-2", "CH"),
+        ("aws", "us-gov-west-1", "US government"),
+        ("gcp", "europe-west6", "CH"),
+        ("gcp", "northamerica-northeast1", "CA"),
+        ("azure", "eastus2", "US"),
+        ("azure", "westeurope", "EU"),
+        ("azure", "germanywestcentral", "EU"),
+        ("azure", "uksouth", "UK"),
+        ("azure", "usgovvirginia", "US government"),
+        ("azure", "moon", None),
+    ],
+)
+def test_a_region_is_under_one_law(provider: str, region: str, law: str | None) -> None:
+    assert geography(provider, region) == law
+
+
+class TestRelocateContract(KindContract):
+    """A machine with a cheaper region; and one whose price nobody knows."""
+
+    kind = KIND
+
+    @pytest.fixture
+    def advised(self, make_subject: Make) -> Machine:
+        return l4(make_subject)
+
+    @pytest.fixture
+    def blind(self, make_subject: Make) -> Machine:
+        return l4(make_subject, instance_type="g9-standard-8")
