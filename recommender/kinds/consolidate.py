@@ -1,0 +1,238 @@
+"""Fewer machines for the same work: fewer replicas of one service, or several services on shared machines.
+
+Assumes
+    Replicas of a service can take each other's load. Services that share a machine slow each other down no more than
+    the target leaves room for.
+Method
+    *Replicas*: P95 of the summed load over what one carries at the target; as the load lies today the hottest replica
+    decides, and where an even load would need fewer, that is said. Never fewer than two where two or more serve online.
+    *Sharing* (pools): every machine of every service is a tenant, with its largest memory and its load; replicas of one
+    service stay apart. First-fit decreasing onto each type that is there already; the cheapest wins. Adapters (LoRA) of
+    one base model are one tenant: the base is held once.
+    Both are packed by the earlier part of the hours and tried on the later, on the *sum* of what the tenants did. A
+    saving is a machine less, and nothing where their number stays.
+Cases
+    Sharing waits for a load test of the models together (gate), for adapters that the engine loads them.
+    Services scaled by the hour, without work, kept by a tag or measured too little: not packed.
+Sources
+    docs/advice.md; methods 5.6, T5.6; ``methods/packing``, ``methods/techniques`` (pools of adapters).
+Known drawbacks
+    Bandwidth between tenants of a card is not measured by the hour. Largest loads of an hour are added up.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+from decimal import Decimal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aispend.advising import Recommend
+from aispend.sizing import Consolidate
+from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, Subject, WhyNot
+from recommender.kinds.replayed import MAX_BOUND, replay_evidence
+from recommender.kinds.share_machines import share
+from recommender.kinds.together import cost_of_each, describe_all, one_type
+from recommender.methods.folds import make_folds
+from recommender.methods.packing import balance
+from recommender.methods.percentiles import weighted_percentile
+from recommender.methods.replay import Capacity, Demand, DemandAt, Policy, Slots, replay
+from recommender.owners import owner_of
+from recommender.savings import cost_basis, cost_remark, monthly_cost, saving
+from recommender.subjects.machines import Machine
+from recommender.subjects.services import Pool, Service
+
+NAME = "consolidate"
+_LEAST_ONLINE = 2
+_STEADY = 0.5
+"""Share of hours in which as many ran as run now, below which their number follows the hour."""
+_UNEVEN = 1.2
+"""Hottest share ÷ even share from which on the load is called uneven."""
+
+
+def applies(subject: Subject) -> bool:
+    """A service of two machines or more, or a pool of services."""
+    return isinstance(subject, Pool) or (isinstance(subject, Service) and len(subject.current) > 1)
+
+
+def evaluate(subject: Subject, settings: Recommend) -> Advice | WhyNot:
+    """Fewer machines, or why not."""
+    if isinstance(subject, Pool):
+        return share(subject, settings)
+    assert isinstance(subject, Service)  # noqa: S101 - applies has said so
+    return _replicas(subject, settings)
+
+
+def _replicas(subject: Service, settings: Recommend) -> Advice | WhyNot:
+    options, days = settings.consolidate, settings.schedule.window_days
+    cost = monthly_cost(subject, days)
+
+    def no(reason: str, explanation: str) -> WhyNot:
+        return WhyNot(NAME, subject, reason, explanation, cost)
+
+    machines = [member.machine for member in subject.current]
+    kind = one_type(machines)
+    if kind is None:
+        return no("mixed", "Its machines are of several types, so replicas of it cannot be counted.")
+    kept = [key for key in subject.tags if key.lower() in settings.idle.keep_tags]
+    if kept:
+        return no("excluded", f"Tag {kept[0]} asks to keep it.")
+    load, running = subject.demand("load_max"), subject.machines_running()
+    paid = np.isnan(running) | (running > 0)
+    coverage = float((~np.isnan(load[paid])).mean()) if paid.any() else 0.0
+    if coverage < options.min_coverage:
+        return no(
+            "telemetry_missing",
+            f"Utilization covers {coverage:.0%} of its billed hours in {days} days; {options.min_coverage:.0%} is "
+            "needed to say how many machines its work takes.",
+        )
+    if not np.nanmax(load) > settings.schedule.active:
+        return no("idle", "It did no work in the window: how many machines that takes is no question.")
+    if cost is None:
+        return no("cost_unknown", COST_UNKNOWN)
+    now = len(machines)
+    if float((np.isnan(running) | (running >= now)).mean()) < _STEADY:
+        return no(
+            "scaled_already", f"{now} run now, but in most hours fewer did: their number follows the hour already."
+        )
+    each = float(kind[2])
+    least = min(_LEAST_ONLINE, now) if subject.stage == "inference_online" else 1
+    needed = max(_needed(load, each, options), least)
+    hottest = _as_it_lies(subject, each, options)
+    if needed >= now:
+        return no(
+            "busy",
+            f"P{options.percentile * 100:g} of its load is "
+            f"{weighted_percentile(load, np.ones(load.size), options.percentile):.1f} accelerators; at "
+            f"{options.target:.0%} of their capacity that takes {_machines(needed)}, and {now} run.",
+        )
+    first = int(np.argmax(~np.isnan(load))) // 24 * 24
+    tried = Demand(load=load[first:], slots_per_hour=1)
+    folds = make_folds(tried.load.size, 1)
+    found = replay(
+        _policy(each, least, now, options),
+        tried,
+        folds,
+        current=Capacity(load=now * each, cost=float(now), target=options.target),
+        sizes=[Capacity(load=number * each, cost=float(number)) for number in range(least, now)],
+    )
+    outcome = found.outcome
+    if not any(found.capacities):
+        return no(
+            "replay_failed", f"{_machines(needed)} would do for all of the window, but not for its earlier parts."
+        )
+    if outcome.violation_minutes and outcome.bound > MAX_BOUND:
+        return no(
+            "replay_failed",
+            f"{_machines(needed)} would do, but the number that earlier weeks ask for was too small in "
+            f"{outcome.violation_hours} of {outcome.hours:.0f} held-out hours (upper bound {outcome.bound:.1%}).",
+        )
+    uneven = hottest is None or (hottest[0] >= _UNEVEN and max(hottest[1], least) > needed)
+    saved = saving(subject, days, Decimal(now - needed) / now)
+    confidence: Confidence = "low" if folds.low_evidence or uneven else "medium"
+    said = ""
+    if uneven and hottest is not None:
+        said = (
+            f" As the load lies today the hottest of them has {hottest[0]:.1f} times an even share and "
+            f"{_machines(max(hottest[1], least))} would be needed: balance it first."
+        )
+    elif uneven:
+        said = " How evenly the load lies on them is not known: look before you take one away."
+    return Advice(
+        kind=NAME,
+        subject=subject,
+        current=describe_all(machines),
+        proposed=f"{_machines(needed)} instead of {now}" + (", with an even load" if uneven else ""),
+        monthly_cost=cost,
+        saving=saved,
+        risk=outcome.risk,
+        confidence=confidence,
+        effort="medium" if uneven else "low",
+        reason=(
+            f"Together they had a load of {weighted_percentile(load, np.ones(load.size), options.percentile):.1f} of "
+            f"{now * each:.0f} accelerators at p{options.percentile * 100:g}. The number chosen on earlier weeks "
+            f"carried {outcome.hours:.0f} held-out hours with {outcome.violation_minutes:.0f} minutes over capacity."
+            f"{said}{cost_remark(subject, days)}"
+        ),
+        undo="set the size back",
+        command=_command(machines, needed),
+        violation_bound=Decimal(repr(round(outcome.bound, 6))),
+        target=f"replicas:{needed}",
+        acts_on=cost_of_each(subject, days, cost),
+        evidence={
+            "window_days": days,
+            "window_end": subject.as_of.isoformat(),
+            "coverage": round(coverage, 4),
+            "machines": now,
+            "machines_needed": needed,
+            "machines_needed_as_load_lies": None if hottest is None else max(hottest[1], least),
+            "hottest_share_over_even": None if hottest is None else round(hottest[0], 3),
+            "load_p95": round(weighted_percentile(load, np.ones(load.size), 0.95), 4),
+            "load_max": round(float(np.nanmax(load)), 4),
+            **replay_evidence(found, saved.effective),
+            "cost_basis": cost_basis(subject, days),
+            "cost_until": subject.costs[-1].day.isoformat(),
+        },
+        evidence_until=subject.measured_until,
+    )
+
+
+def _needed(load: NDArray[np.float64], each: float, options: Consolidate) -> int:
+    """Machines for a load at the percentile and target."""
+    at = weighted_percentile(load, np.ones(load.size), options.percentile)
+    return max(math.ceil(at / (each * options.target) - 1e-9), 1)
+
+
+def _policy(each: float, least: int, now: int, options: Consolidate) -> Policy:
+    def choose(train: DemandAt, test: Slots) -> Capacity | None:
+        del test
+        if np.isnan(train.load).all():
+            return None
+        number = max(_needed(train.load, each, options), least)
+        return Capacity(load=number * each, cost=float(number), target=options.target) if number < now else None
+
+    return choose
+
+
+def _as_it_lies(subject: Service, each: float, options: Consolidate) -> tuple[float, int] | None:
+    """How much more than an even share the hottest has, and machines needed if that stays; None where not known."""
+    loads = np.array([member.load_max for member in subject.current])
+    known = ~np.isnan(loads).any(axis=0)
+    if known.sum() < 24 or not loads[:, known].sum() > 0:
+        return None
+    found = balance(loads, per_replica=each, target=options.target, percentile=options.percentile)
+    return found.ratio, found.needed_as_is
+
+
+def _machines(number: int) -> str:
+    return f"{number} machine{'' if number == 1 else 's'}"
+
+
+def _command(machines: list[Machine], needed: int) -> str:
+    first = machines[0]
+    place = " ".join(f"account {first.account or 'unknown'}, region {first.region or 'unknown'}".split())
+    head = f"# {place}; take them away one at a time and watch latency\n"
+    group = first.tags.get("aws:autoscaling:groupName")
+    if first.provider == "aws" and group:
+        return head + (
+            f"aws autoscaling update-auto-scaling-group --auto-scaling-group-name {shlex.quote(group)}"
+            f" --min-size {needed} --desired-capacity {needed} --region {shlex.quote(first.region or 'REGION')}"
+        )
+    if owner := owner_of(first):
+        name = " ".join(owner.name.split())
+        return head + "\n".join((f"# set the size of {name} to {needed}; {owner.hint}", *owner.look))
+    names = " ".join(" ".join(one.resource_id.split()) for one in machines)
+    return head + f"# keep {needed} of: {names}\n# stop the others as in 'switch off', once nothing is sent to them"
+
+
+KIND: Kind[Subject] = Kind(
+    name=NAME,
+    subject=Subject,
+    step=Step.SIZE,
+    title="Fewer machines for the same work",
+    needs="accelerator utilization and memory in use by hour; machines of one type, or services on one card",
+    applies=applies,
+    evaluate=evaluate,
+)

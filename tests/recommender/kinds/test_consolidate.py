@@ -1,0 +1,207 @@
+"""Fewer machines: replicas above need, and services that fit together; tried on the sum of what they did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aispend.advising import Recommend
+from recommender.contract import Advice, Answer, DailyCost, Subject, WhyNot
+from recommender.kinds.consolidate import KIND, evaluate
+from recommender.kinds.share_machines import tenants_of
+from recommender.subjects.services import Pool, Service, pools
+from tests.recommender.kinds.contract import KindContract
+from tests.recommender.kinds.services import HOURS, Hourly, Make, member, service
+
+DEFAULT = Recommend()
+
+
+def noise(seed: int, level: float) -> Hourly:
+    return np.random.default_rng(seed).uniform(0.8, 1.0, HOURS) * level
+
+
+def replicas(make_subject: Make, levels: Sequence[float], **values: Any) -> Service:
+    """Machines of eight accelerators each, with a load of up to so much of them."""
+    values = {"stage": "inference_online", "model": "llama-3.1-8b"} | values
+    machines = [make_subject(resource_id=f"i-{n}", resource_key=n + 1, **values) for n in range(len(levels))]
+    return service(
+        make_subject,
+        [member(one, noise(n, level)) for n, (one, level) in enumerate(zip(machines, levels, strict=True))],
+    )
+
+
+def pool(make_subject: Make, loads: dict[str, Hourly], *, memory: float = 60e9, **values: Any) -> Pool:
+    """Services of one machine each, on eight A100s of 40 GB."""
+    services = []
+    for number, (model, load) in enumerate(loads.items()):
+        values_of = {"stage": "inference_online", "model": model.split("#")[0]} | values
+        machine = make_subject(resource_id=f"i-{model}", resource_key=number + 1, **values_of)
+        services.append(service(make_subject, [member(machine, load, memory=memory)]))
+    (found,) = pools(services)
+    return found
+
+
+def advice(answer: Answer) -> Advice:
+    assert isinstance(answer, Advice), answer
+    return answer
+
+
+def why_not(answer: Answer) -> WhyNot:
+    assert isinstance(answer, WhyNot), answer
+    return answer
+
+
+def test_four_replicas_whose_load_fits_two_become_two(make_subject: Make) -> None:
+    """Up to 4 × 3 = 12 accelerators, P95 below; two machines at 80 % carry 12.8. Half of 4 × 14,600 is saved."""
+    found = advice(evaluate(replicas(make_subject, [3, 3, 3, 3]), DEFAULT))
+
+    assert found.evidence["machines_needed"] == 2
+    assert found.monthly_cost == Decimal("58400.00")
+    assert found.saving.effective == Decimal("29200.00")
+    assert found.acts_on == dict.fromkeys((f"i-{n}" for n in range(4)), Decimal("14600.00"))
+    assert found.evidence["replay_violation_minutes"] == 0
+    assert found.confidence == "medium"
+
+
+def test_two_that_serve_online_stay_two_and_on_machines_apart(make_subject: Make) -> None:
+    assert why_not(evaluate(replicas(make_subject, [0.5, 0.5]), DEFAULT)).reason == "busy"
+    batch = advice(evaluate(replicas(make_subject, [0.5, 0.5], stage="inference_batch"), DEFAULT))
+    assert batch.evidence["machines_needed"] == 1
+
+
+def test_nothing_is_saved_where_the_number_stays(make_subject: Make) -> None:
+    """Up to 3 × 5.6 = 16.8 accelerators, nearly all of the time above 12.8: three at 80 % carry 19.2."""
+    assert why_not(evaluate(replicas(make_subject, [5.6, 5.6, 5.6]), DEFAULT)).reason == "busy"
+
+
+def test_a_hot_replica_says_to_balance_first(make_subject: Make) -> None:
+    """6 of 9 on one of four: 2.67 times an even share, so as it lies none can go; evenly two would do."""
+    found = advice(evaluate(replicas(make_subject, [6, 1, 1, 1]), DEFAULT))
+    assert found.evidence["machines_needed"] == 2
+    assert found.evidence["machines_needed_as_load_lies"] == 4
+    assert found.evidence["hottest_share_over_even"] == pytest.approx(2.67, abs=0.02)
+    assert "balance it first" in found.reason
+    assert (found.confidence, found.effort) == ("low", "medium")
+
+
+def test_load_that_grew_fails_the_replay(make_subject: Make) -> None:
+    subject = replicas(make_subject, [3, 3, 3])
+    grown = [replace(one, load_max=np.where(np.arange(HOURS) > HOURS - 96, 5.9, 1.5)) for one in subject.members]
+    assert why_not(evaluate(replace(subject, members=tuple(grown)), DEFAULT)).reason in {"busy", "replay_failed"}
+
+
+def test_replicas_that_follow_the_hour_are_left_alone(make_subject: Make) -> None:
+    subject = replicas(make_subject, [3, 3, 3])
+    third = subject.members[2]
+    mostly_off = np.where(np.arange(HOURS) % 24 < 8, 1.0, 0.0)
+    third = member(third.machine, np.where(mostly_off > 0, 3.0, 0.0), running=mostly_off)
+    answer = evaluate(service(make_subject, [*subject.members[:2], third]), DEFAULT)
+    assert why_not(answer).reason == "scaled_already"
+
+
+def test_two_that_work_by_turns_fit_one_machine(make_subject: Make) -> None:
+    """T5.6: each is at 6 of 8 in its half of the day, and so is their sum; 60 + 60 GB of 320. One machine for two."""
+    by_day = np.where(np.arange(HOURS) % 24 < 12, 6.0, 0.1)
+    found = advice(evaluate(pool(make_subject, {"llama": by_day, "gemma": 6.1 - by_day}), DEFAULT))
+
+    assert found.evidence["machines_needed"] == 1
+    assert found.monthly_cost == Decimal("29200.00")
+    assert found.saving.effective == Decimal("14600.00")
+    assert found.gate is not None
+    assert found.effort == "medium"
+
+
+@pytest.mark.parametrize(
+    ("load", "memory", "values", "reason"),
+    [
+        (6.0, 60e9, {}, "busy"),  # 12 of 8 accelerators
+        (2.0, 150e9, {}, "busy"),  # 300 of the 288 GB that 320 less 10 % leave
+        (2.0, 60e9, {"tags": {"keep": "dr"}}, "nothing_to_share"),
+        (0.0, 60e9, {}, "nothing_to_share"),
+    ],
+)
+def test_what_does_not_fit_or_may_not_move_stays(
+    make_subject: Make, load: float, memory: float, values: dict[str, Any], reason: str
+) -> None:
+    both = {"llama": np.full(HOURS, load), "gemma": np.full(HOURS, load)}
+    assert why_not(evaluate(pool(make_subject, both, memory=memory, **values), DEFAULT)).reason == reason
+
+
+def test_replicas_of_one_service_never_share_a_machine(make_subject: Make) -> None:
+    """Two services of two machines each fit two machines, one replica of each on either; never one machine."""
+    services = []
+    for model in ("llama", "gemma"):
+        machines = [make_subject(resource_id=f"{model}-{n}", stage="inference_online", model=model) for n in range(2)]
+        services.append(service(make_subject, [member(one, np.full(HOURS, 0.5)) for one in machines],
+                                resource_id=f"service:{model}"))  # fmt: skip
+    (subject,) = pools(services)
+    found = advice(evaluate(subject, DEFAULT))
+    assert found.evidence["machines_needed"] == 2
+    for keys in found.evidence["placed"]:
+        assert sorted(key.split("-")[0] for key in keys) == ["gemma", "llama"]
+
+
+def test_adapters_of_one_base_hold_it_once(make_subject: Make) -> None:
+    """Two adapters at 2 of 8 that hold 200 GB each: apart two machines; as adapters of one base 200 GB and one."""
+    subject = pool(make_subject, {"tuned-a": np.full(HOURS, 2.0), "tuned-b": np.full(HOURS, 2.0)}, memory=200e9)
+    assert why_not(evaluate(subject, DEFAULT)).reason == "busy"
+    settings = Recommend.model_validate({"consolidate": {"bases": {"tuned-a": "base", "tuned-b": "base"}}})
+    found = advice(evaluate(subject, settings))
+    assert found.target == "p4d.24xlarge*1+lora"
+    assert found.gate is not None
+    assert "LoRA" in found.gate
+    (tenant,) = tenants_of(subject.services, settings.consolidate.bases)
+    assert tenant.memory == 200e9
+    assert tenant.activity.max() == 4.0
+
+
+def test_half_of_the_hours_unknown_is_missing_telemetry(make_subject: Make) -> None:
+    load = np.where(np.arange(HOURS) % 2 == 0, np.nan, 1.0)
+    both = replicas(make_subject, [1, 1, 1])
+    blind = tuple(replace(one, load_max=load) for one in both.members)
+    assert why_not(evaluate(replace(both, members=blind), DEFAULT)).reason == "telemetry_missing"
+
+
+class TestConsolidateContract(KindContract):
+    """Four replicas of which two would do; and the same never measured."""
+
+    kind = KIND
+
+    @pytest.fixture
+    def advised(self, make_subject: Make) -> Service:
+        return replicas(make_subject, [3, 3, 3, 3])
+
+    @pytest.fixture
+    def blind(self, make_subject: Make) -> Service:
+        return service(make_subject, [member(make_subject(resource_id=name), None) for name in ("i-1", "i-2")])
+
+
+class TestSharingContract(KindContract):
+    """Two services that work by turns; and two never measured."""
+
+    kind = KIND
+
+    @pytest.fixture
+    def advised(self, make_subject: Make) -> Pool:
+        by_day = np.where(np.arange(HOURS) % 24 < 12, 6.0, 0.1)
+        return pool(make_subject, {"llama": by_day, "gemma": 6.1 - by_day})
+
+    @pytest.fixture
+    def blind(self, make_subject: Make) -> Pool:
+        found = pool(make_subject, {"llama": np.ones(HOURS), "gemma": np.ones(HOURS)})
+        unknown = [replace(one, members=tuple(member(m.machine, None) for m in one.members)) for one in found.services]
+        return replace(found, services=tuple(unknown))
+
+    def with_costs(self, subject: Subject, costs: Sequence[DailyCost]) -> Subject:
+        assert isinstance(subject, Pool)
+        parts = []
+        for one in subject.services:
+            (only,) = one.members
+            own = [replace(day, uncovered_effective_cost=Decimal(0)) for day in only.machine.costs]
+            parts.append(replace(one, members=(replace(only, machine=replace(only.machine, costs=own)),)))
+        return replace(subject, costs=costs, services=tuple(parts))
