@@ -45,7 +45,9 @@ def evaluate(subject: Contract, settings: Recommend) -> Advice | WhyNot:
 
 def _seats(subject: Contract, settings: Recommend) -> Advice | WhyNot:
     options = settings.contracts
-    cost = monthly_cost(subject, options.window_days)
+    # a contract younger than the window did not cost nothing before it began
+    days = max(min(options.window_days, (subject.as_of.date() - subject.first).days), 1)
+    cost = monthly_cost(subject, days)
 
     def why_not(reason: str, explanation: str) -> WhyNot:
         return WhyNot(NAME, subject, reason, explanation, cost)
@@ -68,7 +70,7 @@ def _seats(subject: Contract, settings: Recommend) -> Advice | WhyNot:
         current=f"{subject.seats:f} seats of {subject.name}, {subject.seats_used:f} in use",
         proposed=f"renew with {needed:f} seats",
         monthly_cost=cost,
-        saving=saving(subject, options.window_days, unused / subject.seats),
+        saving=saving(subject, days, unused / subject.seats),
         risk=1,
         confidence="high",
         effort="low",
@@ -82,11 +84,11 @@ def _seats(subject: Contract, settings: Recommend) -> Advice | WhyNot:
         target=f"seats:{needed:f}",
         evidence_until=subject.as_of,
         evidence={
-            **_evidence(subject, options.window_days),
+            **_evidence(subject, days),
             "seats": f"{subject.seats:f}",
             "seats_used": f"{subject.seats_used:f}",
             "seats_needed": f"{needed:f}",
-            "cost_basis": cost_basis(subject, options.window_days),
+            "cost_basis": cost_basis(subject, days),
             "cost_until": subject.costs[-1].day.isoformat(),
         },
     )
@@ -127,11 +129,11 @@ def _lost(subject: Contract, found: Drawdown, *, days_left: int, cost: Decimal, 
     worth = min(_cents(found.lost * a_month), cost)
     more = _cents((found.needed_per_day or _NOTHING) - (subject.per_day or _NOTHING))
     what = "the floor of the agreement" if subject.what == "agreement" else "the prepaid credit"
-    currency = subject.currency
+    currency, drawn = subject.currency, _cents(subject.drawn or _NOTHING)
     return Advice(
         kind=NAME,
         subject=subject,
-        current=f"{subject.name}: {_cents(subject.drawn or _NOTHING):,f} of {subject.total:,f} {currency} drawn",
+        current=f"{subject.name}: {drawn:,f} of {_cents(subject.total):,f} {currency} drawn",
         proposed=f"use {more:,f} {currency} a day more by {subject.end}, or renegotiate it",
         monthly_cost=cost,
         saving=Saving(None, worth, worth, None, None, None),

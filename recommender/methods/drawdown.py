@@ -37,7 +37,7 @@ class Drawdown:
 def drawdown(total: Decimal, drawn: Decimal, per_day: Decimal, days_left: int) -> Drawdown:
     """Take the pace on for ``days_left``; amounts to the cent."""
     left = max(total - drawn, _NOTHING)
-    expected = drawn + per_day * days_left
+    expected = drawn + _cents(per_day * days_left)
     return Drawdown(
         left=_cents(left),
         expected=_cents(expected),

@@ -85,6 +85,13 @@ def test_seats_nobody_sits_on_are_not_renewed() -> None:
     assert [item.counts for item in combine([found], [KIND])] == [True]
 
 
+def test_a_contract_younger_than_the_window_is_not_thought_to_have_cost_nothing_before() -> None:
+    """Twenty days at 100 a day are 3,041.67 a month, as thirty are."""
+    young = contract(first=date(2026, 11, 1), first_seen=date(2026, 11, 1), costs=contract().costs[-20:])
+    assert advise(young).monthly_cost == Decimal("3041.67")
+    assert advise(young).saving.net == Decimal("1125.42")
+
+
 def test_seats_in_use_are_left() -> None:
     assert refuse(contract(seats_used=Decimal(96))).reason == "in_use"
     assert refuse(contract(seats_used=Decimal(120))).reason == "in_use"
