@@ -8,13 +8,14 @@ Method      Cost and tokens by class and day are the shares of the bill (the pri
             A model that caches lends its rates to others of its team, or else of its provider, as something to
             reckon with.
 Cases       Records that fit several, or none, are left out: requests are then unknown, never 0.
+            A resource that several such tokens share stands for none of them.
             A charge without a cost makes its day's cost unknown. Of an Azure pair, the amortised half counts.
 Drawbacks   A charge of several days stands on its first. Latency is the mean of the hours' P50 and P95, by requests.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -126,6 +127,8 @@ def load_token_use(connection: Connection, as_of: datetime, window_days: int) ->
                 name for row in charges for name in row.account_names if name
             )
             subjects.append(replace(subject, per_dollar=dollars.get(subject.currency)))
+    shared = Counter(subject.resource_key for subject in subjects)
+    subjects = [one if shared[one.resource_key] == 1 else replace(one, resource_key=0) for one in subjects]
     used = recorded_use(connection, as_of, window_days, subjects, names)
     enriched = [_with_records(subject, used.get(place)) for place, subject in enumerate(subjects)]
     for subject in sorted(enriched, key=lambda one: (one.provider, one.resource_id, one.currency)):

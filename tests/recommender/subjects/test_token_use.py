@@ -18,6 +18,7 @@ from aispend.schema import (
     exchange_rate,
     inference_hour,
     location,
+    resource,
     share_target,
     sku,
 )
@@ -182,6 +183,16 @@ def test_a_charge_without_a_cost_makes_its_day_unknown(bill: Connection) -> None
     support = loaded(bill)["support", "standard"]
     assert support.costs[-1].effective_cost is None
     assert support.costs[-2].effective_cost == Decimal("33.75")
+
+
+def test_a_resource_is_named_where_it_is_of_these_tokens_alone(bill: Connection) -> None:
+    """Three teams and tiers on one resource: its name is none of theirs; one alone is."""
+    bill.execute(insert(resource).values(resource_key=9, provider="aws", resource_id="profile-1"))
+    bill.execute(charge.update().values(resource_key=9))
+    assert {one.resource_key for one in loaded(bill).values()} == {0}
+    assert {tuple(one.resource_ids) for one in loaded(bill).values()} == {("profile-1",)}
+    bill.execute(cost_share.delete().where(cost_share.c.target_key != 1))
+    assert loaded(bill)["support", "standard"].resource_key == 9
 
 
 def test_a_dollar_is_worth_what_the_newest_rate_says(bill: Connection) -> None:
