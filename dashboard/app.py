@@ -6,7 +6,7 @@ import streamlit as st
 from sqlalchemy.exc import OperationalError
 
 from aispend.errors import AispendError
-from dashboard import changes, data, economics, layout, models, outlook, overview, recommendations
+from dashboard import changes, data, economics, layout, models, outlook, overview, recommendations, savings
 
 SIDEBAR_PIXELS = 220
 
@@ -25,6 +25,7 @@ def main() -> None:
         st.Page(outlook.page, title="Outlook", url_path="outlook"),
         st.Page(economics.page, title="Economics", url_path="economics"),
         st.Page(recommendations.page, title="Recommendations", url_path="recommendations"),
+        st.Page(savings.page, title="Savings", url_path="savings"),
     ]
     chosen = st.navigation(pages)
     try:

@@ -6,6 +6,7 @@ A page never computes a number; it asks a view. Views return frozen dataclasses,
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import streamlit as st
@@ -158,6 +159,27 @@ def recommendations(states: Sequence[str]) -> views.Recommendations:
     """Recommendations in the given states."""
     with store().engine.connect() as connection:
         return views.recommendations(connection, states=states)
+
+
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
+def advice_changes(since: date) -> views.AdviceChanges:
+    """What changed about the advice since a day."""
+    with store().engine.connect() as connection:
+        return views.advice_changes(connection, since)
+
+
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner="Reading …")
+def savings() -> views.Savings:
+    """What was promised and what the bill shows came of it."""
+    with store().engine.connect() as connection:
+        return views.savings(connection)
+
+
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
+def calibration() -> views.Calibration:
+    """How well promises were kept."""
+    with store().engine.connect() as connection:
+        return views.calibration(connection)
 
 
 @st.cache_data(ttl=CACHE_SECONDS, show_spinner="Reading …")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date, timedelta
 
 import streamlit as st
 
 from dashboard import data, evidence, layout
-from dashboard.layout import Figure
+from dashboard.layout import Figure, Lines
 from reports.export import recommendations_csv
-from reports.formats import UNKNOWN, kind_name, moment, money, percent, risk_name, saving_range
+from reports.formats import UNKNOWN, change_name, kind_name, moment, money, percent, risk_name, saving_range
 from reports.views import PROMISING_STATES, STATES, Recommendation, SavingsTotal
 
 _LIST_HEIGHT = 420
@@ -33,6 +34,8 @@ def page() -> None:
     newest = max((row.updated_at for row in rows), default=None)
     fresh = f" · evidence as of {moment(newest)}" if newest else ""
     st.caption(layout.markdown_safe(f"Per month of 730 hours, in {currency}{fresh}"))
+    if newest:
+        _changed(newest.date() - timedelta(days=7), currency)
     if not rows:
         _none(currency)
     else:
@@ -48,6 +51,36 @@ def page() -> None:
         )
         _detail(rows[selected], currency)
     _without_advice(currency, expanded=not rows)
+
+
+def _changed(since: date, currency: str) -> None:
+    """What changed in the week before the newest evidence, in a line, and behind it each."""
+    found = data.advice_changes(since)
+    counts = found.counts(currency)
+    if not counts:
+        return
+    told = ", ".join(
+        f"{one.recommendations} {change_name(one.event)} ({money(one.monthly_saving_net)})" for one in counts
+    )
+    rows = [row for row in found.rows if row.currency == currency]
+    heads = ("What", "Name", f"Saves a month, {currency}", "When", "Who", "Why")
+    with st.expander(layout.markdown_safe(f"Since {since}: {told}")):
+        layout.long_table(
+            heads,
+            [
+                (
+                    change_name(row.event),
+                    Lines(f"{_kind(row.kind)} {layout.called(row.name, row.resource_id, 24)}", row.id, row.resource_id),
+                    money(row.monthly_saving_net)
+                    + (f" (was {money(row.saving_before)})" if row.event == "grew" else ""),
+                    f"{row.at:%Y-%m-%d}",
+                    row.who or UNKNOWN,
+                    row.reason or "",
+                )
+                for row in rows
+            ],
+            right=heads[2:3],
+        )
 
 
 def _none(currency: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from reports.views import Basis, Window
+from reports.views import Basis, SavedItem, Window
 
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -14,6 +14,13 @@ _MONTHS = (
 )
 _LARGE: tuple[tuple[int, str], ...] = ((10**12, "T"), (10**9, "G"), (10**6, "M"))
 _KINDS = {"stop_idle": "switch off", "rightsize": "make smaller"}
+_STEPS = {"proposed": "new", "gone": "no longer found", "expired": "not measured any more"}
+_OUTCOMES = {
+    "within": "verified: as promised",
+    "above": "verified: more than promised",
+    "miss": "verified: a miss",
+    "saved": "verified: no range was promised",
+}
 _RISKS = ("none", "very low", "low", "medium", "high")
 UNKNOWN = "–"
 """Shown for what is not known, which is not zero."""
@@ -87,6 +94,23 @@ def cost_name(column: str) -> str:
 def kind_name(kind: str) -> str:
     """A kind of recommendation as what to do: ``stop_idle`` is ``switch off``."""
     return _KINDS.get(kind, kind.replace("_", " "))
+
+
+def change_name(event: str) -> str:
+    """A step of a recommendation as what happened to it: ``proposed`` is ``new``."""
+    return _STEPS.get(event, event.replace("_", " "))
+
+
+def outcome_name(item: SavedItem) -> str:
+    """What became of a recommendation that was accepted or done, in a few words."""
+    if item.done_on is None:
+        return "accepted, not done yet"
+    parts = [_OUTCOMES[item.outcome] if item.outcome else f"done on {item.done_on}, not verified yet"]
+    if item.undone_on is not None:
+        parts.append(f"taken back on {item.undone_on}")
+    if item.restarted_on is not None:
+        parts.append(f"started again on {item.restarted_on}")
+    return ", ".join(parts)
 
 
 def risk_name(level: int) -> str:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from decimal import Decimal
 from itertools import groupby
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aispend.cli import doors, show
+from aispend.cli import decisions, doors, show
 from aispend.cli.doors import DatabaseOption, Format, FormatOption, FromOption, ToOption
-from aispend.cli.imports import login
 from aispend.cli.show import Head
 from aispend.errors import UsageError
 
@@ -31,13 +29,6 @@ _TERMS = (
     "differ. Risk is of acting, confidence is in the finding. Proof: --format json"
 )
 
-IdArgument = Annotated[
-    str, typer.Argument(metavar="ID", help="Its id, or six characters or more it begins with.", show_default=False)
-]
-ReasonOption = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why.", show_default=False)]
-WhoOption = Annotated[
-    str | None, typer.Option("--who", metavar="NAME", help="Who decides. Default: your login.", show_default=False)
-]
 StateOption = Annotated[
     str | None,
     typer.Option(
@@ -57,11 +48,8 @@ def register(app: typer.Typer) -> None:
     group.callback()(recommendations)
     group.command("list")(list_all)
     group.command("why-not")(why_not)
-    group.command("accept")(accept)
-    group.command("dismiss")(dismiss)
-    group.command("snooze")(snooze)
-    group.command("done")(done)
-    group.command("reopen")(reopen)
+    group.command("changes")(changes)
+    decisions.register(group)
     app.add_typer(group)
 
 
@@ -288,83 +276,54 @@ def _below_floor(below: Sequence[views.Below], floor: Decimal) -> list[str]:
     ]
 
 
-def accept(
-    recommendation: IdArgument, reason: ReasonOption = None, who: WhoOption = None, database: DatabaseOption = None
-) -> None:
-    """Say that it will be done.
-
-    Example: aispend recommendations accept 3f2a91c0
-    """
-    _change(recommendation, "accepted", reason, who, None, database)
-
-
-def dismiss(
-    recommendation: IdArgument, reason: ReasonOption = None, who: WhoOption = None, database: DatabaseOption = None
-) -> None:
-    """Say that it will not be done, and why.
-
-    Example: aispend recommendations dismiss 3f2a91c0 --reason "kept for the audit"
-    """
-    _change(recommendation, "dismissed", reason, who, None, database)
-
-
-def snooze(
-    recommendation: IdArgument,
-    until: Annotated[
-        str | None, typer.Option("--until", metavar="DAY", help="First day it is open again.", show_default=False)
+def changes(
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="DAY", help="First day. Default: a week ago.", show_default=False),
     ] = None,
-    reason: ReasonOption = None,
-    who: WhoOption = None,
+    style: FormatOption = Format.table,
     database: DatabaseOption = None,
 ) -> None:
-    """Ask again later.
+    """What changed about the advice.
 
-    Example: aispend recommendations snooze 3f2a91c0 --until 2027-01-15
+    New, grown by a fifth or more, accepted, done, verified, dismissed and gone.
+
+    Example: aispend recommendations changes --since 2026-11-01
     """
-    _change(recommendation, "snoozed", reason, who, doors.day("--until", until) if until else None, database)
+    from datetime import timedelta
 
-
-def done(
-    recommendation: IdArgument, reason: ReasonOption = None, who: WhoOption = None, database: DatabaseOption = None
-) -> None:
-    """Say that it has been done.
-
-    Example: aispend recommendations done 3f2a91c0
-    """
-    _change(recommendation, "done", reason, who, None, database)
-
-
-def reopen(
-    recommendation: IdArgument, reason: ReasonOption = None, who: WhoOption = None, database: DatabaseOption = None
-) -> None:
-    """Take a decision back.
-
-    Example: aispend recommendations reopen 3f2a91c0
-    """
-    _change(recommendation, "reopened", reason, who, None, database)
-
-
-def _change(
-    recommendation: str,
-    event: Literal["accepted", "dismissed", "snoozed", "done", "reopened"],
-    reason: str | None,
-    who: str | None,
-    until: date | None,
-    database: str | None,
-) -> None:
     from aispend.clock import system_clock
-    from recommender.life import change_state
-    from reports.formats import kind_name, money
+    from reports import records, views
+    from reports.savings_columns import ADVICE_CHANGES
 
-    with doors.opened(database) as door, door.store.engine.begin() as connection:
-        decided = change_state(
-            connection, recommendation, event, who=who or login(), reason=reason, until=until, clock=system_clock
-        )
-    show.lines(
+    first = doors.day("--since", since) if since else system_clock().date() - timedelta(days=7)
+    with doors.opened(database) as door, door.store.engine.connect() as connection:
+        found = views.advice_changes(connection, first)
+    missing = "" if found.rows else f"Nothing about the advice has changed since {first}."
+    if not show.answered(ADVICE_CHANGES, records.records(ADVICE_CHANGES, found.rows), style, missing):
+        _changes_table(found)
+
+
+def _changes_table(found: views.AdviceChanges) -> None:
+    from reports.formats import change_name, kind_name, money
+
+    def saving(row: views.AdviceChange) -> str:
+        was = f"\nwas {money(row.saving_before)}" if row.event == "grew" else ""
+        return f"{money(row.monthly_saving_net)} {row.currency}{was}"
+
+    show.table(
+        [Head("since then"), Head("what", wrap=True), Head("saves/month", "right")],
         [
-            f"{decided.id}: {event}. {kind_name(decided.kind)} {show.short_id(decided.resource_id)}, "
-            f"saves {money(decided.monthly_saving_net)} {decided.currency} a month net"
-        ]
+            (
+                f"{change_name(row.event)}\n{row.at:%Y-%m-%d}",
+                f"{row.id[:8]} {kind_name(row.kind)} {row.name or show.short_id(row.resource_id, 24)}"
+                + (f"\n{row.who}" if row.who and row.who != "aispend" else "")
+                + (f": {row.reason}" if row.reason else ""),
+                saving(row),
+            )
+            for row in found.rows
+        ],
+        notes=[f"Since {found.since}. Savings: net of commitments, per 730 hours."],
     )
 
 

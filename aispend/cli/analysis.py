@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from aispend.cli import doors
+from aispend.cli import doors, savings
 from aispend.cli.doors import DatabaseOption, note
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def recommend(database: DatabaseOption = None) -> None:
 
     with doors.opened(database) as door, doors.progress_bars() as bars:
         report = run(door.store.engine, door.settings, system_clock, progress=bars)
+        verified = savings.verify(door)
     if report.evidence_end is None:
         typer.echo("No accelerator charges yet. Load a bill: aispend import PATH…")
         return
@@ -52,14 +53,18 @@ def recommend(database: DatabaseOption = None) -> None:
         f"{report.advice} recommendations for {report.subjects} resources, evidence to {report.evidence_end:%Y-%m-%d}; "
         f"{report.without_advice} without advice. See: aispend recommendations"
     )
+    if verified:
+        typer.echo(f"{verified} done earlier {'is' if verified == 1 else 'are'} verified now. See: aispend savings")
 
 
 def run_analysis(door: doors.Door, bars: doors.Progress | None) -> AnalysisReport:
-    """Analyze what changed."""
+    """Analyze what changed, and hold what was done against the bills."""
     from aispend.clock import system_clock
     from analyzer.run import analyze as run
 
-    return run(door.store.engine, door.settings, system_clock, progress=bars)
+    report = run(door.store.engine, door.settings, system_clock, progress=bars)
+    savings.verify(door)
+    return report
 
 
 def analysis_sentence(report: AnalysisReport) -> str:

@@ -14,13 +14,15 @@ forecasts         what month and quarter will cost; forecast_days: the days ahea
 anomalies         days out of the ordinary; anomalies_beside: those providers found
 budgets           where each budget stands
 idle              what is paid for and does nothing
-recommendations   advice, its total, its life; why_not: the reason where there is none
+recommendations   advice, its total, its life; why_not: the reason where there is none; advice_changes
+savings           what was promised and what the bill shows; calibration: how well promises were kept
 provider_advice   what providers advise, beside ours
 reconcile         the promises, checked
 months            their state, what was published, adjusted and accrued; agreements: how far drawn down
 freshness         how new each source is; rejected_rows: what could not be read
 """
 
+from reports.views.advice_changes import CHANGES, AdviceChange, AdviceChanges, ChangeCount, advice_changes
 from reports.views.anomalies import (
     ANOMALY_STATES,
     TOLD_STATES,
@@ -101,6 +103,17 @@ from reports.views.recommendations import (
     why_not_below,
 )
 from reports.views.reconcile import Reconciliation, reconcile
+from reports.views.savings import (
+    Calibration,
+    Factor,
+    Kept,
+    SavedItem,
+    SavedMonth,
+    SavingLine,
+    Savings,
+    calibration,
+    savings,
+)
 from reports.views.self_host import SelfHosted, SelfHosting, self_hosting
 from reports.views.spend import Costs, Spend, SpendRow, SpendTotal, spend
 from reports.views.spend_query import CATEGORIES, DIMENSIONS, SpendQuery
@@ -109,6 +122,7 @@ from reports.views.unit_costs import ModelsWithUsage, UnitBasis, UnitCost, UnitC
 __all__ = [
     "ANOMALY_STATES",
     "CATEGORIES",
+    "CHANGES",
     "CHANGE_CUTS",
     "COSTS",
     "DIMENSIONS",
@@ -118,6 +132,8 @@ __all__ = [
     "STATES",
     "TOLD_STATES",
     "AdviceBeside",
+    "AdviceChange",
+    "AdviceChanges",
     "AnomalyBeside",
     "AnomalyEvent",
     "AnomalyFound",
@@ -126,7 +142,9 @@ __all__ = [
     "Below",
     "Beneficiary",
     "BudgetStatus",
+    "Calibration",
     "Change",
+    "ChangeCount",
     "Changes",
     "ClosedAmount",
     "CommitmentUse",
@@ -139,6 +157,7 @@ __all__ = [
     "Energy",
     "EnergyUse",
     "Event",
+    "Factor",
     "ForecastCut",
     "ForecastDay",
     "ForecastRow",
@@ -146,6 +165,7 @@ __all__ = [
     "Freshness",
     "Gap",
     "IdleResource",
+    "Kept",
     "Lifecycles",
     "ModelLifecycle",
     "ModelsWithUsage",
@@ -162,6 +182,10 @@ __all__ = [
     "Rejected",
     "Run",
     "Runs",
+    "SavedItem",
+    "SavedMonth",
+    "SavingLine",
+    "Savings",
     "SavingsTotal",
     "SelfHosted",
     "SelfHosting",
@@ -176,12 +200,14 @@ __all__ = [
     "Window",
     "accruals",
     "adjustments",
+    "advice_changes",
     "agreements",
     "anomalies_beside",
     "anomalies_by_state",
     "anomaly_events",
     "bills_loaded",
     "budgets",
+    "calibration",
     "changes",
     "charge_days",
     "commitments",
@@ -210,6 +236,7 @@ __all__ = [
     "runs",
     "same_days_before",
     "same_days_from",
+    "savings",
     "self_hosting",
     "spend",
     "spend_in",

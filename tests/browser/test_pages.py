@@ -17,7 +17,7 @@ from tests.browser import company
 from tests.browser.conftest import Served, Visitor
 
 Visit = Callable[[Served], Visitor]
-PAGES = ("Overview", "Models", "Changes", "Outlook", "Economics", "Recommendations")
+PAGES = ("Overview", "Models", "Changes", "Outlook", "Economics", "Recommendations", "Savings")
 PATHS = ("", "/models", "/changes", "/outlook", "/economics", "/recommendations")
 WIDTHS = (1280, 800, 375)
 FITS = """() => [...document.querySelectorAll('[data-testid=stMain], .aispend-table')]

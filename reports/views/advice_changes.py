@@ -1,0 +1,117 @@
+"""What changed about the advice since a day: new, grew, accepted, done, verified, dismissed, gone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+
+from sqlalchemy import Connection, and_, func, select
+
+from aispend.schema import recommendation, recommendation_event, resource
+
+CHANGES = (
+    *("proposed", "grew", "accepted", "evaluation_passed", "evaluation_failed", "done", "verified"),
+    *("dismissed", "snoozed", "reopened", "expired", "gone"),
+)
+"""In the order they are told."""
+
+
+@dataclass(frozen=True)
+class AdviceChange:
+    """A step of a recommendation; ``monthly_saving_net`` as it was then where that is kept, else as it is."""
+
+    at: datetime
+    event: str
+    id: str
+    kind: str
+    resource_id: str
+    name: str | None
+    team: str | None
+    who: str | None
+    reason: str | None
+    monthly_saving_net: Decimal | None
+    saving_before: Decimal | None
+    currency: str
+
+
+@dataclass(frozen=True)
+class ChangeCount:
+    """How many recommendations took a step, and what they save a month together; None where one is unknown."""
+
+    event: str
+    currency: str
+    recommendations: int
+    monthly_saving_net: Decimal | None
+
+
+@dataclass(frozen=True)
+class AdviceChanges:
+    """The steps since a day, in the order of ``CHANGES``, the largest savings first; and their counts."""
+
+    since: date
+    rows: tuple[AdviceChange, ...]
+
+    def counts(self, currency: str) -> tuple[ChangeCount, ...]:
+        """Of each step; a recommendation counts once."""
+        found = []
+        for event in CHANGES:
+            ours = {row.id: row for row in self.rows if (row.event, row.currency) == (event, currency)}
+            if ours:
+                amounts = [row.monthly_saving_net for row in ours.values()]
+                known = [amount for amount in amounts if amount is not None]
+                total = sum(known, Decimal(0)) if len(known) == len(amounts) else None
+                found.append(ChangeCount(event, currency, len(ours), total))
+        return tuple(found)
+
+
+def advice_changes(connection: Connection, since: date) -> AdviceChanges:
+    """The steps from the start of a UTC day on; of several alike of one recommendation the newest.
+
+    One that was proposed and is gone again by now stands under both.
+    """
+    e, r = recommendation_event.c, recommendation.c
+    said = recommendation_event.alias("said")
+    before = (
+        select(said.c.monthly_saving_net)
+        .where(
+            and_(
+                said.c.recommendation_id == e.recommendation_id,
+                said.c.event_id < e.event_id,
+                said.c.monthly_saving_net.is_not(None),
+            )
+        )
+        .order_by(said.c.event_id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    name = func.coalesce(func.nullif(resource.c.resource_name, ""), func.nullif(resource.c.fleet, ""))
+    rows = connection.execute(
+        select(
+            e["at"],
+            e.event,
+            r.id,
+            r.kind,
+            r.resource_id,
+            name,
+            r.team,
+            e.who,
+            e.reason,
+            func.coalesce(e.monthly_saving_net, r.monthly_saving_net),
+            before,
+            r.currency,
+        )
+        .select_from(recommendation_event)
+        .join(recommendation, r.id == e.recommendation_id)
+        .outerjoin(resource, resource.c.resource_key == r.resource_key)
+        .where(e["at"] >= datetime.combine(since, time(), UTC), e.event.in_(CHANGES))
+        .order_by(e.event_id.desc())
+    )
+    newest: dict[tuple[str, str], AdviceChange] = {}
+    for row in rows:
+        newest.setdefault((row[1], row[2]), AdviceChange(*tuple(row)))
+    ordered = sorted(
+        newest.values(),
+        key=lambda row: (CHANGES.index(row.event), row.currency, -(row.monthly_saving_net or Decimal(0)), row.id),
+    )
+    return AdviceChanges(since, tuple(ordered))
