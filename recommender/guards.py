@@ -21,7 +21,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from aispend.advising import Recommend
-from recommender.contract import Saving
+from recommender.contract import Saving, Subject
 from recommender.machine_facts import has_local_disk, scarcity
 from recommender.subjects.machines import Machine
 
@@ -52,12 +52,12 @@ def refusal(machine: Machine, settings: Recommend) -> tuple[str, str] | None:
     return None
 
 
-def keep_tag(machine: Machine, settings: Recommend) -> str | None:
+def keep_tag(machine: Subject, settings: Recommend) -> str | None:
     """The tag that asks to keep it."""
     return next((key for key in machine.tags if key.lower() in settings.idle.keep_tags), None)
 
 
-def standby_tag(machine: Machine) -> str | None:
+def standby_tag(machine: Subject) -> str | None:
     """The tag that says it stands by for a disaster, as ``key=value``."""
     for key, value in machine.tags.items():
         if key.lower().rsplit("/", 1)[-1] in _STANDBY_TAGS and value.lower() in _STANDBY:

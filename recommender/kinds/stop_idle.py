@@ -52,6 +52,7 @@ from recommender.subjects.machines import Machine
 NAME = "stop_idle"
 _FAST_TRACK = {"notebook"}
 _ENDPOINT = "managed_endpoint"
+_RESERVED = "capacity_reservation"
 PERIODIC_INACTIVE_SHARE = 0.9
 """Inactive for longer than this and active on several days: used now and then, which a schedule could serve."""
 _DAY_HOURS = 24
@@ -65,7 +66,7 @@ _POWER_NOISE_WATTS = 10.0
 
 def applies(subject: Machine) -> bool:
     """Whatever has accelerators of its own, and endpoints that answer without any."""
-    return bool(subject.accelerator_count) or subject.platform == _ENDPOINT
+    return (bool(subject.accelerator_count) and subject.platform != _RESERVED) or subject.platform == _ENDPOINT
 
 
 def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from aispend.settings import Settings
 from recommender.contract import Subject
 from recommender.subjects.contracts import load_contracts
+from recommender.subjects.capacity import load_capacity
 from recommender.subjects.machines import evidence_end, load_machines
 from recommender.subjects.served_tokens import load_served_tokens
 from recommender.subjects.services import Gathering, pools
@@ -31,6 +32,7 @@ def load_subjects(connection: Connection, as_of: datetime, settings: Settings) -
     services = list(gathering.services(connection))
     yield from services
     yield from pools(services)
+    yield from load_capacity(connection, as_of, window)
     yield from load_volumes(connection, as_of, options.idle.unattached_days)
     yield from load_training_runs(connection, as_of, options.training_waste.window_days)
     bought = max(options.batch.window_days, options.prompt_cache.window_days, options.route.window_days)

@@ -1,0 +1,266 @@
+"""Give up reserved capacity that nobody uses: throughput units, and reserved machines that stand empty.
+
+Assumes
+    What was not used on any day of the window will not be missed on the next.
+Method
+    *Throughput*: no request in the window, though requests are recorded: all of its units. Else, where settings say how
+    many tokens a minute a unit serves: as many units as the busiest minutes ask for, taken as the hour's mean times
+    ``peak_factor``, at the percentile with headroom; played on rolling origins.
+    *Reserved machines*: what stood empty on every day of the window, by the bill: the least of its days.
+Cases
+    A commitment to it still runs, or it was paid in advance (capacity blocks): nothing is saved before it ends, and the
+    reason says when. Use not recorded: unknown, never idle. Warm pools end by themselves within the hour.
+Sources
+    docs/advice.md; FOCUS, capacity reservation status; AWS Compute Optimizer's fortnight.
+Known drawbacks
+    A limit is by the minute and use is by the hour: the peak factor is an assumption. A reservation kept for a failure
+    of another region looks idle: use the keep tag.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import math
+import shlex
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from aispend.advising import Recommend
+from aispend.moving import IdleCapacity
+from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
+from recommender.guards import covered_remark, keep_tag, standby_tag
+from recommender.kinds.replayed import MAX_BOUND, replay_evidence
+from recommender.machine_facts import scarcity
+from recommender.methods.folds import make_folds
+from recommender.methods.replay import Capacity as Size
+from recommender.methods.replay import Demand, DemandAt, Slots, replay
+from recommender.methods.risk import risk_level, violation_bound
+from recommender.savings import cost_basis, cost_remark, monthly_cost, recent, saving
+from recommender.subjects.capacity import Capacity
+from recommender.subjects.services import Hourly
+
+NAME = "idle_capacity"
+_HOURS_PER_DAY = 24
+
+
+def applies(_: Capacity) -> bool:
+    """All that is paid for whether used or not."""
+    return True
+
+
+def evaluate(subject: Capacity, settings: Recommend) -> Advice | WhyNot:
+    """How much of it nobody would miss, or why it stays."""
+    options = settings.idle_capacity
+    cost = monthly_cost(subject, options.window_days)
+
+    def no(reason: str, explanation: str) -> WhyNot:
+        return WhyNot(NAME, subject, reason, explanation, cost)
+
+    if kept := keep_tag(subject, settings):
+        return no("excluded", f"Tag {kept} asks to keep it.")
+    if standby := standby_tag(subject):
+        return no("standby", f"Tag {standby} says that it stands by for a failure.")
+    if not subject.costs or subject.costs[-1].day < (subject.as_of - timedelta(days=2)).date():
+        return no("off", "It is no longer billed, or all of it is used.")
+    if subject.what == "warm_pool":
+        return no("ends_by_itself", "Machines kept after a training job are given up within the hour.")
+    if subject.details.get("reservation_type") == "capacity-block" or subject.details.get("capacity_block"):
+        return no("prepaid", f"A capacity block is paid in advance{_until(subject)}: giving it up saves nothing.")
+    if subject.ends_at is not None and subject.ends_at > subject.as_of:
+        return no("committed", f"It is committed to{_until(subject)}: until then giving it up saves nothing.")
+    if cost is None:
+        return no("cost_unknown", COST_UNKNOWN)
+    answer = (
+        _throughput(subject, options, cost)
+        if subject.what == "provisioned_throughput"
+        else _reserved(subject, options, cost)
+    )
+    return no(*answer) if isinstance(answer, tuple) else answer
+
+
+def _throughput(subject: Capacity, options: IdleCapacity, cost: Decimal) -> Advice | tuple[str, str]:
+    """Units against what was asked of them."""
+    if subject.use is None:
+        return "telemetry_missing", (
+            "What was asked of it is not recorded, so nobody can say that it is idle. Collect the invocations of the "
+            "model, or 'aispend import-usage'."
+        )
+    hours = options.window_days * _HOURS_PER_DAY
+    requests = subject.use.requests[-hours:]
+    tokens: Hourly = (subject.use.input_tokens + subject.use.output_tokens)[-hours:]
+    if np.nansum(requests) == 0 and np.nansum(tokens) == 0:
+        known = int((~np.isnan(requests)).sum())
+        bound = violation_bound(0, known / _HOURS_PER_DAY)
+        said = f"Nobody asked anything of it in {known} recorded hours."
+        return _advice(subject, options, cost, share=Decimal(1), target="release", said=said, bound=bound, found={})
+    per_unit = next(
+        (
+            rate
+            for pattern, rate in options.tokens_per_unit_minute.items()
+            if subject.model and fnmatch.fnmatchcase(subject.model.lower(), pattern.lower())
+        ),
+        None,
+    )
+    busiest = float(np.nanmax(tokens)) / 60
+    if per_unit is None or subject.units is None:
+        return "capacity_unknown", (
+            f"Its busiest hour had {busiest:,.0f} tokens a minute, and how many a unit serves is not known. Give it as "
+            f'recommend.idle_capacity.tokens_per_unit_minute = {{ "{subject.model or "MODEL"}" = … }}.'
+        )
+    need: Hourly = tokens / 60 * options.peak_factor / per_unit
+    units = _units_for(need, options)
+    if units >= subject.units:
+        return "busy", f"It asks for {units} of {_plain(subject.units)} units, headroom included."
+    price = float(cost) / float(subject.units)
+
+    def chosen(train: DemandAt, test: Slots) -> Size | None:
+        del test
+        if np.isnan(train.load).all():
+            return None
+        number = _units_for(train.load, options)
+        return Size(load=number, cost=number * price, target=1 - options.headroom)
+
+    now = Size(load=float(subject.units), cost=float(cost), target=1 - options.headroom)
+    played = replay(chosen, Demand(load=need, slots_per_hour=1), make_folds(need.size, 1), current=now)
+    if played.outcome.violation_minutes and played.outcome.bound > MAX_BOUND:
+        return "replay_failed", (
+            f"{units} units would have been too few for {played.outcome.violation_minutes:.0f} minutes of days they "
+            "were not chosen from."
+        )
+    share = round(1 - Decimal(units) / subject.units, 4)
+    found = {
+        "units_needed": units,
+        "tokens_per_unit_minute": per_unit,
+        "tokens_per_minute_max": round(busiest, 1),
+        "load_p50": round(float(np.nanpercentile(need, 50)), 4),
+        "load_p95": round(float(np.nanpercentile(need, 95)), 4),
+        "load_max": round(float(np.nanmax(need)), 4),
+        **replay_evidence(played, saving(subject, options.window_days, share).effective),
+    }
+    said = f"Its busiest minutes ask for {units} of {_plain(subject.units)} units."
+    return _advice(
+        subject,
+        options,
+        cost,
+        share=share,
+        target=f"{units}_units",
+        said=said,
+        bound=played.outcome.bound,
+        found=found,
+    )
+
+
+def _units_for(need: Hourly, options: IdleCapacity) -> int:
+    return max(math.ceil(float(np.nanpercentile(need, options.percentile * 100)) / (1 - options.headroom)), 1)
+
+
+def _reserved(subject: Capacity, options: IdleCapacity, cost: Decimal) -> Advice | tuple[str, str]:
+    """What stood empty on every single day."""
+    days = recent(subject, options.window_days)
+    if any(day.effective_cost is None for day in days):
+        return "cost_unknown", COST_UNKNOWN
+    costs = [day.effective_cost or Decimal(0) for day in days]
+    if len(days) < options.window_days or not min(costs):
+        return "used", (
+            f"It stood empty on {len(days)} of the last {options.window_days} days: on the others all of it was used."
+        )
+    least = min(costs)
+    share = round(least * len(costs) / sum(costs, Decimal(0)), 4)
+    bound = violation_bound(0, float(len(days)))
+    said = (
+        f"On each of the last {len(days)} days at least {least:.2f} {subject.currency} of it stood empty, by the bill."
+    )
+    found = {"unused_cost_least": str(least), "unused_cost_most": str(max(costs)), "days_unused": len(days)}
+    return _advice(subject, options, cost, share=share, target="release", said=said, bound=bound, found=found)
+
+
+def _advice(
+    subject: Capacity,
+    options: IdleCapacity,
+    cost: Decimal,
+    *,
+    share: Decimal,
+    target: str,
+    said: str,
+    bound: float,
+    found: dict[str, Any],
+) -> Advice:
+    days = options.window_days
+    used = saving(subject, days, share)
+    scarce = scarcity(subject.accelerator_type)
+    all_of_it = share == 1
+    what = (
+        "units of throughput" if subject.what == "provisioned_throughput" else f"reserved {subject.instance_type or ''}"
+    )
+    units = f"{_plain(subject.units)} " if subject.units is not None else ""
+    return Advice(
+        kind=NAME,
+        subject=subject,
+        current=f"{units}{what.strip()}",
+        proposed="give it up" if all_of_it else f"give up {share:.0%} of it",
+        monthly_cost=cost,
+        saving=used,
+        risk=risk_level(bound),
+        confidence="high" if subject.what == "capacity_reservation" else "medium",
+        effort="very_low",
+        reason=f"{said}{covered_remark(used, 'giving it up')}{cost_remark(subject, days)}",
+        undo="reserve it again; scarce capacity may not be there" if scarce else "reserve it again",
+        command=_command(subject, found.get("units_needed"), scarce),
+        violation_bound=Decimal(repr(round(bound, 6))),
+        hard_to_regain=scarce is not None,
+        target=target,
+        evidence_until=subject.as_of,
+        evidence={
+            "window_days": days,
+            "window_end": subject.as_of.isoformat(),
+            "what": subject.what,
+            "units": None if subject.units is None else str(subject.units),
+            **found,
+            "hard_to_regain": scarce,
+            "cost_basis": cost_basis(subject, days),
+            "cost_until": subject.costs[-1].day.isoformat(),
+        },
+    )
+
+
+def _command(subject: Capacity, units: int | None, scarce: str | None) -> str:
+    """What a person runs; the reservation's own id where the bill names one."""
+    place = " ".join(f"account {subject.account or 'unknown'}, region {subject.region or 'unknown'}".split())
+    warning = f"# its capacity may not come back: {scarce}\n" if scarce else ""
+    name, region = shlex.quote(subject.resource_id.rsplit("/", 1)[-1]), shlex.quote(subject.region or "REGION")
+    reserved = subject.what == "capacity_reservation"
+    command = {
+        ("aws", True): f"aws ec2 describe-capacity-reservations --capacity-reservation-ids {name} --region {region}\n"
+        f"# lower its instance count by what stays available, or cancel it\n"
+        f"aws ec2 modify-capacity-reservation --capacity-reservation-id {name} --instance-count N --region {region}",
+        ("aws", False): "aws bedrock delete-provisioned-model-throughput --provisioned-model-id "
+        f"{shlex.quote(subject.resource_id)} --region {region}",
+        ("gcp", True): f"gcloud compute reservations update {name} --vm-count N --zone ZONE",
+        ("gcp", False): "# lower the provisioned throughput of the model in its order, which is not renewed then",
+        ("azure", True): f"az capacity reservation update --ids {shlex.quote(subject.resource_id)} --capacity N",
+        ("azure", False): f"# lower the capacity of its deployments{f' to {units} units' if units else ''}, or delete "
+        f"them\naz cognitiveservices account deployment list --ids {shlex.quote(subject.resource_id)}",
+    }.get((subject.provider, reserved), "")
+    return f"# {place}; check first that nobody counts on it\n{warning}{command}"
+
+
+def _until(subject: Capacity) -> str:
+    return f" until {subject.ends_at:%Y-%m-%d}" if subject.ends_at else ""
+
+
+def _plain(number: Decimal) -> str:
+    return f"{number.normalize():f}"
+
+
+KIND = Kind(
+    name=NAME,
+    subject=Capacity,
+    step=Step.REMOVE,
+    title="Give up reserved capacity nobody uses",
+    needs="the bill's unused hours of a reservation; or what was asked of throughput units",
+    applies=applies,
+    evaluate=evaluate,
+)

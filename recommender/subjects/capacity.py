@@ -1,0 +1,151 @@
+"""Capacity that is paid for whether used or not: units of throughput, reserved machines nobody runs, kept warm ones.
+
+Assumes     the bill says which hours of a reservation were not used (FOCUS's status, or EC2's usage types ``Unused…``).
+Assumes     the bill says which hours of a reservation were not used (FOCUS status, or EC2 usage types ``Unused…``).
+            Of a reservation only the cost of what was not used, by day. Units are the newest listing's, else what a day
+            is charged for over its hours. Use is what is recorded for the resource, else for the provider, account and
+            model: then what was bought by the token counts with it, which is careful.
+Cases       A day without a line had nothing unused. A charge without a cost makes its day's cost unknown.
+Drawbacks   Use is known by the hour, and a unit's limit is by the minute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import groupby
+from typing import Any, Literal
+
+from sqlalchemy import Connection, text
+
+from recommender.contract import DailyCost, Subject
+from recommender.subjects.machine_life import Life, load_lives
+from recommender.subjects.served_use import Use, served_use
+
+What = Literal["provisioned_throughput", "capacity_reservation", "warm_pool"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capacity(Subject):
+    """Paid capacity; ``units`` of throughput or machines of ``instance_type``, None unknown.
+
+    ``ends_at`` is when the commitment to it ends (None: none is known), ``use`` what was asked of it by hour.
+    ``details`` are its newest listing's.
+    """
+
+    what: What
+    instance_type: str | None
+    accelerator_type: str | None
+    units: Decimal | None
+    ends_at: datetime | None = None
+    use: Use | None = None
+    state: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def load_capacity(connection: Connection, as_of: datetime, window_days: int) -> Iterator[Capacity]:
+    """All of it that was charged in the window, by its names; as many as there are reservations."""
+    since = as_of.date() - timedelta(days=window_days)
+    rows = connection.execute(
+        text(_CHARGES), {"since": since, "until": as_of.date(), "month": since.replace(day=1)}
+    ).all()
+    if not rows:
+        return
+    lives = load_lives(connection, as_of)
+    terms = {row.commitment_id: row.ends_at for row in connection.execute(text(_TERMS))}
+    by_resource, by_model = served_use(connection, as_of, window_days)
+    for _, group in groupby(rows, key=lambda row: tuple(row[:7])):
+        charges = list(group)
+        row = charges[-1]
+        life = lives.get(row.resource_key, Life())
+        use = by_resource.get(row.resource_key) if row.resource_key else None
+        place = "/".join(part or "unknown" for part in (row.account, row.region, row.model or row.instance_type))
+        yield Capacity(
+            resource_key=row.resource_key,
+            resource_id=row.resource_id or f"{row.what}:{place}",
+            provider=row.provider,
+            account=row.account,
+            region=row.region,
+            currency=row.currency,
+            tags={str(key): str(value) for key, value in (row.tags or {}).items()},
+            model=row.model,
+            team=None,
+            first_seen=row.first_seen or since,
+            costs=[_day(one) for one in charges],
+            as_of=as_of,
+            what="warm_pool" if life.kind == "sagemaker_warm_pool" else row.what,
+            instance_type=row.instance_type,
+            accelerator_type=row.accelerator_type,
+            units=_units(life, row),
+            ends_at=terms.get(row.resource_id) or _ends(life),
+            use=use or by_model.get((row.provider, row.account, row.model)),
+            state=life.state,
+            details=life.details,
+        )
+
+
+def _day(row: Any) -> DailyCost:
+    return DailyCost(
+        day=row.day,
+        hours=24 if row.hours is None else int(row.hours).bit_count(),
+        list_cost=row.list_cost,
+        effective_cost=row.cost,
+        uncovered_effective_cost=row.uncovered,
+        is_spot=False,
+        billed=bool(row.billed),
+        hours_mask=None if row.hours is None else int(row.hours),
+    )
+
+
+def _units(life: Life, row: Any) -> Decimal | None:
+    """Model units or machines: as listed, else what the newest day was charged for over its hours."""
+    listed = life.details.get("model_units", life.details.get("total"))
+    if listed is not None:
+        return Decimal(str(listed))
+    hours = 24 if row.hours is None else int(row.hours).bit_count()
+    return round(row.quantity / hours, 2) if row.quantity and hours and row.by_hour else None
+
+
+def _ends(life: Life) -> datetime | None:
+    told = life.details.get("commitment_ends_at", life.details.get("ends_at"))
+    return datetime.fromisoformat(str(told)) if told else None
+
+
+_TERMS = "SELECT commitment_id, ends_at FROM commitment_term WHERE state NOT IN ('retired', 'deleted', 'expired')"
+
+_CHARGES = r"""
+    WITH line AS (
+        SELECT CASE WHEN s.platform = 'provisioned_throughput' THEN s.platform ELSE 'capacity_reservation' END AS what,
+               s.provider, coalesce(a.sub_account_id, a.billing_account_id) AS account, l.region_id AS region,
+               coalesce(r.resource_id, k.capacity_reservation_id) AS resource_id, s.model, s.instance_type,
+               s.accelerator_type, k.billing_currency AS currency, c.resource_key, c.charge_date AS day, r.first_seen,
+               t.tags, c.hours, c.list_cost, c.effective_cost, c.billed_cost, c.pricing_quantity,
+               coalesce(k.pricing_category = 'Committed', false) OR c.commitment_key <> 0 AS covered,
+               lower(s.pricing_unit) ~ 'hour|hrs?$' AS by_hour
+        FROM charge c JOIN sku s USING (sku_key) JOIN charge_kind k USING (charge_kind_key)
+        JOIN account a USING (account_key) LEFT JOIN location l USING (location_key)
+        LEFT JOIN resource r ON r.resource_key = c.resource_key AND c.resource_key <> 0
+        LEFT JOIN tag_set t ON t.tag_set_key = c.tag_set_key
+        WHERE k.charge_category = 'Usage' AND s.is_ai AND c.charge_date >= :since AND c.charge_date < :until
+          AND c.billing_month >= :month
+          AND (c.half <> 1 OR c.slice_id NOT IN (SELECT slice_id FROM slice WHERE position('+' in dataset) > 0))
+          AND (s.platform = 'provisioned_throughput' OR k.capacity_reservation_status = 'Unused'
+               OR (s.platform = 'capacity_reservation' AND s.usage_type ~ 'Unused(Box|Ded):'))),
+    valued AS (
+        SELECT *, coalesce(effective_cost, CASE WHEN NOT (covered AND billed_cost = 0) THEN billed_cost END) AS cost
+        FROM line)
+    SELECT what, provider, account, region, resource_id, coalesce(model, instance_type) AS name, currency, day,
+           max(model) AS model, max(instance_type) AS instance_type, max(accelerator_type) AS accelerator_type,
+           max(resource_key) AS resource_key, min(first_seen) AS first_seen, (array_agg(tags))[1] AS tags,
+           CASE WHEN bool_and(hours IS NOT NULL) THEN bit_or(hours) END AS hours,
+           CASE WHEN bool_and(list_cost IS NOT NULL) THEN sum(list_cost) END AS list_cost,
+           CASE WHEN bool_and(cost IS NOT NULL) THEN sum(cost) END AS cost,
+           CASE WHEN bool_and(covered OR cost IS NOT NULL)
+                THEN coalesce(sum(cost) FILTER (WHERE NOT covered), 0) END AS uncovered,
+           bool_or(effective_cost IS NULL AND cost IS NOT NULL) AS billed, sum(pricing_quantity) AS quantity,
+           bool_and(coalesce(by_hour, false)) AS by_hour
+    FROM valued
+    GROUP BY what, provider, account, region, resource_id, coalesce(model, instance_type), currency, day
+    ORDER BY what, provider, account, region, resource_id, name, currency, day"""

@@ -1,0 +1,176 @@
+"""Reserved capacity nobody uses: units against what is asked of them, and machines that stand empty every day."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aispend.advising import Recommend
+from aispend.moving import IdleCapacity
+from recommender.contract import Advice, DailyCost, WhyNot
+from recommender.kinds.idle_capacity import KIND, evaluate
+from recommender.subjects.capacity import Capacity
+from recommender.subjects.served_use import Use
+from tests.recommender.conftest import AS_OF
+from tests.recommender.kinds.contract import KindContract
+
+SETTINGS = Recommend()
+HOURS = 28 * 24
+
+
+def use(tokens_per_minute: float | np.ndarray) -> Use:
+    """So many tokens every minute, a tenth of them output."""
+    tokens = np.zeros(HOURS) + np.asarray(tokens_per_minute) * 60.0
+    return Use(requests=tokens / 1000, input_tokens=tokens * 0.9, output_tokens=tokens * 0.1, running=tokens * 0)
+
+
+def units(asked: Use | None, **more: Any) -> Capacity:
+    """Ten units at 24 a day each: 7,300 a month."""
+    return capacity([Decimal(240)] * 14, **({"use": asked} | more))
+
+
+def capacity(costs: Sequence[Decimal], **more: Any) -> Capacity:
+    days = [
+        DailyCost(
+            day=(AS_OF - timedelta(days=len(costs) - number)).date(),
+            hours=24,
+            list_cost=cost,
+            effective_cost=cost,
+            uncovered_effective_cost=cost,
+            is_spot=False,
+        )
+        for number, cost in enumerate(costs)
+    ]
+    values: dict[str, Any] = {
+        "resource_key": 1,
+        "resource_id": "arn:aws:bedrock:us-east-1:111122223333:provisioned-model/abc",
+        "provider": "aws",
+        "account": "111122223333",
+        "region": "us-east-1",
+        "currency": "USD",
+        "tags": {},
+        "model": "claude-haiku-4.5",
+        "team": None,
+        "first_seen": date(2026, 1, 1),
+        "costs": days,
+        "as_of": AS_OF,
+        "what": "provisioned_throughput",
+        "instance_type": None,
+        "accelerator_type": None,
+        "units": Decimal(10),
+    }
+    return Capacity(**(values | more))
+
+
+def reserved(costs: Sequence[Decimal], **more: Any) -> Capacity:
+    given: dict[str, Any] = {
+        "what": "capacity_reservation",
+        "instance_type": "p5.48xlarge",
+        "accelerator_type": "nvidia-h100-80gb",
+        "resource_id": "arn:aws:ec2:us-east-1:111122223333:capacity-reservation/cr-1",
+    }
+    return capacity(costs, **(given | more))
+
+
+def told(per_unit: float) -> Recommend:
+    return Recommend(idle_capacity=IdleCapacity(tokens_per_unit_minute={"claude-*": per_unit}))
+
+
+def advise(subject: Capacity, settings: Recommend = SETTINGS) -> Advice:
+    answer = evaluate(subject, settings)
+    assert isinstance(answer, Advice), answer
+    return answer
+
+
+def refuse(subject: Capacity, settings: Recommend = SETTINGS) -> str:
+    answer = evaluate(subject, settings)
+    assert isinstance(answer, WhyNot), answer
+    return answer.reason
+
+
+def test_units_nobody_asked_anything_of_are_given_up() -> None:
+    """Used a month ago and not for a fortnight: 240 a day is 7,300 for 730 h."""
+    advice = advise(units(use(np.where(np.arange(HOURS) < 100, 500.0, 0.0))))
+    assert advice.target == "release"
+    assert advice.saving.effective == Decimal("7300.00")
+    assert "delete-provisioned-model-throughput" in advice.command
+
+
+def test_units_are_held_against_the_busiest_minutes() -> None:
+    """3,000 a minute, twice as many in the busiest, 2,000 a unit: 3 units' work, 3 ÷ 0.8 = 3.75, so 4 of 10."""
+    advice = advise(units(use(3000)), told(2000))
+    assert advice.evidence["units_needed"] == 4
+    assert advice.target == "4_units"
+    assert advice.saving.effective == Decimal("4380.00")
+    assert advice.evidence["replay"]["violation_minutes"] == 0
+
+
+def test_units_that_would_have_been_too_few_later_are_kept() -> None:
+    """Twelve hours a day of the last week ask for 9 units' work; before it, for 1."""
+    late = np.full(HOURS, 1000.0)
+    late[-4 * 24 :] = np.where(np.arange(4 * 24) % 24 < 2, 6500.0, 1000.0)
+    settings = Recommend(idle_capacity=IdleCapacity(tokens_per_unit_minute={"*": 2000}, percentile=0.9))
+    assert refuse(units(use(late)), settings) == "replay_failed"
+
+
+@pytest.mark.parametrize(
+    ("subject", "settings", "reason"),
+    [
+        (units(None), SETTINGS, "telemetry_missing"),
+        (units(use(3000)), SETTINGS, "capacity_unknown"),
+        (units(use(3000), units=None), told(2000), "capacity_unknown"),
+        (units(use(8000)), told(2000), "busy"),
+        (units(use(0), ends_at=AS_OF + timedelta(days=9)), SETTINGS, "committed"),
+        (units(use(0), tags={"Keep": ""}), SETTINGS, "excluded"),
+        (units(use(0), tags={"purpose": "failover"}), SETTINGS, "standby"),
+        (capacity([]), SETTINGS, "off"),
+        (reserved([Decimal(5)] * 14, details={"reservation_type": "capacity-block"}), SETTINGS, "prepaid"),
+        (units(use(0), what="warm_pool"), SETTINGS, "ends_by_itself"),
+    ],
+)
+def test_every_refusal_has_its_reason(subject: Capacity, settings: Recommend, reason: str) -> None:
+    assert refuse(subject, settings) == reason
+
+
+def test_a_commitment_that_has_ended_binds_nobody() -> None:
+    advise(units(use(0), ends_at=AS_OF - timedelta(days=1)))
+
+
+def test_what_stood_empty_on_every_day_is_given_up_and_no_more() -> None:
+    """One of two machines empty on some days, both on others: the least of the days, 1,320, of 1,980 on average."""
+    advice = advise(reserved([Decimal(1320), Decimal(2640)] * 7))
+    assert advice.evidence["unused_cost_least"] == "1320"
+    assert advice.saving.effective == (Decimal(1980) * Decimal("0.6667") * 730 / 24).quantize(Decimal("0.01"))
+    assert advice.hard_to_regain
+    assert "its capacity may not come back" in advice.command
+    assert advice.confidence == "high"
+
+
+def test_a_day_of_full_use_keeps_it() -> None:
+    assert refuse(reserved([Decimal(1320)] * 13)) == "used"
+
+
+def test_a_cost_nobody_knows_gives_no_advice() -> None:
+    subject = reserved([Decimal(1320)] * 14)
+    unknown = [replace(subject.costs[0], effective_cost=None), *subject.costs[1:]]
+    assert refuse(replace(subject, costs=unknown)) == "cost_unknown"
+
+
+class TestIdleCapacityContract(KindContract):
+    """Ten units nobody asks anything of; and the same with nothing recorded."""
+
+    kind = KIND
+
+    @pytest.fixture
+    def advised(self) -> Capacity:
+        return units(use(0))
+
+    @pytest.fixture
+    def blind(self) -> Capacity:
+        return units(None)

@@ -1,0 +1,231 @@
+"""Paid capacity out of the bill, and what is known of machines from clouds: lives, jobs and spot markets."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import insert
+
+from aispend.clock import month_of
+from aispend.schema import (
+    account,
+    charge,
+    charge_kind,
+    inference_hour,
+    location,
+    resource,
+    resource_alias,
+    resource_history,
+    resource_life,
+    sku,
+    spot_price,
+    spot_risk,
+    workload_hour,
+)
+from aispend.store import Store
+from aispend.store.partitions import ensure_partitions
+from recommender.subjects.capacity import Capacity, load_capacity
+from recommender.subjects.machine_life import Jobs, load_jobs, load_lives, load_regret
+from recommender.subjects.spot_market import SpotMarkets
+
+AS_OF = datetime(2026, 11, 21, tzinfo=UTC)
+DAYS = 14
+UNITS, UNUSED, USED, SPOT = 1, 2, 3, 4
+
+
+@pytest.fixture
+def ledger(database: Store) -> Store:
+    """Two units of throughput at 48 a day, a reservation of which 1,320 a day stands empty, and a spot machine."""
+    with database.engine.begin() as connection:
+        ensure_partitions(connection, [date(2026, 11, 1)])
+        connection.execute(insert(account).values(account_key=1, provider="aws", sub_account_id="111122223333"))
+        connection.execute(insert(location).values(location_key=1, provider="aws", region_id="us-east-1"))
+        for key, platform, machine, unit, model in (
+            (1, "provisioned_throughput", None, "Hours", "claude-haiku-4.5"),
+            (2, "gpu_vm", "p5.48xlarge", "Hrs", None),
+        ):
+            connection.execute(
+                insert(sku).values(
+                    sku_key=key, provider="aws", is_ai=True, platform=platform, instance_type=machine,
+                    accelerator_type="nvidia-h100-80gb" if machine else None, pricing_unit=unit, model=model,
+                )
+            )  # fmt: skip
+        for kind, category, status in (
+            (UNITS, "Standard", None),
+            (UNUSED, "Standard", "Unused"),
+            (USED, "Standard", "Used"),
+            (SPOT, "Dynamic", None),
+        ):
+            connection.execute(
+                insert(charge_kind).values(
+                    charge_kind_key=kind, charge_category="Usage", pricing_category=category, billing_currency="USD",
+                    capacity_reservation_status=status, capacity_reservation_id="cr-1" if status else None,
+                )
+            )  # fmt: skip
+        names = {1: "provisioned-model/abc", 2: "cr-1", 3: "i-spot"}
+        for key, name in names.items():
+            connection.execute(
+                insert(resource).values(
+                    resource_key=key, provider="aws", resource_id=name, first_seen=date(2026, 1, 1),
+                    last_seen=date(2026, 11, 20) if key < 3 else date(2026, 11, 10),
+                )
+            )  # fmt: skip
+        ordinal = 0
+        for number in range(DAYS):
+            day = (AS_OF - timedelta(days=number + 1)).date()
+            for key, bought, kind, cost, quantity in (
+                (1, 1, UNITS, 48, 48),
+                (2, 2, UNUSED, 1320, 24),
+                (2, 2, USED, 1320, 24),
+                (3, 2, SPOT, 400, 24),
+            ):
+                ordinal += 1
+                connection.execute(
+                    insert(charge).values(
+                        billing_month=month_of(day), slice_id=1, half=0, ordinal=ordinal, charge_date=day,
+                        account_key=1, sku_key=bought, location_key=1, resource_key=key, tag_set_key=0,
+                        commitment_key=0, charge_kind_key=kind, hours=(1 << 24) - 1, billed_cost=cost,
+                        effective_cost=cost, list_cost=cost, pricing_quantity=quantity, line_count=24,
+                    )
+                )  # fmt: skip
+    return database
+
+
+def loaded(store: Store) -> dict[str, Capacity]:
+    with store.engine.connect() as connection:
+        return {one.resource_id: one for one in load_capacity(connection, AS_OF, DAYS)}
+
+
+def write(store: Store, table: Any, **values: Any) -> None:
+    with store.engine.begin() as connection:
+        connection.execute(insert(table).values(**values))
+
+
+def test_of_a_reservation_only_what_stood_empty_counts(ledger: Store) -> None:
+    found = loaded(ledger)
+
+    assert set(found) == {"provisioned-model/abc", "cr-1"}
+    assert found["cr-1"].what == "capacity_reservation"
+    assert [cost.effective_cost for cost in found["cr-1"].costs] == [Decimal(1320)] * DAYS
+
+
+def test_units_are_what_a_day_is_charged_for_over_its_hours(ledger: Store) -> None:
+    """48 unit-hours a day are two units; nobody recorded what was asked of them."""
+    units = loaded(ledger)["provisioned-model/abc"]
+    assert (units.units, units.model, units.use) == (Decimal(2), "claude-haiku-4.5", None)
+
+
+def test_a_listing_knows_units_and_the_end_of_the_commitment(ledger: Store) -> None:
+    details = {"model_units": 3, "commitment_ends_at": "2026-12-24T00:00:00+00:00"}
+    write(
+        ledger, resource_history, resource_key=1, valid_from=AS_OF - timedelta(days=20), scope="s", state="InService",
+        kind="bedrock_provisioned_throughput", details=details, source="aws/inventory", seen_at=AS_OF,
+    )  # fmt: skip
+    units = loaded(ledger)["provisioned-model/abc"]
+    assert (units.units, units.ends_at) == (Decimal(3), datetime(2026, 12, 24, tzinfo=UTC))
+
+
+def test_what_is_asked_of_the_model_is_asked_of_its_units(ledger: Store) -> None:
+    write(
+        ledger, inference_hour, slice_id=1, hour=AS_OF - timedelta(hours=5), namespace="aws", provider="aws",
+        account="111122223333", model="claude-haiku-4.5", unit_class="output", quantity=600,
+    )  # fmt: skip
+    use = loaded(ledger)["provisioned-model/abc"].use
+    assert use is not None
+    assert use.output_tokens[-5] == 600
+
+
+def test_a_first_listing_deploys_nothing_and_a_new_model_does(ledger: Store) -> None:
+    """More instances of the same are no deployment, another model is; a launch counts from the first of them."""
+
+    def listed(days: int, model: str, instances: int) -> None:
+        write(
+            ledger, resource_history, resource_key=7, valid_from=AS_OF - timedelta(days=days), scope="s",
+            kind="sagemaker_endpoint", state="InService", source="aws/inventory", seen_at=AS_OF,
+            details={"config": "c", "variants": [{"variant": "a", "model": model, "instances": instances}]},
+        )  # fmt: skip
+
+    listed(9, "m1", 1)
+    with ledger.engine.connect() as connection:
+        assert load_lives(connection, AS_OF)[7].deployed_at is None
+    listed(6, "m1", 4)
+    with ledger.engine.connect() as connection:
+        assert load_lives(connection, AS_OF)[7].deployed_at is None
+    listed(3, "m2", 4)
+    with ledger.engine.connect() as connection:
+        assert load_lives(connection, AS_OF)[7].deployed_at == AS_OF - timedelta(days=3)
+
+
+def test_stops_that_were_taken_back_within_a_week_are_regretted(ledger: Store) -> None:
+    """Three stops that an event names: one started again after 2 days, one after 10, one never."""
+    for key, days, until in ((8, 40, 30), (8, 28, 20), (8, 10, 5), (9, 30, None)):
+        ended = None if until is None else AS_OF - timedelta(days=until)
+        write(
+            ledger, resource_life, resource_key=key, started_at=AS_OF - timedelta(days=days), ended_at=ended,
+            method="event", source="aws",
+        )  # fmt: skip
+    with ledger.engine.connect() as connection:
+        assert load_regret(connection, {8: "gpu_vm", 9: "gpu_vm"}) == {"gpu_vm": (3, 1)}
+
+
+def test_jobs_that_were_retried_and_succeeded_resume(ledger: Store) -> None:
+    """One ran three hours, was retried in the second and succeeded in the third; one was retried and is not done."""
+    write(
+        ledger, resource_alias, namespace="*", alias="node", valid_from=datetime(2026, 1, 1, tzinfo=UTC),
+        resource_key=3, method="bill", confidence=1,
+    )  # fmt: skip
+    for name, hour, outcome in (
+        ("a", 9, "running"),
+        ("a", 8, "retried"),
+        ("a", 7, "succeeded"),
+        ("b", 5, "retried"),
+    ):
+        write(
+            ledger, workload_hour, slice_id=1, hour=AS_OF - timedelta(hours=hour), namespace="k8s", alias="node",
+            workload=name, kind="job", seconds=3600, outcome=outcome,
+        )  # fmt: skip
+    with ledger.engine.connect() as connection:
+        assert load_jobs(connection, AS_OF, DAYS) == {3: Jobs(ran=2, retried=2, resumed=1, longest_hours=3.0)}
+        market = SpotMarkets(connection, AS_OF, DAYS).market("aws", "us-east-1", "p5.48xlarge")
+    assert market is not None
+    assert market.own is not None
+    assert (market.own.hours, market.own.interruptions) == (336, 2)
+
+
+def test_without_jobs_every_machine_that_ended_counts_as_interrupted(ledger: Store) -> None:
+    with ledger.engine.connect() as connection:
+        market = SpotMarkets(connection, AS_OF, DAYS).market("aws", "us-east-1", "p5.48xlarge")
+    assert market is not None
+    assert market.own is not None
+    assert (market.own.hours, market.own.interruptions) == (336, 1)
+
+
+def test_prices_hold_from_before_the_window_and_bands_are_the_newest(ledger: Store) -> None:
+    """At 10 for the first seven of fourteen days in one zone, 20 in the rest; at 12 in the other: (12 + 20) ÷ 2."""
+    given = {"provider": "aws", "region": "us-east-1", "instance_type": "p5.48xlarge", "source": "aws/spot"}
+    for zone, days, price in (("a", 30, 10), ("a", 7, 20), ("b", 60, 12)):
+        write(
+            ledger, spot_price, zone=zone, product="Linux/UNIX", changed_at=AS_OF - timedelta(days=days),
+            hourly_price=price, currency="USD", **given,
+        )  # fmt: skip
+    for day, low in ((1, "0.05"), (20, "0.20")):
+        write(
+            ledger, spot_risk, zone="", measure="interruption_rate", as_of=date(2026, 11, day),
+            low=Decimal(low), high=Decimal(low) + Decimal("0.05"), **given,
+        )  # fmt: skip
+    with ledger.engine.connect() as connection:
+        market = SpotMarkets(connection, AS_OF, DAYS).market("aws", "us-east-1", "p5.48xlarge")
+    assert market is not None
+    assert market.price is not None
+    assert (market.price.hourly_price, market.price.hours) == (Decimal(16), 336)
+    assert market.price.quoted_at == AS_OF - timedelta(days=7)
+    assert market.band is not None
+    assert (market.band.low, market.band.as_of) == (0.20, date(2026, 11, 20))
+
+
+def test_where_nothing_is_known_there_is_no_market(ledger: Store) -> None:
+    with ledger.engine.connect() as connection:
+        assert SpotMarkets(connection, AS_OF, DAYS).market("aws", "moon-1", "p5.48xlarge") is None
