@@ -25,7 +25,10 @@ def in_words(windows: Sequence[Window]) -> str:
     said = []
     for (start, hours), days in sorted(by_hours.items(), key=lambda item: item[1]):
         end = start + hours
-        later = f" {DAYS[(days[0] + end // _HOURS_PER_DAY) % 7].title()}" if end > _HOURS_PER_DAY else ""
+        after = end // _HOURS_PER_DAY
+        later = "" if end <= _HOURS_PER_DAY else f" {DAYS[(days[0] + after) % 7].title()}"
+        if later and len(days) > 1:
+            later = " the next day" if after == 1 else f" {after} days later"
         said.append(f"{_days(days)} {start:02d}:00–{end % _HOURS_PER_DAY:02d}:00{later}")
     return ", ".join(said)
 

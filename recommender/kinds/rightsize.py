@@ -280,6 +280,9 @@ def _advice(
     remarks = (
         "" if same_card else " Benchmark first: another card's speed is estimated, not measured.",
         f" Its host has {candidate.memory_gib.normalize():f} GiB of memory, less than now." if less_host else "",
+        f" Its work has to be spread over {candidate.accelerators.normalize():f} cards where {need.concurrent} did it."
+        if not same_card and candidate.accelerators > need.concurrent
+        else "",
         "" if model else " Memory a server reserves counts as needed.",
         f" Under {LOW_EVIDENCE_DAYS} days are known, so it was tried on hours between those it was chosen from."
         if found.low_evidence

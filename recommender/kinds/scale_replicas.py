@@ -56,7 +56,7 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     kind = one_type(machines)
     if kind is None:
         return no("mixed", "Its machines are of several types, so replicas of it cannot be counted.")
-    week = weeks_of(subject, options).since_known()
+    week = weeks_of(subject, options, requests=False).since_known()
     if week.coverage < options.min_coverage:
         return no(
             "telemetry_missing",

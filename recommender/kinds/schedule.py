@@ -95,13 +95,13 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     request = _on_request(subject, settings, week, cost)
     if saved_hours < options.min_hours_off and request is None:
         worked = int(on.sum())
-        if billed < _FULL:
-            return no(
-                "already_scheduled",
-                f"It is billed for {billed:.0f} of 168 hours of the week, and works in {worked} of them: "
-                "it is switched on and off already.",
-            )
-        return no("always_needed", f"It works in {worked} of the 168 hours of the week.")
+        if worked > HOURS_PER_WEEK - options.min_hours_off or billed > _FULL:
+            return no("always_needed", f"In one week or another it worked in {worked} of the 168 hours of the week.")
+        return no(
+            "already_scheduled",
+            f"It is billed for {billed:.0f} of 168 hours a week on average, and nearly only for those in which it "
+            "works: it is switched on and off already.",
+        )
     found = _replayed(week, options.active, ahead)
     share = saved_hours / billed if billed else 0.0
     failed = _failed(found)

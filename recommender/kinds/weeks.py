@@ -49,11 +49,12 @@ class Weeks:
         return np.asarray(total / np.maximum(seen, 1))
 
 
-def weeks_of(service: Service, options: Schedule) -> Weeks:
-    """The hours of the window on the service's clock."""
+def weeks_of(service: Service, options: Schedule, *, requests: bool = True) -> Weeks:
+    """The hours of the window on the service's clock; with ``requests``, one that came is work."""
     zone = zone_of(service, options)
-    load = service.demand("load_max")
-    if service.use is not None:
+    measured_load = service.demand("load_max")
+    load = measured_load.copy()
+    if requests and service.use is not None:
         # a request is work, however little of it the accelerators show
         load = np.where(service.use.requests > 0, np.fmax(load, 2 * options.active), load)
     ran = service.machines_running()
@@ -63,7 +64,7 @@ def weeks_of(service: Service, options: Schedule) -> Weeks:
     before = max(int((begun - service.start).total_seconds() // 3600), 0)
     load[:before] = running[:before] = np.nan
     paid = running > 0
-    coverage = float((~np.isnan(load[paid])).mean()) if paid.any() else 0.0
+    coverage = float((~np.isnan(measured_load[paid])).mean()) if paid.any() else 0.0
     return Weeks(service.start, load, running, hours_of_week(service.start, load.size, zone), zone, coverage)
 
 

@@ -15,6 +15,7 @@ Known drawbacks
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
@@ -54,6 +55,7 @@ class Served(Protocol):
 
 
 _FIELDS = ("parameters", "active_parameters", "layers", "kv_heads", "head_dim", "attention_heads")
+_SIZE = re.compile(r"-\d+(?:\.\d+)?b\b")
 _NEEDED = ("parameters", "layers", "kv_heads", "head_dim")
 
 
@@ -77,6 +79,21 @@ def source_of(name: str | None) -> str | None:
     """Where the published shape is from; None where settings gave it, or nobody did."""
     entry = _entries().get(canonical_model(name)) if name else None
     return None if entry is None else f"{entry['source']}, config.json"
+
+
+def smaller_of_family(name: str | None) -> float | None:
+    """Parameters of the next smaller published model of the same name but for its size; None where there is none."""
+    canonical = canonical_model(name) if name else ""
+    family = _SIZE.sub("", canonical)
+    own = _published().get(canonical)
+    if own is None or family == canonical:
+        return None
+    smaller = [
+        float(entry["parameters"])
+        for other, entry in _published().items()
+        if _SIZE.sub("", other) == family and entry["parameters"] < own["parameters"]
+    ]
+    return max(smaller, default=None)
 
 
 @lru_cache(maxsize=1)

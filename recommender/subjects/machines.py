@@ -43,6 +43,9 @@ OWN = "own"
 """Provider of costs that no cloud bills."""
 
 
+_OWN_SHARE = Decimal("0.9")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Machine(Subject):
     """A resource as the bill knows it: what it is, what it costs, what is known of its use.
@@ -64,6 +67,8 @@ class Machine(Subject):
     """Busy workload seconds per day; None where no workload records exist."""
     use: Use | None = None
     """What was asked of it by hour; None where no records name it."""
+    is_models_own: bool = True
+    """Whether nine tenths of what models cost on it are its own model's; otherwise several models share it."""
 
     life: Life | None = None
     """When it was deployed and what its listing says; None where none names it."""
@@ -120,7 +125,7 @@ def load_machines(connection: Connection, as_of: datetime, window_days: int) -> 
         fact = facts.get(resource_key)
         if fact is None:
             continue
-        model, team, stage = owners.get(resource_key, (None, None, None))
+        model, team, stage, is_models_own = owners.get(resource_key, (None, None, None, True))
         yield Machine(
             resource_key=resource_key,
             currency=currency,
@@ -128,6 +133,7 @@ def load_machines(connection: Connection, as_of: datetime, window_days: int) -> 
             model=model,
             team=team,
             stage=stage,
+            is_models_own=is_models_own,
             accelerators=history if key == resource_key else None,
             requests=requests.get(resource_key),
             workload_seconds=_as_floats(workloads.get(resource_key)),
@@ -262,11 +268,18 @@ def _facts(connection: Connection, keys: list[tuple[int, str]], since: date) -> 
     return facts
 
 
-def _owners(connection: Connection, since: date) -> dict[int, tuple[str | None, str | None, str | None]]:
-    """Model, team and stage with the largest effective share of each resource."""
+def _owners(connection: Connection, since: date) -> dict[int, tuple[str | None, str | None, str | None, bool]]:
+    """Model, team and stage with the largest effective share of each resource, and whether the model has it alone."""
     effective = func.sum(func.coalesce(cost_share.c.effective_cost, cost_share.c.billed_cost))
     rows = connection.execute(
-        select(charge.c.resource_key, share_target.c.model, share_target.c.team, share_target.c.stage)
+        select(
+            charge.c.resource_key,
+            share_target.c.model,
+            share_target.c.team,
+            share_target.c.stage,
+            func.sum(effective).over(partition_by=(charge.c.resource_key, share_target.c.model)),
+            func.sum(effective).filter(share_target.c.model.is_not(None)).over(partition_by=charge.c.resource_key),
+        )
         .ext(distinct_on(charge.c.resource_key))
         .join(
             cost_share,
@@ -293,7 +306,10 @@ def _owners(connection: Connection, since: date) -> dict[int, tuple[str | None, 
             share_target.c.stage,
         )
     )
-    return {key: (model, team, stage) for key, model, team, stage in rows}
+    return {
+        key: (model, team, stage, model is None or not of_all or of_model >= _OWN_SHARE * of_all)
+        for key, model, team, stage, of_model, of_all in rows
+    }
 
 
 def _per_day(connection: Connection, resolved: Any, since: date, what: str) -> dict[int, dict[date, Decimal]]:

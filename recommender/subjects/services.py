@@ -1,7 +1,8 @@
 """Services: the machines that do the same work, as one; and pools: the services that could share machines.
 
 Assumes     machines of one cloud, account and region that serve (or train) one model at one stage do the same work; of
-            a machine whose model nobody knows, nobody can say what it could share, so it stands alone.
+            a machine whose model nobody knows, or that several models share, nobody can say what it could share, so it
+            stands alone.
 Method      As machines pass by with their five-minute history, each leaves its hours behind: mean and largest load (in
             accelerators, the largest of the sum over them), how many were active at once, memory held. A service is
             those of its members, those included that have ended meanwhile, since what replaced them does their work.
@@ -125,7 +126,7 @@ class Gathering:
         """Keep the hours of a machine with accelerators."""
         if not machine.accelerator_count:
             return
-        alone = machine.model is None or machine.stage in (None, "unknown", "notebook")
+        alone = machine.model is None or not machine.is_models_own or machine.stage in (None, "unknown", "notebook")
         own = machine.resource_id if alone else None
         key = (machine.provider, machine.account, machine.region, machine.currency, machine.model, machine.stage, own)
         self._members[key].append(member_of(machine, self._days))

@@ -202,6 +202,7 @@ def test_each_cloud_has_its_own_scheduler(make_subject: Make, values: dict[str, 
 
 def test_a_window_over_the_weeks_end_says_when_it_ends() -> None:
     assert in_words([Window(166, 173)]) == "Sun 22:00–05:00 Mon"
+    assert in_words([Window(19, 31), Window(43, 55)]) == "Mon, Tue 19:00–07:00 the next day"
     assert in_words([Window(8, 18), Window(56, 66)]) == "Mon, Wed 08:00–18:00"
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from aispend.sizing import ServedAs
 from recommender.methods.model_memory import kv_bytes
-from recommender.methods.model_shapes import served_model, source_of
+from recommender.methods.model_shapes import served_model, smaller_of_family, source_of
 from tests.recommender.methods.shapes import LLAMA_8B, LLAMA_70B, LLAMA_405B, QWEN_32B
 
 
@@ -47,3 +47,11 @@ def test_a_shape_of_ones_own() -> None:
     assert found is not None
     # 2 · 24 · 4 · 64 · 2 bytes
     assert kv_bytes(found.shape) == 24_576
+
+
+def test_the_next_smaller_of_the_same_name() -> None:
+    assert smaller_of_family("llama-3.1-70b") == 8.03e9
+    assert smaller_of_family("llama-3.1-405b") == 70.6e9
+    assert smaller_of_family("llama-3.1-8b") is None
+    assert smaller_of_family("phi-4") is None
+    assert smaller_of_family(None) is None

@@ -142,3 +142,9 @@ def test_a_cost_that_one_does_not_know_is_unknown_for_all(make_subject: Make) ->
     (both,) = together([known, [replace(unknown[0], effective_cost=None)]])
     assert both.effective_cost is None
     assert both.list_cost == Decimal(1200)
+
+
+def test_a_machine_that_several_models_share_stands_alone(database: Store, make_subject: Make) -> None:
+    shared = replace(machine(make_subject, "i-shared"), is_models_own=False)
+    names = [service.resource_id for service in gathered(database, shared, machine(make_subject, "i-own"))]
+    assert names == ["i-own", "i-shared"]
