@@ -17,9 +17,10 @@ from sample.chance import Chance
 from sample.demand import Demand, play
 from sample.inventory import write_inventory
 from sample.ledger import Ints, Ledger, Lines, Owner
+from sample.losses import write_losses
 from sample.machines import Running, expand
 from sample.settings_file import SETTINGS
-from sample.story import AWS_FLEETS, AZURE_FLEETS, GCP_FLEETS, PAYER, PODS, SERIES
+from sample.story import AWS_FLEETS, AZURE_FLEETS, GCP_FLEETS, PAYER, PODS, SERIES, VOLUMES
 from sample.telemetry import write_metrics, write_workloads
 from sample.timeline import Timeline
 from sample.truth import Bill, hourly_split, node_splits, write_charges, write_invoices, write_machines, write_stories
@@ -126,12 +127,13 @@ def generate(
     company.rows["workloads"] = write_workloads(company.workloads, machines, PODS, timeline)
     say("sample: usage, inventory", 5, 7)
     company.rows["usage"] = write_usage(company.usage, demands, machines, timeline, chance)
-    company.rows["inventory"] = write_inventory(company.inventory, machines, timeline)
+    company.rows["inventory"] = write_inventory(company.inventory, machines, VOLUMES, timeline, chance)
     company.settings_file.write_text(SETTINGS, encoding="utf-8")
     say("sample: truth", 6, 7)
     write_invoices(company.invoices, _invoices(bills, timeline, chance))
     company.rows["truth"] = write_charges(company.truth / "charges.parquet", bills, splits, timeline)
     write_machines(company.truth, machines, timeline)
+    write_losses(company.truth, machines, VOLUMES, timeline, chance)
     write_stories(company.truth / "stories.json", machines, RESTATED_MONTH, timeline)
     say("sample: done", 7, 7)
     return company

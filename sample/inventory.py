@@ -1,17 +1,20 @@
-"""The inventory of machines: which name meant which resource, from when to when."""
+"""The inventory: which name meant which machine, from when to when, and the disks no machine has."""
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
+from sample.chance import Chance
 from sample.machines import Running
 from sample.timeline import Timeline
 from sample.usage import provider_of
+from sample.volumes import Volume
 
 COLUMNS = (
     "provider", "resource_id", "alias", "namespace", "valid_from", "valid_to", "instance_type", "accelerators",
-    "accelerator_type", "fleet", "region",
+    "accelerator_type", "fleet", "region", "account", "resource_name", "kind", "state", "size_gib", "disk_type", "tags",
 )  # fmt: skip
 
 
@@ -23,8 +26,13 @@ def is_derivable(machine: Running) -> bool:
     return machine.fleet.bill != "aws" and machine.alias == machine.name
 
 
-def write_inventory(path: Path, machines: list[Running], timeline: Timeline) -> int:
-    """One row per machine and name. Fleets nobody inventoried are left out; their names stay unexplained."""
+def write_inventory(
+    path: Path, machines: list[Running], volumes: Sequence[Volume], timeline: Timeline, chance: Chance
+) -> int:
+    """One row per machine and name, and one per disk no machine has.
+
+    Fleets nobody inventoried are left out; their names stay unexplained.
+    """
     rows, seen = [], set()
     for machine in machines:
         fleet = machine.fleet
@@ -45,6 +53,15 @@ def write_inventory(path: Path, machines: list[Running], timeline: Timeline) -> 
                 fleet.spec.accelerator_type,
                 fleet.group or fleet.name,
                 fleet.region,
+                *[""] * 7,
+            )
+        )
+    for volume in volumes:
+        tags = ",".join(f"{key}={value}" for key, value in volume.tags)
+        rows.append(
+            (
+                *("aws", volume.resource_id(chance), "", "", volume.since(timeline) + "Z", *[""] * 5, volume.region),
+                *(volume.account, volume.name, "disk", "unattached", volume.size_gib, volume.disk_type, tags),
             )
         )
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -101,6 +101,10 @@ class Fleet:
     mapped: bool = True
     """Whether the inventory file explains the names telemetry uses."""
     telemetry: bool = True
+    failures: tuple[int, ...] = ()
+    """Hours of its life after which its run failed, and began again from zero."""
+    abandoned: bool = False
+    """Nobody ever said how its run ended."""
     verdict: Verdict | None = None
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sample.demand import Series
 from sample.machines import Fleet, Load, Pod, Shape, Verdict
+from sample.volumes import Volume
 
 COMPANY = "Larkfield Home Inc."
 PAYER = "510002840019"
@@ -136,6 +137,18 @@ AWS_FLEETS = [
         verdict=Verdict("idle", "stop", True, "launched for a six-day experiment and forgotten", 66),
     ),
     Fleet(
+        name="moe-sweep", bill="aws", account=RESEARCH, region="us-east-1", machine="g5.48xlarge", fixed=True,
+        model="moe-experiment", team="research", stage="training", names="host", first_day=20, last_day=16,
+        load=Load(0.8, 0.7), tags=(("env", "sandbox"),), abandoned=True,
+        verdict=Verdict("given_up", "look_early", False, "its author saw on the fifth day that it led nowhere", 20),
+    ),
+    Fleet(
+        name="ranker-long", bill="aws", account=TRAINING, region="us-east-1", machine="g5.48xlarge", fixed=True,
+        model="product-ranker", team="personalisation", stage="training", names="host", first_day=26, last_day=24,
+        load=Load(0.88, 0.8), tags=(("env", "prod"),), failures=(14, 25),
+        verdict=Verdict("repeated", "checkpoint", False, "ran out of memory twice and began from zero each time", 26),
+    ),
+    Fleet(
         name="code-pilot", bill="aws", account=SERVING, region="us-east-1", machine="g5.12xlarge", fixed=True,
         model="codellama-34b", team="research", stage="inference_online", names="host", first_day=95,
         load=Load(0.3, 0.9, follows="code-pilot", idle_days=50, resident=True), tags=(("env", "pilot"),),
@@ -261,22 +274,20 @@ GCP_FLEETS = [
     ),
 ]  # fmt: skip
 
+VOLUMES = [
+    Volume("moe-checkpoints", SERVING, "us-east-1", "gp3", 4000, 66, "unattached", "snapshot_then_delete",
+           "left behind when the machine that wrote to it was replaced"),
+    Volume("assistant-weights", SERVING, "us-east-1", "gp3", 2000, 12, "too_new", "none",
+           "waits for the next machine of its group"),
+    Volume("call-archive", SERVING, "us-east-1", "gp3", 3000, 120, "keep", "none",
+           "kept for the auditors, on purpose", (("keep", "audit-2026"),)),
+]  # fmt: skip
+
 SHARED_FLEET = "ml-shared"
 PODS = [
     Pod("faq-retriever", "deployment", "bge-large-en", "search", "inference_online", node=0, requested=1, used=0.6),
     Pod("review-summary", "deployment", "mistral-7b", "personalisation", "inference_online", 0, 1, 0.5),
-    Pod(
-        "banner-maker",
-        "deployment",
-        "sdxl-room-designer",
-        "marketing",
-        "inference_online",
-        0,
-        1,
-        0.3,
-        hour=12,
-        hours=10,
-    ),
+    Pod("banner-maker", "deployment", "sdxl-room-designer", "marketing", "inference_online", 0, 1, 0.3, 12, 10),
     Pod("phone-menu", "deployment", "whisper-large-v3", "support", "inference_online", 1, 2, 1.1),
     Pod("dev-box", "notebook", None, "research", "notebook", 1, 1, 0.1, hour=13, hours=9, weekdays_only=True),
     Pod("lifetime-value", "job", "customer-ltv", "marketing", "training", 2, 3, 2.7, hour=20, hours=9),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from sample.demand import Demand
 from sample.machines import WRITTEN, Pod, Running
 from sample.timeline import FINE_DAYS, TELEMETRY_DAYS, Floats, Hours, Timeline
 
+_RUNNING, _SUCCEEDED, _FAILED = range(3)
+_OUTCOMES = ("running", "succeeded", "failed")
 JOB_STAGES = ("training", "fine_tuning", "evaluation", "inference_batch", "notebook")
 _STAMP = pa.timestamp("ms", tz="UTC")
 
@@ -213,16 +216,22 @@ def _metrics_table(
     )
 
 
+def run_name(machine: Running) -> str:
+    """What the scheduler calls a job's run on a machine."""
+    return f"{machine.fleet.name}-{machine.slot}-{machine.number}"
+
+
 def write_workloads(path: Path, machines: list[Running], pods: list[Pod], timeline: Timeline) -> int:
     """What the schedulers know: pods of shared nodes, jobs, batch runs and notebooks, by the hour for all months."""
     path.parent.mkdir(parents=True, exist_ok=True)
     labels: list[tuple[Any, ...]] = []
     blocks: list[tuple[npt.NDArray[Any], ...]] = []
 
-    def record(label: tuple[Any, ...], hours: Hours, last: int, used: float) -> None:
+    def record(label: tuple[Any, ...], hours: Hours, last: int, used: float, failed: Sequence[int] = ()) -> None:
         if len(hours):
             labels.append((*label, used))
-            blocks.append((np.full(len(hours), len(labels) - 1), hours, hours == last))
+            ends = np.where(np.isin(hours, failed), _FAILED, np.where(hours == last, _SUCCEEDED, _RUNNING))
+            blocks.append((np.full(len(hours), len(labels) - 1), hours, ends))
 
     for machine in machines:
         fleet = machine.fleet
@@ -242,13 +251,14 @@ def write_workloads(path: Path, machines: list[Running], pods: list[Pod], timeli
             runs = machine.hours[at_work(machine, machine.hours, timeline)]
             kind = {"notebook": "notebook", "inference_online": "deployment"}.get(fleet.stage, "job")
             cards = float(fleet.load.busy or fleet.spec.accelerators)
-            last = -1 if kind != "job" or not len(runs) else int(runs[-1])
-            name = f"{fleet.name}-{machine.slot}-{machine.number}" if kind == "job" else fleet.name
+            last = -1 if kind != "job" or fleet.abandoned or not len(runs) else int(runs[-1])
+            name = run_name(machine) if kind == "job" else fleet.name
             record(
                 (machine.alias, name, kind, fleet.stage, fleet.model, fleet.team, cards),
                 runs,
                 last,
                 round(cards * fleet.load.level, 3),
+                [machine.first_hour + hour - 1 for hour in fleet.failures],
             )
     code = np.concatenate([block[0] for block in blocks])
     hours = np.concatenate([block[1] for block in blocks])
@@ -262,7 +272,7 @@ def write_workloads(path: Path, machines: list[Running], pods: list[Pod], timeli
 
     requested = pa.array([label[6] for label in labels], pa.float64()).take(picked)
     jobs = np.array([label[2] == "job" for label in labels])[code]
-    outcome = np.where(ends, "succeeded", "running")
+    outcome = np.array(_OUTCOMES)[ends]
     pa.parquet.write_table(
         pa.table(
             {

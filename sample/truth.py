@@ -199,7 +199,7 @@ def _accelerator(item: Item) -> str | None:
 
 def write_machines(folder: Path, machines: Sequence[Running], timeline: Timeline) -> None:
     """``machines.csv``, ``verdicts.csv`` and ``names.csv``: what ran, what to do about it, what it is called."""
-    _write(
+    write_table(
         folder / "machines.csv",
         (
             "provider",
@@ -245,7 +245,7 @@ def write_machines(folder: Path, machines: Sequence[Running], timeline: Timeline
             for one in machines
         ),
     )
-    _write(
+    write_table(
         folder / "verdicts.csv",
         (
             "provider",
@@ -267,7 +267,7 @@ def write_machines(folder: Path, machines: Sequence[Running], timeline: Timeline
         (_verdict(one, timeline) for one in machines if one.end_hour == timeline.hours and not one.fleet.shared),
     )
     since = timeline.day_ago(TELEMETRY_DAYS)
-    _write(
+    write_table(
         folder / "names.csv",
         ("provider", "alias", "resource_id", "from", "to", "known_from"),
         (
@@ -362,10 +362,11 @@ def write_stories(path: Path, machines: Sequence[Running], restated_month: int, 
 
 def write_invoices(path: Path, rows: Iterable[tuple[Any, ...]]) -> None:
     """The invoices as finance has them: whole cents, tax apart."""
-    _write(path, ("provider", "invoice_id", "issuer", "scope", "billing_month", "currency", "net", "tax"), rows)
+    write_table(path, ("provider", "invoice_id", "issuer", "scope", "billing_month", "currency", "net", "tax"), rows)
 
 
-def _write(path: Path, header: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
+def write_table(path: Path, header: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
+    """A CSV file of the truth; what is None is empty."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")

@@ -44,6 +44,8 @@ def ask(company: SampleCompany) -> Ask:
         "truth": f"read_parquet('{company.truth}/charges.parquet')",
         "machines": f"read_csv('{company.truth}/machines.csv')",
         "verdicts": f"read_csv('{company.truth}/verdicts.csv')",
+        "runs": f"read_csv('{company.truth}/runs.csv', types = {{'account': 'VARCHAR'}})",
+        "volumes": f"read_csv('{company.truth}/volumes.csv', types = {{'account': 'VARCHAR'}})",
         "names": f"read_csv('{company.truth}/names.csv')",
         "invoices": f"read_csv('{company.invoices}', types = {INVOICE_TYPES})",
     }
