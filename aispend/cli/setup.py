@@ -97,10 +97,35 @@ TEMPLATE = """\
 # keep_tags = ["keep", "do-not-stop", "dr"]
 
 [recommend.rightsize]
+# preset = "default"            # or max_savings, balanced, max_performance; a value below comes before it
 # window_days = 14
 # percentile = 0.995
 # compute_headroom = 0.20
 # memory_headroom = 0.10
+# violation_hour_cost = 50      # default: what the machine costs in it
+
+[recommend.schedule]
+# timezone = "UTC"              # whose clock people work by; teams and tags of another under [[recommend.schedule.local]]
+# target = 0.7                  # share of their capacity replicas are planned for
+# node_minutes = 5              # until a machine has started, image_minutes until its image is there
+# max_cold_share = 0.01         # share of requests that may find nothing running
+
+[recommend.consolidate]
+# target = 0.8                  # share of a machine that services may use together, at the percentile
+# percentile = 0.95
+# bases = { "support-tuned" = "llama-3.1-8b" }   # adapters (LoRA) and their base model
+
+[recommend.optimize_model]
+# hourly_rate = 100             # of an engineer; hours_low, hours_medium, hours_high are 16, 60 and 320
+
+# [[recommend.optimize_model.models]]
+# name = "acme-7b"
+# parameters = 7.2e9
+# layers = 32
+# kv_heads = 8
+# head_dim = 128
+# precision = "bf16"
+# engine_features = ["paged_attention"]
 
 [recommend.training_waste]
 # smoke_hours = 1               # length of a test run that shows what would fail
