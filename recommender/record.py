@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from aispend.schema import recommendation, recommendation_event, why_not
-from recommender.contract import Advice, WhyNot
+from recommender.contract import Advice, Answer, WhyNot
 from recommender.portfolio import NOT_COUNTED, Counted, combine
 from recommender.registry import KINDS
 
@@ -23,14 +23,11 @@ DECIDED_AGAINST = ("dismissed", "snoozed", "done", "verified")
 _NOT_FOUND = ("gone", "expired")
 
 
-def identity(kind: str, provider: str, resource_id: str, target: str) -> str:
-    """Twelve hex digits that stay the same from run to run for the same proposal."""
-    return hashlib.sha256("\x1f".join((kind, provider, resource_id, target)).encode()).hexdigest()[:12]
-
-
 def identity_of(item: Advice) -> str:
-    """The id of an advice."""
-    return identity(item.kind, item.subject.provider, item.subject.resource_id, item.target)
+    """Twelve hex digits that stay the same from run to run for the same proposal, however it is worded."""
+    subject = item.subject
+    parts = (item.kind, subject.provider, subject.resource_id, subject.currency, item.target)
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:12]
 
 
 def keep(connection: Connection, advice: Sequence[Advice], reasons: Sequence[WhyNot], now: datetime) -> int:
@@ -49,18 +46,15 @@ def keep(connection: Connection, advice: Sequence[Advice], reasons: Sequence[Why
         if before.get(key) in (None, *_NOT_FOUND):
             _event(connection, key, "proposed", now)
             _set_state(connection, key, "open", now)
-    blind = {
-        (reason.kind, reason.subject.provider, reason.subject.resource_id)
-        for reason in reasons
-        if reason.reason.startswith("telemetry_")
-    }
+    blind = {(reason.kind, *_whose(reason)) for reason in reasons if reason.reason.startswith("telemetry_")}
+    c = recommendation.c
     lost = connection.execute(
-        select(recommendation.c.id, recommendation.c.kind, recommendation.c.provider, recommendation.c.resource_id)
-        .where(recommendation.c.state == "open", recommendation.c.id.not_in(items))
-        .order_by(recommendation.c.id)
+        select(c.id, c.kind, c.provider, c.resource_id, c.currency)
+        .where(c.state == "open", c.id.not_in(items))
+        .order_by(c.id)
     ).all()
-    for key, kind, provider, resource_id in lost:
-        state = "expired" if (kind, provider, resource_id) in blind else "gone"
+    for key, *what in lost:
+        state = "expired" if tuple(what) in blind else "gone"
         _set_state(connection, key, state, now)
         _event(connection, key, state, now)
     connection.execute(
@@ -123,10 +117,10 @@ def _event(connection: Connection, key: str, event: str, now: datetime) -> None:
 
 
 def _keep_reasons(connection: Connection, advice: Sequence[Advice], reasons: Sequence[WhyNot], now: datetime) -> None:
-    """The reasons of whatever no kind has advice for; one of each kind."""
+    """The reasons of whatever no kind has advice for that could count today; one of each kind."""
     connection.execute(delete(why_not))
-    advised = {(item.subject.provider, item.subject.resource_id) for item in advice}
-    unanswered = [reason for reason in reasons if (reason.subject.provider, reason.subject.resource_id) not in advised]
+    advised = {_whose(item) for item in advice if item.gate is None and not item.estimate_only}
+    unanswered = [reason for reason in reasons if _whose(reason) not in advised]
     if unanswered:
         connection.execute(
             upsert(why_not).on_conflict_do_nothing(),
@@ -145,6 +139,11 @@ def _keep_reasons(connection: Connection, advice: Sequence[Advice], reasons: Seq
                 for reason in unanswered
             ],
         )
+
+
+def _whose(answer: Answer) -> tuple[str, str, str]:
+    subject = answer.subject
+    return subject.provider, subject.resource_id, subject.currency
 
 
 def _row(key: str, item: Advice, counted: Counted, now: datetime) -> dict[str, Any]:

@@ -240,8 +240,8 @@ why_not = Table(
     text("kind", "kind of advice that was considered", primary_key=True),
     text("reason", "busy, telemetry_missing, too_new, excluded, covered …", nullable=False),
     text("explanation", "one sentence, with what to enable", nullable=False),
+    text("currency", "ISO 4217", primary_key=True),
     money("monthly_cost", "its effective cost per 730 hours"),
-    text("currency", "ISO 4217", nullable=False),
     instant("at", "when it was considered"),
     comment="Each costly resource without advice has its reason.",
 )

@@ -1800,10 +1800,10 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False, comment="kind of advice that was considered"),
         sa.Column("reason", sa.Text(), nullable=False, comment="busy, telemetry_missing, too_new, excluded, covered …"),
         sa.Column("explanation", sa.Text(), nullable=False, comment="one sentence, with what to enable"),
-        sa.Column("monthly_cost", sa.Numeric(), nullable=True, comment="its effective cost per 730 hours"),
         sa.Column("currency", sa.Text(), nullable=False, comment="ISO 4217"),
+        sa.Column("monthly_cost", sa.Numeric(), nullable=True, comment="its effective cost per 730 hours"),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False, comment="when it was considered"),
-        sa.PrimaryKeyConstraint("provider", "resource_id", "kind", name=op.f("pk_why_not")),
+        sa.PrimaryKeyConstraint("provider", "resource_id", "kind", "currency", name=op.f("pk_why_not")),
         comment="Each costly resource without advice has its reason.",
     )
     op.create_table(

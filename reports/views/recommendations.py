@@ -202,14 +202,14 @@ def why_not(connection: Connection, floor: Decimal = _FLOOR) -> tuple[WhyNot, ..
     """
     w = why_not_table.c
     costly = (
-        select(w.provider, w.resource_id)
-        .group_by(w.provider, w.resource_id)
+        select(w.provider, w.resource_id, w.currency)
+        .group_by(w.provider, w.resource_id, w.currency)
         .having(or_(func.bool_or(w.monthly_cost.is_(None)), func.max(w.monthly_cost) >= floor))
     )
     rows = connection.execute(
         select(w.resource_id, w.kind, w.reason, w.explanation, w.monthly_cost, w.currency, w["at"], _NAME)
         .outerjoin_from(why_not_table, resource, resource.c.resource_key == w.resource_key)
-        .where(tuple_(w.provider, w.resource_id).in_(costly))
+        .where(tuple_(w.provider, w.resource_id, w.currency).in_(costly))
         .order_by(w.currency, w.monthly_cost.desc().nulls_last(), w.resource_id, w.kind)
     )
     return tuple(WhyNot(*row) for row in rows)
