@@ -80,7 +80,7 @@ def evaluated(
     who: WhoOption = None,
     database: DatabaseOption = None,
 ) -> None:
-    """Say how the evaluation came out that a recommendation waits for.
+    """Say how the evaluation it waits for came out.
 
     Once passed it counts, from the next aispend recommend on; once failed, with the reason, it does not.
 
