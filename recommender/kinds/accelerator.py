@@ -10,7 +10,8 @@ Method
     headroom and hold what each machine holds now; two at least where several serve; without a known model as many
     devices as were in use at once. The cheapest that saves enough wins, played on the window with rolling origins.
 Cases
-    Measured: medium confidence, high for one's own benchmark. Not measured, or a year ago: low, behind a gate.
+    Measured: medium confidence, high for one's own benchmark, where the low end is enough as well; else low. Not
+    measured, or a year ago: low, behind a gate. The reason says from which speed on the move pays and is large enough.
     Another maker that nobody measured: never on specifications; the reason names what would be worth a benchmark.
     Weights in bf16 where the target has none, a degree that does not divide the heads, no fast link between the
     devices of a machine that trains or splits a model: not offered.
@@ -40,7 +41,6 @@ from recommender.kinds.replayed import MAX_BOUND, replay_evidence
 from recommender.kinds.sizes import model_need
 from recommender.machine_facts import scarcity
 from recommender.methods.folds import make_folds
-from recommender.methods.hardware_cost import move_pays
 from recommender.methods.replay import Capacity, Demand, DemandAt, Replay, Slots, replay
 from recommender.savings import cost_basis, cost_remark, recent, saving
 from recommender.subjects.services import Service
@@ -180,7 +180,6 @@ def _advice(
         effort = "very_high" if theirs.kind in _PORTS else "high"
     elif theirs and theirs.name == "nvidia-t4g":
         effort = "medium"
-    confidence: Confidence = "high" if move.speed.basis == "own" else "medium" if measured else "low"
     command, undo = resize(first, move.target.instance_type)
     scarce = hard_to_regain(first)
     target_scarce = scarcity(move.target.accelerator_type)
@@ -190,7 +189,11 @@ def _advice(
     howmany = f"# {move.machines} of them instead of {len(parts.machines)}; the first:\n" if several else ""
     bound = played.outcome.bound
     named = f"{move.machines} × {move.target.instance_type}" if several else move.target.instance_type
+    needed = _speed_needed(move, work, options, each / each_now)
+    sure = measured and ratio.low >= needed
     spread = f"{ratio.low:.2g} to {ratio.high:.2g}"
+    confidence: Confidence = "high" if sure and move.speed.basis == "own" else "medium" if sure else "low"
+    by = move.speed.source if not measured else f"{move.speed.basis}: {move.speed.source}"
     speed = spread if ratio.point is None else f"{ratio.point:.2f} ({spread})"
     assert parts.cost is not None  # noqa: S101 - the caller has returned otherwise
     return Advice(
@@ -204,7 +207,8 @@ def _advice(
         confidence=confidence,
         effort=effort,
         reason=f"One {move.target.accelerator_type} does the work of {speed} of the present ones "
-        f"({move.speed.basis}: {move.speed.source}); {named} would have carried the demand of "
+        f"({by.removesuffix('; benchmark first')}), and has to do that of {needed:.2f} at least; "
+        f"{named} would have carried the demand of "
         f"{played.outcome.hours:.0f} hours with {played.outcome.violation_minutes:.0f} minutes over capacity, for "
         f"{move.hourly} instead of {now} {price.currency} an hour at list.{'' if measured else ' Benchmark first.'}"
         f"{covered_remark(used, 'moving')}{cost_remark(subject, days)}",
@@ -230,9 +234,9 @@ def _advice(
             "speed_low": ratio.low,
             "speed_point": ratio.point,
             "speed_high": ratio.high,
+            "speed_needed": round(needed, 4),
             "speed_basis": move.speed.basis,
             "speed_source": move.speed.source,
-            "pays_at_low_end": move_pays(each_now, each, ratio.low),
             "machines": move.machines,
             **replay_evidence(played, used.effective),
             "current_price": str(price.hourly_price),
@@ -245,6 +249,13 @@ def _advice(
             "cost_until": subject.costs[-1].day.isoformat(),
         },
     )
+
+
+def _speed_needed(move: Move, work: Work, options: Accelerators, price_ratio: Decimal) -> float:
+    """The speed from which the move pays and its machines carry the demand with headroom."""
+    load = float(np.nanpercentile(work.demand, options.percentile * 100))
+    carried = load / (move.machines * float(move.target.accelerators) * (1 - options.headroom))
+    return max(float(price_ratio), carried)
 
 
 KIND = Kind(

@@ -79,8 +79,10 @@ def play(states: NDArray[np.int8], wait: int) -> Played:
 
 def applies(subject: Machine) -> bool:
     """Notebooks, and machines that train; a server may not stop while nobody asks it anything."""
-    return bool(subject.accelerator_count) and (
-        subject.platform == "notebook" or subject.stage in (*_TRAINING, "notebook")
+    return (
+        bool(subject.accelerator_count)
+        and not subject.is_off
+        and (subject.platform == "notebook" or subject.stage in (*_TRAINING, "notebook"))
     )
 
 

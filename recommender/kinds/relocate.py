@@ -55,8 +55,8 @@ class _Data:
 
 
 def applies(subject: Machine) -> bool:
-    """Machines one rents by the type."""
-    return bool(subject.accelerator_count and subject.instance_type and subject.region)
+    """Machines one rents by the type, while they run."""
+    return bool(subject.accelerator_count and subject.instance_type and subject.region) and not subject.is_off
 
 
 def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
@@ -89,7 +89,7 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
         if price.region != here.region and geography(subject.provider, price.region) in allowed
     ]
     if not elsewhere:
-        return no("nowhere_else", f"No other region of {law} has a known price for {subject.instance_type}.")
+        return no("nowhere_else", f"The price list knows no other region of {law} for {subject.instance_type}.")
     if cost is None:
         return no("cost_unknown", COST_UNKNOWN)
     best = min(elsewhere, key=lambda price: (price.hourly_price, price.region))

@@ -1,0 +1,160 @@
+"""What must not be stopped, and what is said before: by tags, by deployment, by disks, by how scarce it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aispend.advising import Recommend
+from recommender.contract import Advice, Saving, WhyNot
+from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal
+from recommender.kinds import stop_idle
+from recommender.machine_facts import has_local_disk
+from recommender.subjects.machine_life import Life
+from recommender.subjects.machines import Machine
+from recommender.subjects.spot_market import Band, SpotMarket
+from tests.recommender.conftest import AS_OF, history
+
+SETTINGS = Recommend()
+Make = Callable[..., Machine]
+
+
+def stopped(subject: Machine) -> Advice | WhyNot:
+    return stop_idle.evaluate(subject, SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"tags": {"Keep": "yes"}}, "excluded"),
+        ({"tags": {"disaster-recovery": ""}}, "excluded"),
+        ({"tags": {"user:role": "x", "corp/Role": "Warm-Standby"}}, "standby"),
+        ({"tags": {"env": "dr"}}, "standby"),
+        ({"costs": []}, "off"),
+        ({"first_seen": AS_OF.date()}, "too_new"),
+        ({"life": Life(deployed_at=AS_OF - timedelta(days=6, hours=23))}, "too_new"),
+        ({"life": Life(deployed_at=AS_OF - timedelta(days=7))}, None),
+        ({"tags": {"env": "prod"}}, None),
+    ],
+)
+def test_what_may_not_be_taken_away(make_subject: Make, given: dict[str, Any], reason: str | None) -> None:
+    found = refusal(make_subject(**given), SETTINGS)
+    assert (found and found[0]) == reason
+    if reason:
+        answer = stopped(make_subject(**given))
+        assert isinstance(answer, WhyNot)
+        assert answer.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("provider", "name", "lost"),
+    [
+        ("aws", "p4d.24xlarge", True),
+        ("aws", "p3.2xlarge", False),
+        ("gcp", "a3-highgpu-8g", True),
+        ("gcp", "g2-standard-8", None),
+        ("azure", "Standard_NC24ads_A100_v4", True),
+        ("aws", "x9.huge", None),
+    ],
+)
+def test_disks_in_the_host_are_known_or_unknown(provider: str, name: str, lost: bool | None) -> None:
+    assert has_local_disk(provider, name) is lost
+
+
+def test_what_is_lost_is_said_before_the_command(make_subject: Make) -> None:
+    assert "empty afterwards" in preconditions(make_subject())
+    assert "not known" in preconditions(make_subject(provider="gcp", instance_type="g2-standard-8"))
+    safe = make_subject(instance_type="p3.2xlarge", accelerator_type="nvidia-v100-16gb")
+    assert preconditions(safe) == ""
+    answer = stopped(make_subject())
+    assert isinstance(answer, Advice)
+    assert answer.command.index("empty afterwards") < answer.command.index("aws ec2 stop-instances")
+    assert answer.hard_to_regain
+
+
+def test_a_reservation_of_its_own_lets_it_come_back(make_subject: Make) -> None:
+    held = make_subject(life=Life(details={"capacity_reservation": "cr-1"}))
+    assert hard_to_regain(make_subject()) == "often short in a zone"
+    assert hard_to_regain(held) is None
+    assert "cr-1 keeps its place, and is paid for" in preconditions(held)
+
+
+def test_the_spot_market_says_how_scarce_a_common_card_is(make_subject: Make) -> None:
+    def common(**market: Any) -> Machine:
+        return make_subject(accelerator_type="nvidia-t4", market=SpotMarket(**market))
+
+    assert hard_to_regain(common()) is None
+    assert hard_to_regain(common(placement_score=Decimal(3))) == "spot placement scores 3 of 10"
+    assert hard_to_regain(common(placement_score=Decimal(4))) is None
+    rare = hard_to_regain(common(band=Band(0.2, 1.0, date(2026, 11, 1), "x")))
+    assert rare == "more than 20% of spot machines of the type are interrupted in a month"
+
+
+@pytest.mark.parametrize(
+    ("effective", "net", "said"),
+    [("100", "100", ""), ("100", "0", "saves nothing today"), ("100", "40", "60 a month of that is not saved today")],
+)
+def test_what_commitments_pay_for_is_said(effective: str, net: str, said: str) -> None:
+    text = covered_remark(Saving(None, Decimal(effective), Decimal(net), None, None, None), "stopping")
+    assert said in text
+    assert bool(text) == bool(said)
+
+
+def test_what_came_back_every_week_must_be_idle_for_two(make_subject: Make) -> None:
+    """Mondays of three weeks, then nothing for eleven days: a weekly job may be away for one."""
+    activity = np.zeros((8, 35, 288))
+    activity[:, [2, 9, 16, 23], 100:120] = 0.9
+    subject = make_subject(accelerators=history(activity.reshape(8, -1)), days=35)
+    short = Recommend.model_validate({"idle": {"window_days": 10}})
+    answer = stop_idle.evaluate(subject, short)
+    assert isinstance(answer, WhyNot)
+    assert answer.reason == "periodic_use"
+    assert "every 7 days" in answer.explanation
+
+
+def test_stops_that_were_regretted_make_the_next_wait(make_subject: Make) -> None:
+    """One of ten taken back is above 5 %: 14 days become 21, and work 18 days ago is in them."""
+    activity = np.zeros((8, 28, 288))
+    activity[:, 10, :144] = 0.9
+    subject = make_subject(accelerators=history(activity.reshape(8, -1)), days=28)
+    assert isinstance(stopped(subject), Advice)
+    answer = stopped(make_subject(accelerators=history(activity.reshape(8, -1)), days=28, regret=(10, 1)))
+    assert isinstance(answer, WhyNot)
+    assert answer.reason == "busy"
+
+
+def endpoint(make_subject: Make, requests: dict[date, Decimal] | None) -> Machine:
+    return make_subject(
+        platform="managed_endpoint", accelerator_count=None, accelerator_type=None, accelerators=None, requests=requests
+    )
+
+
+def test_an_endpoint_nobody_called_for_a_fortnight_is_idle(make_subject: Make) -> None:
+    days = {(AS_OF - timedelta(days=number + 1)).date(): Decimal(0) for number in range(14)}
+    answer = stopped(endpoint(make_subject, days))
+    assert isinstance(answer, Advice)
+    assert answer.proposed.startswith("delete the endpoint")
+    called = stopped(endpoint(make_subject, days | {date(2026, 11, 12): Decimal(1)}))
+    assert isinstance(called, WhyNot)
+    assert called.reason == "busy"
+
+
+def test_an_endpoint_whose_calls_nobody_records_is_unknown(make_subject: Make) -> None:
+    for requests in (None, {}, {date(2026, 11, 20): Decimal(0)}):
+        answer = stopped(endpoint(make_subject, requests))
+        assert isinstance(answer, WhyNot)
+        assert answer.reason == "telemetry_missing"
+
+
+def test_forty_of_eighty_gb_held_are_never_idle_by_the_clouds_own_rule(make_subject: Make) -> None:
+    answer = stopped(make_subject())
+    assert isinstance(answer, Advice)
+    assert answer.evidence["aws_rule_finds_it"] is False
+    empty = stopped(make_subject(accelerators=history(np.zeros((8, 14 * 288)), memory_bytes=0)))
+    assert isinstance(empty, Advice)
+    assert empty.evidence["aws_rule_finds_it"] is None
