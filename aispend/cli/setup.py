@@ -95,6 +95,34 @@ TEMPLATE = """\
 # window_days = 14
 # max_activity = 0.01
 # keep_tags = ["keep", "do-not-stop", "dr"]
+# notebook_window_minutes = 60
+
+[recommend.auto_stop]
+# training_wait_minutes = 120   # after the last work of a training machine
+
+[recommend.idle_capacity]
+# tokens_per_unit_minute = { "claude-*" = 2000 }   # what one unit of provisioned throughput serves
+
+[recommend.spot]
+# min_saving = 0.15             # share left after interruptions
+# checkpoint_minutes = { "llama-*" = 5 }   # model, team or resource → it resumes from a checkpoint that takes so long
+# restart_minutes = 10
+# deadline = 1.25               # time a job may take, in times of its work
+
+[recommend.accelerator]
+# min_saving = 0.10
+
+# [[recommend.accelerator.measured]]   # benchmarks of your own
+# present = "nvidia-a10g"
+# target = "nvidia-l4"
+# ratio = 0.9
+# on = 2026-10-01
+# source = "wiki/bench-7"
+
+[recommend.relocate]
+# min_saving = 0.05
+# also = { UK = ["EU"] }        # laws that work may move between
+# gb_per_month = { "search" = 1200 }   # model, team or resource → data it would move between regions
 
 [recommend.rightsize]
 # preset = "default"            # or max_savings, balanced, max_performance; a value below comes before it
