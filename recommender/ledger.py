@@ -88,10 +88,14 @@ def update_ledger(connection: Connection, floors: Sequence[Floor], now: datetime
     replaced = successors(connection, items, own)
     ends = {item.recommendation_id: _superseded_on(item, items, own) for item in items}
     written: list[dict[str, Any]] = []
+    # asking when a bill ends reads all of it: once for all that is in the same bills
+    bills: dict[tuple[str, ...], dict[date, Bill]] = {}
     for item in items:
-        name = item.recommendation_id
+        name, place = item.recommendation_id, (item.provider, *item.scopes)
+        if place not in bills:
+            bills[place] = _bills(connection, item.provider, item.scopes)
         keys = own[name] | replaced[name]
-        for span in _spans(connection, item, ends[name]):
+        for span in _spans(item, ends[name], bills[place]):
             valued = value(connection, item, keys, span.first, span.end)
             written.append(_line(item, span, valued, now))
         _note_restart(connection, item, own[name])
@@ -123,10 +127,9 @@ def _stop(item: Any, superseded: date | None) -> date:
     return min(limit for limit in limits if limit is not None)
 
 
-def _spans(connection: Connection, item: Any, superseded: date | None) -> list[Span]:
+def _spans(item: Any, superseded: date | None, bills: Mapping[date, Bill]) -> list[Span]:
     """The months to write a line for: loaded ones, with the days counted of each."""
     start, stop = item.done_on + timedelta(days=1), _stop(item, superseded)
-    bills = _bills(connection, item.provider, item.scopes)
     spans = []
     month = month_of(start)
     while month < stop:
