@@ -89,8 +89,8 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     if model is None:
         return no(
             "model_unknown",
-            f"Nobody told what {subject.model} is made of. Give its parameters, layers, key-value heads and head size "
-            "under [[recommend.optimize_model.models]].",
+            f"Nobody told what {subject.model} is made of. If it is a transformer that writes text, give its "
+            "parameters, layers, key-value heads and head size under [[recommend.optimize_model.models]].",
         )
     kind = one_type([member.machine for member in subject.current])
     card = None if kind is None else accelerator(kind[1])
@@ -121,8 +121,9 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
         said = (
             "None is suited to it."
             if best is None or best.factor is None
-            else f"The most, {best.technique.title} ({best.factor.point:.1f} times), would leave "
-            f"{best.instances_after} of {best.instances_before} machines: only a machine less saves anything."
+            else f"The most would come of this: {best.technique.title}, {best.factor.point:.1f} times the throughput. "
+            f"It leaves {best.instances_after} of {best.instances_before} machines; only a machine less saves "
+            "anything."
         )
         return no("no_machine_less", said)
     return _advice(subject, settings, served, max(saving_ones, key=_worth), found, cost=cost)

@@ -80,8 +80,8 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     if saved_hours < options.min_hours_off:
         return no(
             "scaled_already" if np.ptp(week.billed) > 1 else "always_needed",
-            f"Its {week.billed.sum():.0f} machine hours a week are what its hours ask for at "
-            f"{options.target:.0%} of their capacity, {planned.min()} to {planned.max()} machines.",
+            f"By the hour it asks for {planned.min()} to {planned.max()} machines at {options.target:.0%} of their "
+            f"capacity, and {week.billed.mean():.1f} run on average: no hour of the week has one to spare.",
         )
     share = saved_hours / float(flat.sum())
     policy = schedule_policy(

@@ -23,6 +23,8 @@ from recommender.subjects.services import Member, Pool, Service, together
 
 NAME = "consolidate"
 _HOURS_PER_DAY = 24
+MOST_TENANTS = 100
+"""Machines of a pool that are packed: the least loaded, where most is to be had."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def share(subject: Pool, settings: Recommend) -> Advice | WhyNot:
     def no(reason: str, explanation: str) -> WhyNot:
         return WhyNot(NAME, subject, reason, explanation, whole)
 
-    services = [service for service in subject.services if _able(service, settings)]
+    services = _least_loaded([service for service in subject.services if _able(service, settings)])
     if len(services) < 2:
         measured = any(member.measured for service in subject.services for member in service.current)
         return no(
@@ -84,6 +86,19 @@ def share(subject: Pool, settings: Recommend) -> Advice | WhyNot:
         )
     best = min(held, key=lambda one: (one.cost, one.adapters))
     return _advice(subject, settings, best, machines=machines, costs=known)
+
+
+def _least_loaded(services: Sequence[Service]) -> list[Service]:
+    """Those with the smallest load for each machine, as many as are packed in a second; in the order they came."""
+    ordered = sorted(services, key=lambda one: (float(np.nanmean(one.demand("load_mean"))), one.resource_id))
+    taken: set[str] = set()
+    machines = 0
+    for service in ordered:
+        machines += len(service.current)
+        if machines > MOST_TENANTS and taken:
+            break
+        taken.add(service.resource_id)
+    return [service for service in services if service.resource_id in taken]
 
 
 def tenants_of(services: Sequence[Service], bases: Mapping[str, str]) -> list[Tenant]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
+from functools import lru_cache
 
 import numpy as np
 
@@ -65,7 +66,15 @@ def weeks_of(service: Service, options: Schedule, *, requests: bool = True) -> W
     load[:before] = running[:before] = np.nan
     paid = running > 0
     coverage = float((~np.isnan(measured_load[paid])).mean()) if paid.any() else 0.0
-    return Weeks(service.start, load, running, hours_of_week(service.start, load.size, zone), zone, coverage)
+    return Weeks(service.start, load, running, _week_hours(service.start, load.size, zone), zone, coverage)
+
+
+@lru_cache(maxsize=64)
+def _week_hours(start: datetime, hours: int, zone: str) -> Hours:
+    """Asked for every service with the same answer; read-only, as all of them share it."""
+    found = hours_of_week(start, hours, zone)
+    found.flags.writeable = False
+    return found
 
 
 def zone_of(service: Service, options: Schedule) -> str:

@@ -13,7 +13,7 @@ import pytest
 from aispend.advising import Recommend
 from recommender.contract import Advice, Answer, DailyCost, Subject, WhyNot
 from recommender.kinds.consolidate import KIND, evaluate
-from recommender.kinds.share_machines import tenants_of
+from recommender.kinds.share_machines import MOST_TENANTS, tenants_of
 from recommender.subjects.services import Pool, Service, pools
 from tests.recommender.kinds.contract import KindContract
 from tests.recommender.kinds.services import HOURS, Hourly, Make, member, service
@@ -158,6 +158,15 @@ def test_adapters_of_one_base_hold_it_once(make_subject: Make) -> None:
     (tenant,) = tenants_of(subject.services, settings.consolidate.bases)
     assert tenant.memory == 200e9
     assert tenant.activity.max() == 4.0
+
+
+def test_of_a_large_pool_the_least_loaded_are_packed(make_subject: Make) -> None:
+    """A hundred and one services: the busiest one is left where it is, and six at 1 of 8 fit a machine (80 % of 8)."""
+    loads = {f"m{n}": np.full(HOURS, 1.0) for n in range(MOST_TENANTS)} | {"busy": np.full(HOURS, 7.0)}
+    found = advice(evaluate(pool(make_subject, loads, memory=1e9), DEFAULT))
+    assert "i-busy" not in found.acts_on
+    # 100 at 6 a machine
+    assert (found.evidence["machines"], found.evidence["machines_needed"]) == (100, 17)
 
 
 def test_half_of_the_hours_unknown_is_missing_telemetry(make_subject: Make) -> None:
