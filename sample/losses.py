@@ -45,7 +45,7 @@ def write_losses(
                 one.fleet.verdict.why,
             )
             for one in machines
-            if one.fleet.verdict and (one.fleet.failures or one.fleet.abandoned)
+            if one.fleet.verdict and one.fleet.is_loss
         ),
     )
     write_table(

@@ -108,6 +108,11 @@ class Fleet:
     verdict: Verdict | None = None
 
     @property
+    def is_loss(self) -> bool:
+        """Whether its run was lost or repeated: told beside the rest, whose tags and agents it leaves as they are."""
+        return bool(self.failures) or self.abandoned
+
+    @property
     def spec(self) -> Machine:
         """Its machine type."""
         return MACHINES[self.machine]
@@ -308,7 +313,7 @@ def _aws_identity(
 def _decide_tags(machines: list[Running], teams: list[str], chance: Chance) -> None:
     """Leave the stated share of money without tags, give the stated share a neighbour's, tag the rest."""
     owned = [machine for machine in machines if not machine.fleet.shared]
-    total = sum(machine.list_value for machine in owned)
+    total = sum(machine.list_value for machine in owned if not machine.fleet.is_loss)
     free = [machine for machine in owned if not machine.fleet.fixed]
     order = chance.stream("tags").permutation(len(free))
     left: dict[Hygiene, int] = {"missing": int(total * MISSING_TAG_SHARE), "wrong": int(total * WRONG_TAG_SHARE)}
@@ -350,7 +355,7 @@ def _lose_telemetry(machines: list[Running], timeline: Timeline, chance: Chance)
 
     for machine in machines:
         machine.telemetry = machine.fleet.telemetry
-    total = sum(recent(machine) for machine in machines)
+    total = sum(recent(machine) for machine in machines if not machine.fleet.is_loss)
     left = total * MISSING_TELEMETRY_SHARE - sum(recent(machine) for machine in machines if not machine.telemetry)
     free = [machine for machine in machines if machine.telemetry and not machine.fleet.fixed and recent(machine)]
     for index in chance.stream("agents").permutation(len(free)):
