@@ -1,0 +1,74 @@
+"""``aispend edge`` beside a model that costs 768 for 1,000 inferences on its one day."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aispend.clock import Clock
+from aispend.settings import Settings
+from aispend.store import Store
+from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
+from tests.cli.conftest import Run
+
+MODEL = "llama-3.1-70b"
+PRICES = ("--hardware", "360", "--watts", "10", "--power-price", "0.25", "--management", "3")
+ASKED = ("edge", "--model", MODEL, "--devices", "10", *PRICES)
+
+
+@pytest.fixture
+def serving(run: Run, database: Store, clock: Clock, tmp_path: Path) -> Run:
+    ledger = Ledger(database, Settings(home=tmp_path), clock)
+    ledger.charge(
+        "2026-10-05",
+        "768",
+        resource_id="i-1",
+        gpus=8,
+        hours=all_hours(),
+        quantity="24",
+        tags={"model": MODEL, "stage": "inference-online"},
+        **GPU_HOUR,
+    )
+    ledger.usage({"requests": 1000, "input": 12_000_000, "output": 3_000_000}, alias="i-1", model=MODEL)
+    ledger.analyze()
+    return run
+
+
+def words(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_all_of_it_beside_the_cloud(serving: Run) -> None:
+    """Ten devices: 100 + 18.25 + 30 + 3,600 ÷ 36 = 248.25; 100 inferences at 0.768 cost 76.80: 171.45 more.
+    Even at 24.825 ÷ 0.768 = 32 inferences a device.
+    """
+    found = serving(*ASKED, "--engineering", "3600", "--inferences", "10")
+    assert (found.status, found.err) == (0, "")
+    said = words(found.out)
+    assert "hardware 100.00" in said
+    assert "power 18.25" in said
+    assert "in all 248.25 76.80 USD" in said
+    assert "171.45 USD a month more than the cloud" in said
+    assert "Even at 32 inferences a device and month" in said
+    assert "no advice" in said
+
+
+def test_no_price_of_a_device_is_assumed(serving: Run) -> None:
+    found = serving(*ASKED)
+    assert found.status == 2
+    assert "engineering" in found.err
+    assert "hardware" not in found.err
+
+
+def test_a_price_is_a_number(serving: Run) -> None:
+    found = serving(*ASKED, "--engineering", "much")
+    assert found.status == 2
+    assert "--engineering is a number" in found.err
+
+
+def test_a_model_nobody_serves_has_no_cost_to_compare(serving: Run) -> None:
+    found = serving("edge", "--model", "nobody", "--devices", "10", *PRICES, "--engineering", "0")
+    assert found.status == 0
+    assert "per 1,000" not in found.out
+    assert found.out.strip()
