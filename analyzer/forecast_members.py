@@ -1,11 +1,12 @@
-"""The three members of the forecast and their median.
+"""The members of the forecast and their median.
 
 Assumes     A series without holes, in steps of one day (season 7) or one hour (season 24).
 Method      Days: (i) the mean of the last four steps at the same place in the season; (ii) damped additive
             Holt-Winters; (iii) simple exponential smoothing of what robust STL leaves after taking the season out,
-            the last season put back. Hours, where levels jump and days are few: (i) the last season again; (ii) the
-            median of the same steps; (iii) the usual shape of a season (median share of each step) at the level of
-            the last. The forecast is the median of the three, step by step: one that is led astray is outvoted.
+            the last season put back. Hours, where levels jump and days are few: (i) the last day again; (ii) the
+            same hours a week ago; (iii) the median of the same hours; (iv) the usual shape of a day (median share of
+            each hour) at the level of the last; (v) that shape at the level of the last half of a day. The forecast
+            is the median of them, step by step: one that is led astray is outvoted.
 Parameters  Smoothing parameters are the best of a fixed grid by squared one-step errors: nothing is searched for, so
             nothing fails to converge, and the same history gives the same forecast. The whole grid runs through all
             histories of one length at once; tests hold the recursions against those of statsmodels.
@@ -35,6 +36,12 @@ Method = Literal["median of three", "mean of same steps", "as a season ago", "ru
 _SEASONS_AVERAGED = 4
 _SEASONS_FOR_ALL = 3
 _SEASONS_FOR_MEAN = 2
+_WEEK = 7
+"""Seasons of hours to one of days."""
+
+_LEAST_OF_HALF = 0.1
+"""Share of a season that half of it must usually hold to say at which level the season is."""
+
 _EXACT = 1e-9
 """A season repeats itself where it differs by less than this share of the mean."""
 
@@ -117,11 +124,36 @@ def usual_season(histories: Floats, horizon: int, season: int) -> Floats:
     return _again(np.median(_seasons(histories, season), axis=1), horizon)
 
 
+def week_ago(histories: Floats, horizon: int, season: int) -> Floats:
+    """As seven seasons ago, what came after that too; the last season where that is not known."""
+    week = _WEEK * season
+    return _again(histories[:, -week if histories.shape[1] >= week else -season :], horizon)
+
+
 def usual_shape(histories: Floats, horizon: int, season: int) -> Floats:
     """The level of the last season, spread as seasons usually are; as a season ago where none came to anything.
 
     The share of a step is the median of its shares of the seasons, those left out that come to nothing or less.
     """
+    return _at_level(histories, horizon, season, _usual_shares(histories, season), histories[:, -season:].mean(axis=1))
+
+
+def usual_shape_now(histories: Floats, horizon: int, season: int) -> Floats:
+    """As :func:`usual_shape`, at the level of the last half of a season.
+
+    That is what the half came to over its share of a season; where it usually holds little, the last season's level.
+    """
+    import numpy as np
+
+    shares, half = _usual_shares(histories, season), season // 2
+    usual, came = shares[:, -half:].sum(axis=1), histories[:, -half:].sum(axis=1)
+    telling = usual >= _LEAST_OF_HALF * season
+    levels = np.where(telling, came / np.where(telling, usual, 1.0), histories[:, -season:].mean(axis=1))
+    return _at_level(histories, horizon, season, shares, levels)
+
+
+def _usual_shares(histories: Floats, season: int) -> Floats:
+    """What the steps of a season usually have of it, one on average; all zero where seasons come to nothing."""
     import numpy as np
 
     levels = _seasons(histories, season).mean(axis=2, keepdims=True)
@@ -130,8 +162,15 @@ def usual_shape(histories: Floats, horizon: int, season: int) -> Floats:
     shares[~counted.any(axis=(1, 2))] = 0.0
     usual = np.nanmedian(shares, axis=1)
     whole = usual.mean(axis=1, keepdims=True)
-    spread = usual / np.where(whole > 0, whole, 1.0) * levels[:, -1]
-    return np.where(whole > 0, _again(spread, horizon), last_season(histories, horizon, season))
+    found: Floats = np.where(whole > 0, usual / np.where(whole > 0, whole, 1.0), 0.0)
+    return found
+
+
+def _at_level(histories: Floats, horizon: int, season: int, shares: Floats, levels: Floats) -> Floats:
+    import numpy as np
+
+    known = shares.any(axis=1, keepdims=True)
+    return np.where(known, _again(shares * levels[:, None], horizon), last_season(histories, horizon, season))
 
 
 def holt_winters(
@@ -189,7 +228,7 @@ def smoothed_level(histories: Floats, levels: Sequence[float] = _LEVELS) -> Floa
 
 
 OF_DAYS: tuple[Member, ...] = (mean_season, holt_winters, level_without_season)
-OF_HOURS: tuple[Member, ...] = (last_season, usual_season, usual_shape)
+OF_HOURS: tuple[Member, ...] = (last_season, week_ago, usual_season, usual_shape, usual_shape_now)
 
 
 def _again(cycles: Floats, horizon: int) -> Floats:

@@ -22,6 +22,8 @@ from analyzer.forecast_members import (
     smoothed_level,
     usual_season,
     usual_shape,
+    usual_shape_now,
+    week_ago,
 )
 
 if TYPE_CHECKING:
@@ -113,20 +115,51 @@ def test_seasonal_naive_begins_where_the_history_ends() -> None:
     assert seasonal_naive(np.arange(10.0), 8, 7).tolist() == [3, 4, 5, 6, 7, 8, 9, 3]
 
 
-def test_hours_are_the_middle_of_the_last_day_the_usual_day_and_the_usual_shape_at_the_last_level() -> None:
+def test_hours_are_the_middle_of_the_last_day_the_week_before_the_usual_day_and_its_shape_at_two_levels() -> None:
     # seasons of two steps: (1, 3), (2, 6), (4, 4), (8, 8); the last is a burst
     history = np.array([[1.0, 3.0, 2.0, 6.0, 4.0, 4.0, 8.0, 8.0]])
     assert last_season(history, 2, 2).tolist() == [[8, 8]]
     assert usual_season(history, 3, 2).tolist() == [[3, 5, 3]]
     # shares (0.5, 1.5), (0.5, 1.5), (1, 1), (1, 1): medians 0.75 and 1.25, at the last level of 8
     assert usual_shape(history, 2, 2).tolist() == [[6, 10]]
+    # the last half of a season came to 8 where the shape has 1.25: a level of 6.4
+    assert usual_shape_now(history, 3, 2) == pytest.approx(np.array([[4.8, 8, 4.8]]))
+    assert week_ago(history, 2, 2).tolist() == [[8, 8]]
+    # of 8, 3, 6, 4.8 and 8, and of 8, 5, 10, 8 and 8
     assert ahead(history[0], 2, 2, OF_HOURS).tolist() == [6, 8]
+
+
+def test_a_week_of_hours_is_seven_seasons() -> None:
+    history = np.arange(20.0)[None]
+    assert week_ago(history, 3, 2).tolist() == [[6, 7, 8]]
+    assert week_ago(history, 16, 2)[0, -3:].tolist() == [19, 6, 7]
+    assert week_ago(history[:, :13], 3, 2).tolist() == [[11, 12, 11]]
 
 
 def test_a_shape_is_that_of_seasons_that_came_to_something() -> None:
     assert usual_shape(np.array([[0.0, 0.0, 1.0, 3.0]]), 2, 2).tolist() == [[1, 3]]
     assert usual_shape(np.array([[0.0, 0.0, 0.0, 0.0]]), 2, 2).tolist() == [[0, 0]]
     assert usual_shape(np.array([[1.0, 3.0, 0.0, 0.0]]), 2, 2).tolist() == [[0, 0]]
+
+
+def test_a_half_in_which_little_is_usual_says_nothing_of_the_level() -> None:
+    # a twentieth of the season falls in its second half, where twice as much came last time: no sign of twice the level
+    quiet = np.array([[19.0, 1.0, 19.0, 1.0, 19.0, 1.0, 18.0, 2.0]])
+    assert usual_shape_now(quiet, 2, 2) == pytest.approx(np.array([[19, 1]]))
+    # where nothing ever came, and where the usual shape is none
+    assert usual_shape_now(np.zeros((1, 6)), 2, 2).tolist() == [[0, 0]]
+    assert usual_shape_now(np.array([[1.0, 3.0, 0.0, 0.0]]), 2, 2).tolist() == [[0, 0]]
+
+
+@settings(max_examples=50)
+@given(st.lists(st.integers(0, 1000), min_size=6, max_size=60), st.integers(1, 20))
+def test_a_forecast_of_hours_stays_within_what_its_members_say(values: list[int], horizon: int) -> None:
+    history = np.array(values, dtype=float)
+    told = np.array([member(history[None], horizon, 2)[0] for member in OF_HOURS])
+    assert (told >= 0).all()
+    found = ahead(history, horizon, 2, OF_HOURS)
+    assert (found >= told.min(axis=0) - 1e-9).all()
+    assert (found <= told.max(axis=0) + 1e-9).all()
 
 
 def test_histories_forecast_together_do_not_touch_each_other() -> None:
