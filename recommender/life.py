@@ -1,6 +1,6 @@
 """The life of a recommendation: accepted, dismissed, snoozed, evaluated, done; each step with who and why.
 
-What was promised, and what it cost before, is written down when it is accepted and when it is done (``baseline.py``).
+What was promised, and what it cost before, is written down when it is accepted and when it is done (``ledger/baseline.py``).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from aispend.clock import Clock
 from aispend.errors import UsageError
 from aispend.schema import recommendation, recommendation_event, saving_baseline
-from recommender.baseline import write_baseline
+from recommender.ledger.baseline import write_baseline
 
 Event = Literal["accepted", "dismissed", "snoozed", "done", "reopened"]
 Verdict = Literal["evaluation_passed", "evaluation_failed"]

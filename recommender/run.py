@@ -14,9 +14,9 @@ from aispend.advising import Exclusion, Recommend
 from aispend.clock import Clock
 from aispend.settings import Settings
 from aispend.store.locks import exclusive
-from recommender.calibration import learned
 from recommender.contract import Advice, Answer, Kind, Subject, WhyNot
 from recommender.growth import note_growth
+from recommender.ledger.calibration import learned
 from recommender.record import keep
 from recommender.registry import KINDS
 from recommender.subjects.load import evidence_end, load_subjects

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, func, select
 
 from aispend.money import exact_sum
 from aispend.schema import recommendation, resource, saving, saving_baseline
-from recommender.calibration import Calibration, Factor, Kept
-from recommender.calibration import calibration as kept_promises
+from recommender.ledger.calibration import Calibration, Factor, Kept
+from recommender.ledger.calibration import calibration as kept_promises
 
 __all__ = [
     "Calibration",

@@ -12,11 +12,11 @@ from sqlalchemy import Connection, insert, update
 
 from aispend.schema import recommendation, recommendation_event, resource
 from aispend.store import open_store, server
-from recommender.ledger import update_ledger
+from recommender.ledger.months import update_ledger
 from recommender.life import change_state
 from tests.browser.company import HOSTILE
 from tests.browser.conftest import Served, Visitor, _served
-from tests.recommender.machines_paid import NOW, Paid, now
+from tests.recommender.ledger.machines_paid import NOW, Paid, now
 
 Visit = Callable[[Served], Visitor]
 DONE = date(2026, 9, 10)

@@ -13,7 +13,7 @@ from sqlalchemy import update
 from aispend.schema import recommendation
 from aispend.store import Store
 from tests.cli.conftest import Run
-from tests.recommender.machines_paid import Paid
+from tests.recommender.ledger.machines_paid import Paid
 
 DONE = date(2026, 9, 10)
 

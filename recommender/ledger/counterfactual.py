@@ -23,8 +23,8 @@ from sqlalchemy import Connection
 
 from aispend.money import exact_sum, exactly, rate
 from aispend.prices.prices import price_at
-from recommender.baseline import requests_of, tokens_of
-from recommender.billed import Billed, lines, list_price_of, sum_up, unused_of_new_commitments
+from recommender.ledger.baseline import requests_of, tokens_of
+from recommender.ledger.billed import Billed, lines, list_price_of, sum_up, unused_of_new_commitments
 from recommender.methods.realised import After, Before, Realised, price_ratio, realised
 
 REGRET_DAYS = 7

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from aispend.clock import Clock
 from aispend.schema import recommendation, resource, saving, saving_baseline
-from recommender.ledger import Floor, update_ledger
+from recommender.ledger.months import Floor, update_ledger
 from recommender.life import Doing, change_state
 from tests.reports.ledger import Ledger, Share
 

@@ -13,8 +13,8 @@ from sqlalchemy import select
 from aispend.schema import recommendation_event, saving
 from aispend.settings import Agreement
 from aispend.store import Store
-from recommender.ledger import Floor
-from tests.recommender.machines_paid import NOVEMBER, OCTOBER, SEPTEMBER, Paid
+from recommender.ledger.months import Floor
+from tests.recommender.ledger.machines_paid import NOVEMBER, OCTOBER, SEPTEMBER, Paid
 
 DONE = date(2026, 9, 10)
 BEFORE = DONE - timedelta(days=14)

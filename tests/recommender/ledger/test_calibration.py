@@ -13,10 +13,10 @@ from sqlalchemy import insert, select, update
 from aispend.schema import recommendation, recommendation_event
 from aispend.settings import Settings
 from aispend.store import Store
-from recommender.calibration import calibration, learned, stops_and_restarts
 from recommender.growth import note_growth
+from recommender.ledger.calibration import calibration, learned, stops_and_restarts
 from recommender.life import change_state
-from tests.recommender.machines_paid import NOW, OCTOBER, Paid, now
+from tests.recommender.ledger.machines_paid import NOW, OCTOBER, Paid, now
 
 DONE = date(2026, 9, 10)
 

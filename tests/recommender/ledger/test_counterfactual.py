@@ -12,7 +12,7 @@ from sqlalchemy import update
 from aispend.schema import recommendation
 from aispend.store import Store
 from recommender import baseline
-from tests.recommender.machines_paid import NOVEMBER, OCTOBER, Paid
+from tests.recommender.ledger.machines_paid import NOVEMBER, OCTOBER, Paid
 from tests.reports.ledger import Share
 
 DONE = date(2026, 9, 10)

@@ -28,7 +28,7 @@ from sqlalchemy import Connection, and_, func, select
 from aispend.money import exact_sum, rate
 from aispend.schema import recommendation_event, saving, saving_baseline
 from aispend.settings import Settings
-from recommender.counterfactual import REGRET_DAYS
+from recommender.ledger.counterfactual import REGRET_DAYS
 from recommender.methods.idle import next_window
 
 

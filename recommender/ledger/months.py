@@ -33,11 +33,11 @@ from aispend.clock import month_of, next_month
 from aispend.money import rate
 from aispend.schema import recommendation, recommendation_event, saving, saving_baseline
 from aispend.settings import Agreement
-from recommender.baseline import keys_of
 from recommender.contract import HOURS_PER_MONTH
-from recommender.counterfactual import Valued, restarted_on, value
+from recommender.ledger.baseline import keys_of
+from recommender.ledger.counterfactual import Valued, restarted_on, value
+from recommender.ledger.successors import successors
 from recommender.methods.realised import below_floor
-from recommender.successors import successors
 
 MONTHS = 12
 _FINAL = ("final", "closed")

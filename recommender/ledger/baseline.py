@@ -28,8 +28,8 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from aispend.schema import recommendation, resource, saving_baseline, sku
 from aispend.store.telemetry import resolved_inference_hours
-from recommender.billed import Billed, lines, sum_up
 from recommender.contract import Step
+from recommender.ledger.billed import Billed, lines, sum_up
 from recommender.registry import KINDS
 from recommender.subjects.token_use import INPUT_CLASSES, load_token_use
 
