@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 
 from aispend.settings import Settings
 from recommender.contract import Subject
-from recommender.subjects.contracts import load_contracts
 from recommender.subjects.capacity import load_capacity
+from recommender.subjects.contracts import load_contracts
 from recommender.subjects.machines import evidence_end, load_machines
 from recommender.subjects.served_tokens import load_served_tokens
 from recommender.subjects.services import Gathering, pools
