@@ -194,15 +194,19 @@ _RISKS = """
     ORDER BY provider, region, instance_type, measure, as_of DESC, zone"""
 
 _OWN = """
-    WITH machine AS (
-        SELECT r.resource_key, r.provider, l.region_id AS region, s.instance_type, r.last_seen,
-               sum(coalesce(bit_count(CAST(c.hours AS bit(32))), 24)) AS hours
+    WITH day AS (
+        SELECT r.resource_key, r.provider, l.region_id AS region, s.instance_type, r.last_seen, c.charge_date,
+               CASE WHEN bool_and(c.hours IS NOT NULL) THEN bit_count(CAST(bit_or(c.hours) AS bit(32))) ELSE 24 END
+               AS hours
         FROM charge c JOIN sku s USING (sku_key) JOIN charge_kind k USING (charge_kind_key)
         JOIN location l USING (location_key) JOIN resource r USING (resource_key)
         WHERE k.pricing_category = 'Dynamic' AND k.charge_category = 'Usage' AND s.is_ai AND c.resource_key <> 0
           AND s.instance_type IS NOT NULL AND l.region_id IS NOT NULL
           AND c.charge_date >= :since AND c.charge_date < :until AND c.billing_month >= :month AND c.half <> 1
-        GROUP BY 1, 2, 3, 4, 5),
+        GROUP BY 1, 2, 3, 4, 5, 6),
+    machine AS (
+        SELECT resource_key, provider, region, instance_type, last_seen, sum(hours) AS hours
+        FROM day GROUP BY 1, 2, 3, 4, 5),
     job AS (
         SELECT a.resource_key, count(DISTINCT w.workload) AS jobs,
                count(DISTINCT w.workload) FILTER (WHERE w.outcome = 'retried') AS retried

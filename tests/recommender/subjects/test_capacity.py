@@ -80,7 +80,9 @@ def ledger(database: Store) -> Store:
                 (1, 1, UNITS, 48, 48),
                 (2, 2, UNUSED, 1320, 24),
                 (2, 2, USED, 1320, 24),
-                (3, 2, SPOT, 400, 24),
+                (3, 2, SPOT, 300, 24),
+                # a second line of the same hours: cores beside accelerators
+                (3, 2, SPOT, 100, 24),
             ):
                 ordinal += 1
                 connection.execute(
