@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from aispend.schema import recommendation
 from aispend.store import Store
-from recommender import baseline
+from recommender.ledger import baseline
 from tests.recommender.ledger.machines_paid import NOVEMBER, OCTOBER, Paid
 from tests.reports.ledger import Share
 
