@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -14,11 +14,11 @@ import numpy as np
 from sample import aws_files, aws_machines, aws_other, azure_files, azure_lines, gcp_files, gcp_lines
 from sample.catalogue import UNIT
 from sample.chance import Chance
-from sample.demand import Demand, play
+from sample.demand import Demand, Series, play
 from sample.inventory import write_inventory
 from sample.ledger import Ints, Ledger, Lines, Owner
 from sample.losses import write_losses
-from sample.machines import Running, expand
+from sample.machines import Fleet, Running, expand
 from sample.settings_file import SETTINGS
 from sample.story import AWS_FLEETS, AZURE_FLEETS, GCP_FLEETS, PAYER, PODS, SERIES, VOLUMES
 from sample.telemetry import write_metrics, write_workloads
@@ -57,12 +57,20 @@ class SampleCompany:
 
 
 def generate(
-    target: Path, *, seed: int = 7, scale: float = 1.0, today: date, progress: Progress | None = None
+    target: Path,
+    *,
+    seed: int = 7,
+    scale: float = 1.0,
+    today: date,
+    more: Sequence[Fleet] = (),
+    asked: Sequence[Series] = (),
+    progress: Progress | None = None,
 ) -> SampleCompany:
     """Write the company's thirteen months up to the day before ``today`` into ``target``.
 
     The same ``seed``, ``scale`` and ``today`` give the same bytes. ``scale`` multiplies the machines and jobs
-    of ordinary fleets (1 is about 400,000 bill lines); the told special cases exist at every scale.
+    of ordinary fleets (1 is about 400,000 bill lines); the told special cases exist at every scale. ``more`` are
+    fleets beside the company's own, ``asked`` what is asked of those of them that follow a series.
     Raises ``ValueError`` for a scale that is not positive.
     """
     if scale <= 0:
@@ -83,8 +91,8 @@ def generate(
     )
     target.mkdir(parents=True, exist_ok=True)
     say("sample: machines and demand", 0, 7)
-    machines = expand(AWS_FLEETS + AZURE_FLEETS + GCP_FLEETS, timeline, chance, scale)
-    demands = [play(series, timeline, chance) for series in SERIES]
+    machines = expand([*AWS_FLEETS, *AZURE_FLEETS, *GCP_FLEETS, *more], timeline, chance, scale)
+    demands = [play(series, timeline, chance) for series in (*SERIES, *asked)]
     months = list(range(len(timeline.months)))
     of = {bill: [machine for machine in machines if machine.fleet.bill == bill] for bill in BILLS}
     splits = node_splits(machines, PODS, timeline)

@@ -46,7 +46,8 @@ class Load:
 
     ``level`` is the mean activity when there is work; ``follows`` names the usage series that drives it;
     ``idle_days`` ago the work ended, the memory staying in use if ``resident``; ``busy`` is how many of
-    the accelerators see any work; ``weekly`` (weekday, hour, hours) confines work to a weekly window.
+    the accelerators see any work; ``weekly`` (weekday, hour, hours), ``daily`` (hour, hours, weekdays only) and
+    ``monthly`` (day of the month, hour, hours) confine work to a window, ``scattered`` to that share of all hours.
     """
 
     level: float = 0.6
@@ -56,6 +57,21 @@ class Load:
     resident: bool = False
     busy: int | None = None
     weekly: tuple[int, int, int] | None = None
+    daily: tuple[int, int, bool] | None = None
+    monthly: tuple[int, int, int] | None = None
+    scattered: float | None = None
+    steady: bool = False
+    """Never interrupted, and hardly varying."""
+    together: tuple[int, int, int] | None = None
+    """Weekday, hour, hours: all accelerators work at once then, whatever ``busy`` says."""
+    memory_peak: tuple[int, int, float] | None = None
+    """Days ago, hours, share: how much memory is once held, of all accelerators."""
+    reserved: float | None = None
+    """Share of the memory a server takes at its start; ``memory`` is what it needs of it."""
+    blips: tuple[float, float] = (0.002, 0.004)
+    """Share of quiet samples that are not quite zero, and what they show: an idle card answers its driver."""
+    counted: bool = True
+    """False where the counter of activity misses the work, which only power shows."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +117,8 @@ class Fleet:
     mapped: bool = True
     """Whether the inventory file explains the names telemetry uses."""
     telemetry: bool = True
+    gaps: float = 0.0
+    """Share of hours whose samples never arrived."""
     failures: tuple[int, ...] = ()
     """Hours of its life after which its run failed, and began again from zero."""
     abandoned: bool = False

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -38,10 +39,29 @@ def at_work(machine: Running, hours: Hours, timeline: Timeline) -> npt.NDArray[n
     if load.idle_days is not None:
         work &= hours < timeline.day_ago(load.idle_days)
     if load.weekly is not None:
-        weekday, hour, length = load.weekly
-        since = (hours - hour - 24 * ((weekday - timeline.first.weekday()) % 7)) % 168
-        work &= since < length
+        work &= _weekly(load.weekly, hours, timeline)
+    if load.daily is not None:
+        hour, length, weekdays_only = load.daily
+        work &= (hours - hour) % 24 < length
+        if weekdays_only:
+            # a night shift belongs to the day it begins on
+            work &= ((hours - hour) // 24 + timeline.first.weekday()) % 7 < 5
+    if load.monthly is not None:
+        day, hour, length = load.monthly
+        began = np.array([timeline.date(int(number)).day == day for number in range(timeline.days)])
+        first = np.flatnonzero(began) * 24 + hour
+        work &= ((hours[:, None] >= first) & (hours[:, None] < first + length)).any(axis=1)
+    if load.scattered is not None:
+        dice = np.random.default_rng(crc32(machine.resource_id.encode()))
+        work &= dice.random(timeline.hours)[hours] < load.scattered
     return work
+
+
+def _weekly(window: tuple[int, int, int], hours: Hours, timeline: Timeline) -> npt.NDArray[np.bool_]:
+    weekday, hour, length = window
+    since = (hours - hour - 24 * ((weekday - timeline.first.weekday()) % 7)) % 168
+    inside: npt.NDArray[np.bool_] = since < length
+    return inside
 
 
 @dataclass(frozen=True)
@@ -77,7 +97,7 @@ def write_metrics(
             inside = (machine.hours >= begin) & (machine.hours < end)
             if not inside.any():
                 continue
-            samples = _samples(machine, inside, seconds)
+            samples = _received(machine, _samples(machine, inside, seconds), timeline, chance)
             if len(samples.minutes):
                 columns.append(
                     _measure(machine, samples, pods, demands, timeline=timeline, chance=chance, code=len(aliases))
@@ -102,6 +122,14 @@ def _samples(machine: Running, inside: npt.NDArray[np.bool_], seconds: int) -> _
     return _Samples(minutes[taken], seconds)
 
 
+def _received(machine: Running, samples: _Samples, timeline: Timeline, chance: Chance) -> _Samples:
+    """Those samples whose hour did arrive."""
+    if not machine.fleet.gaps:
+        return samples
+    arrived = chance.stream("gaps", machine.resource_id).random(timeline.hours) >= machine.fleet.gaps
+    return _Samples(samples.minutes[arrived[samples.minutes // 60]], samples.seconds)
+
+
 def _measure(
     machine: Running,
     samples: _Samples,
@@ -122,16 +150,29 @@ def _measure(
         activity = _activity(machine, hours, demands, timeline, rng)
         working = at_work(machine, hours, timeline)
         resident = working | fleet.load.resident | (fleet.load.weekly is not None)
-        memory = np.where(resident, fleet.load.memory, 0.012)[:, None] * np.ones(cards)
+        held = fleet.load.memory if fleet.load.reserved is None else fleet.load.reserved
+        memory = np.where(resident, held, 0.012)[:, None] * np.ones(cards)
         if fleet.load.busy is not None:
-            activity[:, fleet.load.busy :] = 0
-            memory[:, fleet.load.busy :] = 0.012
+            everyone = np.zeros(count, dtype=bool)
+            if fleet.load.together is not None:
+                everyone = _weekly(fleet.load.together, hours, timeline)
+            activity[~everyone, fleet.load.busy :] = 0
+            memory[~everyone, fleet.load.busy :] = 0.012
+        if fleet.load.memory_peak is not None:
+            days_ago, length, share = fleet.load.memory_peak
+            since = hours - timeline.day_ago(days_ago)
+            memory[(since >= 0) & (since < length)] = share
     # An idle card still answers its driver now and then.
-    activity = np.where((activity == 0) & (rng.random((count, cards)) < 0.002), 0.004, activity)
+    how_often, how_much = fleet.load.blips
+    quiet = (activity == 0) & (rng.random((count, cards)) < how_often)
+    activity = np.where(quiet, how_much, activity)
+    watts = activity
+    if not fleet.load.counted:
+        activity = np.zeros_like(activity)
     memory = np.clip(memory * rng.normal(1, 0.01, (count, cards)), 0, 0.97)
     nvidia = spec.accelerator_type.startswith("nvidia")
     profiled = nvidia and fleet.names != "id"
-    power = spec.idle_watts + (spec.full_watts - spec.idle_watts) * 0.88 * activity + rng.normal(0, 1.5, (count, cards))
+    power = spec.idle_watts + (spec.full_watts - spec.idle_watts) * 0.88 * watts + rng.normal(0, 1.5, (count, cards))
     unknown = np.full(count * cards, np.nan)
     index = np.arange(cards) + (machine.slot * cards if fleet.platform == "endpoint" else 0)
     return {
@@ -155,6 +196,8 @@ def _activity(
     if load.follows is not None:
         mean = load.level * demands[load.follows].relative[hours]
         spread = 0.05
+    elif load.steady:
+        mean, spread = np.full(count, load.level), load.level / 6
     elif machine.fleet.stage == "notebook":
         # People think more than they compute: one hour in three has anything running.
         busy_hours = rng.random(int(hours.max()) + 1) < 0.34
@@ -166,7 +209,11 @@ def _activity(
         spread = 0.04
     activity = mean[:, None] + rng.normal(0, spread, (count, cards))
     working = at_work(machine, hours, timeline) & (mean > 0)
-    result: Floats = np.where(working[:, None], np.clip(activity, 0.02, 0.99), 0.0)
+    if load.together is not None:
+        everyone = _weekly(load.together, hours, timeline)
+        activity[everyone] = 0.85 + rng.normal(0, spread, (int(everyone.sum()), cards))
+        working |= everyone
+    result: Floats = np.where(working[:, None], np.clip(activity, min(0.02, 0.6 * load.level), 0.99), 0.0)
     return result
 
 
