@@ -43,6 +43,8 @@ KIND = "metrics"
 MAPPING_VERSION = "2"
 ASSUMED_INTERVAL_SECONDS = 60
 SAMPLES_AT_ONCE = 3_000_000
+HOURS_AT_ONCE = 150_000
+"""Hours of accelerators rolled up together: each keeps sums, slots and percentiles, however few its samples are."""
 LONGEST_INTERVAL_SECONDS = 3600
 
 _RATIO = "it is a ratio from 0 to 1; divide a percentage by 100"
@@ -118,7 +120,7 @@ def import_metrics(
         _settle_unit(space, files, utilization_unit)
         running.notes.extend(_make_samples(space))
         days = rows_per_day(space)
-        for done, (first, last) in enumerate(stretches := _stretches(days)):
+        for done, (first, last) in enumerate(stretches := _stretches(days, _hours_per_day(space))):
             if progress:
                 progress("rolling up utilization", done, len(stretches))
             roll_up(space, source, first, last)
@@ -189,17 +191,23 @@ def _infer_intervals(space: Workspace) -> list[str]:
     ]
 
 
-def _stretches(days: Mapping[date, int]) -> list[tuple[date, date]]:
-    """First and last days of stretches with so many samples that rolling one up stays within memory."""
+def _hours_per_day(space: Workspace) -> dict[date, int]:
+    """About how many hours of accelerators lie on each UTC day."""
+    each = "hash(alias, accelerator_index, date_trunc('hour', timestamp))"
+    return dict(space.rows(f"SELECT CAST(timestamp AS DATE), approx_count_distinct({each}) FROM sample GROUP BY 1"))
+
+
+def _stretches(days: Mapping[date, int], hours: Mapping[date, int]) -> list[tuple[date, date]]:
+    """First and last days of stretches whose samples and hours of accelerators stay within memory, rolled up."""
     found: list[tuple[date, date]] = []
-    rows = 0
+    rows = groups = 0
     for day, count in sorted(days.items()):
-        if found and rows + count <= SAMPLES_AT_ONCE:
+        rows, groups = rows + count, groups + hours[day]
+        if found and rows <= SAMPLES_AT_ONCE and groups <= HOURS_AT_ONCE:
             found[-1] = (found[-1][0], day)
-            rows += count
         else:
             found.append((day, day))
-            rows = count
+            rows, groups = count, hours[day]
     return found
 
 
