@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 from recommender.methods.replay import Outcome, Replay
@@ -17,7 +18,7 @@ def outcome_evidence(outcome: Outcome) -> dict[str, Any]:
         "replay_hours": int(outcome.hours),
         "replay_violation_minutes": int(outcome.violation_minutes),
         "replay_risk_minutes": int(outcome.risk_minutes),
-        "replay_worst_overload": round(outcome.worst_overload, 4),
+        "replay_worst_overload": _overload(outcome),
     }
 
 
@@ -32,9 +33,14 @@ def replay_evidence(found: Replay, monthly_saving: Decimal) -> dict[str, Any]:
             "low_evidence": found.low_evidence,
             "violation_minutes": int(outcome.violation_minutes),
             "violation_bound": round(outcome.bound, 6),
-            "worst_overload": round(outcome.worst_overload, 4),
+            "worst_overload": _overload(outcome),
             "slack": None if outcome.slack is None else round(outcome.slack, 4),
             "saving": str(monthly_saving),
             "regret_share": None if found.regret is None else round(max(found.regret, 0.0), 4),
         },
     }
+
+
+def _overload(outcome: Outcome) -> float | None:
+    """None where demand met no capacity at all (it was switched off): no number says how far above that is."""
+    return round(outcome.worst_overload, 4) if isfinite(outcome.worst_overload) else None

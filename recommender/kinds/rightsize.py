@@ -4,10 +4,11 @@ Assumes
     Demand of the coming weeks is like the evidence window's.
 Method
     Demand per five-minute slot, in accelerators of the present type: the sum of each one's peak activity (load), how
-    many were active at once (concurrency), and the largest memory held (a cliff, so the maximum of the daily peaks and
-    never a percentile). Of what serves online, load is that at which the chosen share of the work is done, where that
-    is more than by time. The rule is replayed on rolling origins: it chooses from what came before and is tried on the
-    days after (``methods/replay``, ``methods/folds``). The size advised is what the rule chooses from all of it.
+    many were active at once (concurrency), and the largest memory held (a cliff: the maximum of the daily peaks of all
+    that is loaded, not of the window alone, and never a percentile). Of what serves online, load is that at which the
+    chosen share of the work is done, where that is more than by time. The rule is replayed on rolling origins: it
+    chooses from what came before and is tried on the days after (``methods/replay``, ``methods/folds``). The size
+    advised is what the rule chooses from all of it.
     A candidate fits when load at the percentile, concurrency and memory stay within its capacity less headroom, and
     each accelerator in use keeps the vCPUs and host memory it has now, because host need is not measured.
     Another card's capacity is its measured ratio, else the smaller of dense bf16 and bandwidth × 0.9; never above one
@@ -153,7 +154,7 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
         return no(*blind)
     model = model_need(subject, settings)
     rule = _Rule(subject, options, (), model)
-    need = _need(rule, demand)
+    need = _need(rule, demand, history)
     if need is None:
         return no("telemetry_missing", "Memory in use is not known, and a size too small for it would fail at once.")
     if need.concurrent == 0:
@@ -235,10 +236,15 @@ def _blind(history: Accelerators, demand: Demand, coverage: float, options: Righ
     return None
 
 
-def _need(rule: _Rule, demand: Demand) -> Need | None:
+def _need(rule: _Rule, demand: Demand, history: Accelerators) -> Need | None:
+    """What the window asks of a size; of memory what all that is known does: one peak more fails at once."""
     if demand.concurrent is None or demand.memory is None:
         return None
-    return rule.need(demand.load, demand.concurrent, demand.memory)
+    need = rule.need(demand.load, demand.concurrent, demand.memory)
+    if need is None:
+        return None
+    held = demand_of(history).memory
+    return need if held is None else replace(need, memory=float(np.fmax.reduce(held, initial=need.memory)))
 
 
 def _replay(rule: _Rule, demand: Demand, price: Price) -> Replay:

@@ -5,9 +5,11 @@ Assumes
     accelerators does nothing where it has no requests.
 Method
     Three independent signals over a window that depends on what the thing is:
-    *compute* (no activity in at least 99 % of known slots, and on at most one day), *demand* (no inference
+    *compute* (no activity in at least 99 % of known slots, and on at most one day; a lone slot below 5 % with nothing
+    in memory is a health check), *demand* (no inference
     request; for a resource without endpoint records, no workload seconds) and *power* (never more than 15 %, or
-    10 W, over the card's own floor). All three: high confidence. Two: medium. Compute alone: low, "suspected".
+    10 W, over the card's own floor, and the floor at most 30 % of its board power, or 40 W).
+    All three: high confidence. Two: medium. Compute alone: low, "suspected".
     A signal that contradicts compute stops the advice. Known for less than the window: low as well, however idle.
     A server with weights in memory and no requests is idle: memory held is not use.
     An endpoint without accelerators: no request in the window, recorded on most of its days (AWS's rule).
@@ -31,12 +33,14 @@ from typing import Any
 import numpy as np
 
 from aispend.advising import Idle, Recommend
+from aispend.prices.accelerators import accelerator
 from recommender.actions import describe, switch_off
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
 from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal
 from recommender.methods.idle import next_window, periodicity
 from recommender.methods.risk import effective_sample, risk_level, violation_bound
 from recommender.methods.states import (
+    RESIDENT_BYTES,
     SLOTS_PER_DAY,
     SLOTS_PER_HOUR,
     Accelerators,
@@ -62,6 +66,12 @@ AWS_MEMORY_SHARE = 0.05
 _POWER_MARGIN = 1.15
 _POWER_NOISE_WATTS = 10.0
 """Below this a rise is the sensor's noise: 15 % of a small card's floor is a watt or two."""
+_IDLE_POWER_SHARE = 0.30
+"""Of its board power a card with nothing to do draws 10 to 25 %; one that never draws as little has work."""
+_IDLE_WATTS = 40.0
+"""What small cards draw with a server loaded, which is more than that share of theirs."""
+_CHECK_ACTIVITY = 0.05
+"""What a health check, or an answer to the driver, shows in the one slot it falls in."""
 
 
 def applies(subject: Machine) -> bool:
@@ -91,6 +101,8 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     window_hours = _window_hours(subject, idle)
     window = min(window_hours * SLOTS_PER_HOUR, history.activity_max.shape[1])
     states = resource_states(slot_states(history, idle.max_activity))
+    checks = _health_checks(history, states)
+    states[checks] = State.ALLOCATED_UNUSED
     recent = states[-window:]
     known = recent != State.UNKNOWN
     coverage = float(known.sum()) / _expected_slots(subject, window_hours)
@@ -113,7 +125,7 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     idle_hours = (states.size - since_slot) / SLOTS_PER_HOUR
     if idle_hours < min(window_hours, 24):
         return no("busy", f"It was active {idle_hours:.0f} h ago.")
-    period = periodicity(_daily_max(history))
+    period = periodicity(_daily_max(history, checks))
     if period is not None and idle_hours < period.window_days * 24:
         return no(
             "periodic_use",
@@ -123,9 +135,9 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     demand = _demand(subject, window_hours)
     if demand:
         return no("busy", f"It served {demand:,.0f} requests in the last {window_hours} h.")
-    power = _power_agrees(history, window_hours)
+    power = _power_agrees(history, window_hours, subject.accelerator_type)
     if power is False:
-        return no("signals_disagree", "No activity is counted, but its power draw rose above the card's idle floor.")
+        return no("signals_disagree", "No activity is counted, but it draws more power than an idle card does.")
     if cost is None:
         return no("cost_unknown", COST_UNKNOWN)
     return _advice(
@@ -283,12 +295,22 @@ def _window_hours(subject: Machine, idle: Idle) -> int:
     return round(next_window(hours, *subject.regret))
 
 
-def _daily_max(history: Accelerators) -> Any:
-    """The largest activity of each whole day; NaN where a day is unknown."""
+def _health_checks(history: Accelerators, states: Any) -> Any:
+    """Slots in which only a health check ran: alone, faint, and nothing in memory. Memory unknown: none."""
+    active = states >= State.UNDERUSED
+    alone = active & ~np.roll(active, 1) & ~np.roll(active, -1)
+    faint = np.fmax.reduce(history.activity_max, axis=0) < _CHECK_ACTIVITY
+    free = (history.memory_used_max <= RESIDENT_BYTES).all(axis=0)
+    return alone & faint & np.repeat(free, SLOTS_PER_HOUR)[: active.size]
+
+
+def _daily_max(history: Accelerators, checks: Any) -> Any:
+    """The largest activity of each whole day, health checks left out; NaN where a day is unknown."""
     days = history.activity_max.shape[1] // SLOTS_PER_DAY
     if not days:
         return np.empty(0)
-    slots = np.fmax.reduce(history.activity_max[:, -days * SLOTS_PER_DAY :].astype(float), axis=0)
+    slots = np.fmax.reduce(history.activity_max.astype(float), axis=0)
+    slots = np.where(checks, 0.0, slots)[-days * SLOTS_PER_DAY :]
     return np.fmax.reduce(slots.reshape(days, SLOTS_PER_DAY), axis=1)
 
 
@@ -340,13 +362,18 @@ def _demand(subject: Machine, window_hours: int) -> Decimal | None:
     return None
 
 
-def _power_agrees(history: Accelerators, window_hours: int) -> bool | None:
-    """Whether power stayed at the card's own floor; None where power is unknown."""
+def _power_agrees(history: Accelerators, window_hours: int, card: str | None) -> bool | None:
+    """Whether power stayed at the card's own floor, and that is one of an idle card; None where power is unknown."""
     power = history.power_mean
     recent = power[:, -window_hours:]
     if np.isnan(recent).all():
         return None
     floor = np.nanpercentile(power, 5, axis=1, keepdims=True)
+    known = accelerator(card) if card else None
+    if known is not None and known.tdp_watts is not None:
+        most = max(_IDLE_POWER_SHARE * float(known.tdp_watts), _IDLE_WATTS)
+        if np.nanmax(floor) > most:
+            return False
     return bool(np.nanmax(recent - np.maximum(floor * _POWER_MARGIN, floor + _POWER_NOISE_WATTS)) <= 0)
 
 

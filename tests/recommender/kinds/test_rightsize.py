@@ -93,6 +93,20 @@ def test_one_peak_of_memory_rules_out_for_all_of_the_window(make_subject: Make) 
         assert answer.reason == "memory"
 
 
+def test_memory_held_before_the_window_counts_as_well(make_subject: Make) -> None:
+    """Three weeks are loaded, the window is two: a peak 20 days ago comes back, and would fail at once."""
+    activity = np.concatenate([two_of_eight()[:, : 7 * 288], two_of_eight()], axis=1)
+    accelerators = history(activity, memory_bytes=GIB)
+    once = accelerators.memory_used_max.copy()
+    once[:, 20] = 38 * GIB
+    quiet = evaluate(make_subject(days=21, accelerators=accelerators), Recommend())
+    peaked = make_subject(days=21, accelerators=replace(accelerators, memory_used_max=once))
+    answer = evaluate(peaked, Recommend())
+    assert isinstance(quiet, Advice), quiet
+    assert isinstance(answer, WhyNot) or answer.evidence["memory_used_max_bytes"] == 8 * 38 * GIB
+    assert not isinstance(answer, Advice) or answer.target != quiet.target
+
+
 @pytest.mark.parametrize(("by_work", "expected"), [(False, 1.0), (True, 10.0)])
 def test_load_by_time_and_by_work(by_work: bool, expected: float) -> None:
     """Autopilot, Fig. 2: 1 for ninety units and 10 for ten; P90 of the time is 1, of the work 10."""

@@ -11,7 +11,7 @@ from aispend.advising import Recommend
 from recommender.contract import Advice, WhyNot
 from recommender.kinds.stop_idle import KIND, evaluate
 from recommender.subjects.machines import Machine
-from tests.recommender.conftest import AS_OF, history
+from tests.recommender.conftest import AS_OF, GIB, history
 from tests.recommender.kinds.contract import KindContract
 
 SETTINGS = Recommend()
@@ -79,6 +79,35 @@ def test_rising_power_contradicts_a_silent_counter(make_subject: Make) -> None:
     power = np.full((8, 14 * 24), 60.0)
     power[0, 200:210] = 300
     assert refuse(make_subject(accelerators=history(np.zeros((8, FORTNIGHT)), power=power))) == "signals_disagree"
+
+
+def test_power_that_is_always_high_is_work_nobody_counts(make_subject: Make) -> None:
+    """An A100's board power is 400 W: idle it draws some 60, and 200 around the clock is no floor of an idle card."""
+    busy = history(np.zeros((8, FORTNIGHT)), power=200.0)
+    assert refuse(make_subject(accelerators=busy)) == "signals_disagree"
+    assert advise(make_subject(accelerators=history(np.zeros((8, FORTNIGHT)), power=119.0))).confidence == "high"
+
+
+@pytest.mark.parametrize(
+    ("slots", "level", "memory", "found"),
+    [
+        (1, 0.03, 0, True),
+        (1, 0.06, 0, False),  # more than a health check
+        (2, 0.03, 0, False),  # longer than one
+        (1, 0.03, 40 * GIB, False),  # something is loaded, and it may have been asked
+    ],
+)
+def test_a_health_check_a_day_is_no_work(
+    make_subject: Make, slots: int, level: float, memory: float, found: bool
+) -> None:
+    activity = np.zeros((1, FORTNIGHT))
+    for slot in range(slots):
+        activity[0, 100 + slot :: 288] = level
+    subject = make_subject(accelerators=history(activity, memory_bytes=memory))
+    if found:
+        assert advise(subject).evidence["state"] == "allocated-unused"
+    else:
+        assert refuse(subject) == "periodic_use"
 
 
 @pytest.mark.parametrize(
