@@ -92,6 +92,14 @@ def test_work_at_ever_other_hours_fails_on_the_held_out_weeks(make_subject: Make
     assert "does not keep to hours" in found.explanation
 
 
+def test_one_hour_of_work_while_off_is_one_too_many_on_little_evidence(make_subject: Make) -> None:
+    load = weekly(office(9, 18))
+    load[-6 * 24 - 10] = 0.5
+    found = why_not(service(make_subject, [member(make_subject(stage="inference_batch"), load)]))
+    assert found.reason == "replay_failed"
+    assert "1 of 336 held-out hours" in found.explanation
+
+
 @pytest.mark.parametrize(
     ("hours", "reason"), [(range(168), "always_needed"), (range(4, 160), "always_needed"), ((), "idle")]
 )
