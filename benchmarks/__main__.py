@@ -50,6 +50,7 @@ def main() -> int:
         ("refresh", scaled),
         ("pods", []),
         ("packing", []),
+        ("advice", []),
     ):
         kept &= _run(name, options)
     with tempfile.TemporaryDirectory(prefix="aispend-bench-") as temporary:

@@ -162,13 +162,13 @@ def load(company: SampleCompany, store: Store, settings: Settings, folder: Path,
     """Bills, usage and workloads of these months, all utilization there is, and the inventory; each by its import."""
     import duckdb
 
-    delivered = [path for path in company.root.glob("bills/**/*") if path.is_file() and path.suffix != ".json"]
     for month in months:
-        chosen = [one for one in delivered if f"={month}/" in str(one) or f"/{month.replace('-', '')}" in str(one)]
-        if len(chosen) != len(company.bills):
-            raise ValueError(f"{month} has {len(chosen)} bills, not {len(company.bills)}")
-        for bill in chosen:
-            import_bills([bill], store, settings, now)
+        for bill in company.bills:
+            delivered = [path for path in bill.glob("**/*") if path.is_file() and path.suffix != ".json"]
+            parts = [one for one in delivered if f"={month}/" in str(one) or f"/{month.replace('-', '')}" in str(one)]
+            if not parts:
+                raise ValueError(f"{bill} has nothing of {month}")
+            import_bills(sorted(parts), store, settings, now)
     import_inventory([company.inventory], store, settings, now)
     import_metrics([company.metrics], store, settings, now)
     wanted = f"list_contains({list(months)}, strftime(timestamp AT TIME ZONE 'UTC', '%Y-%m'))"
