@@ -16,6 +16,7 @@ from enum import IntEnum
 from typing import Any, Generic, Literal, TypeVar
 
 from aispend.advising import Recommend
+from recommender.prices import CATALOGUE, PriceBook
 
 Confidence = Literal["low", "medium", "high"]
 Effort = Literal["very_low", "low", "medium", "high", "very_high"]
@@ -80,6 +81,7 @@ class Subject:
     first_seen: date
     costs: Sequence[DailyCost]
     as_of: datetime
+    prices: PriceBook = field(default=CATALOGUE, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

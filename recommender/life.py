@@ -1,6 +1,7 @@
 """The life of a recommendation: accepted, dismissed, snoozed, evaluated, done; each step with who and why.
 
-What was promised, and what it cost before, is written down when it is accepted and when it is done (``ledger/baseline.py``).
+What was promised, and what it cost before, is written down when it is accepted and when it is done
+(``ledger/baseline.py``).
 """
 
 from __future__ import annotations

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import date
+from functools import cached_property
 
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from aispend.prices.prices import Price, Term, price_at
+from aispend.prices.accelerators import plain_instance_type
+from aispend.prices.prices import Price, Term, price_at, prices
 from aispend.schema import price
 
 Key = tuple[str, str, str, str, str]
@@ -35,6 +38,17 @@ class PriceBook:
         if collected is None or collected.valid_from > on:
             return known
         return collected if known is None or collected.valid_from >= known.valid_from else known
+
+    def regions(self, provider: str, instance_type: str) -> tuple[str, ...]:
+        """Regions where the type has, or had, a price."""
+        return tuple(sorted(self._regions.get((provider, plain_instance_type(provider, instance_type)), ())))
+
+    @cached_property
+    def _regions(self) -> Mapping[tuple[str, str], set[str]]:
+        found: dict[tuple[str, str], set[str]] = defaultdict(set)
+        for known in (*prices(), *self._collected.values()):
+            found[known.provider, plain_instance_type(known.provider, known.instance_type)].add(known.region)
+        return found
 
 
 CATALOGUE = PriceBook()

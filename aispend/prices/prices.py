@@ -9,7 +9,7 @@ day its source was published, so earlier days are unpriced although the price ma
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -42,6 +42,10 @@ class Price:
     hourly_price: Decimal
     source: str
     checked: date
+
+
+PriceOf = Callable[[str, str, str, Term, date], Price | None]
+"""Provider, region, machine type, term and day to a price, or None."""
 
 
 @dataclass(frozen=True)
@@ -84,19 +88,23 @@ def price_at(provider: str, region: str, instance_type: str, term: Term, on: dat
     return next((price for price in reversed(history) if price.valid_from <= on), None)
 
 
-def smaller_types(provider: str, region: str, name: str, on: date) -> list[Candidate]:
+def smaller_types(provider: str, region: str, name: str, on: date, price_of: PriceOf | None = None) -> list[Candidate]:
     """Cheaper machines of the region that could replace this one with less, cheapest first; only those with a price.
 
     Offered are machines with fewer of the same card, with as many of it and less around it, and with another card
     of the same maker and kind (anything else is a port, not a resize) whose throughput is known and whose memory
     together does not exceed the present one's. Whether one is enough is the caller's question: nothing here knows
-    the demand. An unknown or unpriced machine has no candidates.
+    the demand. An unknown or unpriced machine has no candidates. ``price_of`` answers like ``price_at``, the default.
     """
     present = instance_type(provider, name)
-    price = price_at(provider, region, name, "on_demand", on)
+    price_of = price_of or price_at
+    price = price_of(provider, region, name, "on_demand", on)
     if present is None or price is None:
         return []
-    candidates = (_candidate(machine, present, region, on) for machine in instance_types().values())
+    candidates = (
+        _candidate(machine, present, price_of(machine.provider, region, machine.instance_type, "on_demand", on))
+        for machine in instance_types().values()
+    )
     cheaper = [
         item
         for item in candidates
@@ -105,11 +113,10 @@ def smaller_types(provider: str, region: str, name: str, on: date) -> list[Candi
     return sorted(cheaper, key=lambda item: (item.price.hourly_price, item.instance_type))
 
 
-def _candidate(machine: InstanceType, present: InstanceType, region: str, on: date) -> Candidate | None:
+def _candidate(machine: InstanceType, present: InstanceType, price: Price | None) -> Candidate | None:
     """``machine`` as a replacement of ``present``, or None where it is none."""
     if machine.provider != present.provider or machine is present:
         return None
-    price = price_at(machine.provider, region, machine.instance_type, "on_demand", on)
     theirs, ours = accelerator(machine.accelerator_type), accelerator(present.accelerator_type)
     if price is None or theirs is None or ours is None or machine.vcpus is None or machine.memory_gib is None:
         return None

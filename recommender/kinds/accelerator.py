@@ -31,7 +31,7 @@ import numpy as np
 from aispend.advising import Recommend
 from aispend.moving import Accelerators
 from aispend.prices.accelerators import InstanceType, accelerator, instance_type
-from aispend.prices.prices import Price, price_at
+from aispend.prices.prices import Price
 from recommender.actions import describe, resize
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Effort, Kind, Step, WhyNot
 from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal
@@ -70,7 +70,7 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     on = first.as_of.date()
     present = instance_type(first.provider, first.instance_type or "")
     card = accelerator(present.accelerator_type) if present else None
-    price = price_at(first.provider, first.region or "", first.instance_type or "", "on_demand", on)
+    price = first.price
     if all(day.is_spot for machine in parts.machines for day in recent(machine, options.window_days)):
         return no("on_spot", "It runs on spot, where another type has another price and another chance to be there.")
     if present is None or card is None or price is None:

@@ -106,6 +106,7 @@ def _self_host(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
         provider=subject.provider,
         region=subject.region or "",
         on=subject.as_of.date(),
+        book=subject.prices,
         prices=prices,
         monthly=monthly,
         peak_output=None if largest is None else largest / 3600,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from aispend.advising import Recommend
 from aispend.moving import Accelerators
 from aispend.prices.accelerators import Accelerator, InstanceType, accelerator, instance_types
-from aispend.prices.prices import Candidate, Price, price_at
+from aispend.prices.prices import Candidate, Price
 from recommender.kinds.limits import ModelNeed, computes, holds_model
 from recommender.kinds.parts import Parts
 from recommender.machine_facts import has_fast_link
@@ -79,7 +79,7 @@ def moves_of(
         if target.provider != first.provider or target.accelerator_type == present.accelerator_type:
             continue
         theirs = accelerator(target.accelerator_type)
-        offer = price_at(target.provider, first.region or "", target.instance_type, "on_demand", on)
+        offer = first.price_of(target.instance_type)
         if (
             theirs is None
             or offer is None

@@ -10,11 +10,12 @@ from decimal import Decimal
 from aispend.advising import Recommend
 from aispend.prices.accelerators import InstanceType, accelerator, instance_types
 from aispend.prices.models import canonical_model
-from aispend.prices.prices import Price, price_at
+from aispend.prices.prices import Price
 from recommender.methods.api_prices import OwnServers, TokenPrices, TokenUse, own_servers
 from recommender.methods.model_memory import accelerators_needed
 from recommender.methods.model_shapes import served_model, source_of
 from recommender.methods.throughput import ServedModel, Traffic, decode_throughput, hardware
+from recommender.prices import PriceBook
 
 BATCH = 16
 """Requests a replica works on at once in the estimate: little, so that the estimate is not too good."""
@@ -51,6 +52,7 @@ def cheapest_fleet(
     provider: str,
     region: str,
     on: date,
+    book: PriceBook,
     prices: TokenPrices,
     monthly: TokenUse,
     peak_output: Decimal | None,
@@ -64,7 +66,7 @@ def cheapest_fleet(
     options = settings.self_host
     fleets = []
     for machine, speed, measured, source in _speeds(model, settings, provider, mix):
-        price = price_at(provider, region, machine.instance_type, "on_demand", on)
+        price = book.price_at(provider, region, machine.instance_type, "on_demand", on)
         if price is None or price.currency != "USD":
             continue
         servers = own_servers(

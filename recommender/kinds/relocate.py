@@ -20,12 +20,10 @@ from __future__ import annotations
 import fnmatch
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
 
 from aispend.advising import Recommend
 from aispend.moving import Relocate
-from aispend.prices.accelerators import plain_instance_type
-from aispend.prices.prices import Price, price_at, prices
+from aispend.prices.prices import Price
 from recommender.actions import describe, move_to
 from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
 from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal, reservation_of
@@ -79,7 +77,7 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     if law is None:
         return no("region_unknown", f"Which law {subject.region} is under is not known, so nothing is moved out of it.")
     on = subject.as_of.date()
-    here = price_at(subject.provider, subject.region or "", subject.instance_type or "", "on_demand", on)
+    here = subject.price
     if here is None:
         return no("unpriced", f"No price is known for {subject.instance_type} in {subject.region} on {on}.")
     allowed = {law, *options.also.get(law, ())}
@@ -109,18 +107,9 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
 def _offers(subject: Machine, here: Price) -> list[Price]:
     """What the type costs on demand on that day in every region of the provider, in the same currency."""
     name = subject.instance_type or ""
-    regions = _regions().get((subject.provider, plain_instance_type(subject.provider, name)), ())
-    found = (price_at(subject.provider, region, name, "on_demand", subject.as_of.date()) for region in regions)
+    regions = subject.prices.regions(subject.provider, name)
+    found = (subject.price_of(name, region) for region in regions)
     return [price for price in found if price is not None and price.currency == here.currency]
-
-
-@lru_cache(maxsize=1)
-def _regions() -> dict[tuple[str, str], tuple[str, ...]]:
-    found: dict[tuple[str, str], set[str]] = {}
-    for price in prices():
-        key = (price.provider, plain_instance_type(price.provider, price.instance_type))
-        found.setdefault(key, set()).add(price.region)
-    return {key: tuple(sorted(regions)) for key, regions in found.items()}
 
 
 def _data(subject: Machine, law: str, options: Relocate) -> _Data:

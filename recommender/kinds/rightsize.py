@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 
 from aispend.advising import Recommend
 from aispend.prices.accelerators import accelerator
-from aispend.prices.prices import Candidate, Price, price_at
+from aispend.prices.prices import Candidate, Price
 from aispend.sizing import Rightsize
 from recommender.actions import describe, resize
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Confidence, Kind, Step, WhyNot
@@ -165,7 +165,7 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     if cost is None:
         return no("cost_unknown", COST_UNKNOWN)
     today = subject.as_of.date()
-    price = price_at(subject.provider, subject.region or "", subject.instance_type or "", "on_demand", today)
+    price = subject.price
     if price is None or subject.accelerator_type is None or accelerator(subject.accelerator_type) is None:
         return no("unpriced", f"No price is known for {subject.instance_type} in {subject.region} on {today}.")
     candidates = sizes(
@@ -174,6 +174,7 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
         subject.instance_type or "",
         card=subject.accelerator_type,
         on=today,
+        prices=subject.prices,
         target=1 - options.compute_headroom,
         check_memory=model is None,
     )

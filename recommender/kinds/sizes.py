@@ -14,6 +14,7 @@ from recommender.kinds.limits import ModelNeed, Size
 from recommender.methods.model_shapes import served_model
 from recommender.methods.realised_ratio import realised_ratio
 from recommender.methods.replay import Capacity
+from recommender.prices import PriceBook
 from recommender.subjects.machines import Machine
 
 BURST = 4.0
@@ -35,11 +36,20 @@ def model_need(subject: Machine, settings: Recommend) -> ModelNeed | None:
 
 @lru_cache(maxsize=4096)
 def sizes(
-    provider: str, region: str, name: str, *, card: str, on: date, target: float, check_memory: bool
+    provider: str,
+    region: str,
+    name: str,
+    *,
+    card: str,
+    on: date,
+    prices: PriceBook,
+    target: float,
+    check_memory: bool,
 ) -> tuple[Size, ...]:
     """Cheaper types, the cheapest first; the fleet has few different ones and asks for each often."""
     found = sorted(
-        smaller_types(provider, region, name, on), key=lambda item: (item.price.hourly_price, item.instance_type)
+        smaller_types(provider, region, name, on, prices.price_at),
+        key=lambda item: (item.price.hourly_price, item.instance_type),
     )
     return tuple(
         _size(candidate, float(candidate.accelerators) * _relative_speed(candidate, card, on), target, check_memory)

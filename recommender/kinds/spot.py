@@ -31,7 +31,7 @@ from typing import Any
 
 from aispend.advising import Recommend
 from aispend.moving import Spot
-from aispend.prices.prices import Price, price_at
+from aispend.prices.prices import Price
 from recommender.actions import as_spot, describe
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
 from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal, reservation_of
@@ -150,8 +150,7 @@ def _unfit(subject: Service, machines: tuple[Machine, ...], options: Spot) -> tu
 def _quote(machine: Machine, parts: Parts, options: Spot) -> _Quote | tuple[str, str]:
     """The market of its type, as far as it is known; else what is missing of it."""
     market = machine.market
-    on = machine.as_of.date()
-    on_demand = price_at(machine.provider, machine.region or "", machine.instance_type or "", "on_demand", on)
+    on_demand = machine.price
     if on_demand is None or market is None or market.price is None or market.price.currency != on_demand.currency:
         what = "on-demand" if on_demand is None else "spot"
         return "unpriced", (

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from aispend.settings import Settings
 from recommender.contract import Subject
+from recommender.prices import load_prices
 from recommender.subjects.capacity import load_capacity
 from recommender.subjects.contracts import load_contracts
 from recommender.subjects.machines import evidence_end, load_machines
@@ -17,25 +19,34 @@ from recommender.subjects.services import Gathering, pools
 from recommender.subjects.storage import load_volumes
 from recommender.subjects.token_use import load_token_use
 from recommender.subjects.training_runs import load_training_runs
+from recommender.subjects.usage_pools import load_usage_pools
 
 __all__ = ["evidence_end", "load_subjects"]
 
 
 def load_subjects(connection: Connection, as_of: datetime, settings: Settings) -> Iterator[Subject]:
     """Machines first, as their telemetry is streamed; then what they are parts of, and what is bought without any."""
+    prices = load_prices(connection, as_of.date())
     options = settings.recommend
     window = max(options.idle.window_days, options.rightsize.window_days, options.schedule.window_days)
     gathering = Gathering(options.schedule.window_days)
-    for machine in load_machines(connection, as_of, window):
+    for machine in load_machines(connection, as_of, window, prices):
         gathering.add(machine)
         yield machine
+    for subject in _others(connection, as_of, settings, gathering):
+        yield replace(subject, prices=prices)
+
+
+def _others(connection: Connection, as_of: datetime, settings: Settings, gathering: Gathering) -> Iterator[Subject]:
+    options = settings.recommend
     services = list(gathering.services(connection))
     yield from services
     yield from pools(services)
-    yield from load_capacity(connection, as_of, window)
+    yield from load_capacity(connection, as_of, options.idle_capacity.window_days)
     yield from load_volumes(connection, as_of, options.idle.unattached_days)
     yield from load_training_runs(connection, as_of, options.training_waste.window_days)
     bought = max(options.batch.window_days, options.prompt_cache.window_days, options.route.window_days)
+    yield from load_usage_pools(connection, as_of, options.commit.window_days, options.commit.expiring_days)
     yield from load_token_use(connection, as_of, max(bought, options.self_host.window_days))
     yield from load_served_tokens(connection, as_of, options.self_host.window_days)
     yield from load_contracts(connection, as_of, options.contracts.window_days, settings.agreements)

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, case, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
+from aispend.prices.prices import Price
 from aispend.schema import (
     account,
     charge,
@@ -35,6 +36,7 @@ from aispend.store.telemetry import (
 from recommender.contract import DailyCost, Subject
 from recommender.histories import histories
 from recommender.methods.states import Accelerators
+from recommender.prices import CATALOGUE, PriceBook
 from recommender.subjects.machine_life import Jobs, Life, load_jobs, load_lives, load_regret
 from recommender.subjects.served_use import Use, served_use
 from recommender.subjects.spot_market import SpotMarket, SpotMarkets
@@ -80,6 +82,16 @@ class Machine(Subject):
     """The spot market of its type and region; None where nothing is known of it."""
 
     @property
+    def price(self) -> Price | None:
+        """What an hour of it costs on demand, as of the evidence; None where nobody knows."""
+        return self.price_of(self.instance_type or "")
+
+    def price_of(self, instance_type: str, region: str | None = None) -> Price | None:
+        """What an hour of another type costs on demand, there or in another region."""
+        where = self.region if region is None else region
+        return self.prices.price_at(self.provider, where or "", instance_type, "on_demand", self.as_of.date())
+
+    @property
     def is_off(self) -> bool:
         """Whether it has not been billed for the last two days of the evidence."""
         return not self.costs or self.costs[-1].day < (self.as_of - timedelta(days=2)).date()
@@ -104,7 +116,9 @@ def evidence_end(connection: Connection) -> datetime | None:
     return None if newest is None else datetime.combine(newest + timedelta(days=1), time(), UTC)
 
 
-def load_machines(connection: Connection, as_of: datetime, window_days: int) -> Iterator[Machine]:
+def load_machines(
+    connection: Connection, as_of: datetime, window_days: int, prices: PriceBook = CATALOGUE
+) -> Iterator[Machine]:
     """Machines with a cost in the window, by resource key, as their telemetry is streamed."""
     since = (as_of - timedelta(days=window_days)).date()
     costs = _daily_costs(connection, since, as_of.date())
@@ -143,6 +157,7 @@ def load_machines(connection: Connection, as_of: datetime, window_days: int) -> 
             jobs=jobs.get(resource_key),
             market=markets.market(fact["provider"], fact["region"], fact["instance_type"]),
             as_of=as_of,
+            prices=prices,
             **fact,
         )
 
