@@ -2,7 +2,7 @@
 
 Assumes     A history without holes that ends with the last whole step.
 Method      Fees and what recurs on a day of the month are taken out (``forecast_calendar``), the rest is the
-            median of three (``forecast_members``), and they are added back. The same is done from past origins,
+            median of its members (``forecast_members``), and they are added back. The same is done from past origins,
             each with nothing but the history before it, for bands (``forecast_bands``).
 Cases       Steps before the first charge are no history. Costs that were never negative are not forecast so.
 Drawbacks   Those of its parts.
@@ -53,6 +53,10 @@ DAILY = Plan()
 HOURLY = Plan(season=24, memory=240, origins=26, stride=6, least=72, buckets=(24, 48), members=OF_HOURS)
 _LEAST_SCALE = 0.01
 """Share of the mean: a history that repeats itself has no error of its own to measure the next one in."""
+
+_WEIGHT_OF_LAST_SEASON = 0.25
+_LEAST_OF_LAST_SEASON = 0.05
+"""Share of the usual error: a season in which nothing moved does not promise another."""
 
 
 @dataclass(frozen=True)
@@ -214,11 +218,17 @@ def _backtest(history: History, told: Floats, plan: Plan) -> Backtest:
 
 
 def _scale(total: Floats, plan: Plan) -> float:
-    """Seasonal-naive error of the remembered part; never quite zero, so that scores stay numbers."""
+    """Seasonal-naive error of the remembered part, a quarter of it (in logs) that of the last season.
+
+    So bands widen when a series grows restless, and do not wait for the memory to say so. Never quite zero, so that
+    scores stay numbers.
+    """
     import numpy as np
 
     recent = total[-plan.memory :]
     if len(recent) <= plan.season:
         return 1.0
-    error = float(np.abs(recent[plan.season :] - recent[: -plan.season]).mean())
-    return max(error, _LEAST_SCALE * float(np.abs(recent).mean()), 1e-12)
+    errors = np.abs(recent[plan.season :] - recent[: -plan.season])
+    usual = max(float(errors.mean()), _LEAST_SCALE * float(np.abs(recent).mean()), 1e-12)
+    last = max(float(errors[-plan.season :].mean()), _LEAST_OF_LAST_SEASON * usual)
+    return float(usual ** (1 - _WEIGHT_OF_LAST_SEASON) * last**_WEIGHT_OF_LAST_SEASON)

@@ -2,7 +2,7 @@
 
 Source      Split conformal prediction (Vovk et al. 2005; Lei et al. 2018), with scores scaled as MASE is.
 Assumes     What comes differs from the forecast as much as what came did at past origins, measured in the
-            seasonal-naive error of the history of each.
+            seasonal-naive error of the history of each, its last season counted more.
 Method      At each past origin the forecast is made from the history before it alone, as it would have been then.
             A score is the absolute error over the scale of that origin. Steps of a horizon bucket share their scores;
             a total has scores of its own, those of the error of the *sum* over the same steps: errors of days go
@@ -41,8 +41,8 @@ class Backtest:
     """What forecasts from past origins missed by.
 
     ``errors``: actual less forecast, a row per origin and a column per step ahead; NaN for what has not come yet.
-    ``scales``: seasonal-naive error of the history of each origin; ``scale``: that of today's. ``stride``: steps from
-    one origin to the next.
+    ``scales``: what errors are measured in, by the history of each origin; ``scale``: by today's. ``stride``: steps
+    from one origin to the next.
     """
 
     errors: Floats

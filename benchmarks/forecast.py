@@ -33,7 +33,7 @@ import numpy as np
 
 from analyzer.forecast import DAILY, HOURLY, Forecast, History, Plan, forecast
 from analyzer.forecast_members import seasonal_naive
-from analyzer.forecast_metrics import coverage, mase, total_error, winkler
+from analyzer.forecast_metrics import coverage, mase, seasonal_naive_error, total_error, winkler
 from benchmarks.import_focus import Measure
 from sample.company import generate
 
@@ -72,8 +72,8 @@ def judge(past: History, came: Sequence[float], plan: Plan) -> Score:
     bands, actual = _bands(told, came)
     width = told.backtest.half_width_of_total(0, horizon, LEVEL)
     missed = abs(sum(came) - sum(values))
-    scale = told.backtest.scale
-    scores = [winkler(low, high, value, LEVEL) / scale for (low, high), value in zip(bands, actual, strict=True)]
+    scale = seasonal_naive_error(history, plan.season)
+    scores = [winkler(low, high, value, LEVEL) for (low, high), value in zip(bands, actual, strict=True)]
     return Score(
         mase=mase(came, values, history, plan.season),
         naive_mase=mase(came, naive, history, plan.season),
@@ -81,7 +81,7 @@ def judge(past: History, came: Sequence[float], plan: Plan) -> Score:
         naive_total=total_error(came, naive),
         held=coverage(bands, actual),
         total_held=None if width is None else float(missed <= width),
-        winkler=statistics.mean(scores) if scores else None,
+        winkler=statistics.mean(scores) / scale if scores and scale else None,
     )
 
 

@@ -74,6 +74,33 @@ def test_totals_that_share_days_are_not_counted_as_if_they_did_not() -> None:
     assert apart.half_width_of_total(0, 3, 0.8) == 25
 
 
+def test_errors_are_measured_in_those_of_the_memory_and_a_quarter_of_those_of_the_last_season() -> None:
+    # 70 days, each a week apart 1 up, the last seven 16: (56 + 7 × 16) / 63 on average, and 16 ** 0.25 = 2
+    weekly = np.cumsum(np.array([0.0] + [1.0] * 8 + [16.0]))
+    tested = backtest(_history(np.repeat(weekly, 7)), 5, DAILY)
+    assert tested.scale == pytest.approx(2 * (168 / 63) ** 0.75)
+    # a week before the last nothing had happened yet
+    assert tested.scales[0] == pytest.approx(1)
+    # a last season without any movement says no more than a twentieth of the usual does
+    still = np.repeat(np.array([0.0] + [1.0] * 8 + [0.0]).cumsum(), 7)
+    assert backtest(_history(still), 5, DAILY).scale == pytest.approx(56 / 63 * 0.05**0.25)
+
+
+def test_an_80_percent_band_of_hours_holds_in_75_to_85_percent_of_simulated_demand() -> None:
+    # a day's shape, a level that wanders and comes back, and noise
+    rng = np.random.default_rng(5)
+    shape = 1 + 0.7 * np.sin(2 * np.pi * np.arange(336) / 24)
+    held = []
+    for _ in range(30):
+        level = np.zeros(336)
+        for hour, shock in enumerate(rng.normal(0, 0.08, 335), 1):
+            level[hour] = 0.97 * level[hour - 1] + shock
+        demand = 100 * shape * np.exp(level + rng.normal(0, 0.1, 336))
+        found = forecast(_history(demand[:288], first=None), 48, HOURLY)
+        held.append(np.mean(np.abs(demand[288:] - found.values) <= np.array(found.half_widths, dtype=float)))
+    assert 0.75 <= np.mean(held) <= 0.85
+
+
 def test_steps_of_a_forecast_count_as_one_where_they_go_together() -> None:
     # six origins whose ten steps miss alike are worth six: ceil(60 × 0.8 × 7/6) = 56th smallest of six tens
     alike = np.repeat(np.arange(1.0, 7.0)[:, None], 10, axis=1)
