@@ -11,6 +11,7 @@ Method
     The better of the two is the advice, the other is in its evidence. The saving is of the hours that were billed:
     an hour that is not billed today saves nothing, one that commitments cover saves nothing net.
 Cases
+    Work in one week only, or none in the last two: it may come back by the month, or be over; no windows.
     Billed only when it works: it runs by the clock already. Work in nearly all hours of the week: no schedule. No work:
     switching it off is other advice. Work at hours that differ from week to week: the replay fails and says so.
 Sources
@@ -31,6 +32,7 @@ import numpy as np
 from aispend.advising import Recommend
 from recommender.actions import describe
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Confidence, Kind, Step, WhyNot
+from recommender.guards import refusal
 from recommender.kinds.clock import in_words, on_off_commands
 from recommender.kinds.replayed import MAX_BOUND, replay_evidence
 from recommender.kinds.weeks import Weeks, start_hours, weeks_of
@@ -72,9 +74,8 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     def no(reason: str, explanation: str) -> WhyNot:
         return WhyNot(NAME, subject, reason, explanation, cost)
 
-    kept = [key for key in subject.tags if key.lower() in settings.idle.keep_tags]
-    if kept:
-        return no("excluded", f"Tag {kept[0]} asks to keep it.")
+    if refused := refusal(subject.current[0].machine, settings):
+        return no(*refused)
     week = weeks_of(subject, options)
     if week.coverage < options.min_coverage:
         return no(
@@ -104,9 +105,12 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
         )
     found = _replayed(week, options.active, ahead)
     share = saved_hours / billed if billed else 0.0
-    failed = _failed(found)
+    seldom = _seldom(week, options.active)
+    failed = seldom or _failed(found)
     if request is not None and (failed or request.saved_share > share):
         return _advice_on_request(subject, settings, week, request, cost=cost, windows_share=0.0 if failed else share)
+    if seldom:
+        return no("not_weekly", seldom)
     if failed or found is None:
         return no("replay_failed" if found else "too_short", failed)
     return _advice(subject, settings, week, on=on, share=share, found=found, request=request, cost=cost)
@@ -139,6 +143,17 @@ def _replayed(week: Weeks, active: float, lookahead_hours: int) -> Replay | None
         current=Capacity(load=1.0, cost=1.0, target=1.0),
     )
     return found if any(found.capacities) else None
+
+
+def _seldom(week: Weeks, active: float) -> str:
+    """Why its work does not repeat by the week; empty where it does: in two weeks at least, one of the last two."""
+    works = (week.load > active)[::-1]
+    weeks = [bool(works[start : start + HOURS_PER_WEEK].any()) for start in range(0, works.size, HOURS_PER_WEEK)]
+    if not any(weeks[:2]):
+        return "It did no work in the last two weeks: it may have ended, or come back by the month."
+    if sum(weeks) < 2:
+        return "It worked in one week of those known: nothing shows that it comes back every week."
+    return ""
 
 
 def _failed(found: Replay | None) -> str:

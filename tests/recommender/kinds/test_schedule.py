@@ -100,6 +100,27 @@ def test_one_hour_of_work_while_off_is_one_too_many_on_little_evidence(make_subj
     assert "1 of 336 held-out hours" in found.explanation
 
 
+@pytest.mark.parametrize("days_ago", [5, 18, 26])
+def test_work_of_one_week_is_no_weekly_work(make_subject: Make, days_ago: int) -> None:
+    """A job of once a month was there in one week of the four, and comes back when the windows are long over."""
+    load = np.zeros(HOURS)
+    load[HOURS - days_ago * 24 :][:6] = 0.5
+    found = why_not(service(make_subject, [member(make_subject(stage="inference_batch"), load)]))
+    assert found.reason == "not_weekly"
+
+
+def test_work_that_ended_two_weeks_ago_has_no_windows(make_subject: Make) -> None:
+    load = weekly(office(9, 18))
+    load[-15 * 24 :] = 0
+    found = why_not(service(make_subject, [member(make_subject(stage="inference_batch"), load)]))
+    assert found.reason == "not_weekly"
+
+
+def test_a_standby_is_not_switched_off_by_the_clock(make_subject: Make) -> None:
+    found = why_not(lone(make_subject, office(9, 18), machine={"tags": {"role": "standby"}}))
+    assert found.reason == "standby"
+
+
 @pytest.mark.parametrize(
     ("hours", "reason"), [(range(168), "always_needed"), (range(4, 160), "always_needed"), ((), "idle")]
 )
