@@ -6,6 +6,7 @@ Sources of the defaults: docs/advice.md.
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -46,6 +47,19 @@ class Idle(_Section):
     keep_tags: tuple[str, ...] = ("keep", "do-not-stop", "dr", "disaster-recovery")
 
 
+class Commit(_Section):
+    """How much usage to commit to, and how carefully."""
+
+    window_days: int = Field(60, ge=14, description="days of hourly usage it is sized on")
+    term: Literal["1y", "3y"] = "1y"
+    expiring_days: int = Field(60, ge=0, description="what ends within these days is bought anew, or not")
+    stress_fall: Decimal = Field(Decimal("0.3"), ge=0, lt=1, description="fall of usage it must survive without loss")
+    obsolescence: Decimal = Field(
+        Decimal("0.2"), ge=0, lt=1, description="yearly fall of accelerator prices that a 3-year term gives up"
+    )
+    first_stage: Decimal = Field(Decimal("0.5"), gt=0, le=1, description="share of it to buy first")
+
+
 class Recommend(_Section):
     """Thresholds of the recommender."""
 
@@ -59,6 +73,7 @@ class Recommend(_Section):
     schedule: Schedule = Schedule()
     consolidate: Consolidate = Consolidate()
     optimize_model: OptimizeModel = OptimizeModel()
+    commit: Commit = Commit()
     batch: Batch = Batch()
     prompt_cache: PromptCache = PromptCache()
     route: Route = Route()

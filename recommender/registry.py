@@ -9,6 +9,7 @@ from recommender.kinds import (
     accelerator,
     auto_stop,
     batch,
+    commit,
     consolidate,
     idle_capacity,
     managed_or_self_host,
@@ -34,8 +35,8 @@ KINDS: tuple[Kind[Any], ...] = (
     optimize_model.KIND,
     idle_capacity.KIND,
     consolidate.KIND,
-    accelerator.KIND,
     relocate.KIND,
+    accelerator.KIND,
     schedule.KIND,
     scale_replicas.KIND,
     spot.KIND,
@@ -45,4 +46,5 @@ KINDS: tuple[Kind[Any], ...] = (
     route.KIND,
     managed_or_self_host.KIND,
     seats_and_credits.KIND,
+    commit.KIND,
 )
