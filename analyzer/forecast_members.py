@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Member = Callable[[Floats, int, int], Floats]
     """Histories of one length (a row each), horizon, season: what comes next, a row each."""
 
-Method = Literal["median of three", "mean of same steps", "as a season ago", "run rate", "nothing charged"]
+Method = Literal["middle of members", "mean of same steps", "as a season ago", "run rate", "nothing charged"]
 
 _SEASONS_AVERAGED = 4
 _SEASONS_FOR_ALL = 3
@@ -60,7 +60,7 @@ def method_for(length: int, season: int) -> Method:
         return "run rate"
     if length < _SEASONS_FOR_MEAN * season:
         return "as a season ago"
-    return "median of three" if length >= _SEASONS_FOR_ALL * season else "mean of same steps"
+    return "middle of members" if length >= _SEASONS_FOR_ALL * season else "mean of same steps"
 
 
 def ahead(history: Floats, horizon: int, season: int, members: Sequence[Member] | None = None) -> Floats:

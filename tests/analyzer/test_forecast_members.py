@@ -85,7 +85,7 @@ def test_a_short_history_says_less() -> None:
         "as a season ago",
         "mean of same steps",
         "mean of same steps",
-        "median of three",
+        "middle of members",
     ]
     assert ahead(np.array([]), 3, 7).tolist() == [0, 0, 0]
     assert ahead(np.array([1.0, 2.0, 6.0]), 2, 7).tolist() == [3, 3]

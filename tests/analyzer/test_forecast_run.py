@@ -53,7 +53,7 @@ def test_a_month_is_what_is_known_and_what_is_expected(ledger: Ledger) -> None:
     assert month.actual <= month.p10 < month.p50 < month.p90  # the subscription came as a surprise in September
     chat = told["model", "chat", "month", date(2026, 10, 1)]
     assert chat.p10 == chat.p50 == chat.p90 == 310
-    assert (month.method, month.history_days, month.reason) == ("median of three", 111, None)
+    assert (month.method, month.history_days, month.reason) == ("middle of members", 111, None)
     # the quarter: the same, 30 days of November, 31 of December, and the subscription twice more
     quarter = told["all", None, "quarter", date(2026, 10, 1)]
     assert (quarter.period_end, quarter.p50) == (date(2027, 1, 1), D(317 + 610 + 14))

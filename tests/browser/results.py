@@ -61,7 +61,7 @@ def add_forecast(
         "p50": Decimal(p50),
         "p90": Decimal(band[1]) if band else None,
         "level": Decimal("0.8"),
-        "method": "median of three",
+        "method": "middle of members",
         "history_days": 34,
         "reason": None if band else NO_BAND,
         "steps": [],

@@ -30,7 +30,7 @@ def tell(connection: Connection, cut: str, value: str | None, p50: str, **words:
         "p10": D(p50) - 1,
         "p90": D(p50) + 1,
         "level": D("0.8"),
-        "method": "median of three",
+        "method": "middle of members",
         "history_days": 200,
         "steps": [],
         "partly_unknown": False,
