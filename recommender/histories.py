@@ -15,12 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, or_, select, text
 
 from aispend.schema import resource_alias
 from aispend.store.connect import libpq_uri
@@ -36,14 +36,17 @@ RESOURCES_AT_ONCE = 32
 _MICROSECONDS = 3_600_000_000
 _INDEXES = 1 << 16
 
-_ROWS = """
+_SOURCES = """
     WITH RECURSIVE source AS (
         (SELECT namespace FROM accelerator_hour ORDER BY namespace LIMIT 1)
         UNION ALL
         SELECT next.* FROM source CROSS JOIN LATERAL (
             SELECT namespace FROM accelerator_hour WHERE namespace > source.namespace ORDER BY namespace LIMIT 1
         ) AS next
-    )
+    )"""
+_ROWS = (
+    _SOURCES
+    + """
     SELECT t.resource_key, t.accelerator_index, t.hour, t.counter, t.slot_mean, t.slot_max, t.memory_used_max,
            t.memory_total, t.power_mean
     FROM ({resolved}) AS t
@@ -51,6 +54,7 @@ _ROWS = """
       AND t.namespace = ANY(ARRAY(SELECT namespace FROM source))
       AND t.alias = ANY(ARRAY(SELECT alias FROM resource_alias WHERE resource_key IN ({keys})))
       AND t.hour >= '{start}' AND t.hour < '{end}'"""
+)
 """Sources and names are listed for the key of ``accelerator_hour``; the join alone says what a name means."""
 
 
@@ -80,6 +84,27 @@ def histories(
             for rows in cursor.fetch_record_batch():
                 block.add(rows)
             yield from block.histories()
+
+
+_DAYS = (
+    _SOURCES
+    + """
+    SELECT CAST(timezone('UTC', t.hour) AS date), max(t.activity_max)
+    FROM ({resolved}) AS t
+    WHERE t.resource_key = :key AND t.activity_max IS NOT NULL
+      AND t.namespace = ANY(ARRAY(SELECT namespace FROM source))
+      AND t.alias = ANY(ARRAY(SELECT alias FROM resource_alias WHERE resource_key = :key))
+      AND t.hour >= :start AND t.hour < :end
+    GROUP BY 1"""
+)
+
+
+def daily_maxima(connection: Connection, key: int, start: datetime, end: datetime) -> dict[date, float]:
+    """The largest activity of each UTC day on which a resource was measured; for days older than its history."""
+    resolved = resolved_accelerator_hours().compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+    values = {"key": key, "start": start, "end": end}
+    rows = connection.execute(text(_DAYS.format(resolved=str(resolved).replace(":", "\\:"))), values)
+    return {day: float(most) for day, most in rows}
 
 
 def _named(connection: Connection, keys: Collection[int], start: datetime, end: datetime) -> list[int]:

@@ -37,7 +37,7 @@ from aispend.prices.accelerators import accelerator
 from recommender.actions import describe, switch_off
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
 from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal
-from recommender.methods.idle import next_window, periodicity
+from recommender.methods.idle import MONTH, TWO_MONTHS, next_window, periodicity
 from recommender.methods.risk import effective_sample, risk_level, violation_bound
 from recommender.methods.states import (
     RESIDENT_BYTES,
@@ -125,7 +125,8 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     idle_hours = (states.size - since_slot) / SLOTS_PER_HOUR
     if idle_hours < min(window_hours, 24):
         return no("busy", f"It was active {idle_hours:.0f} h ago.")
-    period = periodicity(_daily_max(history, checks))
+    recent_days = _daily_max(history, checks)
+    period = periodicity(recent_days) or periodicity(_with_earlier(recent_days, subject), (MONTH,))
     if period is not None and idle_hours < period.window_days * 24:
         return no(
             "periodic_use",
@@ -360,6 +361,16 @@ def _demand(subject: Machine, window_hours: int) -> Decimal | None:
         ran = any(seconds > 0 for day, seconds in subject.workload_seconds.items() if day >= oldest)
         return None if ran else Decimal(0)
     return None
+
+
+def _with_earlier(recent_days: Any, subject: Machine) -> Any:
+    """The days before as well, as far as they are needed to see a month come back."""
+    if not subject.earlier:
+        return recent_days
+    first = subject.as_of.date() - timedelta(days=recent_days.size)
+    before = max(TWO_MONTHS - recent_days.size, 0)
+    earlier = [subject.earlier.get(first - timedelta(days=days), np.nan) for days in range(before, 0, -1)]
+    return np.concatenate([earlier, recent_days])
 
 
 def _power_agrees(history: Accelerators, window_hours: int, card: str | None) -> bool | None:

@@ -19,6 +19,7 @@ Known drawbacks
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,8 @@ from numpy.typing import NDArray
 
 WEEK = (7,)
 MONTH = (28, 29, 30, 31)
+TWO_MONTHS = 2 * max(MONTH)
+"""Days of history that show whether work comes back by the month."""
 MIN_CORRELATION = 0.3
 MAX_REGRET = 0.05
 WIDER = 1.5
@@ -60,9 +63,11 @@ def autocorrelation(series: NDArray[np.float64], lag: int) -> float:
     return float((centred[lag:][pairs] * centred[:-lag][pairs]).sum()) / variance
 
 
-def periodicity(daily_max: NDArray[np.float64]) -> Periodicity | None:
+def periodicity(
+    daily_max: NDArray[np.float64], periods: Sequence[tuple[int, ...]] = (WEEK, MONTH)
+) -> Periodicity | None:
     """The period activity comes back by: the week if there is one, else the strongest of a month's lengths."""
-    for lags in (WEEK, MONTH):
+    for lags in periods:
         told = [Periodicity(lag, autocorrelation(daily_max, lag)) for lag in lags if daily_max.size >= 2 * lag]
         strong = [one for one in told if one.correlation > MIN_CORRELATION]
         if strong:

@@ -34,8 +34,9 @@ from aispend.store.telemetry import (
     resolved_workload_hours,
 )
 from recommender.contract import DailyCost, Subject
-from recommender.histories import histories
-from recommender.methods.states import Accelerators
+from recommender.histories import daily_maxima, histories
+from recommender.methods.idle import TWO_MONTHS
+from recommender.methods.states import SLOTS_PER_DAY, Accelerators
 from recommender.prices import CATALOGUE, PriceBook
 from recommender.subjects.machine_life import Jobs, Life, load_jobs, load_lives, load_regret
 from recommender.subjects.served_use import Use, served_use
@@ -46,6 +47,9 @@ OWN = "own"
 
 
 _OWN_SHARE = Decimal("0.9")
+
+QUIET_DAYS, QUIET_SHARE, QUIET_ACTIVITY = 14, 0.1, 0.05
+"""At work in less than a tenth of a fortnight: it may be called idle, so more is asked of its past."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +69,8 @@ class Machine(Subject):
     accelerators: Accelerators | None
     requests: Mapping[date, Decimal] | None
     """Requests per day; None where no inference records exist for the resource."""
+    earlier: Mapping[date, float] | None = None
+    """Largest activity of each day before its history, two months back; only of what is quiet now, else None."""
     workload_seconds: Mapping[date, float] | None
     """Busy workload seconds per day; None where no workload records exist."""
     use: Use | None = None
@@ -149,6 +155,7 @@ def load_machines(
             stage=stage,
             is_models_own=is_models_own,
             accelerators=history if key == resource_key else None,
+            earlier=_earlier(connection, resource_key, history, as_of) if key == resource_key else None,
             requests=requests.get(resource_key),
             workload_seconds=_as_floats(workloads.get(resource_key)),
             use=used.get(resource_key),
@@ -160,6 +167,20 @@ def load_machines(
             prices=prices,
             **fact,
         )
+
+
+def _earlier(
+    connection: Connection, key: int, history: Accelerators | None, as_of: datetime
+) -> dict[date, float] | None:
+    """Whether work comes back by the month takes longer to see than anything else; asked of what seems idle alone."""
+    start = as_of - timedelta(days=TWO_MONTHS)
+    if history is None or history.start <= start:
+        return None
+    recent = history.activity_max[:, -QUIET_DAYS * SLOTS_PER_DAY :]
+    with_work = (recent >= QUIET_ACTIVITY).any(axis=0).sum()
+    if with_work > QUIET_SHARE * recent.shape[1]:
+        return None
+    return daily_maxima(connection, key, start, history.start)
 
 
 def _daily_costs(connection: Connection, since: date, until: date) -> dict[tuple[int, str], list[DailyCost]]:

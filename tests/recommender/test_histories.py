@@ -70,6 +70,22 @@ def _same(one: Accelerators, other: Accelerators) -> bool:
     return equal and (one.start, one.counter) == (other.start, other.counter)
 
 
+def test_days_of_the_past_are_the_largest_of_all_names_and_accelerators(database: Store) -> None:
+    _name(database, "gpu-1", 7)
+    _name(database, "gpu-2", 8)
+    _measure(
+        database,
+        _row("gpu-1", 2, activity_max=0.25),
+        _row("gpu-1", 3, index=1, activity_max=0.75),
+        _row("gpu-1", 30, activity_max=0.5),
+        _row("gpu-1", 60, activity_max=None),
+        _row("gpu-2", 2, activity_max=1),
+    )
+    with database.engine.connect() as connection:
+        found = module.daily_maxima(connection, 7, START, START + timedelta(days=3))
+    assert found == {START.date(): 0.75, START.date() + timedelta(days=1): 0.5}
+
+
 def test_each_slot_is_where_its_time_is_and_what_is_not_known_is_nan(database: Store) -> None:
     _name(database, "gpu-1", 7)
     slots = [None, *(number / 16 for number in range(1, 12))]

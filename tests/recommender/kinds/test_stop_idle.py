@@ -1,7 +1,7 @@
 """Idle advice: what is idle, what only looks so, and what must not be said."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -149,6 +149,20 @@ def test_a_fleet_member_is_acted_on_through_its_owner(make_subject: Make) -> Non
 def test_arguments_are_quoted(make_subject: Make) -> None:
     advice = advise(make_subject(resource_id="i-1; rm -rf ~"))
     assert "'i-1; rm -rf ~'" in advice.command
+
+
+def test_a_job_of_each_month_is_seen_in_the_two_months_before(make_subject: Make) -> None:
+    """It ran on 22 September and 22 October; four weeks without it are loaded, and two months of days beside them.
+
+    What worked every day until 22 October has ended.
+    """
+    idle = history(np.zeros((8, 28 * 288)))
+    first = date(2026, 9, 20)
+    days = [first + timedelta(days=number) for number in range(34)]
+    monthly = {day: 0.9 if day.day == 22 else 0.0 for day in days}
+    assert refuse(make_subject(accelerators=idle, days=28, earlier=monthly)) == "periodic_use"
+    ended = {day: 0.9 if day <= date(2026, 10, 22) else 0.0 for day in days}
+    assert advise(make_subject(accelerators=idle, days=28, earlier=ended)).confidence == "high"
 
 
 def test_activity_last_week_is_busy(make_subject: Make) -> None:
