@@ -216,7 +216,7 @@ def _advice(
     return Advice(
         kind=NAME,
         subject=subject,
-        current=f"{len(subject.runs)} runs of {subject.model}, attempts: {words}",
+        current=f"{len(subject.runs)} run{'' if len(subject.runs) == 1 else 's'} of {subject.model}, attempts: {words}",
         proposed="; ".join(measures),
         monthly_cost=cost,
         saving=saving(spared, days, Decimal(1)),

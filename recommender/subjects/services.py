@@ -1,8 +1,9 @@
 """Services: the machines that do the same work, as one; and pools: the services that could share machines.
 
-Assumes     machines of one cloud, account and region that serve (or train) one model at one stage do the same work; of
-            a machine whose model nobody knows, or that several models share, nobody can say what it could share, so it
-            stands alone.
+Assumes     machines of one cloud, account and region that serve one model at one stage do the same work. Those that
+            train do it in runs that have nothing to do with each other, unless they are of one fleet (a gang, a group).
+            Of a machine whose model nobody knows, or that several models share, nobody can say what it could share, so
+            it stands alone.
 Method      As machines pass by with their five-minute history, each leaves its hours behind: mean and largest load (in
             accelerators, the largest of the sum over them), how many were active at once, memory held. A service is
             those of its members, those included that have ended meanwhile, since what replaced them does their work.
@@ -34,6 +35,7 @@ from recommender.subjects.machines import Machine
 from recommender.subjects.served_use import Use, served_use
 
 Hourly = NDArray[np.float64]
+SERVING = ("inference_online", "inference_batch")
 IN_USE = 0.05
 """Activity above which an accelerator counts as in use."""
 _HOURS_PER_DAY = 24
@@ -127,7 +129,8 @@ class Gathering:
         if not machine.accelerator_count:
             return
         alone = machine.model is None or not machine.is_models_own or machine.stage in (None, "unknown", "notebook")
-        own = machine.resource_id if alone else None
+        own = None if machine.stage in SERVING else machine.fleet or machine.resource_id
+        own = machine.resource_id if alone else own
         key = (machine.provider, machine.account, machine.region, machine.currency, machine.model, machine.stage, own)
         self._members[key].append(member_of(machine, self._days))
 
@@ -234,7 +237,8 @@ def _service(
     first = current[0]
     own = [by_resource[machine.resource_key] for machine in machines if machine.resource_key in by_resource]
     use = reduce(Use.plus, own) if own else by_model.get((first.provider, first.account, first.model))
-    name = "/".join(part or "unknown" for part in (first.account, first.region, first.model, first.stage))
+    fleet = () if first.stage in SERVING else (first.fleet,)
+    name = "/".join(part or "unknown" for part in (first.account, first.region, first.model, first.stage, *fleet))
     teams = {machine.team for machine in current}
     return Service(
         resource_key=first.resource_key if len(current) == 1 else 0,

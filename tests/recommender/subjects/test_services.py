@@ -95,6 +95,19 @@ def test_who_replaced_whom_does_the_same_work_and_the_id_is_the_machines(databas
     assert len(service.members) == 2
 
 
+def test_runs_of_one_model_have_nothing_to_do_with_each_other_unless_of_one_fleet(
+    database: Store, make_subject: Make
+) -> None:
+    runs = [replace(machine(make_subject, name), stage="training") for name in ("i-1", "i-2")]
+    gang = [replace(machine(make_subject, name), stage="training", fleet="gang") for name in ("i-3", "i-4")]
+
+    assert [service.resource_id for service in gathered(database, *runs, *gang)] == [
+        "i-1",
+        "i-2",
+        "service:111122223333/us-east-1/llama/training/gang",
+    ]
+
+
 def test_nobody_knows_what_machines_without_a_model_could_share(database: Store, make_subject: Make) -> None:
     first, second = (replace(machine(make_subject, name), model=None) for name in ("i-1", "i-2"))
     assert [service.resource_id for service in gathered(database, first, second)] == ["i-1", "i-2"]
