@@ -126,13 +126,16 @@ def _resource(row: dict[str, str]) -> Resource:
 
 
 def advised(store: Store) -> dict[Resource, list[Said]]:
-    """What is recommended, by each resource it acts on; calculations that never count are left out."""
+    """What is recommended, by each resource it acts on.
+
+    Left out are calculations that never count, and machines only suspected to be idle, which wait for their window.
+    """
     row = recommendation.c
     found: dict[Resource, list[Said]] = {}
     with store.engine.connect() as connection:
         for one in connection.execute(
             select(row.provider, row.acts_on, row.kind, row.target, row.monthly_saving_net, row.confidence)
-            .where(row.state == "open", ~row.estimate_only)
+            .where(row.state == "open", ~row.estimate_only, (row.kind != "stop_idle") | row.gate.is_(None))
             .order_by(row.id)
         ):
             said = Said(one.kind, one.target, one.monthly_saving_net, one.confidence)

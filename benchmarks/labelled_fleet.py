@@ -122,7 +122,8 @@ def _kept(rng: np.random.Generator) -> Drawn:
 def _young(rng: np.random.Generator) -> Drawn:
     days = int(rng.integers(3, 11))
     load = Load(0.0, 0.5, idle_days=days, resident=bool(rng.random() < 0.5))
-    return Drawn(_one(rng, SMALL), load, first_day=days)
+    # what is for development has a window of a day, and would be old enough
+    return Drawn(_one(rng, SMALL), load, first_day=days, tags=(("env", "prod"),))
 
 
 def _busy_now_and_then(rng: np.random.Generator, first_day: int = 150, **when: Any) -> Drawn:
@@ -287,7 +288,7 @@ def _fleet(one: Class, name: str, rng: np.random.Generator) -> tuple[Fleet, Seri
         team=_one(rng, _TEAMS), stage=drawn.stage, load=load, platform=drawn.platform, purchase=drawn.purchase,
         names="short" if is_host else names[int(rng.integers(len(names)))], first_day=drawn.first_day,
         rotate_days=int(rng.integers(25, 60)) if one.rotates and rng.random() < 0.3 else None,
-        tags=(("env", _one(rng, ("prod", "prod", "sandbox", "dev"))), *drawn.tags),
+        tags=tuple(({"env": _one(rng, ("prod", "prod", "sandbox", "dev"))} | dict(drawn.tags)).items()),
         mapped=bool(rng.random() > 0.03), telemetry=drawn.telemetry, gaps=drawn.gaps,
         verdict=Verdict(one.name, "", one.right.stop_idle == "wanted", one.name, 60),
     )  # fmt: skip

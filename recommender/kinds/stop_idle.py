@@ -10,9 +10,10 @@ Method
     request; for a resource without endpoint records, no workload seconds) and *power* (never more than 15 %, or
     10 W, over the card's own floor, and the floor at most 30 % of its board power, or 40 W).
     All three: high confidence. Two: medium. Compute alone: low, "suspected".
-    A signal that contradicts compute stops the advice. Known for less than the window: low as well, however idle.
+    A signal that contradicts compute stops the advice. Known for less than the window: low as well,
+    however idle, and not counted until the window is over.
     A server with weights in memory and no requests is idle: memory held is not use.
-    An endpoint without accelerators: no request in the window, recorded on most of its days (AWS's rule).
+    An endpoint without accelerators: see ``quiet_endpoint.py``.
     Of machines whose stops were often taken back (over 5 % within a week) the window is half as long again.
 Cases
     activity on two or more days of the window: periodic use, not idle, however short each burst is; work that has
@@ -37,6 +38,7 @@ from aispend.prices.accelerators import accelerator
 from recommender.actions import describe, switch_off
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
 from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal
+from recommender.kinds.quiet_endpoint import NAME, evaluate_endpoint
 from recommender.methods.idle import MONTH, TWO_MONTHS, next_window, periodicity
 from recommender.methods.risk import effective_sample, risk_level, violation_bound
 from recommender.methods.states import (
@@ -53,7 +55,6 @@ from recommender.methods.states import (
 from recommender.savings import cost_basis, cost_remark, monthly_cost, saving
 from recommender.subjects.machines import Machine
 
-NAME = "stop_idle"
 _FAST_TRACK = {"notebook"}
 _ENDPOINT = "managed_endpoint"
 _RESERVED = "capacity_reservation"
@@ -90,7 +91,7 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     if found := refusal(subject, settings):
         return no(*found)
     if not subject.accelerator_count:
-        return _endpoint(subject, idle, cost)
+        return evaluate_endpoint(subject, idle, cost)
     history = subject.accelerators
     if history is None:
         return no(
@@ -185,9 +186,10 @@ def _advice(
     state = "resident-idle" if resident else "allocated-unused"
     what = "has weights in memory but did no work" if resident else "did no work and holds no memory"
     longer = " or longer, as far back as was looked" if since_slot == 0 else ""
-    certainty = "" if signals > 1 else " (suspected: only compute is known)"
+    certainty, gate = "" if signals > 1 else " (suspected: only compute is known)", None
     if short:
         certainty = f" (suspected: only {seen_hours // _DAY_HOURS} of {window_hours // _DAY_HOURS} days are known)"
+        gate = f"that it stays idle for all {window_hours // _DAY_HOURS} days"
     proposed, command, undo = switch_off(subject)
     used = saving(subject, idle.window_days, Decimal(1))
     covered = covered_remark(used, "stopping")
@@ -209,6 +211,7 @@ def _advice(
         hard_to_regain=scarce is not None,
         violation_bound=Decimal(repr(round(bound, 6))),
         target="stop",
+        gate=gate,
         evidence_until=measured_until(history),
         evidence={
             "state": state,
@@ -228,63 +231,6 @@ def _advice(
             "signals": signals,
             "hard_to_regain": scarce,
             "cost_basis": cost_basis(subject, idle.window_days),
-            "cost_until": subject.costs[-1].day.isoformat(),
-        },
-    )
-
-
-def _endpoint(subject: Machine, idle: Idle, cost: Decimal | None) -> Advice | WhyNot:
-    """An endpoint without accelerators: nobody has called it for a whole window, and calls are recorded."""
-
-    def no(reason: str, explanation: str) -> WhyNot:
-        return WhyNot(NAME, subject, reason, explanation, cost)
-
-    days = idle.window_days
-    first = (subject.as_of - timedelta(days=days)).date()
-    billed = {day.day for day in subject.costs if day.day >= first}
-    recorded = {day: count for day, count in (subject.requests or {}).items() if day >= first}
-    coverage = len(billed & recorded.keys()) / max(len(billed), 1)
-    if coverage < idle.min_coverage:
-        return no(
-            "telemetry_missing",
-            f"Requests are recorded on {coverage:.0%} of its days in the last {days}; {idle.min_coverage:.0%} is "
-            "needed, a count of 0 included. Collect its invocations, or 'aispend import-usage'.",
-        )
-    asked = sum(recorded.values(), Decimal(0))
-    if asked:
-        return no("busy", f"It answered {asked:,.0f} requests in the last {days} days.")
-    if len(recorded) < days - 1:
-        return no("too_new", f"It is known for {len(recorded)} days without a request; {days} are needed.")
-    if cost is None:
-        return no("cost_unknown", COST_UNKNOWN)
-    proposed, command, undo = switch_off(subject)
-    used = saving(subject, days, Decimal(1))
-    bound = violation_bound(0, float(len(recorded)))
-    return Advice(
-        kind=NAME,
-        subject=subject,
-        current=describe(subject),
-        proposed=proposed,
-        monthly_cost=cost,
-        saving=used,
-        risk=risk_level(bound),
-        confidence="medium",
-        effort="very_low",
-        reason=f"Nobody has called it on {len(recorded)} recorded days.{covered_remark(used, 'stopping')}"
-        f"{cost_remark(subject, days)}",
-        undo=undo,
-        command=preconditions(subject) + command,
-        violation_bound=Decimal(repr(round(bound, 6))),
-        target="stop",
-        evidence_until=subject.as_of,
-        evidence={
-            "state": "not called",
-            "window_days": days,
-            "window_end": subject.as_of.isoformat(),
-            "coverage": round(coverage, 4),
-            "requests": "0",
-            "signals": 1,
-            "cost_basis": cost_basis(subject, days),
             "cost_until": subject.costs[-1].day.isoformat(),
         },
     )

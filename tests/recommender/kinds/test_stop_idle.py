@@ -181,11 +181,12 @@ def test_six_days_without_the_monday_are_suspected_and_never_idle(make_subject: 
     young = advise(make_subject(accelerators=six_days, days=6, first_seen=date(2026, 11, 15)))
     assert young.confidence == "low"
     assert "suspected: only 6 of 14 days" in young.reason
+    assert young.gate == "that it stays idle for all 14 days"
 
 
 def test_a_day_short_of_the_window_is_enough(make_subject: Make) -> None:
     young = advise(make_subject(accelerators=history(np.zeros((8, 13 * 288))), days=13, first_seen=date(2026, 11, 8)))
-    assert young.confidence == "high"
+    assert (young.confidence, young.gate) == ("high", None)
 
 
 def test_a_notebook_is_certain_after_its_day(make_subject: Make) -> None:

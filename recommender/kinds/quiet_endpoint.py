@@ -1,0 +1,85 @@
+"""Endpoints without accelerators of their own that nobody calls: a part of ``stop_idle``.
+
+Assumes
+    Requests are recorded for the endpoint, a count of 0 included.
+Method
+    No request in the window, recorded on most of its days.
+Cases
+    Requests not recorded, known for less than the window, cost unknown: no advice, with the reason.
+Sources
+    docs/advice.md (AWS Compute Optimizer: no invocation for 14 days).
+Known drawbacks
+    One signal alone: of medium confidence at most.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+from aispend.advising import Idle
+from recommender.actions import describe, switch_off
+from recommender.contract import COST_UNKNOWN, Advice, WhyNot
+from recommender.guards import covered_remark, preconditions
+from recommender.methods.risk import risk_level, violation_bound
+from recommender.savings import cost_basis, cost_remark, saving
+from recommender.subjects.machines import Machine
+
+NAME = "stop_idle"
+
+
+def evaluate_endpoint(subject: Machine, idle: Idle, cost: Decimal | None) -> Advice | WhyNot:
+    """An endpoint without accelerators: nobody has called it for a whole window, and calls are recorded."""
+
+    def no(reason: str, explanation: str) -> WhyNot:
+        return WhyNot(NAME, subject, reason, explanation, cost)
+
+    days = idle.window_days
+    first = (subject.as_of - timedelta(days=days)).date()
+    billed = {day.day for day in subject.costs if day.day >= first}
+    recorded = {day: count for day, count in (subject.requests or {}).items() if day >= first}
+    coverage = len(billed & recorded.keys()) / max(len(billed), 1)
+    if coverage < idle.min_coverage:
+        return no(
+            "telemetry_missing",
+            f"Requests are recorded on {coverage:.0%} of its days in the last {days}; {idle.min_coverage:.0%} is "
+            "needed, a count of 0 included. Collect its invocations, or 'aispend import-usage'.",
+        )
+    asked = sum(recorded.values(), Decimal(0))
+    if asked:
+        return no("busy", f"It answered {asked:,.0f} requests in the last {days} days.")
+    if len(recorded) < days - 1:
+        return no("too_new", f"It is known for {len(recorded)} days without a request; {days} are needed.")
+    if cost is None:
+        return no("cost_unknown", COST_UNKNOWN)
+    proposed, command, undo = switch_off(subject)
+    used = saving(subject, days, Decimal(1))
+    bound = violation_bound(0, float(len(recorded)))
+    return Advice(
+        kind=NAME,
+        subject=subject,
+        current=describe(subject),
+        proposed=proposed,
+        monthly_cost=cost,
+        saving=used,
+        risk=risk_level(bound),
+        confidence="medium",
+        effort="very_low",
+        reason=f"Nobody has called it on {len(recorded)} recorded days.{covered_remark(used, 'stopping')}"
+        f"{cost_remark(subject, days)}",
+        undo=undo,
+        command=preconditions(subject) + command,
+        violation_bound=Decimal(repr(round(bound, 6))),
+        target="stop",
+        evidence_until=subject.as_of,
+        evidence={
+            "state": "not called",
+            "window_days": days,
+            "window_end": subject.as_of.isoformat(),
+            "coverage": round(coverage, 4),
+            "requests": "0",
+            "signals": 1,
+            "cost_basis": cost_basis(subject, days),
+            "cost_until": subject.costs[-1].day.isoformat(),
+        },
+    )
