@@ -155,10 +155,10 @@ def energy(basis: views.UnitBasis) -> views.EnergyUse:
 
 
 @st.cache_data(ttl=CACHE_SECONDS, show_spinner="Reading …")
-def recommendations(states: Sequence[str]) -> views.Recommendations:
-    """Recommendations in the given states."""
+def recommendations(asked: views.AdviceFilter) -> views.Recommendations:
+    """The recommendations asked for."""
     with store().engine.connect() as connection:
-        return views.recommendations(connection, states=states)
+        return views.recommendations(connection, asked)
 
 
 @st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)

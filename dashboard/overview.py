@@ -15,7 +15,7 @@ from dashboard.layout import Figure
 from reports import views
 from reports.formats import change as relative_change
 from reports.formats import cost_name, money, month
-from reports.views import SpendQuery
+from reports.views import AdviceFilter, SpendQuery
 
 _BARS = 9
 
@@ -53,7 +53,10 @@ def page() -> None:
 def _figures(figures: views.MonthFigures, found: views.Overview) -> None:
     currency = figures.currency
     previous = month(month_of(found.month - timedelta(days=1)))
-    saving = next((item for item in data.recommendations(("open",)).totals if item.currency == currency), None)
+    saving = next(
+        (item for item in data.recommendations(AdviceFilter(states=("open",))).totals if item.currency == currency),
+        None,
+    )
     count = saving.recommendations if saving else 0
     layout.figures(
         [

@@ -7,39 +7,40 @@ from datetime import date, timedelta
 
 import streamlit as st
 
-from dashboard import data, evidence, layout
+from dashboard import advice_filters, data, evidence, layout
 from dashboard.layout import Figure, Lines
+from reports.advice_words import badges, not_counted_line, payback_line, unmeasured_line
 from reports.export import recommendations_csv
-from reports.formats import UNKNOWN, change_name, kind_name, moment, money, percent, risk_name, saving_range
-from reports.views import PROMISING_STATES, STATES, Recommendation, SavingsTotal
+from reports.formats import UNKNOWN, change_name, kind_name, moment, money, risk_name, saving_range
+from reports.kinds import kind_title
+from reports.views import STATES, AdviceFilter, Recommendation, Recommendations, Undecided, undecided, unmeasured
 
 _LIST_HEIGHT = 420
 _ROWS_SEEN = 12
+_NAME_LENGTH = 40
 _HINT = """<div class="aispend-hint">Choose a row to see its evidence below.
 <span class="sideways">Move the list sideways to see all its columns.</span></div>"""
-RISK = "Risk of acting"
-CONFIDENCE = "Confidence in finding"
 
 
 def page() -> None:
     """Lay out the recommendations page."""
     st.title("Recommendations")
     currency = data.currency()
-    if not data.currencies() and not data.recommendations(STATES).rows:
+    if not data.currencies() and not data.recommendations(AdviceFilter(states=STATES)).rows:
         layout.nothing_loaded()
         return
-    states = st.pills("State", STATES, default=["open", "accepted"], selection_mode="multi", format_func=str.capitalize)
-    found = data.recommendations(tuple(states) or STATES)
-    rows = [row for row in found.rows if row.currency == currency]
+    asked = advice_filters.chosen(currency)
+    found = data.recommendations(asked)
+    rows = found.rows
     newest = max((row.updated_at for row in rows), default=None)
-    fresh = f" · evidence as of {moment(newest)}" if newest else ""
+    fresh = f" · evidence as of {moment(newest)} · {advice_filters.counts_of(rows)}" if newest else ""
     st.caption(layout.markdown_safe(f"Per month of 730 hours, in {currency}{fresh}"))
     if newest:
         _changed(newest.date() - timedelta(days=7), currency)
     if not rows:
         _none(currency)
     else:
-        _totals(found.totals, rows, currency)
+        _totals(found, currency)
         selected = _table(rows, currency)
         st.download_button(
             "Download CSV",
@@ -49,7 +50,7 @@ def page() -> None:
             on_click="ignore",
             help="These rows, all digits, with their evidence; as aispend export recommendations writes them.",
         )
-        _detail(rows[selected], currency)
+        evidence.panel(rows[selected], currency)
     _without_advice(currency, expanded=not rows)
 
 
@@ -70,7 +71,11 @@ def _changed(since: date, currency: str) -> None:
             [
                 (
                     change_name(row.event),
-                    Lines(f"{_kind(row.kind)} {layout.called(row.name, row.resource_id, 24)}", row.id, row.resource_id),
+                    Lines(
+                        f"{kind_name(row.kind).capitalize()} {layout.called(row.name, row.resource_id, 24)}",
+                        row.id,
+                        row.resource_id,
+                    ),
                     money(row.monthly_saving_net)
                     + (f" (was {money(row.saving_before)})" if row.event == "grew" else ""),
                     f"{row.at:%Y-%m-%d}",
@@ -85,63 +90,83 @@ def _changed(since: date, currency: str) -> None:
 
 def _none(currency: str) -> None:
     """Why the list is empty, and what would fill it."""
-    if any(row.currency == currency for row in data.recommendations(STATES).rows):
-        st.info("No recommendations in these states; choose others above.")
+    if data.recommendations(AdviceFilter(states=STATES, currency=currency)).rows:
+        st.info("No recommendation fits these states and filters; choose others above.")
         return
     st.info("No recommendations yet. Beside the bill they need what the accelerators were measured to do.")
     st.code("aispend import-metrics PATH…\naispend recommend", language=None)
 
 
-def _totals(totals: Sequence[SavingsTotal], rows: Sequence[Recommendation], currency: str) -> None:
-    total = next((item for item in totals if item.currency == currency), None)
-    if total is None:
-        return
-    note = f"a month, {total.recommendations} open or accepted"
-    layout.figures(
-        [
-            Figure(
-                f"At list price, {currency}",
-                money(total.monthly_saving_list),
-                note,
-                "At public prices; overlaps are counted once.",
-            ),
-            Figure(
-                f"At your rates, {currency}",
-                money(total.monthly_saving_effective),
-                note,
-                "At the effective cost of what runs now: discounts, and commitments spread over their use.",
-            ),
-            Figure(
-                f"Net of commitments, {currency}",
-                money(total.monthly_saving_net),
-                note,
-                "What the next bill shows: hours a commitment already covers save nothing today.",
-            ),
-        ],
-    )
-    nothing = sum(
-        not row.estimate_only and row.monthly_saving_net == 0 and row.state in PROMISING_STATES for row in rows
-    )
-    if nothing:
-        st.caption(
-            f"{nothing} of the list save{'s' if nothing == 1 else ''} nothing net of the commitments you own, "
-            f"and {'is' if nothing == 1 else 'are'} not counted here."
+def _totals(found: Recommendations, currency: str) -> None:
+    """What counts three ways, what does not and why, and both by kind."""
+    total = next((item for item in found.totals if item.currency == currency), None)
+    if total is not None:
+        note = f"a month, {total.recommendations} open or accepted"
+        layout.figures(
+            [
+                Figure(
+                    f"At list price, {currency}",
+                    money(total.monthly_saving_list),
+                    note,
+                    "At public prices; overlaps are counted once.",
+                ),
+                Figure(
+                    f"At your rates, {currency}",
+                    money(total.monthly_saving_effective),
+                    note,
+                    "At the effective cost of what runs now: discounts, and commitments spread over their use.",
+                ),
+                Figure(
+                    f"Net of commitments, {currency}",
+                    money(total.monthly_saving_net),
+                    note,
+                    "What the next bill shows: hours a commitment already covers save nothing today.",
+                ),
+            ],
         )
+    missing = not_counted_line(found.not_counted(), currency)
+    for line in (missing, payback_line(data.why_not(), currency)):
+        if line:
+            st.caption(layout.markdown_safe(line))
+    kinds = found.by_kind()
+    if len(kinds) > 1:
+        with st.expander("By kind of advice"):
+            counted, alone = f"Counted, {currency}", f"Each alone, {currency}"
+            layout.table(
+                ("Kind", counted, alone, "How many"),
+                [
+                    (
+                        kind_title(one.kind),
+                        money(one.counted_net),
+                        money(one.monthly_saving_net),
+                        f"{one.counted:,} of {one.recommendations:,} counted",
+                    )
+                    for one in kinds
+                ],
+                right=(counted, alone),
+                total=(
+                    ("Counted in all", money(total.monthly_saving_net), "", f"{total.recommendations:,}")
+                    if total
+                    else None
+                ),
+            )
 
 
 def _table(rows: Sequence[Recommendation], currency: str) -> int:
     """The list; returns which row is chosen, the first one where none is."""
-    net, between = f"Net saving, {currency}", f"P10 to P90, {currency}"
+    counted, net, between = f"Counted, {currency}", f"Saves alone, {currency}", f"P10 to P90, {currency}"
     st.html(_HINT)
     event = st.dataframe(
         [
             {
-                "What": _kind(row.kind),
-                "Name": layout.called(row.name, row.resource_id, 24),
+                "What": kind_title(row.kind),
+                "Name": layout.called(row.name, row.resource_id, _NAME_LENGTH),
+                counted: "no" if row.uncounted else money(row.counted_net),
                 net: money(row.monthly_saving_net),
                 between: saving_range(row.saving_p10, row.saving_p90),
-                RISK: risk_name(row.risk),
-                CONFIDENCE: row.confidence,
+                evidence.RISK: risk_name(row.risk),
+                evidence.CONFIDENCE: row.confidence,
+                "To mind": "; ".join(badges(row)),
                 "Team": row.team or "no team known",
                 "State": row.state,
                 "Model": layout.model(row.model),
@@ -156,7 +181,7 @@ def _table(rows: Sequence[Recommendation], currency: str) -> int:
         on_select="rerun",
         selection_mode="single-row",
         selection_default={"selection": {"rows": [0]}},
-        column_config={name: st.column_config.TextColumn(alignment="right") for name in (net, between)},
+        column_config={name: st.column_config.TextColumn(alignment="right") for name in (counted, net, between)},
         key="recommendations",
         alt="Recommendations; choose one to see its evidence",
     )
@@ -164,93 +189,20 @@ def _table(rows: Sequence[Recommendation], currency: str) -> int:
     return selected[0] if selected and selected[0] < len(rows) else 0
 
 
-def _kind(kind: str) -> str:
-    return kind_name(kind).capitalize()
-
-
-def _detail(row: Recommendation, currency: str) -> None:
-    name = layout.called(row.name, row.resource_id)
-    layout.heading(f"{_kind(row.kind)}: {name}", row.resource_id if name != row.resource_id else "")
-    st.text(row.reason)
-    facts, proof = st.columns(2, gap="large")
-    with facts:
-        layout.table(("What to do", ""), _facts(row, currency))
-    with proof:
-        layout.table(("Evidence", ""), list(evidence.in_words(row.evidence)))
-    if row.command:
-        st.markdown("**Command**, for a person to check and run:")
-        st.code(row.command, language="bash", wrap_lines=True)
-    st.markdown("**Decide**, with the reason if there is one:")
-    st.code(
-        f"aispend recommendations accept {row.id}\naispend recommendations dismiss {row.id} --reason TEXT",
-        language=None,
-        wrap_lines=True,
-    )
-
-
-def _facts(row: Recommendation, currency: str) -> list[tuple[str, str]]:
-    between = saving_range(row.saving_p10, row.saving_p90)
-    payback = f"{row.payback_months:,.1f} months" if row.payback_months is not None else UNKNOWN
-    return [
-        ("Now", row.current),
-        ("Proposed", row.proposed),
-        ("Costs now", f"{money(row.monthly_cost)} {currency} a month"),
-        ("Saves at list price", f"{money(row.monthly_saving_list)} {currency} a month"),
-        ("Saves at your rates", f"{money(row.monthly_saving_effective)} {currency} a month"),
-        ("Saves net of commitments", f"{money(row.monthly_saving_net)} {currency} a month"),
-        (
-            "Likely between (P10, P90)",
-            f"{between} {currency} a month" if between != UNKNOWN else f"{UNKNOWN} (no range is known)",
-        ),
-        ("One-off cost", f"{money(row.one_off_cost)} {currency}, paid back in {payback}")
-        if row.one_off_cost
-        else ("One-off cost", UNKNOWN if row.one_off_cost is None else "none"),
-        (
-            RISK,
-            f"{risk_name(row.risk)}: falls short in at most {percent(row.violation_bound, 1)} of hours "
-            "(95\u00a0%\u00a0sure)",
-        ),
-        (CONFIDENCE, row.confidence),
-        ("Effort", layout.words(row.effort)),
-        ("To undo", row.undo),
-        ("Counted in the total", _counted(row)),
-        ("Account, region", f"{row.account or 'unknown'}, {row.region or 'unknown'}"),
-        ("Model, team", f"{layout.model(row.model)}, {row.team or 'no team known'}"),
-    ]
-
-
-def _counted(row: Recommendation) -> str:
-    if row.estimate_only:
-        return "no, it is an estimate"
-    if row.monthly_saving_net == 0:
-        return "no, it saves nothing net of your commitments"
-    if row.counted:
-        return "yes" if row.counted_net == row.monthly_saving_net else f"yes, with {money(row.counted_net)} of it"
-    if row.gate is not None:
-        return f"no, until shown: {row.gate}"
-    return "no, it cannot be done beside what is counted"
-
-
 def _without_advice(currency: str, *, expanded: bool) -> None:
-    rows = [row for row in data.why_not() if row.currency == currency]
-    resources = len({row.resource_id for row in rows})
+    resources = undecided(row for row in data.why_not() if row.currency == currency)
     if not resources:
         return
-    title = f"Why not: {resources} costly resource{'' if resources == 1 else 's'} without advice of a kind"
+    title = f"Why not: {len(resources):,} costly resource{'' if len(resources) == 1 else 's'} without advice"
     with st.expander(title, expanded=expanded):
+        for blind in unmeasured(resources):
+            st.markdown(layout.markdown_safe(unmeasured_line(blind)))
+        every = any(one.others for one in resources) and st.toggle("What every kind of advice says of each")
         cost = f"Costs a month, {currency}"
-        with st.container(height=_LIST_HEIGHT if len(rows) > _ROWS_SEEN else "content", border=False):
+        with st.container(height=_LIST_HEIGHT if len(resources) > _ROWS_SEEN else "content", border=False):
             layout.table(
                 ("Resource", "Advice", cost, "Why not"),
-                [
-                    (
-                        layout.resource(row.name, row.resource_id),
-                        _kind(row.kind),
-                        money(row.monthly_cost),
-                        row.explanation,
-                    )
-                    for row in rows
-                ],
+                [cells for one in resources for cells in _reasons(one, every=every)],
                 right=(cost,),
             )
         for below in data.why_not_below():
@@ -259,3 +211,19 @@ def _without_advice(currency: str, *, expanded: bool) -> None:
                     f"{below.resources:,} more cost less than the least saving worth advice: "
                     f"{money(below.monthly_cost)} {currency} a month together."
                 )
+
+
+def _reasons(one: Undecided, *, every: bool) -> list[tuple[layout.Cell, ...]]:
+    """The reason that decides, and below it the others where all are wanted."""
+    first = one.decides
+    name = first.name or ""
+    shown = layout.resource(first.name, first.resource_id) if first.billed else Lines(name, "", first.resource_id)
+    rows: list[tuple[layout.Cell, ...]] = [
+        (
+            shown,
+            kind_title(first.kind),
+            money(one.monthly_cost),
+            first.explanation,
+        )
+    ]
+    return rows + [("", kind_title(row.kind), "", row.explanation) for row in one.others if every]

@@ -1,4 +1,7 @@
-"""The published columns of advice: what is idle, recommendations with their proof, and why there is none."""
+"""The published columns of advice: what is idle, recommendations with their proof, and why there is none.
+
+What each column of a recommendation says is in docs/advice.md, which a test holds against this file.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ IDLE: tuple[Column, ...] = (
     Column("recommendation_id"),
 )
 
-RECOMMENDATIONS: tuple[Column, ...] = (
+_ADVICE: tuple[Column, ...] = (
     Column("id"),
     Column("kind"),
     Column("resource_id"),
@@ -89,7 +92,45 @@ EVIDENCE: tuple[Column, ...] = (
     Column("cost_basis"),
     Column("cost_until"),
 )
-"""The proof, in the recommendations file only, each as ``evidence_NAME``; empty where the kind has no such evidence."""
+"""The proof, each published as ``evidence_NAME``; empty where the kind has no such evidence."""
+
+REPLAY: tuple[Column, ...] = (
+    Column("bound", "number"),
+    Column("saving", "money"),
+    Column("utilisation", "number"),
+    Column("effective_savings_rate", "number"),
+)
+"""What the replay says beside what ``EVIDENCE`` has of it, each published as ``evidence_replay_NAME``."""
+
+_LIFE: tuple[Column, ...] = (
+    Column("title"),
+    Column("name"),
+    Column("target"),
+    Column("counted_net", "money"),
+    Column("not_counted_because"),
+    Column("gate"),
+    Column("evaluation"),
+    Column("hard_to_regain", "flag"),
+    Column("estimate_only", "flag"),
+    Column("evidence_until", "instant"),
+    Column("acts_on"),
+    Column("acts_on_resources", "number"),
+    Column("decision"),
+    Column("decided_by"),
+    Column("decided_at", "instant"),
+    Column("decision_reason"),
+    Column("terraform"),
+    Column("replay"),
+)
+
+RECOMMENDATIONS: tuple[Column, ...] = (
+    *_ADVICE,
+    *(Column(f"evidence_{column.name}", column.kind) for column in EVIDENCE),
+    *_LIFE,
+    *(Column(f"evidence_replay_{column.name}", column.kind) for column in REPLAY),
+    Column("evidence_other"),
+)
+"""In every format and at every door; a new one goes to the end."""
 
 WHY_NOT: tuple[Column, ...] = (
     Column("resource_id"),
@@ -99,4 +140,7 @@ WHY_NOT: tuple[Column, ...] = (
     Column("monthly_cost", "money"),
     Column("currency"),
     Column("at", "instant"),
+    Column("name"),
+    Column("provider"),
+    Column("decides", "flag"),
 )

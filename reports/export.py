@@ -1,4 +1,4 @@
-"""The same numbers as a file: CSV or Parquet by the file's suffix, complete or not there at all."""
+"""The same numbers as a file: CSV, Parquet or JSON, complete or not there at all."""
 
 from __future__ import annotations
 
@@ -6,21 +6,42 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from aispend.errors import UsageError
+from reports.advice_columns import RECOMMENDATIONS
+from reports.advice_records import recommendation_records
 from reports.columns import Column
-from reports.output import write_csv, write_parquet
-from reports.records import Record, evidence_columns, evidence_records
+from reports.output import json_text, spreadsheet_text, write_csv, write_parquet
+from reports.records import Record
 from reports.views import Recommendation
 
+FileFormat = Literal["csv", "parquet", "json"]
 SUFFIXES = (".csv", ".parquet")
+SPREADSHEET_ENCODING = "utf-8-sig"
+"""With the mark by which Excel knows UTF-8."""
 
 
-def recommendations_csv(rows: Iterable[Recommendation]) -> str:
-    """Recommendations with their evidence as CSV text."""
+def recommendations_csv(rows: Iterable[Recommendation]) -> bytes:
+    """Recommendations as the CSV file for spreadsheets."""
     text = io.StringIO(newline="")
-    write_csv(text, evidence_columns(), evidence_records(rows))
-    return text.getvalue()
+    write_csv(text, RECOMMENDATIONS, recommendation_records(rows), as_text=spreadsheet_text)
+    return text.getvalue().encode(SPREADSHEET_ENCODING)
+
+
+def write_recommendations(path: Path, rows: Iterable[Recommendation], style: FileFormat | None = None) -> None:
+    """Write recommendations to ``path``, as its suffix says unless ``style`` does, replacing it.
+
+    Raises ``UsageError`` where neither says a format.
+    """
+    suffix = f".{style}" if style else path.suffix.lower()
+    with finished(path, (*SUFFIXES, ".json"), suffix) as unfinished:
+        if suffix == ".csv":
+            unfinished.write_bytes(recommendations_csv(rows))
+        elif suffix == ".json":
+            unfinished.write_text(json_text(RECOMMENDATIONS, recommendation_records(rows)), encoding="utf-8")
+        else:
+            write_parquet(unfinished, RECOMMENDATIONS, recommendation_records(rows))
 
 
 def write_file(path: Path, columns: Sequence[Column], rows: Iterable[Record]) -> None:
@@ -34,10 +55,13 @@ def write_file(path: Path, columns: Sequence[Column], rows: Iterable[Record]) ->
 
 
 @contextmanager
-def finished(path: Path) -> Iterator[Path]:
+def finished(path: Path, suffixes: Sequence[str] = SUFFIXES, suffix: str | None = None) -> Iterator[Path]:
     """A file to write that becomes ``path`` only once it is whole. Raises ``UsageError`` where it cannot."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise UsageError("The file's suffix says no format.", where=str(path), next_step="Name it .csv or .parquet.")
+    if (suffix or path.suffix.lower()) not in suffixes:
+        *most, last = suffixes
+        raise UsageError(
+            "The file's suffix says no format.", where=str(path), next_step=f"Name it {', '.join(most)} or {last}."
+        )
     if not path.absolute().parent.is_dir():
         raise UsageError("The folder to write to does not exist.", where=str(path.absolute().parent))
     unfinished = path.with_name(path.name + ".part")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
+from reports.kinds import KINDS
 from reports.views import Basis, SavedItem, Window
 
 _MONTHS = (
@@ -13,7 +14,6 @@ _MONTHS = (
     *("July", "August", "September", "October", "November", "December"),
 )
 _LARGE: tuple[tuple[int, str], ...] = ((10**12, "T"), (10**9, "G"), (10**6, "M"))
-_KINDS = {"stop_idle": "switch off", "rightsize": "make smaller"}
 _STEPS = {"proposed": "new", "gone": "no longer found", "expired": "not measured any more"}
 _OUTCOMES = {
     "within": "verified: as promised",
@@ -93,7 +93,8 @@ def cost_name(column: str) -> str:
 
 def kind_name(kind: str) -> str:
     """A kind of recommendation as what to do: ``stop_idle`` is ``switch off``."""
-    return _KINDS.get(kind, kind.replace("_", " "))
+    known = KINDS.get(kind)
+    return known.does if known else kind.replace("_", " ")
 
 
 def change_name(event: str) -> str:

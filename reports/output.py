@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +20,7 @@ from reports.columns import Column, Kind
 from reports.records import Record
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_CHANGED = re.compile(r"0\d+|\d{12,}|\d+(\.\d*)?[eE]\d+")
 
 
 def exact(amount: Decimal, min_decimals: int = 0) -> str:
@@ -41,11 +43,14 @@ def json_text(columns: Sequence[Column], rows: Iterable[Record]) -> str:
     return json.dumps(found, ensure_ascii=False, indent=2) + "\n"
 
 
-def write_csv(stream: IO[str], columns: Sequence[Column], rows: Iterable[Record]) -> None:
-    """RFC 4180 with a header; unknown is empty."""
+def write_csv(
+    stream: IO[str], columns: Sequence[Column], rows: Iterable[Record], as_text: Callable[[str], str] | None = None
+) -> None:
+    """RFC 4180 with a header; unknown is empty. ``as_text`` writes a text, ``defused`` unless it is given."""
+    written = as_text or defused
     writer = csv.writer(stream, lineterminator="\r\n")
     writer.writerow([column.name for column in columns])
-    writer.writerows([_csv_cell(row[column.name], column.kind) for column in columns] for row in rows)
+    writer.writerows([_csv_cell(row[column.name], column.kind, written) for column in columns] for row in rows)
 
 
 def write_parquet(path: Path, columns: Sequence[Column], rows: Iterable[Record]) -> None:
@@ -76,6 +81,14 @@ def defused(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
+def spreadsheet_text(text: str) -> str:
+    """``defused``, and so that a spreadsheet changes no id: what it would read as a number and write otherwise.
+
+    That is digits with a zero before them, too many digits to be shown, and hexadecimal ids such as ``12e5``.
+    """
+    return f"'{text}" if _CHANGED.fullmatch(text) else defused(text)
+
+
 def _json_value(value: Any, kind: Kind) -> Any:
     if isinstance(value, Decimal):
         if kind == "money":
@@ -102,7 +115,7 @@ def _parquet_value(value: Any, kind: Kind) -> Any:
     return value if kind != "text" or isinstance(value, str) else str(value)
 
 
-def _csv_cell(value: Any, kind: Kind) -> str:
+def _csv_cell(value: Any, kind: Kind, as_text: Callable[[str], str] = defused) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -111,4 +124,4 @@ def _csv_cell(value: Any, kind: Kind) -> str:
         return exact(value, 2 if kind == "money" else 0)
     if isinstance(value, date):
         return _date_text(value, kind)
-    return str(value) if isinstance(value, int | float) else defused(str(value))
+    return str(value) if isinstance(value, int | float) else as_text(str(value))

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 from analyzer.variance import EFFECTS
-from reports.advice_columns import EVIDENCE, RECOMMENDATIONS
 from reports.columns import BUDGETS, Column, spend_columns
 from reports.economics_columns import COMMITMENTS, ENERGY
-from reports.views import BudgetStatus, Changes, Commitments, Converted, EnergyUse, Recommendation, Spend, SpendRow
+from reports.views import BudgetStatus, Changes, Commitments, Converted, EnergyUse, Spend, SpendRow
 
 Record = Mapping[str, Any]
 
@@ -18,14 +16,6 @@ Record = Mapping[str, Any]
 def records(columns: Sequence[Column], rows: Iterable[object]) -> list[Record]:
     """Rows whose attributes are the columns."""
     return [{column.name: getattr(row, column.name) for column in columns} for row in rows]
-
-
-def recommendation_records(rows: Iterable[Recommendation]) -> list[Record]:
-    """Recommendations, ``counted`` where they are in the total: not overlapped, and saving something net."""
-    return [
-        {column.name: getattr(row, column.name) for column in RECOMMENDATIONS} | {"counted": row.counted}
-        for row in rows
-    ]
 
 
 def budget_records(rows: Iterable[BudgetStatus]) -> list[Record]:
@@ -115,24 +105,3 @@ def commitment_records(found: Commitments) -> list[Record]:
         }
         for row in found.rows
     ]
-
-
-def evidence_columns() -> tuple[Column, ...]:
-    """The columns of the recommendations file: the recommendation, then its evidence."""
-    return (*RECOMMENDATIONS, *(Column(f"evidence_{column.name}", column.kind) for column in EVIDENCE))
-
-
-def evidence_records(rows: Iterable[Recommendation]) -> list[Record]:
-    """Recommendations with their evidence in columns of its own."""
-    advice = tuple(rows)
-    return [
-        {**record, **{f"evidence_{column.name}": _proof(row.evidence.get(column.name), column) for column in EVIDENCE}}
-        for record, row in zip(recommendation_records(advice), advice, strict=True)
-    ]
-
-
-def _proof(value: Any, column: Column) -> Any:
-    """An item of evidence, which JSON keeps as text or binary number, as what its column says it is."""
-    if column.kind in ("money", "number") and value is not None and not isinstance(value, bool):
-        return Decimal(str(value))
-    return value

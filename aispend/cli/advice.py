@@ -1,18 +1,29 @@
-"""The recommendations: list, reasons for none, and their life."""
+"""The recommendations: the list, and what changed about it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from itertools import groupby
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aispend.cli import decisions, doors, show
+from aispend.cli import decisions, doors, reasons, show
+from aispend.cli.advice_options import (
+    AccountOption,
+    CountedOption,
+    CurrencyOption,
+    KindOption,
+    MinSavingOption,
+    ModelOption,
+    ProviderOption,
+    RiskOption,
+    StateOption,
+    TeamOption,
+    asked,
+)
 from aispend.cli.doors import DatabaseOption, Format, FormatOption, FromOption, ToOption
 from aispend.cli.show import Head
-from aispend.errors import UsageError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -25,19 +36,10 @@ NO_ADVICE = (
 )
 
 _TERMS = (
-    "Savings: per 730 hours, net of commitments; below, the range P10–P90 over the weeks seen, – where they do not "
-    "differ. Risk is of acting, confidence is in the finding. Proof: --format json"
+    "Savings: per 730 hours, net of commitments, of each alone; below, what of it is counted in the total, and the "
+    "range P10–P90 over the weeks seen, where they differ. Risk is of acting, confidence is in the finding. Proof: "
+    "--format csv or json"
 )
-
-StateOption = Annotated[
-    str | None,
-    typer.Option(
-        "--state",
-        metavar="STATE,…",
-        help="open, accepted, snoozed, dismissed, done, verified, expired, gone. Default: all but the last two.",
-        show_default=False,
-    ),
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -47,7 +49,7 @@ def register(app: typer.Typer) -> None:
     )
     group.callback()(recommendations)
     group.command("list")(list_all)
-    group.command("why-not")(why_not)
+    reasons.register(group)
     group.command("changes")(changes)
     decisions.register(group)
     app.add_typer(group)
@@ -56,6 +58,15 @@ def register(app: typer.Typer) -> None:
 def recommendations(
     context: typer.Context,
     state: StateOption = None,
+    kind: KindOption = None,
+    provider: ProviderOption = None,
+    account: AccountOption = None,
+    team: TeamOption = None,
+    model: ModelOption = None,
+    currency: CurrencyOption = None,
+    min_saving: MinSavingOption = None,
+    risk: RiskOption = None,
+    counted: CountedOption = False,
     first: FromOption = None,
     end: ToOption = None,
     style: FormatOption = Format.table,
@@ -68,11 +79,35 @@ def recommendations(
     Example: aispend recommendations --format json
     """
     if context.invoked_subcommand is None:
-        list_all(state, first, end, style, database)
+        list_all(
+            state,
+            kind,
+            provider,
+            account,
+            team,
+            model,
+            currency,
+            min_saving,
+            risk,
+            counted,
+            first,
+            end,
+            style,
+            database,
+        )
 
 
 def list_all(
     state: StateOption = None,
+    kind: KindOption = None,
+    provider: ProviderOption = None,
+    account: AccountOption = None,
+    team: TeamOption = None,
+    model: ModelOption = None,
+    currency: CurrencyOption = None,
+    min_saving: MinSavingOption = None,
+    risk: RiskOption = None,
+    counted: CountedOption = False,
     first: FromOption = None,
     end: ToOption = None,
     style: FormatOption = Format.table,
@@ -80,38 +115,57 @@ def list_all(
 ) -> None:
     """List the recommendations.
 
-    Risk is the risk of acting: how often history says it would go wrong. Confidence is in the finding: how much is
-    known of what it says. One can be high while the other is. A period keeps those last confirmed in it.
+    Open ones first, then what adds most to the total. Risk is the risk of acting: how often history says it would go
+    wrong. Confidence is in the finding: how much is known of what it says. One can be high while the other is. A period
+    keeps those last confirmed in it. JSON and CSV carry the proof; as a file for a spreadsheet: aispend export
 
-    Example: aispend recommendations list --state open
+    \b
+    Examples:
+      aispend recommendations list --state open --team search --risk low
+      aispend recommendations list --kind stop_idle,spot --min-saving 500
     """
-    from reports import records, views
+    from reports import views
     from reports.advice_columns import RECOMMENDATIONS
+    from reports.advice_records import recommendation_records
 
     with doors.opened(database) as door, door.store.engine.connect() as connection:
-        window = doors.window(first, end, views.newest_window(connection))
-        found = views.recommendations(connection, states=_states(state), window=window)
-        empty = "" if found.rows else _nothing(connection, _states(state) if state else (), period=window is not None)
+        chosen = asked(
+            state=state,
+            kind=kind,
+            provider=provider,
+            account=account,
+            team=team,
+            model=model,
+            currency=currency,
+            min_saving=min_saving,
+            risk=risk,
+            counted=counted,
+            window=doors.window(first, end, views.newest_window(connection)),
+        )
+        found = views.recommendations(connection, chosen)
+        reasons = views.why_not(connection, door.settings.recommend.min_monthly_saving)
+        empty = "" if found.rows else _nothing(connection, chosen, asked_states=bool(state))
     if style is not Format.table:
-        show.machine(RECOMMENDATIONS, records.recommendation_records(found.rows), style)
+        show.machine(RECOMMENDATIONS, recommendation_records(found.rows), style)
     elif not found.rows:
         show.lines([empty])
     else:
-        advice_table(found.rows, savings_lines(found))
+        advice_table(found.rows, savings_lines(found, reasons))
 
 
-def _nothing(connection: Connection, asked: Sequence[str], *, period: bool) -> str:
-    """Why no recommendation is listed: none in these states or this period, none found, or nothing to find them in."""
+def _nothing(connection: Connection, chosen: views.AdviceFilter, *, asked_states: bool) -> str:
+    """Why none is listed: none in these states or this period, none that fits, none found, or nothing to find it in."""
     from reports import views
 
     there = views.recommendations_by_state(connection)
     if there:
-        what = f"is {' or '.join(asked)}" if asked else "was last confirmed in this period" if period else "stands"
-        if asked and period:
-            what += " and was last confirmed in this period"
+        parts = [f"is {' or '.join(chosen.states)}"] if asked_states else []
+        parts += ["was last confirmed in this period"] if chosen.window is not None else []
+        parts += [f"fits {', '.join(_option(name) for name in chosen.narrowing)}"] if chosen.narrowing else []
         present = ", ".join(f"{count} {state}" for state, count in there.items())
         return (
-            f"No recommendation {what}. There {'is' if sum(there.values()) == 1 else 'are'} {present}. "
+            f"No recommendation {' and '.join(parts) or 'stands'}. "
+            f"There {'is' if sum(there.values()) == 1 else 'are'} {present}. "
             f"States: {', '.join(views.STATES)}; choose with --state."
         )
     if views.why_not(connection, Decimal(0)):
@@ -119,37 +173,63 @@ def _nothing(connection: Connection, asked: Sequence[str], *, period: bool) -> s
     return NO_ADVICE
 
 
-def advice_table(rows: tuple[views.Recommendation, ...], notes: list[str]) -> None:
-    """Recommendations for people: what, where, how much, how sure."""
-    from reports.formats import kind_name, money, risk_name, saving_range
+_OPTIONS = {"counted_only": "--counted", "max_risk": "--risk"}
 
+
+def _option(name: str) -> str:
+    """The option that sets a filter: ``kinds`` is ``--kind``."""
+    return _OPTIONS.get(name, "--" + name.removesuffix("s").replace("_", "-"))
+
+
+def advice_table(rows: Sequence[views.Recommendation], notes: list[str]) -> None:
+    """Recommendations for people: what, where, how much alone, how much of it counts, how sure."""
     show.table(
         [Head("id"), Head("what to do", wrap=True), Head("saves/month", "right")],
-        [
-            (
-                row.id[:8],
-                f"{kind_name(row.kind)} {show.short_id(row.resource_id, 24)}"
-                + (f" ({row.model})" if row.model else "")
-                + f"\n{row.current} → {row.proposed}"
-                + f"\n{row.state}, risk of acting {risk_name(row.risk)}, confidence in the finding {row.confidence}"
-                + _not_counted(row),
-                f"{money(row.monthly_saving_net)} {row.currency}\n{saving_range(row.saving_p10, row.saving_p90)}",
-            )
-            for row in rows
-        ],
+        [(row.id[:8], _what(row), _saves(row)) for row in rows],
         notes=notes,
     )
 
 
-def _not_counted(row: views.Recommendation) -> str:
-    """Why its saving is not in the total; nothing where it is."""
-    if row.monthly_saving_net == 0:
-        return "; commitments you own pay for it, so it saves nothing today and is not counted"
-    if row.estimate_only:
-        return "; an estimate, never counted"
-    if row.gate is not None and not row.counted:
-        return f"; not counted until shown: {row.gate}"
-    return "" if row.counted else ", cannot be done beside what is counted"
+def _what(row: views.Recommendation) -> str:
+    from reports.advice_words import badges, not_counted
+    from reports.formats import risk_name
+    from reports.kinds import kind_title
+
+    minded = [text for text in badges(row) if row.uncounted != "gate" or not text.startswith("to be shown")]
+    missing = not_counted(row)
+    return "\n".join(
+        [
+            f"{kind_title(row.kind)}: {_called(row)}"
+            + (f" ({row.model})" if row.model and row.model not in _called(row) else ""),
+            f"{row.current} → {row.proposed}",
+            f"{row.state}, risk of acting {risk_name(row.risk)}, confidence in the finding {row.confidence}",
+            *([f"! {'; '.join(minded)}"] if minded else []),
+            *([f"not counted, {missing}"] if missing else []),
+        ]
+    )
+
+
+def _saves(row: views.Recommendation) -> str:
+    """What it saves alone, what of it counts where that is another amount, and the range."""
+    from reports.formats import UNKNOWN, money, saving_range
+
+    lines = [f"{money(row.monthly_saving_net)} {row.currency}"]
+    if row.uncounted is not None:
+        lines.append("0.00 counted")
+    elif row.counted_net != row.monthly_saving_net:
+        lines.append(f"{money(row.counted_net)} counted")
+    between = saving_range(row.saving_p10, row.saving_p90)
+    return "\n".join([*lines, *([between] if between != UNKNOWN else [])])
+
+
+def _called(row: views.Recommendation) -> str:
+    """The end of its id, with the name people have for it where that is another."""
+    from reports.subject_names import subject_name
+
+    end = show.short_id(row.resource_id, 32)
+    if row.name and subject_name(row.resource_id):
+        return row.name
+    return f"{end} ({row.name})" if row.name and row.name != end else end
 
 
 def advice_lines(rows: Sequence[views.Recommendation]) -> None:
@@ -172,108 +252,19 @@ def advice_lines(rows: Sequence[views.Recommendation]) -> None:
     )
 
 
-def savings_lines(found: views.Recommendations) -> list[str]:
-    """The terms of the table: what a saving is, and what they add up to."""
-    from reports.formats import currencies_apart, money
+def savings_lines(found: views.Recommendations, reasons: Sequence[views.WhyNot] = ()) -> list[str]:
+    """The terms of the table: what counts and what does not, in each currency, and what a saving is."""
+    from reports.advice_words import counted_line, not_counted_line, payback_line
+    from reports.formats import currencies_apart
 
-    totals = [
-        f"Open and accepted, overlaps counted once: {money(total.monthly_saving_net)} {total.currency} a month net "
-        f"({money(total.monthly_saving_effective)} at your rates, {money(total.monthly_saving_list)} at list price), "
-        f"{total.recommendations} recommendation{'s' if total.recommendations != 1 else ''}."
-        for total in found.totals
-    ]
-    return [*totals, _TERMS, *currencies_apart(row.currency for row in found.rows)]
-
-
-def why_not(
-    limit: Annotated[int, typer.Option(min=1, help="Resources a table shows; the rest is summed up.")] = 15,
-    style: FormatOption = Format.table,
-    database: DatabaseOption = None,
-) -> None:
-    """Why a costly resource has no advice.
-
-    Each with the reason, and what to enable. What costs less a month than advice has to save
-    (recommend.min_monthly_saving) is left out and summed up.
-
-    Example: aispend recommendations why-not --limit 40
-    """
-    from reports import records, views
-    from reports.advice_columns import WHY_NOT
-
-    with doors.opened(database) as door, door.store.engine.connect() as connection:
-        floor = door.settings.recommend.min_monthly_saving
-        found = views.why_not(connection, floor)
-        below = _below_floor(views.why_not_below(connection, floor), floor)
-    if style is not Format.table:
-        show.machine(WHY_NOT, records.records(WHY_NOT, found), style)
-        for sentence in below:
-            doors.note(f"note: {sentence}")
-    elif not found:
-        show.lines(
-            ["No costly resource is without advice.", *below]
-            if below
-            else ["No costly resource is without advice, or nothing was looked at yet: aispend recommend"]
-        )
-    else:
-        _reasons_table(found, limit, below)
-
-
-def _reasons_table(found: Sequence[views.WhyNot], limit: int, below: list[str]) -> None:
-    """A resource at a time, with what each kind of advice says of it."""
-    from reports.formats import kind_name, money
-
-    resources = [list(rows) for _, rows in groupby(found, key=lambda row: (row.currency, row.resource_id))]
-    rest: dict[str, list[Decimal | None]] = {}
-    for rows in resources[limit:]:
-        rest.setdefault(rows[0].currency, []).append(rows[0].monthly_cost)
-    show.table(
-        [Head("resource, and why not", wrap=True), Head("cost/month", "right")],
-        [
-            (
-                "\n".join(
-                    [
-                        _called(rows[0]),
-                        *(f"{kind_name(row.kind)}: {row.explanation}" for row in rows),
-                    ]
-                ),
-                f"{money(rows[0].monthly_cost)} {rows[0].currency}",
-            )
-            for rows in resources[:limit]
-        ],
-        notes=[
-            *(_rest(costs, currency) for currency, costs in rest.items()),
-            *below,
-            "Cost: what the last days of the bill cost, scaled to 730 hours.",
-        ],
+    currencies = sorted({row.currency for row in found.rows})
+    groups = found.not_counted()
+    told = (
+        line
+        for code in currencies
+        for line in (counted_line(found, code), not_counted_line(groups, code), payback_line(reasons, code))
     )
-
-
-def _called(row: views.WhyNot) -> str:
-    """The end of its id, with the name people have for it where that is another."""
-    end = show.short_id(row.resource_id, 32)
-    return f"{end} ({row.name})" if row.name and row.name != end else end
-
-
-def _rest(costs: Sequence[Decimal | None], currency: str) -> str:
-    from reports.formats import money
-
-    known = [cost for cost in costs if cost is not None]
-    unknown = f", {len(costs) - len(known)} of unknown cost" if len(known) < len(costs) else ""
-    return (
-        f"{len(costs)} more resource{'' if len(costs) == 1 else 's'}, {money(sum(known, Decimal(0)))} {currency} "
-        f"a month together{unknown}. See them with --limit."
-    )
-
-
-def _below_floor(below: Sequence[views.Below], floor: Decimal) -> list[str]:
-    from reports.formats import money
-
-    return [
-        (f"{row.resources} resources cost" if row.resources > 1 else "1 resource costs")
-        + f" less than {floor} {row.currency} a month{' each' if row.resources > 1 else ''} "
-        f"(recommend.min_monthly_saving), {money(row.monthly_cost)} {row.currency} together: too little for advice."
-        for row in below
-    ]
+    return [*(line for line in told if line), _TERMS, *currencies_apart(currencies)]
 
 
 def changes(
@@ -325,13 +316,3 @@ def _changes_table(found: views.AdviceChanges) -> None:
         ],
         notes=[f"Since {found.since}. Savings: net of commitments, per 730 hours."],
     )
-
-
-def _states(text: str | None) -> tuple[str, ...]:
-    from reports.views import LIVE_STATES, STATES
-
-    chosen = doors.listed(text) or LIVE_STATES
-    unknown = [state for state in chosen if state not in STATES]
-    if unknown:
-        raise UsageError(f"There is no state {unknown[0]!r}.", next_step=f"Choose from {', '.join(STATES)}.")
-    return chosen

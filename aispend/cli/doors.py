@@ -148,11 +148,11 @@ InOption = Annotated[
 ]
 
 
-def currency(text: str) -> str:
+def currency(text: str, option: str = "--in") -> str:
     """The three letters of a currency as typed. Raises ``UsageError`` for anything else."""
     code = text.strip().upper()
     if len(code) != len("USD") or not code.isalpha():
-        raise UsageError("This is not a currency.", where=f"--in {text}", next_step="Write its three letters: EUR.")
+        raise UsageError("This is not a currency.", where=f"{option} {text}", next_step="Write its three letters: EUR.")
     return code
 
 

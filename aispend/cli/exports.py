@@ -10,6 +10,19 @@ import typer
 
 from aispend.cli import doors, nothing
 from aispend.cli.advice import NO_ADVICE
+from aispend.cli.advice_options import (
+    AccountOption,
+    CountedOption,
+    CurrencyOption,
+    KindOption,
+    MinSavingOption,
+    ModelOption,
+    ProviderOption,
+    RiskOption,
+    StateOption,
+    TeamOption,
+    asked,
+)
 from aispend.cli.doors import DatabaseOption, FromOption, ToOption, note
 from aispend.cli.spending import (
     AiOnlyOption,
@@ -19,9 +32,18 @@ from aispend.cli.spending import (
     WithoutOption,
     spend_query,
 )
+from aispend.errors import UsageError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+
+class AdviceFormat(StrEnum):
+    """How recommendations are written."""
+
+    csv = "csv"
+    parquet = "parquet"
+    json = "json"
 
 
 class What(StrEnum):
@@ -40,7 +62,10 @@ def register(app: typer.Typer) -> None:
 
 def export(
     what: Annotated[What, typer.Argument(help="What to write.", show_default=False)],
-    output: Annotated[Path, typer.Option("--output", metavar="FILE", help=".csv or .parquet.", show_default=False)],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="FILE", help=".csv, .parquet; .json for advice.", show_default=False),
+    ] = None,
     by: ByOption = "model",
     cost: CostOption = "effective",
     without: WithoutOption = None,
@@ -48,36 +73,87 @@ def export(
     axis: AxisOption = "usage",
     first: FromOption = None,
     end: ToOption = None,
+    state: StateOption = None,
+    kind: KindOption = None,
+    provider: ProviderOption = None,
+    account: AccountOption = None,
+    team: TeamOption = None,
+    model: ModelOption = None,
+    currency: CurrencyOption = None,
+    min_saving: MinSavingOption = None,
+    risk: RiskOption = None,
+    counted: CountedOption = False,
+    style: Annotated[
+        AdviceFormat | None,
+        typer.Option("--format", help="Of recommendations. Default: as the file is named.", show_default=False),
+    ] = None,
     database: DatabaseOption = None,
 ) -> None:
     """Write results to a CSV or Parquet file.
 
     Recommendations with their evidence, spend, unit costs, or the ledger as FOCUS 1.2 with AI columns.
     All digits are kept; in CSV, text that a spreadsheet would run as a formula is defused with an apostrophe.
+    Recommendations come as Excel opens them, ids as text, or as JSON; the options from --state to --counted choose
+    among them as on the page. With --format and no --output they go to recommendations.csv, .parquet or .json here.
     Without a period, recommendations and focus are everything, spend and unit-costs the last 30 days with data.
     A file without rows still has its header; what is missing is said on stderr.
 
     \b
     Examples:
       aispend export recommendations --output advice.csv
+      aispend export recommendations --format parquet --team search --risk low
       aispend export focus --output ledger.parquet --from 2026-11 --to 2026-12 --axis billing
     """
     from reports import columns, records, views
-    from reports.export import write_file
+    from reports.export import write_file, write_recommendations
     from reports.focus import write_focus
 
+    narrowing = {
+        "--state": state,
+        "--kind": kind,
+        "--provider": provider,
+        "--account": account,
+        "--team": team,
+        "--model": model,
+        "--currency": currency,
+        "--min-saving": min_saving,
+        "--risk": risk,
+        "--counted": counted or None,
+        "--format": style,
+    }
+    foreign = [name for name, value in narrowing.items() if value is not None]
+    if foreign and what is not What.recommendations:
+        raise UsageError(
+            f"{foreign[0]} is for recommendations.", where=f"export {what.value}", next_step="Leave it out."
+        )
+    output = output or _unnamed(what, style)
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         query = spend_query(connection, by, cost, without, ai_only, axis, first, end)
         window = query.window
+        there = 0
         if what is What.focus:
             written = write_focus(door.store, output, window, query.axis)
             rows = written.rows
             for name, count in sorted(written.nulls.items()):
                 note(f"note: {name} is null in {count:,} rows: their bill does not give it, and it is not guessed.")
         elif what is What.recommendations:
-            advice = views.recommendations(connection, window=window)
+            chosen = asked(
+                state=state,
+                kind=kind,
+                provider=provider,
+                account=account,
+                team=team,
+                model=model,
+                currency=currency,
+                min_saving=min_saving,
+                risk=risk,
+                counted=counted,
+                window=window,
+            )
+            advice = views.recommendations(connection, chosen)
             rows = len(advice.rows)
-            write_file(output, records.evidence_columns(), records.evidence_records(advice.rows))
+            there = sum(views.recommendations_by_state(connection).values())
+            write_recommendations(output, advice.rows, style.value if style else None)
         elif what is What.unit_costs:
             costs = views.unit_costs(connection, window)
             rows = len(costs.rows)
@@ -86,17 +162,29 @@ def export(
             found = views.spend(connection, query)
             rows = len(found.rows)
             write_file(output, columns.spend_columns(query.by), records.spend_records(found))
-        for missing in _missing(connection, what, rows):
+        for missing in _missing(connection, what, rows, there):
             note(missing)
     typer.echo(f"{output}: {rows:,} rows")
 
 
-def _missing(connection: Connection, what: What, rows: int) -> list[str]:
-    """What the file lacks because it was not loaded or not analyzed, and what to do."""
+def _unnamed(what: What, style: AdviceFormat | None) -> Path:
+    """The file to write where none is named. Raises ``UsageError`` where no format is given either."""
+    if what is What.recommendations and style is not None:
+        return Path(f"recommendations.{style.value}")
+    raise UsageError("Which file to write is not said.", next_step=f"Add --output {what.value}.csv")
+
+
+def _missing(connection: Connection, what: What, rows: int, there: int) -> list[str]:
+    """What the file lacks because it was not loaded or not analyzed, or not asked for, and what to do.
+
+    ``there`` is how many recommendations there are at all.
+    """
     from reports import views
     from reports.formats import pending
 
     if what is What.recommendations:
+        if there and not rows:
+            return [f"None of the {there} recommendations fits what was asked for."]
         return [] if rows else [NO_ADVICE]
     if waiting := views.pending_bills(connection):
         return [pending(waiting)]

@@ -137,7 +137,7 @@ def _summary(store: Store, settings: Settings) -> None:
 
     with store.engine.connect() as connection:
         spend = views.spend(connection, views.SpendQuery(by=("model",), ai_only=True))
-        advice = views.recommendations(connection, states=("open",), counted_only=True)
+        advice = views.recommendations(connection, views.AdviceFilter(states=("open",), counted_only=True))
         nothing_yet = spend.basis.window is None or bool(spend.basis.pending)
         missing = nothing.no_charges(connection) if nothing_yet else "No AI spend in the newest days of the bills."
     typer.echo("")

@@ -14,7 +14,8 @@ forecasts         what month and quarter will cost; forecast_days: the days ahea
 anomalies         days out of the ordinary; anomalies_beside: those providers found
 budgets           where each budget stands
 idle              what is paid for and does nothing
-recommendations   advice, its total, its life; why_not: the reason where there is none; advice_changes
+recommendations   advice, its total, its life; AdviceFilter: which of it; advice_changes
+why_not           why there is none; undecided: the reason that matters of each resource
 savings           what was promised and what the bill shows; calibration: how well promises were kept
 provider_advice   what providers advise, beside ours
 reconcile         the promises, checked
@@ -23,6 +24,7 @@ freshness         how new each source is; rejected_rows: what could not be read
 """
 
 from reports.views.advice_changes import CHANGES, AdviceChange, AdviceChanges, ChangeCount, advice_changes
+from reports.views.advice_filter import ALL, LIVE_STATES, PROMISING_STATES, STATES, AdviceFilter
 from reports.views.anomalies import (
     ANOMALY_STATES,
     TOLD_STATES,
@@ -87,20 +89,17 @@ from reports.views.outcomes import OutcomeCost, OutcomeCosts, outcome_costs
 from reports.views.overview import MonthFigures, Overview, overview
 from reports.views.provider_advice import AdviceBeside, ProviderAdvice, provider_advice
 from reports.views.recommendations import (
-    LIVE_STATES,
-    PROMISING_STATES,
-    STATES,
-    Below,
+    UNCOUNTED,
     Event,
+    KindTotal,
+    NotCounted,
     Recommendation,
     Recommendations,
     SavingsTotal,
-    WhyNot,
+    Uncounted,
     recommendation_events,
     recommendations,
     recommendations_by_state,
-    why_not,
-    why_not_below,
 )
 from reports.views.reconcile import Reconciliation, reconcile
 from reports.views.savings import (
@@ -118,8 +117,10 @@ from reports.views.self_host import SelfHosted, SelfHosting, self_hosting
 from reports.views.spend import Costs, Spend, SpendRow, SpendTotal, spend
 from reports.views.spend_query import CATEGORIES, DIMENSIONS, SpendQuery
 from reports.views.unit_costs import ModelsWithUsage, UnitBasis, UnitCost, UnitCosts, models_with_usage, unit_costs
+from reports.views.why_not import Below, Undecided, Unmeasured, WhyNot, undecided, unmeasured, why_not, why_not_below
 
 __all__ = [
+    "ALL",
     "ANOMALY_STATES",
     "CATEGORIES",
     "CHANGES",
@@ -131,9 +132,11 @@ __all__ = [
     "PROMISING_STATES",
     "STATES",
     "TOLD_STATES",
+    "UNCOUNTED",
     "AdviceBeside",
     "AdviceChange",
     "AdviceChanges",
+    "AdviceFilter",
     "AnomalyBeside",
     "AnomalyEvent",
     "AnomalyFound",
@@ -166,11 +169,13 @@ __all__ = [
     "Gap",
     "IdleResource",
     "Kept",
+    "KindTotal",
     "Lifecycles",
     "ModelLifecycle",
     "ModelsWithUsage",
     "MonthFigures",
     "MonthState",
+    "NotCounted",
     "OutcomeCost",
     "OutcomeCosts",
     "Overview",
@@ -193,9 +198,12 @@ __all__ = [
     "SpendQuery",
     "SpendRow",
     "SpendTotal",
+    "Uncounted",
+    "Undecided",
     "UnitBasis",
     "UnitCost",
     "UnitCosts",
+    "Unmeasured",
     "WhyNot",
     "Window",
     "accruals",
@@ -240,7 +248,9 @@ __all__ = [
     "self_hosting",
     "spend",
     "spend_in",
+    "undecided",
     "unit_costs",
+    "unmeasured",
     "whole_month",
     "why_not",
     "why_not_below",

@@ -20,7 +20,8 @@ from aispend.resource_id import canonical
 from aispend.schema import provider_advice as provider_advice_table
 from aispend.schema import resource
 from aispend.store.names import resource_key
-from reports.views.recommendations import PROMISING_STATES, Recommendation, recommendations
+from reports.views.advice_filter import PROMISING_STATES, AdviceFilter
+from reports.views.recommendations import Recommendation, recommendations
 
 _VOLUME = re.compile(r"arn:[^:]*:ec2:[^:]*:[^:]*:volume/(vol-\w+)")
 """Bills name a volume without what stands before it."""
@@ -101,7 +102,7 @@ def provider_advice(connection: Connection, *, states: Sequence[str] = PROMISING
         theirs[key].append(ProviderAdvice(**{column.name: row[column.name] for column in columns}))
 
     ours: dict[tuple[str, str], list[Recommendation]] = defaultdict(list)
-    for one in recommendations(connection, states=states).rows:
+    for one in recommendations(connection, AdviceFilter(states=tuple(states))).rows:
         ours[one.provider, one.resource_id].append(one)
     rows = []
     shown: set[tuple[str, str]] = set()

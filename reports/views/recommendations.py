@@ -1,25 +1,26 @@
-"""Advice with its proof, the savings it adds up to, and the reason where there is none."""
+"""Advice with its proof, who decided on it, what it adds up to, and what is not counted in that."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal, get_args
 
-from sqlalchemy import ColumnElement, Connection, case, func, or_, select, tuple_
+from sqlalchemy import Connection, Result, Subquery, case, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
-from aispend.advising import Recommend
 from aispend.schema import recommendation, recommendation_event, resource
-from aispend.schema import why_not as why_not_table
-from reports.views.basis import Window
+from reports.subject_names import subject_name
+from reports.views.advice_filter import ALL, PROMISING_STATES, STATES, AdviceFilter
 
-STATES = ("open", "accepted", "snoozed", "dismissed", "done", "verified", "expired", "gone")
-LIVE_STATES = ("open", "accepted", "snoozed", "dismissed", "done", "verified")
-"""Shown unless asked otherwise: ``gone`` no longer applies, ``expired`` lost the telemetry it rests on."""
-PROMISING_STATES = ("open", "accepted")
-_FLOOR = Recommend().min_monthly_saving
+DECISIONS = ("accepted", "dismissed", "snoozed", "done", "reopened", "evaluation_passed", "evaluation_failed")
+"""Steps that somebody takes; the others are found by a run."""
+Uncounted = Literal["estimate", "gate", "evaluation_failed", "nothing_net", "unknown_net", "overlap", "decided"]
+UNCOUNTED: tuple[Uncounted, ...] = get_args(Uncounted)
+"""Why a saving is not in the total: a calculation only, something to be shown first or shown not to hold, commitments
+pay for it, nobody knows what it saves, it cannot be done beside what is counted, it was decided on otherwise."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,9 @@ class Recommendation:
 
     ``counted_net`` is what it adds to the total after those before it, 0 where it is no part of the best combination;
     ``acts_on`` of each resource it acts on the ``monthly_cost`` and the ``counted_net``; ``gate`` what must be shown
-    before it counts; ``estimate_only`` a calculation that never does. ``name`` is what people call the resource: its
-    name, or the fleet it belongs to; None where neither is known.
+    before it counts, ``evaluation`` how that came out: ``evaluation_passed``, ``evaluation_failed``, None not yet;
+    ``estimate_only`` a calculation that never counts. ``name`` is what people call the resource: its name, or the fleet
+    it belongs to; None where neither is known. ``decision`` is the newest step that somebody took, of ``DECISIONS``.
     """
 
     id: str
@@ -70,7 +72,30 @@ class Recommendation:
     counted_net: Decimal
     created_at: datetime
     updated_at: datetime
+    target: str = ""
     name: str | None = None
+    evaluation: str | None = None
+    decision: str | None = None
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+    decision_reason: str | None = None
+
+    @property
+    def uncounted(self) -> Uncounted | None:
+        """Why its saving is not in the total; None where it is."""
+        if self.state not in PROMISING_STATES:
+            return "decided"
+        if self.counted:
+            return None
+        if self.estimate_only:
+            return "estimate"
+        if self.monthly_saving_net is None:
+            return "unknown_net"
+        if self.monthly_saving_net <= 0:
+            return "nothing_net"
+        if self.gate is not None and self.evaluation != "evaluation_passed":
+            return "evaluation_failed" if self.evaluation else "gate"
+        return "overlap"
 
 
 @dataclass(frozen=True)
@@ -88,11 +113,68 @@ class SavingsTotal:
 
 
 @dataclass(frozen=True)
+class NotCounted:
+    """Open and accepted recommendations that are in no total, for one reason in one currency.
+
+    ``monthly_saving_net`` adds what each would save alone, so they are not held against each other; None where none is
+    known.
+    """
+
+    currency: str
+    reason: Uncounted
+    recommendations: int
+    monthly_saving_net: Decimal | None
+
+
+@dataclass(frozen=True)
+class KindTotal:
+    """What the listed recommendations of one kind save a month net in one currency: counted, and each alone.
+
+    ``counted`` of the ``recommendations`` are in the total, and add ``counted_net`` to it.
+    """
+
+    currency: str
+    kind: str
+    recommendations: int
+    counted: int
+    counted_net: Decimal
+    monthly_saving_net: Decimal | None
+
+
+@dataclass(frozen=True)
 class Recommendations:
-    """Recommendations, open ones and large net savings first, and their total."""
+    """Recommendations, open ones and those that add most to the total first, and the total."""
 
     rows: tuple[Recommendation, ...]
     totals: tuple[SavingsTotal, ...]
+
+    def not_counted(self) -> tuple[NotCounted, ...]:
+        """What is open or accepted and in no total, by currency and reason, in the order of ``UNCOUNTED``."""
+        found: dict[tuple[str, Uncounted], list[Decimal | None]] = {}
+        for row in self.rows:
+            if row.uncounted is not None and row.uncounted != "decided":
+                found.setdefault((row.currency, row.uncounted), []).append(row.monthly_saving_net)
+        keys = sorted(found, key=lambda key: (key[0], UNCOUNTED.index(key[1])))
+        return tuple(NotCounted(*key, len(found[key]), _known_sum(found[key])) for key in keys)
+
+    def by_kind(self) -> tuple[KindTotal, ...]:
+        """The listed ones by currency and kind, the kind that adds most to the total first."""
+        found: dict[tuple[str, str], list[Recommendation]] = {}
+        for row in self.rows:
+            found.setdefault((row.currency, row.kind), []).append(row)
+        totals = [
+            KindTotal(
+                *key,
+                len(rows),
+                sum(row.uncounted is None for row in rows),
+                sum((row.counted_net for row in rows if row.uncounted is None), Decimal(0)),
+                _known_sum([row.monthly_saving_net for row in rows]),
+            )
+            for key, rows in found.items()
+        ]
+        return tuple(
+            sorted(totals, key=lambda one: (one.currency, -one.counted_net, -(one.monthly_saving_net or 0), one.kind))
+        )
 
 
 @dataclass(frozen=True)
@@ -105,61 +187,36 @@ class Event:
     reason: str | None
 
 
-@dataclass(frozen=True)
-class WhyNot:
-    """Why a costly resource has no advice of a kind; ``monthly_cost`` in ``currency`` per 730 hours."""
-
-    resource_id: str
-    kind: str
-    reason: str
-    explanation: str
-    monthly_cost: Decimal | None
-    currency: str
-    at: datetime
-    name: str | None = None
-
-
-@dataclass(frozen=True)
-class Below:
-    """Resources without advice that cost too little for any, in one currency; ``monthly_cost`` is their sum."""
-
-    currency: str
-    resources: int
-    monthly_cost: Decimal
-
-
 _NAME = func.coalesce(func.nullif(resource.c.resource_name, ""), func.nullif(resource.c.fleet, ""))
-_COLUMNS = [
-    *(recommendation.c[field.name] for field in fields(Recommendation) if field.name != "name"),
-    _NAME.label("name"),
-]
+_JOINED = ("name", "evaluation", "decision", "decided_by", "decided_at", "decision_reason")
 
 
-def recommendations(
-    connection: Connection,
-    *,
-    states: Sequence[str] = LIVE_STATES,
-    window: Window | None = None,
-    counted_only: bool = False,
-) -> Recommendations:
-    """Recommendations in the given states; ``window`` keeps those last confirmed in it (UTC days).
+def recommendations(connection: Connection, asked: AdviceFilter = ALL) -> Recommendations:
+    """The recommendations asked for.
 
-    ``counted_only`` keeps what is part of the best combination. The total is what each adds to that, not what each
-    would save alone.
+    The total is what each open or accepted one adds to the best combination, not what each would save alone.
     """
     r = recommendation.c
-    confirmed = func.date(func.timezone("UTC", r.updated_at))
-    conditions: list[ColumnElement[bool]] = [r.state.in_(states)]
-    if window is not None:
-        conditions += [confirmed >= window.first, confirmed < window.end]
-    if counted_only:
-        conditions.append(r.counted)
+    conditions = asked.conditions()
     order = case({state: number for number, state in enumerate(STATES)}, value=r.state)
+    decided, judged = _newest(DECISIONS), _newest(("evaluation_passed", "evaluation_failed"))
     rows = connection.execute(
-        select(*_COLUMNS)
-        .outerjoin_from(recommendation, resource, resource.c.resource_key == r.resource_key)
+        select(
+            *(r[field.name] for field in fields(Recommendation) if field.name not in _JOINED),
+            _NAME.label("name"),
+            judged.c.event.label("evaluation"),
+            decided.c.event.label("decision"),
+            decided.c.who.label("decided_by"),
+            decided.c["at"].label("decided_at"),
+            decided.c.reason.label("decision_reason"),
+        )
+        .select_from(
+            recommendation.outerjoin(resource, resource.c.resource_key == r.resource_key)
+            .outerjoin(decided, decided.c.recommendation_id == r.id)
+            .outerjoin(judged, judged.c.recommendation_id == r.id)
+        )
         .where(*conditions)
-        .order_by(order, r.currency, r.monthly_saving_net.desc().nulls_last(), r.id)
+        .order_by(order, r.currency, r.counted_net.desc(), r.monthly_saving_net.desc().nulls_last(), r.id)
     )
     totals = connection.execute(
         select(
@@ -174,9 +231,33 @@ def recommendations(
         .order_by(r.currency)
     )
     return Recommendations(
-        tuple(Recommendation(**row) for row in rows.mappings()),
+        tuple(
+            Recommendation(**(row | {"name": subject_name(row["resource_id"]) or row["name"]})) for row in _dicts(rows)
+        ),
         tuple(SavingsTotal(*row) for row in totals),
     )
+
+
+def _dicts(rows: Result[Any]) -> Iterator[dict[str, Any]]:
+    return (dict(row) for row in rows.mappings())
+
+
+def _newest(events: Sequence[str]) -> Subquery:
+    """The newest of these steps of each recommendation."""
+    e = recommendation_event.c
+    return (
+        select(e.recommendation_id, e.event, e.who, e["at"], e.reason)
+        .ext(distinct_on(e.recommendation_id))
+        .where(e.event.in_(events))
+        .order_by(e.recommendation_id, e.event_id.desc())
+        .subquery()
+    )
+
+
+def _known_sum(amounts: Sequence[Decimal | None]) -> Decimal | None:
+    """The sum of what is known; None where nothing is."""
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known, Decimal(0)) if known else None
 
 
 def recommendation_events(connection: Connection, recommendation_id: str) -> tuple[Event, ...]:
@@ -193,41 +274,3 @@ def recommendations_by_state(connection: Connection) -> Mapping[str, int]:
     state = recommendation.c.state
     found = {row[0]: row[1] for row in connection.execute(select(state, func.count()).group_by(state))}
     return {name: found[name] for name in STATES if name in found}
-
-
-def why_not(connection: Connection, floor: Decimal = _FLOOR) -> tuple[WhyNot, ...]:
-    """Costly resources without advice, the costliest first.
-
-    One that costs less than ``floor`` a month is not costly: no advice could save that much. Unknown cost stays.
-    """
-    w = why_not_table.c
-    costly = (
-        select(w.provider, w.resource_id, w.currency)
-        .group_by(w.provider, w.resource_id, w.currency)
-        .having(or_(func.bool_or(w.monthly_cost.is_(None)), func.max(w.monthly_cost) >= floor))
-    )
-    rows = connection.execute(
-        select(w.resource_id, w.kind, w.reason, w.explanation, w.monthly_cost, w.currency, w["at"], _NAME)
-        .outerjoin_from(why_not_table, resource, resource.c.resource_key == w.resource_key)
-        .where(tuple_(w.provider, w.resource_id, w.currency).in_(costly))
-        .order_by(w.currency, w.monthly_cost.desc().nulls_last(), w.resource_id, w.kind)
-    )
-    return tuple(WhyNot(*row) for row in rows)
-
-
-def why_not_below(connection: Connection, floor: Decimal = _FLOOR) -> tuple[Below, ...]:
-    """What ``why_not`` leaves out: resources that cost less than ``floor`` a month, counted once each."""
-    w = why_not_table.c
-    cost = func.max(w.monthly_cost)
-    cheap = (
-        select(w.currency, cost.label("monthly_cost"))
-        .group_by(w.provider, w.resource_id, w.currency)
-        .having(func.bool_and(w.monthly_cost.is_not(None)), cost < floor)
-        .subquery()
-    )
-    rows = connection.execute(
-        select(cheap.c.currency, func.count(), func.sum(cheap.c.monthly_cost))
-        .group_by(cheap.c.currency)
-        .order_by(cheap.c.currency)
-    )
-    return tuple(Below(*row) for row in rows)

@@ -196,21 +196,9 @@ def test_choosing_a_recommendation_shows_its_evidence(visit: Visit, filled: Serv
     assert visitor.figure("At list price, USD") == ("120.00", "a month, 1 open or accepted")
     assert visitor.figure("At your rates, USD")[0] == "100.00"
     assert visitor.figure("Net of commitments, USD")[0] == "90.00"
-    expect(visitor.page.locator(".aispend-heading")).to_contain_text("Make smaller: embedding-service-production")
-    assert "arn:aws:sagemaker:us-east-1:222:endpoint/embedding-service-production" in visitor.text()
-    assert visitor.rows("Evidence") == [
-        ["Part of it that was measured", "100.0 %"],
-        ["Load, 95th percentile", "0.40 accelerators' worth"],
-        ["Price of", "2026-09-01"],
-        ["List price proposed", "0.8048 an hour"],
-    ]
-
-    visitor.page.get_by_test_id("stDataFrame").locator(".dvn-scroller").click(
-        position={"x": 15, "y": 36 + 35 + 17}
-    )  # the box before the second row
-    expect(visitor.page.locator(".aispend-heading")).to_have_text("Switch off: search-canaryi-1")
-    visitor.settle()
-
+    caption = visitor.page.get_by_text("Not counted: 1 cannot be done beside what is counted (180.00 USD).")
+    expect(caption).to_be_visible()
+    expect(visitor.page.locator(".aispend-heading")).to_have_text("Switch off what nobody uses: search-canaryi-1")
     facts = {row[0]: row[1] for row in visitor.rows("What to do")}
     assert facts["Costs now"] == "100.00 USD a month"
     assert facts["Saves at list price"] == "120.00 USD a month"
@@ -226,28 +214,70 @@ def test_choosing_a_recommendation_shows_its_evidence(visit: Visit, filled: Serv
     assert proof["Counter"] == "SM activity"
     assert "aws ec2 stop-instances --instance-ids i-1" in visitor.text()
 
-    visitor.page.get_by_text("Why not: 1 costly resource without advice of a kind").click()
+    visitor.page.get_by_test_id("stDataFrame").locator(".dvn-scroller").click(
+        position={"x": 15, "y": 36 + 35 + 17}
+    )  # the box before the second row
+    title = "Fewer or smaller accelerators: embedding-service-production"
+    expect(visitor.page.locator(".aispend-heading")).to_contain_text(title)
+    visitor.settle()
+    assert "arn:aws:sagemaker:us-east-1:222:endpoint/embedding-service-production" in visitor.text()
+    facts = {row[0]: row[1] for row in visitor.rows("What to do")}
+    assert facts["Counted in the total"] == "no, it cannot be done beside what is counted"
+    assert visitor.rows("Evidence") == [
+        ["Part of it that was measured", "100.0 %"],
+        ["Load, 95th percentile", "0.40 accelerators' worth"],
+        ["Price of", "2026-09-01"],
+        ["List price proposed", "0.8048 an hour"],
+        ["Measured until", "2026-11-21 06:00 UTC"],
+    ]
+
+    visitor.page.get_by_text("Why not: 1 costly resource without advice").click()
     why = "No accelerator utilization is known for it, so nobody can say it is idle."
-    expect(visitor.page.get_by_text(why)).to_be_visible()
-    assert visitor.rows("Why not") == [["batch-pool\ni-9", "Switch off", "1,234.50", why]]
+    blind = "1 resource, 1,234.50 USD a month, has too little utilization to judge by: " + why
+    expect(visitor.page.get_by_text(blind)).to_be_visible()
+    assert visitor.rows("Why not") == [["batch-pool\ni-9", "Switch off what nobody uses", "1,234.50", why]]
 
 
 def test_the_download_is_the_export(visit: Visit, filled: Served, tmp_path: Path) -> None:
+    """With the page's own states and currency, and with what its controls ask for."""
     visitor = visit(filled)
     visitor.open()
     visitor.go("Recommendations")
+    shown = ("--state", "open,accepted", "--currency", "USD")
+    assert downloaded(visitor) == exported(filled, tmp_path, *shown)
+
+    visitor.page.get_by_text("Filter by kind, cloud").click()
+    visitor.page.get_by_label("Kind").click()
+    visitor.page.get_by_role("option", name="Fewer or smaller accelerators").click()
+    visitor.page.keyboard.press("Escape")
+    title = "Fewer or smaller accelerators: embedding-service-production"
+    expect(visitor.page.locator(".aispend-heading")).to_contain_text(title)
+    visitor.settle()
+    narrowed = exported(filled, tmp_path, *shown, "--kind", "rightsize")
+    assert downloaded(visitor) == narrowed
+    assert narrowed.count(b"\r\n") == 2
+
+    visitor.page.get_by_text("Only what counts in the total").click()
+    expect(visitor.page.get_by_text("No recommendation fits these states and filters")).to_be_visible()
+    visitor.settle()
+
+
+def downloaded(visitor: Visitor) -> bytes:
+    """What the page gives for download."""
     with visitor.page.expect_download() as download:
         visitor.page.get_by_role("button", name="Download CSV").click()
-    database = filled.settings.database_url
-    assert database is not None
-    exported = tmp_path / "advice.csv"
-    status = cli.run(
-        ("export", "recommendations", "--output", str(exported), "--database", database.get_secret_value())
-    )
-
-    assert status == 0
-    assert download.value.path().read_bytes() == exported.read_bytes()
     assert download.value.suggested_filename == "aispend-recommendations.csv"
+    return download.value.path().read_bytes()
+
+
+def exported(served: Served, folder: Path, *options: str) -> bytes:
+    """What the command writes."""
+    database = served.settings.database_url
+    assert database is not None
+    path = folder / "advice.csv"
+    given = ("--output", str(path), "--database", database.get_secret_value())
+    assert cli.run(("export", "recommendations", *options, *given)) == 0
+    return path.read_bytes()
 
 
 def test_a_pages_address_can_be_kept(visit: Visit, filled: Served) -> None:

@@ -57,6 +57,10 @@ def test_the_floor_is_a_setting(filled: Run, database: Store, tmp_path: Path) ->
     outcome = filled("recommendations", "why-not", "--format", "json")
 
     assert [row["resource_id"] for row in json.loads(outcome.out)] == ["i-2", "i-2", "i-1", "i-1"]
+    assert [(row["kind"], row["decides"]) for row in json.loads(outcome.out)][:2] == [
+        ("stop_idle", True),
+        ("rightsize", False),
+    ]
     assert (
         "1 resource costs less than 19.99 USD a month (recommend.min_monthly_saving), 0.20 USD together" in outcome.err
     )
@@ -69,6 +73,9 @@ def test_a_limit_counts_resources_and_sums_up_the_rest(filled: Run, database: St
     assert "i-2" in text
     assert "i-3" not in text
     assert text.count("Reason stop_idle.") == 2
+    assert "Reason rightsize." not in text
+    assert "2 more reasons of other kinds of advice: --all" in text
+    assert _one_line(filled("recommendations", "why-not", "--all").out).count("Reason rightsize.") == 4
     assert "2 more resources, 300.00 USD a month together" in text
 
 
@@ -136,7 +143,7 @@ def test_advice_that_saves_nothing_net_says_why_and_is_not_counted(filled: Run, 
     listed = filled("recommendations")
     rows = {row["id"]: row["counted"] for row in json.loads(filled("recommendations", "--format", "json").out)}
 
-    assert "commitments you own pay for it, so it saves nothing today and is not counted" in _one_line(listed.out)
+    assert "not counted, commitments you own pay for it, so it saves nothing today" in _one_line(listed.out)
     assert rows["00000001aaaa"] is False
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import delete, select
 
 from aispend.schema import analysis_state, cost_share, invoice, spend_day
 from aispend.store import Store
-from reports.advice_columns import EVIDENCE, RECOMMENDATIONS
+from reports.advice_columns import RECOMMENDATIONS
 from reports.columns import UNIT_COSTS
 from tests.cli.conftest import Run
 from tests.reports.company import insert_company
@@ -39,12 +39,11 @@ def test_recommendations_live_and_remember(filled: Run) -> None:
 
 def test_exported_recommendations_carry_their_proof_and_no_formula(filled: Run, tmp_path: Path) -> None:
     outcome = filled("export", "recommendations", "--output", "advice.csv")
-    with (tmp_path / "advice.csv").open(encoding="utf-8", newline="") as stream:
+    with (tmp_path / "advice.csv").open(encoding="utf-8-sig", newline="") as stream:
         rows = {row["id"]: row for row in csv.DictReader(stream)}
 
     assert outcome.out == "advice.csv: 2 rows\n"
-    header = [column.name for column in RECOMMENDATIONS] + [f"evidence_{column.name}" for column in EVIDENCE]
-    assert list(rows["00000001aaaa"]) == header
+    assert list(rows["00000001aaaa"]) == [column.name for column in RECOMMENDATIONS]
     assert rows["00000001aaaa"]["evidence_coverage"] == "0.98"
     assert rows["00000001aaaa"]["evidence_requests"] == "0"
     assert rows["00000001aaaa"]["evidence_power_at_idle_floor"] == "true"

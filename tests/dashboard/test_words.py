@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard import evidence, layout, models
+from dashboard import layout, models
+from reports import evidence
 from reports.advice_columns import EVIDENCE
 from reports.formats import saving_range
 from reports.views import Basis, Costs, Spend, SpendQuery, SpendRow, SpendTotal, UnitCost

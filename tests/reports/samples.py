@@ -146,6 +146,7 @@ def insert_results(connection: Connection) -> None:
                 resource_id="arn:aws:sagemaker:us-east-1:222:endpoint/embedding-service-production",
                 proposed="g6.xlarge (1 × nvidia-l4)",
                 counted=False,
+                counted_net=Decimal(0),
                 confidence="low",
                 risk=2,
                 evidence={"load_p95": 0.4, "price_date": "2026-09-01", "proposed_price": "0.8048", "coverage": 1},

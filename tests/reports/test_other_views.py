@@ -10,8 +10,8 @@ from sqlalchemy import Connection, insert
 from aispend.schema import recommendation, recommendation_event, rejected_row, resource, why_not
 from aispend.store import Store
 from reports import views
-from reports.records import recommendation_records
-from reports.views import Window
+from reports.advice_records import recommendation_records
+from reports.views import AdviceFilter, Window
 from tests.reports.company import NOVEMBER
 from tests.reports.ledger import Ledger, Share
 from tests.reports.samples import NOW, add_load, add_unit_cost, advice
@@ -146,18 +146,18 @@ def test_recommendations_and_what_they_add_up_to(database: Store) -> None:
                 advice(1),
                 advice(2, state="accepted"),
                 advice(3),
-                advice(4, counted=False),
+                advice(4, counted=False, counted_net=Decimal(0)),
                 advice(5, state="dismissed"),
                 advice(6, state="gone"),
                 advice(7, currency="EUR"),
             ],
         )
         found = views.recommendations(connection)
-        counted = views.recommendations(connection, counted_only=True)
-        gone = views.recommendations(connection, states=("gone",))
-        earlier = views.recommendations(connection, window=Window(date(2026, 11, 1), date(2026, 11, 21)))
+        counted = views.recommendations(connection, AdviceFilter(counted_only=True))
+        gone = views.recommendations(connection, AdviceFilter(states=("gone",)))
+        earlier = views.recommendations(connection, AdviceFilter(window=Window(date(2026, 11, 1), date(2026, 11, 21))))
 
-    assert [row.resource_id for row in found.rows] == ["i-7", "i-4", "i-3", "i-1", "i-2", "i-5"]
+    assert [row.resource_id for row in found.rows] == ["i-7", "i-3", "i-1", "i-4", "i-2", "i-5"]
     assert [(total.currency, total.recommendations, total.monthly_saving_net) for total in found.totals] == [
         ("EUR", 1, Decimal(630)),
         ("USD", 3, Decimal(90 + 180 + 270)),
@@ -172,12 +172,12 @@ def test_what_is_no_part_of_the_best_combination_is_listed_and_not_counted(datab
     with database.engine.begin() as connection:
         connection.execute(
             insert(recommendation),
-            [advice(1), advice(2, counted=False), advice(3, counted_net=Decimal(170))],
+            [advice(1), advice(2, counted=False, counted_net=Decimal(0)), advice(3, counted_net=Decimal(170))],
         )
         found = views.recommendations(connection)
 
-    assert [row.resource_id for row in found.rows] == ["i-3", "i-2", "i-1"]
-    assert [row["counted"] for row in recommendation_records(found.rows)] == [True, False, True]
+    assert [row.resource_id for row in found.rows] == ["i-3", "i-1", "i-2"]
+    assert [row["counted"] for row in recommendation_records(found.rows)] == [True, True, False]
     assert found.totals == (views.SavingsTotal("USD", 2, Decimal(480), Decimal(400), Decimal(260)),)
 
 

@@ -1,0 +1,285 @@
+"""Evidence in words and units: what was measured, how much, when, what the replay showed, what the prices were.
+
+Every kind of advice brings evidence of its own. What has words below is said in them; whatever else there is is said by
+its name, with the unit its name ends in, and never left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from reports.formats import UNKNOWN, count, figure, moment, money, percent, unit_price
+
+_COUNTERS = {
+    "sm_active": "SM activity",
+    "tensor_active": "tensor core activity",
+    "gpu_utilization": "GPU utilization",
+}
+_STATES = {
+    "resident-idle": "weights in memory, no work",
+    "allocated-unused": "no memory held, no work",
+}
+
+
+_MANY = 1000
+"""From here on parts of one say nothing."""
+
+
+def _decimal(value: Any) -> Decimal:
+    return Decimal(str(value))
+
+
+def _instant(value: Any) -> str:
+    return moment(datetime.fromisoformat(value))
+
+
+def _share(value: Any) -> str:
+    return percent(_decimal(value), 1)
+
+
+def _gibibytes(value: Any) -> str:
+    return f"{_decimal(value) / 2**30:,.1f} GiB"
+
+
+def _accelerators(value: Any) -> str:
+    return f"{_decimal(value):.2f} accelerators' worth"
+
+
+def _yes_no(value: Any) -> str:
+    return "yes" if value else "no"
+
+
+def _number(value: Any) -> str:
+    number = _decimal(value)
+    return count(number) if number == number.to_integral_value() or abs(number) >= _MANY else figure(number)
+
+
+def _times(value: Any) -> str:
+    return f"{figure(_decimal(value))} times"
+
+
+def _unit(unit: str) -> Callable[[Any], str]:
+    return lambda value: f"{_number(value)} {unit.removesuffix('s') if _decimal(value) == 1 else unit}"
+
+
+_WORDS: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "state": ("State", lambda value: _STATES.get(value, str(value))),
+    "since": ("Without work since", _instant),
+    "window_days": ("Looked at", _unit("days")),
+    "window_hours": ("Looked at", _unit("hours")),
+    "window_end": ("Up to", _instant),
+    "coverage": ("Part of it that was measured", _share),
+    "counter": ("Counter", lambda value: _COUNTERS.get(value, str(value))),
+    "activity_max": ("Activity at most", _share),
+    "activity_p99": ("Activity, 99th percentile", _share),
+    "active_hours": ("Hours with activity", _number),
+    "requests": ("Requests served", _number),
+    "power_at_idle_floor": ("Power at its idle floor", _yes_no),
+    "memory_used_max_bytes": ("Memory in use, at most", _gibibytes),
+    "signals": ("Signals that agree, of three", _number),
+    "concurrent_max": ("Accelerators at work at once, at most", _number),
+    "load_p50": ("Load, median", _accelerators),
+    "load_p95": ("Load, 95th percentile", _accelerators),
+    "load_p99_5": ("Load, 99.5th percentile", _accelerators),
+    "load_max": ("Load at most", _accelerators),
+    "replay_hours": ("Replayed on held-out use", _unit("hours")),
+    "replay_violation_minutes": ("Over capacity in the replay", _unit("minutes")),
+    "replay_risk_minutes": ("In its reserve in the replay", _unit("minutes")),
+    "replay_worst_overload": ("Worst overload in the replay", _share),
+    "cost_basis": ("Cost taken from", str),
+    "cost_until": ("Cost up to", str),
+    "price_date": ("Price of", str),
+    "price_source": ("Price from", str),
+    "memory_share_max": ("Share of its memory in use, at most", _share),
+    "aws_rule_finds_it": ("AWS's own idle rule finds it too", _yes_no),
+    "hard_to_regain": ("Why it may be hard to get back", str),
+    "windows": ("Hours of the week it is on", str),
+    "billed_hours_of_week": ("Billed in a week now", _unit("hours")),
+    "hours_on": ("On in a week, as proposed", _unit("hours")),
+    "start_minutes": ("It takes to start", _unit("minutes")),
+    "cold_start_minutes": ("A request that finds it off waits", _unit("minutes")),
+    "wait_minutes": ("Stops after no work for", _unit("minutes")),
+    "starts": ("It would have been started again", _times),
+    "weeks": ("Weeks looked at", _number),
+    "speed_needed": ("Speed it needs, against now", _times),
+    "speed_low": ("Speed of the other, at least", _times),
+    "speed_point": ("Speed of the other, most likely", _times),
+    "speed_high": ("Speed of the other, at most", _times),
+    "price_ratio": ("Spot price, as a share of what is paid now", _share),
+    "break_even_ratio": ("Spot pays below this share", _share),
+    "mtbf_hours": ("Between two interruptions, on average", _unit("hours")),
+    "work_hours": ("Work that an interruption would cut", _unit("hours")),
+    "inflation": ("Longer for interruptions", _times),
+    "resumes": ("What shows that it resumes", str),
+    "break_even_load": ("Load above which serving oneself is cheaper", _share),
+    "load": ("Load now", _share),
+    "break_even_tokens": ("Tokens a month above which serving oneself is cheaper", _number),
+    "smoke_hours": ("A test run takes", _unit("hours")),
+    "review_hours": ("A run is looked at after", _unit("hours")),
+    "gb_per_month": ("Moved between regions a month", _unit("GB")),
+    "gb_at_which_nothing_is_left": ("Moved a month at which nothing is saved", _unit("GB")),
+    "size_gib": ("Size", _unit("GiB")),
+    "utilisation": ("Share of it that would have been used", _share),
+    "effective_savings_rate": ("Saved of the on-demand price", _share),
+    "discount": ("Discount", _share),
+    "precision": ("Numbers in", str),
+}
+_PRICES = {"current_price": "List price now", "proposed_price": "List price proposed"}
+_ENDINGS: tuple[tuple[str, Callable[[Any], str]], ...] = (
+    ("_share", _share),
+    ("_rate", _share),
+    ("_bytes", _gibibytes),
+    ("_minutes", _unit("minutes")),
+    ("_hours", _unit("hours")),
+    ("_days", _unit("days")),
+    ("_cost", lambda value: money(_decimal(value))),
+    ("_monthly", lambda value: money(_decimal(value))),
+    ("_hourly", lambda value: unit_price(_decimal(value))),
+    ("_price", lambda value: unit_price(_decimal(value))),
+    ("_million", lambda value: unit_price(_decimal(value))),
+)
+"""Units by the end of a name."""
+_UNITS = ("_bytes", "_minutes", "_hours", "_days")
+"""Said behind the number, and not in its name as well."""
+_ABSOLUTE = ("committed_rate",)
+"""Rates that are shares are shown as such; these are."""
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
+_NUMBER = re.compile(r"-?(0|[1-9]\d{0,10})(\.\d+)?")
+"""With more digits before the point, or a zero first, it is an id."""
+_REPLAYED = ("replay", "replay_hours", "replay_violation_minutes", "replay_worst_overload")
+_NONE_IS_NO = ("hard_to_regain",)
+"""Where there is nothing of it, nothing is said."""
+_TOLD = ("terraform",)
+"""Shown beside the command."""
+
+
+def in_words(evidence: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Each item of evidence as its name and value, in an order that reads well; what is not known is said to be."""
+    for key, (title, shown) in _WORDS.items():
+        if key in evidence and not (key in _NONE_IS_NO and evidence[key] is None):
+            yield title, _value(evidence[key], shown)
+    currency = evidence.get("price_currency", "")
+    for key, title in _PRICES.items():
+        if key in evidence:
+            value = evidence[key]
+            yield (
+                title,
+                UNKNOWN if value is None else f"{unit_price(_decimal(value))} {currency} an hour".replace("  ", " "),
+            )
+    for key, value in sorted(_others(evidence)):
+        yield _title(key), _value(value, _shown_by(key))
+
+
+def replay_sentence(evidence: Mapping[str, Any], bound: Decimal | None = None) -> str | None:
+    """What the replay on history showed, in a sentence; None where nothing of it can be replayed.
+
+    ``bound`` is the upper 95 % bound of the share of hours in which it would have fallen short.
+    """
+    replay = evidence.get("replay") or {}
+    hours = replay.get("hours", evidence.get("replay_hours"))
+    if hours is None:
+        return None
+    if "utilisation" in replay:
+        return (
+            f"On {_number(hours)} later hours {_share(replay['utilisation'])} of it would have been used, "
+            f"saving {_share(replay.get('effective_savings_rate', 0))} of the on-demand price; "
+            f"{_number(replay.get('hours_not_fully_used', 0))} hours would not have used all of it."
+        )
+    minutes = replay.get("violation_minutes", evidence.get("replay_violation_minutes"))
+    if "hours_on" in evidence and minutes is not None:
+        said = (
+            f"On {_number(hours)} held-out hours it would have been off while it worked for {_number(minutes)} minutes"
+        )
+    elif "wait_minutes" in evidence:
+        said = (
+            f"On {_number(hours)} hours of its past somebody would have waited for a start {_number(minutes)} minutes"
+        )
+    elif minutes is None:
+        said = f"It was replayed on {_number(hours)} held-out hours; what they lacked is unknown"
+    else:
+        said = f"On {_number(hours)} held-out hours it would have been over capacity for {_number(minutes)} minutes"
+    if bound is not None:
+        said += f"; at most {percent(bound, 1)} of hours at 95\u00a0%"
+    worst = replay.get("worst_overload", evidence.get("replay_worst_overload"))
+    if minutes and worst:
+        said += f"; at worst {_share(worst)} more was asked than there would have been"
+    return f"{said}." + (" The history is short, so this says little." if replay.get("low_evidence") else "")
+
+
+def measured(evidence: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The same as ``in_words`` without what ``replay_sentence`` says and what stands beside the command."""
+    yield from in_words({key: value for key, value in evidence.items() if key not in (*_REPLAYED, *_TOLD)})
+
+
+def other_evidence(evidence: Mapping[str, Any], known: Sequence[str]) -> str | None:
+    """What is not among ``known``, on one line: ``Weeks looked at: 4; Timezone: Europe/Berlin``."""
+    rest = {key: value for key, value in evidence.items() if key not in known}
+    return "; ".join(f"{title}: {' '.join(value.split())}" for title, value in in_words(rest)) or None
+
+
+def _others(evidence: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What has no words of its own; of the replay, whatever the sentence and the columns do not say."""
+    for key in evidence.keys() - _WORDS.keys() - _PRICES.keys() - {"price_currency"}:
+        yield key, evidence[key]
+
+
+def _title(key: str) -> str:
+    name = key
+    if key not in _ABSOLUTE:
+        name = next((key.removesuffix(end) for end in _UNITS if key.endswith(end) and key != end[1:]), key)
+    words = name.replace("_", " ").capitalize()
+    return re.sub(
+        r"\b(api|gb|ms|sm)\b", lambda found: found[0].upper() if found[0] != "ms" else "ms", words, flags=re.IGNORECASE
+    )
+
+
+def _shown_by(key: str) -> Callable[[Any], str]:
+    if key in _ABSOLUTE:
+        return _plain
+    return next((shown for ending, shown in _ENDINGS if f"_{key}".endswith(ending)), _plain)
+
+
+def _value(value: Any, shown: Callable[[Any], str]) -> str:
+    """A value in words; where it is no number, though its name says so, as it is."""
+    if value is None:
+        return "unknown"
+    if isinstance(value, Mapping):
+        parts = ((key, item, _shown_by(str(key))) for key, item in value.items())
+        return (
+            ", ".join(f"{_word(key)} {_value(item, shown if how is _plain else how)}" for key, item, how in parts)
+            or "none"
+        )
+    if isinstance(value, list | tuple):
+        several = "; " if any(isinstance(item, Mapping) for item in value) else ", "
+        return several.join(_value(item, shown) for item in value) or "none"
+    try:
+        return shown(value)
+    except (InvalidOperation, ValueError):
+        return _plain(value)
+
+
+def _word(key: object) -> str:
+    words = _WORDS.get(str(key))
+    said = words[0] if words else _title(str(key))
+    return said if said[:2].isupper() else said[:1].lower() + said[1:]
+
+
+def _plain(value: Any) -> str:
+    """A value of which only its look is known."""
+    if isinstance(value, bool):
+        return _yes_no(value)
+    if isinstance(value, int | float | Decimal):
+        return _number(value)
+    text = str(value)
+    if _MOMENT.fullmatch(text):
+        return _instant(text)
+    if isinstance(value, date) or _DAY.fullmatch(text):
+        return text
+    if _NUMBER.fullmatch(text):
+        return _number(text)
+    return text.replace("_", " ") if re.fullmatch(r"[a-z]+(_[a-z]+)+", text) else text

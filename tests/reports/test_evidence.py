@@ -1,0 +1,131 @@
+"""Evidence in words: every item with its unit, replays as a sentence, and never the way a program keeps it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports.evidence import in_words, measured, other_evidence, replay_sentence
+
+
+@pytest.mark.parametrize(
+    ("evidence", "bound", "sentence"),
+    [
+        (
+            {"replay": {"hours": 168, "violation_minutes": 0, "worst_overload": None}},
+            Decimal("0.018"),
+            "On 168 held-out hours it would have been over capacity for 0 minutes; "
+            "at most 1.8 % of hours at 95\u00a0%.",
+        ),
+        (
+            {"replay_hours": 336, "replay_violation_minutes": 90, "replay_worst_overload": 0.25},
+            None,
+            "On 336 held-out hours it would have been over capacity for 90 minutes; "
+            "at worst 25.0 % more was asked than there would have been.",
+        ),
+        (
+            {"replay": {"hours": 336, "violation_minutes": 70}, "wait_minutes": 120},
+            Decimal("0.064"),
+            "On 336 hours of its past somebody would have waited for a start 70 minutes; "
+            "at most 6.4 % of hours at 95\u00a0%.",
+        ),
+        (
+            {
+                "replay": {
+                    "hours": 720,
+                    "effective_savings_rate": 0.22,
+                    "utilisation": 0.96,
+                    "hours_not_fully_used": 30,
+                }
+            },
+            Decimal("0.1"),
+            "On 720 later hours 96.0 % of it would have been used, saving 22.0 % of the on-demand price; "
+            "30 hours would not have used all of it.",
+        ),
+        (
+            {"replay": {"hours": 48, "violation_minutes": None, "low_evidence": True}},
+            None,
+            "It was replayed on 48 held-out hours; what they lacked is unknown. "
+            "The history is short, so this says little.",
+        ),
+        (
+            {"replay": {"hours": 336, "violation_minutes": 0}, "hours_on": 4},
+            Decimal("0.045"),
+            "On 336 held-out hours it would have been off while it worked for 0 minutes; "
+            "at most 4.5 % of hours at 95\u00a0%.",
+        ),
+        ({"coverage": 1}, Decimal("0.1"), None),
+    ],
+)
+def test_a_replay_is_a_sentence(evidence: dict[str, Any], bound: Decimal | None, sentence: str | None) -> None:
+    assert replay_sentence(evidence, bound) == sentence
+
+
+@pytest.mark.parametrize(
+    ("evidence", "said"),
+    [
+        ({"tokens": {"input": "901544210.000", "cache_write": "2.5"}}, ("Tokens", "input 901.5 M, cache write 2.5")),
+        ({"cost": {"input": "124.4", "output": "91"}}, ("Cost", "input 124.40, output 91.00")),
+        (
+            {
+                "largest": [
+                    {"run": "ranker-0", "lost_hours": 25, "lost_cost": "386.84"},
+                    {"run": "b", "lost_hours": None},
+                ]
+            },
+            ("Largest", "run ranker-0, lost 25 hours, lost cost 386.84; run b, lost unknown"),
+        ),
+        ({"repeated_share": [0.3, 0.3198, 0.9]}, ("Repeated share", "30.0 %, 32.0 %, 90.0 %")),
+        ({"snapshot_price_checked": "2026-11-21"}, ("Snapshot price checked", "2026-11-21")),
+        ({"last_listed": "2026-11-21T17:25:00+00:00"}, ("Last listed", "2026-11-21 17:25 UTC")),
+        ({"memory_per_machine_bytes": 33715493273}, ("Memory per machine", "31.4 GiB")),
+        ({"api_cost": "418.88"}, ("API cost", "418.88")),
+        ({"month_end_seen": False}, ("Month end seen", "no")),
+        ({"stage": "inference_online"}, ("Stage", "inference online")),
+        ({"commitment_id": "012345678901"}, ("Commitment id", "012345678901")),
+        ({"price_per_gb": "0.02"}, ("Price per GB", "0.02")),
+        ({"resources": []}, ("Resources", "none")),
+        ({"loss_share": "not recorded"}, ("Loss share", "not recorded")),
+    ],
+)
+def test_what_has_no_words_of_its_own_is_said_by_its_name_and_unit(
+    evidence: dict[str, Any], said: tuple[str, str]
+) -> None:
+    assert list(in_words(evidence)) == [said]
+
+
+def test_what_is_easy_to_get_back_is_not_said_to_be_hard() -> None:
+    assert list(in_words({"hard_to_regain": None})) == []
+    assert list(in_words({"hard_to_regain": "scarce"})) == [("Why it may be hard to get back", "scarce")]
+
+
+def test_what_has_a_column_is_not_said_twice() -> None:
+    evidence = {"coverage": 1, "weeks": 4, "timezone": "UTC", "note": "two\nlines"}
+    assert other_evidence(evidence, ("coverage",)) == "Weeks looked at: 4; Note: two lines; Timezone: UTC"
+    assert other_evidence(evidence, tuple(evidence)) is None
+    assert list(measured({"replay": {"hours": 1}, "replay_hours": 1, "terraform": "x"})) == []
+
+
+@given(
+    st.dictionaries(
+        st.text("abc_", min_size=1),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+            lambda inside: (
+                st.lists(inside, max_size=3) | st.dictionaries(st.text("abc_", min_size=1), inside, max_size=3)
+            ),
+            max_leaves=6,
+        ),
+        max_size=4,
+    )
+)
+def test_whatever_a_kind_brings_is_shown(evidence: dict[str, Any]) -> None:
+    """One line for each item, whatever it is; what a list holds is not shown as a program writes it."""
+    shown = list(in_words(evidence))
+    assert len(shown) == len(evidence)
+    for (_, value), held in zip(shown, (evidence[key] for key in sorted(evidence)), strict=True):
+        assert isinstance(held, str) or value not in ("None", "[]", "{}", "True", "False")
