@@ -16,6 +16,7 @@ import streamlit as st
 
 from aispend.money import rate
 from reports.formats import UNKNOWN, cost_name, inclusion, moment, money, pending, percent
+from reports.subject_names import subject_name
 from reports.views import Basis, CostColumn, Costs, Spend, SpendRow
 
 NO_MODEL = "no model known"
@@ -264,8 +265,11 @@ def reason(value: object) -> Lines:
 
 
 def shortened(name: str, length: int = _NAME_LENGTH) -> str:
-    """The telling end of a resource id: what follows its last slash, the middle left out where it is long."""
-    return trimmed(name.rstrip("/").rsplit("/", 1)[-1], length)
+    """The telling end of a resource id: what follows its last slash, the middle left out where it is long.
+
+    What is no single resource is called by its name.
+    """
+    return trimmed(subject_name(name) or name.rstrip("/").rsplit("/", 1)[-1], length)
 
 
 def trimmed(text: str, length: int) -> str:

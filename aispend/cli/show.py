@@ -91,8 +91,13 @@ def lines(sentences: Iterable[str]) -> None:
 
 
 def short_id(resource_id: str, width: int = 28) -> str:
-    """The telling end of a resource id: what follows the last slash, its middle left out where it is long."""
-    name = resource_id.rstrip("/").rsplit("/", 1)[-1]
+    """The telling end of a resource id: what follows the last slash, its middle left out where it is long.
+
+    What is no single resource is called by its name.
+    """
+    from reports.subject_names import subject_name
+
+    name = subject_name(resource_id) or resource_id.rstrip("/").rsplit("/", 1)[-1]
     if len(name) <= width:
         return name
     half = (width - 1) // 2

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import insert
@@ -96,10 +97,12 @@ def test_page_command_csv_json_and_parquet_give_the_same_rows(
         in_json = json.loads(listed["json"])
         in_csv = [unquoted(row) for row in csv.DictReader(io.StringIO(exported.decode("utf-8-sig"), newline=""))]
         assert in_csv == [unquoted(row) for row in csv.DictReader(io.StringIO(listed["csv"], newline=""))]
-        in_parquet = pq.read_table(tmp_path / "recommendations.parquet").to_pylist()
+        table = pq.read_table(tmp_path / "recommendations.parquet")
+        in_parquet = table.to_pylist()
         assert [[row["id"] for row in rows] for rows in (in_json, in_csv, in_parquet)] == [ids(expected)] * 3
         for column in RECOMMENDATIONS:
             if column.kind in ("money", "number"):
+                assert table.schema.field(column.name).type == pa.decimal128(38, 12)
                 amounts = [
                     [None if row[column.name] in (None, "") else Decimal(str(row[column.name])) for row in rows]
                     for rows in (in_json, in_csv, in_parquet)

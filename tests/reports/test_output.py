@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from reports import formats
 from reports.advice_columns import IDLE, RECOMMENDATIONS, WHY_NOT
 from reports.columns import FRESHNESS, RECONCILE, UNIT_COSTS, Column, spend_columns
-from reports.output import defused, exact, json_text, write_csv
+from reports.output import defused, exact, json_text, spreadsheet_text, write_csv
 from reports.views import Window
 
 ANY_AMOUNT = st.decimals(min_value=-(10**20), max_value=10**20, places=12, allow_nan=False, allow_infinity=False)
@@ -64,6 +64,16 @@ def test_csv_text_comes_back_as_it_went(name: str) -> None:
     )
 
     assert row == {"name": defused(name), "rest": "x"}
+
+
+@pytest.mark.parametrize("text", ["012345678901", "123456789012", "12e5", "1.5E10", "00", "=1", "@x"])
+def test_in_a_spreadsheet_what_would_change_or_run_is_text(text: str) -> None:
+    assert spreadsheet_text(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("text", ["i-0abc", "222", "0", "0.5", "2026-11-01", "12e5f", "p5.48xlarge", "", "1e"])
+def test_in_a_spreadsheet_other_text_stays_as_it_is(text: str) -> None:
+    assert spreadsheet_text(text) == text
 
 
 def test_unknown_is_null_and_empty_never_zero() -> None:
