@@ -33,7 +33,7 @@ def panel(row: Recommendation, currency: str) -> None:
         st.markdown("**Command**, for a person to check and run:")
         st.code(row.command, language="bash", wrap_lines=True)
     if terraform := row.evidence.get("terraform"):
-        st.markdown("**Terraform**, the same as code:")
+        st.markdown("**Terraform**, what to set:")
         st.code(str(terraform), language="hcl", wrap_lines=True)
     st.markdown("**Decide**, with the reason if there is one:")
     st.code(_decisions(row), language=None, wrap_lines=True)

@@ -128,6 +128,7 @@ _WORDS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "discount": ("Discount", _share),
     "precision": ("Numbers in", str),
 }
+_BEFORE_PRICES = "price_date"
 _PRICES = {"current_price": "List price now", "proposed_price": "List price proposed"}
 _ENDINGS: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("_share", _share),
@@ -161,18 +162,23 @@ _TOLD = ("terraform",)
 def in_words(evidence: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Each item of evidence as its name and value, in an order that reads well; what is not known is said to be."""
     for key, (title, shown) in _WORDS.items():
+        if key == _BEFORE_PRICES:
+            yield from _prices(evidence)
         if key in evidence and not (key in _NONE_IS_NO and evidence[key] is None):
             yield title, _value(evidence[key], shown)
-    currency = evidence.get("price_currency", "")
+    for key, value in sorted(_others(evidence)):
+        yield _title(key), _value(value, _shown_by(key))
+
+
+def _prices(evidence: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Both prices; their day and source come next."""
+    currency = f" {code}" if (code := evidence.get("price_currency")) else ""
     for key, title in _PRICES.items():
         if key in evidence:
             value = evidence[key]
-            yield (
-                title,
-                UNKNOWN if value is None else f"{unit_price(_decimal(value))} {currency} an hour".replace("  ", " "),
-            )
-    for key, value in sorted(_others(evidence)):
-        yield _title(key), _value(value, _shown_by(key))
+            yield title, UNKNOWN if value is None else f"{unit_price(_decimal(value))}{currency} an hour"
+    if currency and not evidence.keys() & _PRICES.keys():
+        yield "Prices in", currency.strip()
 
 
 def replay_sentence(evidence: Mapping[str, Any], bound: Decimal | None = None) -> str | None:

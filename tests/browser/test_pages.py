@@ -226,8 +226,8 @@ def test_choosing_a_recommendation_shows_its_evidence(visit: Visit, filled: Serv
     assert visitor.rows("Evidence") == [
         ["Part of it that was measured", "100.0 %"],
         ["Load, 95th percentile", "0.40 accelerators' worth"],
-        ["Price of", "2026-09-01"],
         ["List price proposed", "0.8048 an hour"],
+        ["Price of", "2026-09-01"],
         ["Measured until", "2026-11-21 06:00 UTC"],
     ]
 

@@ -89,6 +89,7 @@ def test_a_replay_is_a_sentence(evidence: dict[str, Any], bound: Decimal | None,
         ({"commitment_id": "012345678901"}, ("Commitment id", "012345678901")),
         ({"price_per_gb": "0.02"}, ("Price per GB", "0.02")),
         ({"resources": []}, ("Resources", "none")),
+        ({"price_currency": "EUR"}, ("Prices in", "EUR")),
         ({"loss_share": "not recorded"}, ("Loss share", "not recorded")),
     ],
 )
