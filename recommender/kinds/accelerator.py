@@ -218,7 +218,7 @@ def _advice(
         acts_on=parts.acts_on,
         gate=None if measured else f"a benchmark of your own on {move.target.accelerator_type}",
         hard_to_regain=scarce is not None,
-        target=f"{move.machines}x{move.target.instance_type}",
+        target=move.target.instance_type,
         evidence_until=subject.measured_until,
         evidence={
             "window_days": days,

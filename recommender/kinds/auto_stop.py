@@ -139,7 +139,7 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
         command=queue + preconditions(subject) + command,
         violation_bound=Decimal(repr(round(bound, 6))),
         hard_to_regain=scarce is not None,
-        target=f"auto_stop_{wait}m",
+        target="auto_stop",
         evidence_until=measured_until(history),
         evidence={
             "window_days": days,

@@ -159,7 +159,7 @@ def _replicas(subject: Service, settings: Recommend) -> Advice | WhyNot:
         undo="set the size back",
         command=_command(machines, needed),
         violation_bound=Decimal(repr(round(outcome.bound, 6))),
-        target=f"replicas:{needed}",
+        target="replicas",
         acts_on=cost_of_each(subject, days, cost),
         evidence={
             "window_days": days,

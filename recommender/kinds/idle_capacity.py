@@ -146,7 +146,7 @@ def _throughput(subject: Capacity, options: IdleCapacity, cost: Decimal) -> Advi
         options,
         cost,
         share=share,
-        target=f"{units}_units",
+        target="fewer_units",
         said=said,
         bound=played.outcome.bound,
         found=found,

@@ -214,7 +214,7 @@ def _advice(
             )
         ),
         violation_bound=Decimal(repr(round(best.bound, 6))),
-        target=f"{best.machine.instance_type}*{best.count}" + ("+lora" if best.adapters else ""),
+        target=(best.machine.instance_type or "") + ("+lora" if best.adapters else ""),
         acts_on=dict(costs),
         gate=gate,
         evidence={

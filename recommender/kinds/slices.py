@@ -71,7 +71,7 @@ def sliced(subject: Machine, settings: Recommend, cost: Decimal) -> Advice | Non
             "# drain the node first; every pod has to ask for its slice (nvidia.com/mig-…) instead of a card\n"
             "# with NVIDIA's operator, MIG strategy mixed: label the node nvidia.com/mig.config with these profiles"
         ),
-        target=f"mig:{names.replace(', ', '+')}",
+        target="mig",
         evidence={
             "window_days": options.window_days,
             "window_end": subject.as_of.isoformat(),

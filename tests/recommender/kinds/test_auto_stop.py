@@ -75,7 +75,7 @@ def test_a_notebook_used_by_day_is_off_at_night(make_subject: Make) -> None:
     assert advice.saving.effective == Decimal("9081.20")
     assert advice.evidence["starts"] == 14
     assert advice.evidence["replay"]["violation_minutes"] == 14 * 5
-    assert advice.target == "auto_stop_60m"
+    assert advice.target == "auto_stop"
 
 
 def test_a_training_machine_waits_two_hours_and_its_queue_is_looked_at(make_subject: Make) -> None:

@@ -152,7 +152,7 @@ def test_adapters_of_one_base_hold_it_once(make_subject: Make) -> None:
     assert why_not(evaluate(subject, DEFAULT)).reason == "busy"
     settings = Recommend.model_validate({"consolidate": {"bases": {"tuned-a": "base", "tuned-b": "base"}}})
     found = advice(evaluate(subject, settings))
-    assert found.target == "p4d.24xlarge*1+lora"
+    assert found.target == "p4d.24xlarge+lora"
     assert found.gate is not None
     assert "LoRA" in found.gate
     (tenant,) = tenants_of(subject.services, settings.consolidate.bases)
