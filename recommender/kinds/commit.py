@@ -189,7 +189,7 @@ def _advice(
             "covers_hourly": str(best.covers.quantize(CENT)),
             "commitment_hourly": str(hourly),
             "stages": [str(first), str(hourly - first)],
-            "coverage": float(round(coverage, 4)),
+            "commitment_coverage": float(round(coverage, 4)),
             "utilisation": float(round(best.utilisation or Decimal(0), 4)),
             "effective_savings_rate": float(round(best.effective_savings_rate or Decimal(0), 4)),
             "optimum_hourly": str(best_commitment(usage, committed_rate).hourly_commitment.quantize(CENT)),

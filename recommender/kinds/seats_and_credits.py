@@ -81,7 +81,7 @@ def _seats(subject: Contract, settings: Recommend) -> Advice | WhyNot:
         ),
         undo="buy seats again; most vendors add them at once",
         command=f"# {_line(subject.name)}: tell the vendor before {subject.end} to renew with {needed:f} seats",
-        target=f"seats:{needed:f}",
+        target="seats",
         evidence_until=subject.as_of,
         evidence={
             **_evidence(subject, days),
