@@ -11,7 +11,9 @@ Method
 Cases
     Groups of more than ``EXACT`` proposals are combined greedily, the largest saving first.
     Estimates, what waits for its gate, and what saves nothing net count for nothing.
-    A resource's cost is the largest that any proposal gives, so the total never exceeds the cost it acts on.
+    Proposals look back over windows of their own and may give a resource different costs: the least of them holds (of
+    commitments', which look back longest, only where no other proposal acts on it), so that the total never exceeds
+    what any of them says it costs.
 Sources
     docs/advice.md; methods, combining savings (T10.1).
 Known drawbacks
@@ -84,10 +86,16 @@ class _Parts:
     def __init__(self, advice: Sequence[Advice], kinds: Mapping[str, Kind[Any]]) -> None:
         self.advice, self.kinds = advice, kinds
         self.resources = [item.resources for item in advice]
-        self.cost: dict[str, Decimal] = defaultdict(Decimal)
-        for resources in self.resources:
-            for name, cost in resources.items():
-                self.cost[name] = max(self.cost[name], cost)
+        self.cost: dict[str, Decimal] = {}
+        others_first = sorted(
+            range(len(advice)), key=lambda number: (kinds[advice[number].kind].step is Step.COMMIT, number)
+        )
+        for number in others_first:
+            is_wide = kinds[advice[number].kind].step is Step.COMMIT
+            for name, cost in self.resources[number].items():
+                known = self.cost.get(name)
+                if known is None or (cost < known and not is_wide):
+                    self.cost[name] = cost
 
     def clash(self, number: int, others: Iterable[int]) -> bool:
         return any(self._conflict(number, other) for other in others)

@@ -153,6 +153,11 @@ def _advice(
         if subject.decided
         else ""
     )
+    unpriced = (
+        f" {_monthly_text(subject.unpriced)} {subject.currency} a month of types without a committed price is left out."
+        if subject.unpriced
+        else ""
+    )
     return Advice(
         kind=NAME,
         subject=subject,
@@ -174,7 +179,8 @@ def _advice(
         reason=(
             f"In {_above(usage, best.covers):.0%} of {hours} hours at least {best.covers.quantize(CENT)} "
             f"{subject.currency} an hour ran on demand; committed, an hour costs {committed_rate:.0%} of that. "
-            f"It would cover {coverage:.0%} of the usage and be used {best.utilisation or 0:.0%}.{ending}{decided}"
+            f"It would cover {coverage:.0%} of the usage and be used {best.utilisation or 0:.0%}."
+            f"{ending}{decided}{unpriced}"
         ),
         undo="none: a commitment is paid to its end; some can be exchanged or sold, see your provider's terms",
         command=_command(subject, hourly, first, options),

@@ -4,8 +4,10 @@ Assumes     a commitment for one family in one region (EC2 Instance Savings Plan
             Google) covers whatever the payer runs of it, whichever account it runs in.
 Method      The on-demand cost of each day is spread evenly over the hours the bill saw it run, else over all hours.
             Usage that no commitment covers counts, and what a commitment covers that ends within ``expiring_days``.
-            Spot does not. What accepted and done changes will take away is taken out first: a machine to be stopped
-            has no hours to commit to, one to be resized as many fewer as it will save.
+            Spot does not, nor does a type without a committed price. What accepted changes will take away is taken out
+            first: of a machine to be stopped, to go to spot, to another family, or whose work is to be bought, all;
+            else the share it will save. What is done already shows in the bill from its day on, and is taken out of the
+            days before.
 Cases       An hour nothing ran is zero usage: it would be paid for all the same. A day whose cost is unknown makes its
             pool's usage of that day unknown.
 Drawbacks   Plans that cover several families and regions at once are taken as one for each. Usage outside AI, which is
@@ -33,6 +35,9 @@ _HOURS_PER_DAY = 24
 CommittedTerm = Literal["1y", "3y"]
 COMMITTED_TERMS: tuple[CommittedTerm, ...] = ("1y", "3y")
 _DECIDED = ("accepted", "done", "verified")
+_LEAVING = ("stop_idle", "spot", "accelerator", "managed_or_self_host", "relocate")
+"""Kinds after which nothing of a resource's usage is left to commit to where it was."""
+_RESIZING = ("rightsize", "consolidate")
 
 
 @dataclass(frozen=True)
@@ -59,8 +64,9 @@ class Expiring:
 class UsagePool(Subject):
     """``usage`` is on-demand money of each hour of the window, None on days of unknown cost, oldest first.
 
-    ``by_resource`` and ``by_type`` are on-demand money of the window by resource and by machine type;
-    ``decided`` what accepted and done changes were taken to save of it, a month.
+    ``by_resource`` and ``by_type`` are on-demand money of the window by resource and by machine type, after what was
+    decided; ``decided`` is what accepted and done changes take out of it, and ``unpriced`` what types without a
+    committed price cost, both a month.
     """
 
     family: str
@@ -71,6 +77,18 @@ class UsagePool(Subject):
     rates: tuple[CommittedRate, ...]
     expiring: tuple[Expiring, ...]
     decided: Decimal
+    unpriced: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True)
+class _Decided:
+    """An accepted or done change: what it leaves of a resource's usage (0 to 1), and when it was done; None is to come."""
+
+    leaves: Decimal
+    done_on: date | None
+
+    def of(self, day: date) -> Decimal:
+        return self.leaves if self.done_on is None or day <= self.done_on else Decimal(1)
 
 
 def family_of(provider: str, instance_type: str) -> str:
@@ -93,7 +111,7 @@ def load_usage_pools(
     """Pools with usage in the window, by name."""
     start = as_of - timedelta(days=window_days)
     scope = {"start": start.date(), "end": as_of.date(), "soon": as_of + timedelta(days=expiring_days)}
-    left = _shares_left(connection)
+    decided = _decided(connection)
     pools: dict[tuple[str, ...], list[Any]] = defaultdict(list)
     for row in connection.execute(text(_USAGE), scope):
         family = family_of(row.provider, row.instance_type)
@@ -101,7 +119,7 @@ def load_usage_pools(
     prices = load_prices(connection, as_of.date())
     for (provider, payer, region, family, currency), rows in sorted(pools.items()):
         yield _pool(
-            rows, left, prices, start=start, days=window_days, as_of=as_of,
+            rows, decided, prices, start=start, days=window_days, as_of=as_of,
             header={"provider": provider, "account": payer or None, "region": region or None, "currency": currency},
             family=family,
         )  # fmt: skip
@@ -109,7 +127,7 @@ def load_usage_pools(
 
 def _pool(
     rows: Sequence[Any],
-    left: Mapping[tuple[str, str], Decimal],
+    changes: Mapping[tuple[str, str], Sequence[_Decided]],
     prices: PriceBook,
     *,
     start: datetime,
@@ -123,9 +141,17 @@ def _pool(
     by_resource: dict[str, Decimal] = defaultdict(Decimal)
     expiring: dict[str, tuple[datetime, Decimal]] = {}
     costs: dict[date, DailyCost] = {}
-    decided = Decimal(0)
+    decided = unpriced = Decimal(0)
+    place = (header["provider"], header["region"] or "", header["currency"])
+    rates = tuple(_rates(place, {row.instance_type for row in rows}, prices, as_of.date()))
+    priced = {one.instance_type for one in rates}
     for row in rows:
-        stays = left.get((header["provider"], row.resource_id), Decimal(1))
+        if priced and row.instance_type not in priced:
+            unpriced += row.on_demand or Decimal(0)
+            continue
+        stays = Decimal(1)
+        for change in changes.get((header["provider"], row.resource_id), ()):
+            stays *= change.of(row.charge_date)
         first = (row.charge_date - start.date()).days * _HOURS_PER_DAY
         mask = (1 << _HOURS_PER_DAY) - 1 if row.hours is None else int(row.hours)
         on = [hour for hour in range(_HOURS_PER_DAY) if mask >> hour & 1]
@@ -136,14 +162,13 @@ def _pool(
             )
         amount = Decimal(0) if row.on_demand is None else row.on_demand
         by_type[row.instance_type] += amount * stays
-        by_resource[row.resource_id] += amount
+        by_resource[row.resource_id] += amount * stays
         decided += amount * (1 - stays)
         if row.commitment_id is not None:
             ends, covered = expiring.get(row.commitment_id, (row.ends_at, Decimal(0)))
-            expiring[row.commitment_id] = (ends, covered + amount)
+            expiring[row.commitment_id] = (ends, covered + amount * stays)
         costs[row.charge_date] = _add(costs.get(row.charge_date), row)
     hours = days * _HOURS_PER_DAY
-    place = (header["provider"], header["region"] or "", header["currency"])
     return UsagePool(
         resource_key=0,
         resource_id=f"usage:{header['account'] or 'unknown'}/{header['region'] or 'unknown'}/{family}",
@@ -158,11 +183,12 @@ def _pool(
         usage=tuple(usage),
         by_type=dict(by_type),
         by_resource=dict(by_resource),
-        rates=tuple(_rates(place, by_type, prices, as_of.date())),
+        rates=rates,
         expiring=tuple(
             Expiring(name, ends, rate(whole, Decimal(hours))) for name, (ends, whole) in sorted(expiring.items())
         ),
         decided=rate(decided * 730, Decimal(hours)),
+        unpriced=rate(unpriced * 730, Decimal(hours)),
         **header,
     )
 
@@ -184,20 +210,22 @@ def _add(before: DailyCost | None, row: Any) -> DailyCost:
     )
 
 
-def _shares_left(connection: Connection) -> dict[tuple[str, str], Decimal]:
-    """What accepted and done changes of usage leave of each resource's hours, 0 to 1."""
-    rows = connection.execute(
-        text(
-            "SELECT provider, part.key AS resource_id, monthly_saving_effective AS saved, monthly_cost AS cost"
-            " FROM recommendation, jsonb_each(acts_on) AS part"
-            " WHERE state = ANY(:decided) AND kind <> 'commit' AND monthly_cost > 0"
-        ),
-        {"decided": list(_DECIDED)},
-    )
-    left: dict[tuple[str, str], Decimal] = defaultdict(lambda: Decimal(1))
-    for row in rows:
-        left[row.provider, row.resource_id] *= 1 - min(rate(row.saved, row.cost), Decimal(1))
-    return dict(left)
+def _decided(connection: Connection) -> dict[tuple[str, str], list[_Decided]]:
+    """Accepted and done changes of each resource."""
+    decided: dict[tuple[str, str], list[_Decided]] = defaultdict(list)
+    for row in connection.execute(text(_DECISIONS), {"decided": list(_DECIDED)}):
+        leaves = 1 - min(rate(row.saved, row.cost), Decimal(1))
+        if row.kind in _LEAVING or _other_family(row):
+            leaves = Decimal(0)
+        decided[row.provider, row.resource_id].append(_Decided(leaves, row.done_on))
+    return decided
+
+
+def _other_family(row: Any) -> bool:
+    """Whether a change of size goes to another family: what a commitment for the present one does not cover."""
+    if row.kind not in _RESIZING or not row.instance_type:
+        return False
+    return family_of(row.provider, row.target) != family_of(row.provider, row.instance_type)
 
 
 def _rates(place: tuple[str, str, str], types: Iterable[str], prices: PriceBook, on: date) -> Iterator[CommittedRate]:
@@ -212,6 +240,16 @@ def _rates(place: tuple[str, str, str], types: Iterable[str], prices: PriceBook,
                     term, name, rate(committed.hourly_price, on_demand.hourly_price), on_demand, committed
                 )
 
+
+_DECISIONS = """
+    SELECT n.provider, part.key AS resource_id, n.kind, n.target, n.monthly_saving_effective AS saved,
+           n.monthly_cost AS cost, r.instance_type,
+           CASE WHEN n.state <> 'accepted' THEN b.done_on END AS done_on
+    FROM recommendation AS n
+    CROSS JOIN jsonb_each(n.acts_on) AS part
+    LEFT JOIN saving_baseline AS b ON b.recommendation_id = n.id
+    LEFT JOIN resource AS r ON r.provider = n.provider AND r.resource_id = part.key
+    WHERE n.state = ANY(:decided) AND n.kind <> 'commit' AND n.monthly_cost > 0"""
 
 _USAGE = """
     SELECT r.provider, a.billing_account_id AS payer, coalesce(l.region_id, r.region) AS region,

@@ -127,6 +127,27 @@ def test_advice_on_several_machines_meets_the_advice_on_each(make_subject: Make)
     assert nets(combine(advice, KINDS)) == [Decimal(0), Decimal(10_000), Decimal(1000)]
 
 
+def test_of_costs_over_different_windows_the_least_holds(make_subject: Make) -> None:
+    """Stopping saves all of 15,000; 5,000 of commitments on top of it would be more than it costs."""
+    machine = make_subject()
+    advice = [
+        advise(machine, "stop_idle", 15_000, cost=Decimal(15_000)),
+        advise(machine, "schedule", 6000, cost=Decimal(17_000)),
+        advise(machine, "commit", 5000, cost=Decimal(20_000)),
+    ]
+    assert sum(nets(combine(advice, KINDS))) == Decimal(15_000)
+
+
+def test_a_long_window_does_not_make_a_young_machine_cheap(make_subject: Make) -> None:
+    """Over sixty days it cost a quarter of what it costs a month today."""
+    machine = make_subject()
+    advice = [
+        advise(machine, "commit", 500, cost=Decimal(2500)),
+        advise(machine, "stop_idle", 10_000),
+    ]
+    assert nets(combine(advice, KINDS)) == [Decimal(0), Decimal(10_000)]
+
+
 def test_estimates_and_what_waits_for_its_gate_count_for_nothing(make_subject: Make) -> None:
     machine = make_subject()
     advice = [

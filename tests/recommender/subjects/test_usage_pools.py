@@ -20,6 +20,7 @@ from aispend.schema import (
     price,
     recommendation,
     resource,
+    saving_baseline,
     sku,
 )
 from aispend.store import Store
@@ -114,18 +115,64 @@ def test_what_a_commitment_covers_for_longer_is_no_usage_to_commit_to(fleet: Sto
     assert found.expiring == ()
 
 
-def test_what_was_decided_is_taken_out_first(fleet: Store) -> None:
-    """Half of i-1's cost is to go, by an accepted proposal: ten an hour stay; what is open takes nothing out."""
-    half = {"monthly_cost": Decimal(100), "monthly_saving_effective": Decimal(50), "kind": "rightsize"}
-    acts = {"acts_on": {"i-1": {"monthly_cost": "100", "counted_net": "50"}}}
-    with fleet.engine.begin() as connection:
-        connection.execute(insert(recommendation), [advice(1, state="accepted", **half, **acts)])
-        connection.execute(insert(recommendation), [advice(2, state="open", **half, **acts)])
+def decide(store: Store, number: int, state: str, *, target: str, kind: str = "rightsize") -> None:
+    """A proposal to save half of i-1's cost, in a state."""
+    with store.engine.begin() as connection:
+        connection.execute(
+            insert(recommendation),
+            [
+                advice(
+                    number,
+                    state=state,
+                    kind=kind,
+                    target=target,
+                    monthly_cost=Decimal(100),
+                    monthly_saving_effective=Decimal(50),
+                    acts_on={"i-1": {"monthly_cost": "100", "counted_net": "50"}},
+                )
+            ],
+        )
+
+
+def test_what_was_accepted_is_taken_out_first(fleet: Store) -> None:
+    """Half of i-1's cost is to go, within its family: ten an hour stay; what is open takes nothing out."""
+    decide(fleet, 1, "accepted", target="p4d.12xlarge")
+    decide(fleet, 2, "open", target="p4d.12xlarge")
     found = load(fleet, expiring_days=10)
 
     assert found.usage[24:36] == (Decimal(10),) * 12
+    assert found.by_resource == {"i-1": Decimal(120)}
     # 120 of 48 hours
     assert found.decided == Decimal(1825)
+
+
+@pytest.mark.parametrize(("kind", "target"), [("rightsize", "g6.xlarge"), ("spot", "spot"), ("stop_idle", "stop")])
+def test_of_what_leaves_the_family_nothing_is_left_to_commit_to(fleet: Store, kind: str, target: str) -> None:
+    decide(fleet, 1, "accepted", kind=kind, target=target)
+    assert load(fleet, expiring_days=10).usage[24:36] == (Decimal(0),) * 12
+
+
+@pytest.mark.parametrize(("done_on", "left"), [(DAY, 10), (DAY - timedelta(days=1), 20)])
+def test_what_is_done_shows_in_the_bill_from_its_day_on(fleet: Store, done_on: date, left: int) -> None:
+    decide(fleet, 1, "done", target="p4d.12xlarge")
+    with fleet.engine.begin() as connection:
+        connection.execute(
+            insert(saving_baseline).values(
+                recommendation_id="00000001aaaa", kind="rightsize", provider="aws", currency="USD",
+                counterfactual="same_hours", accepted_at=AS_OF, done_on=done_on, window_first=DAY, window_end=DAY,
+                days=1, unit="hour", sku_key=0, parts={}, scopes=[],
+            )
+        )  # fmt: skip
+    assert load(fleet, expiring_days=10).usage[24:36] == (Decimal(left),) * 12
+
+
+def test_a_type_without_a_committed_price_is_nothing_to_commit_to(fleet: Store) -> None:
+    """i-3 is of a type of the family that nobody sells for a year: its 120 of 48 hours are left out, and said."""
+    with fleet.engine.begin() as connection:
+        connection.execute(resource.update().where(resource.c.resource_key == 3).values(instance_type="p4d.metal"))
+    found = load(fleet)
+    assert found.by_type == {"p4d.24xlarge": Decimal(240)}
+    assert found.unpriced == Decimal(1825)
 
 
 def test_an_hour_of_unknown_cost_is_unknown(fleet: Store) -> None:
