@@ -28,6 +28,7 @@ WEIGHTS = st.lists(st.fractions(0, 10**9), min_size=1, max_size=12).filter(any)
 def test_largest_remainder_hands_out_every_cent(
     cents: int, weights: tuple[str | int, ...], expected: list[int]
 ) -> None:
+    """T1.6, with the cents of T1.5 beside."""
     parts = split_exact(Decimal(cents) / 100, [Decimal(weight) for weight in weights], Decimal("0.01"))
     assert parts == [Decimal(part) / 100 for part in expected]
 

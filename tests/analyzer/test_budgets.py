@@ -28,6 +28,7 @@ def flat(cost: str, days: int) -> tuple[Decimal, ...]:
 
 
 def test_half_the_money_in_a_third_of_the_month_burns_at_one_and_a_half_and_ends_on_day_twenty() -> None:
+    """T7.6."""
     spent, weights = flat("50", 10), flat("1", 30)
     found = standing(budget(), NOVEMBER, spent, weights, burn_path(spent, weights))
     assert (found.actual, found.burn_rate) == (D(500), D("1.5000"))

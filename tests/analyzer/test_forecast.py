@@ -33,6 +33,7 @@ def _noisy(days: int, seed: int, noise: float = 6.0) -> Floats:
 
 
 def test_a_weekly_pattern_without_noise_is_told_without_error_and_without_width() -> None:
+    """T7.3."""
     found = forecast(_history(np.resize(WEEK, 200)), 40)
     assert found.values == pytest.approx(np.resize(WEEK, 240)[200:], abs=1e-9)
     assert all(width is not None and width < 1e-6 for width in found.half_widths)
@@ -42,6 +43,7 @@ def test_a_weekly_pattern_without_noise_is_told_without_error_and_without_width(
 
 
 def test_an_80_percent_band_holds_on_75_to_85_percent_of_simulated_days() -> None:
+    """T7.4."""
     held = []
     for seed in range(100, 112):
         series = _noisy(250 + 30, seed)

@@ -13,11 +13,13 @@ _AMOUNTS = st.integers(0, 10**6)
 
 
 def test_the_scale_is_the_mean_step_of_the_history() -> None:
+    """T7.1, its scale."""
     assert seasonal_naive_error(TRAIN, 1) == pytest.approx((2 + 1 + 4 + 2) / 4)
     assert seasonal_naive_error(TRAIN, 1) == pytest.approx(2.25)
 
 
 def test_mase_of_a_flat_forecast() -> None:
+    """T7.1: 107 and 107 where 110 and 108 came."""
     assert mase([110.0, 108.0], [107.0, 107.0], TRAIN, 1) == pytest.approx(2 / 2.25)
     assert mase([110.0, 108.0], [107.0, 107.0], TRAIN, 1) == pytest.approx(0.8889, abs=5e-5)
 
@@ -29,6 +31,7 @@ def test_mase_is_unknown_where_the_history_never_moves_or_is_too_short() -> None
 
 
 def test_winkler_is_the_width_inside_and_ten_times_the_miss_outside_of_an_80_percent_band() -> None:
+    """T7.2."""
     assert winkler(90, 110, 105, 0.8) == pytest.approx(20)
     assert winkler(90, 110, 115, 0.8) == pytest.approx(70)
     assert winkler(90, 110, 85, 0.8) == pytest.approx(70)
