@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import charts, data, layout
 from dashboard.layout import Lines
 from reports import views
-from reports.change_words import behind, effect_words, headline, leading_effects, signed
+from reports.change_words import behind, effect_words, headline, leading_effects, signed, told
 from reports.formats import money, period
 from reports.views import Change, Changes, Window
 
@@ -54,7 +54,7 @@ def _month_of(window: Window) -> Window:
 
 
 def _why(found: Changes, total: Change) -> None:
-    drivers = found.drivers[total.currency]
+    drivers = told(found.drivers[total.currency])
     layout.heading(headline(total, drivers))
     st.plotly_chart(
         charts.waterfall(

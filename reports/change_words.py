@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from decimal import Decimal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
+from aispend.money import exact_sum
 from analyzer.variance import Effect
 from reports.formats import change as relative
 from reports.formats import count, figure, money, percent
@@ -24,26 +26,55 @@ _WORDS: Mapping[Effect, tuple[str, str]] = {
 }
 """What it means when an effect raises, and when it lowers the cost."""
 
-_CENT = Decimal("0.005")
+_HALF_CENT = Decimal("0.005")
+_CENT = Decimal("0.01")
 
 
 def effect_words(effect: Effect, amount: Decimal) -> str:
     """An effect as what happened: ``volume`` above zero is ``more use``."""
-    return _WORDS[effect][amount < 0]
+    return _WORDS[effect][amount.is_signed()]
+
+
+def in_cents(amounts: Sequence[Decimal]) -> list[Decimal]:
+    """``amounts`` in cents that add up to their sum in cents: largest remainder, ties to the earlier.
+
+    Each stays within a cent of itself, and what comes to nothing keeps its sign. A sum that is something, but less than
+    half a cent, is not told in cents: then they stay as they are.
+    """
+    total = exact_sum(amounts)
+    if total and abs(total) <= _HALF_CENT:
+        return list(amounts)
+    cents = [amount.quantize(_CENT, rounding=ROUND_FLOOR) for amount in amounts]
+    left = int((total.quantize(_CENT, rounding=ROUND_HALF_EVEN) - exact_sum(cents)) / _CENT)
+    for index in sorted(range(len(cents)), key=lambda i: (cents[i] - amounts[i], i))[:left]:
+        cents[index] += _CENT
+    return [shown or shown.copy_sign(exact) for shown, exact in zip(cents, amounts, strict=True)]
+
+
+def told(drivers: Iterable[Driver]) -> tuple[Driver, ...]:
+    """All drivers of a change as they are printed: in cents that add up to the change as printed."""
+    exact = tuple(drivers)
+    shown = zip(exact, in_cents([one.amount for one in exact]), strict=True)
+    return tuple(
+        replace(one, amount=amount, of_name=amount if one.of_name == one.amount else one.of_name)
+        for one, amount in shown
+    )
 
 
 def signed(amount: Decimal) -> str:
     """``+1,234.50`` or ``-1,234.50``; nothing is ``0.00``."""
     text = money(abs(amount))
-    return text if abs(amount) < _CENT else f"{'-' if amount < 0 else '+'}{text}"
+    return text if abs(amount) < _HALF_CENT else f"{'-' if amount < 0 else '+'}{text}"
 
 
 def headline(total: Change, drivers: tuple[Driver, ...], most: int = 3) -> str:
-    """The change in a sentence: its largest effects, and what each is mostly of."""
+    """The change in a sentence: its largest effects, what each is mostly of, and what the others come to."""
     grown = f" ({relative(total.change / total.before)})" if total.before > 0 else ""
-    told = [one for one in drivers if abs(one.amount) >= _CENT][:most]
-    parts = [f"{signed(one.amount)} {effect_words(one.effect, one.amount)}{_mostly(one)}" for one in told]
-    return f"{signed(total.change)} {total.currency}{grown}" + (f": {', '.join(parts)}." if parts else ".")
+    known = [one for one in told(drivers) if abs(one.amount) >= _HALF_CENT]
+    parts = [f"{signed(one.amount)} {effect_words(one.effect, one.amount)}{_mostly(one)}" for one in known[:most]]
+    rest = exact_sum(one.amount for one in known[most:])
+    others = f" and {signed(rest)} other effects" if rest else ""
+    return f"{signed(total.change)} {total.currency}{grown}" + (f": {', '.join(parts)}{others}." if parts else ".")
 
 
 def _mostly(driver: Driver) -> str:
@@ -72,7 +103,9 @@ def _figures(moved: Moved) -> str:
 
 
 def leading_effects(row: Change, most: int = 2) -> str:
-    """The largest effects of one row: ``more use +3,504.44, cheaper mix -12.00``."""
-    ordered = sorted(row.effects.items(), key=lambda item: -abs(item[1]))
-    told = [f"{effect_words(name, amount)} {signed(amount)}" for name, amount in ordered if abs(amount) >= _CENT]
-    return ", ".join(told[:most])
+    """The largest effects of one row, and what the others come to: ``more use +3,504.44, other effects -12.00``."""
+    shown = zip(row.effects, in_cents(list(row.effects.values())), strict=True)
+    known = sorted(((name, cost) for name, cost in shown if abs(cost) >= _HALF_CENT), key=lambda item: -abs(item[1]))
+    parts = [f"{effect_words(name, amount)} {signed(amount)}" for name, amount in known[:most]]
+    rest = exact_sum(amount for _, amount in known[most:])
+    return ", ".join([*parts, *([f"other effects {signed(rest)}"] if rest else [])])

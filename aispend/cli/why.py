@@ -100,13 +100,13 @@ def _periods(
 
 
 def _table(found: views.Changes, limit: int, home: str) -> None:
-    from reports.change_words import behind, effect_words, leading_effects, signed
+    from reports.change_words import behind, effect_words, leading_effects, signed, told
     from reports.formats import change, money, period
 
     for total in sorted(found.totals, key=lambda total: total.currency != home):
         grown = f" ({change(total.change / total.before)})" if total.before > 0 else ""
         show.lines([f"{signed(total.change)} {total.currency}{grown}, because of", ""])
-        drivers = found.drivers[total.currency]
+        drivers = told(found.drivers[total.currency])
         cells = [(signed(one.amount), effect_words(one.effect, one.amount), behind(one)) for one in drivers]
         if cells:
             show.table([Head(total.currency, "right"), Head("effect"), Head("mostly", wrap=True)], cells)

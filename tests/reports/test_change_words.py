@@ -1,0 +1,77 @@
+"""A change in words: what is printed adds up, as printed."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzer.variance import EFFECTS, Effect
+from reports.change_words import headline, in_cents, leading_effects, told
+from reports.formats import money
+from reports.views import Change, Driver
+
+D = Decimal
+
+
+def change(**effects: str) -> Change:
+    parts: dict[Effect, Decimal] = {name: D(effects[name]) for name in EFFECTS if name in effects}
+    return Change(("chat",), "USD", D(100), 100 + sum(parts.values(), D(0)), parts, partly_unknown=False)
+
+
+def drivers(of: Change) -> tuple[Driver, ...]:
+    ordered = sorted(of.effects.items(), key=lambda item: -abs(item[1]))
+    return tuple(Driver(name, amount, "chat", amount, None) for name, amount in ordered)
+
+
+@pytest.mark.parametrize(
+    ("amounts", "shown"),
+    [
+        (("3.335", "3.335", "3.33"), ["3.34", "3.33", "3.33"]),  # each by itself: 3.34 + 3.34 + 3.33 = 10.01
+        (("5.006", "-2.003", "-1.001"), ["5.00", "-2.00", "-1.00"]),  # 2.002; each by itself 5.01 - 2.00 - 1.00
+        (("0.004", "-12"), ["0.00", "-12.00"]),
+        (("0.0012",), ["0.0012"]),  # less than a cent in all: in cents there is nothing to show
+        ((), []),
+    ],
+)
+def test_amounts_in_cents_add_up_to_their_sum_in_cents(amounts: tuple[str, ...], shown: list[str]) -> None:
+    assert [str(amount) for amount in in_cents(tuple(map(D, amounts)))] == shown
+
+
+@given(st.lists(st.integers(-(10**15), 10**15).map(lambda units: D(units).scaleb(-12)), max_size=10))
+def test_any_amounts_add_up_as_printed(amounts: list[Decimal]) -> None:
+    total = sum(amounts, D(0))
+    shown = in_cents(amounts)
+    if total == 0 or abs(total) > D("0.005"):
+        assert sum(shown, D(0)) == D(money(total).replace(",", ""))
+        assert all(abs(one - exact) < D("0.01") for one, exact in zip(shown, amounts, strict=True))
+    else:
+        assert shown == amounts
+
+
+def test_the_effects_of_a_table_add_up_and_so_does_the_part_of_one_name() -> None:
+    row = change(volume="3.335", mix="3.335", price="3.33")
+    assert [(one.amount, one.of_name) for one in told(drivers(row))] == [
+        (D("3.34"), D("3.34")),
+        (D("3.33"), D("3.33")),
+        (D("3.33"), D("3.33")),
+    ]
+
+
+def test_a_sentence_names_what_it_leaves_out() -> None:
+    """500 - 300 + 200 - 100.43 - 50 = 249.57: three are told, -150.43 is the rest."""
+    row = change(volume="500", efficiency="-300", price="200", credits="-100.43", tax="-50")
+    assert headline(row, drivers(row)) == (
+        "+249.57 USD (+249.6 %): +500.00 more use (chat), -300.00 less per request (chat), +200.00 higher prices "
+        "(chat) and -150.43 other effects."
+    )
+    assert leading_effects(row) == "more use +500.00, less per request -300.00, other effects +49.57"
+
+
+def test_a_sentence_that_leaves_nothing_out_names_no_rest() -> None:
+    row = change(volume="20", mix="-5", tax="0.001")
+    assert headline(row, drivers(row)) == "+15.00 USD (+15.0 %): +20.00 more use (chat), -5.00 cheaper mix (chat)."
+    assert leading_effects(row) == "more use +20.00, cheaper mix -5.00"
+    assert headline(change(), ()) == "0.00 USD (+0.0 %)."
