@@ -241,8 +241,11 @@ def _self_host_table(found: views.SelfHosting) -> None:
     from reports.formats import UNKNOWN, count, money, percent, period, unit_price
 
     cells = []
+    days = found.window.days if found.window else 1
     for row in found.rows:
         even = UNKNOWN if row.break_even_load is None else percent(row.break_even_load)
+        if row.break_even_tokens is not None:
+            even += f"\n{count(row.break_even_tokens / days)} a day"
         cells.append(
             (
                 f"{row.model}\n{row.provider}",
@@ -260,7 +263,7 @@ def _self_host_table(found: views.SelfHosting) -> None:
             Head("tokens\nload", "right"),
             Head("per 1M", "right"),
             Head("API:\nleast\nmiddle", "right"),
-            Head("API\neven at load of", wrap=True),
+            Head("API\neven at load,\ntokens", wrap=True),
         ],
         cells,
         notes=[
@@ -270,7 +273,8 @@ def _self_host_table(found: views.SelfHosting) -> None:
                 else []
             ),
             "API: list price of the same tokens, class by class. A cheap offer may be slower, quantized or elsewhere.",
-            "Even at a load above 100 %: this fleet cannot serve so much that it costs less than the API.",
+            "Even: the load, and the tokens a day, at which both cost the same. Above 100 % this fleet cannot serve so "
+            "much that it costs less than the API.",
             *sorted({row.source for row in found.rows if row.source}),
         ],
     )

@@ -57,14 +57,18 @@ def test_serving_stands_beside_buying(serving: Run) -> None:
         0.25,
         False,
     )
+    # 12 M in and 3 M out at the API's price; even where 768 would buy as many as that: 15 M × 768 / its cost
+    even = row["break_even_tokens"]
+    assert even == pytest.approx(15_000_000 * 768 / float(row["api_cost"]))
+    assert f"{even / 1e9:,.1f} G a day" in said
 
 
 def test_training_stands_beside_serving_and_lost_runs_are_told(serving: Run) -> None:
     assert "llama-3.1-70b 0.00 240.00 100.00 384.00 0.625 USD" in words(serving("lifecycle", *DAY).out)
     said = words(serving("runs", *DAY).out)
-    assert "good llama-3.1-70b succeeded 140.00 USD" in said
-    assert "bad llama-3.1-70b failed 100.00 USD" in said
-    assert "1 failed: 100.00 USD" in said
+    assert "good llama-3.1-70b succeeded 140.00 0.00 USD" in said
+    assert "bad llama-3.1-70b failed 100.00 100.00 USD" in said
+    assert "1 failed: 100.00 USD, of it lost 100.00" in said
 
 
 def test_energy_is_a_range_with_its_factors(serving: Run) -> None:
