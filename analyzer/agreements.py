@@ -6,6 +6,8 @@ Method      Drawdown is the sum of the charges that count from the first day on,
             the last day, is what is expected at the end; the shortfall is the floor less that.
 Cases       Charges in another currency than the agreement's are named and not counted. Where bills begin after the
             agreement does and nothing is said of the time before, the drawdown is partly unknown: too low.
+            Where a bill, or a line that counts, does not give the agreement's cost, the drawdown is at least what is
+            known, and unless that meets the floor, where it leads is unknown.
 Drawbacks   A straight line: growth, seasons and planned purchases are not seen. Terms of a contract that no bill shows
             (credits that count, marketplace caps) must be entered through ``drawn_before``.
 """
@@ -24,11 +26,12 @@ from sqlalchemy import Connection, text
 from aispend.money import exact_sum, rate
 from aispend.settings import Agreement
 from analyzer.findings import Finding, minus, plain
+from analyzer.unknown_costs import COST_BITS
 
 PROMISE = "agreements are drawn down by the ledger"
 _CENT = Decimal("0.01")
 
-Status = Literal["met", "on course", "short", "ended short", "nothing loaded"]
+Status = Literal["met", "on course", "short", "ended short", "unknown", "nothing loaded"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,8 @@ class Drawdown:
 
     ``per_day`` to ``status`` as in :class:`Pace`; ``through`` is the last day with charges that is counted,
     ``unknown_until`` the first loaded day where the time before it is unknown, ``other_currencies`` those of charges
-    that would count and are not added.
+    that would count and are not added. ``partly_unknown``: some of what counts lacks the agreement's cost, so that
+    ``drawn`` is a least amount, or None where nothing is known; what follows from it is None unless the floor is met.
     """
 
     name: str
@@ -58,22 +62,23 @@ class Drawdown:
     end: date
     currency: str
     committed: Decimal
-    drawn: Decimal
+    drawn: Decimal | None
     through: date | None
-    per_day: Decimal
-    expected: Decimal
-    shortfall: Decimal
+    per_day: Decimal | None
+    expected: Decimal | None
+    shortfall: Decimal | None
     needed_per_day: Decimal | None
     status: Status
     unknown_until: date | None
+    partly_unknown: bool
     other_currencies: tuple[str, ...]
-    analyzed: Decimal
+    analyzed: Decimal | None
     """The same drawdown from the analysis (``spend_day``) in place of the charges."""
 
     @property
-    def drawn_share(self) -> Decimal:
-        """Of the floor, 0 to 1 and beyond."""
-        return rate(self.drawn, self.committed)
+    def drawn_share(self) -> Decimal | None:
+        """Of the floor, 0 to 1 and beyond; None where what is drawn is unknown."""
+        return None if self.drawn is None else rate(self.drawn, self.committed)
 
 
 def pace(committed: Decimal, drawn: Decimal, *, recent: Decimal, recent_days: int, days_left: int) -> Pace:
@@ -103,15 +108,18 @@ def drawdowns(connection: Connection, agreements: Sequence[Agreement]) -> list[D
 
 def agreements_are_drawn_down(connection: Connection, agreements: Sequence[Agreement]) -> Iterator[Finding]:
     """The drawdown by the analysis is the one by the charges; where it will fall short, that is said."""
-    for found in drawdowns(connection, agreements):
-        difference = minus(found.analyzed, found.drawn)
-        cause = f"drawn down {plain(found.drawn)} of {plain(found.committed)}: {found.status}"
+    for terms, found in zip(agreements, drawdowns(connection, agreements), strict=True):
+        difference = None if found.analyzed is None or found.drawn is None else minus(found.analyzed, found.drawn)
+        cause = f"drawn down {_shown(found.drawn)} of {plain(found.committed)}: {found.status}"
         if found.status == "short":
-            cause += f", {plain(found.shortfall)} will be missing on {found.end} at {plain(found.per_day)} a day"
+            cause += f", {_shown(found.shortfall)} will be missing on {found.end} at {_shown(found.per_day)} a day"
+        if found.partly_unknown:
+            cause += f"; some of what counts has no {terms.cost} cost"
         if found.unknown_until:
             cause += f"; drawdown before {found.unknown_until} is unknown"
         if found.other_currencies:
             cause += f"; charges in {', '.join(found.other_currencies)} are not counted"
+        holds = found.analyzed == found.drawn
         yield Finding(
             promise=PROMISE,
             scope=found.name,
@@ -120,9 +128,12 @@ def agreements_are_drawn_down(connection: Connection, agreements: Sequence[Agree
             ours=found.analyzed,
             theirs=found.drawn,
             difference=difference,
-            cause=cause if not difference else f"{plain(difference, sign=True)}: run aispend analyze",
-            holds=not difference,
-            attention=found.status in ("short", "ended short") or bool(found.unknown_until or found.other_currencies),
+            cause=cause
+            if holds
+            else f"{plain(difference, sign=True) if difference else 'unknown'}: run aispend analyze",
+            holds=holds,
+            attention=found.status in ("short", "ended short")
+            or bool(found.unknown_until or found.partly_unknown or found.other_currencies),
         )
 
 
@@ -145,22 +156,24 @@ def _drawdown(connection: Connection, agreement: Agreement) -> Drawdown:
     query = _CHARGED.format(column=column)
     rows = [row for row in connection.execute(text(query), period | {"recent": recent_from}) if _counts(agreement, row)]
     mine = [row for row in rows if row.currency == agreement.currency]
+    query = _ANALYZED.format(column=column, bit=COST_BITS[column])
     analyzed = [
         row
-        for row in connection.execute(text(_ANALYZED.format(column=column)), period)
+        for row in connection.execute(text(query), period)
         if _counts(agreement, row) and row.currency == agreement.currency
     ]
-    before = agreement.drawn_before or Decimal(0)
-    drawn = exact_sum((before, *(row.amount for row in mine)))
+    partly_unknown = any(row.lacks for row in (*mine, *analyzed))
+    drawn = _sum(agreement.drawn_before, [row.amount for row in mine], partly_unknown)
     first_bill = min((first for _, first in scopes), default=None)
     days_left = (agreement.valid_to - through).days - 1 if through else 0
     plan = pace(
         agreement.committed,
-        drawn,
+        drawn or Decimal(0),
         recent=exact_sum(row.recent for row in mine),
         recent_days=(through - recent_from).days + 1 if through else 0,
         days_left=days_left,
     )
+    is_open = through is not None and partly_unknown and plan.status != "met"
     return Drawdown(
         name=agreement.name,
         provider=agreement.provider,
@@ -171,17 +184,28 @@ def _drawdown(connection: Connection, agreement: Agreement) -> Drawdown:
         committed=agreement.committed,
         drawn=drawn,
         through=through,
-        per_day=plan.per_day,
-        expected=plan.expected,
-        shortfall=plan.shortfall,
-        needed_per_day=plan.needed_per_day,
-        status=plan.status if through else "nothing loaded",
+        per_day=None if partly_unknown else plan.per_day,
+        expected=None if partly_unknown else plan.expected,
+        shortfall=None if is_open else plan.shortfall,
+        needed_per_day=None if is_open else plan.needed_per_day,
+        status="nothing loaded" if not through else "unknown" if is_open else plan.status,
         unknown_until=first_bill
         if agreement.drawn_before is None and first_bill is not None and first_bill > agreement.valid_from
         else None,
+        partly_unknown=partly_unknown,
         other_currencies=tuple(sorted({row.currency for row in rows if row.currency != agreement.currency})),
-        analyzed=exact_sum((before, *(row.amount for row in analyzed))),
+        analyzed=_sum(agreement.drawn_before, [row.amount for row in analyzed], partly_unknown),
     )
+
+
+def _sum(before: Decimal | None, amounts: Sequence[Decimal | None], partly_unknown: bool) -> Decimal | None:
+    """What is known of a drawdown; None where something counts and nothing of it is known."""
+    known = [amount for amount in (before, *amounts) if amount is not None]
+    return None if partly_unknown and not known else exact_sum((Decimal(0), *known))
+
+
+def _shown(amount: Decimal | None) -> str:
+    return "–" if amount is None else plain(amount)
 
 
 def _counts(agreement: Agreement, row: Any) -> bool:
@@ -205,16 +229,18 @@ _THROUGH = """
     WHERE slice_id = ANY(:slices) AND charge_date >= :first AND charge_date < :end AND charge_category = 'Usage'"""
 
 _CHARGED = """
-    SELECT s.service_name AS service, k.charge_category, k.billing_currency AS currency,
-           coalesce(sum(c.{column}), 0) AS amount,
+    SELECT s.service_name AS service, k.charge_category, k.billing_currency AS currency, sum(c.{column}) AS amount,
            coalesce(sum(c.{column}) FILTER (WHERE c.charge_date >= :recent
-                                            AND k.charge_frequency IS DISTINCT FROM 'One-Time'), 0) AS recent
-    FROM charge c JOIN sku s USING (sku_key) JOIN charge_kind k USING (charge_kind_key)
+                                            AND k.charge_frequency IS DISTINCT FROM 'One-Time'), 0) AS recent,
+           bool_or(NOT '{column}' = ANY(b.columns_known)) AS lacks
+    FROM charge c JOIN sku s USING (sku_key) JOIN charge_kind k USING (charge_kind_key) JOIN slice b USING (slice_id)
     WHERE c.slice_id = ANY(:slices) AND c.charge_date >= :first AND c.charge_date < :end
     GROUP BY 1, 2, 3"""
+"""``lacks`` is of whole bills; of single lines only the analysis knows which cost their half of a bill should give."""
 
 _ANALYZED = """
-    SELECT service, charge_category, currency, coalesce(sum({column}), 0) AS amount
+    SELECT service, charge_category, currency, sum({column}) AS amount,
+           bool_or(unknown_costs & {bit} = {bit}) AS lacks
     FROM spend_day
     WHERE slice_id = ANY(:slices) AND charge_date >= :first AND charge_date < :end
     GROUP BY 1, 2, 3"""

@@ -300,6 +300,7 @@ AGREEMENTS: tuple[Column, ...] = (
     Column("needed_per_day", "money"),
     Column("status"),
     Column("unknown_until", "date"),
+    Column("partly_unknown", "flag"),
 )
 
 

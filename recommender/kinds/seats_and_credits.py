@@ -106,7 +106,7 @@ def _money(subject: Contract, settings: Recommend) -> Advice | WhyNot:
 
     if cost is None or subject.drawn is None or subject.per_day is None or days_left <= 0:
         how = (
-            "Set drawn_before of its [[agreement]]."
+            "Set drawn_before of its [[agreement]], or the cost its bills give."
             if subject.what == "agreement"
             else "Add the columns drawn and drawn_on to its line and import it again (aispend import-costs)."
         )

@@ -20,7 +20,7 @@ Known drawbacks
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -46,10 +46,10 @@ _PREDICTIONS = ("predicted_net", "predicted_p10", "predicted_p50", "predicted_p9
 
 @dataclass(frozen=True)
 class Floor:
-    """A spend agreement and what will be missing of its floor at its end, 0 where nothing will."""
+    """A spend agreement and what will be missing of its floor at its end, 0 where nothing will; None is unknown."""
 
     agreement: Agreement
-    shortfall: Decimal
+    shortfall: Decimal | None
 
 
 @dataclass(frozen=True)
@@ -190,11 +190,25 @@ def _take_floors(items: Sequence[Any], written: list[dict[str, Any]], floors: Se
             and line["realised"] is not None
             and _draws_on(floor.agreement, by_name[line["recommendation_id"]], line)
         ]
+        if floor.shortfall is None:
+            taken.update(_leave_open(written, mine, floor.agreement))
+            continue
         parts = below_floor([written[place]["realised"] for place in mine], floor.shortfall)
         for place, part in zip(mine, parts, strict=True):
             if part:
                 taken.add(place)
                 _take_floor(written[place], part, floor.agreement)
+
+
+def _leave_open(written: list[dict[str, Any]], mine: Sequence[int], agreement: Agreement) -> Iterator[int]:
+    """Savings that may be below a floor are unknown; the places of those."""
+    says = f"How far agreement {agreement.name} is drawn down is unknown, and so is what is paid all the same."
+    for place in mine:
+        line = written[place]
+        if line["realised"] > 0:
+            line["realised"] = line["floor_effect"] = None
+            line["remark"] = f"{line['remark']} {says}" if line["remark"] else says
+            yield place
 
 
 def _take_floor(line: dict[str, Any], part: Decimal, agreement: Agreement) -> None:

@@ -6,7 +6,8 @@ Method      A contract of own costs is a book's lines of one description, team a
             count. An agreement is drawn by the charges it counts, from its first day on; its pace is that of its last
             ``run_rate_days`` without one-time charges.
 Cases       What is drawn of a credit is unknown unless its line says so; what was drawn of an agreement before the
-            first loaded bill likewise: then ``drawn`` is None.
+            first loaded bill likewise, and where a bill or a line that counts does not give the agreement's cost: then
+            ``drawn`` is None.
 Drawbacks   Charges in another currency than the agreement's are not counted.
 """
 
@@ -117,16 +118,15 @@ def _of_agreement(connection: Connection, agreement: Agreement, as_of: datetime)
     ]
     until = as_of.date()
     recent = max(agreement.valid_from, until - timedelta(days=agreement.run_rate_days))
-    charged = connection.execute(
-        text(_CHARGED.format(column=f"{agreement.cost}_cost")),
-        {"slices": [row.slice_id for row in scopes], "first": agreement.valid_from, "end": until, "recent": recent},
-    )
-    counted = [row for row in charged if _counts(agreement, row)]
+    period = {"slices": [row.slice_id for row in scopes], "first": agreement.valid_from, "end": until, "recent": recent}
+    query = _CHARGED.format(column=f"{agreement.cost}_cost", bit=_BITS[agreement.cost])
+    counted = [row for row in connection.execute(text(query), period) if _counts(agreement, row)]
+    lacks = any(row.lacks for row in counted)
     begins = min((row.period for row in scopes), default=None)
     drawn: Decimal | None = sum((row.amount for row in counted), agreement.drawn_before or _NOTHING)
-    if begins is None or (agreement.drawn_before is None and begins > agreement.valid_from):
+    if begins is None or lacks or (agreement.drawn_before is None and begins > agreement.valid_from):
         drawn = None
-    days = (until - max(recent, begins or recent)).days
+    days = 0 if lacks else (until - max(recent, begins or recent)).days
     return Contract(
         resource_key=0,
         resource_id=f"agreement:{agreement.name}",
@@ -190,11 +190,20 @@ _OWN = """
 
 _BILLS = "SELECT slice_id, scope, period FROM slice WHERE kind = 'bill' AND provider = :provider ORDER BY period, scope"
 
+_BITS = {"billed": 1, "effective": 2, "list": 4, "contracted": 8}
+"""Of ``spend_day.unknown_costs``: only the analysis knows which cost a line's half of a bill should give."""
+
 _CHARGED = """
-    SELECT s.service_name AS service, k.charge_category, k.billing_currency AS currency,
-           coalesce(sum(c.{column}), 0) AS amount,
-           coalesce(sum(c.{column}) FILTER (WHERE c.charge_date >= :recent
-                                            AND k.charge_frequency IS DISTINCT FROM 'One-Time'), 0) AS recent
-    FROM charge c JOIN sku s USING (sku_key) JOIN charge_kind k USING (charge_kind_key)
-    WHERE c.slice_id = ANY(:slices) AND c.charge_date >= :first AND c.charge_date < :end
+    SELECT service, charge_category, currency, coalesce(sum(amount), 0) AS amount,
+           coalesce(sum(amount) FILTER (WHERE is_recent), 0) AS recent, bool_or(lacks) AS lacks
+    FROM (SELECT s.service_name AS service, k.charge_category, k.billing_currency AS currency, c.{column} AS amount,
+                 c.charge_date >= :recent AND k.charge_frequency IS DISTINCT FROM 'One-Time' AS is_recent,
+                 NOT '{column}' = ANY(b.columns_known) AS lacks
+          FROM charge c JOIN sku s USING (sku_key) JOIN charge_kind k USING (charge_kind_key)
+          JOIN slice b USING (slice_id)
+          WHERE c.slice_id = ANY(:slices) AND c.charge_date >= :first AND c.charge_date < :end
+          UNION ALL
+          SELECT service, charge_category, currency, NULL, false, true FROM spend_day
+          WHERE slice_id = ANY(:slices) AND charge_date >= :first AND charge_date < :end
+            AND unknown_costs & {bit} = {bit}) AS counted
     GROUP BY 1, 2, 3"""

@@ -87,6 +87,43 @@ def test_without_bills_nothing_is_claimed(ledger: Ledger) -> None:
     assert (found.drawn, found.through, found.status) == (D(0), None, "nothing loaded")
 
 
+def test_where_a_bill_does_not_give_the_cost_the_drawdown_is_unknown(ledger: Ledger) -> None:
+    ledger.charge("2026-09-30", ("2", "2", "4", "4"), service_name="EC2")
+    ledger.charge("2026-10-10", ("2", "2", None, None), service_name="EC2")
+    with ledger.store.engine.begin() as connection:
+        connection.execute(
+            text("UPDATE slice SET columns_known = ARRAY['billed_cost', 'effective_cost'] WHERE period = '2026-10-01'")
+        )
+    ledger.analyze()
+
+    found = drawn(ledger, cost="list")
+    assert (found.drawn, found.drawn_share, found.status, found.partly_unknown) == (None, None, "unknown", True)
+    assert (found.per_day, found.expected, found.shortfall, found.needed_per_day) == (None,) * 4
+    # 4 of September are known: at least so much
+    partly = drawn(ledger, cost="list", **{"from": "2026-09-01"})
+    assert (partly.drawn, partly.status, partly.partly_unknown) == (D(4), "unknown", True)
+    met = drawn(ledger, cost="list", committed="4", **{"from": "2026-09-01"})
+    assert (met.status, met.shortfall) == ("met", 0)
+    with ledger.store.engine.connect() as connection:
+        (row,) = agreements_are_drawn_down(connection, [agreement(cost="list")])
+    assert (row.theirs, row.difference, row.holds, row.attention) == (None, None, True, True)
+    assert row.cause == "drawn down – of 100: unknown; some of what counts has no list cost"
+
+
+def test_a_line_without_the_cost_makes_the_drawdown_unknown_and_an_empty_half_does_not(ledger: Ledger) -> None:
+    ledger.charge("2026-10-01", "2", service_name="EC2")
+    ledger.charge("2026-10-02", ("1", None, None, None), service_name="EC2", provider="azure", half=1)
+    ledger.charge("2026-10-02", (None, "1", "1", "1"), service_name="EC2", provider="azure", half=2)
+    with ledger.store.engine.begin() as connection:
+        connection.execute(text("UPDATE slice SET dataset = 'azure_actual+azure_amortized' WHERE provider = 'azure'"))
+    ledger.charge("2026-10-03", (None, "5", "5", "5"), service_name="EC2")
+    ledger.charge("2026-10-03", (None, "5", "5", "5"), service_name="EC2", category="Tax")
+    ledger.analyze()
+    assert drawn(ledger, provider="azure").partly_unknown is False
+    assert (drawn(ledger).drawn, drawn(ledger).status) == (D(2), "unknown")
+    assert drawn(ledger, cost="effective").status == "short"
+
+
 def test_the_check_says_what_will_be_missing_and_fails_where_the_analysis_differs(ledger: Ledger) -> None:
     october(ledger)
     terms = [agreement(scope="payer")]

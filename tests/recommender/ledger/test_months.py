@@ -201,6 +201,9 @@ def test_what_is_saved_below_an_agreement_s_floor_counts_as_nothing(paid: Paid) 
     assert all(_adds_up(line) for line in lines.values())
     all_of_it = paid.lines("stop-1", Floor(agreement, Decimal(50000)))
     assert (all_of_it["2026-10"].realised, all_of_it["2026-10"].floor_effect) == (0, 7440)
+    unknown = paid.lines("stop-1", Floor(agreement, None))
+    assert (unknown["2026-10"].realised, unknown["2026-10"].floor_effect) == (None, None)
+    assert "agreement edp is drawn down is unknown" in unknown["2026-10"].remark
 
 
 def test_a_cost_the_bill_does_not_give_is_unknown_and_not_zero(paid: Paid) -> None:

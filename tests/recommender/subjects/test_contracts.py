@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+from sqlalchemy import text
+
 from aispend.clock import Clock
 from aispend.settings import Agreement, Settings
 from aispend.store import Store
@@ -58,3 +60,18 @@ def test_an_agreement_is_drawn_by_what_it_counts(database: Store, clock: Clock, 
     floor = found["agreement:floor"]
     assert (floor.total, floor.drawn, floor.per_day) == (10_000, 1500, 100)
     assert found["agreement:unknown"].drawn is None
+
+
+def test_what_the_bills_do_not_give_is_not_drawn(database: Store, clock: Clock, tmp_path: Path) -> None:
+    agreement = Agreement.model_validate(
+        {"name": "floor", "provider": "own", "from": date(2026, 9, 1), "to": date(2026, 11, 1), "committed": 10_000}
+    )
+    contracts(database, clock, tmp_path, "2026-09,,hardware,Cellar,3000,USD,,,,,\n", agreement)
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE slice SET columns_known = ARRAY['effective_cost'] WHERE provider = 'own'"))
+        connection.execute(text("UPDATE charge SET billed_cost = NULL"))
+        (billed,) = (one for one in load_contracts(connection, AS_OF, 30, [agreement]) if one.what == "agreement")
+        other = agreement.model_copy(update={"cost": "effective"})
+        (effective,) = (one for one in load_contracts(connection, AS_OF, 30, [other]) if one.what == "agreement")
+    assert (billed.drawn, billed.per_day) == (None, None)
+    assert (effective.drawn, effective.per_day) == (1500, 100)
