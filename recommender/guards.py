@@ -18,10 +18,12 @@ Known drawbacks
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Protocol
 
 from aispend.advising import Recommend
-from recommender.contract import Saving, Subject
+from recommender.contract import Saving
 from recommender.machine_facts import has_local_disk, scarcity
 from recommender.subjects.machines import Machine
 
@@ -33,31 +35,61 @@ HIGH_INTERRUPTION = 0.20
 """AWS Spot Advisor's last band: more than 20 % of machines interrupted in a month."""
 
 
+class Tagged(Protocol):
+    """What has tags."""
+
+    @property
+    def tags(self) -> Mapping[str, str]: ...
+
+
 def refusal(machine: Machine, settings: Recommend) -> tuple[str, str] | None:
-    """Reason and explanation where nothing may be advised that takes the machine away."""
-    if kept := keep_tag(machine, settings):
-        return "excluded", f"Tag {kept} asks to keep it."
-    if standby := standby_tag(machine):
-        return "standby", f"Tag {standby} says that it stands by for a failure: it is paid for so that it does nothing."
+    """Reason and explanation where nothing may be advised that takes the machine away or makes it less."""
+    if found := decided(machine, settings):
+        return found
     if machine.is_off:
         return "off", "It is no longer billed."
-    deployed = machine.life.deployed_at if machine.life else None
-    if deployed is not None and machine.as_of - deployed < timedelta(days=settings.new_days):
-        return "too_new", (
-            f"What it runs was deployed on {deployed:%Y-%m-%d}, less than {settings.new_days} days ago "
-            "(recommend.new_days)."
-        )
+    if found := too_new(machine.life.deployed_at if machine.life else None, machine.as_of, settings):
+        return found
     if (machine.as_of.date() - machine.first_seen).days < 1:
         return "too_new", "It is less than a day old."
     return None
 
 
-def keep_tag(machine: Subject, settings: Recommend) -> str | None:
+def refusal_of_any(machines: Iterable[Machine], settings: Recommend) -> tuple[str, str] | None:
+    """The same for machines that are advised on together: of the first that must be left alone, by name."""
+    several = list(machines)
+    for machine in several:
+        if found := refusal(machine, settings):
+            reason, explanation = found
+            return reason, explanation if len(several) == 1 else f"Of {machine.resource_id}: {explanation}"
+    return None
+
+
+def decided(machine: Tagged, settings: Recommend) -> tuple[str, str] | None:
+    """Reason and explanation where a tag says that somebody wants it as it is."""
+    if kept := keep_tag(machine, settings):
+        return "excluded", f"Tag {kept} asks to keep it."
+    if standby := standby_tag(machine):
+        return "standby", f"Tag {standby} says that it stands by for a failure: it is paid for so that it does nothing."
+    return None
+
+
+def too_new(deployed: datetime | None, as_of: datetime, settings: Recommend) -> tuple[str, str] | None:
+    """Reason and explanation where what it runs was deployed a short while ago; unknown is not new."""
+    if deployed is None or as_of - deployed >= timedelta(days=settings.new_days):
+        return None
+    return "too_new", (
+        f"What it runs was deployed on {deployed:%Y-%m-%d}, less than {settings.new_days} days ago "
+        "(recommend.new_days)."
+    )
+
+
+def keep_tag(machine: Tagged, settings: Recommend) -> str | None:
     """The tag that asks to keep it."""
     return next((key for key in machine.tags if key.lower() in settings.idle.keep_tags), None)
 
 
-def standby_tag(machine: Subject) -> str | None:
+def standby_tag(machine: Tagged) -> str | None:
     """The tag that says it stands by for a disaster, as ``key=value``."""
     for key, value in machine.tags.items():
         if key.lower().rsplit("/", 1)[-1] in _STANDBY_TAGS and value.lower() in _STANDBY:
@@ -83,15 +115,21 @@ def reservation_of(machine: Machine) -> str | None:
     return str(found) if found else None
 
 
+def loses_disks(machine: Machine) -> bool | None:
+    """Whether it has disks that are empty after a stop; None where nobody knows. What is managed shows none."""
+    if machine.platform not in (None, "gpu_vm", "ml_cluster"):
+        return False
+    return has_local_disk(machine.provider, machine.instance_type or "")
+
+
 def preconditions(machine: Machine) -> str:
     """Comment lines to stand before a command that stops the machine or gives it up; each ends its line."""
     lines = []
-    disks = has_local_disk(machine.provider, machine.instance_type or "")
-    if machine.platform in (None, "gpu_vm", "ml_cluster"):
-        if disks:
-            lines.append("disks inside the host are empty afterwards: save what is on them first")
-        elif disks is None:
-            lines.append("whether it has disks inside the host is not known: save what is on them first")
+    disks = loses_disks(machine)
+    if disks:
+        lines.append("disks inside the host are empty afterwards: save what is on them first")
+    elif disks is None:
+        lines.append("whether it has disks inside the host is not known: save what is on them first")
     if reservation := reservation_of(machine):
         lines.append(f"capacity reservation {reservation} keeps its place, and is paid for until it is cancelled")
     elif why := hard_to_regain(machine):

@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from aispend.advising import Recommend
 from aispend.sizing import Consolidate
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, Subject, WhyNot
+from recommender.guards import refusal_of_any
 from recommender.kinds.replayed import MAX_BOUND, replay_evidence
 from recommender.kinds.share_machines import share
 from recommender.kinds.together import cost_of_each, describe_all, one_type
@@ -76,9 +77,8 @@ def _replicas(subject: Service, settings: Recommend) -> Advice | WhyNot:
     kind = one_type(machines)
     if kind is None:
         return no("mixed", "Its machines are of several types, so replicas of it cannot be counted.")
-    kept = [key for key in subject.tags if key.lower() in settings.idle.keep_tags]
-    if kept:
-        return no("excluded", f"Tag {kept[0]} asks to keep it.")
+    if refused := refusal_of_any(machines, settings):
+        return no(*refused)
     load, running = subject.demand("load_max"), subject.machines_running()
     paid = np.isnan(running) | (running > 0)
     coverage = float((~np.isnan(load[paid])).mean()) if paid.any() else 0.0

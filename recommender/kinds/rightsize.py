@@ -43,6 +43,7 @@ from aispend.prices.prices import Candidate, Price
 from aispend.sizing import Rightsize
 from recommender.actions import describe, resize
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Confidence, Kind, Step, WhyNot
+from recommender.guards import hard_to_regain, preconditions, refusal
 from recommender.kinds.limits import (
     Limit,
     ModelNeed,
@@ -146,8 +147,10 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
         return WhyNot(NAME, subject, reason, explanation, cost)
 
     history = subject.accelerators
-    if subject.is_off or history is None:
-        return no(*(("off", "It is no longer billed.") if subject.is_off else _NOT_MEASURED))
+    if refused := refusal(subject, settings):
+        return no(*refused)
+    if history is None:
+        return no("telemetry_missing", "No accelerator utilization is known for it.")
     demand = last_days(demand_of(history), options.window_days)
     coverage = _coverage(subject, demand, options)
     if blind := _blind(history, demand, coverage, options):
@@ -158,9 +161,6 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     if need is None:
         return no("telemetry_missing", "Memory in use is not known, and a size too small for it would fail at once.")
     if need.concurrent == 0:
-        kept = [key for key in subject.tags if key.lower() in settings.idle.keep_tags]
-        if kept:
-            return no("excluded", f"Tag {kept[0]} asks to keep it, and it did no work to choose a size by.")
         return no("idle", "It did no work in the window, so there is no demand to choose a size by.")
     if cost is None:
         return no("cost_unknown", COST_UNKNOWN)
@@ -206,9 +206,6 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
         subject, options, demand, chosen=chosen, need=need, model=model, price=price, found=found,
         coverage=coverage, cost=cost, lower_quartile=worth.lower_quartile,
     )  # fmt: skip
-
-
-_NOT_MEASURED = ("telemetry_missing", "No accelerator utilization is known for it.")
 
 
 def _coverage(subject: Machine, demand: Demand, options: Rightsize) -> float:
@@ -283,6 +280,7 @@ def _advice(
     if not same_card or less_host or found.low_evidence:
         confidence = "low"
     command, undo = resize(subject, candidate.instance_type)
+    scarce = hard_to_regain(subject)
     percentile = f"p{options.percentile * 100:g}"
     remarks = (
         "" if same_card else " Benchmark first: another card's speed is estimated, not measured.",
@@ -313,7 +311,8 @@ def _advice(
             f"{outcome.violation_minutes:.0f} minutes over capacity.{''.join(remarks)}"
         ),
         undo=undo,
-        command=command,
+        command=preconditions(subject) + command,
+        hard_to_regain=scarce is not None,
         violation_bound=Decimal(repr(round(outcome.bound, 6))),
         target=candidate.instance_type,
         gate=f"host memory in use measured below {candidate.memory_gib.normalize():f} GiB" if less_host else None,
@@ -339,6 +338,7 @@ def _advice(
             "price_currency": candidate.price.currency,
             "price_source": candidate.price.source,
             "price_date": candidate.price.valid_from.isoformat(),
+            "hard_to_regain": scarce,
             "cost_basis": cost_basis(subject, options.window_days),
             "cost_until": subject.costs[-1].day.isoformat(),
         },

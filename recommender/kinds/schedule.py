@@ -32,7 +32,7 @@ import numpy as np
 from aispend.advising import Recommend
 from recommender.actions import describe
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Confidence, Kind, Step, WhyNot
-from recommender.guards import refusal
+from recommender.guards import hard_to_regain, loses_disks, preconditions, refusal
 from recommender.kinds.clock import in_words, on_off_commands
 from recommender.kinds.replayed import MAX_BOUND, replay_evidence
 from recommender.kinds.weeks import Weeks, start_hours, weeks_of
@@ -41,6 +41,7 @@ from recommender.methods.queueing import cold_start_cost, scale_to_zero, ski_ren
 from recommender.methods.replay import Capacity, Demand, DemandAt, Policy, Replay, Slots, replay
 from recommender.methods.schedule import GOOD_WEEKS, HOURS_PER_WEEK, on_hours, windows
 from recommender.savings import cost_basis, cost_remark, monthly_cost, saving
+from recommender.subjects.machines import Machine
 from recommender.subjects.services import Service
 
 NAME = "schedule"
@@ -247,12 +248,12 @@ def _advice(
         reason=(
             f"In {weeks} weeks it worked in {int(on.sum())} of the 168 hours of the week at most, the time to start "
             f"included, and was billed for {week.billed.sum():.0f}. Tried on {outcome.hours:.0f} held-out hours it "
-            f"would have been off for {outcome.violation_hours} in which it worked. Disks stay and "
-            f"keep their cost.{asked}"
+            f"would have been off for {outcome.violation_hours} in which it worked. {_of_disks(machine)}"
+            f"{asked}"
             f"{cost_remark(subject, options.window_days)}"
         ),
         undo="delete the schedule and start it",
-        command=command,
+        command=preconditions(machine) + command,
         violation_bound=Decimal(repr(round(outcome.bound, 6))),
         target="on-off",
         evidence={
@@ -263,7 +264,7 @@ def _advice(
             **replay_evidence(found, saved.effective),
             **({} if request is None else {"on_request": _request_evidence(request)}),
         },
-        hard_to_regain=True,
+        hard_to_regain=hard_to_regain(machine) is not None,
         evidence_until=week.measured_until,
     )
 
@@ -293,7 +294,8 @@ def _advice_on_request(
             f"{cost_remark(subject, options.window_days)}"
         ),
         undo="set its smallest size back to one",
-        command=(
+        command=preconditions(machine)
+        + (
             "# smallest size 0 where it is served: SageMaker inference components or asynchronous endpoints,\n"
             "# Vertex AI min replicas 0, KEDA or Knative on Kubernetes;\n"
             f"# keep-alive {request.keep_alive_hours * 60:.0f} minutes"
@@ -305,8 +307,21 @@ def _advice_on_request(
             **_request_evidence(request),
             "windows_saved_share": round(windows_share, 4),
         },
+        hard_to_regain=hard_to_regain(machine) is not None,
         evidence_until=week.measured_until,
     )
+
+
+def _of_disks(machine: Machine) -> str:
+    """What a stop leaves of its disks."""
+    lost = loses_disks(machine)
+    if lost is None:
+        return (
+            "Disks stay and keep their cost, but for those inside the host, if it has any: they are emptied each time."
+        )
+    if lost:
+        return "Disks inside the host are empty after each stop; the others stay and keep their cost."
+    return "Disks stay and keep their cost."
 
 
 def _request_evidence(request: OnRequest) -> dict[str, float]:
@@ -330,6 +345,7 @@ def _evidence(subject: Service, settings: Recommend, week: Weeks) -> dict[str, A
         "billed_hours_of_week": round(float(week.billed.sum()), 1),
         "start_minutes": round(start_hours(subject, settings) * 60, 1),
         "load_max": round(float(np.nanmax(week.load)), 4),
+        "hard_to_regain": hard_to_regain(subject.current[0].machine),
         "cost_basis": cost_basis(subject, days),
         "cost_until": subject.costs[-1].day.isoformat(),
     }

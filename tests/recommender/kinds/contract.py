@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,10 @@ import pytest
 from aispend.advising import Recommend
 from recommender.contract import Advice, Answer, Kind, Subject, WhyNot
 from recommender.registry import KINDS
+from recommender.subjects.machine_life import Life
+from recommender.subjects.machines import Machine
+from recommender.subjects.services import Pool, Service
+from tests.recommender.conftest import AS_OF
 
 SETTINGS = Recommend()
 EFFORTS = ("very_low", "low", "medium", "high", "very_high")
@@ -90,9 +95,38 @@ class KindContract:
             assert answer.saving.net == 0
             assert not answer.saving.p90
 
+    @pytest.mark.parametrize(
+        "given",
+        [
+            {"tags": {"Keep": "disaster-recovery"}},
+            {"tags": {"role": "dr"}},
+            {"life": Life(deployed_at=AS_OF - timedelta(days=2))},
+        ],
+        ids=["kept", "standby", "new"],
+    )
+    def test_a_machine_that_must_stay_is_left_alone(self, advised: Subject, given: Mapping[str, Any]) -> None:
+        """Kept by a tag, a standby, or deployed two days ago: where one of its machines is, nothing is advised."""
+        if isinstance(advised, (Machine, Service, Pool)):
+            answer = self.ask(with_a_machine(advised, given))
+            assert isinstance(answer, WhyNot), answer
+            assert answer.reason in {"excluded", "standby", "too_new", "nothing_to_share"}
+
     def with_costs(self, subject: Subject, costs: Sequence[Any]) -> Subject:
         """The same subject at other costs; override where its parts have costs of their own."""
         return replace(subject, costs=costs)
+
+
+def with_a_machine(subject: Subject, given: Mapping[str, Any]) -> Subject:
+    """The same with one of its machines changed: the last of those that run."""
+    if isinstance(subject, Machine):
+        return replace(subject, **given)
+    if isinstance(subject, Pool):
+        *others, last = subject.services
+        return replace(subject, services=(*others, with_a_machine(last, given)))
+    assert isinstance(subject, Service)
+    last_one = subject.current[-1]
+    changed = replace(last_one, machine=replace(last_one.machine, **given))
+    return replace(subject, members=tuple(changed if one is last_one else one for one in subject.members))
 
 
 def _plain(value: Any) -> bool:

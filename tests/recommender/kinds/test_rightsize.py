@@ -58,6 +58,10 @@ def test_a_node_using_two_of_eight_accelerators_gets_a_smaller_one(make_subject:
     assert answer.saving.list_cost == (Decimal(18250) * share).quantize(Decimal("0.01"))
     assert answer.violation_bound is not None
     assert answer.violation_bound <= Decimal("0.05")
+    # NVMe disks inside a p4d.24xlarge's host, and A100s that may not come back
+    assert answer.command.startswith("# disks inside the host are empty afterwards")
+    assert answer.hard_to_regain
+    assert answer.evidence["hard_to_regain"] == "often short in a zone"
 
 
 def sizes_of(make_subject: Make) -> tuple[Machine, Callable[[str], Candidate]]:

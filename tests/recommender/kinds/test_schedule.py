@@ -57,7 +57,19 @@ def test_ten_hours_of_five_days_save_70_24_percent(make_subject: Make) -> None:
     assert found.saving.list_cost == pytest.approx(Decimal("12305.71"), abs=Decimal("0.01"))
     assert found.evidence["replay"]["violation_minutes"] == 0
     assert found.confidence == "high"
-    assert "Disks stay" in found.reason
+    # a p4d.24xlarge has NVMe disks in its host, and A100s are often short
+    assert "Disks inside the host are empty after each stop; the others stay" in found.reason
+    assert found.command.startswith("# disks inside the host are empty afterwards")
+    assert found.hard_to_regain
+    assert found.evidence["hard_to_regain"] == "often short in a zone"
+
+
+def test_disks_of_the_network_stay_and_old_cards_come_back(make_subject: Make) -> None:
+    v100 = {"instance_type": "p3.2xlarge", "accelerator_type": "nvidia-v100-16gb", "accelerator_count": Decimal(1)}
+    found = advice(lone(make_subject, office(9, 18), machine=v100))
+    assert "Disks stay and keep their cost." in found.reason
+    assert "host" not in found.command
+    assert not found.hard_to_regain
 
 
 def test_what_works_on_mondays_only_is_not_idle_and_gets_a_schedule(make_subject: Make) -> None:
@@ -187,6 +199,8 @@ def test_rare_requests_scale_to_zero_behind_a_gate(make_subject: Make) -> None:
     assert found.evidence["keep_alive_hours"] == pytest.approx(496.06 / 3600, abs=0.001)
     assert found.evidence["break_even_per_hour"] == pytest.approx(7.257, abs=0.001)
     assert found.evidence["saved_share"] > 0.9
+    assert found.command.startswith("# disks inside the host are empty afterwards")
+    assert found.hard_to_regain
 
 
 def test_few_cold_starts_need_a_long_keep_alive(make_subject: Make) -> None:
