@@ -16,7 +16,8 @@ class Step(_Section):
     """A change of cost that is known before it comes: it is added to everything it belongs to.
 
     ``amount`` is per day, in the reporting currency where none is given, and negative for what falls away. A step
-    that begins before the last known day is in the history already and is not added again.
+    that begins before the last known day is in the history already and is not added again; where it ends ahead, it is
+    taken off from then on.
     """
 
     valid_from: date = Field(alias="from", description="first day")

@@ -60,7 +60,7 @@ def watch(
 ) -> WatchReport:
     """Judge the last days and bring the anomalies up to date. Reads ``days_needed`` days, not the history."""
     ours = settings.anomaly
-    seen = watched(connection, days=days_needed(ours), ai_only=ours.ai_only, least=ours.min_impact)
+    seen = watched(connection, clock().date(), days=days_needed(ours), ai_only=ours.ai_only, least=ours.min_impact)
     if seen is None:
         return WatchReport(0, 0, 0)
     since = seen.end - timedelta(days=ours.watch_days)

@@ -59,11 +59,14 @@ class Watched:
     """Slices of the bills that are behind."""
 
 
-def watched(connection: Connection, *, days: int, ai_only: bool, least: Decimal) -> Watched | None:
-    """The last ``days`` whole days; None where no bill is analyzed. SKUs that cost less than ``least`` are left out."""
+def watched(connection: Connection, today: date, *, days: int, ai_only: bool, least: Decimal) -> Watched | None:
+    """The last ``days`` whole days up to ``today``; None where no bill is analyzed.
+
+    SKUs that cost less than ``least`` are left out.
+    """
     series: list[WatchedSeries] = []
     found = None
-    bills = coverage(connection)
+    bills = coverage(connection, today)
     for cut in CUTS:
         found = daily_series(connection, (cut, "charge_category"), days=days, ai_only=ai_only, bills=bills)
         if found is None:

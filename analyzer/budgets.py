@@ -1,6 +1,6 @@
 """Budgets: spent to date, what was due, what the period will come to, and when the money is used up.
 
-Assumes     ``spend_day`` as the last analysis left it (charges and tag sets for a budget by tag).
+Assumes     ``spend_day`` as the last analysis left it (charges for a budget by tag, resource or SKU).
 Method      Of the present period of the calendar: actual cost of the whole days known; *burn rate* = actual / the
             part of the budget due by the profile of weekdays over the last eight weeks; the forecast of
             :mod:`analyzer.forecast` for the days left, its band as P10 and P90 of the period; the day on which actual
@@ -33,7 +33,7 @@ from analyzer.attribution import plain_tag_key
 from analyzer.budget_currency import DailyCost, in_currency
 from analyzer.currency import ExchangeRates, exchange_rates
 from analyzer.remembered import Remembered
-from analyzer.series import SeriesSet, daily_series
+from analyzer.series import SeriesSet, coverage, daily_series
 
 State = Literal["ok", "warn", "critical"]
 PROFILE_DAYS = 56
@@ -171,7 +171,7 @@ def write_budgets(
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise SettingsError("Two budgets have the same name.", where=f"[[budget]] name = {twice!r}")
     connection.execute(delete(budget_status))
-    known = daily_series(connection, (), days=1) if settings.budgets else None
+    known = daily_series(connection, days=1, bills=coverage(connection, clock().date())) if settings.budgets else None
     rates = exchange_rates(connection)
     remembered = remembered or Remembered()
     found = (
@@ -254,7 +254,7 @@ def oldest(first: date) -> date:
 def covers(budget: Budget) -> str:
     """What a budget covers, in words."""
     match = budget.match
-    fields = [f"{name} {value}" for name in _FIELDS if (value := getattr(match, name)) is not None]
+    fields = [f"{name} {value}" for name in (*_FIELDS, *_OF_CHARGES) if (value := getattr(match, name)) is not None]
     fields += [f"tag {key} {value}" for key, value in match.tags.items()]
     what = "AI spend" if budget.ai_only else "all spend"
     return f"{what}, {', '.join(fields)}" if fields else what
@@ -269,13 +269,10 @@ def _daily(connection: Connection, budget: Budget, first: date, end: date) -> Da
         conditions.append(f"d.{name} = ANY(:{name})")
         parameters[name] = values
     source = _FROM_DAYS
-    if budget.match.tags:
-        source = _FROM_CHARGES
-        parameters |= {
-            "tag_sets": _tag_sets(connection, budget.match.tags),
-            "first_month": first - _LONGEST_CHARGE,
-            "end_month": end + _LONGEST_CHARGE,
-        }
+    keys = _charge_keys(connection, budget.match)
+    if keys:
+        source = _FROM_CHARGES.format(only="".join(f" AND c.{name} = ANY(:{name})" for name in keys))
+        parameters |= {**keys, "first_month": first - _LONGEST_CHARGE, "end_month": end + _LONGEST_CHARGE}
     statement = _COSTS.format(
         source=source,
         column=f"{budget.cost}_cost",
@@ -311,6 +308,19 @@ def _matching(connection: Connection, match: BudgetMatch, span: Mapping[str, Any
     return found
 
 
+def _charge_keys(connection: Connection, match: BudgetMatch) -> dict[str, list[int]]:
+    """Per key of charges that is asked for, those that fit: tag sets, resources, SKUs."""
+    found = {}
+    if match.tags:
+        found["tag_set_key"] = _tag_sets(connection, match.tags)
+    for name, (key, query) in _OF_CHARGES.items():
+        pattern = getattr(match, name)
+        if pattern is not None:
+            rows = connection.execute(text(query))
+            found[key] = [number for number, *names in rows if any(_fits(one, pattern) for one in names if one)]
+    return found
+
+
 def _tag_sets(connection: Connection, wanted: Mapping[str, str]) -> list[int]:
     """Tag sets that have every wanted tag."""
     patterns = {plain_tag_key(key): pattern for key, pattern in wanted.items()}
@@ -339,7 +349,12 @@ def _money(value: float) -> Decimal:
     return Decimal(repr(value)).quantize(COST_QUANTUM)
 
 
-_FIELDS = ("provider", "account", "service", "model", "team", "stage")
+_FIELDS = ("provider", "account", "service", "region", "model", "team", "stage")
+_OF_CHARGES: Mapping[str, tuple[str, str]] = {
+    "resource_id": ("resource_key", "SELECT resource_key, resource_id FROM resource WHERE resource_id <> ''"),
+    "sku": ("sku_key", "SELECT sku_key, sku_id, sku_meter FROM sku"),
+}
+"""What only charges know: their key, and the keys with the texts a pattern may fit."""
 _BITS: Mapping[str, int] = {"billed": 1, "effective": 2}
 
 _VALUES = """
@@ -355,13 +370,13 @@ _FROM_DAYS = "spend_day"
 
 _FROM_CHARGES = """
     (SELECT c.charge_date, c.slice_id, k.provider, coalesce(a.sub_account_id, a.billing_account_id) AS account,
-            k.service_name AS service, t.model, t.team, t.stage, t.is_ai, ck.charge_category,
+            k.service_name AS service, l.region_id AS region, t.model, t.team, t.stage, t.is_ai, ck.charge_category,
             ck.billing_currency AS currency, s.billed_cost, s.effective_cost,
             (s.billed_cost IS NULL)::int + 2 * (s.effective_cost IS NULL)::int AS unknown_costs
      FROM charge c JOIN cost_share s USING (billing_month, slice_id, half, ordinal)
      JOIN share_target t USING (target_key) JOIN sku k USING (sku_key) JOIN account a USING (account_key)
-     JOIN charge_kind ck USING (charge_kind_key)
-     WHERE c.tag_set_key = ANY(:tag_sets) AND c.billing_month BETWEEN :first_month AND :end_month)"""
+     JOIN charge_kind ck USING (charge_kind_key) LEFT JOIN location l USING (location_key)
+     WHERE c.billing_month BETWEEN :first_month AND :end_month{only})"""
 
 _COSTS = """
     SELECT d.currency, d.charge_date, coalesce(d.charge_category, 'Usage') = 'Usage',

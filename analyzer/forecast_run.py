@@ -4,7 +4,8 @@ Assumes     ``spend_day`` as the last analysis left it; only the last months of 
 Method      ``analyzer.forecast`` on each series of ``analyzer.series``, usage apart from fees; known future changes
             (``forecast_steps``) are added. Of providers, models and teams the largest are told one by one and the
             rest of each currency is one series, forecast as such. A period is what is known of it plus what is
-            expected; its band is learned from the sums of past forecasts over the same days ahead.
+            expected; its band is learned from the sums of past forecasts over the same days ahead. The company's own
+            costs are written down and not forecast: those of days known and to come are added as they are.
 Cases       Where the bills end long before today, the days between are forecast too, and count as expected.
 Drawbacks   Series are forecast one by one: the models' medians need not add up to that of AI spend.
 """
@@ -12,8 +13,8 @@ Drawbacks   Series are forecast one by one: the models' medians need not add up 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,9 +28,9 @@ from aispend.settings import Settings
 from analyzer.forecast import DAILY, Forecast, History, forecast_each
 from analyzer.forecast_bands import LEAST_ORIGINS
 from analyzer.forecast_remembered import remembering
-from analyzer.forecast_steps import KnownStep, commitments_that_end, steps_ahead, steps_written_down, told_once
+from analyzer.forecast_steps import KnownStep, known_steps, steps_ahead, told_once
 from analyzer.remembered import Remembered
-from analyzer.series import Series, SeriesCut, SeriesSet, coverage, daily_series
+from analyzer.series import Series, SeriesCut, SeriesSet, coverage, daily_series, own_costs
 
 if TYPE_CHECKING:
     from analyzer.forecast_members import Floats
@@ -54,7 +55,10 @@ class Period:
 
 @dataclass(frozen=True)
 class Subject:
-    """One series to forecast, usage apart from everything else; ``others`` are how many are summed up in it."""
+    """One series to forecast, usage apart from everything else; ``others`` are how many are summed up in it.
+
+    ``own`` are the company's own costs, by day, known for days to come too.
+    """
 
     cut: Cut
     value: str | None
@@ -64,11 +68,17 @@ class Subject:
     usage: tuple[Decimal, ...]
     fees: tuple[Decimal, ...]
     partly_unknown: bool
+    own: Mapping[date, Decimal] = field(default_factory=dict)
 
     @property
     def total(self) -> Decimal:
         """All its days together."""
-        return exact_sum((*self.usage, *self.fees))
+        return exact_sum((*self.usage, *self.fees, *self.own.values()))
+
+    @property
+    def is_written_down(self) -> bool:
+        """Whether it is own costs alone: nothing of it is uncertain."""
+        return bool(self.own) and not any((*self.usage, *self.fees))
 
     @property
     def history(self) -> History:
@@ -78,9 +88,13 @@ class Subject:
         return History(np.array(self.usage, dtype=float), np.array(self.fees, dtype=float), self.first)
 
     def between(self, first: date, end: date) -> Decimal:
-        """What was charged from ``first`` up to, not including, ``end``."""
+        """What clouds charged from ``first`` up to, not including, ``end``."""
         start, stop = ((day - self.first).days for day in (first, end))
         return exact_sum((*self.usage[max(0, start) : max(0, stop)], *self.fees[max(0, start) : max(0, stop)]))
+
+    def own_between(self, first: date, end: date) -> Decimal:
+        """Own costs from ``first`` up to, not including, ``end``."""
+        return exact_sum(cost for day, cost in self.own.items() if first <= day < end)
 
 
 def write_forecasts(
@@ -92,19 +106,22 @@ def write_forecasts(
     wholes: list[Period] = []
     steps: list[KnownStep] = []
     chosen: list[Subject] = []
-    bills = coverage(connection)
+    bills = coverage(connection, now.date())
     for by, ai_only, cuts in _QUESTIONS:
-        found = daily_series(connection, (by, "charge_category"), days=DAILY.history, ai_only=ai_only, bills=bills)
+        found = daily_series(
+            connection, (by, "charge_category"), days=DAILY.history, bills=bills, ai_only=ai_only, own=False
+        )
         if found is None:
             return 0
         if not wholes:
             wholes = periods(found.end, now.date())
-            steps = [
-                *steps_written_down(settings.forecast.steps, found.end, settings.reporting_currency),
-                *commitments_that_end(connection, found.end, wholes[-1].end),
-            ]
+            steps = known_steps(
+                connection, settings.forecast.steps, found.end, wholes[-1].end, settings.reporting_currency
+            )
+        since = min(found.first, wholes[-1].first)
+        own = own_costs(connection, (by,), since, max(whole.end for whole in wholes), ai_only=ai_only)
         for cut in cuts:
-            chosen += largest(subjects(cut, found), settings.forecast.largest)
+            chosen += largest(subjects(cut, found, own), settings.forecast.largest)
         known_to = found.end
     if not chosen:
         return 0
@@ -130,11 +147,13 @@ def periods(known_to: date, today: date) -> list[Period]:
     return [Period("month", month, next_month(month)), Period("quarter", quarter, after)]
 
 
-def subjects(cut: Cut, found: SeriesSet) -> list[Subject]:
+def subjects(cut: Cut, found: SeriesSet, own: Sequence[Series] = ()) -> list[Subject]:
     """Series of one cut by charge category, put together: use, and everything else; or all of them in one."""
-    groups: dict[tuple[str, str | None], list[Series]] = {}
-    for one in found.series:
-        groups.setdefault((one.currency, None if cut in ("all", "ai") else one.cut[0]), []).append(one)
+    groups: dict[tuple[str, str | None], tuple[list[Series], list[Series]]] = {}
+    for side, series in enumerate((found.series, own)):
+        for one in series:
+            name = (one.currency, None if cut in ("all", "ai") else one.cut[0])
+            groups.setdefault(name, ([], []))[side].append(one)
     return [
         Subject(
             cut=cut,
@@ -144,9 +163,10 @@ def subjects(cut: Cut, found: SeriesSet) -> list[Subject]:
             first=found.first,
             usage=_added((one.costs for one in group if one.cut[-1] == "Usage"), found),
             fees=_added((one.costs for one in group if one.cut[-1] != "Usage"), found),
-            partly_unknown=any(one.partly_unknown for one in group),
+            partly_unknown=any(one.partly_unknown for one in (*group, *ours)),
+            own=_by_day(day for one in ours for day in one.days()),
         )
-        for (currency, value), group in groups.items()
+        for (currency, value), (group, ours) in groups.items()
     ]
 
 
@@ -167,6 +187,7 @@ def largest(found: Sequence[Subject], count: int) -> list[Subject]:
                     usage=tuple(map(exact_sum, zip(*(one.usage for one in rest), strict=True))),
                     fees=tuple(map(exact_sum, zip(*(one.fees for one in rest), strict=True))),
                     partly_unknown=any(one.partly_unknown for one in rest),
+                    own=_by_day(day for one in rest for day in one.own.items()),
                 )
             )
         chosen += ours
@@ -178,6 +199,14 @@ def _added(costs: Iterable[tuple[Decimal, ...]], found: SeriesSet) -> tuple[Deci
     if not parts:
         return (Decimal(0),) * (found.end - found.first).days
     return tuple(map(exact_sum, zip(*parts, strict=True)))
+
+
+def _by_day(costs: Iterable[tuple[date, Decimal]]) -> dict[date, Decimal]:
+    found: dict[date, Decimal] = {}
+    for day, cost in costs:
+        if cost:
+            found[day] = exact_sum((found.get(day, Decimal(0)), cost))
+    return found
 
 
 def _write(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
@@ -225,16 +254,20 @@ def _rows(
 def _amounts(subject: Subject, told: Forecast, path: Floats, period: Period, known_to: date) -> dict[str, Any]:
     """What is known of the period, its median, and its band where there is an honest one."""
     start, stop = max(0, (period.first - known_to).days), (period.end - known_to).days
-    actual = subject.between(period.first, min(period.end, known_to))
+    known = max(period.first, min(period.end, known_to))
+    actual = exact_sum((subject.between(period.first, known), subject.own_between(period.first, known)))
+    certain = exact_sum((actual, subject.own_between(known, period.end)))
     expected = float(path[start:stop].sum())
     of_total = told.backtest.half_width_of_total
     width = told.half_widths[start] if period.kind == "day" else of_total(start, stop, told.level)
+    if subject.is_written_down:
+        width = 0.0
     low = None if width is None else max(expected - width, min(expected, told.lowest(stop - start)))
     return {
         "actual": actual,
-        "p10": None if low is None else actual + _money(low),
-        "p50": actual + _money(expected),
-        "p90": None if width is None else actual + _money(expected + width),
+        "p10": None if low is None else certain + _money(low),
+        "p50": certain + _money(expected),
+        "p90": None if width is None else certain + _money(expected + width),
         "reason": _reason(subject, told, period, width),
     }
 
@@ -248,7 +281,7 @@ def _reason(subject: Subject, told: Forecast, period: Period, width: float | Non
         )
     if told.method in ("run rate", "as a season ago"):
         reasons.append(f"{told.method}: less than two weeks of history")
-    if period.kind != "day" and subject.first > period.first:
+    if period.kind != "day" and subject.first > period.first and not subject.is_written_down:
         reasons.append(f"nothing is loaded before {subject.first}")
     return "; ".join(reasons) or None
 

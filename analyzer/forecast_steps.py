@@ -1,16 +1,19 @@
 """Changes of cost that are known before they come: steps a person wrote down, and commitments that end.
 
+The same for forecasts and budgets: :func:`known_steps`.
+
 Assumes     A commitment that ends is not renewed, and what it covered goes on as before, at the negotiated price.
 Method      Of the last 28 known days: the usage the commitment covered at contracted cost, less the effective cost
             of all its charges (the unused part too), per day. From its end on that difference is added, to each
             series by its own shares.
-Cases       A commitment that ends after the forecast, has no end, or no contracted cost to go by, adds nothing.
+Cases       A step that is in the history already and ends ahead is taken off from its end on.
+            A commitment that ends after the forecast, has no end, or no contracted cost to go by, adds nothing.
 Drawbacks   A plan already bought to follow is not known here; a step may be written down against it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -57,21 +60,35 @@ class KnownStep:
         }
 
 
+def known_steps(
+    connection: Connection, steps: Iterable[Step], known_to: date, end: date, currency: str
+) -> list[KnownStep]:
+    """All that is known to change from ``known_to`` up to ``end``; ``currency`` is that of steps that name none."""
+    return [*steps_written_down(steps, known_to, currency), *commitments_that_end(connection, known_to, end)]
+
+
 def steps_written_down(steps: Iterable[Step], known_to: date, currency: str) -> list[KnownStep]:
-    """Those that begin after the known days; earlier ones are in the history."""
+    """Those that begin after the known days, and the end of those the history contains."""
     return [
         KnownStep(
-            first=step.valid_from,
-            end=step.valid_to,
-            amount=step.amount,
+            first=first,
+            end=end,
+            amount=amount,
             currency=step.currency or currency,
-            why=step.why,
+            why=why,
             is_ai=step.ai,
             owners={"provider": step.provider, "model": step.model, "team": step.team},
         )
         for step in steps
-        if step.valid_from >= known_to
+        for first, end, amount, why in _ahead(step, known_to)
     ]
+
+
+def _ahead(step: Step, known_to: date) -> Iterator[tuple[date, date | None, Decimal, str]]:
+    if step.valid_from >= known_to:
+        yield step.valid_from, step.valid_to, step.amount, step.why
+    elif step.valid_to is not None and step.valid_to >= known_to:
+        yield step.valid_to, None, step.amount.copy_negate(), f"{step.why} ends"
 
 
 def commitments_that_end(connection: Connection, known_to: date, end: date) -> list[KnownStep]:
@@ -107,15 +124,15 @@ def steps_ahead(steps: Sequence[KnownStep], first: date, horizon: int) -> Floats
 
 
 def told_once(steps: Sequence[KnownStep]) -> list[dict[str, Any]]:
-    """Steps of one cause and time as one, for keeping: a commitment has one for each of its users."""
-    sums: dict[tuple[date, date | None, str], KnownStep] = {}
+    """Steps of one cause, time and currency as one, for keeping: a commitment has one for each of its users."""
+    sums: dict[tuple[date, date | None, str, str], KnownStep] = {}
     for step in steps:
-        key = (step.first, step.end, step.why)
+        key = (step.first, step.end, step.why, step.currency)
         before = sums[key].amount if key in sums else Decimal(0)
         sums[key] = KnownStep(
             step.first, step.end, before + step.amount, step.currency, step.why, step.is_ai, step.owners
         )
-    return [step.told() for _, step in sorted(sums.items(), key=lambda item: (item[0][0], item[0][2]))]
+    return [step.told() for _, step in sorted(sums.items(), key=lambda item: (item[0][0], *item[0][2:]))]
 
 
 _ENDING = """

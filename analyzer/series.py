@@ -8,6 +8,8 @@ Method      Of every bill (provider and scope) the last day that is surely whole
 Cases       A bill whose last day lies more than ``LATE_DAYS`` before the newest one's is *behind*: what it will
             say is unknown, so its cost is left out altogether, and it is named. Where a month of a bill is missing
             between others, the series start after it. Where a bill has no effective cost, billed cost is taken.
+            The company's own costs are written down, for days to come too: what is known of clouds says where series
+            begin and end, own costs only where there is nothing else. No series goes on after today.
 Drawbacks   One bill delivered late by up to ``LATE_DAYS`` shortens the series of all others.
 """
 
@@ -29,6 +31,9 @@ LATE_DAYS = 5
 """Days a bill may lag behind the newest before it is left out."""
 
 SeriesCut = Literal["provider", "account", "service", "region", "charge_category", "model", "team", "stage", "reason"]
+OWN = "own"
+"""The provider of costs no cloud bills: a person wrote them down, day by day and to the cent."""
+
 _ONE_DAY = timedelta(days=1)
 
 
@@ -100,34 +105,51 @@ def daily_series(
     by: Sequence[SeriesCut] = (),
     *,
     days: int,
+    bills: Sequence[Coverage],
     ai_only: bool = False,
-    bills: Sequence[Coverage] | None = None,
+    own: bool = True,
 ) -> SeriesSet | None:
     """Effective cost of the last ``days`` whole days, a series for each combination of ``by`` and currency.
 
     A series that starts later in the window has zeros before: nothing was charged then. None where no bill is
     analyzed. ``by`` empty gives one series per currency. Ordered by currency and total, largest first. ``bills``:
-    what :func:`coverage` says, for who asks several questions.
+    what :func:`coverage` says. ``own``: with the company's own costs.
     """
-    if bills is None:
-        bills = coverage(connection)
     if not bills:
         return None
-    newest = max(bill.end for bill in bills)
-    behind = [bill for bill in bills if newest - bill.end > timedelta(days=LATE_DAYS)]
-    current = [bill for bill in bills if bill not in behind]
-    end = min(bill.end for bill in current)
-    starts = [min(bill.first for bill in current), *(bill.first for bill in current if bill.has_gap)]
+    clouds = [bill for bill in bills if bill.provider != OWN]
+    newest = max(bill.end for bill in clouds or bills)
+    behind = [bill for bill in clouds if newest - bill.end > timedelta(days=LATE_DAYS)]
+    current = [bill for bill in clouds if bill not in behind]
+    end = min((bill.end for bill in current), default=newest)
+    starts = [min(bill.first for bill in current or bills), *(bill.first for bill in current if bill.has_gap)]
     first = max(end - timedelta(days=days), *starts)
+    read = [bill for bill in bills if (own if bill.provider == OWN else bill in current)]
+    slices = [number for bill in read for number in bill.slices]
+    series = _read(connection, by, (first, end), slices, ai_only)
+    late = tuple(Behind(bill.provider, bill.scope, bill.end - _ONE_DAY) for bill in behind)
+    return SeriesSet(tuple(by), first, end, series, late)
+
+
+def own_costs(
+    connection: Connection, by: Sequence[SeriesCut], first: date, end: date, *, ai_only: bool = False
+) -> tuple[Series, ...]:
+    """The company's own costs from ``first`` up to, not including, ``end``, which may lie ahead: as written down."""
+    slices = connection.scalars(text(_OWN_BILLS), {"provider": OWN}).all()
+    return _read(connection, by, (first, end), slices, ai_only)
+
+
+def _read(
+    connection: Connection, by: Sequence[SeriesCut], span: tuple[date, date], slices: Sequence[int], ai_only: bool
+) -> tuple[Series, ...]:
+    first, end = span
     cuts = "".join(f"{cut}, " for cut in by)
     groups = ", ".join(str(number + 1) for number in range(len(by) + 1))
     rows = connection.execute(
         text(_DAYS.format(cuts=cuts, groups=groups, only="AND d.is_ai" if ai_only else "")),
-        {"first": first, "end": end, "slices": [number for bill in current for number in bill.slices]},
+        {"first": first, "end": end, "slices": list(slices)},
     )
-    series = _assembled(rows, first, (end - first).days)
-    late = tuple(Behind(bill.provider, bill.scope, bill.end - _ONE_DAY) for bill in behind)
-    return SeriesSet(tuple(by), first, end, tuple(series), late)
+    return tuple(_assembled(rows, first, (end - first).days))
 
 
 def _assembled(rows: Iterable[Sequence[Any]], first: date, days: int) -> list[Series]:
@@ -147,8 +169,11 @@ def _assembled(rows: Iterable[Sequence[Any]], first: date, days: int) -> list[Se
     return sorted(found, key=lambda one: (one.currency, -one.total, tuple(str(value) for value in one.cut)))
 
 
-def coverage(connection: Connection) -> list[Coverage]:
-    """Each bill, from after its last missing month to its last whole day."""
+def coverage(connection: Connection, today: date) -> list[Coverage]:
+    """Each bill, from after its last missing month to its last whole day, today at the latest.
+
+    A month without own costs is none that is missing: nothing was written down for it.
+    """
     found = []
     bills: dict[tuple[str, str], list[Row[Any]]] = {}
     for row in connection.execute(text(_BILLS)):
@@ -158,19 +183,20 @@ def coverage(connection: Connection) -> list[Coverage]:
             (
                 later.period
                 for earlier, later in reversed(list(pairwise(months)))
-                if next_month(earlier.period) < later.period
+                if next_month(earlier.period) < later.period and provider != OWN
             ),
             None,
         )
         oldest = connection.scalar(text(_OLDEST), {"slice": months[0].slice_id})
         newest = _last_day(connection, months[-2:])
         if newest is not None and oldest is not None:
+            newest = min(newest, today + _ONE_DAY)
             found.append(
                 Coverage(
                     provider=provider,
                     scope=scope,
                     slices=tuple(month.slice_id for month in months),
-                    first=after_gap or oldest,
+                    first=min(after_gap or oldest, newest),
                     end=newest,
                     has_gap=after_gap is not None,
                 )
@@ -191,6 +217,8 @@ def _last_day(connection: Connection, months: Sequence[Row[Any]]) -> date | None
 
 
 _BILLS = "SELECT provider, scope, period, slice_id, state FROM slice WHERE kind = 'bill' ORDER BY 1, 2, 3"
+
+_OWN_BILLS = "SELECT slice_id FROM slice WHERE kind = 'bill' AND provider = :provider"
 
 _OLDEST = "SELECT min(charge_date) FROM spend_day WHERE slice_id = :slice"
 

@@ -87,6 +87,7 @@ def test_a_step_is_added_to_everything_it_belongs_to(ledger: Ledger) -> None:
     steps = [
         {"from": date(2026, 10, 30), "amount": D(100), "model": "chat", "why": "launch"},
         {"from": date(2026, 10, 19), "amount": D(999), "why": "known already"},
+        {"from": date(2026, 9, 1), "to": date(2026, 10, 19), "amount": D(999), "why": "gone already"},
         {"from": date(2026, 10, 31), "amount": D(-1), "ai": False, "why": "less storage"},
     ]
     told = _told(ledger, step=steps)

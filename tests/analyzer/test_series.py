@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
-from analyzer.series import Behind, daily_series
+from analyzer.series import OWN, Behind, coverage, daily_series, own_costs
 from tests.analyzer.conftest import Ledger, all_hours
 
 D = Decimal
+TODAY = date(2026, 11, 21)
 
 
-def read(ledger: Ledger, *by: str, days: int = 5, ai_only: bool = False):  # type: ignore[no-untyped-def]
+def read(ledger: Ledger, *by: str, today: date = TODAY, **how: Any):  # type: ignore[no-untyped-def]
     ledger.analyze()
     with ledger.store.engine.connect() as connection:
-        return daily_series(connection, by, days=days, ai_only=ai_only)  # type: ignore[arg-type]
+        bills = coverage(connection, today)
+        return daily_series(connection, by, bills=bills, **{"days": 5, **how})  # type: ignore[arg-type]
+
+
+def write_down(ledger: Ledger, first: str, cost: str, days: int, **words: Any) -> None:
+    """The company's own costs, a line a day."""
+    for number in range(days):
+        day = date.fromisoformat(first) + timedelta(days=number)
+        ledger.charge(f"{day}", cost, provider=OWN, scope="costs", hours=all_hours(), **words)
 
 
 def test_no_bill_no_series(ledger: Ledger) -> None:
@@ -90,3 +100,31 @@ def test_billed_cost_stands_in_where_a_bill_has_no_effective_cost(ledger: Ledger
         connection.exec_driver_sql("UPDATE slice SET columns_known = '{billed_cost}'")
     (series,) = read(ledger).series
     assert (series.costs, series.partly_unknown) == ((D(3),), False)
+
+
+def test_own_costs_of_days_to_come_leave_no_cloud_behind(ledger: Ledger) -> None:
+    for day in (18, 19, 20):
+        ledger.charge(f"2026-11-{day}", "10", hours=all_hours())
+    write_down(ledger, "2026-11-01", "2", 30)
+    found = read(ledger, "provider")
+    assert (found.first, found.end, found.behind) == (date(2026, 11, 18), date(2026, 11, 21), ())
+    assert [(one.cut, one.costs) for one in found.series] == [(("aws",), (D(10),) * 3), (("own",), (D(2),) * 3)]
+    assert [one.cut for one in read(ledger, "provider", own=False).series] == [("aws",)]
+
+
+def test_own_costs_alone_are_known_up_to_today_with_months_without_a_line(ledger: Ledger) -> None:
+    write_down(ledger, "2026-09-30", "7", 1)
+    write_down(ledger, "2026-11-19", "2", 12)
+    ledger.charge("2026-10-05", "5", provider=OWN, scope="another book", hours=all_hours())
+    found = read(ledger, days=90)
+    assert (found.first, found.end, found.behind) == (date(2026, 9, 30), date(2026, 11, 22), ())
+    assert found.series[0].total == D(7) + D(5) + D(2) * 3
+
+
+def test_own_costs_are_read_for_any_days_as_written_down(ledger: Ledger) -> None:
+    write_down(ledger, "2026-11-29", "2", 5, tags={"model": "chat"})
+    ledger.charge("2026-11-29", "10", hours=all_hours())
+    ledger.analyze()
+    with ledger.store.engine.connect() as connection:
+        (own,) = own_costs(connection, ("model",), date(2026, 11, 30), date(2026, 12, 5))
+    assert (own.cut, own.first, own.costs) == (("chat",), date(2026, 11, 30), (D(2),) * 4 + (D(0),))
