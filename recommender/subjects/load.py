@@ -13,7 +13,7 @@ from recommender.contract import Subject
 from recommender.prices import load_prices
 from recommender.subjects.capacity import load_capacity
 from recommender.subjects.contracts import load_contracts
-from recommender.subjects.machines import evidence_end, load_machines
+from recommender.subjects.machines import evidence_end, late_ends, load_machines
 from recommender.subjects.served_tokens import load_served_tokens
 from recommender.subjects.services import Gathering, pools
 from recommender.subjects.storage import load_volumes
@@ -25,16 +25,26 @@ __all__ = ["evidence_end", "load_subjects"]
 
 
 def load_subjects(connection: Connection, as_of: datetime, settings: Settings) -> Iterator[Subject]:
-    """Machines first, as their telemetry is streamed; then what they are parts of, and what is bought without any."""
+    """Machines first, as their telemetry is streamed; then what they are parts of, and what is bought without any.
+
+    Each provider's as of the end of its own bills, of which the newest ends at ``as_of``.
+    """
     prices = load_prices(connection, as_of.date())
     options = settings.recommend
     window = max(options.idle.window_days, options.rightsize.window_days, options.schedule.window_days)
-    gathering = Gathering(options.schedule.window_days)
-    for machine in load_machines(connection, as_of, window, prices):
-        gathering.add(machine)
-        yield machine
-    for subject in _others(connection, as_of, settings, gathering):
-        yield replace(subject, prices=prices)
+    late = late_ends(connection, as_of)
+    for end in (as_of, *sorted(set(late.values()))):
+
+        def ends_here(provider: str, end: datetime = end) -> bool:
+            return late.get(provider, as_of) == end
+
+        gathering = Gathering(options.schedule.window_days)
+        for machine in load_machines(connection, end, window, prices, of=ends_here):
+            gathering.add(machine)
+            yield machine
+        for subject in _others(connection, end, settings, gathering):
+            if ends_here(subject.provider):
+                yield replace(subject, prices=prices)
 
 
 def _others(connection: Connection, as_of: datetime, settings: Settings, gathering: Gathering) -> Iterator[Subject]:

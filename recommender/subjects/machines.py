@@ -7,7 +7,7 @@ one resource at a time, so memory does not grow with the fleet.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -43,6 +43,8 @@ from recommender.subjects.served_use import Use, served_use
 from recommender.subjects.spot_market import SpotMarket, SpotMarkets
 
 OWN = "own"
+LEFT_DAYS = 35
+"""Days without a charge after which a provider is taken for one that is used no more; bills come within a month."""
 """Provider of costs that no cloud bills."""
 
 
@@ -108,9 +110,26 @@ def evidence_end(connection: Connection) -> datetime | None:
 
     Costs of the company's own may be written down for days to come: they count only where there are no others.
     """
-    newest_day = func.max(charge.c.charge_date)
-    newest = connection.execute(
-        select(func.coalesce(newest_day.filter(sku.c.provider != OWN), newest_day))
+    ends = _ends(connection)
+    return max((end for provider, end in ends.items() if provider != OWN), default=ends.get(OWN))
+
+
+def late_ends(connection: Connection, end: datetime) -> Mapping[str, datetime]:
+    """Ends of the evidence of providers whose bills come later than the newest, which end at ``end``.
+
+    A provider that was billed nothing for ``LEFT_DAYS`` is taken for one that is used no more: its end is ``end``.
+    """
+    return {
+        provider: own
+        for provider, own in _ends(connection).items()
+        if provider != OWN and timedelta(0) < end - own <= timedelta(days=LEFT_DAYS)
+    }
+
+
+def _ends(connection: Connection) -> dict[str, datetime]:
+    """The day after the newest usage charge of each provider."""
+    rows = connection.execute(
+        select(sku.c.provider, func.max(charge.c.charge_date))
         .join(sku, sku.c.sku_key == charge.c.sku_key)
         .join(charge_kind, charge_kind.c.charge_kind_key == charge.c.charge_kind_key)
         .where(
@@ -118,17 +137,25 @@ def evidence_end(connection: Connection) -> datetime | None:
             (charge.c.resource_key != 0) | (sku.c.platform == "token_api"),
             charge_kind.c.charge_category == "Usage",
         )
-    ).scalar()
-    return None if newest is None else datetime.combine(newest + timedelta(days=1), time(), UTC)
+        .group_by(sku.c.provider)
+    )
+    return {provider: datetime.combine(newest + timedelta(days=1), time(), UTC) for provider, newest in rows}
 
 
 def load_machines(
-    connection: Connection, as_of: datetime, window_days: int, prices: PriceBook = CATALOGUE
+    connection: Connection,
+    as_of: datetime,
+    window_days: int,
+    prices: PriceBook = CATALOGUE,
+    *,
+    of: Callable[[str], bool] = lambda _: True,
 ) -> Iterator[Machine]:
-    """Machines with a cost in the window, by resource key, as their telemetry is streamed."""
+    """Machines of providers asked for with a cost in the window, by resource key, as their telemetry is streamed."""
     since = (as_of - timedelta(days=window_days)).date()
     costs = _daily_costs(connection, since, as_of.date())
     facts = _facts(connection, list(costs), since)
+    facts = {key: fact for key, fact in facts.items() if of(fact["provider"])}
+    costs = {key: days for key, days in costs.items() if key[0] in facts}
     owners = _owners(connection, since)
     requests = _per_day(connection, resolved_inference_hours(), since, "requests")
     workloads = _per_day(connection, resolved_workload_hours(), since, "workloads")

@@ -192,6 +192,25 @@ def test_idle_nodes_are_found_with_three_savings(fleet: Store, store_settings: S
     assert idle.monthly_cost >= idle.monthly_saving_effective
 
 
+def test_a_cloud_whose_bill_comes_later_keeps_its_advice(fleet: Store, store_settings: Settings, clock: Clock) -> None:
+    """Another cloud's bill ends five days after this one's: the idle node has not stopped, and costs what it did."""
+    later = LAST + timedelta(days=5)
+    with fleet.engine.begin() as connection:
+        ensure_partitions(connection, [month_of(later)])
+        connection.execute(insert(sku).values(sku_key=9, provider="azure", is_ai=True, platform="token_api"))
+        connection.execute(
+            insert(charge).values(
+                billing_month=month_of(later), slice_id=1, half=0, ordinal=9, charge_date=later, account_key=1,
+                sku_key=9, location_key=0, resource_key=0, tag_set_key=0, commitment_key=0, charge_kind_key=ON_DEMAND,
+                effective_cost=1, line_count=1,
+            )
+        )  # fmt: skip
+    report = recommend(fleet.engine, store_settings, clock)
+
+    assert report.evidence_end == datetime(2026, 11, 26, tzinfo=UTC)
+    assert _by_resource(fleet)["i-idle"].monthly_saving_net == Decimal("14600.00")
+
+
 def test_no_telemetry_has_a_reason_and_no_advice(fleet: Store, store_settings: Settings, clock: Clock) -> None:
     recommend(fleet.engine, store_settings, clock)
     with fleet.engine.connect() as connection:
