@@ -34,9 +34,12 @@ class BudgetMatch(_Section):
     provider: str | None = None
     account: str | None = Field(None, description="sub-account id or name")
     service: str | None = None
+    region: str | None = None
     model: str | None = None
     team: str | None = None
     stage: str | None = None
+    resource_id: str | None = None
+    sku: str | None = Field(None, description="SKU id, or its meter")
     tags: dict[str, str] = Field(default_factory=dict, description="tag key → glob on its value")
 
 

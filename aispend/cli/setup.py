@@ -210,7 +210,8 @@ TEMPLATE = """\
 # ai_only = true
 
 # ---- Budgets -----------------------------------------------------------------------------------------
-# Any of provider, account, service, model, team, stage and tags in match; text is a shell glob, case ignored.
+# Any of provider, account, service, region, model, team, stage, resource_id, sku and tags in match; text is a shell
+# glob, case ignored.
 
 # [[budget]]
 # name = "support, all models"

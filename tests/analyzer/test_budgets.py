@@ -121,6 +121,38 @@ def test_a_budget_covers_what_it_matches_and_adds_no_other_currency(ledger: Ledg
     assert found["nobody"][:3] == (D(0), "ok", {})
 
 
+def test_a_budget_is_cut_by_region_resource_and_sku(ledger: Ledger) -> None:
+    """Two days of November: 10 in Frankfurt of which 4 are of one machine, 1 in Dublin."""
+    for day in ("2026-10-31", "2026-11-01", "2026-11-02"):
+        ledger.charge(
+            day, "4", hours=all_hours(), region="eu-central-1", resource_id="i-1", sku_id="S1", sku_meter="Box"
+        )
+        ledger.charge(day, "6", hours=all_hours(), region="eu-central-1", resource_id="i-2", sku_id="S2")
+        ledger.charge(day, "1", hours=all_hours(), region="eu-west-1", sku_id="S2", tags={"team": "ads"})
+    matches: dict[str, dict[str, Any]] = {
+        "region": {"region": "EU-central-*"},
+        "machine": {"resource_id": "i-1"},
+        "any machine": {"resource_id": "*"},
+        "sku": {"sku": "s2"},
+        "meter": {"sku": "box"},
+        "both": {"sku": "S2", "region": "eu-west-1"},
+        "all": {"service": "Compute", "account": "prod", "tags": {"team": "ads"}},
+        "none": {"resource_id": "i-1", "region": "eu-west-1"},
+    }
+    found = computed(ledger, *({"name": name, "amount": 100, "match": match} for name, match in matches.items()))
+    assert {name: int(row[0]) for name, row in found.items()} == {
+        "region": 20,
+        "machine": 8,
+        "any machine": 20,
+        "sku": 14,
+        "meter": 8,
+        "both": 2,
+        "all": 2,
+        "none": 0,
+    }
+    assert found["both"][5] == "AI spend, region eu-west-1, sku S2"
+
+
 def test_another_currency_counts_at_the_rate_of_each_day(ledger: Ledger) -> None:
     """3 EUR a day: ten days of November at 1.10 and ten at 1.20 are 69 dollars beside 300; 15 dollars a day are 250
     euros at 1.20 and 272.72… at 1.10, beside 60."""
