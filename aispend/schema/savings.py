@@ -31,7 +31,12 @@ saving_baseline = Table(
     money("predicted_p90", "90th percentile of it"),
     Column("window_first", Date, nullable=False, comment="first day its cost before was measured on"),
     Column("window_end", Date, nullable=False, comment="day after the last"),
-    Column("days", Integer, nullable=False, comment="days of the window whose cost is known, those without a charge included"),
+    Column(
+        "days",
+        Integer,
+        nullable=False,
+        comment="days of the window whose cost is known, those without a charge included",
+    ),
     text("unit", "hour, or token", nullable=False),
     Column("quantity", Numeric, comment="hours or tokens paid for in these days; NULL where no cost of them is known"),
     money("effective_cost", "effective cost of them"),
