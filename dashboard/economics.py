@@ -128,7 +128,7 @@ def _lives(currency: str) -> None:
     st.subheader(
         "Training beside serving",
         help="What each model cost for data, training (with fine-tuning and evaluation) and serving. Lost: training "
-        "whose runs failed, were retried, or went silent for a week, as far as workloads tell. Other stages: "
+        "whose attempts failed, were repeated, or went silent for a week, as far as workloads tell. Other stages: "
         "notebooks, and what nobody knows the stage of. Ratio: training over serving.",
     )
     rows = [row for row in found.rows if row.currency == currency and any(_parts(row)[:-1])]
@@ -175,9 +175,14 @@ def _lost(row: ModelLifecycle) -> str:
 
 
 def _runs(window: Window, currency: str) -> None:
-    st.subheader("Runs that came to nothing", help="Training runs of these days that failed, were retried or given up.")
+    st.subheader(
+        "Runs that came to nothing",
+        help="Training runs of these days that failed, were repeated or given up, "
+        "and what their lost attempts cost, by machine time.",
+    )
     every = [row for row in data.runs(window).rows if row.currency == currency]
-    lost = [row for row in every if row.ending in _ENDINGS]
+    lost = [row for row in every if row.lost_attempts]
+    lost.sort(key=lambda row: (-(row.lost_cost or Decimal(0)), row.workload))
     if not every:
         st.info("No training run meets a charge of these days. Load what ran where: `aispend import-workloads PATH…`")
     elif not lost:
@@ -185,8 +190,8 @@ def _runs(window: Window, currency: str) -> None:
         untold = f" How {unknown} of them ended nobody said." if unknown else ""
         st.info(f"None of {len(every)} training runs is known to have come to nothing.{untold}")
     else:
-        heads = ("Run", f"Cost, {currency}", "How it ended", "Model", "Team", "Last heard of")
-        layout.long_table(heads, [_run(row) for row in lost], right=heads[1:2], more="more runs")
+        heads = ("Run", f"Cost, {currency}", f"Lost, {currency}", "How it ended", "Model", "Team", "Last heard of")
+        layout.long_table(heads, [_run(row) for row in lost], right=heads[1:3], more="more runs")
         st.caption(f"{len(lost)} of {len(every)} training runs of these days. All of them: aispend runs")
 
 
@@ -194,7 +199,8 @@ def _run(row: Run) -> tuple[Cell, ...]:
     return (
         layout.Short(layout.trimmed(row.workload, 34), row.workload),
         money(row.effective_cost),
-        _ENDINGS[row.ending] + (", tried before" if row.repeated else ""),
+        money(row.lost_cost),
+        _ENDINGS.get(row.ending, row.ending) + (", tried before" if row.repeated else ""),
         layout.model(row.model),
         row.team or "no team known",
         UNKNOWN if row.last_hour is None else str(row.last_hour.date()),

@@ -75,9 +75,11 @@ RUNS: tuple[Column, ...] = (
     Column("stage"),
     Column("ending"),
     Column("repeated", "flag"),
+    Column("lost_attempts", "number"),
     Column("first_hour", "instant"),
     Column("last_hour", "instant"),
     Column("effective_cost", "money"),
+    Column("lost_cost", "money"),
     Column("currency"),
 )
 

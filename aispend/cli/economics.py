@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +9,7 @@ import typer
 from aispend.cli import doors, nothing, show
 from aispend.cli.doors import AllFromOption, DatabaseOption, Format, FormatOption, FromOption, ToOption
 from aispend.cli.show import Head
+from aispend.money import exact_sum
 
 if TYPE_CHECKING:
     from reports import views
@@ -118,7 +118,7 @@ def lifecycle(
         ],
         notes=[
             f"Effective cost of AI spend, charge day {period(found.window)}.",
-            "Of it lost: runs that failed, were retried, or went silent for a week. Ratio: training / serving.",
+            "Of it lost: attempts that failed, were repeated, or went silent for a week. Ratio: training / serving.",
             *(
                 ["* leaves out charges whose effective cost the bill does not give: unknown, not zero."]
                 if any(row.partly_unknown for row in found.rows)
@@ -152,13 +152,21 @@ def runs(
         return
     hidden = len(found.rows) - limit
     show.table(
-        [Head("run"), Head("model"), Head("ended"), Head("cost", "right"), Head("currency")],
+        [
+            Head("run"),
+            Head("model"),
+            Head("ended"),
+            Head("cost", "right"),
+            Head("of it lost", "right"),
+            Head("currency"),
+        ],
         [
             (
                 show.short_id(row.workload, 34),
                 row.model or "",
                 row.ending.replace("_", " ") + (", repeated" if row.repeated else ""),
                 money(row.effective_cost),
+                money(row.lost_cost),
                 row.currency,
             )
             for row in found.rows[:limit]
@@ -167,6 +175,7 @@ def runs(
             *([f"… and {hidden} more; show them with --limit."] if hidden > 0 else []),
             *_by_ending(found),
             f"Effective cost, charge day {period(found.window)}. Given up: no word for a week after running.",
+            "Of it lost: attempts that failed, were repeated or given up, by their machine time. –: no word on an end.",
         ],
     )
 
@@ -174,13 +183,18 @@ def runs(
 def _by_ending(found: views.Runs) -> list[str]:
     from reports.formats import money
 
-    sums: dict[tuple[str, str], list[Decimal]] = {}
+    sums: dict[tuple[str, str], list[views.Run]] = {}
     for row in found.rows:
-        sums.setdefault((row.currency, row.ending), []).append(row.effective_cost)
-    return [
-        f"{len(costs)} {ending.replace('_', ' ')}: {money(sum(costs, Decimal(0)))} {currency}"
-        for (currency, ending), costs in sorted(sums.items())
-    ]
+        sums.setdefault((row.currency, row.ending), []).append(row)
+    lines = []
+    for (currency, ending), rows in sorted(sums.items()):
+        lost = exact_sum(row.lost_cost for row in rows if row.lost_cost is not None)
+        cost = exact_sum(row.effective_cost for row in rows)
+        lines.append(
+            f"{len(rows)} {ending.replace('_', ' ')}: {money(cost)} {currency}"
+            + (f", of it lost {money(lost)}" if lost else "")
+        )
+    return lines
 
 
 def payback(

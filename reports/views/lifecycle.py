@@ -1,8 +1,12 @@
 """What a model cost from training to serving; and what its runs cost, those that failed or were given up included.
 
 Cost is effective, of AI spend. A run is a workload of a training stage; how it ended is what the scheduler said last.
-A run that was last heard of *running* more than ``GIVEN_UP_DAYS`` before the newest workload of its source, and never
-said to have ended, counts as given up. Runs of one name under one model that ran again after a failure are *repeated*.
+An *attempt* ends at an hour said to have failed, been retried or succeeded, where the next one differs or does not
+follow on; a run that went on after an attempt that failed is *repeated*. What was last heard of *running* more than
+``GIVEN_UP_DAYS`` before the newest workload of its source counts as given up; without a word it is unknown. Lost are
+the attempts that failed, were retried or given up: of each day's cost of the run, by their part of its machine seconds
+of that day (of all its seconds, on a day none were recorded for).
+These are the attempts that advice goes by too (``recommender/methods/lost_runs.py``), here for all runs in one query.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from typing import Literal
 
 from sqlalchemy import Connection, text
 
-from aispend.money import rate
+from aispend.money import exact_sum, rate
 from aispend.prices.break_even import payback_months
 from reports.views.basis import Window, charge_days, newest_window
 from reports.views.unit_costs import PER_TOKENS, unit_costs
@@ -29,7 +33,7 @@ WASTED: tuple[Ending, ...] = ("failed", "retried", "given_up")
 class ModelLifecycle:
     """One model in one currency over a period.
 
-    ``unsuccessful_cost`` is the part of the training cost whose runs came to nothing;
+    ``unsuccessful_cost`` is the part of the training cost whose attempts came to nothing, those repeated included;
     ``training_per_serving`` is training cost ÷ serving cost, None where nothing was served.
     """
 
@@ -46,7 +50,11 @@ class ModelLifecycle:
 
 @dataclass(frozen=True)
 class Run:
-    """One run: what it cost in the period, how it ended, and whether the same was tried before."""
+    """One run: what it cost in the period, how it ended, and how much of it came to nothing.
+
+    ``lost_cost`` is the part of ``effective_cost`` spent on its ``lost_attempts`` (failed, repeated or given up), None
+    where no word on how any of it ended was recorded.
+    """
 
     workload: str
     model: str | None
@@ -54,10 +62,12 @@ class Run:
     stage: str
     ending: Ending
     repeated: bool
+    lost_attempts: int
     first_hour: datetime | None
     last_hour: datetime | None
     currency: str
     effective_cost: Decimal
+    lost_cost: Decimal | None
 
 
 @dataclass(frozen=True)
@@ -83,8 +93,9 @@ def lifecycles(connection: Connection, window: Window | None = None) -> Lifecycl
         return Lifecycles((), None)
     lost: dict[tuple[str | None, str], Decimal] = {}
     for run in runs(connection, window).rows:
-        if run.ending in WASTED:
-            lost[run.model, run.currency] = lost.get((run.model, run.currency), Decimal(0)) + run.effective_cost
+        if run.lost_cost is not None:
+            key = run.model, run.currency
+            lost[key] = exact_sum((lost.get(key, Decimal(0)), run.lost_cost))
     scope = {"first": window.first, "end": window.end, "training": list(TRAINING_STAGES)}
     rows = [
         ModelLifecycle(
@@ -113,6 +124,7 @@ def runs(connection: Connection, window: Window | None = None) -> Runs:
         "end": window.end,
         "training": list(TRAINING_STAGES),
         "given_up": GIVEN_UP_DAYS,
+        "wasted": list(WASTED),
     }
     return Runs(tuple(Run(*row) for row in connection.execute(text(_RUNS), scope)), window)
 
@@ -191,7 +203,7 @@ _STAGES = f"""
 
 _RUNS = """
     WITH paid AS (
-        SELECT t.workload, t.model, t.team, t.stage, k.billing_currency AS currency,
+        SELECT t.workload, t.model, t.team, t.stage, k.billing_currency AS currency, c.charge_date AS day,
                sum(s.effective_cost) AS cost
         FROM charge c
         JOIN cost_share s USING (billing_month, slice_id, half, ordinal)
@@ -201,24 +213,56 @@ _RUNS = """
           AND c.billing_month >= date_trunc('month', CAST(:first AS date)) - interval '1 month'
           AND c.billing_month <= date_trunc('month', CAST(:end AS date)) + interval '1 month'
           AND t.workload IS NOT NULL AND t.stage = ANY(:training)
-        GROUP BY 1, 2, 3, 4, 5),
+        GROUP BY 1, 2, 3, 4, 5, 6),
     newest AS (SELECT namespace, max(hour) AS hour FROM workload_hour GROUP BY namespace),
-    seen AS (
-        SELECT w.workload, w.namespace, min(w.hour) AS first_hour, max(w.hour) AS last_hour,
-               (array_agg(w.outcome ORDER BY w.hour DESC) FILTER (WHERE w.outcome IS NOT NULL))[1] AS outcome,
-               bool_or(w.outcome IN ('failed', 'retried')) AS failed_once
-        FROM workload_hour w
+    hours AS (
+        SELECT w.workload, w.hour, max(n.hour) AS newest, sum(w.seconds)::numeric AS seconds,
+               (array_agg(w.outcome ORDER BY array_position(
+                   ARRAY['failed', 'retried', 'succeeded', 'running'], w.outcome)))[1] AS outcome
+        FROM workload_hour w JOIN newest n USING (namespace)
         WHERE w.workload IN (SELECT workload FROM paid)
-        GROUP BY w.workload, w.namespace),
+        GROUP BY w.workload, w.hour),
+    ends AS (
+        SELECT *, outcome IN ('succeeded', 'failed', 'retried')
+                  AND (lead(outcome) OVER run IS DISTINCT FROM outcome
+                       OR lead(hour) OVER run - hour > interval '1 hour') AS is_end
+        FROM hours WINDOW run AS (PARTITION BY workload ORDER BY hour)),
+    numbered AS (
+        SELECT *, count(*) FILTER (WHERE is_end)
+                  OVER (PARTITION BY workload ORDER BY hour ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS attempt
+        FROM ends),
+    attempts AS (
+        SELECT workload, attempt, min(hour) AS first_hour, max(hour) AS last_hour, max(newest) AS newest,
+               (array_agg(outcome ORDER BY hour DESC))[1] AS outcome, bool_or(outcome IS NOT NULL) AS told,
+               attempt < max(attempt) OVER (PARTITION BY workload) AS again
+        FROM numbered GROUP BY workload, attempt),
     ended AS (
-        SELECT DISTINCT ON (s.workload) s.workload, s.first_hour, s.last_hour, s.failed_once,
-               CASE WHEN s.outcome IN ('succeeded', 'failed', 'retried') THEN s.outcome
-                    WHEN s.last_hour < n.hour - make_interval(days => :given_up) THEN 'given_up'
-                    WHEN s.outcome = 'running' THEN 'running' ELSE 'unknown' END AS ending
-        FROM seen s JOIN newest n USING (namespace)
-        ORDER BY s.workload, s.last_hour DESC)
-    SELECT p.workload, p.model, p.team, p.stage, coalesce(e.ending, 'unknown'),
-           coalesce(e.failed_once AND e.ending <> 'failed', false), e.first_hour, e.last_hour, p.currency, p.cost
-    FROM paid p LEFT JOIN ended e USING (workload)
-    WHERE p.cost IS NOT NULL
-    ORDER BY p.currency, p.cost DESC, p.workload"""
+        SELECT *, CASE WHEN outcome IN ('succeeded', 'failed', 'retried') THEN outcome
+                       WHEN outcome = 'running' AND last_hour < max(newest) OVER (PARTITION BY workload)
+                                                                - make_interval(days => :given_up) THEN 'given_up'
+                       WHEN outcome = 'running' THEN 'running' ELSE 'unknown' END AS ending
+        FROM attempts),
+    run AS (
+        SELECT workload, min(first_hour) AS first_hour, max(last_hour) AS last_hour,
+               (array_agg(ending ORDER BY attempt DESC))[1] AS ending, bool_or(told) AS told,
+               bool_or(again AND ending IN ('failed', 'retried')) AS repeated,
+               count(*) FILTER (WHERE ending = ANY(:wasted))::int AS lost_attempts
+        FROM ended GROUP BY workload),
+    lost AS (
+        SELECT workload, (n.hour AT TIME ZONE 'UTC')::date AS day, sum(n.seconds) AS seconds,
+               coalesce(sum(n.seconds) FILTER (WHERE e.ending = ANY(:wasted)), 0) AS lost
+        FROM numbered n JOIN ended e USING (workload, attempt)
+        GROUP BY GROUPING SETS ((1, 2), (1))),
+    costs AS (
+        SELECT p.workload, p.model, p.team, p.stage, p.currency, sum(p.cost) AS cost,
+               sum(round(p.cost * coalesce(d.lost / nullif(d.seconds, 0), w.lost / nullif(w.seconds, 0)), 12)) AS lost
+        FROM paid p
+        LEFT JOIN lost d ON d.workload = p.workload AND d.day = p.day
+        LEFT JOIN lost w ON w.workload = p.workload AND w.day IS NULL
+        GROUP BY 1, 2, 3, 4, 5)
+    SELECT c.workload, c.model, c.team, c.stage, coalesce(r.ending, 'unknown'), coalesce(r.repeated, false),
+           coalesce(r.lost_attempts, 0), r.first_hour, r.last_hour, c.currency, c.cost,
+           CASE WHEN r.told THEN coalesce(c.lost, 0) END
+    FROM costs c LEFT JOIN run r USING (workload)
+    WHERE c.cost IS NOT NULL
+    ORDER BY c.currency, c.cost DESC, c.workload"""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+import pytest
+
+from recommender.methods.lost_runs import LOST, RunHour, attempts
 from reports import views
-from reports.views import Window
+from reports.views import Window, lifecycle
 from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
 
 D = Decimal
@@ -34,19 +37,81 @@ def test_runs_say_how_they_ended(ledger: Ledger) -> None:
     ledger.analyze()
     with ledger.store.engine.connect() as connection:
         found = {
-            row.workload: (row.ending, row.repeated, row.effective_cost) for row in views.runs(connection, OCTOBER).rows
+            row.workload: (row.ending, row.repeated, row.effective_cost, row.lost_cost)
+            for row in views.runs(connection, OCTOBER).rows
         }
         (model,) = [row for row in views.lifecycles(connection, OCTOBER).rows if row.model == "tuned"]
     assert found == {
-        "good": ("succeeded", False, D(480)),
-        "bad": ("failed", False, D(100)),
-        "again": ("succeeded", True, D(110)),
-        "lost": ("given_up", False, D(70)),
-        "silent": ("unknown", False, D(30)),
-        "going": ("running", False, D(20)),
+        "good": ("succeeded", False, D(480), D(0)),
+        "bad": ("failed", False, D(100), D(100)),
+        "again": ("succeeded", True, D(110), D(50)),
+        "lost": ("given_up", False, D(70), D(70)),
+        "silent": ("unknown", False, D(30), None),
+        "going": ("running", False, D(20), D(0)),
     }
-    assert (model.training_cost, model.unsuccessful_cost) == (D(810), D(170))
+    assert (model.training_cost, model.unsuccessful_cost) == (D(810), D(220))
     assert (model.serving_cost, model.training_per_serving) == (D(0), None)
+
+
+def test_attempts_that_failed_are_lost_though_the_run_succeeded(ledger: Ledger) -> None:
+    """48 hours at 240 a day, failed after ten hours and after 15 more: the first day and an hour of the next.
+
+    240 + 240 / 24 = 250 lost of 480; in a window of the second day alone, 10 of 240.
+    """
+    parts = [
+        ("2026-10-05", range(9), "running"),
+        ("2026-10-05", range(9, 10), "failed"),
+        ("2026-10-05", range(10, 24), "running"),
+        ("2026-10-06", range(1), "failed"),
+        ("2026-10-06", range(1, 23), "running"),
+        ("2026-10-06", range(23, 24), "succeeded"),
+    ]
+    for day in ("2026-10-05", "2026-10-06"):
+        ledger.charge(day, "240", resource_id="i-1", gpus=8, hours=all_hours(), quantity="24", **GPU_HOUR)
+    for day, hours, outcome in parts:
+        ledger.workload(
+            hours, "i-1", "long", day=day, requested=8, model="tuned", team="ml", stage="training", outcome=outcome
+        )
+    ledger.analyze()
+    with ledger.store.engine.connect() as connection:
+        (found,) = views.runs(connection, OCTOBER).rows
+        (later,) = views.runs(connection, Window(date(2026, 10, 6), date(2026, 10, 7))).rows
+        (model,) = views.lifecycles(connection, OCTOBER).rows
+    assert (found.ending, found.repeated, found.lost_attempts) == ("succeeded", True, 2)
+    assert (found.effective_cost, found.lost_cost) == (D(480), D(250))
+    assert (later.effective_cost, later.lost_cost) == (D(240), D(10))
+    assert (model.training_cost, model.unsuccessful_cost) == (D(480), D(250))
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["rrF rrF rrS", "rFF FFr", "F", "RRRrS", "rr--", "r  r", "FFrr   FF-", "SSrrF", "--F-S", "rR  Rr"],
+)
+def test_the_attempts_are_those_that_advice_goes_by(told: str, ledger: Ledger) -> None:
+    """An hour a letter: running, Failed, Retried, Succeeded, - without a word; a blank is an hour without a record."""
+    words = {"r": "running", "F": "failed", "R": "retried", "S": "succeeded", "-": None}
+    first = datetime(2026, 10, 5, tzinfo=UTC)
+    hours = [(number, words[letter]) for number, letter in enumerate(told) if letter != " "]
+    ledger.charge("2026-10-05", "240", resource_id="i-1", gpus=8, hours=all_hours(), quantity="24", **GPU_HOUR)
+    for number, outcome in hours:
+        ledger.workload(
+            range(number, number + 1), "i-1", "run", requested=8, model="tuned", stage="training", outcome=outcome
+        )
+    ledger.workload(range(23, 24), "i-2", "other", day="2026-10-20", stage="data")
+    ledger.analyze()
+    expected = attempts(
+        [RunHour(first + timedelta(hours=number), 3600, 3600, outcome) for number, outcome in hours],
+        datetime(2026, 10, 20, 23, tzinfo=UTC),
+        lifecycle.GIVEN_UP_DAYS,
+    )
+    seconds = sum(len(one.hours) for one in expected if one.ending in LOST)
+    with ledger.store.engine.connect() as connection:
+        (found,) = [row for row in views.runs(connection, OCTOBER).rows if row.workload == "run"]
+    assert found.lost_attempts == sum(one.ending in LOST for one in expected)
+    assert found.repeated == any(one.ending == "retried" and one is not expected[-1] for one in expected)
+    if any(outcome for _, outcome in hours):
+        assert found.lost_cost is not None
+        assert abs(found.lost_cost - found.effective_cost * seconds / len(hours)) < D("1e-9")
 
 
 def test_training_stands_beside_serving(ledger: Ledger) -> None:

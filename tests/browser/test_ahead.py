@@ -150,7 +150,7 @@ def test_economics_of_serving_training_and_outcomes(readers: Readers) -> None:
         ["llama-3-70b", "0.00", "20.00", "8.00", "21.90", "0.00", "0.913"],
         ["claude", "0.00", "0.00", "0.00", "0.10", "0.00", "0"],
     ]
-    assert visitor.rows("How it ended") == [["tune-1", "8.00", "failed", "llama-3-70b", "search", "2026-10-20"]]
+    assert visitor.rows("How it ended") == [["tune-1", "8.00", "8.00", "failed", "llama-3-70b", "search", "2026-10-20"]]
     assert "1 of 2 training runs of these days." in visitor.text()
     assert visitor.rows("Counted") == [
         [HOSTILE, "7", "2", "–", "–", "nobody"],
