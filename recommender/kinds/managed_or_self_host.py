@@ -11,7 +11,7 @@ Method
 Cases
     A model whose weights nobody can have: only through a stand-in that the settings name, and then another model.
     Buying waits for an evaluation, as only the name of the weights is known, and not their version or tuning; so does a
-    stand-in. Machines the model shares with others would stay and are left out.
+    stand-in. Machines the model shares with others, that a tag keeps, that stand by or are new stay and are left out.
     No exchange rate, no price, no speed: no advice, with what is missing.
     What would cost more: the reason gives the volume at which both cost the same.
 Sources
@@ -23,6 +23,7 @@ Known drawbacks
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
@@ -30,6 +31,7 @@ from aispend.advising import Recommend
 from aispend.prices.break_even import break_even
 from aispend.prices.token_prices import ApiOffer, api_offers
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Kind, Step, Subject, WhyNot
+from recommender.guards import decided, too_new
 from recommender.kinds.bought_tokens import counted, describe, evidence, no, place, window_cost
 from recommender.kinds.own_fleet import Fleet, Mix, cheapest_fleet
 from recommender.methods.api_models import offer_of
@@ -37,6 +39,7 @@ from recommender.methods.api_prices import TokenUse as Counted
 from recommender.methods.model_shapes import served_model
 from recommender.savings import cost_basis, cost_remark, monthly_cost, recent, saving
 from recommender.subjects.served_tokens import ServedTokens
+from recommender.subjects.services import together
 from recommender.subjects.token_use import TokenUse
 
 NAME = "managed_or_self_host"
@@ -191,6 +194,11 @@ def _own_advice(subject: TokenUse, days: int, *, model: str, fleet: Fleet, cost:
 
 def _buy(subject: ServedTokens, settings: Recommend) -> Advice | WhyNot:
     days = settings.self_host.window_days
+    stays = _staying(subject, settings)
+    if stays and len(stays) == len(subject.machines):
+        return WhyNot(NAME, subject, *next(iter(stays.values())), monthly_cost(subject, days))
+    if stays:
+        subject = _without(subject, stays)
     cost = monthly_cost(subject, days)
 
     def why_not(reason: str, explanation: str) -> WhyNot:
@@ -228,6 +236,8 @@ def _buy(subject: ServedTokens, settings: Recommend) -> Advice | WhyNot:
         covered = f" Commitments pay for part of them: only {saved.net:,.2f} a month ends with the machines."
     if subject.shared_cost > 0:
         covered += " What it serves on machines that other models share stays there and is not in these figures."
+    if stays:
+        covered += f" Not in these figures, as they stay: {'; '.join(f'{name} ({why})' for name, why in _said(stays))}."
     own_cloud = offer == offer_of(subject.provider, model)
     return Advice(
         kind=NAME,
@@ -272,10 +282,36 @@ def _buy(subject: ServedTokens, settings: Recommend) -> Advice | WhyNot:
             "price_currency": "USD",
             "price_source": f"{offer.source}: {offer.provider} {offer.model_id}",
             "machines": len(subject.machines),
+            "machines_that_stay": {name: reason for name, (reason, _) in stays.items()},
             "cost_basis": cost_basis(subject, days),
             "cost_until": subject.costs[-1].day.isoformat(),
         },
     )
+
+
+def _staying(subject: ServedTokens, settings: Recommend) -> dict[str, tuple[str, str]]:
+    """Machines that are kept, stand by or are new, with reason and explanation: buying tokens ends none of them."""
+    found = {
+        name: decided(part, settings) or too_new(part.deployed_at, subject.as_of, settings)
+        for name, part in sorted(subject.parts.items())
+    }
+    return {name: why for name, why in found.items() if why}
+
+
+def _without(subject: ServedTokens, stays: Mapping[str, object]) -> ServedTokens:
+    """The same without the machines that stay, and without their cost. All tokens: who served which may change."""
+    going = {name: part for name, part in subject.parts.items() if name not in stays}
+    return replace(
+        subject,
+        costs=together([part.costs for part in going.values()]),
+        machines={name: amount for name, amount in subject.machines.items() if name not in stays},
+        instance_types=sorted({part.instance_type for part in going.values() if part.instance_type}),
+        parts=going,
+    )
+
+
+def _said(stays: Mapping[str, tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(name, explanation.removesuffix(".")) for name, (_, explanation) in stays.items()]
 
 
 def _offer(provider: str, model: str) -> ApiOffer | None:

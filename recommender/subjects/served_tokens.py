@@ -3,7 +3,7 @@
 Assumes     a machine belongs to a model where no other model has a share of its cost in the window.
 Method      All cost of those machines, idle hours too: it ends where they end. Tokens are those recorded for them.
 Cases       Machines that the model shares with others are counted apart: they would stay. Machines without recorded
-            tokens make no subject.
+            tokens make no subject. What each machine is tagged and when it was deployed is told with it: some may stay.
 Drawbacks   A machine that changed its model within the window is shared.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -20,17 +20,29 @@ from sqlalchemy import Connection, func, select, text
 
 from aispend.store.telemetry import resolved_inference_hours
 from recommender.contract import DailyCost, Subject
+from recommender.subjects.machine_life import load_lives
 from recommender.subjects.token_use import per_dollar
 
 _NOTHING = Decimal(0)
 _TOKENS = ("input", "cached_input", "cache_write", "output")
 
 
+@dataclass(frozen=True)
+class Serving:
+    """One machine of a model: what it is, what decides whether it may go, and its cost by day."""
+
+    instance_type: str | None
+    tags: Mapping[str, str]
+    deployed_at: datetime | None
+    costs: Sequence[DailyCost]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ServedTokens(Subject):
     """One model served at one provider. ``tokens`` of the window by class; ``machines`` their effective cost in it.
 
-    ``shared_cost`` is what machines it shares with other models cost in the window. ``per_dollar`` as in ``TokenUse``.
+    ``parts`` is what is known of each of the machines. ``shared_cost`` is what machines it shares with other models
+    cost in the window. ``per_dollar`` as in ``TokenUse``.
     """
 
     tokens: Mapping[str, Decimal]
@@ -38,6 +50,7 @@ class ServedTokens(Subject):
     instance_types: Sequence[str]
     shared_cost: Decimal
     per_dollar: Decimal | None
+    parts: Mapping[str, Serving] = field(default_factory=dict)
 
 
 def load_served_tokens(connection: Connection, as_of: datetime, window_days: int) -> Iterator[ServedTokens]:
@@ -53,6 +66,8 @@ def load_served_tokens(connection: Connection, as_of: datetime, window_days: int
     for row in connection.execute(text(_DAYS), scope):
         days[row.resource_key, row.currency].append(row)
     rates = per_dollar(connection, as_of.date())
+    tags = {row.resource_key: row.tags for row in connection.execute(text(_TAGS), scope)}
+    lives = load_lives(connection, as_of)
     for (provider, model, currency), rows in sorted(models.items()):
         own = [row for row in rows if len(row.models) == 1]
         tokens: dict[str, Decimal] = defaultdict(Decimal)
@@ -80,6 +95,15 @@ def load_served_tokens(connection: Connection, as_of: datetime, window_days: int
             instance_types=sorted({row.instance_type for row in own if row.instance_type}),
             shared_cost=sum((row.cost or _NOTHING for row in rows if len(row.models) > 1), _NOTHING),
             per_dollar=rates.get(currency),
+            parts={
+                row.resource_id: Serving(
+                    instance_type=row.instance_type,
+                    tags={str(key): str(value) for key, value in (tags.get(row.resource_key) or {}).items()},
+                    deployed_at=life.deployed_at if (life := lives.get(row.resource_key)) else None,
+                    costs=_together(days[row.resource_key, currency]),
+                )
+                for row in own
+            },
         )
 
 
@@ -164,3 +188,8 @@ _DAYS = f"""
            bool_or(c.effective_cost IS NULL AND {_COST} IS NOT NULL) AS billed
     {_CHARGES.format(more="")}
     GROUP BY 1, 2, 3"""
+
+_TAGS = f"""
+    SELECT DISTINCT ON (c.resource_key) c.resource_key, tag_set.tags
+    {_CHARGES.format(more="JOIN tag_set USING (tag_set_key)")}
+    ORDER BY c.resource_key, c.charge_date DESC, c.tag_set_key DESC"""

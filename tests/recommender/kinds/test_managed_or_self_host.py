@@ -13,7 +13,7 @@ from aispend.advising import Recommend
 from aispend.buying import Replica, SelfHost
 from recommender.contract import Advice, DailyCost, Subject, WhyNot
 from recommender.kinds.managed_or_self_host import GATE, KIND, evaluate
-from recommender.subjects.served_tokens import ServedTokens
+from recommender.subjects.served_tokens import ServedTokens, Serving
 from tests.recommender.conftest import AS_OF
 from tests.recommender.kinds.contract import KindContract
 from tests.recommender.kinds.tokens import tokens_bought
@@ -103,6 +103,43 @@ def test_machines_that_others_share_stay_and_that_is_said() -> None:
     found = advise(served(shared_cost=Decimal(1)))
     assert "stays there" in found.reason
     assert found.saving == advise(served()).saving
+
+
+def parts(**of_last: Any) -> dict[str, Serving]:
+    """Both machines of ``served``: $50 and $150 a day; the second with what is given."""
+    days = [(AS_OF - timedelta(days=14 - number)).date() for number in range(14)]
+
+    def costs(amount: int) -> list[DailyCost]:
+        return [DailyCost(day, 24, Decimal(amount), Decimal(amount), Decimal(amount), is_spot=False) for day in days]
+
+    return {
+        "i-1": Serving("g5.12xlarge", {}, None, costs(50)),
+        "i-2": replace(Serving("p4d.24xlarge", {}, None, costs(150)), **of_last),
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"tags": {"keep": "disaster-recovery"}}, "excluded"),
+        ({"tags": {"role": "dr"}}, "standby"),
+        ({"deployed_at": AS_OF - timedelta(days=2)}, "too_new"),
+    ],
+)
+def test_a_machine_that_must_stay_saves_nothing_by_buying(given: dict[str, Any], reason: str) -> None:
+    """Of 50 and 150 a day the second stays: 700 − 120.96 in a fortnight, × 730 ÷ 336 = 1,258.03 a month."""
+    found = advise(served(parts=parts(**given)))
+    assert found.saving.net == found.saving.effective == Decimal("1258.03")
+    assert found.monthly_cost == Decimal("1520.83")
+    assert found.acts_on == {"i-1": Decimal("1520.83")}
+    assert found.evidence["machines_that_stay"] == {"i-2": reason}
+    assert "i-2" in found.reason
+    assert "g5.12xlarge" in found.current
+
+
+def test_where_all_stay_nothing_is_advised() -> None:
+    kept = {name: replace(part, tags={"Keep": ""}) for name, part in parts().items()}
+    assert refuse(served(parts=kept)).reason == "excluded"
 
 
 def test_without_an_exchange_rate_nothing_is_compared() -> None:

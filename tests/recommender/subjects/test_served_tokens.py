@@ -21,6 +21,7 @@ from aispend.schema import (
     resource_alias,
     share_target,
     sku,
+    tag_set,
 )
 from aispend.store import Store
 from aispend.store.partitions import ensure_partitions
@@ -69,12 +70,13 @@ def _machine(connection: Connection, key: int, name: str, shares: dict[int, Deci
             confidence=1,
         )
     )  # fmt: skip
+    connection.execute(insert(tag_set).values(tag_set_key=key, tags={"keep": "disaster-recovery"}))
     for number in range(16):
         day = LAST - timedelta(days=number)
         where = {"billing_month": month_of(day), "slice_id": 1, "half": 0, "ordinal": key * 100 + number}
         connection.execute(
             insert(charge).values(
-                **where, charge_date=day, account_key=1, sku_key=1, location_key=1, resource_key=key, tag_set_key=0,
+                **where, charge_date=day, account_key=1, sku_key=1, location_key=1, resource_key=key, tag_set_key=key,
                 commitment_key=0, charge_kind_key=1, billed_cost=96, effective_cost=96, list_cost=120, line_count=24,
             )
         )  # fmt: skip
@@ -107,6 +109,9 @@ def test_a_machine_of_its_own_is_paid_whole_and_shared_ones_are_counted_apart(fl
     assert llama.tokens == {"input": 14_000, "output": 1_400}
     assert (llama.account, llama.region, llama.team) == ("111122223333", "us-east-1", "support")
     assert llama.per_dollar == 1
+    (part,) = llama.parts.values()
+    assert (part.instance_type, part.tags, part.deployed_at) == ("g6e.12xlarge", {"keep": "disaster-recovery"}, None)
+    assert list(part.costs) == list(llama.costs)
 
 
 def test_machines_without_recorded_tokens_make_no_subject(fleet: Connection) -> None:
