@@ -134,6 +134,7 @@ FORECAST: tuple[Column, ...] = (
     Column("reason"),
     Column("partly_unknown", "flag"),
     Column("made_at", "instant"),
+    Column("steps"),
 )
 
 ANOMALIES: tuple[Column, ...] = (

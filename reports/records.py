@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from analyzer.variance import EFFECTS
-from reports.columns import BUDGETS, Column, spend_columns
+from reports.columns import BUDGETS, FORECAST, Column, spend_columns
 from reports.economics_columns import COMMITMENTS, ENERGY
-from reports.views import BudgetStatus, Changes, Commitments, Converted, EnergyUse, Spend, SpendRow
+from reports.views import BudgetStatus, Changes, Commitments, Converted, EnergyUse, ForecastRow, Spend, SpendRow
 
 Record = Mapping[str, Any]
 
@@ -25,6 +25,21 @@ def budget_records(rows: Iterable[BudgetStatus]) -> list[Record]:
         | {"unconverted": "; ".join(f"{name} {amount}" for name, amount in row.unconverted.items()) or None}
         for row in rows
     ]
+
+
+def forecast_records(rows: Iterable[ForecastRow]) -> list[Record]:
+    """Forecasts; the known changes in them as text: ``from 2026-11-25: 5 USD a day, launch; from …``."""
+    return [
+        {column.name: getattr(row, column.name) for column in FORECAST}
+        | {"steps": "; ".join(step_words(step) for step in row.steps) or None}
+        for row in rows
+    ]
+
+
+def step_words(step: Mapping[str, Any]) -> str:
+    """A known change of cost, as kept beside a forecast: ``from 2026-11-25: 5 USD a day, launch``."""
+    end = f" to {step['to']}" if step["to"] else ""
+    return f"from {step['from']}{end}: {step['amount_per_day']} {step['currency']} a day, {step['why']}"
 
 
 def spend_records(spend: Spend) -> list[Record]:

@@ -50,7 +50,7 @@ def forecast(
         found = views.forecasts(connection, cuts[by] if by else None)
         missing = "" if found.rows else nothing.no_forecast(connection)
         home = door.settings.reporting_currency
-    if not show.answered(FORECAST, records.records(FORECAST, (*found.rows, *found.theirs)), style, missing):
+    if not show.answered(FORECAST, records.forecast_records((*found.rows, *found.theirs)), style, missing):
         _table(found, home)
 
 
@@ -111,6 +111,7 @@ def _day_before(day: date | None) -> str:
 def _terms(found: views.Forecasts) -> Iterator[str]:
     """What the numbers hold under."""
     from reports.formats import moment, percent
+    from reports.records import step_words
 
     first = found.rows[0]
     yield (
@@ -119,9 +120,7 @@ def _terms(found: views.Forecasts) -> Iterator[str]:
     )
     reasons = dict.fromkeys(row.reason for row in found.rows if row.reason)
     yield from (f"{reason[0].upper()}{reason[1:]}." for reason in reasons)
-    for step in found.steps:
-        end = f" to {step['to']}" if step["to"] else ""
-        yield f"In it from {step['from']}{end}: {step['amount_per_day']} {step['currency']} a day, {step['why']}."
+    yield from (f"In it {step_words(step)}." for step in found.steps)
     if any(row.partly_unknown for row in found.rows):
         yield "* some charges have no effective cost: unknown, not zero, and not in it."
 

@@ -8,9 +8,10 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Date, func, select
 
 from aispend.schema import analysis_state, slice_, spend_day
+from analyzer.series import OWN
 
 Axis = Literal["usage", "billing"]
 """``usage``: the source's own charge day. ``billing``: the month it is invoiced in."""
@@ -85,8 +86,18 @@ def window_ending(newest: date | None, days: int = DEFAULT_DAYS) -> Window | Non
 
 
 def newest_window(connection: Connection, days: int = DEFAULT_DAYS) -> Window | None:
-    """The last ``days`` days with data: up to and including the newest analyzed charge day."""
-    return window_ending(connection.scalar(select(func.max(spend_day.c.charge_date))), days)
+    """The last ``days`` days with data: up to and including the newest analyzed charge day of clouds.
+
+    The company's own costs may be written down for days to come: they count only where there are no others, and no
+    day counts that was yet to come when the analysis was made.
+    """
+    d = spend_day.c
+    analyzed = select(func.timezone("UTC", func.max(analysis_state.c.analyzed_at)).cast(Date)).scalar_subquery()
+    newest = select(func.max(d.charge_date)).where(d.charge_date <= func.coalesce(analyzed, d.charge_date))
+    of_clouds = newest.where(d.provider != OWN)
+    return window_ending(
+        connection.scalar(select(func.coalesce(of_clouds.scalar_subquery(), newest.scalar_subquery()))), days
+    )
 
 
 def charge_days(connection: Connection) -> Window | None:

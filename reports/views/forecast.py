@@ -71,7 +71,11 @@ class Forecasts:
     @property
     def steps(self) -> tuple[Mapping[str, Any], ...]:
         """Known future changes in any of ours, each once."""
-        told = {(step["from"], step["why"]): step for row in reversed(self.rows) for step in row.steps}
+        told = {
+            (step["from"], step["why"], step["currency"], step["to"] or ""): step
+            for row in reversed(self.rows)
+            for step in row.steps
+        }
         return tuple(told[key] for key in sorted(told))
 
 

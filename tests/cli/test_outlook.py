@@ -44,10 +44,14 @@ def test_month_and_quarter_with_their_terms(run: Run, database: Store) -> None:
 
 def test_for_machines_ours_and_theirs_tell_their_source(run: Run, database: Store) -> None:
     with database.engine.begin() as connection:
-        tell(connection, "all", None, "90", p10=None, p90=None)
+        launch = {"from": "2026-11-25", "to": None, "amount_per_day": "5", "currency": "USD", "why": "launch"}
+        sale = launch | {"from": "2026-11-27", "to": "2026-11-30", "amount_per_day": "-2", "why": "sale"}
+        tell(connection, "all", None, "90", p10=None, p90=None, steps=[launch, sale])
         tell_provider(connection, "75", NOW)
     ours, theirs = json.loads(run("forecast", "--format", "json").out)
     assert (ours["source"], ours["p10"], ours["p50"], ours["reason"]) == ("aispend", None, "90.00", None)
+    assert ours["steps"] == "from 2026-11-25: 5 USD a day, launch; from 2026-11-27 to 2026-11-30: -2 USD a day, sale"
+    assert theirs["steps"] is None
     assert (theirs["source"], theirs["method"], theirs["actual"]) == ("aws", "UNBLENDED_COST", None)
 
 

@@ -91,6 +91,15 @@ def test_a_step_of_several_series_is_told_once(database: Store) -> None:
         assert views.forecasts(connection).steps == (step,)
 
 
+def test_steps_of_one_day_and_cause_in_two_currencies_are_both_told(database: Store) -> None:
+    step = {"from": "2026-11-25", "to": None, "amount_per_day": "5", "currency": "USD", "why": "launch"}
+    euros = step | {"currency": "EUR", "amount_per_day": "3"}
+    with database.engine.begin() as connection:
+        tell(connection, "all", None, "90", steps=[step])
+        tell(connection, "all", None, "30", currency="EUR", steps=[euros])
+        assert views.forecasts(connection).steps == (euros, step)
+
+
 def test_the_providers_own_stands_beside_as_last_asked(database: Store) -> None:
     with database.engine.begin() as connection:
         tell_provider(connection, "70", datetime(2026, 11, 20, tzinfo=UTC))

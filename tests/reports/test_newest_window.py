@@ -1,0 +1,52 @@
+"""The last days with data: what clouds billed says where they end, own costs only where there is nothing else."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import text
+
+from aispend.clock import Clock
+from aispend.settings import Settings
+from aispend.store import Store
+from analyzer.series import OWN
+from reports import views
+from tests.analyzer.conftest import Ledger, all_hours
+
+ANALYZED = datetime(2026, 11, 21, 6, tzinfo=UTC)
+
+
+def written_down(ledger: Ledger) -> None:
+    """A cost of the whole of November, two a day."""
+    for number in range(30):
+        day = date(2026, 11, 1) + timedelta(days=number)
+        ledger.charge(f"{day}", "2", provider=OWN, scope="costs", hours=all_hours())
+
+
+def analyzed(ledger: Ledger) -> None:
+    ledger.analyze()
+    with ledger.store.engine.begin() as connection:
+        connection.execute(text("UPDATE analysis_state SET analyzed_at = :at"), {"at": ANALYZED})
+
+
+def test_own_costs_of_days_to_come_do_not_shift_the_window(database: Store, clock: Clock, tmp_path: Path) -> None:
+    ledger = Ledger(database, Settings(home=tmp_path), clock)
+    ledger.charge("2026-11-19", "10", hours=all_hours())
+    written_down(ledger)
+    analyzed(ledger)
+    with database.engine.connect() as connection:
+        assert views.newest_window(connection, 2) == views.Window(date(2026, 11, 18), date(2026, 11, 20))
+        before, after = views.month_against_month(connection) or ()
+    assert (before, after) == (
+        views.Window(date(2026, 10, 1), date(2026, 10, 20)),
+        views.Window(date(2026, 11, 1), date(2026, 11, 20)),
+    )
+
+
+def test_own_costs_alone_end_on_the_day_of_the_analysis(database: Store, clock: Clock, tmp_path: Path) -> None:
+    ledger = Ledger(database, Settings(home=tmp_path), clock)
+    written_down(ledger)
+    analyzed(ledger)
+    with database.engine.connect() as connection:
+        assert views.newest_window(connection, 2) == views.Window(date(2026, 11, 20), date(2026, 11, 22))
