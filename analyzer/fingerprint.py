@@ -7,11 +7,11 @@ import json
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from aispend.schema import made_from
-from aispend.settings import Settings
+from aispend.settings import Allocation, Settings
 
 ANALYSIS_VERSION = "4"
 """Changes whenever the same facts may give other shares, roll-ups or unit costs."""
@@ -95,3 +95,29 @@ def remember(connection: Connection, part: str, fingerprint: str, now: datetime,
     values = {"fingerprint": fingerprint, "notes": list(notes), "made_at": now}
     statement = insert(made_from).values(part=part, **values)
     connection.execute(statement.on_conflict_do_update(index_elements=["part"], set_=values))
+
+
+_ALLOCATION = "allocation "
+
+
+def remember_allocation(connection: Connection, month: date, allocation: Allocation, now: datetime) -> None:
+    """The month's machines are divided like this."""
+    stranded = ", stranded idle" if allocation.stranded == "idle" else ""
+    words = f"{allocation.method}, idle {allocation.idle}{stranded}"
+    part = f"{_ALLOCATION}{month}"
+    if notes_of(connection, part, words) is None:
+        remember(connection, part, words, now)
+
+
+def allocation_words(connection: Connection, first: date, end: date) -> tuple[str, ...]:
+    """How machines were divided in the months that begin from ``first`` to before ``end``: method, idle mode."""
+    made = made_from.c
+    months = (made.part >= f"{_ALLOCATION}{first}", made.part < f"{_ALLOCATION}{end}")
+    return tuple(connection.scalars(select(made.fingerprint).where(*months).distinct().order_by(made.fingerprint)))
+
+
+def forget_allocations(connection: Connection, known: Sequence[date]) -> None:
+    """Forget how months that are no longer loaded were divided."""
+    parts = [f"{_ALLOCATION}{month}" for month in known]
+    made = made_from.c
+    connection.execute(delete(made_from).where(made.part.startswith(_ALLOCATION), made.part.not_in(parts)))

@@ -28,7 +28,7 @@ from analyzer.attribution import Attributor
 from analyzer.charges import stage_charges
 from analyzer.decisions import decide_charges
 from analyzer.energy_hours import write_energy_hours
-from analyzer.fingerprint import fingerprint, settings_words
+from analyzer.fingerprint import fingerprint, forget_allocations, remember_allocation, settings_words
 from analyzer.hours import place_by_hour
 from analyzer.outlook import OutlookReport, look_ahead
 from analyzer.shares import divide, drop_slices, make_share_tables, replace_slices, weigh_whole_charges
@@ -122,6 +122,8 @@ def analyze(
                 tally.add(connection, month, *counted)
                 connection.execute(text(_REMEMBER), {"month": month, "print_now": print_now, "now": clock()})
                 book_adjustments(connection, [month], settings, clock())
+            # unchanged, it was made with the same settings: they are part of the fingerprint
+            remember_allocation(connection, month, settings.allocation, clock())
     if tally.analyzed:
         with engine.begin() as connection:
             connection.execute(text(_STATISTICS))
@@ -250,3 +252,4 @@ def _forget(connection: Connection, known: list[date]) -> None:
     for table in ("unit_cost", "energy_day"):
         connection.execute(text(f"DELETE FROM {table} WHERE billing_month <> ALL(:known)"), {"known": known})
     connection.execute(text("DELETE FROM analysis_state WHERE period <> ALL(:known)"), {"known": known})
+    forget_allocations(connection, known)

@@ -9,7 +9,7 @@ import streamlit as st
 from aispend.money import exact_sum
 from dashboard import charts, charts_economics, data, footprint, layout
 from dashboard.layout import Cell, Lines, Mark
-from reports.formats import UNKNOWN, count, figure, money, percent, period, unit_price
+from reports.formats import UNKNOWN, allocation_line, count, figure, money, percent, period, unit_price
 from reports.views import ModelLifecycle, OutcomeCost, Run, SelfHosted, Window
 
 _DRAWN = 10
@@ -135,7 +135,9 @@ def _lives(currency: str) -> None:
     if not rows or found.window is None:
         st.info("No spend is known to be for data, training or serving. Stages come from tags, rules and workloads.")
         return
-    st.caption(layout.markdown_safe(f"All that is loaded: charge day {period(found.window)}"))
+    divided = allocation_line(found.allocation).removesuffix(".")
+    basis = [f"All that is loaded: charge day {period(found.window)}", divided]
+    st.caption(layout.markdown_safe(" · ".join(part for part in basis if part)))
     drawn = [row for row in rows if row.model is not None][:_DRAWN]
     if drawn:
         st.plotly_chart(

@@ -15,7 +15,7 @@ from typing import Literal
 import streamlit as st
 
 from aispend.money import rate
-from reports.formats import UNKNOWN, cost_name, inclusion, moment, money, pending, percent
+from reports.formats import UNKNOWN, allocation_line, cost_name, inclusion, moment, money, pending, percent
 from reports.subject_names import subject_name
 from reports.views import Basis, CostColumn, Costs, Spend, SpendRow
 
@@ -103,6 +103,7 @@ def basis_line(basis: Basis, currency: str, period_text: str) -> None:
         f"data as of {basis.newest_day}" if basis.newest_day else "",
         f"loaded {moment(basis.data_as_of)}" if basis.data_as_of else "",
         _finality(basis.final_share.get(currency)),
+        allocation_line(basis.allocation).removesuffix("."),
     ]
     st.caption(markdown_safe(" · ".join(part for part in parts if part)))
     unknown = [gap for gap in basis.gaps if basis.cost in gap.unknown]

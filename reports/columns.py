@@ -104,6 +104,7 @@ UNIT_COSTS: tuple[Column, ...] = (
     Column("reasoning_cost", "money"),
     Column("good_requests", "number"),
     Column("cost_per_1k_good_requests", "money"),
+    Column("allocation"),
 )
 
 CONVERTED_MEASURES: tuple[Column, ...] = (

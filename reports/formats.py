@@ -147,6 +147,8 @@ def basis_lines(basis: Basis) -> list[str]:
             for currency, share in basis.final_share.items()
         )
         lines.append(f"Data as of {moment(basis.data_as_of)}, newest charge day {basis.newest_day}; {final}.")
+    if basis.allocation:
+        lines.insert(1, allocation_line(basis.allocation))
     gaps = [gap for gap in basis.gaps if basis.cost in gap.unknown]
     if gaps:
         bills = ", ".join(sorted({f"{gap.provider} {gap.scope}" for gap in gaps}))
@@ -156,6 +158,12 @@ def basis_lines(basis: Basis) -> list[str]:
     if basis.pending:
         lines.append(pending(basis.pending))
     return lines
+
+
+def allocation_line(allocation: Iterable[str]) -> str:
+    """How machines were divided over those who shared them; nothing where that is not known."""
+    named = "; ".join(allocation)
+    return f"Machines divided by {named}." if named else ""
 
 
 def currencies_apart(codes: Iterable[str]) -> list[str]:

@@ -86,7 +86,7 @@ def lifecycle(
     """
     from reports import records, views
     from reports.economics_columns import LIFECYCLE
-    from reports.formats import figure, money, period
+    from reports.formats import allocation_line, figure, money, period
 
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         found = views.lifecycles(connection, doors.window(first, end, views.charge_days(connection)))
@@ -118,6 +118,7 @@ def lifecycle(
         ],
         notes=[
             f"Effective cost of AI spend, charge day {period(found.window)}.",
+            *([allocation_line(found.allocation)] if found.allocation else []),
             "Of it lost: attempts that failed, were repeated, or went silent for a week. Ratio: training / serving.",
             *(
                 ["* leaves out charges whose effective cost the bill does not give: unknown, not zero."]

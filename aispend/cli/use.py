@@ -65,7 +65,7 @@ def _basis(text: str | None) -> views.UnitBasis | None:
 
 
 def _unit_cost_table(found: views.UnitCosts) -> None:
-    from reports.formats import count, currencies_apart, money, percent, period, unit_price
+    from reports.formats import allocation_line, count, currencies_apart, money, percent, period, unit_price
 
     served = [row for row in found.rows if row.requests or row.cost_per_1m_tokens is not None]
     cells = []
@@ -87,6 +87,8 @@ def _unit_cost_table(found: views.UnitCosts) -> None:
         f"Effective cost on {found.rows[0].basis} basis; usage days {period(found.window)}." if found.window else "",
         "Load: used / paid accelerator hours; api: priced per token; unknown: use was not measured.",
     ]
+    if found.allocation:
+        notes.append(allocation_line(found.allocation))
     good = [row for row in found.rows if row.cost_per_1k_good_requests is not None]
     if good:
         told = ", ".join(f"{row.model} {unit_price(row.cost_per_1k_good_requests)} {row.currency}" for row in good)

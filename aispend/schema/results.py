@@ -60,11 +60,16 @@ analysis_state = Table(
 made_from = Table(
     "made_from",
     metadata,
-    text("part", "names (which resource telemetry's names mean) or outlook (forecasts, anomalies)", primary_key=True),
+    text(
+        "part",
+        "names (which resource telemetry's names mean), outlook (forecasts, anomalies) or allocation and the month "
+        "(how its machines were divided)",
+        primary_key=True,
+    ),
     text("fingerprint", "of all it was made from", nullable=False),
     Column("notes", JSONB, nullable=False, comment="what was to be said of it, sentences for a person"),
     instant("made_at", "when it was made"),
-    comment="What the parts of an analysis that are of no single month were last made from.",
+    comment="What the parts of an analysis that have no table of their own were last made from.",
 )
 
 _SPEND_CUTS = "one cut of cost; see charge and share_target"

@@ -826,7 +826,7 @@ def upgrade() -> None:
             "part",
             sa.Text(),
             nullable=False,
-            comment="names (which resource telemetry's names mean) or outlook (forecasts, anomalies)",
+            comment="names (which resource telemetry's names mean), outlook (forecasts, anomalies) or allocation and the month (how its machines were divided)",
         ),
         sa.Column("fingerprint", sa.Text(), nullable=False, comment="of all it was made from"),
         sa.Column(
@@ -837,7 +837,7 @@ def upgrade() -> None:
         ),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False, comment="when it was made"),
         sa.PrimaryKeyConstraint("part", name=op.f("pk_made_from")),
-        comment="What the parts of an analysis that are of no single month were last made from.",
+        comment="What the parts of an analysis that have no table of their own were last made from.",
     )
     op.create_table(
         "outcome_day",

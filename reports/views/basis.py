@@ -10,7 +10,9 @@ from typing import Literal
 
 from sqlalchemy import Connection, Date, func, select
 
+from aispend.clock import month_of
 from aispend.schema import analysis_state, slice_, spend_day
+from analyzer.fingerprint import allocation_words
 from analyzer.series import OWN
 
 Axis = Literal["usage", "billing"]
@@ -64,6 +66,7 @@ class Basis:
     ``newest_day`` the newest charge day in it. ``pending`` counts billing months that are loaded but
     not analyzed, and therefore not in the numbers. ``gaps`` are bills that do not give some cost at all;
     ``lacking`` the costs that a bill gives, but not for every charge in the numbers: sums leave those charges out.
+    ``allocation`` names, where machines are divided in the numbers, the methods and idle modes that divided them.
     """
 
     axis: Axis
@@ -78,6 +81,7 @@ class Basis:
     gaps: tuple[Gap, ...]
     lacking: tuple[CostColumn, ...]
     pending: int
+    allocation: tuple[str, ...] = ()
 
 
 def window_ending(newest: date | None, days: int = DEFAULT_DAYS) -> Window | None:
@@ -117,6 +121,11 @@ def pending_bills(connection: Connection) -> int:
     analyzed = select(1).where(a.period == slice_.c.period, a.analyzed_at >= slice_.c.loaded_at).exists()
     count = select(func.count()).select_from(slice_).where(slice_.c.kind == "bill", ~analyzed)
     return int(connection.scalar(count) or 0)
+
+
+def divided_by(connection: Connection, window: Window) -> tuple[str, ...]:
+    """How the machines of the window's months were divided when they were analyzed: ``residual, idle separate``."""
+    return allocation_words(connection, month_of(window.first), window.end)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, text
 
 from aispend.money import exact_sum, rate
 from aispend.prices.break_even import payback_months
-from reports.views.basis import Window, charge_days, newest_window
+from reports.views.basis import Window, charge_days, divided_by, newest_window
 from reports.views.unit_costs import PER_TOKENS, unit_costs
 
 GIVEN_UP_DAYS = 7
@@ -76,6 +76,7 @@ class Lifecycles:
 
     rows: tuple[ModelLifecycle, ...]
     window: Window | None
+    allocation: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def lifecycles(connection: Connection, window: Window | None = None) -> Lifecycl
         )
         for row in connection.execute(text(_STAGES), scope)
     ]
-    return Lifecycles(tuple(rows), window)
+    return Lifecycles(tuple(rows), window, divided_by(connection, window))
 
 
 def runs(connection: Connection, window: Window | None = None) -> Runs:

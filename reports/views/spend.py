@@ -20,6 +20,7 @@ from reports.views.basis import (
     Gap,
     Window,
     bills_of,
+    divided_by,
     newest_day,
     newest_window,
     pending_bills,
@@ -29,6 +30,8 @@ from reports.views.spend_sources import Source, from_days, source_for
 
 CutValue = str | date | bool | None
 _DATE_CUTS = ("day", "month")
+_DIVIDED = {"model", "team", "stage", "reason", "rung"}
+"""Cuts that divide machines."""
 
 
 @dataclass(frozen=True)
@@ -246,4 +249,5 @@ def _basis(
         ),
         lacking=lacking,
         pending=pending_bills(connection),
+        allocation=divided_by(connection, window) if window and _DIVIDED & set(query.by) else (),
     )

@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, or_, 
 
 from aispend.money import rate
 from aispend.schema import unit_cost
-from reports.views.basis import DEFAULT_DAYS, Window, window_ending
+from reports.views.basis import DEFAULT_DAYS, Window, divided_by, window_ending
 
 UnitBasis = Literal["allocation", "usage"]
 API = "api"
@@ -47,7 +47,8 @@ class UnitCost:
     Costs per unit are in ``currency``; NULL where nothing was counted or nothing is priced. ``partly_unknown``
     tells that some charge has no effective cost: the cost and every rate leave it out, and are too low by it.
     ``reasoning_tokens`` are part of the output, and ``reasoning_cost`` of what output carries. ``good_requests`` (at
-    least so many within the latency target) is None unless nearly all requests were held against one.
+    least so many within the latency target) is None unless nearly all requests were held against one. ``allocation``:
+    how machines were divided, method and idle mode; more than one where months differ.
     """
 
     model: str | None
@@ -79,6 +80,7 @@ class UnitCost:
     reasoning_cost: Decimal | None
     good_requests: Decimal | None
     cost_per_1k_good_requests: Decimal | None
+    allocation: str | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ class UnitCosts:
 
     rows: tuple[UnitCost, ...]
     window: Window | None
+    allocation: tuple[str, ...] = ()
 
 
 def unit_costs(
@@ -106,7 +109,9 @@ def unit_costs(
         statement = statement.where(func.lower(unit_cost.c.model) == model.lower())
     if basis is not None:
         statement = statement.where(unit_cost.c.basis == basis)
-    rows = [_unit_cost(row) for row in connection.execute(statement)]
+    allocation = divided_by(connection, window)
+    words = "; ".join(allocation) or None
+    rows = [_unit_cost(row, words) for row in connection.execute(statement)]
     rows.sort(
         key=lambda row: (
             row.currency,
@@ -117,7 +122,7 @@ def unit_costs(
             row.basis,
         )
     )
-    return UnitCosts(tuple(rows), window)
+    return UnitCosts(tuple(rows), window, allocation)
 
 
 @dataclass(frozen=True)
@@ -179,7 +184,7 @@ def _sums(window: Window) -> Select[Any]:
     )
 
 
-def _unit_cost(row: Row[Any]) -> UnitCost:
+def _unit_cost(row: Row[Any], allocation: str | None) -> UnitCost:
     per_million = {
         name: _rate(getattr(row, cost), getattr(row, f"priced_{name}"), PER_TOKENS)
         for name, cost in _TOKEN_COSTS.items()
@@ -216,6 +221,7 @@ def _unit_cost(row: Row[Any]) -> UnitCost:
         cost_per_1k_good_requests=_rate(row.effective_cost, row.good_requests, PER_REQUESTS)
         if _is_judged(row)
         else None,
+        allocation=allocation,
     )
 
 
