@@ -5,7 +5,8 @@ Method      Shares of both periods are summed to cells: a SKU in a region and ac
             team and stage. Accelerators count in accelerator hours, tokens in tokens, whatever their SKU, so that
             machines of other types and classes of tokens are one pool per provider, model and stage; the rest counts
             in its SKU's own unit. Idle shares are pools of their own. Demand is what the model served in the
-            period: successful requests, else tokens, where counted in both.
+            period: successful requests, else tokens, where counted in both. By resource or tag each value is a pool
+            of its own: what is new or gone is volume, and nobody knows what a machine or a tag served.
 Cases       Spend that is not AI has no model to serve: it is kept by service, and its change is not taken apart.
             A charge without effective cost is left out of both periods, and the cells that miss one say so. Where
             a bill has no effective cost at all, its billed cost is taken.
@@ -16,8 +17,8 @@ Drawbacks   A charge belongs to its first day, so that a fee of a month falls in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any, Literal
@@ -26,6 +27,7 @@ from sqlalchemy import Connection, Row, text
 
 from aispend.clock import month_of, next_month
 from aispend.money import exact_sum
+from analyzer.attribution import plain_tag_key
 from analyzer.charges import HOURS_BILLED
 from analyzer.conversion import NO_STEPS, STEPS, Conversion, Converter, Period
 from analyzer.variance import NOTHING, Amount, Cell, Kind, Pool
@@ -49,6 +51,8 @@ class CellName:
     unit: str | None
     sku_key: int
     kind: Kind
+    narrower: tuple[str | None, ...] = field(default=(), kw_only=True)
+    """Values of the resource and tags that were asked for, in that order."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +78,21 @@ class Drivers:
 
 
 def drivers(
-    connection: Connection, before: Period, after: Period, *, ai_only: bool = True, currency: str | None = None
+    connection: Connection,
+    before: Period,
+    after: Period,
+    *,
+    ai_only: bool = True,
+    currency: str | None = None,
+    narrower: Sequence[str] = (),
 ) -> Drivers:
     """Cells of both periods, in pools. A cell that is missing in one of them holds nothing there.
 
-    With ``currency`` each cell is also worth so much of it (:class:`Conversion`).
+    With ``currency`` each cell is also worth so much of it (:class:`Conversion`). ``narrower`` are ``resource`` and
+    ``tag:KEY``, each a cut of cells and pools.
     """
+    extra, tag_keys = _narrower(connection, narrower)
+    query = _CELLS.format(only="AND t.is_ai" if ai_only else "", extra=extra)
     amounts: dict[CellName, list[Amount]] = {}
     lacking = set()
     converter: Converter[CellName] | None = (
@@ -92,21 +105,36 @@ def drivers(
             "first_month": _month_before(first),
             "last_month": next_month(month_of(end)),
             **(converter.steps if converter else NO_STEPS),
+            **tag_keys,
         }
-        for row in connection.execute(text(_CELLS.format(only="AND t.is_ai" if ai_only else "")), scope):
-            name = CellName(*row[:14])
+        for row in connection.execute(text(query), scope):
+            name = CellName(*row[:14], narrower=tuple(row.narrower))
             if converter and not converter.convert(name, name.currency, side, row.effective, row.step):
                 continue
             both = amounts.setdefault(name, [NOTHING, NOTHING])
             both[side] = _amount(row) if both[side] is NOTHING else _sum(both[side], _amount(row))
             if row.lacks:
                 lacking.add(name)
-    served = _served(connection, before, after)
+    served = {} if narrower else _served(connection, before, after)
     grouped: dict[tuple[Any, ...], list[Cell[CellName]]] = {}
     for name, (old, new) in amounts.items():
         grouped.setdefault(_pool(name), []).append(Cell(name, name.kind, old, new))
     pools = tuple(Pool(cells, _demand(cells[0].key, served)) for cells in grouped.values())
     return Drivers(pools, served, frozenset(lacking), converter.conversion() if converter else None)
+
+
+def _narrower(connection: Connection, names: Sequence[str]) -> tuple[str, dict[str, list[str]]]:
+    """SQL of the resource and tags asked for, a text array, and the spellings of each tag's key."""
+    parts, spellings = [], {}
+    for place, name in enumerate(names):
+        if name == RESOURCE:
+            parts.append("(SELECT nullif(r.resource_id, '') FROM resource r WHERE r.resource_key = c.resource_key)")
+            continue
+        wanted = plain_tag_key(name.removeprefix(TAG_PREFIX))
+        used = connection.scalars(text(_TAG_KEYS)).all()
+        spellings[f"tag_{place}"] = [key for key in used if plain_tag_key(key) == wanted]
+        parts.append(_TAG_VALUE.format(keys=f"tag_{place}"))
+    return f"ARRAY[{', '.join(parts)}]::text[]", spellings
 
 
 def _amount(row: Row[Any]) -> Amount:
@@ -129,7 +157,7 @@ def _sum(one: Amount, other: Amount) -> Amount:
 def _pool(name: CellName) -> tuple[Any, ...]:
     shared = name.unit in (ACCELERATOR_HOURS, TOKENS)
     return (
-        *(name.provider, name.model, name.stage, name.currency, name.unit, name.kind, name.is_ai),
+        *(name.provider, name.model, name.stage, name.currency, name.unit, name.kind, name.is_ai, name.narrower),
         *(() if shared else (name.sku_key, name.service)),
         *(() if shared and name.model else (name.account, name.team)),
     )
@@ -160,6 +188,13 @@ def _month_before(day: date) -> date:
     return date(first.year - (first.month == 1), (first.month - 2) % 12 + 1, 1)
 
 
+RESOURCE, TAG_PREFIX = "resource", "tag:"
+
+_TAG_KEYS = "SELECT DISTINCT jsonb_object_keys(tags) AS key FROM tag_set ORDER BY key"
+_TAG_VALUE = """(SELECT g.tags ->> spelt.key
+    FROM tag_set g, unnest(CAST(:{keys} AS text[])) WITH ORDINALITY AS spelt (key, place)
+    WHERE g.tag_set_key = c.tag_set_key AND g.tags ->> spelt.key IS NOT NULL ORDER BY spelt.place LIMIT 1)"""
+
 ACCELERATOR_HOURS, TOKENS = "accelerator hours", "tokens"
 
 _UNIT = f"""CASE WHEN NOT t.is_ai THEN NULL
@@ -182,7 +217,7 @@ _PART = """coalesce(x.effective_cost / nullif(c.effective_cost, 0), x.billed_cos
 
 _CELLS = f"""
     SELECT provider, account, service, region, model, team, stage, is_ai, currency, what, is_spot, unit, sku_key, kind,
-           step,
+           step, narrower,
            CASE WHEN unit IS NOT NULL AND count(quantity) = count(*) THEN sum(quantity) END AS quantity,
            CASE WHEN count(contracted) = count(*) THEN sum(contracted) END AS contracted,
            coalesce(sum(effective), 0) AS effective, bool_or(lacks) AS lacks
@@ -194,7 +229,8 @@ _CELLS = f"""
                  ({_QUANTITY}) * {_PART} AS quantity, x.contracted_cost AS contracted,
                  CASE WHEN 'effective_cost' = ANY(b.columns_known) THEN x.effective_cost ELSE x.billed_cost END
                  AS effective,
-                 'effective_cost' = ANY(b.columns_known) AND x.effective_cost IS NULL AS lacks, rate.step
+                 'effective_cost' = ANY(b.columns_known) AND x.effective_cost IS NULL AS lacks, rate.step,
+                 {{extra}} AS narrower
           FROM charge c
           JOIN cost_share x USING (billing_month, slice_id, half, ordinal)
           JOIN share_target t USING (target_key)
@@ -208,7 +244,7 @@ _CELLS = f"""
             AND c.charge_date >= :first AND c.charge_date < :end
             AND (c.half <> 1 OR position('+' IN b.dataset) = 0) {{only}}) AS cell
     WHERE effective IS NOT NULL OR lacks
-    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15"""
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16"""
 
 _TOKENS = (
     "input_tokens, 0) + coalesce(cached_input_tokens, 0) + coalesce(cache_write_tokens, 0) + coalesce(output_tokens"

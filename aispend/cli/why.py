@@ -25,7 +25,9 @@ def why(
     by: Annotated[
         str,
         typer.Option(
-            "--by", metavar="CUT,…", help="Any of provider, account, service, region, model, team, stage; with commas."
+            "--by",
+            metavar="CUT,…",
+            help="Any of provider, account, service, region, resource, model, team, stage, tag:KEY.",
         ),
     ] = "model",
     against: Annotated[
@@ -135,12 +137,15 @@ def _table(found: views.Changes, limit: int, home: str) -> None:
         )
         typer.echo("")
     scope = "AI spend" if found.ai_only else "All spend"
+    is_narrower = any(name == "resource" or name.startswith("tag:") for name in found.by)
     notes = [f"{scope} by effective cost; charge day {period(found.after)} against {period(found.before)}."]
     notes += [
         f"{currency}: no requests or tokens meet the bills in both periods; what each request took is in the use."
         for currency, known in found.demand_known.items()
-        if not known
+        if not known and not is_narrower
     ]
+    if is_narrower:
+        notes.append("What a resource or a tag served is not known; what each request took is in the use.")
     if found.currency:
         oldest = f" Oldest rate used: {found.oldest_rate}." if found.oldest_rate else ""
         notes.append(

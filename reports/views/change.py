@@ -21,11 +21,13 @@ from aispend.errors import UsageError
 from aispend.money import exact_sum, rate
 from analyzer.conversion import Both, Period
 from analyzer.currency import rounded
-from analyzer.drivers import ACCELERATOR_HOURS, CellName, Drivers, drivers
+from analyzer.drivers import ACCELERATOR_HOURS, RESOURCE, TAG_PREFIX, CellName, Drivers, drivers
 from analyzer.variance import EFFECTS, Cell, Effect, Pool, explain
 from reports.views.basis import Window, newest_window
 
-CHANGE_CUTS: tuple[str, ...] = ("provider", "account", "service", "region", "model", "team", "stage")
+_OF_CELLS = ("provider", "account", "service", "region", "model", "team", "stage")
+CHANGE_CUTS: tuple[str, ...] = (*_OF_CELLS, RESOURCE)
+"""Besides these, ``tag:KEY``."""
 Side = Literal["before", "after"]
 _SIDES: tuple[Side, Side] = ("before", "after")
 _LEAST_SHIFT = Decimal("0.01")
@@ -145,12 +147,15 @@ def changes(
 ) -> Changes:
     """Why each cut changed, in each currency by itself or all in ``currency``.
 
-    Raises ``UsageError`` for a cut there is not.
+    By resource and tag, each value's change is taken apart by itself. Raises ``UsageError`` for a cut there is not.
     """
     for name in by:
-        if name not in CHANGE_CUTS:
-            raise UsageError(f"Change has no cut by {name!r}.", next_step=f"Choose from {', '.join(CHANGE_CUTS)}.")
-    found = drivers(connection, _period(before), _period(after), ai_only=ai_only, currency=currency)
+        if name not in CHANGE_CUTS and not _is_tag(name):
+            raise UsageError(
+                f"Change has no cut by {name!r}.", next_step=f"Choose from {', '.join(CHANGE_CUTS)} or tag:KEY."
+            )
+    narrower = [name for name in by if name == RESOURCE or _is_tag(name)]
+    found = drivers(connection, _period(before), _period(after), ai_only=ai_only, currency=currency, narrower=narrower)
     cells = [(cell, effects) for pool in found.pools for cell, effects in _explained(pool, found)]
     rows = sorted(_summed(cells, tuple(by), found), key=lambda row: (row.currency, -abs(row.change), str(row.cut)))
     totals = [
@@ -177,6 +182,10 @@ def changes(
     )
 
 
+def _is_tag(name: str) -> bool:
+    return name.startswith(TAG_PREFIX) and len(name) > len(TAG_PREFIX)
+
+
 _Explained = tuple[Cell[CellName], Mapping[Effect, Decimal]]
 
 
@@ -189,7 +198,8 @@ def _summed(cells: Sequence[_Explained], by: tuple[str, ...], found: Drivers) ->
     groups: dict[tuple[str, tuple[str | None, ...]], list[_Explained]] = {}
     for cell, effects in cells:
         name = cell.key
-        cut = tuple(getattr(name, part) for part in by)
+        narrower = iter(name.narrower)
+        cut = tuple(next(narrower) if part not in _OF_CELLS else getattr(name, part) for part in by)
         groups.setdefault((_shown_in(name, found), cut), []).append((cell, effects))
     for (currency, cut), members in groups.items():
         before, after = _amounts([cell for cell, _ in members], found)
