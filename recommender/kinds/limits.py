@@ -15,6 +15,7 @@ from aispend.prices.prices import Candidate
 from aispend.sizing import Rightsize
 from recommender.methods.model_memory import Precision, accelerators_needed
 from recommender.methods.percentiles import weighted_percentile
+from recommender.methods.realised_ratio import RealisedRatio
 from recommender.methods.replay import Capacity
 from recommender.methods.throughput import ServedModel
 from recommender.subjects.machines import Machine
@@ -46,12 +47,19 @@ class ModelNeed:
 
 @dataclass(frozen=True)
 class Size:
-    """A cheaper type and what it can carry; ``load`` and ``devices`` are the capacity's, as numbers."""
+    """A cheaper type and what it can carry; ``load`` and ``devices`` are the capacity's, as numbers.
+
+    ``speed`` is that of another card against the present one, None for the same card. ``gate`` names what has to be
+    shown before another card may count; ``least_load`` is the load it carries at the low end of its speed.
+    """
 
     candidate: Candidate
     capacity: Capacity
     load: float
     devices: float
+    speed: RealisedRatio | None = None
+    gate: str | None = None
+    least_load: float | None = None
 
 
 def load_at(load: NDArray[np.float64], share: float, *, by_work: bool) -> float:

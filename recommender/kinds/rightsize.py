@@ -12,12 +12,15 @@ Method
     A candidate fits when load at the percentile, concurrency and memory stay within its capacity less headroom, and
     each accelerator in use keeps the vCPUs and host memory it has now, because host need is not measured.
     Another card's capacity is its measured ratio, else the smaller of dense bf16 and bandwidth × 0.9; never above one
-    of the present. The cheapest that fits wins. It is offered where the lower quartile of its expected value is above
-    nothing, and its bound at most 5 % or it never failed.
+    of the present. The cheapest that fits wins, of those that wait for nothing first. It is offered where the lower
+    quartile of its expected value is above nothing, and its bound at most 5 % or it never failed.
     A served model whose shape and requests are known needs its weights and the cache of what runs at once, on a degree
     that divides its heads; else what is held counts, reserved or needed.
 Cases
     Only ``gpu_utilization`` and no power: saturation cannot be told from waiting, so no advice (idle advice still is).
+    Another card not measured within a year: behind a gate (a benchmark of your own); the range of its saving goes down
+    to what whole machines at the low end of its speed would cost. A card without bf16 where the precision is not known:
+    behind that gate as well, and it is said.
     Memory unknown, price of the present type or of every candidate unknown: no advice, with the reason.
     No candidate keeps the host's memory: one that keeps its vCPUs and has twice what the accelerators hold, behind a
     gate. Under 14 days of history: interleaved hours, low confidence. No end of a month in the window: at most medium.
@@ -44,6 +47,7 @@ from aispend.sizing import Rightsize
 from recommender.actions import describe, resize
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Confidence, Kind, Step, WhyNot
 from recommender.guards import hard_to_regain, preconditions, refusal
+from recommender.kinds.another_card import is_estimated, machines_if_slow, ranged, speed_evidence
 from recommender.kinds.limits import (
     Limit,
     ModelNeed,
@@ -56,7 +60,7 @@ from recommender.kinds.limits import (
     why_none,
 )
 from recommender.kinds.replayed import MAX_BOUND, replay_evidence
-from recommender.kinds.sizes import model_need, sizes
+from recommender.kinds.sizes import lacks_bf16, model_need, sizes
 from recommender.kinds.slices import sliced
 from recommender.methods.folds import LOW_EVIDENCE_DAYS, make_folds
 from recommender.methods.replay import Capacity, Demand, DemandAt, Replay, Slots, expected_value, replay
@@ -273,17 +277,28 @@ def _advice(
     candidate, outcome = chosen.candidate, found.outcome
     share = 1 - candidate.price.hourly_price / price.hourly_price
     same_card = candidate.accelerator_type == subject.accelerator_type
+    estimated = is_estimated(chosen)
+    slow = machines_if_slow(chosen, need, options)
     less_host = limit_of(need, chosen, subject, options, model) == "host"
-    saved = saving(subject, options.window_days, share)
+    saved = ranged(saving(subject, options.window_days, share), slow, 1 - share)
     month_end = sees_month_end(subject.as_of.date(), demand.load.size // SLOTS_PER_DAY)
     confidence: Confidence = "high" if outcome.hours >= 7 * 24 and month_end else "medium"
-    if not same_card or less_host or found.low_evidence:
+    if not same_card:
+        confidence = "medium"
+    if estimated or less_host or found.low_evidence:
         confidence = "low"
+    gates = [chosen.gate] if chosen.gate else []
+    if less_host:
+        gates.append(f"host memory in use measured below {candidate.memory_gib.normalize():f} GiB")
     command, undo = resize(subject, candidate.instance_type)
     scarce = hard_to_regain(subject)
     percentile = f"p{options.percentile * 100:g}"
     remarks = (
-        "" if same_card else " Benchmark first: another card's speed is estimated, not measured.",
+        " Benchmark first: another card's speed is estimated, not measured." if estimated else "",
+        f" At the low end of the estimate it takes {slow} of them." if slow > 1 else "",
+        f" {candidate.accelerator_type} has no bf16, and the precision of what runs there is not known."
+        if not same_card and model is None and lacks_bf16(candidate.accelerator_type)
+        else "",
         f" Its host has {candidate.memory_gib.normalize():f} GiB of memory, less than now." if less_host else "",
         f" Its work has to be spread over {candidate.accelerators.normalize():f} cards where {need.concurrent} did it."
         if not same_card and candidate.accelerators > need.concurrent
@@ -315,7 +330,7 @@ def _advice(
         hard_to_regain=scarce is not None,
         violation_bound=Decimal(repr(round(outcome.bound, 6))),
         target=candidate.instance_type,
-        gate=f"host memory in use measured below {candidate.memory_gib.normalize():f} GiB" if less_host else None,
+        gate=", and ".join(gates) or None,
         evidence_until=None if subject.accelerators is None else measured_until(subject.accelerators),
         evidence={
             "window_days": options.window_days,
@@ -338,6 +353,7 @@ def _advice(
             "price_currency": candidate.price.currency,
             "price_source": candidate.price.source,
             "price_date": candidate.price.valid_from.isoformat(),
+            **speed_evidence(chosen, slow),
             "hard_to_regain": scarce,
             "cost_basis": cost_basis(subject, options.window_days),
             "cost_until": subject.costs[-1].day.isoformat(),

@@ -10,9 +10,9 @@ import numpy as np
 from aispend.advising import Recommend
 from aispend.prices.accelerators import accelerator
 from aispend.prices.prices import Candidate, smaller_types
-from recommender.kinds.limits import ModelNeed, Size
+from recommender.kinds.limits import ModelNeed, Size, computes
 from recommender.methods.model_shapes import served_model
-from recommender.methods.realised_ratio import realised_ratio
+from recommender.methods.realised_ratio import RealisedRatio, realised_ratio
 from recommender.methods.replay import Capacity
 from recommender.prices import PriceBook
 from recommender.subjects.machines import Machine
@@ -46,30 +46,68 @@ def sizes(
     target: float,
     check_memory: bool,
 ) -> tuple[Size, ...]:
-    """Cheaper types, the cheapest first; the fleet has few different ones and asks for each often."""
-    found = sorted(
-        smaller_types(provider, region, name, on, prices.price_at),
-        key=lambda item: (item.price.hourly_price, item.instance_type),
+    """Cheaper types: those that wait for nothing, then those behind a gate; of each the cheapest first.
+
+    The fleet has few different ones and asks for each often.
+    """
+    found = (
+        _size(candidate, card=card, on=on, target=target, check_memory=check_memory)
+        for candidate in smaller_types(provider, region, name, on, prices.price_at)
     )
     return tuple(
-        _size(candidate, float(candidate.accelerators) * _relative_speed(candidate, card, on), target, check_memory)
-        for candidate in found
+        sorted(
+            found,
+            key=lambda one: (
+                one.gate is not None, one.candidate.price.hourly_price, one.candidate.instance_type,
+            ),
+        )
+    )  # fmt: skip
+
+
+def _size(candidate: Candidate, *, card: str, on: date, target: float, check_memory: bool) -> Size:
+    """What a type carries. ``check_memory`` says that the model on it, and so its precision, is not known."""
+    count = float(candidate.accelerators)
+    same = candidate.accelerator_type == card
+    speed = None if same else _speed(candidate, card, on)
+    # never above one of the present, 0 where it cannot be said
+    planned = 1.0 if same else 0.0 if speed is None else min(speed.ratio.planned, 1.0)
+    least = planned if speed is None else min(speed.ratio.low, planned)
+    return Size(
+        candidate,
+        Capacity(
+            load=count * planned,
+            devices=max(count, 1.0),
+            memory=float(candidate.memory_gb) * 1e9 if check_memory else np.inf,
+            cost=float(candidate.price.hourly_price),
+            target=target,
+        ),
+        load=count * planned,
+        devices=max(count, 1.0),
+        speed=speed,
+        gate=None if same or _is_proven(candidate, speed, check_memory) else _gate(candidate),
+        least_load=count * least,
     )
 
 
-def _size(candidate: Candidate, load: float, target: float, check_memory: bool) -> Size:
-    devices = max(float(candidate.accelerators), 1.0)
-    memory = float(candidate.memory_gb) * 1e9 if check_memory else np.inf
-    cost = float(candidate.price.hourly_price)
-    return Size(candidate, Capacity(load=load, devices=devices, memory=memory, cost=cost, target=target), load, devices)
-
-
-def _relative_speed(candidate: Candidate, card: str, on: date) -> float:
-    """Speed of one of the candidate's cards relative to a present one, at most 1; 0 where it cannot be said."""
-    if candidate.accelerator_type == card:
-        return 1.0
+def _speed(candidate: Candidate, card: str, on: date) -> RealisedRatio | None:
+    """Speed of one of the candidate's cards relative to a present one; None where it cannot be said."""
     present, target = accelerator(card), accelerator(candidate.accelerator_type)
     if present is None or target is None:
-        return 0.0
-    found = realised_ratio(present, target, precision="bf16", phase="serving", on=on)
-    return 0.0 if found is None else min(found.ratio.planned, 1.0)
+        return None
+    return realised_ratio(present, target, precision="bf16", phase="serving", on=on)
+
+
+def _is_proven(candidate: Candidate, speed: RealisedRatio | None, precision_unknown: bool) -> bool:
+    """Whether its speed was measured of late, and it computes in whatever precision may run there."""
+    measured = speed is not None and speed.basis == "measured"
+    return measured and not (precision_unknown and lacks_bf16(candidate.accelerator_type))
+
+
+def _gate(candidate: Candidate) -> str:
+    return f"a benchmark of your own on {candidate.accelerator_type}"
+
+
+def lacks_bf16(accelerator_type: str) -> bool:
+    """Whether a card has no bf16: of a model whose precision nobody knows, it may not compute at all."""
+    card = accelerator(accelerator_type)
+    return card is None or not computes(card, "bf16")

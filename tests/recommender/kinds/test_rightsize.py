@@ -302,7 +302,7 @@ def test_less_host_memory_waits_for_a_measurement(make_subject: Make) -> None:
     answer = evaluate(style_embed(make_subject, memory_bytes=8 * GIB), Recommend())
     assert isinstance(answer, Advice), answer
     assert answer.target == "g2-standard-12"
-    assert answer.gate == "host memory in use measured below 48 GiB"
+    assert answer.gate == "a benchmark of your own on nvidia-l4, and host memory in use measured below 48 GiB"
     assert answer.confidence == "low"
     assert "Benchmark first" in answer.reason
 

@@ -1,0 +1,131 @@
+"""Another card: behind a gate until its speed is measured, told where it lacks a format, and its range in machines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aispend.advising import Recommend
+from recommender.contract import Advice, Saving
+from recommender.kinds import sizes as sizes_module
+from recommender.kinds.another_card import ranged
+from recommender.kinds.rightsize import evaluate
+from recommender.kinds.sizes import lacks_bf16, sizes
+from recommender.methods.realised_ratio import MeasuredRatio, Ratio, RealisedRatio
+from recommender.subjects.machines import Machine
+from recommender.subjects.served_use import Use
+from tests.recommender.conftest import GIB, history
+from tests.recommender.kinds.services import Make
+
+D = Decimal
+FORTNIGHT = 14 * 288
+
+
+@pytest.fixture(autouse=True)
+def fresh_sizes() -> Iterator[None]:
+    """Sizes are kept for their arguments, and speeds are changed here."""
+    sizes.cache_clear()
+    yield
+    sizes.cache_clear()
+
+
+def four_a10g(make_subject: Make, level: float, **values: Any) -> Machine:
+    """A g5.12xlarge whose four cards work all the time at a level, with 2 GiB held on each."""
+    given = {"instance_type": "g5.12xlarge", "accelerator_type": "nvidia-a10g", "accelerator_count": D(4)}
+    work = history(np.full((4, FORTNIGHT), level), memory_bytes=2 * GIB)
+    return make_subject(**(given | {"accelerators": work} | values))
+
+
+def advise(subject: Machine) -> Advice:
+    answer = evaluate(subject, Recommend())
+    assert isinstance(answer, Advice), answer
+    return answer
+
+
+def measured(basis: str) -> Any:
+    """A ratio of 0.6, from 0.55 to 0.65, whichever cards are asked for."""
+    row = MeasuredRatio(
+        from_accelerator="nvidia-a10g", to_accelerator="nvidia-t4", precision="bf16", to_precision="bf16",
+        phase="serving", low=0.55, point=0.6, high=0.65, spread="", measured=date(2026, 6, 1), engine="vllm",
+        source="bench/9",
+    )  # fmt: skip
+    found = RealisedRatio(Ratio(0.55, 0.6, 0.65), basis, None, row)  # type: ignore[arg-type]
+    return lambda *_, **__: found
+
+
+def test_an_estimated_card_waits_for_a_benchmark_and_may_save_nothing(make_subject: Make) -> None:
+    """T4 against A10G: bandwidth 320 ÷ 600 = 0.533 × 0.9 = 0.48, less 25 % 0.36. Four of them carry
+    4 × 0.48 × 0.8 = 1.536 of a load of 1.4; at 0.36 they carry 1.152, so two machines: 2 × 3.912 is more than 5.672.
+    14,600 × (1 − 3.912 ÷ 5.672) = 4,530.32."""
+    found = advise(four_a10g(make_subject, 0.35))
+    assert found.target == "g4dn.12xlarge"
+    assert found.saving.net == D("4530.32")
+    assert (found.saving.p10, found.saving.p50, found.saving.p90) == (D("0.00"), D("4530.32"), D("4530.32"))
+    assert found.gate == "a benchmark of your own on nvidia-t4"
+    assert found.confidence == "low"
+    assert found.evidence["machines_if_slow"] == 2
+    assert (found.evidence["speed_low"], found.evidence["speed_point"]) == (0.36, 0.48)
+    assert "it takes 2 of them" in found.reason
+    assert "has no bf16" in found.reason
+
+
+def test_the_low_end_that_still_needs_one_machine_leaves_the_range_alone(make_subject: Make) -> None:
+    """A load of 1.0 is within 1.152."""
+    found = advise(four_a10g(make_subject, 0.25))
+    assert found.target == "g4dn.12xlarge"
+    assert found.evidence["machines_if_slow"] == 1
+    assert found.saving.p10 is None
+    assert found.gate == "a benchmark of your own on nvidia-t4"
+
+
+@pytest.mark.parametrize(("basis", "gated"), [("measured", False), ("measured long ago", True), ("estimated", True)])
+def test_a_fresh_measurement_of_a_known_precision_needs_no_gate(
+    make_subject: Make, monkeypatch: pytest.MonkeyPatch, basis: str, gated: bool
+) -> None:
+    """Of L4s, which have bf16; T4s and V100s without it stay behind the gate while the precision is not known."""
+    monkeypatch.setattr(sizes_module, "realised_ratio", measured(basis))
+    found = advise(four_a10g(make_subject, 0.35))
+    assert found.target == ("g4dn.12xlarge" if gated else "g6.12xlarge")
+    assert (found.gate is not None) is gated
+    assert ("Benchmark first" in found.reason) is gated
+    assert found.confidence == ("low" if gated else "medium")
+
+
+def test_what_needs_no_gate_comes_before_what_is_cheaper_behind_one(make_subject: Make) -> None:
+    """One of four A10Gs works: g4dn.4xlarge and g6.4xlarge are cheaper than g5.4xlarge, and nobody measured them."""
+    activity = np.zeros((4, FORTNIGHT))
+    activity[0] = 0.3
+    found = advise(four_a10g(make_subject, 0.0, accelerators=replace(history(activity), memory_used_max=np.full(
+        (4, 14 * 24), GIB))))  # fmt: skip
+    assert found.target == "g5.4xlarge"
+    assert found.gate is None
+
+
+def test_a_model_whose_precision_is_known_is_not_offered_a_card_without_it(make_subject: Make) -> None:
+    """Llama 3.1 8B in bf16 computes on no T4."""
+    hours = 14 * 24
+    asked = Use(np.full(hours, 100.0), np.full(hours, 5e4), np.full(hours, 2e4), np.full(hours, 0.25))
+    known = {"model": "llama-3.1-8b", "stage": "inference_online", "use": asked}
+    found = evaluate(four_a10g(make_subject, 0.3, **known), Recommend())
+    assert not isinstance(found, Advice) or not lacks_bf16(str(found.proposed).rsplit("× ", 1)[-1].rstrip(")"))
+
+
+@pytest.mark.parametrize(("card", "lacks"), [("nvidia-t4", True), ("nvidia-v100-16gb", True), ("nvidia-l4", False)])
+def test_cards_without_bf16(card: str, lacks: bool) -> None:
+    assert lacks_bf16(card) is lacks
+
+
+@pytest.mark.parametrize(
+    ("machines", "low"), [(1, None), (2, D("20.00")), (3, D("0.00"))],
+)  # fmt: skip
+def test_the_range_is_of_whole_machines(machines: int, low: Decimal | None) -> None:
+    """At 0.4 of the price each, one saves 60 of 100, two 20, three nothing."""
+    saved = ranged(Saving(None, D(60), D(60), None, None, None), machines, D("0.4"))
+    assert saved.p10 == low
+    assert saved.net == D(60)
