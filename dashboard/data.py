@@ -141,10 +141,10 @@ def runs(window: views.Window) -> views.Runs:
 
 
 @st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
-def outcome_costs(window: views.Window) -> views.OutcomeCosts:
-    """What a counted outcome cost."""
+def outcome_costs(window: views.Window, currency: str) -> views.OutcomeCosts:
+    """What a counted outcome cost; what was billed in several currencies in this one."""
     with store().engine.connect() as connection:
-        return views.outcome_costs(connection, window)
+        return views.outcome_costs(connection, window, home=currency)
 
 
 @st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)

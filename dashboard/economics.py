@@ -212,9 +212,10 @@ def _run(row: Run) -> tuple[Cell, ...]:
 def _outcomes(window: Window, currency: str) -> None:
     st.subheader(
         "Cost of an outcome",
-        help="AI spend of the outcome's model and team, or all of it where it names none, on the days counted.",
+        help="AI spend of the outcome's model and team, or all of it where it names none, on the days counted. What "
+        "was billed in several currencies is converted at the rate of each day; what has no rate stands below it.",
     )
-    found = data.outcome_costs(window)
+    found = data.outcome_costs(window, currency)
     rows = [row for row in found.rows if row.currency in (currency, None)]
     if rows:
         heads = ("Outcome", "Counted", "On days", f"AI spend, {currency}", f"{currency} each", "Of")
@@ -233,7 +234,12 @@ def _outcome(row: OutcomeCost) -> tuple[Cell, ...]:
         row.outcome,
         count(row.count),
         count(row.days),
-        money(row.effective_cost) + layout.star(row.partly_unknown),
+        Lines(
+            money(row.effective_cost) + layout.star(row.partly_unknown),
+            ", ".join(f"besides {money(amount)} {name}" for name, amount in sorted(row.unconverted.items())),
+        )
+        if row.unconverted
+        else money(row.effective_cost) + layout.star(row.partly_unknown),
         unit_price(row.cost_per_outcome),
         ", ".join(part for part in (row.model, row.team) if part) or "all AI spend",
     )

@@ -35,6 +35,8 @@ OUTCOMES: tuple[Column, ...] = (
     Column("cost_per_outcome", "money"),
     Column("currency"),
     Column("partly_unknown", "flag"),
+    Column("original"),
+    Column("unconverted"),
 )
 
 COMMITMENTS: tuple[Column, ...] = (

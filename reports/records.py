@@ -7,8 +7,18 @@ from typing import Any
 
 from analyzer.variance import EFFECTS
 from reports.columns import BUDGETS, FORECAST, Column, spend_columns
-from reports.economics_columns import COMMITMENTS, ENERGY
-from reports.views import BudgetStatus, Changes, Commitments, Converted, EnergyUse, ForecastRow, Spend, SpendRow
+from reports.economics_columns import COMMITMENTS, ENERGY, OUTCOMES
+from reports.views import (
+    BudgetStatus,
+    Changes,
+    Commitments,
+    Converted,
+    EnergyUse,
+    ForecastRow,
+    OutcomeCost,
+    Spend,
+    SpendRow,
+)
 
 Record = Mapping[str, Any]
 
@@ -36,10 +46,23 @@ def forecast_records(rows: Iterable[ForecastRow]) -> list[Record]:
     ]
 
 
+def outcome_records(rows: Iterable[OutcomeCost]) -> list[Record]:
+    """Outcomes; what the cost was billed as, and what no rate is known for, as text: ``12.50 EUR; 3 GBP``."""
+    return [
+        {column.name: getattr(row, column.name) for column in OUTCOMES}
+        | {"original": _amounts(row.original), "unconverted": _amounts(row.unconverted)}
+        for row in rows
+    ]
+
+
 def step_words(step: Mapping[str, Any]) -> str:
     """A known change of cost, as kept beside a forecast: ``from 2026-11-25: 5 USD a day, launch``."""
     end = f" to {step['to']}" if step["to"] else ""
     return f"from {step['from']}{end}: {step['amount_per_day']} {step['currency']} a day, {step['why']}"
+
+
+def _amounts(by_currency: Mapping[str, Any]) -> str | None:
+    return "; ".join(f"{amount:f} {currency}" for currency, amount in sorted(by_currency.items())) or None
 
 
 def spend_records(spend: Spend) -> list[Record]:

@@ -8,7 +8,7 @@ import typer
 
 from aispend.cli import doors, nothing, show
 from aispend.cli.analysis import run_analysis, say_analysis
-from aispend.cli.doors import DatabaseOption, Format, FormatOption, FromOption, ToOption
+from aispend.cli.doors import DatabaseOption, Format, FormatOption, FromOption, InOption, ToOption
 from aispend.cli.imports import AnalyzeOption, Paths
 from aispend.cli.show import Head
 
@@ -96,22 +96,29 @@ def import_outcomes(
 
 
 def outcomes(
-    first: FromOption = None, end: ToOption = None, style: FormatOption = Format.table, database: DatabaseOption = None
+    first: FromOption = None,
+    end: ToOption = None,
+    currency: InOption = None,
+    style: FormatOption = Format.table,
+    database: DatabaseOption = None,
 ) -> None:
     """What an outcome cost.
 
-    AI spend of the model and team, on the days that were counted, for each outcome you counted.
+    AI spend of the model and team, on the days that were counted, for each outcome you counted. What was billed in
+    several currencies is converted to yours, each day at its rate.
 
     Example: aispend outcomes --from 2026-10 --to 2026-11
     """
     from reports import records, views
     from reports.economics_columns import OUTCOMES
 
+    asked = doors.currency(currency) if currency else None
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         newest = views.newest_window(connection)
-        found = views.outcome_costs(connection, doors.window(first, end, newest) or newest)
+        window = doors.window(first, end, newest) or newest
+        found = views.outcome_costs(connection, window, home=door.settings.reporting_currency, currency=asked)
         missing = "" if found.rows else nothing.no_outcomes(connection, found)
-    if not show.answered(OUTCOMES, records.records(OUTCOMES, found.rows), style, missing):
+    if not show.answered(OUTCOMES, records.outcome_records(found.rows), style, missing):
         _outcome_table(found)
 
 
@@ -132,7 +139,9 @@ def _outcome_table(found: views.OutcomeCosts) -> None:
                 row.outcome,
                 ", ".join(part for part in (row.model, row.team) if part) or "all AI spend",
                 count(row.count),
-                money(row.effective_cost) + ("*" if row.partly_unknown else ""),
+                money(row.effective_cost)
+                + ("*" if row.partly_unknown else "")
+                + "".join(f"\nbesides {money(amount)} {name}" for name, amount in sorted(row.unconverted.items())),
                 unit_price(row.cost_per_outcome),
                 row.currency or "",
             )
@@ -140,6 +149,16 @@ def _outcome_table(found: views.OutcomeCosts) -> None:
         ],
         notes=[
             *([f"Effective cost of the days that were counted within {period(found.window)}."] if found.window else []),
+            *(
+                [f"Converted at the rate of each charge's day. Oldest rate used: {found.oldest_rate}."]
+                if found.oldest_rate
+                else []
+            ),
+            *(
+                ["Besides: no exchange rate is known, so that AI spend and each are partial: aispend import-rates FILE"]
+                if any(row.unconverted for row in found.rows)
+                else []
+            ),
             *(
                 ["* leaves out charges whose effective cost the bill does not give: unknown, not zero."]
                 if any(row.partly_unknown for row in found.rows)

@@ -1,11 +1,12 @@
-"""Spend in one currency: every amount at the rate of its charge day, what has no rate named apart.
+"""Amounts in one currency: every one at the rate of its charge day, what has no rate named apart.
 
-The rows are those of :func:`reports.views.spend.spend` by day; conversion comes after, and once.
+Spend is the rows of :func:`reports.views.spend.spend` by day; conversion comes after, and once. Other views give
+:func:`in_one` their amounts by day.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -15,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from aispend.money import exact_sum
-from analyzer.currency import exchange_rates, rounded
+from analyzer.currency import ExchangeRates, exchange_rates, rounded
 from reports.views.spend import Spend, spend
 from reports.views.spend_query import SpendQuery
 
@@ -43,6 +44,38 @@ class Converted:
     unconverted: Mapping[str, Decimal]
     oldest_rate: date | None
     spend: Spend
+
+
+@dataclass(frozen=True)
+class InOne:
+    """``amount`` in one currency, None where nothing of it could be; ``original`` is all of it as it was billed.
+
+    ``unconverted`` is the part no rate was in force for, by currency, in ``amount`` not. ``oldest_rate`` is the day the
+    oldest rate used is from; None where nothing had to be converted.
+    """
+
+    amount: Decimal | None
+    original: Mapping[str, Decimal]
+    unconverted: Mapping[str, Decimal]
+    oldest_rate: date | None
+
+
+def in_one(rates: ExchangeRates, currency: str, amounts: Iterable[tuple[str, date, Decimal]]) -> InOne:
+    """Amounts by currency and day, added up in ``currency``, each at the rate of its day."""
+    original: dict[str, Decimal] = {}
+    unconverted: dict[str, Decimal] = {}
+    total: Fraction | None = None
+    oldest: date | None = None
+    for billed_in, day, amount in amounts:
+        original[billed_in] = exact_sum((original.get(billed_in, Decimal(0)), amount))
+        quote = rates.quote(billed_in, currency, day)
+        if quote is None:
+            unconverted[billed_in] = exact_sum((unconverted.get(billed_in, Decimal(0)), amount))
+            continue
+        total = (total or Fraction(0)) + Fraction(amount) * quote.rate
+        if billed_in != currency:
+            oldest = quote.as_of if oldest is None else min(oldest, quote.as_of)
+    return InOne(None if total is None else rounded(total), original, unconverted, oldest)
 
 
 def spend_in(connection: Connection, query: SpendQuery, currency: str) -> Converted:

@@ -1,18 +1,25 @@
 """Cost per outcome: what a ticket resolved or a document read cost in AI spend, where the company counts them.
 
 The cost is the AI spend (effective) of the outcome's model and team, or of all where it names none, on the days
-that were counted and lie in the period; a count of several days is taken for as many of them as lie in it.
+that were counted and lie in the period; a count of several days is taken for as many of them as lie in it. Spend in
+several currencies becomes one amount, each day's at its rate; what has no rate is told beside, and the cost is partial.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
+from itertools import groupby
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from aispend.money import rate
+from analyzer.currency import ExchangeRates, exchange_rates
 from reports.views.basis import Window
+from reports.views.converted import in_one
 
 
 @dataclass(frozen=True)
@@ -20,7 +27,8 @@ class OutcomeCost:
     """One outcome of a model and team. ``count`` in the days ``days`` of the period that were counted.
 
     ``cost_per_outcome`` is None where nothing was counted, or where no cost is known. ``partly_unknown``: some
-    charge in it has no effective cost.
+    charge in it has no effective cost. ``original`` is the cost as billed, by currency; ``unconverted`` what of it is
+    not in ``effective_cost`` for want of an exchange rate: the costs are too low by it.
     """
 
     outcome: str
@@ -32,37 +40,64 @@ class OutcomeCost:
     effective_cost: Decimal | None
     cost_per_outcome: Decimal | None
     partly_unknown: bool
+    original: Mapping[str, Decimal]
+    unconverted: Mapping[str, Decimal]
 
 
 @dataclass(frozen=True)
 class OutcomeCosts:
-    """Rows by outcome, and the period; ``counted`` tells whether any outcome was ever loaded."""
+    """One row an outcome, model and team, and the period; ``counted`` tells whether any outcome was ever loaded.
+
+    ``oldest_rate`` is the day the oldest exchange rate used is from; None where nothing was converted.
+    """
 
     rows: tuple[OutcomeCost, ...]
     window: Window | None
     counted: bool
+    oldest_rate: date | None = None
 
 
-def outcome_costs(connection: Connection, window: Window | None) -> OutcomeCosts:
-    """Cost per outcome over ``window``."""
+def outcome_costs(
+    connection: Connection, window: Window | None, *, home: str, currency: str | None = None
+) -> OutcomeCosts:
+    """Cost per outcome over ``window``: in ``currency`` if asked, else what is in several currencies in ``home``."""
     counted = bool(connection.scalar(text("SELECT EXISTS (SELECT FROM outcome_day)")))
     if window is None:
         return OutcomeCosts((), None, counted)
-    found = [
-        OutcomeCost(
-            outcome=row.outcome,
-            model=row.model,
-            team=row.team,
-            currency=row.currency,
-            count=row.how_many,
-            days=row.days,
-            effective_cost=row.cost,
-            cost_per_outcome=rate(row.cost, row.how_many) if row.cost is not None and row.how_many else None,
-            partly_unknown=bool(row.lacks),
-        )
-        for row in connection.execute(text(_COSTS), {"first": window.first, "end": window.end})
-    ]
-    return OutcomeCosts(tuple(found), window, counted)
+    rates = exchange_rates(connection)
+    found: list[OutcomeCost] = []
+    oldest: list[date] = []
+    rows = connection.execute(text(_COSTS), {"first": window.first, "end": window.end})
+    for _, days in groupby(rows, key=lambda row: tuple(row[:3])):
+        row, used = _outcome(list(days), rates, home, currency)
+        found.append(row)
+        oldest += [used] if used else []
+    return OutcomeCosts(tuple(found), window, counted, min(oldest, default=None))
+
+
+def _outcome(
+    days: Sequence[Row[Any]], rates: ExchangeRates, home: str, asked: str | None
+) -> tuple[OutcomeCost, date | None]:
+    """One outcome from its costs by currency and day, and the day of the oldest rate used."""
+    one = days[0]
+    billed_in = {row.currency for row in days if row.currency is not None}
+    currency = asked or (home if len(billed_in) > 1 else next(iter(billed_in), None))
+    amounts = [(row.currency, row.day, row.cost) for row in days if row.cost is not None]
+    cost = in_one(rates, currency or home, amounts)
+    row = OutcomeCost(
+        outcome=one.outcome,
+        model=one.model,
+        team=one.team,
+        currency=currency if billed_in else None,
+        count=one.how_many,
+        days=one.days,
+        effective_cost=cost.amount,
+        cost_per_outcome=rate(cost.amount, one.how_many) if cost.amount is not None and one.how_many else None,
+        partly_unknown=any(row.lacks for row in days),
+        original=cost.original,
+        unconverted=cost.unconverted,
+    )
+    return row, cost.oldest_rate
 
 
 _COSTS = """
@@ -74,14 +109,14 @@ _COSTS = """
     counts AS (SELECT outcome, model, team, round(sum(count), 6) AS count, count(*)::int AS days
                FROM counted GROUP BY outcome, model, team),
     costs AS (
-        SELECT c.outcome, c.model, c.team, s.currency, sum(s.effective_cost) AS cost,
+        SELECT c.outcome, c.model, c.team, s.currency, c.day, sum(s.effective_cost) AS cost,
                bool_or(s.unknown_costs & 2 = 2) AS lacks
         FROM counted c
         JOIN spend_day s ON s.charge_date = c.day AND s.is_ai
              AND (c.model IS NULL OR lower(s.model) = lower(c.model))
              AND (c.team IS NULL OR lower(s.team) = lower(c.team))
-        GROUP BY c.outcome, c.model, c.team, s.currency)
-    SELECT n.outcome, n.model, n.team, c.currency, n.count AS how_many, n.days, c.cost, c.lacks
+        GROUP BY c.outcome, c.model, c.team, s.currency, c.day)
+    SELECT n.outcome, n.model, n.team, c.currency, n.count AS how_many, n.days, c.day, c.cost, c.lacks
     FROM counts n LEFT JOIN costs c ON c.outcome = n.outcome AND c.model IS NOT DISTINCT FROM n.model
                                    AND c.team IS NOT DISTINCT FROM n.team
-    ORDER BY n.outcome, n.model NULLS FIRST, n.team NULLS FIRST, c.currency"""
+    ORDER BY n.outcome, n.model NULLS FIRST, n.team NULLS FIRST, c.currency, c.day"""

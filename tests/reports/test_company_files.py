@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from aispend.errors import InputError
 from aispend.store import Store
 from collectors.files.exchange_rates import import_exchange_rates
 from collectors.files.outcomes import import_outcomes
-from reports import views
+from reports import records, views
 from reports.views import SpendQuery, Window
 from tests.reports.ledger import Ledger, Share
 
@@ -67,7 +68,7 @@ def test_without_rates_nothing_is_added_to_another_currency(filled: Store) -> No
 
 def test_cost_per_outcome_over_the_days_that_were_counted(filled: Store, tmp_path: Path) -> None:
     """31 tickets in October are one a day; over the first ten days ten, for 10 EUR and 7 GBP of chat; 4 documents of
-    the fifth for all AI spend of that day."""
+    the fifth for all AI spend of that day. At 1.25 dollars a euro 10 EUR are 12.50; pounds have no rate."""
     given = (
         "from,to,outcome,count,model,team\n"
         "2026-10,,ticket resolved,31,chat,support\n"
@@ -76,26 +77,63 @@ def test_cost_per_outcome_over_the_days_that_were_counted(filled: Store, tmp_pat
         "2026-10-07,,call,3,none,\n"
     )
     assert import_outcomes([file(tmp_path, given)], filled) == 4
+    days = Window(date(2026, 10, 1), date(2026, 10, 11))
+
+    def shown(currency: str | None = None) -> list[tuple[Any, ...]]:
+        with filled.engine.connect() as connection:
+            found = views.outcome_costs(connection, days, home="USD", currency=currency)
+        return [
+            (
+                row.outcome,
+                row.currency,
+                row.count,
+                row.days,
+                row.effective_cost,
+                row.cost_per_outcome,
+                dict(row.unconverted),
+            )
+            for row in found.rows
+        ]
+
+    pounds = {"GBP": D(7)}
+    assert shown() == [
+        ("call", None, D(3), 1, None, None, {}),
+        ("document read", "USD", D(4), 2, D(5), D("1.25"), {"EUR": D(10), **pounds}),
+        ("ticket resolved", "USD", D(10), 10, None, None, {"EUR": D(10), **pounds}),
+    ]
+    rates = "date,base,quote,rate\n2026-10,EUR,USD,1.25\n"
+    import_exchange_rates([file(tmp_path, rates)], filled)
+    assert shown()[1:] == [
+        ("document read", "USD", D(4), 2, D("17.5"), D("4.375"), pounds),
+        ("ticket resolved", "USD", D(10), 10, D("12.5"), D("1.25"), pounds),
+    ]
+    assert shown("EUR")[1:] == [
+        ("document read", "EUR", D(4), 2, D(14), D("3.5"), pounds),
+        ("ticket resolved", "EUR", D(10), 10, D(10), D(1), pounds),
+    ]
+
+
+def test_an_outcome_billed_in_one_currency_stays_in_it_unless_asked(filled: Store, tmp_path: Path) -> None:
+    """20 EUR of the 25th for 5 documents are 4 each; at 1.20 dollars a euro 24 and 4.80, the euros kept beside."""
+    import_outcomes([file(tmp_path, "from,outcome,count\n2026-10-25,document read,5\n")], filled)
+    import_exchange_rates([file(tmp_path, "date,base,quote,rate\n2026-10-20,EUR,USD,1.20\n")], filled)
     with filled.engine.connect() as connection:
-        found = views.outcome_costs(connection, Window(date(2026, 10, 1), date(2026, 10, 11)))
-    shown = [
-        (row.outcome, row.currency, row.count, row.days, row.effective_cost, row.cost_per_outcome) for row in found.rows
+        own = views.outcome_costs(connection, OCTOBER, home="USD")
+        asked = views.outcome_costs(connection, OCTOBER, home="USD", currency="USD")
+    assert [(row.currency, row.cost_per_outcome) for row in own.rows] == [("EUR", D(4))]
+    assert own.oldest_rate is None
+    assert [(row.currency, row.effective_cost, row.cost_per_outcome) for row in asked.rows] == [
+        ("USD", D(24), D("4.8"))
     ]
-    assert shown == [
-        ("call", None, D(3), 1, None, None),
-        ("document read", "EUR", D(4), 2, D(10), D("2.5")),
-        ("document read", "GBP", D(4), 2, D(7), D("1.75")),
-        ("document read", "USD", D(4), 2, D(5), D("1.25")),
-        ("ticket resolved", "EUR", D(10), 10, D(10), D(1)),
-        ("ticket resolved", "GBP", D(10), 10, D(7), D("0.7")),
-    ]
+    (record,) = records.outcome_records(asked.rows)
+    assert (record["original"], record["unconverted"], asked.oldest_rate) == ("20 EUR", None, date(2026, 10, 20))
 
 
 def test_an_import_of_outcomes_takes_the_place_of_its_last(filled: Store, tmp_path: Path) -> None:
     for count in (3, 5):
         import_outcomes([file(tmp_path, f"from,outcome,count\n2026-10-05,call,{count}\n")], filled)
     with filled.engine.connect() as connection:
-        assert {row.count for row in views.outcome_costs(connection, OCTOBER).rows} == {D(5)}
+        assert {row.count for row in views.outcome_costs(connection, OCTOBER, home="USD").rows} == {D(5)}
 
 
 @pytest.mark.parametrize(
