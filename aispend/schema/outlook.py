@@ -112,7 +112,7 @@ forecast = Table(
     money("p50", "actual and expected effective cost of the whole period", nullable=False),
     money("p90", "upper end of the band"),
     Column("level", Numeric, nullable=False, comment="probability the band holds with; 0.8 makes p10 and p90 of it"),
-    text("method", "middle of members, mean of same steps, as a season ago, run rate or nothing charged", nullable=False),
+    text("method", "middle of members, mean of same steps, as a season ago, run rate, nothing charged", nullable=False),
     Column("history_days", Integer, nullable=False, comment="known days since its first charge, those remembered"),
     text("reason", "why there is no band, or what else to know of the number; NULL is nothing"),
     Column(
