@@ -14,7 +14,7 @@ from reports.views import Calibration, SavedItem, SavedMonth, Savings
 _TONES: dict[str | None, layout.Tone] = {
     "within": "good",
     "above": "good",
-    "saved": "good",
+    "saved": "careful",
     "miss": "bad",
     None: "quiet",
 }
@@ -91,7 +91,7 @@ def _figures(items: Sequence[SavedItem], months: Sequence[SavedMonth], currency:
                 "Verified",
                 f"{len(verified)}",
                 f"{misses} missed" if misses else "none missed",
-                "By the first whole month whose bills are final. Missed: below P10, or nothing at all.",
+                "By the first whole month whose bills are final. Missed: below P10, without a range below half.",
             ),
         ]
     )
@@ -170,7 +170,7 @@ def _items(items: Sequence[SavedItem], currency: str) -> None:
 def _mark(item: SavedItem) -> Cell:
     """What became of it; the verified month's amounts below."""
     if item.verified_month is None:
-        return Mark(outcome_name(item), "careful" if item.restarted_on else "quiet")
+        return Mark(outcome_name(item), "careful" if item.restarted_on or item.still_paid else "quiet")
     low, high = item.verified_p10, item.verified_p90
     between = f" ({money(low)} – {money(high)} promised)" if low is not None and high is not None else ""
     below = f"{month(item.verified_month)}: {money(item.verified_realised)}{between}"
@@ -182,9 +182,14 @@ def _calibration(kept: Calibration, currency: str) -> None:
         "How well promises were kept", help="Of all that was verified, by its first whole final month, in any currency."
     )
     rows: list[tuple[str, str, str, str]] = [
-        ("Realised within P10 to P90", percent(kept.within_range), f"{kept.with_range} verified", "80 % or more"),
+        ("Realised within P10 to P90", percent(kept.within_range), f"{kept.promised} verified", "80 % or more"),
         ("Realised at or above P50", percent(kept.at_least_median), f"{kept.with_range} verified", "about 50 %"),
-        ("Stops started again within a week", percent(kept.regret), f"{kept.stops} stops", "5 % or less"),
+        (
+            "Stops started again within a week, or never made",
+            percent(kept.regret),
+            f"{kept.stops} stops",
+            "5 % or less",
+        ),
         ("Taken back after being done", str(kept.rollbacks), "", ""),
         *(
             (f"{kind_name(one.kind).capitalize()}: realised of promised", percent(one.factor), f"{one.verified}", "")
@@ -193,3 +198,8 @@ def _calibration(kept: Calibration, currency: str) -> None:
         ),
     ]
     layout.table(("Promises kept", "Share", "Of", "Goal"), rows, right=("Share",))
+    if kept.promised > kept.with_range:
+        st.caption(
+            f"{kept.promised - kept.with_range} of them had no range, as every week before cost the same: as promised "
+            "is within 10 % of the net saving, a miss is below half of it."
+        )

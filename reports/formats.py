@@ -19,7 +19,7 @@ _OUTCOMES = {
     "within": "verified: as promised",
     "above": "verified: more than promised",
     "miss": "verified: a miss",
-    "saved": "verified: no range was promised",
+    "saved": "verified: less than promised",
 }
 _RISKS = ("none", "very low", "low", "medium", "high")
 UNKNOWN = "–"
@@ -107,8 +107,12 @@ def outcome_name(item: SavedItem) -> str:
     if item.done_on is None:
         return "accepted, not done yet"
     parts = [_OUTCOMES[item.outcome] if item.outcome else f"done on {item.done_on}, not verified yet"]
+    if item.outcome == "saved" and item.predicted_net is None:
+        parts = ["verified: no amount was promised"]
     if item.undone_on is not None:
         parts.append(f"taken back on {item.undone_on}")
+    if item.still_paid:
+        parts.append("still paid for")
     if item.restarted_on is not None:
         parts.append(f"started again on {item.restarted_on}")
     return ", ".join(parts)

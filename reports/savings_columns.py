@@ -55,6 +55,7 @@ SAVINGS_BY_RECOMMENDATION: tuple[Column, ...] = (
     Column("verified_p90", "money"),
     Column("outcome"),
     Column("restarted_on", "date"),
+    Column("still_paid", "flag"),
     Column("remark"),
 )
 

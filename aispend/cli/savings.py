@@ -104,10 +104,12 @@ def calibration_records(kept: views.Calibration) -> list[dict[str, Any]]:
         return {"measure": measure, **blank, **words, "value": value, "count": count, "goal": goal}
 
     return [
-        row("within P10 to P90", kept.within_range, kept.with_range, "0.8 or more"),
+        row("within P10 to P90", kept.within_range, kept.promised, "0.8 or more"),
+        row("without a range: within a tenth", None, kept.promised - kept.with_range),
         row("at or above P50", kept.at_least_median, kept.with_range, "about 0.5"),
         row("missed", None, len(kept.misses)),
         row("stops regretted", kept.regret, kept.stops, "0.05 or less"),
+        row("stops still paid for", None, kept.not_stopped),
         row("taken back", None, kept.rollbacks),
         *(
             row("realised over promised", one.factor, one.verified, kind=one.kind, currency=one.currency)
@@ -214,9 +216,9 @@ def _calibration(kept: views.Calibration) -> None:
     show.table(
         [Head("promises kept"), Head("share", "right"), Head("of"), Head("goal")],
         [
-            ("realised within P10 to P90", percent(kept.within_range), f"{kept.with_range} verified", "80 % or more"),
+            ("realised within P10 to P90", percent(kept.within_range), f"{kept.promised} verified", "80 % or more"),
             ("realised at or above P50", percent(kept.at_least_median), f"{kept.with_range} verified", "about 50 %"),
-            ("stops started again in 7 days", percent(kept.regret), f"{kept.stops} stops", "5 % or less"),
+            ("stops not kept for 7 days", percent(kept.regret), f"{kept.stops} stops", "5 % or less"),
             *(
                 (
                     f"{kind_name(one.kind)}: realised of promised",
@@ -230,9 +232,24 @@ def _calibration(kept: views.Calibration) -> None:
         notes=[
             f"{kept.verified} verified, {_counted(len(kept.misses), 'miss', 'misses')}, "
             f"{_counted(kept.rollbacks, 'decision', 'decisions')} taken back after being done.",
+            *ranges_and_stops(kept),
             *_misses(kept.misses),
         ],
     )
+
+
+def ranges_and_stops(kept: views.Calibration) -> Iterator[str]:
+    """What promises without a range count by, and which stops were none, where there are any."""
+    if kept.promised > kept.with_range:
+        yield (
+            f"{kept.promised - kept.with_range} of {kept.promised} had no range, as every week before cost the same: "
+            "as promised is within 10 % of the net saving, a miss is below half of it."
+        )
+    if kept.not_stopped:
+        yield (
+            f"{_counted(kept.not_stopped, 'stop', 'stops')} never made: still paid for on every day since; "
+            f"{kept.restarts} started again."
+        )
 
 
 def _misses(misses: Sequence[views.Kept]) -> Iterator[str]:

@@ -55,9 +55,14 @@ class Tokens:
     by_direction: dict[str, tuple[Decimal, Decimal]] | None
 
 
+def step_of(kind: str) -> Step | None:
+    """When a kind acts in the order of savings; None for one that is no longer made."""
+    return next((one.step for one in KINDS if one.name == kind), None)
+
+
 def counterfactual_of(kind: str) -> Counterfactual:
     """What to hold a kind's cost against; unknown for a kind that is no longer made."""
-    step = next((one.step for one in KINDS if one.name == kind), None)
+    step = step_of(kind)
     return _BY_KIND.get(kind) or ("unknown" if step is None else _BY_STEP[step])
 
 

@@ -31,7 +31,10 @@ _DAY = Decimal(24)
 
 @dataclass(frozen=True)
 class Line:
-    """Charges of one resource, day, SKU and coverage; ``hours`` None where the bill has none of them."""
+    """Charges of one resource, day, SKU and commitment; ``mask`` of hours None where the bill has none of them.
+
+    ``commitment_key`` is 0 where no commitment covers it, or one that the bill does not name.
+    """
 
     resource_key: int
     day: date
@@ -42,20 +45,23 @@ class Line:
     list_cost: Decimal | None
     quantity: Decimal | None
     mask: int | None
+    commitment_key: int = 0
 
 
 @dataclass(frozen=True)
 class Billed:
     """Sums over the days whose cost is known; ``hours`` of resources added up, ``service_hours`` with any of them.
 
-    ``list_cost`` and ``uncovered_list`` are None where some charge has none. ``main_sku`` is what most was paid for, in
-    ``region``, at ``list_price`` an hour.
+    ``covered_hours`` are those a commitment covered, ``covered_share`` of them all. ``list_cost`` and
+    ``uncovered_list`` are None where some charge has none. ``main_sku`` is what most was paid for, in ``region``, at
+    ``list_price`` an hour.
     """
 
     days: int
     unknown_days: int
     hours: Decimal
     service_hours: Decimal
+    covered_hours: Decimal
     covered_share: Decimal
     effective: Decimal
     uncovered: Decimal
@@ -97,6 +103,7 @@ def sum_up(found: Iterable[Line]) -> Billed:
         unknown_days=len(unknown),
         hours=hours,
         service_hours=_service_hours(known, ran),
+        covered_hours=covered,
         covered_share=rate(covered, hours) if hours else _NOTHING,
         effective=_sum(line.cost for line in every),
         uncovered=_sum(line.cost for line in every if not line.covered),
@@ -121,14 +128,6 @@ def list_price_of(connection: Connection, sku_key: int, region: str | None, firs
         text(_LIST_PRICE), {"sku": sku_key, "region": region, "first": first, "end": end, "hour": _HOUR}
     ).one()
     return rate(row.list_cost, row.hours) if row.hours else None
-
-
-def unused_of_new_commitments(
-    connection: Connection, provider: str, currency: str, *, since: date, first: date, end: date
-) -> Decimal:
-    """Effective cost that commitments first seen on or after ``since`` left unused in a period."""
-    period = {"provider": provider, "currency": currency, "since": since, "first": first, "end": end}
-    return Decimal(connection.scalar(text(_UNUSED), period) or 0)
 
 
 def _hours(ours: Sequence[Line]) -> tuple[Decimal, Decimal]:
@@ -207,7 +206,7 @@ _USAGE = """
 
 _LINES = f"""
     WITH line AS (
-        SELECT c.resource_key, c.charge_date, c.sku_key, l.region_id,
+        SELECT c.resource_key, c.charge_date, c.sku_key, c.commitment_key, l.region_id,
                coalesce(k.pricing_category = 'Committed', false) OR c.commitment_key <> 0 AS covered,
                c.effective_cost, c.billed_cost, c.list_cost, c.hours,
                CASE WHEN lower(s.pricing_unit) ~ :hour THEN c.pricing_quantity END AS quantity
@@ -219,10 +218,11 @@ _LINES = f"""
            CASE WHEN bool_and(cost IS NOT NULL) THEN sum(cost) END,
            CASE WHEN bool_and(list_cost IS NOT NULL) THEN sum(list_cost) END,
            CASE WHEN bool_and(quantity IS NOT NULL) THEN sum(quantity) END,
-           CASE WHEN bool_and(hours IS NOT NULL) THEN bit_or(hours) END
+           CASE WHEN bool_and(hours IS NOT NULL) THEN bit_or(hours) END,
+           commitment_key
     FROM valued
-    GROUP BY resource_key, charge_date, sku_key, covered
-    ORDER BY resource_key, charge_date, sku_key, covered"""
+    GROUP BY resource_key, charge_date, sku_key, covered, commitment_key
+    ORDER BY resource_key, charge_date, sku_key, covered, commitment_key"""
 
 _LIST_PRICE = f"""
     WITH line AS (
@@ -231,13 +231,3 @@ _LIST_PRICE = f"""
         {_USAGE} AND c.sku_key = :sku AND l.region_id IS NOT DISTINCT FROM :region)
     SELECT sum(list_cost) AS list_cost, sum(hours) AS hours
     FROM line WHERE list_cost IS NOT NULL AND hours > 0"""
-
-_UNUSED = """
-    WITH fresh AS (
-        SELECT c.commitment_key FROM charge c JOIN commitment m USING (commitment_key)
-        WHERE c.commitment_key <> 0 AND m.provider = :provider
-        GROUP BY c.commitment_key HAVING min(c.charge_date) >= :since)
-    SELECT sum(c.effective_cost)
-    FROM charge c JOIN fresh USING (commitment_key) JOIN charge_kind k USING (charge_kind_key)
-    WHERE k.commitment_discount_status = 'Unused' AND k.billing_currency = :currency
-      AND c.charge_date >= :first AND c.charge_date < :end"""

@@ -6,6 +6,8 @@ Method
     catalogue's dated price; where neither is known the price's part is unknown.
 Cases
     A day of unknown cost makes the span's saving unknown; so does a baseline without any known cost.
+    What was changed again since is held at its cost before that change (``order.py``). A commitment saves on the hours
+    that it covers itself (``new_commitments.py``): none on the bill, nothing saved.
     For a service the hours it was there count, or fewer where its requests grew less than these hours did.
 Known drawbacks
     Of tokens no list price is compared: a new price of the provider is in what is realised, and the line says so.
@@ -13,8 +15,8 @@ Known drawbacks
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -24,10 +26,13 @@ from sqlalchemy import Connection
 from aispend.money import exact_sum, exactly, rate
 from aispend.prices.prices import price_at
 from recommender.ledger.baseline import requests_of, tokens_of
-from recommender.ledger.billed import Billed, lines, list_price_of, sum_up, unused_of_new_commitments
+from recommender.ledger.billed import Billed, Line, lines, list_price_of, sum_up
+from recommender.ledger.new_commitments import new_cover
+from recommender.ledger.order import Held
 from recommender.methods.realised import After, Before, Realised, price_ratio, realised
 
 REGRET_DAYS = 7
+NOT_COMMITTED = "No commitment that began since is on the bill: none was made, or it covers nothing of this."
 
 
 @dataclass(frozen=True)
@@ -40,38 +45,81 @@ class Valued:
     remarks: list[str] = field(default_factory=list)
 
 
-def value(connection: Connection, item: Any, keys: Collection[int], first: date, end: date) -> Valued:
-    """What the item of ``saving_baseline`` saved from ``first`` to before ``end``."""
+def value(
+    connection: Connection, item: Any, keys: Collection[int], first: date, end: date, *, held: Sequence[Held] = ()
+) -> Valued:
+    """What the item of ``saving_baseline`` saved from ``first`` to before ``end``, less what is ``held`` out of it."""
     if item.counterfactual == "unknown":
         return Valued(remarks=["The bill alone cannot tell what this saves."])
     if not item.quantity or item.effective_cost is None or item.uncovered_cost is None:
         return Valued(remarks=["What it cost before is not known."])
     if item.counterfactual == "same_tokens":
         return _tokens(connection, item, first, end)
-    billed = sum_up(lines(connection, keys, item.currency, first, end))
+    every = {*keys, *(key for one in held if one.hourly is not None for key in one.keys)}
+    found = _counted(lines(connection, every, item.currency, first, end), keys, held)
+    billed = sum_up(found)
     if billed.unknown_days:
         return Valued(remarks=[f"The bill gives no cost of it on {billed.unknown_days} days."])
     before = Before(
         item.quantity, item.effective_cost, item.uncovered_cost, item.covered_share, item.uncovered_list_cost
     )
-    unused = Decimal(0)
+    remarks = []
+    for one in held:
+        billed, says = _held(billed, found, one)
+        remarks += says
+    after = After(billed.effective, billed.uncovered, billed.covered_share, billed.list_cost)
     if item.counterfactual == "commitment":
-        unused = unused_of_new_commitments(
-            connection, item.provider, item.currency, since=item.done_on, first=first, end=end
-        )
-    after = After(billed.effective, billed.uncovered, billed.covered_share, billed.list_cost, unused)
+        cover = new_cover(connection, item, found, first, end)
+        after = replace(after, unused=cover.unused, newly_covered=cover.hours, newly_covered_cost=cover.cost)
+        if not cover.is_there:
+            remarks.append(NOT_COMMITTED)
     quantity = _quantity(connection, item, billed, keys=keys, first=first, end=end)
     ratio = _list_price_ratio(connection, item, first, end)
-    found = realised(before, after, quantity, ratio, is_commitment=item.counterfactual == "commitment")
-    return Valued(quantity, found, found.actual, list(_remarks(item, billed, found, (end - first).days)))
+    parts = realised(before, after, quantity, ratio, is_commitment=item.counterfactual == "commitment")
+    remarks += _remarks(item, billed, parts, (end - first).days)
+    return Valued(quantity, parts, parts.actual, remarks)
 
 
-def restarted_on(connection: Connection, keys: Collection[int], currency: str, done_on: date) -> date | None:
-    """First day within a week of the stop on which it was paid for again, after a day it was not; None is never."""
+def restarted_on(connection: Connection, keys: Collection[int], currency: str, done_on: date, end: date) -> date | None:
+    """First day within a week of the stop on which it was paid for again, after a day it was not; None is never.
+
+    The day after ``done_on`` where it was paid for on every day until ``end``, a week or more: it was not stopped.
+    """
     start = done_on + timedelta(days=1)
-    found = lines(connection, keys, currency, start, start + timedelta(days=REGRET_DAYS))
-    days = sorted({line.day for line in found})
-    return next((day for place, day in enumerate(days) if day != start + timedelta(days=place)), None)
+    week = start + timedelta(days=REGRET_DAYS)
+    found = lines(connection, keys, currency, start, max(end, week))
+    days = sorted({line.day for line in found if line.cost != 0})
+    if end >= week and len(days) == (end - start).days:
+        return start
+    early = [day for day in days if day < week]
+    return next((day for place, day in enumerate(early) if day != start + timedelta(days=place)), None)
+
+
+def still_paid(done_on: date, restart: date | None) -> bool:
+    """Whether what ``restarted_on`` found is that it was never stopped."""
+    return restart == done_on + timedelta(days=1)
+
+
+def _counted(found: Sequence[Line], keys: Collection[int], held: Sequence[Held]) -> list[Line]:
+    """Lines of the resources, and after a change of what took their place; without what counts no longer."""
+    return [
+        line
+        for line in found
+        if (line.resource_key in keys or any(line.resource_key in one.keys and line.day > one.since for one in held))
+        and not any(one.hourly is None and line.resource_key in one.keys and line.day > one.since for one in held)
+    ]
+
+
+def _held(billed: Billed, found: Sequence[Line], held: Held) -> tuple[Billed, list[str]]:
+    """The sums with hours of what was changed again at what one cost before that, and a sentence that says so."""
+    ours = sum_up(line for line in found if line.resource_key in held.keys and line.day > held.since)
+    if held.hourly is None or not ours.hours:
+        return billed, []
+    with exactly():
+        more = rate(held.hourly * (ours.hours - ours.covered_hours), Decimal(1)) - ours.uncovered
+        changed = replace(billed, effective=billed.effective + more, uncovered=billed.uncovered + more)
+    says = f"What was paid is held at the price of an hour before the {held.kind} of {held.since}, which counts apart."
+    return changed, [says]
 
 
 def _quantity(
@@ -106,7 +154,9 @@ def _remarks(item: Any, billed: Billed, found: Realised, days: int) -> list[str]
     says = []
     if item.counterfactual == "kept_running":
         if item.kind == "stop_idle" and billed.days == days:
-            says.append("It was paid for on every day: it was not stopped, or it was started again.")
+            says.append("Still paid for on every day: it was not stopped, or it was started again.")
+    elif item.counterfactual == "commitment":
+        pass
     elif not billed.hours:
         says.append("Neither it nor anything known to have replaced it was paid for, so there is nothing to compare.")
     if found.price_effect is None:

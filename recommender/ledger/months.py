@@ -10,8 +10,8 @@ Method
     After the first whole month whose bills are final a recommendation is *verified*: as promised, above, or a miss.
 Cases
     A month whose bills are not loaded has no line; one not final is provisional, and counts the days the bill has.
-    A later change of the same resource ends the line of the earlier one. A stop whose resource is paid for again within
-    seven days was regretted.
+    A later change of the same resource ends the line of the earlier one, or takes its part out of it (``order.py``). A
+    stop whose resource is paid for again within seven days was regretted; one paid for on every day was none: a miss.
 Sources
     docs/advice.md, verified savings; methods, combining savings, ranges, feedback.
 Known drawbacks
@@ -35,12 +35,15 @@ from aispend.schema import recommendation, recommendation_event, saving, saving_
 from aispend.settings import Agreement
 from recommender.contract import HOURS_PER_MONTH
 from recommender.ledger.baseline import keys_of
-from recommender.ledger.counterfactual import Valued, restarted_on, value
+from recommender.ledger.counterfactual import Valued, restarted_on, still_paid, value
+from recommender.ledger.order import held_after, superseded_on
 from recommender.ledger.successors import successors
 from recommender.methods.realised import below_floor
 
 MONTHS = 12
 _FINAL = ("final", "closed")
+_MISSED, _AS_PROMISED = Decimal("0.5"), Decimal("0.1")
+"""Where no range was promised: of the net saving, below which it is a miss, and how far off it is as promised."""
 _PREDICTIONS = ("predicted_net", "predicted_p10", "predicted_p50", "predicted_p90")
 
 
@@ -86,36 +89,39 @@ def update_ledger(connection: Connection, floors: Sequence[Floor], now: datetime
     ).all()
     own = {item.recommendation_id: set(keys_of(connection, item.provider, list(item.parts)).values()) for item in items}
     replaced = successors(connection, items, own)
-    ends = {item.recommendation_id: _superseded_on(item, items, own) for item in items}
+    ends = {item.recommendation_id: superseded_on(item, items, own) for item in items}
     written: list[dict[str, Any]] = []
+    restarts: dict[str, date | None] = {}
     # asking when a bill ends reads all of it: once for all that is in the same bills
     bills: dict[tuple[str, ...], dict[date, Bill]] = {}
     for item in items:
         name, place = item.recommendation_id, (item.provider, *item.scopes)
         if place not in bills:
             bills[place] = _bills(connection, item.provider, item.scopes)
-        keys = own[name] | replaced[name]
-        for span in _spans(item, ends[name], bills[place]):
-            valued = value(connection, item, keys, span.first, span.end)
+        keys, held = own[name] | replaced[name], held_after(item, items, own, replaced)
+        spans = _spans(item, ends[name], bills[place])
+        for span in spans:
+            valued = value(connection, item, keys, span.first, span.end, held=held)
             written.append(_line(item, span, valued, now))
-        _note_restart(connection, item, own[name])
+        if item.kind == "stop_idle":
+            known_to = spans[-1].end if spans else item.done_on + timedelta(days=1)
+            restarts[name] = restarted_on(connection, own[name], item.currency, item.done_on, known_to)
     _take_floors(items, written, floors)
     done = [item.recommendation_id for item in items]
     connection.execute(delete(saving).where(saving.c.recommendation_id.in_(done)))
     if written:
         connection.execute(insert(saving), written)
-    return sum(_verify(connection, item, written, ends[item.recommendation_id], now) for item in items)
-
-
-def _superseded_on(item: Any, items: Sequence[Any], own: Mapping[str, set[int]]) -> date | None:
-    """Day of the next change of one of its resources."""
-    later = [
-        other.done_on
-        for other in items
-        if (other.done_on, other.recommendation_id) > (item.done_on, item.recommendation_id)
-        and own[other.recommendation_id] & own[item.recommendation_id]
-    ]
-    return min(later, default=None)
+    return sum(
+        _verify(
+            connection,
+            item,
+            [line for line in written if line["recommendation_id"] == item.recommendation_id],
+            now,
+            stop=_stop(item, ends[item.recommendation_id]),
+            restart=restarts.get(item.recommendation_id),
+        )
+        for item in items
+    )
 
 
 def _stop(item: Any, superseded: date | None) -> date:
@@ -233,36 +239,35 @@ def _draws_on(agreement: Agreement, item: Any, line: Mapping[str, Any]) -> bool:
     )
 
 
-def _note_restart(connection: Connection, item: Any, keys: set[int]) -> None:
-    if item.kind != "stop_idle":
-        return
-    day = restarted_on(connection, keys, item.currency, item.done_on)
+def _verify(
+    connection: Connection,
+    item: Any,
+    mine: Sequence[Mapping[str, Any]],
+    now: datetime,
+    *,
+    stop: date,
+    restart: date | None,
+) -> bool:
+    """The first whole final month says what came of it; where none will be whole, the last one does."""
+    known = [line for line in mine if line["is_final"] and line["realised"] is not None]
+    whole = [line for line in known if Span(line["month"], line["first_day"], line["end_day"], True).is_whole]
+    over = bool(mine) and len(known) == len(mine) and mine[-1]["end_day"] == stop
+    line = whole[0] if whole else known[-1] if over else None
+    went_on = still_paid(item.done_on, restart)
     connection.execute(
         update(saving_baseline)
         .where(saving_baseline.c.recommendation_id == item.recommendation_id)
-        .values(restarted_on=day)
-    )
-
-
-def _verify(
-    connection: Connection, item: Any, written: Sequence[Mapping[str, Any]], superseded: date | None, now: datetime
-) -> bool:
-    """The first whole final month says what came of it; where none will be whole, the last one does."""
-    mine = [line for line in written if line["recommendation_id"] == item.recommendation_id]
-    known = [line for line in mine if line["is_final"] and line["realised"] is not None]
-    whole = [line for line in known if Span(line["month"], line["first_day"], line["end_day"], True).is_whole]
-    over = bool(mine) and len(known) == len(mine) and mine[-1]["end_day"] == _stop(item, superseded)
-    line = whole[0] if whole else known[-1] if over else None
-    b = saving_baseline.c
-    connection.execute(
-        update(saving_baseline)
-        .where(b.recommendation_id == item.recommendation_id)
-        .values(verified_month=line["month"] if line else None, outcome=outcome_of(line) if line else None)
+        .values(
+            verified_month=line["month"] if line else None,
+            outcome=(None if line is None else "miss" if went_on else outcome_of(line)),
+            restarted_on=restart,
+        )
     )
     if line is None or item.state != "done":
         return False
     predicted = line["predicted_net"]
     promised = "" if predicted is None else f", promised {predicted:.2f}"
+    promised += "; still paid for" if went_on else ""
     connection.execute(
         update(recommendation)
         .where(recommendation.c.id == item.recommendation_id)
@@ -281,12 +286,24 @@ def _verify(
 
 
 def outcome_of(line: Mapping[str, Any]) -> str:
-    """``miss`` (below P10, or nothing where something was promised), ``within``, ``above``; ``saved`` with no range."""
-    saved, low, high = line["realised"], line["predicted_p10"], line["predicted_p90"]
-    if (low is not None and saved < low) or (saved <= 0 and line["predicted_net"] != 0):
+    """``miss``, ``within``, ``above``, or ``saved``: less than promised and no miss, where no range was promised.
+
+    A miss is below P10, or where there is none below half of the net saving; or nothing where something was promised.
+    As promised without a range is within a tenth of it.
+    """
+    saved, net, low, high = line["realised"], line["predicted_net"], line["predicted_p10"], line["predicted_p90"]
+    if saved <= 0 and net != 0:
         return "miss"
     if low is None or high is None:
-        return "saved"
+        if net is None:
+            return "saved"
+        if saved < net * _MISSED:
+            return "miss"
+        low, high = net * (1 - _AS_PROMISED), net * (1 + _AS_PROMISED)
+        if saved < low:
+            return "saved"
+    if saved < low:
+        return "miss"
     return "within" if saved <= high else "above"
 
 

@@ -10,7 +10,8 @@ Method
     *floor*: what a spend agreement takes in all the same;
     *realised*: the rest: quantity × uncovered unit cost at today's list price − what is paid after, held at the
     share commitments covered before.
-    For a commitment itself its coverage is the saving: no part is taken out, what it leaves unused is a cost.
+    For a commitment itself the hours it newly covers are the saving, at the cost of an hour without one before; what it
+    leaves unused is a cost, and what other commitments cover is theirs.
 Cases
     All of it covered before: nothing is realised. All of it covered after: what it would have cost is its list cost at
     the discount before; unknown where the bill gives no list cost. A list price nobody knows: its part is unknown, and
@@ -48,13 +49,18 @@ class Before:
 
 @dataclass(frozen=True)
 class After:
-    """What the bill shows of the time since; ``list_cost`` of all of it, ``unused`` what a new commitment left over."""
+    """What the bill shows of the time since; ``list_cost`` of all of it, ``unused`` what a new commitment left over.
+
+    ``newly_covered`` are the hours that commitments cover which were made, at ``newly_covered_cost``.
+    """
 
     effective: Decimal
     uncovered: Decimal
     covered_share: Decimal
     list_cost: Decimal | None = None
     unused: Decimal = _NOTHING
+    newly_covered: Decimal = _NOTHING
+    newly_covered_cost: Decimal = _NOTHING
 
 
 @dataclass(frozen=True)
@@ -92,10 +98,9 @@ def realised(
         actual = after.effective + after.unused
     whole = rate(before.effective * quantity, before.quantity)
     open_part = rate(before.uncovered * quantity, before.quantity)
-    price = None if ratio is None else rate(open_part * (1 - ratio), _ONE)
     if is_commitment:
-        saved = exact_sum((whole, -actual, -(price or _NOTHING)))
-        return Realised(whole, actual, price, _NOTHING, saved)
+        return _of_commitment(before, after, whole, actual, ratio)
+    price = None if ratio is None else rate(open_part * (1 - ratio), _ONE)
     paid = _at_same_coverage(before, after)
     if paid is None:
         return Realised(whole, actual, price, None, None)
@@ -103,6 +108,21 @@ def realised(
     # the rest of the change, so that all parts add up to it to the last digit
     commitments = exact_sum((whole, -actual, -(price or _NOTHING), -saved))
     return Realised(whole, actual, price, commitments, saved)
+
+
+def _of_commitment(before: Before, after: After, whole: Decimal, actual: Decimal, ratio: Decimal | None) -> Realised:
+    """Hours newly covered at the cost of one without a commitment before (of any, where all were covered), less theirs.
+
+    ``unused`` is paid for nothing and so counts against it; all else that commitments cover is their own part.
+    """
+    if before.covered_share >= 1:
+        cost, hours = before.effective, before.quantity
+    else:
+        cost, hours = before.uncovered, rate(before.quantity * (1 - before.covered_share), _ONE)
+    same_price = rate(cost * after.newly_covered, hours)
+    price = None if ratio is None else rate(same_price * (1 - ratio), _ONE)
+    saved = exact_sum((same_price, -(price or _NOTHING), -after.newly_covered_cost, -after.unused))
+    return Realised(whole, actual, price, exact_sum((whole, -actual, -(price or _NOTHING), -saved)), saved)
 
 
 def _at_same_coverage(before: Before, after: After) -> Decimal | None:

@@ -15,6 +15,7 @@ from aispend.money import exact_sum
 from aispend.schema import recommendation, resource, saving, saving_baseline
 from recommender.ledger.calibration import Calibration, Factor, Kept
 from recommender.ledger.calibration import calibration as kept_promises
+from recommender.ledger.counterfactual import still_paid
 
 __all__ = [
     "Calibration",
@@ -65,7 +66,8 @@ class SavedItem:
 
     ``realised`` and ``predicted`` are sums over its months so far whose saving is known; ``unknown_months`` has how
     many are not. ``verified_…`` is the first whole final month, with its range for these days; ``outcome`` is
-    ``within``, ``above``, ``miss`` or ``saved`` (no range was promised), None not verified yet.
+    ``within``, ``above``, ``miss`` or ``saved`` (no range was promised: less than promised and no miss), None not
+    verified yet. ``still_paid``: said to be stopped, and paid for on every day since; ``restarted_on`` is None then.
     """
 
     id: str
@@ -95,6 +97,7 @@ class SavedItem:
     verified_p90: Decimal | None
     outcome: str | None
     restarted_on: date | None
+    still_paid: bool
     remark: str | None
 
 
@@ -194,6 +197,7 @@ def _items(connection: Connection, lines: dict[str, list[SavingLine]]) -> Iterab
 def _item(row: Any, lines: Sequence[SavingLine]) -> SavedItem:
     known = [line for line in lines if line.realised is not None]
     verified = next((line for line in known if line.month == row.verified_month), None)
+    went_on = row.done_on is not None and still_paid(row.done_on, row.restarted_on)
     remarks = dict.fromkeys(line.remark for line in lines if line.remark)
     return SavedItem(
         id=row.recommendation_id,
@@ -222,7 +226,8 @@ def _item(row: Any, lines: Sequence[SavingLine]) -> SavedItem:
         verified_p10=verified.predicted_p10 if verified else None,
         verified_p90=verified.predicted_p90 if verified else None,
         outcome=row.outcome,
-        restarted_on=row.restarted_on,
+        restarted_on=None if went_on else row.restarted_on,
+        still_paid=went_on,
         remark=" ".join(remarks) or None,
     )
 

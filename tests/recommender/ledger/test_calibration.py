@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import insert, select, update
@@ -14,8 +15,10 @@ from aispend.schema import recommendation, recommendation_event
 from aispend.settings import Settings
 from aispend.store import Store
 from recommender.growth import note_growth
-from recommender.ledger.calibration import calibration, learned, stops_and_restarts
+from recommender.ledger.calibration import Stops, calibration, learned, stops_so_far
 from recommender.life import change_state
+from reports.formats import outcome_name
+from reports.views import savings
 from tests.recommender.ledger.machines_paid import NOW, OCTOBER, Paid, now
 
 DONE = date(2026, 9, 10)
@@ -82,12 +85,41 @@ def test_regretted_stops_make_the_next_wait_half_as_long_again(paid: Paid, tmp_p
     settings = Settings(home=tmp_path)
     _stop(paid, "i-1", "7300")
     paid.lines("stop-i-1")
-    assert stops_and_restarts(paid.connection) == (1, 0)
+    assert stops_so_far(paid.connection) == Stops(1, 0, 0)
     assert learned(paid.connection, settings).recommend.idle.window_days == 14
     _stop(paid, "i-2", "7300", comes_back=True)
     paid.lines("stop-i-2")
     wider = learned(paid.connection, settings).recommend.idle
     assert (wider.window_days, wider.dev_window_hours) == (21, 36)
+
+
+def test_a_stop_that_was_never_made_is_no_regret_of_the_window_and_counted(paid: Paid, tmp_path: Path) -> None:
+    """Promised 7,300, realised nothing, paid for on every day: a miss; one stop of two was not kept."""
+    _stop(paid, "i-1", "7300")
+    paid.hours("i-2", DONE - timedelta(days=2), date(2026, 11, 1))
+    paid.done(paid.advise("stop-i-2", "i-2"), DONE)
+    paid.lines("stop-i-2")
+    found = calibration(paid.connection)
+    assert (found.stops, found.restarts, found.not_stopped, found.regret) == (2, 0, 1, Decimal("0.5"))
+    assert [one.recommendation_id for one in found.misses] == ["stop-i-2"]
+    assert learned(paid.connection, Settings(home=tmp_path)).recommend.idle.window_days == 14
+    (item,) = [one for one in savings(paid.connection).items if one.id == "stop-i-2"]
+    assert (item.still_paid, item.restarted_on) == (True, None)
+    assert outcome_name(item) == "verified: a miss, still paid for"
+
+
+def test_a_promise_without_a_range_is_kept_within_a_tenth(paid: Paid) -> None:
+    """Realised 7,440 each; promised for October 7,338, 8,153 (0.91 of it), 9,172 (0.81) and 15,287 (0.49: a miss)."""
+    for name, promised in (("i-1", "7200"), ("i-2", "8000"), ("i-3", "9000"), ("i-4", "15000")):
+        paid.hours(name, DONE - timedelta(days=2), DONE)
+        no_range: dict[str, Any] = dict.fromkeys(("saving_p10", "saving_p50", "saving_p90"))
+        paid.done(paid.advise(f"stop-{name}", name, net=promised, **no_range), DONE)
+    paid.lines("stop-i-1")
+    outcomes = [paid.baseline(f"stop-i-{number}").outcome for number in (1, 2, 3, 4)]
+    assert outcomes == ["within", "within", "saved", "miss"]
+    found = calibration(paid.connection)
+    assert (found.promised, found.with_range, found.within_range) == (4, 0, Decimal("0.5"))
+    assert found.at_least_median is None
 
 
 def test_growth_is_told_once_it_is_a_fifth(paid: Paid) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from aispend.schema import recommendation_event, saving
 from aispend.settings import Agreement
 from aispend.store import Store
-from recommender.ledger.months import Floor
+from recommender.ledger.months import Floor, outcome_of
 from tests.recommender.ledger.machines_paid import NOVEMBER, OCTOBER, SEPTEMBER, Paid
 
 DONE = date(2026, 9, 10)
@@ -88,8 +88,46 @@ def test_what_went_on_running_is_a_miss_and_shown(paid: Paid) -> None:
     paid.done(paid.advise("stop-1", "i-1"), DONE)
     line = paid.lines("stop-1")["2026-10"]
     assert _parts(line) == (7440, 7440, 0, 0, 0)
-    assert line.remark == "It was paid for on every day: it was not stopped, or it was started again."
+    assert line.remark == "Still paid for on every day: it was not stopped, or it was started again."
     assert (paid.state("stop-1"), paid.baseline("stop-1").outcome) == ("verified", "miss")
+    # stopped at last in November: no longer said to be paid for still
+    assert paid.baseline("stop-1").restarted_on is None
+
+
+def test_a_stop_never_made_is_a_miss_even_where_it_cost_less(paid: Paid) -> None:
+    """Half the hours of every day to 15 November: 3,720 of 7,440 saved, with no range, and still paid for."""
+    paid.hours("i-1", BEFORE, DONE + timedelta(days=1))
+    paid.hours("i-1", DONE + timedelta(days=1), date(2026, 11, 16), hours="12")
+    no_range: dict[str, Any] = dict.fromkeys(("saving_p10", "saving_p50", "saving_p90"))
+    paid.done(paid.advise("stop-1", "i-1", **no_range), DONE)
+    assert paid.lines("stop-1")["2026-10"].realised == 3720
+    baseline = paid.baseline("stop-1")
+    assert (baseline.outcome, baseline.restarted_on) == ("miss", DONE + timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("realised", "promised", "low", "high", "outcome"),
+    [
+        # the bill of a machine that was paid for every day: 8.00 of 336.16
+        ("8", "336.16", None, None, "miss"),
+        ("49.99", "100", None, None, "miss"),
+        ("50", "100", None, None, "saved"),
+        ("90", "100", None, None, "within"),
+        ("110", "100", None, None, "within"),
+        ("110.01", "100", None, None, "above"),
+        ("0", "0", None, None, "within"),
+        ("40", "100", "30", "120", "within"),
+        ("89", "100", "90", "110", "miss"),
+        ("121", "100", "30", "120", "above"),
+        ("5", None, None, None, "saved"),
+    ],
+)
+def test_what_a_verified_month_is_called(
+    realised: str, promised: str | None, low: str | None, high: str | None, outcome: str
+) -> None:
+    amounts = {"realised": realised, "predicted_net": promised, "predicted_p10": low, "predicted_p90": high}
+    line = {name: None if amount is None else Decimal(amount) for name, amount in amounts.items()}
+    assert outcome_of(line) == outcome
 
 
 def test_a_stop_that_is_paid_for_again_within_a_week_was_regretted(paid: Paid) -> None:

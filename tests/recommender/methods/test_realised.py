@@ -61,9 +61,35 @@ def test_all_of_it_covered_after_is_valued_at_list_cost_and_the_discount_before(
 
 def test_a_commitment_s_own_coverage_is_its_saving_less_what_it_leaves_unused() -> None:
     """720 hours at 10 are 7,200; committed they cost 6 each and 300 went unused: 7,200 − 4,320 − 300 = 2,580."""
-    after = After(Decimal(4320), Decimal(0), Decimal(1), unused=Decimal(300))
+    new = {"newly_covered": Decimal(720), "newly_covered_cost": Decimal(4320)}
+    after = After(Decimal(4320), Decimal(0), Decimal(1), unused=Decimal(300), **new)
     found = realised(TEN_AN_HOUR, after, Decimal(720), Decimal(1), is_commitment=True)
     assert (found.realised, found.commitment_effect) == (2580, 0)
+
+
+def test_what_commitments_of_before_cover_is_not_saved_by_a_new_one() -> None:
+    """Half of 672 hours covered at 6 before, 10 an hour else; after, 360 of 720 at 6 as before and 180 more at 7.
+
+    The new one saves 180 × (10 − 7) = 540. The other 180 hours still cost 10: 720 × 8 − 5,220 = 540 is the change.
+    """
+    before = Before(Decimal(672), Decimal(5376), Decimal(3360), Decimal("0.5"))
+    after = After(
+        Decimal(2160 + 1260 + 1800),
+        Decimal(1800),
+        Decimal("0.75"),
+        newly_covered=Decimal(180),
+        newly_covered_cost=Decimal(1260),
+    )
+    found = realised(before, after, Decimal(720), Decimal(1), is_commitment=True)
+    assert (found.realised, found.commitment_effect, found.change) == (540, 0, 540)
+
+
+def test_no_commitment_made_saves_nothing_whatever_others_cover() -> None:
+    """All 720 hours covered at 6 by commitments of before: 2,880 cheaper, and nobody's saving."""
+    found = realised(
+        TEN_AN_HOUR, After(Decimal(4320), Decimal(0), Decimal(1)), Decimal(720), Decimal(1), is_commitment=True
+    )
+    assert (found.realised, found.commitment_effect) == (0, 2880)
 
 
 def test_an_unknown_list_price_is_an_unknown_part() -> None:
@@ -110,6 +136,7 @@ shares = st.decimals(0, 1, places=3)
     st.decimals(0, 10_000, places=2),
     st.none() | st.decimals("0.1", 3, places=4),
     st.booleans(),
+    shares,
 )
 def test_the_parts_add_up_to_the_change_exactly(
     quantity: Decimal,
@@ -122,9 +149,11 @@ def test_the_parts_add_up_to_the_change_exactly(
     demand: Decimal,
     ratio: Decimal | None,
     is_commitment: bool,
+    new: Decimal,
 ) -> None:
     before = Before(quantity, effective, effective * uncovered, covered, effective)
-    after = After(paid, paid * paid_open, covered_after, list_cost=paid)
+    cover = {"newly_covered": demand * new, "newly_covered_cost": paid * new}
+    after = After(paid, paid * paid_open, covered_after, list_cost=paid, **cover)
     found = realised(before, after, demand, ratio, is_commitment=is_commitment)
     assert found.realised is not None
     assert found.commitment_effect is not None

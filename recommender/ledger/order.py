@@ -1,0 +1,102 @@
+"""What a later change does to the line of an earlier one: ends it, takes its own part out of it, or nothing.
+
+Assumes
+    What was done first acts on the cost there was; what was done later on the cost that it left.
+Method
+    A line ends with a later change of the same step, or with the removal of what it is about: nothing is left to
+    save on. A price for the same hours (a commitment, spot) ends no change of usage. Where a later change makes an hour
+    cost less, the earlier line is held at the cost of an hour before it, so that its saving counts once (``Held``).
+Cases
+    A commitment's or a price's line outlives the removal of some of its resources, as it counts the hours that are
+    left. What a commitment covers and is changed later counts with it until that day. A later schedule, or fewer
+    machines for a service, ends the line of what still ran when it was measured: the same hours would count twice.
+Sources
+    docs/advice.md, verified savings; methods, combining savings, ranges, feedback.
+Known drawbacks
+    A machine made smaller and then put on a schedule loses what both together save beyond each alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from aispend.money import rate
+from recommender.contract import Step
+from recommender.ledger.baseline import step_of
+
+_PRICES = (Step.SPOT, Step.COMMIT)
+_BY_HOUR = ("same_hours", "commitment")
+
+
+@dataclass(frozen=True)
+class Held:
+    """Resources that cost ``hourly`` without a commitment before they were changed again; counted so after ``since``.
+
+    ``hourly`` None: they count no longer.
+    """
+
+    since: date
+    keys: frozenset[int]
+    hourly: Decimal | None
+    kind: str
+
+
+def superseded_on(item: Any, items: Sequence[Any], own: Mapping[str, set[int]]) -> date | None:
+    """Day of the change that ends the line of ``item``; None is none yet. ``own`` has the resources of each."""
+    ends = [later.done_on for later in _later(item, items, own) if _ends(item, later, own)]
+    return min(ends, default=None)
+
+
+def held_after(
+    item: Any, items: Sequence[Any], own: Mapping[str, set[int]], replaced: Mapping[str, set[int]]
+) -> list[Held]:
+    """What later changes that do not end the line of ``item`` take out of it, the earliest first."""
+    found: list[Held] = []
+    for later in _later(item, items, own):
+        if _ends(item, later, own):
+            continue
+        # held once, a resource stays at that price whatever is changed next
+        keys = own[later.recommendation_id].difference(*(one.keys for one in found))
+        if item.counterfactual == "commitment":
+            if step_of(later.kind) in (Step.SIZE, Step.MODEL, Step.PLACE):
+                found.append(Held(later.done_on, frozenset(keys), None, later.kind))
+        elif later.counterfactual == "same_hours" and later.quantity and later.effective_cost is not None:
+            both = frozenset(keys | replaced[later.recommendation_id])
+            found.append(Held(later.done_on, both, _hourly(later), later.kind))
+    return found
+
+
+def _later(item: Any, items: Sequence[Any], own: Mapping[str, set[int]]) -> list[Any]:
+    return [
+        other
+        for other in items
+        if (other.done_on, other.recommendation_id) > (item.done_on, item.recommendation_id)
+        and own[other.recommendation_id] & own[item.recommendation_id]
+    ]
+
+
+def _ends(item: Any, later: Any, own: Mapping[str, set[int]]) -> bool:
+    step, next_step = step_of(item.kind), step_of(later.kind)
+    if step is None or next_step is None or step == next_step:
+        return True
+    nothing_left = own[item.recommendation_id] <= own[later.recommendation_id]
+    if next_step == Step.REMOVE:
+        return nothing_left or item.counterfactual not in _BY_HOUR
+    if next_step in _PRICES:
+        return False
+    if item.counterfactual == "commitment":
+        return nothing_left and next_step != Step.SCHEDULE
+    if later.counterfactual == "same_hours" or (item.counterfactual in _BY_HOUR and next_step == Step.SCHEDULE):
+        return False
+    return any(Decimal(hours) > 0 for name, (hours, _) in later.parts.items() if name in item.parts)
+
+
+def _hourly(later: Any) -> Decimal:
+    """Cost of an hour without a commitment before the change; of any hour where commitments covered them all."""
+    if later.covered_share >= 1 or later.uncovered_cost is None:
+        return rate(later.effective_cost, later.quantity)
+    return rate(later.uncovered_cost, later.quantity * (1 - later.covered_share))

@@ -1,0 +1,95 @@
+"""What a later change does to the line of an earlier one, on bills made by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from aispend.store import Store
+from tests.recommender.ledger.machines_paid import NOVEMBER, OCTOBER, Paid
+
+DONE = date(2026, 9, 10)
+BEFORE = DONE - timedelta(days=14)
+MIDDLE = date(2026, 10, 15)
+NEW: dict[str, Any] = {"kind": {"pricing_category": "Committed"}, "commitment_id": "sp-new"}
+
+
+@pytest.fixture
+def paid(database: Store) -> Iterator[Paid]:
+    """Bills known to the end of October."""
+    with database.engine.begin() as connection:
+        world = Paid(connection)
+        world.known_to(date(2026, 9, 30), date(2026, 10, 31))
+        yield world
+
+
+def test_a_commitment_of_the_pool_does_not_end_a_stop(paid: Paid) -> None:
+    """Stopped on 10 September, the pool committed on 15 October: all 744 hours of October × 10 are the stop's."""
+    paid.hours("i-1", BEFORE, DONE + timedelta(days=1))
+    paid.hours("i-2", BEFORE, MIDDLE + timedelta(days=1))
+    paid.hours("i-2", MIDDLE + timedelta(days=1), NOVEMBER, rate="6", **NEW)
+    paid.done(paid.advise("stop-1", "i-1"), DONE)
+    paid.done(paid.advise("commit-1", "i-1", "i-2", kind="commit", net="3000"), MIDDLE)
+    lines = paid.lines("stop-1")
+    assert (lines["2026-10"].end_day, lines["2026-10"].realised) == (NOVEMBER, 7440)
+    # 16 days × 24 hours × 4
+    assert paid.lines("commit-1")["2026-10"].realised == 1536
+
+
+def test_a_commitment_goes_on_when_one_of_its_machines_is_stopped(paid: Paid) -> None:
+    """Two machines committed at 6 instead of 10; one is stopped on 15 October: 31 and 15 days × 24 × 4."""
+    for name, end in (("i-1", NOVEMBER), ("i-2", MIDDLE + timedelta(days=1))):
+        paid.hours(name, BEFORE, DONE + timedelta(days=1))
+        paid.hours(name, DONE + timedelta(days=1), end, rate="6", **NEW)
+    paid.done(paid.advise("commit-1", "i-1", "i-2", kind="commit"), DONE)
+    paid.done(paid.advise("stop-1", "i-2"), MIDDLE)
+    assert paid.lines("commit-1")["2026-10"].realised == (31 + 15) * 24 * 4
+
+
+def test_a_second_commitment_of_the_same_pool_ends_the_line_of_the_first(paid: Paid) -> None:
+    paid.hours("i-1", BEFORE, DONE + timedelta(days=1))
+    paid.hours("i-1", DONE + timedelta(days=1), NOVEMBER, rate="6", **NEW)
+    for name, on in (("commit-1", DONE), ("commit-2", MIDDLE)):
+        paid.done(paid.advise(name, "i-1", kind="commit"), on)
+    assert paid.lines("commit-1")["2026-10"].end_day == MIDDLE
+
+
+def test_spot_takes_its_part_out_of_what_was_resized_before(paid: Paid) -> None:
+    """10 an hour, 4 once resized, 1 on spot from 16 October on: October's 744 hours × 6, and 384 hours × 3.
+
+    Together they are what it would have cost less what was paid: 7,440 − (360 × 4 + 384 × 1).
+    """
+    paid.hours("i-1", BEFORE, DONE + timedelta(days=1))
+    small: dict[str, Any] = {"instance_type": "g5.xlarge", "list_rate": "5"}
+    paid.hours("i-1", DONE + timedelta(days=1), MIDDLE + timedelta(days=1), rate="4", **small)
+    paid.hours("i-1", MIDDLE + timedelta(days=1), NOVEMBER, rate="1", kind={"pricing_category": "Dynamic"}, **small)
+    paid.done(paid.advise("size-1", "i-1", kind="rightsize"), DONE)
+    # the 28 days before: all at 4 an hour
+    paid.done(paid.advise("spot-1", "i-1", kind="spot"), MIDDLE)
+    first, second = paid.lines("size-1")["2026-10"], paid.lines("spot-1")["2026-10"]
+    assert (first.realised, second.realised) == (744 * 6, 384 * 3)
+    assert first.realised + second.realised == 7440 - (360 * 4 + 384)
+    assert f"before the spot of {MIDDLE}" in first.remark
+
+
+def test_a_schedule_after_a_resize_leaves_it_the_hours_that_run(paid: Paid) -> None:
+    """4 instead of 10 an hour, then 12 hours a day from 16 October: 360 and 192 hours × 6; 192 hours × 4 not run."""
+    paid.hours("i-1", BEFORE, DONE + timedelta(days=1))
+    small: dict[str, Any] = {"instance_type": "g5.xlarge", "list_rate": "5"}
+    paid.hours("i-1", DONE + timedelta(days=1), MIDDLE + timedelta(days=1), rate="4", **small)
+    paid.hours("i-1", MIDDLE + timedelta(days=1), NOVEMBER, rate="4", hours="12", **small)
+    paid.done(paid.advise("size-1", "i-1", kind="rightsize"), DONE)
+    paid.done(paid.advise("plan-1", "i-1", kind="schedule"), MIDDLE)
+    assert paid.lines("size-1")["2026-10"].realised == (360 + 192) * 6
+    assert paid.lines("plan-1")["2026-10"].realised == 192 * 4
+
+
+def test_a_schedule_is_ended_by_the_stop_of_the_machine(paid: Paid) -> None:
+    paid.hours("i-1", BEFORE, DONE + timedelta(days=1))
+    paid.hours("i-1", DONE + timedelta(days=1), OCTOBER, hours="12")
+    paid.done(paid.advise("plan-1", "i-1", kind="schedule"), DONE)
+    paid.done(paid.advise("stop-1", "i-1"), date(2026, 9, 30))
+    assert list(paid.lines("plan-1")) == ["2026-09"]
