@@ -30,6 +30,16 @@ class DailyCost:
     lacking: frozenset[str]
     length: int
 
+    def part(self, start: int, stop: int) -> DailyCost:
+        """Its days from number ``start`` up to, not including, ``stop``."""
+        return DailyCost(
+            first=self.first + timedelta(days=start),
+            usage={code: costs[start:stop] for code, costs in self.usage.items()},
+            fees={code: costs[start:stop] for code, costs in self.fees.items()},
+            lacking=self.lacking,
+            length=stop - start,
+        )
+
 
 @dataclass(frozen=True)
 class InCurrency:

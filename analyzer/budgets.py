@@ -2,19 +2,18 @@
 
 Assumes     ``spend_day`` as the last analysis left it (charges for a budget by tag, resource or SKU).
 Method      Of the present period of the calendar: actual cost of the whole days known; *burn rate* = actual / the
-            part of the budget due by the profile of weekdays over the last eight weeks; the forecast of
-            :mod:`analyzer.forecast` for the days left, its band as P10 and P90 of the period; the day on which actual
+            part of the budget due by the profile of weekdays over the last eight weeks; the days left as
+            :mod:`analyzer.budget_path` expects them, its band as P10 and P90 of the period; the day on which actual
             and median path together reach the amount. Critical: spent, or P10 above the budget. Warn: P50 above it.
-Cases       With less than two weeks of history the days left are expected to cost what the days of the period did, by
-            the same profile (*burn rate*), without a band. Cost in another currency is converted by the day; what has
-            no rate is named apart (``analyzer.budget_currency``). A bill that is behind is named in the reason.
+Cases       The profile is that of clouds: own costs are known and have none. Cost in another currency is converted by
+            the day; what has no rate is named apart (``analyzer.budget_currency``). A bill that is behind is named in
+            the reason.
 Drawbacks   A period starts as if its bill had no memory: fees of a later day of the month are due only by the profile.
 Sources     The rule of P50 and P10 and the burn rate: docs/methods.md.
 """
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -31,25 +30,17 @@ from aispend.settings import Settings
 from aispend.watching import Budget, BudgetMatch
 from analyzer.attribution import plain_tag_key
 from analyzer.budget_currency import DailyCost, in_currency
+from analyzer.budget_path import Path, burn_path, certain_path, changes_ahead, fits, forecast_path, steps_of
 from analyzer.currency import ExchangeRates, exchange_rates
+from analyzer.forecast_steps import KnownStep, known_steps
 from analyzer.remembered import Remembered
-from analyzer.series import SeriesSet, coverage, daily_series
+from analyzer.series import OWN, SeriesSet, coverage, daily_series
 
 State = Literal["ok", "warn", "critical"]
 PROFILE_DAYS = 56
 _LEAST_HISTORY = 14
 _LONGEST_CHARGE = timedelta(days=62)
 _MONTHS: Mapping[str, int] = {"month": 1, "quarter": 3, "year": 12}
-
-
-@dataclass(frozen=True)
-class Path:
-    """The days left of a period: expected cost of each, and P10 and P90 of their sum where there is a band."""
-
-    days: tuple[Decimal, ...]
-    low: Decimal | None
-    high: Decimal | None
-    method: Literal["forecast", "burn rate"]
 
 
 @dataclass(frozen=True)
@@ -127,42 +118,6 @@ def weekday_profile(costs: Sequence[Decimal], end: date) -> tuple[Decimal, ...]:
     return tuple(total / count for total, count in zip(sums, counts, strict=True)) if any(sums) else alike
 
 
-def burn_path(spent: Sequence[Decimal], weights: Sequence[Decimal]) -> Path | None:
-    """The days left at the pace of the days spent, by the same profile; None before the first day."""
-    known = exact_sum(weights[: len(spent)])
-    if not known:
-        return None
-    pace = exact_sum(spent) / known
-    days = tuple((pace * weight).quantize(COST_QUANTUM) for weight in weights[len(spent) :])
-    return Path(days, None, None, "burn rate")
-
-
-def forecast_path(
-    usage: Sequence[Decimal],
-    fees: Sequence[Decimal],
-    first: date,
-    days: int,
-    remembered: Remembered | None = None,
-) -> Path | None:
-    """The next days by :mod:`analyzer.forecast`; None where there is too little history."""
-    import numpy as np
-
-    from analyzer.forecast import DAILY, History, forecast_each
-    from analyzer.forecast_remembered import remembering
-
-    history = History(np.array([float(one) for one in usage]), np.array([float(one) for one in fees]), first)
-    if days == 0 or len(history.since_first_charge()) < _LEAST_HISTORY:
-        return None
-    (found,) = forecast_each([history], days, DAILY, projector=remembering(remembered or Remembered()))
-    expected = tuple(_money(float(value)) for value in found.values)
-    width = found.backtest.half_width_of_total(0, days, found.level)
-    if width is None:
-        return Path(expected, None, None, "forecast")
-    total = exact_sum(expected)
-    least = min(_money(found.lowest(days)), total)
-    return Path(expected, max(total - _money(width), least), total + _money(width), "forecast")
-
-
 def write_budgets(
     connection: Connection, settings: Settings, clock: Clock, remembered: Remembered | None = None
 ) -> int:
@@ -172,16 +127,26 @@ def write_budgets(
         raise SettingsError("Two budgets have the same name.", where=f"[[budget]] name = {twice!r}")
     connection.execute(delete(budget_status))
     known = daily_series(connection, days=1, bills=coverage(connection, clock().date())) if settings.budgets else None
-    rates = exchange_rates(connection)
-    remembered = remembered or Remembered()
-    found = (
-        _row(connection, settings, budget, known=known, clock=clock, rates=rates, remembered=remembered)
-        for budget in settings.budgets
-    )
+    steps: list[KnownStep] = []
+    if known is not None:
+        _, end = period_of(max(known.end, clock().date()), "year")
+        steps = known_steps(connection, settings.forecast.steps, known.end, end, settings.reporting_currency)
+    look = _Look(known, steps, exchange_rates(connection), remembered or Remembered())
+    found = (_row(connection, settings, budget, look=look, clock=clock) for budget in settings.budgets)
     rows = [row for row in found if row is not None]
     if rows:
         connection.execute(insert(budget_status), rows)
     return len(rows)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What all budgets of a run rest on: the days known, the changes known beforehand, rates."""
+
+    known: SeriesSet | None
+    steps: Sequence[KnownStep]
+    rates: ExchangeRates
+    remembered: Remembered
 
 
 def _row(
@@ -189,13 +154,11 @@ def _row(
     settings: Settings,
     budget: Budget,
     *,
-    known: SeriesSet | None,
+    look: _Look,
     clock: Clock,
-    rates: ExchangeRates,
-    remembered: Remembered,
 ) -> dict[str, Any] | None:
     """The present period of a budget: that of the last day known, or of today; None before the budget begins."""
-    today = clock().date()
+    known, today = look.known, clock().date()
     last = today if known is None else min(known.end - timedelta(days=1), today)
     first, end = period_of(last, budget.period)
     if known is not None and known.end >= end and today >= end:  # the period is known whole: the next has begun
@@ -204,15 +167,23 @@ def _row(
         return None
     currency = budget.currency or settings.reporting_currency
     upto = first if known is None else max(first, min(known.end, end))
-    daily = _daily(connection, budget, oldest(first), upto)
-    cost = in_currency(daily, currency, first, rates)
+    clouds, own = _daily(connection, budget, oldest(first), upto, end)
+    cost = in_currency(clouds, currency, first, look.rates)
+    written = in_currency(own.part(0, clouds.length), currency, first, look.rates)
+    to_come = in_currency(own.part(clouds.length, own.length), currency, upto, look.rates)
     start = (first - oldest(first)).days
     costs = [a + b for a, b in zip(cost.usage, cost.fees, strict=True)]
-    spent = costs[start:]
+    spent = [exact_sum(day) for day in zip(costs[start:], written.usage[start:], written.fees[start:], strict=True)]
     profile = weekday_profile(costs, upto)
     weights = [profile[(first + timedelta(days=number)).weekday()] for number in range((end - first).days)]
-    ahead = forecast_path(cost.usage, cost.fees, oldest(first), (end - upto).days, remembered)
-    path = ahead or burn_path(spent, weights)
+    changes = changes_ahead(steps_of(budget, look.steps, currency, look.rates, upto), upto, (end - upto).days)
+    path: Path | None
+    if own.usage and not any(costs):
+        path = certain_path(changes)
+    elif (path := forecast_path(cost.usage, cost.fees, oldest(first), changes, look.remembered)) is None:
+        pace = burn_path(costs[start:], weights)
+        path = pace and pace.with_known(changes)
+    path = path and path.with_known([a + b for a, b in zip(to_come.usage, to_come.fees, strict=True)])
     stands = standing(budget, first, spent, weights, path)
     notes = [stands.reason]
     if known is not None and known.behind:
@@ -238,8 +209,11 @@ def _row(
         "threshold": stands.threshold,
         "state": stands.state,
         "reason": "; ".join(notes),
-        "unconverted": {name: str(amount) for name, amount in sorted(cost.unconverted.items())},
-        "partly_unknown": cost.partly_unknown,
+        "unconverted": {
+            name: str(exact_sum(one.unconverted.get(name, Decimal(0)) for one in (cost, written)))
+            for name in sorted({*cost.unconverted, *written.unconverted})
+        },
+        "partly_unknown": cost.partly_unknown or written.partly_unknown,
         "computed_at": clock(),
     }
 
@@ -260,10 +234,11 @@ def covers(budget: Budget) -> str:
     return f"{what}, {', '.join(fields)}" if fields else what
 
 
-def _daily(connection: Connection, budget: Budget, first: date, end: date) -> DailyCost:
-    """Daily cost of what a budget covers, from ``first`` up to, not including, ``end``."""
-    length = (end - first).days
-    parameters: dict[str, Any] = {"first": first, "end": end}
+def _daily(connection: Connection, budget: Budget, first: date, upto: date, end: date) -> tuple[DailyCost, DailyCost]:
+    """Daily cost of what a budget covers, from ``first``: of clouds up to ``upto``, own costs up to ``end``, each
+    excluded."""
+    lengths = ((upto - first).days, (end - first).days)
+    parameters: dict[str, Any] = {"first": first, "upto": upto, "end": end, "own": OWN}
     conditions = ["d.is_ai"] if budget.ai_only else []
     for name, values in _matching(connection, budget.match, parameters).items():
         conditions.append(f"d.{name} = ANY(:{name})")
@@ -279,16 +254,20 @@ def _daily(connection: Connection, budget: Budget, first: date, end: date) -> Da
         bit=_BITS[budget.cost],
         only="".join(f" AND {one}" for one in conditions),
     )
-    usage: dict[str, list[Decimal]] = {}
-    fees: dict[str, list[Decimal]] = {}
-    lacking = set()
-    for currency, day, by_use, cost, lacks in connection.execute(text(statement), parameters):
-        for found in (usage, fees):
-            found.setdefault(currency, [Decimal(0)] * length)
-        (usage if by_use else fees)[currency][(day - first).days] = cost or Decimal(0)
+    usage: tuple[dict[str, list[Decimal]], ...] = ({}, {})
+    fees: tuple[dict[str, list[Decimal]], ...] = ({}, {})
+    lacking: tuple[set[str], ...] = (set(), set())
+    for is_own, currency, day, by_use, cost, lacks in connection.execute(text(statement), parameters):
+        for found in (usage[is_own], fees[is_own]):
+            found.setdefault(currency, [Decimal(0)] * lengths[is_own])
+        (usage if by_use else fees)[is_own][currency][(day - first).days] = cost or Decimal(0)
         if lacks:
-            lacking.add(currency)
-    return DailyCost(first, usage, fees, frozenset(lacking), length)
+            lacking[is_own].add(currency)
+    clouds, own = (
+        DailyCost(first, usage[is_own], fees[is_own], frozenset(lacking[is_own]), lengths[is_own])
+        for is_own in (False, True)
+    )
+    return clouds, own
 
 
 def _matching(connection: Connection, match: BudgetMatch, span: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -304,7 +283,7 @@ def _matching(connection: Connection, match: BudgetMatch, span: Mapping[str, Any
             names = {value: set() for value in values}
             for account, label in connection.execute(text(_ACCOUNT_NAMES), {"accounts": list(values)}):
                 names[account].add(label)
-        found[name] = [value for value in values if any(_fits(one, pattern) for one in (value, *names.get(value, ())))]
+        found[name] = [value for value in values if any(fits(one, pattern) for one in (value, *names.get(value, ())))]
     return found
 
 
@@ -317,7 +296,7 @@ def _charge_keys(connection: Connection, match: BudgetMatch) -> dict[str, list[i
         pattern = getattr(match, name)
         if pattern is not None:
             rows = connection.execute(text(query))
-            found[key] = [number for number, *names in rows if any(_fits(one, pattern) for one in names if one)]
+            found[key] = [number for number, *names in rows if any(fits(one, pattern) for one in names if one)]
     return found
 
 
@@ -327,13 +306,9 @@ def _tag_sets(connection: Connection, wanted: Mapping[str, str]) -> list[int]:
     fitting = []
     for key, tags in connection.execute(text("SELECT tag_set_key, tags FROM tag_set")):
         plain = {plain_tag_key(name): str(value) for name, value in tags.items()}
-        if all(name in plain and _fits(plain[name], pattern) for name, pattern in patterns.items()):
+        if all(name in plain and fits(plain[name], pattern) for name, pattern in patterns.items()):
             fitting.append(key)
     return fitting
-
-
-def _fits(value: str, pattern: str) -> bool:
-    return fnmatch.fnmatchcase(value.lower(), pattern.lower())
 
 
 def _exhausted(amount: Decimal, first: date, path: Sequence[Decimal]) -> date | None:
@@ -343,10 +318,6 @@ def _exhausted(amount: Decimal, first: date, path: Sequence[Decimal]) -> date | 
         if total >= amount:
             return first + timedelta(days=number)
     return None
-
-
-def _money(value: float) -> Decimal:
-    return Decimal(repr(value)).quantize(COST_QUANTUM)
 
 
 _FIELDS = ("provider", "account", "service", "region", "model", "team", "stage")
@@ -379,9 +350,9 @@ _FROM_CHARGES = """
      WHERE c.billing_month BETWEEN :first_month AND :end_month{only})"""
 
 _COSTS = """
-    SELECT d.currency, d.charge_date, coalesce(d.charge_category, 'Usage') = 'Usage',
+    SELECT d.provider = :own, d.currency, d.charge_date, coalesce(d.charge_category, 'Usage') = 'Usage',
            sum(coalesce(d.{column}, CASE WHEN NOT '{column}' = ANY(b.columns_known) THEN d.billed_cost END)),
            bool_or('{column}' = ANY(b.columns_known) AND d.unknown_costs & {bit} = {bit})
     FROM {source} AS d JOIN slice b USING (slice_id)
-    WHERE d.charge_date >= :first AND d.charge_date < :end{only}
-    GROUP BY 1, 2, 3"""
+    WHERE d.charge_date >= :first AND d.charge_date < :end AND (d.charge_date < :upto OR d.provider = :own){only}
+    GROUP BY 1, 2, 3, 4"""

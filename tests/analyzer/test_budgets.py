@@ -12,7 +12,8 @@ from sqlalchemy import text
 from aispend.errors import SettingsError
 from aispend.settings import Settings
 from aispend.watching import Budget
-from analyzer.budgets import Path, burn_path, period_of, standing, weekday_profile, write_budgets
+from analyzer.budget_path import Path, burn_path
+from analyzer.budgets import period_of, standing, weekday_profile, write_budgets
 from tests.analyzer.conftest import Ledger, all_hours
 
 D = Decimal
