@@ -10,7 +10,11 @@ Method      Measured power is taken as it is. Else a card draws its idle power (
             at least 2.4 times the accelerators' (Google's full boundary).
             Making the server (embodied) is a line of its own: (5,700 kg / 8 + 164 kg) over three years, in proportion
             to the card's limit.
+            Of tokens bought from an API only the model's size is known: Wh per output token by its active parameters on
+            H100, at batch 64 in the middle and 16 at the high end; the low end is the other published method's, 1.4
+            times less. Its host is that of the cards its parameters need.
 Cases       A card without known limit and without measured power, and a region without grid factor, are unknown.
+            A model of unpublished size, priced per token, is unknown.
 Drawbacks   Batch sizes are not known, so that the range is wide; two published methods differ by 1.4 times.
 
 Sources: ``aispend/prices/energy.toml`` names one for each figure.
@@ -19,7 +23,7 @@ Sources: ``aispend/prices/energy.toml`` names one for each figure.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 from aispend.prices.energy import coefficient
 
@@ -137,3 +141,17 @@ def token_wh(
     seconds = (d * active_parameters_billion + e * size + f) * tokens
     host = coefficient("host", "watts_per_card") * seconds / 3600 / size
     return per_token * tokens, host
+
+
+def tokens_kwh(
+    active_parameters_billion: Decimal, parameters_billion: Decimal, output_tokens: Decimal, pue: Decimal
+) -> Range:
+    """Accelerators, their hosts and the data centre for ``output_tokens`` of a model, wherever it is served."""
+    room = parameters_billion * coefficient("tokens", "bytes_per_parameter") * coefficient("tokens", "overhead")
+    cards = (room / coefficient("tokens", "card_gb")).to_integral_value(ROUND_CEILING)
+    accelerators, host = token_wh(active_parameters_billion, output_tokens)
+    mid = (accelerators + host * cards) * pue / _K
+    accelerators, host = token_wh(active_parameters_billion, output_tokens, coefficient("tokens", "batch_small"))
+    whole = accelerators * coefficient("host", "full_over_active") / _K
+    high = max((accelerators + host * cards) * pue / _K, whole)
+    return Range(mid / coefficient("tokens", "methods_differ"), mid, high)

@@ -18,7 +18,9 @@ _BOUNDARY = """
   as measured; else it is a range, from the power limit and the activity known.
 - **Carbon** is of operation, by the grid the region draws from (location-based): certificates and contracts do not
   lower it. The making of the servers stands apart.
-- **Not in it:** APIs priced per token, for nobody says what they ran on; networks, storage, and people's screens.
+- **Priced per token:** output tokens alone, estimated by the model's published size (EcoLogits); without carbon, for
+  nobody says where an API runs, and unknown where no size is published.
+- **Not in it:** networks, storage, and people's screens.
 - The middle is the best guess, low and high are what the factors allow. Nothing here is a measurement of a meter.
 """
 
@@ -32,7 +34,7 @@ def energy() -> None:
         chosen = st.segmented_control("Hours", list(_BASES), default=next(iter(_BASES))) or next(iter(_BASES))
     found = data.energy(_BASES[chosen])
     if not found.rows or found.window is None:
-        st.info("No accelerator hours are billed on these days, so there is no energy to work out.")
+        st.info("No accelerator hours are billed and no usage counted on these days: there is no energy to work out.")
         return
     st.caption(layout.markdown_safe(f"Whatever the currency · charge day {period(found.window)}"))
     heads = ("Model", "Accelerator hours", "kWh", "kg CO₂e", "Wh per 1k requests", "g CO₂e per 1k requests")
@@ -49,7 +51,9 @@ def energy() -> None:
 def _energy(row: Energy) -> tuple[Cell, ...]:
     return (
         Lines(layout.model(row.model), f"{layout.provider(row.provider)}, {layout.stage(row.stage)}"),
-        Lines(count(row.accelerator_hours), f"{percent(row.measured_share)} measured"),
+        "per token"
+        if row.accelerator_hours is None
+        else Lines(count(row.accelerator_hours), f"{percent(row.measured_share)} measured"),
         _spread(row.kwh, "*" if row.hours_without_power else ""),
         _spread(row.carbon_kg, "†" if row.hours_without_grid else ""),
         UNKNOWN if row.wh_per_1k_requests is None else figure(row.wh_per_1k_requests),

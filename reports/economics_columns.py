@@ -23,6 +23,10 @@ ENERGY: tuple[Column, ...] = (
     Column("g_per_1k_requests", "number"),
     Column("hours_without_power", "number"),
     Column("hours_without_grid", "number"),
+    Column("output_tokens", "number"),
+    Column("source"),
+    Column("boundary"),
+    Column("why_unknown"),
 )
 
 OUTCOMES: tuple[Column, ...] = (

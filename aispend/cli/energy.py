@@ -34,7 +34,7 @@ def energy(
     """Energy and carbon, by model.
 
     Of accelerators, their hosts and the data centre: from measured power where there is any, else estimated as a
-    range. APIs priced per token are not in it: nobody says what they ran on.
+    range. What is priced per token is estimated by the model's published size; unknown where none is published.
 
     Example: aispend energy --from 2026-11
     """
@@ -64,7 +64,9 @@ def _table(found: views.EnergyUse) -> None:
     cells = [
         (
             f"{row.model or 'no model known'}\n{row.provider} {row.stage}",
-            f"{count(row.accelerator_hours)}\n{percent(row.measured_share)}",
+            "per token"
+            if row.accelerator_hours is None
+            else f"{count(row.accelerator_hours)}\n{percent(row.measured_share)}",
             spread(row.kwh) + ("*" if row.hours_without_power else ""),
             spread(row.carbon_kg) + ("†" if row.hours_without_grid else ""),
             f"{one(row.wh_per_1k_requests)}\n{one(row.g_per_1k_requests)}",
@@ -79,6 +81,16 @@ def _table(found: views.EnergyUse) -> None:
     lines += [
         "kWh: accelerators, hosts and data centre; middle, then low to high. CO2e: operation, location-based.",
         f"Making the servers, apart: {figure(servers)} kg CO2e.",
+    ]
+    per_token = [row for row in found.rows if row.accelerator_hours is None]
+    if any(row.kwh for row in per_token):
+        lines.append(
+            "per token: output tokens alone, by the published size of the model; no carbon, for want of a place."
+        )
+    lines += [
+        f"{row.model or 'no model known'} at {row.provider}: unknown; {row.why_unknown}."
+        for row in per_token
+        if row.kwh is None
     ]
     if any(row.hours_without_power for row in found.rows):
         lines.append("* leaves out hours of accelerators whose power limit is not known.")

@@ -1,7 +1,8 @@
 """Energy and carbon per model and per thousand requests: ranges, with boundary, factors and their sources.
 
 Estimates of :mod:`analyzer.energy` over the hours of ``energy_day``. On the *allocation* basis idle hours are in (a
-server that waits for requests draws power for them); on the *usage* basis they are out.
+server that waits for requests draws power for them); on the *usage* basis they are out. What is priced per token is
+estimated over its output tokens by the model's published size, and unknown where none is published.
 """
 
 from __future__ import annotations
@@ -14,13 +15,22 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from aispend.prices.accelerators import accelerator
-from aispend.prices.energy import grid_intensity, pue
+from aispend.prices.energy import coefficients, grid_intensity, pue
 from aispend.schema import energy_day, unit_cost
-from analyzer.energy import NONE, CardHours, Range, accelerator_kwh, carbon_kg, embodied_kg, site_kwh
+from analyzer.energy import NONE, CardHours, Range, accelerator_kwh, carbon_kg, embodied_kg, site_kwh, tokens_kwh
+from recommender.methods.model_shapes import served_model, source_of
 from reports.views.basis import Window, newest_window
 from reports.views.unit_costs import UnitBasis
 
 _DECIMALS = Decimal("0.000001")
+_BILLION = Decimal(10**9)
+_OF_HOURS = "accelerators, hosts and data centre"
+_OF_TOKENS = f"{_OF_HOURS}, for output tokens"
+_NO_SIZE = "no size of it is published, and nobody says what it runs on"
+_NO_TOKENS = "nobody counted its output tokens"
+_NO_PLACE = "no carbon: where the API runs is not known"
+_NO_POWER = "the power limit of its accelerators is not known"
+_NO_GRID = "no carbon: no grid factor of its region is known"
 
 
 @dataclass(frozen=True)
@@ -30,14 +40,16 @@ class Energy:
     ``measured_share``: part of the accelerator hours whose power was measured. ``hours_without_power`` and
     ``hours_without_grid``: hours of unknown accelerators and in unknown regions, which are in no figure.
     ``wh_per_1k_requests`` and ``g_per_1k_requests`` are middles. ``embodied_kg`` is the making of the servers, apart.
+    What is priced per token has no hours, measured share and embodied carbon; ``output_tokens`` is for that alone.
+    ``source`` names the factors, ``boundary`` what is in the figures, ``why_unknown`` why one is missing.
     """
 
     model: str | None
     provider: str
     stage: str
     basis: UnitBasis
-    accelerator_hours: Decimal
-    measured_share: Decimal
+    accelerator_hours: Decimal | None
+    measured_share: Decimal | None
     kwh: Range | None
     carbon_kg: Range | None
     embodied_kg: Decimal | None
@@ -46,6 +58,10 @@ class Energy:
     g_per_1k_requests: Decimal | None
     hours_without_power: Decimal
     hours_without_grid: Decimal
+    output_tokens: Decimal | None
+    source: str
+    boundary: str
+    why_unknown: str | None
 
 
 @dataclass(frozen=True)
@@ -67,8 +83,15 @@ def energy(connection: Connection, window: Window | None = None, *, basis: UnitB
         cells.setdefault((row.model, row.provider, row.stage), []).append(row)
     served = {(row.model, row.provider, row.stage): row.requests for row in connection.execute(_requests(window))}
     rows = [_energy(name, basis, members, served.get(name)) for name, members in cells.items()]
+    rows.extend(
+        _of_tokens(row, basis)
+        for row in connection.execute(_tokens(window, basis))
+        if (row.model, row.provider, row.stage) not in cells
+    )
     rows.sort(key=lambda row: (-(row.kwh.mid if row.kwh else Decimal(-1)), str(row.model), row.provider, row.stage))
-    return EnergyUse(tuple(rows), window, tuple(_sources(cells.values())))
+    sources = {source for members in cells.values() for source in _sources(members)}
+    sources |= {row.source for row in rows if row.accelerator_hours is None and row.kwh}
+    return EnergyUse(tuple(rows), window, tuple(sorted(sources)))
 
 
 def _hours(window: Window, basis: UnitBasis) -> Any:
@@ -86,6 +109,57 @@ def _requests(window: Window) -> Any:
         select(c.model, c.provider, c.stage, func.sum(c.requests).label("requests"))
         .where(c.day >= window.first, c.day < window.end, c.basis == "allocation", c.effective_cost.is_not(None))
         .group_by(c.model, c.provider, c.stage)
+    )
+
+
+def _tokens(window: Window, basis: UnitBasis) -> Any:
+    """What was served without an accelerator being paid for: priced per token."""
+    c = unit_cost.c
+    keys = (c.model, c.provider, c.stage)
+    requests, output = func.sum(c.requests), func.sum(c.output_tokens)
+    return (
+        select(*keys, requests.label("requests"), output.label("output_tokens"))
+        .where(c.day >= window.first, c.day < window.end, c.basis == basis)
+        .group_by(*keys)
+        .having(func.coalesce(func.sum(c.accelerator_hours_paid), 0) == 0)
+        .having((requests > 0) | (output > 0))
+    )
+
+
+def _of_tokens(row: Row[Any], basis: UnitBasis) -> Energy:
+    served = served_model(row.model)
+    site = pue(row.provider, None)
+    kwh = None
+    source, why = "", _NO_SIZE
+    if served is not None:
+        sizes = (served.shape.parameters_per_token, served.shape.parameters)
+        active, whole = (Decimal(repr(size)) / _BILLION for size in sizes)
+        source = (
+            f"{row.model} at {row.provider}: {coefficients()['tokens']['source']}; size of {source_of(row.model)}; "
+        )
+        source += f"PUE {site.value} ({site.source})"
+        why = _NO_TOKENS
+        if row.output_tokens:
+            kwh, why = tokens_kwh(active, whole, row.output_tokens, site.value), _NO_PLACE
+    return Energy(
+        model=row.model,
+        provider=row.provider,
+        stage=row.stage,
+        basis=basis,
+        accelerator_hours=None,
+        measured_share=None,
+        kwh=_rounded(kwh) if kwh else None,
+        carbon_kg=None,
+        embodied_kg=None,
+        requests=row.requests,
+        wh_per_1k_requests=_round(kwh.mid / row.requests * 1_000_000) if kwh and row.requests else None,
+        g_per_1k_requests=None,
+        hours_without_power=Decimal(0),
+        hours_without_grid=Decimal(0),
+        output_tokens=row.output_tokens,
+        source=source,
+        boundary=_OF_TOKENS,
+        why_unknown=why,
     )
 
 
@@ -130,6 +204,10 @@ def _energy(
         else None,
         hours_without_power=without_power,
         hours_without_grid=without_grid,
+        output_tokens=None,
+        source="; ".join(_sources(members)),
+        boundary=_OF_HOURS,
+        why_unknown=_NO_POWER if not has_energy else _NO_GRID if not has_carbon else None,
     )
 
 
@@ -146,14 +224,13 @@ def _site(row: Row[Any], limit: Decimal | None) -> Range | None:
     return None if alone is None else site_kwh(alone, cards.hours, limit, pue(row.provider, row.region).value)
 
 
-def _sources(cells: Iterable[Sequence[Row[Any]]]) -> list[str]:
+def _sources(members: Iterable[Row[Any]]) -> list[str]:
     found = set()
-    for members in cells:
-        for row in members:
-            usage, grid = pue(row.provider, row.region), grid_intensity(row.provider, row.region)
-            place = f"{row.provider} {row.region or 'unknown region'}"
-            intensity = f"{grid.value} g/kWh {grid.year} ({grid.source})" if grid else "no grid factor known"
-            found.add(f"{place}: PUE {usage.value} ({usage.source}), {intensity}")
+    for row in members:
+        usage, grid = pue(row.provider, row.region), grid_intensity(row.provider, row.region)
+        place = f"{row.provider} {row.region or 'unknown region'}"
+        intensity = f"{grid.value} g/kWh {grid.year} ({grid.source})" if grid else "no grid factor known"
+        found.add(f"{place}: PUE {usage.value} ({usage.source}), {intensity}")
     return sorted(found)
 
 

@@ -20,6 +20,7 @@ from analyzer.energy import (
     idle_watts,
     site_kwh,
     token_wh,
+    tokens_kwh,
 )
 from reports import views
 from reports.views import Window
@@ -46,6 +47,23 @@ def test_published_energy_of_tokens() -> None:
     assert round(accelerator, 5) == D("0.02254")
     assert round(host, 5) == D("0.01458")
     assert round((accelerator + host) * D("1.2"), 5) == D("0.04454")
+
+
+def test_tokens_are_a_range_around_the_published_estimate() -> None:
+    """T8.3 in the middle, 1.4 times less at the low end. At batch 16: 500 × (1.17e-6 × e^-0.1792 × 8 + 4.05e-5) =
+    0.0241622 Wh, and 150 W × 14.908 s / 16 = 0.0388229 Wh of the host: × 1.2 = 0.0755821 Wh."""
+    found = tokens_kwh(D(8), D(8), D(500), D("1.2"))
+    assert [round(wh * 1000, 5) for wh in (found.low, found.mid, found.high)] == [
+        D("0.03181"),
+        D("0.04454"),
+        D("0.07558"),
+    ]
+
+
+def test_a_model_that_needs_three_cards_is_served_from_three_parts_of_a_host() -> None:
+    """70 B at 16 bits with 1.2 times the room: 168 GB on cards of 80: three."""
+    accelerator, host = token_wh(D(70), D(500))
+    assert tokens_kwh(D(70), D(70), D(500), D(1)).mid == (accelerator + 3 * host) / 1000
 
 
 def test_the_full_boundary_is_two_point_four_times_the_accelerators() -> None:
@@ -164,6 +182,37 @@ def test_unknown_cards_and_regions_are_named_and_in_no_figure(ledger: Ledger) ->
     assert (found["chat"].kwh, found["chat"].hours_without_power) == (None, D(192))
     assert (found["tiny"].carbon_kg, found["tiny"].hours_without_grid) == (None, D(24))
     assert any("moon-1" in source and "no grid factor" in source for source in read(ledger).sources)
+
+
+def test_a_model_priced_per_token_is_estimated_by_its_size_or_said_to_be_unknown(ledger: Ledger) -> None:
+    """Of llama-3.1-8b the size is published: 2 M output tokens at AWS's PUE; of claude it is not."""
+    for model in ("llama-3.1-8b", "claude-sonnet-4"):
+        tags = {"model": model, "stage": "inference_online"}
+        ledger.charge("2026-10-05", "10", sku_id=model, unit_class="output", model=model, quantity="2", tags=tags,
+                      is_ai=True, units_per_pricing_unit=1_000_000)  # fmt: skip
+        ledger.usage({"requests": 4000, "output": 2_000_000}, model=model)
+    ledger.analyze()
+    found = {row.model: row for row in read(ledger).rows}
+    llama, claude = found["llama-3.1-8b"], found["claude-sonnet-4"]
+    expected = tokens_kwh(D("8.03"), D("8.03"), D(2_000_000), D("1.15"))
+    assert llama.kwh == Range(*(round(end, 6) for end in (expected.low, expected.mid, expected.high)))
+    assert (llama.output_tokens, llama.accelerator_hours, llama.carbon_kg) == (D(2_000_000), None, None)
+    assert llama.wh_per_1k_requests == round(expected.mid * 250, 6)
+    assert "EcoLogits" in llama.source
+    assert "meta-llama/Llama-3.1-8B" in llama.source
+    assert llama.boundary == "accelerators, hosts and data centre, for output tokens"
+    assert (claude.kwh, claude.carbon_kg, claude.wh_per_1k_requests) == (None, None, None)
+    assert claude.why_unknown == "no size of it is published, and nobody says what it runs on"
+    assert llama.why_unknown == "no carbon: where the API runs is not known"
+    assert {row.basis for row in read(ledger, "usage").rows} == {"usage"}
+
+
+def test_rows_of_accelerators_name_their_factors_and_boundary(ledger: Ledger) -> None:
+    node(ledger, model="chat")
+    ledger.analyze()
+    (row,) = read(ledger).rows
+    assert row.boundary == "accelerators, hosts and data centre"
+    assert row.source.startswith("aws us-east-1: PUE 1.15 (Green Software Foundation, real-time-cloud), 396.3 g/kWh")
 
 
 def test_our_grid_factors_are_googles(public_data: Path) -> None:

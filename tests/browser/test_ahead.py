@@ -166,7 +166,11 @@ def test_energy_is_a_range_with_its_boundary_and_sources(readers: Readers, fille
     assert llama.carbon_kg is not None
     visitor = readers("Economics")
 
-    first, second = visitor.rows("Accelerator hours")
+    shown = visitor.rows("Accelerator hours")
+    first, second = (row for row in shown if row[1] != "per token")
+    unknown = [row for row in shown if row[1] == "per token"]
+    assert len(unknown) == len([row for row in found.rows if row.accelerator_hours is None and row.why_unknown]) > 0
+    assert all(row[2] == "–" for row in unknown)
     assert first[:2] == ["llama\nAWS, online inference", "8\n75 % measured"]
     assert first[2] == f"{figure(llama.kwh.mid)}\n{figure(llama.kwh.low)} – {figure(llama.kwh.high)}"
     assert first[3].startswith(f"{figure(llama.carbon_kg.mid)}\n")

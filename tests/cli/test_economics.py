@@ -134,3 +134,23 @@ def test_without_data_each_says_what_to_do(run: Run, command: tuple[str, ...], s
         machine = run(*command, "--format", "json")
         assert (machine.status, machine.out) == (0, "[]\n")
         assert machine.err.startswith(said)
+
+
+def test_energy_names_what_is_priced_per_token(run: Run, database: Store, clock: Clock, tmp_path: Path) -> None:
+    """2 M output tokens of llama-3.1-8b are an estimate; of claude nobody can say, and a row says so."""
+    ledger = Ledger(database, Settings(home=tmp_path), clock)
+    api = {"unit_class": "output", "is_ai": True, "units_per_pricing_unit": 1_000_000, "quantity": "2"}
+    for model in ("llama-3.1-8b", "claude-sonnet-4"):
+        tags = {"model": model, "stage": "inference_online"}
+        ledger.charge("2026-10-05", "10", sku_id=model, model=model, tags=tags, **api)
+        ledger.usage({"requests": 4000, "output": 2_000_000}, model=model)
+    ledger.analyze()
+    said = words(run("energy", *DAY).out)
+    assert "claude-sonnet-4 at aws: unknown; no size of it is published, and nobody says what it runs on." in said
+    assert "per token: output tokens alone, by the published size of the model; no carbon, for want of a place." in said
+    llama, claude = json.loads(run("energy", *DAY, "--format", "json").out)
+    assert (llama["model"], llama["output_tokens"], llama["carbon_kg_mid"]) == ("llama-3.1-8b", 2_000_000, None)
+    assert 0 < llama["kwh_low"] < llama["kwh_mid"] < llama["kwh_high"]
+    assert llama["boundary"] == "accelerators, hosts and data centre, for output tokens"
+    assert (claude["kwh_mid"], claude["source"] or None) == (None, None)
+    assert claude["why_unknown"].startswith("no size of it is published")
