@@ -200,12 +200,15 @@ def _by_ending(found: views.Runs) -> list[str]:
 
 def payback(
     model: Annotated[str, typer.Argument(help="The model that was trained.", show_default=False)],
-    instead_of: Annotated[str, typer.Option(help="The model it serves instead of.", show_default=False)],
+    instead_of: Annotated[
+        str, typer.Option(help="The model it serves instead of, served or sold by an API.", show_default=False)
+    ],
     database: DatabaseOption = None,
 ) -> None:
     """When has training a model paid for itself?
 
-    Its training cost, over what each month of serving it saves against the other model at the present volume.
+    Its training cost, over what each month of serving it saves against the other model at the present volume. A model
+    you do not serve counts at the list price of the cheapest API that sells it.
 
     Example: aispend payback llama-3.1-8b-tuned --instead-of gpt-4o
     """
@@ -214,8 +217,9 @@ def payback(
 
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         found = views.payback(connection, model, instead_of)
-        missing = "" if found else nothing.no_payback(connection, (model, instead_of))
-    if found is None:
+        rate = found if isinstance(found, views.NoRate) else None
+        missing = "" if isinstance(found, views.Payback) else nothing.no_payback(connection, (model, instead_of), rate)
+    if not isinstance(found, views.Payback):
         show.lines([missing])
         return
     show.lines(
@@ -228,6 +232,12 @@ def payback(
             if found.months is not None
             else "It saves nothing, so that it is never paid for.",
             "Effective cost on allocation basis, idle hours included; the other model's price is taken to stay.",
+            *([f"{found.instead_of} is not served: list price, {found.list_price_of}."] if found.list_price_of else []),
+            *(
+                [f"Converted at the rate of the last day with usage, of {found.oldest_rate}."]
+                if found.oldest_rate
+                else []
+            ),
         ]
     )
 

@@ -80,16 +80,42 @@ def no_runs(connection: Connection) -> str:
     return "No training run meets a charge in this period. Load what ran where: aispend import-workloads PATH…"
 
 
-def no_payback(connection: Connection, models: tuple[str, str]) -> str:
-    """Why a payback cannot be worked out: one of the models serves no priced tokens, or in another currency."""
-    for model in models:
-        if missing := no_unit_costs(connection, model):
-            from reports import views
+def no_payback(connection: Connection, models: tuple[str, str], rate: views.NoRate | None = None) -> str:
+    """Why a payback cannot be worked out: no tokens of a model, no cost of them, nobody who sells it, or no rate."""
+    from reports import views
 
-            served = [row for row in views.unit_costs(connection, model=model).rows if row.cost_per_1m_tokens]
-            if not served:
-                return missing
-    return f"{models[0]} and {models[1]} are not priced in one currency."
+    if rate is not None:
+        return (
+            f"No exchange rate from {rate.base} to {rate.quote} is known on {rate.day}. "
+            "Load rates: aispend import-rates FILE"
+        )
+    for number, model in enumerate(models):
+        if not views.priced_tokens(connection, model):
+            return _no_priced_tokens(connection, model) + (
+                " No API is known to sell it by the token either." if number else ""
+            )
+    return ""
+
+
+def _no_priced_tokens(connection: Connection, model: str) -> str:
+    """What is missing of one model: everything, its tokens, or their cost."""
+    from reports import views
+    from reports.formats import count, period
+
+    found = views.unit_costs(connection, model=model, basis="allocation")
+    tokens = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens")
+    if found.window is None or not found.rows:
+        return no_unit_costs(connection, model)
+    days = period(found.window)
+    if any(getattr(row, name) for row in found.rows for name in tokens):
+        return f"{model} served tokens, {days}, whose cost is not known: no charge with an effective cost meets them."
+    requests = sum(row.requests or 0 for row in found.rows)
+    if not requests:
+        return f"{model} is paid for, {days}, and no usage of it is known. Load usage: aispend import-usage PATH…"
+    return (
+        f"{model} served {count(requests)} requests, {days}, and none counts its tokens: payback is by the token. "
+        "Load usage with input and output tokens: aispend import-usage PATH…"
+    )
 
 
 def no_energy(connection: Connection) -> str:

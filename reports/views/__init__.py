@@ -78,15 +78,14 @@ from reports.views.idle import IdleResource, idle
 from reports.views.lifecycle import (
     Lifecycles,
     ModelLifecycle,
-    Payback,
     Run,
     Runs,
     lifecycles,
-    payback,
     runs,
 )
 from reports.views.outcomes import OutcomeCost, OutcomeCosts, outcome_costs
 from reports.views.overview import MonthFigures, Overview, overview
+from reports.views.paid_back import NoRate, Payback, payback, priced_tokens
 from reports.views.provider_advice import AdviceBeside, ProviderAdvice, provider_advice
 from reports.views.recommendations import (
     UNCOUNTED,
@@ -175,6 +174,7 @@ __all__ = [
     "ModelsWithUsage",
     "MonthFigures",
     "MonthState",
+    "NoRate",
     "NotCounted",
     "OutcomeCost",
     "OutcomeCosts",
@@ -234,6 +234,7 @@ __all__ = [
     "overview",
     "payback",
     "pending_bills",
+    "priced_tokens",
     "provider_advice",
     "published",
     "recommendation_events",

@@ -19,9 +19,7 @@ from typing import Literal
 from sqlalchemy import Connection, text
 
 from aispend.money import exact_sum, rate
-from aispend.prices.break_even import payback_months
 from reports.views.basis import Window, charge_days, divided_by, newest_window
-from reports.views.unit_costs import PER_TOKENS, unit_costs
 
 GIVEN_UP_DAYS = 7
 TRAINING_STAGES = ("training", "fine_tuning", "evaluation")
@@ -128,62 +126,6 @@ def runs(connection: Connection, window: Window | None = None) -> Runs:
         "wasted": list(WASTED),
     }
     return Runs(tuple(Run(*row) for row in connection.execute(text(_RUNS), scope)), window)
-
-
-@dataclass(frozen=True)
-class Payback:
-    """Whether a model's training pays: its cost against what serving it saves over serving ``instead_of``.
-
-    ``monthly_saving`` is at the volume of the last 30 days with usage; ``months`` None where nothing is saved.
-    """
-
-    model: str
-    instead_of: str
-    currency: str
-    training_cost: Decimal
-    cost_per_1m_tokens: Decimal
-    instead_cost_per_1m_tokens: Decimal
-    monthly_tokens: Decimal
-    monthly_saving: Decimal
-    months: Decimal | None
-
-
-def payback(connection: Connection, model: str, instead_of: str) -> Payback | None:
-    """Payback of training ``model`` to serve it instead of another; None where either serves no priced tokens."""
-    prices = {}
-    for name in (model, instead_of):
-        served = [row for row in unit_costs(connection, model=name, basis="allocation").rows if row.cost_per_1m_tokens]
-        tokens = sum((_tokens(row) for row in served), Decimal(0))
-        cost = sum((row.effective_cost or Decimal(0) for row in served), Decimal(0))
-        if not tokens or len({row.currency for row in served}) != 1:
-            return None
-        prices[name] = (rate(cost, tokens, PER_TOKENS), tokens, served[0].currency)
-    (own, tokens, currency), (other, _, other_currency) = prices[model], prices[instead_of]
-    if currency != other_currency:
-        return None
-    trained = [
-        row.training_cost
-        for row in lifecycles(connection).rows
-        if row.currency == currency and (row.model or "").lower() == model.lower()
-    ]
-    one_off = sum(trained, Decimal(0))
-    saving = rate((other - own) * tokens, Decimal(PER_TOKENS))
-    return Payback(
-        model=model,
-        instead_of=instead_of,
-        currency=currency,
-        training_cost=one_off,
-        cost_per_1m_tokens=own,
-        instead_cost_per_1m_tokens=other,
-        monthly_tokens=tokens,
-        monthly_saving=saving,
-        months=payback_months(one_off, saving),
-    )
-
-
-def _tokens(row: object) -> Decimal:
-    names = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens")
-    return sum((getattr(row, name) or Decimal(0) for name in names), Decimal(0))
 
 
 def _known(stages: str) -> str:

@@ -6,7 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import insert
 
+from aispend.cli import nothing
+from aispend.prices.token_prices import api_offers
+from aispend.schema import exchange_rate
 from recommender.methods.lost_runs import LOST, RunHour, attempts
 from reports import views
 from reports.views import Window, lifecycle
@@ -141,9 +145,47 @@ def test_payback_of_a_smaller_model(ledger: Ledger) -> None:
         found = views.payback(connection, "tuned", "large")
         other = views.payback(connection, "large", "tuned")
         unknown = views.payback(connection, "tuned", "nobody")
-    assert found is not None
+    assert isinstance(found, views.Payback)
     assert (found.training_cost, found.cost_per_1m_tokens, found.instead_cost_per_1m_tokens) == (D(400), D(2), D(6))
     assert (found.monthly_tokens, found.monthly_saving, found.months) == (D(10_000_000), D(40), D(10))
-    assert other is not None
+    assert isinstance(other, views.Payback)
     assert (other.monthly_saving, other.months) == (D(-40), None)
     assert unknown is None
+
+
+def test_payback_across_currencies_and_against_a_list_price(ledger: Ledger) -> None:
+    """10 M tokens for 20 USD, trained for 400 EUR; the other takes 60 EUR for 10 M. At 1.25 dollars a euro: 500
+    trained, 75 - 20 = 55 saved a month, 9.0909 months. An API at 2.50 a million in takes 25: 5 saved, 100 months.
+    """
+    ledger.charge("2026-10-05", "400", tags={"model": "tuned", "stage": "training"}, currency="EUR")
+    for model, cost, currency in (("tuned", "20", "USD"), ("large", "60", "EUR")):
+        tags = {"model": model, "stage": "inference_online"}
+        ledger.charge("2026-10-05", cost, resource_id=f"ep-{model}", tags=tags, currency=currency)
+        ledger.usage({"requests": 10, "input": 10_000_000}, alias=f"ep-{model}", model=model)
+    ledger.charge("2026-10-05", "7", resource_id="ep-3", tags={"model": "wordless", "stage": "inference_online"})
+    ledger.usage({"requests": 12}, alias="ep-3", model="wordless")
+    ledger.analyze()
+    with ledger.store.engine.begin() as connection:
+        missing = views.payback(connection, "tuned", "large")
+        connection.execute(
+            insert(exchange_rate).values(
+                base="EUR", quote="USD", valid_from=date(2026, 10, 1), rate=D("1.25"), source="bank"
+            )
+        )
+    with ledger.store.engine.connect() as connection:
+        found = views.payback(connection, "tuned", "large")
+        listed = views.payback(connection, "tuned", "gpt-4o")
+        said = nothing.no_payback(connection, ("wordless", "large"))
+    assert missing == views.NoRate("EUR", "USD", date(2026, 10, 5))
+    assert isinstance(found, views.Payback)
+    assert (found.currency, found.training_cost, found.instead_cost_per_1m_tokens) == ("USD", D(500), D("7.5"))
+    assert (found.monthly_saving, found.oldest_rate, found.list_price_of) == (D(55), date(2026, 10, 1), None)
+    assert found.months is not None
+    assert round(found.months, 4) == D("9.0909")
+    assert isinstance(listed, views.Payback)
+    least = min(offer.input for offer in api_offers("gpt-4o"))
+    assert listed.instead_cost_per_1m_tokens == least
+    assert listed.monthly_saving == least * 10 - 20
+    assert "genai-prices" in (listed.list_price_of or "")
+    assert said.startswith("wordless served 12 requests, ")
+    assert "none counts its tokens" in said
