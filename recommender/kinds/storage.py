@@ -14,7 +14,8 @@ Cases
 Sources
     docs/advice.md (AWS Compute Optimizer: volumes unattached for 32 days); ``methods/disk_prices.toml``.
 Known drawbacks
-    At list price your discount is unknown, and the saving too high by it. Restored blocks are slow when first read.
+    At list price your discount is unknown, and the saving too high by it: it waits for your rate (gate). Restored
+    blocks are slow when first read.
     Snapshots and checkpoints that nobody needs are in no inventory that is read today.
 """
 
@@ -32,6 +33,7 @@ from recommender.savings import cost_basis, monthly_cost, saving
 from recommender.subjects.storage import Volume
 
 NAME = "storage"
+RATE = "the rate you pay for this disk"
 WAIT_DAYS = 30
 """Between the snapshot and the disk's end."""
 _NOTHING = Decimal(0)
@@ -144,6 +146,7 @@ def _advice(volume: Volume, days: int, worth: _Worth, kept_as: ListPrice) -> Adv
         undo=undo,
         command=command,
         target="snapshot_then_delete",
+        gate=RATE if worth.at_list else None,
         one_off_cost=kept_as.monthly,
         evidence_until=volume.seen_at,
         evidence={

@@ -5,16 +5,17 @@ Assumes
 Method
     Each attempt that came to nothing is met by one measure, by how it ended: *failed* by a short run of everything it
     does (its first hour is lost all the same), *retried* by checkpoints at Daly's interval, *given up* by a look at it
-    after a day. What that would have spared of each day's cost is the saving (``methods/lost_runs.py``); it never
-    exceeds the cost of those attempts. P10 to P90 are of whole weeks: failures come in bursts.
+    after a day. What that would have spared of each day's cost is the most it could save (``methods/lost_runs.py``);
+    it never exceeds the cost of those attempts. P10 to P90 are of whole weeks: failures come in bursts. Net is the P10
+    of that, not the most; where it is nothing, one event in the window say, the advice is an estimate and never counts.
 Cases
     No run recorded, or none with a word on how it ended: the reason, with what to load. None lost: the reason.
 Sources
     docs/advice.md; Young 1974; Daly 2006.
 Known drawbacks
-    A test run does not show every failure, and a look does not always see that a run leads nowhere: the saving is the
-    most it could be, so confidence is never high. Runs past their plateau would need the curve of their loss, which no
-    source gives.
+    A test run does not show every failure, and a look does not always see that a run leads nowhere: what is spared is
+    the most it could be, so confidence is never high. Runs past their plateau would need the curve of their loss, which
+    no source gives.
 """
 
 from __future__ import annotations
@@ -29,7 +30,17 @@ from decimal import Decimal
 from aispend.advising import Recommend
 from aispend.money import split_exact
 from aispend.running import TrainingWaste
-from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Confidence, DailyCost, Kind, Step, WhyNot
+from recommender.contract import (
+    COST_UNKNOWN,
+    HOURS_PER_MONTH,
+    Advice,
+    Confidence,
+    DailyCost,
+    Kind,
+    Saving,
+    Step,
+    WhyNot,
+)
 from recommender.methods.lost_runs import (
     LOST,
     Attempt,
@@ -48,6 +59,7 @@ SHOWN = 10
 ENOUGH = 3
 """Lost attempts below which confidence is low: one bad week is no habit."""
 _NOTHING = Decimal(0)
+_WEEK = 7
 
 
 @dataclass(frozen=True)
@@ -212,6 +224,8 @@ def _advice(
     amounts = {ending: sum((one.cost_of(ending, one.spared) for one in tried), _NOTHING) for ending in LOST}
     lost = sum((one.cost(one.lost) for one in tried), _NOTHING)
     measures = _measures(amounts, options, interval)
+    most = saving(spared, days, Decimal(1))
+    careful = _careful(most, spared, days)
     words = ", ".join(f"{count} {ending.replace('_', ' ')}" for ending, count in counts.items() if count)
     return Advice(
         kind=NAME,
@@ -219,16 +233,19 @@ def _advice(
         current=f"{len(subject.runs)} run{'' if len(subject.runs) == 1 else 's'} of {subject.model}, attempts: {words}",
         proposed="; ".join(measures),
         monthly_cost=cost,
-        saving=saving(spared, days, Decimal(1)),
+        saving=replace(most, net=careful),
         risk=0,
         confidence=_confidence(counts, amounts),
         effort="medium",
         reason=f"Attempts that came to nothing cost {lost.quantize(CENT)} {subject.currency} in the last {days} days "
-        f"({words}). The saving is the most that could have been spared of it.{cost_remark(subject, days)}",
+        f"({words}). At most {most.net} a month of it could have been spared; by the careful figure (P10 of "
+        f"its weeks, as failures come in bursts) it is {careful}, and no more than that counts."
+        f"{cost_remark(subject, days)}",
         undo="leave the checks out again; nothing else changes",
         command=_command(subject, measures),
         target="lose_less",
         acts_on=_acts_on(subject, cost),
+        estimate_only=careful <= 0 < most.net,
         evidence_until=max(run.newest for run in subject.runs),
         evidence={
             "window_days": days,
@@ -237,6 +254,7 @@ def _advice(
             "attempts": {ending: counts[ending] for ending in LOST},
             "lost_cost": str(lost.quantize(CENT)),
             "spared_cost": {ending: str(amount.quantize(CENT)) for ending, amount in amounts.items()},
+            "most_spared_monthly": str(most.net),
             "unrecorded_cost": str(subject.unrecorded_cost.quantize(CENT)),
             "smoke_hours": options.smoke_hours,
             "review_hours": options.review_hours,
@@ -247,6 +265,16 @@ def _advice(
             "cost_basis": cost_basis(subject, days),
         },
     )
+
+
+def _careful(most: Saving, spared: TrainingRuns, days: int) -> Decimal:
+    """What a poor stretch of weeks saves: all where each week lost the same, nothing where few weeks are known."""
+    if most.p10 is not None:
+        return min(most.p10, most.net)
+    weeks = days // _WEEK
+    first = (spared.as_of - timedelta(weeks=weeks)).date()
+    known = all(cost.uncovered_effective_cost is not None for cost in spared.costs)
+    return most.net if weeks > 1 and spared.first_seen <= first and known else _NOTHING
 
 
 def _measures(amounts: Mapping[Ending, Decimal], options: TrainingWaste, interval: float | None) -> list[str]:

@@ -91,6 +91,9 @@ def test_at_list_price_less_the_snapshot(make_volume: Make) -> None:
     assert advice.confidence == "medium"
     assert "unknown at your rate" in advice.reason
     assert advice.evidence["rate"] == "list"
+    # the disk is there, what it costs you is not known: shown, and not counted before somebody looked
+    assert advice.gate == "the rate you pay for this disk"
+    assert not advice.estimate_only
     assert advice.saving.p10 is None
 
 
@@ -101,6 +104,7 @@ def test_at_your_rate_where_the_bill_has_its_charges(make_volume: Make) -> None:
     assert advice.monthly_cost == D("146.00")
     assert advice.saving.net == D("46.00")
     assert advice.confidence == "high"
+    assert advice.gate is None
     assert "list price" not in advice.reason
 
 

@@ -105,7 +105,8 @@ def test_a_failed_run_is_spared_what_came_after_a_test_run() -> None:
     """Five hours, four after the first: 40 of 50 dollars in 56 days, 40 × 730 ÷ 1,344 = 21.73 a month."""
     advice = advise(subject(run("bad", FAILED), run("good", WELL)))
 
-    assert advice.saving.effective == advice.saving.net == D("21.73")
+    assert advice.saving.effective == D("21.73")
+    assert advice.evidence["most_spared_monthly"] == "21.73"
     assert advice.saving.list_cost == D("43.45")
     assert advice.monthly_cost == (250 * MONTHS).quantize(D("0.01"))
     assert advice.evidence["lost_cost"] == "50.00"
@@ -124,7 +125,7 @@ def test_a_failed_run_is_spared_what_came_after_a_test_run() -> None:
 def test_a_run_given_up_is_spared_what_came_after_a_look_at_it() -> None:
     """Thirty hours, six after the first day: 60 dollars, 32.59 a month; silence alone says so: low confidence."""
     advice = advise(subject(run("lost", GIVEN_UP)))
-    assert advice.saving.net == D("32.59")
+    assert advice.saving.effective == D("32.59")
     assert advice.confidence == "low"
     assert "24 h" in advice.proposed
 
@@ -137,7 +138,7 @@ def test_a_repeated_run_is_spared_by_checkpoints() -> None:
     advice = advise(subject(run("again", REPEATED)))
 
     assert advice.evidence["checkpoint_interval_hours"] == 1.88
-    assert float(advice.saving.net) == pytest.approx(207.92 * 730 / 1344, abs=0.01)
+    assert float(advice.saving.effective) == pytest.approx(207.92 * 730 / 1344, abs=0.01)
     assert advice.evidence["lost_cost"] == "250.00"
     assert advice.evidence["attempts"] == {"failed": 0, "retried": 2, "given_up": 0}
     assert "checkpoint every 1.9 h" in advice.proposed
@@ -152,7 +153,42 @@ def test_losses_of_one_week_have_a_range_down_to_nothing() -> None:
     advice = advise(subject(run("bad", FAILED)))
     assert advice.saving.p10 == 0
     assert advice.saving.p90 is not None
-    assert advice.saving.p90 > advice.saving.net
+    assert advice.saving.p90 > advice.saving.effective
+
+
+def test_one_event_in_the_window_is_an_estimate_and_does_not_count() -> None:
+    """Of eight weeks drawn, none is the one with the loss in (1 − 1/8)⁸ = 34 % of the draws: P10 is nothing."""
+    advice = advise(subject(run("bad", FAILED)))
+    assert (advice.saving.effective, advice.saving.net, advice.saving.p10) == (D("21.73"), 0, 0)
+    assert advice.estimate_only
+    assert "At most 21.73 a month" in advice.reason
+
+
+def weekly_failures() -> list[TrainingRun]:
+    """One on each Monday of the eight weeks."""
+    return [run(f"bad-{n}", FAILED, start=datetime(2026, 9, 28, tzinfo=UTC) + timedelta(weeks=n)) for n in range(8)]
+
+
+def test_a_loss_of_every_week_counts() -> None:
+    """Forty dollars in each of eight weeks, 320 × 730 ÷ 1,344 = 173.81 a month, in any weeks one draws."""
+    advice = advise(subject(*weekly_failures()))
+    assert advice.saving.net == advice.saving.effective == D("173.81")
+    assert advice.saving.p10 is None
+    assert not advice.estimate_only
+
+
+def test_losses_of_most_weeks_count_by_their_tenth_percentile() -> None:
+    """Seven of eight: eight draws have at least six in nine of ten cases, 6 × 40 × 730 ÷ 1,344 = 130.36."""
+    advice = advise(subject(*weekly_failures()[1:]))
+    assert advice.saving.effective == D("152.08")
+    assert advice.saving.net == advice.saving.p10 == D("130.36")
+    assert not advice.estimate_only
+
+
+def test_without_a_history_of_weeks_nothing_is_sure() -> None:
+    advice = advise(subject(*weekly_failures()[5:], first_seen=date(2026, 11, 1)))
+    assert advice.saving.net == 0
+    assert advice.estimate_only
 
 
 def test_the_saving_is_on_the_machines_the_runs_were_on() -> None:
@@ -191,7 +227,7 @@ def test_unknown_cost_is_not_nothing() -> None:
 def test_settings_say_how_long_a_test_run_is() -> None:
     """Of five hours three after the first two: 30 dollars, 16.29 a month."""
     settings = Recommend.model_validate({"training_waste": {"smoke_hours": 2}})
-    assert advise(subject(run("bad", FAILED)), settings).saving.net == D("16.29")
+    assert advise(subject(run("bad", FAILED)), settings).saving.effective == D("16.29")
 
 
 class TestTrainingWasteContract(KindContract):
