@@ -133,7 +133,7 @@ TEMPLATE = """\
 # violation_hour_cost = 50      # default: what the machine costs in it
 
 [recommend.schedule]
-# timezone = "UTC"              # whose clock people work by; teams and tags of another under [[recommend.schedule.local]]
+# timezone = "UTC"              # whose clock people work by; others: [[recommend.schedule.local]]
 # target = 0.7                  # share of their capacity replicas are planned for
 # node_minutes = 5              # until a machine has started, image_minutes until its image is there
 # max_cold_share = 0.01         # share of requests that may find nothing running
