@@ -93,3 +93,16 @@ def test_a_schedule_is_ended_by_the_stop_of_the_machine(paid: Paid) -> None:
     paid.done(paid.advise("plan-1", "i-1", kind="schedule"), DONE)
     paid.done(paid.advise("stop-1", "i-1"), date(2026, 9, 30))
     assert list(paid.lines("plan-1")) == ["2026-09"]
+
+
+def test_what_is_resized_later_counts_with_its_commitment_until_that_day(paid: Paid) -> None:
+    """Two machines committed at 6 instead of 10, one resized on 15 October: 31 and 15 days × 24 × 4."""
+    for name in ("i-1", "i-2"):
+        paid.hours(name, BEFORE, DONE + timedelta(days=1))
+    paid.hours("i-1", DONE + timedelta(days=1), NOVEMBER, rate="6", **NEW)
+    paid.hours("i-2", DONE + timedelta(days=1), MIDDLE + timedelta(days=1), rate="6", **NEW)
+    paid.hours("i-2", MIDDLE + timedelta(days=1), NOVEMBER, rate="2", instance_type="g5.xlarge", **NEW)
+    paid.done(paid.advise("commit-1", "i-1", "i-2", kind="commit"), DONE)
+    paid.done(paid.advise("size-1", "i-2", kind="rightsize"), MIDDLE)
+    line = paid.lines("commit-1")["2026-10"]
+    assert (line.end_day, line.realised) == (NOVEMBER, (31 + 15) * 24 * 4)
