@@ -124,7 +124,7 @@ def no_energy(connection: Connection) -> str:
 
     if views.pending_bills(connection) or views.charge_days(connection) is None:
         return no_charges(connection)
-    return "No accelerator hours are billed in this period, so that there is no energy to work out."
+    return "No accelerator hours are billed and no usage is counted in this period: there is no energy to work out."
 
 
 def no_forecast(connection: Connection) -> str:
