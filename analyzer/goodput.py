@@ -1,4 +1,4 @@
-"""Usage beside what is paid for: failed requests, reasoning tokens, and requests answered within the latency target.
+"""Usage beside what is paid for: failed requests, reasoning, engine times, and requests within the latency target.
 
 Assumes     the month's ``used_day`` (:mod:`analyzer.usage`) was made from the same ``inference_hour`` rows.
 Method      A row of requests says how long half and 95 % of them took. Of those of a model with a target: all are good
@@ -19,6 +19,10 @@ from aispend.watching import LatencyTarget
 from analyzer.names import inference_hours
 
 SERVED_CLASSES = ("failed_requests", "reasoning", "good_requests", "judged_requests")
+TIME_CLASSES = ("prefill_us", "decode_us")
+"""Microseconds the engine took for the input, and for the output."""
+
+_ALONGSIDE = "'failed_requests', 'reasoning', " + ", ".join(f"'{name}'" for name in TIME_CLASSES)
 
 _SERVED = """
     CREATE TEMP TABLE served_day ON COMMIT DROP AS
@@ -33,7 +37,7 @@ _SERVED = """
                WITH ORDINALITY AS g (model, latency_ms, place)
         WHERE lower(t.model) LIKE g.model ORDER BY g.place LIMIT 1) AS target ON t.unit_class = 'requests'
     CROSS JOIN LATERAL (
-        SELECT t.unit_class, 1.0 AS share WHERE t.unit_class IN ('failed_requests', 'reasoning')
+        SELECT t.unit_class, 1.0 AS share WHERE t.unit_class IN ({alongside})
         UNION ALL
         SELECT 'judged_requests', 1.0
         WHERE target.latency_ms IS NOT NULL AND coalesce(t.latency_p95_ms, t.latency_p50_ms) IS NOT NULL
@@ -44,16 +48,16 @@ _SERVED = """
             WHEN t.latency_p50_ms <= target.latency_ms THEN 0.5 ELSE 0 END
         WHERE target.latency_ms IS NOT NULL AND coalesce(t.latency_p95_ms, t.latency_p50_ms) IS NOT NULL) AS part
     WHERE t.hour >= :first AND t.hour < :last AND t.quantity > 0
-      AND t.unit_class IN ('requests', 'failed_requests', 'reasoning')
+      AND t.unit_class IN ('requests', {alongside})
     GROUP BY 1, 2, 3, 4, 5, 6, 7"""
 
 
 def gather_served(connection: Connection, targets: Sequence[LatencyTarget], *, first: date, last: date) -> None:
-    """Make ``served_day``, as ``used_day`` is: usage of ``SERVED_CLASSES`` within ``[first, last)``, by day."""
+    """Make ``served_day``, as ``used_day`` is: the other classes within ``[first, last)``, by day."""
     patterns = [_like(target.model) for target in targets]
     limits = [target.latency_ms for target in targets]
     connection.execute(
-        text(_SERVED.format(inference_hours=inference_hours())),
+        text(_SERVED.format(inference_hours=inference_hours(), alongside=_ALONGSIDE)),
         {"first": first, "last": last, "models": patterns, "limits": limits},
     )
 

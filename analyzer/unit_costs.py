@@ -5,8 +5,9 @@ Method      Two bases. *allocation*: every share of AI spend, with the idle part
             that used it that day, so that the sum over models is the AI spend of the bill. *usage*: the same, but
             what runs on accelerators counts only for the active part of the paid hours.
             The charge of a token-priced SKU belongs to its own class of tokens; the rest of a model's cost is
-            divided over its token classes by :data:`analyzer.tokens.TOKEN_WEIGHTS` (``inference_hour`` carries no
-            engine times). The parts add up to the cost exactly.
+            divided over its token classes by :data:`analyzer.tokens.TOKEN_WEIGHTS`; where the day's prefill and
+            decode times are measured, input and output are divided by these, as :func:`analyzer.tokens.token_split`
+            does. The parts add up to the cost exactly.
             Usage of a resource belongs to the model its charges were placed on; usage of an API to the charges of
             provider, account and model. The stage and the currency are the charge's.
 Cases       Idle time that the setting puts upon a workload is that workload's already, and stays so.
@@ -31,7 +32,7 @@ from sqlalchemy import Connection, text
 
 from aispend.watching import LatencyTarget
 from analyzer.exact_sql import split_exact_sql
-from analyzer.goodput import SERVED_CLASSES, gather_served
+from analyzer.goodput import SERVED_CLASSES, TIME_CLASSES, gather_served
 from analyzer.tokens import TOKEN_CLASSES, TOKEN_WEIGHTS
 
 MEASURED = "0.8"
@@ -160,7 +161,7 @@ _USAGE = """
 _VOLUME = """
     CREATE TEMP TABLE volume_day ON COMMIT DROP AS
     SELECT day, provider, placed_model AS model, placed_stage AS stage, currency, sum(requests) AS requests, {served},
-           {sums}, true AS is_known
+           {times}, {sums}, true AS is_known
     FROM usage_day WHERE placed_model IS NOT NULL
     GROUP BY 1, 2, 3, 4, 5"""
 
@@ -177,12 +178,21 @@ _BASES = """
 
 _TOKENS = """
     CREATE TEMP TABLE token_part ON COMMIT DROP AS
-    SELECT b.basis_id, k.place, b.shared, k.quantity * k.weight AS w
-    FROM basis_cost b
-    JOIN cost_day c USING (row_id)
-    LEFT JOIN volume_day v USING (day, provider, model, stage, currency)
-    CROSS JOIN LATERAL (VALUES {classes}) AS k (place, quantity, weight)
-    WHERE k.quantity > 0"""
+    SELECT basis_id, place, shared,
+           CASE WHEN prefill_us > 0 AND decode_us > 0 AND inputs > 0 AND outputs > 0
+                THEN weighed * CASE WHEN is_output THEN decode_us * inputs ELSE prefill_us * outputs END
+                ELSE weighed END AS w
+    FROM (SELECT k.*, sum(weighed) FILTER (WHERE NOT is_output) OVER (PARTITION BY basis_id) AS inputs,
+                 sum(weighed) FILTER (WHERE is_output) OVER (PARTITION BY basis_id) AS outputs
+          FROM (SELECT b.basis_id, k.place, b.shared, k.quantity * k.weight AS weighed, k.is_output, v.prefill_us,
+                       v.decode_us
+                FROM basis_cost b
+                JOIN cost_day c USING (row_id)
+                LEFT JOIN volume_day v USING (day, provider, model, stage, currency)
+                CROSS JOIN LATERAL (VALUES {classes}) AS k (place, quantity, weight, is_output)
+                WHERE k.quantity > 0) AS k) AS k"""
+"""With times each input class is weighed by prefill × weighed output, the output by decode × weighed input, so that all
+input is to the output as prefill is to decode, without a division."""
 
 _WRITE_COSTS = """
     INSERT INTO unit_cost (billing_month, day, provider, model, stage, basis, currency, effective_cost, partly_unknown,
@@ -225,15 +235,17 @@ def write_unit_costs(
     _run(connection, _ACTIVE)
     _run(connection, _COSTS)
     gather_served(connection, targets, first=month, last=end)
-    counted = (*TOKEN_CLASSES, *SERVED_CLASSES)
+    counted = (*TOKEN_CLASSES, *SERVED_CLASSES, *TIME_CLASSES)
     classes = ", ".join(f"sum(quantity) FILTER (WHERE unit_class = '{name}') AS {name}" for name in counted)
     connection.execute(text(_USAGE.format(classes=classes)), scope)
     sums = ", ".join(f"sum({name}) AS {name}" for name in TOKEN_CLASSES)
     served = ", ".join(f"sum({name}) AS {name}" for name in SERVED_CLASSES)
-    _run(connection, _VOLUME.format(sums=sums, served=served))
+    times = ", ".join(f"sum({name}) AS {name}" for name in TIME_CLASSES)
+    _run(connection, _VOLUME.format(sums=sums, served=served, times=times))
     _run(connection, _BASES)
     weighed = ", ".join(
-        f"({place}, {_quantity(name)}, {TOKEN_WEIGHTS[name]})" for place, name in enumerate(TOKEN_CLASSES)
+        f"({place}, {_quantity(name)}, {TOKEN_WEIGHTS[name]}, {name == 'output'})"
+        for place, name in enumerate(TOKEN_CLASSES)
     )
     _run(connection, _TOKENS.format(classes=weighed))
     connection.execute(text("DELETE FROM unit_cost WHERE billing_month = :month"), scope)

@@ -41,7 +41,7 @@ _USED = """
     FROM {inference_hours} AS t
     LEFT JOIN resource r USING (resource_key)
     WHERE t.hour >= :first AND t.hour < :last AND t.quantity > 0
-      AND t.unit_class NOT IN ('failed_requests', 'reasoning')
+      AND t.unit_class NOT IN ('failed_requests', 'reasoning', 'prefill_us', 'decode_us')
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8"""
 
 _WEIGHED = f"""

@@ -48,6 +48,8 @@ USAGE: tuple[Field, ...] = (
     Field("output_tokens", "output tokens, reasoning among them"),
     Field("reasoning_tokens", "the reasoning part of the output"),
     Field("latency_ms", "time to answer, milliseconds"),
+    Field("prefill_seconds", "engine time the input took"),
+    Field("decode_seconds", "engine time the output took"),
 )
 
 WORKLOADS: tuple[Field, ...] = (

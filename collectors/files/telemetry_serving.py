@@ -4,6 +4,7 @@
 of the same series, spread over the time between them. Where a counter fell, the server was started again in between:
 its new value is the increase, what came before the restart and after the last scrape is lost. vLLM's prompt counter
 includes prefix-cache hits; where the scrape has the hits they are taken out, else all input counts as uncached.
+vLLM's prefill and decode times are those of requests that ended between the scrapes.
 Names changed over the releases; :data:`_COUNTERS` holds every spelling known (vLLM, SGLang).
 
 *Drawbacks.* A single scrape holds no usage. Aborted requests count as failed, although they may have cost tokens.
@@ -31,6 +32,8 @@ _COUNTERS = {
     "vllm:gpu_prefix_cache_hits_total": "hits",
     "vllm:generation_tokens_total": "output",
     "vllm:request_success_total": "requests",
+    "vllm:request_prefill_time_seconds_sum": "prefill",
+    "vllm:request_decode_time_seconds_sum": "decode",
     "sglang:prompt_tokens_total": "prompt",
     "sglang:cached_tokens_total": "cached",
     "sglang:generation_tokens_total": "output",
@@ -106,6 +109,8 @@ def _rows(periods: Mapping[_Period, tuple[Mapping[str, float], int]]) -> ParsedR
     columns["model"] = [model for (_, model), _, _ in ordered]
     for name in ("requests", "failed_requests", "uncached_input_tokens", "cached_input_tokens", "output_tokens"):
         columns[name] = [count[name] for count in counts]
+    for name in ("prefill", "decode"):
+        columns[f"{name}_seconds"] = [periods[period][0].get(name) for period in ordered]
     return ParsedRows(columns, [periods[period][1] for period in ordered])
 
 

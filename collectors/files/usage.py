@@ -2,8 +2,9 @@
 
 *Form.* One row is a request, or an aggregate over ``period_seconds``; see :data:`FORM` and ``docs/telemetry.md``. The
 three input classes are disjoint, and so are ``requests`` (answered) and ``failed_requests``; reasoning is part of the
-output and also kept apart. A row without ``requests`` counts as one request (a failed one where ``failed_requests``
-says so) if it has a ``request_id`` or no ``period_seconds``; else the number of requests is unknown.
+output and also kept apart; engine times stand beside the tokens they took. A row
+without ``requests`` counts as one request (a failed one where ``failed_requests`` says so) if it has a ``request_id``
+or no ``period_seconds``; else the number of requests is unknown.
 
 *Once.* A ``request_id`` counts the first time it is met in its source, whatever file or day it comes with again; only
 its SHA-256 is kept. Rows without one replace, on each day, the hours of their series (all names and dimensions) that
@@ -53,6 +54,10 @@ _UNITS = {
     "output_tokens": "output",
     "reasoning_tokens": "reasoning",
 }
+_TIMES = {"prefill_seconds": "prefill_us", "decode_seconds": "decode_us"}
+"""Engine times count in whole microseconds, so that parts of an hour add up as tokens do."""
+
+_CLASSES = _UNITS | _TIMES
 
 FORM = Form(
     KIND,
@@ -73,6 +78,7 @@ FORM = Form(
         Column("service_tier", "text", lower=True),
         *(Column(name, "whole", low=0, limit=_COUNT) for name in _UNITS),
         Column("latency_ms", "number", low=0, limit="milliseconds are not negative"),
+        *(Column(name, "number", low=0, high=1e12, limit="seconds of engine time, not negative") for name in _TIMES),
     ),
     (
         RowCheck(
@@ -144,14 +150,15 @@ def _prepare(space: Workspace) -> None:
     """Name models canonically, hash request ids, and tell what each row counts as a request."""
     dimensions = ", ".join(name for name in _DIMENSIONS if name not in {"alias", "model"})
     tokens = ", ".join(name for name in _UNITS if name != "requests")
+    times = ", ".join(f"CAST(round({name} * 1e6) AS BIGINT) AS {name}" for name in _TIMES)
     space.engine.execute(
         f"CREATE TABLE counted AS SELECT timestamp, period_seconds, sha256(request_id) AS id, resource_id AS alias,"
-        f" canonical.model, {dimensions}, {tokens}, latency_ms, coalesce(requests,"
+        f" canonical.model, {dimensions}, {tokens}, {times}, latency_ms, coalesce(requests,"
         " CASE WHEN request_id IS NOT NULL OR period_seconds IS NULL"
         " THEN CAST(coalesce(failed_requests, 0) = 0 AS BIGINT) END) AS requests"
         " FROM record LEFT JOIN canonical ON record.model = canonical.written"
     )
-    columns = ", ".join(("timestamp", *_DIMENSIONS, *_UNITS, "latency_ms"))
+    columns = ", ".join(("timestamp", *_DIMENSIONS, *_CLASSES, "latency_ms"))
     # The first row of a request counts; which one that is must not depend on the order of rows or files.
     space.engine.execute(
         "CREATE TABLE request AS FROM counted WHERE id IS NOT NULL"
@@ -189,9 +196,9 @@ def _leave_out_seen(space: Workspace, connection: Connection, source: str) -> li
 def _roll_up(space: Workspace, source: str, table: Literal["request", "aggregate"]) -> None:
     """Roll a table up into ``request_hour`` or ``aggregate_hour``: ``inference_hour`` rows and their day."""
     dimensions = ", ".join(_DIMENSIONS)
-    units = ", ".join(_UNITS)
-    sums = ", ".join(f"sum({name}) AS {name}" for name in _UNITS)
-    classes = " ".join(f"WHEN {literal(name)} THEN {literal(unit)}" for name, unit in _UNITS.items())
+    units = ", ".join(_CLASSES)
+    sums = ", ".join(f"sum({name}) AS {name}" for name in _CLASSES)
+    classes = " ".join(f"WHEN {literal(name)} THEN {literal(unit)}" for name, unit in _CLASSES.items())
     # Only aggregates have a period that counts; a request is counted when it was made.
     period = "period_seconds" if table == "aggregate" else "CAST(NULL AS DOUBLE)"
     space.engine.execute(
@@ -209,7 +216,7 @@ def _roll_up(space: Workspace, source: str, table: Literal["request", "aggregate
         ),
         long AS (
             UNPIVOT (SELECT row_number() OVER () AS number, starts, ends, {dimensions},
-                {", ".join(f"CAST({name} AS HUGEINT) AS {name}" for name in _UNITS)} FROM timed WHERE spanning)
+                {", ".join(f"CAST({name} AS HUGEINT) AS {name}" for name in _CLASSES)} FROM timed WHERE spanning)
             ON {units} INTO NAME unit VALUE quantity
         ),
         parts AS (

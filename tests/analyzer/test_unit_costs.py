@@ -29,6 +29,36 @@ def test_a_served_model_divides_its_cost_over_its_tokens(ledger: Ledger) -> None
     assert input_cost + output_cost == cost == D("42.50")
 
 
+def test_measured_engine_times_divide_the_cost_of_a_served_model(ledger: Ledger) -> None:
+    """T1.3: 2,840 s of prefill and 1,410 s of decode; of the input 12 million at 1 and 20 million cached at 0.1."""
+    ledger.charge("2026-10-05", "42.50", resource_id="ep")
+    ledger.charge("2026-10-06", "42.50", resource_id="ep")
+    times = {"prefill_us": 2_840_000_000, "decode_us": 1_410_000_000}
+    ledger.usage({"input": 12_000_000, "output": 3_000_000, **times}, alias="ep", model="llama")
+    more = {"input": 12_000_000, "cached_input": 20_000_000, "output": 3_000_000}
+    ledger.usage({**more, **times}, alias="ep", model="llama", day="2026-10-06")
+    ledger.analyze()
+    found = ledger.rows(
+        "SELECT input_cost, cached_input_cost, output_cost FROM unit_cost WHERE basis = 'allocation' ORDER BY day"
+    )
+    assert found[0] == (D("28.40"), None, D("14.10"))
+    # 28.40 for 12 + 2 weighed millions
+    assert (round(found[1][0], 6), round(found[1][1], 6), found[1][2]) == (D("24.342857"), D("4.057143"), D("14.10"))
+    assert sum(found[1]) == D("42.50")
+
+
+def test_times_of_one_side_alone_or_without_its_tokens_divide_nothing(ledger: Ledger) -> None:
+    """Without decode times by the weights, T1.2; without output tokens all is input's."""
+    ledger.charge("2026-10-05", "42.50", resource_id="ep")
+    ledger.charge("2026-10-06", "10", resource_id="ep")
+    ledger.usage({"input": 12_000_000, "output": 3_000_000, "prefill_us": 5}, alias="ep", model="llama")
+    ledger.usage({"input": 5, "prefill_us": 1, "decode_us": 9}, alias="ep", model="llama", day="2026-10-06")
+    ledger.analyze()
+    found = ledger.rows("SELECT input_cost, output_cost FROM unit_cost WHERE basis = 'allocation' ORDER BY day")
+    assert (round(found[0][0], 4), round(found[0][1], 4)) == (D("26.1538"), D("16.3462"))
+    assert found[1] == (D(10), None)
+
+
 def test_a_token_api_charges_each_class_its_own(ledger: Ledger) -> None:
     for unit_class, cost in (("input", "3"), ("cached_input", "0.5"), ("output", "15")):
         ledger.charge("2026-10-05", cost, sku_id=unit_class, model="claude", unit_class=unit_class)
