@@ -107,6 +107,9 @@ UNIT_COSTS: tuple[Column, ...] = (
     Column("allocation"),
 )
 
+UNIT_COSTS_CONVERTED: tuple[Column, ...] = (*UNIT_COSTS, Column("original"))
+"""Unit costs in one currency, and the effective cost as it was billed."""
+
 CONVERTED_MEASURES: tuple[Column, ...] = (
     Column("converted_cost", "money"),
     Column("converted_currency"),

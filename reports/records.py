@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from analyzer.variance import EFFECTS
-from reports.columns import BUDGETS, FORECAST, Column, spend_columns
+from reports.columns import BUDGETS, FORECAST, UNIT_COSTS, Column, spend_columns
 from reports.economics_columns import COMMITMENTS, ENERGY, OUTCOMES
 from reports.views import (
     BudgetStatus,
@@ -18,6 +18,7 @@ from reports.views import (
     OutcomeCost,
     Spend,
     SpendRow,
+    UnitCost,
 )
 
 Record = Mapping[str, Any]
@@ -59,6 +60,14 @@ def step_words(step: Mapping[str, Any]) -> str:
     """A known change of cost, as kept beside a forecast: ``from 2026-11-25: 5 USD a day, launch``."""
     end = f" to {step['to']}" if step["to"] else ""
     return f"from {step['from']}{end}: {step['amount_per_day']} {step['currency']} a day, {step['why']}"
+
+
+def unit_cost_records(rows: Iterable[UnitCost]) -> list[Record]:
+    """Unit costs in one currency; the effective cost as billed as text."""
+    return [
+        {column.name: getattr(row, column.name) for column in UNIT_COSTS} | {"original": _amounts(row.original or {})}
+        for row in rows
+    ]
 
 
 def _amounts(by_currency: Mapping[str, Any]) -> str | None:

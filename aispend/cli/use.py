@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aispend.cli import doors, nothing, show
-from aispend.cli.doors import AllFromOption, DatabaseOption, Format, FormatOption, FromOption, ToOption
+from aispend.cli.doors import (
+    AllFromOption,
+    DatabaseOption,
+    Format,
+    FormatOption,
+    FromOption,
+    InOption,
+    ToOption,
+)
 from aispend.cli.show import Head
 from aispend.errors import UsageError
 
@@ -35,6 +43,7 @@ def unit_costs(
     ] = None,
     first: FromOption = None,
     end: ToOption = None,
+    currency: InOption = None,
     style: FormatOption = Format.table,
     database: DatabaseOption = None,
 ) -> None:
@@ -45,14 +54,19 @@ def unit_costs(
     Example: aispend unit-costs --model llama-3-70b --from 2026-11
     """
     from reports import records, views
-    from reports.columns import UNIT_COSTS
+    from reports.columns import UNIT_COSTS, UNIT_COSTS_CONVERTED
 
+    asked = doors.currency(currency) if currency else None
     chosen = _basis(basis) if basis or style is not Format.table else "allocation"
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         window = doors.window(first, end, views.newest_window(connection))
-        found = views.unit_costs(connection, window, model=model, basis=chosen)
+        found = views.unit_costs(connection, window, model=model, basis=chosen, currency=asked)
         missing = "" if found.rows else nothing.no_unit_costs(connection, model)
-    if show.answered(UNIT_COSTS, records.records(UNIT_COSTS, found.rows), style, missing):
+    columns = UNIT_COSTS_CONVERTED if asked else UNIT_COSTS
+    flat = records.unit_cost_records(found.rows) if asked else records.records(UNIT_COSTS, found.rows)
+    if asked and (apart := sorted({row.currency for row in found.rows} - {asked})):
+        doors.note(f"No rate to {asked}, and left as billed: {', '.join(apart)}. Load rates: aispend import-rates FILE")
+    if show.answered(columns, flat, style, missing):
         return
     _unit_cost_table(found)
 
@@ -87,6 +101,10 @@ def _unit_cost_table(found: views.UnitCosts) -> None:
         f"Effective cost on {found.rows[0].basis} basis; usage days {period(found.window)}." if found.window else "",
         "Load: used / paid accelerator hours; api: priced per token; unknown: use was not measured.",
     ]
+    if found.oldest_rate:
+        notes.append(
+            f"Converted at the rate of each day; what has no rate is in its own. Oldest rate used: {found.oldest_rate}."
+        )
     if found.allocation:
         notes.append(allocation_line(found.allocation))
     good = [row for row in found.rows if row.cost_per_1k_good_requests is not None]

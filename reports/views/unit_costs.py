@@ -10,15 +10,33 @@ card serves a token for 0.21 or 15 dollars a million depending on load alone (do
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, or_, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Date,
+    FromClause,
+    Numeric,
+    Row,
+    Select,
+    Text,
+    and_,
+    case,
+    func,
+    or_,
+    select,
+    values,
+)
 
-from aispend.money import rate
+from aispend.money import cost, exactly, rate
 from aispend.schema import unit_cost
+from analyzer.currency import exchange_rates
 from reports.views.basis import DEFAULT_DAYS, Window, divided_by, window_ending
 
 UnitBasis = Literal["allocation", "usage"]
@@ -48,7 +66,8 @@ class UnitCost:
     tells that some charge has no effective cost: the cost and every rate leave it out, and are too low by it.
     ``reasoning_tokens`` are part of the output, and ``reasoning_cost`` of what output carries. ``good_requests`` (at
     least so many within the latency target) is None unless nearly all requests were held against one. ``allocation``:
-    how machines were divided, method and idle mode; more than one where months differ.
+    how machines were divided, method and idle mode; more than one where months differ. ``original`` is the effective
+    cost as billed, by currency, where one currency was asked for; None otherwise.
     """
 
     model: str | None
@@ -81,6 +100,7 @@ class UnitCost:
     good_requests: Decimal | None
     cost_per_1k_good_requests: Decimal | None
     allocation: str | None = None
+    original: Mapping[str, Decimal] | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +110,7 @@ class UnitCosts:
     rows: tuple[UnitCost, ...]
     window: Window | None
     allocation: tuple[str, ...] = ()
+    oldest_rate: date | None = None
 
 
 def unit_costs(
@@ -98,20 +119,31 @@ def unit_costs(
     *,
     model: str | None = None,
     basis: UnitBasis | None = None,
+    currency: str | None = None,
 ) -> UnitCosts:
-    """Unit costs over ``window`` (None: the last 30 days with usage), of one model (in any case) or basis if named."""
+    """Unit costs over ``window`` (None: the last 30 days with usage), of one model (in any case) or basis if named.
+
+    In ``currency`` if named, each day at its rate; days without one stay in their own, in rows of their own.
+    """
     if window is None:
         window = window_ending(connection.scalar(_newest_usage()), DEFAULT_DAYS)
     if window is None:
         return UnitCosts((), None)
-    statement = _sums(window)
+    source: FromClause = unit_cost
+    oldest = None
+    if currency is not None:
+        source, oldest = _converted(connection, window, currency)
+    statement = _sums(window, source)
     if model is not None:
-        statement = statement.where(func.lower(unit_cost.c.model) == model.lower())
+        statement = statement.where(func.lower(source.c.model) == model.lower())
     if basis is not None:
-        statement = statement.where(unit_cost.c.basis == basis)
+        statement = statement.where(source.c.basis == basis)
     allocation = divided_by(connection, window)
     words = "; ".join(allocation) or None
     rows = [_unit_cost(row, words) for row in connection.execute(statement)]
+    if source is not unit_cost:
+        billed = _billed(connection, window, source)
+        rows = [replace(row, effective_cost=_money(row), original=billed.get(_key(row), {})) for row in rows]
     rows.sort(
         key=lambda row: (
             row.currency,
@@ -122,7 +154,7 @@ def unit_costs(
             row.basis,
         )
     )
-    return UnitCosts(tuple(rows), window, allocation)
+    return UnitCosts(tuple(rows), window, allocation, oldest)
 
 
 @dataclass(frozen=True)
@@ -149,8 +181,60 @@ def _newest_usage() -> Select[date | None]:
     return select(func.coalesce(newest.filter(or_(*counted)), newest))
 
 
-def _sums(window: Window) -> Select[Any]:
+def _converted(connection: Connection, window: Window, currency: str) -> tuple[FromClause, date | None]:
+    """Unit costs with their amounts in ``currency`` where a rate is in force, and the day of the oldest rate used."""
     c = unit_cost.c
+    rates = exchange_rates(connection)
+    factors: list[tuple[str, date, Decimal]] = []
+    used: list[date] = []
+    days = select(c.currency, c.day).where(c.day >= window.first, c.day < window.end).distinct()
+    for billed_in, day in connection.execute(days):
+        quote = rates.quote(billed_in, currency, day)
+        if quote is None:
+            continue
+        with exactly():
+            factors.append((billed_in, day, Decimal(quote.rate.numerator) / Decimal(quote.rate.denominator)))
+        if billed_in != currency:
+            used.append(quote.as_of)
+    if not factors:
+        return unit_cost, None
+    known = values(Column("base", Text), Column("on_day", Date), Column("factor", Numeric), name="rate").data(factors)
+    amounts = ("effective_cost", *_TOKEN_COSTS.values())
+    columns = (
+        *(column for column in c if column.name not in (*amounts, "currency")),
+        case((known.c.factor.is_not(None), currency), else_=c.currency).label("currency"),
+        c.currency.label("billed_in"),
+        c.effective_cost.label("billed_cost"),
+        *((c[name] * func.coalesce(known.c.factor, 1)).label(name) for name in amounts),
+    )
+    met = and_(known.c.base == c.currency, known.c.on_day == c.day)
+    source = select(*columns).select_from(unit_cost.outerjoin(known, met)).subquery()
+    return source, min(used, default=None)
+
+
+def _billed(connection: Connection, window: Window, source: FromClause) -> dict[tuple[Any, ...], dict[str, Decimal]]:
+    """The effective cost of each converted row as it was billed, by currency."""
+    c = source.c
+    keys = (c.model, c.provider, c.stage, c.basis, c.currency)
+    within = (c.day >= window.first, c.day < window.end, c.billed_cost.is_not(None))
+    sums = select(*keys, c.billed_in, func.sum(c.billed_cost)).where(*within).group_by(*keys, c.billed_in)
+    found: dict[tuple[Any, ...], dict[str, Decimal]] = {}
+    for *key, billed_in, amount in connection.execute(sums):
+        found.setdefault(tuple(key), {})[billed_in] = amount
+    return found
+
+
+def _key(row: UnitCost) -> tuple[Any, ...]:
+    return (row.model, row.provider, row.stage, row.basis, row.currency)
+
+
+def _money(row: UnitCost) -> Decimal | None:
+    """The converted cost, rounded once."""
+    return None if row.effective_cost is None else cost(row.effective_cost)
+
+
+def _sums(window: Window, source: FromClause) -> Select[Any]:
+    c = source.c
     keys = (c.model, c.provider, c.stage, c.basis, c.currency)
 
     def where_both(amount: ColumnElement[Any], quantity: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -71,6 +71,16 @@ def test_training_stands_beside_serving_and_lost_runs_are_told(serving: Run) -> 
     assert "1 failed: 100.00 USD, of it lost 100.00" in said
 
 
+def test_unit_costs_in_one_currency_keep_what_was_billed(serving: Run) -> None:
+    """768 of dollars stay 768 in dollars; without a rate they stay dollars in euros too."""
+    for asked in ("usd", "EUR"):
+        rows = json.loads(serving("unit-costs", *DAY, "--basis", "allocation", "--in", asked, "--format", "json").out)
+        (row,) = [row for row in rows if row["input_tokens"]]
+        assert (row["currency"], row["cost_per_1m_tokens"][:3]) == ("USD", "25.")
+    assert "No rate to EUR, and left as billed: USD." in serving("unit-costs", *DAY, "--in", "EUR").err
+    assert serving("unit-costs", "--in", "euros").status == 2
+
+
 def test_energy_is_a_range_with_its_factors(serving: Run) -> None:
     """192 card hours at 500 W: 96 kWh; with hosts (28.8) at PUE 1.15 143.52, from 126.96 to 230.4; at 396.3 g/kWh.
 
