@@ -680,7 +680,7 @@ def upgrade() -> None:
             "method",
             sa.Text(),
             nullable=False,
-            comment="middle of members, mean of same steps, as a season ago, run rate or nothing charged",
+            comment="middle of members, mean of same steps, as a season ago, run rate, nothing charged",
         ),
         sa.Column(
             "history_days", sa.Integer(), nullable=False, comment="known days since its first charge, those remembered"
