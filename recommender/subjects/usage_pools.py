@@ -82,7 +82,7 @@ class UsagePool(Subject):
 
 @dataclass(frozen=True)
 class _Decided:
-    """An accepted or done change: what it leaves of a resource's usage (0 to 1), and when it was done; None is to come."""
+    """An accepted or done change: what it leaves of a usage (0 to 1), and when it was done; None is to come."""
 
     leaves: Decimal
     done_on: date | None
