@@ -207,4 +207,4 @@ def test_choices_and_another_currency_change_what_is_shown(visit: Visit, filled:
     assert row[5].split("\n")[0] == unit_price(least / 10)
     assert row[6].split("\n")[0] == unit_price(middle / 10)
     assert row[7].endswith(f"save {money(Decimal(50) - least)}")
-    assert visitor.rows("How it ended") == [[HOSTILE, "2.00", "failed", HOSTILE, "no team known", "2026-10-20"]]
+    assert visitor.rows("How it ended") == [[HOSTILE, "2.00", "2.00", "failed", HOSTILE, "no team known", "2026-10-20"]]
