@@ -680,7 +680,7 @@ def upgrade() -> None:
             "method",
             sa.Text(),
             nullable=False,
-            comment="middle of members, mean of same steps, as a season ago, run rate, nothing charged",
+            comment="median of three, mean of same steps, as a season ago, run rate or nothing charged",
         ),
         sa.Column(
             "history_days", sa.Integer(), nullable=False, comment="known days since its first charge, those remembered"
@@ -826,7 +826,7 @@ def upgrade() -> None:
             "part",
             sa.Text(),
             nullable=False,
-            comment="names (which resource telemetry's names mean), outlook (forecasts, anomalies) or allocation and the month (how its machines were divided)",
+            comment="names (which resource telemetry's names mean) or outlook (forecasts, anomalies)",
         ),
         sa.Column("fingerprint", sa.Text(), nullable=False, comment="of all it was made from"),
         sa.Column(
@@ -837,7 +837,7 @@ def upgrade() -> None:
         ),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False, comment="when it was made"),
         sa.PrimaryKeyConstraint("part", name=op.f("pk_made_from")),
-        comment="What the parts of an analysis that have no table of their own were last made from.",
+        comment="What the parts of an analysis that are of no single month were last made from.",
     )
     op.create_table(
         "outcome_day",
@@ -1014,12 +1014,6 @@ def upgrade() -> None:
         sa.Column("team", sa.Text(), nullable=True, comment="owner"),
         sa.Column("current", sa.Text(), nullable=False, comment="what it is now"),
         sa.Column("proposed", sa.Text(), nullable=False, comment="what is proposed"),
-        sa.Column(
-            "target",
-            sa.Text(),
-            nullable=False,
-            comment="the proposal in machine words, part of its identity: stop, an instance type …",
-        ),
         sa.Column("monthly_cost", sa.Numeric(), nullable=False, comment="effective cost per 730 hours it acts on"),
         sa.Column("monthly_saving_list", sa.Numeric(), nullable=True, comment="saving per 730 hours at list price"),
         sa.Column(
@@ -1050,50 +1044,15 @@ def upgrade() -> None:
             nullable=False,
             comment="window, coverage, percentiles, price and date, replay",
         ),
-        sa.Column(
-            "acts_on",
-            postgresql.JSONB(astext_type=sa.Text()),
-            nullable=False,
-            comment="each resource it acts on: monthly cost, net saving counted there",
-        ),
-        sa.Column("gate", sa.Text(), nullable=True, comment="what must be shown before it may count; NULL is nothing"),
-        sa.Column(
-            "hard_to_regain", sa.Boolean(), nullable=False, comment="capacity that may not come back once given up"
-        ),
-        sa.Column("estimate_only", sa.Boolean(), nullable=False, comment="a calculation that never counts"),
-        sa.Column(
-            "evidence_until",
-            sa.DateTime(timezone=True),
-            nullable=True,
-            comment="end of the measurement it rests on; NULL where it rests on none",
-        ),
         sa.Column("reason", sa.Text(), nullable=False, comment="one sentence a person can check"),
         sa.Column("undo", sa.Text(), nullable=False, comment="how to undo it"),
         sa.Column("command", sa.Text(), nullable=True, comment="the command to run, as text, with precondition"),
+        sa.Column("state", sa.Text(), nullable=False, comment="open, accepted, dismissed, snoozed, done or gone"),
         sa.Column(
-            "state",
-            sa.Text(),
+            "counted",
+            sa.Boolean(),
             nullable=False,
-            comment="open, accepted, dismissed, snoozed, done, verified, expired or gone",
-        ),
-        sa.Column("counted", sa.Boolean(), nullable=False, comment="part of the best combination, and so of the total"),
-        sa.Column(
-            "counted_list",
-            sa.Numeric(),
-            nullable=True,
-            comment="what it adds to the total at list price, after those before it; NULL unknown",
-        ),
-        sa.Column(
-            "counted_effective",
-            sa.Numeric(),
-            nullable=False,
-            comment="what it adds to the total at your effective rate, after those before it",
-        ),
-        sa.Column(
-            "counted_net",
-            sa.Numeric(),
-            nullable=False,
-            comment="what it adds to the total net of commitments, after those before it",
+            comment="in the portfolio total; false where another one overlaps it",
         ),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, comment="first proposed"),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False, comment="last confirmed"),
@@ -1106,20 +1065,11 @@ def upgrade() -> None:
         sa.Column("recommendation_id", sa.Text(), nullable=False, comment="recommendation"),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False, comment="when"),
         sa.Column(
-            "event",
-            sa.Text(),
-            nullable=False,
-            comment="proposed, grew, accepted, dismissed, snoozed, done, verified, reopened, evaluation_passed, evaluation_failed, expired or gone",
+            "event", sa.Text(), nullable=False, comment="proposed, accepted, dismissed, snoozed, done, reopened or gone"
         ),
         sa.Column("who", sa.Text(), nullable=True, comment="who did it"),
         sa.Column("reason", sa.Text(), nullable=True, comment="why"),
         sa.Column("until", sa.Date(), nullable=True, comment="for snoozed"),
-        sa.Column(
-            "monthly_saving_net",
-            sa.Numeric(),
-            nullable=True,
-            comment="net monthly saving as it was then, for proposed and grew",
-        ),
         sa.PrimaryKeyConstraint("event_id", name=op.f("pk_recommendation_event")),
         comment="The life of a recommendation.",
     )
@@ -1270,177 +1220,6 @@ def upgrade() -> None:
         sa.Column("source", sa.Text(), nullable=False, comment="collector it came through"),
         sa.PrimaryKeyConstraint("resource_key", "started_at", name=op.f("pk_resource_life")),
         comment="When resources ran, to the second: instances of twenty minutes leave no trace in hourly lists.",
-    )
-    op.create_table(
-        "saving",
-        sa.Column("recommendation_id", sa.Text(), nullable=False, comment="saving_baseline"),
-        sa.Column("month", sa.Date(), nullable=False, comment="first day of the calendar month"),
-        sa.Column("first_day", sa.Date(), nullable=False, comment="first day counted"),
-        sa.Column("end_day", sa.Date(), nullable=False, comment="day after the last"),
-        sa.Column(
-            "is_final", sa.Boolean(), nullable=False, comment="all bills of the month are final; else provisional"
-        ),
-        sa.Column(
-            "quantity",
-            sa.Numeric(),
-            nullable=True,
-            comment="hours or tokens that would have been paid for; NULL is unknown",
-        ),
-        sa.Column(
-            "counterfactual_cost", sa.Numeric(), nullable=True, comment="these at the effective cost of one before"
-        ),
-        sa.Column(
-            "actual_cost",
-            sa.Numeric(),
-            nullable=True,
-            comment="effective cost the bill shows of it, or of what replaced it",
-        ),
-        sa.Column(
-            "price_effect",
-            sa.Numeric(),
-            nullable=True,
-            comment="part of the change that the provider's list price makes; NULL is unknown and in realised",
-        ),
-        sa.Column(
-            "commitment_effect",
-            sa.Numeric(),
-            nullable=True,
-            comment="part that is commitments covering more or less of it, which pays nothing out",
-        ),
-        sa.Column(
-            "floor_effect",
-            sa.Numeric(),
-            nullable=True,
-            comment="part that is paid all the same, to fill the floor of a spend agreement",
-        ),
-        sa.Column(
-            "realised",
-            sa.Numeric(),
-            nullable=True,
-            comment="counterfactual_cost less actual_cost, price_effect, commitment_effect and floor_effect; NULL is unknown",
-        ),
-        sa.Column("predicted_net", sa.Numeric(), nullable=True, comment="what was promised for these days"),
-        sa.Column("predicted_p10", sa.Numeric(), nullable=True, comment="10th percentile of it"),
-        sa.Column("predicted_p50", sa.Numeric(), nullable=True, comment="median of it"),
-        sa.Column("predicted_p90", sa.Numeric(), nullable=True, comment="90th percentile of it"),
-        sa.Column("remark", sa.Text(), nullable=True, comment="what else to know of it, sentences"),
-        sa.Column("computed_at", sa.DateTime(timezone=True), nullable=False, comment="when"),
-        sa.PrimaryKeyConstraint("recommendation_id", "month", name=op.f("pk_saving")),
-        comment="The ledger of savings: month by month, what the bill shows of what was promised.",
-    )
-    op.create_table(
-        "saving_baseline",
-        sa.Column(
-            "recommendation_id", sa.Text(), nullable=False, comment="the recommendation that was accepted or done"
-        ),
-        sa.Column("kind", sa.Text(), nullable=False, comment="its kind"),
-        sa.Column("provider", sa.Text(), nullable=False, comment="aws, gcp, azure …"),
-        sa.Column("currency", sa.Text(), nullable=False, comment="ISO 4217"),
-        sa.Column(
-            "counterfactual",
-            sa.Text(),
-            nullable=False,
-            comment="what the cost would have been: kept_running (as many hours as before), same_hours (the hours it ran, at the price before), same_service (the hours the service was there), commitment (as same_hours, with what the commitment leaves unused), same_tokens (the tokens bought, at the price before) or unknown",
-        ),
-        sa.Column(
-            "accepted_at",
-            sa.DateTime(timezone=True),
-            nullable=False,
-            comment="when it was accepted, or done without having been accepted",
-        ),
-        sa.Column(
-            "done_on", sa.Date(), nullable=True, comment="day it was done, which itself is not counted; NULL is not yet"
-        ),
-        sa.Column(
-            "planned_end",
-            sa.Date(),
-            nullable=True,
-            comment="first day it would not have run in any case; NULL is none known",
-        ),
-        sa.Column("undone_on", sa.Date(), nullable=True, comment="day it was taken back; NULL is not"),
-        sa.Column(
-            "predicted_net",
-            sa.Numeric(),
-            nullable=True,
-            comment="promised saving per 730 hours, net of commitments, as it was when accepted",
-        ),
-        sa.Column(
-            "predicted_p10", sa.Numeric(), nullable=True, comment="10th percentile of it; NULL where there was no range"
-        ),
-        sa.Column("predicted_p50", sa.Numeric(), nullable=True, comment="median of it"),
-        sa.Column("predicted_p90", sa.Numeric(), nullable=True, comment="90th percentile of it"),
-        sa.Column("window_first", sa.Date(), nullable=False, comment="first day its cost before was measured on"),
-        sa.Column("window_end", sa.Date(), nullable=False, comment="day after the last"),
-        sa.Column(
-            "days",
-            sa.Integer(),
-            nullable=False,
-            comment="days of the window whose cost is known, those without a charge included",
-        ),
-        sa.Column("unit", sa.Text(), nullable=False, comment="hour, or token"),
-        sa.Column(
-            "quantity",
-            sa.Numeric(),
-            nullable=True,
-            comment="hours or tokens paid for in these days; NULL where no cost of them is known",
-        ),
-        sa.Column("effective_cost", sa.Numeric(), nullable=True, comment="effective cost of them"),
-        sa.Column("uncovered_cost", sa.Numeric(), nullable=True, comment="the part no commitment covered"),
-        sa.Column("covered_share", sa.Numeric(), nullable=True, comment="share of the hours a commitment covered"),
-        sa.Column(
-            "uncovered_list_cost", sa.Numeric(), nullable=True, comment="list cost of the hours no commitment covered"
-        ),
-        sa.Column(
-            "requests", sa.Numeric(), nullable=True, comment="requests served in the window; NULL where none are known"
-        ),
-        sa.Column(
-            "sku_key",
-            sa.BigInteger(),
-            autoincrement=False,
-            nullable=False,
-            comment="what most of the cost was for; 0 none",
-        ),
-        sa.Column("service", sa.Text(), nullable=True, comment="its service"),
-        sa.Column("region", sa.Text(), nullable=True, comment="its region"),
-        sa.Column("instance_type", sa.Text(), nullable=True, comment="its machine type"),
-        sa.Column(
-            "list_price",
-            sa.Numeric(),
-            nullable=True,
-            comment="its list cost per hour; NULL where the bill does not say",
-        ),
-        sa.Column(
-            "parts",
-            postgresql.JSONB(astext_type=sa.Text()),
-            nullable=False,
-            comment="each resource, or direction of tokens: quantity and effective cost in the window, as text",
-        ),
-        sa.Column(
-            "scopes",
-            postgresql.JSONB(astext_type=sa.Text()),
-            nullable=False,
-            comment="billing accounts whose bills show it",
-        ),
-        sa.Column(
-            "restarted_on",
-            sa.Date(),
-            nullable=True,
-            comment="first day after the stop it was paid for again; NULL is never",
-        ),
-        sa.Column(
-            "verified_month",
-            sa.Date(),
-            nullable=True,
-            comment="first full final month, by which it was verified; NULL is not yet",
-        ),
-        sa.Column(
-            "outcome",
-            sa.Text(),
-            nullable=True,
-            comment="within, above or miss of P10 to P90, saved (there was no range); NULL is not verified",
-        ),
-        sa.PrimaryKeyConstraint("recommendation_id", name=op.f("pk_saving_baseline")),
-        comment="What a recommendation promised and what its resources cost before: written when it is accepted and done.",
     )
     op.create_table(
         "share_target",
@@ -1788,43 +1567,17 @@ def upgrade() -> None:
             sa.BigInteger(),
             autoincrement=False,
             nullable=False,
-            comment="the costly resource without advice; 0 where it is none of the bill",
+            comment="the costly resource without advice",
         ),
-        sa.Column("provider", sa.Text(), nullable=False, comment="aws, gcp, azure …"),
-        sa.Column(
-            "resource_id",
-            sa.Text(),
-            nullable=False,
-            comment="canonical id, or a name of ours for what is no single resource",
-        ),
+        sa.Column("resource_id", sa.Text(), nullable=False, comment="canonical id"),
         sa.Column("kind", sa.Text(), nullable=False, comment="kind of advice that was considered"),
         sa.Column("reason", sa.Text(), nullable=False, comment="busy, telemetry_missing, too_new, excluded, covered …"),
         sa.Column("explanation", sa.Text(), nullable=False, comment="one sentence, with what to enable"),
-        sa.Column("currency", sa.Text(), nullable=False, comment="ISO 4217"),
         sa.Column("monthly_cost", sa.Numeric(), nullable=True, comment="its effective cost per 730 hours"),
+        sa.Column("currency", sa.Text(), nullable=False, comment="ISO 4217"),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False, comment="when it was considered"),
-        sa.PrimaryKeyConstraint("provider", "resource_id", "kind", "currency", name=op.f("pk_why_not")),
+        sa.PrimaryKeyConstraint("resource_key", "kind", name=op.f("pk_why_not")),
         comment="Each costly resource without advice has its reason.",
-    )
-    op.create_table(
-        "worked_out",
-        sa.Column(
-            "made_from",
-            sa.Text(),
-            nullable=False,
-            comment="hash of all the answer rests on: numbers, settings and the code of the method",
-        ),
-        sa.Column(
-            "part", sa.Text(), nullable=False, comment="past forecast, days out of the ordinary, or drivers of a change"
-        ),
-        sa.Column(
-            "answer",
-            postgresql.JSON(astext_type=sa.Text()),
-            nullable=False,
-            comment="what came of it; numbers to their last digit",
-        ),
-        sa.PrimaryKeyConstraint("made_from", name=op.f("pk_worked_out")),
-        comment="What the last look ahead worked out, so that the same is not worked out again.",
     )
     op.create_table(
         "workload_hour",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 
 import pytest
+from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint, Column, Engine, MetaData, Text, inspect, text
 
@@ -99,3 +101,42 @@ def test_key_zero_means_none(database: Store) -> None:
         ]
 
     assert found == [1, 1, 1, 1]
+
+
+def test_advice_of_the_first_version_keeps_its_decisions(empty: Engine) -> None:
+    """Accepted and dismissed advice is found again under the identity that the next run gives it, with its events."""
+    config = migrate.alembic_config()
+    row = (
+        "INSERT INTO recommendation (id, kind, resource_key, resource_id, provider, current, proposed, monthly_cost,"
+        " monthly_saving_effective, monthly_saving_net, currency, risk, confidence, effort, evidence, reason, undo,"
+        " state, counted, created_at, updated_at) VALUES (:id, :kind, 1, 'i-1', 'aws', 'p4d', :proposed, 100, 60, 50,"
+        " 'USD', 0, 'high', 'low', '{}', 'idle', 'start it', :state, :counted, now(), now())"
+    )
+    stop = {"kind": "stop_idle", "counted": True}
+    with empty.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "2026_11_21_initial")
+        connection.execute(text(row), stop | {"id": "a", "proposed": "stop it (disks stay)", "state": "accepted"})
+        connection.execute(text(row), stop | {"id": "b", "proposed": "stop it", "state": "gone"})
+        size = {"id": "c", "kind": "rightsize", "proposed": "g5.12xlarge (4 × nvidia-a10g)", "state": "dismissed"}
+        connection.execute(text(row), size | {"counted": False})
+        for of, event in (("a", "accepted"), ("b", "proposed"), ("c", "dismissed")):
+            connection.execute(
+                text("INSERT INTO recommendation_event (recommendation_id, at, event) VALUES (:of, now(), :event)"),
+                {"of": of, "event": event},
+            )
+    migrate.upgrade(empty)
+
+    with empty.connect() as connection:
+        found = {row.kind: row for row in connection.execute(text("SELECT * FROM recommendation"))}
+        events = set(connection.execute(text("SELECT recommendation_id, event FROM recommendation_event")).tuples())
+    stopped, resized = (
+        sha256("\x1f".join((kind, "aws", "i-1", "USD", target)).encode()).hexdigest()[:12]
+        for kind, target in (("stop_idle", "stop"), ("rightsize", "g5.12xlarge"))
+    )
+    assert (found["stop_idle"].id, found["stop_idle"].state) == (stopped, "accepted")
+    assert (found["rightsize"].id, found["rightsize"].state) == (resized, "dismissed")
+    assert events == {(stopped, "accepted"), (stopped, "proposed"), (resized, "dismissed")}
+    # what was counted still is: 50 of the 100 it costs
+    assert found["stop_idle"].acts_on == {"i-1": {"monthly_cost": "100", "counted_net": "50"}}
+    assert (found["stop_idle"].counted_net, found["rightsize"].counted_net) == (50, 0)
