@@ -31,7 +31,7 @@ from benchmarks.import_focus import Measure
 from recommender.methods.packing import first_fit_decreasing, lower_bound
 
 BOUND_LIMIT = 1.02
-ALLOCATED_LIMIT = 0.86
+ALLOCATED_LIMIT = 0.85
 TIME_LIMIT = 2.0
 _FILE = Path("util_alibaba_openb_v2023") / "openb_pod_list_default.csv.gz"
 

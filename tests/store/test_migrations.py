@@ -129,7 +129,9 @@ def test_advice_of_the_first_version_keeps_its_decisions(empty: Engine) -> None:
 
     with empty.connect() as connection:
         found = {row.kind: row for row in connection.execute(text("SELECT * FROM recommendation"))}
-        events = set(connection.execute(text("SELECT recommendation_id, event FROM recommendation_event")).tuples())
+        events = {
+            tuple(row) for row in connection.execute(text("SELECT recommendation_id, event FROM recommendation_event"))
+        }
     stopped, resized = (
         sha256("\x1f".join((kind, "aws", "i-1", "USD", target)).encode()).hexdigest()[:12]
         for kind, target in (("stop_idle", "stop"), ("rightsize", "g5.12xlarge"))
