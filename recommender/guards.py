@@ -4,12 +4,15 @@ Assumes
     Tags mean what they say: a keep tag, or one that names a standby for disasters, is a decision somebody took.
 Method
     *Refused*: kept by a tag, a warm standby, deployed within ``recommend.new_days``, no longer billed.
+    *Of a service*: a machine launched beside one of the same generation (type, image, launch template, what it runs)
+    that is older than that is a scale-out and no deployment; one whose configuration was changed is a deployment.
     *Hard to get back*: accelerators listed as scarce, a low placement score or a high interruption band of the spot
     market; a capacity reservation of the machine's own lets it come back.
     *Said first*: disks inside the host that are empty afterwards, or that nobody knows of; a reservation or a block
     that is paid on without the machine.
 Cases
-    What is unknown becomes a line in the command's text, never a silent permission.
+    What is unknown becomes a line in the command's text, never a silent permission. Where one of two machines does
+    not say what it runs, the same type counts as the same generation.
 Sources
     docs/advice.md; ``machine_facts.toml``.
 Known drawbacks
@@ -19,16 +22,19 @@ Known drawbacks
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Protocol
 
 from aispend.advising import Recommend
 from recommender.contract import Saving
 from recommender.machine_facts import has_local_disk, scarcity
 from recommender.subjects.machines import Machine
+from recommender.subjects.services import Service
 
 _STANDBY_TAGS = ("role", "purpose", "tier", "env", "environment", "usage")
 _STANDBY = ("dr", "disaster-recovery", "disaster recovery", "standby", "warm-standby", "hot-standby", "failover")
+_GENERATION = ("image", "config", "model", "variants")
+_LAUNCHED_FROM = ("aws:ec2launchtemplate:id", "aws:ec2launchtemplate:version")
 LOW_PLACEMENT_SCORE = 3
 """Of 10: below this AWS expects a request for spot capacity to fail."""
 HIGH_INTERRUPTION = 0.20
@@ -55,14 +61,54 @@ def refusal(machine: Machine, settings: Recommend) -> tuple[str, str] | None:
     return None
 
 
-def refusal_of_any(machines: Iterable[Machine], settings: Recommend) -> tuple[str, str] | None:
-    """The same for machines that are advised on together: of the first that must be left alone, by name."""
-    several = list(machines)
-    for machine in several:
-        if found := refusal(machine, settings):
-            reason, explanation = found
-            return reason, explanation if len(several) == 1 else f"Of {machine.resource_id}: {explanation}"
+def refusal_of_service(service: Service, settings: Recommend) -> tuple[str, str] | None:
+    """The same for the machines of a service that run: of the first that must be left alone, by name.
+
+    A machine that joined others of its generation changes nothing of the service, however new it is.
+    """
+    current = [member.machine for member in service.current]
+    members = [member.machine for member in service.members]
+    for machine in current:
+        found = refusal(machine, settings)
+        if found is None or (found[0] == "too_new" and _joined(machine, members, settings)):
+            continue
+        reason, explanation = found
+        return reason, explanation if len(current) == 1 else f"Of {machine.resource_id}: {explanation}"
     return None
+
+
+def _joined(machine: Machine, members: Iterable[Machine], settings: Recommend) -> bool:
+    """Whether it was launched beside a machine of the same generation that is not new, ended or not."""
+    life = machine.life
+    if life is not None and life.deployed_at is not None and life.deployed_at != life.launched_at:
+        return False
+    return any(
+        other.resource_id != machine.resource_id
+        and _same_generation(machine, other)
+        and too_new(_here_since(other), machine.as_of, settings) is None
+        for other in members
+    )
+
+
+def _here_since(machine: Machine) -> datetime:
+    """When it was deployed, or first billed where nobody saw that."""
+    deployed = machine.life.deployed_at if machine.life else None
+    return deployed or datetime.combine(machine.first_seen, time(), machine.as_of.tzinfo)
+
+
+def _same_generation(one: Machine, other: Machine) -> bool:
+    """Whether nothing that both tell of what they run differs; of the type nothing may be unknown."""
+    if one.instance_type is None or one.instance_type != other.instance_type:
+        return False
+    pairs = zip(_generation(one), _generation(other), strict=True)
+    return all(mine is None or theirs is None or mine == theirs for mine, theirs in pairs)
+
+
+def _generation(machine: Machine) -> tuple[object, ...]:
+    """What a listing and the tags of a launch tell of what it runs; None where they do not."""
+    details = machine.life.details if machine.life else {}
+    tags = {key.lower().removeprefix("user:"): value for key, value in machine.tags.items()}
+    return (*(details.get(name) for name in _GENERATION), *(tags.get(name) for name in _LAUNCHED_FROM))
 
 
 def decided(machine: Tagged, settings: Recommend) -> tuple[str, str] | None:

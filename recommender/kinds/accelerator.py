@@ -34,7 +34,7 @@ from aispend.prices.accelerators import InstanceType, accelerator, instance_type
 from aispend.prices.prices import Price
 from recommender.actions import describe, resize
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Effort, Kind, Step, WhyNot
-from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal_of_any
+from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal_of_service
 from recommender.kinds.other_types import Move, Work, machines_for, moves_of
 from recommender.kinds.parts import Parts, parts_of
 from recommender.kinds.replayed import MAX_BOUND, replay_evidence
@@ -63,7 +63,7 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     def no(reason: str, explanation: str) -> WhyNot:
         return WhyNot(NAME, subject, reason, explanation, parts.cost)
 
-    if found := refusal_of_any(parts.machines, settings):
+    if found := refusal_of_service(subject, settings):
         return no(*found)
     first = parts.machines[0]
     on = first.as_of.date()

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from aispend.advising import Recommend
 from aispend.sizing import Consolidate
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, Subject, WhyNot
-from recommender.guards import refusal_of_any
+from recommender.guards import refusal_of_service
 from recommender.kinds.replayed import MAX_BOUND, replay_evidence
 from recommender.kinds.share_machines import share
 from recommender.kinds.together import cost_of_each, describe_all, one_type
@@ -77,7 +77,7 @@ def _replicas(subject: Service, settings: Recommend) -> Advice | WhyNot:
     kind = one_type(machines)
     if kind is None:
         return no("mixed", "Its machines are of several types, so replicas of it cannot be counted.")
-    if refused := refusal_of_any(machines, settings):
+    if refused := refusal_of_service(subject, settings):
         return no(*refused)
     load, running = subject.demand("load_max"), subject.machines_running()
     paid = np.isnan(running) | (running > 0)

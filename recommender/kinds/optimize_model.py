@@ -33,7 +33,7 @@ from aispend.advising import Recommend
 from aispend.prices.accelerators import accelerator
 from aispend.sizing import OptimizeModel
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Saving, Step, WhyNot
-from recommender.guards import refusal_of_any
+from recommender.guards import refusal_of_service
 from recommender.kinds.together import cost_of_each, describe_all, one_type
 from recommender.methods.model_memory import accelerators_needed
 from recommender.methods.model_shapes import served_model, smaller_of_family, source_of
@@ -86,7 +86,7 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     def no(reason: str, explanation: str) -> WhyNot:
         return WhyNot(NAME, subject, reason, explanation, cost)
 
-    if refused := refusal_of_any((member.machine for member in subject.current), settings):
+    if refused := refusal_of_service(subject, settings):
         return no(*refused)
     model = served_model(subject.model, options.models)
     if model is None:

@@ -24,7 +24,7 @@ import numpy as np
 
 from aispend.advising import Recommend
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
-from recommender.guards import refusal_of_any
+from recommender.guards import refusal_of_service
 from recommender.kinds.clock import replica_commands
 from recommender.kinds.replayed import MAX_BOUND, replay_evidence
 from recommender.kinds.together import cost_of_each, describe_all, one_type
@@ -54,7 +54,7 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
         return WhyNot(NAME, subject, reason, explanation, cost)
 
     machines = [member.machine for member in subject.current]
-    if refused := refusal_of_any(machines, settings):
+    if refused := refusal_of_service(subject, settings):
         return no(*refused)
     kind = one_type(machines)
     if kind is None:

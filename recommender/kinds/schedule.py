@@ -32,7 +32,7 @@ import numpy as np
 from aispend.advising import Recommend
 from recommender.actions import describe
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Confidence, Kind, Step, WhyNot
-from recommender.guards import hard_to_regain, loses_disks, preconditions, refusal
+from recommender.guards import hard_to_regain, loses_disks, preconditions, refusal_of_service
 from recommender.kinds.clock import in_words, on_off_commands
 from recommender.kinds.replayed import MAX_BOUND, replay_evidence
 from recommender.kinds.weeks import Weeks, start_hours, weeks_of
@@ -75,7 +75,7 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     def no(reason: str, explanation: str) -> WhyNot:
         return WhyNot(NAME, subject, reason, explanation, cost)
 
-    if refused := refusal(subject.current[0].machine, settings):
+    if refused := refusal_of_service(subject, settings):
         return no(*refused)
     week = weeks_of(subject, options)
     if week.coverage < options.min_coverage:

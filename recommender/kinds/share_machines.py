@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from aispend.advising import Recommend
 from aispend.prices.accelerators import accelerator
 from recommender.contract import COST_UNKNOWN, Advice, WhyNot
-from recommender.guards import refusal_of_any
+from recommender.guards import refusal_of_service
 from recommender.kinds.replayed import MAX_BOUND
 from recommender.kinds.together import describe_all
 from recommender.methods.packing import Packing, Server, Tenant, pack, replay_packing
@@ -237,7 +237,7 @@ def _advice(
 
 def _able(service: Service, settings: Recommend) -> bool:
     """Whether it works, may be moved, and is measured enough in load and memory."""
-    if refusal_of_any(_machines(service), settings):
+    if refusal_of_service(service, settings):
         return False
     loads = np.array([_load(member) for member in service.current])
     enough = (~np.isnan(loads)).mean(axis=1).min() >= settings.consolidate.min_coverage

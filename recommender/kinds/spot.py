@@ -34,7 +34,7 @@ from aispend.moving import Spot
 from aispend.prices.prices import Price
 from recommender.actions import as_spot, describe
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
-from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal_of_any, reservation_of
+from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal_of_service, reservation_of
 from recommender.kinds.parts import Parts, parts_of
 from recommender.methods.risk import risk_level
 from recommender.methods.runtime_on_spot import (
@@ -100,7 +100,7 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     def no(reason: str, explanation: str) -> WhyNot:
         return WhyNot(NAME, subject, reason, explanation, parts.cost)
 
-    if found := refusal_of_any(machines, settings):
+    if found := refusal_of_service(subject, settings):
         return no(*found)
     if found := _unfit(subject, machines, options):
         return no(*found)

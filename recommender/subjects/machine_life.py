@@ -32,12 +32,16 @@ REGRETTED_WITHIN = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Life:
-    """What is known of one machine; ``details`` and ``state`` as its newest listing gave them."""
+    """What is known of one machine; ``details`` and ``state`` as its newest listing gave them.
+
+    ``launched_at`` is its first launch: where it is ``deployed_at``, nothing on it was changed since.
+    """
 
     deployed_at: datetime | None = None
     kind: str | None = None
     state: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    launched_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ def load_lives(connection: Connection, as_of: datetime) -> dict[int, Life]:
         .where(seen.valid_from <= as_of + timedelta(days=1))
         .order_by(seen.resource_key, seen.valid_from)
     )
-    found: dict[int, Life] = {key: Life(deployed_at=at) for key, at in launches.items()}
+    found: dict[int, Life] = {key: Life(deployed_at=at, launched_at=at) for key, at in launches.items()}
     before: dict[int, Any] = {}
     for key, valid_from, kind, state, details in rows:
         runs = _runs(details)
@@ -73,7 +77,7 @@ def load_lives(connection: Connection, as_of: datetime) -> dict[int, Life]:
         if key in before and before[key] != runs:
             deployed = valid_from if deployed is None else max(deployed, valid_from)
         before[key] = runs
-        found[key] = Life(deployed, kind, state, details)
+        found[key] = Life(deployed, kind, state, details, launches.get(key))
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,9 @@ import pytest
 from aispend.advising import Recommend
 from recommender.contract import Advice, WhyNot
 from recommender.kinds.scale_replicas import KIND, evaluate
-from recommender.subjects.services import Service
+from recommender.subjects.machine_life import Life
+from recommender.subjects.services import Member, Service
+from tests.recommender.conftest import AS_OF
 from tests.recommender.kinds.contract import KindContract
 from tests.recommender.kinds.services import Make, member, office, service, weekly
 
@@ -42,6 +45,23 @@ def test_four_by_day_and_one_by_night(make_subject: Make) -> None:
     assert sum(answer.acts_on.values()) == answer.monthly_cost
     assert answer.acts_on["i-0"] == Decimal("14600.00")
     assert answer.evidence["replay_violation_minutes"] == 0
+
+
+def test_the_autoscaler_s_own_launches_do_not_silence_it(make_subject: Make) -> None:
+    """A machine launched yesterday beside three of a month is what this advice is about; another image is not."""
+    four = group(make_subject, 4, office(9, 18), level=5.6)
+
+    def launched(number: int, days: float, image: str) -> Member:
+        one, at = four.members[number], AS_OF - timedelta(days=days)
+        life = Life(deployed_at=at, launched_at=at, details={"image": image})
+        return replace(one, machine=replace(one.machine, life=life))
+
+    old = tuple(launched(number, 30, "ami-1") for number in range(3))
+    assert isinstance(evaluate(replace(four, members=(*old, launched(3, 1.5, "ami-1"))), Recommend()), Advice)
+    answer = evaluate(replace(four, members=(*old, launched(3, 1.5, "ami-2"))), Recommend())
+    assert isinstance(answer, WhyNot)
+    assert answer.reason == "too_new"
+    assert answer.explanation.startswith("Of i-3: What it runs was deployed on 2026-11-19")
 
 
 def test_two_stay_where_two_serve_online(make_subject: Make) -> None:

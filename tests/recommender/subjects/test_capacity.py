@@ -161,6 +161,26 @@ def test_a_first_listing_deploys_nothing_and_a_new_model_does(ledger: Store) -> 
         assert load_lives(connection, AS_OF)[7].deployed_at == AS_OF - timedelta(days=3)
 
 
+def test_a_launch_is_told_apart_from_a_later_change(ledger: Store) -> None:
+    """Launched twelve days ago, another type three days ago: both instants are kept."""
+    write(
+        ledger, resource_life, resource_key=7, started_at=AS_OF - timedelta(days=12), ended_at=None, method="listing",
+        source="aws/inventory",
+    )  # fmt: skip
+    with ledger.engine.connect() as connection:
+        only = load_lives(connection, AS_OF)[7]
+    assert only.launched_at == only.deployed_at == AS_OF - timedelta(days=12)
+    for days, machine in ((11, "p4d.24xlarge"), (3, "p5.48xlarge")):
+        write(
+            ledger, resource_history, resource_key=7, valid_from=AS_OF - timedelta(days=days), scope="s",
+            kind="ec2_instance", state="running", source="aws/inventory", seen_at=AS_OF,
+            details={"instance_type": machine},
+        )  # fmt: skip
+    with ledger.engine.connect() as connection:
+        both = load_lives(connection, AS_OF)[7]
+    assert (both.launched_at, both.deployed_at) == (AS_OF - timedelta(days=12), AS_OF - timedelta(days=3))
+
+
 def test_stops_that_were_taken_back_within_a_week_are_regretted(ledger: Store) -> None:
     """Three stops that an event names: one started again after 2 days, one after 10, one never."""
     for key, days, until in ((8, 40, 30), (8, 28, 20), (8, 10, 5), (9, 30, None)):
