@@ -31,6 +31,7 @@ from collectors.aws import inventory_bedrock as bedrock_part
 from collectors.aws import inventory_ec2 as ec2_part
 from collectors.aws import inventory_jobs as jobs_part
 from collectors.aws import inventory_sagemaker as sagemaker_part
+from collectors.aws import inventory_snapshots as snapshots_part
 from collectors.aws import lives as lives_part
 from collectors.aws.base import DENIED, AwsCollector, code_of, explained
 from collectors.aws.clients import AwsClients
@@ -91,6 +92,7 @@ class Inventory(AwsCollector):
         sorted(
             {
                 *ec2_part.OPERATIONS,
+                *snapshots_part.OPERATIONS,
                 *sagemaker_part.OPERATIONS,
                 *bedrock_part.OPERATIONS,
                 *jobs_part.OPERATIONS,

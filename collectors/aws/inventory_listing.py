@@ -8,6 +8,7 @@ from typing import Any
 from collectors.aws import inventory_bedrock as bedrock_part
 from collectors.aws import inventory_ec2 as ec2_part
 from collectors.aws import inventory_sagemaker as sagemaker_part
+from collectors.aws import inventory_snapshots as snapshots_part
 from collectors.aws.base import DENIED, code_of
 from collectors.aws.inventory_ec2 import Hardware, Place
 from collectors.contract import History, Part
@@ -41,6 +42,17 @@ def readers(client: Callable[[str], Any], place: Place, instances: Read) -> Iter
     yield (
         "EBS volumes",
         history("ebs_volume", lambda: ec2_part.volume_rows(ec2_part.volume_pages(ec2))),
+    )
+    yield (
+        "EBS snapshots",
+        history(
+            snapshots_part.KIND,
+            lambda: snapshots_part.snapshot_rows(
+                snapshots_part.snapshot_pages(ec2),
+                snapshots_part.images_by_snapshot(snapshots_part.image_pages(ec2)),
+                place,
+            ),
+        ),
     )
     yield (
         "capacity reservations",

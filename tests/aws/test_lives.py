@@ -102,6 +102,8 @@ EMPTY: dict[str, Any] = {
     "bedrock.ListProvisionedModelThroughputs": {"provisionedModelSummaries": []},
     "ec2.DescribeCapacityBlocks": {"CapacityBlocks": []},
     "ec2.DescribeCapacityReservations": {"CapacityReservations": []},
+    "ec2.DescribeImages": {"Images": []},
+    "ec2.DescribeSnapshots": {"Snapshots": []},
     "ec2.DescribeVolumes": {"Volumes": []},
     "eks.ListClusters": {"clusters": []},
     "sagemaker.ListEndpoints": {"Endpoints": []},
