@@ -22,6 +22,7 @@ from aispend.advising import Recommend
 from aispend.connections import AwsConnection
 from aispend.errors import SettingsError
 from aispend.foresight import Forecast
+from aispend.taxing import NonRecoverableTax
 from aispend.watching import Anomaly, Budget, LatencyTarget
 
 Stage = Literal[
@@ -153,6 +154,7 @@ class Allocation(_Section):
         "holders", description="CPU and memory left over beside accelerators that are taken: part of those, or idle"
     )
     shared: tuple[SharedCost, ...] = ()
+    non_recoverable_tax: tuple[NonRecoverableTax, ...] = ()
 
     @model_validator(mode="after")
     def _different_names(self) -> Allocation:

@@ -26,7 +26,7 @@ HELD_OVER_TIME = """(s.accelerators IS NOT NULL OR coalesce(s.consumed_unit, s.p
 
 IS_AI = "coalesce(d.ai_ruled, d.is_ai OR ai.resource_key IS NOT NULL) AND k.charge_category <> 'Tax'"
 """A machine's cores, memory and licence are billed beside its accelerators: one AI charge on a resource makes all of
-its charges AI spend. Tax never is."""
+its charges AI spend. Tax never is of itself."""
 
 ROUTE = f"""CASE
     WHEN k.charge_category = 'Tax' THEN 'tax'

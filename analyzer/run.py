@@ -35,6 +35,7 @@ from analyzer.shares import divide, drop_slices, make_share_tables, replace_slic
 from analyzer.sharing import share_out
 from analyzer.siblings import learn_from_siblings
 from analyzer.spreading import spread_credits_and_fees
+from analyzer.taxes import mark_lost_tax, spread_lost_tax
 from analyzer.unit_costs import write_unit_costs
 from analyzer.usage import place_by_usage
 
@@ -186,6 +187,7 @@ def _analyze_month(
         connection.execute(text(f"SET LOCAL {setting}"))
     decide_charges(connection, attributor, month=month, slices=slices, first=scope.first, last=scope.last)
     charges = stage_charges(connection, month=month, slices=slices, by_resource=attributor.reads_resource)
+    mark_lost_tax(connection, settings.allocation.non_recoverable_tax)
     learn_from_siblings(connection)
     make_share_tables(connection)
     place_by_hour(connection, settings.allocation, first=scope.first, last=end)
@@ -195,6 +197,7 @@ def _analyze_month(
     if settings.allocation.shared:
         share_out(connection, settings.allocation.shared)
         divide(connection)
+    spread_lost_tax(connection)
     spread_credits_and_fees(connection)
     divide(connection)
     shares = replace_slices(connection, month=month, slices=slices)

@@ -39,10 +39,7 @@ _OWNER_ONLY = "CASE WHEN c.{field}_source IN ('rule', 'tag') THEN c.{field} END"
 def weigh_whole_charges(connection: Connection) -> None:
     """Weigh what is never divided, and what no telemetry met: the bill alone decides it."""
     for route, reason in _WHOLE.items():
-        fields = as_billed()
-        if route != "reservation_unused":
-            fields[0] = ("model", (_OWNER_ONLY.format(field="model"), "c.model_method", "c.model_confidence"))
-            fields[2] = ("stage", ("NULL::text", "''", "0"))
+        fields = as_billed() if route == "reservation_unused" else of_the_owner()
         relation = f"charge_now c WHERE c.route = '{route}'"
         rung = "'charge'" if route == "reservation_unused" else "'account-day'"
         sql = target_sql(relation, fields, workload="NULL::text", reason=reason, rung=rung, weight="1")
@@ -51,6 +48,14 @@ def weigh_whole_charges(connection: Connection) -> None:
         AND NOT EXISTS (SELECT FROM share_weight AS placed WHERE placed.cid = c.cid)"""
     sql = target_sql(still_open, as_billed(), workload="NULL::text", reason=BILLED_REASON, rung=BILLED_RUNG, weight="1")
     connection.execute(text(sql))
+
+
+def of_the_owner() -> list[tuple[str, tuple[str, str, str]]]:
+    """All fields of what is no use of anything: its team, a model that a rule or tag names, and no stage."""
+    fields = as_billed()
+    fields[0] = ("model", (_OWNER_ONLY.format(field="model"), "c.model_method", "c.model_confidence"))
+    fields[2] = ("stage", ("NULL::text", "''", "0"))
+    return fields
 
 
 def make_share_tables(connection: Connection) -> None:

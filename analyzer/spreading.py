@@ -9,7 +9,7 @@ Method      A credit (or adjustment) is divided over the positive cost, before c
 Cases       Where nothing positive is found it stays a share of the whole company, without model and team.
             A credit's shares have reason ``credit``; a positive adjustment's ``shared``; a fee's ``shared``, or what
             the usage it covers says: ``commitment_unused``, ``not_ai``.
-            Tax is its own line and nothing is spread over it.
+            Nothing is spread over tax, and tax over nothing here (see :mod:`analyzer.taxes`).
 Drawbacks   A promotional credit for a whole account is taken as company-level unless it names a service.
 """
 
@@ -26,7 +26,7 @@ _BASE = f"""
     FROM share_now s
     JOIN charge_now c USING (cid)
     JOIN target_now t USING (target_key)
-    WHERE {_AMOUNT} > 0 AND c.route <> 'tax'
+    WHERE {_AMOUNT} > 0 AND c.route NOT IN ('tax', 'lost_tax')
       AND (c.slice_id IN (SELECT slice_id FROM charge_now WHERE route IN ('credit', 'fee')))
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15"""
 

@@ -63,6 +63,14 @@ TEMPLATE = """\
 # by = "fixed"
 # percent = { search = 60, ads = 40 }
 
+# Tax that cannot be claimed back becomes cost of what it is on; all other tax stays a line of its own.
+# [[allocation.non_recoverable_tax]]
+# name = "branch without input tax deduction"
+# billing_account = "1234*"
+# issuer = "Amazon Web Services EMEA*"     # who bills tells whose tax it is; kind = "*VAT*" what the bill calls it
+# percent = 100                            # what is lost of it
+# valid_from = 2026-01-01
+
 # ---- Clouds to collect from (docs/connect-aws.md) ------------------------------------------------------
 # Credentials are never written here: they come from the environment, a profile or the machine's role.
 

@@ -91,6 +91,10 @@ ALLOCATION = st.fixed_dictionaries(
         "idle_owner": st.sampled_from([None, "a"]),
         "stranded": st.sampled_from(["holders", "idle"]),
         "shared": st.lists(SHARED, max_size=1),
+        "non_recoverable_tax": st.lists(
+            st.fixed_dictionaries({"name": st.just("tax"), "percent": st.sampled_from(["100", "33.3", "0.7"])}),
+            max_size=1,
+        ),
     }
 )
 
