@@ -72,7 +72,13 @@ LIFECYCLE: tuple[Column, ...] = (
     Column("other_cost", "money"),
     Column("training_per_serving", "number"),
     Column("partly_unknown", "flag"),
+    Column("allocation"),
 )
+
+_AS_BILLED = (Column("original"), Column("unconverted"), Column("reason"))
+"""In one currency: all of the cost as it was billed, what of it is in no number, and why."""
+
+LIFECYCLE_IN: tuple[Column, ...] = (*LIFECYCLE, *_AS_BILLED)
 
 RUNS: tuple[Column, ...] = (
     Column("workload"),
@@ -87,7 +93,10 @@ RUNS: tuple[Column, ...] = (
     Column("effective_cost", "money"),
     Column("lost_cost", "money"),
     Column("currency"),
+    Column("allocation"),
 )
+
+RUNS_IN: tuple[Column, ...] = (*RUNS, *_AS_BILLED)
 
 SELF_HOST: tuple[Column, ...] = (
     Column("model"),

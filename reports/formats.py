@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
@@ -168,6 +168,21 @@ def allocation_line(allocation: Iterable[str]) -> str:
     """How machines were divided over those who shared them; nothing where that is not known."""
     named = "; ".join(allocation)
     return f"Machines divided by {named}." if named else ""
+
+
+def conversion_lines(currency: str, oldest_rate: date | None, unconverted: Mapping[str, Decimal]) -> list[str]:
+    """At which rates amounts were brought into one currency, and what stayed out of it for want of one."""
+    oldest = f" Oldest rate used: {oldest_rate}." if oldest_rate else ""
+    return [
+        f"In {currency} at the rate of each charge's day, converted once.{oldest}",
+        *unconverted_lines(unconverted),
+    ]
+
+
+def unconverted_lines(unconverted: Mapping[str, Decimal]) -> list[str]:
+    """What is in no number for want of an exchange rate, and what to do; nothing where there is none."""
+    amounts = ", ".join(f"{money(amount)} {code}" for code, amount in sorted(unconverted.items()))
+    return [f"Not in it, for want of a rate: {amounts}. Load rates: aispend import-rates FILE"] if amounts else []
 
 
 def currencies_apart(codes: Iterable[str]) -> list[str]:

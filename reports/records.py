@@ -7,7 +7,7 @@ from typing import Any
 
 from analyzer.variance import EFFECTS
 from reports.columns import BUDGETS, FORECAST, UNIT_COSTS, Column, spend_columns
-from reports.economics_columns import COMMITMENTS, ENERGY, OUTCOMES
+from reports.economics_columns import COMMITMENTS, ENERGY, LIFECYCLE, LIFECYCLE_IN, OUTCOMES, RUNS, RUNS_IN
 from reports.views import (
     BudgetStatus,
     Changes,
@@ -15,7 +15,11 @@ from reports.views import (
     Converted,
     EnergyUse,
     ForecastRow,
+    Lifecycles,
+    LifecyclesIn,
     OutcomeCost,
+    Runs,
+    RunsIn,
     Spend,
     SpendRow,
     UnitCost,
@@ -45,6 +49,28 @@ def forecast_records(rows: Iterable[ForecastRow]) -> list[Record]:
         | {"steps": "; ".join(step_words(step) for step in row.steps) or None}
         for row in rows
     ]
+
+
+def lifecycle_records(found: Lifecycles | Runs) -> list[Record]:
+    """Models from training to serving, or runs, with the method that divided their machines."""
+    columns = LIFECYCLE if isinstance(found, Lifecycles) else RUNS
+    return [_divided(columns, row, found.allocation) for row in found.rows]
+
+
+def lifecycle_in_records(found: LifecyclesIn | RunsIn) -> list[Record]:
+    """The same in one currency, with what the cost was billed as, and what of it has no rate, as text."""
+    columns = LIFECYCLE_IN if isinstance(found, LifecyclesIn) else RUNS_IN
+    return [
+        {**_divided(columns, row, found.allocation)}
+        | {"original": _amounts(row.original), "unconverted": _amounts(row.unconverted)}
+        for row in found.rows
+    ]
+
+
+def _divided(columns: Sequence[Column], row: object, allocation: Iterable[str]) -> Record:
+    """A row whose attributes are the columns, but for how machines were divided in it."""
+    values = {column.name: getattr(row, column.name) for column in columns if column.name != "allocation"}
+    return {**values, "allocation": "; ".join(allocation) or None}
 
 
 def outcome_records(rows: Iterable[OutcomeCost]) -> list[Record]:

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aispend.cli import doors, nothing, show
-from aispend.cli.doors import AllFromOption, DatabaseOption, Format, FormatOption, FromOption, ToOption
+from aispend.cli.doors import (
+    AllFromOption,
+    DatabaseOption,
+    Format,
+    FormatOption,
+    FromOption,
+    InOption,
+    ToOption,
+)
 from aispend.cli.show import Head
 from aispend.money import exact_sum
 
@@ -75,6 +83,7 @@ def commitments(
 def lifecycle(
     first: AllFromOption = None,
     end: ToOption = None,
+    currency: InOption = None,
     style: FormatOption = Format.table,
     database: DatabaseOption = None,
 ) -> None:
@@ -82,16 +91,20 @@ def lifecycle(
 
     What each model cost for data, training and serving, and how much of the training came to nothing.
 
-    Example: aispend lifecycle --from 2026-10
+    \b
+    Examples:
+      aispend lifecycle --from 2026-10
+      aispend lifecycle --in EUR --format json
     """
-    from reports import records, views
-    from reports.economics_columns import LIFECYCLE
+    from reports import views
     from reports.formats import allocation_line, figure, money, period
 
+    asked = doors.currency(currency) if currency else None
     with doors.opened(database) as door, door.store.engine.connect() as connection:
-        found = views.lifecycles(connection, doors.window(first, end, views.charge_days(connection)))
+        window = doors.window(first, end, views.charge_days(connection))
+        found = views.lifecycles_in(connection, asked, window) if asked else views.lifecycles(connection, window)
         missing = "" if found.rows else nothing.no_charges(connection)
-    if show.answered(LIFECYCLE, records.records(LIFECYCLE, found.rows), style, missing) or found.window is None:
+    if _answered(found, style, missing) or found.window is None:
         return
     show.table(
         [
@@ -114,10 +127,11 @@ def lifecycle(
                 row.currency,
             )
             for row in found.rows
-            if row.data_cost or row.training_cost or row.serving_cost
+            if row.data_cost != 0 or row.training_cost != 0 or row.serving_cost != 0
         ],
         notes=[
             f"Effective cost of AI spend, charge day {period(found.window)}.",
+            *_conversion(found),
             *([allocation_line(found.allocation)] if found.allocation else []),
             "Of it lost: attempts that failed, were repeated, or went silent for a week. Ratio: training / serving.",
             *(
@@ -132,6 +146,7 @@ def lifecycle(
 def runs(
     first: FromOption = None,
     end: ToOption = None,
+    currency: InOption = None,
     style: FormatOption = Format.table,
     limit: Annotated[int, typer.Option(min=1, help="Rows a table shows.")] = 30,
     database: DatabaseOption = None,
@@ -140,16 +155,20 @@ def runs(
 
     Failed, repeated and given-up runs are cost too. Needs workloads: aispend import-workloads PATH…
 
-    Example: aispend runs --from 2026-11 --format csv
+    \b
+    Examples:
+      aispend runs --from 2026-11 --format csv
+      aispend runs --in EUR
     """
-    from reports import records, views
-    from reports.economics_columns import RUNS
-    from reports.formats import money, period
+    from reports import views
+    from reports.formats import allocation_line, money, period
 
+    asked = doors.currency(currency) if currency else None
     with doors.opened(database) as door, door.store.engine.connect() as connection:
-        found = views.runs(connection, doors.window(first, end, views.newest_window(connection)))
+        window = doors.window(first, end, views.newest_window(connection))
+        found = views.runs_in(connection, asked, window) if asked else views.runs(connection, window)
         missing = "" if found.rows else nothing.no_runs(connection)
-    if show.answered(RUNS, records.records(RUNS, found.rows), style, missing) or found.window is None:
+    if _answered(found, style, missing) or found.window is None:
         return
     hidden = len(found.rows) - limit
     show.table(
@@ -176,23 +195,50 @@ def runs(
             *([f"… and {hidden} more; show them with --limit."] if hidden > 0 else []),
             *_by_ending(found),
             f"Effective cost, charge day {period(found.window)}. Given up: no word for a week after running.",
+            *_conversion(found),
+            *([allocation_line(found.allocation)] if found.allocation else []),
             "Of it lost: attempts that failed, were repeated or given up, by their machine time. –: no word on an end.",
         ],
     )
 
 
-def _by_ending(found: views.Runs) -> list[str]:
+def _answered(
+    found: views.Lifecycles | views.LifecyclesIn | views.Runs | views.RunsIn, style: Format, missing: str
+) -> bool:
+    """As :func:`show.answered`; for machines, what has no exchange rate goes to stderr."""
+    from reports import economics_columns as columns
+    from reports import records, views
+
+    if isinstance(found, views.LifecyclesIn | views.RunsIn):
+        if style is not Format.table:
+            show.say_unconverted(found.unconverted)
+        heads = columns.LIFECYCLE_IN if isinstance(found, views.LifecyclesIn) else columns.RUNS_IN
+        return show.answered(heads, records.lifecycle_in_records(found), style, missing)
+    heads = columns.LIFECYCLE if isinstance(found, views.Lifecycles) else columns.RUNS
+    return show.answered(heads, records.lifecycle_records(found), style, missing)
+
+
+def _conversion(found: views.Lifecycles | views.LifecyclesIn | views.Runs | views.RunsIn) -> list[str]:
+    from reports import views
+    from reports.formats import conversion_lines, currencies_apart
+
+    if isinstance(found, views.LifecyclesIn | views.RunsIn):
+        return conversion_lines(found.currency, found.oldest_rate, found.unconverted)
+    return currencies_apart(row.currency for row in found.rows)
+
+
+def _by_ending(found: views.Runs | views.RunsIn) -> list[str]:
     from reports.formats import money
 
-    sums: dict[tuple[str, str], list[views.Run]] = {}
+    sums: dict[tuple[str, str], list[views.Run | views.RunIn]] = {}
     for row in found.rows:
         sums.setdefault((row.currency, row.ending), []).append(row)
     lines = []
     for (currency, ending), rows in sorted(sums.items()):
         lost = exact_sum(row.lost_cost for row in rows if row.lost_cost is not None)
-        cost = exact_sum(row.effective_cost for row in rows)
+        known = [row.effective_cost for row in rows if row.effective_cost is not None]
         lines.append(
-            f"{len(rows)} {ending.replace('_', ' ')}: {money(cost)} {currency}"
+            f"{len(rows)} {ending.replace('_', ' ')}: {money(exact_sum(known) if known else None)} {currency}"
             + (f", of it lost {money(lost)}" if lost else "")
         )
     return lines

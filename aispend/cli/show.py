@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from aispend.cli.doors import Format, note
@@ -88,6 +89,14 @@ def lines(sentences: Iterable[str]) -> None:
     console = Console(file=sys.stdout, highlight=False)
     for sentence in sentences:
         console.print(Text(sentence))
+
+
+def say_unconverted(amounts: Mapping[str, Decimal]) -> None:
+    """On stderr, what is in no number of an answer in one currency for want of an exchange rate."""
+    from reports.formats import unconverted_lines
+
+    for line in unconverted_lines(amounts):
+        note(line)
 
 
 def short_id(resource_id: str, width: int = 28) -> str:

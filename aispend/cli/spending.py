@@ -93,7 +93,7 @@ def spend(
     if style is not Format.table:
         if converted:
             show.machine(converted_columns(query.by), records.converted_records(converted), style)
-            _say_unconverted(converted)
+            show.say_unconverted(converted.unconverted)
         else:
             show.machine(spend_columns(query.by), records.spend_records(found), style)
         if missing or found.basis.pending:
@@ -209,7 +209,7 @@ def spend_table(found: views.Spend, by: tuple[str, ...], limit: int, home: str) 
 
 
 def _converted_table(found: views.Converted, by: tuple[str, ...], limit: int) -> None:
-    from reports.formats import basis_lines, money, percent
+    from reports.formats import basis_lines, conversion_lines, money, percent
 
     whole = found.total
     cells = [
@@ -226,10 +226,7 @@ def _converted_table(found: views.Converted, by: tuple[str, ...], limit: int) ->
         amount = exact_sum(row.amount for row in rest)
         named = f"… and {len(rest)} more row{'s' if len(rest) > 1 else ''}"
         cells.append((named, *[""] * (len(by) - 1), money(amount), percent(amount / whole, 1) if whole else "", ""))
-    notes = [f"In {found.currency} at the rate of each charge's day, converted once."]
-    if found.oldest_rate:
-        notes[0] += f" Oldest rate used: {found.oldest_rate}."
-    notes += _unconverted(found)
+    notes = conversion_lines(found.currency, found.oldest_rate, found.unconverted)
     show.table(
         [
             *(Head(name) for name in by),
@@ -241,20 +238,6 @@ def _converted_table(found: views.Converted, by: tuple[str, ...], limit: int) ->
         totals=[("total", *[""] * (len(by) - 1), money(whole), "100.0 %", "")] if by else [],
         notes=[*notes, *basis_lines(found.spend.basis)],
     )
-
-
-def _unconverted(found: views.Converted) -> list[str]:
-    from reports.formats import money
-
-    if not found.unconverted:
-        return []
-    amounts = ", ".join(f"{money(amount)} {code}" for code, amount in sorted(found.unconverted.items()))
-    return [f"Not in it, for want of a rate: {amounts}. Load rates: aispend import-rates FILE"]
-
-
-def _say_unconverted(found: views.Converted) -> None:
-    for line in _unconverted(found):
-        note(line)
 
 
 def _by_currency(rows: Iterable[views.SpendRow]) -> dict[str, list[views.SpendRow]]:

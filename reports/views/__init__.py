@@ -83,6 +83,7 @@ from reports.views.lifecycle import (
     lifecycles,
     runs,
 )
+from reports.views.lifecycle_in import LifecyclesIn, ModelLifecycleIn, RunIn, RunsIn, lifecycles_in, runs_in
 from reports.views.outcomes import OutcomeCost, OutcomeCosts, outcome_costs
 from reports.views.overview import MonthFigures, Overview, overview
 from reports.views.paid_back import NoRate, Payback, payback, priced_tokens
@@ -170,7 +171,9 @@ __all__ = [
     "Kept",
     "KindTotal",
     "Lifecycles",
+    "LifecyclesIn",
     "ModelLifecycle",
+    "ModelLifecycleIn",
     "ModelsWithUsage",
     "MonthFigures",
     "MonthState",
@@ -186,7 +189,9 @@ __all__ = [
     "Reconciliation",
     "Rejected",
     "Run",
+    "RunIn",
     "Runs",
+    "RunsIn",
     "SavedItem",
     "SavedMonth",
     "SavingLine",
@@ -226,6 +231,7 @@ __all__ = [
     "freshness",
     "idle",
     "lifecycles",
+    "lifecycles_in",
     "models_with_usage",
     "month_against_month",
     "months",
@@ -243,6 +249,7 @@ __all__ = [
     "reconcile",
     "rejected_rows",
     "runs",
+    "runs_in",
     "same_days_before",
     "same_days_from",
     "savings",

@@ -11,12 +11,13 @@ These are the attempts that advice goes by too (``recommender/methods/lost_runs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from aispend.money import exact_sum, rate
 from reports.views.basis import Window, charge_days, divided_by, newest_window
@@ -83,6 +84,7 @@ class Runs:
 
     rows: tuple[Run, ...]
     window: Window | None
+    allocation: tuple[str, ...] = ()
 
 
 def lifecycles(connection: Connection, window: Window | None = None) -> Lifecycles:
@@ -95,7 +97,6 @@ def lifecycles(connection: Connection, window: Window | None = None) -> Lifecycl
         if run.lost_cost is not None:
             key = run.model, run.currency
             lost[key] = exact_sum((lost.get(key, Decimal(0)), run.lost_cost))
-    scope = {"first": window.first, "end": window.end, "training": list(TRAINING_STAGES)}
     rows = [
         ModelLifecycle(
             model=row.model,
@@ -108,7 +109,7 @@ def lifecycles(connection: Connection, window: Window | None = None) -> Lifecycl
             training_per_serving=rate(row.training, row.serving) if row.serving > 0 else None,
             partly_unknown=row.lacks,
         )
-        for row in connection.execute(text(_STAGES), scope)
+        for row in stage_costs(connection, window)
     ]
     return Lifecycles(tuple(rows), window, divided_by(connection, window))
 
@@ -118,6 +119,19 @@ def runs(connection: Connection, window: Window | None = None) -> Runs:
     window = window or newest_window(connection)
     if window is None:
         return Runs((), None)
+    found: list[tuple[Any, ...]] = [tuple(row)[:-1] for row in run_costs(connection, window)]
+    return Runs(tuple(Run(*row) for row in found), window, divided_by(connection, window))
+
+
+def stage_costs(connection: Connection, window: Window, *, daily: bool = False) -> Sequence[Row[Any]]:
+    """What each model cost by what it was for, in each currency; on each day of the window where ``daily``."""
+    scope = {"first": window.first, "end": window.end, "training": list(TRAINING_STAGES)}
+    day = "charge_date" if daily else "CAST(NULL AS date)"
+    return connection.execute(text(_STAGES.format(day=day)), scope).all()
+
+
+def run_costs(connection: Connection, window: Window, *, daily: bool = False) -> Sequence[Row[Any]]:
+    """The columns of :class:`Run` and the day: each run in each currency, on each day of the window where ``daily``."""
     scope = {
         "first": window.first,
         "end": window.end,
@@ -125,7 +139,7 @@ def runs(connection: Connection, window: Window | None = None) -> Runs:
         "given_up": GIVEN_UP_DAYS,
         "wasted": list(WASTED),
     }
-    return Runs(tuple(Run(*row) for row in connection.execute(text(_RUNS), scope)), window)
+    return connection.execute(text(_RUNS.format(day="p.day" if daily else "CAST(NULL AS date)")), scope).all()
 
 
 def _known(stages: str) -> str:
@@ -134,14 +148,14 @@ def _known(stages: str) -> str:
 
 _OTHER = "stage <> ALL(:training) AND stage NOT IN ('data', 'inference_online', 'inference_batch')"
 _STAGES = f"""
-    SELECT model, currency, {_known("stage = 'data'")} AS data,
+    SELECT model, currency, {{day}} AS day, {_known("stage = 'data'")} AS data,
            {_known("stage = ANY(:training)")} AS training,
            {_known("stage IN ('inference_online', 'inference_batch')")} AS serving,
            {_known(_OTHER)} AS other,
            bool_or(unknown_costs & 2 = 2) AS lacks
     FROM spend_day
     WHERE is_ai AND charge_date >= :first AND charge_date < :end
-    GROUP BY model, currency
+    GROUP BY 1, 2, 3
     ORDER BY currency, sum(effective_cost) DESC NULLS LAST, model"""
 
 _RUNS = """
@@ -197,15 +211,16 @@ _RUNS = """
         FROM numbered n JOIN ended e USING (workload, attempt)
         GROUP BY GROUPING SETS ((1, 2), (1))),
     costs AS (
-        SELECT p.workload, p.model, p.team, p.stage, p.currency, sum(p.cost) AS cost,
+        SELECT p.workload, p.model, p.team, p.stage, p.currency, {day} AS day, sum(p.cost) AS cost,
                sum(round(p.cost * coalesce(d.lost / nullif(d.seconds, 0), w.lost / nullif(w.seconds, 0)), 12)) AS lost
         FROM paid p
         LEFT JOIN lost d ON d.workload = p.workload AND d.day = p.day
         LEFT JOIN lost w ON w.workload = p.workload AND w.day IS NULL
-        GROUP BY 1, 2, 3, 4, 5)
-    SELECT c.workload, c.model, c.team, c.stage, coalesce(r.ending, 'unknown'), coalesce(r.repeated, false),
-           coalesce(r.lost_attempts, 0), r.first_hour, r.last_hour, c.currency, c.cost,
-           CASE WHEN r.told THEN coalesce(c.lost, 0) END
+        GROUP BY 1, 2, 3, 4, 5, 6)
+    SELECT c.workload, c.model, c.team, c.stage, coalesce(r.ending, 'unknown') AS ending,
+           coalesce(r.repeated, false) AS repeated, coalesce(r.lost_attempts, 0) AS lost_attempts,
+           r.first_hour, r.last_hour, c.currency, c.cost,
+           CASE WHEN r.told THEN coalesce(c.lost, 0) END AS lost, c.day
     FROM costs c LEFT JOIN run r USING (workload)
     WHERE c.cost IS NOT NULL
     ORDER BY c.currency, c.cost DESC, c.workload"""

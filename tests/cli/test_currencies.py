@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from pathlib import Path
 
 import pytest
 
+from aispend.clock import Clock
+from aispend.settings import Settings
 from aispend.store import Store
+from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
 from tests.cli.conftest import Run
 from tests.reports.test_change_converted import Company
 from tests.reports.test_forecast import tell
@@ -82,3 +86,32 @@ def test_forecasts_of_several_currencies_say_where_they_come_in_one(run: Run, da
     said = words(run("forecast").out)
     assert "EUR and USD are not added here." in said
     assert "aispend spend --in EUR, aispend why --in EUR" in said
+
+
+def test_training_and_runs_in_one_currency(run: Run, database: Store, clock: Clock, tmp_path: Path) -> None:
+    """100 EUR of training at 1.25 and 7 GBP without a rate."""
+    built = Ledger(database, Settings(home=tmp_path), clock)
+    for name, cost, currency in (("long", "100", "EUR"), ("pounds", "7", "GBP")):
+        whole = {"hours": all_hours(), "quantity": "24", **GPU_HOUR}
+        built.charge("2026-10-05", cost, resource_id=f"i-{name}", gpus=8, currency=currency, **whole)
+        built.workload("all", f"i-{name}", name, requested=8, model=name, stage="training", outcome="failed")
+    built.analyze()
+    (tmp_path / "rates.csv").write_text("date,base,quote,rate\n2026-10,EUR,USD,1.25\n")
+    assert run("import-rates", "rates.csv").status == 0
+    period = ("--from", "2026-10", "--to", "2026-11")
+    said = words(run("lifecycle", "--in", "usd", *period).out)
+    assert "long 0.00 125.00 125.00 0.00 USD pounds 0.00 – – 0.00 USD" in said
+    assert "In USD at the rate of each charge's day, converted once. Oldest rate used: 2026-10-01." in said
+    assert "Not in it, for want of a rate: 7.00 GBP. Load rates" in said
+    said = words(run("runs", "--in", "USD", *period).out)
+    assert "long long failed 125.00 125.00 USD pounds pounds failed – – USD" in said
+    assert "2 failed: 125.00 USD, of it lost 125.00" in said
+    assert "Not in it, for want of a rate: 7.00 GBP." in said
+    for command in ("lifecycle", "runs"):
+        found = run(command, "--in", "USD", *period, "--format", "json")
+        known, unknown = json.loads(found.out)
+        assert (known["original"], known["unconverted"], known["reason"]) == ("100 EUR", None, None)
+        assert (unknown["unconverted"], unknown["reason"]) == ("7 GBP", "no exchange rate from GBP to USD")
+        assert found.err.startswith("Not in it, for want of a rate: 7.00 GBP.")
+        assert "EUR and GBP are not added here." in words(run(command, *period).out)
+        assert run(command, "--in", "euros").status == 2
