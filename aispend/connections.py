@@ -10,9 +10,17 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+_NAME = "^[a-z0-9][a-z0-9-]*$"
+
 AwsCollection = Literal[
     "bills", "cost-explorer", "utilization", "usage", "inventory", "invoices", "commitments", "prices", "spot", "advice"
 ]
+
+
+AzureCollection = Literal[
+    "bills", "cost-query", "utilization", "usage", "inventory", "commitments", "prices", "spot", "advice"
+]
+GcpCollection = Literal["bills", "utilization", "usage", "inventory", "commitments", "prices", "spot", "advice"]
 
 
 class _Section(BaseModel):
@@ -39,7 +47,7 @@ class AwsRole(_Section):
 class AwsConnection(_Section):
     """One AWS organisation, or one account, that is read."""
 
-    name: str = Field("aws", pattern="^[a-z0-9][a-z0-9-]*$", description="prefix of its sources' names")
+    name: str = Field("aws", pattern=_NAME, description="prefix of its sources' names")
     profile: str | None = Field(None, description="profile of the AWS configuration files; default: the SDK's chain")
     role: AwsRole | None = Field(None, description="role in the account that receives the bill")
     member_role: str | None = Field(
@@ -60,3 +68,63 @@ class AwsConnection(_Section):
         None, description="a copy of AWS's spot-advisor-data.json, dated by its file; without it no interruption bands"
     )
     endpoint_url: str | None = Field(None, description="another server that speaks AWS's protocols, for trying out")
+
+
+class AzureExport(_Section):
+    """A bill Azure delivers into Blob storage: a Cost Management export (FOCUS, actual or amortised cost)."""
+
+    account_url: str = Field(description="the storage account's Blob endpoint: https://NAME.blob.core.windows.net")
+    container: str
+    root: str = Field("", description="root folder as set for the export, without slashes at its ends")
+    name: str = Field(description="the export's name")
+
+
+class AzureConnection(_Section):
+    """One Azure tenant, or some of its subscriptions, that is read."""
+
+    name: str = Field("azure", pattern=_NAME, description="prefix of its sources' names")
+    tenant: str | None = Field(None, description="tenant to sign in to; default: the credential's own")
+    subscriptions: tuple[str, ...] = Field((), description="ids to read; default: all the credential may see")
+    billing_scopes: tuple[str, ...] = Field(
+        (),
+        description="where exports are looked for and costs asked: providers/Microsoft.Billing/billingAccounts/…; "
+        "default: the subscriptions",
+    )
+    exports: tuple[AzureExport, ...] = Field((), alias="export", description="default: those the billing scopes have")
+    regions: tuple[str, ...] = Field((), description="of prices; default: those resources are in")
+    collect: tuple[AzureCollection, ...] = Field((), description="default: everything")
+    cloud: Literal["public", "government", "china"] = "public"
+    cost_queries_per_day: int = Field(
+        200, ge=0, description="Cost Management allows few queries a minute, shared with everybody; 0 turns it off"
+    )
+    endpoint_url: str | None = Field(None, description="another server that speaks Azure's protocols, for trying out")
+
+
+class GcpExport(_Section):
+    """A billing export in BigQuery: standard, detailed (resource level) or FOCUS, told by the table's name."""
+
+    table: str = Field(pattern=r"^[^.`\s]+(:[^.`\s]+)?\.[^.`\s]+\.[^.`\s]+$", description="project.dataset.table")
+    location: str | None = Field(None, description="the dataset's; default: asked from BigQuery")
+
+
+class GcpConnection(_Section):
+    """One Google Cloud billing account, or some projects of it, that is read."""
+
+    name: str = Field("gcp", pattern=_NAME, description="prefix of its sources' names")
+    project: str | None = Field(
+        None, description="project that queries and requests are counted for; default: the credential's own"
+    )
+    billing_accounts: tuple[str, ...] = Field((), description="ids 012345-567890-ABCDEF; default: all it may see")
+    projects: tuple[str, ...] = Field((), description="ids to read; default: those of the billing accounts")
+    regions: tuple[str, ...] = Field((), description="of prices and spot history; default: those resources are in")
+    exports: tuple[GcpExport, ...] = Field((), alias="export", description="tables of the billing export")
+    impersonate: str | None = Field(None, description="service account to act as; default: the credential itself")
+    collect: tuple[GcpCollection, ...] = Field((), description="default: everything")
+    bigquery_gb_per_day: int = Field(
+        200, ge=0, description="BigQuery charges by bytes read: queries that would read more in a day are not run"
+    )
+    endpoint_url: str | None = Field(None, description="another server that speaks Google's REST, for trying out")
+    grpc_endpoint: str | None = Field(None, description="another host:port that speaks its gRPC, for trying out")
+
+
+Connection = AwsConnection | AzureConnection | GcpConnection

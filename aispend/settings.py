@@ -19,7 +19,7 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from aispend.advising import Recommend
-from aispend.connections import AwsConnection
+from aispend.connections import AwsConnection, AzureConnection, Connection, GcpConnection
 from aispend.errors import SettingsError
 from aispend.foresight import Forecast
 from aispend.taxing import NonRecoverableTax
@@ -234,6 +234,8 @@ class Settings(_Section):
     tags: TagKeys = TagKeys()
     allocation: Allocation = Allocation()
     aws: tuple[AwsConnection, ...] = ()
+    azure: tuple[AzureConnection, ...] = ()
+    gcp: tuple[GcpConnection, ...] = ()
     recommend: Recommend = Recommend()
     agreements: tuple[Agreement, ...] = Field((), alias="agreement")
     reconcile: Reconcile = Reconcile()
@@ -243,6 +245,15 @@ class Settings(_Section):
     latency_targets: tuple[LatencyTarget, ...] = Field((), alias="latency_target")
     dashboard: Dashboard = Dashboard()
     engine: Engine = Engine()
+
+    @model_validator(mode="after")
+    def _connections_differ(self) -> Settings:
+        connections: tuple[Connection, ...] = (*self.aws, *self.azure, *self.gcp)
+        names = [connection.name for connection in connections]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"each connection needs a name of its own; used more than once: {', '.join(twice)}")
+        return self
 
     @model_validator(mode="after")
     def _shared_costs_end(self) -> Settings:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Literal
 from sqlalchemy import func, select
 
 from aispend.clock import Clock
+from aispend.connections import Connection
 from aispend.errors import AispendError
 from aispend.schema import collection
+from collectors.base import Cloud
+from collectors.registry import clouds, of_connection
 
 if TYPE_CHECKING:
-    from aispend.connections import AwsConnection
-    from aispend.settings import Settings, TagKeys
+    from aispend.settings import Settings
     from aispend.store import Store
 
 Progress = Callable[[str, int, int | None], None]
@@ -37,42 +39,36 @@ def diagnose(
     settings: Settings, store: Store, clock: Clock, *, cloud: str | None = None, progress: Progress | None = None
 ) -> list[Diagnosis]:
     """Everything that can be said of the connections in the settings, or of one cloud's."""
-    found: list[Diagnosis] = []
-    if cloud in (None, "aws"):
-        for connection in settings.aws:
-            found += _aws(connection, settings.tags, store, clock, progress)
+    found = [
+        diagnosis
+        for name, one in clouds().items()
+        if cloud in (None, name)
+        for connection in one.connections(settings)
+        for diagnosis in _connection(one, connection, settings, store, clock, progress=progress)
+    ]
     if not found:
+        section = cloud or "aws"
         found.append(
             Diagnosis(
                 cloud or "clouds",
                 "note",
                 "none is named in aispend.toml",
-                "Add a section [[aws]]: docs/connect-aws.md; aispend init writes an example.",
+                f"Add a section [[{section}]]: docs/connect-{section}.md; aispend init writes an example.",
             )
         )
     return found
 
 
-def _aws(
-    connection: AwsConnection, tag_keys: TagKeys, store: Store, clock: Clock, progress: Progress | None
+def _connection(
+    cloud: Cloud, connection: Connection, settings: Settings, store: Store, clock: Clock, *, progress: Progress | None
 ) -> Iterator[Diagnosis]:
-    from collectors.aws.base import explained
-    from collectors.aws.clients import AwsClients
-    from collectors.registry import of_aws
-
-    clients = AwsClients(connection)
     try:
-        with explained(connection.name):
-            account, accounts, regions = clients.account, clients.accounts, clients.regions
+        said = cloud.clients(connection, {}).signed_in()
     except AispendError as error:
         yield Diagnosis(connection.name, "broken", error.what, error.next_step or error.where)
         return
-    yield Diagnosis(
-        connection.name,
-        "good",
-        f"signed in to account {account}; {len(accounts)} account(s) and {len(regions)} region(s) to read",
-    )
-    sources = list(of_aws(connection, tag_keys, store, clock))
+    yield Diagnosis(connection.name, "good", said)
+    sources = list(of_connection(cloud, connection, settings.tags, store, clock))
     for done, source in enumerate(sources):
         if progress:
             progress(f"looking at {source.collector.name}", done, len(sources))

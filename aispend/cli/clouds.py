@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -13,9 +12,6 @@ from aispend.cli import doors, show
 from aispend.cli.doors import DatabaseOption, Format, FormatOption
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from aispend.settings import Settings
     from collectors.doctor import Diagnosis
 
 
@@ -52,30 +48,11 @@ def policy(
     Example: aispend policy aws --format terraform > aispend.tf
     """
     from aispend.settings import load_settings
+    from collectors.registry import clouds, operations
 
-    for text in _POLICIES[cloud](load_settings(), style):
-        sys.stdout.write(text)
-
-
-def _aws_policies(settings: Settings, style: Style) -> Iterator[str]:
-    """One for each connection."""
-    from aispend.connections import AwsConnection
-    from collectors.aws.policy import policy as document
-    from collectors.aws.policy import terraform
-    from collectors.registry import aws_collectors
-
-    for connection in settings.aws or (AwsConnection(),):
-        operations = [
-            operation
-            for name, collector in aws_collectors().items()
-            if not connection.collect or name in connection.collect
-            for operation in collector.operations
-        ]
-        granted = document(connection, operations)
-        yield terraform(granted) if style is Style.terraform else json.dumps(granted, indent=2) + "\n"
-
-
-_POLICIES = {Cloud.aws: _aws_policies}
+    settings, chosen = load_settings(), clouds()[cloud.value]
+    for connection in chosen.connections(settings) or (chosen.example(),):
+        sys.stdout.write(chosen.grant(connection, operations(chosen, connection), style.value))
 
 
 def doctor(

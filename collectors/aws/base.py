@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from itertools import islice
-from pathlib import Path
-from typing import ClassVar
 
-from aispend.clock import Clock
 from aispend.errors import AccessError, AispendError, CollectError, NotReadyError
-from aispend.settings import TagKeys
 from collectors.aws.clients import AwsClients
 from collectors.aws.inventory_ec2 import Place
 from collectors.aws.questions import NO_SUCH_THING, QUESTIONS
-from collectors.contract import Finding, Progress, Reading, Seen, Slice, Window
+from collectors.base import CloudCollector
+from collectors.contract import Finding, Window
 
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "403", "Forbidden"}
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
@@ -60,30 +56,14 @@ def actions_for(operation: str) -> tuple[str, ...]:
     return (f"{service}:{name}",)
 
 
-class AwsCollector(ABC):
+class AwsCollector(CloudCollector):
     """One kind of fact from one connection; see ``collectors.contract.Collector``."""
 
-    kind: ClassVar[str]
-    reach: ClassVar[timedelta]
-    restated_for: ClassVar[timedelta]
-    operations: ClassVar[tuple[str, ...]]
-    tag_keys: TagKeys = TagKeys()
-    """The keys of tags that name model and team; the registry gives those of the settings."""
+    clients: AwsClients
 
-    def __init__(self, clients: AwsClients, clock: Clock) -> None:
-        self.clients = clients
-        self.clock = clock
-        self.name = f"{clients.connection.name}/{self.kind}"
-
-    def slices(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
-        """See the contract."""
-        with explained(self.name):
-            yield from self.find(window, seen)
-
-    def read(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
-        """See the contract."""
-        with explained(f"{self.name}, {piece.title}"):
-            return self.fetch(piece, folder, progress)
+    def explained(self, where: str) -> AbstractContextManager[None]:
+        """See :func:`explained`."""
+        return explained(where)
 
     def examine(self) -> Iterator[Finding]:
         """See the contract. Here: what :meth:`find` asks is asked once, and of others one small question each.
@@ -144,14 +124,6 @@ class AwsCollector(ABC):
             )
         known = client_error(error, self.name)
         return Finding("broken", known.what, known.next_step or known.where)
-
-    @abstractmethod
-    def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
-        """:meth:`slices`, raising what boto3 raises."""
-
-    @abstractmethod
-    def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
-        """:meth:`read`, raising what boto3 raises."""
 
 
 @contextmanager

@@ -34,6 +34,7 @@ from collectors.aws.base import AwsCollector, code_of, explained
 from collectors.aws.clients import AwsClients
 from collectors.aws.objects import Object, download
 from collectors.contract import Files, Finding, Progress, Reading, Seen, Slice, Window
+from collectors.delivery import inside
 
 _ABSENT = {"404", "NoSuchKey", "NotFound"}
 _UNCHANGED = {"304", "NotModified"}
@@ -156,20 +157,18 @@ class Bills(AwsCollector):
         export = next(one for one in self.exports if one.name == name)
         bucket = self._s3(export)
         manifest = _read_manifest(bucket, export, date.fromisoformat(f"{month}-01"))
-        root = folder / "delivery"
+        root, where = folder / "delivery", f"s3://{export.bucket}/{manifest.object.key}"
         for done, key in enumerate(manifest.keys):
             if progress:
                 progress(f"{piece.title}: files", done, len(manifest.keys))
             found = _ready(bucket, manifest, key, self.clock())
-            path = _inside(root, key, manifest)
+            path = inside(root, key, where)
             path.parent.mkdir(parents=True, exist_ok=True)
             download(bucket, export.bucket, found, path, progress=progress)
         again = _head(bucket, export, manifest.object.key)
         if again is None or again.etag != manifest.object.etag:
-            raise NotReadyError(
-                "A new delivery arrived while this one was read.", where=f"s3://{export.bucket}/{manifest.object.key}"
-            )
-        place = _inside(root, manifest.object.key, manifest)
+            raise NotReadyError("A new delivery arrived while this one was read.", where=where)
+        place = inside(root, manifest.object.key, where)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(json.dumps(dict(manifest.content)), encoding="utf-8")
         return Reading([Files("bills", [root], rows=len(manifest.keys))])
@@ -297,18 +296,6 @@ def _ready(s3: Any, manifest: _Manifest, key: str, now: datetime) -> Object:
             )
         raise NotReadyError("A file is newer than the manifest: a delivery is under way.", where=where)
     return found
-
-
-def _inside(root: Path, key: str, manifest: _Manifest) -> Path:
-    """Where an object goes within ``root``; raises ``InputError`` for a key that would lead elsewhere."""
-    path = root / key
-    if key.startswith("/") or ".." in path.parts or path == root or "\0" in key:
-        raise InputError(
-            "The manifest names a file outside the delivery; nothing was read.",
-            where=f"s3://{manifest.export.bucket}/{manifest.object.key}: {key!r}",
-            next_step="AWS writes no such manifest: find out who else may write into the bucket.",
-        )
-    return path
 
 
 def _head(s3: Any, export: AwsExport, key: str) -> Object | None:

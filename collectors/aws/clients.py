@@ -112,6 +112,14 @@ class AwsClients:
         self._reported = self.sent.copy()
         return new
 
+    def signed_in(self) -> str:
+        """See ``collectors.base.Clients``."""
+        from collectors.aws.base import explained
+
+        with explained(self.connection.name):
+            account, accounts, regions = self.account, self.accounts, self.regions
+        return f"signed in to account {account}; {len(accounts)} account(s) and {len(regions)} region(s) to read"
+
     @cached_property
     def account(self) -> str:
         """Id of the account whose credentials these are."""

@@ -33,8 +33,8 @@ from collectors.aws.base import DENIED, DISABLED_REGION, AwsCollector, code_of
 from collectors.aws.clients import AwsClients
 from collectors.aws.listing import left_out
 from collectors.aws.prices import families
-from collectors.aws.steps import Step, daily_mean
 from collectors.contract import Merge, Progress, Reading, Seen, Slice, Window
+from collectors.steps import Step, daily_mean
 
 PRODUCT = "Linux/UNIX"
 _KEPT_DAYS = 89

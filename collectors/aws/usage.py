@@ -30,7 +30,7 @@ from collectors.aws.base import AwsCollector
 from collectors.aws.clients import AwsClients
 from collectors.aws.cloudwatch import Group
 from collectors.aws.cloudwatch_cost import Survey
-from collectors.aws.days import day_slices, table_file, today_and_before
+from collectors.aws.days import day_slices
 from collectors.aws.gaps import NAMING, Gap, Missing, Probe, is_unlisted, token_of, told_by
 from collectors.aws.listing import pages
 from collectors.aws.usage_rows import (
@@ -48,6 +48,8 @@ from collectors.aws.usage_rows import (
     rows,
 )
 from collectors.contract import Files, Finding, Progress, Reading, Seen, Slice, Window
+from collectors.days import today_and_before
+from collectors.table_file import table_file
 
 
 class Usage(AwsCollector):

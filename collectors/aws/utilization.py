@@ -28,7 +28,7 @@ from collectors.aws.base import AwsCollector
 from collectors.aws.clients import AwsClients
 from collectors.aws.cloudwatch import Answer, Group, Series
 from collectors.aws.cloudwatch_cost import Survey
-from collectors.aws.days import day_slices, table_file, today_and_before
+from collectors.aws.days import day_slices
 from collectors.aws.gaps import Missing, Probe, token_of
 from collectors.aws.inventory_ec2 import Place
 from collectors.aws.utilization_rows import (
@@ -44,6 +44,8 @@ from collectors.aws.utilization_rows import (
 )
 from collectors.aws.utilization_sagemaker import ENDPOINTS, JOBS, Hosted, Machines, of_endpoints, of_jobs
 from collectors.contract import Files, Finding, Progress, Reading, Seen, Slice, Window
+from collectors.days import today_and_before
+from collectors.table_file import table_file
 
 FINEST = 300
 """Seconds between points."""

@@ -15,8 +15,8 @@ from aispend.schema import metadata
 from aispend.store import Store
 from collectors.aws.base import actions_for
 from collectors.aws.clients import AwsClients
+from collectors.aws.cloud import Aws as Cloud
 from collectors.aws.questions import QUESTIONS
-from collectors.registry import aws_collectors
 from collectors.runner import SourceReport
 from tests.aws.double import Aws, RefusalError
 
@@ -24,7 +24,8 @@ READING = ("Get", "List", "Describe", "Head", "Lookup", "Search")
 OF_EVERY_RUN = {"sts.GetCallerIdentity", "ec2.DescribeRegions", "organizations.ListAccounts"}
 """What the clients ask for all collectors."""
 
-NAMES = sorted(aws_collectors())
+COLLECTORS = Cloud().collectors()
+NAMES = sorted(COLLECTORS)
 Connect = Callable[..., AwsClients]
 Run = Callable[..., SourceReport]
 
@@ -32,13 +33,13 @@ Run = Callable[..., SourceReport]
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_called_what_the_settings_call_it(name: str, connect: Connect, clock: Clock) -> None:
     assert name in get_args(AwsCollection)
-    assert aws_collectors()[name](connect(), clock).name == f"aws/{name}"
+    assert COLLECTORS[name](connect(), clock).name == f"aws/{name}"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_declared_operation_exists_and_only_reads(name: str) -> None:
     session = botocore.session.get_session()
-    for operation in aws_collectors()[name].operations:
+    for operation in COLLECTORS[name].operations:
         service, _, called = operation.partition(".")
         assert called in session.get_service_model(service).operation_names, operation
         assert called.startswith(READING), f"{operation} does not look like reading"
@@ -61,7 +62,7 @@ def test_a_cloud_that_refuses_everything_is_reported_and_nothing_is_written(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("time.sleep", lambda _seconds: None)
-    collector = aws_collectors()[name]
+    collector = COLLECTORS[name]
     for operation in collector.operations:
         aws.on(operation, [RefusalError(code, "no", status=status)])
 
@@ -76,7 +77,7 @@ def test_a_cloud_that_refuses_everything_is_reported_and_nothing_is_written(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_doctor_never_fails_and_names_a_permission(name: str, aws: Aws, connect: Connect, clock: Clock) -> None:
-    collector = aws_collectors()[name]
+    collector = COLLECTORS[name]
     for operation in collector.operations:
         aws.on(operation, [RefusalError("AccessDeniedException", "no")])
 
@@ -92,7 +93,7 @@ def test_the_doctor_proves_each_permission_it_can_prove_for_nothing(
     name: str, aws: Aws, connect: Connect, clock: Clock
 ) -> None:
     """What no question is known for needs no permission, or is asked with another one of its service."""
-    collector = aws_collectors()[name]
+    collector = COLLECTORS[name]
     needed = {operation for operation in collector.operations if operation.partition(".")[2] not in _FREE}
     for operation in needed:
         aws.on(operation, [RefusalError("AccessDeniedException", "no")])
@@ -110,7 +111,7 @@ def test_the_doctor_says_good_where_what_it_names_is_not_there(
     for operation in QUESTIONS:
         code = "DryRunOperation" if operation.startswith("ec2.") else "ResourceNotFoundException"
         aws.on(operation, [RefusalError(code, "no")])
-    found = list(aws_collectors()[name](connect(), clock).examine())
+    found = list(COLLECTORS[name](connect(), clock).examine())
     assert any(one.state == "good" and one.what.startswith("can be read") for one in found)
 
 

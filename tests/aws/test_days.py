@@ -16,11 +16,12 @@ from aispend.clock import Clock
 from aispend.store import Store
 from collectors.aws.base import AwsCollector
 from collectors.aws.clients import AwsClients
-from collectors.aws.days import SETTLES, day_slices, still_kept
+from collectors.aws.days import day_slices, still_kept
 from collectors.aws.gaps import MOST_PROBED, Gap, Probe, token_of, told_by
 from collectors.aws.usage import Usage
 from collectors.aws.utilization import Utilization
 from collectors.contract import Seen, Window
+from collectors.days import SETTLES
 from collectors.runner import SourceReport
 from tests.aws.conftest import ACCOUNT
 from tests.aws.double import Aws, RefusalError

@@ -9,12 +9,12 @@ import pytest
 
 from aispend.connections import AwsConnection
 from collectors.aws.clients import partition_of
+from collectors.aws.cloud import Aws
 from collectors.aws.policy import actions, policy, terraform
-from collectors.registry import aws_collectors
 
 
 def test_the_policy_grants_each_declared_action_and_nothing_else() -> None:
-    operations = [one for collector in aws_collectors().values() for one in collector.operations]
+    operations = [one for collector in Aws().collectors().values() for one in collector.operations]
     document = policy(AwsConnection(), operations)
 
     granted = {one for statement in document["Statement"] for one in statement["Action"]}

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from aispend.clock import Clock
-from collectors.aws import days
+from collectors import table_file
 from collectors.aws.clients import AwsClients
 from collectors.aws.inventory_ec2 import Place
 from collectors.aws.utilization import AGENT, Utilization
@@ -64,7 +64,7 @@ def test_memory_does_not_grow_with_the_number_of_gpus(
 
     Which series there are is known before (a few hundred bytes each); only the points are measured.
     """
-    monkeypatch.setattr(days, "_BATCH", 500)
+    monkeypatch.setattr(table_file, "_BATCH", 500)
     peaks, requests = [], []
     for machines in (1, 130, 1_300):  # with the first, what is imported
         fleet = Fleet(machines)

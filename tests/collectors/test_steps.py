@@ -8,7 +8,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as some
 
-from collectors.aws.steps import daily_mean, time_weighted
+from collectors.steps import daily_mean, time_weighted
 
 D = Decimal
 DAY, NEXT = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 2, tzinfo=UTC)
