@@ -54,6 +54,16 @@ class PriceBook:
 CATALOGUE = PriceBook()
 
 
+def price_evidence(price: Price | None) -> dict[str, str | None]:
+    """The price on demand of an hour as it is now, with its day and source; all None where nobody knows it."""
+    return {
+        "current_price": None if price is None else str(price.hourly_price),
+        "price_currency": None if price is None else price.currency,
+        "price_date": None if price is None else price.valid_from.isoformat(),
+        "price_source": None if price is None else price.source,
+    }
+
+
 def load_prices(connection: Connection, on: date) -> PriceBook:
     """The latest collected price of each machine and term on this day."""
     c = price.c

@@ -205,6 +205,12 @@ def replay_sentence(evidence: Mapping[str, Any], bound: Decimal | None = None) -
         said = (
             f"On {_number(hours)} hours of its past somebody would have waited for a start {_number(minutes)} minutes"
         )
+    elif "outbid" in replay and minutes is not None:
+        said = (
+            f"On {_number(hours)} held-out hours of its prices spot would have cost more than on demand for "
+            f"{_number(minutes)} minutes, in {_number(replay['outbid'])} stretches; some "
+            f"{_number(replay['interruptions_expected'])} interruptions are expected in the others"
+        )
     elif minutes is None:
         said = f"It was replayed on {_number(hours)} held-out hours; what they lacked is unknown"
     else:
@@ -212,7 +218,7 @@ def replay_sentence(evidence: Mapping[str, Any], bound: Decimal | None = None) -
     if bound is not None:
         said += f"; at most {percent(bound, 1)} of hours at 95\u00a0%"
     worst = replay.get("worst_overload", evidence.get("replay_worst_overload"))
-    if minutes and worst:
+    if minutes and worst and "outbid" not in replay:
         said += f"; at worst {_share(worst)} more was asked than there would have been"
     return f"{said}." + (" The history is short, so this says little." if replay.get("low_evidence") else "")
 

@@ -38,6 +38,7 @@ from recommender.methods.states import (
     resource_states,
     slot_states,
 )
+from recommender.prices import price_evidence
 from recommender.savings import cost_basis, cost_remark, monthly_cost, recent, saving
 from recommender.subjects.machines import Machine
 
@@ -157,6 +158,7 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
                 "worst_overload": 0.0,
                 "saving": str(used.effective),
             },
+            **price_evidence(subject.price),
             "cost_basis": cost_basis(subject, days),
             "cost_until": subject.costs[-1].day.isoformat(),
         },

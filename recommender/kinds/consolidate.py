@@ -41,6 +41,7 @@ from recommender.methods.packing import balance
 from recommender.methods.percentiles import weighted_percentile
 from recommender.methods.replay import Capacity, Demand, DemandAt, Policy, Slots, replay
 from recommender.owners import owner_of
+from recommender.prices import price_evidence
 from recommender.savings import cost_basis, cost_remark, monthly_cost, saving
 from recommender.subjects.machines import Machine
 from recommender.subjects.services import Pool, Service
@@ -172,6 +173,7 @@ def _replicas(subject: Service, settings: Recommend) -> Advice | WhyNot:
             "load_p95": round(weighted_percentile(load, np.ones(load.size), 0.95), 4),
             "load_max": round(float(np.nanmax(load)), 4),
             **replay_evidence(found, saved.effective),
+            **price_evidence(machines[0].price),
             "cost_basis": cost_basis(subject, days),
             "cost_until": subject.costs[-1].day.isoformat(),
         },

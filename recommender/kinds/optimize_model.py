@@ -41,6 +41,7 @@ from recommender.methods.percentiles import weighted_percentile
 from recommender.methods.techniques import Change, Technique, WhatIf, techniques, what_if
 from recommender.methods.techniques import Service as Served
 from recommender.methods.throughput import Traffic
+from recommender.prices import price_evidence
 from recommender.savings import CENT, cost_basis, cost_remark, monthly_cost, saving
 from recommender.subjects.services import Service
 
@@ -247,6 +248,7 @@ def _advice(
             "technique": technique.name,
             "sources": list(technique.sources),
             "others": [_in_short(one) for one in found if one is not best],
+            **price_evidence(machines[0].price),
             "cost_basis": cost_basis(subject, days),
             "cost_until": subject.costs[-1].day.isoformat(),
         },

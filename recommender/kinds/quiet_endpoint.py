@@ -22,6 +22,7 @@ from recommender.actions import describe, switch_off
 from recommender.contract import COST_UNKNOWN, Advice, WhyNot
 from recommender.guards import covered_remark, preconditions
 from recommender.methods.risk import risk_level, violation_bound
+from recommender.prices import price_evidence
 from recommender.savings import cost_basis, cost_remark, saving
 from recommender.subjects.machines import Machine
 
@@ -79,6 +80,7 @@ def evaluate_endpoint(subject: Machine, idle: Idle, cost: Decimal | None) -> Adv
             "coverage": round(coverage, 4),
             "requests": "0",
             "signals": 1,
+            **price_evidence(subject.price),
             "cost_basis": cost_basis(subject, days),
             "cost_until": subject.costs[-1].day.isoformat(),
         },

@@ -32,6 +32,7 @@ from recommender.kinds.weeks import start_hours, weeks_of
 from recommender.methods.folds import make_folds
 from recommender.methods.replay import Capacity, Demand, replay
 from recommender.methods.schedule import GOOD_WEEKS, HOURS_PER_WEEK, replicas, schedule_policy, week_profile
+from recommender.prices import price_evidence
 from recommender.savings import cost_basis, cost_remark, monthly_cost, saving
 from recommender.subjects.services import Service
 
@@ -145,6 +146,7 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
             "load_max": round(float(np.nanmax(week.load)), 4),
             "terraform": terraform,
             **replay_evidence(found, saved.effective),
+            **price_evidence(machines[0].price),
             "cost_basis": cost_basis(subject, options.window_days),
             "cost_until": subject.costs[-1].day.isoformat(),
         },

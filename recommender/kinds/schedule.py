@@ -40,6 +40,7 @@ from recommender.methods.folds import make_folds
 from recommender.methods.queueing import cold_start_cost, scale_to_zero, ski_rental_timeout, warm_above
 from recommender.methods.replay import Capacity, Demand, DemandAt, Policy, Replay, Slots, replay
 from recommender.methods.schedule import GOOD_WEEKS, HOURS_PER_WEEK, on_hours, windows
+from recommender.prices import price_evidence
 from recommender.savings import cost_basis, cost_remark, monthly_cost, saving
 from recommender.subjects.machines import Machine
 from recommender.subjects.services import Service
@@ -345,6 +346,7 @@ def _evidence(subject: Service, settings: Recommend, week: Weeks) -> dict[str, A
         "billed_hours_of_week": round(float(week.billed.sum()), 1),
         "start_minutes": round(start_hours(subject, settings) * 60, 1),
         "load_max": round(float(np.nanmax(week.load)), 4),
+        **price_evidence(subject.current[0].machine.price),
         "hard_to_regain": hard_to_regain(subject.current[0].machine),
         "cost_basis": cost_basis(subject, days),
         "cost_until": subject.costs[-1].day.isoformat(),

@@ -9,7 +9,8 @@ Method
     *Training and batch*: expected run time at Daly's checkpoint interval; what is left of the lower price after it.
     *Serving*: the replicas there are now, with as many to spare as the loss of any one zone asks for, and on demand for
     what is missing; availability is M ÷ (M + R) for M hours between interruptions and R hours to come back.
-    Less than 15 % left: refused. A deadline is kept by the policy named: uniform progress, or greedy where it is far.
+    Less than 15 % left, by expectation or in the replay of the prices that were collected (``spot_replayed``): refused.
+    A deadline is kept by the policy named: uniform progress, or greedy where it is far.
 Cases
     Nobody has shown that it resumes (a setting, a tag ``checkpoint``, a job that was retried and succeeded): advice
     behind a gate, at an assumed checkpoint of five minutes. A single replica that serves, or replicas in one zone:
@@ -31,26 +32,33 @@ from typing import Any
 
 from aispend.advising import Recommend
 from aispend.moving import Spot
-from aispend.prices.prices import Price
 from recommender.actions import as_spot, describe
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
 from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal_of_service, reservation_of
 from recommender.kinds.parts import Parts, parts_of
+from recommender.kinds.spot_quote import Quote, quote_of
+from recommender.kinds.spot_replayed import (
+    OnSpot,
+    bound_of,
+    deadline_evidence,
+    replay_evidence_of,
+    replay_remark,
+    replayed,
+)
 from recommender.methods.risk import risk_level
 from recommender.methods.runtime_on_spot import (
     effective_saving,
     gang_mtbf,
-    mtbf_from_band,
-    mtbf_from_preemptions,
     saves_on_notice,
     spot_runtime,
 )
 from recommender.methods.spot_policies import policy_for
+from recommender.methods.spot_replay import SpotReplay
 from recommender.methods.spot_serving import SpotServing, serving_cost, smallest_spare, spread
+from recommender.prices import price_evidence
 from recommender.savings import cost_basis, cost_remark, recent, saving
 from recommender.subjects.machines import Machine
 from recommender.subjects.services import Service
-from recommender.subjects.spot_market import SpotMarket, SpotPrice
 
 NAME = "spot"
 GATE = "proof that it resumes from a checkpoint"
@@ -63,17 +71,6 @@ _USUAL_JOB_HOURS = 24.0
 
 
 @dataclass(frozen=True)
-class _Quote:
-    """Spot against what is paid now; hours between interruptions of a machine, and who says so."""
-
-    spot: SpotPrice
-    on_demand: Price
-    ratio: float
-    mtbf: float
-    mtbf_source: str
-
-
-@dataclass(frozen=True)
 class _Outlook:
     """What is left of the cost, and the evidence for it."""
 
@@ -81,6 +78,7 @@ class _Outlook:
     risk: int
     reason: str
     bound: Decimal | None
+    on_spot: OnSpot
     gate: str | None
     confidence: Confidence
     evidence: dict[str, Any]
@@ -106,7 +104,7 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
         return no(*found)
     if parts.cost is None:
         return no("cost_unknown", COST_UNKNOWN)
-    quote = _quote(machines[0], parts, options)
+    quote = quote_of(machines[0], parts, options)
     if isinstance(quote, tuple):
         return no(*quote)
     outlook = _serve(machines, quote, options) if subject.stage == _ONLINE else _run(subject, machines, quote, options)
@@ -118,7 +116,15 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
             f"Spot costs {quote.ratio:.0%} of what is paid now, and {_share(outlook.saving)} would be left of the cost "
             f"after interruptions; {options.min_saving:.0%} is needed (recommend.spot.min_saving).",
         )
-    return _advice(parts, quote, outlook, options)
+    tried = replayed(machines[0], quote, outlook.on_spot, options)
+    if tried is not None and tried.played.saved_share < options.min_saving:
+        return no(
+            "replay_failed",
+            f"On {tried.played.outcome.hours:,.0f} held-out hours of its prices spot would have left "
+            f"{_share(tried.played.saved_share)} of the cost; {options.min_saving:.0%} is needed "
+            "(recommend.spot.min_saving).",
+        )
+    return _advice(parts, quote, outlook, options, tried)
 
 
 def _unfit(subject: Service, machines: tuple[Machine, ...], options: Spot) -> tuple[str, str] | None:
@@ -146,62 +152,7 @@ def _unfit(subject: Service, machines: tuple[Machine, ...], options: Spot) -> tu
     return None
 
 
-def _quote(machine: Machine, parts: Parts, options: Spot) -> _Quote | tuple[str, str]:
-    """The market of its type, as far as it is known; else what is missing of it."""
-    market = machine.market
-    on_demand = machine.price
-    if on_demand is None or market is None or market.price is None or market.price.currency != on_demand.currency:
-        what = "on-demand" if on_demand is None else "spot"
-        return "unpriced", (
-            f"No {what} price is known for {machine.instance_type} in {machine.region}. "
-            "Collect spot prices of the region (aispend collect), or wait for the price list."
-        )
-    if market.price.hourly_price >= on_demand.hourly_price:
-        return "not_cheaper", (
-            f"An hour costs {market.price.hourly_price} on spot and {on_demand.hourly_price} on demand."
-        )
-    rate = _mtbf(market)
-    if rate is None:
-        return "interruptions_unknown", (
-            f"How often {machine.instance_type} is interrupted in {machine.region} is not known: neither a band of the "
-            "market was collected, nor did any machine of the type run on spot here."
-        )
-    ratio = float(market.price.hourly_price / on_demand.hourly_price)
-    own_rate = _own_rate(parts, options.window_days)
-    if own_rate and parts.whole.currency == on_demand.currency:
-        ratio = max(ratio, float(market.price.hourly_price) / own_rate)
-    return _Quote(market.price, on_demand, ratio, *rate)
-
-
-def _mtbf(market: SpotMarket) -> tuple[float, str] | None:
-    """Hours between interruptions of one machine, the shorter of what is known, and where it is from."""
-    known: list[tuple[float, str]] = []
-    if market.band is not None and 0 < market.band.low + market.band.high < 2:
-        band = market.band
-        source = f"{band.low:.0%} to {band.high:.0%} of machines a month, {band.source}, {band.as_of}"
-        known.append((mtbf_from_band((band.low + band.high) / 2), source))
-    if market.own is not None:
-        hours = mtbf_from_preemptions(market.own.interruptions, market.own.hours)
-        if hours:
-            own = market.own
-            source = f"{own.interruptions} interruptions in {own.hours:.0f} own hours on spot ({own.counted})"
-            known.append((hours, source))
-    return min(known, default=None)
-
-
-def _own_rate(parts: Parts, days: int) -> float | None:
-    """What an hour of a machine costs now where no commitment covers it; None where that is not known."""
-    bare = [
-        day
-        for machine in parts.machines
-        for day in recent(machine, days)
-        if not day.is_spot and day.hours and day.effective_cost and day.uncovered_effective_cost == day.effective_cost
-    ]
-    hours = sum(day.hours for day in bare)
-    return float(sum((day.effective_cost or Decimal(0) for day in bare), Decimal(0))) / hours if hours else None
-
-
-def _run(subject: Service, machines: tuple[Machine, ...], quote: _Quote, options: Spot) -> _Outlook | tuple[str, str]:
+def _run(subject: Service, machines: tuple[Machine, ...], quote: Quote, options: Spot) -> _Outlook | tuple[str, str]:
     """A job that begins again from its last checkpoint after each interruption."""
     minutes, proof = _checkpoint(subject, machines, options)
     gang = len(machines) if subject.stage in _GANG else 1
@@ -220,6 +171,7 @@ def _run(subject: Service, machines: tuple[Machine, ...], quote: _Quote, options
         f"would take {_times(found.inflation)} of the time and save {_share(left)}. Keep a deadline of "
         f"{options.deadline:g} times its work by {policy}.{shown}",
         bound=None,
+        on_spot=OnSpot(per_price=found.inflation, fixed=0.0, lost_every=mtbf),
         gate=None if proof else GATE,
         confidence="medium" if proof and longest else "low",
         evidence={
@@ -238,7 +190,7 @@ def _run(subject: Service, machines: tuple[Machine, ...], quote: _Quote, options
     )
 
 
-def _serve(machines: tuple[Machine, ...], quote: _Quote, options: Spot) -> _Outlook | tuple[str, str]:
+def _serve(machines: tuple[Machine, ...], quote: Quote, options: Spot) -> _Outlook | tuple[str, str]:
     """Replicas over zones, with some to spare, and on demand for what is missing."""
     zones = len({machine.zone for machine in machines if machine.zone})
     restart = options.restart_minutes / 60
@@ -260,6 +212,11 @@ def _serve(machines: tuple[Machine, ...], quote: _Quote, options: Spot) -> _Outl
         f"so that the {len(machines)} there are now outlive the loss of any one zone, and on demand for what is "
         f"missing, it would save {_share(found.saving)}; capacity is there {availability:.1%} of the time.",
         bound=Decimal(repr(round(found.shortfall, 6))),
+        on_spot=OnSpot(
+            per_price=(found.cost_share - found.fallback / len(machines)) / quote.ratio,
+            fixed=found.fallback / len(machines),
+            lost_every=quote.mtbf / (len(machines) + spare),
+        ),
         gate=None,
         confidence="low",
         evidence={
@@ -294,7 +251,7 @@ def _checkpoint(subject: Service, machines: tuple[Machine, ...], options: Spot) 
     return options.assumed_checkpoint_minutes, proof
 
 
-def _advice(parts: Parts, quote: _Quote, outlook: _Outlook, options: Spot) -> Advice:
+def _advice(parts: Parts, quote: Quote, outlook: _Outlook, options: Spot, tried: SpotReplay | None) -> Advice:
     subject, days, first = parts.whole, options.window_days, parts.machines[0]
     used = saving(subject, days, Decimal(repr(outlook.saving)).quantize(Decimal("0.0001")))
     command, undo = as_spot(first)
@@ -311,13 +268,13 @@ def _advice(parts: Parts, quote: _Quote, outlook: _Outlook, options: Spot) -> Ad
         proposed=f"{parts.count}{first.instance_type} on spot",
         monthly_cost=parts.cost,
         saving=used,
-        risk=outlook.risk,
-        confidence="low" if old else outlook.confidence,
+        risk=max(outlook.risk, 2) if tried is not None and tried.outbid else outlook.risk,
+        confidence="low" if old or tried is None or tried.played.low_evidence else outlook.confidence,
         effort="medium",
-        reason=f"{outlook.reason}{age}{covered_remark(used, 'spot')}{cost_remark(subject, days)}",
+        reason=f"{outlook.reason}{age}{replay_remark(tried)}{covered_remark(used, 'spot')}{cost_remark(subject, days)}",
         undo=undo,
         command=several + preconditions(first) + command,
-        violation_bound=outlook.bound,
+        violation_bound=bound_of(tried, outlook.bound),
         acts_on=parts.acts_on,
         gate=outlook.gate,
         hard_to_regain=scarce is not None,
@@ -326,6 +283,8 @@ def _advice(parts: Parts, quote: _Quote, outlook: _Outlook, options: Spot) -> Ad
             "window_days": days,
             "window_end": subject.as_of.isoformat(),
             **outlook.evidence,
+            **replay_evidence_of(tried, parts.cost),
+            **_deadline(first, quote, outlook, options),
             "price_ratio": round(quote.ratio, 4),
             "spot_price": str(spot.hourly_price),
             "spot_price_hours": spot.hours,
@@ -333,9 +292,8 @@ def _advice(parts: Parts, quote: _Quote, outlook: _Outlook, options: Spot) -> Ad
             "spot_price_is_old": old,
             "spot_price_source": spot.source,
             "on_demand_price": str(quote.on_demand.hourly_price),
-            "price_currency": quote.on_demand.currency,
-            "price_source": quote.on_demand.source,
-            "price_date": quote.on_demand.valid_from.isoformat(),
+            **price_evidence(quote.on_demand),
+            "proposed_price": str(spot.hourly_price),
             "interruptions": quote.mtbf_source,
             "expected_saving": round(outlook.saving, 4),
             "hard_to_regain": scarce,
@@ -343,6 +301,12 @@ def _advice(parts: Parts, quote: _Quote, outlook: _Outlook, options: Spot) -> Ad
             "cost_until": subject.costs[-1].day.isoformat(),
         },
     )
+
+
+def _deadline(machine: Machine, quote: Quote, outlook: _Outlook, options: Spot) -> dict[str, Any]:
+    """The policies that keep a deadline, where the work has one."""
+    work = outlook.evidence.get("work_hours")
+    return {} if work is None else deadline_evidence(machine, quote, float(work), options)
 
 
 def _share(value: float) -> str:

@@ -52,6 +52,7 @@ from recommender.methods.states import (
     resource_states,
     slot_states,
 )
+from recommender.prices import price_evidence
 from recommender.savings import cost_basis, cost_remark, monthly_cost, saving
 from recommender.subjects.machines import Machine
 
@@ -229,6 +230,7 @@ def _advice(
             "requests": None if demand is None else str(demand),
             "power_at_idle_floor": power,
             "signals": signals,
+            **price_evidence(subject.price),
             "hard_to_regain": scarce,
             "cost_basis": cost_basis(subject, idle.window_days),
             "cost_until": subject.costs[-1].day.isoformat(),

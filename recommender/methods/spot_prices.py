@@ -20,6 +20,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+import numpy as np
+from numpy.typing import NDArray
+
 _HOUR = timedelta(hours=1)
 Step = tuple[datetime, Decimal]
 
@@ -39,6 +42,18 @@ def mean_of_hourly_maximum(
             paid, known, hours = paid + max(held) * weight, known + weight, hours + 1
         at = until
     return (paid / known, hours) if known else None
+
+
+def hourly_highest(steps: Sequence[Step], start: datetime, end: datetime) -> NDArray[np.float64]:
+    """The highest price of one zone that held at some time of each hour; NaN before its first step."""
+    count = max(-(-(end - start) // _HOUR), 0)
+    found = np.full(count, np.nan)
+    for number, (at, price) in enumerate(steps):
+        until = steps[number + 1][0] if number + 1 < len(steps) else end
+        first, last = max((at - start) // _HOUR, 0), min(-(-(until - start) // _HOUR), count)
+        if first < last and until > at:
+            found[first:last] = np.fmax(found[first:last], float(price))
+    return found
 
 
 def _held(steps: Sequence[Step], start: datetime, end: datetime) -> list[Decimal]:

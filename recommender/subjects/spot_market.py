@@ -5,6 +5,7 @@ Assumes
 Method
     *Price*: the mean of the hourly maximum over the zones of a region, over the last ``PRICE_DAYS``; where no steps
     were collected, the day's mean of the price list, else the catalogue.
+    *Series*: the highest price of each zone in each hour of the last ``SERIES_DAYS``, as far back as was collected.
     *Interruptions*: the newest band of a source; and one's own machines of that type: hours on spot of the window, and
     jobs there that were retried. Where no jobs are recorded, machines that ended: every end counts as an
     interruption, which is careful.
@@ -17,18 +18,22 @@ Known drawbacks
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
 from aispend.prices.accelerators import plain_instance_type
 from aispend.prices.prices import price_at
-from recommender.methods.spot_prices import mean_of_hourly_maximum
+from recommender.methods.spot_prices import Step, hourly_highest, mean_of_hourly_maximum
 
 PRICE_DAYS = 14
+SERIES_DAYS = 28
+"""Three weeks to be tried on, each after all that came before it, and one to learn from first."""
 Key = tuple[str, str, str]
 """Provider, region, and a machine type's plain name."""
 
@@ -65,12 +70,25 @@ class OwnSpot:
 
 @dataclass(frozen=True)
 class SpotMarket:
-    """What is known of one type in one region; ``placement_score`` from 1 (hardly any) to 10."""
+    """What is known of one type in one region; ``placement_score`` from 1 (hardly any) to 10.
+
+    ``series`` is the price by zone and hour, from a midnight to the end of the evidence; None where none was collected.
+    """
 
     price: SpotPrice | None = None
     band: Band | None = None
     placement_score: Decimal | None = None
     own: OwnSpot | None = None
+    series: NDArray[np.float64] | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """Prices of one type as they changed, by zone and product."""
+
+    zones: Mapping[str, Sequence[Step]]
+    currency: str
+    source: str
 
 
 class SpotMarkets:
@@ -78,7 +96,8 @@ class SpotMarkets:
 
     def __init__(self, connection: Connection, as_of: datetime, window_days: int) -> None:
         self._as_of = as_of
-        self._prices = _steps(connection, as_of) or {}
+        self._steps = _steps(connection, as_of)
+        self._collected: dict[Key, tuple[SpotPrice | None, NDArray[np.float64]]] = {}
         self._listed = _listed(connection, as_of.date())
         self._bands, self._scores = _risks(connection, as_of.date())
         self._own = _own(connection, as_of, window_days)
@@ -89,13 +108,27 @@ class SpotMarkets:
             return None
         key = (provider, region, plain_instance_type(provider, name))
         family = (provider, region, key[2].split(".")[0])
+        price, series = self._of_steps(key)
         found = SpotMarket(
-            price=self._prices.get(key) or self._listed.get(key) or self._catalogued(provider, region, name),
+            price=price or self._listed.get(key) or self._catalogued(provider, region, name),
             band=self._bands.get(key),
             placement_score=self._scores.get(key, self._scores.get(family)),
             own=self._own.get(key),
+            series=series,
         )
         return None if found == SpotMarket() else found
+
+    def _of_steps(self, key: Key) -> tuple[SpotPrice | None, NDArray[np.float64] | None]:
+        """Mean and series of what was collected of a market, worked out once for those that are asked for."""
+        steps = self._steps.get(key)
+        if steps is None:
+            return None, None
+        if key not in self._collected:
+            zones = [steps.zones[zone] for zone in sorted(steps.zones)]
+            start = self._as_of - timedelta(days=SERIES_DAYS)
+            series = np.array([hourly_highest(changes, start, self._as_of) for changes in zones])
+            self._collected[key] = _mean(steps, self._as_of), series
+        return self._collected[key]
 
     def _catalogued(self, provider: str, region: str, name: str) -> SpotPrice | None:
         price = price_at(provider, region, name, "spot", self._as_of.date())
@@ -108,22 +141,24 @@ def _start(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
-def _steps(connection: Connection, as_of: datetime) -> Mapping[Key, SpotPrice]:
-    since = as_of - timedelta(days=PRICE_DAYS)
+def _steps(connection: Connection, as_of: datetime) -> Mapping[Key, _Steps]:
+    since = as_of - timedelta(days=SERIES_DAYS)
     rows = connection.execute(text(_STEPS), {"since": since, "until": as_of}).all()
-    zones: dict[Key, dict[str, list[tuple[datetime, Decimal]]]] = defaultdict(lambda: defaultdict(list))
+    zones: dict[Key, dict[str, list[Step]]] = defaultdict(lambda: defaultdict(list))
     told: dict[Key, tuple[str, str]] = {}
     for row in rows:
         key = (row.provider, row.region, plain_instance_type(row.provider, row.instance_type))
         zones[key][f"{row.zone} {row.product}"].append((row.changed_at, row.hourly_price))
         told[key] = (row.currency, row.source)
-    found = {}
-    for key, steps in zones.items():
-        mean = mean_of_hourly_maximum(steps, since, as_of)
-        if mean is not None:
-            newest = max(changes[-1][0] for changes in steps.values())
-            found[key] = SpotPrice(round(mean[0], 6), told[key][0], newest, mean[1], told[key][1])
-    return found
+    return {key: _Steps(steps, *told[key]) for key, steps in zones.items()}
+
+
+def _mean(steps: _Steps, as_of: datetime) -> SpotPrice | None:
+    mean = mean_of_hourly_maximum(steps.zones, as_of - timedelta(days=PRICE_DAYS), as_of)
+    if mean is None:
+        return None
+    newest = max(changes[-1][0] for changes in steps.zones.values())
+    return SpotPrice(round(mean[0], 6), steps.currency, newest, mean[1], steps.source)
 
 
 def _listed(connection: Connection, on: date) -> dict[Key, SpotPrice]:

@@ -58,6 +58,20 @@ from reports.evidence import in_words, measured, other_evidence, replay_sentence
             "On 336 held-out hours it would have been off while it worked for 0 minutes; "
             "at most 4.5 % of hours at 95\u00a0%.",
         ),
+        (
+            {
+                "replay": {
+                    "hours": 504,
+                    "violation_minutes": 2880,
+                    "outbid": 2,
+                    "interruptions_expected": 84.0,
+                    "worst_overload": 0.1385,
+                }
+            },
+            Decimal("0.119"),
+            "On 504 held-out hours of its prices spot would have cost more than on demand for 2,880 minutes, in 2 "
+            "stretches; some 84 interruptions are expected in the others; at most 11.9 % of hours at 95\u00a0%.",
+        ),
         ({"coverage": 1}, Decimal("0.1"), None),
     ],
 )

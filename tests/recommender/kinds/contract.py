@@ -87,6 +87,13 @@ class KindContract:
         for key, value in found.evidence.items():
             assert _plain(value), f"{key}: {value!r} is no plain JSON"
 
+    def test_a_machine_s_price_has_its_day_and_source(self, advised: Subject) -> None:
+        """A price that nobody knows is empty; one that is known never stands without day and source."""
+        if isinstance(advised, (Machine, Service)):
+            evidence = self.advice(advised).evidence
+            assert {"current_price", "price_currency", "price_date", "price_source"} <= evidence.keys()
+            assert len({evidence[name] is None for name in ("current_price", "price_date", "price_source")}) == 1
+
     def test_what_commitments_cover_saves_nothing_today(self, advised: Subject) -> None:
         """With every hour covered, the net saving is nothing, and so are its bounds."""
         covered = [replace(cost, uncovered_effective_cost=Decimal(0)) for cost in advised.costs]

@@ -62,6 +62,8 @@ def test_ten_hours_of_five_days_save_70_24_percent(make_subject: Make) -> None:
     assert found.command.startswith("# disks inside the host are empty afterwards")
     assert found.hard_to_regain
     assert found.evidence["hard_to_regain"] == "often short in a zone"
+    assert (found.evidence["current_price"], found.evidence["price_currency"]) == ("21.957642", "USD")
+    assert date.fromisoformat(found.evidence["price_date"]) <= found.subject.as_of.date()
 
 
 def test_disks_of_the_network_stay_and_old_cards_come_back(make_subject: Make) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
 
 from aispend.advising import Recommend
@@ -132,6 +133,68 @@ def test_the_shorter_of_band_and_own_history_counts(make_subject: Make) -> None:
     alone = advise(trainer(make_subject, market=replace(market(), band=band, own=None)))
     assert alone.evidence["mtbf_hours"] == pytest.approx(796.7, abs=0.1)
     assert alone.hard_to_regain
+
+
+def series(level: float, *, dear: slice = slice(0, 0)) -> np.ndarray:
+    """Twenty-eight days at a share of the 20 an hour that are paid now, and at 25 in the hours given."""
+    hourly = np.full((1, 28 * 24), 20 * level)
+    hourly[0, dear] = 25.0
+    return hourly
+
+
+def test_the_prices_there_were_are_replayed(make_subject: Make) -> None:
+    """0.35 of the price for 1.2204 of the time: 57.3 % in each of three weeks held out, 504 hours at 6 h apart are 84
+    interruptions, none of them by price: at most 3 ÷ 504."""
+    advice = advise(trainer(make_subject, market=replace(market(), series=series(0.35))))
+    replay = advice.evidence["replay"]
+
+    assert (replay["hours"], replay["folds"], replay["violation_minutes"]) == (504, 3, 0)
+    assert Decimal(replay["saving"]) == pytest.approx(Decimal(14600) * Decimal("0.5729"), abs=3)
+    assert (replay["outbid"], replay["interruptions_expected"]) == (0, 84.0)
+    assert advice.violation_bound == pytest.approx(Decimal(3) / 504, abs=Decimal("1e-6"))
+    assert "it would have saved 57%: never above the on-demand price, and about 84.0 interruptions" in advice.reason
+    assert advice.confidence == "medium"
+    played = advice.evidence["deadline_replay"]
+    assert played["uniform_progress"]["deadlines_met"]
+    assert played["uniform_progress"]["mean_saving_share"] == pytest.approx(0.65)
+
+
+def test_hours_above_the_on_demand_price_cost_what_is_paid_now(make_subject: Make) -> None:
+    """48 of the last 168 hours at 25 against 21.96 on demand: (456 × 0.5729 + 48 × 0) ÷ 504."""
+    advice = advise(trainer(make_subject, market=replace(market(), series=series(0.35, dear=slice(600, 648)))))
+    replay = advice.evidence["replay"]
+    assert replay["violation_minutes"] == 48 * 60
+    assert replay["outbid"] == 1
+    assert Decimal(replay["saving"]) == pytest.approx(14600 * Decimal("0.5729") * 456 / 504, abs=3)
+    assert advice.risk == 2
+    assert "once above the on-demand price, 48 h in all" in advice.reason
+
+
+def test_prices_that_leave_too_little_in_the_replay_refuse_it(make_subject: Make) -> None:
+    """The mean of a fortnight is 0.35, but of the weeks held out half the hours were above on demand."""
+    dear = replace(market(), series=series(0.65, dear=slice(168, 420)))
+    answer = evaluate(trainer(make_subject, market=dear), SETTINGS)
+    assert isinstance(answer, WhyNot)
+    assert answer.reason == "replay_failed"
+
+
+def test_without_collected_prices_it_says_so(make_subject: Make) -> None:
+    advice = advise(trainer(make_subject))
+    assert "No series of its spot prices was collected" in advice.reason
+    assert (advice.evidence["spot_prices_replayed"], advice.confidence) == (False, "low")
+    assert advice.violation_bound is None
+
+
+def test_replicas_are_replayed_with_those_to_spare(make_subject: Make) -> None:
+    """Six of four at 0.35: 47.5 % left, as the outlook has it."""
+    advice = advise(
+        replicas(make_subject, ["a", "b", "c", "a"], market=replace(market(hours=60_000), series=series(0.35)))
+    )
+    assert Decimal(advice.evidence["replay"]["saving"]) / advice.monthly_cost == pytest.approx(
+        Decimal(repr(advice.evidence["expected_saving"])), abs=Decimal("0.001")
+    )
+    assert advice.evidence["replay"]["interruptions_expected"] == pytest.approx(504 * 6 / 600)
+    assert "deadline_replay" not in advice.evidence
 
 
 def test_an_old_quote_is_labelled(make_subject: Make) -> None:

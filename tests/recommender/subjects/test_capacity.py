@@ -244,6 +244,9 @@ def test_prices_hold_from_before_the_window_and_bands_are_the_newest(ledger: Sto
     assert market.price is not None
     assert (market.price.hourly_price, market.price.hours) == (Decimal(16), 336)
     assert market.price.quoted_at == AS_OF - timedelta(days=7)
+    assert market.series is not None
+    assert market.series.shape == (2, 28 * 24)
+    assert market.series[:, [0, 503, 504, 671]].tolist() == [[10, 10, 20, 20], [12, 12, 12, 12]]
     assert market.band is not None
     assert (market.band.low, market.band.as_of) == (0.20, date(2026, 11, 20))
 

@@ -1,0 +1,85 @@
+"""The market of a machine type against what is paid for it now: prices, and hours between interruptions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from aispend.moving import Spot
+from aispend.prices.prices import Price
+from recommender.kinds.parts import Parts
+from recommender.methods.runtime_on_spot import mtbf_from_band, mtbf_from_preemptions
+from recommender.savings import recent
+from recommender.subjects.machines import Machine
+from recommender.subjects.spot_market import SpotMarket, SpotPrice
+
+
+@dataclass(frozen=True)
+class Quote:
+    """Spot against what is paid now; hours between interruptions of a machine, and who says so."""
+
+    spot: SpotPrice
+    on_demand: Price
+    ratio: float
+    mtbf: float
+    mtbf_source: str
+
+    @property
+    def paid_now(self) -> float:
+        """What an hour costs now, which the ratio is of."""
+        return float(self.spot.hourly_price) / self.ratio
+
+
+def quote_of(machine: Machine, parts: Parts, options: Spot) -> Quote | tuple[str, str]:
+    """The market of its type, as far as it is known; else what is missing of it."""
+    market = machine.market
+    on_demand = machine.price
+    if on_demand is None or market is None or market.price is None or market.price.currency != on_demand.currency:
+        what = "on-demand" if on_demand is None else "spot"
+        return "unpriced", (
+            f"No {what} price is known for {machine.instance_type} in {machine.region}. "
+            "Collect spot prices of the region (aispend collect), or wait for the price list."
+        )
+    if market.price.hourly_price >= on_demand.hourly_price:
+        return "not_cheaper", (
+            f"An hour costs {market.price.hourly_price} on spot and {on_demand.hourly_price} on demand."
+        )
+    rate = _mtbf(market)
+    if rate is None:
+        return "interruptions_unknown", (
+            f"How often {machine.instance_type} is interrupted in {machine.region} is not known: neither a band of the "
+            "market was collected, nor did any machine of the type run on spot here."
+        )
+    ratio = float(market.price.hourly_price / on_demand.hourly_price)
+    own_rate = _own_rate(parts, options.window_days)
+    if own_rate and parts.whole.currency == on_demand.currency:
+        ratio = max(ratio, float(market.price.hourly_price) / own_rate)
+    return Quote(market.price, on_demand, ratio, *rate)
+
+
+def _mtbf(market: SpotMarket) -> tuple[float, str] | None:
+    """Hours between interruptions of one machine, the shorter of what is known, and where it is from."""
+    known: list[tuple[float, str]] = []
+    if market.band is not None and 0 < market.band.low + market.band.high < 2:
+        band = market.band
+        source = f"{band.low:.0%} to {band.high:.0%} of machines a month, {band.source}, {band.as_of}"
+        known.append((mtbf_from_band((band.low + band.high) / 2), source))
+    if market.own is not None:
+        hours = mtbf_from_preemptions(market.own.interruptions, market.own.hours)
+        if hours:
+            own = market.own
+            source = f"{own.interruptions} interruptions in {own.hours:.0f} own hours on spot ({own.counted})"
+            known.append((hours, source))
+    return min(known, default=None)
+
+
+def _own_rate(parts: Parts, days: int) -> float | None:
+    """What an hour of a machine costs now where no commitment covers it; None where that is not known."""
+    bare = [
+        day
+        for machine in parts.machines
+        for day in recent(machine, days)
+        if not day.is_spot and day.hours and day.effective_cost and day.uncovered_effective_cost == day.effective_cost
+    ]
+    hours = sum(day.hours for day in bare)
+    return float(sum((day.effective_cost or Decimal(0) for day in bare), Decimal(0))) / hours if hours else None
