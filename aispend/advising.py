@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from aispend.buying import Batch, Contracts, PromptCache, Route, SelfHost
 from aispend.moving import Accelerators, AutoStop, IdleCapacity, Relocate, Spot
-from aispend.running import Edge, TrainingWaste
+from aispend.running import Edge, Storage, TrainingWaste
 from aispend.sizing import Consolidate, OptimizeModel, Rightsize, Schedule
 
 
@@ -85,4 +85,5 @@ class Recommend(_Section):
     accelerator: Accelerators = Accelerators()
     relocate: Relocate = Relocate()
     training_waste: TrainingWaste = TrainingWaste()
+    storage: Storage = Storage()
     edge: Edge = Edge()

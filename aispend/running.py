@@ -1,4 +1,4 @@
-"""What lost training runs and devices at the edge are reckoned with: sections below ``[recommend]``.
+"""What lost training runs, things kept and devices at the edge are reckoned with: sections below ``[recommend]``.
 
 Sources of the defaults: docs/advice.md.
 """
@@ -23,6 +23,14 @@ class TrainingWaste(_Section):
     given_up_days: int = Field(7, ge=1, description="silence after which a run that never ended counts as given up")
     checkpoint_minutes: float = Field(5, gt=0, description="that writing a checkpoint takes")
     restart_minutes: float = Field(10, ge=0, description="until a run goes on from a checkpoint")
+
+
+class Storage(_Section):
+    """When snapshots and checkpoints are old."""
+
+    snapshot_days: int = Field(90, ge=1, description="age of a snapshot that may be archived")
+    unread_days: int = Field(90, ge=1, description="days a checkpoint was neither written nor read")
+    expire_days: int = Field(180, ge=1, description="days in the colder class after which the text lets it expire")
 
 
 class Edge(_Section):

@@ -18,7 +18,7 @@ class KindWords:
 
 KINDS: dict[str, KindWords] = {
     "stop_idle": KindWords("Switch off what nobody uses", "switch off"),
-    "storage": KindWords("Delete disks no machine has", "delete the disk"),
+    "storage": KindWords("Old disks, snapshots and checkpoints", "spend less on keeping"),
     "training_waste": KindWords("Lose less with runs that come to nothing", "waste less training of"),
     "rightsize": KindWords("Fewer or smaller accelerators", "make smaller"),
     "optimize_model": KindWords("The same model, made quicker", "make quicker"),

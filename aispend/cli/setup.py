@@ -168,6 +168,10 @@ TEMPLATE = """\
 # review_hours = 24             # after which somebody looks whether a run is worth going on with
 # checkpoint_minutes = 5
 
+[recommend.storage]
+# snapshot_days = 90            # age of a snapshot that may be archived
+# unread_days = 90              # a checkpoint nobody wrote or read since
+
 [recommend.edge]                # for aispend edge: what a device costs, in the currency of the bill
 # hardware = 350
 # watts = 12

@@ -1,4 +1,6 @@
-"""Keep a snapshot of a disk that no machine has, and delete the disk a month later.
+"""Things kept that nobody uses: disks no machine has, old snapshots, old checkpoints. Nothing is deleted at first.
+
+Snapshots are ``old_snapshots.py``; what follows is of disks: keep a snapshot, and delete the disk a month later.
 
 Assumes
     What was unattached for ``recommend.idle.unattached_days`` (32: a month's cycle and more) is not about to be used.
@@ -16,7 +18,6 @@ Sources
 Known drawbacks
     At list price your discount is unknown, and the saving too high by it: it waits for your rate (gate). Restored
     blocks are slow when first read.
-    Snapshots and checkpoints that nobody needs are in no inventory that is read today.
 """
 
 from __future__ import annotations
@@ -28,15 +29,18 @@ from decimal import Decimal
 
 from aispend.advising import Recommend
 from recommender.contract import COST_UNKNOWN, Advice, Kind, Saving, Step, WhyNot
+from recommender.guards import decided
+from recommender.kinds import old_snapshots
+from recommender.kinds.storage_money import at_list, less
 from recommender.methods.disk_prices import ListPrice, disk_price, snapshot_price
 from recommender.savings import cost_basis, monthly_cost, saving
-from recommender.subjects.storage import Volume
+from recommender.subjects.snapshots import Snapshot
+from recommender.subjects.storage import Stored, Volume
 
 NAME = "storage"
 RATE = "the rate you pay for this disk"
 WAIT_DAYS = 30
 """Between the snapshot and the disk's end."""
-_NOTHING = Decimal(0)
 
 
 @dataclass(frozen=True)
@@ -49,12 +53,21 @@ class _Worth:
     at_list: ListPrice | None
 
 
-def applies(volume: Volume) -> bool:
-    """Every disk no machine has."""
-    return bool(volume.resource_id)
+def applies(stored: Stored) -> bool:
+    """Everything that is kept."""
+    return bool(stored.resource_id)
 
 
-def evaluate(volume: Volume, settings: Recommend) -> Advice | WhyNot:
+def evaluate(stored: Stored, settings: Recommend) -> Advice | WhyNot:
+    """Advice on what is kept, or why not."""
+    if isinstance(stored, Snapshot):
+        return old_snapshots.answer(NAME, stored, settings)
+    if isinstance(stored, Volume):
+        return _disk(stored, settings)
+    raise TypeError(f"No advice is made on {type(stored).__name__}.")
+
+
+def _disk(volume: Volume, settings: Recommend) -> Advice | WhyNot:
     """Advice to keep a snapshot in the disk's place, or why not."""
     days = settings.idle.unattached_days
     worth = _worth(volume, days)
@@ -62,9 +75,8 @@ def evaluate(volume: Volume, settings: Recommend) -> Advice | WhyNot:
     def no(reason: str, explanation: str) -> WhyNot:
         return WhyNot(NAME, volume, reason, explanation, worth.cost if worth else None)
 
-    kept = next((key for key in volume.tags if key.lower() in settings.idle.keep_tags), None)
-    if kept:
-        return no("excluded", f"Tag {kept} asks to keep it.")
+    if found := decided(volume, settings):
+        return no(*found)
     if volume.unattached_days < days:
         return no(
             "too_new",
@@ -117,9 +129,8 @@ def _worth(volume: Volume, days: int) -> _Worth | None:
     )
     if found is None or found.currency != volume.currency:
         return None
-    gross = Saving(found.monthly, found.monthly, found.monthly, None, None, None)
     basis = f"list price of {found.checked} ({found.source}); your rate is unknown"
-    return _Worth(found.monthly, gross, basis, found)
+    return _Worth(found.monthly, at_list(found.monthly), basis, found)
 
 
 def _advice(volume: Volume, days: int, worth: _Worth, kept_as: ListPrice) -> Advice:
@@ -137,7 +148,7 @@ def _advice(volume: Volume, days: int, worth: _Worth, kept_as: ListPrice) -> Adv
         current=f"{volume.volume_type or 'disk'}, {size}, no machine",
         proposed=f"keep a snapshot, delete the disk after {WAIT_DAYS} days",
         monthly_cost=worth.cost,
-        saving=_less(worth.gross, kept_as.monthly),
+        saving=less(worth.gross, kept_as.monthly),
         risk=1,
         confidence="medium" if worth.at_list else "high",
         effort="low",
@@ -163,25 +174,6 @@ def _advice(volume: Volume, days: int, worth: _Worth, kept_as: ListPrice) -> Adv
             "cost_basis": worth.basis,
             "rate": "list" if worth.at_list else "effective",
         },
-    )
-
-
-def _less(gross: Saving, snapshot: Decimal) -> Saving:
-    """What is left of a saving once the snapshot is paid; never below nothing."""
-
-    def rest(amount: Decimal) -> Decimal:
-        return max(amount - snapshot, _NOTHING)
-
-    def maybe(amount: Decimal | None) -> Decimal | None:
-        return None if amount is None else rest(amount)
-
-    return Saving(
-        list_cost=maybe(gross.list_cost),
-        effective=rest(gross.effective),
-        net=rest(gross.net),
-        p10=maybe(gross.p10),
-        p50=maybe(gross.p50),
-        p90=maybe(gross.p90),
     )
 
 
@@ -224,11 +216,11 @@ def _texts(volume: Volume) -> tuple[str, str]:
 
 KIND = Kind(
     name=NAME,
-    subject=Volume,
+    subject=Stored,
     step=Step.REMOVE,
     alone=True,
-    title="Delete disks no machine has",
-    needs="an inventory that lists unattached disks; their size and type, or charges of their own",
+    title="Old disks, snapshots and checkpoints",
+    needs="an inventory that lists unattached disks, snapshots or checkpoints, with sizes, and what they cost",
     applies=applies,
     evaluate=evaluate,
 )

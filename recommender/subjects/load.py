@@ -16,6 +16,7 @@ from recommender.subjects.contracts import load_contracts
 from recommender.subjects.machines import evidence_end, late_ends, load_machines
 from recommender.subjects.served_tokens import load_served_tokens
 from recommender.subjects.services import Gathering, pools
+from recommender.subjects.snapshots import load_snapshots
 from recommender.subjects.storage import load_volumes
 from recommender.subjects.token_use import load_token_use
 from recommender.subjects.training_runs import load_training_runs
@@ -54,6 +55,7 @@ def _others(connection: Connection, as_of: datetime, settings: Settings, gatheri
     yield from pools(services)
     yield from load_capacity(connection, as_of, options.idle_capacity.window_days)
     yield from load_volumes(connection, as_of, options.idle.unattached_days)
+    yield from load_snapshots(connection, as_of, options.idle.unattached_days)
     yield from load_training_runs(connection, as_of, options.training_waste.window_days)
     bought = max(options.batch.window_days, options.prompt_cache.window_days, options.route.window_days)
     yield from load_usage_pools(connection, as_of, options.commit.window_days, options.commit.expiring_days)

@@ -10,8 +10,7 @@ Cases
     A disk that got a machine again, or is gone, is no subject. Of two sources that list a disk the newer counts.
     A change of size or tags does not break the time.
 Known drawbacks
-    Snapshots and checkpoints are in no inventory that is read today, so nothing is said of them. Whether a disk was
-    AI's is not known.
+    Whether a disk was AI's is not known.
 """
 
 from __future__ import annotations
@@ -33,7 +32,12 @@ UNATTACHED = ("available", "unattached")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Volume(Subject):
+class Stored(Subject):
+    """Something that is kept: a disk, a snapshot, checkpoints in a bucket."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Volume(Stored):
     """A disk that no machine has, from ``unattached_since`` until it was last listed (``seen_at``).
 
     Size in GiB, ``throughput`` in MiB/s; None is unknown, and for performance what the type includes.
@@ -58,8 +62,8 @@ def load_volumes(connection: Connection, as_of: datetime, window_days: int) -> I
     """Disks unattached now, with the charges of their own in the window, by id."""
     since = (as_of - timedelta(days=window_days)).date()
     found = connection.execute(text(_VOLUMES), {"kinds": list(KINDS), "states": list(UNATTACHED)}).all()
-    costs = _costs(connection, [row.resource_key for row in found], since, as_of.date())
-    currencies = {(row.provider, row.account): row.currency for row in connection.execute(text(_CURRENCIES))}
+    costs = own_costs(connection, [row.resource_key for row in found], since, as_of.date())
+    currencies = currency_of(connection)
     for row in found:
         details: Mapping[str, Any] = row.details or {}
         account, region = row.account, row.region
@@ -78,21 +82,28 @@ def load_volumes(connection: Connection, as_of: datetime, window_days: int) -> I
                 tags={str(key): str(value) for key, value in (details.get("tags") or {}).items()},
                 model=None,
                 team=None,
-                first_seen=(_instant(created) or row.since).astimezone(UTC).date(),
+                first_seen=(instant(created) or row.since).astimezone(UTC).date(),
                 costs=own.get(currency, []),
                 as_of=as_of,
                 name=details.get("name"),
-                size_gib=_number(details.get("size_gib")),
+                size_gib=number(details.get("size_gib")),
                 volume_type=details.get("volume_type"),
-                iops=_number(details.get("iops")),
-                throughput=_number(details.get("throughput")),
+                iops=number(details.get("iops")),
+                throughput=number(details.get("throughput")),
                 zone=details.get("zone"),
                 unattached_since=row.since,
                 seen_at=row.seen_at,
             )
 
 
-def _costs(connection: Connection, keys: list[int], since: date, until: date) -> dict[int, dict[str, list[DailyCost]]]:
+def currency_of(connection: Connection) -> dict[tuple[str, str | None], str]:
+    """The currency an account was last billed in, by provider and account."""
+    return {(row.provider, row.account): row.currency for row in connection.execute(text(_CURRENCIES))}
+
+
+def own_costs(
+    connection: Connection, keys: list[int], since: date, until: date
+) -> dict[int, dict[str, list[DailyCost]]]:
     """Usage cost by resource and currency, as that of machines is."""
     result: dict[int, dict[str, list[DailyCost]]] = defaultdict(lambda: defaultdict(list))
     if not keys:
@@ -113,14 +124,16 @@ def _costs(connection: Connection, keys: list[int], since: date, until: date) ->
     return {key: dict(parts) for key, parts in result.items()}
 
 
-def _number(value: Any) -> Decimal | None:
+def number(value: Any) -> Decimal | None:
+    """A number of a listing's details; None where it is none."""
     try:
         return None if value is None else Decimal(str(value))
     except InvalidOperation:
         return None
 
 
-def _instant(value: Any) -> datetime | None:
+def instant(value: Any) -> datetime | None:
+    """A time of a listing's details, in UTC unless it says otherwise; None where it is none."""
     try:
         found = datetime.fromisoformat(value)
     except (TypeError, ValueError):

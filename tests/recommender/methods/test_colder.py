@@ -1,4 +1,4 @@
-"""Moving what is kept to a colder tier: prices per GiB, from when on it pays, and how often it would have been wrong."""
+"""Moving what is kept to a colder tier: prices, from when on it pays, and how often it would have been wrong."""
 
 from __future__ import annotations
 

@@ -1,0 +1,134 @@
+"""Snapshots of disks in the standard tier, as AWS lists them (``ebs_snapshot``), and what became of earlier ones.
+
+Assumes
+    Snapshots of one volume in one account and region are one lineage: each holds what changed since the one before.
+Method
+    What is listed now and complete, how many of its lineage are older and newer, the images that stand on it, and the
+    charges of its own where the bill has any. What became of the place's snapshots since the first listing is kept
+    beside each, for the replay.
+Cases
+    What is archived, or restored from the archive for a while, is no subject. A copy has no volume (AWS writes
+    ``vol-ffffffff``), so its lineage is not known.
+Known drawbacks
+    Ends are known since the first listing. Whether a volume was made from a snapshot is in no listing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from recommender.methods.colder import GIB
+from recommender.methods.colder_replay import Life
+from recommender.subjects.storage import Stored, currency_of, instant, number, own_costs
+
+KIND = "ebs_snapshot"
+NO_VOLUME = "vol-ffffffff"
+STANDARD = "standard"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot(Stored):
+    """A snapshot in the standard tier, last listed at ``seen_at``.
+
+    ``full_gib`` is what a restore would bring back, ``volume_gib`` the size of the disk; None is unknown. ``older`` and
+    ``newer`` count the standard snapshots of its lineage, None where the lineage is not known. ``images`` are the
+    machine images that stand on it. ``lives`` are those of all snapshots of its account and region.
+    """
+
+    name: str | None
+    volume: str | None
+    volume_gib: Decimal | None
+    full_gib: Decimal | None
+    taken_at: datetime
+    images: tuple[str, ...]
+    older: int | None
+    newer: int | None
+    seen_at: datetime
+    lives: Sequence[Life]
+
+    @property
+    def age_days(self) -> int:
+        """Whole days since it was taken, when it was last listed."""
+        return max((self.seen_at - self.taken_at).days, 0)
+
+
+def load_snapshots(connection: Connection, as_of: datetime, window_days: int) -> Iterator[Snapshot]:
+    """Snapshots in the standard tier now, with the charges of their own in the window, by id."""
+    since = (as_of - timedelta(days=window_days)).date()
+    rows = connection.execute(text(_SNAPSHOTS), {"kind": KIND}).all()
+    times = {row.resource_key: instant((row.details or {}).get("taken_at")) for row in rows}
+    taken = {key: time for key, time in times.items() if time is not None}
+    rows = [row for row in rows if row.resource_key in taken]
+    lives: dict[str, list[Life]] = defaultdict(list)
+    for row in rows:
+        lives[row.scope].append(Life(taken[row.resource_key], row.since, row.ended))
+    current = [row for row in rows if row.ended is None and _standard(row)]
+    lineages: dict[tuple[str, str], list[datetime]] = defaultdict(list)
+    for row in current:
+        if volume := _volume(row.details):
+            lineages[row.scope, volume].append(taken[row.resource_key])
+    costs = own_costs(connection, [row.resource_key for row in current], since, as_of.date())
+    currencies = currency_of(connection)
+    for row in current:
+        details: Mapping[str, Any] = row.details
+        account, _, region = row.scope.partition(" ")
+        began, volume = taken[row.resource_key], _volume(details)
+        lineage = lineages[row.scope, volume] if volume else None
+        full = number(details.get("full_bytes"))
+        own = costs.get(row.resource_key, {})
+        for currency in own or [currencies.get((row.provider, account), "USD")]:
+            yield Snapshot(
+                resource_key=row.resource_key,
+                resource_id=row.resource_id,
+                provider=row.provider,
+                account=account,
+                region=region,
+                currency=currency,
+                tags={str(key): str(value) for key, value in (details.get("tags") or {}).items()},
+                model=None,
+                team=None,
+                first_seen=began.astimezone(UTC).date(),
+                costs=own.get(currency, []),
+                as_of=as_of,
+                name=details.get("name"),
+                volume=volume,
+                volume_gib=number(details.get("volume_gib")),
+                full_gib=None if full is None else full / GIB,
+                taken_at=began,
+                images=tuple(details.get("images") or ()),
+                older=None if lineage is None else sum(other < began for other in lineage),
+                newer=None if lineage is None else sum(other > began for other in lineage),
+                seen_at=row.seen_at,
+                lives=lives[row.scope],
+            )
+
+
+def _standard(row: Any) -> bool:
+    details = row.details or {}
+    return (
+        row.state == "completed" and details.get("tier", STANDARD) == STANDARD and details.get("restored_until") is None
+    )
+
+
+def _volume(details: Mapping[str, Any]) -> str | None:
+    volume = details.get("volume")
+    return None if volume in (None, NO_VOLUME) else str(volume)
+
+
+_SNAPSHOTS = """
+    SELECT DISTINCT ON (r.provider, r.resource_id)
+           r.resource_key, r.provider, r.resource_id, h.scope, h.state, h.details, h.seen_at,
+           min(h.valid_from) OVER w AS since,
+           CASE WHEN bool_or(h.valid_to IS NULL) OVER w THEN NULL ELSE max(h.valid_to) OVER w END AS ended
+    FROM resource_history h
+    JOIN resource r USING (resource_key)
+    WHERE h.kind = :kind
+    WINDOW w AS (PARTITION BY h.resource_key)
+    ORDER BY r.provider, r.resource_id, h.valid_from DESC, h.source"""
