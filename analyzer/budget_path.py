@@ -6,28 +6,23 @@ Method      Cost of clouds by :mod:`analyzer.forecast`, its band learned from th
             to come as written down: the same as :mod:`analyzer.forecast_run` adds, so that both say the same.
 Cases       With less than two weeks of history the days left are expected to cost what the days of the period did, by
             the profile of weekdays (*burn rate*), without a band. Own costs alone are certain.
-            A step says whose it is by provider, model and team: a budget by anything else does not take it in. One
-            whose currency has no rate is not in the forecast.
+            Which steps a budget covers, and how much of each: :mod:`analyzer.budget_steps`.
 """
 
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from fractions import Fraction
 from typing import Literal
 
 from aispend.money import COST_QUANTUM, exact_sum
-from aispend.watching import Budget, BudgetMatch
-from analyzer.currency import ExchangeRates, rounded
 from analyzer.forecast_steps import KnownStep, steps_ahead
 from analyzer.remembered import Remembered
 
 _LEAST_HISTORY = 14
-_OF_STEPS = ("provider", "model", "team")
 
 
 @dataclass(frozen=True)
@@ -96,18 +91,6 @@ def certain_path(changes: Sequence[Decimal]) -> Path:
     return Path(tuple(changes), whole, whole, "forecast")
 
 
-def steps_of(
-    budget: Budget, steps: Iterable[KnownStep], currency: str, rates: ExchangeRates, known_to: date
-) -> list[KnownStep]:
-    """Those the budget covers, in its currency, at the rate in force when they begin to count."""
-    found = []
-    for step in steps:
-        quote = rates.quote(step.currency, currency, max(step.first, known_to))
-        if quote is not None and _covers(budget, step):
-            found.append(replace(step, amount=rounded(Fraction(step.amount) * quote.rate), currency=currency))
-    return found
-
-
 def changes_ahead(steps: Sequence[KnownStep], first: date, days: int) -> tuple[Decimal, ...]:
     """What the steps add to each of ``days`` from ``first``."""
     return tuple(_money(float(value)) for value in steps_ahead(steps, first, days))
@@ -116,17 +99,6 @@ def changes_ahead(steps: Sequence[KnownStep], first: date, days: int) -> tuple[D
 def fits(value: str, pattern: str) -> bool:
     """Whether a name fits a shell glob, whatever its case."""
     return fnmatch.fnmatchcase(value.lower(), pattern.lower())
-
-
-def _covers(budget: Budget, step: KnownStep) -> bool:
-    if budget.ai_only and not step.is_ai:
-        return False
-    for name in BudgetMatch.model_fields:
-        pattern = getattr(budget.match, name)
-        owner = step.owners.get(name) if name in _OF_STEPS else None
-        if pattern and (owner is None or not fits(owner, pattern)):
-            return False
-    return True
 
 
 def _money(value: float) -> Decimal:

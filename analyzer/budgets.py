@@ -27,19 +27,18 @@ from aispend.errors import SettingsError
 from aispend.money import COST_QUANTUM, exact_sum
 from aispend.schema import budget_status
 from aispend.settings import Settings
-from aispend.watching import Budget, BudgetMatch
-from analyzer.attribution import plain_tag_key
+from aispend.watching import Budget
+from analyzer.budget_cover import Covered, covered, covers
 from analyzer.budget_currency import DailyCost, in_currency
-from analyzer.budget_path import Path, burn_path, certain_path, changes_ahead, fits, forecast_path, steps_of
+from analyzer.budget_path import Path, burn_path, certain_path, changes_ahead, forecast_path
+from analyzer.budget_steps import Ahead, Placed, place_steps
 from analyzer.currency import ExchangeRates, exchange_rates
-from analyzer.forecast_steps import KnownStep, known_steps
 from analyzer.remembered import Remembered
 from analyzer.series import OWN, SeriesSet, coverage, daily_series
 
 State = Literal["ok", "warn", "critical"]
 PROFILE_DAYS = 56
 _LEAST_HISTORY = 14
-_LONGEST_CHARGE = timedelta(days=62)
 _MONTHS: Mapping[str, int] = {"month": 1, "quarter": 3, "year": 12}
 
 
@@ -127,11 +126,11 @@ def write_budgets(
         raise SettingsError("Two budgets have the same name.", where=f"[[budget]] name = {twice!r}")
     connection.execute(delete(budget_status))
     known = daily_series(connection, days=1, bills=coverage(connection, clock().date())) if settings.budgets else None
-    steps: list[KnownStep] = []
+    ahead = None
     if known is not None:
         _, end = period_of(max(known.end, clock().date()), "year")
-        steps = known_steps(connection, settings.forecast.steps, known.end, end, settings.reporting_currency)
-    look = _Look(known, steps, exchange_rates(connection), remembered or Remembered())
+        ahead = Ahead.look(connection, settings.forecast.steps, known.end, end, settings.reporting_currency)
+    look = _Look(known, ahead, exchange_rates(connection), remembered or Remembered())
     found = (_row(connection, settings, budget, look=look, clock=clock) for budget in settings.budgets)
     rows = [row for row in found if row is not None]
     if rows:
@@ -144,7 +143,7 @@ class _Look:
     """What all budgets of a run rest on: the days known, the changes known beforehand, rates."""
 
     known: SeriesSet | None
-    steps: Sequence[KnownStep]
+    ahead: Ahead | None
     rates: ExchangeRates
     remembered: Remembered
 
@@ -167,7 +166,8 @@ def _row(
         return None
     currency = budget.currency or settings.reporting_currency
     upto = first if known is None else max(first, min(known.end, end))
-    clouds, own = _daily(connection, budget, oldest(first), upto, end)
+    cover = covered(connection, budget, oldest(first), end)
+    clouds, own = _daily(connection, budget, cover, first=oldest(first), upto=upto, end=end)
     cost = in_currency(clouds, currency, first, look.rates)
     written = in_currency(own.part(0, clouds.length), currency, first, look.rates)
     to_come = in_currency(own.part(clouds.length, own.length), currency, upto, look.rates)
@@ -176,7 +176,10 @@ def _row(
     spent = [exact_sum(day) for day in zip(costs[start:], written.usage[start:], written.fees[start:], strict=True)]
     profile = weekday_profile(costs, upto)
     weights = [profile[(first + timedelta(days=number)).weekday()] for number in range((end - first).days)]
-    changes = changes_ahead(steps_of(budget, look.steps, currency, look.rates, upto), upto, (end - upto).days)
+    known_steps = Placed([], [])
+    if look.ahead is not None:
+        known_steps = place_steps(connection, budget, look.ahead, cover, currency=currency, rates=look.rates, upto=upto)
+    changes = changes_ahead(known_steps.steps, upto, (end - upto).days)
     path: Path | None
     if own.usage and not any(costs):
         path = certain_path(changes)
@@ -188,6 +191,8 @@ def _row(
     notes = [stands.reason]
     if known is not None and known.behind:
         notes.append(f"behind and not whole: {', '.join(f'{one.provider} {one.scope}' for one in known.behind)}")
+    if known_steps.left_out:
+        notes.append(f"known but not in the forecast: {', '.join(known_steps.left_out)}")
     return {
         "name": budget.name,
         "period_start": first,
@@ -225,35 +230,16 @@ def oldest(first: date) -> date:
     return month_of(first - timedelta(days=DAILY.history))
 
 
-def covers(budget: Budget) -> str:
-    """What a budget covers, in words."""
-    match = budget.match
-    fields = [f"{name} {value}" for name in (*_FIELDS, *_OF_CHARGES) if (value := getattr(match, name)) is not None]
-    fields += [f"tag {key} {value}" for key, value in match.tags.items()]
-    what = "AI spend" if budget.ai_only else "all spend"
-    return f"{what}, {', '.join(fields)}" if fields else what
-
-
-def _daily(connection: Connection, budget: Budget, first: date, upto: date, end: date) -> tuple[DailyCost, DailyCost]:
+def _daily(
+    connection: Connection, budget: Budget, cover: Covered, *, first: date, upto: date, end: date
+) -> tuple[DailyCost, DailyCost]:
     """Daily cost of what a budget covers, from ``first``: of clouds up to ``upto``, own costs up to ``end``, each
     excluded."""
     lengths = ((upto - first).days, (end - first).days)
-    parameters: dict[str, Any] = {"first": first, "upto": upto, "end": end, "own": OWN}
-    conditions = ["d.is_ai"] if budget.ai_only else []
-    for name, values in _matching(connection, budget.match, parameters).items():
-        conditions.append(f"d.{name} = ANY(:{name})")
-        parameters[name] = values
-    source = _FROM_DAYS
-    keys = _charge_keys(connection, budget.match)
-    if keys:
-        source = _FROM_CHARGES.format(only="".join(f" AND c.{name} = ANY(:{name})" for name in keys))
-        parameters |= {**keys, "first_month": first - _LONGEST_CHARGE, "end_month": end + _LONGEST_CHARGE}
     statement = _COSTS.format(
-        source=source,
-        column=f"{budget.cost}_cost",
-        bit=_BITS[budget.cost],
-        only="".join(f" AND {one}" for one in conditions),
+        source=cover.source, column=f"{budget.cost}_cost", bit=_BITS[budget.cost], only=cover.by_day
     )
+    parameters = {**cover.parameters, "upto": upto, "own": OWN}
     usage: tuple[dict[str, list[Decimal]], ...] = ({}, {})
     fees: tuple[dict[str, list[Decimal]], ...] = ({}, {})
     lacking: tuple[set[str], ...] = (set(), set())
@@ -270,47 +256,6 @@ def _daily(connection: Connection, budget: Budget, first: date, upto: date, end:
     return clouds, own
 
 
-def _matching(connection: Connection, match: BudgetMatch, span: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Per field that is given, the values in the ledger that fit."""
-    found = {}
-    for name in _FIELDS:
-        pattern = getattr(match, name)
-        if pattern is None:
-            continue
-        values = connection.scalars(text(_VALUES.format(name=name)), span).all()
-        names: Mapping[str, set[str]] = {}
-        if name == "account":
-            names = {value: set() for value in values}
-            for account, label in connection.execute(text(_ACCOUNT_NAMES), {"accounts": list(values)}):
-                names[account].add(label)
-        found[name] = [value for value in values if any(fits(one, pattern) for one in (value, *names.get(value, ())))]
-    return found
-
-
-def _charge_keys(connection: Connection, match: BudgetMatch) -> dict[str, list[int]]:
-    """Per key of charges that is asked for, those that fit: tag sets, resources, SKUs."""
-    found = {}
-    if match.tags:
-        found["tag_set_key"] = _tag_sets(connection, match.tags)
-    for name, (key, query) in _OF_CHARGES.items():
-        pattern = getattr(match, name)
-        if pattern is not None:
-            rows = connection.execute(text(query))
-            found[key] = [number for number, *names in rows if any(fits(one, pattern) for one in names if one)]
-    return found
-
-
-def _tag_sets(connection: Connection, wanted: Mapping[str, str]) -> list[int]:
-    """Tag sets that have every wanted tag."""
-    patterns = {plain_tag_key(key): pattern for key, pattern in wanted.items()}
-    fitting = []
-    for key, tags in connection.execute(text("SELECT tag_set_key, tags FROM tag_set")):
-        plain = {plain_tag_key(name): str(value) for name, value in tags.items()}
-        if all(name in plain and fits(plain[name], pattern) for name, pattern in patterns.items()):
-            fitting.append(key)
-    return fitting
-
-
 def _exhausted(amount: Decimal, first: date, path: Sequence[Decimal]) -> date | None:
     total = Decimal(0)
     for number, cost in enumerate(path):
@@ -320,34 +265,7 @@ def _exhausted(amount: Decimal, first: date, path: Sequence[Decimal]) -> date | 
     return None
 
 
-_FIELDS = ("provider", "account", "service", "region", "model", "team", "stage")
-_OF_CHARGES: Mapping[str, tuple[str, str]] = {
-    "resource_id": ("resource_key", "SELECT resource_key, resource_id FROM resource WHERE resource_id <> ''"),
-    "sku": ("sku_key", "SELECT sku_key, sku_id, sku_meter FROM sku"),
-}
-"""What only charges know: their key, and the keys with the texts a pattern may fit."""
 _BITS: Mapping[str, int] = {"billed": 1, "effective": 2}
-
-_VALUES = """
-    SELECT DISTINCT {name} FROM spend_day
-    WHERE charge_date >= :first AND charge_date < :end AND {name} IS NOT NULL"""
-
-_ACCOUNT_NAMES = """
-    SELECT coalesce(sub_account_id, billing_account_id), coalesce(sub_account_name, billing_account_name) FROM account
-    WHERE coalesce(sub_account_id, billing_account_id) = ANY(:accounts)
-      AND coalesce(sub_account_name, billing_account_name) IS NOT NULL"""
-
-_FROM_DAYS = "spend_day"
-
-_FROM_CHARGES = """
-    (SELECT c.charge_date, c.slice_id, k.provider, coalesce(a.sub_account_id, a.billing_account_id) AS account,
-            k.service_name AS service, l.region_id AS region, t.model, t.team, t.stage, t.is_ai, ck.charge_category,
-            ck.billing_currency AS currency, s.billed_cost, s.effective_cost,
-            (s.billed_cost IS NULL)::int + 2 * (s.effective_cost IS NULL)::int AS unknown_costs
-     FROM charge c JOIN cost_share s USING (billing_month, slice_id, half, ordinal)
-     JOIN share_target t USING (target_key) JOIN sku k USING (sku_key) JOIN account a USING (account_key)
-     JOIN charge_kind ck USING (charge_kind_key) LEFT JOIN location l USING (location_key)
-     WHERE c.billing_month BETWEEN :first_month AND :end_month{only})"""
 
 _COSTS = """
     SELECT d.provider = :own, d.currency, d.charge_date, coalesce(d.charge_category, 'Usage') = 'Usage',

@@ -1,6 +1,6 @@
 """Changes of cost that are known before they come: steps a person wrote down, and commitments that end.
 
-The same for forecasts and budgets: :func:`known_steps`.
+The same for forecasts (:func:`known_steps`) and budgets (:mod:`analyzer.budget_steps`).
 
 Assumes     A commitment that ends is not renewed, and what it covered goes on as before, at the negotiated price.
 Method      Of the last 28 known days: the usage the commitment covered at contracted cost, less the effective cost
@@ -26,7 +26,8 @@ from aispend.foresight import Step
 if TYPE_CHECKING:
     from analyzer.forecast_members import Floats
 
-_DAYS = 28
+STEP_DAYS = 28
+"""The last known days that say what a change is of."""
 
 
 @dataclass(frozen=True)
@@ -91,16 +92,21 @@ def _ahead(step: Step, known_to: date) -> Iterator[tuple[date, date | None, Deci
         yield step.valid_to, None, step.amount.copy_negate(), f"{step.why} ends"
 
 
-def commitments_that_end(connection: Connection, known_to: date, end: date) -> list[KnownStep]:
-    """What goes to the negotiated price when a commitment ends before ``end``."""
-    rows = connection.execute(
-        text(_ENDING), {"first": known_to - timedelta(days=_DAYS), "known_to": known_to, "end": end}
-    )
+def commitments_that_end(
+    connection: Connection, known_to: date, end: date, only: str = "", parameters: Mapping[str, Any] | None = None
+) -> list[KnownStep]:
+    """What goes to the negotiated price when a commitment ends before ``end``.
+
+    ``only``: further conditions, with their ``parameters``, over the charge ``c`` and what it is of as ``d``: provider,
+    account, service, region, model, team, stage, is_ai.
+    """
+    days = {"since": known_to - timedelta(days=STEP_DAYS), "known_to": known_to, "before": end}
+    rows = connection.execute(text(_ENDING.format(only=only)), {**(parameters or {}), **days})
     return [
         KnownStep(
             first=row.ends_on,
             end=None,
-            amount=(row.difference / _DAYS).quantize(Decimal("0.000001")),
+            amount=(row.difference / STEP_DAYS).quantize(Decimal("0.000001")),
             currency=row.currency,
             why=f"{row.kind.replace('_', ' ')} {row.name} ends: what it covers goes to the price without it",
             is_ai=row.is_ai,
@@ -146,8 +152,14 @@ _ENDING = """
     JOIN charge_kind k USING (charge_kind_key)
     JOIN cost_share s USING (billing_month, slice_id, half, ordinal)
     JOIN share_target t USING (target_key)
+    JOIN account a USING (account_key)
+    JOIN sku USING (sku_key)
+    LEFT JOIN location l USING (location_key)
     CROSS JOIN LATERAL (SELECT coalesce(k.commitment_discount_status = 'Unused', false) AS unused) AS u
-    WHERE ct.ends_at >= :known_to AND ct.ends_at < :end AND ct.state = 'active'
-      AND c.charge_date >= :first AND c.charge_date < :known_to AND k.charge_category = 'Usage'
+    CROSS JOIN LATERAL (
+        SELECT ct.provider, coalesce(a.sub_account_id, a.billing_account_id) AS account, sku.service_name AS service,
+               l.region_id AS region, t.model, t.team, t.stage, t.is_ai) AS d
+    WHERE ct.ends_at >= :known_to AND ct.ends_at < :before AND ct.state = 'active'
+      AND c.charge_date >= :since AND c.charge_date < :known_to AND k.charge_category = 'Usage'{only}
     GROUP BY ct.provider, ct.commitment_id, 1, 2, 3, t.model, t.team, t.is_ai, k.billing_currency
     ORDER BY 1, 3, t.is_ai, t.model, t.team"""
