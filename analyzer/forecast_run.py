@@ -27,21 +27,14 @@ from aispend.schema import forecast as forecast_table
 from aispend.settings import Settings
 from analyzer.forecast import DAILY, Forecast, History, forecast_each
 from analyzer.forecast_bands import LEAST_ORIGINS
+from analyzer.forecast_cuts import QUESTIONS, Cut
 from analyzer.forecast_remembered import remembering
 from analyzer.forecast_steps import KnownStep, known_steps, steps_ahead, told_once
 from analyzer.remembered import Remembered
-from analyzer.series import Series, SeriesCut, SeriesSet, coverage, daily_series, own_costs
+from analyzer.series import Series, SeriesSet, coverage, daily_series, own_costs
 
 if TYPE_CHECKING:
     from analyzer.forecast_members import Floats
-
-Cut = Literal["all", "ai", "provider", "model", "team"]
-_QUESTIONS: tuple[tuple[SeriesCut, bool, tuple[Cut, ...]], ...] = (
-    ("provider", False, ("all", "provider")),
-    ("model", True, ("ai", "model")),
-    ("team", True, ("team",)),
-)
-"""What is read, whether of AI spend alone, and the cuts that come of it: the sum of all, and each."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +100,8 @@ def write_forecasts(
     steps: list[KnownStep] = []
     chosen: list[Subject] = []
     bills = coverage(connection, now.date())
-    for by, ai_only, cuts in _QUESTIONS:
+    for question in QUESTIONS:
+        by, ai_only = question.by, question.ai_only
         found = daily_series(
             connection, (by, "charge_category"), days=DAILY.history, bills=bills, ai_only=ai_only, own=False
         )
@@ -120,7 +114,7 @@ def write_forecasts(
             )
         since = min(found.first, wholes[-1].first)
         own = own_costs(connection, (by,), since, max(whole.end for whole in wholes), ai_only=ai_only)
-        for cut in cuts:
+        for cut in question.cuts:
             chosen += largest(subjects(cut, found, own), settings.forecast.largest)
         known_to = found.end
     if not chosen:

@@ -141,6 +141,9 @@ FORECAST: tuple[Column, ...] = (
     Column("steps"),
 )
 
+FORECAST_IN: tuple[Column, ...] = (*FORECAST, Column("original"), Column("unconverted"))
+"""In one currency: what is expected by the currency it is forecast in, and what of it has no rate."""
+
 ANOMALIES: tuple[Column, ...] = (
     Column("id"),
     Column("kind"),

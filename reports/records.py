@@ -73,6 +73,15 @@ def _divided(columns: Sequence[Column], row: object, allocation: Iterable[str]) 
     return {**values, "allocation": "; ".join(allocation) or None}
 
 
+def forecast_in_records(rows: Iterable[ForecastRow]) -> list[Record]:
+    """Forecasts in one currency; what is expected in each, and what of it has no rate, as text: ``30 GBP; 90 USD``."""
+    listed = list(rows)
+    return [
+        {**flat, "original": _amounts(row.original or {}), "unconverted": _amounts(row.unconverted or {})}
+        for row, flat in zip(listed, forecast_records(listed), strict=True)
+    ]
+
+
 def outcome_records(rows: Iterable[OutcomeCost]) -> list[Record]:
     """Outcomes; what the cost was billed as, and what no rate is known for, as text: ``12.50 EUR; 3 GBP``."""
     return [

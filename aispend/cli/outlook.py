@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aispend.cli import doors, nothing, show
-from aispend.cli.doors import DatabaseOption, Format, FormatOption
+from aispend.cli.doors import DatabaseOption, Format, FormatOption, InOption
 from aispend.cli.show import Head
 from aispend.errors import UsageError
 
@@ -27,6 +27,7 @@ def forecast(
     by: Annotated[
         str | None, typer.Option("--by", metavar="CUT", help="provider, model or team.", show_default=False)
     ] = None,
+    currency: InOption = None,
     style: FormatOption = Format.table,
     database: DatabaseOption = None,
 ) -> None:
@@ -39,23 +40,30 @@ def forecast(
     Examples:
       aispend forecast
       aispend forecast --by team --format json
+      aispend forecast --in EUR
     """
     from reports import records, views
-    from reports.columns import FORECAST
+    from reports.columns import FORECAST, FORECAST_IN
 
     cuts: dict[str, views.ForecastCut] = {cut: cut for cut in views.FORECAST_CUTS}
     if by is not None and by not in cuts:
         raise UsageError(f"There is no forecast by {by!r}.", next_step=f"Choose from {', '.join(cuts)}.")
+    cut = cuts[by] if by else None
+    asked = doors.currency(currency) if currency else None
     with doors.opened(database) as door, door.store.engine.connect() as connection:
-        found = views.forecasts(connection, cuts[by] if by else None)
+        found = views.forecasts_in(connection, asked, cut) if asked else views.forecasts(connection, cut)
         missing = "" if found.rows else nothing.no_forecast(connection)
         home = door.settings.reporting_currency
-    if not show.answered(FORECAST, records.forecast_records((*found.rows, *found.theirs)), style, missing):
+    rows = (*found.rows, *found.theirs)
+    flat = records.forecast_in_records(rows) if asked else records.forecast_records(rows)
+    if not show.answered(FORECAST_IN if asked else FORECAST, flat, style, missing):
         _table(found, home)
+    elif found.rows:
+        show.say_unconverted(found.rows[0].unconverted or {})
 
 
 def _table(found: views.Forecasts, home: str) -> None:
-    from reports.formats import UNKNOWN, currencies_apart, money
+    from reports.formats import UNKNOWN, currencies_apart, money, unconverted_lines
 
     def band(row: views.ForecastRow) -> str:
         return UNKNOWN if row.p10 is None or row.p90 is None else f"{money(row.p10)} – {money(row.p90)}"
@@ -84,6 +92,7 @@ def _table(found: views.Forecasts, home: str) -> None:
                 )
                 for row in rows
             ],
+            notes=unconverted_lines(rows[0].unconverted or {}),
         )
     show.lines(["", *_terms(found), *_beside(found), *currencies_apart(row.currency for row in found.rows)])
 
@@ -118,6 +127,12 @@ def _terms(found: views.Forecasts) -> Iterator[str]:
         f"Bills known to {_day_before(first.known_to)}; made {moment(first.made_at)}. "
         f"The whole period is in the band in {percent(first.level)} of such cases, as past forecasts were."
     )
+    if found.currency:
+        oldest = f" Oldest rate used: {found.oldest_rate}." if found.oldest_rate else ""
+        yield (
+            f"In {found.currency}: known days at the rate of each, days to come at that of the last known day.{oldest} "
+            "Bands of several currencies are added: too wide where they do not move together."
+        )
     reasons = dict.fromkeys(row.reason for row in found.rows if row.reason)
     yield from (f"{reason[0].upper()}{reason[1:]}." for reason in reasons)
     yield from (f"In it {step_words(step)}." for step in found.steps)

@@ -73,6 +73,7 @@ from reports.views.forecast import (
     forecast_days,
     forecasts,
 )
+from reports.views.forecast_in import forecasts_in
 from reports.views.freshness import Freshness, Rejected, freshness, rejected_rows
 from reports.views.idle import IdleResource, idle
 from reports.views.lifecycle import (
@@ -227,6 +228,7 @@ __all__ = [
     "energy",
     "forecast_days",
     "forecasts",
+    "forecasts_in",
     "found_anomalies",
     "freshness",
     "idle",

@@ -16,6 +16,7 @@ from aispend.schema import provider_forecast
 ForecastCut = Literal["provider", "model", "team"]
 FORECAST_CUTS: tuple[ForecastCut, ...] = ("provider", "model", "team")
 _WHOLES = ("all", "ai")
+_NOT_KEPT = ("source", "original", "unconverted")
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,9 @@ class ForecastRow:
     of AI spend. ``value`` is None for a whole, for what nobody is known for, and where ``others`` series are summed
     up as the rest. ``p10`` and ``p90`` are the ends of the band that holds with probability ``level``: None where
     there is no honest one, and ``reason`` says why. ``steps`` are known future changes that are in it. A provider's
-    own forecast has ``source`` set to the provider, and ``method`` to the cost it means.
+    own forecast has ``source`` set to the provider, and ``method`` to the cost it means. In one currency ``original``
+    is what is expected by the currency it is forecast in, and ``unconverted`` what of it is in no number; ``p50`` is
+    None where that is all of it.
     """
 
     cut: str
@@ -39,7 +42,7 @@ class ForecastRow:
     known_to: date | None
     actual: Decimal | None
     p10: Decimal | None
-    p50: Decimal
+    p50: Decimal | None
     p90: Decimal | None
     level: Decimal | None
     method: str
@@ -49,6 +52,8 @@ class ForecastRow:
     partly_unknown: bool
     made_at: datetime
     source: str = "aispend"
+    original: Mapping[str, Decimal] | None = None
+    unconverted: Mapping[str, Decimal] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,10 +68,15 @@ class ForecastDay:
 
 @dataclass(frozen=True)
 class Forecasts:
-    """Ours, the month before the quarter and the largest first; and the providers' own of the same time or later."""
+    """Ours, the month before the quarter and the largest first; and the providers' own of the same time or later.
+
+    ``currency`` where one was asked for; ``oldest_rate`` is then the day the oldest rate used is from.
+    """
 
     rows: tuple[ForecastRow, ...]
     theirs: tuple[ForecastRow, ...]
+    currency: str | None = None
+    oldest_rate: date | None = None
 
     @property
     def steps(self) -> tuple[Mapping[str, Any], ...]:
@@ -104,12 +114,12 @@ def forecast_days(
 
 
 def _row(found: Row[Any]) -> ForecastRow:
-    values = {one.name: getattr(found, one.name) for one in fields(ForecastRow) if one.name != "source"}
+    values = {one.name: getattr(found, one.name) for one in fields(ForecastRow) if one.name not in _NOT_KEPT}
     return ForecastRow(**values | {"steps": tuple(found.steps)})
 
 
 def _order(row: ForecastRow, cuts: tuple[str, ...]) -> tuple[Any, ...]:
-    return (row.period != "month", cuts.index(row.cut), row.currency, row.others > 0, -row.p50, row.value or "")
+    return (row.period != "month", cuts.index(row.cut), row.currency, row.others > 0, -(row.p50 or 0), row.value or "")
 
 
 def _theirs(connection: Connection, start: date) -> tuple[ForecastRow, ...]:

@@ -67,3 +67,23 @@ def test_there_is_no_forecast_by_colour(run: Run) -> None:
     found = run("forecast", "--by", "colour")
     assert found.status == 2
     assert "Choose from provider, model, team" in found.err
+
+
+def test_in_one_currency_what_has_no_rate_is_named(run: Run, database: Store) -> None:
+    """Euros without known days of their own bills cannot be converted day by day, pounds have no rate at all."""
+    with database.engine.begin() as connection:
+        tell(connection, "all", None, "90")
+        tell(connection, "all", None, "30", currency="GBP", actual=0)
+        tell(connection, "team", "search", "12", currency="GBP", actual=0)
+    said = " ".join(run("forecast", "--in", "usd", "--by", "team").out.split())
+    assert "all spend 5.00 90.00 89.00 – 91.00 USD search – – – USD" in said
+    assert "Not in it, for want of a rate: 30.00 GBP. Load rates: aispend import-rates FILE" in said
+    assert "In USD: known days at the rate of each, days to come at that of the last known day." in said
+    assert "No exchange rate from GBP to USD." in said
+    assert "are not added here" not in said
+    found = run("forecast", "--in", "USD", "--by", "team", "--format", "json")
+    whole, team = json.loads(found.out)
+    assert (whole["p50"], whole["original"], whole["unconverted"]) == ("90.00", "30 GBP; 90 USD", "30 GBP")
+    assert (team["p50"], team["currency"], team["reason"]) == (None, "USD", "no exchange rate from GBP to USD")
+    assert "Not in it, for want of a rate: 30.00 GBP." in found.err
+    assert run("forecast", "--in", "euros").status == 2
