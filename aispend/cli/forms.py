@@ -85,11 +85,18 @@ INVENTORY: tuple[Field, ...] = (
     Field("instance_type", "machine type or VM size"),
     Field("accelerator_type", "kind of accelerator"),
     Field("accelerators", "accelerators in the resource"),
-    Field("kind", "disk for a disk, which needs valid_from and state; else a machine"),
+    Field("kind", "disk or checkpoint, which need columns of their own; else a machine"),
     Field("state", "of a disk from valid_from on: attached or unattached"),
     Field("size_gib", "size of a disk, GiB"),
     Field("disk_type", "type of a disk: gp3, pd-ssd …"),
-    Field("tags", "tags of a disk, key=value with commas between them"),
+    Field("tags", "tags of a disk or checkpoint, key=value with commas between them"),
+    Field("size_bytes", "size of a checkpoint, bytes"),
+    Field("modified_at", "when a checkpoint was written"),
+    Field("read_at", "when it was last read; modified_at where it never was, none is unknown"),
+    Field("run", "training run that wrote it"),
+    Field("kept", "best or yes: it stays as it is; else no"),
+    Field("storage_class", "class it is in: standard, glacier_ir, coldline …"),
+    Field("objects", "objects it consists of"),
 )
 
 INVOICES: tuple[Field, ...] = (

@@ -3,9 +3,11 @@
 *Form.* One row says that a name means a resource for a time, and may say what the resource is; see :data:`FORM` and
 ``docs/telemetry.md``. Without ``namespace`` the name holds for every source of telemetry; without times, always.
 A name may mean one resource now and another later (names and private addresses are reused), never two at a time.
-A row of ``kind`` ``disk`` says instead what a disk was from when to when, for ``resource_history``.
+A row of ``kind`` ``disk`` says instead what a disk was from when to when, one of ``checkpoint`` what a checkpoint is
+now (``checkpoints.py``), both for ``resource_history``.
 
-*Replaced* is all that was known of a namespace and alias the file names, and of a disk. An inventory is refused whole
+*Replaced* is all that was known of a namespace and alias the file names, and of a disk; of a bucket, what is listed now
+follows on what was. An inventory is refused whole
 where a row cannot be read: a missing name would make a machine look unused.
 """
 
@@ -25,10 +27,11 @@ from aispend.errors import InputError
 from aispend.resource_id import canonical, lower
 from aispend.settings import Settings
 from aispend.store import Store, names
-from aispend.store.collections import replace_history
+from aispend.store.collections import replace_history, write_history
 from aispend.store.locks import wait_for
 from aispend.store.names import BEGINNING, AliasRow
 from aispend.store.telemetry import ANY_SOURCE
+from collectors.files.checkpoints import CHECKPOINT, CHECKS, COLUMNS, listings
 from collectors.files.telemetry_files import find_files
 from collectors.files.telemetry_form import Column, Form, RowCheck
 from collectors.files.telemetry_load import Progress
@@ -53,11 +56,12 @@ FORM = Form(
         Column("instance_type", "text"),
         Column("accelerator_type", "text", lower=True),
         Column("accelerators", "number", low=0, high=1e6, limit="the number of accelerators in the resource"),
-        Column("kind", "text", lower=True, choices=("machine", DISK)),
+        Column("kind", "text", lower=True, choices=("machine", DISK, CHECKPOINT)),
         Column("state", "text", lower=True, choices=DISK_STATES),
         Column("size_gib", "number", low=0, high=1e9, limit="the size of a disk in GiB"),
         Column("disk_type", "text", lower=True),
         Column("tags", "text"),
+        *COLUMNS,
     ),
     (
         RowCheck(
@@ -67,6 +71,7 @@ FORM = Form(
             "valid_from", "{kind} = 'disk' AND {valid_from} IS NULL", "is missing: since when the disk is in this state"
         ),
         RowCheck("state", "{kind} = 'disk' AND {state} IS NULL", "is missing: attached or unattached"),
+        *CHECKS,
     ),
 )
 _DESCRIPTION = ("resource_name", "account", "region", "fleet", "instance_type", "accelerator_type")
@@ -81,6 +86,7 @@ class InventoryReport:
     resources: int = 0
     aliases: int = 0
     disks: int = 0
+    checkpoints: int = 0
     notes: list[str] = field(default_factory=list)
 
 
@@ -117,6 +123,7 @@ def import_inventory(
     rows = [dict(zip((column.name for column in FORM.columns), row, strict=True)) for row in found]
     if not rows:
         raise InputError("There is a header but no row.", where=", ".join(file.shown_as for file in files))
+    kept = listings([row | {"tags": _tags(row) or None} for row in rows if row["kind"] == CHECKPOINT])
     for row in rows:
         row["resource_id"] = canonical(row["provider"], row["resource_id"])
     described = _describe(rows)
@@ -129,8 +136,18 @@ def import_inventory(
         names.describe_resources(connection, described)
         (names.extend_inventory if keep_past else names.replace_inventory)(connection, aliases)
         replace_history(connection, source=source, kind=DISK, rows=disks, now=clock())
+        for bucket, listed in kept.items():
+            write_history(connection, source=source, kind=CHECKPOINT, scope=bucket, rows=listed, now=clock())
     notes += reading.notes
-    return InventoryReport(source, [file.shown_as for file in files], len(described), len(aliases), len(disks), notes)
+    return InventoryReport(
+        source,
+        [file.shown_as for file in files],
+        resources=len(described),
+        aliases=len(aliases),
+        disks=len(disks),
+        checkpoints=sum(map(len, kept.values())),
+        notes=notes,
+    )
 
 
 def _describe(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
