@@ -1,6 +1,6 @@
 """What is out of the ordinary in the last weeks, found once, with what is behind it.
 
-Assumes     daily cost of usage as :mod:`analyzer.anomaly_series` gives it.
+Assumes     daily cost of what clouds and APIs bill for usage, as :mod:`analyzer.anomaly_series` gives it.
 Method      Every service, model, team and accelerator is judged by :mod:`analyzer.anomaly_score`; beside that, the
             first spend on a model or accelerator (*new*), and a SKU whose cost per unit rose while its quantity did
             not (*rate*). Each is taken apart (:mod:`analyzer.anomaly_drivers`); one of which a narrower one explains

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from aispend.money import exact_sum
-from analyzer.anomaly_series import COST, SKU_NAME, Watched
+from analyzer.anomaly_series import COST, NOT_OWN, SKU_NAME, Watched
 from analyzer.remembered import Remembered, key_of
 
 DIMENSIONS = ("provider", "account", "service", "model", "team", "accelerator", "sku", "resource")
@@ -200,7 +200,7 @@ _CHANGES = f"""
         WHERE c.billing_month BETWEEN :first_month AND :end_month
           AND s.billing_month BETWEEN :first_month AND :end_month AND c.charge_date = ANY(CAST(:days AS date[]))
           AND c.slice_id <> ALL(:left_out) AND (ck.charge_category = 'Usage' OR ck.charge_category IS NULL)
-          AND (t.is_ai OR NOT :ai_only) AND {COST} IS NOT NULL
+          AND {NOT_OWN} AND (t.is_ai OR NOT :ai_only) AND {COST} IS NOT NULL
         GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
     SELECT w.number, d.provider, d.account, d.service, d.model, d.team, d.accelerator, d.sku, r.resource_id,
            sum(w.weight * d.cost)

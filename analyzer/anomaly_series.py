@@ -1,6 +1,7 @@
 """What the watch looks at: a daily series per service, model, team and accelerator, and what each SKU costs a unit.
 
-Usage alone: purchases, taxes and credits come on days of their own and have no everyday to differ from.
+Usage that clouds and APIs bill alone: purchases, taxes and credits come on days of their own and have no everyday to
+differ from, and the company's own costs (people, licences) are as a person wrote them down.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from analyzer.series import Behind, Series, SeriesCut, coverage, daily_series
+from analyzer.series import OWN, Behind, Series, SeriesCut, coverage, daily_series
 
 CUTS: tuple[SeriesCut, ...] = ("model", "team", "service")
 ACCELERATOR = "accelerator"
@@ -60,13 +61,13 @@ class Watched:
 
 
 def watched(connection: Connection, today: date, *, days: int, ai_only: bool, least: Decimal) -> Watched | None:
-    """The last ``days`` whole days up to ``today``; None where no bill is analyzed.
+    """The last ``days`` whole days up to ``today``; None where no bill of a cloud is analyzed.
 
     SKUs that cost less than ``least`` are left out.
     """
     series: list[WatchedSeries] = []
     found = None
-    bills = coverage(connection, today)
+    bills = [bill for bill in coverage(connection, today) if bill.provider != OWN]
     for cut in CUTS:
         found = daily_series(connection, (cut, "charge_category"), days=days, ai_only=ai_only, bills=bills)
         if found is None:
@@ -129,7 +130,7 @@ def _rates(rows: Iterable[Sequence[Any]], first: date, length: int) -> list[Rate
 
 
 def spent_before(connection: Connection, cut: str, value: str, day: date) -> bool:
-    """Whether the ledger has any cost of this model or accelerator before a day."""
+    """Whether a cloud billed any cost of this model or accelerator before a day."""
     statement = _MODEL_BEFORE if cut == "model" else _ACCELERATOR_BEFORE
     return bool(connection.scalar(text(statement), {"value": value, "day": day}))
 
@@ -140,12 +141,15 @@ SKU_NAME = "coalesce(k.charge_description, k.sku_meter, k.usage_type, k.sku_id, 
 COST = "coalesce(s.effective_cost, CASE WHEN NOT 'effective_cost' = ANY(b.columns_known) THEN s.billed_cost END)"
 """Effective cost, or billed where the bill has no effective one: as the daily series, over ``s`` and ``slice b``."""
 
+NOT_OWN = f"b.provider <> '{OWN}'"
+"""What a cloud or an API bills, over ``b`` with a provider."""
+
 _SLICES = "SELECT slice_id FROM slice WHERE kind = 'bill' AND provider = :provider AND scope = :scope"
 
-_CHARGES = """
+_CHARGES = f"""
     FROM charge s JOIN slice b USING (slice_id) JOIN sku k USING (sku_key) JOIN charge_kind ck USING (charge_kind_key)
     WHERE s.billing_month BETWEEN :first_month AND :end_month AND s.charge_date >= :first AND s.charge_date < :end
-      AND s.slice_id <> ALL(:left_out) AND (ck.charge_category = 'Usage' OR ck.charge_category IS NULL)"""
+      AND s.slice_id <> ALL(:left_out) AND {NOT_OWN} AND (ck.charge_category = 'Usage' OR ck.charge_category IS NULL)"""
 
 _ACCELERATORS = f"""
     SELECT k.accelerator_type, ck.billing_currency, s.charge_date, sum({COST}) {_CHARGES}
@@ -163,10 +167,10 @@ _RATES = f"""
     FROM (SELECT *, sum(cost) OVER (PARTITION BY sku_key, currency) AS total FROM day) AS d WHERE total > :least
     ORDER BY 1, 3, 4"""
 
-_MODEL_BEFORE = (
-    "SELECT EXISTS (SELECT FROM spend_day WHERE model = :value AND charge_date < :day AND effective_cost > 0)"
-)
+_MODEL_BEFORE = f"""
+    SELECT EXISTS (SELECT FROM spend_day b
+                   WHERE b.model = :value AND b.charge_date < :day AND b.effective_cost > 0 AND {NOT_OWN})"""
 
-_ACCELERATOR_BEFORE = """
-    SELECT EXISTS (SELECT FROM charge c JOIN sku k USING (sku_key)
-                   WHERE k.accelerator_type = :value AND c.charge_date < :day AND c.effective_cost > 0)"""
+_ACCELERATOR_BEFORE = f"""
+    SELECT EXISTS (SELECT FROM charge c JOIN sku k USING (sku_key) JOIN slice b USING (slice_id)
+                   WHERE k.accelerator_type = :value AND c.charge_date < :day AND c.effective_cost > 0 AND {NOT_OWN})"""

@@ -12,6 +12,7 @@ from aispend.errors import UsageError
 from analyzer.anomaly import Found, without_explained
 from analyzer.anomaly_drivers import day_weights, taken_apart
 from analyzer.anomaly_life import WatchReport, decide
+from analyzer.series import OWN
 from tests.analyzer.conftest import Ledger, all_hours
 
 D = Decimal
@@ -154,3 +155,44 @@ def test_of_two_that_explain_each_other_the_model_is_told() -> None:
     assert without_explained([service, model], 0.95) == [model, service]
     later = rise("service", "Bedrock", first=FIRST + timedelta(days=1), last=FIRST + timedelta(days=1))
     assert without_explained([later, model], 0.8) == [model, later]
+
+
+def write_down(ledger: Ledger) -> None:
+    """Own costs: people paid once a month, and a licence whose price doubles; neither is billed by a cloud."""
+    words: dict[str, Any] = {"provider": OWN, "scope": "costs", "tags": {"model": "chat", "team": "support"}}
+    for month in ("2026-09", "2026-10", "2026-11"):
+        ledger.charge(f"{month}-03", "9000", service_name="People", **words)
+    for number in range(DAYS):
+        ledger.charge(
+            day(number),
+            "100" if number < 60 else "200",
+            service_name="Licences",
+            accelerator_type="nvidia-h100-80gb" if number >= 60 else None,
+            quantity="1",
+            **words,
+        )
+
+
+def test_own_costs_raise_nothing_while_a_cloud_service_that_doubles_does(ledger: Ledger) -> None:
+    """People cost 9000 on the third of each month; the cloud service goes from 200 a day to 1000 by chat."""
+    company(ledger)
+    write_down(ledger)
+    assert judged(ledger) == WatchReport(found=1, new=1, gone=0)
+    assert stored(ledger, "kind, cut, value, service, actual, impact") == [
+        ("rise", "model", "chat", "Compute", D(2700), D(2400))
+    ]
+
+
+def test_a_model_with_own_costs_is_new_when_a_cloud_bills_it(ledger: Ledger) -> None:
+    for number in range(DAYS):
+        ledger.charge(day(number), "100", hours=all_hours(), tags={"model": "rank"})
+        if number >= 60:
+            ledger.charge(day(number), "50", hours=all_hours(), tags={"model": "chat"}, service_name="API")
+    write_down(ledger)
+    judged(ledger)
+    assert ("new", "model", "chat", date(2026, 10, 30)) in stored(ledger, "kind, cut, value, first_day")
+
+
+def test_where_no_cloud_bills_anything_nothing_is_watched(ledger: Ledger) -> None:
+    write_down(ledger)
+    assert judged(ledger) == WatchReport(found=0, new=0, gone=0)
