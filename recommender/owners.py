@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from recommender.subjects.machines import Machine
 
 _GROUP_MANAGER = re.compile(r"(?:.*/)?(zones|regions)/([^/]+)/instanceGroupManagers/([^/]+)", re.IGNORECASE)
+_AKS_POOL = re.compile(r"aks-([a-z0-9]+)-\d+-vmss", re.IGNORECASE)
+"""How AKS names the scale set of a node pool."""
 _GCP_PLACE = re.compile(r"projects/([^/]+)/(?:zones|regions|locations)/([^/]+)/.+")
 _AZURE_PLACE = re.compile(r"/subscriptions/([^/]+)/resourcegroups/([^/]+)/providers/.+", re.IGNORECASE)
 
@@ -25,10 +27,13 @@ _AZURE_PLACE = re.compile(r"/subscriptions/([^/]+)/resourcegroups/([^/]+)/provid
 class Owner:
     """The group a machine belongs to: what people call it, and how to look at it and at its size.
 
-    ``look`` is commands as text; ``template`` says in words where the group's machine type is set.
+    ``look`` is commands as text; ``template`` says in words where the group's machine type is set. ``kind`` is the sort
+    of group, ``group`` its own name without that of its cluster.
     """
 
     name: str
+    kind: str
+    group: str
     look: tuple[str, ...]
     shrink: tuple[str, ...]
     hint: str
@@ -78,10 +83,26 @@ def _aws(subject: Machine) -> Owner | None:
     drain = "drain the node first, then lower the desired size"
     if cluster and pool:
         look = f"aws eks describe-nodegroup --cluster-name {shlex.quote(cluster)} --nodegroup-name {shlex.quote(pool)}"
-        return Owner(f"{cluster}/{pool}", (f"{look} {region}",), (), drain, "the node group's launch template")
+        return Owner(
+            f"{cluster}/{pool}",
+            "eks_node_group",
+            pool,
+            (f"{look} {region}",),
+            (),
+            drain,
+            "the node group's launch template",
+        )
     if karpenter := _tag(subject, "karpenter.sh/nodepool"):
         look = f"kubectl describe nodepool {shlex.quote(karpenter)}"
-        return Owner(karpenter, (look,), (), "drain the node; Karpenter removes it when it is empty", "the node pool")
+        return Owner(
+            karpenter,
+            "karpenter",
+            karpenter,
+            (look,),
+            (),
+            "drain the node; Karpenter removes it when it is empty",
+            "the node pool",
+        )
     if group:
         look = f"aws autoscaling describe-auto-scaling-groups --auto-scaling-group-names {shlex.quote(group)} {region}"
         shrink = (
@@ -91,11 +112,17 @@ def _aws(subject: Machine) -> Owner | None:
         )
         hint = "its minimum size has to allow one less; this ends the machine and the disks that go with it"
         return Owner(
-            group, (look,), (shrink,), f"drain the node first; {hint}" if cluster else hint, "its launch template"
+            group,
+            "auto_scaling_group",
+            group,
+            (look,),
+            (shrink,),
+            f"drain the node first; {hint}" if cluster else hint,
+            "its launch template",
         )
     if cluster:
         look = f"aws eks list-nodegroups --cluster-name {shlex.quote(cluster)} {region}"
-        return Owner(cluster, (look,), (), drain, "the node group's launch template")
+        return Owner(cluster, "eks_cluster", cluster, (look,), (), drain, "the node group's launch template")
     return None
 
 
@@ -105,11 +132,13 @@ def _azure(subject: Machine) -> Owner | None:
         return None
     place = azure_place(subject.resource_id)
     machine = azure_part(subject.resource_id, "virtualmachines")
+    pool = _AKS_POOL.fullmatch(name)
+    kind, group = ("aks_pool", pool[1]) if pool else ("scale_set", name)
     look = f"az vmss show --name {shlex.quote(name)} {place}"
     if machine is None:
-        return Owner(name, (look,), (), "lower its capacity", "the scale set's model")
+        return Owner(name, kind, group, (look,), (), "lower its capacity", "the scale set's model")
     shrink = f"az vmss deallocate --name {shlex.quote(name)} --instance-ids {shlex.quote(machine)} {place}"
-    return Owner(name, (), (shrink,), "an autoscale rule may start another", "the scale set's model")
+    return Owner(name, kind, group, (), (shrink,), "an autoscale rule may start another", "the scale set's model")
 
 
 def _gcp(subject: Machine) -> Owner | None:
@@ -130,9 +159,20 @@ def _gcp(subject: Machine) -> Owner | None:
                 f"gcloud container node-pools list --cluster {shlex.quote(cluster)} --location {location} {in_project}"
             )
         name = "/".join(part for part in (cluster, pool) if part) or "its GKE node pool"
-        return Owner(name, (look,), (), "drain the node first, then lower the pool's size", "a new node pool")
+        kind = "gke_pool" if pool else "gke_cluster"
+        return Owner(
+            name, kind, pool or name, (look,), (), "drain the node first, then lower the pool's size", "a new node pool"
+        )
     if found := _GROUP_MANAGER.fullmatch(_tag(subject, "created-by") or ""):
         kind, place, group = found[1].lower().removesuffix("s"), shlex.quote(found[2]), shlex.quote(found[3])
         look = f"gcloud compute instance-groups managed describe {group} --{kind} {place} {in_project}"
-        return Owner(found[3], (look,), (), "then delete this machine from the group", "its instance template")
+        return Owner(
+            found[3],
+            "instance_group",
+            found[3],
+            (look,),
+            (),
+            "then delete this machine from the group",
+            "its instance template",
+        )
     return None

@@ -32,6 +32,7 @@ from aispend.advising import Recommend
 from aispend.moving import Accelerators
 from aispend.prices.accelerators import InstanceType, accelerator, instance_type
 from aispend.prices.prices import Price
+from recommender import terraform
 from recommender.actions import describe, resize
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Effort, Kind, Step, WhyNot
 from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal_of_service
@@ -43,6 +44,7 @@ from recommender.machine_facts import scarcity
 from recommender.methods.folds import make_folds
 from recommender.methods.replay import Capacity, Demand, DemandAt, Replay, Slots, replay
 from recommender.savings import cost_basis, cost_remark, recent, saving
+from recommender.subjects.machines import Machine
 from recommender.subjects.services import Service
 
 NAME = "accelerator"
@@ -243,11 +245,20 @@ def _advice(
             "price_currency": price.currency,
             "price_source": move.price.source,
             "price_date": move.price.valid_from.isoformat(),
+            **terraform.evidence(_terraform(first, move, len(parts.machines))),
             "hard_to_regain": scarce,
             "cost_basis": cost_basis(subject, days),
             "cost_until": subject.costs[-1].day.isoformat(),
         },
     )
+
+
+def _terraform(machine: Machine, move: Move, count: int) -> str | None:
+    """The type, and the number where it changes too."""
+    blocks = [terraform.resized(machine, move.target.instance_type)]
+    if move.machines != count:
+        blocks.append(terraform.counted(machine, move.machines))
+    return "\n\n".join(block for block in blocks if block) or None
 
 
 def _speed_needed(move: Move, work: Work, options: Accelerators, price_ratio: Decimal) -> float:

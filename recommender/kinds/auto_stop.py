@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aispend.advising import Recommend
+from recommender import terraform
 from recommender.actions import describe, stop_when_idle
 from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
 from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal
@@ -158,6 +159,7 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
                 "worst_overload": 0.0,
                 "saving": str(used.effective),
             },
+            **terraform.evidence(terraform.stops_when_idle(subject, wait)),
             **price_evidence(subject.price),
             "cost_basis": cost_basis(subject, days),
             "cost_until": subject.costs[-1].day.isoformat(),

@@ -8,6 +8,7 @@ import shlex
 from collections import defaultdict
 from collections.abc import Sequence
 
+from recommender.kinds.clock_terraform import Size, aws_cron, aws_group, aws_target, on_off, sizes
 from recommender.methods.schedule import HOURS_PER_WEEK, Hours, Window
 from recommender.owners import azure_place, gcp_place, owner_of
 from recommender.subjects.machines import Machine
@@ -33,8 +34,8 @@ def in_words(windows: Sequence[Window]) -> str:
     return ", ".join(said)
 
 
-def on_off_commands(machine: Machine, windows: Sequence[Window], zone: str) -> tuple[str, str]:
-    """Commands that switch a machine on and off by the clock, and a line of Terraform."""
+def on_off_commands(machine: Machine, windows: Sequence[Window], zone: str) -> tuple[str, str | None]:
+    """Commands that switch a machine on and off by the clock, and the same as Terraform where it has blocks for it."""
     starts = _crons([window.start for window in windows])
     stops = _crons([window.end % HOURS_PER_WEEK for window in windows])
     place = _one_line(f"account {machine.account or 'unknown'}, region {machine.region or 'unknown'}, clock {zone}")
@@ -43,54 +44,54 @@ def on_off_commands(machine: Machine, windows: Sequence[Window], zone: str) -> t
     if owner := owner_of(machine):
         head += f"# {_one_line(owner.name)} decides how many there are: set its size by the clock, not the machine's\n"
         if machine.provider == "aws" and (group := machine.tags.get("aws:autoscaling:groupName")):
-            return head + _scaling_actions(machine, group, [(c, 1) for c in starts] + [(c, 0) for c in stops], zone), (
-                "aws_autoscaling_schedule: desired_capacity, recurrence, time_zone"
-            )
-        return head + "\n".join(owner.look), "the size of the owner, by its own schedule"
-    if machine.provider == "gcp" and "/nodes/" not in machine.resource_id:
-        return head + _gcp(machine, name, starts, stops, zone), (
-            f'google_compute_resource_policy "{name}": instance_schedule_policy'
-            f' {{ vm_start_schedule {{ schedule = "{starts[0]}" }} vm_stop_schedule {{ schedule = "{stops[0]}" }}'
-            f' time_zone = "{zone}" }}'
-        )
+            both = [Size(cron, 1, 0) for cron in starts] + [Size(cron, 0, 0) for cron in stops]
+            return head + _scaling_actions(machine, group, both, zone), aws_group(group, both, zone)
+        return head + "\n".join(owner.look), None
+    terraform = on_off(machine, name, starts, stops, zone)
+    if machine.provider == "gcp" and "/nodes/" in machine.resource_id:
+        return head + _by_cloud_scheduler(machine, starts, stops, zone), terraform
+    if machine.provider == "gcp":
+        return head + _gcp(machine, name, starts, stops, zone), terraform
     if machine.provider == "azure":
-        return head + _azure(machine, starts, stops, zone), (
-            "azurerm_dev_test_global_vm_shutdown_schedule: daily_recurrence_time, timezone; azurerm_automation_schedule"
-            " for the start"
-        )
-    return head + _aws(machine, name, starts, stops, zone), (
-        f'aws_scheduler_schedule "{name}-start": schedule_expression = "cron({_aws_cron(starts[0])})",'
-        f' schedule_expression_timezone = "{zone}"'
-    )
+        return head + _azure(machine, starts, stops, zone), terraform
+    return head + _aws(machine, name, starts, stops, zone), terraform
 
 
-def replica_commands(machine: Machine, counts: Hours, zone: str) -> tuple[str, str]:
-    """Commands that set the size of a group by the hour of the week, and a line of Terraform."""
-    changes = [(hour, int(counts[hour])) for hour in range(HOURS_PER_WEEK) if counts[hour] != counts[hour - 1]]
-    by_count: dict[int, list[int]] = defaultdict(list)
-    for hour, count in changes:
-        by_count[count].append(hour)
-    crons = [(cron, count) for count, hours in sorted(by_count.items()) for cron in _crons(hours)]
+def replica_commands(machine: Machine, counts: Hours, zone: str) -> tuple[str, str | None]:
+    """Commands that set the size of a group by the hour of the week, and the same as Terraform."""
+    by_hour = _sizes(counts, lasting=machine.provider == "gcp")
     place = _one_line(f"account {machine.account or 'unknown'}, region {machine.region or 'unknown'}, clock {zone}")
     head = f"# {place}; keep reactive scaling on above these sizes\n"
+    terraform = sizes(machine, by_hour, zone)
     if machine.provider == "aws":
         group = machine.tags.get("aws:autoscaling:groupName", "GROUP")
-        return head + _scaling_actions(machine, group, crons, zone), (
-            "aws_autoscaling_schedule: desired_capacity, recurrence, time_zone"
-        )
+        return head + _scaling_actions(machine, group, by_hour, zone), terraform
     if machine.provider == "gcp":
         project, where = gcp_place(machine)
+        owner = owner_of(machine)
+        group = owner.group if owner is not None and owner.kind == "instance_group" else "GROUP"
         each = (
-            f"gcloud compute instance-groups managed update-autoscaling GROUP --zone {shlex.quote(where or 'ZONE')}"
-            f" --project {shlex.quote(project)} --set-schedule at-least-{count}-{number}"
-            f" --schedule-cron {shlex.quote(cron)} --schedule-duration-sec 3600"
-            f" --schedule-min-required-replicas {count}"
+            f"gcloud compute instance-groups managed update-autoscaling {shlex.quote(group)}"
+            f" --zone {shlex.quote(where or 'ZONE')}"
+            f" --project {shlex.quote(project)} --set-schedule at-least-{size.count}-{number}"
+            f" --schedule-cron {shlex.quote(size.cron)} --schedule-duration-sec {size.hours * 3600}"
+            f" --schedule-min-required-replicas {size.count}"
             f" --schedule-time-zone {shlex.quote(zone)}"
-            for number, (cron, count) in enumerate(crons)
+            for number, size in enumerate(by_hour)
         )
-        return head + "\n".join(each), "google_compute_autoscaler: scaling_schedules { min_required_replicas }"
-    each = (f"# {count} from cron {cron}: a recurrence profile of its autoscale setting" for cron, count in crons)
-    return head + "\n".join(each), "azurerm_monitor_autoscale_setting: profile { recurrence }"
+        return head + "\n".join(each), terraform
+    each = (f"# {size.count} from cron {size.cron}: a recurrence profile of its autoscale setting" for size in by_hour)
+    return head + "\n".join(each), terraform
+
+
+def _sizes(counts: Hours, *, lasting: bool) -> list[Size]:
+    """Each number of machines with the times it begins; ``lasting`` where a schedule must say for how long as well."""
+    changes = [hour for hour in range(HOURS_PER_WEEK) if counts[hour] != counts[hour - 1]]
+    following = [*changes[1:], *(hour + HOURS_PER_WEEK for hour in changes[:1])]
+    held: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for hour, after in zip(changes, following, strict=True):
+        held[int(counts[hour]), after - hour if lasting else 0].append(hour)
+    return [Size(cron, count, length) for (count, length), hours in sorted(held.items()) for cron in _crons(hours)]
 
 
 def _crons(hours: Sequence[int]) -> list[str]:
@@ -103,16 +104,8 @@ def _crons(hours: Sequence[int]) -> list[str]:
     ]
 
 
-def _aws_cron(cron: str) -> str:
-    """A cron line as EventBridge writes it: with a year, and a question mark for the day of the month."""
-    minute, hour, _, month, days = cron.split()
-    return f"{minute} {hour} ? {month} {days} *"
-
-
 def _aws(machine: Machine, name: str, starts: Sequence[str], stops: Sequence[str], zone: str) -> str:
     short = machine.resource_id.rsplit("/", 1)[-1]
-    notebook = machine.platform == "notebook"
-    service, what = ("sagemaker", {"NotebookInstanceName": short}) if notebook else ("ec2", {"InstanceIds": [short]})
     if machine.platform == "managed_endpoint":
         return (
             "# an endpoint cannot be stopped: keep its configuration, delete it when a window ends and create it\n"
@@ -120,31 +113,36 @@ def _aws(machine: Machine, name: str, starts: Sequence[str], stops: Sequence[str
             f"aws sagemaker describe-endpoint --endpoint-name {shlex.quote(short)}"
             f" --region {shlex.quote(machine.region or 'REGION')}"
         )
-    lines = []
-    for verb, crons in (("start", starts), ("stop", stops)):
-        action = f"{verb}NotebookInstance" if notebook else f"{verb}Instances"
-        target = {
-            "Arn": f"arn:aws:scheduler:::aws-sdk:{service}:{action}",
-            "RoleArn": "ROLE_ARN",
-            "Input": json.dumps(what),
-        }
-        lines += [
-            f"aws scheduler create-schedule --name {shlex.quote(f'{name}-{verb}-{number}')}"
-            f" --schedule-expression {shlex.quote(f'cron({_aws_cron(cron)})')}"
-            f" --schedule-expression-timezone {shlex.quote(zone)} --flexible-time-window Mode=OFF"
-            f" --target {shlex.quote(json.dumps(target))} --region {shlex.quote(machine.region or 'REGION')}"
-            for number, cron in enumerate(crons)
-        ]
-    return "\n".join(lines)
+    return "\n".join(
+        f"aws scheduler create-schedule --name {shlex.quote(f'{name}-{verb}-{number}')}"
+        f" --schedule-expression {shlex.quote(f'cron({aws_cron(cron)})')}"
+        f" --schedule-expression-timezone {shlex.quote(zone)} --flexible-time-window Mode=OFF"
+        f" --target {shlex.quote(json.dumps(aws_target(machine, verb)))}"
+        f" --region {shlex.quote(machine.region or 'REGION')}"
+        for verb, crons in (("start", starts), ("stop", stops))
+        for number, cron in enumerate(crons)
+    )
 
 
-def _scaling_actions(machine: Machine, group: str, crons: Sequence[tuple[str, int]], zone: str) -> str:
+def _by_cloud_scheduler(machine: Machine, starts: Sequence[str], stops: Sequence[str], zone: str) -> str:
+    """A TPU has no schedule of its own."""
+    project, where = gcp_place(machine)
+    short = shlex.quote(machine.resource_id.rsplit("/", 1)[-1])
+    place = f"--zone {shlex.quote(where or machine.zone or 'ZONE')} --project {shlex.quote(project)}"
+    return "\n".join(
+        f"# by Cloud Scheduler at {cron}, clock {_one_line(zone)}:\ngcloud compute tpus tpu-vm {verb} {short} {place}"
+        for verb, crons in (("start", starts), ("stop", stops))
+        for cron in crons
+    )
+
+
+def _scaling_actions(machine: Machine, group: str, by_hour: Sequence[Size], zone: str) -> str:
     return "\n".join(
         "aws autoscaling put-scheduled-update-group-action"
-        f" --auto-scaling-group-name {shlex.quote(group)} --scheduled-action-name {count}-from-{number}"
-        f" --recurrence {shlex.quote(cron)} --time-zone {shlex.quote(zone)} --min-size {count}"
-        f" --desired-capacity {count} --region {shlex.quote(machine.region or 'REGION')}"
-        for number, (cron, count) in enumerate(crons)
+        f" --auto-scaling-group-name {shlex.quote(group)} --scheduled-action-name {size.count}-from-{number}"
+        f" --recurrence {shlex.quote(size.cron)} --time-zone {shlex.quote(zone)} --min-size {size.count}"
+        f" --desired-capacity {size.count} --region {shlex.quote(machine.region or 'REGION')}"
+        for number, size in enumerate(by_hour)
     )
 
 

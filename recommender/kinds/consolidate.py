@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from aispend.advising import Recommend
 from aispend.sizing import Consolidate
+from recommender import terraform
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, Subject, WhyNot
 from recommender.guards import refusal_of_service
 from recommender.kinds.replayed import MAX_BOUND, replay_evidence
@@ -173,6 +174,7 @@ def _replicas(subject: Service, settings: Recommend) -> Advice | WhyNot:
             "load_p95": round(weighted_percentile(load, np.ones(load.size), 0.95), 4),
             "load_max": round(float(np.nanmax(load)), 4),
             **replay_evidence(found, saved.effective),
+            **terraform.evidence(terraform.counted(machines[0], needed)),
             **price_evidence(machines[0].price),
             "cost_basis": cost_basis(subject, days),
             "cost_until": subject.costs[-1].day.isoformat(),

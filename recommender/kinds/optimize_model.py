@@ -32,6 +32,7 @@ import numpy as np
 from aispend.advising import Recommend
 from aispend.prices.accelerators import accelerator
 from aispend.sizing import OptimizeModel
+from recommender import terraform
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Saving, Step, WhyNot
 from recommender.guards import refusal_of_service
 from recommender.kinds.together import cost_of_each, describe_all, one_type
@@ -248,6 +249,7 @@ def _advice(
             "technique": technique.name,
             "sources": list(technique.sources),
             "others": [_in_short(one) for one in found if one is not best],
+            **terraform.evidence(terraform.counted(machines[0], answer.instances_after)),
             **price_evidence(machines[0].price),
             "cost_basis": cost_basis(subject, days),
             "cost_until": subject.costs[-1].day.isoformat(),

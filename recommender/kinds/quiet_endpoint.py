@@ -18,6 +18,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from aispend.advising import Idle
+from recommender import terraform
 from recommender.actions import describe, switch_off
 from recommender.contract import COST_UNKNOWN, Advice, WhyNot
 from recommender.guards import covered_remark, preconditions
@@ -80,6 +81,7 @@ def evaluate_endpoint(subject: Machine, idle: Idle, cost: Decimal | None) -> Adv
             "coverage": round(coverage, 4),
             "requests": "0",
             "signals": 1,
+            **terraform.evidence(terraform.stopped(subject)),
             **price_evidence(subject.price),
             "cost_basis": cost_basis(subject, days),
             "cost_until": subject.costs[-1].day.isoformat(),

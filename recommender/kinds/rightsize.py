@@ -44,6 +44,7 @@ from aispend.advising import Recommend
 from aispend.prices.accelerators import accelerator
 from aispend.prices.prices import Candidate, Price
 from aispend.sizing import Rightsize
+from recommender import terraform
 from recommender.actions import describe, resize
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Confidence, Kind, Step, WhyNot
 from recommender.guards import hard_to_regain, preconditions, refusal
@@ -354,6 +355,7 @@ def _advice(
             "price_source": candidate.price.source,
             "price_date": candidate.price.valid_from.isoformat(),
             **speed_evidence(chosen, slow),
+            **terraform.evidence(terraform.resized(subject, candidate.instance_type)),
             "hard_to_regain": scarce,
             "cost_basis": cost_basis(subject, options.window_days),
             "cost_until": subject.costs[-1].day.isoformat(),

@@ -144,7 +144,7 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
             "hours_of_week": HOURS_PER_WEEK,
             "billed_hours_of_week": round(float(week.billed.sum()), 1),
             "load_max": round(float(np.nanmax(week.load)), 4),
-            "terraform": terraform,
+            **({} if terraform is None else {"terraform": terraform}),
             **replay_evidence(found, saved.effective),
             **price_evidence(machines[0].price),
             "cost_basis": cost_basis(subject, options.window_days),

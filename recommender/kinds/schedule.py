@@ -261,7 +261,7 @@ def _advice(
             **_evidence(subject, settings, week),
             "hours_on": int(on.sum()),
             "windows": words,
-            "terraform": terraform,
+            **({} if terraform is None else {"terraform": terraform}),
             **replay_evidence(found, saved.effective),
             **({} if request is None else {"on_request": _request_evidence(request)}),
         },

@@ -32,6 +32,7 @@ from typing import Any
 
 from aispend.advising import Recommend
 from aispend.moving import Spot
+from recommender import terraform
 from recommender.actions import as_spot, describe
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
 from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal_of_service, reservation_of
@@ -292,6 +293,7 @@ def _advice(parts: Parts, quote: Quote, outlook: _Outlook, options: Spot, tried:
             "spot_price_is_old": old,
             "spot_price_source": spot.source,
             "on_demand_price": str(quote.on_demand.hourly_price),
+            **terraform.evidence(terraform.as_spot(first)),
             **price_evidence(quote.on_demand),
             "proposed_price": str(spot.hourly_price),
             "interruptions": quote.mtbf_source,

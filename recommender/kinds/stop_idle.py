@@ -35,6 +35,7 @@ import numpy as np
 
 from aispend.advising import Idle, Recommend
 from aispend.prices.accelerators import accelerator
+from recommender import terraform
 from recommender.actions import describe, switch_off
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
 from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal
@@ -230,6 +231,7 @@ def _advice(
             "requests": None if demand is None else str(demand),
             "power_at_idle_floor": power,
             "signals": signals,
+            **terraform.evidence(terraform.stopped(subject)),
             **price_evidence(subject.price),
             "hard_to_regain": scarce,
             "cost_basis": cost_basis(subject, idle.window_days),

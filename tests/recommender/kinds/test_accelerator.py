@@ -65,6 +65,8 @@ def test_a_move_whose_price_falls_more_than_its_speed_is_offered(make_subject: M
     # the price ratio is 0.8, and 0.5 ÷ 0.8 of an L4 is less
     assert advice.evidence["speed_needed"] == pytest.approx(0.8)
     assert "# ask for quota of g6.xlarge in us-east-1 first" in advice.command
+    assert 'instance_type = "g6.xlarge"' in advice.evidence["terraform"]
+    assert "count" not in advice.evidence["terraform"]
 
 
 def test_at_a_speed_below_the_price_ratio_the_move_does_not_pay(make_subject: Make) -> None:

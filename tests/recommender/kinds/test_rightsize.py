@@ -50,6 +50,9 @@ def test_a_node_using_two_of_eight_accelerators_gets_a_smaller_one(make_subject:
     assert answer.evidence["replay_violation_minutes"] == 0
     assert answer.evidence["cost_basis"] == "effective cost of the bill's last days"
     assert answer.evidence["cost_until"] == "2026-11-20"
+    assert answer.evidence["terraform"] == (
+        f'# p4d.24xlarge before\nresource "aws_instance" "i-0a1b2c3d" {{\n  instance_type = "{answer.target}"\n}}'
+    )
     current, proposed = (Decimal(str(answer.evidence[key])) for key in ("current_price", "proposed_price"))
     assert current == Decimal("21.957642")
     share = 1 - proposed / current

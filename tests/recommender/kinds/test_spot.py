@@ -77,6 +77,7 @@ def test_what_is_left_of_the_lower_price_after_interruptions(make_subject: Make)
     assert advice.saving.effective == pytest.approx(Decimal(14600) * Decimal("0.5729"), abs=3)
     assert advice.gate is None
     assert advice.acts_on == {"i-0a1b2c3d": Decimal("14600.00")}
+    assert 'market_type = "spot"' in advice.evidence["terraform"]
 
 
 def test_a_far_deadline_is_kept_by_waiting_for_spot(make_subject: Make) -> None:

@@ -49,6 +49,7 @@ def test_the_price_stands_with_its_day_and_source(make_subject: Make) -> None:
     assert (told["current_price"], told["price_currency"]) == ("21.957642", "USD")
     assert date.fromisoformat(told["price_date"]) <= AS_OF.date()
     assert told["price_source"]
+    assert "aws_ec2_instance_state" in told["terraform"]
     unknown = advise(make_subject(instance_type="x9.huge")).evidence
     assert [unknown[name] for name in ("current_price", "price_currency", "price_date", "price_source")] == [None] * 4
 
