@@ -16,8 +16,9 @@ from collectors.runner import Source
 def clouds() -> dict[str, Cloud]:
     """The clouds by name."""
     from collectors.aws.cloud import Aws
+    from collectors.azure.cloud import Azure
 
-    found: tuple[Cloud, ...] = (Aws(),)
+    found: tuple[Cloud, ...] = (Aws(), Azure())
     return {cloud.name: cloud for cloud in found}
 
 

@@ -19,6 +19,7 @@ class Cloud(StrEnum):
     """The clouds that can be connected."""
 
     aws = "aws"
+    azure = "azure"
 
 
 class Style(StrEnum):

@@ -1,0 +1,140 @@
+"""What all collectors of Azure share: errors in words of what to do, and proof of the permissions they declare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
+from itertools import islice
+from typing import Any
+
+from aispend.errors import AccessError, AispendError, CollectError, NotReadyError
+from collectors.azure.clients import AzureClients
+from collectors.azure.operations import OPERATIONS
+from collectors.base import CloudCollector
+from collectors.contract import Finding, Window
+
+FORBIDDEN, UNKNOWN, THROTTLED = 403, 401, 429
+MOST_EXAMINED = 50
+"""Slices looked at when a source is examined."""
+
+_CLOCK = {"AuthenticationFailed", "InvalidAuthenticationToken", "ExpiredAuthenticationToken"}
+
+
+class AzureCollector(CloudCollector):
+    """One kind of fact from one connection; see ``collectors.contract.Collector``."""
+
+    clients: AzureClients
+
+    def explained(self, where: str) -> AbstractContextManager[None]:
+        """See :func:`explained`."""
+        return explained(where)
+
+    def examine(self) -> Iterator[Finding]:
+        """See the contract. Here: what :meth:`find` asks is asked once. A collector adds what it alone knows."""
+        from azure.core.exceptions import HttpResponseError
+
+        today = self.clock().date()
+        try:
+            with explained(self.name):
+                try:
+                    found = list(islice(self.find(Window(today - timedelta(days=2), today), {}), MOST_EXAMINED))
+                except HttpResponseError as error:
+                    yield self.denied(error)
+                    return
+        except AispendError as error:
+            yield Finding("broken", error.what, error.next_step)
+            return
+        yield Finding("good", f"can be read; {len(found)} to collect of the last days" if found else "can be read")
+
+    def denied(self, error: Exception) -> Finding:
+        """An error of the SDK as a finding; a missing permission by its name."""
+        if status_of(error) == FORBIDDEN:
+            name = needed_for(self.clients.latest)
+            return Finding(
+                "broken", f"the permission {name} is missing", f"Grant {name}: aispend policy azure prints the role."
+            )
+        known = http_error(error, self.name)
+        return Finding("broken", known.what, known.next_step or known.where)
+
+
+@contextmanager
+def explained(where: str) -> Iterator[None]:
+    """Errors of the SDK and the network as errors of aispend: what, where, what to do. No secret is in them.
+
+    What the network says is left out: it may hold an address with a key in it.
+    """
+    from azure.core import exceptions
+
+    try:
+        yield
+    except exceptions.ClientAuthenticationError as error:
+        if error.response is not None:
+            raise http_error(error, where) from None
+        raise AccessError(
+            "There are no Azure credentials.",
+            where=where,
+            next_step="Sign in (az login), set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET, "
+            "or give the machine an identity. See docs/connect-azure.md.",
+        ) from None
+    except exceptions.HttpResponseError as error:
+        raise http_error(error, where) from None
+    except (exceptions.ServiceRequestError, exceptions.ServiceResponseError) as error:
+        raise CollectError(
+            "The connection to Azure failed, also when it was tried again.",
+            where=f"{where}: {type(error).__name__}",
+            next_step="Check the network and proxy; the next run goes on from here.",
+        ) from None
+    except exceptions.AzureError as error:
+        raise CollectError("Azure cannot be asked like this.", where=f"{where}: {type(error).__name__}") from None
+
+
+def status_of(error: Exception) -> int | None:
+    """The HTTP status of an ``HttpResponseError``; None where there was no answer."""
+    status = getattr(error, "status_code", None)
+    return int(status) if status is not None else None
+
+
+def code_of(error: Exception) -> str:
+    """Azure's own code of an error, as in ``AuthorizationFailed`` or ``BlobNotFound``."""
+    said: Any = getattr(error, "error_code", None) or getattr(getattr(error, "error", None), "code", None)
+    return str(getattr(said, "value", said) or "")
+
+
+def needed_for(operation: str) -> str:
+    """What must be granted for a request, in words for a person."""
+    known = OPERATIONS[operation]
+    return " and ".join((*known.actions, *known.data_actions)) or operation
+
+
+def http_error(error: Exception, where: str) -> CollectError:
+    """An ``HttpResponseError`` as what a person can act on.
+
+    Of what Azure says only its code is told: its text may repeat an address that holds a key.
+    """
+    status, code = status_of(error), code_of(error)
+    place = f"{where}: {status or ''} {code}".rstrip()
+    if status == FORBIDDEN:
+        return AccessError(
+            "Azure denies it.",
+            where=place,
+            next_step="Assign the role: 'aispend doctor azure' names the permission, 'aispend policy azure' prints it.",
+        )
+    if status == UNKNOWN or code in _CLOCK:
+        return AccessError(
+            "Azure does not accept the credentials.",
+            where=place,
+            next_step="Sign in again (az login), or use an identity that renews itself; the next run goes on here. "
+            "If they are new, check the tenant and this machine's clock.",
+        )
+    if status == THROTTLED:
+        return NotReadyError(
+            "Azure limits the rate of requests, also after waiting.",
+            where=place,
+            next_step="The next run goes on from here.",
+        )
+    if status is not None and status >= 500:
+        return CollectError(
+            "Azure could not answer, also when it was asked again.", where=place, next_step="The next run asks again."
+        )
+    return CollectError("Azure could not answer.", where=place)
