@@ -41,5 +41,7 @@ class Forecast(_Section):
     """Forecasts of the month and the quarter (see docs/methods.md)."""
 
     level: float = Field(0.8, ge=0.5, le=0.95, description="probability a band holds with")
-    largest: int = Field(8, ge=1, le=50, description="providers, models, teams told one by one; the rest is summed")
+    largest: int = Field(
+        8, ge=1, le=50, description="providers, accounts, models … told one by one; the rest is one series"
+    )
     steps: tuple[Step, ...] = Field((), alias="step")

@@ -7,7 +7,9 @@ from typing import Literal
 
 from analyzer.series import SeriesCut
 
-Cut = Literal["all", "ai", "provider", "model", "team"]
+Cut = Literal["all", "ai", "provider", "account", "service", "region", "model", "team"]
+PLACES: tuple[SeriesCut, ...] = ("account", "service", "region")
+"""Cuts of all spend that no step written down names."""
 
 
 @dataclass(frozen=True)
@@ -23,4 +25,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question("provider", False, ("all", "provider")),
     Question("model", True, ("ai", "model")),
     Question("team", True, ("team",)),
+    Question("account", False, ("account",)),
+    Question("service", False, ("service",)),
+    Question("region", False, ("region",)),
 )

@@ -1,11 +1,12 @@
-"""Forecasts of the month and the quarter: all spend, AI spend, providers, models and teams, into ``forecast``.
+"""Forecasts of the month and the quarter into ``forecast``: all spend, AI spend, and by each cut.
 
 Assumes     ``spend_day`` as the last analysis left it; only the last months of it are read, however long it is.
 Method      ``analyzer.forecast`` on each series of ``analyzer.series``, usage apart from fees; known future changes
-            (``forecast_steps``) are added. Of providers, models and teams the largest are told one by one and the
-            rest of each currency is one series, forecast as such. A period is what is known of it plus what is
-            expected; its band is learned from the sums of past forecasts over the same days ahead. The company's own
-            costs are written down and not forecast: those of days known and to come are added as they are.
+            (``forecast_steps``, ``forecast_places``) are added. Of each cut (``forecast_cuts``) the largest are told
+            one by one and the rest of each currency is one series, forecast as such. A period is what is known of it
+            plus what is expected; its band is learned from the sums of past forecasts over the same days ahead. The
+            company's own costs are written down and not forecast: those of days known and to come are added as they
+            are.
 Cases       Where the bills end long before today, the days between are forecast too, and count as expected.
 Drawbacks   Series are forecast one by one: the models' medians need not add up to that of AI spend.
 """
@@ -27,9 +28,10 @@ from aispend.schema import forecast as forecast_table
 from aispend.settings import Settings
 from analyzer.forecast import DAILY, Forecast, History, forecast_each
 from analyzer.forecast_bands import LEAST_ORIGINS
-from analyzer.forecast_cuts import QUESTIONS, Cut
+from analyzer.forecast_cuts import PLACES, QUESTIONS, Cut
+from analyzer.forecast_places import place_written
 from analyzer.forecast_remembered import remembering
-from analyzer.forecast_steps import KnownStep, known_steps, steps_ahead, told_once
+from analyzer.forecast_steps import KnownStep, commitments_that_end, steps_ahead, steps_written_down, told_once
 from analyzer.remembered import Remembered
 from analyzer.series import Series, SeriesSet, coverage, daily_series, own_costs
 
@@ -98,6 +100,7 @@ def write_forecasts(
     now = clock()
     wholes: list[Period] = []
     steps: list[KnownStep] = []
+    at_places: list[KnownStep] = []
     chosen: list[Subject] = []
     bills = coverage(connection, now.date())
     for question in QUESTIONS:
@@ -109,9 +112,10 @@ def write_forecasts(
             return 0
         if not wholes:
             wholes = periods(found.end, now.date())
-            steps = known_steps(
-                connection, settings.forecast.steps, found.end, wholes[-1].end, settings.reporting_currency
-            )
+            written = steps_written_down(settings.forecast.steps, found.end, settings.reporting_currency)
+            placed = place_written(connection, written, found.end, PLACES)
+            ending = commitments_that_end(connection, found.end, wholes[-1].end)
+            steps, at_places = [*written, *ending], [*placed, *ending]
         since = min(found.first, wholes[-1].first)
         own = own_costs(connection, (by,), since, max(whole.end for whole in wholes), ai_only=ai_only)
         for cut in question.cuts:
@@ -128,7 +132,11 @@ def write_forecasts(
         remembering(remembered or Remembered()),
     )
     made = zip(chosen, told, strict=True)
-    rows = (row | {"made_at": now} for one, ours in made for row in _rows(one, ours, known_to, wholes, steps))
+    rows = (
+        row | {"made_at": now}
+        for one, ours in made
+        for row in _rows(one, ours, known_to, wholes, at_places if one.cut in PLACES else steps)
+    )
     _write(connection, rows)
     return len(chosen)
 

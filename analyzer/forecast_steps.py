@@ -1,6 +1,6 @@
 """Changes of cost that are known before they come: steps a person wrote down, and commitments that end.
 
-The same for forecasts (:func:`known_steps`) and budgets (:mod:`analyzer.budget_steps`).
+The same for forecasts (:mod:`analyzer.forecast_run`) and budgets (:mod:`analyzer.budget_steps`).
 
 Assumes     A commitment that ends is not renewed, and what it covered goes on as before, at the negotiated price.
 Method      Of the last 28 known days: the usage the commitment covered at contracted cost, less the effective cost
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 STEP_DAYS = 28
 """The last known days that say what a change is of."""
+_OWNERS_OF_COMMITMENTS = ("provider", "account", "service", "region", "model", "team")
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,14 @@ class KnownStep:
     why: str
     is_ai: bool
     owners: Mapping[str, str | None]
-    """By cut (provider, model, team)."""
+    """By cut; what is written down names provider, model and team, the end of a commitment account, service and region
+    too. A cut that is not among them has no part of it."""
 
     def is_of(self, cut: str, value: str | None, currency: str) -> bool:
         """Whether it is part of that series; ``all`` and ``ai`` are the wholes."""
         if currency != self.currency or (cut in ("ai", "model", "team") and not self.is_ai):
             return False
-        return cut in ("all", "ai") or self.owners.get(cut) == value
+        return cut in ("all", "ai") or (cut in self.owners and self.owners[cut] == value)
 
     def told(self) -> dict[str, str | None]:
         """As kept beside a forecast."""
@@ -59,13 +61,6 @@ class KnownStep:
             "currency": self.currency,
             "why": self.why,
         }
-
-
-def known_steps(
-    connection: Connection, steps: Iterable[Step], known_to: date, end: date, currency: str
-) -> list[KnownStep]:
-    """All that is known to change from ``known_to`` up to ``end``; ``currency`` is that of steps that name none."""
-    return [*steps_written_down(steps, known_to, currency), *commitments_that_end(connection, known_to, end)]
 
 
 def steps_written_down(steps: Iterable[Step], known_to: date, currency: str) -> list[KnownStep]:
@@ -110,7 +105,7 @@ def commitments_that_end(
             currency=row.currency,
             why=f"{row.kind.replace('_', ' ')} {row.name} ends: what it covers goes to the price without it",
             is_ai=row.is_ai,
-            owners={"provider": row.provider, "model": row.model, "team": row.team},
+            owners={name: getattr(row, name) for name in _OWNERS_OF_COMMITMENTS},
         )
         for row in rows
         if row.difference
@@ -143,7 +138,7 @@ def told_once(steps: Sequence[KnownStep]) -> list[dict[str, Any]]:
 
 _ENDING = """
     SELECT ct.ends_at::date AS ends_on, ct.kind, coalesce(m.commitment_discount_name, ct.commitment_id) AS name,
-           ct.provider, t.model, t.team, t.is_ai, k.billing_currency AS currency,
+           ct.provider, d.account, d.service, d.region, t.model, t.team, t.is_ai, k.billing_currency AS currency,
            CASE WHEN bool_and(s.effective_cost IS NOT NULL AND (unused OR s.contracted_cost IS NOT NULL))
                 THEN sum(CASE WHEN unused THEN 0 ELSE s.contracted_cost END) - sum(s.effective_cost) END AS difference
     FROM commitment_term ct
@@ -161,5 +156,6 @@ _ENDING = """
                l.region_id AS region, t.model, t.team, t.stage, t.is_ai) AS d
     WHERE ct.ends_at >= :known_to AND ct.ends_at < :before AND ct.state = 'active'
       AND c.charge_date >= :since AND c.charge_date < :known_to AND k.charge_category = 'Usage'{only}
-    GROUP BY ct.provider, ct.commitment_id, 1, 2, 3, t.model, t.team, t.is_ai, k.billing_currency
-    ORDER BY 1, 3, t.is_ai, t.model, t.team"""
+    GROUP BY ct.provider, ct.commitment_id, 1, 2, 3, d.account, d.service, d.region, t.model, t.team, t.is_ai,
+             k.billing_currency
+    ORDER BY 1, 3, t.is_ai, t.model, t.team, d.account, d.service, d.region"""

@@ -11,7 +11,14 @@ from dashboard.layout import Cell, Figure, Short
 from reports.formats import UNKNOWN, moment, money, month, percent
 from reports.views import ForecastCut, ForecastRow, Forecasts, SpendQuery, Window
 
-_CUTS: dict[str, ForecastCut] = {"Model": "model", "Team": "team", "Cloud": "provider"}
+_CUTS: dict[str, ForecastCut] = {
+    "Model": "model",
+    "Team": "team",
+    "Cloud": "provider",
+    "Account": "account",
+    "Service": "service",
+    "Region": "region",
+}
 _DAYS_BEFORE = 56
 
 
@@ -178,7 +185,7 @@ def _name(row: ForecastRow) -> str:
         return f"{row.others} others"
     if row.cut == "model":
         return layout.model(row.value)
-    return layout.provider(row.value) if row.cut == "provider" else row.value or "no team known"
+    return layout.provider(row.value) if row.cut == "provider" else row.value or f"no {row.cut} known"
 
 
 def _key(row: ForecastRow) -> tuple[str, str | None, bool]:

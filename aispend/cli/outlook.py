@@ -25,7 +25,10 @@ def register(app: typer.Typer) -> None:
 
 def forecast(
     by: Annotated[
-        str | None, typer.Option("--by", metavar="CUT", help="provider, model or team.", show_default=False)
+        str | None,
+        typer.Option(
+            "--by", metavar="CUT", help="provider, account, service, region, model or team.", show_default=False
+        ),
     ] = None,
     currency: InOption = None,
     style: FormatOption = Format.table,

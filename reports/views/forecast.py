@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from sqlalchemy import Connection, Row, select
 
 from aispend.schema import forecast as forecast_table
 from aispend.schema import provider_forecast
 
-ForecastCut = Literal["provider", "model", "team"]
-FORECAST_CUTS: tuple[ForecastCut, ...] = ("provider", "model", "team")
+ForecastCut = Literal["provider", "account", "service", "region", "model", "team"]
+FORECAST_CUTS: tuple[ForecastCut, ...] = get_args(ForecastCut)
 _WHOLES = ("all", "ai")
 _NOT_KEPT = ("source", "original", "unconverted")
 
@@ -23,8 +23,8 @@ _NOT_KEPT = ("source", "original", "unconverted")
 class ForecastRow:
     """Effective cost of a whole period: known days and expected ones.
 
-    ``cut`` is ``all`` (spend), ``ai`` (AI spend), or what it is cut by; providers are of all spend, models and teams
-    of AI spend. ``value`` is None for a whole, for what nobody is known for, and where ``others`` series are summed
+    ``cut`` is ``all`` (spend), ``ai`` (AI spend), or what it is cut by; models and teams are of AI spend, other cuts of
+    all. ``value`` is None for a whole, for what nobody is known for, and where ``others`` series are summed
     up as the rest. ``p10`` and ``p90`` are the ends of the band that holds with probability ``level``: None where
     there is no honest one, and ``reason`` says why. ``steps`` are known future changes that are in it. A provider's
     own forecast has ``source`` set to the provider, and ``method`` to the cost it means. In one currency ``original``

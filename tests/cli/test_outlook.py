@@ -66,7 +66,7 @@ def test_an_empty_database_asks_for_a_bill(run: Run) -> None:
 def test_there_is_no_forecast_by_colour(run: Run) -> None:
     found = run("forecast", "--by", "colour")
     assert found.status == 2
-    assert "Choose from provider, model, team" in found.err
+    assert "Choose from provider, account, service, region, model, team" in found.err
 
 
 def test_in_one_currency_what_has_no_rate_is_named(run: Run, database: Store) -> None:
