@@ -21,6 +21,20 @@ SliceTable = Literal["provider_total", "provider_forecast", "provider_anomaly", 
 MergeTable = Literal["price", "spot_price", "spot_risk", "commitment_term", "resource_life", "invoice"]
 
 
+def measure(service: str, what: str) -> str:
+    """The name under which something else than requests is counted with them: bytes read, which a budget is for.
+
+    >>> measure("bigquery", "MB read"), is_request("bigquery MB read"), is_request("bigquery.jobs.insert")
+    ('bigquery MB read', False, True)
+    """
+    return f"{service} {what}"
+
+
+def is_request(counted: str) -> bool:
+    """Whether what is counted under a name are requests."""
+    return " " not in counted
+
+
 @dataclass(frozen=True)
 class Window:
     """Days from ``first`` up to, not including, ``end``.

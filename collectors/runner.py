@@ -28,7 +28,19 @@ from aispend.clock import Clock
 from aispend.errors import AccessError, AispendError, BudgetError, EmptyAnswerError, NotReadyError, StoreError
 from aispend.store import collections
 from aispend.store.locks import exclusive
-from collectors.contract import Collector, Files, History, Merge, Progress, Reading, Rows, Seen, Slice, Window
+from collectors.contract import (
+    Collector,
+    Files,
+    History,
+    Merge,
+    Progress,
+    Reading,
+    Rows,
+    Seen,
+    Slice,
+    Window,
+    is_request,
+)
 from collectors.files.workfolder import work_folder
 
 if TYPE_CHECKING:
@@ -96,7 +108,7 @@ class SourceReport:
     @property
     def requests_sent(self) -> int:
         """Requests, retries included."""
-        return sum(self.requests.values())
+        return sum(number for name, number in self.requests.items() if is_request(name))
 
     def count(self, outcome: Outcome) -> int:
         """How many slices ended so."""

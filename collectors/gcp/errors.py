@@ -1,0 +1,154 @@
+"""Errors of Google's SDKs as errors of aispend: what, where, what to do. No secret is in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from aispend.errors import AccessError, AispendError, BudgetError, CollectError, NotReadyError
+
+NEXT = "The next run goes on from here."
+_POLICY = "'aispend doctor gcp' names it, 'aispend policy gcp' prints the roles."
+_SIGN_IN = (
+    "Sign in (gcloud auth application-default login), or give the machine a service account. See docs/connect-gcp.md."
+)
+_PERMISSION = re.compile(r"\b([a-z][a-zA-Z]+\.[a-zA-Z]+\.[a-zA-Z]+)\b")
+_API = re.compile(r"\b([a-z]+\.googleapis\.com)\b")
+_QUOTA = {"quotaExceeded", "billingTierLimitExceeded", "bytesBilledLimitExceeded"}
+
+
+@contextmanager
+def explained(where: str) -> Iterator[None]:
+    """Errors of google-auth, google-api-core, requests and gRPC as errors of aispend."""
+    import requests
+    from google.api_core import exceptions
+    from google.auth import exceptions as sign_in
+
+    try:
+        yield
+    except AispendError:
+        raise
+    except sign_in.DefaultCredentialsError:
+        raise AccessError("There are no Google Cloud credentials.", where=where, next_step=_SIGN_IN) from None
+    except sign_in.RefreshError as error:
+        raise _refused(error, where) from None
+    except sign_in.TransportError as error:
+        raise broken(where, type(error).__name__) from None
+    except sign_in.GoogleAuthError as error:
+        raise AccessError(
+            "The Google Cloud credentials cannot be used.", where=f"{where}: {type(error).__name__}", next_step=_SIGN_IN
+        ) from None
+    except exceptions.GoogleAPICallError as error:
+        raise told(error, where) from None
+    except exceptions.GoogleAPIError as error:
+        raise CollectError("Google Cloud cannot be asked like this.", where=f"{where}: {error}") from None
+    except requests.exceptions.RequestException as error:
+        raise broken(where, type(error).__name__) from None
+
+
+def broken(operation: str, why: str) -> CollectError:
+    """The error of a connection that fails, also when tried again."""
+    return CollectError(
+        "The connection to Google Cloud failed, also when it was tried again.",
+        where=f"{operation}: {why}",
+        next_step=f"Check the network and proxy. {NEXT}",
+    )
+
+
+def exhausted(operation: str, why: str, *, limited: bool) -> CollectError:
+    """The error of something temporary that did not pass: a limit of the rate of requests, or a fault of Google's."""
+    if limited:
+        return NotReadyError(
+            "Google Cloud limits the rate of requests, also after waiting.",
+            where=f"{operation}: {why}",
+            next_step=NEXT,
+        )
+    return CollectError(f"Google Cloud could not answer {operation}.", where=f"{operation}: {why}", next_step=NEXT)
+
+
+def _refused(error: Exception, where: str) -> AccessError:
+    said = " ".join(map(str, error.args))
+    if "impersonat" in said.lower() or "getAccessToken" in said:
+        return AccessError(
+            "The service account in the settings may not be acted as.",
+            where=f"{where}: impersonate",
+            next_step="Grant iam.serviceAccounts.getAccessToken on it (role Service Account Token Creator).",
+        )
+    return AccessError(
+        "The sign-in to Google Cloud has expired, or was taken back.",
+        where=f"{where}: {type(error).__name__}",
+        next_step=_SIGN_IN,
+    )
+
+
+def reason_of(error: Exception) -> str:
+    """Why Google refused: ``accessDenied``, ``quotaExceeded``, ``SERVICE_DISABLED`` …; empty where it does not say."""
+    if named := getattr(error, "reason", None):
+        return str(named)
+    for one in getattr(error, "errors", None) or ():
+        if isinstance(one, dict) and one.get("reason"):
+            return str(one["reason"])
+    return ""
+
+
+def permission_of(error: Exception) -> str:
+    """The permission a refusal says is missing; empty where it names none."""
+    metadata = getattr(error, "metadata", None) or {}
+    if named := metadata.get("permission"):
+        return str(named)
+    said = str(getattr(error, "message", "")) or str(error)
+    found = (one for one in _PERMISSION.findall(said) if not one.endswith("googleapis.com"))
+    return next((one for one in found if "permission" in said.lower()), "")
+
+
+def told(error: Exception, where: str) -> CollectError:
+    """An error of google-api-core as what a person can act on."""
+    from google.api_core import exceptions
+
+    said = " ".join(str(getattr(error, "message", error)).split())
+    reason, place = reason_of(error), f"{where}: {said}"
+    if isinstance(error, exceptions.Unauthorized):
+        return AccessError("Google Cloud does not know these credentials.", where=where, next_step=_SIGN_IN)
+    if reason in _QUOTA:
+        return BudgetError(
+            "A quota or limit of BigQuery is used up.",
+            where=place,
+            next_step="It goes on when the quota is renewed (custom daily quotas: midnight in California).",
+        )
+    if isinstance(error, exceptions.Forbidden):
+        return _denied(said, reason, permission_of(error), place)
+    if isinstance(error, exceptions.NotFound) and "location" in said:
+        return CollectError(
+            "The dataset is not where it was looked for.",
+            where=place,
+            next_step="Take location out of [[gcp.export]] (it is asked from BigQuery then), or set the dataset's own.",
+        )
+    if isinstance(error, exceptions.NotFound):
+        return CollectError(
+            "Google Cloud finds no such thing.",
+            where=place,
+            next_step="Check the names in aispend.toml; what may not be seen is also not found.",
+        )
+    if isinstance(error, exceptions.TooManyRequests):
+        return NotReadyError("Google Cloud limits the rate of requests.", where=place, next_step=NEXT)
+    if isinstance(error, exceptions.ClientError):
+        return CollectError("Google Cloud refuses the request.", where=place)
+    return CollectError("Google Cloud could not answer.", where=place, next_step=NEXT)
+
+
+def _denied(said: str, reason: str, permission: str, place: str) -> AccessError:
+    if reason in ("SERVICE_DISABLED", "accessNotConfigured") or "it is disabled" in said:
+        api = _API.search(said)
+        name = api[1] if api else "the service"
+        return AccessError(
+            f"{name} is not enabled in the project.", where=place, next_step=f"Enable it: gcloud services enable {name}"
+        )
+    if reason in ("billingNotEnabled", "BILLING_DISABLED"):
+        return AccessError(
+            "The project that requests are counted for has no billing account.",
+            where=place,
+            next_step="Set project under [[gcp]] to one that has.",
+        )
+    missing = f"The permission {permission} is missing." if permission else "Google Cloud denies access."
+    return AccessError(missing, where=place, next_step=f"Grant it: {_POLICY}" if permission else f"Grant it; {_POLICY}")

@@ -1,0 +1,159 @@
+"""Every request a collector may make, with the IAM permissions it needs; roles are made from this table alone.
+
+Names are those of Google's own references: ``bigquery.jobs.insert`` as its REST calls it, ``monitoring.ListTimeSeries``
+as its gRPC does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from aispend.connections import GcpConnection
+
+Level = Literal["organization", "project", "dataset"]
+"""Where a permission is granted: for all there is, in the project requests are counted for, on the bills' datasets."""
+
+READ, RUN, BILLS = "aispendRead", "aispendRun", "aispendBills"
+_ROLES: Mapping[Level, tuple[str, str]] = {
+    "organization": (READ, "aispend: read accounts, machines, metrics and advice"),
+    "project": (RUN, "aispend: run queries, counted for this project"),
+    "dataset": (BILLS, "aispend: read the billing export"),
+}
+
+
+@dataclass(frozen=True)
+class Permission:
+    """An IAM permission and where it is needed."""
+
+    name: str
+    level: Level = "organization"
+
+
+_TABLE = (Permission("bigquery.tables.get", "dataset"),)
+_DATA = (Permission("bigquery.tables.getData", "dataset"),)
+
+PERMISSIONS: Mapping[str, tuple[Permission, ...]] = {
+    "bigquery.tables.get": _TABLE,
+    "bigquery.jobs.insert": (Permission("bigquery.jobs.create", "project"), *_DATA),
+    "bigquery.jobs.get": (),
+    "bigquery.jobs.getQueryResults": (),
+    "bigquery.tabledata.list": (),
+    "cloudbilling.ListBillingAccounts": (Permission("billing.accounts.list"),),
+    "cloudbilling.ListProjectBillingInfo": (Permission("billing.resourceAssociations.list"),),
+    "cloudresourcemanager.projects.testIamPermissions": (),
+}
+"""By operation; none where whoever started a query may ask for its results, or anybody may ask."""
+
+ALWAYS = ("cloudbilling.ListBillingAccounts", "cloudbilling.ListProjectBillingInfo")
+"""Made for every connection that does not name its projects."""
+
+
+def needed(operations: Iterable[str], level: Level | None = None) -> list[str]:
+    """The permissions of operations, of one level or of all, sorted."""
+    found = {one for operation in operations for one in PERMISSIONS[operation]}
+    return sorted({one.name for one in found if level in (None, one.level)})
+
+
+def apis(operations: Iterable[str]) -> list[str]:
+    """The services that must be enabled in the project for these operations."""
+    return sorted({f"{operation.split('.', 1)[0]}.googleapis.com" for operation in operations})
+
+
+def asked_of(connection: GcpConnection, operations: Collection[str]) -> set[str]:
+    """All requests of a connection whose collectors make ``operations``."""
+    return {*operations, *(() if connection.projects else ALWAYS)}
+
+
+def datasets(connection: GcpConnection) -> list[str]:
+    """The datasets the connection's exports lie in, as ``projects/P/datasets/D``."""
+    parts = [one.table.rsplit(".", 2) for one in connection.exports]
+    return sorted({f"projects/{project}/datasets/{dataset}" for project, dataset, _ in parts})
+
+
+def roles(connection: GcpConnection, operations: Collection[str]) -> list[dict[str, Any]]:
+    """The custom roles to grant: each with its permissions and where it is granted."""
+    asked = asked_of(connection, operations)
+    places: Mapping[Level, list[str]] = {
+        "organization": [f"projects/{one}" for one in connection.projects] or ["organizations/ORGANIZATION_ID"],
+        "project": [f"projects/{connection.project or 'PROJECT_ID'}"],
+        "dataset": datasets(connection) or ["projects/PROJECT_ID/datasets/DATASET"],
+    }
+    return [
+        {
+            "role": name,
+            "grant_on": places[level],
+            "definition": {"title": title, "stage": "GA", "includedPermissions": given},
+        }
+        for level, (name, title) in _ROLES.items()
+        if (given := needed(asked, level))
+    ]
+
+
+def document(connection: GcpConnection, operations: Collection[str]) -> str:
+    """The roles and the services to enable, as JSON; each ``definition`` is what ``gcloud iam roles create`` takes."""
+    found = {"services": apis(asked_of(connection, operations)), "roles": roles(connection, operations)}
+    return json.dumps(found, indent=2) + "\n"
+
+
+def terraform(connection: GcpConnection, operations: Collection[str]) -> str:
+    """The same as Terraform, with a service account that holds the roles; no key is made for it."""
+    project = connection.project
+    asked = asked_of(connection, operations)
+    parts = [
+        _variable("organization_id", "number of the organisation whose projects and billing accounts are read"),
+        _variable("project", "project that queries are counted for", project),
+        f'resource "google_project_service" "aispend" {{\n  for_each = toset({_list(apis(asked), 2)})\n'
+        "  project = var.project\n  service = each.value\n  disable_on_destroy = false\n}\n",
+        'resource "google_service_account" "aispend" {\n  project = var.project\n  account_id = "aispend"\n'
+        '  display_name = "aispend, reads only"\n}\n',
+    ]
+    parts += [_granted(one, connection) for one in roles(connection, operations)]
+    return "\n".join(parts)
+
+
+def _granted(one: Mapping[str, Any], connection: GcpConnection) -> str:
+    name, given = str(one["role"]), one["definition"]
+    resource = {READ: "read", RUN: "run", BILLS: "bills"}[name]
+    member = "  member = google_service_account.aispend.member\n"
+    role = (
+        f'resource "google_organization_iam_custom_role" "{resource}" {{\n  org_id = var.organization_id\n'
+        f'  role_id = "{name}"\n  title = "{given["title"]}"\n'
+        f"  permissions = {_list(given['includedPermissions'], 2)}\n}}\n\n"
+    )
+    made = f"  role = google_organization_iam_custom_role.{resource}.id\n"
+    if name == BILLS:
+        places = {place.split("/")[3]: place.split("/")[1] for place in datasets(connection)}
+        said = "".join(f'    "{dataset}" = "{project}"\n' for dataset, project in places.items())
+        return (
+            f"{role}" + ("" if places else _variable("bills", "project by dataset of the export", kind="map(string)"))
+            + f'resource "google_bigquery_dataset_iam_member" "{resource}" {{\n'
+            + (f"  for_each = {{\n{said}  }}\n" if places else "  for_each = var.bills\n")
+            + f"  project = each.value\n  dataset_id = each.key\n{made}{member}}}\n"
+        )  # fmt: skip
+    if name == RUN:
+        return (
+            f'{role}resource "google_project_iam_member" "{resource}" {{\n  project = var.project\n{made}{member}}}\n'
+        )
+    if connection.projects:
+        listed = _list(list(connection.projects), 2)
+        return (
+            f'{role}resource "google_project_iam_member" "{resource}" {{\n  for_each = toset({listed})\n'
+            f"  project = each.value\n{made}{member}}}\n"
+        )
+    return (
+        f'{role}resource "google_organization_iam_member" "{resource}" {{\n  org_id = var.organization_id\n'
+        f"{made}{member}}}\n"
+    )
+
+
+def _variable(name: str, meaning: str, default: str | None = None, kind: str = "string") -> str:
+    given = f'  default = "{default}"\n' if default else ""
+    return f'variable "{name}" {{\n  type = {kind}\n  description = "{meaning}"\n{given}}}\n'
+
+
+def _list(names: Collection[str], spaces: int) -> str:
+    inner = "".join(f'{" " * (spaces + 2)}"{name}",\n' for name in names)
+    return f"[\n{inner}{' ' * spaces}]"
