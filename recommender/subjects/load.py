@@ -12,6 +12,7 @@ from aispend.settings import Settings
 from recommender.contract import Subject
 from recommender.prices import load_prices
 from recommender.subjects.capacity import load_capacity
+from recommender.subjects.checkpoints import load_checkpoints
 from recommender.subjects.contracts import load_contracts
 from recommender.subjects.machines import evidence_end, late_ends, load_machines
 from recommender.subjects.served_tokens import load_served_tokens
@@ -56,6 +57,7 @@ def _others(connection: Connection, as_of: datetime, settings: Settings, gatheri
     yield from load_capacity(connection, as_of, options.idle_capacity.window_days)
     yield from load_volumes(connection, as_of, options.idle.unattached_days)
     yield from load_snapshots(connection, as_of, options.idle.unattached_days)
+    yield from load_checkpoints(connection, as_of, options.idle.unattached_days)
     yield from load_training_runs(connection, as_of, options.training_waste.window_days)
     bought = max(options.batch.window_days, options.prompt_cache.window_days, options.route.window_days)
     yield from load_usage_pools(connection, as_of, options.commit.window_days, options.commit.expiring_days)
