@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 
 from aispend.advising import Recommend
 from aispend.buying import Batch, CanWait
-from recommender.contract import Advice, Subject, WhyNot
+from recommender.contract import Subject
 from recommender.kinds.batch import KIND, evaluate
-from recommender.subjects.token_use import TokenUse
+from tests.recommender.kinds.asking import advising, refusing
 from tests.recommender.kinds.contract import KindContract
 from tests.recommender.kinds.tokens import tokens_bought
 
-SETTINGS = Recommend()
 OFFLINE = {"inference_batch": Decimal(1)}
 
 
@@ -24,16 +23,8 @@ def waits(**rule: object) -> Recommend:
     return Recommend(batch=Batch(can_wait=(CanWait.model_validate(rule),)))
 
 
-def advise(subject: TokenUse, settings: Recommend = SETTINGS) -> Advice:
-    answer = evaluate(subject, settings)
-    assert isinstance(answer, Advice), answer
-    return answer
-
-
-def refuse(subject: TokenUse, settings: Recommend = SETTINGS) -> WhyNot:
-    answer = evaluate(subject, settings)
-    assert isinstance(answer, WhyNot), answer
-    return answer
+advise = advising(evaluate)
+refuse = refusing(evaluate)
 
 
 def test_work_nobody_waits_for_costs_half() -> None:

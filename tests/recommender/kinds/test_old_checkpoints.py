@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 
-from aispend.advising import Recommend
-from recommender.contract import Advice, DailyCost, WhyNot
+from recommender.contract import DailyCost
 from recommender.kinds.storage import KIND, evaluate
 from recommender.subjects.checkpoints import Checkpoint, CheckpointStore, ObjectStorage
-from recommender.subjects.storage import Stored
 from tests.recommender.conftest import AS_OF
+from tests.recommender.kinds.asking import advising, refusing
 from tests.recommender.kinds.contract import KindContract
 from tests.recommender.kinds.test_storage import daily
 
@@ -74,17 +73,8 @@ def make_store() -> Make:
     return make
 
 
-def advise(store: Stored, settings: Recommend | None = None) -> Advice:
-    answer = evaluate(store, settings or Recommend())
-    assert isinstance(answer, Advice), answer
-    return answer
-
-
-def refuse(store: Stored) -> WhyNot:
-    answer = evaluate(store, Recommend())
-    assert isinstance(answer, WhyNot), answer
-    assert answer.explanation.endswith(".")
-    return answer
+advise = advising(evaluate)
+refuse = refusing(evaluate)
 
 
 def test_what_nobody_reads_moves_at_list_price(make_store: Make) -> None:

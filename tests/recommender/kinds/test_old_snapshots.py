@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from aispend.advising import Recommend
-from recommender.contract import Advice, WhyNot
 from recommender.kinds.storage import KIND, evaluate
 from recommender.methods.colder_replay import Life
 from recommender.subjects.snapshots import Snapshot
 from tests.recommender.conftest import AS_OF
+from tests.recommender.kinds.asking import advising, refusing
 from tests.recommender.kinds.contract import KindContract
 from tests.recommender.kinds.test_storage import daily
 
@@ -64,17 +63,8 @@ def make_snapshot() -> Make:
     return make
 
 
-def advise(snapshot: Snapshot) -> Advice:
-    answer = evaluate(snapshot, Recommend())
-    assert isinstance(answer, Advice), answer
-    return answer
-
-
-def refuse(snapshot: Snapshot) -> WhyNot:
-    answer = evaluate(snapshot, Recommend())
-    assert isinstance(answer, WhyNot), answer
-    assert answer.explanation.endswith(".")
-    return answer
+advise = advising(evaluate)
+refuse = refusing(evaluate)
 
 
 def test_the_only_snapshot_of_a_disk_at_list_price(make_snapshot: Make) -> None:

@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 
 from aispend.advising import Recommend
 from aispend.buying import PromptCache, SharedPrefix
-from recommender.contract import Advice, Subject, WhyNot
+from recommender.contract import Advice, Subject
 from recommender.kinds.prompt_cache import GATE, KIND, evaluate
-from recommender.subjects.token_use import CacheRates, TokenUse
+from recommender.subjects.token_use import CacheRates
+from tests.recommender.kinds.asking import advising, refusing
 from tests.recommender.kinds.contract import KindContract
 from tests.recommender.kinds.tokens import tokens_bought
-
-SETTINGS = Recommend()
 
 
 def measured(share: str, hit_rate: str) -> Recommend:
@@ -24,16 +23,8 @@ def measured(share: str, hit_rate: str) -> Recommend:
     return Recommend(prompt_cache=PromptCache(shared_prefix=(rule,)))
 
 
-def advise(subject: TokenUse, settings: Recommend = SETTINGS) -> Advice:
-    answer = evaluate(subject, settings)
-    assert isinstance(answer, Advice), answer
-    return answer
-
-
-def refuse(subject: TokenUse, settings: Recommend = SETTINGS) -> WhyNot:
-    answer = evaluate(subject, settings)
-    assert isinstance(answer, WhyNot), answer
-    return answer
+advise = advising(evaluate)
+refuse = refusing(evaluate)
 
 
 def test_a_measured_prefix_counts() -> None:

@@ -10,31 +10,21 @@ from hypothesis import strategies as st
 
 from aispend.advising import Recommend
 from aispend.buying import EasyCalls, Route
-from recommender.contract import Advice, Subject, WhyNot
+from recommender.contract import Subject
 from recommender.kinds.route import GATE, KIND, evaluate
 from recommender.methods.api_models import offer_of
 from recommender.portfolio import combine
-from recommender.subjects.token_use import TokenUse
+from tests.recommender.kinds.asking import advising, refusing
 from tests.recommender.kinds.contract import KindContract
 from tests.recommender.kinds.tokens import tokens_bought
-
-SETTINGS = Recommend()
 
 
 def easy(**rule: object) -> Recommend:
     return Recommend(route=Route(easy=(EasyCalls.model_validate(rule),)))
 
 
-def advise(subject: TokenUse, settings: Recommend = SETTINGS) -> Advice:
-    answer = evaluate(subject, settings)
-    assert isinstance(answer, Advice), answer
-    return answer
-
-
-def refuse(subject: TokenUse, settings: Recommend = SETTINGS) -> WhyNot:
-    answer = evaluate(subject, settings)
-    assert isinstance(answer, WhyNot), answer
-    return answer
+advise = advising(evaluate)
+refuse = refusing(evaluate)
 
 
 def test_thirty_percent_to_a_model_at_a_third_of_the_price_saves_a_fifth() -> None:
