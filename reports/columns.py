@@ -29,8 +29,10 @@ SPEND_MEASURES: tuple[Column, ...] = (
     Column("currency"),
     Column("final_share", "number"),
     Column("partly_unknown"),
+    Column("allocation"),
 )
-"""After one column per cut, named as asked for (``model``, ``tag:team``)."""
+"""After one column per cut, named as asked for (``model``, ``tag:team``); ``allocation`` is the method and idle mode that
+divided machines, several where months differ, and none where the cut divides nothing."""
 
 CHANGE_MEASURES: tuple[Column, ...] = (
     Column("before_cost", "money"),
@@ -115,6 +117,7 @@ CONVERTED_MEASURES: tuple[Column, ...] = (
     Column("converted_currency"),
     Column("cost"),
     Column("original"),
+    Column("allocation"),
 )
 """After one column per cut: the amount in one currency, which cost it is, and the amounts it was billed as."""
 

@@ -70,7 +70,12 @@ def lifecycle_in_records(found: LifecyclesIn | RunsIn) -> list[Record]:
 def _divided(columns: Sequence[Column], row: object, allocation: Iterable[str]) -> Record:
     """A row whose attributes are the columns, but for how machines were divided in it."""
     values = {column.name: getattr(row, column.name) for column in columns if column.name != "allocation"}
-    return {**values, "allocation": "; ".join(allocation) or None}
+    return {**values, "allocation": _method(allocation)}
+
+
+def _method(allocation: Iterable[str]) -> str | None:
+    """How machines were divided, as text; None where nothing is."""
+    return "; ".join(allocation) or None
 
 
 def forecast_in_records(rows: Iterable[ForecastRow]) -> list[Record]:
@@ -111,8 +116,9 @@ def _amounts(by_currency: Mapping[str, Any]) -> str | None:
 
 def spend_records(spend: Spend) -> list[Record]:
     """Spend, a key per cut and then the costs."""
-    columns = spend_columns(spend.query.by)
-    return [dict(zip([column.name for column in columns], _spend_values(row), strict=True)) for row in spend.rows]
+    names = [column.name for column in spend_columns(spend.query.by)]
+    divided = _method(spend.basis.allocation)
+    return [dict(zip(names, (*_spend_values(row), divided), strict=True)) for row in spend.rows]
 
 
 def converted_records(found: Converted) -> list[Record]:
@@ -124,6 +130,7 @@ def converted_records(found: Converted) -> list[Record]:
             "converted_currency": found.currency,
             "cost": found.query.cost,
             "original": "; ".join(f"{amount:f} {currency}" for currency, amount in sorted(row.original.items())),
+            "allocation": _method(found.spend.basis.allocation),
         }
         for row in found.rows
     ]

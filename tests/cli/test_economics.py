@@ -6,6 +6,8 @@ in and 3 M out. Training it took 240 on a machine of its own, of which a failed 
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path
 
@@ -69,6 +71,26 @@ def test_training_stands_beside_serving_and_lost_runs_are_told(serving: Run) -> 
     assert "good llama-3.1-70b succeeded 140.00 0.00 USD" in said
     assert "bad llama-3.1-70b failed 100.00 100.00 USD" in said
     assert "1 failed: 100.00 USD, of it lost 100.00" in said
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("spend", "--by", "model"), ("spend", "--by", "team", "--in", "usd"), ("lifecycle",), ("lifecycle", "--in", "USD"),
+     ("runs",), ("runs", "--in", "USD")],
+)  # fmt: skip
+def test_every_row_for_machines_names_the_method_that_made_it(serving: Run, command: tuple[str, ...]) -> None:
+    rows = json.loads(serving(*command, *DAY, "--format", "json").out)
+    listed = list(csv.DictReader(io.StringIO(serving(*command, *DAY, "--format", "csv").out)))
+    assert {row["allocation"] for row in rows} == {"residual, idle separate"}
+    assert [row["allocation"] for row in listed] == [row["allocation"] for row in rows]
+
+
+def test_where_nothing_is_divided_no_method_is_named(serving: Run, tmp_path: Path) -> None:
+    (row,) = json.loads(serving("spend", "--by", "provider", *DAY, "--format", "json").out)
+    assert row["allocation"] is None
+    assert serving("export", "spend", "--by", "model", *DAY, "--output", "spend.csv").status == 0
+    with (tmp_path / "spend.csv").open(newline="") as file:
+        assert {row["allocation"] for row in csv.DictReader(file)} == {"residual, idle separate"}
 
 
 def test_unit_costs_in_one_currency_keep_what_was_billed(serving: Run) -> None:
