@@ -4,7 +4,8 @@ Alembic migrations, the bulk loader, the views and the generated data dictionary
 (``docs/data-dictionary.md``) all derive from here.
 
     bills       slice, load, rejected_row, account … charge_kind, charge, invoice
-    telemetry   resource_alias, accelerator_hour, inference_hour, workload_hour, price
+    telemetry   resource_alias, accelerator_hour, inference_hour, workload_hour, run_metric,
+                price
     clouds      collection, provider_total, provider_advice … commitment_term, spot_price, resource_history
     company     exchange_rate, outcome_day
     energy      energy_day
@@ -66,6 +67,7 @@ from aispend.schema.telemetry import (
     inference_request,
     price,
     resource_alias,
+    run_metric,
     workload_hour,
 )
 
@@ -109,6 +111,7 @@ __all__ = [
     "resource_alias",
     "resource_history",
     "resource_life",
+    "run_metric",
     "saving",
     "saving_baseline",
     "share_target",

@@ -6,7 +6,7 @@ Telemetry rows carry the name they were measured under (``namespace``, ``alias``
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Date, Index, Integer, Numeric, SmallInteger, Table
+from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Index, Integer, Numeric, SmallInteger, Table
 from sqlalchemy.dialects.postgresql import ARRAY, REAL
 
 from aispend.schema.base import instant, key, metadata, money, text
@@ -121,6 +121,23 @@ workload_hour = Table(
     text("outcome", "running, succeeded, failed, retried or NULL"),
     Index(None, "slice_id"),
     comment="What ran on a resource, by hour.",
+)
+
+run_metric = Table(
+    "run_metric",
+    metadata,
+    Column("slice_id", Integer, nullable=False, comment="the slice it belongs to"),
+    text("namespace", "source the names belong to", primary_key=True),
+    text("workload", "the run, as workload_hour names it", primary_key=True),
+    text("metric", "loss, val_loss, accuracy … as the run calls it", primary_key=True),
+    Column("ordinal", Integer, primary_key=True, autoincrement=False, comment="place in the curve, from 1"),
+    instant("measured_at", "when it was measured; NULL where only the step is known", nullable=True),
+    Column("step", BigInteger, comment="step of the run; NULL is unknown"),
+    Column("value", Double, comment="the metric; NULL is no number"),
+    Column("lower_is_better", Boolean, nullable=False, comment="whether a lower value is a better one"),
+    Index(None, "slice_id"),
+    Index(None, "workload"),
+    comment="How training runs got better: points of a curve, of long ones the best of each thousandth.",
 )
 
 price = Table(
