@@ -1,10 +1,9 @@
 """Curves of training runs: how their metrics got better."""
 
-# ruff: noqa: N999, E501 - steps are named by date; comments are one line as in the schema
+# ruff: noqa: N999 - steps are named by date; comments are one line as in the schema
 
 import sqlalchemy as sa
 from alembic import op
-
 
 revision = "2026_11_21_with_training_curves"
 down_revision = "2026_11_21_verified_savings"
