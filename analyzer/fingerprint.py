@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from aispend.schema import made_from
 from aispend.settings import Allocation, Settings
 
-ANALYSIS_VERSION = "4"
+ANALYSIS_VERSION = "5"
 """Changes whenever the same facts may give other shares, roll-ups or unit costs."""
 
 _BILLS = """
@@ -38,7 +38,7 @@ _SKUS = """
     WHERE sku_key IN (SELECT sku_key FROM charge WHERE billing_month = :month AND slice_id = ANY(:slices))"""
 
 _RESOURCES = """
-    SELECT sum(hashtextextended(concat_ws('|', resource_key, fleet, region, instance_type,
+    SELECT sum(hashtextextended(concat_ws('|', resource_key, resource_name, fleet, region, instance_type,
                                           accelerator_type, accelerators), 0))
     FROM resource
     WHERE resource_key IN (SELECT resource_key FROM charge WHERE billing_month = :month AND slice_id = ANY(:slices))"""

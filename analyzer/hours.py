@@ -34,6 +34,7 @@ from aispend.settings import Allocation
 from analyzer.answers import BILLED_REASON, BILLED_RUNG, Said, as_billed, resolved, target_sql
 from analyzer.capacity import stage_nodes
 from analyzer.names import accelerator_hours, workload_hours
+from analyzer.stage_signals import CONTROLLER_STAGES
 
 IDLE_ACTIVITY = "0.01"
 """Activity below which an hour without workload is idle (the recommender's default, docs/methods.md)."""
@@ -180,10 +181,9 @@ _USERS = """
     FROM held_hour h JOIN (SELECT DISTINCT resource_key, group_name FROM charge_now) AS g USING (resource_key)
     GROUP BY g.group_name"""
 
-_CONTROLLER_STAGE = """CASE
-    WHEN p.kind IN ('deployment', 'statefulset', 'replicaset', 'endpoint', 'service') THEN 'inference_online'
-    WHEN p.kind IN ('job', 'pytorchjob', 'mpijob', 'rayjob', 'training_job') THEN 'training'
-    WHEN p.kind = 'notebook' THEN 'notebook' END"""
+_CONTROLLER_STAGE = "CASE p.kind {} END".format(
+    " ".join(f"WHEN '{kind}' THEN '{stage}'" for kind, stage in CONTROLLER_STAGES.items())
+)
 """What a controller's kind says of the stage, where neither label nor platform does."""
 
 _PLACED = """charge_now c

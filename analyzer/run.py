@@ -35,6 +35,7 @@ from analyzer.shares import divide, drop_slices, make_share_tables, replace_slic
 from analyzer.sharing import share_out
 from analyzer.siblings import learn_from_siblings
 from analyzer.spreading import spread_credits_and_fees
+from analyzer.stage_signals import find_stage_signals, take_stage_signals
 from analyzer.taxes import mark_lost_tax, spread_lost_tax
 from analyzer.unit_costs import write_unit_costs
 from analyzer.usage import place_by_usage
@@ -188,7 +189,10 @@ def _analyze_month(
     decide_charges(connection, attributor, month=month, slices=slices, first=scope.first, last=scope.last)
     charges = stage_charges(connection, month=month, slices=slices, by_resource=attributor.reads_resource)
     mark_lost_tax(connection, settings.allocation.non_recoverable_tax)
+    find_stage_signals(connection)
+    take_stage_signals(connection, by_controller=True)
     learn_from_siblings(connection)
+    take_stage_signals(connection, by_controller=False)
     make_share_tables(connection)
     place_by_hour(connection, settings.allocation, first=scope.first, last=end)
     place_by_usage(connection, first=scope.first, last=end)
