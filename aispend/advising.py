@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from aispend.buying import Batch, Contracts, PromptCache, Route, SelfHost
+from aispend.buying import Batch, Contracts, OutputLimit, PromptCache, Route, SelfHost
 from aispend.moving import Accelerators, AutoStop, IdleCapacity, Relocate, Spot
 from aispend.running import Edge, Storage, TrainingWaste
 from aispend.sizing import Consolidate, OptimizeModel, Rightsize, Schedule
@@ -76,6 +76,7 @@ class Recommend(_Section):
     commit: Commit = Commit()
     batch: Batch = Batch()
     prompt_cache: PromptCache = PromptCache()
+    output_limit: OutputLimit = OutputLimit()
     route: Route = Route()
     self_host: SelfHost = SelfHost()
     contracts: Contracts = Contracts()

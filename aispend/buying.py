@@ -59,6 +59,19 @@ class PromptCache(_Section):
     shared_prefix: tuple[SharedPrefix, ...] = ()
 
 
+class OutputCut(Whose):
+    """Output that a limit cut on one's own calls, with answers still judged good."""
+
+    share: Decimal = Field(gt=0, lt=1, description="of the output tokens")
+
+
+class OutputLimit(_Section):
+    """Shorter answers."""
+
+    window_days: int = Field(14, ge=7)
+    cut: tuple[OutputCut, ...] = ()
+
+
 class EasyCalls(Whose):
     """Calls a smaller model could answer, and which one."""
 

@@ -43,7 +43,7 @@ class Spot(_Section):
 class OwnRatio(_Section):
     """A benchmark of one's own: how many times as fast one accelerator did one's work as another."""
 
-    present: str = Field(min_length=1, description="accelerator, as in nvidia-a100-80gb")
+    present: str = Field(min_length=1, description="accelerator, as in nvidia-a100-80gb, or a machine type without one")
     target: str = Field(min_length=1)
     ratio: float = Field(gt=0, description="throughput of the target over that of the present one, each")
     on: date

@@ -192,6 +192,11 @@ TEMPLATE = """\
 # model = "claude-*"
 # share = 0.6
 
+[recommend.output_limit]
+# [[recommend.output_limit.cut]]  # output that a limit cut on your own calls
+# model = "gpt-4o"
+# share = 0.2
+
 [recommend.route]
 # easy_share = 0.3              # a what-if, until you have measured it
 # [[recommend.route.easy]]

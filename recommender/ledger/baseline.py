@@ -44,7 +44,12 @@ _BY_STEP: dict[Step, Counterfactual] = {
     Step.COMMIT: "commitment",
     Step.PLACE: "same_hours",
 }
-_BY_KIND: dict[str, Counterfactual] = {"rightsize": "same_hours", "batch": "same_tokens", "prompt_cache": "same_tokens"}
+_BY_KIND: dict[str, Counterfactual] = {
+    "rightsize": "same_hours",
+    "arm_host": "same_hours",
+    "batch": "same_tokens",
+    "prompt_cache": "same_tokens",
+}
 """Where the step does not say: one machine for another is compared hour by hour, and tokens with tokens."""
 
 

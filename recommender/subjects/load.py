@@ -59,7 +59,12 @@ def _others(connection: Connection, as_of: datetime, settings: Settings, gatheri
     yield from load_snapshots(connection, as_of, options.idle.unattached_days)
     yield from load_checkpoints(connection, as_of, options.idle.unattached_days)
     yield from load_training_runs(connection, as_of, options.training_waste.window_days)
-    bought = max(options.batch.window_days, options.prompt_cache.window_days, options.route.window_days)
+    bought = max(
+        options.batch.window_days,
+        options.prompt_cache.window_days,
+        options.output_limit.window_days,
+        options.route.window_days,
+    )
     yield from load_usage_pools(connection, as_of, options.commit.window_days, options.commit.expiring_days)
     yield from load_token_use(connection, as_of, max(bought, options.self_host.window_days))
     yield from load_served_tokens(connection, as_of, options.self_host.window_days)

@@ -1,0 +1,188 @@
+"""Arm processors (Graviton, Axion, Cobalt) for AI work that runs on processors alone.
+
+Assumes
+    A benchmark of one's own work says how many times as fast a machine of the Arm type is: it holds what the present
+    one holds, since the benchmark ran there.
+Method
+    Whole machines of the measured ratio that carry what the present one can, at their price against today's: ⌈1 ÷
+    ratio⌉ × price of the Arm type ÷ price now. At least ``accelerator.min_saving`` must be left.
+Cases
+    Nobody measured it: no advice and how to measure, since what makers and clouds publish is no figure of this work.
+    No price of either: no advice. On Arm already, or with accelerators: not asked.
+Sources
+    docs/advice.md; methods, cost-to-performance ratio (moves between processors ask for a benchmark; claims of "up to"
+    are never numbers).
+Known drawbacks
+    How busy the processor is, is not read, so fewer machines for less work are not offered here.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import date
+from decimal import Decimal
+
+from aispend.advising import Recommend
+from aispend.moving import OwnRatio
+from aispend.prices.prices import Price
+from recommender import terraform
+from recommender.actions import describe, resize
+from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
+from recommender.guards import covered_remark, preconditions, refusal
+from recommender.savings import cost_basis, cost_remark, monthly_cost, saving
+from recommender.subjects.machines import Machine
+
+NAME = "arm_host"
+_STAGES = ("inference_online", "inference_batch", "data", "evaluation")
+_PLATFORMS = (None, "gpu_vm", "ml_cluster", "managed_endpoint")
+_FAMILIES = {
+    "aws": (re.compile(r"(ml\.)?([cmr])[4-8](?!g)[a-z-]*\.(\w+)"), r"\g<1>\g<2>8g.\g<3>", "Graviton"),
+    "gcp": (
+        re.compile(r"(?:n1|n2|n2d|n4|c2|c2d|c3|c3d|c4|c4d|e2)-(standard|highmem|highcpu)-(\d+)"),
+        r"c4a-\g<1>-\g<2>",
+        "Axion",
+    ),
+    "azure": (re.compile(r"Standard_([DE])(\d+)(?!p)[a-z]*_v[3-9]"), r"Standard_\g<1>\g<2>ps_v6", "Cobalt"),
+}
+"""Machine types with x86 processors of each cloud, an Arm type of the same size, and what its processor is called."""
+
+
+def applies(subject: Machine) -> bool:
+    """Machines with x86 processors alone that serve, prepare data or evaluate."""
+    return (
+        not subject.accelerator_count
+        and subject.platform in _PLATFORMS
+        and subject.stage in _STAGES
+        and _sibling(subject) is not None
+    )
+
+
+def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
+    """The Arm type that was measured, or why not."""
+    options = settings.accelerator
+    days = options.window_days
+    cost = monthly_cost(subject, days)
+
+    def no(reason: str, explanation: str) -> WhyNot:
+        return WhyNot(NAME, subject, reason, explanation, cost)
+
+    if found := refusal(subject, settings):
+        return no(*found)
+    present = subject.instance_type or ""
+    measured = [row for row in options.measured if row.present == present]
+    if not measured:
+        sibling, processor = _sibling(subject) or ("", "")
+        return no(
+            "unmeasured",
+            f"Whether an Arm processor ({processor}) does this work for less is not known: nobody measured it, and "
+            "published claims are no figure of this work. Build it for arm64, send the same requests to one "
+            f"{present} and one {sibling} at the latency you need, and write the throughput of the second over that "
+            f'of the first under [[recommend.accelerator.measured]] (present = "{present}", target = "{sibling}").',
+        )
+    if cost is None:
+        return no("cost_unknown", COST_UNKNOWN)
+    now = subject.price
+    offers = [(row, price) for row in _newest(measured) if (price := subject.price_of(row.target)) is not None]
+    offers = [(row, price) for row, price in offers if now is not None and price.currency == now.currency]
+    if now is None or not offers:
+        named = ", ".join(sorted({row.target for row in measured}))
+        return no(
+            "unpriced", f"No on-demand price is known for {named if now else present} in {subject.region}. Collect it."
+        )
+    row, price = min(offers, key=lambda one: (_hourly(*one), one[0].target))
+    left = 1 - _hourly(row, price) / now.hourly_price
+    if left < Decimal(repr(options.min_saving)):
+        return no(
+            "not_worth_it",
+            f"{_machines(row)} × {row.target} would do the work of it and cost {_hourly(row, price)} an hour instead "
+            f"of {now.hourly_price}; {options.min_saving:.0%} must be left (recommend.accelerator.min_saving).",
+        )
+    return _advice(subject, row, price, now=now, left=left, cost=cost, days=days)
+
+
+def _advice(
+    subject: Machine, row: OwnRatio, price: Price, *, now: Price, left: Decimal, cost: Decimal, days: int
+) -> Advice:
+    used = saving(subject, days, left)
+    count = _machines(row)
+    several = f"{count} × " if count > 1 else ""
+    command, undo = resize(subject, row.target)
+    blocks = [terraform.resized(subject, row.target), terraform.counted(subject, count) if count > 1 else None]
+    return Advice(
+        kind=NAME,
+        subject=subject,
+        current=describe(subject),
+        proposed=f"{several}{row.target}, an Arm processor",
+        monthly_cost=cost,
+        saving=used,
+        risk=2,
+        confidence="medium",
+        effort="high",
+        reason=f"One {row.target} does the work of {row.ratio:g} of the present ones ({row.source}, {row.on}), so "
+        f"{several or 'one '}{'of them ' if several else ''}carries what this one can, for "
+        f"{_hourly(row, price)} instead of {now.hourly_price} {price.currency} an hour at list. Its capacity stays, so "
+        f"nothing was replayed.{covered_remark(used, 'moving')}{cost_remark(subject, days)}",
+        undo=undo,
+        command=f"# build its image and its libraries for arm64 first\n{preconditions(subject)}{command}",
+        target=row.target,
+        evidence={
+            "window_days": days,
+            "window_end": subject.as_of.isoformat(),
+            "speed_point": row.ratio,
+            "speed_basis": "own",
+            "speed_source": row.source,
+            "speed_measured_on": row.on.isoformat(),
+            "machines": count,
+            "current_price": str(now.hourly_price),
+            "proposed_price": str(price.hourly_price),
+            "price_currency": price.currency,
+            "price_date": price.valid_from.isoformat(),
+            "price_source": price.source,
+            **terraform.evidence("\n\n".join(block for block in blocks if block) or None),
+            "cost_basis": cost_basis(subject, days),
+            "cost_until": subject.costs[-1].day.isoformat(),
+        },
+    )
+
+
+def _sibling(subject: Machine) -> tuple[str, str] | None:
+    """An Arm type of the same size, and its processor; None for what is Arm already or of no known family."""
+    known = _FAMILIES.get(subject.provider)
+    if known is None or subject.instance_type is None:
+        return None
+    pattern, template, processor = known
+    found = pattern.fullmatch(subject.instance_type)
+    return (found.expand(template), processor) if found else None
+
+
+def _newest(rows: list[OwnRatio]) -> list[OwnRatio]:
+    """The newest measurement of each target."""
+    newest: dict[str, OwnRatio] = {}
+    for row in sorted(rows, key=_measured_on):
+        newest[row.target] = row
+    return list(newest.values())
+
+
+def _measured_on(row: OwnRatio) -> date:
+    return row.on
+
+
+def _machines(row: OwnRatio) -> int:
+    """Whole machines of the target for one of the present."""
+    return math.ceil(1 / row.ratio - 1e-9)
+
+
+def _hourly(row: OwnRatio, price: Price) -> Decimal:
+    return price.hourly_price * _machines(row)
+
+
+KIND = Kind(
+    name=NAME,
+    subject=Machine,
+    step=Step.SIZE,
+    title="An Arm processor for work on processors",
+    needs="your own benchmark of the Arm type; prices of both types in the region",
+    applies=applies,
+    evaluate=evaluate,
+)

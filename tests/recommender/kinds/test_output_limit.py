@@ -1,0 +1,86 @@
+"""Shorter answers: what was measured, linear in the tokens, and never counted before its evaluation."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aispend.advising import Recommend
+from aispend.buying import OutputCut, OutputLimit
+from recommender.contract import Advice, Answer, Subject, WhyNot
+from recommender.kinds.output_limit import GATE, KIND, evaluate
+from recommender.kinds.prompt_cache import KIND as PROMPT_CACHE
+from recommender.portfolio import combine
+from recommender.subjects.token_use import TokenUse
+from tests.recommender.kinds.contract import KindContract
+from tests.recommender.kinds.tokens import tokens_bought
+
+
+def cut(**rule: object) -> Recommend:
+    return Recommend(output_limit=OutputLimit(cut=(OutputCut.model_validate(rule),)))
+
+
+def advise(subject: TokenUse, settings: Recommend) -> Advice:
+    answer = evaluate(subject, settings)
+    assert isinstance(answer, Advice), answer
+    return answer
+
+
+def test_a_fifth_less_output_saves_a_fifth_of_its_cost() -> None:
+    """A million of output at 15 of 45 dollars a day: 0.2 × 15 ÷ 45 of 1,368.75 a month is 91.25. One million tokens by
+    2,000 requests are 500 an answer."""
+    found = advise(tokens_bought(), cut(share=Decimal("0.2")))
+    assert found.saving.net == Decimal("91.25")
+    assert found.evidence["output_tokens_per_request"] == "500"
+    assert "33% of its cost is output, with 500 tokens an answer" in found.reason
+    assert found.gate == GATE
+    assert [item.counts for item in combine([found], [KIND])] == [False]
+
+
+def test_of_an_endpoint_only_its_part_is_cut() -> None:
+    """Half of the tokens are the agent's: half of 91.25, to the even cent."""
+    both = tokens_bought(endpoints={"agent": Decimal(1), "batch": Decimal(1)})
+    assert advise(both, cut(share=Decimal("0.2"), endpoint="agent")).saving.net == Decimal("45.62")
+
+
+def test_unmeasured_it_says_what_a_tenth_is_worth_and_advises_nothing() -> None:
+    answer = evaluate(tokens_bought(), Recommend())
+    assert isinstance(answer, WhyNot)
+    assert answer.reason == "unmeasured"
+    assert "a tenth less of it would save 45.62 USD a month" in answer.explanation
+
+
+def test_embeddings_and_reserved_throughput_write_nothing_by_the_token() -> None:
+    assert not KIND.applies(tokens_bought(millions={"input": "10"}))
+    assert not KIND.applies(tokens_bought(service_tier="provisioned"))
+
+
+def test_it_goes_together_with_a_cache_of_prompts() -> None:
+    assert PROMPT_CACHE.name in KIND.together
+
+
+@given(share=st.decimals(Decimal("0.01"), Decimal("0.99"), places=2))
+def test_no_cut_saves_more_than_output_costs(share: Decimal) -> None:
+    found = advise(tokens_bought(), cut(share=share))
+    assert 0 < found.saving.net < found.monthly_cost / 3 + Decimal("0.01")
+
+
+class TestContract(KindContract):
+    """Measured to be a fifth; and one of which the bill knows no tokens."""
+
+    kind = KIND
+
+    def ask(self, subject: Subject) -> Answer:
+        assert isinstance(subject, TokenUse)
+        return evaluate(subject, cut(share=Decimal("0.2")))
+
+    @pytest.fixture
+    def advised(self) -> Subject:
+        return tokens_bought()
+
+    @pytest.fixture
+    def blind(self) -> Subject:
+        return tokens_bought(tokens={}, class_costs={})
