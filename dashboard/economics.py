@@ -77,8 +77,18 @@ def _serving(currency: str) -> None:
         "Middle API",
         "Buying would",
         "Even at",
+        "Even a month",
     )
     layout.long_table(heads, [_served(row) for row in rows], right=heads[1:7])
+    days = data.self_hosting().window
+    if days is not None:
+        st.caption(
+            layout.markdown_safe(
+                f"Effective cost on allocation basis, idle hours included, charge day {period(days)}. Even a month: "
+                "the tokens, and the requests of the present size, of 730 hours at which serving costs what the "
+                "cheapest API charges."
+            )
+        )
     if any(row.partly_unknown for row in rows):
         st.caption(layout.markdown_safe(_STAR))
     sources = ", ".join(sorted({row.source for row in rows if row.source}))
@@ -102,6 +112,7 @@ def _served(row: SelfHosted) -> tuple[Cell, ...]:
         Lines(unit_price(row.api_middle_cost_per_1m_tokens), _offers(row.api_offers)),
         _verdict(row),
         _even(row),
+        _even_month(row),
     )
 
 
@@ -113,6 +124,16 @@ def _even(row: SelfHosted) -> Cell:
     if row.break_even_load is None:
         return UNKNOWN
     return Lines(f"{percent(row.break_even_load)} load", "" if row.is_reachable else "out of reach")
+
+
+def _even_month(row: SelfHosted) -> Cell:
+    """The volume, with its unit; requests where all were counted."""
+    if row.break_even_tokens_per_month is None:
+        return UNKNOWN
+    requests = row.break_even_requests_per_month
+    return Lines(
+        f"{count(row.break_even_tokens_per_month)} tokens", "" if requests is None else f"{count(requests)} requests"
+    )
 
 
 def _verdict(row: SelfHosted) -> Cell:

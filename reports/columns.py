@@ -31,8 +31,8 @@ SPEND_MEASURES: tuple[Column, ...] = (
     Column("partly_unknown"),
     Column("allocation"),
 )
-"""After one column per cut, named as asked for (``model``, ``tag:team``); ``allocation`` is the method and idle mode that
-divided machines, several where months differ, and none where the cut divides nothing."""
+"""After one column per cut, named as asked for (``model``, ``tag:team``); ``allocation`` is the method and idle mode
+that divided machines, several where months differ, and none where the cut divides nothing."""
 
 CHANGE_MEASURES: tuple[Column, ...] = (
     Column("before_cost", "money"),

@@ -119,4 +119,11 @@ SELF_HOST: tuple[Column, ...] = (
     Column("source"),
     Column("why_not"),
     Column("partly_unknown", "flag"),
+    Column("requests", "number"),
+    Column("break_even_tokens_per_month", "number"),
+    Column("break_even_requests_per_month", "number"),
+    Column("basis"),
+    Column("period_start", "date"),
+    Column("period_end", "date"),
 )
+"""``_per_month`` is of 730 hours; ``period_end`` the first day no longer counted."""

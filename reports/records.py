@@ -7,7 +7,7 @@ from typing import Any
 
 from analyzer.variance import EFFECTS
 from reports.columns import BUDGETS, FORECAST, UNIT_COSTS, Column, spend_columns
-from reports.economics_columns import COMMITMENTS, ENERGY, LIFECYCLE, LIFECYCLE_IN, OUTCOMES, RUNS, RUNS_IN
+from reports.economics_columns import COMMITMENTS, ENERGY, LIFECYCLE, LIFECYCLE_IN, OUTCOMES, RUNS, RUNS_IN, SELF_HOST
 from reports.views import (
     BudgetStatus,
     Changes,
@@ -20,6 +20,7 @@ from reports.views import (
     OutcomeCost,
     Runs,
     RunsIn,
+    SelfHosting,
     Spend,
     SpendRow,
     UnitCost,
@@ -84,6 +85,16 @@ def forecast_in_records(rows: Iterable[ForecastRow]) -> list[Record]:
     return [
         {**flat, "original": _amounts(row.original or {}), "unconverted": _amounts(row.unconverted or {})}
         for row, flat in zip(listed, forecast_records(listed), strict=True)
+    ]
+
+
+def self_host_records(found: SelfHosting) -> list[Record]:
+    """Models served beside an API, with the basis and the days they hold for."""
+    first, end = (found.window.first, found.window.end) if found.window else (None, None)
+    shared = {"basis": "allocation", "period_start": first, "period_end": end}
+    return [
+        {column.name: getattr(row, column.name) for column in SELF_HOST if column.name not in shared} | shared
+        for row in found.rows
     ]
 
 

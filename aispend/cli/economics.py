@@ -294,7 +294,7 @@ def self_host(
     """Serving a model beside buying its tokens.
 
     For each model served on accelerators: what its tokens cost, what an API would have charged for the very same, and
-    at which volume the two are even.
+    at which volume a month the two are even.
 
     Example: aispend self-host --from 2026-11
     """
@@ -304,7 +304,7 @@ def self_host(
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         found = views.self_hosting(connection, doors.window(first, end, views.newest_window(connection)))
         missing = "" if found.rows else nothing.no_unit_costs(connection, None)
-    if not show.answered(SELF_HOST, records.records(SELF_HOST, found.rows), style, missing):
+    if not show.answered(SELF_HOST, records.self_host_records(found), style, missing):
         _self_host_table(found)
 
 
@@ -312,11 +312,13 @@ def _self_host_table(found: views.SelfHosting) -> None:
     from reports.formats import UNKNOWN, count, money, percent, period, unit_price
 
     cells = []
-    days = found.window.days if found.window else 1
     for row in found.rows:
         even = UNKNOWN if row.break_even_load is None else percent(row.break_even_load)
-        if row.break_even_tokens is not None:
-            even += f"\n{count(row.break_even_tokens / days)} a day"
+        if row.break_even_tokens_per_month is not None:
+            even += f"\n{count(row.break_even_tokens_per_month)} tokens"
+            if row.break_even_requests_per_month is not None:
+                even += f"\n{count(row.break_even_requests_per_month)} requests"
+            even += "\na month"
         cells.append(
             (
                 f"{row.model}\n{row.provider}",
@@ -334,7 +336,7 @@ def _self_host_table(found: views.SelfHosting) -> None:
             Head("tokens\nload", "right"),
             Head("per 1M", "right"),
             Head("API:\nleast\nmiddle", "right"),
-            Head("API\neven at load,\ntokens", wrap=True),
+            Head("API\neven at load,\na month", wrap=True),
         ],
         cells,
         notes=[
@@ -344,8 +346,8 @@ def _self_host_table(found: views.SelfHosting) -> None:
                 else []
             ),
             "API: list price of the same tokens, class by class. A cheap offer may be slower, quantized or elsewhere.",
-            "Even: the load, and the tokens a day, at which both cost the same. Above 100 % this fleet cannot serve so "
-            "much that it costs less than the API.",
+            "Even: the load, and the tokens (and requests of the present size) of 730 hours, at which both cost the "
+            "same. Above 100 % this fleet cannot serve so much that it costs less than the API.",
             *sorted({row.source for row in found.rows if row.source}),
         ],
     )

@@ -19,6 +19,8 @@ from aispend.money import rate
 
 _PER_MILLION = 1_000_000
 _SECONDS = 3_600
+HOURS_PER_MONTH = 730
+"""A month, wherever something is said of one: a twelfth of 8,760 hours."""
 
 
 def cost_per_million(price_per_hour: Decimal, tokens_per_second: Decimal, load: Decimal) -> Decimal:
@@ -54,6 +56,11 @@ def break_even(cost: Decimal, api_cost: Decimal, tokens: Decimal, load: Decimal 
         tokens=rate(cost * tokens, api_cost),
         load=None if load is None else rate(cost * load, api_cost),
     )
+
+
+def per_month(quantity: Decimal, days: int) -> Decimal:
+    """What was so much in ``days`` days, in a month of 730 hours."""
+    return rate(quantity, Decimal(days * 24), HOURS_PER_MONTH)
 
 
 def payback_months(one_off_cost: Decimal, monthly_saving: Decimal) -> Decimal | None:

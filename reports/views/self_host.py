@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, and_, case, func, null, select
 
 from aispend.money import exact_sum, rate
-from aispend.prices.break_even import BreakEven, break_even
+from aispend.prices.break_even import BreakEven, break_even, per_month
 from aispend.prices.token_prices import CURRENCY, ApiOffer, api_offers
 from aispend.schema import unit_cost
 from analyzer.currency import exchange_rates
@@ -30,7 +30,9 @@ class SelfHosted:
     """One model at one provider. Costs in ``currency`` over the period; ``tokens`` are all classes together.
 
     ``api_*`` are None where nobody sells the model by the token, or no exchange rate is known (``why_not`` says which).
-    ``saving`` is what the cheapest offer would have saved (negative: serving it oneself is cheaper).
+    ``saving`` is what the cheapest offer would have saved (negative: serving it oneself is cheaper). ``break_even_*``
+    are the tokens of the period, the tokens of 730 hours, the requests of 730 hours at the tokens each took, and the
+    load, at which both cost the same; ``requests`` and theirs are None unless all were counted.
     """
 
     model: str
@@ -47,7 +49,10 @@ class SelfHosted:
     api_middle_cost_per_1m_tokens: Decimal | None
     api_offers: int
     saving: Decimal | None
+    requests: Decimal | None
     break_even_tokens: Decimal | None
+    break_even_tokens_per_month: Decimal | None
+    break_even_requests_per_month: Decimal | None
     break_even_load: Decimal | None
     is_reachable: bool | None
     source: str | None
@@ -73,7 +78,7 @@ def self_hosting(connection: Connection, window: Window | None = None) -> SelfHo
     for row in connection.execute(_served(window)):
         quote = rates.quote(CURRENCY, row.currency, window.last)
         factor = None if quote is None else Decimal(quote.rate.numerator) / Decimal(quote.rate.denominator)
-        rows.append(_row(row, api_offers(row.model), factor))
+        rows.append(_row(row, api_offers(row.model), factor, window.days))
     rows.sort(key=lambda row: (row.currency, -row.effective_cost, row.model))
     return SelfHosting(tuple(rows), window)
 
@@ -81,7 +86,9 @@ def self_hosting(connection: Connection, window: Window | None = None) -> SelfHo
 def _served(window: Window) -> Any:
     c = unit_cost.c
     inputs = func.coalesce(c.input_tokens, 0) + func.coalesce(c.cache_write_tokens, 0)
-    tokens = func.sum(inputs + func.coalesce(c.cached_input_tokens, 0) + func.coalesce(c.output_tokens, 0))
+    each = inputs + func.coalesce(c.cached_input_tokens, 0) + func.coalesce(c.output_tokens, 0)
+    tokens = func.sum(each)
+    uncounted = func.bool_or(and_(c.requests.is_(None), each > 0))
     known = c.accelerator_hours_used.is_not(None)
     return (
         select(
@@ -92,6 +99,7 @@ def _served(window: Window) -> Any:
             func.coalesce(func.sum(inputs), 0).label("uncached"),
             func.coalesce(func.sum(c.cached_input_tokens), 0).label("cached"),
             func.coalesce(func.sum(c.output_tokens), 0).label("output"),
+            case((uncounted, null()), else_=func.sum(c.requests)).label("requests"),
             func.sum(c.accelerator_hours_used).label("used"),
             func.sum(c.accelerator_hours_paid).filter(known).label("measured"),
             func.bool_or(c.partly_unknown).label("partly_unknown"),
@@ -109,7 +117,7 @@ def _served(window: Window) -> Any:
     )
 
 
-def _row(row: Row[Any], offers: Sequence[ApiOffer], factor: Decimal | None) -> SelfHosted:
+def _row(row: Row[Any], offers: Sequence[ApiOffer], factor: Decimal | None, days: int) -> SelfHosted:
     tokens = row.uncached + row.cached + row.output
     load = rate(row.used, row.measured) if row.measured else None
     priced = [] if factor is None else sorted(_costs(offers, row, factor), key=lambda one: one[0])
@@ -136,7 +144,12 @@ def _row(row: Row[Any], offers: Sequence[ApiOffer], factor: Decimal | None) -> S
         api_middle_cost_per_1m_tokens=rate(middle, tokens, 1_000_000) if middle is not None else None,
         api_offers=len(offers),
         saving=exact_sum((row.cost, cheapest.copy_negate())) if cheapest is not None else None,
+        requests=row.requests,
         break_even_tokens=even.tokens if even else None,
+        break_even_tokens_per_month=per_month(even.tokens, days) if even else None,
+        break_even_requests_per_month=per_month(rate(even.tokens * row.requests, tokens), days)
+        if even and row.requests
+        else None,
         break_even_load=even.load if even else None,
         is_reachable=even.is_reachable if even else None,
         source=offer.source if offer else None,

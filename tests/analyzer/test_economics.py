@@ -62,6 +62,26 @@ def test_a_served_model_stands_beside_its_api(ledger: Ledger, currency: str, fac
     assert row.break_even_load is not None
     assert round(row.break_even_load, 6) == round(D("0.25") * 768 / costs[0], 6)
     assert row.is_reachable is False
+    # 15 M tokens and 10 requests a day of 24 hours, 768 ÷ the API's cost times as many, in 730 hours
+    times = D(768) / costs[0] * 730 / 24
+    assert row.requests == 10
+    assert row.break_even_tokens_per_month is not None
+    assert row.break_even_requests_per_month is not None
+    assert round(row.break_even_tokens_per_month, 3) == round(15_000_000 * times, 3)
+    assert round(row.break_even_requests_per_month, 6) == round(10 * times, 6)
+
+
+def test_requests_that_were_not_counted_have_no_break_even(ledger: Ledger) -> None:
+    ledger.charge(
+        "2026-10-05", "768", resource_id="i-1", gpus=8, hours=all_hours(), quantity="24",
+        tags={"model": "llama-3.1-70b", "stage": "inference_online"}, **GPU_HOUR,
+    )  # fmt: skip
+    ledger.usage({"input": 12_000_000}, alias="i-1", model="llama-3.1-70b")
+    ledger.analyze()
+    with ledger.store.engine.connect() as connection:
+        (row,) = views.self_hosting(connection, DAY).rows
+    assert row.break_even_tokens_per_month is not None
+    assert (row.requests, row.break_even_requests_per_month) == (None, None)
 
 
 def test_a_model_nobody_sells_and_a_currency_without_rate_say_so(ledger: Ledger) -> None:

@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, expect
 from aispend.prices.token_prices import api_offers
 from aispend.store import open_store
 from reports import views
-from reports.formats import figure, money, unit_price
+from reports.formats import count, figure, money, unit_price
 from tests.browser import company, results
 from tests.browser.conftest import Served, Visitor
 
@@ -145,7 +145,7 @@ def test_economics_of_serving_training_and_outcomes(readers: Readers) -> None:
     visitor = readers("Economics")
 
     llama = ["llama\nAWS", "30.00", "10.0 M", "25 %", "3.000"]
-    assert visitor.rows("Middle API") == [[*llama, "–", "–", "–\nno API is known to sell it by the token", "–"]]
+    assert visitor.rows("Middle API") == [[*llama, "–", "–", "–\nno API is known to sell it by the token", "–", "–"]]
     assert visitor.rows("Of it lost") == [
         ["llama-3-70b", "0.00", "20.00", "8.00", "21.90", "0.00", "0.913"],
         ["claude", "0.00", "0.00", "0.00", "0.10", "0.00", "0"],
@@ -207,4 +207,6 @@ def test_choices_and_another_currency_change_what_is_shown(visit: Visit, filled:
     assert row[5].split("\n")[0] == unit_price(least / 10)
     assert row[6].split("\n")[0] == unit_price(middle / 10)
     assert row[7].endswith(f"save {money(Decimal(50) - least)}")
+    assert row[9] == f"{count(10_000_000 * 50 / least * 730 / 720)} tokens"
+    assert "Even a month: the tokens, and the requests of the present size, of 730 hours" in visitor.text()
     assert visitor.rows("How it ended") == [[HOSTILE, "2.00", "2.00", "failed", HOSTILE, "no team known", "2026-10-20"]]

@@ -62,7 +62,13 @@ def test_serving_stands_beside_buying(serving: Run) -> None:
     # 12 M in and 3 M out at the API's price; even where 768 would buy as many as that: 15 M × 768 / its cost
     even = row["break_even_tokens"]
     assert even == pytest.approx(15_000_000 * 768 / float(row["api_cost"]))
-    assert f"{even / 1e9:,.1f} G a day" in said
+    assert row["break_even_tokens_per_month"] == pytest.approx(even * 730 / 24)
+    assert row["break_even_requests_per_month"] == pytest.approx(1000 * even / 15_000_000 * 730 / 24)
+    assert (row["basis"], row["period_start"], row["period_end"]) == ("allocation", "2026-10-05", "2026-10-06")
+    requests = f"{1000 * even / 15e6 * 730 / 24 / 1e6:,.1f} M requests"
+    assert f"{even * 730 / 24 / 1e9:,.1f} G tokens" in said
+    assert requests in said
+    assert "Effective cost on allocation basis, idle hours included; 2026-10-05 to 2026-10-05 (1 day)." in said
 
 
 def test_training_stands_beside_serving_and_lost_runs_are_told(serving: Run) -> None:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from aispend.prices.break_even import BreakEven, break_even, break_even_load, cost_per_million, payback_months
+from aispend.prices.break_even import (
+    BreakEven,
+    break_even,
+    break_even_load,
+    cost_per_million,
+    payback_months,
+    per_month,
+)
 
 D = Decimal
 
@@ -29,6 +36,13 @@ def test_break_even_of_a_fleet() -> None:
     assert break_even(D(300), D(60), D(100), D("0.2")) == BreakEven(D(500), D(1))
     assert break_even(D(300), D(60), D(100), D("0.21")).is_reachable is False
     assert break_even(D(300), D(60), D(100), None).is_reachable is None
+
+
+def test_a_volume_by_the_month() -> None:
+    """Of 30 days a month of 730 hours is 730 / 720: 720 are 730; of one day 24 are 730; of 2 days 60 are 912.5."""
+    assert per_month(D(720), 30) == D(730)
+    assert per_month(D(24), 1) == D(730)
+    assert per_month(D(60), 2) == D("912.5")
 
 
 def test_payback() -> None:
