@@ -71,6 +71,15 @@ WORKLOADS: tuple[Field, ...] = (
     Field("outcome", "running, succeeded, failed or retried"),
 )
 
+CURVES: tuple[Field, ...] = (
+    Field("workload", "the run, as its workload is called", required=True),
+    Field("metric", "loss, val_loss, accuracy …", required=True),
+    Field("timestamp", "when it was measured; without a zone it is UTC"),
+    Field("step", "step of the run; needed where there is no timestamp"),
+    Field("value", "the metric; nan where it was no number"),
+    Field("lower_is_better", "true or false; needed where the metric's name does not say it"),
+)
+
 INVENTORY: tuple[Field, ...] = (
     Field("provider", "aws, gcp, azure …", required=True),
     Field("resource_id", "the resource as the bill names it", required=True),

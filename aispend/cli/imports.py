@@ -52,6 +52,7 @@ def register(app: typer.Typer) -> None:
         ("import-metrics", import_metrics),
         ("import-usage", import_usage),
         ("import-workloads", import_workloads),
+        ("import-curves", import_curves),
         ("import-inventory", import_inventory),
     ):
         app.command(name)(function)
@@ -155,6 +156,12 @@ def import_workloads(
     _telemetry(load, paths, source, database, analyze_after)
 
 
+def import_curves(paths: Paths, source: TelemetrySource = "files", database: DatabaseOption = None) -> None:
+    from collectors.files.curves import import_curves as load
+
+    _telemetry(load, paths, source, database, analyze_after=False)
+
+
 def import_inventory(
     paths: Paths,
     source: TelemetrySource = "files",
@@ -196,6 +203,15 @@ Pods, job runs, endpoint replicas and notebooks, by period. {_FORMATS}
 {forms.described(forms.WORKLOADS)}
 
 Example: aispend import-workloads pods-2026-11.parquet
+"""
+import_curves.__doc__ = f"""Load how training runs got better.
+
+One row is one value of a metric of a run, by time or by step. {_FORMATS} Advice on runs that went on
+after they had stopped getting better needs them.
+
+{forms.described(forms.CURVES)}
+
+Example: aispend import-curves losses.csv
 """
 import_inventory.__doc__ = f"""Load which name means which resource.
 

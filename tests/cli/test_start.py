@@ -96,12 +96,13 @@ def test_init_writes_settings_that_load(run: Run, tmp_path: Path) -> None:
 
 
 def test_forms_name_the_columns_the_imports_read() -> None:
-    from collectors.files import inventory, invoices, metrics, usage, workloads
+    from collectors.files import curves, inventory, invoices, metrics, usage, workloads
 
     for module, described in (
         (metrics, forms.METRICS),
         (usage, forms.USAGE),
         (workloads, forms.WORKLOADS),
+        (curves, forms.CURVES),
         (inventory, forms.INVENTORY),
     ):
         read = [(column.name, column.required) for column in module.FORM.columns]

@@ -10,13 +10,14 @@ import pytest
 from aispend.clock import Clock
 from aispend.settings import Settings
 from aispend.store import Store
-from collectors.files import inventory, metrics, usage, workloads
+from collectors.files import curves, inventory, metrics, usage, workloads
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "telemetry.md").read_text(encoding="utf-8")
 COMMANDS = {
     "import-metrics": (metrics.FORM, metrics.import_metrics),
     "import-usage": (usage.FORM, usage.import_usage),
     "import-workloads": (workloads.FORM, workloads.import_workloads),
+    "import-curves": (curves.FORM, curves.import_curves),
     "import-inventory": (inventory.FORM, inventory.import_inventory),
 }
 
