@@ -34,7 +34,8 @@ from recommender.contract import COST_UNKNOWN, Advice, DailyCost, WhyNot
 from recommender.guards import decided
 from recommender.kinds.storage_money import at_list
 from recommender.methods.colder import GIB, Tier, tier
-from recommender.methods.colder_replay import Held, Tried, read_again, unread
+from recommender.methods.colder_replay import Held, read_again, unread
+from recommender.methods.tried import Tried
 from recommender.savings import cost_basis, monthly_cost, saving
 from recommender.subjects.checkpoints import Checkpoint, CheckpointStore, ObjectStorage
 

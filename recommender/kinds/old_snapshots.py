@@ -28,7 +28,8 @@ from recommender.contract import COST_UNKNOWN, Advice, Saving, WhyNot
 from recommender.guards import decided
 from recommender.kinds.storage_money import at_list, less
 from recommender.methods.colder import Tier, tier
-from recommender.methods.colder_replay import Tried, ended_early
+from recommender.methods.colder_replay import ended_early
+from recommender.methods.tried import Tried
 from recommender.savings import cost_basis, monthly_cost, saving
 from recommender.subjects.snapshots import Snapshot
 

@@ -10,7 +10,7 @@ Method
     counts as tried, and as wrong where it was read afterwards. A checkpoint that is newest is not moved before a newer
     one is written. *Snapshots* are tried on the day they were old enough, and wrong where they were gone before the
     archive would have paid.
-    The bound is the upper 95 % one of the share that went wrong (``risk.py``); each counts once.
+    The bound is the upper 95 % one of the share that went wrong (``tried.py``); each counts once.
 Cases
     Of which run it is, or whether it was read, is not known: never moved. Not followed for long enough: not tried.
 Sources
@@ -25,7 +25,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from recommender.methods.risk import violation_bound
+from recommender.methods.tried import Tried
 
 
 @dataclass(frozen=True)
@@ -50,24 +50,6 @@ class Life:
     taken: datetime
     listed: datetime
     ended: datetime | None
-
-
-@dataclass(frozen=True)
-class Tried:
-    """How often a rule would have acted, and how often that would have been wrong."""
-
-    trials: int
-    wrong: int
-
-    @property
-    def share(self) -> float:
-        """Share that went wrong; 0 where nothing was tried."""
-        return self.wrong / self.trials if self.trials else 0.0
-
-    @property
-    def bound(self) -> float | None:
-        """Upper 95 % bound of that share; None where nothing was tried."""
-        return violation_bound(self.wrong, self.trials) if self.trials else None
 
 
 def unread(listing: Sequence[Held], now: datetime, days: int) -> list[Held]:
