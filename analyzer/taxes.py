@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -97,9 +98,9 @@ def mark_lost_tax(connection: Connection, entries: Sequence[NonRecoverableTax]) 
     if not entries:
         return
     lost = [
-        (line.account_key, line.sku_key, line.charge_date, entry.name, entry.percent)
-        for line in connection.execute(text(_LINES))
-        if (entry := next((one for one in entries if _is_for(one, line)), None)) is not None
+        (row.account_key, row.sku_key, row.charge_date, entry.name, entry.percent)
+        for row in connection.execute(text(_LINES))
+        if (entry := next((one for one in entries if is_for(one, _tax_line(row))), None)) is not None
     ]
     if lost:
         columns = zip(
@@ -142,16 +143,39 @@ _PARTLY_PLACED = "JOIN (SELECT cid, sum(w) AS w FROM share_weight GROUP BY cid) 
 _NOT_PLACED = "WHERE NOT EXISTS (SELECT FROM share_weight AS placed WHERE placed.cid = c.cid)"
 
 
-def _is_for(entry: NonRecoverableTax, line: Any) -> bool:
-    day: date = line.charge_date
-    if (entry.valid_from and day < entry.valid_from) or (entry.valid_to and day >= entry.valid_to):
+@dataclass(frozen=True)
+class TaxLine:
+    """What the bill says of a tax line: of accounts id and name, of the tax every text that calls it something."""
+
+    day: date
+    provider: str
+    billing_account: tuple[str | None, ...] = ()
+    account: tuple[str | None, ...] = ()
+    issuer: str | None = None
+    kind: tuple[str | None, ...] = ()
+
+
+def is_for(entry: NonRecoverableTax, line: TaxLine) -> bool:
+    """Whether all that ``entry`` asks for fits ``line``, on its day."""
+    if (entry.valid_from and line.day < entry.valid_from) or (entry.valid_to and line.day >= entry.valid_to):
         return False
     return (
         _fits(entry.provider, (line.provider,))
-        and _fits(entry.billing_account, (line.billing_account_id, line.billing_account_name))
-        and _fits(entry.account, (line.sub_account_id, line.sub_account_name))
-        and _fits(entry.issuer, (line.invoice_issuer_name,))
-        and _fits(entry.kind, (line.charge_description, line.sku_meter, line.sku_id, line.usage_type))
+        and _fits(entry.billing_account, line.billing_account)
+        and _fits(entry.account, line.account)
+        and _fits(entry.issuer, (line.issuer,))
+        and _fits(entry.kind, line.kind)
+    )
+
+
+def _tax_line(row: Any) -> TaxLine:
+    return TaxLine(
+        day=row.charge_date,
+        provider=row.provider,
+        billing_account=(row.billing_account_id, row.billing_account_name),
+        account=(row.sub_account_id, row.sub_account_name),
+        issuer=row.invoice_issuer_name,
+        kind=(row.charge_description, row.sku_meter, row.sku_id, row.usage_type),
     )
 
 

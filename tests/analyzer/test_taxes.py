@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ import pytest
 
 from aispend.errors import SettingsError
 from aispend.settings import load_settings
+from aispend.taxing import NonRecoverableTax
 from analyzer.reconcile import check
+from analyzer.taxes import TaxLine, is_for
 from tests.analyzer.conftest import Ledger
 
 D = Decimal
@@ -72,32 +75,52 @@ def test_the_part_that_can_be_claimed_back_stays_apart(ledger: Ledger) -> None:
     ledger.assert_conserved()
 
 
+LINE = TaxLine(
+    date(2026, 10, 31),
+    "aws",
+    billing_account=("1234", "payer"),
+    account=("prod", None),
+    issuer="Amazon Web Services EMEA SARL",
+    kind=("Tax for product code AmazonEC2", None, "VAT", None),
+)
+
+
 @pytest.mark.parametrize(
-    ("entry", "spread"),
+    ("entry", "fits"),
     [
+        ({}, True),
         ({"provider": "AWS"}, True),
         ({"provider": "gcp"}, False),
-        ({"billing_account": "pay*"}, True),
+        ({"billing_account": "12*"}, True),
+        ({"billing_account": "Payer"}, True),
         ({"billing_account": "other"}, False),
         ({"account": "prod"}, True),
         ({"account": "dev"}, False),
-        ({"issuer": "Amazon*"}, False),
+        ({"issuer": "amazon*emea*"}, True),
+        ({"issuer": "Google*"}, False),
         ({"kind": "vat*"}, True),
         ({"kind": "*gst*"}, False),
         ({"valid_from": "2026-10-31"}, True),
         ({"valid_from": "2026-11-01"}, False),
         ({"valid_to": "2026-10-31"}, False),
+        ({"provider": "aws", "kind": "*gst*"}, False),
     ],
 )
-def test_what_an_entry_is_for(ledger: Ledger, entry: dict[str, str], *, spread: bool) -> None:
-    company(ledger)
-    ledger.analyze(allocation=lost(**entry))
-    assert (("search", True) in taxed(ledger)) is spread
+def test_what_an_entry_is_for(entry: dict[str, str], *, fits: bool) -> None:
+    assert is_for(NonRecoverableTax.model_validate({"name": "branch"} | entry), LINE) is fits
 
 
 def test_the_first_entry_that_fits_decides(ledger: Ledger) -> None:
     company(ledger)
-    entries = [{"name": "elsewhere", "provider": "gcp"}, {"name": "half", "percent": "50"}, {"name": "all"}]
+    entries = [
+        *(
+            {"name": "elsewhere"} | other
+            for other in ({"provider": "gcp"}, {"account": "dev"}, {"billing_account": "x"})
+        ),
+        *({"name": "other"} | other for other in ({"kind": "*gst*"}, {"issuer": "*"}, {"valid_from": "2026-11-01"})),
+        {"name": "half", "percent": "50", "account": "PROD", "billing_account": "pay*", "kind": "vat*"},
+        {"name": "all"},
+    ]
     ledger.analyze(allocation={"non_recoverable_tax": entries})
     assert taxed(ledger)["search", True] == D("5.7")
 
