@@ -14,8 +14,7 @@ Sources
     docs/advice.md; Young 1974; Daly 2006.
 Known drawbacks
     A test run does not show every failure, and a look does not always see that a run leads nowhere: what is spared is
-    the most it could be, so confidence is never high. Runs past their plateau would need the curve of their loss, which
-    no source gives.
+    the most it could be, so confidence is never high. Runs past their plateau are ``past_plateau``'s.
 """
 
 from __future__ import annotations
@@ -28,7 +27,6 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from aispend.advising import Recommend
-from aispend.money import split_exact
 from aispend.running import TrainingWaste
 from recommender.contract import (
     COST_UNKNOWN,
@@ -37,10 +35,10 @@ from recommender.contract import (
     Confidence,
     DailyCost,
     Kind,
-    Saving,
     Step,
     WhyNot,
 )
+from recommender.kinds.run_costs import acts_on, careful_saving, shares_of, together_on
 from recommender.methods.lost_runs import (
     LOST,
     Attempt,
@@ -59,7 +57,6 @@ SHOWN = 10
 ENOUGH = 3
 """Lost attempts below which confidence is low: one bad week is no habit."""
 _NOTHING = Decimal(0)
-_WEEK = 7
 
 
 @dataclass(frozen=True)
@@ -173,17 +170,14 @@ def _tried(run: TrainingRun, found: Sequence[Attempt], options: TrainingWaste, i
             if attempt.ending in LOST:
                 lost[attempt.ending][day] += ran
                 spared[attempt.ending][day] += ran * Decimal(repr(share))
-    return _Tried(run, found, _of(lost, seconds), _of(spared, seconds))
+    return _Tried(run, found, _by_day(lost, seconds), _by_day(spared, seconds))
 
 
-def _of(
+def _by_day(
     parts: Mapping[Ending, Mapping[date, Decimal]], seconds: Mapping[date, Decimal]
 ) -> dict[Ending, dict[date, Decimal]]:
     """Seconds as shares of their day's."""
-    return {
-        ending: {day: part / seconds[day] for day, part in days.items() if seconds[day]}
-        for ending, days in parts.items()
-    }
+    return {ending: shares_of(days, seconds) for ending, days in parts.items()}
 
 
 def _spared_by_day(tried: Sequence[_Tried]) -> list[DailyCost]:
@@ -193,21 +187,7 @@ def _spared_by_day(tried: Sequence[_Tried]) -> list[DailyCost]:
         for cost in one.run.costs:
             share = sum((days.get(cost.day, _NOTHING) for days in one.spared.values()), _NOTHING)
             together[cost.day].append(part_of(cost, min(share, Decimal(1))))
-    return [_sum(costs) for _, costs in sorted(together.items())]
-
-
-def _sum(costs: Sequence[DailyCost]) -> DailyCost:
-    def total(name: str) -> Decimal | None:
-        amounts = [getattr(cost, name) for cost in costs]
-        return None if None in amounts else sum(amounts, _NOTHING)
-
-    return replace(
-        costs[0],
-        list_cost=total("list_cost"),
-        effective_cost=total("effective_cost"),
-        uncovered_effective_cost=total("uncovered_effective_cost"),
-        billed=any(cost.billed for cost in costs),
-    )
+    return [together_on(costs) for _, costs in sorted(together.items())]
 
 
 def _advice(
@@ -225,7 +205,7 @@ def _advice(
     lost = sum((one.cost(one.lost) for one in tried), _NOTHING)
     measures = _measures(amounts, options, interval)
     most = saving(spared, days, Decimal(1))
-    careful = _careful(most, spared, days)
+    careful = careful_saving(most, spared, days)
     words = ", ".join(f"{count} {ending.replace('_', ' ')}" for ending, count in counts.items() if count)
     return Advice(
         kind=NAME,
@@ -244,7 +224,7 @@ def _advice(
         undo="leave the checks out again; nothing else changes",
         command=_command(subject, measures),
         target="lose_less",
-        acts_on=_acts_on(subject, cost),
+        acts_on=acts_on(subject, cost),
         estimate_only=careful <= 0 < most.net,
         evidence_until=max(run.newest for run in subject.runs),
         evidence={
@@ -260,21 +240,10 @@ def _advice(
             "review_hours": options.review_hours,
             "checkpoint_interval_hours": None if interval is None else round(interval, 2),
             "checkpoint_minutes": options.checkpoint_minutes,
-            "loss_curves": "none recorded: runs past their plateau are not looked at",
             "largest": _largest(tried),
             "cost_basis": cost_basis(subject, days),
         },
     )
-
-
-def _careful(most: Saving, spared: TrainingRuns, days: int) -> Decimal:
-    """What a poor stretch of weeks saves: all where each week lost the same, nothing where few weeks are known."""
-    if most.p10 is not None:
-        return min(most.p10, most.net)
-    weeks = days // _WEEK
-    first = (spared.as_of - timedelta(weeks=weeks)).date()
-    known = all(cost.uncovered_effective_cost is not None for cost in spared.costs)
-    return most.net if weeks > 1 and spared.first_seen <= first and known else _NOTHING
 
 
 def _measures(amounts: Mapping[Ending, Decimal], options: TrainingWaste, interval: float | None) -> list[str]:
@@ -309,13 +278,6 @@ def _largest(tried: Sequence[_Tried]) -> list[dict[str, str | float]]:
         for one in by_cost[:SHOWN]
         if one.cost(one.lost) > 0
     ]
-
-
-def _acts_on(subject: TrainingRuns, cost: Decimal) -> dict[str, Decimal]:
-    """The monthly cost on the resources the runs were on, to the cent."""
-    names = [name for name, amount in sorted(subject.by_resource.items()) if amount > 0]
-    parts = split_exact(cost, [subject.by_resource[name] for name in names], CENT)
-    return {name or subject.resource_id: part for name, part in zip(names, parts, strict=True)}
 
 
 def _command(subject: TrainingRuns, measures: Sequence[str]) -> str:

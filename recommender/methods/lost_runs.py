@@ -16,7 +16,7 @@ Sources
     docs/advice.md; Young 1974; Daly 2006 (``runtime_on_spot``).
 Known drawbacks
     A test run does not show everything that fails later, so what is spared of failed attempts is the most it could be.
-    Runs that went on after they had stopped getting better are not seen: no source gives the curve of their loss.
+    Runs that went on after they had stopped getting better are ``plateau.py``'s.
 """
 
 from __future__ import annotations

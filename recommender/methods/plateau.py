@@ -3,11 +3,11 @@
 Assumes
     A run that brought nearly nothing in its last stretch will bring nearly nothing in the next.
 Method
-    *Best so far* of a metric at each point. The rule stops at the first point, from ``min_points`` on, at which the last
-    ``patience`` (a share of the run so far, a quarter) brought less than ``min_gain`` (a share, a thousandth) of all
-    that was gained since the first point. Patience grows with the run: Prechelt found that slow criteria lose least,
-    and that stopping late costs time and stopping early quality. The best of noisy values creeps on, so noise makes it
-    stop later and never sooner. Of several metrics those of validation count, where there are any, and the last to stop.
+    *Best so far* of a metric at each point. The rule stops at the first point, from ``min_points`` on, at which the
+    last ``patience`` (a share of the run so far, a quarter) brought less than ``min_gain`` (a share, a thousandth) of
+    all that was gained since the first point. Patience grows with the run: Prechelt found that slow criteria lose
+    least, and that stopping late costs time and stopping early quality. The best of noisy values creeps on, so noise
+    makes it stop later. Of several metrics those of validation count, where there are any, and the last to stop.
     *Gained later*: the share of all it ever gained that came after the stop. Where it is ``min_gain`` or more the rule
     would have been wrong, which is its replay: at no point does it know what is to come.
 Cases

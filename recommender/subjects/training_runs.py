@@ -4,7 +4,8 @@ Assumes
     A run is a workload of a training stage; its cost is the shares of the bill placed on it.
 Method
     Cost by run and day from the shares, hours and endings from the workload records of the same name.
-    The hours of a month before the window are read too, for how far a run was when the window began.
+    The hours of a month before the window are read too, for how far a run was when the window began. Curves come by
+    the run's name, and are placed by the hours it ran.
 Cases
     Training cost that no run was recorded for is told apart. A day on which a charge has no cost is unknown for its
     run. Of an Azure pair the amortised half counts.
@@ -26,6 +27,7 @@ from sqlalchemy import Connection, text
 
 from recommender.contract import DailyCost, Subject
 from recommender.methods.lost_runs import RunHour
+from recommender.methods.plateau import Curve, Point, place
 
 STAGES = ("training", "fine_tuning", "evaluation")
 _ROWS_AT_ONCE = 10_000
@@ -35,13 +37,17 @@ _BEFORE = timedelta(days=30)
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """One run: its hours in order, and its cost by day of the window. ``newest`` ends what its source recorded."""
+    """One run: its hours in order, and its cost by day of the window. ``newest`` ends what its source recorded.
+
+    ``curves`` are its metrics over the hours it ran; none where none is recorded.
+    """
 
     workload: str
     stage: str
     hours: Sequence[RunHour]
     costs: Sequence[DailyCost]
     newest: datetime
+    curves: Sequence[Curve] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +74,24 @@ def load_training_runs(connection: Connection, as_of: datetime, window_days: int
     names = [sorted({row.workload for row in paid if row.workload}) for _, paid in everything]
     hours_of = _hours(connection, names, datetime.combine(since, time(), UTC) - _BEFORE)
     for (key, paid), hours in zip(everything, hours_of, strict=True):
-        yield _subject(key, paid, hours, newest, as_of=as_of, first_seen=first_days.get(key, since))
+        curves = _curves(connection, hours)
+        found = _subject(key, paid, hours, newest, as_of=as_of, first_seen=first_days.get(key, since))
+        yield replace(found, runs=[replace(run, curves=curves.get(run.workload, ())) for run in found.runs])
+
+
+def _curves(connection: Connection, hours: Mapping[str, Sequence[Any]]) -> dict[str, list[Curve]]:
+    """The curves of runs; of one metric in two sources those of the source the run's hours are from."""
+    given = {"runs": list(hours), "namespaces": [ours[0].namespace for ours in hours.values()]}
+    found: dict[str, list[Curve]] = defaultdict(list)
+    rows = connection.execute(text(_CURVES), given)
+    for (run, metric, _), group in groupby(rows, key=lambda row: (row.workload, row.metric, row.namespace)):
+        if any(curve.metric == metric for curve in found[run]):
+            continue
+        points = list(group)
+        ran = [RunHour(one.hour, one.wall, one.seconds, one.outcome) for one in hours[run]]
+        placed = place([Point(one.measured_at, one.step, one.value) for one in points], ran)
+        found[run].append(Curve(metric, points[0].lower_is_better, placed))
+    return found
 
 
 def _subject(
@@ -208,6 +231,12 @@ _HOURS = """
     WHERE hour >= :since
     GROUP BY place, workload, hour
     ORDER BY place, workload, hour"""
+
+_CURVES = """
+    SELECT workload, metric, m.namespace, measured_at, step, value, lower_is_better
+    FROM unnest(CAST(:runs AS text[]), CAST(:namespaces AS text[])) AS run (workload, namespace)
+    JOIN run_metric m USING (workload)
+    ORDER BY workload, metric, (m.namespace = run.namespace) DESC, m.namespace, ordinal"""
 
 _NEWEST = "SELECT namespace, max(hour) AS hour FROM workload_hour GROUP BY namespace"
 
