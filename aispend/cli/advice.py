@@ -9,19 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aispend.cli import decisions, doors, reasons, show
-from aispend.cli.advice_options import (
-    AccountOption,
-    CountedOption,
-    CurrencyOption,
-    KindOption,
-    MinSavingOption,
-    ModelOption,
-    ProviderOption,
-    RiskOption,
-    StateOption,
-    TeamOption,
-    asked,
-)
+from aispend.cli.advice_options import Narrowing, narrowed
 from aispend.cli.doors import DatabaseOption, Format, FormatOption, FromOption, ToOption
 from aispend.cli.show import Head
 
@@ -55,18 +43,10 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group)
 
 
+@narrowed
 def recommendations(
     context: typer.Context,
-    state: StateOption = None,
-    kind: KindOption = None,
-    provider: ProviderOption = None,
-    account: AccountOption = None,
-    team: TeamOption = None,
-    model: ModelOption = None,
-    currency: CurrencyOption = None,
-    min_saving: MinSavingOption = None,
-    risk: RiskOption = None,
-    counted: CountedOption = False,
+    narrowing: Narrowing,
     first: FromOption = None,
     end: ToOption = None,
     style: FormatOption = Format.table,
@@ -79,35 +59,12 @@ def recommendations(
     Example: aispend recommendations --format json
     """
     if context.invoked_subcommand is None:
-        list_all(
-            state,
-            kind,
-            provider,
-            account,
-            team,
-            model,
-            currency,
-            min_saving,
-            risk,
-            counted,
-            first,
-            end,
-            style,
-            database,
-        )
+        _list(narrowing, first, end, style, database)
 
 
+@narrowed
 def list_all(
-    state: StateOption = None,
-    kind: KindOption = None,
-    provider: ProviderOption = None,
-    account: AccountOption = None,
-    team: TeamOption = None,
-    model: ModelOption = None,
-    currency: CurrencyOption = None,
-    min_saving: MinSavingOption = None,
-    risk: RiskOption = None,
-    counted: CountedOption = False,
+    narrowing: Narrowing,
     first: FromOption = None,
     end: ToOption = None,
     style: FormatOption = Format.table,
@@ -124,27 +81,19 @@ def list_all(
       aispend recommendations list --state open --team search --risk low
       aispend recommendations list --kind stop_idle,spot --min-saving 500
     """
+    _list(narrowing, first, end, style, database)
+
+
+def _list(narrowing: Narrowing, first: str | None, end: str | None, style: Format, database: str | None) -> None:
     from reports import views
     from reports.advice_columns import RECOMMENDATIONS
     from reports.advice_records import recommendation_records
 
     with doors.opened(database) as door, door.store.engine.connect() as connection:
-        chosen = asked(
-            state=state,
-            kind=kind,
-            provider=provider,
-            account=account,
-            team=team,
-            model=model,
-            currency=currency,
-            min_saving=min_saving,
-            risk=risk,
-            counted=counted,
-            window=doors.window(first, end, views.newest_window(connection)),
-        )
+        chosen = narrowing.chosen(doors.window(first, end, views.newest_window(connection)))
         found = views.recommendations(connection, chosen)
         reasons = views.why_not(connection, door.settings.recommend.min_monthly_saving)
-        empty = "" if found.rows else _nothing(connection, chosen, asked_states=bool(state))
+        empty = "" if found.rows else _nothing(connection, chosen, asked_states=bool(narrowing.state))
     if style is not Format.table:
         show.machine(RECOMMENDATIONS, recommendation_records(found.rows), style)
     elif not found.rows:

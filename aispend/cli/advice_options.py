@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Annotated
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -59,37 +63,67 @@ RiskOption = Annotated[
 CountedOption = Annotated[bool, typer.Option("--counted", help="Only what is in the total.", show_default=False)]
 
 
-def asked(
-    *,
-    state: str | None,
-    kind: str | None,
-    provider: str | None,
-    account: str | None,
-    team: str | None,
-    model: str | None,
-    currency: str | None,
-    min_saving: str | None,
-    risk: str | None,
-    counted: bool,
-    window: Window | None,
-) -> AdviceFilter:
-    """The filter these options ask for. Raises ``UsageError`` for what is no state, kind, amount, risk or currency."""
-    from reports.kinds import KINDS
-    from reports.views import LIVE_STATES, STATES, AdviceFilter
+@dataclass(frozen=True)
+class Narrowing:
+    """Which recommendations, as typed."""
 
-    return AdviceFilter(
-        states=_known("state", doors.listed(state), STATES) or LIVE_STATES,
-        kinds=_known("kind", doors.listed(kind), tuple(KINDS)),
-        providers=tuple(name.lower() for name in doors.listed(provider)),
-        accounts=_or_nobody(account),
-        teams=_or_nobody(team),
-        models=_or_nobody(model),
-        currency=None if currency is None else doors.currency(currency, "--currency"),
-        min_saving=None if min_saving is None else _amount(min_saving),
-        max_risk=None if risk is None else _risk(risk),
-        counted_only=counted,
-        window=window,
-    )
+    state: StateOption = None
+    kind: KindOption = None
+    provider: ProviderOption = None
+    account: AccountOption = None
+    team: TeamOption = None
+    model: ModelOption = None
+    currency: CurrencyOption = None
+    min_saving: MinSavingOption = None
+    risk: RiskOption = None
+    counted: CountedOption = False
+
+    def given(self) -> tuple[str, ...]:
+        """The options that were typed: ``--min-saving``."""
+        return tuple(
+            f"--{one.name.replace('_', '-')}" for one in fields(self) if getattr(self, one.name) != one.default
+        )
+
+    def chosen(self, window: Window | None) -> AdviceFilter:
+        """As a filter. Raises ``UsageError`` for what is no state, kind, amount, risk or currency."""
+        from reports.kinds import KINDS
+        from reports.views import LIVE_STATES, STATES, AdviceFilter
+
+        return AdviceFilter(
+            states=_known("state", doors.listed(self.state), STATES) or LIVE_STATES,
+            kinds=_known("kind", doors.listed(self.kind), tuple(KINDS)),
+            providers=tuple(name.lower() for name in doors.listed(self.provider)),
+            accounts=_or_nobody(self.account),
+            teams=_or_nobody(self.team),
+            models=_or_nobody(self.model),
+            currency=None if self.currency is None else doors.currency(self.currency, "--currency"),
+            min_saving=None if self.min_saving is None else _amount(self.min_saving),
+            max_risk=None if self.risk is None else _risk(self.risk),
+            counted_only=self.counted,
+            window=window,
+        )
+
+
+def narrowed(command: Callable[..., None]) -> Callable[..., None]:
+    """``command`` with the options of :class:`Narrowing` in place of its parameter ``narrowing``, which holds them."""
+    kinds = get_type_hints(Narrowing, include_extras=True)
+    options = [
+        Parameter(one.name, Parameter.KEYWORD_ONLY, default=one.default, annotation=kinds[one.name])
+        for one in fields(Narrowing)
+    ]
+    parameters = [
+        each.replace(kind=Parameter.KEYWORD_ONLY)
+        for one in signature(command, eval_str=True).parameters.values()
+        for each in (options if one.name == "narrowing" else [one])
+    ]
+
+    @wraps(command)
+    def with_options(**typed: Any) -> None:
+        command(narrowing=Narrowing(**{one.name: typed.pop(one.name) for one in options}), **typed)
+
+    with_options.__annotations__ = {one.name: one.annotation for one in parameters}
+    with_options.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    return with_options
 
 
 def _known(what: str, chosen: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:

@@ -10,19 +10,7 @@ import typer
 
 from aispend.cli import doors, nothing
 from aispend.cli.advice import NO_ADVICE
-from aispend.cli.advice_options import (
-    AccountOption,
-    CountedOption,
-    CurrencyOption,
-    KindOption,
-    MinSavingOption,
-    ModelOption,
-    ProviderOption,
-    RiskOption,
-    StateOption,
-    TeamOption,
-    asked,
-)
+from aispend.cli.advice_options import Narrowing, narrowed
 from aispend.cli.doors import DatabaseOption, FromOption, ToOption, note
 from aispend.cli.spending import (
     AiOnlyOption,
@@ -60,6 +48,7 @@ def register(app: typer.Typer) -> None:
     app.command("export")(export)
 
 
+@narrowed
 def export(
     what: Annotated[What, typer.Argument(help="What to write.", show_default=False)],
     output: Annotated[
@@ -73,16 +62,8 @@ def export(
     axis: AxisOption = "usage",
     first: FromOption = None,
     end: ToOption = None,
-    state: StateOption = None,
-    kind: KindOption = None,
-    provider: ProviderOption = None,
-    account: AccountOption = None,
-    team: TeamOption = None,
-    model: ModelOption = None,
-    currency: CurrencyOption = None,
-    min_saving: MinSavingOption = None,
-    risk: RiskOption = None,
-    counted: CountedOption = False,
+    *,
+    narrowing: Narrowing,
     style: Annotated[
         AdviceFormat | None,
         typer.Option("--format", help="Of recommendations. Default: as the file is named.", show_default=False),
@@ -108,20 +89,7 @@ def export(
     from reports.export import write_file, write_recommendations
     from reports.focus import write_focus
 
-    narrowing = {
-        "--state": state,
-        "--kind": kind,
-        "--provider": provider,
-        "--account": account,
-        "--team": team,
-        "--model": model,
-        "--currency": currency,
-        "--min-saving": min_saving,
-        "--risk": risk,
-        "--counted": counted or None,
-        "--format": style,
-    }
-    foreign = [name for name, value in narrowing.items() if value is not None]
+    foreign = (*narrowing.given(), *(["--format"] if style is not None else []))
     if foreign and what is not What.recommendations:
         raise UsageError(
             f"{foreign[0]} is for recommendations.", where=f"export {what.value}", next_step="Leave it out."
@@ -137,20 +105,7 @@ def export(
             for name, count in sorted(written.nulls.items()):
                 note(f"note: {name} is null in {count:,} rows: their bill does not give it, and it is not guessed.")
         elif what is What.recommendations:
-            chosen = asked(
-                state=state,
-                kind=kind,
-                provider=provider,
-                account=account,
-                team=team,
-                model=model,
-                currency=currency,
-                min_saving=min_saving,
-                risk=risk,
-                counted=counted,
-                window=window,
-            )
-            advice = views.recommendations(connection, chosen)
+            advice = views.recommendations(connection, narrowing.chosen(window))
             rows = len(advice.rows)
             there = sum(views.recommendations_by_state(connection).values())
             write_recommendations(output, advice.rows, style.value if style else None)
