@@ -48,12 +48,8 @@ class ModelLifecycle:
 
 
 @dataclass(frozen=True)
-class Run:
-    """One run: what it cost in the period, how it ended, and how much of it came to nothing.
-
-    ``lost_cost`` is the part of ``effective_cost`` spent on its ``lost_attempts`` (failed, repeated or given up), None
-    where no word on how any of it ended was recorded.
-    """
+class RunFacts:
+    """One run and how it ended, whatever it cost in ``currency``."""
 
     workload: str
     model: str | None
@@ -65,6 +61,16 @@ class Run:
     first_hour: datetime | None
     last_hour: datetime | None
     currency: str
+
+
+@dataclass(frozen=True)
+class Run(RunFacts):
+    """One run: what it cost in the period, how it ended, and how much of it came to nothing.
+
+    ``lost_cost`` is the part of ``effective_cost`` spent on its ``lost_attempts`` (failed, repeated or given up), None
+    where no word on how any of it ended was recorded.
+    """
+
     effective_cost: Decimal
     lost_cost: Decimal | None
 

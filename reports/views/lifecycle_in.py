@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -18,7 +18,7 @@ from aispend.money import exact_sum, rate
 from analyzer.currency import ExchangeRates, exchange_rates
 from reports.views.basis import Window, charge_days, divided_by, newest_window
 from reports.views.converted import InOne, in_one
-from reports.views.lifecycle import Ending, run_costs, stage_costs
+from reports.views.lifecycle import RunFacts, run_costs, stage_costs
 
 _STAGES = ("data", "training", "serving", "other")
 
@@ -47,19 +47,9 @@ class ModelLifecycleIn:
 
 
 @dataclass(frozen=True)
-class RunIn:
+class RunIn(RunFacts):
     """One run, as :class:`reports.views.Run`, in ``currency``; the rest as in :class:`ModelLifecycleIn`."""
 
-    workload: str
-    model: str | None
-    team: str | None
-    stage: str
-    ending: Ending
-    repeated: bool
-    lost_attempts: int
-    first_hour: datetime | None
-    last_hour: datetime | None
-    currency: str
     effective_cost: Decimal | None
     lost_cost: Decimal | None
     original: Mapping[str, Decimal]
