@@ -88,7 +88,8 @@ class Subject:
 class Saving:
     """A monthly saving three ways, with the range of the net one; per 730 hours, subject's currency.
 
-    The range is None where the window shows no spread from week to week, or is too short to show one.
+    The range is None where nothing of it differs, or too little is known to say by how much; ``range_from`` says what
+    it is from, or why there is none.
     """
 
     list_cost: Decimal | None
@@ -97,6 +98,7 @@ class Saving:
     p10: Decimal | None
     p50: Decimal | None
     p90: Decimal | None
+    range_from: str = ""
 
 
 @dataclass(frozen=True)

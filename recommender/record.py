@@ -178,7 +178,10 @@ def _row(key: str, item: Advice, counted: Counted, now: datetime) -> dict[str, A
         "one_off_cost": item.one_off_cost,
         "payback_months": payback,
         "violation_bound": item.violation_bound,
-        "evidence": dict(item.evidence),
+        "evidence": {
+            **item.evidence,
+            **({"range_from": item.saving.range_from} if item.saving.range_from else {}),
+        },
         "acts_on": {
             name: {"monthly_cost": str(cost), "counted_net": str(counted.by_resource.get(name, 0))}
             for name, cost in (item.acts_on or {subject.resource_id: item.monthly_cost}).items()

@@ -9,11 +9,15 @@ Method
     the basis says. *net*: only the part no commitment covers, because covered hours save nothing until the
     commitment ends or other usage takes it.
     P10/P50/P90: bootstrap of whole weeks, seven days in a row from any day of the window (2,000 resamples, fixed seed
-    so that a rerun agrees). Days apart would take a weekend for chance.
+    so that a rerun agrees). Days apart would take a weekend for chance. Each resample is multiplied by what else a kind
+    says is uncertain (``Spread``): the share that the change saved in one of the parts it was replayed on, and the
+    share of hours it does not fall short in, drawn from Jeffreys' posterior; an hour that falls short saves nothing.
+    The point is always within the range.
 Cases
-    Fewer than two whole weeks, an unknown day, or weeks that all cost the same: no range, as one number is none.
+    Weeks that all cost the same differ in nothing: the range is of the spread alone, and without one there is none, as
+    one number is no range. Fewer than two whole weeks, or an unknown day: no range. ``range_from`` says which.
 Sources
-    docs/advice.md; Politis & Romano 1992 (circular block bootstrap).
+    docs/advice.md; Politis & Romano 1992 (circular block bootstrap); Brown, Cai & DasGupta 2001 (Jeffreys' interval).
 Known drawbacks
     A trend in the cost is not extrapolated. What lies before a resource's first charge counts as costing nothing, so
     one younger than the window is underestimated. Two weeks are few: the range is of the weeks seen, no more.
@@ -22,17 +26,39 @@ Known drawbacks
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recommender.contract import HOURS_PER_MONTH, DailyCost, Saving, Subject
 
 CENT = Decimal("0.01")
 _RESAMPLES = 2000
 _WEEK = 7
-_NO_RANGE = (None, None, None)
+_SAME = 1e-9
+_NO_WEEKS = "fewer than two whole weeks of its cost are known"
+_NO_DAY = "the cost of a day is unknown"
+_NOTHING_NET = "nothing is saved net of commitments"
+_CERTAIN = "every week cost the same, and nothing else of it is uncertain"
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What a saving may differ by beside its weeks.
+
+    ``shares`` of the cost that the change saved on parts of history it was not chosen from; empty where it was not
+    tried. ``short_hours`` of ``hours`` independent ones in which it fell short; no hours: that is not asked.
+    """
+
+    shares: tuple[float, ...] = ()
+    short_hours: float = 0.0
+    hours: float = 0.0
+
+
+NO_SPREAD = Spread()
 
 
 def recent(subject: Subject, days: int) -> Sequence[DailyCost]:
@@ -47,20 +73,25 @@ def monthly_cost(subject: Subject, days: int) -> Decimal | None:
     return _monthly([cost.effective_cost for cost in costs], days)
 
 
-def saving(subject: Subject, days: int, share: Decimal) -> Saving:
+def saving(subject: Subject, days: int, share: Decimal, spread: Spread = NO_SPREAD) -> Saving:
     """Saving when ``share`` of each day's cost goes away; the cost has to be known for a day at least."""
     costs = recent(subject, days)
     effective = _monthly([cost.effective_cost for cost in costs], days, share)
     net = _monthly([cost.uncovered_effective_cost for cost in costs], days, share)
     lists = [cost.list_cost for cost in costs]
-    p10, p50, p90 = _range(subject, days, share)
+    point = Decimal(0) if net is None else net
+    weeks = _weeks(subject, days)
+    p10, p50, p90, of = (
+        (None, None, None, f"none: {weeks}") if isinstance(weeks, str) else (_range(weeks, share, spread, point))
+    )
     return Saving(
         list_cost=None if None in lists else _monthly(lists, days, share),
         effective=Decimal(0) if effective is None else effective,
-        net=Decimal(0) if net is None else net,
+        net=point,
         p10=p10,
         p50=p50,
         p90=p90,
+        range_from=of,
     )
 
 
@@ -94,21 +125,46 @@ def _monthly(amounts: Sequence[Decimal | None], days: int, share: Decimal = Deci
     return (total * HOURS_PER_MONTH / (24 * known_days)).quantize(CENT, rounding=ROUND_HALF_EVEN)
 
 
-def _range(subject: Subject, days: int, share: Decimal) -> tuple[Decimal, Decimal, Decimal] | tuple[None, None, None]:
-    """P10, P50 and P90 of the net saving over the newest whole weeks of the window."""
+def _weeks(subject: Subject, days: int) -> NDArray[np.float64] | str:
+    """Net cost of a day in each resample of the newest whole weeks of the window; in words why there are none."""
     size = days // _WEEK * _WEEK
     first = (subject.as_of - timedelta(days=size)).date()
     if size < 2 * _WEEK or subject.first_seen > first:
-        return _NO_RANGE
+        return _NO_WEEKS
     by_day: dict[date, Decimal | None] = {cost.day: cost.uncovered_effective_cost for cost in subject.costs}
     series = [by_day.get(first + timedelta(days=number), Decimal(0)) for number in range(size)]
     known = [float(amount) for amount in series if amount is not None]
     if len(known) < size:
-        return _NO_RANGE
+        return _NO_DAY
     weeks = np.array([np.roll(known, -start)[:_WEEK].sum() for start in range(size)])
     means = np.random.default_rng(730).choice(weeks, size=(_RESAMPLES, size // _WEEK)).mean(axis=1) / _WEEK
-    p10, p50, p90 = (
-        (Decimal(repr(float(value))) * share * HOURS_PER_MONTH / 24).quantize(CENT)
-        for value in np.percentile(means, (10, 50, 90))
-    )
-    return _NO_RANGE if p10 == p90 else (p10, p50, p90)
+    return np.asarray(means)
+
+
+def _range(
+    means: NDArray[np.float64], share: Decimal, spread: Spread, point: Decimal
+) -> tuple[Decimal, Decimal, Decimal, str] | tuple[None, None, None, str]:
+    """P10, P50 and P90 of the net saving around ``point``, and what they are from."""
+    rng = np.random.default_rng(1992)
+    draws, of = means, []
+    if _money(means.min()) != _money(means.max()):
+        of.append("the weeks of the bill")
+    parts = np.array(spread.shares)
+    differs = parts.size > 0 and float(np.ptp(np.append(parts, float(share)))) > _SAME
+    if differs:
+        of.append("parts of history it was tried on")
+        draws = draws * rng.choice(parts, size=_RESAMPLES)
+    if spread.hours > 0:
+        of.append("hours in which it may fall short")
+        short = min(spread.short_hours, spread.hours)
+        draws = draws * (1 - rng.beta(short + 0.5, spread.hours - short + 0.5, _RESAMPLES))
+    left = Decimal(1) if differs else share
+    p10, p50, p90 = (_money(value, left) for value in np.percentile(draws, (10, 50, 90)))
+    if not of or p10 == p90 == point:
+        return None, None, None, f"none: {_CERTAIN if point else _NOTHING_NET}"
+    return min(p10, point), p50, max(p90, point), ", ".join(of)
+
+
+def _money(daily: float, share: Decimal = Decimal(1)) -> Decimal:
+    """A day's cost as a month's, to the cent."""
+    return (Decimal(repr(float(daily))) * share * HOURS_PER_MONTH / 24).quantize(CENT)

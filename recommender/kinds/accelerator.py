@@ -38,7 +38,7 @@ from recommender.contract import COST_UNKNOWN, Advice, Confidence, Effort, Kind,
 from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal_of_service
 from recommender.kinds.other_types import Move, Work, machines_for, moves_of
 from recommender.kinds.parts import Parts, parts_of
-from recommender.kinds.replayed import MAX_BOUND, replay_evidence
+from recommender.kinds.replayed import MAX_BOUND, replay_evidence, spread_of
 from recommender.kinds.sizes import model_need
 from recommender.machine_facts import scarcity
 from recommender.methods.folds import make_folds
@@ -171,7 +171,7 @@ def _advice(
 ) -> Advice:
     subject, first, days = parts.whole, parts.machines[0], options.window_days
     now = price.hourly_price * len(parts.machines)
-    used = saving(subject, days, 1 - move.hourly / now)
+    used = saving(subject, days, 1 - move.hourly / now, spread_of(played))
     each_now, each = price.hourly_price / present.accelerators, move.price.hourly_price / move.target.accelerators
     ratio, measured = move.speed.ratio, move.speed.basis in ("own", "measured")
     theirs = accelerator(move.target.accelerator_type)

@@ -32,7 +32,11 @@ def ranged(saved: Saving, machines: int, price_share: Decimal) -> Saving:
     left = max(1 - machines * price_share, Decimal(0)) / (1 - price_share)
     low, middle, high = (saved.net if one is None else one for one in (saved.p10, saved.p50, saved.p90))
     low = (low * left).quantize(CENT)
-    return saved if low == high else replace(saved, p10=low, p50=middle, p90=high)
+    if low == high:
+        return saved
+    of = "the low end of the estimated speed"
+    of = of if saved.p10 is None else f"{saved.range_from}, {of}"
+    return replace(saved, p10=low, p50=middle, p90=high, range_from=of)
 
 
 def speed_evidence(chosen: Size, slow: int) -> dict[str, Any]:

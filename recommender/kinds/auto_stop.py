@@ -40,12 +40,13 @@ from recommender.methods.states import (
     slot_states,
 )
 from recommender.prices import price_evidence
-from recommender.savings import cost_basis, cost_remark, monthly_cost, recent, saving
+from recommender.savings import Spread, cost_basis, cost_remark, monthly_cost, recent, saving
 from recommender.subjects.machines import Machine
 
 NAME = "auto_stop"
 _TRAINING = ("training", "fine_tuning")
 _SLOT_MINUTES = 5
+_WEEK_SLOTS = 7 * SLOTS_PER_DAY
 
 
 @dataclass(frozen=True)
@@ -65,18 +66,21 @@ class Played:
 
 def play(states: NDArray[np.int8], wait: int) -> Played:
     """Stop after ``wait`` idle slots in a row, start with the next active one."""
-    off = starts = idle = 0
+    idle = (states == State.ALLOCATED_UNUSED) | (states == State.RESIDENT_IDLE)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], idle, [False]])))
+    begins, ends = edges[::2], edges[1::2]
+    lengths = ends - begins
+    off = int(np.maximum(lengths - wait, 0).sum())
+    after = ends[(lengths > wait) & (ends < states.size)]
+    starts = after[states[after] >= State.UNDERUSED]
     hourly = np.zeros(math.ceil(states.size / SLOTS_PER_HOUR))
-    for slot, state in enumerate(states):
-        if state in (State.ALLOCATED_UNUSED, State.RESIDENT_IDLE):
-            off += idle >= wait
-            idle += 1
-            continue
-        if idle > wait and state >= State.UNDERUSED:
-            starts += 1
-            hourly[slot // SLOTS_PER_HOUR] = 1
-        idle = 0
-    return Played(int((states != State.UNKNOWN).sum()), off, starts, hourly)
+    hourly[starts // SLOTS_PER_HOUR] = 1
+    return Played(int((states != State.UNKNOWN).sum()), off, starts.size, hourly)
+
+
+def _whole_weeks(slots: int) -> range:
+    """Where each of the newest whole weeks begins."""
+    return range(slots % _WEEK_SLOTS, slots, _WEEK_SLOTS)
 
 
 def applies(subject: Machine) -> bool:
@@ -118,7 +122,9 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     if cost is None:
         return no("cost_unknown", COST_UNKNOWN)
     wait = _wait_minutes(subject, settings)
-    used = saving(subject, days, Decimal(repr(played.share)).quantize(Decimal("0.0001")))
+    by_week = [play(states[start : start + _WEEK_SLOTS], wait // _SLOT_MINUTES) for start in _whole_weeks(states.size)]
+    spread = Spread(shares=tuple(week.share for week in by_week if week.known))
+    used = saving(subject, days, Decimal(repr(played.share)).quantize(Decimal("0.0001")), spread)
     bound = violation_bound(int(played.hours_with_a_start.sum()), effective_sample(played.hours_with_a_start))
     command, undo = stop_when_idle(subject, wait)
     queue = "" if _is_notebook(subject) else "# only while no job is queued for it\n"

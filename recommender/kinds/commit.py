@@ -172,6 +172,7 @@ def _advice(
             p10=p10,
             p50=p50,
             p90=p90,
+            range_from="none: its weeks do not differ" if p10 is None else "the weeks of its use",
         ),
         risk=risk_level(bound),
         confidence=confidence,

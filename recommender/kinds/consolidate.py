@@ -34,7 +34,7 @@ from aispend.sizing import Consolidate
 from recommender import terraform
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, Subject, WhyNot
 from recommender.guards import refusal_of_service
-from recommender.kinds.replayed import MAX_BOUND, replay_evidence
+from recommender.kinds.replayed import MAX_BOUND, replay_evidence, spread_of
 from recommender.kinds.share_machines import share
 from recommender.kinds.together import cost_of_each, describe_all, one_type
 from recommender.methods.folds import make_folds
@@ -132,7 +132,7 @@ def _replicas(subject: Service, settings: Recommend) -> Advice | WhyNot:
             f"{outcome.violation_hours} of {outcome.hours:.0f} held-out hours (upper bound {outcome.bound:.1%}).",
         )
     uneven = hottest is None or (hottest[0] >= _UNEVEN and max(hottest[1], least) > needed)
-    saved = saving(subject, days, Decimal(now - needed) / now)
+    saved = saving(subject, days, Decimal(now - needed) / now, spread_of(found))
     confidence: Confidence = "low" if folds.low_evidence or uneven else "medium"
     said = ""
     if uneven and hottest is not None:

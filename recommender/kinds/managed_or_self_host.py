@@ -47,6 +47,7 @@ GATE = "an evaluation of answer quality and latency on your own calls"
 _NOTHING = Decimal(0)
 _ONE = Decimal(1)
 _MILLION = 1_000_000
+_ESTIMATED = "none: how fast a machine serves is estimated, and by how much that differs is not known"
 
 
 def applies(subject: Subject) -> bool:
@@ -152,7 +153,7 @@ def _own_advice(subject: TokenUse, days: int, *, model: str, fleet: Fleet, cost:
         current=describe(subject),
         proposed=f"serve {model} on {name}",
         monthly_cost=cost,
-        saving=saved if fleet.measured else replace(saved, p10=None, p50=None, p90=None),
+        saving=saved if fleet.measured else replace(saved, p10=None, p50=None, p90=None, range_from=_ESTIMATED),
         risk=4,
         confidence="medium" if fleet.measured else "low",
         effort="very_high",

@@ -267,8 +267,9 @@ def _ranged(point: Saving, answer: WhatIf) -> Saving:
 
     low, high = at(answer.instances_if_low), at(answer.instances_if_high)
     if low == high:
-        return replace(point, p10=None, p50=None, p90=None)
-    return replace(point, p10=low, p50=point.net, p90=max(high, point.net))
+        why = "none: both ends of what was published leave as many machines"
+        return replace(point, p10=None, p50=None, p90=None, range_from=why)
+    return replace(point, p10=low, p50=point.net, p90=max(high, point.net), range_from="the range that was published")
 
 
 def _in_short(one: _Found) -> Mapping[str, Any]:

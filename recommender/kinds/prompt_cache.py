@@ -245,7 +245,8 @@ def _advice(
 
 def _with_range(point: Saving, low: Saving, high: Saving) -> Saving:
     """The what-if's own range: how much repeats decides, not how weeks differ."""
-    return replace(point, p10=low.net, p50=point.net, p90=high.net)
+    of = "how much repeats, which nobody measured"
+    return replace(point, p10=low.net, p50=point.net, p90=high.net, range_from=of)
 
 
 KIND = Kind(

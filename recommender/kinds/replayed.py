@@ -7,9 +7,24 @@ from math import isfinite
 from typing import Any
 
 from recommender.methods.replay import Outcome, Replay
+from recommender.savings import Spread
 
 MAX_BOUND = 0.05
 """Violation bound above which a size that was ever too small is not offered; one that never was has risk 4 there."""
+
+
+def spread_of(found: Replay, scale: float = 1.0) -> Spread:
+    """What the folds saved, times ``scale`` where they count another cost than the saving does; and how often short.
+
+    Hours in violation are thinned as the others are.
+    """
+    outcome = found.outcome
+    independent = min(outcome.effective_hours / outcome.hours, 1.0) if outcome.hours else 0.0
+    return Spread(
+        shares=tuple(min(max(saved * scale, 0.0), 1.0) for saved in found.fold_savings),
+        short_hours=outcome.violation_hours * independent,
+        hours=outcome.effective_hours,
+    )
 
 
 def outcome_evidence(outcome: Outcome) -> dict[str, Any]:

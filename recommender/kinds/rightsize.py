@@ -60,7 +60,7 @@ from recommender.kinds.limits import (
     need_of,
     why_none,
 )
-from recommender.kinds.replayed import MAX_BOUND, replay_evidence
+from recommender.kinds.replayed import MAX_BOUND, replay_evidence, spread_of
 from recommender.kinds.sizes import lacks_bf16, model_need, sizes
 from recommender.kinds.slices import sliced
 from recommender.methods.folds import LOW_EVIDENCE_DAYS, make_folds
@@ -281,7 +281,7 @@ def _advice(
     estimated = is_estimated(chosen)
     slow = machines_if_slow(chosen, need, options)
     less_host = limit_of(need, chosen, subject, options, model) == "host"
-    saved = ranged(saving(subject, options.window_days, share), slow, 1 - share)
+    saved = ranged(saving(subject, options.window_days, share, spread_of(found)), slow, 1 - share)
     month_end = sees_month_end(subject.as_of.date(), demand.load.size // SLOTS_PER_DAY)
     confidence: Confidence = "high" if outcome.hours >= 7 * 24 and month_end else "medium"
     if not same_card:

@@ -26,7 +26,7 @@ from aispend.advising import Recommend
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
 from recommender.guards import refusal_of_service
 from recommender.kinds.clock import replica_commands
-from recommender.kinds.replayed import MAX_BOUND, replay_evidence
+from recommender.kinds.replayed import MAX_BOUND, replay_evidence, spread_of
 from recommender.kinds.together import cost_of_each, describe_all, one_type
 from recommender.kinds.weeks import start_hours, weeks_of
 from recommender.methods.folds import make_folds
@@ -108,7 +108,10 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
             f"Planned by the hours of earlier weeks, {outcome.violation_hours} of {outcome.hours:.0f} held-out hours "
             f"would have asked for more (upper bound {outcome.bound:.1%}): scale on load instead.",
         )
-    saved = saving(subject, options.window_days, Decimal(repr(round(share, 12))))
+    # the folds count machine hours of the most there were, the saving those that were billed
+    fewer = 1 - float(planned.mean()) / most
+    spread = spread_of(found, share / fewer if fewer else 1.0)
+    saved = saving(subject, options.window_days, Decimal(repr(round(share, 12))), spread)
     command, terraform = replica_commands(machines[0], planned, week.zone)
     confidence: Confidence = "medium" if profile.weeks >= GOOD_WEEKS else "low"
     return Advice(

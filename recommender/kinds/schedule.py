@@ -34,7 +34,7 @@ from recommender.actions import describe
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Confidence, Kind, Step, WhyNot
 from recommender.guards import hard_to_regain, loses_disks, preconditions, refusal_of_service
 from recommender.kinds.clock import in_words, on_off_commands
-from recommender.kinds.replayed import MAX_BOUND, replay_evidence
+from recommender.kinds.replayed import MAX_BOUND, replay_evidence, spread_of
 from recommender.kinds.weeks import Weeks, start_hours, weeks_of
 from recommender.methods.folds import make_folds
 from recommender.methods.queueing import cold_start_cost, scale_to_zero, ski_rental_timeout, warm_above
@@ -231,7 +231,9 @@ def _advice(
     outcome = found.outcome
     command, terraform = on_off_commands(machine, stretches, week.zone)
     part = Decimal(repr(round(share, 12)))
-    saved = saving(subject, options.window_days, part)
+    # the folds count hours of an always-on week, the saving those that were billed
+    off = 1 - float(on.mean())
+    saved = saving(subject, options.window_days, part, spread_of(found, share / off if off else 1.0))
     weeks = int((~np.isnan(week.load)).sum()) // HOURS_PER_WEEK
     serves = subject.stage == "inference_online"
     confidence: Confidence = "high" if weeks >= GOOD_WEEKS and not serves else "medium" if weeks > 2 else "low"

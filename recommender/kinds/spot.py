@@ -57,7 +57,7 @@ from recommender.methods.spot_policies import policy_for
 from recommender.methods.spot_replay import SpotReplay
 from recommender.methods.spot_serving import SpotServing, serving_cost, smallest_spare, spread
 from recommender.prices import price_evidence
-from recommender.savings import cost_basis, cost_remark, recent, saving
+from recommender.savings import NO_SPREAD, Spread, cost_basis, cost_remark, recent, saving
 from recommender.subjects.machines import Machine
 from recommender.subjects.services import Service
 
@@ -254,7 +254,9 @@ def _checkpoint(subject: Service, machines: tuple[Machine, ...], options: Spot) 
 
 def _advice(parts: Parts, quote: Quote, outlook: _Outlook, options: Spot, tried: SpotReplay | None) -> Advice:
     subject, days, first = parts.whole, options.window_days, parts.machines[0]
-    used = saving(subject, days, Decimal(repr(outlook.saving)).quantize(Decimal("0.0001")))
+    # an hour above the bid saves nothing, which the folds have counted
+    spread = Spread(shares=tried.played.fold_savings) if tried is not None else NO_SPREAD
+    used = saving(subject, days, Decimal(repr(outlook.saving)).quantize(Decimal("0.0001")), spread)
     command, undo = as_spot(first)
     spot = quote.spot
     old = subject.as_of - spot.quoted_at > timedelta(hours=options.quote_hours)

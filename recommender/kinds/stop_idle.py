@@ -54,7 +54,7 @@ from recommender.methods.states import (
     slot_states,
 )
 from recommender.prices import price_evidence
-from recommender.savings import cost_basis, cost_remark, monthly_cost, saving
+from recommender.savings import Spread, cost_basis, cost_remark, monthly_cost, saving
 from recommender.subjects.machines import Machine
 
 _FAST_TRACK = {"notebook"}
@@ -193,7 +193,9 @@ def _advice(
         certainty = f" (suspected: only {seen_hours // _DAY_HOURS} of {window_hours // _DAY_HOURS} days are known)"
         gate = f"that it stays idle for all {window_hours // _DAY_HOURS} days"
     proposed, command, undo = switch_off(subject)
-    used = saving(subject, idle.window_days, Decimal(1))
+    independent = effective_sample(hourly)
+    spread = Spread(short_hours=violations * min(independent / max(hourly.size, 1), 1.0), hours=independent)
+    used = saving(subject, idle.window_days, Decimal(1), spread)
     covered = covered_remark(used, "stopping")
     scarce = hard_to_regain(subject)
     return Advice(

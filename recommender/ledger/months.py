@@ -289,12 +289,12 @@ def outcome_of(line: Mapping[str, Any]) -> str:
     """``miss``, ``within``, ``above``, or ``saved``: less than promised and no miss, where no range was promised.
 
     A miss is below P10, or where there is none below half of the net saving; or nothing where something was promised.
-    As promised without a range is within a tenth of it.
+    As promised without a range is within a tenth of it, and so it is with a narrower one: no month is that exact.
     """
     saved, net, low, high = line["realised"], line["predicted_net"], line["predicted_p10"], line["predicted_p90"]
     if saved <= 0 and net != 0:
         return "miss"
-    if low is None or high is None:
+    if low is None or high is None or _within_a_tenth(net, low, high):
         if net is None:
             return "saved"
         if saved < net * _MISSED:
@@ -305,6 +305,10 @@ def outcome_of(line: Mapping[str, Any]) -> str:
     if saved < low:
         return "miss"
     return "within" if saved <= high else "above"
+
+
+def _within_a_tenth(net: Decimal | None, low: Decimal, high: Decimal) -> bool:
+    return net is not None and low > net * (1 - _AS_PROMISED) and high < net * (1 + _AS_PROMISED)
 
 
 _BILLS = """

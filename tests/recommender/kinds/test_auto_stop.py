@@ -61,6 +61,25 @@ def test_the_wait_is_paid_and_the_rest_of_the_idle_time_is_not() -> None:
     assert (played.known, played.off, played.starts) == (10, 4, 1)
 
 
+def by_the_slot(states: list[int], wait: int) -> tuple[int, int]:
+    """The rule said slot by slot: off from the wait on, a start where work comes after more idle slots than that."""
+    off = starts = idle = 0
+    for state in states:
+        if state in (State.ALLOCATED_UNUSED, State.RESIDENT_IDLE):
+            off += idle >= wait
+            idle += 1
+            continue
+        starts += idle > wait and state >= State.UNDERUSED
+        idle = 0
+    return off, starts
+
+
+@given(st.lists(st.integers(0, 4), max_size=80), st.integers(0, 6))
+def test_runs_of_idle_slots_are_the_rule_slot_by_slot(states: list[int], wait: int) -> None:
+    played = play(np.array(states, dtype=np.int8), wait)
+    assert (played.off, played.starts) == by_the_slot(states, wait)
+
+
 def test_what_is_not_known_is_not_idle_and_begins_the_wait_anew() -> None:
     played = play(np.array([IDLE, IDLE, UNKNOWN, IDLE, IDLE], dtype=np.int8), 2)
     assert (played.known, played.off, played.starts) == (4, 0, 0)

@@ -40,7 +40,11 @@ def test_weights_in_memory_and_no_requests_for_a_fortnight_is_resident_idle(make
     # 480 a day / 24 h × 730 h
     assert advice.saving.effective == advice.saving.net == Decimal("14600.00")
     assert advice.saving.list_cost == Decimal("18250.00")
-    assert advice.saving.p10 is advice.saving.p50 is advice.saving.p90 is None
+    # none of 336 hours: Jeffreys' 90th percentile is 2.7055 ÷ (2 × 336.5) = 0.40 % of hours, its median 0.07 %
+    assert advice.saving.p10 == pytest.approx(Decimal("14541.3"), abs=8)
+    assert advice.saving.p50 == pytest.approx(Decimal("14590.1"), abs=3)
+    assert advice.saving.p90 == Decimal("14600.00")
+    assert advice.saving.range_from == "hours in which it may fall short"
 
 
 def test_the_price_stands_with_its_day_and_source(make_subject: Make) -> None:

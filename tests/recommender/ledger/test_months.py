@@ -118,6 +118,11 @@ def test_a_stop_never_made_is_a_miss_even_where_it_cost_less(paid: Paid) -> None
         ("0", "0", None, None, "within"),
         ("40", "100", "30", "120", "within"),
         ("89", "100", "90", "110", "miss"),
+        # promised more exactly than to a tenth: judged to a tenth
+        ("99", "100", "99.5", "100", "within"),
+        ("89", "100", "99.5", "100", "saved"),
+        ("49", "100", "99.5", "100", "miss"),
+        ("111", "100", "99.5", "100", "above"),
         ("121", "100", "30", "120", "above"),
         ("5", None, None, None, "saved"),
     ],
