@@ -20,6 +20,7 @@ KINDS: dict[str, KindWords] = {
     "stop_idle": KindWords("Switch off what nobody uses", "switch off"),
     "storage": KindWords("Old disks, snapshots and checkpoints", "spend less on keeping"),
     "training_waste": KindWords("Lose less with runs that come to nothing", "waste less training of"),
+    "past_plateau": KindWords("End runs that have stopped getting better", "stop training early of"),
     "rightsize": KindWords("Fewer or smaller accelerators", "make smaller"),
     "optimize_model": KindWords("The same model, made quicker", "make quicker"),
     "idle_capacity": KindWords("Give up reserved capacity nobody uses", "give up the capacity"),

@@ -167,6 +167,8 @@ TEMPLATE = """\
 # smoke_hours = 1               # length of a test run that shows what would fail
 # review_hours = 24             # after which somebody looks whether a run is worth going on with
 # checkpoint_minutes = 5
+# plateau_gain = 0.001          # share of all it gained that is worth going on for
+# plateau_patience = 0.25       # share of a run in which that has to come
 
 [recommend.storage]
 # snapshot_days = 90            # age of a snapshot that may be archived

@@ -6,12 +6,15 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import insert, text
 
 from aispend.advising import Recommend
 from aispend.clock import Clock
+from aispend.schema import run_metric
 from aispend.store import Store
 from recommender.contract import Advice
 from recommender.kinds.training_waste import evaluate
+from recommender.methods.plateau import Curve
 from recommender.subjects.training_runs import TrainingRuns, load_training_runs
 from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
 
@@ -78,6 +81,40 @@ def test_three_of_four_failed_hours_are_spared_at_what_they_cost(books: Ledger) 
 
     assert isinstance(answer, Advice)
     assert (answer.saving.effective, answer.saving.net, answer.estimate_only) == (D("32.59"), 0, True)
+
+
+def test_curves_are_placed_by_the_hours_a_run_ran(books: Ledger) -> None:
+    """Four hours from midnight; of one metric in two sources that of the source of its hours counts."""
+    run(books, "good", "2026-10-21", {"running": range(3), "succeeded": range(3, 4)}, "40")
+    run(books, "plain", "2026-10-22", {"succeeded": range(2)}, "20")
+    two = datetime(2026, 10, 21, 2, tzinfo=UTC)
+    (found,) = loaded(books)
+    with books.store.engine.begin() as connection:
+        (namespace,) = connection.scalars(text("SELECT DISTINCT namespace FROM workload_hour"))
+        for source, metric, ordinal, at, step, value in (
+            ("another", "loss", 1, None, 1, 9.0),
+            (namespace, "loss", 1, two, None, 3.0),
+            (namespace, "loss", 2, two.replace(hour=3, minute=30), None, 2.0),
+            (namespace, "val_loss", 1, None, 0, 5.0),
+            (namespace, "val_loss", 2, None, 100, None),
+        ):
+            connection.execute(
+                insert(run_metric).values(
+                    slice_id=1, namespace=source, workload="good", metric=metric, ordinal=ordinal, measured_at=at,
+                    step=step, value=value, lower_is_better=True,
+                )
+            )  # fmt: skip
+    assert [run.curves for run in found.runs] == [(), ()]
+
+    (found,) = loaded(books)
+
+    assert {one.workload: list(one.curves) for one in found.runs} == {
+        "good": [
+            Curve("loss", True, [(2.0, 3.0), (3.5, 2.0)]),
+            Curve("val_loss", True, [(0.0, 5.0), (4.0, None)]),
+        ],
+        "plain": [],
+    }
 
 
 def test_training_without_a_recorded_run_is_told_apart(books: Ledger) -> None:
