@@ -39,7 +39,7 @@ def page() -> None:
     before, after = newest if which == _THIS_MONTH else views.same_days_before(_month_of(newest[0]))
     found = data.changes(before, after, _CUTS[cut])
     days = f"charge day {period(after)} against {period(before)}"
-    st.caption(layout.markdown_safe(f"AI spend by effective cost in {currency}, before tax · {days}"))
+    st.caption(layout.markdown_safe(f"AI spend by effective cost in {currency}, {data.before_tax()} · {days}"))
     total = next((total for total in found.totals if total.currency == currency), None)
     if total is None:
         st.info(f"No AI spend in {layout.markdown_safe(currency)} in either period.")

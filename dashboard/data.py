@@ -13,7 +13,7 @@ import streamlit as st
 
 from aispend.settings import load_settings
 from aispend.store import Store, open_store
-from reports import views
+from reports import formats, views
 
 CACHE_SECONDS = 60
 ICON = Path(__file__).with_name("icon.png")
@@ -117,6 +117,13 @@ def newest_window() -> views.Window | None:
     """The last thirty days with data."""
     with store().engine.connect() as connection:
         return views.newest_window(connection)
+
+
+@st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
+def before_tax() -> str:
+    """How AI spend treats tax, in words."""
+    with store().engine.connect() as connection:
+        return formats.before_tax(has_lost_tax=views.has_lost_tax(connection))
 
 
 @st.cache_data(ttl=CACHE_SECONDS, show_spinner="Reading …")

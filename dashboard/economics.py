@@ -31,7 +31,7 @@ def page() -> None:
         return
     st.caption(
         layout.markdown_safe(
-            f"AI spend by effective cost in {currency}, before tax · charge day {period(window)}, "
+            f"AI spend by effective cost in {currency}, {data.before_tax()} · charge day {period(window)}, "
             "if nothing else is said"
         )
     )

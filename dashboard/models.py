@@ -51,7 +51,8 @@ def page() -> None:
         return
     st.subheader(
         "Cost of each model",
-        help="Every stage of it, from data and training to serving; before tax, credits on AI services included.",
+        help=f"Every stage of it, from data and training to serving; {data.before_tax()}, "
+        "credits on AI services included.",
     )
     _spend_table(by_model, currency)
     st.subheader("Cost of a unit", help="Cost and volume of the same days. Load: accelerator hours used ÷ paid.")

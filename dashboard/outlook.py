@@ -47,7 +47,7 @@ def page() -> None:
 
 
 def _basis(row: ForecastRow | None, currency: str) -> None:
-    parts = [f"AI spend by effective cost in {currency}, before tax"]
+    parts = [f"AI spend by effective cost in {currency}, {data.before_tax()}"]
     if row is not None and row.known_to is not None:
         parts += [f"bills known to {_day_before(row.known_to)}", f"made {moment(row.made_at)}"]
     st.caption(layout.markdown_safe(" · ".join(parts)))

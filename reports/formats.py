@@ -129,11 +129,17 @@ def saving_range(low: Decimal | None, high: Decimal | None) -> str:
 
 
 def inclusion(basis: Basis) -> str:
-    """What is in a set of numbers and what is not. Tax is on whole bills, so no tax is ever AI spend."""
+    """What is in a set of numbers and what is not. Only tax that cannot be claimed back is ever AI spend."""
     if basis.scope == "all spend":
         return f"without {' and '.join(basis.without)}" if basis.without else "tax and credits included"
     others = [category for category in basis.without if category != "tax"]
-    return f"before tax, without {' and '.join(others)}" if others else "before tax, credits included"
+    tax = before_tax(has_lost_tax=basis.has_lost_tax)
+    return f"{tax}, without {' and '.join(others)}" if others else f"{tax}, credits included"
+
+
+def before_tax(*, has_lost_tax: bool) -> str:
+    """How AI spend treats tax: without any, or but for what cannot be claimed back."""
+    return "before tax that can be claimed back" if has_lost_tax else "before tax"
 
 
 def basis_lines(basis: Basis) -> list[str]:

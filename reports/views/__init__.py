@@ -45,6 +45,7 @@ from reports.views.basis import (
     Window,
     bills_loaded,
     charge_days,
+    has_lost_tax,
     newest_window,
     pending_bills,
 )
@@ -231,6 +232,7 @@ __all__ = [
     "forecasts_in",
     "found_anomalies",
     "freshness",
+    "has_lost_tax",
     "idle",
     "lifecycles",
     "lifecycles_in",

@@ -11,7 +11,7 @@ from typing import Literal
 from sqlalchemy import Connection, Date, func, select
 
 from aispend.clock import month_of
-from aispend.schema import analysis_state, slice_, spend_day
+from aispend.schema import analysis_state, share_target, slice_, spend_day
 from analyzer.fingerprint import allocation_words
 from analyzer.series import OWN
 
@@ -66,6 +66,7 @@ class Basis:
     ``newest_day`` the newest charge day in it. ``pending`` counts billing months that are loaded but
     not analyzed, and therefore not in the numbers. ``gaps`` are bills that do not give some cost at all;
     ``lacking`` the costs that a bill gives, but not for every charge in the numbers: sums leave those charges out.
+    ``has_lost_tax``: tax that cannot be claimed back is part of AI spend (all other tax never is).
     ``allocation`` names, where machines are divided in the numbers, the methods and idle modes that divided them.
     """
 
@@ -82,6 +83,7 @@ class Basis:
     lacking: tuple[CostColumn, ...]
     pending: int
     allocation: tuple[str, ...] = ()
+    has_lost_tax: bool = False
 
 
 def window_ending(newest: date | None, days: int = DEFAULT_DAYS) -> Window | None:
@@ -121,6 +123,12 @@ def pending_bills(connection: Connection) -> int:
     analyzed = select(1).where(a.period == slice_.c.period, a.analyzed_at >= slice_.c.loaded_at).exists()
     count = select(func.count()).select_from(slice_).where(slice_.c.kind == "bill", ~analyzed)
     return int(connection.scalar(count) or 0)
+
+
+def has_lost_tax(connection: Connection) -> bool:
+    """Whether tax that cannot be claimed back was ever part of AI spend, by the settings of any analysis."""
+    t = share_target.c
+    return bool(connection.scalar(select(select(1).where(t.reason == "tax", t.is_ai).exists())))
 
 
 def divided_by(connection: Connection, window: Window) -> tuple[str, ...]:

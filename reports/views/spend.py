@@ -21,6 +21,7 @@ from reports.views.basis import (
     Window,
     bills_of,
     divided_by,
+    has_lost_tax,
     newest_day,
     newest_window,
     pending_bills,
@@ -250,4 +251,5 @@ def _basis(
         lacking=lacking,
         pending=pending_bills(connection),
         allocation=divided_by(connection, window) if window and _DIVIDED & set(query.by) else (),
+        has_lost_tax="tax" not in query.without and has_lost_tax(connection),
     )

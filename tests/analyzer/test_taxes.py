@@ -14,6 +14,8 @@ from aispend.settings import load_settings
 from aispend.taxing import NonRecoverableTax
 from analyzer.reconcile import check
 from analyzer.taxes import TaxLine, is_for
+from reports.formats import inclusion
+from reports.views import SpendQuery, spend
 from tests.analyzer.conftest import Ledger
 
 D = Decimal
@@ -180,3 +182,17 @@ def test_an_entry_that_ends_before_it_starts_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(SettingsError, match=r"wrong"):
         load_settings({"AISPEND_CONFIG": str(path), "AISPEND_HOME": str(tmp_path)})
+
+
+def test_numbers_of_ai_spend_say_which_tax_is_in_them(ledger: Ledger) -> None:
+    company(ledger)
+    ledger.analyze()
+    ours, without = SpendQuery(ai_only=True), SpendQuery(ai_only=True, without=("tax",))
+    with ledger.store.engine.connect() as connection:
+        assert inclusion(spend(connection, ours).basis) == "before tax, credits included"
+    ledger.analyze(allocation=lost())
+    with ledger.store.engine.connect() as connection:
+        found = spend(connection, ours)
+        assert [total.costs.effective_cost for total in found.totals] == [D("57.1")]
+        assert inclusion(found.basis) == "before tax that can be claimed back, credits included"
+        assert inclusion(spend(connection, without).basis) == "before tax, credits included"
