@@ -187,6 +187,8 @@ def replay_sentence(evidence: Mapping[str, Any], bound: Decimal | None = None) -
     ``bound`` is the upper 95 % bound of the share of hours in which it would have fallen short.
     """
     replay = evidence.get("replay") or {}
+    if "tried" in replay:
+        return _tried(replay)
     hours = replay.get("hours", evidence.get("replay_hours"))
     if hours is None:
         return None
@@ -221,6 +223,15 @@ def replay_sentence(evidence: Mapping[str, Any], bound: Decimal | None = None) -
     if minutes and worst and "outbid" not in replay:
         said += f"; at worst {_share(worst)} more was asked than there would have been"
     return f"{said}." + (" The history is short, so this says little." if replay.get("low_evidence") else "")
+
+
+def _tried(replay: Mapping[str, Any]) -> str | None:
+    """A rule that was tried on things, each once, and not on hours; None where there was nothing to try it on."""
+    if not replay["tried"]:
+        return None
+    said = f"Tried on {_number(replay['tried'])} {replay['of']}: {_number(replay['wrong'])} {replay['wrong_where']}"
+    bound = replay.get("violation_bound")
+    return f"{said}." if bound is None else f"{said}; at most {_share(bound)} of such at 95\u00a0%."
 
 
 def measured(evidence: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -15,6 +15,7 @@ _OURS: dict[str, tuple[int, Callable[[list[str]], str]]] = {
     "training": (2, lambda end: f"training of {end[0]}, {end[1]}"),
     "usage": (2, lambda end: f"use of {end[1]}, {end[0]}"),
     "contract": (1, lambda end: f"contract {end[0]}"),
+    "object-storage": (1, lambda end: f"object storage of {end[0]}"),
     "agreement": (1, lambda end: f"agreement {end[0]}"),
 }
 """By what the id begins with: how many parts of its end are used, and how."""

@@ -36,7 +36,7 @@ from recommender.kinds.storage_money import at_list
 from recommender.methods.colder import GIB, Tier, tier
 from recommender.methods.colder_replay import Held, read_again, unread
 from recommender.methods.tried import Tried
-from recommender.savings import cost_basis, monthly_cost, saving
+from recommender.savings import Spread, cost_basis, monthly_cost, saving
 from recommender.subjects.checkpoints import Checkpoint, CheckpointStore, ObjectStorage
 
 RATE = "the rate you pay for this bucket"
@@ -177,7 +177,9 @@ def _advice(
         whole, basis = cost, cost_basis(store, days)
         listed = saving(store, days, Decimal(1)).list_cost or cost
         part = min(hot / listed, Decimal(1)) if listed > 0 else _NOTHING
-        left = saving(store, days, part * (hot - cold) / hot if hot > 0 else _NOTHING)
+        share = part * (hot - cold) / hot if hot > 0 else _NOTHING
+        # what is read again saves nothing
+        left = saving(store, days, share, Spread(short_hours=plan.tried.wrong, hours=plan.tried.trials))
     again = (price.restore_cost(plan.gib) * Decimal(repr(plan.tried.share))).quantize(Decimal("0.01"))
     requests = _NOTHING if plan.objects is None else price.move_cost(Decimal(plan.objects))
     runs = len({one.run for one in plan.moved})
@@ -186,7 +188,8 @@ def _advice(
         "tried": plan.tried.trials,
         "wrong": plan.tried.wrong,
         "violation_bound": None if bound is None else round(bound, 6),
-        "what": f"checkpoints unread for {options.unread_days} days, read afterwards",
+        "of": f"checkpoints unread for {options.unread_days} days",
+        "wrong_where": "read afterwards",
     }
     unpriced = "" if plan.objects is not None else " What the requests of the move cost is not known (objects)."
     remark = "" if cost is not None else (

@@ -181,7 +181,8 @@ def _advice(
             "tried": tried.trials,
             "wrong": tried.wrong,
             "violation_bound": round(tried.bound or 0.0, 6),
-            "what": "snapshots as old, deleted before the archive would have paid",
+            "of": "snapshots as old",
+            "wrong_where": "deleted before the archive would have paid",
         }
     return Advice(
         kind=kind,

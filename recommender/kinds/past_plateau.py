@@ -8,7 +8,8 @@ Method
     patience is part of the price. Attempts that came to nothing are ``training_waste``'s, and never counted here.
     *Replay*: every run the rule would have stopped; wrong where it gained a thousandth of all or more afterwards. Where
     more than one in twenty did, nothing is advised, and such a run spares nothing in any case.
-    P10 to P90 are of whole weeks; net is the P10, as in ``training_waste``.
+    P10 to P90 are of whole weeks, times the share of stops that are not wrong (Jeffreys' posterior of the replay); net
+    is the P10, as in ``training_waste``.
 Cases
     No curve of any run: the reason, with what to load. None past its plateau: the reason.
 Sources
@@ -36,7 +37,7 @@ from recommender.methods.lost_runs import LOST, Attempt, attempts, spared_after
 from recommender.methods.plateau import Plateau, Rule, plateau_of
 from recommender.methods.risk import risk_level
 from recommender.methods.tried import Tried
-from recommender.savings import CENT, cost_basis, cost_remark, monthly_cost, saving
+from recommender.savings import CENT, Spread, cost_basis, cost_remark, monthly_cost, saving
 from recommender.subjects.training_runs import TrainingRun, TrainingRuns, part_of
 
 NAME = "past_plateau"
@@ -154,7 +155,8 @@ def _advice(
     known: int,
 ) -> Advice:
     days = options.window_days
-    most = saving(spared, days, Decimal(1))
+    # a run that would have got better later spares nothing
+    most = saving(spared, days, Decimal(1), Spread(short_hours=tried.wrong, hours=tried.trials))
     careful = careful_saving(most, spared, days)
     level = sum((one.cost(one.level) for one in stopped), _NOTHING).quantize(CENT)
     after = sum((one.cost(one.spared) for one in stopped), _NOTHING).quantize(CENT)
@@ -202,9 +204,8 @@ def _advice(
                 "tried": tried.trials,
                 "wrong": tried.wrong,
                 "violation_bound": round(bound, 6),
-                "what": "runs the rule would have stopped, and that gained a thousandth or more afterwards"
-                if options.plateau_gain == TrainingWaste().plateau_gain
-                else f"runs the rule would have stopped, and that gained {options.plateau_gain:.2%} or more afterwards",
+                "of": "runs the rule would have stopped",
+                "wrong_where": f"gained {options.plateau_gain:.1%} or more afterwards",
             },
         },
     )

@@ -25,9 +25,10 @@ def less(gross: Saving, kept: Decimal) -> Saving:
         p10=maybe(gross.p10),
         p50=maybe(gross.p50),
         p90=maybe(gross.p90),
+        range_from=gross.range_from,
     )
 
 
 def at_list(monthly: Decimal) -> Saving:
     """All of a list price, of which nobody knows how it varies."""
-    return Saving(monthly, monthly, monthly, None, None, None)
+    return Saving(monthly, monthly, monthly, None, None, None, "none: it is at list price, and your rate is unknown")

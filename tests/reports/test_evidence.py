@@ -28,6 +28,20 @@ from reports.evidence import in_words, measured, other_evidence, replay_sentence
             "at worst 25.0 % more was asked than there would have been.",
         ),
         (
+            {
+                "replay": {
+                    "tried": 4,
+                    "wrong": 1,
+                    "violation_bound": 0.7514,
+                    "of": "checkpoints unread for 90 days",
+                    "wrong_where": "read afterwards",
+                }
+            },
+            Decimal("0.7514"),
+            "Tried on 4 checkpoints unread for 90 days: 1 read afterwards; at most 75.1 % of such at 95\u00a0%.",
+        ),
+        ({"replay": {"tried": 0, "wrong": 0, "of": "runs", "wrong_where": "gained"}}, None, None),
+        (
             {"replay": {"hours": 336, "violation_minutes": 70}, "wait_minutes": 120},
             Decimal("0.064"),
             "On 336 hours of its past somebody would have waited for a start 70 minutes; "

@@ -30,6 +30,8 @@ def test_a_kind_nobody_knows_is_called_by_its_name() -> None:
         ("training:lk-analytics/demand-forecast/supply-chain", "training of demand-forecast, supply-chain"),
         ("usage:111/eu-west-1/p5", "use of p5, eu-west-1"),
         ("agreement:edp", "agreement edp"),
+        ("object-storage:111122223333", "object storage of 111122223333"),
+        ("s3://ml-runs", None),
         ("tokens:odd", "odd"),
         ("i-0abc", None),
         ("arn:aws:sagemaker:us-east-1:222:endpoint/x", None),
