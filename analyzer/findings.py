@@ -14,7 +14,7 @@ from analyzer.exact_sql import COSTS
 NUMBERS: Mapping[str, int] = {
     "matches the export": 1,
     "matches the invoice": 1,
-    "matches AWS's own totals": 1,
+    "matches the cloud's own totals": 1,
     "prepaid rolls forward": 1,
     "effective closes to billed": 1,
     "agreements are drawn down by the ledger": 1,

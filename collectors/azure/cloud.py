@@ -8,11 +8,13 @@ from collections.abc import Collection, Mapping, Sequence
 from aispend.connections import AzureConnection
 from aispend.settings import Settings
 from collectors.azure.base import AzureCollector
+from collectors.azure.bills import Bills
 from collectors.azure.clients import AzureClients
+from collectors.azure.cost_query import CostQuery
 from collectors.azure.policy import roles, terraform
 from collectors.base import Style
 
-COLLECTORS: tuple[type[AzureCollector], ...] = ()
+COLLECTORS: tuple[type[AzureCollector], ...] = (Bills, CostQuery)
 
 
 class Azure:

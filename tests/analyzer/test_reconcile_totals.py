@@ -1,4 +1,4 @@
-"""The bill against AWS's own totals: exact, each on its basis, and every difference with its name."""
+"""The bill against the cloud's own totals: exact, each on its basis, and every difference with its name."""
 
 from __future__ import annotations
 
@@ -243,3 +243,20 @@ def test_each_connection_is_held_against_by_itself(ledger: Ledger) -> None:
         ("aws/cost-explorer prod", True),
         ("second/cost-explorer prod", False),
     ]
+
+
+def test_azure_is_held_against_its_actual_and_amortised_cost_by_subscription(ledger: Ledger) -> None:
+    """Azure adds up in floating point: 11.5 may come as 11.500000000000002, and 0.00000001 is more than that."""
+    bill(ledger)
+    execute(ledger, "UPDATE slice SET provider = 'azure', dataset = 'azure_actual+azure_amortized'")
+    execute(ledger, "UPDATE account SET sub_account_id = '/subscriptions/PROD'")
+    azure = {"provider": "azure", "source": "azure/cost-query"}
+    ask(ledger, "ActualCost", "10", "1.50000000021", **azure)
+    ask(ledger, "AmortizedCost", "11.50000001", **azure)
+    billed, effective = found(ledger)
+    assert (billed.scope, billed.holds) == ("azure/cost-query prod", True)
+    assert billed.cause == "billed cost, ActualCost: -0.00000000021 is rounding in floating point"
+    assert (effective.holds, effective.cause) == (
+        False,
+        "effective cost, AmortizedCost: -0.00000001 is unexplained",
+    )

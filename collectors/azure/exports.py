@@ -1,0 +1,132 @@
+"""Which exports a connection reads: those of the settings, else one bill for each place that Azure has exports of.
+
+A place (a subscription, a billing account or profile) may have several exports that show the same money. FOCUS is taken
+where there is one, else actual and amortised cost, which are the two halves of one bill; of several alike the active
+one of the latest version. What is passed over is said by ``aispend doctor``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aispend.connections import AzureExport
+from aispend.errors import AispendError
+from collectors.azure.base import FORBIDDEN, status_of
+from collectors.azure.clients import AzureClients
+
+EXPORTS_VERSION, STORAGE_VERSION = "2025-03-01", "2024-01-01"
+FOCUS, ACTUAL, AMORTIZED, USAGE = "focuscost", "actualcost", "amortizedcost", "usage"
+_BILLS = ({FOCUS}, {ACTUAL, AMORTIZED}, {USAGE})
+"""Types that show all cost, the best first; those of one set belong together."""
+
+_SUFFIXES = {"public": "core.windows.net", "government": "core.usgovcloudapi.net", "china": "core.chinacloudapi.cn"}
+_ACCOUNT = re.compile(r"/storageAccounts/([a-z0-9]{3,24})$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Place:
+    """An export, of which scope and of what kind it is, as far as that is known."""
+
+    export: AzureExport
+    scope: str = ""
+    kind: str = ""
+
+    @property
+    def of_subscription(self) -> bool:
+        """Whether it shows a part of an account's bill."""
+        return self.scope.lower().strip("/").startswith("subscriptions/")
+
+    @property
+    def head(self) -> str:
+        """What the names of its blobs begin with."""
+        return "".join(f"{part}/" for part in (self.export.root.strip("/"), self.export.name) if part)
+
+
+def discovered(clients: AzureClients) -> tuple[list[Place], list[str]]:
+    """The exports to read, and words on each that is passed over."""
+    chosen: list[Place] = []
+    passed: list[str] = []
+    for scope in clients.scopes:
+        path = f"/{scope}/providers/Microsoft.CostManagement/exports"
+        found = list(_bills(clients.pages(path, api_version=EXPORTS_VERSION)))
+        kinds = next((kinds for kinds in _BILLS if any(_kind(one) in kinds for one in found)), set())
+        for kind in sorted(kinds):
+            alike = sorted((one for one in found if _kind(one) == kind), key=_preference, reverse=True)
+            chosen += [_place(clients, one, scope, kind) for one in alike[:1]]
+            passed += [f"{one['name']} of {scope}: {alike[0]['name']} shows the same" for one in alike[1:]]
+        passed += [
+            f"{one['name']} of {scope}: another export shows all of it" for one in found if _kind(one) not in kinds
+        ]
+    return chosen, passed
+
+
+def _bills(listed: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
+    every = set[str]().union(*_BILLS)
+    return (one for one in listed if _kind(one) in every)
+
+
+def _kind(one: Mapping[str, Any]) -> str:
+    return str(_at(one, "properties", "definition", "type") or "").lower()
+
+
+def _preference(one: Mapping[str, Any]) -> tuple[bool, str, str]:
+    active = _at(one, "properties", "schedule", "status") == "Active"
+    version = _at(one, "properties", "definition", "dataSet", "configuration", "dataVersion")
+    return active, str(version or ""), str(one.get("name"))
+
+
+def _place(clients: AzureClients, one: Mapping[str, Any], scope: str, kind: str) -> Place:
+    where = _at(one, "properties", "deliveryInfo", "destination") or {}
+    export = AzureExport(
+        account_url=_account_url(clients, str(where.get("resourceId") or "")),
+        container=str(where.get("container") or ""),
+        root=str(where.get("rootFolderPath") or "").strip("/"),
+        name=str(one["name"]),
+    )
+    return Place(export, scope, kind)
+
+
+def _account_url(clients: AzureClients, resource: str) -> str:
+    """The Blob endpoint of a storage account: as Azure says, else as it is called by default."""
+    from azure.core.exceptions import HttpResponseError
+
+    match = _ACCOUNT.search(resource)
+    if match is None:
+        raise AispendError("An export has no storage account.", where=resource or "deliveryInfo.destination.resourceId")
+    try:
+        said = clients.get(f"/{resource.strip('/')}", api_version=STORAGE_VERSION)
+    except HttpResponseError as error:
+        if status_of(error) != FORBIDDEN:
+            raise
+        return f"https://{match[1].lower()}.blob.{_SUFFIXES[clients.connection.cloud]}"
+    return str(_at(said, "properties", "primaryEndpoints", "blob")).rstrip("/")
+
+
+def _at(said: Any, *path: str) -> Any:
+    for name in path:
+        said = said.get(name) if isinstance(said, Mapping) else None
+    return said
+
+
+@dataclass(frozen=True)
+class Group:
+    """Exports whose files are one bill: a single one, or those of one kind of several subscriptions."""
+
+    name: str
+    places: tuple[Place, ...]
+
+
+def grouped(places: Sequence[Place]) -> list[Group]:
+    """The places by what must be loaded together: subscriptions of one account share its slice of a month."""
+    parts = [one for one in places if one.of_subscription]
+    kinds = list(dict.fromkeys(one.kind for one in parts))
+    groups: list[tuple[Place, ...]] = [(one,) for one in places if not one.of_subscription]
+    groups += [tuple(one for one in parts if one.kind == kind) for kind in kinds]
+    names = [one[0].export.name if len(one) == 1 else f"{one[0].kind} of subscriptions" for one in groups]
+    return [
+        Group(name if names.count(name) == 1 else f"{one[0].export.container}/{one[0].head.rstrip('/')}", one)
+        for name, one in zip(names, groups, strict=True)
+    ]

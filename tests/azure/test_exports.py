@@ -1,0 +1,108 @@
+"""Which exports are read where the settings name none: one bill for each place, and what is passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aispend.clock import Clock
+from aispend.connections import AzureExport
+from collectors.azure.bills import Bills
+from collectors.azure.clients import AzureClients
+from collectors.azure.exports import Place, discovered, grouped
+from tests.azure.double import PLACE, SUBSCRIPTION, Azure, RefusalError
+
+Connect = Callable[..., AzureClients]
+STORAGE = f"{PLACE}/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/acmecosts"
+LISTED = f"GET {PLACE}/providers/Microsoft.CostManagement/exports"
+
+
+def export(name: str, kind: str, *, version: str = "", status: str = "Active") -> dict[str, Any]:
+    return {
+        "name": name,
+        "properties": {
+            "schedule": {"status": status, "recurrence": "Daily"},
+            "definition": {"type": kind, "dataSet": {"configuration": {"dataVersion": version}}},
+            "deliveryInfo": {
+                "destination": {
+                    "resourceId": STORAGE,
+                    "container": "bills",
+                    "rootFolderPath": "/cost/",
+                    "type": "AzureBlob",
+                }
+            },
+        },
+    }
+
+
+def found(azure: Azure, connect: Connect, *listed: dict[str, Any]) -> tuple[list[str], list[str]]:
+    azure.on(LISTED, {"value": list(listed)})
+    azure.on(f"GET {STORAGE}", {"properties": {"primaryEndpoints": {"blob": "https://acmecosts.z1.blob.example/"}}})
+    chosen, passed = discovered(connect())
+    return [one.export.name for one in chosen], passed
+
+
+def test_focus_is_taken_before_actual_and_amortised_cost(azure: Azure, connect: Connect) -> None:
+    listed = [
+        export("prices", "PriceSheet"),
+        export("actual", "ActualCost"),
+        export("new", "FocusCost", version="1.2"),
+        export("old", "FocusCost", version="1.0r2"),
+        export("newest", "FocusCost", version="1.3", status="Inactive"),
+    ]
+    chosen, passed = found(azure, connect, *listed)
+    assert chosen == ["new"]
+    assert [one.split(" ")[0] for one in passed] == ["old", "newest", "actual"]
+
+
+def test_actual_and_amortised_cost_are_taken_together(azure: Azure, connect: Connect) -> None:
+    listed = [export("cash", "ActualCost"), export("spread", "AmortizedCost"), export("usage", "Usage")]
+    chosen, passed = found(azure, connect, *listed)
+    assert (chosen, len(passed)) == (["cash", "spread"], 1)
+
+
+def test_where_the_files_are_is_asked_of_azure_and_else_as_it_is_called(azure: Azure, connect: Connect) -> None:
+    azure.on(LISTED, {"value": [export("new", "FocusCost")]})
+    azure.on(f"GET {STORAGE}", {"properties": {"primaryEndpoints": {"blob": "https://acmecosts.z1.blob.example/"}}})
+    clients = connect()
+    ((place,), _) = discovered(clients)
+    assert place.export.account_url == "https://acmecosts.z1.blob.example"
+    assert (place.head, place.scope) == ("cost/new/", f"subscriptions/{SUBSCRIPTION}")
+    assert set(clients.sent) <= set(Bills.operations)
+
+    azure.on(f"GET {STORAGE}", RefusalError(403, "AuthorizationFailed"))
+    ((place,), _) = discovered(connect(cloud="china"))
+    assert place.export.account_url == "https://acmecosts.blob.core.chinacloudapi.cn"
+
+
+def test_the_doctor_names_what_is_passed_over_and_the_missing_permission(
+    azure: Azure, connect: Connect, clock: Clock
+) -> None:
+    azure.on(LISTED, {"value": []})
+    (none,) = Bills(connect(), clock).examine()
+    assert (none.state, none.what) == ("broken", "there is no export of cost")
+    azure.on(LISTED, RefusalError(403, "AuthorizationFailed"))
+    (denied,) = Bills(connect(), clock).examine()
+    assert denied.what == "the permission Microsoft.CostManagement/exports/read is missing"
+
+
+def place(name: str, scope: str, kind: str = "focuscost", root: str = "") -> Place:
+    return Place(AzureExport(account_url="https://a", container="c", name=name, root=root), scope, kind)
+
+
+def test_what_is_loaded_together_is_what_shares_an_account_and_names_stay_apart() -> None:
+    groups = grouped(
+        [
+            place("focus", "providers/Microsoft.Billing/billingAccounts/1", root="one"),
+            place("focus", "providers/Microsoft.Billing/billingAccounts/2", root="two"),
+            place("a", "subscriptions/1"),
+            place("b", "/subscriptions/2/resourceGroups/rg"),
+            place("cash", "subscriptions/1", "actualcost"),
+        ]
+    )
+    assert [(one.name, len(one.places)) for one in groups] == [
+        ("c/one/focus", 1),
+        ("c/two/focus", 1),
+        ("focuscost of subscriptions", 2),
+        ("cash", 1),
+    ]
