@@ -136,7 +136,7 @@ def _weeks(subject: Subject, days: int) -> NDArray[np.float64] | str:
     known = [float(amount) for amount in series if amount is not None]
     if len(known) < size:
         return _NO_DAY
-    weeks = np.array([np.roll(known, -start)[:_WEEK].sum() for start in range(size)])
+    weeks = np.lib.stride_tricks.sliding_window_view(np.array(known + known[: _WEEK - 1]), _WEEK).sum(axis=1)
     means = np.random.default_rng(730).choice(weeks, size=(_RESAMPLES, size // _WEEK)).mean(axis=1) / _WEEK
     return np.asarray(means)
 

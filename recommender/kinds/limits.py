@@ -14,7 +14,7 @@ from aispend.prices.accelerators import Accelerator, InstanceType, accelerator, 
 from aispend.prices.prices import Candidate
 from aispend.sizing import Rightsize
 from recommender.methods.model_memory import Precision, accelerators_needed
-from recommender.methods.percentiles import weighted_percentile
+from recommender.methods.percentiles import ROUNDING
 from recommender.methods.realised_ratio import RealisedRatio
 from recommender.methods.replay import Capacity
 from recommender.methods.throughput import ServedModel
@@ -65,14 +65,25 @@ class Size:
 def load_at(load: NDArray[np.float64], share: float, *, by_work: bool) -> float:
     """Load that ``share`` of the known time does not exceed; ``by_work``: at which that share of the *work* is done,
     where that is more (bursts between long quiet times). NaN where nothing is known."""
-    known = np.sort(load)[: load.size - int(np.isnan(load).sum())]
+    known = load[~np.isnan(load)]
     if not known.size:
         return float("nan")
-    position = share * (known.size - 1)
+    # both percentiles lie in the top: the work above a share is done by no more than that part of the time
+    from_top = min(int((1 - share) * known.size) + 2, known.size)
+    parted = np.partition(known, known.size - from_top)
+    lower, top = parted[: known.size - from_top], np.sort(parted[known.size - from_top :])
+    position = share * (known.size - 1) - lower.size
     below = int(position)
-    above = min(below + 1, known.size - 1)
-    by_time = float(known[below] + (known[above] - known[below]) * (position - below))
-    return max(by_time, weighted_percentile(known, known, share)) if by_work and known[-1] > 0 else by_time
+    above = min(below + 1, top.size - 1)
+    by_time = float(top[below] + (top[above] - top[below]) * (position - below))
+    return max(by_time, _by_work(lower, top, share)) if by_work and top[-1] > 0 else by_time
+
+
+def _by_work(lower: NDArray[np.float64], top: NDArray[np.float64], share: float) -> float:
+    """``weighted_percentile`` of values by themselves, none below 0; the top is in order and holds the answer."""
+    heights = lower.sum() + np.cumsum(top)
+    at = int(np.searchsorted(heights, share * heights[-1] * (1 - ROUNDING)))
+    return float(top[min(at, top.size - 1)])
 
 
 def need_of(

@@ -56,7 +56,6 @@ from recommender.kinds.limits import (
     Size,
     can_with_less_host,
     limit_of,
-    load_at,
     need_of,
     why_none,
 )
@@ -371,7 +370,8 @@ def sees_month_end(until: date, days: int) -> bool:
 
 def _percentiles(load: NDArray[np.float64]) -> dict[str, float]:
     shares = (("load_p50", 0.5), ("load_p95", 0.95), ("load_p99_5", 0.995), ("load_max", 1.0))
-    return {name: round(load_at(load, share, by_work=False), 4) for name, share in shares}
+    found = np.quantile(load[~np.isnan(load)], [share for _, share in shares])
+    return {name: round(float(value), 4) for (name, _), value in zip(shares, found, strict=True)}
 
 
 KIND = Kind(

@@ -117,7 +117,8 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
         )
     active = recent >= State.UNDERUSED
     inactive_share = 1 - float(active.sum()) / float(known.sum())
-    active_days = np.unique(np.flatnonzero(active) // (24 * SLOTS_PER_HOUR)).size
+    days = np.flatnonzero(active) // SLOTS_PER_DAY
+    active_days = int((np.diff(days) != 0).sum()) + (days.size > 0)
     if inactive_share < PERIODIC_INACTIVE_SHARE:
         return no("busy", f"It was active in {1 - inactive_share:.1%} of the last {window_hours} h.")
     if active_days > 1:

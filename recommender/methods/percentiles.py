@@ -36,7 +36,7 @@ VPA_MARGIN = 0.15
 MEMORY_HEADROOM = 0.10
 MEMORY_MIN_DAYS = 14
 _MINUTES_PER_DAY = 1440
-_ROUNDING = 1e-12
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def weighted_percentile(values: Series, weights: Series, share: float) -> float:
         return float("nan")
     order = np.argsort(values[known], kind="stable")
     ordered, heights = values[known][order], np.cumsum(weights[known][order])
-    at = int(np.searchsorted(heights, share * heights[-1] * (1 - _ROUNDING)))
+    at = int(np.searchsorted(heights, share * heights[-1] * (1 - ROUNDING)))
     return float(ordered[min(at, ordered.size - 1)])
 
 

@@ -41,6 +41,12 @@ _MONTH_HOURS = 730.0
 _DRAWS = 2000
 
 
+def _part(slots: Slots) -> slice | Slots:
+    """Neighbours are a view: the parts of long histories are not copied for every fold."""
+    is_slice = slots.size > 0 and int(slots[-1] - slots[0]) + 1 == slots.size
+    return slice(int(slots[0]), int(slots[-1]) + 1) if is_slice else slots
+
+
 @dataclass(frozen=True)
 class Demand:
     """Demand per slot; NaN is unknown, None is not asked about.
@@ -75,9 +81,7 @@ class Demand:
     def at(self, slots: Slots) -> DemandAt:
         """The demand of some slots in ascending order, counted from the first of this one."""
         memory = self.memory_by_slot()
-        neighbours = slots.size > 0 and int(slots[-1] - slots[0]) + 1 == slots.size
-        # neighbours are a view: the training parts of long histories are not copied for every fold
-        part = slice(int(slots[0]), int(slots[-1]) + 1) if neighbours else slots
+        part = _part(slots)
         return DemandAt(
             slots=slots + self.first,
             load=self.load[part],
@@ -195,8 +199,9 @@ def replay(
     saved = float(np.average(savings, weights=lengths))
     tested = np.flatnonzero(merged.tested)
     test = demand.at(tested)
+    most = _most(test)
     best = max(
-        (1 - float(np.mean(size.cost)) / present for size in (current, *sizes) if not _fails(test, size)),
+        (1 - float(np.mean(size.cost)) / present for size in (current, *sizes) if not _fails(test, size, most)),
         default=0.0,
     )
     return Replay(
@@ -297,21 +302,18 @@ class _Judged:
 
     def worsen(self, slots: Slots, other: _Judged) -> None:
         """Take the worse of what is known of these slots and of what is found now."""
-        self.tested[slots] = True
-        self.judged[slots] |= other.judged
-        self.violated[slots] |= other.violated
-        self.risky[slots] |= other.risky
+        part = _part(slots)
+        self.tested[part] = True
+        self.judged[part] |= other.judged
+        self.violated[part] |= other.violated
+        self.risky[part] |= other.risky
         self.overload = max(self.overload, other.overload)
         self.slack = (self.slack[0] + other.slack[0], self.slack[1] + other.slack[1])
 
     def at(self, slots: Slots) -> _Judged:
-        return replace(
-            self,
-            tested=self.tested[slots],
-            judged=self.judged[slots],
-            violated=self.violated[slots],
-            risky=self.risky[slots],
-        )
+        part = _part(slots)
+        names = ("tested", "judged", "violated", "risky")
+        return replace(self, **{name: getattr(self, name)[part] for name in names})
 
 
 def _judge(at: DemandAt, capacity: Capacity) -> _Judged:
@@ -379,9 +381,19 @@ def _hourly_max(series: Series, hour: Slots, judged: NDArray[np.bool_]) -> Serie
     return np.asarray(np.maximum.reduceat(values, starts), dtype=float)
 
 
-def _fails(at: DemandAt, size: Capacity) -> bool:
+def _most(at: DemandAt) -> tuple[float, ...]:
+    """The largest known load, concurrency and memory; below any limit where it is not asked about."""
+    series = (at.load, at.concurrent, at.memory)
+    return tuple(-np.inf if one is None else float(np.fmax.reduce(one, initial=-np.inf)) for one in series)
+
+
+def _fails(at: DemandAt, size: Capacity, most: tuple[float, ...]) -> bool:
+    """Whether any demand is above the size; of a limit for all slots the largest demand says so."""
     limits = ((at.load, size.load), (at.concurrent, size.devices), (at.memory, size.memory))
-    return any(series is not None and bool((series > limit).any()) for series, limit in limits)
+    return any(
+        largest > limit if isinstance(limit, float | int) else series is not None and bool((series > limit).any())
+        for (series, limit), largest in zip(limits, most, strict=True)
+    )
 
 
 def _different(ascending: Slots) -> int:

@@ -59,16 +59,18 @@ class State(IntEnum):
     BUSY = 4
 
 
+_UNKNOWN, _ALLOCATED_UNUSED, _RESIDENT_IDLE, _UNDERUSED, _BUSY = (np.int8(state) for state in State)
+
+
 def slot_states(history: Accelerators, max_idle_activity: float) -> NDArray[np.int8]:
     """State per (accelerator, slot)."""
     activity = history.activity_max
-    memory = np.repeat(history.memory_used_max, SLOTS_PER_HOUR, axis=1)[:, : activity.shape[1]]
-    resident = np.nan_to_num(memory, nan=0.0) > RESIDENT_BYTES
-    states = np.where(activity < UNDERUSED_ACTIVITY, State.UNDERUSED, State.BUSY).astype(np.int8)
+    # one byte a slot from the start: these are the largest arrays there are; no comparison holds of what is unknown
+    idle = np.where(history.memory_used_max > RESIDENT_BYTES, _RESIDENT_IDLE, _ALLOCATED_UNUSED)
+    states = np.where(activity >= UNDERUSED_ACTIVITY, _BUSY, _UNDERUSED)
     inactive = activity < max_idle_activity
-    states[inactive & resident] = State.RESIDENT_IDLE
-    states[inactive & ~resident] = State.ALLOCATED_UNUSED
-    states[np.isnan(activity)] = State.UNKNOWN
+    np.copyto(states, np.repeat(idle, SLOTS_PER_HOUR, axis=1)[:, : activity.shape[1]], where=inactive)
+    np.copyto(states, _UNKNOWN, where=np.isnan(activity))
     return states
 
 
@@ -77,7 +79,7 @@ def resource_states(states: NDArray[np.int8]) -> NDArray[np.int8]:
     busiest = states.max(axis=0)
     any_unknown = (states == State.UNKNOWN).any(axis=0)
     active = busiest >= State.UNDERUSED
-    return np.where(any_unknown & ~active, State.UNKNOWN, busiest).astype(np.int8)
+    return np.where(any_unknown & ~active, _UNKNOWN, busiest)
 
 
 def idle_since(states: NDArray[np.int8]) -> int:

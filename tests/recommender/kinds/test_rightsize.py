@@ -16,6 +16,7 @@ from aispend.sizing import PRESETS, Rightsize
 from recommender.contract import Advice, WhyNot
 from recommender.kinds.limits import ModelNeed, Need, Size, holds_model, limit_of, load_at
 from recommender.kinds.rightsize import KIND, demand_of, evaluate, last_days, sees_month_end
+from recommender.methods.percentiles import weighted_percentile
 from recommender.methods.replay import Capacity
 from recommender.methods.throughput import ServedModel
 from recommender.subjects.machines import Machine
@@ -86,6 +87,23 @@ def test_each_limit_has_its_headroom(make_subject: Make) -> None:
     assert limit(2.41, 1) == "busy"
     assert limit(2.4, 172.9) == "memory"
     assert limit_of(Need(0.1, 9, 0), size, subject, OPTIONS) == "busy"
+
+
+@given(
+    st.lists(st.one_of(st.floats(0, 8), st.just(0.0), st.just(1.0), st.just(float("nan"))), min_size=1, max_size=60),
+    st.sampled_from([0.5, 0.9, 0.95, 0.995, 1.0]),
+)
+def test_the_top_alone_gives_the_percentiles_of_all(values: list[float], share: float) -> None:
+    """By time as NumPy has it, by work as the weighted percentile of the values by themselves."""
+    load = np.array(values)
+    known = load[~np.isnan(load)]
+    by_time = load_at(load, share, by_work=False)
+    if not known.size:
+        assert np.isnan(by_time)
+        return
+    assert by_time == pytest.approx(np.quantile(known, share))
+    by_work = max(by_time, weighted_percentile(known, known, share)) if known.max() > 0 else by_time
+    assert load_at(load, share, by_work=True) == pytest.approx(by_work)
 
 
 def test_one_peak_of_memory_rules_out_for_all_of_the_window(make_subject: Make) -> None:
