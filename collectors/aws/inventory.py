@@ -37,9 +37,9 @@ from collectors.aws.base import DENIED, AwsCollector, code_of, explained
 from collectors.aws.clients import AwsClients
 from collectors.aws.inventory_ec2 import Place
 from collectors.aws.inventory_listing import Rows, hardware_of, readers
-from collectors.aws.inventory_names import Held, Names
 from collectors.aws.listing import left_out
 from collectors.contract import Files, Finding, History, Merge, Part, Progress, Reading, Seen, Slice, Window
+from collectors.machine_names import Held, Names
 
 _GRANT = "Grant what 'aispend policy aws' prints, or go without."
 LISTING, EVENTS, JOBS = _PARTS = ("listing", "events", "jobs")

@@ -16,7 +16,7 @@ from typing import Any
 
 from aispend.prices.accelerators import instance_type
 from collectors.aws.clients import partition_of
-from collectors.aws.inventory_names import Held
+from collectors.machine_names import Held
 
 OPERATIONS = (
     "autoscaling.DescribeAutoScalingGroups",

@@ -16,7 +16,7 @@ from aispend.store import Store
 from aispend.store.names import INVENTORY, AliasRow, _outside, resource_key
 from collectors.aws.clients import AwsClients
 from collectors.aws.inventory import Inventory
-from collectors.aws.inventory_names import Held, Meaning, Names
+from collectors.machine_names import Held, Meaning, Names
 from collectors.runner import Source, SourceReport, collect
 from tests.aws.double import Aws, RefusalError
 
