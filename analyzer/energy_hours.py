@@ -15,8 +15,6 @@ from datetime import date
 
 from sqlalchemy import Connection, text
 
-from analyzer.names import accelerator_hours
-
 _CARDS = """
     CREATE TEMP TABLE card_of ON COMMIT DROP AS
     SELECT DISTINCT ON (c.resource_key, c.provider, c.account_key) c.resource_key, c.provider, c.account_key,
@@ -27,15 +25,12 @@ _CARDS = """
 
 _POWER = """
     CREATE TEMP TABLE power_day ON COMMIT DROP AS
-    SELECT t.resource_key, (t.hour AT TIME ZONE 'UTC')::date AS day,
-           count(t.power_mean)::numeric AS measured, coalesce(sum(t.power_mean::numeric), 0) AS wh,
-           count(t.activity_mean) FILTER (WHERE t.power_mean IS NULL)::numeric AS known,
-           coalesce(sum(t.activity_mean::numeric) FILTER (WHERE t.power_mean IS NULL), 0) AS busy
-    FROM {accelerator_hours} AS t
-    WHERE t.hour >= :first AND t.hour < :last
-      AND t.resource_key IN (SELECT resource_key FROM charge_now WHERE route = 'use' AND accelerator_hours > 0)
-      AND t.slice_id IN (SELECT slice_id FROM slice WHERE kind = 'metrics' AND period BETWEEN :first AND :last)
-    GROUP BY t.resource_key, 2"""
+    SELECT resource_key, (hour AT TIME ZONE 'UTC')::date AS day,
+           sum(powered) AS measured, coalesce(sum(watts), 0) AS wh,
+           sum(unpowered) AS known, coalesce(sum(active_unpowered), 0) AS busy
+    FROM measured_hour
+    WHERE resource_key IN (SELECT resource_key FROM charge_now WHERE route = 'use' AND accelerator_hours > 0)
+    GROUP BY resource_key, 2"""
 
 _WRITE = """
     INSERT INTO energy_day (billing_month, day, provider, region, accelerator_type, model, stage, is_idle,
@@ -56,9 +51,9 @@ _WRITE = """
     GROUP BY l.day, l.provider, c.region, c.accelerator_type, l.model, l.stage, l.reason = 'idle'"""
 
 
-def write_energy_hours(connection: Connection, *, month: date, first: date, last: date) -> None:
-    """Replace the month's ``energy_day``; telemetry of ``[first, last)``. Needs ``charge_now`` and ``unit_line``."""
+def write_energy_hours(connection: Connection, *, month: date) -> None:
+    """Replace the month's ``energy_day``. Needs ``charge_now``, ``unit_line`` and ``measured_hour``."""
     connection.execute(text("DELETE FROM energy_day WHERE billing_month = :month"), {"month": month})
     connection.execute(text(_CARDS))
-    connection.execute(text(_POWER.format(accelerator_hours=accelerator_hours())), {"first": first, "last": last})
+    connection.execute(text(_POWER))
     connection.execute(text(_WRITE), {"month": month})

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 
+from aispend.clock import next_month
 from aispend.schema import made_from
 from aispend.settings import Allocation, Settings
 
@@ -24,32 +26,60 @@ _TELEMETRY = """
     SELECT string_agg(concat_ws(' ', slice_id, loaded_at), ',' ORDER BY slice_id)
     FROM slice WHERE kind IN ('metrics', 'usage', 'workloads') AND period BETWEEN :first AND :last"""
 
-_NAMES = """
+NAMES_SAY = """
     SELECT concat_ws(' ', count(*), sum(hashtextextended(concat_ws('|', namespace, alias, valid_from, valid_to,
                                                                    resource_key, confidence), 0)))
-    FROM resource_alias
-    WHERE resource_key IN (SELECT resource_key FROM charge WHERE billing_month = :month AND slice_id = ANY(:slices))
-      AND valid_from <= :last AND (valid_to IS NULL OR valid_to >= :first)"""
+    FROM resource_alias"""
 
-_SKUS = """
+SKUS_SAY = """
     SELECT sum(hashtextextended(concat_ws('|', sku_key, is_ai, platform, accelerators, model, unit_class,
                                           units_per_pricing_unit, stage), 0))
-    FROM sku
-    WHERE sku_key IN (SELECT sku_key FROM charge WHERE billing_month = :month AND slice_id = ANY(:slices))"""
+    FROM sku"""
 
-_RESOURCES = """
+RESOURCES_SAY = """
     SELECT sum(hashtextextended(concat_ws('|', resource_key, resource_name, fleet, region, instance_type,
                                           accelerator_type, accelerators), 0))
-    FROM resource
-    WHERE resource_key IN (SELECT resource_key FROM charge WHERE billing_month = :month AND slice_id = ANY(:slices))"""
+    FROM resource"""
 
-_PRICES = """
+PRICES_SAY = """
     SELECT sum(hashtextextended(concat_ws('|', provider, region, instance_type, currency, valid_from, hourly_price), 0))
-    FROM price
-    WHERE term = 'on_demand' AND valid_from < :last AND (provider, instance_type) IN (
-        SELECT provider, instance_type FROM resource WHERE resource_key IN (
-            SELECT resource_key FROM charge WHERE billing_month = :month AND slice_id = ANY(:slices)))"""
+    FROM price WHERE term = 'on_demand'"""
 """List prices that divide machines over what they hold."""
+
+_WHAT_CHARGES_NAME = f"""
+    WITH named AS MATERIALIZED (
+        SELECT DISTINCT resource_key, sku_key FROM charge WHERE billing_month = :month AND slice_id = ANY(:slices))
+    SELECT ({NAMES_SAY} WHERE resource_key IN (SELECT resource_key FROM named)
+                AND valid_from <= :last AND (valid_to IS NULL OR valid_to >= :first)),
+           ({SKUS_SAY} WHERE sku_key IN (SELECT sku_key FROM named)),
+           ({RESOURCES_SAY} WHERE resource_key IN (SELECT resource_key FROM named)),
+           ({PRICES_SAY} AND valid_from < :last AND (provider, instance_type) IN (
+                SELECT provider, instance_type FROM resource
+                WHERE resource_key IN (SELECT resource_key FROM named)))"""
+
+_SLICES = "SELECT slice_id FROM slice WHERE kind = 'bill' AND period = :month ORDER BY slice_id"
+
+_DAYS = """
+    SELECT min(charge_date), max(greatest(charge_date, charge_end_date - 1))
+    FROM charge WHERE billing_month = :month AND slice_id = ANY(:slices)"""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A billing month as loaded: its slices, and the first and last day that matters to their charges."""
+
+    month: date
+    slices: list[int]
+    first: date
+    last: date
+
+
+def scope_of(connection: Connection, month: date) -> Scope:
+    """What is loaded of a month."""
+    slices = list(connection.scalars(text(_SLICES), {"month": month}))
+    first, last = connection.execute(text(_DAYS), {"month": month, "slices": slices}).one()
+    last_of_month = next_month(month) - timedelta(days=1)
+    return Scope(month, slices, min(first or month, month), max(last or month, last_of_month))
 
 
 def settings_words(settings: Settings) -> str:
@@ -67,14 +97,17 @@ def settings_words(settings: Settings) -> str:
     )
 
 
-def fingerprint(
-    connection: Connection, *, month: date, slices: list[int], first: date, last: date, settings: str
-) -> str:
-    """Of bills ``slices`` with charges from ``first`` to ``last``, and all that decides their shares."""
-    scope = {"month": month, "slices": slices, "first": first, "last": last + timedelta(days=1)}
-    queries = (_BILLS, _TELEMETRY, _NAMES, _SKUS, _RESOURCES, _PRICES)
-    words = [settings, *(str(connection.scalar(text(query), scope)) for query in queries)]
-    return hashlib.sha256("\n".join(words).encode()).hexdigest()
+def fingerprint(connection: Connection, scope: Scope, settings: str) -> str:
+    """Of a month's bills and all that decides their shares."""
+    asked = {"month": scope.month, "slices": scope.slices, "first": scope.first, "last": end_of(scope)}
+    loaded = [connection.scalar(text(query), asked) for query in (_BILLS, _TELEMETRY)]
+    named = connection.execute(text(_WHAT_CHARGES_NAME), asked).one()
+    return hashlib.sha256("\n".join([settings, *map(str, (*loaded, *named))]).encode()).hexdigest()
+
+
+def end_of(scope: Scope) -> date:
+    """The day after its last."""
+    return scope.last + timedelta(days=1)
 
 
 NAMES, OUTLOOK = "names", "outlook"
@@ -98,6 +131,8 @@ def remember(connection: Connection, part: str, fingerprint: str, now: datetime,
 
 
 _ALLOCATION = "allocation "
+UNCHANGED = "unchanged "
+"""Parts of single months, named with the month: see :mod:`analyzer.unchanged`."""
 
 
 def remember_allocation(connection: Connection, month: date, allocation: Allocation, now: datetime) -> None:
@@ -116,8 +151,9 @@ def allocation_words(connection: Connection, first: date, end: date) -> tuple[st
     return tuple(connection.scalars(select(made.fingerprint).where(*months).distinct().order_by(made.fingerprint)))
 
 
-def forget_allocations(connection: Connection, known: Sequence[date]) -> None:
-    """Forget how months that are no longer loaded were divided."""
-    parts = [f"{_ALLOCATION}{month}" for month in known]
+def forget_months(connection: Connection, known: Sequence[date]) -> None:
+    """Forget how months that are no longer loaded were divided, and what they were made from."""
     made = made_from.c
-    connection.execute(delete(made_from).where(made.part.startswith(_ALLOCATION), made.part.not_in(parts)))
+    for kind in (_ALLOCATION, UNCHANGED):
+        parts = [f"{kind}{month}" for month in known]
+        connection.execute(delete(made_from).where(made.part.startswith(kind), made.part.not_in(parts)))

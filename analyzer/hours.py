@@ -131,9 +131,12 @@ _RUN_HOURS = """
 _MEASURED = """
     CREATE TEMP TABLE measured_hour ON COMMIT DROP AS
     SELECT t.resource_key, t.hour, max(t.activity_mean)::numeric AS busiest,
-           sum(t.activity_mean::numeric) AS active, count(*)::numeric AS accelerators
+           sum(t.activity_mean::numeric) AS active, count(t.activity_mean)::numeric AS accelerators,
+           sum(t.power_mean::numeric) AS watts, count(t.power_mean)::numeric AS powered,
+           sum(t.activity_mean::numeric) FILTER (WHERE t.power_mean IS NULL) AS active_unpowered,
+           count(t.activity_mean) FILTER (WHERE t.power_mean IS NULL)::numeric AS unpowered
     FROM {accelerator_hours} AS t
-    WHERE t.activity_mean IS NOT NULL AND t.hour >= :first AND t.hour < :last
+    WHERE t.hour >= :first AND t.hour < :last
       AND t.resource_key IN (SELECT resource_key FROM charge_now WHERE route = 'use')
       AND t.slice_id IN (SELECT slice_id FROM slice WHERE kind = 'metrics' AND period BETWEEN :first AND :last)
     GROUP BY t.resource_key, t.hour"""
@@ -202,7 +205,8 @@ _RUNG = "CASE WHEN c.hours IS NULL OR f.resource_id = f.fleet THEN 'fleet-hour' 
 def place_by_hour(connection: Connection, allocation: Allocation, *, first: date, last: date) -> None:
     """Weigh the charges whose resource ran known workloads within ``[first, last)``.
 
-    Leaves ``measured_hour`` behind: by resource and hour, how active how many accelerators were.
+    Needs ``name_now``. Leaves ``measured_hour`` behind: by resource and hour, how active how many accelerators were,
+    and what power they drew.
     """
     scope = {"first": first, "last": last}
     stage_nodes(connection, allocation, first=first, last=last)

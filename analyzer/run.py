@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
 from sqlalchemy import Connection, Engine, text
@@ -28,8 +28,17 @@ from analyzer.attribution import Attributor
 from analyzer.charges import stage_charges
 from analyzer.decisions import decide_charges
 from analyzer.energy_hours import write_energy_hours
-from analyzer.fingerprint import fingerprint, forget_allocations, remember_allocation, settings_words
+from analyzer.fingerprint import (
+    Scope,
+    end_of,
+    fingerprint,
+    forget_months,
+    remember_allocation,
+    scope_of,
+    settings_words,
+)
 from analyzer.hours import place_by_hour
+from analyzer.names import stage_names
 from analyzer.outlook import OutlookReport, look_ahead
 from analyzer.shares import divide, drop_slices, make_share_tables, replace_slices, weigh_whole_charges
 from analyzer.sharing import share_out
@@ -37,6 +46,7 @@ from analyzer.siblings import learn_from_siblings
 from analyzer.spreading import spread_credits_and_fees
 from analyzer.stage_signals import find_stage_signals, take_stage_signals
 from analyzer.taxes import mark_lost_tax, spread_lost_tax
+from analyzer.unchanged import find_unchanged
 from analyzer.unit_costs import write_unit_costs
 from analyzer.usage import place_by_usage
 
@@ -110,39 +120,36 @@ def analyze(
         count_rows(connection, ["resource_alias"])
     chosen = [month for month in known if wanted is None or month in wanted]
     tally = _Tally()
+    found = find_unchanged(engine, chosen, words)
+    with engine.begin() as connection:
+        exclusive(connection, "analyze")
+        found.keep(connection, clock())
+        for month in found.news:
+            # unchanged, it was made with the same settings: they are part of the fingerprint
+            remember_allocation(connection, month, settings.allocation, clock())
     for number, month in enumerate(chosen):
+        if month in found.unchanged:
+            continue
         if progress is not None:
             progress(f"analyze {month:%Y-%m}", number, len(chosen))
         with engine.begin() as connection:
             exclusive(connection, "analyze")
-            scope = _scope(connection, month)
-            print_now = fingerprint(
-                connection, month=month, slices=scope.slices, first=scope.first, last=scope.last, settings=words
-            )
-            if print_now != connection.scalar(text(_PRINT_THEN), {"month": month}):
+            scope = scope_of(connection, month)
+            print_now = fingerprint(connection, scope, words)
+            print_then = connection.scalar(text(_PRINT_THEN), {"month": month})
+            if print_now != print_then:
                 counted = _analyze_month(connection, scope, attributor, settings)
-                tally.add(connection, month, *counted)
+                tally.add(connection, month, *counted, is_new=print_then is None)
                 connection.execute(text(_REMEMBER), {"month": month, "print_now": print_now, "now": clock()})
                 book_adjustments(connection, [month], settings, clock())
-            # unchanged, it was made with the same settings: they are part of the fingerprint
             remember_allocation(connection, month, settings.allocation, clock())
     if tally.analyzed:
         with engine.begin() as connection:
-            connection.execute(text(_STATISTICS))
+            count_rows(connection, _WRITTEN, anyway=tally.has_new)
     if progress is not None:
         progress("analyze", len(chosen), len(chosen))
         progress("forecasts and anomalies", 0, None)
     return replace(tally.report(len(chosen), notes), outlook=look_ahead(engine, settings, clock))
-
-
-@dataclass(frozen=True)
-class _Scope:
-    """A billing month as loaded: its slices, and the first and last day that matters to their charges."""
-
-    month: date
-    slices: list[int]
-    first: date
-    last: date
 
 
 @dataclass
@@ -150,13 +157,15 @@ class _Tally:
     """The report in the making."""
 
     analyzed: list[date] = field(default_factory=list)
+    has_new: bool = False
     charges: int = 0
     shares: int = 0
     coverage: dict[tuple[bool, str, str, str], Decimal] = field(default_factory=dict)
 
-    def add(self, connection: Connection, month: date, charges: int, shares: int) -> None:
-        """Count a month just analyzed, whose tables are still at hand."""
+    def add(self, connection: Connection, month: date, charges: int, shares: int, *, is_new: bool) -> None:
+        """Count a month just analyzed, whose tables are still at hand; ``is_new`` where it never was before."""
         self.analyzed.append(month)
+        self.has_new |= is_new
         self.charges += charges
         self.shares += shares
         for is_ai, rung, reason, currency, cost in connection.execute(text(_COVERAGE)):
@@ -170,19 +179,10 @@ class _Tally:
         return AnalysisReport(analyzed, chosen - len(analyzed), self.charges, self.shares, coverage, tuple(notes))
 
 
-def _scope(connection: Connection, month: date) -> _Scope:
-    slices = list(connection.scalars(text(_SLICES), {"month": month}))
-    first, last = connection.execute(text(_DAYS), {"month": month, "slices": slices}).one()
-    last_of_month = next_month(month) - timedelta(days=1)
-    return _Scope(month, slices, min(first or month, month), max(last or month, last_of_month))
-
-
-def _analyze_month(
-    connection: Connection, scope: _Scope, attributor: Attributor, settings: Settings
-) -> tuple[int, int]:
+def _analyze_month(connection: Connection, scope: Scope, attributor: Attributor, settings: Settings) -> tuple[int, int]:
     """Charges to shares and unit costs of one month; returns how many charges and shares."""
     month, slices = scope.month, scope.slices
-    end = scope.last + timedelta(days=1)
+    end = end_of(scope)
     ensure_partitions(connection, [month])
     for setting in ("jit = off", "work_mem = '64MB'"):  # many short statements, of which some sort a month
         connection.execute(text(f"SET LOCAL {setting}"))
@@ -194,6 +194,7 @@ def _analyze_month(
     learn_from_siblings(connection)
     take_stage_signals(connection, by_controller=False)
     make_share_tables(connection)
+    stage_names(connection, first=scope.first, last=end)
     place_by_hour(connection, settings.allocation, first=scope.first, last=end)
     place_by_usage(connection, first=scope.first, last=end)
     weigh_whole_charges(connection)
@@ -212,7 +213,7 @@ def _analyze_month(
         currency=settings.reporting_currency,
         targets=settings.latency_targets,
     )
-    write_energy_hours(connection, month=month, first=scope.first, last=end)
+    write_energy_hours(connection, month=month)
     return charges, shares
 
 
@@ -220,12 +221,6 @@ _MONTHS = """
     SELECT period FROM slice WHERE kind = 'bill'
     UNION SELECT date_trunc('month', period)::date FROM slice WHERE kind = 'usage'
     ORDER BY 1"""
-
-_SLICES = "SELECT slice_id FROM slice WHERE kind = 'bill' AND period = :month ORDER BY slice_id"
-
-_DAYS = """
-    SELECT min(charge_date), max(greatest(charge_date, charge_end_date - 1))
-    FROM charge WHERE billing_month = :month AND slice_id = ANY(:slices)"""
 
 _COVERAGE = """
     SELECT t.is_ai, t.rung, t.reason, c.currency, sum(coalesce(s.effective_cost, s.billed_cost, 0))
@@ -240,8 +235,9 @@ _READ = (
 )
 """What a load fills and an analysis joins."""
 
-_STATISTICS = "ANALYZE slice, spend_day, spend_resource_month"
-"""The first questions come right after the first load, before the server's own round would have counted the rows."""
+_WRITTEN = ("slice", "spend_day", "spend_resource_month")
+"""What the first questions ask, which come right after the first load, before the server's own round would have counted
+the rows. A month restated leaves them as large as they were; of a new month nothing is known until they are counted."""
 
 _REMEMBER = """
     INSERT INTO analysis_state (period, fingerprint, analyzed_at) VALUES (:month, :print_now, :now)
@@ -259,4 +255,4 @@ def _forget(connection: Connection, known: list[date]) -> None:
     for table in ("unit_cost", "energy_day"):
         connection.execute(text(f"DELETE FROM {table} WHERE billing_month <> ALL(:known)"), {"known": known})
     connection.execute(text("DELETE FROM analysis_state WHERE period <> ALL(:known)"), {"known": known})
-    forget_allocations(connection, known)
+    forget_months(connection, known)

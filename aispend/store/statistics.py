@@ -18,16 +18,18 @@ _OUTGROWN = """
     WHERE c.relkind = 'r' AND pg_relation_size(c.oid) > 0
       AND (c.oid = ANY(CAST(:tables AS regclass[]))
            OR c.oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = ANY(CAST(:tables AS regclass[]))))
-      AND (c.reltuples < 0 OR pg_relation_size(c.oid) > :grown * c.relpages * current_setting('block_size')::bigint)
+      AND (:anyway OR c.reltuples < 0
+           OR pg_relation_size(c.oid) > :grown * c.relpages * current_setting('block_size')::bigint)
     ORDER BY 1"""
 
 
-def count_rows(connection: Connection, tables: Iterable[str]) -> list[str]:
+def count_rows(connection: Connection, tables: Iterable[str], *, anyway: bool = False) -> list[str]:
     """Take the statistics of those of ``tables``, and of their partitions, that have none or have grown since.
 
-    Returns their names. A sample is read, so that the time does not follow the size.
+    ``anyway`` takes those of all that hold rows. Returns their names. A sample is read, of 30,000 rows at most, so that
+    the time follows the size only up to there.
     """
-    scope = {"tables": list(tables), "grown": GROWN}
+    scope = {"tables": list(tables), "grown": GROWN, "anyway": anyway}
     found = list(connection.scalars(text(_OUTGROWN), scope))
     if found:
         connection.execute(text(f"ANALYZE {', '.join(found)}"))

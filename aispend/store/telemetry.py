@@ -315,31 +315,32 @@ def _keep_rejects(connection: Connection, load_id: int, rejects: Sequence[Reject
         )  # fmt: skip
 
 
-def resolved_accelerator_hours() -> Select[Any]:
+def resolved_accelerator_hours(names: Table = resource_alias) -> Select[Any]:
     """Every column of ``accelerator_hour``, then ``resource_key``, ``alias_method`` and ``alias_confidence``.
 
     Those three are NULL where the name means no resource in that hour. Never more rows than ``accelerator_hour``.
+    ``names`` is a table like ``resource_alias`` that has at least the names of the hours asked for.
     """
-    return _resolved(accelerator_hour, accelerator_hour.c.alias)
+    return _resolved(accelerator_hour, accelerator_hour.c.alias, names)
 
 
-def resolved_inference_hours() -> Select[Any]:
+def resolved_inference_hours(names: Table = resource_alias) -> Select[Any]:
     """Like :func:`resolved_accelerator_hours`, of ``inference_hour``; without an alias, the endpoint is the name."""
     name = func.coalesce(inference_hour.c.alias, func.lower(inference_hour.c.endpoint))
-    return _resolved(inference_hour, name)
+    return _resolved(inference_hour, name, names)
 
 
-def resolved_workload_hours() -> Select[Any]:
+def resolved_workload_hours(names: Table = resource_alias) -> Select[Any]:
     """Like :func:`resolved_accelerator_hours`, of ``workload_hour``."""
-    return _resolved(workload_hour, workload_hour.c.alias)
+    return _resolved(workload_hour, workload_hour.c.alias, names)
 
 
-def _resolved(table: Table, name: ColumnElement[Any]) -> Select[Any]:
+def _resolved(table: Table, name: ColumnElement[Any], names: Table) -> Select[Any]:
     """As-of joins: a source's own names first, else those of every source.
 
     Rows of ``resource_alias`` with one namespace and alias never overlap in time, so each join finds at most one.
     """
-    own, any_source = resource_alias.alias("own"), resource_alias.alias("any_source")
+    own, any_source = names.alias("own"), names.alias("any_source")
     joined = table.outerjoin(own, _as_of(own, table, name, table.c.namespace)).outerjoin(
         any_source, _as_of(any_source, table, name, ANY_SOURCE)
     )

@@ -56,3 +56,11 @@ def test_a_partition_is_counted_by_the_name_of_its_table(database: Store) -> Non
 def test_an_empty_table_needs_no_statistics(database: Store) -> None:
     with database.engine.begin() as connection:
         assert count_rows(connection, TABLES) == []
+
+
+@pytest.mark.usefixtures("tables")
+def test_a_table_as_large_as_before_is_counted_where_its_rows_are_others(database: Store) -> None:
+    with database.engine.begin() as connection:
+        fill(connection, "grown", 5000)
+        assert count_rows(connection, TABLES) == ["grown"]
+        assert count_rows(connection, TABLES, anyway=True) == ["grown"]
