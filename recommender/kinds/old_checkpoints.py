@@ -12,7 +12,7 @@ Method
 Cases
     Nothing known of readings or of runs, no price, or all in use: the reason, with what to load. A name that another
     one begins with is left out, as a rule for it would take both.
-    An account that trains and lists no checkpoints: how to list them.
+    A cloud where somebody trains and no checkpoints are listed: how to list them.
 Sources
     docs/advice.md; ``methods/colder_prices.toml``; Cloud Storage Autoclass; S3 Intelligent-Tiering.
 Known drawbacks
@@ -68,7 +68,7 @@ class _Plan:
 
 
 def unlisted(kind: str, subject: ObjectStorage, settings: Recommend) -> WhyNot:
-    """What is missing where an account trains and lists no checkpoints."""
+    """What is missing where somebody trains and no checkpoints are listed."""
     cost = monthly_cost(subject, settings.idle.unattached_days)
     change = _growth(subject.costs)
     grown = (

@@ -83,7 +83,7 @@ def evaluate(subject: TrainingRuns, settings: Recommend) -> Advice | WhyNot:
     if not known:
         return no(
             "curves_missing",
-            f"{len(subject.runs)} runs are recorded and of none how its loss or another metric went. Load the curves: "
+            f"{_runs(len(subject.runs))} recorded, and of none how its loss or another metric went. Load the curves: "
             "aispend import-curves (docs/telemetry.md).",
         )
     if cost is None:
@@ -106,11 +106,18 @@ def evaluate(subject: TrainingRuns, settings: Recommend) -> Advice | WhyNot:
     ]
     stopped = [one for one in stopped if any(share > 0 for share in one.spared.values())]
     if not stopped:
-        return no("no_plateau", f"{len(known)} runs have curves: none went on after the rule would have stopped it.")
+        return no(
+            "no_plateau",
+            f"{_runs(len(known))} with curves: none went on after the rule would have stopped it.",
+        )
     spared = replace(subject, costs=_by_day(stopped))
     if saving(spared, options.window_days, Decimal(1)).effective <= 0:
         return no("no_plateau", "What runs did after the rule would have stopped them cost nothing in the window.")
     return _advice(subject, options, cost, stopped=stopped, tried=tried, spared=spared, known=len(known))
+
+
+def _runs(count: int) -> str:
+    return f"{count} run" if count == 1 else f"{count} runs"
 
 
 def _stopped(run: TrainingRun, found: Plateau, subject: TrainingRuns, options: TrainingWaste) -> _Stopped:
@@ -120,7 +127,10 @@ def _stopped(run: TrainingRun, found: Plateau, subject: TrainingRuns, options: T
     lost = {hour.start for part in parts if part.ending in LOST for hour in part.hours}
     seconds: dict[date, Decimal] = defaultdict(Decimal)
     after: dict[str, dict[date, Decimal]] = {"spared": defaultdict(Decimal), "level": defaultdict(Decimal)}
-    shares = {"spared": spared_after(whole, found.stop), "level": spared_after(whole, found.since)}
+    shares = {
+        name: spared_after(whole, max(at - run.hours_before, 0.0))
+        for name, at in (("spared", found.stop), ("level", found.since))
+    }
     first = (subject.as_of - timedelta(days=options.window_days)).date()
     for number, hour in enumerate(run.hours):
         day, ran = hour.start.date(), Decimal(repr(hour.seconds))
@@ -166,7 +176,7 @@ def _advice(
     return Advice(
         kind=NAME,
         subject=subject,
-        current=f"{len(stopped)} of {known} runs of {subject.model} with curves went on past their plateau",
+        current=f"{len(stopped)} of {_runs(known)} of {subject.model} with curves went on too long",
         proposed=f"stop a run when {options.plateau_patience:.0%} of it brought less than {options.plateau_gain:.1%} "
         "of what it gained",
         monthly_cost=cost,
@@ -174,8 +184,8 @@ def _advice(
         risk=risk_level(bound),
         confidence="low" if len(stopped) < ENOUGH else "medium",
         effort="low",
-        reason=f"{len(stopped)} runs cost {level} {subject.currency} in the last {days} days after they were last "
-        f"better; a rule that waits would have spared {after}. Of {tried.trials} runs it would have stopped, "
+        reason=f"{_runs(len(stopped))} cost {level} {subject.currency} in the last {days} days after they were last "
+        f"better; a rule that waits would have spared {after}. Of {tried.trials} it would have stopped, "
         f"{tried.wrong} gained anything to speak of later. At most {most.net} a month; by the careful figure (P10 of "
         f"its weeks) {careful}, and no more than that counts.{still}{cost_remark(subject, days)}",
         undo="take the callback out; a run that was stopped goes on from its last checkpoint",
@@ -218,7 +228,7 @@ def _largest(stopped: Sequence[_Stopped]) -> list[dict[str, str | float | bool]]
         {
             "run": one.run.workload,
             "metric": one.found.metric,
-            "hours": round(sum(hour.wall for hour in one.run.hours) / 3600, 1),
+            "hours": round(one.run.hours_before + sum(hour.wall for hour in one.run.hours) / 3600, 1),
             "last_better_at_hour": round(one.found.since, 1),
             "stopped_at_hour": round(one.found.stop, 1),
             "cost_after_the_plateau": str(one.cost(one.level).quantize(CENT)),

@@ -5,7 +5,8 @@ Assumes
 Method
     What is listed now, with every reading any listing told of, and the charges of the bucket's own where the bill has
     any. The bill keeps spend that is not AI without its resource, so object storage is known by account: that stands
-    beside each bucket, and alone (``ObjectStorage``) where an account that trains has no listing.
+    beside each bucket, and alone (``ObjectStorage``) where training is paid for in a cloud and no bucket there is
+    listed: data often has an account of its own.
 Cases
     Account and region are those most rows of the bucket give.
 Known drawbacks
@@ -66,22 +67,22 @@ class CheckpointStore(Stored):
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectStorage(Stored):
-    """Object storage of an account that trains, of which no checkpoints are listed; ``costs`` are all of it."""
+    """Object storage of an account where somebody trains and lists no checkpoints; ``costs`` are all of it."""
 
 
 def load_checkpoints(connection: Connection, as_of: datetime, window_days: int) -> Iterator[Stored]:
-    """Buckets with a listing by name, then accounts that train and have none."""
+    """Buckets with a listing by name, then object storage in clouds that have none and where somebody trains."""
     since = (as_of - timedelta(days=window_days)).date()
     storage = _account_storage(connection, since, as_of.date())
     currencies = currency_of(connection)
-    listed_accounts = set()
+    listed = set()
     buckets = list(_buckets(connection, currencies, as_of))
     keys = {bucket: _bill_keys(found["provider"], bucket) for bucket, found in buckets}
     costs = own_costs(connection, [key for ours in keys.values() for key in ours], since, as_of.date())
     for bucket, found in buckets:
         own = next((costs[key] for key in keys[bucket] if key in costs), {})
         place = (found["provider"], found["account"])
-        listed_accounts.add(place)
+        listed.add(found["provider"])
         for currency in own or [found["currency"]]:
             charged = own.get(currency, [])
             yield CheckpointStore(
@@ -90,7 +91,7 @@ def load_checkpoints(connection: Connection, as_of: datetime, window_days: int) 
                 account_storage=storage.get((*place, currency), []),
             )
     for (provider, account, currency), days in sorted(storage.items(), key=lambda item: tuple(map(str, item[0]))):
-        if (provider, account) not in listed_accounts:
+        if provider not in listed:
             yield ObjectStorage(
                 **_common(provider, account, None, currency, as_of),
                 resource_id=f"object-storage:{account or 'unknown'}",
@@ -176,7 +177,7 @@ def _bill_keys(provider: str, bucket: str) -> list[int]:
 def _account_storage(
     connection: Connection, since: date, until: date
 ) -> dict[tuple[str, str | None, str], list[DailyCost]]:
-    """Object storage of accounts that train, by provider, account and currency."""
+    """Object storage in clouds where somebody trains, by provider, account and currency."""
     found: dict[tuple[str, str | None, str], list[DailyCost]] = defaultdict(list)
     scope = {
         "services": list(SERVICES),
@@ -205,7 +206,7 @@ _LISTED = """
 
 _STORAGE = """
     WITH trains AS (
-        SELECT DISTINCT provider, account FROM spend_day
+        SELECT DISTINCT provider FROM spend_day
         WHERE is_ai AND stage = ANY(:stages) AND charge_date >= :since AND charge_date < :until)
     SELECT a.provider, coalesce(a.sub_account_id, a.billing_account_id) AS account, k.billing_currency AS currency,
            c.charge_date,
@@ -218,7 +219,6 @@ _STORAGE = """
     JOIN account a USING (account_key)
     JOIN sku s USING (sku_key)
     JOIN trains t ON t.provider = a.provider
-         AND t.account IS NOT DISTINCT FROM coalesce(a.sub_account_id, a.billing_account_id)
     WHERE s.service_name = ANY(:services) AND NOT s.is_ai AND k.charge_category = 'Usage'
       AND c.charge_date >= :since AND c.charge_date < :until AND c.billing_month >= :month
       AND (c.half <> 1 OR c.slice_id NOT IN (SELECT slice_id FROM slice WHERE position('+' in dataset) > 0))

@@ -39,7 +39,8 @@ _BEFORE = timedelta(days=30)
 class TrainingRun:
     """One run: its hours in order, and its cost by day of the window. ``newest`` ends what its source recorded.
 
-    ``curves`` are its metrics over the hours it ran; none where none is recorded.
+    ``curves`` are its metrics over the hours it ran; none where none is recorded. ``hours_before`` is how long it had
+    run, by the clock, before the first of ``hours``: these are read from a month before the window on.
     """
 
     workload: str
@@ -48,6 +49,7 @@ class TrainingRun:
     costs: Sequence[DailyCost]
     newest: datetime
     curves: Sequence[Curve] = ()
+    hours_before: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,24 +76,36 @@ def load_training_runs(connection: Connection, as_of: datetime, window_days: int
     names = [sorted({row.workload for row in paid if row.workload}) for _, paid in everything]
     hours_of = _hours(connection, names, datetime.combine(since, time(), UTC) - _BEFORE)
     for (key, paid), hours in zip(everything, hours_of, strict=True):
-        curves = _curves(connection, hours)
         found = _subject(key, paid, hours, newest, as_of=as_of, first_seen=first_days.get(key, since))
-        yield replace(found, runs=[replace(run, curves=curves.get(run.workload, ())) for run in found.runs])
+        yield replace(found, runs=_with_curves(connection, found.runs, hours))
 
 
-def _curves(connection: Connection, hours: Mapping[str, Sequence[Any]]) -> dict[str, list[Curve]]:
-    """The curves of runs; of one metric in two sources those of the source the run's hours are from."""
+def _with_curves(
+    connection: Connection, runs: Sequence[TrainingRun], hours: Mapping[str, Sequence[Any]]
+) -> list[TrainingRun]:
+    """The runs with their curves; of one metric in two sources those of the source the run's hours are from."""
     given = {"runs": list(hours), "namespaces": [ours[0].namespace for ours in hours.values()]}
-    found: dict[str, list[Curve]] = defaultdict(list)
-    rows = connection.execute(text(_CURVES), given)
+    rows = connection.execute(text(_CURVES), given).all()
+    if not rows:
+        return list(runs)
+    ran: dict[str, list[RunHour]] = defaultdict(list)
+    for row in connection.execute(text(_ALL_HOURS), {"runs": sorted({row.workload for row in rows})}):
+        ran[row.workload].append(RunHour(row.hour, row.wall, row.wall, None))
+    curves: dict[str, list[Curve]] = defaultdict(list)
     for (run, metric, _), group in groupby(rows, key=lambda row: (row.workload, row.metric, row.namespace)):
-        if any(curve.metric == metric for curve in found[run]):
+        if any(curve.metric == metric for curve in curves[run]):
             continue
         points = list(group)
-        ran = [RunHour(one.hour, one.wall, one.seconds, one.outcome) for one in hours[run]]
-        placed = place([Point(one.measured_at, one.step, one.value) for one in points], ran)
-        found[run].append(Curve(metric, points[0].lower_is_better, placed))
-    return found
+        placed = place([Point(one.measured_at, one.step, one.value) for one in points], ran[run])
+        curves[run].append(Curve(metric, points[0].lower_is_better, placed))
+
+    def before(run: TrainingRun) -> float:
+        return sum(hour.wall for hour in ran[run.workload] if hour.start < run.hours[0].start) / 3600
+
+    return [
+        replace(run, curves=curves[run.workload], hours_before=before(run)) if run.workload in curves else run
+        for run in runs
+    ]
 
 
 def _subject(
@@ -237,6 +251,10 @@ _CURVES = """
     FROM unnest(CAST(:runs AS text[]), CAST(:namespaces AS text[])) AS run (workload, namespace)
     JOIN run_metric m USING (workload)
     ORDER BY workload, metric, (m.namespace = run.namespace) DESC, m.namespace, ordinal"""
+
+_ALL_HOURS = """
+    SELECT workload, hour, max(seconds) AS wall FROM workload_hour
+    WHERE workload = ANY(:runs) GROUP BY 1, 2 ORDER BY 1, 2"""
 
 _NEWEST = "SELECT namespace, max(hour) AS hour FROM workload_hour GROUP BY namespace"
 

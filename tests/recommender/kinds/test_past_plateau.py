@@ -81,6 +81,15 @@ def test_the_rule_is_tried_on_every_run_with_a_curve() -> None:
     assert (advice.violation_bound, advice.risk, advice.confidence) == (1, 4, "low")
 
 
+def test_hours_before_those_that_are_read_count_as_run() -> None:
+    """It had run 60 hours before: of the 40 that are read those after the seventh are spared, 33 as before."""
+    late = replace(run("a", LONG[60:]), curves=[falls(50)], hours_before=60.0)
+    advice = advise(subject(late))
+    assert advice.evidence["spared_cost"] == "330.00"
+    assert advice.evidence["cost_after_the_plateau"] == "400.00"
+    assert advice.evidence["largest"][0]["hours"] == 100.0
+
+
 def test_where_runs_got_better_later_nothing_is_stopped() -> None:
     found = refuse(subject(trained("a", falls(50)), trained("b", falls(50, again=80))))
     assert found.reason == "improved_later"

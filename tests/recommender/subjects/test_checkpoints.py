@@ -46,19 +46,19 @@ def loaded(database: Store) -> list[Stored]:
 
 @pytest.fixture
 def billed(database: Store) -> Store:
-    """An account that trains has S3 at 4 on the 20th, kept without its bucket, and a bucket of its own at 3."""
+    """S3 at 4 on the 20th, kept without its bucket, and a bucket of its own at 3; another account of Google's at 50."""
     with database.engine.begin() as connection:
         ensure_partitions(connection, [date(2026, 11, 1)])
         connection.execute(insert(account).values(account_key=1, provider="aws", sub_account_id="111122223333"))
-        connection.execute(insert(account).values(account_key=2, provider="aws", sub_account_id="999"))
-        for key, service in ((1, "Amazon Simple Storage Service"), (2, "Amazon Elastic Compute Cloud")):
-            connection.execute(insert(sku).values(sku_key=key, provider="aws", service_name=service, is_ai=False))
+        connection.execute(insert(account).values(account_key=2, provider="gcp", sub_account_id="999"))
+        for key, service in ((1, "Amazon Simple Storage Service"), (2, "Amazon EC2"), (3, "Cloud Storage")):
+            connection.execute(insert(sku).values(sku_key=key, provider="any", service_name=service, is_ai=False))
         connection.execute(
             insert(charge_kind).values(charge_kind_key=1, charge_category="Usage", billing_currency="USD")
         )
         bucket = resource_key("aws", "ml-runs")
         for ordinal, (account_key, sku_key, resource, cost) in enumerate(
-            [(1, 1, 0, 4), (1, 1, bucket, 3), (1, 2, 0, 100), (2, 1, 0, 50)]
+            [(1, 1, 0, 4), (1, 1, bucket, 3), (1, 2, 0, 100), (2, 3, 0, 50)]
         ):
             connection.execute(
                 insert(charge).values(
@@ -68,10 +68,11 @@ def billed(database: Store) -> Store:
                     billed_cost=cost, effective_cost=cost, list_cost=cost,
                 )
             )  # fmt: skip
-        for name, stage in (("111122223333", "training"), ("999", "inference_online")):
+        # what trains has another account than what it stores
+        for provider, name, stage in (("aws", "555", "training"), ("gcp", "999", "inference_online")):
             connection.execute(
                 insert(spend_day).values(
-                    charge_date=date(2026, 11, 20), billing_month=date(2026, 11, 1), provider="aws", account=name,
+                    charge_date=date(2026, 11, 20), billing_month=date(2026, 11, 1), provider=provider, account=name,
                     currency="USD", is_ai=True, stage=stage, slice_id=1, reason="direct", rung="instance-hour",
                     unknown_costs=0, effective_cost=1, billed_cost=1, list_cost=1,
                 )
@@ -94,7 +95,7 @@ def test_a_checkpoint_has_every_reading_a_listing_told_of(database: Store) -> No
     assert (two.read_at, two.earlier, two.kept, two.tags) == (None, (), None, {"keep": "1"})
 
 
-def test_an_account_that_trains_and_lists_nothing_is_asked_to(billed: Store) -> None:
+def test_where_somebody_trains_and_nothing_is_listed_it_is_asked_for(billed: Store) -> None:
     (found,) = loaded(billed)
 
     assert isinstance(found, ObjectStorage)

@@ -108,6 +108,7 @@ def test_curves_are_placed_by_the_hours_a_run_ran(books: Ledger) -> None:
 
     (found,) = loaded(books)
 
+    assert [one.hours_before for one in found.runs] == [0, 0]
     assert {one.workload: list(one.curves) for one in found.runs} == {
         "good": [
             Curve("loss", True, [(2.0, 3.0), (3.5, 2.0)]),
@@ -115,6 +116,28 @@ def test_curves_are_placed_by_the_hours_a_run_ran(books: Ledger) -> None:
         ],
         "plain": [],
     }
+
+
+def test_what_a_run_did_long_before_the_window_keeps_its_place(books: Ledger) -> None:
+    """Five hours in July, four in October: the curve is over nine, of which four are there."""
+    run(books, "long", "2026-07-21", {"running": range(5)}, "50")
+    run(books, "long", "2026-10-21", {"running": range(3), "succeeded": range(3, 4)}, "40")
+    books.analyze()
+    with books.store.engine.begin() as connection:
+        (namespace,) = connection.scalars(text("SELECT DISTINCT namespace FROM workload_hour"))
+        for ordinal, step in ((1, 0), (2, 90)):
+            connection.execute(
+                insert(run_metric).values(
+                    slice_id=1, namespace=namespace, workload="long", metric="loss", ordinal=ordinal, step=step,
+                    value=1.0, lower_is_better=True,
+                )
+            )  # fmt: skip
+
+    (found,) = loaded(books)
+
+    (long,) = found.runs
+    assert (len(long.hours), long.hours_before) == (4, 5)
+    assert list(long.curves) == [Curve("loss", True, [(0.0, 1.0), (9.0, 1.0)])]
 
 
 def test_training_without_a_recorded_run_is_told_apart(books: Ledger) -> None:
