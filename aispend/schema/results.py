@@ -62,12 +62,17 @@ made_from = Table(
     metadata,
     text(
         "part",
-        "names (which resource telemetry's names mean), outlook (forecasts, anomalies) or allocation and the month "
-        "(how its machines were divided)",
+        "names (which resource telemetry's names mean), outlook (forecasts, anomalies), allocation and the month (how "
+        "its machines were divided) or unchanged and the month (what it rested on when it was last found the same)",
         primary_key=True,
     ),
     text("fingerprint", "of all it was made from", nullable=False),
-    Column("notes", JSONB, nullable=False, comment="what was to be said of it, sentences for a person"),
+    Column(
+        "notes",
+        JSONB,
+        nullable=False,
+        comment="what was to be said of it, sentences for a person; of unchanged the days whose telemetry it rests on",
+    ),
     instant("made_at", "when it was made"),
     comment="What the parts of an analysis that have no table of their own were last made from.",
 )
