@@ -11,10 +11,11 @@ from collectors.azure.base import AzureCollector
 from collectors.azure.bills import Bills
 from collectors.azure.clients import AzureClients
 from collectors.azure.cost_query import CostQuery
+from collectors.azure.inventory import Inventory
 from collectors.azure.policy import roles, terraform
 from collectors.base import Style
 
-COLLECTORS: tuple[type[AzureCollector], ...] = (Bills, CostQuery)
+COLLECTORS: tuple[type[AzureCollector], ...] = (Bills, CostQuery, Inventory)
 
 
 class Azure:

@@ -27,6 +27,8 @@ class Operation:
 
 
 _READ_BLOB = ("Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read",)
+_GRAPH = r"^/providers/Microsoft\.ResourceGraph/resources"
+_ASKING = "Microsoft.ResourceGraph/resources/read"
 
 OPERATIONS: dict[str, Operation] = {
     "blob.ListBlobs": Operation("GET", r"", data_actions=_READ_BLOB, query="comp=list"),
@@ -40,13 +42,45 @@ OPERATIONS: dict[str, Operation] = {
         r"/providers/Microsoft\.Storage/storageAccounts/[^/]+",
         ("Microsoft.Storage/storageAccounts/read",),
     ),
+    "arm.ListPermissions": Operation(
+        "GET", r"/providers/Microsoft\.Authorization/permissions", ("Microsoft.Authorization/permissions/read",)
+    ),
+    "arm.ListMachineSizes": Operation("GET", r"/providers/Microsoft\.Compute/skus", ("Microsoft.Compute/skus/read",)),
+    "arm.ListComputes": Operation(
+        "GET",
+        r"/providers/Microsoft\.MachineLearningServices/workspaces/[^/]+/computes",
+        ("Microsoft.MachineLearningServices/workspaces/computes/read",),
+    ),
+    "arm.ListDeployments": Operation(
+        "GET",
+        r"/providers/Microsoft\.CognitiveServices/accounts/[^/]+/deployments",
+        ("Microsoft.CognitiveServices/accounts/deployments/read",),
+    ),
+    "resources.Query": Operation(
+        "POST",
+        _GRAPH,
+        (
+            _ASKING,
+            "Microsoft.CognitiveServices/accounts/read",
+            "Microsoft.Compute/disks/read",
+            "Microsoft.Compute/virtualMachineScaleSets/read",
+            "Microsoft.Compute/virtualMachines/read",
+            "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments/read",
+            "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/read",
+            "Microsoft.MachineLearningServices/workspaces/read",
+        ),
+    ),
+    "computeresources.Query": Operation(
+        "POST", _GRAPH, (_ASKING, "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/read")
+    ),
     "arm.QueryCosts": Operation(
         "POST",
         r"/providers/Microsoft\.CostManagement/query",
         ("Microsoft.CostManagement/query/action", "Microsoft.CostManagement/query/read"),
     ),
 }
-"""By name; the part before the point is the service: ``arm`` is Azure's management endpoint."""
+"""By name; the part before the point is the service: ``arm`` is Azure's management endpoint, a table of Resource
+Graph is a service of its own, since each needs other permissions."""
 
 
 def operation_of(service: str, method: str, url: str) -> str:

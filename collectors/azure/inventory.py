@@ -1,0 +1,285 @@
+"""What there is in Azure: accelerated machines and what they are called, disks nobody has, endpoints, deployments.
+
+*One slice* for each subscription. It has no change token; the hour of the clock stands for one, so that a second run
+within the hour asks nothing. Resource Graph is asked about all subscriptions at once, one question for each kind of
+thing, when the first slice is read.
+
+*What may not be read* is left out by Resource Graph without a word, so what may be read is asked first: kinds that may
+not are remarks, and what was known of them stays. Only where nothing at all may be read anywhere the source fails. An
+empty listing is an answer: fleets go down to nothing.
+
+*Known drawbacks.* Resource Graph knows no times of starting and stopping, so machines have no lives here: what is known
+of their hours is what the bill says. Machines that live for minutes between two runs are not seen.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from aispend.clock import Clock
+from aispend.errors import AispendError
+from aispend.prices.accelerators import instance_type
+from collectors.azure import inventory_machines as machines
+from collectors.azure import inventory_models as models
+from collectors.azure.access import PERMISSIONS, Access, denied, left_out, nothing_may_be_read
+from collectors.azure.base import AzureCollector, explained
+from collectors.azure.clients import AzureClients
+from collectors.azure.graph import Graph, Row, subscription_of
+from collectors.contract import Files, Finding, History, Part, Progress, Reading, Seen, Slice, Window
+from collectors.machine_names import Names
+from collectors.table_file import table_file
+
+RESOURCES, MEMBERS = "resources", "computeresources"
+SIZES, COMPUTES, DEPLOYMENTS = "arm.ListMachineSizes", "arm.ListComputes", "arm.ListDeployments"
+_SIZES_VERSION = "2021-07-01"
+
+_TEXTS = ("resource_id", "alias", "resource_name", "account", "region", "fleet", "instance_type", "accelerator_type")
+_COLUMNS = {
+    "provider": "text",
+    **dict.fromkeys(_TEXTS, "text"),
+    "valid_from": "timestamp",
+    "valid_to": "timestamp",
+    "accelerators": "number",
+}
+
+
+class _Kind(NamedTuple):
+    """Something that is listed: what a person calls it, what must be granted, how it is read."""
+
+    title: str
+    actions: tuple[str, ...]
+    read: Callable[[str, list[dict[str, Any]], list[str]], list[Part]]
+    """Reads a subscription: adds to the inventory's rows and to the remarks, and returns the parts."""
+
+
+class Inventory(AzureCollector):
+    """See the module's text."""
+
+    kind = "inventory"
+    reach = timedelta(days=1)
+    restated_for = timedelta(0)
+    operations = (
+        COMPUTES,
+        DEPLOYMENTS,
+        SIZES,
+        PERMISSIONS,
+        "arm.ListSubscriptions",
+        "computeresources.Query",
+        "resources.Query",
+    )
+
+    def __init__(self, clients: AzureClients, clock: Clock) -> None:
+        super().__init__(clients, clock)
+        self._graph = Graph(clients)
+        self._access = Access(clients)
+        self._found: dict[str, dict[str, list[Row]] | Exception] = {}
+        self._sizes: dict[str, machines.Sizes] = {}
+        self._names = Names()
+        self._refused: list[str] = []
+        self._answered = False
+        compute, ml = "Microsoft.Compute", "Microsoft.MachineLearningServices/workspaces"
+        ai = "Microsoft.CognitiveServices/accounts"
+        self._kinds = (
+            _Kind(
+                "virtual machines",
+                (
+                    f"{compute}/virtualMachines/read",
+                    f"{compute}/virtualMachineScaleSets/read",
+                    f"{compute}/virtualMachineScaleSets/virtualMachines/read",
+                ),
+                self._machines,
+            ),
+            _Kind("disks", (f"{compute}/disks/read",), self._disks),
+            _Kind(
+                "online endpoints",
+                (f"{ml}/onlineEndpoints/read", f"{ml}/onlineEndpoints/deployments/read"),
+                self._endpoints,
+            ),
+            _Kind("computes of Machine Learning", (f"{ml}/read", f"{ml}/computes/read"), self._computes),
+            _Kind("deployments of models", (f"{ai}/read", f"{ai}/deployments/read"), self._deployments),
+        )
+
+    def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
+        """A slice per subscription."""
+        hour = f"{self.clock():%Y-%m-%dT%H}"
+        for one in self.clients.subscriptions:
+            known = seen.get(one.id)
+            self._answered |= known is not None and known.token == hour
+            yield Slice(one.id, hour, f"listing of {one.name}")
+        if self._refused and not self._answered:
+            raise nothing_may_be_read(self.name, self._refused)
+
+    def examine(self) -> Iterator[Finding]:
+        """What may be read in each subscription, and that Resource Graph answers."""
+        from azure.core.exceptions import HttpResponseError
+
+        yield from super().examine()
+        try:
+            with explained(self.name):
+                try:
+                    for one in self.clients.subscriptions:
+                        for kind in self._kinds:
+                            if missing := self._access.missing(one.id, kind.actions):
+                                said = denied(f"What {one.name} has of {kind.title}", missing)
+                                yield Finding("note", said, "Grant what 'aispend policy azure' prints, or go without.")
+                except HttpResponseError as error:
+                    yield self.denied(error)
+        except AispendError:
+            return  # said above
+
+    def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
+        """Everything of one subscription."""
+        described: list[dict[str, Any]] = []
+        parts: list[Part] = []
+        notes: list[str] = []
+        refused: list[str] = []
+        for kind in self._kinds:
+            if progress:
+                progress(f"{piece.title}: {kind.title}", 0, None)
+            if missing := self._access.missing(piece.key, kind.actions):
+                notes.append(denied(kind.title.capitalize(), missing))
+                refused += missing
+                continue
+            parts += kind.read(piece.key, described, notes)
+        if refused and not parts:
+            self._refused += refused
+            said = f"{piece.title} is unknown: nothing may be read there."
+            return Reading([], (said,), may_be_empty=True, token=f"{piece.token} refused")
+        self._answered = True
+        if described:
+            path = folder / "inventory.parquet"
+            with table_file(path, _COLUMNS) as write:
+                write({"provider": "azure", **row} for row in described)
+            parts.insert(0, Files("inventory", [path], rows=len(described)))
+        return Reading(parts, tuple(dict.fromkeys(notes)), may_be_empty=True)
+
+    # -- kinds --------------------------------------------------------------------------------------------------------
+
+    def _machines(self, account: str, described: list[dict[str, Any]], notes: list[str]) -> list[Part]:
+        sets = {str(row["id"]).lower(): row for row in self._rows(machines.SCALE_SET)[account]}
+        found = [
+            row
+            for row in (*self._rows(machines.VM)[account], *self._rows("members")[account])
+            if not self._has_none(row["size"], row["location"], account, notes)
+        ]
+        counted = self._counted
+        described += [machines.described(row, sets, counted) for row in found]
+        held = [name for row in found for name in machines.held_names(row, self.clock())]
+        described += [
+            {
+                "resource_id": one.resource_id,
+                "alias": one.alias,
+                "valid_from": one.start,
+                "valid_to": one.end,
+            }
+            for one in self._names.meanings(self._names.add(held))
+        ]
+        running = frozenset(row["id"] for row in found if machines.is_paid(row))
+        return [
+            History(machines.VM, account, machines.machine_rows(found, sets), running),
+            History(machines.SCALE_SET, account, machines.scale_set_rows(sets.values())),
+        ]
+
+    def _disks(self, account: str, described: list[dict[str, Any]], notes: list[str]) -> list[Part]:
+        return [History(machines.DISK, account, machines.disk_rows(self._rows(machines.DISK)[account]))]
+
+    def _endpoints(self, account: str, described: list[dict[str, Any]], notes: list[str]) -> list[Part]:
+        rows = models.endpoint_rows(self._rows(models.ENDPOINT)[account], self._rows("variants")[account])
+        described += models.described(models.ENDPOINT, rows, self._counted)
+        return [History(models.ENDPOINT, account, rows)]
+
+    def _computes(self, account: str, described: list[dict[str, Any]], notes: list[str]) -> list[Part]:
+        found: list[Mapping[str, Any]] = []
+        for workspace in self._rows("workspaces")[account]:
+            what = f"What {workspace['name']} has of computes"
+            path, version = f"{workspace['id']}/computes", models.COMPUTES_VERSION
+            if (listed := self._listed(path, version, what, COMPUTES, notes)) is None:
+                return []  # what is known of the others stays, too: a listing is of the whole subscription
+            found += listed
+        rows = models.compute_rows(found)
+        described += models.described(models.COMPUTE, rows, self._counted)
+        return [History(models.COMPUTE, account, rows)]
+
+    def _deployments(self, account: str, described: list[dict[str, Any]], notes: list[str]) -> list[Part]:
+        accounts: list[dict[str, Any]] = []
+        deployments: list[dict[str, Any]] = []
+        for one in self._rows(models.ACCOUNT)[account]:
+            what = f"What {one['name']} has of deployments"
+            path, version = f"{one['id']}/deployments", models.DEPLOYMENTS_VERSION
+            if (listed := self._listed(path, version, what, DEPLOYMENTS, notes)) is None:
+                return []
+            rows = models.deployment_rows(listed, one)
+            deployments += rows
+            accounts.append(models.account_row(one, rows))
+        return [History(models.ACCOUNT, account, accounts), History(models.DEPLOYMENT, account, deployments)]
+
+    # -- asking -------------------------------------------------------------------------------------------------------
+
+    def _rows(self, what: str) -> dict[str, list[Row]]:
+        """What Resource Graph has of a kind, by subscription, asked once in a run."""
+        if what not in self._found:
+            table, query = _QUERIES[what]
+            ids = [one.id for one in self.clients.subscriptions]
+            try:
+                self._found[what] = _by_subscription(self._graph.rows(table, query, ids))
+            except Exception as error:
+                self._found[what] = error  # asked again for each subscription it would only take time
+                raise
+        found = self._found[what]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def _listed(
+        self, path: str, version: str, what: str, operation: str, notes: list[str], **parameters: str
+    ) -> list[Mapping[str, Any]] | None:
+        """A listing of Azure's management plane; nothing of what was deleted, None with a remark where it is denied."""
+        from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+
+        try:
+            return list(self.clients.pages(path, api_version=version, **parameters))
+        except ResourceNotFoundError:
+            return []
+        except HttpResponseError as error:
+            notes.append(left_out(error, what, operation))
+            return None
+
+    def _has_none(self, size: str, region: str, account: str, notes: list[str]) -> bool:
+        """Whether a size is known to have no accelerators."""
+        if instance_type("azure", size) is not None:
+            return False
+        if region not in self._sizes:
+            path = f"/subscriptions/{account}/providers/Microsoft.Compute/skus"
+            what = f"How many accelerators the machines of {region} have"
+            place = {"$filter": f"location eq '{region}'"}
+            self._sizes[region] = machines.sizes(self._listed(path, _SIZES_VERSION, what, SIZES, notes, **place) or [])
+        known = self._sizes[region]
+        return bool(known) and size.lower() not in known
+
+    @property
+    def _counted(self) -> machines.Sizes:
+        """Accelerators by size, as far as they had to be asked for."""
+        return {size: count for known in self._sizes.values() for size, count in known.items()}
+
+
+_QUERIES = {
+    machines.VM: (RESOURCES, machines.MACHINES),
+    "members": (MEMBERS, machines.MEMBERS),
+    machines.SCALE_SET: (RESOURCES, machines.SCALE_SETS),
+    machines.DISK: (RESOURCES, machines.DISKS),
+    models.ENDPOINT: (RESOURCES, models.ENDPOINTS),
+    "variants": (RESOURCES, models.VARIANTS),
+    "workspaces": (RESOURCES, models.WORKSPACES),
+    models.ACCOUNT: (RESOURCES, models.ACCOUNTS),
+}
+
+
+def _by_subscription(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[subscription_of(row["id"])].append(row)
+    return found
