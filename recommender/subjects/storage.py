@@ -1,8 +1,9 @@
 """Volumes: disks that no machine has, as an inventory lists them.
 
 Assumes
-    A listing of a cloud (``ebs_volume``) or an inventory file (``disk``) says what is unattached. Since when is the
-    first listing that said so without a break: clouds do not tell when a disk was detached, so it is at least that.
+    A listing of a cloud (``ebs_volume``, ``azure_disk``) or an inventory file (``disk``) says what is unattached. Since
+    when is the first listing that said so without a break, so it is at least that; Azure tells itself when a disk was
+    detached, which is earlier where nobody listed it then.
 Method
     What is listed now, what it is, and the charges of its own that the bill has. Spend that is not AI is kept without
     its resource, so most have none; the price table stands in (``methods/disk_prices.py``).
@@ -26,7 +27,7 @@ from sqlalchemy import Connection, text
 
 from recommender.contract import DailyCost, Subject
 
-KINDS = ("ebs_volume", "disk")
+KINDS = ("ebs_volume", "azure_disk", "disk")
 UNATTACHED = ("available", "unattached")
 """States of a disk that no machine has."""
 
@@ -69,6 +70,9 @@ def load_volumes(connection: Connection, as_of: datetime, window_days: int) -> I
         account, region = row.account, row.region
         if row.kind == "ebs_volume" and row.scope.count(" ") == 1:
             account, region = row.scope.split(" ")
+        elif row.kind == "azure_disk":
+            account, region = row.scope, details.get("region")
+        detached = instant(details.get("unattached_since"))
         own = costs.get(row.resource_key, {})
         created = details.get("created_at")
         for currency in own or [currencies.get((row.provider, account), "USD")]:
@@ -91,7 +95,7 @@ def load_volumes(connection: Connection, as_of: datetime, window_days: int) -> I
                 iops=number(details.get("iops")),
                 throughput=number(details.get("throughput")),
                 zone=details.get("zone"),
-                unattached_since=row.since,
+                unattached_since=min(row.since, detached) if detached else row.since,
                 seen_at=row.seen_at,
             )
 

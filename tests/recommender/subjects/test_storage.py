@@ -93,3 +93,26 @@ def test_charges_of_its_own_come_from_the_bill(database: Store) -> None:
     assert (found.currency, found.first_seen, found.tags) == ("EUR", date(2026, 5, 1), {"team": "ml"})
     (cost,) = found.costs
     assert (cost.list_cost, cost.effective_cost, cost.uncovered_effective_cost) == (Decimal(5), Decimal(3), Decimal(3))
+
+
+def test_a_disk_of_azure_says_itself_since_when_it_is_unattached(database: Store) -> None:
+    disk = "/subscriptions/s1/resourceGroups/g/providers/Microsoft.Compute/disks/"
+    told = {"region": "eastus", "size_gib": 1024, "volume_type": "Premium_LRS", "name": "old"}
+    rows: list[dict[str, Any]] = [
+        {"provider": "azure", "resource_id": disk + name, "state": "unattached", "details": told | more}
+        for name, more in (
+            ("old", {"unattached_since": "2026-09-01T00:00:00.1234567Z"}),
+            ("young", {"unattached_since": "2026-11-19T00:00:00Z"}),
+            ("silent", {}),
+        )
+    ]
+    with database.engine.begin() as connection:
+        now = AS_OF - timedelta(days=1)
+        write_history(connection, source="azure/inventory", kind="azure_disk", scope="s1", rows=rows, now=now)
+    found = {one.resource_id.rpartition("/")[2]: one for one in loaded(database)}
+    assert {name: one.unattached_since.date() for name, one in found.items()} == {
+        "old": date(2026, 9, 1),
+        "young": date(2026, 11, 19),
+        "silent": date(2026, 11, 20),
+    }
+    assert (found["old"].account, found["old"].region, found["old"].unattached_days) == ("s1", "eastus", 79)
