@@ -9,9 +9,10 @@ from aispend.settings import Settings
 from collectors.base import Style
 from collectors.gcp.base import GcpCollector
 from collectors.gcp.clients import MB_READ, GcpClients
+from collectors.gcp.inventory import Inventory
 from collectors.gcp.permissions import document, terraform
 
-COLLECTORS: tuple[type[GcpCollector], ...] = ()
+COLLECTORS: tuple[type[GcpCollector], ...] = (Inventory,)
 
 
 class Gcp:

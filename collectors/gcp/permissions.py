@@ -41,9 +41,20 @@ PERMISSIONS: Mapping[str, tuple[Permission, ...]] = {
     "bigquery.jobs.get": (),
     "bigquery.jobs.getQueryResults": (),
     "bigquery.tabledata.list": (),
+    "aiplatform.customJobs.list": (Permission("aiplatform.customJobs.list"),),
+    "aiplatform.endpoints.list": (Permission("aiplatform.endpoints.list"),),
+    "aiplatform.projects.locations.list": (Permission("aiplatform.locations.list"),),
     "cloudbilling.ListBillingAccounts": (Permission("billing.accounts.list"),),
     "cloudbilling.ListProjectBillingInfo": (Permission("billing.resourceAssociations.list"),),
+    "cloudresourcemanager.projects.get": (Permission("resourcemanager.projects.get"),),
     "cloudresourcemanager.projects.testIamPermissions": (),
+    "compute.autoscalers.aggregatedList": (Permission("compute.autoscalers.list"),),
+    "compute.disks.aggregatedList": (Permission("compute.disks.list"),),
+    "compute.instanceGroupManagers.aggregatedList": (Permission("compute.instanceGroupManagers.list"),),
+    "compute.instances.aggregatedList": (Permission("compute.instances.list"),),
+    "compute.reservations.aggregatedList": (Permission("compute.reservations.list"),),
+    "notebooks.instances.list": (Permission("notebooks.instances.list"),),
+    "tpu.nodes.list": (Permission("tpu.nodes.list"),),
 }
 """By operation; none where whoever started a query may ask for its results, or anybody may ask."""
 

@@ -1,0 +1,223 @@
+"""What there is in Google Cloud: machines and the names telemetry calls them, disks, reservations, endpoints, jobs.
+
+*One slice* for each project. It has no change token; the hour of the clock stands for one, so that a second run within
+the hour asks nothing. An empty listing is an answer: fleets go down to nothing.
+
+*Parts* a project does without (no permission, a service not enabled, a zone that does not answer) are remarks, and what
+was known of them stays. Only where nothing at all may be read anywhere the source fails.
+
+*Names.* The bill names a machine by the numbers of its project and itself, telemetry by its name: a row of the
+inventory for each name says whom it means.
+
+*Known drawbacks.* A machine that lives for minutes between two runs is not seen. One that is gone ends when it was seen
+last; one that was stopped and started in between has the newer of its lives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from aispend.clock import Clock
+from collectors.contract import Files, History, Merge, Part, Progress, Reading, Seen, Slice, Window
+from collectors.gcp import inventory_compute as compute
+from collectors.gcp import inventory_vertex as vertex
+from collectors.gcp.base import GcpCollector
+from collectors.gcp.clients import GcpClients
+from collectors.gcp.inventory_compute import Project, Row
+from collectors.gcp.listing import is_off, last_of, of_compute, of_rest, unless_refused
+from collectors.machine_names import Held, Names
+from collectors.table_file import table_file
+
+NUMBER = "cloudresourcemanager.projects.get"
+_TEXTS = ("resource_id", "alias", "resource_name", "account", "region", "fleet", "instance_type", "accelerator_type")
+_INVENTORY = {
+    "provider": "text",
+    **dict.fromkeys(_TEXTS, "text"),
+    "valid_from": "timestamp",
+    "valid_to": "timestamp",
+    "accelerators": "number",
+}
+_WORKLOADS = {
+    "timestamp": "timestamp",
+    "period_seconds": "number",
+    **dict.fromkeys(("resource_id", "workload", "kind", "stage", "outcome"), "text"),
+    "accelerators_requested": "number",
+}
+Read = Callable[[Project, list[Row]], list[Part]]
+"""Reads a part of a project: adds rows of the inventory to the list it is given, and returns the other parts."""
+
+
+class Inventory(GcpCollector):
+    """See the module's text."""
+
+    kind = "inventory"
+    reach = timedelta(days=1)
+    restated_for = timedelta(0)
+    operations = tuple(sorted({NUMBER, *compute.OPERATIONS, *vertex.OPERATIONS}))
+
+    def __init__(self, clients: GcpClients, clock: Clock) -> None:
+        super().__init__(clients, clock)
+        self._names = Names()
+        self._refused: list[Exception] = []
+        self._answered = False
+        self._places: dict[str, list[str]] = {}
+        self._parts: tuple[tuple[str, Read], ...] = (
+            ("machines", self._instances),
+            ("groups of machines", self._groups),
+            ("disks", self._disks),
+            ("reservations", self._reservations),
+            ("endpoints of Vertex AI", self._endpoints),
+            ("jobs of Vertex AI", self._jobs),
+            ("notebooks", self._notebooks),
+            ("TPUs", self._tpus),
+        )
+
+    def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
+        """A slice per project."""
+        hour = f"{self.clock():%Y-%m-%dT%H}"
+        for project in self.clients.projects:
+            known = seen.get(project)
+            self._answered |= known is not None and known.token == hour
+            yield Slice(project, hour, f"listing of {project}")
+        if self._refused and not self._answered:
+            raise self._refused[0]
+
+    def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
+        """Everything of one project."""
+        notes: list[str] = []
+        described: list[Row] = []
+        parts: list[Part] = []
+        self._jobs_file = folder / "jobs.parquet"
+        project = self._project(piece.key, notes)
+        answered = False
+        for done, (what, read) in enumerate(self._parts):
+            if progress:
+                progress(f"{piece.title}: {what}", done, len(self._parts))
+            made = unless_refused(lambda read=read: self._kept(read, project, described), what, notes)  # type: ignore[misc]
+            if made is not None:
+                parts += made
+                answered = True
+        self._answered |= answered
+        if not answered:
+            return Reading([], tuple(notes), may_be_empty=True, token=f"{piece.token} refused")
+        if described:
+            with table_file(folder / "inventory.parquet", _INVENTORY) as write:
+                write(described)
+            parts.insert(0, Files("inventory", [folder / "inventory.parquet"], rows=len(described)))
+        return Reading(parts, tuple(dict.fromkeys(notes)), may_be_empty=True)
+
+    def _kept(self, read: Read, project: Project, described: list[Row]) -> list[Part]:
+        """What a part says, and its rows of the inventory only where all of it was read."""
+        from google.api_core.exceptions import Forbidden
+
+        rows: list[Row] = []
+        try:
+            made = read(project, rows)
+        except Forbidden as error:
+            if not is_off(error):
+                self._refused.append(error)
+            raise
+        described += rows
+        return made
+
+    def _project(self, project: str, notes: list[str]) -> Project:
+        read = lambda: [self.clients.fetch(NUMBER, f"/v1/projects/{project}")]  # noqa: E731
+        found = unless_refused(read, f"the number of {project}, by which the bill calls its machines", notes)
+        return Project(project, str(found[0].get("projectNumber", "")) if found else "")
+
+    # ----------------------------------------------------------------------- Compute Engine
+
+    def _instances(self, project: Project, described: list[Row]) -> list[Part]:
+        listed = of_compute(self.clients, "instances", project.id, "instances")
+        found = [one for one in listed if compute.of_instance(one)]  # others are not kept: a fleet may be large
+        described += [compute.described(one, project) for one in found]
+        described += self._named(held for one in found for held in compute.held_names(one, project))
+        running = frozenset(compute.resource_id(one, project) for one in found if compute.runs(one))
+        rows = [compute.instance_row(one, project) for one in found]
+        lives = [row for one in found if (row := compute.life(one, project)) is not None]
+        return [History(compute.INSTANCE, project.id, rows, running), Merge("resource_life", lives)]
+
+    def _named(self, held: Iterable[Held]) -> list[Row]:
+        """Rows of the inventory that name resources, as far as their names are certain."""
+        aliases = self._names.add(held)
+        return [
+            {
+                "provider": "gcp",
+                "resource_id": one.resource_id,
+                "alias": one.alias,
+                "valid_from": one.start,
+                "valid_to": one.end,
+            }
+            for one in self._names.meanings(aliases)
+        ]
+
+    def _groups(self, project: Project, described: list[Row]) -> list[Part]:
+        scalers = list(of_compute(self.clients, "autoscalers", project.id, "autoscalers"))
+        groups = of_compute(self.clients, "instance_group_managers", project.id, "instance_group_managers")
+        return [History(compute.GROUP, project.id, compute.group_rows(groups, scalers, project))]
+
+    def _disks(self, project: Project, described: list[Row]) -> list[Part]:
+        found = of_compute(self.clients, "disks", project.id, "disks")
+        rows = [compute.disk_row(one, project) for one in found if not one.users]
+        described += [compute.place_row(row, project) for row in rows]
+        return [History(compute.DISK, project.id, rows)]
+
+    def _reservations(self, project: Project, described: list[Row]) -> list[Part]:
+        found = of_compute(self.clients, "reservations", project.id, "reservations")
+        rows = [compute.reservation_row(one, project) for one in found]
+        described += [compute.place_row(row, project) for row in rows]
+        return [History(compute.RESERVATION, project.id, rows)]
+
+    # ------------------------------------------------------------------- Vertex AI and TPUs
+
+    def _locations(self, project: Project) -> list[str]:
+        """Locations of Vertex AI, asked once for each project."""
+        if self.clients.connection.regions:
+            return list(self.clients.connection.regions)
+        if project.id not in self._places:
+            url = f"/{vertex.VERTEX_VERSION}/projects/{project.id}/locations"
+            found = of_rest(self.clients.pages(vertex.LOCATIONS, url), "locations")
+            self._places[project.id] = [str(one.get("locationId") or last_of(one["name"])) for one in found]
+        return self._places[project.id]
+
+    def _of_vertex(self, project: Project, operation: str, field: str, **asked: str) -> Iterator[Mapping[str, Any]]:
+        for location in self._locations(project):
+            url = vertex.vertex_url(project.id, location, field)
+            yield from of_rest(self.clients.pages(operation, url, pageSize=100, **asked), field)
+
+    def _endpoints(self, project: Project, described: list[Row]) -> list[Part]:
+        rows = vertex.endpoint_rows(self._of_vertex(project, vertex.ENDPOINTS, "endpoints"))
+        described += vertex.endpoint_inventory(rows, project)
+        described += self._named(held for one in rows for held in vertex.endpoint_names(one, project))
+        return [History(vertex.ENDPOINT, project.id, rows)]
+
+    def _jobs(self, project: Project, described: list[Row]) -> list[Part]:
+        now = self.clock()
+        asked = self._of_vertex(project, vertex.JOBS, "customJobs", filter=vertex.jobs_filter(now))
+        lives: list[Row] = []
+        with table_file(self._jobs_file, _WORKLOADS) as write:
+            for job in asked:
+                count = write(vertex.workloads(job, now))
+                if (life := vertex.job_life(job)) is not None:
+                    lives.append(life)
+            count = write([])
+        parts: list[Part] = [Merge("resource_life", lives)]
+        if count:
+            parts.insert(0, Files("workloads", [self._jobs_file], rows=count, whole_resources=True))
+        return parts
+
+    def _notebooks(self, project: Project, described: list[Row]) -> list[Part]:
+        url = f"/{vertex.NOTEBOOKS_VERSION}/projects/{project.id}/locations/-/instances"
+        found = of_rest(self.clients.pages(vertex.NOTEBOOKS, url, pageSize=500), "instances")
+        rows = vertex.notebook_rows(found)
+        described += [compute.place_row(row, project) for row in rows]
+        return [History(vertex.NOTEBOOK, project.id, rows)]
+
+    def _tpus(self, project: Project, described: list[Row]) -> list[Part]:
+        url = f"/{vertex.TPU_VERSION}/projects/{project.id}/locations/-/nodes"
+        rows = vertex.node_rows(of_rest(self.clients.pages(vertex.NODES, url, pageSize=500), "nodes"))
+        described += vertex.node_inventory(rows, project)
+        return [History(vertex.TPU, project.id, rows)]
