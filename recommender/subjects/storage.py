@@ -1,9 +1,9 @@
 """Volumes: disks that no machine has, as an inventory lists them.
 
 Assumes
-    A listing of a cloud (``ebs_volume``, ``azure_disk``) or an inventory file (``disk``) says what is unattached. Since
-    when is the first listing that said so without a break, so it is at least that; Azure tells itself when a disk was
-    detached, which is earlier where nobody listed it then.
+    A listing of a cloud (``ebs_volume``, ``azure_disk``, ``gce_disk``) or an inventory file (``disk``) says what is
+    unattached. Since when is the first listing that said so without a break, so it is at least that; Azure and Google
+    tell themselves when a disk was detached, which is earlier where nobody listed it then.
 Method
     What is listed now, what it is, and the charges of its own that the bill has. Spend that is not AI is kept without
     its resource, so most have none; the price table stands in (``methods/disk_prices.py``).
@@ -27,7 +27,10 @@ from sqlalchemy import Connection, text
 
 from recommender.contract import DailyCost, Subject
 
-KINDS = ("ebs_volume", "azure_disk", "disk")
+OF_ACCOUNTS = ("azure_disk", "gce_disk")
+"""Kinds that are listed for a whole account at once: its name is the listing's, and each disk says its region."""
+
+KINDS = ("ebs_volume", *OF_ACCOUNTS, "disk")
 UNATTACHED = ("available", "unattached")
 """States of a disk that no machine has."""
 
@@ -70,7 +73,7 @@ def load_volumes(connection: Connection, as_of: datetime, window_days: int) -> I
         account, region = row.account, row.region
         if row.kind == "ebs_volume" and row.scope.count(" ") == 1:
             account, region = row.scope.split(" ")
-        elif row.kind == "azure_disk":
+        elif row.kind in OF_ACCOUNTS:
             account, region = row.scope, details.get("region")
         detached = instant(details.get("unattached_since"))
         own = costs.get(row.resource_key, {})

@@ -116,3 +116,19 @@ def test_a_disk_of_azure_says_itself_since_when_it_is_unattached(database: Store
         "silent": date(2026, 11, 20),
     }
     assert (found["old"].account, found["old"].region, found["old"].unattached_days) == ("s1", "eastus", 79)
+
+
+def test_a_disk_of_google_says_its_region_and_since_when_it_is_unattached(database: Store) -> None:
+    told = {"region": "us-central1", "size_gib": 500, "volume_type": "pd-ssd"}
+    row = {
+        "provider": "gcp",
+        "resource_id": "projects/111/zones/us-central1-a/disks/7",
+        "state": "unattached",
+        "details": told | {"unattached_since": "2026-09-01T07:00:00+00:00"},
+    }
+    with database.engine.begin() as connection:
+        now = AS_OF - timedelta(days=1)
+        write_history(connection, source="gcp/inventory", kind="gce_disk", scope="ml-prod", rows=[row], now=now)
+    (found,) = loaded(database)
+    assert (found.account, found.region, found.size_gib) == ("ml-prod", "us-central1", Decimal(500))
+    assert found.unattached_since.date() == date(2026, 9, 1)
