@@ -13,9 +13,10 @@ from collectors.azure.clients import AzureClients
 from collectors.azure.cost_query import CostQuery
 from collectors.azure.inventory import Inventory
 from collectors.azure.policy import roles, terraform
+from collectors.azure.usage import Usage
 from collectors.base import Style
 
-COLLECTORS: tuple[type[AzureCollector], ...] = (Bills, CostQuery, Inventory)
+COLLECTORS: tuple[type[AzureCollector], ...] = (Bills, CostQuery, Inventory, Usage)
 
 
 class Azure:

@@ -73,14 +73,26 @@ OPERATIONS: dict[str, Operation] = {
     "computeresources.Query": Operation(
         "POST", _GRAPH, (_ASKING, "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/read")
     ),
+    "metrics.QueryMetrics": Operation("POST", r"/metrics:getBatch", ("Microsoft.Insights/metrics/read",)),
     "arm.QueryCosts": Operation(
         "POST",
         r"/providers/Microsoft\.CostManagement/query",
         ("Microsoft.CostManagement/query/action", "Microsoft.CostManagement/query/read"),
     ),
+    "arm.CreateCostReport": Operation(
+        "POST",
+        r"/providers/Microsoft\.CostManagement/generateCostDetailsReport",
+        ("Microsoft.CostManagement/generateCostDetailsReport/action",),
+    ),
+    "arm.GetCostReport": Operation(
+        "GET",
+        r"/providers/Microsoft\.CostManagement/costDetailsOperationResults/[^/]+",
+        ("Microsoft.CostManagement/costDetailsOperationResults/read",),
+    ),
 }
 """By name; the part before the point is the service: ``arm`` is Azure's management endpoint, a table of Resource
-Graph is a service of its own, since each needs other permissions."""
+Graph is a service of its own, since each needs other permissions;
+``metrics`` is Azure Monitor's."""
 
 
 def operation_of(service: str, method: str, url: str) -> str:
