@@ -14,6 +14,9 @@ the manifest names are streamed to disk and take the way of an imported bill, wh
 which half it is. Exports of several subscriptions are parts of their account's bill, so all those of a month and kind
 are loaded together. A run over a week is loaded with the other runs of its month.
 
+*No export at all.* When a person asks for days (``aispend collect azure/bills --from …``), Azure is asked to write a
+report of each month (``collectors.azure.reports``).
+
 *Half-way.* A file that is missing, of another size than the manifest says or newer than it, and another manifest at the
 end than at the beginning, mean that the export runs just now: nothing is used, and it is tried again. After a day it is
 a fault that a person must put right.
@@ -27,12 +30,12 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aispend.clock import Clock
+from aispend.clock import Clock, month_of, next_month
 from aispend.errors import AccessError, AispendError, InputError, NotReadyError
 from collectors.azure.base import AzureCollector, explained
 from collectors.azure.blobs import Blob, download, folders, listed, text
@@ -50,6 +53,7 @@ from collectors.azure.deliveries import (
     token_of,
 )
 from collectors.azure.exports import Group, Place, discovered, grouped
+from collectors.azure.reports import write_reports
 from collectors.contract import Files, Finding, Progress, Reading, Seen, Slice, Window
 from collectors.delivery import inside
 
@@ -57,6 +61,8 @@ if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
 _CREATE = "Create one (docs/connect-azure.md shows how), or name it under [[azure.export]]."
+_REPORT = "Until then: aispend collect azure/bills --from 2026-01 has Azure write a report of each month."
+_OF_REPORT = "report of "
 _LATE = timedelta(hours=48)
 _LONGEST_RUN = timedelta(hours=24)
 _CLOCK_STEP = timedelta(seconds=5)
@@ -86,7 +92,15 @@ class Bills(AzureCollector):
     kind = "bills"
     reach = timedelta(days=400)
     restated_for = timedelta(days=62)
-    operations = ("arm.GetStorageAccount", "arm.ListExports", "arm.ListSubscriptions", "blob.GetBlob", "blob.ListBlobs")
+    operations = (
+        "arm.CreateCostReport",
+        "arm.GetCostReport",
+        "arm.GetStorageAccount",
+        "arm.ListExports",
+        "arm.ListSubscriptions",
+        "blob.GetBlob",
+        "blob.ListBlobs",
+    )
 
     def __init__(self, clients: AzureClients, clock: Clock) -> None:
         super().__init__(clients, clock)
@@ -95,9 +109,11 @@ class Bills(AzureCollector):
 
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
         """A slice per bill and month; or per months that runs share."""
-        if not self.groups:
-            raise AccessError("There is no export of cost.", where=self.name, next_step=_CREATE)
         today = self.clock().date()
+        if not self.groups and window.usual:
+            raise AccessError("There is no export of cost.", where=self.name, next_step=f"{_CREATE} {_REPORT}")
+        if not self.groups:
+            yield from self._reports(window, today)
         for group in self.groups:
             for cluster in clusters(days for place in group.places for days in self._days_of(place)):
                 first, last = min(one.first for one in cluster), max(one.last for one in cluster)
@@ -112,8 +128,23 @@ class Bills(AzureCollector):
                     self._clusters[key] = (group, cluster)
                     yield Slice(key, token_of(run for _, run in runs), f"{group.name}, {named(cluster)}")
 
+    def _reports(self, window: Window, today: date) -> Iterator[Slice]:
+        """A slice per month of the window, the newest first; asked for by hand, each is made anew."""
+        month = month_of(min(window.end - timedelta(days=1), today))
+        while month >= month_of(window.first):
+            yield Slice(f"{_OF_REPORT}{month:%Y-%m}", self.clock().isoformat(), f"report of {month:%Y-%m}")
+            month = month_of(month - timedelta(days=1))
+
+    def _reported(self, piece: Slice, root: Path, progress: Progress | None) -> Reading:
+        month = date.fromisoformat(f"{piece.key.removeprefix(_OF_REPORT)}-01")
+        last = min(next_month(month) - timedelta(days=1), self.clock().date())
+        count, notes = write_reports(self.clients, month, last, root, progress=progress)
+        return Reading([Files("bills", [root] if count else [], rows=count)], tuple(notes))
+
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
         """The manifests and the files they name, on disk."""
+        if piece.key.startswith(_OF_REPORT):
+            return self._reported(piece, folder / "reports", progress)
         group, cluster = self._clusters[piece.key]
         runs = self._runs(group, cluster)
         root = folder / "delivery"

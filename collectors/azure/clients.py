@@ -24,7 +24,7 @@ from aispend.errors import AccessError, BudgetError, InputError
 if TYPE_CHECKING:
     from azure.core import PipelineClient
     from azure.core.credentials import TokenCredential
-    from azure.storage.blob import ContainerClient
+    from azure.storage.blob import BlobClient, ContainerClient
 
 _LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
 _SUBSCRIPTIONS_VERSION = "2022-12-01"
@@ -65,7 +65,7 @@ class AzureClients:
         """The operation that was sent last."""
         self._allowed = dict(allowed or {})
         self._given = credential
-        self._sleep = sleep
+        self.wait = sleep
         self._reported: Counter[str] = Counter()
         self._blobs: dict[tuple[str, str], Any] = {}
 
@@ -149,14 +149,20 @@ class AzureClients:
     def _json(
         self, method: str, path: str, api_version: str | None, parameters: Mapping[str, str], body: Any | None
     ) -> Any:
+        _, _, text = self.send(method, path, body, api_version=api_version, **parameters)
+        return parsed(text, path) if text.strip() else None
+
+    def send(
+        self, method: str, path: str, body: Any | None = None, *, api_version: str | None = None, **parameters: str
+    ) -> tuple[int, Mapping[str, str], str]:
+        """Status, headers and text of one answer. Raises the SDK's error for a refusal."""
         from azure.core.rest import HttpRequest
 
         asked = dict(parameters) | ({"api-version": api_version} if api_version else {})
         url = f"{self.endpoint}{path}" if path.startswith("/") else path
         with self._arm.send_request(HttpRequest(method, url, params=asked, json=body)) as response:
             response.raise_for_status()
-            text = response.text()
-        return parsed(text, path) if text.strip() else None
+            return response.status_code, response.headers, response.text()
 
     @cached_property
     def endpoint(self) -> str:
@@ -196,7 +202,7 @@ class AzureClients:
         signing = None if is_local(endpoint) else ARMChallengeAuthenticationPolicy(self.credential, *wanted)
         return {
             "policies": arm_policies(endpoint, signing),
-            "transport": Transport(service, self.count, self._sleep),
+            "transport": Transport(service, self.count, self.wait),
         }
 
     # -- Blob storage -----------------------------------------------------------------------------------------------
@@ -213,12 +219,26 @@ class AzureClients:
                 account_url,
                 container,
                 credential=None if is_local(account_url) else self.credential,
-                transport=Transport("blob", self.count, self._sleep),
+                transport=Transport("blob", self.count, self.wait),
                 retry_total=_BLOB_ATTEMPTS - 1,
                 initial_backoff=_BLOB_FIRST_WAIT,
                 user_agent="aispend",
             )
         return self._blobs[key]
+
+    def linked(self, link: str) -> BlobClient:
+        """A client of one blob by a link that carries its own key; no credential is sent."""
+        from azure.storage.blob import BlobClient
+
+        from collectors.azure.pipeline import Transport
+
+        return BlobClient.from_blob_url(
+            link,
+            transport=Transport("blob", self.count, self.wait),
+            retry_total=_BLOB_ATTEMPTS - 1,
+            initial_backoff=_BLOB_FIRST_WAIT,
+            user_agent="aispend",
+        )
 
     # -- what all of them share -------------------------------------------------------------------------------------
 

@@ -259,7 +259,7 @@ def test_every_operation_only_reads_and_none_is_taken_for_another() -> None:
     for name, one in OPERATIONS.items():
         assert one.method in ("GET", "POST"), name
         for action in (*one.actions, *one.data_actions):
-            assert action.endswith(("/read", "/query/action")), action
+            assert action.endswith(("/read", "/query/action", "/generateCostDetailsReport/action")), action
     blobs = "https://acme.blob.core.windows.net/bills"
     assert operation_of("blob", "GET", f"{blobs}?restype=container&comp=list&prefix=a") == "blob.ListBlobs"
     assert operation_of("blob", "GET", f"{blobs}/focus/part_0_0001.csv") == "blob.GetBlob"
