@@ -1,10 +1,11 @@
-"""Series day by day: when a day is complete, and the days there are to ask for."""
+"""The days and months there are to ask for, and when a day of a series is complete."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 
+from aispend.clock import month_of
 from collectors.contract import Seen, Slice, Window
 
 SETTLES = timedelta(hours=6)
@@ -21,6 +22,14 @@ def today_and_before(day: date, now: datetime) -> tuple[datetime, datetime]:
     start = midnight(day)
     hour = now.replace(minute=0, second=0, microsecond=0)
     return start, min(start + timedelta(days=1), hour if hour > start else now)
+
+
+def months_of(window: Window) -> Iterator[date]:
+    """Months of the window, the newest first: what is looked at most comes first."""
+    month, first = month_of(window.end - timedelta(days=1)), month_of(window.first)
+    while month >= first:
+        yield month
+        month = month_of(month - timedelta(days=1))
 
 
 def unsettled_days(window: Window, seen: Mapping[str, Seen], now: datetime, what: str) -> Iterator[Slice]:

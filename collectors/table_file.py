@@ -21,6 +21,8 @@ def table_file(path: Path, columns: Mapping[str, str]) -> Iterator[Write]:
         "text": pa.string(),
         "integer": pa.int32(),
         "number": pa.float64(),
+        "amount": pa.decimal128(38, 12),
+        "remainder": pa.decimal128(38, 24),
         "timestamp": pa.timestamp("us", "UTC"),
     }
     schema = pa.schema([(name, types[kind]) for name, kind in columns.items()])

@@ -147,6 +147,8 @@ class LineSql:
     before them; None where the source does not let one choose.
     ``half`` is 0 for a whole bill, 1 for Azure actual, 2 for Azure amortised.
     ``rate`` is the exchange rate lines name; None where the source names none.
+    ``lines`` and ``hours`` are SQL over ``raw`` where the provider has rolled its bill up before, one row for the lines
+    of a day: how many lines a row stands for, and a bit for each hour of the day they are of.
     """
 
     dataset: str
@@ -162,6 +164,8 @@ class LineSql:
     remainders: Mapping[str, str] = field(default_factory=dict)
     net: frozenset[str] | None = None
     rate: RateSql | None = None
+    lines: str | None = None
+    hours: str | None = None
 
 
 def identifier(name: str) -> str:

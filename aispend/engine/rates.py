@@ -69,10 +69,11 @@ def columns_sql(line: LineSql) -> list[str]:
     ]
 
 
-def counted_sql(line: str, lines: str) -> str:
+def counted_sql(line: str) -> str:
     """SELECT for the rates in canonical lines (or lines grouped by all they say), by slice and pair."""
     return (
-        f"SELECT {column_list([*SLICE_COLUMNS, 'billing_currency', *RATE_COLUMNS])}, CAST({lines} AS BIGINT) AS lines "
+        f"SELECT {column_list([*SLICE_COLUMNS, 'billing_currency', *RATE_COLUMNS])}, "
+        "CAST(sum(lines) AS BIGINT) AS lines "
         f"FROM {line} WHERE kept AND NOT bad AND rate > 0 AND rate_base <> billing_currency GROUP BY ALL"
     )
 
@@ -84,8 +85,9 @@ def quick_counted_sql(line: LineSql, raw: str, header: Header) -> str:
     text = "\n".join([*places.values(), *rates, line.where])
     used = column_list([name for name in header.columns if identifier(name) in text])
     selected = ", ".join([*(f"{sql} AS {name}" for name, sql in places.items()), *rates])
-    narrow = f"SELECT {used}, count(*) AS lines FROM {raw} AS raw WHERE {line.where} GROUP BY ALL"
-    return counted_sql(f"(SELECT {selected}, lines, TRUE AS kept, FALSE AS bad FROM ({narrow}) AS raw)", "sum(lines)")
+    lines = f"sum({line.lines})" if line.lines else "count(*)"
+    narrow = f"SELECT {used}, {lines} AS lines FROM {raw} AS raw WHERE {line.where} GROUP BY ALL"
+    return counted_sql(f"(SELECT {selected}, lines, TRUE AS kept, FALSE AS bad FROM ({narrow}) AS raw)")
 
 
 def by_slice(duck: duckdb.DuckDBPyConnection, line: LineSql) -> dict[SliceKey, tuple[BilledRate, ...]]:

@@ -118,8 +118,10 @@ def source_column(line: LineSql, header: Header, name: str) -> str | None:
 def columns_used(line: LineSql, header: Header) -> str:
     """The raw columns the mapping is made from."""
     checks = [check.bad for check in line.checks]
+    before = [sql for sql in (line.lines, line.hours) if sql]
     return _mentioned(
-        header, [*line.select.values(), *line.remainders.values(), *checks, line.where, *rates.columns_sql(line)]
+        header,
+        [*line.select.values(), *line.remainders.values(), *checks, line.where, *rates.columns_sql(line), *before],
     )
 
 
@@ -138,7 +140,19 @@ def line_sql(line: LineSql, raw: str) -> str:
     ]
     checks = [f"CAST(({check.bad}) IS TRUE AS TINYINT)" for check in line.checks]
     unreadable = f"({' + '.join(checks)}) > 0" if checks else "FALSE"
-    columns = [*_dimensions(line, DIMENSION_COLUMNS), *measures, *_remainders(line), *times, *rates.columns_sql(line)]
+    before = [
+        f"{sql} AS {name}"
+        for name, sql in (("lines_before", line.lines), ("hours_before", line.hours))
+        if sql is not None
+    ]
+    columns = [
+        *_dimensions(line, DIMENSION_COLUMNS),
+        *measures,
+        *_remainders(line),
+        *times,
+        *rates.columns_sql(line),
+        *before,
+    ]
     canonical = (
         f"SELECT {', '.join(columns)}, {unreadable} AS unreadable, ({line.where}) IS TRUE AS kept FROM {raw} AS raw"
     )
@@ -150,11 +164,17 @@ def line_sql(line: LineSql, raw: str) -> str:
         "CAST(charge_period_start AS DATE) AS day, "
         f"CASE WHEN {length} > {_DAY} "
         "THEN CAST(make_timestamp(epoch_us(charge_period_end) - 1) AS DATE) + 1 END AS end_day, "
-        f"CASE WHEN {length} <= {_HOUR} "
-        f"THEN 1 << CAST(epoch_us(charge_period_start) // {_HOUR} % 24 AS INTEGER) END AS hours, "
+        f"{_hours(line, length)} AS hours, {'CAST(lines_before AS BIGINT)' if line.lines else '1'} AS lines, "
         f"{_flags(line)} AS flags, {_unknown(line)} AS unknown, (unreadable OR {missing}) AS bad, kept "
         f"FROM ({canonical})"
     )
+
+
+def _hours(line: LineSql, length: str) -> str:
+    """The hours of its day a line is of, as bits, where it says so to the hour."""
+    if line.hours:
+        return "CAST(hours_before AS INTEGER)"
+    return f"CASE WHEN {length} <= {_HOUR} THEN 1 << CAST(epoch_us(charge_period_start) // {_HOUR} % 24 AS INTEGER) END"
 
 
 def _dimensions(line: LineSql, columns: Sequence[str]) -> list[str]:
@@ -204,7 +224,7 @@ def once_sql(line: str, fixed: Fixed, extra: Sequence[str] = ()) -> str:
     left = ", ".join(f"sum({name}) AS {name}" for name in REMAINDERS)
     return (
         f"SELECT {column_list([*dimensions, *places, *extra])}, day, end_day, flags, unknown, bad, kept, "
-        f"bit_or(hours) AS hours, {sums}, {left}, count(*) AS lines FROM ({line}) GROUP BY ALL"
+        f"bit_or(hours) AS hours, {sums}, {left}, sum(lines) AS lines FROM ({line}) GROUP BY ALL"
     )
 
 

@@ -137,7 +137,9 @@ class RollUp:
         if self._once:
             self._make("line", rollup.once_sql(line, fixed, rates.RATE_COLUMNS if self._line.rate else ()))
             line = "line"
-        self._make("grouped", rollup.grouped_sql(line, "sum(lines)" if self._once else "count(*)", fixed))
+        self._make(
+            "grouped", rollup.grouped_sql(line, "sum(lines)" if self._once or self._line.lines else "count(*)", fixed)
+        )
         for group in rollup.GROUPS:
             different = rollup.varying(group, fixed)
             narrow = "line" if self._once else rollup.narrow_sql(self._line, self._raw, different)
@@ -182,9 +184,9 @@ class RollUp:
         if self._line.rate is None:
             return
         if self._once:
-            sql = rates.counted_sql("line", "sum(lines)")
+            sql = rates.counted_sql("line")
         elif bad:
-            sql = rates.counted_sql(f"({rollup.line_sql(self._line, self._raw)})", "count(*)")
+            sql = rates.counted_sql(f"({rollup.line_sql(self._line, self._raw)})")
         else:
             sql = rates.quick_counted_sql(self._line, self._raw, self._delivery.files[0].header)
         self._make("bill_rate", sql)

@@ -34,6 +34,7 @@ from collectors.aws.base import AwsCollector, code_of, explained
 from collectors.aws.clients import AwsClients
 from collectors.aws.objects import Object, download
 from collectors.contract import Files, Finding, Progress, Reading, Seen, Slice, Window
+from collectors.days import months_of
 from collectors.delivery import inside
 
 _ABSENT = {"404", "NoSuchKey", "NotFound"}
@@ -103,7 +104,7 @@ class Bills(AwsCollector):
         for export in self.exports:
             asked = any(key.startswith(f"{export.name} ") and one.at.date() == today for key, one in seen.items())
             absent: int | None = None  # in a row, since one was there
-            for month in _months(window):
+            for month in months_of(window):
                 key = f"{export.name} {month:%Y-%m}"
                 known = seen.get(key)
                 collected = known is not None and known.at.date() > month + self.restated_for
@@ -136,7 +137,7 @@ class Bills(AwsCollector):
     def _examined(self, export: AwsExport) -> Finding:
         today = self.clock().date()
         place = f"export {export.name} in {export.bucket}"
-        for month in _months(Window(month_of(month_of(today) - timedelta(days=1)), today + timedelta(days=1))):
+        for month in months_of(Window(month_of(month_of(today) - timedelta(days=1)), today + timedelta(days=1))):
             found = _head(self._s3(export), export, manifest_key(export, month))
             if found is None:
                 continue
@@ -318,11 +319,3 @@ def _key(entry: object) -> str:
     if isinstance(entry, dict):
         entry = next((entry[name] for name in ("s3Uri", "uri", "key", "path", "name") if entry.get(name)), "")
     return str(entry)
-
-
-def _months(window: Window) -> Iterator[date]:
-    """Months of the window, the newest first: what is looked at most comes first."""
-    month, first = month_of(window.end - timedelta(days=1)), month_of(window.first)
-    while month >= first:
-        yield month
-        month = month_of(month - timedelta(days=1))

@@ -53,6 +53,7 @@ PERMISSIONS: Mapping[str, tuple[Permission, ...]] = {
     "compute.instanceGroupManagers.aggregatedList": (Permission("compute.instanceGroupManagers.list"),),
     "compute.instances.aggregatedList": (Permission("compute.instances.list"),),
     "compute.reservations.aggregatedList": (Permission("compute.reservations.list"),),
+    "monitoring.ListTimeSeries": (Permission("monitoring.timeSeries.list"),),
     "notebooks.instances.list": (Permission("notebooks.instances.list"),),
     "tpu.nodes.list": (Permission("tpu.nodes.list"),),
 }

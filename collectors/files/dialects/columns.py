@@ -188,6 +188,20 @@ class Columns:
             nothing = f"trim(coalesce(CAST({expression} AS VARCHAR), ''), ' \"') IN ('', 'NULL', 'null', 'Null')"
         return f"({nothing} OR {unreadable_sql(*self._raw(column))})"
 
+    # ---------------------------------------------------------- rolled up before
+
+    def lines_before(self) -> str | None:
+        """How many lines of the bill a row stands for, where its provider rolled it up (``x_lines``)."""
+        return self._whole("x_lines")
+
+    def hours_before(self) -> str | None:
+        """The hours of the day that a rolled-up row is of, as bits from midnight on (``x_hours``)."""
+        return self._whole("x_hours")
+
+    def _whole(self, name: str) -> str | None:
+        column = self.find(name)
+        return None if column is None else f"TRY_CAST({identifier(column)} AS BIGINT)"
+
     # ----------------------------------------------------------------- times
 
     def instant(self, *names: str) -> str | None:

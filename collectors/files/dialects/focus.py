@@ -207,6 +207,8 @@ def line(look: Look, part: Part) -> LineSql:
         rate=columns.rate((RATE,), select["pricing_currency"], ("x_BillingExchangeRateDate",)),
         finish=finish | _spelt(),
         remainders=_remainders(columns, select["x_flag"]),
+        lines=columns.lines_before(),
+        hours=columns.hours_before(),
     )
 
 

@@ -19,6 +19,8 @@ Cases
     - Corrections take back what they correct: negative usage whose commitment credit is returned counts as covered too.
     - Several currencies in one file are normal. - No invoice.month: the month the usage started in.
     - A detailed export names the resource; a standard one does not.
+    - Rows that BigQuery rolled up (``x_lines``) stand for the lines of a day whose amounts are of one sign, so that
+      what is asked of an amount (nothing, paid, taken back) is answered for all of them alike.
     - system_labels give the machine type and whether a reservation went unused.
 
 Known drawbacks
@@ -81,7 +83,7 @@ def line(look: Look, part: Part) -> LineSql:
         look, columns, description=description, pool=pool, month=month, net=net, committed=committed
     )
     contracted = coalesce(columns.units("cost_at_effective_price_default"), columns.units("cost"))
-    paid = f"{columns.about('cost')} > 0"
+    paid = f"{columns.units('cost')} > 0"  # in the ledger's decimals, as a roll-up has them
     service = scalar(columns, "service", "description")
     select: dict[str, str | None] = {
         "x_provider": "'gcp'",
@@ -121,8 +123,8 @@ def line(look: Look, part: Part) -> LineSql:
         "tags": labels_entries(columns),
         "billed_cost": net,
         "effective_cost": commitments.effective,
-        "list_cost": none_if_zero(columns.units("cost_at_list"), columns.about("cost_at_list"), paid),
-        "contracted_cost": none_if_zero(contracted, columns.about("cost_at_effective_price_default", "cost"), paid),
+        "list_cost": none_if_zero(columns.units("cost_at_list"), columns.units("cost_at_list"), paid),
+        "contracted_cost": none_if_zero(contracted, columns.units("cost_at_effective_price_default", "cost"), paid),
         "pricing_quantity": _units(columns, "usage", "amount_in_pricing_units"),
         "consumed_quantity": _units(columns, "usage", "amount"),
     }
@@ -144,12 +146,13 @@ def line(look: Look, part: Part) -> LineSql:
         rate=columns.rate((RATE,), "'USD'"),
         remainders=present(
             {
-                "billed_cost": remainder_of_number_sql(f"{cost} + {credited}")
-                if credited
-                else columns.remainder("cost"),
-                "list_cost": columns.remainder("cost_at_list"),
+                "billed_cost": columns.number("x_billed_remainder")
+                or (remainder_of_number_sql(f"{cost} + {credited}") if credited else columns.remainder("cost")),
+                "list_cost": columns.number("x_list_remainder") or columns.remainder("cost_at_list"),
             }
         ),
+        lines=columns.lines_before(),
+        hours=columns.hours_before(),
     )  # fmt: skip
 
 
@@ -201,6 +204,7 @@ def _commitments(
         quantity=f"TRY_CAST({found[0]} AS DOUBLE)" if found else "NULL",
         cost=columns.about("cost") or "NULL",
         unit=scalar(columns, "usage", "unit") or "NULL",
+        covered=columns.about("x_covered_quantity"),
     )
 
 

@@ -82,22 +82,33 @@ class Spread:
 
 
 def spread(
-    look: Look, *, key: str, is_fee: str, net_units: str, credit_units: str, quantity: str, cost: str, unit: str
+    look: Look,
+    *,
+    key: str,
+    is_fee: str,
+    net_units: str,
+    credit_units: str,
+    quantity: str,
+    cost: str,
+    unit: str,
+    covered: str | None = None,
 ) -> Spread:
     """Ask the whole bill for its pools, and make the effective cost of a line from them.
 
     All arguments are SQL over ``raw``: the pool of a line, whether it is a fee to be spread, its net billed cost and
     its commitment credit in units (positive where it lowers the cost), its quantity and cost before credits as
-    doubles (only their ratios are used), and the quantity's unit.
+    doubles (only their ratios are used), and the quantity's unit. ``covered`` is the covered quantity as a double where
+    a row stands for several lines and it was added up line by line.
     """
-    covered_part = "least(1, abs(credit / nullif(cost, 0) / 1e12))"
+    by_line = "quantity * least(1, abs(credit / nullif(cost, 0) / 1e12))"
     rows = look.ask(
         "SELECT pool, sum(net) FILTER (fee), sum(credit) FILTER (NOT fee), sum(quantity) FILTER (fee), "
-        f"sum(quantity * {covered_part}) FILTER (NOT fee AND credit <> 0), "
+        f"sum({'covered_by_line' if covered else by_line}) FILTER (NOT fee AND credit <> 0), "
         "count(DISTINCT unit) FILTER (fee OR credit <> 0), "
         "greatest(max(abs(net)) FILTER (fee), max(abs(credit)) FILTER (NOT fee)) "
         f"FROM (SELECT {key} AS pool, {is_fee} AS fee, "
-        f"{net_units} AS net, {credit_units} AS credit, {quantity} AS quantity, {cost} AS cost, {unit} AS unit "
+        f"{net_units} AS net, {credit_units} AS credit, {quantity} AS quantity, {cost} AS cost, {unit} AS unit, "
+        f"{covered or 'NULL'} AS covered_by_line "
         "FROM raw) GROUP BY pool HAVING count(*) FILTER (fee) > 0 ORDER BY pool"
     )
     if not rows:
@@ -105,11 +116,11 @@ def spread(
     decimals = max(0, min(_DECIMALS, _DIGITS - max(len(str(row[6] or 0)) for row in rows)))
     per_credit: dict[str, int] = {}
     left_on_fee: dict[str, int] = {}
-    for pool, fees, credits, committed, covered, units_of_measure, _ in rows:
+    for pool, fees, credits, committed, used, units_of_measure, _ in rows:
         fee, credit = Fraction(str(fees or 0)), Fraction(str(credits or 0))
         if fee <= 0 or credit <= 0:
             continue
-        part = _used(committed, covered) if units_of_measure == 1 else None
+        part = _used(committed, used) if units_of_measure == 1 else None
         moved = min(fee, credit * _MOST) if part is None else min(fee * part, credit * _MOST_BY_QUANTITY)
         left_on_fee[str(pool)] = round((1 - moved / fee) * 10**decimals)
         per_credit[str(pool)] = round(moved / credit * 10**decimals)

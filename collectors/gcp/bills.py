@@ -1,0 +1,206 @@
+"""Bills from the billing export in BigQuery: standard, detailed (by resource) or FOCUS, invoice month by invoice month.
+
+*Assumes* that the table is appended to and never changed otherwise, as Google documents; an invoice month gets lines
+until some two weeks after its end, and corrections come under a later one, to which they belong.
+
+*Method.* What the table is costs nothing to ask: its columns, its partitions, and when it was last changed. Where it
+was, one narrow query says of each month the newest export time, the number of lines and their cost, and in which
+partitions they lie; a month for which that differs from its last success is read and replaced whole. BigQuery rolls its
+lines up (``roll_up``), reading only those partitions, and the rows are streamed into a file that takes the way of an
+import. Google's totals of the month are asked for beside it (``totals``).
+
+*Half-way.* A query sees one state of the table. If the totals, asked last, are of another number of lines, time or cost
+than the roll-up, the table was appended to between them: nothing is used, and it is tried again.
+
+*What it costs.* BigQuery charges by the bytes of the columns and partitions it reads. Each query is estimated first,
+and not run where the day's budget has less left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from aispend.clock import Clock, month_of
+from aispend.connections import GcpExport
+from aispend.errors import AispendError, NotReadyError, SettingsError
+from collectors.contract import Files, Finding, Progress, Reading, Rows, Seen, Slice, Window
+from collectors.days import months_of
+from collectors.gcp.base import GcpCollector
+from collectors.gcp.clients import GcpClients
+from collectors.gcp.errors import explained
+from collectors.gcp.queries import Parameters, estimate, rows
+from collectors.gcp.roll_up import columns_with_credits, roll_up, with_credits
+from collectors.gcp.tables import ExportTable, of_resource
+from collectors.gcp.totals import MonthState, state_of, states_sql, totals, totals_sql
+from collectors.table_file import table_file
+
+_NAME_ONE = "Name it under [[gcp.export]]: docs/connect-gcp.md shows how to make one."
+_LATE = timedelta(hours=48)
+_QUIET = timedelta(hours=2)
+"""So long after a change the table may not yet say that it was changed."""
+
+_BEFORE = timedelta(days=2)
+"""Lines of a month may be appended so long before it begins in UTC: none should be; asking costs next to nothing."""
+
+
+class Bills(GcpCollector):
+    """See the module's text."""
+
+    kind = "bills"
+    reach = timedelta(days=400)
+    restated_for = timedelta(days=62)
+    operations = ("bigquery.tables.get", "bigquery.jobs.insert", "bigquery.jobs.get", "bigquery.jobs.getQueryResults")
+
+    def __init__(self, clients: GcpClients, clock: Clock) -> None:
+        super().__init__(clients, clock)
+        self._tables: dict[str, ExportTable] = {}
+        self._states: dict[str, MonthState] = {}
+
+    def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
+        """A slice per table and invoice month that has lines, the newest first."""
+        for export in self._exports():
+            self._tables.pop(export.table, None)
+            table = self._table(export)
+            wanted = [month for month in months_of(window) if not self._settled(table, month, window, seen)]
+            known = {month: seen[key] for month in wanted if (key := _key(table, month)) in seen}
+            if window.usual and known and _unchanged(table, wanted, known):
+                for month, one in known.items():
+                    yield Slice(_key(table, month), one.token, _title(table, month))
+                continue
+            states = self._ask_states(table, wanted) if wanted else {}
+            for month in wanted:
+                if month in states:
+                    self._states[_key(table, month)] = states[month]
+                    yield Slice(_key(table, month), states[month].token, _title(table, month))
+
+    def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
+        """The month as BigQuery rolls it up, in a file; and Google's totals of it."""
+        name, _, text = piece.key.rpartition(" ")
+        month, table = date.fromisoformat(f"{text}-01"), self._tables[name]
+        given = _of_month(table, month, self._states[piece.key])
+        path = folder / f"{table.name}-{month:%Y-%m}.parquet"
+        newest, lines = self._rolled_up(table, given, path, piece.title, progress)
+        listed = list(rows(self.clients, table, totals_sql(table), given, f"{piece.title}: totals"))
+        state = state_of(listed)
+        if (state.newest, state.lines) != (newest, lines):
+            raise NotReadyError(
+                "The billing export was appended to while it was read.",
+                where=f"{piece.title}: {lines:,} lines, then {state.lines:,}",
+            )
+        summed = totals(listed, month, self.clock())
+        return Reading([Files("bills", [path], rows=lines), Rows("provider_total", summed)], token=state.token)
+
+    def examine(self) -> Iterator[Finding]:
+        """Each table, when it was appended to last, and what reading its newest month would cost; nothing is read."""
+        try:
+            with explained(self.name):
+                for export in self._exports():
+                    yield self._examined(self._table(export))
+                yield from self._missing()
+        except AispendError as error:
+            yield Finding("broken", error.what, error.next_step or error.where)
+
+    def _examined(self, table: ExportTable) -> Finding:
+        now = self.clock()
+        month = month_of(now.date())
+        given = _of_month(table, month, MonthState(None, 0, Decimal(0), _instant(month - _BEFORE), now))
+        size = estimate(self.clients, table, roll_up(table).text, given)
+        said = f"{table.kind} export {table.name}: reading {month:%Y-%m} takes {size / 1e9:,.3f} GB"
+        if table.modified is None:
+            return Finding("good", said)
+        said += f"; appended to {table.modified.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        if now - table.modified > _LATE:
+            return Finding("note", said, "Google appends several times a day: look at Billing export in the console.")
+        return Finding("good", said)
+
+    def _exports(self) -> tuple[GcpExport, ...]:
+        found = self.clients.connection.exports
+        if not found:
+            raise SettingsError("No table of the billing export is named.", where=self.name, next_step=_NAME_ONE)
+        return found
+
+    def _table(self, export: GcpExport) -> ExportTable:
+        if export.table not in self._tables:
+            found = self.clients.bigquery().get_table(export.table, retry=None).to_api_repr()
+            if export.location:
+                found |= {"location": export.location}
+            self._tables[export.table] = of_resource(export.table, found)
+        return self._tables[export.table]
+
+    def _settled(self, table: ExportTable, month: date, window: Window, seen: Mapping[str, Seen]) -> bool:
+        """Whether a month was collected after Google had stopped changing it."""
+        one = seen.get(_key(table, month))
+        return window.usual and one is not None and one.at.date() > month + self.restated_for
+
+    def _ask_states(self, table: ExportTable, months: list[date]) -> dict[date, MonthState]:
+        first, last = min(months), max(months)
+        given: dict[str, Any] = {"from_month": f"{first:%Y%m}", "to_month": f"{last:%Y%m}"}
+        if table.partition:
+            given["first"] = _as(table, _instant(first - _BEFORE))
+        what = f"{table.name}: what changed since {first:%Y-%m}"
+        return {
+            date(int(row["month"][:4]), int(row["month"][4:6]), 1): state_of([row])
+            for row in rows(self.clients, table, states_sql(table), given, what)
+        }
+
+    def _rolled_up(
+        self, table: ExportTable, given: Parameters, path: Path, title: str, progress: Progress | None
+    ) -> tuple[datetime | None, int]:
+        """Write the roll-up to a file; returns the newest export and the number of the lines it is of."""
+        query = roll_up(table)
+        focus = table.kind == "focus"
+        columns = dict(query.columns) if focus else columns_with_credits(query.columns)
+        newest: datetime | None = None
+        lines = 0
+
+        def made() -> Iterator[Mapping[str, Any]]:
+            nonlocal newest, lines
+            for number, row in enumerate(rows(self.clients, table, query.text, given, title)):
+                if progress and number % 10_000 == 0:
+                    progress(f"{title}: rows", number, None)
+                if (said := row.get("x_ExportTime" if focus else "export_time")) is not None:
+                    newest = max(newest, said) if newest else said
+                lines += int(row["x_lines"])
+                yield row if focus else with_credits(row)
+
+        with table_file(path, columns) as write:
+            write(made())
+        return newest, lines
+
+
+def _unchanged(table: ExportTable, wanted: list[date], known: Mapping[date, Seen]) -> bool:
+    """Whether nothing was appended since all wanted months were seen last; those before the first known had none."""
+    if table.modified is None or any(month not in known for month in wanted if month > min(known)):
+        return False
+    return table.modified + _QUIET < min(one.at for one in known.values())
+
+
+def _of_month(table: ExportTable, month: date, state: MonthState) -> Parameters:
+    given: dict[str, Any] = {"month": f"{month:%Y%m}"}
+    if table.partition and state.first is not None and state.last is not None:
+        given |= {"first": _as(table, state.first), "last": _as(table, state.last)}
+    return given
+
+
+def _as(table: ExportTable, at: datetime | date) -> datetime | date:
+    """A bound of partitions in the type they are of."""
+    field = (table.partition or "").rpartition(".")[2]
+    if table.columns.get(field) == "DATE":
+        return at.date() if isinstance(at, datetime) else at
+    return at if isinstance(at, datetime) else _instant(at)
+
+
+def _key(table: ExportTable, month: date) -> str:
+    return f"{table.name} {month:%Y-%m}"
+
+
+def _title(table: ExportTable, month: date) -> str:
+    return f"{table.name.rpartition('.')[2]}, {month:%Y-%m}"
+
+
+def _instant(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
