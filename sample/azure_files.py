@@ -26,6 +26,8 @@ from sample.story import AZURE_SUBSCRIPTIONS
 from sample.timeline import Timeline
 
 ROWS_PER_PART = 900
+ROOT = "cost"
+"""The exports' root folder, in a container of each one's name."""
 BILLS = {
     "azure-usd": ("Larkfield Home Inc.", "USD", "1.2-preview", "focus-usd"),
     "azure-eur": ("Larkfield Europe GmbH", "EUR", "1.0r2", "focus-eur"),
@@ -48,7 +50,7 @@ def write_months(
         table = _table(mine, constants, bill, timeline=timeline, month=month, chance=chance).select(columns)
         run_id = chance.uuid(bill, month, run)
         period = f"{first:%Y%m%d}-{next_month(first) - timedelta(days=1):%Y%m%d}"
-        folder = root / export / period / run_id
+        folder = root / ROOT / export / period / run_id
         folder.mkdir(parents=True, exist_ok=True)
         blobs = []
         for number, offset in enumerate(range(0, max(1, len(table)), ROWS_PER_PART), start=1):
@@ -60,7 +62,7 @@ def write_months(
                 _write_csv(part, folder / name)
             blobs.append(
                 {
-                    "blobName": f"cost/{export}/{period}/{run_id}/{name}",
+                    "blobName": f"{ROOT}/{export}/{period}/{run_id}/{name}",
                     "byteCount": (folder / name).stat().st_size,
                     "dataRowCount": len(part),
                 }
@@ -124,7 +126,7 @@ def _manifest(
             "fileFormat": "Parquet" if currency == "USD" else "Csv",
             "compressionMode": "snappy" if currency == "USD" else "gzip",
             "containerUri": f"https://larkfieldcosts.blob.core.windows.net/{export}",
-            "rootFolderPath": "cost",
+            "rootFolderPath": ROOT,
         },
         "runInfo": {
             "executionType": "Scheduled",

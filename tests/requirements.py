@@ -18,7 +18,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 PLACES = os.pathsep.join(("/usr/bin", "/usr/local/bin", "/snap/bin", "/Applications/Google Chrome.app/Contents/MacOS"))
 PACKAGES = ("chromium", "fonts-dejavu-core")
 AZURITE = "azurite@3.37.0"
-_AZURITE_HOME = Path(sys.prefix) / "azurite"
+AZURITE_HOME = Path(sys.prefix) / "azurite"
 _NPM_SECONDS = 600
 
 
@@ -30,7 +30,7 @@ def browser() -> str | None:
 
 def azurite() -> Path | None:
     """The program of Azurite's Blob service; None where it is not installed, or there is no Node.js to run it."""
-    program = _AZURITE_HOME / "node_modules/.bin/azurite-blob"
+    program = AZURITE_HOME / "node_modules/.bin/azurite-blob"
     return program if program.exists() and shutil.which("node") else None
 
 
@@ -50,7 +50,7 @@ def _install_azurite() -> None:
         return
     sys.stdout.write(f"Installing for the tests of Blob storage: {AZURITE} …\n")
     sys.stdout.flush()
-    asked = [npm, "install", "--prefix", str(_AZURITE_HOME), "--no-audit", "--no-fund", "--ignore-scripts", AZURITE]
+    asked = [npm, "install", "--prefix", str(AZURITE_HOME), "--no-audit", "--no-fund", "--ignore-scripts", AZURITE]
     try:
         done = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=_NPM_SECONDS)
     except subprocess.TimeoutExpired:
@@ -63,7 +63,7 @@ def _install_azurite() -> None:
 def _tell_azurite(why: str) -> None:
     sys.stdout.write(
         f"The tests against Azurite will be skipped ({why}).\n"
-        f"To run them: npm install --prefix {_AZURITE_HOME} {AZURITE}\n"
+        f"To run them: npm install --prefix {AZURITE_HOME} {AZURITE}\n"
     )
 
 

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -68,24 +69,57 @@ def test_the_environment_is_clean() -> None:
     assert set(strangers) <= known
 
 
-def test_with_a_browser_there_is_nothing_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Nothing is installed and nothing said."""
-    (tmp_path / "chromium").write_text("#!/bin/sh\n")
-    (tmp_path / "chromium").chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """A machine that has nothing but the programs it is given, as shell scripts by name."""
 
+    def having(**programs: str) -> None:
+        for name, script in programs.items():
+            (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+            (tmp_path / name).chmod(0o755)
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(requirements, "PLACES", "")
+    monkeypatch.setattr(requirements, "AZURITE_HOME", tmp_path / "azurite")
+    return having
+
+
+INSTALL_AZURITE = """
+for last; do :; done
+/bin/mkdir -p "$3/node_modules/.bin" && echo "$last" > "$3/node_modules/.bin/azurite-blob"
+"""
+
+
+def test_what_is_there_is_not_installed_again(
+    bare: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """npm installs Azurite once; with it and a browser nothing is installed and nothing said."""
+    bare(chromium="", node="", npm=INSTALL_AZURITE)
+    assert requirements.main() == 0
+    program = requirements.azurite()
+    assert program is not None
+    assert program.read_text().strip() == requirements.AZURITE
+    assert "Installing" in capsys.readouterr().out
+
+    (tmp_path / "npm").unlink()
     assert requirements.main() == 0
     assert capsys.readouterr().out == ""
 
 
+def test_without_npm_or_where_it_fails_it_says_what_to_install(
+    bare: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare(chromium="")
+    assert requirements.main() == 0
+    assert f"{requirements.AZURITE_HOME} {requirements.AZURITE}" in capsys.readouterr().out
+    bare(node="", npm="echo no network >&2; exit 1")
+    assert requirements.main() == 0
+    assert "npm failed: no network" in capsys.readouterr().out
+
+
 def test_without_a_package_manager_it_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    bare: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """No browser and no apt: the packages by name, and no failure."""
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(requirements, "PLACES", "")
-
     assert requirements.main() == 0
     assert "apt-get install chromium fonts-dejavu-core" in capsys.readouterr().out

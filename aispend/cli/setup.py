@@ -71,7 +71,7 @@ TEMPLATE = """\
 # percent = 100                            # what is lost of it
 # valid_from = 2026-01-01
 
-# ---- Clouds to collect from (docs/connect-aws.md) ------------------------------------------------------
+# ---- Clouds to collect from (docs/connect-aws.md, docs/connect-azure.md) -------------------------------
 # Credentials are never written here: they come from the environment, a profile or the machine's role.
 
 # [[aws]]
@@ -85,6 +85,18 @@ TEMPLATE = """\
 # bucket = "company-billing"
 # prefix = "exports"
 # name = "focus-hourly"
+
+# [[azure]]
+# name = "azure"
+# tenant = "00000000-0000-0000-0000-000000000000"
+# subscriptions = ["11111111-2222-3333-4444-555555555555"]
+# billing_scopes = ["providers/Microsoft.Billing/billingAccounts/1234567"]
+# cost_queries_per_day = 200
+# [[azure.export]]
+# account_url = "https://companycosts.blob.core.windows.net"
+# container = "costs"
+# root = "exports"
+# name = "focus-daily"
 
 # ---- Names -------------------------------------------------------------------------------------------
 # Where telemetry calls a resource otherwise than the bill does, and no inventory file says so.

@@ -80,6 +80,7 @@ def load_sample(store: Store, settings: Settings, steps: Steps, *, seed: int, sc
 def _load(
     store: Store, settings: Settings, steps: Steps, folder: Path, *, seed: int, scale: float, today: date
 ) -> None:
+    from aispend.cli.trial_azure import collect_azure, collect_azure_totals
     from aispend.clock import system_clock
     from aispend.settings import load_settings
     from collectors.files.bills import import_bills
@@ -102,9 +103,17 @@ def _load(
         for delivery in (company.restated_first / "aws", company.bills[0]):
             collected = collect_aws(delivery, store, settings, bars)
         details.append(f"{collected.loaded} billing months, {collected.requests_sent} requests")
-    with steps.step("other bills imported") as details, doors.progress_bars() as bars:
-        for paths in ([company.restated_first / "azure-usd"], company.bills[1:]):
-            reports = import_bills(paths, store, settings, system_clock, source=SOURCE, progress=bars)
+    with steps.step("Azure bills collected from Blob storage") as details, doors.progress_bars() as bars:
+        for bills in (
+            {"focus-usd": company.restated_first / "azure-usd"},
+            {"focus-usd": company.bills[1], "focus-eur": company.bills[2]},
+        ):
+            collected = collect_azure(bills, store, settings, bars)
+        totals = collect_azure_totals(bills, store, settings, bars)
+        requests = collected.requests_sent + totals.requests_sent
+        details.append(f"{collected.loaded} billing months and Azure's own totals, {requests} requests")
+    with steps.step("Google Cloud bill imported") as details, doors.progress_bars() as bars:
+        reports = import_bills(company.bills[3:], store, settings, system_clock, source=SOURCE, progress=bars)
         details.append(f"{len(reports)} billing months")
     if company.invoices.is_file():
         import_invoices(company.invoices, store, system_clock, entered_by=SOURCE)

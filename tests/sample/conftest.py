@@ -33,8 +33,8 @@ def ask(company: SampleCompany) -> Ask:
     connection.execute("SET TimeZone = 'UTC'")
     views = {
         "aws": f"read_parquet('{bills['aws']}/*/data/*/*.parquet')",
-        "azure_usd": f"read_parquet('{bills['azure-usd']}/*/*/*/*.parquet')",
-        "azure_eur": f"read_csv('{bills['azure-eur']}/*/*/*/*.csv.gz', all_varchar = true)",
+        "azure_usd": f"read_parquet('{bills['azure-usd']}/*/*/*/*/*.parquet')",
+        "azure_eur": f"read_csv('{bills['azure-eur']}/*/*/*/*/*.csv.gz', all_varchar = true)",
         "gcp": f"read_json('{bills['gcp']}/*/*.json.gz', maximum_depth = 1, columns = {GCP_COLUMNS})",
         "metrics": f"read_parquet('{company.metrics}/*.parquet')",
         "usage": f"read_parquet('{company.usage}/usage-hourly.parquet')",

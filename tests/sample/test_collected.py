@@ -1,4 +1,4 @@
-"""The sample's AWS bill through the collector of real accounts, against its ground truth."""
+"""The sample's bills through the collectors of real accounts, against their ground truth."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from pathlib import Path
 from sqlalchemy import text
 
 from aispend.cli.trial import collect_aws
+from aispend.cli.trial_azure import collect_azure, collect_azure_totals
 from aispend.settings import Settings
 from aispend.store import Store
+from analyzer.reconcile import check
+from analyzer.reconcile_totals import PROMISE
 from sample.company import SampleCompany
 from tests.sample.conftest import Ask
 
@@ -37,3 +40,30 @@ def test_keys_lead_nowhere_outside_the_bucket(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("x")
     (tmp_path / "bucket").mkdir()
     assert ObjectStore({"bucket": tmp_path / "bucket"}).find("bucket", "../secret") is None
+
+
+def test_azures_bills_are_collected_restated_and_equal_what_azure_itself_adds_up(
+    company: SampleCompany, ask: Ask, database: Store, store_settings: Settings
+) -> None:
+    final = {"focus-usd": company.bills[1], "focus-eur": company.bills[2]}
+    first = collect_azure({"focus-usd": company.restated_first / "azure-usd"}, database, store_settings, None)
+    second = collect_azure(final, database, store_settings, None)
+    totals = collect_azure_totals(final, database, store_settings, None)
+
+    assert (first.loaded, second.loaded) == (1, 26)
+    truth = dict(ask("SELECT currency, sum(billed_cost) FROM truth WHERE provider = 'azure' GROUP BY 1"))
+    query = """SELECT billing_currency, sum(billed_cost) AS billed
+               FROM charge JOIN charge_kind USING (charge_kind_key) GROUP BY 1"""
+    with database.engine.connect() as connection:
+        billed = {row.billing_currency: row.billed for row in connection.execute(text(query))}
+        found = [one for one in check(connection) if one.promise == PROMISE]
+    assert billed == {currency: Decimal(str(amount)) for currency, amount in truth.items()}
+    assert totals.loaded >= 26
+    assert {one.currency for one in found} == {"EUR", "USD"}
+    assert len({one.period for one in found}) == 13
+    assert [one for one in found if not one.holds or one.attention] == []
+
+    again = collect_azure(final, database, store_settings, None)
+
+    assert again.loaded == 0
+    assert again.requests_sent <= 2 * (1 + 2 + 3), "each export's folders, its scope, and the months still restated"
