@@ -17,8 +17,9 @@ def clouds() -> dict[str, Cloud]:
     """The clouds by name."""
     from collectors.aws.cloud import Aws
     from collectors.azure.cloud import Azure
+    from collectors.gcp.cloud import Gcp
 
-    found: tuple[Cloud, ...] = (Aws(), Azure())
+    found: tuple[Cloud, ...] = (Aws(), Azure(), Gcp())
     return {cloud.name: cloud for cloud in found}
 
 

@@ -20,6 +20,7 @@ class Cloud(StrEnum):
 
     aws = "aws"
     azure = "azure"
+    gcp = "gcp"
 
 
 class Style(StrEnum):
