@@ -8,11 +8,13 @@ from aispend.connections import GcpConnection
 from aispend.settings import Settings
 from collectors.base import Style
 from collectors.gcp.base import GcpCollector
+from collectors.gcp.bills import Bills
 from collectors.gcp.clients import MB_READ, GcpClients
 from collectors.gcp.inventory import Inventory
 from collectors.gcp.permissions import document, terraform
+from collectors.gcp.utilization import Utilization
 
-COLLECTORS: tuple[type[GcpCollector], ...] = (Inventory,)
+COLLECTORS: tuple[type[GcpCollector], ...] = (Bills, Inventory, Utilization)
 
 
 class Gcp:

@@ -131,7 +131,7 @@ def endpoint_names(one: Mapping[str, Any], project: Project) -> Iterator[Held]:
 def accelerators_by_model(found: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     """Accelerators of one replica by the id of the deployed model, where they are known."""
     return {
-        str(own["variant"]): int(Decimal(own["accelerators_per_instance"]))
+        str(own["variant"]): max(int(Decimal(own["accelerators_per_instance"])), 1)
         for one in found
         for own in one["details"].get("variants", [])
         if "variant" in own and "accelerators_per_instance" in own
