@@ -14,9 +14,10 @@ from collectors.azure.cost_query import CostQuery
 from collectors.azure.inventory import Inventory
 from collectors.azure.policy import roles, terraform
 from collectors.azure.usage import Usage
+from collectors.azure.utilization import Utilization
 from collectors.base import Style
 
-COLLECTORS: tuple[type[AzureCollector], ...] = (Bills, CostQuery, Inventory, Usage)
+COLLECTORS: tuple[type[AzureCollector], ...] = (Bills, CostQuery, Inventory, Utilization, Usage)
 
 
 class Azure:
