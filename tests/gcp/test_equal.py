@@ -42,7 +42,7 @@ def served() -> Iterator[Google]:
 
 
 def charges(path: Path, workdir: Path) -> list[dict[str, Any]]:
-    """The facts of a bill, as they would go into the database, sorted."""
+    """The facts of a bill, as they would go into the database, and what is known of its slices."""
     workdir.mkdir()
     found: list[dict[str, Any]] = []
     for delivery in deliveries([path], workdir):
@@ -62,12 +62,21 @@ def charges(path: Path, workdir: Path) -> list[dict[str, Any]]:
                 | {"rates": [str(rate) for rate in one.rates], "flags": [(flag.flag, flag.lines) for flag in one.flags]}
                 for one in rolled.summary.slices
             ]
-    return sorted(found, key=lambda row: (str(sorted(plain(row).items(), key=str)), row.get(EFFECTIVE) or 0))
+
+    return found
+
+
+def place(row: dict[str, Any]) -> tuple[str, Decimal]:
+    """By what rows are compared: all but sums, which are to be found equal."""
+    sums = ("residuals", "flags", "rates", EFFECTIVE)
+    return str({name: str(row[name]) for name in sorted(plain(row)) if name not in sums}), row.get(
+        EFFECTIVE, Decimal(0)
+    )
 
 
 def plain(row: dict[str, Any]) -> dict[str, Any]:
     """What must be equal to the last digit."""
-    return {name: str(value) for name, value in row.items() if name not in (EFFECTIVE, "totals")}
+    return {name: value for name, value in row.items() if name not in (EFFECTIVE, "totals")}
 
 
 def from_bigquery(
@@ -141,6 +150,7 @@ def bill_line(chance: Random) -> dict[str, Any]:
 def same(collected: list[dict[str, Any]], imported: list[dict[str, Any]], lines: int) -> None:
     """Everything is equal; effective cost but for the rounding of shares of fees, once per line there, once here."""
 
+    collected, imported = sorted(collected, key=place), sorted(imported, key=place)
     assert [plain(row) for row in collected] == [plain(row) for row in imported]
     for ours, theirs in zip(collected, imported, strict=True):
         if EFFECTIVE in ours:
