@@ -33,7 +33,7 @@ from recommender.subjects.services import Service
 
 _STANDBY_TAGS = ("role", "purpose", "tier", "env", "environment", "usage")
 _STANDBY = ("dr", "disaster-recovery", "disaster recovery", "standby", "warm-standby", "hot-standby", "failover")
-_GENERATION = ("image", "config", "model", "variants")
+_GENERATION = ("image", "launch_template", "config", "model", "variants")
 _LAUNCHED_FROM = ("aws:ec2launchtemplate:id", "aws:ec2launchtemplate:version")
 LOW_PLACEMENT_SCORE = 3
 """Of 10: below this AWS expects a request for spot capacity to fail."""

@@ -262,12 +262,20 @@ def instance_rows(found: Sequence[Mapping[str, Any]], place: Place) -> list[dict
             lifecycle=one.get("InstanceLifecycle", "on-demand"),
             zone=one.get("Placement", {}).get("AvailabilityZone"),
             fleet=fleet(tags_of(one)),
+            image=one.get("ImageId"),
+            launch_template=_template(tags_of(one)),
             capacity_reservation=one.get("CapacityReservationId"),
             launched_at=one["LaunchTime"],
         )
         for one in found
         if one["State"]["Name"] not in ("terminated", "shutting-down")
     ]
+
+
+def _template(tags: Mapping[str, str]) -> str | None:
+    """Launch template and version, which EC2 tells of an instance by its own tags alone."""
+    given = (tags.get("aws:ec2launchtemplate:id"), tags.get("aws:ec2launchtemplate:version"))
+    return ":".join(filter(None, given)) or None
 
 
 def group_rows(pages: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

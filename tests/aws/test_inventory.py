@@ -59,6 +59,18 @@ def instance(name: str, **more: Any) -> dict[str, Any]:
     return {"InstanceId": name, "InstanceType": "g6f.large", "LaunchTime": THEN, "State": {"Name": "running"}} | more
 
 
+def test_an_instance_says_what_it_was_started_from() -> None:
+    """Its image and the version of its launch template tell a deployment from a scale-out; without one, neither."""
+    tags = [
+        {"Key": "aws:ec2launchtemplate:id", "Value": "lt-0a"},
+        {"Key": "aws:ec2launchtemplate:version", "Value": "7"},
+    ]
+    place = inventory_ec2.Place(ACCOUNT, "us-east-1")
+    with_both, bare = inventory_ec2.instance_rows([instance("i-1", ImageId="ami-1", Tags=tags), instance("i-2")], place)
+    assert (with_both["details"]["image"], with_both["details"]["launch_template"]) == ("ami-1", "lt-0a:7")
+    assert not {"image", "launch_template"} & bare["details"].keys()
+
+
 def test_instances_come_with_names_fleet_and_their_part_of_an_accelerator(
     empty: Aws, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:

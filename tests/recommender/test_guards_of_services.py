@@ -53,6 +53,11 @@ def fleet(make_subject: Make, *machines: dict[str, Any]) -> Service:
         ({"life": launched(90, image="ami-1")}, {"life": launched(2, image="ami-1")}, None),
         # another image, another type, another version of the launch template: deployed
         ({"life": launched(90, image="ami-1")}, {"life": launched(2, image="ami-2")}, "too_new"),
+        (
+            {"life": launched(90, image="ami-1", launch_template="lt-0a:7")},
+            {"life": launched(2, image="ami-1", launch_template="lt-0a:8")},
+            "too_new",
+        ),
         ({"life": launched(90)}, {"life": launched(2), "instance_type": "p4de.24xlarge"}, "too_new"),
         (
             {"life": launched(90), "tags": {"aws:ec2launchtemplate:version": "7"}},
