@@ -188,10 +188,12 @@ class AzureClients:
 
         return PipelineClient(self.endpoint, **self.pipeline("arm", self.endpoint))
 
-    def pipeline(self, service: str, endpoint: str, scope: str | None = None) -> dict[str, Any]:
+    def pipeline(
+        self, service: str, endpoint: str, scope: str | None = None, *, public: bool = False
+    ) -> dict[str, Any]:
         """``policies`` and ``transport`` for an SDK client of ``endpoint``, whose requests count as ``service``'s.
 
-        ``scope`` is what the token is for; default: the management plane.
+        ``scope`` is what the token is for; default: the management plane. What is ``public`` is asked without any.
         """
         from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
         from azure.mgmt.core.tools import get_arm_endpoints
@@ -199,7 +201,7 @@ class AzureClients:
         from collectors.azure.pipeline import Transport, arm_policies
 
         wanted = [scope] if scope else get_arm_endpoints(self._cloud)["credential_scopes"]
-        signing = None if is_local(endpoint) else ARMChallengeAuthenticationPolicy(self.credential, *wanted)
+        signing = None if public or is_local(endpoint) else ARMChallengeAuthenticationPolicy(self.credential, *wanted)
         return {
             "policies": arm_policies(endpoint, signing),
             "transport": Transport(service, self.count, self.wait),

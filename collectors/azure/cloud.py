@@ -13,11 +13,13 @@ from collectors.azure.clients import AzureClients
 from collectors.azure.cost_query import CostQuery
 from collectors.azure.inventory import Inventory
 from collectors.azure.policy import roles, terraform
+from collectors.azure.prices import Prices
+from collectors.azure.spot import Spot
 from collectors.azure.usage import Usage
 from collectors.azure.utilization import Utilization
 from collectors.base import Style
 
-COLLECTORS: tuple[type[AzureCollector], ...] = (Bills, CostQuery, Inventory, Utilization, Usage)
+COLLECTORS: tuple[type[AzureCollector], ...] = (Bills, CostQuery, Inventory, Utilization, Usage, Prices, Spot)
 
 
 class Azure:

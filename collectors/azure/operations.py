@@ -73,6 +73,18 @@ OPERATIONS: dict[str, Operation] = {
     "computeresources.Query": Operation(
         "POST", _GRAPH, (_ASKING, "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/read")
     ),
+    "prices.ListPrices": Operation("GET", r"^/api/retail/prices"),
+    "spotresources.Query": Operation("POST", _GRAPH, (_ASKING,)),
+    "advisorresources.Query": Operation("POST", _GRAPH, (_ASKING, "Microsoft.Advisor/recommendations/read")),
+    "arm.ListReservations": Operation(
+        "GET", r"^/providers/Microsoft\.Capacity/reservations", ("Microsoft.Capacity/reservations/read",)
+    ),
+    "arm.ListReservationOrders": Operation(
+        "GET", r"^/providers/Microsoft\.Capacity/reservationOrders", ("Microsoft.Capacity/reservationOrders/read",)
+    ),
+    "arm.ListSavingsPlans": Operation(
+        "GET", r"^/providers/Microsoft\.BillingBenefits/savingsPlans", ("Microsoft.BillingBenefits/savingsPlans/read",)
+    ),
     "metrics.QueryMetrics": Operation("POST", r"/metrics:getBatch", ("Microsoft.Insights/metrics/read",)),
     "arm.QueryCosts": Operation(
         "POST",
@@ -92,7 +104,7 @@ OPERATIONS: dict[str, Operation] = {
 }
 """By name; the part before the point is the service: ``arm`` is Azure's management endpoint, a table of Resource
 Graph is a service of its own, since each needs other permissions;
-``metrics`` is Azure Monitor's."""
+``metrics`` is Azure Monitor's, ``prices`` a list everybody may read."""
 
 
 def operation_of(service: str, method: str, url: str) -> str:
