@@ -98,6 +98,7 @@ class Bills(AzureCollector):
         "arm.GetStorageAccount",
         "arm.ListExports",
         "arm.ListSubscriptions",
+        "arm.QueryCosts",
         "blob.GetBlob",
         "blob.ListBlobs",
     )

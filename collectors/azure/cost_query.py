@@ -5,29 +5,24 @@ changes about every four hours. So one question brings a month of a place by sub
 actual cost (what is billed) and as amortised cost. A month that ended more than fifteen days ago is asked for once, one
 that ended since then once a day, the running month twice a day; a budget for the day holds whatever happens.
 
-*Answers* are columns and rows, found by the columns' names; numbers keep the digits that were sent. Azure adds up in
-floating point. Pages are asked for by sending the same question to the address the last page gave. A group that comes
-twice with another amount is an error. No content (204) means that nothing was spent.
+*Answers* are read as ``collectors.azure.questions`` does. Azure adds up in floating point. A group that comes twice
+with another amount is an error. No content (204) means that nothing was spent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aispend.clock import Clock, month_of, next_month
 from aispend.errors import CollectError, InputError
 from aispend.money import cost
 from collectors.azure.base import FORBIDDEN, THROTTLED, AzureCollector, needed_for, status_of
-from collectors.azure.clients import AzureClients, parsed
+from collectors.azure.clients import AzureClients
+from collectors.azure.questions import QUERY, Answer, Questions, amount_of, lines, text_of
 from collectors.contract import Finding, Progress, Reading, Rows, Seen, Slice, Window
-
-if TYPE_CHECKING:
-    from azure.mgmt.costmanagement import CostManagementClient
 
 Row = dict[str, Any]
 
@@ -37,11 +32,9 @@ CLOSES_AFTER = timedelta(days=5)
 SETTLED_AFTER = timedelta(days=15)
 """After its end, until Azure has invoiced and corrected a month."""
 
-QUERY = "arm.QueryCosts"
 _GROUPS = ("SubscriptionId", "ServiceName")
 _NOON = 12
 _KEPT_MONTHS = 13
-_MOST_PAGES = 1000
 
 
 class CostQuery(AzureCollector):
@@ -54,6 +47,7 @@ class CostQuery(AzureCollector):
 
     def __init__(self, clients: AzureClients, clock: Clock) -> None:
         super().__init__(clients, clock)
+        self._questions = Questions(clients)
         self._limited = False
 
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
@@ -85,7 +79,7 @@ class CostQuery(AzureCollector):
         rows: list[Row] = []
         try:
             for metric in METRICS:
-                rows += totals(self._replies(scope, question(metric, month, now.date())), metric, month, now)
+                rows += totals(self._questions.answers(scope, question(metric, month, now.date())), metric, month, now)
         except HttpResponseError as error:
             if status_of(error) == THROTTLED:
                 self._limited = True
@@ -104,33 +98,6 @@ class CostQuery(AzureCollector):
             raise
         return Reading([Rows("provider_total", rows)])
 
-    @cached_property
-    def _costs(self) -> CostManagementClient:
-        from azure.mgmt.costmanagement import CostManagementClient
-
-        endpoint = self.clients.endpoint
-        unused: Any = object()  # the SDK demands a credential, but the policies it is given sign the requests
-        return CostManagementClient(unused, endpoint, **self.clients.pipeline("arm", endpoint))
-
-    def _replies(self, scope: str, body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-        """All pages of the answer to one question."""
-        from azure.core.rest import HttpRequest
-
-        text = self._costs.query.usage(scope, dict(body), cls=lambda response, *_: response.http_response.text())
-        asked: set[str] = set()
-        while text and text.strip():
-            reply = parsed(text, scope).get("properties") or {}
-            yield reply
-            following = reply.get("nextLink")
-            if not following:
-                return
-            if following in asked or len(asked) > _MOST_PAGES:
-                raise InputError("The pages of Azure's answer lead in a circle.", where=scope)
-            asked.add(following)
-            with self._costs.send_request(HttpRequest("POST", following, json=dict(body))) as response:
-                response.raise_for_status()
-                text = response.text()
-
 
 def question(metric: str, month: date, today: date) -> dict[str, Any]:
     """What is asked: a month, or as much of it as there is, by subscription and service."""
@@ -146,54 +113,34 @@ def question(metric: str, month: date, today: date) -> dict[str, Any]:
     }
 
 
-def totals(replies: Iterable[Mapping[str, Any]], metric: str, month: date, now: datetime) -> list[Row]:
+def totals(replies: Iterable[Answer], metric: str, month: date, now: datetime) -> list[Row]:
     """Rows of the pages of one answer.
 
     Raises ``InputError`` where a column is missing, an amount is no number or a group has two amounts.
     """
     found: dict[tuple[str, ...], Row] = {}
-    for reply in replies:
-        names = [str(column.get("name", "")).lower() for column in reply.get("columns") or []]
-        for cells in reply.get("rows") or []:
-            said = dict(zip(names, cells, strict=False))
-            subscription, service, currency = (_text(said, name) for name in (*_GROUPS, "Currency"))
-            row = {
-                "provider": "azure",
-                "account": subscription.lower() or None,
-                "period_start": month,
-                "period_end": next_month(month),
-                "metric": metric,
-                "dimensions": {"account": subscription.lower() or None, "service": service or None},
-                "amount": _amount(said),
-                "currency": currency.upper(),
-                "as_of": now,
-                "estimated": now.date() < next_month(month) + CLOSES_AFTER,
-            }
-            known = found.setdefault((subscription.lower(), service, currency), row)
-            if known["amount"] != row["amount"]:
-                raise InputError(
-                    "Azure gives two totals for one thing.",
-                    where=f"Cost Management query, {month:%Y-%m}, {subscription}, {service}, {metric}",
-                    next_step="The next run asks again; what was collected before stays.",
-                )
+    for said in lines(replies):
+        subscription, service, currency = (text_of(said, name) for name in (*_GROUPS, "Currency"))
+        row = {
+            "provider": "azure",
+            "account": subscription.lower() or None,
+            "period_start": month,
+            "period_end": next_month(month),
+            "metric": metric,
+            "dimensions": {"account": subscription.lower() or None, "service": service or None},
+            "amount": cost(amount_of(said)),
+            "currency": currency.upper(),
+            "as_of": now,
+            "estimated": now.date() < next_month(month) + CLOSES_AFTER,
+        }
+        known = found.setdefault((subscription.lower(), service, currency), row)
+        if known["amount"] != row["amount"]:
+            raise InputError(
+                "Azure gives two totals for one thing.",
+                where=f"Cost Management query, {month:%Y-%m}, {subscription}, {service}, {metric}",
+                next_step="The next run asks again; what was collected before stays.",
+            )
     return list(found.values())
-
-
-def _text(said: Mapping[str, Any], name: str) -> str:
-    if name.lower() not in said:
-        raise InputError("A column is missing in Azure's answer.", where=f"Cost Management query: {name}")
-    return str(said[name.lower()] or "")
-
-
-def _amount(said: Mapping[str, Any]) -> Decimal:
-    given = next((said[name] for name in ("cost", "totalcost", "pretaxcost") if name in said), None)
-    try:
-        amount = cost(str(given))
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite():
-        raise InputError("Azure gives an amount that is no number.", where=f"Cost Management query: {given!r}")
-    return amount
 
 
 def _months(window: Window, today: date) -> Sequence[date]:

@@ -4,7 +4,8 @@
 asked to write a report, which takes minutes; its answer says where to look and how long to wait. The files are fetched
 by links that carry their own key, without any other credential, and are as an export's: those of one kind are one bill,
 the two kinds the halves of it. Azure makes them for Enterprise and Customer Agreements, 13 months back, a month at a
-time. A place without any cost adds nothing.
+time. Of a subscription with another agreement it makes none and says so: then Cost Management is asked, which knows
+less of each line (``collectors.azure.query_lines``). A place without any cost adds nothing.
 
 *Secrets.* A link is a key: it is in no message, no file and no log, the network library's own included.
 """
@@ -21,11 +22,21 @@ from typing import Any
 
 from aispend.clock import next_month
 from aispend.errors import CollectError, InputError, NotReadyError
+from collectors.azure.base import status_of
 from collectors.azure.clients import AzureClients, parsed
+from collectors.azure.query_lines import write_lines
+from collectors.azure.questions import Questions
 from collectors.contract import Progress
 
 METRICS = ("ActualCost", "AmortizedCost")
 REPORTS_VERSION = "2025-03-01"
+_NO_REPORTS = frozenset({400, 404, 405, 409, 422})
+"""How Azure refuses a report of a subscription whose agreement has none."""
+
+_COARSE = (
+    "Azure writes no report of it; its lines are those of Cost Management's query, by day, resource and meter, "
+    "without tags, list prices and commitments. An export knows them."
+)
 _FIRST_WAIT = 15.0
 _LONGEST = 1800.0
 """Seconds until a report that is not there is given up."""
@@ -40,6 +51,9 @@ def write_reports(
     Gives the number of files, and a remark on each place without cost. Raises what Azure's refusal is, and
     ``NotReadyError`` where a report takes too long.
     """
+    from azure.core.exceptions import HttpResponseError
+
+    questions = Questions(clients)
     notes: list[str] = []
     number = 0
     for metric in METRICS:
@@ -47,19 +61,38 @@ def write_reports(
         for scope in clients.scopes:
             if progress:
                 progress(f"{metric} of {scope}, {month:%Y-%m}: Azure writes it", number, None)
-            links = list(_links(_made(clients, scope, metric, month, last), scope))
-            if not links:
+            first = root / metric / f"part_{number}.csv"
+            first.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                said = _made(clients, scope, metric, month, last)
+            except HttpResponseError as error:
+                if status_of(error) not in _NO_REPORTS or not scope.startswith("subscriptions/"):
+                    raise
+                found = [first] if write_lines(questions, scope, metric, month, last, path=first) else []
+                notes.append(f"{metric} of {scope}: {_COARSE}")
+            else:
+                found = _fetched(clients, said, scope, first.parent, number)
+            if not found:
+                first.unlink(missing_ok=True)
                 notes.append(f"{metric} of {scope}: Azure has no cost in {month:%Y-%m}.")
-            for link, size in links:
-                path = root / metric / f"part_{number}.csv"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                _fetch(clients, link, size, path, scope)
-                blobs.append({"blobName": path.name, "byteCount": path.stat().st_size})
-                number += 1
+            blobs += [{"blobName": path.name, "byteCount": path.stat().st_size} for path in found]
+            number += len(found)
         if blobs:
             manifest = root / metric / "manifest.json"
             manifest.write_text(json.dumps(_manifest(metric, month, last, blobs)), encoding="utf-8")
     return number, notes
+
+
+def _fetched(
+    clients: AzureClients, said: Mapping[str, Any] | None, scope: str, folder: Path, number: int
+) -> list[Path]:
+    """The files of a report on disk, numbered from ``number`` on."""
+    paths = []
+    for place, (link, size) in enumerate(_links(said, scope)):
+        path = folder / f"part_{number + place}.csv"
+        _fetch(clients, link, size, path, scope)
+        paths.append(path)
+    return paths
 
 
 def _made(clients: AzureClients, scope: str, metric: str, month: date, last: date) -> Mapping[str, Any] | None:
