@@ -12,9 +12,10 @@ from collectors.gcp.bills import Bills
 from collectors.gcp.clients import MB_READ, GcpClients
 from collectors.gcp.inventory import Inventory
 from collectors.gcp.permissions import document, terraform
+from collectors.gcp.usage import Usage
 from collectors.gcp.utilization import Utilization
 
-COLLECTORS: tuple[type[GcpCollector], ...] = (Bills, Inventory, Utilization)
+COLLECTORS: tuple[type[GcpCollector], ...] = (Bills, Inventory, Utilization, Usage)
 
 
 class Gcp:
