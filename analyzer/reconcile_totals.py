@@ -1,11 +1,12 @@
-"""Bills against what their cloud itself adds up: AWS in Cost Explorer, Azure in Cost Management (promise 1).
+"""Bills against what their cloud itself adds up: Cost Explorer, Cost Management, Google's export (promise 1).
 
 Method
     Per source of totals, account, month and currency, billed cost is held against unblended (Azure: actual) cost and
     effective cost against amortised cost, each on one basis. Azure has one basis. AWS has two: bills in FOCUS have
     private discounts inside, as the *net* costs have. A Cost and Usage Report has them inside or on lines of their own,
     which its load says. Where it does not: if AWS's two totals are one, either will do; if they differ, the one that
-    the bill equals is the bill's basis, and a bill that equals neither is not compared.
+    the bill equals is the bill's basis, and a bill that equals neither is not compared. Google's is cost with credits,
+    as BigQuery sums its export by project and service; how commitment fees are spread it does not say.
 
 Cases
     - No difference is tolerated but the rounding of lines and totals to the ten decimals AWS writes, and of totals that
@@ -42,7 +43,8 @@ _HALF_OF_LAST_DECIMAL = Decimal("0.00000000005")
 class _Cloud:
     """Whose totals: ``bases`` are the metrics each cost is held against, AWS's with private discounts inside first.
 
-    ``inexact`` is the part of an amount by which adding up in floating point may miss.
+    ``inexact`` is the part of an amount by which adding up in floating point may miss, ``half`` what rounding may make
+    of a line or total.
     """
 
     provider: str
@@ -50,6 +52,7 @@ class _Cloud:
     bases: Mapping[str, tuple[str, ...]]
     rounding: str
     inexact: Decimal = Decimal(0)
+    half: Decimal = _HALF_OF_LAST_DECIMAL
 
     @property
     def metrics(self) -> list[str]:
@@ -57,7 +60,7 @@ class _Cloud:
 
     def tolerance(self, bill: _Row, total: _Row) -> Decimal:
         """The most that rounding makes of it."""
-        last = (Decimal(bill["lines"]) + Decimal(total["amounts"])) * _HALF_OF_LAST_DECIMAL
+        last = (Decimal(bill["lines"]) + Decimal(total["amounts"])) * self.half
         return last + Decimal(total["magnitude"]) * self.inexact
 
 
@@ -101,6 +104,13 @@ _CLOUDS = (
         {"billed_cost": ("ActualCost",), "effective_cost": ("AmortizedCost",)},
         rounding="rounding in floating point",
         inexact=Decimal("1e-12"),
+    ),
+    _Cloud(
+        "gcp",
+        "Google",
+        {"billed_cost": ("NetCost",)},
+        rounding="rounding to twelve decimals",
+        half=Decimal("0.0000000000005"),
     ),
 )
 

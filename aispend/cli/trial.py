@@ -81,9 +81,9 @@ def _load(
     store: Store, settings: Settings, steps: Steps, folder: Path, *, seed: int, scale: float, today: date
 ) -> None:
     from aispend.cli.trial_azure import collect_azure, collect_azure_totals
+    from aispend.cli.trial_gcp import collect_gcp
     from aispend.clock import system_clock
     from aispend.settings import load_settings
-    from collectors.files.bills import import_bills
     from collectors.files.inventory import import_inventory
     from collectors.files.invoices import import_invoices
     from collectors.files.metrics import import_metrics
@@ -112,9 +112,9 @@ def _load(
         totals = collect_azure_totals(bills, store, settings, bars)
         requests = collected.requests_sent + totals.requests_sent
         details.append(f"{collected.loaded} billing months and Azure's own totals, {requests} requests")
-    with steps.step("Google Cloud bill imported") as details, doors.progress_bars() as bars:
-        reports = import_bills(company.bills[3:], store, settings, system_clock, source=SOURCE, progress=bars)
-        details.append(f"{len(reports)} billing months")
+    with steps.step("Google Cloud bill collected from BigQuery") as details, doors.progress_bars() as bars:
+        collected = collect_gcp(company.bills[3], store, settings, bars)
+        details.append(f"{collected.loaded} billing months, {collected.requests_sent} requests")
     if company.invoices.is_file():
         import_invoices(company.invoices, store, system_clock, entered_by=SOURCE)
     telemetry: list[tuple[str, Any, Path]] = [

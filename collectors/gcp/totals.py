@@ -20,7 +20,7 @@ from collectors.gcp.roll_up import within
 from collectors.gcp.tables import LINE, ExportTable
 
 COST, CREDITS, NET = "Cost", "Credits", "NetCost"
-FOCUS_COSTS = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
+"""Metrics; FOCUS has the last alone, as billed cost."""
 SETTLED_AFTER = timedelta(days=15)
 """After its end, until Google has closed an invoice month."""
 
@@ -57,7 +57,7 @@ def totals_sql(table: ExportTable) -> str:
     if table.kind == "focus":
         account, service, currency = f"{LINE}.SubAccountId", f"{LINE}.ServiceName", f"{LINE}.BillingCurrency"
         owner = f"{LINE}.BillingAccountId"
-        amounts = [f"SUM({_plain(table, name)}) AS {name}" for name in FOCUS_COSTS if table.has(name)]
+        amounts = [f"SUM({_plain(table, 'BilledCost')}) AS {NET}"]
     else:
         account, service, currency = f"{LINE}.project.id", f"{LINE}.service.description", f"{LINE}.currency"
         owner = f"{LINE}.billing_account_id"
@@ -107,7 +107,7 @@ def totals(rows: Iterable[Mapping[str, Any]], month: date, now: datetime) -> lis
     end = next_month(month)
     found = []
     for row in rows:
-        known = {name: row[name] for name in (COST, CREDITS, *FOCUS_COSTS) if row.get(name) is not None}
+        known = {name: row[name] for name in (COST, CREDITS, NET) if row.get(name) is not None}
         amounts = {name: Decimal(amount) for name, amount in known.items()}
         if COST in amounts:
             amounts[NET] = exact_sum([amounts[COST], amounts.get(CREDITS, Decimal(0))])

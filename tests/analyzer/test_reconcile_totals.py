@@ -260,3 +260,19 @@ def test_azure_is_held_against_its_actual_and_amortised_cost_by_subscription(led
         False,
         "effective cost, AmortizedCost: -0.00000001 is unexplained",
     )
+
+
+def test_google_is_held_against_cost_with_credits_by_project(ledger: Ledger) -> None:
+    """Lines are rounded to twelve decimals, half of the last one each: two lines and two totals may miss by 2e-12."""
+    bill(ledger)
+    execute(ledger, "UPDATE slice SET provider = 'gcp', dataset = 'gcp_detailed'")
+    google = {"provider": "gcp", "source": "gcp/bills"}
+    ask(ledger, "NetCost", "10", "1.500000000001", **google)
+    ask(ledger, "Cost", "20", **google)
+    (billed,) = found(ledger)
+    assert (billed.scope, billed.holds, billed.attention) == ("gcp/bills prod", True, False)
+    assert billed.cause == "billed cost, NetCost: -0.000000000001 is rounding to twelve decimals"
+
+    ask(ledger, "NetCost", "0.000000000002", **google)
+    (more,) = found(ledger)
+    assert (more.holds, more.cause) == (False, "billed cost, NetCost: -0.000000000003 is unexplained")

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from aispend.cli.trial import collect_aws
 from aispend.cli.trial_azure import collect_azure, collect_azure_totals
+from aispend.cli.trial_gcp import collect_gcp
 from aispend.settings import Settings
 from aispend.store import Store
 from analyzer.reconcile import check
@@ -67,3 +68,24 @@ def test_azures_bills_are_collected_restated_and_equal_what_azure_itself_adds_up
 
     assert again.loaded == 0
     assert again.requests_sent <= 2 * (1 + 2 + 3), "each export's folders, its scope, and the months still restated"
+
+
+def test_googles_bill_is_rolled_up_in_bigquery_and_equals_what_google_itself_adds_up(
+    company: SampleCompany, ask: Ask, database: Store, store_settings: Settings
+) -> None:
+    first = collect_gcp(company.bills[3], database, store_settings, None)
+
+    assert first.loaded == 13
+    ((truth,),) = ask("SELECT sum(billed_cost) FROM truth WHERE provider = 'gcp'")
+    ((lines,),) = ask("SELECT count(*) FROM gcp")
+    with database.engine.connect() as connection:
+        billed, counted = connection.execute(text("SELECT sum(billed_cost), sum(line_count) FROM charge")).one()
+        found = [one for one in check(connection) if one.promise == PROMISE]
+    assert (billed, counted) == (Decimal(str(truth)), lines)
+    assert len({one.period for one in found}) == 13
+    assert len({one.scope for one in found}) == 4, "three projects, and what is of the billing account"
+    assert [one for one in found if not one.holds or one.attention] == []
+
+    again = collect_gcp(company.bills[3], database, store_settings, None)
+
+    assert (again.loaded, again.unchanged > 0, again.requests_sent) == (0, True, 4), "the table, and one narrow query"
