@@ -7,9 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 
 from aispend.connections import AzureConnection
 from aispend.settings import Settings
+from collectors.azure.advice import Advice
 from collectors.azure.base import AzureCollector
 from collectors.azure.bills import Bills
 from collectors.azure.clients import AzureClients
+from collectors.azure.commitments import Commitments
 from collectors.azure.cost_query import CostQuery
 from collectors.azure.inventory import Inventory
 from collectors.azure.policy import roles, terraform
@@ -19,7 +21,17 @@ from collectors.azure.usage import Usage
 from collectors.azure.utilization import Utilization
 from collectors.base import Style
 
-COLLECTORS: tuple[type[AzureCollector], ...] = (Bills, CostQuery, Inventory, Utilization, Usage, Prices, Spot)
+COLLECTORS: tuple[type[AzureCollector], ...] = (
+    Bills,
+    CostQuery,
+    Commitments,
+    Inventory,
+    Utilization,
+    Usage,
+    Prices,
+    Spot,
+    Advice,
+)
 
 
 class Azure:

@@ -79,9 +79,6 @@ OPERATIONS: dict[str, Operation] = {
     "arm.ListReservations": Operation(
         "GET", r"^/providers/Microsoft\.Capacity/reservations", ("Microsoft.Capacity/reservations/read",)
     ),
-    "arm.ListReservationOrders": Operation(
-        "GET", r"^/providers/Microsoft\.Capacity/reservationOrders", ("Microsoft.Capacity/reservationOrders/read",)
-    ),
     "arm.ListSavingsPlans": Operation(
         "GET", r"^/providers/Microsoft\.BillingBenefits/savingsPlans", ("Microsoft.BillingBenefits/savingsPlans/read",)
     ),
