@@ -14,6 +14,7 @@ import re
 import shlex
 from dataclasses import dataclass
 
+from recommender.contract import Subject
 from recommender.subjects.machines import Machine
 
 _GROUP_MANAGER = re.compile(r"(?:.*/)?(zones|regions)/([^/]+)/instanceGroupManagers/([^/]+)", re.IGNORECASE)
@@ -46,7 +47,7 @@ def owner_of(subject: Machine) -> Owner | None:
     return find(subject) if find else None
 
 
-def gcp_place(subject: Machine) -> tuple[str, str | None]:
+def gcp_place(subject: Subject) -> tuple[str, str | None]:
     """Project, and zone or region, of a Google resource: out of its id, else the bill's project and no place."""
     found = _GCP_PLACE.fullmatch(subject.resource_id)
     return (found[1], found[2]) if found else (subject.account or "PROJECT", None)

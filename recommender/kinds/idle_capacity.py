@@ -3,13 +3,16 @@
 Assumes
     What was not used on any day of the window will not be missed on the next.
 Method
-    *Throughput*: no request in the window, though requests are recorded: all of its units. Else, where settings say how
-    many tokens a minute a unit serves: as many units as the busiest minutes ask for, taken as the hour's mean times
-    ``peak_factor``, at the percentile with headroom; played on rolling origins.
-    *Reserved machines*: what stood empty on every day of the window, by the bill: the least of its days.
+    *Throughput*: no request in the window, though others of its account are recorded on most days: all of its units.
+    Else, where settings say how many tokens a minute a unit serves: as many units as the busiest minutes ask for, taken
+    as the hour's mean times ``peak_factor``, at the percentile with headroom; played on rolling origins.
+    *Reserved machines*: what stood empty in every hour of every day of the window, by the bill: the least of its days.
+    The range is of the weeks, and of the hours or days in which what is left may fall short.
 Cases
     A commitment to it still runs, or it was paid in advance (capacity blocks): nothing is saved before it ends, and the
-    reason says when. Use not recorded: unknown, never idle. Warm pools end by themselves within the hour.
+    reason says when. Use not recorded: unknown, never idle. Bought within the window: whoever it is for may not have
+    begun. A bill without hours does not tell a reservation that is empty every night: of medium confidence. Warm pools
+    end by themselves within the hour.
 Sources
     docs/advice.md; FOCUS, capacity reservation status; AWS Compute Optimizer's fortnight.
 Known drawbacks
@@ -21,7 +24,6 @@ from __future__ import annotations
 
 import fnmatch
 import math
-import shlex
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -31,16 +33,18 @@ import numpy as np
 from aispend.advising import Recommend
 from aispend.moving import IdleCapacity
 from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
-from recommender.guards import covered_remark, keep_tag, standby_tag
-from recommender.kinds.replayed import MAX_BOUND, replay_evidence
+from recommender.guards import covered_remark, decided
+from recommender.kinds.capacity_change import change_command, terraform_of
+from recommender.kinds.replayed import MAX_BOUND, replay_evidence, spread_of
 from recommender.machine_facts import scarcity
 from recommender.methods.folds import make_folds
 from recommender.methods.replay import Capacity as Size
 from recommender.methods.replay import Demand, DemandAt, Slots, replay
 from recommender.methods.risk import risk_level, violation_bound
-from recommender.savings import cost_basis, cost_remark, monthly_cost, recent, saving
+from recommender.savings import Spread, cost_basis, cost_remark, monthly_cost, recent, saving
 from recommender.subjects.capacity import Capacity
 from recommender.subjects.services import Hourly
+from recommender.terraform import evidence
 
 NAME = "idle_capacity"
 _HOURS_PER_DAY = 24
@@ -59,10 +63,8 @@ def evaluate(subject: Capacity, settings: Recommend) -> Advice | WhyNot:
     def no(reason: str, explanation: str) -> WhyNot:
         return WhyNot(NAME, subject, reason, explanation, cost)
 
-    if kept := keep_tag(subject, settings):
-        return no("excluded", f"Tag {kept} asks to keep it.")
-    if standby := standby_tag(subject):
-        return no("standby", f"Tag {standby} says that it stands by for a failure.")
+    if found := decided(subject, settings):
+        return no(*found)
     if not subject.costs or subject.costs[-1].day < (subject.as_of - timedelta(days=2)).date():
         return no("off", "It is no longer billed, or all of it is used.")
     if subject.what == "warm_pool":
@@ -88,14 +90,39 @@ def _throughput(subject: Capacity, options: IdleCapacity, cost: Decimal) -> Advi
             "What was asked of it is not recorded, so nobody can say that it is idle. Collect the invocations of the "
             "model, or 'aispend import-usage'."
         )
+    first = (subject.as_of - timedelta(days=options.window_days)).date()
+    if max(subject.first_seen, subject.costs[0].day) > first:
+        return "too_new", (
+            f"It is paid for since {max(subject.first_seen, subject.costs[0].day)}, and {options.window_days} days are "
+            "needed (recommend.idle_capacity.window_days)."
+        )
     hours = options.window_days * _HOURS_PER_DAY
-    requests = subject.use.requests[-hours:]
-    tokens: Hourly = (subject.use.input_tokens + subject.use.output_tokens)[-hours:]
+    asked: Hourly = (subject.use.input_tokens + subject.use.output_tokens)[-hours:]
+    recorded = np.ones(asked.size, dtype=bool) if subject.use.recorded is None else subject.use.recorded[-hours:]
+    known = int(recorded.sum())
+    if known < options.min_coverage * hours:
+        return "telemetry_missing", (
+            f"Anything of its account was recorded in {known} of the last {hours} hours; {options.min_coverage:.0%} "
+            "are needed (recommend.idle_capacity.min_coverage). That nobody recorded an hour does not say that nobody "
+            "asked in it: collect the invocations again, or 'aispend import-usage'."
+        )
+    until = subject.as_of - timedelta(hours=int(np.argmax(recorded[::-1])))
+    requests: Hourly = np.where(recorded, subject.use.requests[-hours:], np.nan)
+    tokens: Hourly = np.where(recorded, asked, np.nan)
+    seen = {"coverage": round(known / hours, 4), "until": until}
     if np.nansum(requests) == 0 and np.nansum(tokens) == 0:
-        known = int((~np.isnan(requests)).sum())
-        bound = violation_bound(0, known / _HOURS_PER_DAY)
-        said = f"Nobody asked anything of it in {known} recorded hours."
-        return _advice(subject, options, cost, share=Decimal(1), target="release", said=said, bound=bound, found={})
+        independent = known / _HOURS_PER_DAY
+        return _advice(
+            subject,
+            options,
+            cost,
+            share=Decimal(1),
+            target="release",
+            said=f"Nobody asked anything of it in {known} recorded hours.",
+            bound=violation_bound(0, independent),
+            spread=Spread(hours=independent),
+            found=seen,
+        )
     per_unit = next(
         (
             rate
@@ -132,6 +159,7 @@ def _throughput(subject: Capacity, options: IdleCapacity, cost: Decimal) -> Advi
         )
     share = round(1 - Decimal(units) / subject.units, 4)
     found = {
+        **seen,
         "units_needed": units,
         "tokens_per_unit_minute": per_unit,
         "tokens_per_minute_max": round(busiest, 1),
@@ -149,6 +177,7 @@ def _throughput(subject: Capacity, options: IdleCapacity, cost: Decimal) -> Advi
         target="fewer_units",
         said=said,
         bound=played.outcome.bound,
+        spread=spread_of(played),
         found=found,
     )
 
@@ -167,14 +196,29 @@ def _reserved(subject: Capacity, options: IdleCapacity, cost: Decimal) -> Advice
         return "used", (
             f"It stood empty on {len(days)} of the last {options.window_days} days: on the others all of it was used."
         )
+    shortest = min(day.hours for day in days)
+    if shortest < _HOURS_PER_DAY:
+        return "used", f"There is a day on which something of it stood empty in {shortest} of 24 hours, and not in all."
     least = min(costs)
     share = round(least * len(costs) / sum(costs, Decimal(0)), 4)
     bound = violation_bound(0, float(len(days)))
     said = (
         f"On each of the last {len(days)} days at least {least:.2f} {subject.currency} of it stood empty, by the bill."
     )
+    if any(day.hours_mask is None for day in days):
+        said += " It does not say in which hours: look at the hours before."
     found = {"unused_cost_least": str(least), "unused_cost_most": str(max(costs)), "days_unused": len(days)}
-    return _advice(subject, options, cost, share=share, target="release", said=said, bound=bound, found=found)
+    return _advice(
+        subject,
+        options,
+        cost,
+        share=share,
+        target="release",
+        said=said,
+        bound=bound,
+        spread=Spread(hours=float(len(days))),
+        found=found,
+    )
 
 
 def _advice(
@@ -186,10 +230,13 @@ def _advice(
     target: str,
     said: str,
     bound: float,
+    spread: Spread,
     found: dict[str, Any],
 ) -> Advice:
     days = options.window_days
-    used = saving(subject, days, share)
+    used = saving(subject, days, share, spread)
+    until = found.pop("until", subject.as_of)
+    by_hour = all(day.hours_mask is not None for day in recent(subject, days))
     scarce = scarcity(subject.accelerator_type)
     all_of_it = share == 1
     what = (
@@ -204,47 +251,27 @@ def _advice(
         monthly_cost=cost,
         saving=used,
         risk=risk_level(bound),
-        confidence="high" if subject.what == "capacity_reservation" else "medium",
+        confidence="high" if subject.what == "capacity_reservation" and by_hour else "medium",
         effort="very_low",
         reason=f"{said}{covered_remark(used, 'giving it up')}{cost_remark(subject, days)}",
         undo="reserve it again; scarce capacity may not be there" if scarce else "reserve it again",
-        command=_command(subject, found.get("units_needed"), scarce),
+        command=change_command(subject, found.get("units_needed"), scarce),
         violation_bound=Decimal(repr(round(bound, 6))),
         hard_to_regain=scarce is not None,
         target=target,
-        evidence_until=subject.as_of,
+        evidence_until=until,
         evidence={
             "window_days": days,
             "window_end": subject.as_of.isoformat(),
             "what": subject.what,
             "units": None if subject.units is None else str(subject.units),
             **found,
+            **evidence(terraform_of(subject, found.get("units_needed"), all_of_it=all_of_it)),
             "hard_to_regain": scarce,
             "cost_basis": cost_basis(subject, days),
             "cost_until": subject.costs[-1].day.isoformat(),
         },
     )
-
-
-def _command(subject: Capacity, units: int | None, scarce: str | None) -> str:
-    """What a person runs; the reservation's own id where the bill names one."""
-    place = " ".join(f"account {subject.account or 'unknown'}, region {subject.region or 'unknown'}".split())
-    warning = f"# its capacity may not come back: {scarce}\n" if scarce else ""
-    name, region = shlex.quote(subject.resource_id.rsplit("/", 1)[-1]), shlex.quote(subject.region or "REGION")
-    reserved = subject.what == "capacity_reservation"
-    command = {
-        ("aws", True): f"aws ec2 describe-capacity-reservations --capacity-reservation-ids {name} --region {region}\n"
-        f"# lower its instance count by what stays available, or cancel it\n"
-        f"aws ec2 modify-capacity-reservation --capacity-reservation-id {name} --instance-count N --region {region}",
-        ("aws", False): "aws bedrock delete-provisioned-model-throughput --provisioned-model-id "
-        f"{shlex.quote(subject.resource_id)} --region {region}",
-        ("gcp", True): f"gcloud compute reservations update {name} --vm-count N --zone ZONE",
-        ("gcp", False): "# lower the provisioned throughput of the model in its order, which is not renewed then",
-        ("azure", True): f"az capacity reservation update --ids {shlex.quote(subject.resource_id)} --capacity N",
-        ("azure", False): f"# lower the capacity of its deployments{f' to {units} units' if units else ''}, or delete "
-        f"them\naz cognitiveservices account deployment list --ids {shlex.quote(subject.resource_id)}",
-    }.get((subject.provider, reserved), "")
-    return f"# {place}; check first that nobody counts on it\n{warning}{command}"
 
 
 def _until(subject: Capacity) -> str:

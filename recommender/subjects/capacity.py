@@ -1,6 +1,5 @@
 """Capacity that is paid for whether used or not: units of throughput, reserved machines nobody runs, kept warm ones.
 
-Assumes     the bill says which hours of a reservation were not used (FOCUS's status, or EC2's usage types ``Unused…``).
 Assumes     the bill says which hours of a reservation were not used (FOCUS status, or EC2 usage types ``Unused…``).
             Of a reservation only the cost of what was not used, by day. Units are the newest listing's, else what a day
             is charged for over its hours. Use is what is recorded for the resource, else for the provider, account and

@@ -2,15 +2,16 @@
 
 Assumes     a record is of one hour, and its latency is how long a request was being worked on.
 Method      Requests in progress at once are rate × time (Little's law), by the median latency of the hour's records.
-Cases       Requests without a latency: how many ran at once is unknown. An hour without a record had none, where there
-            are any at all. Failed requests are requests.
+Cases       Requests without a latency: how many ran at once is unknown. An hour without a record had none where
+            anything else of its account was recorded on that day; else nobody knows (``recorded``), as sources write no
+            zeros and a collector that stopped looks like silence. Failed requests are requests.
 Drawbacks   Requests within an hour do not come evenly: the most at once is above the hour's mean.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -28,12 +29,16 @@ _HOURS_PER_DAY = 24
 
 @dataclass(frozen=True)
 class Use:
-    """By hour: requests, tokens in (cached ones included) and out, requests in progress at once (NaN unknown)."""
+    """By hour: requests, tokens in (cached ones included) and out, requests in progress at once (NaN unknown).
+
+    ``recorded`` marks the hours of days on which anything of the account was recorded; None: all of them.
+    """
 
     requests: Hourly
     input_tokens: Hourly
     output_tokens: Hourly
     running: Hourly
+    recorded: NDArray[np.bool_] | None = None
 
     @property
     def tokens_per_request(self) -> tuple[float, float] | None:
@@ -50,7 +55,9 @@ class Use:
             self.input_tokens + other.input_tokens,
             self.output_tokens + other.output_tokens,
             self.running + other.running,
-        )
+            other.recorded if self.recorded is None
+            else self.recorded if other.recorded is None else self.recorded & other.recorded,
+        )  # fmt: skip
 
 
 @dataclass
@@ -64,8 +71,12 @@ class _Counted:
     def __post_init__(self) -> None:
         self.requests, self.input_tokens, self.output_tokens, self.seconds = np.zeros((4, self.hours))
 
-    def use(self) -> Use:
-        return Use(self.requests, self.input_tokens, self.output_tokens, self.seconds / 3600)
+    def use(self, recorded: Iterable[int]) -> Use:
+        """What was counted, where ``recorded`` are the numbers of the days its account was recorded on."""
+        known = np.zeros(self.hours, dtype=bool)
+        for day in recorded:
+            known[day * _HOURS_PER_DAY : (day + 1) * _HOURS_PER_DAY] = True
+        return Use(self.requests, self.input_tokens, self.output_tokens, self.seconds / 3600, known)
 
 
 def served_use(
@@ -89,9 +100,14 @@ def served_use(
     )  # fmt: skip
     by_resource: dict[int, _Counted] = defaultdict(lambda: _Counted(days * _HOURS_PER_DAY))
     by_model: dict[tuple[str | None, ...], _Counted] = defaultdict(lambda: _Counted(days * _HOURS_PER_DAY))
+    days_of: dict[tuple[str | None, str | None], set[int]] = defaultdict(set)
+    accounts: dict[int, set[tuple[str | None, str | None]]] = defaultdict(set)
     for resource_key, provider, account, model, hour, unit, quantity, seconds, timed in rows:
         counted = by_model[provider, account, model] if resource_key is None else by_resource[resource_key]
         at = int((hour - since).total_seconds() // 3600)
+        days_of[provider, account].add(at // _HOURS_PER_DAY)
+        if resource_key is not None:
+            accounts[resource_key].add((provider, account))
         if unit in _INPUT:
             counted.input_tokens[at] += float(quantity)
         elif unit == "output":
@@ -101,6 +117,9 @@ def served_use(
             if unit == "requests":
                 counted.seconds[at] += float(seconds) if timed and seconds is not None else np.nan
     return (
-        {key: counted.use() for key, counted in by_resource.items()},
-        {key: counted.use() for key, counted in by_model.items()},
+        {
+            key: counted.use(set[int]().union(*(days_of[account] for account in accounts[key])))
+            for key, counted in by_resource.items()
+        },
+        {key: counted.use(days_of[key[0], key[1]]) for key, counted in by_model.items()},
     )

@@ -149,7 +149,6 @@ def test_what_stood_empty_on_every_day_is_given_up_and_no_more() -> None:
     assert advice.saving.effective == (Decimal(1980) * Decimal("0.6667") * 730 / 24).quantize(Decimal("0.01"))
     assert advice.hard_to_regain
     assert "its capacity may not come back" in advice.command
-    assert advice.confidence == "high"
 
 
 def test_a_day_of_full_use_keeps_it() -> None:
@@ -160,6 +159,114 @@ def test_a_cost_nobody_knows_gives_no_advice() -> None:
     subject = reserved([Decimal(1320)] * 14)
     unknown = [replace(subject.costs[0], effective_cost=None), *subject.costs[1:]]
     assert refuse(replace(subject, costs=unknown)) == "cost_unknown"
+
+
+def recorded(asked: Use, hours: np.ndarray) -> Use:
+    """The same where only these hours were recorded."""
+    return replace(asked, recorded=hours)
+
+
+def test_silence_is_not_idleness() -> None:
+    """The records of the account stop twelve of fourteen days ago: nobody knows what was asked of it since."""
+    until = np.arange(HOURS) < HOURS - 12 * 24
+    assert refuse(units(recorded(use(0), until))) == "telemetry_missing"
+    assert refuse(units(recorded(use(100), until)), told(2000)) == "telemetry_missing"
+
+
+def test_hours_nobody_recorded_are_not_hours_without_a_request() -> None:
+    """Two of fourteen days are not recorded: 288 hours are, and the evidence ends with the last of them."""
+    known = np.arange(HOURS) < HOURS - 2 * 24
+    advice = advise(units(recorded(use(0), known)))
+    assert "in 288 recorded hours" in advice.reason
+    assert advice.evidence_until == AS_OF - timedelta(days=2)
+    assert advice.evidence["coverage"] == 0.8571
+
+
+def test_units_younger_than_the_window_are_left_alone() -> None:
+    """Bought nine days ago: whoever they are for may not have begun."""
+    assert refuse(units(use(0), first_seen=(AS_OF - timedelta(days=9)).date())) == "too_new"
+    assert refuse(replace(units(use(0)), costs=units(use(0)).costs[5:])) == "too_new"
+
+
+def test_fewer_units_are_bought_before_the_others_are_given_up() -> None:
+    """Bedrock cannot lower the units of a provisioned model: deleting it alone would end the service."""
+    bought, deleted = (
+        advise(units(use(3000)), told(2000)).command.find(word)
+        for word in ("create-provisioned-model-throughput", "delete-provisioned-model-throughput")
+    )
+    assert 0 < bought < deleted
+    assert "--model-units 4 " in advise(units(use(3000)), told(2000)).command
+
+
+AZURE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.CognitiveServices/accounts/a"
+
+
+@pytest.mark.parametrize(
+    ("subject", "lines"),
+    [
+        (
+            units(use(3000), provider="azure", resource_id=f"{AZURE}/deployments/d"),
+            [f"az resource update --ids {AZURE}/deployments/d --set sku.capacity=4"],
+        ),
+        (
+            units(use(3000), provider="azure", resource_id=AZURE),
+            ["az cognitiveservices account deployment list --name a --resource-group g --subscription s"],
+        ),
+        (
+            reserved([Decimal(5)] * 14, provider="gcp", resource_id="projects/p/zones/us-central1-a/reservations/r"),
+            ["gcloud compute reservations update r --vm-count N --zone us-central1-a --project p"],
+        ),
+    ],
+)
+def test_commands_name_what_the_tools_ask_for(subject: Capacity, lines: list[str]) -> None:
+    command = advise(subject, told(2000)).command
+    assert [line for line in command.splitlines() if not line.startswith("#")] == lines
+
+
+def test_what_is_empty_for_a_part_of_each_day_is_used() -> None:
+    """Empty from midnight to six on every day: no machine of it can be given up."""
+    subject = reserved([Decimal(330)] * 14)
+    nights = [replace(day, hours=6, hours_mask=0b111111) for day in subject.costs]
+    answer = evaluate(replace(subject, costs=nights), SETTINGS)
+    assert isinstance(answer, WhyNot)
+    assert answer.reason == "used"
+    assert "6 of 24 hours" in answer.explanation
+    whole = [replace(day, hours_mask=(1 << 24) - 1) for day in subject.costs]
+    assert advise(replace(subject, costs=whole)).confidence == "high"
+    assert advise(subject).confidence == "medium"  # the bill does not say in which hours
+
+
+def test_what_may_be_asked_after_all_is_in_the_range() -> None:
+    """Costs are the same every day, and fourteen days without a request leave up to 3 ÷ 14 of them uncertain."""
+    released = advise(units(use(0))).saving
+    assert released.p10 is not None
+    assert released.p10 < released.net == released.p90
+    assert "hours in which it may fall short" in released.range_from
+    empty = advise(reserved([Decimal(1320)] * 14)).saving
+    assert empty.p10 is not None
+    assert empty.p10 < empty.net
+    fewer = advise(units(use(3000)), told(2000)).saving
+    assert fewer.p10 is not None
+    assert fewer.p10 < fewer.net
+
+
+def test_terraform_declares_what_is_left() -> None:
+    """All of it: none is declared; a part of it: the number that stays."""
+    given = advise(units(use(0))).evidence["terraform"]
+    assert given.splitlines()[-3:] == [
+        'resource "aws_bedrock_provisioned_model_throughput" "abc" {',
+        "  count = 0",
+        "}",
+    ]
+    fewer = advise(units(use(3000)), told(2000)).evidence["terraform"]
+    assert "  model_units = 4" in fewer.splitlines()
+    part = advise(reserved([Decimal(1320), Decimal(2640)] * 7)).evidence["terraform"]
+    assert "  instance_count = NOW - EMPTY" in part.splitlines()
+    google = reserved([Decimal(1), Decimal(2)] * 7, provider="gcp", resource_id="projects/p/zones/z/reservations/r")
+    assert "    count = NOW - EMPTY" in advise(google).evidence["terraform"].splitlines()
+    azure = units(use(3000), provider="azure", resource_id=f"{AZURE}/deployments/d")
+    found = advise(azure, told(2000)).evidence["terraform"].splitlines()
+    assert found[1:5] == ['resource "azurerm_cognitive_deployment" "d" {', "  sku {", "    capacity = 4", "  }"]
 
 
 class TestIdleCapacityContract(KindContract):

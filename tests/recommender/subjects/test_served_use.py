@@ -68,3 +68,21 @@ def test_a_latency_nobody_recorded_leaves_it_unknown(database: Store) -> None:
 def test_both_together_are_the_sum() -> None:
     one = Use(*[np.array([1.0, 2.0])] * 4)
     assert one.plus(one).running.tolist() == [2.0, 4.0]
+
+
+def test_days_on_which_nothing_of_the_account_was_recorded_are_unknown(database: Store) -> None:
+    """A request to another model on the second day: of this one it is known that nobody asked, and not of the first."""
+    record(database, "requests", 5, hour=AS_OF - timedelta(hours=47), model="claude", account="444455556666")
+    record(database, "requests", 5, model="claude")
+    record(database, "requests", 7)
+    with database.engine.connect() as connection:
+        _, by_model = served_use(connection, AS_OF, 2)
+    known = by_model[KEY].recorded
+    assert known is not None
+    assert known.tolist() == [False] * 24 + [True] * 24
+    other = by_model["aws", "444455556666", "claude"].recorded
+    assert other is not None
+    assert other.tolist() == [True] * 24 + [False] * 24
+    both = by_model[KEY].plus(by_model["aws", "444455556666", "claude"]).recorded
+    assert both is not None
+    assert not both.any()
