@@ -117,11 +117,15 @@ def mtbf_from_preemptions(preemptions: int, spot_hours: float) -> float | None:
     return spot_hours / (preemptions or 3)
 
 
-def mtbf_from_band(monthly_share: float) -> float:
-    """Hours between preemptions where this share (0–1) of machines is interrupted in a month (730 h)."""
-    if not 0 < monthly_share < 1:
-        raise ValueError(f"a share is between 0 and 1, not {monthly_share}")
-    return -float(HOURS_PER_MONTH) / math.log1p(-monthly_share)
+def mtbf_from_band(share: float, hours: float = float(HOURS_PER_MONTH)) -> float:
+    """Hours between preemptions where this share (0–1) of machines is interrupted within ``hours``, by default a month.
+
+    >>> round(mtbf_from_band(0.025, 1), 2)
+    39.5
+    """
+    if not 0 < share < 1:
+        raise ValueError(f"a share is between 0 and 1, not {share}")
+    return -hours / math.log1p(-share)
 
 
 def gang_mtbf(mtbf: float, machines: int) -> float:

@@ -1,0 +1,48 @@
+"""Bands of spot markets: a month's as AWS gives them, an hour's as Azure does."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import insert
+
+from aispend.schema import spot_risk
+from aispend.store import Store
+from recommender.kinds.spot_quote import _mtbf
+from recommender.subjects.spot_market import SpotMarkets
+
+AS_OF = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("provider", "size", "measure", "hours", "words"),
+    [
+        # −730 ÷ ln(1 − 0.025), and −1 ÷ ln(1 − 0.025)
+        ("aws", "p5.48xlarge", "interruption_rate", 28833.5, "0% to 5% of machines a month"),
+        ("azure", "Standard_NC24ads_A100_v4", "eviction_rate", 39.5, "0% to 5% of machines an hour"),
+    ],
+)
+def test_hours_between_interruptions(
+    database: Store, provider: str, size: str, measure: str, hours: float, words: str
+) -> None:
+    row = {
+        "provider": provider,
+        "region": "r",
+        "zone": "",
+        "instance_type": size,
+        "measure": measure,
+        "as_of": date(2026, 11, 20),
+        "low": Decimal(0),
+        "high": Decimal("0.05"),
+        "source": f"{provider}/spot",
+    }
+    with database.engine.begin() as connection:
+        connection.execute(insert(spot_risk), [row])
+        market = SpotMarkets(connection, AS_OF, 30).market(provider, "r", size)
+    assert market is not None
+    found = _mtbf(market)
+    assert found is not None
+    assert found[0] == pytest.approx(hours, rel=1e-4)
+    assert words in found[1]
