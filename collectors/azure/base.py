@@ -18,7 +18,8 @@ FORBIDDEN, UNKNOWN, THROTTLED = 403, 401, 429
 MOST_EXAMINED = 50
 """Slices looked at when a source is examined."""
 
-_CLOCK = {"AuthenticationFailed", "InvalidAuthenticationToken", "ExpiredAuthenticationToken"}
+_CREDENTIALS = {"AuthenticationFailed", "InvalidAuthenticationToken", "ExpiredAuthenticationToken"}
+"""What is wrong is who asks or when, not what may be asked: Blob storage says the first with the status of a denial."""
 
 
 class AzureCollector(CloudCollector):
@@ -49,7 +50,7 @@ class AzureCollector(CloudCollector):
 
     def denied(self, error: Exception) -> Finding:
         """An error of the SDK as a finding; a missing permission by its name."""
-        if status_of(error) == FORBIDDEN:
+        if status_of(error) == FORBIDDEN and code_of(error) not in _CREDENTIALS:
             name = needed_for(self.clients.latest)
             return Finding(
                 "broken", f"the permission {name} is missing", f"Grant {name}: aispend policy azure prints the role."
@@ -114,13 +115,13 @@ def http_error(error: Exception, where: str) -> CollectError:
     """
     status, code = status_of(error), code_of(error)
     place = f"{where}: {status or ''} {code}".rstrip()
-    if status == FORBIDDEN:
+    if status == FORBIDDEN and code not in _CREDENTIALS:
         return AccessError(
             "Azure denies it.",
             where=place,
             next_step="Assign the role: 'aispend doctor azure' names the permission, 'aispend policy azure' prints it.",
         )
-    if status == UNKNOWN or code in _CLOCK:
+    if status == UNKNOWN or code in _CREDENTIALS:
         return AccessError(
             "Azure does not accept the credentials.",
             where=place,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from collectors.azure.clients import AzureClients
 from collectors.contract import Window
 from collectors.runner import Source, SourceReport, collect
 from tests.azure.double import Azure, serving
+from tests.azure.exports import CONTAINER, Container
 
 
 @pytest.fixture
@@ -43,6 +45,13 @@ def connect(azure: Azure, waits: list[float]) -> Callable[..., AzureClients]:
         return AzureClients(AzureConnection.model_validate(given), allowed=allowed, sleep=waits.append)
 
     return connected
+
+
+@pytest.fixture
+def container(tmp_path: Path) -> Container:
+    """A container without anything in it."""
+    (tmp_path / CONTAINER).mkdir()
+    return Container(tmp_path / CONTAINER)
 
 
 @pytest.fixture
