@@ -152,7 +152,12 @@ def _lives(currency: str) -> None:
         "whose attempts failed, were repeated, or went silent for a week, as far as workloads tell. Other stages: "
         "notebooks, and what nobody knows the stage of. Ratio: training over serving.",
     )
-    rows = [row for row in found.rows if row.currency == currency and any(_parts(row)[:-1])]
+    ours = [row for row in found.rows if row.currency == currency]
+    rows = [row for row in ours if any(_parts(row)[:-1])]
+    left = exact_sum(row.other_cost for row in ours if row not in rows)
+    besides = f"Besides, of models that are in other stages alone or in none known: {money(left)} {currency}."
+    if left:
+        st.caption(layout.markdown_safe(besides))
     if not rows or found.window is None:
         st.info("No spend is known to be for data, training or serving. Stages come from tags, rules and workloads.")
         return
@@ -192,9 +197,7 @@ def _lives(currency: str) -> None:
 
 def _lost(row: ModelLifecycle) -> str:
     """Runs nobody said the end of may have come to nothing too: none known is not none."""
-    if row.unsuccessful_cost or not row.training_cost:
-        return money(row.unsuccessful_cost)
-    return "none known"
+    return "none known" if row.unsuccessful_cost is None else money(row.unsuccessful_cost)
 
 
 def _runs(window: Window, currency: str) -> None:
@@ -267,5 +270,5 @@ def _outcome(row: OutcomeCost) -> tuple[Cell, ...]:
 
 
 def _parts(row: ModelLifecycle) -> tuple[Decimal, ...]:
-    kept = row.training_cost - row.unsuccessful_cost
-    return row.data_cost, kept, row.unsuccessful_cost, row.serving_cost, row.other_cost
+    lost = row.unsuccessful_cost or Decimal(0)
+    return row.data_cost, row.training_cost - lost, lost, row.serving_cost, row.other_cost

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -106,6 +107,16 @@ def lifecycle(
         missing = "" if found.rows else nothing.no_charges(connection)
     if _answered(found, style, missing) or found.window is None:
         return
+    shown = [row for row in found.rows if row.data_cost != 0 or row.training_cost != 0 or row.serving_cost != 0]
+    notes = [
+        *_other_stages(found),
+        f"Effective cost of AI spend, charge day {period(found.window)}.",
+        *_conversion(found),
+        *([allocation_line(found.allocation)] if found.allocation else []),
+    ]
+    if not shown:
+        show.lines([nothing.NO_STAGES, *notes])
+        return
     show.table(
         [
             Head("model"),
@@ -126,14 +137,12 @@ def lifecycle(
                 "" if row.training_per_serving is None else figure(row.training_per_serving),
                 row.currency,
             )
-            for row in found.rows
-            if row.data_cost != 0 or row.training_cost != 0 or row.serving_cost != 0
+            for row in shown
         ],
         notes=[
-            f"Effective cost of AI spend, charge day {period(found.window)}.",
-            *_conversion(found),
-            *([allocation_line(found.allocation)] if found.allocation else []),
-            "Of it lost: attempts that failed, were repeated, or went silent for a week. Ratio: training / serving.",
+            *notes,
+            "Of it lost: attempts that failed, were repeated, or went silent for a week; –: no word on how a run "
+            "ended. Ratio: training / serving.",
             *(
                 ["* leaves out charges whose effective cost the bill does not give: unknown, not zero."]
                 if any(row.partly_unknown for row in found.rows)
@@ -141,6 +150,18 @@ def lifecycle(
             ),
         ],
     )
+
+
+def _other_stages(found: views.Lifecycles | views.LifecyclesIn) -> list[str]:
+    """What the table has no column for, so that it adds up to AI spend with it."""
+    from reports.formats import money
+
+    sums: dict[str, list[Decimal]] = {}
+    for row in found.rows:
+        if row.other_cost:
+            sums.setdefault(row.currency, []).append(row.other_cost)
+    told = [f"{money(exact_sum(costs))} {currency}" for currency, costs in sorted(sums.items())]
+    return [f"Besides, of other stages or none known: {', '.join(told)}."] if told else []
 
 
 def runs(

@@ -14,6 +14,7 @@ NO_CHARGES = "No charges yet. Load a bill: aispend import PATH…   or look at a
 NO_USAGE = (
     "No unit costs: no inference usage meets a bill. Load usage: aispend import-usage PATH…, then aispend analyze"
 )
+NO_STAGES = "No spend is known to be for data, training or serving. Stages come from tags, rules and workloads."
 _NO_IDLE = "Nothing is known to be idle. Idle needs utilization: aispend import-metrics PATH…, then recommend."
 _NAMED = 12
 """Models named in a sentence: enough to see a spelling, few enough to read."""

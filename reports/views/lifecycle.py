@@ -32,8 +32,9 @@ WASTED: tuple[Ending, ...] = ("failed", "retried", "given_up")
 class ModelLifecycle:
     """One model in one currency over a period.
 
-    ``unsuccessful_cost`` is the part of the training cost whose attempts came to nothing, those repeated included;
-    ``training_per_serving`` is training cost ÷ serving cost, None where nothing was served.
+    ``unsuccessful_cost`` is the part of the training cost whose attempts came to nothing, those repeated included; None
+    where it was trained and there is no word on how any of its runs ended. ``training_per_serving`` is training cost ÷
+    serving cost, None where nothing was served.
     """
 
     model: str | None
@@ -42,7 +43,7 @@ class ModelLifecycle:
     training_cost: Decimal
     serving_cost: Decimal
     other_cost: Decimal
-    unsuccessful_cost: Decimal
+    unsuccessful_cost: Decimal | None
     training_per_serving: Decimal | None
     partly_unknown: bool
 
@@ -111,7 +112,7 @@ def lifecycles(connection: Connection, window: Window | None = None) -> Lifecycl
             training_cost=row.training,
             serving_cost=row.serving,
             other_cost=row.other,
-            unsuccessful_cost=lost.get((row.model, row.currency), Decimal(0)),
+            unsuccessful_cost=lost.get((row.model, row.currency), None if row.training else Decimal(0)),
             training_per_serving=rate(row.training, row.serving) if row.serving > 0 else None,
             partly_unknown=row.lacks,
         )

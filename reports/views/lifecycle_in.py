@@ -27,9 +27,10 @@ _STAGES = ("data", "training", "serving", "other")
 class ModelLifecycleIn:
     """One model over a period, as :class:`reports.views.ModelLifecycle`, in ``currency``.
 
-    A cost is None where nothing of it has a rate. ``original`` is all of its cost as billed, by currency;
-    ``unconverted`` what of it is in no number here, and ``reason`` says why. ``training_per_serving`` is None too where
-    part of either is unconverted: it would be the ratio of something else.
+    A cost is None where nothing of it has a rate, what came to nothing also where nobody said how a run ended.
+    ``original`` is all of its cost as billed, by currency; ``unconverted`` what of it is in no number here, and
+    ``reason`` says why. ``training_per_serving`` is None too where part of either is unconverted: it would be the ratio
+    of something else.
     """
 
     model: str | None
@@ -176,7 +177,7 @@ def _model(
     if whole and training is not None and serving is not None and serving > 0:
         ratio = rate(training, serving)
     unconverted = _together(part.unconverted for part in parts.values())
-    lost = in_one(rates, currency, ((row.currency, row.day, row.lost) for row in runs if row.lost))
+    is_trained = bool(parts["training"].original)
     row = ModelLifecycleIn(
         model=model,
         currency=currency,
@@ -184,7 +185,7 @@ def _model(
         training_cost=training,
         serving_cost=serving,
         other_cost=costs["other"],
-        unsuccessful_cost=_cost(lost),
+        unsuccessful_cost=_lost(runs, rates, currency) if is_trained else Decimal(0),
         training_per_serving=ratio,
         partly_unknown=any(row.lacks for row in rows),
         original=_together(part.original for part in parts.values()),

@@ -79,6 +79,37 @@ def test_training_stands_beside_serving_and_lost_runs_are_told(serving: Run) -> 
     assert "1 failed: 100.00 USD, of it lost 100.00" in said
 
 
+def test_what_is_for_neither_data_nor_training_nor_serving_is_told(serving: Run) -> None:
+    """Of 1,008 spent for AI 240 trained, 384 served and 384 were idle hours that no model used."""
+    told = "Besides, of other stages or none known: 384.00 USD."
+    assert told in words(serving("lifecycle", *DAY).out)
+    assert told in words(serving("lifecycle", *DAY, "--in", "USD").out)
+
+
+def test_a_table_of_the_lifecycle_without_a_row_says_so(
+    run: Run, database: Store, clock: Clock, tmp_path: Path
+) -> None:
+    ledger = Ledger(database, Settings(home=tmp_path), clock)
+    ledger.charge("2026-10-05", "50", resource_id="i-1", gpus=8, quantity="24", tags={"model": MODEL}, **H100)
+    ledger.analyze()
+    said = words(run("lifecycle", *DAY).out)
+    assert said.startswith("No spend is known to be for data, training or serving.")
+    assert "Besides, of other stages or none known: 50.00 USD." in said
+
+
+def test_what_nobody_said_the_end_of_is_not_known_to_be_lost(
+    run: Run, database: Store, clock: Clock, tmp_path: Path
+) -> None:
+    ledger = Ledger(database, Settings(home=tmp_path), clock)
+    tags = {"model": MODEL, "stage": "training"}
+    ledger.charge("2026-10-05", "50", resource_id="i-1", gpus=8, quantity="24", tags=tags, **H100)
+    ledger.analyze()
+    assert f"{MODEL} 0.00 50.00 – 0.00 USD" in words(run("lifecycle", *DAY).out)
+    assert f"{MODEL} 0.00 50.00 – 0.00 USD" in words(run("lifecycle", *DAY, "--in", "USD").out)
+    (row,) = json.loads(run("lifecycle", *DAY, "--format", "json").out)
+    assert (row["training_cost"], row["unsuccessful_cost"]) == ("50.00", None)
+
+
 @pytest.mark.parametrize(
     "command",
     [("spend", "--by", "model"), ("spend", "--by", "team", "--in", "usd"), ("lifecycle",), ("lifecycle", "--in", "USD"),
