@@ -73,7 +73,10 @@ class AwsConnection(_Section):
 class AzureExport(_Section):
     """A bill Azure delivers into Blob storage: a Cost Management export (FOCUS, actual or amortised cost)."""
 
-    account_url: str = Field(description="the storage account's Blob endpoint: https://NAME.blob.core.windows.net")
+    account_url: str = Field(
+        pattern=r"^(https://|http://(127\.0\.0\.1|localhost|\[::1\])[:/])",
+        description="the storage account's Blob endpoint: https://NAME.blob.core.windows.net",
+    )
     container: str
     root: str = Field("", description="root folder as set for the export, without slashes at its ends")
     name: str = Field(description="the export's name")

@@ -96,7 +96,7 @@ class AzureClients:
         found = tuple(seen[one] for one in wanted) or tuple(
             one for _, one in sorted(seen.items()) if one.enabled and self._of_tenant(one)
         )
-        if not found and not self.connection.billing_scopes:
+        if not found and not self.connection.billing_scopes and not self.connection.exports:
             raise AccessError(
                 "The credential may not see any subscription.",
                 where=f"[[azure]] {self.connection.name}",

@@ -10,6 +10,7 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from aispend.errors import AccessError, AispendError, BudgetError, CollectError, InputError, NotReadyError
 from collectors.azure.base import explained
@@ -54,6 +55,18 @@ def test_no_subscription_at_all_says_what_to_do(azure: Azure, connect: Connect) 
     azure.on("GET /subscriptions", {"value": []})
     with pytest.raises(AccessError, match="aispend policy azure"):
         _ = connect().subscriptions
+
+
+def test_who_names_exports_needs_no_subscription(azure: Azure, connect: Connect) -> None:
+    azure.on("GET /subscriptions", {"value": []})
+    export = {"account_url": "https://acme.blob.core.windows.net", "container": "bills", "name": "focus"}
+    assert connect(export=[export]).signed_in() == "signed in to tenant unknown; 0 subscription(s) to read"
+
+
+@pytest.mark.parametrize("url", ["http://acme.blob.core.windows.net", "acme", "http://127.0.0.1.example/x"])
+def test_a_token_is_for_safe_connections(url: str, connect: Connect) -> None:
+    with pytest.raises(ValidationError, match="account_url"):
+        connect(export=[{"account_url": url, "container": "bills", "name": "focus"}])
 
 
 def test_billing_scopes_take_the_place_of_subscriptions(connect: Connect) -> None:

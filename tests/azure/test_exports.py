@@ -87,7 +87,7 @@ def test_the_doctor_names_what_is_passed_over_and_the_missing_permission(
 
 
 def place(name: str, scope: str, kind: str = "focuscost", root: str = "") -> Place:
-    return Place(AzureExport(account_url="https://a", container="c", name=name, root=root), scope, kind)
+    return Place(AzureExport(account_url="https://a.example", container="c", name=name, root=root), scope, kind)
 
 
 def test_what_is_loaded_together_is_what_shares_an_account_and_names_stay_apart() -> None:
