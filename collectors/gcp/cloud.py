@@ -12,10 +12,11 @@ from collectors.gcp.bills import Bills
 from collectors.gcp.clients import MB_READ, GcpClients
 from collectors.gcp.inventory import Inventory
 from collectors.gcp.permissions import document, terraform
+from collectors.gcp.prices import Prices
 from collectors.gcp.usage import Usage
 from collectors.gcp.utilization import Utilization
 
-COLLECTORS: tuple[type[GcpCollector], ...] = (Bills, Inventory, Utilization, Usage)
+COLLECTORS: tuple[type[GcpCollector], ...] = (Bills, Inventory, Utilization, Usage, Prices)
 
 
 class Gcp:

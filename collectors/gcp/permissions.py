@@ -46,6 +46,7 @@ PERMISSIONS: Mapping[str, tuple[Permission, ...]] = {
     "aiplatform.projects.locations.list": (Permission("aiplatform.locations.list"),),
     "cloudbilling.ListBillingAccounts": (Permission("billing.accounts.list"),),
     "cloudbilling.ListProjectBillingInfo": (Permission("billing.resourceAssociations.list"),),
+    "cloudbilling.ListSkus": (),
     "cloudresourcemanager.projects.get": (Permission("resourcemanager.projects.get"),),
     "cloudresourcemanager.projects.testIamPermissions": (),
     "compute.autoscalers.aggregatedList": (Permission("compute.autoscalers.list"),),

@@ -319,9 +319,9 @@ def test_what_is_denied_is_a_remark_and_all_of_it_an_error(
     google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     said = "Required 'compute.instances.list' permission for 'projects/ml-prod'"
-    google.faults["compute.instances.aggregatedList"] = [RefusedError(403, "forbidden", said)]
+    google.faults["compute.instances.aggregatedList"] = RefusedError(403, "forbidden", said)
     off = "Cloud TPU API has not been used in project 111 before or it is disabled."
-    google.faults["tpu.nodes.list"] = [RefusedError(403, "accessNotConfigured", off)]
+    google.faults["tpu.nodes.list"] = RefusedError(403, "accessNotConfigured", off)
     report = run(Inventory(connect(projects=["ml-prod"]), clock))
 
     assert report.error is None
@@ -330,7 +330,7 @@ def test_what_is_denied_is_a_remark_and_all_of_it_an_error(
         "TPUs: the service is not enabled.",
     )
     for operation in Inventory.operations:
-        google.faults[operation] = [RefusedError(403, "forbidden", "no")]
+        google.faults[operation] = RefusedError(403, "forbidden", "no")
     report = run(Inventory(connect(projects=["ml-dev"]), clock))
     assert report.error is not None
     assert "denies access" in report.error

@@ -145,7 +145,7 @@ def test_all_denied_fails_and_names_the_permission(
     google: Everything, metrics: Monitoring, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     said = "Permission monitoring.timeSeries.list denied"
-    google.faults["monitoring.ListTimeSeries"] = [RefusedError(403, "PERMISSION_DENIED", said)]
+    google.faults["monitoring.ListTimeSeries"] = RefusedError(403, "PERMISSION_DENIED", said)
     report = run(Usage(connect(projects=["ml-prod"]), clock), **DAY)
     assert "monitoring.timeSeries.list" in (report.error or report.slices[0].message)
     assert counted(database) == []

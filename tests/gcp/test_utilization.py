@@ -204,10 +204,9 @@ def test_a_service_that_is_down_is_waited_for_and_then_told(
     google: Everything, metrics: Monitoring, connect: Connect, clock: Clock, run: Run
 ) -> None:
     metrics.series = [Written(USE, points=every(300, NOON, 30.0), **vm())]
-    google.faults["monitoring.ListTimeSeries"] = [
-        RefusedError(429, "RESOURCE_EXHAUSTED", "slow down", {"Retry-After": "7"}),
-        RefusedError(503, "UNAVAILABLE", "down"),
-    ]
+    slow = RefusedError(429, "RESOURCE_EXHAUSTED", "slow down", {"Retry-After": "7"})
+    google.turns["monitoring.ListTimeSeries"] = [slow]
+    google.faults["monitoring.ListTimeSeries"] = RefusedError(503, "UNAVAILABLE", "down")
     clients = connect(projects=["ml-prod"])
     report = run(Utilization(clients, clock), **DAY)
     assert clients.waited[:2] == [7.0, 2.0]
