@@ -16,6 +16,7 @@ from collectors.azure.base import FORBIDDEN, code_of, needed_for, status_of
 from collectors.azure.clients import AzureClients
 
 PERMISSIONS = "arm.ListPermissions"
+GRANT = "Grant what 'aispend policy azure' prints, or go without."
 _VERSION = "2022-04-01"
 _ABSENT = 404
 _UNUSED = frozenset({"MissingSubscriptionRegistration", "SubscriptionNotRegistered", "NoRegisteredProviderFound"})
@@ -29,6 +30,15 @@ class _Granted:
 
     def has(self, action: str) -> bool:
         return _among(action, self.actions) and not _among(action, self.except_for)
+
+
+@dataclass(frozen=True)
+class Readable:
+    """Subscriptions of which something may be read, those of which it may not, and remarks on these."""
+
+    subscriptions: tuple[str, ...]
+    lacking: tuple[str, ...]
+    remarks: tuple[str, ...]
 
 
 class Access:
@@ -47,6 +57,21 @@ class Access:
                 for one in self._clients.pages(path, api_version=_VERSION)
             ]
         return [one for one in actions if not any(granted.has(one) for granted in self._granted[subscription])]
+
+    def readable(self, where: str, what: str, actions: Iterable[str]) -> Readable:
+        """Of which subscriptions ``what`` may be read, which takes all of ``actions``.
+
+        Raises ``AccessError`` where it may be read of none.
+        """
+        wanted = tuple(actions)
+        missing = {one: self.missing(one.id, wanted) for one in self._clients.subscriptions}
+        if missing and all(missing.values()):
+            raise nothing_may_be_read(where, (name for names in missing.values() for name in names))
+        return Readable(
+            tuple(one.id for one, names in missing.items() if not names),
+            tuple(one.id for one, names in missing.items() if names),
+            tuple(denied(f"{what} in {one.name}", names) for one, names in missing.items() if names),
+        )
 
 
 def _among(action: str, patterns: Iterable[str]) -> bool:

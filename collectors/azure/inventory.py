@@ -25,7 +25,7 @@ from aispend.errors import AispendError
 from aispend.prices.accelerators import instance_type
 from collectors.azure import inventory_machines as machines
 from collectors.azure import inventory_models as models
-from collectors.azure.access import PERMISSIONS, Access, denied, left_out, nothing_may_be_read
+from collectors.azure.access import GRANT, PERMISSIONS, Access, denied, left_out, nothing_may_be_read
 from collectors.azure.base import AzureCollector, explained
 from collectors.azure.clients import AzureClients
 from collectors.azure.graph import Graph, Row, subscription_of
@@ -125,7 +125,7 @@ class Inventory(AzureCollector):
                         for kind in self._kinds:
                             if missing := self._access.missing(one.id, kind.actions):
                                 said = denied(f"What {one.name} has of {kind.title}", missing)
-                                yield Finding("note", said, "Grant what 'aispend policy azure' prints, or go without.")
+                                yield Finding("note", said, GRANT)
                 except HttpResponseError as error:
                     yield self.denied(error)
         except AispendError:

@@ -6,8 +6,9 @@ name as endpoint. See ``usage_rows`` for the two families of metrics and what co
 *Online endpoints* count requests and their latency by deployment, and no tokens. Azure publishes their requests minute
 by minute; added up, these are the hour's.
 
-A day is told whole for each subscription and region, and takes the place of what was there. Where something may not be
-read, or may be cut off, what is there stays beside what is new, and the day is asked for again.
+A day is told whole for each subscription and region, and takes the place of what was there. What of a subscription may
+not be read is a remark, and stays as it was; its days are read again once it may. Where an answer may be cut off, or is
+refused all the same, what is there stays beside what is new, and the day is asked for again.
 """
 
 from __future__ import annotations
@@ -20,21 +21,27 @@ from typing import Any
 
 from aispend.clock import Clock
 from aispend.errors import AispendError
-from collectors.azure.access import left_out
+from collectors.azure.access import GRANT, PERMISSIONS, Access, Readable, left_out
 from collectors.azure.base import AzureCollector, explained, status_of
 from collectors.azure.clients import AzureClients
+from collectors.azure.days import days_without
 from collectors.azure.graph import Graph
 from collectors.azure.inventory_models import ACCOUNTS, ENDPOINTS
 from collectors.azure.metrics import OPERATION, Metrics, Place, Question, Resource, Span, by_place
 from collectors.azure.usage_rows import COLUMNS, HOUR, NEWER, OF_ENDPOINTS, OLDER, Counted, chosen
 from collectors.contract import Files, Finding, Progress, Reading, Seen, Slice, Window
-from collectors.days import today_and_before, unsettled_days
+from collectors.days import today_and_before
 from collectors.table_file import table_file
 
 Row = dict[str, Any]
 COUNTING = ("Total",)
 _STEP = timedelta(seconds=HOUR)
 _UNKNOWN_METRIC = 400
+_ACTIONS = (
+    "Microsoft.CognitiveServices/accounts/read",
+    "Microsoft.Insights/metrics/read",
+    "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/read",
+)
 
 
 @dataclass
@@ -52,19 +59,20 @@ class Usage(AzureCollector):
     kind = "usage"
     reach = timedelta(days=62)
     restated_for = timedelta(days=1)
-    operations = ("arm.ListSubscriptions", OPERATION, "resources.Query")
+    operations = (PERMISSIONS, "arm.ListSubscriptions", OPERATION, "resources.Query")
 
     def __init__(self, clients: AzureClients, clock: Clock) -> None:
         super().__init__(clients, clock)
         self._graph = Graph(clients)
         self._metrics = Metrics(clients)
+        self._access = Access(clients)
         self._known: tuple[dict[Place, list[Resource]], dict[Place, list[Resource]]] | None = None
 
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
         """A slice per UTC day, the newest first, where there is anything that serves."""
         accounts, endpoints = self._served()
         if accounts or endpoints:
-            yield from unsettled_days(window, seen, self.clock(), "usage")
+            yield from days_without(window, seen, self.clock(), "usage", self._readable.lacking)
 
     def examine(self) -> Iterator[Finding]:
         """Whether there is anything to read, and that metrics may be read."""
@@ -83,6 +91,7 @@ class Usage(AzureCollector):
                     some = next(iter((accounts or endpoints).values()))
                     self._count(some[:1], asked, Span(now - _STEP, now, _STEP), Told([]))
                     yield Finding("good", f"can be read; {found} accounts and online endpoints serve")
+                    yield from (Finding("note", one, GRANT) for one in self._readable.remarks)
                 except HttpResponseError as error:
                     yield self.denied(error)
         except AispendError as error:
@@ -95,7 +104,7 @@ class Usage(AzureCollector):
         span = Span(*today_and_before(date.fromisoformat(piece.key), self.clock()), _STEP)
         accounts, endpoints = self._served()
         places = sorted({*accounts, *endpoints})
-        notes: list[str] = []
+        notes = list(self._readable.remarks)
         whole: list[Place] = []
         refused: HttpResponseError | None = None
         path = folder / "usage.parquet"
@@ -121,7 +130,7 @@ class Usage(AzureCollector):
             [Files("usage", [path] if written else [], rows=written, whole_places=whole)],
             tuple(dict.fromkeys(notes)),
             may_be_empty=True,
-            token=f"{piece.token} without {lacking}" if lacking else None,
+            token=f"{piece.token} refused {lacking}" if lacking else None,
         )
 
     def _models(self, place: Place, accounts: Sequence[Resource], span: Span, told: Told) -> Iterator[Row]:
@@ -156,13 +165,17 @@ class Usage(AzureCollector):
     def _served(self) -> tuple[dict[Place, list[Resource]], dict[Place, list[Resource]]]:
         """Accounts and online endpoints by place, asked once in a run."""
         if self._known is None:
-            ids = [one.id for one in self.clients.subscriptions]
+            readable = self._readable.subscriptions
             accounts, endpoints = (
-                by_place(Resource(str(row["id"]).lower(), row["location"]) for row in self._rows(query, ids))
+                by_place(
+                    Resource(str(row["id"]).lower(), row["location"])
+                    for row in self._graph.rows("resources", query, readable)
+                )
                 for query in (ACCOUNTS, ENDPOINTS)
             )
             self._known = accounts, endpoints
         return self._known
 
-    def _rows(self, query: str, ids: Sequence[str]) -> Iterator[Mapping[str, str]]:
-        yield from self._graph.rows("resources", query, ids)
+    @property
+    def _readable(self) -> Readable:
+        return self._access.readable(self.name, "Usage", _ACTIONS)

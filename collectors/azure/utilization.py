@@ -19,18 +19,24 @@ from typing import NamedTuple
 from aispend.clock import Clock
 from aispend.errors import AispendError
 from collectors.azure import utilization_rows as gpu
-from collectors.azure.access import left_out
+from collectors.azure.access import PERMISSIONS, Access, Readable, left_out
 from collectors.azure.base import AzureCollector, explained
 from collectors.azure.clients import AzureClients
+from collectors.azure.days import days_without
 from collectors.azure.graph import Graph, Row
 from collectors.azure.inventory_machines import MACHINES, MEMBERS
 from collectors.azure.inventory_models import VARIANTS, WORKSPACES
 from collectors.azure.metrics import OPERATION, Metrics, Place, Question, Resource, Series, Span, by_place
 from collectors.contract import Files, Finding, Progress, Reading, Seen, Slice, Window
-from collectors.days import today_and_before, unsettled_days
+from collectors.days import today_and_before
 from collectors.table_file import table_file
 
 _STEP = timedelta(seconds=gpu.STEP)
+_ACTIONS = (
+    "Microsoft.Insights/metrics/read",
+    "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments/read",
+    "Microsoft.MachineLearningServices/workspaces/read",
+)
 _UNMEASURED = "{} virtual machines have accelerators whose use Azure does not measure: it is unknown"
 _MEASURE = "Let Prometheus scrape NVIDIA's DCGM exporter there, and import what it has (docs/telemetry.md)."
 
@@ -55,19 +61,20 @@ class Utilization(AzureCollector):
     kind = "utilization"
     reach = timedelta(days=30)
     restated_for = timedelta(days=1)
-    operations = ("arm.ListSubscriptions", "computeresources.Query", OPERATION, "resources.Query")
+    operations = (PERMISSIONS, "arm.ListSubscriptions", "computeresources.Query", OPERATION, "resources.Query")
 
     def __init__(self, clients: AzureClients, clock: Clock) -> None:
         super().__init__(clients, clock)
         self._graph = Graph(clients)
         self._metrics = Metrics(clients)
+        self._access = Access(clients)
         self._known: _There | None = None
         self._said = False
 
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
         """A slice per UTC day, the newest first, where there is anything that Azure measures."""
         if self._there.places:
-            yield from unsettled_days(window, seen, self.clock(), "utilization")
+            yield from days_without(window, seen, self.clock(), "utilization", self._readable.lacking)
 
     def examine(self) -> Iterator[Finding]:
         """What is measured, and what is not."""
@@ -87,7 +94,7 @@ class Utilization(AzureCollector):
                     workspaces = sum(map(len, there.workspaces.values()))
                     said = f"{deployments} online deployments with GPUs and the jobs of {workspaces} workspaces"
                     yield Finding("good", f"can be read: {said}")
-                    yield from (Finding("note", one) for one in there.remarks)
+                    yield from (Finding("note", one) for one in (*there.remarks, *self._readable.remarks))
                 except HttpResponseError as error:
                     yield self.denied(error)
         except AispendError as error:
@@ -130,7 +137,7 @@ class Utilization(AzureCollector):
             [Files("metrics", [path] if written else [], rows=written)],
             tuple(dict.fromkeys((*notes, *gpu.remarks(doubtful)))),
             may_be_empty=True,
-            token=f"{piece.token} without {lacking}" if lacking else None,
+            token=f"{piece.token} refused {lacking}" if lacking else None,
         )
 
     def _series(
@@ -153,7 +160,11 @@ class Utilization(AzureCollector):
         """Remarks on what no reading has."""
         there = self._there
         said = [f"{_UNMEASURED.format(there.machines)}. {_MEASURE}"] if there.machines else []
-        return [*said, *there.remarks]
+        return [*said, *there.remarks, *self._readable.remarks]
+
+    @property
+    def _readable(self) -> Readable:
+        return self._access.readable(self.name, "Utilization", _ACTIONS)
 
     @property
     def _there(self) -> _There:
@@ -186,4 +197,4 @@ class Utilization(AzureCollector):
         return self._known
 
     def _rows(self, table: str, query: str) -> Iterator[Row]:
-        yield from self._graph.rows(table, query, [one.id for one in self.clients.subscriptions])
+        yield from self._graph.rows(table, query, self._readable.subscriptions)

@@ -15,7 +15,7 @@ from collectors.azure.clients import AzureClients
 from collectors.azure.metrics import AT_ONCE
 from collectors.azure.usage import Usage
 from collectors.runner import SourceReport
-from tests.azure.double import SUBSCRIPTION, Azure, RefusalError
+from tests.azure.double import SUBSCRIPTION, Azure, RefusalError, subscription
 from tests.azure.graph import AI, ML, Graph
 from tests.azure.monitor import METRICS, Monitor
 
@@ -181,6 +181,31 @@ def test_what_is_denied_is_asked_for_again(
     assert kept(database)["acme-ai/chat", "gpt-4o", "requests"] == 90
     azure.on(METRICS, answer)
     assert [one.notes for one in collected(connect, clock, run).slices] == [()]
+    assert collected(connect, clock, run).slices == []
+
+
+def test_a_subscription_that_may_not_be_read_is_read_once_it_may(
+    azure: Azure, monitor: Monitor, connect: Connect, clock: Clock, run: Run, database: Store
+) -> None:
+    other = "22222222-2222-3333-4444-555555555555"
+    azure.on("GET /subscriptions", {"value": [subscription(), subscription(other)]})
+    elsewhere = AI.replace(SUBSCRIPTION, other)
+    graph = Graph(azure)
+    graph.has(
+        "cognitiveservices/accounts", *({"id": one, "name": "a", "location": "eastus"} for one in (AI, elsewhere))
+    )
+    newer(monitor)
+    monitor.has(elsewhere, "ModelRequests", TEN, 7, **CHAT, StatusCode="200")
+    permitted = f"GET /subscriptions/{other}/providers/Microsoft.Authorization/permissions"
+    azure.on(permitted, {"value": [{"actions": ["*/read"], "notActions": ["Microsoft.Insights/metrics/*"]}]})
+
+    (day,) = collected(connect, clock, run).slices
+    assert "Microsoft.Insights/metrics/read is missing" in day.notes[0]
+    assert kept(database)["acme-ai/chat", "gpt-4o", "requests"] == 90
+    assert collected(connect, clock, run).slices == [], "asking again brings nothing"
+    azure.on(permitted, {"value": [{"actions": ["*"], "notActions": []}]})
+    assert [one.notes for one in collected(connect, clock, run).slices] == [()]
+    assert kept(database)["acme-ai/chat", "gpt-4o", "requests"] == 97
     assert collected(connect, clock, run).slices == []
 
 

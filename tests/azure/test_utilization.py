@@ -142,3 +142,12 @@ def test_what_is_denied_is_said_and_asked_for_again(
     assert "denies" in (report.error or "")
     found = [one.what for one in Utilization(connect(), clock).examine() if one.state == "broken"]
     assert found == ["the permission Microsoft.Insights/metrics/read is missing"]
+
+
+def test_where_no_subscription_may_be_read_the_source_fails(
+    graph: Graph, monitor: Monitor, connect: Connect, clock: Clock, run: Run, database: Store
+) -> None:
+    graph.grant("*/read", without=["Microsoft.Insights/*"])
+    report = run(Utilization(connect(), clock), first=DAY, end=NEXT)
+    assert "Microsoft.Insights/metrics/read" in (report.error or "")
+    assert report.requests == {"arm.ListPermissions": 1, "arm.ListSubscriptions": 1}
