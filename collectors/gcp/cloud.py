@@ -13,10 +13,11 @@ from collectors.gcp.clients import MB_READ, GcpClients
 from collectors.gcp.inventory import Inventory
 from collectors.gcp.permissions import document, terraform
 from collectors.gcp.prices import Prices
+from collectors.gcp.spot import Spot
 from collectors.gcp.usage import Usage
 from collectors.gcp.utilization import Utilization
 
-COLLECTORS: tuple[type[GcpCollector], ...] = (Bills, Inventory, Utilization, Usage, Prices)
+COLLECTORS: tuple[type[GcpCollector], ...] = (Bills, Inventory, Utilization, Usage, Prices, Spot)
 
 
 class Gcp:

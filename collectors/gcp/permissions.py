@@ -49,6 +49,7 @@ PERMISSIONS: Mapping[str, tuple[Permission, ...]] = {
     "cloudbilling.ListSkus": (),
     "cloudresourcemanager.projects.get": (Permission("resourcemanager.projects.get"),),
     "cloudresourcemanager.projects.testIamPermissions": (),
+    "compute.advice.capacityHistory": (Permission("compute.advice.capacityHistory"),),
     "compute.autoscalers.aggregatedList": (Permission("compute.autoscalers.list"),),
     "compute.disks.aggregatedList": (Permission("compute.disks.list"),),
     "compute.instanceGroupManagers.aggregatedList": (Permission("compute.instanceGroupManagers.list"),),

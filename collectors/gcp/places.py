@@ -17,6 +17,7 @@ class Places:
         self._clients = clients
         self._zones: dict[str, Collection[str]] = {}
         self.notes: list[str] = []
+        self.refused: list[Exception] = []
 
     def zones(self, project: str) -> Collection[str]:
         """The zones of a project that have machines, sorted."""
@@ -28,6 +29,7 @@ class Places:
                 self._zones[project] = self._listed(project)
             except Forbidden as error:
                 self.notes.append(left_out(error, f"the zones of {project}"))
+                self.refused.append(error)
         return self._zones[project]
 
     def regions(self) -> list[str]:
