@@ -6,8 +6,8 @@ Method      Of the present period of the calendar: actual cost of the whole days
             :mod:`analyzer.budget_path` expects them, its band as P10 and P90 of the period; the day on which actual
             and median path together reach the amount. Critical: spent, or P10 above the budget. Warn: P50 above it.
 Cases       The profile is that of clouds: own costs are known and have none. Cost in another currency is converted by
-            the day; what has no rate is named apart (``analyzer.budget_currency``). A bill that is behind is named in
-            the reason.
+            the day; what has no rate is named apart (``analyzer.budget_currency``), and the state is never *ok* then.
+            A bill that is behind is named in the reason, and so is that no charge fits a budget.
 Drawbacks   A period starts as if its bill had no memory: fees of a later day of the month are due only by the profile.
 Sources     The rule of P50 and P10 and the burn rate: docs/methods.md.
 """
@@ -188,7 +188,15 @@ def _row(
         path = pace and pace.with_known(changes)
     path = path and path.with_known([a + b for a, b in zip(to_come.usage, to_come.fees, strict=True)])
     stands = standing(budget, first, spent, weights, path)
+    unconverted = {
+        name: exact_sum(one.unconverted.get(name, Decimal(0)) for one in (cost, written))
+        for name in sorted({*cost.unconverted, *written.unconverted})
+    }
     notes = [stands.reason]
+    if unconverted:  # it may be more than the budget: that all is well cannot be said
+        notes.append("what has no exchange rate is not counted")
+    if known is not None and not (clouds.usage or own.usage):  # its match may be misspelt
+        notes.append(f"no charge since {oldest(first)} fits it")
     if known is not None and known.behind:
         notes.append(f"behind and not whole: {', '.join(f'{one.provider} {one.scope}' for one in known.behind)}")
     if known_steps.left_out:
@@ -212,12 +220,9 @@ def _row(
         "forecast_method": None if path is None else path.method,
         "exhausted_on": stands.exhausted_on,
         "threshold": stands.threshold,
-        "state": stands.state,
+        "state": "warn" if unconverted and stands.state == "ok" else stands.state,
         "reason": "; ".join(notes),
-        "unconverted": {
-            name: str(exact_sum(one.unconverted.get(name, Decimal(0)) for one in (cost, written)))
-            for name in sorted({*cost.unconverted, *written.unconverted})
-        },
+        "unconverted": {name: str(amount) for name, amount in unconverted.items()},
         "partly_unknown": cost.partly_unknown or written.partly_unknown,
         "computed_at": clock(),
     }

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 NO_BUDGETS = "No budgets. Write [[budget]] sections into aispend.toml (aispend init shows one), then: aispend analyze"
 _TERMS = (
     "Burn: spent over what was due by the weekdays' profile. Forecast: median of the whole period, below it P10–P90. "
-    "Critical: spent, or P10 above the budget; warn: P50 above it."
+    "Critical: spent, or P10 above the budget; warn: P50 above it, or cost that has no rate."
 )
 
 

@@ -113,7 +113,7 @@ def test_a_budget_covers_what_it_matches_and_adds_no_other_currency(ledger: Ledg
         {"name": "nobody", "amount": 1000, "match": {"model": "none"}},
     )
     # whole days known of November: the 1st to the 20th
-    assert found["ai"] == (D(300), "ok", {"EUR": "60"}, date(2026, 11, 21), False, "AI spend")
+    assert found["ai"] == (D(300), "warn", {"EUR": "60"}, date(2026, 11, 21), False, "AI spend")
     assert found["everything"][:2] == (D(2300), "critical")
     assert found["ads"][:2] == (D(100), "critical")
     assert found["ads"][5] == "AI spend, team AD*"
@@ -177,7 +177,25 @@ def test_another_currency_counts_at_the_rate_of_each_day(ledger: Ledger) -> None
     assert found["dollars"][:3] == (D(369), "ok", {})
     assert round(found["euros"][0], 6) == round(D(60) + D(150) / D("1.1") + D(150) / D("1.2"), 6)
     assert found["pounds"][0] == 0
-    assert found["pounds"][2] == {"EUR": "60", "USD": "300"}
+    assert found["pounds"][1:3] == ("warn", {"EUR": "60", "USD": "300"})
+
+
+def test_what_has_no_rate_and_what_nothing_fits_is_said(ledger: Ledger) -> None:
+    """Three euros a day without a rate may be above any budget in dollars; a match without a charge may be misspelt."""
+    fill(ledger)
+    computed(
+        ledger,
+        {"name": "euros", "amount": 1000, "match": {"team": "ads"}},
+        {"name": "spent", "amount": 10, "match": {"team": "ads"}},
+        {"name": "dollars", "amount": 1000, "match": {"team": "search"}},
+        {"name": "misspelt", "amount": 1000, "match": {"team": "serach"}},
+    )
+    assert dict(ledger.rows("SELECT name, state || ': ' || reason FROM budget_status")) == {
+        "euros": "warn: 10% spent; what has no exchange rate is not counted",
+        "spent": "critical: 1000% spent; what has no exchange rate is not counted",
+        "dollars": "ok: 20% spent",
+        "misspelt": "ok: 0% spent; no charge since 2026-01-01 fits it",
+    }
 
 
 def test_a_budget_without_a_bill_is_nothing_spent_and_before_it_begins_there_is_none(ledger: Ledger) -> None:
