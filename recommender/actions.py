@@ -124,15 +124,27 @@ def move_to(subject: Machine, region: str) -> tuple[str, str]:
     """What starts the same machine in another region, as text, and how to undo it."""
     there, machine = shlex.quote(region), shlex.quote(subject.instance_type or "TYPE")
     said = f"# {_place(subject)}; ask for quota of {machine} in {there} first, then move its data\n"
+    undo = f"start it in {subject.region} again"
+    if owner := owner_of(subject):
+        how = (
+            f"{owner.name} would put another in its place: make the group in {there}, then lower this one: {owner.hint}"
+        )
+        return said + "\n".join((f"# {_one_line(how)}", *owner.look, *owner.shrink)), undo
+    project, zone = gcp_place(subject)
     command = {
-        "aws": f"aws ec2 copy-image --source-region {_region(subject)} --source-image-id IMAGE --name COPY"
-        f" --region {there}\naws ec2 run-instances --image-id COPY --instance-type {machine} --region {there}",
-        "gcp": f"gcloud compute instances create {_name(subject)} --machine-type {machine} --zone ZONE"
-        f" --project {shlex.quote(gcp_place(subject)[0])}  # a zone of {there}",
-        "azure": f"az vm create --name NAME --image IMAGE --size {machine} --location {there}"
+        "aws": f"aws ec2 create-image --instance-id {_name(subject)} --name COPY --region {_region(subject)}\n"
+        f"aws ec2 copy-image --source-region {_region(subject)} --source-image-id IMAGE --name COPY --region {there}\n"
+        f"aws ec2 run-instances --image-id COPIED --instance-type {machine} --subnet-id SUBNET --region {there}",
+        "gcp": f"gcloud compute machine-images create COPY --source-instance {_name(subject)}"
+        f" --source-instance-zone {shlex.quote(zone or 'ZONE')} --project {shlex.quote(project)}\n"
+        f"# in a zone of {there}:\n"
+        f"gcloud compute instances create {_name(subject)} --source-machine-image COPY --machine-type {machine}"
+        f" --zone ZONE --project {shlex.quote(project)}",
+        "azure": "# from an image version of its disks that is replicated there\n"
+        f"az vm create --name NAME --image IMAGE --size {machine} --location {there}"
         f" {azure_place(subject.resource_id)}",
     }.get(subject.provider, "")
-    return said + command, f"start it in {subject.region} again"
+    return said + command, undo
 
 
 def _place(subject: Machine) -> str:

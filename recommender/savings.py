@@ -42,7 +42,8 @@ _SAME = 1e-9
 _NO_WEEKS = "fewer than two whole weeks of its cost are known"
 _NO_DAY = "the cost of a day is unknown"
 _NOTHING_NET = "nothing is saved net of commitments"
-_CERTAIN = "every week cost the same, and nothing else of it is uncertain"
+_SAME_WEEKS = "every week cost the same"
+_CERTAIN = f"{_SAME_WEEKS}, and nothing else of it is uncertain"
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,13 @@ class Spread:
 
     ``shares`` of the cost that the change saved on parts of history it was not chosen from; empty where it was not
     tried. ``short_hours`` of ``hours`` independent ones in which it fell short; no hours: that is not asked.
+    ``beside`` names in words what is uncertain too and nobody measured, so that no range can hold it.
     """
 
     shares: tuple[float, ...] = ()
     short_hours: float = 0.0
     hours: float = 0.0
+    beside: str = ""
 
 
 NO_SPREAD = Spread()
@@ -160,9 +163,12 @@ def _range(
         draws = draws * (1 - rng.beta(short + 0.5, spread.hours - short + 0.5, _RESAMPLES))
     left = Decimal(1) if differs else share
     p10, p50, p90 = (_money(value, left) for value in np.percentile(draws, (10, 50, 90)))
+    beside = f"; not in it: {spread.beside}" if spread.beside else ""
+    if not point and (not of or p10 == p90):
+        return None, None, None, f"none: {_NOTHING_NET}"
     if not of or p10 == p90 == point:
-        return None, None, None, f"none: {_CERTAIN if point else _NOTHING_NET}"
-    return min(p10, point), p50, max(p90, point), ", ".join(of)
+        return None, None, None, f"none: {_SAME_WEEKS}{beside}" if beside else f"none: {_CERTAIN}"
+    return min(p10, point), p50, max(p90, point), ", ".join(of) + beside
 
 
 def _money(daily: float, share: Decimal = Decimal(1)) -> Decimal:

@@ -41,7 +41,8 @@ _AKS_SPOT: Body = {"priority": "Spot", "eviction_policy": "Delete", "spot_max_pr
 class _Sort:
     """Where a thing's machine type and number are declared, as ``resource.attribute`` or ``….block.attribute``.
 
-    ``spot`` is what makes it spot, in the resource of its type; ``off`` what stops it, in a resource of its own.
+    ``spot`` is what makes it spot, in the resource of its type; ``off`` what stops it, in a resource of its own;
+    ``place`` where a single machine says its region.
     """
 
     type_at: str | None = None
@@ -49,6 +50,7 @@ class _Sort:
     spot: Body | None = None
     off: tuple[str, Body] | None = None
     types_listed: bool = False
+    place: str | None = None
 
 
 _SORTS: Mapping[str, _Sort] = {
@@ -61,7 +63,7 @@ _SORTS: Mapping[str, _Sort] = {
     "auto_scaling_group": _Sort(
         "aws_launch_template.instance_type", "aws_autoscaling_group.desired_capacity", _AWS_SPOT
     ),
-    "aws_machine": _Sort("aws_instance.instance_type", "aws_instance.count", _AWS_SPOT),
+    "aws_machine": _Sort("aws_instance.instance_type", "aws_instance.count", _AWS_SPOT, place="aws_instance.region"),
     "aws_notebook": _Sort("aws_sagemaker_notebook_instance.instance_type"),
     "aws_endpoint": _Sort(
         "aws_sagemaker_endpoint_configuration.production_variants.instance_type",
@@ -83,6 +85,7 @@ _SORTS: Mapping[str, _Sort] = {
         "google_compute_instance.count",
         _GCP_SPOT,
         ("google_compute_instance", {"desired_status": "TERMINATED"}),
+        place="google_compute_instance.zone",
     ),
     "gcp_notebook": _Sort("google_workbench_instance.gce_setup.machine_type"),
     "gcp_endpoint": _Sort(off=("google_vertex_ai_endpoint", {"count": 0})),
@@ -96,7 +99,12 @@ _SORTS: Mapping[str, _Sort] = {
         "azurerm_kubernetes_cluster_node_pool.node_count",
         _AKS_SPOT,
     ),
-    "azure_machine": _Sort("azurerm_linux_virtual_machine.size", "azurerm_linux_virtual_machine.count", _AZURE_SPOT),
+    "azure_machine": _Sort(
+        "azurerm_linux_virtual_machine.size",
+        "azurerm_linux_virtual_machine.count",
+        _AZURE_SPOT,
+        place="azurerm_linux_virtual_machine.location",
+    ),
     "azure_notebook": _Sort("azurerm_machine_learning_compute_instance.virtual_machine_size"),
     "azure_cluster": _Sort("azurerm_machine_learning_compute_cluster.vm_size", spot={"vm_priority": "LowPriority"}),
 }
@@ -138,6 +146,16 @@ def as_spot(machine: Machine) -> str | None:
     if sort is None or sort.spot is None or sort.type_at is None:
         return None
     return resource(sort.type_at.split(".")[0], name, sort.spot)
+
+
+def moved(machine: Machine, region: str) -> str | None:
+    """The block of the machine in another region; None where a group owns it, which is then made anew there."""
+    sort, name = _of(machine)
+    note = f"this replaces the machine by one in {region}: copy its image and its data first"
+    if sort is None or sort.place is None or owner_of(machine) is not None:
+        return None
+    kind, attribute = sort.place.split(".")
+    return resource(kind, name, {attribute: "ZONE" if attribute == "zone" else region}, note=note)
 
 
 def stops_when_idle(machine: Machine, minutes: int) -> str | None:

@@ -23,11 +23,21 @@ from decimal import Decimal
 from aispend.advising import Recommend
 from aispend.buying import Batch
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
-from recommender.kinds.bought_tokens import counted, describe, evidence, no, place, quoted, share_meant, window_cost
+from recommender.kinds.bought_tokens import (
+    by_week,
+    counted,
+    describe,
+    evidence,
+    no,
+    place,
+    quoted,
+    share_meant,
+    window_cost,
+)
 from recommender.methods.api_models import rules_name, sold_in_batches
 from recommender.methods.api_prices import ApiDiscounts, api_discounts, batch_saving
 from recommender.methods.api_prices import TokenUse as Counted
-from recommender.savings import cost_remark, monthly_cost, saving
+from recommender.savings import Spread, cost_remark, monthly_cost, saving
 from recommender.subjects.token_use import TokenUse
 
 NAME = "batch"
@@ -66,17 +76,31 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
     use = counted(subject, days)
     if use is None:
         return no(NAME, subject, days, "tokens_unknown", "Its bill does not say how many tokens its cost is for.")
-    prices, tokens = use
-    keeps = rules.stacking is None and tokens.cached_input > 0
-    if keeps:
-        tokens = Counted(tokens.uncached_input, tokens.output)
-    found = batch_saving(prices, tokens, rules, eligible)
-    whole = window_cost(subject, days)
-    if found is None or whole <= 0:
+    share = _share(subject, days, rules, eligible)
+    if share is None:
         return no(
             NAME, subject, days, "rule_unknown", f"No batch price of {subject.provider} is known for its cached input."
         )
-    return _advice(subject, days, rules, share=found.saved / whole, eligible=eligible, because=because, keeps=keeps)
+    keeps = _keeps(rules, use[1])
+    return _advice(subject, days, rules, share=share, eligible=eligible, because=because, keeps=keeps)
+
+
+def _keeps(rules: ApiDiscounts, tokens: Counted) -> bool:
+    """Whether cached input is left out, as nobody knows what a batch takes off it."""
+    return rules.stacking is None and tokens.cached_input > 0
+
+
+def _share(subject: TokenUse, days: int, rules: ApiDiscounts, eligible: Decimal) -> Decimal | None:
+    """Share of its cost that a batch saves; None where its price is not known."""
+    use = counted(subject, days)
+    whole = window_cost(subject, days)
+    if use is None or whole <= 0:
+        return None
+    prices, tokens = use
+    if _keeps(rules, tokens):
+        tokens = Counted(tokens.uncached_input, tokens.output)
+    found = batch_saving(prices, tokens, rules, eligible)
+    return found.saved / whole if found is not None else None
 
 
 def _eligible(subject: TokenUse, options: Batch) -> tuple[Decimal, str]:
@@ -110,7 +134,15 @@ def _advice(
         current=describe(subject),
         proposed=f"send {part} as batches, answered within {rules.batch_hours} h",
         monthly_cost=Decimal(0) if cost is None else cost,
-        saving=saving(subject, days, share),
+        saving=saving(
+            subject,
+            days,
+            share,
+            Spread(
+                by_week(subject, days, lambda week: _share(week, days, rules, eligible)),
+                beside="how often a cache still hits within a batch" if cached else "",
+            ),
+        ),
         risk=1,
         confidence=confidence,
         effort="medium",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import fnmatch
 import shlex
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -54,6 +57,37 @@ def counted(subject: TokenUse, days: int) -> tuple[TokenPrices, Counted] | None:
 def window_cost(subject: TokenUse, days: int) -> Decimal:
     """Effective cost of the last ``days``, of the days that have one."""
     return sum((cost.effective_cost for cost in recent(subject, days) if cost.effective_cost is not None), _NOTHING)
+
+
+def weeks(subject: TokenUse, days: int) -> Iterator[TokenUse]:
+    """The same with the cost and tokens of one week, for each whole week of the last ``days``, oldest first."""
+    for number in reversed(range(days // 7)):
+        last = (subject.as_of - timedelta(days=7 * number)).date()
+        first = last - timedelta(days=7)
+
+        def within(
+            by_class: Mapping[str, Mapping[date, Decimal]], first: date = first, last: date = last
+        ) -> dict[str, dict[date, Decimal]]:
+            return {
+                name: {day: amount for day, amount in found.items() if first <= day < last}
+                for name, found in by_class.items()
+            }
+
+        yield replace(
+            subject,
+            costs=[cost for cost in subject.costs if first <= cost.day < last],
+            tokens=within(subject.tokens),
+            class_costs=within(subject.class_costs),
+        )
+
+
+def by_week(subject: TokenUse, days: int, share_of: Callable[[TokenUse], Decimal | None]) -> tuple[float, ...]:
+    """The share a change would have saved with each week's own tokens: their mix is what differs beside their number.
+
+    Weeks of which it cannot be said are left out.
+    """
+    shares = [share_of(week) for week in weeks(subject, days) if window_cost(week, days) > 0]
+    return tuple(float(min(max(share, _NOTHING), Decimal(1))) for share in shares if share is not None)
 
 
 def no(kind: str, subject: TokenUse, days: int, reason: str, explanation: str) -> WhyNot:

@@ -37,7 +37,7 @@ from recommender.kinds.own_fleet import Fleet, Mix, cheapest_fleet
 from recommender.methods.api_models import offer_of
 from recommender.methods.api_prices import TokenUse as Counted
 from recommender.methods.model_shapes import served_model
-from recommender.savings import cost_basis, cost_remark, monthly_cost, recent, saving
+from recommender.savings import Spread, cost_basis, cost_remark, monthly_cost, recent, saving
 from recommender.subjects.served_tokens import ServedTokens
 from recommender.subjects.services import together
 from recommender.subjects.token_use import TokenUse
@@ -47,6 +47,8 @@ GATE = "an evaluation of answer quality and latency on your own calls"
 _NOTHING = Decimal(0)
 _ONE = Decimal(1)
 _MILLION = 1_000_000
+_SERVING_BESIDE = "a peak above the largest hour seen, and the work of running it beyond what the settings say"
+_BUYING_BESIDE = "discounts on the list price, and tokens that another server of the model counts differently"
 _ESTIMATED = "none: how fast a machine serves is estimated, and by how much that differs is not known"
 
 
@@ -143,7 +145,7 @@ def _own_advice(subject: TokenUse, days: int, *, model: str, fleet: Fleet, cost:
     other = model != subject.model
     of_month = HOURS_PER_MONTH / (24 * days)
     share = min(servers.saving / of_month / whole, _ONE)
-    saved = saving(subject, days, share)
+    saved = saving(subject, days, share, Spread(beside=_SERVING_BESIDE))
     load = servers.break_even.load
     name = f"{servers.replicas} × {fleet.machine}"
     benchmark = "" if fleet.measured else " Its speed is estimated: benchmark first."
@@ -229,7 +231,7 @@ def _buy(subject: ServedTokens, settings: Recommend) -> Advice | WhyNot:
             f"on own machines and would cost {at_api:,.2f} at {offer.provider}'s list price.",
         )
     even = break_even(whole, at_api, tokens, None)
-    saved = saving(subject, days, 1 - at_api / whole)
+    saved = saving(subject, days, 1 - at_api / whole, Spread(beside=_BUYING_BESIDE))
     covered = ""
     if saved.effective > 0 and saved.net <= 0:
         covered = " Commitments pay for those machines, so buying saves nothing today."

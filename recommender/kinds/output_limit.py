@@ -21,8 +21,8 @@ from decimal import Decimal
 
 from aispend.advising import Recommend
 from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
-from recommender.kinds.bought_tokens import describe, evidence, no, place, share_meant, window_cost
-from recommender.savings import CENT, cost_remark, monthly_cost, saving
+from recommender.kinds.bought_tokens import by_week, describe, evidence, no, place, share_meant, window_cost
+from recommender.savings import CENT, Spread, cost_remark, monthly_cost, saving
 from recommender.subjects.token_use import TokenUse
 
 NAME = "output_limit"
@@ -70,7 +70,15 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
         current=f"{describe(subject)}; {mean}",
         proposed=f"limit answers: {cut:.0%} less output",
         monthly_cost=cost,
-        saving=saving(subject, days, min(cut * of_output, Decimal(1))),
+        saving=saving(
+            subject,
+            days,
+            min(cut * of_output, Decimal(1)),
+            Spread(
+                by_week(subject, days, lambda week: cut * week.cost("output", days) / window_cost(week, days)),
+                beside="calls that are asked again because an answer was cut",
+            ),
+        ),
         risk=3,
         confidence="medium",
         effort="low",

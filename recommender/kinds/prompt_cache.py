@@ -28,10 +28,10 @@ from decimal import Decimal
 from aispend.advising import Recommend
 from aispend.buying import PromptCache
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Saving, Step, WhyNot
-from recommender.kinds.bought_tokens import describe, evidence, no, place, share_meant, window_cost
+from recommender.kinds.bought_tokens import by_week, describe, evidence, no, place, share_meant, window_cost
 from recommender.methods.api_models import CacheOffer, cache_offer, offer_of, rules_name
 from recommender.methods.api_prices import ApiDiscounts, TokenPrices, api_discounts, break_even_hit_rate, cache_saving
-from recommender.savings import cost_remark, monthly_cost, saving
+from recommender.savings import Spread, cost_remark, monthly_cost, saving
 from recommender.subjects.token_use import TokenUse
 
 NAME = "prompt_cache"
@@ -116,7 +116,21 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
             f"Writing costs {terms.surcharge:.0%} more than plain input: only from a hit rate of {needed:.0%} on does "
             f"a cache pay, and {repeats.hit_rate:.0%} is reckoned with, by {repeats.because}.",
         )
-    return _advice(subject, days, offer=offer, terms=terms, repeats=repeats, shares=shares)
+    by_weeks = by_week(
+        subject,
+        days,
+        lambda week: _share(
+            week,
+            days,
+            terms,
+            rules,
+            repeated=repeats.share[1],
+            hit_rate=repeats.hit_rate,
+            already=week.input_share("cached_input", days) + week.input_share("cache_write", days),
+            whole=window_cost(week, days),
+        ),
+    )
+    return _advice(subject, days, offer=offer, terms=terms, repeats=repeats, shares=shares, by_weeks=by_weeks)
 
 
 def _terms(subject: TokenUse, days: int, offer: CacheOffer, rules: ApiDiscounts) -> _Terms | None:
@@ -188,9 +202,17 @@ def _share(
 
 
 def _advice(
-    subject: TokenUse, days: int, *, offer: CacheOffer, terms: _Terms, repeats: _Repeats, shares: list[Decimal]
+    subject: TokenUse,
+    days: int,
+    *,
+    offer: CacheOffer,
+    terms: _Terms,
+    repeats: _Repeats,
+    shares: list[Decimal],
+    by_weeks: tuple[float, ...],
 ) -> Advice:
-    saved = saving(subject, days, shares[1])
+    beside = "" if repeats.what_if else "how often what repeats is found again"
+    saved = saving(subject, days, shares[1], Spread(by_weeks, beside=beside))
     if repeats.what_if:
         saved = _with_range(saved, saving(subject, days, shares[0]), saving(subject, days, shares[2]))
     confidence: Confidence = "medium" if repeats.measured else "low"

@@ -24,7 +24,7 @@ from recommender.contract import COST_UNKNOWN, Advice, WhyNot
 from recommender.guards import covered_remark, preconditions
 from recommender.methods.risk import risk_level, violation_bound
 from recommender.prices import price_evidence
-from recommender.savings import cost_basis, cost_remark, saving
+from recommender.savings import Spread, cost_basis, cost_remark, saving
 from recommender.subjects.machines import Machine
 
 NAME = "stop_idle"
@@ -55,7 +55,7 @@ def evaluate_endpoint(subject: Machine, idle: Idle, cost: Decimal | None) -> Adv
     if cost is None:
         return no("cost_unknown", COST_UNKNOWN)
     proposed, command, undo = switch_off(subject)
-    used = saving(subject, days, Decimal(1))
+    used = saving(subject, days, Decimal(1), Spread(hours=float(len(recorded))))
     bound = violation_bound(0, float(len(recorded)))
     return Advice(
         kind=NAME,

@@ -24,15 +24,18 @@ from decimal import Decimal
 from aispend.advising import Recommend
 from aispend.moving import Relocate
 from aispend.prices.prices import Price
+from recommender import terraform
 from recommender.actions import describe, move_to
 from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
 from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal, reservation_of
 from recommender.machine_facts import geography, transfer_price
-from recommender.savings import cost_basis, cost_remark, monthly_cost, recent, saving
+from recommender.savings import Spread, cost_basis, cost_remark, monthly_cost, recent, saving
 from recommender.subjects.machines import Machine
 
 NAME = "relocate"
 GATE = "a measurement of what it reads and writes across regions"
+_BESIDE = "whether your discounts hold in the other region, and prices to come"
+_NO_DATA = f"what it reads and writes across regions, {_BESIDE}"
 _ON_MACHINES = (None, "gpu_vm", "ml_cluster")
 
 
@@ -142,7 +145,7 @@ def _advice(
     law: str,
 ) -> Advice:
     days = options.window_days
-    used = saving(subject, days, round(left, 4))
+    used = saving(subject, days, round(left, 4), Spread(beside=_BESIDE if data.cost is not None else _NO_DATA))
     command, undo = move_to(subject, best.region)
     scarce = hard_to_regain(subject)
     even = cost * (1 - best.hourly_price / here.hourly_price) / data.rate if data.rate else None
@@ -186,6 +189,7 @@ def _advice(
             "price_per_gb": None if data.rate is None else str(data.rate),
             "price_per_gb_source": data.source,
             "gb_at_which_nothing_is_left": None if even is None else int(even),
+            **terraform.evidence(terraform.moved(subject, best.region)),
             "hard_to_regain": scarce,
             "cost_basis": cost_basis(subject, days),
             "cost_until": subject.costs[-1].day.isoformat(),

@@ -18,19 +18,23 @@ Known drawbacks
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from aispend.advising import Recommend
 from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
-from recommender.kinds.bought_tokens import counted, describe, evidence, no, place, share_meant, window_cost
+from recommender.kinds.bought_tokens import by_week, counted, describe, evidence, no, place, share_meant, window_cost
 from recommender.methods.api_models import offer_of, smaller_model
 from recommender.methods.api_prices import TokenPrices, routing_saving
-from recommender.savings import cost_remark, monthly_cost, saving
+from recommender.savings import Spread, cost_remark, monthly_cost, saving
 from recommender.subjects.token_use import TokenUse
 
 NAME = "route"
 GATE = "an evaluation of answer quality on your own calls"
 _NOTHING = Decimal(0)
+
+
+_WHAT_IF = "none: how many calls are easy is a what-if that nobody measured"
 
 
 def applies(subject: TokenUse) -> bool:
@@ -55,26 +59,32 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
         which = f"{name} has no known price there." if name else f"No smaller model of {model}'s family is sold there."
         explanation = f"{which} Name one under [[recommend.route.easy]] (model, to, share)."
         return no(NAME, subject, days, "smallest", explanation)
-    if monthly_cost(subject, days) is None or (whole := window_cost(subject, days)) <= 0:
+    if monthly_cost(subject, days) is None or window_cost(subject, days) <= 0:
         return no(NAME, subject, days, "cost_unknown", COST_UNKNOWN)
     use = counted(subject, days)
     if use is None:
         return no(NAME, subject, days, "tokens_unknown", "Its bill does not say how many tokens its cost is for.")
-    own, tokens = use
     easy = part * chosen.share if chosen else options.easy_share
-    found = routing_saving(
+    prices = (
         TokenPrices(large.input, large.output, large.cached_input),
         TokenPrices(small.input, small.output, small.cached_input),
-        tokens,
-        easy,
     )
-    # Cost that is of no class of text tokens (audio, images) is not routed.
-    routed = (own.input * tokens.uncached_input + own.output * tokens.output) / 1_000_000
-    routed += subject.cost("cached_input", days)
-    share = found.saved / found.before * min(routed / whole, Decimal(1)) if found.before else _NOTHING
+    found = routing_saving(*prices, use[1], easy)
+    share = _share(subject, days, prices, easy) or _NOTHING
     if share <= 0:
         return no(NAME, subject, days, "smallest", f"{name} costs no less than {model} on this mix of tokens.")
     cost = monthly_cost(subject, days)
+    saved = saving(
+        subject,
+        days,
+        share,
+        Spread(
+            by_week(subject, days, lambda week: _share(week, days, prices, easy)),
+            beside="longer answers, calls that are asked twice, and the router",
+        ),
+    )
+    if chosen is None:
+        saved = replace(saved, p10=None, p50=None, p90=None, range_from=_WHAT_IF)
     assumed = "your settings" if chosen else "a what-if (recommend.route.easy_share)"
     return Advice(
         kind=NAME,
@@ -82,7 +92,7 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
         current=describe(subject),
         proposed=f"pilot: {name} for the easy {easy:.0%} of the calls",
         monthly_cost=_NOTHING if cost is None else cost,
-        saving=saving(subject, days, share),
+        saving=saved,
         risk=3,
         confidence="low",
         effort="high",
@@ -115,6 +125,20 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
             "price_source": f"{small.source}: {small.provider} {small.model_id}",
         },
     )
+
+
+def _share(subject: TokenUse, days: int, prices: tuple[TokenPrices, TokenPrices], easy: Decimal) -> Decimal | None:
+    """Share of its cost that routing saves, at list prices of the large and the small; None without tokens."""
+    use = counted(subject, days)
+    whole = window_cost(subject, days)
+    if use is None or whole <= 0:
+        return None
+    own, tokens = use
+    found = routing_saving(*prices, tokens, easy)
+    # Cost that is of no class of text tokens (audio, images) is not routed.
+    routed = (own.input * tokens.uncached_input + own.output * tokens.output) / 1_000_000
+    routed += subject.cost("cached_input", days)
+    return found.saved / found.before * min(routed / whole, Decimal(1)) if found.before else _NOTHING
 
 
 KIND = Kind(

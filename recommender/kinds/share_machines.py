@@ -18,7 +18,7 @@ from recommender.kinds.together import describe_all
 from recommender.methods.packing import Packing, Server, Tenant, pack, replay_packing
 from recommender.methods.replay import Outcome
 from recommender.methods.risk import risk_level
-from recommender.savings import cost_basis, cost_remark, monthly_cost, saving
+from recommender.savings import Spread, cost_basis, cost_remark, monthly_cost, saving
 from recommender.subjects.machines import Machine
 from recommender.subjects.services import Member, Pool, Service, together
 
@@ -38,10 +38,22 @@ class _Placed:
     packing: Packing
     outcomes: tuple[Outcome, ...]
     adapters: bool
+    earlier_cost: Decimal
 
     @property
     def bound(self) -> float:
         return max(outcome.bound for outcome in self.outcomes)
+
+    def spread(self, now: Decimal) -> Spread:
+        """What the packing that was tried would have saved of ``now``, and how often a machine of it fell short."""
+        worst = max(self.outcomes, key=lambda one: one.bound)
+        thinned = min(worst.effective_hours / worst.hours, 1.0) if worst.hours else 0.0
+        return Spread(
+            shares=(float(max(1 - self.earlier_cost / now, Decimal(0))),),
+            short_hours=worst.violation_hours * thinned,
+            hours=worst.effective_hours,
+            beside="the time that sharing costs, which activity does not show",
+        )
 
     @property
     def violation_minutes(self) -> float:
@@ -167,6 +179,7 @@ def _placements(
                 packing=packing,
                 outcomes=tuple(replay_packing(earlier, later, server, slots_per_hour=1)),
                 adapters=adapters,
+                earlier_cost=each * len(earlier.servers),
             )
         )
     return placed
@@ -196,7 +209,7 @@ def _advice(
         proposed=f"{best.count} × {best.machine.instance_type}, shared"
         + (", adapters on one base" if best.adapters else ""),
         monthly_cost=now,
-        saving=saving(own, days, part),
+        saving=saving(own, days, part, best.spread(now)),
         risk=risk_level(best.bound),
         confidence="low",
         effort="high" if best.adapters else "medium",

@@ -130,6 +130,16 @@ def test_where_there_is_no_range_it_is_said_why(make_subject: Make) -> None:
     assert said(days(*[100] * 7, *[200] * 7)) == "the weeks of the bill"
 
 
+def test_what_nobody_measured_is_said_beside_the_range(make_subject: Make) -> None:
+    def said(*costs: int) -> str:
+        beside = Spread(beside="whether a discount holds there")
+        return saving(make_subject(costs=days(*costs)), 14, Decimal(1), beside).range_from
+
+    assert said(*[240] * 14) == "none: every week cost the same; not in it: whether a discount holds there"
+    assert said(*[100] * 7, *[200] * 7) == "the weeks of the bill; not in it: whether a discount holds there"
+    assert said(*[0] * 14) == "none: nothing is saved net of commitments"
+
+
 def test_what_the_folds_saved_is_a_range_of_weeks_that_cost_alike(make_subject: Make) -> None:
     """Half of 7,300 is chosen today; of three folds one would have saved a quarter and two the half."""
     subject = make_subject(costs=days(*[240] * 14))

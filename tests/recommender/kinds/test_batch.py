@@ -14,7 +14,7 @@ from recommender.contract import Subject
 from recommender.kinds.batch import KIND, evaluate
 from tests.recommender.kinds.asking import advising, refusing
 from tests.recommender.kinds.contract import KindContract
-from tests.recommender.kinds.tokens import tokens_bought
+from tests.recommender.kinds.tokens import tokens_bought, two_weeks
 
 OFFLINE = {"inference_batch": Decimal(1)}
 
@@ -114,6 +114,15 @@ def test_never_more_than_half_of_what_may_wait(
     subject = tokens_bought(provider=provider[0], model=provider[1], millions=millions)
     found = advise(subject, waits(share=share))
     assert 0 <= found.saving.net <= found.monthly_cost * share / 2 + Decimal("0.01")
+
+
+def test_weeks_of_another_mix_are_in_the_range() -> None:
+    """45 a day: nothing cached in one week, two thirds in the other, which keep their price: a half, or a sixth."""
+    mixed = two_weeks({"input": "10", "output": "1"}, {"cached_input": "100", "input": "5"}, provider="gcp",
+                      model="gemini-2.5-pro")  # fmt: skip
+    found = advise(mixed, waits(model="*")).saving
+    assert (found.p10, found.net, found.p90) == (Decimal("228.12"), Decimal("456.25"), Decimal("684.38"))
+    assert "how often a cache still hits within a batch" in found.range_from
 
 
 class TestContract(KindContract):

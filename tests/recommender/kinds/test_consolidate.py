@@ -177,6 +177,15 @@ def test_half_of_the_hours_unknown_is_missing_telemetry(make_subject: Make) -> N
     assert why_not(evaluate(replace(both, members=blind), DEFAULT)).reason == "telemetry_missing"
 
 
+def test_what_a_pool_may_fall_short_by_is_in_the_range(make_subject: Make) -> None:
+    """Two services of one machine each share one: no hour was over, and that is all that hours say."""
+    both = {"llama": np.full(HOURS, 1.0), "gemma": np.full(HOURS, 1.0)}
+    found = advice(evaluate(pool(make_subject, both, memory=1e9), DEFAULT)).saving
+    assert found.p10 is not None
+    assert found.p10 < found.net == found.p90
+    assert found.range_from.startswith("hours in which it may fall short; not in it: the time that sharing costs")
+
+
 class TestConsolidateContract(KindContract):
     """Four replicas of which two would do; and the same never measured."""
 

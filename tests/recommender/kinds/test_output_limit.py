@@ -16,7 +16,7 @@ from recommender.kinds.prompt_cache import KIND as PROMPT_CACHE
 from recommender.portfolio import combine
 from recommender.subjects.token_use import TokenUse
 from tests.recommender.kinds.contract import KindContract
-from tests.recommender.kinds.tokens import tokens_bought
+from tests.recommender.kinds.tokens import tokens_bought, two_weeks
 
 
 def cut(**rule: object) -> Recommend:
@@ -66,6 +66,15 @@ def test_it_goes_together_with_a_cache_of_prompts() -> None:
 def test_no_cut_saves_more_than_output_costs(share: Decimal) -> None:
     found = advise(tokens_bought(), cut(share=share))
     assert 0 < found.saving.net < found.monthly_cost / 3 + Decimal("0.01")
+
+
+def test_weeks_of_another_mix_are_in_the_range() -> None:
+    """45 a day in both weeks: of output a third in one, two thirds in the other: a fifth of it 6.67 and 13.33 %."""
+    mixed = two_weeks({"input": "10", "output": "1"}, {"input": "5", "output": "2"})
+    found = advise(mixed, cut(share=Decimal("0.2"))).saving
+    assert found.net == Decimal("136.88")  # a fifth of half of 1,368.75
+    assert (found.p10, found.p90) == (Decimal("91.25"), Decimal("182.50"))
+    assert found.range_from.startswith("parts of history it was tried on; not in it: calls that are asked again")
 
 
 class TestContract(KindContract):

@@ -15,7 +15,7 @@ from recommender.kinds.prompt_cache import GATE, KIND, evaluate
 from recommender.subjects.token_use import CacheRates
 from tests.recommender.kinds.asking import advising, refusing
 from tests.recommender.kinds.contract import KindContract
-from tests.recommender.kinds.tokens import tokens_bought
+from tests.recommender.kinds.tokens import tokens_bought, two_weeks
 
 
 def measured(share: str, hit_rate: str) -> Recommend:
@@ -113,6 +113,16 @@ def test_it_never_saves_more_than_the_input_that_repeats(share: Decimal, hit_rat
         assert 0 < answer.saving.net <= Decimal("912.50") * share * hit_rate
     else:
         assert hit_rate <= Decimal("0.22")
+
+
+def test_weeks_with_less_input_are_in_the_range() -> None:
+    """Input is two thirds of the cost of one week and one third of the other's, so that a cache spares half as much."""
+    mixed = two_weeks({"input": "10", "output": "1"}, {"input": "5", "output": "2"})
+    found = advise(mixed, measured("0.5", "0.9")).saving
+    assert found.p10 is not None
+    assert found.p90 is not None
+    assert found.p90 == pytest.approx(2 * found.p10, rel=Decimal("0.001"))
+    assert "how often what repeats is found again" in found.range_from
 
 
 class TestContract(KindContract):

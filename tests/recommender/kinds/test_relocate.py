@@ -66,6 +66,41 @@ def test_data_is_paid_for_out_of_the_saving(make_subject: Make) -> None:
     assert "20000 GB a month across regions would cost 400.00" in advice.reason
 
 
+def test_what_nobody_can_measure_here_is_said(make_subject: Make) -> None:
+    found = advise(l4(make_subject)).saving
+    assert found.range_from == (
+        "none: every week cost the same; not in it: what it reads and writes across regions, whether your discounts "
+        "hold in the other region, and prices to come"
+    )
+
+
+def test_a_machine_of_a_group_is_moved_at_its_owner(make_subject: Make) -> None:
+    """A copy started beside the group is one more: the group would put another in the place of the first."""
+    tags = {"aws:autoscaling:groupName": "trainers"}
+    owned = {"provider": "aws", "region": "us-gov-west-1", "instance_type": "g4dn.xlarge", "tags": tags,
+             "accelerator_type": "nvidia-t4", "resource_id": "arn:aws:ec2:us-gov-west-1:1:instance/i-1"}  # fmt: skip
+    told = Recommend(relocate=Relocate(also={"US government": ("US",)}))
+    advice = advise(l4(make_subject, **owned), told)
+    assert "run-instances" not in advice.command
+    assert "describe-auto-scaling-groups --auto-scaling-group-names trainers --region us-gov-west-1" in advice.command
+    assert "terraform" not in advice.evidence
+    alone = advise(l4(make_subject, **owned | {"tags": {}}), told)
+    assert "run-instances" in alone.command
+    assert '  region = "' + alone.target.removeprefix("region:") + '"' in alone.evidence["terraform"].splitlines()
+
+
+def test_a_machine_is_moved_with_its_disks(make_subject: Make) -> None:
+    """From its own image, and not with an empty disk of the project's default."""
+    advice = advise(l4(make_subject))
+    assert [line for line in advice.command.splitlines() if not line.startswith("#")] == [
+        "gcloud compute machine-images create COPY --source-instance ranker --source-instance-zone us-west4-a"
+        " --project larkfield",
+        "gcloud compute instances create ranker --source-machine-image COPY --machine-type g2-standard-8 --zone ZONE"
+        " --project larkfield",
+    ]
+    assert '  zone = "ZONE"' in advice.evidence["terraform"].splitlines()
+
+
 def test_compute_stays_where_its_data_costs_more_than_is_saved(make_subject: Make) -> None:
     told = Recommend(relocate=Relocate(gb_per_month={"*": Decimal(100_000)}))
     assert refuse(l4(make_subject, team="search"), told).reason == "not_cheaper"

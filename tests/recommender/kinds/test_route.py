@@ -16,7 +16,7 @@ from recommender.methods.api_models import offer_of
 from recommender.portfolio import combine
 from tests.recommender.kinds.asking import advising, refusing
 from tests.recommender.kinds.contract import KindContract
-from tests.recommender.kinds.tokens import tokens_bought
+from tests.recommender.kinds.tokens import tokens_bought, two_weeks
 
 
 def easy(**rule: object) -> Recommend:
@@ -67,6 +67,20 @@ def test_embeddings_are_not_routed() -> None:
 def test_it_saves_less_than_the_share_costs(share: Decimal) -> None:
     found = advise(tokens_bought(), easy(share=share))
     assert 0 < found.saving.net < found.monthly_cost * share
+
+
+def test_an_easy_share_nobody_measured_has_no_range() -> None:
+    """The range of the weeks would say how sure it is of a what-if; with one's own share the mix of weeks is in it."""
+    found = advise(tokens_bought()).saving
+    assert (found.p10, found.p50, found.p90) == (None, None, None)
+    assert found.range_from == "none: how many calls are easy is a what-if that nobody measured"
+    mixed = two_weeks({"input": "10", "output": "1"}, {"input": "20", "output": "2"})
+    told = advise(mixed, easy(team="support", share=Decimal("0.5"))).saving
+    assert told.p10 is not None
+    assert (
+        told.range_from
+        == "the weeks of the bill; not in it: longer answers, calls that are asked twice, and the router"
+    )
 
 
 class TestContract(KindContract):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -44,3 +45,25 @@ def tokens_bought(*, millions: dict[str, str] | None = None, days: int = DAYS, *
         "per_dollar": Decimal(1),
     }
     return TokenUse(**(values | overrides))
+
+
+def two_weeks(first: dict[str, str], second: dict[str, str], **overrides: Any) -> TokenUse:
+    """Another mix in each week: millions of tokens a day by class."""
+    early, late = tokens_bought(millions=first, **overrides), tokens_bought(millions=second, **overrides)
+    half = early.costs[7].day
+    return replace(
+        late,
+        costs=[*early.costs[:7], *late.costs[7:]],
+        tokens=_joined(early.tokens, late.tokens, half),
+        class_costs=_joined(early.class_costs, late.class_costs, half),
+    )
+
+
+def _joined(early: Any, late: Any, half: date) -> dict[str, dict[date, Decimal]]:
+    return {
+        name: {
+            **{day: amount for day, amount in early.get(name, {}).items() if day < half},
+            **{day: amount for day, amount in late.get(name, {}).items() if day >= half},
+        }
+        for name in {*early, *late}
+    }
