@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -24,29 +24,30 @@ import duckdb
 import sqlglot
 from sqlglot import exp
 
-PARTITION = "_PARTITIONTIME"
+from sample.bigquery_sql import (
+    PARTITION,
+    Schema,
+    as_duckdb,
+    cell,
+    duck_type,
+    is_read,
+    leaf_paths,
+    parameter_values,
+    partition_conditions,
+    quoted,
+    rest_type,
+    sql_text,
+)
+
 _BYTES = 8
 """Of a value: what BigQuery counts for numbers and times, and about what a short text takes."""
 
-_TYPES = {
-    "STRING": "VARCHAR",
-    "FLOAT": "DOUBLE",
-    "FLOAT64": "DOUBLE",
-    "INTEGER": "BIGINT",
-    "BOOLEAN": "BOOLEAN",
-    "NUMERIC": "DECIMAL(38,9)",
-    "BIGNUMERIC": "DECIMAL(38,24)",
-    "TIMESTAMP": "TIMESTAMP",
-    "DATE": "DATE",
-}
-_BACK = {"VARCHAR": "STRING", "DOUBLE": "FLOAT", "BOOLEAN": "BOOLEAN", "TIMESTAMP": "TIMESTAMP", "DATE": "DATE"}
 _ROUTES = (
     ("GET", re.compile(r"/projects/([^/]+)/datasets/([^/]+)/tables/([^/]+)$"), "table"),
     ("POST", re.compile(r"/projects/([^/]+)/jobs$"), "insert"),
     ("GET", re.compile(r"/projects/([^/]+)/jobs/([^/]+)$"), "job"),
     ("GET", re.compile(r"/projects/([^/]+)/queries/([^/]+)$"), "results"),
 )
-Schema = Sequence[Mapping[str, Any]]
 
 
 class RefusedError(Exception):
@@ -75,7 +76,15 @@ class Table:
 
     def leaves(self) -> set[str]:
         """Dotted paths of its columns."""
-        return set(_leaves(self.schema, ""))
+        return set(leaf_paths(self.schema, ""))
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A query as DuckDB's SQL, and what it reads: tables, the number of their columns, which partitions."""
+
+    sql: str
+    reads: Sequence[tuple[Table, int, str]]
 
 
 class BigQuery:
@@ -85,6 +94,7 @@ class BigQuery:
         self.tables: dict[str, Table] = {}
         self._duck = duckdb.connect()
         self._jobs: dict[str, dict[str, Any]] = {}
+        self._plans: dict[str, _Plan] = {}
         self._lock = threading.RLock()
         self._made = 0
 
@@ -104,16 +114,17 @@ class BigQuery:
         of ``exported``, on which each line was appended."""
         self._made += 1
         table = Table(name, schema, f"table_{self._made}", location, partitioned)
-        columns = {one["name"]: _duck_type(one) for one in schema}
-        given = ", ".join(f"{_quoted(key)}: {_text(kind)}" for key, kind in columns.items())
-        listed = ", ".join(_text(str(file)) for file in files)
-        day = f", date_trunc('day', {_quoted(exported)}) AS {PARTITION}" if partitioned else ""
+        columns = {one["name"]: duck_type(one) for one in schema}
+        given = ", ".join(f"{quoted(key)}: {sql_text(kind)}" for key, kind in columns.items())
+        listed = ", ".join(sql_text(str(file)) for file in files)
+        day = f", date_trunc('day', {quoted(exported)}) AS {PARTITION}" if partitioned else ""
         with self._lock:
             self._duck.execute(
                 f"CREATE TABLE {table.relation} AS SELECT *{day} FROM "
                 f"read_json([{listed}], format = 'newline_delimited', columns = {{{given}}})"
             )
             self.tables[name] = table
+            self._plans.clear()
         return table
 
     def close(self) -> None:
@@ -172,7 +183,7 @@ class BigQuery:
             if limit is not None and size > int(limit):
                 raise RefusedError(400, "bytesBilledLimitExceeded", f"Query exceeded limit for bytes billed: {limit}.")
             result = f"job_{len(self._jobs)}"
-            self._run(f"CREATE TEMP TABLE {result} AS {sql}", _values(query))
+            self._run(f"CREATE TEMP TABLE {result} AS {sql}", parameter_values(query))
             self._jobs[reference["jobId"]] = job | {"result": result}
         return job
 
@@ -189,8 +200,8 @@ class BigQuery:
         with self._lock:
             total = self._one(f"SELECT count(*) FROM {result}")
             read = self._duck.execute(f"SELECT * FROM {result} ORDER BY rowid LIMIT {most} OFFSET {first}")
-            fields = [{"name": one[0], "type": _rest_type(str(one[1])), "mode": "NULLABLE"} for one in read.description]
-            rows = [{"f": [{"v": _cell(value)} for value in row]} for row in read.fetchall()]
+            fields = [{"name": one[0], "type": rest_type(str(one[1])), "mode": "NULLABLE"} for one in read.description]
+            rows = [{"f": [{"v": cell(value)} for value in row]} for row in read.fetchall()]
         answer = {
             "kind": "bigquery#getQueryResultsResponse",
             "jobReference": job["jobReference"],
@@ -233,128 +244,47 @@ class BigQuery:
         """A query as DuckDB's SQL, and the bytes it reads. Raises ``RefusedError`` for what BigQuery refuses."""
         if query.get("useLegacySql", True):
             raise RefusedError(400, "invalidQuery", "only GoogleSQL is spoken here")
-        try:
-            tree = sqlglot.parse_one(query["query"], read="bigquery")
-        except sqlglot.errors.SqlglotError as error:
-            raise RefusedError(400, "invalidQuery", f"Syntax error: {error}") from None
+        plan = self._plan(query["query"])
         size = 0
-        own = {one.alias_or_name for one in tree.find_all(exp.CTE)}
-        for found in list(tree.find_all(exp.Table)):
-            if not found.catalog and found.name in own:
-                continue
-            table = self._table(f"{found.catalog}.{found.db}.{found.name}")
+        for table, columns, pruned in plan.reads:
             if table.location != location:
                 project, dataset, _ = table.name.rsplit(".", 2)
                 said = f"Not found: Dataset {project}:{dataset} was not found in location {location}"
                 raise RefusedError(404, "notFound", said)
-            size += self._bytes(table, found.alias_or_name, tree, query)
+            size += self._one(f"SELECT count(*) FROM {table.relation} WHERE {pruned}", query) * columns * _BYTES
+        return plan.sql, size
+
+    def _plan(self, text: str) -> _Plan:
+        """A query translated, once: its text is the same for every month."""
+        if text in self._plans:
+            return self._plans[text]
+        try:
+            tree = sqlglot.parse_one(text, read="bigquery")
+        except sqlglot.errors.SqlglotError as error:
+            raise RefusedError(400, "invalidQuery", f"Syntax error: {error}") from None
+        reads = []
+        own = {one.alias_or_name for one in tree.find_all(exp.CTE)}
+        written = {one.sql(dialect="bigquery").replace("`", "") for one in tree.find_all(exp.Column, exp.Dot)}
+        pruned = " AND ".join(partition_conditions(tree)) or "TRUE"
+        for found in list(tree.find_all(exp.Table)):
+            if not found.catalog and found.name in own:
+                continue
+            table, alias = self._table(f"{found.catalog}.{found.db}.{found.name}"), found.alias_or_name
+            named = {one.removeprefix(f"{alias}.") for one in written if one.startswith(f"{alias}.")}
+            columns = [leaf for leaf in table.leaves() if any(is_read(name, leaf) for name in named)]
+            reads.append((table, len(columns), pruned))
             found.replace(exp.table_(table.relation, alias=found.alias or None))
         for kind in (exp.DataType, exp.Format, exp.Round):
             for node in list(tree.find_all(kind)):
-                node.replace(_as_duckdb(node))
-        return str(tree.sql(dialect="duckdb")), size
-
-    def _bytes(self, table: Table, alias: str, tree: exp.Expression, query: Mapping[str, Any]) -> int:
-        """Values of the columns named, in the partitions that conditions on these alone leave."""
-        written = {one.sql(dialect="bigquery").replace("`", "") for one in tree.find_all(exp.Column, exp.Dot)}
-        named = {one.removeprefix(f"{alias}.") for one in written if one.startswith(f"{alias}.")}
-        columns = [leaf for leaf in table.leaves() if any(_reads(name, leaf) for name in named)]
-        rows = self._one(f"SELECT count(*) FROM {table.relation} WHERE {' AND '.join(_pruned(tree)) or 'TRUE'}", query)
-        return rows * len(columns) * _BYTES
+                node.replace(as_duckdb(node))
+        self._plans[text] = _Plan(str(tree.sql(dialect="duckdb")), reads)
+        return self._plans[text]
 
     def _one(self, sql: str, query: Mapping[str, Any] | None = None) -> int:
-        values = {name: value for name, value in _values(query or {}).items() if f"${name}" in sql}
+        values = {name: value for name, value in parameter_values(query or {}).items() if f"${name}" in sql}
         with self._lock:
             ((number,),) = self._duck.execute(sql, values or None).fetchall()
         return int(number)
-
-
-def _as_duckdb(node: exp.Expression) -> exp.Expression:
-    """What sqlglot leaves different: decimal types, rounding, and texts of numbers."""
-    if isinstance(node, exp.DataType) and not node.expressions:
-        exact = {exp.DataType.Type.DECIMAL: "DECIMAL(38,9)", exp.DataType.Type.BIGDECIMAL: "DECIMAL(38,24)"}
-        return exp.DataType.build(exact[node.this], dialect="duckdb") if node.this in exact else node
-    if isinstance(node, exp.Round) and node.args.get("truncate"):
-        return exp.Anonymous(this="round_even", expressions=[node.this, node.args["decimals"]])
-    if isinstance(node, exp.Format):
-        return exp.Anonymous(this="printf", expressions=[node.this, *node.expressions])
-    return node
-
-
-def _pruned(tree: exp.Expression) -> list[str]:
-    """Conditions on partitions alone: those that spare BigQuery the reading."""
-    found = []
-    for where in tree.find_all(exp.Where):
-        parts = where.this.flatten() if isinstance(where.this, exp.And) else [where.this]
-        for part in parts:
-            columns = list(part.find_all(exp.Column))
-            if columns and all(one.name == PARTITION for one in columns):
-                bare = part.copy().transform(lambda one: exp.column(PARTITION) if isinstance(one, exp.Column) else one)
-                found.append(bare.sql(dialect="duckdb"))
-    return found
-
-
-def _reads(name: str, leaf: str) -> bool:
-    """Whether a query that names ``name`` reads the column ``leaf``."""
-    return leaf == name or leaf.startswith(f"{name}.") or name.startswith(f"{leaf}.")
-
-
-def _leaves(fields: Schema, above: str) -> Iterator[str]:
-    for one in fields:
-        if one.get("fields"):
-            yield from _leaves(one["fields"], f"{above}{one['name']}.")
-        else:
-            yield f"{above}{one['name']}"
-
-
-def _duck_type(one: Mapping[str, Any]) -> str:
-    if one["type"] in ("RECORD", "STRUCT"):
-        inner = ", ".join(f"{_quoted(field['name'])} {_duck_type(field)}" for field in one["fields"])
-        kind = f"STRUCT({inner})"
-    else:
-        kind = _TYPES[one["type"]]
-    return f"{kind}[]" if one.get("mode") == "REPEATED" else kind
-
-
-def _rest_type(declared: str) -> str:
-    if declared.startswith("DECIMAL"):
-        scale = int(re.findall(r"\d+", declared)[1])
-        return "NUMERIC" if scale <= 9 else "BIGNUMERIC"
-    return _BACK.get(declared.split("(", maxsplit=1)[0], "INTEGER")
-
-
-def _cell(value: Any) -> str | None:
-    """A value as REST writes it: text, times as microseconds."""
-    if value is None:
-        return None
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, datetime):
-        return str(round(value.replace(tzinfo=UTC).timestamp() * 1_000_000))
-    if isinstance(value, date):
-        return value.isoformat()
-    return repr(value) if isinstance(value, float) else str(value)
-
-
-def _values(query: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for one in query.get("queryParameters", ()):
-        text, kind = one["parameterValue"]["value"], one["parameterType"]["type"]
-        value: Any = text
-        if kind == "TIMESTAMP":
-            value = datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)
-        elif kind == "DATE":
-            value = date.fromisoformat(text)
-        found[one["name"]] = value
-    return found
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
 
 
 @contextmanager

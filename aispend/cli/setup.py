@@ -71,7 +71,7 @@ TEMPLATE = """\
 # percent = 100                            # what is lost of it
 # valid_from = 2026-01-01
 
-# ---- Clouds to collect from (docs/connect-aws.md, docs/connect-azure.md) -------------------------------
+# ---- Clouds to collect from (docs/connect-aws.md, docs/connect-azure.md, docs/connect-gcp.md) -----------
 # Credentials are never written here: they come from the environment, a profile or the machine's role.
 
 # [[aws]]
@@ -97,6 +97,15 @@ TEMPLATE = """\
 # container = "costs"
 # root = "exports"
 # name = "focus-daily"
+
+# [[gcp]]
+# name = "gcp"
+# project = "company-billing"
+# impersonate = "aispend@company-billing.iam.gserviceaccount.com"
+# projects = ["ml-prod", "ml-dev"]
+# bigquery_gb_per_day = 200
+# [[gcp.export]]
+# table = "company-billing.billing.gcp_billing_export_resource_v1_012345_567890_ABCDEF"
 
 # ---- Names -------------------------------------------------------------------------------------------
 # Where telemetry calls a resource otherwise than the bill does, and no inventory file says so.

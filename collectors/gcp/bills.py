@@ -173,8 +173,8 @@ class Bills(GcpCollector):
 
 
 def _unchanged(table: ExportTable, wanted: list[date], known: Mapping[date, Seen]) -> bool:
-    """Whether nothing was appended since all wanted months were seen last; those before the first known had none."""
-    if table.modified is None or any(month not in known for month in wanted if month > min(known)):
+    """Whether nothing was appended since all wanted months were seen last; those before and after them had no lines."""
+    if table.modified is None or any(month not in known for month in wanted if min(known) < month < max(known)):
         return False
     return table.modified + _QUIET < min(one.at for one in known.values())
 

@@ -24,19 +24,8 @@ from typing import Any
 from aispend.money import exactly
 from collectors.gcp.tables import LINE, ExportTable, exact, rounded
 
-CREDITS = (
-    "COMMITTED_USAGE_DISCOUNT",
-    "COMMITTED_USAGE_DISCOUNT_DOLLAR_BASE",
-    "DISCOUNT",
-    "FEE_UTILIZATION_OFFSET",
-    "FREE_TIER",
-    "PROMOTION",
-    "RESELLER_MARGIN",
-    "SUBSCRIPTION_BENEFIT",
-    "SUSTAINED_USAGE_DISCOUNT",
-    "OTHER",
-)
-"""Types of credits; the last is all that is none of them."""
+CREDITS = ("COMMITTED_USAGE_DISCOUNT", "COMMITTED_USAGE_DISCOUNT_DOLLAR_BASE", "FEE_UTILIZATION_OFFSET", "OTHER")
+"""Types of credits that are kept apart: what the import pairs with fees; the last is all that only lowers a cost."""
 
 _DAY, _HOUR = 86_400_000_000, 3_600_000_000
 _TEXTS = {
@@ -86,13 +75,15 @@ class Parts:
     """What a query is put together from.
 
     ``dimensions`` are SQL over a line of the table, with their kind; ``values`` what else is taken from it once: exact
-    numbers, arrays, hours. ``made`` is SQL over those, ``sums`` SQL over all of them for many lines, with its kind.
+    numbers, arrays, hours. ``made`` is SQL over those, ``more`` over these too, ``sums`` over all of them for many
+    lines, with its kind.
     Lines that differ in one of ``apart`` are not added up.
     """
 
     dimensions: Mapping[str, tuple[str, str]]
     values: Mapping[str, str]
     made: Mapping[str, str]
+    more: Mapping[str, str]
     sums: Mapping[str, tuple[str, str]]
     apart: Sequence[str]
 
@@ -149,8 +140,9 @@ def _parts(table: ExportTable) -> Parts:
         f"n_{name.lower()}": f"COALESCE((SELECT SUM(one.amount) FROM {one} WHERE one.kind = '{name}'), 0)"
         for name in CREDITS
     }
-    made["n_net"] = f"n_cost + COALESCE((SELECT SUM(one.amount) FROM {one}), 0)"
-    made["n_committed"] = f"COALESCE((SELECT SUM(one.amount) FROM {one} WHERE one.kind LIKE 'COMMITTED%'), 0)"
+    by_type = [f"n_{name.lower()}" for name in CREDITS]
+    part_of = {"n_net": ["n_cost", *by_type], "n_committed": by_type[:2]}
+    more = {name: " + ".join(parts) for name, parts in part_of.items()}
     # where a line has no cost the whole of it is covered, as least() of the import's engine has it
     part = "LEAST(1, COALESCE(ABS(SAFE_DIVIDE(CAST(n_committed AS FLOAT64), CAST(n_cost AS FLOAT64))), 1))"
     sums = {
@@ -168,7 +160,7 @@ def _parts(table: ExportTable) -> Parts:
         "x_hours": ("BIT_OR(n_hours)", "integer"),
     }
     signs = [f"SIGN({rounded(name)})" for name in ("n_cost", "n_net", "n_list", "n_default", "n_committed")]
-    return Parts(dimensions, values, made, sums, [*signs, "n_used IS NULL", "n_priced IS NULL"])
+    return Parts(dimensions, values, made, more, sums, [*signs, "n_used IS NULL", "n_priced IS NULL"])
 
 
 def _sum(number: str) -> str:
@@ -189,7 +181,8 @@ def _query(table: ExportTable, parts: Parts) -> RollUpSql:
         f"WITH taken AS (\n  SELECT\n    {_named(taken)}\n"
         f"  FROM `{table.name}` AS {LINE}\n  WHERE {within(table)}\n),\n"
         f"made AS (\n  SELECT\n    {_named({'*': '', **parts.made})}\n  FROM taken\n),\n"
-        f"line AS (\n  SELECT\n    {_named({'*': '', **apart})}\n  FROM made\n)\n"
+        f"summed AS (\n  SELECT\n    {_named({'*': '', **parts.more})}\n  FROM made\n),\n"
+        f"line AS (\n  SELECT\n    {_named({'*': '', **apart})}\n  FROM summed\n)\n"
         f"SELECT\n    {_named({**dict.fromkeys(keys, ''), **summed})}\nFROM line\nGROUP BY {', '.join([*keys, *apart])}"
     )
     kinds = {name: parts.dimensions[name][1] if name in parts.dimensions else "text" for name in keys}

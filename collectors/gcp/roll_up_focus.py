@@ -42,4 +42,4 @@ def parts_of_focus(table: ExportTable) -> Parts:
         values["n_exported"] = f"{LINE}.x_ExportTime"
         sums["x_ExportTime"] = ("MAX(n_exported)", "timestamp")
     apart = [f"SIGN({rounded(f'n_{name}')})" if name in _COSTS else f"n_{name} IS NULL" for name in given]
-    return Parts(dimensions, values, {}, sums, apart)
+    return Parts(dimensions, values, {}, {}, sums, apart)

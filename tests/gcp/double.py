@@ -27,13 +27,16 @@ Answer = Callable[[dict[str, Any]], Mapping[str, Any]]
 class Google:
     """BigQuery, billing accounts and projects, and answers by operation to whatever else is asked.
 
-    ``faults`` are raised, one for each request of their operation; ``calls`` holds (operation, what was asked).
+    ``turns`` are refusals of an operation, one for each request; ``faults`` refuse it always, ``everything`` whatever
+    is asked. ``calls`` holds (operation, what was asked).
     ``permissions`` are those held in every project.
     """
 
     def __init__(self) -> None:
         self.bigquery = BigQuery()
-        self.faults: dict[str, list[RefusedError]] = {}
+        self.faults: dict[str, RefusedError] = {}
+        self.turns: dict[str, list[RefusedError]] = {}
+        self.everything: RefusedError | None = None
         self.before: dict[str, Callable[[], None]] = {}
         self.answers: dict[str, Answer] = {}
         self.calls: list[tuple[str, dict[str, Any]]] = []
@@ -83,8 +86,8 @@ class Google:
     def _called(self, operation: str, asked: dict[str, Any]) -> None:
         with self._lock:
             self.calls.append((operation, asked))
-            waiting = self.faults.get(operation, [])
-            fault = (waiting.pop(0) if len(waiting) > 1 else waiting[0]) if waiting else None
+            waiting = self.turns.get(operation)
+            fault = waiting.pop(0) if waiting else self.faults.get(operation, self.everything)
         if operation in self.before:
             self.before[operation]()
         if fault is not None:

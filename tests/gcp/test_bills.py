@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
 from aispend.clock import Clock
 from aispend.store import Store
 from collectors.gcp.bills import Bills
-from collectors.gcp.clients import GcpClients
+from collectors.gcp.clients import MB_READ, GcpClients
 from collectors.runner import SourceReport
+from sample.bigquery import RefusedError
 from tests.gcp.bill import TABLE, line, serve
 from tests.gcp.double import Google
 
@@ -41,5 +44,135 @@ def test_a_month_is_rolled_up_there_and_loaded_here(
 
     assert (report.error, [one.message for one in report.slices]) == (None, [""])
     assert (report.loaded, report.rows) == (1, 27), "24 lines, and Google's cost, credits and net"
-    found = asked(database, "SELECT day::text, billed_cost, list_cost, line_count, hours FROM charge")
+    found = asked(database, "SELECT charge_date::text, billed_cost, list_cost, line_count, hours FROM charge")
     assert found == [("2026-09-03", Decimal("244.8"), Decimal(294), 24, 2**24 - 1)]
+
+
+OCTOBER = {"invoice": {"month": "202610"}, "usage_start_time": "2026-10-03 07:00:00 UTC"}
+
+
+def october(**changes: Any) -> dict[str, Any]:
+    return line(**OCTOBER, usage_end_time="2026-10-03 08:00:00 UTC", export_time="2026-10-03 10:00:00 UTC", **changes)
+
+
+def billed(database: Store) -> list[Any]:
+    return asked(database, "SELECT billing_month::text, sum(billed_cost) FROM charge GROUP BY 1 ORDER BY 1")
+
+
+def test_a_late_line_replaces_the_month_it_was_billed_in_and_no_other(
+    google: Google, connect: Connect, clock: Clock, run: Run, database: Store
+) -> None:
+    """10.2 each; a correction of September's usage comes under October, to which it belongs."""
+    serve(google, [line(), october()])
+    clients = connect(export=[{"table": TABLE}])
+    assert run(Bills(clients, clock)).loaded == 2
+
+    wrong = {"id": "1", "mode": "PARTIAL_CORRECTION", "type": "USAGE_CORRECTION"}
+    late = line(invoice={"month": "202610"}, cost=-3.3, credits=[], adjustment_info=wrong, cost_type="adjustment")
+    serve(google, [line(), october(), late | {"export_time": "2026-11-20 10:00:00 UTC"}])
+    again = run(Bills(clients, clock))
+
+    assert (again.loaded, again.error) == (1, None)
+    assert billed(database) == [("2026-09-01", Decimal("10.2")), ("2026-10-01", Decimal("6.9"))]
+    assert asked(database, "SELECT charge_class FROM charge JOIN charge_kind USING (charge_kind_key) "
+                           "WHERE billed_cost < 0") == [("Correction",)]  # fmt: skip
+
+    partitions = [
+        one["parameterValue"]["value"][:10] for one in parameters(google)[-1] if one["name"] in ("first", "last")
+    ]
+    assert partitions == ["2026-10-03", "2026-11-20"], "no day is read in which nothing of the month was appended"
+
+
+def parameters(google: Google) -> list[list[dict[str, Any]]]:
+    jobs = [one["configuration"] for name, one in google.calls if name == "bigquery.jobs.insert"]
+    return [job["query"]["queryParameters"] for job in jobs if not job.get("dryRun")]
+
+
+def test_where_nothing_was_appended_for_hours_nothing_is_read(
+    google: Google, connect: Connect, clock: Clock, run: Run
+) -> None:
+    serve(google, [line(), october()])
+    google.bigquery.tables[TABLE].modified = datetime(2026, 11, 20, tzinfo=UTC)
+    clients = connect(export=[{"table": TABLE}])
+    run(Bills(clients, clock))
+    google.calls.clear()
+    again = run(Bills(clients, clock))
+
+    assert (again.loaded, google.operations()) == (0, ["bigquery.tables.get"])
+
+
+def test_an_export_that_grows_while_it_is_read_is_not_used(
+    google: Google, connect: Connect, clock: Clock, run: Run, database: Store
+) -> None:
+    """Of the fourth query of a run, the month's totals, on, a line more is there."""
+    serve(google, [line()])
+    seen: list[int] = []
+
+    def appended() -> None:
+        seen.append(1)
+        if len(seen) in (5, 9, 13):  # dry run and run of the months, of the roll-up; then the totals' dry run
+            serve(google, [line()] * (1 + len(seen)))
+
+    google.before["bigquery.jobs.insert"] = appended
+    report = run(Bills(connect(export=[{"table": TABLE}]), clock))
+
+    assert report.waiting == 1
+    assert "appended to while it was read" in report.slices[0].message
+    assert billed(database) == []
+
+
+def test_what_would_cost_too_much_is_not_read(google: Google, connect: Connect, clock: Clock, run: Run) -> None:
+    """Each query counts ten MiB at least: 30 MB are enough for the months' states and one roll-up, not for totals."""
+    serve(google, [line()])
+    report = run(Bills(connect(export=[{"table": TABLE}], megabytes_left=30), clock))
+
+    assert report.error is not None
+    assert "202609" not in report.error
+    assert "2026-09: totals would read 0.011 GB, and the day's budget has 0.008 GB left" in report.error
+    assert report.requests[MB_READ] == 22
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        (RefusedError(400, "invalidQuery", "Unrecognized name: tags"), "refuses"),
+        (RefusedError(403, "quotaExceeded", "Custom quota exceeded"), "quota"),
+        (RefusedError(403, "accessDenied", "User does not have bigquery.jobs.create permission in project p"),
+         "The permission bigquery.jobs.create is missing"),
+        (RefusedError(503, "jobBackendError", "try again"), "could not answer"),
+    ],
+)  # fmt: skip
+def test_a_job_that_fails_is_told_and_touches_nothing(
+    google: Google, connect: Connect, clock: Clock, run: Run, fault: RefusedError, says: str, database: Store
+) -> None:
+    serve(google, [line()])
+    google.faults["bigquery.jobs.insert"] = fault
+    report = run(Bills(connect(export=[{"table": TABLE}]), clock))
+
+    assert says in (report.error or "")
+    assert billed(database) == []
+
+
+def test_a_dataset_elsewhere_is_found_and_a_wrong_place_is_named(
+    google: Google, connect: Connect, clock: Clock, run: Run
+) -> None:
+    serve(google, [line()], location="EU")
+    assert run(Bills(connect(export=[{"table": TABLE}]), clock)).loaded == 1
+    report = run(Bills(connect(name="other", export=[{"table": TABLE, "location": "US"}]), clock))
+    assert "not where it was looked for" in (report.error or "")
+    assert "location" in (report.error or "")
+
+
+def test_the_doctor_says_what_a_month_costs_and_what_is_missing(google: Google, connect: Connect, clock: Clock) -> None:
+    serve(google, [october()])
+    google.bigquery.tables[TABLE].modified = datetime(2026, 11, 20, 20, tzinfo=UTC)
+    google.permissions = set()
+    found = list(Bills(connect(export=[{"table": TABLE}]), clock).examine())
+
+    assert [(one.state, one.what) for one in found] == [
+        ("good", f"detailed export {TABLE}: reading 2026-11 takes 0.010 GB; appended to 2026-11-20 20:00 UTC"),
+        ("broken", "the permission bigquery.jobs.create is missing in billing-host"),
+    ]
+    assert google.queries() == []
+    (none,) = Bills(connect(), clock).examine()
+    assert (none.state, none.what) == ("broken", "No table of the billing export is named.")
