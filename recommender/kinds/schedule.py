@@ -176,7 +176,10 @@ def _on_request(subject: Service, settings: Recommend, week: Weeks, cost: Decima
     options = settings.schedule
     if subject.stage != "inference_online" or subject.use is None:
         return None
-    known = ~np.isnan(week.running) & (week.running > 0)
+    paid = ~np.isnan(week.running) & (week.running > 0)
+    known = paid if subject.use.recorded is None else paid & subject.use.recorded
+    if known.sum() < options.min_coverage * paid.sum():
+        return None
     requests = float(subject.use.requests[known].sum())
     if not requests:
         return None

@@ -57,7 +57,7 @@ def weeks_of(service: Service, options: Schedule, *, requests: bool = True) -> W
     load = measured_load.copy()
     if requests and service.use is not None:
         # a request is work, however little of it the accelerators show
-        load = np.where(service.use.requests > 0, np.fmax(load, 2 * options.active), load)
+        load = np.where(service.use.asked, np.fmax(load, 2 * options.active), load)
     ran = service.machines_running()
     measured = np.sum([~np.isnan(member.load_max) for member in service.members], axis=0).astype(float)
     running = np.where(np.isnan(ran), measured, ran)

@@ -381,7 +381,9 @@ def _per_day(connection: Connection, resolved: Any, since: date, what: str) -> d
     day = func.date(func.timezone("UTC", hours.c.hour))
     amount: ColumnElement[Any]
     if what == "requests":
-        amount = func.sum(hours.c.quantity).filter(hours.c.unit_class.in_(("requests", "failed_requests")))
+        counted = func.sum(hours.c.quantity).filter(hours.c.unit_class.in_(("requests", "failed_requests")))
+        # tokens that nobody counted the requests of are one at least, and never a day on which nobody asked
+        amount = func.greatest(func.coalesce(counted, 0), case((func.sum(hours.c.quantity) > 0, 1), else_=0))
     else:
         amount = func.sum(hours.c.seconds)
     rows = connection.execute(

@@ -41,6 +41,11 @@ class Use:
     recorded: NDArray[np.bool_] | None = None
 
     @property
+    def asked(self) -> NDArray[np.bool_]:
+        """Hours in which anybody asked: where requests are counted, or tokens without them."""
+        return np.asarray((self.requests > 0) | (self.input_tokens > 0) | (self.output_tokens > 0))
+
+    @property
     def tokens_per_request(self) -> tuple[float, float] | None:
         """Mean tokens in and out of a request; None where no request, or no token, is recorded."""
         requests, tokens_in, tokens_out = (

@@ -205,6 +205,17 @@ def test_rare_requests_scale_to_zero_behind_a_gate(make_subject: Make) -> None:
     assert found.hard_to_regain
 
 
+def test_days_nobody_recorded_are_not_rare_requests(make_subject: Make) -> None:
+    """Six an hour at all hours, as far as anybody recorded: the first quarter of the days."""
+    machine = make_subject(stage="inference_online", model="llama-3.1-8b")
+    known = np.arange(HOURS) < HOURS // 4
+    asked = replace(use(np.where(known, 6.0, 0.0)), recorded=known)
+    load = np.where(known, 0.4, 0.0)
+    settings = Recommend.model_validate({"schedule": {"max_cold_share": 1}})
+    answer = evaluate(service(make_subject, [member(machine, load)], use=asked), settings)
+    assert getattr(answer, "target", None) != "scale-to-zero"
+
+
 def test_few_cold_starts_need_a_long_keep_alive(make_subject: Make) -> None:
     """One request an hour at all hours: 1 % cold needs ln 100 = 4.6 hours of keep-alive, so nothing is saved."""
     machine = make_subject(stage="inference_online", model="llama-3.1-8b")

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy import insert
 
@@ -27,8 +28,10 @@ from aispend.schema import (
 )
 from aispend.store import Store
 from aispend.store.partitions import ensure_partitions
+from recommender.prices import CATALOGUE
 from recommender.subjects.capacity import Capacity, load_capacity
 from recommender.subjects.machine_life import Jobs, load_jobs, load_lives, load_regret
+from recommender.subjects.machines import load_machines
 from recommender.subjects.spot_market import SpotMarkets
 
 AS_OF = datetime(2026, 11, 21, tzinfo=UTC)
@@ -254,3 +257,27 @@ def test_prices_hold_from_before_the_window_and_bands_are_the_newest(ledger: Sto
 def test_where_nothing_is_known_there_is_no_market(ledger: Store) -> None:
     with ledger.engine.connect() as connection:
         assert SpotMarkets(connection, AS_OF, DAYS).market("aws", "moon-1", "p5.48xlarge") is None
+
+
+def test_tokens_without_a_count_of_requests_are_requests(ledger: Store) -> None:
+    """A gateway that counts tokens alone: somebody asked, if nobody says how often; a count there is stays as it is."""
+    write(
+        ledger, resource_alias, namespace="*", alias="node", valid_from=datetime(2026, 1, 1, tzinfo=UTC),
+        resource_key=3, method="bill", confidence=1,
+    )  # fmt: skip
+    for days, unit, quantity in ((5, "output", 600), (4, "output", 600), (4, "requests", 7), (3, "requests", 0)):
+        write(
+            ledger, inference_hour, slice_id=1, hour=AS_OF - timedelta(days=days), namespace="files", alias="node",
+            unit_class=unit, quantity=quantity,
+        )  # fmt: skip
+    with ledger.engine.connect() as connection:
+        (machine,) = (one for one in load_machines(connection, AS_OF, DAYS, CATALOGUE) if one.resource_key == 3)
+    assert machine.requests == {
+        date(2026, 11, 16): Decimal(1),
+        date(2026, 11, 17): Decimal(7),
+        date(2026, 11, 18): Decimal(0),
+    }
+    assert machine.use is not None
+    assert np.flatnonzero(machine.use.asked).tolist() == [9 * 24, 10 * 24]
+    # what a request is of is unknown where nobody counted it: only the seven are counted
+    assert machine.use.requests.sum() == 7
