@@ -34,9 +34,12 @@ _LEAST_SHIFT = Decimal("0.01")
 """A spot share that moves less is not what changed the mix."""
 
 
-Measure = Literal["requests", "tokens", "hours_per_1k", "spot_share", "price", "paid_part", "exchange_rate"]
-"""What moved: the demand served; accelerator hours per 1,000 of it; the spot share of accelerator hours; the contracted
-cost per unit; the part of the contracted cost that is paid; the reporting currency per unit of the bill's."""
+Measure = Literal[
+    "requests", "tokens", "accelerator hours", "hours_per_1k", "spot_share", "price", "paid_part", "exchange_rate"
+]
+"""What moved: the demand served; accelerator hours, where nobody knows it; accelerator hours per 1,000 of it; the spot
+share of accelerator hours; the contracted cost per unit; the part of the contracted cost that is paid; the reporting
+currency per unit of the bill's."""
 
 
 @dataclass(frozen=True)
@@ -252,8 +255,23 @@ def _drivers(total: Change, cells: Sequence[_Explained], found: Drivers) -> Iter
                 label = _label(cell.key, effect)
                 sums[label] = exact_sum((sums.get(label, Decimal(0)), effects[effect]))
         label = max(sums, key=lambda one: (sums[one] * (1 if amount > 0 else -1), str(one)))
-        members = [cell for cell, effects in ours if effect in effects and _label(cell.key, effect) == label]
-        yield Driver(effect, amount, label, sums[label], _moved(effect, members, ours, found))
+        members = [one for one in ours if effect in one[1] and _label(one[0].key, effect) == label]
+        if effect in ("volume", "efficiency"):
+            members = _largest_use(members, effect)
+        yield Driver(effect, amount, label, sums[label], _moved(effect, [cell for cell, _ in members], ours, found))
+
+
+def _largest_use(members: Sequence[_Explained], effect: Effect) -> list[_Explained]:
+    """Of a model those of one use of it, its training or its serving, which carries most of the effect.
+
+    What one use moved is not told by the figures of another.
+    """
+    uses: dict[tuple[str, ...], list[_Explained]] = {}
+    for one in members:
+        uses.setdefault((one[0].key.provider, one[0].key.stage, one[0].key.currency), []).append(one)
+    parts = {use: exact_sum(effects[effect] for _, effects in found) for use, found in uses.items()}
+    direction = 1 if exact_sum(parts.values()) > 0 else -1
+    return uses[max(parts, key=lambda use: (parts[use] * direction, use))]
 
 
 def _label(name: CellName, effect: Effect) -> str | None:
@@ -287,14 +305,14 @@ def _moved(
 def _served(effect: Effect, members: Sequence[Cell[CellName]], found: Drivers) -> Moved | None:
     name = members[0].key
     served = found.served.get((name.provider, name.model or "", name.stage, name.currency))
-    if served is None:
-        return None
-    if effect == "volume":
+    if served is not None and effect == "volume":
         return Moved(served.unit, served.before, served.after)
     hours = [cell for cell in members if cell.key.unit == ACCELERATOR_HOURS]
     before, after = (_quantity(hours, side) for side in _SIDES)
-    if not before or not after:
+    if not before or not after or (served is None and len(hours) < len(members)):
         return None
+    if served is None:
+        return _pair("accelerator hours", before, after) if effect == "volume" else None
     return Moved("hours_per_1k", rate(before, served.before, 1000), rate(after, served.after, 1000), served.unit)
 
 

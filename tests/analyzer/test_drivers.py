@@ -59,6 +59,31 @@ def test_more_requests_on_few_more_machine_hours(ledger: Ledger) -> None:
     assert leading_effects(row) == "more use +200.00, less per request -120.00"
 
 
+def test_figures_are_those_of_what_carries_the_effect(ledger: Ledger) -> None:
+    """A model is served alike (10 hours at 40, fewer requests) and trained for 30 hours instead of 10: +800 more use,
+    which is no matter of requests. 40 hours for 1,000 requests each month would be 400 for 900: +40 per request."""
+    for day, hours, requests in (("2026-10-05", "10", 1000), ("2026-11-05", "30", 900)):
+        machine(ledger, day, "400", "10")
+        ledger.usage({"requests": requests}, alias="i-chat", model="chat", day=day)
+        tags = {"model": "chat", "stage": "training"}
+        ledger.charge(
+            day,
+            str(40 * int(hours)),
+            resource_id="i-train",
+            gpus=8,
+            tags=tags,
+            quantity=hours,
+            account_id="a",
+            **COSTLY,
+        )
+    found = changes(ledger, "model")
+    (row,) = found.rows
+    assert row.effects == {"volume": D(760), "efficiency": D(40)}
+    volume, efficiency = found.drivers["USD"]
+    assert behind(volume) == "chat +760.00: accelerator hours 80 → 240 (+200 %)"
+    assert behind(efficiency) == "chat +40.00: accelerator hours per 1,000 requests 80 → 88.9"
+
+
 def test_what_leaves_spot_is_mix_and_the_share_is_told(ledger: Ledger) -> None:
     """10 machine hours both months: 5 on spot at 10 and 5 at 40, then 1 and 9: 250 to 370, for another mix alone."""
     for day, spot in (("2026-10-05", 5), ("2026-11-05", 1)):
