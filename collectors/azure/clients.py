@@ -137,8 +137,16 @@ class AzureClients:
         answer = self.get(path, api_version=api_version, **parameters)
         seen: set[str] = set()
         while True:
-            yield from (answer or {}).get("value") or []
-            following = (answer or {}).get("nextLink")
+            if answer is None:
+                return  # Azure has nothing to say
+            if not isinstance(answer, dict) or not isinstance(answer.get("value"), list):
+                raise InputError(
+                    "This is no listing of Azure's.",
+                    where=without_query(path),
+                    next_step="A proxy may have answered instead; the next run asks again.",
+                )
+            yield from answer["value"]
+            following = answer.get("nextLink")
             if not following:
                 return
             if following in seen or len(seen) > _MOST_PAGES:

@@ -79,8 +79,13 @@ class Graph:
             options = {**options, "$skipToken": token}
 
     def _ask(self, table: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        from azure.core.exceptions import DeserializationError
+
         asked: Any = json.dumps(body).encode()
-        text = self._client(table).resources(asked, cls=lambda response, *_: response.http_response.text())
+        try:
+            text = self._client(table).resources(asked, cls=lambda response, *_: response.http_response.text())
+        except DeserializationError:
+            return {}
         found = parsed(text, f"Resource Graph, {table}")
         return found if isinstance(found, dict) else {}
 

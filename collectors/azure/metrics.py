@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
+from aispend.errors import InputError
 from collectors.azure.clients import AzureClients
 from collectors.azure.graph import SignedElsewhere, subscription_of
 
@@ -91,22 +92,27 @@ class Metrics:
         wanted = " and ".join(f"{name} eq '*'" for name in asked.dimensions)
         for first in range(0, len(resources), AT_ONCE):
             some = resources[first : first + AT_ONCE]
-            replies = client.query_resources(
-                resource_ids=[one.id for one in some],
-                metric_namespace=asked.namespace,
-                metric_names=list(asked.metrics),
-                timespan=(span.start, span.end),
-                granularity=span.step,
-                aggregations=list(asked.aggregations),
-                **({"filter": wanted, "max_results": MOST_SERIES} if wanted else {}),
-            )
-            for reply in replies:
-                for metric in reply.metrics:
-                    if len(metric.timeseries) >= MOST_SERIES:
-                        notes.append(
-                            f"{owner(metric.id)}: of {metric.name} there may be more than {MOST_SERIES} series"
-                        )
-                    yield from series(metric, asked.aggregations)
+            try:
+                replies = client.query_resources(
+                    resource_ids=[one.id for one in some],
+                    metric_namespace=asked.namespace,
+                    metric_names=list(asked.metrics),
+                    timespan=(span.start, span.end),
+                    granularity=span.step,
+                    aggregations=list(asked.aggregations),
+                    **({"filter": wanted, "max_results": MOST_SERIES} if wanted else {}),
+                )
+                found = [metric for reply in replies for metric in reply.metrics]
+            except (AttributeError, KeyError, TypeError, ValueError):  # what the SDK raises where parts are missing
+                raise InputError(
+                    "Azure Monitor's answer is not whole.",
+                    where=f"{asked.namespace}, {resources[0].region}",
+                    next_step="The next run asks again.",
+                ) from None
+            for metric in found:
+                if len(metric.timeseries) >= MOST_SERIES:
+                    notes.append(f"{owner(metric.id)}: of {metric.name} there may be more than {MOST_SERIES} series")
+                yield from series(metric, asked.aggregations)
 
     def _client(self, region: str) -> Any:
         from azure.monitor.querymetrics import MetricsClient
