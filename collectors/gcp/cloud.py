@@ -10,6 +10,7 @@ from collectors.base import Style
 from collectors.gcp.base import GcpCollector
 from collectors.gcp.bills import Bills
 from collectors.gcp.clients import MB_READ, GcpClients
+from collectors.gcp.commitments import Commitments
 from collectors.gcp.inventory import Inventory
 from collectors.gcp.permissions import document, terraform
 from collectors.gcp.prices import Prices
@@ -17,7 +18,7 @@ from collectors.gcp.spot import Spot
 from collectors.gcp.usage import Usage
 from collectors.gcp.utilization import Utilization
 
-COLLECTORS: tuple[type[GcpCollector], ...] = (Bills, Inventory, Utilization, Usage, Prices, Spot)
+COLLECTORS: tuple[type[GcpCollector], ...] = (Bills, Inventory, Utilization, Usage, Commitments, Prices, Spot)
 
 
 class Gcp:

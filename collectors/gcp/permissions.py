@@ -54,6 +54,7 @@ PERMISSIONS: Mapping[str, tuple[Permission, ...]] = {
     "compute.disks.aggregatedList": (Permission("compute.disks.list"),),
     "compute.instanceGroupManagers.aggregatedList": (Permission("compute.instanceGroupManagers.list"),),
     "compute.instances.aggregatedList": (Permission("compute.instances.list"),),
+    "compute.regionCommitments.aggregatedList": (Permission("compute.commitments.list"),),
     "compute.reservations.aggregatedList": (Permission("compute.reservations.list"),),
     "monitoring.ListTimeSeries": (Permission("monitoring.timeSeries.list"),),
     "notebooks.instances.list": (Permission("notebooks.instances.list"),),
