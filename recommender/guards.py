@@ -21,12 +21,13 @@ Known drawbacks
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Iterable, Mapping
 from datetime import datetime, time, timedelta
 from typing import Protocol
 
-from aispend.advising import Recommend
-from recommender.contract import Saving
+from aispend.advising import Exclusion, Recommend
+from recommender.contract import Saving, Subject
 from recommender.machine_facts import has_local_disk, scarcity
 from recommender.subjects.machines import Machine
 from recommender.subjects.services import Service
@@ -111,6 +112,28 @@ def _generation(machine: Machine) -> tuple[object, ...]:
     return (*(details.get(name) for name in _GENERATION), *(tags.get(name) for name in _LAUNCHED_FROM))
 
 
+def exclusion_of(subject: Subject, kind: str, settings: Recommend) -> Exclusion | None:
+    """The first rule of the settings that keeps this kind away from it."""
+    return next((rule for rule in settings.exclude if _fits(rule, kind, subject)), None)
+
+
+def _fits(rule: Exclusion, kind: str, subject: Subject) -> bool:
+    def matches(pattern: str, value: str | None) -> bool:
+        return pattern == "*" or fnmatch.fnmatchcase((value or "").lower(), pattern.lower())
+
+    tags = {key.lower(): value for key, value in subject.tags.items()}
+    return (
+        any(matches(pattern, kind) for pattern in rule.kinds)
+        and matches(rule.provider, subject.provider)
+        and matches(rule.account, subject.account)
+        and matches(rule.region, subject.region)
+        and matches(rule.resource_id, subject.resource_id)
+        and matches(rule.team, subject.team)
+        and matches(rule.model, subject.model)
+        and all(key.lower() in tags and matches(glob, tags[key.lower()]) for key, glob in rule.tags.items())
+    )
+
+
 def decided(machine: Tagged, settings: Recommend) -> tuple[str, str] | None:
     """Reason and explanation where a tag says that somebody wants it as it is."""
     if kept := keep_tag(machine, settings):
@@ -150,8 +173,8 @@ def hard_to_regain(machine: Machine) -> str | None:
     market = machine.market
     if market is not None and market.placement_score is not None and market.placement_score <= LOW_PLACEMENT_SCORE:
         return f"spot placement scores {market.placement_score} of 10"
-    if market is not None and market.band is not None and market.band.low >= HIGH_INTERRUPTION:
-        return f"more than {market.band.low:.0%} of spot machines of the type are interrupted in a month"
+    if market is not None and market.band is not None and market.band.least_a_month >= HIGH_INTERRUPTION:
+        return f"more than {market.band.low:.0%} of spot machines of the type are interrupted in {market.band.per}"
     return scarcity(machine.accelerator_type)
 
 

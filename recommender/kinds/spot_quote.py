@@ -62,8 +62,7 @@ def _mtbf(market: SpotMarket) -> tuple[float, str] | None:
     known: list[tuple[float, str]] = []
     if market.band is not None and 0 < market.band.low + market.band.high < 2:
         band = market.band
-        per = "a month" if band.hours > 1 else "an hour"
-        source = f"{band.low:.0%} to {band.high:.0%} of machines {per}, {band.source}, {band.as_of}"
+        source = f"{band.low:.0%} to {band.high:.0%} of machines {band.per}, {band.source}, {band.as_of}"
         known.append((mtbf_from_band((band.low + band.high) / 2, band.hours), source))
     if market.own is not None:
         hours = mtbf_from_preemptions(market.own.interruptions, market.own.hours)

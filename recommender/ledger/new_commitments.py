@@ -74,7 +74,7 @@ _BEGAN = """
         GROUP BY c.commitment_key)
     SELECT commitment_key
     FROM seen JOIN commitment m USING (commitment_key)
-    LEFT JOIN commitment_term t ON t.provider = m.provider AND t.commitment_id = m.commitment_discount_id
+    LEFT JOIN commitment_term t ON t.provider = m.provider AND lower(t.commitment_id) = lower(m.commitment_discount_id)
     WHERE coalesce(CAST(t.starts_at AT TIME ZONE 'UTC' AS date), seen.first) >= :since"""
 
 _UNUSED = """

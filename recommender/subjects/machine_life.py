@@ -4,7 +4,8 @@ Assumes
     A listing that names a thing for the first time says nothing of when it was deployed; its launch does, and a
     change of what it runs (machine type, model or configuration; not how many) that a later listing shows.
 Method
-    *Deployed*: the later of the first launch seen and the newest such change.
+    *Deployed*: the later of the first launch seen and the newest such change. Where no launch is known and the listing
+    tells when a machine was made (Azure's does), that is its launch.
     *Stopped and started again*: lives that ended, and those of them that another of the same machine followed within
     seven days, added up over all machines of a platform. Only lives whose end an event named count.
     *Jobs*: workloads with an outcome on the machine; one that was retried and then succeeded has shown that it resumes.
@@ -26,6 +27,10 @@ from sqlalchemy import Connection, func, select
 
 from aispend.schema import resource_history, resource_life
 from aispend.store.telemetry import resolved_workload_hours
+from recommender.subjects.storage import instant
+
+_SAY_WHEN_MADE = frozenset({"azure_vm"})
+"""Kinds of listings that say when a machine was made, where no event tells its launch."""
 
 REGRETTED_WITHIN = timedelta(days=7)
 
@@ -73,6 +78,9 @@ def load_lives(connection: Connection, as_of: datetime) -> dict[int, Life]:
     before: dict[int, Any] = {}
     for key, valid_from, kind, state, details in rows:
         runs = _runs(details)
+        if key not in launches and kind in _SAY_WHEN_MADE and (made := instant(details.get("created_at"))) is not None:
+            launches[key] = made
+            found[key] = Life(deployed_at=made, launched_at=made)
         deployed = found[key].deployed_at if key in found else None
         if key in before and before[key] != runs:
             deployed = valid_from if deployed is None else max(deployed, valid_from)

@@ -35,7 +35,10 @@ from recommender.methods.spot_prices import Step, hourly_highest, mean_of_hourly
 PRICE_DAYS = 14
 SERIES_DAYS = 28
 """Three weeks to be tried on, each after all that came before it, and one to learn from first."""
-_BAND_HOURS = {"interruption_rate": 730, "eviction_rate": 1}
+_MONTH = 730
+"""Hours of a month."""
+
+_BAND_HOURS = {"interruption_rate": _MONTH, "eviction_rate": 1}
 """Hours that the bands of a measure are of: AWS gives a month's, Azure an hour's."""
 
 Key = tuple[str, str, str]
@@ -62,7 +65,17 @@ class Band:
     high: float
     as_of: date
     source: str
-    hours: int = 730
+    hours: int = _MONTH
+
+    @property
+    def per(self) -> str:
+        """The time in words."""
+        return "a month" if self.hours > 1 else "an hour"
+
+    @property
+    def least_a_month(self) -> float:
+        """The lower bound for a month, interruptions being memoryless."""
+        return self.low if self.hours == _MONTH else 1 - (1 - self.low) ** (_MONTH / self.hours)
 
 
 @dataclass(frozen=True)

@@ -268,7 +268,7 @@ _USAGE = """
     LEFT JOIN location AS l USING (location_key)
     LEFT JOIN commitment AS m USING (commitment_key)
     LEFT JOIN commitment_term AS t
-      ON t.provider = m.provider AND t.commitment_id = m.commitment_discount_id AND t.ends_at < :soon
+      ON t.provider = m.provider AND lower(t.commitment_id) = lower(m.commitment_discount_id) AND t.ends_at < :soon
     WHERE s.is_ai AND k.charge_category = 'Usage' AND c.half <> 1
       AND coalesce(k.pricing_category, 'Standard') <> 'Dynamic'
       AND (c.commitment_key = 0 OR t.commitment_id IS NOT NULL)

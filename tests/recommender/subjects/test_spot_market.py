@@ -11,7 +11,7 @@ from sqlalchemy import insert
 from aispend.schema import spot_risk
 from aispend.store import Store
 from recommender.kinds.spot_quote import _mtbf
-from recommender.subjects.spot_market import SpotMarkets
+from recommender.subjects.spot_market import Band, SpotMarkets
 
 AS_OF = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -46,3 +46,11 @@ def test_hours_between_interruptions(
     assert found is not None
     assert found[0] == pytest.approx(hours, rel=1e-4)
     assert words in found[1]
+
+
+def test_a_band_of_an_hour_is_held_against_a_months() -> None:
+    on = date(2026, 11, 20)
+    assert Band(0.2, 1, on, "aws").least_a_month == 0.2
+    assert Band(0.0, 0.05, on, "azure", 1).least_a_month == 0
+    assert Band(0.05, 0.1, on, "azure", 1).least_a_month > 0.99  # 1 − 0.95^730
+    assert (Band(0, 1, on, "").per, Band(0, 1, on, "", 1).per) == ("a month", "an hour")
