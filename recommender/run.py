@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -10,12 +9,13 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from aispend.advising import Exclusion, Recommend
+from aispend.advising import Recommend
 from aispend.clock import Clock
 from aispend.settings import Settings
 from aispend.store.locks import exclusive
 from recommender.contract import Advice, Answer, Kind, Subject, WhyNot
 from recommender.growth import note_growth
+from recommender.guards import exclusion_of
 from recommender.ledger.calibration import learned
 from recommender.record import keep
 from recommender.registry import KINDS
@@ -84,7 +84,7 @@ def _answers(subject: Subject, options: Recommend) -> Iterator[Answer]:
 
 def _answer(kind: Kind[Any], subject: Subject, options: Recommend) -> Answer:
     """What a kind says of a subject, held against what holds for all kinds."""
-    excluded = next((rule for rule in options.exclude if _fits(rule, kind.name, subject)), None)
+    excluded = exclusion_of(subject, kind.name, options)
     answer = kind.evaluate(subject, options)
     if excluded is not None:
         return WhyNot(kind.name, subject, "excluded", f"Your settings exclude it: {excluded.why}", answer.monthly_cost)
@@ -115,20 +115,3 @@ def _answer(kind: Kind[Any], subject: Subject, options: Recommend) -> Answer:
             "before the newest bill (recommend.expires_after_days). Collect telemetry again.",
         )
     return answer
-
-
-def _fits(rule: Exclusion, kind: str, subject: Subject) -> bool:
-    def matches(pattern: str, value: str | None) -> bool:
-        return pattern == "*" or fnmatch.fnmatchcase((value or "").lower(), pattern.lower())
-
-    tags = {key.lower(): value for key, value in subject.tags.items()}
-    return (
-        any(matches(pattern, kind) for pattern in rule.kinds)
-        and matches(rule.provider, subject.provider)
-        and matches(rule.account, subject.account)
-        and matches(rule.region, subject.region)
-        and matches(rule.resource_id, subject.resource_id)
-        and matches(rule.team, subject.team)
-        and matches(rule.model, subject.model)
-        and all(key.lower() in tags and matches(glob, tags[key.lower()]) for key, glob in rule.tags.items())
-    )

@@ -14,6 +14,7 @@ _OURS: dict[str, tuple[int, Callable[[list[str]], str]]] = {
     "served": (1, lambda end: f"{end[0]}, wherever it is served"),
     "training": (2, lambda end: f"training of {end[0]}, {end[1]}"),
     "usage": (2, lambda end: f"use of {end[1]}, {end[0]}"),
+    "snapshots": (2, lambda end: f"small old snapshots of {end[0]}, {end[1]}"),
     "contract": (1, lambda end: f"contract {end[0]}"),
     "object-storage": (1, lambda end: f"object storage of {end[0]}"),
     "agreement": (1, lambda end: f"agreement {end[0]}"),

@@ -1,7 +1,7 @@
 """Things kept that nobody uses: disks no machine has, old snapshots, old checkpoints. Nothing is deleted at first.
 
-Snapshots are in ``old_snapshots.py``, checkpoints in ``old_checkpoints.py``. What follows is of disks: keep a snapshot,
-and delete the disk a month later.
+Snapshots are in ``old_snapshots.py``, many small ones in ``small_snapshots.py``, checkpoints in
+``old_checkpoints.py``. What follows is of disks: keep a snapshot, and delete the disk a month later.
 
 Assumes
     What was unattached for ``recommend.idle.unattached_days`` (32: a month's cycle and more) is not about to be used.
@@ -31,12 +31,12 @@ from decimal import Decimal
 from aispend.advising import Recommend
 from recommender.contract import COST_UNKNOWN, Advice, Kind, Saving, Step, WhyNot
 from recommender.guards import decided
-from recommender.kinds import old_checkpoints, old_snapshots
+from recommender.kinds import old_checkpoints, old_snapshots, small_snapshots
 from recommender.kinds.storage_money import at_list, less
 from recommender.methods.disk_prices import ListPrice, disk_price, snapshot_price
 from recommender.savings import cost_basis, monthly_cost, saving
 from recommender.subjects.checkpoints import CheckpointStore, ObjectStorage
-from recommender.subjects.snapshots import Snapshot
+from recommender.subjects.snapshots import Snapshot, SnapshotSet
 from recommender.subjects.storage import Stored, Volume
 
 NAME = "storage"
@@ -64,6 +64,8 @@ def evaluate(stored: Stored, settings: Recommend) -> Advice | WhyNot:
     """Advice on what is kept, or why not."""
     if isinstance(stored, Snapshot):
         return old_snapshots.answer(NAME, stored, settings)
+    if isinstance(stored, SnapshotSet):
+        return small_snapshots.answer(NAME, stored, settings)
     if isinstance(stored, CheckpointStore):
         return old_checkpoints.answer(NAME, stored, settings)
     if isinstance(stored, ObjectStorage):

@@ -16,7 +16,7 @@ Known drawbacks
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -59,8 +59,47 @@ class Snapshot(Stored):
         return max((self.seen_at - self.taken_at).days, 0)
 
 
-def load_snapshots(connection: Connection, as_of: datetime, window_days: int) -> Iterator[Snapshot]:
-    """Snapshots in the standard tier now, with the charges of their own in the window, by id."""
+@dataclass(frozen=True, kw_only=True)
+class SnapshotSet(Stored):
+    """The snapshots of an account and region, two or more, by id: what is little of each may be much of all."""
+
+    snapshots: tuple[Snapshot, ...]
+
+
+def sets_of(snapshots: Iterable[Snapshot]) -> list[SnapshotSet]:
+    """The snapshots of each account, region and currency, where there are several."""
+    places: dict[tuple[str, str, str, str], list[Snapshot]] = defaultdict(list)
+    for one in snapshots:
+        places[one.provider, one.account or "unknown", one.region or "unknown", one.currency].append(one)
+    return [
+        SnapshotSet(
+            resource_key=0,
+            resource_id=f"snapshots:{account}/{region}",
+            provider=provider,
+            account=found[0].account,
+            region=found[0].region,
+            currency=currency,
+            tags={},
+            model=None,
+            team=None,
+            first_seen=min(one.first_seen for one in found),
+            costs=[],
+            as_of=found[0].as_of,
+            snapshots=tuple(sorted(found, key=lambda one: one.resource_id)),
+        )
+        for (provider, account, region, currency), found in sorted(places.items())
+        if len(found) > 1
+    ]
+
+
+def load_snapshots(connection: Connection, as_of: datetime, window_days: int) -> Iterator[Snapshot | SnapshotSet]:
+    """Snapshots in the standard tier now, with the charges of their own in the window, by id; then those of a place."""
+    found = list(_load(connection, as_of, window_days))
+    yield from found
+    yield from sets_of(found)
+
+
+def _load(connection: Connection, as_of: datetime, window_days: int) -> Iterator[Snapshot]:
     since = (as_of - timedelta(days=window_days)).date()
     rows = connection.execute(text(_SNAPSHOTS), {"kind": KIND}).all()
     times = {row.resource_key: instant((row.details or {}).get("taken_at")) for row in rows}

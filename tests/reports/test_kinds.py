@@ -31,6 +31,7 @@ def test_a_kind_nobody_knows_is_called_by_its_name() -> None:
         ("usage:111/eu-west-1/p5", "use of p5, eu-west-1"),
         ("agreement:edp", "agreement edp"),
         ("object-storage:111122223333", "object storage of 111122223333"),
+        ("snapshots:111122223333/us-east-1", "small old snapshots of 111122223333, us-east-1"),
         ("s3://ml-runs", None),
         ("tokens:odd", "odd"),
         ("i-0abc", None),

@@ -28,7 +28,8 @@ def listed(database: Store, day: int, *rows: dict[str, Any]) -> None:
 
 def loaded(database: Store) -> dict[str, Snapshot]:
     with database.engine.connect() as connection:
-        return {one.resource_id.removeprefix(ARN): one for one in load_snapshots(connection, AS_OF, 32)}
+        found = load_snapshots(connection, AS_OF, 32)
+        return {one.resource_id.removeprefix(ARN): one for one in found if isinstance(one, Snapshot)}
 
 
 def test_a_lineage_is_what_is_kept_of_one_disk(database: Store) -> None:
