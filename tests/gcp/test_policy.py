@@ -1,0 +1,43 @@
+"""What a company must grant: exactly what the collectors declare, where it is needed, and only to read."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from aispend.connections import GcpConnection
+from collectors.gcp.cloud import Gcp
+from collectors.gcp.permissions import needed, roles
+
+BILLS = ("bigquery.tables.get", "bigquery.jobs.insert", "bigquery.jobs.getQueryResults")
+EXPORT = {"table": "billing-host.bills.gcp_billing_export_v1_0177BB"}
+
+
+def test_each_role_holds_what_its_place_needs_and_nothing_else() -> None:
+    connection = GcpConnection.model_validate({"project": "runner", "projects": ["ml"], "export": [EXPORT]})
+    found = [
+        (one["role"], one["grant_on"], one["definition"]["includedPermissions"]) for one in roles(connection, BILLS)
+    ]
+    assert found == [
+        ("aispendRun", ["projects/runner"], ["bigquery.jobs.create"]),
+        ("aispendBills", ["projects/billing-host/datasets/bills"], ["bigquery.tables.get", "bigquery.tables.getData"]),
+    ]
+
+
+def test_without_named_projects_the_billing_accounts_are_read() -> None:
+    first, *_ = roles(GcpConnection(), BILLS)
+    assert (first["role"], first["grant_on"]) == ("aispendRead", ["organizations/ORGANIZATION_ID"])
+    assert first["definition"]["includedPermissions"] == ["billing.accounts.list", "billing.resourceAssociations.list"]
+
+
+def test_document_and_terraform_grant_the_same() -> None:
+    connection = GcpConnection.model_validate({"project": "runner", "export": [EXPORT]})
+    operations = [one for collector in Gcp().collectors().values() for one in collector.operations]
+    document = json.loads(Gcp().grant(connection, operations, "json"))
+    granted = {one for role in document["roles"] for one in role["definition"]["includedPermissions"]}
+    text = Gcp().grant(connection, operations, "terraform")
+
+    assert granted >= set(needed(operations))
+    assert set(re.findall(r'^ +"([a-z]+\.[a-zA-Z.]+)",$', text, re.MULTILINE)) == granted | set(document["services"])
+    assert '"bills" = "billing-host"' in text
+    assert text.count("{") == text.count("}")
