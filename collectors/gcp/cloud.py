@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from aispend.connections import GcpConnection
 from aispend.settings import Settings
 from collectors.base import Style
+from collectors.gcp.advice import Advice
 from collectors.gcp.base import GcpCollector
 from collectors.gcp.bills import Bills
 from collectors.gcp.clients import MB_READ, GcpClients
@@ -18,7 +19,7 @@ from collectors.gcp.spot import Spot
 from collectors.gcp.usage import Usage
 from collectors.gcp.utilization import Utilization
 
-COLLECTORS: tuple[type[GcpCollector], ...] = (Bills, Inventory, Utilization, Usage, Commitments, Prices, Spot)
+COLLECTORS: tuple[type[GcpCollector], ...] = (Bills, Inventory, Utilization, Usage, Commitments, Prices, Spot, Advice)
 
 
 class Gcp:

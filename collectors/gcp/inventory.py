@@ -28,10 +28,10 @@ from collectors.gcp.base import GcpCollector
 from collectors.gcp.clients import GcpClients
 from collectors.gcp.inventory_compute import Project, Row
 from collectors.gcp.listing import is_off, last_of, of_compute, of_rest, unless_refused
+from collectors.gcp.places import NUMBER
 from collectors.machine_names import Held, Names
 from collectors.table_file import table_file
 
-NUMBER = "cloudresourcemanager.projects.get"
 _TEXTS = ("resource_id", "alias", "resource_name", "account", "region", "fleet", "instance_type", "accelerator_type")
 _INVENTORY = {
     "provider": "text",

@@ -58,6 +58,13 @@ PERMISSIONS: Mapping[str, tuple[Permission, ...]] = {
     "compute.reservations.aggregatedList": (Permission("compute.reservations.list"),),
     "monitoring.ListTimeSeries": (Permission("monitoring.timeSeries.list"),),
     "notebooks.instances.list": (Permission("notebooks.instances.list"),),
+    "recommender.ListRecommendations": (
+        Permission("recommender.computeDiskIdleResourceRecommendations.list"),
+        Permission("recommender.computeInstanceIdleResourceRecommendations.list"),
+        Permission("recommender.computeInstanceMachineTypeRecommendations.list"),
+        Permission("recommender.spendBasedCommitmentRecommendations.list"),
+        Permission("recommender.usageCommitmentRecommendations.list"),
+    ),
     "tpu.nodes.list": (Permission("tpu.nodes.list"),),
 }
 """By operation; none where whoever started a query may ask for its results, or anybody may ask."""

@@ -1,13 +1,17 @@
-"""Where a company's machines are: the zones and regions that prices, spot history and advice are asked for."""
+"""Where a company's machines are: the zones and regions that prices, spot history and advice are asked for.
+
+Along the way it is seen which number the bill knows a machine by that others call by its name.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from collectors.gcp.clients import GcpClients
 from collectors.gcp.listing import AT_ONCE, left_out
 
 OPERATION = "compute.instances.aggregatedList"
+NUMBER = "cloudresourcemanager.projects.get"
 
 
 class Places:
@@ -16,20 +20,22 @@ class Places:
     def __init__(self, clients: GcpClients) -> None:
         self._clients = clients
         self._zones: dict[str, Collection[str]] = {}
+        self._machines: dict[str, dict[tuple[str, str], int]] = {}
+        self._named: dict[str, Mapping[str, str]] = {}
         self.notes: list[str] = []
-        self.refused: list[Exception] = []
+        self.closed: dict[str, Exception] = {}
 
     def zones(self, project: str) -> Collection[str]:
         """The zones of a project that have machines, sorted."""
         from google.api_core.exceptions import Forbidden
 
         if project not in self._zones:
-            self._zones[project] = []
             try:
                 self._zones[project] = self._listed(project)
             except Forbidden as error:
+                self._zones[project] = []
                 self.notes.append(left_out(error, f"the zones of {project}"))
-                self.refused.append(error)
+                self.closed[project] = error
         return self._zones[project]
 
     def regions(self) -> list[str]:
@@ -38,7 +44,28 @@ class Places:
             return list(self._clients.connection.regions)
         return sorted({zone.rpartition("-")[0] for project in self._clients.projects for zone in self.zones(project)})
 
+    def named(self, project: str) -> Mapping[str, str]:
+        """The bill's ids of a project's machines by ids made of names; none where its number may not be read."""
+        from google.api_core.exceptions import Forbidden
+
+        if project not in self._named:
+            machines = self._machines.get(project, {})
+            try:
+                number = self._clients.fetch(NUMBER, f"/v1/projects/{project}")["projectNumber"] if machines else ""
+                self._named[project] = {
+                    f"projects/{project}/{place}/{name}": f"projects/{number}/{place}/{one}"
+                    for (zone, name), one in machines.items()
+                    for place in (f"zones/{zone}/instances",)
+                }
+            except Forbidden as error:
+                self.notes.append(left_out(error, f"the number of {project}"))
+                self._named[project] = {}
+        return self._named[project]
+
     def _listed(self, project: str) -> list[str]:
         request = {"project": project, "max_results": AT_ONCE}
-        pager = self._clients.compute("instances").aggregated_list(request=request)
-        return sorted({scope.removeprefix("zones/") for scope, found in pager if found.instances})
+        machines = self._machines.setdefault(project, {})
+        for scope, found in self._clients.compute("instances").aggregated_list(request=request):
+            zone = scope.removeprefix("zones/")
+            machines |= {(zone, one.name): one.id for one in found.instances}
+        return sorted({zone for zone, _ in machines})

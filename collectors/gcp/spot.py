@@ -57,8 +57,8 @@ class Spot(GcpCollector):
         """A slice per region; new every day."""
         today = f"{self.clock().date()}"
         regions = self._places.regions()
-        if not regions and self._places.refused:
-            raise self._places.refused[0]
+        if not regions and self._places.closed:
+            raise next(iter(self._places.closed.values()))
         for region in regions:
             known = seen.get(region)
             self._answered |= known is not None and known.token == today
