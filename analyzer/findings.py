@@ -86,7 +86,7 @@ def compare(
 ) -> Iterator[Finding]:
     """One row when every cost agrees (but for the ``expected`` difference, whose ``cause`` is given), else several.
 
-    One row, too, where nothing of ours is there at all.
+    One row, too, where nothing of ours, or nothing of theirs, is there at all.
     """
     expected = expected or {}
     known = [column for column in COSTS if theirs.get(column) is not None or ours.get(column) is not None]
@@ -94,6 +94,11 @@ def compare(
         first = known[0]
         why = f"{_named(known)}: nothing is there"
         yield Finding(promise, scope, period, currency, None, theirs[first], theirs[first].copy_negate(), why, False)
+        return
+    if known and all(theirs.get(column) is None for column in COSTS):
+        first = known[0]
+        why = f"{_named(known)}: there is nothing to hold it against"
+        yield Finding(promise, scope, period, currency, ours[first], None, ours[first], why, False)
         return
     agreeing: list[tuple[str, Decimal, Decimal]] = []
     for column in known:

@@ -10,15 +10,18 @@ from sqlalchemy import Connection, RowMapping, text
 
 from aispend.money import exact_sum
 from analyzer.exact_sql import COSTS
-from analyzer.findings import Finding, minus
+from analyzer.findings import Finding, minus, plain
 
 _CENT = Decimal("0.01")
 _INVOICES = """
     SELECT i.*, numbered.billed, numbered.tax_lines, monthly.billed AS month_billed,
            monthly.tax_lines AS month_tax_lines, monthly.numbered AS month_numbered,
+           monthly.unnamed, other.currencies AS month_currencies, bill.state, bill.loaded_at,
            (SELECT min(s.period) FROM slice s
             WHERE s.kind = 'bill' AND s.provider = i.provider AND s.scope = i.scope) AS first_bill
     FROM invoice i
+    LEFT JOIN slice bill ON bill.kind = 'bill' AND bill.provider = i.provider AND bill.scope = i.scope
+                        AND bill.period = i.billing_month
     LEFT JOIN LATERAL (
         SELECT sum(c.billed_cost) AS billed, bool_or(k.charge_category = 'Tax') AS tax_lines
         FROM charge c JOIN charge_kind k USING (charge_kind_key) JOIN slice s USING (slice_id)
@@ -26,12 +29,18 @@ _INVOICES = """
     ) AS numbered ON true
     LEFT JOIN LATERAL (
         SELECT sum(c.billed_cost) AS billed, bool_or(k.charge_category = 'Tax') AS tax_lines,
-               bool_or(k.invoice_id IS NOT NULL) AS numbered
+               bool_or(k.invoice_id IS NOT NULL) AS numbered,
+               sum(c.billed_cost) FILTER (WHERE k.invoice_id IS NULL) AS unnamed
         FROM slice s JOIN charge c ON c.billing_month = s.period AND c.slice_id = s.slice_id
         JOIN charge_kind k USING (charge_kind_key)
         WHERE s.kind = 'bill' AND s.provider = i.provider AND s.scope = i.scope AND s.period = i.billing_month
           AND k.billing_currency = i.currency
     ) AS monthly ON true
+    LEFT JOIN LATERAL (
+        SELECT string_agg(DISTINCT k.billing_currency, ', ') AS currencies
+        FROM charge c JOIN charge_kind k USING (charge_kind_key)
+        WHERE c.billing_month = bill.period AND c.slice_id = bill.slice_id
+    ) AS other ON true
     ORDER BY i.provider, i.invoice_id, i.currency"""
 
 
@@ -64,11 +73,11 @@ def _closes(rows: list[RowMapping]) -> Finding:
     total = exact_sum((tax, *(row["net"] for row in rows)))
     if billed is None:
         before = first["first_bill"] is not None and first["billing_month"] < first["first_bill"]
-        cause = (
-            f"the bills of {first['scope']} begin with {first['first_bill']:%Y-%m}: not compared"
-            if before
-            else "no billed charge of this invoice is loaded"
-        )
+        cause = "no billed charge of this invoice is loaded"
+        if before:
+            cause = f"the bills of {first['scope']} begin with {first['first_bill']:%Y-%m}: not compared"
+        elif (others := first["month_currencies"]) and first["currency"] not in others:
+            cause = f"the bill of the month is in {others}, not in {first['currency']}"
         return Finding(
             promise="matches the invoice",
             scope=scope,
@@ -87,7 +96,11 @@ def _closes(rows: list[RowMapping]) -> Finding:
     unexplained = minus(difference, missing_tax)
     rounding = abs(unexplained) <= _CENT * len(rows)
     if unexplained:
-        causes.append(f"{unexplained} {'the invoice is rounded to the cent' if rounding else 'is unexplained'}")
+        causes.append(
+            f"{unexplained} the invoice is rounded to the cent"
+            if rounding
+            else f"{unexplained} is unexplained{_hint(first, unexplained, _CENT * len(rows))}"
+        )
     return Finding(
         promise="matches the invoice",
         scope=scope,
@@ -100,6 +113,16 @@ def _closes(rows: list[RowMapping]) -> Finding:
         holds=rounding,
         attention=bool(missing_tax),
     )
+
+
+def _hint(row: RowMapping, unexplained: Decimal, tolerance: Decimal) -> str:
+    """What may be behind a difference: late data, or lines that name no invoice where those of the month do."""
+    if row["state"] in ("open", "provisional"):
+        return f": the bill of the month is {row['state']}, last loaded on {row['loaded_at']:%Y-%m-%d}; load it again"
+    unnamed = None if _by_month(row) else row["unnamed"]
+    if unnamed and abs(exact_sum((unexplained, unnamed))) <= tolerance:
+        return f": lines of {plain(unnamed)} in the month name no invoice"
+    return ""
 
 
 def one_bill_per_month(connection: Connection) -> Iterator[Finding]:

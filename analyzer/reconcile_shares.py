@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -75,8 +75,9 @@ def shares_add_up(connection: Connection) -> Iterator[Finding]:
         ("spend by resource adds up to the bill", "SELECT * FROM spend_resource_month"),
     ):
         found = _keyed(connection, _by_slice(source, ""))
-        for (provider, scope, period, currency), theirs in charges.items():
-            ours = found.get((provider, scope, period, currency), {})
+        for provider, scope, period, currency in _of_either(charges, found):
+            key = (provider, scope, period, currency)
+            ours, theirs = found.get(key, {}), charges.get(key, {})
             yield from compare(promise, f"{provider} {scope}", period, currency, ours=ours, theirs=theirs)
     sums = ", ".join(f"sum({column}) AS {column}" for column in COSTS)
     differ = " OR ".join(f"c.{column} IS DISTINCT FROM x.{column}" for column in COSTS)
@@ -113,8 +114,8 @@ def cuts_add_up(connection: Connection) -> Iterator[Finding]:
             )
         ).mappings()
         found = {(row["billing_month"], row["currency"]): dict(row) for row in groups}
-        for (month, currency), theirs in totals.items():
-            ours = found.get((month, currency), {})
+        for month, currency in _of_either(totals, found):
+            ours, theirs = found.get((month, currency), {}), totals.get((month, currency), {})
             yield from compare(f"spend by {cut} adds up to the bills", None, month, currency, ours=ours, theirs=theirs)
 
 
@@ -141,6 +142,11 @@ def savings_stay_within_cost(connection: Connection) -> Iterator[Finding]:
             cause="a resource would save more than it costs" if row.exceeded else "what would remain to be paid",
             holds=not row.exceeded,
         )
+
+
+def _of_either(charged: Iterable[tuple[Any, ...]], analyzed: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Keys of the charges, and of what the analysis has beyond them: of a bill that is gone."""
+    return list(dict.fromkeys((*charged, *analyzed)))
 
 
 def _keyed(connection: Connection, query: str) -> dict[tuple[Any, ...], Mapping[str, Any]]:

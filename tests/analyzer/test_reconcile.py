@@ -131,7 +131,12 @@ def type_in(ledger: Ledger, **values: Any) -> None:
     [
         ({}, "0", True, "equal"),
         ({"net": D("10.01")}, "-0.01", True, "-0.01 the invoice is rounded to the cent"),
-        ({"net": D(12)}, "-2", False, "-2.0 is unexplained"),
+        (
+            {"net": D(12)},
+            "-2",
+            False,
+            "-2.0 is unexplained: the bill of the month is provisional, last loaded on 2026-11-20; load it again",
+        ),
         ({"invoice_id": "B-7"}, None, False, "no billed charge of this invoice is loaded"),
     ],
 )
@@ -168,6 +173,39 @@ def test_the_invoices_of_a_month_without_numbers_are_closed_to_together(
     assert (dollars.scope, dollars.ours) == ("Amazon A-1, AWS Marketplace M-2", D(10))
     assert (dollars.difference, dollars.holds) == (D(difference), holds)
     assert (euros.ours, euros.holds) == (None, False), "another currency is not added"
+    assert euros.cause == "the bill of the month is in USD, not in EUR"
+
+
+@pytest.mark.parametrize(("state", "said"), [("open", "open"), ("provisional", "provisional"), ("final", None)])
+def test_what_an_invoice_has_more_of_may_be_late(ledger: Ledger, state: str, said: str | None) -> None:
+    sound(ledger)
+    break_it(ledger, f"UPDATE slice SET state = '{state}', loaded_at = '2026-10-20 06:00Z'")
+    type_in(ledger, net=D(12))
+    (row,) = findings(ledger, "matches the invoice")
+    late = f": the bill of the month is {said}, last loaded on 2026-10-20; load it again"
+    assert (row.difference, row.holds, row.cause) == (D(-2), False, f"-2.0 is unexplained{late if said else ''}")
+
+
+def test_lines_that_name_no_invoice_are_named_where_they_make_the_difference(ledger: Ledger) -> None:
+    ledger.charge("2026-10-07", "2", tags={"team": "ads"})
+    sound(ledger)
+    break_it(ledger, "UPDATE slice SET state = 'final'")
+    type_in(ledger, net=D(12))
+    (row,) = findings(ledger, "matches the invoice")
+    assert (row.difference, row.holds) == (D(-2), False)
+    assert row.cause == "-2.0 is unexplained: lines of 2 in the month name no invoice"
+
+
+def test_an_analysis_of_what_no_bill_has_is_seen(ledger: Ledger) -> None:
+    """What stays behind of a bill whose charges are gone stands against nothing."""
+    sound(ledger)
+    break_it(ledger, "DELETE FROM charge")
+    for promise in ("spend by day adds up to the bill", "spend by resource adds up to the bill"):
+        (row,) = findings(ledger, promise)
+        assert (row.ours, row.theirs, row.difference, row.holds) == (D("11.5"), None, D("11.5"), False)
+    for cut in ("model", "team", "stage", "provider"):
+        (row,) = findings(ledger, f"spend by {cut} adds up to the bills")
+        assert (row.ours, row.theirs, row.holds) == (D("11.5"), None, False)
 
 
 def test_an_invoice_from_before_the_first_bill_is_named_and_not_compared(ledger: Ledger) -> None:
