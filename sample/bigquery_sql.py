@@ -37,7 +37,7 @@ def as_duckdb(node: exp.Expression) -> exp.Expression:
     return node
 
 
-def partition_conditions(tree: exp.Expression) -> list[str]:
+def partition_conditions(tree: Any) -> list[str]:
     """Conditions on partitions alone: those that spare BigQuery the reading."""
     found = []
     for where in tree.find_all(exp.Where):
