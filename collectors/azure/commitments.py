@@ -19,8 +19,7 @@ from typing import Any
 
 from aispend.errors import AispendError, InputError
 from aispend.money import cost
-from collectors.azure.access import left_out
-from collectors.azure.base import AzureCollector, explained
+from collectors.azure.base import FORBIDDEN, AzureCollector, explained, status_of
 from collectors.azure.graph import subscription_of
 from collectors.azure.inventory_machines import instant
 from collectors.contract import Finding, Merge, Progress, Reading, Seen, Slice, Window
@@ -29,14 +28,15 @@ Row = dict[str, Any]
 RESERVATIONS, PLANS = "reservations", "savings plans"
 _VERSION = "2022-11-01"
 _LISTED = {
-    RESERVATIONS: ("/providers/Microsoft.Capacity/reservations", "arm.ListReservations"),
-    PLANS: ("/providers/Microsoft.BillingBenefits/savingsPlans", "arm.ListSavingsPlans"),
+    RESERVATIONS: "/providers/Microsoft.Capacity/reservations",
+    PLANS: "/providers/Microsoft.BillingBenefits/savingsPlans",
 }
-_NONE = (
-    "No {} are visible. If there are some, give the identity the role {} of the tenant (docs/connect-azure.md): "
-    "Azure lists none to others."
-)
-_ROLES = {RESERVATIONS: "Reservations Reader", PLANS: "Savings plan Reader"}
+_ROLES = {
+    RESERVATIONS: "Reservations Reader on /providers/Microsoft.Capacity",
+    PLANS: "Savings plan Reader on /providers/Microsoft.BillingBenefits",
+}
+_ASSIGN = "Assign it to the identity (docs/connect-azure.md shows how); no role of a subscription can grant it."
+_OTHERS = "If there are some, the role {} is missing: Azure lists none to others."
 _STATES = {"succeeded": "active", "cancelled": "deleted", "merged": "retired", "split": "retired"}
 """States of ours for Azure's; others are Azure's own word."""
 
@@ -62,16 +62,19 @@ class Commitments(AzureCollector):
 
         try:
             with explained(self.name):
-                for what, (path, _) in _LISTED.items():
+                for what, path in _LISTED.items():
                     try:
                         count = sum(1 for _ in self.clients.pages(path, api_version=_VERSION))
                     except HttpResponseError as error:
-                        yield self.denied(error)
+                        if status_of(error) != FORBIDDEN:
+                            yield self.denied(error)
+                        else:
+                            yield Finding("broken", f"{what}: the role {_ROLES[what]} is missing", _ASSIGN)
                         continue
                     if count:
                         yield Finding("good", f"{count} {what} are visible")
                     else:
-                        yield Finding("note", f"no {what} are visible", _NONE.format(what, _ROLES[what]))
+                        yield Finding("note", f"no {what} are visible", _OTHERS.format(_ROLES[what]))
         except AispendError as error:
             yield Finding("broken", error.what, error.next_step)
 
@@ -81,13 +84,14 @@ class Commitments(AzureCollector):
 
         read: Callable[[Iterable[Mapping[str, Any]], datetime], list[Row]]
         read = reservations if piece.key == RESERVATIONS else savings_plans
-        path, operation = _LISTED[piece.key]
         try:
-            rows = read(self.clients.pages(path, api_version=_VERSION), self.clock())
+            rows = read(self.clients.pages(_LISTED[piece.key], api_version=_VERSION), self.clock())
         except HttpResponseError as error:
-            note = left_out(error, f"What was committed in {piece.key}", operation)
+            if status_of(error) != FORBIDDEN:
+                raise
+            note = f"What was committed in {piece.key} is unknown: the role {_ROLES[piece.key]} is missing."
             return Reading([], (note,), may_be_empty=True, token=f"{piece.token} refused")
-        notes = () if rows else (_NONE.format(piece.key, _ROLES[piece.key]),)
+        notes = () if rows else (f"No {piece.key} are visible. {_OTHERS.format(_ROLES[piece.key])}",)
         return Reading([Merge("commitment_term", rows)], notes)
 
 

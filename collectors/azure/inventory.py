@@ -126,6 +126,10 @@ class Inventory(AzureCollector):
                             if missing := self._access.missing(one.id, kind.actions):
                                 said = denied(f"What {one.name} has of {kind.title}", missing)
                                 yield Finding("note", said, GRANT)
+                    machines_found = sum(map(len, self._rows(machines.VM).values()))
+                    yield Finding(
+                        "good", f"Resource Graph answers; {machines_found} virtual machines have accelerators"
+                    )
                 except HttpResponseError as error:
                     yield self.denied(error)
         except AispendError:

@@ -76,12 +76,9 @@ OPERATIONS: dict[str, Operation] = {
     "prices.ListPrices": Operation("GET", r"^/api/retail/prices"),
     "spotresources.Query": Operation("POST", _GRAPH, (_ASKING,)),
     "advisorresources.Query": Operation("POST", _GRAPH, (_ASKING, "Microsoft.Advisor/recommendations/read")),
-    "arm.ListReservations": Operation(
-        "GET", r"^/providers/Microsoft\.Capacity/reservations", ("Microsoft.Capacity/reservations/read",)
-    ),
-    "arm.ListSavingsPlans": Operation(
-        "GET", r"^/providers/Microsoft\.BillingBenefits/savingsPlans", ("Microsoft.BillingBenefits/savingsPlans/read",)
-    ),
+    # these belong to the tenant, where only Azure's own roles grant them (docs/connect-azure.md)
+    "arm.ListReservations": Operation("GET", r"^/providers/Microsoft\.Capacity/reservations"),
+    "arm.ListSavingsPlans": Operation("GET", r"^/providers/Microsoft\.BillingBenefits/savingsPlans"),
     "metrics.QueryMetrics": Operation("POST", r"/metrics:getBatch", ("Microsoft.Insights/metrics/read",)),
     "arm.QueryCosts": Operation(
         "POST",

@@ -142,7 +142,7 @@ def test_what_is_denied_is_a_remark_and_the_other_is_collected(
     azure.on(PLANS, {"value": [plan()]})
     report = run(Commitments(connect(), clock))
     assert report.error is None
-    assert "Microsoft.Capacity/reservations/read is missing" in report.slices[0].notes[0]
+    assert "the role Reservations Reader on /providers/Microsoft.Capacity is missing" in report.slices[0].notes[0]
     assert [one.rows for one in report.slices] == [0, 1]
 
 
@@ -164,7 +164,7 @@ def test_the_doctor_says_what_is_visible_and_what_is_missing(azure: Azure, conne
     azure.on(RESERVED, RefusalError(403, "AuthorizationFailed"))
     azure.on(PLANS, {"value": [plan()]})
     broken, good = Commitments(connect(), clock).examine()
-    assert broken.what == "the permission Microsoft.Capacity/reservations/read is missing"
+    assert broken.what == "reservations: the role Reservations Reader on /providers/Microsoft.Capacity is missing"
     assert good.what == "1 savings plans are visible"
     azure.on(RESERVED, {"value": []})
     assert next(Commitments(connect(), clock).examine()).state == "note"
