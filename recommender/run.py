@@ -21,6 +21,8 @@ from recommender.record import keep
 from recommender.registry import KINDS
 from recommender.subjects.load import evidence_end, load_subjects
 from recommender.subjects.machines import Machine
+from recommender.subjects.served_tokens import ServedTokens
+from recommender.subjects.services import Pool, Service
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -79,39 +81,55 @@ def _without_history(subject: Subject) -> Subject:
 def _answers(subject: Subject, options: Recommend) -> Iterator[Answer]:
     for kind in KINDS:
         if isinstance(subject, kind.subject) and kind.applies(subject):
-            yield _answer(kind, subject, options)
+            yield answer(kind, subject, options)
 
 
-def _answer(kind: Kind[Any], subject: Subject, options: Recommend) -> Answer:
+def answer(kind: Kind[Any], subject: Subject, options: Recommend) -> Answer:
     """What a kind says of a subject, held against what holds for all kinds."""
     excluded = exclusion_of(subject, kind.name, options)
-    answer = kind.evaluate(subject, options)
-    if excluded is not None:
-        return WhyNot(kind.name, subject, "excluded", f"Your settings exclude it: {excluded.why}", answer.monthly_cost)
-    if isinstance(answer, WhyNot):
-        return answer
+    said = kind.evaluate(subject, options)
 
     def no(reason: str, explanation: str) -> WhyNot:
-        return WhyNot(kind.name, subject, reason, explanation, answer.monthly_cost)
+        return WhyNot(kind.name, subject, reason, explanation, said.monthly_cost)
 
-    saved, currency = answer.saving.effective, subject.currency
+    if excluded is not None:
+        return no("excluded", f"Your settings exclude it: {excluded.why}")
+    if isinstance(said, WhyNot):
+        return said
+    for part in _parts(subject):
+        rule = exclusion_of(part, kind.name, options) if part.resource_id in said.acts_on else None
+        if rule is not None:
+            return no("excluded", f"Your settings exclude {part.resource_id} of it: {rule.why}")
+    saved, currency = said.saving.effective, subject.currency
     if saved < options.min_monthly_saving:
         return no(
             "small",
             f"It would save {saved} {currency} a month, below the minimum of {options.min_monthly_saving} "
             "(recommend.min_monthly_saving).",
         )
-    if saved > 0 and answer.one_off_cost > options.max_payback_months * saved:
+    if saved > 0 and said.one_off_cost > options.max_payback_months * saved:
         return no(
             "payback",
-            f"It would save {saved} {currency} a month and cost {answer.one_off_cost} once: more than "
+            f"It would save {saved} {currency} a month and cost {said.one_off_cost} once: more than "
             f"{options.max_payback_months} months to pay back (recommend.max_payback_months).",
         )
-    until = answer.evidence_until
+    until = said.evidence_until
     if until is not None and subject.as_of - until > timedelta(days=options.expires_after_days):
         return no(
             "telemetry_stale",
             f"What it would rest on was last measured on {until:%Y-%m-%d}, more than {options.expires_after_days} days "
             "before the newest bill (recommend.expires_after_days). Collect telemetry again.",
         )
-    return answer
+    return said
+
+
+def _parts(subject: Subject) -> Iterator[Subject]:
+    """What it consists of, each with its own tags: a rule of the settings may name one of them."""
+    if isinstance(subject, Service):
+        yield from (member.machine for member in subject.members)
+    elif isinstance(subject, Pool):
+        for service in subject.services:
+            yield from _parts(service)
+    elif isinstance(subject, ServedTokens):
+        for name, part in subject.parts.items():
+            yield replace(subject, resource_id=name, tags=part.tags)
