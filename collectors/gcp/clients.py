@@ -26,6 +26,9 @@ SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 """What a service account may do is what its roles grant; tokens of narrower scopes cannot run queries."""
 
 MB_READ = measure("bigquery", "MB read")
+_ANY_SIZE = (("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1))
+"""As the SDK sets them for channels of its own: a page may be larger than gRPC's 4 MB."""
+
 _MB = 1_000_000
 _MOST_PERMISSIONS = 100
 _BIGQUERY = (
@@ -169,9 +172,11 @@ class GcpClients:
             here = self.connection.grpc_endpoint
             host = here or f"{client.DEFAULT_ENDPOINT}:443"
             if _on_this_machine(here):
-                channel = grpc.insecure_channel(host)
+                channel = grpc.insecure_channel(host, options=_ANY_SIZE)
             else:
-                channel = grpc_helpers.create_channel(host, credentials=self.credentials, default_scopes=SCOPES)
+                channel = grpc_helpers.create_channel(
+                    host, credentials=self.credentials, default_scopes=SCOPES, options=_ANY_SIZE
+                )
             patient = PatientCalls(client.DEFAULT_ENDPOINT.split(".", 1)[0], self._count, self._sleep)
             transport = import_module(f"google.cloud.{package}.services.{service}.transports")
             made = getattr(transport, f"{name}GrpcTransport")(channel=grpc.intercept_channel(channel, patient))

@@ -175,8 +175,6 @@ class Inventory(GcpCollector):
 
     def _locations(self, project: Project) -> list[str]:
         """Locations of Vertex AI, asked once for each project."""
-        if self.clients.connection.regions:
-            return list(self.clients.connection.regions)
         if project.id not in self._places:
             url = f"/{vertex.VERTEX_VERSION}/projects/{project.id}/locations"
             found = of_rest(self.clients.pages(vertex.LOCATIONS, url), "locations")
@@ -184,9 +182,14 @@ class Inventory(GcpCollector):
         return self._places[project.id]
 
     def _of_vertex(self, project: Project, operation: str, field: str, **asked: str) -> Iterator[Mapping[str, Any]]:
+        from google.api_core.exceptions import BadRequest, MethodNotImplemented, NotFound
+
         for location in self._locations(project):
             url = vertex.vertex_url(project.id, location, field)
-            yield from of_rest(self.clients.pages(operation, url, pageSize=100, **asked), field)
+            try:
+                yield from of_rest(self.clients.pages(operation, url, pageSize=100, **asked), field)
+            except (BadRequest, MethodNotImplemented, NotFound):
+                continue  # not every location has everything
 
     def _endpoints(self, project: Project, described: list[Row]) -> list[Part]:
         rows = vertex.endpoint_rows(self._of_vertex(project, vertex.ENDPOINTS, "endpoints"))

@@ -345,3 +345,19 @@ def test_a_second_run_within_the_hour_asks_nothing_and_each_request_is_declared(
     google.calls.clear()
     report = run(Inventory(connect(projects=["ml-prod"]), clock))
     assert (google.operations(), report.unchanged) == ([], 1)
+
+
+def test_a_location_that_lacks_a_part_of_vertex_ai_hides_no_other(
+    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+) -> None:
+    def endpoints(path: str, _query: Any) -> dict[str, Any]:
+        if "mars1" in path:
+            raise RefusedError(400, "badRequest", "not supported here")
+        return {"endpoints": [{"name": "projects/111/locations/us-central1/endpoints/42"}]}
+
+    places = [{"locationId": "mars1"}, {"locationId": "us-central1"}]
+    google.listings["aiplatform.projects.locations.list"] = {"locations": places}
+    google.listings["aiplatform.endpoints.list"] = endpoints
+    report = run(Inventory(connect(projects=["ml-prod"], regions=["europe-west4"]), clock))
+    assert (report.error, report.slices[0].notes) == (None, ())
+    assert [row[0] for row in asked(database, HISTORY)] == ["projects/111/locations/us-central1/endpoints/42"]

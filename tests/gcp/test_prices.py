@@ -120,6 +120,15 @@ def test_regions_are_those_with_machines_and_a_list_is_read_once_a_week(
     assert google.operations() == []
 
 
+def test_a_page_may_be_larger_than_grpc_takes_by_itself(
+    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+) -> None:
+    google.skus = catalogue(*a2(), sku("x" * 5_000_000, "1"), at_once=9)
+    report = run(Prices(connect(**HERE), clock))
+    assert report.slices[0].message == ""
+    assert priced(database)
+
+
 def test_the_same_page_again_is_an_error_and_nothing_is_written(
     google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
