@@ -174,7 +174,12 @@ def import_inventory(
     with doors.opened(database) as door, doors.progress_bars() as bars:
         report = load(paths, door.store, door.settings, system_clock, source=source, progress=bars)
         analyzed = run_analysis(door, bars) if analyze_after else None
-    typer.echo(f"{report.resources:,} resources described, {report.aliases:,} names")
+    kept = [
+        f"{number:,} {what}"
+        for number, what in ((report.disks, "disks"), (report.checkpoints, "checkpoints"))
+        if number
+    ]
+    typer.echo(", ".join((f"{report.resources:,} resources described", f"{report.aliases:,} names", *kept)))
     say_notes((*report.notes, *(analyzed.notes if analyzed else ())))
 
 

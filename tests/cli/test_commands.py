@@ -232,3 +232,16 @@ def test_metrics_go_in_and_tell_what_was_read(run: Run, tmp_path: Path) -> None:
     assert again.out.startswith("unchanged: metrics of 1 file(s)")
     assert "metrics" in run("loads").out
     assert run("import-metrics", "missing.csv").status == 1
+
+
+def test_an_inventory_tells_its_disks_and_checkpoints(run: Run, tmp_path: Path) -> None:
+    """Only where there are any: machines alone are told as before."""
+    head = "provider,resource_id,kind,account,region,size_bytes,modified_at,run"
+    checkpoint = "aws,s3://ml/a/step-{n}/,checkpoint,111,us-east-1,5,2026-06-01,a"
+    rows = [head, *(checkpoint.format(n=number) for number in (1, 2)), "aws,i-1,,111,us-east-1,,,"]
+    (tmp_path / "there.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    (tmp_path / "machines.csv").write_text(f"{rows[0]}\n{rows[-1]}\n", encoding="utf-8")
+
+    found = run("import-inventory", "there.csv", "--no-analyze")
+    assert found.out.splitlines()[0].endswith(" names, 2 checkpoints"), found.err
+    assert run("import-inventory", "machines.csv", "--no-analyze").out.splitlines()[0].endswith(" names")
