@@ -35,6 +35,9 @@ def test_five_minute_checkpoints_and_six_hours_between_preemptions() -> None:
     assert expected_runtime(48, young_interval(5 * MINUTE, 6), **costs) == pytest.approx(58.595, abs=5e-4)
     best = spot_runtime(48, **costs)
     assert best.hours == pytest.approx(58.581, abs=5e-4)
+    grid = np.arange(0.5, 1.5, 0.005)
+    runs = [expected_runtime(48, float(interval), **costs) for interval in grid]
+    assert grid[int(np.argmin(runs))] == pytest.approx(0.945)
     assert expected_runtime(48, 1.0, **costs) / 48 == pytest.approx(1.2207, abs=5e-5)
     # at Young's interval, 48 / 58.595; at Daly's it is a little higher
     assert break_even_ratio(58.595 / 48) == pytest.approx(0.8192, abs=5e-5)
