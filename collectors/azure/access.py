@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from aispend.errors import AccessError
+from aispend.errors import AccessError, CollectError
 from collectors.azure.base import FORBIDDEN, code_of, needed_for, status_of
 from collectors.azure.clients import AzureClients
 
@@ -90,6 +90,15 @@ def left_out(error: Exception, what: str, operation: str) -> str:
 def denied(what: str, missing: Iterable[str]) -> str:
     """The remark for what may not be read."""
     return f"{what} is unknown: the permission {' and '.join(missing)} is missing."
+
+
+def limited(where: str) -> CollectError:
+    """The error that ends a run's questions: to ask on, day by day, would only prolong the wait."""
+    return CollectError(
+        "Azure limits the rate of requests, also after waiting; none is asked any more now.",
+        where=where,
+        next_step="The next run goes on from here.",
+    )
 
 
 def nothing_may_be_read(where: str, missing: Iterable[str]) -> AccessError:

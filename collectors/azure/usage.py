@@ -21,8 +21,8 @@ from typing import Any
 
 from aispend.clock import Clock
 from aispend.errors import AispendError
-from collectors.azure.access import GRANT, PERMISSIONS, Access, Readable, left_out
-from collectors.azure.base import AzureCollector, explained, status_of
+from collectors.azure.access import GRANT, PERMISSIONS, Access, Readable, left_out, limited
+from collectors.azure.base import THROTTLED, AzureCollector, explained, status_of
 from collectors.azure.clients import AzureClients
 from collectors.azure.days import days_without
 from collectors.azure.graph import Graph
@@ -66,13 +66,17 @@ class Usage(AzureCollector):
         self._graph = Graph(clients)
         self._metrics = Metrics(clients)
         self._access = Access(clients)
+        self._limited = False
         self._known: tuple[dict[Place, list[Resource]], dict[Place, list[Resource]]] | None = None
 
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
         """A slice per UTC day, the newest first, where there is anything that serves."""
         accounts, endpoints = self._served()
         if accounts or endpoints:
-            yield from days_without(window, seen, self.clock(), "usage", self._readable.lacking)
+            for piece in days_without(window, seen, self.clock(), "usage", self._readable.lacking):
+                if self._limited:
+                    return
+                yield piece
 
     def examine(self) -> Iterator[Finding]:
         """Whether there is anything to read, and that metrics may be read."""
@@ -117,6 +121,9 @@ class Usage(AzureCollector):
                     write(self._models(place, accounts.get(place, []), span, told))
                     write(self._endpoints(place, endpoints.get(place, []), span, told))
                 except HttpResponseError as error:
+                    if status_of(error) == THROTTLED:
+                        self._limited = True
+                        raise limited(f"{self.name}, {piece.title}") from None
                     notes.append(left_out(error, f"Usage in {', '.join(place)}", OPERATION))
                     refused = error
                     continue

@@ -19,8 +19,8 @@ from typing import NamedTuple
 from aispend.clock import Clock
 from aispend.errors import AispendError
 from collectors.azure import utilization_rows as gpu
-from collectors.azure.access import PERMISSIONS, Access, Readable, left_out
-from collectors.azure.base import AzureCollector, explained
+from collectors.azure.access import PERMISSIONS, Access, Readable, left_out, limited
+from collectors.azure.base import THROTTLED, AzureCollector, explained, status_of
 from collectors.azure.clients import AzureClients
 from collectors.azure.days import days_without
 from collectors.azure.graph import Graph, Row
@@ -68,13 +68,17 @@ class Utilization(AzureCollector):
         self._graph = Graph(clients)
         self._metrics = Metrics(clients)
         self._access = Access(clients)
+        self._limited = False
         self._known: _There | None = None
         self._said = False
 
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
         """A slice per UTC day, the newest first, where there is anything that Azure measures."""
         if self._there.places:
-            yield from days_without(window, seen, self.clock(), "utilization", self._readable.lacking)
+            for piece in days_without(window, seen, self.clock(), "utilization", self._readable.lacking):
+                if self._limited:
+                    return
+                yield piece
 
     def examine(self) -> Iterator[Finding]:
         """What is measured, and what is not."""
@@ -125,6 +129,9 @@ class Utilization(AzureCollector):
                     found = self._series(there.workspaces.get(place, []), gpu.OF_JOBS, span, cut)
                     write(gpu.job_rows(found, doubtful))
                 except HttpResponseError as error:
+                    if status_of(error) == THROTTLED:
+                        self._limited = True
+                        raise limited(f"{self.name}, {piece.title}") from None
                     notes.append(left_out(error, f"Utilization in {', '.join(place)}", OPERATION))
                     refused = error
                     lacking += 1

@@ -226,3 +226,17 @@ def test_without_anything_that_serves_nothing_is_asked(azure: Azure, connect: Co
     assert (report.slices, "metrics.QueryMetrics" in report.requests) == ([], False)
     (found,) = Usage(connect(), clock).examine()
     assert found.state == "note"
+
+
+def test_a_storm_of_limits_ends_the_run_and_the_next_goes_on(
+    azure: Azure, monitor: Monitor, connect: Connect, clock: Clock, run: Run, waits: list[float]
+) -> None:
+    answer = monitor._answer
+    azure.on(METRICS, RefusalError(429, "TooManyRequests", headers={"Retry-After": "2"}))
+    report = run(Usage(connect(), clock))
+    assert [one.outcome for one in report.slices] == ["failed"]
+    assert "none is asked any more now" in report.slices[0].message
+    assert report.requests["metrics.QueryMetrics"] == 6
+    assert waits == [2.0] * 5
+    azure.on(METRICS, answer)
+    assert run(Usage(connect(), clock), first=DAY, end=NEXT).loaded == 1
