@@ -61,6 +61,11 @@ def told(drivers: Iterable[Driver]) -> tuple[Driver, ...]:
     )
 
 
+def told_in_cents(drivers: Iterable[Driver]) -> list[Driver]:
+    """Those of :func:`told` that come to half a cent or more."""
+    return [one for one in told(drivers) if abs(one.amount) >= _HALF_CENT]
+
+
 def signed(amount: Decimal) -> str:
     """``+1,234.50`` or ``-1,234.50``; nothing is ``0.00``."""
     text = money(abs(amount))
@@ -70,7 +75,7 @@ def signed(amount: Decimal) -> str:
 def headline(total: Change, drivers: tuple[Driver, ...], most: int = 3) -> str:
     """The change in a sentence: its largest effects, what each is mostly of, and what the others come to."""
     grown = f" ({relative(total.change / total.before)})" if total.before > 0 else ""
-    known = [one for one in told(drivers) if abs(one.amount) >= _HALF_CENT]
+    known = told_in_cents(drivers)
     parts = [f"{signed(one.amount)} {effect_words(one.effect, one.amount)}{_mostly(one)}" for one in known[:most]]
     rest = exact_sum(one.amount for one in known[most:])
     others = f" and {signed(rest)} other effects" if rest else ""

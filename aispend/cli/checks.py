@@ -11,7 +11,7 @@ import typer
 
 from aispend.cli import doors, show
 from aispend.cli.doors import AllFromOption, DatabaseOption, Format, FormatOption, ToOption, note
-from aispend.cli.nothing import NO_CHARGES
+from aispend.cli.nothing import NO_BILL_OF_PERIOD, NO_CHARGES
 from aispend.cli.show import Head
 
 if TYPE_CHECKING:
@@ -48,8 +48,10 @@ def reconcile(
         window = doors.window(first, end, views.newest_window(connection))
         found = views.reconcile(connection, window, door.settings)
         loaded = views.bills_loaded(connection)
-    if not loaded:
-        note(f"Nothing was checked. {NO_CHARGES}")
+    if not loaded or (window is not None and all(row.period is None for row in found.rows)):
+        if style is not Format.table:
+            show.machine(RECONCILE, [], style)
+        note(f"Nothing was checked. {NO_BILL_OF_PERIOD if loaded else NO_CHARGES}")
         raise typer.Exit(1)
     if style is not Format.table:
         show.machine(RECONCILE, records.records(RECONCILE, found.rows), style)
@@ -150,7 +152,8 @@ def _blocks(title: str, rows: Sequence[Finding]) -> None:
 
 def _where(row: Finding) -> str:
     period = f"{row.period:%Y-%m}" if row.period else None
-    return ", ".join(part for part in (row.promise, row.scope, period) if part)
+    currency = row.currency if row.ours is None and row.theirs is None else None  # else it is beside the amount
+    return ", ".join(part for part in (row.promise, row.scope, period, currency) if part)
 
 
 def _alike(rows: Iterable[Finding]) -> list[tuple[Finding, int]]:

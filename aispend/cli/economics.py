@@ -104,7 +104,7 @@ def lifecycle(
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         window = doors.window(first, end, views.charge_days(connection))
         found = views.lifecycles_in(connection, asked, window) if asked else views.lifecycles(connection, window)
-        missing = "" if found.rows else nothing.no_charges(connection)
+        missing = "" if found.rows else nothing.no_ai_spend(connection, window, "aispend spend")
     if _answered(found, style, missing) or found.window is None:
         return
     shown = [row for row in found.rows if row.data_cost != 0 or row.training_cost != 0 or row.serving_cost != 0]

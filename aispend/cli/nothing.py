@@ -15,7 +15,12 @@ NO_USAGE = (
     "No unit costs: no inference usage meets a bill. Load usage: aispend import-usage PATH…, then aispend analyze"
 )
 NO_STAGES = "No spend is known to be for data, training or serving. Stages come from tags, rules and workloads."
+NO_BILL_OF_PERIOD = "No bill of a month in this period is loaded."
 _NO_IDLE = "Nothing is known to be idle. Idle needs utilization: aispend import-metrics PATH…, then recommend."
+NOT_SERVED = (
+    "No inference usage meets a bill in this period: no cost per request or token. "
+    "Load usage: aispend import-usage PATH…, then aispend analyze"
+)
 _NAMED = 12
 """Models named in a sentence: enough to see a spelling, few enough to read."""
 
@@ -34,6 +39,21 @@ def no_charges(connection: Connection) -> str:
         f"No charges in this period; there are charges from {days.first} to {days.end - timedelta(days=1)}. "
         "Choose with --from and --to."
     )
+
+
+def no_ai_spend(connection: Connection, window: views.Window | None, instead: str) -> str:
+    """Why a cut of AI spend has no rows: as :func:`no_charges`, or what was charged is not for AI.
+
+    ``instead`` is the command that shows all spend.
+    """
+    from reports import views
+
+    days = views.charge_days(connection)
+    if views.pending_bills(connection) or days is None or window is None:
+        return no_charges(connection)
+    if window.end <= days.first or days.end <= window.first:
+        return no_charges(connection)
+    return f"No AI spend in this period; of all spend: {instead}"
 
 
 def no_unit_costs(connection: Connection, model: str | None) -> str:
@@ -134,7 +154,7 @@ def no_forecast(connection: Connection) -> str:
 
     if views.pending_bills(connection) or views.charge_days(connection) is None:
         return no_charges(connection)
-    return "No forecast yet. It is made with every analysis: aispend analyze"
+    return "No forecast yet: it takes a whole day of usage, and is made with every analysis: aispend analyze"
 
 
 def no_idle(connection: Connection) -> str:

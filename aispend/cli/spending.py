@@ -83,6 +83,7 @@ def spend(
     """
     from reports import records, views
     from reports.columns import converted_columns, spend_columns
+    from reports.formats import basis_lines, unconverted_lines
 
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         query = spend_query(connection, by, cost, without, ai_only, axis, first, end)
@@ -102,6 +103,8 @@ def spend(
             note(missing or pending(found.basis.pending))
     elif missing:
         show.lines([missing])
+    elif converted and not converted.rows:
+        show.lines([*unconverted_lines(converted.unconverted), *basis_lines(found.basis)])
     elif converted:
         _converted_table(converted, doors.listed(by), limit)
     else:

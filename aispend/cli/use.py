@@ -20,6 +20,7 @@ from aispend.cli.doors import (
 )
 from aispend.cli.show import Head
 from aispend.errors import UsageError
+from aispend.money import exact_sum
 
 if TYPE_CHECKING:
     from reports import views
@@ -120,7 +121,31 @@ def _unit_cost_table(found: views.UnitCosts) -> None:
         notes.append(
             "* some of its charges have no effective cost: unknown, not zero; its cost and rates do without them."
         )
-    notes += currencies_apart(row.currency for row in found.rows)
+    hours = [row for row in found.rows if row.accelerator_hours_paid]
+    notes += currencies_apart(row.currency for row in (*served, *hours))
+    notes = [*_not_served(found, served), *notes]
+    if not served:
+        show.lines([nothing.NOT_SERVED, *notes])
+    else:
+        _served_table(cells, notes)
+    if hours:
+        typer.echo("")
+        _accelerator_table(hours)
+
+
+def _not_served(found: views.UnitCosts, served: Sequence[views.UnitCost]) -> list[str]:
+    """What has no row above, so that all of it adds up to AI spend; nothing on the usage basis, which does not."""
+    from reports.formats import money
+
+    sums: dict[str, list[Decimal]] = {}
+    for row in found.rows:
+        if row.basis == "allocation" and row not in served and row.effective_cost:
+            sums.setdefault(row.currency, []).append(row.effective_cost)
+    told = [f"{money(exact_sum(costs))} {currency}" for currency, costs in sorted(sums.items())]
+    return [f"Besides, of what served no requests or tokens: {', '.join(told)}."] if told else []
+
+
+def _served_table(cells: Sequence[tuple[str, ...]], notes: Sequence[str]) -> None:
     show.table(
         [
             Head("model"),
@@ -134,10 +159,6 @@ def _unit_cost_table(found: views.UnitCosts) -> None:
         cells,
         notes=notes,
     )
-    hours = [row for row in found.rows if row.accelerator_hours_paid]
-    if hours:
-        typer.echo("")
-        _accelerator_table(hours)
 
 
 def _star(row: views.UnitCost) -> str:

@@ -77,7 +77,7 @@ def why(
         )
         home = door.settings.reporting_currency
         lacking = _unconverted(found) if found else []
-        missing = [] if found and (found.rows or lacking) else [nothing.no_charges(connection)]
+        missing = [] if found and (found.rows or lacking) else [_nothing(connection, found)]
     if style is not Format.table:
         show.machine(change_columns(doors.listed(by)), records.change_records(found) if found else [], style)
         for line in missing or lacking:
@@ -86,6 +86,12 @@ def why(
         show.lines(missing or lacking)
     else:
         _table(found, limit, home)
+
+
+def _nothing(connection: Connection, found: views.Changes | None) -> str:
+    if found is None or not found.ai_only:
+        return nothing.no_charges(connection)
+    return nothing.no_ai_spend(connection, found.after, "aispend why --all")
 
 
 def _periods(
@@ -102,18 +108,19 @@ def _periods(
 
 
 def _table(found: views.Changes, limit: int, home: str) -> None:
-    from reports.change_words import behind, effect_words, leading_effects, signed, told
+    from reports.change_words import behind, effect_words, leading_effects, signed, told_in_cents
     from reports.formats import change, money, period
 
     for total in sorted(found.totals, key=lambda total: total.currency != home):
-        grown = f" ({change(total.change / total.before)})" if total.before > 0 else ""
-        show.lines([f"{signed(total.change)} {total.currency}{grown}, because of", ""])
-        drivers = told(found.drivers[total.currency])
+        grown = f" ({change(total.change / total.before)})" if total.before > 0 and total.change else ""
+        rows = [row for row in found.rows if row.currency == total.currency]
+        drivers = told_in_cents(found.drivers[total.currency])
+        ending = ", because of" if drivers else "" if any(row.change for row in rows) else ": nothing changed."
+        show.lines([f"{signed(total.change)} {total.currency}{grown}{ending}", ""])
         cells = [(signed(one.amount), effect_words(one.effect, one.amount), behind(one)) for one in drivers]
         if cells:
             show.table([Head(total.currency, "right"), Head("effect"), Head("mostly", wrap=True)], cells)
             typer.echo("")
-        rows = [row for row in found.rows if row.currency == total.currency]
         show.table(
             [
                 Head(", ".join(found.by)),
@@ -171,6 +178,8 @@ def _unconverted(found: views.Changes) -> list[str]:
 
 
 def _label(cut: str, value: str | None) -> str:
+    if value and cut == "resource":
+        return show.short_id(value, 36)
     return value or (f"no {cut} known" if cut in ("model", "team", "stage") else "(none)")
 
 

@@ -56,7 +56,9 @@ def test_for_machines_ours_and_theirs_tell_their_source(run: Run, database: Stor
 
 
 def test_nothing_to_tell_says_what_to_do(run: Run, filled: Run) -> None:
-    assert filled("forecast").out == "No forecast yet. It is made with every analysis: aispend analyze\n"
+    assert filled("forecast").out == (
+        "No forecast yet: it takes a whole day of usage, and is made with every analysis:\naispend analyze\n"
+    )
 
 
 def test_an_empty_database_asks_for_a_bill(run: Run) -> None:
