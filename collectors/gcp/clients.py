@@ -242,14 +242,26 @@ class GcpClients:
                 return
 
     def held(self, project: str, permissions: Sequence[str]) -> set[str]:
-        """Those of ``permissions`` that these credentials have in a project; asking costs nothing and needs none."""
+        """Those of ``permissions`` that these credentials have in a project; asking costs nothing and needs none.
+
+        Google refuses a question about one that no project can grant; asking tells nothing of it, so it counts as held.
+        """
+        from google.api_core.exceptions import BadRequest
+
         found: set[str] = set()
         for first in range(0, len(permissions), _MOST_PERMISSIONS):
-            answer = self.fetch(
-                "cloudresourcemanager.projects.testIamPermissions",
-                f"/v1/projects/{project}:testIamPermissions",
-                body={"permissions": list(permissions[first : first + _MOST_PERMISSIONS])},
-            )
+            block = list(permissions[first : first + _MOST_PERMISSIONS])
+            try:
+                answer = self.fetch(
+                    "cloudresourcemanager.projects.testIamPermissions",
+                    f"/v1/projects/{project}:testIamPermissions",
+                    body={"permissions": block},
+                )
+            except BadRequest:
+                found |= (
+                    set(block) if len(block) == 1 else {one for each in block for one in self.held(project, [each])}
+                )
+                continue
             found |= set(answer.get("permissions", ()))
         return found
 

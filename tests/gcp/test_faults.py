@@ -6,6 +6,7 @@ Projects and regions are named, so that the refusal meets the collector's own re
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -101,6 +102,28 @@ def test_the_doctor_says_good_where_all_is_granted_and_names_what_is_not(
     missing = [one.what for one in COLLECTORS[name](connect(**HERE), clock).examine() if one.state == "broken"]
     assert missing
     assert all("is missing in ml-prod" in one for one in missing)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_second_run_within_the_hour_asks_nothing(
+    name: str, google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+) -> None:
+    days = {"first": clock().date().replace(day=19), "end": clock().date()}
+    assert run(COLLECTORS[name](connect(**HERE), clock), **days).error is None
+    google.calls.clear()
+    again = run(COLLECTORS[name](connect(**HERE), clock), **days)
+    assert (again.error, again.loaded, google.operations()) == (None, 0, [])
+
+
+def test_a_permission_no_project_can_grant_is_not_told_as_missing(google: Everything, connect: Connect) -> None:
+    def answer(asked: dict[str, Any]) -> dict[str, Any]:
+        if "of.an.account" in asked["permissions"]:
+            raise RefusedError(400, "badRequest", "Permission of.an.account is not valid for this resource.")
+        return {"permissions": [one for one in asked["permissions"] if one != "not.held.here"]}
+
+    google.answers["cloudresourcemanager.projects.testIamPermissions"] = answer
+    held = connect(**HERE).held("ml-prod", ["is.held.here", "not.held.here", "of.an.account"])
+    assert held == {"is.held.here", "of.an.account"}
 
 
 def test_no_token_is_in_what_is_told(

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import date
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from aispend.clock import Clock
 from aispend.store import Store
+from aispend.store.telemetry import resolved_accelerator_hours
 from collectors.gcp.clients import GcpClients
 from collectors.gcp.inventory import Inventory
+from collectors.gcp.utilization import Utilization
+from collectors.gcp.utilization_rows import MACHINES, NODES
 from collectors.runner import SourceReport
 from sample.bigquery import RefusedError
 from tests.gcp.everything import Everything, served
+from tests.gcp.metrics import NOON, Monitoring, Written, every
 
 Connect = Callable[..., GcpClients]
 Run = Callable[..., SourceReport]
@@ -361,3 +366,28 @@ def test_a_location_that_lacks_a_part_of_vertex_ai_hides_no_other(
     report = run(Inventory(connect(projects=["ml-prod"], regions=["europe-west4"]), clock))
     assert (report.error, report.slices[0].notes) == (None, ())
     assert [row[0] for row in asked(database, HISTORY)] == ["projects/111/locations/us-central1/endpoints/42"]
+
+
+def test_what_telemetry_measured_is_of_the_machine_the_bill_names(
+    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+) -> None:
+    """A VM's GPU by the agent's number, and a node of GKE by its name: both are machines of the inventory."""
+    google.listings["compute.instances.aggregatedList"] = zones("instances", instance(), instance("node-1", 502))
+    run(Inventory(connect(projects=["ml-prod"]), clock))
+    metrics = Monitoring()
+    google.series = metrics.answer
+    agent, node = MACHINES[0].asked.metric, NODES[0].asked.metric
+    metrics.series = [
+        Written(agent, {"instance_id": "501"}, every(300, NOON, 10.0), {"gpu_number": "0"}),
+        Written(node, {"node_name": "node-1"}, every(300, NOON, 20.0), {"accelerator_id": "GPU-a"}),
+    ]
+    run(Utilization(connect(projects=["ml-prod"]), clock), first=date(2026, 11, 20), end=date(2026, 11, 21))
+
+    with database.engine.connect() as connection:
+        keys = {row[0]: row[1] for row in connection.execute(text("SELECT resource_key, resource_id FROM resource"))}
+        hours = resolved_accelerator_hours().subquery().c
+        found = connection.execute(select(hours.alias, hours.resource_key).order_by(hours.alias)).all()
+    assert [(alias, keys[key]) for alias, key in found] == [
+        ("501", "projects/111/zones/us-central1-a/instances/501"),
+        ("node-1", "projects/111/zones/us-central1-a/instances/502"),
+    ]
