@@ -145,13 +145,13 @@ def price_rows(pages: Iterable[Mapping[str, Any]], today: date) -> tuple[list[Ro
             }
             key = (row["region"], row["instance_type"], term, row["currency"])
             first = bool(item.get("isPrimaryMeterRegion", True))
-            if key in found and (key in primary) != first:
-                if not first:
-                    continue  # the primary one's counts
-                twice.discard(key)
-            elif key in found and found[key]["hourly_price"] != price:
-                twice.add(key)
-            found[key] = row
+            if key not in found or (first and key not in primary):
+                twice.discard(key)  # the primary meter's price counts
+                found[key] = row
+            elif first == (key in primary):
+                if found[key]["hourly_price"] != price:
+                    twice.add(key)
+                found[key]["valid_from"] = min(found[key]["valid_from"], row["valid_from"])
             primary |= {key} if first else set()
     notes = [f"{', '.join(key)} has two prices; it is left out." for key in sorted(twice)]
     return [row for key, row in found.items() if key not in twice], notes

@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import text
 
 from aispend.clock import Clock
@@ -110,6 +112,33 @@ def test_the_primary_meter_counts_and_two_of_a_kind_have_no_price() -> None:
     assert rows == []
     assert "two prices" in notes[0]
     assert prices(item(5), item(5)) == {"on_demand": Decimal(5)}
+
+
+ITEMS = st.builds(
+    lambda price, first, day, spot: item(
+        price,
+        isPrimaryMeterRegion=first,
+        effectiveStartDate=f"2024-05-0{day}T00:00:00Z",
+        skuName="x Spot" if spot else "x",
+    ),
+    st.integers(1, 3),
+    st.booleans(),
+    st.integers(1, 3),
+    st.booleans(),
+)
+
+
+@given(st.lists(ITEMS, max_size=6).flatmap(lambda items: st.tuples(st.just(items), st.permutations(items))))
+def test_the_order_of_items_and_pages_changes_nothing(
+    orders: tuple[list[dict[str, Any]], list[dict[str, Any]]],
+) -> None:
+    """Nor does how they are cut into pages; each machine and term has one price at most."""
+    found = []
+    for items in orders:
+        rows, notes = price_rows([{"Items": items[:2]}, {"Items": items[2:]}], TODAY)
+        assert len({row["term"] for row in rows}) == len(rows)
+        found.append((sorted((row["term"], row["hourly_price"], row["valid_from"]) for row in rows), notes))
+    assert found[0] == found[1]
 
 
 def test_a_price_that_is_no_number_is_refused() -> None:
