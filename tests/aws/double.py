@@ -224,7 +224,7 @@ def serving(aws: Aws) -> Iterator[str]:
             """Quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     try:
         aws.url = f"http://127.0.0.1:{server.server_address[1]}"
         yield aws.url
