@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
@@ -11,8 +12,9 @@ from sqlalchemy import text
 
 from aispend.clock import Clock
 from aispend.store import Store
+from collectors.files.dialects.gcp_commitments import pool_sql
 from collectors.gcp.clients import GcpClients
-from collectors.gcp.commitments import LISTING, Commitments
+from collectors.gcp.commitments import LISTING, Commitments, pools
 from collectors.runner import SourceReport
 from sample.bigquery import RefusedError
 from tests.gcp.everything import Everything, served
@@ -65,7 +67,7 @@ def test_a_commitment_has_its_resources_term_and_end_and_no_money(
     report = run(Commitments(connect(projects=["ml-prod"]), clock))
 
     assert (report.error, report.slices[0].message) == (None, "")
-    first, second = kept(database)
+    first, second = [one for one in kept(database) if one["kind"] == "committed_use"]
     assert first["commitment_id"] == "projects/ml-prod/regions/us-central1/commitments/77"
     assert first["description"] == ("h100s, accelerator optimized a3, 208 vCPU, 1872 GiB, 8 nvidia-h100-80gb, 3 years")
     assert (first["quantity"], first["instance_type"], first["state"]) == (Decimal(8), "nvidia-h100-80gb", "active")
@@ -78,12 +80,80 @@ def test_a_commitment_has_its_resources_term_and_end_and_no_money(
     assert google.operations() == [LISTING]
 
 
+def test_a_pool_of_the_bill_ends_when_all_its_commitments_do(
+    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+) -> None:
+    other = COMMITMENT | {"id": "79", "endTimestamp": "2027-06-01T00:00:00.000-07:00"}
+    other |= {"resources": [{"type": "VCPU", "amount": "96"}]}
+    google.listings[LISTING] = regions(COMMITMENT, other)
+    run(Commitments(connect(projects=["ml-prod"]), clock))
+
+    def found() -> dict[str, Any]:
+        pools = [one for one in kept(database) if one["kind"] == "committed_use_pool"]
+        return {one["commitment_id"]: one["ends_at"] and f"{one['ends_at']:%Y-%m-%d}" for one in pools}
+
+    certain = {"cud us-central1 gpu h100": "2029-01-01", "cud us-central1 a3 ram": "2029-01-01"}
+    assert found() == certain | {"cud us-central1 a3 cpu": None}
+
+    closed = RefusedError(403, "forbidden", "Required 'compute.commitments.list' permission")
+
+    def answer(path: str, _query: Any) -> dict[str, Any]:
+        if "/closed/" in path:
+            raise closed
+        return regions(COMMITMENT)
+
+    google.listings[LISTING] = answer
+    tomorrow = lambda: clock().replace(day=22)  # noqa: E731
+    report = run(Commitments(connect(projects=["ml-prod", "closed"]), tomorrow))
+    assert "compute.commitments.list is missing" in report.slices[0].notes[0]
+    assert set(found().values()) == {None}
+    assert run(Commitments(connect(projects=["ml-prod", "closed"]), tomorrow)).loaded == 1, "asked again"
+
+
+@pytest.mark.parametrize(
+    ("series", "resource", "fee", "region"),
+    [
+        ("ACCELERATOR_OPTIMIZED", {"type": "VCPU"}, "Commitment v1: A2 Core in Americas for 1 Year", "us-central1"),
+        ("GRAPHICS_OPTIMIZED", {"type": "MEMORY"}, "Commitment v1: G2 Ram in Americas for 1 Year", "us-central1"),
+        ("GENERAL_PURPOSE", {"type": "VCPU"}, "Commitment v1: Cpu in Americas for 1 Year", "us-central1"),
+        ("GENERAL_PURPOSE_N2", {"type": "VCPU"}, "Commitment v1: N2 Cpu in Americas for 3 Year", "us-central1"),
+        (
+            "ACCELERATOR_OPTIMIZED",
+            {"type": "ACCELERATOR", "acceleratorType": "nvidia-tesla-a100"},
+            "Commitment v1: Nvidia Tesla A100 GPU running in Americas for 1 Year",
+            "us-central1",
+        ),
+        ("GRAPHICS_OPTIMIZED", {"type": "LOCAL_SSD"}, "Commitment v1: Local SSD in Americas for 1 Year", "us-central1"),
+    ],
+)
+def test_pools_are_called_as_the_bill_calls_them(series: str, resource: dict[str, str], fee: str, region: str) -> None:
+    import duckdb
+    from google.cloud.compute_v1.types import Commitment
+
+    one = Commitment.from_json(json.dumps({"region": REGION, "type": series, "resources": [resource]}))
+    sql = pool_sql(f"'{fee}'", f"'{region}'", spend_based="false")
+    [(of_bill,)] = duckdb.sql(f"SELECT 'cud ' || {sql}").fetchall()
+    assert list(pools(one)) == [of_bill]
+
+
+def test_a_pool_that_nothing_feeds_any_more_is_over(
+    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+) -> None:
+    google.listings[LISTING] = regions(COMMITMENT)
+    run(Commitments(connect(projects=["ml-prod"]), clock))
+    google.listings[LISTING] = regions(COMMITMENT | {"status": "EXPIRED"})
+    run(Commitments(connect(projects=["ml-prod"]), lambda: clock().replace(day=22)))
+    states = {one["commitment_id"]: one["state"] for one in kept(database)}
+    assert states["cud us-central1 gpu h100"] == "deleted"
+    assert states["projects/ml-prod/regions/us-central1/commitments/77"] == "expired"
+
+
 def test_none_is_an_answer_and_a_refusal_is_told(
     google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     assert run(Commitments(connect(projects=["none"]), clock)).error is None
 
     google.faults[LISTING] = RefusedError(403, "forbidden", "Required 'compute.commitments.list' permission")
-    report = run(Commitments(connect(projects=["ml-prod"]), clock))
-    assert "compute.commitments.list" in (report.error or "")
+    report = run(Commitments(connect(projects=["ml-prod"]), lambda: clock().replace(day=22)))
+    assert "compute.commitments.list" in (report.error or report.slices[0].message)
     assert kept(database) == []
