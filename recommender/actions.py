@@ -57,7 +57,7 @@ def resize(subject: Machine, instance_type: str) -> tuple[str, str]:
     if subject.platform == "managed_endpoint":
         return place + _resize_endpoint(subject, target), undo
     if owner := owner_of(subject):
-        return place + _resize_owner(owner, target), f"{undo} at its owner"
+        return place + _resize_owner(owner, target, subject.siblings), f"{undo} at its owner"
     change = {
         "aws": f"aws ec2 modify-instance-attribute --instance-id {_name(subject)} --instance-type Value={target}"
         f" --region {_region(subject)}",
@@ -238,8 +238,8 @@ def _azure_ml(subject: Machine) -> str:
     return f"--workspace-name {shlex.quote(workspace)} {azure_place(subject.resource_id)}"
 
 
-def _resize_owner(owner: Owner, target: str) -> str:
+def _resize_owner(owner: Owner, target: str, siblings: int) -> str:
     """A group replaces a machine that was changed by hand, so the type is the group's."""
     said = f"its owner {owner.name} has one type for all of its machines: set {target} in {owner.template}"
-    said = f"# {_one_line(said)}"
-    return "\n".join((said, *owner.look))
+    also = f"; {siblings} other machines of it change as well: what they do has to fit too" if siblings else ""
+    return "\n".join((f"# {_one_line(said + also)}", *owner.look))

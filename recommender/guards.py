@@ -22,7 +22,7 @@ Known drawbacks
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from typing import Protocol
 
@@ -88,6 +88,23 @@ def _joined(machine: Machine, members: Iterable[Machine], settings: Recommend) -
         and _same_generation(machine, other)
         and too_new(_here_since(other), machine.as_of, settings) is None
         for other in members
+    )
+
+
+def others_in_group(machines: Sequence[Machine]) -> int:
+    """Machines of the first one's group that run and are none of these: a size of the group is theirs as well."""
+    first = machines[0]
+    same = {one.resource_id for one in machines if one.resource_id != first.resource_id and one.fleet == first.fleet}
+    return max(first.siblings - len(same), 0)
+
+
+def others_remark(others: int) -> str:
+    """A comment line for before the size of a group that holds others; else nothing."""
+    if not others:
+        return ""
+    return (
+        f"# {others} of its machines are not of this advice and are in the size: protect them from scale-in, or the "
+        "group may end them\n"
     )
 
 

@@ -131,7 +131,10 @@ def stopped(machine: Machine) -> str | None:
     if sort is None:
         return None
     if owner_of(machine) is not None:
-        note = "NOW is what it is set to; its least size must allow one less"
+        note = (
+            "end this machine by the command first, or the group may end another; NOW is what it is set to, and its "
+            "least size must allow one less"
+        )
         return None if sort.count_at is None else _block(sort.count_at, name, ONE_LESS, note)
     if sort.off is not None:
         return resource(sort.off[0], name, sort.off[1])

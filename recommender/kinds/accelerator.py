@@ -35,7 +35,7 @@ from aispend.prices.prices import Price
 from recommender import terraform
 from recommender.actions import describe, resize
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Effort, Kind, Step, WhyNot
-from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal_of_service
+from recommender.guards import covered_remark, hard_to_regain, others_in_group, preconditions, refusal_of_service
 from recommender.kinds.other_types import Move, Work, machines_for, moves_of
 from recommender.kinds.parts import Parts, parts_of
 from recommender.kinds.replayed import MAX_BOUND, replay_evidence, spread_of
@@ -245,7 +245,7 @@ def _advice(
             "price_currency": price.currency,
             "price_source": move.price.source,
             "price_date": move.price.valid_from.isoformat(),
-            **terraform.evidence(_terraform(first, move, len(parts.machines))),
+            **terraform.evidence(_terraform(first, move, len(parts.machines), others_in_group(parts.machines))),
             "hard_to_regain": scarce,
             "cost_basis": cost_basis(subject, days),
             "cost_until": subject.costs[-1].day.isoformat(),
@@ -253,11 +253,11 @@ def _advice(
     )
 
 
-def _terraform(machine: Machine, move: Move, count: int) -> str | None:
-    """The type, and the number where it changes too."""
+def _terraform(machine: Machine, move: Move, count: int, others: int) -> str | None:
+    """The type, and the number where it changes too; ``others`` of its group are not of this."""
     blocks = [terraform.resized(machine, move.target.instance_type)]
     if move.machines != count:
-        blocks.append(terraform.counted(machine, move.machines))
+        blocks.append(terraform.counted(machine, move.machines + others))
     return "\n\n".join(block for block in blocks if block) or None
 
 

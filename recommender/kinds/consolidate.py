@@ -33,7 +33,7 @@ from aispend.advising import Recommend
 from aispend.sizing import Consolidate
 from recommender import terraform
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, Subject, WhyNot
-from recommender.guards import refusal_of_service
+from recommender.guards import others_in_group, others_remark, refusal_of_service
 from recommender.kinds.replayed import MAX_BOUND, replay_evidence, spread_of
 from recommender.kinds.share_machines import share
 from recommender.kinds.together import cost_of_each, describe_all, one_type
@@ -159,7 +159,7 @@ def _replicas(subject: Service, settings: Recommend) -> Advice | WhyNot:
             f"{said}{cost_remark(subject, days)}"
         ),
         undo="set the size back",
-        command=_command(machines, needed),
+        command=_command(machines, needed + others_in_group(machines)),
         violation_bound=Decimal(repr(round(outcome.bound, 6))),
         target="replicas",
         acts_on=cost_of_each(subject, days, cost),
@@ -174,7 +174,7 @@ def _replicas(subject: Service, settings: Recommend) -> Advice | WhyNot:
             "load_p95": round(weighted_percentile(load, np.ones(load.size), 0.95), 4),
             "load_max": round(float(np.nanmax(load)), 4),
             **replay_evidence(found, saved.effective),
-            **terraform.evidence(terraform.counted(machines[0], needed)),
+            **terraform.evidence(terraform.counted(machines[0], needed + others_in_group(machines))),
             **price_evidence(machines[0].price),
             "cost_basis": cost_basis(subject, days),
             "cost_until": subject.costs[-1].day.isoformat(),
@@ -217,7 +217,7 @@ def _machines(number: int) -> str:
 def _command(machines: list[Machine], needed: int) -> str:
     first = machines[0]
     place = " ".join(f"account {first.account or 'unknown'}, region {first.region or 'unknown'}".split())
-    head = f"# {place}; take them away one at a time and watch latency\n"
+    head = f"# {place}; take them away one at a time and watch latency\n{others_remark(others_in_group(machines))}"
     group = first.tags.get("aws:autoscaling:groupName")
     if first.provider == "aws" and group:
         return head + (

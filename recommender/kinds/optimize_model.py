@@ -34,7 +34,7 @@ from aispend.prices.accelerators import accelerator
 from aispend.sizing import OptimizeModel
 from recommender import terraform
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Saving, Step, WhyNot
-from recommender.guards import refusal_of_service
+from recommender.guards import others_in_group, refusal_of_service
 from recommender.kinds.together import cost_of_each, describe_all, one_type
 from recommender.methods.model_memory import accelerators_needed
 from recommender.methods.model_shapes import served_model, smaller_of_family, source_of
@@ -249,7 +249,7 @@ def _advice(
             "technique": technique.name,
             "sources": list(technique.sources),
             "others": [_in_short(one) for one in found if one is not best],
-            **terraform.evidence(terraform.counted(machines[0], answer.instances_after)),
+            **terraform.evidence(terraform.counted(machines[0], answer.instances_after + others_in_group(machines))),
             **price_evidence(machines[0].price),
             "cost_basis": cost_basis(subject, days),
             "cost_until": subject.costs[-1].day.isoformat(),

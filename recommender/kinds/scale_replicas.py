@@ -24,7 +24,7 @@ import numpy as np
 
 from aispend.advising import Recommend
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
-from recommender.guards import refusal_of_service
+from recommender.guards import others_in_group, others_remark, refusal_of_service
 from recommender.kinds.clock import replica_commands
 from recommender.kinds.replayed import MAX_BOUND, replay_evidence, spread_of
 from recommender.kinds.together import cost_of_each, describe_all, one_type
@@ -112,7 +112,9 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     fewer = 1 - float(planned.mean()) / most
     spread = spread_of(found, share / fewer if fewer else 1.0)
     saved = saving(subject, options.window_days, Decimal(repr(round(share, 12))), spread)
-    command, terraform = replica_commands(machines[0], planned, week.zone)
+    others = others_in_group(machines)
+    command, terraform = replica_commands(machines[0], planned + others, week.zone)
+    command = others_remark(others) + command
     confidence: Confidence = "medium" if profile.weeks >= GOOD_WEEKS else "low"
     return Advice(
         kind=NAME,

@@ -40,6 +40,7 @@ from recommender.methods.folds import make_folds
 from recommender.methods.queueing import cold_start_cost, scale_to_zero, ski_rental_timeout, warm_above
 from recommender.methods.replay import Capacity, Demand, DemandAt, Policy, Replay, Slots, replay
 from recommender.methods.schedule import GOOD_WEEKS, HOURS_PER_WEEK, on_hours, windows
+from recommender.owners import owner_of
 from recommender.prices import price_evidence
 from recommender.savings import cost_basis, cost_remark, monthly_cost, saving
 from recommender.subjects.machines import Machine
@@ -91,6 +92,14 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
         return no("too_short", "Less than two weeks of it are known, and a schedule repeats by the week.")
     if not (week.load > options.active).any():
         return no("idle", "It did no work in the window: a schedule would have no hour to be on.")
+    machine = subject.current[0].machine
+    owner = owner_of(machine)
+    if owner is not None and machine.siblings:
+        return no(
+            "shared_group",
+            f"{owner.name} decides how many there are and runs {machine.siblings} more: a size by the clock would end "
+            "any of them. Give it a group of its own, and look again.",
+        )
     if cost is None:
         return no("cost_unknown", COST_UNKNOWN)
     billed = float(week.billed.sum())

@@ -38,6 +38,7 @@ from recommender.histories import daily_maxima, histories
 from recommender.methods.idle import TWO_MONTHS
 from recommender.methods.states import SLOTS_PER_DAY, Accelerators
 from recommender.prices import CATALOGUE, PriceBook
+from recommender.subjects.fleets import has_ended, siblings
 from recommender.subjects.machine_life import Jobs, Life, load_jobs, load_lives, load_regret
 from recommender.subjects.served_use import Use, served_use
 from recommender.subjects.spot_market import SpotMarket, SpotMarkets
@@ -66,6 +67,8 @@ class Machine(Subject):
     accelerator_type: str | None
     accelerator_count: Decimal | None
     fleet: str | None
+    siblings: int = 0
+    """Other machines of its fleet that were billed in the last two days of the evidence."""
     stage: str | None = None
     zone: str | None = None
     accelerators: Accelerators | None
@@ -102,7 +105,7 @@ class Machine(Subject):
     @property
     def is_off(self) -> bool:
         """Whether it has not been billed for the last two days of the evidence."""
-        return not self.costs or self.costs[-1].day < (self.as_of - timedelta(days=2)).date()
+        return has_ended(self.costs, self.as_of)
 
 
 def evidence_end(connection: Connection) -> datetime | None:
@@ -156,6 +159,7 @@ def load_machines(
     facts = _facts(connection, list(costs), since)
     facts = {key: fact for key, fact in facts.items() if of(fact["provider"])}
     costs = {key: days for key, days in costs.items() if key[0] in facts}
+    beside = siblings(facts, costs, as_of)
     owners = _owners(connection, since)
     requests = _per_day(connection, resolved_inference_hours(), since, "requests")
     workloads = _per_day(connection, resolved_workload_hours(), since, "workloads")
@@ -175,6 +179,7 @@ def load_machines(
         model, team, stage, is_models_own = owners.get(resource_key, (None, None, None, True))
         yield Machine(
             resource_key=resource_key,
+            siblings=beside.get(resource_key, 0),
             currency=currency,
             costs=costs[resource_key, currency],
             model=model,

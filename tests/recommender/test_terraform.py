@@ -109,7 +109,10 @@ def test_another_number(make_subject: Make, given_machine: dict[str, Any], block
     assert counted(make_subject(**given_machine), 2) == block
 
 
-NOW = "# NOW is what it is set to; its least size must allow one less\n"
+NOW = (
+    "# end this machine by the command first, or the group may end another; "
+    "NOW is what it is set to, and its least size must allow one less\n"
+)
 
 
 @pytest.mark.parametrize(
