@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, select, text, update
 
 from aispend.clock import Clock, month_of, next_month
 from aispend.errors import UsageError
@@ -107,28 +107,18 @@ def _idle_telemetry(connection: Connection, key: int, name: str) -> None:
             confidence=1,
         )
     )
-    end = datetime(2026, 11, 21, tzinfo=UTC)
-    rows: list[dict[str, Any]] = [
-        {
-            "slice_id": 2,
-            "namespace": "files",
-            "alias": name,
-            "accelerator_index": index,
-            "hour": end - timedelta(hours=hour + 1),
-            "interval_seconds": 300,
-            "counter": "sm_active",
-            "activity_mean": 0,
-            "activity_max": 0,
-            "memory_used_max": 40e9,
-            "power_mean": 60,
-            "coverage": 1,
-            "slot_mean": [0.0] * 12,
-            "slot_max": [0.0] * 12,
-        }
-        for index in range(8)
-        for hour in range(14 * 24)
-    ]
-    connection.execute(insert(accelerator_hour), rows)
+    connection.execute(
+        text("""
+            INSERT INTO accelerator_hour (slice_id, namespace, alias, accelerator_index, hour,
+                interval_seconds, counter, activity_mean, activity_max, memory_used_max, power_mean, coverage,
+                slot_mean, slot_max)
+            SELECT 2, 'files', :name, index, hour, 300, 'sm_active', 0, 0, 40e9, 60, 1,
+                array_fill(0.0, ARRAY[12]), array_fill(0.0, ARRAY[12])
+            FROM generate_series(0, 7) index,
+                generate_series('2026-11-07T00:00Z', '2026-11-20T23:00Z', interval '1 hour') hour
+        """),
+        {"name": name},
+    )
 
 
 @pytest.fixture
