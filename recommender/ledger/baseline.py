@@ -49,8 +49,11 @@ _BY_KIND: dict[str, Counterfactual] = {
     "arm_host": "same_hours",
     "batch": "same_tokens",
     "prompt_cache": "same_tokens",
+    "training_waste": "unknown",
+    "past_plateau": "unknown",
 }
-"""Where the step does not say: one machine for another is compared hour by hour, and tokens with tokens."""
+"""Where the step does not say: one machine for another is compared hour by hour, and tokens with tokens. The machines of
+runs that have ended are gone anyhow: what they cost no more is no saving, and the next runs are others."""
 
 
 @dataclass(frozen=True)

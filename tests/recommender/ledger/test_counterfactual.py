@@ -106,3 +106,22 @@ def test_what_the_bill_cannot_tell_is_unknown_and_said(paid: Paid) -> None:
     line = paid.lines("odd-001")["2026-10"]
     assert (line.realised, line.remark) == (None, "The bill alone cannot tell what this saves.")
     assert paid.state("odd-001") == "done"
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("stop_idle", "kept_running"),
+        ("schedule", "kept_running"),
+        ("rightsize", "same_hours"),
+        ("accelerator", "same_service"),
+        ("commit", "commitment"),
+        ("batch", "same_tokens"),
+        # the machines of runs that have ended are gone whether anything was changed or not
+        ("training_waste", "unknown"),
+        ("past_plateau", "unknown"),
+        ("no_longer_made", "unknown"),
+    ],
+)
+def test_each_kind_is_held_against_what_its_bill_can_tell(kind: str, expected: str) -> None:
+    assert baseline.counterfactual_of(kind) == expected
