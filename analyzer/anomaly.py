@@ -16,16 +16,18 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import Connection
 
 from aispend.money import COST_QUANTUM, exact_sum
 from aispend.watching import Anomaly
-from analyzer import anomaly_fit, anomaly_score
+from analyzer import anomaly_fit, anomaly_runs, anomaly_score, anomaly_states
 from analyzer.anomaly_drivers import Change, Drivers, drivers
-from analyzer.anomaly_score import DRIFT_DAYS, Limits, Run, find_runs
+from analyzer.anomaly_runs import Limits, Run
+from analyzer.anomaly_score import DRIFT_DAYS, find_runs
 from analyzer.anomaly_series import ACCELERATOR, SKU, Rates, Watched, WatchedSeries, spent_before
+from analyzer.anomaly_states import States
 from analyzer.remembered import Remembered, key_of, method_of
 
 Kind = Literal["rise", "drop", "drift", "new", "rate"]
@@ -34,6 +36,7 @@ Expected = Mapping[tuple[str, str | None, str], Collection[date]]
 
 _Judge = Callable[..., list[Run]]
 """Costs, their first day and the positions of days called expected: what is out of the ordinary."""
+_RUNS, _STATES = "days out of the ordinary", "known before a month"
 _NEW_HISTORY = 28
 _RATE_DAYS = 2
 _ORDER = (SKU, "model", ACCELERATOR, "team", "service")
@@ -165,19 +168,39 @@ def _explains(narrow: Found, wide: Found, share: float) -> bool:
 
 
 def _judge(limits: Limits, remembered: Remembered) -> _Judge:
-    """:func:`find_runs`, of series not judged before."""
+    """:func:`find_runs`, of series not judged before, each from the month on that is not as it was."""
     import numpy as np
 
-    method = f"{method_of(anomaly_fit, anomaly_score)} {limits}"
+    method = f"{method_of(anomaly_fit, anomaly_runs, anomaly_score, anomaly_states)} {limits}"
 
     def judge(costs: Sequence[float], first: date, expected: Collection[int] = ()) -> list[Run]:
-        key = key_of(method, np.array(costs, dtype=float).tobytes(), str(first), str(sorted(expected)))
-        told = remembered.ask(
-            "days out of the ordinary", key, lambda: [astuple(run) for run in find_runs(costs, first, limits, expected)]
-        )
-        return [Run(*run) for run in told]
+        values = np.array(costs, dtype=float)
+
+        def key(part: str, end: int) -> str:
+            known = sorted(day for day in expected if day < end)
+            return key_of(part, method, values[:end].tobytes(), str(first), str(known))
+
+        keys = {day: key(_STATES, day) for day in _month_starts(first, len(costs))}
+        states = States(tuple(keys))
+        for day, name in keys.items():
+            if (state := remembered.get(_STATES, name)) is not None:
+                states.known[day] = state
+
+        def find() -> list[tuple[Any, ...]]:
+            found = [astuple(run) for run in find_runs(costs, first, limits, expected, states)]
+            for day, state in states.made.items():
+                remembered.put(_STATES, keys[day], state)
+            return found
+
+        return [Run(*run) for run in remembered.ask(_RUNS, key(_RUNS, len(costs)), find)]
 
     return judge
+
+
+def _month_starts(first: date, length: int) -> list[int]:
+    """Positions of the first days of months, but for position 0: before it nothing is known."""
+    days = (first + timedelta(days=number) for number in range(1, length))
+    return [number for number, day in enumerate(days, 1) if day.day == 1]
 
 
 def _runs(series: WatchedSeries, settings: Anomaly, expected: Expected, since: date, judge: _Judge) -> Iterator[Found]:

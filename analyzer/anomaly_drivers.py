@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from aispend.money import exact_sum
+from aispend.money import exact_sum, exactly
 from analyzer.anomaly_series import COST, NOT_OWN, SKU_NAME, Watched
 from analyzer.remembered import Remembered, key_of
 
@@ -144,7 +144,7 @@ def _cells(
         "ai_only": ai_only,
     }
     found: list[list[list[str | None]]] = [[] for _ in asked]
-    for number, *values, amount in connection.execute(text(_CHANGES), scope):
+    for number, *values, amount in connection.execute(text(_CHANGES), scope).all():
         found[number].append([*values, str(amount)])
     return found
 
@@ -152,7 +152,7 @@ def _cells(
 def _analyzed(connection: Connection, seen: Watched) -> Analyzed:
     """What the bills of each day watched were analyzed from."""
     found: dict[date, list[str]] = {}
-    for day, month in connection.execute(text(_ANALYZED), {"first": seen.first, "end": seen.end}):
+    for day, month in connection.execute(text(_ANALYZED), {"first": seen.first, "end": seen.end}).all():
         found.setdefault(day, []).append(month)
     return found
 
@@ -168,8 +168,9 @@ def taken_apart(cells: Sequence[tuple[tuple[Any, ...], Decimal]]) -> Drivers:
     sign = -1 if total < 0 else 1
     for number, dimension in enumerate(DIMENSIONS):
         changes: dict[str | None, Decimal] = {}
-        for cut, change in cells:
-            changes[cut[number]] = exact_sum((changes.get(cut[number], Decimal(0)), change))
+        with exactly():
+            for cut, change in cells:
+                changes[cut[number]] = changes.get(cut[number], Decimal(0)) + change
         ordered = sorted(changes.items(), key=lambda item: (-sign * item[1], item[0] or ""))
         parts[dimension] = tuple(
             Part(value, change, (change / total).quantize(Decimal("0.0001")) if total else None)

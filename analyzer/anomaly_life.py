@@ -21,8 +21,9 @@ from aispend.errors import UsageError
 from aispend.schema import anomaly, anomaly_event
 from aispend.settings import Settings
 from analyzer.anomaly import Found, anomalies, days_needed
-from analyzer.anomaly_series import watched
+from analyzer.anomaly_series import asked_by_watch, watched
 from analyzer.remembered import Remembered
+from analyzer.series_together import SpendByDay
 
 Decision = Literal["acknowledged", "expected", "reopened"]
 SHORTEST_ID = 6
@@ -56,11 +57,20 @@ class Decided:
 
 
 def watch(
-    connection: Connection, settings: Settings, clock: Clock, remembered: Remembered | None = None
+    connection: Connection,
+    settings: Settings,
+    clock: Clock,
+    remembered: Remembered | None = None,
+    spend: SpendByDay | None = None,
 ) -> WatchReport:
-    """Judge the last days and bring the anomalies up to date. Reads ``days_needed`` days, not the history."""
+    """Judge the last days and bring the anomalies up to date. Reads ``days_needed`` days, not the history.
+
+    ``spend``: where :func:`asked_by_watch` is among what is read.
+    """
     ours = settings.anomaly
-    seen = watched(connection, clock().date(), days=days_needed(ours), ai_only=ours.ai_only, least=ours.min_impact)
+    days = days_needed(ours)
+    spend = spend or SpendByDay(connection, clock().date(), asked_by_watch(days, ours.ai_only))
+    seen = watched(connection, spend, days=days, ai_only=ours.ai_only, least=ours.min_impact)
     if seen is None:
         return WatchReport(0, 0, 0)
     since = seen.end - timedelta(days=ours.watch_days)

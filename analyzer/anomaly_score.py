@@ -26,13 +26,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from math import exp
-from typing import Literal
 
 import numpy as np
 
-from analyzer.anomaly_fit import Fit, Flags, Floats, fits
-
-RunKind = Literal["rise", "drop", "drift"]
+from analyzer.anomaly_fit import WEEK, Fit, Flags, Floats, fits
+from analyzer.anomaly_runs import Limits, OpenRun, Run, RunKind, merged
+from analyzer.anomaly_states import States, state_of, take_up
 
 DRIFT_DAYS = 14
 DRIFT_SLACK = 0.6
@@ -40,6 +39,8 @@ DRIFT_SLACK = 0.6
 DRIFT_LIMIT = 9.0
 """CUSUM, in scales, above which a drift is out."""
 SPARSE_FACTOR = 2.0
+_ROUNDING = 1e-6
+"""More than sums of a few days differ by when they are made in another order."""
 _DRIFT_TRAINING = 28
 _DRIFT_LEAST = 5
 """Fewer days are no drift: each of them is judged by itself."""
@@ -59,50 +60,8 @@ _SAME_PATTERN = 0.9
 """Less than the share of days that remain when one weekday is another."""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What counts as out of the ordinary; money in the series' currency.
-
-    ``k`` in robust scales; an impact must exceed both ``min_impact`` and ``min_share`` of what was expected.
-    """
-
-    k: float = 4.0
-    min_impact: float = 10.0
-    min_share: float = 0.10
-    window_days: int = 56
-    min_days: int = 10
-    learn_days: int = 14
-
-    @property
-    def offset(self) -> float:
-        """Added to every cost before its logarithm; a day of no more than that is a day without use."""
-        return self.min_impact / 10 or 0.01
-
-
-@dataclass(frozen=True)
-class Run:
-    """Days out of the ordinary that belong together: positions ``first`` to ``last`` in the series.
-
-    ``actual`` and ``expected`` cost of these days; ``peak`` the largest distance in scales, None for a sparse series
-    (which has none); ``lasting`` when the series ends with it.
-    """
-
-    kind: RunKind
-    first: int
-    last: int
-    actual: float
-    expected: float
-    peak: float | None
-    lasting: bool = False
-
-    @property
-    def impact(self) -> float:
-        """What it cost more, or less where negative, than expected."""
-        return self.actual - self.expected
-
-
 @dataclass
-class _Watch:
+class Watch:
     """One pass over a series."""
 
     costs: Floats
@@ -121,8 +80,9 @@ class _Watch:
     fits: dict[int, Fit] = field(default_factory=dict)
     ahead: dict[int, Fit] = field(default_factory=dict)
     block: int = 0
+    drifts: dict[int, float] = field(default_factory=dict)
     runs: list[Run] = field(default_factory=list)
-    open: _Open | None = None
+    open: OpenRun | None = None
 
     def __post_init__(self) -> None:
         self.logs = np.log(np.maximum(self.costs, 0) + self.limits.offset)
@@ -133,13 +93,18 @@ class _Watch:
         self.foreseen = ~self.masked
         self.busy = self.costs > self.limits.offset
 
-    def play(self) -> list[Run]:
-        """Judge every day in turn."""
+    def play(self, states: States) -> list[Run]:
+        """Judge every day in turn, from the latest of the ``states`` on."""
         if not self.busy.any():
             return []
-        self.since = start = int(np.argmax(self.busy))
+        self.since = start = begin = int(np.argmax(self.busy))
         self.block = len(self.costs)
-        for day in range(start, len(self.costs)):
+        if (last := states.last()) is not None:
+            begin, state = last
+            take_up(self, state)
+        for day in range(begin, len(self.costs)):
+            if start < day and day in states.days and day not in states.known:
+                states.made[day] = state_of(self, day, day - DRIFT_DAYS + 1)
             known = self._fit(day)
             if known is None:
                 continue
@@ -173,7 +138,24 @@ class _Watch:
             self.logs - self.levels, self.busy, self.foreseen, days, since=self.since, window=self.limits.window_days
         )
         self.ahead = dict(zip(days, told, strict=True))
+        self.drifts.update(zip(days, self._most_drift(days), strict=True))
         self.block *= 2
+
+    def _most_drift(self, days: range) -> list[float]:
+        """What the CUSUM over the days from each of ``days`` on can come to at most, by the fit of that day.
+
+        Every day counts, and none takes away, as long as the levels are what they are.
+        """
+        told = [self.ahead[day] for day in days]
+        places = np.array([fit.places for fit in told])
+        slopes, origins, scales = np.array([(fit.slope, fit.origin, fit.scale) for fit in told]).T[..., None]
+        slack = np.array([_slack(fit) for fit in told])[:, None]
+        ahead = np.arange(days.start, days.stop)[:, None] + np.arange(DRIFT_DAYS)
+        known = np.minimum(ahead, len(self.costs) - 1)
+        at = np.take_along_axis(places, ahead % WEEK, axis=1) + slopes * (ahead - origins) + self.levels[known]
+        steps = np.minimum((self.logs[known] - at) / scales, self.limits.k) - slack
+        most: list[float] = np.maximum(steps, 0.0).sum(axis=1).tolist()
+        return most
 
     def _forget_ahead(self) -> None:
         self.ahead, self.block = {}, _LOOK_AHEAD
@@ -188,7 +170,7 @@ class _Watch:
         if self.open is not None and (self.open.kind == "drop") != (kind == "drop"):
             self._close()
         if self.open is None:
-            self.open = _Open(kind, first)
+            self.open = OpenRun(kind, first)
         self.open.add(first, day, expectation, distance)
         if day - self.open.first + 1 >= _MASK_FROM:
             self.masked[self.open.first : day + 1] = True
@@ -225,6 +207,7 @@ class _Watch:
                 if level < self.level and residual >= level - self.level - self.limits.k * known.scale:
                     self.level = level
                     self.levels[day:] = level
+                    self.drifts.clear()
                     self._forget_ahead()
                     return None
         return "rise" if residual > 0 else "drop", day, {day: cost}, distance
@@ -253,10 +236,12 @@ class _Watch:
 
     def _drift(self, day: int) -> tuple[RunKind, int, dict[int, float], float | None] | None:
         """Days that are each within the noise and together are not."""
+        if self.drifts.get(day - DRIFT_DAYS + 1, DRIFT_LIMIT) < DRIFT_LIMIT - _ROUNDING:
+            return None
         past = self.fits.get(day - DRIFT_DAYS + 1)
         if past is None or past.sparse or past.days < _DRIFT_TRAINING:
             return None
-        slack = DRIFT_SLACK + 2 * past.spread(DRIFT_DAYS)
+        slack = _slack(past)
         total, first = 0.0, day
         expected: dict[int, float] = {}
         days = slice(day - DRIFT_DAYS + 1, day + 1)
@@ -300,6 +285,7 @@ class _Watch:
             self.since, self.level, self.accepted = first, 0.0, [0.0]
             self.levels[first:] = 0.0
             self.fits.clear()
+        self.drifts.clear()
         self._forget_ahead()
         self._close()
 
@@ -309,63 +295,21 @@ class _Watch:
         self.open = None
 
 
-@dataclass
-class _Open:
-    """A run that may go on."""
-
-    kind: RunKind
-    first: int
-    last: int = -1
-    expected: dict[int, float] = field(default_factory=dict)
-    peak: float | None = None
-
-    def add(self, first: int, day: int, expectation: dict[int, float], distance: float | None) -> None:
-        """One more day, or several that were seen together."""
-        self.first = min(self.first, first)
-        for one, cost in expectation.items():
-            self.expected.setdefault(one, cost)
-        self.last = day
-        if distance is not None and (self.peak is None or abs(distance) > abs(self.peak)):
-            self.peak = distance
-
-    def run(self, costs: Floats, length: int) -> Run:
-        """As it stands."""
-        return Run(
-            self.kind,
-            self.first,
-            self.last,
-            actual=float(sum(costs[one] for one in self.expected)),
-            expected=float(sum(self.expected.values())),
-            peak=self.peak,
-            lasting=self.last >= length - 1,
-        )
+def _slack(fit: Fit) -> float:
+    return DRIFT_SLACK + 2 * fit.spread(DRIFT_DAYS)
 
 
-def find_runs(costs: Sequence[float], first: date, limits: Limits, expected: Collection[int] = ()) -> list[Run]:
+def find_runs(
+    costs: Sequence[float],
+    first: date,
+    limits: Limits,
+    expected: Collection[int] = (),
+    states: States | None = None,
+) -> list[Run]:
     """Days out of the ordinary, oldest first. ``first`` is the day of position 0.
 
     ``expected``: positions of days a person has called expected; their level is learned at once. Runs with at most a
-    quiet day between them are one.
+    quiet day between them are one. ``states``: where to begin, and before which days to say what is known.
     """
-    return merged(_Watch(np.asarray(costs, dtype=np.float64), first, limits, frozenset(expected)).play())
-
-
-def merged(runs: Sequence[Run]) -> list[Run]:
-    """Runs of one direction with at most one quiet day between them are one; it is called what it began as."""
-    found: list[Run] = []
-    for run in runs:
-        last = found[-1] if found else None
-        if last is None or run.first - last.last > 2 or (run.kind == "drop") != (last.kind == "drop"):
-            found.append(run)
-            continue
-        peaks = [peak for peak in (last.peak, run.peak) if peak is not None]
-        found[-1] = Run(
-            last.kind,
-            min(last.first, run.first),
-            max(last.last, run.last),
-            actual=last.actual + run.actual,
-            expected=last.expected + run.expected,
-            peak=max(peaks, key=abs) if peaks else None,
-            lasting=run.lasting,
-        )
-    return found
+    watch = Watch(np.asarray(costs, dtype=np.float64), first, limits, frozenset(expected))
+    return merged(watch.play(states or States()))

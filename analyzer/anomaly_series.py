@@ -14,7 +14,8 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from analyzer.series import OWN, Behind, Series, SeriesCut, coverage, daily_series
+from analyzer.series import OWN, Behind, Series, SeriesCut
+from analyzer.series_together import Asked, SpendByDay
 
 CUTS: tuple[SeriesCut, ...] = ("model", "team", "service")
 ACCELERATOR = "accelerator"
@@ -60,19 +61,22 @@ class Watched:
     """Slices of the bills that are behind."""
 
 
-def watched(connection: Connection, today: date, *, days: int, ai_only: bool, least: Decimal) -> Watched | None:
-    """The last ``days`` whole days up to ``today``; None where no bill of a cloud is analyzed.
+def asked_by_watch(days: int, ai_only: bool) -> tuple[Asked, ...]:
+    """The daily series that the watch reads."""
+    return tuple(Asked(cut, ai_only, days) for cut in CUTS)
+
+
+def watched(connection: Connection, spend: SpendByDay, *, days: int, ai_only: bool, least: Decimal) -> Watched | None:
+    """The last ``days`` whole days of ``spend``; None where no bill of a cloud is analyzed.
 
     SKUs that cost less than ``least`` are left out.
     """
     series: list[WatchedSeries] = []
     found = None
-    bills = [bill for bill in coverage(connection, today) if bill.provider != OWN]
-    for cut in CUTS:
-        found = daily_series(connection, (cut, "charge_category"), days=days, ai_only=ai_only, bills=bills)
-        if found is None:
-            return None
-        series += _usage(cut, found.series)
+    for asked in asked_by_watch(days, ai_only) if spend.clouds else ():
+        found = spend.series(asked)
+        if found is not None:
+            series += _usage(asked.by, found.series)
     if found is None:
         return None
     left_out = tuple(
@@ -90,8 +94,8 @@ def watched(connection: Connection, today: date, *, days: int, ai_only: bool, le
         "least": least,
     }
     length = (found.end - found.first).days
-    series += _accelerators(connection.execute(text(_ACCELERATORS), scope), found.first, length)
-    rates = _rates(connection.execute(text(_RATES), scope), found.first, length)
+    series += _accelerators(connection.execute(text(_ACCELERATORS), scope).all(), found.first, length)
+    rates = _rates(connection.execute(text(_RATES), scope).all(), found.first, length)
     return Watched(found.first, found.end, tuple(series), tuple(rates), found.behind, left_out)
 
 
@@ -120,8 +124,10 @@ def _accelerators(rows: Iterable[Sequence[Any]], first: date, length: int) -> li
 def _rates(rows: Iterable[Sequence[Any]], first: date, length: int) -> list[Rates]:
     found: dict[tuple[int, str], tuple[str, list[Decimal], list[Decimal]]] = {}
     for sku_key, value, currency, day, cost, quantity in rows:
-        zeros = [Decimal(0)] * length
-        _, costs, quantities = found.setdefault((sku_key, currency), (value, zeros, list(zeros)))
+        name = (sku_key, currency)
+        if name not in found:
+            found[name] = (value, [Decimal(0)] * length, [Decimal(0)] * length)
+        _, costs, quantities = found[name]
         costs[(day - first).days], quantities[(day - first).days] = cost, quantity
     return [
         Rates(value, currency, first, tuple(costs), tuple(quantities))

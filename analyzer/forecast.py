@@ -12,14 +12,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from analyzer.forecast_bands import Backtest
-from analyzer.forecast_calendar import events_ahead, fees_ahead, take_out_events
+from analyzer.forecast_calendar import events_ahead, fees_ahead, take_out_events_of_each
 from analyzer.forecast_members import OF_DAYS, OF_HOURS, Method, ahead_of_each, method_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from analyzer.forecast_members import Floats, Member
 
@@ -117,6 +118,15 @@ class Forecast:
 
     def lowest(self, steps: int) -> float:
         """The least that many steps have come to: no band ends below, nor above zero for that."""
+        if steps not in self._lowest:
+            self._lowest[steps] = self._lowest_of(steps)
+        return self._lowest[steps]
+
+    @cached_property
+    def _lowest(self) -> dict[int, float]:
+        return {}
+
+    def _lowest_of(self, steps: int) -> float:
         import numpy as np
 
         if len(self.known) <= steps:
@@ -175,20 +185,30 @@ def project_each(histories: Sequence[History], horizon: int, plan: Plan) -> Floa
 
     recent = [one.recent(plan.memory) for one in histories]
     usages, monthly = [one.usage for one in recent], np.zeros((len(recent), horizon))
+    of_length: dict[int, list[int]] = {}
     for row, one in enumerate(recent):
         if one.first is not None:
-            usages[row], monthly[row] = _by_the_month(one, one.first, horizon, plan)
+            of_length.setdefault(len(one), []).append(row)
+    for rows in of_length.values():
+        same = _by_the_month([recent[row] for row in rows], horizon, plan)
+        for row, (usage, ahead) in zip(rows, same, strict=True):
+            usages[row], monthly[row] = usage, ahead
     found = ahead_of_each(usages, horizon, plan.season, plan.members) + monthly
     never_negative = np.array([(one.total >= 0).all() for one in recent], dtype=bool)
     found[never_negative] = np.maximum(found[never_negative], 0.0)
     return found
 
 
-def _by_the_month(recent: History, first: date, horizon: int, plan: Plan) -> tuple[Floats, Floats]:
-    """The usage without what recurs by the month, and what that and the fees add to the steps ahead."""
-    usage, events = take_out_events(recent.usage, first, plan.season)
-    end = first + timedelta(days=len(recent))
-    return usage, events_ahead(events, end, horizon) + fees_ahead(recent.fees, first, horizon)
+def _by_the_month(same: Sequence[History], horizon: int, plan: Plan) -> Iterator[tuple[Floats, Floats]]:
+    """Of histories of days of one length: the usage without what recurs by the month, and what that and the fees add to
+    the steps ahead."""
+    import numpy as np
+
+    firsts = [one.first for one in same if one.first is not None]
+    usages, events = take_out_events_of_each(np.array([one.usage for one in same]), firsts, plan.season)
+    for one, first, usage, ours in zip(same, firsts, usages, events, strict=True):
+        end = first + timedelta(days=len(one))
+        yield usage, events_ahead(ours, end, horizon) + fees_ahead(one.fees, first, horizon)
 
 
 def backtest(history: History, horizon: int, plan: Plan) -> Backtest:

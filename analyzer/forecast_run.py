@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sqlalchemy import Connection, delete
 
 from aispend.clock import Clock, month_of, next_month
-from aispend.money import exact_sum
+from aispend.money import exact_sum, exactly
 from aispend.schema import forecast as forecast_table
 from aispend.settings import Settings
 from analyzer.forecast import DAILY, Forecast, History, forecast_each
@@ -33,7 +33,8 @@ from analyzer.forecast_places import place_written
 from analyzer.forecast_remembered import remembering
 from analyzer.forecast_steps import KnownStep, commitments_that_end, steps_ahead, steps_written_down, told_once
 from analyzer.remembered import Remembered
-from analyzer.series import Series, SeriesSet, coverage, daily_series, own_costs
+from analyzer.series import Series, SeriesSet, own_costs
+from analyzer.series_together import Asked, SpendByDay
 
 if TYPE_CHECKING:
     from analyzer.forecast_members import Floats
@@ -85,29 +86,41 @@ class Subject:
     def between(self, first: date, end: date) -> Decimal:
         """What clouds charged from ``first`` up to, not including, ``end``."""
         start, stop = ((day - self.first).days for day in (first, end))
+        if start >= stop:
+            return Decimal(0)
         return exact_sum((*self.usage[max(0, start) : max(0, stop)], *self.fees[max(0, start) : max(0, stop)]))
 
     def own_between(self, first: date, end: date) -> Decimal:
         """Own costs from ``first`` up to, not including, ``end``."""
-        return exact_sum(cost for day, cost in self.own.items() if first <= day < end)
+        return exact_sum(cost for day, cost in self.own.items() if first <= day < end) if self.own else Decimal(0)
+
+
+def asked_by_forecasts() -> tuple[Asked, ...]:
+    """The daily series that forecasts read."""
+    return tuple(Asked(question.by, question.ai_only, DAILY.history) for question in QUESTIONS)
 
 
 def write_forecasts(
-    connection: Connection, settings: Settings, clock: Clock, remembered: Remembered | None = None
+    connection: Connection,
+    settings: Settings,
+    clock: Clock,
+    remembered: Remembered | None = None,
+    spend: SpendByDay | None = None,
 ) -> int:
-    """Replace all forecasts; returns how many series were forecast. None are left where no bill is analyzed."""
+    """Replace all forecasts; returns how many series were forecast. None are left where no bill is analyzed.
+
+    ``spend``: where :func:`asked_by_forecasts` is among what is read.
+    """
     connection.execute(delete(forecast_table))
     now = clock()
     wholes: list[Period] = []
     steps: list[KnownStep] = []
     at_places: list[KnownStep] = []
     chosen: list[Subject] = []
-    bills = coverage(connection, now.date())
-    for question in QUESTIONS:
+    spend = spend or SpendByDay(connection, now.date(), asked_by_forecasts())
+    for question, asked in zip(QUESTIONS, asked_by_forecasts(), strict=True):
         by, ai_only = question.by, question.ai_only
-        found = daily_series(
-            connection, (by, "charge_category"), days=DAILY.history, bills=bills, ai_only=ai_only, own=False
-        )
+        found = spend.series(asked)
         if found is None:
             return 0
         if not wholes:
@@ -186,8 +199,8 @@ def largest(found: Sequence[Subject], count: int) -> list[Subject]:
                     first,
                     value=None,
                     others=len(rest),
-                    usage=tuple(map(exact_sum, zip(*(one.usage for one in rest), strict=True))),
-                    fees=tuple(map(exact_sum, zip(*(one.fees for one in rest), strict=True))),
+                    usage=_by_day_sums(one.usage for one in rest),
+                    fees=_by_day_sums(one.fees for one in rest),
                     partly_unknown=any(one.partly_unknown for one in rest),
                     own=_by_day(day for one in rest for day in one.own.items()),
                 )
@@ -198,9 +211,13 @@ def largest(found: Sequence[Subject], count: int) -> list[Subject]:
 
 def _added(costs: Iterable[tuple[Decimal, ...]], found: SeriesSet) -> tuple[Decimal, ...]:
     parts = list(costs)
-    if not parts:
-        return (Decimal(0),) * (found.end - found.first).days
-    return tuple(map(exact_sum, zip(*parts, strict=True)))
+    return _by_day_sums(parts) if parts else (Decimal(0),) * (found.end - found.first).days
+
+
+def _by_day_sums(parts: Iterable[tuple[Decimal, ...]]) -> tuple[Decimal, ...]:
+    """Parts of one length added up day by day; at least one."""
+    with exactly():
+        return tuple(sum(day, Decimal(0)) for day in zip(*parts, strict=True))
 
 
 def _by_day(costs: Iterable[tuple[date, Decimal]]) -> dict[date, Decimal]:

@@ -50,13 +50,19 @@ def look_ahead(engine: Engine, settings: Settings, clock: Clock) -> OutlookRepor
 
 
 def _look(connection: Connection, settings: Settings, clock: Clock) -> OutlookReport:
+    from analyzer.anomaly import days_needed
     from analyzer.anomaly_life import watch
+    from analyzer.anomaly_series import asked_by_watch
     from analyzer.budgets import write_budgets
-    from analyzer.forecast_run import write_forecasts
+    from analyzer.forecast_run import asked_by_forecasts, write_forecasts
+    from analyzer.series_together import SpendByDay
 
+    ours = settings.anomaly
+    asked = (*asked_by_forecasts(), *asked_by_watch(days_needed(ours), ours.ai_only))
     remembered = Remembered(connection)
-    forecasts = write_forecasts(connection, settings, clock, remembered)
-    watched = watch(connection, settings, clock, remembered)
+    spend = SpendByDay(connection, clock().date(), asked, remembered)
+    forecasts = write_forecasts(connection, settings, clock, remembered, spend)
+    watched = watch(connection, settings, clock, remembered, spend)
     budgets = write_budgets(connection, settings, clock, remembered)
     remembered.keep(connection)
     return OutlookReport(forecasts, watched, budgets)

@@ -27,9 +27,8 @@ class Remembered:
         self._now: dict[str, tuple[str, Any]] = {}
         if connection is not None:
             kept = worked_out.c
-            self._before = {
-                row.made_from: row.answer for row in connection.execute(select(kept.made_from, kept.answer))
-            }
+            rows = connection.execute(select(kept.made_from, kept.answer)).all()
+            self._before = {row.made_from: row.answer for row in rows}
 
     def get(self, part: str, key: str) -> Any:
         """The answer, or None where it is not known."""

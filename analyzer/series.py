@@ -100,6 +100,16 @@ class Coverage:
     has_gap: bool
 
 
+@dataclass(frozen=True)
+class Window:
+    """Days from ``first`` to the day before ``end``; ``current`` are the bills of clouds that say all of them."""
+
+    first: date
+    end: date
+    current: tuple[Coverage, ...]
+    behind: tuple[Behind, ...]
+
+
 def daily_series(
     connection: Connection,
     by: Sequence[SeriesCut] = (),
@@ -115,6 +125,17 @@ def daily_series(
     analyzed. ``by`` empty gives one series per currency. Ordered by currency and total, largest first. ``bills``:
     what :func:`coverage` says. ``own``: with the company's own costs.
     """
+    window = window_of(bills, days)
+    if window is None:
+        return None
+    read = [bill for bill in bills if (own if bill.provider == OWN else bill in window.current)]
+    slices = [number for bill in read for number in bill.slices]
+    series = _read(connection, by, (window.first, window.end), slices, ai_only)
+    return SeriesSet(tuple(by), window.first, window.end, series, window.behind)
+
+
+def window_of(bills: Sequence[Coverage], days: int) -> Window | None:
+    """The last ``days`` whole days of what ``bills`` cover; None where there are none."""
     if not bills:
         return None
     clouds = [bill for bill in bills if bill.provider != OWN]
@@ -124,11 +145,8 @@ def daily_series(
     end = min((bill.end for bill in current), default=newest)
     starts = [min(bill.first for bill in current or bills), *(bill.first for bill in current if bill.has_gap)]
     first = max(end - timedelta(days=days), *starts)
-    read = [bill for bill in bills if (own if bill.provider == OWN else bill in current)]
-    slices = [number for bill in read for number in bill.slices]
-    series = _read(connection, by, (first, end), slices, ai_only)
     late = tuple(Behind(bill.provider, bill.scope, bill.end - _ONE_DAY) for bill in behind)
-    return SeriesSet(tuple(by), first, end, series, late)
+    return Window(first, end, tuple(current), late)
 
 
 def own_costs(
@@ -152,6 +170,11 @@ def _read(
     return tuple(_assembled(rows, first, (end - first).days))
 
 
+def ordered(found: Iterable[Series]) -> list[Series]:
+    """By currency and total, the largest first."""
+    return sorted(found, key=lambda one: (one.currency, -one.total, tuple(str(value) for value in one.cut)))
+
+
 def _assembled(rows: Iterable[Sequence[Any]], first: date, days: int) -> list[Series]:
     costs: dict[tuple[str, tuple[str | None, ...]], list[Decimal]] = {}
     lacking: set[tuple[str, tuple[str | None, ...]]] = set()
@@ -162,11 +185,10 @@ def _assembled(rows: Iterable[Sequence[Any]], first: date, days: int) -> list[Se
             costs[name][position] = cost or Decimal(0)
         if lacks:
             lacking.add(name)
-    found = [
+    return ordered(
         Series(cut, currency, first, tuple(values), (currency, cut) in lacking)
         for (currency, cut), values in costs.items()
-    ]
-    return sorted(found, key=lambda one: (one.currency, -one.total, tuple(str(value) for value in one.cut)))
+    )
 
 
 def coverage(connection: Connection, today: date) -> list[Coverage]:

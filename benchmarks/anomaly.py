@@ -21,7 +21,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from analyzer.anomaly_score import Limits, find_runs
+from analyzer.anomaly_runs import Limits
+from analyzer.anomaly_score import find_runs
 
 NOISE = (0.03, 0.06, 0.12)
 LEARNING_DAYS = 70

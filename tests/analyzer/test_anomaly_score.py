@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.anomaly_fit import Floats, fits, robust_scale, weekly_slope
-from analyzer.anomaly_score import Limits, Run, find_runs, merged
+from analyzer.anomaly_runs import Limits, Run, merged
+from analyzer.anomaly_score import find_runs
 
 MONDAY = date(2026, 6, 1)
 WEEK = (100.0, 110.0, 105.0, 100.0, 120.0, 40.0, 30.0)
