@@ -49,15 +49,20 @@ def switch_off(subject: Machine) -> tuple[str, str, str]:
     )
 
 
-def resize(subject: Machine, instance_type: str) -> tuple[str, str]:
-    """The command that changes the type, as text, and how to undo it."""
+def resize(subject: Machine, instance_type: str, others: int | None = None) -> tuple[str, str]:
+    """The command that changes the type, as text, and how to undo it.
+
+    ``others`` machines of its group are not of the advice: all of its siblings, unless it is given.
+    """
     target = shlex.quote(instance_type)
     place = f"# {_place(subject)}; in a maintenance window\n"
     undo = f"change the type back to {subject.instance_type}"
     if subject.platform == "managed_endpoint":
         return place + _resize_endpoint(subject, target), undo
     if owner := owner_of(subject):
-        return place + _resize_owner(owner, target, subject.siblings), f"{undo} at its owner"
+        return place + _resize_owner(
+            owner, target, subject.siblings if others is None else others
+        ), f"{undo} at its owner"
     change = {
         "aws": f"aws ec2 modify-instance-attribute --instance-id {_name(subject)} --instance-type Value={target}"
         f" --region {_region(subject)}",
@@ -241,5 +246,6 @@ def _azure_ml(subject: Machine) -> str:
 def _resize_owner(owner: Owner, target: str, siblings: int) -> str:
     """A group replaces a machine that was changed by hand, so the type is the group's."""
     said = f"its owner {owner.name} has one type for all of its machines: set {target} in {owner.template}"
-    also = f"; {siblings} other machines of it change as well: what they do has to fit too" if siblings else ""
+    change = "machine of it changes" if siblings == 1 else "machines of it change"
+    also = f"; {siblings} other {change} as well: what they do has to fit too" if siblings else ""
     return "\n".join((f"# {_one_line(said + also)}", *owner.look))

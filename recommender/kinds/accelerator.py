@@ -181,7 +181,7 @@ def _advice(
         effort = "very_high" if theirs.kind in _PORTS else "high"
     elif theirs and theirs.name == "nvidia-t4g":
         effort = "medium"
-    command, undo = resize(first, move.target.instance_type)
+    command, undo = resize(first, move.target.instance_type, others_in_group(parts.machines))
     scarce = hard_to_regain(first)
     target_scarce = scarcity(move.target.accelerator_type)
     quota = f"# ask for quota of {move.target.instance_type} in {first.region} first"

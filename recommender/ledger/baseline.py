@@ -52,8 +52,8 @@ _BY_KIND: dict[str, Counterfactual] = {
     "training_waste": "unknown",
     "past_plateau": "unknown",
 }
-"""Where the step does not say: one machine for another is compared hour by hour, and tokens with tokens. The machines of
-runs that have ended are gone anyhow: what they cost no more is no saving, and the next runs are others."""
+"""Where the step does not say: one machine for another is compared hour by hour, and tokens with tokens. The machines
+of runs that have ended are gone anyhow: what they cost no more is no saving, and the next runs are others."""
 
 
 @dataclass(frozen=True)

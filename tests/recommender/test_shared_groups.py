@@ -54,7 +54,10 @@ def test_a_machine_alone_in_its_group_is_on_by_the_clock_and_one_of_several_is_n
 def test_another_type_says_how_many_change_with_it(make_subject: Make) -> None:
     one = make_subject(tags=GROUP, siblings=2)
     assert "2 other machines of it change as well" in resize(one, "g5.12xlarge")[0]
-    assert "change as well" not in resize(make_subject(tags=GROUP), "g5.12xlarge")[0]
+    assert "1 other machine of it changes as well" in resize(make_subject(tags=GROUP, siblings=1), "g5.12xlarge")[0]
+    assert "as well" not in resize(make_subject(tags=GROUP), "g5.12xlarge")[0]
+    # all of a service change together
+    assert "as well" not in resize(one, "g5.12xlarge", others=0)[0]
 
 
 def test_the_group_is_not_left_to_choose_which_machine_ends(make_subject: Make) -> None:
