@@ -19,8 +19,17 @@ from aispend.money import COST_DECIMALS, cost
 from reports.columns import Column, Kind
 from reports.records import Record
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-_CHANGED = re.compile(r"0\d+|\d{12,}|\d+(\.\d*)?[eE]\d+")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""With the full-width signs, which spreadsheets of East Asia read as the others."""
+_MONTH = "(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+_MONTH += "|nov(?:ember)?|dec(?:ember)?)"
+_CHANGED = re.compile(
+    rf"0\d+|\d{{12,}}|\d+(\.\d*)?e\d+|\d{{1,2}}[-/]\d{{1,2}}([-/]\d{{2,4}})?|\d{{1,2}}[-/]\d{{4}}"
+    rf"|{_MONTH}[-/ ]?\d{{1,4}}|\d{{1,4}}[-/ ]?{_MONTH}",
+    re.IGNORECASE | re.ASCII,
+)
+MOST_IN_A_CELL = 32_767
+"""Characters of a cell that Excel takes; what is beyond them it puts into cells of its own."""
 
 
 def exact(amount: Decimal, min_decimals: int = 0) -> str:
@@ -82,11 +91,18 @@ def defused(text: str) -> str:
 
 
 def spreadsheet_text(text: str) -> str:
-    """``defused``, and so that a spreadsheet changes no id: what it would read as a number and write otherwise.
+    """``defused``, and so that a spreadsheet changes no name: what it would read as a number or a day is text.
 
-    That is digits with a zero before them, too many digits to be shown, and hexadecimal ids such as ``12e5``.
+    That is digits with a zero before them, too many digits to be shown, hexadecimal ids such as ``12e5``, and what
+    looks like a day without its year, such as ``1-2`` or ``mar1``. Text too long for a cell ends with how long it is.
     """
-    return f"'{text}" if _CHANGED.fullmatch(text) else defused(text)
+    if _CHANGED.fullmatch(text):
+        return f"'{text}"
+    cell = defused(text)
+    if len(cell) <= MOST_IN_A_CELL:
+        return cell
+    rest = f"… ({len(text):,} characters; all of them in JSON and Parquet)"
+    return cell[: MOST_IN_A_CELL - len(rest)] + rest
 
 
 def _json_value(value: Any, kind: Kind) -> Any:

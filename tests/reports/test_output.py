@@ -169,3 +169,28 @@ def test_other_words_for_people() -> None:
     ]
     assert formats.period(Window(date(2026, 11, 1), date(2026, 11, 2))) == "2026-11-01 to 2026-11-01 (1 day)"
     assert formats.month(date(2026, 3, 1)) == "March 2026"
+
+
+@pytest.mark.parametrize("text", ["1-2", "3/4", "10-12-2026", "11-2026", "mar1", "SEP-2", "5 may"])
+def test_names_a_spreadsheet_would_take_for_a_day_stay_names(text: str) -> None:
+    assert spreadsheet_text(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("text", ["march", "g5.12xlarge", "may-ads", "1-2-3-4", "team 5", "2026-11-20"])
+def test_other_names_and_whole_dates_are_left_alone(text: str) -> None:
+    """A whole date is one to a spreadsheet too, and stays the same day."""
+    assert spreadsheet_text(text) == text
+
+
+def test_a_cell_holds_no_more_than_a_spreadsheet_takes() -> None:
+    """Excel takes 32,767 characters; what is longer would spill into cells of its own."""
+    assert spreadsheet_text("x" * 32_767) == "x" * 32_767
+    long = spreadsheet_text("=" + "x" * 40_000)
+    assert len(long) == 32_767
+    assert long.startswith("'=xxx")
+    assert long.endswith("x… (40,001 characters; all of them in JSON and Parquet)")
+
+
+@pytest.mark.parametrize("start", ["\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
+def test_starts_that_some_spreadsheets_read_as_a_formula_are_defused(start: str) -> None:
+    assert defused(f"{start}1+1") == f"'{start}1+1"
