@@ -22,7 +22,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ from sample.timeline import Timeline
 SEED = 7
 TODAY = date(2026, 11, 21)
 ROUNDS = 3
+_TICKS = count()
 LIMIT = 1.3
 STATEMENT_WIDTH = 150
 LOOKING_AHEAD = "forecasts and anomalies"
@@ -78,8 +80,9 @@ class Loaded:
 
 
 def now() -> datetime:
-    """The clock of all that is measured here."""
-    return datetime(TODAY.year, TODAY.month, TODAY.day, 6, tzinfo=UTC)
+    """The clock of all measured here: it goes on, because what is loaded again in the same instant is not new."""
+    begin = datetime(TODAY.year, TODAY.month, TODAY.day, 6, tzinfo=UTC)
+    return begin + timedelta(milliseconds=next(_TICKS))
 
 
 def measures(scale: float = 1.0, statements: Counter[str] | None = None) -> Iterator[Measure]:
