@@ -38,7 +38,7 @@ def page() -> None:
         _chart(ai["month"], currency)
         _table(currency)
     elif not found.rows:
-        st.info("No forecast yet. It is made with every analysis: `aispend analyze`")
+        st.info("No forecast yet: it takes a whole day of usage, and is made with every analysis: `aispend analyze`")
     else:
         st.info(f"No AI spend in {layout.markdown_safe(currency)} to forecast.")
     _theirs(found)
