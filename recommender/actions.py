@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import shlex
 
+from recommender import managed_actions
+from recommender.managed_actions import azure_ml
 from recommender.owners import Owner, azure_part, azure_place, gcp_place, owner_of
 from recommender.subjects.machines import Machine
 
@@ -63,6 +65,8 @@ def resize(subject: Machine, instance_type: str, others: int | None = None) -> t
         return place + _resize_owner(
             owner, target, subject.siblings if others is None else others
         ), f"{undo} at its owner"
+    if managed := managed_actions.resized(subject, instance_type):
+        return place + managed, undo
     change = {
         "aws": f"aws ec2 modify-instance-attribute --instance-id {_name(subject)} --instance-type Value={target}"
         f" --region {_region(subject)}",
@@ -78,19 +82,9 @@ def resize(subject: Machine, instance_type: str, others: int | None = None) -> t
 def stop_when_idle(subject: Machine, minutes: int) -> tuple[str, str]:
     """What makes a machine stop by itself after so many minutes without work, as text, and how to undo it."""
     place = f"# {_place(subject)}\n"
-    name, undo = _name(subject), "take the rule away again"
-    if subject.platform == "notebook" and subject.provider == "aws":
-        rule = f"# AUTO_STOP: a lifecycle configuration that stops it after {minutes} minutes without work\n"
-        command = f"aws sagemaker update-notebook-instance --notebook-instance-name {name}"
-        return place + rule + f"{command} --lifecycle-config-name AUTO_STOP --region {_region(subject)}", undo
-    if subject.platform == "notebook" and subject.provider == "gcp":
-        project, zone = gcp_place(subject)
-        where = f"--location {shlex.quote(zone or 'ZONE')} --project {shlex.quote(project)}"
-        timeout = f"--metadata=idle-timeout-seconds={minutes * 60}"
-        return place + f"gcloud workbench instances update {name} {timeout} {where}", undo
-    if subject.provider == "azure" and (compute := azure_part(subject.resource_id, "computes")):
-        command = f"az ml compute update --name {shlex.quote(compute)} {_azure_ml(subject)}"
-        return place + f"{command} --set idle_time_before_shutdown_minutes={minutes}", undo
+    undo = "take the rule away again"
+    if managed := managed_actions.stopping_when_idle(subject, minutes):
+        return place + managed, undo
     if owner := owner_of(subject):
         said = (
             f"let {owner.name} scale down to what its queue needs, {minutes} minutes after the last work; {owner.hint}"
@@ -106,6 +100,8 @@ def as_spot(subject: Machine) -> tuple[str, str]:
     if owner := owner_of(subject):
         said = f"in {owner.template} of {owner.name}: spot beside on demand, in all zones and types that will do"
         return place + "\n".join((f"# {_one_line(said)}", *owner.look)), undo
+    if managed := managed_actions.on_spot(subject):
+        return place + managed, undo
     machine = shlex.quote(subject.instance_type or "TYPE")
     if subject.provider == "gcp":
         lines = (
@@ -135,6 +131,8 @@ def move_to(subject: Machine, region: str) -> tuple[str, str]:
             f"{owner.name} would put another in its place: make the group in {there}, then lower this one: {owner.hint}"
         )
         return said + "\n".join((f"# {_one_line(how)}", *owner.look, *owner.shrink)), undo
+    if managed := managed_actions.elsewhere(subject, region):
+        return said + managed, undo
     project, zone = gcp_place(subject)
     command = {
         "aws": f"aws ec2 create-image --instance-id {_name(subject)} --name COPY --region {_region(subject)}\n"
@@ -180,7 +178,7 @@ def _job_or_compute(subject: Machine) -> tuple[str, str, str] | None:
         command = f"aws sagemaker stop-training-job --training-job-name {_name(subject)} --region {_region(subject)}"
         return "stop the training job", command, "start it again from its last checkpoint"
     if subject.provider == "azure" and (compute := azure_part(subject.resource_id, "computes")):
-        command = f"az ml compute stop --name {shlex.quote(compute)} {_azure_ml(subject)}"
+        command = f"az ml compute stop --name {shlex.quote(compute)} {azure_ml(subject)}"
         cluster = "# a cluster is not stopped: set its smallest size to 0 with az ml compute update --min-instances 0\n"
         return "stop the compute", cluster + command, "start it again"
     return None
@@ -208,7 +206,7 @@ def _delete_endpoint(subject: Machine) -> str:
             f"gcloud ai endpoints undeploy-model {name} --deployed-model-id ID {place}"
         )
     if subject.provider == "azure":
-        return f"az ml online-endpoint delete --name {name} {_azure_ml(subject)}"
+        return f"az ml online-endpoint delete --name {name} {azure_ml(subject)}"
     return ""
 
 
@@ -228,7 +226,7 @@ def _resize_endpoint(subject: Machine, target: str) -> str:
     if subject.provider == "azure":
         return (
             f"# set instance_type to {target} in the endpoint's deployment\n"
-            f"az ml online-deployment list --endpoint-name {name} {_azure_ml(subject)}"
+            f"az ml online-deployment list --endpoint-name {name} {azure_ml(subject)}"
         )
     return ""
 
@@ -236,11 +234,6 @@ def _resize_endpoint(subject: Machine, target: str) -> str:
 def _vertex(subject: Machine) -> str:
     project, place = gcp_place(subject)
     return f"--region {shlex.quote(place or subject.region or 'REGION')} --project {shlex.quote(project)}"
-
-
-def _azure_ml(subject: Machine) -> str:
-    workspace = azure_part(subject.resource_id, "workspaces") or "WORKSPACE"
-    return f"--workspace-name {shlex.quote(workspace)} {azure_place(subject.resource_id)}"
 
 
 def _resize_owner(owner: Owner, target: str, siblings: int) -> str:
