@@ -29,7 +29,7 @@ def resized(subject: Machine, instance_type: str) -> str | None:
     if compute := azure_part(subject.resource_id, "computes"):
         return (
             f"# {' '.join(compute.split())} keeps its size: create another, move to it, then delete this one\n"
-            f"{_new_compute(subject, f'--size {target}')}"
+            f"{_new_compute(subject, f'--type {_compute_type(subject)} --size {target}')}"
         )
     return None
 
@@ -138,14 +138,11 @@ def _new_tpu(subject: Machine, said: str, more: str = "", zone: str | None = Non
 
 
 def _new_compute(subject: Machine, what: str) -> str:
-    kind = (
-        ""
-        if "--type" in what
-        else "--type computeinstance "
-        if subject.platform == "notebook"
-        else "--type amlcompute "
-    )
-    return f"az ml compute create --name NAME {kind}{what} {azure_ml(subject)}"
+    return f"az ml compute create --name NAME {what} {azure_ml(subject)}"
+
+
+def _compute_type(subject: Machine) -> str:
+    return "computeinstance" if subject.platform == "notebook" else "amlcompute"
 
 
 def _name(subject: Machine) -> str:

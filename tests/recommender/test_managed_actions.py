@@ -16,7 +16,8 @@ WORKBENCH = {"provider": "gcp", "platform": "notebook", "resource_id": "projects
 COMPUTE = {
     "provider": "azure",
     "platform": "ml_cluster",
-    "resource_id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w/computes/c",
+    "resource_id": "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
+    "/computes/c",
 }
 OF_AWS = "--notebook-instance-name nb --region us-east-1"
 PLACE = "--location us-central1-a --project p"
@@ -35,7 +36,8 @@ def run(command: str) -> list[str]:
             [
                 f"aws sagemaker stop-notebook-instance {OF_AWS}",
                 f"aws sagemaker wait notebook-instance-stopped {OF_AWS}",
-                "aws sagemaker update-notebook-instance --notebook-instance-name nb --instance-type NEW --region us-east-1",
+                "aws sagemaker update-notebook-instance --notebook-instance-name nb --instance-type NEW"
+                " --region us-east-1",
                 f"aws sagemaker wait notebook-instance-stopped {OF_AWS}",
                 f"aws sagemaker start-notebook-instance {OF_AWS}",
             ],
