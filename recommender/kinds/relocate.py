@@ -9,6 +9,7 @@ Method
 Cases
     How much data it moves is not known: behind a gate, with the amount at which nothing would be left.
     A server that people wait for: the reason says that it moves away from them. On spot: prices differ otherwise.
+    Covered by a commitment, if only in part: it stays, as the commitment does.
 Sources
     docs/advice.md; methods, data locality; price catalogue.
 Known drawbacks
@@ -27,7 +28,7 @@ from aispend.prices.prices import Price
 from recommender import terraform
 from recommender.actions import describe, move_to
 from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
-from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal, reservation_of
+from recommender.guards import hard_to_regain, preconditions, refusal, reservation_of
 from recommender.machine_facts import geography, transfer_price
 from recommender.savings import Spread, cost_basis, cost_remark, monthly_cost, recent, saving
 from recommender.subjects.machines import Machine
@@ -93,6 +94,13 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
         return no("nowhere_else", f"The price list knows no other region of {law} for {subject.instance_type}.")
     if cost is None:
         return no("cost_unknown", COST_UNKNOWN)
+    whole = saving(subject, options.window_days, Decimal(1))
+    if whole.net < whole.effective:
+        return no(
+            "committed",
+            f"Commitments cover {1 - whole.net / whole.effective:.0%} of its cost. Most hold in their region alone: "
+            "they would be paid for without it, and all of its hours elsewhere.",
+        )
     best = min(elsewhere, key=lambda price: (price.hourly_price, price.region))
     data = _data(subject, law, options)
     cheaper = 1 - best.hourly_price / here.hourly_price
@@ -170,7 +178,7 @@ def _advice(
         reason=f"{subject.instance_type} costs {here.hourly_price} {here.currency} an hour in {here.region} and "
         f"{best.hourly_price} in {best.region}, both under the law of "
         f"{law if geography(subject.provider, best.region) == law else 'what your settings allow'}.{moved}{wait}"
-        f"{covered_remark(used, 'moving')}{cost_remark(subject, days)}",
+        f"{cost_remark(subject, days)}",
         undo=undo,
         command=preconditions(subject) + command,
         gate=None if data.cost is not None else GATE,

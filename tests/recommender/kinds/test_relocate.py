@@ -134,6 +134,14 @@ def test_every_refusal_has_its_reason(make_subject: Make, more: dict[str, Any], 
     assert refuse(l4(make_subject, **more)).reason == reason
 
 
+@pytest.mark.parametrize("uncovered", [Decimal(0), Decimal(240)])
+def test_what_commitments_of_the_region_cover_stays(make_subject: Make, uncovered: Decimal) -> None:
+    """Half of it covered: elsewhere all hours are paid for, and the commitment here as well."""
+    found = refuse(l4(make_subject, uncovered=uncovered))
+    assert found.reason == "committed"
+    assert f"{1 - uncovered / 480:.0%} of its cost" in found.explanation
+
+
 def test_on_spot_it_stays(make_subject: Make) -> None:
     machine = l4(make_subject)
     spot = replace(machine, costs=[replace(cost, is_spot=True) for cost in machine.costs])
