@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from hashlib import sha256
 
 import pytest
@@ -11,10 +12,11 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint, Column, Engine, MetaData, Text, inspect, text
 
-from aispend.errors import StoreError
+from aispend.errors import StoreError, UsageError
 from aispend.schema import metadata
 from aispend.store import Store, connect, migrate
 from migrations.check import differences
+from migrations.revise import revision_of
 
 
 @pytest.fixture
@@ -142,3 +144,13 @@ def test_advice_of_the_first_version_keeps_its_decisions(empty: Engine) -> None:
     # what was counted still is: 50 of the 100 it costs
     assert found["stop_idle"].acts_on == {"i-1": {"monthly_cost": "100", "counted_net": "50"}}
     assert (found["stop_idle"].counted_net, found["rightsize"].counted_net) == (50, 0)
+
+
+@pytest.mark.parametrize(
+    ("slug", "says"), [("budgets", "would come before"), ("a_slug_that_no_column_holds", "longer than 21 characters")]
+)
+def test_a_new_step_is_the_last_by_name(slug: str, says: str) -> None:
+    """The newest step is told by its file's name, without loading Alembic."""
+    assert revision_of("curves", date(2026, 11, 21), "2026_11_21_budgets") == "2026_11_21_curves"
+    with pytest.raises(UsageError, match=says):
+        revision_of(slug, date(2026, 11, 21), "2026_11_21_curves")
