@@ -27,6 +27,7 @@ NUMBERS: Mapping[str, int] = {
     "spend by team adds up to the bills": 2,
     "spend by stage adds up to the bills": 2,
     "spend by provider adds up to the bills": 2,
+    "unit costs add up to AI spend": 2,
     "one bill per provider, scope and month": 3,
     "no account is in two bills of a month": 3,
     "the month is whole": 3,

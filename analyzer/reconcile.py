@@ -28,6 +28,7 @@ from analyzer.reconcile_shares import (
     every_charge_has_shares,
     savings_stay_within_cost,
     shares_add_up,
+    unit_costs_add_up,
 )
 from analyzer.reconcile_totals import matches_the_providers_totals
 from analyzer.reconcile_usage import billed_tokens_are_measured
@@ -50,6 +51,7 @@ def check(connection: Connection, settings: Settings | None = None) -> list[Find
         every_charge_has_shares,
         shares_add_up,
         cuts_add_up,
+        unit_costs_add_up,
         savings_stay_within_cost,
         closed_months_are_unchanged,
         adjustments_explain_the_ledger,

@@ -119,6 +119,36 @@ def cuts_add_up(connection: Connection) -> Iterator[Finding]:
             yield from compare(f"spend by {cut} adds up to the bills", None, month, currency, ours=ours, theirs=theirs)
 
 
+def unit_costs_add_up(connection: Connection) -> Iterator[Finding]:
+    """Unit costs on the allocation basis add up to AI spend, month by month and currency by currency.
+
+    Both have the effective cost of AI spend, of an Azure pair that of the amortised half; unit costs put what is idle
+    upon the models that used the machine.
+    """
+    ours, theirs = (
+        {(row.billing_month, row.currency): {"effective_cost": row.cost} for row in connection.execute(text(query))}
+        for query in (_UNIT_COSTS, _AI_SPEND)
+    )
+    for month, currency in _of_either(theirs, ours):
+        key = (month, currency)
+        yield from compare(
+            "unit costs add up to AI spend", None, month, currency, ours=ours.get(key, {}), theirs=theirs.get(key, {})
+        )
+
+
+_UNIT_COSTS = """
+    SELECT billing_month, currency, sum(effective_cost) AS cost FROM unit_cost WHERE basis = 'allocation'
+    GROUP BY 1, 2 ORDER BY 1, 2"""
+_AI_SPEND = """
+    SELECT c.billing_month, k.billing_currency AS currency, sum(s.effective_cost) AS cost
+    FROM cost_share s
+    JOIN share_target t USING (target_key)
+    JOIN charge c USING (billing_month, slice_id, half, ordinal)
+    JOIN charge_kind k USING (charge_kind_key)
+    WHERE t.is_ai AND (c.half <> 1 OR c.slice_id NOT IN (SELECT slice_id FROM charge WHERE half = 2))
+    GROUP BY 1, 2 ORDER BY 1, 2"""
+
+
 def savings_stay_within_cost(connection: Connection) -> Iterator[Finding]:
     """Counted savings never exceed the cost they act on, in total or on any resource."""
     query = """

@@ -48,6 +48,7 @@ def test_everything_holds_on_a_sound_ledger(ledger: Ledger) -> None:
         "spend by day adds up to the bill",
         "spend by resource adds up to the bill",
         "shares add up to each charge",
+        "unit costs add up to AI spend",
         *(f"spend by {cut} adds up to the bills" for cut in ("model", "team", "stage", "provider")),
     }
 
@@ -194,6 +195,19 @@ def test_lines_that_name_no_invoice_are_named_where_they_make_the_difference(led
     (row,) = findings(ledger, "matches the invoice")
     assert (row.difference, row.holds) == (D(-2), False)
     assert row.cause == "-2.0 is unexplained: lines of 2 in the month name no invoice"
+
+
+def test_unit_costs_that_are_not_ai_spend_are_seen(ledger: Ledger) -> None:
+    """Of 11.5 billed 10 are AI spend: half a dollar more in its unit costs, or none of them, is a broken promise."""
+    sound(ledger)
+    (row,) = findings(ledger, "unit costs add up to AI spend")
+    assert (row.ours, row.theirs, row.number, row.holds) == (D(10), D(10), 2, True)
+    break_it(ledger, "UPDATE unit_cost SET effective_cost = effective_cost + 0.5 WHERE basis = 'allocation'")
+    (row,) = findings(ledger, "unit costs add up to AI spend")
+    assert (row.difference, row.holds) == (D("0.5"), False)
+    break_it(ledger, "DELETE FROM unit_cost")
+    (row,) = findings(ledger, "unit costs add up to AI spend")
+    assert (row.ours, row.difference, row.cause) == (None, D(-10), "effective cost: nothing is there")
 
 
 def test_an_analysis_of_what_no_bill_has_is_seen(ledger: Ledger) -> None:

@@ -29,6 +29,14 @@ def october(filled: Run, database: Store) -> Run:
                    WHERE s.kind = 'bill' AND s.period = '2026-10-01' GROUP BY s.slice_id"""
             )
         )
+        connection.execute(
+            text(
+                """INSERT INTO unit_cost (billing_month, day, provider, model, stage, basis, currency, effective_cost,
+                                          partly_unknown)
+                   VALUES ('2026-10-01', '2026-10-31', 'aws', 'llama-3-70b', 'inference_online', 'allocation', 'USD',
+                           10, false)"""
+            )
+        )
     return filled
 
 
