@@ -2,7 +2,7 @@
 
 Assumes     ``spend_day`` as the last analysis left it.
 Method      Of every bill (provider and scope) the last day that is surely whole is found: its newest day of usage
-            where a charge reaches the day's last hour, or the bill is final, or a later month is loaded; else the
+            where a charge reaches the day's last hour, or the bill is final, closed or restated after that, or a later month is loaded; else the
             day before. The series end on the earliest such day of all bills that are up to date, so that no
             provider's late delivery looks like a fall. A day without charges inside that span cost nothing.
 Cases       A bill whose last day lies more than ``LATE_DAYS`` before the newest one's is *behind*: what it will
@@ -231,7 +231,7 @@ def _last_day(connection: Connection, months: Sequence[Row[Any]]) -> date | None
     for month in reversed(months):
         newest: date | None = connection.scalar(text(_NEWEST), {"slice": month.slice_id})
         if newest is not None:
-            whole = month.state in ("final", "closed") or connection.scalar(
+            whole = month.state in ("final", "closed", "restated") or connection.scalar(
                 text(_REACHES_MIDNIGHT), {"month": month.period, "slice": month.slice_id, "day": newest}
             )
             return newest + _ONE_DAY if whole else newest

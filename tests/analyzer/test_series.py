@@ -6,6 +6,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from sqlalchemy import text
+
 from analyzer.series import OWN, Behind, coverage, daily_series, own_costs
 from tests.analyzer.conftest import Ledger, all_hours
 
@@ -45,6 +47,15 @@ def test_a_day_without_charges_cost_nothing_and_the_unfinished_day_is_left_out(l
 def test_a_day_that_reaches_its_last_hour_is_whole(ledger: Ledger) -> None:
     ledger.charge("2026-10-01", "1", hours=all_hours())
     ledger.charge("2026-10-02", "2", hours=all_hours(22, 23))
+    assert read(ledger).series[0].costs == (D(1), D(2))
+
+
+def test_the_last_day_of_a_restated_month_is_whole(ledger: Ledger) -> None:
+    """Only a closed month is restated, and that was whole."""
+    ledger.charge("2026-10-30", "1")
+    ledger.charge("2026-10-31", "2")
+    with ledger.store.engine.begin() as connection:
+        connection.execute(text("UPDATE slice SET state = 'restated' WHERE kind = 'bill'"))
     assert read(ledger).series[0].costs == (D(1), D(2))
 
 
