@@ -2,9 +2,10 @@
 
 Assumes     ``spend_day`` as the last analysis left it.
 Method      Of every bill (provider and scope) the last day that is surely whole is found: its newest day of usage
-            where a charge reaches the day's last hour, or the bill is final, closed or restated after that, or a later month is loaded; else the
-            day before. The series end on the earliest such day of all bills that are up to date, so that no
-            provider's late delivery looks like a fall. A day without charges inside that span cost nothing.
+            where a charge reaches the day's last hour, or the bill is final, closed or restated after that, or a later
+            month is loaded; else the day before. The series end on the earliest such day of all bills that are up to
+            date, so that no provider's late delivery looks like a fall. A day without charges inside that span cost
+            nothing.
 Cases       A bill whose last day lies more than ``LATE_DAYS`` before the newest one's is *behind*: what it will
             say is unknown, so its cost is left out altogether, and it is named. Where a month of a bill is missing
             between others, the series start after it. Where a bill has no effective cost, billed cost is taken.
