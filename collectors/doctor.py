@@ -47,13 +47,14 @@ def diagnose(
         for diagnosis in _connection(one, connection, settings, store, clock, progress=progress)
     ]
     if not found:
-        section = cloud or "aws"
+        sections = [cloud] if cloud else list(clouds())
+        add, read = (" or ".join(how.format(one) for one in sections) for how in ("[[{}]]", "docs/connect-{}.md"))
         found.append(
             Diagnosis(
                 cloud or "clouds",
                 "note",
                 "none is named in aispend.toml",
-                f"Add a section [[{section}]]: docs/connect-{section}.md; aispend init writes an example.",
+                f"Add a section {add}: {read}; aispend init writes an example.",
             )
         )
     return found

@@ -116,3 +116,10 @@ def test_a_doctor_who_saw_nothing_does_not_say_that_all_is_well(run: Run) -> Non
     assert found.status == 0
     assert "none is named in aispend.toml" in found.out
     assert found.out.endswith("Nothing was checked.\n")
+    assert "[[aws]]" in found.out
+    assert "[[azure]]" not in found.out
+
+
+def test_a_doctor_without_any_cloud_names_all_there_are(run: Run) -> None:
+    found = run("doctor").out
+    assert all(f"[[{name}]]" in found and f"docs/connect-{name}.md" in found for name in ("aws", "azure", "gcp"))
