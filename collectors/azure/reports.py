@@ -139,7 +139,11 @@ def _links(said: Mapping[str, Any] | None, scope: str) -> Iterator[tuple[str, in
 
 def _fetch(clients: AzureClients, link: str, size: int | None, path: Path, scope: str) -> None:
     with _quiet(), path.open("wb") as file:
-        clients.linked(link).download_blob().readinto(file)
+        try:
+            blob = clients.linked(link)
+        except ValueError:  # which repeats the link, and with it its key
+            raise InputError("Azure's report names a file by a link that is none.", where=scope) from None
+        blob.download_blob().readinto(file)
     found = path.stat().st_size
     if size is not None and found != size:
         raise InputError(f"A file of the report has {found:,} bytes, Azure says {size:,}.", where=scope)

@@ -116,6 +116,26 @@ def test_a_file_that_is_cut_off_is_refused(
 
 
 @pytest.mark.parametrize(
+    "link", ["https:///{}", "https://[acme/bills/part.csv?{}", "http://127.0.0.1:99999/a/b?{}", "{}"]
+)
+def test_a_link_that_cannot_be_followed_is_told_without_its_key(
+    azure: Azure,
+    connect: Connect,
+    clock: Clock,
+    run: Run,
+    files: tuple[Path, str],
+    caplog: pytest.LogCaptureFixture,
+    link: str,
+) -> None:
+    reporting(azure, files, LINES, blobLink=link.format(f"a/b?{KEY}"))
+    with caplog.at_level(logging.DEBUG):
+        report = run(Bills(connect(), clock), **NOVEMBER)
+    assert report.error is None
+    assert [one.outcome for one in report.slices] == ["failed"]
+    assert "SECRETKEY" not in caplog.text + str(report)
+
+
+@pytest.mark.parametrize(
     ("status", "outcome", "says"),
     [({"status": "Failed", "error": {"code": "TooLarge"}}, "failed", "TooLarge"), (None, "waiting", "not written")],
 )
