@@ -1,8 +1,10 @@
 """Which exports a connection reads: those of the settings, else one bill for each place that Azure has exports of.
 
 A place (a subscription, a billing account or profile) may have several exports that show the same money. FOCUS is taken
-where there is one, else actual and amortised cost, which are the two halves of one bill; of several alike the active
-one of the latest version. What is passed over is said by ``aispend doctor``.
+where there is one, else actual and amortised cost, which are the two halves of one bill; what was turned off only where
+nothing else delivers; of several alike the active one of the latest version, a finished one before its preview.
+Subscriptions may be parts of one bill, which cannot be in two forms: they are read in the best one that all of them
+have. What is passed over is said by ``aispend doctor``.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ _BILLS = ({FOCUS}, {ACTUAL, AMORTIZED}, {USAGE})
 """Types that show all cost, the best first; those of one set belong together."""
 
 _SUFFIXES = {"public": "core.windows.net", "government": "core.usgovcloudapi.net", "china": "core.chinacloudapi.cn"}
+_VERSION = re.compile(r"(?P<major>\d+)\.(?P<minor>\d+)(?:r(?P<revision>\d+))?(?P<preview>-preview)?")
 _ACCOUNT = re.compile(r"/storageAccounts/([a-z0-9]{3,24})$", re.IGNORECASE)
 
 
@@ -37,7 +40,7 @@ class Place:
     @property
     def of_subscription(self) -> bool:
         """Whether it shows a part of an account's bill."""
-        return self.scope.lower().strip("/").startswith("subscriptions/")
+        return _is_subscription(self.scope)
 
     @property
     def head(self) -> str:
@@ -49,10 +52,14 @@ def discovered(clients: AzureClients) -> tuple[list[Place], list[str]]:
     """The exports to read, and words on each that is passed over."""
     chosen: list[Place] = []
     passed: list[str] = []
-    for scope in clients.scopes:
-        path = f"/{scope}/providers/Microsoft.CostManagement/exports"
-        found = list(_bills(clients.pages(path, api_version=EXPORTS_VERSION)))
-        kinds = next((kinds for kinds in _BILLS if any(_kind(one) in kinds for one in found)), set())
+    listed = {
+        scope: list(
+            _bills(clients.pages(f"/{scope}/providers/Microsoft.CostManagement/exports", api_version=EXPORTS_VERSION))
+        )
+        for scope in clients.scopes
+    }
+    for scope, kinds in _chosen(listed).items():
+        found = listed[scope]
         for kind in sorted(kinds):
             alike = sorted((one for one in found if _kind(one) == kind), key=_preference, reverse=True)
             chosen += [_place(clients, one, scope, kind) for one in alike[:1]]
@@ -61,6 +68,31 @@ def discovered(clients: AzureClients) -> tuple[list[Place], list[str]]:
             f"{one['name']} of {scope}: another export shows all of it" for one in found if _kind(one) not in kinds
         ]
     return chosen, passed
+
+
+def _chosen(listed: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, set[str]]:
+    """The types to read of each scope; none where it has no exports."""
+    ways = {scope: _ways(found) for scope, found in listed.items()}
+    parts = [given for scope, given in ways.items() if given and _is_subscription(scope)]
+    common = [kinds for kinds in _BILLS if all(kinds in given for given in parts)]
+    return {
+        scope: (common if common and given and _is_subscription(scope) else [*given, set()])[0]
+        for scope, given in ways.items()
+    }
+
+
+def _ways(found: Sequence[Mapping[str, Any]]) -> list[set[str]]:
+    """The sets of types a scope can be read in, the best first: those that are delivered, else any there is."""
+    given = [one for one in found if _is_active(one)] or found
+    return [kinds for kinds in _BILLS if any(_kind(one) in kinds for one in given)]
+
+
+def _is_subscription(scope: str) -> bool:
+    return scope.lower().strip("/").startswith("subscriptions/")
+
+
+def _is_active(one: Mapping[str, Any]) -> bool:
+    return bool(_at(one, "properties", "schedule", "status") == "Active")
 
 
 def _bills(listed: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
@@ -72,10 +104,21 @@ def _kind(one: Mapping[str, Any]) -> str:
     return str(_at(one, "properties", "definition", "type") or "").lower()
 
 
-def _preference(one: Mapping[str, Any]) -> tuple[bool, str, str]:
-    active = _at(one, "properties", "schedule", "status") == "Active"
+def _preference(one: Mapping[str, Any]) -> tuple[bool, tuple[int, int, bool, int], str]:
     version = _at(one, "properties", "definition", "dataSet", "configuration", "dataVersion")
-    return active, str(version or ""), str(one.get("name"))
+    return _is_active(one), version_order(str(version or "")), str(one.get("name"))
+
+
+def version_order(version: str) -> tuple[int, int, bool, int]:
+    """What versions of Azure's FOCUS are ordered by.
+
+    >>> sorted(["1.2", "1.0r2", "1.10", "1.2-preview", "1.0", ""], key=version_order)
+    ['', '1.0', '1.0r2', '1.2-preview', '1.2', '1.10']
+    """
+    told = _VERSION.match(version)
+    if told is None:
+        return 0, 0, False, 0
+    return int(told["major"]), int(told["minor"]), not told["preview"], int(told["revision"] or 0)
 
 
 def _place(clients: AzureClients, one: Mapping[str, Any], scope: str, kind: str) -> Place:

@@ -55,6 +55,43 @@ def test_focus_is_taken_before_actual_and_amortised_cost(azure: Azure, connect: 
     assert [one.split(" ")[0] for one in passed] == ["old", "newest", "actual"]
 
 
+def test_a_finished_version_is_taken_before_its_preview(azure: Azure, connect: Connect) -> None:
+    listed = [export(f"v{version}", "FocusCost", version=version) for version in ("1.2-preview", "1.2", "1.0", "1.0r2")]
+    assert found(azure, connect, *listed)[0] == ["v1.2"]
+    listed = [export(f"v{version}", "FocusCost", version=version) for version in ("1.0", "1.0r2", "1.2-preview")]
+    assert found(azure, connect, *listed)[0] == ["v1.2-preview"]
+    assert found(azure, connect, *listed[:2])[0] == ["v1.0r2"]
+
+
+def test_what_delivers_is_taken_before_what_was_turned_off(azure: Azure, connect: Connect) -> None:
+    paused = export("paused", "FocusCost", version="1.2", status="Inactive")
+    active = [export("cash", "ActualCost"), export("spread", "AmortizedCost")]
+    chosen, passed = found(azure, connect, paused, *active)
+    assert (chosen, [one.split(" ")[0] for one in passed]) == (["cash", "spread"], ["paused"])
+    assert found(azure, connect, paused, export("off", "ActualCost", status="Inactive"))[0] == ["paused"]
+
+
+def test_subscriptions_are_read_in_a_form_that_all_of_them_have(azure: Azure, connect: Connect) -> None:
+    """They may be parts of one bill, which cannot be in two forms."""
+    halves = [export("cash", "ActualCost"), export("spread", "AmortizedCost")]
+    azure.on("GET /subscriptions", {"value": [{"subscriptionId": one, "state": "Enabled"} for one in ("s-1", "s-2")]})
+    azure.on(f"GET {STORAGE}", {"properties": {"primaryEndpoints": {"blob": "https://acmecosts.z1.blob.example/"}}})
+    of = "GET /subscriptions/{}/providers/Microsoft.CostManagement/exports"
+    azure.on(of.format("s-1"), {"value": [export("focus", "FocusCost"), *halves]})
+    azure.on(of.format("s-2"), {"value": halves})
+    chosen, passed = discovered(connect())
+    assert [(one.export.name, one.scope[-3:]) for one in chosen] == [
+        ("cash", "s-1"),
+        ("spread", "s-1"),
+        ("cash", "s-2"),
+        ("spread", "s-2"),
+    ]
+    assert [one.split(" ")[0] for one in passed] == ["focus"]
+
+    azure.on(of.format("s-2"), {"value": []})
+    assert [one.export.name for one in discovered(connect())[0]] == ["focus"]
+
+
 def test_actual_and_amortised_cost_are_taken_together(azure: Azure, connect: Connect) -> None:
     listed = [export("cash", "ActualCost"), export("spread", "AmortizedCost"), export("usage", "Usage")]
     chosen, passed = found(azure, connect, *listed)
