@@ -71,7 +71,8 @@ class Files:
 
     ``whole_places`` are the accounts and regions of which usage is all there is of the source on its days: it takes the
     place of what they had there, whatever names and dimensions that had. ``whole_resources`` where workloads are all
-    that ever ran on the resources they name: hours of these that are not among them go.
+    that ever ran on the resources they name: hours of these that are not among them go. ``export`` names which of a
+    source's several bills this is: one that lacks accounts which another one shows does not take its place.
     """
 
     form: Form
@@ -79,6 +80,7 @@ class Files:
     rows: int | None = None
     whole_places: Collection[tuple[str, str]] = ()
     whole_resources: bool = False
+    export: str = ""
 
 
 @dataclass(frozen=True)

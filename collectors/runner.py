@@ -265,7 +265,8 @@ class _Runner:
         given = (part.paths, self.store, self.settings, self.clock)
         match part.form:
             case "bills":
-                bills = import_bills(*given, source=name, progress=self.progress)
+                source = f"{name} {part.export}".rstrip()
+                bills = import_bills(*given, source=source, progress=self.progress)
                 return sum(one.lines for one in bills), [note for one in bills for note in one.notes]
             case "inventory":
                 found = import_inventory(*given, source=name, progress=self.progress, keep_past=True)

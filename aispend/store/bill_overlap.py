@@ -51,14 +51,27 @@ def extent(cursor: Cursor, place: Place) -> Extent:
     return Extent(names, int(row[0]) if row else 0)
 
 
-def refuse_another_part(cursor: Cursor, place: Place, before: Extent, files: Sequence[Mapping[str, object]]) -> None:
-    """Raise ``OverlapError`` where the content just written is another part of the month than the one it replaced."""
+def refuse_another_part(
+    cursor: Cursor, place: Place, before: Extent, files: Sequence[Mapping[str, object]], *, by_another: bool = False
+) -> None:
+    """Raise ``OverlapError`` where the content just written is another part of the month than the one it replaced.
+
+    ``by_another`` where it came another way: then it must show every sub-account that is loaded.
+    """
     now = extent(cursor, place)
     if before.sub_accounts and now.sub_accounts and not now.sub_accounts & before.sub_accounts:
         raise OverlapError(
             f"{place} is loaded with other sub-accounts; this bill would replace them all.",
             where=f"loaded: {_some(before.sub_accounts)}; new: {_some(now.sub_accounts)} ({_names(files)})",
             next_step="Import the files of all sub-accounts together, or replace the month with --accept-overlap.",
+        )
+    if by_another and now.sub_accounts < before.sub_accounts:
+        lost = _some(before.sub_accounts - now.sub_accounts)
+        raise OverlapError(
+            f"{place} is loaded with more sub-accounts from another export; this bill would replace them.",
+            where=f"loaded: {_some(before.sub_accounts)}; missing in the new one: {lost} ({_names(files)})",
+            next_step="Collect or import only the export that shows the whole account; "
+            "if this is all of it now, import it with --accept-overlap.",
         )
     if before.days >= FEW_DAYS and now.days * 2 < before.days:
         raise OverlapError(

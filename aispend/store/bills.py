@@ -15,7 +15,8 @@ Cases
       columns of the missing half are unknown until it comes). Where a half is loaded a whole bill is refused: it may be
       the other half of it, which only both exports together show.
     - The same dataset, but of none of the sub-accounts loaded, or of less than half of its days: another part of the
-      month, which replacing would drop: ``OverlapError``, unless ``accept_overlap``.
+      month, which replacing would drop: ``OverlapError``, unless ``accept_overlap``. So is what comes from another
+      source, or by hand, and lacks sub-accounts that are loaded: one subscription of an account exported whole.
     - In a pair billed cost comes from half 1 and effective cost from half 2; list and contracted cost are kept on
       half 2 where it gives them, else on half 1, never on both.
     - The exchange rates a bill names go and come with it, those of a half with the half.
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
     from adbc_driver_manager.dbapi import Cursor
 
     from aispend.store import Store
+
+BY_HAND = "import"
+"""The source of what a person imports."""
 
 PROVISIONAL_DAYS = 15
 """Providers restate a month for about two weeks after its end."""
@@ -112,6 +116,7 @@ class _Existing:
     halves: frozenset[int]
     other_half_gives: tuple[str, ...]
     lines: int
+    source: str
 
 
 def replace_bill(store: Store, bill: Bill, rows: Rows, *, clock: Clock, accept_overlap: bool = False) -> list[Loaded]:
@@ -147,7 +152,7 @@ def replace_bill(store: Store, bill: Bill, rows: Rows, *, clock: Clock, accept_o
         for plan in plans:
             if plan.replaces and not accept_overlap:
                 place = Place(plan.key, slice_ids[plan.key], plan.delete_halves)
-                refuse_another_part(cursor, place, before[plan.key], bill.attempt.files)
+                refuse_another_part(cursor, place, before[plan.key], bill.attempt.files, by_another=plan.by_another)
         now = clock()
         loads = [write_load(cursor, bill.attempt, slice_ids[one.key], one.counted, now) for one in bill.slices]
         for one, load_id in zip(bill.slices, loads, strict=True):
@@ -192,6 +197,8 @@ class _Plan:
     without: tuple[str, ...]
     clear_other_half: tuple[str, ...]
     replaced_lines: int | None
+    by_another: bool
+    """Whether what is there came from another source, or by hand, so that it may be more than this is of."""
 
     @property
     def replaces(self) -> bool:
@@ -216,8 +223,9 @@ def _plan(cursor: Cursor, bill: Bill, one: BillSlice, now: datetime, *, accept_o
     old = _existing(cursor, one.key, bill.half)
     state = state_of(one.key[2], now, invoiced=one.invoiced, before=old.state if old else None)
     if old is None or not old.halves:
-        return _Plan(one.key, bill.dataset, bill.columns_known, state, (0, 1, 2), (), (), None)
+        return _Plan(one.key, bill.dataset, bill.columns_known, state, (0, 1, 2), (), (), None, False)
     parts = old.dataset.split("+")
+    by_another = bill.source == BY_HAND or bill.source != old.source
     other = 3 - bill.half
     if bill.half and bill.dataset not in parts and old.halves == {other} and len(parts) == 1:
         parts = [*parts, bill.dataset] if bill.half == 2 else [bill.dataset, *parts]
@@ -225,9 +233,9 @@ def _plan(cursor: Cursor, bill: Bill, one: BillSlice, now: datetime, *, accept_o
         if not accept_overlap and not _takes_over(bill, old, parts):
             together = any(family.issuperset((bill.dataset, *parts)) for family in ONE_BILL)
             raise overlap(cursor, one.key, old.slice_id, old.dataset, new=bill.attempt, together=together)
-        return _Plan(one.key, bill.dataset, bill.columns_known, state, (0, 1, 2), (), (), old.lines)
+        return _Plan(one.key, bill.dataset, bill.columns_known, state, (0, 1, 2), (), (), old.lines, by_another)
     if not bill.half or other not in old.halves:
-        return _Plan(one.key, bill.dataset, bill.columns_known, state, (0, 1, 2), (), (), old.lines)
+        return _Plan(one.key, bill.dataset, bill.columns_known, state, (0, 1, 2), (), (), old.lines, by_another)
     shared = tuple(name for name in _SHARED_BY_HALVES if name in bill.columns_known and name in old.other_half_gives)
     from_other = ("billed_cost" if other == 1 else "effective_cost", *old.other_half_gives)
     known = tuple(dict.fromkeys((*bill.columns_known, *from_other)))
@@ -240,6 +248,7 @@ def _plan(cursor: Cursor, bill: Bill, one: BillSlice, now: datetime, *, accept_o
         shared if bill.half == 1 else (),
         shared if bill.half == 2 else (),
         old.lines if bill.half in old.halves else None,
+        by_another,
     )
 
 
@@ -255,13 +264,13 @@ def _existing(cursor: Cursor, key: Key, half: int) -> _Existing | None:
     row = cursor.fetchone()
     if row is None:
         return None
-    slice_id, dataset, state = row
+    slice_id, dataset, state, source = row
     cursor.execute(_HALVES, (key[2].isoformat(), slice_id))
     halves = {int(found[0]): found[1:] for found in cursor.fetchall()}
     other = halves.get(3 - half) if half else None
     gives = tuple(name for name, has in zip(_SHARED_BY_HALVES, other, strict=False) if has) if other else ()
     lines = sum(int(found[2]) for number, found in halves.items() if not half or number in (half, 0))
-    return _Existing(int(slice_id), dataset, state, frozenset(halves), gives, lines)
+    return _Existing(int(slice_id), dataset, state, frozenset(halves), gives, lines, source)
 
 
 # -------------------------------------------------------------------------------------------- writing
@@ -340,7 +349,7 @@ def _one(cursor: Cursor) -> Any:
 _COSTS = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
 
 _SLICE = """
-    SELECT slice_id, dataset, state FROM slice
+    SELECT slice_id, dataset, state, source FROM slice
     WHERE kind = 'bill' AND provider = $1 AND scope = $2 AND period = $3::date FOR UPDATE"""
 
 _HALVES = """

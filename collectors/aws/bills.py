@@ -172,7 +172,7 @@ class Bills(AwsCollector):
         place = inside(root, manifest.object.key, where)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(json.dumps(dict(manifest.content)), encoding="utf-8")
-        return Reading([Files("bills", [root], rows=len(manifest.keys))])
+        return Reading([Files("bills", [root], rows=len(manifest.keys), export=export.name)])
 
     def _token(self, export: AwsExport, month: date, known: Seen | None) -> str | None:
         """ETag of a month's manifest; the known token where it did not change, None where there is none."""

@@ -163,7 +163,7 @@ class Bills(AzureCollector):
         if not files:
             return Reading([Files("bills", [], rows=0)], (f"{piece.title}: the export delivered nothing.",))
         _write_manifests(root, group, [one for one in found if one.said["blobs"]])
-        return Reading([Files("bills", [root], rows=len(files))])
+        return Reading([Files("bills", [root], rows=len(files), export=group.name)])
 
     def examine(self) -> Iterator[Finding]:
         """Each export, when it was delivered last, and which are passed over because others show the same."""

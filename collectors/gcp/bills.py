@@ -92,7 +92,9 @@ class Bills(GcpCollector):
                 where=f"{piece.title}: {lines:,} lines, then {state.lines:,}",
             )
         summed = totals(listed, month, self.clock())
-        return Reading([Files("bills", [path], rows=lines), Rows("provider_total", summed)], token=state.token)
+        return Reading(
+            [Files("bills", [path], rows=lines, export=table.name), Rows("provider_total", summed)], token=state.token
+        )
 
     def examine(self) -> Iterator[Finding]:
         """Each table, when it was appended to last, and what reading its newest month would cost; nothing is read."""
