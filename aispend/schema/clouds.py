@@ -174,7 +174,12 @@ spot_risk = Table(
     text("region", "region id", primary_key=True),
     text("zone", "zone; empty for the region", primary_key=True),
     text("instance_type", "machine type", primary_key=True),
-    text("measure", "interruption_rate (share of instances a month), placement_score (1 to 10)", primary_key=True),
+    text(
+        "measure",
+        "interruption_rate (share of machines a month), eviction_rate (share of machines an hour), preemption_share "
+        "(share of the machines that ended), placement_score (1 to 10)",
+        primary_key=True,
+    ),
     Column("as_of", Date, primary_key=True, comment="day the source gave it"),
     Column("low", Numeric, nullable=False, comment="lower bound of the band"),
     Column("high", Numeric, nullable=False, comment="upper bound of the band; equal for a single value"),
