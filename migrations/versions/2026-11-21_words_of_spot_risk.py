@@ -5,7 +5,6 @@
 import sqlalchemy as sa
 from alembic import op
 
-
 revision = "2026_11_21_words_of_spot_risk"
 down_revision = "2026_11_21_without_asking_again"
 branch_labels = None
