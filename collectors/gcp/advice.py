@@ -98,6 +98,8 @@ class Advice(GcpCollector):
         if project in self._places.closed:
             self._refused.append(self._places.closed[project])
             return Reading([], tuple(self._places.notes), may_be_empty=True, token=f"{piece.token} refused")
+        if project in self._places.silent:  # what was advised where nothing answers stays
+            return Reading([], tuple(self._places.notes), may_be_empty=True, token=f"{piece.token} in part")
         self._answered = True
         return Reading([Rows("provider_advice", rows)], tuple(notes), may_be_empty=True)
 

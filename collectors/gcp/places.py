@@ -8,14 +8,18 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from collectors.gcp.clients import GcpClients
-from collectors.gcp.listing import AT_ONCE, left_out
+from collectors.gcp.listing import AT_ONCE, UnreachableError, left_out
 
 OPERATION = "compute.instances.aggregatedList"
 NUMBER = "cloudresourcemanager.projects.get"
 
 
 class Places:
-    """Zones with machines by project, asked once in a run; projects that may not be read are remarks."""
+    """Zones with machines by project, asked once in a run.
+
+    Projects that may not be read (``closed``) and those of which zones did not answer (``silent``) are remarks: of
+    neither it is known where all their machines are.
+    """
 
     def __init__(self, clients: GcpClients) -> None:
         self._clients = clients
@@ -24,6 +28,7 @@ class Places:
         self._named: dict[str, Mapping[str, str]] = {}
         self.notes: list[str] = []
         self.closed: dict[str, Exception] = {}
+        self.silent: set[str] = set()
 
     def zones(self, project: str) -> Collection[str]:
         """The zones of a project that have machines, sorted."""
@@ -67,5 +72,8 @@ class Places:
         machines = self._machines.setdefault(project, {})
         for scope, found in self._clients.compute("instances").aggregated_list(request=request):
             zone = scope.removeprefix("zones/")
+            if found.warning.code == "UNREACHABLE":
+                self.silent.add(project)
+                self.notes.append(left_out(UnreachableError(zone), f"the zones of {project}"))
             machines |= {(zone, one.name): one.id for one in found.instances}
         return sorted({zone for zone, _ in machines})

@@ -58,7 +58,8 @@ class Prices(GcpCollector):
         found, notes = catalogue(self.clients)
         regions = self._places.regions() or sorted({key.region for key in found.prices})
         made, said = rows(found, regions, self.clock().date())
-        return Reading([Merge("price", made)], (*notes, *self._places.notes, *said))
+        token = f"{piece.token} in part" if self._places.silent else None
+        return Reading([Merge("price", made)], (*notes, *self._places.notes, *said), token=token)
 
 
 def catalogue(clients: GcpClients) -> tuple[Parts, list[str]]:

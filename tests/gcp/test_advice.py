@@ -167,3 +167,22 @@ def test_where_machines_may_not_be_listed_there_is_no_advice_and_that_is_told(
     google.faults["compute.instances.aggregatedList"] = RefusedError(403, "forbidden", "no")
     report = run(Advice(connect(projects=["ml-prod"]), clock))
     assert "denies access" in (report.error or "")
+
+
+def test_advice_for_a_zone_that_does_not_answer_stays_and_is_asked_for_again(
+    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+) -> None:
+    google.recommendations = answers(MachineTypeRecommender=[smaller()])
+    run(Advice(connect(projects=["ml-prod"]), clock))
+    machines = google.listings["compute.instances.aggregatedList"]
+    down = {"zones/us-central1-a": {"warning": {"code": "UNREACHABLE", "message": "down"}}}
+    google.listings["compute.instances.aggregatedList"] = {"items": machines["items"] | down}
+    tomorrow = lambda: clock().replace(day=22)  # noqa: E731
+
+    report = run(Advice(connect(projects=["ml-prod"]), tomorrow))
+    assert report.error is None
+    assert any("us-central1-a did not answer" in note for note in report.slices[0].notes)
+    assert len(advised(database)) == 1
+
+    google.listings["compute.instances.aggregatedList"] = machines
+    assert run(Advice(connect(projects=["ml-prod"]), tomorrow)).loaded == len(KINDS)

@@ -17,7 +17,7 @@ from collectors.gcp.sku_parts import of_text
 from collectors.runner import SourceReport
 from sample.bigquery import RefusedError
 from tests.gcp.everything import Everything, served
-from tests.gcp.skus import a2, catalogue, sku
+from tests.gcp.skus import A2, a2, catalogue, sku
 
 Connect = Callable[..., GcpClients]
 Run = Callable[..., SourceReport]
@@ -118,6 +118,23 @@ def test_regions_are_those_with_machines_and_a_list_is_read_once_a_week(
     google.calls.clear()
     assert run(Prices(connect(projects=["ml-prod"]), clock)).unchanged == 1
     assert google.operations() == []
+
+
+def test_a_region_whose_zone_does_not_answer_is_priced_by_the_next_run(
+    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+) -> None:
+    google.skus = catalogue(*a2(), *(sku(f"{name} running in Tokyo", "9", regions=["asia-northeast1"]) for name in A2))
+    here = {"zones/us-central1-a": {"instances": [{"id": "1", "name": "m"}]}}
+    down = {"zones/asia-northeast1-a": {"warning": {"code": "UNREACHABLE", "message": "down"}}}
+    there = {"zones/asia-northeast1-a": {"instances": [{"id": "2", "name": "n"}]}}
+    google.listings["compute.instances.aggregatedList"] = {"items": here | down}
+    (first,) = run(Prices(connect(projects=["ml-prod"]), clock)).slices
+    assert any("asia-northeast1-a did not answer" in note for note in first.notes)
+
+    google.listings["compute.instances.aggregatedList"] = {"items": here | there}
+    assert run(Prices(connect(projects=["ml-prod"]), clock)).loaded == 1
+    with database.engine.connect() as connection:
+        assert len(connection.execute(text("SELECT DISTINCT region FROM price")).all()) == 2
 
 
 def test_a_page_may_be_larger_than_grpc_takes_by_itself(
