@@ -27,6 +27,7 @@ from aispend.money import exact_sum, exactly, rate
 from aispend.prices.prices import price_at
 from recommender.ledger.baseline import requests_of, tokens_of
 from recommender.ledger.billed import Billed, Line, lines, list_price_of, sum_up
+from recommender.ledger.bought_again import NOT_BOUGHT
 from recommender.ledger.new_commitments import new_cover
 from recommender.ledger.order import Held
 from recommender.methods.realised import After, Before, Realised, price_ratio, realised
@@ -46,9 +47,19 @@ class Valued:
 
 
 def value(
-    connection: Connection, item: Any, keys: Collection[int], first: date, end: date, *, held: Sequence[Held] = ()
+    connection: Connection,
+    item: Any,
+    keys: Collection[int],
+    first: date,
+    end: date,
+    *,
+    held: Sequence[Held] = (),
+    is_rest_missing: bool = False,
 ) -> Valued:
-    """What the item of ``saving_baseline`` saved from ``first`` to before ``end``, less what is ``held`` out of it."""
+    """What the item of ``saving_baseline`` saved from ``first`` to before ``end``, less what is ``held`` out of it.
+
+    ``is_rest_missing``: a part of it goes on being paid for, and the bill does not say as what.
+    """
     if item.counterfactual == "unknown":
         return Valued(remarks=["The bill alone cannot tell what this saves."])
     if not item.quantity or item.effective_cost is None or item.uncovered_cost is None:
@@ -60,6 +71,8 @@ def value(
     billed = sum_up(found)
     if billed.unknown_days:
         return Valued(remarks=[f"The bill gives no cost of it on {billed.unknown_days} days."])
+    if is_rest_missing and len({line.day for line in found if line.cost}) < (end - first).days:
+        return Valued(actual=billed.effective, remarks=[NOT_BOUGHT])
     before = Before(
         item.quantity, item.effective_cost, item.uncovered_cost, item.covered_share, item.uncovered_list_cost
     )

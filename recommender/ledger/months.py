@@ -6,7 +6,7 @@ Method
     From the day after it was done, for twelve months at most, each calendar month gets a line: what would have been
     paid (by kind: as many hours as before; or the hours it ran at the cost before; or the tokens bought at the price
     before) less what was paid, and of that what list prices, commitments and the floors of spend agreements account
-    for (``counterfactual.py``). What replaced a resource counts with it (``successors.py``).
+    for (``counterfactual.py``). What replaced a resource counts with it (``successors.py``, ``bought_again.py``).
     After the first whole month whose bills are final a recommendation is *verified*: as promised, above, or a miss.
 Cases
     A month whose bills are not loaded has no line; one not final is provisional, and counts the days the bill has.
@@ -35,6 +35,7 @@ from aispend.schema import recommendation, recommendation_event, saving, saving_
 from aispend.settings import Agreement
 from recommender.contract import HOURS_PER_MONTH
 from recommender.ledger.baseline import keys_of
+from recommender.ledger.bought_again import bought_again, is_missing
 from recommender.ledger.counterfactual import Valued, restarted_on, still_paid, value
 from recommender.ledger.order import held_after, superseded_on
 from recommender.ledger.successors import successors
@@ -82,14 +83,17 @@ def update_ledger(connection: Connection, floors: Sequence[Floor], now: datetime
     """Write the lines of all that was done, and verify what can be; how many were verified now."""
     items = connection.execute(
         select(saving_baseline, recommendation.c.state, recommendation.c.account, recommendation.c.model)
-        .add_columns(recommendation.c.team, recommendation.c.resource_id)
+        .add_columns(recommendation.c.team, recommendation.c.resource_id, recommendation.c.target)
         .join(recommendation, recommendation.c.id == saving_baseline.c.recommendation_id)
         .where(saving_baseline.c.done_on.is_not(None))
         .order_by(saving_baseline.c.done_on, saving_baseline.c.recommendation_id)
     ).all()
     own = {item.recommendation_id: set(keys_of(connection, item.provider, list(item.parts)).values()) for item in items}
     replaced = successors(connection, items, own)
-    ends = {item.recommendation_id: superseded_on(item, items, own) for item in items}
+    bought = bought_again(connection, items, own)
+    # a change of what was bought in its place ends a line as one of its own would
+    reach = {name: {**own, name: keys | bought[name]} for name, keys in own.items()}
+    ends = {item.recommendation_id: superseded_on(item, items, reach[item.recommendation_id]) for item in items}
     written: list[dict[str, Any]] = []
     restarts: dict[str, date | None] = {}
     # asking when a bill ends reads all of it: once for all that is in the same bills
@@ -98,10 +102,12 @@ def update_ledger(connection: Connection, floors: Sequence[Floor], now: datetime
         name, place = item.recommendation_id, (item.provider, *item.scopes)
         if place not in bills:
             bills[place] = _bills(connection, item.provider, item.scopes)
-        keys, held = own[name] | replaced[name], held_after(item, items, own, replaced)
+        keys = own[name] | replaced[name] | bought[name]
+        held = held_after(item, items, reach[name], replaced)
+        missing = is_missing(item, bought[name])
         spans = _spans(item, ends[name], bills[place])
         for span in spans:
-            valued = value(connection, item, keys, span.first, span.end, held=held)
+            valued = value(connection, item, keys, span.first, span.end, held=held, is_rest_missing=missing)
             written.append(_line(item, span, valued, now))
         if item.kind == "stop_idle":
             known_to = spans[-1].end if spans else item.done_on + timedelta(days=1)

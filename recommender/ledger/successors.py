@@ -1,5 +1,7 @@
 """What took a resource's place: of the same fleet, name or alias, first paid for once the change was made.
 
+Units of throughput that are given up for fewer have no name in common with those: ``bought_again.py``.
+
 Method
     A resource that first appears on the day of a change or later, and shares a fleet, a name or an alias with
     what was changed, counts with the change made last before it; among several made on that day, with the one that has
