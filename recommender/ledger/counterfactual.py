@@ -28,6 +28,7 @@ from aispend.prices.prices import price_at
 from recommender.ledger.baseline import requests_of, tokens_of
 from recommender.ledger.billed import Billed, Line, lines, list_price_of, sum_up
 from recommender.ledger.bought_again import NOT_BOUGHT
+from recommender.ledger.kept_instead import NOT_KNOWN, keeps_something, kept_instead
 from recommender.ledger.new_commitments import new_cover
 from recommender.ledger.order import Held
 from recommender.methods.realised import After, Before, Realised, price_ratio, realised
@@ -89,8 +90,22 @@ def value(
     quantity = _quantity(connection, item, billed, keys=keys, first=first, end=end)
     ratio = _list_price_ratio(connection, item, first, end)
     parts = realised(before, after, quantity, ratio, is_commitment=item.counterfactual == "commitment")
+    if keeps_something(item.kind):
+        kept = kept_instead(connection, item, first, end)
+        if kept is None:
+            return Valued(quantity, actual=billed.effective, remarks=[NOT_KNOWN])
+        parts = _less(parts, kept)
+        if kept:
+            remarks.append(f"What is kept instead is taken off at the {kept:.2f} {item.currency} the advice says.")
     remarks += _remarks(item, billed, parts, (end - first).days)
     return Valued(quantity, parts, parts.actual, remarks)
+
+
+def _less(parts: Realised, kept: Decimal) -> Realised:
+    """The parts where ``kept`` is paid on top of what the bill shows: so much less is realised."""
+    with exactly():
+        left = None if parts.realised is None else parts.realised - kept
+        return replace(parts, actual=parts.actual + kept, realised=left)
 
 
 def restarted_on(connection: Connection, keys: Collection[int], currency: str, done_on: date, end: date) -> date | None:

@@ -84,6 +84,7 @@ def update_ledger(connection: Connection, floors: Sequence[Floor], now: datetime
     items = connection.execute(
         select(saving_baseline, recommendation.c.state, recommendation.c.account, recommendation.c.model)
         .add_columns(recommendation.c.team, recommendation.c.resource_id, recommendation.c.target)
+        .add_columns(recommendation.c.evidence, recommendation.c.acts_on)
         .join(recommendation, recommendation.c.id == saving_baseline.c.recommendation_id)
         .where(saving_baseline.c.done_on.is_not(None))
         .order_by(saving_baseline.c.done_on, saving_baseline.c.recommendation_id)
