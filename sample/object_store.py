@@ -26,6 +26,8 @@ class ObjectStore:
 
     def __init__(self, buckets: Mapping[str, Path]) -> None:
         self._buckets = dict(buckets)
+        self.asked: list[str] = []
+        """``METHOD PATH`` of each request that came."""
 
     def deliver(self, bucket: str, folder: Path) -> None:
         """From now on the bucket holds what is in ``folder``."""
@@ -69,6 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         split = urllib.parse.urlsplit(self.path)
+        self.store.asked.append(f"{self.command} {split.path}")
         bucket, _, key = urllib.parse.unquote(split.path).lstrip("/").partition("/")
         asked = urllib.parse.parse_qs(split.query, keep_blank_values=True)
         if "location" in asked:

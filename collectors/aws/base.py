@@ -82,7 +82,7 @@ class AwsCollector(CloudCollector):
                     yield self.denied(error)
                     return
         except AispendError as error:
-            yield Finding("broken", error.what, error.next_step)
+            yield Finding("broken", error.what, error.next_step or error.where)
             return
         asked = {operation for operation, number in self.clients.sent.items() if number > sent[operation]}
         others = [operation for operation in self.operations if operation not in asked]
@@ -152,7 +152,9 @@ def explained(where: str) -> Iterator[None]:
             next_step="Check the network and proxy; the next run goes on from here.",
         ) from None
     except exceptions.BotoCoreError as error:
-        raise CollectError("AWS cannot be asked like this.", where=f"{where}: {error}") from None
+        raise CollectError(
+            "AWS cannot be asked like this.", where=f"{where}: {error}", next_step="Check [[aws]] in aispend.toml."
+        ) from None
 
 
 def code_of(error: Exception) -> str:
@@ -197,4 +199,8 @@ def client_error(error: Exception, where: str) -> CollectError:
             where=place,
             next_step="The next run goes on from here.",
         )
-    return CollectError(f"AWS could not answer {operation}.", where=f"{place} {said}".strip())
+    return CollectError(
+        f"AWS could not answer {operation}.",
+        where=f"{place} {said}".strip(),
+        next_step="The next run asks again; what was collected before stays.",
+    )

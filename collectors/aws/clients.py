@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from aispend.connections import AwsConnection
 from aispend.errors import BudgetError, SettingsError
+from collectors.logs import without_requests
 
 if TYPE_CHECKING:
     import boto3
@@ -73,6 +74,7 @@ class AwsClients:
         allowed: Mapping[str, int] | None = None,
         session: boto3.Session | None = None,
     ) -> None:
+        without_requests()
         self.connection = connection
         self.sent: Counter[str] = Counter()
         self._reported: Counter[str] = Counter()

@@ -32,9 +32,7 @@ class Survey:
     def groups(self) -> Iterator[tuple[Place, Group]]:
         """What is found, place by place, the home region of all accounts first."""
         clients = self._collector.clients
-        home = clients.connection.home_region
-        regions = sorted(clients.regions, key=lambda region: (region != home, region))
-        places = [Place(account, region) for region in regions for account in clients.accounts]
+        places = self._all_places()
         self.left = max(0, len(places) - MOST_EXAMINED)
         before = clients.sent["cloudwatch.ListMetrics"]
         for place in places[:MOST_EXAMINED]:
@@ -47,6 +45,17 @@ class Survey:
             self.metrics += len({query.series for group in found for query in group.queries.values()})
             yield from ((place, group) for group in found)
         self.listings = clients.sent["cloudwatch.ListMetrics"] - before
+
+    def _all_places(self) -> list[Place]:
+        """The places there are; none where they cannot be told, which the look at the collector itself has said."""
+        clients = self._collector.clients
+        home = clients.connection.home_region
+        try:
+            with explained(self._collector.name):
+                regions = sorted(clients.regions, key=lambda region: (region != home, region))
+                return [Place(account, region) for region in regions for account in clients.accounts]
+        except AispendError:
+            return []
 
     def refusals(self) -> Iterator[Finding]:
         """What keeps places from being read, each said once with where it was met."""
@@ -82,4 +91,4 @@ class Survey:
                         return Finding("note", "the region is not enabled", _ENABLE)
                     return self._collector.denied(error)
         except AispendError as error:
-            return Finding("broken", error.what, error.next_step)
+            return Finding("broken", error.what, error.next_step or error.where)

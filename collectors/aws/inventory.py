@@ -152,7 +152,7 @@ class Inventory(AwsCollector):
                     except ClientError as error:
                         yield self.denied(error)
             except AispendError as error:
-                yield Finding("broken", error.what, error.next_step)
+                yield Finding("broken", error.what, error.next_step or error.where)
 
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
         """One of the three parts of a place."""

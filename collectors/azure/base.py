@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from itertools import islice
@@ -12,7 +12,7 @@ from aispend.errors import AccessError, AispendError, CollectError, NotReadyErro
 from collectors.azure.clients import AzureClients
 from collectors.azure.operations import OPERATIONS
 from collectors.base import CloudCollector
-from collectors.contract import Finding, Window
+from collectors.contract import Finding, Slice, Window
 
 FORBIDDEN, UNKNOWN, THROTTLED = 403, 401, 429
 MOST_EXAMINED = 50
@@ -32,7 +32,10 @@ class AzureCollector(CloudCollector):
         return explained(where)
 
     def examine(self) -> Iterator[Finding]:
-        """See the contract. Here: what :meth:`find` asks is asked once. A collector adds what it alone knows."""
+        """See the contract. Here: what :meth:`find` and :meth:`prove` ask is asked once.
+
+        A collector adds what it alone knows.
+        """
         from azure.core.exceptions import HttpResponseError
 
         today = self.clock().date()
@@ -40,13 +43,17 @@ class AzureCollector(CloudCollector):
             with explained(self.name):
                 try:
                     found = list(islice(self.find(Window(today - timedelta(days=2), today), {}), MOST_EXAMINED))
+                    self.prove(found)
                 except HttpResponseError as error:
                     yield self.denied(error)
                     return
         except AispendError as error:
-            yield Finding("broken", error.what, error.next_step)
+            yield Finding("broken", error.what, error.next_step or error.where)
             return
         yield Finding("good", f"can be read; {len(found)} to collect of the last days" if found else "can be read")
+
+    def prove(self, found: Sequence[Slice]) -> None:
+        """Ask one small question for what was found without asking; raises what the SDK raises."""
 
     def denied(self, error: Exception) -> Finding:
         """An error of the SDK as a finding; a missing permission by its name."""
@@ -138,4 +145,6 @@ def http_error(error: Exception, where: str) -> CollectError:
         return CollectError(
             "Azure could not answer, also when it was asked again.", where=place, next_step="The next run asks again."
         )
-    return CollectError("Azure could not answer.", where=place)
+    return CollectError(
+        "Azure could not answer.", where=place, next_step="The next run asks again; what was collected before stays."
+    )

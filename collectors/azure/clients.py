@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from aispend.connections import AzureConnection
 from aispend.errors import AccessError, BudgetError, InputError
+from collectors.logs import without_requests
 
 if TYPE_CHECKING:
     from azure.core import PipelineClient
@@ -59,6 +60,7 @@ class AzureClients:
         credential: Any | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        without_requests()
         self.connection = connection
         self.sent: Counter[str] = Counter()
         self.latest = ""

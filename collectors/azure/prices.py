@@ -16,7 +16,7 @@ not know; prices that are not by the hour or begin above a quantity. List prices
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
@@ -25,10 +25,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from aispend.clock import Clock
-from aispend.errors import InputError
+from aispend.errors import CollectError, InputError
 from aispend.money import cost, rate
 from aispend.prices.accelerators import instance_type
-from collectors.azure.base import AzureCollector
+from collectors.azure.base import FORBIDDEN, AzureCollector, status_of
 from collectors.azure.clients import AzureClients, parsed
 from collectors.azure.graph import Graph
 from collectors.azure.regions import regions
@@ -66,6 +66,22 @@ class Prices(AzureCollector):
         year, week, _ = self.clock().date().isocalendar()
         for region in regions(self.clients, self._graph):
             yield Slice(region, f"{year}-W{week:02}", f"prices of {region}")
+
+    def prove(self, found: Sequence[Slice]) -> None:
+        """See the base: a page of a list that everybody may read."""
+        from azure.core.exceptions import HttpResponseError
+
+        try:
+            for piece in found[:1]:
+                next(self._pages(piece.key, None), None)
+        except HttpResponseError as error:
+            if status_of(error) != FORBIDDEN:
+                raise
+            raise CollectError(
+                "Azure's price list is refused, though everybody may read it.",
+                where=self._endpoint,
+                next_step="Check the network and proxy.",
+            ) from None
 
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
         """The prices of one region."""

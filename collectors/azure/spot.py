@@ -11,7 +11,7 @@ within an hour, over the last four weeks; they are kept as they are, as ``evicti
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -60,6 +60,11 @@ class Spot(AzureCollector):
             today = f"{self.clock().date()}"
             yield Slice("prices", today, "spot prices")
             yield Slice("evictions", today, "spot eviction rates")
+
+    def prove(self, found: Sequence[Slice]) -> None:
+        """See the base: one row of the table that is read."""
+        if found:
+            next(self._graph.rows(TABLE, f"{EVICTIONS} | take 1", None), None)
 
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
         """One of the two, of all regions."""

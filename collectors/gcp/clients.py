@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from aispend.connections import GcpConnection
 from aispend.errors import BudgetError, SettingsError
 from collectors.contract import measure
+from collectors.logs import without_requests
 
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 """What a service account may do is what its roles grant; tokens of narrower scopes cannot run queries."""
@@ -62,6 +63,7 @@ class GcpClients:
         credentials: Any = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        without_requests()
         self.connection = connection
         self.sent: Counter[str] = Counter()
         self._reported: Counter[str] = Counter()

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import date
 from typing import Any
 
 import boto3
 import pytest
 
-from aispend.clock import Clock
 from aispend.connections import AwsConnection
-from aispend.settings import Settings
-from aispend.store import Store
-from collectors.aws.base import AwsCollector
 from collectors.aws.clients import AwsClients
-from collectors.contract import Window
-from collectors.runner import Source, SourceReport, collect
 from tests.aws.double import Aws, serving
+from tests.clouds import running
 
 ACCOUNT = "111122223333"
+
+run = running.run
 
 
 @pytest.fixture
@@ -55,20 +51,3 @@ def connect(aws: Aws, session: boto3.Session) -> Callable[..., AwsClients]:
         return AwsClients(AwsConnection.model_validate(given), session=session)
 
     return connected
-
-
-@pytest.fixture
-def run(database: Store, store_settings: Settings, clock: Clock) -> Callable[..., SourceReport]:
-    """Collect from one collector into the database, as ``aispend collect`` does; waits are not waited for."""
-
-    def collected(
-        collector: AwsCollector, *, first: date | None = None, end: date | None = None, **options: Any
-    ) -> SourceReport:
-        window = Window(first, end) if first and end else None
-        source = Source(collector, collector.clients.connection.name, collector.clients.requests)
-        (report,) = collect(
-            [source], database, store_settings, clock, window=window, sleep=lambda _seconds: None, **options
-        )
-        return report
-
-    return collected

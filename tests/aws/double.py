@@ -71,6 +71,10 @@ class Aws:
         """The operations that were called, in order."""
         return [call[0] for call in self.calls]
 
+    def refusal(self, operation: str) -> RefusalError | None:
+        """What an operation is refused with, whatever its answer is; None where it is not."""
+        return None
+
     def respond(self, service: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Any:
         """Status, headers and body of the answer to one request."""
         model = get_service_model(service)
@@ -94,6 +98,8 @@ class Aws:
         with self._lock:
             self.calls.append((name, parsed, scope[2] if len(scope) > 2 else "", scope[0] if scope else ""))
         try:
+            if (refusal := self.refusal(name)) is not None:
+                raise refusal
             if name not in self.answers:
                 raise RefusalError("NotImplemented", f"the test has no answer to {name}", status=501)
             reply = self.answers[name](parsed)

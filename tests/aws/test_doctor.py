@@ -12,9 +12,14 @@ from aispend.clock import Clock
 from aispend.connections import AwsConnection
 from aispend.settings import Settings
 from aispend.store import Store, collections
+from collectors.aws.base import actions_for
+from collectors.aws.clients import AwsClients
+from collectors.aws.cloud import Aws as Cloud
+from collectors.aws.questions import QUESTIONS
 from collectors.doctor import Diagnosis, diagnose
 from tests.aws.double import Aws, RefusalError
 
+Connect = Callable[..., AwsClients]
 Diagnose = Callable[..., list[Diagnosis]]
 MODIFIED = datetime(2026, 11, 19, 20, tzinfo=UTC)
 
@@ -86,3 +91,35 @@ def test_credentials_that_do_not_work_end_the_examination(aws: Aws, look: Diagno
 def test_without_a_connection_the_way_to_one_is_said(database: Store, store_settings: Settings, clock: Clock) -> None:
     (one,) = diagnose(store_settings, database, clock)
     assert (one.source, one.state) == ("clouds", "note")
+
+
+COLLECTORS = Cloud().collectors()
+PROVED = ("commitments", "invoices", "prices", "spot", "usage", "utilization")
+_FREE = {"GetCallerIdentity", "DescribeRegions"}
+
+
+@pytest.mark.parametrize("name", PROVED)
+def test_the_doctor_proves_each_permission_it_can_prove_for_nothing(
+    name: str, aws: Aws, connect: Connect, clock: Clock
+) -> None:
+    """What no question is known for needs no permission, or is asked with another one of its service."""
+    collector = COLLECTORS[name]
+    needed = {operation for operation in collector.operations if operation.partition(".")[2] not in _FREE}
+    for operation in needed:
+        aws.on(operation, [RefusalError("AccessDeniedException", "no")])
+    found = [one.what for one in collector(connect(), clock).examine() if one.state == "broken"]
+    named = {actions_for(operation)[0] for operation in needed}
+    assert {action for action in named if not any(action in one for one in found)} == set()
+    assert not any("can be read" in one for one in found)
+
+
+@pytest.mark.parametrize("name", PROVED)
+def test_the_doctor_says_good_where_what_it_names_is_not_there(
+    name: str, aws: Aws, connect: Connect, clock: Clock
+) -> None:
+    """Nothing has the names that are asked for, which only one who may ask is told."""
+    for operation in QUESTIONS:
+        code = "DryRunOperation" if operation.startswith("ec2.") else "ResourceNotFoundException"
+        aws.on(operation, [RefusalError(code, "no")])
+    found = list(COLLECTORS[name](connect(), clock).examine())
+    assert any(one.state == "good" and one.what.startswith("can be read") for one in found)

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import date
 from typing import Any
 
 import pytest
 
-from aispend.clock import Clock
 from aispend.connections import GcpConnection
-from aispend.settings import Settings
-from aispend.store import Store
-from collectors.contract import Window
-from collectors.gcp.base import GcpCollector
 from collectors.gcp.clients import GcpClients
-from collectors.runner import Source, SourceReport, collect
 from sample.bigquery import serving
+from tests.clouds import running
 from tests.gcp.double import Google, serving_grpc
 
 PROJECT = "billing-host"
+
+run = running.run
 
 
 @pytest.fixture
@@ -44,20 +40,3 @@ def connect(google: Google) -> Callable[..., GcpClients]:
         return made
 
     return connected
-
-
-@pytest.fixture
-def run(database: Store, store_settings: Settings, clock: Clock) -> Callable[..., SourceReport]:
-    """Collect from one collector into the database, as ``aispend collect`` does; waits are not waited for."""
-
-    def collected(
-        collector: GcpCollector, *, first: date | None = None, end: date | None = None, **options: Any
-    ) -> SourceReport:
-        window = Window(first, end) if first and end else None
-        source = Source(collector, collector.clients.connection.name, collector.clients.requests)
-        (report,) = collect(
-            [source], database, store_settings, clock, window=window, sleep=lambda _seconds: None, **options
-        )
-        return report
-
-    return collected

@@ -28,7 +28,7 @@ class Google:
     """BigQuery, billing accounts and projects, and answers by operation to whatever else is asked.
 
     ``turns`` are refusals of an operation, one for each request; ``faults`` refuse it always, ``everything`` whatever
-    is asked. ``calls`` holds (operation, what was asked).
+    is asked but for what is ``exempt``. ``calls`` holds (operation, what was asked).
     ``permissions`` are those held in every project.
     """
 
@@ -36,7 +36,8 @@ class Google:
         self.bigquery = BigQuery()
         self.faults: dict[str, RefusedError] = {}
         self.turns: dict[str, list[RefusedError]] = {}
-        self.everything: RefusedError | None = None
+        self.everything: RefusedError | Callable[[str], RefusedError] | None = None
+        self.exempt: set[str] = set()
         self.before: dict[str, Callable[[], None]] = {}
         self.answers: dict[str, Answer] = {}
         self.calls: list[tuple[str, dict[str, Any]]] = []
@@ -87,7 +88,9 @@ class Google:
         with self._lock:
             self.calls.append((operation, asked))
             waiting = self.turns.get(operation)
-            fault = waiting.pop(0) if waiting else self.faults.get(operation, self.everything)
+            always = None if operation in self.exempt else self.everything
+            fault = waiting.pop(0) if waiting else self.faults.get(operation, always)
+        fault = fault(operation) if callable(fault) else fault
         if operation in self.before:
             self.before[operation]()
         if fault is not None:

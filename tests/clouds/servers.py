@@ -1,0 +1,77 @@
+"""What a cloud gives to the contract of all collectors: its servers, and how they refuse, fail and change.
+
+A cloud's own are the class ``Servers`` of ``tests/<cloud>/servers.py``; a new cloud needs nothing else to be held to
+everything in this folder, and a new collector of a cloud only what it reads in the cloud's small company.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+Fault = Literal["denied", "expired", "broken", "limited", "limited with a wait"]
+FAULTS: tuple[Fault, ...] = ("denied", "expired", "broken", "limited", "limited with a wait")
+WAIT = 3
+"""Seconds that ``limited with a wait`` asks for."""
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """What must not be told: ``given`` to the clients as their credential, or ``said`` by the cloud in a refusal."""
+
+    given: str = "planted-credential-7f3a"
+    said: str = "planted-signature-91bc"
+
+    def of(self, text: str) -> list[str]:
+        """Those that stand in a text."""
+        return [one for one in (self.given, self.said) if one in text]
+
+
+SECRETS = Secrets()
+
+
+class CloudServers(ABC):
+    """One cloud, served on this machine for the contract."""
+
+    always: ClassVar[frozenset[str]]
+    """Operations the clients ask for every collector: who is signed in, and which places there are."""
+
+    @classmethod
+    @abstractmethod
+    def serving(cls) -> AbstractContextManager[CloudServers]:
+        """Its servers, running."""
+
+    @abstractmethod
+    def connect(self, kind: str, *, settled: bool = True) -> Any:
+        """New clients for a kind of collector; ``settled`` where the settings name the places to read."""
+
+    @abstractmethod
+    def refuse(self, fault: Fault | None, *, but: Collection[str] = ()) -> None:
+        """From now on everything fails so, but for these operations; None: nothing does. Nothing was asked yet."""
+
+    @abstractmethod
+    def fill(self) -> None:
+        """From now on there is the small company: something to read for each collector."""
+
+    @abstractmethod
+    def restate(self, collector: str) -> None:
+        """Change what one slice of a collector holds, and nothing else."""
+
+    @abstractmethod
+    def asked(self) -> int:
+        """Requests that came since this was asked last."""
+
+    @abstractmethod
+    def costly(self) -> list[str]:
+        """Of the requests since :meth:`asked` those that cost money, or are taken from the few there are."""
+
+    @abstractmethod
+    def permissions(self, operation: str) -> Collection[str] | None:
+        """What must be granted for an operation; none where nothing; None where there is no such operation."""
+
+    @abstractmethod
+    def reads(self, operation: str) -> bool:
+        """Whether an operation, and what is granted for it, changes nothing."""
