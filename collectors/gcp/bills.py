@@ -5,9 +5,10 @@ until some two weeks after its end, and corrections come under a later one, to w
 
 *Method.* What the table is costs nothing to ask: its columns, its partitions, and when it was last changed. Where it
 was, one narrow query says of each month the newest export time, the number of lines and their cost, and in which
-partitions they lie; a month for which that differs from its last success is read and replaced whole. BigQuery rolls its
-lines up (``roll_up``), reading only those partitions, and the rows are streamed into a file that takes the way of an
-import. Google's totals of the month are asked for beside it (``totals``).
+partitions they lie; a month for which that differs from its last success is read and replaced whole. Months before
+the first that has lines are not looked for again once no line can come to them. BigQuery rolls a month's lines up
+(``roll_up``), reading only those partitions, and the rows are streamed into a file that takes the way of an import.
+Google's totals of the month are asked for beside it (``totals``).
 
 *Half-way.* A query sees one state of the table. If the totals, asked last, are of another number of lines, time or cost
 than the roll-up, the table was appended to between them: nothing is used, and it is tried again.
@@ -21,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,9 @@ _NAME_ONE = "Name it under [[gcp.export]]: docs/connect-gcp.md shows how to make
 _LATE = timedelta(hours=48)
 _QUIET = timedelta(hours=2)
 """So long after a change the table may not yet say that it was changed."""
+
+_FIRST = " first"
+"""Ends the token of the first month that has lines: those before it had none when it was read."""
 
 _BEFORE = timedelta(days=2)
 """Lines of a month may be appended so long before it begins in UTC: none should be; asking costs next to nothing."""
@@ -72,10 +77,12 @@ class Bills(GcpCollector):
                     yield Slice(_key(table, month), one.token, _title(table, month))
                 continue
             states = self._ask_states(table, wanted) if wanted else {}
+            first, _ = _first(table, seen) or (min(states, default=None) if window.usual else None, None)
             for month in wanted:
                 if month in states:
                     self._states[_key(table, month)] = states[month]
-                    yield Slice(_key(table, month), states[month].token, _title(table, month))
+                    token = f"{states[month].token}{_FIRST if month == first else ''}"
+                    yield Slice(_key(table, month), token, _title(table, month))
 
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
         """The month as BigQuery rolls it up, in a file; and Google's totals of it."""
@@ -92,8 +99,9 @@ class Bills(GcpCollector):
                 where=f"{piece.title}: {lines:,} lines, then {state.lines:,}",
             )
         summed = totals(listed, month, self.clock())
+        token = f"{state.token}{_FIRST if piece.token.endswith(_FIRST) else ''}"
         return Reading(
-            [Files("bills", [path], rows=lines, export=table.name), Rows("provider_total", summed)], token=state.token
+            [Files("bills", [path], rows=lines, export=table.name), Rows("provider_total", summed)], token=token
         )
 
     def examine(self) -> Iterator[Finding]:
@@ -134,8 +142,10 @@ class Bills(GcpCollector):
         return self._tables[export.table]
 
     def _settled(self, table: ExportTable, month: date, window: Window, seen: Mapping[str, Seen]) -> bool:
-        """Whether a month was collected after Google had stopped changing it."""
+        """Whether a month was collected, or had no lines, after Google had stopped changing it."""
         one = seen.get(_key(table, month))
+        if one is None and (known := _first(table, seen)) is not None and month < known[0]:
+            one = known[1]
         return window.usual and one is not None and one.at.date() > month + self.restated_for
 
     def _ask_states(self, table: ExportTable, months: list[date]) -> dict[date, MonthState]:
@@ -179,6 +189,12 @@ def _unchanged(table: ExportTable, wanted: list[date], known: Mapping[date, Seen
     if table.modified is None or any(month not in known for month in wanted if min(known) < month < max(known)):
         return False
     return table.modified + _QUIET < min(one.at for one in known.values())
+
+
+def _first(table: ExportTable, seen: Mapping[str, Seen]) -> tuple[date, Seen] | None:
+    """The first month that has lines, as far as was looked, with its last success; None where it was not read yet."""
+    found = [key for key, one in seen.items() if one.token.endswith(_FIRST) and key.startswith(f"{table.name} ")]
+    return min(((date.fromisoformat(f"{key[-7:]}-01"), seen[key]) for key in found), default=None, key=itemgetter(0))
 
 
 def _of_month(table: ExportTable, month: date, state: MonthState) -> Parameters:

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from aispend.clock import Clock
 from aispend.store import Store
+from collectors.contract import Seen, Window
 from collectors.gcp.bills import Bills
 from collectors.gcp.clients import MB_READ, GcpClients
 from collectors.runner import SourceReport
@@ -81,6 +82,52 @@ def test_a_late_line_replaces_the_month_it_was_billed_in_and_no_other(
         one["parameterValue"]["value"][:10] for one in parameters(google)[-1] if one["name"] in ("first", "last")
     ]
     assert partitions == ["2026-10-03", "2026-11-20"], "no day is read in which nothing of the month was appended"
+
+
+def test_what_is_asked_of_a_table_does_not_grow_with_its_history(
+    google: Google, connect: Connect, clock: Clock, run: Run
+) -> None:
+    """A run asks for months that may still change. Those before the first line are asked for until it was read."""
+    serve(google, [line(), october()])
+    clients = connect(export=[{"table": TABLE}])
+    first = run(Bills(clients, clock))
+    assert (first.error, first.loaded) == (None, 2)
+    (since,) = asked_since(google)[:1]
+    assert since < "202601"
+
+    google.calls.clear()
+    november = {"invoice": {"month": "202611"}, "export_time": "2026-11-20 10:00:00 UTC"}
+    serve(google, [line(), october(), line(**november)])
+    assert run(Bills(clients, clock)).loaded == 1
+    assert asked_since(google) == ["202610"]
+    assert run(Bills(clients, clock)).unchanged == 2
+
+
+def test_months_that_a_run_did_not_come_to_are_read_by_the_next(google: Google, connect: Connect, clock: Clock) -> None:
+    serve(google, [line(), october()])
+    bills = Bills(connect(export=[{"table": TABLE}]), clock)
+    today = clock().date()
+    window = Window(today - Bills.reach, today, usual=True)
+    newest, oldest = bills.find(window, {})
+    assert [one.key[-7:] for one in (newest, oldest)] == ["2026-10", "2026-09"]
+    seen = {newest.key: Seen(newest.token, clock(), 1)}
+    assert list(bills.find(window, seen)) == [newest, oldest]
+
+
+def test_days_asked_for_by_hand_say_nothing_of_those_before(
+    google: Google, connect: Connect, clock: Clock, run: Run, database: Store
+) -> None:
+    serve(google, [line(), october()])
+    clients = connect(export=[{"table": TABLE}])
+    run(Bills(clients, clock), first=clock().date().replace(month=10, day=1), end=clock().date())
+    assert [month for month, _ in billed(database)] == ["2026-10-01"]
+    run(Bills(clients, clock))
+    assert [month for month, _ in billed(database)] == ["2026-09-01", "2026-10-01"]
+
+
+def asked_since(google: Google) -> list[str]:
+    found = [{one["name"]: one["parameterValue"]["value"] for one in job} for job in parameters(google)]
+    return [one["from_month"] for one in found if "from_month" in one]
 
 
 def parameters(google: Google) -> list[list[dict[str, Any]]]:
