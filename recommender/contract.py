@@ -163,7 +163,8 @@ class Kind(Generic[Looked]):
 
     ``needs`` says in words what must be known; ``subject`` what it looks at; ``applies`` whether it has anything to
     say of one. ``step`` places its saving in the order they act in. On one resource, kinds of one step exclude each
-    other unless named in ``together``, and ``alone`` excludes every other kind.
+    other unless named in ``together``, and ``alone`` excludes every other kind. ``is_of_whole_group``: what it changes
+    a group sets for all of its machines, so that it needs all of them.
     """
 
     name: str
@@ -176,3 +177,4 @@ class Kind(Generic[Looked]):
     alone: bool = False
     together: frozenset[str] = frozenset()
     excludes: frozenset[str] = frozenset()
+    is_of_whole_group: bool = False

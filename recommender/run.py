@@ -23,6 +23,7 @@ from recommender.subjects.load import evidence_end, load_subjects
 from recommender.subjects.machines import Machine
 from recommender.subjects.served_tokens import ServedTokens
 from recommender.subjects.services import Pool, Service
+from recommender.whole_groups import whole_groups
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -66,6 +67,8 @@ def recommend(engine: Engine, settings: Settings, clock: Clock, *, progress: Pro
                         advice.append(answer)
                     else:
                         reasons.append(answer)
+        advice, refused = whole_groups(advice, KINDS)
+        reasons += refused
         counts = keep(connection, advice, reasons, clock())
         note_growth(connection, settings.recommend.min_monthly_saving, clock())
     advised = {item.subject.resource_id for item in advice}

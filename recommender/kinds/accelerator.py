@@ -14,7 +14,8 @@ Cases
     measured, or a year ago: low, behind a gate. The reason says from which speed on the move pays and is large enough.
     Another maker that nobody measured: never on specifications; the reason names what would be worth a benchmark.
     Weights in bf16 where the target has none, a degree that does not divide the heads, no fast link between the
-    devices of a machine that trains or splits a model: not offered.
+    devices of a machine that trains or splits a model: not offered. A group that holds others besides: only where
+    they would move to the same (``recommender/whole_groups.py``).
 Sources
     docs/advice.md; methods, cost to performance (T9.1); AWS's scale of migration effort.
 Known drawbacks
@@ -276,4 +277,5 @@ KIND = Kind(
     needs="utilization and memory in use; prices of other types in the region; measured speed, or a benchmark",
     applies=applies,
     evaluate=evaluate,
+    is_of_whole_group=True,
 )

@@ -185,4 +185,5 @@ KIND = Kind(
     needs="your own benchmark of the Arm type; prices of both types in the region",
     applies=applies,
     evaluate=evaluate,
+    is_of_whole_group=True,
 )

@@ -24,6 +24,7 @@ Cases
     Memory unknown, price of the present type or of every candidate unknown: no advice, with the reason.
     No candidate keeps the host's memory: one that keeps its vCPUs and has twice what the accelerators hold, behind a
     gate. Under 14 days of history: interleaved hours, low confidence. No end of a month in the window: at most medium.
+    One of a group: only where all of the group have the same advice (``recommender/whole_groups.py``).
 Sources
     docs/advice.md (percentiles and headroom: AWS Compute Optimizer's presets; memory by maximum; folds, bound and
     expected value: Rzadca et al. 2020 and the methods' own files).
@@ -382,4 +383,5 @@ KIND = Kind(
     needs="SM activity, or utilization with power; memory in use; prices of the type and of smaller ones",
     applies=applies,
     evaluate=evaluate,
+    is_of_whole_group=True,
 )
