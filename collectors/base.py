@@ -95,5 +95,8 @@ class Cloud(Protocol):
     def clients(self, connection: Any, sent: Mapping[str, int]) -> Clients:
         """The connection's clients; ``sent`` are today's requests so far, by operation: they count on its budgets."""
 
+    def permissions(self, operations: Collection[str]) -> Sequence[str]:
+        """The names of all that must be granted for these requests, sorted; none where anybody may make them."""
+
     def grant(self, connection: Any, operations: Collection[str], style: Style) -> str:
         """What to grant, as a document or as Terraform: exactly what ``operations`` need, and only to read."""

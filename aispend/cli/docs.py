@@ -1,6 +1,7 @@
-"""``python -m aispend.cli.docs [--check]``: write docs/cli.md and docs/data-dictionary.md, or say that they are stale.
+"""``python -m aispend.cli.docs [--check]``: write what is derived in docs/, or say that it is stale.
 
-Both are derived: from the commands' own help, and from the tables as ``aispend.schema`` declares them.
+Derived are docs/cli.md from the commands' own help, docs/data-dictionary.md from the tables as ``aispend.schema``
+declares them, and in the documents of the clouds what each source needs, from the requests its collector declares.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer.main
 from sqlalchemy import Table
@@ -18,14 +19,35 @@ from sqlalchemy.dialects import postgresql
 from aispend.cli import app
 from aispend.schema import metadata
 
+if TYPE_CHECKING:
+    from collectors.base import Cloud
+
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 WIDTH = 88
 _WRITTEN = "<!-- Written by `python -m aispend.cli.docs`; edit the command or the schema instead. -->"
+_NEEDED = "<!-- What each source needs: written by `python -m aispend.cli.docs` from what collectors declare. -->"
+_NEEDED_END = "<!-- Up to here. -->"
 
 
 def documents() -> dict[Path, str]:
     """Path and text of each generated document."""
-    return {DOCS / "cli.md": command_reference(), DOCS / "data-dictionary.md": data_dictionary()}
+    from collectors.registry import clouds
+
+    derived = {DOCS / "cli.md": command_reference(), DOCS / "data-dictionary.md": data_dictionary()}
+    for name, cloud in clouds().items():
+        path = DOCS / f"connect-{name}.md"
+        before, _, rest = path.read_text("utf-8").partition(_NEEDED)
+        derived[path] = f"{before}{_NEEDED}\n\n{permissions(cloud)}\n\n{_NEEDED_END}{rest.partition(_NEEDED_END)[2]}"
+    return derived
+
+
+def permissions(cloud: Cloud) -> str:
+    """The permissions that each source of a cloud needs, as a table."""
+    rows = [
+        (kind, "<br>".join(f"`{name}`" for name in cloud.permissions(collector.operations)) or "none of a role")
+        for kind, collector in cloud.collectors().items()
+    ]
+    return "\n".join(["| source | permissions |", "|---|---|", *(f"| `{kind}` | {names} |" for kind, names in rows)])
 
 
 def commands() -> Iterator[tuple[tuple[str, ...], Any]]:

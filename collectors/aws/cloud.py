@@ -15,7 +15,7 @@ from collectors.aws.commitments import Commitments
 from collectors.aws.cost_explorer import CostExplorer
 from collectors.aws.inventory import Inventory
 from collectors.aws.invoices import Invoices
-from collectors.aws.policy import policy, terraform
+from collectors.aws.policy import actions, policy, terraform
 from collectors.aws.prices import Prices
 from collectors.aws.spot import Spot
 from collectors.aws.usage import Usage
@@ -58,6 +58,10 @@ class Aws:
         asked = sum(number for operation, number in sent.items() if operation.startswith("ce."))
         left = max(0, connection.cost_explorer_requests_per_day - asked)
         return AwsClients(connection, allowed={"ce": left})
+
+    def permissions(self, operations: Collection[str]) -> Sequence[str]:
+        """See the protocol: IAM actions."""
+        return actions(operations)
 
     def grant(self, connection: AwsConnection, operations: Collection[str], style: Style) -> str:
         """See the protocol."""

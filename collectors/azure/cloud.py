@@ -14,6 +14,7 @@ from collectors.azure.clients import AzureClients
 from collectors.azure.commitments import Commitments
 from collectors.azure.cost_query import CostQuery
 from collectors.azure.inventory import Inventory
+from collectors.azure.operations import actions, data_actions
 from collectors.azure.policy import roles, terraform
 from collectors.azure.prices import Prices
 from collectors.azure.spot import Spot
@@ -55,6 +56,10 @@ class Azure:
         """See the protocol; Cost Management answers few questions, and they have a budget."""
         left = max(0, connection.cost_queries_per_day - sent.get("arm.QueryCosts", 0))
         return AzureClients(connection, allowed={"arm.QueryCosts": left})
+
+    def permissions(self, operations: Collection[str]) -> Sequence[str]:
+        """See the protocol: actions, and data actions on what is stored."""
+        return sorted({*actions(operations), *data_actions(operations)})
 
     def grant(self, connection: AzureConnection, operations: Collection[str], style: Style) -> str:
         """See the protocol: a list of two roles, or Terraform that assigns them."""

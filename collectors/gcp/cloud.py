@@ -13,7 +13,7 @@ from collectors.gcp.bills import Bills
 from collectors.gcp.clients import MB_READ, GcpClients
 from collectors.gcp.commitments import Commitments
 from collectors.gcp.inventory import Inventory
-from collectors.gcp.permissions import document, terraform
+from collectors.gcp.permissions import document, needed, terraform
 from collectors.gcp.prices import Prices
 from collectors.gcp.spot import Spot
 from collectors.gcp.usage import Usage
@@ -43,6 +43,10 @@ class Gcp:
         """See the protocol; what queries read costs money and has a budget."""
         left = max(0, connection.bigquery_gb_per_day * 1000 - sent.get(MB_READ, 0))
         return GcpClients(connection, megabytes_left=left)
+
+    def permissions(self, operations: Collection[str]) -> Sequence[str]:
+        """See the protocol: IAM permissions."""
+        return needed(operations)
 
     def grant(self, connection: GcpConnection, operations: Collection[str], style: Style) -> str:
         """See the protocol."""
