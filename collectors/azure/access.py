@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from aispend.errors import AccessError, CollectError
-from collectors.azure.base import FORBIDDEN, code_of, needed_for, status_of
+from collectors.azure.base import ABSENT, FORBIDDEN, code_of, needed_for, status_of
 from collectors.azure.clients import AzureClients
 
 PERMISSIONS = "arm.ListPermissions"
 GRANT = "Grant what 'aispend policy azure' prints, or go without."
 _VERSION = "2022-04-01"
-_ABSENT = 404
 _UNUSED = frozenset({"MissingSubscriptionRegistration", "SubscriptionNotRegistered", "NoRegisteredProviderFound"})
 """Codes for a service that a subscription does not use."""
 
@@ -82,7 +81,7 @@ def left_out(error: Exception, what: str, operation: str) -> str:
     """The remark for a part that Azure denies or does not have; raises ``error`` where it is neither."""
     if status_of(error) == FORBIDDEN:
         return f"{what} is unknown: the permission {needed_for(operation)} is missing."
-    if status_of(error) == _ABSENT or code_of(error) in _UNUSED:
+    if status_of(error) == ABSENT or code_of(error) in _UNUSED:
         return f"{what} is not there ({code_of(error) or status_of(error)})."
     raise error
 

@@ -14,7 +14,7 @@ from collectors.azure.operations import OPERATIONS
 from collectors.base import CloudCollector
 from collectors.contract import Finding, Slice, Window
 
-FORBIDDEN, UNKNOWN, THROTTLED = 403, 401, 429
+FORBIDDEN, UNKNOWN, ABSENT, THROTTLED = 403, 401, 404, 429
 MOST_EXAMINED = 50
 """Slices looked at when a source is examined."""
 

@@ -26,7 +26,7 @@ from aispend.prices.accelerators import instance_type
 from collectors.azure import inventory_machines as machines
 from collectors.azure import inventory_models as models
 from collectors.azure.access import GRANT, PERMISSIONS, Access, denied, left_out, nothing_may_be_read
-from collectors.azure.base import AzureCollector, explained
+from collectors.azure.base import ABSENT, AzureCollector, explained, status_of
 from collectors.azure.clients import AzureClients
 from collectors.azure.graph import Graph, Row, subscription_of
 from collectors.contract import Files, Finding, History, Part, Progress, Reading, Seen, Slice, Window
@@ -242,13 +242,13 @@ class Inventory(AzureCollector):
         self, path: str, version: str, what: str, operation: str, notes: list[str], **parameters: str
     ) -> list[Mapping[str, Any]] | None:
         """A listing of Azure's management plane; nothing of what was deleted, None with a remark where it is denied."""
-        from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+        from azure.core.exceptions import HttpResponseError
 
         try:
             return list(self.clients.pages(path, api_version=version, **parameters))
-        except ResourceNotFoundError:
-            return []
         except HttpResponseError as error:
+            if status_of(error) == ABSENT:
+                return []
             notes.append(left_out(error, what, operation))
             return None
 

@@ -1,7 +1,8 @@
 """What was inferred, as Azure Monitor counts it: deployments of Azure OpenAI and Foundry, online endpoints of ML.
 
 *Deployments* are told by the hour under the account they are of, since that is what bills name, and under their own
-name as endpoint. See ``usage_rows`` for the two families of metrics and what counts once.
+name as endpoint; which of them are paid for by capacity and not by the token their SKU tells. See ``usage_rows`` for
+the two families of metrics and what counts once.
 
 *Online endpoints* count requests and their latency by deployment, and no tokens. Azure publishes their requests minute
 by minute; added up, these are the hour's.
@@ -22,13 +23,24 @@ from typing import Any
 from aispend.clock import Clock
 from aispend.errors import AispendError
 from collectors.azure.access import GRANT, PERMISSIONS, Access, Readable, left_out, limited
-from collectors.azure.base import THROTTLED, AzureCollector, explained, status_of
+from collectors.azure.base import ABSENT, THROTTLED, AzureCollector, explained, status_of
 from collectors.azure.clients import AzureClients
 from collectors.azure.days import days_without
 from collectors.azure.graph import Graph
-from collectors.azure.inventory_models import ACCOUNTS, ENDPOINTS
+from collectors.azure.inventory import DEPLOYMENTS
+from collectors.azure.inventory_models import ACCOUNTS, DEPLOYMENTS_VERSION, ENDPOINTS
 from collectors.azure.metrics import OPERATION, Metrics, Place, Question, Resource, Span, by_place
-from collectors.azure.usage_rows import COLUMNS, HOUR, NEWER, OF_ENDPOINTS, OLDER, Counted, chosen
+from collectors.azure.usage_rows import (
+    COLUMNS,
+    HOUR,
+    NEWER,
+    OF_ENDPOINTS,
+    OLDER,
+    Counted,
+    Tiers,
+    chosen,
+    tier_of,
+)
 from collectors.contract import Files, Finding, Progress, Reading, Seen, Slice, Window
 from collectors.days import today_and_before
 from collectors.table_file import table_file
@@ -59,7 +71,7 @@ class Usage(AzureCollector):
     kind = "usage"
     reach = timedelta(days=62)
     restated_for = timedelta(days=1)
-    operations = (PERMISSIONS, "arm.ListSubscriptions", OPERATION, "resources.Query")
+    operations = (DEPLOYMENTS, PERMISSIONS, "arm.ListSubscriptions", OPERATION, "resources.Query")
 
     def __init__(self, clients: AzureClients, clock: Clock) -> None:
         super().__init__(clients, clock)
@@ -67,6 +79,7 @@ class Usage(AzureCollector):
         self._metrics = Metrics(clients)
         self._access = Access(clients)
         self._limited = False
+        self._paid: dict[str, Tiers] = {}
         self._known: tuple[dict[Place, list[Resource]], dict[Place, list[Resource]]] | None = None
 
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
@@ -145,14 +158,32 @@ class Usage(AzureCollector):
             newer, older = (self._count(accounts, family, span, told) for family in (NEWER, OLDER))
             told.whole &= newer.complete or older.complete
             by_newer, by_older = chosen(newer, older, [one.id for one in accounts])
-            yield from newer.rows(place, by_newer)
-            yield from older.rows(place, by_older)
+            tiers = {name: tier for one in accounts for name, tier in self._tiers(one.id, told.notes).items()}
+            yield from newer.rows(place, by_newer, tiers)
+            yield from older.rows(place, by_older, tiers)
 
     def _endpoints(self, place: Place, endpoints: Sequence[Resource], span: Span, told: Told) -> Iterator[Row]:
         if endpoints:
             counted = self._count(endpoints, OF_ENDPOINTS, span, told)
             told.whole &= counted.complete
-            yield from counted.rows(place, [one.id for one in endpoints])
+            yield from counted.rows(place, [one.id for one in endpoints], {})
+
+    def _tiers(self, account: str, notes: list[str]) -> Tiers:
+        """How the deployments of an account are paid for, asked once in a run; a remark where that is denied."""
+        from azure.core.exceptions import HttpResponseError
+
+        if account not in self._paid:
+            found: dict[tuple[str, str], str] = {}
+            try:
+                for one in self.clients.pages(f"{account}/deployments", api_version=DEPLOYMENTS_VERSION):
+                    if tier := tier_of((one.get("sku") or {}).get("name")):
+                        found[account, str(one.get("name")).lower()] = tier
+            except HttpResponseError as error:
+                found.clear()
+                if status_of(error) != ABSENT:  # the account was deleted since
+                    notes.append(left_out(error, f"How deployments of {account} are paid for", DEPLOYMENTS))
+            self._paid[account] = found
+        return self._paid[account]
 
     def _count(self, resources: Sequence[Resource], asked: Iterable[Question], span: Span, told: Told) -> Counted:
         from azure.core.exceptions import HttpResponseError

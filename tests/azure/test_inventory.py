@@ -355,3 +355,17 @@ def test_fleets() -> None:
 def _counted(value: str) -> dict[str, Any]:
     gpus = {"name": "GPUs", "value": value}
     return {"resourceType": "virtualMachines", "name": "Standard_NX", "capabilities": [gpus]}
+
+
+def test_an_account_that_was_deleted_since_hides_no_other(
+    azure: Azure, connect: Connect, clock: Clock, run: Run, database: Store
+) -> None:
+    """Resource Graph tells of what was deleted for some minutes more."""
+    both = [{"id": one, "name": one[-8:], "location": "eastus", "kind": "OpenAI"} for one in (AI, f"{AI}-2")]
+    Graph(azure).has("cognitiveservices/accounts", *both)
+    chat = {"id": f"{AI}/deployments/chat", "name": "chat", "sku": {"name": "GlobalStandard", "capacity": 9}}
+    azure.on(f"GET {AI}/deployments", {"value": [chat]})
+    azure.on(f"GET {AI}-2/deployments", RefusalError(404, "ResourceNotFound"))
+    report = run(Inventory(connect(), clock))
+    assert [one.notes for one in report.slices] == [()]
+    assert set(kept(database, "azure_ai_deployment")) == {"chat"}

@@ -92,6 +92,35 @@ def test_a_deployment_is_told_once_though_both_families_count_it(
         assert connection.scalar(text("SELECT DISTINCT alias FROM inference_hour")) == AI.lower()
 
 
+def test_a_deployment_that_is_paid_for_by_its_capacity_is_not_told_as_paid_for_by_the_token(
+    monitor: Monitor, azure: Azure, connect: Connect, clock: Clock, run: Run, database: Store
+) -> None:
+    skus = {"Chat": "GlobalProvisionedManaged", "small": "GlobalStandard", "night": "GlobalBatch"}
+    listed = [{"name": name, "id": name, "sku": {"name": sku, "capacity": 50}} for name, sku in skus.items()]
+    azure.on(f"GET {AI}/deployments", {"value": listed})
+    newer(monitor)
+    for name in ("small", "night", "gone"):
+        monitor.has(AI, "ModelRequests", TEN, 5, **CHAT | {"ModelDeploymentName": name}, StatusCode="200")
+    assert collected(connect, clock, run).slices[0].notes == ()
+    assert tiers(database) == {"chat": "provisioned", "small": "standard", "night": "batch", "gone": None}
+
+
+def test_how_a_deployment_is_paid_for_is_unknown_where_that_is_denied(
+    monitor: Monitor, azure: Azure, connect: Connect, clock: Clock, run: Run, database: Store
+) -> None:
+    azure.on(f"GET {AI}/deployments", RefusalError(403, "AuthorizationFailed"))
+    newer(monitor)
+    (note,) = collected(connect, clock, run).slices[0].notes
+    assert "Microsoft.CognitiveServices/accounts/deployments/read is missing" in note
+    assert tiers(database) == {"chat": None}
+
+
+def tiers(store: Store) -> dict[str, str | None]:
+    query = "SELECT DISTINCT split_part(endpoint, '/', 2), service_tier FROM inference_hour"
+    with store.engine.connect() as connection:
+        return dict(connection.execute(text(query)).tuples().all())
+
+
 def test_the_older_family_is_taken_where_it_counts_more_and_learns_the_model_from_its_requests(
     monitor: Monitor, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:

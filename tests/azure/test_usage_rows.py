@@ -24,7 +24,7 @@ def series(account: str, metric: str, value: float, status: str = "") -> Series:
 def told(newer: Counted, older: Counted) -> list[dict[str, Any]]:
     by_newer, by_older = chosen(newer, older, ACCOUNTS)
     place = ("s", "eastus")
-    return [*newer.rows(place, by_newer), *older.rows(place, by_older)]
+    return [*newer.rows(place, by_newer, {}), *older.rows(place, by_older, {})]
 
 
 @given(st.lists(st.tuples(st.sampled_from(ACCOUNTS), st.booleans(), COUNT), max_size=8))
