@@ -118,7 +118,7 @@ def test_how_a_deployment_is_paid_for_is_unknown_where_that_is_denied(
 def tiers(store: Store) -> dict[str, str | None]:
     query = "SELECT DISTINCT split_part(endpoint, '/', 2), service_tier FROM inference_hour"
     with store.engine.connect() as connection:
-        return dict(connection.execute(text(query)).tuples().all())
+        return {row[0]: row[1] for row in connection.execute(text(query))}
 
 
 def test_the_older_family_is_taken_where_it_counts_more_and_learns_the_model_from_its_requests(
