@@ -6,6 +6,9 @@ import logging
 
 _TALKATIVE = ("azure", "boto3", "botocore", "google", "grpc", "msal", "requests", "s3transfer", "urllib3")
 
+_TOLD_ANYWAY = ("botocore.credentials",)
+"""Warns of a role that is refused with a whole traceback, and then raises what is told in words."""
+
 
 def without_requests() -> None:
     """Keep requests and answers out of all logs, whatever level the program logs at; called before one is sent.
@@ -17,3 +20,5 @@ def without_requests() -> None:
         logger = logging.getLogger(name)
         if logger.level < logging.INFO:
             logger.setLevel(logging.INFO)
+    for name in _TOLD_ANYWAY:
+        logging.getLogger(name).setLevel(logging.ERROR)

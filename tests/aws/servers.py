@@ -11,8 +11,10 @@ from typing import Any
 
 import boto3
 import botocore.session
+import pytest
 
 from aispend.connections import AwsConnection
+from collectors.aws import prices
 from collectors.aws.base import actions_for
 from collectors.aws.clients import AwsClients
 from collectors.aws.cloudwatch import Series
@@ -28,6 +30,7 @@ from tests.aws.test_usage_metrics import bedrock
 from tests.aws.test_utilization import CloudWatch, agent
 from tests.clouds.servers import SECRETS, WAIT, CloudServers, Fault
 
+BLOCK = test_commitments.BLOCK | {"AvailableInstanceCount": 4}
 READING = ("Get", "List", "Describe", "Head", "Lookup", "Search")
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 _FAULTS: Mapping[Fault, RefusalError] = {
@@ -66,7 +69,8 @@ class Servers(CloudServers):
         with tempfile.TemporaryDirectory() as folder:
             bucket = Bucket(Path(folder))
             objects = ObjectStore({"bills": bucket.root})
-            with serving(double), serving_objects(objects) as url:
+            with pytest.MonkeyPatch.context() as patch, serving(double), serving_objects(objects) as url:
+                patch.setattr(prices, "families", lambda: {"p5": ["p5.48xlarge"]})  # one family, so that a run is short
                 yield cls(double, bucket, objects, url)
         assert not double.defects, double.defects[0]
 
@@ -114,12 +118,12 @@ class Servers(CloudServers):
         on("ce.GetCostForecast", test_cost_explorer.FORECAST)
         on("ce.GetAnomalies", {"Anomalies": [test_cost_explorer.ANOMALY]})
         on("ec2.DescribeReservedInstances", {"ReservedInstances": [test_commitments.RESERVED]})
-        on("ec2.DescribeCapacityReservations", {"CapacityReservations": [test_commitments.BLOCK]})
+        on("ec2.DescribeCapacityReservations", {"CapacityReservations": [BLOCK]})
         on("bedrock.ListProvisionedModelThroughputs", {"provisionedModelSummaries": [test_commitments.THROUGHPUT]})
         on("compute-optimizer.GetEC2InstanceRecommendations", {"instanceRecommendations": [test_advice.OVERSIZED]})
         on("compute-optimizer.GetIdleRecommendations", {"idleRecommendations": [test_advice.IDLE]})
         on("savingsplans.DescribeSavingsPlansOfferingRates", {"searchResults": []})
-        on("ec2.GetSpotPlacementScores", {"SpotPlacementScores": []})
+        on("ec2.DescribeSpotPriceHistory", test_spot.history(test_spot.change(20, 6, "0.5")))
         on("bedrock.ListInferenceProfiles", {"inferenceProfileSummaries": []})
         for month in ("2026-10", "2026-11"):
             self.bucket.deliver(month, [line(month, "4")])
@@ -169,11 +173,10 @@ class Servers(CloudServers):
     def _cost_explorer(self, first: bool) -> None:
         def answer(asked: Mapping[str, Any]) -> Mapping[str, Any]:
             said = test_cost_explorer
-            months = {said.OCTOBER[0]: said.OCTOBER, said.NOVEMBER[0]: (said.NOVEMBER[0], asked["TimePeriod"]["End"])}
-            month = months[asked["TimePeriod"]["Start"]]
+            month = (asked["TimePeriod"]["Start"], asked["TimePeriod"]["End"])
             if said.grouped_by(asked) == "model":
                 return said.page(month)
-            cost = "4" if first or month == said.OCTOBER else "5"
+            cost = "5" if month[0] == said.NOVEMBER[0] and not first else "4"
             return said.page(month, said.group("111", "Amazon EC2", unblended=cost))
 
         self.double.on("ce.GetCostAndUsage", answer)
@@ -187,5 +190,5 @@ class Servers(CloudServers):
         self.double.on("pricing.GetProducts", {"FormatVersion": "aws_v1", "PriceList": [found]})
 
     def _spot(self, first: bool) -> None:
-        found = test_spot.change(20, 6, "0.5" if first else "0.6")
-        self.double.on("ec2.DescribeSpotPriceHistory", test_spot.history(found))
+        score = {"Region": "us-east-1", "Score": 9 if first else 3}  # past days never change
+        self.double.on("ec2.GetSpotPlacementScores", {"SpotPlacementScores": [score]})

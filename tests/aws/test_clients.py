@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from botocore.exceptions import ClientError
 
 from aispend.connections import AwsConnection
 from aispend.errors import AccessError, BudgetError, CollectError, NotReadyError
@@ -136,3 +138,13 @@ def test_actions_are_named_as_iam_names_them() -> None:
     assert actions_for("s3.HeadObject") == ("s3:GetObject", "s3:ListBucket")
     assert actions_for("ce.GetCostAndUsage") == ("ce:GetCostAndUsage",)
     assert actions_for("sts.GetCallerIdentity") == ()
+
+
+def test_a_role_that_is_refused_leaves_no_traceback_in_the_log(
+    aws: Aws, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    aws.on("sts.AssumeRole", [RefusalError("AccessDenied", "no")])
+    clients = connect(member_role="reader", accounts=("444455556666",))
+    with caplog.at_level(logging.DEBUG), pytest.raises(ClientError):
+        clients.client("ec2", account="444455556666").describe_regions()
+    assert "Traceback" not in caplog.text

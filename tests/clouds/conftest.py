@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from aispend.store import Store, open_store, server
 from collectors.base import CloudCollector
 from collectors.registry import clouds
 from collectors.runner import SourceReport
+from tests.clouds.ledgers import Ledger, NewLedger
 from tests.clouds.running import collecting
 from tests.clouds.servers import CloudServers
 from tests.conftest import TEMPLATE, fresh_database
@@ -59,19 +60,15 @@ def servers(cloud: str, all_servers: Callable[[str], CloudServers], monkeypatch:
     return found
 
 
-NewStore = Callable[[], Store]
-
-
 @pytest.fixture
-def new_store(embedded: server.EmbeddedServer, tmp_path: Path) -> Iterator[NewStore]:
-    """Makes empty databases."""
+def new_ledger(embedded: server.EmbeddedServer, tmp_path: Path) -> Iterator[NewLedger]:
+    """Makes empty ledgers."""
     with ExitStack() as stack:
 
-        def fresh() -> Store:
-            uris = fresh_database(embedded, TEMPLATE)
-            uri = next(uris)
-            stack.callback(next, uris, None)
-            return stack.enter_context(open_store(Settings(home=tmp_path, database_url=uri), migrate=False))
+        def fresh() -> Ledger:
+            uri = stack.enter_context(contextmanager(fresh_database)(embedded, TEMPLATE))
+            settings = Settings(home=tmp_path, database_url=uri)
+            return Ledger(stack.enter_context(open_store(settings, migrate=False)), settings)
 
         yield fresh
 

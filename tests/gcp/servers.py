@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from google.oauth2.credentials import Credentials
 
 from aispend.connections import GcpConnection
+from collectors.gcp import spot
 from collectors.gcp.clients import GcpClients
 from collectors.gcp.commitments import LISTING
 from collectors.gcp.permissions import ALWAYS, PERMISSIONS
@@ -60,7 +62,8 @@ class Servers(CloudServers):
     @classmethod
     @contextmanager
     def serving(cls) -> Iterator[Servers]:
-        with served() as double:
+        with served() as double, pytest.MonkeyPatch.context() as patch:
+            patch.setattr(spot, "types", lambda: ["a2-highgpu-1g", "a3-highgpu-8g"])  # two, so that a run is short
             yield cls(double)
             double.bigquery.close()
 
@@ -141,16 +144,20 @@ class Servers(CloudServers):
         self.double.listings[LISTING] = regions(COMMITMENT | more)
 
     def _prices(self, first: bool) -> None:
-        spot = sku("Nvidia Tesla A100 GPU attached to Spot Preemptible VMs running in Americas", "1.5", "Preemptible")
+        accelerator = sku(
+            "Nvidia Tesla A100 GPU attached to Spot Preemptible VMs running in Americas", "1.5", "Preemptible"
+        )
         preemptible = a2("Preemptible", "Spot Preemptible {} running in Americas", "0.5")[:2]
-        self.double.skus = catalogue(*a2(share="1" if first else "0.9"), *preemptible, spot)
+        self.double.skus = catalogue(*a2(share="1" if first else "0.9"), *preemptible, accelerator)
 
     def _spot(self, first: bool) -> None:
         def answer(path: str, query: Mapping[str, Any]) -> Mapping[str, Any]:
             asked = json.loads(query["body"])["instanceProperties"]["machineType"]
             if asked != "a3-highgpu-8g":
                 return {}
-            return HISTORY if first else HISTORY | {"preemptionHistory": HISTORY["preemptionHistory"][1:]}
+            dearer = {"listPrice": {"currencyCode": "USD", "units": "3"}}
+            *before, last = HISTORY["priceHistory"]
+            return HISTORY if first else HISTORY | {"priceHistory": [*before, last | dearer]}
 
         self.double.listings["compute.advice.capacityHistory"] = answer
 
