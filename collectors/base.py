@@ -15,6 +15,8 @@ from aispend.settings import Settings, TagKeys
 from collectors.contract import Finding, Progress, Reading, Seen, Slice, Window
 
 Style = Literal["json", "terraform"]
+MOST_EXAMINED = 50
+"""Slices or places looked at when a source is examined."""
 
 
 class Clients(Protocol):

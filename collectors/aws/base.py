@@ -11,7 +11,7 @@ from aispend.errors import AccessError, AispendError, CollectError, NotReadyErro
 from collectors.aws.clients import AwsClients
 from collectors.aws.inventory_ec2 import Place
 from collectors.aws.questions import NO_SUCH_THING, QUESTIONS
-from collectors.base import CloudCollector
+from collectors.base import MOST_EXAMINED, CloudCollector
 from collectors.contract import Finding, Window
 
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "403", "Forbidden"}
@@ -28,9 +28,6 @@ THROTTLED = {
 }
 DISABLED_REGION = {"InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure", "OptInRequired"}
 """What a region that is not enabled for the account answers to good credentials."""
-
-MOST_EXAMINED = 50
-"""Slices looked at when a source is examined."""
 
 _READ_OBJECT = ("s3:GetObject", "s3:ListBucket")
 """Without the second S3 denies what is not there as if it were forbidden, and the two could not be told apart."""

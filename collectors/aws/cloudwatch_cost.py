@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from aispend.errors import AispendError
-from collectors.aws.base import DISABLED_REGION, MOST_EXAMINED, AwsCollector, code_of, explained
+from collectors.aws.base import DISABLED_REGION, AwsCollector, code_of, explained
 from collectors.aws.cloudwatch import PER_THOUSAND, PRICED_ON, Group, monthly_cost
 from collectors.aws.inventory_ec2 import Place
+from collectors.base import MOST_EXAMINED
 from collectors.contract import Finding
 
 READS_A_DAY = 25

@@ -33,7 +33,6 @@ from collectors.aws.gaps import Missing, Probe, token_of
 from collectors.aws.inventory_ec2 import Place
 from collectors.aws.utilization_rows import (
     AGENT_METRICS,
-    COLUMNS,
     NODE_METRICS,
     Gpu,
     LeftOut,
@@ -45,6 +44,7 @@ from collectors.aws.utilization_rows import (
 from collectors.aws.utilization_sagemaker import ENDPOINTS, JOBS, Hosted, Machines, of_endpoints, of_jobs
 from collectors.contract import Files, Finding, Progress, Reading, Seen, Slice, Window
 from collectors.days import today_and_before
+from collectors.gpu_columns import COLUMNS
 from collectors.table_file import table_file
 
 FINEST = 300

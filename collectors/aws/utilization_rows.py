@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from collectors.aws.cloudwatch import Group, Query, Series
+from collectors.gpu_columns import gpu_row
 
 MIB = 1024 * 1024
 AGENT_METRICS = {
@@ -32,18 +33,6 @@ NODE_METRICS = {
 PEAKS = {"memory_used_bytes": "memory_used_max_bytes", "memory": "memory_peak"}
 """Columns of which the maximum is asked for beside the mean, and the column it fills: memory is sized by its peak."""
 
-COLUMNS = {
-    "timestamp": "timestamp",
-    "interval_seconds": "number",
-    "resource_id": "text",
-    "accelerator_index": "integer",
-    "gpu_utilization": "number",
-    "memory_used_bytes": "number",
-    "memory_used_max_bytes": "number",
-    "memory_total_bytes": "number",
-    "power_watts": "number",
-}
-"""Columns of the form and their types."""
 
 EARLIER, TOO_MUCH = "from before its present configuration", "of more than 100 percent"
 _ROUNDING = 1.0
@@ -100,7 +89,7 @@ def gpu_rows(
             else:
                 values["gpu_utilization"] = believed
         if values:
-            yield _row(stamp, period, gpu.resource_id, gpu.index) | values
+            yield gpu_row(stamp, period, gpu.resource_id, gpu.index) | values
 
 
 def shared_rows(shared: Shared, answer: Answer, period: int, left_out: LeftOut) -> Iterator[dict[str, Any]]:
@@ -124,21 +113,12 @@ def shared_rows(shared: Shared, answer: Answer, period: int, left_out: LeftOut) 
                 values |= {"memory_used_bytes": believed / 100 * shared.memory, "memory_total_bytes": shared.memory}
         if values:
             for index in range(shared.first, shared.first + shared.gpus * shared.machines):
-                yield _row(stamp, period, shared.resource_id, index) | values
+                yield gpu_row(stamp, period, shared.resource_id, index) | values
 
 
 def remarks(left_out: LeftOut) -> list[str]:
     """What was left out, for a person."""
     return [f"{resource}: {count} points left out, {reason}." for (resource, reason), count in sorted(left_out.items())]
-
-
-def _row(stamp: datetime, period: int, resource_id: str, index: int) -> dict[str, Any]:
-    return {
-        "timestamp": stamp,
-        "interval_seconds": float(period),
-        "resource_id": resource_id,
-        "accelerator_index": index,
-    }
 
 
 def _percent(value: float) -> float | None:

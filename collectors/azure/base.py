@@ -11,13 +11,10 @@ from typing import Any
 from aispend.errors import AccessError, AispendError, CollectError, NotReadyError
 from collectors.azure.clients import AzureClients
 from collectors.azure.operations import OPERATIONS
-from collectors.base import CloudCollector
+from collectors.base import MOST_EXAMINED, CloudCollector
 from collectors.contract import Finding, Slice, Window
 
 FORBIDDEN, UNKNOWN, ABSENT, THROTTLED = 403, 401, 404, 429
-MOST_EXAMINED = 50
-"""Slices looked at when a source is examined."""
-
 _CREDENTIALS = {"AuthenticationFailed", "InvalidAuthenticationToken", "ExpiredAuthenticationToken"}
 """What is wrong is who asks or when, not what may be asked: Blob storage says the first with the status of a denial."""
 

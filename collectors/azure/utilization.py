@@ -29,6 +29,7 @@ from collectors.azure.inventory_models import VARIANTS, WORKSPACES
 from collectors.azure.metrics import OPERATION, Metrics, Place, Question, Resource, Series, Span, by_place
 from collectors.contract import Files, Finding, Progress, Reading, Seen, Slice, Window
 from collectors.days import today_and_before
+from collectors.gpu_columns import COLUMNS
 from collectors.table_file import table_file
 
 _STEP = timedelta(seconds=gpu.STEP)
@@ -116,7 +117,7 @@ class Utilization(AzureCollector):
         refused: HttpResponseError | None = None
         lacking = 0
         path = folder / "utilization.parquet"
-        with table_file(path, gpu.COLUMNS) as write:
+        with table_file(path, COLUMNS) as write:
             for place in there.places:
                 if progress:
                     progress(f"{piece.title}: {', '.join(place)}", 0, None)

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from aispend.prices.accelerators import accelerator, instance_type
 from collectors.azure.metrics import Aggregation, Question, Series
+from collectors.gpu_columns import gpu_row
 
 STEP = 300
 OF_A_DEPLOYMENT = 1_500
@@ -38,18 +39,6 @@ OF_JOBS = (
     Question(_WORKSPACES, (_GPU, _USED, _CAPACITY), _DEVICE, _PEAKS),
     Question(_WORKSPACES, (_ENERGY,), _DEVICE, ("Total",)),
 )
-
-COLUMNS = {
-    "timestamp": "timestamp",
-    "interval_seconds": "number",
-    "resource_id": "text",
-    "accelerator_index": "integer",
-    "gpu_utilization": "number",
-    "memory_used_bytes": "number",
-    "memory_used_max_bytes": "number",
-    "memory_total_bytes": "number",
-    "power_watts": "number",
-}
 
 
 class Deployment(NamedTuple):
@@ -102,7 +91,7 @@ def deployment_rows(found: Iterable[Series], deployments: Iterable[Deployment], 
             for at, values in sorted(_by_time(machines[machine]).items()):
                 told = _of_machine(values, deployment, left_out)
                 for index in range(first, first + deployment.gpus if told else first):
-                    yield _row(at, deployment.endpoint, index) | told
+                    yield gpu_row(at, STEP, deployment.endpoint, index) | told
 
 
 def job_rows(found: Iterable[Series], left_out: LeftOut) -> Rows:
@@ -117,7 +106,7 @@ def job_rows(found: Iterable[Series], left_out: LeftOut) -> Rows:
         for index, device in enumerate(_in_order(devices)):
             for at, values in sorted(_by_time(devices[device]).items()):
                 if told := _of_device(values, resource, left_out):
-                    yield _row(at, resource, index) | told
+                    yield gpu_row(at, STEP, resource, index) | told
 
 
 def remarks(left_out: LeftOut) -> list[str]:
@@ -201,12 +190,3 @@ def _places(known: Mapping[str, Deployment]) -> dict[str, int]:
         places[name] = counted[known[name].endpoint]
         counted[known[name].endpoint] += 1
     return places
-
-
-def _row(at: datetime, resource: str, index: int) -> dict[str, Any]:
-    return {
-        "timestamp": at,
-        "interval_seconds": float(STEP),
-        "resource_id": resource,
-        "accelerator_index": index,
-    }

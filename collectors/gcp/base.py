@@ -6,14 +6,11 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
 from aispend.errors import AispendError
-from collectors.base import CloudCollector
+from collectors.base import MOST_EXAMINED, CloudCollector
 from collectors.contract import Finding
 from collectors.gcp.clients import GcpClients
 from collectors.gcp.errors import explained
 from collectors.gcp.permissions import needed
-
-MOST_EXAMINED = 50
-"""Projects looked at when a source is examined."""
 
 
 class GcpCollector(CloudCollector):

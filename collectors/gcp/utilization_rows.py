@@ -13,20 +13,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from collectors import gpu_columns
 from collectors.gcp.monitoring import Question, Series, grouped
+from collectors.gpu_columns import gpu_row
 
-COLUMNS = {
-    "timestamp": "timestamp",
-    "interval_seconds": "number",
-    "resource_id": "text",
-    "accelerator_index": "integer",
-    "gpu_utilization": "number",
-    "sm_active": "number",
-    "tensor_active": "number",
-    "memory_used_bytes": "number",
-    "memory_used_max_bytes": "number",
-    "memory_total_bytes": "number",
-}
+COLUMNS = gpu_columns.COLUMNS | {"sm_active": "number", "tensor_active": "number"}
 """Columns of the form and their types."""
 
 USE, MEMORY, PEAK, TOTAL = "gpu_utilization", "memory_used_bytes", "memory_used_max_bytes", "memory_total_bytes"
@@ -165,7 +156,7 @@ class Replicas:
                         left_out[endpoint] += 1
                     for index in range(start, start + count):
                         if row:
-                            yield _row(at, period, endpoint, index) | row
+                            yield gpu_row(at, period, endpoint, index) | row
         self.values.clear()
 
 
@@ -179,16 +170,7 @@ def _rows(
         if value is None:
             left_out[device[0]] += 1
         else:
-            yield _row(at, period, *device) | {meaning.column: value}
-
-
-def _row(at: datetime, period: int, resource: str, index: int) -> dict[str, Any]:
-    return {
-        "timestamp": at,
-        "interval_seconds": float(period),
-        "resource_id": resource,
-        "accelerator_index": index,
-    }
+            yield gpu_row(at, period, *device) | {meaning.column: value}
 
 
 def _percent(value: float) -> float | None:
