@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import boto3
 import botocore.session
@@ -56,6 +56,17 @@ class Servers(CloudServers):
     """See ``tests.clouds.servers``."""
 
     always = frozenset({"sts.GetCallerIdentity", "ec2.DescribeRegions", "organizations.ListAccounts"})
+    elsewhere: ClassVar[Mapping[str, frozenset[str]]] = {
+        "bills": frozenset(
+            {
+                "bcm-data-exports.GetExport",
+                "bcm-data-exports.ListExports",
+                "cur.DescribeReportDefinitions",
+                "s3.GetBucketLocation",
+            }
+        ),
+        "inventory": frozenset({"eks.DescribeCluster", "sagemaker.DescribeInferenceComponent"}),
+    }
 
     def __init__(self, double: _Refusing, bucket: Bucket, objects: ObjectStore, objects_url: str) -> None:
         self.double, self.bucket, self.objects, self.objects_url = double, bucket, objects, objects_url

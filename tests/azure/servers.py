@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from aispend.connections import AzureConnection
 from collectors.azure.clients import AzureClients
@@ -53,6 +53,18 @@ class Servers(CloudServers):
     """See ``tests.clouds.servers``."""
 
     always = frozenset({"arm.ListSubscriptions"})
+    elsewhere: ClassVar[Mapping[str, frozenset[str]]] = {
+        "bills": frozenset(
+            {
+                "arm.CreateCostReport",
+                "arm.GetCostReport",
+                "arm.GetStorageAccount",
+                "arm.ListExports",
+                "arm.QueryCosts",
+            }
+        ),
+        "inventory": frozenset({"arm.ListComputes", "arm.ListMachineSizes"}),
+    }
 
     def __init__(self, double: _Refusing, container: Container, blobs: BlobStore, blobs_url: str) -> None:
         self.double, self.container, self.blobs, self.blobs_url = double, container, blobs, blobs_url

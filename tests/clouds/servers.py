@@ -7,7 +7,7 @@ everything in this folder, and a new collector of a cloud only what it reads in 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -38,6 +38,9 @@ class CloudServers(ABC):
 
     always: ClassVar[frozenset[str]]
     """Operations the clients ask for every collector: who is signed in, and which places there are."""
+
+    elsewhere: ClassVar[Mapping[str, frozenset[str]]]
+    """By kind the operations the small company gives no reason to ask; a collector's own tests do."""
 
     @classmethod
     @abstractmethod

@@ -30,8 +30,19 @@ def collect(servers: CloudServers, made: Made, ledger: Ledger, now: datetime) ->
     return report
 
 
-def reads_nothing_twice(servers: CloudServers, made: Made, ledger: Ledger) -> None:
-    """A second run finds the same tokens: it reads no slice, asks for less, and changes no row."""
+def asks_all_it_declares(servers: CloudServers, made: Made, report: SourceReport) -> None:
+    """A whole run and the doctor ask every operation there is a permission for: nothing is granted for no use."""
+    asked = set(report.requests)
+    for settled in (True, False):
+        clients = servers.connect(made.kind, settled=settled)
+        list(made(clients, lambda: MORNING).examine())
+        asked |= set(clients.sent)
+    unused = set(made.operations) - servers.always - asked
+    assert unused == servers.elsewhere.get(made.kind, frozenset()), "declared and never asked"
+
+
+def reads_nothing_twice(servers: CloudServers, made: Made, ledger: Ledger) -> SourceReport:
+    """A second run finds the same tokens: it reads no slice, asks for less, and changes no row; gives the first."""
     first = collect(servers, made, ledger, MORNING)
     assert first.rows, f"the small company has nothing for it: {told(first)}"
     content, counted = ledger.content(), counts(ledger.store)
@@ -42,6 +53,7 @@ def reads_nothing_twice(servers: CloudServers, made: Made, ledger: Ledger) -> No
     assert not again, f"read again though nothing changed: {again}"
     assert second.requests_sent < first.requests_sent, f"{second.requests}, after {first.requests}"
     assert (ledger.content(), counts(ledger.store)) == (content, counted)
+    return first
 
 
 def replaces_what_is_restated(servers: CloudServers, made: Made, ledger: Ledger, fresh: Ledger) -> None:

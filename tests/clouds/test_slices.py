@@ -12,5 +12,7 @@ def test_what_is_unchanged_is_not_read_again_and_what_is_restated_takes_its_plac
     servers: CloudServers, made: Made, new_ledger: NewLedger
 ) -> None:
     ledger = new_ledger()
-    slices.reads_nothing_twice(servers, made, ledger)
+    first = slices.reads_nothing_twice(servers, made, ledger)
+    slices.asks_all_it_declares(servers, made, first)
+    servers.asked()
     slices.replaces_what_is_restated(servers, made, ledger, new_ledger())

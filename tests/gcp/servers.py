@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from google.oauth2.credentials import Credentials
@@ -55,6 +55,13 @@ class Servers(CloudServers):
     """See ``tests.clouds.servers``."""
 
     always = frozenset({*ALWAYS, HELD})
+    elsewhere: ClassVar[Mapping[str, frozenset[str]]] = {
+        "bills": frozenset({"bigquery.jobs.get"}),
+        "inventory": frozenset({"aiplatform.customJobs.list", "aiplatform.endpoints.list"}),
+        "utilization": frozenset({"aiplatform.endpoints.list"}),
+        "prices": frozenset({"compute.instances.aggregatedList"}),
+        "spot": frozenset({"compute.instances.aggregatedList"}),
+    }
 
     def __init__(self, double: Everything) -> None:
         self.double = double
