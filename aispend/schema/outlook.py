@@ -99,8 +99,16 @@ budget_status = Table(
 forecast = Table(
     "forecast",
     metadata,
-    text("cut", "all (spend), ai (AI spend), provider (all spend), model or team (AI spend)", nullable=False),
-    text("value", "which provider, model or team; NULL is the whole, the rest, or AI spend nobody is known for"),
+    text(
+        "cut",
+        "all (spend), ai (AI spend), provider, account, service or region (all spend), model or team (AI spend)",
+        nullable=False,
+    ),
+    text(
+        "value",
+        "which provider, account, service, region, model or team; NULL is the whole, the rest, or AI spend nobody is "
+        "known for",
+    ),
     Column("others", Integer, nullable=False, comment="series summed up in it as the rest; 0 is a series by itself"),
     text("currency", "ISO 4217", nullable=False),
     text("period", "month, quarter or day", nullable=False),
@@ -130,7 +138,11 @@ worked_out = Table(
     text(
         "made_from", "hash of all the answer rests on: numbers, settings and the code of the method", primary_key=True
     ),
-    text("part", "past forecast, days out of the ordinary, or drivers of a change", nullable=False),
+    text(
+        "part",
+        "days of a month, past forecast, known before a month, days out of the ordinary, or drivers of a change",
+        nullable=False,
+    ),
     Column("answer", JSON, nullable=False, comment="what came of it; numbers to their last digit"),
     comment="What the last look ahead worked out, so that the same is not worked out again.",
 )

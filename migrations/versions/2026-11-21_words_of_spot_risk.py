@@ -1,4 +1,4 @@
-"""words_of_spot_risk"""
+"""Every measure of spot risk is named."""
 
 # ruff: noqa: N999, E501 - steps are named by date; comments are one line as in the schema
 
