@@ -23,7 +23,9 @@ class TrainingWaste(_Section):
     given_up_days: int = Field(7, ge=1, description="silence after which a run that never ended counts as given up")
     checkpoint_minutes: float = Field(5, gt=0, description="that writing a checkpoint takes")
     restart_minutes: float = Field(10, ge=0, description="until a run goes on from a checkpoint")
-    plateau_gain: float = Field(0.001, gt=0, lt=1, description="share of all it gained that is still worth going on for")
+    plateau_gain: float = Field(
+        0.001, gt=0, lt=1, description="share of all it gained that is still worth going on for"
+    )
     plateau_patience: float = Field(0.25, gt=0, lt=1, description="share of a run in which that has to come")
     plateau_points: int = Field(20, ge=10, description="points of a curve before which nothing is said")
 
