@@ -8,15 +8,16 @@ does. Nobody is asked who they are: it listens on this machine alone and holds m
 from __future__ import annotations
 
 import hashlib
-import threading
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
+
+from sample.local_server import on_this_machine
 
 _BLOCK = 1 << 18
 _RANGE = "bytes="
@@ -59,14 +60,8 @@ class BlobStore:
 def serving(store: BlobStore) -> Iterator[str]:
     """Serve on a free port of this machine; gives the URL of an account."""
     handler = type("Handler", (_Handler,), {"store": store})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/larkfieldcosts"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with on_this_machine(handler) as url:
+        yield f"{url}/larkfieldcosts"
 
 
 class _Handler(BaseHTTPRequestHandler):

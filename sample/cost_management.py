@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 import urllib.parse
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 from sample.arrow import pa
+from sample.local_server import on_this_machine
 
 _QUERY = re.compile(r"^/(?P<scope>.+)/providers/Microsoft\.CostManagement/query$", re.IGNORECASE)
 _COLUMNS = {"ActualCost": "BilledCost", "AmortizedCost": "EffectiveCost"}
@@ -97,14 +97,8 @@ def _read(path: Path, columns: list[str]) -> Any:
 def serving(costs: CostManagement) -> Iterator[str]:
     """Serve on a free port of this machine; gives the URL of the management endpoint."""
     handler = type("Handler", (_Handler,), {"costs": costs})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with on_this_machine(handler) as url:
+        yield url
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -7,15 +7,16 @@ answered as S3 does. Signatures are not checked: it listens on this machine alon
 from __future__ import annotations
 
 import hashlib
-import threading
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
+
+from sample.local_server import on_this_machine
 
 _BLOCK = 1 << 18
 _RANGE = "bytes="
@@ -54,14 +55,8 @@ class ObjectStore:
 def serving(store: ObjectStore) -> Iterator[str]:
     """Serve on a free port of this machine; gives the URL."""
     handler = type("Handler", (_Handler,), {"store": store})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with on_this_machine(handler) as url:
+        yield url
 
 
 class _Handler(BaseHTTPRequestHandler):

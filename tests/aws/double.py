@@ -12,7 +12,7 @@ import traceback
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from botocore.model import OperationModel
@@ -21,6 +21,8 @@ from moto.core.model import ServiceModel
 from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.serialize import SERIALIZERS
 from moto.core.utils import get_service_model
+
+from sample.local_server import on_this_machine
 
 Answer = Callable[[dict[str, Any]], Mapping[str, Any]]
 _PROTOCOLS = ("ec2", "json", "query", "rest-json", "rest-xml")
@@ -229,11 +231,6 @@ def serving(aws: Aws) -> Iterator[str]:
         def log_message(self, format: str, *args: Any) -> None:
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    try:
-        aws.url = f"http://127.0.0.1:{server.server_address[1]}"
-        yield aws.url
-    finally:
-        server.shutdown()
-        server.server_close()
+    with on_this_machine(Handler) as url:
+        aws.url = url
+        yield url

@@ -7,7 +7,6 @@ letters; the version of the API must be given, as Azure demands it.
 from __future__ import annotations
 
 import json
-import threading
 import traceback
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
@@ -15,8 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from fnmatch import fnmatch
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from sample.local_server import on_this_machine
 
 TENANT = "99999999-0000-0000-0000-000000000001"
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
@@ -152,12 +153,6 @@ def serving(azure: Azure) -> Iterator[str]:
         def log_message(self, format: str, *args: Any) -> None:
             """Quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    try:
-        azure.url = f"http://127.0.0.1:{server.server_address[1]}"
-        yield azure.url
-    finally:
-        server.shutdown()
-        server.server_close()
+    with on_this_machine(Handler) as url:
+        azure.url = url
+        yield url
