@@ -125,7 +125,7 @@ def runaway(home: Path) -> Measure:
     from aispend.store import open_store
     from analyzer.anomaly_life import watch
     from sample.demand import RUNAWAY_DAYS, RUNAWAY_SERIES
-    from sample.story import SERIES
+    from sample.token_series import SERIES
 
     model = next(one.model for one in SERIES if one.name == RUNAWAY_SERIES)
     settings = load_settings({"AISPEND_HOME": str(home)})

@@ -20,9 +20,10 @@ from sample.ledger import Ints, Ledger, Lines, Owner
 from sample.losses import write_losses
 from sample.machines import Fleet, Running, expand
 from sample.settings_file import SETTINGS
-from sample.story import AWS_FLEETS, AZURE_FLEETS, GCP_FLEETS, PAYER, PODS, SERIES, VOLUMES
+from sample.story import AWS_FLEETS, AZURE_FLEETS, GCP_FLEETS, PAYER, PODS, VOLUMES
 from sample.telemetry import write_metrics, write_workloads
 from sample.timeline import Timeline
+from sample.token_series import SERIES
 from sample.truth import Bill, hourly_split, node_splits, write_charges, write_invoices, write_machines, write_stories
 from sample.usage import write_usage
 

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, case, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from aispend.prices.prices import Price
@@ -21,10 +21,8 @@ from aispend.schema import (
     account,
     charge,
     charge_kind,
-    cost_share,
     location,
     resource,
-    share_target,
     sku,
     slice_,
     tag_set,
@@ -42,14 +40,13 @@ from recommender.subjects.fleets import has_ended, siblings
 from recommender.subjects.machine_life import Jobs, Life, load_jobs, load_lives, load_regret
 from recommender.subjects.served_use import Use, served_use
 from recommender.subjects.spot_market import SpotMarket, SpotMarkets
+from recommender.subjects.used_by import used_by
 
 OWN = "own"
-LEFT_DAYS = 35
-"""Days without a charge after which a provider is taken for one that is used no more; bills come within a month."""
 """Provider of costs that no cloud bills."""
 
-
-_OWN_SHARE = Decimal("0.9")
+LEFT_DAYS = 35
+"""Days without a charge after which a provider is taken for one that is used no more; bills come within a month."""
 
 QUIET_DAYS, QUIET_SHARE, QUIET_ACTIVITY = 14, 0.1, 0.05
 """At work in less than a tenth of a fortnight: it may be called idle, so more is asked of its past."""
@@ -160,7 +157,7 @@ def load_machines(
     facts = {key: fact for key, fact in facts.items() if of(fact["provider"])}
     costs = {key: days for key, days in costs.items() if key[0] in facts}
     beside = siblings(facts, costs, as_of)
-    owners = _owners(connection, since)
+    owners = used_by(connection, since)
     requests = _per_day(connection, resolved_inference_hours(), since, "requests")
     workloads = _per_day(connection, resolved_workload_hours(), since, "workloads")
     used, _ = served_use(connection, as_of, window_days)
@@ -334,50 +331,6 @@ def _facts(connection: Connection, keys: list[tuple[int, str]], since: date) -> 
             "first_seen": row[resource.c.first_seen] or since,
         }
     return facts
-
-
-def _owners(connection: Connection, since: date) -> dict[int, tuple[str | None, str | None, str | None, bool]]:
-    """Model, team and stage with the largest effective share of each resource, and whether the model has it alone."""
-    effective = func.sum(func.coalesce(cost_share.c.effective_cost, cost_share.c.billed_cost))
-    rows = connection.execute(
-        select(
-            charge.c.resource_key,
-            share_target.c.model,
-            share_target.c.team,
-            share_target.c.stage,
-            func.sum(effective).over(partition_by=(charge.c.resource_key, share_target.c.model)),
-            func.sum(effective).filter(share_target.c.model.is_not(None)).over(partition_by=charge.c.resource_key),
-        )
-        .ext(distinct_on(charge.c.resource_key))
-        .join(
-            cost_share,
-            and_(
-                cost_share.c.billing_month == charge.c.billing_month,
-                cost_share.c.slice_id == charge.c.slice_id,
-                cost_share.c.half == charge.c.half,
-                cost_share.c.ordinal == charge.c.ordinal,
-            ),
-        )
-        .join(share_target, share_target.c.target_key == cost_share.c.target_key)
-        .where(
-            charge.c.resource_key != 0,
-            charge.c.charge_date >= since,
-            charge.c.billing_month >= since.replace(day=1),
-            share_target.c.model.is_not(None) | share_target.c.team.is_not(None) | (share_target.c.stage != "unknown"),
-        )
-        .group_by(charge.c.resource_key, share_target.c.model, share_target.c.team, share_target.c.stage)
-        .order_by(
-            charge.c.resource_key,
-            effective.desc().nulls_last(),
-            share_target.c.model,
-            share_target.c.team,
-            share_target.c.stage,
-        )
-    )
-    return {
-        key: (model, team, stage, model is None or not of_all or of_model >= _OWN_SHARE * of_all)
-        for key, model, team, stage, of_model, of_all in rows
-    }
 
 
 def _per_day(connection: Connection, resolved: Any, since: date, what: str) -> dict[int, dict[date, Decimal]]:
