@@ -21,6 +21,7 @@ from aispend.schema import (
     charge,
     charge_kind,
     commitment,
+    commitment_term,
     inference_hour,
     load,
     location,
@@ -287,6 +288,24 @@ class Ledger:
                     self.rows(f"SELECT coalesce(sum({column}), 0) FROM {name}")[0] for name in (table, "charge")
                 )
                 assert exact_sum([ours]) == exact_sum([theirs])
+
+    def plan_ends(self, ends_at: datetime, commitment_id: str = "sp-1") -> None:
+        """AWS lists a savings plan of a year that ends then."""
+        with self.store.engine.begin() as connection:
+            connection.execute(
+                insert(commitment_term).values(
+                    provider="aws",
+                    commitment_id=commitment_id,
+                    kind="savings_plan",
+                    description="compute",
+                    currency="USD",
+                    starts_at=ends_at - timedelta(days=365),
+                    ends_at=ends_at,
+                    state="active",
+                    source="aws/commitments",
+                    as_of=ends_at - timedelta(days=5),
+                )
+            )
 
     def forget(self) -> None:
         """Start over: the slices known so far are gone."""

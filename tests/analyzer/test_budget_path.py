@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import Row, insert, text
+from sqlalchemy import Row, text
 
-from aispend.schema import commitment_term
 from aispend.settings import Settings
 from aispend.watching import Budget
 from analyzer.budget_path import Path, certain_path
@@ -89,20 +88,7 @@ def test_a_budget_expects_what_the_forecast_of_its_cut_does(ledger: Ledger) -> N
     write_down(ledger, "2")
     with ledger.store.engine.begin() as connection:
         connection.execute(text("UPDATE charge SET contracted_cost = 14 WHERE commitment_key <> 0"))
-        connection.execute(
-            insert(commitment_term).values(
-                provider="aws",
-                commitment_id="sp-1",
-                kind="savings_plan",
-                description="compute",
-                currency="USD",
-                starts_at=NOW - timedelta(days=365),
-                ends_at=datetime(2026, 10, 25, tzinfo=UTC),
-                state="active",
-                source="aws/commitments",
-                as_of=NOW,
-            )
-        )
+    ledger.plan_ends(datetime(2026, 10, 25, tzinfo=UTC))
     steps = [
         {"from": date(2026, 10, 30), "amount": D(7), "model": "chat", "team": "support", "provider": "aws", "why": "a"},
         {"from": date(2026, 9, 1), "to": date(2026, 10, 28), "amount": D(1), "model": "chat", "why": "b"},

@@ -6,9 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Row, insert, text
+from sqlalchemy import Row, text
 
-from aispend.schema import commitment_term
 from aispend.settings import Settings
 from analyzer.budgets import write_budgets
 from tests.analyzer.conftest import Ledger, all_hours
@@ -47,21 +46,7 @@ def ending(ledger: Ledger) -> None:
     daily(ledger, "5", contracted="6", sku_id="covered", account_id="dev", tags=dev, stage="training")
     unused = {"commitment_discount_status": "Unused"}
     daily(ledger, "2", contracted="0", sku_id="plan", kind=unused, tags=dev)
-    with ledger.store.engine.begin() as connection:
-        connection.execute(
-            insert(commitment_term).values(
-                provider="aws",
-                commitment_id="sp-1",
-                kind="savings_plan",
-                description="compute",
-                currency="USD",
-                starts_at=NOW - timedelta(days=365),
-                ends_at=datetime(2026, 10, 25, tzinfo=UTC),
-                state="active",
-                source="aws/commitments",
-                as_of=NOW,
-            )
-        )
+    ledger.plan_ends(datetime(2026, 10, 25, tzinfo=UTC))
 
 
 OF_THE_PLAN: list[tuple[dict[str, Any], int]] = [

@@ -7,9 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
 
-from aispend.schema import commitment_term
 from analyzer.forecast_cuts import QUESTIONS
 from analyzer.forecast_places import place_written
 from analyzer.forecast_steps import KnownStep
@@ -91,14 +89,7 @@ def test_a_commitment_ends_where_it_was_used(ledger: Ledger) -> None:
     """Effective 6, contracted 10 in prod, 3 and 10 in lab: 4 and 7 a day more from the 25th on."""
     for place, effective in ((EU, "6"), (US | {"provider": "aws"}, "3")):
         _spend(ledger, 28, ("0", effective, "12", "10"), commitment_id="sp-1", **place)  # type: ignore[arg-type]
-    with ledger.store.engine.begin() as connection:
-        connection.execute(
-            insert(commitment_term).values(
-                provider="aws", commitment_id="sp-1", kind="savings_plan", description="compute", currency="USD",
-                starts_at=NOW - timedelta(days=365), ends_at=NOW + timedelta(days=5), state="active",
-                source="aws/commitments", as_of=NOW,
-            )
-        )  # fmt: skip
+    ledger.plan_ends(NOW + timedelta(days=5))
     told = _told(ledger)
     for cut, here, there in (("account", "prod", "lab"), ("service", "SageMaker", "EC2")):
         assert told[cut, here, "day", date(2026, 10, 24)].p50 == 6

@@ -7,10 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import text
 
 from aispend.foresight import Step
-from aispend.schema import commitment_term
 from aispend.settings import Forecast
 from analyzer.forecast_run import Period, Subject, largest, periods, write_forecasts
 from analyzer.forecast_steps import KnownStep, commitments_that_end, steps_ahead, steps_written_down
@@ -107,21 +106,7 @@ _CUTS = {"all": None, "ai": None, "provider": "aws", "model": "chat", "team": "s
 def test_what_a_commitment_covered_goes_to_the_contracted_price_when_it_ends(ledger: Ledger) -> None:
     # billed 0, effective 6, list 12, contracted 10: four a day more once nothing covers it
     _spend(ledger, 28, cost=("0", "6", "12", "10"), commitment_id="sp-1", tags={"model": "chat"})  # type: ignore[arg-type]
-    with ledger.store.engine.begin() as connection:
-        connection.execute(
-            insert(commitment_term).values(
-                provider="aws",
-                commitment_id="sp-1",
-                kind="savings_plan",
-                description="compute",
-                currency="USD",
-                starts_at=NOW - timedelta(days=365),
-                ends_at=datetime(2026, 10, 25, tzinfo=UTC),
-                state="active",
-                source="aws/commitments",
-                as_of=NOW,
-            )
-        )
+    ledger.plan_ends(datetime(2026, 10, 25, tzinfo=UTC))
     told = _told(ledger)
     assert told["model", "chat", "day", date(2026, 10, 24)].p50 == 6
     assert told["model", "chat", "day", date(2026, 10, 25)].p50 == 10
