@@ -17,7 +17,7 @@ something are asked again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -50,6 +50,7 @@ from collectors.aws.usage_rows import (
 from collectors.contract import Files, Finding, Progress, Reading, Seen, Slice, Window
 from collectors.days import today_and_before
 from collectors.table_file import table_file
+from collectors.tags import first_tag
 
 
 class Usage(AwsCollector):
@@ -197,17 +198,11 @@ def _tagged(bedrock: Any, profiles: Mapping[str, Profile], keys: TagKeys) -> dic
     return {
         name: replace(
             profile,
-            model=profile.model or _tag(tags[profile.arn], keys.model),
-            team=_tag(tags[profile.arn], keys.team),
+            model=profile.model or first_tag(tags[profile.arn], keys.model),
+            team=first_tag(tags[profile.arn], keys.team),
         )
         for name, profile in profiles.items()
     }
-
-
-def _tag(tags: Mapping[str, str], keys: Iterable[str]) -> str | None:
-    """The value of the first of these keys there is, in whatever case."""
-    plain = {key.casefold(): value.strip() for key, value in tags.items()}
-    return next((plain[key] for key in keys if plain.get(key)), None)
 
 
 def _is_id(model: str) -> bool:

@@ -1,8 +1,8 @@
 """What was inferred, as Azure Monitor counts it: deployments of Azure OpenAI and Foundry, online endpoints of ML.
 
 *Deployments* are told by the hour under the account they are of, since that is what bills name, and under their own
-name as endpoint; which of them are paid for by capacity and not by the token their SKU tells. See ``usage_rows`` for
-the two families of metrics and what counts once.
+name as endpoint; which of them are paid for by capacity and not by the token their SKU tells, and whose they are their
+tags. See ``usage_rows`` for the two families of metrics and what counts once.
 
 *Online endpoints* count requests and their latency by deployment, and no tokens. Azure publishes their requests minute
 by minute; added up, these are the hour's.
@@ -37,13 +37,15 @@ from collectors.azure.usage_rows import (
     OF_ENDPOINTS,
     OLDER,
     Counted,
-    Tiers,
+    Deployed,
+    Deployments,
     chosen,
     tier_of,
 )
 from collectors.contract import Files, Finding, Progress, Reading, Seen, Slice, Window
 from collectors.days import today_and_before
 from collectors.table_file import table_file
+from collectors.tags import first_tag
 
 Row = dict[str, Any]
 COUNTING = ("Total",)
@@ -79,7 +81,7 @@ class Usage(AzureCollector):
         self._metrics = Metrics(clients)
         self._access = Access(clients)
         self._limited = False
-        self._paid: dict[str, Tiers] = {}
+        self._deployed: dict[str, Deployments] = {}
         self._known: tuple[dict[Place, list[Resource]], dict[Place, list[Resource]]] | None = None
 
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
@@ -158,9 +160,9 @@ class Usage(AzureCollector):
             newer, older = (self._count(accounts, family, span, told) for family in (NEWER, OLDER))
             told.whole &= newer.complete or older.complete
             by_newer, by_older = chosen(newer, older, [one.id for one in accounts])
-            tiers = {name: tier for one in accounts for name, tier in self._tiers(one.id, told.notes).items()}
-            yield from newer.rows(place, by_newer, tiers)
-            yield from older.rows(place, by_older, tiers)
+            known = {name: found for one in accounts for name, found in self._deployments(one.id, told.notes).items()}
+            yield from newer.rows(place, by_newer, known)
+            yield from older.rows(place, by_older, known)
 
     def _endpoints(self, place: Place, endpoints: Sequence[Resource], span: Span, told: Told) -> Iterator[Row]:
         if endpoints:
@@ -168,22 +170,25 @@ class Usage(AzureCollector):
             told.whole &= counted.complete
             yield from counted.rows(place, [one.id for one in endpoints], {})
 
-    def _tiers(self, account: str, notes: list[str]) -> Tiers:
-        """How the deployments of an account are paid for, asked once in a run; a remark where that is denied."""
+    def _deployments(self, account: str, notes: list[str]) -> Deployments:
+        """How deployments of an account are paid for and whose they are, asked once; a remark where that is denied."""
         from azure.core.exceptions import HttpResponseError
 
-        if account not in self._paid:
-            found: dict[tuple[str, str], str] = {}
+        if account not in self._deployed:
+            found: dict[tuple[str, str], Deployed] = {}
             try:
                 for one in self.clients.pages(f"{account}/deployments", api_version=DEPLOYMENTS_VERSION):
-                    if tier := tier_of((one.get("sku") or {}).get("name")):
-                        found[account, str(one.get("name")).lower()] = tier
+                    tier, team = (
+                        tier_of((one.get("sku") or {}).get("name")),
+                        first_tag(one.get("tags") or {}, self.tag_keys.team),
+                    )
+                    found[account, str(one.get("name")).lower()] = Deployed(tier, team)
             except HttpResponseError as error:
                 found.clear()
                 if status_of(error) != ABSENT:  # the account was deleted since
-                    notes.append(left_out(error, f"How deployments of {account} are paid for", DEPLOYMENTS))
-            self._paid[account] = found
-        return self._paid[account]
+                    notes.append(left_out(error, f"How deployments of {account} are paid for and whose", DEPLOYMENTS))
+            self._deployed[account] = found
+        return self._deployed[account]
 
     def _count(self, resources: Sequence[Resource], asked: Iterable[Question], span: Span, told: Told) -> Counted:
         from azure.core.exceptions import HttpResponseError

@@ -7,8 +7,8 @@ name of the model beside its tokens: that is known from its requests.
 *Cached tokens* of the newer family are within its input tokens, as OpenAI counts them, unless its total says that they
 stand beside them. The older family does not tell them apart, so there all input is told as uncached.
 
-*Tiers* are those of the deployments' SKUs as they are now: provisioned, batch, else standard; of what is not there any
-more unknown.
+*Tiers* are those of the deployments' SKUs as they are now: provisioned, batch, else standard; *teams* are those of
+their tags. Of what is not there any more both are unknown.
 
 *Failed* requests are those that were not answered with a 2xx; those are not among ``requests``.
 """
@@ -72,7 +72,9 @@ _INPUT, _CACHED, _WRITTEN = "uncached_input_tokens", "cached_input_tokens", "cac
 _COUNTS = ("requests", "failed_requests", _INPUT, _CACHED, _WRITTEN, "output_tokens", "latency_ms")
 COLUMNS = (
     {"timestamp": "timestamp", "period_seconds": "number"}
-    | dict.fromkeys(("provider", "account", "region", "endpoint", "resource_id", "model", "service_tier"), "text")
+    | dict.fromkeys(
+        ("provider", "account", "region", "endpoint", "resource_id", "model", "team", "service_tier"), "text"
+    )
     | dict.fromkeys(_COUNTS, "number")
 )
 
@@ -84,8 +86,17 @@ class Served(NamedTuple):
     deployment: str
 
 
-Tiers = Mapping[tuple[str, str], str]
-"""How deployments are paid for, by account and name in lower case; of none that was deleted."""
+class Deployed(NamedTuple):
+    """What is known of a deployment beside what it served: how it is paid for, and whose its tags say it is."""
+
+    tier: str | None = None
+    team: str | None = None
+
+
+Deployments = Mapping[tuple[str, str], Deployed]
+"""By account and name in lower case; none that was deleted."""
+
+_UNKNOWN = Deployed()
 
 Hours = dict[datetime, dict[str, float]]
 
@@ -120,15 +131,16 @@ class Counted:
         asked = sum(row.get("requests", 0.0) + row.get("failed_requests", 0.0) for row in rows)
         return asked or sum(row.get("output_tokens", 0.0) for row in rows)
 
-    def rows(self, place: Place, accounts: Iterable[str], tiers: Tiers) -> Iterator[dict[str, Any]]:
+    def rows(self, place: Place, accounts: Iterable[str], known: Deployments) -> Iterator[dict[str, Any]]:
         """Rows of the usage form of these accounts or endpoints; hours in which nothing happened have none."""
         wanted = set(accounts)
         for served in sorted(one for one in self.hours if one.resource_id in wanted):
             for at, row in sorted(self.hours[served].items()):
                 counts = {name: value for name, value in _apart(row).items() if name in _COUNTS}
                 if any(value for name, value in counts.items() if name != "latency_ms"):
-                    row_of = _row(place, served, at, self.models.get(served))
-                    yield row_of | {"service_tier": tiers.get((served.resource_id, served.deployment.lower()))} | counts
+                    deployed = known.get((served.resource_id, served.deployment.lower()), _UNKNOWN)
+                    told = {"team": deployed.team, "service_tier": deployed.tier}
+                    yield _row(place, served, at, self.models.get(served)) | told | counts
 
 
 def tier_of(sku: str | None) -> str | None:

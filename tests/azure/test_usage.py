@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from aispend.clock import Clock
+from aispend.settings import TagKeys
 from aispend.store import Store
 from collectors.azure.clients import AzureClients
 from collectors.azure.metrics import AT_ONCE
@@ -113,6 +114,24 @@ def test_how_a_deployment_is_paid_for_is_unknown_where_that_is_denied(
     (note,) = collected(connect, clock, run).slices[0].notes
     assert "Microsoft.CognitiveServices/accounts/deployments/read is missing" in note
     assert tiers(database) == {"chat": None}
+
+
+def test_whose_a_deployment_is_its_tags_say(
+    monitor: Monitor, azure: Azure, connect: Connect, clock: Clock, run: Run, database: Store
+) -> None:
+    listed = [
+        {"name": "Chat", "id": "1", "sku": {"name": "Standard"}, "tags": {"Owner": "search", "cost-team": "stores"}},
+        {"name": "small", "id": "2", "sku": {"name": "Standard"}, "tags": None},
+    ]
+    azure.on(f"GET {AI}/deployments", {"value": listed})
+    newer(monitor)
+    monitor.has(AI, "ModelRequests", TEN, 5, **CHAT | {"ModelDeploymentName": "small"}, StatusCode="200")
+    usage = Usage(connect(), clock)
+    usage.tag_keys = TagKeys(team=("cost-team", "owner"))
+    run(usage, first=DAY, end=NEXT)
+    query = "SELECT DISTINCT split_part(endpoint, '/', 2), team FROM inference_hour"
+    with database.engine.connect() as connection:
+        assert {row[0]: row[1] for row in connection.execute(text(query))} == {"chat": "stores", "small": None}
 
 
 def tiers(store: Store) -> dict[str, str | None]:
