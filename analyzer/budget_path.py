@@ -5,7 +5,8 @@ Method      Cost of clouds by :mod:`analyzer.forecast`, its band learned from th
             days ahead. The known changes of ``forecast_steps`` that the budget covers are added, and own costs of days
             to come as written down: the same as :mod:`analyzer.forecast_run` adds, so that both say the same.
 Cases       With less than two weeks of history the days left are expected to cost what the days of the period did, by
-            the profile of weekdays (*burn rate*), without a band. Own costs alone are certain.
+            the profile of weekdays (*burn rate*), without a band. Own costs alone are certain, and so is what has
+            ended.
             Which steps a budget covers, and how much of each: :mod:`analyzer.budget_steps`.
 """
 
@@ -73,11 +74,12 @@ def forecast_path(
 
     days = len(changes)
     history = History(np.array([float(one) for one in usage]), np.array([float(one) for one in fees]), first)
-    if days == 0 or len(history.since_first_charge()) < _LEAST_HISTORY:
+    charged = history.since_first_charge()
+    if days == 0 or (len(charged) < _LEAST_HISTORY and charged.silent(DAILY) is None):
         return None
     (found,) = forecast_each([history], days, DAILY, projector=remembering(remembered or Remembered()))
     expected = tuple(_money(float(value)) + change for value, change in zip(found.values, changes, strict=True))
-    width = found.backtest.half_width_of_total(0, days, found.level)
+    width = found.width_of_total(0, days)
     if width is None:
         return Path(expected, None, None, "forecast")
     total = exact_sum(expected)

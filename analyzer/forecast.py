@@ -4,7 +4,9 @@ Assumes     A history without holes that ends with the last whole step.
 Method      Fees and what recurs on a day of the month are taken out (``forecast_calendar``), the rest is the
             median of its members (``forecast_members``), and they are added back. The same is done from past origins,
             each with nothing but the history before it, for bands (``forecast_bands``).
-Cases       Steps before the first charge are no history. Costs that were never negative are not forecast so.
+Cases       Steps before the first charge are no history. Costs that were never negative are not forecast so. Days
+            whose usage has ended (``forecast_ended``) are forecast at what is known: nothing, and the fees of each
+            month, without a band.
 Drawbacks   Those of its parts.
 """
 
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from analyzer.forecast_bands import Backtest
 from analyzer.forecast_calendar import events_ahead, fees_ahead, take_out_events_of_each
+from analyzer.forecast_ended import silent_steps
 from analyzer.forecast_members import OF_DAYS, OF_HOURS, Method, ahead_of_each, method_for
 
 if TYPE_CHECKING:
@@ -93,6 +96,13 @@ class History:
         """What of it a forecast with that ``memory`` learns from."""
         return self.since(max(0, len(self) - memory)).since_first_charge()
 
+    def silent(self, plan: Plan) -> int | None:
+        """Days since the last usage where it has ended, as the memory shows it; hours have no end."""
+        if self.first is None:
+            return None
+        recent = self.usage[-plan.memory :]
+        return silent_steps(recent if recent.any() else self.usage, plan.season)
+
     def since_first_charge(self) -> History:
         """Without what is before the first charge."""
         import numpy as np
@@ -105,7 +115,8 @@ class History:
 class Forecast:
     """The steps ahead. ``half_widths`` of the band of each step are None where no honest one exists.
 
-    ``known`` is the history since the first charge.
+    ``known`` is the history since the first charge; ``silent`` the days since the last usage where that has ended: what
+    is told is known then, and no band is around it.
     """
 
     values: Floats
@@ -115,6 +126,11 @@ class Forecast:
     half_widths: tuple[float | None, ...]
     backtest: Backtest
     known: Floats
+    silent: int | None = None
+
+    def width_of_total(self, start: int, end: int) -> float | None:
+        """Half of the band of the sum over steps ``start`` up to, not including, ``end``; None where none is honest."""
+        return 0.0 if self.silent is not None else self.backtest.half_width_of_total(start, end, self.level)
 
     def lowest(self, steps: int) -> float:
         """The least that many steps have come to: no band ends below, nor above zero for that."""
@@ -159,15 +175,18 @@ def forecast_each(
         values, *_ = rows = told[row : row + len(ours)]
         row += len(ours)
         tested = _backtest(one, rows[1:], plan)
+        silent = one.silent(plan)
+        widths = tested.half_widths(plan.buckets, level) if silent is None else [0.0] * horizon
         found.append(
             Forecast(
                 values=values,
                 level=level,
-                method=method_for(len(one), plan.season),
+                method=method_for(len(one), plan.season) if silent is None else "nothing charged",
                 steps_known=len(one),
-                half_widths=tuple(tested.half_widths(plan.buckets, level)),
+                half_widths=tuple(widths),
                 backtest=tested,
                 known=one.total,
+                silent=silent,
             )
         )
     return found
@@ -184,10 +203,14 @@ def project_each(histories: Sequence[History], horizon: int, plan: Plan) -> Floa
     import numpy as np
 
     recent = [one.recent(plan.memory) for one in histories]
+    ended = [one.silent(plan) is not None for one in recent]
     usages, monthly = [one.usage for one in recent], np.zeros((len(recent), horizon))
     of_length: dict[int, list[int]] = {}
     for row, one in enumerate(recent):
-        if one.first is not None:
+        if one.first is not None and ended[row]:
+            usages[row] = np.zeros(0)
+            monthly[row] = fees_ahead(one.fees, one.first, horizon, seen_once=False)
+        elif one.first is not None:
             of_length.setdefault(len(one), []).append(row)
     for rows in of_length.values():
         same = _by_the_month([recent[row] for row in rows], horizon, plan)

@@ -7,7 +7,7 @@ Method      Usage: a baseline is the centred 15-day median plus the median devia
             same weekday a week before and after: what deviates every week is the week's own. There the history is
             set to the baseline, and the median of what it deviated by is added to that day of the months to come.
             Fees (purchases, tax, credits): the amount of the same day of the month before, where the month
-            before that had one too, or is not known.
+            before that had one too, or is not known; a credit only where it had.
 Cases       Days 29 to 31 are known as themselves; a month without that day does not have its event.
 Drawbacks   An event is seen from its second time on. Events of "the third Tuesday" are not seen.
 """
@@ -80,8 +80,12 @@ def events_ahead(events: Mapping[int, float], first: date, horizon: int) -> Floa
     return found
 
 
-def fees_ahead(fees: Floats, first: date, horizon: int) -> Floats:
-    """Fees of the ``horizon`` days after the history of ``fees``, which begins on ``first``."""
+def fees_ahead(fees: Floats, first: date, horizon: int, *, seen_once: bool = True) -> Floats:
+    """Fees of the ``horizon`` days after the history of ``fees``, which begins on ``first``.
+
+    ``seen_once``: whether one whose month before is not known is expected again. A credit then never is: who counts on
+    it overspends.
+    """
     import numpy as np
 
     found = np.zeros(horizon)
@@ -91,7 +95,7 @@ def fees_ahead(fees: Floats, first: date, horizon: int) -> Floats:
     known, to_come = day_of_each[: len(fees)], day_of_each[len(fees) :]
     for day_of_month in sorted(set(known[fees != 0].tolist())):
         before = fees[known == day_of_month][-2:]
-        if np.all(before != 0):
+        if np.all(before != 0) and (len(before) > 1 or (seen_once and before[-1] > 0)):
             found[to_come == day_of_month] = before[-1]
     return found
 

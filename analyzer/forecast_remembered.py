@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from analyzer import forecast, forecast_calendar, forecast_members, forecast_season
+from analyzer import forecast, forecast_calendar, forecast_ended, forecast_members, forecast_season
 from analyzer.forecast import History, Plan, project_each
 from analyzer.remembered import Remembered, key_of, method_of
 
@@ -24,7 +24,7 @@ def remembering(remembered: Remembered) -> Projector:
     def project_known(histories: Sequence[History], horizon: int, plan: Plan) -> Floats:
         import numpy as np
 
-        method = method_of(forecast, forecast_calendar, forecast_members, forecast_season)
+        method = method_of(forecast, forecast_calendar, forecast_ended, forecast_members, forecast_season)
         words = f"{method} {horizon} {plan.season} {plan.memory} {[member.__name__ for member in plan.members]}"
         recent = [one.recent(plan.memory) for one in histories]
         keys = [key_of(words, one.usage.tobytes(), one.fees.tobytes(), str(one.first)) for one in recent]

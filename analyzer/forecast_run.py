@@ -148,7 +148,7 @@ def write_forecasts(
     rows = (
         row | {"made_at": now}
         for one, ours in made
-        for row in _rows(one, ours, known_to, wholes, at_places if one.cut in PLACES else steps)
+        for row in forecast_rows(one, ours, known_to, wholes, at_places if one.cut in PLACES else steps)
     )
     _write(connection, rows)
     return len(chosen)
@@ -237,7 +237,7 @@ def _write(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
             copy.write_row([row[name] if name != "steps" else json.dumps(row[name]) for name in columns])
 
 
-def _rows(
+def forecast_rows(
     subject: Subject, told: Forecast, known_to: date, wholes: Sequence[Period], steps: Sequence[KnownStep]
 ) -> Iterator[dict[str, Any]]:
     """Month, quarter and each day ahead of one series."""
@@ -277,8 +277,7 @@ def _amounts(subject: Subject, told: Forecast, path: Floats, period: Period, kno
     actual = exact_sum((subject.between(period.first, known), subject.own_between(period.first, known)))
     certain = exact_sum((actual, subject.own_between(known, period.end)))
     expected = float(path[start:stop].sum())
-    of_total = told.backtest.half_width_of_total
-    width = told.half_widths[start] if period.kind == "day" else of_total(start, stop, told.level)
+    width = told.half_widths[start] if period.kind == "day" else told.width_of_total(start, stop)
     if subject.is_written_down:
         width = 0.0
     low = None if width is None else max(expected - width, min(expected, told.lowest(stop - start)))
@@ -287,12 +286,15 @@ def _amounts(subject: Subject, told: Forecast, path: Floats, period: Period, kno
         "p10": None if low is None else certain + _money(low),
         "p50": certain + _money(expected),
         "p90": None if width is None else certain + _money(expected + width),
-        "reason": _reason(subject, told, period, width),
+        "reason": _reason(subject, told, period, known_to, width),
     }
 
 
-def _reason(subject: Subject, told: Forecast, period: Period, width: float | None) -> str | None:
+def _reason(subject: Subject, told: Forecast, period: Period, known_to: date, width: float | None) -> str | None:
     reasons = []
+    if told.silent is not None and not subject.is_written_down:
+        last = known_to - timedelta(days=told.silent + 1)
+        reasons.append(f"no usage since {last}: taken to have ended, so that only what is known is expected")
     if width is None:
         reasons.append(
             f"no band: {told.steps_known} days since the first charge are too few for {LEAST_ORIGINS} past forecasts "

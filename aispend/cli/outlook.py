@@ -136,8 +136,14 @@ def _terms(found: views.Forecasts) -> Iterator[str]:
             f"In {found.currency}: known days at the rate of each, days to come at that of the last known day.{oldest} "
             "Bands of several currencies are added: too wide where they do not move together."
         )
-    reasons = dict.fromkeys(row.reason for row in found.rows if row.reason)
-    yield from (f"{reason[0].upper()}{reason[1:]}." for reason in reasons)
+    names: dict[str, dict[str, None]] = {}
+    for row in found.rows:
+        if row.reason:
+            names.setdefault(row.reason, {})[_name(row)] = None
+    every = {_name(row) for row in found.rows}
+    for reason, ours in names.items():
+        whose = "" if ours.keys() == every else f" ({', '.join(ours)})"
+        yield f"{reason[0].upper()}{reason[1:]}{whose}."
     yield from (f"In it {step_words(step)}." for step in found.steps)
     if any(row.partly_unknown for row in found.rows):
         yield "* some charges have no effective cost: unknown, not zero, and not in it."
