@@ -45,6 +45,8 @@ HOT = (None, "standard", "hot", "regional", "multi_regional")
 ENOUGH = 3
 """Checkpoints tried from which on their readings say something."""
 SHOWN = 50
+_PLACES_A_RULE = 10
+"""Azure takes no more of them in a rule of a lifecycle policy."""
 _WEEK = 7
 _NOTHING = Decimal(0)
 
@@ -275,6 +277,23 @@ def _command(store: CheckpointStore, days: int, expire: int, price: Tier, plan: 
         condition = {"age": days, "matchesPrefix": sorted(paths)}
         lines.append(f"# {json.dumps({'action': action, 'condition': condition})}")
         write = f"gcloud storage buckets update gs://{bucket} --lifecycle-file=lifecycle.json"
+    elif store.provider == "azure":
+        account, _, container = store.bucket.partition("://")[2].partition("/")
+        policy = f"--account-name {shlex.quote(account)} --resource-group GROUP"
+        lines.append(f"az storage account management-policy show {policy} --query policy > policy.json")
+        lines.append("# add to its rules:")
+        places = sorted(f"{container}/{path}" for path in paths)
+        for number, first in enumerate(range(0, len(places), _PLACES_A_RULE), start=1):
+            moved = {"baseBlob": {f"tierTo{price.to}": {"daysAfterModificationGreaterThan": days}}}
+            meant = {"blobTypes": ["blockBlob"], "prefixMatch": places[first : first + _PLACES_A_RULE]}
+            rule = {
+                "name": f"unreadCheckpoints{number}",
+                "enabled": True,
+                "type": "Lifecycle",
+                "definition": {"filters": meant, "actions": moved},
+            }
+            lines.append(f"# {json.dumps(rule)},")
+        write = f"az storage account management-policy create {policy} --policy @policy.json"
     else:
         lines.append(f"aws s3api get-bucket-lifecycle-configuration --bucket {bucket} > lifecycle.json")
         lines.append("# add to its Rules:")

@@ -204,13 +204,16 @@ def _texts(volume: Volume) -> tuple[str, str]:
         found = re.search(r"/zones/([^/]+)", volume.resource_id)
         zone = shlex.quote(found[1]) if found else zone
         at = f"--zone {zone} --project {shlex.quote(project[1] if project else volume.account or 'PROJECT')}"
-        take = f"gcloud compute snapshots create SNAPSHOT --source-disk {name} --source-disk-{at.removeprefix('--')}"
+        take = (
+            f"gcloud compute snapshots create SNAPSHOT --source-disk {name} --source-disk-{at.removeprefix('--')}"
+            f" --storage-location {region}"  # else in several regions, which costs more than is taken off
+        )
         look = f"gcloud compute disks describe {name} {at}"
         end = f"gcloud compute disks delete {name} {at}"
         undo = f"gcloud compute disks create {name} --source-snapshot SNAPSHOT {at}"
     else:
         whole = shlex.quote(volume.resource_id)
-        take = f"az snapshot create --name SNAPSHOT --resource-group GROUP --source {whole}"
+        take = f"az snapshot create --name SNAPSHOT --resource-group GROUP --source {whole} --sku Standard_LRS"
         look = f"az disk show --ids {whole}"
         end = f"az disk delete --ids {whole}"
         undo = f"az disk create --name {name} --resource-group GROUP --source SNAPSHOT"

@@ -8,7 +8,7 @@ Method
 Cases
     A region or provider the table does not know has no price: None, never a neighbour's.
 Sources
-    Amazon EBS and S3 pricing; Cloud Storage pricing (``colder_prices.toml``).
+    The price lists of AWS, Google and Azure, row by row in ``colder_prices.toml``.
 Known drawbacks
     List prices; what an agreement takes off them is not known here.
 """
@@ -23,6 +23,7 @@ from functools import lru_cache
 from typing import Any
 
 from aispend.prices.data import read_toml
+from recommender.methods.disk_prices import price_in
 
 GIB = 2**30
 _CENT = Decimal("0.01")
@@ -69,20 +70,15 @@ class Tier:
 
 def tier(provider: str, what: str, region: str | None) -> Tier | None:
     """The colder tier of a ``snapshot`` or an ``object`` in a region."""
-    row = next(
-        (
-            row
-            for row in _tiers()["tier"]
-            if (row["provider"], row["what"]) == (provider, what) and region in row["regions"]
-        ),
-        None,
-    )
-    if row is None:
+    places = ((row, price_in(row["hot_cold"], region)) for row in _tiers()["tier"] if _is_of(row, provider, what))
+    found = next(((row, prices) for row, prices in places if prices is not None), None)
+    if found is None:
         return None
+    row, (hot, cold) = found
     return Tier(
         to=row["to"],
-        hot=Decimal(row["hot"]),
-        cold=Decimal(row["cold"]),
+        hot=hot,
+        cold=cold,
         restore=Decimal(row["restore"]),
         min_days=row["min_days"],
         per_thousand=Decimal(row.get("per_thousand", 0)),
@@ -90,6 +86,10 @@ def tier(provider: str, what: str, region: str | None) -> Tier | None:
         source=row["source"],
         checked=row["checked"],
     )
+
+
+def _is_of(row: Mapping[str, Any], provider: str, what: str) -> bool:
+    return (row["provider"], row["what"]) == (provider, what)
 
 
 @lru_cache(maxsize=1)

@@ -2,19 +2,22 @@
 
 Assumes
     A disk costs its whole size, used or not. A snapshot costs at most the disk's size: clouds keep the blocks in use.
+    It is kept in the disk's own region; Azure's in standard storage.
 Method
-    Size × price per GiB, and what was asked for in IOPS and MiB/s above what is included × its price.
+    Size × price per GiB, and what was asked for in IOPS and MiB/s above what is included × its price. Azure's disks
+    cost what the next larger size costs.
 Cases
-    A type, region or performance the table does not know has no price: None, never a neighbour's.
+    A type, region, size or performance the table does not know has no price: None, never a neighbour's.
 Sources
-    Amazon EBS pricing; Compute Engine disk and image pricing (``disk_prices.toml``).
+    The price lists of AWS, Google and Azure, row by row in ``disk_prices.toml``.
 Known drawbacks
-    List prices; what an agreement takes off them is not known here.
+    List prices; what an agreement takes off them is not known here. A higher performance tier of an Azure disk, and
+    Google's disks in two zones, cost more than is said.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -47,28 +50,48 @@ def disk_price(
     mbps: Decimal | None = None,
 ) -> ListPrice | None:
     """A disk's monthly price; ``iops`` and ``mbps`` (MiB/s) as asked for, None for what is included."""
-    row = _row("disk", provider, region, disk_type)
-    if row is None or (iops is not None and iops > row.get("most_iops", iops)):
+    found = _row("disk", provider, region, disk_type)
+    if found is None:
+        return _of_size(provider, region, disk_type, gib)
+    row, per_gib = found
+    if iops is not None and iops > row.get("most_iops", iops):
         return None
     extra = _above(iops, row, "iops") + _above(mbps, row, "mbps")
-    return _priced(row, gib * _decimal(row["per_gib"]) + extra)
+    return _priced(row, gib * per_gib + extra)
 
 
 def snapshot_price(provider: str, region: str | None, gib: Decimal) -> ListPrice | None:
     """The most a snapshot of a disk of this size costs a month."""
-    row = _row("snapshot", provider, region, None)
-    return None if row is None else _priced(row, gib * _decimal(row["per_gib"]))
+    found = _row("snapshot", provider, region, None)
+    return None if found is None else _priced(found[0], gib * found[1])
 
 
-def _row(table: str, provider: str, region: str | None, disk_type: str | None) -> Mapping[str, Any] | None:
-    return next(
-        (
-            row
-            for row in _prices()[table]
-            if row["provider"] == provider and region in row["regions"] and row.get("type") == disk_type
-        ),
-        None,
-    )
+def _row(
+    table: str, provider: str, region: str | None, disk_type: str | None
+) -> tuple[Mapping[str, Any], Decimal] | None:
+    """The row of a type and its price per GiB in a region."""
+    for row in _prices()[table]:
+        if row["provider"] == provider and row.get("type") == disk_type:
+            price = price_in(row["per_gib"], region)
+            if price is not None:
+                return row, price[0]
+    return None
+
+
+def _of_size(provider: str, region: str | None, disk_type: str | None, gib: Decimal) -> ListPrice | None:
+    """The price of the size a disk is billed as."""
+    for row in _prices()["size"]:
+        if (row["provider"], row["type"]) == (provider, disk_type) and row["above_gib"] < gib <= row["to_gib"]:
+            price = price_in(row["monthly"], region)
+            if price is not None:
+                return _priced(row, price[0])
+    return None
+
+
+def price_in(entries: Sequence[Sequence[Any]], region: str | None) -> tuple[Decimal, ...] | None:
+    """The numbers that stand before a region in ``[number, …, region, …]``; None where none names it."""
+    entry = next((entry for entry in entries if region in entry), None)
+    return None if entry is None else tuple(value for value in entry if isinstance(value, Decimal))
 
 
 def _above(asked: Decimal | None, row: Mapping[str, Any], what: str) -> Decimal:

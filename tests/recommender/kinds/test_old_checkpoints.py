@@ -121,6 +121,35 @@ def test_nothing_is_deleted_and_no_rule_is_overwritten(make_store: Make) -> None
     assert "180 days" not in advise(make_store(*unmarked)).command
 
 
+def test_azure_has_its_words(make_store: Make) -> None:
+    """1,000 × 0.019136 − 1,000 × 0.0036; 2,000 objects at 0.038 a thousand."""
+    bucket = "az://mlstore/runs"
+    store = make_store(provider="azure", bucket=bucket, resource_id=bucket, region="eastus")
+    advice = advise(store)
+    assert advice.saving.net == D("15.54")
+    assert advice.one_off_cost == D("0.08")
+    assert advice.target == "Cold"
+    (read,) = [line for line in advice.command.splitlines() if not line.startswith("#")]
+    assert read == (
+        "az storage account management-policy show --account-name mlstore --resource-group GROUP --query policy"
+        " > policy.json"
+    )
+    (rule,) = [json.loads(line[2:].rstrip(",")) for line in advice.command.splitlines() if '"runs/a/1/"' in line]
+    assert rule["definition"]["filters"] == {"blobTypes": ["blockBlob"], "prefixMatch": ["runs/a/1/", "runs/a/2/"]}
+    assert rule["definition"]["actions"] == {"baseBlob": {"tierToCold": {"daysAfterModificationGreaterThan": 90}}}
+    assert "aws " not in advice.command
+
+
+def test_azure_s_rule_names_ten_places_at_most(make_store: Make) -> None:
+    listing = [checkpoint(f"a/{number:02}/", 300 - number, 300 - number) for number in range(14)]
+    bucket = "az://mlstore/runs"
+    store = make_store(*listing, provider="azure", bucket=bucket, resource_id=bucket, region="eastus")
+    lines = [line for line in advise(store).command.splitlines() if '"prefixMatch"' in line]
+    rules = [json.loads(line[2:].rstrip(",")) for line in lines]
+    assert [len(rule["definition"]["filters"]["prefixMatch"]) for rule in rules] == [10, 3]
+    assert len({rule["name"] for rule in rules}) == 2
+
+
 def test_google_has_its_words(make_store: Make) -> None:
     """1,000 × (0.02 − 0.004)."""
     store = make_store(provider="gcp", bucket="gs://ml-runs", resource_id="gs://ml-runs", region="us-central1")

@@ -45,8 +45,20 @@ def test_objects_are_priced_where_the_table_knows_the_region() -> None:
     assert colder.move_cost(D(5000)) == D("0.10")
     assert found("gcp", "object", "us-central1").to == "COLDLINE"
     assert tier("aws", "object", "eu-west-3") is None
-    assert tier("azure", "object", "eastus") is None
+    assert tier("azure", "object", "westeurope") is None
     assert tier("aws", "snapshot", None) is None
+
+
+def test_azure_s_cold_tier_at_the_redundancy_that_saves_least() -> None:
+    """1,000 × (0.019136 − 0.0036) = 15.54 of what is kept in one place; kept in more, the two are further apart.
+
+    Moving 10,000 objects costs 0.38 where it costs most (kept in zones and a second region).
+    """
+    cold = found("azure", "object", "eastus")
+    assert cold.to == "Cold"
+    assert (cold.hot_cost(D(1000)), cold.cold_cost(D(1000))) == (D("19.14"), D("3.60"))
+    assert cold.restore_cost(D(1000)) == D("30.00")
+    assert cold.move_cost(D(10_000)) == D("0.38")
 
 
 def test_what_costs_less_than_its_archive_never_pays() -> None:
