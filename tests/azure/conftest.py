@@ -10,7 +10,8 @@ import pytest
 
 from aispend.connections import AzureConnection
 from collectors.azure.clients import AzureClients
-from tests.azure.double import Azure, serving
+from sample.azure_double import Azure, serving
+from tests.azure.double import listed
 from tests.azure.exports import CONTAINER, Container
 from tests.clouds import running
 
@@ -20,7 +21,7 @@ run = running.run
 @pytest.fixture
 def azure() -> Iterator[Azure]:
     """The double, serving."""
-    double = Azure()
+    double = listed(Azure())
     with serving(double):
         yield double
     assert not double.defects, double.defects[0]

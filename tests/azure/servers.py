@@ -11,12 +11,14 @@ from typing import Any, ClassVar
 from aispend.connections import AzureConnection
 from collectors.azure.clients import AzureClients
 from collectors.azure.operations import OPERATIONS
+from sample.azure_double import Azure, Call, RefusalError, Reply, serving
+from sample.azure_graph import Graph
+from sample.azure_monitor import Monitor
 from sample.blob_store import BlobStore
 from sample.blob_store import serving as serving_blobs
-from tests.azure.double import Azure, Call, RefusalError, Reply, serving
+from tests.azure.double import listed
 from tests.azure.exports import CONTAINER, Container, focus
-from tests.azure.graph import AI, Graph, machine
-from tests.azure.monitor import Monitor
+from tests.azure.graph import AI, machine
 from tests.azure.test_advice import advised
 from tests.azure.test_commitments import PLANS, RESERVED, plan, reservation
 from tests.azure.test_cost_query import QUERY, reply, row
@@ -73,6 +75,7 @@ class Servers(CloudServers):
     @contextmanager
     def serving(cls) -> Iterator[Servers]:
         double = _Refusing()
+        listed(double)
         with tempfile.TemporaryDirectory() as folder:
             container = Container(Path(folder))
             blobs = BlobStore({CONTAINER: container.root})
@@ -143,7 +146,7 @@ class Servers(CloudServers):
         self.graph.has(VMS, *(machine(name) for name in ("a", "b")[: 1 if first else 2]))
 
     def _utilization(self, first: bool) -> None:
-        self.monitor.points.clear()
+        self.monitor.clear()
         for day, requests, busy in (("19", 7.0, 10.0), ("20", 5.0, 40.0) if first else ("20", 6.0, 60.0)):
             noon = f"2026-11-{day}T12:00:00"
             self.monitor.has(BLUE, "GpuUtilizationPercentage", noon, busy, instanceId="i-1")

@@ -15,8 +15,10 @@ from aispend.store import Store
 from collectors.azure.advice import Advice, action, advice_rows, saving
 from collectors.azure.clients import AzureClients
 from collectors.runner import SourceReport
-from tests.azure.double import PLACE, SUBSCRIPTION, Azure
-from tests.azure.graph import CUT_OFF, QUERY, Graph, compute
+from sample.azure_double import Azure
+from sample.azure_graph import QUERY, Graph
+from tests.azure.double import PLACE, SUBSCRIPTION
+from tests.azure.graph import CUT_OFF, compute
 
 Connect = Callable[..., AzureClients]
 Run = Callable[..., SourceReport]

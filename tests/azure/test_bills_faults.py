@@ -18,8 +18,9 @@ from collectors.azure.clients import AzureClients
 from collectors.doctor import diagnose
 from collectors.runner import SourceReport
 from sample import blob_store
+from sample.azure_double import Azure
 from sample.blob_store import BlobStore, serving
-from tests.azure.double import TENANT, Azure
+from tests.azure.double import TENANT
 from tests.azure.exports import CONTAINER, Container, focus
 
 Run = Callable[..., SourceReport]

@@ -17,7 +17,8 @@ from collectors.azure.base import explained
 from collectors.azure.clients import AzureClients
 from collectors.azure.operations import OPERATIONS, operation_of
 from collectors.azure.pipeline import ATTEMPTS, PATIENCE
-from tests.azure.double import PLACE, SUBSCRIPTION, TENANT, Azure, RefusalError, Reply, subscription
+from sample.azure_double import Azure, RefusalError, Reply
+from tests.azure.double import PLACE, SUBSCRIPTION, TENANT, subscription
 
 Connect = Callable[..., AzureClients]
 QUERY = f"{PLACE}/providers/Microsoft.CostManagement/query"

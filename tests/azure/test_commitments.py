@@ -16,7 +16,8 @@ from aispend.store import Store
 from collectors.azure.clients import AzureClients
 from collectors.azure.commitments import Commitments, reservations, savings_plans
 from collectors.runner import SourceReport
-from tests.azure.double import PLACE, SUBSCRIPTION, Azure, Call, RefusalError
+from sample.azure_double import Azure, Call, RefusalError
+from tests.azure.double import PLACE, SUBSCRIPTION
 
 Connect = Callable[..., AzureClients]
 Run = Callable[..., SourceReport]

@@ -16,7 +16,8 @@ from aispend.store import Store
 from collectors.azure.clients import AzureClients
 from collectors.azure.cost_query import CostQuery, question, totals
 from collectors.runner import SourceReport
-from tests.azure.double import PLACE, SUBSCRIPTION, Azure, Call, RefusalError, Reply
+from sample.azure_double import Azure, Call, RefusalError, Reply
+from tests.azure.double import PLACE, SUBSCRIPTION
 
 Connect = Callable[..., AzureClients]
 Run = Callable[..., SourceReport]

@@ -10,7 +10,8 @@ from aispend.connections import AzureExport
 from collectors.azure.bills import Bills
 from collectors.azure.clients import AzureClients
 from collectors.azure.exports import Place, discovered, grouped
-from tests.azure.double import PLACE, SUBSCRIPTION, Azure, RefusalError
+from sample.azure_double import Azure, RefusalError
+from tests.azure.double import PLACE, SUBSCRIPTION
 
 Connect = Callable[..., AzureClients]
 STORAGE = f"{PLACE}/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/acmecosts"

@@ -12,9 +12,10 @@ from aispend.store import Store
 from collectors.azure.clients import AzureClients
 from collectors.azure.cloud import Azure as Cloud
 from collectors.runner import SourceReport
-from tests.azure.double import Azure, RefusalError, Reply
-from tests.azure.graph import AI, ML, PERMISSIONS, QUERY, Graph
-from tests.azure.monitor import METRICS
+from sample.azure_double import Azure, RefusalError, Reply
+from sample.azure_graph import PERMISSIONS, QUERY, Graph
+from sample.azure_monitor import METRICS
+from tests.azure.graph import AI, ML
 from tests.clouds.contract import counts
 
 COLLECTORS = Cloud().collectors()

@@ -16,8 +16,10 @@ from collectors.azure.clients import AzureClients
 from collectors.azure.inventory import Inventory
 from collectors.azure.inventory_machines import fleet, sizes
 from collectors.runner import SourceReport
-from tests.azure.double import PLACE, SUBSCRIPTION, Azure, RefusalError, subscription
-from tests.azure.graph import AI, CUT_OFF, ML, QUERY, Graph, compute, machine
+from sample.azure_double import Azure, RefusalError
+from sample.azure_graph import QUERY, Graph
+from tests.azure.double import PLACE, SUBSCRIPTION, subscription
+from tests.azure.graph import AI, CUT_OFF, ML, compute, machine
 
 Connect = Callable[..., AzureClients]
 Run = Callable[..., SourceReport]

@@ -18,8 +18,8 @@ from aispend.store import Store
 from collectors.azure.clients import AzureClients
 from collectors.azure.prices import Prices, price_rows
 from collectors.runner import SourceReport
-from tests.azure.double import Azure, Call, RefusalError
-from tests.azure.graph import Graph
+from sample.azure_double import Azure, Call, RefusalError
+from sample.azure_graph import Graph
 
 Connect = Callable[..., AzureClients]
 Run = Callable[..., SourceReport]

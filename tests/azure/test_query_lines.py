@@ -17,7 +17,8 @@ from collectors.azure.bills import Bills
 from collectors.azure.clients import AzureClients
 from collectors.azure.query_lines import line_of, services_of
 from collectors.runner import SourceReport
-from tests.azure.double import PLACE, SUBSCRIPTION, Azure, Call, RefusalError
+from sample.azure_double import Azure, Call, RefusalError
+from tests.azure.double import PLACE, SUBSCRIPTION
 
 Connect = Callable[..., AzureClients]
 Run = Callable[..., SourceReport]

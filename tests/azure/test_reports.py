@@ -17,8 +17,9 @@ from aispend.store import Store
 from collectors.azure.bills import Bills
 from collectors.azure.clients import AzureClients
 from collectors.runner import SourceReport
+from sample.azure_double import Azure, Call, Reply
 from sample.blob_store import BlobStore, serving
-from tests.azure.double import PLACE, SUBSCRIPTION, Azure, Call, Reply
+from tests.azure.double import PLACE, SUBSCRIPTION
 from tests.azure.exports import RESERVED, content, cost
 
 Connect = Callable[..., AzureClients]

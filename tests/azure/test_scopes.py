@@ -14,8 +14,8 @@ from aispend.store import Store
 from collectors.azure.bills import Bills
 from collectors.azure.clients import AzureClients
 from collectors.runner import SourceReport
+from sample.azure_double import Azure
 from sample.blob_store import BlobStore, serving
-from tests.azure.double import Azure
 from tests.azure.exports import CONTAINER, Container, focus
 
 Run = Callable[..., SourceReport]

@@ -16,8 +16,9 @@ from aispend.store import Store
 from collectors.azure.clients import AzureClients
 from collectors.azure.spot import Spot, eviction_rates, spot_prices
 from collectors.runner import SourceReport
-from tests.azure.double import Azure
-from tests.azure.graph import CUT_OFF, QUERY, Graph
+from sample.azure_double import Azure
+from sample.azure_graph import QUERY, Graph
+from tests.azure.graph import CUT_OFF
 
 Connect = Callable[..., AzureClients]
 Run = Callable[..., SourceReport]

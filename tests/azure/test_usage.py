@@ -16,9 +16,11 @@ from collectors.azure.clients import AzureClients
 from collectors.azure.metrics import AT_ONCE
 from collectors.azure.usage import Usage
 from collectors.runner import SourceReport
-from tests.azure.double import SUBSCRIPTION, Azure, RefusalError, subscription
-from tests.azure.graph import AI, ML, Graph
-from tests.azure.monitor import METRICS, Monitor
+from sample.azure_double import Azure, RefusalError
+from sample.azure_graph import Graph
+from sample.azure_monitor import METRICS, Monitor
+from tests.azure.double import SUBSCRIPTION, subscription
+from tests.azure.graph import AI, ML
 
 Connect = Callable[..., AzureClients]
 Run = Callable[..., SourceReport]

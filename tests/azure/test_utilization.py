@@ -15,9 +15,10 @@ from collectors.azure.clients import AzureClients
 from collectors.azure.utilization import Utilization
 from collectors.azure.utilization_rows import OF_A_DEPLOYMENT, deployment_of
 from collectors.runner import SourceReport
-from tests.azure.double import Azure, RefusalError
-from tests.azure.graph import ML, Graph, machine
-from tests.azure.monitor import METRICS, Monitor
+from sample.azure_double import Azure, RefusalError
+from sample.azure_graph import Graph
+from sample.azure_monitor import METRICS, Monitor
+from tests.azure.graph import ML, machine
 
 Connect = Callable[..., AzureClients]
 Run = Callable[..., SourceReport]
