@@ -164,7 +164,8 @@ class Kind(Generic[Looked]):
     ``needs`` says in words what must be known; ``subject`` what it looks at; ``applies`` whether it has anything to
     say of one. ``step`` places its saving in the order they act in. On one resource, kinds of one step exclude each
     other unless named in ``together``, and ``alone`` excludes every other kind. ``is_of_whole_group``: what it changes
-    a group sets for all of its machines, so that it needs all of them.
+    a group sets for all of its machines, so that it needs all of them; ``of_group`` rewords a line of it for the number
+    of machines the group will have, the sum of ``evidence["machines"]`` of its lines.
     """
 
     name: str
@@ -178,3 +179,4 @@ class Kind(Generic[Looked]):
     together: frozenset[str] = frozenset()
     excludes: frozenset[str] = frozenset()
     is_of_whole_group: bool = False
+    of_group: Callable[[Advice, int], Advice] | None = None

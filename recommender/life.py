@@ -1,12 +1,13 @@
 """The life of a recommendation: accepted, dismissed, snoozed, evaluated, done; each step with who and why.
 
+What is decided of one line of a group is decided of all of them (``group_decisions.py``).
 What was promised, and what it cost before, is written down when it is accepted and when it is done
 (``ledger/baseline.py``).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
@@ -16,6 +17,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from aispend.clock import Clock
 from aispend.errors import UsageError
 from aispend.schema import recommendation, recommendation_event, saving_baseline
+from recommender.group_decisions import Line, decided_with
 from recommender.ledger.baseline import write_baseline
 
 Event = Literal["accepted", "dismissed", "snoozed", "done", "reopened"]
@@ -30,6 +32,8 @@ _ALLOWED: dict[str, tuple[str, ...]] = {
     "reopened": ("accepted", "dismissed", "snoozed", "done", "verified"),
 }
 _JUDGED = ("open", "accepted", "snoozed")
+_UNDECIDED_OR_NOT = ("open", "accepted", "snoozed", "dismissed")
+_CARRIED_OUT = ("done", "verified")
 SHORTEST_ID = 6
 """Characters of an id that a decision needs: fewer may mean another recommendation after the next run."""
 _CANDIDATES = 8
@@ -37,13 +41,17 @@ _CANDIDATES = 8
 
 @dataclass(frozen=True)
 class Decided:
-    """What was decided on; ``monthly_saving_net`` in ``currency``, None where unknown."""
+    """What was decided on; ``monthly_saving_net`` in ``currency``, None where unknown.
+
+    ``with_it`` are the ids of the other lines of its group, which the same was decided of.
+    """
 
     id: str
     kind: str
     resource_id: str
     monthly_saving_net: Decimal | None
     currency: str
+    with_it: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,18 +92,41 @@ def change_state(
         raise UsageError("A dismissal needs a reason.", where=full_id, next_step="Add --reason TEXT.")
     if event == "snoozed" and (until is None or until <= now.date()):
         raise UsageError("A snooze needs a day in the future.", where=full_id, next_step="Add --until YYYY-MM-DD.")
-    if event == "done":
-        _write_done(connection, full_id, doing, now)
-    elif event == "accepted":
-        write_baseline(connection, full_id, now)
-    elif event == "reopened":
-        _take_back(connection, full_id, now)
-    _record(connection, full_id, event, who=who, reason=reason, until=until, now=now)
-    new_state = "open" if event == "reopened" else event
-    connection.execute(
-        update(recommendation).where(recommendation.c.id == full_id).values(state=new_state, updated_at=now)
-    )
-    return decided
+    others = _following(connection, full_id, event, state)
+    for one in (full_id, *(line.id for line in others)):
+        if event == "done":
+            _write_done(connection, one, doing, now)
+        elif event == "accepted":
+            write_baseline(connection, one, now)
+        elif event == "reopened":
+            _take_back(connection, one, now)
+        _record(connection, one, event, who=who, reason=reason, until=until, now=now)
+        new_state = "open" if event == "reopened" else event
+        connection.execute(
+            update(recommendation).where(recommendation.c.id == one).values(state=new_state, updated_at=now)
+        )
+    return replace(decided, with_it=tuple(line.id for line in others))
+
+
+def _following(connection: Connection, full_id: str, event: Event, state: str) -> list[Line]:
+    """The other lines of its group, which take the step as well; raises ``UsageError`` where one is against it."""
+    lines = decided_with(connection, full_id)
+    after = "open" if event == "reopened" else event
+    for line in lines:
+        if line.state in _UNDECIDED_OR_NOT and line.state not in (after, *_ALLOWED[event]):
+            raise UsageError(
+                f"A group's machines change together, and {line.id} ({line.resource_id.rsplit('/', 1)[-1]}) of the "
+                f"same group is {line.state}.",
+                where=full_id,
+                next_step=f"Take that back first: aispend recommendations reopen {line.id}",
+            )
+    return [
+        line
+        for line in lines
+        if line.state in _ALLOWED[event]
+        and line.state != "gone"
+        and (event != "reopened" or (line.state in _CARRIED_OUT) == (state in _CARRIED_OUT))
+    ]
 
 
 def evaluate(
@@ -121,8 +152,13 @@ def evaluate(
         )
     if verdict == "evaluation_failed" and not reason:
         raise UsageError("A failed evaluation needs a reason.", where=decided.id, next_step="Add --reason TEXT.")
-    _record(connection, decided.id, verdict, who=who, reason=reason, until=None, now=clock())
-    return decided
+    others = [
+        line.id for line in decided_with(connection, decided.id) if line.gate is not None and line.state in _JUDGED
+    ]
+    now = clock()
+    for one in (decided.id, *others):
+        _record(connection, one, verdict, who=who, reason=reason, until=None, now=now)
+    return replace(decided, with_it=tuple(others))
 
 
 def _write_done(connection: Connection, full_id: str, doing: Doing, now: datetime) -> None:

@@ -15,8 +15,10 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from aispend.schema import recommendation, recommendation_event, why_not
 from recommender.contract import Advice, Answer, WhyNot
+from recommender.group_decisions import GroupDecision, decided_against
 from recommender.portfolio import NOT_COUNTED, Counted, combine
 from recommender.registry import KINDS
+from recommender.whole_groups import groups_of
 
 DECIDED_AGAINST = ("dismissed", "snoozed", "done", "verified")
 """States in which a proposal takes no part in the total: it was refused, put off, or is done already."""
@@ -37,13 +39,16 @@ def keep(connection: Connection, advice: Sequence[Advice], reasons: Sequence[Why
     woken = _wake(connection, now)
     before |= dict.fromkeys(woken, "open")
     items = {identity_of(item): item for item in advice}
-    counts = _counted(items, before, passed)
+    followed = decided_against(connection, items, before, KINDS)
+    counts = _counted(items, before | {key: decision.event for key, decision in followed.items()}, passed)
     for key, item in items.items():
         row = _row(key, item, counts[key], now)
         statement = upsert(recommendation).values(**row)
         changing = {column: statement.excluded[column] for column in row if column not in ("id", "state", "created_at")}
         connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changing))
-        if before.get(key) in (None, *_NOT_FOUND):
+        if key in followed:
+            _follow(connection, key, followed[key], now)
+        elif before.get(key) in (None, *_NOT_FOUND):
             _event(connection, key, "proposed", now)
             _set_state(connection, key, "open", now)
     blind = {(reason.kind, *_whose(reason)) for reason in reasons if reason.reason.startswith("telemetry_")}
@@ -116,6 +121,21 @@ def _event(connection: Connection, key: str, event: str, now: datetime) -> None:
     connection.execute(insert(recommendation_event).values(recommendation_id=key, at=now, event=event, who="aispend"))
 
 
+def _follow(connection: Connection, key: str, decision: GroupDecision, now: datetime) -> None:
+    """A line of a group that was refused or put off: who, when and why are those of the group's decision."""
+    connection.execute(
+        insert(recommendation_event).values(
+            recommendation_id=key,
+            at=decision.at,
+            event=decision.event,
+            who=decision.who,
+            reason=decision.reason,
+            until=decision.until,
+        )
+    )
+    _set_state(connection, key, decision.event, now)
+
+
 def _keep_reasons(connection: Connection, advice: Sequence[Advice], reasons: Sequence[WhyNot], now: datetime) -> None:
     """The reasons of whatever no kind has advice for that could count today; one of each kind."""
     connection.execute(delete(why_not))
@@ -181,6 +201,7 @@ def _row(key: str, item: Advice, counted: Counted, now: datetime) -> dict[str, A
         "evidence": {
             **item.evidence,
             **({"range_from": item.saving.range_from} if item.saving.range_from else {}),
+            **({"groups": groups} if (groups := groups_of(item, KINDS)) else {}),
         },
         "acts_on": {
             name: {"monthly_cost": str(cost), "counted_net": str(counted.by_resource.get(name, 0))}

@@ -23,7 +23,7 @@ from recommender.subjects.load import evidence_end, load_subjects
 from recommender.subjects.machines import Machine
 from recommender.subjects.served_tokens import ServedTokens
 from recommender.subjects.services import Pool, Service
-from recommender.whole_groups import whole_groups
+from recommender.whole_groups import is_shared, whole_groups
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -67,7 +67,7 @@ def recommend(engine: Engine, settings: Settings, clock: Clock, *, progress: Pro
                         advice.append(answer)
                     else:
                         reasons.append(answer)
-        advice, refused = whole_groups(advice, KINDS)
+        advice, refused = whole_groups(advice, KINDS, settings.recommend.min_monthly_saving)
         reasons += refused
         counts = keep(connection, advice, reasons, clock())
         note_growth(connection, settings.recommend.min_monthly_saving, clock())
@@ -88,7 +88,10 @@ def _answers(subject: Subject, options: Recommend) -> Iterator[Answer]:
 
 
 def answer(kind: Kind[Any], subject: Subject, options: Recommend) -> Answer:
-    """What a kind says of a subject, held against what holds for all kinds."""
+    """What a kind says of a subject, held against what holds for all kinds.
+
+    A part of what is said of a whole group may be small: the group has to save enough (``whole_groups.py``).
+    """
     excluded = exclusion_of(subject, kind.name, options)
     said = kind.evaluate(subject, options)
 
@@ -104,7 +107,7 @@ def answer(kind: Kind[Any], subject: Subject, options: Recommend) -> Answer:
         if rule is not None:
             return no("excluded", f"Your settings exclude {part.resource_id} of it: {rule.why}")
     saved, currency = said.saving.effective, subject.currency
-    if saved < options.min_monthly_saving:
+    if saved < options.min_monthly_saving and not is_shared(kind, subject):
         return no(
             "small",
             f"It would save {saved} {currency} a month, below the minimum of {options.min_monthly_saving} "

@@ -14,7 +14,7 @@ Sources
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -24,6 +24,13 @@ from recommender.owners import azure_part, owner_of
 from recommender.subjects.machines import Machine
 
 ONE_LESS = Expression("NOW - 1")
+
+
+def times_now(factor: int) -> Expression:
+    """So many for each there is now, where nobody knows how many there are."""
+    return Expression(f"NOW * {factor}")
+
+
 _GCP_SPOT: Body = {
     "scheduling": {
         "provisioning_model": "SPOT",
@@ -110,13 +117,24 @@ _SORTS: Mapping[str, _Sort] = {
 }
 
 
-def resized(machine: Machine, instance_type: str) -> str | None:
-    """The block with another machine type."""
+def resized(machine: Machine, instance_type: str, number: int | Expression | None = None) -> str | None:
+    """The block with another machine type; where ``number`` is given, of so many: in the same block if that holds both.
+
+    Two blocks of one resource and name are an error of Terraform's.
+    """
     sort, name = _of(machine)
     if sort is None or sort.type_at is None:
         return None
     value: Value = [instance_type] if sort.types_listed else instance_type
-    return _block(sort.type_at, name, value, f"{_was(machine)} before")
+    note = f"{_was(machine)} before"
+    if number is None or sort.count_at is None:
+        return _block(sort.type_at, name, value, note)
+    (kind, *within, last), (counting, *around, count) = sort.type_at.split("."), sort.count_at.split(".")
+    if kind != counting:
+        return f"{_block(sort.type_at, name, value, note)}\n\n{_block(sort.count_at, name, number)}"
+    if within == around:
+        return resource(kind, name, _nested(within, {last: value, count: number}), note=note)
+    return resource(kind, name, {**_nested(within, {last: value}), **_nested(around, {count: number})}, note=note)
 
 
 def counted(machine: Machine, number: int) -> str | None:
@@ -202,6 +220,8 @@ def _was(machine: Machine) -> str:
 def _block(at: str, name: str, value: Value, note: str = "") -> str:
     """A value at ``resource.attribute``, or inside nested blocks."""
     kind, *within, last = at.split(".")
-    innermost: dict[str, Any] = {last: value}
-    body = reduce(lambda inner, outer: {outer: inner}, reversed(within), innermost)
-    return resource(kind, name, body, note=note)
+    return resource(kind, name, _nested(within, {last: value}), note=note)
+
+
+def _nested(within: Sequence[str], innermost: dict[str, Any]) -> dict[str, Any]:
+    return reduce(lambda inner, outer: {outer: inner}, reversed(within), innermost)

@@ -184,6 +184,7 @@ def _say(decided: Decided, what: str) -> None:
     show.lines(
         [
             f"{decided.id}: {what}. {kind_name(decided.kind)} {show.short_id(decided.resource_id)}, "
-            f"saves {money(decided.monthly_saving_net)} {decided.currency} a month net"
+            f"saves {money(decided.monthly_saving_net)} {decided.currency} a month net",
+            *([f"With it, as its group changes as a whole: {', '.join(decided.with_it)}"] if decided.with_it else []),
         ]
     )

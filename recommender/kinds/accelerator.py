@@ -256,10 +256,18 @@ def _advice(
 
 def _terraform(machine: Machine, move: Move, count: int, others: int) -> str | None:
     """The type, and the number where it changes too; ``others`` of its group are not of this."""
-    blocks = [terraform.resized(machine, move.target.instance_type)]
-    if move.machines != count:
-        blocks.append(terraform.counted(machine, move.machines + others))
-    return "\n\n".join(block for block in blocks if block) or None
+    number = move.machines + others if move.machines != count else None
+    return terraform.resized(machine, move.target.instance_type, number)
+
+
+def of_group(item: Advice, machines: int) -> Advice:
+    """The same where its group, others of which move too, will have so many machines."""
+    assert isinstance(item.subject, Service)  # noqa: S101 - what this kind looks at
+    first = next(one.machine for one in item.subject.current if one.machine.resource_id in item.acts_on)
+    number = machines if machines != first.siblings + 1 else None
+    return replace(
+        item, evidence={**item.evidence, **terraform.evidence(terraform.resized(first, item.target, number))}
+    )
 
 
 def _speed_needed(move: Move, work: Work, options: Accelerators, price_ratio: Decimal) -> float:
@@ -278,4 +286,5 @@ KIND = Kind(
     applies=applies,
     evaluate=evaluate,
     is_of_whole_group=True,
+    of_group=of_group,
 )

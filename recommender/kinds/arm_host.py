@@ -8,7 +8,8 @@ Method
     ratio⌉ × price of the Arm type ÷ price now. At least ``accelerator.min_saving`` must be left.
 Cases
     Nobody measured it: no advice and how to measure, since what makers and clouds publish is no figure of this work.
-    No price of either: no advice. On Arm already, or with accelerators: not asked.
+    No price of either: no advice. On Arm already, or with accelerators: not asked. In a group the number is the
+    group's: what all of its machines need together.
 Sources
     docs/advice.md; methods, cost-to-performance ratio (moves between processors ask for a benchmark; claims of "up to"
     are never numbers).
@@ -20,8 +21,10 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from aispend.advising import Recommend
 from aispend.moving import OwnRatio
@@ -30,6 +33,8 @@ from recommender import terraform
 from recommender.actions import describe, resize
 from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
 from recommender.guards import covered_remark, preconditions, refusal
+from recommender.hcl import Expression
+from recommender.owners import owner_of
 from recommender.savings import cost_basis, cost_remark, monthly_cost, saving
 from recommender.subjects.machines import Machine
 
@@ -107,8 +112,9 @@ def _advice(
     used = saving(subject, days, left)
     count = _machines(row)
     several = f"{count} × " if count > 1 else ""
-    command, undo = resize(subject, row.target)
-    blocks = [terraform.resized(subject, row.target), terraform.counted(subject, count) if count > 1 else None]
+    now_running = _running(subject)
+    size = None if now_running is None else count * now_running
+    command, undo = _command(subject, row.target, size, count)
     return Advice(
         kind=NAME,
         subject=subject,
@@ -124,7 +130,7 @@ def _advice(
         f"{_hourly(row, price)} instead of {now.hourly_price} {price.currency} an hour at list. Its capacity stays, so "
         f"nothing was replayed.{covered_remark(used, 'moving')}{cost_remark(subject, days)}",
         undo=undo,
-        command=f"# build its image and its libraries for arm64 first\n{preconditions(subject)}{command}",
+        command=command,
         target=row.target,
         evidence={
             "window_days": days,
@@ -139,11 +145,49 @@ def _advice(
             "price_currency": price.currency,
             "price_date": price.valid_from.isoformat(),
             "price_source": price.source,
-            **terraform.evidence("\n\n".join(block for block in blocks if block) or None),
+            **_block(subject, row.target, size, count),
             "cost_basis": cost_basis(subject, days),
             "cost_until": subject.costs[-1].day.isoformat(),
         },
     )
+
+
+def of_group(item: Advice, machines: int) -> Advice:
+    """The same where its group will have so many machines, of whichever types they are now."""
+    subject, each = item.subject, int(item.evidence["machines"])
+    assert isinstance(subject, Machine)  # noqa: S101 - what this kind looks at
+    command, _ = _command(subject, item.target, machines, each)
+    return replace(item, command=command, evidence={**item.evidence, **_block(subject, item.target, machines, each)})
+
+
+def _running(subject: Machine) -> int | None:
+    """How many run where its number is set: in its group, behind an endpoint as listed (None: unknown), else itself."""
+    if subject.platform == "managed_endpoint":
+        variants: list[dict[str, Any]] = subject.life.details.get("variants", []) if subject.life else []
+        return int(variants[0]["instances"]) if len(variants) == 1 and variants[0].get("instances") else None
+    return subject.siblings + 1 if owner_of(subject) else 1
+
+
+def _command(subject: Machine, target: str, size: int | None, each: int) -> tuple[str, str]:
+    """What to run, and how to undo it; ``size`` will run where the number is set, None: ``each`` for one of now."""
+    command, undo = resize(subject, target)
+    now, is_endpoint = _running(subject), subject.platform == "managed_endpoint"
+    number = ""
+    if size is None and each > 1:
+        number = f"# {each} instances behind it for each there is now\n"
+    elif size is not None and size != now:
+        number = f"# {size} of them in place of this one: start the others from its image; the first:\n"
+        if is_endpoint or owner_of(subject):
+            where = "behind it" if is_endpoint else "in its group"
+            number = f"# {size} machines {where} instead of {now}: raise its number, and its largest, with the type\n"
+    return f"# build its image and its libraries for arm64 first\n{preconditions(subject)}{number}{command}", undo
+
+
+def _block(subject: Machine, target: str, size: int | None, each: int) -> dict[str, Any]:
+    number: int | Expression | None = None if size == _running(subject) else size
+    if size is None and each > 1:
+        number = terraform.times_now(each)
+    return terraform.evidence(terraform.resized(subject, target, number))
 
 
 def _sibling(subject: Machine) -> tuple[str, str] | None:
@@ -186,4 +230,5 @@ KIND = Kind(
     applies=applies,
     evaluate=evaluate,
     is_of_whole_group=True,
+    of_group=of_group,
 )

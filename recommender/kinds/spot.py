@@ -14,7 +14,8 @@ Method
 Cases
     Nobody has shown that it resumes (a setting, a tag ``checkpoint``, a job that was retried and succeeded): advice
     behind a gate, at an assumed checkpoint of five minutes. A single replica that serves, or replicas in one zone:
-    never. On spot already, interruptions unknown, no price: no advice, with the reason.
+    never. On spot already, interruptions unknown, no price: no advice, with the reason. Machines of a group that holds
+    others besides: only where those would run on spot as well (``recommender/whole_groups.py``).
 Sources
     docs/advice.md; Young 1974, Daly 2006; Wu et al., NSDI 2024; Mao et al., EuroSys 2025; AWS Spot Advisor's bands.
 Known drawbacks
@@ -329,4 +330,5 @@ KIND = Kind(
     needs="the stage of the work; spot and on-demand prices; interruptions of the type; proof that it resumes",
     applies=applies,
     evaluate=evaluate,
+    is_of_whole_group=True,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -16,13 +18,16 @@ from recommender import run
 from recommender.contract import Advice
 from recommender.kinds.accelerator import evaluate as other_accelerator
 from recommender.kinds.rightsize import evaluate as smaller
+from recommender.kinds.spot import evaluate as spot
 from recommender.registry import KINDS
+from recommender.subjects.machines import Machine
 from recommender.subjects.services import Service
 from recommender.whole_groups import whole_groups
 from tests.recommender.conftest import AS_OF, history
 from tests.recommender.kinds.served import Make, service_of
 from tests.recommender.kinds.test_accelerator import a10g, told
 from tests.recommender.kinds.test_rightsize import two_of_eight
+from tests.recommender.kinds.test_spot import trainer
 
 GROUP = {"aws:autoscaling:groupName": "shared"}
 SHARED: dict[str, Any] = {"tags": GROUP, "fleet": "shared"}
@@ -101,7 +106,57 @@ def test_a_service_with_all_machines_of_the_group_may_move_and_with_some_may_not
     assert (refused[0].reason, refused[0].monthly_cost) == ("shared_group", some.monthly_cost)
     # the other two serve something else, and would move to the same
     others = moved(make_subject, siblings=4, machines=2, first=4)
-    assert whole_groups([some, others], KINDS) == ([some, others], [])
+    kept, refused = whole_groups([some, others], KINDS)
+    assert ([item.subject for item in kept], refused) == ([some.subject, others.subject], [])
+
+
+def test_every_line_of_a_group_says_how_many_machines_the_group_will_have(make_subject: Make) -> None:
+    """Three machines of one service and two of another would each become so many: the group has one size, their sum."""
+    lines = [moved(make_subject, siblings=4), moved(make_subject, siblings=4, machines=2, first=4)]
+    total = sum(line.evidence["machines"] for line in lines)
+    kept, _ = whole_groups(lines, KINDS)
+    sizes = [line.evidence["terraform"].count(f"desired_capacity = {total}\n") for line in kept]
+    assert sizes == ([0, 0] if total == 5 else [1, 1])
+
+
+def test_what_one_line_waits_for_the_whole_group_waits_for(make_subject: Make) -> None:
+    """A group cannot change for the two of it that wait for nothing."""
+    every = [replace(sized(make_subject, name, siblings=2), gate=None) for name in ("i-1", "i-2", "i-3")]
+    kept, _ = whole_groups([replace(every[0], gate="a benchmark"), *every[1:]], KINDS)
+    assert [item.gate for item in kept] == ["a benchmark"] * 3
+
+
+def test_lines_that_share_a_group_fall_together(make_subject: Make) -> None:
+    """One line is of two groups, of which the second holds others: what is left of the first has no advice either."""
+    one, two = (replace(sized(make_subject, f"i-{n}", siblings=1), acts_on={f"i-{n}": Decimal(1)}) for n in (1, 2))
+    here, there = one.subject, replace(two.subject, fleet="second", tags={"aws:autoscaling:groupName": "second"})
+    assert isinstance(here, Machine)
+    both = replace(
+        one,
+        subject=service_of([replace(here, siblings=1), replace(there, siblings=1)]),
+        acts_on={"i-1": Decimal(1), "i-2": Decimal(1)},
+    )
+    beside = replace(one, subject=replace(here, resource_id="i-3"), acts_on={})
+    kept, refused = whole_groups([both, beside], KINDS)
+    assert kept == []
+    assert [item.reason for item in refused] == ["shared_group", "shared_group"]
+    assert whole_groups([replace(both, acts_on={"i-1": Decimal(1)}), beside], KINDS)[1] == []
+
+
+def test_spot_is_of_the_whole_group_too(make_subject: Make) -> None:
+    """What runs in a group is on spot by its template: one trainer of three has no advice, three have."""
+
+    def on_spot(number: int, siblings: int) -> Advice:
+        service = trainer(make_subject, resource_id=f"i-{number}", resource_key=number, siblings=siblings, **SHARED)
+        found = spot(service, Recommend())
+        assert isinstance(found, Advice), found
+        return found
+
+    kept, refused = whole_groups([on_spot(1, siblings=2)], KINDS)
+    assert (kept, [item.reason for item in refused]) == ([], ["shared_group"])
+    assert "1 of its 3 machines would do with spot" in refused[0].explanation
+    every = [on_spot(number, siblings=2) for number in (1, 2, 3)]
+    assert whole_groups(every, KINDS) == (every, [])
 
 
 def test_kinds_that_change_no_type_are_left_alone(make_subject: Make) -> None:

@@ -14,7 +14,10 @@ from aispend.prices.prices import Price
 from recommender.contract import Advice, Answer, Subject, WhyNot
 from recommender.kinds.arm_host import KIND, evaluate
 from recommender.prices import PriceBook
+from recommender.registry import KINDS
+from recommender.subjects.machine_life import Life
 from recommender.subjects.machines import Machine
+from recommender.whole_groups import whole_groups
 from tests.recommender.kinds.contract import KindContract
 from tests.recommender.kinds.services import Make
 
@@ -36,7 +39,12 @@ def price(instance_type: str, hourly: str) -> Price:
 BOOK = PriceBook(
     {
         ("aws", "us-east-1", one.instance_type, "on_demand", "USD"): one
-        for one in (price("m7i.4xlarge", "0.80"), price("m8g.4xlarge", "0.72"), price("m8g.2xlarge", "0.36"))
+        for one in (
+            price("m7i.4xlarge", "0.80"),
+            price("m7i.2xlarge", "0.42"),
+            price("m8g.4xlarge", "0.72"),
+            price("m8g.2xlarge", "0.36"),
+        )
     }
 )
 
@@ -127,6 +135,70 @@ def test_it_is_asked_of_x86_processors_that_serve_or_prepare_alone(make_subject:
 def test_without_a_price_there_is_no_advice(make_subject: Make) -> None:
     assert refuse(processors(make_subject), measured("r8g.4xlarge", 1.1)).reason == "unpriced"
     assert refuse(processors(make_subject, prices=PriceBook()), measured("m8g.4xlarge", 1.1)).reason == "unpriced"
+
+
+GROUP = {"tags": {"aws:autoscaling:groupName": "shared"}, "fleet": "shared"}
+ENDPOINT: dict[str, Any] = {"platform": "managed_endpoint", "resource_id": "arn:aws:sagemaker:us-east-1:1:endpoint/e"}
+
+
+def text_of(subject: Machine) -> tuple[str, str]:
+    """Command and Terraform at 0.55 of the work each: two Arm machines for each of now."""
+    found = evaluate(subject, measured("m8g.2xlarge", 0.55))
+    assert isinstance(found, Advice), found
+    return found.command, found.evidence["terraform"]
+
+
+def test_two_in_place_of_one_are_one_block_of_two(make_subject: Make) -> None:
+    command, block = text_of(processors(make_subject))
+    assert "# 2 of them in place of this one" in command
+    assert block.count("resource ") == 1
+    assert 'instance_type = "m8g.2xlarge"' in block
+    assert "count         = 2" in block
+
+
+def test_a_group_of_three_becomes_one_of_six(make_subject: Make) -> None:
+    """Each of three machines takes two: the group's size is 6, in every line of it, and never 2."""
+    command, block = text_of(processors(make_subject, siblings=2, **GROUP))
+    assert "# 6 machines in its group instead of 3" in command
+    assert "desired_capacity = 6" in block
+    # one for one: the number stays as it is
+    found = evaluate(processors(make_subject, siblings=2, **GROUP), measured("m8g.4xlarge", 1.1))
+    assert isinstance(found, Advice)
+    assert "desired_capacity" not in found.evidence["terraform"]
+    assert "instead of" not in found.command
+
+
+def test_a_group_of_two_types_has_the_size_that_all_of_them_need(make_subject: Make) -> None:
+    """Two of one type take two each and one of another takes one: 5 of the group, whichever line one reads."""
+    rows = tuple(
+        OwnRatio(present=present, target="m8g.2xlarge", ratio=ratio, on=date(2026, 10, 1), source="bench/arm")
+        for present, ratio in (("m7i.4xlarge", 0.55), ("m7i.2xlarge", 1.05))
+    )
+    told = Recommend(accelerator=Accelerators(measured=rows))
+    lines = [
+        evaluate(
+            processors(make_subject, resource_id=name, instance_type=f"m7i.{size}", siblings=2, **GROUP),
+            told,
+        )
+        for name, size in (("i-1", "4xlarge"), ("i-2", "4xlarge"), ("i-3", "2xlarge"))
+    ]
+    kept, refused = whole_groups([line for line in lines if isinstance(line, Advice)], KINDS)
+    assert (len(kept), refused) == (3, [])
+    assert [line.evidence["machines"] for line in kept] == [2, 2, 1]
+    assert all("desired_capacity = 5" in line.evidence["terraform"] for line in kept)
+    assert all("# 5 machines in its group instead of 3" in line.command for line in kept)
+
+
+def test_of_an_endpoint_each_instance_takes_two(make_subject: Make) -> None:
+    """Three are listed: six; where nobody listed them, two for each there is now."""
+    listed = Life(details={"variants": [{"variant": "a", "instances": 3}]})
+    command, block = text_of(processors(make_subject, life=listed, **ENDPOINT))
+    assert "# 6 machines behind it instead of 3" in command
+    assert "initial_instance_count = 6" in block
+    assert block.count("production_variants {") == 1
+    command, block = text_of(processors(make_subject, **ENDPOINT))
+    assert "# 2 instances behind it for each there is now" in command
+    assert "initial_instance_count = NOW * 2" in block
 
 
 class TestContract(KindContract):
