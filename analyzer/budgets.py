@@ -2,12 +2,13 @@
 
 Assumes     ``spend_day`` as the last analysis left it (charges for a budget by tag, resource or SKU).
 Method      Of the present period of the calendar: actual cost of the whole days known; *burn rate* = actual / the
-            part of the budget due by the profile of weekdays over the last eight weeks; the days left as
+            part of the budget due by the profile of weekdays of usage over the last eight weeks; the days left as
             :mod:`analyzer.budget_path` expects them, its band as P10 and P90 of the period; the day on which actual
             and median path together reach the amount. Critical: spent, or P10 above the budget. Warn: P50 above it.
 Cases       The profile is that of clouds: own costs are known and have none. Cost in another currency is converted by
             the day; what has no rate is named apart (``analyzer.budget_currency``), and the state is never *ok* then.
-            A bill that is behind is named in the reason, and so is that no charge fits a budget.
+            A bill that is behind is named in the reason, and so is that no charge fits a budget. Net spend below zero
+            is no share of a budget and burns at no rate: the amounts are told (``analyzer.budget_credits``).
 Drawbacks   A period starts as if its bill had no memory: fees of a later day of the month are due only by the profile.
 Sources     The rule of P50 and P10 and the burn rate: docs/methods.md.
 """
@@ -29,6 +30,7 @@ from aispend.schema import budget_status
 from aispend.settings import Settings
 from aispend.watching import Budget
 from analyzer.budget_cover import Covered, covered, covers
+from analyzer.budget_credits import below_zero, taken_off
 from analyzer.budget_currency import DailyCost, in_currency
 from analyzer.budget_path import Path, burn_path, certain_path, changes_ahead, forecast_path
 from analyzer.budget_steps import Ahead, Placed, place_steps
@@ -69,11 +71,18 @@ def period_of(day: date, period: str) -> tuple[date, date]:
 
 
 def standing(
-    budget: Budget, first: date, spent: Sequence[Decimal], weights: Sequence[Decimal], path: Path | None
+    budget: Budget,
+    first: date,
+    spent: Sequence[Decimal],
+    weights: Sequence[Decimal],
+    path: Path | None,
+    *,
+    credited: Mapping[str, Decimal] | None = None,
 ) -> Standing:
     """Where a budget stands after ``spent``, a cost for each day from ``first``.
 
     ``weights``: profile of the whole period, a weight for each day; the amount is due in proportion to them.
+    ``credited``: what took cost off to date, by charge category; needed where ``spent`` comes to less than nothing.
     """
     actual = exact_sum(spent)
     due = budget.amount * exact_sum(weights[: len(spent)]) / exact_sum(weights)
@@ -82,17 +91,19 @@ def standing(
     p90 = None if path is None or path.high is None else actual + path.high
     reached = [percent for percent in budget.thresholds if actual * 100 >= percent * budget.amount]
     state: State = "ok"
-    reason = f"{actual / budget.amount:.0%} spent"
+    reason = f"{actual / budget.amount:.0%} spent" if actual >= 0 else below_zero(actual, credited or {})
     if actual >= budget.amount:
         state = "critical"
     elif p10 is not None and p10 > budget.amount:
         state, reason = "critical", f"{reason}; the forecast is above the budget even at its 10th percentile"
     elif p50 is not None and p50 > budget.amount:
         state, reason = "warn", f"{reason}; the forecast's median is above the budget"
+    elif path is not None and p50 is not None and p50 < 0:
+        reason = f"{reason}; {_forecast_below_zero(actual, p50, path)}"
     return Standing(
         actual=actual,
         expected_to_date=due.quantize(COST_QUANTUM),
-        burn_rate=(actual / due).quantize(Decimal("0.0001")) if due else None,
+        burn_rate=(actual / due).quantize(Decimal("0.0001")) if due and actual >= 0 else None,
         p10=p10,
         p50=p50,
         p90=p90,
@@ -101,6 +112,13 @@ def standing(
         state=state,
         reason=reason,
     )
+
+
+def _forecast_below_zero(actual: Decimal, p50: Decimal, path: Path) -> str:
+    if actual < 0:
+        return f"so is the forecast of the whole period, {p50:,.2f}"
+    off = exact_sum(day for day in path.days if day < 0).copy_negate()
+    return f"the forecast of the whole period is below zero, {p50:,.2f}: {off:,.2f} to come off"
 
 
 def weekday_profile(costs: Sequence[Decimal], end: date) -> tuple[Decimal, ...]:
@@ -174,7 +192,7 @@ def _row(
     start = (first - oldest(first)).days
     costs = [a + b for a, b in zip(cost.usage, cost.fees, strict=True)]
     spent = [exact_sum(day) for day in zip(costs[start:], written.usage[start:], written.fees[start:], strict=True)]
-    profile = weekday_profile(costs, upto)
+    profile = weekday_profile(cost.usage, upto)
     weights = [profile[(first + timedelta(days=number)).weekday()] for number in range((end - first).days)]
     known_steps = Placed([], [])
     if look.ahead is not None:
@@ -184,10 +202,14 @@ def _row(
     if own.usage and not any(costs):
         path = certain_path(changes)
     elif (path := forecast_path(cost.usage, cost.fees, oldest(first), changes, look.remembered)) is None:
-        pace = burn_path(costs[start:], weights)
+        pace = burn_path(cost.usage[start:], weights)
         path = pace and pace.with_known(changes)
     path = path and path.with_known([a + b for a, b in zip(to_come.usage, to_come.fees, strict=True)])
-    stands = standing(budget, first, spent, weights, path)
+    credited: dict[str, Decimal] = {}
+    if exact_sum(spent) < 0:
+        column = f"{budget.cost}_cost"
+        credited = taken_off(connection, cover, column, first=first, upto=upto, currency=currency, rates=look.rates)
+    stands = standing(budget, first, spent, weights, path, credited=credited)
     unconverted = {
         name: exact_sum(one.unconverted.get(name, Decimal(0)) for one in (cost, written))
         for name in sorted({*cost.unconverted, *written.unconverted})

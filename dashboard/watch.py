@@ -7,11 +7,10 @@ from decimal import Decimal
 
 import streamlit as st
 
-from aispend.money import rate
 from dashboard import data, layout
 from dashboard.layout import Cell, Lines, Mark, Tone
 from reports.change_words import signed
-from reports.formats import UNKNOWN, money, percent, period
+from reports.formats import UNKNOWN, money, percent, period, share_spent
 from reports.views import ANOMALY_STATES, TOLD_STATES, AnomalyBeside, AnomalyFound, BudgetStatus, Window
 
 _BUDGET_STATES: dict[str, tuple[str, Tone]] = {
@@ -74,7 +73,7 @@ def _budget(row: BudgetStatus, newest: Window) -> tuple[Cell, ...]:
         Lines(row.name, f"{row.covers}, {row.cost} cost, {row.period} from {row.period_start}"),
         Mark(word, tone, row.reason + besides),
         Lines(money(row.amount), row.currency),
-        Lines(money(row.actual) + layout.star(row.partly_unknown), percent(rate(row.actual, row.amount))),
+        Lines(money(row.actual) + layout.star(row.partly_unknown), share_spent(row.actual, row.amount)),
         Lines(money(row.forecast_p50), _budget_band(row)),
         UNKNOWN if row.burn_rate is None else f"{row.burn_rate:,.2f}×",
         _used_up(row, newest),

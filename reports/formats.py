@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
+from aispend.money import rate
 from reports.kinds import KINDS
 from reports.views import Basis, SavedItem, Window
 
@@ -47,6 +48,11 @@ def unit_price(amount: Decimal | None) -> str:
 def percent(share: Decimal | None, decimals: int = 0) -> str:
     """``0.123`` as ``12 %``."""
     return UNKNOWN if share is None else f"{share * 100:.{decimals}f} %"
+
+
+def share_spent(actual: Decimal, amount: Decimal) -> str:
+    """What is spent of a budget: ``84 %``; net spend below zero is no share of it."""
+    return percent(rate(actual, amount)) if actual >= 0 else "below zero"
 
 
 def change(ratio: Decimal | None) -> str:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 NO_BUDGETS = "No budgets. Write [[budget]] sections into aispend.toml (aispend init shows one), then: aispend analyze"
 _TERMS = (
     "Burn: spent over what was due by the weekdays' profile. Forecast: median of the whole period, below it P10–P90. "
-    "Critical: spent, or P10 above the budget; warn: P50 above it, or cost that has no rate."
+    "Critical: spent, or P10 above the budget; warn: P50 above it, or cost that has no rate. Net of credits: "
+    "below zero where they are larger, which is no share of the budget."
 )
 
 
@@ -49,7 +50,7 @@ def budgets(style: FormatOption = Format.table, database: DatabaseOption = None)
 
 
 def _table(rows: tuple[views.BudgetStatus, ...]) -> None:
-    from reports.formats import money, percent
+    from reports.formats import money, share_spent
 
     show.table(
         [Head("budget", wrap=True), Head("spent", "right"), Head("burn", "right"), Head("forecast", "right")],
@@ -59,7 +60,7 @@ def _table(rows: tuple[views.BudgetStatus, ...]) -> None:
                 f"\n{row.reason}"
                 + (f"\nused up {row.exhausted_on}" if row.exhausted_on else "")
                 + "".join(f"\nbesides {amount} {name}, not converted" for name, amount in row.unconverted.items()),
-                f"{money(row.actual)}{'*' if row.partly_unknown else ''}\n{percent(row.actual / row.amount)}",
+                f"{money(row.actual)}{'*' if row.partly_unknown else ''}\n{share_spent(row.actual, row.amount)}",
                 f"{row.burn_rate:.2f}×" if row.burn_rate is not None else "",
                 f"{money(row.forecast_p50)}\n{_band(row)}",
             )
