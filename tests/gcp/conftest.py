@@ -9,9 +9,8 @@ import pytest
 
 from aispend.connections import GcpConnection
 from collectors.gcp.clients import GcpClients
-from sample.bigquery import serving
 from tests.clouds import running
-from tests.gcp.double import Google, serving_grpc
+from tests.gcp.double import Google, served
 
 PROJECT = "billing-host"
 
@@ -21,11 +20,8 @@ run = running.run
 @pytest.fixture
 def google() -> Iterator[Google]:
     """The double, serving."""
-    double = Google()
-    with serving(double.respond) as url, serving_grpc(double) as place:
-        double.url, double.grpc = url, place
+    with served() as double:
         yield double
-    double.bigquery.close()
 
 
 @pytest.fixture

@@ -18,12 +18,15 @@ from collectors.gcp.commitments import LISTING
 from collectors.gcp.permissions import ALWAYS, PERMISSIONS
 from collectors.gcp.usage_rows import INVOCATIONS, TOKENS
 from sample.bigquery import RefusedError
+from sample.google_catalogue import sku
+from sample.google_cloud import HELD
+from sample.monitoring import Monitoring, Written
 from tests.clouds.servers import SECRETS, WAIT, CloudServers, Fault
 from tests.gcp.bill import TABLE, line, serve
 from tests.gcp.conftest import PROJECT
-from tests.gcp.everything import Everything, served
-from tests.gcp.metrics import NOON, Monitoring, Written, every
-from tests.gcp.skus import a2, catalogue, sku
+from tests.gcp.double import Google, served
+from tests.gcp.metrics import AT_ONCE, NOON, every
+from tests.gcp.skus import a2, catalogue
 from tests.gcp.test_advice import answers, smaller
 from tests.gcp.test_bills import october
 from tests.gcp.test_commitments import COMMITMENT, regions
@@ -36,7 +39,6 @@ READING = ("get", "list", "insert", "test", "aggregated", "capacity", "Get", "Li
 ASKING = {"bigquery.jobs.create", "compute.advice.capacityHistory"}
 """To run a query, or have something worked out: neither changes anything without further permissions."""
 
-HELD = "cloudresourcemanager.projects.testIamPermissions"
 _FAULTS: Mapping[Fault, RefusedError] = {
     "expired": RefusedError(401, "UNAUTHENTICATED", "Request had invalid authentication credentials."),
     "broken": RefusedError(500, "INTERNAL", "Internal error encountered."),
@@ -63,7 +65,7 @@ class Servers(CloudServers):
         "spot": frozenset({"compute.instances.aggregatedList"}),
     }
 
-    def __init__(self, double: Everything) -> None:
+    def __init__(self, double: Google) -> None:
         self.double = double
 
     @classmethod
@@ -72,7 +74,6 @@ class Servers(CloudServers):
         with served() as double, pytest.MonkeyPatch.context() as patch:
             patch.setattr(spot, "types", lambda: ["a2-highgpu-1g", "a3-highgpu-8g"])  # two, so that a run is short
             yield cls(double)
-            double.bigquery.close()
 
     def connect(self, kind: str, *, settled: bool = True) -> GcpClients:
         places = {"projects": ["ml-prod"], "regions": ["us-central1"]} if settled else {}
@@ -108,7 +109,7 @@ class Servers(CloudServers):
     # ------------------------------------------------------------------------------ company
 
     def fill(self) -> None:
-        self.monitoring = Monitoring()
+        self.monitoring = Monitoring(AT_ONCE)
         self.double.series = self.monitoring.answer
         for kind in self._changing:
             self._say(kind, first=True)

@@ -16,7 +16,7 @@ from collectors.gcp.advice import ASK, KINDS, SPEND, Advice
 from collectors.gcp.clients import GcpClients
 from collectors.runner import SourceReport
 from sample.bigquery import RefusedError
-from tests.gcp.everything import Everything, served
+from tests.gcp.double import Google, served
 
 Connect = Callable[..., GcpClients]
 Run = Callable[..., SourceReport]
@@ -25,7 +25,7 @@ VM = "//compute.googleapis.com/projects/ml-prod/zones/us-central1-a/instances/gp
 
 
 @pytest.fixture
-def google() -> Iterator[Everything]:
+def google() -> Iterator[Google]:
     with served() as double:
         machine = {"id": "501", "name": "gpu-1"}
         double.listings["compute.instances.aggregatedList"] = {
@@ -91,7 +91,7 @@ def advised(database: Store) -> list[dict[str, Any]]:
 
 
 def test_advice_names_the_machine_as_the_bill_does_and_what_30_days_would_spare(
-    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+    google: Google, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     """300.50 in 30 days; and 300.50 in 15 days, which are 601 in 30."""
     google.recommendations = answers(MachineTypeRecommender=[smaller(), smaller(2, days=15)])
@@ -117,7 +117,7 @@ def test_advice_names_the_machine_as_the_bill_does_and_what_30_days_would_spare(
 
 
 def test_each_zone_region_and_billing_account_is_asked_for_what_is_of_it(
-    google: Everything, connect: Connect, clock: Clock, run: Run
+    google: Google, connect: Connect, clock: Clock, run: Run
 ) -> None:
     parents: list[str] = []
     nothing = answers()
@@ -137,7 +137,7 @@ def test_each_zone_region_and_billing_account_is_asked_for_what_is_of_it(
 
 
 def test_what_is_denied_stays_as_it_was_and_all_of_it_fails(
-    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+    google: Google, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     google.recommendations = answers(MachineTypeRecommender=[smaller()])
     run(Advice(connect(projects=["ml-prod"]), clock))
@@ -162,7 +162,7 @@ def test_what_is_denied_stays_as_it_was_and_all_of_it_fails(
 
 
 def test_where_machines_may_not_be_listed_there_is_no_advice_and_that_is_told(
-    google: Everything, connect: Connect, clock: Clock, run: Run
+    google: Google, connect: Connect, clock: Clock, run: Run
 ) -> None:
     google.faults["compute.instances.aggregatedList"] = RefusedError(403, "forbidden", "no")
     report = run(Advice(connect(projects=["ml-prod"]), clock))
@@ -170,7 +170,7 @@ def test_where_machines_may_not_be_listed_there_is_no_advice_and_that_is_told(
 
 
 def test_advice_for_a_zone_that_does_not_answer_stays_and_is_asked_for_again(
-    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+    google: Google, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     google.recommendations = answers(MachineTypeRecommender=[smaller()])
     run(Advice(connect(projects=["ml-prod"]), clock))

@@ -17,7 +17,7 @@ from collectors.gcp.clients import GcpClients
 from collectors.gcp.commitments import LISTING, Commitments, pools
 from collectors.runner import SourceReport
 from sample.bigquery import RefusedError
-from tests.gcp.everything import Everything, served
+from tests.gcp.double import Google, served
 
 Connect = Callable[..., GcpClients]
 Run = Callable[..., SourceReport]
@@ -40,7 +40,7 @@ COMMITMENT = {
 
 
 @pytest.fixture
-def google() -> Iterator[Everything]:
+def google() -> Iterator[Google]:
     with served() as double:
         yield double
 
@@ -56,7 +56,7 @@ def kept(database: Store) -> list[dict[str, Any]]:
 
 
 def test_a_commitment_has_its_resources_term_and_end_and_no_money(
-    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+    google: Google, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     google.listings[LISTING] = regions(
         COMMITMENT,
@@ -81,7 +81,7 @@ def test_a_commitment_has_its_resources_term_and_end_and_no_money(
 
 
 def test_a_pool_of_the_bill_ends_when_all_its_commitments_do(
-    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+    google: Google, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     other = COMMITMENT | {"id": "79", "endTimestamp": "2027-06-01T00:00:00.000-07:00"}
     other |= {"resources": [{"type": "VCPU", "amount": "96"}]}
@@ -137,7 +137,7 @@ def test_pools_are_called_as_the_bill_calls_them(series: str, resource: dict[str
 
 
 def test_a_pool_that_nothing_feeds_any_more_is_over(
-    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+    google: Google, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     google.listings[LISTING] = regions(COMMITMENT)
     run(Commitments(connect(projects=["ml-prod"]), clock))
@@ -149,7 +149,7 @@ def test_a_pool_that_nothing_feeds_any_more_is_over(
 
 
 def test_none_is_an_answer_and_a_refusal_is_told(
-    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+    google: Google, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     assert run(Commitments(connect(projects=["none"]), clock)).error is None
 

@@ -148,7 +148,7 @@ def bill_line(chance: Random) -> dict[str, Any]:
 
 
 def same(collected: list[dict[str, Any]], imported: list[dict[str, Any]], lines: int) -> None:
-    """Everything is equal; effective cost but for the rounding of shares of fees, once per line there, once here."""
+    """Google is equal; effective cost but for the rounding of shares of fees, once per line there, once here."""
 
     collected, imported = sorted(collected, key=place), sorted(imported, key=place)
     assert [plain(row) for row in collected] == [plain(row) for row in imported]

@@ -5,7 +5,8 @@ Projects and regions are named, so that a refusal meets the collector's own requ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -16,7 +17,8 @@ from collectors.gcp.clients import GcpClients
 from collectors.gcp.cloud import Gcp
 from collectors.runner import SourceReport
 from sample.bigquery import RefusedError
-from tests.gcp.everything import Everything, served
+from sample.google_cloud import HELD
+from tests.gcp.double import Google, served
 
 COLLECTORS = {name: made for name, made in Gcp().collectors().items() if name != "bills"}
 NAMES = sorted(COLLECTORS)
@@ -26,14 +28,14 @@ HERE = {"projects": ["ml-prod"], "regions": ["us-central1"]}
 
 
 @pytest.fixture
-def google() -> Iterator[Everything]:
+def google() -> Iterator[Google]:
     with served() as double:
         yield double
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_refusal_with_a_wait_is_waited_for_as_long_as_it_says(
-    name: str, google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+    name: str, google: Google, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     slow = RefusedError(429, "RESOURCE_EXHAUSTED", "slow down", {"Retry-After": "7"})
     google.turns = {operation: [slow] for operation in COLLECTORS[name].operations}
@@ -47,7 +49,7 @@ def test_a_refusal_with_a_wait_is_waited_for_as_long_as_it_says(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_doctor_says_good_where_all_is_granted_and_names_what_is_not(
-    name: str, google: Everything, connect: Connect, clock: Clock
+    name: str, google: Google, connect: Connect, clock: Clock
 ) -> None:
     found = list(COLLECTORS[name](connect(**HERE), clock).examine())
     assert [one.what for one in found if one.state == "broken"] == []
@@ -60,7 +62,7 @@ def test_the_doctor_says_good_where_all_is_granted_and_names_what_is_not(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_second_run_within_the_hour_asks_nothing(
-    name: str, google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+    name: str, google: Google, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     days = {"first": clock().date().replace(day=19), "end": clock().date()}
     assert run(COLLECTORS[name](connect(**HERE), clock), **days).error is None
@@ -69,12 +71,13 @@ def test_a_second_run_within_the_hour_asks_nothing(
     assert (again.error, again.loaded, google.operations()) == (None, 0, [])
 
 
-def test_a_permission_no_project_can_grant_is_not_told_as_missing(google: Everything, connect: Connect) -> None:
-    def answer(asked: dict[str, Any]) -> dict[str, Any]:
-        if "of.an.account" in asked["permissions"]:
+def test_a_permission_no_project_can_grant_is_not_told_as_missing(google: Google, connect: Connect) -> None:
+    def answer(_: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+        wanted = json.loads(asked["body"])["permissions"]
+        if "of.an.account" in wanted:
             raise RefusedError(400, "badRequest", "Permission of.an.account is not valid for this resource.")
-        return {"permissions": [one for one in asked["permissions"] if one != "not.held.here"]}
+        return {"permissions": [one for one in wanted if one != "not.held.here"]}
 
-    google.answers["cloudresourcemanager.projects.testIamPermissions"] = answer
+    google.listings[HELD] = answer
     held = connect(**HERE).held("ml-prod", ["is.held.here", "not.held.here", "of.an.account"])
     assert held == {"is.held.here", "of.an.account"}

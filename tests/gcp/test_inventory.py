@@ -18,8 +18,9 @@ from collectors.gcp.utilization import Utilization
 from collectors.gcp.utilization_rows import MACHINES, NODES
 from collectors.runner import SourceReport
 from sample.bigquery import RefusedError
-from tests.gcp.everything import Everything, served
-from tests.gcp.metrics import NOON, Monitoring, Written, every
+from sample.monitoring import Monitoring, Written
+from tests.gcp.double import Google, served
+from tests.gcp.metrics import AT_ONCE, NOON, every
 
 Connect = Callable[..., GcpClients]
 Run = Callable[..., SourceReport]
@@ -28,7 +29,7 @@ ZONE = f"{COMPUTE}/zones/us-central1-a"
 
 
 @pytest.fixture
-def google() -> Iterator[Everything]:
+def google() -> Iterator[Google]:
     with served() as double:
         yield double
 
@@ -65,7 +66,7 @@ HISTORY = """SELECT r.resource_id, h.kind, h.state, h.details
 
 
 def test_a_machine_is_known_by_number_and_telemetry_finds_it_by_every_name(
-    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+    google: Google, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     google.listings["compute.instances.aggregatedList"] = zones(
         "instances",
@@ -108,7 +109,7 @@ def test_a_machine_is_known_by_number_and_telemetry_finds_it_by_every_name(
 
 
 def test_who_would_start_it_again_and_what_was_attached_to_it(
-    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+    google: Google, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     made_by = "projects/111/zones/us-central1-a/instanceGroupManagers/serving"
     google.listings["compute.instances.aggregatedList"] = zones(
@@ -140,7 +141,7 @@ def test_who_would_start_it_again_and_what_was_attached_to_it(
 
 
 def test_disks_nobody_has_reservations_and_groups(
-    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+    google: Google, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     disk = {
         "id": "7",
@@ -198,7 +199,7 @@ def test_disks_nobody_has_reservations_and_groups(
 
 
 def test_endpoints_jobs_notebooks_and_tpus(
-    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+    google: Google, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     place = "projects/111/locations/us-central1"
     google.listings |= {
@@ -301,7 +302,7 @@ def test_endpoints_jobs_notebooks_and_tpus(
 
 
 def test_a_zone_that_does_not_answer_leaves_what_was_known(
-    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+    google: Google, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     listing = zones("instances", instance())
     google.listings["compute.instances.aggregatedList"] = listing
@@ -321,7 +322,7 @@ def test_a_zone_that_does_not_answer_leaves_what_was_known(
 
 
 def test_what_is_denied_is_a_remark_and_all_of_it_an_error(
-    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+    google: Google, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     said = "Required 'compute.instances.list' permission for 'projects/ml-prod'"
     google.faults["compute.instances.aggregatedList"] = RefusedError(403, "forbidden", said)
@@ -342,7 +343,7 @@ def test_what_is_denied_is_a_remark_and_all_of_it_an_error(
 
 
 def test_a_second_run_within_the_hour_asks_nothing_and_each_request_is_declared(
-    google: Everything, connect: Connect, clock: Clock, run: Run
+    google: Google, connect: Connect, clock: Clock, run: Run
 ) -> None:
     google.listings["aiplatform.projects.locations.list"] = {"locations": [{"locationId": "us-central1"}]}
     run(Inventory(connect(projects=["ml-prod"]), clock))
@@ -353,7 +354,7 @@ def test_a_second_run_within_the_hour_asks_nothing_and_each_request_is_declared(
 
 
 def test_a_location_that_lacks_a_part_of_vertex_ai_hides_no_other(
-    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+    google: Google, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     def endpoints(path: str, _query: Any) -> dict[str, Any]:
         if "mars1" in path:
@@ -369,12 +370,12 @@ def test_a_location_that_lacks_a_part_of_vertex_ai_hides_no_other(
 
 
 def test_what_telemetry_measured_is_of_the_machine_the_bill_names(
-    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+    google: Google, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     """A VM's GPU by the agent's number, and a node of GKE by its name: both are machines of the inventory."""
     google.listings["compute.instances.aggregatedList"] = zones("instances", instance(), instance("node-1", 502))
     run(Inventory(connect(projects=["ml-prod"]), clock))
-    metrics = Monitoring()
+    metrics = Monitoring(AT_ONCE)
     google.series = metrics.answer
     agent, node = MACHINES[0].asked.metric, NODES[0].asked.metric
     metrics.series = [

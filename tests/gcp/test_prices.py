@@ -16,8 +16,9 @@ from collectors.gcp.prices import Prices
 from collectors.gcp.sku_parts import of_text
 from collectors.runner import SourceReport
 from sample.bigquery import RefusedError
-from tests.gcp.everything import Everything, served
-from tests.gcp.skus import A2, a2, catalogue, sku
+from sample.google_catalogue import sku
+from tests.gcp.double import Google, served
+from tests.gcp.skus import A2, a2, catalogue
 
 Connect = Callable[..., GcpClients]
 Run = Callable[..., SourceReport]
@@ -25,7 +26,7 @@ HERE = {"projects": ["ml-prod"], "regions": ["us-central1"]}
 
 
 @pytest.fixture
-def google() -> Iterator[Everything]:
+def google() -> Iterator[Google]:
     with served() as double:
         yield double
 
@@ -37,7 +38,7 @@ def priced(database: Store) -> dict[tuple[str, str], Decimal]:
 
 
 def test_a_machine_costs_what_its_parts_do_on_every_term(
-    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+    google: Google, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     """12 cores at 0.031611, 85 GiB at 0.004237, one A100 at 2.933908: 3.673385, as Google publishes it."""
     google.skus = catalogue(
@@ -63,7 +64,7 @@ def test_a_machine_costs_what_its_parts_do_on_every_term(
 
 
 def test_local_ssd_that_always_comes_with_a_machine_is_part_of_its_price(
-    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+    google: Google, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     """375 GiB at 0.08 a month of 730 hours above its parts: 5.068797890410…, as Google publishes it."""
     google.skus = catalogue(
@@ -76,7 +77,7 @@ def test_local_ssd_that_always_comes_with_a_machine_is_part_of_its_price(
 
 
 def test_what_cannot_be_composed_is_left_out_and_told(
-    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+    google: Google, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     google.skus = catalogue(
         sku("Nvidia L4 GPU running in Americas", "0.56"),
@@ -97,16 +98,14 @@ def test_what_cannot_be_composed_is_left_out_and_told(
     assert any(one.startswith("No price could be composed for") and "a2-highgpu-1g" in one for one in notes)
 
 
-def test_tpus_are_priced_by_the_chip(
-    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
-) -> None:
+def test_tpus_are_priced_by_the_chip(google: Google, connect: Connect, clock: Clock, run: Run, database: Store) -> None:
     google.skus = catalogue(sku("TPU v5e running in Americas", "1.2"))
     run(Prices(connect(**HERE), clock))
     assert priced(database)["ct5lp-hightpu-8t", "on_demand"] == Decimal("9.6")
 
 
 def test_regions_are_those_with_machines_and_a_list_is_read_once_a_week(
-    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+    google: Google, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     google.skus = catalogue(*a2(), *[sku("A2 Instance Core running in Tokyo", "9", regions=["asia-northeast1"])])
     google.listings["compute.instances.aggregatedList"] = {
@@ -121,7 +120,7 @@ def test_regions_are_those_with_machines_and_a_list_is_read_once_a_week(
 
 
 def test_a_region_whose_zone_does_not_answer_is_priced_by_the_next_run(
-    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+    google: Google, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     google.skus = catalogue(*a2(), *(sku(f"{name} running in Tokyo", "9", regions=["asia-northeast1"]) for name in A2))
     here = {"zones/us-central1-a": {"instances": [{"id": "1", "name": "m"}]}}
@@ -138,7 +137,7 @@ def test_a_region_whose_zone_does_not_answer_is_priced_by_the_next_run(
 
 
 def test_a_page_may_be_larger_than_grpc_takes_by_itself(
-    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+    google: Google, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     google.skus = catalogue(*a2(), sku("x" * 5_000_000, "1"), at_once=9)
     report = run(Prices(connect(**HERE), clock))
@@ -147,7 +146,7 @@ def test_a_page_may_be_larger_than_grpc_takes_by_itself(
 
 
 def test_the_same_page_again_is_an_error_and_nothing_is_written(
-    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+    google: Google, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     pages = catalogue(*a2())
 
@@ -161,7 +160,7 @@ def test_the_same_page_again_is_an_error_and_nothing_is_written(
     assert priced(database) == {}
 
 
-def test_a_denied_catalogue_fails_and_says_so(google: Everything, connect: Connect, clock: Clock, run: Run) -> None:
+def test_a_denied_catalogue_fails_and_says_so(google: Google, connect: Connect, clock: Clock, run: Run) -> None:
     google.faults["cloudbilling.ListSkus"] = RefusedError(403, "PERMISSION_DENIED", "no")
     report = run(Prices(connect(**HERE), clock))
     assert "denies access" in (report.error or report.slices[0].message)

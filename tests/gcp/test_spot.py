@@ -16,7 +16,7 @@ from collectors.gcp.clients import GcpClients
 from collectors.gcp.spot import Spot, types
 from collectors.runner import SourceReport
 from sample.bigquery import RefusedError
-from tests.gcp.everything import Everything, served
+from tests.gcp.double import Google, served
 from tests.gcp.skus import a2, catalogue
 
 Connect = Callable[..., GcpClients]
@@ -25,7 +25,7 @@ HERE = {"projects": ["ml-prod"], "regions": ["us-central1"]}
 
 
 @pytest.fixture
-def google() -> Iterator[Everything]:
+def google() -> Iterator[Google]:
     with served() as double:
         yield double
 
@@ -56,7 +56,7 @@ STEPS = "SELECT instance_type, changed_at::date::text, hourly_price FROM spot_pr
 
 
 def test_a_history_is_kept_as_steps_and_shares(
-    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+    google: Google, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     def answer(path: str, query: Mapping[str, Any]) -> Mapping[str, Any]:
         body = json.loads(query["body"])
@@ -83,7 +83,7 @@ def test_a_history_is_kept_as_steps_and_shares(
 
 
 def test_a_type_without_history_has_the_catalogues_price(
-    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+    google: Google, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     """Half of 3.673385 for an A2 with one A100."""
     refused = RefusedError(400, "invalid", "Invalid value for field 'machineType': not supported.")
@@ -99,7 +99,7 @@ def test_a_type_without_history_has_the_catalogues_price(
 
 
 def test_a_region_that_is_denied_is_a_remark_and_all_of_them_an_error(
-    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+    google: Google, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     denied = RefusedError(403, "forbidden", "Required 'compute.advice.capacityHistory' permission")
 
@@ -119,7 +119,7 @@ def test_a_region_that_is_denied_is_a_remark_and_all_of_them_an_error(
 
 
 def test_a_limit_of_the_rate_is_waited_for_and_then_left_to_the_next_run(
-    google: Everything, connect: Connect, clock: Clock, run: Run, database: Store
+    google: Google, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     slow = RefusedError(429, "rateLimitExceeded", "slow down", {"Retry-After": "7"})
     google.turns["compute.advice.capacityHistory"] = [slow]
@@ -133,7 +133,7 @@ def test_a_limit_of_the_rate_is_waited_for_and_then_left_to_the_next_run(
 
 
 def test_where_it_is_not_known_which_regions_there_are_the_source_fails(
-    google: Everything, connect: Connect, clock: Clock, run: Run
+    google: Google, connect: Connect, clock: Clock, run: Run
 ) -> None:
     google.faults["compute.instances.aggregatedList"] = RefusedError(403, "forbidden", "no")
     assert "denies access" in (run(Spot(connect(projects=["ml-prod"]), clock)).error or "")

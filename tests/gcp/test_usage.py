@@ -16,8 +16,9 @@ from collectors.gcp.usage import Usage
 from collectors.gcp.usage_rows import ENDPOINT_LATENCIES, INVOCATIONS, LATENCIES, PREDICTIONS, RESPONSES, TOKENS
 from collectors.runner import SourceReport
 from sample.bigquery import RefusedError
-from tests.gcp.everything import Everything, served
-from tests.gcp.metrics import NOON, Monitoring, Written, every
+from sample.monitoring import Monitoring, Written
+from tests.gcp.double import Google, served
+from tests.gcp.metrics import AT_ONCE, NOON, every
 
 Connect = Callable[..., GcpClients]
 Run = Callable[..., SourceReport]
@@ -29,14 +30,14 @@ CACHED = "Google does not tell cached input apart: it is counted with the uncach
 
 
 @pytest.fixture
-def google() -> Iterator[Everything]:
+def google() -> Iterator[Google]:
     with served() as double:
         yield double
 
 
 @pytest.fixture
-def metrics(google: Everything) -> Monitoring:
-    known = Monitoring()
+def metrics(google: Google) -> Monitoring:
+    known = Monitoring(AT_ONCE)
     google.series = known.answer
     return known
 
@@ -142,7 +143,7 @@ def test_a_restated_hour_takes_the_place_of_what_it_was(
 
 
 def test_all_denied_fails_and_names_the_permission(
-    google: Everything, metrics: Monitoring, connect: Connect, clock: Clock, run: Run, database: Store
+    google: Google, metrics: Monitoring, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     said = "Permission monitoring.timeSeries.list denied"
     google.faults["monitoring.ListTimeSeries"] = RefusedError(403, "PERMISSION_DENIED", said)

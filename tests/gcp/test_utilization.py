@@ -16,8 +16,9 @@ from collectors.gcp.utilization import Utilization
 from collectors.gcp.utilization_rows import CONTAINERS, ENDPOINTS, EVERY, MACHINES, NODES, Indexes
 from collectors.runner import SourceReport
 from sample.bigquery import RefusedError
-from tests.gcp.everything import Everything, served
-from tests.gcp.metrics import NOON, Monitoring, Written, every
+from sample.monitoring import Monitoring, Written
+from tests.gcp.double import Google, served
+from tests.gcp.metrics import AT_ONCE, NOON, every
 
 Connect = Callable[..., GcpClients]
 Run = Callable[..., SourceReport]
@@ -27,14 +28,14 @@ USE, USED = (one.asked.metric for one in MACHINES[:2])
 
 
 @pytest.fixture
-def google() -> Iterator[Everything]:
+def google() -> Iterator[Google]:
     with served() as double:
         yield double
 
 
 @pytest.fixture
-def metrics(google: Everything) -> Monitoring:
-    known = Monitoring()
+def metrics(google: Google) -> Monitoring:
+    known = Monitoring(AT_ONCE)
     google.series = known.answer
     return known
 
@@ -106,7 +107,7 @@ def test_nodes_go_before_containers_and_shared_gpus_are_unknown(
 
 
 def test_an_endpoint_gives_fractions_and_its_replicas_come_and_go(
-    google: Everything, metrics: Monitoring, connect: Connect, clock: Clock, run: Run, database: Store
+    google: Google, metrics: Monitoring, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     """Two replicas of two accelerators, the second for the first period alone: four, then two accelerators."""
     google.listings["aiplatform.endpoints.list"] = {
@@ -178,7 +179,7 @@ def test_an_answer_that_is_not_whole_is_said_and_asked_for_again(
 
 
 def test_a_project_that_is_denied_comes_again_when_it_answers(
-    google: Everything, metrics: Monitoring, connect: Connect, clock: Clock, run: Run, database: Store
+    google: Google, metrics: Monitoring, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
     metrics.series = [Written(USE, points=every(300, NOON, 30.0), project="open", **vm())]
 
@@ -201,7 +202,7 @@ def test_a_project_that_is_denied_comes_again_when_it_answers(
 
 
 def test_a_service_that_is_down_is_waited_for_and_then_told(
-    google: Everything, metrics: Monitoring, connect: Connect, clock: Clock, run: Run
+    google: Google, metrics: Monitoring, connect: Connect, clock: Clock, run: Run
 ) -> None:
     metrics.series = [Written(USE, points=every(300, NOON, 30.0), **vm())]
     slow = RefusedError(429, "RESOURCE_EXHAUSTED", "slow down", {"Retry-After": "7"})
