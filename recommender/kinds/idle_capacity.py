@@ -3,7 +3,8 @@
 Assumes
     What was not used on any day of the window will not be missed on the next.
 Method
-    *Throughput*: no request in the window, though others of its account are recorded on most days: all of its units.
+    *Throughput*: no request in the window, though most of its days were looked at, or have records of others of its
+    account: all of its units.
     Else, where settings say how many tokens a minute a unit serves: as many units as the busiest minutes ask for, taken
     as the hour's mean times ``peak_factor``, at the percentile with headroom; played on rolling origins.
     *Reserved machines*: what stood empty in every hour of every day of the window, by the bill: the least of its days.
@@ -102,7 +103,7 @@ def _throughput(subject: Capacity, options: IdleCapacity, cost: Decimal) -> Advi
     known = int(recorded.sum())
     if known < options.min_coverage * hours:
         return "telemetry_missing", (
-            f"Anything of its account was recorded in {known} of the last {hours} hours; {options.min_coverage:.0%} "
+            f"What its account was asked is known of {known} of the last {hours} hours; {options.min_coverage:.0%} "
             "are needed (recommend.idle_capacity.min_coverage). That nobody recorded an hour does not say that nobody "
             "asked in it: collect the invocations again, or 'aispend import-usage'."
         )

@@ -3,7 +3,8 @@
 Assumes     the bill says which hours of a reservation were not used (FOCUS status, or EC2 usage types ``Unused…``).
             Of a reservation only the cost of what was not used, by day. Units are the newest listing's, else what a day
             is charged for over its hours. Use is what is recorded for the resource, else for the provider, account and
-            model: then what was bought by the token counts with it, which is careful.
+            model: then what was bought by the token counts with it, which is careful. Where nothing is, whether anybody
+            looked tells silence from ignorance (``watched.py``).
 Cases       A day without a line had nothing unused. A charge without a cost makes its day's cost unknown.
 Drawbacks   Use is known by the hour, and a unit's limit is by the minute.
 """
@@ -11,17 +12,19 @@ Drawbacks   Use is known by the hour, and a unit's limit is by the minute.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 from typing import Any, Literal
 
+import numpy as np
 from sqlalchemy import Connection, text
 
 from recommender.contract import DailyCost, Subject
 from recommender.subjects.machine_life import Life, load_lives
 from recommender.subjects.served_use import Use, served_use
+from recommender.subjects.watched import watched_days
 
 What = Literal["provisioned_throughput", "capacity_reservation", "warm_pool"]
 
@@ -55,6 +58,7 @@ def load_capacity(connection: Connection, as_of: datetime, window_days: int) -> 
     lives = load_lives(connection, as_of)
     terms = {row.commitment_id: row.ends_at for row in connection.execute(text(_TERMS))}
     by_resource, by_model = served_use(connection, as_of, window_days)
+    watched = watched_days(connection, {row.resource_key for row in rows} - {0}, as_of, window_days)
     for _, group in groupby(rows, key=lambda row: tuple(row[:7])):
         charges = list(group)
         row = charges[-1]
@@ -79,7 +83,11 @@ def load_capacity(connection: Connection, as_of: datetime, window_days: int) -> 
             accelerator_type=row.accelerator_type,
             units=_units(life, row),
             ends_at=terms.get(row.resource_id) or _ends(life),
-            use=use or by_model.get((row.provider, row.account, row.model)),
+            use=_looked_at(
+                use or by_model.get((row.provider, row.account, row.model)),
+                watched.get(row.resource_key, frozenset()),
+                window_days,
+            ),
             state=life.state,
             details=life.details,
         )
@@ -96,6 +104,18 @@ def _day(row: Any) -> DailyCost:
         billed=bool(row.billed),
         hours_mask=None if row.hours is None else int(row.hours),
     )
+
+
+def _looked_at(use: Use | None, watched: frozenset[int], days: int) -> Use | None:
+    """The use with what is known of days nobody asked on; None where nobody asked and nobody looked."""
+    if not watched or (use is not None and use.recorded is None):
+        return use
+    known = np.repeat([day in watched for day in range(days)], 24)
+    if use is None:
+        nothing = np.zeros(known.size)
+        return Use(nothing, nothing, nothing, nothing, known)
+    assert use.recorded is not None  # noqa: S101 - returned above
+    return replace(use, recorded=use.recorded | known)
 
 
 def _units(life: Life, row: Any) -> Decimal | None:
