@@ -72,6 +72,11 @@ class Found:
         """Whether it cost less."""
         return self.kind == "drop"
 
+    @property
+    def behind(self) -> Drivers | None:
+        """Its drivers, where what they add up to went the way it did: against the weeks before, not against a trend."""
+        return self.drivers if self.drivers is not None and self.drivers.total * self.impact > 0 else None
+
     def overlaps(self, other: Found) -> bool:
         """Whether they are of one currency and share a day."""
         return self.currency == other.currency and self.first <= other.last and other.first <= self.last

@@ -22,6 +22,7 @@ from aispend.schema import anomaly, anomaly_event
 from aispend.settings import Settings
 from analyzer.anomaly import Found, anomalies, days_needed
 from analyzer.anomaly_series import asked_by_watch, watched
+from analyzer.anomaly_words import explanation
 from analyzer.remembered import Remembered
 from analyzer.series_together import SpendByDay
 
@@ -137,30 +138,6 @@ def decide(
     return decided
 
 
-def explanation(found: Found) -> str:
-    """One sentence a person can check against the bill."""
-    what = f"{found.cut} {found.value}" if found.value is not None else f"spend without a known {found.cut}"
-    days = (found.last - found.first).days + 1
-    when = f"on {found.first}" if days == 1 else f"on {days} days from {found.first}"
-    cost = f"{found.actual:,.2f} {found.currency}"
-    if found.kind == "new":
-        text = f"First spend on {what}: {cost} {when}"
-    elif found.kind == "rate":
-        text = f"SKU {found.value} cost {cost} {when}, {found.expected:,.2f} at the price per unit before"
-    else:
-        text = f"{what[0].upper()}{what[1:]} cost {cost} {when}, {found.expected:,.2f} expected"
-    top = [
-        f"{part.value} ({part.share:.0%})"
-        for dimension in ("service", "model", "team", "sku", "resource")
-        if found.drivers is not None
-        and dimension != found.cut
-        and (part := found.drivers.largest(dimension)) is not None
-        and part.value is not None
-        and part.share is not None
-    ]
-    return f"{text}. Largest parts of the change: {', '.join(top)}." if top else f"{text}."
-
-
 def _expected(stored: Any) -> dict[tuple[str, str | None, str], set[date]]:
     """Days that a person has called expected."""
     days: dict[tuple[str, str | None, str], set[date]] = {}
@@ -224,13 +201,19 @@ def _write(connection: Connection, name: str, found: Found, before: RowMapping |
 def _driver_values(found: Found) -> dict[str, Any]:
     if found.drivers is None:
         return {"drivers": {}}
-    top = {name: found.drivers.largest(name) for name in ("provider", "account", "service", "model", "team", "sku")}
-    resource = found.drivers.largest("resource")
+    provider = found.drivers.largest("provider")
+    named = {"provider": None if provider is None else provider.value}
+    behind = found.behind
+    if behind is None:
+        return {**named, "drivers": {}}
+    top = {name: behind.largest(name) for name in ("account", "service", "model", "team", "sku")}
+    resource = behind.largest("resource")
     return {
+        **named,
         **{name: None if part is None else part.value for name, part in top.items()},
         "resource_id": None if resource is None else resource.value,
         "resource_share": None if resource is None else resource.share,
-        "drivers": found.drivers.as_json(),
+        "drivers": behind.as_json(),
     }
 
 

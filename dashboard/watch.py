@@ -169,9 +169,17 @@ def _behind(row: AnomalyFound) -> Cell:
     parts = [layout.provider(row.provider) if row.provider else "", row.account or "", row.service or ""]
     below = ", ".join(part for part in parts if part)
     if row.resource_id:
-        part = f"{percent(row.resource_share)} of it: " if row.resource_share is not None else ""
-        return Lines(layout.shortened(row.resource_id), part + below, row.resource_id)
+        return Lines(layout.shortened(row.resource_id), _part(row) + below, row.resource_id)
     return Lines(row.model or row.team or row.sku or UNKNOWN, below)
+
+
+def _part(row: AnomalyFound) -> str:
+    """How much of the change is the resource's: a share, or where others offset some of it, the amount."""
+    if row.resource_share is None:
+        return ""
+    if row.resource_share <= 1 or row.resource_change is None:
+        return f"{percent(min(row.resource_share, Decimal(1)))} of it: "
+    return f"{signed(row.resource_change)}, partly offset elsewhere: "
 
 
 def _days(first: date, last: date | None) -> str:

@@ -19,7 +19,10 @@ TOLD_STATES = ("open", "acknowledged")
 
 @dataclass(frozen=True)
 class AnomalyFound:
-    """One anomaly of ours, as stored; effective cost of its days in ``currency``, ``impact`` = actual − expected."""
+    """One anomaly of ours, as stored; effective cost of its days in ``currency``, ``impact`` = actual − expected.
+
+    ``resource_share`` is above 1 where other resources offset some of ``resource_change``.
+    """
 
     id: str
     kind: str
@@ -45,6 +48,7 @@ class AnomalyFound:
     state: str
     found_at: datetime
     updated_at: datetime
+    resource_change: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -82,12 +86,17 @@ def found_anomalies(
     conditions: list[ColumnElement[bool]] = [a.state.in_(states)]
     if window is not None:
         conditions += [a.first_day < window.end, a.last_day >= window.first]
+    stored = (a[one.name] for one in fields(AnomalyFound) if one.name != "resource_change")
     rows = connection.execute(
-        select(*(a[one.name] for one in fields(AnomalyFound)))
-        .where(*conditions)
-        .order_by(a.currency, func.abs(a.impact).desc(), a.id)
+        select(*stored, a.drivers).where(*conditions).order_by(a.currency, func.abs(a.impact).desc(), a.id)
     )
-    return tuple(AnomalyFound(*row) for row in rows)
+    return tuple(AnomalyFound(*row[:-1], _largest(row.drivers, "resource")) for row in rows)
+
+
+def _largest(drivers: Mapping[str, Sequence[Mapping[str, str]]], cut: str) -> Decimal | None:
+    """The change of the value of ``cut`` that has the largest part of it."""
+    parts = drivers.get(cut)
+    return Decimal(parts[0]["change"]) if parts else None
 
 
 def anomalies_by_state(connection: Connection) -> Mapping[str, int]:

@@ -1,0 +1,45 @@
+"""An anomaly in a sentence a person can check against the bill."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from aispend.money import exact_sum
+from analyzer.anomaly import Found
+from analyzer.anomaly_drivers import Part
+
+_DIMENSIONS = ("service", "model", "team", "sku", "resource")
+_HALF_CENT = Decimal("0.005")
+
+
+def explanation(found: Found) -> str:
+    """What it cost, when, and against what; then the largest parts of the change."""
+    what = f"{found.cut} {found.value}" if found.value is not None else f"spend without a known {found.cut}"
+    days = (found.last - found.first).days + 1
+    when = f"on {found.first}" if days == 1 else f"on {days} days from {found.first}"
+    cost = f"{found.actual:,.2f} {found.currency}"
+    if found.kind == "new":
+        text = f"First spend on {what}: {cost} {when}"
+    elif found.kind == "rate":
+        text = f"SKU {found.value} cost {cost} {when}, {found.expected:,.2f} at the price per unit before"
+    else:
+        text = f"{what[0].upper()}{what[1:]} cost {cost} {when}, {found.expected:,.2f} expected"
+    parts = _parts(found)
+    return f"{text}. Largest parts of the change: {', '.join(parts)}." if parts else f"{text}."
+
+
+def _parts(found: Found) -> list[str]:
+    behind = found.behind
+    if behind is None:
+        return []
+    largest = [behind.largest(dimension) for dimension in _DIMENSIONS if dimension != found.cut]
+    return [f"{part.value} ({_size(part, behind.total)})" for part in largest if part is not None and part.value]
+
+
+def _size(part: Part, total: Decimal) -> str:
+    """A share of the change; where other parts offset some of it, no share but the amounts of both."""
+    rest = exact_sum((total, part.change.copy_negate()))
+    if rest * total < 0 and abs(rest) >= _HALF_CENT:
+        return f"{part.change:+,.2f}, {rest:+,.2f} elsewhere"
+    share = min(part.change / total, Decimal(1))
+    return f"{share:.0%}" if share >= _HALF_CENT else "less than 1%"
