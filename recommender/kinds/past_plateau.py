@@ -167,7 +167,8 @@ def _advice(
     days = options.window_days
     # a run that would have got better later spares nothing
     most = saving(spared, days, Decimal(1), Spread(short_hours=tried.wrong, hours=tried.trials))
-    careful = careful_saving(most, spared, days)
+    used = careful_saving(most, spared, days)
+    careful = used.net
     level = sum((one.cost(one.level) for one in stopped), _NOTHING).quantize(CENT)
     after = sum((one.cost(one.spared) for one in stopped), _NOTHING).quantize(CENT)
     running = sorted(one.run.workload for one in stopped if one.running)
@@ -180,7 +181,7 @@ def _advice(
         proposed=f"stop a run when {options.plateau_patience:.0%} of it brought less than {options.plateau_gain:.1%} "
         "of what it gained",
         monthly_cost=cost,
-        saving=replace(most, net=careful),
+        saving=used,
         risk=risk_level(bound),
         confidence="low" if len(stopped) < ENOUGH else "medium",
         effort="low",

@@ -37,10 +37,24 @@ def together_on(costs: Sequence[DailyCost]) -> DailyCost:
     )
 
 
-def careful_saving(most: Saving, spared: TrainingRuns, days: int) -> Decimal:
-    """What a poor stretch of weeks saves: all where each week lost the same, nothing where few weeks are known."""
-    if most.p10 is not None:
-        return min(most.p10, most.net)
+def careful_saving(most: Saving, spared: TrainingRuns, days: int) -> Saving:
+    """``most`` with what a poor stretch of weeks saves as its net, and no more than the most there was as its P90.
+
+    Weeks drawn with more bursts than the window had would give more than the window lost, which nothing spares. Net is
+    all of it where each week lost the same, and nothing where few weeks are known.
+    """
+    if most.p10 is None or most.p50 is None:
+        return replace(most, net=_without_range(most, spared, days))
+    return replace(
+        most,
+        net=min(most.p10, most.net),
+        p50=min(most.p50, most.net),
+        p90=most.net,
+        range_from=f"{most.range_from}; at most what was lost in the window",
+    )
+
+
+def _without_range(most: Saving, spared: TrainingRuns, days: int) -> Decimal:
     weeks = days // _WEEK
     first = (spared.as_of - timedelta(weeks=weeks)).date()
     known = all(cost.uncovered_effective_cost is not None for cost in spared.costs)

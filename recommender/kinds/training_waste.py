@@ -6,8 +6,9 @@ Method
     Each attempt that came to nothing is met by one measure, by how it ended: *failed* by a short run of everything it
     does (its first hour is lost all the same), *retried* by checkpoints at Daly's interval, *given up* by a look at it
     after a day. What that would have spared of each day's cost is the most it could save (``methods/lost_runs.py``);
-    it never exceeds the cost of those attempts. P10 to P90 are of whole weeks: failures come in bursts. Net is the P10
-    of that, not the most; where it is nothing, one event in the window say, the advice is an estimate and never counts.
+    it never exceeds the cost of those attempts. P10 to P90 are of whole weeks, as failures come in bursts, and never
+    above that most, however many bursts a draw of weeks has. Net is the P10 of that, not the most; where it is nothing,
+    one event in the window say, the advice is an estimate and never counts.
 Cases
     No run recorded, or none with a word on how it ended: the reason, with what to load. None lost: the reason.
 Sources
@@ -205,7 +206,8 @@ def _advice(
     lost = sum((one.cost(one.lost) for one in tried), _NOTHING)
     measures = _measures(amounts, options, interval)
     most = saving(spared, days, Decimal(1))
-    careful = careful_saving(most, spared, days)
+    used = careful_saving(most, spared, days)
+    careful = used.net
     words = ", ".join(f"{count} {ending.replace('_', ' ')}" for ending, count in counts.items() if count)
     return Advice(
         kind=NAME,
@@ -213,7 +215,7 @@ def _advice(
         current=f"{len(subject.runs)} run{'' if len(subject.runs) == 1 else 's'} of {subject.model}, attempts: {words}",
         proposed="; ".join(measures),
         monthly_cost=cost,
-        saving=replace(most, net=careful),
+        saving=used,
         risk=0,
         confidence=_confidence(counts, amounts),
         effort="medium",

@@ -152,8 +152,32 @@ def test_three_losses_that_are_recorded_are_of_medium_confidence() -> None:
 def test_losses_of_one_week_have_a_range_down_to_nothing() -> None:
     advice = advise(subject(run("bad", FAILED)))
     assert advice.saving.p10 == 0
-    assert advice.saving.p90 is not None
-    assert advice.saving.p90 > advice.saving.effective
+    assert "at most what was lost in the window" in advice.saving.range_from
+
+
+@pytest.mark.parametrize("weeks", [[0], [3], [0, 1], [0, 7], [0, 2, 5], list(range(7)), list(range(8))])
+@pytest.mark.parametrize("each", [1, 3])
+def test_bursts_are_never_said_to_save_more_than_there_was(weeks: list[int], each: int) -> None:
+    """A draw of weeks may have a burst twice over: P10 ≤ P50 ≤ P90 ≤ the most of the window, and what counts is in it.
+
+    One week of eight with a loss of 40: the most is 21.73 a month, and 9 of 10 draws would have said up to 43.45.
+    """
+    monday = datetime(2026, 9, 28, tzinfo=UTC)
+    runs = [
+        run(f"bad-{week}-{n}", FAILED, start=monday + timedelta(weeks=week, days=n))
+        for week in weeks
+        for n in range(each)
+    ]
+    advice = advise(subject(*runs))
+    found, most = advice.saving, D(advice.evidence["most_spared_monthly"])
+    assert most == (D(40) * len(weeks) * each * MONTHS).quantize(D("0.01"))
+    assert f"At most {most} a month" in advice.reason
+    assert found.net <= found.effective == most
+    if found.p10 is None or found.p50 is None or found.p90 is None:
+        assert found.net in (0, most)
+        return
+    assert 0 <= found.p10 <= found.p50 <= found.p90 <= most
+    assert found.p10 <= found.net <= found.p90
 
 
 def test_one_event_in_the_window_is_an_estimate_and_does_not_count() -> None:
