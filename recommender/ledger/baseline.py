@@ -8,7 +8,7 @@ Method
     day it was done, or before the newest bill where that is earlier.
 Cases
     First charged within these days: from that day. A day of unknown cost is left out. Advice whose effect the bill
-    cannot tell (use that moved to another model) has a promise and no counterfactual.
+    cannot tell (``untold.py``) has a promise and no counterfactual.
 Sources
     docs/advice.md, verified savings; methods, combining savings, ranges, feedback.
 Known drawbacks
@@ -18,7 +18,6 @@ Known drawbacks
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Literal
@@ -30,8 +29,8 @@ from aispend.schema import recommendation, resource, saving_baseline, sku
 from aispend.store.telemetry import resolved_inference_hours
 from recommender.contract import Step
 from recommender.ledger.billed import Billed, lines, sum_up
+from recommender.ledger.tokens_bought import measured
 from recommender.registry import KINDS
-from recommender.subjects.token_use import INPUT_CLASSES, load_token_use
 
 Counterfactual = Literal["kept_running", "same_hours", "same_service", "commitment", "same_tokens", "unknown"]
 WINDOW_DAYS = 28
@@ -49,18 +48,15 @@ _BY_KIND: dict[str, Counterfactual] = {
     "arm_host": "same_hours",
     "batch": "same_tokens",
     "prompt_cache": "same_tokens",
+    "output_limit": "same_tokens",
+    "route": "same_tokens",
+    "managed_or_self_host": "unknown",
+    "seats_and_credits": "unknown",
     "training_waste": "unknown",
     "past_plateau": "unknown",
 }
-"""Where the step does not say: one machine for another is compared hour by hour, and tokens with tokens. The machines
-of runs that have ended are gone anyhow: what they cost no more is no saving, and the next runs are others."""
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """Tokens bought and what they cost, by direction; None where a cost is unknown or nothing was bought."""
-
-    by_direction: dict[str, tuple[Decimal, Decimal]] | None
+"""Where the step does not say: one machine for another is compared hour by hour, and tokens with tokens. Why the bill
+cannot tell of the others is in ``untold.py``."""
 
 
 def step_of(kind: str) -> Step | None:
@@ -138,27 +134,6 @@ def requests_of(connection: Connection, keys: Iterable[int], first: date, end: d
     return None if total is None else Decimal(total)
 
 
-def tokens_of(connection: Connection, row: Any, first: date, end: date) -> Tokens:
-    """Tokens of the model, account and team of a recommendation, in all regions and service tiers."""
-    found: dict[str, list[Decimal]] = {}
-    for use in load_token_use(connection, datetime.combine(end, time(), UTC), (end - first).days):
-        if (use.provider, use.account, use.model, use.team, use.currency) != (
-            row.provider,
-            row.account,
-            row.model,
-            row.team,
-            row.currency,
-        ):
-            continue
-        if any(cost.effective_cost is None for cost in use.costs):
-            return Tokens(None)
-        for name in {*use.tokens, *use.class_costs}:
-            part = found.setdefault("input" if name in INPUT_CLASSES else name, [Decimal(0), Decimal(0)])
-            part[0] += sum(use.tokens.get(name, {}).values(), Decimal(0))
-            part[1] += sum(use.class_costs.get(name, {}).values(), Decimal(0))
-    return Tokens({name: (part[0], part[1]) for name, part in sorted(found.items()) if part[0]} or None)
-
-
 def _measured(connection: Connection, row: Any, done_on: date) -> dict[str, Any]:
     newest: date = connection.scalar(text(_NEWEST), {"provider": row.provider}) or done_on
     end = min(done_on, newest + timedelta(days=1))
@@ -219,31 +194,17 @@ def _costs(connection: Connection, billed: Billed, kind: Counterfactual) -> dict
 
 
 def _measured_tokens(connection: Connection, row: Any, first: date, end: date) -> dict[str, Any]:
-    by_direction = tokens_of(connection, row, first, end).by_direction
-    scopes = [
-        scope
-        for (scope,) in connection.execute(text(_ACCOUNT_SCOPES), {"account": row.account} | {"provider": row.provider})
-    ]
-    if by_direction is None:
-        return {"counterfactual": "unknown", "scopes": scopes}
-    cost = sum((amount for _, amount in by_direction.values()), Decimal(0))
-    return {
-        "counterfactual": "same_tokens",
-        "days": (end - first).days,
-        "quantity": sum((tokens for tokens, _ in by_direction.values()), Decimal(0)),
-        "effective_cost": cost,
-        "uncovered_cost": cost,
-        "covered_share": Decimal(0),
-        "parts": {name: [f"{tokens:f}", f"{amount:f}"] for name, (tokens, amount) in by_direction.items()},
-        "region": row.region,
-        "scopes": scopes,
-    }
+    accounts = connection.execute(text(_ACCOUNT_SCOPES), {"account": row.account, "provider": row.provider})
+    scopes = {"scopes": [scope for (scope,) in accounts]}
+    found = measured(connection, row, first, end)
+    return scopes | ({"counterfactual": "unknown"} if found is None else {"counterfactual": "same_tokens", **found})
 
 
 def _scopes(connection: Connection, provider: str, keys: Iterable[int]) -> list[str]:
     """Billing accounts whose bills name the resources; all of the provider's where none does."""
-    rows = connection.execute(text(_SCOPES), {"provider": provider, "keys": sorted(keys)})
-    return [scope for (scope,) in rows]
+    wanted = {"provider": provider, "keys": sorted(keys)}
+    named = [scope for (scope,) in connection.execute(text(_SCOPES), wanted)]
+    return named or [scope for (scope,) in connection.execute(text(_ALL_SCOPES), wanted)]
 
 
 _NEWEST = """
@@ -256,6 +217,8 @@ _SCOPES = """
     WHERE s.kind = 'bill' AND s.provider = :provider
       AND s.slice_id IN (SELECT slice_id FROM charge WHERE resource_key = ANY(:keys))
     ORDER BY 1"""
+
+_ALL_SCOPES = "SELECT DISTINCT s.scope FROM slice s WHERE s.kind = 'bill' AND s.provider = :provider ORDER BY 1"
 
 _ACCOUNT_SCOPES = """
     SELECT DISTINCT s.scope FROM slice s

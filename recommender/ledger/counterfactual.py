@@ -9,8 +9,7 @@ Cases
     What was changed again since is held at its cost before that change (``order.py``). A commitment saves on the hours
     that it covers itself (``new_commitments.py``): none on the bill, nothing saved.
     For a service the hours it was there count, or fewer where its requests grew less than these hours did.
-Known drawbacks
-    Of tokens no list price is compared: a new price of the provider is in what is realised, and the line says so.
+    Tokens are in ``tokens_bought.py``; what no bill can tell is unknown, with the reason (``untold.py``).
 """
 
 from __future__ import annotations
@@ -23,14 +22,16 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from aispend.money import exact_sum, exactly, rate
+from aispend.money import exactly, rate
 from aispend.prices.prices import price_at
-from recommender.ledger.baseline import requests_of, tokens_of
+from recommender.ledger.baseline import requests_of
 from recommender.ledger.billed import Billed, Line, lines, list_price_of, sum_up
 from recommender.ledger.bought_again import NOT_BOUGHT
 from recommender.ledger.kept_instead import NOT_KNOWN, keeps_something, kept_instead
 from recommender.ledger.new_commitments import new_cover
 from recommender.ledger.order import Held
+from recommender.ledger.tokens_bought import value_tokens
+from recommender.ledger.untold import why_unknown
 from recommender.methods.realised import After, Before, Realised, price_ratio, realised
 
 REGRET_DAYS = 7
@@ -62,11 +63,12 @@ def value(
     ``is_rest_missing``: a part of it goes on being paid for, and the bill does not say as what.
     """
     if item.counterfactual == "unknown":
-        return Valued(remarks=["The bill alone cannot tell what this saves."])
+        return Valued(remarks=[why_unknown(item.kind)])
     if not item.quantity or item.effective_cost is None or item.uncovered_cost is None:
         return Valued(remarks=["What it cost before is not known."])
     if item.counterfactual == "same_tokens":
-        return _tokens(connection, item, first, end)
+        quantity, parts, remarks = value_tokens(connection, item, first, end)
+        return Valued(quantity, parts, parts.actual if parts else None, remarks)
     every = {*keys, *(key for one in held if one.hourly is not None for key in one.keys)}
     found = _counted(lines(connection, every, item.currency, first, end), keys, held)
     billed = sum_up(found)
@@ -192,28 +194,3 @@ def _remarks(item: Any, billed: Billed, found: Realised, days: int) -> list[str]
     if found.realised is None:
         says.append("Commitments cover all of it now and the bill gives no list cost to say what it would cost.")
     return says
-
-
-def _tokens(connection: Connection, item: Any, first: date, end: date) -> Valued:
-    """Direction by direction, the tokens bought at the price before."""
-    bought = tokens_of(connection, item, first, end).by_direction
-    if bought is None:
-        return Valued(remarks=["No tokens of known cost were bought."])
-    parts = []
-    for name, (tokens, cost) in bought.items():
-        before = item.parts.get(name)
-        if before is None or not Decimal(before[0]):
-            return Valued(remarks=[f"No {name} tokens were bought before, so their price is not known."])
-        whole = Decimal(before[1])
-        baseline = Before(Decimal(before[0]), whole, whole, Decimal(0))
-        parts.append(realised(baseline, After(cost, cost, Decimal(0)), tokens, None))
-    with exactly():
-        found = Realised(
-            counterfactual=sum((part.counterfactual for part in parts), Decimal(0)),
-            actual=sum((part.actual for part in parts), Decimal(0)),
-            price_effect=None,
-            commitment_effect=Decimal(0),
-            realised=sum((part.realised or Decimal(0) for part in parts), Decimal(0)),
-        )
-    quantity = exact_sum(tokens for tokens, _ in bought.values())
-    return Valued(quantity, found, found.actual, ["A change of the provider's price is in what is realised."])

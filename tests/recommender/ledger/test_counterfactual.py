@@ -1,4 +1,4 @@
-"""The other counterfactuals of the savings ledger: a service's hours, tokens, a commitment; what no bill can tell."""
+"""The other counterfactuals of the savings ledger: a service's hours, a commitment; what no bill can tell."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
 
-from aispend.schema import recommendation
 from aispend.store import Store
 from recommender.ledger import baseline
+from recommender.ledger.untold import WHY_UNKNOWN
+from recommender.registry import KINDS
 from tests.recommender.ledger.machines_paid import NOVEMBER, OCTOBER, Paid
 from tests.reports.ledger import Share
 
@@ -26,29 +26,6 @@ def paid(database: Store) -> Iterator[Paid]:
         world = Paid(connection)
         world.known_to(date(2026, 9, 30), date(2026, 10, 31))
         yield world
-
-
-def _tokens(paid: Paid, first: date, days: int, *, price: tuple[str, str], tier: str) -> None:
-    """Ten million input and one million output tokens a day, at these prices a million."""
-    for number in range(days):
-        day = first + timedelta(days=number)
-        for unit_class, millions, each in (("input", 10, price[0]), ("output", 1, price[1])):
-            cost = str(millions * float(each))
-            paid.ledger.charge(
-                paid.slices[day.replace(day=1)],
-                day,
-                [Share((cost,) * 4, model="llama", team="search", stage="inference_batch")],
-                provider="aws",
-                service="Amazon Bedrock",
-                region="us-east-1",
-                pricing_quantity=str(millions),
-                sku_columns={
-                    "platform": "token_api",
-                    "unit_class": unit_class,
-                    "units_per_pricing_unit": 1_000_000,
-                    "usage_type": f"{unit_class}-{tier}",
-                },
-            )
 
 
 def test_fewer_machines_for_a_service_are_compared_by_the_hours_it_was_there(
@@ -81,31 +58,41 @@ def test_a_commitment_is_held_against_the_price_before_less_what_it_leaves_unuse
     assert (line.actual_cost, line.commitment_effect, line.realised) == (4764, 0, 2676)
 
 
-def test_tokens_are_held_against_their_price_before(paid: Paid) -> None:
-    """Ten days of October at half of 3 and 15 a million: 45 a day would have been paid and 22.50 were."""
-    _tokens(paid, BEFORE, 14, price=("3", "15"), tier="standard")
-    _tokens(paid, OCTOBER, 10, price=("1.5", "7.5"), tier="batch")
-    name = paid.advise("batch-1", "tokens:111/us-east-1/llama/search/standard", kind="batch", account="111")
-    paid.connection.execute(update(recommendation).values(model="llama", team="search"))
-    paid.done(name, DONE)
-    written = paid.baseline(name)
-    assert (written.counterfactual, written.unit) == ("same_tokens", "token")
-    assert {key: [float(part) for part in parts] for key, parts in written.parts.items()} == {
-        "input": [140e6, 420],
-        "output": [14e6, 210],
-    }
-    line = paid.lines(name)["2026-10"]
-    assert (line.counterfactual_cost, line.actual_cost, line.realised) == (450, 225, 225)
-    assert line.price_effect is None
-    assert paid.lines(name)["2026-09"].realised is None
-
-
 def test_what_the_bill_cannot_tell_is_unknown_and_said(paid: Paid) -> None:
     paid.hours("i-1", BEFORE, DONE)
     paid.done(paid.advise("odd-001", "i-1", kind="a kind that was removed"), DONE)
     line = paid.lines("odd-001")["2026-10"]
-    assert (line.realised, line.remark) == (None, "The bill alone cannot tell what this saves.")
+    assert line.realised is None
+    assert line.remark == (
+        "The bill alone cannot tell what this saves: advice of this kind is no longer made, so nothing says what to "
+        "hold its bill against."
+    )
     assert paid.state("odd-001") == "done"
+
+
+def test_machines_given_up_for_tokens_are_unknown_and_not_zero(paid: Paid) -> None:
+    """They are gone in October, and what the tokens cost that took their place is nowhere tied to them."""
+    paid.hours("i-1", BEFORE, DONE + timedelta(days=1))
+    paid.done(paid.advise("buy-001", "i-1", kind="managed_or_self_host"), DONE)
+    line = paid.lines("buy-001")["2026-10"]
+    assert (line.realised, line.counterfactual_cost) == (None, None)
+    assert "whoever serves the tokens next is charged elsewhere" in line.remark
+    assert paid.state("buy-001") == "done"
+
+
+def test_resources_the_bill_does_not_name_are_unknown_with_the_reason(paid: Paid) -> None:
+    paid.done(paid.advise("stop-9", "i-nobody-knows"), DONE)
+    line = paid.lines("stop-9")["2026-10"]
+    assert line.realised is None
+    assert line.remark == "The bill alone cannot tell what this saves: it names none of its resources."
+
+
+def test_every_kind_has_a_counterfactual_or_says_why_it_has_none() -> None:
+    for kind in KINDS:
+        if baseline.counterfactual_of(kind.name) == "unknown":
+            assert kind.name in WHY_UNKNOWN, kind.name
+        else:
+            assert kind.name not in WHY_UNKNOWN, kind.name
 
 
 @pytest.mark.parametrize(
@@ -117,9 +104,14 @@ def test_what_the_bill_cannot_tell_is_unknown_and_said(paid: Paid) -> None:
         ("accelerator", "same_service"),
         ("commit", "commitment"),
         ("batch", "same_tokens"),
+        ("prompt_cache", "same_tokens"),
+        ("output_limit", "same_tokens"),
+        ("route", "same_tokens"),
         # the machines of runs that have ended are gone whether anything was changed or not
         ("training_waste", "unknown"),
         ("past_plateau", "unknown"),
+        ("managed_or_self_host", "unknown"),
+        ("seats_and_credits", "unknown"),
         ("no_longer_made", "unknown"),
     ],
 )
