@@ -157,9 +157,12 @@ class Usage(AzureCollector):
 
     def _models(self, place: Place, accounts: Sequence[Resource], span: Span, told: Told) -> Iterator[Row]:
         if accounts:
-            newer, older = (self._count(accounts, family, span, told) for family in (NEWER, OLDER))
+            newer, older = self._count(accounts, NEWER, span, told), self._count(accounts, OLDER[:1], span, told)
+            ids = [one.id for one in accounts]
+            if any(not newer.requests(one) or older.requests(one) > newer.requests(one) for one in ids):
+                self._count(accounts, OLDER[1:], span, told, older)
             told.whole &= newer.complete or older.complete
-            by_newer, by_older = chosen(newer, older, [one.id for one in accounts])
+            by_newer, by_older = chosen(newer, older, ids)
             known = {name: found for one in accounts for name, found in self._deployments(one.id, told.notes).items()}
             yield from newer.rows(place, by_newer, known)
             yield from older.rows(place, by_older, known)
@@ -190,10 +193,18 @@ class Usage(AzureCollector):
             self._deployed[account] = found
         return self._deployed[account]
 
-    def _count(self, resources: Sequence[Resource], asked: Iterable[Question], span: Span, told: Told) -> Counted:
+    def _count(
+        self,
+        resources: Sequence[Resource],
+        asked: Iterable[Question],
+        span: Span,
+        told: Told,
+        counted: Counted | None = None,
+    ) -> Counted:
+        """What these questions bring, added to what was ``counted`` already."""
         from azure.core.exceptions import HttpResponseError
 
-        counted = Counted()
+        counted = counted or Counted()
         for one in asked:
             try:
                 counted.add(self._metrics.read(resources, one, span, told.cut))

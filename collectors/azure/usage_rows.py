@@ -1,8 +1,9 @@
 """Series of Azure Monitor as rows of the usage form: one per hour and deployment, each count once.
 
 *Two families of metrics* count the same traffic of an account: an older one of Azure OpenAI, and a newer one of all
-models. Of a day the one is taken that counted more requests, the newer where they agree; never both. The older has no
-name of the model beside its tokens: that is known from its requests.
+models. Of a day the one is taken that counted more requests, the newer where they agree; never both. Of the older its
+tokens are asked for only where they may be taken. It has no name of the model beside its tokens: that is known from its
+requests.
 
 *Cached tokens* of the newer family are within its input tokens, as OpenAI counts them, unless its total says that they
 stand beside them. The older family does not tell them apart, so there all input is told as uncached.

@@ -155,6 +155,26 @@ def test_the_older_family_is_taken_where_it_counts_more_and_learns_the_model_fro
     assert kept(database)["acme-ai/chat", "gpt-4o", "requests"] == 90
 
 
+@pytest.mark.parametrize(("newer_counts", "asked"), [(90, False), (40, True), (0, True)])
+def test_tokens_of_the_older_family_are_asked_for_only_where_they_may_be_taken(
+    newer_counts: float,
+    asked: bool,
+    azure: Azure,
+    monitor: Monitor,
+    connect: Connect,
+    clock: Clock,
+    run: Run,
+    database: Store,
+) -> None:
+    if newer_counts:
+        newer(monitor, ok=newer_counts)
+    older(monitor, ok=90)
+    collected(connect, clock, run)
+    questions = {call.query["metricnames"] for call in azure.asked("metrics:getBatch")}
+    assert ("ProcessedPromptTokens,GeneratedTokens" in questions) is asked
+    assert kept(database)["acme-ai/chat", "gpt-4o", "requests"] == 90
+
+
 def test_cached_tokens_beside_the_input_are_not_taken_out_of_it(
     monitor: Monitor, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
