@@ -45,7 +45,12 @@ _INVOICES = """
 
 
 def closes_to_the_invoice(connection: Connection) -> Iterator[Finding]:
-    """Billed cost under an invoice's number is its total.
+    """Billed cost under an invoice's number is its total; see :func:`compared`."""
+    return (finding for _, finding in compared(connection))
+
+
+def compared(connection: Connection) -> Iterator[tuple[list[RowMapping], Finding]]:
+    """The invoices whose own total is known, each (or those held against a bill together) with what came of it.
 
     Where a bill has no numbers it is held against all invoices of its scope, month and currency together. An invoice
     rounds net and tax to the cent each, so a cent of difference for each is its rounding. An invoice from before the
@@ -56,7 +61,7 @@ def closes_to_the_invoice(connection: Connection) -> Iterator[Finding]:
         month = (row["scope"], row["billing_month"]) if _by_month(row) else (row["invoice_id"],)
         together.setdefault((row["provider"], row["currency"], *month), []).append(row)
     for rows in together.values():
-        yield _closes(rows)
+        yield rows, _closes(rows)
 
 
 def _by_month(row: RowMapping) -> bool:

@@ -315,6 +315,26 @@ AGREEMENTS: tuple[Column, ...] = (
 )
 
 
+INVOICES: tuple[Column, ...] = (
+    Column("provider"),
+    Column("issuer"),
+    Column("invoice_id"),
+    Column("scope"),
+    Column("month", "month"),
+    Column("currency"),
+    Column("billed_cost", "money"),
+    Column("billed_tax", "money"),
+    Column("net", "money"),
+    Column("tax", "money"),
+    Column("total", "money"),
+    Column("difference", "money"),
+    Column("state"),
+    Column("cause"),
+    Column("bill_state"),
+)
+"""Invoices, and what a bill has on lines that name none; ``difference`` is billed cost less the invoice's own total."""
+
+
 def spend_columns(by: Sequence[str]) -> tuple[Column, ...]:
     """The columns of spend cut ``by``."""
     return (*_cut_columns(by), *SPEND_MEASURES)

@@ -157,6 +157,15 @@ def no_forecast(connection: Connection) -> str:
     return "No forecast yet: it takes a whole day of usage, and is made with every analysis: aispend analyze"
 
 
+def no_invoices(connection: Connection) -> str:
+    """Why there are no invoices: nothing loaded, or no month of the period has one."""
+    from reports import views
+
+    if views.charge_days(connection) is None:
+        return no_charges(connection)
+    return "No invoice of a month in this period. Choose another with --from and --to."
+
+
 def no_idle(connection: Connection) -> str:
     """Why nothing idle is listed: no advice yet, or none that fell idle in this period."""
     from reports import views

@@ -19,6 +19,7 @@ why_not           why there is none; undecided: the reason that matters of each 
 savings           what was promised and what the bill shows; calibration: how well promises were kept
 provider_advice   what providers advise, beside ours
 reconcile         the promises, checked
+invoices          what their lines come to, their own totals, and how the two compare
 months            their state, what was published, adjusted and accrued; agreements: how far drawn down
 freshness         how new each source is; rejected_rows: what could not be read
 """
@@ -77,6 +78,7 @@ from reports.views.forecast import (
 from reports.views.forecast_in import forecasts_in
 from reports.views.freshness import Freshness, Rejected, freshness, rejected_rows
 from reports.views.idle import IdleResource, idle
+from reports.views.invoices import InvoiceRow, InvoiceState, invoices
 from reports.views.lifecycle import (
     Lifecycles,
     ModelLifecycle,
@@ -170,6 +172,8 @@ __all__ = [
     "Freshness",
     "Gap",
     "IdleResource",
+    "InvoiceRow",
+    "InvoiceState",
     "Kept",
     "KindTotal",
     "Lifecycles",
@@ -234,6 +238,7 @@ __all__ = [
     "freshness",
     "has_lost_tax",
     "idle",
+    "invoices",
     "lifecycles",
     "lifecycles_in",
     "models_with_usage",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -90,7 +90,7 @@ def found_anomalies(
     rows = connection.execute(
         select(*stored, a.drivers).where(*conditions).order_by(a.currency, func.abs(a.impact).desc(), a.id)
     )
-    return tuple(AnomalyFound(*row[:-1], _largest(row.drivers, "resource")) for row in rows)
+    return tuple(replace(AnomalyFound(*row[:-1]), resource_change=_largest(row.drivers, "resource")) for row in rows)
 
 
 def _largest(drivers: Mapping[str, Sequence[Mapping[str, str]]], cut: str) -> Decimal | None:
