@@ -22,7 +22,7 @@ def change_command(subject: Capacity, units: int | None, scarce: str | None) -> 
     warning = f"# its capacity may not come back: {scarce}\n" if scarce else ""
     if subject.what == "capacity_reservation":
         write = {"aws": _aws_reservation, "gcp": _gcp_reservation, "azure": _azure_reservation}.get(subject.provider)
-        command = write(subject) if write else ""
+        command = write(subject, "N" if units is None else f"{units}") if write else ""
     else:
         command = _throughput(subject, units)
     return f"# {place}; check first that nobody counts on it\n{warning}{command}"
@@ -48,33 +48,39 @@ def terraform_of(subject: Capacity, units: int | None, *, all_of_it: bool) -> st
         return resource(kind, name, {"count": 0}, note="count 0 is none of it; taking the block away does the same")
     note = "another number of units replaces it: create_before_destroy keeps it serving"
     if reserved:
-        note = "NOW is what it is set to, EMPTY what stays available in it"
+        note = "NOW is what it is set to, EMPTY what stays available in it" if units is None else ""
     elif subject.provider == "azure":
         note = f"{_units(subject)} before"
     return resource(kind, name, body, note=note)
 
 
-def _aws_reservation(subject: Capacity) -> str:
+def _aws_reservation(subject: Capacity, left: str) -> str:
     name, region = shlex.quote(subject.resource_id.rsplit("/", 1)[-1]), _region(subject)
+    look = f"aws ec2 describe-capacity-reservations --capacity-reservation-ids {name} --region {region}\n"
+    if left == "0":
+        return f"{look}aws ec2 cancel-capacity-reservation --capacity-reservation-id {name} --region {region}"
     return (
-        f"aws ec2 describe-capacity-reservations --capacity-reservation-ids {name} --region {region}\n"
-        "# lower its instance count by what stays available, or cancel it\n"
-        f"aws ec2 modify-capacity-reservation --capacity-reservation-id {name} --instance-count N --region {region}"
+        f"{look}# lower its instance count by what stays available, or cancel it\n"
+        f"aws ec2 modify-capacity-reservation --capacity-reservation-id {name} --instance-count {left}"
+        f" --region {region}"
     )
 
 
-def _gcp_reservation(subject: Capacity) -> str:
+def _gcp_reservation(subject: Capacity, left: str) -> str:
     project, zone = gcp_place(subject)
     name = shlex.quote(subject.resource_id.rsplit("/", 1)[-1])
+    of = f"{name} --zone {shlex.quote(zone or 'ZONE')} --project {shlex.quote(project)}"
+    if left == "0":
+        return f"gcloud compute reservations delete {of}"
     return (
-        "# N is what stays in use; none at all: gcloud compute reservations delete\n"
-        f"gcloud compute reservations update {name} --vm-count N --zone {shlex.quote(zone or 'ZONE')}"
+        f"# {left} is what stays in use; none at all: gcloud compute reservations delete\n"
+        f"gcloud compute reservations update {name} --vm-count {left} --zone {shlex.quote(zone or 'ZONE')}"
         f" --project {shlex.quote(project)}"
     )
 
 
-def _azure_reservation(subject: Capacity) -> str:
-    return f"az capacity reservation update --ids {shlex.quote(subject.resource_id)} --capacity N"
+def _azure_reservation(subject: Capacity, left: str) -> str:
+    return f"az capacity reservation update --ids {shlex.quote(subject.resource_id)} --capacity {left}"
 
 
 def _throughput(subject: Capacity, units: int | None) -> str:

@@ -7,13 +7,15 @@ Method
     account: all of its units.
     Else, where settings say how many tokens a minute a unit serves: as many units as the busiest minutes ask for, taken
     as the hour's mean times ``peak_factor``, at the percentile with headroom; played on rolling origins.
-    *Reserved machines*: what stood empty in every hour of every day of the window, by the bill: the least of its days.
+    *Reserved machines*: as many as stood empty in every hour of every day of the window (``empty_machines.py``), by the
+    hours of the bill: a day's mean says nothing of its busiest hour.
     The range is of the weeks, and of the hours or days in which what is left may fall short.
 Cases
     A commitment to it still runs, or it was paid in advance (capacity blocks): nothing is saved before it ends, and the
     reason says when. Use not recorded: unknown, never idle. Bought within the window: whoever it is for may not have
-    begun. A bill without hours does not tell a reservation that is empty every night: of medium confidence. Warm pools
-    end by themselves within the hour.
+    begun. A bill without hours or machine-hours does not tell a reservation that is empty every night: the least of its
+    days, of medium confidence. Warm pools end by themselves within the hour. Units that changed in the window: its days
+    count at the number there is now.
 Sources
     docs/advice.md; FOCUS, capacity reservation status; AWS Compute Optimizer's fortnight.
 Known drawbacks
@@ -25,7 +27,9 @@ from __future__ import annotations
 
 import fnmatch
 import math
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -33,11 +37,12 @@ import numpy as np
 
 from aispend.advising import Recommend
 from aispend.moving import IdleCapacity
-from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
+from recommender.contract import COST_UNKNOWN, Advice, DailyCost, Kind, Step, WhyNot
 from recommender.guards import covered_remark, decided
 from recommender.kinds.capacity_change import change_command, terraform_of
 from recommender.kinds.replayed import MAX_BOUND, replay_evidence, spread_of
 from recommender.machine_facts import scarcity
+from recommender.methods.empty_machines import Ran, empty_all_day
 from recommender.methods.folds import make_folds
 from recommender.methods.replay import Capacity as Size
 from recommender.methods.replay import Demand, DemandAt, Slots, replay
@@ -49,6 +54,8 @@ from recommender.terraform import evidence
 
 NAME = "idle_capacity"
 _HOURS_PER_DAY = 24
+_SAME_SIZE = Decimal("0.01")
+"""Share by which unit-hours of a day may differ from those of the units there are now: bills round."""
 
 
 def applies(_: Capacity) -> bool:
@@ -59,6 +66,7 @@ def applies(_: Capacity) -> bool:
 def evaluate(subject: Capacity, settings: Recommend) -> Advice | WhyNot:
     """How much of it nobody would miss, or why it stays."""
     options = settings.idle_capacity
+    subject = _at_present_size(subject)
     cost = monthly_cost(subject, options.window_days)
 
     def no(reason: str, explanation: str) -> WhyNot:
@@ -82,6 +90,38 @@ def evaluate(subject: Capacity, settings: Recommend) -> Advice | WhyNot:
         else _reserved(subject, options, cost)
     )
     return no(*answer) if isinstance(answer, tuple) else answer
+
+
+def _at_present_size(subject: Capacity) -> Capacity:
+    """Units of throughput as if all days had had as many as there are now: cost is by the unit and hour."""
+    factors = _of_other_sizes(subject)
+    if not factors:
+        return subject
+
+    def scaled(day: DailyCost) -> DailyCost:
+        factor = factors.get(day.day, Decimal(1))
+        return replace(
+            day,
+            list_cost=None if day.list_cost is None else day.list_cost * factor,
+            effective_cost=None if day.effective_cost is None else day.effective_cost * factor,
+            uncovered_effective_cost=None
+            if day.uncovered_effective_cost is None
+            else day.uncovered_effective_cost * factor,
+        )
+
+    return replace(subject, costs=[scaled(day) for day in subject.costs])
+
+
+def _of_other_sizes(subject: Capacity) -> dict[date, Decimal]:
+    """Days on which there was another number of units than now, and how many times as many there are now."""
+    if subject.what != "provisioned_throughput" or subject.units is None:
+        return {}
+    found = {}
+    for day in subject.costs:
+        hours, now = subject.unit_hours.get(day.day), subject.units * day.hours
+        if hours and abs(hours - now) > _SAME_SIZE * now:
+            found[day.day] = now / hours
+    return found
 
 
 def _throughput(subject: Capacity, options: IdleCapacity, cost: Decimal) -> Advice | tuple[str, str]:
@@ -188,7 +228,7 @@ def _units_for(need: Hourly, options: IdleCapacity) -> int:
 
 
 def _reserved(subject: Capacity, options: IdleCapacity, cost: Decimal) -> Advice | tuple[str, str]:
-    """What stood empty on every single day."""
+    """The machines that stood empty in every hour of every day."""
     days = recent(subject, options.window_days)
     if any(day.effective_cost is None for day in days):
         return "cost_unknown", COST_UNKNOWN
@@ -200,15 +240,27 @@ def _reserved(subject: Capacity, options: IdleCapacity, cost: Decimal) -> Advice
     shortest = min(day.hours for day in days)
     if shortest < _HOURS_PER_DAY:
         return "used", f"There is a day on which something of it stood empty in {shortest} of 24 hours, and not in all."
-    least = min(costs)
-    share = round(least * len(costs) / sum(costs, Decimal(0)), 4)
-    bound = violation_bound(0, float(len(days)))
-    said = (
-        f"On each of the last {len(days)} days at least {least:.2f} {subject.currency} of it stood empty, by the bill."
-    )
-    if any(day.hours_mask is None for day in days):
-        said += " It does not say in which hours: look at the hours before."
-    found = {"unused_cost_least": str(least), "unused_cost_most": str(max(costs)), "days_unused": len(days)}
+    empty = _always_empty(subject, days)
+    if empty == 0:
+        return "used", "There is an hour in which each of its machines ran, though not all of them on any day."
+    if empty is None:
+        least = min(costs)
+        share = round(least * len(costs) / sum(costs, Decimal(0)), 4)
+        said = (
+            f"On each of the last {len(days)} days at least {least:.2f} {subject.currency} of it stood empty, by the "
+            "bill. It does not say how many machines in which hours: look at the hours before."
+        )
+        found: dict[str, Any] = {}
+    else:
+        hours = Decimal(empty * _HOURS_PER_DAY)
+        by_machine = [part * hours / subject.unit_hours[day.day] for part, day in zip(costs, days, strict=True)]
+        least = min(by_machine).quantize(Decimal("0.01"))
+        share = min(round(sum(by_machine, Decimal(0)) / sum(costs, Decimal(0)), 4), Decimal(1))
+        said = f"In every hour of the last {len(days)} days at least {empty} of its machines stood empty, by the bill."
+        found = {"machines_empty": empty}
+        if (total := _listed(subject)) is not None:
+            found["units_needed"] = max(total - empty, 0)
+    found |= {"unused_cost_least": str(least), "unused_cost_most": str(max(costs)), "days_unused": len(days)}
     return _advice(
         subject,
         options,
@@ -216,10 +268,32 @@ def _reserved(subject: Capacity, options: IdleCapacity, cost: Decimal) -> Advice
         share=share,
         target="release",
         said=said,
-        bound=bound,
+        bound=violation_bound(0, float(len(days))),
         spread=Spread(hours=float(len(days))),
         found=found,
     )
+
+
+def _always_empty(subject: Capacity, days: Sequence[DailyCost]) -> int | None:
+    """Machines that stood empty in every hour of the days; None where the bill has no hours, or counts other things."""
+    total = _listed(subject)
+    least: list[int] = []
+    for day in days:
+        hours = subject.unit_hours.get(day.day)
+        if day.hours_mask is None or not hours:
+            return None
+        if total is not None and hours > total * _HOURS_PER_DAY:
+            return None  # cores, or a size it no longer has
+        nothing = None if subject.ran is None else Ran(0.0, 0)
+        ran = nothing if subject.ran is None else subject.ran.get(day.day, nothing)
+        least.append(empty_all_day(float(hours), day.hours, total=total, ran=ran))
+    return min(least)
+
+
+def _listed(subject: Capacity) -> int | None:
+    """The number of machines it is set to, as its listing says."""
+    total = subject.details.get("total")
+    return None if total is None else int(total)
 
 
 def _advice(
@@ -237,7 +311,7 @@ def _advice(
     days = options.window_days
     used = saving(subject, days, share, spread)
     until = found.pop("until", subject.as_of)
-    by_hour = all(day.hours_mask is not None for day in recent(subject, days))
+    by_hour = "machines_empty" in found
     scarce = scarcity(subject.accelerator_type)
     all_of_it = share == 1
     what = (
@@ -269,7 +343,12 @@ def _advice(
             **found,
             **evidence(terraform_of(subject, found.get("units_needed"), all_of_it=all_of_it)),
             "hard_to_regain": scarce,
-            "cost_basis": cost_basis(subject, days),
+            "cost_basis": cost_basis(subject, days)
+            + (
+                f"; {others} days at the number of units there is now"
+                if (others := len(_of_other_sizes(subject)))
+                else ""
+            ),
             "cost_until": subject.costs[-1].day.isoformat(),
         },
     )

@@ -1,19 +1,20 @@
 """Capacity that is paid for whether used or not: units of throughput, reserved machines nobody runs, kept warm ones.
 
 Assumes     the bill says which hours of a reservation were not used (FOCUS status, or EC2 usage types ``Unused…``).
-            Of a reservation only the cost of what was not used, by day. Units are the newest listing's, else what a day
-            is charged for over its hours. Use is what is recorded for the resource, else for the provider, account and
-            model: then what was bought by the token counts with it, which is careful. Where nothing is, whether anybody
-            looked tells silence from ignorance (``watched.py``).
+            Of a reservation only the cost of what was not used, by day, and of what ran in it the hours
+            (``reserved_hours.py``). Units are the newest listing's, else what the newest two days are both charged for
+            over their hours: a day on which they changed says neither number. Use is what is recorded for the resource,
+            else for the provider, account and model: then what was bought by the token counts with it, which is
+            careful. Where nothing is, whether anybody looked tells silence from ignorance (``watched.py``).
 Cases       A day without a line had nothing unused. A charge without a cost makes its day's cost unknown.
 Drawbacks   Use is known by the hour, and a unit's limit is by the minute.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 from typing import Any, Literal
@@ -22,7 +23,9 @@ import numpy as np
 from sqlalchemy import Connection, text
 
 from recommender.contract import DailyCost, Subject
+from recommender.methods.empty_machines import Ran
 from recommender.subjects.machine_life import Life, load_lives
+from recommender.subjects.reserved_hours import ran_in
 from recommender.subjects.served_use import Use, served_use
 from recommender.subjects.watched import watched_days
 
@@ -34,7 +37,8 @@ class Capacity(Subject):
     """Paid capacity; ``units`` of throughput or machines of ``instance_type``, None unknown.
 
     ``ends_at`` is when the commitment to it ends (None: none is known), ``use`` what was asked of it by hour.
-    ``details`` are its newest listing's.
+    ``details`` are its newest listing's. ``unit_hours`` are what each day was charged for, in unit- or machine-hours;
+    of a reservation those that stood empty, and ``ran`` what ran in it: None unknown, a day that is missing nothing.
     """
 
     what: What
@@ -45,6 +49,8 @@ class Capacity(Subject):
     use: Use | None = None
     state: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    unit_hours: Mapping[date, Decimal] = field(default_factory=dict)
+    ran: Mapping[date, Ran | None] | None = None
 
 
 def load_capacity(connection: Connection, as_of: datetime, window_days: int) -> Iterator[Capacity]:
@@ -55,6 +61,8 @@ def load_capacity(connection: Connection, as_of: datetime, window_days: int) -> 
     ).all()
     if not rows:
         return
+    reservations = {row.reservation for row in rows if row.reservation}
+    ran = ran_in(connection, reservations, since, as_of.date()) if reservations else {}
     lives = load_lives(connection, as_of)
     terms = {row.commitment_id: row.ends_at for row in connection.execute(text(_TERMS))}
     by_resource, by_model = served_use(connection, as_of, window_days)
@@ -81,7 +89,9 @@ def load_capacity(connection: Connection, as_of: datetime, window_days: int) -> 
             what="warm_pool" if life.kind == "sagemaker_warm_pool" else row.what,
             instance_type=row.instance_type,
             accelerator_type=row.accelerator_type,
-            units=_units(life, row),
+            units=_units(life, charges),
+            unit_hours={one.day: one.quantity for one in charges if one.quantity is not None and one.by_hour},
+            ran={day: found for (name, day), found in ran.items() if name == row.reservation} if row.marked else None,
             ends_at=terms.get(row.resource_id) or _ends(life),
             use=_looked_at(
                 use or by_model.get((row.provider, row.account, row.model)),
@@ -118,11 +128,16 @@ def _looked_at(use: Use | None, watched: frozenset[int], days: int) -> Use | Non
     return replace(use, recorded=use.recorded | known)
 
 
-def _units(life: Life, row: Any) -> Decimal | None:
-    """Model units or machines: as listed, else what the newest day was charged for over its hours."""
+def _units(life: Life, charges: Sequence[Any]) -> Decimal | None:
+    """Model units or machines: as listed, else what the newest two days were both charged for over their hours."""
     listed = life.details.get("model_units", life.details.get("total"))
     if listed is not None:
         return Decimal(str(listed))
+    sizes = {_size(row) for row in charges[-2:]}
+    return sizes.pop() if len(sizes) == 1 else None
+
+
+def _size(row: Any) -> Decimal | None:
     hours = 24 if row.hours is None else int(row.hours).bit_count()
     return round(row.quantity / hours, 2) if row.quantity and hours and row.by_hour else None
 
@@ -142,7 +157,8 @@ _CHARGES = r"""
                s.accelerator_type, k.billing_currency AS currency, c.resource_key, c.charge_date AS day, r.first_seen,
                t.tags, c.hours, c.list_cost, c.effective_cost, c.billed_cost, c.pricing_quantity,
                coalesce(k.pricing_category = 'Committed', false) OR c.commitment_key <> 0 AS covered,
-               lower(s.pricing_unit) ~ 'hour|hrs?$' AS by_hour
+               lower(s.pricing_unit) ~ 'hour|hrs?$' AS by_hour, k.capacity_reservation_id AS reservation,
+               k.capacity_reservation_status IS NOT NULL AS marked
         FROM charge c JOIN sku s USING (sku_key) JOIN charge_kind k USING (charge_kind_key)
         JOIN account a USING (account_key) LEFT JOIN location l USING (location_key)
         LEFT JOIN resource r ON r.resource_key = c.resource_key AND c.resource_key <> 0
@@ -164,7 +180,7 @@ _CHARGES = r"""
            CASE WHEN bool_and(covered OR cost IS NOT NULL)
                 THEN coalesce(sum(cost) FILTER (WHERE NOT covered), 0) END AS uncovered,
            bool_or(effective_cost IS NULL AND cost IS NOT NULL) AS billed, sum(pricing_quantity) AS quantity,
-           bool_and(coalesce(by_hour, false)) AS by_hour
+           bool_and(coalesce(by_hour, false)) AS by_hour, max(reservation) AS reservation, bool_and(marked) AS marked
     FROM valued
     GROUP BY what, provider, account, region, resource_id, coalesce(model, instance_type), currency, day
     ORDER BY what, provider, account, region, resource_id, name, currency, day"""

@@ -15,6 +15,7 @@ from aispend.advising import Recommend
 from aispend.moving import IdleCapacity
 from recommender.contract import Advice, DailyCost, WhyNot
 from recommender.kinds.idle_capacity import KIND, evaluate
+from recommender.methods.empty_machines import Ran
 from recommender.subjects.capacity import Capacity
 from recommender.subjects.served_use import Use
 from tests.recommender.conftest import AS_OF
@@ -231,9 +232,85 @@ def test_what_is_empty_for_a_part_of_each_day_is_used() -> None:
     assert isinstance(answer, WhyNot)
     assert answer.reason == "used"
     assert "6 of 24 hours" in answer.explanation
-    whole = [replace(day, hours_mask=(1 << 24) - 1) for day in subject.costs]
-    assert advise(replace(subject, costs=whole)).confidence == "high"
     assert advise(subject).confidence == "medium"  # the bill does not say in which hours
+
+
+def by_hours(machine_hours: Sequence[int], *, ran: Any = None, total: int | None = 4) -> Capacity:
+    """A reservation of four at 10 an hour each, with so many machine-hours empty on each day, some in every hour."""
+    subject = reserved(
+        [Decimal(10 * hours) for hours in machine_hours], details={} if total is None else {"total": total}
+    )
+    days = [replace(day, hours_mask=(1 << 24) - 1) for day in subject.costs]
+    hours = {day.day: Decimal(number) for day, number in zip(days, machine_hours, strict=True)}
+    known = None if ran is None else dict.fromkeys(hours, ran)
+    return replace(subject, costs=days, unit_hours=hours, ran=known)
+
+
+def test_a_reservation_is_given_up_by_its_fullest_hour_and_not_by_the_mean_of_its_days() -> None:
+    """One of four empty by day and three by night: two on average, and one machine nobody would miss."""
+    advice = advise(by_hours([48] * 14, ran=Ran(48, most_at_once=3)))
+    assert advice.evidence["machines_empty"] == 1
+    # 24 of 48 machine-hours at 10: 240 a day, 7,300 a month of 14,600
+    assert (advice.monthly_cost, advice.saving.effective) == (Decimal("14600.00"), Decimal("7300.00"))
+    assert "at least 1 of its machines stood empty" in advice.reason
+    assert "--instance-count 3 " in advice.command
+    assert "instance_count = 3" in advice.evidence["terraform"]
+    assert advice.confidence == "high"
+
+
+@pytest.mark.parametrize(
+    ("machine_hours", "ran", "total", "empty", "share"),
+    [
+        # nobody marks what ran: all but one hour of the day may have been all four
+        ([48] * 14, None, 4, 1, "0.5"),
+        ([96] * 14, None, 4, 4, "1"),
+        ([94] * 14, None, 4, 2, "0.5106"),
+        # two of four ran without a break
+        ([48] * 14, Ran(48, most_at_once=2), 4, 2, "1"),
+        # on one day three did
+        ([48] * 13 + [24], None, 4, 1, "0.5185"),
+        # not listed, and what ran is known to be nothing
+        ([96] * 14, Ran(0, most_at_once=0), None, 4, "1"),
+    ],
+)
+def test_machines_that_stood_empty_in_every_hour(
+    machine_hours: Sequence[int], ran: Any, total: int | None, empty: int, share: str
+) -> None:
+    advice = advise(by_hours(machine_hours, ran=ran, total=total))
+    assert advice.evidence["machines_empty"] == empty
+    assert advice.saving.effective == pytest.approx(advice.monthly_cost * Decimal(share), abs=Decimal("0.01"))
+
+
+def test_a_reservation_whose_every_machine_ran_in_some_hour_is_used() -> None:
+    """Four ran for an hour each at once, and a line says that something of that hour stood empty: a part of it."""
+    assert refuse(by_hours([92] * 14, ran=Ran(4, most_at_once=4))) == "used"
+
+
+def test_hours_of_something_else_than_machines_are_no_machines() -> None:
+    """Cores are counted by the hour as well: 96 of them a machine are more than four machines have hours."""
+    advice = advise(by_hours([4608] * 14))
+    assert "machines_empty" not in advice.evidence
+    assert advice.confidence == "medium"
+
+
+def test_all_of_it_is_cancelled() -> None:
+    advice = advise(by_hours([96] * 14))
+    assert "aws ec2 cancel-capacity-reservation --capacity-reservation-id cr-1" in advice.command
+    assert "count = 0" in advice.evidence["terraform"]
+
+
+def test_units_that_changed_in_the_window_count_at_the_number_there_is_now() -> None:
+    """Twenty units for a week, ten since: four are needed, and six of ten cost 24 a day each: 144 × 730 ÷ 24."""
+    subject = units(use(3000))
+    sizes = [20] * 7 + [10] * 7
+    costs = [
+        replace(day, effective_cost=Decimal(24 * size), uncovered_effective_cost=Decimal(24 * size))
+        for day, size in zip(subject.costs, sizes, strict=True)
+    ]
+    hours = {day.day: Decimal(24 * size) for day, size in zip(costs, sizes, strict=True)}
+    advice = advise(replace(subject, costs=costs, unit_hours=hours), told(2000))
+    assert (advice.monthly_cost, advice.saving.effective) == (Decimal("7300.00"), Decimal("4380.00"))
+    assert advice.evidence["cost_basis"].endswith("7 days at the number of units there is now")
 
 
 def test_what_may_be_asked_after_all_is_in_the_range() -> None:

@@ -4,131 +4,41 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
-import pytest
-from sqlalchemy import insert
 
-from aispend.advising import Recommend
-from aispend.clock import month_of
 from aispend.schema import (
-    account,
     charge,
-    charge_kind,
-    collection,
     inference_hour,
-    location,
-    resource,
     resource_alias,
     resource_history,
     resource_life,
-    sku,
     spot_price,
     spot_risk,
     workload_hour,
 )
 from aispend.store import Store
-from aispend.store.partitions import ensure_partitions
-from collectors.aws.gaps import told_by
-from collectors.contract import Window
-from collectors.days import unsettled_days
-from recommender.contract import Advice, WhyNot
-from recommender.kinds.idle_capacity import evaluate as give_up
 from recommender.prices import CATALOGUE
-from recommender.subjects.capacity import Capacity, load_capacity
 from recommender.subjects.machine_life import Jobs, load_jobs, load_lives, load_regret
 from recommender.subjects.machines import load_machines
 from recommender.subjects.spot_market import SpotMarkets
-from recommender.subjects.watched import WHOLE
-
-AS_OF = datetime(2026, 11, 21, tzinfo=UTC)
-DAYS = 14
-UNITS, UNUSED, USED, SPOT = 1, 2, 3, 4
-
-
-@pytest.fixture
-def ledger(database: Store) -> Store:
-    """Two units of throughput at 48 a day, a reservation of which 1,320 a day stands empty, and a spot machine."""
-    with database.engine.begin() as connection:
-        ensure_partitions(connection, [date(2026, 11, 1)])
-        connection.execute(insert(account).values(account_key=1, provider="aws", sub_account_id="111122223333"))
-        connection.execute(insert(location).values(location_key=1, provider="aws", region_id="us-east-1"))
-        for key, platform, machine, unit, model in (
-            (1, "provisioned_throughput", None, "Hours", "claude-haiku-4.5"),
-            (2, "gpu_vm", "p5.48xlarge", "Hrs", None),
-        ):
-            connection.execute(
-                insert(sku).values(
-                    sku_key=key, provider="aws", is_ai=True, platform=platform, instance_type=machine,
-                    accelerator_type="nvidia-h100-80gb" if machine else None, pricing_unit=unit, model=model,
-                )
-            )  # fmt: skip
-        for kind, category, status in (
-            (UNITS, "Standard", None),
-            (UNUSED, "Standard", "Unused"),
-            (USED, "Standard", "Used"),
-            (SPOT, "Dynamic", None),
-        ):
-            connection.execute(
-                insert(charge_kind).values(
-                    charge_kind_key=kind, charge_category="Usage", pricing_category=category, billing_currency="USD",
-                    capacity_reservation_status=status, capacity_reservation_id="cr-1" if status else None,
-                )
-            )  # fmt: skip
-        names = {1: "provisioned-model/abc", 2: "cr-1", 3: "i-spot"}
-        for key, name in names.items():
-            connection.execute(
-                insert(resource).values(
-                    resource_key=key, provider="aws", resource_id=name, first_seen=date(2026, 1, 1),
-                    last_seen=date(2026, 11, 20) if key < 3 else date(2026, 11, 10),
-                )
-            )  # fmt: skip
-        ordinal = 0
-        for number in range(DAYS):
-            day = (AS_OF - timedelta(days=number + 1)).date()
-            for key, bought, kind, cost, quantity in (
-                (1, 1, UNITS, 48, 48),
-                (2, 2, UNUSED, 1320, 24),
-                (2, 2, USED, 1320, 24),
-                (3, 2, SPOT, 300, 24),
-                # a second line of the same hours: cores beside accelerators
-                (3, 2, SPOT, 100, 24),
-            ):
-                ordinal += 1
-                connection.execute(
-                    insert(charge).values(
-                        billing_month=month_of(day), slice_id=1, half=0, ordinal=ordinal, charge_date=day,
-                        account_key=1, sku_key=bought, location_key=1, resource_key=key, tag_set_key=0,
-                        commitment_key=0, charge_kind_key=kind, hours=(1 << 24) - 1, billed_cost=cost,
-                        effective_cost=cost, list_cost=cost, pricing_quantity=quantity, line_count=24,
-                    )
-                )  # fmt: skip
-    return database
-
-
-def loaded(store: Store) -> dict[str, Capacity]:
-    with store.engine.connect() as connection:
-        return {one.resource_id: one for one in load_capacity(connection, AS_OF, DAYS)}
-
-
-def write(store: Store, table: Any, **values: Any) -> None:
-    with store.engine.begin() as connection:
-        connection.execute(insert(table).values(**values))
-
-
-def test_of_a_reservation_only_what_stood_empty_counts(ledger: Store) -> None:
-    found = loaded(ledger)
-
-    assert set(found) == {"provisioned-model/abc", "cr-1"}
-    assert found["cr-1"].what == "capacity_reservation"
-    assert [cost.effective_cost for cost in found["cr-1"].costs] == [Decimal(1320)] * DAYS
+from tests.recommender.subjects.conftest import AS_OF, DAYS, loaded, write
 
 
 def test_units_are_what_a_day_is_charged_for_over_its_hours(ledger: Store) -> None:
     """48 unit-hours a day are two units; nobody recorded what was asked of them."""
     units = loaded(ledger)["provisioned-model/abc"]
     assert (units.units, units.model, units.use) == (Decimal(2), "claude-haiku-4.5", None)
+
+
+def test_a_day_on_which_the_units_changed_says_neither_number(ledger: Store) -> None:
+    """Two units until noon of the newest day and four after it: 72 unit-hours are three nobody ever had."""
+    with ledger.engine.begin() as connection:
+        newest = (AS_OF - timedelta(days=1)).date()
+        on_it = (charge.c.resource_key == 1) & (charge.c.charge_date == newest)
+        connection.execute(charge.update().where(on_it).values(pricing_quantity=72))
+    units = loaded(ledger)["provisioned-model/abc"]
+    assert (units.units, units.unit_hours[newest]) == (None, Decimal(72))
 
 
 def test_a_listing_knows_units_and_the_end_of_the_commitment(ledger: Store) -> None:
@@ -289,72 +199,3 @@ def test_tokens_without_a_count_of_requests_are_requests(ledger: Store) -> None:
     assert np.flatnonzero(machine.use.asked).tolist() == [9 * 24, 10 * 24]
     # what a request is of is unknown where nobody counted it: only the seven are counted
     assert machine.use.requests.sum() == 7
-
-
-def looked_at(store: Store, *, days: int, token: str = "settled", listed: int = 90, source: str = "aws") -> None:
-    """Units in a connection's listing, and its account's usage read on the last days: without a row."""
-    write(
-        store, resource_history, resource_key=1, valid_from=AS_OF - timedelta(days=listed), scope="s", details={},
-        kind="bedrock_provisioned_throughput", state="InService", source=f"{source}/inventory", seen_at=AS_OF,
-    )  # fmt: skip
-    for number in range(1, days + 1):
-        day = (AS_OF - timedelta(days=number)).date()
-        write(
-            store, collection, source="aws/usage", slice=f"{day}", change_token=token, collected_at=AS_OF,
-            attempted_at=AS_OF, outcome="loaded", rows=0,
-        )  # fmt: skip
-
-
-def test_an_account_nobody_asked_anything_of_is_idle_where_somebody_looked(ledger: Store) -> None:
-    """Nothing but idle units in it, so no record of anything: twelve of fourteen days were read, and had none."""
-    looked_at(ledger, days=12)
-    units = loaded(ledger)["provisioned-model/abc"]
-    assert units.use is not None
-    assert units.use.recorded is not None
-    assert (units.use.recorded.sum(), units.use.recorded[:48].any(), units.use.asked.any()) == (288, False, False)
-    advice = give_up(units, Recommend())
-    assert isinstance(advice, Advice)
-    assert "in 288 recorded hours" in advice.reason
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        # the account's usage was refused on these days
-        {"token": "settled without cloudwatch.GetMetricData 111122223333/us-east-1"},
-        # the day was not over
-        {"token": "2026-11-20T09"},
-        # another connection lists it, whose usage nobody reads
-        {"source": "other"},
-        # too few days
-        {"days": 9},
-        # it is in the listing since two days after the days were read
-        {"listed": -2},
-    ],
-)
-def test_silence_nobody_looked_at_is_unknown(ledger: Store, given: dict[str, Any]) -> None:
-    looked_at(ledger, **({"days": 14} | given))
-    answer = give_up(loaded(ledger)["provisioned-model/abc"], Recommend())
-    assert isinstance(answer, WhyNot)
-    assert answer.reason == "telemetry_missing"
-
-
-def test_days_that_were_looked_at_are_known_beside_recorded_ones(ledger: Store) -> None:
-    """Asked something thirteen days ago, and nothing recorded of the account since: the days after it were read."""
-    write(
-        ledger, inference_hour, slice_id=1, hour=AS_OF - timedelta(days=13), namespace="aws", provider="aws",
-        account="111122223333", model="claude-haiku-4.5", unit_class="output", quantity=600,
-    )  # fmt: skip
-    looked_at(ledger, days=12)
-    use = loaded(ledger)["provisioned-model/abc"].use
-    assert use is not None
-    assert use.recorded is not None
-    assert (use.recorded.sum(), use.asked.sum()) == (13 * 24, 1)
-
-
-def test_a_day_that_is_over_and_lacks_nothing_has_the_token_of_a_whole_one() -> None:
-    """What collectors write and this reads meets in the table alone."""
-    day = date(2026, 11, 10)
-    (piece,) = unsettled_days(Window(day, day + timedelta(days=1)), {}, AS_OF, "usage")
-    assert piece.token == WHOLE
-    assert told_by(WHOLE) == (WHOLE, ())

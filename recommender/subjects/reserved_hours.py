@@ -1,0 +1,52 @@
+"""What ran in reserved machines, by the hours of the bill: the most at once, and machine-hours, day by day.
+
+Assumes     each line of a used hour names the machine that ran, and its quantity is in hours.
+Cases       A machine of more machine-hours than hours is several (a reservation that is named for those in it), or a
+            bill without hours: what ran on that day is unknown. A bill that marks what was not used and nothing as used
+            had nothing that ran.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from datetime import date
+
+from sqlalchemy import Connection, text
+
+from recommender.methods.empty_machines import HOURS, Ran
+
+_ROUNDING = 1e-6
+
+
+def ran_in(
+    connection: Connection, reservations: Collection[str], since: date, until: date
+) -> Mapping[tuple[str, date], Ran | None]:
+    """By reservation and day, where the bill has a line of use; None where it does not say how many ran when."""
+    rows = connection.execute(
+        text(_USED), {"ids": list(reservations), "since": since, "until": until, "month": since.replace(day=1)}
+    )
+    at_once: dict[tuple[str, date], list[int]] = defaultdict(lambda: [0] * HOURS)
+    ran: dict[tuple[str, date], float | None] = defaultdict(float)
+    for name, day, key, hours, quantity in rows:
+        before = ran[name, day]
+        if hours is None or quantity is None or not key or quantity > int(hours).bit_count() + _ROUNDING:
+            ran[name, day] = None
+        elif before is not None:
+            ran[name, day] = before + float(quantity)
+            for hour in range(HOURS):
+                at_once[name, day][hour] += int(hours) >> hour & 1
+    return {at: None if amount is None else Ran(amount, max(at_once[at])) for at, amount in ran.items()}
+
+
+_USED = """
+    SELECT k.capacity_reservation_id, c.charge_date, c.resource_key,
+           CASE WHEN bool_and(c.hours IS NOT NULL) THEN bit_or(c.hours) END,
+           CASE WHEN bool_and(c.pricing_quantity IS NOT NULL AND lower(s.pricing_unit) ~ 'hour|hrs?$')
+                THEN sum(c.pricing_quantity) END
+    FROM charge c JOIN sku s USING (sku_key) JOIN charge_kind k USING (charge_kind_key)
+    WHERE k.capacity_reservation_id = ANY(:ids) AND k.capacity_reservation_status = 'Used'
+      AND k.charge_category = 'Usage' AND s.is_ai AND c.charge_date >= :since AND c.charge_date < :until
+      AND c.billing_month >= :month
+      AND (c.half <> 1 OR c.slice_id NOT IN (SELECT slice_id FROM slice WHERE position('+' in dataset) > 0))
+    GROUP BY 1, 2, 3"""
