@@ -14,8 +14,9 @@ from typing import Any, Literal
 import numpy as np
 
 from sample.demand import Series
+from sample.google_projects import GCP_VISION
 from sample.machines import Fleet, Load, Naming, Platform, Purchase, Verdict
-from sample.story import AZURE_AI, GCP_VISION, RESEARCH, SERVING
+from sample.story import AZURE_AI, RESEARCH, SERVING
 
 Right = Literal["wanted", "wrong", "fine", "if it carries"]
 """``fine``: a careful engineer could say either. ``if it carries``: right where the size holds what really happened."""

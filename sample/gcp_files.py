@@ -16,12 +16,10 @@ import numpy as np
 from sample.catalogue import MACHINES, UNIT
 from sample.chance import Chance
 from sample.gcp_lines import PACIFIC_HOURS, invoice_month
+from sample.google_projects import NUMBERS, PROJECTS
 from sample.ledger import Item, Lines
-from sample.story import GCP_DATA, GCP_GENAI, GCP_VISION
 from sample.timeline import Timeline
 
-PROJECTS = {GCP_VISION: "Vision production", GCP_GENAI: "Generative apps", GCP_DATA: "Analytics"}
-NUMBERS = {GCP_VISION: "604417092283", GCP_GENAI: "604417092284", GCP_DATA: "604417092285"}
 CREDIT_TYPE = "COMMITTED_USAGE_DISCOUNT"
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,9 +13,9 @@ from sample.aws_machines import owner_of
 from sample.catalogue import GCP_PARTS, TOKENS, UNIT, GcpPart, units
 from sample.chance import Chance
 from sample.demand import Demand
+from sample.google_projects import GCP_GENAI, GCP_VISION
 from sample.ledger import Commitment, Ints, Item, Ledger, Lines, Owner, priced
 from sample.machines import Running
-from sample.story import GCP_GENAI, GCP_VISION
 from sample.timeline import Timeline
 
 PACIFIC_HOURS = 8
@@ -21,6 +23,7 @@ PACIFIC_HOURS = 8
 WINDOW = 8
 """Hours of a usage window of anything that is not a machine: three fit a Pacific day."""
 CUD_PERCENT = 63
+GKE_CLUSTER = "vision-prod"
 COMPUTE = ("Compute Engine", "6F81-5844-456A")
 VERTEX = ("Vertex AI", "C7E2-9256-1C43")
 INVOICE = ("Invoice", "B1A2-07C3-55F0")
@@ -30,6 +33,28 @@ GEMINI = (
     ("cached", "cached", "{title} GA Text Input Caching - Predictions"),
     ("output", "output", "{title} GA Text Output - Predictions"),
 )
+
+
+class Committed(NamedTuple):
+    """A one-year commitment to a part of machines in use: GPUs, cores or GiB of memory, more than are used."""
+
+    kind: str
+    part: GcpPart
+    amount: int
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return f"g2-{self.kind.lower()}-1y"
+
+
+def committed(machines: Sequence[Running]) -> Iterator[Committed]:
+    """What was committed to for machines with that purchase: of cores and memory a sixth more than they have."""
+    covered = sorted((one for one in machines if one.fleet.purchase == "committed_use"), key=lambda one: one.slot)
+    slots = len({machine.slot for machine in covered})
+    for part in GCP_PARTS[covered[0].fleet.machine] if covered else ():
+        kind = "GPU" if "GPU" in part.description else "Core" if "Core" in part.description else "Ram"
+        yield Committed(kind, part, part.amount * slots + (0 if kind == "GPU" else part.amount * slots // 6))
 
 
 def charge(ledger: Ledger, machines: list[Running], demands: list[Demand], timeline: Timeline, chance: Chance) -> None:
@@ -53,20 +78,23 @@ def charge(ledger: Ledger, machines: list[Running], demands: list[Demand], timel
     _other(ledger, timeline, chance)
 
 
+def on_spot(part: GcpPart, percent: int) -> tuple[str, int]:
+    """What a part's SKU is called on spot, and its price there; ``percent`` of list."""
+    description = (
+        part.description.replace("GPU running in", "GPU attached to Spot Preemptible VMs running in")
+        if "GPU" in part.description
+        else f"Spot Preemptible {part.description}"
+    )
+    return description, part.price * percent // 100 // 10**4 * 10**4
+
+
 def _part_item(machine: Running, part: GcpPart) -> Item:
     fleet, spec = machine.fleet, machine.fleet.spec
     spot = fleet.purchase == "spot"
-    description = part.description
-    if spot:
-        description = (
-            description.replace("GPU running in", "GPU attached to Spot Preemptible VMs running in")
-            if "GPU" in description
-            else f"Spot Preemptible {description}"
-        )
-    price = part.price * spec.spot_percent // 100 // 10**4 * 10**4 if spot else part.price
+    description, price = on_spot(part, spec.spot_percent) if spot else (part.description, part.price)
     tags = dict(machine.tags)
     if fleet.platform == "k8s":
-        tags |= {"goog-k8s-cluster-name": "vision-prod", "goog-k8s-cluster-location": fleet.region}
+        tags |= {"goog-k8s-cluster-name": GKE_CLUSTER, "goog-k8s-cluster-location": fleet.region}
     if fleet.platform == "notebook":
         tags |= {"goog-workbench-instance": machine.name}
     service, sku = COMPUTE, part.sku_id[:-1] + "S" if spot else part.sku_id
@@ -105,17 +133,15 @@ def _committed_use(ledger: Ledger, machines: list[Running], timeline: Timeline, 
     if not machines:
         return
     ordered = sorted(machines, key=lambda machine: machine.slot)
-    for part in GCP_PARTS[ordered[0].fleet.machine]:
-        kind = "GPU" if "GPU" in part.description else "Core" if "Core" in part.description else "Ram"
+    for bought in committed(ordered):
+        kind, part, amount = bought
         commitment = Commitment(
-            f"projects/{GCP_VISION}/regions/us-central1/commitments/g2-{kind.lower()}-1y",
+            f"projects/{GCP_VISION}/regions/us-central1/commitments/{bought.name}",
             f"Committed Usage Discount: {kind}",
             "CUD",
             "Usage",
             part.unit,
         )
-        slots = len({machine.slot for machine in ordered})
-        amount = part.amount * slots + (0 if kind == "GPU" else part.amount * slots // 6)
         room = np.full(timeline.hours, amount * 3600, dtype=np.int64)
         rate = part.price * CUD_PERCENT // 100
         used = np.zeros(timeline.hours, dtype=np.int64)

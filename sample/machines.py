@@ -11,6 +11,7 @@ import numpy as np
 
 from sample.catalogue import MACHINES, Machine
 from sample.chance import Chance
+from sample.google_projects import NUMBERS
 from sample.timeline import Hours, Timeline
 
 Platform = Literal["vm", "k8s", "endpoint", "training_job", "notebook", "ml_cluster"]
@@ -123,6 +124,8 @@ class Fleet:
     """Hours of its life after which its run failed, and began again from zero."""
     abandoned: bool = False
     """Nobody ever said how its run ended."""
+    told_by_cloud: bool = False
+    """Its cloud's own services say what there is of it and how busy it is, in place of the company's files."""
     verdict: Verdict | None = None
 
     @property
@@ -296,14 +299,14 @@ def identity(fleet: Fleet, slot: int, number: int, chance: Chance, *, day: date,
         name = f"vm-{fleet.name}-{slot + 1:02d}"
         alias = name if fleet.names in ("id", "short") else host
         return Identity(f"{group}/microsoft.compute/virtualmachines/{name}", name, alias, "")
-    zone = f"{fleet.region}-{'abc'[slot % 3]}"
+    zone, project = f"{fleet.region}-{'abc'[slot % 3]}", NUMBERS.get(fleet.account, fleet.account)
     if fleet.platform == "endpoint":
         endpoint = chance.digits(19, "vertex", fleet.name)
-        base = f"//aiplatform.googleapis.com/projects/{fleet.account}/locations/{fleet.region}"
+        base = f"//aiplatform.googleapis.com/projects/{project}/locations/{fleet.region}"
         return Identity(f"{base}/endpoints/{endpoint}", fleet.name, endpoint, "")
     suffix = f"{chance.hex(4, 'pool', fleet.name)}-{chance.hex(4, *key)}"
     name = f"gke-{fleet.name}-{suffix}" if fleet.platform == "k8s" else f"{fleet.name}-{suffix}"
-    base = f"//compute.googleapis.com/projects/{fleet.account}/zones/{zone}"
+    base = f"//compute.googleapis.com/projects/{project}/zones/{zone}"
     alias = name if fleet.names in ("id", "short") else host
     return Identity(f"{base}/instances/{chance.digits(19, 'gce', *key)}", name, alias, zone)
 

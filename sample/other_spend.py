@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sample.story import AZURE_AI, AZURE_DATA, AZURE_EU, COMMERCE, DATA, GCP_DATA, GCP_VISION, SERVING
+from sample.google_projects import GCP_DATA, GCP_VISION
+from sample.story import AZURE_AI, AZURE_DATA, AZURE_EU, COMMERCE, DATA, SERVING
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ Days count back from the day the sample is made.
 
 from __future__ import annotations
 
+from sample.google_projects import GCP_DATA, GCP_GENAI, GCP_VISION
 from sample.machines import Fleet, Load, Pod, Shape, Verdict
 from sample.volumes import Volume
 
@@ -22,7 +23,6 @@ COMMERCE, SERVING, TRAINING, DATA, RESEARCH = AWS_ACCOUNTS
 AZURE_AI, AZURE_DATA = "3f5a7c10-2b64-4d8e-9a01-6c1e5b7d2f40", "8d2e4b91-7a35-4c60-b8f2-19e0a4c6d735"
 AZURE_EU = "c47b1e58-90d3-4f2a-8e6c-5a3d7f10b926"
 AZURE_SUBSCRIPTIONS = {AZURE_AI: "lk-ai-prod", AZURE_DATA: "lk-data-platform", AZURE_EU: "lk-europe-stores"}
-GCP_VISION, GCP_GENAI, GCP_DATA = "lk-vision-prod", "lk-genai-apps", "lk-analytics"
 
 BATCHING_DAY = 100
 """Days ago the reply service began to batch requests: half the machines for the same answers."""
@@ -237,39 +237,46 @@ GCP_FLEETS = [
         name="room-designer", bill="gcp", account=GCP_VISION, region="us-central1", machine="a2-highgpu-1g", count=2,
         model="sdxl-room-designer", team="design", stage="inference_online", platform="k8s", names="short",
         shape=Shape("daily", hour=12, hours=11), load=Load(0.6, 0.7), first_day=260, group="a2-pool",
+        told_by_cloud=True,
     ),
     Fleet(
         name="tagging-l4", bill="gcp", account=GCP_VISION, region="us-central1", machine="g2-standard-12",
         model="catalog-vision", team="catalog", stage="inference_online", platform="k8s", names="short",
         purchase="committed_use", rotate_days=70, load=Load(0.4, 0.6), group="l4-pool", fixed=True,
         tags=(("env", "prod"),),
+        told_by_cloud=True,
     ),
     Fleet(
         name="style-embed", bill="gcp", account=GCP_VISION, region="us-central1", machine="a2-ultragpu-1g",
         model="style-embedding", team="catalog", stage="inference_online", names="short", first_day=125, fixed=True,
         load=Load(0.12, 0.1), tags=(("env", "prod"),),
         verdict=Verdict("oversized", "resize", False, "eight of eighty gigabytes used", 125, "g2-standard-12"),
+        told_by_cloud=True,
     ),
     Fleet(
         name="room-train", bill="gcp", account=GCP_VISION, region="us-central1", machine="a2-highgpu-8g",
         model="sdxl-room-designer", team="design", stage="training", purchase="spot", names="short",
         shape=Shape("weekly", weekday=6, hour=3, hours=12), load=Load(0.87, 0.9), first_day=260,
+        told_by_cloud=True,
     ),
     Fleet(
         name="demand-tpu", bill="gcp", account=GCP_DATA, region="us-central1", machine="ct5lp-hightpu-8t",
         model="demand-forecast", team="supply-chain", stage="training", names="short", first_day=200,
         shape=Shape("weekly", weekday=3, hour=6, hours=8), load=Load(0.7, 0.6),
+        told_by_cloud=True,
     ),
     Fleet(
         name="stylist", bill="gcp", account=GCP_GENAI, region="us-central1", machine="g2-standard-12", fixed=True,
         model="style-embedding", team="design", stage="inference_online", platform="endpoint", names="short",
         first_day=150, load=Load(0.38, 0.5, follows="stylist"), tags=(("env", "prod"),),
+        told_by_cloud=True,
     ),
     Fleet(
         name="workbench", bill="gcp", account=GCP_GENAI, region="us-central1", machine="g2-standard-12",
         model=None, team="design", stage="notebook", platform="notebook", names="short", first_day=90, fixed=True,
         load=Load(0.15, 0.3, idle_days=35, resident=True), tags=(("env", "sandbox"),),
         verdict=Verdict("idle", "stop", True, "a workbench whose kernel last ran five weeks ago", 35),
+        told_by_cloud=True,
     ),
 ]  # fmt: skip
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sample.demand import Series
-from sample.story import AZURE_AI, AZURE_DATA, AZURE_EU, COMMERCE, GCP_GENAI, SERVING
+from sample.google_projects import GCP_GENAI
+from sample.story import AZURE_AI, AZURE_DATA, AZURE_EU, COMMERCE, SERVING
 
 SERIES = [
     Series(
