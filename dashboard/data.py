@@ -14,6 +14,7 @@ import streamlit as st
 from aispend.settings import load_settings
 from aispend.store import Store, open_store
 from reports import formats, views
+from reports.home_first import currency_order
 
 CACHE_SECONDS = 60
 ICON = Path(__file__).with_name("icon.png")
@@ -209,7 +210,7 @@ def currencies() -> tuple[str, ...]:
     found = overview("effective_cost")
     codes = [total.currency for total in found.trend.totals] if found else []
     reporting = load_settings().reporting_currency
-    return tuple(sorted(codes, key=lambda code: (code != reporting, code)))
+    return tuple(sorted(codes, key=currency_order(reporting)))
 
 
 def sidebar() -> None:

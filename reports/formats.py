@@ -198,8 +198,11 @@ def unconverted_lines(unconverted: Mapping[str, Decimal]) -> list[str]:
 
 
 def currencies_apart(codes: Iterable[str]) -> list[str]:
-    """Where amounts of several currencies stand below each other: what there is in one. Nothing for a single one."""
-    several = sorted(set(codes))
+    """Where amounts of several currencies stand below each other: what there is in one. Nothing for a single one.
+
+    ``codes``: in the order of the rows, the one to offer first.
+    """
+    several = list(dict.fromkeys(codes))
     if len(several) < 2:
         return []
     return [

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
@@ -92,6 +93,7 @@ def _list(narrowing: Narrowing, first: str | None, end: str | None, style: Forma
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         chosen = narrowing.chosen(doors.window(first, end, views.newest_window(connection)))
         found = views.recommendations(connection, chosen)
+        found = replace(found, rows=_in_order(found.rows, door.settings.reporting_currency))
         reasons = views.why_not(connection, door.settings.recommend.min_monthly_saving)
         empty = "" if found.rows else _nothing(connection, chosen, asked_states=bool(narrowing.state))
     if style is not Format.table:
@@ -100,6 +102,15 @@ def _list(narrowing: Narrowing, first: str | None, end: str | None, style: Forma
         show.lines([empty])
     else:
         advice_table(found.rows, savings_lines(found, reasons))
+
+
+def _in_order(rows: Iterable[views.Recommendation], home: str) -> tuple[views.Recommendation, ...]:
+    """By state as they came, and within a state those in the currency ``home`` first."""
+    from reports.home_first import home_first
+
+    listed = list(rows)
+    states = list(dict.fromkeys(row.state for row in listed))
+    return tuple(sorted(home_first(listed, home), key=lambda row: states.index(row.state)))
 
 
 def _nothing(connection: Connection, chosen: views.AdviceFilter, *, asked_states: bool) -> str:
@@ -206,7 +217,7 @@ def savings_lines(found: views.Recommendations, reasons: Sequence[views.WhyNot] 
     from reports.advice_words import counted_line, not_counted_line, payback_line
     from reports.formats import currencies_apart
 
-    currencies = sorted({row.currency for row in found.rows})
+    currencies = list(dict.fromkeys(row.currency for row in found.rows))
     groups = found.not_counted()
     told = (
         line

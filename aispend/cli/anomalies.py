@@ -84,10 +84,12 @@ def list_all(
     """
     from reports import records, views
     from reports.columns import ANOMALIES
+    from reports.home_first import home_first
 
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         window = doors.window(first, end, views.newest_window(connection))
         rows = views.found_anomalies(connection, states=_states(state), window=window)
+        rows = home_first(rows, door.settings.reporting_currency)
         beside = views.anomalies_beside(connection, window)
         empty = "" if rows else _nothing(connection, period=window is not None)
     if style is not Format.table:

@@ -91,7 +91,7 @@ def close(
             elif accrued:
                 _accrued(connection, chosen, style)
             else:
-                _months(connection, style)
+                _months(connection, style, door.settings.reporting_currency)
 
 
 def _change(
@@ -116,12 +116,13 @@ def _change(
     )
 
 
-def _months(connection: Connection, style: Format) -> None:
+def _months(connection: Connection, style: Format, home: str) -> None:
     from reports import records, views
     from reports.columns import MONTHS
     from reports.formats import UNKNOWN, money
+    from reports.home_first import home_first
 
-    rows = views.months(connection)
+    rows = sorted(home_first(views.months(connection), home), key=lambda row: -row.month.toordinal())
     if style is not Format.table:
         show.machine(MONTHS, records.records(MONTHS, rows), style)
         return

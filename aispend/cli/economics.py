@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
@@ -99,11 +100,17 @@ def lifecycle(
     """
     from reports import views
     from reports.formats import allocation_line, figure, money, period
+    from reports.home_first import home_first
 
     asked = doors.currency(currency) if currency else None
+    found: views.Lifecycles | views.LifecyclesIn
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         window = doors.window(first, end, views.charge_days(connection))
-        found = views.lifecycles_in(connection, asked, window) if asked else views.lifecycles(connection, window)
+        if asked:
+            found = views.lifecycles_in(connection, asked, window)
+        else:
+            found = views.lifecycles(connection, window)
+            found = replace(found, rows=home_first(found.rows, door.settings.reporting_currency))
         missing = "" if found.rows else nothing.no_ai_spend(connection, window, "aispend spend")
     if _answered(found, style, missing) or found.window is None:
         return
@@ -156,11 +163,11 @@ def _other_stages(found: views.Lifecycles | views.LifecyclesIn) -> list[str]:
     """What the table has no column for, so that it adds up to AI spend with it."""
     from reports.formats import money
 
-    sums: dict[str, list[Decimal]] = {}
+    sums: dict[str, list[Decimal]] = {}  # in the order of the rows
     for row in found.rows:
         if row.other_cost:
             sums.setdefault(row.currency, []).append(row.other_cost)
-    told = [f"{money(exact_sum(costs))} {currency}" for currency, costs in sorted(sums.items())]
+    told = [f"{money(exact_sum(costs))} {currency}" for currency, costs in sums.items()]
     return [f"Besides, of other stages or none known: {', '.join(told)}."] if told else []
 
 
@@ -183,11 +190,17 @@ def runs(
     """
     from reports import views
     from reports.formats import allocation_line, money, period
+    from reports.home_first import home_first
 
     asked = doors.currency(currency) if currency else None
+    found: views.Runs | views.RunsIn
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         window = doors.window(first, end, views.newest_window(connection))
-        found = views.runs_in(connection, asked, window) if asked else views.runs(connection, window)
+        if asked:
+            found = views.runs_in(connection, asked, window)
+        else:
+            found = views.runs(connection, window)
+            found = replace(found, rows=home_first(found.rows, door.settings.reporting_currency))
         missing = "" if found.rows else nothing.no_runs(connection)
     if _answered(found, style, missing) or found.window is None:
         return
@@ -255,7 +268,8 @@ def _by_ending(found: views.Runs | views.RunsIn) -> list[str]:
     for row in found.rows:
         sums.setdefault((row.currency, row.ending), []).append(row)
     lines = []
-    for (currency, ending), rows in sorted(sums.items()):
+    codes = list(dict.fromkeys(row.currency for row in found.rows))
+    for (currency, ending), rows in sorted(sums.items(), key=lambda one: (codes.index(one[0][0]), one[0][1])):
         lost = exact_sum(row.lost_cost for row in rows if row.lost_cost is not None)
         known = [row.effective_cost for row in rows if row.effective_cost is not None]
         lines.append(
@@ -294,7 +308,7 @@ def payback(
             f"Training {found.model}: {money(found.training_cost)} {found.currency}.",
             f"Serving: {unit_price(found.cost_per_1m_tokens)} a million tokens instead of "
             f"{unit_price(found.instead_cost_per_1m_tokens)} ({found.instead_of}).",
-            f"At {count(found.monthly_tokens)} tokens in 30 days that saves {money(found.monthly_saving)} a month.",
+            f"At {count(found.monthly_tokens)} tokens in 730 hours that saves {money(found.monthly_saving)} a month.",
             f"Paid for after {figure(found.months)} months."
             if found.months is not None
             else "It saves nothing, so that it is never paid for.",
@@ -321,9 +335,11 @@ def self_host(
     """
     from reports import records, views
     from reports.economics_columns import SELF_HOST
+    from reports.home_first import home_first
 
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         found = views.self_hosting(connection, doors.window(first, end, views.newest_window(connection)))
+        found = replace(found, rows=home_first(found.rows, door.settings.reporting_currency))
         missing = "" if found.rows else nothing.no_unit_costs(connection, None)
     if not show.answered(SELF_HOST, records.self_host_records(found), style, missing):
         _self_host_table(found)

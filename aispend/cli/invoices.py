@@ -13,7 +13,7 @@ from aispend.cli.show import Head
 from aispend.money import exact_sum
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from reports import views
 
@@ -39,16 +39,18 @@ def invoices(
     """
     from reports import records, views
     from reports.columns import INVOICES
+    from reports.home_first import currency_order
 
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         window = doors.window(first, end, views.charge_days(connection))
         rows = views.invoices(connection, window)
+        home = door.settings.reporting_currency
         missing = "" if rows else nothing.no_invoices(connection)
     if not show.answered(INVOICES, records.records(INVOICES, rows), style, missing):
-        _table(rows)
+        _table(rows, currency_order(home))
 
 
-def _table(rows: Sequence[views.InvoiceRow]) -> None:
+def _table(rows: Sequence[views.InvoiceRow], order: Callable[[str | None], tuple[bool, str]]) -> None:
     from reports.formats import UNKNOWN, money
 
     show.table(
@@ -77,7 +79,7 @@ def _table(rows: Sequence[views.InvoiceRow]) -> None:
         ],
         notes=[
             *_look_at(rows),
-            *_billed(rows),
+            *_billed(rows, order),
             "Billed: what the lines come to, tax and credits included. Its total: net and tax of the invoice itself. "
             "Tax: the invoice's, or that of the lines where its total is not known. Type totals in: aispend invoice "
             "add. Checked: aispend reconcile",
@@ -93,11 +95,11 @@ def _look_at(rows: Sequence[views.InvoiceRow]) -> Iterator[str]:
             yield f"{name}, {row.currency}: {row.cause}."
 
 
-def _billed(rows: Sequence[views.InvoiceRow]) -> Iterator[str]:
+def _billed(rows: Sequence[views.InvoiceRow], order: Callable[[str | None], tuple[bool, str]]) -> Iterator[str]:
     from reports.formats import money
 
     sums = {
-        row.currency: exact_sum(one.billed_cost or Decimal(0) for one in rows if one.currency == row.currency)
-        for row in rows
+        code: exact_sum(row.billed_cost or Decimal(0) for row in rows if row.currency == code)
+        for code in sorted({row.currency for row in rows}, key=order)
     }
-    yield f"Billed in all: {', '.join(f'{money(amount)} {code}' for code, amount in sorted(sums.items()))}."
+    yield f"Billed in all: {', '.join(f'{money(amount)} {code}' for code, amount in sums.items())}."

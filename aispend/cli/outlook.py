@@ -67,6 +67,7 @@ def forecast(
 
 def _table(found: views.Forecasts, home: str) -> None:
     from reports.formats import UNKNOWN, currencies_apart, money, unconverted_lines
+    from reports.home_first import home_first
 
     def band(row: views.ForecastRow) -> str:
         return UNKNOWN if row.p10 is None or row.p90 is None else f"{money(row.p10)} – {money(row.p90)}"
@@ -79,7 +80,7 @@ def _table(found: views.Forecasts, home: str) -> None:
         Head("currency"),
     ]
     for number, (_, group) in enumerate(groupby(found.rows, key=lambda row: row.period)):
-        rows = sorted(group, key=lambda row: (row.cut not in ("all", "ai"), row.currency != home))
+        rows = sorted(home_first(group, home), key=lambda row: row.cut not in ("all", "ai"))
         if number:
             show.lines([""])
         show.lines([_period(rows[0])])

@@ -67,6 +67,7 @@ def savings(
       aispend savings --calibration
     """
     from reports import records, views
+    from reports.home_first import home_first
     from reports.savings_columns import CALIBRATION, SAVING_LINES, SAVINGS_BY_MONTH, SAVINGS_BY_RECOMMENDATION
 
     if by is not None and by not in CUTS:
@@ -74,20 +75,21 @@ def savings(
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         found = views.savings(connection)
         kept = views.calibration(connection)
+        home = door.settings.reporting_currency
     missing = "" if found.items else NOTHING_DONE
     if calibration:
         if not show.answered(CALIBRATION, calibration_records(kept), style, missing):
             _calibration(kept)
         return
     columns, rows = {
-        "month": (SAVINGS_BY_MONTH, found.months),
+        "month": (SAVINGS_BY_MONTH, sorted(home_first(found.months, home), key=lambda row: row.month)),
         "recommendation": (SAVINGS_BY_RECOMMENDATION, found.items),
         "line": (SAVING_LINES, found.lines),
     }[by or "month"]
     if show.answered(columns, records.records(columns, rows), style, missing):
         return
     if by in (None, "month"):
-        _months(found)
+        _months(found, home)
     if by is None:
         show.lines([""])
     if by in (None, "recommendation"):
@@ -118,8 +120,9 @@ def calibration_records(kept: views.Calibration) -> list[dict[str, Any]]:
     ]
 
 
-def _months(found: views.Savings) -> None:
+def _months(found: views.Savings, home: str) -> None:
     from reports.formats import money, month
+    from reports.home_first import home_first
 
     if not found.months:
         show.lines(["No bill of the days since has been loaded yet."])
@@ -146,7 +149,7 @@ def _months(found: views.Savings) -> None:
                 money(row.floor_effect),
                 row.currency,
             )
-            for row in found.months
+            for row in sorted(home_first(found.months, home), key=lambda row: row.month)
         ],
         notes=_terms(found),
     )

@@ -154,13 +154,14 @@ def spend_query(
 def spend_table(found: views.Spend, by: tuple[str, ...], limit: int, home: str) -> None:
     """Spend for people; ``by`` are the cuts to show, the first of the query's; the currency ``home`` comes first."""
     from reports.formats import basis_lines, money, percent
+    from reports.home_first import home_first
 
     cost = found.query.cost
     totals = {total.currency: total.costs.of(cost) for total in found.totals}
     starred = {total.currency: "*" if cost in total.partly_unknown else "" for total in found.totals}
     cells: list[tuple[str, ...]] = []
     dated = by[:1] in (("day",), ("month",))
-    rows = found.rows if dated else sorted(found.rows, key=lambda row: row.currency != home)
+    rows = found.rows if dated else home_first(found.rows, home)
     for row in rows[:limit]:
         amount = row.costs.of(cost)
         whole = totals[row.currency]
@@ -196,7 +197,7 @@ def spend_table(found: views.Spend, by: tuple[str, ...], limit: int, home: str) 
         )
         if by
         else (money(total.costs.of(cost)) + starred[total.currency], "100.0 %", total.currency)
-        for total in sorted(found.totals, key=lambda total: total.currency != home)
+        for total in home_first(found.totals, home)
     ]
     show.table(
         [

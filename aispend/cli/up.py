@@ -134,6 +134,7 @@ def _summary(store: Store, settings: Settings) -> None:
     from aispend.cli.advice import advice_lines
     from aispend.cli.spending import spend_table
     from reports import views
+    from reports.home_first import home_first
 
     with store.engine.connect() as connection:
         spend = views.spend(connection, views.SpendQuery(by=("model",), ai_only=True))
@@ -149,5 +150,5 @@ def _summary(store: Store, settings: Settings) -> None:
     if savings:
         typer.echo("")
         home = settings.reporting_currency
-        advice_lines(sorted(savings, key=lambda row: row.currency != home)[:TOP_SAVINGS])
+        advice_lines(home_first(savings, home)[:TOP_SAVINGS])
     typer.echo("")

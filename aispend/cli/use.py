@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
@@ -56,12 +57,14 @@ def unit_costs(
     """
     from reports import records, views
     from reports.columns import UNIT_COSTS, UNIT_COSTS_CONVERTED
+    from reports.home_first import home_first
 
     asked = doors.currency(currency) if currency else None
     chosen = _basis(basis) if basis or style is not Format.table else "allocation"
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         window = doors.window(first, end, views.newest_window(connection))
         found = views.unit_costs(connection, window, model=model, basis=chosen, currency=asked)
+        found = replace(found, rows=home_first(found.rows, asked or door.settings.reporting_currency))
         missing = "" if found.rows else nothing.no_unit_costs(connection, model)
     columns = UNIT_COSTS_CONVERTED if asked else UNIT_COSTS
     flat = records.unit_cost_records(found.rows) if asked else records.records(UNIT_COSTS, found.rows)
@@ -137,11 +140,11 @@ def _not_served(found: views.UnitCosts, served: Sequence[views.UnitCost]) -> lis
     """What has no row above, so that all of it adds up to AI spend; nothing on the usage basis, which does not."""
     from reports.formats import money
 
-    sums: dict[str, list[Decimal]] = {}
+    sums: dict[str, list[Decimal]] = {}  # in the order of the rows
     for row in found.rows:
         if row.basis == "allocation" and row not in served and row.effective_cost:
             sums.setdefault(row.currency, []).append(row.effective_cost)
-    told = [f"{money(exact_sum(costs))} {currency}" for currency, costs in sorted(sums.items())]
+    told = [f"{money(exact_sum(costs))} {currency}" for currency, costs in sums.items()]
     return [f"Besides, of what served no requests or tokens: {', '.join(told)}."] if told else []
 
 
@@ -206,10 +209,11 @@ def idle(
     from reports import records, views
     from reports.advice_columns import IDLE
     from reports.formats import money, percent
+    from reports.home_first import home_first
 
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         window = doors.window(first, end, views.newest_window(connection))
-        found = views.idle(connection, window)
+        found = home_first(views.idle(connection, window), door.settings.reporting_currency)
         missing = "" if found else nothing.no_idle(connection)
     if show.answered(IDLE, records.records(IDLE, found), style, missing):
         return

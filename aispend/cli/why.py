@@ -110,8 +110,9 @@ def _periods(
 def _table(found: views.Changes, limit: int, home: str) -> None:
     from reports.change_words import behind, effect_words, leading_effects, signed, told_in_cents
     from reports.formats import change, money, period
+    from reports.home_first import home_first
 
-    for total in sorted(found.totals, key=lambda total: total.currency != home):
+    for total in home_first(found.totals, home):
         grown = f" ({change(total.change / total.before)})" if total.before > 0 and total.change else ""
         rows = [row for row in found.rows if row.currency == total.currency]
         drivers = told_in_cents(found.drivers[total.currency])

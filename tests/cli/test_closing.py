@@ -47,8 +47,8 @@ def test_months_and_their_state(filled: Run) -> None:
     assert lines[0].split() == ["month", "state", "billed", "accrued", "adjusted", "closed"]
     # November: 7.5 + 5 + 0.1 + 100 - 5 + 9 dollars and 40 euros
     assert [line.split()[:3] for line in lines[2:5]] == [
-        ["2026-11", "provisional", "40.00"],
         ["2026-11", "provisional", "116.60"],
+        ["2026-11", "provisional", "40.00"],
         ["2026-10", "final", "10.00"],
     ]
     assert max(map(len, lines)) <= 80

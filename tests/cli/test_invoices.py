@@ -19,7 +19,7 @@ def test_an_invoice_stands_beside_its_lines(filled: Run) -> None:
     assert "A-1 2026-10 10.00 9.90 0.00 0.10 USD differs" in words
     assert "no number 2026-11 116.60 – 9.00 – USD no number Issuer 111 provisional" in words
     assert "aws A-1, USD: 0.10 is unexplained." in words
-    assert "Billed in all: 40.00 EUR, 126.60 USD." in words
+    assert "Billed in all: 126.60 USD, 40.00 EUR." in words
 
 
 def test_for_machines_amounts_are_exact_and_months_are_chosen(filled: Run) -> None:

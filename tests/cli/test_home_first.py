@@ -1,0 +1,79 @@
+"""The reporting currency comes first wherever several are listed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from aispend.store import Store
+from reports.formats import currencies_apart
+from reports.home_first import currency_order, home_first
+from tests.cli.conftest import Run
+
+
+@dataclass(frozen=True)
+class Row:
+    currency: str | None
+    number: int
+
+
+@given(st.lists(st.sampled_from(["CHF", "EUR", "USD", None])), st.sampled_from(["CHF", "EUR", "USD"]))
+def test_home_is_first_the_others_by_code_and_rows_of_one_stay_in_their_order(codes: list[Any], home: str) -> None:
+    rows = [Row(code, number) for number, code in enumerate(codes)]
+    found = home_first(rows, home)
+    assert sorted(found, key=lambda row: row.number) == rows
+    listed = [row.currency for row in found]
+    assert listed == sorted(listed, key=currency_order(home))
+    assert home not in listed or listed[0] == home
+    for code in set(codes):
+        numbers = [row.number for row in found if row.currency == code]
+        assert numbers == sorted(numbers)
+
+
+@pytest.mark.parametrize(("home", "first", "second"), [("USD", "USD", "EUR"), ("EUR", "EUR", "USD")])
+def test_every_list_begins_with_it(
+    filled: Run, database: Store, tmp_path: Path, home: str, first: str, second: str
+) -> None:
+    """The company is paid for in USD and EUR; two unit costs and two anomalies in each are all that is added."""
+    with database.engine.begin() as connection:
+        connection.execute(text("DELETE FROM unit_cost"))
+        for number, code in enumerate(("USD", "EUR")):
+            connection.execute(
+                text(
+                    "INSERT INTO unit_cost (billing_month, day, provider, model, stage, basis, currency, requests,"
+                    " effective_cost, partly_unknown) VALUES ('2026-11-01', '2026-11-02', 'aws', 'm',"
+                    " 'inference_online', 'allocation', :code, 10, 5, false)"
+                ),
+                {"code": code},
+            )
+            connection.execute(
+                text(
+                    "INSERT INTO anomaly (id, kind, cut, value, currency, first_day, last_day, lasting, actual,"
+                    " expected, impact, drivers, explanation, state, found_at, updated_at) VALUES (:id, 'rise',"
+                    " 'model', 'm', :code, '2026-11-02', '2026-11-02', false, 9, 1, 8, '{}', 'x', 'open', now(), now())"
+                ),
+                {"id": f"a{number}", "code": code},
+            )
+    (tmp_path / "aispend.toml").write_text(f'reporting_currency = "{home}"\n')
+    for command in ("unit-costs", "lifecycle", "anomalies"):
+        found = json.loads(filled(command, "--format", "json").out)
+        assert list(dict.fromkeys(row["currency"] for row in found)) == [first, second], command
+    months = [row for row in json.loads(filled("close", "--format", "json").out) if row["month"] == "2026-11"]
+    assert [row["currency"] for row in months] == [first, second]
+    billed = " ".join(filled("invoices").out.split())
+    assert billed.index(f" {first}, ", billed.index("Billed in all")) < billed.index(
+        f" {second}.", billed.index("Billed in")
+    )
+
+
+def test_the_first_listed_is_the_one_that_is_offered() -> None:
+    (line,) = currencies_apart(["USD", "EUR", "USD"])
+    assert line.startswith("USD and EUR are not added here.")
+    assert "aispend spend --in USD" in line
