@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from decimal import Decimal
 
 Clock = Callable[[], datetime]
 """Returns the present instant, timezone-aware, in UTC."""
+HOURS_PER_MONTH = Decimal(730)
+"""A month, wherever a rate is said of one: a twelfth of 8,760 hours, as clouds count it."""
 
 
 def system_clock() -> datetime:

@@ -15,13 +15,14 @@ from decimal import Decimal
 from enum import IntEnum
 from typing import Any, Generic, Literal, TypeVar
 
+from aispend import clock
 from aispend.advising import Recommend
 from recommender.prices import CATALOGUE, PriceBook
 
 Confidence = Literal["low", "medium", "high"]
 Effort = Literal["very_low", "low", "medium", "high", "very_high"]
-HOURS_PER_MONTH = Decimal(730)
-"""Hours a monthly figure stands for (the clouds' own convention)."""
+HOURS_PER_MONTH = clock.HOURS_PER_MONTH
+"""Hours a monthly figure stands for."""
 COST_UNKNOWN = (
     "Its bill gives neither an effective nor a billed cost for it, so nobody can say what would be saved. "
     "Load the export that has it: for Azure, the amortised one."

@@ -57,9 +57,10 @@ def edge(
     Example: aispend edge --model llama-3.1-8b --devices 200 --hardware 350 --watts 12 --power-price 0.25
     --management 3 --engineering 60000
     """
+    from aispend.clock import HOURS_PER_MONTH
     from aispend.errors import UsageError
     from aispend.money import rate
-    from recommender.methods.edge import HOURS_PER_MONTH, Device, edge_cost
+    from recommender.methods.edge import Device, edge_cost
     from reports import views
     from reports.views.unit_costs import PER_REQUESTS
 

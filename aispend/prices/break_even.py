@@ -15,12 +15,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from aispend.clock import HOURS_PER_MONTH
 from aispend.money import rate
 
 _PER_MILLION = 1_000_000
 _SECONDS = 3_600
-HOURS_PER_MONTH = 730
-"""A month, wherever something is said of one: a twelfth of 8,760 hours."""
 
 
 def cost_per_million(price_per_hour: Decimal, tokens_per_second: Decimal, load: Decimal) -> Decimal:
@@ -60,7 +59,7 @@ def break_even(cost: Decimal, api_cost: Decimal, tokens: Decimal, load: Decimal 
 
 def per_month(quantity: Decimal, days: int) -> Decimal:
     """What was so much in ``days`` days, in a month of 730 hours."""
-    return rate(quantity, Decimal(days * 24), HOURS_PER_MONTH)
+    return rate(quantity * HOURS_PER_MONTH, Decimal(days * 24))
 
 
 def payback_months(one_off_cost: Decimal, monthly_saving: Decimal) -> Decimal | None:

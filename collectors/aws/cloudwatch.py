@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
+from aispend.clock import HOURS_PER_MONTH
 from collectors.aws.listing import pages
 
 OPERATIONS = ("cloudwatch.GetMetricData", "cloudwatch.ListMetrics")
@@ -131,7 +132,7 @@ def monthly_cost(asked: int, times_a_day: int) -> Decimal:
 
     Rounded to cents.
     """
-    return (PER_THOUSAND / 1000 * asked * times_a_day * Decimal(730) / 24).quantize(Decimal("0.01"))
+    return (PER_THOUSAND / 1000 * asked * times_a_day * HOURS_PER_MONTH / 24).quantize(Decimal("0.01"))
 
 
 def _batches(groups: Sequence[Group], most: int) -> Iterator[list[Group]]:

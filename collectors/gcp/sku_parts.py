@@ -19,10 +19,11 @@ from datetime import UTC, date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from aispend.clock import HOURS_PER_MONTH
 from aispend.money import exactly, rate
 
 _USAGE_TERMS = {"OnDemand": "on_demand", "Preemptible": "spot", "Commit1Yr": "1y", "Commit3Yr": "3y"}
-_HOURS = {"h": 1, "GiBy.h": 1, "GiBy.mo": 730}
+_HOURS = {"h": 1, "GiBy.h": 1, "GiBy.mo": int(HOURS_PER_MONTH)}
 """Hours of what a price is of, by its unit."""
 
 _NANO = Decimal("1e-9")

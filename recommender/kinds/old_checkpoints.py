@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from aispend.advising import Recommend
+from aispend.clock import HOURS_PER_MONTH
 from recommender.contract import COST_UNKNOWN, Advice, DailyCost, WhyNot
 from recommender.guards import decided
 from recommender.kinds.storage_money import at_list
@@ -244,7 +245,7 @@ def _advice(
 def _storage_cost(store: CheckpointStore) -> str | None:
     known = [cost.effective_cost for cost in store.account_storage if cost.effective_cost is not None]
     mean = sum(known, _NOTHING) / len(known) if known else None
-    return None if mean is None else str((mean * 730 / 24).quantize(Decimal("0.01")))
+    return None if mean is None else str((mean * HOURS_PER_MONTH / 24).quantize(Decimal("0.01")))
 
 
 def _growth(costs: Sequence[DailyCost]) -> Decimal | None:

@@ -27,13 +27,13 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Literal
 
+from aispend.clock import HOURS_PER_MONTH
 from aispend.money import rate
 from aispend.prices.break_even import BreakEven, break_even
 from aispend.prices.data import read_toml
 
 HIGHLY_AVAILABLE = 2
 """Replicas at least, for what must not stop with one of them."""
-HOURS_PER_MONTH = 730
 _MILLION = 1_000_000
 
 
@@ -187,7 +187,7 @@ def own_servers(
 
     The fleet is for the peak (None: the mean, which is the least). None where there is no output, or the API is free.
     """
-    mean = rate(monthly.output, Decimal(HOURS_PER_MONTH * 3_600))
+    mean = rate(monthly.output, HOURS_PER_MONTH * 3_600)
     peak = max(mean, peak_output_per_second or mean)
     replicas = max(math.ceil(peak / replica_output_per_second), least_replicas)
     own = replicas * replica_price_per_hour * HOURS_PER_MONTH + engineers_per_month

@@ -22,9 +22,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from aispend.clock import HOURS_PER_MONTH
 from aispend.money import rate
 
-HOURS_PER_MONTH = Decimal(730)
 _PER = 1000
 _MONTHS = 12
 

@@ -29,6 +29,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from aispend.clock import HOURS_PER_MONTH
 from recommender.methods.folds import Folds
 from recommender.methods.risk import effective_sample, risk_level, violation_bound
 
@@ -37,7 +38,7 @@ Slots = NDArray[np.int64]
 
 TARGET = 0.8
 """Share of a capacity above which load is a risk: the rest is headroom."""
-_MONTH_HOURS = 730.0
+_MONTH_HOURS = float(HOURS_PER_MONTH)
 _DRAWS = 2000
 
 

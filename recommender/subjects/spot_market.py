@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
+from aispend.clock import HOURS_PER_MONTH
 from aispend.prices.accelerators import plain_instance_type
 from aispend.prices.prices import price_at
 from recommender.methods.spot_prices import Step, hourly_highest, mean_of_hourly_maximum
@@ -35,7 +36,7 @@ from recommender.methods.spot_prices import Step, hourly_highest, mean_of_hourly
 PRICE_DAYS = 14
 SERIES_DAYS = 28
 """Three weeks to be tried on, each after all that came before it, and one to learn from first."""
-_MONTH = 730
+_MONTH = int(HOURS_PER_MONTH)
 """Hours of a month."""
 
 _BAND_HOURS = {"interruption_rate": _MONTH, "eviction_rate": 1}

@@ -1,6 +1,7 @@
 """When training a model has paid for itself: against another that is served too, or at an API's list price.
 
-Assumes     The volume of the last 30 days with usage goes on, and so does the other model's price.
+Assumes     The volume of the last 30 days with usage goes on, and so does the other model's price. A month is 730
+            hours, as wherever a rate is said of one.
 Method      Saving a month: the tokens served, at the cost of the other model less at the model's own, both effective
             on the allocation basis. A model that is not served counts at the list price of the very tokens, class by
             class, at the cheapest API that sells it. Payback is the training cost ÷ the saving.
@@ -19,7 +20,7 @@ from decimal import Decimal
 from sqlalchemy import Connection
 
 from aispend.money import exact_sum, rate
-from aispend.prices.break_even import payback_months
+from aispend.prices.break_even import payback_months, per_month
 from aispend.prices.token_prices import CURRENCY, ApiOffer, api_offers
 from analyzer.currency import exchange_rates
 from reports.views.converted import in_one
@@ -34,7 +35,8 @@ _TOKENS = (*_INPUT, "cached_input_tokens", "output_tokens")
 class Payback:
     """Whether a model's training pays: its cost against what serving it saves over serving ``instead_of``.
 
-    ``monthly_saving`` is at the volume of the last 30 days with usage; ``months`` None where nothing is saved.
+    ``monthly_tokens`` and ``monthly_saving`` are of 730 hours, at the volume of the last 30 days with usage; ``months``
+    None where nothing is saved.
     ``list_price_of`` names the API and the source where the other model is not served; ``oldest_rate`` is the day the
     oldest exchange rate used is from, None where none was needed.
     """
@@ -89,7 +91,8 @@ def payback(connection: Connection, model: str, instead_of: str) -> Payback | No
     own_cost, other_cost, training = (one.amount or Decimal(0) for one in sums)
     own = rate(own_cost, tokens, PER_TOKENS)
     instead = rate(other_cost, _sum(other, _TOKENS) if other else tokens, PER_TOKENS)
-    saving = rate((instead - own) * tokens, Decimal(PER_TOKENS))
+    monthly = per_month(tokens, days.days)
+    saving = rate((instead - own) * monthly, Decimal(PER_TOKENS))
     return Payback(
         model=model,
         instead_of=instead_of,
@@ -97,7 +100,7 @@ def payback(connection: Connection, model: str, instead_of: str) -> Payback | No
         training_cost=training,
         cost_per_1m_tokens=own,
         instead_cost_per_1m_tokens=instead,
-        monthly_tokens=tokens,
+        monthly_tokens=monthly,
         monthly_saving=saving,
         months=payback_months(training, saving),
         list_price_of=f"{offer.provider} {offer.model_id}, {offer.source}" if offer else None,
