@@ -9,7 +9,7 @@ Method
     *Hard to get back*: accelerators listed as scarce, a low placement score or a high interruption band of the spot
     market; a capacity reservation of the machine's own lets it come back.
     *Said first*: disks inside the host that are empty afterwards, or that nobody knows of; a reservation or a block
-    that is paid on without the machine.
+    that is paid on without the machine; quota of another type, and whether the zone has it.
 Cases
     What is unknown becomes a line in the command's text, never a silent permission. Where one of two machines does
     not say what it runs, the same type counts as the same generation.
@@ -221,6 +221,24 @@ def preconditions(machine: Machine) -> str:
     elif why := hard_to_regain(machine):
         lines.append(f"its capacity may not come back: {why}")
     return "".join(f"# {' '.join(line.split())}\n" for line in lines)
+
+
+def scarce_among(machines: Iterable[Machine]) -> str | None:
+    """Why capacity of one of them may not come back, in words; None where that of all should."""
+    return next((why for machine in machines if (why := hard_to_regain(machine))), None)
+
+
+def preconditions_of(machines: Iterable[Machine]) -> str:
+    """What stands before a command that gives up some of them, each line once."""
+    lines = [line for machine in machines for line in preconditions(machine).splitlines(keepends=True)]
+    return "".join(dict.fromkeys(lines))
+
+
+def before_another(machine: Machine, instance_type: str, *, how: str = "") -> str:
+    """A comment line before a command that runs it on another type, or buys it otherwise (``how``, `` on spot``)."""
+    where = f"zone {machine.zone} has it" if machine.zone else "its zones have it"
+    said = f"ask for quota of {instance_type}{how} in {machine.region or 'its region'} first, and whether {where}"
+    return f"# {' '.join(said.split())}\n"
 
 
 def covered_remark(saved: Saving, doing: str) -> str:

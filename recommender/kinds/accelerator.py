@@ -36,7 +36,14 @@ from aispend.prices.prices import Price
 from recommender import terraform
 from recommender.actions import describe, resize
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Effort, Kind, Step, WhyNot
-from recommender.guards import covered_remark, hard_to_regain, others_in_group, preconditions, refusal_of_service
+from recommender.guards import (
+    before_another,
+    covered_remark,
+    hard_to_regain,
+    others_in_group,
+    preconditions,
+    refusal_of_service,
+)
 from recommender.kinds.other_types import Move, Work, machines_for, moves_of
 from recommender.kinds.parts import Parts, parts_of
 from recommender.kinds.replayed import MAX_BOUND, replay_evidence, spread_of
@@ -185,8 +192,8 @@ def _advice(
     command, undo = resize(first, move.target.instance_type, others_in_group(parts.machines))
     scarce = hard_to_regain(first)
     target_scarce = scarcity(move.target.accelerator_type)
-    quota = f"# ask for quota of {move.target.instance_type} in {first.region} first"
-    quota += f"; it is {target_scarce}\n" if target_scarce else "\n"
+    quota = before_another(first, move.target.instance_type)
+    quota += f"# it is {target_scarce}\n" if target_scarce else ""
     several = len(parts.machines) > 1 or move.machines > 1
     howmany = f"# {move.machines} of them instead of {len(parts.machines)}; the first:\n" if several else ""
     bound = played.outcome.bound

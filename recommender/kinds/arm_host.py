@@ -32,7 +32,7 @@ from aispend.prices.prices import Price
 from recommender import terraform
 from recommender.actions import describe, resize
 from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
-from recommender.guards import covered_remark, preconditions, refusal
+from recommender.guards import before_another, covered_remark, preconditions, refusal
 from recommender.hcl import Expression
 from recommender.owners import owner_of
 from recommender.savings import cost_basis, cost_remark, monthly_cost, saving
@@ -180,7 +180,9 @@ def _command(subject: Machine, target: str, size: int | None, each: int) -> tupl
         if is_endpoint or owner_of(subject):
             where = "behind it" if is_endpoint else "in its group"
             number = f"# {size} machines {where} instead of {now}: raise its number, and its largest, with the type\n"
-    return f"# build its image and its libraries for arm64 first\n{preconditions(subject)}{number}{command}", undo
+    text = f"# build its image and its libraries for arm64 first\n{before_another(subject, target)}"
+    text += f"{preconditions(subject)}{number}{command}"
+    return text, undo
 
 
 def _block(subject: Machine, target: str, size: int | None, each: int) -> dict[str, Any]:

@@ -33,7 +33,14 @@ from aispend.advising import Recommend
 from aispend.sizing import Consolidate
 from recommender import terraform
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, Subject, WhyNot
-from recommender.guards import others_in_group, others_remark, refusal_of_service
+from recommender.guards import (
+    covered_remark,
+    others_in_group,
+    others_remark,
+    preconditions_of,
+    refusal_of_service,
+    scarce_among,
+)
 from recommender.kinds.replayed import MAX_BOUND, replay_evidence, spread_of
 from recommender.kinds.share_machines import share
 from recommender.kinds.together import cost_of_each, describe_all, one_type
@@ -156,10 +163,11 @@ def _replicas(subject: Service, settings: Recommend) -> Advice | WhyNot:
             f"Together they had a load of {weighted_percentile(load, np.ones(load.size), options.percentile):.1f} of "
             f"{now * each:.0f} accelerators at p{options.percentile * 100:g}. The number chosen on earlier weeks "
             f"carried {outcome.hours:.0f} held-out hours with {outcome.violation_minutes:.0f} minutes over capacity."
-            f"{said}{cost_remark(subject, days)}"
+            f"{said}{covered_remark(saved, 'giving it up')}{cost_remark(subject, days)}"
         ),
         undo="set the size back",
-        command=_command(machines, needed + others_in_group(machines)),
+        command=preconditions_of(machines) + _command(machines, needed + others_in_group(machines)),
+        hard_to_regain=scarce_among(machines) is not None,
         violation_bound=Decimal(repr(round(outcome.bound, 6))),
         target="replicas",
         acts_on=cost_of_each(subject, days, cost),

@@ -1,4 +1,4 @@
-"""What a smaller size fails on, in the order it is asked: the work, then the memory in use, then the host."""
+"""What a smaller size fails on, in the order it is asked: the work, the memory in use, what joins devices, the host."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from aispend.prices.accelerators import Accelerator, InstanceType, accelerator, instance_type
 from aispend.prices.prices import Candidate
 from aispend.sizing import Rightsize
+from recommender.machine_facts import has_fast_link
 from recommender.methods.model_memory import Precision, accelerators_needed
 from recommender.methods.percentiles import ROUNDING
 from recommender.methods.realised_ratio import RealisedRatio
@@ -20,8 +21,9 @@ from recommender.methods.replay import Capacity
 from recommender.methods.throughput import ServedModel
 from recommender.subjects.machines import Machine
 
-Limit = Literal["busy", "memory", "host"]
-_ORDER: tuple[Limit, ...] = ("busy", "memory", "host")
+Limit = Literal["busy", "memory", "link", "host"]
+_ORDER: tuple[Limit, ...] = ("busy", "memory", "link", "host")
+TRAINING = ("training", "fine_tuning")
 _GIB = 2**30
 HOST_PER_DEVICE_MEMORY = 2
 """GiB of host memory for each GiB held on the accelerators: weights pass through it, and something else runs there."""
@@ -109,15 +111,41 @@ def limit_of(
             return "memory"
     elif need.memory > float(size.candidate.memory_gb) * 1e9 * (1 - options.memory_headroom):
         return "memory"
+    if _loses_link(need, size, subject, options, model):
+        return "link"
     return None if _keeps_host_share(size.candidate, subject, need) else "host"
+
+
+def _loses_link(need: Need, size: Size, subject: Machine, options: Rightsize, model: ModelNeed | None) -> bool:
+    """Whether devices that work together are joined by a fast link now and would not be there.
+
+    Together work those of one training, and those a model is split over: as its shape says, else where each holds more
+    on average than one of the candidate's could.
+    """
+    candidate = size.candidate
+    if has_fast_link(candidate.accelerator_type) or not has_fast_link(subject.accelerator_type):
+        return False
+    if subject.stage in TRAINING:
+        return need.concurrent > 1
+    if model is not None:
+        return (degree_of(model, candidate) or 1) > 1
+    if candidate.accelerators <= 1:
+        return False
+    each = float(candidate.memory_gb / candidate.accelerators) * 1e9 * (1 - options.memory_headroom)
+    return need.memory / float(subject.accelerator_count or 1) > each
 
 
 def holds_model(need: ModelNeed, candidate: Candidate) -> bool:
     """Whether the type's cards hold the model at a degree that divides its heads, and compute in its precision."""
+    return degree_of(need, candidate) is not None
+
+
+def degree_of(need: ModelNeed, candidate: Candidate) -> int | None:
+    """Over how many of the type's cards the model is split; None where they do not hold it or compute otherwise."""
     card = accelerator(candidate.accelerator_type)
     if card is None or not computes(card, need.model.precision):
-        return False
-    degree = accelerators_needed(
+        return None
+    return accelerators_needed(
         need.model.shape,
         float(card.memory_gb) * 1e9,
         need.model.precision,
@@ -125,7 +153,6 @@ def holds_model(need: ModelNeed, candidate: Candidate) -> bool:
         kv_precision=need.model.kv_precision,
         maximum=int(candidate.accelerators),
     )
-    return degree is not None
 
 
 def computes(card: Accelerator, precision: Precision) -> bool:
@@ -163,6 +190,11 @@ def why_none(
         return limit, (
             f"It holds up to {need.memory / _GIB:.1f} GiB of accelerator memory; no cheaper "
             "type that could do its work has that with headroom."
+        )
+    if limit == "link":
+        return limit, (
+            f"Its devices work together over the fast link of {subject.accelerator_type}, and those of every cheaper "
+            "type that could hold the work would be joined by the host's bus alone."
         )
     host = _host(subject)
     if host is None:

@@ -34,7 +34,13 @@ from aispend.prices.accelerators import accelerator
 from aispend.sizing import OptimizeModel
 from recommender import terraform
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Saving, Step, WhyNot
-from recommender.guards import others_in_group, refusal_of_service
+from recommender.guards import (
+    covered_remark,
+    others_in_group,
+    preconditions_of,
+    refusal_of_service,
+    scarce_among,
+)
 from recommender.kinds.together import cost_of_each, describe_all, one_type
 from recommender.methods.model_memory import accelerators_needed
 from recommender.methods.model_shapes import served_model, smaller_of_family, source_of
@@ -229,10 +235,12 @@ def _advice(
         reason=(
             f"{factor.low:.1f} to {factor.high:.1f} times the throughput, {factor.point:.1f} expected here, leaves "
             f"{answer.instances_after} of {answer.instances_before} machines ({answer.instances_if_high} to "
-            f"{answer.instances_if_low}). Quality: {technique.quality}{cost_remark(subject, days)}"
+            f"{answer.instances_if_low}). Quality: {technique.quality}"
+            f"{covered_remark(saved, 'that')}{cost_remark(subject, days)}"
         ),
         undo="serve the present weights and settings again, and set the size back",
-        command=_command(subject, technique),
+        command=preconditions_of(machines) + _command(subject, technique),
+        hard_to_regain=scarce_among(machines) is not None,
         target=technique.name,
         one_off_cost=best.one_off,
         acts_on=cost_of_each(subject, days, cost),

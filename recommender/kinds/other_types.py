@@ -18,15 +18,13 @@ from aispend.advising import Recommend
 from aispend.moving import Accelerators
 from aispend.prices.accelerators import Accelerator, InstanceType, accelerator, instance_types
 from aispend.prices.prices import Candidate, Price
-from recommender.kinds.limits import ModelNeed, computes, holds_model
+from recommender.kinds.limits import TRAINING, ModelNeed, computes, degree_of
 from recommender.kinds.parts import Parts
 from recommender.machine_facts import has_fast_link
 from recommender.methods.hardware_cost import move_pays
 from recommender.methods.model_memory import Precision
 from recommender.methods.realised_ratio import Phase, Ratio, realised_ratio
 from recommender.subjects.services import Hourly
-
-TRAINING = ("training", "fine_tuning")
 
 
 @dataclass(frozen=True)
@@ -118,7 +116,8 @@ def _holds(target: InstanceType, card: Accelerator, offer: Price, work: Work, op
             price=offer,
             change="other_card",
         )
-        return target.accelerators >= 1 and holds_model(work.model, shape)
+        split = degree_of(work.model, shape) if target.accelerators >= 1 else None
+        return split is not None and (has_fast_link(card.name) or split == 1)
     each = float(card.memory_gb) * 1e9 * (1 - options.memory_headroom)
     degree = math.ceil(work.per_machine / each)
     # the number of heads is not known, and a power of two divides most

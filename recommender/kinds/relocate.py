@@ -28,7 +28,7 @@ from aispend.prices.prices import Price
 from recommender import terraform
 from recommender.actions import describe, move_to
 from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
-from recommender.guards import hard_to_regain, preconditions, refusal, reservation_of
+from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal, reservation_of
 from recommender.machine_facts import geography, transfer_price
 from recommender.savings import Spread, cost_basis, cost_remark, monthly_cost, recent, saving
 from recommender.subjects.machines import Machine
@@ -178,7 +178,7 @@ def _advice(
         reason=f"{subject.instance_type} costs {here.hourly_price} {here.currency} an hour in {here.region} and "
         f"{best.hourly_price} in {best.region}, both under the law of "
         f"{law if geography(subject.provider, best.region) == law else 'what your settings allow'}.{moved}{wait}"
-        f"{cost_remark(subject, days)}",
+        f"{covered_remark(used, 'moving')}{cost_remark(subject, days)}",
         undo=undo,
         command=preconditions(subject) + command,
         gate=None if data.cost is not None else GATE,

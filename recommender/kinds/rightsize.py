@@ -10,7 +10,8 @@ Method
     chooses from what came before and is tried on the days after (``methods/replay``, ``methods/folds``). The size
     advised is what the rule chooses from all of it.
     A candidate fits when load at the percentile, concurrency and memory stay within its capacity less headroom, and
-    each accelerator in use keeps the vCPUs and host memory it has now, because host need is not measured.
+    each accelerator in use keeps the vCPUs and host memory it has now, because host need is not measured. Devices that
+    work together (one training, a model split over them) keep a fast link where they have one.
     Another card's capacity is its measured ratio, else the smaller of dense bf16 and bandwidth × 0.9; never above one
     of the present. The cheapest that fits wins, of those that wait for nothing first. It is offered where the lower
     quartile of its expected value is above nothing, and its bound at most 5 % or it never failed.
@@ -48,7 +49,7 @@ from aispend.sizing import Rightsize
 from recommender import terraform
 from recommender.actions import describe, resize
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Confidence, Kind, Step, WhyNot
-from recommender.guards import hard_to_regain, preconditions, refusal
+from recommender.guards import before_another, covered_remark, hard_to_regain, preconditions, refusal
 from recommender.kinds.another_card import is_estimated, machines_if_slow, ranged, speed_evidence
 from recommender.kinds.limits import (
     Limit,
@@ -308,6 +309,7 @@ def _advice(
         f" Under {LOW_EVIDENCE_DAYS} days are known, so it was tried on hours between those it was chosen from."
         if found.low_evidence
         else "",
+        covered_remark(saved, "the smaller type"),
         cost_remark(subject, options.window_days),
     )
     return Advice(
@@ -327,7 +329,7 @@ def _advice(
             f"{outcome.violation_minutes:.0f} minutes over capacity.{''.join(remarks)}"
         ),
         undo=undo,
-        command=preconditions(subject) + command,
+        command=preconditions(subject) + before_another(subject, candidate.instance_type) + command,
         hard_to_regain=scarce is not None,
         violation_bound=Decimal(repr(round(outcome.bound, 6))),
         target=candidate.instance_type,

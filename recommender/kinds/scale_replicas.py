@@ -24,7 +24,14 @@ import numpy as np
 
 from aispend.advising import Recommend
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
-from recommender.guards import others_in_group, others_remark, refusal_of_service
+from recommender.guards import (
+    covered_remark,
+    others_in_group,
+    others_remark,
+    preconditions_of,
+    refusal_of_service,
+    scarce_among,
+)
 from recommender.kinds.clock import replica_commands
 from recommender.kinds.replayed import MAX_BOUND, replay_evidence, spread_of
 from recommender.kinds.together import cost_of_each, describe_all, one_type
@@ -114,7 +121,7 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     saved = saving(subject, options.window_days, Decimal(repr(round(share, 12))), spread)
     others = others_in_group(machines)
     command, terraform = replica_commands(machines[0], planned + others, week.zone)
-    command = others_remark(others) + command
+    command = preconditions_of(machines) + others_remark(others) + command
     confidence: Confidence = "medium" if profile.weeks >= GOOD_WEEKS else "low"
     return Advice(
         kind=NAME,
@@ -130,10 +137,11 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
         reason=(
             f"At {options.target:.0%} of a machine's capacity its weeks ask for {planned.min()} to {planned.max()} "
             f"machines. Tried on {outcome.hours:.0f} held-out hours, the plan was short in {outcome.violation_hours}. "
-            f"Load has to go to whichever runs.{cost_remark(subject, options.window_days)}"
+            f"Load has to go to whichever runs.{covered_remark(saved, 'it')}{cost_remark(subject, options.window_days)}"
         ),
         undo="delete the scheduled sizes and set the size back",
         command=command,
+        hard_to_regain=scarce_among(machines) is not None,
         violation_bound=Decimal(repr(round(outcome.bound, 6))),
         target="by-hour",
         acts_on=cost_of_each(subject, options.window_days, cost),

@@ -32,7 +32,7 @@ import numpy as np
 from aispend.advising import Recommend
 from recommender.actions import describe
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Confidence, Kind, Step, WhyNot
-from recommender.guards import hard_to_regain, loses_disks, preconditions, refusal_of_service
+from recommender.guards import covered_remark, hard_to_regain, loses_disks, preconditions, refusal_of_service
 from recommender.kinds.clock import in_words, on_off_commands
 from recommender.kinds.replayed import MAX_BOUND, replay_evidence, spread_of
 from recommender.kinds.weeks import Weeks, start_hours, weeks_of
@@ -265,7 +265,7 @@ def _advice(
             f"included, and was billed for {week.billed.sum():.0f}. Tried on {outcome.hours:.0f} held-out hours it "
             f"would have been off for {outcome.violation_hours} in which it worked. {_of_disks(machine)}"
             f"{asked}"
-            f"{cost_remark(subject, options.window_days)}"
+            f"{covered_remark(saved, 'switching it off')}{cost_remark(subject, options.window_days)}"
         ),
         undo="delete the schedule and start it",
         command=preconditions(machine) + command,
@@ -291,13 +291,14 @@ def _advice_on_request(
     machine = subject.current[0].machine
     minutes = request.cold_start_hours * 60
     part = Decimal(repr(round(max(request.saved_share, 0.0), 12)))
+    saved = saving(subject, options.window_days, part)
     return Advice(
         kind=NAME,
         subject=subject,
         current=f"{describe(machine)}, always on",
         proposed=f"scale to zero after {request.keep_alive_hours * 60:.0f} idle minutes",
         monthly_cost=cost,
-        saving=saving(subject, options.window_days, part),
+        saving=saved,
         risk=3,
         confidence="low",
         effort="medium",
@@ -306,7 +307,7 @@ def _advice_on_request(
             f"{request.keep_alive_hours:.1f} h after each, {request.cold_share:.1%} of them would wait about "
             f"{minutes:.0f} minutes for a start; requests are taken to come by themselves and not in bursts. Above "
             f"{request.break_even_per_hour:.0f} an hour staying warm is cheaper."
-            f"{cost_remark(subject, options.window_days)}"
+            f"{covered_remark(saved, 'switching it off')}{cost_remark(subject, options.window_days)}"
         ),
         undo="set its smallest size back to one",
         command=preconditions(machine)

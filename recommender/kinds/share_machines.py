@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from aispend.advising import Recommend
 from aispend.prices.accelerators import accelerator
 from recommender.contract import COST_UNKNOWN, Advice, WhyNot
-from recommender.guards import refusal_of_service
+from recommender.guards import covered_remark, preconditions_of, refusal_of_service, scarce_among
 from recommender.kinds.replayed import MAX_BOUND
 from recommender.kinds.together import describe_all
 from recommender.methods.packing import Packing, Server, Tenant, pack, replay_packing
@@ -197,6 +197,7 @@ def _advice(
     now = sum(costs.values(), Decimal(0))
     own = replace(subject, costs=together([machine.costs for machine in machines]))
     part = 1 - best.cost / now
+    saved = saving(own, days, part, best.spread(now))
     models = sorted({service.model or "unknown" for service in subject.services})
     gate = "a load test of the models together, at your own latency"
     if best.adapters:
@@ -209,7 +210,7 @@ def _advice(
         proposed=f"{best.count} × {best.machine.instance_type}, shared"
         + (", adapters on one base" if best.adapters else ""),
         monthly_cost=now,
-        saving=saving(own, days, part, best.spread(now)),
+        saving=saved,
         risk=risk_level(best.bound),
         confidence="low",
         effort="high" if best.adapters else "medium",
@@ -217,11 +218,13 @@ def _advice(
             f"{', '.join(models)} never ask together for more than {best.count} of {len(machines)} machines have, "
             f"replicas of one service apart. Packed by the earlier hours, {best.violation_minutes:.0f} minutes of the "
             f"{hours:.0f} h after them were over capacity. Sharing costs time that activity does not show."
-            f"{cost_remark(own, days)}"
+            f"{covered_remark(saved, 'sharing')}{cost_remark(own, days)}"
         ),
         undo="serve each model from a machine of its own again",
+        hard_to_regain=scarce_among(machines) is not None,
         command=(
-            "# place the services as below, with MPS, time-slicing or one engine for all; then take a machine away\n"
+            preconditions_of(machines)
+            + "# place the services as below, with MPS, time-slicing or one engine for all; then take a machine away\n"
             + "\n".join(
                 f"# machine {number}: {', '.join(' '.join(key.split()) for key in keys)}"
                 for number, keys in enumerate(best.packing.servers, start=1)

@@ -36,7 +36,14 @@ from aispend.moving import Spot
 from recommender import terraform
 from recommender.actions import as_spot, describe
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
-from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal_of_service, reservation_of
+from recommender.guards import (
+    before_another,
+    covered_remark,
+    hard_to_regain,
+    preconditions,
+    refusal_of_service,
+    reservation_of,
+)
 from recommender.kinds.parts import Parts, parts_of
 from recommender.kinds.spot_quote import Quote, quote_of
 from recommender.kinds.spot_replayed import (
@@ -277,7 +284,10 @@ def _advice(parts: Parts, quote: Quote, outlook: _Outlook, options: Spot, tried:
         effort="medium",
         reason=f"{outlook.reason}{age}{replay_remark(tried)}{covered_remark(used, 'spot')}{cost_remark(subject, days)}",
         undo=undo,
-        command=several + preconditions(first) + command,
+        command=several
+        + before_another(first, first.instance_type or "", how=" on spot")
+        + preconditions(first)
+        + command,
         violation_bound=bound_of(tried, outlook.bound),
         acts_on=parts.acts_on,
         gate=outlook.gate,

@@ -12,7 +12,15 @@ import pytest
 
 from aispend.advising import Recommend
 from recommender.contract import Advice, Saving, WhyNot
-from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal
+from recommender.guards import (
+    before_another,
+    covered_remark,
+    hard_to_regain,
+    preconditions,
+    preconditions_of,
+    refusal,
+    scarce_among,
+)
 from recommender.kinds import stop_idle
 from recommender.machine_facts import has_local_disk
 from recommender.subjects.machine_life import Life
@@ -75,6 +83,24 @@ def test_what_is_lost_is_said_before_the_command(make_subject: Make) -> None:
     assert isinstance(answer, Advice)
     assert answer.command.index("empty afterwards") < answer.command.index("aws ec2 stop-instances")
     assert answer.hard_to_regain
+
+
+def test_another_type_is_asked_quota_of_where_it_would_run(make_subject: Make) -> None:
+    in_zone = before_another(make_subject(zone="us-east-1a"), "g5.12xlarge")
+    assert in_zone == "# ask for quota of g5.12xlarge in us-east-1 first, and whether zone us-east-1a has it\n"
+    anywhere = before_another(make_subject(), "p4d.24xlarge", how=" on spot")
+    assert anywhere == "# ask for quota of p4d.24xlarge on spot in us-east-1 first, and whether its zones have it\n"
+    # a name ends no comment
+    assert before_another(make_subject(zone="a\nrm"), "x").count("\n") == 1
+
+
+def test_of_several_machines_any_may_be_scarce_and_each_remark_stands_once(make_subject: Make) -> None:
+    common = make_subject(instance_type="p3.2xlarge", accelerator_type="nvidia-v100-16gb")
+    scarce = make_subject()
+    assert scarce_among([common, common]) is None
+    assert scarce_among([common, scarce]) == "often short in a zone"
+    assert preconditions_of([common]) == ""
+    assert preconditions_of([scarce, common, scarce]) == preconditions(scarce)
 
 
 def test_a_reservation_of_its_own_lets_it_come_back(make_subject: Make) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from aispend.advising import Recommend
 from recommender.contract import Advice, Answer, Kind, Subject, WhyNot
+from recommender.guards import hard_to_regain, preconditions
 from recommender.registry import KINDS
 from recommender.subjects.machine_life import Life
 from recommender.subjects.machines import Machine
@@ -101,6 +102,15 @@ class KindContract:
         if isinstance(answer, Advice):
             assert answer.saving.net == 0
             assert not answer.saving.p90
+            if isinstance(advised, (Machine, Service, Pool)):
+                assert "ommitments cover it" in answer.reason
+
+    def test_what_may_not_come_back_and_what_is_lost_stand_in_the_advice(self, advised: Subject) -> None:
+        """Scarce accelerators, and disks inside the host: of every machine that the advice may end."""
+        if isinstance(advised, (Machine, Service, Pool)):
+            found, machines = self.advice(advised), machines_of(advised)
+            assert found.hard_to_regain == any(hard_to_regain(one) for one in machines)
+            assert all(line in found.command for line in preconditions(machines[0]).splitlines())
 
     @pytest.mark.parametrize(
         "given",
@@ -121,6 +131,14 @@ class KindContract:
     def with_costs(self, subject: Subject, costs: Sequence[Any]) -> Subject:
         """The same subject at other costs; override where its parts have costs of their own."""
         return replace(subject, costs=costs)
+
+
+def machines_of(subject: Machine | Service | Pool) -> list[Machine]:
+    """The machines it consists of that run."""
+    if isinstance(subject, Machine):
+        return [subject]
+    services = subject.services if isinstance(subject, Pool) else (subject,)
+    return [one.machine for service in services for one in service.current]
 
 
 def with_a_machine(subject: Subject, given: Mapping[str, Any]) -> Subject:

@@ -11,9 +11,7 @@ from aispend.schema import charge, resource
 from aispend.store import Store
 from recommender.prices import CATALOGUE
 from recommender.subjects.machines import load_machines
-from tests.recommender.subjects.test_capacity import AS_OF, DAYS, ledger
-
-__all__ = ["ledger"]
+from tests.recommender.subjects.conftest import AS_OF, DAYS
 
 
 @pytest.mark.parametrize(("fleets", "ended", "siblings"), [
