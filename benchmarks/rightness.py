@@ -27,24 +27,28 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
+from aispend.cli.trial_azure import azure_serving, collect_azure
+from aispend.clock import next_month
 from aispend.resource_id import canonical
 from aispend.settings import Settings, load_settings
 from aispend.store import Store, open_store
 from analyzer.attribution import Attributor, Subject
 from analyzer.run import analyze
 from benchmarks.import_focus import Measure
+from collectors.contract import Window
 from collectors.files.bills import import_bills
 from collectors.files.inventory import import_inventory
 from collectors.files.metrics import import_metrics
 from collectors.files.usage import import_usage
 from collectors.files.workloads import import_workloads
+from sample.azure_holdings import COLLECTED_DAYS
 from sample.company import SampleCompany, generate
 from sample.story import AWS_FLEETS
 
@@ -159,7 +163,10 @@ class Found:
 
 
 def load(company: SampleCompany, store: Store, settings: Settings, folder: Path, months: Sequence[str]) -> None:
-    """Bills, usage and workloads of these months, all utilization there is, and the inventory; each by its import."""
+    """Bills, usage and workloads of these months, all utilization there is, and the inventory.
+
+    Each by its import, and what Azure tells beside its bills by its collectors.
+    """
     import duckdb
 
     for month in months:
@@ -176,6 +183,12 @@ def load(company: SampleCompany, store: Store, settings: Settings, folder: Path,
         duckdb.execute(f"COPY (SELECT * FROM '{source}' WHERE {wanted}) TO '{folder / name}.parquet'")
     import_usage([folder / "usage.parquet"], store, settings, now)
     import_workloads([folder / "workloads.parquet"], store, settings, now)
+    first, last = (date.fromisoformat(f"{month}-01") for month in (min(months), max(months)))
+    with azure_serving({}, company.azure) as azure:
+        collect_azure(azure, store, settings, None, kinds=("inventory", "utilization"), clock=now)
+        collected = Window(max(first, TODAY - timedelta(days=COLLECTED_DAYS)), next_month(last))
+        if collected.first < collected.end:
+            collect_azure(azure, store, settings, None, kinds=("usage",), window=collected, clock=now)
 
 
 def now() -> datetime:

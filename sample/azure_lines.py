@@ -12,7 +12,7 @@ from sample import other_spend
 from sample.aws_machines import owner_of
 from sample.catalogue import TOKENS, UNIT, units
 from sample.chance import Chance
-from sample.demand import Demand
+from sample.demand import Demand, Series
 from sample.ledger import Commitment, Ints, Item, Ledger, Owner, priced
 from sample.machines import Running
 from sample.story import AZURE_AI, AZURE_DATA, AZURE_EU
@@ -35,7 +35,14 @@ MODEL_METERS = {
     "gpt-4o-mini": ("gpt-4o-mini-0718", "Azure OpenAI GPT4o"),
     "text-embedding-3-large": ("text-embedding-3-large", "Azure OpenAI Embeddings"),
 }
+MODEL_VERSIONS = {"gpt-4o": "2024-08-06", "gpt-4o-mini": "2024-07-18", "text-embedding-3-large": "1"}
 REGIONS = {"eastus": "East US", "westeurope": "West Europe"}
+
+
+def openai_account(series: Series) -> str:
+    """The id of the account a series is asked through, as bills write it."""
+    group = f"/subscriptions/{series.account}/resourcegroups/rg-openai"
+    return f"{group}/providers/microsoft.cognitiveservices/accounts/{series.endpoint}"
 
 
 def in_currency(price: int, bill: str) -> int:
@@ -46,7 +53,7 @@ def in_currency(price: int, bill: str) -> int:
 def charge_machines(ledger: Ledger, bill: str, machines: list[Running], timeline: Timeline, chance: Chance) -> None:
     """Virtual machines and Azure ML compute by the day, and the reservation some of them run under."""
     covered: dict[int, Ints] = {}
-    reservation = _reservation(chance)
+    reservation = reserved(chance)
     begin = timeline.month_start(RESERVATION_MONTH) + 96
     template: Item | None = None
     for machine in machines:
@@ -88,7 +95,8 @@ def charge_machines(ledger: Ledger, bill: str, machines: list[Running], timeline
         _reserve(ledger, template, reservation, covered, begin=begin, timeline=timeline)
 
 
-def _reservation(chance: Chance) -> Commitment:
+def reserved(chance: Chance) -> Commitment:
+    """The reservation of a year the company has bought."""
     order, number = chance.uuid("azure order"), chance.uuid("azure reservation")
     return Commitment(
         f"/providers/Microsoft.Capacity/reservationOrders/{order}/reservations/{number}",
@@ -201,8 +209,7 @@ def charge_tokens(ledger: Ledger, bill: str, demands: list[Demand], timeline: Ti
         series, prices = demand.series, TOKENS[demand.series.model]
         name, product = MODEL_METERS[series.model]
         where = "glbl" if bill == "azure-usd" else "regnl"
-        group = f"/subscriptions/{series.account}/resourcegroups/rg-openai"
-        resource = f"{group}/providers/microsoft.cognitiveservices/accounts/{series.endpoint}"
+        resource = openai_account(series)
         classes = [
             (f"{name}-Inp-{where} Tokens", prices.input, demand.uncached),
             (f"{name.replace('-', ' ')} cached Inp {where} Tokens", prices.cached, demand.cached),

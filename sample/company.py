@@ -11,7 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from sample import aws_files, aws_machines, aws_other, azure_files, azure_lines, gcp_files, gcp_lines
+from sample import (
+    aws_files,
+    aws_machines,
+    aws_other,
+    azure_files,
+    azure_holdings,
+    azure_lines,
+    gcp_files,
+    gcp_lines,
+)
 from sample.catalogue import UNIT
 from sample.chance import Chance
 from sample.demand import Demand, Series, play
@@ -41,12 +50,14 @@ class SampleCompany:
 
     ``bills`` are what ``aispend import`` is given, one per delivery. ``restated_first`` is an older delivery of
     a month that ``bills`` hold in its final form: import it first to see a month restated.
+    ``azure`` is what Azure's own interfaces tell beside the bills (``azure_holdings``); nothing of it is elsewhere too.
     ``truth`` is for tests alone; no product code opens it. ``rows`` counts what each part holds.
     """
 
     root: Path
     bills: list[Path]
     restated_first: Path
+    azure: Path
     metrics: Path
     usage: Path
     workloads: Path
@@ -82,6 +93,7 @@ def generate(
         root=target,
         bills=[target / "bills" / name for name in BILLS],
         restated_first=target / "restated_first",
+        azure=target / "azure",
         metrics=target / "metrics",
         usage=target / "usage",
         workloads=target / "workloads" / "workloads.parquet",
@@ -136,7 +148,9 @@ def generate(
     company.rows["workloads"] = write_workloads(company.workloads, machines, PODS, timeline)
     say("sample: usage, inventory", 5, 7)
     company.rows["usage"] = write_usage(company.usage, demands, machines, timeline, chance)
-    company.rows["inventory"] = write_inventory(company.inventory, machines, VOLUMES, timeline, chance)
+    named = azure_holdings.not_named(machines)
+    company.rows["inventory"] = write_inventory(company.inventory, named, VOLUMES, timeline, chance)
+    company.rows["azure_points"] = azure_holdings.write(company.azure, machines, by_name, timeline, chance)
     company.settings_file.write_text(SETTINGS, encoding="utf-8")
     say("sample: truth", 6, 7)
     write_invoices(company.invoices, _invoices(bills, timeline, chance))

@@ -22,6 +22,9 @@ _OUTCOMES = ("running", "succeeded", "failed")
 JOB_STAGES = ("training", "fine_tuning", "evaluation", "inference_batch", "notebook")
 _STAMP = pa.timestamp("ms", tz="UTC")
 
+Columns = dict[str, npt.NDArray[Any]]
+"""Samples of accelerators; ``minutes`` are since the first hour of the timeline."""
+
 
 def pod_hours(pod: Pod, hours: Hours, timeline: Timeline) -> npt.NDArray[np.bool_]:
     """In which of these hours a pod runs."""
@@ -80,7 +83,10 @@ def write_metrics(
     timeline: Timeline,
     chance: Chance,
 ) -> int:
-    """Hourly samples of the last sixty days, five-minute ones of the last thirty. Returns the number of rows."""
+    """Hourly samples of the last sixty days, five-minute ones of the last thirty. Returns the number of rows.
+
+    What a cloud measures itself (:func:`measured_from`) is left to its collector.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     fine_from = timeline.day_ago(FINE_DAYS)
     coarse_from = timeline.day_ago(TELEMETRY_DAYS)
@@ -89,25 +95,53 @@ def write_metrics(
         ("metrics-hourly", 3600, coarse_from, fine_from),
         ("metrics-5-minutes", 300, fine_from, timeline.hours),
     ):
-        columns: list[dict[str, npt.NDArray[Any]]] = []
+        columns: list[Columns] = []
         aliases: list[str] = []
         for machine in machines:
-            if not machine.telemetry or not machine.fleet.spec.accelerators:
+            if begin >= measured_from(machine, timeline):
                 continue
-            inside = (machine.hours >= begin) & (machine.hours < end)
-            if not inside.any():
-                continue
-            samples = _received(machine, _samples(machine, inside, seconds), timeline, chance)
-            if len(samples.minutes):
-                columns.append(
-                    _measure(machine, samples, pods, demands, timeline=timeline, chance=chance, code=len(aliases))
-                )
+            found = measured(
+                machine, pods, demands, begin=begin, end=end, seconds=seconds, timeline=timeline, chance=chance
+            )
+            if found is not None:
+                columns.append(found | {"code": np.full(len(found["minutes"]), len(aliases), dtype=np.int32)})
                 aliases.append(machine.alias)
         if columns:
             table = _metrics_table(columns, aliases, seconds, timeline)
             pa.parquet.write_table(table, folder / f"{name}.parquet", compression="zstd")
             rows += len(table)
     return rows
+
+
+def measured_from(machine: Running, timeline: Timeline) -> int:
+    """The hour from which on its cloud measures the accelerators of a machine; the end of everything where none does.
+
+    Azure Machine Learning measures what its jobs run on, Azure no other machine.
+    """
+    return timeline.day_ago(FINE_DAYS) if machine.fleet.platform == "ml_cluster" else timeline.hours
+
+
+def measured(
+    machine: Running,
+    pods: list[Pod],
+    demands: dict[str, Demand],
+    *,
+    begin: int,
+    end: int,
+    seconds: int,
+    timeline: Timeline,
+    chance: Chance,
+) -> Columns | None:
+    """What was measured of a machine's accelerators within these hours; None where nothing was."""
+    if not machine.telemetry or not machine.fleet.spec.accelerators:
+        return None
+    inside = (machine.hours >= begin) & (machine.hours < end)
+    if not inside.any():
+        return None
+    samples = _received(machine, _samples(machine, inside, seconds), timeline, chance)
+    if not len(samples.minutes):
+        return None
+    return _measure(machine, samples, pods, demands, timeline=timeline, chance=chance)
 
 
 def _samples(machine: Running, inside: npt.NDArray[np.bool_], seconds: int) -> _Samples:
@@ -138,8 +172,7 @@ def _measure(
     *,
     timeline: Timeline,
     chance: Chance,
-    code: int,
-) -> dict[str, npt.NDArray[Any]]:
+) -> Columns:
     fleet, spec = machine.fleet, machine.fleet.spec
     rng = chance.stream("metrics", machine.resource_id, machine.slot, samples.seconds)
     hours = samples.minutes // 60
@@ -177,7 +210,6 @@ def _measure(
     index = np.arange(cards) + (machine.slot * cards if fleet.platform == "endpoint" else 0)
     return {
         "minutes": np.repeat(samples.minutes, cards),
-        "code": np.full(count * cards, code, dtype=np.int32),
         "accelerator_index": np.tile(index, count).astype(np.int16),
         "gpu_utilization": np.round(100 * activity, 1).ravel(),
         "sm_active": np.round(activity * 0.82, 4).ravel() if profiled else unknown,
@@ -235,9 +267,7 @@ def _pod_activity(
     return activity, memory
 
 
-def _metrics_table(
-    columns: list[dict[str, npt.NDArray[Any]]], aliases: list[str], seconds: int, timeline: Timeline
-) -> Arrow:
+def _metrics_table(columns: list[Columns], aliases: list[str], seconds: int, timeline: Timeline) -> Arrow:
     whole = {name: np.concatenate([part[name] for part in columns]) for name in columns[0]}
     order = np.lexsort((whole["accelerator_index"], whole["code"], whole["minutes"] // 1440))
     whole = {name: values[order] for name, values in whole.items()}

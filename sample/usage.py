@@ -14,11 +14,13 @@ from sample.arrow import Arrow, pa
 from sample.chance import Chance
 from sample.demand import Demand
 from sample.machines import WRITTEN, Running
-from sample.timeline import Hours, Timeline
+from sample.timeline import Floats, Hours, Timeline
 
 REQUEST_DAYS = 3
-REQUEST_SERIES = ("copy-writer", "intranet-chat")
+REQUEST_SERIES = ("copy-writer",)
 """Their last days come as single requests, and not as hourly sums."""
+COUNTED_DAYS = {"azure": 30}
+"""For how many days what providers count themselves is collected; what was before the company's gateways kept."""
 COUNTS = ("answered", "failed", "uncached", "cached", "cache_write", "output", "reasoning")
 VENDOR_NAMES = {
     "claude-sonnet-4": "anthropic.claude-sonnet-4-20250514-v1:0",
@@ -41,14 +43,17 @@ def provider_of(bill: str) -> str:
 def write_usage(
     folder: Path, demands: list[Demand], machines: list[Running], timeline: Timeline, chance: Chance
 ) -> int:
-    """All usage files. Returns the number of rows."""
+    """All usage files. Returns the number of rows.
+
+    What a provider counts itself (:func:`counted_from`) is left to its collector.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     rows = 0
     from_request = timeline.day_ago(REQUEST_DAYS)
     blocks: list[dict[str, Any]] = []
     for demand in demands:
         if demand.series.token_api:
-            hours = np.flatnonzero(demand.requests)
+            hours = np.flatnonzero(demand.requests[: counted_from(demand, timeline)])
             if demand.series.name in REQUEST_SERIES:
                 rows += _write_requests(folder, demand, hours[hours >= from_request], timeline, chance)
                 hours = hours[hours < from_request]
@@ -58,6 +63,18 @@ def write_usage(
     table = _hourly_table(blocks, timeline)
     pa.parquet.write_table(table, folder / "usage-hourly.parquet", compression="zstd")
     return rows + len(table)
+
+
+def counted_from(demand: Demand, timeline: Timeline) -> int:
+    """The hour from which on the provider itself counts a series' tokens; the end of everything where it does not."""
+    days = COUNTED_DAYS.get(provider_of(demand.series.bill)) if demand.series.token_api else None
+    return timeline.hours if days is None else timeline.day_ago(days)
+
+
+def latencies(demand: Demand, hours: Hours) -> Floats:
+    """Mean milliseconds of an answer in these hours: longer where more is asked."""
+    slower: Floats = np.round(demand.series.latency_ms * (0.8 + 0.25 * demand.relative[hours]), 1)
+    return slower
 
 
 def _served(demand: Demand, machines: list[Running]) -> list[dict[str, Any]]:
@@ -112,8 +129,7 @@ def _hourly_table(blocks: list[dict[str, Any]], timeline: Timeline) -> Arrow:
         "output": [one.tokens_out > 0 for one in series],
         "reasoning": [one.reasoning > 0 for one in series],
     }
-    load = np.concatenate([block["demand"].relative[block["hours"]] for block in blocks])[order]
-    base = np.array([one.latency_ms for one in series])[code]
+    latency = np.concatenate([latencies(block["demand"], block["hours"]) for block in blocks])[order]
 
     def counted(name: str) -> Arrow:
         known = np.array(counts_of[name])[code] if name in counts_of else np.full(len(code), True)
@@ -139,7 +155,7 @@ def _hourly_table(blocks: list[dict[str, Any]], timeline: Timeline) -> Arrow:
             "cache_write_tokens": counted("cache_write"),
             "output_tokens": counted("output"),
             "reasoning_tokens": counted("reasoning"),
-            "latency_ms": pa.array(np.round(base * (0.8 + 0.25 * load), 1), mask=counts["answered"] == 0),
+            "latency_ms": pa.array(latency, mask=counts["answered"] == 0),
         }
     )
 

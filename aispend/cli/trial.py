@@ -80,7 +80,13 @@ def load_sample(store: Store, settings: Settings, steps: Steps, *, seed: int, sc
 def _load(
     store: Store, settings: Settings, steps: Steps, folder: Path, *, seed: int, scale: float, today: date
 ) -> None:
-    from aispend.cli.trial_azure import collect_azure, collect_azure_totals
+    from aispend.cli.trial_azure import (
+        azure_serving,
+        collect_azure,
+        collect_azure_rest,
+        collect_azure_totals,
+        other_kinds,
+    )
     from aispend.cli.trial_gcp import collect_gcp
     from aispend.clock import system_clock
     from aispend.settings import load_settings
@@ -103,15 +109,17 @@ def _load(
         for delivery in (company.restated_first / "aws", company.bills[0]):
             collected = collect_aws(delivery, store, settings, bars)
         details.append(f"{collected.loaded} billing months, {collected.requests_sent} requests")
-    with steps.step("Azure bills collected from Blob storage") as details, doors.progress_bars() as bars:
-        for bills in (
-            {"focus-usd": company.restated_first / "azure-usd"},
-            {"focus-usd": company.bills[1], "focus-eur": company.bills[2]},
-        ):
-            collected = collect_azure(bills, store, settings, bars)
-        totals = collect_azure_totals(bills, store, settings, bars)
-        requests = collected.requests_sent + totals.requests_sent
-        details.append(f"{collected.loaded} billing months and Azure's own totals, {requests} requests")
+    final = {"focus-usd": company.bills[1], "focus-eur": company.bills[2]}
+    with azure_serving(final, company.azure) as azure:
+        with steps.step("Azure bills collected from Blob storage") as details, doors.progress_bars() as bars:
+            with azure_serving({"focus-usd": company.restated_first / "azure-usd"}) as before:
+                collect_azure(before, store, settings, bars, kinds=("bills",))
+            (spent,) = collect_azure(azure, store, settings, bars, kinds=("bills",))
+            requests = spent.requests_sent + collect_azure_totals(azure, store, settings, bars).requests_sent
+            details.append(f"{spent.loaded} billing months and Azure's own totals, {requests} requests")
+        with steps.step(f"Azure {', '.join(other_kinds())} collected") as details, doors.progress_bars() as bars:
+            reports = collect_azure_rest(azure, store, settings, bars)
+            details.append(f"{sum(one.requests_sent for one in reports):,} requests")
     with steps.step("Google Cloud bill collected from BigQuery") as details, doors.progress_bars() as bars:
         collected = collect_gcp(company.bills[3], store, settings, bars)
         details.append(f"{collected.loaded} billing months, {collected.requests_sent} requests")

@@ -1,8 +1,14 @@
-"""The sample's Azure bills by the collectors of real subscriptions, from servers that speak Azure's protocols."""
+"""The sample's Azure by the collectors of real subscriptions, from servers that speak Azure's protocols.
+
+Bills come from Blob storage, all else from one server that answers for Azure's management endpoint, Resource Graph,
+Monitor and price list (``sample/azure_cloud.py``). What is collected is what a real company's ``aispend collect`` does:
+the registry's collectors of one connection, in their order.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,73 +16,112 @@ from typing import TYPE_CHECKING, Any
 from aispend.cli import doors
 
 if TYPE_CHECKING:
+    from aispend.clock import Clock
+    from aispend.connections import AzureConnection
     from aispend.settings import Settings
     from aispend.store import Store
-    from collectors.azure.base import AzureCollector
-    from collectors.azure.clients import AzureClients
     from collectors.contract import Window
     from collectors.runner import SourceReport
 
 NAME = "sample-azure"
+SPENT = ("bills", "cost-query")
+"""Collectors of what was spent, and Azure's own totals of it."""
+KNOWN_DAYS = 400
+"""How far back Azure is asked for its totals at first: further than an ordinary run asks."""
+_QUERIES = 10_000
+
+
+@contextmanager
+def azure_serving(bills: Mapping[str, Path], holdings: Path | None = None) -> Iterator[AzureConnection]:
+    """A connection to servers that hold what exports delivered, by their names, and what else Azure tells."""
+    from aispend.connections import AzureConnection
+    from sample import azure_cloud, blob_store
+    from sample.azure_files import ROOT
+    from sample.cost_management import CostManagement
+
+    with blob_store.serving(blob_store.BlobStore(bills)) as account:
+        exports = [{"account_url": account, "container": name, "root": ROOT, "name": name} for name in bills]
+        given: dict[str, Any] = {"name": NAME, "export": exports, "endpoint_url": account}
+        if holdings is None:
+            yield AzureConnection.model_validate(given)
+            return
+        costs = CostManagement(list(bills.values()))
+        with azure_cloud.serving(holdings, costs) as azure:
+            given |= {"endpoint_url": azure.url, "billing_scopes": costs.scopes, "cost_queries_per_day": _QUERIES}
+            yield AzureConnection.model_validate(given)
 
 
 def collect_azure(
-    bills: Mapping[str, Path], store: Store, settings: Settings, bars: doors.Progress | None
-) -> SourceReport:
-    """What exports delivered, by their names.
-
-    Raises ``CollectError`` where any of it fails.
-    """
-    from aispend.clock import system_clock
-    from collectors.azure.bills import Bills
-    from sample.azure_files import ROOT
-    from sample.blob_store import BlobStore, serving
-
-    with serving(BlobStore(bills)) as account:
-        exports = [{"account_url": account, "container": name, "root": ROOT, "name": name} for name in bills]
-        given = {"export": exports, "endpoint_url": account}
-        return _collected(given, lambda clients: Bills(clients, system_clock), store, settings, bars)
-
-
-def collect_azure_totals(
-    bills: Mapping[str, Path], store: Store, settings: Settings, bars: doors.Progress | None
-) -> SourceReport:
-    """What Cost Management adds up of thirteen months of these bills.
-
-    Raises ``CollectError`` where any of it fails.
-    """
-    from aispend.clock import system_clock
-    from collectors.azure.cost_query import CostQuery
-    from collectors.contract import Window
-    from sample.cost_management import CostManagement, serving
-
-    today = system_clock().date()
-    costs = CostManagement(list(bills.values()))
-    with serving(costs) as endpoint:
-        given = {"endpoint_url": endpoint, "billing_scopes": costs.scopes}
-        year = Window(today - timedelta(days=400), today + timedelta(days=1))
-        return _collected(given, lambda clients: CostQuery(clients, system_clock), store, settings, bars, window=year)
-
-
-def _collected(
-    given: Mapping[str, Any],
-    made: Callable[[AzureClients], AzureCollector],
+    connection: AzureConnection,
     store: Store,
     settings: Settings,
     bars: doors.Progress | None,
     *,
+    kinds: Sequence[str] = (),
     window: Window | None = None,
-) -> SourceReport:
-    from aispend.clock import system_clock
-    from aispend.connections import AzureConnection
-    from aispend.errors import CollectError
-    from collectors.azure.clients import AzureClients
-    from collectors.runner import Source, collect
+    clock: Clock | None = None,
+) -> list[SourceReport]:
+    """Collect from a connection: all its collectors, or these kinds; ``window`` None: as far back as each asks.
 
-    clients = AzureClients(AzureConnection.model_validate({"name": NAME, **given}))
-    source = Source(made(clients), NAME, clients.requests)
-    (report,) = collect([source], store, settings, system_clock, window=window, progress=bars)
-    problems = [one.message for one in report.slices if one.outcome in ("failed", "waiting")]
-    if report.error or problems:
-        raise CollectError("The sample's Azure bills could not be collected.", where=report.error or problems[0])
+    Raises ``CollectError`` where any of it fails.
+    """
+    from aispend.clock import system_clock
+    from aispend.errors import CollectError
+    from collectors import registry
+    from collectors.azure.cloud import Azure
+    from collectors.runner import collect
+
+    now = clock or system_clock
+    chosen = connection.model_copy(update={"collect": tuple(kinds)})
+    sources = registry.of_connection(Azure(), chosen, settings.tags, store, now)
+    reports = collect(sources, store, settings, now, window=window, progress=bars)
+    for report in reports:
+        problems = [one.message for one in report.slices if one.outcome in ("failed", "waiting")]
+        if report.error or problems:
+            raise CollectError("The sample's Azure could not be collected.", where=report.error or problems[0])
+    return reports
+
+
+def collect_azure_totals(
+    connection: AzureConnection, store: Store, settings: Settings, bars: doors.Progress | None
+) -> SourceReport:
+    """What Cost Management adds up of thirteen months of bills.
+
+    Raises ``CollectError`` where any of it fails.
+    """
+    from aispend.clock import system_clock
+    from collectors.contract import Window
+
+    today = system_clock().date()
+    year = Window(today - timedelta(days=KNOWN_DAYS), today + timedelta(days=1))
+    (report,) = collect_azure(connection, store, settings, bars, kinds=("cost-query",), window=year)
     return report
+
+
+def collect_azure_rest(
+    connection: AzureConnection,
+    store: Store,
+    settings: Settings,
+    bars: doors.Progress | None,
+    *,
+    clock: Clock | None = None,
+) -> list[SourceReport]:
+    """All but what was spent, from the day on that the company's files leave to Azure.
+
+    Raises ``CollectError`` where any of it fails.
+    """
+    from aispend.clock import system_clock
+    from collectors.contract import Window
+    from sample.azure_holdings import COLLECTED_DAYS
+
+    now = clock or system_clock
+    today = now().date()
+    since = Window(today - timedelta(days=COLLECTED_DAYS), today + timedelta(days=1))
+    return collect_azure(connection, store, settings, bars, kinds=other_kinds(), window=since, clock=now)
+
+
+def other_kinds() -> list[str]:
+    """All collectors of Azure but those of what was spent."""
+    from collectors.azure.cloud import Azure
+
+    return [kind for kind in Azure().collectors() if kind not in SPENT]

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from aispend.cli.trial import collect_aws
-from aispend.cli.trial_azure import collect_azure, collect_azure_totals
+from aispend.cli.trial_azure import azure_serving, collect_azure, collect_azure_totals
 from aispend.cli.trial_gcp import collect_gcp
 from aispend.settings import Settings
 from aispend.store import Store
@@ -47,9 +47,11 @@ def test_azures_bills_are_collected_restated_and_equal_what_azure_itself_adds_up
     company: SampleCompany, ask: Ask, database: Store, store_settings: Settings
 ) -> None:
     final = {"focus-usd": company.bills[1], "focus-eur": company.bills[2]}
-    first = collect_azure({"focus-usd": company.restated_first / "azure-usd"}, database, store_settings, None)
-    second = collect_azure(final, database, store_settings, None)
-    totals = collect_azure_totals(final, database, store_settings, None)
+    with azure_serving({"focus-usd": company.restated_first / "azure-usd"}) as azure:
+        (first,) = collect_azure(azure, database, store_settings, None, kinds=("bills",))
+    with azure_serving(final, company.azure) as azure:
+        (second,) = collect_azure(azure, database, store_settings, None, kinds=("bills",))
+        totals = collect_azure_totals(azure, database, store_settings, None)
 
     assert (first.loaded, second.loaded) == (1, 26)
     truth = dict(ask("SELECT currency, sum(billed_cost) FROM truth WHERE provider = 'azure' GROUP BY 1"))
@@ -64,7 +66,8 @@ def test_azures_bills_are_collected_restated_and_equal_what_azure_itself_adds_up
     assert len({one.period for one in found}) == 13
     assert [one for one in found if not one.holds or one.attention] == []
 
-    again = collect_azure(final, database, store_settings, None)
+    with azure_serving(final) as azure:
+        (again,) = collect_azure(azure, database, store_settings, None, kinds=("bills",))
 
     assert again.loaded == 0
     assert again.requests_sent <= 2 * (1 + 2 + 3), "each export's folders, its scope, and the months still restated"

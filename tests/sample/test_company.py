@@ -37,7 +37,8 @@ def test_another_seed_is_another_company_and_any_day_can_be_today(company: Sampl
     months = sorted(path.name for path in other.bills[0].glob("*/data/*"))
     assert (months[0], months[-1], len(months)) == ("BILLING_PERIOD=2027-02", "BILLING_PERIOD=2028-02", 13)
     first, second = digests(company.root), digests(other.root)
-    assert {name for name in first if second.get(name) == first[name]} == {"aispend.toml"}
+    alike = {name for name in first if second.get(name) == first[name]}
+    assert alike == {"aispend.toml", "azure/prices.json"}, "settings, and a price list that is everybody's"
     ours, theirs = (
         {row.split(",")[1] for row in path.read_text().splitlines()} for path in (company.inventory, other.inventory)
     )
