@@ -67,6 +67,8 @@ def _jobs(
 ) -> Iterator[Arrow]:
     origin = np.datetime64(timeline.first.isoformat(), "ms")
     for machine in machines:
+        if provider_of(machine.fleet.bill) != "azure":
+            continue
         begin = measured_from(machine, timeline)
         found = measured(
             machine, [], dict(demands), begin=begin, end=timeline.hours, seconds=STEP, timeline=timeline, chance=chance
