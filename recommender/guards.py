@@ -3,7 +3,8 @@
 Assumes
     Tags mean what they say: a keep tag, or one that names a standby for disasters, is a decision somebody took.
 Method
-    *Refused*: kept by a tag, a warm standby, deployed within ``recommend.new_days``, no longer billed.
+    *Refused*: kept by a tag, a warm standby, deployed within ``recommend.new_days``, no longer billed, in a capacity
+    block.
     *Of a service*: a machine launched beside one of the same generation (type, image, launch template, what it runs)
     that is older than that is a scale-out and no deployment; one whose configuration was changed is a deployment.
     *Hard to get back*: accelerators listed as scarce, a low placement score or a high interruption band of the spot
@@ -36,6 +37,8 @@ _STANDBY_TAGS = ("role", "purpose", "tier", "env", "environment", "usage")
 _STANDBY = ("dr", "disaster-recovery", "disaster recovery", "standby", "warm-standby", "hot-standby", "failover")
 _GENERATION = ("image", "launch_template", "config", "model", "variants")
 _LAUNCHED_FROM = ("aws:ec2launchtemplate:id", "aws:ec2launchtemplate:version")
+_CAPACITY_BLOCK = "capacity-block"
+"""What EC2 calls the life cycle of a machine that was bought with a block of capacity."""
 LOW_PLACEMENT_SCORE = 3
 """Of 10: below this AWS expects a request for spot capacity to fail."""
 HIGH_INTERRUPTION = 0.20
@@ -55,6 +58,8 @@ def refusal(machine: Machine, settings: Recommend) -> tuple[str, str] | None:
         return found
     if machine.is_off:
         return "off", "It is no longer billed."
+    if machine.life is not None and machine.life.details.get("lifecycle") == _CAPACITY_BLOCK:
+        return "prepaid", "It runs in a capacity block, which is paid in advance: less of it saves nothing."
     if found := too_new(machine.life.deployed_at if machine.life else None, machine.as_of, settings):
         return found
     if (machine.as_of.date() - machine.first_seen).days < 1:

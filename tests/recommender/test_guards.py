@@ -47,6 +47,8 @@ def stopped(subject: Machine) -> Advice | WhyNot:
         ({"first_seen": AS_OF.date()}, "too_new"),
         ({"life": Life(deployed_at=AS_OF - timedelta(days=6, hours=23))}, "too_new"),
         ({"life": Life(deployed_at=AS_OF - timedelta(days=7))}, None),
+        ({"life": Life(details={"lifecycle": "capacity-block"})}, "prepaid"),
+        ({"life": Life(details={"lifecycle": "on-demand"})}, None),
         ({"tags": {"env": "prod"}}, None),
     ],
 )
