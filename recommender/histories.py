@@ -26,6 +26,7 @@ from aispend.schema import resource_alias
 from aispend.store.connect import libpq_uri
 from aispend.store.telemetry import resolved_accelerator_hours
 from recommender.methods.states import SLOTS_PER_HOUR, Accelerators
+from recommender.slot_arrays import slots_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,6 +36,8 @@ RESOURCES_AT_ONCE = 32
 
 _MICROSECONDS = 3_600_000_000
 _INDEXES = 1 << 16
+_USUAL = 8
+"""Accelerators of a machine that there is room for from the start."""
 
 _SOURCES = """
     WITH RECURSIVE source AS (
@@ -47,15 +50,16 @@ _SOURCES = """
 _ROWS = (
     _SOURCES
     + """
-    SELECT t.resource_key, t.accelerator_index, t.hour, t.counter, t.slot_mean, t.slot_max, t.memory_used_max,
-           t.memory_total, t.power_mean
+    SELECT t.resource_key, t.accelerator_index, t.hour, t.counter, array_send(t.slot_mean) AS slot_mean,
+           array_send(t.slot_max) AS slot_max, t.memory_used_max, t.memory_total, t.power_mean
     FROM ({resolved}) AS t
     WHERE t.resource_key IN ({keys})
       AND t.namespace = ANY(ARRAY(SELECT namespace FROM source))
       AND t.alias = ANY(ARRAY(SELECT alias FROM resource_alias WHERE resource_key IN ({keys})))
       AND t.hour >= '{start}' AND t.hour < '{end}'"""
 )
-"""Sources and names are listed for the key of ``accelerator_hour``; the join alone says what a name means."""
+"""Sources and names are listed for the key of ``accelerator_hour``; the join alone says what a name means. Slots come
+as bytes: as lists, reading each of them would take longer than all else that is done to it."""
 
 
 def histories(
@@ -125,16 +129,18 @@ class Block:
         self._series: dict[tuple[int, int], int] = {}
         """Row of the arrays by rank of the resource and index of the accelerator."""
         self._counters: dict[int, set[str]] = {}
-        self._mean = self._unknown(0, SLOTS_PER_HOUR)
-        self._peak = self._unknown(0, SLOTS_PER_HOUR)
-        self._gauges = self._unknown(0, 3)
+        # what is never touched takes no memory
+        room = len(keys) * _USUAL
+        self._mean = self._empty(room, SLOTS_PER_HOUR)
+        self._peak = self._empty(room, SLOTS_PER_HOUR)
+        self._gauges = self._empty(room, 3)
         """Memory used, memory there is, and power, by hour."""
 
-    def _unknown(self, series: int, width: int) -> NDArray[np.float32]:
-        return np.full((series, self._hours, width), np.nan, dtype=np.float32)
+    def _empty(self, series: int, width: int) -> NDArray[np.float32]:
+        return np.empty((series, self._hours, width), dtype=np.float32)
 
     def add(self, rows: pa.RecordBatch) -> None:
-        """Lay rows into the arrays: the columns of ``accelerator_hour`` with their ``resource_key``."""
+        """Lay rows into the arrays: columns of ``accelerator_hour`` with their ``resource_key``, slots as sent."""
         import pyarrow as pa
 
         if not rows.num_rows:
@@ -150,8 +156,8 @@ class Block:
         began = int(self._start.timestamp()) * 1_000_000
         cell = series * self._hours + (instants - began) // _MICROSECONDS
         gauges = ("memory_used_max", "memory_total", "power_mean")
-        _lay(self._mean, cell, _slots(rows["slot_mean"]))
-        _lay(self._peak, cell, _slots(rows["slot_max"]))
+        _lay(self._mean, cell, slots_of(rows["slot_mean"]))
+        _lay(self._peak, cell, slots_of(rows["slot_max"]))
         _lay(self._gauges, cell, np.stack([rows[name].to_numpy(zero_copy_only=False) for name in gauges], axis=1))
 
     def _place(self, code: int, names: Sequence[str | None]) -> int:
@@ -160,13 +166,16 @@ class Block:
         rank, index = divmod(series, _INDEXES)
         if name := names[counter]:
             self._counters.setdefault(rank, set()).add(name)
-        place = self._series.setdefault((rank, index), len(self._series))
-        if place >= len(self._mean):
-            # as many again, so that growing costs no more than filling
-            more = max(place, 8)
-            self._mean = np.concatenate([self._mean, self._unknown(more, SLOTS_PER_HOUR)])
-            self._peak = np.concatenate([self._peak, self._unknown(more, SLOTS_PER_HOUR)])
-            self._gauges = np.concatenate([self._gauges, self._unknown(more, 3)])
+        place = self._series.get((rank, index))
+        if place is None:
+            place = self._series[rank, index] = len(self._series)
+            if place >= len(self._mean):
+                # as many again, so that growing costs no more than filling
+                self._mean = np.concatenate([self._mean, self._empty(place, SLOTS_PER_HOUR)])
+                self._peak = np.concatenate([self._peak, self._empty(place, SLOTS_PER_HOUR)])
+                self._gauges = np.concatenate([self._gauges, self._empty(place, 3)])
+            for array in (self._mean, self._peak, self._gauges):
+                array[place] = np.nan
         return place
 
     def histories(self) -> Iterator[tuple[int, Accelerators]]:
@@ -190,16 +199,6 @@ class Block:
                     power_mean=np.ascontiguousarray(gauges[:, :, 2]),
                 ),
             )
-
-
-def _slots(column: Any) -> NDArray[np.float32]:
-    """A column of twelve slots each as an array; NaN where a slot, or all of a row, is NULL."""
-    slots: NDArray[np.float32] = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, SLOTS_PER_HOUR)
-    if not column.null_count:
-        return slots
-    all_rows = np.full((len(column), SLOTS_PER_HOUR), np.nan, dtype=np.float32)
-    all_rows[column.is_valid().to_numpy(zero_copy_only=False)] = slots
-    return all_rows
 
 
 def _lay(into: NDArray[np.float32], cell: NDArray[np.int64], values: NDArray[Any]) -> None:

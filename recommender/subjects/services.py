@@ -207,23 +207,29 @@ def together(costs: Sequence[Sequence[DailyCost]]) -> list[DailyCost]:
     for days in costs:
         for cost in days:
             by_day[cost.day].append(cost)
+    # most services are one machine: its days are the service's, but for the hours that nobody asks a service for
+    return [
+        _sum(several) if len(several) > 1 else replace(several[0], hours_mask=None)
+        for _, several in sorted(by_day.items())
+    ]
+
+
+def _sum(several: Sequence[DailyCost]) -> DailyCost:
+    """The same day of several resources."""
 
     def add(amounts: Sequence[Decimal | None]) -> Decimal | None:
         known = [amount for amount in amounts if amount is not None]
         return sum(known, Decimal(0)) if len(known) == len(amounts) else None
 
-    return [
-        DailyCost(
-            day=day,
-            hours=max(cost.hours for cost in several),
-            list_cost=add([cost.list_cost for cost in several]),
-            effective_cost=add([cost.effective_cost for cost in several]),
-            uncovered_effective_cost=add([cost.uncovered_effective_cost for cost in several]),
-            is_spot=all(cost.is_spot for cost in several),
-            billed=any(cost.billed for cost in several),
-        )
-        for day, several in sorted(by_day.items())
-    ]
+    return DailyCost(
+        day=several[0].day,
+        hours=max(cost.hours for cost in several),
+        list_cost=add([cost.list_cost for cost in several]),
+        effective_cost=add([cost.effective_cost for cost in several]),
+        uncovered_effective_cost=add([cost.uncovered_effective_cost for cost in several]),
+        is_spot=all(cost.is_spot for cost in several),
+        billed=any(cost.billed for cost in several),
+    )
 
 
 def _service(

@@ -22,16 +22,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, text
 
-from aispend.money import rate
+from aispend.clock import HOURS_PER_MONTH
+from aispend.money import exact_sum, rate
 from aispend.prices.prices import Price
 from recommender.contract import DailyCost, Subject
 from recommender.prices import PriceBook, load_prices
 
-_HOURS_PER_DAY = 24
+HOURS_PER_DAY = 24
 CommittedTerm = Literal["1y", "3y"]
 COMMITTED_TERMS: tuple[CommittedTerm, ...] = ("1y", "3y")
 _DECIDED = ("accepted", "done", "verified")
@@ -78,6 +79,14 @@ class UsagePool(Subject):
     expiring: tuple[Expiring, ...]
     decided: Decimal
     unpriced: Decimal = Decimal(0)
+
+
+class Spent(NamedTuple):
+    """On-demand money of a day, None where it is unknown, and the hours that ran as bits; None is all of them."""
+
+    day: date
+    hours: int | None
+    amount: Decimal | None
 
 
 @dataclass(frozen=True)
@@ -136,7 +145,7 @@ def _pool(
     header: Mapping[str, Any],
     family: str,
 ) -> UsagePool:
-    usage: list[Decimal | None] = [Decimal(0)] * (days * _HOURS_PER_DAY)
+    spent: list[Spent] = []
     by_type: dict[str, Decimal] = defaultdict(Decimal)
     by_resource: dict[str, Decimal] = defaultdict(Decimal)
     expiring: dict[str, tuple[datetime, Decimal]] = {}
@@ -152,14 +161,8 @@ def _pool(
         stays = Decimal(1)
         for change in changes.get((header["provider"], row.resource_id), ()):
             stays *= change.of(row.charge_date)
-        first = (row.charge_date - start.date()).days * _HOURS_PER_DAY
-        mask = (1 << _HOURS_PER_DAY) - 1 if row.hours is None else int(row.hours)
-        on = [hour for hour in range(_HOURS_PER_DAY) if mask >> hour & 1]
-        for hour in on:
-            before = usage[first + hour]
-            usage[first + hour] = (
-                None if row.on_demand is None or before is None else before + row.on_demand * stays / len(on)
-            )
+        paid = None if row.on_demand is None else row.on_demand * stays
+        spent.append(Spent(row.charge_date, None if row.hours is None else int(row.hours), paid))
         amount = Decimal(0) if row.on_demand is None else row.on_demand
         by_type[row.instance_type] += amount * stays
         by_resource[row.resource_id] += amount * stays
@@ -168,7 +171,7 @@ def _pool(
             ends, covered = expiring.get(row.commitment_id, (row.ends_at, Decimal(0)))
             expiring[row.commitment_id] = (ends, covered + amount * stays)
         costs[row.charge_date] = _add(costs.get(row.charge_date), row)
-    hours = days * _HOURS_PER_DAY
+    hours = days * HOURS_PER_DAY
     return UsagePool(
         resource_key=0,
         resource_id=f"usage:{header['account'] or 'unknown'}/{header['region'] or 'unknown'}/{family}",
@@ -180,17 +183,39 @@ def _pool(
         as_of=as_of,
         family=family,
         start=start,
-        usage=tuple(usage),
+        usage=spread_over_hours(spent, start.date(), days),
         by_type=dict(by_type),
         by_resource=dict(by_resource),
         rates=rates,
         expiring=tuple(
             Expiring(name, ends, rate(whole, Decimal(hours))) for name, (ends, whole) in sorted(expiring.items())
         ),
-        decided=rate(decided * 730, Decimal(hours)),
-        unpriced=rate(unpriced * 730, Decimal(hours)),
+        decided=rate(decided * HOURS_PER_MONTH, Decimal(hours)),
+        unpriced=rate(unpriced * HOURS_PER_MONTH, Decimal(hours)),
         **header,
     )
+
+
+def spread_over_hours(spent: Iterable[Spent], first: date, days: int) -> tuple[Decimal | None, ...]:
+    """Money of each hour from ``first`` on; None where a part of it is unknown.
+
+    What ran in the same hours of a day is added up before it is divided: a fleet has few patterns of hours.
+    """
+    every = (1 << HOURS_PER_DAY) - 1
+    amounts: dict[tuple[date, int], list[Decimal | None]] = defaultdict(list)
+    for one in spent:
+        amounts[one.day, every if one.hours is None else one.hours].append(one.amount)
+    usage: list[Decimal | None] = [Decimal(0)] * (days * HOURS_PER_DAY)
+    # divided amounts are rounded, so that they are added up in one order whatever order they came in
+    for (day, mask), together in sorted(amounts.items()):
+        known = [amount for amount in together if amount is not None]
+        share = exact_sum(known) / mask.bit_count() if mask and len(known) == len(together) else None
+        place = (day - first).days * HOURS_PER_DAY
+        for hour in range(HOURS_PER_DAY):
+            if mask >> hour & 1:
+                before = usage[place + hour]
+                usage[place + hour] = None if before is None or share is None else before + share
+    return tuple(usage)
 
 
 def _add(before: DailyCost | None, row: Any) -> DailyCost:

@@ -25,6 +25,7 @@ from recommender.contract import Advice, WhyNot
 from recommender.histories import Block, histories
 from recommender.methods.states import Accelerators
 from recommender.subjects.machines import Machine
+from tests.recommender.test_slot_arrays import sent
 
 END = datetime(2026, 11, 21, tzinfo=UTC)
 START = END - timedelta(days=1)
@@ -32,7 +33,7 @@ NAN = float("nan")
 SCHEMA = pa.schema(
     [
         ("resource_key", pa.int64()), ("accelerator_index", pa.int16()), ("hour", pa.timestamp("us", tz="UTC")),
-        ("counter", pa.string()), ("slot_mean", pa.list_(pa.float32())), ("slot_max", pa.list_(pa.float32())),
+        ("counter", pa.string()), ("slot_mean", pa.binary()), ("slot_max", pa.binary()),
         ("memory_used_max", pa.float32()), ("memory_total", pa.float32()), ("power_mean", pa.float32()),
     ]
 )  # fmt: skip
@@ -198,7 +199,9 @@ def test_a_block_is_what_slot_by_slot_gives(rows: Sequence[dict[str, Any]], cut:
     chance.shuffle(mixed)
     block = Block([11, 12], START, 4)
     for part in (mixed[:cut], mixed[cut:]):
-        block.add(pa.RecordBatch.from_pylist(part, schema=SCHEMA))
+        block.add(
+            pa.RecordBatch.from_pylist([row | {"slot_max": sent(row["slot_max"])} for row in part], schema=SCHEMA)
+        )
     found = dict(block.histories())
     for key in (11, 12):
         expected = _slot_by_slot(rows, key)
@@ -210,6 +213,19 @@ def test_a_block_is_what_slot_by_slot_gives(rows: Sequence[dict[str, Any]], cut:
         for (index, hour), slots in expected.items():
             peak[indexes.index(index), hour] = slots
         assert np.array_equal(found[key].activity_max, peak.reshape(len(indexes), -1), equal_nan=True)
+
+
+def test_a_machine_may_have_more_accelerators_than_there_was_room_for() -> None:
+    """Twenty of one machine, measured in one hour each: each is where it belongs, and all else is unknown."""
+    block = Block([11], START, 24)
+    for index in reversed(range(20)):
+        row = {"resource_key": 11, "accelerator_index": index, "hour": START + timedelta(hours=index)}
+        block.add(pa.RecordBatch.from_pylist([row | {"slot_max": sent([index / 32] * 12)}], schema=SCHEMA))
+    ((_, found),) = block.histories()
+    hours = found.activity_max.reshape(20, 24, 12)
+    assert [hours[index, index].tolist() for index in range(20)] == [[index / 32] * 12 for index in range(20)]
+    assert int((~np.isnan(hours)).sum()) == 20 * 12
+    assert np.isnan(found.power_mean).all()
 
 
 def test_what_is_said_of_a_machine_outlives_its_history(
