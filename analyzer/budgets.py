@@ -33,8 +33,9 @@ from analyzer.budget_cover import Covered, covered, covers
 from analyzer.budget_credits import below_zero, taken_off
 from analyzer.budget_currency import DailyCost, in_currency
 from analyzer.budget_path import Path, burn_path, certain_path, changes_ahead, forecast_path
-from analyzer.budget_steps import Ahead, Placed, place_steps
+from analyzer.budget_steps import Placed, place_steps
 from analyzer.currency import ExchangeRates, exchange_rates
+from analyzer.forecast_steps import Ahead
 from analyzer.remembered import Remembered
 from analyzer.series import OWN, SeriesSet, coverage, daily_series
 
@@ -91,7 +92,7 @@ def standing(
     p90 = None if path is None or path.high is None else actual + path.high
     reached = [percent for percent in budget.thresholds if actual * 100 >= percent * budget.amount]
     state: State = "ok"
-    reason = f"{actual / budget.amount:.0%} spent" if actual >= 0 else below_zero(actual, credited or {})
+    reason = _share_spent(actual, budget.amount) if actual >= 0 else below_zero(actual, credited or {})
     if actual >= budget.amount:
         state = "critical"
     elif p10 is not None and p10 > budget.amount:
@@ -112,6 +113,12 @@ def standing(
         state=state,
         reason=reason,
     )
+
+
+def _share_spent(actual: Decimal, amount: Decimal) -> str:
+    """What is not spent yet is not said to be, however near."""
+    nearly = "nearly " if actual < amount and f"{actual / amount:.0%}" == "100%" else ""
+    return f"{nearly}{actual / amount:.0%} spent"
 
 
 def _forecast_below_zero(actual: Decimal, p50: Decimal, path: Path) -> str:

@@ -2,7 +2,7 @@
 
 Assumes     ``spend_day`` as the last analysis left it; only the last months of it are read, however long it is.
 Method      ``analyzer.forecast`` on each series of ``analyzer.series``, usage apart from fees; known future changes
-            (``forecast_steps``, ``forecast_places``) are added. Of each cut (``forecast_cuts``) the largest are told
+            (``forecast_steps``, ``step_owners``) are added. Of each cut (``forecast_cuts``) the largest are told
             one by one and the rest of each currency is one series, forecast as such. A period is what is known of it
             plus what is expected; its band is learned from the sums of past forecasts over the same days ahead. The
             company's own costs are written down and not forecast: those of days known and to come are added as they
@@ -29,12 +29,12 @@ from aispend.settings import Settings
 from analyzer.forecast import DAILY, Forecast, History, forecast_each
 from analyzer.forecast_bands import LEAST_ORIGINS
 from analyzer.forecast_cuts import PLACES, QUESTIONS, Cut
-from analyzer.forecast_places import place_written
 from analyzer.forecast_remembered import remembering
-from analyzer.forecast_steps import KnownStep, commitments_that_end, steps_ahead, steps_written_down, told_once
+from analyzer.forecast_steps import Ahead, KnownStep, steps_ahead, told_once
 from analyzer.remembered import Remembered
 from analyzer.series import Series, SeriesSet, own_costs
 from analyzer.series_together import Asked, SpendByDay
+from analyzer.step_owners import at_places
 
 if TYPE_CHECKING:
     from analyzer.forecast_members import Floats
@@ -53,7 +53,7 @@ class Period:
 class Subject:
     """One series to forecast, usage apart from everything else; ``others`` are how many are summed up in it.
 
-    ``own`` are the company's own costs, by day, known for days to come too.
+    ``own`` are the company's own costs, by day, known for days to come too; ``members`` the values summed up in it.
     """
 
     cut: Cut
@@ -65,6 +65,7 @@ class Subject:
     fees: tuple[Decimal, ...]
     partly_unknown: bool
     own: Mapping[date, Decimal] = field(default_factory=dict)
+    members: tuple[str | None, ...] = ()
 
     @property
     def total(self) -> Decimal:
@@ -82,6 +83,10 @@ class Subject:
         import numpy as np
 
         return History(np.array(self.usage, dtype=float), np.array(self.fees, dtype=float), self.first)
+
+    def takes(self, step: KnownStep) -> bool:
+        """Whether a known step is part of it."""
+        return any(step.is_of(self.cut, value, self.currency) for value in self.members or (self.value,))
 
     def between(self, first: date, end: date) -> Decimal:
         """What clouds charged from ``first`` up to, not including, ``end``."""
@@ -115,7 +120,7 @@ def write_forecasts(
     now = clock()
     wholes: list[Period] = []
     steps: list[KnownStep] = []
-    at_places: list[KnownStep] = []
+    placed: list[KnownStep] = []
     chosen: list[Subject] = []
     spend = spend or SpendByDay(connection, now.date(), asked_by_forecasts())
     for question, asked in zip(QUESTIONS, asked_by_forecasts(), strict=True):
@@ -125,10 +130,11 @@ def write_forecasts(
             return 0
         if not wholes:
             wholes = periods(found.end, now.date())
-            written = steps_written_down(settings.forecast.steps, found.end, settings.reporting_currency)
-            placed = place_written(connection, written, found.end, PLACES)
-            ending = commitments_that_end(connection, found.end, wholes[-1].end)
-            steps, at_places = [*written, *ending], [*placed, *ending]
+            ahead = Ahead.look(
+                connection, settings.forecast.steps, found.end, wholes[-1].end, settings.reporting_currency
+            )
+            steps = [*ahead.written, *ahead.ending]
+            placed = [*at_places(connection, ahead.written, found.end, PLACES), *ahead.ending]
         since = min(found.first, wholes[-1].first)
         own = own_costs(connection, (by,), since, max(whole.end for whole in wholes), ai_only=ai_only)
         for cut in question.cuts:
@@ -148,7 +154,7 @@ def write_forecasts(
     rows = (
         row | {"made_at": now}
         for one, ours in made
-        for row in forecast_rows(one, ours, known_to, wholes, at_places if one.cut in PLACES else steps)
+        for row in forecast_rows(one, ours, known_to, wholes, placed if one.cut in PLACES else steps)
     )
     _write(connection, rows)
     return len(chosen)
@@ -199,6 +205,7 @@ def largest(found: Sequence[Subject], count: int) -> list[Subject]:
                     first,
                     value=None,
                     others=len(rest),
+                    members=tuple(one.value for one in rest),
                     usage=_by_day_sums(one.usage for one in rest),
                     fees=_by_day_sums(one.fees for one in rest),
                     partly_unknown=any(one.partly_unknown for one in rest),
@@ -242,9 +249,7 @@ def forecast_rows(
 ) -> Iterator[dict[str, Any]]:
     """Month, quarter and each day ahead of one series."""
     horizon = len(told.values)
-    ours = (
-        [] if subject.others else [step for step in steps if step.is_of(subject.cut, subject.value, subject.currency)]
-    )
+    ours = [step for step in steps if subject.takes(step)]
     path = told.values + steps_ahead(ours, known_to, horizon)
     days = [
         Period("day", day, day + timedelta(days=1)) for day in (known_to + timedelta(days=n) for n in range(horizon))

@@ -1,6 +1,7 @@
 """Changes of cost that are known before they come: steps a person wrote down, and commitments that end.
 
-The same for forecasts (:mod:`analyzer.forecast_run`) and budgets (:mod:`analyzer.budget_steps`).
+The one source of them (:class:`Ahead`) for forecasts (:mod:`analyzer.forecast_run`) and budgets
+(:mod:`analyzer.budget_steps`); :mod:`analyzer.step_owners` says where what is written down falls.
 
 Assumes     A commitment that ends is not renewed, and what it covered goes on as before, at the negotiated price.
 Method      Of the last 28 known days: the usage the commitment covered at contracted cost, less the effective cost
@@ -110,6 +111,22 @@ def commitments_that_end(
         for row in rows
         if row.difference
     ]
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """All that is known to change between two days: steps written down, and commitments that end."""
+
+    known_to: date
+    end: date
+    written: Sequence[KnownStep]
+    ending: Sequence[KnownStep]
+
+    @classmethod
+    def look(cls, connection: Connection, steps: Iterable[Step], known_to: date, end: date, currency: str) -> Ahead:
+        """From ``known_to`` up to ``end``; ``currency`` is that of steps that name none."""
+        ending = commitments_that_end(connection, known_to, end)
+        return cls(known_to, end, steps_written_down(steps, known_to, currency), ending)
 
 
 def steps_ahead(steps: Sequence[KnownStep], first: date, horizon: int) -> Floats:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from analyzer.forecast_cuts import QUESTIONS
-from analyzer.forecast_places import place_written
 from analyzer.forecast_steps import KnownStep
+from analyzer.step_owners import at_places
 from reports.views import FORECAST_CUTS, forecasts
 from tests.analyzer.conftest import Ledger
 from tests.analyzer.test_forecast_run import KNOWN_TO, NOW, _spend, _told
@@ -82,7 +82,7 @@ def test_what_nobody_paid_for_yet_is_placed_nowhere(ledger: Ledger) -> None:
         date(2026, 11, 1), None, D(5), "USD", "new", True, {"provider": None, "model": "new", "team": None}
     )
     with ledger.store.engine.connect() as connection:
-        assert place_written(connection, [step], KNOWN_TO, PLACES) == []
+        assert at_places(connection, [step], KNOWN_TO, PLACES) == []
 
 
 def test_a_commitment_ends_where_it_was_used(ledger: Ledger) -> None:

@@ -1,0 +1,34 @@
+"""The rest of a cut takes the known steps of those it sums up; by hand."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+from analyzer.forecast import forecast
+from analyzer.forecast_run import Period, Subject, forecast_rows, largest
+from analyzer.forecast_steps import KnownStep
+
+D = Decimal
+FIRST, KNOWN_TO = date(2026, 9, 1), date(2026, 10, 21)
+DAYS = 50
+
+
+def _one(value: str, cost: int) -> Subject:
+    return Subject("model", value, 0, "USD", FIRST, (D(cost),) * DAYS, (D(0),) * DAYS, False)
+
+
+def test_a_step_of_a_model_among_the_rest_is_in_the_rest() -> None:
+    """Eleven days to come of 2 + 1 a day, twenty already known; two days of 100 of b, none of the others."""
+    *_, rest = largest([_one("a", 5), _one("b", 2), _one("c", 1)], 1)
+    assert (rest.value, rest.others) == (None, 2)
+    steps = [
+        KnownStep(date(2026, 10, 30), None, D(amount), "USD", f"of {model}", True, {"model": model})
+        for amount, model in ((100, "b"), (7, "a"), (9, None))
+    ]
+    told = forecast(rest.history, 11)
+    month = next(
+        iter(forecast_rows(rest, told, KNOWN_TO, [Period("month", date(2026, 10, 1), date(2026, 11, 1))], steps))
+    )
+    assert month["p50"] == 31 * 3 + 2 * 100
+    assert [step["why"] for step in month["steps"]] == ["of b"]
