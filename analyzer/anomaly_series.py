@@ -175,8 +175,10 @@ _RATES = f"""
 
 _MODEL_BEFORE = f"""
     SELECT EXISTS (SELECT FROM spend_day b
-                   WHERE b.model = :value AND b.charge_date < :day AND b.effective_cost > 0 AND {NOT_OWN})"""
+                   WHERE b.model = :value AND b.charge_date < :day AND coalesce(b.effective_cost, b.billed_cost) > 0
+                     AND {NOT_OWN})"""
 
 _ACCELERATOR_BEFORE = f"""
     SELECT EXISTS (SELECT FROM charge c JOIN sku k USING (sku_key) JOIN slice b USING (slice_id)
-                   WHERE k.accelerator_type = :value AND c.charge_date < :day AND c.effective_cost > 0 AND {NOT_OWN})"""
+                   WHERE k.accelerator_type = :value AND c.charge_date < :day
+                     AND coalesce(c.effective_cost, c.billed_cost) > 0 AND {NOT_OWN})"""

@@ -51,8 +51,11 @@ def percent(share: Decimal | None, decimals: int = 0) -> str:
 
 
 def share_spent(actual: Decimal, amount: Decimal) -> str:
-    """What is spent of a budget: ``84 %``; net spend below zero is no share of it."""
-    return percent(rate(actual, amount)) if actual >= 0 else "below zero"
+    """What is spent of a budget: ``84 %``; net spend below zero is no share of it, and nearly all of it is not all."""
+    if actual < 0:
+        return "below zero"
+    share = percent(rate(actual, amount))
+    return f"nearly {share}" if actual < amount and share == "100 %" else share
 
 
 def change(ratio: Decimal | None) -> str:

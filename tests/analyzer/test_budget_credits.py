@@ -13,6 +13,7 @@ from aispend.settings import Settings
 from aispend.watching import Budget
 from analyzer.budget_path import Path
 from analyzer.budgets import standing, write_budgets
+from reports.formats import share_spent
 from tests.analyzer.conftest import Ledger, all_hours
 
 D = Decimal
@@ -49,7 +50,7 @@ def test_a_credit_to_come_is_named_where_it_takes_the_forecast_below_zero() -> N
     assert (found.state, found.burn_rate) == ("ok", D("3.6000"))
 
 
-@pytest.mark.parametrize("actual", ["0", "0.01", "999"])
+@pytest.mark.parametrize("actual", ["0", "0.01", "994"])
 def test_from_zero_on_it_is_a_share(actual: str) -> None:
     found = standing(BUDGET, NOVEMBER, [D(actual)], (D(1),) * 30, None, credited={"Credit": D(-5)})
     assert found.reason == f"{D(actual) / 1000:.0%} spent"
@@ -84,3 +85,12 @@ def test_the_credit_of_a_ledger_is_read_at_the_rate_of_its_day(ledger: Ledger) -
     assert chat.reason.startswith("net spend is below zero, -400.00: 100.00 charged, -500.00 of credits")
     # five weekdays of 10 were eight of the ten days known and are 14 of those to come: a credit has no pace
     assert (new.forecast_method, new.forecast_p50) == ("burn rate", D(50 - 1000) + D(50) * 14 / 8)
+
+
+@pytest.mark.parametrize(
+    ("actual", "said"), [("994", "99% spent"), ("997", "nearly 100% spent"), ("1000", "100% spent")]
+)
+def test_what_is_not_spent_yet_is_not_said_to_be(actual: str, said: str) -> None:
+    assert standing(BUDGET, NOVEMBER, [D(actual)], (D(1),) * 30, None).reason == said
+    shown = share_spent(D(actual), D(1000))
+    assert shown.replace(" %", "%") == said.removesuffix(" spent")
