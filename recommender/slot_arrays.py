@@ -31,18 +31,19 @@ _ALL_KNOWN = _HEAD + 2 * SLOTS_PER_HOUR
 """Words of an array without a NULL."""
 
 
-def slots_of(column: pa.BinaryArray) -> NDArray[np.float32]:
+def slots_of(column: pa.Array[Any]) -> NDArray[np.float32]:
     """(rows, 12) of a column of ``array_send``; NaN where a slot, or all of a row, is NULL.
 
     Raises ``ValueError`` for an array that is not of twelve.
     """
     slots = np.full((len(column), SLOTS_PER_HOUR), np.nan, dtype=np.float32)
     _, offsets, data = column.buffers()
-    if not len(column) or data is None or column.null_count == len(column):
+    if offsets is None or data is None or column.null_count == len(column):
         return slots
-    ends = np.frombuffer(offsets, dtype=np.int32)[column.offset : column.offset + len(column) + 1] // _WORD
+    ends = np.frombuffer(memoryview(offsets), dtype=np.int32)[column.offset : column.offset + len(column) + 1] // _WORD
     whole = data.size // _WORD * _WORD
-    words, values = (np.frombuffer(data, dtype=kind, count=whole // _WORD) for kind in (">i4", ">f4"))
+    sent = memoryview(data)[:whole]
+    words, values = np.frombuffer(sent, dtype=">i4"), np.frombuffer(sent, dtype=">f4")
     there = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
     begins, sizes = ends[:-1][there], np.diff(ends)[there]
     if (words[begins + _DIMENSIONS] != 1).any() or (words[begins + _LENGTH] != SLOTS_PER_HOUR).any():
