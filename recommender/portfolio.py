@@ -8,6 +8,7 @@ Method
     combinations without a conflict the one that saves most net is taken, exactly, group by group of advice that shares
     resources. What a person has accepted is in it before anything else.
     Commitments come last and only buy what is left: of a resource that a chosen spot proposal acts on, nothing.
+    Lines of a group (``whole_groups.py``) are one choice: all of them, or all but those whose machines are removed.
 Cases
     Groups of more than ``EXACT`` proposals are combined greedily, the largest saving first.
     Estimates, what waits for its gate, and what saves nothing net count for nothing.
@@ -29,6 +30,7 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from recommender.contract import Advice, Kind, Step
+from recommender.whole_groups import lines_of_groups
 
 EXACT = 16
 """Proposals of one group that are still combined exactly."""
@@ -69,15 +71,24 @@ def combine(
     ]
     wide = [number for number in able if known[advice[number].kind].step is Step.COMMIT]
     parts = _Parts(advice, known)
-    chosen: list[int] = []
-    for group in _groups([number for number in able if number not in wide], advice):
-        forced = _greedy([number for number in group if accepted(advice[number])], [], parts)
-        free = [number for number in group if number not in forced and not parts.clash(number, forced)]
+    chosen: list[_Choice] = []
+    for group in _groups(parts.choices([number for number in able if number not in wide]), advice):
+        forced = _greedy([one for one in group if any(accepted(advice[number]) for number in one.lines)], [], parts)
+        free = [one for one in group if one not in forced and not parts.clash(one, forced)]
         chosen += _best(free, forced, parts) if len(free) <= EXACT else _greedy(free, forced, parts)
+    bought: list[_Choice] = []
     for number in sorted(wide, key=lambda item: (not accepted(advice[item]), -advice[item].saving.net, item)):
-        if not parts.clash(number, [other for other in chosen if other in wide]):
-            chosen.append(number)
-    return parts.counted(chosen)
+        if not parts.clash(one := _Choice((number,), frozenset((number,))), bought):
+            bought.append(one)
+    return parts.counted([number for one in (*chosen, *bought) for number in one.lines])
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """Proposals that are chosen together or not at all: ``lines``; of a group those of ``whole`` that are left."""
+
+    lines: tuple[int, ...]
+    whole: frozenset[int]
 
 
 class _Parts:
@@ -97,8 +108,39 @@ class _Parts:
                 if known is None or (cost < known and not is_wide):
                     self.cost[name] = cost
 
-    def clash(self, number: int, others: Iterable[int]) -> bool:
-        return any(self._conflict(number, other) for other in others)
+    def choices(self, able: Sequence[int]) -> list[_Choice]:
+        """Each of ``able`` by itself; lines of a group as one, once with and once without machines that may go."""
+        of_groups = [numbers for numbers in lines_of_groups(self.advice, list(self.kinds.values())) if len(numbers) > 1]
+        grouped = {number for numbers in of_groups for number in numbers}
+        found = [_Choice((number,), frozenset((number,))) for number in able if number not in grouped]
+        ready = set(able)
+        going = {name for number in able if self._removes(number) for name in self.resources[number]}
+        for numbers in of_groups:
+            # one that waits for something keeps all of its group; one that saves nothing net changes with it
+            if any(self.advice[number].gate or self.advice[number].estimate_only for number in numbers):
+                continue
+            lines = tuple(number for number in numbers if number in ready)
+            staying = tuple(number for number in lines if going.isdisjoint(self.resources[number]))
+            found += [_Choice(some, frozenset(numbers)) for some in dict.fromkeys((lines, staying)) if some]
+        return sorted(found, key=lambda one: (one.lines[0], -len(one.lines)))
+
+    def _removes(self, number: int) -> bool:
+        kind = self.kinds[self.advice[number].kind]
+        return kind.alone and kind.step is Step.REMOVE
+
+    def clash(self, one: _Choice, others: Iterable[_Choice]) -> bool:
+        return any(self._clash(one, other) for other in others)
+
+    def _clash(self, one: _Choice, other: _Choice) -> bool:
+        """What removes a machine meets the lines that are left of a group; everything else all of it."""
+        if one.whole & other.whole:
+            return True
+        ours = one.lines if any(map(self._removes, other.lines)) else one.whole
+        theirs = other.lines if any(map(self._removes, one.lines)) else other.whole
+        return any(self._conflict(a, b) for a in ours for b in theirs)
+
+    def net(self, one: _Choice) -> Decimal:
+        return sum((self.advice[number].saving.net for number in one.lines), _NOTHING)
 
     def _conflict(self, one: int, other: int) -> bool:
         if one == other or self.resources[one].keys().isdisjoint(self.resources[other]):
@@ -139,8 +181,9 @@ class _Parts:
                 saved[name] = part
         return added
 
-    def total(self, chosen: Iterable[int]) -> Decimal:
-        parts = self.steps(chosen, lambda item: item.saving.net).values()
+    def total(self, chosen: Iterable[_Choice]) -> Decimal:
+        lines = [number for one in chosen for number in one.lines]
+        parts = self.steps(lines, lambda item: item.saving.net).values()
         return sum((saved for part in parts for saved in part.values()), _NOTHING)
 
     def counted(self, chosen: Sequence[int]) -> list[Counted]:
@@ -161,16 +204,16 @@ class _Parts:
         return Counted(listed, _down(at_rate), sum(by_resource.values(), _NOTHING), by_resource)
 
 
-def _best(free: Sequence[int], forced: Sequence[int], parts: _Parts) -> list[int]:
+def _best(free: Sequence[_Choice], forced: Sequence[_Choice], parts: _Parts) -> list[_Choice]:
     """The combination that saves most; of equals the one with fewer, then earlier, proposals."""
     best, most = list(forced), parts.total(forced)
 
-    def extend(taken: list[int], rest: Sequence[int]) -> None:
+    def extend(taken: list[_Choice], rest: Sequence[_Choice]) -> None:
         nonlocal best, most
-        for place, number in enumerate(rest):
-            if parts.clash(number, taken):
+        for place, one in enumerate(rest):
+            if parts.clash(one, taken):
                 continue
-            larger = [*taken, number]
+            larger = [*taken, one]
             total = parts.total(larger)
             if total > most:
                 best, most = larger, total
@@ -180,18 +223,18 @@ def _best(free: Sequence[int], forced: Sequence[int], parts: _Parts) -> list[int
     return best
 
 
-def _greedy(free: Sequence[int], forced: Sequence[int], parts: _Parts) -> list[int]:
+def _greedy(free: Sequence[_Choice], forced: Sequence[_Choice], parts: _Parts) -> list[_Choice]:
     taken = list(forced)
-    for number in sorted(free, key=lambda item: (-parts.advice[item].saving.net, item)):
-        if not parts.clash(number, taken):
-            taken.append(number)
+    for one in sorted(free, key=lambda item: (-parts.net(item), item.lines)):
+        if not parts.clash(one, taken):
+            taken.append(one)
     return taken
 
 
-def _groups(numbers: Sequence[int], advice: Sequence[Advice]) -> list[list[int]]:
-    """Proposals that share resources, directly or through others; in order."""
+def _groups(choices: Sequence[_Choice], advice: Sequence[Advice]) -> list[list[_Choice]]:
+    """Choices that share resources, directly or through others; in order."""
     first: dict[str, int] = {}
-    leader = {number: number for number in numbers}
+    leader = {number: number for number in range(len(choices))}
 
     def find(number: int) -> int:
         while leader[number] != number:
@@ -199,13 +242,13 @@ def _groups(numbers: Sequence[int], advice: Sequence[Advice]) -> list[list[int]]
             number = leader[number]
         return number
 
-    for number in numbers:
-        for name in advice[number].resources:
+    for number, choice in enumerate(choices):
+        for name in (name for line in sorted(choice.whole) for name in advice[line].resources):
             one, other = sorted((find(first.setdefault(name, number)), find(number)))
             leader[other] = one
-    groups: dict[int, list[int]] = defaultdict(list)
-    for number in numbers:
-        groups[find(number)].append(number)
+    groups: dict[int, list[_Choice]] = defaultdict(list)
+    for number, choice in enumerate(choices):
+        groups[find(number)].append(choice)
     return list(groups.values())
 
 

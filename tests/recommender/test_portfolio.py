@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recommender.contract import Advice, Kind, Saving, Step
+from recommender.contract import Advice, Kind, Saving, Step, Subject
 from recommender.portfolio import EXACT, Counted, combine
 from recommender.subjects.machines import Machine
 
@@ -43,7 +43,7 @@ KINDS = (
 Make = Callable[..., Machine]
 
 
-def advise(subject: Machine, name: str, net: int | Decimal, **options: Any) -> Advice:
+def advise(subject: Subject, name: str, net: int | Decimal, **options: Any) -> Advice:
     amount = Decimal(net)
     return Advice(
         kind=name,
@@ -232,3 +232,65 @@ def test_a_group_too_large_for_every_combination_is_settled_by_the_largest_first
     found = combine(advice, KINDS)
     assert found[-1].net == count - 1
     assert not found[-2].counts
+
+
+GROUP_KINDS = (
+    kind("stop_idle", Step.REMOVE, alone=True),
+    kind("rightsize", Step.SIZE, is_of_whole_group=True),
+    kind("consolidate", Step.SIZE),
+)
+
+
+def group(make_subject: Make, *nets_of: int) -> list[Advice]:
+    """A type for all machines ``i-0`` … of a group."""
+    return [
+        advise(
+            make_subject(
+                resource_id=f"i-{number}",
+                fleet="g",
+                siblings=len(nets_of) - 1,
+                tags={"aws:autoscaling:groupName": "g"},
+            ),
+            "rightsize",
+            net,
+            cost=Decimal(1000),
+        )
+        for number, net in enumerate(nets_of)
+    ]
+
+
+def test_a_group_changes_its_type_for_all_of_its_machines_or_for_none(make_subject: Make) -> None:
+    """One of two taken away saves 250, and the third's new type 100: 350 that nobody can have."""
+    lines = group(make_subject, 100, 100, 100)
+    two = {"i-0": Decimal(1000), "i-1": Decimal(1000)}
+    fewer = advise(lines[0].subject, "consolidate", 250, cost=Decimal(2000), acts_on=two)
+    assert nets(combine([*lines, fewer], GROUP_KINDS)) == [100, 100, 100, 0]
+    more = advise(lines[0].subject, "consolidate", 310, cost=Decimal(2000), acts_on=two)
+    assert nets(combine([*lines, more], GROUP_KINDS)) == [0, 0, 0, 310]
+
+
+def test_a_machine_of_a_group_that_goes_leaves_the_others_their_type(make_subject: Make) -> None:
+    lines = group(make_subject, 100, 100, 100)
+    idle = advise(lines[2].subject, "stop_idle", 1000, cost=Decimal(1000))
+    assert nets(combine([*lines, idle], GROUP_KINDS)) == [100, 100, 0, 1000]
+    # what goes of it, and what others of it would do in its place, do not meet half-way
+    two = {"i-1": Decimal(1000), "i-2": Decimal(1000)}
+    fewer = advise(lines[1].subject, "consolidate", 900, cost=Decimal(2000), acts_on=two)
+    assert nets(combine([*lines, fewer], GROUP_KINDS)) == [0, 0, 0, 900]
+
+
+def test_a_group_one_line_of_which_waits_counts_for_nothing(make_subject: Make) -> None:
+    first, *others = group(make_subject, 100, 100, 100)
+    waiting = type(first)(**{**vars(first), "gate": "a benchmark"})
+    assert nets(combine([waiting, *others], GROUP_KINDS)) == [0, 0, 0]
+
+
+def test_a_line_that_saves_nothing_net_changes_with_its_group(make_subject: Make) -> None:
+    assert nets(combine(group(make_subject, 100, 0, 100), GROUP_KINDS)) == [100, 0, 100]
+
+
+def test_a_large_group_is_one_choice(make_subject: Make) -> None:
+    lines = group(make_subject, *[100] * 40)
+    two = {"i-0": Decimal(1000), "i-1": Decimal(1000)}
+    fewer = advise(lines[0].subject, "consolidate", 1500, cost=Decimal(2000), acts_on=two)
+    assert sum(nets(combine([*lines, fewer], GROUP_KINDS))) == 4000
