@@ -70,7 +70,7 @@ def judge(past: History, came: Sequence[float], plan: Plan) -> Score:
     naive = list(seasonal_naive(past.total, horizon, plan.season))
     values = list(told.values)
     bands, actual = _bands(told, came)
-    width = told.backtest.half_width_of_total(0, horizon, LEVEL)
+    width = told.width_of_total(0, horizon)
     missed = abs(sum(came) - sum(values))
     scale = seasonal_naive_error(history, plan.season)
     scores = [winkler(low, high, value, LEVEL) for (low, high), value in zip(bands, actual, strict=True)]

@@ -114,7 +114,11 @@ def _together(parts: Sequence[_Part], currency: str) -> ForecastRow:
     left = {part.asked.currency: part.asked.p50 for part in parts if part.row is None}
     without_rate = sorted(part.asked.currency for part in parts if part.row is None and part.reason is None)
     reasons = [
-        *(row.reason for row in asked),
+        *(
+            row.reason if _holds_of_all(row.reason, asked) else f"{row.currency}: {row.reason}"
+            for row in asked
+            if row.reason
+        ),
         *(part.reason for part in parts),
         f"no exchange rate from {', '.join(without_rate)} to {currency}" if without_rate else None,
     ]
@@ -135,6 +139,10 @@ def _together(parts: Sequence[_Part], currency: str) -> ForecastRow:
         original={row.currency: row.p50 for row in asked if row.p50 is not None},
         unconverted={code: amount for code, amount in left.items() if amount is not None},
     )
+
+
+def _holds_of_all(reason: str, rows: Sequence[ForecastRow]) -> bool:
+    return all(row.reason == reason for row in rows)
 
 
 def _sum(amounts: Sequence[Decimal | None]) -> Decimal | None:
