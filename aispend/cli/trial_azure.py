@@ -29,6 +29,7 @@ SPENT = ("bills", "cost-query")
 KNOWN_DAYS = 400
 """How far back Azure is asked for its totals at first: further than an ordinary run asks."""
 _QUERIES = 10_000
+"""Questions a day for Azure's totals: the server is the sample's own, and who loads another sample asks once more."""
 
 
 @contextmanager
