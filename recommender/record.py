@@ -41,16 +41,11 @@ def keep(connection: Connection, advice: Sequence[Advice], reasons: Sequence[Why
     items = {identity_of(item): item for item in advice}
     followed = decided_against(connection, items, before, KINDS)
     counts = _counted(items, before | {key: decision.event for key, decision in followed.items()}, passed)
-    for key, item in items.items():
-        row = _row(key, item, counts[key], now)
-        statement = upsert(recommendation).values(**row)
-        changing = {column: statement.excluded[column] for column in row if column not in ("id", "state", "created_at")}
-        connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changing))
-        if key in followed:
-            _follow(connection, key, followed[key], now)
-        elif before.get(key) in (None, *_NOT_FOUND):
-            _event(connection, key, "proposed", now)
-            _set_state(connection, key, "open", now)
+    _upsert(connection, [_row(key, item, counts[key], now) for key, item in items.items()])
+    for key, decision in followed.items():
+        _follow(connection, key, decision, now)
+    fresh = [key for key in items if key not in followed and before.get(key) in (None, *_NOT_FOUND)]
+    _say(connection, fresh, "proposed", "open", now)
     blind = {(reason.kind, *_whose(reason)) for reason in reasons if reason.reason.startswith("telemetry_")}
     c = recommendation.c
     lost = connection.execute(
@@ -58,10 +53,9 @@ def keep(connection: Connection, advice: Sequence[Advice], reasons: Sequence[Why
         .where(c.state == "open", c.id.not_in(items))
         .order_by(c.id)
     ).all()
-    for key, *what in lost:
-        state = "expired" if tuple(what) in blind else "gone"
-        _set_state(connection, key, state, now)
-        _event(connection, key, state, now)
+    ended = {key: "expired" if tuple(what) in blind else "gone" for key, *what in lost}
+    for state in _NOT_FOUND:
+        _say(connection, [key for key, found in ended.items() if found == state], state, state, now)
     connection.execute(
         update(recommendation)
         .where(recommendation.c.id.not_in(items) | recommendation.c.state.in_((*DECIDED_AGAINST, *_NOT_FOUND)))
@@ -107,18 +101,30 @@ def _wake(connection: Connection, now: datetime) -> list[str]:
             .where(recommendation.c.state == "snoozed", newest.c.until <= now.date())
         ).scalars()
     )
-    for key in due:
-        _set_state(connection, key, "open", now)
-        _event(connection, key, "reopened", now)
+    _say(connection, due, "reopened", "open", now)
     return due
 
 
-def _set_state(connection: Connection, key: str, state: str, now: datetime) -> None:
-    connection.execute(update(recommendation).where(recommendation.c.id == key).values(state=state, updated_at=now))
+def _upsert(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Write all rows at once, of those there are already everything but their state and when they began."""
+    if rows:
+        statement = upsert(recommendation)
+        changing = {
+            column: statement.excluded[column] for column in rows[0] if column not in ("id", "state", "created_at")
+        }
+        connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changing), rows)
 
 
-def _event(connection: Connection, key: str, event: str, now: datetime) -> None:
-    connection.execute(insert(recommendation_event).values(recommendation_id=key, at=now, event=event, who="aispend"))
+def _say(connection: Connection, keys: Sequence[str], event: str, state: str, now: datetime) -> None:
+    """The same event and state for all of them, in their order."""
+    if keys:
+        said = {"at": now, "event": event, "who": "aispend"}
+        connection.execute(insert(recommendation_event), [{"recommendation_id": key, **said} for key in keys])
+        _set_state(connection, keys, state, now)
+
+
+def _set_state(connection: Connection, keys: Sequence[str], state: str, now: datetime) -> None:
+    connection.execute(update(recommendation).where(recommendation.c.id.in_(keys)).values(state=state, updated_at=now))
 
 
 def _follow(connection: Connection, key: str, decision: GroupDecision, now: datetime) -> None:
@@ -133,7 +139,7 @@ def _follow(connection: Connection, key: str, decision: GroupDecision, now: date
             until=decision.until,
         )
     )
-    _set_state(connection, key, decision.event, now)
+    _set_state(connection, [key], decision.event, now)
 
 
 def _keep_reasons(connection: Connection, advice: Sequence[Advice], reasons: Sequence[WhyNot], now: datetime) -> None:
