@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +19,7 @@ from aispend.cli.spending import (
     ByOption,
     CostOption,
     WithoutOption,
+    in_order,
     spend_query,
 )
 from aispend.errors import UsageError
@@ -88,6 +90,7 @@ def export(
     from reports import columns, records, views
     from reports.export import write_file, write_recommendations
     from reports.focus import write_focus
+    from reports.home_first import home_first
 
     foreign = (*narrowing.given(), *(["--format"] if style is not None else []))
     if foreign and what is not What.recommendations:
@@ -112,9 +115,11 @@ def export(
         elif what is What.unit_costs:
             costs = views.unit_costs(connection, window)
             rows = len(costs.rows)
-            write_file(output, columns.UNIT_COSTS, records.records(columns.UNIT_COSTS, costs.rows))
+            listed = home_first(costs.rows, door.settings.reporting_currency)
+            write_file(output, columns.UNIT_COSTS, records.records(columns.UNIT_COSTS, listed))
         else:
             found = views.spend(connection, query)
+            found = replace(found, rows=in_order(found, door.settings.reporting_currency))
             rows = len(found.rows)
             write_file(output, columns.spend_columns(query.by), records.spend_records(found))
         for missing in _missing(connection, what, rows, there):

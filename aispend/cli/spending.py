@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
@@ -91,6 +92,7 @@ def spend(
         found = converted.spend if converted else views.spend(connection, query)
         missing = "" if found.rows else nothing.no_charges(connection)
         home = door.settings.reporting_currency
+    found = replace(found, rows=in_order(found, home))
     if style is not Format.table:
         if converted:
             show.machine(converted_columns(query.by), records.converted_records(converted), style)
@@ -151,6 +153,15 @@ def spend_query(
     )
 
 
+def in_order(found: views.Spend, home: str) -> tuple[views.SpendRow, ...]:
+    """The currency ``home`` first; by day and month, first on each of them."""
+    from reports.home_first import home_first
+
+    rows = home_first(found.rows, home)
+    dated = found.query.by[:1] in (("day",), ("month",))
+    return tuple(sorted(rows, key=lambda row: str(row.cut[0]))) if dated else rows
+
+
 def spend_table(found: views.Spend, by: tuple[str, ...], limit: int, home: str) -> None:
     """Spend for people; ``by`` are the cuts to show, the first of the query's; the currency ``home`` comes first."""
     from reports.formats import basis_lines, money, percent
@@ -160,8 +171,7 @@ def spend_table(found: views.Spend, by: tuple[str, ...], limit: int, home: str) 
     totals = {total.currency: total.costs.of(cost) for total in found.totals}
     starred = {total.currency: "*" if cost in total.partly_unknown else "" for total in found.totals}
     cells: list[tuple[str, ...]] = []
-    dated = by[:1] in (("day",), ("month",))
-    rows = found.rows if dated else home_first(found.rows, home)
+    rows = in_order(found, home)
     for row in rows[:limit]:
         amount = row.costs.of(cost)
         whole = totals[row.currency]

@@ -62,8 +62,8 @@ def test_every_list_begins_with_it(
                 {"id": f"a{number}", "code": code},
             )
     (tmp_path / "aispend.toml").write_text(f'reporting_currency = "{home}"\n')
-    for command in ("unit-costs", "lifecycle", "anomalies"):
-        found = json.loads(filled(command, "--format", "json").out)
+    for command in ("unit-costs", "lifecycle", "anomalies", "spend --by provider", "spend --by month --from 2026-11"):
+        found = json.loads(filled(*command.split(), "--format", "json").out)
         assert list(dict.fromkeys(row["currency"] for row in found)) == [first, second], command
     months = [row for row in json.loads(filled("close", "--format", "json").out) if row["month"] == "2026-11"]
     assert [row["currency"] for row in months] == [first, second]
