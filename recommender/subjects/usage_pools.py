@@ -38,7 +38,9 @@ COMMITTED_TERMS: tuple[CommittedTerm, ...] = ("1y", "3y")
 _DECIDED = ("accepted", "done", "verified")
 _LEAVING = ("stop_idle", "spot", "accelerator", "managed_or_self_host", "relocate")
 """Kinds after which nothing of a resource's usage is left to commit to where it was."""
-_RESIZING = ("rightsize", "consolidate")
+_RESIZING = ("rightsize", "consolidate", "arm_host")
+_SAME_TYPE = "replicas"
+"""Target of what keeps the type and takes machines away."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +105,10 @@ class _Decided:
 def family_of(provider: str, instance_type: str) -> str:
     """The machine family commitments are sold for: ``p5`` of p5.48xlarge, ``a2`` of a2-highgpu-8g, ND96… of Azure.
 
-    Azure's is the size without its number of vCPUs: Standard_ND*asr_v4 of Standard_ND96asr_v4.
+    Azure's is the size without its number of vCPUs: Standard_ND*asr_v4 of Standard_ND96asr_v4. How models share a
+    machine (``+lora``) is nothing of its family.
     """
-    name = instance_type.lower()
+    name = instance_type.lower().removesuffix("+lora")
     if provider == "azure":
         return re.sub(r"(?<=[a-z])\d+", "*", name, count=1)
     if provider == "gcp":
@@ -248,7 +251,7 @@ def _decided(connection: Connection) -> dict[tuple[str, str], list[_Decided]]:
 
 def _other_family(row: Any) -> bool:
     """Whether a change of size goes to another family: what a commitment for the present one does not cover."""
-    if row.kind not in _RESIZING or not row.instance_type:
+    if row.kind not in _RESIZING or not row.instance_type or row.target == _SAME_TYPE:
         return False
     return family_of(row.provider, row.target) != family_of(row.provider, row.instance_type)
 

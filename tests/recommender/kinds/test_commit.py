@@ -126,6 +126,7 @@ def test_when_there_is_nothing_to_commit_to() -> None:
         ("aws", "ml.g5.2xlarge", "ml.g5"),
         ("gcp", "a2-highgpu-8g", "a2"),
         ("azure", "Standard_ND96asr_v4", "standard_nd*asr_v4"),
+        ("azure", "Standard_ND96asr_v4+lora", "standard_nd*asr_v4"),
     ],
 )
 def test_families(provider: str, name: str, family: str) -> None:

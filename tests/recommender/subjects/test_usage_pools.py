@@ -146,10 +146,51 @@ def test_what_was_accepted_is_taken_out_first(fleet: Store) -> None:
     assert found.decided == Decimal(1825)
 
 
-@pytest.mark.parametrize(("kind", "target"), [("rightsize", "g6.xlarge"), ("spot", "spot"), ("stop_idle", "stop")])
+@pytest.mark.parametrize(
+    ("kind", "target"),
+    [
+        ("rightsize", "g6.xlarge"),
+        ("consolidate", "g6.xlarge+lora"),
+        ("arm_host", "c8g.xlarge"),
+        ("spot", "spot"),
+        ("stop_idle", "stop"),
+    ],
+)
 def test_of_what_leaves_the_family_nothing_is_left_to_commit_to(fleet: Store, kind: str, target: str) -> None:
     decide(fleet, 1, "accepted", kind=kind, target=target)
     assert load(fleet, expiring_days=10).usage[24:36] == (Decimal(0),) * 12
+
+
+@pytest.mark.parametrize(
+    ("kind", "target"),
+    [("consolidate", "replicas"), ("consolidate", "p4d.24xlarge+lora"), ("scale_replicas", "by-hour")],
+)
+def test_what_stays_in_the_family_is_left_as_far_as_it_stays(fleet: Store, kind: str, target: str) -> None:
+    """Half of the replicas, of their type: the other half runs on, and may be committed to."""
+    decide(fleet, 1, "accepted", kind=kind, target=target)
+    assert load(fleet, expiring_days=10).usage[24:36] == (Decimal(10),) * 12
+
+
+def test_the_whole_payer_is_one_pool_whichever_account_runs_it(fleet: Store) -> None:
+    """i-4 of another account of the payer: 48 more a day, 2 an hour, in the same pool."""
+    with fleet.engine.begin() as connection:
+        connection.execute(
+            insert(account).values(account_key=2, provider="aws", billing_account_id="payer", sub_account_id="two")
+        )
+        connection.execute(
+            insert(resource).values(resource_key=4, provider="aws", resource_id="i-4", instance_type="p4d.24xlarge")
+        )
+        connection.execute(
+            insert(charge).values(
+                billing_month=month_of(DAY), slice_id=1, half=0, ordinal=4, charge_date=DAY, account_key=2, sku_key=1,
+                location_key=1, resource_key=4, tag_set_key=0, commitment_key=0, charge_kind_key=DEMAND, hours=None,
+                effective_cost=48, list_cost=48, contracted_cost=48, line_count=1,
+            )
+        )  # fmt: skip
+    found = load(fleet, expiring_days=10)
+    assert found.account == "payer"
+    assert found.usage[24:36] == (Decimal(22),) * 12
+    assert found.by_resource == {"i-1": Decimal(240), "i-4": Decimal(48)}
 
 
 @pytest.mark.parametrize(("done_on", "left"), [(DAY, 10), (DAY - timedelta(days=1), 20)])
