@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 
 from aispend.cli.trial_azure import azure_serving, collect_azure
+from aispend.cli.trial_gcp import collect_gcp, google_serving
 from aispend.clock import next_month
 from aispend.resource_id import canonical
 from aispend.settings import Settings, load_settings
@@ -165,7 +166,7 @@ class Found:
 def load(company: SampleCompany, store: Store, settings: Settings, folder: Path, months: Sequence[str]) -> None:
     """Bills, usage and workloads of these months, all utilization there is, and the inventory.
 
-    Each by its import, and what Azure tells beside its bills by its collectors.
+    Each by its import, and what Azure and Google tell beside their bills by their collectors.
     """
     import duckdb
 
@@ -184,11 +185,14 @@ def load(company: SampleCompany, store: Store, settings: Settings, folder: Path,
     import_usage([folder / "usage.parquet"], store, settings, now)
     import_workloads([folder / "workloads.parquet"], store, settings, now)
     first, last = (date.fromisoformat(f"{month}-01") for month in (min(months), max(months)))
-    with azure_serving({}, company.azure) as azure:
-        collect_azure(azure, store, settings, None, kinds=("inventory", "utilization"), clock=now)
-        collected = Window(max(first, TODAY - timedelta(days=COLLECTED_DAYS)), next_month(last))
+    collected = Window(max(first, TODAY - timedelta(days=COLLECTED_DAYS)), next_month(last))
+    with azure_serving({}, company.azure) as azure, google_serving(company) as google:
+        collect_azure(azure, store, settings, None, kinds=("inventory",), clock=now)
+        collect_gcp(google, store, settings, None, kinds=("inventory",), clock=now)
         if collected.first < collected.end:
-            collect_azure(azure, store, settings, None, kinds=("usage",), window=collected, clock=now)
+            measured = ("utilization", "usage")
+            collect_azure(azure, store, settings, None, kinds=measured, window=collected, clock=now)
+            collect_gcp(google, store, settings, None, kinds=measured, window=collected, clock=now)
 
 
 def now() -> datetime:

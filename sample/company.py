@@ -20,6 +20,7 @@ from sample import (
     azure_lines,
     gcp_files,
     gcp_lines,
+    google_holdings,
 )
 from sample.catalogue import UNIT
 from sample.chance import Chance
@@ -51,6 +52,7 @@ class SampleCompany:
     ``bills`` are what ``aispend import`` is given, one per delivery. ``restated_first`` is an older delivery of
     a month that ``bills`` hold in its final form: import it first to see a month restated.
     ``azure`` is what Azure's own interfaces tell beside the bills (``azure_holdings``); nothing of it is elsewhere too.
+    ``google`` is what Google's other services tell (``google_holdings``), likewise.
     ``truth`` is for tests alone; no product code opens it. ``rows`` counts what each part holds.
     """
 
@@ -58,6 +60,7 @@ class SampleCompany:
     bills: list[Path]
     restated_first: Path
     azure: Path
+    google: Path
     metrics: Path
     usage: Path
     workloads: Path
@@ -94,6 +97,7 @@ def generate(
         bills=[target / "bills" / name for name in BILLS],
         restated_first=target / "restated_first",
         azure=target / "azure",
+        google=target / "google",
         metrics=target / "metrics",
         usage=target / "usage",
         workloads=target / "workloads" / "workloads.parquet",
@@ -148,9 +152,10 @@ def generate(
     company.rows["workloads"] = write_workloads(company.workloads, machines, PODS, timeline)
     say("sample: usage, inventory", 5, 7)
     company.rows["usage"] = write_usage(company.usage, demands, machines, timeline, chance)
-    named = azure_holdings.not_named(machines)
+    named = google_holdings.not_listed(azure_holdings.not_named(machines), timeline)
     company.rows["inventory"] = write_inventory(company.inventory, named, VOLUMES, timeline, chance)
     company.rows["azure_points"] = azure_holdings.write(company.azure, machines, by_name, timeline, chance)
+    company.rows["google_points"] = google_holdings.write(company.google, machines, by_name, timeline, chance)
     company.settings_file.write_text(SETTINGS, encoding="utf-8")
     say("sample: truth", 6, 7)
     write_invoices(company.invoices, _invoices(bills, timeline, chance))

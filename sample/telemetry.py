@@ -116,9 +116,12 @@ def write_metrics(
 def measured_from(machine: Running, timeline: Timeline) -> int:
     """The hour from which on its cloud measures the accelerators of a machine; the end of everything where none does.
 
-    Azure Machine Learning measures what its jobs run on, Azure no other machine.
+    Azure Machine Learning measures what its jobs run on, Azure no other machine. Cloud Monitoring has GPUs of machines
+    with its agent, of GKE's nodes and of Vertex AI's endpoints.
     """
-    return timeline.day_ago(FINE_DAYS) if machine.fleet.platform == "ml_cluster" else timeline.hours
+    fleet = machine.fleet
+    watched = fleet.told_by_cloud and fleet.spec.accelerator_type.startswith("nvidia")
+    return timeline.day_ago(FINE_DAYS) if watched or fleet.platform == "ml_cluster" else timeline.hours
 
 
 def measured(

@@ -19,7 +19,7 @@ from sample.timeline import Floats, Hours, Timeline
 REQUEST_DAYS = 3
 REQUEST_SERIES = ("copy-writer",)
 """Their last days come as single requests, and not as hourly sums."""
-COUNTED_DAYS = {"azure": 30}
+COUNTED_DAYS = {"azure": 30, "gcp": 30}
 """For how many days what providers count themselves is collected; what was before the company's gateways kept."""
 COUNTS = ("answered", "failed", "uncached", "cached", "cache_write", "output", "reasoning")
 VENDOR_NAMES = {

@@ -80,6 +80,7 @@ def load_sample(store: Store, settings: Settings, steps: Steps, *, seed: int, sc
 def _load(
     store: Store, settings: Settings, steps: Steps, folder: Path, *, seed: int, scale: float, today: date
 ) -> None:
+    from aispend.cli import trial_gcp
     from aispend.cli.trial_azure import (
         azure_serving,
         collect_azure,
@@ -87,9 +88,10 @@ def _load(
         collect_azure_totals,
         other_kinds,
     )
-    from aispend.cli.trial_gcp import collect_gcp
+    from aispend.cli.trial_gcp import collect_gcp, google_serving
     from aispend.clock import system_clock
     from aispend.settings import load_settings
+    from aispend.store.forgetting import forget_telemetry
     from collectors.files.inventory import import_inventory
     from collectors.files.invoices import import_invoices
     from collectors.files.metrics import import_metrics
@@ -102,6 +104,8 @@ def _load(
             shutil.rmtree(folder)
         company = generate(folder, seed=seed, scale=scale, today=today, progress=bars)
         details.append(", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in company.rows.items()))
+    with store.engine.begin() as connection:
+        forget_telemetry(connection, SOURCE)  # an older sample's days lie between those of this one
     if not _has_settings_file(settings):
         shutil.copy(company.settings_file, settings.home / "aispend.toml")
         settings = load_settings(database_url=settings.database_url)
@@ -120,9 +124,14 @@ def _load(
         with steps.step(f"Azure {', '.join(other_kinds())} collected") as details, doors.progress_bars() as bars:
             reports = collect_azure_rest(azure, store, settings, bars)
             details.append(f"{sum(one.requests_sent for one in reports):,} requests")
-    with steps.step("Google Cloud bill collected from BigQuery") as details, doors.progress_bars() as bars:
-        collected = collect_gcp(company.bills[3], store, settings, bars)
-        details.append(f"{collected.loaded} billing months, {collected.requests_sent} requests")
+    with google_serving(company) as google:
+        with steps.step("Google Cloud bill collected from BigQuery") as details, doors.progress_bars() as bars:
+            (spent,) = collect_gcp(google, store, settings, bars, kinds=("bills",))
+            details.append(f"{spent.loaded} billing months, {spent.requests_sent} requests")
+        told = trial_gcp.other_kinds()
+        with steps.step(f"Google Cloud {', '.join(told)} collected") as details, doors.progress_bars() as bars:
+            reports = collect_gcp(google, store, settings, bars, kinds=told)
+            details.append(f"{sum(one.requests_sent for one in reports):,} requests")
     if company.invoices.is_file():
         import_invoices(company.invoices, store, system_clock, entered_by=SOURCE)
     telemetry: list[tuple[str, Any, Path]] = [

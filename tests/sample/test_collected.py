@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from aispend.cli.trial import collect_aws
 from aispend.cli.trial_azure import azure_serving, collect_azure, collect_azure_totals
-from aispend.cli.trial_gcp import collect_gcp
+from aispend.cli.trial_gcp import collect_gcp, google_serving
 from aispend.settings import Settings
 from aispend.store import Store
 from analyzer.reconcile import check
@@ -76,7 +76,9 @@ def test_azures_bills_are_collected_restated_and_equal_what_azure_itself_adds_up
 def test_googles_bill_is_rolled_up_in_bigquery_and_equals_what_google_itself_adds_up(
     company: SampleCompany, ask: Ask, database: Store, store_settings: Settings
 ) -> None:
-    first = collect_gcp(company.bills[3], database, store_settings, None)
+    with google_serving(company) as google:
+        (first,) = collect_gcp(google, database, store_settings, None, kinds=("bills",))
+        (again,) = collect_gcp(google, database, store_settings, None, kinds=("bills",))
 
     assert first.loaded == 13
     ((truth,),) = ask("SELECT sum(billed_cost) FROM truth WHERE provider = 'gcp'")
@@ -88,7 +90,5 @@ def test_googles_bill_is_rolled_up_in_bigquery_and_equals_what_google_itself_add
     assert len({one.period for one in found}) == 13
     assert len({one.scope for one in found}) == 4, "three projects, and what is of the billing account"
     assert [one for one in found if not one.holds or one.attention] == []
-
-    again = collect_gcp(company.bills[3], database, store_settings, None)
 
     assert (again.loaded, again.unchanged > 0, again.requests_sent) == (0, True, 4), "the table, and one narrow query"

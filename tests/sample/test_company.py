@@ -38,7 +38,10 @@ def test_another_seed_is_another_company_and_any_day_can_be_today(company: Sampl
     assert (months[0], months[-1], len(months)) == ("BILLING_PERIOD=2027-02", "BILLING_PERIOD=2028-02", 13)
     first, second = digests(company.root), digests(other.root)
     alike = {name for name in first if second.get(name) == first[name]}
-    assert alike == {"aispend.toml", "azure/prices.json"}, "settings, and a price list that is everybody's"
+    assert alike == {
+        *("aispend.toml", "azure/prices.json", "google/skus.json"),
+        "google/points/models.json",  # who sells which models where
+    }, "settings, and what is everybody's"
     ours, theirs = (
         {row.split(",")[1] for row in path.read_text().splitlines()} for path in (company.inventory, other.inventory)
     )

@@ -82,7 +82,6 @@ def test_idle_things_are_idle_and_the_others_only_look_so(ask: Ask) -> None:
         "old-notebook",
         "sentiment-v1",
         "returns-bot",
-        "workbench",
         "code-pilot",
         "image-search-old",
         "assistant-dr",
