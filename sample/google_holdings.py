@@ -4,8 +4,8 @@
 services would tell of it is written here: their listings in the JSON of their REST, SKUs, and the points of Cloud
 Monitoring (``google_points``). ``google_company`` serves these files, and the collectors of real projects collect them.
 What Google cannot know stays with the company's other files: requests its own servers answered, which its gateway
-counts; the schedulers' runs; TPUs of machines, which DCGM's like measures. So do tokens and measurements from before
-the days that collectors ask for, and machines that are gone. Nothing is in both.
+counts; the schedulers' runs; how busy TPUs are, which its Prometheus has. So do tokens and measurements from
+before the days that collectors ask for, and machines that are gone. Nothing is in both.
 """
 
 from __future__ import annotations
