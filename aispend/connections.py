@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 _NAME = "^[a-z0-9][a-z0-9-]*$"
 
@@ -104,10 +104,32 @@ class AzureConnection(_Section):
 
 
 class GcpExport(_Section):
-    """A billing export in BigQuery: standard, detailed (resource level) or FOCUS, told by the table's name."""
+    """A billing export in BigQuery: standard, detailed (resource level) or FOCUS, told by the table's columns."""
 
-    table: str = Field(pattern=r"^[^.`\s]+(:[^.`\s]+)?\.[^.`\s]+\.[^.`\s]+$", description="project.dataset.table")
+    table: str | None = Field(
+        None,
+        pattern=r"^([^.:`\s]+\.[^.:`\s]+:)?[^.:`\s]+\.[^.`\s]+\.[^.`\s]+$",
+        description="project.dataset.table; or dataset",
+    )
+    dataset: str | None = Field(
+        None,
+        pattern=r"^([^.:`\s]+\.[^.:`\s]+:)?[^.:`\s]+\.[^.`\s]+$",
+        description="project.dataset, in which the best table of each billing account is found",
+    )
     location: str | None = Field(None, description="the dataset's; default: asked from BigQuery")
+
+    @model_validator(mode="after")
+    def _either(self) -> GcpExport:
+        if (self.table is None) == (self.dataset is None):
+            raise ValueError("name a table, or the dataset to find it in: one of them")
+        return self
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Project and dataset."""
+        whole = self.dataset or str(self.table).rpartition(".")[0]
+        project, _, dataset = whole.rpartition(".")
+        return project, dataset
 
 
 class GcpConnection(_Section):
@@ -120,7 +142,9 @@ class GcpConnection(_Section):
     billing_accounts: tuple[str, ...] = Field((), description="ids 012345-567890-ABCDEF; default: all it may see")
     projects: tuple[str, ...] = Field((), description="ids to read; default: those of the billing accounts")
     regions: tuple[str, ...] = Field((), description="of prices and spot history; default: those resources are in")
-    exports: tuple[GcpExport, ...] = Field((), alias="export", description="tables of the billing export")
+    exports: tuple[GcpExport, ...] = Field(
+        (), alias="export", description="tables of the billing export, or their datasets"
+    )
     impersonate: str | None = Field(None, description="service account to act as; default: the credential itself")
     collect: tuple[GcpCollection, ...] = Field((), description="default: everything")
     bigquery_gb_per_day: int = Field(

@@ -44,6 +44,7 @@ _BYTES = 8
 """Of a value: what BigQuery counts for numbers and times, and about what a short text takes."""
 
 _ROUTES = (
+    ("GET", re.compile(r"/projects/([^/]+)/datasets/([^/]+)/tables$"), "tables"),
     ("GET", re.compile(r"/projects/([^/]+)/datasets/([^/]+)/tables/([^/]+)$"), "table"),
     ("POST", re.compile(r"/projects/([^/]+)/jobs$"), "insert"),
     ("GET", re.compile(r"/projects/([^/]+)/jobs/([^/]+)$"), "job"),
@@ -149,6 +150,16 @@ class BigQuery:
         }
         return found | ({"timePartitioning": {"type": "DAY"}} if table.partitioned else {})
 
+    def listed(self, dataset: str, *, first: int, most: int) -> dict[str, Any]:
+        """The tables of ``project.dataset`` as tables.list answers it, from ``first`` on, ``most`` of them."""
+        there = sorted(name for name in self.tables if name.rpartition(".")[0] == dataset)
+        if not there:
+            raise RefusedError(404, "notFound", f"Not found: Dataset {dataset.replace('.', ':')}")
+        described = ("kind", "id", "tableReference", "type")
+        page = [self.resource(name) for name in there[first : first + most]]
+        found = {"tables": [{key: one[key] for key in described} for one in page], "totalItems": len(there)}
+        return found | ({"nextPageToken": str(first + most)} if first + most < len(there) else {})
+
     def _table(self, name: str) -> Table:
         if name not in self.tables:
             project, dataset, called = name.rsplit(".", 2)
@@ -231,6 +242,8 @@ class BigQuery:
             if name == "job":
                 return self.job(parts[1])
             first = int(asked.get("pageToken") or asked.get("startIndex") or 0)
+            if name == "tables":
+                return self.listed(".".join(parts), first=first, most=int(asked.get("maxResults", 50)))
             return self.results(parts[1], first=first, most=int(asked.get("maxResults", 50_000)))
         raise RefusedError(404, "notFound", f"no such thing here: {method} {split.path}")
 

@@ -37,6 +37,7 @@ _ROUTES = (
 )
 _AGGREGATED = {"commitments": "regionCommitments"}
 _BIGQUERY = (
+    ("GET", r"/datasets/[^/]+/tables$", "bigquery.tables.list"),
     ("GET", r"/datasets/[^/]+/tables/[^/]+$", "bigquery.tables.get"),
     ("POST", r"/jobs$", "bigquery.jobs.insert"),
     ("GET", r"/jobs/[^/]+$", "bigquery.jobs.get"),

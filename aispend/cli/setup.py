@@ -105,7 +105,7 @@ TEMPLATE = """\
 # projects = ["ml-prod", "ml-dev"]
 # bigquery_gb_per_day = 200
 # [[gcp.export]]
-# table = "company-billing.billing.gcp_billing_export_resource_v1_012345_567890_ABCDEF"
+# dataset = "company-billing.billing"   # or table = "company-billing.billing.gcp_billing_export_resource_v1_…"
 
 # ---- Names -------------------------------------------------------------------------------------------
 # Where telemetry calls a resource otherwise than the bill does, and no inventory file says so.

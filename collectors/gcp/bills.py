@@ -27,20 +27,21 @@ from pathlib import Path
 from typing import Any
 
 from aispend.clock import Clock, month_of
-from aispend.connections import GcpExport
 from aispend.errors import AispendError, NotReadyError, SettingsError
-from collectors.contract import Files, Finding, Progress, Reading, Rows, Seen, Slice, Window
+from collectors.contract import Files, Finding, Part, Progress, Reading, Rows, Seen, Slice, Window
 from collectors.days import months_of
 from collectors.gcp.base import GcpCollector
 from collectors.gcp.clients import GcpClients
 from collectors.gcp.errors import explained
+from collectors.gcp.finding import account_of, chosen, tables_of
+from collectors.gcp.permissions import FIND_TABLES
 from collectors.gcp.queries import Parameters, estimate, rows
 from collectors.gcp.roll_up import columns_with_credits, roll_up, with_credits
 from collectors.gcp.tables import ExportTable, of_resource
 from collectors.gcp.totals import MonthState, state_of, states_sql, totals, totals_sql
 from collectors.table_file import table_file
 
-_NAME_ONE = "Name it under [[gcp.export]]: docs/connect-gcp.md shows how to make one."
+_NAME_ONE = "Name it, or its dataset, under [[gcp.export]]: docs/connect-gcp.md shows how to make one."
 _LATE = timedelta(hours=48)
 _QUIET = timedelta(hours=2)
 """So long after a change the table may not yet say that it was changed."""
@@ -58,18 +59,22 @@ class Bills(GcpCollector):
     kind = "bills"
     reach = timedelta(days=400)
     restated_for = timedelta(days=62)
-    operations = ("bigquery.tables.get", "bigquery.jobs.insert", "bigquery.jobs.get", "bigquery.jobs.getQueryResults")
+    operations = (
+        *("bigquery.tables.get", "bigquery.jobs.insert", "bigquery.jobs.get", "bigquery.jobs.getQueryResults"),
+        FIND_TABLES,
+    )
 
     def __init__(self, clients: GcpClients, clock: Clock) -> None:
         super().__init__(clients, clock)
+        self._remarks: dict[str, str] = {}
         self._tables: dict[str, ExportTable] = {}
         self._states: dict[str, MonthState] = {}
 
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
         """A slice per table and invoice month that has lines, the newest first."""
-        for export in self._exports():
-            self._tables.pop(export.table, None)
-            table = self._table(export)
+        self._tables.clear()
+        for name, location in self._exports().items():
+            table = self._table(name, location)
             wanted = [month for month in months_of(window) if not self._settled(table, month, window, seen)]
             known = {month: seen[key] for month in wanted if (key := _key(table, month)) in seen}
             if window.usual and known and _unchanged(table, wanted, known):
@@ -100,16 +105,18 @@ class Bills(GcpCollector):
             )
         summed = totals(listed, month, self.clock())
         token = f"{state.token}{_FIRST if piece.token.endswith(_FIRST) else ''}"
-        return Reading(
-            [Files("bills", [path], rows=lines, export=table.name), Rows("provider_total", summed)], token=token
-        )
+        parts: list[Part] = [Files("bills", [path], rows=lines, export=table.name), Rows("provider_total", summed)]
+        said = self._remarks.pop(table.name, "")  # once in a run
+        return Reading(parts, (said,) if said else (), token=token)
 
     def examine(self) -> Iterator[Finding]:
         """Each table, when it was appended to last, and what reading its newest month would cost; nothing is read."""
         try:
             with explained(self.name):
-                for export in self._exports():
-                    yield self._examined(self._table(export))
+                for name, location in self._exports().items():
+                    if said := self._remarks.get(name):
+                        yield Finding("note", said)
+                    yield self._examined(self._table(name, location))
                 yield from self._missing()
         except AispendError as error:
             yield Finding("broken", error.what, error.next_step or error.where)
@@ -127,19 +134,37 @@ class Bills(GcpCollector):
             return Finding("note", said, "Google appends several times a day: look at Billing export in the console.")
         return Finding("good", said)
 
-    def _exports(self) -> tuple[GcpExport, ...]:
-        found = self.clients.connection.exports
-        if not found:
+    def _exports(self) -> dict[str, str | None]:
+        """The tables to read, with the location the settings give; remarks on those chosen from several are kept."""
+        given = self.clients.connection.exports
+        if not given:
             raise SettingsError("No table of the billing export is named.", where=self.name, next_step=_NAME_ONE)
+        found = {one.table: one.location for one in given if one.table}
+        named = {account_of(table) for table in found}
+        for one in given:
+            if one.dataset is None:
+                continue
+            there = chosen(tables_of(self.clients, one.dataset), self.clients.connection.billing_accounts)
+            if not there:
+                raise SettingsError(
+                    "In the dataset is no table of a billing export.",
+                    where=f"{self.name}: {one.dataset}",
+                    next_step="Google makes it some hours after the export is enabled. A table of another name: "
+                    "give it as table under [[gcp.export]].",
+                )
+            for best in there:
+                if best.account not in named:
+                    found[best.table] = one.location
+                    self._remarks[best.table] = best.said
         return found
 
-    def _table(self, export: GcpExport) -> ExportTable:
-        if export.table not in self._tables:
-            found = self.clients.bigquery().get_table(export.table, retry=None).to_api_repr()
-            if export.location:
-                found |= {"location": export.location}
-            self._tables[export.table] = of_resource(export.table, found)
-        return self._tables[export.table]
+    def _table(self, name: str, location: str | None) -> ExportTable:
+        if name not in self._tables:
+            found = self.clients.bigquery().get_table(name, retry=None).to_api_repr()
+            if location:
+                found |= {"location": location}
+            self._tables[name] = of_resource(name, found)
+        return self._tables[name]
 
     def _settled(self, table: ExportTable, month: date, window: Window, seen: Mapping[str, Seen]) -> bool:
         """Whether a month was collected, or had no lines, after Google had stopped changing it."""

@@ -33,6 +33,7 @@ _ANY_SIZE = (("grpc.max_send_message_length", -1), ("grpc.max_receive_message_le
 _MB = 1_000_000
 _MOST_PERMISSIONS = 100
 _BIGQUERY = (
+    ("GET", r"/datasets/[^/]+/tables$", "tables.list"),
     ("GET", r"/datasets/[^/]+/tables/[^/]+$", "tables.get"),
     ("GET", r"/tables/[^/]+/data$", "tabledata.list"),
     ("POST", r"/jobs$", "jobs.insert"),

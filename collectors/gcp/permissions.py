@@ -37,6 +37,7 @@ _DATA = (Permission("bigquery.tables.getData", "dataset"),)
 
 PERMISSIONS: Mapping[str, tuple[Permission, ...]] = {
     "bigquery.tables.get": _TABLE,
+    "bigquery.tables.list": (Permission("bigquery.tables.list", "dataset"),),
     "bigquery.jobs.insert": (Permission("bigquery.jobs.create", "project"), *_DATA),
     "bigquery.jobs.get": (),
     "bigquery.jobs.getQueryResults": (),
@@ -72,6 +73,9 @@ PERMISSIONS: Mapping[str, tuple[Permission, ...]] = {
 ALWAYS = ("cloudbilling.ListBillingAccounts", "cloudbilling.ListProjectBillingInfo")
 """Made for every connection that does not name its projects."""
 
+FIND_TABLES = "bigquery.tables.list"
+"""Made where a dataset is named instead of its table."""
+
 
 def needed(operations: Iterable[str], level: Level | None = None) -> list[str]:
     """The permissions of operations, of one level or of all, sorted."""
@@ -86,13 +90,13 @@ def apis(operations: Iterable[str]) -> list[str]:
 
 def asked_of(connection: GcpConnection, operations: Collection[str]) -> set[str]:
     """All requests of a connection whose collectors make ``operations``."""
-    return {*operations, *(() if connection.projects else ALWAYS)}
+    named = connection.exports and all(one.table for one in connection.exports)
+    return {*operations, *(() if connection.projects else ALWAYS)} - ({FIND_TABLES} if named else set())
 
 
 def datasets(connection: GcpConnection) -> list[str]:
     """The datasets the connection's exports lie in, as ``projects/P/datasets/D``."""
-    parts = [one.table.rsplit(".", 2) for one in connection.exports]
-    return sorted({f"projects/{project}/datasets/{dataset}" for project, dataset, _ in parts})
+    return sorted({"projects/{}/datasets/{}".format(*one.place) for one in connection.exports})
 
 
 def roles(connection: GcpConnection, operations: Collection[str]) -> list[dict[str, Any]]:

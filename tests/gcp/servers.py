@@ -78,7 +78,8 @@ class Servers(CloudServers):
     def connect(self, kind: str, *, settled: bool = True) -> GcpClients:
         places = {"projects": ["ml-prod"], "regions": ["us-central1"]} if settled else {}
         given = {"endpoint_url": self.double.url, "grpc_endpoint": self.double.grpc, "project": PROJECT} | places
-        connection = GcpConnection.model_validate({**given, "export": [{"table": TABLE}]})
+        export = {"table": TABLE} if settled else {"dataset": TABLE.rpartition(".")[0]}
+        connection = GcpConnection.model_validate({**given, "export": [export]})
         return GcpClients(connection, credentials=Credentials(SECRETS.given), sleep=lambda _seconds: None)
 
     def refuse(self, fault: Fault | None, *, but: Collection[str] = ()) -> None:

@@ -10,6 +10,7 @@ from collectors.gcp.cloud import Gcp
 from collectors.gcp.permissions import needed, roles
 
 BILLS = ("bigquery.tables.get", "bigquery.jobs.insert", "bigquery.jobs.getQueryResults")
+DATASET = {"dataset": "billing-host.bills"}
 EXPORT = {"table": "billing-host.bills.gcp_billing_export_v1_0177BB"}
 
 
@@ -31,7 +32,7 @@ def test_without_named_projects_the_billing_accounts_are_read() -> None:
 
 
 def test_document_and_terraform_grant_the_same() -> None:
-    connection = GcpConnection.model_validate({"project": "runner", "export": [EXPORT]})
+    connection = GcpConnection.model_validate({"project": "runner", "export": [EXPORT, DATASET]})
     operations = [one for collector in Gcp().collectors().values() for one in collector.operations]
     document = json.loads(Gcp().grant(connection, operations, "json"))
     granted = {one for role in document["roles"] for one in role["definition"]["includedPermissions"]}
