@@ -6,7 +6,8 @@ Alembic migrations, the bulk loader, the views and the generated data dictionary
     bills       slice, load, rejected_row, account … charge_kind, charge, invoice
     telemetry   resource_alias, accelerator_hour, inference_hour, workload_hour, run_metric,
                 price
-    clouds      collection, provider_total, provider_advice … commitment_term, spot_price, resource_history
+    clouds      collection, provider_total, provider_advice … commitment_term, spot_price, type_offering, quota,
+                resource_history
     company     exchange_rate, outcome_day
     energy      energy_day
     closing     closing, closing_adjustment, closing_amount
@@ -39,11 +40,13 @@ from aispend.schema.clouds import (
     provider_anomaly,
     provider_forecast,
     provider_total,
+    quota,
     request_day,
     resource_history,
     resource_life,
     spot_price,
     spot_risk,
+    type_offering,
 )
 from aispend.schema.company import exchange_rate, outcome_day
 from aispend.schema.energy import energy_day
@@ -103,6 +106,7 @@ __all__ = [
     "provider_anomaly",
     "provider_forecast",
     "provider_total",
+    "quota",
     "recommendation",
     "recommendation_event",
     "rejected_row",
@@ -122,6 +126,7 @@ __all__ = [
     "spot_price",
     "spot_risk",
     "tag_set",
+    "type_offering",
     "unit_cost",
     "why_not",
     "worked_out",

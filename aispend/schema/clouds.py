@@ -1,12 +1,13 @@
-"""What clouds say of themselves: what was collected, their totals, advice, commitments, spot markets and inventory.
+"""What clouds say of themselves: what was collected, their totals, advice, commitments, spot markets, what may be
+rented where, and inventory.
 
 Nothing here is added to the ledger: it stands beside it, to compare, to explain and to advise.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Date, Index, Integer, Numeric, Table
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Boolean, Column, Date, Index, Integer, Numeric, Table, Text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from aispend.schema.base import Col, instant, key, metadata, money, text
 
@@ -185,6 +186,46 @@ spot_risk = Table(
     Column("high", Numeric, nullable=False, comment="upper bound of the band; equal for a single value"),
     text("source", "where it was read", nullable=False),
     comment="How likely spot capacity is found and lost, as dated bands.",
+)
+
+type_offering = Table(
+    "type_offering",
+    metadata,
+    text("provider", "aws, gcp, azure", primary_key=True),
+    text(
+        "account",
+        "account, project or subscription: each has its own names of zones, and its own limits",
+        primary_key=True,
+    ),
+    text("region", "region id", primary_key=True),
+    text("instance_type", "machine type that was asked for", primary_key=True),
+    Column(
+        "zones",
+        ARRAY(Text),
+        nullable=False,
+        comment="the region's zones that offer it, as the account names them; {} none, {''} it has no zones",
+    ),
+    instant("as_of", "when it was asked"),
+    text("source", "collector it came through", nullable=False),
+    comment="Which machine types are offered in which zones; a type without a row was not asked for.",
+)
+
+quota = Table(
+    "quota",
+    metadata,
+    text("provider", "aws, gcp, azure", primary_key=True),
+    text("account", "account, project or subscription", primary_key=True),
+    text("region", "region id", primary_key=True),
+    text("code", "what the provider calls it: L-DB2E81BA, NVIDIA_L4_GPUS", primary_key=True),
+    text("title", "the same for a person", nullable=False),
+    Column("covers", ARRAY(Text), nullable=False, comment="patterns of the machine types that it limits, lower case"),
+    text("purchase", "on_demand or spot", nullable=False),
+    text("unit", "vCPU, accelerator or machine", nullable=False),
+    Column("granted", Numeric, nullable=False, comment="how many may run at once"),
+    Column("used", Numeric, comment="how many did; NULL where the provider does not tell"),
+    instant("as_of", "when it was asked"),
+    text("source", "collector it came through", nullable=False),
+    comment="How much of machine types an account may run at once in a region.",
 )
 
 resource_history = Table(
