@@ -1,6 +1,6 @@
 """Which machine types are offered in which zones, and how much of them an account may run."""
 
-# ruff: noqa: N999, E501 - steps are named by date; comments are one line as in the schema
+# ruff: noqa: N999 - steps are named by date; comments are one line as in the schema
 
 import sqlalchemy as sa
 from alembic import op
