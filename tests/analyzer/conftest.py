@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -36,6 +37,7 @@ from aispend.settings import Settings
 from aispend.store import Store
 from aispend.store.partitions import ensure_partitions
 from analyzer.run import AnalysisReport, analyze
+from tests.conftest import Contents, standing_clock
 
 LOADED = datetime(2026, 11, 20, 6, tzinfo=UTC)
 COSTS = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
@@ -49,14 +51,16 @@ def all_hours(*hours: int) -> int:
 
 
 class Ledger:
-    """Writes facts into one test's database."""
+    """Writes facts into one test's database, after those that are there."""
 
     def __init__(self, store: Store, settings: Settings, clock: Clock) -> None:
         self.store = store
         self.settings = settings
         self.clock = clock
-        self._ordinals: dict[tuple[int, int], int] = {}
-        self._slices: dict[tuple[Any, ...], int] = {}
+        lines = "SELECT slice_id, half, max(ordinal) FROM charge GROUP BY 1, 2"
+        self._ordinals = {(slice_id, half): last for slice_id, half, last in self.rows(lines)}
+        bills = "SELECT kind, provider, scope, period, slice_id FROM slice WHERE kind = 'bill'"
+        self._slices: dict[tuple[Any, ...], int] = {tuple(key): slice_id for *key, slice_id in self.rows(bills)}
 
     def charge(
         self,
@@ -359,6 +363,16 @@ def _dimension(connection: Connection, table: Table, key_of: tuple[str, ...] | N
     key = content_key(*(str(values[name]) for name in (key_of or sorted(values))))
     connection.execute(upsert(table).values({key_column.name: key, **values}).on_conflict_do_nothing())
     return key
+
+
+def on_a_ledger(write: Callable[[Ledger], object]) -> Contents:
+    """What tests of a module begin with, written by way of a ledger."""
+
+    @functools.wraps(write)
+    def contents(store: Store) -> None:
+        write(Ledger(store, Settings(home=Path()), standing_clock))
+
+    return contents
 
 
 @pytest.fixture

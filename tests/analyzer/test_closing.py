@@ -16,13 +16,15 @@ from analyzer.closing import Closed, NotClosedError, close_month, reopen_month, 
 from analyzer.findings import Finding
 from analyzer.fingerprint import settings_words
 from analyzer.reconcile import check
-from tests.analyzer.conftest import COSTS, Ledger
+from tests.analyzer.conftest import COSTS, Ledger, on_a_ledger
+from tests.conftest import begins_with
 
 D = Decimal
 OCTOBER = date(2026, 10, 1)
 DECEMBER_FIRST = datetime(2026, 12, 1, 9, tzinfo=UTC)
 
 
+@on_a_ledger
 def october(ledger: Ledger) -> None:
     """Chat 10, search 4, tax 1.5: 15.5 dollars, loaded as the files say."""
     ledger.charge("2026-10-05", "10", tags={"team": "ads", "model": "chat"}, sku_id="gpu")
@@ -73,9 +75,8 @@ def broken(ledger: Ledger) -> list[Finding]:
         return [finding for finding in check(connection, ledger.settings) if not finding.holds]
 
 
+@begins_with(october)
 def test_a_closed_month_is_published_by_every_cut(ledger: Ledger) -> None:
-    october(ledger)
-
     closed = close(ledger, note="as agreed")
 
     assert (closed.version, closed.amounts, closed.failed, closed.states) == (1, 3, 0, ("provisional",))
@@ -99,8 +100,8 @@ def test_a_closed_month_is_published_by_every_cut(ledger: Ledger) -> None:
     assert not broken(ledger)
 
 
+@begins_with(october)
 def test_a_restated_bill_is_an_adjustment_and_never_changes_what_was_published(ledger: Ledger) -> None:
-    october(ledger)
     close(ledger)
     before = published(ledger)
 
@@ -116,8 +117,8 @@ def test_a_restated_bill_is_an_adjustment_and_never_changes_what_was_published(l
     assert len(adjustments(ledger)) == 1
 
 
+@begins_with(october)
 def test_changed_rules_move_cost_and_add_up_to_nothing(ledger: Ledger) -> None:
-    october(ledger)
     close(ledger)
 
     ledger.analyze(rule=[{"name": "web is shop", "match": {"tags": {"team": "web"}}, "set": {"team": "shop"}}])
@@ -130,8 +131,8 @@ def test_changed_rules_move_cost_and_add_up_to_nothing(ledger: Ledger) -> None:
     assert not broken(ledger)
 
 
+@begins_with(october)
 def test_a_restated_bill_after_changed_rules_is_booked_by_itself(ledger: Ledger) -> None:
-    october(ledger)
     close(ledger)
     rule = {"name": "web is shop", "match": {"tags": {"team": "web"}}, "set": {"team": "shop"}}
     ledger.analyze(rule=[rule])
@@ -146,8 +147,8 @@ def test_a_restated_bill_after_changed_rules_is_booked_by_itself(ledger: Ledger)
     assert not broken(ledger)
 
 
+@begins_with(october)
 def test_a_bill_added_to_a_closed_month_and_one_that_is_gone(ledger: Ledger) -> None:
-    october(ledger)
     close(ledger)
     ledger.charge("2026-10-07", "3", scope="late", tags={"team": "ads", "model": "chat"})
     ledger.analyze()
@@ -163,8 +164,8 @@ def test_a_bill_added_to_a_closed_month_and_one_that_is_gone(ledger: Ledger) -> 
     assert sum(row[4] for row in gone) == D("-18.5")
 
 
+@begins_with(october)
 def test_a_cost_that_becomes_unknown_is_taken_back_and_stays_unknown(ledger: Ledger) -> None:
-    october(ledger)
     close(ledger)
     with ledger.store.engine.begin() as connection:
         connection.execute(text("UPDATE charge SET list_cost = NULL"))
@@ -184,8 +185,8 @@ def test_a_cost_that_becomes_unknown_is_taken_back_and_stays_unknown(ledger: Led
     assert not broken(ledger)
 
 
+@begins_with(october)
 def test_a_month_with_failing_checks_is_closed_by_force_only(ledger: Ledger) -> None:
-    october(ledger)
     with ledger.store.engine.begin() as connection:
         connection.execute(text("UPDATE charge SET list_cost = list_cost + 1 WHERE billed_cost = 10"))
 
@@ -200,41 +201,40 @@ def test_a_month_with_failing_checks_is_closed_by_force_only(ledger: Ledger) -> 
     assert checks[0].startswith("matches the export, aws payer: list_cost: +1 is unexplained")
 
 
+@begins_with(october)
 def test_force_without_need_is_not_remembered_as_force(ledger: Ledger) -> None:
-    october(ledger)
     assert close(ledger, force_reason="in a hurry").failed == 0
     assert ledger.rows("SELECT forced_reason FROM closing") == [(None,)]
 
 
+@begins_with(october)
 def test_a_failure_of_another_month_does_not_keep_this_one_open(ledger: Ledger) -> None:
-    october(ledger)
     ledger.charge("2026-11-02", "7", scope="other", tags={"team": "ads"})
     assert close(ledger).failed == 0
 
 
+@begins_with(october)
 @pytest.mark.parametrize(
     ("month", "what"),
     [(date(2026, 11, 1), "2026-11 has not ended"), (date(2026, 9, 1), "No bill of 2026-09 is loaded")],
 )
 def test_what_cannot_be_closed_is_wrong_use(ledger: Ledger, month: date, what: str) -> None:
-    october(ledger)
     with pytest.raises(UsageError, match=what):
         close(ledger, month, force_reason="please")
 
 
+@begins_with(october)
 def test_a_bill_last_loaded_before_the_month_ended_is_not_whole(ledger: Ledger) -> None:
-    october(ledger)
     with ledger.store.engine.begin() as connection:
         connection.execute(text("UPDATE slice SET state = 'open', loaded_at = '2026-10-20 06:00Z' WHERE kind = 'bill'"))
     with pytest.raises(NotClosedError, match="last loaded on 2026-10-20, before the month ended"):
         close(ledger)
 
 
+@begins_with(october)
 def test_a_bill_that_comes_while_the_month_is_being_closed_stops_it(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    october(ledger)
-
     def a_load_comes(*_: Any) -> list[Finding]:
         with ledger.store.engine.begin() as connection:
             connection.execute(text("UPDATE slice SET loaded_at = now() WHERE kind = 'bill'"))
@@ -246,8 +246,8 @@ def test_a_bill_that_comes_while_the_month_is_being_closed_stops_it(
     assert not ledger.rows("SELECT * FROM closing")
 
 
+@begins_with(october)
 def test_a_month_is_closed_once_and_opened_with_a_reason(ledger: Ledger) -> None:
-    october(ledger)
     close(ledger)
     with pytest.raises(UsageError, match="2026-10 is closed"):
         close(ledger)
@@ -272,6 +272,7 @@ def test_a_month_is_closed_once_and_opened_with_a_reason(ledger: Ledger) -> None
     assert not broken(ledger)
 
 
+@begins_with(october)
 @pytest.mark.parametrize(
     ("damage", "promise"),
     [
@@ -284,7 +285,6 @@ def test_a_month_is_closed_once_and_opened_with_a_reason(ledger: Ledger) -> None
     ],
 )
 def test_each_promise_of_closed_months_is_seen_to_break(ledger: Ledger, damage: str, promise: str) -> None:
-    october(ledger)
     close(ledger)
     with ledger.store.engine.begin() as connection:
         connection.execute(text(damage))

@@ -13,7 +13,8 @@ from sqlalchemy import delete, insert
 from aispend.schema import exchange_rate
 from reports import records, views
 from reports.views import Window
-from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
+from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours, on_a_ledger
+from tests.conftest import Contents
 
 D = Decimal
 OCTOBER = Window(date(2026, 10, 1), date(2026, 11, 1))
@@ -35,8 +36,8 @@ def know(ledger: Ledger) -> None:
             connection.execute(insert(exchange_rate).values(row))
 
 
-@pytest.fixture
-def several(ledger: Ledger) -> Ledger:
+@on_a_ledger
+def several_written(ledger: Ledger) -> None:
     """A run of 100 EUR that failed and 60 USD that succeeded; one of 7 GBP that failed; serving for 200 EUR."""
     part(ledger, "long", "2026-10-05", "100", "EUR", "failed")
     part(ledger, "long", "2026-10-06", "60", "USD", "succeeded")
@@ -46,6 +47,17 @@ def several(ledger: Ledger) -> Ledger:
     ledger.charge("2026-10-05", "125", tags={"model": "whole", "stage": "inference_online"})
     ledger.analyze()
     know(ledger)
+
+
+@pytest.fixture
+def contents(request: pytest.FixtureRequest) -> Contents | None:
+    """What tests of ``several`` begin with."""
+    return several_written if "several" in request.fixturenames else None
+
+
+@pytest.fixture
+def several(ledger: Ledger) -> Ledger:
+    """The ledger with it."""
     return ledger
 
 

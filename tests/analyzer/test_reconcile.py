@@ -11,7 +11,8 @@ from sqlalchemy import insert, text
 
 from aispend.schema import invoice, recommendation
 from analyzer.reconcile import Finding, check
-from tests.analyzer.conftest import COSTS, Ledger
+from tests.analyzer.conftest import COSTS, Ledger, on_a_ledger
+from tests.conftest import begins_with
 
 D = Decimal
 
@@ -21,6 +22,7 @@ def findings(ledger: Ledger, promise: str) -> list[Finding]:
         return [finding for finding in check(connection) if finding.promise == promise]
 
 
+@on_a_ledger
 def sound(ledger: Ledger) -> None:
     """Two charges, loaded as the files say, analyzed."""
     ledger.charge("2026-10-05", "10", tags={"team": "ads", "model": "chat"}, kind={"invoice_id": "A-1"})
@@ -31,8 +33,8 @@ def sound(ledger: Ledger) -> None:
     ledger.analyze()
 
 
+@begins_with(sound)
 def test_everything_holds_on_a_sound_ledger(ledger: Ledger) -> None:
-    sound(ledger)
     with ledger.store.engine.connect() as connection:
         found = check(connection)
     assert all(finding.holds for finding in found)
@@ -53,15 +55,15 @@ def test_everything_holds_on_a_sound_ledger(ledger: Ledger) -> None:
     }
 
 
+@begins_with(sound)
 def test_every_check_is_of_a_numbered_promise(ledger: Ledger) -> None:
-    sound(ledger)
     ledger.usage({"input": 5}, model="claude")
     with ledger.store.engine.connect() as connection:
         assert {finding.number for finding in check(connection)} == {1, 2, 3, 4, 8}
 
 
+@begins_with(sound)
 def test_the_rounding_of_lines_is_a_named_signed_difference(ledger: Ledger) -> None:
-    sound(ledger)
     (row,) = findings(ledger, "matches the export")
     assert (row.ours, row.theirs, row.difference) == (D("11.5"), D("11.5000000000004"), D("-0.0000000000004"))
     assert row.cause.startswith("billed, effective, list, contracted cost: rounding of each line")
@@ -73,6 +75,7 @@ def break_it(ledger: Ledger, statement: str) -> None:
         connection.execute(text(statement))
 
 
+@begins_with(sound)
 @pytest.mark.parametrize(
     ("damage", "promise"),
     [
@@ -95,15 +98,14 @@ def break_it(ledger: Ledger, statement: str) -> None:
     ],
 )
 def test_each_promise_is_seen_to_break(ledger: Ledger, damage: str, promise: str) -> None:
-    sound(ledger)
     break_it(ledger, damage)
     broken = [finding for finding in findings(ledger, promise) if not finding.holds]
     assert broken
     assert all(finding.cause and finding.cause != "equal" for finding in broken)
 
 
+@begins_with(sound)
 def test_shifting_cost_between_charges_is_seen_though_the_sum_is_right(ledger: Ledger) -> None:
-    sound(ledger)
     break_it(ledger, "UPDATE cost_share SET billed_cost = 11.5 - billed_cost")
     assert all(finding.holds for finding in findings(ledger, "shares add up to the bill"))
     (row,) = findings(ledger, "shares add up to each charge")
@@ -127,6 +129,7 @@ def type_in(ledger: Ledger, **values: Any) -> None:
         connection.execute(insert(invoice).values(full))
 
 
+@begins_with(sound)
 @pytest.mark.parametrize(
     ("values", "difference", "holds", "cause"),
     [
@@ -144,7 +147,6 @@ def type_in(ledger: Ledger, **values: Any) -> None:
 def test_an_invoice_is_closed_to_by_its_number(
     ledger: Ledger, values: dict[str, Any], difference: str | None, holds: bool, cause: str
 ) -> None:
-    sound(ledger)
     type_in(ledger, **values)
     (row,) = findings(ledger, "matches the invoice")
     assert row.difference == (None if difference is None else D(difference))
@@ -177,9 +179,9 @@ def test_the_invoices_of_a_month_without_numbers_are_closed_to_together(
     assert euros.cause == "the bill of the month is in USD, not in EUR"
 
 
+@begins_with(sound)
 @pytest.mark.parametrize(("state", "said"), [("open", "open"), ("provisional", "provisional"), ("final", None)])
 def test_what_an_invoice_has_more_of_may_be_late(ledger: Ledger, state: str, said: str | None) -> None:
-    sound(ledger)
     break_it(ledger, f"UPDATE slice SET state = '{state}', loaded_at = '2026-10-20 06:00Z'")
     type_in(ledger, net=D(12))
     (row,) = findings(ledger, "matches the invoice")
@@ -187,9 +189,10 @@ def test_what_an_invoice_has_more_of_may_be_late(ledger: Ledger, state: str, sai
     assert (row.difference, row.holds, row.cause) == (D(-2), False, f"-2.0 is unexplained{late if said else ''}")
 
 
+@begins_with(sound)
 def test_lines_that_name_no_invoice_are_named_where_they_make_the_difference(ledger: Ledger) -> None:
     ledger.charge("2026-10-07", "2", tags={"team": "ads"})
-    sound(ledger)
+    ledger.analyze()
     break_it(ledger, "UPDATE slice SET state = 'final'")
     type_in(ledger, net=D(12))
     (row,) = findings(ledger, "matches the invoice")
@@ -197,9 +200,9 @@ def test_lines_that_name_no_invoice_are_named_where_they_make_the_difference(led
     assert row.cause == "-2.0 is unexplained: lines of 2 in the month name no invoice"
 
 
+@begins_with(sound)
 def test_unit_costs_that_are_not_ai_spend_are_seen(ledger: Ledger) -> None:
     """Of 11.5 billed 10 are AI spend: half a dollar more in its unit costs, or none of them, is a broken promise."""
-    sound(ledger)
     (row,) = findings(ledger, "unit costs add up to AI spend")
     assert (row.ours, row.theirs, row.number, row.holds) == (D(10), D(10), 2, True)
     break_it(ledger, "UPDATE unit_cost SET effective_cost = effective_cost + 0.5 WHERE basis = 'allocation'")
@@ -210,9 +213,9 @@ def test_unit_costs_that_are_not_ai_spend_are_seen(ledger: Ledger) -> None:
     assert (row.ours, row.difference, row.cause) == (None, D(-10), "effective cost: nothing is there")
 
 
+@begins_with(sound)
 def test_an_analysis_of_what_no_bill_has_is_seen(ledger: Ledger) -> None:
     """What stays behind of a bill whose charges are gone stands against nothing."""
-    sound(ledger)
     break_it(ledger, "DELETE FROM charge")
     for promise in ("spend by day adds up to the bill", "spend by resource adds up to the bill"):
         (row,) = findings(ledger, promise)
@@ -231,8 +234,8 @@ def test_an_invoice_from_before_the_first_bill_is_named_and_not_compared(ledger:
     assert row.cause == "the bills of payer begin with 2026-10: not compared"
 
 
+@begins_with(sound)
 def test_a_bill_whose_charges_vanished_is_not_passed(ledger: Ledger) -> None:
-    sound(ledger)
     break_it(ledger, "DELETE FROM charge")
     (row,) = findings(ledger, "matches the export")
     assert (row.ours, row.theirs, row.currency, row.holds) == (None, D("11.5000000000004"), "USD", False)
@@ -241,8 +244,8 @@ def test_a_bill_whose_charges_vanished_is_not_passed(ledger: Ledger) -> None:
     assert (lines.ours, lines.theirs, lines.cause) == (D(0), D(2), "-2 lines in charges (focus)")
 
 
+@begins_with(sound)
 def test_charges_in_a_currency_the_files_do_not_have_are_seen(ledger: Ledger) -> None:
-    sound(ledger)
     break_it(ledger, "UPDATE charge_kind SET billing_currency = 'EUR' WHERE charge_category = 'Tax'")
     found = {row.currency: row for row in findings(ledger, "matches the export")}
     assert (found["EUR"].ours, found["EUR"].theirs, found["EUR"].holds) == (D("1.5"), None, False)

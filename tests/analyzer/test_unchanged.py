@@ -14,7 +14,8 @@ from sqlalchemy import event, text
 from analyzer.fingerprint import fingerprint, scope_of, settings_words
 from analyzer.names import stage_names
 from analyzer.unchanged import find_unchanged
-from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
+from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours, on_a_ledger
+from tests.conftest import Contents
 
 D = Decimal
 AUGUST, SEPTEMBER, OCTOBER = (date(2026, month, 1) for month in (8, 9, 10))
@@ -67,8 +68,8 @@ CHANGES: dict[str, tuple[str, str, tuple[date, ...]]] = {
 """What changes, how that is undone, and the months it does not concern."""
 
 
-@pytest.fixture
-def three_months(ledger: Ledger) -> Ledger:
+@on_a_ledger
+def three_months_written(ledger: Ledger) -> None:
     """A machine of its own in each month, one of them measured; all analyzed, and once looked at again."""
     for month in MONTHS:
         sku: dict[str, Any] = GPU_HOUR | {"service_name": "Other" if month == SEPTEMBER else f"S{month.month}"}
@@ -80,6 +81,17 @@ def three_months(ledger: Ledger) -> Ledger:
         connection.execute(text("UPDATE resource SET instance_type = 'p5', region = 'x' WHERE resource_id = 'i-10'"))
     assert ledger.analyze().analyzed == MONTHS
     assert ledger.analyze().analyzed == ()
+
+
+@pytest.fixture
+def contents(request: pytest.FixtureRequest) -> Contents | None:
+    """What tests of ``three_months`` begin with."""
+    return three_months_written if "three_months" in request.fixturenames else None
+
+
+@pytest.fixture
+def three_months(ledger: Ledger) -> Ledger:
+    """The ledger with it."""
     return ledger
 
 

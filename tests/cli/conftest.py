@@ -10,8 +10,8 @@ import pytest
 
 from aispend import cli
 from aispend.store import Store
-from tests.reports.company import insert_company
-from tests.reports.samples import insert_results
+from tests.conftest import Contents
+from tests.reports.samples import company_with_results
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,12 @@ def run(database: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys
 
 
 @pytest.fixture
-def filled(run: Run, database: Store) -> Run:
+def contents(request: pytest.FixtureRequest) -> Contents | None:
+    """The hand-made company with its results, for who asks for ``filled``."""
+    return company_with_results if "filled" in request.fixturenames else None
+
+
+@pytest.fixture
+def filled(run: Run) -> Run:
     """The same on the hand-made company with its results."""
-    with database.engine.begin() as connection:
-        insert_company(connection)
-        insert_results(connection)
     return run

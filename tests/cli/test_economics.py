@@ -16,17 +16,18 @@ import pytest
 from aispend.clock import Clock
 from aispend.settings import Settings
 from aispend.store import Store
-from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
+from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours, on_a_ledger
 from tests.cli.conftest import Run
+from tests.conftest import Contents
 
 DAY = ("--from", "2026-10-05", "--to", "2026-10-06")
 MODEL = "llama-3.1-70b"
 H100 = {**GPU_HOUR, "accelerator_type": "nvidia-h100-80gb", "region": "us-east-1"}
 
 
-@pytest.fixture
-def serving(run: Run, database: Store, clock: Clock, tmp_path: Path) -> Run:
-    ledger = Ledger(database, Settings(home=tmp_path), clock)
+@on_a_ledger
+def served(ledger: Ledger) -> None:
+    """The day, analyzed."""
     ledger.charge(
         "2026-10-05", "768", resource_id="i-1", gpus=8, hours=all_hours(), quantity="24", tags={"model": MODEL}, **H100
     )
@@ -39,6 +40,17 @@ def serving(run: Run, database: Store, clock: Clock, tmp_path: Path) -> Run:
     used = {"commitment_discount_status": "Used"}
     ledger.charge("2026-10-05", ("0", "60", "100", "100"), commitment_id="sp-1", kind=used, is_ai=False)
     ledger.analyze()
+
+
+@pytest.fixture
+def contents(request: pytest.FixtureRequest) -> Contents | None:
+    """That day, for who asks for ``serving``."""
+    return served if "serving" in request.fixturenames else None
+
+
+@pytest.fixture
+def serving(run: Run) -> Run:
+    """``aispend`` on it."""
     return run
 
 

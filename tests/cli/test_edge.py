@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from aispend.clock import Clock
-from aispend.settings import Settings
-from aispend.store import Store
-from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
+from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours, on_a_ledger
 from tests.cli.conftest import Run
+from tests.conftest import Contents
 
 MODEL = "llama-3.1-70b"
 PRICES = ("--hardware", "360", "--watts", "10", "--power-price", "0.25", "--management", "3")
 ASKED = ("edge", "--model", MODEL, "--devices", "10", *PRICES)
 
 
-@pytest.fixture
-def serving(run: Run, database: Store, clock: Clock, tmp_path: Path) -> Run:
-    ledger = Ledger(database, Settings(home=tmp_path), clock)
+@on_a_ledger
+def served(ledger: Ledger) -> None:
+    """The day, analyzed."""
     ledger.charge(
         "2026-10-05",
         "768",
@@ -32,6 +28,17 @@ def serving(run: Run, database: Store, clock: Clock, tmp_path: Path) -> Run:
     )
     ledger.usage({"requests": 1000, "input": 12_000_000, "output": 3_000_000}, alias="i-1", model=MODEL)
     ledger.analyze()
+
+
+@pytest.fixture
+def contents(request: pytest.FixtureRequest) -> Contents | None:
+    """That day, for who asks for ``serving``."""
+    return served if "serving" in request.fixturenames else None
+
+
+@pytest.fixture
+def serving(run: Run) -> Run:
+    """``aispend`` on it."""
     return run
 
 

@@ -63,7 +63,7 @@ def test_what_served_nothing_stands_beside_what_did(run: Run, ledger: Ledger) ->
     ledger.usage({"requests": 10}, alias="i-1", model="chat")
     ledger.analyze()
     said = words(run("unit-costs", *OCTOBER).out)
-    assert "Besides, of what served no requests or tokens: 3.00 EUR, 40.00 USD." in said
+    assert "Besides, of what served no requests or tokens: 40.00 USD, 3.00 EUR." in said
     rows = json.loads(run("unit-costs", *OCTOBER, "--basis", "allocation", "--format", "json").out)
     assert sum(float(row["effective_cost"]) for row in rows if row["currency"] == "USD") == 80
 

@@ -6,11 +6,18 @@ from datetime import UTC, date, datetime
 
 from sqlalchemy import Connection
 
+from aispend.store import Store
 from tests.reports.ledger import Ledger, Share
 
 OCTOBER = date(2026, 10, 1)
 NOVEMBER = date(2026, 11, 1)
 I_A = "arn:aws:ec2:us-east-1:222:instance/i-a"
+
+
+def company_alone(store: Store) -> None:
+    """The company, for tests that begin with it."""
+    with store.engine.begin() as connection:
+        insert_company(connection)
 
 
 def insert_company(connection: Connection) -> None:

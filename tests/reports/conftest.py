@@ -8,13 +8,18 @@ import pytest
 from sqlalchemy import Connection
 
 from aispend.store import Store
-from tests.reports.company import insert_company
+from tests.conftest import Contents
+from tests.reports.company import company_alone
+
+
+@pytest.fixture
+def contents(request: pytest.FixtureRequest) -> Contents | None:
+    """The hand-made company, for who asks for it."""
+    return company_alone if {"company", "exported"} & set(request.fixturenames) else None
 
 
 @pytest.fixture
 def company(database: Store) -> Iterator[Connection]:
     """A connection to the hand-made company."""
-    with database.engine.begin() as connection:
-        insert_company(connection)
     with database.engine.connect() as connection:
         yield connection

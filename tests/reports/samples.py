@@ -9,6 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, insert
 
 from aispend.schema import load, recommendation, rejected_row, resource, unit_cost, why_not
+from aispend.store import Store
+from tests.reports.company import insert_company
 
 NOW = datetime(2026, 11, 21, 6, tzinfo=UTC)
 
@@ -101,6 +103,13 @@ def add_load(connection: Connection, slice_id: int | None, outcome: str, rows: i
         "seconds": 1,
     }
     connection.execute(insert(load).values(**{**given, **values}))
+
+
+def company_with_results(store: Store) -> None:
+    """The hand-made company and its results, for tests that begin with them."""
+    with store.engine.begin() as connection:
+        insert_company(connection)
+        insert_results(connection)
 
 
 def insert_results(connection: Connection) -> None:

@@ -18,7 +18,6 @@ from aispend.store import Store
 from reports.focus import write_focus
 from reports.focus_columns import FOCUS, MANDATORY
 from reports.views import Window
-from tests.reports.company import insert_company
 from tests.reports.ledger import Ledger, Share
 
 FOCUS_NAMES = [column.name for column in FOCUS if not column.name.startswith("x_")]
@@ -34,8 +33,6 @@ COST_COLUMNS = {
 @pytest.fixture
 def exported(database: Store, tmp_path: Path) -> pa.Table:
     """The company's ledger as Parquet, read back."""
-    with database.engine.begin() as connection:
-        insert_company(connection)
     write_focus(database, tmp_path / "focus.parquet")
     return pq.read_table(tmp_path / "focus.parquet")
 
