@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
+from typing import NamedTuple
 
 from aispend.clock import month_of
 from collectors.contract import Seen, Slice, Window
 
+SETTLED = "settled"
+"""What the change token of a day begins with that was read when it was complete."""
+
 SETTLES = timedelta(hours=6)
 """After the end of a day its points are taken for complete."""
+
+_OF, _WITHOUT = " of ", " without "
 
 
 def midnight(day: date) -> datetime:
@@ -32,16 +39,61 @@ def months_of(window: Window) -> Iterator[date]:
         month = month_of(month - timedelta(days=1))
 
 
-def unsettled_days(window: Window, seen: Mapping[str, Seen], now: datetime, what: str) -> Iterator[Slice]:
+class Remembered(NamedTuple):
+    """What a day's change token says: of what it was read, of which scopes (as marks), and what was lacking."""
+
+    content: str
+    scopes: frozenset[str]
+    lacking: str
+
+
+def remembered(token: str) -> Remembered:
+    """A change token of :func:`day_slices`, taken apart.
+
+    >>> remembered("settled of 5994471a without a/eastus")
+    Remembered(content='settled', scopes=frozenset({'5994471a'}), lacking='a/eastus')
+    """
+    told, _, lacking = token.partition(_WITHOUT)
+    content, _, scopes = told.partition(_OF)
+    return Remembered(content, frozenset(scopes.split(",") if scopes else ()), lacking)
+
+
+def without(token: str, lacking: Iterable[str], between: str = ",") -> str:
+    """The change token of a day that lacks something."""
+    said = between.join(sorted(set(lacking)))
+    return f"{token}{_WITHOUT}{said}" if said else token
+
+
+def mark(scope: str) -> str:
+    """A scope's mark in change tokens, short since a day has one of each."""
+    return sha256(scope.encode()).hexdigest()[:8]
+
+
+def day_slices(
+    window: Window,
+    seen: Mapping[str, Seen],
+    now: datetime,
+    what: str,
+    *,
+    scopes: Iterable[str],
+    again: Callable[[date, str, datetime], bool],
+) -> Iterator[Slice]:
     """A slice per UTC day, the newest first: a settled day once, one that is not anew every hour.
 
-    A day whose last reading left another token than this gave (something was missing) comes again.
+    ``scopes`` are what is asked about (accounts, regions, projects): a day that was asked for before one of them was
+    added comes again. A day that lacks something comes again where ``again`` says so, which is given the day, what it
+    lacks and when it was read.
     """
+    marks = {mark(one) for one in scopes}
     last = min(window.end, now.date() + timedelta(days=1)) - timedelta(days=1)
     for back in range((last - window.first).days + 1):
         day = last - timedelta(days=back)
-        settled = now >= midnight(day + timedelta(days=1)) + SETTLES
+        content = SETTLED if now >= midnight(day + timedelta(days=1)) + SETTLES else f"{now:%Y-%m-%dT%H}"
         known = seen.get(f"{day}")
-        token = "settled" if settled else f"{now:%Y-%m-%dT%H}"
-        if known is None or known.token != token:
-            yield Slice(f"{day}", token, f"{what} of {day}")
+        if known is not None:
+            before = remembered(known.token)
+            asked = before.content == content and marks <= before.scopes
+            if asked and not (before.lacking and again(day, before.lacking, known.at)):
+                continue
+        token = f"{content}{_OF}{','.join(sorted(marks))}" if marks else content
+        yield Slice(f"{day}", token, f"{what} of {day}")

@@ -25,6 +25,7 @@ from collectors.aws.inventory_ec2 import Place
 from collectors.aws.listing import REFUSED, left_out
 from collectors.aws.questions import QUESTIONS
 from collectors.contract import Seen
+from collectors.days import remembered, without
 
 MOST_PROBED = 20
 """Gaps asked about in one run."""
@@ -38,7 +39,7 @@ UNLISTED = "unlisted"
 NAMING = frozenset({"bedrock.ListInferenceProfiles", "bedrock.ListTagsForResource"})
 """Operations that tell whose the counts are, which are there without them."""
 
-_WITHOUT, _BETWEEN = " without ", "; "
+_BETWEEN = "; "
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _TAKING_ON = "AssumeRole"
 
@@ -101,14 +102,12 @@ def is_unlisted(start: datetime, now: datetime) -> bool:
 
 def token_of(content: str, gaps: Iterable[Gap]) -> str:
     """The change token of a reading of ``content`` that lacks ``gaps``."""
-    told = _BETWEEN.join(map(str, sorted(set(gaps))))
-    return f"{content}{_WITHOUT}{told}" if told else content
+    return without(content, map(str, gaps), _BETWEEN)
 
 
-def told_by(token: str) -> tuple[str, tuple[Gap, ...]]:
-    """Content and gaps of a token."""
-    content, _, told = token.partition(_WITHOUT)
-    return content, tuple(_gap(one) for one in told.split(_BETWEEN) if one)
+def gaps_of(token: str) -> tuple[Gap, ...]:
+    """The gaps of a token."""
+    return tuple(_gap(one) for one in remembered(token).lacking.split(_BETWEEN) if one)
 
 
 class Probe:
@@ -130,7 +129,7 @@ class Probe:
     @cached_property
     def _turn(self) -> frozenset[Gap]:
         """The gaps that are asked about in this run."""
-        every = {gap for one in self._seen.values() for gap in told_by(one.token)[1] if gap.operation in _ASKED}
+        every = {gap for one in self._seen.values() for gap in gaps_of(one.token) if gap.operation in _ASKED}
         gaps = sorted(every)
         if len(gaps) <= MOST_PROBED:
             return frozenset(gaps)

@@ -17,7 +17,7 @@ something are asked again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -30,8 +30,9 @@ from collectors.aws.base import AwsCollector
 from collectors.aws.clients import AwsClients
 from collectors.aws.cloudwatch import Group
 from collectors.aws.cloudwatch_cost import Survey
-from collectors.aws.days import day_slices
-from collectors.aws.gaps import NAMING, Gap, Missing, Probe, is_unlisted, token_of, told_by
+from collectors.aws.days import Before, before, day_slices
+from collectors.aws.gaps import NAMING, Missing, Probe, is_unlisted, token_of
+from collectors.aws.inventory_ec2 import Place
 from collectors.aws.listing import pages
 from collectors.aws.usage_rows import (
     BEDROCK,
@@ -70,7 +71,8 @@ class Usage(AwsCollector):
         """A slice per UTC day, the newest first; a day that is over is asked for once, or until it is whole."""
         self._seen = seen
         probe = Probe(self.clients, self.clock, seen)
-        yield from day_slices(window, seen, self.clock(), "usage", probe=probe, finest=HOUR)
+        scopes = (*self.clients.accounts, *self.clients.regions)
+        yield from day_slices(window, seen, self.clock(), self.kind, scopes=scopes, probe=probe, finest=HOUR)
 
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
         """The counts of one day by the hour, of all accounts and regions."""
@@ -78,18 +80,18 @@ class Usage(AwsCollector):
 
         start, end = today_and_before(date.fromisoformat(piece.key), self.clock())
         old = is_unlisted(start, self.clock())
-        before = self._gaps_before(piece) if old else None
+        known = before(piece, self._seen)
         missing, unnamed = Missing(self.operations), Missing(self.operations)  # counts, and whose they are
         missing.unlisted(start, self.clock())
         unnamed.gaps.update(
-            gap for gap in before or () if gap.operation in NAMING
+            gap for gap in (known.gaps if known and old else ()) if gap.operation in NAMING
         )  # of places that are left as they are
         refused: ClientError | None = None
         answered = False
         whole: list[tuple[str, str]] = []
         path = folder / "usage.parquet"
         with table_file(path, COLUMNS) as write:
-            for account, region in self._places(before):
+            for account, region in self._places(known, naming=not old):
                 if progress:
                     progress(f"{piece.title}: {account}, {region}", 0, None)
                 unread: list[str] = []
@@ -110,28 +112,21 @@ class Usage(AwsCollector):
                     refused = error
                 missing.unread(unread, account, region)
             written = write([])
-        if refused is not None and not answered:
+        if refused is not None and not answered and known is None:
             raise refused
         part = Files("usage", [path] if written else [], rows=written, whole_places=() if old else whole)
         return Reading(
             [part],
             notes=tuple(dict.fromkeys((*missing.notes, *unnamed.notes))),
-            may_be_empty=before is not None,
+            may_be_empty=known is not None,
             token=token_of(piece.token, missing.gaps | unnamed.gaps),
         )
 
-    def _gaps_before(self, piece: Slice) -> Collection[Gap] | None:
-        """What a day lacked that was over when it was read before; None where it was not read then."""
-        known = self._seen.get(piece.key)
-        content, gaps = told_by(known.token) if known else ("", ())
-        return gaps if content == piece.token else None
-
-    def _places(self, before: Collection[Gap] | None) -> Iterator[tuple[str, str]]:
-        """All accounts and regions; of a day that was read ``before`` with gaps, those that lacked something."""
-        lacking = None if before is None else [gap for gap in before if gap.operation not in NAMING]
+    def _places(self, known: Before | None, *, naming: bool) -> Iterator[tuple[str, str]]:
+        """All accounts and regions; of a day that was read before those that were added since or lacked something."""
         for account in self.clients.accounts:
             for region in self.clients.regions:
-                if lacking is None or any(gap.account == account and gap.region in ("", region) for gap in lacking):
+                if known is None or known.lacks(Place(account, region), naming=naming):
                     yield account, region
 
     def examine(self) -> Iterator[Finding]:

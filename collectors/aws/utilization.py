@@ -28,7 +28,7 @@ from collectors.aws.base import AwsCollector
 from collectors.aws.clients import AwsClients
 from collectors.aws.cloudwatch import Answer, Group, Series
 from collectors.aws.cloudwatch_cost import Survey
-from collectors.aws.days import day_slices
+from collectors.aws.days import before, day_slices
 from collectors.aws.gaps import Missing, Probe, token_of
 from collectors.aws.inventory_ec2 import Place
 from collectors.aws.utilization_rows import (
@@ -66,11 +66,14 @@ class Utilization(AwsCollector):
         super().__init__(clients, clock)
         self._groups: dict[Place, list[Group]] = {}
         self._machines: dict[Place, Machines] = {}
+        self._seen: Mapping[str, Seen] = {}
 
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
         """A slice per UTC day, the newest first; a day that is over is asked for once, or until it is whole."""
         probe = Probe(self.clients, self.clock, seen)
-        yield from day_slices(window, seen, self.clock(), "utilization", probe=probe, finest=FINEST)
+        self._seen = seen
+        scopes = (*self.clients.accounts, *self.clients.regions)
+        yield from day_slices(window, seen, self.clock(), self.kind, scopes=scopes, probe=probe, finest=FINEST)
 
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
         """The points of one day, of all accounts and regions."""
@@ -78,6 +81,7 @@ class Utilization(AwsCollector):
 
         start, end = today_and_before(date.fromisoformat(piece.key), self.clock())
         period = cloudwatch.period_for(start, self.clock(), FINEST)
+        known = before(piece, self._seen)
         missing = Missing(self.operations)
         missing.unlisted(start, self.clock())
         doubtful: LeftOut = Counter()
@@ -86,6 +90,8 @@ class Utilization(AwsCollector):
         path = folder / "utilization.parquet"
         with table_file(path, COLUMNS) as write:
             for place in (Place(one, region) for one in self.clients.accounts for region in self.clients.regions):
+                if known is not None and not known.lacks(place, naming=True):
+                    continue
                 if progress:
                     progress(f"{piece.title}: {place.account}, {place.region}", 0, None)
                 unread: list[str] = []
@@ -103,11 +109,12 @@ class Utilization(AwsCollector):
                     refused = error
                 missing.unread(unread, place.account, place.region)
             written = write([])
-        if refused is not None and not answered:
+        if refused is not None and not answered and known is None:
             raise refused
         return Reading(
             [Files("metrics", [path] if written else [], rows=written)],
             notes=tuple(dict.fromkeys((*missing.notes, *remarks(doubtful)))),
+            may_be_empty=known is not None,
             token=token_of(piece.token, missing.gaps),
         )
 

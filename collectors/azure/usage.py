@@ -22,10 +22,9 @@ from typing import Any
 
 from aispend.clock import Clock
 from aispend.errors import AispendError
-from collectors.azure.access import GRANT, PERMISSIONS, Access, Readable, left_out, limited
+from collectors.azure.access import GRANT, PERMISSIONS, Access, Readable, left_out, limited, was_refused
 from collectors.azure.base import ABSENT, THROTTLED, AzureCollector, explained, status_of
 from collectors.azure.clients import AzureClients
-from collectors.azure.days import days_without
 from collectors.azure.graph import Graph
 from collectors.azure.inventory import DEPLOYMENTS
 from collectors.azure.inventory_models import ACCOUNTS, DEPLOYMENTS_VERSION, ENDPOINTS
@@ -43,7 +42,7 @@ from collectors.azure.usage_rows import (
     tier_of,
 )
 from collectors.contract import Files, Finding, Progress, Reading, Seen, Slice, Window
-from collectors.days import today_and_before
+from collectors.days import day_slices, today_and_before, without
 from collectors.table_file import table_file
 from collectors.tags import first_tag
 
@@ -88,7 +87,9 @@ class Usage(AzureCollector):
         """A slice per UTC day, the newest first, where there is anything that serves."""
         accounts, endpoints = self._served()
         if accounts or endpoints:
-            for piece in days_without(window, seen, self.clock(), "usage", self._readable.lacking):
+            scopes = self._readable.subscriptions
+            days = day_slices(window, seen, self.clock(), self.kind, scopes=scopes, again=was_refused)
+            for piece in days:
                 if self._limited:
                     return
                 yield piece
@@ -147,12 +148,12 @@ class Usage(AzureCollector):
             written = write([])
         if refused is not None and not whole:
             raise refused
-        lacking = len(places) - len(whole)
+        lacking = [*self._readable.lacking, *map("/".join, set(places) - set(whole))]
         return Reading(
             [Files("usage", [path] if written else [], rows=written, whole_places=whole)],
             tuple(dict.fromkeys(notes)),
             may_be_empty=True,
-            token=f"{piece.token} refused {lacking}" if lacking else None,
+            token=without(piece.token, lacking),
         )
 
     def _models(self, place: Place, accounts: Sequence[Resource], span: Span, told: Told) -> Iterator[Row]:

@@ -19,16 +19,15 @@ from typing import NamedTuple
 from aispend.clock import Clock
 from aispend.errors import AispendError
 from collectors.azure import utilization_rows as gpu
-from collectors.azure.access import PERMISSIONS, Access, Readable, left_out, limited
+from collectors.azure.access import PERMISSIONS, Access, Readable, left_out, limited, was_refused
 from collectors.azure.base import THROTTLED, AzureCollector, explained, status_of
 from collectors.azure.clients import AzureClients
-from collectors.azure.days import days_without
 from collectors.azure.graph import Graph, Row
 from collectors.azure.inventory_machines import MACHINES, MEMBERS
 from collectors.azure.inventory_models import VARIANTS, WORKSPACES
 from collectors.azure.metrics import OPERATION, Metrics, Place, Question, Resource, Series, Span, by_place
 from collectors.contract import Files, Finding, Progress, Reading, Seen, Slice, Window
-from collectors.days import today_and_before
+from collectors.days import day_slices, today_and_before, without
 from collectors.gpu_columns import COLUMNS
 from collectors.table_file import table_file
 
@@ -76,7 +75,9 @@ class Utilization(AzureCollector):
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
         """A slice per UTC day, the newest first, where there is anything that Azure measures."""
         if self._there.places:
-            for piece in days_without(window, seen, self.clock(), "utilization", self._readable.lacking):
+            scopes = self._readable.subscriptions
+            days = day_slices(window, seen, self.clock(), self.kind, scopes=scopes, again=was_refused)
+            for piece in days:
                 if self._limited:
                     return
                 yield piece
@@ -115,7 +116,7 @@ class Utilization(AzureCollector):
         self._said = True
         doubtful: gpu.LeftOut = Counter()
         refused: HttpResponseError | None = None
-        lacking = 0
+        lacking: set[Place] = set()
         path = folder / "utilization.parquet"
         with table_file(path, COLUMNS) as write:
             for place in there.places:
@@ -135,17 +136,17 @@ class Utilization(AzureCollector):
                         raise limited(f"{self.name}, {piece.title}") from None
                     notes.append(left_out(error, f"Utilization in {', '.join(place)}", OPERATION))
                     refused = error
-                    lacking += 1
+                    lacking.add(place)
                 notes += cut
-                lacking += bool(cut)
+                lacking |= {place} if cut else set()
             written = write([])
-        if refused is not None and lacking >= len(there.places):
+        if refused is not None and lacking == set(there.places):
             raise refused
         return Reading(
             [Files("metrics", [path] if written else [], rows=written)],
             tuple(dict.fromkeys((*notes, *gpu.remarks(doubtful)))),
             may_be_empty=True,
-            token=f"{piece.token} refused {lacking}" if lacking else None,
+            token=without(piece.token, [*self._readable.lacking, *map("/".join, lacking)]),
         )
 
     def _series(

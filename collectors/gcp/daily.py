@@ -15,11 +15,10 @@ from typing import ClassVar
 
 from aispend.clock import Clock
 from collectors.contract import Part, Progress, Reading, Seen, Slice, Window
-from collectors.days import midnight, today_and_before
+from collectors.days import day_slices, midnight, today_and_before, without
 from collectors.gcp import monitoring
 from collectors.gcp.base import GcpCollector
 from collectors.gcp.clients import GcpClients
-from collectors.gcp.days import day_slices, token_of
 from collectors.gcp.listing import left_out
 from collectors.gcp.monitoring import Question, Series, Span
 from collectors.table_file import Write, table_file
@@ -62,7 +61,8 @@ class DailySeries(GcpCollector):
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
         """A slice per UTC day, the newest first; a day that is over is asked for once, or until it is whole."""
         self._since = min(self._since, midnight(window.first))
-        yield from day_slices(window, seen, self.clock(), self.kind, self._may_be_read)
+        scopes = self.clients.projects
+        yield from day_slices(window, seen, self.clock(), self.kind, scopes=scopes, again=self._answer_by_now)
 
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
         """The points of one day, of all projects."""
@@ -92,7 +92,7 @@ class DailySeries(GcpCollector):
         if refused is not None and lacking == set(self.clients.projects):
             raise refused
         said = tuple(dict.fromkeys((*notes, *self.remarks())))
-        return Reading(self.parts(path, written), said, token=token_of(piece.token, lacking))
+        return Reading(self.parts(path, written), said, token=without(piece.token, lacking))
 
     def series(self, project: str, asked: Question, span: Span, errors: list[str]) -> Iterator[Series]:
         """The series a question asks for; none where the metric has none in the project."""
@@ -105,6 +105,9 @@ class DailySeries(GcpCollector):
         if key not in self._known:
             self._known[key] = monitoring.has_series(self.clients, project, metric, self._since, self.clock())
         return self._known[key]
+
+    def _answer_by_now(self, _day: date, lacking: str, _at: datetime) -> bool:
+        return any(self._may_be_read(project) for project in lacking.split(","))
 
     def _may_be_read(self, project: str) -> bool:
         """Whether a project answers by now; asked once in a run."""

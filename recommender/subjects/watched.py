@@ -16,8 +16,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, text
 
-WHOLE = "settled"
-"""Change token of a day that was read after it was over and lacked nothing."""
+WHOLE = "^settled( of [^ ]*)?$"
+"""Change tokens of a day that was read after it was over and lacked nothing, whatever scopes it was read of."""
 
 
 def watched_days(
@@ -40,5 +40,5 @@ _WATCHED = r"""
     FROM (SELECT resource_key, source, min(valid_from) AS since FROM resource_history
           WHERE resource_key = ANY(:keys) AND source LIKE '%/inventory' GROUP BY resource_key, source) listed
     JOIN collection c ON c.source = split_part(listed.source, '/', 1) || '/usage'
-    WHERE c.change_token = :whole AND c.collected_at >= listed.since - interval '1 day'
+    WHERE c.change_token ~ :whole AND c.collected_at >= listed.since - interval '1 day'
       AND c.slice ~ '^\d{4}-\d\d-\d\d$' AND c.slice >= :first AND c.slice < :until"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -17,11 +18,11 @@ from aispend.store import Store
 from collectors.aws.base import AwsCollector
 from collectors.aws.clients import AwsClients
 from collectors.aws.days import day_slices, still_kept
-from collectors.aws.gaps import MOST_PROBED, Gap, Probe, token_of, told_by
+from collectors.aws.gaps import MOST_PROBED, Gap, Probe, gaps_of, token_of
 from collectors.aws.usage import Usage
 from collectors.aws.utilization import Utilization
 from collectors.contract import Seen, Window
-from collectors.days import SETTLES
+from collectors.days import SETTLES, mark
 from collectors.runner import SourceReport
 from tests.aws.conftest import ACCOUNT
 from tests.aws.double import Aws, RefusalError
@@ -51,9 +52,10 @@ class Refusing:
 
 
 def tokens(database: Store) -> dict[str, str]:
+    """By day, without the marks of accounts and regions."""
     with database.engine.connect() as connection:
         found = connection.execute(text("SELECT slice, change_token FROM collection"))
-        return {row.slice: row.change_token for row in found}
+        return {row.slice: re.sub(r" of [0-9a-f,]+", "", row.change_token) for row in found}
 
 
 @pytest.mark.parametrize("kind", [Utilization, Usage])
@@ -85,7 +87,7 @@ def test_days_without_a_region_are_asked_again_once_it_may_be_read(
     assert set(tokens(database).values()) == {"settled"}
 
     last = run(kind(connect(regions=BOTH), clock), **SPAN)
-    assert (last.loaded, last.requests) == (0, {})
+    assert (last.loaded, last.requests) == (0, {"sts.GetCallerIdentity": 1})
 
 
 def test_what_was_missing_is_added_and_what_was_there_counts_once(
@@ -143,7 +145,7 @@ def test_series_that_fail_are_asked_for_again_less_and_less_often(
     run(Utilization(connect(), clock), **window)
     assert tokens(database)[f"{DAY}"] == f"settled without series {ACCOUNT}/us-east-1"
     at_once = run(Utilization(connect(), clock), **window)
-    assert (at_once.loaded, at_once.requests) == (0, {})
+    assert (at_once.loaded, at_once.requests) == (0, {"sts.GetCallerIdentity": 1})
     next_day = run(Utilization(connect(), lambda: clock() + timedelta(days=1)), **window)
     assert (next_day.loaded, tokens(database)[f"{DAY}"]) == (1, "settled")
 
@@ -201,7 +203,7 @@ def test_many_gaps_are_asked_about_in_turn(aws: Aws, connect: Connect) -> None:
     )
 )
 def test_a_gap_is_told_and_understood(gaps: set[Gap]) -> None:
-    assert told_by(token_of("settled", gaps)) == ("settled", tuple(sorted(gaps)))
+    assert gaps_of(token_of("settled of 5994471a", gaps)) == tuple(sorted(gaps))
 
 
 @pytest.mark.parametrize(
@@ -224,14 +226,36 @@ def test_a_settled_day_that_was_whole_is_not_asked_again_and_others_are(
     CloudWatch(aws, {})
     Refusing(aws, "cloudwatch.ListMetrics", "us-east-1").on = not answers
     now = datetime(2026, 11, 21, tzinfo=UTC) + SETTLES
-    lacking = f"settled without cloudwatch.ListMetrics {ACCOUNT}/us-east-1"
+    scopes = (ACCOUNT, "us-east-1")
+    whole = f"settled of {','.join(sorted(map(mark, scopes)))}"
+    lacking = f"{whole} without cloudwatch.ListMetrics {ACCOUNT}/us-east-1"
     days = [date(2026, 11, day) for day in (18, 19, 20)]
-    seen = {
-        f"{day}": Seen(token, now, 1) for day, token in zip(days, ["settled", lacking, "2026-11-20T23"], strict=True)
-    }
+    seen = {f"{day}": Seen(token, now, 1) for day, token in zip(days, [whole, lacking, "2026-11-20T23"], strict=True)}
     probe = Probe(connect(), lambda: now, seen)
-    found = list(day_slices(Window(days[0], date(2026, 11, 21)), seen, now, "usage", probe=probe, finest=3600))
+    window = Window(days[0], date(2026, 11, 21))
+    found = list(day_slices(window, seen, now, "usage", scopes=scopes, probe=probe, finest=3600))
     assert [(one.key, one.token) for one in found] == [
-        ("2026-11-20", "settled"),
-        *([("2026-11-19", "settled")] if answers else []),
+        ("2026-11-20", whole),
+        *([("2026-11-19", whole)] if answers else []),
     ]
+
+
+@pytest.mark.parametrize("kind", [Usage, Utilization])
+def test_days_that_are_over_are_asked_for_a_region_that_is_added_and_for_no_other(
+    aws: Aws,
+    connect: Connect,
+    clock: Clock,
+    run: Run,
+    database: Store,
+    kind: Callable[[AwsClients, Clock], AwsCollector],
+) -> None:
+    """Each question costs money: what is there of the others is not asked for again."""
+    CloudWatch(aws, {agent("utilization_gpu"): steady(40.0), bedrock("OutputTokenCount"): [(NOON, 7.0)]})
+    assert run(kind(connect(regions=BOTH[:1]), clock), **SPAN).loaded == 3
+    aws.calls.clear()
+    added = run(kind(connect(regions=BOTH), clock), **SPAN)
+    assert (added.error, added.loaded) == (None, 3)
+    assert {region for name, _, region, _ in aws.calls if name == "cloudwatch.GetMetricData"} == {BOTH[1]}
+    assert run(kind(connect(regions=BOTH), clock), **SPAN).loaded == 0
+    fewer = run(kind(connect(regions=BOTH[:1]), clock), **SPAN)
+    assert fewer.slices == [], "what is asked about no more is no reason to ask again"

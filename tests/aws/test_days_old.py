@@ -47,7 +47,7 @@ def test_a_day_older_than_two_weeks_is_not_taken_for_empty(
     assert tokens(database) == {f"{OLD}": "settled without unlisted"}
     for days in (0, 1):
         again = run(kind(connect(), lambda days=days: clock() + timedelta(days=days)), **WINDOW)
-        assert (again.slices, again.requests) == ([], {})
+        assert (again.slices, again.requests) == ([], {"sts.GetCallerIdentity": 1})
 
 
 @pytest.mark.parametrize("kind", [Usage, Utilization])
@@ -95,7 +95,7 @@ def test_the_team_of_an_old_day_is_not_asked_for_again_since_it_would_count_besi
     run(Usage(connect(), lambda: THEN + timedelta(days=1)), **WINDOW)
     tags(aws, team="search")
     again = run(Usage(connect(), clock), **WINDOW)
-    assert (again.slices, again.requests) == ([], {})
+    assert (again.slices, again.requests) == ([], {"sts.GetCallerIdentity": 1})
     assert counted(database) == [("us-east-1", "claude-sonnet-4", None, Decimal(5))]
 
 

@@ -17,7 +17,7 @@ from collectors.azure.clients import AzureClients
 from collectors.azure.cost_query import CostQuery, question, totals
 from collectors.runner import SourceReport
 from sample.azure_double import Azure, Call, RefusalError, Reply
-from tests.azure.double import PLACE, SUBSCRIPTION
+from tests.azure.double import PLACE, SUBSCRIPTION, subscription
 
 Connect = Callable[..., AzureClients]
 Run = Callable[..., SourceReport]
@@ -89,6 +89,21 @@ def test_the_running_month_is_asked_twice_a_day_and_a_settled_one_once(
     azure.on(f"POST {QUERY}", reply(row(1)))
     assert run(CostQuery(connect(), clock)).requests == {"arm.ListSubscriptions": 1, "arm.QueryCosts": 4}
     assert run(CostQuery(connect(), clock)).requests == {"arm.ListSubscriptions": 1}
+
+
+def test_a_subscription_that_is_added_is_asked_for_in_months_that_are_settled_for_the_others(
+    azure: Azure, connect: Connect, clock: Clock, run: Run
+) -> None:
+    other = "22222222-2222-3333-4444-555555555555"
+    azure.on(f"POST {QUERY}", reply(row(1)))
+    azure.on(f"POST {QUERY.replace(SUBSCRIPTION, other)}", reply(row(1)))
+    months = {"first": date(2026, 9, 1), "end": date(2026, 11, 21)}
+    assert run(CostQuery(connect(), clock), **months).loaded == 3
+    azure.on("GET /subscriptions", {"value": [subscription(), subscription(other)]})
+    again = run(CostQuery(connect(), clock), **months)
+    assert [one.title for one in again.slices if one.outcome == "loaded"] == [
+        f"totals of subscriptions/{other}, 2026-{month}" for month in ("11", "10", "09")
+    ]
 
 
 def test_a_month_is_an_estimate_until_its_late_usage_is_there() -> None:

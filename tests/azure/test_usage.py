@@ -279,6 +279,27 @@ def test_a_subscription_that_may_not_be_read_is_read_once_it_may(
     assert collected(connect, clock, run).slices == []
 
 
+def test_a_subscription_that_is_added_is_asked_for_on_days_that_are_over_for_the_others(
+    azure: Azure, monitor: Monitor, connect: Connect, clock: Clock, run: Run, database: Store
+) -> None:
+    """7 of the one that is added beside 90 of the one that was there; taken away again, nothing is asked anew."""
+    other = "22222222-2222-3333-4444-555555555555"
+    elsewhere = AI.replace(SUBSCRIPTION, other)
+    newer(monitor)
+    monitor.has(elsewhere, "ModelRequests", TEN, 7, **CHAT, StatusCode="200")
+    assert collected(connect, clock, run).loaded == 1
+
+    azure.on("GET /subscriptions", {"value": [subscription(), subscription(other)]})
+    accounts = [{"id": one, "name": "a", "location": "eastus"} for one in (AI, elsewhere)]
+    Graph(azure).has("cognitiveservices/accounts", *accounts)
+    assert collected(connect, clock, run).loaded == 1
+    assert kept(database)["acme-ai/chat", "gpt-4o", "requests"] == 97
+    assert collected(connect, clock, run).slices == []
+
+    azure.on("GET /subscriptions", {"value": [subscription()]})
+    assert collected(connect, clock, run).slices == []
+
+
 def test_where_all_is_denied_the_day_fails_and_the_doctor_names_the_permission(
     azure: Azure, monitor: Monitor, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:

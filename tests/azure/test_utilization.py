@@ -18,6 +18,7 @@ from collectors.runner import SourceReport
 from sample.azure_double import Azure, RefusalError
 from sample.azure_graph import Graph
 from sample.azure_monitor import METRICS, Monitor
+from tests.azure.double import SUBSCRIPTION, subscription
 from tests.azure.graph import ML, machine
 
 Connect = Callable[..., AzureClients]
@@ -132,6 +133,22 @@ def test_deployments_on_unknown_machines_are_named(
     assert "Standard_NC999_v9" in day.notes[0]
     assert deployment_of(BLUE, None) is None
     assert deployment_of(BLUE, "Standard_NV6ads_A10_v5") is None, "a sixth of a GPU"
+
+
+def test_a_subscription_that_is_added_is_asked_for_on_days_that_are_over(
+    azure: Azure, graph: Graph, monitor: Monitor, connect: Connect, clock: Clock, run: Run, database: Store
+) -> None:
+    other = "22222222-2222-3333-4444-555555555555"
+    elsewhere = BLUE.replace(SUBSCRIPTION, other)
+    graph.has(VARIANTS, variant(BLUE))
+    monitor.has(BLUE, "GpuUtilizationPercentage", TEN, 60, instanceId="i-1")
+    monitor.has(elsewhere, "GpuUtilizationPercentage", TEN, 20, instanceId="i-1")
+    collected(connect, clock, run)
+    azure.on("GET /subscriptions", {"value": [subscription(), subscription(other)]})
+    graph.has(VARIANTS, variant(BLUE), variant(elsewhere))
+    collected(connect, clock, run)
+    assert sorted(row["mean"] for row in kept(database)) == [20, 60]
+    assert collected(connect, clock, run).slices == []
 
 
 def test_what_is_denied_is_said_and_asked_for_again(

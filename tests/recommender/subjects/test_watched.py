@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from typing import Any
 
@@ -14,9 +15,8 @@ from aispend.schema import (
     resource_history,
 )
 from aispend.store import Store
-from collectors.aws.gaps import told_by
 from collectors.contract import Window
-from collectors.days import unsettled_days
+from collectors.days import day_slices, without
 from recommender.contract import Advice, WhyNot
 from recommender.kinds.idle_capacity import evaluate as give_up
 from recommender.subjects.watched import WHOLE
@@ -87,6 +87,7 @@ def test_days_that_were_looked_at_are_known_beside_recorded_ones(ledger: Store) 
 def test_a_day_that_is_over_and_lacks_nothing_has_the_token_of_a_whole_one() -> None:
     """What collectors write and this reads meets in the table alone."""
     day = date(2026, 11, 10)
-    (piece,) = unsettled_days(Window(day, day + timedelta(days=1)), {}, AS_OF, "usage")
-    assert piece.token == WHOLE
-    assert told_by(WHOLE) == (WHOLE, ())
+    window = Window(day, day + timedelta(days=1))
+    (piece,) = day_slices(window, {}, AS_OF, "usage", scopes=["1", "us-east-1"], again=lambda *_: False)
+    assert re.search(WHOLE, piece.token)
+    assert not re.search(WHOLE, without(piece.token, ["cloudwatch.ListMetrics 111122223333/us-east-1"]))
