@@ -93,7 +93,7 @@ def _list(narrowing: Narrowing, first: str | None, end: str | None, style: Forma
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         chosen = narrowing.chosen(doors.window(first, end, views.newest_window(connection)))
         found = views.recommendations(connection, chosen)
-        found = replace(found, rows=_in_order(found.rows, door.settings.reporting_currency))
+        found = replace(found, rows=in_order(found.rows, door.settings.reporting_currency))
         reasons = views.why_not(connection, door.settings.recommend.min_monthly_saving)
         empty = "" if found.rows else _nothing(connection, chosen, asked_states=bool(narrowing.state))
     if style is not Format.table:
@@ -104,7 +104,7 @@ def _list(narrowing: Narrowing, first: str | None, end: str | None, style: Forma
         advice_table(found.rows, savings_lines(found, reasons))
 
 
-def _in_order(rows: Iterable[views.Recommendation], home: str) -> tuple[views.Recommendation, ...]:
+def in_order(rows: Iterable[views.Recommendation], home: str) -> tuple[views.Recommendation, ...]:
     """By state as they came, and within a state those in the currency ``home`` first."""
     from reports.home_first import home_first
 

@@ -11,6 +11,7 @@ import typer
 
 from aispend.cli import doors, nothing
 from aispend.cli.advice import NO_ADVICE
+from aispend.cli.advice import in_order as advice_in_order
 from aispend.cli.advice_options import Narrowing, narrowed
 from aispend.cli.doors import DatabaseOption, FromOption, ToOption, note
 from aispend.cli.spending import (
@@ -111,12 +112,13 @@ def export(
             advice = views.recommendations(connection, narrowing.chosen(window))
             rows = len(advice.rows)
             there = sum(views.recommendations_by_state(connection).values())
-            write_recommendations(output, advice.rows, style.value if style else None)
+            listed = advice_in_order(advice.rows, door.settings.reporting_currency)
+            write_recommendations(output, listed, style.value if style else None)
         elif what is What.unit_costs:
             costs = views.unit_costs(connection, window)
             rows = len(costs.rows)
-            listed = home_first(costs.rows, door.settings.reporting_currency)
-            write_file(output, columns.UNIT_COSTS, records.records(columns.UNIT_COSTS, listed))
+            priced = home_first(costs.rows, door.settings.reporting_currency)
+            write_file(output, columns.UNIT_COSTS, records.records(columns.UNIT_COSTS, priced))
         else:
             found = views.spend(connection, query)
             found = replace(found, rows=in_order(found, door.settings.reporting_currency))

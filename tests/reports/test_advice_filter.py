@@ -67,6 +67,7 @@ def advised(database: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     monkeypatch.setenv("AISPEND_HOME", str(tmp_path))
     monkeypatch.setenv("AISPEND_DATABASE_URL", database.uri)
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "aispend.toml").write_text('reporting_currency = "EUR"\n')
     return database
 
 
@@ -74,43 +75,57 @@ def ids(text: str) -> list[str]:
     return [f"{int(number):08d}aaaa" for number in text.split()]
 
 
-def test_page_command_csv_json_and_parquet_give_the_same_rows(
-    advised: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The page shows what the view gives for its filter, and downloads ``recommendations_csv`` of that."""
+def test_the_page_and_the_command_filter_alike(advised: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    """The page shows what the view gives for its filter."""
     for asked, options, expected in CASES:
         with advised.engine.connect() as connection:
             shown = views.recommendations(connection, asked)
         assert [row.id for row in shown.rows] == ids(expected), options
+        assert cli.run(("recommendations", "list", *options, "--format", "json")) == 0
+        assert [row["id"] for row in json.loads(capsys.readouterr().out)] == ids(expected), options
 
-        listed = {}
-        for style in ("json", "csv"):
-            assert cli.run(("recommendations", "list", *options, "--format", style)) == 0
-            listed[style] = capsys.readouterr().out
-        for style in ("csv", "json", "parquet"):
-            assert cli.run(("export", "recommendations", *options, "--format", style)) == 0
-        capsys.readouterr()
-        exported = (tmp_path / "recommendations.csv").read_bytes()
 
-        assert exported == recommendations_csv(shown.rows)
-        assert (tmp_path / "recommendations.json").read_text("utf-8") == listed["json"]
-        in_json = json.loads(listed["json"])
-        in_csv = [unquoted(row) for row in csv.DictReader(io.StringIO(exported.decode("utf-8-sig"), newline=""))]
-        assert in_csv == [unquoted(row) for row in csv.DictReader(io.StringIO(listed["csv"], newline=""))]
-        table = pq.read_table(tmp_path / "recommendations.parquet")
-        in_parquet = table.to_pylist()
-        assert [[row["id"] for row in rows] for rows in (in_json, in_csv, in_parquet)] == [ids(expected)] * 3
-        for column in RECOMMENDATIONS:
-            if column.kind in ("money", "number"):
-                assert table.schema.field(column.name).type == pa.decimal128(38, 12)
-                amounts = [
-                    [None if row[column.name] in (None, "") else Decimal(str(row[column.name])) for row in rows]
-                    for rows in (in_json, in_csv, in_parquet)
-                ]
-                assert amounts[0] == amounts[1] == amounts[2], column.name
-            elif column.kind == "text":
-                texts = [[row[column.name] or "" for row in rows] for rows in (in_json, in_csv, in_parquet)]
-                assert texts[0] == texts[1] == texts[2], column.name
+@pytest.mark.parametrize(("asked", "options", "expected"), [CASES[0], CASES[-1]])
+def test_page_command_csv_json_and_parquet_give_the_same_rows(
+    asked: AdviceFilter,
+    options: tuple[str, ...],
+    expected: str,
+    advised: Store,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The page downloads ``recommendations_csv`` of what its view gives."""
+    with advised.engine.connect() as connection:
+        shown = views.recommendations(connection, asked)
+
+    listed = {}
+    for style in ("json", "csv"):
+        assert cli.run(("recommendations", "list", *options, "--format", style)) == 0
+        listed[style] = capsys.readouterr().out
+    for style in ("csv", "json", "parquet"):
+        assert cli.run(("export", "recommendations", *options, "--format", style)) == 0
+    capsys.readouterr()
+    exported = (tmp_path / "recommendations.csv").read_bytes()
+
+    assert exported == recommendations_csv(shown.rows)
+    assert (tmp_path / "recommendations.json").read_text("utf-8") == listed["json"]
+    in_json = json.loads(listed["json"])
+    in_csv = [unquoted(row) for row in csv.DictReader(io.StringIO(exported.decode("utf-8-sig"), newline=""))]
+    assert in_csv == [unquoted(row) for row in csv.DictReader(io.StringIO(listed["csv"], newline=""))]
+    table = pq.read_table(tmp_path / "recommendations.parquet")
+    in_parquet = table.to_pylist()
+    assert [[row["id"] for row in rows] for rows in (in_json, in_csv, in_parquet)] == [ids(expected)] * 3
+    for column in RECOMMENDATIONS:
+        if column.kind in ("money", "number"):
+            assert table.schema.field(column.name).type == pa.decimal128(38, 12)
+            amounts = [
+                [None if row[column.name] in (None, "") else Decimal(str(row[column.name])) for row in rows]
+                for rows in (in_json, in_csv, in_parquet)
+            ]
+            assert amounts[0] == amounts[1] == amounts[2], column.name
+        elif column.kind == "text":
+            texts = [[row[column.name] or "" for row in rows] for rows in (in_json, in_csv, in_parquet)]
+            assert texts[0] == texts[1] == texts[2], column.name
 
 
 def unquoted(row: dict[str, str]) -> dict[str, str]:
