@@ -24,11 +24,13 @@ from aispend.clock import Clock
 from collectors.contract import Files, History, Merge, Part, Progress, Reading, Seen, Slice, Window
 from collectors.gcp import inventory_compute as compute
 from collectors.gcp import inventory_vertex as vertex
+from collectors.gcp import monitoring, reservation_use
 from collectors.gcp.base import GcpCollector
 from collectors.gcp.clients import GcpClients
 from collectors.gcp.inventory_compute import Project, Row
 from collectors.gcp.listing import is_off, last_of, of_compute, of_rest, unless_refused
 from collectors.gcp.places import NUMBER
+from collectors.gcp.reservation_use import ByDay
 from collectors.machine_names import Held, Names
 from collectors.table_file import table_file
 
@@ -56,13 +58,14 @@ class Inventory(GcpCollector):
     kind = "inventory"
     reach = timedelta(days=1)
     restated_for = timedelta(0)
-    operations = tuple(sorted({NUMBER, *compute.OPERATIONS, *vertex.OPERATIONS}))
+    operations = tuple(sorted({NUMBER, monitoring.OPERATION, *compute.OPERATIONS, *vertex.OPERATIONS}))
 
     def __init__(self, clients: GcpClients, clock: Clock) -> None:
         super().__init__(clients, clock)
         self._names = Names()
         self._refused: list[Exception] = []
         self._answered = False
+        self._notes: list[str] = []
         self._places: dict[str, list[str]] = {}
         self._parts: tuple[tuple[str, Read], ...] = (
             ("machines", self._instances),
@@ -88,6 +91,7 @@ class Inventory(GcpCollector):
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
         """Everything of one project."""
         notes: list[str] = []
+        self._notes = notes
         described: list[Row] = []
         parts: list[Part] = []
         self._jobs_file = folder / "jobs.parquet"
@@ -166,10 +170,20 @@ class Inventory(GcpCollector):
         return [History(compute.DISK, project.id, rows)]
 
     def _reservations(self, project: Project, described: list[Row]) -> list[Part]:
-        found = of_compute(self.clients, "reservations", project.id, "reservations")
-        rows = [compute.reservation_row(one, project) for one in found]
+        found = list(of_compute(self.clients, "reservations", project.id, "reservations"))
+        use = self._use_of_reservations(project) if found else {}
+        rows = [compute.reservation_row(one, project, use.get(str(one.id))) for one in found]
         described += [compute.place_row(row, project) for row in rows]
         return [History(compute.RESERVATION, project.id, rows)]
+
+    def _use_of_reservations(self, project: Project) -> ByDay:
+        """What their series say; nothing, and a remark, where they may not be read or not wholly."""
+        what, errors = "how much of the reservations is used", list[str]()
+        read = lambda: [reservation_use.read(self.clients, project.id, self.clock(), errors)]  # noqa: E731
+        found = unless_refused(read, what, self._notes)
+        if errors:
+            self._notes.append(f"{what} is not whole: {errors[0]}")
+        return found[0] if found and not errors else {}
 
     # ------------------------------------------------------------------- Vertex AI and TPUs
 

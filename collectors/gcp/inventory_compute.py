@@ -18,6 +18,7 @@ from typing import Any
 from aispend.prices.accelerators import instance_type
 from aispend.resource_id import canonical
 from collectors.gcp.listing import instant, last_of, region_of
+from collectors.gcp.reservation_use import Day, counted
 from collectors.machine_names import Held
 
 Row = dict[str, Any]
@@ -222,8 +223,8 @@ def place_row(found: Mapping[str, Any], project: Project) -> Row:
     }
 
 
-def reservation_row(one: Any, project: Project) -> Row:
-    """Reserved machines; those not in use are paid for and idle."""
+def reservation_row(one: Any, project: Project, use: Mapping[str, Day] | None = None) -> Row:
+    """Reserved machines; those not in use are paid for and idle. ``use`` is what its series say, by day."""
     zone, given = last_of(one.zone), one.specific_reservation
     properties = given.instance_properties
     attached = [(last_of(card.accelerator_type), card.accelerator_count) for card in properties.guest_accelerators]
@@ -237,6 +238,7 @@ def reservation_row(one: Any, project: Project) -> Row:
         accelerators=_count(known),
         total=given.count,
         available=max(given.count - given.in_use_count, 0),
+        use_by_day=counted(use or {}, given.count),
         region=region_of(zone),
         zone=zone,
         commitment=last_of(one.commitment),

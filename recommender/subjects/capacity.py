@@ -2,7 +2,8 @@
 
 Assumes     the bill says which hours of a reservation were not used (FOCUS status, or EC2 usage types ``Unused…``).
             Of a reservation only the cost of what was not used, by day, and of what ran in it the hours
-            (``reserved_hours.py``). Units are the newest listing's, else what the newest two days are both charged for
+            (``reserved_hours.py``), unless its listing has series of what was used, which count machines where a bill
+            counts cores and memory. Units are the newest listing's, else what the newest two days are both charged for
             over their hours: a day on which they changed says neither number. Use is what is recorded for the resource,
             else for the provider, account and model: then what was bought by the token counts with it, which is
             careful. Where nothing is, whether anybody looked tells silence from ignorance (``watched.py``).
@@ -25,7 +26,7 @@ from sqlalchemy import Connection, text
 from recommender.contract import DailyCost, Subject
 from recommender.methods.empty_machines import Ran
 from recommender.subjects.machine_life import Life, load_lives
-from recommender.subjects.reserved_hours import ran_in
+from recommender.subjects.reserved_hours import measured_use, ran_in
 from recommender.subjects.served_use import Use, served_use
 from recommender.subjects.watched import watched_days
 
@@ -72,6 +73,7 @@ def load_capacity(connection: Connection, as_of: datetime, window_days: int) -> 
         row = charges[-1]
         life = lives.get(row.resource_key, Life())
         use = by_resource.get(row.resource_key) if row.resource_key else None
+        hours, running = _hours(life, charges, ran)
         place = "/".join(part or "unknown" for part in (row.account, row.region, row.model or row.instance_type))
         yield Capacity(
             resource_key=row.resource_key,
@@ -90,8 +92,8 @@ def load_capacity(connection: Connection, as_of: datetime, window_days: int) -> 
             instance_type=row.instance_type,
             accelerator_type=row.accelerator_type,
             units=_units(life, charges),
-            unit_hours={one.day: one.quantity for one in charges if one.quantity is not None and one.by_hour},
-            ran={day: found for (name, day), found in ran.items() if name == row.reservation} if row.marked else None,
+            unit_hours=hours,
+            ran=running,
             ends_at=terms.get(row.resource_id) or _ends(life),
             use=_looked_at(
                 use or by_model.get((row.provider, row.account, row.model)),
@@ -101,6 +103,18 @@ def load_capacity(connection: Connection, as_of: datetime, window_days: int) -> 
             state=life.state,
             details=life.details,
         )
+
+
+def _hours(
+    life: Life, charges: Sequence[Any], ran: Mapping[tuple[str, date], Ran | None]
+) -> tuple[Mapping[date, Decimal], Mapping[date, Ran | None] | None]:
+    """Unit-hours of each day and what ran: by the listing's series, else by the bill."""
+    if measured := measured_use(life.details, [one.day for one in charges]):
+        return measured.empty, measured.ran
+    row = charges[-1]
+    by_name = {day: found for (name, day), found in ran.items() if name == row.reservation}
+    hours = {one.day: one.quantity for one in charges if one.quantity is not None and one.by_hour}
+    return hours, by_name if row.marked and row.reservation else None
 
 
 def _day(row: Any) -> DailyCost:

@@ -1,4 +1,5 @@
-"""What ran in reserved machines, by the hours of the bill: the most at once, and machine-hours, day by day.
+"""What ran in reserved machines, by the hours of the bill or a cloud's own series of them: the most at once, and
+machine-hours, day by day.
 
 Assumes     each line of a used hour names the machine that ran, and its quantity is in hours.
 Cases       A machine of more machine-hours than hours is several (a reservation that is named for those in it), or a
@@ -10,7 +11,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -37,6 +41,26 @@ def ran_in(
             for hour in range(HOURS):
                 at_once[name, day][hour] += int(hours) >> hour & 1
     return {at: None if amount is None else Ran(amount, max(at_once[at])) for at, amount in ran.items()}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Machine-hours that stood empty by day, and what ran: None on a day the series does not tell."""
+
+    empty: Mapping[date, Decimal]
+    ran: Mapping[date, Ran | None]
+
+
+def measured_use(details: Mapping[str, Any], days: Collection[date]) -> Measured | None:
+    """What the listing of a reservation has of its series on these days; None where it has none."""
+    told: Mapping[str, Mapping[str, float]] = details.get("use_by_day") or {}
+    if not told:
+        return None
+    known = {day: told[f"{day}"] for day in days if f"{day}" in told}
+    return Measured(
+        {day: Decimal(str(one["reserved_hours"])) - Decimal(str(one["used_hours"])) for day, one in known.items()},
+        {day: Ran(known[day]["used_hours"], int(known[day]["used_most"])) if day in known else None for day in days},
+    )
 
 
 _USED = """

@@ -59,7 +59,9 @@ class Servers(CloudServers):
     always = frozenset({*ALWAYS, HELD})
     elsewhere: ClassVar[Mapping[str, frozenset[str]]] = {
         "bills": frozenset({"bigquery.jobs.get"}),
-        "inventory": frozenset({"aiplatform.customJobs.list", "aiplatform.endpoints.list"}),
+        "inventory": frozenset(
+            {"aiplatform.customJobs.list", "aiplatform.endpoints.list", "monitoring.ListTimeSeries"}
+        ),
         "utilization": frozenset({"aiplatform.endpoints.list"}),
         "prices": frozenset({"compute.instances.aggregatedList"}),
         "spot": frozenset({"compute.instances.aggregatedList"}),

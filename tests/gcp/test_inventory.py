@@ -346,6 +346,8 @@ def test_a_second_run_within_the_hour_asks_nothing_and_each_request_is_declared(
     google: Google, connect: Connect, clock: Clock, run: Run
 ) -> None:
     google.listings["aiplatform.projects.locations.list"] = {"locations": [{"locationId": "us-central1"}]}
+    held = {"id": "9", "name": "held", "zone": ZONE, "status": "READY"}
+    google.listings["compute.reservations.aggregatedList"] = zones("reservations", held)
     run(Inventory(connect(projects=["ml-prod"]), clock))
     assert set(google.operations()) == set(Inventory.operations)
     google.calls.clear()

@@ -5,15 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 
-from sqlalchemy import insert
+from sqlalchemy import insert, null
 
+from aispend.advising import Recommend
 from aispend.clock import month_of
-from aispend.schema import (
-    charge,
-)
+from aispend.schema import charge, charge_kind, resource_history
 from aispend.store import Store
+from recommender.contract import Advice
+from recommender.kinds.idle_capacity import evaluate
 from recommender.methods.empty_machines import Ran
-from tests.recommender.subjects.conftest import AS_OF, DAYS, USED, loaded
+from tests.recommender.subjects.conftest import AS_OF, DAYS, USED, loaded, write
 
 
 def test_of_a_reservation_only_what_stood_empty_counts(ledger: Store) -> None:
@@ -52,3 +53,57 @@ def test_a_line_of_more_machine_hours_than_hours_is_of_several_machines(ledger: 
     reserved = loaded(ledger)["cr-1"]
     assert reserved.ran is not None
     assert set(reserved.ran.values()) == {None}
+
+
+def measured(store: Store, most: int, *, without: int | None = None) -> None:
+    """Four machines by the listing; on each day thirty machine-hours were used, so many at once at the most."""
+    days = {
+        f"{(AS_OF - timedelta(days=number + 1)).date()}": {
+            "reserved_hours": 96.0,
+            "used_hours": 30.0,
+            "used_most": most,
+        }
+        for number in range(DAYS)
+        if number != without
+    }
+    write(
+        store, resource_history, resource_key=2, valid_from=AS_OF - timedelta(days=20), scope="ml", state="READY",
+        kind="gce_reservation", details={"total": 4, "use_by_day": days}, source="gcp/inventory", seen_at=AS_OF,
+    )  # fmt: skip
+
+
+def test_series_of_a_reservation_count_machines_where_the_bill_counts_cores(ledger: Store) -> None:
+    """The bill has 24 hours of something; by the series 96 − 30 = 66 machine-hours stood empty, and three ran at once:
+    one of four was never used, 24 of the 66 hours, 24 ÷ 66 of 1,320 a day."""
+    measured(ledger, most=3)
+    reserved = loaded(ledger)["cr-1"]
+    assert set(reserved.unit_hours.values()) == {Decimal(66)}
+    assert reserved.ran is not None
+    assert set(reserved.ran.values()) == {Ran(30.0, most_at_once=3)}
+
+    found = evaluate(reserved, Recommend())
+    assert isinstance(found, Advice)
+    assert (found.evidence["machines_empty"], found.evidence["units_needed"]) == (1, 3)
+    assert found.evidence["unused_cost_least"] == "480.00"
+
+
+def test_where_all_of_it_was_used_at_once_nothing_is_given_up(ledger: Store) -> None:
+    measured(ledger, most=4)
+    found = evaluate(loaded(ledger)["cr-1"], Recommend())
+    assert not isinstance(found, Advice)
+    assert found.reason == "used"
+
+
+def test_a_day_the_series_lack_leaves_it_to_the_bill(ledger: Store) -> None:
+    """What ran on it is unknown, so no number of machines is told."""
+    measured(ledger, most=3, without=4)
+    found = evaluate(loaded(ledger)["cr-1"], Recommend())
+    assert isinstance(found, Advice)
+    assert "machines_empty" not in found.evidence
+
+
+def test_a_bill_that_names_no_reservation_does_not_say_what_ran_in_it(ledger: Store) -> None:
+    """It marks what was not used, and nothing as used: that nothing ran does not follow."""
+    with ledger.engine.begin() as connection:
+        connection.execute(charge_kind.update().values(capacity_reservation_id=null()))
+    assert loaded(ledger)["cr-1"].ran is None
