@@ -26,6 +26,7 @@ from collectors.azure.base import status_of
 from collectors.azure.clients import AzureClients, parsed
 from collectors.azure.query_lines import write_lines
 from collectors.azure.questions import Questions
+from collectors.azure.scopes import apart
 from collectors.contract import Progress
 
 METRICS = ("ActualCost", "AmortizedCost")
@@ -58,7 +59,7 @@ def write_reports(
     number = 0
     for metric in METRICS:
         blobs: list[dict[str, Any]] = []
-        for scope in clients.scopes:
+        for scope in apart(clients.scopes)[0]:
             if progress:
                 progress(f"{metric} of {scope}, {month:%Y-%m}: Azure writes it", number, None)
             first = root / metric / f"part_{number}.csv"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -169,6 +169,92 @@ def test_a_place_that_is_denied_keeps_none_of_the_others_from_being_read(
     report = run(CostQuery(connect(billing_scopes=scopes), clock), first=NOVEMBER, end=date(2026, 11, 21))
     assert [one.outcome for one in report.slices] == ["failed", "loaded"]
     assert "Microsoft.CostManagement/query/read" in report.slices[0].message
+
+
+ACCOUNT = "providers/Microsoft.Billing/billingAccounts/1"
+OTHER = "22222222-2222-3333-4444-555555555555"
+SPAN = {"first": NOVEMBER, "end": date(2026, 11, 21)}
+
+
+@pytest.fixture
+def costs(azure: Azure) -> Azure:
+    """An account that pays 5 for one subscription, whose own scope shows the same 5, beside one it does not pay for."""
+    azure.on("GET /subscriptions", {"value": [subscription(), subscription(OTHER)]})
+    azure.on(f"POST /{ACCOUNT}/providers/Microsoft.CostManagement/query", reply(row(5), [1, "", "Support", "USD"]))
+    azure.on(f"POST {QUERY}", reply(row(5)))
+    azure.on(f"POST {QUERY.replace(SUBSCRIPTION, OTHER)}", reply([7, OTHER, "Storage", "USD"]))
+    return azure
+
+
+def spent(store: Store) -> Decimal:
+    """Actual cost over all scopes."""
+    return Decimal(sum(Decimal(amount) for _, _, metric, _, amount, *_ in kept(store) if metric == "ActualCost"))
+
+
+def test_a_subscription_beside_the_account_that_pays_for_it_counts_once_and_it_is_said(
+    costs: Azure, connect: Connect, clock: Clock, run: Run, database: Store
+) -> None:
+    """5 and 1 of the account, 7 of the subscription it does not pay for: 13, not 18."""
+    scopes = (f"/subscriptions/{SUBSCRIPTION.upper()}", f"subscriptions/{OTHER}", ACCOUNT)
+    report = run(CostQuery(connect(billing_scopes=scopes), clock), **SPAN)
+    assert [one.outcome for one in report.slices] == ["loaded"] * 3
+    assert spent(database) == 13
+    notes = [note for one in report.slices for note in one.notes]
+    assert notes == [
+        f"{SUBSCRIPTION}: {ACCOUNT} shows it, so it is not taken from subscriptions/{SUBSCRIPTION.upper()} too."
+    ]
+
+
+def test_an_account_that_is_added_takes_the_place_of_its_subscriptions(
+    costs: Azure, connect: Connect, clock: Clock, run: Run, database: Store
+) -> None:
+    run(CostQuery(connect(), clock), **SPAN)
+    assert spent(database) == 12
+    beside = run(CostQuery(connect(billing_scopes=(f"subscriptions/{SUBSCRIPTION}", ACCOUNT)), clock), **SPAN)
+    assert not beside.failures
+    assert spent(database) == 13
+    instead = run(CostQuery(connect(billing_scopes=(ACCOUNT,)), clock), **SPAN)
+    assert not instead.failures
+    assert spent(database) == 13
+
+
+def test_an_account_in_place_of_all_subscriptions_and_back(
+    costs: Azure, connect: Connect, clock: Clock, run: Run, database: Store
+) -> None:
+    """7 stays of the subscription the account does not pay for: nothing else shows it."""
+    run(CostQuery(connect(), clock), **SPAN)
+    run(CostQuery(connect(billing_scopes=(ACCOUNT,)), clock), **SPAN)
+    assert spent(database) == 13
+    report = run(CostQuery(connect(), lambda: clock() + timedelta(days=1)), **SPAN)
+    assert "asked about no more" in report.slices[-1].notes[0]
+    assert spent(database) == 12
+
+
+def test_a_scope_that_is_spelled_otherwise_is_the_same(
+    costs: Azure, connect: Connect, clock: Clock, run: Run, database: Store
+) -> None:
+    for spelled in (f"subscriptions/{SUBSCRIPTION}", f"/Subscriptions/{SUBSCRIPTION}/"):
+        run(CostQuery(connect(billing_scopes=(spelled,)), clock), **SPAN)
+    assert spent(database) == 5
+
+
+def test_what_an_account_shows_is_asked_where_it_was_read_before(
+    costs: Azure, connect: Connect, clock: Clock, run: Run, database: Store
+) -> None:
+    run(CostQuery(connect(billing_scopes=(ACCOUNT,)), clock), **SPAN)
+    report = run(CostQuery(connect(billing_scopes=(ACCOUNT, f"subscriptions/{SUBSCRIPTION}")), clock), **SPAN)
+    assert [one.outcome for one in report.slices] == ["unchanged", "loaded"]
+    assert spent(database) == 6
+
+
+def test_scopes_within_another_are_not_asked_and_it_is_said(
+    costs: Azure, connect: Connect, clock: Clock, run: Run, database: Store
+) -> None:
+    made = CostQuery(connect(billing_scopes=(f"{ACCOUNT}/billingProfiles/P", ACCOUNT)), clock)
+    assert f"{ACCOUNT}/billingProfiles/P is not asked: {ACCOUNT} shows it" in [one.what for one in made.examine()]
+    (only,) = run(made, **SPAN).slices
+    assert only.notes == (f"{ACCOUNT}/billingProfiles/P is not asked: {ACCOUNT} shows it.",)
+    assert spent(database) == 6
 
 
 def test_a_budget_of_nothing_asks_nothing(azure: Azure, connect: Connect, clock: Clock, run: Run) -> None:
