@@ -17,6 +17,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from aispend import clock
 from aispend.advising import Recommend
+from recommender.places import NOTHING_TOLD, Needed, Places
 from recommender.prices import CATALOGUE, PriceBook
 
 Confidence = Literal["low", "medium", "high"]
@@ -83,6 +84,7 @@ class Subject:
     costs: Sequence[DailyCost]
     as_of: datetime
     prices: PriceBook = field(default=CATALOGUE, compare=False, repr=False)
+    places: Places = field(default=NOTHING_TOLD, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,8 @@ class Advice:
     effective cost of each resource it acts on, where that is not the subject alone. ``gate`` names what must be shown
     before it may count ("an evaluation of quality"); ``hard_to_regain`` that the capacity may not come back.
     ``evidence_until`` ends the measurement it rests on: advice expires a week after it. ``estimate_only`` marks a
-    calculation that never counts. ``evidence["replay"]`` is the replay on held-out history where there is one.
+    calculation that never counts. ``needs`` is what has to be had of the cloud to do it (``to_be_had.py``).
+    ``evidence["replay"]`` is the replay on held-out history where there is one.
     """
 
     kind: str
@@ -135,6 +138,7 @@ class Advice:
     hard_to_regain: bool = False
     estimate_only: bool = False
     evidence_until: datetime | None = None
+    needs: Needed | None = None
 
     @property
     def resources(self) -> Mapping[str, Decimal]:

@@ -30,6 +30,7 @@ from typing import Protocol
 from aispend.advising import Exclusion, Recommend
 from recommender.contract import Saving, Subject
 from recommender.machine_facts import has_local_disk, scarcity
+from recommender.places import Needed
 from recommender.subjects.machines import Machine
 from recommender.subjects.services import Service
 
@@ -239,10 +240,20 @@ def preconditions_of(machines: Iterable[Machine]) -> str:
     return "".join(dict.fromkeys(lines))
 
 
-def before_another(machine: Machine, instance_type: str, *, how: str = "") -> str:
-    """A comment line before a command that runs it on another type, or buys it otherwise (``how``, `` on spot``)."""
+def before_another(machine: Machine, instance_type: str, *, how: str = "", needs: Needed | None = None) -> str:
+    """A comment line before a command that runs it on another type, or buys it otherwise (``how``, `` on spot``): to
+    ask for quota and zone, as far as nobody told them of what it ``needs``."""
+    fit = None if needs is None else machine.places.fit_of(needs)
+    has_quota = fit is not None and fit.quota.used is not None
+    is_offered = needs is not None and machine.places.offer_of(needs)
+    if has_quota and is_offered:
+        return ""
     where = f"zone {machine.zone} has it" if machine.zone else "its zones have it"
-    said = f"ask for quota of {instance_type}{how} in {machine.region or 'its region'} first, and whether {where}"
+    what = f"{instance_type}{how} in {machine.region or 'its region'}"
+    if has_quota:
+        said = f"for {what} see first whether {where}"
+    else:
+        said = f"ask for quota of {what} first" + ("" if is_offered else f", and whether {where}")
     return f"# {' '.join(said.split())}\n"
 
 

@@ -23,6 +23,7 @@ from recommender.subjects.load import evidence_end, load_subjects
 from recommender.subjects.machines import Machine
 from recommender.subjects.served_tokens import ServedTokens
 from recommender.subjects.services import Pool, Service
+from recommender.to_be_had import held
 from recommender.whole_groups import is_shared, whole_groups
 
 Progress = Callable[[str, int, int | None], None]
@@ -126,7 +127,7 @@ def answer(kind: Kind[Any], subject: Subject, options: Recommend) -> Answer:
             f"What it would rest on was last measured on {until:%Y-%m-%d}, more than {options.expires_after_days} days "
             "before the newest bill (recommend.expires_after_days). Collect telemetry again.",
         )
-    return said
+    return held(said)
 
 
 def _parts(subject: Subject) -> Iterator[Subject]:

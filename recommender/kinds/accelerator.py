@@ -14,8 +14,8 @@ Cases
     measured, or a year ago: low, behind a gate. The reason says from which speed on the move pays and is large enough.
     Another maker that nobody measured: never on specifications; the reason names what would be worth a benchmark.
     Weights in bf16 where the target has none, a degree that does not divide the heads, no fast link between the
-    devices of a machine that trains or splits a model: not offered. A group that holds others besides: only where
-    they would move to the same (``recommender/whole_groups.py``).
+    devices of a machine that trains or splits a model, a zone known not to have the type: not offered. A group that
+    holds others besides: only where they would move to the same (``recommender/whole_groups.py``).
 Sources
     docs/advice.md; methods, cost to performance (T9.1); AWS's scale of migration effort.
 Known drawbacks
@@ -54,6 +54,7 @@ from recommender.methods.replay import Capacity, Demand, DemandAt, Replay, Slots
 from recommender.savings import cost_basis, cost_remark, recent, saving
 from recommender.subjects.machines import Machine
 from recommender.subjects.services import Service
+from recommender.to_be_had import is_offered, needs_of, not_offered
 
 NAME = "accelerator"
 _PORTS = frozenset({"tpu", "npu"})
@@ -90,11 +91,14 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     if parts.cost is None:
         return no("cost_unknown", COST_UNKNOWN)
     moves, untried = moves_of(parts, present, price, work, settings)
-    for move in moves:
+    here = [move for move in moves if is_offered(parts.machines, move.target.instance_type) is not False]
+    for move in here:
         played = _played(parts, move, work, options, present=present, price=price)
         if played is None or not (played.outcome.violation_minutes == 0 or played.outcome.bound <= MAX_BOUND):
             continue
         return _advice(parts, move, work, options, played=played, present=present, price=price)
+    if moves and not here:
+        return no("not_offered", not_offered(parts.machines, moves[0].target.instance_type))
     if moves:
         return no("replay_failed", "What would be cheaper was too small on days it was not chosen from.")
     bench = f" Worth a benchmark, as nobody measured them: {', '.join(untried)}." if untried else ""
@@ -192,7 +196,8 @@ def _advice(
     command, undo = resize(first, move.target.instance_type, others_in_group(parts.machines))
     scarce = hard_to_regain(first)
     target_scarce = scarcity(move.target.accelerator_type)
-    quota = before_another(first, move.target.instance_type)
+    needs = needs_of(parts.machines, move.target.instance_type, move.machines)
+    quota = before_another(first, move.target.instance_type, needs=needs)
     quota += f"# it is {target_scarce}\n" if target_scarce else ""
     several = len(parts.machines) > 1 or move.machines > 1
     howmany = f"# {move.machines} of them instead of {len(parts.machines)}; the first:\n" if several else ""
@@ -228,6 +233,7 @@ def _advice(
         gate=None if measured else f"a benchmark of your own on {move.target.accelerator_type}",
         hard_to_regain=scarce is not None,
         target=move.target.instance_type,
+        needs=needs,
         evidence_until=subject.measured_until,
         evidence={
             "window_days": days,

@@ -35,8 +35,10 @@ from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
 from recommender.guards import before_another, covered_remark, preconditions, refusal
 from recommender.hcl import Expression
 from recommender.owners import owner_of
+from recommender.places import Needed
 from recommender.savings import cost_basis, cost_remark, monthly_cost, saving
 from recommender.subjects.machines import Machine
+from recommender.to_be_had import is_offered, needs_of, not_offered
 
 NAME = "arm_host"
 _STAGES = ("inference_online", "inference_batch", "data", "evaluation")
@@ -95,7 +97,10 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
         return no(
             "unpriced", f"No on-demand price is known for {named if now else present} in {subject.region}. Collect it."
         )
-    row, price = min(offers, key=lambda one: (_hourly(*one), one[0].target))
+    here = [one for one in offers if is_offered([subject], one[0].target) is not False]
+    if not here:
+        return no("not_offered", not_offered([subject], offers[0][0].target))
+    row, price = min(here, key=lambda one: (_hourly(*one), one[0].target))
     left = 1 - _hourly(row, price) / now.hourly_price
     if left < Decimal(repr(options.min_saving)):
         return no(
@@ -114,7 +119,8 @@ def _advice(
     several = f"{count} × " if count > 1 else ""
     now_running = _running(subject)
     size = None if now_running is None else count * now_running
-    command, undo = _command(subject, row.target, size, count)
+    needs = needs_of([subject], row.target, count, anew=True)
+    command, undo = _command(subject, row.target, size, count, needs)
     return Advice(
         kind=NAME,
         subject=subject,
@@ -132,6 +138,7 @@ def _advice(
         undo=undo,
         command=command,
         target=row.target,
+        needs=needs,
         evidence={
             "window_days": days,
             "window_end": subject.as_of.isoformat(),
@@ -156,7 +163,7 @@ def of_group(item: Advice, machines: int) -> Advice:
     """The same where its group will have so many machines, of whichever types they are now."""
     subject, each = item.subject, int(item.evidence["machines"])
     assert isinstance(subject, Machine)  # noqa: S101 - what this kind looks at
-    command, _ = _command(subject, item.target, machines, each)
+    command, _ = _command(subject, item.target, machines, each, item.needs)
     return replace(item, command=command, evidence={**item.evidence, **_block(subject, item.target, machines, each)})
 
 
@@ -168,7 +175,7 @@ def _running(subject: Machine) -> int | None:
     return subject.siblings + 1 if owner_of(subject) else 1
 
 
-def _command(subject: Machine, target: str, size: int | None, each: int) -> tuple[str, str]:
+def _command(subject: Machine, target: str, size: int | None, each: int, needs: Needed | None) -> tuple[str, str]:
     """What to run, and how to undo it; ``size`` will run where the number is set, None: ``each`` for one of now."""
     command, undo = resize(subject, target)
     now, is_endpoint = _running(subject), subject.platform == "managed_endpoint"
@@ -180,7 +187,7 @@ def _command(subject: Machine, target: str, size: int | None, each: int) -> tupl
         if is_endpoint or owner_of(subject):
             where = "behind it" if is_endpoint else "in its group"
             number = f"# {size} machines {where} instead of {now}: raise its number, and its largest, with the type\n"
-    text = f"# build its image and its libraries for arm64 first\n{before_another(subject, target)}"
+    text = f"# build its image and its libraries for arm64 first\n{before_another(subject, target, needs=needs)}"
     text += f"{preconditions(subject)}{number}{command}"
     return text, undo
 

@@ -9,11 +9,12 @@ Method
 Cases
     How much data it moves is not known: behind a gate, with the amount at which nothing would be left.
     A server that people wait for: the reason says that it moves away from them. On spot: prices differ otherwise.
+    A region that is known not to offer the type: passed over.
     Covered by a commitment, if only in part: it stays, as the commitment does.
 Sources
     docs/advice.md; methods, data locality; price catalogue.
 Known drawbacks
-    Only regions with a known price are seen; data moved once, quota and capacity there are not in it.
+    Only regions with a known price are seen; data moved once and capacity there are not in it.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from recommender.guards import covered_remark, hard_to_regain, preconditions, re
 from recommender.machine_facts import geography, transfer_price
 from recommender.savings import Spread, cost_basis, cost_remark, monthly_cost, recent, saving
 from recommender.subjects.machines import Machine
+from recommender.to_be_had import is_offered, needs_of, not_offered
 
 NAME = "relocate"
 GATE = "a measurement of what it reads and writes across regions"
@@ -84,6 +86,7 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     here = subject.price
     if here is None:
         return no("unpriced", f"No price is known for {subject.instance_type} in {subject.region} on {on}.")
+    name = subject.instance_type or ""
     allowed = {law, *options.also.get(law, ())}
     elsewhere = [
         price
@@ -92,6 +95,9 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     ]
     if not elsewhere:
         return no("nowhere_else", f"The price list knows no other region of {law} for {subject.instance_type}.")
+    offered = [price for price in elsewhere if is_offered([subject], name, price.region) is not False]
+    if not offered:
+        return no("not_offered", not_offered([subject], name, min(elsewhere, key=_cheapest).region))
     if cost is None:
         return no("cost_unknown", COST_UNKNOWN)
     whole = saving(subject, options.window_days, Decimal(1))
@@ -101,7 +107,7 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
             f"Commitments cover {1 - whole.net / whole.effective:.0%} of its cost. Most hold in their region alone: "
             "they would be paid for without it, and all of its hours elsewhere.",
         )
-    best = min(elsewhere, key=lambda price: (price.hourly_price, price.region))
+    best = min(offered, key=_cheapest)
     data = _data(subject, law, options)
     cheaper = 1 - best.hourly_price / here.hourly_price
     left = cheaper - (data.cost or Decimal(0)) / cost if cost else Decimal(0)
@@ -113,6 +119,10 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
             f"{options.min_saving:.0%} is needed (recommend.relocate.min_saving).",
         )
     return _advice(subject, options, here=here, best=best, data=data, left=left, cost=cost, law=law)
+
+
+def _cheapest(price: Price) -> tuple[Decimal, str]:
+    return price.hourly_price, price.region
 
 
 def _offers(subject: Machine, here: Price) -> list[Price]:
@@ -184,6 +194,7 @@ def _advice(
         gate=None if data.cost is not None else GATE,
         hard_to_regain=scarce is not None,
         target=f"region:{best.region}",
+        needs=needs_of([subject], subject.instance_type or "", 1, region=best.region, anew=True),
         evidence={
             "window_days": days,
             "window_end": subject.as_of.isoformat(),

@@ -23,6 +23,7 @@ Cases
     to what whole machines at the low end of its speed would cost. A card without bf16 where the precision is not known:
     behind that gate as well, and it is said.
     Memory unknown, price of the present type or of every candidate unknown: no advice, with the reason.
+    A type that the machine's zone is known not to offer: passed over.
     No candidate keeps the host's memory: one that keeps its vCPUs and has twice what the accelerators hold, behind a
     gate. Under 14 days of history: interleaved hours, low confidence. No end of a month in the window: at most medium.
     One of a group: only where all of the group have the same advice (``recommender/whole_groups.py``).
@@ -69,6 +70,7 @@ from recommender.methods.replay import Capacity, Demand, DemandAt, Replay, Slots
 from recommender.methods.states import SLOTS_PER_DAY, SLOTS_PER_HOUR, Accelerators, measured_until
 from recommender.savings import cost_basis, cost_remark, monthly_cost, recent, saving
 from recommender.subjects.machines import Machine
+from recommender.to_be_had import is_offered, needs_of, not_offered
 
 NAME = "rightsize"
 BUSY_ACTIVITY = 0.05
@@ -184,10 +186,14 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
         target=1 - options.compute_headroom,
         check_memory=model is None,
     )
-    rule = replace(rule, sizes=candidates)
+    here = tuple(size for size in candidates if is_offered([subject], size.candidate.instance_type) is not False)
+    rule = replace(rule, sizes=here)
     chosen, ruled_out = rule.choose(need)
     if chosen is None:
         reason, explanation = why_none(ruled_out, need, subject, options)
+        elsewhere, _ = replace(rule, sizes=candidates).choose(need)
+        if elsewhere is not None:
+            reason, explanation = "not_offered", not_offered([subject], elsewhere.candidate.instance_type)
         return sliced(subject, settings, cost) or no(reason, explanation)
     found = _replay(rule, demand, price)
     outcome = found.outcome
@@ -293,6 +299,7 @@ def _advice(
     if less_host:
         gates.append(f"host memory in use measured below {candidate.memory_gib.normalize():f} GiB")
     command, undo = resize(subject, candidate.instance_type)
+    needs = needs_of([subject], candidate.instance_type, 1)
     scarce = hard_to_regain(subject)
     percentile = f"p{options.percentile * 100:g}"
     remarks = (
@@ -329,7 +336,8 @@ def _advice(
             f"{outcome.violation_minutes:.0f} minutes over capacity.{''.join(remarks)}"
         ),
         undo=undo,
-        command=preconditions(subject) + before_another(subject, candidate.instance_type) + command,
+        command=preconditions(subject) + before_another(subject, candidate.instance_type, needs=needs) + command,
+        needs=needs,
         hard_to_regain=scarce is not None,
         violation_bound=Decimal(repr(round(outcome.bound, 6))),
         target=candidate.instance_type,

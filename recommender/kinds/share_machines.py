@@ -21,6 +21,7 @@ from recommender.methods.risk import risk_level
 from recommender.savings import Spread, cost_basis, cost_remark, monthly_cost, saving
 from recommender.subjects.machines import Machine
 from recommender.subjects.services import Member, Pool, Service, together
+from recommender.to_be_had import needs_of
 
 NAME = "consolidate"
 _HOURS_PER_DAY = 24
@@ -203,6 +204,7 @@ def _advice(
     if best.adapters:
         gate += ", on an engine that loads adapters of one base (LoRA)"
     hours = min(outcome.hours for outcome in best.outcomes)
+    there = [machine for machine in machines if machine.instance_type == best.machine.instance_type]
     return Advice(
         kind=NAME,
         subject=subject,
@@ -245,6 +247,7 @@ def _advice(
             "replay_worst_overload": round(max(outcome.worst_overload for outcome in best.outcomes), 4),
             "cost_basis": cost_basis(own, days),
         },
+        needs=needs_of(there, best.machine.instance_type or "", best.count - len(there), anew=True),
         evidence_until=min(
             (end for service in subject.services if (end := service.measured_until) is not None), default=None
         ),

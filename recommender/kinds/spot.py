@@ -68,6 +68,7 @@ from recommender.prices import price_evidence
 from recommender.savings import NO_SPREAD, Spread, cost_basis, cost_remark, recent, saving
 from recommender.subjects.machines import Machine
 from recommender.subjects.services import Service
+from recommender.to_be_had import needs_of
 
 NAME = "spot"
 GATE = "proof that it resumes from a checkpoint"
@@ -269,6 +270,8 @@ def _advice(parts: Parts, quote: Quote, outlook: _Outlook, options: Spot, tried:
     spot = quote.spot
     old = subject.as_of - spot.quoted_at > timedelta(hours=options.quote_hours)
     age = f" The spot price is of {spot.quoted_at:%Y-%m-%d}: look at today's first." if old else ""
+    runs = len(parts.machines) + int(outlook.evidence.get("spare") or 0)
+    needs = needs_of(parts.machines, first.instance_type or "", runs, purchase="spot", anew=True)
     several = f"# {len(parts.machines)} machines, one by one; the first of them:\n" if len(parts.machines) > 1 else ""
     scarce = hard_to_regain(first)
     assert parts.cost is not None  # noqa: S101 - the caller has returned otherwise
@@ -285,7 +288,7 @@ def _advice(parts: Parts, quote: Quote, outlook: _Outlook, options: Spot, tried:
         reason=f"{outlook.reason}{age}{replay_remark(tried)}{covered_remark(used, 'spot')}{cost_remark(subject, days)}",
         undo=undo,
         command=several
-        + before_another(first, first.instance_type or "", how=" on spot")
+        + before_another(first, first.instance_type or "", how=" on spot", needs=needs)
         + preconditions(first)
         + command,
         violation_bound=bound_of(tried, outlook.bound),
@@ -293,6 +296,7 @@ def _advice(parts: Parts, quote: Quote, outlook: _Outlook, options: Spot, tried:
         gate=outlook.gate,
         hard_to_regain=scarce is not None,
         target="spot",
+        needs=needs,
         evidence={
             "window_days": days,
             "window_end": subject.as_of.isoformat(),

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from aispend.settings import Settings
 from recommender.contract import Subject
+from recommender.places import load_places
 from recommender.prices import load_prices
 from recommender.subjects.capacity import load_capacity
 from recommender.subjects.checkpoints import load_checkpoints
@@ -31,7 +32,7 @@ def load_subjects(connection: Connection, as_of: datetime, settings: Settings) -
 
     Each provider's as of the end of its own bills, of which the newest ends at ``as_of``.
     """
-    prices = load_prices(connection, as_of.date())
+    prices, places = load_prices(connection, as_of.date()), load_places(connection)
     options = settings.recommend
     window = max(options.idle.window_days, options.rightsize.window_days, options.schedule.window_days)
     late = late_ends(connection, as_of)
@@ -42,11 +43,12 @@ def load_subjects(connection: Connection, as_of: datetime, settings: Settings) -
 
         gathering = Gathering(options.schedule.window_days)
         for machine in load_machines(connection, end, window, prices, of=ends_here):
-            gathering.add(machine)
-            yield machine
+            placed = replace(machine, places=places)
+            gathering.add(placed)
+            yield placed
         for subject in _others(connection, end, settings, gathering):
             if ends_here(subject.provider):
-                yield replace(subject, prices=prices)
+                yield replace(subject, prices=prices, places=places)
 
 
 def _others(connection: Connection, as_of: datetime, settings: Settings, gathering: Gathering) -> Iterator[Subject]:

@@ -1,0 +1,231 @@
+"""Where machine types may be had, and how many of them: what clouds say of zones and of quotas, with its day.
+
+Assumes
+    A cloud's answer holds for a month: zones gain types, and quotas are raised, more often than the other way round.
+Method
+    Two facts per provider, account and region. *Offerings* (``type_offering``): each type that was asked for, with the
+    zones that offer it, none of them being an answer too. Names of zones are the account's own, so what one account is
+    told is not said of another. *Quotas* (``quota``): how many vCPUs, accelerators or machines of the types a pattern
+    names may run at once, on demand or on spot, and how many did where the cloud tells.
+    A change *fits* a quota where what it needs at once is within it: what runs, less what was given up before, and what
+    is new. What runs is what the cloud tells; else what is changed alone, which is the least it can be. A machine
+    counts against each quota that names its type; the one with least room decides.
+Cases
+    A type without a row, an answer older than ``FRESH_DAYS``, a zone the account's listing does not name at all, a
+    type whose vCPUs are not known, what a service manages under limits of its own (``ml.`` types): unknown.
+    A region without zones offers a type in the zone without a name.
+Sources
+    AWS: DescribeInstanceTypeOfferings, Service Quotas; docs/advice.md.
+Known drawbacks
+    An offer is no promise of capacity. Of several proposals each is held against a quota by itself.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import Literal
+
+from sqlalchemy import Connection, select
+
+from aispend.prices.accelerators import instance_type, plain_instance_type
+from aispend.schema import quota, type_offering
+
+Purchase = Literal["on_demand", "spot"]
+FRESH_DAYS = 30
+"""Days after which an answer is no longer one."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """An account's part of a region, as of the evidence."""
+
+    provider: str
+    account: str
+    region: str
+    as_of: datetime
+
+
+@dataclass(frozen=True)
+class Needed:
+    """Machines that a change takes: ``number`` of a type in each of the zones it names, or wherever in the region.
+
+    ``beside`` so many of ``present`` that are counted against quotas of the same purchase: they run on until the new
+    ones do (``together``), or are given up before.
+    """
+
+    place: Place
+    instance_type: str
+    number: int
+    zones: tuple[str, ...]
+    purchase: Purchase
+    present: str
+    beside: int
+    together: bool
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a change asks of a quota: ``running`` before it in the quota's unit, ``new`` on top of that."""
+
+    quota: Quota
+    running: Decimal
+    new: Decimal
+
+    @property
+    def at_once(self) -> Decimal:
+        """What runs at once, in the quota's unit."""
+        return self.running + self.new
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether the quota allows it."""
+        return self.at_once <= self.quota.granted
+
+
+@dataclass(frozen=True)
+class Offering:
+    """The zones of a place that offer a type."""
+
+    provider: str
+    account: str
+    region: str
+    instance_type: str
+    zones: frozenset[str]
+    as_of: datetime
+    source: str
+
+
+@dataclass(frozen=True)
+class Quota:
+    """How much of the types it covers may run at once in a place; ``used`` None where the cloud does not tell."""
+
+    provider: str
+    account: str
+    region: str
+    code: str
+    title: str
+    covers: tuple[str, ...]
+    purchase: str
+    unit: str
+    granted: Decimal
+    used: Decimal | None
+    as_of: datetime
+    source: str
+
+    def limits(self, name: str) -> bool:
+        """Whether machines of a type, by its plain name, count against it."""
+        return any(fnmatchcase(name, one) for one in self.covers)
+
+    def taken_by(self, name: str) -> Decimal | None:
+        """What one machine of a type counts; None where that is not known."""
+        if self.unit == "machine":
+            return Decimal(1)
+        known = instance_type(self.provider, name)
+        if known is None:
+            return None
+        return {"vCPU": known.vcpus, "accelerator": known.accelerators}.get(self.unit)
+
+
+class Places:
+    """All that was told of offerings and quotas; unknown is None everywhere."""
+
+    def __init__(self, offerings: Iterable[Offering] = (), quotas: Iterable[Quota] = ()) -> None:
+        self._offerings = {
+            (one.provider, one.account, one.region, plain_instance_type(one.provider, one.instance_type)): one
+            for one in offerings
+        }
+        self._quotas: dict[tuple[str, str, str, str], list[Quota]] = {}
+        for one in quotas:
+            self._quotas.setdefault((one.provider, one.account, one.region, one.purchase), []).append(one)
+
+    def offering(self, place: Place, name: str) -> Offering | None:
+        """What was told of a type there within the last month."""
+        if _is_managed(name):
+            return None
+        found = self._offerings.get(
+            (place.provider, place.account, place.region, plain_instance_type(place.provider, name))
+        )
+        return found if found is not None and _is_fresh(found.as_of, place.as_of) else None
+
+    def is_offered(self, place: Place, name: str, zone: str | None) -> bool | None:
+        """Whether a zone, or any zone of the region where None is named, offers a type."""
+        found = self.offering(place, name)
+        if found is None:
+            return None
+        if zone is None or not found.zones or "" in found.zones or zone in found.zones:
+            return bool(found.zones)
+        return False if zone in self._zones.get((place.provider, place.account, place.region), ()) else None
+
+    def offer_of(self, needed: Needed) -> bool | None:
+        """Whether every zone that is needed offers the type; None where one is unknown and none says no."""
+        asked: tuple[str | None, ...] = needed.zones or (None,)
+        answers = {self.is_offered(needed.place, needed.instance_type, zone) for zone in asked}
+        return False if False in answers else None if None in answers else True
+
+    def fit_of(self, needed: Needed) -> Fit | None:
+        """What the change asks of the quota that has least room for it; None where none is known."""
+        fits = (self._fit(needed, one) for one in self.quotas(needed.place, needed.instance_type, needed.purchase))
+        known = [fit for fit in fits if fit is not None]
+        return min(known, key=lambda fit: (fit.quota.granted - fit.at_once, fit.quota.code), default=None)
+
+    def quotas(self, place: Place, name: str, purchase: Purchase) -> list[Quota]:
+        """The quotas that a type counts against there, as told within the last month."""
+        known = self._quotas.get((place.provider, place.account, place.region, purchase), [])
+        plain = plain_instance_type(place.provider, name)
+        return [
+            one for one in known if not _is_managed(name) and _is_fresh(one.as_of, place.as_of) and one.limits(plain)
+        ]
+
+    def _fit(self, needed: Needed, limit: Quota) -> Fit | None:
+        each = limit.taken_by(needed.instance_type)
+        if each is None:
+            return None
+        present = Decimal(0)
+        if limit.limits(plain_instance_type(needed.place.provider, needed.present)):
+            present = (limit.taken_by(needed.present) or Decimal(0)) * needed.beside
+        running = present if limit.used is None else max(limit.used, present)
+        return Fit(limit, running if needed.together else running - present, each * needed.number)
+
+    @cached_property
+    def _zones(self) -> dict[tuple[str, str, str], set[str]]:
+        """The zones of each place that its listings name."""
+        found: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+        for one in self._offerings.values():
+            found[one.provider, one.account, one.region] |= one.zones
+        return found
+
+
+NOTHING_TOLD = Places()
+
+
+def load_places(connection: Connection) -> Places:
+    """What was collected last of each type and each quota."""
+    o, q = type_offering.c, quota.c
+    offered = connection.execute(
+        select(o.provider, o.account, o.region, o.instance_type, o.zones, o.as_of, o.source)
+    ).all()
+    granted = connection.execute(
+        select(
+            q.provider, q.account, q.region, q.code, q.title, q.covers, q.purchase, q.unit, q.granted, q.used, q.as_of,
+            q.source,
+        )
+    ).mappings()  # fmt: skip
+    return Places(
+        (Offering(*row[:4], zones=frozenset(row.zones), as_of=row.as_of, source=row.source) for row in offered),
+        (Quota(**{**row, "covers": tuple(row["covers"])}) for row in granted),
+    )
+
+
+def _is_fresh(told: datetime, as_of: datetime) -> bool:
+    return as_of - told <= timedelta(days=FRESH_DAYS)
+
+
+def _is_managed(name: str) -> bool:
+    """Whether it is a type of SageMaker's, which has offers and limits of its own."""
+    return name.lower().startswith("ml.")
