@@ -1,4 +1,4 @@
-"""What there is in Google Cloud: machines and the names telemetry calls them, disks, reservations, endpoints, jobs.
+"""What there is in Google Cloud: machines and the names telemetry calls them, disks, snapshots, endpoints, jobs.
 
 *One slice* for each project. It has no change token; the hour of the clock stands for one, so that a second run within
 the hour asks nothing. An empty listing is an answer: fleets go down to nothing.
@@ -23,6 +23,7 @@ from typing import Any
 from aispend.clock import Clock
 from collectors.contract import Files, History, Merge, Part, Progress, Reading, Seen, Slice, Window
 from collectors.gcp import inventory_compute as compute
+from collectors.gcp import inventory_snapshots as stored
 from collectors.gcp import inventory_vertex as vertex
 from collectors.gcp import monitoring, reservation_use
 from collectors.gcp.base import GcpCollector
@@ -58,7 +59,9 @@ class Inventory(GcpCollector):
     kind = "inventory"
     reach = timedelta(days=1)
     restated_for = timedelta(0)
-    operations = tuple(sorted({NUMBER, monitoring.OPERATION, *compute.OPERATIONS, *vertex.OPERATIONS}))
+    operations = tuple(
+        sorted({NUMBER, monitoring.OPERATION, *compute.OPERATIONS, *stored.OPERATIONS, *vertex.OPERATIONS})
+    )
 
     def __init__(self, clients: GcpClients, clock: Clock) -> None:
         super().__init__(clients, clock)
@@ -67,10 +70,12 @@ class Inventory(GcpCollector):
         self._answered = False
         self._notes: list[str] = []
         self._places: dict[str, list[str]] = {}
+        self._schedules: dict[str, stored.Schedules] = {}
         self._parts: tuple[tuple[str, Read], ...] = (
             ("machines", self._instances),
             ("groups of machines", self._groups),
             ("disks", self._disks),
+            ("snapshots", self._snapshots),
             ("reservations", self._reservations),
             ("endpoints of Vertex AI", self._endpoints),
             ("jobs of Vertex AI", self._jobs),
@@ -164,10 +169,22 @@ class Inventory(GcpCollector):
         return [History(compute.GROUP, project.id, compute.group_rows(groups, scalers, project))]
 
     def _disks(self, project: Project, described: list[Row]) -> list[Part]:
-        found = of_compute(self.clients, "disks", project.id, "disks")
-        rows = [compute.disk_row(one, project) for one in found if not one.users]
+        schedules: dict[str, frozenset[str]] = {}
+        rows = []
+        for one in of_compute(self.clients, "disks", project.id, "disks"):
+            schedules[str(one.id)] = stored.schedules_of(one)
+            if not one.users:
+                rows.append(compute.disk_row(one, project))
+        self._schedules[project.id] = schedules
         described += [compute.place_row(row, project) for row in rows]
         return [History(compute.DISK, project.id, rows)]
+
+    def _snapshots(self, project: Project, described: list[Row]) -> list[Part]:
+        found = stored.snapshots(self.clients, project.id)
+        policies = of_compute(self.clients, "resource_policies", project.id, "resource_policies")
+        rows = stored.snapshot_rows(found, policies, self._schedules.get(project.id), project)
+        described += [compute.place_row(row, project) for row in rows]
+        return [History(stored.KIND, project.id, rows)]
 
     def _reservations(self, project: Project, described: list[Row]) -> list[Part]:
         found = list(of_compute(self.clients, "reservations", project.id, "reservations"))

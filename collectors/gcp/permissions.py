@@ -57,6 +57,8 @@ PERMISSIONS: Mapping[str, tuple[Permission, ...]] = {
     "compute.instances.aggregatedList": (Permission("compute.instances.list"),),
     "compute.regionCommitments.aggregatedList": (Permission("compute.commitments.list"),),
     "compute.reservations.aggregatedList": (Permission("compute.reservations.list"),),
+    "compute.resourcePolicies.aggregatedList": (Permission("compute.resourcePolicies.list"),),
+    "compute.snapshots.list": (Permission("compute.snapshots.list"),),
     "monitoring.ListTimeSeries": (Permission("monitoring.timeSeries.list"),),
     "notebooks.instances.list": (Permission("notebooks.instances.list"),),
     "recommender.ListRecommendations": (

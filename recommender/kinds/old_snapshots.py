@@ -1,7 +1,7 @@
 """Archive the old snapshot of a disk: an answer of the kind ``storage``.
 
 Assumes
-    What nobody restored for ``recommend.storage.snapshot_days`` (90) can wait 72 hours when it is needed after all.
+    What nobody restored for ``recommend.storage.snapshot_days`` (90) can wait (on AWS 72 hours) when it is needed.
 Method
     Archived, the whole of what was written is billed at the archive's price, for 90 days at least. Of the only snapshot
     of a disk that is what it holds now, so the saving is its cost less that; cost is the bill's, else the list price,
@@ -9,23 +9,24 @@ Method
     charges are the most its end saves, behind a gate.
     *Replay*: earlier snapshots of the place on the day they were as old; wrong where one was gone before it paid.
 Cases
-    An image stands on it, a tag keeps it or names a standby, a backup plan or lifecycle policy manages it: the reason.
+    An image stands on it, a tag keeps it or names a standby, a backup plan or schedule manages it: the reason.
     So where it is the newest (the one to restore) or the first of several (later ones rest on it, so that nothing is
     freed), its lineage or what is written is not known, or the archive costs as much.
 Sources
-    Amazon EBS User Guide, guidelines for archiving snapshots; ``methods/colder_prices.toml``.
+    Amazon EBS User Guide, guidelines for archiving snapshots; ``methods/colder_prices.toml``. How each cloud archives:
+    ``snapshot_archives.py``.
 Known drawbacks
     Whether it was restored lately is in no listing. Accounts it is shared with lose it while it is archived.
 """
 
 from __future__ import annotations
 
-import shlex
 from decimal import Decimal
 
 from aispend.advising import Recommend
 from recommender.contract import COST_UNKNOWN, Advice, Saving, WhyNot
 from recommender.guards import decided
+from recommender.kinds import snapshot_archives as archives
 from recommender.kinds.storage_money import at_list, less
 from recommender.methods.colder import Tier, tier
 from recommender.methods.colder_replay import ended_early
@@ -58,18 +59,13 @@ def answer(kind: str, snapshot: Snapshot, settings: Recommend) -> Advice | WhyNo
         place = snapshot.region or "an unknown region"
         return no("price_unknown", f"What an archived snapshot costs in {place} is not known in {snapshot.currency}.")
     if snapshot.full_gib is None:
-        return no(
-            "size_unknown",
-            "How much of the disk is written is not known, and the archive bills all of it. Ask with: aws ec2 "
-            f"describe-snapshots --snapshot-ids {_name(snapshot)} --query 'Snapshots[].FullSnapshotSizeInBytes'.",
-        )
+        return no("size_unknown", archives.size_unknown(snapshot))
     between = bool(snapshot.newer)
     if between and not snapshot.costs:
         return no(
             "own_blocks_unknown",
             f"It is one of {(snapshot.older or 0) + (snapshot.newer or 0) + 1} of its disk and holds what changed, "
-            "which the archive would bill as a whole. How much that is neither bill nor listing says: aws ebs "
-            f"list-changed-blocks --first-snapshot-id BEFORE --second-snapshot-id {_name(snapshot)}.",
+            f"which the archive would bill as a whole. {archives.own_blocks_unknown(snapshot)}",
         )
     if cost is None:
         return no("cost_unknown", COST_UNKNOWN)
@@ -109,7 +105,10 @@ def _left_alone(snapshot: Snapshot, days: int) -> tuple[str, str] | None:
             f"The machine image {', '.join(snapshot.images[:3])} stands on it. Deregister the image first, if nobody "
             "starts machines from it."
         )
-    manager = next((who for key in snapshot.tags for start, who in MANAGERS.items() if key.startswith(start)), None)
+    manager = f"The schedule {snapshot.schedule}" if snapshot.schedule else None
+    manager = manager or next(
+        (who for key in snapshot.tags for start, who in MANAGERS.items() if key.startswith(start)), None
+    )
     if manager:
         return "managed", f"{manager} manages it. Archiving and keeping are set there."
     if snapshot.age_days < days:
@@ -123,7 +122,7 @@ def _left_alone(snapshot: Snapshot, days: int) -> tuple[str, str] | None:
     if snapshot.older and not snapshot.newer:
         return (
             "newest",
-            "It is the newest of its disk: the one to restore from, which the archive takes 72 hours to do.",
+            f"It is the newest of its disk: the one to restore from, {archives.hard_to_restore(snapshot.provider)}.",
         )
     if snapshot.newer and not snapshot.older:
         return "first_of_disk", (
@@ -195,35 +194,14 @@ def _advice(
         confidence="high" if at_rate and not between else "medium",
         effort="low",
         reason=f"It was taken on {snapshot.taken_at:%Y-%m-%d} and no image stands on it. The archive bills "
-        f"{price.min_days} days at least, which pays if it is kept {lasting:.1f} days more.{history} Restoring it "
-        f"takes up to 72 hours and costs {restore} {snapshot.currency}: {eats} months of the saving.{remark}",
-        undo=f"aws ec2 restore-snapshot-tier --snapshot-id {_name(snapshot)} --permanent-restore "
-        f"--region {_region(snapshot)}: up to 72 hours, {restore} {snapshot.currency}",
-        command=_command(snapshot, between),
+        f"{price.min_days} days at least, which pays if it is kept {lasting:.1f} days more.{history} Restoring it"
+        f"{archives.waits(snapshot.provider)} costs {restore} {snapshot.currency}: {eats} months of the saving."
+        f"{remark}",
+        undo=archives.undo(snapshot, restore),
+        command=archives.command(snapshot, between=between),
         target=price.to,
         gate=SHARED if between else None if at_rate else RATE,
         violation_bound=None if tried.bound is None else Decimal(repr(round(tried.bound, 6))),
         evidence_until=snapshot.seen_at,
         evidence=evidence,
     )
-
-
-def _name(snapshot: Snapshot) -> str:
-    return shlex.quote(snapshot.resource_id.rsplit("/", 1)[-1])
-
-
-def _region(snapshot: Snapshot) -> str:
-    return shlex.quote(snapshot.region or "REGION")
-
-
-def _command(snapshot: Snapshot, between: bool) -> str:
-    place = " ".join(f"account {snapshot.account or 'unknown'}, region {snapshot.region or 'unknown'}".split())
-    lines = [f"# {place}; check first that nobody needs it within 72 hours, and no other account uses it"]
-    if between:
-        lines.append("# what the next snapshot of the disk does not share is what is freed:")
-        lines.append(f"# aws ebs list-changed-blocks --first-snapshot-id {_name(snapshot)} --second-snapshot-id NEXT")
-    lines.append(
-        f"aws ec2 modify-snapshot-tier --snapshot-id {_name(snapshot)} --storage-tier archive"
-        f" --region {_region(snapshot)}"
-    )
-    return "\n".join(lines)

@@ -23,6 +23,7 @@ from aispend.advising import Recommend
 from recommender.contract import Advice, Confidence, Saving, WhyNot
 from recommender.guards import exclusion_of
 from recommender.kinds import old_snapshots
+from recommender.kinds import snapshot_archives as archives
 from recommender.subjects.snapshots import SnapshotSet
 
 _NOTHING = Decimal(0)
@@ -77,7 +78,7 @@ def _advice(place: SnapshotSet, chosen: Sequence[Advice]) -> Advice:
         confidence=min((one.confidence for one in chosen), key=_CONFIDENCE.index),
         reason=f"Each of {len(chosen)} old snapshots saves too little for a line of its own; together "
         f"{saving.effective} {place.currency} a month. The archive bills {first.evidence['minimum_days']} days at "
-        f"least. Restoring one takes up to 72 hours, and restoring all of them would cost {restore} {place.currency}.",
+        f"least. Restoring all of them{archives.waits(place.provider)} costs {restore} {place.currency}.",
         undo="\n".join(one.undo for one in chosen),
         command=_commands(chosen),
         gate="; ".join(gates) or None,

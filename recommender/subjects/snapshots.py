@@ -1,7 +1,9 @@
-"""Snapshots of disks in the standard tier, as AWS lists them (``ebs_snapshot``), and what became of earlier ones.
+"""Snapshots of disks in the standard tier, as clouds list them (``ebs_snapshot``, ``gce_snapshot``), and what became of
+earlier ones.
 
 Assumes
     Snapshots of one volume in one account and region are one lineage: each holds what changed since the one before.
+    A listing of several regions says of each where it is.
 Method
     What is listed now and complete, how many of its lineage are older and newer, the images that stand on it, and the
     charges of its own where the bill has any. What became of the place's snapshots since the first listing is kept
@@ -28,7 +30,8 @@ from recommender.methods.colder import GIB
 from recommender.methods.colder_replay import Life
 from recommender.subjects.storage import Stored, currency_of, instant, number, own_costs
 
-KIND = "ebs_snapshot"
+COMPLETE = {"ebs_snapshot": "completed", "gce_snapshot": "READY"}
+"""Kinds of listings, and what each calls a snapshot that is whole."""
 NO_VOLUME = "vol-ffffffff"
 STANDARD = "standard"
 
@@ -39,7 +42,8 @@ class Snapshot(Stored):
 
     ``full_gib`` is what a restore would bring back, ``volume_gib`` the size of the disk; None is unknown. ``older`` and
     ``newer`` count the standard snapshots of its lineage, None where the lineage is not known. ``images`` are the
-    machine images that stand on it. ``lives`` are those of all snapshots of its account and region.
+    machine images that stand on it. ``lives`` are those of all snapshots of its account and region. ``schedule`` is
+    what deletes it by a plan of its own, as its listing says; a tag may say so too.
     """
 
     name: str | None
@@ -52,6 +56,7 @@ class Snapshot(Stored):
     newer: int | None
     seen_at: datetime
     lives: Sequence[Life]
+    schedule: str | None = None
 
     @property
     def age_days(self) -> int:
@@ -101,25 +106,25 @@ def load_snapshots(connection: Connection, as_of: datetime, window_days: int) ->
 
 def _load(connection: Connection, as_of: datetime, window_days: int) -> Iterator[Snapshot]:
     since = (as_of - timedelta(days=window_days)).date()
-    rows = connection.execute(text(_SNAPSHOTS), {"kind": KIND}).all()
+    rows = connection.execute(text(_SNAPSHOTS), {"kinds": list(COMPLETE)}).all()
     times = {row.resource_key: instant((row.details or {}).get("taken_at")) for row in rows}
     taken = {key: time for key, time in times.items() if time is not None}
     rows = [row for row in rows if row.resource_key in taken]
-    lives: dict[str, list[Life]] = defaultdict(list)
+    lives: dict[tuple[str, str], list[Life]] = defaultdict(list)
     for row in rows:
-        lives[row.scope].append(Life(taken[row.resource_key], row.since, row.ended))
+        lives[_place(row)].append(Life(taken[row.resource_key], row.since, row.ended))
     current = [row for row in rows if row.ended is None and _standard(row)]
-    lineages: dict[tuple[str, str], list[datetime]] = defaultdict(list)
+    lineages: dict[tuple[tuple[str, str], str], list[datetime]] = defaultdict(list)
     for row in current:
         if volume := _volume(row.details):
-            lineages[row.scope, volume].append(taken[row.resource_key])
+            lineages[_place(row), volume].append(taken[row.resource_key])
     costs = own_costs(connection, [row.resource_key for row in current], since, as_of.date())
     currencies = currency_of(connection)
     for row in current:
         details: Mapping[str, Any] = row.details
-        account, _, region = row.scope.partition(" ")
+        account, region = _place(row)
         began, volume = taken[row.resource_key], _volume(details)
-        lineage = lineages[row.scope, volume] if volume else None
+        lineage = lineages[_place(row), volume] if volume else None
         full = number(details.get("full_bytes"))
         own = costs.get(row.resource_key, {})
         for currency in own or [currencies.get((row.provider, account), "USD")]:
@@ -145,14 +150,23 @@ def _load(connection: Connection, as_of: datetime, window_days: int) -> Iterator
                 older=None if lineage is None else sum(other < began for other in lineage),
                 newer=None if lineage is None else sum(other > began for other in lineage),
                 seen_at=row.seen_at,
-                lives=lives[row.scope],
+                lives=lives[_place(row)],
+                schedule=details.get("schedule"),
             )
+
+
+def _place(row: Any) -> tuple[str, str]:
+    """Account and region: of the listing, else of the snapshot itself."""
+    account, _, region = row.scope.partition(" ")
+    return account, region or str((row.details or {}).get("region") or "")
 
 
 def _standard(row: Any) -> bool:
     details = row.details or {}
     return (
-        row.state == "completed" and details.get("tier", STANDARD) == STANDARD and details.get("restored_until") is None
+        row.state == COMPLETE[row.kind]
+        and details.get("tier", STANDARD) == STANDARD
+        and details.get("restored_until") is None
     )
 
 
@@ -163,11 +177,11 @@ def _volume(details: Mapping[str, Any]) -> str | None:
 
 _SNAPSHOTS = """
     SELECT DISTINCT ON (r.provider, r.resource_id)
-           r.resource_key, r.provider, r.resource_id, h.scope, h.state, h.details, h.seen_at,
+           r.resource_key, r.provider, r.resource_id, h.scope, h.kind, h.state, h.details, h.seen_at,
            min(h.valid_from) OVER w AS since,
            CASE WHEN bool_or(h.valid_to IS NULL) OVER w THEN NULL ELSE max(h.valid_to) OVER w END AS ended
     FROM resource_history h
     JOIN resource r USING (resource_key)
-    WHERE h.kind = :kind
+    WHERE h.kind = ANY(:kinds)
     WINDOW w AS (PARTITION BY h.resource_key)
     ORDER BY r.provider, r.resource_id, h.valid_from DESC, h.source"""

@@ -131,6 +131,45 @@ def test_what_is_left_alone(make_snapshot: Make, overrides: dict[str, Any], reas
     assert refuse(make_snapshot(**overrides)).reason == reason
 
 
+def of_google(make: Make, **overrides: Any) -> Snapshot:
+    given = {
+        "provider": "gcp",
+        "resource_id": "projects/1/global/snapshots/77",
+        "account": "ml",
+        "region": "us-central1",
+    }
+    return make(**(given | overrides))
+
+
+def test_googles_archive_is_taken_of_a_disk_made_of_it(make_snapshot: Make) -> None:
+    """2,000 × 0.05 = 100 a month; archived × 0.019 = 38. It pays after 90 × 38 ÷ 100 = 34.2 days."""
+    advice = advise(of_google(make_snapshot))
+
+    assert (advice.monthly_cost, advice.saving.effective) == (D("100.00"), D("62.00"))
+    assert (advice.evidence["pays_after_days"], advice.evidence["restore_cost"]) == ("34.2", "38.00")
+    assert "72 hours" not in f"{advice.reason}{advice.undo}{advice.command}"
+    assert [line for line in advice.command.splitlines() if not line.startswith("#")] == [
+        "gcloud compute disks create llama-run-7-restored --source-snapshot llama-run-7 --zone ZONE --project ml",
+        "gcloud compute snapshots create llama-run-7-archive --source-disk llama-run-7-restored "
+        "--source-disk-zone ZONE --snapshot-type ARCHIVE --storage-location us-central1 --project ml",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        ({"schedule": "nightly"}, "managed"),
+        ({"older": 1, "newer": 1, "full_gib": None}, "size_unknown"),
+        ({"older": 1}, "newest"),
+        ({"region": "europe-west4"}, "price_unknown"),
+    ],
+)
+def test_what_is_left_alone_at_google(make_snapshot: Make, overrides: dict[str, Any], reason: str) -> None:
+    found = refuse(of_google(make_snapshot, **overrides))
+    assert found.reason == reason
+    assert "aws" not in found.explanation
+
+
 def test_nothing_is_deleted(make_snapshot: Make) -> None:
     advice = advise(make_snapshot(resource_id="arn:aws:ec2:us-east-1:1:snapshot/snap-1; rm -rf ~"))
     runs = [line for line in advice.command.splitlines() if not line.startswith("#")]

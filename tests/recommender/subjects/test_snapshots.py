@@ -79,3 +79,34 @@ def test_ends_of_earlier_ones_are_kept_for_the_replay(database: Store) -> None:
 
 def test_nothing_is_listed(database: Store) -> None:
     assert loaded(database) == {}
+
+
+def test_a_listing_of_several_regions_says_of_each_where_it_is(database: Store) -> None:
+    """Google's are of a project: two of one disk in one region, one in another; a schedule is told."""
+    common = {"volume": "70", "tier": "standard", "full_bytes": 2**31}
+    rows = [
+        {
+            "provider": "gcp",
+            "resource_id": f"projects/1/global/snapshots/{number}",
+            "state": "READY",
+            "details": details,
+        }
+        for number, details in enumerate(
+            (
+                common | {"taken_at": "2026-01-01T00:00:00+00:00", "region": "us-central1", "schedule": "nightly"},
+                common | {"taken_at": "2026-02-01T00:00:00+00:00", "region": "us-central1"},
+                common | {"taken_at": "2026-03-01T00:00:00+00:00", "region": "us"},
+            )
+        )
+    ]
+    now = datetime(2026, 11, 20, tzinfo=UTC)
+    with database.engine.begin() as connection:
+        write_history(connection, source="gcp", kind="gce_snapshot", scope="ml", rows=rows, now=now)
+    found = sorted(loaded(database).values(), key=lambda one: one.taken_at)
+
+    assert [(one.account, one.region, one.older, one.newer) for one in found] == [
+        ("ml", "us-central1", 0, 1),
+        ("ml", "us-central1", 1, 0),
+        ("ml", "us", 0, 0),
+    ]
+    assert [one.schedule for one in found] == ["nightly", None, None]
