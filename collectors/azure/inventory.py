@@ -25,10 +25,13 @@ from aispend.errors import AispendError
 from aispend.prices.accelerators import instance_type
 from collectors.azure import inventory_machines as machines
 from collectors.azure import inventory_models as models
+from collectors.azure import throughput_use
 from collectors.azure.access import GRANT, PERMISSIONS, Access, denied, left_out, nothing_may_be_read
 from collectors.azure.base import ABSENT, AzureCollector, explained, status_of
 from collectors.azure.clients import AzureClients
 from collectors.azure.graph import Graph, Row, subscription_of
+from collectors.azure.metrics import OPERATION as METRICS
+from collectors.azure.metrics import Metrics, Resource, by_place
 from collectors.contract import Files, Finding, History, Part, Progress, Reading, Seen, Slice, Window
 from collectors.machine_names import Names
 from collectors.table_file import table_file
@@ -65,6 +68,7 @@ class Inventory(AzureCollector):
     operations = (
         COMPUTES,
         DEPLOYMENTS,
+        METRICS,
         SIZES,
         PERMISSIONS,
         "arm.ListSubscriptions",
@@ -75,6 +79,7 @@ class Inventory(AzureCollector):
     def __init__(self, clients: AzureClients, clock: Clock) -> None:
         super().__init__(clients, clock)
         self._graph = Graph(clients)
+        self._metrics = Metrics(clients)
         self._access = Access(clients)
         self._found: dict[str, dict[str, list[Row]] | Exception] = {}
         self._sizes: dict[str, machines.Sizes] = {}
@@ -219,7 +224,32 @@ class Inventory(AzureCollector):
             rows = models.deployment_rows(listed, one)
             deployments += rows
             accounts.append(models.account_row(one, rows))
+        used = self._units_used(deployments, notes)
+        for row in accounts:
+            if days := used.get(str(row["resource_id"]).lower()):
+                row["details"]["units_used_by_day"] = days
         return [History(models.ACCOUNT, account, accounts), History(models.DEPLOYMENT, account, deployments)]
+
+    def _units_used(self, deployments: Iterable[Row], notes: list[str]) -> Mapping[str, Mapping[str, float]]:
+        """How many units of throughput accounts used by day; a remark where metrics may not be read."""
+        from azure.core.exceptions import HttpResponseError
+
+        units: dict[str, dict[str, float]] = defaultdict(dict)
+        regions: dict[str, str] = {}
+        for one in deployments:
+            details = one["details"]
+            if details.get("model_units") is not None:
+                account = str(details["account"]).lower()
+                units[account][str(details["name"]).lower()] = float(details["model_units"])
+                regions[account] = str(details["region"])
+        found: dict[str, Mapping[str, float]] = {}
+        for place, some in by_place(Resource(one, region) for one, region in regions.items()).items():
+            try:
+                found |= throughput_use.read(self._metrics, some, units, self.clock(), notes)
+            except HttpResponseError as error:
+                what = f"How much of provisioned throughput is used in {', '.join(place)}"
+                notes.append(left_out(error, what, METRICS))
+        return found
 
     # -- asking -------------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ so. DCGM's exporter with Prometheus measures them (``aispend import-metrics``).
 
 *Drawbacks.* Of an online deployment Azure gives one number for each machine, so that one of its GPUs works alone is not
 to be seen. Points of five minutes hide peaks within, but for those of memory, which are asked for. How much of
-provisioned throughput is used is not here: it is worked out from what deployments served (``usage``).
+provisioned throughput is used is not here: the accounts that are listed have it (``inventory``).
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ Assumes
 Method
     *Throughput*: no request in the window, though most of its days were looked at, or have records of others of its
     account: all of its units.
+    Else, where the cloud measures what is used of them (Azure), as many units as its busiest minutes used, by the day.
     Else, where settings say how many tokens a minute a unit serves: as many units as the busiest minutes ask for, taken
     as the hour's mean times ``peak_factor``, at the percentile with headroom; played on rolling origins.
     *Reserved machines*: as many as stood empty in every hour of every day of the window (``empty_machines.py``), by the
@@ -25,11 +26,10 @@ Known drawbacks
 
 from __future__ import annotations
 
-import fnmatch
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -41,6 +41,7 @@ from recommender.contract import COST_UNKNOWN, Advice, DailyCost, Kind, Step, Wh
 from recommender.guards import covered_remark, decided
 from recommender.kinds.capacity_change import change_command, terraform_of
 from recommender.kinds.replayed import MAX_BOUND, replay_evidence, spread_of
+from recommender.kinds.units_needed import asked, need, of_other_sizes, told_by, units_used
 from recommender.machine_facts import scarcity
 from recommender.methods.empty_machines import Ran, empty_all_day
 from recommender.methods.folds import make_folds
@@ -54,8 +55,6 @@ from recommender.terraform import evidence
 
 NAME = "idle_capacity"
 _HOURS_PER_DAY = 24
-_SAME_SIZE = Decimal("0.01")
-"""Share by which unit-hours of a day may differ from those of the units there are now: bills round."""
 
 
 def applies(_: Capacity) -> bool:
@@ -94,7 +93,7 @@ def evaluate(subject: Capacity, settings: Recommend) -> Advice | WhyNot:
 
 def _at_present_size(subject: Capacity) -> Capacity:
     """Units of throughput as if all days had had as many as there are now: cost is by the unit and hour."""
-    factors = _of_other_sizes(subject)
+    factors = of_other_sizes(subject)
     if not factors:
         return subject
 
@@ -112,34 +111,25 @@ def _at_present_size(subject: Capacity) -> Capacity:
     return replace(subject, costs=[scaled(day) for day in subject.costs])
 
 
-def _of_other_sizes(subject: Capacity) -> dict[date, Decimal]:
-    """Days on which there was another number of units than now, and how many times as many there are now."""
-    if subject.what != "provisioned_throughput" or subject.units is None:
-        return {}
-    found = {}
-    for day in subject.costs:
-        hours, now = subject.unit_hours.get(day.day), subject.units * day.hours
-        if hours and abs(hours - now) > _SAME_SIZE * now:
-            found[day.day] = now / hours
-    return found
-
-
 def _throughput(subject: Capacity, options: IdleCapacity, cost: Decimal) -> Advice | tuple[str, str]:
-    """Units against what was asked of them."""
-    if subject.use is None:
+    """Units against what was asked of them, or against what the cloud says was used of them."""
+    first = (subject.as_of - timedelta(days=options.window_days)).date()
+    hours = options.window_days * _HOURS_PER_DAY
+    measured = units_used(subject, first, options.window_days)
+    if measured is None and subject.use is None:
         return "telemetry_missing", (
             "What was asked of it is not recorded, so nobody can say that it is idle. Collect the invocations of the "
             "model, or 'aispend import-usage'."
         )
-    first = (subject.as_of - timedelta(days=options.window_days)).date()
     if max(subject.first_seen, subject.costs[0].day) > first:
         return "too_new", (
             f"It is paid for since {max(subject.first_seen, subject.costs[0].day)}, and {options.window_days} days are "
             "needed (recommend.idle_capacity.window_days)."
         )
-    hours = options.window_days * _HOURS_PER_DAY
-    asked: Hourly = (subject.use.input_tokens + subject.use.output_tokens)[-hours:]
-    recorded = np.ones(asked.size, dtype=bool) if subject.use.recorded is None else subject.use.recorded[-hours:]
+    requests, tokens = asked(subject.use, hours)
+    if measured is not None and np.isfinite(measured).sum() < options.min_coverage * hours:
+        measured = None
+    recorded = np.isfinite(tokens if measured is None else measured)
     known = int(recorded.sum())
     if known < options.min_coverage * hours:
         return "telemetry_missing", (
@@ -148,10 +138,8 @@ def _throughput(subject: Capacity, options: IdleCapacity, cost: Decimal) -> Advi
             "asked in it: collect the invocations again, or 'aispend import-usage'."
         )
     until = subject.as_of - timedelta(hours=int(np.argmax(recorded[::-1])))
-    requests: Hourly = np.where(recorded, subject.use.requests[-hours:], np.nan)
-    tokens: Hourly = np.where(recorded, asked, np.nan)
-    seen = {"coverage": round(known / hours, 4), "until": until}
-    if np.nansum(requests) == 0 and np.nansum(tokens) == 0:
+    seen: dict[str, Any] = {"coverage": round(known / hours, 4), "until": until}
+    if np.nansum(requests) == 0 and np.nansum(tokens) == 0 and (measured is None or np.nansum(measured) == 0):
         independent = known / _HOURS_PER_DAY
         return _advice(
             subject,
@@ -164,22 +152,12 @@ def _throughput(subject: Capacity, options: IdleCapacity, cost: Decimal) -> Advi
             spread=Spread(hours=independent),
             found=seen,
         )
-    per_unit = next(
-        (
-            rate
-            for pattern, rate in options.tokens_per_unit_minute.items()
-            if subject.model and fnmatch.fnmatchcase(subject.model.lower(), pattern.lower())
-        ),
-        None,
-    )
-    busiest = float(np.nanmax(tokens)) / 60
-    if per_unit is None or subject.units is None:
-        return "capacity_unknown", (
-            f"Its busiest hour had {busiest:,.0f} tokens a minute, and how many a unit serves is not known. Give it as "
-            f'recommend.idle_capacity.tokens_per_unit_minute = {{ "{subject.model or "MODEL"}" = … }}.'
-        )
-    need: Hourly = tokens / 60 * options.peak_factor / per_unit
-    units = _units_for(need, options)
+    needed = need(subject, options, tokens) if measured is None else measured
+    if isinstance(needed, tuple):
+        return needed
+    if subject.units is None:
+        return "capacity_unknown", "How many units it has is not known: its listing and its bill do not say."
+    units = _units_for(needed, options)
     if units >= subject.units:
         return "busy", f"It asks for {units} of {_plain(subject.units)} units, headroom included."
     price = float(cost) / float(subject.units)
@@ -192,7 +170,7 @@ def _throughput(subject: Capacity, options: IdleCapacity, cost: Decimal) -> Advi
         return Size(load=number, cost=number * price, target=1 - options.headroom)
 
     now = Size(load=float(subject.units), cost=float(cost), target=1 - options.headroom)
-    played = replay(chosen, Demand(load=need, slots_per_hour=1), make_folds(need.size, 1), current=now)
+    played = replay(chosen, Demand(load=needed, slots_per_hour=1), make_folds(needed.size, 1), current=now)
     if played.outcome.violation_minutes and played.outcome.bound > MAX_BOUND:
         return "replay_failed", (
             f"{units} units would have been too few for {played.outcome.violation_minutes:.0f} minutes of days they "
@@ -202,11 +180,10 @@ def _throughput(subject: Capacity, options: IdleCapacity, cost: Decimal) -> Advi
     found = {
         **seen,
         "units_needed": units,
-        "tokens_per_unit_minute": per_unit,
-        "tokens_per_minute_max": round(busiest, 1),
-        "load_p50": round(float(np.nanpercentile(need, 50)), 4),
-        "load_p95": round(float(np.nanpercentile(need, 95)), 4),
-        "load_max": round(float(np.nanmax(need)), 4),
+        **told_by(subject, options, tokens, measured),
+        "load_p50": round(float(np.nanpercentile(needed, 50)), 4),
+        "load_p95": round(float(np.nanpercentile(needed, 95)), 4),
+        "load_max": round(float(np.nanmax(needed)), 4),
         **replay_evidence(played, saving(subject, options.window_days, share).effective),
     }
     said = f"Its busiest minutes ask for {units} of {_plain(subject.units)} units."
@@ -346,7 +323,7 @@ def _advice(
             "cost_basis": cost_basis(subject, days)
             + (
                 f"; {others} days at the number of units there is now"
-                if (others := len(_of_other_sizes(subject)))
+                if (others := len(of_other_sizes(subject)))
                 else ""
             ),
             "cost_until": subject.costs[-1].day.isoformat(),

@@ -40,6 +40,7 @@ class Capacity(Subject):
     ``ends_at`` is when the commitment to it ends (None: none is known), ``use`` what was asked of it by hour.
     ``details`` are its newest listing's. ``unit_hours`` are what each day was charged for, in unit- or machine-hours;
     of a reservation those that stood empty, and ``ran`` what ran in it: None unknown, a day that is missing nothing.
+    ``units_used`` are the most units of throughput that a day's minutes used, as the cloud measures it.
     """
 
     what: What
@@ -52,6 +53,7 @@ class Capacity(Subject):
     details: Mapping[str, Any] = field(default_factory=dict)
     unit_hours: Mapping[date, Decimal] = field(default_factory=dict)
     ran: Mapping[date, Ran | None] | None = None
+    units_used: Mapping[date, float] = field(default_factory=dict)
 
 
 def load_capacity(connection: Connection, as_of: datetime, window_days: int) -> Iterator[Capacity]:
@@ -102,6 +104,9 @@ def load_capacity(connection: Connection, as_of: datetime, window_days: int) -> 
             ),
             state=life.state,
             details=life.details,
+            units_used={
+                date.fromisoformat(day): used for day, used in (life.details.get("units_used_by_day") or {}).items()
+            },
         )
 
 

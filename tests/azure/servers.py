@@ -65,7 +65,7 @@ class Servers(CloudServers):
                 "arm.QueryCosts",
             }
         ),
-        "inventory": frozenset({"arm.ListComputes", "arm.ListMachineSizes"}),
+        "inventory": frozenset({"arm.ListComputes", "arm.ListMachineSizes", "metrics.QueryMetrics"}),
     }
 
     def __init__(self, double: _Refusing, container: Container, blobs: BlobStore, blobs_url: str) -> None:

@@ -18,6 +18,7 @@ from collectors.azure.inventory_machines import fleet, sizes
 from collectors.runner import SourceReport
 from sample.azure_double import Azure, RefusalError
 from sample.azure_graph import QUERY, Graph
+from sample.azure_monitor import Monitor
 from tests.azure.double import PLACE, SUBSCRIPTION, subscription
 from tests.azure.graph import AI, CUT_OFF, ML, compute, machine
 
@@ -235,10 +236,21 @@ def test_endpoints_computes_and_deployments_of_models(
             ]
         },
     )
+    monitor = Monitor(azure)
+    monitor.has(AI, "ProvisionedUtilization", "2026-11-19T10:00:00", 40, ModelDeploymentName="Chat")
+    monitor.has(AI, "AzureOpenAIProvisionedManagedUtilizationV2", "2026-11-19T10:00:00", 42, ModelDeploymentName="chat")
+    monitor.has(AI, "ProvisionedUtilization", "2026-11-19T10:00:00", 20, ModelDeploymentName="more")
+    monitor.has(AI, "ProvisionedUtilization", "2026-11-19T11:00:00", 110, ModelDeploymentName="more")
+    monitor.has(AI, "ProvisionedUtilization", "2026-11-20T11:00:00", 0, ModelDeploymentName="chat")
+    monitor.has(AI, "ProvisionedUtilization", "2026-11-21T01:00:00", 90, ModelDeploymentName="chat")
     report = run(Inventory(connect(), clock))
 
     assert report.error is None, report
     assert set(report.requests) == set(Inventory.operations) - {"arm.ListMachineSizes"}
+    # 42 percent of 100 units and 20 of 50 at ten, 110 of 50 at eleven; the day that goes on is not told
+    (account,) = (about for _, about in kept(database, "azure_ai_account").values())
+    assert account["units_used_by_day"] == {"2026-11-19": 55, "2026-11-20": 0}
+    assert report.slices[0].notes == ()
     state, details = kept(database, "azure_ml_endpoint")["rank"]
     assert state == "succeeded"
     assert [(one["variant"], one["instances"], one["weight"]) for one in details["variants"]] == [

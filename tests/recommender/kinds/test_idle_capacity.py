@@ -358,3 +358,42 @@ class TestIdleCapacityContract(KindContract):
     @pytest.fixture
     def blind(self) -> Capacity:
         return units(None)
+
+
+def used(*, busiest: float, days: int = 14, silent: int = 0) -> dict[date, float]:
+    """By day, the most units any minute used; the last ``silent`` days have no measurement."""
+    return {(AS_OF - timedelta(days=number)).date(): busiest for number in range(1 + silent, days + 1)}
+
+
+def test_units_the_cloud_measures_need_no_rate_and_no_headroom_for_peaks() -> None:
+    """Three and a half of ten in the busiest minute, a fifth of headroom: 3.5 / 0.8 = 4.4, so five; half is saved."""
+    answer = advise(units(use(1_000.0), units_used=used(busiest=3.5)))
+    assert answer.evidence["units_needed"] == 5
+    assert answer.evidence["units_used_max"] == 3.5
+    assert "tokens_per_unit_minute" not in answer.evidence
+    assert answer.saving.effective == Decimal(3650)
+
+
+def test_units_that_are_measured_are_known_though_nobody_recorded_what_was_asked() -> None:
+    assert advise(units(None, units_used=used(busiest=3.5))).evidence["units_needed"] == 5
+    assert advise(units(None, units_used=used(busiest=0.0))).target == "release"
+    assert reason(units(None, units_used=used(busiest=9.0))) == "busy"
+
+
+def test_days_without_a_measurement_used_nothing_where_nobody_asked_and_are_unknown_else() -> None:
+    quiet = np.concatenate([np.full(HOURS - 120, 500.0), np.zeros(120)])
+    answer = advise(units(use(quiet), units_used=used(busiest=3.5, silent=5)))
+    assert (answer.evidence["units_needed"], answer.evidence["coverage"]) == (5, 1.0)
+    assert reason(units(None, units_used=used(busiest=3.5, silent=5))) == "telemetry_missing"
+
+
+def test_a_share_of_units_is_of_those_of_its_day() -> None:
+    """Ten now and twenty until the day before yesterday: 3.5 of ten were 7 of twenty."""
+    hours = {(AS_OF - timedelta(days=number)).date(): Decimal(480 if number > 1 else 240) for number in range(1, 15)}
+    assert advise(units(None, units_used=used(busiest=3.5), unit_hours=hours)).evidence["units_used_max"] == 7.0
+
+
+def reason(subject: Capacity) -> str:
+    answer = evaluate(subject, SETTINGS)
+    assert isinstance(answer, WhyNot), answer
+    return answer.reason
