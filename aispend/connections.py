@@ -13,7 +13,17 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 _NAME = "^[a-z0-9][a-z0-9-]*$"
 
 AwsCollection = Literal[
-    "bills", "cost-explorer", "utilization", "usage", "inventory", "invoices", "commitments", "prices", "spot", "advice"
+    "bills",
+    "cost-explorer",
+    "utilization",
+    "usage",
+    "inventory",
+    "invoices",
+    "commitments",
+    "prices",
+    "spot",
+    "offerings",
+    "advice",
 ]
 
 

@@ -18,7 +18,9 @@ Form = Literal["bills", "metrics", "usage", "workloads", "inventory"]
 """A documented file form (docs/dialects.md, docs/telemetry.md): what a collector writes takes the way of an import."""
 
 SliceTable = Literal["provider_total", "provider_forecast", "provider_anomaly", "provider_advice"]
-MergeTable = Literal["price", "spot_price", "spot_risk", "commitment_term", "resource_life", "invoice"]
+MergeTable = Literal[
+    "price", "spot_price", "spot_risk", "type_offering", "quota", "commitment_term", "resource_life", "invoice"
+]
 
 
 def measure(service: str, what: str) -> str:

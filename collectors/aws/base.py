@@ -36,6 +36,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     "s3.GetObject": _READ_OBJECT,
     "s3.HeadObject": _READ_OBJECT,
     "s3.ListObjectsV2": ("s3:ListBucket",),
+    "service-quotas.ListServiceQuotas": ("servicequotas:ListServiceQuotas",),
     "sts.GetCallerIdentity": (),
     "compute-optimizer.GetEC2InstanceRecommendations": (
         "compute-optimizer:GetEC2InstanceRecommendations",

@@ -15,6 +15,7 @@ from collectors.aws.commitments import Commitments
 from collectors.aws.cost_explorer import CostExplorer
 from collectors.aws.inventory import Inventory
 from collectors.aws.invoices import Invoices
+from collectors.aws.offerings import Offerings
 from collectors.aws.policy import actions, policy, terraform
 from collectors.aws.prices import Prices
 from collectors.aws.spot import Spot
@@ -33,6 +34,7 @@ COLLECTORS: tuple[type[AwsCollector], ...] = (
     Advice,
     Prices,
     Spot,
+    Offerings,
 )
 
 

@@ -51,6 +51,7 @@ QUESTIONS: Mapping[str, Question] = {
     "cloudwatch.GetMetricData": _no_points,
     "cloudwatch.ListMetrics": _saying(Namespace="AWS/Usage", MetricName="CallCount"),
     "ec2.DescribeCapacityReservations": _saying(DryRun=True),
+    "ec2.DescribeInstanceTypeOfferings": _saying(DryRun=True),
     "ec2.DescribeReservedInstances": _saying(DryRun=True),
     "ec2.DescribeSpotPriceHistory": _saying(DryRun=True),
     "ec2.GetSpotPlacementScores": _saying(DryRun=True, TargetCapacity=1, InstanceTypes=["g5.xlarge"]),
@@ -63,4 +64,5 @@ QUESTIONS: Mapping[str, Question] = {
     "sagemaker.DescribeTransformJob": _saying(TransformJobName="aispend"),
     "savingsplans.DescribeSavingsPlans": _saying(maxResults=1),
     "savingsplans.DescribeSavingsPlansOfferingRates": _saying(maxResults=1),
+    "service-quotas.ListServiceQuotas": _saying(ServiceCode="ec2", MaxResults=1),
 }

@@ -194,7 +194,7 @@ def _service(headers: Mapping[str, str]) -> str:
     return _BY_SIGNING.get(scope[3], scope[3]) if len(scope) > 3 else "s3"
 
 
-_BY_SIGNING = {"monitoring": "cloudwatch"}
+_BY_SIGNING = {"monitoring": "cloudwatch", "servicequotas": "service-quotas"}
 _BY_TARGET = {"AWSInsightsIndexService": "ce", "AWSOrganizations": "organizations", "AWSPriceListService": "pricing"}
 
 

@@ -20,7 +20,15 @@ from collectors.aws.clients import AwsClients
 from collectors.aws.cloudwatch import Series
 from sample.object_store import ObjectStore
 from sample.object_store import serving as serving_objects
-from tests.aws import test_advice, test_commitments, test_cost_explorer, test_invoices, test_prices, test_spot
+from tests.aws import (
+    test_advice,
+    test_commitments,
+    test_cost_explorer,
+    test_invoices,
+    test_offerings,
+    test_prices,
+    test_spot,
+)
 from tests.aws.conftest import ACCOUNT
 from tests.aws.double import Aws, RefusalError, serving
 from tests.aws.test_bills import EXPORT, Bucket, line
@@ -147,7 +155,17 @@ class Servers(CloudServers):
     def _say(self, kind: str, *, first: bool) -> None:
         getattr(self, f"_{kind.replace('-', '_')}")(first)
 
-    _changing = ("invoices", "commitments", "inventory", "utilization", "cost-explorer", "advice", "prices", "spot")
+    _changing = (
+        "invoices",
+        "commitments",
+        "inventory",
+        "utilization",
+        "cost-explorer",
+        "advice",
+        "prices",
+        "spot",
+        "offerings",
+    )
 
     def _bills(self, first: bool) -> None:
         self.bucket.deliver("2026-11", [line("2026-11", "4" if first else "5")], run="run-1" if first else "run-2")
@@ -199,6 +217,11 @@ class Servers(CloudServers):
     def _prices(self, first: bool) -> None:
         found = test_prices.product(price="55.04" if first else "54.04")
         self.double.on("pricing.GetProducts", {"FormatVersion": "aws_v1", "PriceList": [found]})
+
+    def _offerings(self, first: bool) -> None:
+        self.double.on("ec2.DescribeInstanceTypeOfferings", test_offerings.zones("p5.48xlarge", "us-east-1a"))
+        limit = test_offerings.limit("L-417A185B", "Running On-Demand P instances", 192.0 if first else 384.0)
+        self.double.on("service-quotas.ListServiceQuotas", {"Quotas": [limit]})
 
     def _spot(self, first: bool) -> None:
         score = {"Region": "us-east-1", "Score": 9 if first else 3}  # past days never change

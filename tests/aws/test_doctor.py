@@ -94,7 +94,7 @@ def test_without_a_connection_the_way_to_one_is_said(database: Store, store_sett
 
 
 COLLECTORS = Cloud().collectors()
-PROVED = ("commitments", "invoices", "prices", "spot", "usage", "utilization")
+PROVED = ("commitments", "invoices", "offerings", "prices", "spot", "usage", "utilization")
 _FREE = {"GetCallerIdentity", "DescribeRegions"}
 
 

@@ -29,7 +29,17 @@ REPLACED = (
 )
 """Tables in which a slice takes the place of what it was."""
 
-KEPT = ("commitment_term", "invoice", "price", "resource_history", "resource_life", "spot_price", "spot_risk")
+KEPT = (
+    "commitment_term",
+    "invoice",
+    "price",
+    "quota",
+    "resource_history",
+    "resource_life",
+    "spot_price",
+    "spot_risk",
+    "type_offering",
+)
 """Tables in which what was known stays known."""
 
 _OF_A_READING = {"as_of", "entered_at", "ordinal", "seen_at", "slice_id"}
