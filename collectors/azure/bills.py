@@ -52,9 +52,10 @@ from collectors.azure.deliveries import (
     together,
     token_of,
 )
-from collectors.azure.exports import Group, Place, discovered, grouped
+from collectors.azure.exports import Group, Place, discovered, grouped, same_money
 from collectors.azure.reports import write_reports
 from collectors.contract import Files, Finding, Progress, Reading, Seen, Slice, Window
+from collectors.days import mark
 from collectors.delivery import inside
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ class Bills(AzureCollector):
         super().__init__(clients, clock)
         self._days: dict[Place, tuple[Days, ...]] = {}
         self._clusters: dict[str, tuple[Group, tuple[Days, ...]]] = {}
+        self._said: dict[str, tuple[str, ...]] = {}
 
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
         """A slice per bill and month; or per months that runs share."""
@@ -115,19 +117,29 @@ class Bills(AzureCollector):
             raise AccessError("There is no export of cost.", where=self.name, next_step=f"{_CREATE} {_REPORT}")
         if not self.groups:
             yield from self._reports(window, today)
-        for group in self.groups:
-            for cluster in clusters(days for place in group.places for days in self._days_of(place)):
-                first, last = min(one.first for one in cluster), max(one.last for one in cluster)
-                if first >= window.end or last < window.first:
-                    continue
-                key = f"{group.name} {named(cluster)}"
-                known = seen.get(key)
-                settled = last + self.restated_for
-                if window.usual and settled < today and known is not None and known.at.date() > settled:
-                    continue  # collected after Azure had stopped changing it
-                if runs := self._runs(group, cluster):
-                    self._clusters[key] = (group, cluster)
-                    yield Slice(key, token_of(run for _, run in runs), f"{group.name}, {named(cluster)}")
+        planned = self._planned(window)
+        left = same_money(planned, [key for key, one in seen.items() if one.rows])
+        for key, (group, cluster) in planned.items():
+            known = seen.get(key)
+            settled = max(one.last for one in cluster) + self.restated_for
+            if window.usual and settled < today and known is not None and known.at.date() > settled:
+                continue  # collected after Azure had stopped changing it
+            if key not in left and (runs := self._runs(group, cluster)):
+                self._clusters[key] = (group, cluster)
+                instead = sorted(other for other, by in left.items() if by == key)
+                also = f" and not {mark(', '.join(instead))}" if instead else ""
+                if known is None or not known.token.endswith(also):
+                    self._said[key] = tuple(f"{one} shows the same money and is left out." for one in instead)
+                yield Slice(key, f"{token_of(run for _, run in runs)}{also}", f"{group.name}, {named(cluster)}")
+
+    def _planned(self, window: Window) -> dict[str, tuple[Group, tuple[Days, ...]]]:
+        """By slice, what is delivered of the window."""
+        return {
+            f"{group.name} {named(cluster)}": (group, cluster)
+            for group in self.groups
+            for cluster in clusters(days for place in group.places for days in self._days_of(place))
+            if min(one.first for one in cluster) < window.end and max(one.last for one in cluster) >= window.first
+        }
 
     def _reports(self, window: Window, today: date) -> Iterator[Slice]:
         """A slice per month of the window, the newest first; asked for by hand, each is made anew."""
@@ -163,7 +175,8 @@ class Bills(AzureCollector):
         if not files:
             return Reading([Files("bills", [], rows=0)], (f"{piece.title}: the export delivered nothing.",))
         _write_manifests(root, group, [one for one in found if one.said["blobs"]])
-        return Reading([Files("bills", [root], rows=len(files), export=group.name)])
+        said = self._said.get(piece.key, ())
+        return Reading([Files("bills", [root], rows=len(files), export=group.name)], said)
 
     def examine(self) -> Iterator[Finding]:
         """Each export, when it was delivered last, and which are passed over because others show the same."""
@@ -174,12 +187,23 @@ class Bills(AzureCollector):
                 try:
                     yield from (self._examined(place) for place in self.places)
                     yield from (Finding("note", f"passed over: {one}") for one in self._discovered[1])
+                    yield from self._alike()
                     if not self.places:
                         yield Finding("broken", "there is no export of cost", _CREATE)
                 except HttpResponseError as error:
                     yield self.denied(error)
         except AispendError as error:
             yield Finding("broken", error.what, error.next_step)
+
+    def _alike(self) -> Iterator[Finding]:
+        """Exports of the settings that show the same money."""
+        today = self.clock().date()
+        planned = self._planned(Window(today - self.restated_for, today + timedelta(days=1)))
+        for one, by in same_money(planned, ()).items():
+            said = (
+                f"{one} and {by} show the same money: a month stays in the form it was loaded in, else has the second"
+            )
+            yield Finding("note", said, "Take one of them out of aispend.toml.")
 
     def _examined(self, place: Place) -> Finding:
         said = f"export {place.export.name} in {place.export.container}"

@@ -5,19 +5,26 @@ where there is one, else actual and amortised cost, which are the two halves of 
 nothing else delivers; of several alike the active one of the latest version, a finished one before its preview.
 Subscriptions may be parts of one bill, which cannot be in two forms: they are read in the best one that all of them
 have. What is passed over is said by ``aispend doctor``.
+
+Those that the settings name may show the same money too. Of a place's month one form is loaded: the one it was loaded
+in before, else the best there is. Which is left is said with the month, once.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
+from aispend.clock import month_of
 from aispend.connections import AzureExport
 from aispend.errors import AispendError
 from collectors.azure.base import FORBIDDEN, status_of
 from collectors.azure.clients import AzureClients
+from collectors.azure.deliveries import Days
 
 EXPORTS_VERSION, STORAGE_VERSION = "2025-03-01", "2024-01-01"
 FOCUS, ACTUAL, AMORTIZED, USAGE = "focuscost", "actualcost", "amortizedcost", "usage"
@@ -161,6 +168,21 @@ class Group:
     name: str
     places: tuple[Place, ...]
 
+    @property
+    def kind(self) -> str:
+        """Of what kind they are, as far as that is known."""
+        return self.places[0].kind
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """Whose cost they show, in lower case."""
+        return frozenset(one.scope.strip("/").lower() for one in self.places)
+
+    @property
+    def bill(self) -> str:
+        """What exports of one bill have in common: its scope; subscriptions may all be parts of one."""
+        return "subscriptions" if self.places[0].of_subscription else min(self.scopes)
+
 
 def grouped(places: Sequence[Place]) -> list[Group]:
     """The places by what must be loaded together: subscriptions of one account share its slice of a month."""
@@ -173,3 +195,34 @@ def grouped(places: Sequence[Place]) -> list[Group]:
         Group(name if names.count(name) == 1 else f"{one[0].export.container}/{one[0].head.rstrip('/')}", one)
         for name, one in zip(names, groups, strict=True)
     ]
+
+
+def same_money(planned: Mapping[str, tuple[Group, Sequence[Days]]], loaded: Collection[str]) -> dict[str, str]:
+    """Of what is planned, by name, what is left out, and what shows the same in its place.
+
+    ``loaded`` are the names of what was loaded before: a month stays in its form. Else that counts which shows most, in
+    the best form, and of forms alike the first. What shows something that the other one does not is never left out.
+    """
+    rivals: dict[tuple[str, date], list[str]] = defaultdict(list)
+    for name, (group, cluster) in planned.items():
+        for month in {month_of(day) for days in cluster for day in (days.first, days.last)}:
+            if group.kind:
+                rivals[group.bill, month].append(name)
+    left: dict[str, str] = {}
+    kept: set[str] = set()
+    for names in rivals.values():
+        found = {name: planned[name][0] for name in names}
+        best = min(names, key=lambda name: (name not in loaded, -len(planned[name][0].scopes), _form(planned[name][0])))
+        taken: set[str] = set()
+        for name in (best, *(one for one in names if one != best)):
+            group = found[name]
+            if group.scopes <= found[best].scopes and (_form(group) != _form(found[best]) or group.kind in taken):
+                left[name] = best
+            else:
+                taken.add(group.kind)
+                kept.add(name)
+    return {name: by for name, by in left.items() if name not in kept}
+
+
+def _form(group: Group) -> int:
+    return next((place for place, kinds in enumerate(_BILLS) if group.kind in kinds), len(_BILLS))

@@ -9,7 +9,8 @@ from aispend.clock import Clock
 from aispend.connections import AzureExport
 from collectors.azure.bills import Bills
 from collectors.azure.clients import AzureClients
-from collectors.azure.exports import Place, discovered, grouped
+from collectors.azure.deliveries import days_of
+from collectors.azure.exports import Place, discovered, grouped, same_money
 from sample.azure_double import Azure, RefusalError
 from tests.azure.double import PLACE, SUBSCRIPTION
 
@@ -144,3 +145,25 @@ def test_what_is_loaded_together_is_what_shares_an_account_and_names_stay_apart(
         ("focuscost of subscriptions", 2),
         ("cash", 1),
     ]
+
+
+def test_what_shows_something_that_the_other_does_not_is_never_left_out() -> None:
+    days = tuple(one for one in (days_of("20261101-20261130"),) if one)
+    whole = {
+        one.name: (one, days)
+        for one in grouped(
+            [
+                place("focus", "subscriptions/1"),
+                place("cash", "subscriptions/1", "actualcost"),
+                place("more", "subscriptions/2", "actualcost"),
+            ]
+        )
+    }
+    assert set(whole) == {"focus", "actualcost of subscriptions"}
+    assert same_money(whole, ()) == {"focus": "actualcost of subscriptions"}
+    assert same_money(whole, ["focus"]) == {}
+    apart = {
+        one.name: (one, days)
+        for one in grouped([place("a", "subscriptions/1"), place("b", "subscriptions/2", "actualcost")])
+    }
+    assert same_money(apart, ()) == {}
