@@ -28,7 +28,7 @@ AwsCollection = Literal[
 
 
 AzureCollection = Literal[
-    "bills", "cost-query", "utilization", "usage", "inventory", "commitments", "prices", "spot", "advice"
+    "bills", "cost-query", "utilization", "usage", "inventory", "commitments", "prices", "spot", "offerings", "advice"
 ]
 GcpCollection = Literal["bills", "utilization", "usage", "inventory", "commitments", "prices", "spot", "advice"]
 

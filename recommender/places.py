@@ -13,9 +13,9 @@ Method
 Cases
     A type without a row, an answer older than ``FRESH_DAYS``, a zone the account's listing does not name at all, a
     type whose vCPUs are not known, what a service manages under limits of its own (``ml.`` types): unknown.
-    A region without zones offers a type in the zone without a name.
+    What may be had without naming a zone alone (Azure's regions without zones) is in the zone without a name.
 Sources
-    AWS: DescribeInstanceTypeOfferings, Service Quotas; docs/advice.md.
+    AWS: DescribeInstanceTypeOfferings, Service Quotas. Azure: resource SKUs, compute usages. docs/advice.md.
 Known drawbacks
     An offer is no promise of capacity. Of several proposals each is held against a quota by itself.
 """
@@ -137,20 +137,17 @@ class Places:
 
     def __init__(self, offerings: Iterable[Offering] = (), quotas: Iterable[Quota] = ()) -> None:
         self._offerings = {
-            (one.provider, one.account, one.region, plain_instance_type(one.provider, one.instance_type)): one
-            for one in offerings
+            (*_where(one), plain_instance_type(one.provider, one.instance_type)): one for one in offerings
         }
         self._quotas: dict[tuple[str, str, str, str], list[Quota]] = {}
         for one in quotas:
-            self._quotas.setdefault((one.provider, one.account, one.region, one.purchase), []).append(one)
+            self._quotas.setdefault((*_where(one), one.purchase), []).append(one)
 
     def offering(self, place: Place, name: str) -> Offering | None:
         """What was told of a type there within the last month."""
         if _is_managed(name):
             return None
-        found = self._offerings.get(
-            (place.provider, place.account, place.region, plain_instance_type(place.provider, name))
-        )
+        found = self._offerings.get((*_where(place), plain_instance_type(place.provider, name)))
         return found if found is not None and _is_fresh(found.as_of, place.as_of) else None
 
     def is_offered(self, place: Place, name: str, zone: str | None) -> bool | None:
@@ -158,9 +155,9 @@ class Places:
         found = self.offering(place, name)
         if found is None:
             return None
-        if zone is None or not found.zones or "" in found.zones or zone in found.zones:
+        if zone is None or not found.zones or zone in found.zones:
             return bool(found.zones)
-        return False if zone in self._zones.get((place.provider, place.account, place.region), ()) else None
+        return False if zone in self._zones.get(_where(place), ()) else None
 
     def offer_of(self, needed: Needed) -> bool | None:
         """Whether every zone that is needed offers the type; None where one is unknown and none says no."""
@@ -176,7 +173,7 @@ class Places:
 
     def quotas(self, place: Place, name: str, purchase: Purchase) -> list[Quota]:
         """The quotas that a type counts against there, as told within the last month."""
-        known = self._quotas.get((place.provider, place.account, place.region, purchase), [])
+        known = self._quotas.get((*_where(place), purchase), [])
         plain = plain_instance_type(place.provider, name)
         return [
             one for one in known if not _is_managed(name) and _is_fresh(one.as_of, place.as_of) and one.limits(plain)
@@ -197,7 +194,7 @@ class Places:
         """The zones of each place that its listings name."""
         found: dict[tuple[str, str, str], set[str]] = defaultdict(set)
         for one in self._offerings.values():
-            found[one.provider, one.account, one.region] |= one.zones
+            found[_where(one)] |= one.zones
         return found
 
 
@@ -220,6 +217,11 @@ def load_places(connection: Connection) -> Places:
         (Offering(*row[:4], zones=frozenset(row.zones), as_of=row.as_of, source=row.source) for row in offered),
         (Quota(**{**row, "covers": tuple(row["covers"])}) for row in granted),
     )
+
+
+def _where(one: Place | Offering | Quota) -> tuple[str, str, str]:
+    """A place, as bills write it or clouds: FOCUS has Azure's subscriptions as paths."""
+    return one.provider, one.account.rstrip("/").rpartition("/")[2].lower(), one.region.lower()
 
 
 def _is_fresh(told: datetime, as_of: datetime) -> bool:

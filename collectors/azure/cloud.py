@@ -14,6 +14,7 @@ from collectors.azure.clients import AzureClients
 from collectors.azure.commitments import Commitments
 from collectors.azure.cost_query import CostQuery
 from collectors.azure.inventory import Inventory
+from collectors.azure.offerings import Offerings
 from collectors.azure.operations import actions, data_actions
 from collectors.azure.policy import roles, terraform
 from collectors.azure.prices import Prices
@@ -31,6 +32,7 @@ COLLECTORS: tuple[type[AzureCollector], ...] = (
     Usage,
     Prices,
     Spot,
+    Offerings,
     Advice,
 )
 

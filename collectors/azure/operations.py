@@ -46,6 +46,11 @@ OPERATIONS: dict[str, Operation] = {
         "GET", r"/providers/Microsoft\.Authorization/permissions", ("Microsoft.Authorization/permissions/read",)
     ),
     "arm.ListMachineSizes": Operation("GET", r"/providers/Microsoft\.Compute/skus", ("Microsoft.Compute/skus/read",)),
+    "arm.ListComputeUsages": Operation(
+        "GET",
+        r"/providers/Microsoft\.Compute/locations/[^/]+/usages",
+        ("Microsoft.Compute/locations/usages/read",),
+    ),
     "arm.ListComputes": Operation(
         "GET",
         r"/providers/Microsoft\.MachineLearningServices/workspaces/[^/]+/computes",
@@ -63,6 +68,7 @@ OPERATIONS: dict[str, Operation] = {
             _ASKING,
             "Microsoft.CognitiveServices/accounts/read",
             "Microsoft.Compute/disks/read",
+            "Microsoft.Compute/snapshots/read",
             "Microsoft.Compute/virtualMachineScaleSets/read",
             "Microsoft.Compute/virtualMachines/read",
             "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments/read",

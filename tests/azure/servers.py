@@ -23,6 +23,7 @@ from tests.azure.test_advice import advised
 from tests.azure.test_commitments import PLANS, RESERVED, plan, reservation
 from tests.azure.test_cost_query import QUERY, reply, row
 from tests.azure.test_inventory import VMS
+from tests.azure.test_offerings import SKUS, USAGES, size, usage
 from tests.azure.test_prices import LIST, item
 from tests.azure.test_spot import market
 from tests.azure.test_usage import CHAT
@@ -130,7 +131,7 @@ class Servers(CloudServers):
     def _say(self, kind: str, *, first: bool) -> None:
         getattr(self, f"_{kind.replace('-', '_')}")(first)
 
-    _changing = ("cost-query", "inventory", "utilization", "commitments", "prices", "spot", "advice")
+    _changing = ("cost-query", "inventory", "utilization", "commitments", "prices", "spot", "offerings", "advice")
 
     def _bills(self, first: bool) -> None:
         self.container.run("2026-11", [focus("2026-11", "4" if first else "5")])
@@ -164,6 +165,10 @@ class Servers(CloudServers):
     def _spot(self, first: bool) -> None:
         dated = {"priceUSD": 0.7 if first else 0.8, "effectiveDate": "2026-11-01T00:00:00Z"}
         self.graph.has("skuspotpricehistory", market(prices=[dated]))
+
+    def _offerings(self, first: bool) -> None:
+        self.double.on(SKUS, {"value": [size("Standard_NC24ads_A100_v4", "1", "2")]})
+        self.double.on(USAGES, {"value": [usage("StandardNCADSA100v4Family", 24, 96 if first else 192)]})
 
     def _advice(self, first: bool) -> None:
         found = advised(*(["a1"] if first else ["a2"]))

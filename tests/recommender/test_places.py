@@ -58,10 +58,23 @@ def test_another_account_region_or_cloud_was_told_nothing() -> None:
         assert told.quotas(there, "g6.xlarge", "on_demand") == []
 
 
-def test_a_region_without_zones_offers_it_in_the_zone_without_a_name() -> None:
+def test_what_no_zone_may_have_may_still_be_had_without_naming_one() -> None:
     told = Places([offered("g6.xlarge", "")])
     assert told.is_offered(HERE, "g6.xlarge", None) is True
-    assert told.is_offered(HERE, "g6.xlarge", "1") is True
+    assert told.is_offered(HERE, "g6.xlarge", A) is None, "nobody said that there is such a zone"
+    told = Places([offered("g6.xlarge", ""), offered("g5.xlarge", A)])
+    assert told.is_offered(HERE, "g6.xlarge", A) is False
+
+
+def test_an_account_is_the_same_as_a_path_or_an_id() -> None:
+    """FOCUS writes Azure's subscriptions as paths, Azure's listings as ids."""
+    told = Places(
+        [offered("Standard_NC24ads_A100_v4", "1", provider="azure", account="1a-2b", region="eastus")],
+        [granted(9, ("nc24adsa100v4",), provider="azure", account="1a-2b", region="eastus")],
+    )
+    there = Place("azure", "/subscriptions/1A-2B", "eastus", AS_OF)
+    assert told.is_offered(there, "NC24ads A100 v4", "1") is True
+    assert len(told.quotas(there, "Standard_NC24ads_A100_v4", "on_demand")) == 1
 
 
 @pytest.mark.parametrize(("age", "known"), [(FRESH_DAYS, True), (FRESH_DAYS + 1, False)])
