@@ -33,6 +33,7 @@ _ROUTES = (
     (r"/v1/projects/[^/]+/locations/[^/]+/(endpoints|customJobs)$", "aiplatform.{}.list"),
     (r"/v2/projects/[^/]+/locations/-/instances$", "notebooks.instances.list"),
     (r"/v2/projects/[^/]+/locations/-/nodes$", "tpu.nodes.list"),
+    (r"/v2/entries:list$", "logging.entries.list"),
     (r"/v1/projects/[^/:]+$", NUMBER),
     (r":testIamPermissions$", HELD),
 )

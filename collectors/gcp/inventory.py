@@ -1,7 +1,8 @@
 """What there is in Google Cloud: machines and the names telemetry calls them, disks, snapshots, endpoints, jobs.
 
-*One slice* for each project. It has no change token; the hour of the clock stands for one, so that a second run within
-the hour asks nothing. An empty listing is an answer: fleets go down to nothing.
+*Two slices* for each project: what is listed, and what the audit log says of starts and ends (``lives``), which is read
+on from where the last run came to. A listing has no change token; the hour of the clock stands for one, so that a
+second run within the hour asks nothing. An empty listing is an answer: fleets go down to nothing.
 
 *Parts* a project does without (no permission, a service not enabled, a zone that does not answer) are remarks, and what
 was known of them stays. Only where nothing at all may be read anywhere the source fails.
@@ -9,13 +10,14 @@ was known of them stays. Only where nothing at all may be read anywhere the sour
 *Names.* The bill names a machine by the numbers of its project and itself, telemetry by its name: a row of the
 inventory for each name says whom it means.
 
-*Known drawbacks.* A machine that lives for minutes between two runs is not seen. One that is gone ends when it was seen
-last; one that was stopped and started in between has the newer of its lives.
+*Known drawbacks.* Where the audit log may not be read, a machine that lives for minutes between two runs is not seen,
+one that is gone ends when it was seen last, and one that was stopped and started in between has the newer of its lives.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from collectors.contract import Files, History, Merge, Part, Progress, Reading, 
 from collectors.gcp import inventory_compute as compute
 from collectors.gcp import inventory_snapshots as stored
 from collectors.gcp import inventory_vertex as vertex
+from collectors.gcp import lives as audit
 from collectors.gcp import monitoring, reservation_use
 from collectors.gcp.base import GcpCollector
 from collectors.gcp.clients import GcpClients
@@ -49,6 +52,9 @@ _WORKLOADS = {
     **dict.fromkeys(("resource_id", "workload", "kind", "stage", "outcome"), "text"),
     "accelerators_requested": "number",
 }
+_EVENTS = " events"
+"""Ends the keys of slices of the audit log."""
+
 Read = Callable[[Project, list[Row]], list[Part]]
 """Reads a part of a project: adds rows of the inventory to the list it is given, and returns the other parts."""
 
@@ -60,7 +66,9 @@ class Inventory(GcpCollector):
     reach = timedelta(days=1)
     restated_for = timedelta(0)
     operations = tuple(
-        sorted({NUMBER, monitoring.OPERATION, *compute.OPERATIONS, *stored.OPERATIONS, *vertex.OPERATIONS})
+        sorted(
+            {NUMBER, audit.OPERATION, monitoring.OPERATION, *compute.OPERATIONS, *stored.OPERATIONS, *vertex.OPERATIONS}
+        )
     )
 
     def __init__(self, clients: GcpClients, clock: Clock) -> None:
@@ -70,6 +78,9 @@ class Inventory(GcpCollector):
         self._answered = False
         self._notes: list[str] = []
         self._places: dict[str, list[str]] = {}
+        self._before: Mapping[str, Seen] = {}
+        self._projects: dict[str, Project] = {}
+        self._there: dict[str, dict[str, audit.Running]] = {}
         self._schedules: dict[str, stored.Schedules] = {}
         self._parts: tuple[tuple[str, Read], ...] = (
             ("machines", self._instances),
@@ -84,19 +95,25 @@ class Inventory(GcpCollector):
         )
 
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
-        """A slice per project."""
+        """Two slices per project, the listing first."""
         hour = f"{self.clock():%Y-%m-%dT%H}"
+        self._before = dict(seen)
         for project in self.clients.projects:
             known = seen.get(project)
             self._answered |= known is not None and known.token == hour
             yield Slice(project, hour, f"listing of {project}")
+            read = seen.get(f"{project}{_EVENTS}")
+            whole = read is not None and audit.is_whole(read.token, hour)
+            yield Slice(f"{project}{_EVENTS}", read.token if read and whole else hour, f"audit log of {project}")
         if self._refused and not self._answered:
             raise self._refused[0]
 
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
-        """Everything of one project."""
+        """Everything of one project, or what its audit log says."""
         notes: list[str] = []
         self._notes = notes
+        if piece.key.endswith(_EVENTS):
+            return self._events(self._project(piece.key.removesuffix(_EVENTS), notes), folder, piece.token)
         described: list[Row] = []
         parts: list[Part] = []
         self._jobs_file = folder / "jobs.parquet"
@@ -133,21 +150,69 @@ class Inventory(GcpCollector):
         return made
 
     def _project(self, project: str, notes: list[str]) -> Project:
-        read = lambda: [self.clients.fetch(NUMBER, f"/v1/projects/{project}")]  # noqa: E731
-        found = unless_refused(read, f"the number of {project}, by which the bill calls its machines", notes)
-        return Project(project, str(found[0].get("projectNumber", "")) if found else "")
+        """A project with its number, asked once in a run."""
+        if project not in self._projects:
+            read = lambda: [self.clients.fetch(NUMBER, f"/v1/projects/{project}")]  # noqa: E731
+            found = unless_refused(read, f"the number of {project}, by which the bill calls its machines", notes)
+            self._projects[project] = Project(project, str(found[0].get("projectNumber", "")) if found else "")
+        return self._projects[project]
 
     # ----------------------------------------------------------------------- Compute Engine
 
     def _instances(self, project: Project, described: list[Row]) -> list[Part]:
-        listed = of_compute(self.clients, "instances", project.id, "instances")
-        found = [one for one in listed if compute.of_instance(one)]  # others are not kept: a fleet may be large
+        found = self._accelerated(project)
         described += [compute.described(one, project) for one in found]
         described += self._named(held for one in found for held in compute.held_names(one, project))
         running = frozenset(compute.resource_id(one, project) for one in found if compute.runs(one))
         rows = [compute.instance_row(one, project) for one in found]
         lives = [row for one in found if (row := compute.life(one, project)) is not None]
         return [History(compute.INSTANCE, project.id, rows, running), Merge("resource_life", lives)]
+
+    def _accelerated(self, project: Project) -> list[Any]:
+        """The machines with accelerators; others are not kept: a fleet may be large."""
+        listed = of_compute(self.clients, "instances", project.id, "instances")
+        found = [one for one in listed if compute.of_instance(one)]
+        self._there[project.id] = {
+            compute.resource_id(one, project): audit.Running(compute.started(one), compute.runs(one)) for one in found
+        }
+        return found
+
+    def _events(self, project: Project, folder: Path, hour: str) -> Reading:
+        """What the audit log says since it was read last; a remark where it may not be read."""
+        until = self.clock() - audit.LATE
+        before = self._before.get(f"{project.id}{_EVENTS}")
+        reached = audit.reached_by(before.token) if before else None
+        since = max(reached, until - audit.HISTORY) if reached else until - audit.HISTORY
+
+        def read() -> list[Any]:
+            if project.id not in self._there:
+                self._accelerated(project)
+            return [audit.entries(self.clients, project.id, since, until)]
+
+        found = unless_refused(read, f"starts and ends of machines in {project.id}", self._notes)
+        if found is None:
+            return Reading([], tuple(self._notes), may_be_empty=True, token=audit.token_of(hour, reached, "refused"))
+        ((entries, came_to, whole),) = found
+        changed = audit.changes(entries)
+        gone = audit.ends_of(changed)
+        made = list(audit.launched(changed))
+        rows = [compute.described(one, project) for one in made]
+        rows += self._named(
+            replace(held, end=gone.get(str(one.id))) for one in made for held in compute.held_names(one, project)
+        )
+        recorded = before.at if before and reached else None
+        numbers = [str(one.id) for one in made]
+        lived = list(audit.lives(changed, project, self._there[project.id], numbers, recorded))
+        parts: list[Part] = [Merge("resource_life", lived)]
+        if rows:
+            with table_file(folder / "launched.parquet", _INVENTORY) as write:
+                write(rows)
+            parts.insert(0, Files("inventory", [folder / "launched.parquet"], rows=len(rows)))
+        if not whole:
+            said = f"The audit log is long: read up to {came_to:%Y-%m-%d %H:%M} UTC; the next run goes on from there."
+            self._notes.append(said)
+        token = audit.token_of(hour, came_to, "" if whole else "more")
+        return Reading(parts, tuple(self._notes), may_be_empty=True, token=token)
 
     def _named(self, held: Iterable[Held]) -> list[Row]:
         """Rows of the inventory that name resources, as far as their names are certain."""

@@ -139,9 +139,14 @@ def held_names(one: Any, project: Project) -> Iterator[Held]:
             yield Held(card.network_i_p, itself, card.network or project.id, start)
 
 
+def started(one: Any) -> datetime | None:
+    """When an instance was started last."""
+    return instant(one.last_start_timestamp) or instant(one.creation_timestamp)
+
+
 def life(one: Any, project: Project) -> Row | None:
     """A row of ``resource_life``: from its last start to its last stop; None where that is not said."""
-    start = instant(one.last_start_timestamp) or instant(one.creation_timestamp)
+    start = started(one)
     end = None
     if start is None:
         return None
@@ -189,7 +194,7 @@ def instance_row(one: Any, project: Project) -> Row:
         zone=zone,
         fleet=fleet(one),
         capacity_reservation=", ".join(affinity.values) if specific else None,
-        launched_at=instant(one.last_start_timestamp) or instant(one.creation_timestamp),
+        launched_at=started(one),
     )
 
 

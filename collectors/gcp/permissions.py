@@ -59,6 +59,7 @@ PERMISSIONS: Mapping[str, tuple[Permission, ...]] = {
     "compute.reservations.aggregatedList": (Permission("compute.reservations.list"),),
     "compute.resourcePolicies.aggregatedList": (Permission("compute.resourcePolicies.list"),),
     "compute.snapshots.list": (Permission("compute.snapshots.list"),),
+    "logging.entries.list": (Permission("logging.logEntries.list"),),
     "monitoring.ListTimeSeries": (Permission("monitoring.timeSeries.list"),),
     "notebooks.instances.list": (Permission("notebooks.instances.list"),),
     "recommender.ListRecommendations": (
