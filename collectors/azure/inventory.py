@@ -1,4 +1,4 @@
-"""What there is in Azure: accelerated machines and what they are called, disks nobody has, endpoints, deployments.
+"""What there is in Azure: accelerated machines and their names, disks nobody has, snapshots, endpoints, deployments.
 
 *One slice* for each subscription. It has no change token; the hour of the clock stands for one, so that a second run
 within the hour asks nothing. Resource Graph is asked about all subscriptions at once, one question for each kind of
@@ -25,6 +25,7 @@ from aispend.errors import AispendError
 from aispend.prices.accelerators import instance_type
 from collectors.azure import inventory_machines as machines
 from collectors.azure import inventory_models as models
+from collectors.azure import inventory_snapshots as snapshots
 from collectors.azure import throughput_use
 from collectors.azure.access import GRANT, PERMISSIONS, Access, denied, left_out, nothing_may_be_read
 from collectors.azure.base import ABSENT, AzureCollector, explained, status_of
@@ -99,6 +100,7 @@ class Inventory(AzureCollector):
                 self._machines,
             ),
             _Kind("disks", (f"{compute}/disks/read",), self._disks),
+            _Kind("snapshots of disks", (snapshots.ACTION,), self._snapshots),
             _Kind(
                 "online endpoints",
                 (f"{ml}/onlineEndpoints/read", f"{ml}/onlineEndpoints/deployments/read"),
@@ -195,6 +197,9 @@ class Inventory(AzureCollector):
 
     def _disks(self, account: str, described: list[dict[str, Any]], notes: list[str]) -> list[Part]:
         return [History(machines.DISK, account, machines.disk_rows(self._rows(machines.DISK)[account]))]
+
+    def _snapshots(self, account: str, described: list[dict[str, Any]], notes: list[str]) -> list[Part]:
+        return [History(snapshots.KIND, account, snapshots.snapshot_rows(self._rows(snapshots.KIND)[account]))]
 
     def _endpoints(self, account: str, described: list[dict[str, Any]], notes: list[str]) -> list[Part]:
         rows = models.endpoint_rows(self._rows(models.ENDPOINT)[account], self._rows("variants")[account])
@@ -305,6 +310,7 @@ _QUERIES = {
     "members": (MEMBERS, machines.MEMBERS),
     machines.SCALE_SET: (RESOURCES, machines.SCALE_SETS),
     machines.DISK: (RESOURCES, machines.DISKS),
+    snapshots.KIND: (RESOURCES, snapshots.SNAPSHOTS),
     models.ENDPOINT: (RESOURCES, models.ENDPOINTS),
     "variants": (RESOURCES, models.VARIANTS),
     "workspaces": (RESOURCES, models.WORKSPACES),

@@ -55,6 +55,8 @@ def answer(kind: str, snapshot: Snapshot, settings: Recommend) -> Advice | WhyNo
     found = decided(snapshot, settings) or _left_alone(snapshot, options.snapshot_days)
     if found:
         return no(*found)
+    if snapshot.provider in archives.NONE:
+        return no("no_archive", archives.none_to_move_to(snapshot))
     if price is None or price.currency != snapshot.currency:
         place = snapshot.region or "an unknown region"
         return no("price_unknown", f"What an archived snapshot costs in {place} is not known in {snapshot.currency}.")

@@ -16,8 +16,19 @@ from decimal import Decimal
 
 from recommender.subjects.snapshots import Snapshot
 
+NONE = frozenset({"azure"})
+"""Clouds that keep no snapshot anywhere for less."""
+
 _SLOW = frozenset({"aws"})
 """Clouds that take up to three days to bring one back."""
+
+
+def none_to_move_to(snapshot: Snapshot) -> str:
+    """What is left to do where a cloud has no archive."""
+    return (
+        f"It is {snapshot.age_days} days old, and Azure has no archive for snapshots. If nobody will restore it, delete "
+        f"it: az snapshot delete --ids {shlex.quote(snapshot.resource_id)}."
+    )
 
 
 def waits(provider: str) -> str:

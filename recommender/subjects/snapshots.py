@@ -1,5 +1,4 @@
-"""Snapshots of disks in the standard tier, as clouds list them (``ebs_snapshot``, ``gce_snapshot``), and what became of
-earlier ones.
+"""Snapshots of disks in the standard tier, as clouds list them (:data:`COMPLETE`), and what became of earlier ones.
 
 Assumes
     Snapshots of one volume in one account and region are one lineage: each holds what changed since the one before.
@@ -30,7 +29,7 @@ from recommender.methods.colder import GIB
 from recommender.methods.colder_replay import Life
 from recommender.subjects.storage import Stored, currency_of, instant, number, own_costs
 
-COMPLETE = {"ebs_snapshot": "completed", "gce_snapshot": "READY"}
+COMPLETE = {"ebs_snapshot": "completed", "gce_snapshot": "READY", "azure_snapshot": "Succeeded"}
 """Kinds of listings, and what each calls a snapshot that is whole."""
 NO_VOLUME = "vol-ffffffff"
 STANDARD = "standard"

@@ -207,3 +207,11 @@ class TestSnapshotContract(KindContract):
     @pytest.fixture
     def blind(self, make_snapshot: Make) -> Snapshot:
         return make_snapshot(full_gib=None)
+
+
+def test_azure_has_no_archive_so_what_nobody_restores_is_a_deletion_for_a_person(make_snapshot: Make) -> None:
+    name = "/subscriptions/1/resourceGroups/rg/providers/Microsoft.Compute/snapshots/a b"
+    answer = refuse(make_snapshot(provider="azure", resource_id=name, region="eastus", full_gib=None))
+    assert answer.reason == "no_archive"
+    assert f"az snapshot delete --ids '{name}'" in answer.explanation
+    assert refuse(make_snapshot(provider="azure", older=1)).reason == "newest"
