@@ -8,16 +8,19 @@ Method
     *Series*: the highest price of each zone in each hour of the last ``SERIES_DAYS``, as far back as was collected.
     *Interruptions*: the newest band of a source; and one's own machines of that type: hours on spot of the window, and
     jobs there that were retried. Where no jobs are recorded, machines that ended: every end counts as an
-    interruption, which is careful.
+    interruption, which is careful; but where the market tells which share of those that end is taken back (Google),
+    that share of them, the highest of a month, rounded up to whole machines.
 Cases
     Neither a band nor own hours: how often it is interrupted is unknown.
 Known drawbacks
     Bands are of a region and not of a zone, and of the past month. Azure's are an hour's and begin at 0 to 5 %: their
-    middle is a machine lost every other day, which is careful.
+    middle is a machine lost every other day, which is careful. Google's share is of everybody's machines: of those that
+    nobody else ends more are taken back.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -41,6 +44,9 @@ _MONTH = int(HOURS_PER_MONTH)
 
 _BAND_HOURS = {"interruption_rate": _MONTH, "eviction_rate": 1}
 """Hours that the bands of a measure are of: AWS gives a month's, Azure an hour's."""
+
+_SHARE = "preemption_share"
+_SHARE_DAYS = 30
 
 Key = tuple[str, str, str]
 """Provider, region, and a machine type's plain name."""
@@ -120,7 +126,7 @@ class SpotMarkets:
         self._collected: dict[Key, tuple[SpotPrice | None, NDArray[np.float64]]] = {}
         self._listed = _listed(connection, as_of.date())
         self._bands, self._scores = _risks(connection, as_of.date())
-        self._own = _own(connection, as_of, window_days)
+        self._own = _own(connection, as_of, window_days, _shares(connection, as_of.date()))
 
     def market(self, provider: str, region: str | None, name: str | None) -> SpotMarket | None:
         """The market of a machine type; None where nothing is known of it."""
@@ -203,7 +209,19 @@ def _risks(connection: Connection, on: date) -> tuple[dict[Key, Band], dict[Key,
     return bands, scores
 
 
-def _own(connection: Connection, as_of: datetime, window_days: int) -> dict[Key, OwnSpot]:
+def _shares(connection: Connection, on: date) -> dict[Key, Decimal]:
+    """The highest share of ended machines that were taken back, of the last month, by market."""
+    found: dict[Key, Decimal] = {}
+    given = {"measure": _SHARE, "since": on - timedelta(days=_SHARE_DAYS), "day": on}
+    for row in connection.execute(text(_SHARES), given):
+        key = (row.provider, row.region, plain_instance_type(row.provider, row.instance_type))
+        found[key] = max(found.get(key, row.high), row.high)
+    return found
+
+
+def _own(
+    connection: Connection, as_of: datetime, window_days: int, shares: Mapping[Key, Decimal]
+) -> dict[Key, OwnSpot]:
     since = as_of.date() - timedelta(days=window_days)
     rows = connection.execute(
         text(_OWN),
@@ -222,11 +240,23 @@ def _own(connection: Connection, as_of: datetime, window_days: int) -> dict[Key,
     return {
         key: OwnSpot(hours, int(retried), "jobs that were retried")
         if jobs
-        else OwnSpot(hours, int(ended), "machines that ended, whoever ended them")
+        else of_ends(hours, int(ended), shares.get(key))
         for key, (hours, ended, jobs, retried) in counts.items()
         if hours
     }
 
+
+def of_ends(hours: float, ended: int, share: Decimal | None) -> OwnSpot:
+    """Interruptions among machines that ended: those of the market's share, else all of them."""
+    if share is None:
+        return OwnSpot(hours, ended, "machines that ended, whoever ended them")
+    said = f"of {ended} machines that ended {share:.0%}, the highest share the market took back in a month"
+    return OwnSpot(hours, math.ceil(ended * share), said)
+
+
+_SHARES = """
+    SELECT provider, region, instance_type, high FROM spot_risk
+    WHERE measure = :measure AND as_of > :since AND as_of <= :day + 1"""
 
 _STEPS = """
     SELECT provider, region, zone, instance_type, product, changed_at, hourly_price, currency, source FROM spot_price p

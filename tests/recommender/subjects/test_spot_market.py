@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -11,7 +11,8 @@ from sqlalchemy import insert
 from aispend.schema import spot_risk
 from aispend.store import Store
 from recommender.kinds.spot_quote import _mtbf
-from recommender.subjects.spot_market import Band, SpotMarkets
+from recommender.subjects.spot_market import Band, OwnSpot, SpotMarkets, of_ends
+from tests.recommender.subjects.conftest import DAYS, write
 
 AS_OF = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -54,3 +55,38 @@ def test_a_band_of_an_hour_is_held_against_a_months() -> None:
     assert Band(0.0, 0.05, on, "azure", 1).least_a_month == 0
     assert Band(0.05, 0.1, on, "azure", 1).least_a_month > 0.99  # 1 − 0.95^730
     assert (Band(0, 1, on, "").per, Band(0, 1, on, "", 1).per) == ("a month", "an hour")
+
+
+def test_of_machines_that_ended_the_markets_share_was_taken_back() -> None:
+    """Of seven 40 % are 2.8: three. None where nobody lost one, and all where no market tells."""
+    assert of_ends(100, 7, Decimal("0.4")) == OwnSpot(
+        100, 3, "of 7 machines that ended 40%, the highest share the market took back in a month"
+    )
+    assert of_ends(100, 7, Decimal(0)).interruptions == 0
+    assert of_ends(100, 7, None) == OwnSpot(100, 7, "machines that ended, whoever ended them")
+
+
+@pytest.mark.parametrize(
+    ("shares", "interruptions", "counted"),
+    [
+        ({1: "0", 15: "0"}, 0, "of 1 machines that ended 0%"),
+        ({1: "0", 15: "0.25"}, 1, "of 1 machines that ended 25%"),
+        ({35: "0"}, 1, "machines that ended, whoever ended them"),  # too old
+    ],
+)
+def test_the_highest_share_of_a_month_counts(
+    ledger: Store, shares: dict[int, str], interruptions: int, counted: str
+) -> None:
+    for days, share in shares.items():
+        write(
+            ledger, spot_risk, provider="aws", region="us-east-1", zone="", instance_type="p5.48xlarge",
+            measure="preemption_share", as_of=(AS_OF - timedelta(days=days)).date(), low=Decimal(share),
+            high=Decimal(share), source="gcp/spot",
+        )  # fmt: skip
+    with ledger.engine.connect() as connection:
+        market = SpotMarkets(connection, AS_OF, DAYS).market("aws", "us-east-1", "p5.48xlarge")
+    assert market is not None
+    assert market.own is not None
+    assert market.own.interruptions == interruptions
+    assert market.own.counted.startswith(counted)
+    assert market.band is None, "a share is no rate"
