@@ -3,8 +3,8 @@
 *Asked* once a day for each project: machines and disks in the zones with machines, commitments to resources in their
 regions; and for each billing account commitments to spend. What is not active (claimed, dismissed) is left out.
 
-*Savings* are Google's projection, per 30 days; it gives a cost that is negative for a saving, and what time it is for.
-The Recommender leaves most machines with GPUs out, and knows no use of GPUs.
+*Savings* are Google's projection, told by the month of 730 hours; it gives a cost that is negative for a saving, and
+what time that is for. The Recommender leaves most machines with GPUs out, and knows no use of GPUs.
 
 *Denied* kinds of advice are remarks, and what was advised before stays. Where all are denied the source fails.
 """

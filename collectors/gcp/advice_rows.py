@@ -8,13 +8,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from aispend.clock import HOURS_PER_MONTH
 from aispend.money import cost, exactly, rate
 from aispend.resource_id import canonical
 from collectors.gcp.listing import instant, last_of
 
 ADVISER = "Recommender"
-MONTH = 30 * 24 * 3600
-"""Seconds of the month that savings are told for: what Google projects most of them for."""
+MONTH = int(HOURS_PER_MONTH) * 3600
+"""Seconds of the month that savings are told for."""
 
 _NANO = Decimal("1e-9")
 _ACTIONS = (
@@ -81,7 +82,7 @@ def _replaced(operations: list[Mapping[str, Any]]) -> str | None:
 
 
 def _saving(one: Mapping[str, Any]) -> tuple[Decimal | None, str | None, str | None]:
-    """The saving of 30 days, its currency, and what Google projects it for; None where it is no matter of cost."""
+    """The saving of a month, its currency, and what Google projects it for; None where it is no matter of cost."""
     projection = one.get("primaryImpact", {}).get("costProjection", {})
     money = projection.get("costInLocalCurrency") or projection.get("cost")
     duration = str(projection.get("duration", "")).removesuffix("s")
