@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from aispend.engine.instance import Lent
 from aispend.engine.line import Header, literal
 from aispend.engine.result import Classify, Estimate
 from aispend.engine.run import RollUp, parquet_rows, shown_names
@@ -14,9 +14,6 @@ from aispend.engine.scan import Delivery, FileFormat
 from aispend.errors import AispendError, InputError
 from aispend.settings import Engine as EngineSettings
 from aispend.settings import Rule, TagKeys
-
-if TYPE_CHECKING:
-    import duckdb
 
 
 class DuckEngine:
@@ -60,14 +57,12 @@ class DuckEngine:
         Raises ``InputError`` when a file is cut off, too many lines are unreadable, there are no lines, their number is
         not the manifest's, or the dates cannot be right.
         """
-        duck = self.connect()
-        if delivery.files[0].format == "json":
-            # lines with lists in them are several times as wide: a second thread's share would not fit the bound
-            duck.execute("SET threads = 1")
+        # JSON lines with lists in them are several times as wide: a second thread's share would not fit the bound
+        lent = self.connect(threads=1 if delivery.files[0].format == "json" else None)
         try:
             with reading(shown_names(delivery.files)):
                 return RollUp(
-                    duck,
+                    lent,
                     delivery,
                     workdir=self._workdir,
                     classify=classify,
@@ -75,21 +70,14 @@ class DuckEngine:
                     tag_keys=tag_keys or TagKeys(),
                 )
         except BaseException:
-            duck.close()
+            lent.close(whole=False)
             raise
 
-    def connect(self) -> duckdb.DuckDBPyConnection:
+    def connect(self, *, threads: int | None = None) -> Lent:
         """A private in-memory DuckDB within the bounds of the settings."""
-        import duckdb
-
         self._workdir.mkdir(parents=True, exist_ok=True)
-        duck = duckdb.connect(":memory:")
-        duck.execute("SET enable_progress_bar = false; SET autoinstall_known_extensions = false")
-        duck.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
-        duck.execute(f"SET temp_directory = {literal(str(self._workdir / 'spill'))}")
-        duck.execute(f"SET memory_limit = {literal(self._settings.memory)}")
-        duck.execute(f"SET threads = {self._settings.thread_count}")
-        return duck
+        threads = threads or self._settings.thread_count
+        return Lent(self._workdir / "spill", self._settings.memory, threads=threads, keep_order=False, zone="UTC")
 
 
 @contextmanager

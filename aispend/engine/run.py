@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from aispend.engine import ai, output, rates, rejects, rollup, summary
+from aispend.engine.instance import Lent
 from aispend.engine.line import SKU_COLUMNS, SLICE_COLUMNS, Check, LineSql, identifier, literal
 from aispend.engine.result import Classified, Classify, FileRead, RejectedLine, RollUpSummary
 from aispend.engine.scan import BillFile, Delivery
@@ -50,7 +51,7 @@ class RollUp:
 
     def __init__(
         self,
-        duck: duckdb.DuckDBPyConnection,
+        lent: Lent,
         delivery: Delivery,
         *,
         workdir: Path,
@@ -58,7 +59,8 @@ class RollUp:
         rules: Sequence[Rule],
         tag_keys: TagKeys,
     ) -> None:
-        self._duck = duck
+        self._lent = lent
+        self._duck = duck = lent.connection
         self._delivery = delivery
         self._line = delivery.line
         self._rows = parquet_rows(duck, delivery.files) if delivery.files[0].format == "parquet" else None
@@ -84,12 +86,12 @@ class RollUp:
     def __enter__(self) -> RollUp:
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
+        self._lent.close(whole=kind is None)
 
     def close(self) -> None:
         """Let go of memory and spill files."""
-        self._duck.close()
+        self._lent.close()
 
     # ------------------------------------------------------------------------------------ streams
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aispend.engine.instance import Lent
 from aispend.engine.line import literal
 from aispend.engine.scan import BillFile
 from aispend.engine.source import RejectTables, raw_sql
@@ -17,15 +18,9 @@ if TYPE_CHECKING:
 _SAMPLE_LINES = 200
 
 
-def connect(workdir: Path) -> duckdb.DuckDBPyConnection:
+def connect(workdir: Path) -> Lent:
     """A private in-memory DuckDB that spills into ``workdir`` and never reaches for the network."""
-    import duckdb
-
-    connection = duckdb.connect(":memory:")
-    connection.execute("SET memory_limit = '512MB'; SET autoinstall_known_extensions = false")
-    connection.execute("SET preserve_insertion_order = false; SET enable_progress_bar = false")
-    connection.execute(f"SET temp_directory = {literal(str(workdir))}")
-    return connection
+    return Lent(workdir, "512MB", keep_order=False)
 
 
 def relation(files: Sequence[BillFile]) -> str:

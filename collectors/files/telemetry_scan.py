@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aispend.engine.instance import Lent
 from aispend.engine.line import identifier, literal, plain
 from aispend.errors import InputError
 from aispend.settings import Settings
@@ -70,21 +71,16 @@ class Workspace:
 @contextmanager
 def workspace(settings: Settings) -> Iterator[Workspace]:
     """Open a workspace under ``settings.home``."""
-    import duckdb
-
     with work_folder(settings.home / "work", "telemetry-") as folder:
-        config: dict[str, Any] = {
-            "memory_limit": settings.engine.memory,
-            "threads": settings.engine.thread_count,
-            "temp_directory": str(folder / "spill"),
-            "autoinstall_known_extensions": False,
-        }
-        engine = duckdb.connect(str(folder / "telemetry.duckdb"), config=config)
-        try:
-            engine.execute("SET TimeZone = 'UTC'")
+        bound = settings.engine
+        with Lent(
+            folder / "spill",
+            bound.memory,
+            threads=bound.thread_count,
+            database=folder / "telemetry.duckdb",
+            zone="UTC",
+        ) as engine:
             yield Workspace(engine, folder)
-        finally:
-            engine.close()
 
 
 def read(
