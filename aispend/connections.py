@@ -28,9 +28,21 @@ AwsCollection = Literal[
 
 
 AzureCollection = Literal[
-    "bills", "cost-query", "utilization", "usage", "inventory", "commitments", "prices", "spot", "offerings", "advice"
+    "bills",
+    "cost-query",
+    "invoices",
+    "utilization",
+    "usage",
+    "inventory",
+    "commitments",
+    "prices",
+    "spot",
+    "offerings",
+    "advice",
 ]
-GcpCollection = Literal["bills", "utilization", "usage", "inventory", "commitments", "prices", "spot", "advice"]
+GcpCollection = Literal[
+    "bills", "utilization", "usage", "inventory", "commitments", "prices", "spot", "offerings", "advice"
+]
 
 
 class _Section(BaseModel):

@@ -15,7 +15,8 @@ Cases
     type whose vCPUs are not known, what a service manages under limits of its own (``ml.`` types): unknown.
     What may be had without naming a zone alone (Azure's regions without zones) is in the zone without a name.
 Sources
-    AWS: DescribeInstanceTypeOfferings, Service Quotas. Azure: resource SKUs, compute usages. docs/advice.md.
+    AWS: DescribeInstanceTypeOfferings, Service Quotas. Azure: resource SKUs, compute usages.
+    Google: machine types by zone, quotas of regions. docs/advice.md.
 Known drawbacks
     An offer is no promise of capacity. Of several proposals each is held against a quota by itself.
 """

@@ -28,6 +28,7 @@ NUMBER = "cloudresourcemanager.projects.get"
 _ROUTES = (
     (r"/compute/v1/projects/[^/]+/aggregated/(\w+)$", "compute.{}.aggregatedList"),
     (r"/compute/v1/projects/[^/]+/global/(snapshots)$", "compute.{}.list"),
+    (r"/compute/v1/projects/[^/]+/regions$", "compute.regions.list"),
     (r"/compute/v1/projects/[^/]+/regions/[^/]+/advice/(\w+)$", "compute.advice.{}"),
     (r"/v1/projects/[^/]+/locations$", "aiplatform.projects.locations.list"),
     (r"/v1/projects/[^/]+/locations/[^/]+/(endpoints|customJobs)$", "aiplatform.{}.list"),

@@ -77,7 +77,7 @@ def collect_gcp(
 
 
 def other_kinds() -> list[str]:
-    """All collectors of Google Cloud but that of bills."""
+    """All collectors of Google Cloud but that of bills, and of what zones offer, which the sample does not tell."""
     from collectors.gcp.cloud import Gcp
 
-    return [kind for kind in Gcp().collectors() if kind != "bills"]
+    return [kind for kind in Gcp().collectors() if kind not in ("bills", "offerings")]

@@ -13,13 +13,24 @@ from collectors.gcp.bills import Bills
 from collectors.gcp.clients import MB_READ, GcpClients
 from collectors.gcp.commitments import Commitments
 from collectors.gcp.inventory import Inventory
+from collectors.gcp.offerings import Offerings
 from collectors.gcp.permissions import document, needed, terraform
 from collectors.gcp.prices import Prices
 from collectors.gcp.spot import Spot
 from collectors.gcp.usage import Usage
 from collectors.gcp.utilization import Utilization
 
-COLLECTORS: tuple[type[GcpCollector], ...] = (Bills, Inventory, Utilization, Usage, Commitments, Prices, Spot, Advice)
+COLLECTORS: tuple[type[GcpCollector], ...] = (
+    Bills,
+    Inventory,
+    Utilization,
+    Usage,
+    Commitments,
+    Prices,
+    Spot,
+    Offerings,
+    Advice,
+)
 
 
 class Gcp:

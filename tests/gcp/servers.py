@@ -31,6 +31,7 @@ from tests.gcp.test_advice import answers, smaller
 from tests.gcp.test_bills import october
 from tests.gcp.test_commitments import COMMITMENT, regions
 from tests.gcp.test_inventory import instance, zones
+from tests.gcp.test_offerings import REGIONS, TYPES, limits, listed
 from tests.gcp.test_spot import HISTORY
 from tests.gcp.test_usage import GEMINI, SUM
 from tests.gcp.test_utilization import USE, vm
@@ -123,7 +124,7 @@ class Servers(CloudServers):
     def _say(self, kind: str, *, first: bool) -> None:
         getattr(self, f"_{kind}")(first)
 
-    _changing = ("bills", "utilization", "inventory", "commitments", "prices", "spot", "advice")
+    _changing = ("bills", "utilization", "inventory", "commitments", "prices", "spot", "offerings", "advice")
 
     def _bills(self, first: bool) -> None:
         self.double.bigquery.tables.clear()
@@ -171,6 +172,10 @@ class Servers(CloudServers):
             return HISTORY if first else HISTORY | {"priceHistory": [*before, last | dearer]}
 
         self.double.listings["compute.advice.capacityHistory"] = answer
+
+    def _offerings(self, first: bool) -> None:
+        self.double.listings[TYPES] = listed({"us-central1-a": ["a2-highgpu-1g"]})
+        self.double.listings[REGIONS] = limits(NVIDIA_A100_GPUS=(8 if first else 16, 1))
 
     def _advice(self, first: bool) -> None:
         self.double.recommendations = answers(MachineTypeRecommender=[smaller(units=-300 if first else -200)])
