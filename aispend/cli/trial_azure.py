@@ -122,7 +122,7 @@ def collect_azure_rest(
 
 
 def other_kinds() -> list[str]:
-    """All collectors of Azure but those of what was spent, and of what zones offer, which the sample does not tell."""
+    """All collectors of Azure but those of what was spent, and what the sample does not tell."""
     from collectors.azure.cloud import Azure
 
-    return [kind for kind in Azure().collectors() if kind not in (*SPENT, "offerings")]
+    return [kind for kind in Azure().collectors() if kind not in (*SPENT, "invoices", "offerings")]

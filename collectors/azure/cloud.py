@@ -14,6 +14,7 @@ from collectors.azure.clients import AzureClients
 from collectors.azure.commitments import Commitments
 from collectors.azure.cost_query import CostQuery
 from collectors.azure.inventory import Inventory
+from collectors.azure.invoices import Invoices
 from collectors.azure.offerings import Offerings
 from collectors.azure.operations import actions, data_actions
 from collectors.azure.policy import roles, terraform
@@ -26,6 +27,7 @@ from collectors.base import Style
 COLLECTORS: tuple[type[AzureCollector], ...] = (
     Bills,
     CostQuery,
+    Invoices,
     Commitments,
     Inventory,
     Utilization,

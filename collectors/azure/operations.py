@@ -85,6 +85,9 @@ OPERATIONS: dict[str, Operation] = {
     # these belong to the tenant, where only Azure's own roles grant them (docs/connect-azure.md)
     "arm.ListReservations": Operation("GET", r"^/providers/Microsoft\.Capacity/reservations"),
     "arm.ListSavingsPlans": Operation("GET", r"^/providers/Microsoft\.BillingBenefits/savingsPlans"),
+    # these belong to billing accounts, which know roles of their own
+    "arm.ListBillingAccounts": Operation("GET", r"^/providers/Microsoft\.Billing/billingAccounts"),
+    "arm.ListInvoices": Operation("GET", r"^/providers/Microsoft\.Billing/billingAccounts/[^/]+/invoices"),
     "metrics.QueryMetrics": Operation("POST", r"/metrics:getBatch", ("Microsoft.Insights/metrics/read",)),
     "arm.QueryCosts": Operation(
         "POST",

@@ -23,6 +23,7 @@ from tests.azure.test_advice import advised
 from tests.azure.test_commitments import PLANS, RESERVED, plan, reservation
 from tests.azure.test_cost_query import QUERY, reply, row
 from tests.azure.test_inventory import VMS
+from tests.azure.test_invoices import BILLED, INVOICES, invoice
 from tests.azure.test_offerings import SKUS, USAGES, size, usage
 from tests.azure.test_prices import LIST, item
 from tests.azure.test_spot import market
@@ -131,7 +132,17 @@ class Servers(CloudServers):
     def _say(self, kind: str, *, first: bool) -> None:
         getattr(self, f"_{kind.replace('-', '_')}")(first)
 
-    _changing = ("cost-query", "inventory", "utilization", "commitments", "prices", "spot", "offerings", "advice")
+    _changing = (
+        "cost-query",
+        "inventory",
+        "utilization",
+        "commitments",
+        "prices",
+        "spot",
+        "offerings",
+        "advice",
+        "invoices",
+    )
 
     def _bills(self, first: bool) -> None:
         self.container.run("2026-11", [focus("2026-11", "4" if first else "5")])
@@ -169,6 +180,10 @@ class Servers(CloudServers):
     def _offerings(self, first: bool) -> None:
         self.double.on(SKUS, {"value": [size("Standard_NC24ads_A100_v4", "1", "2")]})
         self.double.on(USAGES, {"value": [usage("StandardNCADSA100v4Family", 24, 96 if first else 192)]})
+
+    def _invoices(self, first: bool) -> None:
+        self.double.on(BILLED, {"value": [{"name": "1"}]})
+        self.double.on(INVOICES, {"value": [invoice("T1", 100 if first else 120, 107 if first else 127)]})
 
     def _advice(self, first: bool) -> None:
         found = advised(*(["a1"] if first else ["a2"]))

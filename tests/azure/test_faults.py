@@ -19,7 +19,7 @@ from tests.azure.graph import AI, ML
 from tests.clouds.contract import counts
 
 COLLECTORS = Cloud().collectors()
-NAMES = ("advice", "commitments", "inventory", "offerings", "prices", "spot", "usage", "utilization")
+NAMES = ("advice", "commitments", "inventory", "invoices", "offerings", "prices", "spot", "usage", "utilization")
 Connect = Callable[..., AzureClients]
 Run = Callable[..., SourceReport]
 BROKEN: dict[str, Any] = {
