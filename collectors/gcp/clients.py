@@ -80,17 +80,23 @@ class GcpClients:
         """Credentials, and the project they are of."""
         import google.auth
         from google.auth.credentials import AnonymousCredentials
-        from google.auth.impersonated_credentials import Credentials
 
         if self._given is not None:
-            return self._given, None
+            return self._acting(self._given), None
         if _on_this_machine(self.connection.endpoint_url) or _on_this_machine(self.connection.grpc_endpoint):
             return AnonymousCredentials(), None
         own, project = google.auth.default(scopes=SCOPES)
-        if self.connection.impersonate is None:
-            return own, project
-        acting = Credentials(own, target_principal=self.connection.impersonate, target_scopes=SCOPES)
-        return acting, project
+        return self._acting(own), project
+
+    def _acting(self, own: Any) -> Any:
+        """Credentials of the service account the settings name, by one's own; these where they name none."""
+        from google.auth.impersonated_credentials import Credentials
+
+        account, elsewhere = self.connection.impersonate, self.connection.endpoint_url
+        if account is None:
+            return own
+        exchange = f"{elsewhere}/v1/projects/-/serviceAccounts/{account}:generateAccessToken" if elsewhere else None
+        return Credentials(own, target_principal=account, target_scopes=list(SCOPES), iam_endpoint_override=exchange)
 
     @property
     def credentials(self) -> Any:

@@ -125,7 +125,7 @@ def test_what_google_has_is_collected_and_meets_the_bill(
         ("cud us-central1 g2 cpu",), ("cud us-central1 g2 ram",), ("cud us-central1 gpu l4",),
     ]  # fmt: skip
     stop = "SELECT action, round(monthly_saving, 2), currency FROM provider_advice"
-    assert rows(database, stop) == [("Stop", Decimal("720.33"), "USD")], "720 hours of 1.00046 dollars"
+    assert rows(database, stop) == [("Stop", Decimal("730.34"), "USD")], "730 hours of 1.00046 dollars"
 
     again = collect_gcp(google, database, store_settings, None, kinds=other_kinds(), **days)
 
