@@ -121,10 +121,11 @@ def as_spot(subject: Machine) -> tuple[str, str]:
     return place + again + command, undo
 
 
-def move_to(subject: Machine, region: str) -> tuple[str, str]:
-    """What starts the same machine in another region, as text, and how to undo it."""
+def move_to(subject: Machine, region: str, *, asks: bool = True) -> tuple[str, str]:
+    """What starts the same machine in another region, as text, and how to undo it; ``asks`` for quota first."""
     there, machine = shlex.quote(region), shlex.quote(subject.instance_type or "TYPE")
-    said = f"# {_place(subject)}; ask for quota of {machine} in {there} first, then move its data\n"
+    first = f"ask for quota of {machine} in {there} first, then move its data" if asks else "move its data first"
+    said = f"# {_place(subject)}; {first}\n"
     undo = f"start it in {subject.region} again"
     if owner := owner_of(subject):
         how = (

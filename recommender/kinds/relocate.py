@@ -29,7 +29,7 @@ from aispend.prices.prices import Price
 from recommender import terraform
 from recommender.actions import describe, move_to
 from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
-from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal, reservation_of
+from recommender.guards import before_another, covered_remark, hard_to_regain, preconditions, refusal, reservation_of
 from recommender.machine_facts import geography, transfer_price
 from recommender.savings import Spread, cost_basis, cost_remark, monthly_cost, recent, saving
 from recommender.subjects.machines import Machine
@@ -164,7 +164,9 @@ def _advice(
 ) -> Advice:
     days = options.window_days
     used = saving(subject, days, round(left, 4), Spread(beside=_BESIDE if data.cost is not None else _NO_DATA))
-    command, undo = move_to(subject, best.region)
+    needs = needs_of([subject], subject.instance_type or "", 1, region=best.region, anew=True)
+    asks = bool(before_another(subject, subject.instance_type or "", needs=needs))
+    command, undo = move_to(subject, best.region, asks=asks)
     scarce = hard_to_regain(subject)
     even = cost * (1 - best.hourly_price / here.hourly_price) / data.rate if data.rate else None
     if data.cost is not None:
@@ -194,7 +196,7 @@ def _advice(
         gate=None if data.cost is not None else GATE,
         hard_to_regain=scarce is not None,
         target=f"region:{best.region}",
-        needs=needs_of([subject], subject.instance_type or "", 1, region=best.region, anew=True),
+        needs=needs,
         evidence={
             "window_days": days,
             "window_end": subject.as_of.isoformat(),

@@ -13,10 +13,16 @@ from hypothesis import strategies as st
 from sqlalchemy import insert
 
 from aispend.schema import quota, type_offering
+from aispend.settings import Settings
 from aispend.store import Store
 from recommender.places import FRESH_DAYS, Needed, Place, Places, load_places
+from recommender.subjects.load import evidence_end, load_subjects
+from recommender.subjects.services import Service
 from tests.recommender.conftest import AS_OF
+from tests.recommender.test_run import fleet
 from tests.recommender.told import ACCOUNT, YESTERDAY, granted, offered
+
+__all__ = ["fleet"]
 
 HERE = Place("aws", ACCOUNT, "us-east-1", AS_OF)
 A, B = "us-east-1a", "us-east-1b"
@@ -172,6 +178,21 @@ def test_giving_up_first_never_takes_more_and_a_larger_quota_never_refuses(
     assert fit(limit, False)[0] <= fit(limit, True)[0]
     assert fit(limit, together)[0] >= 48 * number
     assert fit(limit, together)[1] <= fit(limit + 1, together)[1]
+
+
+@pytest.mark.usefixtures("fleet")
+def test_every_subject_comes_with_what_was_told(database: Store, store_settings: Settings) -> None:
+    told = offered("p4d.24xlarge", A)
+    with database.engine.begin() as connection:
+        connection.execute(insert(type_offering), [{**vars(told), "zones": sorted(told.zones)}])
+        end = evidence_end(connection)
+        assert end is not None
+        subjects = list(load_subjects(connection, end, store_settings))
+    assert {type(one).__name__ for one in subjects} >= {"Machine", "Service"}
+    assert {one.places.is_offered(replace(HERE, as_of=one.as_of), "p4d.24xlarge", A) for one in subjects} == {True}
+    machines = [member.machine for one in subjects if isinstance(one, Service) for member in one.current]
+    assert machines
+    assert all(one.places is subjects[0].places for one in machines)
 
 
 def test_what_was_collected_is_loaded_as_it_is(database: Store) -> None:

@@ -125,6 +125,26 @@ def test_a_region_that_lacks_the_type_is_passed_over(make_subject: Make) -> None
     assert why == "g2-standard-8 is not offered in any zone of us-east4 (told on 2026-11-20)."
 
 
+def test_quota_that_was_told_is_not_asked_for_before_a_move(make_subject: Make) -> None:
+    """A g2-standard-8 has one L4: eight may run in us-east4, of which seven or eight do."""
+
+    def moving(used: int) -> Answer:
+        there: dict[str, Any] = {"provider": "gcp", "region": "us-east4", "source": "gcp/offerings"}
+        limit = granted(8, ("g2-standard-*",), used, code="NVIDIA_L4_GPUS", unit="accelerator", **there)
+        places = Places([offered("g2-standard-8", "us-east4-a", **there)], [limit])
+        return ask(relocate.KIND, l4(make_subject, places=places))
+
+    found = advised(moving(7))
+    assert found.target == "region:us-east4"
+    assert "; move its data first\n" in found.command
+    assert "ask for quota" not in found.command
+    reason, why = refused(moving(8))
+    assert reason == "quota"
+    assert why.endswith(
+        "Ask for 9 first: IAM & Admin, Quotas in the console, NVIDIA_L4_GPUS in us-east4 of project 111122223333."
+    )
+
+
 def test_an_arm_type_is_looked_for_in_the_zone(make_subject: Make) -> None:
     own = OwnRatio(present="m7i.4xlarge", target="m8g.4xlarge", ratio=1.1, on=date(2026, 10, 1), source="bench/9")
     settings = Recommend(accelerator=Accelerators(measured=(own,)))
