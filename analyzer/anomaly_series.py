@@ -163,15 +163,21 @@ _ACCELERATORS = f"""
     GROUP BY 1, 2, 3"""
 
 _RATES = f"""
-    WITH day AS (
-        SELECT s.sku_key, {SKU_NAME} AS name, ck.billing_currency AS currency, s.charge_date AS day,
-               sum({COST}) AS cost, sum(coalesce(s.consumed_quantity, s.pricing_quantity)) AS quantity {_CHARGES}
+    WITH line AS (
+        SELECT s.sku_key, {SKU_NAME} AS name, ck.billing_currency AS currency, s.charge_date AS day, {COST} AS cost,
+               s.pricing_quantity AS priced, s.consumed_quantity AS consumed,
+               count(s.pricing_quantity) OVER sku >= count(s.consumed_quantity) OVER sku AS by_price {_CHARGES}
           AND (k.is_ai OR NOT :ai_only) AND {COST} IS NOT NULL
-          AND coalesce(s.consumed_quantity, s.pricing_quantity) > 0
+        WINDOW sku AS (PARTITION BY s.sku_key)),
+    day AS (
+        SELECT sku_key, name, currency, day, sum(cost) AS cost,
+               sum(CASE WHEN by_price THEN priced ELSE consumed END) AS quantity
+        FROM line WHERE CASE WHEN by_price THEN priced ELSE consumed END > 0
         GROUP BY 1, 2, 3, 4)
     SELECT sku_key, name, currency, day, cost, quantity
     FROM (SELECT *, sum(cost) OVER (PARTITION BY sku_key, currency) AS total FROM day) AS d WHERE total > :least
     ORDER BY 1, 3, 4"""
+"""By SKU, currency and day, in one unit: the price's, or that of consumption where more lines say how much that was."""
 
 _MODEL_BEFORE = f"""
     SELECT EXISTS (SELECT FROM spend_day b

@@ -60,6 +60,8 @@ class Ledger:
         lines = "SELECT slice_id, half, max(ordinal) FROM charge GROUP BY 1, 2"
         self._ordinals = {(slice_id, half): last for slice_id, half, last in self.rows(lines)}
         bills = "SELECT kind, provider, scope, period, slice_id FROM slice WHERE kind = 'bill'"
+        self._written: set[date | tuple[str, int | str]] = set()
+        """Months that have partitions, and rows of dimensions and names: what is there needs no second statement."""
         self._slices: dict[tuple[Any, ...], int] = {tuple(key): slice_id for *key, slice_id in self.rows(bills)}
 
     def charge(
@@ -91,7 +93,9 @@ class Ledger:
         date_ = date.fromisoformat(day)
         billing_month = date.fromisoformat(month) if month else month_of(date_)
         with self.store.engine.begin() as connection:
-            ensure_partitions(connection, [billing_month])
+            if billing_month not in self._written:
+                ensure_partitions(connection, [billing_month])
+                self._written.add(billing_month)
             slice_id = self._bill(connection, provider, scope, billing_month)
             ordinal = self._ordinals[slice_id, half] = self._ordinals.get((slice_id, half), 0) + 1
             connection.execute(
@@ -102,14 +106,16 @@ class Ledger:
                     ordinal=ordinal,
                     charge_date=date_,
                     charge_end_date=date.fromisoformat(end) if end else None,
-                    account_key=_dimension(
+                    account_key=self._dimension(
                         connection, account, provider=provider, billing_account_id=scope, sub_account_id=account_id
                     ),
-                    sku_key=_dimension(
+                    sku_key=self._dimension(
                         connection, sku, provider=provider, **{"service_name": "Compute", "is_ai": True} | sku_columns
                     ),
-                    location_key=_dimension(connection, location, provider=provider, region_id=region) if region else 0,
-                    resource_key=_dimension(
+                    location_key=self._dimension(connection, location, provider=provider, region_id=region)
+                    if region
+                    else 0,
+                    resource_key=self._dimension(
                         connection,
                         resource,
                         key_of=("provider", "resource_id"),
@@ -120,13 +126,13 @@ class Ledger:
                     )
                     if resource_id
                     else NO_KEY,
-                    tag_set_key=_dimension(connection, tag_set, tags=dict(tags)) if tags else NO_KEY,
-                    commitment_key=_dimension(
+                    tag_set_key=self._dimension(connection, tag_set, tags=dict(tags)) if tags else NO_KEY,
+                    commitment_key=self._dimension(
                         connection, commitment, provider=provider, commitment_discount_id=commitment_id
                     )
                     if commitment_id
                     else NO_KEY,
-                    charge_kind_key=_dimension(
+                    charge_kind_key=self._dimension(
                         connection, charge_kind, charge_category=category, billing_currency=currency, **(kind or {})
                     ),
                     hours=hours,
@@ -315,6 +321,7 @@ class Ledger:
         """Start over: the slices known so far are gone."""
         self._slices.clear()
         self._ordinals.clear()
+        self._written.clear()
 
     def _bill(self, connection: Connection, provider: str, scope: str, month: date) -> int:
         key = ("bill", provider, scope, month)
@@ -331,10 +338,24 @@ class Ledger:
         )
         return found or _slice(connection, values | {"columns_known": []})
 
+    def _dimension(
+        self, connection: Connection, table: Table, key_of: tuple[str, ...] | None = None, **values: Any
+    ) -> int:
+        """The key of a row, which is written where it was not yet."""
+        (key_column,) = table.primary_key
+        key = content_key(*(str(values[name]) for name in (key_of or sorted(values))))
+        if (table.name, key) not in self._written:
+            connection.execute(upsert(table).values({key_column.name: key, **values}).on_conflict_do_nothing())
+            self._written.add((table.name, key))
+        return key
+
     def _names(self, connection: Connection, alias: str) -> None:
         """The alias means the resource whose id it is, if there is one."""
+        if ("names", alias) in self._written:
+            return
         key = connection.scalar(text("SELECT resource_key FROM resource WHERE resource_id = :id"), {"id": alias})
         if key:
+            self._written.add(("names", alias))
             connection.execute(
                 upsert(resource_alias)
                 .values(
@@ -356,13 +377,6 @@ def _slice(connection: Connection, values: dict[str, Any]) -> int:
 
 def _hour(day: str, hour: int) -> datetime:
     return datetime.fromisoformat(day).replace(tzinfo=UTC) + timedelta(hours=hour)
-
-
-def _dimension(connection: Connection, table: Table, key_of: tuple[str, ...] | None = None, **values: Any) -> int:
-    (key_column,) = table.primary_key
-    key = content_key(*(str(values[name]) for name in (key_of or sorted(values))))
-    connection.execute(upsert(table).values({key_column.name: key, **values}).on_conflict_do_nothing())
-    return key
 
 
 def on_a_ledger(write: Callable[[Ledger], object]) -> Contents:
