@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
 from fnmatch import fnmatchcase
 
 from aispend.errors import AccessError, CollectError
@@ -76,14 +75,6 @@ class Access:
 
 def _among(action: str, patterns: Iterable[str]) -> bool:
     return any(fnmatchcase(action.lower(), pattern.lower()) for pattern in patterns)
-
-
-def was_refused(_day: date, lacking: str, _at: datetime) -> bool:
-    """Whether a day lacks places that were refused though they may be read: subscriptions that may not come by scope.
-
-    See ``collectors.days.day_slices``.
-    """
-    return "/" in lacking
 
 
 def left_out(error: Exception, what: str, operation: str) -> str:
