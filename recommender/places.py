@@ -30,9 +30,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from functools import cached_property
+from sys import intern
 from typing import Literal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from aispend.prices.accelerators import instance_type, plain_instance_type
 from aispend.schema import quota, type_offering
@@ -91,12 +92,12 @@ class Fit:
 
 @dataclass(frozen=True)
 class Offering:
-    """The zones of a place that offer a type."""
+    """The zones of a place that offer some types alike: one for all of them, since accounts and regions are many."""
 
     provider: str
     account: str
     region: str
-    instance_type: str
+    instance_types: frozenset[str]
     zones: frozenset[str]
     as_of: datetime
     source: str
@@ -137,9 +138,10 @@ class Places:
     """All that was told of offerings and quotas; unknown is None everywhere."""
 
     def __init__(self, offerings: Iterable[Offering] = (), quotas: Iterable[Quota] = ()) -> None:
-        self._offerings = {
-            (*_where(one), plain_instance_type(one.provider, one.instance_type)): one for one in offerings
-        }
+        self._offerings: dict[tuple[str, str, str], dict[str, Offering]] = defaultdict(dict)
+        for told in offerings:
+            names = (intern(plain_instance_type(told.provider, name)) for name in told.instance_types)
+            self._offerings[_where(told)].update(dict.fromkeys(names, told))
         self._quotas: dict[tuple[str, str, str, str], list[Quota]] = {}
         for one in quotas:
             self._quotas.setdefault((*_where(one), one.purchase), []).append(one)
@@ -148,7 +150,7 @@ class Places:
         """What was told of a type there within the last month."""
         if _is_managed(name):
             return None
-        found = self._offerings.get((*_where(place), plain_instance_type(place.provider, name)))
+        found = self._offerings.get(_where(place), {}).get(plain_instance_type(place.provider, name))
         return found if found is not None and _is_fresh(found.as_of, place.as_of) else None
 
     def is_offered(self, place: Place, name: str, zone: str | None) -> bool | None:
@@ -193,10 +195,7 @@ class Places:
     @cached_property
     def _zones(self) -> dict[tuple[str, str, str], set[str]]:
         """The zones of each place that its listings name."""
-        found: dict[tuple[str, str, str], set[str]] = defaultdict(set)
-        for one in self._offerings.values():
-            found[_where(one)] |= one.zones
-        return found
+        return {where: {zone for one in told.values() for zone in one.zones} for where, told in self._offerings.items()}
 
 
 NOTHING_TOLD = Places()
@@ -205,9 +204,8 @@ NOTHING_TOLD = Places()
 def load_places(connection: Connection) -> Places:
     """What was collected last of each type and each quota."""
     o, q = type_offering.c, quota.c
-    offered = connection.execute(
-        select(o.provider, o.account, o.region, o.instance_type, o.zones, o.as_of, o.source)
-    ).all()
+    alike = (o.provider, o.account, o.region, o.zones, o.as_of, o.source)
+    offered = connection.execute(select(*alike, func.array_agg(o.instance_type).label("names")).group_by(*alike))
     granted = connection.execute(
         select(
             q.provider, q.account, q.region, q.code, q.title, q.covers, q.purchase, q.unit, q.granted, q.used, q.as_of,
@@ -215,7 +213,18 @@ def load_places(connection: Connection) -> Places:
         )
     ).mappings()  # fmt: skip
     return Places(
-        (Offering(*row[:4], zones=frozenset(row.zones), as_of=row.as_of, source=row.source) for row in offered),
+        (
+            Offering(
+                provider=row.provider,
+                account=row.account,
+                region=row.region,
+                instance_types=frozenset(row.names),
+                zones=frozenset(map(intern, row.zones)),
+                as_of=row.as_of,
+                source=row.source,
+            )
+            for row in offered
+        ),
         (Quota(**{**row, "covers": tuple(row["covers"])}) for row in granted),
     )
 

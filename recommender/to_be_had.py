@@ -121,7 +121,7 @@ def _told_of_offer(subject: Subject, wanted: Needed) -> str:
     found = subject.places.offering(wanted.place, wanted.instance_type)
     assert found is not None  # noqa: S101 - it was told that it is
     where = ", ".join(wanted.zones) or wanted.place.region
-    return f"{found.instance_type} is offered in {where}, told on {found.as_of:%Y-%m-%d} ({found.source})"
+    return f"{wanted.instance_type} is offered in {where}, told on {found.as_of:%Y-%m-%d} ({found.source})"
 
 
 def _told_of_quota(fit: Fit) -> str:

@@ -15,7 +15,7 @@ from sqlalchemy import insert
 from aispend.schema import quota, type_offering
 from aispend.settings import Settings
 from aispend.store import Store
-from recommender.places import FRESH_DAYS, Needed, Place, Places, load_places
+from recommender.places import FRESH_DAYS, Needed, Offering, Place, Places, load_places
 from recommender.subjects.load import evidence_end, load_subjects
 from recommender.subjects.services import Service
 from tests.recommender.conftest import AS_OF
@@ -180,11 +180,17 @@ def test_giving_up_first_never_takes_more_and_a_larger_quota_never_refuses(
     assert fit(limit, together)[1] <= fit(limit + 1, together)[1]
 
 
+def rows_of(told: Offering) -> list[dict[str, Any]]:
+    """The rows an offering is read from."""
+    kept = {name: value for name, value in vars(told).items() if name != "instance_types"}
+    return [{**kept, "instance_type": name, "zones": sorted(told.zones)} for name in told.instance_types]
+
+
 @pytest.mark.usefixtures("fleet")
 def test_every_subject_comes_with_what_was_told(database: Store, store_settings: Settings) -> None:
     told = offered("p4d.24xlarge", A)
     with database.engine.begin() as connection:
-        connection.execute(insert(type_offering), [{**vars(told), "zones": sorted(told.zones)}])
+        connection.execute(insert(type_offering), rows_of(told))
         end = evidence_end(connection)
         assert end is not None
         subjects = list(load_subjects(connection, end, store_settings))
@@ -196,11 +202,13 @@ def test_every_subject_comes_with_what_was_told(database: Store, store_settings:
 
 
 def test_what_was_collected_is_loaded_as_it_is(database: Store) -> None:
-    told, limit = offered("g6.xlarge", A, B), granted(96, used=48)
+    told = replace(offered("g6.xlarge", A, B), instance_types=frozenset({"g6.xlarge", "g5.xlarge"}))
+    limit = granted(96, used=48)
     with database.engine.begin() as connection:
-        connection.execute(insert(type_offering), [{**vars(told), "zones": sorted(told.zones)}])
+        connection.execute(insert(type_offering), rows_of(told))
         connection.execute(insert(quota), [{**vars(limit), "covers": list(limit.covers)}])
         places = load_places(connection)
     assert places.offering(HERE, "g6.xlarge") == told
+    assert places.offering(HERE, "g6.xlarge") is places.offering(HERE, "g5.xlarge"), "what is alike is kept once"
     assert places.quotas(HERE, "g6.xlarge", "on_demand") == [limit]
     assert told.as_of == YESTERDAY

@@ -18,7 +18,7 @@ def offered(instance_type: str, *zones: str, **changes: Any) -> Offering:
     """A type and the zones that offer it."""
     given: dict[str, Any] = {"provider": "aws", "account": ACCOUNT, "region": "us-east-1"}
     told = {"zones": frozenset(zones), "as_of": YESTERDAY, "source": "aws/offerings"}
-    return Offering(instance_type=instance_type, **(given | told | changes))
+    return Offering(instance_types=frozenset({instance_type}), **(given | told | changes))
 
 
 def granted(amount: int, covers: Sequence[str] = ("g[0-9]*",), used: int | None = None, **changes: Any) -> Quota:
