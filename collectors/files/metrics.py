@@ -123,7 +123,7 @@ def import_metrics(
         for done, (first, last) in enumerate(stretches := _stretches(days, _hours_per_day(space))):
             if progress:
                 progress("rolling up utilization", done, len(stretches))
-            roll_up(space, source, first, last)
+            roll_up(space, source, first, last, more=done > 0)
         if progress:
             progress("writing utilization", len(stretches), len(stretches))
         series = ("alias", "accelerator_index")
@@ -211,8 +211,11 @@ def _stretches(days: Mapping[date, int], hours: Mapping[date, int]) -> list[tupl
     return found
 
 
-def roll_up(space: Workspace, source: str, first: date, last: date) -> None:
-    """Roll the samples of UTC days up into the table ``rolled``: ``accelerator_hour`` rows and their day."""
+def roll_up(space: Workspace, source: str, first: date, last: date, *, more: bool) -> None:
+    """Roll the samples of UTC days up into the table ``rolled``: ``accelerator_hour`` rows and their day.
+
+    ``more`` says that there is a stretch in it already.
+    """
     slots = range(12)
     # A sample longer than a slot stands in every slot its interval reaches.
     within = {slot: f"first_slot <= {slot} AND {slot} <= last_slot" for slot in slots}
@@ -281,10 +284,7 @@ def roll_up(space: Workspace, source: str, first: date, last: date) -> None:
     select = ", ".join(f"{values.get(name, _real(name))} AS {name}" for name in _FACTS)
     query = f"SELECT {select}, CAST(hour AS DATE) AS day FROM ({hours})"
     span = {"source": source, "first": first, "after": last + timedelta(days=1)}
-    if space.value("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'rolled'"):
-        space.engine.execute(f"INSERT INTO rolled {query}", span)
-    else:
-        space.engine.execute(f"CREATE TABLE rolled AS {query}", span)
+    space.engine.execute(f"INSERT INTO rolled {query}" if more else f"CREATE TABLE rolled AS {query}", span)
 
 
 def _real(expression: str) -> str:

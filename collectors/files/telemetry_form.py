@@ -92,7 +92,9 @@ class Form:
         """SQL over :meth:`values_sql` and ``unreadable``: the code of the first thing wrong with a row, else NULL."""
         whens = [f"WHEN unreadable THEN {UNREADABLE_LINE}"]
         for index, column in enumerate(self.columns):
-            floating = found.get(column.name, ("", ""))[1] in _FLOATING
+            if column.name not in found:  # read refuses a file without a required column
+                continue
+            floating = found[column.name][1] in _FLOATING
             said = f"NOT isnan(r_{index})" if floating else f"r_{index} IS NOT NULL"
             conditions = [f"v_{index} IS NULL AND {said}"]
             if column.required:

@@ -97,18 +97,18 @@ def read(
     """
     types = ", ".join(f"{identifier(column.name)} {DUCK_TYPES[column.kind]}" for column in form.columns)
     space.engine.execute(f"CREATE OR REPLACE TABLE record ({types}, zoneless BOOLEAN, bad SMALLINT)")
-    reading = Reading()
+    reading, zoneless = Reading(), 0
     for number, file in enumerate(files):
         source = _open(space, form, file, (parsed or {}).get(file.path), number)
         _note_columns(form, file, source.names, reading)
         rows = _insert(space, form, source, now)
         misfits = _misfits(space, file, number)
         reading.rejects += misfits
-        if space.value("SELECT count(*) FROM record WHERE bad IS NOT NULL"):
+        bad, zoneless = space.rows("SELECT count(bad), count(*) FILTER (zoneless AND bad IS NULL) FROM record")[0]
+        if bad:
             reading.rejects += _rejects(space, form, source, now, misfits)
             space.engine.execute("DELETE FROM record WHERE bad IS NOT NULL")
         reading.rows_in += rows + len(misfits)
-    zoneless = space.value("SELECT count(*) FROM record WHERE zoneless")
     if zoneless:
         reading.notes.append(f"{zoneless:,} rows have times without a zone; they were taken as UTC.")
     return reading
@@ -187,15 +187,14 @@ def _columns(form: Form, named: Mapping[str, tuple[str, str]]) -> dict[str, tupl
 def _insert(space: Workspace, form: Form, source: _Source, now: datetime) -> int:
     """Append a file to ``record``; returns the rows read, the rejected ones included."""
     values = ", ".join(f"v_{index}" for index in range(len(form.columns)))
-    before = space.value("SELECT count(*) FROM record")
-    _guarded(
+    inserted = _guarded(
         space,
         f"INSERT INTO record SELECT {values}, zoneless, {form.bad_sql(source.columns, now)} FROM"
         f" (SELECT {form.values_sql(source.columns)}, {form.zoneless_sql(source.columns)} AS zoneless,"
         f" {source.unreadable} AS unreadable FROM {source.from_sql})",
         source.file,
     )
-    return int(space.value("SELECT count(*) FROM record")) - int(before)
+    return int(inserted[0][0])
 
 
 def _rejects(

@@ -201,19 +201,15 @@ def _roll_up(space: Workspace, source: str, table: Literal["request", "aggregate
     classes = " ".join(f"WHEN {literal(name)} THEN {literal(unit)}" for name, unit in _CLASSES.items())
     # Only aggregates have a period that counts; a request is counted when it was made.
     period = "period_seconds" if table == "aggregate" else "CAST(NULL AS DOUBLE)"
-    space.engine.execute(
-        f"""
-        CREATE TABLE {table}_hour AS
-        WITH timed AS (
-            SELECT *, date_trunc('hour', timestamp) AS hour, epoch_us(timestamp) AS starts,
-                starts + CAST(round(coalesce({period}, 0) * 1e6) AS BIGINT) AS ends,
-                ends > epoch_us(hour) + {_HOUR} AS spanning
-            FROM {table}
-        ),
-        direct AS (
-            UNPIVOT (SELECT hour, {dimensions}, {sums} FROM timed WHERE NOT spanning GROUP BY ALL)
-            ON {units} INTO NAME unit VALUE quantity
-        ),
+    timed = f"""
+        SELECT *, date_trunc('hour', timestamp) AS hour, epoch_us(timestamp) AS starts,
+            starts + CAST(round(coalesce({period}, 0) * 1e6) AS BIGINT) AS ends,
+            ends > epoch_us(hour) + {_HOUR} AS spanning
+        FROM {table}
+    """
+    # What no row has is not asked for: planning it costs as much as a day of rows.
+    spanning, latencies = space.rows(f"SELECT bool_or(spanning), count(latency_ms) FROM ({timed})")[0]
+    divided = f"""
         long AS (
             UNPIVOT (SELECT row_number() OVER () AS number, starts, ends, {dimensions},
                 {", ".join(f"CAST({name} AS HUGEINT) AS {name}" for name in _CLASSES)} FROM timed WHERE spanning)
@@ -230,19 +226,36 @@ def _roll_up(space: Workspace, source: str, table: Literal["request", "aggregate
                 <= quantity - sum(whole) OVER (PARTITION BY number, unit) AS INTEGER) AS quantity
             FROM parts
         ),
-        latency AS (
+    """
+    same = " AND ".join(f"total.{name} IS NOT DISTINCT FROM latency.{name}" for name in _DIMENSIONS)
+    latency = f"""
+        LEFT JOIN (
             SELECT hour, {dimensions}, quantile_cont(latency_ms, [0.5, 0.95]) AS percentiles FROM timed
             WHERE latency_ms IS NOT NULL GROUP BY ALL
+        ) AS latency ON total.hour = latency.hour AND {same}
+    """
+    p50, p95 = (
+        f"CASE unit_class WHEN 'requests' THEN CAST(percentiles[{place}] AS FLOAT) END"
+        if latencies
+        else "CAST(NULL AS FLOAT)"
+        for place in (1, 2)
+    )
+    space.engine.execute(
+        f"""
+        CREATE TABLE {table}_hour AS
+        WITH timed AS ({timed}),
+        direct AS (
+            UNPIVOT (SELECT hour, {dimensions}, {sums} FROM timed WHERE NOT spanning GROUP BY ALL)
+            ON {units} INTO NAME unit VALUE quantity
         ),
+        {divided if spanning else ""}
         total AS (
             SELECT hour, {dimensions}, CASE unit {classes} END AS unit_class, sum(quantity) AS quantity
-            FROM (FROM direct UNION ALL BY NAME FROM exact) GROUP BY ALL
+            FROM (FROM direct {"UNION ALL BY NAME FROM exact" if spanning else ""}) GROUP BY ALL
         )
         SELECT total.*, {literal(source)} AS namespace, CAST(total.hour AS DATE) AS day,
-            CASE unit_class WHEN 'requests' THEN CAST(percentiles[1] AS FLOAT) END AS latency_p50_ms,
-            CASE unit_class WHEN 'requests' THEN CAST(percentiles[2] AS FLOAT) END AS latency_p95_ms
-        FROM total LEFT JOIN latency ON total.hour = latency.hour
-            AND {" AND ".join(f"total.{name} IS NOT DISTINCT FROM latency.{name}" for name in _DIMENSIONS)}
+            {p50} AS latency_p50_ms, {p95} AS latency_p95_ms
+        FROM total {latency if latencies else ""}
         """
     )
     space.engine.execute(f"INSERT INTO fact SELECT unit_class, quantity FROM {table}_hour")

@@ -114,14 +114,24 @@ def import_workloads(
 
 def _roll_up(space: Workspace, source: str) -> None:
     """Roll ``record`` up into the table ``rolled``: ``workload_hour`` rows and their day."""
-    longest = ("kind", "stage", "model", "team", "accelerator_profile")
-    lasted = ", ".join(
-        f"CASE WHEN {name} IS NOT NULL THEN sum(lasting) OVER (PARTITION BY alias, workload, hour, {name}) END"
+    told = ("kind", "stage", "model", "team", "accelerator_profile")
+    # Weighing takes most of the time, and of most workloads every row says the same.
+    several = space.rows(
+        f"SELECT {', '.join(f'bool_or(differ_{name})' for name in told)} FROM (SELECT"
+        f" {', '.join(f'min({name}) <> max({name}) AS differ_{name}' for name in told)}"
+        " FROM record GROUP BY resource_id, workload)"
+    )[0]
+    longest = [name for name, differ in zip(told, several, strict=True) if differ]
+    lasted = "".join(
+        f", CASE WHEN {name} IS NOT NULL THEN sum(lasting) OVER (PARTITION BY alias, workload, hour, {name}) END"
         f" AS lasted_{name}"
         for name in longest
     )
     chosen = ", ".join(
-        f"arg_min({name}, (-lasted_{name}, {name})) FILTER (WHERE {name} IS NOT NULL) AS {name}" for name in longest
+        f"arg_min({name}, (-lasted_{name}, {name})) FILTER (WHERE {name} IS NOT NULL) AS {name}"
+        if name in longest
+        else f"min({name}) AS {name}"
+        for name in told
     )
     means = ", ".join(
         f"sum(CAST(round({name} * 1e6) AS HUGEINT) * lasting) FILTER (WHERE {name} IS NOT NULL)"
@@ -141,7 +151,7 @@ def _roll_up(space: Workspace, source: str) -> None:
             SELECT *, make_timestamp(h) AS hour, least(ends, h + {_HOUR}) - greatest(starts, h) AS lasting
             FROM (SELECT *, unnest(range(starts - starts % {_HOUR}, ends, {_HOUR})) AS h FROM run)
         ),
-        weighed AS (SELECT *, {lasted} FROM part)
+        weighed AS (SELECT *{lasted} FROM part)
         SELECT alias, workload, hour, {chosen},
             least(3600, sum(lasting) / 1e6) AS seconds,
             max(accelerators_requested) AS accelerators_requested,
