@@ -188,7 +188,15 @@ def embedded() -> Iterator[server.EmbeddedServer]:
     folder.chmod(0o711)
     home.mkdir(exist_ok=True)
     home.chmod(0o711)
-    options = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
+    options = {
+        "fsync": "off",
+        "synchronous_commit": "off",
+        "full_page_writes": "off",
+        "shared_buffers": "64MB",
+        "autovacuum": "off",  # no database lives long enough to need it
+        "checkpoint_timeout": "1h",
+        "bgwriter_lru_maxpages": "0",
+    }
     with server.start(home, options=options, sync=False) as running:
         with _locked("template"):
             _make_template(running)
