@@ -150,3 +150,15 @@ def test_all_denied_fails_and_names_the_permission(
     report = run(Usage(connect(projects=["ml-prod"]), clock), **DAY)
     assert "monitoring.timeSeries.list" in (report.error or report.slices[0].message)
     assert counted(database) == []
+
+
+def test_a_project_that_is_added_later_gets_days_that_are_over(
+    google: Google, connect: Connect, clock: Clock, run: Run
+) -> None:
+    days = {"first": date(2026, 11, 18), "end": date(2026, 11, 19)}
+    assert run(Usage(connect(projects=["ml-prod"]), clock), **days).unchanged == 0
+    assert run(Usage(connect(projects=["ml-prod"]), clock), **days).slices == []
+    google.calls.clear()
+    (day,) = run(Usage(connect(projects=["ml-prod", "ml-dev"]), clock), **days).slices
+    assert day.outcome != "unchanged"
+    assert run(Usage(connect(projects=["ml-prod", "ml-dev"]), clock), **days).slices == []
