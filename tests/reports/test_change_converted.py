@@ -80,18 +80,18 @@ class Company:
 
 
 @pytest.fixture
-def company(database: Store):  # type: ignore[no-untyped-def]
+def books(database: Store):  # type: ignore[no-untyped-def]
     with database.engine.connect() as connection:
         yield Company(connection)
 
 
-def test_a_hundred_euros_at_110_then_120_at_120(company: Company) -> None:
+def test_a_hundred_euros_at_110_then_120_at_120(books: Company) -> None:
     """10 to 12 hours at 10 EUR, 1.10 to 1.20 USD: +2 hours × 10 × 1.10 = +22; 120 × 0.10 = +12; 110 to 144."""
-    company.hours(10, 5, "100", "10")
-    company.hours(11, 5, "120", "12")
-    company.rate("2026-10-01", "1.10")
-    company.rate("2026-11-01", "1.20")
-    found = company.why("USD")
+    books.hours(10, 5, "100", "10")
+    books.hours(11, 5, "120", "12")
+    books.rate("2026-10-01", "1.10")
+    books.rate("2026-11-01", "1.20")
+    found = books.why("USD")
     (row,) = found.rows
     assert (row.before, row.after, row.effects) == (D(110), D(144), {"volume": D(22), "currency": D(12)})
     assert (found.oldest_rate, found.unconverted) == (date(2026, 10, 1), {})
@@ -100,38 +100,38 @@ def test_a_hundred_euros_at_110_then_120_at_120(company: Company) -> None:
     assert effect_words("currency", D(12)) == "dearer currency"
 
 
-def test_two_currencies_are_one_row_and_one_total(company: Company) -> None:
+def test_two_currencies_are_one_row_and_one_total(books: Company) -> None:
     """50 to 60 USD of the same model beside 100 to 120 EUR, both for two hours in ten more: 22 + 10 volume."""
     for month, hours, euros, dollars in ((10, "10", "100", "50"), (11, "12", "120", "60")):
-        company.hours(month, 5, euros, hours)
-        company.hours(month, 5, dollars, hours, "USD")
-    company.rate("2026-10-01", "1.10")
-    company.rate("2026-11-01", "1.20")
-    (row,) = company.why("USD").rows
+        books.hours(month, 5, euros, hours)
+        books.hours(month, 5, dollars, hours, "USD")
+    books.rate("2026-10-01", "1.10")
+    books.rate("2026-11-01", "1.20")
+    (row,) = books.why("USD").rows
     assert (row.before, row.after, row.effects) == (D(160), D(204), {"volume": D(32), "currency": D(12)})
 
 
-def test_what_has_no_rate_is_named_apart(company: Company) -> None:
+def test_what_has_no_rate_is_named_apart(books: Company) -> None:
     """Euros have a rate from 15 October on; pounds none: 30 EUR of October's and all pounds stand apart."""
     for day, cost in ((5, "30"), (20, "70")):
-        company.hours(10, day, cost, "1")
-    company.hours(11, 5, "100", "2")
-    company.hours(11, 5, "9", "2", "GBP", "rank")
-    company.rate("2026-10-15", "1.10")
-    found = company.why("USD")
+        books.hours(10, day, cost, "1")
+    books.hours(11, 5, "100", "2")
+    books.hours(11, 5, "9", "2", "GBP", "rank")
+    books.rate("2026-10-15", "1.10")
+    found = books.why("USD")
     assert found.unconverted == {"EUR": (D(30), D(0)), "GBP": (D(0), D(9))}
     assert [(row.cut, row.before, row.after) for row in found.rows] == [(("chat",), D(77), D(110))]
 
 
-def test_a_rate_that_changes_within_a_month_and_a_credit(company: Company) -> None:
+def test_a_rate_that_changes_within_a_month_and_a_credit(books: Company) -> None:
     """October: 40 at 1 and 60 at 1.5, less 10 of credit at 1.5, is 115. Of the size of all 110, worth 145: 1.3181…"""
-    company.hours(10, 5, "40", "4")
-    company.hours(10, 25, "60", "6")
-    company.hours(10, 25, "-10", None)
-    company.hours(11, 5, "100", "10")
-    company.rate("2026-10-01", "1")
-    company.rate("2026-10-20", "1.5")
-    found = company.why("USD")
+    books.hours(10, 5, "40", "4")
+    books.hours(10, 25, "60", "6")
+    books.hours(10, 25, "-10", None)
+    books.hours(11, 5, "100", "10")
+    books.rate("2026-10-01", "1")
+    books.rate("2026-10-20", "1.5")
+    found = books.why("USD")
     (total,) = found.totals
     assert (total.before, total.after) == (D(115), D(150))
     assert total.effect("credits") == (D(10) * 145 / 110).quantize(D("1e-12"))
@@ -141,30 +141,30 @@ def test_a_rate_that_changes_within_a_month_and_a_credit(company: Company) -> No
     assert (round(told.before, 6), told.after) == (D("1.318182"), D("1.5"))
 
 
-def test_rates_that_never_end_still_add_up(company: Company) -> None:
+def test_rates_that_never_end_still_add_up(books: Company) -> None:
     """Thirds and sevenths of a unit, in three models: rows and total are spend's to the last digit."""
     for number, model in enumerate(("chat", "rank", "embed")):
         for day in range(1, 8):
-            company.hours(10, day, f"{number + 1}.{day}1", "1", model=model)
-            company.hours(11, day, f"{number + 2}.{day}3", "2", model=model)
-    company.rate("2026-10-01", "3", "USD", "EUR")
-    company.rate("2026-10-04", "7", "USD", "EUR")
-    company.rate("2026-11-03", "6.999", "USD", "EUR")
-    assert len(company.why("USD", ("model", "team")).rows) == 3
+            books.hours(10, day, f"{number + 1}.{day}1", "1", model=model)
+            books.hours(11, day, f"{number + 2}.{day}3", "2", model=model)
+    books.rate("2026-10-01", "3", "USD", "EUR")
+    books.rate("2026-10-04", "7", "USD", "EUR")
+    books.rate("2026-11-03", "6.999", "USD", "EUR")
+    assert len(books.why("USD", ("model", "team")).rows) == 3
 
 
-def test_new_spend_in_a_currency_has_no_currency_effect(company: Company) -> None:
-    company.hours(11, 5, "100", "2")
-    company.rate("2026-10-01", "1.10")
-    (row,) = company.why("USD").rows
+def test_new_spend_in_a_currency_has_no_currency_effect(books: Company) -> None:
+    books.hours(11, 5, "100", "2")
+    books.rate("2026-10-01", "1.10")
+    (row,) = books.why("USD").rows
     assert row.effects == {"volume": D(110)}
 
 
-def test_one_currency_asked_for_itself_is_as_without(company: Company) -> None:
-    company.hours(10, 5, "100", "10")
-    company.hours(11, 5, "150", "12")
-    converted = company.why("EUR")
-    plain = views.changes(company.connection, OCTOBER, NOVEMBER)
+def test_one_currency_asked_for_itself_is_as_without(books: Company) -> None:
+    books.hours(10, 5, "100", "10")
+    books.hours(11, 5, "150", "12")
+    converted = books.why("EUR")
+    plain = views.changes(books.connection, OCTOBER, NOVEMBER)
     assert converted.rows == plain.rows
     assert converted.totals == plain.totals
     assert converted.oldest_rate is None
