@@ -26,8 +26,8 @@ _SLOW = frozenset({"aws"})
 def none_to_move_to(snapshot: Snapshot) -> str:
     """What is left to do where a cloud has no archive."""
     return (
-        f"It is {snapshot.age_days} days old, and Azure has no archive for snapshots. If nobody will restore it, delete "
-        f"it: az snapshot delete --ids {shlex.quote(snapshot.resource_id)}."
+        f"It is {snapshot.age_days} days old, and Azure has no archive for snapshots. If nobody will restore it, "
+        f"delete it: az snapshot delete --ids {shlex.quote(snapshot.resource_id)}."
     )
 
 
