@@ -67,7 +67,9 @@ def write_months(
                     "dataRowCount": len(part),
                 }
             )
-        manifest = _manifest(bill, first, run_id, blobs, timeline=timeline, month=month, run=run)
+        manifest = _manifest(
+            bill, first, run_id, blobs, account=account_id(bill, chance), timeline=timeline, month=month, run=run
+        )
         (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
 
 
@@ -98,7 +100,15 @@ def _write_csv(table: Arrow, path: Path) -> None:
 
 
 def _manifest(
-    bill: str, first: date, run_id: str, blobs: list[dict[str, Any]], *, timeline: Timeline, month: int, run: str
+    bill: str,
+    first: date,
+    run_id: str,
+    blobs: list[dict[str, Any]],
+    *,
+    account: str,
+    timeline: Timeline,
+    month: int,
+    run: str,
 ) -> dict[str, Any]:
     _, currency, version, export = BILLS[bill]
     submitted = (
@@ -113,7 +123,7 @@ def _manifest(
         "dataRowCount": sum(blob["dataRowCount"] for blob in blobs),
         "exportConfig": {
             "exportName": export,
-            "resourceId": f"/providers/Microsoft.CostManagement/exports/{export}",
+            "resourceId": f"{account}/providers/Microsoft.CostManagement/exports/{export}",
             "dataVersion": version,
             "apiVersion": "2025-03-01",
             "type": "FocusCost",

@@ -201,12 +201,13 @@ def same_money(planned: Mapping[str, tuple[Group, Sequence[Days]]], loaded: Coll
     """Of what is planned, by name, what is left out, and what shows the same in its place.
 
     ``loaded`` are the names of what was loaded before: a month stays in its form. Else that counts which shows most, in
-    the best form, and of forms alike the first. What shows something that the other one does not is never left out.
+    the best form, and of forms alike the first. What shows something that the other one does not is never left out, nor
+    what does not say whose cost it shows.
     """
     rivals: dict[tuple[str, date], list[str]] = defaultdict(list)
     for name, (group, cluster) in planned.items():
         for month in {month_of(day) for days in cluster for day in (days.first, days.last)}:
-            if group.kind:
+            if group.kind and all(group.scopes):
                 rivals[group.bill, month].append(name)
     left: dict[str, str] = {}
     kept: set[str] = set()

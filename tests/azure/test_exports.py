@@ -167,3 +167,10 @@ def test_what_shows_something_that_the_other_does_not_is_never_left_out() -> Non
         for one in grouped([place("a", "subscriptions/1"), place("b", "subscriptions/2", "actualcost")])
     }
     assert same_money(apart, ()) == {}
+
+
+def test_what_does_not_say_whose_cost_it_shows_is_never_left_out() -> None:
+    days = tuple(one for one in (days_of("20261101-20261130"),) if one)
+    unknown = {one.name: (one, days) for one in grouped([place("dollars", ""), place("euros", "")])}
+    assert len(unknown) == 2
+    assert same_money(unknown, ()) == {}
