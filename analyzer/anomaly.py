@@ -231,7 +231,7 @@ def _runs(series: WatchedSeries, settings: Anomaly, expected: Expected, since: d
 
 
 def _rate(rates: Rates, settings: Anomaly, expected: Expected, since: date, judge: _Judge) -> Iterator[Found]:
-    """A SKU whose cost per unit rose while its quantity did not.
+    """A SKU whose cost per unit rose while its quantity did not rise.
 
     The rate is judged as the cost of the median quantity, and the quantity as its cost at the median rate.
     """
@@ -258,7 +258,7 @@ def _rate(rates: Rates, settings: Anomaly, expected: Expected, since: date, judg
             continue
         if busy is None:
             busy = judge(used, first)
-        if any(one.first <= run.last and run.first <= one.last for one in busy):
+        if any(one.first <= run.last and run.first <= one.last and one.actual > one.expected for one in busy):
             continue
         actual = exact_sum(rates.costs[known[0] + run.first : known[0] + run.last + 1])
         before = _money(float(actual) * run.expected / run.actual)

@@ -213,7 +213,10 @@ _KIND = """CASE WHEN k.charge_category = 'Tax' THEN 'tax'
     WHEN t.reason = 'idle' THEN 'idle' ELSE 'use' END"""
 
 _PART = """coalesce(x.effective_cost / nullif(c.effective_cost, 0), x.billed_cost / nullif(c.billed_cost, 0),
-    x.list_cost / nullif(c.list_cost, 0), 1)"""
+    x.list_cost / nullif(c.list_cost, 0),
+    1.0 / (SELECT count(*) FROM cost_share n WHERE n.billing_month = x.billing_month AND n.slice_id = x.slice_id
+           AND n.half = x.half AND n.ordinal = x.ordinal))"""
+"""The part of its charge that a share is; where nothing was paid, all shares are alike."""
 
 _CELLS = f"""
     SELECT provider, account, service, region, model, team, stage, is_ai, currency, what, is_spot, unit, sku_key, kind,

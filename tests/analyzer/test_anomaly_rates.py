@@ -41,3 +41,15 @@ def test_a_price_is_in_the_unit_most_lines_have(ledger: Ledger, consumed: str, p
     assert told == {expected}
     prices = {cost / quantity for cost, quantity in zip(rates.costs, rates.quantities, strict=True) if quantity}
     assert prices == {5 / expected}
+
+
+def test_a_price_that_rises_while_use_falls_is_told_and_one_that_rises_with_use_is_not(ledger: Ledger) -> None:
+    """80 days of 100 for 50 units; the last ten for 50 % more a unit: of 45 units, and of 100 that cost 300."""
+    for number in range(80):
+        when = (date(2026, 8, 31) + timedelta(days=number)).isoformat()
+        less, more = (("135", "45"), ("300", "100")) if number >= 70 else (("100", "50"), ("100", "50"))
+        for name, (cost, quantity) in (("falls", less), ("rises", more)):
+            ledger.charge(when, cost, hours=all_hours(), quantity=quantity, charge_description=name, sku_id=name)
+    ledger.analyze()
+    found = ledger.rows("SELECT value, first_day, actual, round(expected, 6) FROM anomaly WHERE kind = 'rate'")
+    assert found == [("falls", date(2026, 11, 9), D(1350), D(900))]

@@ -8,6 +8,8 @@ from decimal import Decimal
 import pytest
 
 from aispend.errors import UsageError
+from analyzer.drivers import drivers
+from analyzer.variance import explain
 from reports import views
 from reports.change_words import behind, headline, leading_effects
 from reports.views import Window
@@ -161,3 +163,18 @@ def test_periods_to_compare() -> None:
 def test_a_cut_there_is_not_is_refused(ledger: Ledger) -> None:
     with pytest.raises(UsageError, match="no cut by 'day'"):
         changes(ledger, "day")
+
+
+def test_a_charge_that_became_free_is_a_lower_price_for_each_of_its_users(ledger: Ledger) -> None:
+    """Ten hours of eight accelerators for 400 and then for nothing, used by two alike: no hour more, 200 less each."""
+    for day, cost in (("2026-10-05", "400"), ("2026-11-05", "0")):
+        ledger.charge(day, cost, resource_id="i-1", gpus=8, quantity="10", hours=all_hours(*range(10)), **COSTLY)
+        for name in ("a", "b"):
+            ledger.workload(range(10), "i-1", name, day=day, requested=4, model="chat", team=name)
+    ledger.analyze()
+    with ledger.store.engine.connect() as connection:
+        found = drivers(connection, (OCTOBER.first, OCTOBER.end), (NOVEMBER.first, NOVEMBER.end))
+    effects = {key.team: kinds for pool in found.pools for key, kinds in explain(pool).items()}
+    assert set(effects) == {"a", "b"}
+    for kinds in effects.values():
+        assert {name: amount for name, amount in kinds.items() if amount} == {"price": D(-200)}
