@@ -31,21 +31,24 @@ _NOT_MACHINES = re.compile(
     r"reserved|workstation|sole tenancy|premium|dws|flex start|calendar|defined duration|cud|upgrade|custom",
     re.IGNORECASE,
 )
+_TERM = r"^(?:Commitment v1: |Spot Preemptible )?"
 _SERIES = re.compile(
-    r"^(?:Commitment v1: )?(?:Spot Preemptible )?(A2|A3 ?(?:Ultra|Plus|Mega)?|A4X?|G2|G4|N1)(?: Predefined)?"
+    _TERM + r"(A2|A3 ?(?:Ultra|Plus|Mega)?|A4X?|G2|G4|N1)(?: Predefined)?"
     r"(?: Instance)? (Core|Cpu|Ram)\b",
     re.IGNORECASE,
 )
 _N1_COMMITTED = re.compile(r"^Commitment v1: (Cpu|Ram) ", re.IGNORECASE)
 _GPU = re.compile(
-    r"^(?:Commitment v1: )?(?:Nvidia )?(?:Tesla )?"
-    r"((?:A100 80GB|A100|H100 80GB (?:Mega|Plus)|H100 80GB|H200 141GB|H200|B200|GB200|L4|T4|P100|P4|V100|K80"
-    r"|RTX (?:PRO )?6000 96GB))(?: GPU)?\b",
+    _TERM + r"(?:Nvidia )?(?:Tesla )?"
+    r"((?:A100 80GB|A100|H100 80GB (?:Mega|Plus)|H100 (?:Mega|Plus) 80GB|H100 80GB|H200 141GB|H200|B200|GB200|L4"
+    r"|T4|P100|P4|V100|K80|RTX (?:PRO )?6000 96GB))(?: GPU)?\b",
     re.IGNORECASE,
 )
-_SLICE = re.compile(r"^(?:Spot Preemptible )?(A3 ?Ultra|A4X?) Nvidia \S+ \(1 gpu slice\)", re.IGNORECASE)
+_SIZE_LAST, _SIZE_FIRST = re.compile("^h100 (mega|plus) 80gb$"), r"h100 80gb \1"
+"""The catalogue writes both ``H100 80GB Mega`` and ``H100 Mega 80GB`` of one GPU."""
+_SLICE = re.compile(_TERM + r"(A3 ?Ultra|A4X?) Nvidia \S+ \(1 gpu slice\)", re.IGNORECASE)
 _SSD = re.compile(r"^(?:SSD backed Local Storage|Commitment v1: Local SSD)\b", re.IGNORECASE)
-_TPU = re.compile(r"^(?:Spot Preemptible )?(?:Cloud )?TPU[ -]?(v5e|v5p|v6e|v4|v3|v2|Trillium)\b", re.IGNORECASE)
+_TPU = re.compile(_TERM + r"(?:Cloud )?TPU[ -]?(v5e|v5p|v6e|v4|v3|v2|Trillium)\b", re.IGNORECASE)
 
 
 class Key(NamedTuple):
@@ -115,7 +118,8 @@ def of_text(description: str) -> tuple[str, str] | None:
     if told := _SERIES.match(description):
         return " ".join(told[1].lower().split()), "ram" if told[2].lower() == "ram" else "core"
     if told := _GPU.match(description):
-        return f"gpu {' '.join(told[1].lower().split())}", "gpu"
+        name = " ".join(told[1].lower().split())
+        return f"gpu {_SIZE_LAST.sub(_SIZE_FIRST, name)}", "gpu"
     if told := _TPU.match(description):
         name = told[1].lower()
         return f"tpu {'v6e' if name == 'trillium' else name}", "tpu"

@@ -183,3 +183,31 @@ def test_a_denied_catalogue_fails_and_says_so(google: Google, connect: Connect, 
 )
 def test_a_text_says_which_part_it_is_of(description: str, of: tuple[str, str] | None) -> None:
     assert of_text(description) == of
+
+
+@pytest.mark.parametrize(
+    ("on_demand", "of"),
+    [
+        ("A4 Nvidia B200 (1 gpu slice)", ("a4", "slice")),
+        ("A4X Nvidia GB200 (1 gpu slice)", ("a4x", "slice")),
+        ("TpuV5e", ("tpu v5e", "tpu")),
+        ("TPU v5p", ("tpu v5p", "tpu")),
+        ("Cloud TPU Trillium", ("tpu v6e", "tpu")),
+        ("Nvidia H100 80GB Mega GPU", ("gpu h100 80gb mega", "gpu")),
+        ("Nvidia H100 Mega 80GB GPU", ("gpu h100 80gb mega", "gpu")),
+        ("Nvidia H100 Plus 80GB GPU", ("gpu h100 80gb plus", "gpu")),
+    ],
+)
+@pytest.mark.parametrize(
+    "term",
+    [
+        "{} running in Americas",
+        "Spot Preemptible {} running in Americas",
+        "{} attached to Spot Preemptible VMs running in Americas",
+        "Commitment v1: {} in Americas for 1 Year",
+        "Commitment v1: {} running in Americas for 3 Years",
+    ],
+)
+def test_an_accelerator_is_the_same_part_on_every_term(term: str, on_demand: str, of: tuple[str, str]) -> None:
+    assert of_text(term.format(on_demand)) == of
+    assert of_text(f"Reserved {term.format(on_demand)}") is None
