@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from aispend.connections import GcpConnection
-from aispend.errors import BudgetError, SettingsError
+from aispend.errors import BudgetError, CollectError, SettingsError
 from collectors.contract import measure
 from collectors.logs import without_requests
 
@@ -241,14 +241,18 @@ class GcpClients:
         return found
 
     def pages(self, operation: str, url: str, **params: Any) -> Iterator[Mapping[str, Any]]:
-        """All pages of a listing by :meth:`fetch`."""
+        """All pages of a listing by :meth:`fetch`. Raises ``CollectError`` where a page is given a second time."""
         token: str | None = None
+        seen: set[str] = set()
         while True:
             page = self.fetch(operation, url, params=params | ({"pageToken": token} if token else {}))
             yield page
             token = page.get("nextPageToken")
             if not token:
                 return
+            if token in seen:
+                raise CollectError("Google gives the same page of a listing again.", where=operation)
+            seen.add(token)
 
     def held(self, project: str, permissions: Sequence[str]) -> set[str]:
         """Those of ``permissions`` that these credentials have in a project; asking costs nothing and needs none.

@@ -87,6 +87,18 @@ def test_a_broken_connection_is_tried_again_and_named(google: Google, connect: C
     assert clients.requests() == {GET: ATTEMPTS}
 
 
+@pytest.mark.parametrize("tokens", [["a", "a"], ["a", "b", "a"]])
+def test_a_listing_that_goes_round_in_circles_is_an_error(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, tokens: list[str]
+) -> None:
+    answers = iter({"nextPageToken": token} for token in tokens)
+    clients = connect()
+    monkeypatch.setattr(clients, "fetch", lambda *_, **__: next(answers))
+    with pytest.raises(CollectError, match="same page of a listing again") as caught:
+        list(clients.pages("aiplatform.endpoints.list", "/v1/endpoints"))
+    assert "aiplatform.endpoints.list" in str(caught.value)
+
+
 def test_bytes_stop_at_their_budget(connect: Connect) -> None:
     clients = connect(megabytes_left=25)
     clients.read(11_000_000, "one query")
