@@ -25,7 +25,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
-from aispend.prices.energy import coefficient
+from aispend.prices.energy import coefficient, of_card
 
 _K = Decimal(1000)
 
@@ -60,6 +60,8 @@ class CardHours:
     known_hours: Decimal = Decimal(0)
     busy_hours: Decimal = Decimal(0)
     unknown_hours: Decimal = Decimal(0)
+    card: str | None = None
+    """Its name in the catalogue; some were measured themselves."""
 
     @property
     def hours(self) -> Decimal:
@@ -75,7 +77,7 @@ def accelerator_kwh(cards: CardHours) -> Range | None:
         return Range(measured, measured, measured)
     if cards.tdp_watts is None:
         return None
-    idle, busy = idle_watts(cards.tdp_watts), busy_watts(cards.tdp_watts)
+    idle, busy = idle_watts(cards.tdp_watts, cards.card), busy_watts(cards.tdp_watts, cards.card)
     estimate = [
         cards.known_hours * at_rest + cards.busy_hours * (at_work - at_rest)
         for at_rest, at_work in ((idle.low, busy.low), (idle.mid, busy.mid), (idle.high, busy.high))
@@ -88,16 +90,16 @@ def accelerator_kwh(cards: CardHours) -> Range | None:
     )
 
 
-def idle_watts(tdp_watts: Decimal) -> Range:
+def idle_watts(tdp_watts: Decimal, card: str | None = None) -> Range:
     """Power of a card that does nothing: from bare to with a model's context resident."""
     bare = coefficient("accelerator", "idle") * tdp_watts
-    low, high = (coefficient("accelerator", f"context_{end}_watts") for end in ("low", "high"))
+    low, high = (Decimal(of_card(f"context_{end}_watts", card)) for end in ("low", "high"))
     return Range(bare, bare + (low + high) / 4, min(bare + high, tdp_watts))
 
 
-def busy_watts(tdp_watts: Decimal) -> Range:
+def busy_watts(tdp_watts: Decimal, card: str | None = None) -> Range:
     """Power of a card at work."""
-    return Range(*(coefficient("accelerator", f"busy_{end}") * tdp_watts for end in ("low", "mid", "high")))
+    return Range(*(Decimal(of_card(f"busy_{end}", card)) * tdp_watts for end in ("low", "mid", "high")))
 
 
 def site_kwh(accelerators: Range, card_hours: Decimal, tdp_watts: Decimal | None, pue: Decimal) -> Range:

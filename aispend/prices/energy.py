@@ -34,6 +34,12 @@ def coefficient(table: str, name: str) -> Decimal:
     return Decimal(coefficients()[table][name])
 
 
+def of_card(name: str, card: str | None) -> Any:
+    """One entry of ``[accelerator]``, as measured on this ``card`` of the catalogue where somebody did."""
+    table = coefficients()["accelerator"]
+    return table["card"].get(card, {}).get(name, table[name])
+
+
 def pue(provider: str, region: str | None) -> Factor:
     """Power usage effectiveness of the data centre: of the region where known, else the provider's own average."""
     table = coefficients()["pue"]

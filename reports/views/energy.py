@@ -219,6 +219,7 @@ def _site(row: Row[Any], limit: Decimal | None) -> Range | None:
         known_hours=row.known_hours,
         busy_hours=row.busy_hours,
         unknown_hours=max(row.accelerator_hours - row.measured_hours - row.known_hours, Decimal(0)),
+        card=row.accelerator_type,
     )
     alone = accelerator_kwh(cards)
     return None if alone is None else site_kwh(alone, cards.hours, limit, pue(row.provider, row.region).value)

@@ -79,6 +79,10 @@ def test_an_estimate_tells_idle_from_busy() -> None:
     """An H100 idles at 81.2 W (100.2 with half a context, 131.2 with a large one) and works at 448, 546, 623 W."""
     assert idle_watts(H100) == Range(D("81.2"), D("100.2"), D("131.2"))
     assert busy_watts(H100) == Range(D(448), D(546), D(623))
+    assert busy_watts(D(1000), "nvidia-b200-180gb") == Range(D(760), D(910), D(960))
+    # 0.116 × 350 = 40.6; 66 W of context half of the time, and all of it
+    assert idle_watts(D(350), "nvidia-l40s") == Range(D("40.6"), D("73.6"), D("106.6"))
+    assert idle_watts(D(350), "nvidia-b200-180gb") == idle_watts(D(350))
     energy = accelerator_kwh(CardHours(H100, known_hours=D(10), busy_hours=D(4)))
     assert energy == Range(D("2.2792"), D("2.7852"), D("3.2792"))
 
