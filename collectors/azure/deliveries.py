@@ -97,12 +97,20 @@ class Run:
 
 
 def newest_run(days: Days, blobs: Iterable[Blob]) -> Run | None:
-    """The run that counts of those below a folder: the one that began last, else whose manifest came last."""
+    """The run that counts of those below a folder.
+
+    Of runs in folders called after when they began it is the one that began last, of those that overwrite each other
+    the one whose manifest was written last. An export may change from one to the other within a month, and leaves the
+    folders of before: of the two that counts whose manifest was written last.
+    """
     every = {one.name: one for one in blobs}
     manifests = [one for one in every.values() if PurePosixPath(one.name).name.lower() == _MANIFEST]
     if not any(one.size for one in every.values()):
         return None  # folders of an account that keeps them as empty blobs
-    chosen = max(manifests, key=lambda one: (_stamp(one.name), one.modified, one.name), default=None)
+    began = max(manifests, key=lambda one: (_stamp(one.name), one.modified, one.name), default=None)
+    overwritten = [one for one in manifests if not _stamp(one.name)]
+    candidates = [*overwritten, *([began] if began else [])]
+    chosen = max(candidates, key=lambda one: (one.modified, _stamp(one.name), one.name), default=None)
     return Run(days, chosen, every)
 
 

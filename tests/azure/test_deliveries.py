@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -70,6 +71,28 @@ def test_without_a_time_in_its_name_the_manifest_that_came_last_counts() -> None
     assert run is not None
     assert run.manifest is not None
     assert run.manifest.name == "a/x/Manifest.json"
+
+
+STAMPED = ("a/202611200301/v/manifest.json", "a/202611200302/w/manifest.json")
+
+
+@pytest.mark.parametrize(
+    ("minutes", "counts"),
+    [
+        pytest.param((1, 2, 9), "a/x/manifest.json", id="from new reports to overwriting"),
+        pytest.param((8, 9, 1), STAMPED[1], id="from overwriting to new reports"),
+        pytest.param((9, 2, 5), "a/x/manifest.json", id="an older report copied late does not stand for the newest"),
+    ],
+)
+def test_an_export_that_changed_its_layout_goes_on_with_what_was_written_last(
+    minutes: tuple[int, int, int], counts: str
+) -> None:
+    found = [blob(name, minute) for name, minute in zip((*STAMPED, "a/x/manifest.json"), minutes, strict=True)]
+    for order in permutations(found):
+        run = newest_run(NOVEMBER, order)
+        assert run is not None
+        assert run.manifest is not None
+        assert run.manifest.name == counts
 
 
 def test_folders_kept_as_empty_blobs_are_no_run() -> None:
