@@ -34,8 +34,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
-from aispend.cli.trial_azure import azure_serving, collect_azure
-from aispend.cli.trial_gcp import collect_gcp, google_serving
+from aispend.cli.trial_azure import azure_serving
+from aispend.cli.trial_cloud import collect_from
+from aispend.cli.trial_gcp import google_serving
 from aispend.clock import next_month
 from aispend.resource_id import canonical
 from aispend.settings import Settings, load_settings
@@ -43,12 +44,14 @@ from aispend.store import Store, open_store
 from analyzer.attribution import Attributor, Subject
 from analyzer.run import analyze
 from benchmarks.import_focus import Measure
+from collectors.azure.cloud import Azure
 from collectors.contract import Window
 from collectors.files.bills import import_bills
 from collectors.files.inventory import import_inventory
 from collectors.files.metrics import import_metrics
 from collectors.files.usage import import_usage
 from collectors.files.workloads import import_workloads
+from collectors.gcp.cloud import Gcp
 from sample.azure_holdings import COLLECTED_DAYS
 from sample.company import SampleCompany, generate
 from sample.story import AWS_FLEETS
@@ -187,12 +190,12 @@ def load(company: SampleCompany, store: Store, settings: Settings, folder: Path,
     first, last = (date.fromisoformat(f"{month}-01") for month in (min(months), max(months)))
     collected = Window(max(first, TODAY - timedelta(days=COLLECTED_DAYS)), next_month(last))
     with azure_serving({}, company.azure) as azure, google_serving(company) as google:
-        collect_azure(azure, store, settings, None, kinds=("inventory",), clock=now)
-        collect_gcp(google, store, settings, None, kinds=("inventory",), clock=now)
+        collect_from(Azure(), azure, store, settings, None, kinds=("inventory",), clock=now)
+        collect_from(Gcp(), google, store, settings, None, kinds=("inventory",), clock=now)
         if collected.first < collected.end:
             measured = ("utilization", "usage")
-            collect_azure(azure, store, settings, None, kinds=measured, window=collected, clock=now)
-            collect_gcp(google, store, settings, None, kinds=measured, window=collected, clock=now)
+            collect_from(Azure(), azure, store, settings, None, kinds=measured, window=collected, clock=now)
+            collect_from(Gcp(), google, store, settings, None, kinds=measured, window=collected, clock=now)
 
 
 def now() -> datetime:

@@ -7,20 +7,20 @@ the registry's collectors of one connection, in their order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aispend.cli import doors
+from aispend.cli.trial_cloud import collect_from
 
 if TYPE_CHECKING:
     from aispend.clock import Clock
     from aispend.connections import AzureConnection
     from aispend.settings import Settings
     from aispend.store import Store
-    from collectors.contract import Window
     from collectors.runner import SourceReport
 
 NAME = "sample-azure"
@@ -52,37 +52,6 @@ def azure_serving(bills: Mapping[str, Path], holdings: Path | None = None) -> It
             yield AzureConnection.model_validate(given)
 
 
-def collect_azure(
-    connection: AzureConnection,
-    store: Store,
-    settings: Settings,
-    bars: doors.Progress | None,
-    *,
-    kinds: Sequence[str] = (),
-    window: Window | None = None,
-    clock: Clock | None = None,
-) -> list[SourceReport]:
-    """Collect from a connection: all its collectors, or these kinds; ``window`` None: as far back as each asks.
-
-    Raises ``CollectError`` where any of it fails.
-    """
-    from aispend.clock import system_clock
-    from aispend.errors import CollectError
-    from collectors import registry
-    from collectors.azure.cloud import Azure
-    from collectors.runner import collect
-
-    now = clock or system_clock
-    chosen = connection.model_copy(update={"collect": tuple(kinds)})
-    sources = registry.of_connection(Azure(), chosen, settings.tags, store, now)
-    reports = collect(sources, store, settings, now, window=window, progress=bars)
-    for report in reports:
-        problems = [one.message for one in report.slices if one.outcome in ("failed", "waiting")]
-        if report.error or problems:
-            raise CollectError("The sample's Azure could not be collected.", where=report.error or problems[0])
-    return reports
-
-
 def collect_azure_totals(
     connection: AzureConnection, store: Store, settings: Settings, bars: doors.Progress | None
 ) -> SourceReport:
@@ -91,11 +60,12 @@ def collect_azure_totals(
     Raises ``CollectError`` where any of it fails.
     """
     from aispend.clock import system_clock
+    from collectors.azure.cloud import Azure
     from collectors.contract import Window
 
     today = system_clock().date()
     year = Window(today - timedelta(days=KNOWN_DAYS), today + timedelta(days=1))
-    (report,) = collect_azure(connection, store, settings, bars, kinds=("cost-query",), window=year)
+    (report,) = collect_from(Azure(), connection, store, settings, bars, kinds=("cost-query",), window=year)
     return report
 
 
@@ -112,13 +82,14 @@ def collect_azure_rest(
     Raises ``CollectError`` where any of it fails.
     """
     from aispend.clock import system_clock
+    from collectors.azure.cloud import Azure
     from collectors.contract import Window
     from sample.azure_holdings import COLLECTED_DAYS
 
     now = clock or system_clock
     today = now().date()
     since = Window(today - timedelta(days=COLLECTED_DAYS), today + timedelta(days=1))
-    return collect_azure(connection, store, settings, bars, kinds=other_kinds(), window=since, clock=now)
+    return collect_from(Azure(), connection, store, settings, bars, kinds=other_kinds(), window=since, clock=now)
 
 
 def other_kinds() -> list[str]:

@@ -6,19 +6,12 @@ what a real company's ``aispend collect`` does: the registry's collectors of one
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from aispend.cli import doors
-
 if TYPE_CHECKING:
-    from aispend.clock import Clock
     from aispend.connections import GcpConnection
-    from aispend.settings import Settings
-    from aispend.store import Store
-    from collectors.contract import Window
-    from collectors.runner import SourceReport
     from sample.company import SampleCompany
 
 NAME = "sample-gcp"
@@ -43,37 +36,6 @@ def google_serving(company: SampleCompany) -> Iterator[GcpConnection]:
             "grpc_endpoint": google.grpc,
         }
         yield GcpConnection.model_validate(given)
-
-
-def collect_gcp(
-    connection: GcpConnection,
-    store: Store,
-    settings: Settings,
-    bars: doors.Progress | None,
-    *,
-    kinds: Sequence[str] = (),
-    window: Window | None = None,
-    clock: Clock | None = None,
-) -> list[SourceReport]:
-    """Collect from a connection: all its collectors, or these kinds; ``window`` None: as far back as each asks.
-
-    Raises ``CollectError`` where any of it fails.
-    """
-    from aispend.clock import system_clock
-    from aispend.errors import CollectError
-    from collectors import registry
-    from collectors.gcp.cloud import Gcp
-    from collectors.runner import collect
-
-    now = clock or system_clock
-    chosen = connection.model_copy(update={"collect": tuple(kinds)})
-    sources = registry.of_connection(Gcp(), chosen, settings.tags, store, now)
-    reports = collect(sources, store, settings, now, window=window, progress=bars)
-    for report in reports:
-        problems = [one.message for one in report.slices if one.outcome in ("failed", "waiting")]
-        if report.error or problems:
-            raise CollectError("The sample's Google Cloud could not be collected.", where=report.error or problems[0])
-    return reports
 
 
 def other_kinds() -> list[str]:

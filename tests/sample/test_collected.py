@@ -8,12 +8,15 @@ from pathlib import Path
 from sqlalchemy import text
 
 from aispend.cli.trial import collect_aws
-from aispend.cli.trial_azure import azure_serving, collect_azure, collect_azure_totals
-from aispend.cli.trial_gcp import collect_gcp, google_serving
+from aispend.cli.trial_azure import azure_serving, collect_azure_totals
+from aispend.cli.trial_cloud import collect_from
+from aispend.cli.trial_gcp import google_serving
 from aispend.settings import Settings
 from aispend.store import Store
 from analyzer.reconcile import check
 from analyzer.reconcile_totals import PROMISE
+from collectors.azure.cloud import Azure
+from collectors.gcp.cloud import Gcp
 from sample.company import SampleCompany
 from tests.sample.conftest import Ask
 
@@ -48,9 +51,9 @@ def test_azures_bills_are_collected_restated_and_equal_what_azure_itself_adds_up
 ) -> None:
     final = {"focus-usd": company.bills[1], "focus-eur": company.bills[2]}
     with azure_serving({"focus-usd": company.restated_first / "azure-usd"}) as azure:
-        (first,) = collect_azure(azure, database, store_settings, None, kinds=("bills",))
+        (first,) = collect_from(Azure(), azure, database, store_settings, None, kinds=("bills",))
     with azure_serving(final, company.azure) as azure:
-        (second,) = collect_azure(azure, database, store_settings, None, kinds=("bills",))
+        (second,) = collect_from(Azure(), azure, database, store_settings, None, kinds=("bills",))
         totals = collect_azure_totals(azure, database, store_settings, None)
 
     assert (first.loaded, second.loaded) == (1, 26)
@@ -67,7 +70,7 @@ def test_azures_bills_are_collected_restated_and_equal_what_azure_itself_adds_up
     assert [one for one in found if not one.holds or one.attention] == []
 
     with azure_serving(final) as azure:
-        (again,) = collect_azure(azure, database, store_settings, None, kinds=("bills",))
+        (again,) = collect_from(Azure(), azure, database, store_settings, None, kinds=("bills",))
 
     assert again.loaded == 0
     assert again.requests_sent <= 2 * (1 + 2 + 3), "each export's folders, its scope, and the months still restated"
@@ -77,8 +80,8 @@ def test_googles_bill_is_rolled_up_in_bigquery_and_equals_what_google_itself_add
     company: SampleCompany, ask: Ask, database: Store, store_settings: Settings
 ) -> None:
     with google_serving(company) as google:
-        (first,) = collect_gcp(google, database, store_settings, None, kinds=("bills",))
-        (again,) = collect_gcp(google, database, store_settings, None, kinds=("bills",))
+        (first,) = collect_from(Gcp(), google, database, store_settings, None, kinds=("bills",))
+        (again,) = collect_from(Gcp(), google, database, store_settings, None, kinds=("bills",))
 
     assert first.loaded == 13
     ((truth,),) = ask("SELECT sum(billed_cost) FROM truth WHERE provider = 'gcp'")

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from aispend.cli.trial_gcp import collect_gcp, google_serving, other_kinds
+from aispend.cli.trial_cloud import collect_from
+from aispend.cli.trial_gcp import google_serving, other_kinds
 from aispend.connections import GcpConnection
 from aispend.resource_id import canonical
 from aispend.settings import Settings
 from aispend.store import Store
 from collectors.contract import Window
+from collectors.gcp.cloud import Gcp
 from sample.company import SampleCompany
 from sample.google_company import company_of
 from sample.google_projects import NUMBERS
@@ -114,7 +116,7 @@ def test_what_google_has_is_collected_and_meets_the_bill(
     company: SampleCompany, ask: Ask, google: GcpConnection, database: Store, store_settings: Settings
 ) -> None:
     days = {"window": Window(TODAY - timedelta(days=DAYS), TODAY), "clock": now}
-    reports = collect_gcp(google, database, store_settings, None, kinds=other_kinds(), **days)
+    reports = collect_from(Gcp(), google, database, store_settings, None, kinds=other_kinds(), **days)
 
     assert [one.source for one in reports] == [f"sample-gcp/{kind}" for kind in other_kinds()]
     machines_are_those_of_the_bill(company, ask, database)
@@ -127,7 +129,7 @@ def test_what_google_has_is_collected_and_meets_the_bill(
     stop = "SELECT action, round(monthly_saving, 2), currency FROM provider_advice"
     assert rows(database, stop) == [("Stop", Decimal("730.34"), "USD")], "730 hours of 1.00046 dollars"
 
-    again = collect_gcp(google, database, store_settings, None, kinds=other_kinds(), **days)
+    again = collect_from(Gcp(), google, database, store_settings, None, kinds=other_kinds(), **days)
 
     assert sum(one.loaded for one in again) == 0
     assert {name for one in again for name in one.requests} == {"compute.instances.aggregatedList"}, "where to look"
