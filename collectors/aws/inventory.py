@@ -40,6 +40,7 @@ from collectors.aws.inventory_listing import Rows, hardware_of, readers
 from collectors.aws.listing import left_out
 from collectors.contract import Files, Finding, History, Merge, Part, Progress, Reading, Seen, Slice, Window
 from collectors.machine_names import Held, Names
+from collectors.refusals import Refusals
 
 _GRANT = "Grant what 'aispend policy aws' prints, or go without."
 LISTING, EVENTS, JOBS = _PARTS = ("listing", "events", "jobs")
@@ -109,8 +110,7 @@ class Inventory(AwsCollector):
         self._asked: list[Place] = []
         self._listed: dict[Place, _Listed] = {}
         self._closed: set[str] = set()  # accounts that cannot be entered
-        self._refused: list[Exception] = []
-        self._answered = False
+        self._refusals = Refusals[Exception]()
 
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
         """The slices of each account and region; of events and jobs only where they may be read."""
@@ -123,7 +123,7 @@ class Inventory(AwsCollector):
                 place = Place(account, region)
                 self._asked.append(place)
                 known = {part: (one := seen.get(_key(place, part))) and one.token == hour for part in _PARTS}
-                self._answered |= bool(known[LISTING])
+                self._refusals.read(bool(known[LISTING]))
                 # what is read without permission would count as read, so it is asked apart
                 wanted = {
                     LISTING: True,
@@ -133,8 +133,8 @@ class Inventory(AwsCollector):
                 for part in _PARTS:
                     if wanted[part]:
                         yield Slice(_key(place, part), hour, f"{part} of {account}, {region}")
-        if self._refused and not self._answered:
-            raise self._refused[0]
+        if refused := self._refusals.by_all:
+            raise refused[0]
 
     def examine(self) -> Iterator[Finding]:
         """What may be read, and what of it may not."""
@@ -184,9 +184,9 @@ class Inventory(AwsCollector):
                 continue
             found_any = True
             parts += made
-        self._answered |= found_any
+        self._refusals.read(found_any)
         if denied and not found_any:
-            self._refused.append(denied[0])
+            self._refusals.add(denied[0])
             return Reading([], (self._said(place, denied[0]),), may_be_empty=True, token=f"{hour} refused")
         if described:
             path = _write(folder / "inventory.csv", _INVENTORY, described)

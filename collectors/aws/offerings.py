@@ -30,6 +30,7 @@ from collectors.aws.inventory_ec2 import Place
 from collectors.aws.listing import left_out
 from collectors.aws.prices import families
 from collectors.contract import Merge, Part, Progress, Reading, Seen, Slice, Window
+from collectors.refusals import Refusals
 
 Row = dict[str, Any]
 _ARM = tuple(f"{letter}{generation}g" for letter in "cmr" for generation in (6, 7, 8))
@@ -54,8 +55,7 @@ class Offerings(AwsCollector):
     def __init__(self, clients: AwsClients, clock: Clock) -> None:
         super().__init__(clients, clock)
         self._closed: set[str] = set()  # accounts that cannot be entered
-        self._refused: list[Exception] = []
-        self._answered = False
+        self._refusals = Refusals[Exception]()
 
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
         """A slice per account and region, new every day."""
@@ -66,10 +66,10 @@ class Offerings(AwsCollector):
                     break  # said once, for all regions
                 place = Place(account, region)
                 known = seen.get(place.scope)
-                self._answered |= known is not None and known.token == today
+                self._refusals.read(known is not None and known.token == today)
                 yield Slice(place.scope, today, f"types and quotas of {account}, {region}")
-        if self._refused and not self._answered:
-            raise self._refused[0]
+        if refused := self._refusals.by_all:
+            raise refused[0]
 
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
         """What one account is told of one region."""
@@ -96,9 +96,9 @@ class Offerings(AwsCollector):
                 continue
             parts.append(part)
             notes += [note] if note else []
-        self._answered |= bool(parts)
+        self._refusals.read(bool(parts))
         if denied and not parts:
-            self._refused.append(denied[0])
+            self._refusals.add(denied[0])
         token = piece.token if parts else f"{piece.token} refused"
         return Reading(parts, tuple(notes), may_be_empty=True, token=token)
 

@@ -34,6 +34,7 @@ from collectors.aws.clients import AwsClients
 from collectors.aws.listing import left_out
 from collectors.aws.prices import families
 from collectors.contract import Merge, Progress, Reading, Seen, Slice, Window
+from collectors.refusals import Refusals
 from collectors.steps import Step, daily_mean
 
 PRODUCT = "Linux/UNIX"
@@ -56,8 +57,7 @@ class Spot(AwsCollector):
     def __init__(self, clients: AwsClients, clock: Clock) -> None:
         super().__init__(clients, clock)
         self._closed: set[str] = set()
-        self._refused: list[Exception] = []
-        self._answered = False
+        self._refusals = Refusals[Exception]()
 
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
         """A slice per region and day, the newest first, so that a closed region is asked once; then the risks."""
@@ -71,7 +71,7 @@ class Spot(AwsCollector):
                 key, token = f"{region} {day}", f"{now:%Y-%m-%dT%H}" if day == today else "settled"
                 known = seen.get(key)
                 if known is not None and known.token == token:
-                    self._answered = True
+                    self._refusals.read()
                 if known is None or known.token != "settled":
                     yield Slice(key, token, f"spot prices of {region}, {day}")
                 day -= timedelta(days=1)
@@ -81,8 +81,8 @@ class Spot(AwsCollector):
             found = self._advisor.stat() if self._advisor.exists() else None
             token = f"{found.st_size} {found.st_mtime_ns}" if found else f"missing {today}"
             yield Slice("interruptions", token, "spot interruption bands")
-        if self._refused and not self._answered:
-            raise self._refused[0]
+        if refused := self._refusals.by_all:
+            raise refused[0]
 
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
         """One day of a region's prices, or one kind of risk."""
@@ -97,13 +97,13 @@ class Spot(AwsCollector):
             rows, means = day_of_prices(self._history(region, date.fromisoformat(day_text)), region, day_text)
         except ClientError as error:
             if code_of(error) in DENIED:
-                self._refused.append(error)
+                self._refusals.add(error)
             elif code_of(error) not in DISABLED_REGION or region == self.clients.connection.home_region:
                 raise
             self._closed.add(region)
             note = left_out(error, f"The spot market of {region}")
             return Reading([], (note,), may_be_empty=True, token=f"{piece.token} refused")
-        self._answered = True
+        self._refusals.read()
         settled = date.fromisoformat(day_text) < self.clock().date()
         return Reading([Merge("spot_price", rows), *([Merge("price", means)] if settled else [])])
 

@@ -26,6 +26,7 @@ from collectors.azure.clients import AzureClients
 from collectors.azure.graph import Graph, Row, subscription_of
 from collectors.azure.inventory_machines import instant
 from collectors.contract import Finding, Progress, Reading, Rows, Seen, Slice, Window
+from collectors.refusals import Refusals
 
 ADVISER = "Azure Advisor"
 TABLE = "advisorresources"
@@ -59,18 +60,17 @@ class Advice(AzureCollector):
         self._graph = Graph(clients)
         self._access = Access(clients)
         self._found: dict[str, list[Row]] | None = None
-        self._refused: list[str] = []
-        self._answered = False
+        self._refusals = Refusals[str]()
 
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
         """A slice per subscription; new every day."""
         today = f"{self.clock().date()}"
         for one in self.clients.subscriptions:
             known = seen.get(one.id)
-            self._answered |= known is not None and known.token == today
+            self._refusals.read(known is not None and known.token == today)
             yield Slice(one.id, today, f"{ADVISER} of {one.name}")
-        if self._refused and not self._answered:
-            raise nothing_may_be_read(self.name, self._refused)
+        if refused := self._refusals.by_all:
+            raise nothing_may_be_read(self.name, refused)
 
     def examine(self) -> Iterator[Finding]:
         """Of which subscriptions advice may be read."""
@@ -94,7 +94,7 @@ class Advice(AzureCollector):
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
         """The advice of one subscription."""
         if missing := self._access.missing(piece.key, _ACTIONS):
-            self._refused += missing
+            self._refusals.add(*missing)
             said = denied(f"What {piece.title} says", missing)
             return Reading([], (said,), may_be_empty=True, token=f"{piece.token} refused")
         if self._found is None:
@@ -102,7 +102,7 @@ class Advice(AzureCollector):
             for row in self._graph.rows(TABLE, QUERY, [one.id for one in self.clients.subscriptions]):
                 found[subscription_of(row["id"])].append(row)
             self._found = found
-        self._answered = True
+        self._refusals.read()
         rows = advice_rows(self._found.get(piece.key, []), self.clock())
         return Reading([Rows("provider_advice", rows)], may_be_empty=True)
 

@@ -35,6 +35,7 @@ from collectors.azure.metrics import OPERATION as METRICS
 from collectors.azure.metrics import Metrics, Resource, by_place
 from collectors.contract import Files, Finding, History, Part, Progress, Reading, Seen, Slice, Window
 from collectors.machine_names import Names
+from collectors.refusals import Refusals
 from collectors.table_file import table_file
 
 RESOURCES, MEMBERS = "resources", "computeresources"
@@ -85,8 +86,7 @@ class Inventory(AzureCollector):
         self._found: dict[str, dict[str, list[Row]] | Exception] = {}
         self._sizes: dict[str, machines.Sizes] = {}
         self._names = Names()
-        self._refused: list[str] = []
-        self._answered = False
+        self._refusals = Refusals[str]()
         compute, ml = "Microsoft.Compute", "Microsoft.MachineLearningServices/workspaces"
         ai = "Microsoft.CognitiveServices/accounts"
         self._kinds = (
@@ -115,10 +115,10 @@ class Inventory(AzureCollector):
         hour = f"{self.clock():%Y-%m-%dT%H}"
         for one in self.clients.subscriptions:
             known = seen.get(one.id)
-            self._answered |= known is not None and known.token == hour
+            self._refusals.read(known is not None and known.token == hour)
             yield Slice(one.id, hour, f"listing of {one.name}")
-        if self._refused and not self._answered:
-            raise nothing_may_be_read(self.name, self._refused)
+        if refused := self._refusals.by_all:
+            raise nothing_may_be_read(self.name, refused)
 
     def examine(self) -> Iterator[Finding]:
         """What may be read in each subscription, and that Resource Graph answers."""
@@ -157,10 +157,10 @@ class Inventory(AzureCollector):
                 continue
             parts += kind.read(piece.key, described, notes)
         if refused and not parts:
-            self._refused += refused
+            self._refusals.add(*refused)
             said = f"{piece.title} is unknown: nothing may be read there."
             return Reading([], (said,), may_be_empty=True, token=f"{piece.token} refused")
-        self._answered = True
+        self._refusals.read()
         if described:
             path = folder / "inventory.parquet"
             with table_file(path, _COLUMNS) as write:

@@ -30,6 +30,7 @@ from collectors.azure.clients import AzureClients
 from collectors.azure.graph import Graph
 from collectors.azure.regions import regions
 from collectors.contract import Merge, Progress, Reading, Seen, Slice, Window
+from collectors.refusals import Refusals
 
 Row = dict[str, Any]
 SIZES, USAGES = "arm.ListMachineSizes", "arm.ListComputeUsages"
@@ -50,8 +51,7 @@ class Offerings(AzureCollector):
 
     def __init__(self, clients: AzureClients, clock: Clock) -> None:
         super().__init__(clients, clock)
-        self._refused: list[Exception] = []
-        self._answered = False
+        self._refusals = Refusals[Exception]()
 
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
         """A slice per subscription and region; new every day."""
@@ -61,10 +61,10 @@ class Offerings(AzureCollector):
             for region in asked:
                 key = f"{subscription.id} {region}"
                 known = seen.get(key)
-                self._answered |= known is not None and known.token == today
+                self._refusals.read(known is not None and known.token == today)
                 yield Slice(key, today, f"sizes and quotas of {subscription.name}, {region}")
-        if self._refused and not self._answered:
-            raise self._refused[0]
+        if refused := self._refusals.by_all:
+            raise refused[0]
 
     def prove(self, found: Any) -> None:
         """See the base: both are asked of one place."""
@@ -85,10 +85,10 @@ class Offerings(AzureCollector):
         except HttpResponseError as error:
             if status_of(error) != FORBIDDEN:
                 raise
-            self._refused.append(error)
+            self._refusals.add(error)
             note = f"{region} of {subscription}: sizes and quotas are unknown, the permission is missing."
             return Reading([], (note,), may_be_empty=True, token=f"{piece.token} refused")
-        self._answered = True
+        self._refusals.read()
         offered = offering_rows(sizes, subscription, region, now)
         granted = quota_rows(used, sizes, subscription, region, now)
         notes = () if offered else (f"{region} of {subscription}: Azure lists no size, so which there are is unknown.",)

@@ -25,6 +25,7 @@ from collectors.gcp.base import GcpCollector
 from collectors.gcp.clients import GcpClients
 from collectors.gcp.listing import left_out
 from collectors.gcp.places import Places
+from collectors.refusals import Refusals
 
 ASK = "recommender.ListRecommendations"
 _AT_ONCE = 500
@@ -58,8 +59,7 @@ class Advice(GcpCollector):
     def __init__(self, clients: GcpClients, clock: Clock) -> None:
         super().__init__(clients, clock)
         self._places = Places(clients)
-        self._refused: list[Exception] = []
-        self._answered = False
+        self._refusals = Refusals[Exception]()
 
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
         """A slice per kind of advice and project or billing account; new every day."""
@@ -69,10 +69,10 @@ class Advice(GcpCollector):
         for owner, kind in asked:
             key = f"{owner} {kind.what}"
             known = seen.get(key)
-            self._answered |= known is not None and known.token == today
+            self._refusals.read(known is not None and known.token == today)
             yield Slice(key, today, f"advice on {kind.what} of {owner.partition('/')[2]}")
-        if self._refused and not self._answered:
-            raise self._refused[0]
+        if refused := self._refusals.by_all:
+            raise refused[0]
 
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
         """One kind of advice for one project or billing account."""
@@ -92,15 +92,15 @@ class Advice(GcpCollector):
                 except (InvalidArgument, NotFound):
                     notes.append(f"Google gives no advice on {what} in {place}.")
         except Forbidden as error:
-            self._refused.append(error)
+            self._refusals.add(error)
             note = left_out(error, f"what Google advises on {what} of {owner}")
             return Reading([], (note,), may_be_empty=True, token=f"{piece.token} refused")
         if project in self._places.closed:
-            self._refused.append(self._places.closed[project])
+            self._refusals.add(self._places.closed[project])
             return Reading([], tuple(self._places.notes), may_be_empty=True, token=f"{piece.token} refused")
         if project in self._places.silent:  # what was advised where nothing answers stays
             return Reading([], tuple(self._places.notes), may_be_empty=True, token=f"{piece.token} in part")
-        self._answered = True
+        self._refusals.read()
         return Reading([Rows("provider_advice", rows)], tuple(notes), may_be_empty=True)
 
     def _accounts(self) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ from collectors.gcp.listing import is_off, last_of, of_compute, of_rest, unless_
 from collectors.gcp.places import NUMBER
 from collectors.gcp.reservation_use import ByDay
 from collectors.machine_names import Held, Names
+from collectors.refusals import Refusals
 from collectors.table_file import table_file
 
 _TEXTS = ("resource_id", "alias", "resource_name", "account", "region", "fleet", "instance_type", "accelerator_type")
@@ -74,8 +75,7 @@ class Inventory(GcpCollector):
     def __init__(self, clients: GcpClients, clock: Clock) -> None:
         super().__init__(clients, clock)
         self._names = Names()
-        self._refused: list[Exception] = []
-        self._answered = False
+        self._refusals = Refusals[Exception]()
         self._notes: list[str] = []
         self._places: dict[str, list[str]] = {}
         self._before: Mapping[str, Seen] = {}
@@ -100,13 +100,13 @@ class Inventory(GcpCollector):
         self._before = dict(seen)
         for project in self.clients.projects:
             known = seen.get(project)
-            self._answered |= known is not None and known.token == hour
+            self._refusals.read(known is not None and known.token == hour)
             yield Slice(project, hour, f"listing of {project}")
             read = seen.get(f"{project}{_EVENTS}")
             whole = read is not None and audit.is_whole(read.token, hour)
             yield Slice(f"{project}{_EVENTS}", read.token if read and whole else hour, f"audit log of {project}")
-        if self._refused and not self._answered:
-            raise self._refused[0]
+        if refused := self._refusals.by_all:
+            raise refused[0]
 
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
         """Everything of one project, or what its audit log says."""
@@ -126,7 +126,7 @@ class Inventory(GcpCollector):
             if made is not None:
                 parts += made
                 answered = True
-        self._answered |= answered
+        self._refusals.read(answered)
         if not answered:
             return Reading([], tuple(notes), may_be_empty=True, token=f"{piece.token} refused")
         if described:
@@ -144,7 +144,7 @@ class Inventory(GcpCollector):
             made = read(project, rows)
         except Forbidden as error:
             if not is_off(error):
-                self._refused.append(error)
+                self._refusals.add(error)
             raise
         described += rows
         return made

@@ -29,6 +29,7 @@ from collectors.gcp.clients import GcpClients
 from collectors.gcp.listing import AT_ONCE, UnreachableError, left_out, region_of
 from collectors.gcp.places import Places
 from collectors.gcp.spot import types
+from collectors.refusals import Refusals
 
 Row = dict[str, Any]
 TYPES, REGIONS = "compute.machineTypes.aggregatedList", "compute.regions.list"
@@ -55,18 +56,17 @@ class Offerings(GcpCollector):
     def __init__(self, clients: GcpClients, clock: Clock) -> None:
         super().__init__(clients, clock)
         self._places = Places(clients)
-        self._refused: list[Exception] = []
-        self._answered = False
+        self._refusals = Refusals[Exception]()
 
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
         """A slice per project; new every day."""
         today = f"{self.clock().date()}"
         for project in self.clients.projects:
             known = seen.get(project)
-            self._answered |= known is not None and known.token == today
+            self._refusals.read(known is not None and known.token == today)
             yield Slice(project, today, f"machine types and quotas of {project}")
-        if self._refused and not self._answered:
-            raise self._refused[0]
+        if refused := self._refusals.by_all:
+            raise refused[0]
 
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
         """What one project is told of all regions."""
@@ -75,10 +75,10 @@ class Offerings(GcpCollector):
         has_machines = bool(self._places.zones(piece.key))
         notes, self._places.notes = self._places.notes, []
         if piece.key in self._places.closed:
-            self._refused.append(self._places.closed[piece.key])
+            self._refusals.add(self._places.closed[piece.key])
             return Reading([], tuple(notes), may_be_empty=True, token=f"{piece.token} refused")
         if not has_machines:
-            self._answered = True
+            self._refusals.read()
             return Reading([], tuple(notes), may_be_empty=True)
         parts: list[Part] = []
         read: tuple[tuple[str, Callable[[str, list[str]], Part]], ...] = (
@@ -90,8 +90,8 @@ class Offerings(GcpCollector):
                 parts.append(ask(piece.key, notes))
             except Forbidden as error:
                 notes.append(left_out(error, f"{piece.key}, {what}"))
-                self._refused.append(error)
-        self._answered |= bool(parts)
+                self._refusals.add(error)
+        self._refusals.read(bool(parts))
         token = piece.token if parts else f"{piece.token} refused"
         return Reading(parts, tuple(notes), may_be_empty=True, token=token)
 

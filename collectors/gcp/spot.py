@@ -31,6 +31,7 @@ from collectors.gcp.listing import instant, left_out
 from collectors.gcp.places import Places
 from collectors.gcp.prices import SKUS, catalogue
 from collectors.gcp.sku_parts import Parts
+from collectors.refusals import Refusals
 
 HISTORY = "compute.advice.capacityHistory"
 SHARE = "preemption_share"
@@ -50,8 +51,7 @@ class Spot(GcpCollector):
         super().__init__(clients, clock)
         self._places = Places(clients)
         self._catalogue: tuple[Parts, list[str]] | None = None
-        self._refused: list[Exception] = []
-        self._answered = False
+        self._refusals = Refusals[Exception]()
 
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
         """A slice per region; new every day."""
@@ -61,10 +61,10 @@ class Spot(GcpCollector):
             raise next(iter(self._places.closed.values()))
         for region in regions:
             known = seen.get(region)
-            self._answered |= known is not None and known.token == today
+            self._refusals.read(known is not None and known.token == today)
             yield Slice(region, today, f"spot market of {region}")
-        if self._refused and not self._answered:
-            raise self._refused[0]
+        if refused := self._refusals.by_all:
+            raise refused[0]
 
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
         """Prices and preemptions of one region."""
@@ -81,7 +81,7 @@ class Spot(GcpCollector):
             try:
                 reply = self._history(region, name)
             except Forbidden as error:
-                self._refused.append(error)
+                self._refusals.add(error)
                 note = left_out(error, f"the spot market of {region}")
                 return Reading([], (note,), may_be_empty=True, token=f"{piece.token} refused")
             except (Unauthorized, TooManyRequests):
@@ -91,7 +91,7 @@ class Spot(GcpCollector):
                 continue
             prices += price_rows(reply, region, name)
             risks += risk_rows(reply, region, name)
-        self._answered = True
+        self._refusals.read()
         known = {row["instance_type"] for row in prices}
         listed, notes = self._listed(region, [name for name in names if name not in known])
         if silent:
