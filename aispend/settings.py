@@ -23,7 +23,7 @@ from aispend.connections import AwsConnection, AzureConnection, Connection, GcpC
 from aispend.errors import SettingsError
 from aispend.foresight import Forecast
 from aispend.taxing import NonRecoverableTax
-from aispend.watching import Anomaly, Budget, LatencyTarget
+from aispend.watching import Anomaly, Budget, BudgetAlerts, LatencyTarget
 
 Stage = Literal[
     "data", "training", "fine_tuning", "evaluation", "inference_online", "inference_batch", "notebook", "unknown"
@@ -240,6 +240,7 @@ class Settings(_Section):
     agreements: tuple[Agreement, ...] = Field((), alias="agreement")
     reconcile: Reconcile = Reconcile()
     anomaly: Anomaly = Anomaly()
+    budget_alerts: BudgetAlerts = BudgetAlerts()
     budgets: tuple[Budget, ...] = Field((), alias="budget")
     forecast: Forecast = Forecast()
     latency_targets: tuple[LatencyTarget, ...] = Field((), alias="latency_target")

@@ -1,12 +1,15 @@
-"""What is watched, and when a person is told: the sections ``[anomaly]`` and ``[[budget]]`` of ``aispend.toml``."""
+"""What is watched, and when a person is told.
+
+The sections ``[anomaly]``, ``[budget_alerts]`` and ``[[budget]]`` of ``aispend.toml``.
+"""
 
 from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 
 class _Section(BaseModel):
@@ -50,6 +53,36 @@ class LatencyTarget(_Section):
     latency_ms: float = Field(gt=0)
 
 
+def _rising(percents: tuple[Decimal, ...]) -> tuple[Decimal, ...]:
+    if any(percent <= 0 for percent in percents):
+        raise ValueError("thresholds are percentages above 0")
+    return tuple(sorted(set(percents)))
+
+
+Thresholds = Annotated[tuple[Decimal, ...], AfterValidator(_rising)]
+"""Percentages of a budget, each once, the least first."""
+
+
+class BudgetAlerts(_Section):
+    """When a person is told of a budget; of all budgets, but for thresholds of their own (see docs/methods.md)."""
+
+    thresholds: Thresholds = Field(
+        (Decimal(50), Decimal(80), Decimal(100)), description="percent of a budget whose day is told"
+    )
+    short_days: int = Field(3, ge=1, le=31, description="days that say whether it still goes on")
+    long_days: int = Field(7, ge=2, le=92, description="days that say whether it is more than a bad day")
+    warn_burn: Decimal = Field(Decimal("1.5"), gt=1, description="times the pace a budget allows, over both: watch")
+    critical_burn: Decimal = Field(Decimal(2), gt=1, description="times that pace, over both: critical")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.short_days >= self.long_days:
+            raise ValueError("short_days must be fewer than long_days: they say whether what those found still goes on")
+        if self.warn_burn >= self.critical_burn:
+            raise ValueError("warn_burn must be below critical_burn")
+        return self
+
+
 class Budget(_Section):
     """An amount for a month, quarter or year of the calendar."""
 
@@ -61,11 +94,4 @@ class Budget(_Section):
     cost: Literal["effective", "billed"] = Field("effective", description="amortised, or as invoiced")
     ai_only: bool = Field(True, description="AI spend alone, or everything that matches")
     valid_from: date | None = Field(None, alias="from", description="before it there is no such budget")
-    thresholds: tuple[Decimal, ...] = Field((Decimal(50), Decimal(80), Decimal(100)), description="percent spent")
-
-    @field_validator("thresholds")
-    @classmethod
-    def _positive(cls, value: tuple[Decimal, ...]) -> tuple[Decimal, ...]:
-        if any(percent <= 0 for percent in value):
-            raise ValueError("thresholds are percentages above 0")
-        return tuple(sorted(set(value)))
+    thresholds: Thresholds | None = Field(None, description="percent spent; default: those of [budget_alerts]")

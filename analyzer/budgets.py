@@ -4,7 +4,9 @@ Assumes     ``spend_day`` as the last analysis left it (charges for a budget by 
 Method      Of the present period of the calendar: actual cost of the whole days known; *burn rate* = actual / the
             part of the budget due by the profile of weekdays of usage over the last eight weeks; the days left as
             :mod:`analyzer.budget_path` expects them, its band as P10 and P90 of the period; the day on which actual
-            and median path together reach the amount. Critical: spent, or P10 above the budget. Warn: P50 above it.
+            and median path together reach the amount, and those of its thresholds; whether the last days were too fast
+            (:mod:`analyzer.budget_alerts`). Critical: spent, P10 above the budget, or critically fast. Warn: P50 above
+            it, or too fast.
 Cases       The profile is that of clouds: own costs are known and have none. Cost in another currency is converted by
             the day; what has no rate is named apart (``analyzer.budget_currency``), and the state is never *ok* then.
             A bill that is behind is named in the reason, and so is that no charge fits a budget. Net spend below zero
@@ -19,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Connection, delete, insert, text
 
@@ -28,7 +30,8 @@ from aispend.errors import SettingsError
 from aispend.money import COST_QUANTUM, exact_sum
 from aispend.schema import budget_status
 from aispend.settings import Settings
-from aispend.watching import Budget
+from aispend.watching import Budget, BudgetAlerts
+from analyzer.budget_alerts import Burn, Pace, State, Threshold, burning, reached, too_fast
 from analyzer.budget_cover import Covered, covered, covers
 from analyzer.budget_credits import below_zero, taken_off
 from analyzer.budget_currency import DailyCost, in_currency
@@ -39,9 +42,9 @@ from analyzer.forecast_steps import Ahead
 from analyzer.remembered import Remembered
 from analyzer.series import OWN, SeriesSet, coverage, daily_series
 
-State = Literal["ok", "warn", "critical"]
 PROFILE_DAYS = 56
 _LEAST_HISTORY = 14
+_STATES: Sequence[State] = ("ok", "warn", "critical")
 _MONTHS: Mapping[str, int] = {"month": 1, "quarter": 3, "year": 12}
 
 
@@ -57,6 +60,8 @@ class Standing:
     p90: Decimal | None
     exhausted_on: date | None
     threshold: Decimal | None
+    thresholds: tuple[Threshold, ...]
+    burn: Burn
     state: State
     reason: str
 
@@ -79,18 +84,30 @@ def standing(
     path: Path | None,
     *,
     credited: Mapping[str, Decimal] | None = None,
+    alerts: BudgetAlerts | None = None,
+    pace: Pace | None = None,
+    used: Decimal = Decimal(0),
 ) -> Standing:
     """Where a budget stands after ``spent``, a cost for each day from ``first``.
 
     ``weights``: profile of the whole period, a weight for each day; the amount is due in proportion to them.
     ``credited``: what took cost off to date, by charge category; needed where ``spent`` comes to less than nothing.
+    ``alerts``: default those of the settings. ``pace``: usage of the last days known, None where nothing is said of
+    it; ``used``: usage of ``spent``.
     """
+    alerts = alerts or BudgetAlerts()
     actual = exact_sum(spent)
-    due = budget.amount * exact_sum(weights[: len(spent)]) / exact_sum(weights)
+    known, whole = exact_sum(weights[: len(spent)]), exact_sum(weights)
+    due = budget.amount * known / whole
     p50 = None if path is None else exact_sum((actual, *path.days))
     p10 = None if path is None or path.low is None else actual + path.low
     p90 = None if path is None or path.high is None else actual + path.high
-    reached = [percent for percent in budget.thresholds if actual * 100 >= percent * budget.amount]
+    ahead = () if path is None else path.days
+    percents = alerts.thresholds if budget.thresholds is None else budget.thresholds
+    thresholds = reached(percents, budget.amount, first, spent, ahead)
+    (whole_of_it,) = reached((Decimal(100),), budget.amount, first, spent, ahead)
+    left = exact_sum((budget.amount, actual.copy_negate(), used))
+    burn = burning(pace or Pace((), ()), alerts, left=left, known=known, whole=whole, used=used)
     state: State = "ok"
     reason = _share_spent(actual, budget.amount) if actual >= 0 else below_zero(actual, credited or {})
     if actual >= budget.amount:
@@ -101,6 +118,8 @@ def standing(
         state, reason = "warn", f"{reason}; the forecast's median is above the budget"
     elif path is not None and p50 is not None and p50 < 0:
         reason = f"{reason}; {_forecast_below_zero(actual, p50, path)}"
+    if actual < budget.amount and (fast := too_fast(burn, alerts)):
+        state, reason = max(state, burn.state, key=_STATES.index), f"{reason}; {fast}"
     return Standing(
         actual=actual,
         expected_to_date=due.quantize(COST_QUANTUM),
@@ -108,8 +127,10 @@ def standing(
         p10=p10,
         p50=p50,
         p90=p90,
-        exhausted_on=_exhausted(budget.amount, first, (*spent, *(() if path is None else path.days))),
-        threshold=max(reached, default=None),
+        exhausted_on=whole_of_it.reached_on or whole_of_it.expected_on,
+        threshold=max((one.percent for one in thresholds if one.reached_on is not None), default=None),
+        thresholds=thresholds,
+        burn=burn,
         state=state,
         reason=reason,
     )
@@ -155,7 +176,8 @@ def write_budgets(
     if known is not None:
         _, end = period_of(max(known.end, clock().date()), "year")
         ahead = Ahead.look(connection, settings.forecast.steps, known.end, end, settings.reporting_currency)
-    look = _Look(known, ahead, exchange_rates(connection), remembered or Remembered())
+    began = connection.scalar(text("SELECT min(charge_date) FROM spend_day")) if settings.budgets else None
+    look = _Look(known, began, ahead, exchange_rates(connection), remembered or Remembered())
     found = (_row(connection, settings, budget, look=look, clock=clock) for budget in settings.budgets)
     rows = [row for row in found if row is not None]
     if rows:
@@ -165,9 +187,10 @@ def write_budgets(
 
 @dataclass(frozen=True)
 class _Look:
-    """What all budgets of a run rest on: the days known, the changes known beforehand, rates."""
+    """What all budgets of a run rest on: the days known, the ledger's first, the changes known beforehand, rates."""
 
     known: SeriesSet | None
+    began: date | None
     ahead: Ahead | None
     rates: ExchangeRates
     remembered: Remembered
@@ -201,6 +224,7 @@ def _row(
     spent = [exact_sum(day) for day in zip(costs[start:], written.usage[start:], written.fees[start:], strict=True)]
     profile = weekday_profile(cost.usage, upto)
     weights = [profile[(first + timedelta(days=number)).weekday()] for number in range((end - first).days)]
+    usage = [exact_sum(day) for day in zip(cost.usage, written.usage, strict=True)]
     known_steps = Placed([], [])
     if look.ahead is not None:
         known_steps = place_steps(connection, budget, look.ahead, cover, currency=currency, rates=look.rates, upto=upto)
@@ -216,7 +240,17 @@ def _row(
     if exact_sum(spent) < 0:
         column = f"{budget.cost}_cost"
         credited = taken_off(connection, cover, column, first=first, upto=upto, currency=currency, rates=look.rates)
-    stands = standing(budget, first, spent, weights, path, credited=credited)
+    stands = standing(
+        budget,
+        first,
+        spent,
+        weights,
+        path,
+        credited=credited,
+        alerts=settings.budget_alerts,
+        pace=_pace(usage, profile, upto, look.began),
+        used=exact_sum(usage[start:]),
+    )
     unconverted = {
         name: exact_sum(one.unconverted.get(name, Decimal(0)) for one in (cost, written))
         for name in sorted({*cost.unconverted, *written.unconverted})
@@ -249,11 +283,32 @@ def _row(
         "forecast_method": None if path is None else path.method,
         "exhausted_on": stands.exhausted_on,
         "threshold": stands.threshold,
+        "thresholds": [_as_stored(one) for one in stands.thresholds],
+        "burn_short": stands.burn.short,
+        "burn_short_days": settings.budget_alerts.short_days,
+        "burn_long": stands.burn.long,
+        "burn_long_days": settings.budget_alerts.long_days,
+        "burn_state": stands.burn.state,
         "state": "warn" if unconverted and stands.state == "ok" else stands.state,
         "reason": "; ".join(notes),
         "unconverted": {name: str(amount) for name, amount in unconverted.items()},
         "partly_unknown": cost.partly_unknown or written.partly_unknown,
         "computed_at": clock(),
+    }
+
+
+def _pace(usage: Sequence[Decimal], profile: Sequence[Decimal], upto: date, began: date | None) -> Pace:
+    """The days up to ``upto`` of which there is a ledger: of days before it nothing is known."""
+    days = 0 if began is None else min(len(usage), max((upto - began).days, 0))
+    weights = [profile[(upto - timedelta(days=number)).weekday()] for number in range(days, 0, -1)]
+    return Pace(usage[len(usage) - days :], weights)
+
+
+def _as_stored(one: Threshold) -> dict[str, str | None]:
+    return {
+        "percent": f"{one.percent.normalize():f}",
+        "reached_on": None if one.reached_on is None else one.reached_on.isoformat(),
+        "expected_on": None if one.expected_on is None else one.expected_on.isoformat(),
     }
 
 
@@ -288,15 +343,6 @@ def _daily(
         for is_own in (False, True)
     )
     return clouds, own
-
-
-def _exhausted(amount: Decimal, first: date, path: Sequence[Decimal]) -> date | None:
-    total = Decimal(0)
-    for number, cost in enumerate(path):
-        total += cost
-        if total >= amount:
-            return first + timedelta(days=number)
-    return None
 
 
 _BITS: Mapping[str, int] = {"billed": 1, "effective": 2}

@@ -69,7 +69,7 @@ def _look(connection: Connection, settings: Settings, clock: Clock) -> OutlookRe
 
 
 def _fingerprint(connection: Connection, settings: Settings, clock: Clock) -> str:
-    sections = (settings.forecast, settings.anomaly, *settings.budgets)
+    sections = (settings.forecast, settings.anomaly, settings.budget_alerts, *settings.budgets)
     words = [
         clock().date().isoformat(),
         settings.reporting_currency,

@@ -253,6 +253,13 @@ TEMPLATE = """\
 # Any of provider, account, service, region, model, team, stage, resource_id, sku and tags in match; text is a shell
 # glob, case ignored.
 
+[budget_alerts]
+# thresholds = [50, 80, 100]  # percent of a budget: the day each was reached, or is expected, is told
+# short_days = 3              # too fast when the last 3 and the last 7 days both cost …
+# long_days = 7
+# warn_burn = 1.5             # … 1.5 times what a budget allows for such days, and would break it at that pace
+# critical_burn = 2
+
 # [[budget]]
 # name = "support, all models"
 # amount = 20000
@@ -262,7 +269,7 @@ TEMPLATE = """\
 # cost = "effective"          # amortised, or "billed" as invoiced
 # ai_only = true
 # from = 2026-01-01
-# thresholds = [50, 80, 100]
+# thresholds = [75, 90, 100]  # default: those of [budget_alerts]
 
 # ---- Spend agreements (aispend agreements) ---------------------------------------------------------------
 # Drawdown counts what the contract counts: which cost, charge categories and services.

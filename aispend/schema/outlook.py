@@ -72,17 +72,46 @@ budget_status = Table(
     Column("known_to", Date, comment="day after the last whole day; NULL where no bill is analyzed"),
     money("actual", "spent to date, in the budget's currency", nullable=False),
     money("expected_to_date", "the part of the budget due to date by the seasonal profile", nullable=False),
-    Column("burn_rate", Numeric, comment="actual / expected_to_date; NULL where nothing was due yet"),
+    Column(
+        "burn_rate",
+        Numeric,
+        comment="actual / expected_to_date; NULL where nothing was due yet, or net spend is below zero",
+    ),
+    Column(
+        "burn_short",
+        Numeric,
+        comment="usage of the last burn_short_days / what is left for usage allows for them; NULL where nothing is "
+        "allowed for them, their usage is below zero or the ledger is younger",
+    ),
+    Column("burn_short_days", Integer, nullable=False, comment="days of burn_short, up to known_to"),
+    Column("burn_long", Numeric, comment="the same of the last burn_long_days"),
+    Column("burn_long_days", Integer, nullable=False, comment="days of burn_long, up to known_to"),
+    text(
+        "burn_state",
+        "warn or critical where both burns are that fast and would break the budget in this period, else ok",
+        nullable=False,
+    ),
     money("forecast_p10", "whole period, 10th percentile; NULL where there is too little to say"),
     money("forecast_p50", "whole period, median"),
     money("forecast_p90", "whole period, 90th percentile"),
-    text("forecast_method", "forecast or burn rate; NULL where there is none"),
+    text(
+        "forecast_method",
+        "forecast, or burn rate (the pace of usage to date: less than two weeks are known); NULL where there is none",
+    ),
     Column(
         "exhausted_on",
         Date,
-        comment="day the budget is or was used up on the forecast's median; NULL is not in this period",
+        comment="day the budget was used up, or will be on the forecast's median; NULL is not in this period, or not "
+        "known where there is no forecast",
     ),
     Column("threshold", Numeric, comment="highest of its thresholds reached by actual cost, in percent; NULL is none"),
+    Column(
+        "thresholds",
+        JSONB,
+        nullable=False,
+        comment="its thresholds, the least first: percent; reached_on, the day since which actual is at or above "
+        "it; expected_on, the day actual and median forecast reach it; both null: not in this period, or not known",
+    ),
     text("state", "ok, warn or critical", nullable=False),
     text("reason", "why it is in that state", nullable=False),
     Column(
@@ -120,7 +149,12 @@ forecast = Table(
     money("p50", "actual and expected effective cost of the whole period", nullable=False),
     money("p90", "upper end of the band"),
     Column("level", Numeric, nullable=False, comment="probability the band holds with; 0.8 makes p10 and p90 of it"),
-    text("method", "middle of members, mean of same steps, as a season ago, run rate, nothing charged", nullable=False),
+    text(
+        "method",
+        "middle of members, mean of same steps, as a season ago, run rate, or nothing charged: nothing ever was, or "
+        "nothing for so long that it has ended",
+        nullable=False,
+    ),
     Column("history_days", Integer, nullable=False, comment="known days since its first charge, those remembered"),
     text("reason", "why there is no band, or what else to know of the number; NULL is nothing"),
     Column(

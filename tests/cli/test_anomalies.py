@@ -72,7 +72,8 @@ def test_a_budget_is_told_with_what_it_does_not_add(filled: Run, database: Store
                 covers="AI spend, team support", cost="effective", amount=Decimal(1000), currency="USD",
                 known_to=date(2026, 11, 11), actual=Decimal(500), expected_to_date=Decimal("333.33"),
                 burn_rate=Decimal("1.5"), forecast_p50=Decimal(1500), forecast_method="burn rate",
-                exhausted_on=date(2026, 11, 20), threshold=Decimal(50), state="warn",
+                exhausted_on=date(2026, 11, 20), threshold=Decimal(50), thresholds=[], burn_state="ok", state="warn",
+                burn_short_days=3, burn_long_days=7,
                 reason="50% spent; the forecast's median is above the budget",
                 unconverted={"EUR": "12.5"}, partly_unknown=False, computed_at=NOW,
             )

@@ -22,6 +22,7 @@ def test_a_budget_below_zero_has_no_percentage(filled: Run, database: Store) -> 
                 name="ai", period_start=date(2026, 11, 1), period_end=date(2026, 12, 1), period="month",
                 covers="AI spend", cost="effective", amount=Decimal(1000), currency="USD", known_to=date(2026, 11, 11),
                 actual=Decimal(-30430), expected_to_date=Decimal("333.33"), state="ok",
+                thresholds=[], burn_short_days=3, burn_long_days=7, burn_state="ok",
                 reason="net spend is below zero, -30,430.00: 100.00 charged, -30,530.00 of credits",
                 unconverted={}, partly_unknown=False, computed_at=NOW,
             )
