@@ -8,8 +8,9 @@ Method
     told is not said of another. *Quotas* (``quota``): how many vCPUs, accelerators or machines of the types a pattern
     names may run at once, on demand or on spot, and how many did where the cloud tells.
     A change *fits* a quota where what it needs at once is within it: what runs, less what was given up before, and what
-    is new. What runs is what the cloud tells; else what is changed alone, which is the least it can be. A machine
-    counts against each quota that names its type; the one with least room decides.
+    is new. What runs is what the cloud tells, or what its listing of machines shows (``listed_machines.py``); else what
+    is changed alone, which is the least it can be. A machine counts against each quota that names its type; the one
+    with least room decides. Several proposals together: ``quotas_together.py``.
 Cases
     A type without a row, an answer older than ``FRESH_DAYS``, a zone the account's listing does not name at all, a
     type whose vCPUs are not known, what a service manages under limits of its own (``ml.`` types): unknown.
@@ -18,7 +19,7 @@ Sources
     AWS: DescribeInstanceTypeOfferings, Service Quotas. Azure: resource SKUs, compute usages.
     Google: machine types by zone, quotas of regions. docs/advice.md.
 Known drawbacks
-    An offer is no promise of capacity. Of several proposals each is held against a quota by itself.
+    An offer is no promise of capacity.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from sqlalchemy import Connection, func, select
 
 from aispend.prices.accelerators import instance_type, plain_instance_type
 from aispend.schema import quota, type_offering
+from recommender.subjects.listed_machines import load_listed, with_use
 
 Purchase = Literal["on_demand", "spot"]
 FRESH_DAYS = 30
@@ -69,6 +71,29 @@ class Needed:
     present: str
     beside: int
     together: bool
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a change takes of a quota, in its unit: ``present`` runs today, ``new`` takes its place.
+
+    With ``together`` the present runs on until the new does.
+    """
+
+    quota: Quota
+    present: Decimal
+    new: Decimal
+    together: bool
+
+    @property
+    def lasting(self) -> Decimal:
+        """What it takes more than today once it is done; what others may need is not counted on to become free."""
+        return max(self.new - self.present, Decimal(0))
+
+    @property
+    def peak(self) -> Decimal:
+        """What it takes more than today while it is done."""
+        return self.new if self.together else self.lasting
 
 
 @dataclass(frozen=True)
@@ -105,7 +130,10 @@ class Offering:
 
 @dataclass(frozen=True)
 class Quota:
-    """How much of the types it covers may run at once in a place; ``used`` None where the cloud does not tell."""
+    """How much of the types it covers may run at once in a place; ``used`` None where nobody tells.
+
+    ``listed_at`` says that the cloud does not tell ``used``, and when the machines were listed that it is counted from.
+    """
 
     provider: str
     account: str
@@ -119,6 +147,7 @@ class Quota:
     used: Decimal | None
     as_of: datetime
     source: str
+    listed_at: datetime | None = None
 
     def limits(self, name: str) -> bool:
         """Whether machines of a type, by its plain name, count against it."""
@@ -170,9 +199,16 @@ class Places:
 
     def fit_of(self, needed: Needed) -> Fit | None:
         """What the change asks of the quota that has least room for it; None where none is known."""
-        fits = (self._fit(needed, one) for one in self.quotas(needed.place, needed.instance_type, needed.purchase))
-        known = [fit for fit in fits if fit is not None]
+        known = [_fit(one) for one in self.demands(needed)]
         return min(known, key=lambda fit: (fit.quota.granted - fit.at_once, fit.quota.code), default=None)
+
+    def demands(self, needed: Needed) -> list[Demand]:
+        """What the change takes of each quota that limits it, as far as the machine types are known."""
+        return [
+            Demand(one, _present(needed, one), each * needed.number, needed.together)
+            for one in self.quotas(needed.place, needed.instance_type, needed.purchase)
+            if (each := one.taken_by(needed.instance_type)) is not None
+        ]
 
     def quotas(self, place: Place, name: str, purchase: Purchase) -> list[Quota]:
         """The quotas that a type counts against there, as told within the last month."""
@@ -182,20 +218,22 @@ class Places:
             one for one in known if not _is_managed(name) and _is_fresh(one.as_of, place.as_of) and one.limits(plain)
         ]
 
-    def _fit(self, needed: Needed, limit: Quota) -> Fit | None:
-        each = limit.taken_by(needed.instance_type)
-        if each is None:
-            return None
-        present = Decimal(0)
-        if limit.limits(plain_instance_type(needed.place.provider, needed.present)):
-            present = (limit.taken_by(needed.present) or Decimal(0)) * needed.beside
-        running = present if limit.used is None else max(limit.used, present)
-        return Fit(limit, running if needed.together else running - present, each * needed.number)
-
     @cached_property
     def _zones(self) -> dict[tuple[str, str, str], set[str]]:
         """The zones of each place that its listings name."""
         return {where: {zone for one in told.values() for zone in one.zones} for where, told in self._offerings.items()}
+
+
+def _present(needed: Needed, limit: Quota) -> Decimal:
+    """What is given up of a quota."""
+    if not limit.limits(plain_instance_type(needed.place.provider, needed.present)):
+        return Decimal(0)
+    return (limit.taken_by(needed.present) or Decimal(0)) * needed.beside
+
+
+def _fit(asked: Demand) -> Fit:
+    running = asked.present if asked.quota.used is None else max(asked.quota.used, asked.present)
+    return Fit(asked.quota, running if asked.together else running - asked.present, asked.new)
 
 
 NOTHING_TOLD = Places()
@@ -212,6 +250,8 @@ def load_places(connection: Connection) -> Places:
             q.source,
         )
     ).mappings()  # fmt: skip
+    quotas = (Quota(**{**row, "covers": tuple(row["covers"])}) for row in granted)
+    listed = load_listed(connection)
     return Places(
         (
             Offering(
@@ -225,7 +265,7 @@ def load_places(connection: Connection) -> Places:
             )
             for row in offered
         ),
-        (Quota(**{**row, "covers": tuple(row["covers"])}) for row in granted),
+        (with_use(one, listed.get((one.provider, one.account, one.region))) for one in quotas),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -17,6 +17,7 @@ from aispend.schema import recommendation, recommendation_event, why_not
 from recommender.contract import Advice, Answer, WhyNot
 from recommender.group_decisions import GroupDecision, decided_against
 from recommender.portfolio import NOT_COUNTED, Counted, combine
+from recommender.quotas_together import within_quotas
 from recommender.registry import KINDS
 from recommender.whole_groups import groups_of
 
@@ -32,21 +33,30 @@ def identity_of(item: Advice) -> str:
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:12]
 
 
-def keep(connection: Connection, advice: Sequence[Advice], reasons: Sequence[WhyNot], now: datetime) -> int:
-    """Write all of it; how many recommendations count."""
+def keep(
+    connection: Connection, advice: Sequence[Advice], reasons: Sequence[WhyNot], now: datetime
+) -> tuple[int, list[WhyNot]]:
+    """Write all of it; how many recommendations count, and what is refused as it has no room beside the others."""
     before = {row.id: row.state for row in connection.execute(select(recommendation.c.id, recommendation.c.state))}
     passed = _passed_gates(connection)
     woken = _wake(connection, now)
     before |= dict.fromkeys(woken, "open")
     items = {identity_of(item): item for item in advice}
     followed = decided_against(connection, items, before, KINDS)
-    counts = _counted(items, before | {key: decision.event for key, decision in followed.items()}, passed)
+    states = before | {key: decision.event for key, decision in followed.items()}
+    asking = {key: item for key, item in items.items() if states.get(key) not in DECIDED_AGAINST}
+    standing, refused = within_quotas(
+        asking, KINDS, lambda left: _counted(left, states, passed), lambda key: states.get(key) == "accepted"
+    )
+    items = {key: standing.get(key, item) for key, item in items.items() if key in standing or key not in asking}
+    counts = _counted(items, states, passed)
     _upsert(connection, [_row(key, item, counts[key], now) for key, item in items.items()])
     for key, decision in followed.items():
         _follow(connection, key, decision, now)
     fresh = [key for key in items if key not in followed and before.get(key) in (None, *_NOT_FOUND)]
     _say(connection, fresh, "proposed", "open", now)
-    blind = {(reason.kind, *_whose(reason)) for reason in reasons if reason.reason.startswith("telemetry_")}
+    every = [*reasons, *refused]
+    blind = {(reason.kind, *_whose(reason)) for reason in every if reason.reason.startswith("telemetry_")}
     c = recommendation.c
     lost = connection.execute(
         select(c.id, c.kind, c.provider, c.resource_id, c.currency)
@@ -61,11 +71,11 @@ def keep(connection: Connection, advice: Sequence[Advice], reasons: Sequence[Why
         .where(recommendation.c.id.not_in(items) | recommendation.c.state.in_((*DECIDED_AGAINST, *_NOT_FOUND)))
         .values(counted=False, counted_list=0, counted_effective=0, counted_net=0)
     )
-    _keep_reasons(connection, advice, reasons, now)
-    return sum(item.counts for item in counts.values())
+    _keep_reasons(connection, list(items.values()), every, now)
+    return sum(item.counts for item in counts.values()), refused
 
 
-def _counted(items: dict[str, Advice], states: dict[str, str], passed: set[str]) -> dict[str, Counted]:
+def _counted(items: Mapping[str, Advice], states: Mapping[str, str], passed: set[str]) -> dict[str, Counted]:
     """What each adds to the best combination; what was decided against takes no part in it."""
     part = {key: item for key, item in items.items() if states.get(key) not in DECIDED_AGAINST}
     open_gates = [replace(item, gate=None) if key in passed else item for key, item in part.items()]

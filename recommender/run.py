@@ -70,10 +70,11 @@ def recommend(engine: Engine, settings: Settings, clock: Clock, *, progress: Pro
                         reasons.append(answer)
         advice, refused = whole_groups(advice, KINDS, settings.recommend.min_monthly_saving)
         reasons += refused
-        counts = keep(connection, advice, reasons, clock())
+        counts, refused = keep(connection, advice, reasons, clock())
         note_growth(connection, settings.recommend.min_monthly_saving, clock())
-    advised = {item.subject.resource_id for item in advice}
-    without = {reason.subject.resource_id for reason in reasons} - advised
+    over = {(reason.kind, reason.subject.resource_id) for reason in refused}
+    advised = {item.subject.resource_id for item in advice if (item.kind, item.subject.resource_id) not in over}
+    without = {reason.subject.resource_id for reason in (*reasons, *refused)} - advised
     return RecommendReport(len(seen), counts, len(without), end)
 
 

@@ -14,7 +14,7 @@ Cases
 Sources
     docs/advice.md; ``places.py``.
 Known drawbacks
-    A group is held by what one machine of it, or one line of advice, asks for.
+    This looks at one line of advice by itself; several, and the lines of a group, are ``quotas_together.py``'s.
 """
 
 from __future__ import annotations
@@ -126,38 +126,49 @@ def _told_of_offer(subject: Subject, wanted: Needed) -> str:
 
 def _told_of_quota(fit: Fit) -> str:
     quota = fit.quota
-    used = "" if quota.used is not None else "; what else is used is not told"
     return (
-        f"{_plain(fit.at_once)} of {_plain(quota.granted)} {_units(quota.unit)} at once, {quota.title} ({quota.code}), "
-        f"told on {quota.as_of:%Y-%m-%d} ({quota.source}){used}"
+        f"{plain(fit.at_once)} of {plain(quota.granted)} {units(quota.unit)} at once, {quota.title} ({quota.code}), "
+        f"told on {quota.as_of:%Y-%m-%d} ({quota.source}){of_use(quota)}"
+    )
+
+
+def of_use(quota: Quota) -> str:
+    """Where what is used of a quota is from, if its cloud does not tell; to go on a sentence with."""
+    if quota.used is None:
+        return "; what else is used is not told"
+    return (
+        f"; what is used is counted from the machines listed on {quota.listed_at:%Y-%m-%d}" if quota.listed_at else ""
     )
 
 
 def _too_small(wanted: Needed, fit: Fit) -> str:
     quota, many = fit.quota, f"{wanted.number} × " if wanted.number > 1 else ""
     how = " on spot" if wanted.purchase == "spot" else ""
-    beside = f" beside the {_plain(fit.running)} that run" if fit.running else ""
+    beside = f" beside the {plain(fit.running)} that run" if fit.running else ""
+    counted = of_use(quota) if quota.listed_at else ""
     return (
-        f"{many}{wanted.instance_type}{how} takes {_plain(fit.new)} {_units(quota.unit)}{beside}, and {quota.title} "
-        f"({quota.code}) grants {_plain(quota.granted)} in {quota.region} (told on {quota.as_of:%Y-%m-%d}). Ask for "
-        f"{_plain(fit.at_once)} first: {_asking(quota, fit.at_once)}."
+        f"{many}{wanted.instance_type}{how} takes {plain(fit.new)} {units(quota.unit)}{beside}, and {quota.title} "
+        f"({quota.code}) grants {plain(quota.granted)} in {quota.region} (told on {quota.as_of:%Y-%m-%d}{counted}). "
+        f"Ask for {plain(fit.at_once)} first: {asking(quota, fit.at_once)}."
     )
 
 
-def _asking(quota: Quota, amount: Decimal) -> str:
+def asking(quota: Quota, amount: Decimal) -> str:
     """Where more is asked for: a command where there is one that everybody has, else the page of the console."""
     code, region = shlex.quote(quota.code), shlex.quote(quota.region)
     return {
         "aws": f"aws service-quotas request-service-quota-increase --service-code ec2 --quota-code {code}"
-        f" --desired-value {_plain(amount)} --region {region}, or Service Quotas in the console",
+        f" --desired-value {plain(amount)} --region {region}, or Service Quotas in the console",
         "azure": f"Quotas in the portal, {quota.title} in {quota.region} of subscription {quota.account}",
         "gcp": f"IAM & Admin, Quotas in the console, {quota.code} in {quota.region} of project {quota.account}",
     }[quota.provider]
 
 
-def _units(unit: str) -> str:
+def units(unit: str) -> str:
+    """A quota's unit, of several."""
     return f"{unit}s"
 
 
-def _plain(number: Decimal) -> str:
+def plain(number: Decimal) -> str:
+    """An amount without zeros that say nothing."""
     return f"{number.normalize():f}"

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import event, select
 
 from aispend.clock import Clock
-from aispend.schema import recommendation, recommendation_event
+from aispend.schema import recommendation, recommendation_event, why_not
 from aispend.settings import Settings
 from aispend.store import Store
+from recommender.life import change_state
+from recommender.record import keep
 from recommender.run import recommend
+from tests.recommender.kinds.served import Make
+from tests.recommender.test_quotas_together import machines, of_spot, on_spot
 from tests.recommender.test_run import fleet
 
 __all__ = ["fleet"]
@@ -38,3 +43,27 @@ def test_much_advice_is_as_many_statements_as_little(fleet: Store, store_setting
     assert written["INSERT INTO recommendation_event"] == 2
     # the new ones are open, and what is not found any more does not count
     assert written["UPDATE recommendation SET"] == 2
+
+
+def test_what_has_no_room_beside_other_advice_is_a_reason_and_not_kept(
+    database: Store, make_subject: Make, clock: Clock
+) -> None:
+    """Two machines to spot, 96 vCPUs each, 96 granted: the larger saving is kept, the other once that is refused."""
+    small, large = (
+        on_spot(machine, of_spot(96), net) for machine, net in zip(machines(make_subject, 2), (3000, 4000), strict=True)
+    )
+    with database.engine.begin() as connection:
+        counts, refused = keep(connection, [small, large], [], clock())
+        kept = {row.resource_id: row for row in connection.execute(select(recommendation))}
+        reasons = {row.resource_id: row.reason for row in connection.execute(select(why_not))}
+    assert (counts, [item.subject.resource_id for item in refused]) == (1, ["i-1"])
+    assert (list(kept), kept["i-2"].counted_net, reasons) == (["i-2"], Decimal(4000), {"i-1": "quota"})
+
+    with database.engine.begin() as connection:
+        change_state(connection, kept["i-2"].id, "dismissed", who="ana", reason="no", clock=clock)
+        keep(connection, [small, large], [], clock())
+        rows = connection.execute(select(recommendation).order_by(recommendation.c.resource_id)).all()
+    assert [(row.resource_id, row.state, row.counted) for row in rows] == [
+        ("i-1", "open", True),
+        ("i-2", "dismissed", False),
+    ]
