@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard import data, layout
 from dashboard.layout import Cell, Lines, Mark, Tone
+from reports.budget_words import threshold_words, times, window_words
 from reports.change_words import signed
 from reports.formats import UNKNOWN, money, percent, period, share_spent
 from reports.views import ANOMALY_STATES, TOLD_STATES, AnomalyBeside, AnomalyFound, BudgetStatus, Window
@@ -44,7 +45,8 @@ def budgets(newest: Window) -> None:
     st.subheader(
         "Budgets",
         help="Burn rate: spent over what was due by now, given how the days of a week differ; above 1 is too fast. "
-        "Critical: used up, or sure to be by the lower end of the band. Watch: by the middle of the forecast.",
+        "Below it, use in the last days over what is left for use in such days. Critical: used up, sure to be by the "
+        "lower end of the band, or critically fast. Watch: by the middle of the forecast, or too fast.",
     )
     rows = data.budgets()
     if not rows:
@@ -71,11 +73,11 @@ def _budget(row: BudgetStatus, newest: Window) -> tuple[Cell, ...]:
     )
     return (
         Lines(row.name, f"{row.covers}, {row.cost} cost, {row.period} from {row.period_start}"),
-        Mark(word, tone, row.reason + besides),
+        Mark(word, tone, "; ".join(filter(None, (row.reason + besides, threshold_words(row))))),
         Lines(money(row.amount), row.currency),
         Lines(money(row.actual) + layout.star(row.partly_unknown), share_spent(row.actual, row.amount)),
         Lines(money(row.forecast_p50), _budget_band(row)),
-        UNKNOWN if row.burn_rate is None else f"{row.burn_rate:,.2f}×",
+        Lines(times(row.burn_rate), ", ".join(window_words(row))),
         _used_up(row, newest),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import typer
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
 
 NO_BUDGETS = "No budgets. Write [[budget]] sections into aispend.toml (aispend init shows one), then: aispend analyze"
 _TERMS = (
-    "Burn: spent over what was due by the weekdays' profile. Forecast: median of the whole period, below it P10–P90. "
-    "Critical: spent, or P10 above the budget; warn: P50 above it, or cost that has no rate. Net of credits: "
-    "below zero where they are larger, which is no share of the budget."
+    "Burn: spent over what was due by the weekdays' profile; below it use in the last days over what is left for use "
+    "in such days. Forecast: median of the whole period, below it P10–P90. Critical: spent, P10 above the budget, "
+    "or critically fast; warn: P50 above it, too fast, or cost that has no rate. Net of credits: below zero where "
+    "they are larger, which is no share of the budget. Set when to be told: [budget_alerts] in aispend.toml."
 )
 
 
@@ -29,9 +31,9 @@ def register(app: typer.Typer) -> None:
 def budgets(style: FormatOption = Format.table, database: DatabaseOption = None) -> None:
     """Where each budget stands.
 
-    Spent to date, what that is of the amount due, what the period will come to and when the money is used up, as of
-    the last analysis. Cost in another currency than the budget's counts at each day's exchange rate; what has none is
-    named apart, never added.
+    Spent to date, what that is of the amount due, the day of each threshold, how fast the last days went, what the
+    period will come to and when the money is used up, as of the last analysis. Cost in another currency than the
+    budget's counts at each day's exchange rate; what has none is named apart, never added.
 
     Example: aispend budgets --format json
     """
@@ -50,6 +52,7 @@ def budgets(style: FormatOption = Format.table, database: DatabaseOption = None)
 
 
 def _table(rows: tuple[views.BudgetStatus, ...]) -> None:
+    from reports.budget_words import threshold_words, times, window_words
     from reports.formats import money, share_spent
 
     show.table(
@@ -58,10 +61,14 @@ def _table(rows: tuple[views.BudgetStatus, ...]) -> None:
             (
                 f"{row.name}: {row.state}\n{money(row.amount)} {row.currency}, {row.period} from {row.period_start}"
                 f"\n{row.reason}"
+                + (f"\n{thresholds}" if (thresholds := threshold_words(row)) else "")
                 + (f"\nused up {row.exhausted_on}" if row.exhausted_on else "")
-                + "".join(f"\nbesides {amount} {name}, not converted" for name, amount in row.unconverted.items()),
+                + "".join(
+                    f"\nbesides {money(Decimal(amount))} {name}, not converted"
+                    for name, amount in row.unconverted.items()
+                ),
                 f"{money(row.actual)}{'*' if row.partly_unknown else ''}\n{share_spent(row.actual, row.amount)}",
-                f"{row.burn_rate:.2f}×" if row.burn_rate is not None else "",
+                "\n".join((times(row.burn_rate), *window_words(row))),
                 f"{money(row.forecast_p50)}\n{_band(row)}",
             )
             for row in rows

@@ -50,7 +50,7 @@ from reports.views.basis import (
     newest_window,
     pending_bills,
 )
-from reports.views.budgets import BudgetStatus, budgets
+from reports.views.budgets import BudgetStatus, BudgetThreshold, budgets
 from reports.views.change import (
     CHANGE_CUTS,
     Change,
@@ -149,6 +149,7 @@ __all__ = [
     "Below",
     "Beneficiary",
     "BudgetStatus",
+    "BudgetThreshold",
     "Calibration",
     "Change",
     "ChangeCount",

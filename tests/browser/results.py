@@ -201,6 +201,7 @@ def _insert_budgets(connection: Connection, hostile: str) -> None:
             | {"state": "critical", "reason": "120% spent", "exhausted_on": date(2026, 11, 1)},
             row
             | {"name": "search, llama", "amount": Decimal(240), "expected_to_date": Decimal(16)}
+            | {"burn_long": Decimal("0.8"), "burn_short": Decimal("0.7"), "thresholds": _THRESHOLDS}
             | {"burn_rate": Decimal("0.75"), "state": "ok", "reason": "5% spent", "unconverted": {"EUR": "42"}},
             row
             | {"name": "vision", "amount": Decimal(50), "expected_to_date": Decimal("3.5"), "currency": "EUR"}
@@ -213,6 +214,13 @@ def _insert_budgets(connection: Connection, hostile: str) -> None:
             | {"forecast_method": "burn rate", "exhausted_on": KNOWN_TO},
         ],
     )
+
+
+_THRESHOLDS = [
+    {"percent": "5", "reached_on": "2026-11-02", "expected_on": None},
+    {"percent": "50", "reached_on": None, "expected_on": "2026-11-20"},
+    {"percent": "100", "reached_on": None, "expected_on": None},
+]
 
 
 def _insert_anomalies(connection: Connection, hostile: str) -> None:

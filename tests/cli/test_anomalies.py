@@ -64,6 +64,12 @@ def test_a_decision_is_taken_by_its_short_id(filled: Run, database: Store) -> No
     assert filled("anomalies", "--state", "closed").status == 2
 
 
+_DAYS = [
+    {"percent": "50", "reached_on": "2026-11-10", "expected_on": None},
+    {"percent": "80", "reached_on": None, "expected_on": "2026-11-16"},
+]
+
+
 def test_a_budget_is_told_with_what_it_does_not_add(filled: Run, database: Store) -> None:
     with database.engine.begin() as connection:
         connection.execute(
@@ -72,14 +78,19 @@ def test_a_budget_is_told_with_what_it_does_not_add(filled: Run, database: Store
                 covers="AI spend, team support", cost="effective", amount=Decimal(1000), currency="USD",
                 known_to=date(2026, 11, 11), actual=Decimal(500), expected_to_date=Decimal("333.33"),
                 burn_rate=Decimal("1.5"), forecast_p50=Decimal(1500), forecast_method="burn rate",
-                exhausted_on=date(2026, 11, 20), threshold=Decimal(50), thresholds=[], burn_state="ok", state="warn",
-                burn_short_days=3, burn_long_days=7,
+                exhausted_on=date(2026, 11, 20), threshold=Decimal(50), thresholds=_DAYS, state="warn",
+                burn_state="warn", burn_short=Decimal("1.75"), burn_short_days=3,
+                burn_long=Decimal("1.6"), burn_long_days=7,
                 reason="50% spent; the forecast's median is above the budget",
                 unconverted={"EUR": "12.5"}, partly_unknown=False, computed_at=NOW,
             )
         )  # fmt: skip
     words = " ".join(filled("budgets").out.split())
-    for told in ("support: warn", "1.50×", "used up 2026-11-20", "besides 12.5 EUR, not converted", "no band"):
+    for told in ("50 % reached 2026-11-10, 80 % expected 2026-11-16", "7 days 1.60×", "3 days 1.75×"):
+        assert told in words
+    for told in ("support: warn", "1.50×", "used up 2026-11-20", "besides 12.50 EUR, not converted", "no band"):
         assert told in words
     (row,) = json.loads(filled("budgets", "--format", "json").out)
     assert (row["unconverted"], row["burn_rate"]) == ("EUR 12.5", 1.5)
+    assert (row["burn_long"], row["burn_short"], row["burn_state"]) == (1.6, 1.75, "warn")
+    assert row["thresholds"] == "50 % reached 2026-11-10, 80 % expected 2026-11-16"
