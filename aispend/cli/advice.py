@@ -245,11 +245,14 @@ def changes(
 
     from aispend.clock import system_clock
     from reports import records, views
+    from reports.home_first import home_first
     from reports.savings_columns import ADVICE_CHANGES
 
     first = doors.day("--since", since) if since else system_clock().date() - timedelta(days=7)
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         found = views.advice_changes(connection, first)
+        ordered = home_first(found.rows, door.settings.reporting_currency)
+    found = replace(found, rows=tuple(sorted(ordered, key=lambda row: views.CHANGES.index(row.event))))
     missing = "" if found.rows else f"Nothing about the advice has changed since {first}."
     if not show.answered(ADVICE_CHANGES, records.records(ADVICE_CHANGES, found.rows), style, missing):
         _changes_table(found)

@@ -30,7 +30,7 @@ def analyze(database: DatabaseOption = None) -> None:
     """
     with doors.opened(database) as door, doors.progress_bars() as bars:
         report = run_analysis(door, bars)
-    say_analysis(report)
+    say_analysis(report, door.settings.reporting_currency)
 
 
 def recommend(database: DatabaseOption = None) -> None:
@@ -67,11 +67,12 @@ def run_analysis(door: doors.Door, bars: doors.Progress | None) -> AnalysisRepor
     return report
 
 
-def analysis_sentence(report: AnalysisReport) -> str:
-    """What an analysis did, in a sentence."""
+def analysis_sentence(report: AnalysisReport, home: str) -> str:
+    """What an analysis did, in a sentence; of AI spend that in the currency ``home`` first."""
     from reports.formats import percent
+    from reports.home_first import currency_order
 
-    currencies = sorted({row.currency for row in report.coverage if row.is_ai})
+    currencies = sorted({row.currency for row in report.coverage if row.is_ai}, key=currency_order(home))
     known = ", ".join(f"{percent(report.attributed_share(code), 1)} of the AI spend in {code}" for code in currencies)
     return (
         f"{len(report.analyzed)} months analyzed, {report.unchanged} unchanged; {report.charges:,} charges in "
@@ -79,8 +80,8 @@ def analysis_sentence(report: AnalysisReport) -> str:
     )
 
 
-def say_analysis(report: AnalysisReport) -> None:
-    typer.echo(analysis_sentence(report))
+def say_analysis(report: AnalysisReport, home: str) -> None:
+    typer.echo(analysis_sentence(report, home))
     if report.outlook is not None:
         typer.echo(outlook_sentence(report.outlook))
     say_notes(report.notes)

@@ -87,7 +87,7 @@ def collect(
 
         show.machine(COLLECTED, records(COLLECTED, reports), style)
     if analyzed is not None and style is Format.table:
-        say_analysis(analyzed)
+        say_analysis(analyzed, door.settings.reporting_currency)
     if any(report.failed for report in reports):
         raise typer.Exit(1)
 

@@ -54,7 +54,7 @@ def import_costs(paths: Paths, analyze_after: AnalyzeOption = True, database: Da
     for report in reports:
         typer.echo(str(report))
     if analyzed is not None:
-        say_analysis(analyzed)
+        say_analysis(analyzed, door.settings.reporting_currency)
         typer.echo("See: aispend spend --by service --ai-only")
 
 

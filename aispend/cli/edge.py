@@ -62,6 +62,7 @@ def edge(
     from aispend.money import rate
     from recommender.methods.edge import Device, edge_cost
     from reports import views
+    from reports.home_first import currency_order
     from reports.views.unit_costs import PER_REQUESTS
 
     given = {
@@ -83,7 +84,7 @@ def edge(
     if not rows or found.window is None:
         show.lines([missing])
         return
-    currencies = sorted({row.currency for row in rows})
+    currencies = sorted({row.currency for row in rows}, key=currency_order(door.settings.reporting_currency))
     if len(currencies) > 1:
         raise UsageError(
             f"{model} is paid for in {' and '.join(currencies)}.",

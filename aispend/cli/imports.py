@@ -103,7 +103,7 @@ def import_bills(
     for report in reports:
         typer.echo(str(report))
     if analyzed is not None:
-        say_analysis(analyzed)
+        say_analysis(analyzed, door.settings.reporting_currency)
         typer.echo("See: aispend spend --by model")
 
 

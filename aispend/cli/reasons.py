@@ -39,11 +39,13 @@ def why_not(
     from reports import views
     from reports.advice_columns import WHY_NOT
     from reports.advice_records import why_not_records
+    from reports.home_first import home_first
 
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         floor = door.settings.recommend.min_monthly_saving
-        found = views.undecided(views.why_not(connection, floor))
-        below = _below_floor(views.why_not_below(connection, floor), floor)
+        home = door.settings.reporting_currency
+        found = views.undecided(home_first(views.why_not(connection, floor), home))
+        below = _below_floor(home_first(views.why_not_below(connection, floor), home), floor)
     if style is not Format.table:
         show.machine(WHY_NOT, why_not_records(found), style)
         for sentence in below:

@@ -69,7 +69,7 @@ def load_sample(store: Store, settings: Settings, steps: Steps, *, seed: int, sc
     settings = found.model_copy(update={"dashboard": settings.dashboard})
     door = doors.Door(settings, store)
     with steps.step("analyzed") as details, doors.progress_bars() as bars:
-        details.append(analysis_sentence(run_analysis(door, bars)))
+        details.append(analysis_sentence(run_analysis(door, bars), settings.reporting_currency))
     if loaded is None:
         with steps.step("recommended") as details, doors.progress_bars() as bars:
             report = recommend(store.engine, settings, system_clock, progress=bars)

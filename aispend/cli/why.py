@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -61,6 +62,7 @@ def why(
     """
     from reports import records, views
     from reports.columns import change_columns
+    from reports.home_first import home_first
 
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         periods = _periods(connection, first, end, against)
@@ -76,6 +78,8 @@ def why(
             )
         )
         home = door.settings.reporting_currency
+        if found:
+            found = replace(found, rows=home_first(found.rows, home), totals=home_first(found.totals, home))
         lacking = _unconverted(found) if found else []
         missing = [] if found and (found.rows or lacking) else [_nothing(connection, found)]
     if style is not Format.table:
@@ -85,7 +89,7 @@ def why(
     elif found is None or not found.rows:
         show.lines(missing or lacking)
     else:
-        _table(found, limit, home)
+        _table(found, limit)
 
 
 def _nothing(connection: Connection, found: views.Changes | None) -> str:
@@ -107,12 +111,11 @@ def _periods(
     return views.same_days_from(start, periods[1]), periods[1]
 
 
-def _table(found: views.Changes, limit: int, home: str) -> None:
+def _table(found: views.Changes, limit: int) -> None:
     from reports.change_words import behind, effect_words, leading_effects, signed, told_in_cents
     from reports.formats import change, money, period
-    from reports.home_first import home_first
 
-    for total in home_first(found.totals, home):
+    for total in found.totals:
         grown = f" ({change(total.change / total.before)})" if total.before > 0 and total.change else ""
         rows = [row for row in found.rows if row.currency == total.currency]
         drivers = told_in_cents(found.drivers[total.currency])
@@ -148,9 +151,9 @@ def _table(found: views.Changes, limit: int, home: str) -> None:
     is_narrower = any(name == "resource" or name.startswith("tag:") for name in found.by)
     notes = [f"{scope} by effective cost; charge day {period(found.after)} against {period(found.before)}."]
     notes += [
-        f"{currency}: no requests or tokens meet the bills in both periods; what each request took is in the use."
-        for currency, known in found.demand_known.items()
-        if not known and not is_narrower
+        f"{total.currency}: no requests or tokens meet the bills in both periods; what each request took is in the use."
+        for total in found.totals
+        if not found.demand_known[total.currency] and not is_narrower
     ]
     if is_narrower:
         notes.append("What a resource or a tag served is not known; what each request took is in the use.")

@@ -149,7 +149,7 @@ def undecided(reasons: Iterable[WhyNot]) -> tuple[Undecided, ...]:
 
 
 def unmeasured(resources: Iterable[Undecided]) -> tuple[Unmeasured, ...]:
-    """What measurements are missing for, the costliest first within a currency."""
+    """What measurements are missing for: currencies in the order they come in, the costliest first within each."""
     found: dict[tuple[str, str], list[Undecided]] = {}
     for one in resources:
         if one.decides.reason.startswith(TELEMETRY) and one.decides.billed:
@@ -168,7 +168,8 @@ def unmeasured(resources: Iterable[Undecided]) -> tuple[Unmeasured, ...]:
                 rows[0].decides.name or rows[0].decides.resource_id,
             )
         )
-    return tuple(sorted(groups, key=lambda one: (one.currency, -(one.monthly_cost or 0), one.reason)))
+    order = list(dict.fromkeys(one.currency for one in groups))
+    return tuple(sorted(groups, key=lambda one: (order.index(one.currency), -(one.monthly_cost or 0), one.reason)))
 
 
 def _rank(row: WhyNot) -> tuple[bool, int, str]:
