@@ -2,16 +2,18 @@
 
 Assumes     the charges of the month in ``charge_now``, and the catalogues of machines and prices.
 Method      One row per resource in ``node``: accelerators as billed, vCPUs and GiB of its machine type, in proportion
-            to the accelerators (half a machine, or a fleet of ten). One row per resource and *piece* in
-            ``node_part``: which of its accelerators, CPUs and memory a charge pays for, as weights. Where the bill
-            has a price for each (Google's cores, RAM and GPUs), each follows its own. Else the setting says how the
-            price is divided: ``residual`` (list price on demand; :func:`analyzer.node.residual_parts` with the
-            provider's reference prices) or one of :data:`analyzer.node.PRESETS`.
+            to the accelerators (half a machine, or a fleet of ten); of a machine without accelerators, those of one
+            machine. One row per resource and *piece* in ``node_part``: which of its accelerators, CPUs and memory a
+            charge pays for, as weights. Where the bill has a price for each (Google's cores, RAM and GPUs), each
+            follows its own. Else the setting says how the price is divided: ``residual`` (list price on demand;
+            :func:`analyzer.node.residual_parts` with the provider's reference prices) or one of
+            :data:`analyzer.node.PRESETS`. Without accelerators these are the reference prices of CPUs and memory
+            alone, and the presets' weights of the two: 9 : 1 for each vCPU and GiB as AWS publishes it, 3 : 2.
 Cases       Where the machine type is unknown, or ``residual`` finds no list price, or none is left for accelerators,
             CPUs and memory follow the accelerators, and the method says so: ``node=accelerators``. A machine without
-            accelerators is ``node=cpus``.
+            accelerators whose type is unknown, and a whole fleet of them, is divided by CPUs: ``node=cpus``.
             The list price is the newest collected one that holds on the month's last day, else the catalogue's.
-Drawbacks   Sizes of machines without accelerators are not in the catalogue.
+Drawbacks   How many machines a fleet without accelerators has is not known, so nothing of it is idle while one runs.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from aispend.prices.accelerators import instance_type
+from aispend.prices.machine_sizes import machine_size
 from aispend.prices.prices import price_at, reference_price
 from aispend.settings import Allocation
 from analyzer.mig import part_named
@@ -35,7 +38,9 @@ _MACHINES = """
            coalesce(max(r.region), max(l.region_id)) AS region,
            coalesce(max(r.instance_type), max(s.instance_type)) AS instance_type,
            coalesce(max(r.accelerator_type), max(s.accelerator_type)) AS accelerator_type,
-           bool_or(c.piece = 'accelerators') AND bool_or(c.piece = 'memory') AS in_pieces
+           (bool_or(c.piece = 'accelerators') OR max(c.capacity) IS NULL AND bool_or(c.piece = 'cpus'))
+             AND bool_or(c.piece = 'memory') AS in_pieces,
+           max(c.capacity) IS NULL AND coalesce(bool_or(r.resource_id = r.fleet), false) AS uncounted
     FROM charge_now c
     JOIN sku s USING (sku_key)
     LEFT JOIN resource r USING (resource_key)
@@ -44,9 +49,9 @@ _MACHINES = """
     GROUP BY c.resource_key"""
 
 _KINDS = """
-    SELECT m.provider, m.region, m.instance_type, p.hourly_price, p.currency
-    FROM (SELECT DISTINCT provider, region, instance_type FROM machine
-          WHERE capacity IS NOT NULL AND instance_type IS NOT NULL) AS m
+    SELECT m.provider, m.region, m.instance_type, m.accelerated, p.hourly_price, p.currency
+    FROM (SELECT DISTINCT provider, region, instance_type, capacity IS NOT NULL AS accelerated FROM machine
+          WHERE instance_type IS NOT NULL AND NOT uncounted) AS m
     LEFT JOIN LATERAL (
         SELECT hourly_price, currency FROM price
         WHERE price.provider = m.provider AND price.region = m.region AND price.instance_type = m.instance_type
@@ -62,11 +67,13 @@ _CREATE_KIND = """
 _NODES = """
     CREATE TEMP TABLE node ON COMMIT DROP AS
     SELECT m.resource_key, m.capacity, m.accelerator_type, m.in_pieces,
-           k.vcpus * m.capacity / k.accelerators AS cpus, k.gib * m.capacity / k.accelerators AS gib,
+           CASE WHEN m.capacity IS NULL THEN k.vcpus ELSE k.vcpus * m.capacity / k.accelerators END AS cpus,
+           CASE WHEN m.capacity IS NULL THEN k.gib ELSE k.gib * m.capacity / k.accelerators END AS gib,
            k.of_accelerators, k.of_cpus, k.of_memory
     FROM machine m
     LEFT JOIN machine_kind k ON k.provider = m.provider AND k.region IS NOT DISTINCT FROM m.region
-                            AND k.instance_type = m.instance_type AND m.capacity IS NOT NULL"""
+                            AND k.instance_type = m.instance_type AND NOT m.uncounted
+                            AND (k.accelerators IS NULL) = (m.capacity IS NULL)"""
 
 _PARTS = """
     CREATE TEMP TABLE node_part ON COMMIT DROP AS
@@ -122,25 +129,44 @@ def stage_nodes(connection: Connection, allocation: Allocation, *, first: date, 
 def _weights(kind: Mapping[str, Any], method: str, day: date) -> Iterator[tuple[Any, ...]]:
     """The row of ``machine_kind``; none for a machine the catalogue does not know the size of."""
     provider, region, name = kind["provider"], kind["region"], kind["instance_type"]
-    machine = instance_type(provider, name)
-    if machine is None or machine.vcpus is None or machine.memory_gib is None:
+    capacity = _size(provider, name) if kind["accelerated"] else _plain_size(provider, name)
+    if capacity is None:
         return
-    capacity = {GPU: machine.accelerators, CPU: machine.vcpus, MEMORY: machine.memory_gib}
     parts: Mapping[str, Decimal] = (
         _residual(kind, capacity, day) if method == "residual" else preset_parts(method, capacity)
     )
     weights = [parts.get(resource, Decimal(0)) for resource in (GPU, CPU, MEMORY)] if parts else [None] * 3
-    yield (provider, region, name, *capacity.values(), *weights)
+    yield (provider, region, name, *(capacity.get(resource) for resource in (GPU, CPU, MEMORY)), *weights)
+
+
+def _size(provider: str, name: str) -> Mapping[str, Decimal] | None:
+    machine = instance_type(provider, name)
+    if machine is None or machine.vcpus is None or machine.memory_gib is None:
+        return None
+    return {GPU: machine.accelerators, CPU: machine.vcpus, MEMORY: machine.memory_gib}
+
+
+def _plain_size(provider: str, name: str) -> Mapping[str, Decimal] | None:
+    machine = machine_size(provider, name)
+    return None if machine is None else {CPU: machine.vcpus, MEMORY: machine.memory_gib}
 
 
 def _residual(kind: Mapping[str, Any], capacity: Mapping[str, Decimal], day: date) -> Mapping[str, Decimal]:
-    """Parts of the list price on ``day``; empty where it is unknown or leaves nothing for the accelerators."""
+    """Parts of the list price on ``day``; empty where it is unknown or leaves nothing for the accelerators.
+
+    Without accelerators nothing is left over: the parts are the reference prices', whatever the machine costs.
+    """
     reference = reference_price(kind["provider"])
+    if reference is None:
+        return {}
+    rates = {CPU: reference.vcpu_hour, MEMORY: reference.gib_hour}
+    if GPU not in capacity:
+        return residual_parts(Decimal(0), capacity, rates)
     listed, currency = kind["hourly_price"], kind["currency"]
     if listed is None and kind["region"] is not None:
         found = price_at(kind["provider"], kind["region"], kind["instance_type"], "on_demand", day)
         listed, currency = (found.hourly_price, found.currency) if found else (None, None)
-    if reference is None or listed is None or currency != reference.currency:
+    if listed is None or currency != reference.currency:
         return {}
-    parts = residual_parts(listed, capacity, {CPU: reference.vcpu_hour, MEMORY: reference.gib_hour})
+    parts = residual_parts(listed, capacity, rates)
     return parts if parts[GPU] > 0 else {}

@@ -10,9 +10,9 @@ Method      A charge's day is divided equally over the hours its resource ran (t
             CPUs and memory left over beside accelerators that are taken are *stranded*: nobody can run on them what
             the machine is for. They follow what is held, unless the setting calls them idle.
 Cases       A workload that does not say what it asked for holds the whole resource; of CPUs and memory it does not
-            mention, the same part as of the accelerators. A slice (MIG) or replica (time-slicing) is its part of an
-            accelerator; slices nobody took are idle. A resource without accelerators is divided by CPUs, else equally,
-            and idles when nobody is on it.
+            mention, the same part as of the accelerators; without accelerators, as of the other of the two. A slice
+            (MIG) or replica (time-slicing) is its part of an accelerator; slices nobody took are idle. A resource
+            without accelerators whose size is unknown is divided by CPUs, else equally, and idles when nobody is on it.
             An hour without any workload is idle where that is known: accelerators measured below
             ``IDLE_ACTIVITY``, or nothing measured but the source reported other resources in that hour.
             Otherwise the hour is a *gap*, and goes where the bill alone would put it: unknown is not idle.
@@ -46,10 +46,12 @@ _HELD = """
            max(round(part * accelerators, 20)) AS a, max(round(part * cpus, 20)) AS c, max(round(part * gib, 20)) AS m
     FROM (SELECT resource_key, hour, workload, namespace, kind, stage, model, team,
                  least(seconds / 3600, 1) AS part, coalesce(held, capacity) AS accelerators,
-                 CASE WHEN capacity IS NULL THEN coalesce(nullif(held_cpus, 0), 1)
-                      ELSE coalesce(held_cpus, node_cpus * least(held / capacity, 1), node_cpus) END AS cpus,
+                 CASE WHEN capacity IS NULL AND node_cpus IS NULL THEN coalesce(nullif(held_cpus, 0), 1)
+                      ELSE coalesce(held_cpus, node_cpus * least(held_part, 1), node_cpus) END AS cpus,
                  CASE WHEN node_gib IS NOT NULL
-                      THEN coalesce(held_gib, node_gib * least(held / capacity, 1), node_gib) END AS gib
+                      THEN coalesce(held_gib, node_gib * least(held_part, 1), node_gib) END AS gib
+          FROM (SELECT asked.*, CASE WHEN capacity IS NOT NULL THEN held / capacity
+                       ELSE coalesce(held_cpus / node_cpus, held_gib / node_gib) END AS held_part
           FROM (SELECT n.resource_key, n.capacity, n.cpus AS node_cpus, n.gib AS node_gib, t.hour, t.workload,
                        t.namespace, t.kind, t.stage, t.model, t.team, t.seconds::numeric AS seconds,
                        CASE WHEN n.capacity IS NOT NULL THEN greatest(
@@ -63,6 +65,7 @@ _HELD = """
                 LEFT JOIN accelerator_part p ON p.profile = t.accelerator_profile
                      AND p.accelerator_type IS NOT DISTINCT FROM n.accelerator_type
                 WHERE t.hour >= :first AND t.hour < :last
+               ) AS asked
                ) AS named
          ) AS told
     GROUP BY resource_key, hour, workload"""

@@ -60,17 +60,25 @@ def facts_sql(slice_ids: Mapping[tuple[str, str, date], int], half: int, known: 
     )
 
 
-_SEEN = """
+_MACHINE_USED = (
+    "nullif(regexp_extract(coalesce(x_usage_type, sku_meter), "
+    r"'(?:BoxUsage|SpotUsage|DedicatedUsage|UnusedBox|UnusedDed):([a-z0-9-]+\.[a-z0-9-]+)', 1), '')"
+)
+"""The machine type that AWS writes into the usage type: its FOCUS 1.0 exports say it nowhere else."""
+
+_SEEN = f"""
     SELECT resource_key, min(day) AS first_seen, max(last) AS last_seen,
       max(coalesce(sub_account_id, billing_account_id)) AS account, max(region_id) AS region, max(fleet) AS fleet,
-      coalesce(max(x_instance_type) FILTER (accelerators IS NOT NULL), max(x_instance_type)) AS instance_type,
+      coalesce(max(x_instance_type) FILTER (accelerators IS NOT NULL), max(x_instance_type), max(used_type))
+        AS instance_type,
       max(accelerator_type) AS accelerator_type, max(accelerators) AS accelerators
     FROM (SELECT resource_key, account_key, location_key, sku_key, tag_set_key, min(day) AS day, max(day) AS last
             FROM fact WHERE resource_key <> 0 GROUP BY ALL)
     LEFT JOIN (SELECT account_key, any_value(sub_account_id) AS sub_account_id,
                  any_value(billing_account_id) AS billing_account_id FROM context GROUP BY ALL) USING (account_key)
     LEFT JOIN (SELECT location_key, any_value(region_id) AS region_id FROM context GROUP BY ALL) USING (location_key)
-    LEFT JOIN (SELECT sku_key, any_value(x_instance_type) AS x_instance_type FROM sku GROUP BY ALL) USING (sku_key)
+    LEFT JOIN (SELECT sku_key, any_value(x_instance_type) AS x_instance_type, max({_MACHINE_USED}) AS used_type
+                 FROM sku GROUP BY ALL) USING (sku_key)
     LEFT JOIN sku_class USING (sku_key)
     LEFT JOIN (SELECT tag_set_key, max(fleet) AS fleet FROM tag_fact GROUP BY ALL) USING (tag_set_key)
     GROUP BY resource_key
