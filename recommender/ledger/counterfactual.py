@@ -30,7 +30,7 @@ from recommender.ledger.bought_again import NOT_BOUGHT
 from recommender.ledger.kept_instead import NOT_KNOWN, keeps_something, kept_instead
 from recommender.ledger.new_commitments import new_cover
 from recommender.ledger.order import Held
-from recommender.ledger.tokens_bought import value_tokens
+from recommender.ledger.tokens_bought import HeldPrice, value_tokens
 from recommender.ledger.untold import why_unknown
 from recommender.methods.realised import After, Before, Realised, price_ratio, realised
 
@@ -56,18 +56,20 @@ def value(
     end: date,
     *,
     held: Sequence[Held] = (),
+    price: HeldPrice | None = None,
     is_rest_missing: bool = False,
 ) -> Valued:
     """What the item of ``saving_baseline`` saved from ``first`` to before ``end``, less what is ``held`` out of it.
 
-    ``is_rest_missing``: a part of it goes on being paid for, and the bill does not say as what.
+    ``price`` is what bought tokens are held at. ``is_rest_missing``: a part of it goes on being paid for, and the bill
+    does not say as what.
     """
     if item.counterfactual == "unknown":
         return Valued(remarks=[why_unknown(item.kind)])
     if not item.quantity or item.effective_cost is None or item.uncovered_cost is None:
         return Valued(remarks=["What it cost before is not known."])
     if item.counterfactual == "same_tokens":
-        quantity, parts, remarks = value_tokens(connection, item, first, end)
+        quantity, parts, remarks = value_tokens(connection, item, first, end, price)
         return Valued(quantity, parts, parts.actual if parts else None, remarks)
     every = {*keys, *(key for one in held if one.hourly is not None for key in one.keys)}
     found = _counted(lines(connection, every, item.currency, first, end), keys, held)

@@ -39,6 +39,7 @@ from recommender.ledger.bought_again import bought_again, is_missing
 from recommender.ledger.counterfactual import Valued, restarted_on, still_paid, value
 from recommender.ledger.order import held_after, superseded_on
 from recommender.ledger.successors import successors
+from recommender.ledger.tokens_again import ends_on, held_price
 from recommender.methods.realised import below_floor
 
 MONTHS = 12
@@ -94,7 +95,10 @@ def update_ledger(connection: Connection, floors: Sequence[Floor], now: datetime
     bought = bought_again(connection, items, own)
     # a change of what was bought in its place ends a line as one of its own would
     reach = {name: {**own, name: keys | bought[name]} for name, keys in own.items()}
-    ends = {item.recommendation_id: superseded_on(item, items, reach[item.recommendation_id]) for item in items}
+    ends = {
+        item.recommendation_id: superseded_on(item, items, reach[item.recommendation_id]) or ends_on(item, items)
+        for item in items
+    }
     written: list[dict[str, Any]] = []
     restarts: dict[str, date | None] = {}
     # asking when a bill ends reads all of it: once for all that is in the same bills
@@ -105,10 +109,12 @@ def update_ledger(connection: Connection, floors: Sequence[Floor], now: datetime
             bills[place] = _bills(connection, item.provider, item.scopes)
         keys = own[name] | replaced[name] | bought[name]
         held = held_after(item, items, reach[name], replaced)
-        missing = is_missing(item, bought[name])
+        price, missing = held_price(item, items), is_missing(item, bought[name])
         spans = _spans(item, ends[name], bills[place])
         for span in spans:
-            valued = value(connection, item, keys, span.first, span.end, held=held, is_rest_missing=missing)
+            valued = value(
+                connection, item, keys, span.first, span.end, held=held, price=price, is_rest_missing=missing
+            )
             written.append(_line(item, span, valued, now))
         if item.kind == "stop_idle":
             known_to = spans[-1].end if spans else item.done_on + timedelta(days=1)

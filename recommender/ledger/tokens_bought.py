@@ -3,9 +3,10 @@
 Assumes
     Tokens of one model, account, team and currency, in all regions and service tiers, are what the advice is about.
 Method
-    *Price* (batch, cached prompts): direction by direction, the tokens bought since at their price before. *Shorter
-    answers* and *calls moved to a smaller model*: ``methods/realised_tokens.py``. Requests are those recorded of the
-    same tokens; a day counts where each of them that wrote anything has some.
+    *Price* (batch, cached prompts): direction by direction, the tokens bought since at their price before, less what
+    was paid; after a later change of their price, what was paid is at the price before that (``tokens_again.py``).
+    *Shorter answers* and *calls moved to a smaller model*: ``methods/realised_tokens.py``. Requests are those recorded
+    of the same tokens; a day counts where each of them that wrote anything has some.
 Cases
     A cost nobody knows makes the period unknown. So do requests nobody recorded, where they are needed.
 Known drawbacks
@@ -15,15 +16,15 @@ Known drawbacks
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection
 
-from aispend.money import exact_sum
+from aispend.money import exact_sum, rate
 from recommender.methods.api_models import offer_of
 from recommender.methods.realised import After, Before, Realised, realised
 from recommender.methods.realised_tokens import Answers, Bought, moved_calls, shorter_answers
@@ -35,6 +36,7 @@ NO_REQUESTS = "No requests were recorded, so how long answers would be is not kn
 NOTHING_BOUGHT = "No tokens of known cost were bought."
 _ANSWERED = "output with requests"
 _NOTHING = Decimal(0)
+_ONE_DAY = timedelta(days=1)
 _Said = tuple[Decimal | None, Realised | None, list[str]]
 """Tokens that would have been paid for, what came of them (None is unknown), and remarks."""
 
@@ -51,17 +53,26 @@ class Period:
     blind_days: int
 
 
+@dataclass(frozen=True)
+class HeldPrice:
+    """Tokens and cost by direction before a later change of their price; counted at this price after ``since``."""
+
+    since: date
+    kind: str
+    parts: Mapping[str, Sequence[str]]
+
+
 def measured(connection: Connection, row: Any, first: date, end: date) -> dict[str, Any] | None:
     """Columns of ``saving_baseline`` for the tokens of a recommendation; None where no cost of them is known."""
     uses = _uses(connection, row, first, end)
-    own = _period(use for use in uses if _same_model(row.provider, use.model, row.model))
+    own = _period(use for use in uses if same_model(row.provider, use.model, row.model))
     if own.bought is None:
         return None
     parts = dict(own.bought)
     if row.kind == LIMIT:
         parts[_ANSWERED] = (own.answers.tokens, own.answers.cost)
     elif row.kind == ROUTE:
-        small = _period(use for use in uses if _same_model(row.provider, use.model, row.target)).bought or {}
+        small = _period(use for use in uses if same_model(row.provider, use.model, row.target)).bought or {}
         parts |= {f"{name} of {row.target}": part for name, part in small.items()}
     cost = exact_sum(amount for _, amount in own.bought.values())
     return {
@@ -76,16 +87,27 @@ def measured(connection: Connection, row: Any, first: date, end: date) -> dict[s
     }
 
 
-def value_tokens(connection: Connection, item: Any, first: date, end: date) -> _Said:
-    """What the item of ``saving_baseline`` saved from ``first`` to before ``end``."""
+def value_tokens(connection: Connection, item: Any, first: date, end: date, held: HeldPrice | None = None) -> _Said:
+    """What the item of ``saving_baseline`` saved from ``first`` to before ``end``, at the price that is ``held``."""
     uses = _uses(connection, item, first, end)
-    own = _period(use for use in uses if _same_model(item.provider, use.model, item.model))
+    own = _period(use for use in uses if same_model(item.provider, use.model, item.model))
     if item.kind == ROUTE:
-        small = _period(use for use in uses if _same_model(item.provider, use.model, item.target))
+        small = _period(use for use in uses if same_model(item.provider, use.model, item.target))
         return _routed(item, own.bought, small.bought)
     if own.bought is None:
         return None, None, [NOTHING_BOUGHT]
-    return _limited(item, own) if item.kind == LIMIT else _priced(item, own.bought)
+    if item.kind == LIMIT:
+        return _limited(item, own)
+    if held is None or held.since + _ONE_DAY >= end:
+        return _priced(item, own.bought)
+    later = max(held.since + _ONE_DAY, first)
+    since = _uses(connection, item, later, end)
+    changed = _period(use for use in since if same_model(item.provider, use.model, item.model)).bought or {}
+    quantity, found, says = _priced(item, _at_price(own.bought, changed, held.parts))
+    says.append(
+        f"What was paid is held at the price of a token before the {held.kind} of {held.since}, which counts apart."
+    )
+    return quantity, found, says
 
 
 def _priced(item: Any, bought: Bought) -> _Said:
@@ -108,6 +130,16 @@ def _priced(item: Any, bought: Bought) -> _Said:
     )
     quantity = exact_sum(tokens for tokens, _ in bought.values())
     return quantity, found, ["A change of the provider's price is in what is realised."]
+
+
+def _at_price(bought: Bought, changed: Bought, held: Mapping[str, Sequence[str]]) -> Bought:
+    """What was bought, of it ``changed`` at the price that is held; as it was paid where there is none."""
+    found = dict(bought)
+    for name, (tokens, cost) in changed.items():
+        before, whole = (Decimal(part) for part in held.get(name, ("0", "0")))
+        if before:
+            found[name] = (bought[name][0], exact_sum((bought[name][1], -cost, rate(tokens * whole, before))))
+    return found
 
 
 def _limited(item: Any, own: Period) -> _Said:
@@ -150,7 +182,7 @@ def _uses(connection: Connection, row: Any, first: date, end: date) -> list[Toke
     ]
 
 
-def _same_model(provider: str, one: str | None, other: str | None) -> bool:
+def same_model(provider: str, one: str | None, other: str | None) -> bool:
     """The same name, or two names the provider's price list has for one model."""
     if one == other or one is None or other is None:
         return one == other
