@@ -1,8 +1,10 @@
 """Prices of accelerated machines, composed of the prices of their parts.
 
 A machine of a series is its cores, its GiB of memory, its accelerators and the local SSD it always comes with; of a
-series that is priced by the slice it is so many slices. An accelerator that is attached to machines of any size is
-priced by itself; so is a TPU, by the chip. Where a part has no price on a term in a region, the machine has none.
+series that is priced by the slice it is so many slices and nothing else: a slice is a GPU's part of the whole machine,
+local SSD included (as gpuhunt and others compose A4: the catalogue has no core or memory of it). An accelerator that is
+attached to machines of any size is priced by itself; so is a TPU, by the chip. Where a part has no price on a term in a
+region, the machine has none.
 """
 
 from __future__ import annotations
@@ -45,7 +47,6 @@ _LOCAL_SSD = {
     "a3-megagpu": 750,
     "a3-edgegpu": 750,
     "a3-ultragpu": 1500,
-    "a4-highgpu": 1500,
 }
 """GiB of local SSD that come with each GPU; machines called ``…-nolssd`` have none."""
 
@@ -103,13 +104,13 @@ def _needed(
     ssd = Decimal(_LOCAL_SSD.get(family, 0)) * machine.accelerators
     if machine.vcpus is not None and (key := part(series, "slice")) in prices:
         yield key, machine.accelerators
-    else:
-        gpu = _MEGA if family == "a3-megagpu" else _GPUS.get(machine.accelerator_type, (machine.accelerator_type,))
-        yield part(gpu, "gpu"), machine.accelerators
-        if machine.vcpus is None or machine.memory_gib is None:
-            return
-        yield part(series, "core"), machine.vcpus
-        yield part(series, "ram"), machine.memory_gib
+        return
+    gpu = _MEGA if family == "a3-megagpu" else _GPUS.get(machine.accelerator_type, (machine.accelerator_type,))
+    yield part(gpu, "gpu"), machine.accelerators
+    if machine.vcpus is None or machine.memory_gib is None:
+        return
+    yield part(series, "core"), machine.vcpus
+    yield part(series, "ram"), machine.memory_gib
     if ssd and not machine.instance_type.endswith("-nolssd"):
         yield Key(region, term, "local ssd", "gib"), ssd
 
