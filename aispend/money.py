@@ -38,6 +38,29 @@ def rate(amount: Decimal, quantity: Decimal, per: int = 1) -> Decimal:
     return _WIDE.divide(_WIDE.multiply(amount, Decimal(per)), quantity).quantize(COST_QUANTUM, context=_WIDE)
 
 
+HALF_CENT = Decimal("0.005")
+"""The most that is nothing in cents: half-even."""
+
+
+def in_words(amount: Decimal, currency: str = "") -> str:
+    """For a sentence: ``1,234.50 USD``; what comes to nothing in cents and is something is ``less than a cent``."""
+    return _told(amount, f"{amount:,.2f}", "less than a cent", "less than a cent below zero", currency)
+
+
+def change_in_words(amount: Decimal, currency: str = "") -> str:
+    """A change for a sentence, with its sign: ``+1,234.50 USD``, ``less than a cent less``; nothing is ``0.00``."""
+    return _told(amount, f"{amount:+,.2f}", "less than a cent more", "less than a cent less", currency)
+
+
+def _told(amount: Decimal, cents: str, above: str, below: str, currency: str) -> str:
+    if not amount:
+        cents = "0.00"
+    elif abs(amount) <= HALF_CENT:
+        words = above if amount > 0 else below
+        return f"{words} ({currency})" if currency else words
+    return f"{cents} {currency}" if currency else cents
+
+
 def split_exact(
     amount: Decimal,
     weights: Sequence[Decimal | int | Fraction],

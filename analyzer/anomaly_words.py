@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from aispend.money import exact_sum
+from aispend.money import HALF_CENT, change_in_words, exact_sum, in_words
 from analyzer.anomaly import Found
 from analyzer.anomaly_drivers import Part
 
 _DIMENSIONS = ("service", "model", "team", "sku", "resource")
-_HALF_CENT = Decimal("0.005")
+_LEAST_SHARE = Decimal("0.005")
 
 
 def explanation(found: Found) -> str:
@@ -17,13 +17,13 @@ def explanation(found: Found) -> str:
     what = f"{found.cut} {found.value}" if found.value is not None else f"spend without a known {found.cut}"
     days = (found.last - found.first).days + 1
     when = f"on {found.first}" if days == 1 else f"on {days} days from {found.first}"
-    cost = f"{found.actual:,.2f} {found.currency}"
+    cost = in_words(found.actual, found.currency)
     if found.kind == "new":
         text = f"First spend on {what}: {cost} {when}"
     elif found.kind == "rate":
-        text = f"SKU {found.value} cost {cost} {when}, {found.expected:,.2f} at the price per unit before"
+        text = f"SKU {found.value} cost {cost} {when}, {in_words(found.expected)} at the price per unit before"
     else:
-        text = f"{what[0].upper()}{what[1:]} cost {cost} {when}, {found.expected:,.2f} expected"
+        text = f"{what[0].upper()}{what[1:]} cost {cost} {when}, {in_words(found.expected)} expected"
     parts = _parts(found)
     return f"{text}. Largest parts of the change: {', '.join(parts)}." if parts else f"{text}."
 
@@ -39,7 +39,7 @@ def _parts(found: Found) -> list[str]:
 def _size(part: Part, total: Decimal) -> str:
     """A share of the change; where other parts offset some of it, no share but the amounts of both."""
     rest = exact_sum((total, part.change.copy_negate()))
-    if rest * total < 0 and abs(rest) >= _HALF_CENT:
-        return f"{part.change:+,.2f}, {rest:+,.2f} elsewhere"
+    if rest * total < 0 and abs(rest) >= HALF_CENT:
+        return f"{change_in_words(part.change)}, {change_in_words(rest)} elsewhere"
     share = min(part.change / total, Decimal(1))
-    return f"{share:.0%}" if share >= _HALF_CENT else "less than 1%"
+    return f"{share:.0%}" if share >= _LEAST_SHARE else "less than 1%"

@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, text
 
-from aispend.money import exact_sum
+from aispend.money import exact_sum, in_words
 from analyzer.budget_cover import Covered
 from analyzer.budget_currency import DailyCost, in_currency
 from analyzer.currency import ExchangeRates
@@ -56,10 +56,10 @@ def below_zero(actual: Decimal, credited: Mapping[str, Decimal]) -> str:
     """Net spend to date below zero, in words: what was charged, and what took it off, the most first."""
     charged = exact_sum((actual, *(amount.copy_negate() for amount in credited.values())))
     parts = [
-        f"{amount:,.2f} of {_WORDS.get(category, category.lower())}"
+        f"{in_words(amount)} of {_WORDS.get(category, category.lower())}"
         for category, amount in sorted(credited.items(), key=lambda one: one[1])
     ]
-    return f"net spend is below zero, {actual:,.2f}: {', '.join([f'{charged:,.2f} charged', *parts])}"
+    return f"net spend is below zero, {in_words(actual)}: {', '.join([f'{in_words(charged)} charged', *parts])}"
 
 
 _BELOW_ZERO = """

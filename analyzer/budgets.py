@@ -27,7 +27,7 @@ from sqlalchemy import Connection, delete, insert, text
 
 from aispend.clock import Clock, month_of, next_month
 from aispend.errors import SettingsError
-from aispend.money import COST_QUANTUM, exact_sum
+from aispend.money import COST_QUANTUM, exact_sum, in_words
 from aispend.schema import budget_status
 from aispend.settings import Settings
 from aispend.watching import Budget, BudgetAlerts
@@ -144,9 +144,9 @@ def _share_spent(actual: Decimal, amount: Decimal) -> str:
 
 def _forecast_below_zero(actual: Decimal, p50: Decimal, path: Path) -> str:
     if actual < 0:
-        return f"so is the forecast of the whole period, {p50:,.2f}"
+        return f"so is the forecast of the whole period, {in_words(p50)}"
     off = exact_sum(day for day in path.days if day < 0).copy_negate()
-    return f"the forecast of the whole period is below zero, {p50:,.2f}: {off:,.2f} to come off"
+    return f"the forecast of the whole period is below zero, {in_words(p50)}: {in_words(off)} to come off"
 
 
 def weekday_profile(costs: Sequence[Decimal], end: date) -> tuple[Decimal, ...]:

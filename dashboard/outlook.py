@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from decimal import Decimal
 
 import streamlit as st
 
+from aispend.money import in_words
 from dashboard import charts, charts_outlook, data, layout, watch
 from dashboard.layout import Cell, Figure, Short
 from reports.formats import UNKNOWN, moment, money, month, percent
@@ -115,7 +117,8 @@ def _chart(now: ForecastRow, currency: str) -> None:
     )
     for step in now.steps:
         until = f" to {_day_before(date.fromisoformat(step['to']))}" if step["to"] else ""
-        known = f"Known change from {step['from']}{until}: {step['amount_per_day']} {step['currency']} a day"
+        amount = in_words(Decimal(str(step["amount_per_day"])), step["currency"])
+        known = f"Known change from {step['from']}{until}: {amount} a day"
         st.caption(layout.markdown_safe(f"{known}, {step['why']}."))
 
 

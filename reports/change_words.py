@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
-from aispend.money import exact_sum
+from aispend.money import HALF_CENT, change_in_words, exact_sum
 from analyzer.variance import Effect
 from reports.formats import change as relative
 from reports.formats import count, figure, money, percent
@@ -26,7 +26,6 @@ _WORDS: Mapping[Effect, tuple[str, str]] = {
 }
 """What it means when an effect raises, and when it lowers the cost."""
 
-_HALF_CENT = Decimal("0.005")
 _CENT = Decimal("0.01")
 
 
@@ -42,7 +41,7 @@ def in_cents(amounts: Sequence[Decimal]) -> list[Decimal]:
     half a cent, is not told in cents: then they stay as they are.
     """
     total = exact_sum(amounts)
-    if total and abs(total) <= _HALF_CENT:
+    if total and abs(total) <= HALF_CENT:
         return list(amounts)
     cents = [amount.quantize(_CENT, rounding=ROUND_FLOOR) for amount in amounts]
     left = int((total.quantize(_CENT, rounding=ROUND_HALF_EVEN) - exact_sum(cents)) / _CENT)
@@ -63,23 +62,30 @@ def told(drivers: Iterable[Driver]) -> tuple[Driver, ...]:
 
 def told_in_cents(drivers: Iterable[Driver]) -> list[Driver]:
     """Those of :func:`told` that come to half a cent or more."""
-    return [one for one in told(drivers) if abs(one.amount) >= _HALF_CENT]
+    return [one for one in told(drivers) if abs(one.amount) >= HALF_CENT]
 
 
 def signed(amount: Decimal) -> str:
-    """``+1,234.50`` or ``-1,234.50``; nothing is ``0.00``."""
+    """For a table: ``+1,234.50``, ``-1,234.50``, a part of a cent ``-0.0012``; nothing is ``0.00``."""
     text = money(abs(amount))
-    return text if abs(amount) < _HALF_CENT else f"{'-' if amount < 0 else '+'}{text}"
+    return f"{'-' if amount < 0 else '+'}{text}" if amount else text
+
+
+def grown(total: Change) -> str:
+    """How much that is of what it cost before: `` (+12.0 %)``; nothing where that was nothing, or less."""
+    return f" ({relative(total.change / total.before)})" if total.before > HALF_CENT else ""
 
 
 def headline(total: Change, drivers: tuple[Driver, ...], most: int = 3) -> str:
     """The change in a sentence: its largest effects, what each is mostly of, and what the others come to."""
-    grown = f" ({relative(total.change / total.before)})" if total.before > 0 else ""
     known = told_in_cents(drivers)
-    parts = [f"{signed(one.amount)} {effect_words(one.effect, one.amount)}{_mostly(one)}" for one in known[:most]]
+    parts = [
+        f"{change_in_words(one.amount)} {effect_words(one.effect, one.amount)}{_mostly(one)}" for one in known[:most]
+    ]
     rest = exact_sum(one.amount for one in known[most:])
-    others = f" and {signed(rest)} other effects" if rest else ""
-    return f"{signed(total.change)} {total.currency}{grown}" + (f": {', '.join(parts)}{others}." if parts else ".")
+    others = f" and {change_in_words(rest)} other effects" if rest else ""
+    moved = f"{change_in_words(total.change, total.currency)}{grown(total)}"
+    return f"{moved}: {', '.join(parts)}{others}." if parts else f"{moved}."
 
 
 def _mostly(driver: Driver) -> str:
@@ -88,7 +94,7 @@ def _mostly(driver: Driver) -> str:
 
 def behind(driver: Driver) -> str:
     """What carries most of an effect, with its figures: ``claude-sonnet-4 +2,276.68: requests 1,000 → 2,000``."""
-    carried = f"{driver.name or 'no model or service known'} {signed(driver.of_name)}"
+    carried = f"{driver.name or 'no model or service known'} {change_in_words(driver.of_name)}"
     return f"{carried}: {_figures(driver.moved)}" if driver.moved else carried
 
 
@@ -104,13 +110,13 @@ def _figures(moved: Moved) -> str:
         return f"1 {moved.of} = {figure(before)} → {figure(after)}"
     if moved.measure == "hours_per_1k":
         return f"accelerator hours per 1,000 {moved.of} {figure(before)} → {figure(after)}"
-    return f"{moved.measure} {count(before)} → {count(after)} ({(after / before - 1) * 100:+.0f} %)"
+    return f"{moved.measure} {count(before)} → {count(after)} ({(after / before - 1) * 100:+,.0f} %)"
 
 
 def leading_effects(row: Change, most: int = 2) -> str:
     """The largest effects of one row, and what the others come to: ``more use +3,504.44, other effects -12.00``."""
     shown = zip(row.effects, in_cents(list(row.effects.values())), strict=True)
-    known = sorted(((name, cost) for name, cost in shown if abs(cost) >= _HALF_CENT), key=lambda item: -abs(item[1]))
-    parts = [f"{effect_words(name, amount)} {signed(amount)}" for name, amount in known[:most]]
+    known = sorted(((name, cost) for name, cost in shown if abs(cost) >= HALF_CENT), key=lambda item: -abs(item[1]))
+    parts = [f"{effect_words(name, amount)} {change_in_words(amount)}" for name, amount in known[:most]]
     rest = exact_sum(amount for _, amount in known[most:])
-    return ", ".join([*parts, *([f"other effects {signed(rest)}"] if rest else [])])
+    return ", ".join([*parts, *([f"other effects {change_in_words(rest)}"] if rest else [])])

@@ -60,7 +60,7 @@ def share_spent(actual: Decimal, amount: Decimal) -> str:
 
 def change(ratio: Decimal | None) -> str:
     """A relative change with its sign: ``+12.0 %``."""
-    return UNKNOWN if ratio is None else f"{ratio * 100:+.1f} %"
+    return UNKNOWN if ratio is None else f"{ratio * 100:+,.1f} %"
 
 
 def count(number: Decimal | int | None) -> str:

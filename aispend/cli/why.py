@@ -112,15 +112,16 @@ def _periods(
 
 
 def _table(found: views.Changes, limit: int) -> None:
-    from reports.change_words import behind, effect_words, leading_effects, signed, told_in_cents
-    from reports.formats import change, money, period
+    from aispend.money import change_in_words
+    from reports.change_words import behind, effect_words, grown, leading_effects, signed, told_in_cents
+    from reports.formats import money, period
 
     for total in found.totals:
-        grown = f" ({change(total.change / total.before)})" if total.before > 0 and total.change else ""
         rows = [row for row in found.rows if row.currency == total.currency]
         drivers = told_in_cents(found.drivers[total.currency])
         ending = ", because of" if drivers else "" if any(row.change for row in rows) else ": nothing changed."
-        show.lines([f"{signed(total.change)} {total.currency}{grown}{ending}", ""])
+        moved = change_in_words(total.change, total.currency) + (grown(total) if total.change else "")
+        show.lines([f"{moved}{ending}", ""])
         cells = [(signed(one.amount), effect_words(one.effect, one.amount), behind(one)) for one in drivers]
         if cells:
             show.table([Head(total.currency, "right"), Head("effect"), Head("mostly", wrap=True)], cells)

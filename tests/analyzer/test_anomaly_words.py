@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import date
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,6 +60,44 @@ def test_what_is_offset_by_less_than_half_a_cent_is_all_of_it() -> None:
 def test_what_is_behind_a_change_the_other_way_is_not_behind_this_one() -> None:
     """Costlier than its trend, and yet 20 less than the weeks before: nothing of that made it rise."""
     assert explanation(_found({"chat": "-20"})) == "Service Bedrock cost 400.00 USD on 2026-11-03, 300.00 expected."
+
+
+@pytest.mark.parametrize(
+    ("actual", "expected", "says"),
+    [
+        ("400", "0.000012345678", "cost 400.00 USD on 2026-11-03, less than a cent expected."),
+        ("0.000012345678", "400", "cost less than a cent (USD) on 2026-11-03, 400.00 expected."),
+        ("-0.001", "30", "cost less than a cent below zero (USD) on 2026-11-03, 30.00 expected."),
+        ("-12.3456789", "30", "cost -12.35 USD on 2026-11-03, 30.00 expected."),
+        ("1" + "0" * 24 + ".005", "0", "cost 1,000,000,000,000,000,000,000,000.00 USD on 2026-11-03, 0.00 expected."),
+    ],
+)
+def test_no_amount_has_more_than_cents(actual: str, expected: str, says: str) -> None:
+    found = replace(_found({}, actual=actual, expected=expected), drivers=None)
+    assert explanation(found) == f"Service Bedrock {says}"
+
+
+def test_first_spend_and_a_price_are_told_in_cents_too() -> None:
+    small = replace(_found({}, actual="0.0042", expected="0.0041"), drivers=None)
+    assert explanation(replace(small, kind="new")) == (
+        "First spend on service Bedrock: less than a cent (USD) on 2026-11-03."
+    )
+    assert explanation(replace(small, kind="rate")) == (
+        "SKU Bedrock cost less than a cent (USD) on 2026-11-03, less than a cent at the price per unit before."
+    )
+
+
+_AMOUNTS = st.decimals(-(10**15), 10**15, places=12) | st.decimals("-0.01", "0.01", places=12)
+
+
+@given(_AMOUNTS, _AMOUNTS, st.dictionaries(st.sampled_from("abc"), _AMOUNTS, min_size=1))
+def test_whatever_the_amounts_a_sentence_has_no_part_of_a_cent(actual: D, expected: D, changes: dict[str, D]) -> None:
+    words = explanation(
+        _found(
+            {name: f"{change:f}" for name, change in changes.items()}, actual=f"{actual:f}", expected=f"{expected:f}"
+        )
+    )
+    assert not re.search(r"\.\d{3}|[-+]0\.00\b|E[-+]\d", words), words
 
 
 @given(st.dictionaries(st.sampled_from("abcdef"), st.decimals(-999, 999, places=2), min_size=1))

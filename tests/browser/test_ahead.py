@@ -54,7 +54,7 @@ def test_month_and_quarter_stand_with_their_band_or_the_reason_for_none(readers:
         [HOSTILE, "12.00", "3.00", "no band", "–", "–"],
         ["4 others", "12.00", "2.00", "1.00 – 3.00", "–", "–"],
     ]
-    step = "Known change from 2026-11-10 to 2026-11-10: 10 USD a day, a *trial* of <b>chips</b>."
+    step = "Known change from 2026-11-10 to 2026-11-10: 10.00 USD a day, a *trial* of <b>chips</b>."
     assert step in visitor.text()
     assert visitor.rows("Cost it means") == [
         [

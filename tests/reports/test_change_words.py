@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -9,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.variance import EFFECTS, Effect
-from reports.change_words import headline, in_cents, leading_effects, told
+from reports.change_words import behind, headline, in_cents, leading_effects, signed, told
 from reports.formats import money
 from reports.views import Change, Driver
+from reports.views.change import Moved
 
 D = Decimal
 
@@ -68,6 +70,59 @@ def test_a_sentence_names_what_it_leaves_out() -> None:
         "(chat) and -150.43 other effects."
     )
     assert leading_effects(row) == "more use +500.00, less per request -300.00, other effects +49.57"
+
+
+@pytest.mark.parametrize(
+    ("effects", "says", "of_a_row"),
+    [
+        ({"volume": "0.000012345678"}, "less than a cent more (USD) (+0.0 %).", ""),
+        ({"volume": "-0.004"}, "less than a cent less (USD) (-0.0 %).", ""),
+        (
+            {"volume": "7", "mix": "-6.998765432101", "price": "0.001234567899"},
+            "less than a cent more (USD) (+0.0 %): +7.00 more use (chat), -7.00 cheaper mix (chat).",
+            "more use +7.00, cheaper mix -7.00",
+        ),
+        (
+            {"volume": "9876543210123.456", "mix": "-0.456"},
+            "+9,876,543,210,123.00 USD (+9,876,543,210,123.0 %): +9,876,543,210,123.46 more use (chat), "
+            "-0.46 cheaper mix (chat).",
+            "more use +9,876,543,210,123.46, cheaper mix -0.46",
+        ),
+    ],
+)
+def test_tiny_and_huge_changes_are_told_in_cents(effects: dict[str, str], says: str, of_a_row: str) -> None:
+    row = change(**effects)
+    assert headline(row, drivers(row)) == says
+    assert leading_effects(row) == of_a_row
+
+
+def test_of_what_cost_next_to_nothing_no_percentage_is_told() -> None:
+    row = Change(("chat",), "USD", D("0.000001"), D("3"), {"volume": D("2.999999")}, partly_unknown=False)
+    assert headline(row, drivers(row)) == "+3.00 USD: +3.00 more use (chat)."
+
+
+def test_what_carries_less_than_a_cent_says_so() -> None:
+    requests = Moved("requests", D(1), D(1_000_000_001))
+    told_of = Driver("volume", D(12), "chat", D("-0.000012345678"), requests)
+    assert behind(told_of) == "chat less than a cent less: requests 1 → 1.0 G (+100,000,000,000 %)"
+
+
+def test_a_table_keeps_the_sign_of_a_part_of_a_cent() -> None:
+    shown = [signed(D(amount)) for amount in ("-0.00123", "0.00123", "0", "-0.00", "-1234.5")]
+    assert shown == ["-0.0012", "+0.0012", "0.00", "0.00", "-1,234.50"]
+
+
+_AMOUNTS = st.integers(-(10**25), 10**25).map(lambda units: D(units).scaleb(-12)) | st.integers(-(10**10), 10**10).map(
+    lambda units: D(units).scaleb(-12)
+)
+
+
+@given(st.dictionaries(st.sampled_from(EFFECTS), _AMOUNTS.filter(bool)), st.integers(0, 10**14))
+def test_no_sentence_tells_a_part_of_a_cent(effects: dict[Effect, Decimal], before: int) -> None:
+    was = D(before).scaleb(-12)
+    row = Change(("chat",), "USD", was, was + sum(effects.values(), D(0)), effects, partly_unknown=False)
+    for words in (headline(row, drivers(row)), leading_effects(row), *map(behind, drivers(row))):
+        assert not re.search(r"\.\d{3}|[-+]0\.00\b|E[-+]\d", words), words
 
 
 def test_a_sentence_that_leaves_nothing_out_names_no_rest() -> None:
