@@ -113,7 +113,8 @@ class Advice:
     effective cost of each resource it acts on, where that is not the subject alone. ``gate`` names what must be shown
     before it may count ("an evaluation of quality"); ``hard_to_regain`` that the capacity may not come back.
     ``evidence_until`` ends the measurement it rests on: advice expires a week after it. ``estimate_only`` marks a
-    calculation that never counts. ``needs`` is what has to be had of the cloud to do it (``to_be_had.py``).
+    calculation that never counts. ``needs`` is what has to be had of the cloud to do it (``to_be_had.py``);
+    ``pays_for`` is usage a month, at its cost, that is paid for from then on whether there is any or not.
     ``evidence["replay"]`` is the replay on held-out history where there is one.
     """
 
@@ -139,6 +140,7 @@ class Advice:
     estimate_only: bool = False
     evidence_until: datetime | None = None
     needs: Needed | None = None
+    pays_for: Decimal | None = None
 
     @property
     def resources(self) -> Mapping[str, Decimal]:

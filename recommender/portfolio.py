@@ -7,7 +7,9 @@ Method
     ``excludes``). Shares multiply and never add: of what those before it leave, in the order of the steps. Of the
     combinations without a conflict the one that saves most net is taken, exactly, group by group of advice that shares
     resources. What a person has accepted is in it before anything else.
-    Commitments come last and only buy what is left: of a resource that a chosen spot proposal acts on, nothing.
+    Commitments come last and only buy what is left: of a resource that a chosen spot proposal acts on, nothing. One
+    that was accepted, or bought since the newest bill, keeps its usage: spot takes what is beyond, the largest saving
+    first.
     Lines of a group (``whole_groups.py``) are one choice: all of them, or all but those whose machines are removed.
 Cases
     Groups of more than ``EXACT`` proposals are combined greedily, the largest saving first.
@@ -60,9 +62,12 @@ NOT_COUNTED = Counted(_NOTHING, _NOTHING, _NOTHING)
 
 
 def combine(
-    advice: Sequence[Advice], kinds: Iterable[Kind[Any]], accepted: Callable[[Advice], bool] = lambda _: False
+    advice: Sequence[Advice],
+    kinds: Iterable[Kind[Any]],
+    accepted: Callable[[Advice], bool] = lambda _: False,
+    bought: Sequence[Advice] = (),
 ) -> list[Counted]:
-    """What each of ``advice`` adds, in its order."""
+    """What each of ``advice`` adds, in its order; ``bought`` are commitments that no bill shows yet."""
     known = {kind.name: kind for kind in kinds}
     able = [
         number
@@ -71,16 +76,18 @@ def combine(
     ]
     wide = [number for number in able if known[advice[number].kind].step is Step.COMMIT]
     parts = _Parts(advice, known)
+    owned = [*bought, *(advice[number] for number in wide if accepted(advice[number]))]
+    choices = parts.choices([number for number in able if number not in wide])
     chosen: list[_Choice] = []
-    for group in _groups(parts.choices([number for number in able if number not in wide]), advice):
+    for group in _groups(parts.beside(choices, owned, accepted), advice):
         forced = _greedy([one for one in group if any(accepted(advice[number]) for number in one.lines)], [], parts)
         free = [one for one in group if one not in forced and not parts.clash(one, forced)]
         chosen += _best(free, forced, parts) if len(free) <= EXACT else _greedy(free, forced, parts)
-    bought: list[_Choice] = []
+    to_buy: list[_Choice] = []
     for number in sorted(wide, key=lambda item: (not accepted(advice[item]), -advice[item].saving.net, item)):
-        if not parts.clash(one := _Choice((number,), frozenset((number,))), bought):
-            bought.append(one)
-    return parts.counted([number for one in (*chosen, *bought) for number in one.lines])
+        if not parts.clash(one := _Choice((number,), frozenset((number,))), to_buy):
+            to_buy.append(one)
+    return parts.counted([number for one in (*chosen, *to_buy) for number in one.lines])
 
 
 @dataclass(frozen=True)
@@ -123,6 +130,28 @@ class _Parts:
             staying = tuple(number for number in lines if going.isdisjoint(self.resources[number]))
             found += [_Choice(some, frozenset(numbers)) for some in dict.fromkeys((lines, staying)) if some]
         return sorted(found, key=lambda one: (one.lines[0], -len(one.lines)))
+
+    def beside(
+        self, choices: Sequence[_Choice], owned: Sequence[Advice], accepted: Callable[[Advice], bool]
+    ) -> list[_Choice]:
+        """Those that leave each commitment the usage it pays for; of spot what is accepted, then what saves most."""
+        free = [sum(item.resources.values(), _NOTHING) - (item.pays_for or _NOTHING) for item in owned]
+        left_out: set[_Choice] = set()
+        on_spot = [one for one in choices if self._step(one) is Step.SPOT]
+        rank = {
+            one: (not any(accepted(self.advice[number]) for number in one.lines), -self.net(one)) for one in on_spot
+        }
+        for one in sorted(on_spot, key=lambda choice: (rank[choice], choice.lines)):
+            names = {name for number in one.lines for name in self.resources[number]}
+            takes = [sum((cost for name, cost in item.resources.items() if name in names), _NOTHING) for item in owned]
+            if any(part > room for part, room in zip(takes, free, strict=True)):
+                left_out.add(one)
+            else:
+                free = [room - part for part, room in zip(takes, free, strict=True)]
+        return [one for one in choices if one not in left_out]
+
+    def _step(self, one: _Choice) -> Step:
+        return self.kinds[self.advice[one.lines[0]].kind].step
 
     def _removes(self, number: int) -> bool:
         kind = self.kinds[self.advice[number].kind]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from aispend.schema import recommendation, recommendation_event, why_not
+from aispend.schema import recommendation, recommendation_event, saving_baseline, why_not
 from recommender.contract import Advice, Answer, WhyNot
 from recommender.group_decisions import GroupDecision, decided_against
 from recommender.portfolio import NOT_COUNTED, Counted, combine
@@ -44,12 +44,13 @@ def keep(
     items = {identity_of(item): item for item in advice}
     followed = decided_against(connection, items, before, KINDS)
     states = before | {key: decision.event for key, decision in followed.items()}
+    bought = _not_billed_yet(connection, items, states)
     asking = {key: item for key, item in items.items() if states.get(key) not in DECIDED_AGAINST}
     standing, refused = within_quotas(
-        asking, KINDS, lambda left: _counted(left, states, passed), lambda key: states.get(key) == "accepted"
+        asking, KINDS, lambda left: _counted(left, states, passed, bought), lambda key: states.get(key) == "accepted"
     )
     items = {key: standing.get(key, item) for key, item in items.items() if key in standing or key not in asking}
-    counts = _counted(items, states, passed)
+    counts = _counted(items, states, passed, bought)
     _upsert(connection, [_row(key, item, counts[key], now) for key, item in items.items()])
     for key, decision in followed.items():
         _follow(connection, key, decision, now)
@@ -75,13 +76,25 @@ def keep(
     return sum(item.counts for item in counts.values()), refused
 
 
-def _counted(items: Mapping[str, Advice], states: Mapping[str, str], passed: set[str]) -> dict[str, Counted]:
+def _counted(
+    items: Mapping[str, Advice], states: Mapping[str, str], passed: set[str], bought: Sequence[Advice]
+) -> dict[str, Counted]:
     """What each adds to the best combination; what was decided against takes no part in it."""
     part = {key: item for key, item in items.items() if states.get(key) not in DECIDED_AGAINST}
     open_gates = [replace(item, gate=None) if key in passed else item for key, item in part.items()]
     accepted = {id(item) for key, item in zip(part, open_gates, strict=True) if states.get(key) == "accepted"}
-    counted = combine(open_gates, KINDS, lambda item: id(item) in accepted)
+    counted = combine(open_gates, KINDS, lambda item: id(item) in accepted, bought)
     return dict.fromkeys(items, NOT_COUNTED) | dict(zip(part, counted, strict=True))
+
+
+def _not_billed_yet(connection: Connection, items: Mapping[str, Advice], states: Mapping[str, str]) -> list[Advice]:
+    """Commitments that were bought on the last day of the evidence or later: no bill shows what they cover."""
+    done = {key: item for key, item in items.items() if item.pays_for is not None and states.get(key) == "done"}
+    c = saving_baseline.c
+    rows = connection.execute(select(c.recommendation_id, c.done_on).where(c.recommendation_id.in_(done)))
+    bought = {row.recommendation_id: row.done_on for row in rows if row.done_on is not None}
+    newest = {key: item.subject.as_of.date() - timedelta(days=1) for key, item in done.items()}
+    return [item for key, item in done.items() if key in bought and bought[key] >= newest[key]]
 
 
 def _passed_gates(connection: Connection) -> set[str]:

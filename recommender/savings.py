@@ -98,6 +98,14 @@ def saving(subject: Subject, days: int, share: Decimal, spread: Spread = NO_SPRE
     )
 
 
+def covered_share(costs: Sequence[DailyCost]) -> Decimal:
+    """Share of the known effective cost that commitments pay for; 0 where none is known."""
+    known = [(one.effective_cost, one.uncovered_effective_cost) for one in costs]
+    both = [(cost, bare) for cost, bare in known if cost is not None and bare is not None]
+    whole = sum((cost for cost, _ in both), Decimal(0))
+    return 1 - sum((bare for _, bare in both), Decimal(0)) / whole if whole > 0 else Decimal(0)
+
+
 def cost_basis(subject: Subject, days: int) -> str:
     """Which cost the figures are made of, in words."""
     costs = recent(subject, days)

@@ -187,6 +187,7 @@ def _advice(
         command=_command(subject, hourly, first, options),
         violation_bound=Decimal(repr(round(bound, 6))),
         acts_on=_parts(subject, monthly_cost),
+        pays_for=min(_monthly(best.covers, 1), monthly_cost),
         evidence={
             "window_days": hours // 24,
             "window_end": subject.as_of.isoformat(),

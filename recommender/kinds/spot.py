@@ -14,7 +14,8 @@ Method
 Cases
     Nobody has shown that it resumes (a setting, a tag ``checkpoint``, a job that was retried and succeeded): advice
     behind a gate, at an assumed checkpoint of five minutes. A single replica that serves, or replicas in one zone:
-    never. On spot already, interruptions unknown, no price: no advice, with the reason. Machines of a group that holds
+    never. On spot already, covered by a commitment even in part, interruptions unknown, no price: no advice, with the
+    reason: a commitment would be paid for without its usage. Machines of a group that holds
     others besides: only where those would run on spot as well (``recommender/whole_groups.py``).
 Sources
     docs/advice.md; Young 1974, Daly 2006; Wu et al., NSDI 2024; Mao et al., EuroSys 2025; AWS Spot Advisor's bands.
@@ -65,7 +66,7 @@ from recommender.methods.spot_policies import policy_for
 from recommender.methods.spot_replay import SpotReplay
 from recommender.methods.spot_serving import SpotServing, serving_cost, smallest_spare, spread
 from recommender.prices import price_evidence
-from recommender.savings import NO_SPREAD, Spread, cost_basis, cost_remark, recent, saving
+from recommender.savings import NO_SPREAD, Spread, cost_basis, cost_remark, covered_share, recent, saving
 from recommender.subjects.machines import Machine
 from recommender.subjects.services import Service
 from recommender.to_be_had import needs_of
@@ -76,6 +77,8 @@ _GANG = ("training", "fine_tuning")
 _BATCH = (*_GANG, "evaluation", "inference_batch", "data")
 _ONLINE = "inference_online"
 _ON_MACHINES = (None, "gpu_vm", "ml_cluster")
+_COVERED_DAYS = 7
+_LEAST_SHARE = Decimal("0.01")
 _USUAL_JOB_HOURS = 24.0
 """Work of a job where none is recorded; with checkpoints the expected inflation does not depend on it."""
 
@@ -114,6 +117,13 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
         return no(*found)
     if parts.cost is None:
         return no("cost_unknown", COST_UNKNOWN)
+    if covered := covered_share([cost for machine in machines for cost in recent(machine, _COVERED_DAYS)]):
+        return no(
+            "committed",
+            f"Commitments cover {max(covered, _LEAST_SHARE):.0%} of its cost in the last {_COVERED_DAYS} days. On spot "
+            "they would be paid for without it, and all of its hours at the spot price beside them. Look again when "
+            "they end, or when other usage takes them.",
+        )
     quote = quote_of(machines[0], parts, options)
     if isinstance(quote, tuple):
         return no(*quote)

@@ -187,7 +187,7 @@ def test_in_whatever_order_they_are_done_one_after_another_none_exceeds(
 ) -> None:
     places = Places((), [granted(limit, used=used)])
     advice = [
-        to_l4(_machine(number), places, net, together=both)
+        to_l4(plain_machine(number), places, net, together=both)
         for number, (net, both) in enumerate(zip(nets, kinds, strict=False))
     ]
     kept, _ = held(*advice)
@@ -200,7 +200,8 @@ def test_in_whatever_order_they_are_done_one_after_another_none_exceeds(
         running += 4
 
 
-def _machine(number: int) -> Machine:
+def plain_machine(number: int) -> Machine:
+    """A machine of which nothing but its name is known."""
     values: dict[str, Any] = {
         "resource_key": number, "resource_id": f"i-{number}", "provider": "aws", "account": ACCOUNT, "tags": {},
         "region": "us-east-1", "currency": "USD", "platform": "gpu_vm", "instance_type": "g5.xlarge", "costs": [],
