@@ -163,7 +163,10 @@ def new_home() -> Callable[[], Path]:
     """Makes empty data directories that a service user can reach (``tmp_path`` of root is closed to it)."""
 
     def make() -> Path:
-        folder = Path(tempfile.mkdtemp(prefix="aispend-home-", dir=_scratch()))
+        run = _run_folder()
+        run.mkdir(exist_ok=True)
+        run.chmod(0o711)
+        folder = Path(tempfile.mkdtemp(prefix="home-", dir=run))
         folder.chmod(0o711)
         return folder
 

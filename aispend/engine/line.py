@@ -149,6 +149,7 @@ class LineSql:
     ``rate`` is the exchange rate lines name; None where the source names none.
     ``lines`` and ``hours`` are SQL over ``raw`` where the provider has rolled its bill up before, one row for the lines
     of a day: how many lines a row stands for, and a bit for each hour of the day they are of.
+    ``repeated`` are expressions over ``raw`` that stand in several of the above (:mod:`aispend.engine.repeated`).
     """
 
     dataset: str
@@ -166,6 +167,7 @@ class LineSql:
     rate: RateSql | None = None
     lines: str | None = None
     hours: str | None = None
+    repeated: tuple[str, ...] = ()
 
 
 def identifier(name: str) -> str:

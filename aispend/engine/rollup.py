@@ -36,6 +36,7 @@ from aispend.engine.line import (
     LineSql,
     identifier,
 )
+from aispend.engine.repeated import once_per_line
 from aispend.engine.source import column_list
 from aispend.keys import NO_KEY, content_key_sql
 from aispend.resource_id import canonical_sql, trimmed_sql
@@ -153,9 +154,9 @@ def line_sql(line: LineSql, raw: str) -> str:
         *rates.columns_sql(line),
         *before,
     ]
-    canonical = (
-        f"SELECT {', '.join(columns)}, {unreadable} AS unreadable, ({line.where}) IS TRUE AS kept FROM {raw} AS raw"
-    )
+    asked = f"{', '.join(columns)}, {unreadable} AS unreadable, ({line.where}) IS TRUE AS kept"
+    asked, raw = once_per_line(asked, raw, line.repeated)
+    canonical = f"SELECT {asked} FROM {raw} AS raw"
     length = "epoch_us(charge_period_end) - epoch_us(charge_period_start)"
     missing = " OR ".join(f"{identifier(name)} IS NULL" for name in _REQUIRED)
     return (

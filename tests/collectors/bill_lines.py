@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from aispend.engine.line import COST_COLUMNS, DIMENSION_COLUMNS, MEASURE_COLUMNS, TIME_COLUMNS
+from aispend.engine.repeated import once_per_line
 from aispend.engine.scan import Delivery
 from collectors.files import reading
 from collectors.files.intake import deliveries
@@ -65,7 +66,8 @@ def _lines(delivery: Delivery, ask: Any, names: Sequence[str]) -> Read:
     bad = ", ".join(f"({check.bad}) IS TRUE" for check in line.checks)
     outer = ", ".join(line.finish.get(name, name) for name in names)
     tags = line.tags_json if "tags" in names else "NULL"
-    rows = ask(f"SELECT bad, {outer}, {tags} FROM (SELECT {select}, [{bad}] AS bad FROM raw WHERE {line.where})")
+    asked, raw = once_per_line(f"{select}, [{bad}] AS bad", "raw", line.repeated)
+    rows = ask(f"SELECT bad, {outer}, {tags} FROM (SELECT {asked} FROM {raw} WHERE {line.where})")
     lines, refused = [], []
     for wrong, *cells, found in rows:
         if any(wrong):

@@ -144,6 +144,7 @@ def line(look: Look, part: Part) -> LineSql:
         checks=_checks(columns, scope, month, charged),
         notes=part.notes,
         rate=columns.rate(RATES, columns.text("PricingCurrency"), ("exchangeRateDate",)),
+        repeated=columns.repeated,
     )
 
 

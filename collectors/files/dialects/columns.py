@@ -43,6 +43,7 @@ class Columns:
     dates: DateOrder = "iso"
     shown_as: str = ""
     _found: dict[str, list[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _repeated: dict[str, None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for column in self.header.columns:
@@ -81,6 +82,16 @@ class Columns:
         declared = self.header.types[column].upper()
         return "LIST" if declared.endswith("[]") else declared.split("(")[0].strip()
 
+    def repeat(self, sql: str) -> str:
+        """The same SQL, noted as one that may stand in several places: a call, a CASE, or in parentheses."""
+        self._repeated[sql] = None
+        return sql
+
+    @property
+    def repeated(self) -> tuple[str, ...]:
+        """The noted SQL, for ``LineSql.repeated``: numbers and times, and what a dialect noted itself."""
+        return tuple(self._repeated)
+
     # ------------------------------------------------------------------ text
 
     def text(self, *names: str) -> str | None:
@@ -99,7 +110,7 @@ class Columns:
         if kind == "VARCHAR":
             if self.format == "parquet":
                 return f"nullif({quoted}, '')"
-            return f"CASE WHEN {quoted} IN {_NOTHING} THEN NULL ELSE {quoted} END"
+            return self.repeat(f"CASE WHEN {quoted} IN {_NOTHING} THEN NULL ELSE {quoted} END")
         if kind == "JSON":
             return f"nullif(json_extract_string({quoted}, '$'), '')"
         if kind in ("MAP", "STRUCT", "LIST"):
@@ -130,23 +141,23 @@ class Columns:
         if kind == "HUGEINT":
             return f"CAST({quoted} AS DECIMAL(38,0))", "DECIMAL(38,0)"
         if kind == "VARCHAR" and column in self.numbers:
-            return f"({self.numbers[column].text_sql(quoted)})", "VARCHAR"
+            return self.repeat(f"({self.numbers[column].text_sql(quoted)})"), "VARCHAR"
         return quoted, declared
 
     def units(self, *names: str) -> str | None:
         """HUGEINT count of 1e-12 of the column, rounded half-even once."""
         column = self.find(*names)
-        return None if column is None else units_sql(*self._raw(column))
+        return None if column is None else self.repeat(units_sql(*self._raw(column)))
 
     def remainder(self, *names: str) -> str | None:
         """What rounding the column to units leaves over."""
         column = self.find(*names)
-        return None if column is None else remainder_sql(*self._raw(column))
+        return None if column is None else self.repeat(remainder_sql(*self._raw(column)))
 
     def number(self, *names: str) -> str | None:
         """Exact decimal of the column, for sums and differences before the one rounding."""
         column = self.find(*names)
-        return None if column is None else number_sql(*self._raw(column))
+        return None if column is None else self.repeat(number_sql(*self._raw(column)))
 
     def about(self, *names: str) -> str | None:
         """The column as a double, only ever to be compared with zero."""
@@ -214,7 +225,7 @@ class Columns:
             return f"make_timestamp(epoch_us({quoted}))"
         if kind in ("VARCHAR", "JSON"):
             text = quoted if kind == "VARCHAR" else f"json_extract_string({quoted}, '$')"
-            return instant_sql(text, self.dates)
+            return self.repeat(instant_sql(text, self.dates))
         return f"CAST({quoted} AS TIMESTAMP)"
 
     def period_month(self, *names: str) -> str | None:

@@ -161,6 +161,7 @@ def line(look: Look, part: Part) -> LineSql:
         notes=tuple(notes),
         remainders=remainders(columns, evidence, line_type),
         net=evidence.payers,
+        repeated=columns.repeated,
     )
 
 

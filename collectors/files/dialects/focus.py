@@ -156,6 +156,7 @@ def line(look: Look, part: Part) -> LineSql:
     provider = coalesce(*named, literal(family)) if family else coalesce(*named, *issued)
     if provider is None:
         raise InputError("The provider of these charges is not named.", where=look.shown_as)
+    columns.repeat(provider)
     select = {name: columns.text(column) for name, column in _SAME_NAME.items()}
     billing_account = _aws_padded(columns.text("BillingAccountId"), provider)
     scope = scope_sql(billing_account or "NULL")
@@ -209,6 +210,7 @@ def line(look: Look, part: Part) -> LineSql:
         remainders=_remainders(columns, select["x_flag"]),
         lines=columns.lines_before(),
         hours=columns.hours_before(),
+        repeated=columns.repeated,
     )
 
 
@@ -262,7 +264,7 @@ def _costs(columns: Columns, select: dict[str, str | None]) -> dict[str, str | N
             conditions.append(f"({committed}) IS NULL")
         if pricing := select["pricing_category"]:
             conditions.append(f"lower(trim({pricing})) IS DISTINCT FROM 'committed'")
-        suspicious = " AND ".join(conditions)
+        suspicious = columns.repeat(f"({' AND '.join(conditions)})")
     effective_units = columns.units("EffectiveCost")
     return {
         "billed_cost": columns.units("BilledCost"),

@@ -69,8 +69,8 @@ JSON_TYPES = {key: "JSON" if key in _NESTED_KEYS else "VARCHAR" for key in KEYS}
 def line(look: Look, part: Part) -> LineSql:
     """The mapping of a Google Cloud export."""
     columns = styled(look, costs=("cost",), charged=("usage_start_time",), begins=(), ends=())
-    description = scalar(columns, "sku", "description") or "NULL"
-    fee = is_fee_sql(description)
+    description = columns.repeat(scalar(columns, "sku", "description") or "NULL")
+    fee = columns.repeat(is_fee_sql(description))
     region = coalesce(scalar(columns, "location", "region"), scalar(columns, "location", "location"))
     start = instant(columns, "usage_start_time") or "NULL"
     month = _invoice_month(columns, start)
@@ -78,13 +78,14 @@ def line(look: Look, part: Part) -> LineSql:
     net = units_of_number_sql(f"{cost} + {credited}") if credited else columns.units("cost") or "NULL"
     covered = f"({committed} <> 0)" if committed else "FALSE"
     spend = _spend_based(columns, description)
-    pool = pool_sql(description, region or "NULL", spend_based=spend)
+    pool = columns.repeat(pool_sql(description, region or "NULL", spend_based=spend))
     commitments = _commitments(
         look, columns, description=description, pool=pool, month=month, net=net, committed=committed
     )
     contracted = coalesce(columns.units("cost_at_effective_price_default"), columns.units("cost"))
     paid = f"{columns.units('cost')} > 0"  # in the ledger's decimals, as a roll-up has them
-    service = scalar(columns, "service", "description")
+    if service := scalar(columns, "service", "description"):
+        columns.repeat(f"lower({service})")
     select: dict[str, str | None] = {
         "x_provider": "'gcp'",
         "x_scope": columns.text("billing_account_id"),
@@ -153,6 +154,7 @@ def line(look: Look, part: Part) -> LineSql:
         ),
         lines=columns.lines_before(),
         hours=columns.hours_before(),
+        repeated=columns.repeated,
     )  # fmt: skip
 
 
@@ -169,13 +171,13 @@ def _amounts(columns: Columns) -> tuple[str, str | None, str | None]:
     if listed is None:
         return cost, None, None
     amount = number_sql("credit.amount", "VARCHAR")
-    credited = f"coalesce(list_sum(list_transform({listed}, lambda credit: {amount})), 0)"
+    credited = columns.repeat(f"coalesce(list_sum(list_transform({listed}, lambda credit: {amount})), 0)")
     is_commitment = (
         "(upper(coalesce(credit.type, '')) LIKE 'COMMITTED%' "
         "OR (credit.type IS NULL AND lower(credit.name) LIKE 'committed us%'))"
     )
     only = f"list_transform(list_filter({listed}, lambda credit: {is_commitment}), lambda credit: {amount})"
-    return cost, credited, units_of_number_sql(f"-coalesce(list_sum({only}), 0)")
+    return cost, credited, columns.repeat(units_of_number_sql(f"-coalesce(list_sum({only}), 0)"))
 
 
 def _spend_based(columns: Columns, description: str) -> str:
@@ -185,7 +187,7 @@ def _spend_based(columns: Columns, description: str) -> str:
         if listed
         else ""
     )
-    return f"({description} ILIKE 'commitment - %'{by_credit})"
+    return columns.repeat(f"({description} ILIKE 'commitment - %'{by_credit})")
 
 
 def _commitments(
