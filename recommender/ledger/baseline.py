@@ -29,6 +29,7 @@ from aispend.schema import recommendation, resource, saving_baseline, sku
 from aispend.store.telemetry import resolved_inference_hours
 from recommender.contract import Step
 from recommender.ledger.billed import Billed, lines, sum_up
+from recommender.ledger.seats import is_of_seats, measured_seats
 from recommender.ledger.tokens_bought import measured
 from recommender.registry import KINDS
 
@@ -51,7 +52,6 @@ _BY_KIND: dict[str, Counterfactual] = {
     "output_limit": "same_tokens",
     "route": "same_tokens",
     "managed_or_self_host": "unknown",
-    "seats_and_credits": "unknown",
     "training_waste": "unknown",
     "past_plateau": "unknown",
 }
@@ -153,6 +153,12 @@ def _measured(connection: Connection, row: Any, done_on: date) -> dict[str, Any]
     ) | dict.fromkeys(("service", "region", "instance_type", "list_price"), None)
     if kind == "same_tokens":
         return blank | _measured_tokens(connection, row, first, end)
+    if is_of_seats(row):
+        return (
+            blank
+            | {"counterfactual": "unknown", "scopes": [row.account]}
+            | (measured_seats(connection, row, first, end) or {})
+        )
     if not keys:
         kind = "unknown"
     found = lines(connection, keys.values(), row.currency, first, end)

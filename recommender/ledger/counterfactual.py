@@ -9,7 +9,8 @@ Cases
     What was changed again since is held at its cost before that change (``order.py``). A commitment saves on the hours
     that it covers itself (``new_commitments.py``): none on the bill, nothing saved.
     For a service the hours it was there count, or fewer where its requests grew less than these hours did.
-    Tokens are in ``tokens_bought.py``; what no bill can tell is unknown, with the reason (``untold.py``).
+    Tokens are in ``tokens_bought.py``, seats in ``seats.py``; what no bill can tell is unknown, with the reason
+    (``untold.py``).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from recommender.ledger.bought_again import NOT_BOUGHT
 from recommender.ledger.kept_instead import NOT_KNOWN, keeps_something, kept_instead
 from recommender.ledger.new_commitments import new_cover
 from recommender.ledger.order import Held
+from recommender.ledger.seats import is_of_seats, value_seats
 from recommender.ledger.tokens_bought import HeldPrice, value_tokens
 from recommender.ledger.untold import why_unknown
 from recommender.methods.realised import After, Before, Realised, price_ratio, realised
@@ -65,11 +67,14 @@ def value(
     does not say as what.
     """
     if item.counterfactual == "unknown":
-        return Valued(remarks=[why_unknown(item.kind)])
+        return Valued(remarks=[why_unknown(item.kind, item.target)])
     if not item.quantity or item.effective_cost is None or item.uncovered_cost is None:
         return Valued(remarks=["What it cost before is not known."])
     if item.counterfactual == "same_tokens":
         quantity, parts, remarks = value_tokens(connection, item, first, end, price)
+        return Valued(quantity, parts, parts.actual if parts else None, remarks)
+    if is_of_seats(item):
+        quantity, parts, remarks = value_seats(connection, item, first, end)
         return Valued(quantity, parts, parts.actual if parts else None, remarks)
     every = {*keys, *(key for one in held if one.hourly is not None for key in one.keys)}
     found = _counted(lines(connection, every, item.currency, first, end), keys, held)

@@ -38,6 +38,7 @@ from recommender.ledger.baseline import keys_of
 from recommender.ledger.bought_again import bought_again, is_missing
 from recommender.ledger.counterfactual import Valued, restarted_on, still_paid, value
 from recommender.ledger.order import held_after, superseded_on
+from recommender.ledger.seats import counts_from
 from recommender.ledger.successors import successors
 from recommender.ledger.tokens_again import ends_on, held_price
 from recommender.methods.realised import below_floor
@@ -110,7 +111,7 @@ def update_ledger(connection: Connection, floors: Sequence[Floor], now: datetime
         keys = own[name] | replaced[name] | bought[name]
         held = held_after(item, items, reach[name], replaced)
         price, missing = held_price(item, items), is_missing(item, bought[name])
-        spans = _spans(item, ends[name], bills[place])
+        spans = _spans(item, ends[name], bills[place], now.date())
         for span in spans:
             valued = value(
                 connection, item, keys, span.first, span.end, held=held, price=price, is_rest_missing=missing
@@ -146,9 +147,13 @@ def _stop(item: Any, superseded: date | None) -> date:
     return min(limit for limit in limits if limit is not None)
 
 
-def _spans(item: Any, superseded: date | None, bills: Mapping[date, Bill]) -> list[Span]:
-    """The months to write a line for: loaded ones, with the days counted of each."""
-    start, stop = item.done_on + timedelta(days=1), _stop(item, superseded)
+def _spans(item: Any, superseded: date | None, bills: Mapping[date, Bill], today: date) -> list[Span]:
+    """The months to write a line for: loaded ones, with the days counted of each that are over.
+
+    The company's own books may have days to come.
+    """
+    start, stop = item.done_on + timedelta(days=1), min(_stop(item, superseded), today)
+    start = max(start, counts_from(item) or start)
     spans = []
     month = month_of(start)
     while month < stop:

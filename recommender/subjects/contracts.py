@@ -65,6 +65,11 @@ def load_contracts(
             yield _of_agreement(connection, agreement, as_of)
 
 
+def contract_id(book: str, description: str | None, team: str | None) -> str:
+    """Name of a contract of the company's own books."""
+    return f"contract:{book}/{description}" + (f"/{team}" if team else "")
+
+
 def _of_own_costs(rows: Sequence[Any], as_of: datetime, window_days: int) -> Contract | None:
     """The lines of one contract; None for one that is over, or says nothing of seats and is no credit."""
     today = as_of.date()
@@ -84,7 +89,7 @@ def _of_own_costs(rows: Sequence[Any], as_of: datetime, window_days: int) -> Con
     days = (until - first).days if until else 0
     return Contract(
         resource_key=newest.resource_key,
-        resource_id=f"contract:{newest.book}/{newest.description}" + (f"/{newest.team}" if newest.team else ""),
+        resource_id=contract_id(newest.book, newest.description, newest.team),
         provider="own",
         account=newest.book,
         region=None,
