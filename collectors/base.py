@@ -24,6 +24,10 @@ class Clients(Protocol):
 
     connection: Any
 
+    @property
+    def latest(self) -> str:
+        """The operation that was sent last; empty before the first."""
+
     def requests(self) -> Mapping[str, int]:
         """Requests sent since this was asked last, by ``service.Operation``."""
 

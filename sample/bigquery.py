@@ -302,10 +302,11 @@ class BigQuery:
 
 
 @contextmanager
-def serving(answer: Callable[[str, str, bytes], Mapping[str, Any]]) -> Iterator[str]:
+def serving(answer: Callable[[str, str, bytes], Mapping[str, Any] | str]) -> Iterator[str]:
     """Serve on a free port of this machine while the context lasts; yields the URL.
 
-    ``answer`` is given method, target and body: ``BigQuery().respond``, or what stands before it.
+    ``answer`` is given method, target and body: ``BigQuery().respond``, or what stands before it. A text is sent as it
+    is.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -314,14 +315,14 @@ def serving(answer: Callable[[str, str, bytes], Mapping[str, Any]]) -> Iterator[
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers: Mapping[str, str] = {}
-            said: Mapping[str, Any]
+            said: Mapping[str, Any] | str
             try:
                 status, said = 200, answer(self.command, self.path, body)
             except RefusedError as refused:
                 status, headers = refused.status, refused.headers
                 error = {"code": refused.status, "message": refused.message, "errors": [refused.said]}
                 said = {"error": error}
-            sent = json.dumps(said).encode()
+            sent = (said if isinstance(said, str) else json.dumps(said)).encode()
             self.send_response(status)
             for name, value in {**headers, "Content-Type": "application/json", "Content-Length": len(sent)}.items():
                 self.send_header(name, str(value))

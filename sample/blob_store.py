@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler
@@ -32,6 +32,8 @@ class BlobStore:
         self.page = page
         self.asked: list[str] = []
         """``METHOD PATH`` of each request that came."""
+        self.instead: Callable[[str, bool], tuple[int, Mapping[str, str], str] | None] | None = None
+        """Status, headers and XML of what is answered in place of a path's content or listing; None for the true."""
 
     def deliver(self, container: str, folder: Path) -> None:
         """From now on the container holds what is in ``folder``."""
@@ -74,7 +76,11 @@ class _Handler(BaseHTTPRequestHandler):
         _, container, name = (*urllib.parse.unquote(split.path).lstrip("/").split("/", 2), "", "")[:3]
         self.store.asked.append(f"{self.command} {split.path}")
         asked = {key: values[0] for key, values in urllib.parse.parse_qs(split.query).items()}
-        if self.store.root(container) is None:
+        said = self.store.instead(split.path, asked.get("comp") == "list") if self.store.instead else None
+        if said is not None:
+            status, headers, text = said
+            self._xml(status, text, headers)
+        elif self.store.root(container) is None:
             self._refuse(404, "ContainerNotFound")
         elif asked.get("comp") == "list":
             self._list(container, asked)

@@ -23,7 +23,7 @@ from typing import Any
 from aispend.clock import Clock
 from aispend.errors import AispendError
 from collectors.aws.advice_rows import HUB, OPTIMIZER, Row, hub, idle, machines, unanswered
-from collectors.aws.base import DENIED, AwsCollector, code_of, explained
+from collectors.aws.base import DENIED, AwsCollector, code_of
 from collectors.aws.clients import AwsClients
 from collectors.aws.listing import left_out, pages
 from collectors.contract import Finding, Progress, Reading, Rows, Seen, Slice, Window
@@ -75,7 +75,7 @@ class Advice(AwsCollector):
 
         asks = ((HUB, self._hub_enrolled, _ENROL_HUB), (OPTIMIZER, self._optimizer_enrolled, _ENROL_OPTIMIZER))
         try:
-            with explained(self.name):
+            with self.explained(self.name):
                 for name, enrolled, how in asks:
                     try:
                         on = enrolled()

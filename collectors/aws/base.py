@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from itertools import islice
 
 from aispend.errors import AccessError, AispendError, CollectError, NotReadyError
+from collectors.answers import readable, unreadable
 from collectors.aws.clients import AwsClients
 from collectors.aws.inventory_ec2 import Place
 from collectors.aws.questions import NO_SUCH_THING, QUESTIONS
 from collectors.base import MOST_EXAMINED, CloudCollector
 from collectors.contract import Finding, Window
+from collectors.secrets import redacted
 
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "403", "Forbidden"}
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
@@ -61,7 +63,7 @@ class AwsCollector(CloudCollector):
 
     def explained(self, where: str) -> AbstractContextManager[None]:
         """See :func:`explained`."""
-        return explained(where)
+        return explained(where, lambda: self.clients.latest)
 
     def examine(self) -> Iterator[Finding]:
         """See the contract. Here: what :meth:`find` asks is asked once, and of others one small question each.
@@ -73,7 +75,7 @@ class AwsCollector(CloudCollector):
         today = self.clock().date()
         sent = self.clients.sent.copy()
         try:
-            with explained(self.name):
+            with self.explained(self.name):
                 try:
                     found = list(islice(self.find(Window(today - timedelta(days=2), today), {}), MOST_EXAMINED))
                 except ClientError as error:
@@ -98,7 +100,7 @@ class AwsCollector(CloudCollector):
             return
         service, called = operation.split(".")
         try:
-            with explained(self.name):
+            with self.explained(self.name):
                 accounts, regions = self.clients.accounts, self.clients.regions
                 own, home = self.clients.account, self.clients.connection.home_region
                 place = Place(own if own in accounts else accounts[0], home if home in regions else regions[0])
@@ -125,34 +127,43 @@ class AwsCollector(CloudCollector):
 
 
 @contextmanager
-def explained(where: str) -> Iterator[None]:
+def explained(where: str, asked: Callable[[], str] = str) -> Iterator[None]:
     """Errors of boto3 and the network as errors of aispend: what, where, what to do. No secret is in them."""
     from botocore import exceptions
+    from botocore.parsers import ResponseParserError
 
-    try:
-        yield
-    except exceptions.ClientError as error:
-        raise client_error(error, where) from None
-    except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.ProfileNotFound) as error:
-        raise AccessError(
-            "There are no AWS credentials.",
-            where=f"{where}: {error}",
-            next_step="Sign in (aws sso login), set AWS_PROFILE, or give the machine a role. See docs/connect-aws.md.",
-        ) from None
-    except exceptions.TokenRetrievalError as error:
-        raise AccessError(
-            "The sign-in to AWS has expired.", where=f"{where}: {error}", next_step="Sign in again: aws sso login"
-        ) from None
-    except (exceptions.HTTPClientError, exceptions.ConnectionError, exceptions.IncompleteReadError) as error:
-        raise CollectError(
-            "The connection to AWS failed, also when it was tried again.",
-            where=f"{where}: {type(error).__name__}",
-            next_step="Check the network and proxy; the next run goes on from here.",
-        ) from None
-    except exceptions.BotoCoreError as error:
-        raise CollectError(
-            "AWS cannot be asked like this.", where=f"{where}: {error}", next_step="Check [[aws]] in aispend.toml."
-        ) from None
+    with readable("AWS", where, asked):
+        try:
+            yield
+        except exceptions.ClientError as error:
+            raise client_error(error, where) from None
+        except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.ProfileNotFound) as error:
+            raise AccessError(
+                "There are no AWS credentials.",
+                where=f"{where}: {redacted(str(error))}",
+                next_step="Sign in (aws sso login), set AWS_PROFILE, or give the machine a role. "
+                "See docs/connect-aws.md.",
+            ) from None
+        except exceptions.TokenRetrievalError as error:
+            raise AccessError(
+                "The sign-in to AWS has expired.",
+                where=f"{where}: {redacted(str(error))}",
+                next_step="Sign in again: aws sso login",
+            ) from None
+        except (exceptions.HTTPClientError, exceptions.ConnectionError, exceptions.IncompleteReadError) as error:
+            raise CollectError(
+                "The connection to AWS failed, also when it was tried again.",
+                where=f"{where}: {type(error).__name__}",
+                next_step="Check the network and proxy; the next run goes on from here.",
+            ) from None
+        except ResponseParserError as error:
+            raise unreadable("AWS", f"{where}: {asked()}, {type(error).__name__}") from None
+        except exceptions.BotoCoreError as error:
+            raise CollectError(
+                "AWS cannot be asked like this.",
+                where=f"{where}: {redacted(str(error))}",
+                next_step="Check [[aws]] in aispend.toml.",
+            ) from None
 
 
 def code_of(error: Exception) -> str:
@@ -164,7 +175,7 @@ def code_of(error: Exception) -> str:
 def client_error(error: Exception, where: str) -> CollectError:
     """A ``ClientError`` as what a person can act on."""
     code = code_of(error)
-    said = str(getattr(error, "response", {}).get("Error", {}).get("Message", ""))
+    said = redacted(str(getattr(error, "response", {}).get("Error", {}).get("Message", "")))
     operation = str(getattr(error, "operation_name", ""))
     place = f"{where}, {operation}: {code}"
     if code in DENIED:

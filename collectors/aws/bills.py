@@ -30,7 +30,8 @@ from typing import Any
 from aispend.clock import Clock, month_of, next_month
 from aispend.connections import AwsExport
 from aispend.errors import AccessError, AispendError, InputError, NotReadyError
-from collectors.aws.base import AwsCollector, code_of, explained
+from collectors.answers import READS_AGAIN
+from collectors.aws.base import AwsCollector, code_of
 from collectors.aws.clients import AwsClients
 from collectors.aws.objects import Object, download
 from collectors.contract import Files, Finding, Progress, Reading, Seen, Slice, Window
@@ -123,7 +124,7 @@ class Bills(AwsCollector):
         from botocore.exceptions import ClientError
 
         try:
-            with explained(self.name):
+            with self.explained(self.name):
                 try:
                     for export in self.exports:
                         yield self._examined(export)
@@ -168,7 +169,7 @@ class Bills(AwsCollector):
             download(bucket, export.bucket, found, path, progress=progress)
         again = _head(bucket, export, manifest.object.key)
         if again is None or again.etag != manifest.object.etag:
-            raise NotReadyError("A new delivery arrived while this one was read.", where=where)
+            raise NotReadyError("A new delivery arrived while this one was read.", where=where, next_step=READS_AGAIN)
         place = inside(root, manifest.object.key, where)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(json.dumps(dict(manifest.content)), encoding="utf-8")
@@ -259,7 +260,7 @@ def _read_manifest(s3: Any, export: AwsExport, month: date) -> _Manifest:
     found = _get(s3, export, key)
     where = f"s3://{export.bucket}/{key}"
     if found is None:
-        raise NotReadyError("The manifest is gone.", where=where)
+        raise NotReadyError("The manifest is gone.", where=where, next_step=READS_AGAIN)
     try:
         content = json.loads(found[1])
         if not isinstance(content, dict):
@@ -287,7 +288,7 @@ def _ready(s3: Any, manifest: _Manifest, key: str, now: datetime) -> Object:
                 where=f"{where}, manifest of {manifest.object.modified:%Y-%m-%d %H:%M} UTC",
                 next_step="If the bucket is a copy, copy all of it; else have AWS deliver the month again.",
             )
-        raise NotReadyError("A file that the manifest names is not there (yet).", where=where)
+        raise NotReadyError("A file that the manifest names is not there (yet).", where=where, next_step=READS_AGAIN)
     if found.modified > manifest.object.modified + _CLOCK_STEP:
         if now - found.modified > _LONGEST_DELIVERY:
             raise InputError(
@@ -295,7 +296,9 @@ def _ready(s3: Any, manifest: _Manifest, key: str, now: datetime) -> Object:
                 where=f"{where}, {found.modified:%Y-%m-%d %H:%M} UTC",
                 next_step="If the bucket is a copy, copy the manifests last; else look at the export's health.",
             )
-        raise NotReadyError("A file is newer than the manifest: a delivery is under way.", where=where)
+        raise NotReadyError(
+            "A file is newer than the manifest: a delivery is under way.", where=where, next_step=READS_AGAIN
+        )
     return found
 
 

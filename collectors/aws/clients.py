@@ -9,19 +9,27 @@ answer of a hundred thousand points takes.
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache, partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from aispend.connections import AwsConnection
 from aispend.errors import BudgetError, SettingsError
+from collectors.answers import unreadable
 from collectors.logs import without_requests
 
 if TYPE_CHECKING:
     import boto3
     from botocore.client import BaseClient
+
+_ROOT = re.compile(rb"\s*(?:<\?[^>]*>\s*)?<([\w.-]+)")
+_ROOTS = {"ListObjectsV2": ("ListBucketResult",), "GetBucketLocation": ("LocationConstraint",)}
+"""How the answer to an operation begins, where that is not ``<OperationResponse``: S3's."""
 
 AT_HOME = frozenset(
     {
@@ -77,6 +85,8 @@ class AwsClients:
         without_requests()
         self.connection = connection
         self.sent: Counter[str] = Counter()
+        self.latest: str = ""
+        """The operation that was sent last."""
         self._reported: Counter[str] = Counter()
         self._allowed = dict(allowed or {})
         self._session = session
@@ -105,6 +115,7 @@ class AwsClients:
                 ),
             )
             made.meta.events.register("before-send", partial(self._before_send, service))
+            made.meta.events.register("before-parse", _look_at)
             self._clients[key] = made
         return self._clients[key]
 
@@ -118,7 +129,7 @@ class AwsClients:
         """See ``collectors.base.Clients``."""
         from collectors.aws.base import explained
 
-        with explained(self.connection.name):
+        with explained(self.connection.name, lambda: self.latest):
             account, accounts, regions = self.account, self.accounts, self.regions
         return f"signed in to account {account}; {len(accounts)} account(s) and {len(regions)} region(s) to read"
 
@@ -213,7 +224,26 @@ class AwsClients:
                 where=f"[[aws]] {self.connection.name}: cost_explorer_requests_per_day",
                 next_step="It goes on tomorrow; or raise the budget.",
             )
-        self.sent[f"{service}.{operation}"] += 1
+        self.latest = f"{service}.{operation}"
+        self.sent[self.latest] += 1
+
+
+def _look_at(*, operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:
+    """Raise ``CollectError`` for a success of another form: botocore takes it for an answer without anything in it."""
+    body = response_dict["body"]
+    if response_dict["status_code"] != HTTPStatus.OK or operation_model.has_streaming_output or not body:
+        return
+    service, name = operation_model.service_model, str(operation_model.name)
+    if service.resolved_protocol in ("json", "rest-json"):
+        try:
+            is_right = isinstance(json.loads(body), dict)
+        except ValueError:
+            is_right = False
+    else:
+        root = _ROOT.match(body)
+        is_right = root is not None and root[1].decode() in (f"{name}Response", *_ROOTS.get(name, ()))
+    if not is_right:
+        raise unreadable("AWS", f"{service.service_name}.{name}: no {service.resolved_protocol}")
 
 
 def _parse_times_once(session: Any) -> None:

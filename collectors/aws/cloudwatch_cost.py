@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from aispend.errors import AispendError
-from collectors.aws.base import DISABLED_REGION, AwsCollector, code_of, explained
+from collectors.aws.base import DISABLED_REGION, AwsCollector, code_of
 from collectors.aws.cloudwatch import PER_THOUSAND, PRICED_ON, Group, monthly_cost
 from collectors.aws.inventory_ec2 import Place
 from collectors.base import MOST_EXAMINED
@@ -52,7 +52,7 @@ class Survey:
         clients = self._collector.clients
         home = clients.connection.home_region
         try:
-            with explained(self._collector.name):
+            with self._collector.explained(self._collector.name):
                 regions = sorted(clients.regions, key=lambda region: (region != home, region))
                 return [Place(account, region) for region in regions for account in clients.accounts]
         except AispendError:
@@ -83,7 +83,7 @@ class Survey:
         from botocore.exceptions import ClientError
 
         try:
-            with explained(self._collector.name):
+            with self._collector.explained(self._collector.name):
                 try:
                     return self._groups_of(place)
                 except ClientError as error:

@@ -21,6 +21,7 @@ from typing import Any
 from aispend.clock import Clock, month_of, next_month
 from aispend.errors import CollectError, InputError
 from aispend.money import cost
+from collectors.answers import ASKS_AGAIN
 from collectors.aws.base import DENIED, THROTTLED, AwsCollector, code_of
 from collectors.aws.clients import AwsClients
 from collectors.aws.listing import pages
@@ -217,9 +218,11 @@ def totals(replies: Replies, keys: _Keys, now: datetime) -> list[Row]:
 
 def forecast(reply: Mapping[str, Any], first: date, end: date, now: datetime) -> Row:
     """The row of a reply to GetCostForecast for the rest of a month; bounds where AWS gives them for all of it."""
-    said = reply.get("ForecastResultsByTime", [])
-    whole = said[0] if len(said) == 1 else {}
-    low, high = whole.get("PredictionIntervalLowerBound"), whole.get("PredictionIntervalUpperBound")
+    said = [
+        (one["MeanValue"], one.get("PredictionIntervalLowerBound"), one.get("PredictionIntervalUpperBound"))
+        for one in reply.get("ForecastResultsByTime", [])
+    ]
+    _, low, high = said[0] if len(said) == 1 else (None, None, None)
     return {
         "provider": "aws",
         "account": None,
@@ -307,7 +310,7 @@ def _amount(text: str, operation: str) -> Decimal:
     except InvalidOperation:
         amount = Decimal("NaN")
     if not amount.is_finite():
-        raise InputError("AWS gives an amount that is no number.", where=f"{operation}: {text!r}")
+        raise InputError("AWS gives an amount that is no number.", where=f"{operation}: {text!r}", next_step=ASKS_AGAIN)
     return amount
 
 

@@ -33,7 +33,7 @@ from collectors.aws import inventory_jobs as jobs_part
 from collectors.aws import inventory_sagemaker as sagemaker_part
 from collectors.aws import inventory_snapshots as snapshots_part
 from collectors.aws import lives as lives_part
-from collectors.aws.base import DENIED, AwsCollector, code_of, explained
+from collectors.aws.base import DENIED, AwsCollector, code_of
 from collectors.aws.clients import AwsClients
 from collectors.aws.inventory_ec2 import Place
 from collectors.aws.inventory_listing import Rows, hardware_of, readers
@@ -146,7 +146,7 @@ class Inventory(AwsCollector):
                 yield Finding("note", f"{place.account}, {place.region}: {remark}", _GRANT)
         for place in self._asked[:1]:
             try:
-                with explained(self.name):
+                with self.explained(self.name):
                     try:
                         self._client("ec2", place).describe_instances(MaxResults=5)
                     except ClientError as error:

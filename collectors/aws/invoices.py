@@ -21,6 +21,7 @@ from typing import Any
 from aispend.clock import month_of, next_month
 from aispend.errors import InputError
 from aispend.money import cost, exact_sum
+from collectors.answers import ASKS_AGAIN
 from collectors.aws.base import AwsCollector
 from collectors.contract import Merge, Progress, Reading, Seen, Slice, Window
 
@@ -76,10 +77,10 @@ def invoice_rows(
     (Decimal('100.000000000000'), Decimal('7.000000000000'))
     """
     found = [one for reply in replies for one in reply["InvoiceSummaries"]]
-    numbers = {one.get("InvoiceId") for one in found}
+    numbers = {one["InvoiceId"] for one in found}
     rows, notes = [], []
     for one in found:
-        number = one.get("InvoiceId")
+        number = one["InvoiceId"]
         commercial = one.get("CommercialInvoiceId")
         if one.get("InvoiceType") == "PAYMENT_RECEIPT" or one.get("ReceiverRole") in _SELLING:
             continue
@@ -87,8 +88,8 @@ def invoice_rows(
             continue
         amount = one.get("BaseCurrencyAmount") or {}
         total, net, currency = (amount.get(name) for name in ("TotalAmount", "TotalAmountBeforeTax", "CurrencyCode"))
-        if not number or not currency or not total or not net:
-            notes.append(f"Invoice {number or 'without a number'} has no total in the currency of the services.")
+        if not currency or not total or not net:
+            notes.append(f"Invoice {number} has no total in the currency of the services.")
             continue
         where = f"invoice {number} of {month:%Y-%m}"
         before_tax = _amount(net, where)
@@ -122,4 +123,4 @@ def _amount(text: str, where: str) -> Decimal:
     try:
         return cost(text.replace(",", ""))
     except InvalidOperation:
-        raise InputError("This is not an amount.", where=f"{where}: {text!r}") from None
+        raise InputError("This is not an amount.", where=f"{where}: {text!r}", next_step=ASKS_AGAIN) from None

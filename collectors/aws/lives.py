@@ -23,6 +23,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aispend.errors import CollectError
+from collectors.answers import ASKS_AGAIN
 
 OPERATIONS = ("cloudtrail.LookupEvents",)
 HISTORY = timedelta(days=90)
@@ -123,7 +124,9 @@ def _window(
             if not token:
                 break
             if token in known:
-                raise CollectError("AWS gives the same page of events again.", where=f"LookupEvents, {name}")
+                raise CollectError(
+                    "AWS gives the same page of events again.", where=f"LookupEvents, {name}", next_step=ASKS_AGAIN
+                )
             known.add(token)
             if len(known) >= _MOST_PAGES and reply["Events"] and not whole:
                 # events come the newest first, so these pages tell how much time so many of them take

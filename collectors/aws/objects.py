@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aispend.errors import InputError, NotReadyError
+from collectors.answers import READS_AGAIN
 from collectors.aws.base import code_of
 from collectors.contract import Progress
 
@@ -50,7 +51,9 @@ def download(s3: Any, bucket: str, found: Object, path: Path, *, progress: Progr
             except ClientError as error:
                 if code_of(error) in ("PreconditionFailed", "412", "NoSuchKey", "404"):
                     raise NotReadyError(
-                        "The file was replaced while it was read.", where=f"s3://{bucket}/{found.key}"
+                        "The file was replaced while it was read.",
+                        where=f"s3://{bucket}/{found.key}",
+                        next_step=READS_AGAIN,
                     ) from None
                 raise
             try:

@@ -28,6 +28,7 @@ from typing import Any
 from aispend.errors import InputError
 from aispend.money import cost, exact_sum, rate
 from aispend.prices.accelerators import instance_type, instance_types
+from collectors.answers import ASKS_AGAIN
 from collectors.aws.base import AwsCollector
 from collectors.aws.listing import pages
 from collectors.contract import Merge, Progress, Reading, Seen, Slice, Window
@@ -225,7 +226,9 @@ def _amount(text: str, offer: Mapping[str, Any]) -> Decimal:
     try:
         return cost(text)
     except InvalidOperation:
-        raise InputError("This is not a price.", where=f"offer {offer.get('sku', '')}: {text!r}") from None
+        raise InputError(
+            "This is not a price.", where=f"offer {offer.get('sku', '')}: {text!r}", next_step=ASKS_AGAIN
+        ) from None
 
 
 def _json(text: str) -> Mapping[str, Any]:
@@ -234,5 +237,7 @@ def _json(text: str) -> Mapping[str, Any]:
         if not isinstance(found["product"]["attributes"], dict):
             raise TypeError("no attributes")
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError("A product of the price list cannot be read.", where=f"{text[:60]}: {error}") from None
+        raise InputError(
+            "A product of the price list cannot be read.", where=f"pricing.GetProducts, {text[:60]}: {error}", next_step=ASKS_AGAIN
+        ) from None
     return found  # type: ignore[no-any-return]

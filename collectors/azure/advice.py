@@ -21,7 +21,7 @@ from aispend.clock import Clock
 from aispend.errors import AispendError
 from aispend.money import cost, rate
 from collectors.azure.access import PERMISSIONS, Access, denied, nothing_may_be_read
-from collectors.azure.base import AzureCollector, explained
+from collectors.azure.base import AzureCollector
 from collectors.azure.clients import AzureClients
 from collectors.azure.graph import Graph, Row, subscription_of
 from collectors.azure.inventory_machines import instant
@@ -77,7 +77,7 @@ class Advice(AzureCollector):
         from azure.core.exceptions import HttpResponseError
 
         try:
-            with explained(self.name):
+            with self.explained(self.name):
                 try:
                     for one in self.clients.subscriptions:
                         missing = self._access.missing(one.id, _ACTIONS)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from itertools import islice
 from typing import Any
 
 from aispend.errors import AccessError, AispendError, CollectError, NotReadyError
+from collectors.answers import readable, unreadable
 from collectors.azure.clients import AzureClients
 from collectors.azure.operations import OPERATIONS
 from collectors.base import MOST_EXAMINED, CloudCollector
@@ -26,7 +27,7 @@ class AzureCollector(CloudCollector):
 
     def explained(self, where: str) -> AbstractContextManager[None]:
         """See :func:`explained`."""
-        return explained(where)
+        return explained(where, lambda: self.clients.latest)
 
     def examine(self) -> Iterator[Finding]:
         """See the contract. Here: what :meth:`find` and :meth:`prove` ask is asked once.
@@ -37,7 +38,7 @@ class AzureCollector(CloudCollector):
 
         today = self.clock().date()
         try:
-            with explained(self.name):
+            with self.explained(self.name):
                 try:
                     found = list(islice(self.find(Window(today - timedelta(days=2), today), {}), MOST_EXAMINED))
                     self.prove(found)
@@ -64,34 +65,41 @@ class AzureCollector(CloudCollector):
 
 
 @contextmanager
-def explained(where: str) -> Iterator[None]:
+def explained(where: str, asked: Callable[[], str] = str) -> Iterator[None]:
     """Errors of the SDK and the network as errors of aispend: what, where, what to do. No secret is in them.
 
     What the network says is left out: it may hold an address with a key in it.
     """
     from azure.core import exceptions
 
-    try:
-        yield
-    except exceptions.ClientAuthenticationError as error:
-        if error.response is not None:
+    with readable("Azure", where, asked):
+        try:
+            yield
+        except exceptions.ClientAuthenticationError as error:
+            if error.response is not None:
+                raise http_error(error, where) from None
+            raise AccessError(
+                "There are no Azure credentials.",
+                where=where,
+                next_step="Sign in (az login), set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET, "
+                "or give the machine an identity. See docs/connect-azure.md.",
+            ) from None
+        except exceptions.DecodeError as error:
+            raise unreadable("Azure", f"{where}: {asked()}, {type(error).__name__}") from None
+        except exceptions.HttpResponseError as error:
             raise http_error(error, where) from None
-        raise AccessError(
-            "There are no Azure credentials.",
-            where=where,
-            next_step="Sign in (az login), set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET, "
-            "or give the machine an identity. See docs/connect-azure.md.",
-        ) from None
-    except exceptions.HttpResponseError as error:
-        raise http_error(error, where) from None
-    except (exceptions.ServiceRequestError, exceptions.ServiceResponseError) as error:
-        raise CollectError(
-            "The connection to Azure failed, also when it was tried again.",
-            where=f"{where}: {type(error).__name__}",
-            next_step="Check the network and proxy; the next run goes on from here.",
-        ) from None
-    except exceptions.AzureError as error:
-        raise CollectError("Azure cannot be asked like this.", where=f"{where}: {type(error).__name__}") from None
+        except (exceptions.ServiceRequestError, exceptions.ServiceResponseError) as error:
+            raise CollectError(
+                "The connection to Azure failed, also when it was tried again.",
+                where=f"{where}: {type(error).__name__}",
+                next_step="Check the network and proxy; the next run goes on from here.",
+            ) from None
+        except exceptions.AzureError as error:
+            raise CollectError(
+                "Azure cannot be asked like this.",
+                where=f"{where}: {type(error).__name__}",
+                next_step="Check [[azure]] in aispend.toml; if it stays so, report it with these words.",
+            ) from None
 
 
 def status_of(error: Exception) -> int | None:

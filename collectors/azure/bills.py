@@ -37,7 +37,8 @@ from typing import TYPE_CHECKING, Any
 
 from aispend.clock import Clock, month_of, next_month
 from aispend.errors import AccessError, AispendError, InputError, NotReadyError
-from collectors.azure.base import AzureCollector, explained
+from collectors.answers import READS_AGAIN
+from collectors.azure.base import AzureCollector
 from collectors.azure.blobs import Blob, download, folders, listed, text
 from collectors.azure.clients import AzureClients
 from collectors.azure.deliveries import (
@@ -171,7 +172,9 @@ class Bills(AzureCollector):
             path.parent.mkdir(parents=True, exist_ok=True)
             download(self._container(one.place), blob, path, progress=progress)
         if token_of(run for _, run in self._runs(group, cluster)) != token_of(run for _, run in runs):
-            raise NotReadyError("The export ran again while it was read.", where=f"{self.name}, {piece.title}")
+            raise NotReadyError(
+                "The export ran again while it was read.", where=f"{self.name}, {piece.title}", next_step=READS_AGAIN
+            )
         if not files:
             return Reading([Files("bills", [], rows=0)], (f"{piece.title}: the export delivered nothing.",))
         _write_manifests(root, group, [one for one in found if one.said["blobs"]])
@@ -183,7 +186,7 @@ class Bills(AzureCollector):
         from azure.core.exceptions import HttpResponseError
 
         try:
-            with explained(self.name):
+            with self.explained(self.name):
                 try:
                     yield from (self._examined(place) for place in self.places)
                     yield from (Finding("note", f"passed over: {one}") for one in self._discovered[1])
@@ -285,7 +288,7 @@ class Bills(AzureCollector):
             return run.manifest, manifest_of(text(self._container(place), run.manifest), _where(place, run.manifest))
         newest = max(run.blobs.values(), key=lambda one: one.modified)
         if self.clock() - newest.modified <= _LONGEST_RUN:
-            raise NotReadyError("The run has no manifest yet.", where=_where(place, newest))
+            raise NotReadyError("The run has no manifest yet.", where=_where(place, newest), next_step=READS_AGAIN)
         raise InputError("The export's files have no manifest.", where=_where(place, newest), next_step=_AGAIN)
 
     def _files(self, read: _Read) -> Iterator[Blob]:
@@ -308,7 +311,7 @@ class Bills(AzureCollector):
         if self.clock() - max(changed, blob.modified if blob else changed) > _LONGEST_RUN:
             again = "If the container is a copy, copy all of it; else run the export again."
             raise InputError(trouble, where=where, next_step=again)
-        raise NotReadyError(f"{trouble} The export may be running.", where=where)
+        raise NotReadyError(f"{trouble} The export may be running.", where=where, next_step=READS_AGAIN)
 
 
 def _write_manifests(root: Path, group: Group, found: Sequence[_Read]) -> None:

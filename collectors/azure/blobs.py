@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aispend.errors import AccessError, NotReadyError
+from collectors.answers import READS_AGAIN
 from collectors.contract import Progress
 
 if TYPE_CHECKING:
@@ -94,4 +95,8 @@ def download(container: ContainerClient, blob: Blob, path: Path, *, progress: Pr
 
 
 def _replaced(container: ContainerClient, blob: Blob) -> NotReadyError:
-    return NotReadyError("The file was replaced while it was read.", where=f"{container.container_name}/{blob.name}")
+    return NotReadyError(
+        "The file was replaced while it was read.",
+        where=f"{container.container_name}/{blob.name}",
+        next_step=READS_AGAIN,
+    )

@@ -15,11 +15,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from aispend.connections import AzureConnection
 from aispend.errors import AccessError, BudgetError, InputError
+from collectors.answers import ASKS_AGAIN, unreadable
 from collectors.logs import without_requests
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 _LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
 _SUBSCRIPTIONS_VERSION = "2022-12-01"
 _MOST_PAGES = 10_000
+_LISTING, _BEGINNING = b"<EnumerationResults", 1000
 _BLOB_ATTEMPTS = 4
 _BLOB_FIRST_WAIT = 4
 _AUTHORITIES = {
@@ -63,7 +66,7 @@ class AzureClients:
         without_requests()
         self.connection = connection
         self.sent: Counter[str] = Counter()
-        self.latest = ""
+        self.latest: str = ""
         """The operation that was sent last."""
         self._allowed = dict(allowed or {})
         self._given = credential
@@ -119,7 +122,7 @@ class AzureClients:
         """See ``collectors.base.Clients``."""
         from collectors.azure.base import explained
 
-        with explained(self.connection.name):
+        with explained(self.connection.name, lambda: self.latest):
             found = self.subscriptions
         tenants = ", ".join(sorted({one.tenant for one in found if one.tenant})) or "unknown"
         return f"signed in to tenant {tenants}; {len(found)} subscription(s) to read"
@@ -142,17 +145,13 @@ class AzureClients:
             if answer is None:
                 return  # Azure has nothing to say
             if not isinstance(answer, dict) or not isinstance(answer.get("value"), list):
-                raise InputError(
-                    "This is no listing of Azure's.",
-                    where=without_query(path),
-                    next_step="A proxy may have answered instead; the next run asks again.",
-                )
+                raise unreadable("Azure", f"{self.latest}, {without_query(path)}: no listing")
             yield from answer["value"]
             following = answer.get("nextLink")
             if not following:
                 return
             if following in seen or len(seen) > _MOST_PAGES:
-                raise InputError("The pages of Azure's answer lead in a circle.", where=path)
+                raise InputError("The pages of Azure's answer lead in a circle.", where=path, next_step=ASKS_AGAIN)
             seen.add(following)
             answer = self.get(following)
 
@@ -160,7 +159,7 @@ class AzureClients:
         self, method: str, path: str, api_version: str | None, parameters: Mapping[str, str], body: Any | None
     ) -> Any:
         _, _, text = self.send(method, path, body, api_version=api_version, **parameters)
-        return parsed(text, path) if text.strip() else None
+        return parsed(text, f"{self.latest}, {without_query(path)}") if text.strip() else None
 
     def send(
         self, method: str, path: str, body: Any | None = None, *, api_version: str | None = None, **parameters: str
@@ -234,6 +233,7 @@ class AzureClients:
                 transport=Transport("blob", self.count, self.wait),
                 retry_total=_BLOB_ATTEMPTS - 1,
                 initial_backoff=_BLOB_FIRST_WAIT,
+                raw_response_hook=_look_at_listing,
                 user_agent="aispend",
             )
         return self._blobs[key]
@@ -308,18 +308,21 @@ def is_local(url: str) -> bool:
 
 
 def parsed(text: str, where: str) -> Any:
-    """JSON with exact numbers.
+    """JSON with exact numbers. ``where`` says what was asked.
 
-    Raises ``InputError`` where it is none.
+    Raises ``CollectError`` where it is none.
     """
     try:
         return json.loads(text, parse_float=Decimal)
     except ValueError as error:
-        raise InputError(
-            "Azure's answer is not JSON.",
-            where=f"{without_query(where)}: {error}",
-            next_step="A proxy may have answered instead; the next run asks again.",
-        ) from None
+        raise unreadable("Azure", f"{where}: no JSON, {type(error).__name__}") from None
+
+
+def _look_at_listing(answer: Any) -> None:
+    """Raise ``CollectError`` for a success that is no listing of blobs: the SDK would take it for one of nothing."""
+    request, said = answer.http_request, answer.http_response
+    if "comp=list" in request.url and said.status_code == HTTPStatus.OK and _LISTING not in said.body()[:_BEGINNING]:
+        raise unreadable("Blob storage", f"blob.ListBlobs, {without_query(request.url)}: no listing")
 
 
 def without_query(url: str) -> str:

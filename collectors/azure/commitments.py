@@ -19,7 +19,8 @@ from typing import Any
 
 from aispend.errors import AispendError, InputError
 from aispend.money import cost
-from collectors.azure.base import FORBIDDEN, AzureCollector, explained, status_of
+from collectors.answers import ASKS_AGAIN
+from collectors.azure.base import FORBIDDEN, AzureCollector, status_of
 from collectors.azure.graph import subscription_of
 from collectors.azure.inventory_machines import instant
 from collectors.contract import Finding, Merge, Progress, Reading, Seen, Slice, Window
@@ -61,7 +62,7 @@ class Commitments(AzureCollector):
         from azure.core.exceptions import HttpResponseError
 
         try:
-            with explained(self.name):
+            with self.explained(self.name):
                 for what, path in _LISTED.items():
                     try:
                         count = sum(1 for _ in self.clients.pages(path, api_version=_VERSION))
@@ -128,7 +129,9 @@ def savings_plans(listed: Iterable[Mapping[str, Any]], now: datetime) -> list[Ro
         spend = about.get("commitment") or {}
         if spend and str(spend.get("grain") or "Hourly") != "Hourly":
             raise InputError(
-                "This savings plan is not a spend an hour.", where=f"{one.get('id')}: {spend.get('grain')}"
+                "This savings plan is not a spend an hour.",
+                where=f"{one.get('id')}: {spend.get('grain')}",
+                next_step=ASKS_AGAIN,
             )
         name = str((one.get("sku") or {}).get("name") or "Savings plan").replace("_", " ")
         rows.append(
@@ -183,4 +186,4 @@ def _number(value: Any, one: Mapping[str, Any]) -> Decimal | None:
     try:
         return None if value is None else Decimal(str(value))
     except InvalidOperation:
-        raise InputError("This is not a number.", where=f"{one.get('id')}: {value!r}") from None
+        raise InputError("This is not a number.", where=f"{one.get('id')}: {value!r}", next_step=ASKS_AGAIN) from None

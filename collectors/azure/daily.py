@@ -17,7 +17,7 @@ from typing import ClassVar
 from aispend.clock import Clock
 from aispend.errors import AispendError
 from collectors.azure.access import Access, Readable, left_out, limited
-from collectors.azure.base import THROTTLED, AzureCollector, explained, status_of
+from collectors.azure.base import THROTTLED, AzureCollector, status_of
 from collectors.azure.clients import AzureClients
 from collectors.azure.graph import Graph
 from collectors.azure.metrics import OPERATION, Metrics, Place, Span
@@ -98,7 +98,7 @@ class DailySeries(AzureCollector):
         from azure.core.exceptions import HttpResponseError
 
         try:
-            with explained(self.name):
+            with self.explained(self.name):
                 try:
                     yield from self.look()
                 except HttpResponseError as error:

@@ -145,7 +145,11 @@ def _account_url(clients: AzureClients, resource: str) -> str:
 
     match = _ACCOUNT.search(resource)
     if match is None:
-        raise AispendError("An export has no storage account.", where=resource or "deliveryInfo.destination.resourceId")
+        raise AispendError(
+            "An export has no storage account.",
+            where=resource or "deliveryInfo.destination.resourceId",
+            next_step="Give the export a storage account in Azure, or name one that has under [[azure.export]].",
+        )
     try:
         said = clients.get(f"/{resource.strip('/')}", api_version=STORAGE_VERSION)
     except HttpResponseError as error:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aispend.errors import InputError
+from collectors.answers import ASKS_AGAIN, unreadable
 from collectors.azure.clients import AzureClients, parsed
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Graph:
             answer = self._ask(table, {**asked, "options": options})
             data = answer.get("data")
             if not isinstance(data, list):
-                raise InputError("Resource Graph gives no rows.", where=f"Resource Graph, {table}")
+                raise unreadable("Azure", f"{table.lower()}.Query: Resource Graph gives no rows")
             yield from data
             token = answer.get("$skipToken")
             if not token:
@@ -74,7 +75,11 @@ class Graph:
                     )
                 return
             if token in seen or len(seen) > _MOST_PAGES:
-                raise InputError("The pages of Azure's answer lead in a circle.", where=f"Resource Graph, {table}")
+                raise InputError(
+                    "The pages of Azure's answer lead in a circle.",
+                    where=f"Resource Graph, {table}",
+                    next_step=ASKS_AGAIN,
+                )
             seen.add(token)
             options = {**options, "$skipToken": token}
 
@@ -86,7 +91,7 @@ class Graph:
             text = self._client(table).resources(asked, cls=lambda response, *_: response.http_response.text())
         except DeserializationError:
             return {}
-        found = parsed(text, f"Resource Graph, {table}")
+        found = parsed(text, f"{table.lower()}.Query")
         return found if isinstance(found, dict) else {}
 
     def _client(self, table: str) -> ResourceGraphClient:

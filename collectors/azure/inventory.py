@@ -28,7 +28,7 @@ from collectors.azure import inventory_models as models
 from collectors.azure import inventory_snapshots as snapshots
 from collectors.azure import throughput_use
 from collectors.azure.access import GRANT, PERMISSIONS, Access, denied, left_out, nothing_may_be_read
-from collectors.azure.base import ABSENT, AzureCollector, explained, status_of
+from collectors.azure.base import ABSENT, AzureCollector, status_of
 from collectors.azure.clients import AzureClients
 from collectors.azure.graph import Graph, Row, subscription_of
 from collectors.azure.metrics import OPERATION as METRICS
@@ -126,7 +126,7 @@ class Inventory(AzureCollector):
 
         yield from super().examine()
         try:
-            with explained(self.name):
+            with self.explained(self.name):
                 try:
                     for one in self.clients.subscriptions:
                         for kind in self._kinds:

@@ -23,7 +23,8 @@ from typing import Any
 
 from aispend.errors import AispendError, CollectError, InputError
 from aispend.money import cost, exact_sum
-from collectors.azure.base import FORBIDDEN, AzureCollector, explained, status_of
+from collectors.answers import ASKS_AGAIN
+from collectors.azure.base import FORBIDDEN, AzureCollector, status_of
 from collectors.azure.graph import name_of
 from collectors.contract import Finding, Merge, Progress, Reading, Seen, Slice, Window
 
@@ -58,7 +59,7 @@ class Invoices(AzureCollector):
 
         today = self.clock().date()
         try:
-            with explained(self.name):
+            with self.explained(self.name):
                 try:
                     accounts = self._accounts()
                     if not accounts:
@@ -160,7 +161,9 @@ def _amount(about: Mapping[str, Any], name: str, where: str) -> tuple[Decimal, s
     try:
         return cost(said["value"]), str(said["currency"]).upper()
     except (InvalidOperation, ValueError, TypeError):
-        raise InputError("This is not an amount.", where=f"{where}, {name}: {said['value']!r}") from None
+        raise InputError(
+            "This is not an amount.", where=f"{where}, {name}: {said['value']!r}", next_step=ASKS_AGAIN
+        ) from None
 
 
 def _month(said: Any) -> date | None:

@@ -25,6 +25,7 @@ from typing import Any
 from aispend.clock import Clock
 from aispend.errors import InputError
 from aispend.prices.accelerators import instance_type, instance_types, plain_instance_type
+from collectors.answers import ASKS_AGAIN
 from collectors.azure.base import FORBIDDEN, AzureCollector, status_of
 from collectors.azure.clients import AzureClients
 from collectors.azure.graph import Graph
@@ -192,5 +193,5 @@ def _number(value: Any, code: str) -> Decimal | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
-        raise InputError("This is no number of vCPUs.", where=f"{code}: {value!r}")
+        raise InputError("This is no number of vCPUs.", where=f"{code}: {value!r}", next_step=ASKS_AGAIN)
     return Decimal(value)

@@ -28,6 +28,7 @@ from aispend.clock import Clock
 from aispend.errors import CollectError, InputError
 from aispend.money import cost, rate
 from aispend.prices.accelerators import instance_type
+from collectors.answers import ASKS_AGAIN, unreadable
 from collectors.azure.base import FORBIDDEN, AzureCollector, status_of
 from collectors.azure.clients import AzureClients, parsed
 from collectors.azure.graph import Graph
@@ -107,7 +108,9 @@ class Prices(AzureCollector):
             if not following or not page.get("Items"):
                 return
             if following in seen or len(seen) > _MOST_PAGES:
-                raise InputError("The pages of Azure's answer lead in a circle.", where=f"prices of {region}")
+                raise InputError(
+                    "The pages of Azure's answer lead in a circle.", where=f"prices of {region}", next_step=ASKS_AGAIN
+                )
             seen.add(following)
             asked = {**asked, **dict(parse_qsl(following))}
 
@@ -117,11 +120,9 @@ class Prices(AzureCollector):
         request = HttpRequest("GET", f"{self._endpoint}{_PATH}", params=dict(asked))
         with self._client.send_request(request) as response:
             response.raise_for_status()
-            page = parsed(response.text(), _PATH)
+            page = parsed(response.text(), f"prices.ListPrices, {_PATH}")
         if not isinstance(page, dict) or not isinstance(page.get("Items"), list):
-            raise InputError(
-                "This is no page of Azure's price list.", where=_PATH, next_step="The next run asks again."
-            )
+            raise unreadable("Azure", f"prices.ListPrices, {_PATH}: no page of the price list")
         return page
 
     @cached_property
@@ -145,7 +146,7 @@ def price_rows(pages: Iterable[Mapping[str, Any]], today: date) -> tuple[list[Ro
     primary: set[tuple[str, ...]] = set()
     twice: set[tuple[str, ...]] = set()
     for item in (one for page in pages for one in page.get("Items") or []):
-        machine = instance_type("azure", str(item.get("armSkuName") or ""))
+        machine = instance_type("azure", str(item["armSkuName"] or ""))
         if machine is None or _is_other(item):
             continue
         for term, price in _terms(item):
@@ -208,7 +209,7 @@ def _amount(value: Any, item: Mapping[str, Any]) -> Decimal:
     except InvalidOperation:
         amount = Decimal("NaN")
     if not amount.is_finite():
-        raise InputError("This is not a price.", where=f"meter {item.get('meterId')}: {value!r}")
+        raise InputError("This is not a price.", where=f"meter {item.get('meterId')}: {value!r}", next_step=ASKS_AGAIN)
     return amount
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from aispend.clock import next_month
 from aispend.errors import InputError
+from collectors.answers import ASKS_AGAIN
 from collectors.azure.questions import Answer, Questions, amount_of, lines, text_of
 
 COLUMNS = (
@@ -101,4 +102,6 @@ def _day(said: str) -> date:
     try:
         return date.fromisoformat(said[:10])
     except ValueError:
-        raise InputError("Azure gives a day that is none.", where=f"Cost Management query: {said!r}") from None
+        raise InputError(
+            "Azure gives a day that is none.", where=f"Cost Management query: {said!r}", next_step=ASKS_AGAIN
+        ) from None

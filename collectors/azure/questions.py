@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from aispend.errors import InputError
+from collectors.answers import ASKS_AGAIN
 from collectors.azure.clients import AzureClients, parsed
 
 if TYPE_CHECKING:
@@ -46,13 +47,13 @@ class Questions:
         text = self._costs.query.usage(scope, body, cls=lambda response, *_: response.http_response.text())
         asked: set[str] = set()
         while text and text.strip():
-            reply = parsed(text, scope).get("properties") or {}
+            reply = parsed(text, f"{QUERY}, {scope}").get("properties") or {}
             yield reply
             following = reply.get("nextLink")
             if not following:
                 return
             if following in asked or len(asked) > _MOST_PAGES:
-                raise InputError("The pages of Azure's answer lead in a circle.", where=scope)
+                raise InputError("The pages of Azure's answer lead in a circle.", where=scope, next_step=ASKS_AGAIN)
             asked.add(following)
             with self._costs.send_request(HttpRequest("POST", following, json=body)) as response:
                 response.raise_for_status()
@@ -70,7 +71,9 @@ def lines(answers: Iterable[Answer]) -> Iterator[dict[str, Any]]:
 def text_of(line: Mapping[str, Any], name: str) -> str:
     """A value as text, empty for null. Raises ``InputError`` where there is no such column."""
     if name.lower() not in line:
-        raise InputError("A column is missing in Azure's answer.", where=f"Cost Management query: {name}")
+        raise InputError(
+            "A column is missing in Azure's answer.", where=f"Cost Management query: {name}", next_step=ASKS_AGAIN
+        )
     said = line[name.lower()]
     return "" if said is None else str(said)
 
@@ -83,5 +86,7 @@ def amount_of(line: Mapping[str, Any]) -> Decimal:
     except InvalidOperation:
         amount = Decimal("NaN")
     if not amount.is_finite():
-        raise InputError("Azure gives an amount that is no number.", where=f"Cost Management query: {given!r}")
+        raise InputError(
+            "Azure gives an amount that is no number.", where=f"Cost Management query: {given!r}", next_step=ASKS_AGAIN
+        )
     return amount

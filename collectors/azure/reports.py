@@ -22,6 +22,7 @@ from typing import Any
 
 from aispend.clock import next_month
 from aispend.errors import CollectError, InputError, NotReadyError
+from collectors.answers import ASKS_AGAIN
 from collectors.azure.base import status_of
 from collectors.azure.clients import AzureClients, parsed
 from collectors.azure.query_lines import write_lines
@@ -104,7 +105,11 @@ def _made(clients: AzureClients, scope: str, metric: str, month: date, last: dat
     waited, where = 0.0, str(headers.get("Location") or "")
     while status == 202:
         if waited >= _LONGEST or not where:
-            raise NotReadyError("Azure has not written the report yet.", where=f"{scope}, {metric}, {month:%Y-%m}")
+            raise NotReadyError(
+                "Azure has not written the report yet.",
+                where=f"{scope}, {metric}, {month:%Y-%m}",
+                next_step="Ask again later, with the same command: Azure takes longer for large months.",
+            )
         wait = _asked(headers)
         clients.wait(wait)
         waited += wait
@@ -112,13 +117,17 @@ def _made(clients: AzureClients, scope: str, metric: str, month: date, last: dat
         where = str(headers.get("Location") or where)
     if status == 204 or not text.strip():
         return None
-    said: Mapping[str, Any] = parsed(text, path)
+    said: Mapping[str, Any] = parsed(text, f"{clients.latest}, {path}")
     state = str(said.get("status"))
     if state == "NoDataFound":
         return None
     if state != "Completed":
         code = (said.get("error") or {}).get("code")
-        raise CollectError("Azure could not write the report.", where=f"{scope}, {metric}, {month:%Y-%m}: {code}")
+        raise CollectError(
+            "Azure could not write the report.",
+            where=f"{scope}, {metric}, {month:%Y-%m}: {code}",
+            next_step="Ask again later, with the same command; or make an export (docs/connect-azure.md).",
+        )
     return said
 
 
@@ -133,7 +142,9 @@ def _links(said: Mapping[str, Any] | None, scope: str) -> Iterator[tuple[str, in
     """The files of a report: where each is, and how long."""
     for one in ((said or {}).get("manifest") or {}).get("blobs") or []:
         if not isinstance(one, dict) or not one.get("blobLink"):
-            raise InputError("Azure's report names a file without saying where it is.", where=scope)
+            raise InputError(
+                "Azure's report names a file without saying where it is.", where=scope, next_step=ASKS_AGAIN
+            )
         size = one.get("byteCount")
         yield str(one["blobLink"]), size if isinstance(size, int) and size > 0 else None
 
@@ -143,11 +154,15 @@ def _fetch(clients: AzureClients, link: str, size: int | None, path: Path, scope
         try:
             blob = clients.linked(link)
         except ValueError:  # which repeats the link, and with it its key
-            raise InputError("Azure's report names a file by a link that is none.", where=scope) from None
+            raise InputError(
+                "Azure's report names a file by a link that is none.", where=scope, next_step=ASKS_AGAIN
+            ) from None
         blob.download_blob().readinto(file)
     found = path.stat().st_size
     if size is not None and found != size:
-        raise InputError(f"A file of the report has {found:,} bytes, Azure says {size:,}.", where=scope)
+        raise InputError(
+            f"A file of the report has {found:,} bytes, Azure says {size:,}.", where=scope, next_step=ASKS_AGAIN
+        )
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from aispend.clock import Clock
 from aispend.errors import InputError
 from aispend.money import cost
 from aispend.prices.accelerators import InstanceType, instance_type
+from collectors.answers import ASKS_AGAIN
 from collectors.azure.base import AzureCollector
 from collectors.azure.clients import AzureClients
 from collectors.azure.graph import Graph, Row
@@ -139,5 +140,7 @@ def _amount(value: Any, row: Row) -> Decimal:
     except InvalidOperation:
         amount = Decimal("NaN")
     if not amount.is_finite():
-        raise InputError("This is not a price.", where=f"{row.get('size')}, {row.get('location')}: {value!r}")
+        raise InputError(
+            "This is not a price.", where=f"{row.get('size')}, {row.get('location')}: {value!r}", next_step=ASKS_AGAIN
+        )
     return amount

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from aispend.clock import Clock
 from aispend.errors import CollectError
+from collectors.answers import ASKS_AGAIN
 from collectors.contract import Progress, Reading, Rows, Seen, Slice, Window
 from collectors.gcp import places
 from collectors.gcp.advice_rows import advice
@@ -125,5 +126,5 @@ class Advice(GcpCollector):
             for one in page.recommendations:
                 yield MessageToDict(type(one).pb(one))
             if page.next_page_token and page.next_page_token in seen:
-                raise CollectError("Google gives the same page of advice again.", where=parent)
+                raise CollectError("Google gives the same page of advice again.", where=parent, next_step=ASKS_AGAIN)
             seen.add(page.next_page_token)

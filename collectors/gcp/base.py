@@ -20,7 +20,7 @@ class GcpCollector(CloudCollector):
 
     def explained(self, where: str) -> AbstractContextManager[None]:
         """See ``collectors.gcp.errors.explained``."""
-        return explained(where)
+        return explained(where, lambda: self.clients.latest)
 
     def examine(self) -> Iterator[Finding]:
         """See the contract. Here: Google is asked, for nothing, which of the permissions are held in each project.
@@ -28,7 +28,7 @@ class GcpCollector(CloudCollector):
         A collector adds what it alone knows.
         """
         try:
-            with explained(self.name):
+            with self.explained(self.name):
                 found = list(self._missing())
                 yield from found
                 if not found:

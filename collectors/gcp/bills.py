@@ -28,11 +28,11 @@ from typing import Any
 
 from aispend.clock import Clock, month_of
 from aispend.errors import AispendError, NotReadyError, SettingsError
+from collectors.answers import READS_AGAIN
 from collectors.contract import Files, Finding, Part, Progress, Reading, Rows, Seen, Slice, Window
 from collectors.days import months_of
 from collectors.gcp.base import GcpCollector
 from collectors.gcp.clients import GcpClients
-from collectors.gcp.errors import explained
 from collectors.gcp.finding import account_of, chosen, tables_of
 from collectors.gcp.permissions import FIND_TABLES
 from collectors.gcp.queries import Parameters, estimate, rows
@@ -102,6 +102,7 @@ class Bills(GcpCollector):
             raise NotReadyError(
                 "The billing export was appended to while it was read.",
                 where=f"{piece.title}: {lines:,} lines, then {state.lines:,}",
+                next_step=READS_AGAIN,
             )
         summed = totals(listed, month, self.clock())
         token = f"{state.token}{_FIRST if piece.token.endswith(_FIRST) else ''}"
@@ -112,7 +113,7 @@ class Bills(GcpCollector):
     def examine(self) -> Iterator[Finding]:
         """Each table, when it was appended to last, and what reading its newest month would cost; nothing is read."""
         try:
-            with explained(self.name):
+            with self.explained(self.name):
                 for name, location in self._exports().items():
                     if said := self._remarks.get(name):
                         yield Finding("note", said)

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from aispend.connections import GcpConnection
 from aispend.errors import BudgetError, CollectError, SettingsError
+from collectors.answers import ASKS_AGAIN
 from collectors.contract import measure
 from collectors.logs import without_requests
 
@@ -67,6 +68,8 @@ class GcpClients:
         without_requests()
         self.connection = connection
         self.sent: Counter[str] = Counter()
+        self.latest: str = ""
+        """The operation that was sent last."""
         self._reported: Counter[str] = Counter()
         self._megabytes_left = megabytes_left
         self._given = credentials
@@ -121,7 +124,7 @@ class GcpClients:
 
         from collectors.gcp.errors import explained
 
-        with explained(self.connection.name):
+        with explained(self.connection.name, lambda: self.latest):
             if not isinstance(self.credentials, AnonymousCredentials) and not self.credentials.valid:
                 self.credentials.refresh(Request())
             projects = self.projects
@@ -251,7 +254,9 @@ class GcpClients:
             if not token:
                 return
             if token in seen:
-                raise CollectError("Google gives the same page of a listing again.", where=operation)
+                raise CollectError(
+                    "Google gives the same page of a listing again.", where=operation, next_step=ASKS_AGAIN
+                )
             seen.add(token)
 
     def held(self, project: str, permissions: Sequence[str]) -> set[str]:
@@ -309,6 +314,7 @@ class GcpClients:
         self.sent[MB_READ] += megabytes
 
     def _count(self, operation: str) -> None:
+        self.latest = operation
         self.sent[operation] += 1
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from aispend.errors import AccessError, AispendError, BudgetError, CollectError, NotReadyError
+from collectors.answers import readable, unreadable
+from collectors.secrets import redacted
 
 NEXT = "The next run goes on from here."
 _POLICY = "'aispend doctor gcp' names it, 'aispend policy gcp' prints the roles."
+_REPORT = "Check the names in aispend.toml; if it stays so, report it with these words."
 _SIGN_IN = (
     "Sign in (gcloud auth application-default login), or give the machine a service account. See docs/connect-gcp.md."
 )
@@ -19,32 +22,43 @@ _QUOTA = {"quotaExceeded", "billingTierLimitExceeded", "bytesBilledLimitExceeded
 
 
 @contextmanager
-def explained(where: str) -> Iterator[None]:
+def explained(where: str, asked: Callable[[], str] = str) -> Iterator[None]:
     """Errors of google-auth, google-api-core, requests and gRPC as errors of aispend."""
     import requests
     from google.api_core import exceptions
     from google.auth import exceptions as sign_in
+    from google.protobuf.json_format import ParseError
+    from google.protobuf.message import DecodeError
 
-    try:
-        yield
-    except AispendError:
-        raise
-    except sign_in.DefaultCredentialsError:
-        raise AccessError("There are no Google Cloud credentials.", where=where, next_step=_SIGN_IN) from None
-    except sign_in.RefreshError as error:
-        raise _refused(error, where) from None
-    except sign_in.TransportError as error:
-        raise broken(where, type(error).__name__) from None
-    except sign_in.GoogleAuthError as error:
-        raise AccessError(
-            "The Google Cloud credentials cannot be used.", where=f"{where}: {type(error).__name__}", next_step=_SIGN_IN
-        ) from None
-    except exceptions.GoogleAPICallError as error:
-        raise told(error, where) from None
-    except exceptions.GoogleAPIError as error:
-        raise CollectError("Google Cloud cannot be asked like this.", where=f"{where}: {error}") from None
-    except requests.exceptions.RequestException as error:
-        raise broken(where, type(error).__name__) from None
+    with readable("Google Cloud", where, asked):
+        try:
+            yield
+        except AispendError:
+            raise
+        except sign_in.DefaultCredentialsError:
+            raise AccessError("There are no Google Cloud credentials.", where=where, next_step=_SIGN_IN) from None
+        except sign_in.RefreshError as error:
+            raise _refused(error, where) from None
+        except sign_in.TransportError as error:
+            raise broken(where, type(error).__name__) from None
+        except sign_in.GoogleAuthError as error:
+            raise AccessError(
+                "The Google Cloud credentials cannot be used.",
+                where=f"{where}: {type(error).__name__}",
+                next_step=_SIGN_IN,
+            ) from None
+        except exceptions.GoogleAPICallError as error:
+            raise told(error, where) from None
+        except exceptions.GoogleAPIError as error:
+            raise CollectError(
+                "Google Cloud cannot be asked like this.",
+                where=f"{where}: {redacted(str(error))}",
+                next_step=f"{_REPORT} {NEXT}",
+            ) from None
+        except (requests.exceptions.JSONDecodeError, ParseError, DecodeError) as error:
+            raise unreadable("Google Cloud", f"{where}: {asked()}, {type(error).__name__}") from None
+        except requests.exceptions.RequestException as error:
+            raise broken(where, type(error).__name__) from None
 
 
 def broken(operation: str, why: str) -> CollectError:
@@ -106,7 +120,7 @@ def told(error: Exception, where: str) -> CollectError:
     """An error of google-api-core as what a person can act on."""
     from google.api_core import exceptions
 
-    said = " ".join(str(getattr(error, "message", error)).split())
+    said = redacted(" ".join(str(getattr(error, "message", error)).split()))
     reason, place = reason_of(error), f"{where}: {said}"
     if isinstance(error, exceptions.Unauthorized):
         return AccessError("Google Cloud does not know these credentials.", where=where, next_step=_SIGN_IN)
@@ -133,7 +147,7 @@ def told(error: Exception, where: str) -> CollectError:
     if isinstance(error, exceptions.TooManyRequests):
         return NotReadyError("Google Cloud limits the rate of requests.", where=place, next_step=NEXT)
     if isinstance(error, exceptions.ClientError):
-        return CollectError("Google Cloud refuses the request.", where=place)
+        return CollectError("Google Cloud refuses the request.", where=place, next_step=f"{_REPORT} {NEXT}")
     return CollectError("Google Cloud could not answer.", where=place, next_step=NEXT)
 
 

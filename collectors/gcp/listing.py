@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from aispend.errors import CollectError
+from collectors.answers import unreadable
 from collectors.gcp.clients import GcpClients
 from collectors.gcp.errors import permission_of, reason_of
 
@@ -49,7 +49,15 @@ def of_compute(clients: GcpClients, service: str, project: str, field: str) -> I
     for scope, found in pager:
         if found.warning.code == "UNREACHABLE":
             raise UnreachableError(scope.rpartition("/")[2])
-        yield from getattr(found, field)
+        yield from named(getattr(found, field), f"{clients.latest} of {project}")
+
+
+def named(found: Iterable[Any], asked: str) -> Iterator[Any]:
+    """Entries of a listing; raises ``CollectError`` for one without a name: by that things are told from each other."""
+    for one in found:
+        if not one.name:
+            raise unreadable("Google Cloud", f"{asked}: an entry has no name")
+        yield one
 
 
 def of_rest(pages: Iterable[Mapping[str, Any]], field: str) -> Iterator[Mapping[str, Any]]:
@@ -59,7 +67,7 @@ def of_rest(pages: Iterable[Mapping[str, Any]], field: str) -> Iterator[Mapping[
             raise UnreachableError(", ".join(str(one).rpartition("/")[2] for one in unreachable))
         found = page.get(field, [])
         if not isinstance(found, list):
-            raise CollectError("A page of a listing is not as it should be.", where=f"{field}: {type(found).__name__}")
+            raise unreadable("Google Cloud", f"a listing of {field} is {type(found).__name__}")
         yield from found
 
 

@@ -29,6 +29,7 @@ from typing import Any, NamedTuple
 
 from aispend.errors import CollectError
 from aispend.store.lives import LAST_SEEN
+from collectors.answers import ASKS_AGAIN
 from collectors.gcp.clients import GcpClients
 from collectors.gcp.inventory_compute import Project, Row, of_instance
 from collectors.gcp.listing import instant
@@ -122,7 +123,9 @@ def entries(
         if not token:
             return found, _before_unfinished(found, since, until), True
         if token in known:
-            raise CollectError("Google gives the same page of the audit log again.", where=project)
+            raise CollectError(
+                "Google gives the same page of the audit log again.", where=project, next_step=ASKS_AGAIN
+            )
         known.add(token)
         asked["pageToken"] = token
     reached = (instant(found[-1]["timestamp"]) or since) if found else since

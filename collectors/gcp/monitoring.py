@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aispend.errors import CollectError
+from collectors.answers import ASKS_AGAIN
 from collectors.gcp.clients import GcpClients
 
 OPERATION = "monitoring.ListTimeSeries"
@@ -100,7 +101,9 @@ def _pages(clients: GcpClients, request: Mapping[str, Any], *, first: bool = Fal
             if first:
                 return
             if page.next_page_token and page.next_page_token in known:
-                raise CollectError("Google gives the same page of metrics again.", where=str(request["filter"]))
+                raise CollectError(
+                    "Google gives the same page of metrics again.", where=str(request["filter"]), next_step=ASKS_AGAIN
+                )
             known.add(page.next_page_token)
     except NotFound:
         return

@@ -26,7 +26,7 @@ from collectors.contract import Merge, Part, Progress, Reading, Seen, Slice, Win
 from collectors.gcp import places
 from collectors.gcp.base import GcpCollector
 from collectors.gcp.clients import GcpClients
-from collectors.gcp.listing import AT_ONCE, UnreachableError, left_out, region_of
+from collectors.gcp.listing import AT_ONCE, UnreachableError, left_out, named, region_of
 from collectors.gcp.places import Places
 from collectors.gcp.spot import types
 from collectors.refusals import Refusals
@@ -104,13 +104,14 @@ class Offerings(GcpCollector):
             if found.warning.code == "UNREACHABLE":
                 silent.add(region_of(zone) or "")
                 notes.append(left_out(UnreachableError(zone), f"{project}, which types its zones offer"))
-            listed[zone] |= {one.name for one in found.machine_types}
+            listed[zone] |= {one.name for one in named(found.machine_types, f"{self.clients.latest} of {project}")}
         rows = offering_rows(listed, project, self.clock(), silent)
         return Merge("type_offering", [row for row in rows if self._is_asked(row["region"])])
 
     def _granted(self, project: str, _notes: list[str]) -> Part:
         found = self.clients.compute("regions").list(request={"project": project, "max_results": AT_ONCE})
-        rows = [row for one in found for row in quota_rows(one.name, one.quotas, project, self.clock())]
+        regions = named(found, f"{self.clients.latest} of {project}")
+        rows = [row for one in regions for row in quota_rows(one.name, one.quotas, project, self.clock())]
         return Merge("quota", [row for row in rows if self._is_asked(row["region"])])
 
     def _is_asked(self, region: str) -> bool:

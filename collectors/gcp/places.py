@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from collectors.gcp.clients import GcpClients
-from collectors.gcp.listing import AT_ONCE, UnreachableError, left_out
+from collectors.gcp.listing import AT_ONCE, UnreachableError, left_out, named
 
 OPERATION = "compute.instances.aggregatedList"
 NUMBER = "cloudresourcemanager.projects.get"
@@ -75,5 +75,5 @@ class Places:
             if found.warning.code == "UNREACHABLE":
                 self.silent.add(project)
                 self.notes.append(left_out(UnreachableError(zone), f"the zones of {project}"))
-            machines |= {(zone, one.name): one.id for one in found.instances}
+            machines |= {(zone, one.name): one.id for one in named(found.instances, f"{OPERATION} of {project}")}
         return sorted({zone for zone, _ in machines})

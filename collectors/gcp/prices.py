@@ -19,6 +19,7 @@ from typing import Any
 
 from aispend.clock import Clock
 from aispend.errors import CollectError
+from collectors.answers import ASKS_AGAIN
 from collectors.contract import Merge, Progress, Reading, Seen, Slice, Window
 from collectors.gcp import places
 from collectors.gcp.base import GcpCollector
@@ -87,5 +88,7 @@ def _skus(clients: GcpClients, service: str) -> Iterator[Any]:
         raw = type(page).pb(page)  # proto-plus wraps each SKU anew, of which there are tens of thousands
         yield from raw.skus
         if raw.next_page_token and raw.next_page_token in seen:
-            raise CollectError("Google gives the same page of prices again.", where=f"services/{service}")
+            raise CollectError(
+                "Google gives the same page of prices again.", where=f"services/{service}", next_step=ASKS_AGAIN
+            )
         seen.add(raw.next_page_token)

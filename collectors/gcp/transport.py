@@ -18,6 +18,7 @@ import grpc
 import requests
 from requests.adapters import HTTPAdapter
 
+from collectors.answers import unreadable
 from collectors.gcp.errors import broken, exhausted
 
 ATTEMPTS = 6
@@ -68,6 +69,7 @@ class PatientAdapter(HTTPAdapter):
                 continue
             reason = _reason(answer)
             if answer.status_code not in _TEMPORARY and reason not in _RATE:
+                _look_at(answer, operation)
                 return answer
             wait = said_wait(answer.headers, 2.0 ** (attempt - 1))
             if attempt == ATTEMPTS or wait > LONGEST_WAIT:
@@ -113,6 +115,13 @@ def said_wait(headers: Mapping[str, Any], otherwise: float) -> float:
         return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
     except ValueError:
         return otherwise
+
+
+def _look_at(answer: requests.Response, operation: str) -> None:
+    """Raise ``CollectError`` for a success without a JSON object, which every answer of these services is."""
+    if answer.ok and not answer.content.lstrip().startswith(b"{"):
+        kind = str(answer.headers.get("Content-Type") or "nothing said of its kind").partition(";")[0]
+        raise unreadable("Google Cloud", f"{operation}: no JSON object ({kind})")
 
 
 def _reason(answer: requests.Response) -> str:

@@ -6,6 +6,7 @@ own service models; both are validated against these models first, so that an in
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 import traceback
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from typing import Any
+from xml.sax.saxutils import escape
 
 from botocore.model import OperationModel
 from botocore.validate import ParamValidator
@@ -166,14 +168,14 @@ def _match(pattern: str, path: str) -> dict[str, str] | None:
 
 def _refused(model: ServiceModel, protocol: str, refusal: RefusalError) -> Any:
     if protocol in ("query", "ec2", "rest-xml"):
-        inside = f"<Error><Code>{refusal.code}</Code><Message>{refusal.message}</Message></Error>"
+        inside = f"<Error><Code>{refusal.code}</Code><Message>{escape(refusal.message)}</Message></Error>"
         kinds = {
             "ec2": f"<Response><Errors>{inside}</Errors><RequestID>1</RequestID></Response>",
             "query": f"<ErrorResponse>{inside}<RequestId>1</RequestId></ErrorResponse>",
             "rest-xml": inside,
         }
         return refusal.status, {"Content-Type": "text/xml", **refusal.headers}, kinds[protocol]
-    body = f'{{"__type": "{refusal.code}", "message": "{refusal.message}"}}'
+    body = json.dumps({"__type": refusal.code, "message": refusal.message})
     kind = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-ErrorType": refusal.code}
     return refusal.status, {**kind, **refusal.headers}, body
 

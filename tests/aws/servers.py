@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -36,25 +39,41 @@ from tests.aws.test_inventory import instance
 from tests.aws.test_lives import EMPTY
 from tests.aws.test_usage_metrics import bedrock
 from tests.aws.test_utilization import CloudWatch, agent
-from tests.clouds.servers import SECRETS, WAIT, CloudServers, Fault
+from tests.clouds.servers import SAID, SECRETS, TELLING, WAIT, CloudServers, Fault, Garble, garbled, page
 
 BLOCK = test_commitments.BLOCK | {"AvailableInstanceCount": 4}
 READING = ("Get", "List", "Describe", "Head", "Lookup", "Search")
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 _FAULTS: Mapping[Fault, RefusalError] = {
-    "denied": RefusalError("AccessDeniedException", f"arn:aws:iam::{ACCOUNT}:user/aispend is not authorized"),
-    "expired": RefusalError("ExpiredTokenException", "The security token included in the request is expired"),
-    "broken": RefusalError("InternalServerException", "no", status=500),
-    "limited": RefusalError("ThrottlingException", "Rate exceeded"),
+    "denied": RefusalError(
+        "AccessDeniedException", f"arn:aws:iam::{ACCOUNT}:user/aispend is not authorized; {SAID}", headers=TELLING
+    ),
+    "expired": RefusalError(
+        "ExpiredTokenException", f"The security token included in the request is expired; {SAID}", headers=TELLING
+    ),
+    "broken": RefusalError("InternalServerException", SAID, status=500, headers=TELLING),
+    "limited": RefusalError("ThrottlingException", SAID, headers=TELLING),
     "limited with a wait": RefusalError(
-        "TooManyRequestsException", "slow down", status=429, headers={"Retry-After": str(WAIT)}
+        "TooManyRequestsException", SAID, status=429, headers={**TELLING, "Retry-After": str(WAIT)}
     ),
 }
 
 
 class _Refusing(Aws):
     fault: Fault | None = None
+    how: Garble | None = None
     but: Collection[str] = ()
+
+    def respond(self, service: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Any:
+        status, told, honest = super().respond(service, method, path, headers, body)
+        if self.how is None or self.calls[-1][0] in self.but or status != HTTPStatus.OK:
+            return status, told, honest
+        text = honest.decode() if isinstance(honest, bytes) else honest
+        if text.lstrip().startswith("<"):
+            bare = re.sub(r"<(\w+)>[^<]*</\1>", "", text)
+            xml = {"a proxy's page": page(), "cut off": text[: len(text) // 2], "entries without fields": bare}
+            return status, told, xml.get(self.how, "<Another><Shape>of XML</Shape></Another>")
+        return status, told, garbled(self.how, json.loads(text or "{}"))
 
     def refusal(self, operation: str) -> RefusalError | None:
         return _FAULTS[self.fault] if self.fault and operation not in self.but else None
@@ -95,14 +114,19 @@ class Servers(CloudServers):
 
     def connect(self, kind: str, *, settled: bool = True) -> AwsClients:
         given: dict[str, Any] = {"endpoint_url": self.double.url} | ({"regions": ("us-east-1",)} if settled else {})
-        if kind == "bills" and self.double.fault is None:
+        if kind == "bills" and self.double.fault is None and self.double.how is None:
             export = {"bucket": "bills", "name": EXPORT, "region": "us-east-1"}
             given |= {"endpoint_url": self.objects_url, "export": [export]}
         return AwsClients(AwsConnection.model_validate(given), session=self.session)
 
     def refuse(self, fault: Fault | None, *, but: Collection[str] = ()) -> None:
         # who one is, everybody may ask
+        self.double.how = None
         self.double.fault, self.double.but = fault, {*but, *(["sts.GetCallerIdentity"] if fault == "denied" else [])}
+        self.asked()
+
+    def garble(self, how: Garble, *, but: Collection[str] = ()) -> None:
+        self.double.fault, self.double.how, self.double.but = None, how, {*but, "sts.GetCallerIdentity"}
         self.asked()
 
     def asked(self) -> int:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, ClassVar
+from xml.sax.saxutils import escape
 
 from aispend.connections import AzureConnection
 from collectors.azure.clients import AzureClients
@@ -29,28 +32,54 @@ from tests.azure.test_prices import LIST, item
 from tests.azure.test_spot import market
 from tests.azure.test_usage import CHAT
 from tests.azure.test_utilization import BLUE, VARIANTS, variant
-from tests.clouds.servers import SECRETS, WAIT, CloudServers, Fault
+from tests.clouds.servers import SAID, TELLING, WAIT, CloudServers, Fault, Garble, garbled, page
 
 SCOPE = "/providers/Microsoft.Billing/billingAccounts/8611537"
-_LINK = f"over scope https://acme.blob.core.windows.net/bills?sig={SECRETS.said}"
 _FAULTS: Mapping[Fault, RefusalError] = {
-    "denied": RefusalError(403, "AuthorizationFailed", _LINK),
-    "expired": RefusalError(401, "ExpiredAuthenticationToken", _LINK),
-    "broken": RefusalError(500, "InternalServerError", _LINK),
-    "limited": RefusalError(429, "429", _LINK),
-    "limited with a wait": RefusalError(429, "TooManyRequests", _LINK, {"Retry-After": str(WAIT)}),
+    "denied": RefusalError(403, "AuthorizationFailed", SAID, TELLING),
+    "expired": RefusalError(401, "ExpiredAuthenticationToken", SAID, TELLING),
+    "broken": RefusalError(500, "InternalServerError", SAID, TELLING),
+    "limited": RefusalError(429, "429", SAID, TELLING),
+    "limited with a wait": RefusalError(429, "TooManyRequests", SAID, {**TELLING, "Retry-After": str(WAIT)}),
 }
+
+
+_CODES: Mapping[Fault, str] = {
+    "denied": "AuthorizationPermissionMismatch",
+    "expired": "InvalidAuthenticationInfo",
+    "broken": "InternalError",
+    "limited": "ServerBusy",
+    "limited with a wait": "ServerBusy",
+}
+"""What storage calls the same."""
+
+
+def _of_storage(fault: Fault, path: str, listing: bool) -> tuple[int, Mapping[str, str], str]:
+    code, refusal = _CODES[fault], _FAULTS[fault]
+    told = f"<Error><Code>{code}</Code><Message>{escape(SAID)}</Message></Error>"
+    return refusal.status, {"x-ms-error-code": code, **refusal.headers}, told
+
+
+def _garbled_blob(how: Garble, path: str, listing: bool) -> tuple[int, Mapping[str, str], str]:
+    if how == "entries without fields" and listing:
+        found = "<Blobs><BlobPrefix/><Blob/></Blobs>"
+        return 200, {}, f"<EnumerationResults>{found}<NextMarker /></EnumerationResults>"
+    text = {"a proxy's page": page(), "cut off": "<EnumerationResults><Blobs><Blob>"}
+    return 200, {}, text.get(how, "<Another><Shape>of XML</Shape></Another>")
 
 
 class _Refusing(Azure):
     fault: Fault | None = None
+    how: Garble | None = None
     listed = True
     """Whether subscriptions are listed all the same."""
 
     def respond(self, call: Call) -> Reply:
         known = self.listed and call.path.lower() == "/subscriptions"
         self.refused = _FAULTS[self.fault] if self.fault and not known else None
-        return super().respond(call)
+        reply = super().respond(call)
+        honest = reply.status != HTTPStatus.OK or known or self.how is None
+        return reply if honest or self.how is None else Reply(garbled(self.how, reply.content))
 
 
 class Servers(CloudServers):
@@ -87,13 +116,19 @@ class Servers(CloudServers):
 
     def connect(self, kind: str, *, settled: bool = True) -> AzureClients:
         given: dict[str, Any] = {"endpoint_url": self.double.url} | ({"regions": ("eastus",)} if settled else {})
-        if kind == "bills" and self.double.fault is None:
+        if kind == "bills":
             export = {"account_url": self.blobs_url, "container": CONTAINER, "root": "cost", "name": "focus"}
             given["export"] = [export]
         return AzureClients(AzureConnection.model_validate(given), sleep=lambda _seconds: None)
 
     def refuse(self, fault: Fault | None, *, but: Collection[str] = ()) -> None:
-        self.double.fault, self.double.listed = fault, "arm.ListSubscriptions" in but
+        self.double.fault, self.double.how, self.double.listed = fault, None, "arm.ListSubscriptions" in but
+        self.blobs.instead = partial(_of_storage, fault) if fault else None
+        self.asked()
+
+    def garble(self, how: Garble, *, but: Collection[str] = ()) -> None:
+        self.double.fault, self.double.how, self.double.listed = None, how, "arm.ListSubscriptions" in but
+        self.blobs.instead = partial(_garbled_blob, how)
         self.asked()
 
     def asked(self) -> int:

@@ -178,7 +178,7 @@ def test_a_broken_connection_tells_no_address(connect: Connect, waits: list[floa
 
 def test_what_is_no_json_is_an_error_in_words(azure: Azure, connect: Connect) -> None:
     azure.on(f"POST {QUERY}", Reply("<html>proxy</html>", headers={"Content-Type": "text/html"}))
-    with pytest.raises(AispendError, match="not JSON"), explained("azure"):
+    with pytest.raises(AispendError, match="no JSON"), explained("azure"):
         ask(connect())
 
 

@@ -192,7 +192,7 @@ def test_regions_are_those_in_use(azure: Azure, connect: Connect, clock: Clock, 
 
 def test_faults(azure: Azure, connect: Connect, clock: Clock, run: Run, waits: list[float], database: Store) -> None:
     for broken, says in (
-        ({"error": "x"}, "no page of Azure's price list"),
+        ({"error": "x"}, "no page of the price list"),
         ({"Items": [item()], "NextPageLink": "https://x/y?$skip=same"}, "circle"),
         (RefusalError(500, "x"), "could not answer"),
     ):

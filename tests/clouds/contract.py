@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -14,12 +14,15 @@ from aispend.schema import collection, load, metadata
 from aispend.store import Store
 from collectors.base import CloudCollector
 from collectors.runner import SourceReport
-from tests.clouds.servers import FAULTS, SECRETS, CloudServers
+from tests.clouds.servers import FAULTS, GARBLED, SECRETS, CloudServers
 
 Run = Callable[..., SourceReport]
 Made = type[CloudCollector]
 DAYS = {"first": date(2026, 11, 19), "end": date(2026, 11, 21)}
 """Days enough to see that one is told from another."""
+
+MONTHS = {"first": date(2026, 9, 1), "end": date(2026, 11, 22)}
+"""For what is restated for longer than some days."""
 
 _UNFORESEEN = "did not expect"
 
@@ -84,6 +87,34 @@ def says_why_when_refused(
             assert counts(store) == before, f"{fault}: something was written"
             assert not SECRETS.of(said), f"{fault}: a secret is told"
             assert not SECRETS.of(caplog.text), f"{fault}: a secret is in the log"
+    assert not SECRETS.of(kept_words(store)), "a secret is kept"
+
+
+def says_what_is_garbled(
+    servers: CloudServers, made: Made, clock: Clock, run: Run, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A proxy's page, half an answer, another one's: told with the operation and a next step, nothing is written."""
+    before = counts(store)
+    window = MONTHS if made.restated_for > timedelta(days=7) else DAYS
+    for how in GARBLED:
+        servers.garble(how, but=servers.always - set(made.operations))
+        with caplog.at_level(logging.DEBUG):
+            report = run(made(servers.connect(made.kind), clock), **window)
+        said = told(report)
+        assert troubles(report), f"{how}: taken for an answer"
+        assert _UNFORESEEN not in said, f"{how}: {said}"
+        for one in troubles(report):
+            assert "  next:  " in one, f"{how}: no next step in {one!r}"
+            assert made.kind in one, f"{how}: not told what was collected in {one!r}"
+            named = [name for name in made.operations if name in one or name.partition(".")[2] in one]
+            assert named, f"{how}: not told what was asked in {one!r}"
+        assert counts(store) == before, f"{how}: something was written"
+        assert not SECRETS.of(said), f"{how}: a secret is told: {said}"
+        assert not SECRETS.of(caplog.text), f"{how}: a secret is in the log"
+        with caplog.at_level(logging.DEBUG):
+            found = list(made(servers.connect(made.kind), clock).examine())
+        assert all(one.next_step for one in found if one.state == "broken"), f"{how}: no next step in {found}"
+        assert not SECRETS.of(f"{found}{caplog.text}"), f"{how}: a secret is told"
     assert not SECRETS.of(kept_words(store)), "a secret is kept"
 
 

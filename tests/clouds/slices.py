@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from collectors.base import CloudCollector
 from collectors.runner import SourceReport
-from tests.clouds.contract import DAYS, Made, asks_what_it_declares, counts, kept_words, told
+from tests.clouds.contract import DAYS, MONTHS, Made, asks_what_it_declares, counts, kept_words, told
 from tests.clouds.ledgers import KEPT, REPLACED, Ledger
 from tests.clouds.servers import SECRETS, CloudServers
 
@@ -15,8 +15,6 @@ MORNING = datetime(2026, 11, 21, 5, tzinfo=UTC)
 
 NEXT = MORNING + timedelta(days=2)
 """Of another day, and of another week."""
-
-MONTHS = {"first": date(2026, 9, 1), "end": date(2026, 11, 22)}
 
 
 def collect(servers: CloudServers, made: Made, ledger: Ledger, now: datetime) -> SourceReport:

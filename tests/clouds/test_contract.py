@@ -31,6 +31,12 @@ def test_a_cloud_that_refuses_everything_is_told_in_words_and_nothing_is_written
     contract.says_why_when_refused(servers, made, clock, attempt, ledger, caplog)
 
 
+def test_an_answer_that_is_garbled_is_told_in_words_and_nothing_is_written(
+    servers: CloudServers, made: Made, clock: Clock, attempt: Run, ledger: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    contract.says_what_is_garbled(servers, made, clock, attempt, ledger, caplog)
+
+
 def test_the_doctor_looks_in_peace(
     servers: CloudServers, made: Made, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:

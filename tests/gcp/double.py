@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from sample.bigquery import RefusedError, Table, serving
-from sample.google_cloud import GoogleCloud, serving_grpc
+from sample.google_cloud import GoogleCloud, operation_of, serving_grpc
 
 
 class Google(GoogleCloud):
@@ -29,6 +30,7 @@ class Google(GoogleCloud):
         self.faults: dict[str, RefusedError] = {}
         self.turns: dict[str, list[RefusedError]] = {}
         self.everything: RefusedError | Callable[[str], RefusedError] | None = None
+        self.garbling: Callable[[Any], str] | None = None
         self.exempt: set[str] = set()
         self.before: dict[str, Callable[[], None]] = {}
         self.calls: list[tuple[str, Mapping[str, Any]]] = []
@@ -66,12 +68,28 @@ class Google(GoogleCloud):
         if fault is not None:
             raise fault
 
+    def answer(self, method: str, target: str, body: bytes) -> Mapping[str, Any] | str:
+        """What is sent for :meth:`respond`'s answer: this, or it garbled."""
+        honest = self.respond(method, target, body)
+        known = operation_of(method, unquote(urlsplit(target).path)) in self.exempt
+        return honest if self.garbling is None or known else self.garbling(honest)
+
+    def _method(self, operation: str, answers: str, request: Any) -> Any:
+        """See the base; garbled, a message is bytes that are none."""
+        whole = super()._method(operation, answers, request)
+
+        def written(made: Any) -> bytes:
+            honest: bytes = whole.response_serializer(made)
+            return honest if self.garbling is None or operation in self.exempt else self.garbling([]).encode()
+
+        return whole._replace(response_serializer=written)
+
 
 @contextmanager
 def served() -> Iterator[Google]:
     """The double, serving."""
     double = Google()
-    with serving(double.respond) as url, serving_grpc(double) as place:
+    with serving(double.answer) as url, serving_grpc(double) as place:
         double.url, double.grpc = url, place
         yield double
     double.bigquery.close()

@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any, ClassVar
 
 import pytest
@@ -21,7 +22,7 @@ from sample.bigquery import RefusedError
 from sample.google_catalogue import sku
 from sample.google_cloud import HELD
 from sample.monitoring import Monitoring, Written
-from tests.clouds.servers import SECRETS, WAIT, CloudServers, Fault
+from tests.clouds.servers import SAID, SECRETS, TELLING, WAIT, CloudServers, Fault, Garble, garbled
 from tests.gcp.bill import TABLE, line, serve
 from tests.gcp.conftest import PROJECT
 from tests.gcp.double import Google, served
@@ -41,17 +42,19 @@ ASKING = {"bigquery.jobs.create", "compute.advice.capacityHistory"}
 """To run a query, or have something worked out: neither changes anything without further permissions."""
 
 _FAULTS: Mapping[Fault, RefusedError] = {
-    "expired": RefusedError(401, "UNAUTHENTICATED", "Request had invalid authentication credentials."),
-    "broken": RefusedError(500, "INTERNAL", "Internal error encountered."),
-    "limited": RefusedError(429, "RESOURCE_EXHAUSTED", "Quota exceeded for quota metric 'Queries'."),
-    "limited with a wait": RefusedError(429, "RESOURCE_EXHAUSTED", "slow down", {"Retry-After": str(WAIT)}),
+    "expired": RefusedError(401, "UNAUTHENTICATED", f"Request had invalid authentication credentials; {SAID}", TELLING),
+    "broken": RefusedError(500, "INTERNAL", f"Internal error encountered; {SAID}", TELLING),
+    "limited": RefusedError(429, "RESOURCE_EXHAUSTED", f"Quota exceeded for quota metric 'Queries'; {SAID}", TELLING),
+    "limited with a wait": RefusedError(429, "RESOURCE_EXHAUSTED", SAID, {**TELLING, "Retry-After": str(WAIT)}),
 }
 
 
 def _denied(operation: str) -> RefusedError:
     needed = PERMISSIONS[operation]
     name = needed[0].name if needed else "serviceusage.services.use"
-    return RefusedError(403, "PERMISSION_DENIED", f"Permission {name} denied on resource project ml-prod.")
+    return RefusedError(
+        403, "PERMISSION_DENIED", f"Permission {name} denied on resource project ml-prod; {SAID}", TELLING
+    )
 
 
 class Servers(CloudServers):
@@ -86,10 +89,15 @@ class Servers(CloudServers):
         return GcpClients(connection, credentials=Credentials(SECRETS.given), sleep=lambda _seconds: None)
 
     def refuse(self, fault: Fault | None, *, but: Collection[str] = ()) -> None:
+        self.double.garbling = None
         self.double.everything = _denied if fault == "denied" else _FAULTS[fault] if fault else None
         self.double.permissions = set() if fault == "denied" else None
         self.double.exempt = {*but, HELD} if fault == "denied" else set(but) - {HELD}
         self.asked()
+
+    def garble(self, how: Garble, *, but: Collection[str] = ()) -> None:
+        self.refuse(None, but=but)
+        self.double.garbling = partial(garbled, how)
 
     def asked(self) -> int:
         found = len(self.double.calls)

@@ -178,7 +178,8 @@ def test_disks_nobody_has_reservations_and_groups(
         {"id": "3", "name": "serving", "zone": ZONE, "selfLink": group, "targetSize": 5, "status": {"isStable": True}},
     )
     google.listings["compute.autoscalers.aggregatedList"] = zones(
-        "autoscalers", {"target": group, "autoscalingPolicy": {"minNumReplicas": 2, "maxNumReplicas": 9}}
+        "autoscalers",
+        {"name": "serving", "target": group, "autoscalingPolicy": {"minNumReplicas": 2, "maxNumReplicas": 9}},
     )
     run(Inventory(connect(projects=["ml-prod"]), clock))
 
