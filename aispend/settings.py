@@ -194,8 +194,8 @@ class Reconcile(_Section):
     usage_tolerance: Decimal | None = Field(
         None,
         ge=0,
-        description="share of billed tokens by which a final month may differ from measured ones without a cause; "
-        "without it such a difference is shown and no check fails",
+        description="share of billed tokens by which a final month may differ from measured ones without a cause, on "
+        "days that have both; without it 0.02",
     )
 
 

@@ -38,15 +38,22 @@ NUMBERS: Mapping[str, int] = {
     "paid usage is never free": 4,
     "billed tokens are measured tokens": 4,
     "savings stay within the cost they act on": 5,
+    "advice can be argued with": 5,
+    "accepted advice is followed": 6,
+    "realised savings add up": 6,
+    "savings are verified from the bills that are loaded": 6,
+    "what is shown is made from what is loaded": 7,
     "every amount has its currency": 8,
     "exchange rates are fresh where they are used": 8,
+    "commands are for a person to read": 9,
     "request ids are hashed": 10,
 }
 """Which promise each check is of.
 
 1 it closes to the invoice, 2 allocation conserves, 3 a slice is replaced whole and a closed month stays, 4 unknown is
-not zero, 5 advice can be argued with, 8 money carries its currency, 10 people's data stays theirs. The others (6
-savings verified, 7 one number one function, 9 read-only) cannot be told from what is loaded.
+not zero, 5 advice can be argued with, 6 savings are verified from the bill, 7 one number from one function, 8 money
+carries its currency, 9 read-only in the cloud, 10 people's data stays theirs. docs/methods.md says what of each cannot
+be told from what is loaded.
 """
 
 

@@ -12,8 +12,10 @@ from sqlalchemy import Connection
 from aispend.settings import Settings
 from analyzer.agreements import agreements_are_drawn_down
 from analyzer.findings import Finding
+from analyzer.reconcile_advice import advice_can_be_argued_with, commands_are_for_a_person
 from analyzer.reconcile_bills import closes_to_the_invoice, one_bill_per_month, unknown_stays_unknown
 from analyzer.reconcile_closing import adjustments_explain_the_ledger, closed_months_are_unchanged
+from analyzer.reconcile_current import results_are_of_what_is_loaded
 from analyzer.reconcile_export import closes_to_the_files, every_line_is_kept
 from analyzer.reconcile_ledger import (
     every_amount_has_its_currency,
@@ -23,6 +25,11 @@ from analyzer.reconcile_ledger import (
 )
 from analyzer.reconcile_prepaid import effective_closes_to_billed
 from analyzer.reconcile_rates import rates_are_fresh
+from analyzer.reconcile_savings import (
+    accepted_advice_is_followed,
+    realised_savings_add_up,
+    savings_rest_on_loaded_bills,
+)
 from analyzer.reconcile_shares import (
     cuts_add_up,
     every_charge_has_shares,
@@ -31,7 +38,7 @@ from analyzer.reconcile_shares import (
     unit_costs_add_up,
 )
 from analyzer.reconcile_totals import matches_the_providers_totals
-from analyzer.reconcile_usage import billed_tokens_are_measured
+from analyzer.reconcile_usage import TOLERANCE, billed_tokens_are_measured
 
 __all__ = ["Finding", "check"]
 
@@ -53,14 +60,21 @@ def check(connection: Connection, settings: Settings | None = None) -> list[Find
         cuts_add_up,
         unit_costs_add_up,
         savings_stay_within_cost,
+        advice_can_be_argued_with,
+        accepted_advice_is_followed,
+        realised_savings_add_up,
+        savings_rest_on_loaded_bills,
+        commands_are_for_a_person,
         closed_months_are_unchanged,
         adjustments_explain_the_ledger,
         every_amount_has_its_currency,
         request_ids_are_hashed,
     )
     found = [finding for one in checks for finding in one(connection)]
-    found += billed_tokens_are_measured(connection, settings.reconcile.usage_tolerance if settings else None)
+    asked = settings.reconcile.usage_tolerance if settings is not None else None
+    found += billed_tokens_are_measured(connection, TOLERANCE if asked is None else asked)
     if settings is not None:
+        found += results_are_of_what_is_loaded(connection, settings)
         found += rates_are_fresh(connection, settings.reporting_currency)
         found += agreements_are_drawn_down(connection, settings.agreements)
     return found

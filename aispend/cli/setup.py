@@ -288,7 +288,7 @@ TEMPLATE = """\
 
 # ---- Reconciliation ------------------------------------------------------------------------------------
 [reconcile]
-# usage_tolerance = 0.02        # a final month whose billed and measured tokens differ by more fails; default: never
+# usage_tolerance = 0.02        # a final month whose billed and measured tokens differ by more fails
 
 # ---- What is to come (docs/methods.md) -----------------------------------------------------------------
 [forecast]
