@@ -1,7 +1,8 @@
 """``python -m benchmarks [--scale X] [--folder DIR] [--large]``: each benchmark, one line per figure against its limit.
 
 Exits 1 where a limit is not kept. The bills it measures with are made in a temporary folder, or kept in ``--folder``.
-The large fleet has ten thousand accelerators with ``--large`` (half an hour, 20 GB of disk), and a tenth without.
+The large fleet has ten thousand accelerators with ``--large`` (half an hour, 20 GB of disk), and a tenth without; what
+share of it was run is said, and how to run all of it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from aispend.settings import Settings
 from aispend.store import open_store
 from benchmarks import collect_aws, forecast, import_focus
+from benchmarks.large_fleet import ACCELERATORS, DAYS, MACHINES
 
 
 def main() -> int:
@@ -46,6 +48,7 @@ def main() -> int:
     for name, options in (
         ("spend_query", []),
         ("anomaly", scaled),
+        ("allocation", []),
         ("rightness", scaled),
         ("refresh", scaled),
         ("pods", []),
@@ -55,10 +58,29 @@ def main() -> int:
         kept &= _run(name, options)
     with tempfile.TemporaryDirectory(prefix="aispend-bench-") as temporary:
         # one fleet for both, and analyzed when it comes to recommending
-        fleet = ["--scale", str(arguments.scale * (1 if arguments.large else 0.1)), "--home", temporary]
+        share = fleet_share(arguments.scale, large=arguments.large)
+        print(fleet_words(share), flush=True)
+        fleet = ["--scale", str(share), "--home", temporary]
         kept &= _run("analyze_large", fleet)
         kept &= _run("recommend_large", fleet)
     return 0 if kept else 1
+
+
+LARGE_COMMAND = "python -m benchmarks --large"
+_FLEET_BY_ITSELF = "python -m benchmarks.analyze_large, python -m benchmarks.recommend_large"
+
+
+def fleet_share(scale: float, *, large: bool) -> float:
+    """The share of the large fleet that is run: a tenth, or all of it with ``large``, of what ``scale`` asks for."""
+    return scale * (1 if large else 0.1)
+
+
+def fleet_words(share: float) -> str:
+    """What share of the large fleet the next figures are of, and how to have them of all of it."""
+    whole = f"{MACHINES * ACCELERATORS:,} accelerators × {DAYS} days"
+    if share == 1:
+        return f"large fleet: all of it, {whole}"
+    return f"large fleet: {share:.4g} of {whole}; all of it: {LARGE_COMMAND} (or by itself {_FLEET_BY_ITSELF})"
 
 
 def _run(name: str, options: Sequence[str]) -> bool:

@@ -9,9 +9,9 @@ field (model, team, stage), money is
     unattributed  somebody's, and we name nobody
 
 Beside it stands what a reader of tags gets from the same lines: the tag decides, else nobody. A stage nobody can have
-(idle, unknown) is nobody's. Amounts of different currencies are not added: dollars have the limits, what else there is
-is shown. What the truth calls without signal may still be told by a rule, the rest of the fleet or the platform; what
-is named there must be right.
+(idle, unknown) is nobody's. Amounts of different currencies are not added: each currency is judged by itself, against
+the same limits. What the truth calls without signal may still be told by a rule, the rest of the fleet or the platform;
+what is named there must be right.
 
 A *signal* for model and team is what the truth calls one. For the stage, of which tags seldom speak, it is a stage tag,
 a rule, an API of the platform for one stage alone, or a record of use or of a workload on the resource and day.
@@ -25,10 +25,11 @@ import argparse
 import csv
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,7 @@ from collectors.files.metrics import import_metrics
 from collectors.files.usage import import_usage
 from collectors.files.workloads import import_workloads
 from collectors.gcp.cloud import Gcp
+from reports.home_first import currency_order
 from sample.azure_holdings import COLLECTED_DAYS
 from sample.company import SampleCompany, generate
 from sample.story import AWS_FLEETS
@@ -205,7 +207,11 @@ def now() -> datetime:
 
 def compare(company: SampleCompany, store: Store, settings: Settings, months: Sequence[str]) -> list[Found]:
     """What our shares, and tags alone, say of the AI usage of these months, beside the truth."""
-    con = beside_truth(company, store, settings, months)
+    return outcomes(beside_truth(company, store, settings, months))
+
+
+def outcomes(con: duckdb.DuckDBPyConnection) -> list[Found]:
+    """The same of what stands in the tables of :func:`beside_truth`."""
     found = []
     for field in FIELDS:
         rows: dict[tuple[str, str, bool], list[Outcome]] = {}
@@ -277,28 +283,59 @@ def attributed(seed: int, scale: float = 1.0, months: Sequence[str] = MONTHS) ->
             return compare(company, store, settings, months)
 
 
-def measures(found: Sequence[Found], currency: str = "USD") -> Iterator[Measure]:
-    """The limits, on what all companies together spent in one currency."""
+_JUDGED = {
+    "signal": "where a signal exists",
+    "every": "in all",
+    "none": "where no signal exists",
+}
+"""Lines that are judged, each with a limit of its own."""
+
+
+def measures(found: Sequence[Found]) -> Iterator[Measure]:
+    """The limits on what all companies together spent, in each currency.
+
+    What a currency has none of is left out there; what no currency has was not judged, which keeps no limit.
+    """
+    for currency in in_order(found):
+        yield from _measures_in(currency, [one for one in found if one.currency == currency])
+    for field, (lines, words) in product(FIELDS, _JUDGED.items()):
+        if not any(_lines([one for one in found if one.field == field], lines)):
+            yield Measure(f"{field} {words}", 1, 0, "", "there was nothing to judge")
+
+
+def in_order(found: Sequence[Found]) -> list[str]:
+    """Currencies with any AI usage, the dollar first, then by code."""
+    return sorted({one.currency for one in found if one.ours.total}, key=currency_order("USD"))
+
+
+def _lines(found: Iterable[Found], lines: str) -> list[Found]:
+    chosen = (
+        one for one in found if lines == "every" or (one.signal if lines == "signal" else one.difficulty == "no_signal")
+    )
+    return [one for one in chosen if one.ours.total]
+
+
+def _measures_in(currency: str, found: Sequence[Found]) -> Iterator[Measure]:
     for field in FIELDS:
-        rows = [one for one in found if one.currency == currency and one.field == field]
-        signal, naive = (
-            sum((getattr(one, whose) for one in rows if one.signal), Outcome()) for whose in ("ours", "tags")
+        rows = [one for one in found if one.field == field]
+        signal, every, none = (
+            sum((one.ours for one in _lines(rows, lines)), Outcome()) for lines in ("signal", "every", "none")
         )
-        every = sum((one.ours for one in rows), Outcome())
-        none = sum((one.ours for one in rows if one.difficulty == "no_signal"), Outcome())
-        missed = _percent(signal.total - signal.right, signal.total)
-        words = f"{signal.total:,.0f} {currency}: right {_percent(signal.right, signal.total):.2f} %"
-        words += f", by tags alone {_percent(naive.right, naive.total):.2f} %"
-        yield Measure(f"{field} not right where a signal exists", missed, 100 * float(1 - RIGHT), " %", words)
-        wrong = _percent(every.wrong, every.total)
-        yield Measure(
-            f"{field} put upon somebody else", wrong, 100 * float(WRONG), " %", f"{every.total:,.0f} {currency}"
-        )
-        words = f"{none.total:,.0f} {currency}: named right by rule, fleet or platform"
-        words += f" {_percent(none.right, none.total):.2f} %, else nobody's"
-        yield Measure(
-            f"{field} put upon somebody where no signal exists", _percent(none.wrong, none.total), 0, " %", words
-        )
+        naive = sum((one.tags for one in _lines(rows, "signal")), Outcome())
+        if signal.total:
+            missed = _percent(signal.total - signal.right, signal.total)
+            words = f"{signal.total:,.0f} {currency}: right {_percent(signal.right, signal.total):.2f} %"
+            words += f", by tags alone {_percent(naive.right, naive.total):.2f} %"
+            name = f"{currency}, {field} not right {_JUDGED['signal']}"
+            yield Measure(name, missed, 100 * float(1 - RIGHT), " %", words)
+        if every.total:
+            wrong, words = _percent(every.wrong, every.total), f"{every.total:,.0f} {currency}"
+            yield Measure(f"{currency}, {field} put upon somebody else", wrong, 100 * float(WRONG), " %", words)
+        if none.total:
+            words = f"{none.total:,.0f} {currency}: named right by rule, fleet or platform"
+            words += f" {_percent(none.right, none.total):.2f} %, else nobody's"
+            name = f"{currency}, {field} put upon somebody {_JUDGED['none']}"
+            yield Measure(name, _percent(none.wrong, none.total), 0, " %", words)
 
 
 def _percent(amount: Decimal, total: Decimal) -> float:
@@ -308,7 +345,7 @@ def _percent(amount: Decimal, total: Decimal) -> float:
 def table(found: Sequence[Found]) -> Iterator[str]:
     """Per currency, field and difficulty: right, wrong and left unattributed in percent, beside tags alone."""
     yield f"{'':<34}{'amount':>12}   right  wrong   left    tags: right  wrong   left"
-    for currency, field in sorted({(one.currency, one.field) for one in found}, reverse=True):
+    for currency, field in product(in_order(found), FIELDS):
         rows = [one for one in found if (one.currency, one.field) == (currency, field)]
         for name in (*CLASSES, "in all"):
             chosen = [one for one in rows if name in (one.difficulty, "in all")]
