@@ -1,4 +1,4 @@
-"""What a company adds of its own: import-costs, import-rates, import-outcomes; and what an outcome cost."""
+"""What a company adds of its own: costs, rates, outcomes, zones and quotas; and what an outcome cost."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ def register(app: typer.Typer) -> None:
     app.command("import-costs")(import_costs)
     app.command("import-rates")(import_rates)
     app.command("import-outcomes")(import_outcomes)
+    app.command("import-offerings")(import_offerings)
+    app.command("import-quotas")(import_quotas)
     app.command("outcomes")(outcomes)
 
 
@@ -93,6 +95,51 @@ def import_outcomes(
     with doors.opened(database) as door:
         count = load(paths, door.store, source=source)
     typer.echo(f"{count:,} line{'s' if count != 1 else ''} of outcomes loaded. See: aispend outcomes")
+
+
+def import_offerings(
+    paths: Paths,
+    source: Annotated[
+        str, typer.Option("--source", metavar="NAME", help="Where it comes from; it replaces its own earlier lines.")
+    ] = "files",
+    database: DatabaseOption = None,
+) -> None:
+    """Load which zones offer which machine types.
+
+    For accounts whose offers are not collected: advice passes over a type that the machine's zone does not have. A CSV
+    file with the columns provider, account, region, instance_type, zones (and as_of); see docs/telemetry.md.
+
+    Example: aispend import-offerings zones.csv
+    """
+    from aispend.clock import system_clock
+    from collectors.files.places import import_offerings as load
+
+    with doors.opened(database) as door:
+        count = load(paths, door.store, system_clock, source=source)
+    typer.echo(f"{count:,} machine type{'s' if count != 1 else ''} loaded. See: aispend recommend")
+
+
+def import_quotas(
+    paths: Paths,
+    source: Annotated[
+        str, typer.Option("--source", metavar="NAME", help="Where it comes from; it replaces its own earlier lines.")
+    ] = "files",
+    database: DatabaseOption = None,
+) -> None:
+    """Load how much may run at once.
+
+    For accounts whose quotas are not collected: advice that takes more than is granted says so instead. A CSV file with
+    the columns provider, account, region, code, granted, covers (and title, purchase, unit, used, as_of); see
+    docs/telemetry.md.
+
+    Example: aispend import-quotas quotas.csv
+    """
+    from aispend.clock import system_clock
+    from collectors.files.places import import_quotas as load
+
+    with doors.opened(database) as door:
+        count = load(paths, door.store, system_clock, source=source)
+    typer.echo(f"{count:,} quota{'s' if count != 1 else ''} loaded. See: aispend recommend")
 
 
 def outcomes(
