@@ -28,7 +28,8 @@ from numpy.typing import NDArray
 from benchmarks.forecast import public_folder
 from benchmarks.import_focus import Measure
 from recommender.methods.folds import make_folds
-from recommender.methods.replay import Capacity, Demand, DemandAt, Policy, Replay, Slots, replay
+from recommender.methods.outcome import Capacity, Demand, DemandAt, Slots
+from recommender.methods.replay import Policy, Replay, replay
 
 PERCENTILE = 0.995
 KEPT_LIMITS = {0.6: 0.45, 0.7: 0.40}

@@ -50,7 +50,8 @@ from recommender.kinds.replayed import MAX_BOUND, replay_evidence, spread_of
 from recommender.kinds.sizes import model_need
 from recommender.machine_facts import scarcity
 from recommender.methods.folds import make_folds
-from recommender.methods.replay import Capacity, Demand, DemandAt, Replay, Slots, replay
+from recommender.methods.outcome import Capacity, Demand, DemandAt, Slots
+from recommender.methods.replay import Replay, replay
 from recommender.savings import cost_basis, cost_remark, recent, saving
 from recommender.subjects.machines import Machine
 from recommender.subjects.services import Service

@@ -45,9 +45,10 @@ from recommender.kinds.replayed import MAX_BOUND, replay_evidence, spread_of
 from recommender.kinds.share_machines import share
 from recommender.kinds.together import cost_of_each, describe_all, one_type
 from recommender.methods.folds import make_folds
+from recommender.methods.outcome import Capacity, Demand, DemandAt, Slots
 from recommender.methods.packing import balance
 from recommender.methods.percentiles import weighted_percentile
-from recommender.methods.replay import Capacity, Demand, DemandAt, Policy, Slots, replay
+from recommender.methods.replay import Policy, replay
 from recommender.owners import owner_of
 from recommender.prices import price_evidence
 from recommender.savings import cost_basis, cost_remark, monthly_cost, saving

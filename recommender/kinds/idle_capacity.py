@@ -45,8 +45,9 @@ from recommender.kinds.units_needed import asked, need, of_other_sizes, told_by,
 from recommender.machine_facts import scarcity
 from recommender.methods.empty_machines import Ran, empty_all_day
 from recommender.methods.folds import make_folds
-from recommender.methods.replay import Capacity as Size
-from recommender.methods.replay import Demand, DemandAt, Slots, replay
+from recommender.methods.outcome import Capacity as Size
+from recommender.methods.outcome import Demand, DemandAt, Slots
+from recommender.methods.replay import replay
 from recommender.methods.risk import risk_level, violation_bound
 from recommender.savings import Spread, cost_basis, cost_remark, monthly_cost, recent, saving
 from recommender.subjects.capacity import Capacity

@@ -15,9 +15,9 @@ from aispend.prices.prices import Candidate
 from aispend.sizing import Rightsize
 from recommender.machine_facts import has_fast_link
 from recommender.methods.model_memory import Precision, accelerators_needed
+from recommender.methods.outcome import Capacity
 from recommender.methods.percentiles import ROUNDING
 from recommender.methods.realised_ratio import RealisedRatio
-from recommender.methods.replay import Capacity
 from recommender.methods.throughput import ServedModel
 from recommender.subjects.machines import Machine
 

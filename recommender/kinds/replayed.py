@@ -6,7 +6,8 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any
 
-from recommender.methods.replay import Outcome, Replay
+from recommender.methods.outcome import Outcome
+from recommender.methods.replay import Replay
 from recommender.savings import Spread
 
 MAX_BOUND = 0.05

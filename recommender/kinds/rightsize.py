@@ -66,7 +66,8 @@ from recommender.kinds.replayed import MAX_BOUND, replay_evidence, spread_of
 from recommender.kinds.sizes import lacks_bf16, model_need, sizes
 from recommender.kinds.slices import sliced
 from recommender.methods.folds import LOW_EVIDENCE_DAYS, make_folds
-from recommender.methods.replay import Capacity, Demand, DemandAt, Replay, Slots, expected_value, replay
+from recommender.methods.outcome import Capacity, Demand, DemandAt, Slots
+from recommender.methods.replay import Replay, expected_value, replay
 from recommender.methods.states import SLOTS_PER_DAY, SLOTS_PER_HOUR, Accelerators, measured_until
 from recommender.savings import cost_basis, cost_remark, monthly_cost, recent, saving
 from recommender.subjects.machines import Machine

@@ -37,7 +37,8 @@ from recommender.kinds.replayed import MAX_BOUND, replay_evidence, spread_of
 from recommender.kinds.together import cost_of_each, describe_all, one_type
 from recommender.kinds.weeks import start_hours, weeks_of
 from recommender.methods.folds import make_folds
-from recommender.methods.replay import Capacity, Demand, replay
+from recommender.methods.outcome import Capacity, Demand
+from recommender.methods.replay import replay
 from recommender.methods.schedule import GOOD_WEEKS, HOURS_PER_WEEK, replicas, schedule_policy, week_profile
 from recommender.prices import price_evidence
 from recommender.savings import cost_basis, cost_remark, monthly_cost, saving

@@ -37,8 +37,9 @@ from recommender.kinds.clock import in_words, on_off_commands
 from recommender.kinds.replayed import MAX_BOUND, replay_evidence, spread_of
 from recommender.kinds.weeks import Weeks, start_hours, weeks_of
 from recommender.methods.folds import make_folds
+from recommender.methods.outcome import Capacity, Demand, DemandAt, Slots
 from recommender.methods.queueing import cold_start_cost, scale_to_zero, ski_rental_timeout, warm_above
-from recommender.methods.replay import Capacity, Demand, DemandAt, Policy, Replay, Slots, replay
+from recommender.methods.replay import Policy, Replay, replay
 from recommender.methods.schedule import GOOD_WEEKS, HOURS_PER_WEEK, on_hours, windows
 from recommender.owners import owner_of
 from recommender.prices import price_evidence

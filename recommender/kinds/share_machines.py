@@ -15,8 +15,8 @@ from recommender.contract import COST_UNKNOWN, Advice, WhyNot
 from recommender.guards import covered_remark, preconditions_of, refusal_of_service, scarce_among
 from recommender.kinds.replayed import MAX_BOUND
 from recommender.kinds.together import describe_all
+from recommender.methods.outcome import Outcome
 from recommender.methods.packing import Packing, Server, Tenant, pack, replay_packing
-from recommender.methods.replay import Outcome
 from recommender.methods.risk import risk_level
 from recommender.savings import Spread, cost_basis, cost_remark, monthly_cost, saving
 from recommender.subjects.machines import Machine

@@ -12,8 +12,8 @@ from aispend.prices.accelerators import accelerator
 from aispend.prices.prices import Candidate, smaller_types
 from recommender.kinds.limits import ModelNeed, Size, computes
 from recommender.methods.model_shapes import served_model
+from recommender.methods.outcome import Capacity
 from recommender.methods.realised_ratio import RealisedRatio, realised_ratio
-from recommender.methods.replay import Capacity
 from recommender.prices import PriceBook
 from recommender.subjects.machines import Machine
 

@@ -28,8 +28,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.methods.outcome import Capacity, Demand, Outcome, outcome
 from recommender.methods.percentiles import weighted_percentile
-from recommender.methods.replay import Capacity, Demand, Outcome, outcome
 
 Series = NDArray[np.float64]
 

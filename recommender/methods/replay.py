@@ -2,19 +2,15 @@
 
 Assumes
     Demand does not depend on the capacity it meets, so that what was used tells what any other size would have met.
-    Slots are of equal length and count from a whole hour. NaN is unknown: not 0, and not evidence.
 Method
-    *Replay*: the policy sees the training part alone and gives a capacity, fixed or for each slot of the test. A slot
-    is in violation where any demand is above its capacity, at risk where load is above the target share of it.
-    A slot that several folds tested counts once, by the worst.
-    *Bound*: hours are thinned by their autocorrelation; the upper 95 % limit of the share of hours in violation.
+    *Replay*: the policy sees the training part alone and gives a capacity, fixed or for each slot of the test; what
+    that meets is ``outcome.py``'s. A slot that several folds tested counts once, by the worst.
     *Expected value*: saved − P(violation) × its cost per hour × hours − one-off cost. Its lower quartile is that of
     2,000 draws: the saving of one of the folds, P from Jeffreys' posterior of the thinned hours. The seed is fixed, so
     that a rerun agrees.
     *Regret*: what the cheapest size that never failed in the test would have saved, less what the policy saved.
 Cases
     A policy that answers None keeps the present capacity in that fold and saves nothing.
-    A slot is judged where all demand that has a limit is known, or where any of it is in violation.
 Sources
     docs/advice.md; Rzadca et al., EuroSys 2020 (why replay is legitimate).
 Known drawbacks
@@ -24,126 +20,30 @@ Known drawbacks
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aispend.clock import HOURS_PER_MONTH
 from recommender.methods.folds import Folds
-from recommender.methods.risk import effective_sample, risk_level, violation_bound
+from recommender.methods.outcome import (
+    Capacity,
+    Demand,
+    DemandAt,
+    Judged,
+    Outcome,
+    Slots,
+    fails,
+    judge,
+    most_of,
+    tally,
+)
 
-Series = NDArray[np.float64]
-Slots = NDArray[np.int64]
-
-TARGET = 0.8
-"""Share of a capacity above which load is a risk: the rest is headroom."""
 _MONTH_HOURS = float(HOURS_PER_MONTH)
 _DRAWS = 2000
 
-
-def _part(slots: Slots) -> slice | Slots:
-    """Neighbours are a view: the parts of long histories are not copied for every fold."""
-    is_slice = slots.size > 0 and int(slots[-1] - slots[0]) + 1 == slots.size
-    return slice(int(slots[0]), int(slots[-1]) + 1) if is_slice else slots
-
-
-@dataclass(frozen=True)
-class Demand:
-    """Demand per slot; NaN is unknown, None is not asked about.
-
-    ``load`` in the unit of capacity, ``concurrent`` devices in use at once, ``memory`` per slot or by the hour.
-    ``first`` is the number of the first slot since the history began, a whole hour.
-    """
-
-    load: Series
-    concurrent: Series | None = None
-    memory: Series | None = None
-    slots_per_hour: int = 12
-    first: int = 0
-
-    def __post_init__(self) -> None:
-        hours = -(-self.load.size // self.slots_per_hour)
-        if self.concurrent is not None and self.concurrent.size != self.load.size:
-            raise ValueError(f"{self.concurrent.size} slots of concurrency do not go with {self.load.size} of load")
-        if self.memory is not None and self.memory.size not in (self.load.size, hours):
-            raise ValueError(f"{self.memory.size} values of memory are neither by slot nor by hour")
-
-    def memory_by_slot(self) -> Series | None:
-        """Memory of each slot."""
-        if self.memory is None or self.memory.size == self.load.size:
-            return self.memory
-        return np.repeat(self.memory, self.slots_per_hour)[: self.load.size]
-
-    def by_slot(self) -> Demand:
-        """The same with memory by the slot."""
-        return replace(self, memory=self.memory_by_slot())
-
-    def at(self, slots: Slots) -> DemandAt:
-        """The demand of some slots in ascending order, counted from the first of this one."""
-        memory = self.memory_by_slot()
-        part = _part(slots)
-        return DemandAt(
-            slots=slots + self.first,
-            load=self.load[part],
-            concurrent=None if self.concurrent is None else self.concurrent[part],
-            memory=None if memory is None else memory[part],
-            slots_per_hour=self.slots_per_hour,
-        )
-
-
-@dataclass(frozen=True)
-class DemandAt:
-    """Demand of slots that need not be neighbours; ``slots`` are their numbers since the history began."""
-
-    slots: Slots
-    load: Series
-    concurrent: Series | None
-    memory: Series | None
-    slots_per_hour: int
-
-    @property
-    def hours(self) -> Slots:
-        """Number of the hour of each slot."""
-        return self.slots // self.slots_per_hour
-
-
-@dataclass(frozen=True)
-class Capacity:
-    """What there is: for all slots, or one value for each slot of the test; infinite where there is no limit.
-
-    ``cost`` is per hour, in any unit that the present capacity's has too. ``target`` is the share of ``load`` above
-    which there is risk.
-    """
-
-    load: float | Series
-    devices: float | Series = np.inf
-    memory: float | Series = np.inf
-    cost: float | Series = 0.0
-    target: float = TARGET
-
-
 Policy = Callable[[DemandAt, Slots], Capacity | None]
 """Demand of the training slots and the numbers of the test's slots in; the capacity for them out, None to leave it."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a capacity met. Minutes and hours are of judged slots; ``worst_overload`` 0.2 is 20 % above capacity.
-
-    ``slack`` is the mean share of load capacity not used, ``effective_hours`` what the hours are worth as independent
-    ones, ``bound`` the upper 95 % limit of the share of hours in violation, ``risk`` 0 to 4.
-    """
-
-    hours: float
-    violation_minutes: float
-    risk_minutes: float
-    violation_hours: int
-    worst_overload: float
-    slack: float | None
-    effective_hours: float
-    bound: float
-    risk: int
 
 
 @dataclass(frozen=True)
@@ -167,12 +67,6 @@ class ExpectedValue:
     p_violation: float
 
 
-def outcome(demand: Demand | DemandAt, capacity: Capacity) -> Outcome:
-    """What a capacity would have met, all of the demand taken as the test."""
-    at = demand.at(np.arange(demand.load.size)) if isinstance(demand, Demand) else demand
-    return _tally(at, _judge(at, capacity))
-
-
 def replay(
     policy: Policy, demand: Demand, folds: Folds, *, current: Capacity, sizes: Sequence[Capacity] = ()
 ) -> Replay:
@@ -187,26 +81,26 @@ def replay(
     if not present > 0:
         raise ValueError("savings are shares of the present cost, which must be above 0")
     demand = demand.by_slot()
-    merged = _Judged.blank(demand.load.size)
+    merged = Judged.blank(demand.load.size)
     savings: list[float] = []
     chosen: list[Capacity | None] = []
     for fold in folds.folds:
         test = demand.at(fold.test)
         capacity = policy(demand.at(fold.train), test.slots)
         chosen.append(capacity)
-        merged.worsen(fold.test, _judge(test, capacity or current))
+        merged.worsen(fold.test, judge(test, capacity or current))
         savings.append(0.0 if capacity is None else 1 - float(np.mean(capacity.cost)) / present)
     lengths = [fold.test.size for fold in folds.folds]
     saved = float(np.average(savings, weights=lengths))
     tested = np.flatnonzero(merged.tested)
     test = demand.at(tested)
-    most = _most(test)
+    most = most_of(test)
     best = max(
-        (1 - float(np.mean(size.cost)) / present for size in (current, *sizes) if not _fails(test, size, most)),
+        (1 - float(np.mean(size.cost)) / present for size in (current, *sizes) if not fails(test, size, most)),
         default=0.0,
     )
     return Replay(
-        outcome=_tally(test, merged.at(tested)),
+        outcome=tally(test, merged.at(tested)),
         saved_share=saved,
         fold_savings=tuple(savings),
         low_evidence=folds.low_evidence,
@@ -283,119 +177,3 @@ def _fits(train: DemandAt, size: Capacity, percentile: float, memory_headroom: f
         if not known.size or np.quantile(known, share) > limit:
             return False
     return True
-
-
-@dataclass
-class _Judged:
-    """Per slot: whether it was tested, judged, violated and at risk. The worst overload, and slack as sum and count."""
-
-    tested: NDArray[np.bool_]
-    judged: NDArray[np.bool_]
-    violated: NDArray[np.bool_]
-    risky: NDArray[np.bool_]
-    overload: float = 0.0
-    slack: tuple[float, int] = (0.0, 0)
-
-    @classmethod
-    def blank(cls, size: int) -> _Judged:
-        tested, judged, violated, risky = np.zeros((4, size), dtype=np.bool_)
-        return cls(tested, judged, violated, risky)
-
-    def worsen(self, slots: Slots, other: _Judged) -> None:
-        """Take the worse of what is known of these slots and of what is found now."""
-        part = _part(slots)
-        self.tested[part] = True
-        self.judged[part] |= other.judged
-        self.violated[part] |= other.violated
-        self.risky[part] |= other.risky
-        self.overload = max(self.overload, other.overload)
-        self.slack = (self.slack[0] + other.slack[0], self.slack[1] + other.slack[1])
-
-    def at(self, slots: Slots) -> _Judged:
-        part = _part(slots)
-        names = ("tested", "judged", "violated", "risky")
-        return replace(self, **{name: getattr(self, name)[part] for name in names})
-
-
-def _judge(at: DemandAt, capacity: Capacity) -> _Judged:
-    size = at.load.size
-    violated, unknown = np.zeros(size, dtype=np.bool_), np.zeros(size, dtype=np.bool_)
-    overload = 0.0
-    limits = ((at.load, capacity.load), (at.concurrent, capacity.devices), (at.memory, capacity.memory))
-    for series, limit in limits:
-        if series is None or np.isinf(limit).all():
-            continue
-        above = series > limit
-        unknown |= np.isnan(series)
-        if above.any():
-            violated |= above
-            with np.errstate(divide="ignore"):
-                overload = max(overload, float((series[above] / np.broadcast_to(limit, size)[above]).max()) - 1)
-    judged = violated | ~unknown
-    used = at.load / np.where(np.asarray(capacity.load) > 0, capacity.load, np.nan)
-    told = judged & ~np.isnan(used)
-    return _Judged(
-        tested=np.ones(size, dtype=np.bool_),
-        judged=judged,
-        violated=violated,
-        risky=violated | (at.load > np.asarray(capacity.load) * capacity.target),
-        overload=overload,
-        slack=(float((1 - used[told]).sum()), int(told.sum())),
-    )
-
-
-def _tally(at: DemandAt, found: _Judged) -> Outcome:
-    per_hour, minutes = at.slots_per_hour, 60 / at.slots_per_hour
-    judged_hours = float(found.judged.sum()) / per_hour
-    hour = at.hours
-    violation_hours = _different(hour[found.violated])
-    thinned = [
-        effective_sample(_hourly_max(series, hour, found.judged))
-        for series in (at.load, at.concurrent, at.memory)
-        if series is not None
-    ]
-    seen_hours = _different(hour[found.judged])
-    # hours of which only a part is known are worth that part
-    effective = min(thinned) * (judged_hours / seen_hours) if seen_hours else 0.0
-    effective = min(effective, judged_hours)
-    bound = violation_bound(violation_hours, effective)
-    return Outcome(
-        hours=judged_hours,
-        violation_minutes=float(found.violated.sum()) * minutes,
-        risk_minutes=float(found.risky.sum()) * minutes,
-        violation_hours=violation_hours,
-        worst_overload=found.overload,
-        slack=found.slack[0] / found.slack[1] if found.slack[1] else None,
-        effective_hours=effective,
-        bound=bound,
-        risk=risk_level(bound),
-    )
-
-
-def _hourly_max(series: Series, hour: Slots, judged: NDArray[np.bool_]) -> Series:
-    """Largest known value of each hour with a judged slot, oldest first."""
-    keep = judged & ~np.isnan(series)
-    if not keep.any():
-        return np.empty(0)
-    kept_hours, values = hour[keep], series[keep]
-    starts = np.flatnonzero(np.concatenate([[True], kept_hours[1:] != kept_hours[:-1]]))
-    return np.asarray(np.maximum.reduceat(values, starts), dtype=float)
-
-
-def _most(at: DemandAt) -> tuple[float, ...]:
-    """The largest known load, concurrency and memory; below any limit where it is not asked about."""
-    series = (at.load, at.concurrent, at.memory)
-    return tuple(-np.inf if one is None else float(np.fmax.reduce(one, initial=-np.inf)) for one in series)
-
-
-def _fails(at: DemandAt, size: Capacity, most: tuple[float, ...]) -> bool:
-    """Whether any demand is above the size; of a limit for all slots the largest demand says so."""
-    limits = ((at.load, size.load), (at.concurrent, size.devices), (at.memory, size.memory))
-    return any(
-        largest > limit if isinstance(limit, float | int) else series is not None and bool((series > limit).any())
-        for (series, limit), largest in zip(limits, most, strict=True)
-    )
-
-
-def _different(ascending: Slots) -> int:
-    return int((np.diff(ascending) != 0).sum()) + 1 if ascending.size else 0

@@ -30,8 +30,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.methods.outcome import Capacity, DemandAt, Slots
 from recommender.methods.percentiles import weighted_percentile
-from recommender.methods.replay import Capacity, DemandAt, Policy, Slots
+from recommender.methods.replay import Policy
 
 Series = NDArray[np.float64]
 Hours = NDArray[np.int64]

@@ -27,7 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.methods.folds import make_folds
-from recommender.methods.replay import Capacity, Demand, DemandAt, Replay, Slots, replay
+from recommender.methods.outcome import Capacity, Demand, DemandAt, Slots
+from recommender.methods.replay import Replay, replay
 from recommender.methods.spot_policies import Policy, SpotJob, SpotRuns, simulate_starts, spread_starts
 
 Prices = NDArray[np.float64]

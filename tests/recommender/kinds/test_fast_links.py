@@ -14,7 +14,7 @@ from recommender.contract import Advice
 from recommender.kinds.limits import ModelNeed, Need, Size, limit_of, why_none
 from recommender.kinds.rightsize import evaluate
 from recommender.machine_facts import has_fast_link
-from recommender.methods.replay import Capacity
+from recommender.methods.outcome import Capacity
 from recommender.methods.throughput import ServedModel
 from tests.recommender.conftest import GIB, history
 from tests.recommender.kinds.served import Make

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from recommender.kinds.replayed import outcome_evidence
-from recommender.methods.replay import Capacity, Demand, outcome
+from recommender.methods.outcome import Capacity, Demand, outcome
 
 
 def test_work_while_it_was_off_is_no_number_above_nothing() -> None:

@@ -8,17 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.methods.folds import Fold, Folds, Slots, make_folds
-from recommender.methods.replay import (
-    Capacity,
-    Demand,
-    DemandAt,
-    Policy,
-    cheapest_that_fits,
-    expected_value,
-    fixed,
-    outcome,
-    replay,
-)
+from recommender.methods.outcome import Capacity, Demand, DemandAt, outcome
+from recommender.methods.replay import Policy, cheapest_that_fits, expected_value, fixed, replay
 
 FOUR = Capacity(load=4, cost=8)
 SIZES = [Capacity(load=size, cost=2 * size) for size in (1, 2, 3)]

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.methods.folds import make_folds
-from recommender.methods.replay import Capacity, Demand, replay
+from recommender.methods.outcome import Capacity, Demand
+from recommender.methods.replay import replay
 from recommender.methods.schedule import (
     Profile,
     Window,
