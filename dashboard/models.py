@@ -28,6 +28,7 @@ _RATES = {
     "per 1M cached input tokens": "cost_per_1m_cached_input_tokens",
     "per 1M cache write tokens": "cost_per_1m_cache_write_tokens",
     "per 1M output tokens": "cost_per_1m_output_tokens",
+    "per 1M reasoning tokens": "cost_per_1m_reasoning_tokens",
     _PAID_HOUR: "cost_per_accelerator_hour_paid",
     _USED_HOUR: "cost_per_accelerator_hour_used",
 }
@@ -111,6 +112,7 @@ def _unit_table(served: Iterable[UnitCost], currency: str) -> None:
             f"Effective cost in {currency}, whatever cost is chosen at the left. – is unknown or does not apply."
         )
     )
+    reasons = any(row.cost_per_1m_reasoning_tokens is not None for row in rows)
     heads = (
         "Model",
         "Requests",
@@ -132,8 +134,8 @@ def _unit_table(served: Iterable[UnitCost], currency: str) -> None:
                 count(row.output_tokens),
                 _rate(row, row.cost_per_1k_requests),
                 _rate(row, row.cost_per_1m_tokens),
-                _rate(row, row.cost_per_1m_input_tokens),
-                _rate(row, row.cost_per_1m_output_tokens),
+                with_part(row, row.cost_per_1m_input_tokens, "cached", row.cost_per_1m_cached_input_tokens),
+                with_part(row, row.cost_per_1m_output_tokens, "reasoning", row.cost_per_1m_reasoning_tokens),
                 _load(row),
             )
             for row in rows
@@ -142,6 +144,8 @@ def _unit_table(served: Iterable[UnitCost], currency: str) -> None:
     )
     if any(row.partly_unknown for row in rows):
         st.caption(layout.markdown_safe(_STAR))
+    if reasons:
+        st.caption("Reasoning tokens are part of the output: one of them costs what one of the output costs.")
     unpriced = exact_sum(row.unpriced_requests for row in rows if row.unpriced_requests)
     if unpriced:
         st.caption(f"{count(unpriced)} requests met no charge and are in no price above.")
@@ -149,6 +153,11 @@ def _unit_table(served: Iterable[UnitCost], currency: str) -> None:
 
 def _rate(row: UnitCost | None, price: Decimal | None) -> str:
     return unit_price(price) + layout.star(row is not None and row.partly_unknown and price is not None)
+
+
+def with_part(row: UnitCost, price: Decimal | None, below: str, part: Decimal | None) -> str | Lines:
+    """The price of a class of tokens, with that of the class within it below, where it is known."""
+    return _rate(row, price) if part is None else Lines(_rate(row, price), f"{below} {_rate(row, part)}")
 
 
 def _amount(row: UnitCost | None) -> str:

@@ -107,6 +107,7 @@ UNIT_COSTS: tuple[Column, ...] = (
     Column("good_requests", "number"),
     Column("cost_per_1k_good_requests", "money"),
     Column("allocation"),
+    Column("cost_per_1m_reasoning_tokens", "money"),
 )
 
 UNIT_COSTS_CONVERTED: tuple[Column, ...] = (*UNIT_COSTS, Column("original"))

@@ -96,7 +96,7 @@ def _unit_cost_table(found: views.UnitCosts) -> None:
                 f"{load}\n{count(row.requests)}",
                 unit_price(row.cost_per_1k_requests),
                 f"{unit_price(row.cost_per_1m_input_tokens)}\n{unit_price(row.cost_per_1m_cached_input_tokens)}",
-                unit_price(row.cost_per_1m_output_tokens),
+                unit_price(row.cost_per_1m_output_tokens) + _reasoning(row),
                 unit_price(row.cost_per_1m_tokens),
             )
         )
@@ -111,6 +111,9 @@ def _unit_cost_table(found: views.UnitCosts) -> None:
         )
     if found.allocation:
         notes.append(allocation_line(found.allocation))
+    reasons = any(row.cost_per_1m_reasoning_tokens is not None for row in served)
+    if reasons:
+        notes.append("Reasoning tokens are part of the output: one of them costs what one of the output costs.")
     good = [row for row in found.rows if row.cost_per_1k_good_requests is not None]
     if good:
         told = ", ".join(f"{row.model} {unit_price(row.cost_per_1k_good_requests)} {row.currency}" for row in good)
@@ -130,7 +133,7 @@ def _unit_cost_table(found: views.UnitCosts) -> None:
     if not served:
         show.lines([nothing.NOT_SERVED, *notes])
     else:
-        _served_table(cells, notes)
+        _served_table(cells, notes, reasons=reasons)
     if hours:
         typer.echo("")
         _accelerator_table(hours)
@@ -148,7 +151,15 @@ def _not_served(found: views.UnitCosts, served: Sequence[views.UnitCost]) -> lis
     return [f"Besides, of what served no requests or tokens: {', '.join(told)}."] if told else []
 
 
-def _served_table(cells: Sequence[tuple[str, ...]], notes: Sequence[str]) -> None:
+def _reasoning(row: views.UnitCost) -> str:
+    """A second line below the price of output, where reasoning tokens were counted."""
+    from reports.formats import unit_price
+
+    price = row.cost_per_1m_reasoning_tokens
+    return f"\n{unit_price(price)}" if price is not None else ""
+
+
+def _served_table(cells: Sequence[tuple[str, ...]], notes: Sequence[str], *, reasons: bool) -> None:
     show.table(
         [
             Head("model"),
@@ -156,7 +167,7 @@ def _served_table(cells: Sequence[tuple[str, ...]], notes: Sequence[str]) -> Non
             Head("load\nrequests", "right"),
             Head("per 1k\nreq", "right"),
             Head("per 1M\nin\ncached", "right"),
-            Head("per 1M\nout", "right"),
+            Head("per 1M\nout\nreason" if reasons else "per 1M\nout", "right"),
             Head("per 1M\ntokens", "right"),
         ],
         cells,

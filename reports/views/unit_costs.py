@@ -64,10 +64,11 @@ class UnitCost:
     ``basis``: *allocation* reconciles to the bill, idle included; *usage* counts active time only.
     Costs per unit are in ``currency``; NULL where nothing was counted or nothing is priced. ``partly_unknown``
     tells that some charge has no effective cost: the cost and every rate leave it out, and are too low by it.
-    ``reasoning_tokens`` are part of the output, and ``reasoning_cost`` of what output carries. ``good_requests`` (at
-    least so many within the latency target) is None unless nearly all requests were held against one. ``allocation``:
-    how machines were divided, method and idle mode; more than one where months differ. ``original`` is the effective
-    cost as billed, by currency, where one currency was asked for; None otherwise.
+    ``reasoning_tokens`` are part of the output, and ``reasoning_cost`` of what output carries: a token of it costs what
+    one of the output costs, and has a price only where some were counted. ``good_requests`` (at least so many within
+    the latency target) is None unless nearly all requests were held against one. ``allocation``: how machines were
+    divided, method and idle mode; more than one where months differ. ``original`` is the effective cost as billed, by
+    currency, where one currency was asked for; None otherwise.
     """
 
     model: str | None
@@ -97,6 +98,7 @@ class UnitCost:
     failed_requests: Decimal | None
     reasoning_tokens: Decimal | None
     reasoning_cost: Decimal | None
+    cost_per_1m_reasoning_tokens: Decimal | None
     good_requests: Decimal | None
     cost_per_1k_good_requests: Decimal | None
     allocation: str | None = None
@@ -301,6 +303,7 @@ def _unit_cost(row: Row[Any], allocation: str | None) -> UnitCost:
         failed_requests=row.failed_requests,
         reasoning_tokens=row.reasoning_tokens,
         reasoning_cost=_reasoning_cost(row),
+        cost_per_1m_reasoning_tokens=per_million["output_tokens"] if row.reasoning_tokens else None,
         good_requests=row.good_requests if _is_judged(row) else None,
         cost_per_1k_good_requests=_rate(row.effective_cost, row.good_requests, PER_REQUESTS)
         if _is_judged(row)

@@ -67,6 +67,7 @@ def test_failures_and_reasoning_stand_beside_and_divide_nothing(ledger: Ledger) 
     row = served(ledger)
     assert (row.requests, row.failed_requests, row.cost_per_1k_requests) == (D(80), D(20), D(500))
     assert (row.output_tokens, row.reasoning_tokens, row.reasoning_cost) == (D(4_000_000), D(1_000_000), D(5))
+    assert (row.cost_per_1m_output_tokens, row.cost_per_1m_reasoning_tokens) == (D(5), D(5))
     assert row.cost_per_1m_tokens == round(D(40) / 14, 12)
 
 

@@ -164,3 +164,9 @@ def test_a_state_is_a_word_beside_its_colour_and_data_in_it_is_text() -> None:
 def test_a_band_is_two_amounts_and_how_surely_or_none() -> None:
     assert layout.band(Decimal(170), Decimal(210), Decimal("0.8")) == "80 %: 170.00 – 210.00"
     assert layout.band(None, Decimal(210), Decimal("0.8")) == "no band yet"
+
+
+def test_a_class_within_a_class_of_tokens_has_its_price_below_where_it_is_known() -> None:
+    row = UnitCost(**dict.fromkeys(field.name for field in fields(UnitCost)))
+    assert models.with_part(row, Decimal(5), "reasoning", None) == "5.000"
+    assert models.with_part(row, Decimal(5), "reasoning", Decimal(5)) == layout.Lines("5.000", "reasoning 5.000")
