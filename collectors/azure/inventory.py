@@ -74,8 +74,8 @@ class Inventory(AzureCollector):
         SIZES,
         PERMISSIONS,
         "arm.ListSubscriptions",
-        "computeresources.Query",
-        "resources.Query",
+        *(f"{one}.Query" for one in ("accounts", "disks", "endpointdeployments", "endpoints", "machines")),
+        *(f"{one}.Query" for one in ("scalesetmachines", "scalesets", "snapshots", "workspaces")),
     )
 
     def __init__(self, clients: AzureClients, clock: Clock) -> None:

@@ -48,7 +48,7 @@ class Offerings(AzureCollector):
     kind = "offerings"
     reach = timedelta(days=1)
     restated_for = timedelta(days=1)
-    operations = ("arm.ListSubscriptions", "resources.Query", SIZES, USAGES)
+    operations = ("arm.ListSubscriptions", "regions.Query", SIZES, USAGES)
 
     def __init__(self, clients: AzureClients, clock: Clock) -> None:
         super().__init__(clients, clock)

@@ -30,6 +30,12 @@ _READ_BLOB = ("Microsoft.Storage/storageAccounts/blobServices/containers/blobs/r
 _GRAPH = r"^/providers/Microsoft\.ResourceGraph/resources"
 _ASKING = "Microsoft.ResourceGraph/resources/read"
 
+
+def _graph(*kinds: str) -> Operation:
+    """A question to Resource Graph about these types of resources, each of which must be readable."""
+    return Operation("POST", _GRAPH, (_ASKING, *(f"Microsoft.{one}/read" for one in kinds)))
+
+
 OPERATIONS: dict[str, Operation] = {
     "blob.ListBlobs": Operation("GET", r"", data_actions=_READ_BLOB, query="comp=list"),
     "blob.GetBlob": Operation("GET", r"/[^/]+", data_actions=_READ_BLOB),
@@ -61,27 +67,24 @@ OPERATIONS: dict[str, Operation] = {
         r"/providers/Microsoft\.CognitiveServices/accounts/[^/]+/deployments",
         ("Microsoft.CognitiveServices/accounts/deployments/read",),
     ),
-    "resources.Query": Operation(
-        "POST",
-        _GRAPH,
-        (
-            _ASKING,
-            "Microsoft.CognitiveServices/accounts/read",
-            "Microsoft.Compute/disks/read",
-            "Microsoft.Compute/snapshots/read",
-            "Microsoft.Compute/virtualMachineScaleSets/read",
-            "Microsoft.Compute/virtualMachines/read",
-            "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments/read",
-            "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/read",
-            "Microsoft.MachineLearningServices/workspaces/read",
-        ),
+    "accounts.Query": _graph("CognitiveServices/accounts"),
+    "disks.Query": _graph("Compute/disks"),
+    "endpoints.Query": _graph("MachineLearningServices/workspaces/onlineEndpoints"),
+    "endpointdeployments.Query": _graph("MachineLearningServices/workspaces/onlineEndpoints/deployments"),
+    "machines.Query": _graph("Compute/virtualMachines"),
+    "regions.Query": _graph(
+        "CognitiveServices/accounts",
+        "Compute/virtualMachineScaleSets",
+        "Compute/virtualMachines",
+        "MachineLearningServices/workspaces",
     ),
-    "computeresources.Query": Operation(
-        "POST", _GRAPH, (_ASKING, "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/read")
-    ),
+    "scalesets.Query": _graph("Compute/virtualMachineScaleSets"),
+    "scalesetmachines.Query": _graph("Compute/virtualMachineScaleSets/virtualMachines"),
+    "snapshots.Query": _graph("Compute/snapshots"),
+    "workspaces.Query": _graph("MachineLearningServices/workspaces"),
     "prices.ListPrices": Operation("GET", r"^/api/retail/prices"),
-    "spotresources.Query": Operation("POST", _GRAPH, (_ASKING,)),
-    "advisorresources.Query": Operation("POST", _GRAPH, (_ASKING, "Microsoft.Advisor/recommendations/read")),
+    "spotresources.Query": _graph(),
+    "advisorresources.Query": _graph("Advisor/recommendations"),
     # these belong to the tenant, where only Azure's own roles grant them (docs/connect-azure.md)
     "arm.ListReservations": Operation("GET", r"^/providers/Microsoft\.Capacity/reservations"),
     "arm.ListSavingsPlans": Operation("GET", r"^/providers/Microsoft\.BillingBenefits/savingsPlans"),
@@ -105,8 +108,8 @@ OPERATIONS: dict[str, Operation] = {
         ("Microsoft.CostManagement/costDetailsOperationResults/read",),
     ),
 }
-"""By name; the part before the point is the service: ``arm`` is Azure's management endpoint, a table of Resource
-Graph is a service of its own, since each needs other permissions;
+"""By name; the part before the point is the service: ``arm`` is Azure's management endpoint, what is asked
+of Resource Graph is a service of its own, since each type of resource needs another permission;
 ``metrics`` is Azure Monitor's, ``prices`` a list everybody may read."""
 
 

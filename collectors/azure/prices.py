@@ -56,7 +56,7 @@ class Prices(AzureCollector):
     kind = "prices"
     reach = timedelta(days=1)
     restated_for = timedelta(days=1)
-    operations = ("arm.ListSubscriptions", OPERATION, "resources.Query")
+    operations = ("arm.ListSubscriptions", OPERATION, "regions.Query")
 
     def __init__(self, clients: AzureClients, clock: Clock) -> None:
         super().__init__(clients, clock)

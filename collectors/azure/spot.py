@@ -47,7 +47,7 @@ class Spot(AzureCollector):
     kind = "spot"
     reach = timedelta(days=1)
     restated_for = timedelta(days=1)
-    operations = ("arm.ListSubscriptions", "resources.Query", "spotresources.Query")
+    operations = ("arm.ListSubscriptions", "regions.Query", "spotresources.Query")
 
     def __init__(self, clients: AzureClients, clock: Clock) -> None:
         super().__init__(clients, clock)

@@ -53,7 +53,7 @@ class Usage(DailySeries):
     kind = "usage"
     title = "Usage"
     reach = timedelta(days=62)
-    operations = (DEPLOYMENTS, PERMISSIONS, "arm.ListSubscriptions", OPERATION, "resources.Query")
+    operations = (DEPLOYMENTS, PERMISSIONS, "arm.ListSubscriptions", OPERATION, "accounts.Query", "endpoints.Query")
     actions = (
         "Microsoft.CognitiveServices/accounts/read",
         "Microsoft.Insights/metrics/read",

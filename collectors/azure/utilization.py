@@ -53,7 +53,10 @@ class Utilization(DailySeries):
     kind = "utilization"
     title = "Utilization"
     reach = timedelta(days=30)
-    operations = (PERMISSIONS, "arm.ListSubscriptions", "computeresources.Query", OPERATION, "resources.Query")
+    operations = (
+        *(PERMISSIONS, "arm.ListSubscriptions", OPERATION),
+        *("endpointdeployments.Query", "machines.Query", "scalesetmachines.Query", "workspaces.Query"),
+    )
     actions = (
         "Microsoft.Insights/metrics/read",
         "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments/read",
