@@ -36,6 +36,7 @@ from recommender.guards import decided
 from recommender.kinds.storage_money import at_list
 from recommender.methods.colder import GIB, Tier, tier
 from recommender.methods.colder_replay import Held, read_again, unread
+from recommender.methods.disk_prices import told_remark
 from recommender.methods.tried import Tried
 from recommender.savings import Spread, cost_basis, monthly_cost, saving
 from recommender.subjects.checkpoints import Checkpoint, CheckpointStore, ObjectStorage
@@ -213,7 +214,7 @@ def _advice(
         reason=f"Nobody wrote or read them for {options.unread_days} days. Of {plan.tried.trials} checkpoints that "
         f"were as quiet before, {plan.tried.wrong} were read again. Reading all of it once costs "
         f"{price.restore_cost(plan.gib)} {store.currency}, and {price.min_days} days are billed at least.{unpriced}"
-        f"{remark}",
+        f"{remark}{told_remark(price)}",
         undo=f"copy them back to the standard class: {price.restore_cost(plan.gib)} {store.currency} for reading",
         command=_command(store, options.unread_days, options.expire_days, price, plan),
         target=price.to,

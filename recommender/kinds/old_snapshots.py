@@ -30,6 +30,7 @@ from recommender.kinds import snapshot_archives as archives
 from recommender.kinds.storage_money import at_list, less
 from recommender.methods.colder import Tier, tier
 from recommender.methods.colder_replay import ended_early
+from recommender.methods.disk_prices import told_remark
 from recommender.methods.tried import Tried
 from recommender.savings import cost_basis, monthly_cost, saving
 from recommender.subjects.snapshots import Snapshot
@@ -198,7 +199,7 @@ def _advice(
         reason=f"It was taken on {snapshot.taken_at:%Y-%m-%d} and no image stands on it. The archive bills "
         f"{price.min_days} days at least, which pays if it is kept {lasting:.1f} days more.{history} Restoring it"
         f"{archives.waits(snapshot.provider)} costs {restore} {snapshot.currency}: {eats} months of the saving."
-        f"{remark}",
+        f"{remark}{told_remark(price)}",
         undo=archives.undo(snapshot, restore),
         command=archives.command(snapshot, between=between),
         target=price.to,

@@ -24,6 +24,8 @@ from recommender.contract import Advice, Confidence, Saving, WhyNot
 from recommender.guards import exclusion_of
 from recommender.kinds import old_snapshots
 from recommender.kinds import snapshot_archives as archives
+from recommender.methods.colder import tier
+from recommender.methods.disk_prices import told_remark
 from recommender.subjects.snapshots import SnapshotSet
 
 _NOTHING = Decimal(0)
@@ -78,7 +80,8 @@ def _advice(place: SnapshotSet, chosen: Sequence[Advice]) -> Advice:
         confidence=min((one.confidence for one in chosen), key=_CONFIDENCE.index),
         reason=f"Each of {len(chosen)} old snapshots saves too little for a line of its own; together "
         f"{saving.effective} {place.currency} a month. The archive bills {first.evidence['minimum_days']} days at "
-        f"least. Restoring all of them{archives.waits(place.provider)} costs {restore} {place.currency}.",
+        f"least. Restoring all of them{archives.waits(place.provider)} costs {restore} {place.currency}."
+        f"{told_remark(*filter(None, [tier(place.provider, 'snapshot', first.subject.region)]))}",
         undo="\n".join(one.undo for one in chosen),
         command=_commands(chosen),
         gate="; ".join(gates) or None,

@@ -33,7 +33,7 @@ from recommender.contract import COST_UNKNOWN, Advice, Kind, Saving, Step, WhyNo
 from recommender.guards import decided
 from recommender.kinds import old_checkpoints, old_snapshots, small_snapshots
 from recommender.kinds.storage_money import at_list, less
-from recommender.methods.disk_prices import ListPrice, disk_price, snapshot_price
+from recommender.methods.disk_prices import ListPrice, disk_price, snapshot_price, told_remark
 from recommender.savings import cost_basis, monthly_cost, saving
 from recommender.subjects.checkpoints import CheckpointStore, ObjectStorage
 from recommender.subjects.snapshots import Snapshot, SnapshotSet
@@ -161,7 +161,8 @@ def _advice(volume: Volume, days: int, worth: _Worth, kept_as: ListPrice) -> Adv
         confidence="medium" if worth.at_list else "high",
         effort="low",
         reason=f"No machine has had it since {volume.unattached_since:%Y-%m-%d} or longer, {volume.unattached_days} "
-        f"days. Its snapshot costs up to {kept_as.monthly} {volume.currency} a month, which is taken off.{remark}",
+        f"days. Its snapshot costs up to {kept_as.monthly} {volume.currency} a month, which is taken off.{remark}"
+        f"{told_remark(*([worth.at_list] if worth.at_list else []), kept_as)}",
         undo=undo,
         command=command,
         target="snapshot_then_delete",

@@ -34,7 +34,8 @@ _THOUSAND = 1000
 class Tier:
     """A colder tier beside the standard one: prices per GiB and month, of a GiB read, and who says so since when.
 
-    ``to`` is the cloud's name of it; ``min_days`` is billed at least; ``per_thousand`` moving a thousand objects.
+    ``told`` says how, where it is not the list itself. ``to`` is the cloud's name of it; ``min_days`` is billed at
+    least; ``per_thousand`` moving a thousand objects.
     """
 
     to: str
@@ -46,6 +47,7 @@ class Tier:
     currency: str
     source: str
     checked: date
+    told: str | None = None
 
     def hot_cost(self, gib: Decimal) -> Decimal:
         """A month where it is, to the cent."""
@@ -85,6 +87,7 @@ def tier(provider: str, what: str, region: str | None) -> Tier | None:
         currency=row["currency"],
         source=row["source"],
         checked=row["checked"],
+        told=row.get("told"),
     )
 
 

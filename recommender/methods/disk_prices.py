@@ -22,22 +22,28 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 from aispend.prices.data import read_toml
 
 _NOTHING = Decimal(0)
 _CENT = Decimal("0.01")
+_TOLD = {
+    "copy": "from a copy of the list",
+    "announcement": "from an announcement",
+    "repeated": "what several others repeat of the list",
+}
 
 
 @dataclass(frozen=True)
 class ListPrice:
-    """Money a month, to the cent, and who says so since when."""
+    """Money a month, to the cent, and who says so since when; ``told`` how, where it is not the list itself."""
 
     monthly: Decimal
     currency: str
     source: str
     checked: date
+    told: str | None = None
 
 
 def disk_price(
@@ -64,6 +70,27 @@ def snapshot_price(provider: str, region: str | None, gib: Decimal) -> ListPrice
     """The most a snapshot of a disk of this size costs a month."""
     found = _row("snapshot", provider, region, None)
     return None if found is None else _priced(found[0], gib * found[1])
+
+
+class Sourced(Protocol):
+    """A price with who says so."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def checked(self) -> date: ...
+    @property
+    def told(self) -> str | None: ...
+
+
+def told_remark(*prices: Sourced) -> str:
+    """A sentence for each source that is not the price list itself, with its day; nothing where all are."""
+    found = [
+        f" A price is {_TOLD[one.told]} ({one.source}), looked up on {one.checked}: compare it with the list first."
+        for one in prices
+        if one.told is not None
+    ]
+    return "".join(dict.fromkeys(found))
 
 
 def _row(
@@ -101,7 +128,7 @@ def _above(asked: Decimal | None, row: Mapping[str, Any], what: str) -> Decimal:
 
 
 def _priced(row: Mapping[str, Any], amount: Decimal) -> ListPrice:
-    return ListPrice(amount.quantize(_CENT), row["currency"], row["source"], row["checked"])
+    return ListPrice(amount.quantize(_CENT), row["currency"], row["source"], row["checked"], row.get("told"))
 
 
 def _decimal(value: Any) -> Decimal:

@@ -156,6 +156,7 @@ def test_google_has_its_words(make_store: Make) -> None:
     advice = advise(store)
     assert advice.saving.net == D("16.00")
     assert advice.target == "COLDLINE"
+    assert " A price is from a copy of the list (google-cloud-pricing-cost-calculator" in advice.reason
     (rule,) = [line for line in advice.command.splitlines() if "matchesPrefix" in line]
     assert json.loads(rule[2:])["condition"]["matchesPrefix"] == ["a/1/", "a/2/"]
 

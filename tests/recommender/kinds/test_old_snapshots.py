@@ -147,6 +147,7 @@ def test_googles_archive_is_taken_of_a_disk_made_of_it(make_snapshot: Make) -> N
 
     assert (advice.monthly_cost, advice.saving.effective) == (D("100.00"), D("62.00"))
     assert (advice.evidence["pays_after_days"], advice.evidence["restore_cost"]) == ("34.2", "38.00")
+    assert " A price is from an announcement (Compute Engine pricing announcement" in advice.reason
     assert "72 hours" not in f"{advice.reason}{advice.undo}{advice.command}"
     assert [line for line in advice.command.splitlines() if not line.startswith("#")] == [
         "gcloud compute disks create llama-run-7-restored --source-snapshot llama-run-7 --zone ZONE --project ml",

@@ -51,6 +51,10 @@ def test_three_below_the_minimum_are_one_above_it(make_snapshot: Make) -> None:
     ]
     assert found.undo.count("restore-snapshot-tier") == 3
     assert found.evidence["snapshots"] == 3
+    assert "A price is" not in found.reason
+    region = {"region": "us-east-2"}
+    repeated = advise(together(*(small(make_snapshot, number, **region) for number in (1, 2, 3))))
+    assert repeated.reason.count(" A price is what several others repeat of the list (") == 1
 
 
 def test_which_are_in_it_does_not_change_what_it_is(make_snapshot: Make) -> None:

@@ -108,6 +108,11 @@ def test_at_your_rate_where_the_bill_has_its_charges(make_volume: Make) -> None:
     assert "list price" not in advice.reason
 
 
+def test_a_price_of_the_list_itself_needs_no_word_of_where_it_is_from(make_volume: Make) -> None:
+    assert "A price is" not in advise(make_volume()).reason
+    assert " A price is what several others repeat of the list (" in advise(make_volume(region="us-east-2")).reason
+
+
 def test_nothing_is_deleted_in_the_first_step(make_volume: Make) -> None:
     advice = advise(make_volume(resource_id="vol-1; rm -rf ~"))
     runs = [line for line in advice.command.splitlines() if not line.startswith("#")]
@@ -157,6 +162,8 @@ DISK = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/disks/d1"
 def test_each_cloud_has_its_words(make_volume: Make, disk: dict[str, Any], saved: str, takes: str, ends: str) -> None:
     advice = advise(make_volume(**disk))
     assert advice.saving.net == D(saved)
+    assert " A price is from a copy of the list (" in advice.reason
+    assert ", looked up on 2026-11-21: compare it with the list first." in advice.reason
     assert takes in advice.command.splitlines()
     assert f"# {ends}" in advice.command.splitlines()
 

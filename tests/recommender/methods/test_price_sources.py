@@ -13,7 +13,7 @@ import yaml
 
 from aispend.prices.data import read_toml
 from recommender.methods.colder import tier
-from recommender.methods.disk_prices import disk_price, snapshot_price
+from recommender.methods.disk_prices import disk_price, snapshot_price, told_remark
 
 PACKAGE = "recommender.methods"
 ROWS = [
@@ -111,3 +111,33 @@ def test_google_s_coldline_is_that_of_its_list_in_every_region(listed: dict[str,
             Decimal(str(one["month"]))
             for one in (cost, buckets["coldline"]["cost"][region], retrieval["coldline"]["cost"][region])
         )
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_what_is_not_the_price_list_itself_is_marked(row: dict[str, Any]) -> None:
+    """A copy of a list, an announcement, or what several others repeat: named so that advice can say it."""
+    second_hand = ("recorded in", "as priced by", "cost-calculator")
+    copied, announced = (any(word in row["source"] for word in words) for words in (second_hand, ("announcement",)))
+    expected = "announcement" if announced else "copy" if copied else None
+    assert row.get("told") == ("repeated" if row["evidence"].startswith("R") else expected)
+
+
+def test_advice_says_what_a_price_is_from_where_that_is_not_the_list() -> None:
+    listed, copied = disk_price("aws", "us-east-1", "gp2", GIB), disk_price("gcp", "us-central1", "pd-ssd", GIB)
+    repeated, announced = disk_price("aws", "us-east-2", "gp2", GIB), tier("gcp", "snapshot", "us-central1")
+    assert listed is not None
+    assert copied is not None
+    assert repeated is not None
+    assert announced is not None
+    assert told_remark(listed) == ""
+    assert told_remark(copied, listed) == (
+        " A price is from a copy of the list (google-cloud-pricing-cost-calculator @fd66b26, its list of 2026-07-30; "
+        "Compute Engine disk and image pricing (200 GB cost 34.00 a month in us-central1)), looked up on 2026-11-21: "
+        "compare it with the list first."
+    )
+    assert told_remark(repeated) == (
+        " A price is what several others repeat of the list (Amazon EBS pricing), looked up on 2026-11-21: compare it "
+        "with the list first."
+    )
+    assert told_remark(announced).startswith(" A price is from an announcement (Compute Engine pricing announcement:")
+    assert told_remark(copied, copied).count("A price is") == 1
