@@ -18,6 +18,7 @@ from aispend.watching import Budget, BudgetAlerts
 from analyzer.budget_alerts import Burn, Pace, Threshold, burning, reached
 from analyzer.budget_path import Path, burn_path
 from analyzer.budgets import standing, write_budgets
+from analyzer.outlook import _fingerprint
 from tests.analyzer.conftest import Ledger, all_hours
 
 D = Decimal
@@ -233,3 +234,15 @@ def test_a_ledger_tells_the_days_and_both_windows(ledger: Ledger) -> None:
     assert row.thresholds[2]["expected_on"] is None
     assert (row.burn_short, row.burn_long, row.burn_state) == (D("1.7509"), D("1.7976"), "warn")
     assert "too fast: the last 7 days cost 1.80 times what it allows for them, the last 3 1.75" in row.reason
+
+
+def test_when_to_be_told_is_asked_again_once_it_is_set_otherwise(ledger: Ledger) -> None:
+    otherwise = Settings.model_validate(
+        ledger.settings.model_dump(by_alias=True) | {"budget_alerts": {"thresholds": [90]}}
+    )
+    with ledger.store.engine.connect() as connection:
+        before, after, again = (
+            _fingerprint(connection, settings, ledger.clock)
+            for settings in (ledger.settings, otherwise, ledger.settings)
+        )
+    assert before == again != after
