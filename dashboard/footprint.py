@@ -9,7 +9,7 @@ import streamlit as st
 from analyzer.energy import Range
 from dashboard import data, layout
 from dashboard.layout import Cell, Lines
-from reports.formats import UNKNOWN, count, figure, percent, period
+from reports.formats import UNKNOWN, carbon_free_line, count, figure, percent, period
 from reports.views import Energy, EnergyUse, UnitBasis
 
 _BASES: dict[str, UnitBasis] = {"With idle hours": "allocation", "Without": "usage"}
@@ -17,7 +17,8 @@ _BOUNDARY = """
 - **In it:** accelerators, the machines they are in, and the data centre around them. Power that was measured is taken
   as measured; else it is a range, from the power limit and the activity known.
 - **Carbon** is of operation, by the grid the region draws from (location-based): certificates and contracts do not
-  lower it. The making of the servers stands apart.
+  lower it. What was carbon-free by the provider's word stands below the table, where it says so by region. The making
+  of the servers stands apart.
 - **Priced per token:** output tokens alone, estimated by the model's published size (EcoLogits); without carbon, for
   nobody says where an API runs, and unknown where no size is published.
 - **Not in it:** networks, storage, and people's screens.
@@ -70,5 +71,7 @@ def _spread(amounts: Range | None, sign: str) -> Cell:
 def _left_out(found: EnergyUse) -> None:
     if any(row.hours_without_power for row in found.rows):
         st.caption(r"\* leaves out hours of accelerators whose power limit is not known: unknown, not zero.")
+    if free := carbon_free_line(found):
+        st.caption(layout.markdown_safe(free))
     if any(row.hours_without_grid for row in found.rows):
         st.caption("† leaves out hours in regions without a known grid factor.")

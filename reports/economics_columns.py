@@ -27,6 +27,7 @@ ENERGY: tuple[Column, ...] = (
     Column("source"),
     Column("boundary"),
     Column("why_unknown"),
+    Column("carbon_free_kwh", "number"),
 )
 
 OUTCOMES: tuple[Column, ...] = (

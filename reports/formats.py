@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from aispend.money import rate
 from reports.kinds import KINDS
-from reports.views import Basis, SavedItem, Window
+from reports.views import Basis, EnergyUse, SavedItem, Window
 
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -177,6 +177,20 @@ def basis_lines(basis: Basis) -> list[str]:
     if basis.pending:
         lines.append(pending(basis.pending))
     return lines
+
+
+def carbon_free_line(found: EnergyUse) -> str | None:
+    """How much of the energy was carbon-free, where the provider says so; None where none does."""
+    known = [row for row in found.rows if row.carbon_free_kwh is not None and row.kwh is not None]
+    of = sum((row.kwh.mid for row in known if row.kwh), Decimal(0))
+    if not of:
+        return None
+    share = sum((row.carbon_free_kwh for row in known if row.carbon_free_kwh is not None), Decimal(0)) / of
+    providers = ", ".join(sorted({row.provider for row in known}))
+    return (
+        f"Of the {figure(of)} kWh at {providers}, {percent(share)} was carbon-free in the hour it was used, by what the"
+        " provider says of its contracts and grids; the carbon above, location-based, is not lowered by it."
+    )
 
 
 def allocation_line(allocation: Iterable[str]) -> str:

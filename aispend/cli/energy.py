@@ -53,7 +53,7 @@ def energy(
 
 
 def _table(found: views.EnergyUse) -> None:
-    from reports.formats import UNKNOWN, count, figure, percent, period
+    from reports.formats import UNKNOWN, carbon_free_line, count, figure, percent, period
 
     def spread(amounts: Range | None) -> str:
         return UNKNOWN if amounts is None else f"{figure(amounts.mid)}\n{figure(amounts.low)} – {figure(amounts.high)}"
@@ -92,6 +92,8 @@ def _table(found: views.EnergyUse) -> None:
         for row in per_token
         if row.kwh is None
     ]
+    if free := carbon_free_line(found):
+        lines.append(free)
     if any(row.hours_without_power for row in found.rows):
         lines.append("* leaves out hours of accelerators whose power limit is not known.")
     if any(row.hours_without_grid for row in found.rows):

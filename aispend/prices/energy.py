@@ -50,6 +50,14 @@ def pue(provider: str, region: str | None) -> Factor:
     return Factor(Decimal(default["value"]), default["source"])
 
 
+def carbon_free_share(provider: str, region: str | None) -> Factor | None:
+    """Share of the provider's electricity in the region that was carbon-free in the hour it was used, its contracts
+    included; None where the provider does not say."""
+    table = coefficients()["carbon_free"].get(provider, {})
+    known = table.get("region", {})
+    return Factor(Decimal(known[region]), table["source"], table["year"]) if region in known else None
+
+
 def grid_intensity(provider: str, region: str | None) -> Factor | None:
     """Grams of CO2e per kWh of the region's grid, location-based; None where it is not known."""
     table = coefficients()["grid"].get(provider, {})

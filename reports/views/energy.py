@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from aispend.prices.accelerators import accelerator
-from aispend.prices.energy import coefficients, grid_intensity, pue
+from aispend.prices.energy import carbon_free_share, coefficients, grid_intensity, pue
 from aispend.schema import energy_day, unit_cost
 from analyzer.energy import NONE, CardHours, Range, accelerator_kwh, carbon_kg, embodied_kg, site_kwh, tokens_kwh
 from recommender.methods.model_shapes import served_model, source_of
@@ -42,6 +42,8 @@ class Energy:
     ``wh_per_1k_requests`` and ``g_per_1k_requests`` are middles. ``embodied_kg`` is the making of the servers, apart.
     What is priced per token has no hours, measured share and embodied carbon; ``output_tokens`` is for that alone.
     ``source`` names the factors, ``boundary`` what is in the figures, ``why_unknown`` why one is missing.
+    ``carbon_free_kwh``: the part of the middle kWh that was carbon-free in its hour, the provider's contracts included;
+    None unless the provider says so of every region in it. It lowers no carbon here.
     """
 
     model: str | None
@@ -62,6 +64,7 @@ class Energy:
     source: str
     boundary: str
     why_unknown: str | None
+    carbon_free_kwh: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -169,6 +172,7 @@ def _energy(
     kwh, carbon, embodied = NONE, NONE, Decimal(0)
     has_energy = has_carbon = has_embodied = False
     without_power = without_grid = Decimal(0)
+    free: list[Decimal | None] = []
     for row in members:
         card = accelerator(row.accelerator_type) if row.accelerator_type else None
         limit = card.tdp_watts if card else None
@@ -177,6 +181,8 @@ def _energy(
             without_power += row.accelerator_hours
             continue
         kwh, has_energy = kwh + here, True
+        share = carbon_free_share(row.provider, row.region)
+        free.append(None if share is None else here.mid * share.value)
         if limit is not None:
             embodied, has_embodied = embodied + embodied_kg(row.accelerator_hours, limit), True
         grid = grid_intensity(row.provider, row.region)
@@ -208,6 +214,9 @@ def _energy(
         source="; ".join(_sources(members)),
         boundary=_OF_HOURS,
         why_unknown=_NO_POWER if not has_energy else _NO_GRID if not has_carbon else None,
+        carbon_free_kwh=_round(sum(known, Decimal(0)))
+        if whole and len(known := [part for part in free if part is not None]) == len(free)
+        else None,
     )
 
 
@@ -231,7 +240,9 @@ def _sources(members: Iterable[Row[Any]]) -> list[str]:
         usage, grid = pue(row.provider, row.region), grid_intensity(row.provider, row.region)
         place = f"{row.provider} {row.region or 'unknown region'}"
         intensity = f"{grid.value} g/kWh {grid.year} ({grid.source})" if grid else "no grid factor known"
-        found.add(f"{place}: PUE {usage.value} ({usage.source}), {intensity}")
+        share = carbon_free_share(row.provider, row.region)
+        free = f", {share.value * 100:.0f} % carbon-free {share.year} ({share.source})" if share else ""
+        found.add(f"{place}: PUE {usage.value} ({usage.source}), {intensity}{free}")
     return sorted(found)
 
 

@@ -23,6 +23,7 @@ from analyzer.energy import (
     tokens_kwh,
 )
 from reports import views
+from reports.formats import carbon_free_line
 from reports.views import Window
 from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
 
@@ -125,10 +126,8 @@ def read(ledger: Ledger, basis: str = "allocation") -> views.EnergyUse:
 
 def node(ledger: Ledger, **columns: object) -> None:
     """A day of eight H100 in us-east-1."""
-    ledger.charge(
-        "2026-10-05", "768", resource_id="i-1", gpus=8, hours=all_hours(), quantity="24", region="us-east-1",
-        **{**GPU_HOUR, "accelerator_type": "nvidia-h100-80gb", **columns},  # type: ignore[arg-type]
-    )  # fmt: skip
+    machine = {"resource_id": "i-1", "gpus": 8, "hours": all_hours(), "quantity": "24", "region": "us-east-1"}
+    ledger.charge("2026-10-05", "768", **{**machine, **GPU_HOUR, "accelerator_type": "nvidia-h100-80gb", **columns})  # type: ignore[arg-type]
 
 
 def test_a_measured_machine_is_its_users_by_the_hours_they_held(ledger: Ledger) -> None:
@@ -217,6 +216,37 @@ def test_rows_of_accelerators_name_their_factors_and_boundary(ledger: Ledger) ->
     (row,) = read(ledger).rows
     assert row.boundary == "accelerators, hosts and data centre"
     assert row.source.startswith("aws us-east-1: PUE 1.15 (Green Software Foundation, real-time-cloud), 396.3 g/kWh")
+
+
+def test_what_was_carbon_free_by_the_providers_word_stands_beside_and_lowers_nothing(ledger: Ledger) -> None:
+    """Iowa, PUE 1.10 and 87 % carbon-free, beside South Carolina, PUE 1.09 and 31 %: of 2.19 parts 1.2949."""
+    for name, region in (("i-1", "us-central1"), ("i-2", "us-east1")):
+        node(ledger, provider="gcp", resource_id=name, region=region, model="chat")
+    node(ledger, resource_id="i-3", model="elsewhere")
+    ledger.analyze()
+    found = read(ledger)
+    chat, elsewhere = sorted(found.rows, key=lambda row: str(row.model))
+    assert chat.kwh is not None
+    assert chat.carbon_kg is not None
+    assert chat.carbon_free_kwh is not None
+    assert abs(chat.carbon_free_kwh - chat.kwh.mid * D("1.2949") / D("2.19")) < D("0.00001")
+    per_part = chat.kwh.mid / D("2.19")
+    whole = per_part * (D("1.10") * D("0.4127") + D("1.09") * D("0.5758"))
+    assert abs(chat.carbon_kg.mid - whole) < D("0.00001")
+    assert elsewhere.carbon_free_kwh is None
+    line = carbon_free_line(found)
+    assert line is not None
+    assert "kWh at gcp, 59 % was carbon-free in the hour it was used" in line
+    assert any("us-east1" in source and "31 % carbon-free 2024" in source for source in found.sources)
+    assert carbon_free_line(views.EnergyUse((elsewhere,), None, ())) is None
+
+
+def test_our_carbon_free_shares_are_googles(public_data: Path) -> None:
+    with (public_data / "carbon_gcp_regions" / "2024.csv").open(encoding="utf-8-sig") as stream:
+        published = {row["Google Cloud Region"]: D(row["Google CFE"]) for row in csv.DictReader(stream)}
+    ours = coefficients()["carbon_free"]["gcp"]["region"]
+    assert set(ours) == set(coefficients()["grid"]["gcp"]["region"])
+    assert all(published[region] == D(value) for region, value in ours.items())
 
 
 def test_our_grid_factors_are_googles(public_data: Path) -> None:
