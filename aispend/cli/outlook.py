@@ -123,6 +123,9 @@ def _day_before(day: date | None) -> str:
 
 def _terms(found: views.Forecasts) -> Iterator[str]:
     """What the numbers hold under."""
+    from decimal import Decimal
+
+    from aispend.money import in_words
     from reports.formats import moment, percent
     from reports.records import step_words
 
@@ -145,7 +148,9 @@ def _terms(found: views.Forecasts) -> Iterator[str]:
     for reason, ours in names.items():
         whose = "" if ours.keys() == every else f" ({', '.join(ours)})"
         yield f"{reason[0].upper()}{reason[1:]}{whose}."
-    yield from (f"In it {step_words(step)}." for step in found.steps)
+    for step in found.steps:
+        amount = in_words(Decimal(str(step["amount_per_day"])))
+        yield f"In it {step_words({**step, 'amount_per_day': amount})}."
     if any(row.partly_unknown for row in found.rows):
         yield "* some charges have no effective cost: unknown, not zero, and not in it."
 

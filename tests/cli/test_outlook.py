@@ -35,7 +35,7 @@ def test_month_and_quarter_with_their_terms(run: Run, database: Store) -> None:
         "Bills known to 2026-11-19; made 2026-11-21 06:00 UTC. The whole period is in the",
         "band in 80 % of such cases, as past forecasts were.",
         "No band: 9 days are too few (the other 3 teams).",
-        "In it from 2026-11-25: 5 USD a day, launch.",
+        "In it from 2026-11-25: 5.00 USD a day, launch.",
         "* some charges have no effective cost: unknown, not zero, and not in it.",
         "aws itself, 2026-11-21 to 2026-11-30, UNBLENDED_COST: 75.00 USD (73.00 – 77.00,",
         "80 %).",
