@@ -118,15 +118,16 @@ class KindContract:
             {"tags": {"Keep": "disaster-recovery"}},
             {"tags": {"role": "dr"}},
             {"life": Life(deployed_at=AS_OF - timedelta(days=2))},
+            {"life": Life(details={"lifecycle": "capacity-block"})},
         ],
-        ids=["kept", "standby", "new"],
+        ids=["kept", "standby", "new", "block"],
     )
     def test_a_machine_that_must_stay_is_left_alone(self, advised: Subject, given: Mapping[str, Any]) -> None:
-        """Kept by a tag, a standby, or deployed two days ago: where one of its machines is, nothing is advised."""
+        """Kept by a tag, a standby, deployed two days ago, paid in advance: where one of its machines is, no advice."""
         if isinstance(advised, (Machine, Service, Pool)):
             answer = self.ask(with_a_machine(advised, given))
             assert isinstance(answer, WhyNot), answer
-            assert answer.reason in {"excluded", "standby", "too_new", "nothing_to_share"}
+            assert answer.reason in {"excluded", "standby", "too_new", "prepaid", "nothing_to_share"}
 
     def with_costs(self, subject: Subject, costs: Sequence[Any]) -> Subject:
         """The same subject at other costs; override where its parts have costs of their own."""
