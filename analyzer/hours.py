@@ -137,7 +137,8 @@ _MEASURED = """
            sum(t.activity_mean::numeric) AS active, count(t.activity_mean)::numeric AS accelerators,
            sum(t.power_mean::numeric) AS watts, count(t.power_mean)::numeric AS powered,
            sum(t.activity_mean::numeric) FILTER (WHERE t.power_mean IS NULL) AS active_unpowered,
-           count(t.activity_mean) FILTER (WHERE t.power_mean IS NULL)::numeric AS unpowered
+           count(t.activity_mean) FILTER (WHERE t.power_mean IS NULL)::numeric AS unpowered,
+           max(t.memory_used_max / nullif(t.memory_total, 0)) AS fullest
     FROM {accelerator_hours} AS t
     WHERE t.hour >= :first AND t.hour < :last
       AND t.resource_key IN (SELECT resource_key FROM charge_now WHERE route = 'use')
@@ -209,7 +210,7 @@ def place_by_hour(connection: Connection, allocation: Allocation, *, first: date
     """Weigh the charges whose resource ran known workloads within ``[first, last)``.
 
     Needs ``name_now``. Leaves ``measured_hour`` behind: by resource and hour, how active how many accelerators were,
-    and what power they drew.
+    what power they drew, and how full the memory of the fullest was.
     """
     scope = {"first": first, "last": last}
     stage_nodes(connection, allocation, first=first, last=last)

@@ -40,6 +40,7 @@ from analyzer.fingerprint import (
 from analyzer.hours import place_by_hour
 from analyzer.names import stage_names
 from analyzer.outlook import OutlookReport, look_ahead
+from analyzer.shared_memory import crowded_cards
 from analyzer.shares import divide, drop_slices, make_share_tables, replace_slices, weigh_whole_charges
 from analyzer.sharing import share_out
 from analyzer.siblings import learn_from_siblings
@@ -68,7 +69,8 @@ class Coverage:
 class AnalysisReport:
     """What :func:`analyze` did.
 
-    ``coverage`` is of the months just analyzed; ``notes`` are sentences for a person on names that meet nothing;
+    ``coverage`` is of the months just analyzed; ``notes`` are sentences for a person on names that meet nothing
+    and on shared accelerators whose memory ran full;
     ``outlook`` is None where nothing was to be made anew.
     """
 
@@ -138,8 +140,9 @@ def analyze(
             print_now = fingerprint(connection, scope, words)
             print_then = connection.scalar(text(_PRINT_THEN), {"month": month})
             if print_now != print_then:
-                counted = _analyze_month(connection, scope, attributor, settings)
-                tally.add(connection, month, *counted, is_new=print_then is None)
+                charges, shares, said = _analyze_month(connection, scope, attributor, settings)
+                tally.add(connection, month, charges, shares, is_new=print_then is None)
+                notes = [*notes, *said]
                 connection.execute(text(_REMEMBER), {"month": month, "print_now": print_now, "now": clock()})
                 book_adjustments(connection, [month], settings, clock())
             remember_allocation(connection, month, settings.allocation, clock())
@@ -179,8 +182,10 @@ class _Tally:
         return AnalysisReport(analyzed, chosen - len(analyzed), self.charges, self.shares, coverage, tuple(notes))
 
 
-def _analyze_month(connection: Connection, scope: Scope, attributor: Attributor, settings: Settings) -> tuple[int, int]:
-    """Charges to shares and unit costs of one month; returns how many charges and shares."""
+def _analyze_month(
+    connection: Connection, scope: Scope, attributor: Attributor, settings: Settings
+) -> tuple[int, int, list[str]]:
+    """Charges to shares and unit costs of one month; returns how many charges and shares, and what is to be said."""
     month, slices = scope.month, scope.slices
     end = end_of(scope)
     ensure_partitions(connection, [month])
@@ -196,6 +201,7 @@ def _analyze_month(connection: Connection, scope: Scope, attributor: Attributor,
     make_share_tables(connection)
     stage_names(connection, first=scope.first, last=end)
     place_by_hour(connection, settings.allocation, first=scope.first, last=end)
+    crowded = crowded_cards(connection, first=scope.first, last=end)
     place_by_usage(connection, first=scope.first, last=end)
     weigh_whole_charges(connection)
     divide(connection)
@@ -214,7 +220,7 @@ def _analyze_month(connection: Connection, scope: Scope, attributor: Attributor,
         targets=settings.latency_targets,
     )
     write_energy_hours(connection, month=month)
-    return charges, shares
+    return charges, shares, crowded
 
 
 _MONTHS = """
