@@ -226,7 +226,7 @@ def _advice(
         f"{named} would have carried the demand of "
         f"{played.outcome.hours:.0f} hours with {played.outcome.violation_minutes:.0f} minutes over capacity, for "
         f"{move.hourly} instead of {now} {price.currency} an hour at list.{'' if measured else ' Benchmark first.'}"
-        f"{covered_remark(used, 'moving')}{cost_remark(subject, days)}",
+        f"{covered_remark(used, 'moving', another_type=True)}{cost_remark(subject, days)}",
         undo=undo,
         command=quota + howmany + preconditions(first) + command,
         violation_bound=Decimal(repr(round(bound, 6))),

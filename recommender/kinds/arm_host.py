@@ -134,7 +134,7 @@ def _advice(
         reason=f"One {row.target} does the work of {row.ratio:g} of the present ones ({row.source}, {row.on}), so "
         f"{several or 'one '}{'of them ' if several else ''}carries what this one can, for "
         f"{_hourly(row, price)} instead of {now.hourly_price} {price.currency} an hour at list. Its capacity stays, so "
-        f"nothing was replayed.{covered_remark(used, 'moving')}{cost_remark(subject, days)}",
+        f"nothing was replayed.{covered_remark(used, 'moving', another_type=True)}{cost_remark(subject, days)}",
         undo=undo,
         command=command,
         target=row.target,

@@ -317,7 +317,7 @@ def _advice(
         f" Under {LOW_EVIDENCE_DAYS} days are known, so it was tried on hours between those it was chosen from."
         if found.low_evidence
         else "",
-        covered_remark(saved, "the smaller type"),
+        covered_remark(saved, "the smaller type", another_type=True),
         cost_remark(subject, options.window_days),
     )
     return Advice(
