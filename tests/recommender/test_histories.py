@@ -239,9 +239,11 @@ def test_what_is_said_of_a_machine_outlives_its_history(
     machine = make_subject()
     kept: list[Advice | WhyNot] = []
 
-    def keep(_connection: object, advice: Sequence[Advice], reasons: Sequence[WhyNot], _now: datetime) -> int:
+    def keep(
+        _connection: object, advice: Sequence[Advice], reasons: Sequence[WhyNot], _now: datetime
+    ) -> tuple[int, list[WhyNot]]:
         kept.extend([*advice, *reasons])
-        return 0
+        return 0, []
 
     monkeypatch.setattr(run, "evidence_end", lambda _: machine.as_of)
     monkeypatch.setattr(run, "load_subjects", lambda *_: iter([machine]))
