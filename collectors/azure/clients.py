@@ -33,8 +33,6 @@ _LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
 _SUBSCRIPTIONS_VERSION = "2022-12-01"
 _MOST_PAGES = 10_000
 _LISTING, _BEGINNING = b"<EnumerationResults", 1000
-_BLOB_ATTEMPTS = 4
-_BLOB_FIRST_WAIT = 4
 _AUTHORITIES = {
     "public": "login.microsoftonline.com",
     "government": "login.microsoftonline.us",
@@ -222,7 +220,7 @@ class AzureClients:
         """A client of one container."""
         from azure.storage.blob import ContainerClient
 
-        from collectors.azure.pipeline import Transport
+        from collectors.azure.pipeline import BlobRetries, Transport
 
         key = (account_url, container)
         if key not in self._blobs:
@@ -231,8 +229,7 @@ class AzureClients:
                 container,
                 credential=None if is_local(account_url) else self.credential,
                 transport=Transport("blob", self.count, self.wait),
-                retry_total=_BLOB_ATTEMPTS - 1,
-                initial_backoff=_BLOB_FIRST_WAIT,
+                retry_policy=BlobRetries(self.wait),
                 raw_response_hook=_look_at_listing,
                 user_agent="aispend",
             )
@@ -242,13 +239,12 @@ class AzureClients:
         """A client of one blob by a link that carries its own key; no credential is sent."""
         from azure.storage.blob import BlobClient
 
-        from collectors.azure.pipeline import Transport
+        from collectors.azure.pipeline import BlobRetries, Transport
 
         return BlobClient.from_blob_url(
             link,
             transport=Transport("blob", self.count, self.wait),
-            retry_total=_BLOB_ATTEMPTS - 1,
-            initial_backoff=_BLOB_FIRST_WAIT,
+            retry_policy=BlobRetries(self.wait),
             user_agent="aispend",
         )
 

@@ -26,7 +26,7 @@ PATIENCE = 120.0
 """Seconds; Azure lets most callers in again within a minute."""
 
 _CONNECT_SECONDS, _READ_SECONDS = 10, 120
-_THROTTLED = 429
+_BUSY = frozenset({429, 503})
 _FIRST_WAIT, _LONGEST_WAIT = 5.0, 60.0
 _READING = frozenset({"GET", "HEAD", "POST"})
 _CLIENT = "aispend"
@@ -75,10 +75,43 @@ class Retries(policies.RetryPolicy):  # type: ignore[misc]
 
     def sleep(self, settings: dict[str, Any], transport: Any, response: Any = None) -> None:
         """Wait as long as is asked for; where a limit names no wait, longer each time."""
+        transport.sleep(self.wait(settings, response))
+
+    def wait(self, settings: dict[str, Any], response: Any) -> float:
+        """Seconds to wait before the next attempt."""
         asked = self.get_retry_after(response) if response is not None else None
-        if asked is None and response is not None and response.http_response.status_code == _THROTTLED:
+        if asked is None and response is not None and response.http_response.status_code in _BUSY:
             asked = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (len(settings["history"]) - 1))
-        transport.sleep(asked if asked is not None else self.get_backoff_time(settings))
+        return asked if asked is not None else float(self.get_backoff_time(settings))
+
+
+class BlobRetries(Retries):
+    """The same for Blob storage, whose SDK's own policy gives up where a rate is limited (429), and does not look at
+    the wait that an answer asks for.
+
+    It waits by the function given: clients of blobs hide the transport, and its wait, behind one of the SDK's.
+    """
+
+    def __init__(self, sleep: Callable[[float], None]) -> None:
+        super().__init__()
+        self._sleep = sleep
+
+    def sleep(self, settings: dict[str, Any], transport: Any, response: Any = None) -> None:
+        """See the base."""
+        self._sleep(self.wait(settings, response))
+
+    def configure_retries(self, options: dict[str, Any]) -> dict[str, Any]:
+        """See the SDK; a second host, which storage's clients may name to their own policy, is not asked."""
+        self._mode = options.pop("location_mode", "primary")
+        for name in ("hosts", "retry_hook", "retry_to_secondary"):
+            options.pop(name, None)
+        return super().configure_retries(options)
+
+    def send(self, request: Any) -> Any:
+        """Send until it is answered; storage's clients read from the answer which host gave it."""
+        answer = super().send(request)
+        answer.http_response.location_mode = self._mode
+        return answer
 
 
 class OnlyTo(policies.SansIOHTTPPolicy):  # type: ignore[misc]
