@@ -1,4 +1,4 @@
-"""Blob storage that limits requests: waited for as long as it says, else longer each time, else left to the next run."""
+"""Blob storage that limits requests: waited for as it says, else longer each time, else left to the next run."""
 
 from __future__ import annotations
 
