@@ -11,7 +11,7 @@ the first that has lines are not looked for again once no line can come to them.
 Google's totals of the month are asked for beside it (``totals``).
 
 *Half-way.* A query sees one state of the table. If the totals, asked last, are of another number of lines, time or cost
-than the roll-up, the table was appended to between them: nothing is used, and it is tried again.
+than the roll-up, the table was changed between them: nothing is used, and it is tried again.
 
 *What it costs.* BigQuery charges by the bytes of the columns and partitions it reads. Each query is estimated first,
 and not run where the day's budget has less left.
@@ -28,6 +28,8 @@ from typing import Any
 
 from aispend.clock import Clock, month_of
 from aispend.errors import AispendError, NotReadyError, SettingsError
+from aispend.money import cost as rounded_cost
+from aispend.money import exact_sum
 from collectors.answers import READS_AGAIN
 from collectors.contract import Files, Finding, Part, Progress, Reading, Rows, Seen, Slice, Window
 from collectors.days import months_of
@@ -36,7 +38,7 @@ from collectors.gcp.clients import GcpClients
 from collectors.gcp.finding import account_of, chosen, tables_of
 from collectors.gcp.permissions import FIND_TABLES
 from collectors.gcp.queries import Parameters, estimate, rows
-from collectors.gcp.roll_up import columns_with_credits, roll_up, with_credits
+from collectors.gcp.roll_up import STATE, columns_with_credits, roll_up, with_credits
 from collectors.gcp.tables import ExportTable, of_resource
 from collectors.gcp.totals import MonthState, state_of, states_sql, totals, totals_sql
 from collectors.table_file import table_file
@@ -95,18 +97,22 @@ class Bills(GcpCollector):
         month, table = date.fromisoformat(f"{text}-01"), self._tables[name]
         given = _of_month(table, month, self._states[piece.key])
         path = folder / f"{table.name}-{month:%Y-%m}.parquet"
-        newest, lines = self._rolled_up(table, given, path, piece.title, progress)
+        rolled_up = self._rolled_up(table, given, path, piece.title, progress)
         listed = list(rows(self.clients, table, totals_sql(table), given, f"{piece.title}: totals"))
         state = state_of(listed)
-        if (state.newest, state.lines) != (newest, lines):
+        if state.token != rolled_up.token:
             raise NotReadyError(
-                "The billing export was appended to while it was read.",
-                where=f"{piece.title}: {lines:,} lines, then {state.lines:,}",
+                "The billing export changed while it was read.",
+                where=f"{piece.title}: {rolled_up.lines:,} lines of {rolled_up.cost}, "
+                f"then {state.lines:,} of {state.cost}",
                 next_step=READS_AGAIN,
             )
         summed = totals(listed, month, self.clock())
         token = f"{state.token}{_FIRST if piece.token.endswith(_FIRST) else ''}"
-        parts: list[Part] = [Files("bills", [path], rows=lines, export=table.name), Rows("provider_total", summed)]
+        parts: list[Part] = [
+            Files("bills", [path], rows=rolled_up.lines, export=table.name),
+            Rows("provider_total", summed),
+        ]
         said = self._remarks.pop(table.name, "")  # once in a run
         return Reading(parts, (said,) if said else (), token=token)
 
@@ -187,27 +193,28 @@ class Bills(GcpCollector):
 
     def _rolled_up(
         self, table: ExportTable, given: Parameters, path: Path, title: str, progress: Progress | None
-    ) -> tuple[datetime | None, int]:
-        """Write the roll-up to a file; returns the newest export and the number of the lines it is of."""
+    ) -> MonthState:
+        """Write the roll-up to a file; returns the state of the lines it is of."""
         query = roll_up(table)
         focus = table.kind == "focus"
         columns = dict(query.columns) if focus else columns_with_credits(query.columns)
         newest: datetime | None = None
-        lines = 0
+        lines, cost = 0, Decimal(0)
 
         def made() -> Iterator[Mapping[str, Any]]:
-            nonlocal newest, lines
+            nonlocal newest, lines, cost
             for number, row in enumerate(rows(self.clients, table, query.text, given, title)):
                 if progress and number % 10_000 == 0:
                     progress(f"{title}: rows", number, None)
                 if (said := row.get("x_ExportTime" if focus else "export_time")) is not None:
                     newest = max(newest, said) if newest else said
                 lines += int(row["x_lines"])
+                cost = exact_sum((cost, row[STATE] or Decimal(0)))
                 yield row if focus else with_credits(row)
 
         with table_file(path, columns) as write:
             write(made())
-        return newest, lines
+        return MonthState(newest, lines, rounded_cost(cost))
 
 
 def _unchanged(table: ExportTable, wanted: list[date], known: Mapping[date, Seen]) -> bool:

@@ -22,7 +22,7 @@ from decimal import Decimal
 from typing import Any
 
 from aispend.money import exactly
-from collectors.gcp.tables import LINE, ExportTable, exact, rounded
+from collectors.gcp.tables import LINE, ExportTable, exact, plain, rounded
 
 CREDITS = ("COMMITTED_USAGE_DISCOUNT", "COMMITTED_USAGE_DISCOUNT_DOLLAR_BASE", "FEE_UTILIZATION_OFFSET", "OTHER")
 """Types of credits that are kept apart: what the import pairs with fees; the last is all that only lowers a cost."""
@@ -57,6 +57,10 @@ _NUMBERS = {
     "priced": "usage.amount_in_pricing_units",
 }
 _ARRAYS = {"labels": "labels", "system_labels": "system_labels", "tags": "tags", "project_labels": "project.labels"}
+
+
+STATE = "state_cost"
+"""The cost of a row's lines as ``totals`` adds it up, by which is seen that both are of the same lines; no column."""
 
 
 @dataclass(frozen=True)
@@ -173,9 +177,10 @@ def _left(number: str) -> str:
 
 
 def _query(table: ExportTable, parts: Parts) -> RollUpSql:
-    taken = {name: sql for name, (sql, _) in parts.dimensions.items()} | dict(parts.values)
+    cost = plain(table, "BilledCost" if table.kind == "focus" else "cost")
+    taken = {name: sql for name, (sql, _) in parts.dimensions.items()} | dict(parts.values) | {"n_plain": cost}
     apart = {f"apart_{place}": sql for place, sql in enumerate(parts.apart)}
-    summed = {name: sql for name, (sql, _) in parts.sums.items()} | {"x_lines": "COUNT(*)"}
+    summed = {name: sql for name, (sql, _) in parts.sums.items()} | {"x_lines": "COUNT(*)", STATE: "SUM(n_plain)"}
     keys = [*parts.dimensions, *(name for name in parts.made if not name.startswith("n_"))]
     text = (
         f"WITH taken AS (\n  SELECT\n    {_named(taken)}\n"

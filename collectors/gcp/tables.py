@@ -69,6 +69,14 @@ def exact(value: str, kind: str) -> str:
     )
 
 
+def plain(table: ExportTable, path: str) -> str:
+    """A column as an exact number by BigQuery's own text of it."""
+    number = f"{LINE}.{path}"
+    if table.columns[path] in ("FLOAT", "FLOAT64"):
+        number = f"CAST({number} AS STRING)"
+    return f"SAFE_CAST({number} AS BIGNUMERIC)"
+
+
 def rounded(number: str, decimals: int = 12) -> str:
     """SQL: half-even, as everywhere in aispend."""
     return f"ROUND({number}, {decimals}, 'ROUND_HALF_EVEN')"

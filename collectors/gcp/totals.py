@@ -17,7 +17,7 @@ from aispend.money import cost as rounded_cost
 from aispend.money import exact_sum
 from collectors.gcp.roll_up import month as month_sql
 from collectors.gcp.roll_up import within
-from collectors.gcp.tables import LINE, ExportTable
+from collectors.gcp.tables import LINE, ExportTable, plain
 
 COST, CREDITS, NET = "Cost", "Credits", "NetCost"
 """Metrics; FOCUS has the last alone, as billed cost."""
@@ -57,13 +57,13 @@ def totals_sql(table: ExportTable) -> str:
     if table.kind == "focus":
         account, service, currency = f"{LINE}.SubAccountId", f"{LINE}.ServiceName", f"{LINE}.BillingCurrency"
         owner = f"{LINE}.BillingAccountId"
-        amounts = [f"SUM({_plain(table, 'BilledCost')}) AS {NET}"]
+        amounts = [f"SUM({plain(table, 'BilledCost')}) AS {NET}"]
     else:
         account, service, currency = f"{LINE}.project.id", f"{LINE}.service.description", f"{LINE}.currency"
         owner = f"{LINE}.billing_account_id"
         credit = "SAFE_CAST(CAST(credit.amount AS STRING) AS BIGNUMERIC)"
         credits_ = f"(SELECT SUM({credit}) FROM UNNEST({LINE}.credits) AS credit)" if table.has("credits[]") else "0"
-        amounts = [f"SUM({_plain(table, 'cost')}) AS {COST}", f"SUM(COALESCE({credits_}, 0)) AS {CREDITS}"]
+        amounts = [f"SUM({plain(table, 'cost')}) AS {COST}", f"SUM(COALESCE({credits_}, 0)) AS {CREDITS}"]
     return (
         f"SELECT {owner} AS billing_account, {account} AS project, {service} AS service, {currency} AS currency,\n"
         f"  {', '.join(amounts)}, {_state(table)}\nFROM `{table.name}` AS {LINE}\nWHERE {within(table)}\n"
@@ -74,15 +74,7 @@ def totals_sql(table: ExportTable) -> str:
 def _state(table: ExportTable) -> str:
     cost, exported = ("BilledCost", "x_ExportTime") if table.kind == "focus" else ("cost", "export_time")
     newest = f"MAX({LINE}.{exported})" if table.has(exported) else "CAST(NULL AS TIMESTAMP)"
-    return f"{newest} AS state_newest, COUNT(*) AS state_lines, SUM({_plain(table, cost)}) AS state_cost"
-
-
-def _plain(table: ExportTable, path: str) -> str:
-    """A column as an exact number by BigQuery's own text of it."""
-    number = f"{LINE}.{path}"
-    if table.columns[path] in ("FLOAT", "FLOAT64"):
-        number = f"CAST({number} AS STRING)"
-    return f"SAFE_CAST({number} AS BIGNUMERIC)"
+    return f"{newest} AS state_newest, COUNT(*) AS state_lines, SUM({plain(table, cost)}) AS state_cost"
 
 
 def state_of(rows: Iterable[Mapping[str, Any]]) -> MonthState:

@@ -148,6 +148,27 @@ def test_where_nothing_was_appended_for_hours_nothing_is_read(
     assert (again.loaded, google.operations()) == (0, ["bigquery.tables.get"])
 
 
+def test_an_export_of_which_only_the_amounts_change_while_it_is_read_is_not_used(
+    google: Google, connect: Connect, clock: Clock, run: Run, database: Store
+) -> None:
+    """As many lines of the same time, of another cost: the totals are not of what was rolled up."""
+    serve(google, [line(), line(cost=2)])
+    seen: list[int] = []
+
+    def rewritten() -> None:
+        seen.append(1)
+        if len(seen) in (5, 9, 13):
+            serve(google, [line(), line(cost=2 + len(seen))])
+
+    google.before["bigquery.jobs.insert"] = rewritten
+    report = run(Bills(connect(export=[{"table": TABLE}]), clock))
+
+    assert report.waiting == 1
+    assert "changed while it was read" in report.slices[0].message
+    with database.engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM charge")).scalar_one() == 0
+
+
 def test_an_export_that_grows_while_it_is_read_is_not_used(
     google: Google, connect: Connect, clock: Clock, run: Run, database: Store
 ) -> None:
@@ -164,7 +185,7 @@ def test_an_export_that_grows_while_it_is_read_is_not_used(
     report = run(Bills(connect(export=[{"table": TABLE}]), clock))
 
     assert report.waiting == 1
-    assert "appended to while it was read" in report.slices[0].message
+    assert "changed while it was read" in report.slices[0].message
     assert billed(database) == []
 
 
