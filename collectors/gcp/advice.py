@@ -1,7 +1,8 @@
 """What Google advises: its Recommender on machines, disks and commitments; beside our own advice, never added to it.
 
-*Asked* once a day for each project: machines and disks in the zones with machines, commitments to resources in their
-regions; and for each billing account commitments to spend. What is not active (claimed, dismissed) is left out.
+*Asked* once a day for each project: machines in the zones that have any, disks in the zones and regions that have any
+(an idle one may be where no machine is left), commitments to resources in the machines' regions; and for each billing
+account commitments to spend. What is not active (claimed, dismissed) is left out.
 
 *Savings* are Google's projection, told by the month of 730 hours; it gives a cost that is negative for a saving, and
 what time that is for. The Recommender leaves most machines with GPUs out, and knows no use of GPUs.
@@ -24,11 +25,12 @@ from collectors.gcp import places
 from collectors.gcp.advice_rows import advice
 from collectors.gcp.base import GcpCollector
 from collectors.gcp.clients import GcpClients
-from collectors.gcp.listing import left_out
+from collectors.gcp.listing import UnreachableError, last_of, left_out, of_compute
 from collectors.gcp.places import Places
 from collectors.refusals import Refusals
 
 ASK = "recommender.ListRecommendations"
+DISKS = "compute.disks.aggregatedList"
 _AT_ONCE = 500
 
 
@@ -43,7 +45,7 @@ class _Kind(NamedTuple):
 KINDS = (
     _Kind("idle machines", "google.compute.instance.IdleResourceRecommender", "zone"),
     _Kind("machine types", "google.compute.instance.MachineTypeRecommender", "zone"),
-    _Kind("idle disks", "google.compute.disk.IdleResourceRecommender", "zone"),
+    _Kind("idle disks", "google.compute.disk.IdleResourceRecommender", "disks"),
     _Kind("commitments", "google.compute.commitment.UsageCommitmentRecommender", "region"),
 )
 SPEND = _Kind("commitments to spend", "google.cloudbilling.commitment.SpendBasedCommitmentRecommender", "account")
@@ -55,7 +57,7 @@ class Advice(GcpCollector):
     kind = "advice"
     reach = timedelta(days=1)
     restated_for = timedelta(days=1)
-    operations = (ASK, places.NUMBER, places.OPERATION)
+    operations = (ASK, DISKS, places.NUMBER, places.OPERATION)
 
     def __init__(self, clients: GcpClients, clock: Clock) -> None:
         super().__init__(clients, clock)
@@ -84,14 +86,19 @@ class Advice(GcpCollector):
         project = owner.removeprefix("projects/") if kind is not SPEND else ""
         rows: list[dict[str, Any]] = []
         notes: list[str] = []
+        asked: list[str] = []
         try:
-            for place in self._in(kind, project):
+            asked = self._in(kind, project)
+            for place in asked:
                 try:
                     found = self._ask(f"{owner}/locations/{place}/recommenders/{kind.recommender}")
                     named = self._places.named(project)
                     rows += [advice(one, project, place, named, self.clock()) for one in found]
                 except (InvalidArgument, NotFound):
                     notes.append(f"Google gives no advice on {what} in {place}.")
+        except UnreachableError as error:  # what was advised where nothing answers stays
+            note = left_out(error, f"the disks of {project}")
+            return Reading([], (note,), may_be_empty=True, token=f"{piece.token} in part")
         except Forbidden as error:
             self._refusals.add(error)
             note = left_out(error, f"what Google advises on {what} of {owner}")
@@ -101,7 +108,7 @@ class Advice(GcpCollector):
             return Reading([], tuple(self._places.notes), may_be_empty=True, token=f"{piece.token} refused")
         if project in self._places.silent:  # what was advised where nothing answers stays
             return Reading([], tuple(self._places.notes), may_be_empty=True, token=f"{piece.token} in part")
-        self._refusals.read()
+        self._refusals.read(bool(asked))
         return Reading([Rows("provider_advice", rows)], tuple(notes), may_be_empty=True)
 
     def _accounts(self) -> tuple[str, ...]:
@@ -114,6 +121,9 @@ class Advice(GcpCollector):
     def _in(self, kind: _Kind, project: str) -> list[str]:
         if kind.of == "account":
             return ["global"]
+        if kind.of == "disks":
+            found = of_compute(self.clients, "disks", project, "disks")
+            return sorted({str(last_of(one.zone or one.region)) for one in found})
         zones = self._places.zones(project)
         return list(zones) if kind.of == "zone" else sorted({zone.rpartition("-")[0] for zone in zones})
 

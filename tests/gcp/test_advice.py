@@ -21,6 +21,7 @@ from tests.gcp.double import Google, served
 Connect = Callable[..., GcpClients]
 Run = Callable[..., SourceReport]
 ZONE = "projects/ml-prod/locations/us-central1-a/recommenders"
+COMPUTE = "https://www.googleapis.com/compute/v1/projects/ml-prod"
 VM = "//compute.googleapis.com/projects/ml-prod/zones/us-central1-a/instances/gpu-1"
 
 
@@ -127,9 +128,19 @@ def test_each_zone_region_and_billing_account_is_asked_for_what_is_of_it(
         return nothing(request)
 
     google.recommendations = noted
+    google.listings["compute.disks.aggregatedList"] = {
+        "items": {
+            "zones/us-west4-b": {"disks": [{"name": "left", "zone": f"{COMPUTE}/zones/us-west4-b"}] * 2},
+            "regions/europe-west1": {"disks": [{"name": "two", "region": f"{COMPUTE}/regions/europe-west1"}]},
+        }
+    }
     run(Advice(connect(projects=["ml-prod"], billing_accounts=["0A-1"]), clock))
     assert parents == [
-        *(f"{ZONE}/{kind.recommender}" for kind in KINDS[:3]),
+        *(f"{ZONE}/{kind.recommender}" for kind in KINDS[:2]),
+        *(
+            f"projects/ml-prod/locations/{place}/recommenders/{KINDS[2].recommender}"
+            for place in ("europe-west1", "us-west4-b")
+        ),
         f"projects/ml-prod/locations/us-central1/recommenders/{KINDS[3].recommender}",
         f"billingAccounts/0A-1/locations/global/recommenders/{SPEND.recommender}",
     ]
@@ -159,6 +170,22 @@ def test_what_is_denied_stays_as_it_was_and_all_of_it_fails(
     google.faults[ASK] = RefusedError(403, "PERMISSION_DENIED", said)
     report = run(Advice(connect(projects=["ml-prod"]), lambda: clock().replace(day=23)))
     assert "computeInstanceMachineTypeRecommendations.list" in (report.error or "")
+
+
+def test_advice_on_disks_stays_where_a_zone_does_not_answer_or_disks_may_not_be_listed(
+    google: Google, connect: Connect, clock: Clock, run: Run
+) -> None:
+    down = {"zones/us-west4-b": {"warning": {"code": "UNREACHABLE", "message": "down"}}}
+    google.listings["compute.disks.aggregatedList"] = {"items": down}
+    (part,) = [one for one in run(Advice(connect(projects=["ml-prod"]), clock)).slices if "disks" in one.title]
+    assert part.notes == ("the disks of ml-prod: unknown just now, us-west4-b did not answer.",)
+
+    said = "Required 'compute.disks.list' permission for 'projects/ml-prod'"
+    google.faults["compute.disks.aggregatedList"] = RefusedError(403, "forbidden", said)
+    report = run(Advice(connect(projects=["ml-prod"]), clock))
+    (part,) = [one for one in report.slices if "disks" in one.title]
+    assert (report.error, part.outcome) == (None, "loaded")
+    assert "the permission compute.disks.list is missing" in part.notes[0]
 
 
 def test_where_machines_may_not_be_listed_there_is_no_advice_and_that_is_told(
