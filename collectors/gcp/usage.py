@@ -35,7 +35,7 @@ class Usage(DailySeries):
     def __init__(self, clients: GcpClients, clock: Clock) -> None:
         super().__init__(clients, clock)
         self._whole: set[tuple[str, str]] = set()
-        self._input = False
+        self._input = self._said = False
 
     def metrics(self) -> Sequence[str]:
         """See the base."""
@@ -61,9 +61,11 @@ class Usage(DailySeries):
         return [Files("usage", [path] if rows else [], rows=rows, whole_places=places)]
 
     def remarks(self) -> Sequence[str]:
-        """What is not told."""
-        said, self._input = self._input, False
-        return [_CACHED] if said else []
+        """What is not told, once in a run."""
+        if self._said or not self._input:
+            return []
+        self._said = True
+        return [_CACHED]
 
     def read_project(self, project: str, span: Span, write: Write, errors: list[str]) -> None:
         """See the base."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -162,3 +162,14 @@ def test_a_project_that_is_added_later_gets_days_that_are_over(
     (day,) = run(Usage(connect(projects=["ml-prod", "ml-dev"]), clock), **days).slices
     assert day.outcome != "unchanged"
     assert run(Usage(connect(projects=["ml-prod", "ml-dev"]), clock), **days).slices == []
+
+
+def test_what_google_does_not_tell_is_said_once_in_a_run(
+    metrics: Monitoring, connect: Connect, clock: Clock, run: Run
+) -> None:
+    days = (NOON - timedelta(days=1), NOON)
+    metrics.series = [Written(TOKENS.metric, GEMINI, every(3600, at, 7), {"type": "input"}, **SUM) for at in days]
+    report = run(Usage(connect(projects=["ml-prod"]), clock), first=date(2026, 11, 19), end=date(2026, 11, 21))
+
+    assert report.loaded == len(days)
+    assert [note for one in report.slices for note in one.notes].count(CACHED) == 1
