@@ -15,7 +15,6 @@ import google.auth
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from google.auth._regional_access_boundary_utils import _RegionalAccessBoundaryManager
 
 from aispend.connections import GcpConnection
 from aispend.errors import AccessError
@@ -106,8 +105,9 @@ def acting(exchange: Exchange, key: str, tmp_path: Path, monkeypatch: pytest.Mon
     told = {"type": "service_account", "client_email": OWN, "private_key": key, "token_uri": f"{exchange.url}/token",
             "project_id": "company-ops"}  # fmt: skip
     (tmp_path / "key.json").write_text(json.dumps(told))
-    # beside a request the SDK asks Google, over the network alone, in which regions an account may be used
-    monkeypatch.setattr(_RegionalAccessBoundaryManager, "maybe_start_refresh", lambda *_: None)
+    # beside a request the SDK asks Google itself, whatever the endpoints, in which regions an account may be used: what
+    # leaves this machine goes through a proxy that refuses, and the SDK does without
+    monkeypatch.setenv("HTTPS_PROXY", exchange.url)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "key.json"))
 
     def made() -> GcpClients:
