@@ -73,6 +73,16 @@ def test_one_that_tells_a_secret(
         contract.says_why_when_refused(servers, broken(sound, find=find), clock, attempt, ledger, caplog)
 
 
+def test_one_that_takes_a_page_of_a_proxy_for_an_answer(
+    sound: Made, servers: CloudServers, clock: Clock, attempt: Run, ledger: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    def find(self: Any, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
+        yield from ()
+
+    with pytest.raises(AssertionError, match="taken for an answer"):
+        contract.says_what_is_garbled(servers, broken(sound, find=find), clock, attempt, ledger, caplog)
+
+
 def test_one_whose_token_changes_each_time(sound: Made, servers: CloudServers, new_ledger: NewLedger) -> None:
     numbers = itertools.count()
 
