@@ -51,6 +51,8 @@ class DailyCost:
 
     None is unknown. ``billed`` says that billed cost stands in for effective cost, which the bill does not give.
     ``hours_mask`` has bit h set where hour h (UTC) was billed; None where the bill knows no hours.
+    ``bound_cost`` is what those hours cost at list price whose commitment is not known to follow to a type of another
+    family; ``bound_to_type_cost`` of them those whose commitment is not known to follow within the family either.
     """
 
     day: date
@@ -61,6 +63,19 @@ class DailyCost:
     is_spot: bool
     billed: bool = False
     hours_mask: int | None = None
+    bound_cost: Decimal | None = None
+    bound_to_type_cost: Decimal | None = None
+
+    def committed_list_cost(self, *, in_family: bool) -> Decimal | None:
+        """What the hours that a commitment leaves behind when the type changes cost at list price; None is unknown.
+
+        Where nobody says which those are, all that is covered: at most what list price leaves beside the rest.
+        """
+        told = self.bound_to_type_cost if in_family else self.bound_cost
+        bare = self.uncovered_effective_cost
+        if told is not None or (bare is not None and bare == self.effective_cost):
+            return told or Decimal(0)
+        return None if self.list_cost is None or bare is None else max(self.list_cost - bare, Decimal(0))
 
 
 @dataclass(frozen=True, kw_only=True)

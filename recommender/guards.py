@@ -257,19 +257,10 @@ def before_another(machine: Machine, instance_type: str, *, how: str = "", needs
     return f"# {' '.join(said.split())}\n"
 
 
-def covered_remark(saved: Saving, doing: str, *, another_type: bool = False) -> str:
-    """Sentences where commitments pay for all that ``doing`` would save, or for a part of it; else nothing.
-
-    ``another_type`` runs the same hours on another type, which a commitment may not follow.
-    """
+def covered_remark(saved: Saving, doing: str) -> str:
+    """A sentence where commitments pay for all that ``doing`` would save, or for a part of it; else nothing."""
     if saved.effective <= 0 or saved.net >= saved.effective:
         return ""
-    bound = (
-        " One that is bound to the present type is paid for without it, and its hours at the new type beside it: see "
-        "first whether it follows."
-        if another_type
-        else ""
-    )
     if saved.net == 0:
-        return f" Commitments cover it, so {doing} saves nothing today.{bound}"
-    return f" Commitments cover a part of it: {saved.effective - saved.net} a month of that is not saved today.{bound}"
+        return f" Commitments cover it, so {doing} saves nothing today."
+    return f" Commitments cover a part of it: {saved.effective - saved.net} a month of that is not saved today."

@@ -7,7 +7,8 @@ Method
     nothing; a day whose cost the bill does not give is unknown and left out of the average.
     *list*: at public price. *effective*: at your amortised rate, or as billed where the bill gives no such rate, which
     the basis says. *net*: only the part no commitment covers, because covered hours save nothing until the
-    commitment ends or other usage takes it.
+    commitment ends or other usage takes it. Where commitments may be left behind (another type, tokens bought) they
+    stay paid for, and what their hours cost anew is taken off: (share × uncovered) − (1 − share) × hours left behind.
     P10/P50/P90: bootstrap of whole weeks, seven days in a row from any day of the window (2,000 resamples, fixed seed
     so that a rerun agrees). Days apart would take a weekend for chance. Each resample is multiplied by what else a kind
     says is uncertain (``Spread``): the share that the change saved in one of the parts it was replayed on, and the
@@ -25,7 +26,7 @@ Known drawbacks
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -43,6 +44,7 @@ _NO_WEEKS = "fewer than two whole weeks of its cost are known"
 _NO_DAY = "the cost of a day is unknown"
 _NOTHING_NET = "nothing is saved net of commitments"
 _SAME_WEEKS = "every week cost the same"
+_LEFT_BEHIND = "what the hours commitments cover would cost anew is not known"
 _CERTAIN = f"{_SAME_WEEKS}, and nothing else of it is uncertain"
 
 
@@ -62,6 +64,8 @@ class Spread:
 
 
 NO_SPREAD = Spread()
+Behind = Callable[[DailyCost], Decimal | None]
+"""What the hours of a day whose commitments a change leaves behind cost now without these; None is unknown."""
 
 
 def recent(subject: Subject, days: int) -> Sequence[DailyCost]:
@@ -76,16 +80,25 @@ def monthly_cost(subject: Subject, days: int) -> Decimal | None:
     return _monthly([cost.effective_cost for cost in costs], days)
 
 
-def saving(subject: Subject, days: int, share: Decimal, spread: Spread = NO_SPREAD) -> Saving:
-    """Saving when ``share`` of each day's cost goes away; the cost has to be known for a day at least."""
+def saving(
+    subject: Subject, days: int, share: Decimal, spread: Spread = NO_SPREAD, behind: Behind | None = None
+) -> Saving:
+    """Saving when ``share`` of each day's cost goes away; the cost has to be known for a day at least.
+
+    ``behind`` where commitments may not follow the change: net is never below nothing.
+    """
     costs = recent(subject, days)
     effective = _monthly([cost.effective_cost for cost in costs], days, share)
-    net = _monthly([cost.uncovered_effective_cost for cost in costs], days, share)
+    net = _monthly([cost.uncovered_effective_cost for cost in costs], days, share) or Decimal(0)
     lists = [cost.list_cost for cost in costs]
-    point = Decimal(0) if net is None else net
-    weeks = _weeks(subject, days)
+    anew = Decimal(0) if behind is None else paid_anew(subject, days, share, behind)
+    point = Decimal(0) if anew is None else max(net - anew, Decimal(0))
+    weeks = _weeks(subject, days, lambda cost: cost.uncovered_effective_cost)
+    left = _weeks(subject, days, behind) if anew and behind else None
+    if anew is None or isinstance(left, str):
+        weeks, left = left if isinstance(left, str) else _LEFT_BEHIND, None
     p10, p50, p90, of = (
-        (None, None, None, f"none: {weeks}") if isinstance(weeks, str) else (_range(weeks, share, spread, point))
+        (None, None, None, f"none: {weeks}") if isinstance(weeks, str) else _range(weeks, share, spread, point, left)
     )
     return Saving(
         list_cost=None if None in lists else _monthly(lists, days, share),
@@ -96,6 +109,16 @@ def saving(subject: Subject, days: int, share: Decimal, spread: Spread = NO_SPRE
         p90=p90,
         range_from=of,
     )
+
+
+def paid_anew(subject: Subject, days: int, share: Decimal, behind: Behind) -> Decimal | None:
+    """What the hours that commitments are left behind from cost a month after the change; None where it is unknown."""
+    costs = [cost for cost in recent(subject, days) if cost.uncovered_effective_cost is not None]
+    amounts = [behind(cost) for cost in costs]
+    unknown = len(recent(subject, days)) - len(costs)
+    if None in amounts:
+        return None
+    return _monthly([*amounts, *[None] * unknown], days, 1 - share) or Decimal(0)
 
 
 def covered_share(costs: Sequence[DailyCost]) -> Decimal:
@@ -136,13 +159,13 @@ def _monthly(amounts: Sequence[Decimal | None], days: int, share: Decimal = Deci
     return (total * HOURS_PER_MONTH / (24 * known_days)).quantize(CENT, rounding=ROUND_HALF_EVEN)
 
 
-def _weeks(subject: Subject, days: int) -> NDArray[np.float64] | str:
-    """Net cost of a day in each resample of the newest whole weeks of the window; in words why there are none."""
+def _weeks(subject: Subject, days: int, amount: Behind) -> NDArray[np.float64] | str:
+    """An amount of a day in each resample of the newest whole weeks of the window; in words why there are none."""
     size = days // _WEEK * _WEEK
     first = (subject.as_of - timedelta(days=size)).date()
     if size < 2 * _WEEK or subject.first_seen > first:
         return _NO_WEEKS
-    by_day: dict[date, Decimal | None] = {cost.day: cost.uncovered_effective_cost for cost in subject.costs}
+    by_day: dict[date, Decimal | None] = {cost.day: amount(cost) for cost in subject.costs if cost.day >= first}
     series = [by_day.get(first + timedelta(days=number), Decimal(0)) for number in range(size)]
     known = [float(amount) for amount in series if amount is not None]
     if len(known) < size:
@@ -153,23 +176,33 @@ def _weeks(subject: Subject, days: int) -> NDArray[np.float64] | str:
 
 
 def _range(
-    means: NDArray[np.float64], share: Decimal, spread: Spread, point: Decimal
+    means: NDArray[np.float64], share: Decimal, spread: Spread, point: Decimal, behind: NDArray[np.float64] | None
 ) -> tuple[Decimal, Decimal, Decimal, str] | tuple[None, None, None, str]:
-    """P10, P50 and P90 of the net saving around ``point``, and what they are from."""
+    """P10, P50 and P90 of the net saving around ``point``, and what they are from.
+
+    ``behind``: of the same resamples, what commitments are left behind from; it costs anew what is not saved of it.
+    """
     rng = np.random.default_rng(1992)
-    draws, of = means, []
-    if _money(means.min()) != _money(means.max()):
+    of = []
+    if any(_money(part.min()) != _money(part.max()) for part in (means, behind) if part is not None):
         of.append("the weeks of the bill")
     parts = np.array(spread.shares)
     differs = parts.size > 0 and float(np.ptp(np.append(parts, float(share)))) > _SAME
     if differs:
         of.append("parts of history it was tried on")
-        draws = draws * rng.choice(parts, size=_RESAMPLES)
+    left = share if not differs and behind is None else Decimal(1)
+    saved = (
+        rng.choice(parts, size=_RESAMPLES)
+        if differs
+        else np.full(_RESAMPLES, float(share) if behind is not None else 1.0)
+    )
+    draws = means * saved
+    if behind is not None:
+        draws = np.maximum(draws - (1 - saved) * behind, 0)
     if spread.hours > 0:
         of.append("hours in which it may fall short")
         short = min(spread.short_hours, spread.hours)
         draws = draws * (1 - rng.beta(short + 0.5, spread.hours - short + 0.5, _RESAMPLES))
-    left = Decimal(1) if differs else share
     p10, p50, p90 = (_money(value, left) for value in np.percentile(draws, (10, 50, 90)))
     beside = f"; not in it: {spread.beside}" if spread.beside else ""
     if not point and (not of or p10 == p90):

@@ -38,7 +38,6 @@ from recommender.actions import describe, resize
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Effort, Kind, Step, WhyNot
 from recommender.guards import (
     before_another,
-    covered_remark,
     hard_to_regain,
     others_in_group,
     preconditions,
@@ -52,7 +51,8 @@ from recommender.machine_facts import scarcity
 from recommender.methods.folds import make_folds
 from recommender.methods.outcome import Capacity, Demand, DemandAt, Slots
 from recommender.methods.replay import Replay, replay
-from recommender.savings import cost_basis, cost_remark, recent, saving
+from recommender.moved import moved
+from recommender.savings import cost_basis, cost_remark, recent
 from recommender.subjects.machines import Machine
 from recommender.subjects.services import Service
 from recommender.to_be_had import is_offered, needs_of, not_offered
@@ -184,7 +184,8 @@ def _advice(
 ) -> Advice:
     subject, first, days = parts.whole, parts.machines[0], options.window_days
     now = price.hourly_price * len(parts.machines)
-    used = saving(subject, days, 1 - move.hourly / now, spread_of(played))
+    types = (first.instance_type, move.target.instance_type)
+    used, commitments = moved(subject, days, 1 - move.hourly / now, "moving", types, spread=spread_of(played))
     each_now, each = price.hourly_price / present.accelerators, move.price.hourly_price / move.target.accelerators
     ratio, measured = move.speed.ratio, move.speed.basis in ("own", "measured")
     theirs = accelerator(move.target.accelerator_type)
@@ -226,7 +227,7 @@ def _advice(
         f"{named} would have carried the demand of "
         f"{played.outcome.hours:.0f} hours with {played.outcome.violation_minutes:.0f} minutes over capacity, for "
         f"{move.hourly} instead of {now} {price.currency} an hour at list.{'' if measured else ' Benchmark first.'}"
-        f"{covered_remark(used, 'moving', another_type=True)}{cost_remark(subject, days)}",
+        f"{commitments}{cost_remark(subject, days)}",
         undo=undo,
         command=quota + howmany + preconditions(first) + command,
         violation_bound=Decimal(repr(round(bound, 6))),

@@ -32,11 +32,12 @@ from aispend.prices.prices import Price
 from recommender import terraform
 from recommender.actions import describe, resize
 from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
-from recommender.guards import before_another, covered_remark, preconditions, refusal
+from recommender.guards import before_another, preconditions, refusal
 from recommender.hcl import Expression
+from recommender.moved import moved
 from recommender.owners import owner_of
 from recommender.places import Needed
-from recommender.savings import cost_basis, cost_remark, monthly_cost, saving
+from recommender.savings import cost_basis, cost_remark, monthly_cost
 from recommender.subjects.machines import Machine
 from recommender.to_be_had import is_offered, needs_of, not_offered
 
@@ -114,7 +115,7 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
 def _advice(
     subject: Machine, row: OwnRatio, price: Price, *, now: Price, left: Decimal, cost: Decimal, days: int
 ) -> Advice:
-    used = saving(subject, days, left)
+    used, commitments = moved(subject, days, left, "moving", (subject.instance_type, row.target))
     count = _machines(row)
     several = f"{count} × " if count > 1 else ""
     now_running = _running(subject)
@@ -134,7 +135,7 @@ def _advice(
         reason=f"One {row.target} does the work of {row.ratio:g} of the present ones ({row.source}, {row.on}), so "
         f"{several or 'one '}{'of them ' if several else ''}carries what this one can, for "
         f"{_hourly(row, price)} instead of {now.hourly_price} {price.currency} an hour at list. Its capacity stays, so "
-        f"nothing was replayed.{covered_remark(used, 'moving', another_type=True)}{cost_remark(subject, days)}",
+        f"nothing was replayed.{commitments}{cost_remark(subject, days)}",
         undo=undo,
         command=command,
         target=row.target,

@@ -30,7 +30,7 @@ from decimal import Decimal
 from aispend.advising import Recommend
 from aispend.prices.break_even import break_even
 from aispend.prices.token_prices import ApiOffer, api_offers
-from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Kind, Step, Subject, WhyNot
+from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, DailyCost, Kind, Step, Subject, WhyNot
 from recommender.guards import decided, too_new
 from recommender.kinds.bought_tokens import counted, describe, evidence, no, place, window_cost
 from recommender.kinds.own_fleet import Fleet, Mix, cheapest_fleet
@@ -231,12 +231,14 @@ def _buy(subject: ServedTokens, settings: Recommend) -> Advice | WhyNot:
             f"on own machines and would cost {at_api:,.2f} at {offer.provider}'s list price.",
         )
     even = break_even(whole, at_api, tokens, None)
-    saved = saving(subject, days, 1 - at_api / whole, Spread(beside=_BUYING_BESIDE))
+    saved = saving(subject, days, 1 - at_api / whole, Spread(beside=_BUYING_BESIDE), _committed)
     covered = ""
     if saved.effective > 0 and saved.net <= 0:
         covered = " Commitments pay for those machines, so buying saves nothing today."
     elif saved.net < saved.effective:
-        covered = f" Commitments pay for part of them: only {saved.net:,.2f} a month ends with the machines."
+        covered = (
+            f" Commitments pay for part of them, and go on beside the API's price: {saved.net:,.2f} a month is left."
+        )
     if subject.shared_cost > 0:
         covered += " What it serves on machines that other models share stays there and is not in these figures."
     if stays:
@@ -290,6 +292,12 @@ def _buy(subject: ServedTokens, settings: Recommend) -> Advice | WhyNot:
             "cost_until": subject.costs[-1].day.isoformat(),
         },
     )
+
+
+def _committed(day: DailyCost) -> Decimal | None:
+    """What commitments pay for machines that are given up: it is paid on, and all tokens are bought beside it."""
+    whole, bare = day.effective_cost, day.uncovered_effective_cost
+    return None if whole is None or bare is None else whole - bare
 
 
 def _staying(subject: ServedTokens, settings: Recommend) -> dict[str, tuple[str, str]]:

@@ -50,7 +50,7 @@ from aispend.sizing import Rightsize
 from recommender import terraform
 from recommender.actions import describe, resize
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Confidence, Kind, Step, WhyNot
-from recommender.guards import before_another, covered_remark, hard_to_regain, preconditions, refusal
+from recommender.guards import before_another, hard_to_regain, preconditions, refusal
 from recommender.kinds.another_card import is_estimated, machines_if_slow, ranged, speed_evidence
 from recommender.kinds.limits import (
     Limit,
@@ -69,7 +69,8 @@ from recommender.methods.folds import LOW_EVIDENCE_DAYS, make_folds
 from recommender.methods.outcome import Capacity, Demand, DemandAt, Slots
 from recommender.methods.replay import Replay, expected_value, replay
 from recommender.methods.states import SLOTS_PER_DAY, SLOTS_PER_HOUR, Accelerators, measured_until
-from recommender.savings import cost_basis, cost_remark, monthly_cost, recent, saving
+from recommender.moved import moved
+from recommender.savings import cost_basis, cost_remark, monthly_cost, recent
 from recommender.subjects.machines import Machine
 from recommender.to_be_had import is_offered, needs_of, not_offered
 
@@ -285,11 +286,13 @@ def _advice(
 ) -> Advice:
     candidate, outcome = chosen.candidate, found.outcome
     share = 1 - candidate.price.hourly_price / price.hourly_price
+    types = (subject.instance_type, candidate.instance_type)
     same_card = candidate.accelerator_type == subject.accelerator_type
     estimated = is_estimated(chosen)
     slow = machines_if_slow(chosen, need, options)
     less_host = limit_of(need, chosen, subject, options, model) == "host"
-    saved = ranged(saving(subject, options.window_days, share, spread_of(found)), slow, 1 - share)
+    saved, commitments = moved(subject, options.window_days, share, "a smaller type", types, spread=spread_of(found))
+    saved = ranged(saved, slow, 1 - share)
     month_end = sees_month_end(subject.as_of.date(), demand.load.size // SLOTS_PER_DAY)
     confidence: Confidence = "high" if outcome.hours >= 7 * 24 and month_end else "medium"
     if not same_card:
@@ -317,8 +320,7 @@ def _advice(
         f" Under {LOW_EVIDENCE_DAYS} days are known, so it was tried on hours between those it was chosen from."
         if found.low_evidence
         else "",
-        covered_remark(saved, "the smaller type", another_type=True),
-        cost_remark(subject, options.window_days),
+        commitments + cost_remark(subject, options.window_days),
     )
     return Advice(
         kind=NAME,

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, select
+from sqlalchemy import ColumnElement, Connection, case, func, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from aispend.prices.prices import Price
@@ -21,6 +21,8 @@ from aispend.schema import (
     account,
     charge,
     charge_kind,
+    commitment,
+    commitment_term,
     location,
     resource,
     sku,
@@ -36,6 +38,7 @@ from recommender.histories import daily_maxima, histories
 from recommender.methods.idle import TWO_MONTHS
 from recommender.methods.states import SLOTS_PER_DAY, Accelerators
 from recommender.prices import CATALOGUE, PriceBook
+from recommender.subjects.bound_cost import FOLLOWS, FOLLOWS_WITHIN_FAMILY, TERM_OF_COMMITMENT, left_behind
 from recommender.subjects.fleets import has_ended, siblings
 from recommender.subjects.machine_life import Jobs, Life, load_jobs, load_lives, load_regret
 from recommender.subjects.served_use import Use, served_use
@@ -242,7 +245,11 @@ def _daily_costs(connection: Connection, since: date, until: date) -> dict[tuple
             func.bool_or(func.coalesce(charge_kind.c.pricing_category == "Dynamic", False)),
             func.bool_and(charge.c.list_cost.is_not(None)),
             func.bool_or(no_effective & cost.is_not(None)),
+            left_behind(covered, FOLLOWS),
+            left_behind(covered, or_(FOLLOWS, FOLLOWS_WITHIN_FAMILY)),
         )
+        .outerjoin(commitment, commitment.c.commitment_key == charge.c.commitment_key)
+        .outerjoin(commitment_term, TERM_OF_COMMITMENT)
         .join(sku, sku.c.sku_key == charge.c.sku_key)
         .join(charge_kind, charge_kind.c.charge_kind_key == charge.c.charge_kind_key)
         .where(
@@ -258,7 +265,20 @@ def _daily_costs(connection: Connection, since: date, until: date) -> dict[tuple
         .order_by(charge.c.charge_date)
     )
     result: dict[tuple[int, str], list[DailyCost]] = defaultdict(list)
-    for key, currency, day, mask, list_cost, effective, uncovered, spot, list_known, billed in rows:
+    for (
+        key,
+        currency,
+        day,
+        mask,
+        list_cost,
+        effective,
+        uncovered,
+        spot,
+        list_known,
+        billed,
+        bound,
+        bound_to_type,
+    ) in rows:
         result[key, currency].append(
             DailyCost(
                 day=day,
@@ -269,6 +289,8 @@ def _daily_costs(connection: Connection, since: date, until: date) -> dict[tuple
                 is_spot=spot,
                 billed=billed,
                 hours_mask=None if mask is None else int(mask),
+                bound_cost=bound,
+                bound_to_type_cost=bound_to_type,
             )
         )
     return dict(result)

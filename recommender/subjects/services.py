@@ -229,6 +229,8 @@ def _sum(several: Sequence[DailyCost]) -> DailyCost:
         uncovered_effective_cost=add([cost.uncovered_effective_cost for cost in several]),
         is_spot=all(cost.is_spot for cost in several),
         billed=any(cost.billed for cost in several),
+        bound_cost=add([cost.committed_list_cost(in_family=False) for cost in several]),
+        bound_to_type_cost=add([cost.committed_list_cost(in_family=True) for cost in several]),
     )
 
 

@@ -133,23 +133,6 @@ def test_what_commitments_pay_for_is_said(effective: str, net: str, said: str) -
     assert bool(text) == bool(said)
 
 
-def test_a_commitment_bound_to_a_type_is_paid_for_without_it() -> None:
-    """480 a day, half of it committed, to a type of half the price. If it follows, 240 of usage are covered: 240 less.
-
-    If it is bound, 240 are paid for the new type beside it: nothing less. Half of what no commitment covers, 120, is
-    between the two, and the text has to say that it may be less.
-    """
-    partly = Saving(None, Decimal(240), Decimal(120), None, None, None)
-    said = covered_remark(partly, "moving", another_type=True)
-    assert said.startswith(" Commitments cover a part of it: 120 a month of that is not saved today.")
-    assert said.endswith(
-        " One that is bound to the present type is paid for without it, and its hours at the new type beside it: see "
-        "first whether it follows."
-    )
-    assert "bound" not in covered_remark(partly, "stopping")
-    assert covered_remark(Saving(None, Decimal(9), Decimal(9), None, None, None), "moving", another_type=True) == ""
-
-
 def test_what_came_back_every_week_must_be_idle_for_two(make_subject: Make) -> None:
     """Mondays of three weeks, then nothing for eleven days: a weekly job may be away for one."""
     activity = np.zeros((8, 35, 288))

@@ -99,6 +99,15 @@ def test_what_commitments_pay_for_does_not_end_with_the_machines() -> None:
     assert "Commitments" in found.reason
 
 
+def test_commitments_go_on_beside_the_price_of_the_api() -> None:
+    """Half of 200 a day is committed: 100 end, and all tokens cost 8.64 a day at the API. 91.36 × 730 ÷ 24."""
+    one = served()
+    found = advise(replace(one, costs=[replace(day, uncovered_effective_cost=Decimal(100)) for day in one.costs]))
+    assert found.saving.effective == Decimal("5820.53")
+    assert found.saving.net == Decimal("2778.87")
+    assert "2,778.87 a month is left" in found.reason
+
+
 def test_machines_that_others_share_stay_and_that_is_said() -> None:
     found = advise(served(shared_cost=Decimal(1)))
     assert "stays there" in found.reason
