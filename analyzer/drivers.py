@@ -5,8 +5,9 @@ Method      Shares of both periods are summed to cells: a SKU in a region and ac
             team and stage. Accelerators count in accelerator hours, tokens in tokens, whatever their SKU, so that
             machines of other types and classes of tokens are one pool per provider, model and stage; the rest counts
             in its SKU's own unit. Idle shares are pools of their own. Demand is what the model served in the
-            period: successful requests, else tokens, where counted in both. By resource or tag each value is a pool
-            of its own: what is new or gone is volume, and nobody knows what a machine or a tag served.
+            period: successful requests, else tokens, where counted in both on all of the days that are known
+            (analyzer.usage_days). By resource or tag each value is a pool of its own: what is new or gone is volume,
+            and nobody knows what a machine or a tag served.
 Cases       Spend that is not AI has no model to serve: it is kept by service, and its change is not taken apart.
             A charge without effective cost is left out of both periods, and the cells that miss one say so. Where
             a bill has no effective cost at all, its billed cost is taken.
@@ -30,6 +31,7 @@ from aispend.money import exact_sum
 from analyzer.attribution import plain_tag_key
 from analyzer.charges import HOURS_BILLED
 from analyzer.conversion import NO_STEPS, STEPS, Conversion, Converter, Period
+from analyzer.usage_days import usage_days
 from analyzer.variance import NOTHING, Amount, Cell, Kind, Pool
 
 
@@ -171,13 +173,22 @@ def _demand(key: CellName, served: Mapping[tuple[str, str, str, str], Served]) -
 
 
 def _served(connection: Connection, before: Period, after: Period) -> dict[tuple[str, str, str, str], Served]:
-    scope = {"first": before[0], "end": before[1], "then": after[0], "until": after[1]}
+    known = usage_days(connection)
+    scope = {
+        "first": before[0],
+        "end": before[1],
+        "then": after[0],
+        "until": after[1],
+        "providers": list(known),
+        "known_from": [days.first for days in known.values()],
+        "known_to": [days.last for days in known.values()],
+    }
     found = {}
     for row in connection.execute(text(_SERVED), scope):
         name = (row.provider, row.model, row.stage, row.currency)
-        if row.requests_before and row.requests_after:
+        if row.requests_before and row.requests_after and not row.requests_unknown:
             found[name] = Served("requests", row.requests_before, row.requests_after)
-        elif row.tokens_before and row.tokens_after:
+        elif row.tokens_before and row.tokens_after and not row.tokens_unknown:
             found[name] = Served("tokens", row.tokens_before, row.tokens_after)
     return found
 
@@ -257,9 +268,15 @@ _SERVED = f"""
     SELECT provider, model, stage, currency,
            sum(requests) FILTER (WHERE day < :end AND day >= :first) AS requests_before,
            sum(requests) FILTER (WHERE day >= :then AND day < :until) AS requests_after,
-           sum(coalesce({_TOKENS}, 0)) FILTER (WHERE day < :end AND day >= :first) AS tokens_before,
-           sum(coalesce({_TOKENS}, 0)) FILTER (WHERE day >= :then AND day < :until) AS tokens_after
-    FROM unit_cost
-    WHERE basis = 'allocation' AND model IS NOT NULL AND effective_cost IS NOT NULL
-      AND (day >= :first AND day < :end OR day >= :then AND day < :until)
+           sum(tokens) FILTER (WHERE day < :end AND day >= :first) AS tokens_before,
+           sum(tokens) FILTER (WHERE day >= :then AND day < :until) AS tokens_after,
+           bool_or(requests IS NULL AND (tokens > 0 OR is_outside)) AS requests_unknown,
+           bool_or(tokens = 0 AND is_outside) AS tokens_unknown
+    FROM (SELECT u.*, coalesce({_TOKENS}, 0) AS tokens,
+                 coalesce(u.day < known.first OR u.day > known.last, false) AS is_outside
+          FROM unit_cost u
+          LEFT JOIN unnest(CAST(:providers AS text[]), CAST(:known_from AS date[]), CAST(:known_to AS date[]))
+               AS known (provider, first, last) USING (provider)
+          WHERE basis = 'allocation' AND model IS NOT NULL AND effective_cost IS NOT NULL
+            AND (day >= :first AND day < :end OR day >= :then AND day < :until)) AS u
     GROUP BY provider, model, stage, currency"""

@@ -7,17 +7,19 @@ estimated over its output tokens by the model's published size, and unknown wher
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, and_, func, or_, select
 
 from aispend.prices.accelerators import accelerator
 from aispend.prices.energy import carbon_free_share, coefficients, grid_intensity, pue
 from aispend.schema import energy_day, unit_cost
 from analyzer.energy import NONE, CardHours, Range, accelerator_kwh, carbon_kg, embodied_kg, site_kwh, tokens_kwh
+from analyzer.tokens import TOKEN_CLASSES
+from analyzer.usage_days import DaysKnown, outside, usage_days
 from recommender.methods.model_shapes import served_model, source_of
 from reports.views.basis import Window, newest_window
 from reports.views.unit_costs import UnitBasis
@@ -39,7 +41,9 @@ class Energy:
 
     ``measured_share``: part of the accelerator hours whose power was measured. ``hours_without_power`` and
     ``hours_without_grid``: hours of unknown accelerators and in unknown regions, which are in no figure.
-    ``wh_per_1k_requests`` and ``g_per_1k_requests`` are middles. ``embodied_kg`` is the making of the servers, apart.
+    ``wh_per_1k_requests`` and ``g_per_1k_requests`` are middles, unknown where the requests of some days are; of what
+    is priced per token they are of the days whose requests were counted. ``embodied_kg`` is the making of the servers,
+    apart.
     What is priced per token has no hours, measured share and embodied carbon; ``output_tokens`` is for that alone.
     ``source`` names the factors, ``boundary`` what is in the figures, ``why_unknown`` why one is missing.
     ``carbon_free_kwh``: the part of the middle kWh that was carbon-free in its hour, the provider's contracts included;
@@ -84,7 +88,8 @@ def energy(connection: Connection, window: Window | None = None, *, basis: UnitB
     cells: dict[tuple[str | None, str, str], list[Row[Any]]] = {}
     for row in connection.execute(_hours(window, basis)):
         cells.setdefault((row.model, row.provider, row.stage), []).append(row)
-    served = {(row.model, row.provider, row.stage): row.requests for row in connection.execute(_requests(window))}
+    counted = _requests(window, usage_days(connection))
+    served = {(row.model, row.provider, row.stage): row for row in connection.execute(counted)}
     rows = [_energy(name, basis, members, served.get(name)) for name, members in cells.items()]
     rows.extend(
         _of_tokens(row, basis)
@@ -106,10 +111,17 @@ def _hours(window: Window, basis: UnitBasis) -> Any:
     return statement if basis == "allocation" else statement.where(~c.is_idle)
 
 
-def _requests(window: Window) -> Any:
+def _requests(window: Window, known: Mapping[str, DaysKnown]) -> Any:
+    """Requests of each model, and whether there are days whose requests are not known."""
     c = unit_cost.c
+    some_tokens = or_(*(c[f"{name}_tokens"] > 0 for name in TOKEN_CLASSES))
+    uncounted = and_(c.requests.is_(None), func.coalesce(some_tokens, False) | outside(known, unit_cost))
     return (
-        select(c.model, c.provider, c.stage, func.sum(c.requests).label("requests"))
+        select(
+            *(c.model, c.provider, c.stage),
+            func.sum(c.requests).label("requests"),
+            func.bool_or(uncounted).label("uncounted"),
+        )
         .where(c.day >= window.first, c.day < window.end, c.basis == "allocation", c.effective_cost.is_not(None))
         .group_by(c.model, c.provider, c.stage)
     )
@@ -121,7 +133,12 @@ def _tokens(window: Window, basis: UnitBasis) -> Any:
     keys = (c.model, c.provider, c.stage)
     requests, output = func.sum(c.requests), func.sum(c.output_tokens)
     return (
-        select(*keys, requests.label("requests"), output.label("output_tokens"))
+        select(
+            *keys,
+            requests.label("requests"),
+            output.label("output_tokens"),
+            func.sum(c.output_tokens).filter(c.requests.is_not(None)).label("output_of_requests"),
+        )
         .where(c.day >= window.first, c.day < window.end, c.basis == basis)
         .group_by(*keys)
         .having(func.coalesce(func.sum(c.accelerator_hours_paid), 0) == 0)
@@ -155,7 +172,9 @@ def _of_tokens(row: Row[Any], basis: UnitBasis) -> Energy:
         carbon_kg=None,
         embodied_kg=None,
         requests=row.requests,
-        wh_per_1k_requests=_round(kwh.mid / row.requests * 1_000_000) if kwh and row.requests else None,
+        wh_per_1k_requests=_round(kwh.mid * row.output_of_requests / row.output_tokens / row.requests * 1_000_000)
+        if kwh and row.requests and row.output_of_requests
+        else None,
         g_per_1k_requests=None,
         hours_without_power=Decimal(0),
         hours_without_grid=Decimal(0),
@@ -167,8 +186,10 @@ def _of_tokens(row: Row[Any], basis: UnitBasis) -> Energy:
 
 
 def _energy(
-    name: tuple[str | None, str, str], basis: UnitBasis, members: Sequence[Row[Any]], requests: Decimal | None
+    name: tuple[str | None, str, str], basis: UnitBasis, members: Sequence[Row[Any]], served: Row[Any] | None
 ) -> Energy:
+    requests = served.requests if served else None
+    per = None if served is None or served.uncounted else requests
     kwh, carbon, embodied = NONE, NONE, Decimal(0)
     has_energy = has_carbon = has_embodied = False
     without_power = without_grid = Decimal(0)
@@ -204,9 +225,9 @@ def _energy(
         carbon_kg=_rounded(carbon) if has_carbon else None,
         embodied_kg=_round(embodied) if has_embodied else None,
         requests=requests,
-        wh_per_1k_requests=_round(kwh.mid / requests * 1_000_000) if requests and whole else None,
-        g_per_1k_requests=_round(carbon.mid / requests * 1_000_000)
-        if requests and whole and has_carbon and not without_grid
+        wh_per_1k_requests=_round(kwh.mid / per * 1_000_000) if per and whole else None,
+        g_per_1k_requests=_round(carbon.mid / per * 1_000_000)
+        if per and whole and has_carbon and not without_grid
         else None,
         hours_without_power=without_power,
         hours_without_grid=without_grid,

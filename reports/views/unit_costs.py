@@ -2,10 +2,11 @@
 
 Rates are ratios of sums, taken when read. Volume whose cost is unknown is left out of them, so that it dilutes
 nothing; cost of days without volume (idle days, on the allocation basis) is in the rates per request and per token,
-and in no token class. ``load`` is used ÷ paid accelerator hours of the days where both are known;
-``api`` where something was served and no accelerator is paid for (a token-priced API); NULL where use was not
-measured. The same
-card serves a token for 0.21 or 15 dollars a million depending on load alone (docs/methods.md, "Unit costs").
+and in no token class. Days of which the use is not known are in neither: those before the first and after the last day
+with requests of the provider; nor, per request, those of which the tokens alone were counted. ``load`` is used ÷ paid
+accelerator hours of the days where both are known; ``api`` where something was served and no accelerator is paid for (a
+token-priced API); NULL where use was not measured. The same card serves a token for 0.21 or 15 dollars a million
+depending on load alone (docs/methods.md, "Unit costs").
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from sqlalchemy import (
 from aispend.money import cost, exactly, rate
 from aispend.schema import unit_cost
 from analyzer.currency import exchange_rates
+from analyzer.usage_days import DaysKnown, outside, usage_days
 from reports.views.basis import DEFAULT_DAYS, Window, divided_by, window_ending
 
 UnitBasis = Literal["allocation", "usage"]
@@ -135,7 +137,7 @@ def unit_costs(
     oldest = None
     if currency is not None:
         source, oldest = _converted(connection, window, currency)
-    statement = _sums(window, source)
+    statement = _sums(window, source, usage_days(connection))
     if model is not None:
         statement = statement.where(func.lower(source.c.model) == model.lower())
     if basis is not None:
@@ -235,7 +237,7 @@ def _money(row: UnitCost) -> Decimal | None:
     return None if row.effective_cost is None else cost(row.effective_cost)
 
 
-def _sums(window: Window, source: FromClause) -> Select[Any]:
+def _sums(window: Window, source: FromClause, known: Mapping[str, DaysKnown]) -> Select[Any]:
     c = source.c
     keys = (c.model, c.provider, c.stage, c.basis, c.currency)
 
@@ -245,10 +247,15 @@ def _sums(window: Window, source: FromClause) -> Select[Any]:
     tokens: ColumnElement[Any] = func.coalesce(c.input_tokens, 0)
     for name in _TOKENS[1:]:
         tokens = tokens + func.coalesce(c[name], 0)
+    unknown = outside(known, source)
+    without_requests = and_(c.requests.is_(None), or_(tokens > 0, unknown))
+    without_tokens = and_(tokens == 0, unknown)
     return (
         select(
             *keys,
             func.sum(c.effective_cost).label("effective_cost"),
+            func.sum(case((~without_requests, c.effective_cost))).label("cost_of_requests"),
+            func.sum(case((~without_tokens, c.effective_cost))).label("cost_of_tokens"),
             func.sum(c.requests).label("requests"),
             *(func.sum(c[name]).label(name) for name in _TOKENS),
             *(func.sum(c[cost]).label(cost) for cost in _TOKEN_COSTS.values()),
@@ -287,12 +294,12 @@ def _unit_cost(row: Row[Any], allocation: str | None) -> UnitCost:
         cached_input_tokens=row.cached_input_tokens,
         cache_write_tokens=row.cache_write_tokens,
         output_tokens=row.output_tokens,
-        cost_per_1k_requests=_rate(row.effective_cost, row.priced_requests, PER_REQUESTS),
+        cost_per_1k_requests=_rate(row.cost_of_requests, row.priced_requests, PER_REQUESTS),
         cost_per_1m_input_tokens=per_million["input_tokens"],
         cost_per_1m_cached_input_tokens=per_million["cached_input_tokens"],
         cost_per_1m_cache_write_tokens=per_million["cache_write_tokens"],
         cost_per_1m_output_tokens=per_million["output_tokens"],
-        cost_per_1m_tokens=_rate(row.effective_cost, row.priced_tokens, PER_TOKENS),
+        cost_per_1m_tokens=_rate(row.cost_of_tokens, row.priced_tokens, PER_TOKENS),
         load=_load(row),
         unpriced_requests=row.unpriced_requests,
         accelerator_hours_paid=row.accelerator_hours_paid,
@@ -305,7 +312,7 @@ def _unit_cost(row: Row[Any], allocation: str | None) -> UnitCost:
         reasoning_cost=_reasoning_cost(row),
         cost_per_1m_reasoning_tokens=per_million["output_tokens"] if row.reasoning_tokens else None,
         good_requests=row.good_requests if _is_judged(row) else None,
-        cost_per_1k_good_requests=_rate(row.effective_cost, row.good_requests, PER_REQUESTS)
+        cost_per_1k_good_requests=_rate(row.cost_of_requests, row.good_requests, PER_REQUESTS)
         if _is_judged(row)
         else None,
         allocation=allocation,
