@@ -20,6 +20,10 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+ASKED_DAYS = 30
+"""Each AI resource that was billed in these days has advice, or its reason why not."""
+
+
 class Exclusion(_Section):
     """What is never advised on; every given field must fit. Text fields are globs, case-insensitive."""
 

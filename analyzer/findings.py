@@ -39,6 +39,7 @@ NUMBERS: Mapping[str, int] = {
     "billed tokens are measured tokens": 4,
     "savings stay within the cost they act on": 5,
     "advice can be argued with": 5,
+    "each AI resource has advice or its reason": 5,
     "accepted advice is followed": 6,
     "realised savings add up": 6,
     "savings are verified from the bills that are loaded": 6,

@@ -25,6 +25,7 @@ from analyzer.reconcile_ledger import (
 )
 from analyzer.reconcile_prepaid import effective_closes_to_billed
 from analyzer.reconcile_rates import rates_are_fresh
+from analyzer.reconcile_reasons import every_resource_has_its_reason
 from analyzer.reconcile_savings import (
     accepted_advice_is_followed,
     realised_savings_add_up,
@@ -61,6 +62,7 @@ def check(connection: Connection, settings: Settings | None = None) -> list[Find
         unit_costs_add_up,
         savings_stay_within_cost,
         advice_can_be_argued_with,
+        every_resource_has_its_reason,
         accepted_advice_is_followed,
         realised_savings_add_up,
         savings_rest_on_loaded_bills,

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from aispend.advising import Recommend
 from aispend.settings import Settings
 from recommender.contract import Subject
 from recommender.places import load_places
@@ -33,15 +34,14 @@ def load_subjects(connection: Connection, as_of: datetime, settings: Settings) -
     Each provider's as of the end of its own bills, of which the newest ends at ``as_of``.
     """
     prices, places = load_prices(connection, as_of.date()), load_places(connection)
-    options = settings.recommend
-    window = max(options.idle.window_days, options.rightsize.window_days, options.schedule.window_days)
+    window = machine_days(settings.recommend)
     late = late_ends(connection, as_of)
     for end in (as_of, *sorted(set(late.values()))):
 
         def ends_here(provider: str, end: datetime = end) -> bool:
             return late.get(provider, as_of) == end
 
-        gathering = Gathering(options.schedule.window_days)
+        gathering = Gathering(settings.recommend.schedule.window_days)
         for machine in load_machines(connection, end, window, prices, of=ends_here):
             placed = replace(machine, places=places)
             gathering.add(placed)
@@ -49,6 +49,11 @@ def load_subjects(connection: Connection, as_of: datetime, settings: Settings) -
         for subject in _others(connection, end, settings, gathering):
             if ends_here(subject.provider):
                 yield replace(subject, prices=prices, places=places)
+
+
+def machine_days(options: Recommend) -> int:
+    """How many days before the end of the evidence machines are looked at."""
+    return max(options.idle.window_days, options.rightsize.window_days, options.schedule.window_days)
 
 
 def _others(connection: Connection, as_of: datetime, settings: Settings, gathering: Gathering) -> Iterator[Subject]:
