@@ -5,7 +5,8 @@ Method      Tax is taken as the share of the cost it is levied on (all that is n
             ``REFERENCE_MONTHS`` such months, support as its share of usage: sums over sums. A monthly fee (a recurring
             purchase) is expected to come as in the newest of them. In proportion to the days of the month
             that have usage; less what the bill already has; to the cent, never below zero.
-Cases       Without a month that is done there is nothing to estimate from: the amount is unknown, not zero.
+Cases       What the company wrote down itself is whole as it is: nothing is expected to come to it.
+            Without a month that is done there is nothing to estimate from: the amount is unknown, not zero.
             What the bill already has in full is an estimate of 0.
 Drawbacks   A new support plan, a changed tax rate and a fee that ended are seen a month late. Estimates are of billed
             cost only, and never part of the ledger.
@@ -26,6 +27,7 @@ from aispend.clock import next_month
 from aispend.money import exact_sum, rate
 from analyzer.charges import SUPPORT
 from analyzer.findings import minus, plain
+from analyzer.series import OWN
 
 REFERENCE_MONTHS = 3
 DONE = ("final", "closed", "restated")
@@ -158,11 +160,11 @@ def _bills(connection: Connection, slice_ids: Iterable[int]) -> dict[tuple[int, 
     }
 
 
-_SLICES = """
+_SLICES = f"""
     SELECT s.slice_id, s.provider, s.scope, s.period, s.state,
            CASE WHEN s.state = 'open' THEN (SELECT max(d.charge_date) FROM spend_day d
                                             WHERE d.slice_id = s.slice_id AND d.charge_category = 'Usage') END AS newest
-    FROM slice s WHERE s.kind = 'bill' ORDER BY s.provider, s.scope, s.period"""
+    FROM slice s WHERE s.kind = 'bill' AND s.provider <> '{OWN}' ORDER BY s.provider, s.scope, s.period"""
 
 _OF_SLICES = """
     FROM slice l

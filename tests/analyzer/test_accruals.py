@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from analyzer.accruals import MonthBill, accruals, accrue, outstanding
+from analyzer.series import OWN
 from tests.analyzer.conftest import Ledger
 
 D = Decimal
@@ -107,3 +108,12 @@ def test_estimates_never_enter_the_ledger(ledger: Ledger) -> None:
         ledger.rows("SELECT sum(billed_cost) FROM spend_day"),
         ledger.rows("SELECT sum(billed_cost) FROM charge"),
     )
+
+
+def test_what_the_company_wrote_down_has_nothing_to_come(ledger: Ledger) -> None:
+    """A list of people's costs is no bill: nobody sends tax or support for it, and the clouds' estimates stay known."""
+    months(ledger)
+    known = estimates(ledger)
+    ledger.charge("2026-10-01", "1000", provider=OWN, scope="people")
+    ledger.analyze()
+    assert estimates(ledger) == known
