@@ -39,7 +39,7 @@ def page() -> None:
         _chart(months, currency)
         _months(months, currency)
     else:
-        st.info("No bill of the days since has been loaded yet: what came of it shows with the next one.")
+        st.info("No bill of the days since has been held against it yet: `aispend analyze` does, once one is loaded.")
     _items(items, currency)
     _calibration(data.calibration(), currency)
 
