@@ -47,10 +47,10 @@ class KnownStep:
     too. A cut that is not among them has no part of it."""
 
     def is_of(self, cut: str, value: str | None, currency: str) -> bool:
-        """Whether it is part of that series; ``all`` and ``ai`` are the wholes."""
+        """Whether it is part of that series, written in any case; ``all`` and ``ai`` are the wholes."""
         if currency != self.currency or (cut in ("ai", "model", "team") and not self.is_ai):
             return False
-        return cut in ("all", "ai") or (cut in self.owners and self.owners[cut] == value)
+        return cut in ("all", "ai") or (cut in self.owners and _alike(self.owners[cut], value))
 
     def told(self) -> dict[str, str | None]:
         """As kept beside a forecast."""
@@ -62,6 +62,10 @@ class KnownStep:
             "currency": self.currency,
             "why": self.why,
         }
+
+
+def _alike(owner: str | None, value: str | None) -> bool:
+    return owner == value if owner is None or value is None else owner.lower() == value.lower()
 
 
 def steps_written_down(steps: Iterable[Step], known_to: date, currency: str) -> list[KnownStep]:

@@ -100,7 +100,7 @@ def _spent(
     owners = {name: owner for name in OWNERS if (owner := step.owners.get(name)) is not None}
     if not owners:
         return []
-    conditions = "".join(f" AND d.{name} = :its_{name}" for name in owners) + only
+    conditions = "".join(f" AND lower(d.{name}) = lower(:its_{name})" for name in owners) + only
     place = "CAST(NULL AS text)" if by is None else f"d.{by}"
     given = {
         **(parameters or {}),

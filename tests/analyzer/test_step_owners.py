@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -11,6 +11,8 @@ from sqlalchemy import text
 from aispend.settings import Settings
 from analyzer.budgets import write_budgets
 from analyzer.forecast_run import write_forecasts
+from analyzer.forecast_steps import KnownStep
+from analyzer.step_owners import at_places
 from tests.analyzer.conftest import Ledger
 from tests.analyzer.test_budget_steps import NOW, daily
 
@@ -51,3 +53,23 @@ def test_a_budget_of_a_place_expects_what_its_forecast_does(ledger: Ledger, cut:
     # prod: 31 × 33, 2 × 75 of the launch, 4 × -3 of the pilot, 3 × 6.75 of the disks; dev: 31 × 11, 7 × 2 of the plan …
     expected = {places[0]: D(1023 + 150 - 12) + D("20.25"), places[1]: D(341 + 14 + 50 - 4) + D("6.75")}
     assert forecasts == stands == {place: round(amount, 5) for place, amount in expected.items()}
+
+
+def test_a_step_names_its_owner_in_any_case_as_budgets_do() -> None:
+    """Written down for "Chat" of team "Search", where the bills say chat and search: theirs, nobody else's."""
+    step = KnownStep(date(2026, 10, 30), None, D(100), "USD", "launch", True, {"model": "Chat", "team": "Search"})
+    assert step.is_of("model", "chat", "USD")
+    assert step.is_of("team", "search", "USD")
+    assert not step.is_of("model", "chatter", "USD")
+    assert not step.is_of("model", None, "USD")
+
+
+def test_where_a_step_falls_is_asked_in_any_case_too(ledger: Ledger) -> None:
+    """Chat costs 30 a day in prod and 10 in dev: of 100 a day of "CHAT" 75 and 25 fall there."""
+    daily(ledger, "30", tags={"model": "chat"}, account_id="prod")
+    daily(ledger, "10", tags={"model": "chat"}, account_id="dev")
+    ledger.analyze()
+    step = KnownStep(date(2026, 10, 30), None, D(100), "USD", "launch", True, {"model": "CHAT"})
+    with ledger.store.engine.connect() as connection:
+        found = at_places(connection, [step], date(2026, 10, 20), ["account"])
+    assert {one.owners["account"]: one.amount for one in found} == {"prod": D(75), "dev": D(25)}
