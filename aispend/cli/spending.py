@@ -55,7 +55,12 @@ WithoutOption = Annotated[
 ]
 AiOnlyOption = Annotated[bool, typer.Option("--ai-only", help="AI spend alone. Default: all, so that it adds up.")]
 AxisOption = Annotated[
-    str, typer.Option("--axis", metavar="AXIS", help="What the period means: usage (charge day) or billing (month).")
+    str,
+    typer.Option(
+        "--axis",
+        metavar="AXIS",
+        help="What the period means: usage (charge day) or billing (month; by default the newest).",
+    ),
 ]
 
 
@@ -145,7 +150,7 @@ def spend_query(
         raise UsageError(f"There is no axis {axis!r}.", next_step=f"Choose from {', '.join(axes)}.")
     return views.SpendQuery(
         by=cuts,
-        window=doors.window(first, end, views.newest_window(connection)),
+        window=doors.window(first, end, views.newest_window(connection, axis=axes[axis])),
         cost=columns[chosen],
         without=doors.listed(without),
         ai_only=ai_only,

@@ -10,7 +10,7 @@ from typing import Literal
 
 from sqlalchemy import Connection, Date, func, select
 
-from aispend.clock import month_of
+from aispend.clock import month_of, next_month
 from aispend.schema import analysis_state, share_target, slice_, spend_day
 from analyzer.fingerprint import allocation_words
 from analyzer.series import OWN
@@ -91,8 +91,10 @@ def window_ending(newest: date | None, days: int = DEFAULT_DAYS) -> Window | Non
     return None if newest is None else Window(newest - timedelta(days=days - 1), newest + timedelta(days=1))
 
 
-def newest_window(connection: Connection, days: int = DEFAULT_DAYS) -> Window | None:
+def newest_window(connection: Connection, days: int = DEFAULT_DAYS, axis: Axis = "usage") -> Window | None:
     """The last ``days`` days with data: up to and including the newest analyzed charge day of clouds.
+
+    On the billing axis the month that day lies in: invoices are of whole months.
 
     The company's own costs may be written down for days to come: they count only where there are no others, and no
     day counts that was yet to come when the analysis was made.
@@ -101,9 +103,10 @@ def newest_window(connection: Connection, days: int = DEFAULT_DAYS) -> Window | 
     analyzed = select(func.timezone("UTC", func.max(analysis_state.c.analyzed_at)).cast(Date)).scalar_subquery()
     newest = select(func.max(d.charge_date)).where(d.charge_date <= func.coalesce(analyzed, d.charge_date))
     of_clouds = newest.where(d.provider != OWN)
-    return window_ending(
-        connection.scalar(select(func.coalesce(of_clouds.scalar_subquery(), newest.scalar_subquery()))), days
-    )
+    day = connection.scalar(select(func.coalesce(of_clouds.scalar_subquery(), newest.scalar_subquery())))
+    if axis == "billing" and day is not None:
+        return Window(month_of(day), next_month(month_of(day)))
+    return window_ending(day, days)
 
 
 def charge_days(connection: Connection) -> Window | None:

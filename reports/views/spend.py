@@ -94,7 +94,7 @@ class Spend:
 
 def spend(connection: Connection, query: SpendQuery) -> Spend:
     """Cost by the cuts of ``query``."""
-    window = query.window or newest_window(connection)
+    window = query.window or newest_window(connection, axis=query.axis)
     if window is None:
         return Spend(query, (), (), _basis(connection, query, None, (), {}))
     source = source_for(connection, query, window)

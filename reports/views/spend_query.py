@@ -35,8 +35,8 @@ CATEGORIES = {"usage": "Usage", "purchase": "Purchase", "tax": "Tax", "credit": 
 class SpendQuery:
     """What to cut and how.
 
-    ``window`` is half-open; None means the last 30 days with data. On the billing axis the window picks
-    the billing months whose first day lies in it. ``without`` names charge categories in lower case.
+    ``window`` is half-open; None means the last 30 days with data, on the billing axis the newest month. There the
+    window picks the billing months whose first day lies in it. ``without`` names charge categories in lower case.
     ``cost`` decides the order of the rows; all four costs are always returned.
     By default all spend is counted, so that every cut adds up to the bill; ``ai_only`` narrows it.
 

@@ -50,3 +50,15 @@ def test_own_costs_alone_end_on_the_day_of_the_analysis(database: Store, clock: 
     analyzed(ledger)
     with database.engine.connect() as connection:
         assert views.newest_window(connection, 2) == views.Window(date(2026, 11, 20), date(2026, 11, 22))
+
+
+def test_on_the_billing_axis_the_newest_billing_month_is_whole(database: Store, clock: Clock, tmp_path: Path) -> None:
+    """Of bills that end on 31 October the last 30 days begin on the 2nd: no billing month begins in them."""
+    ledger = Ledger(database, Settings(home=tmp_path), clock)
+    ledger.charge("2026-10-01", "7", hours=all_hours())
+    ledger.charge("2026-10-31", "10", hours=all_hours())
+    analyzed(ledger)
+    with database.engine.connect() as connection:
+        found = views.spend(connection, views.SpendQuery(by=("provider",), axis="billing"))
+    assert found.basis.window == views.Window(date(2026, 10, 1), date(2026, 11, 1))
+    assert [total.costs.billed_cost for total in found.totals] == [17]
