@@ -19,7 +19,7 @@ from recommender.guards import exclusion_of
 from recommender.ledger.calibration import learned
 from recommender.record import keep
 from recommender.registry import KINDS
-from recommender.subjects.load import evidence_end, load_subjects, machine_days
+from recommender.subjects.load import evidence_end, load_subjects
 from recommender.subjects.machines import Machine
 from recommender.subjects.served_tokens import ServedTokens
 from recommender.subjects.services import Pool, Service
@@ -74,7 +74,7 @@ def recommend(engine: Engine, settings: Settings, clock: Clock, *, progress: Pro
         if end is not None:
             told = {(one.subject.provider, name) for one in advice for name in (one.subject.resource_id, *one.acts_on)}
             told |= {(one.subject.provider, one.subject.resource_id) for one in reasons}
-            reasons += unanswered(connection, end, machine_days(settings.recommend), told)
+            reasons += unanswered(connection, end, settings.recommend, told)
         counts, refused = keep(connection, advice, reasons, clock())
         note_growth(connection, settings.recommend.min_monthly_saving, clock())
     over = {(reason.kind, reason.subject.resource_id) for reason in refused}

@@ -8,7 +8,6 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from aispend.advising import Recommend
 from aispend.settings import Settings
 from recommender.contract import Subject
 from recommender.places import load_places
@@ -23,6 +22,7 @@ from recommender.subjects.snapshots import load_snapshots
 from recommender.subjects.storage import load_volumes
 from recommender.subjects.token_use import load_token_use
 from recommender.subjects.training_runs import load_training_runs
+from recommender.subjects.unanswered import machine_days
 from recommender.subjects.usage_pools import load_usage_pools
 
 __all__ = ["evidence_end", "load_subjects"]
@@ -49,11 +49,6 @@ def load_subjects(connection: Connection, as_of: datetime, settings: Settings) -
         for subject in _others(connection, end, settings, gathering):
             if ends_here(subject.provider):
                 yield replace(subject, prices=prices, places=places)
-
-
-def machine_days(options: Recommend) -> int:
-    """How many days before the end of the evidence machines are looked at."""
-    return max(options.idle.window_days, options.rightsize.window_days, options.schedule.window_days)
 
 
 def _others(connection: Connection, as_of: datetime, settings: Settings, gathering: Gathering) -> Iterator[Subject]:

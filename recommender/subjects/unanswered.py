@@ -5,7 +5,7 @@ Assumes
 Method
     Resources with usage in the last ``ASKED_DAYS`` before the end of the evidence, less those something was said of.
     One whose last usage lies before the days that advice looks at has ended. What is bought by the token is looked at
-    by model and team, whatever it is bought through, and the names of these are given. For the rest there is no kind.
+    by model and team, whatever it is bought through, named as lists name them. For the rest there is no kind.
 Cases
     Tokens of which the bill names no model. A cost that no charge of a resource gives: unknown.
 Sources
@@ -22,26 +22,33 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from aispend.advising import ASKED_DAYS
+from aispend.advising import ASKED_DAYS, Recommend
 from recommender.contract import HOURS_PER_MONTH, Subject, WhyNot
 
 _NAMED = 3
 _STOP, _BATCH = "stop_idle", "batch"
 
 
+def machine_days(options: Recommend) -> int:
+    """How many days before the end of the evidence machines are looked at."""
+    return max(options.idle.window_days, options.rightsize.window_days, options.schedule.window_days)
+
+
 def unanswered(
-    connection: Connection, as_of: datetime, window_days: int, answered: Collection[tuple[str, str]]
+    connection: Connection, as_of: datetime, options: Recommend, answered: Collection[tuple[str, str]]
 ) -> list[WhyNot]:
     """Reasons for resources that are not among ``answered`` (provider and id, those of tokens by model too).
 
-    ``window_days`` is how far back machines were looked at.
+    Their cost a month is that of the days that tokens are looked at.
     """
     until = as_of.date()
+    window_days, cost_days = machine_days(options), options.batch.window_days
     window = until - timedelta(days=window_days)
     since = min(until - timedelta(days=ASKED_DAYS), window)
     asked = {
         "since": until - timedelta(days=ASKED_DAYS),
         "window": window,
+        "cost_from": until - timedelta(days=cost_days),
         "until": until,
         "month": since.replace(day=1),
     }
@@ -50,7 +57,7 @@ def unanswered(
         if (row.provider, row.resource_id) in answered:
             continue
         kind, reason, explanation = _why(row, window_days, answered)
-        cost = None if row.cost is None else row.cost * HOURS_PER_MONTH / (24 * window_days)
+        cost = None if row.cost is None else row.cost * HOURS_PER_MONTH / (24 * cost_days)
         monthly = None if cost is None else round(cost, 2)
         found.append(WhyNot(kind, _subject(row, as_of), reason, explanation, monthly))
     return found
@@ -66,8 +73,10 @@ def _why(row: Any, window_days: int, answered: Collection[tuple[str, str]]) -> t
         )
     if row.platform != "token_api":
         return _STOP, "not_looked_at", f"No kind of advice looks at what it is ({row.platform or 'unknown'})."
-    begins = tuple(f"tokens:{row.account}/{row.region}/{of}/" for of in row.bought or ())
-    names = sorted(name for provider, name in answered if provider == row.provider and name.startswith(begins))
+    ours = [name for provider, name in answered if provider == row.provider and name.startswith("tokens:")]
+    place = f"tokens:{row.account}/{row.region}/"
+    bought = (of.rpartition("/") for of in row.bought if any(name.startswith(f"{place}{of}/") for name in ours))
+    names = [f"tokens of {model}, {team}" for model, _, team in bought]
     if not names:
         return _BATCH, "model_unknown", "The bill does not name the model whose tokens are bought through it."
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
@@ -75,7 +84,7 @@ def _why(row: Any, window_days: int, answered: Collection[tuple[str, str]]) -> t
         _BATCH,
         "by_model",
         "What is bought through it is looked at by model and team, with advice or reasons of its own: "
-        f"{', '.join(names[:_NAMED])}{more}.",
+        f"{'; '.join(names[:_NAMED])}{more}.",
     )
 
 
@@ -104,7 +113,7 @@ _BILLED = """
                AS bought,
            CASE WHEN bool_and(coalesce(h.effective_cost, h.billed_cost, c.effective_cost, c.billed_cost) IS NOT NULL)
                 THEN coalesce(sum(coalesce(h.effective_cost, h.billed_cost, c.effective_cost, c.billed_cost))
-                              FILTER (WHERE c.charge_date >= :window), 0) END AS cost
+                              FILTER (WHERE c.charge_date >= :cost_from), 0) END AS cost
     FROM charge c
     JOIN sku s USING (sku_key)
     JOIN charge_kind k USING (charge_kind_key)

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import insert, update
 
+from aispend.advising import Recommend
 from aispend.clock import month_of
 from aispend.schema import charge, resource, sku
 from aispend.store import Store
@@ -23,7 +24,7 @@ ENDED, TOKENS, OTHER = 7, 8, 9
 def billed(ledger: Store) -> Store:
     """Beside three that are answered: a machine of one day in October, a profile for tokens, and training as a service.
 
-    The profile costs 28 a day in the last four days: 112 of 28 days are 4 a day, 121.67 a month.
+    The profile costs 28 a day in the last four days: 112 of 14 days are 8 a day, 243.33 a month.
     """
     with ledger.engine.begin() as connection:
         ensure_partitions(connection, [date(2026, 10, 1)])
@@ -59,7 +60,7 @@ def said(
     store: Store, answered: set[str], tokens: set[str] = frozenset()
 ) -> list[tuple[str, str, str, Decimal | None]]:  # type: ignore[assignment]
     with store.engine.connect() as connection:
-        found = unanswered(connection, AS_OF, 28, {("aws", name) for name in answered | tokens})
+        found = unanswered(connection, AS_OF, Recommend(), {("aws", name) for name in answered | tokens})
     return [(one.subject.resource_id, one.reason, one.explanation, one.monthly_cost) for one in found]
 
 
@@ -73,8 +74,8 @@ def test_each_has_its_own(billed: Store) -> None:
             PROFILE,
             "by_model",
             "What is bought through it is looked at by model and team, with advice or reasons of its own: "
-            f"{OF_TOKENS}batch, {OF_TOKENS}standard.",
-            Decimal("121.67"),
+            "tokens of claude-sonnet-4, unknown.",
+            Decimal("243.33"),
         ),
         (
             "i-ended",
@@ -86,7 +87,7 @@ def test_each_has_its_own(billed: Store) -> None:
             "job-1",
             "not_looked_at",
             "No kind of advice looks at what it is (training_job).",
-            Decimal("30.42"),
+            Decimal("60.83"),
         ),
     ]
 
@@ -95,11 +96,23 @@ def test_what_was_answered_is_left_out(billed: Store) -> None:
     assert said(billed, KNOWN | {"i-ended", PROFILE, "job-1"}) == []
 
 
-def test_many_names_are_counted(billed: Store) -> None:
-    """Five tiers: three are named. Those of another team are none of it."""
-    other = OF_TOKENS.replace("unknown", "search") + "a"
-    found = said(billed, KNOWN | {"i-ended", "job-1"}, {other, *(f"{OF_TOKENS}{tier}" for tier in "abcde")})
-    assert found[0][2].endswith(f"{OF_TOKENS}c and 2 more.")
+def test_many_are_counted(billed: Store) -> None:
+    """Four models through one profile: three are named. Those of another team are none of it."""
+    with billed.engine.begin() as connection:
+        for key, back in ((21, 1), (22, 2), (23, 3), (24, 4)):
+            connection.execute(
+                insert(sku).values(sku_key=key, provider="aws", is_ai=True, platform="token_api", model=f"nova-{key}")
+            )
+            day = (AS_OF - timedelta(days=back)).date()
+            connection.execute(
+                update(charge).where(charge.c.resource_key == TOKENS, charge.c.charge_date == day).values(sku_key=key)
+            )
+    place = "tokens:111122223333/us-east-1/"
+    tokens = {f"{place}nova-{key}/unknown/standard" for key in (21, 22, 23, 24)} | {f"{place}nova-21/search/standard"}
+    found = said(billed, KNOWN | {"i-ended", "job-1"}, tokens)
+    assert found[0][2].endswith(
+        "own: tokens of nova-21, unknown; tokens of nova-22, unknown; tokens of nova-23, unknown and 1 more."
+    )
 
 
 def test_tokens_of_no_known_model_are_said_to_be(billed: Store) -> None:
