@@ -3,7 +3,7 @@
 Method      Resources of the bill with AI usage in the last ``ASKED_DAYS`` before the newest usage, beside those that
             recommendations that stand, what these act on, or reasons are about.
 Cases       Nothing was advised yet: nothing is said. Bills that came since the advice was made: it cannot be of them,
-            which is said and is no failure.
+            which is said and is no failure. Costs of the company's own may be written down for days to come: left out.
 Drawbacks   Whether a reason is true is no matter of data: tests read each kind's.
 """
 
@@ -28,7 +28,7 @@ def every_resource_has_its_reason(connection: Connection) -> Iterator[Finding]:
     if made is None or end is None:
         return
     first = end - timedelta(days=ASKED_DAYS - 1)
-    rows = connection.execute(text(_ASKED), {"first": first, "month": first.replace(day=1)}).all()
+    rows = connection.execute(text(_ASKED), {"first": first, "last": end, "month": first.replace(day=1)}).all()
     silent = [row.resource_id for row in rows if not row.is_answered]
     stale = newest is not None and newest > made
     bad = Decimal(len(silent))
@@ -71,7 +71,7 @@ _ASKED = """
     JOIN resource r USING (resource_key)
     LEFT JOIN answered w ON w.provider = r.provider AND w.resource_id = r.resource_id
     WHERE s.is_ai AND c.resource_key <> 0 AND k.charge_category = 'Usage'
-      AND c.charge_date >= :first AND c.billing_month >= :month
+      AND c.charge_date >= :first AND c.charge_date <= :last AND c.billing_month >= :month
       AND (c.half <> 1 OR c.slice_id NOT IN (SELECT slice_id FROM slice WHERE dataset LIKE '%+%'))
     GROUP BY r.provider, r.resource_id, w.resource_id
     ORDER BY sum(coalesce(c.effective_cost, c.billed_cost)) DESC NULLS LAST, r.resource_id"""

@@ -26,6 +26,7 @@ def test_each_is_answered_or_named(ledger: Ledger) -> None:
     ):
         ledger.charge(day, cost, resource_id=name, **GPU_HOUR)
     ledger.charge("2026-10-30", "5", resource_id="db", is_ai=False)
+    ledger.charge("2026-11-30", "6", resource_id="seats", provider="own", month="2026-10-01", **GPU_HOUR)
     with ledger.store.engine.begin() as connection:
         assert list(every_resource_has_its_reason(connection)) == []  # nothing was advised yet
 
