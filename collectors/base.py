@@ -11,12 +11,20 @@ from typing import Any, ClassVar, Literal, Protocol
 
 from aispend.clock import Clock
 from aispend.connections import Connection
+from aispend.errors import AispendError
 from aispend.settings import Settings, TagKeys
 from collectors.contract import Finding, Progress, Reading, Seen, Slice, Window
 
 Style = Literal["json", "terraform"]
 MOST_EXAMINED = 50
 """Slices or places looked at when a source is examined."""
+
+
+def finding_of(error: AispendError, source: str) -> Finding:
+    """An error met in looking at ``source``: what, where (beyond the source, which is named anyway), what to do."""
+    place = error.where.removeprefix(source).lstrip(":, ")
+    what = f"{error.what.rstrip('.')}: {place}" if place else error.what
+    return Finding("broken", what, error.next_step or error.where)
 
 
 class Clients(Protocol):

@@ -13,7 +13,7 @@ from aispend.clock import Clock
 from aispend.connections import Connection
 from aispend.errors import AispendError
 from aispend.schema import collection
-from collectors.base import Cloud
+from collectors.base import Cloud, finding_of
 from collectors.registry import clouds, of_connection
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ def _connection(
     try:
         said = cloud.clients(connection, {}).signed_in()
     except AispendError as error:
-        yield Diagnosis(connection.name, "broken", error.what, error.next_step or error.where)
+        told = finding_of(error, connection.name)
+        yield Diagnosis(connection.name, told.state, told.what, told.next_step)
         return
     yield Diagnosis(connection.name, "good", said)
     sources = list(of_connection(cloud, connection, settings.tags, store, clock))

@@ -25,6 +25,7 @@ from collectors.azure.base import AzureCollector
 from collectors.azure.clients import AzureClients
 from collectors.azure.graph import Graph, Row, subscription_of
 from collectors.azure.inventory_machines import instant
+from collectors.base import finding_of
 from collectors.contract import Finding, Progress, Reading, Rows, Seen, Slice, Window
 from collectors.refusals import Refusals
 
@@ -89,7 +90,7 @@ class Advice(AzureCollector):
                 except HttpResponseError as error:
                     yield self.denied(error)
         except AispendError as error:
-            yield Finding("broken", error.what, error.next_step)
+            yield finding_of(error, self.name)
 
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
         """The advice of one subscription."""

@@ -12,10 +12,13 @@ from aispend.errors import AccessError, AispendError, CollectError, NotReadyErro
 from collectors.answers import readable, unreadable
 from collectors.azure.clients import AzureClients
 from collectors.azure.operations import OPERATIONS
-from collectors.base import MOST_EXAMINED, CloudCollector
+from collectors.base import MOST_EXAMINED, CloudCollector, finding_of
 from collectors.contract import Finding, Slice, Window
 
 FORBIDDEN, UNKNOWN, ABSENT, THROTTLED = 403, 401, 404, 429
+_NETWORK = "AuthorizationFailure"
+"""How Blob storage refuses whoever its account's network rules keep out, with the status of a denial, too."""
+
 _CREDENTIALS = {"AuthenticationFailed", "InvalidAuthenticationToken", "ExpiredAuthenticationToken"}
 """What is wrong is who asks or when, not what may be asked: Blob storage says the first with the status of a denial."""
 
@@ -46,7 +49,7 @@ class AzureCollector(CloudCollector):
                     yield self.denied(error)
                     return
         except AispendError as error:
-            yield Finding("broken", error.what, error.next_step or error.where)
+            yield finding_of(error, self.name)
             return
         yield Finding("good", f"can be read; {len(found)} to collect of the last days" if found else "can be read")
 
@@ -55,13 +58,7 @@ class AzureCollector(CloudCollector):
 
     def denied(self, error: Exception) -> Finding:
         """An error of the SDK as a finding; a missing permission by its name."""
-        if status_of(error) == FORBIDDEN and code_of(error) not in _CREDENTIALS:
-            name = needed_for(self.clients.latest)
-            return Finding(
-                "broken", f"the permission {name} is missing", f"Grant {name}: aispend policy azure prints the role."
-            )
-        known = http_error(error, self.name)
-        return Finding("broken", known.what, known.next_step or known.where)
+        return finding_of(http_error(error, self.name, self.clients.latest), self.name)
 
 
 @contextmanager
@@ -77,7 +74,7 @@ def explained(where: str, asked: Callable[[], str] = str) -> Iterator[None]:
             yield
         except exceptions.ClientAuthenticationError as error:
             if error.response is not None:
-                raise http_error(error, where) from None
+                raise http_error(error, where, asked()) from None
             raise AccessError(
                 "There are no Azure credentials.",
                 where=where,
@@ -87,7 +84,7 @@ def explained(where: str, asked: Callable[[], str] = str) -> Iterator[None]:
         except exceptions.DecodeError as error:
             raise unreadable("Azure", f"{where}: {asked()}, {type(error).__name__}") from None
         except exceptions.HttpResponseError as error:
-            raise http_error(error, where) from None
+            raise http_error(error, where, asked()) from None
         except (exceptions.ServiceRequestError, exceptions.ServiceResponseError) as error:
             raise CollectError(
                 "The connection to Azure failed, also when it was tried again.",
@@ -120,19 +117,15 @@ def needed_for(operation: str) -> str:
     return " and ".join((*known.actions, *known.data_actions)) or operation
 
 
-def http_error(error: Exception, where: str) -> CollectError:
-    """An ``HttpResponseError`` as what a person can act on.
+def http_error(error: Exception, where: str, operation: str) -> CollectError:
+    """An ``HttpResponseError`` as what a person can act on; ``operation`` is what was asked, by its name.
 
     Of what Azure says only its code is told: its text may repeat an address that holds a key.
     """
     status, code = status_of(error), code_of(error)
     place = f"{where}: {status or ''} {code}".rstrip()
     if status == FORBIDDEN and code not in _CREDENTIALS:
-        return AccessError(
-            "Azure denies it.",
-            where=place,
-            next_step="Assign the role: 'aispend doctor azure' names the permission, 'aispend policy azure' prints it.",
-        )
+        return _refused(place, code, operation)
     if status == UNKNOWN or code in _CREDENTIALS:
         return AccessError(
             "Azure does not accept the credentials.",
@@ -152,4 +145,23 @@ def http_error(error: Exception, where: str) -> CollectError:
         )
     return CollectError(
         "Azure could not answer.", where=place, next_step="The next run asks again; what was collected before stays."
+    )
+
+
+def _refused(place: str, code: str, operation: str) -> AccessError:
+    known = OPERATIONS.get(operation)
+    if code == _NETWORK:
+        return AccessError(
+            "The storage account lets nobody in from here.",
+            where=place,
+            next_step="Allow this machine's network under Networking of the storage account; no role grants that.",
+        )
+    if known is None or not (known.actions or known.data_actions):
+        return AccessError(
+            "Azure denies it.", where=place, next_step="Give the identity the role that docs/connect-azure.md names."
+        )
+    return AccessError(
+        f"Azure denies it: the permission {needed_for(operation)} is missing.",
+        where=place,
+        next_step="Grant it: 'aispend policy azure' prints the role.",
     )

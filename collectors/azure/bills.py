@@ -55,6 +55,7 @@ from collectors.azure.deliveries import (
 )
 from collectors.azure.exports import Group, Place, discovered, grouped, same_money
 from collectors.azure.reports import write_reports
+from collectors.base import finding_of
 from collectors.contract import Files, Finding, Progress, Reading, Seen, Slice, Window
 from collectors.days import mark
 from collectors.delivery import inside
@@ -196,7 +197,7 @@ class Bills(AzureCollector):
                 except HttpResponseError as error:
                     yield self.denied(error)
         except AispendError as error:
-            yield Finding("broken", error.what, error.next_step)
+            yield finding_of(error, self.name)
 
     def _alike(self) -> Iterator[Finding]:
         """Exports of the settings that show the same money."""

@@ -23,6 +23,7 @@ from collectors.answers import ASKS_AGAIN
 from collectors.azure.base import FORBIDDEN, AzureCollector, status_of
 from collectors.azure.graph import subscription_of
 from collectors.azure.inventory_machines import instant
+from collectors.base import finding_of
 from collectors.contract import Finding, Merge, Progress, Reading, Seen, Slice, Window
 
 Row = dict[str, Any]
@@ -77,7 +78,7 @@ class Commitments(AzureCollector):
                     else:
                         yield Finding("note", f"no {what} are visible", _OTHERS.format(_ROLES[what]))
         except AispendError as error:
-            yield Finding("broken", error.what, error.next_step)
+            yield finding_of(error, self.name)
 
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
         """All reservations, or all plans, of the tenant."""

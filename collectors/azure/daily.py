@@ -21,6 +21,7 @@ from collectors.azure.base import THROTTLED, AzureCollector, status_of
 from collectors.azure.clients import AzureClients
 from collectors.azure.graph import Graph
 from collectors.azure.metrics import OPERATION, Metrics, Place, Span
+from collectors.base import finding_of
 from collectors.contract import Finding, Part, Progress, Reading, Seen, Slice, Window
 from collectors.days import day_slices, today_and_before, without
 from collectors.table_file import Write, table_file
@@ -104,7 +105,7 @@ class DailySeries(AzureCollector):
                 except HttpResponseError as error:
                     yield self.denied(error)
         except AispendError as error:
-            yield Finding("broken", error.what, error.next_step)
+            yield finding_of(error, self.name)
 
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
         """What one day has, of all places."""

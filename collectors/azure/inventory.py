@@ -33,6 +33,7 @@ from collectors.azure.clients import AzureClients
 from collectors.azure.graph import Graph, Row, subscription_of
 from collectors.azure.metrics import OPERATION as METRICS
 from collectors.azure.metrics import Metrics, Resource, by_place
+from collectors.base import finding_of
 from collectors.contract import Files, Finding, History, Part, Progress, Reading, Seen, Slice, Window
 from collectors.machine_names import Names
 from collectors.refusals import Refusals
@@ -124,23 +125,24 @@ class Inventory(AzureCollector):
         """What may be read in each subscription, and that Resource Graph answers."""
         from azure.core.exceptions import HttpResponseError
 
-        yield from super().examine()
         try:
             with self.explained(self.name):
                 try:
-                    for one in self.clients.subscriptions:
-                        for kind in self._kinds:
-                            if missing := self._access.missing(one.id, kind.actions):
-                                said = denied(f"What {one.name} has of {kind.title}", missing)
-                                yield Finding("note", said, GRANT)
+                    places = [(one, kind) for one in self.clients.subscriptions for kind in self._kinds]
+                    lacking = [(*place, self._access.missing(place[0].id, place[1].actions)) for place in places]
+                    if lacking and all(missing for *_, missing in lacking):
+                        raise nothing_may_be_read(self.name, (name for *_, missing in lacking for name in missing))
+                    for one, kind, missing in lacking:
+                        if missing:
+                            yield Finding("note", denied(f"What {one.name} has of {kind.title}", missing), GRANT)
                     machines_found = sum(map(len, self._rows(machines.VM).values()))
                     yield Finding(
                         "good", f"Resource Graph answers; {machines_found} virtual machines have accelerators"
                     )
                 except HttpResponseError as error:
                     yield self.denied(error)
-        except AispendError:
-            return  # said above
+        except AispendError as error:
+            yield finding_of(error, self.name)
 
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
         """Everything of one subscription."""

@@ -26,6 +26,7 @@ from aispend.money import cost, exact_sum
 from collectors.answers import ASKS_AGAIN
 from collectors.azure.base import FORBIDDEN, AzureCollector, status_of
 from collectors.azure.graph import name_of
+from collectors.base import finding_of
 from collectors.contract import Finding, Merge, Progress, Reading, Seen, Slice, Window
 
 LISTED, ACCOUNTS = "arm.ListInvoices", "arm.ListBillingAccounts"
@@ -73,7 +74,7 @@ class Invoices(AzureCollector):
                     else:
                         yield self.denied(error)
         except AispendError as error:
-            yield Finding("broken", error.what, error.next_step)
+            yield finding_of(error, self.name)
 
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:
         """The invoices of one account."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
 from aispend.errors import AispendError
-from collectors.base import MOST_EXAMINED, CloudCollector
+from collectors.base import MOST_EXAMINED, CloudCollector, finding_of
 from collectors.contract import Finding
 from collectors.gcp.clients import GcpClients
 from collectors.gcp.errors import explained
@@ -34,7 +34,7 @@ class GcpCollector(CloudCollector):
                 if not found:
                     yield Finding("good", "can be read")
         except AispendError as error:
-            yield Finding("broken", error.what, error.next_step or error.where)
+            yield finding_of(error, self.name)
 
     def _missing(self) -> Iterator[Finding]:
         here = needed(self.operations, "project")

@@ -31,6 +31,7 @@ from aispend.errors import AispendError, NotReadyError, SettingsError
 from aispend.money import cost as rounded_cost
 from aispend.money import exact_sum
 from collectors.answers import READS_AGAIN
+from collectors.base import finding_of
 from collectors.contract import Files, Finding, Part, Progress, Reading, Rows, Seen, Slice, Window
 from collectors.days import months_of
 from collectors.gcp.base import GcpCollector
@@ -126,7 +127,7 @@ class Bills(GcpCollector):
                     yield self._examined(self._table(name, location))
                 yield from self._missing()
         except AispendError as error:
-            yield Finding("broken", error.what, error.next_step or error.where)
+            yield finding_of(error, self.name)
 
     def _examined(self, table: ExportTable) -> Finding:
         now = self.clock()

@@ -11,12 +11,16 @@ from collectors.answers import readable, unreadable
 from collectors.secrets import redacted
 
 NEXT = "The next run goes on from here."
-_POLICY = "'aispend doctor gcp' names it, 'aispend policy gcp' prints the roles."
+_ROLES = "'aispend policy gcp' prints the roles."
+_POLICY = f"'aispend doctor gcp' names it, {_ROLES}"
 _REPORT = "Check the names in aispend.toml; if it stays so, report it with these words."
 _SIGN_IN = (
     "Sign in (gcloud auth application-default login), or give the machine a service account. See docs/connect-gcp.md."
 )
 _PERMISSION = re.compile(r"\b([a-z][a-zA-Z]+\.[a-zA-Z]+\.[a-zA-Z]+)\b")
+_ELSEWHERE = re.compile(r"was not found in location\b", re.IGNORECASE)
+"""How BigQuery says that a dataset is not where a query looked; names of other things have a location in them too."""
+
 _API = re.compile(r"\b([a-z]+\.googleapis\.com)\b")
 _QUOTA = {"quotaExceeded", "billingTierLimitExceeded", "bytesBilledLimitExceeded"}
 
@@ -132,7 +136,7 @@ def told(error: Exception, where: str) -> CollectError:
         )
     if isinstance(error, exceptions.Forbidden):
         return _denied(said, reason, permission_of(error), place)
-    if isinstance(error, exceptions.NotFound) and "location" in said:
+    if isinstance(error, exceptions.NotFound) and _ELSEWHERE.search(said):
         return CollectError(
             "The dataset is not where it was looked for.",
             where=place,
@@ -165,4 +169,5 @@ def _denied(said: str, reason: str, permission: str, place: str) -> AccessError:
             next_step="Set project under [[gcp]] to one that has.",
         )
     missing = f"The permission {permission} is missing." if permission else "Google Cloud denies access."
-    return AccessError(missing, where=place, next_step=f"Grant it: {_POLICY}" if permission else f"Grant it; {_POLICY}")
+    next_step = f"Grant it: {_ROLES}" if permission else f"Grant it; {_POLICY}"
+    return AccessError(missing, where=place, next_step=next_step)

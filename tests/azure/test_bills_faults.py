@@ -62,7 +62,8 @@ def bills(connection: AzureConnection, clock: Clock, waits: list[float] | None =
     ("code", "says", "broken"),
     [
         ("AuthorizationPermissionMismatch", "Azure denies it", f"the permission {DATA_ACTION} is missing"),
-        ("AuthenticationFailed", "does not accept the credentials", "Azure does not accept the credentials."),
+        ("AuthenticationFailed", "does not accept the credentials", "Azure does not accept the credentials"),
+        ("AuthorizationFailure", "Networking of the storage account", "lets nobody in from here"),
     ],
 )
 def test_what_is_denied_is_no_expired_credential_and_the_other_way_round(
@@ -77,7 +78,7 @@ def test_what_is_denied_is_no_expired_credential_and_the_other_way_round(
     failing(lambda _path: (403, code))
     assert says in (run(bills(connection, clock)).error or "")
     (found,) = bills(connection, clock).examine()
-    assert (found.state, found.what) == ("broken", broken)
+    assert (found.state, broken in found.what, code in found.what) == ("broken", True, True)
 
 
 def test_a_server_that_fails_or_is_busy_is_asked_again(

@@ -17,7 +17,7 @@ from collectors.azure.inventory import Inventory
 from collectors.azure.inventory_machines import fleet, sizes
 from collectors.runner import SourceReport
 from sample.azure_double import Azure, RefusalError
-from sample.azure_graph import QUERY, Graph
+from sample.azure_graph import PERMISSIONS, QUERY, Graph
 from sample.azure_monitor import Monitor
 from tests.azure.double import PLACE, SUBSCRIPTION, subscription
 from tests.azure.graph import AI, CUT_OFF, ML, compute, machine
@@ -297,8 +297,20 @@ def test_where_nothing_may_be_read_the_source_fails_and_the_doctor_names_it(
     graph.grant("Microsoft.Storage/*")
     report = run(Inventory(connect(), clock))
     assert "Azure denies everything" in (report.error or "")
+    (found,) = Inventory(connect(), clock).examine()
+    assert (found.state, "Microsoft.Compute/disks/read" in found.what) == ("broken", True)
+
+
+def test_the_doctor_says_what_may_not_be_read_and_praises_nothing_it_may_not_ask(
+    azure: Azure, graph: Graph, connect: Connect, clock: Clock
+) -> None:
+    graph.grant("Microsoft.Compute/*", "Microsoft.ResourceGraph/*")
     notes = [one.what for one in Inventory(connect(), clock).examine() if one.state == "note"]
-    assert any("Microsoft.Compute/disks/read is missing" in one for one in notes)
+    assert any("Microsoft.CognitiveServices/accounts/read" in one for one in notes)
+
+    azure.on(PERMISSIONS, RefusalError(403, "AuthorizationFailed"))
+    (found,) = Inventory(connect(), clock).examine()
+    assert (found.state, "Microsoft.Authorization/permissions/read is missing" in found.what) == ("broken", True)
 
 
 def test_computes_that_are_denied_are_a_remark(

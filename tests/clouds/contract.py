@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 
 import pytest
@@ -79,6 +79,9 @@ def says_why_when_refused(
                 report = run(made(servers.connect(made.kind, settled=settled), clock), **DAYS)
             said = told(report)
             assert said.strip(), f"{fault}: whoever collected nothing says why"
+            if fault == "denied":
+                sent = [operation for operation in report.requests if " " not in operation]
+                _names_a_permission(servers, sent, [said])
             assert _UNFORESEEN not in said, f"{fault}: {said}"
             assert "Traceback" not in said + caplog.text, f"{fault}: {said}"
             for one in troubles(report):
@@ -135,11 +138,12 @@ def is_looked_at_in_peace(servers: CloudServers, made: Made, clock: Clock, caplo
             if fault == "denied":
                 named += [one.what for one in found if one.state != "note"]
                 assert "good" not in {one.state for one in found}, f"denied, and yet {found}"
-    _names_a_permission(servers, made, named)
+    _names_a_permission(servers, made.operations, named)
 
 
-def _names_a_permission(servers: CloudServers, made: Made, said: list[str]) -> None:
-    """Where something was tried; what costs is left to collecting, and that is told as a note."""
-    needed = {name for operation in made.operations for name in servers.permissions(operation) or ()}
+def _names_a_permission(servers: CloudServers, operations: Iterable[str], said: list[str]) -> None:
+    """Where something was tried; in looking, what costs is left to collecting, and that is told as a note."""
+    needed = {name for operation in operations for name in servers.permissions(operation) or ()}
     if said and needed:
-        assert any(name in one for one in said for name in needed), f"no permission is named in {said!r}"
+        names = {name.rpartition(":")[2] for name in needed}  # AWS's are known by their action: ``s3:ListBucket``
+        assert any(name in one for one in said for name in names), f"no permission is named in {said!r}"

@@ -62,6 +62,8 @@ def test_grpc_is_tried_again_too(google: Google, connect: Connect) -> None:
         (RefusedError(401, "authError", "Invalid Credentials"), AccessError, "There are no Google Cloud credentials"),
         (RefusedError(404, "notFound", "Not found: Dataset a:b was not found in location US"), CollectError,
          "not where it was looked for"),
+        (RefusedError(404, "notFound", "projects/ml/locations/us-central1/endpoints is not found"), CollectError,
+         "finds no such thing"),
         (RefusedError(429, "rateLimitExceeded", "slow"), NotReadyError, "limits the rate"),
         (RefusedError(429, "rateLimitExceeded", "slow", {"Retry-After": "3600"}), NotReadyError, "limits the rate"),
         (RefusedError(500, "internalError", "oops"), CollectError, "could not answer"),
