@@ -125,7 +125,9 @@ def _months(found: views.Savings, home: str) -> None:
     from reports.home_first import home_first
 
     if not found.months:
-        show.lines(["No bill of the days since has been held against it yet: aispend analyze does, once one is loaded."])
+        show.lines(
+            ["No bill of the days since has been held against it yet: aispend analyze does, once one is loaded."]
+        )
         return
     show.table(
         [
