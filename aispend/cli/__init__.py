@@ -117,6 +117,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """The entry point."""
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # its notes on connections are not for whoever reads the screen
     sys.exit(run(sys.argv[1:]))
 
 

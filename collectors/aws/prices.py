@@ -238,6 +238,8 @@ def _json(text: str) -> Mapping[str, Any]:
             raise TypeError("no attributes")
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
-            "A product of the price list cannot be read.", where=f"pricing.GetProducts, {text[:60]}: {error}", next_step=ASKS_AGAIN
+            "A product of the price list cannot be read.",
+            where=f"pricing.GetProducts, {text[:60]}: {error}",
+            next_step=ASKS_AGAIN,
         ) from None
     return found  # type: ignore[no-any-return]
