@@ -1,19 +1,21 @@
 """What the watch looks at: a daily series per service, model, team and accelerator, and what each SKU costs a unit.
 
 Usage that clouds and APIs bill alone: purchases, taxes and credits come on days of their own and have no everyday to
-differ from, and the company's own costs (people, licences) are as a person wrote them down.
+differ from, and the company's own costs (people, licences) are as a person wrote them down. A team or a model that
+telemetry tells is watched for the days on which it does (:mod:`analyzer.anomaly_known`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, text
 
+from analyzer.anomaly_known import Told, known_span, told_values
 from analyzer.series import OWN, Behind, Series, SeriesCut
 from analyzer.series_together import Asked, SpendByDay
 
@@ -27,7 +29,10 @@ _LONGEST_CHARGE = timedelta(days=62)
 
 @dataclass(frozen=True)
 class WatchedSeries:
-    """Cost per day of one value of one cut, from ``first`` on; ``partly_unknown`` where some charge has no cost."""
+    """Cost per day of one value of one cut, from ``first`` on; ``partly_unknown`` where some charge has no cost.
+
+    It may begin later and end earlier than what is watched: beyond, the value is unknown.
+    """
 
     cut: str
     value: str | None
@@ -94,6 +99,8 @@ def watched(connection: Connection, spend: SpendByDay, *, days: int, ai_only: bo
         "least": least,
     }
     length = (found.end - found.first).days
+    told = told_values(connection, found.first, found.end, left_out, least)
+    series = [known for one in series if (known := _known(one, told, least)) is not None]
     series += _accelerators(connection.execute(text(_ACCELERATORS), scope).all(), found.first, length)
     rates = _rates(connection.execute(text(_RATES), scope).all(), found.first, length)
     return Watched(found.first, found.end, tuple(series), tuple(rates), found.behind, left_out)
@@ -112,6 +119,14 @@ def _usage(cut: str, series: Iterable[Series]) -> list[WatchedSeries]:
         lacks = one.partly_unknown or (known is not None and known.partly_unknown)
         found[name] = WatchedSeries(cut, value, one.currency, one.first, costs, lacks)
     return list(found.values())
+
+
+def _known(one: WatchedSeries, told: Sequence[Told], least: Decimal) -> WatchedSeries | None:
+    """The days of a series on which its value is known; None where it is on none."""
+    end = one.first + timedelta(days=len(one.costs))
+    since, until = known_span(told, (one.cut, one.value, one.currency), one.first, end, least)
+    costs = one.costs[(since - one.first).days : max((until - one.first).days, 0)]
+    return replace(one, first=since, costs=costs) if costs else None
 
 
 def _accelerators(rows: Iterable[Sequence[Any]], first: date, length: int) -> list[WatchedSeries]:
