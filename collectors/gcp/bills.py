@@ -135,6 +135,10 @@ class Bills(GcpCollector):
         given = _of_month(table, month, MonthState(None, 0, Decimal(0), _instant(month - _BEFORE), now))
         size = estimate(self.clients, table, roll_up(table).text, given)
         said = f"{table.kind} export {table.name}: reading {month:%Y-%m} takes {size / 1e9:,.3f} GB"
+        allowed = self.clients.connection.bigquery_gb_per_day
+        if size > allowed * 1_000_000_000:
+            told = f"{said}, and a day may read bigquery_gb_per_day = {allowed}"
+            return Finding("broken", told, "Raise it in aispend.toml: no day's budget is enough for the month.")
         if table.modified is None:
             return Finding("good", said)
         said += f"; appended to {table.modified.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -22,6 +22,7 @@ _ELSEWHERE = re.compile(r"was not found in location\b", re.IGNORECASE)
 """How BigQuery says that a dataset is not where a query looked; names of other things have a location in them too."""
 
 _API = re.compile(r"\b([a-z]+\.googleapis\.com)\b")
+_OFF = "it is disabled"
 _QUOTA = {"quotaExceeded", "billingTierLimitExceeded", "bytesBilledLimitExceeded"}
 
 
@@ -87,7 +88,10 @@ def exhausted(operation: str, why: str, *, limited: bool) -> CollectError:
 
 def _refused(error: Exception, where: str) -> AccessError:
     said = " ".join(map(str, error.args))
-    if "impersonat" in said.lower() or "getAccessToken" in said:
+    acting = "impersonat" in said.lower() or "getAccessToken" in said
+    if acting and ("SERVICE_DISABLED" in said or _OFF in said):
+        return _disabled("iamcredentials.googleapis.com", f"{where}: impersonate")
+    if acting:
         return AccessError(
             "The service account in the settings may not be acted as.",
             where=f"{where}: impersonate",
@@ -156,12 +160,10 @@ def told(error: Exception, where: str) -> CollectError:
 
 
 def _denied(said: str, reason: str, permission: str, place: str) -> AccessError:
-    if reason in ("SERVICE_DISABLED", "accessNotConfigured") or "it is disabled" in said:
+    if reason in ("SERVICE_DISABLED", "accessNotConfigured") or _OFF in said:
         api = _API.search(said)
         name = api[1] if api else "the service"
-        return AccessError(
-            f"{name} is not enabled in the project.", where=place, next_step=f"Enable it: gcloud services enable {name}"
-        )
+        return _disabled(name, place)
     if reason in ("billingNotEnabled", "BILLING_DISABLED"):
         return AccessError(
             "The project that requests are counted for has no billing account.",
@@ -171,3 +173,11 @@ def _denied(said: str, reason: str, permission: str, place: str) -> AccessError:
     missing = f"The permission {permission} is missing." if permission else "Google Cloud denies access."
     next_step = f"Grant it: {_ROLES}" if permission else f"Grant it; {_POLICY}"
     return AccessError(missing, where=place, next_step=next_step)
+
+
+def _disabled(service: str, place: str) -> AccessError:
+    return AccessError(
+        f"{service} is not enabled in the project.",
+        where=place,
+        next_step=f"Enable it: gcloud services enable {service}",
+    )

@@ -16,6 +16,8 @@ from aispend.connections import GcpConnection
 Level = Literal["organization", "project", "dataset"]
 """Where a permission is granted: for all there is, in the project requests are counted for, on the bills' datasets."""
 
+_DATASETS = "map(object({ project = string, dataset = string }))"
+_ACTING = "iamcredentials.googleapis.com"
 READ, RUN, BILLS = "aispendRead", "aispendRun", "aispendBills"
 _ROLES: Mapping[Level, tuple[str, str]] = {
     "organization": (READ, "aispend: read accounts, machines, metrics and advice"),
@@ -89,8 +91,8 @@ def needed(operations: Iterable[str], level: Level | None = None) -> list[str]:
 
 
 def apis(operations: Iterable[str]) -> list[str]:
-    """The services that must be enabled in the project for these operations."""
-    return sorted({f"{operation.split('.', 1)[0]}.googleapis.com" for operation in operations})
+    """The services that must be enabled in the project for these operations, and to act as an account without a key."""
+    return sorted({_ACTING, *(f"{operation.split('.', 1)[0]}.googleapis.com" for operation in operations)})
 
 
 def asked_of(connection: GcpConnection, operations: Collection[str]) -> set[str]:
@@ -156,13 +158,16 @@ def _granted(one: Mapping[str, Any], connection: GcpConnection) -> str:
     )
     made = f"  role = google_organization_iam_custom_role.{resource}.id\n"
     if name == BILLS:
-        places = {place.split("/")[3]: place.split("/")[1] for place in datasets(connection)}
-        said = "".join(f'    "{dataset}" = "{project}"\n' for dataset, project in places.items())
+        places = [(place.split("/")[1], place.split("/")[3]) for place in datasets(connection)]
+        said = "".join(
+            f'    "{project}/{dataset}" = {{ project = "{project}", dataset = "{dataset}" }}\n'
+            for project, dataset in places
+        )
         return (
-            f"{role}" + ("" if places else _variable("bills", "project by dataset of the export", kind="map(string)"))
+            f"{role}" + ("" if places else _variable("bills", "datasets of the export", kind=_DATASETS))
             + f'resource "google_bigquery_dataset_iam_member" "{resource}" {{\n'
             + (f"  for_each = {{\n{said}  }}\n" if places else "  for_each = var.bills\n")
-            + f"  project = each.value\n  dataset_id = each.key\n{made}{member}}}\n"
+            + f"  project = each.value.project\n  dataset_id = each.value.dataset\n{made}{member}}}\n"
         )  # fmt: skip
     if name == RUN:
         return (

@@ -122,7 +122,9 @@ def test_the_doctor_names_what_is_passed_over_and_the_missing_permission(
     assert (none.state, none.what) == ("broken", "there is no export of cost")
     azure.on(LISTED, RefusalError(403, "AuthorizationFailed"))
     (denied,) = Bills(connect(), clock).examine()
-    assert denied.what == "the permission Microsoft.CostManagement/exports/read is missing"
+    assert denied.what == (
+        "Azure denies it: the permission Microsoft.CostManagement/exports/read is missing: 403 AuthorizationFailed"
+    )
 
 
 def place(name: str, scope: str, kind: str = "focuscost", root: str = "") -> Place:

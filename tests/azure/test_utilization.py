@@ -159,7 +159,9 @@ def test_what_is_denied_is_said_and_asked_for_again(
     report = run(Utilization(connect(), clock), first=DAY, end=NEXT)
     assert "denies" in (report.error or "")
     found = [one.what for one in Utilization(connect(), clock).examine() if one.state == "broken"]
-    assert found == ["the permission Microsoft.Insights/metrics/read is missing"]
+    assert found == [
+        "Azure denies it: the permission Microsoft.Insights/metrics/read is missing: 403 AuthorizationFailed"
+    ]
 
 
 def test_where_no_subscription_may_be_read_the_source_fails(

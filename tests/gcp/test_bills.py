@@ -244,3 +244,14 @@ def test_the_doctor_says_what_a_month_costs_and_what_is_missing(google: Google, 
     assert google.queries() == []
     (none,) = Bills(connect(), clock).examine()
     assert (none.state, none.what) == ("broken", "No table of the billing export is named.")
+
+
+def test_the_doctor_says_that_a_month_costs_more_than_the_day_may(
+    google: Google, connect: Connect, clock: Clock
+) -> None:
+    serve(google, [october()])
+    found = list(Bills(connect(export=[{"table": TABLE}], bigquery_gb_per_day=0), clock).examine())
+    (one,) = [one for one in found if one.state == "broken"]
+    assert "takes 0.010 GB" in one.what
+    assert "bigquery_gb_per_day = 0" in one.what
+    assert "Raise it" in one.next_step

@@ -36,7 +36,7 @@ class Exchange:
     def __init__(self, google: Google) -> None:
         self.google = google
         self.lasts = timedelta(hours=1)
-        self.refuses = False
+        self.refuses = ""
         self.asked: list[tuple[str, str, Any]] = []
         self.url = ""
 
@@ -48,8 +48,7 @@ class Exchange:
         if path == EXCHANGE:
             self.asked.append((path, bearer, json.loads(body)))
             if self.refuses:
-                said = "Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist)."
-                return 403, {"error": {"code": 403, "message": said, "status": "PERMISSION_DENIED"}}
+                return 403, {"error": {"code": 403, "message": self.refuses, "status": "PERMISSION_DENIED"}}
             number = sum(one == EXCHANGE for one, _, _ in self.asked)
             ends = datetime.now(UTC) + self.lasts
             return 200, {"accessToken": f"{ACTING}-{number}", "expireTime": f"{ends:%Y-%m-%dT%H:%M:%SZ}"}
@@ -148,7 +147,7 @@ def test_a_token_that_ends_is_exchanged_anew(exchange: Exchange, acting: Callabl
 def test_who_may_not_act_as_it_is_told_what_to_grant_and_no_token(
     exchange: Exchange, acting: Callable[[], GcpClients], caplog: pytest.LogCaptureFixture
 ) -> None:
-    exchange.refuses = True
+    exchange.refuses = "Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist)."
     with pytest.raises(AccessError, match="may not be acted as") as caught, explained("gcp/bills"):
         acting().bigquery().get_table(TABLE, retry=None)
     assert "iam.serviceAccounts.getAccessToken" in str(caught.value)
@@ -156,3 +155,13 @@ def test_who_may_not_act_as_it_is_told_what_to_grant_and_no_token(
         acting().signed_in()
     said = f"{caught.value!r}{caught.value.__dict__}{caplog.text}"
     assert not [one for one in (OWN_TOKEN, ACTING, "PRIVATE KEY") if one in said]
+
+
+def test_where_the_service_that_gives_tokens_is_off_it_is_told_to_enable_it(
+    exchange: Exchange, acting: Callable[[], GcpClients]
+) -> None:
+    exchange.refuses = "IAM Service Account Credentials API has not been used in project 42 before or it is disabled."
+    with pytest.raises(AccessError, match="is not enabled") as caught:
+        acting().signed_in()
+    assert "gcloud services enable iamcredentials.googleapis.com" in str(caught.value)
+    assert "Token Creator" not in str(caught.value)

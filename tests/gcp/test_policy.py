@@ -40,5 +40,18 @@ def test_document_and_terraform_grant_the_same() -> None:
 
     assert granted >= set(needed(operations))
     assert set(re.findall(r'^ +"([a-z]+\.[a-zA-Z.]+)",$', text, re.MULTILINE)) == granted | set(document["services"])
-    assert '"bills" = "billing-host"' in text
+    assert text.count('"billing-host/bills" = ') == 1, "two exports in one dataset are one grant"
     assert text.count("{") == text.count("}")
+
+
+def test_datasets_of_one_name_in_two_projects_are_both_granted() -> None:
+    exports = [{"dataset": "eu-host.bills"}, {"dataset": "us-host.bills"}]
+    text = Gcp().grant(GcpConnection.model_validate({"project": "runner", "export": exports}), BILLS, "terraform")
+    assert '"eu-host/bills" = { project = "eu-host", dataset = "bills" }' in text
+    assert '"us-host/bills" = { project = "us-host", dataset = "bills" }' in text
+
+
+def test_the_service_that_lets_one_act_as_the_account_is_enabled() -> None:
+    connection = GcpConnection.model_validate({"project": "runner"})
+    assert "iamcredentials.googleapis.com" in json.loads(Gcp().grant(connection, BILLS, "json"))["services"]
+    assert '"iamcredentials.googleapis.com"' in Gcp().grant(connection, BILLS, "terraform")
