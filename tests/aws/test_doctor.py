@@ -84,7 +84,7 @@ def test_an_export_that_was_never_delivered_is_no_fault_yet(aws: Aws, look: Diag
 def test_credentials_that_do_not_work_end_the_examination(aws: Aws, look: Diagnose) -> None:
     aws.on("sts.GetCallerIdentity", [RefusalError("ExpiredToken", status=403)])
     (one,) = look()
-    assert (one.state, one.what) == ("broken", "The AWS credentials have expired.")
+    assert (one.state, one.what) == ("broken", "The AWS credentials have expired: GetCallerIdentity: ExpiredToken")
     assert "aws sso login" in one.next_step
 
 
