@@ -105,7 +105,7 @@ def _figures(moved: Moved) -> str:
     if moved.measure == "paid_part":
         return f"{percent(before)} → {percent(after)} of the contracted price is paid"
     if moved.measure == "price":
-        return f"{figure(before)} → {figure(after)}{f' {moved.of}' if moved.of else ''} per unit"
+        return f"{figure(before)} → {figure(after)}{f' {moved.of}' if moved.of else ''} per {moved.per}"
     if moved.measure == "exchange_rate":
         return f"1 {moved.of} = {figure(before)} → {figure(after)}"
     if moved.measure == "hours_per_1k":

@@ -294,7 +294,7 @@ def payback(
     Example: aispend payback llama-3.1-8b-tuned --instead-of gpt-4o
     """
     from reports import views
-    from reports.formats import count, figure, money, unit_price
+    from reports.formats import count, figure, money, period, unit_price
 
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         found = views.payback(connection, model, instead_of)
@@ -308,7 +308,8 @@ def payback(
             f"Training {found.model}: {money(found.training_cost)} {found.currency}.",
             f"Serving: {unit_price(found.cost_per_1m_tokens)} a million tokens instead of "
             f"{unit_price(found.instead_cost_per_1m_tokens)} ({found.instead_of}).",
-            f"At {count(found.monthly_tokens)} tokens in 730 hours that saves {money(found.monthly_saving)} a month.",
+            f"At {count(found.monthly_tokens)} tokens in 730 hours, the volume of {period(found.days)}, that saves "
+            f"{money(found.monthly_saving)} a month.",
             f"Paid for after {figure(found.months)} months."
             if found.months is not None
             else "It saves nothing, so that it is never paid for.",

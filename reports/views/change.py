@@ -7,6 +7,7 @@ one of them (:func:`reports.views.converted.spend_in`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -21,7 +22,7 @@ from aispend.errors import UsageError
 from aispend.money import exact_sum, rate
 from analyzer.conversion import Both, Period
 from analyzer.currency import rounded
-from analyzer.drivers import ACCELERATOR_HOURS, RESOURCE, TAG_PREFIX, CellName, Drivers, drivers
+from analyzer.drivers import ACCELERATOR_HOURS, RESOURCE, TAG_PREFIX, TOKENS, CellName, Drivers, drivers
 from analyzer.variance import EFFECTS, Cell, Effect, Pool, explain
 from reports.views.basis import Window, newest_window
 
@@ -30,6 +31,8 @@ CHANGE_CUTS: tuple[str, ...] = (*_OF_CELLS, RESOURCE)
 """Besides these, ``tag:KEY``."""
 Side = Literal["before", "after"]
 _SIDES: tuple[Side, Side] = ("before", "after")
+_SEVERAL = re.compile(r"^([A-Za-z -]+[A-Za-rt-z])s$")
+"""A unit in the plural, as ``Hours`` and ``GB-Months``: neither ``1M characters`` nor ``Address``."""
 _LEAST_SHIFT = Decimal("0.01")
 """A spot share that moves less is not what changed the mix."""
 
@@ -38,19 +41,21 @@ Measure = Literal[
     "requests", "tokens", "accelerator hours", "hours_per_1k", "spot_share", "price", "paid_part", "exchange_rate"
 ]
 """What moved: the demand served; accelerator hours, where nobody knows it; accelerator hours per 1,000 of it; the spot
-share of accelerator hours; the contracted cost per unit; the part of the contracted cost that is paid; the reporting
-currency per unit of the bill's."""
+share of accelerator hours; the contracted cost of one ``per``; the part of the contracted cost that is paid; the
+reporting currency per unit of the bill's."""
 
 
 @dataclass(frozen=True)
 class Moved:
     """A measure before and after; ``of`` is the demand it is taken per, for ``hours_per_1k``, or the bill's currency,
-    for ``exchange_rate`` and for a ``price`` where amounts are in another."""
+    for ``exchange_rate`` and for a ``price`` where amounts are in another; ``per`` is what a ``price`` is the price of.
+    """
 
     measure: Measure
     before: Decimal
     after: Decimal
     of: str = ""
+    per: str = ""
 
 
 @dataclass(frozen=True)
@@ -295,8 +300,7 @@ def _moved(
     if len({cell.key.currency for cell in members}) > 1:
         return None
     if effect == "price":
-        of = members[0].key.currency if found.conversion else ""
-        return _pair("price", *(_per_unit(members, side) for side in _SIDES), of=of)
+        return _price(members, members[0].key.currency if found.conversion else "")
     if effect == "commitment":
         return _pair("paid_part", *(_paid_part(members, side) for side in _SIDES))
     return None
@@ -326,9 +330,19 @@ def _spot(cells: Sequence[Cell[CellName]]) -> Moved | None:
     return Moved("spot_share", before, after) if abs(after - before) >= _LEAST_SHIFT else None
 
 
-def _per_unit(cells: Sequence[Cell[CellName]], side: Side) -> Decimal | None:
+def _price(cells: Sequence[Cell[CellName]], of: str) -> Moved | None:
+    """What one of what is counted cost; None where that is not the same in all cells."""
+    units = {cell.key.unit for cell in cells}
+    unit = units.pop()
+    if units or unit is None:
+        return None
+    many, per = (1_000_000, f"million {TOKENS}") if unit == TOKENS else (1, _SEVERAL.sub(r"\1", unit))
+    return _pair("price", *(_per_unit(cells, side, many) for side in _SIDES), of=of, per=per)
+
+
+def _per_unit(cells: Sequence[Cell[CellName]], side: Side, many: int) -> Decimal | None:
     quantity = _quantity(cells, side)
-    return rate(_cost(cells, side, "contracted"), quantity) if quantity else None
+    return rate(_cost(cells, side, "contracted"), quantity, many) if quantity else None
 
 
 def _paid_part(cells: Sequence[Cell[CellName]], side: Side) -> Decimal | None:
@@ -343,8 +357,10 @@ def _rate(currency: str, found: Drivers) -> Moved | None:
     return _pair("exchange_rate", rounded(before), rounded(after), of=currency)
 
 
-def _pair(measure: Measure, before: Decimal | None, after: Decimal | None, *, of: str = "") -> Moved | None:
-    return None if before is None or after is None or before == after else Moved(measure, before, after, of)
+def _pair(
+    measure: Measure, before: Decimal | None, after: Decimal | None, *, of: str = "", per: str = ""
+) -> Moved | None:
+    return None if before is None or after is None or before == after else Moved(measure, before, after, of, per)
 
 
 def _quantity(cells: Sequence[Cell[CellName]], side: Side) -> Decimal:

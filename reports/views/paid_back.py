@@ -23,6 +23,7 @@ from aispend.money import exact_sum, rate
 from aispend.prices.break_even import payback_months, per_month
 from aispend.prices.token_prices import CURRENCY, ApiOffer, api_offers
 from analyzer.currency import exchange_rates
+from reports.views.basis import Window
 from reports.views.converted import in_one
 from reports.views.lifecycle import lifecycles
 from reports.views.unit_costs import PER_TOKENS, UnitCost, unit_costs
@@ -35,8 +36,8 @@ _TOKENS = (*_INPUT, "cached_input_tokens", "output_tokens")
 class Payback:
     """Whether a model's training pays: its cost against what serving it saves over serving ``instead_of``.
 
-    ``monthly_tokens`` and ``monthly_saving`` are of 730 hours, at the volume of the last 30 days with usage; ``months``
-    None where nothing is saved.
+    ``monthly_tokens`` and ``monthly_saving`` are of 730 hours, at the volume of ``days``, the last 30 with usage;
+    ``months`` None where nothing is saved.
     ``list_price_of`` names the API and the source where the other model is not served; ``oldest_rate`` is the day the
     oldest exchange rate used is from, None where none was needed.
     """
@@ -52,6 +53,7 @@ class Payback:
     months: Decimal | None
     list_price_of: str | None
     oldest_rate: date | None
+    days: Window
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ def payback(connection: Connection, model: str, instead_of: str) -> Payback | No
         months=payback_months(training, saving),
         list_price_of=f"{offer.provider} {offer.model_id}, {offer.source}" if offer else None,
         oldest_rate=min((one.oldest_rate for one in sums if one.oldest_rate), default=None),
+        days=days,
     )
 
 

@@ -173,6 +173,12 @@ def test_commitments_say_who_benefits(serving: Run) -> None:
     assert "sp-1 – 100 % – 40.00 prod 60.00 USD" in said
 
 
+def test_payback_names_the_days_its_volume_is_of(serving: Run) -> None:
+    """15 M tokens on the one day with usage, in the 30 days that end with it: 720 hours, 15.2 M in 730."""
+    found = words(serving("payback", MODEL, "--instead-of", "gpt-4o").out)
+    assert "tokens in 730 hours, the volume of 2026-09-06 to 2026-10-05 (30 days), that saves" in found
+
+
 def test_payback_needs_both_models(serving: Run) -> None:
     found = serving("payback", MODEL, "--instead-of", "gpt-9")
     assert (found.status, found.err) == (0, "")
