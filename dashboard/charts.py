@@ -11,8 +11,8 @@ from typing import Any
 import plotly.graph_objects as go
 
 from aispend.clock import next_month
-from dashboard.layout import PROVIDERS, provider, trimmed
-from reports.formats import money, month, unit_price
+from dashboard.layout import provider, trimmed
+from reports.formats import PROVIDERS, money, month, unit_price
 from reports.views import MonthFigures, Spend, Window
 
 CONFIG = {"displayModeBar": False, "scrollZoom": False, "staticPlot": False, "responsive": True}

@@ -15,13 +15,12 @@ from typing import Literal
 import streamlit as st
 
 from aispend.money import rate
-from reports.formats import UNKNOWN, allocation_line, cost_name, inclusion, moment, money, pending, percent
+from reports.formats import PROVIDERS, UNKNOWN, allocation_line, cost_name, inclusion, moment, money, pending, percent
 from reports.subject_names import subject_name
 from reports.views import Basis, CostColumn, Costs, Spend, SpendRow
 
 NO_MODEL = "no model known"
 NO_AI = "The loaded bills hold no AI spend here. What counts as AI spend can be set by rules in `aispend.toml`."
-PROVIDERS = {"aws": "AWS", "gcp": "Google Cloud", "azure": "Azure", "oci": "Oracle Cloud"}
 _REASONS = {
     "direct": (
         "Billed to one owner",

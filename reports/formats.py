@@ -23,6 +23,9 @@ _OUTCOMES = {
     "saved": "verified: less than promised",
 }
 _RISKS = ("none", "very low", "low", "medium", "high")
+PROVIDERS = {"aws": "AWS", "gcp": "Google Cloud", "azure": "Azure", "oci": "Oracle Cloud"}
+"""What people call the clouds; another provider goes by the name it has in its bill."""
+
 UNKNOWN = "–"
 """Shown for what is not known, which is not zero."""
 
@@ -186,7 +189,7 @@ def carbon_free_line(found: EnergyUse) -> str | None:
     if not of:
         return None
     share = sum((row.carbon_free_kwh for row in known if row.carbon_free_kwh is not None), Decimal(0)) / of
-    providers = ", ".join(sorted({row.provider for row in known}))
+    providers = ", ".join(sorted({PROVIDERS.get(row.provider, row.provider) for row in known}))
     return (
         f"Of the {figure(of)} kWh at {providers}, {percent(share)} was carbon-free in the hour it was used, by what the"
         " provider says of its contracts and grids; the carbon above, location-based, is not lowered by it."

@@ -236,7 +236,7 @@ def test_what_was_carbon_free_by_the_providers_word_stands_beside_and_lowers_not
     assert elsewhere.carbon_free_kwh is None
     line = carbon_free_line(found)
     assert line is not None
-    assert "kWh at gcp, 59 % was carbon-free in the hour it was used" in line
+    assert "kWh at Google Cloud, 59 % was carbon-free in the hour it was used" in line
     assert any("us-east1" in source and "31 % carbon-free 2024" in source for source in found.sources)
     assert carbon_free_line(views.EnergyUse((elsewhere,), None, ())) is None
 
