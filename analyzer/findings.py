@@ -62,7 +62,8 @@ be told from what is loaded.
 class Finding:
     """One promise, checked on one scope (and period and currency, where it has them).
 
-    ``attention`` marks what holds and should still be known: something is missing, or not as the export says.
+    ``attention`` marks what holds and should still be known: something is missing, or not as the export says. ``unit``
+    is what is counted where it is no money: tokens, days; empty where the promise itself says it.
     """
 
     promise: str
@@ -75,6 +76,7 @@ class Finding:
     cause: str
     holds: bool
     attention: bool = False
+    unit: str = ""
 
     @property
     def number(self) -> int | None:

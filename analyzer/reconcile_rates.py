@@ -47,6 +47,7 @@ def rates_are_fresh(connection: Connection, currency: str) -> Iterator[Finding]:
             cause=cause,
             holds=True,
             attention=old or without > 0,
+            unit="days",
         )
 
 

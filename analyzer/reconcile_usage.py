@@ -186,6 +186,7 @@ def _finding(key: _Key, billed: Billed, measured: Measured, one: Residual, toler
         cause=f"{finality}: {'; '.join(parts) or 'equal'}",
         holds=holds,
         attention=any(cause != "rounding in the export" for cause in one.causes),
+        unit="tokens",
     )
 
 

@@ -83,7 +83,7 @@ def _promises(rows: Sequence[Finding]) -> None:
                 str(len(found)),
                 str(sum(row.holds for row in found)),
                 _failed(found),
-                _largest(found),
+                largest_difference(found),
             )
             for promise, found in by_promise.items()
         ],
@@ -95,8 +95,8 @@ def _failed(found: Sequence[Finding]) -> str:
     return f"{failed} !" if failed else "0"
 
 
-def _largest(found: Sequence[Finding]) -> str:
-    """Of the failed checks where some failed, else of all; signed, ours less theirs."""
+def largest_difference(found: Sequence[Finding]) -> str:
+    """Of the failed checks where some failed, else of all; signed, ours less theirs, with what it counts."""
     from reports.formats import UNKNOWN
 
     rows = [row for row in found if not row.holds] or found
@@ -112,14 +112,16 @@ def _largest(found: Sequence[Finding]) -> str:
 
 
 def _amount(row: Finding, which: Literal["ours", "theirs", "difference"]) -> str:
-    """An amount with its currency; what is counted has none."""
+    """An amount with its currency; what is counted with its unit, where it has one."""
     from reports.formats import UNKNOWN, money
 
     amount = getattr(row, which)
     if amount is None:
         return UNKNOWN
     sign = "+" if which == "difference" and amount > 0 else ""
-    return f"{sign}{money(amount)} {row.currency}" if row.currency else f"{sign}{amount:,.0f}"
+    if row.currency:
+        return f"{sign}{money(amount)} {row.currency}"
+    return f"{sign}{amount:,.0f} {row.unit}".rstrip()
 
 
 def _rows(rows: Sequence[Finding], *, every: bool) -> None:

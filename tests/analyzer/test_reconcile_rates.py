@@ -35,7 +35,7 @@ def told(ledger: Ledger, *rates: tuple[str, str]) -> list[tuple[object, ...]]:
                 {"day": day, "rate": rate},
             )
         found = list(rates_are_fresh(connection, "USD"))
-    assert all(one.holds for one in found)
+    assert all(one.holds and one.unit == "days" for one in found)
     return [(one.scope, one.period, one.ours, one.attention, one.cause) for one in found]
 
 

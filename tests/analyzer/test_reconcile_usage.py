@@ -61,6 +61,7 @@ def findings(ledger: Ledger, tolerance: str | None = None) -> list[Finding]:
 
 
 def shown(row: Finding) -> tuple[Any, ...]:
+    assert row.unit == "tokens"
     return row.scope, row.ours, row.theirs, row.difference, row.cause
 
 
