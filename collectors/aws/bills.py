@@ -42,6 +42,7 @@ _ABSENT = {"404", "NoSuchKey", "NotFound"}
 _UNCHANGED = {"304", "NotModified"}
 _SCHEME = re.compile(r"^s3://([^/]+)/")
 _CREATE = "Create one (docs/connect-aws.md shows how), or name it under [[aws.export]]."
+_DELIVERS = "A new export delivers within 24 hours. Otherwise check bucket, prefix and name in aispend.toml."
 _LATE = timedelta(hours=48)
 
 BEFORE_THE_EXPORT = 2
@@ -93,7 +94,10 @@ class Bills(AwsCollector):
         self._regions: dict[str, str] = {}
 
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
-        """A slice per export and month that has a manifest."""
+        """A slice per export and month that has a manifest.
+
+        Raises ``NotReadyError`` behind them where an export that the settings name has none at all.
+        """
         if not self.exports:
             raise AccessError(
                 "The account has no Data Export and no Cost and Usage Report.",
@@ -102,6 +106,7 @@ class Bills(AwsCollector):
             )
         today = self.clock().date()
         settled = month_of(today - self.restated_for)
+        empty = dict.fromkeys(self.clients.connection.exports if window.usual else ())
         for export in self.exports:
             asked = any(key.startswith(f"{export.name} ") and one.at.date() == today for key, one in seen.items())
             absent: int | None = None  # in a row, since one was there
@@ -111,13 +116,18 @@ class Bills(AwsCollector):
                 collected = known is not None and known.at.date() > month + self.restated_for
                 if window.usual and collected and month < settled:
                     absent = 0
+                    empty.pop(export, None)
                     continue  # collected after AWS had stopped changing it
                 token = self._token(export, month, known)
                 absent = 0 if token is not None else None if absent is None else absent + 1
                 if window.usual and asked and absent == BEFORE_THE_EXPORT:
                     break
                 if token is not None:
+                    empty.pop(export, None)
                     yield Slice(key, token, f"{export.name}, {month:%Y-%m}")
+        if empty:  # it may be named wrongly, which is not *nothing new*
+            where = ", ".join(f"export {one.name} in {one.bucket}" for one in empty)
+            raise NotReadyError("Nothing was delivered yet.", where=f"{self.name}, {where}", next_step=_DELIVERS)
 
     def examine(self) -> Iterator[Finding]:
         """Each export, and when its newest month was delivered."""
@@ -150,7 +160,7 @@ class Bills(AwsCollector):
         return Finding(
             "note",
             f"{place}: nothing was delivered yet",
-            "A new export delivers within 24 hours. Otherwise check bucket, prefix and name in aispend.toml.",
+            _DELIVERS,
         )
 
     def fetch(self, piece: Slice, folder: Path, progress: Progress | None) -> Reading:

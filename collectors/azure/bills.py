@@ -71,6 +71,10 @@ _LONGEST_RUN = timedelta(hours=24)
 _CLOCK_STEP = timedelta(seconds=5)
 """Blob storage stamps to the second, by clocks of its own."""
 
+_DELIVERS = (
+    "A new export delivers within a day; 'Run now' in Azure does at once. "
+    "Otherwise check account_url, container, root and name in aispend.toml."
+)
 _AGAIN = "Make the export anew: those of Cost Management's present version write a manifest.json with each run."
 
 
@@ -113,7 +117,10 @@ class Bills(AzureCollector):
         self._said: dict[str, tuple[str, ...]] = {}
 
     def find(self, window: Window, seen: Mapping[str, Seen]) -> Iterator[Slice]:
-        """A slice per bill and month; or per months that runs share."""
+        """A slice per bill and month; or per months that runs share.
+
+        Raises ``NotReadyError`` behind them where an export that the settings name has none at all.
+        """
         today = self.clock().date()
         if not self.groups and window.usual:
             raise AccessError("There is no export of cost.", where=self.name, next_step=f"{_CREATE} {_REPORT}")
@@ -133,6 +140,15 @@ class Bills(AzureCollector):
                 if known is None or not known.token.endswith(also):
                     self._said[key] = tuple(f"{one} shows the same money and is left out." for one in instead)
                 yield Slice(key, f"{token_of(run for _, run in runs)}{also}", f"{group.name}, {named(cluster)}")
+        if window.usual:
+            self._expect_deliveries()
+
+    def _expect_deliveries(self) -> None:
+        """An export of the settings that never delivered may be named wrongly, which is not *nothing new*."""
+        named_so = self.places if self.clients.connection.exports else ()
+        if empty := [place.export for place in named_so if not self._days_of(place)]:
+            where = ", ".join(f"export {one.name} in {one.account_url}/{one.container}" for one in empty)
+            raise NotReadyError("Nothing was delivered yet.", where=f"{self.name}, {where}", next_step=_DELIVERS)
 
     def _planned(self, window: Window) -> dict[str, tuple[Group, tuple[Days, ...]]]:
         """By slice, what is delivered of the window."""
@@ -216,8 +232,7 @@ class Bills(AzureCollector):
             return Finding(
                 "note",
                 f"{said}: nothing was delivered yet",
-                "A new export delivers within a day; 'Run now' in Azure does at once. "
-                "Otherwise check account_url, container, root and name in aispend.toml.",
+                _DELIVERS,
             )
         if newest.manifest is None:
             return Finding("broken", f"{said}: its files have no manifest", _AGAIN)

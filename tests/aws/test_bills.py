@@ -134,6 +134,18 @@ def test_months_from_before_the_export_are_not_asked_for_again_and_again(
     assert run(bills()).requests == {"s3.GetObject": 3}  # this month, and two that are not there
 
 
+def test_an_export_that_never_delivered_is_not_nothing_new(
+    bucket: Bucket, bills: Callable[[], Bills], run: Run
+) -> None:
+    report = run(bills())
+    assert "Nothing was delivered yet." in (report.error or "")
+    assert "export focus in bills" in (report.error or "")
+    assert "check bucket, prefix and name" in (report.error or "")
+
+    bucket.deliver("2026-11", [line("2026-11", "3")])
+    assert (run(bills()).error, run(bills()).error) == (None, None)
+
+
 def test_a_new_run_replaces_the_month_whole(
     bucket: Bucket, bills: Callable[[], Bills], run: Run, database: Store
 ) -> None:

@@ -121,6 +121,23 @@ def test_credentials_that_expire_on_the_way_keep_what_was_done_and_the_next_run_
         assert (again.error, again.loaded, again.unchanged) == (None, 1, 1)
 
 
+def test_an_export_that_never_delivered_is_not_nothing_new(
+    connection: AzureConnection, container: Container, clock: Clock, run: Run
+) -> None:
+    container.run("2026-11", [focus("2026-11", "1")])
+    (focus_export,) = connection.exports
+    wrong = focus_export.model_copy(update={"name": "fokus"})
+    both = connection.model_copy(update={"exports": (focus_export, wrong)})
+
+    report = run(bills(both, clock))
+
+    assert report.loaded == 1, "what the other delivered"
+    assert "Nothing was delivered yet." in (report.error or "")
+    assert "export fokus in " in (report.error or "")
+    assert "check account_url, container, root and name" in (report.error or "")
+    assert run(bills(connection, clock)).error is None
+
+
 def test_the_doctor_says_as_whom_what_was_delivered_and_when(
     connection: AzureConnection, container: Container, store_settings: Settings, database: Store, clock: Clock
 ) -> None:
