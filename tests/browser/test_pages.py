@@ -173,9 +173,10 @@ def test_a_unit_costs_what_the_view_says_on_both_bases(visit: Visit, filled: Ser
         ["In all", "", "32.00", "100.0 %", "64.00"],
     ]
     llama = ["llama\nAWS, online inference", "1,000", "8.0 M", "2.0 M"]
+    claude = ["claude\nAWS, online inference", "40", "21,000", "2,000"]
     assert visitor.rows("Tokens in") == [
         [*llama, "30.00", "3.000", "2.308", "5.769", "25 %"],
-        ["claude\nAWS, online inference", "40", "21,000", "2,000", "2.500", "4.348", "3.000", "15.00", "API"],
+        [*claude, "2.500", "4.348", "3.000\ncached 10.00", "15.00", "API"],
     ]
     both = {row[0]: row[1:] for row in visitor.rows("Allocation")}
     assert both["per 1k requests"] == ["30.00", "7.500"]
