@@ -301,4 +301,4 @@ def test_a_container_that_is_not_there_says_where_to_look(bills: Made, store: Bl
     report = run(bills())
     assert "There is no such container" in (report.error or "")
     (found,) = bills().examine()
-    assert (found.state, CONTAINER in found.what) == ("broken", True), "which, of several exports"
+    assert (found.state, found.what) == ("broken", "There is no such container: larkfieldcosts, bills")

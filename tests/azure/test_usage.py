@@ -308,8 +308,10 @@ def test_where_all_is_denied_the_day_fails_and_the_doctor_names_the_permission(
     report = run(Usage(connect(), clock), first=DAY, end=NEXT)
     assert "denies" in (report.error or "")
     (found,) = Usage(connect(), clock).examine()
-    assert found.state == "broken"
-    assert "the permission Microsoft.Insights/metrics/read is missing" in found.what
+    assert (found.state, found.what) == (
+        "broken",
+        "Azure denies it: the permission Microsoft.Insights/metrics/read is missing: 403 AuthorizationFailed",
+    )
 
 
 def test_without_anything_that_serves_nothing_is_asked(azure: Azure, connect: Connect, clock: Clock, run: Run) -> None:
