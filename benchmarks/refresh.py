@@ -44,7 +44,7 @@ from sample.timeline import Timeline
 
 SEED = 7
 TODAY = date(2026, 11, 21)
-ROUNDS = 3
+ROUNDS = 6
 _TICKS = count()
 LIMIT = 1.3
 STATEMENT_WIDTH = 150
