@@ -6,8 +6,9 @@ Assumes
 Method
     Measured within the last twelve months: that, with its spread. Older: its spread only, without a point, because
     software moves numbers more than a generation of hardware does. Never measured, upgrade: half of the gain the
-    specification promises, between nothing and all of it. Never measured, downgrade: the specification × 0.9, ± 25 %,
-    by the resource that falls most where requests are bound by both.
+    specification promises, between nothing and all of it. Never measured, downgrade: the specification × 0.9, ± 25 %.
+    Of whole requests nobody knows what binds them: the point is by the resource whose ratio is least, as more of the
+    other speeds nothing up that waits for this one. Only the high end is the other's: where all waits for that.
     A move pays only where the price ratio is below the realised one; what is not measured says *benchmark first*.
 Cases
     Another maker's accelerator that was never measured: None. Its software decides, not its specification (an MI300X
@@ -16,6 +17,8 @@ Cases
 Sources
     Methods, realised against specified ratios (T2.3); the rows of ``measured_ratios.toml`` name theirs.
 Known drawbacks
+    An H200 has the FLOPS of an H100 and 1.4 times its bandwidth: unmeasured it is planned with as equal, though mostly
+    it is faster.
     Where a server's batch is bound by memory, a card with more of it gains more than the estimate allows.
 """
 
@@ -56,7 +59,7 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Specified:
-    """The ratio of specifications a phase is bound by: one number, or anything between two."""
+    """The ratio of specifications a phase is bound by: one number, or anything between two (which is not known)."""
 
     least: float
     most: float
@@ -117,10 +120,10 @@ def downgrade_range(spec_ratio: float) -> Ratio:
 
 
 def estimated_range(specified: Specified) -> Ratio:
-    """An unmeasured move, up or down, bound by one resource or by something between two."""
+    """An unmeasured move, up or down. The point is never above the least of what may bind it."""
     least, most = specified.least, specified.most
     if least >= 1:
-        return replace(upgrade_range((least + most) / 2), high=most)
+        return replace(upgrade_range(least), high=most)
     lower, upper = downgrade_range(least), upgrade_range(most) if most >= 1 else downgrade_range(most)
     return replace(lower, high=upper.high)
 

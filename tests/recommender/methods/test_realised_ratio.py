@@ -28,11 +28,11 @@ from recommender.methods.realised_ratio import (
 )
 
 NOW = date(2026, 11, 21)
-A100, H100, H200, B200, L40S, L4, MI300X, MI325X, B300, TPU = (
+A100, H100, H200, B200, L40S, L4, MI300X, MI325X, B300, TPU, A10G = (
     accelerators()[name]
     for name in (
         "nvidia-a100-80gb", "nvidia-h100-80gb", "nvidia-h200-141gb", "nvidia-b200-180gb", "nvidia-l40s", "nvidia-l4",
-        "amd-mi300x-192gb", "amd-mi325x-256gb", "nvidia-b300-288gb", "google-tpu-v6e",
+        "amd-mi300x-192gb", "amd-mi325x-256gb", "nvidia-b300-288gb", "google-tpu-v6e", "nvidia-a10g",
     )
 )  # fmt: skip
 
@@ -74,11 +74,30 @@ def test_each_phase_has_its_resource(phase: Phase, to_precision: Precision, leas
     assert (found.least, found.most) == (pytest.approx(least), pytest.approx(most))
 
 
-def test_whole_requests_lie_between_two_resources() -> None:
-    """Up, 1 and 1.4: half of the gain of their middle; down, 0.3 and 0.5: by the one that falls most."""
-    assert estimated_range(Specified(1.0, 1.4)) == Ratio(1.0, pytest.approx(1.1), 1.4)
+def test_whole_requests_gain_half_of_what_the_lesser_resource_promises() -> None:
+    """Up, 1.2 and 1.4: half of 0.2; the other is the most where all binds there. Down, 0.3 and 0.5: 0.9 × 0.3."""
+    assert estimated_range(Specified(1.2, 1.4)) == Ratio(1.0, pytest.approx(1.1), 1.4)
     assert estimated_range(Specified(0.3, 0.5)) == Ratio(pytest.approx(0.2025), pytest.approx(0.27), 0.5)
     assert estimated_range(Specified(0.8, 1.5)) == Ratio(pytest.approx(0.54), pytest.approx(0.72), 1.5)
+
+
+@pytest.mark.parametrize(
+    ("target", "bandwidths", "point"),
+    [
+        (L40S, 864 / 600, 1.22),  # 1 + 0.5 × 0.44; FLOPS promise 5.2 times, which tokens read from memory never see
+        (H100, 3350 / 600, 3.2917),
+        (H200, 4800 / 600, 4.5),
+    ],
+)
+def test_much_more_compute_lifts_no_estimate_above_what_memory_gives(
+    target: Accelerator, bandwidths: float, point: float
+) -> None:
+    """An A10G reads 600 GB/s: the rule on bandwidth, and not on a middle of it and FLOPS."""
+    promised = _known(specified_ratio(A10G, target, "serving", "bf16"))
+    assert promised.least == pytest.approx(bandwidths)
+    found = realised_ratio(A10G, target, precision="bf16", phase="serving", on=NOW)
+    assert found is not None
+    assert (found.basis, found.ratio.planned) == ("estimated", pytest.approx(point, abs=5e-4))
 
 
 def test_measured_comes_first_and_says_so() -> None:
@@ -132,6 +151,7 @@ def test_an_estimate_is_never_above_the_specification(least: float, more: float)
         found = estimated_range(specified)
         assert found.point is not None
         assert 0 < found.low <= found.point <= found.high <= specified.most
+        assert found.point <= specified.least
 
 
 # ------------------------------------------------------------------ against published measurements
