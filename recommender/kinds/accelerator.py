@@ -11,7 +11,9 @@ Method
     devices as were in use at once. The cheapest that saves enough wins, played on the window with rolling origins.
 Cases
     Measured: medium confidence, high for one's own benchmark, where the low end is enough as well; else low. Not
-    measured, or a year ago: low, behind a gate. The reason says from which speed on the move pays and is large enough.
+    measured, or a year ago: low, behind a gate. The range of the saving goes down to what whole machines at the low end
+    of the speed would cost; it is nothing where that is more than now. The reason says from which speed on the move
+    pays and is large enough.
     Another maker that nobody measured: never on specifications; the reason names what would be worth a benchmark.
     Weights in bf16 where the target has none, a degree that does not divide the heads, no fast link between the
     devices of a machine that trains or splits a model, a zone known not to have the type: not offered. A group that
@@ -43,15 +45,15 @@ from recommender.guards import (
     preconditions,
     refusal_of_service,
 )
+from recommender.kinds.another_card import moved_to_card
 from recommender.kinds.other_types import Move, Work, machines_for, moves_of
 from recommender.kinds.parts import Parts, parts_of
-from recommender.kinds.replayed import MAX_BOUND, replay_evidence, spread_of
+from recommender.kinds.replayed import MAX_BOUND, replay_evidence
 from recommender.kinds.sizes import model_need
 from recommender.machine_facts import scarcity
 from recommender.methods.folds import make_folds
 from recommender.methods.outcome import Capacity, Demand, DemandAt, Slots
 from recommender.methods.replay import Replay, replay
-from recommender.moved import moved
 from recommender.savings import cost_basis, cost_remark, recent
 from recommender.subjects.machines import Machine
 from recommender.subjects.services import Service
@@ -185,7 +187,9 @@ def _advice(
     subject, first, days = parts.whole, parts.machines[0], options.window_days
     now = price.hourly_price * len(parts.machines)
     types = (first.instance_type, move.target.instance_type)
-    used, commitments = moved(subject, days, 1 - move.hourly / now, "moving", types, spread=spread_of(played))
+    slow_hourly = move.price.hourly_price * move.slow
+    shares = (1 - move.hourly / now, 1 - slow_hourly / now)
+    used, commitments = moved_to_card(subject, days, shares, doing="moving", types=types, found=played)
     each_now, each = price.hourly_price / present.accelerators, move.price.hourly_price / move.target.accelerators
     ratio, measured = move.speed.ratio, move.speed.basis in ("own", "measured")
     theirs = accelerator(move.target.accelerator_type)
@@ -211,6 +215,10 @@ def _advice(
     confidence: Confidence = "high" if sure and move.speed.basis == "own" else "medium" if sure else "low"
     by = move.speed.source if not measured else f"{move.speed.basis}: {move.speed.source}"
     speed = spread if ratio.point is None else f"{ratio.point:.2f} ({spread})"
+    if_slow = ""
+    if move.slow > move.machines:
+        more = ", more than now" if slow_hourly > now else ""
+        if_slow = f" At the low end of that speed it takes {move.slow} of them, for {slow_hourly} an hour{more}."
     assert parts.cost is not None  # noqa: S101 - the caller has returned otherwise
     return Advice(
         kind=NAME,
@@ -226,7 +234,8 @@ def _advice(
         f"({by.removesuffix('; benchmark first')}), and has to do that of {needed:.2f} at least; "
         f"{named} would have carried the demand of "
         f"{played.outcome.hours:.0f} hours with {played.outcome.violation_minutes:.0f} minutes over capacity, for "
-        f"{move.hourly} instead of {now} {price.currency} an hour at list.{'' if measured else ' Benchmark first.'}"
+        f"{move.hourly} instead of {now} {price.currency} an hour at list.{if_slow}"
+        f"{'' if measured else ' Benchmark first.'}"
         f"{commitments}{cost_remark(subject, days)}",
         undo=undo,
         command=quota + howmany + preconditions(first) + command,
@@ -255,6 +264,7 @@ def _advice(
             "speed_basis": move.speed.basis,
             "speed_source": move.speed.source,
             "machines": move.machines,
+            "machines_if_slow": move.slow,
             **replay_evidence(played, used.effective),
             "current_price": str(price.hourly_price),
             "proposed_price": str(move.price.hourly_price),

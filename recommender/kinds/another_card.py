@@ -1,4 +1,4 @@
-"""What an estimated speed of another card does to the saving of a size: whole machines, down to the low end."""
+"""What the uncertain speed of another card does to a saving: whole machines, down to the low end of the speed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 from aispend.sizing import Rightsize
-from recommender.contract import Saving
+from recommender.contract import Saving, Subject
 from recommender.kinds.limits import Need, Size
-from recommender.savings import CENT
+from recommender.kinds.replayed import spread_of
+from recommender.methods.replay import Replay
+from recommender.moved import moved
 
 
 def is_estimated(chosen: Size) -> bool:
@@ -19,22 +21,39 @@ def is_estimated(chosen: Size) -> bool:
 
 
 def machines_if_slow(chosen: Size, need: Need, options: Rightsize) -> int:
-    """Machines of the size that carry the load at the low end of its speed; 1 where it is not estimated."""
-    if not is_estimated(chosen) or not chosen.least_load:
+    """Machines of the size that carry the load at the low end of its speed; 1 of the same card."""
+    if not chosen.least_load:
         return 1
     return max(math.ceil(need.load / (chosen.least_load * (1 - options.compute_headroom)) - 1e-9), 1)
 
 
-def ranged(saved: Saving, machines: int, price_share: Decimal) -> Saving:
-    """The saving, down to what is left of it where it takes so many machines at a share of the present price each."""
-    if machines <= 1:
-        return saved
-    left = max(1 - machines * price_share, Decimal(0)) / (1 - price_share)
-    low, middle, high = (saved.net if one is None else one for one in (saved.p10, saved.p50, saved.p90))
-    low = (low * left).quantize(CENT)
+def moved_to_card(
+    subject: Subject,
+    days: int,
+    shares: tuple[Decimal, Decimal],
+    *,
+    doing: str,
+    types: tuple[str | None, str],
+    found: Replay,
+) -> tuple[Saving, str]:
+    """``moved`` with a range. ``shares`` are saved as planned, and at the low end of the speed; below 0 is nothing."""
+    share, if_slow = shares
+    saved, said = moved(subject, days, share, doing, types, spread=spread_of(found))
+    if if_slow >= share:
+        return saved, said
+    least = max(if_slow, Decimal(0))
+    scale = float(least / share) if share else 0.0
+    slow, _ = moved(subject, days, least, doing, types, spread=spread_of(found, scale))
+    return ranged(saved, slow), said
+
+
+def ranged(saved: Saving, slow: Saving) -> Saving:
+    """The saving, its range down to that of the same at the low end of the speed."""
+    first, middle, high = (saved.net if one is None else one for one in (saved.p10, saved.p50, saved.p90))
+    low = min(first, slow.net if slow.p10 is None else slow.p10)
     if low == high:
         return saved
-    of = "the low end of the estimated speed"
+    of = "the low end of the other card's speed"
     of = of if saved.p10 is None else f"{saved.range_from}, {of}"
     return replace(saved, p10=low, p50=middle, p90=high, range_from=of)
 

@@ -7,7 +7,7 @@ has no such speed, that does not hold the work, or whose price rises by more tha
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
@@ -55,13 +55,14 @@ class Work:
 
 @dataclass(frozen=True)
 class Move:
-    """So many machines of a type instead, at the price of an hour of all."""
+    """So many machines of a type instead, at the price of an hour of all; ``slow``: at the low end of the speed."""
 
     target: InstanceType
     price: Price
     speed: Speed
     machines: int
     hourly: Decimal
+    slow: int
 
 
 def moves_of(
@@ -96,7 +97,9 @@ def moves_of(
         count = machines_for(work.demand, work.concurrent, target=target, speed=speed, work=work, options=options)
         hourly = offer.hourly_price * count
         if hourly <= now * Decimal(repr(1 - options.min_saving)):
-            moves.append(Move(target, offer, speed, count, hourly))
+            low = replace(speed, ratio=Ratio(speed.ratio.low, speed.ratio.low, speed.ratio.low))
+            slow = machines_for(work.demand, work.concurrent, target=target, speed=low, work=work, options=options)
+            moves.append(Move(target, offer, speed, count, hourly, slow))
     moves.sort(key=lambda move: (move.hourly, move.machines, move.target.instance_type))
     return moves, sorted(untried)
 

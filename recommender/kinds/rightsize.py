@@ -19,9 +19,9 @@ Method
     that divides its heads; else what is held counts, reserved or needed.
 Cases
     Only ``gpu_utilization`` and no power: saturation cannot be told from waiting, so no advice (idle advice still is).
-    Another card not measured within a year: behind a gate (a benchmark of your own); the range of its saving goes down
-    to what whole machines at the low end of its speed would cost. A card without bf16 where the precision is not known:
-    behind that gate as well, and it is said.
+    Another card: the range of its saving goes down to what whole machines at the low end of its speed would cost; not
+    measured within a year, it is behind a gate (a benchmark of your own), as is a card without bf16 where the precision
+    is not known, which is said.
     Memory unknown, price of the present type or of every candidate unknown: no advice, with the reason.
     A type that the machine's zone is known not to offer: passed over.
     No candidate keeps the host's memory: one that keeps its vCPUs and has twice what the accelerators hold, behind a
@@ -51,7 +51,7 @@ from recommender import terraform
 from recommender.actions import describe, resize
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Confidence, Kind, Step, WhyNot
 from recommender.guards import before_another, hard_to_regain, preconditions, refusal
-from recommender.kinds.another_card import is_estimated, machines_if_slow, ranged, speed_evidence
+from recommender.kinds.another_card import is_estimated, machines_if_slow, moved_to_card, speed_evidence
 from recommender.kinds.limits import (
     Limit,
     ModelNeed,
@@ -62,14 +62,13 @@ from recommender.kinds.limits import (
     need_of,
     why_none,
 )
-from recommender.kinds.replayed import MAX_BOUND, replay_evidence, spread_of
+from recommender.kinds.replayed import MAX_BOUND, replay_evidence
 from recommender.kinds.sizes import lacks_bf16, model_need, sizes
 from recommender.kinds.slices import sliced
 from recommender.methods.folds import LOW_EVIDENCE_DAYS, make_folds
 from recommender.methods.outcome import Capacity, Demand, DemandAt, Slots
 from recommender.methods.replay import Replay, expected_value, replay
 from recommender.methods.states import SLOTS_PER_DAY, SLOTS_PER_HOUR, Accelerators, measured_until
-from recommender.moved import moved
 from recommender.savings import cost_basis, cost_remark, monthly_cost, recent
 from recommender.subjects.machines import Machine
 from recommender.to_be_had import is_offered, needs_of, not_offered
@@ -291,8 +290,9 @@ def _advice(
     estimated = is_estimated(chosen)
     slow = machines_if_slow(chosen, need, options)
     less_host = limit_of(need, chosen, subject, options, model) == "host"
-    saved, commitments = moved(subject, options.window_days, share, "a smaller type", types, spread=spread_of(found))
-    saved = ranged(saved, slow, 1 - share)
+    shares = (share, 1 - slow * (1 - share))
+    days = options.window_days
+    saved, commitments = moved_to_card(subject, days, shares, doing="a smaller type", types=types, found=found)
     month_end = sees_month_end(subject.as_of.date(), demand.load.size // SLOTS_PER_DAY)
     confidence: Confidence = "high" if outcome.hours >= 7 * 24 and month_end else "medium"
     if not same_card:
@@ -308,7 +308,7 @@ def _advice(
     percentile = f"p{options.percentile * 100:g}"
     remarks = (
         " Benchmark first: another card's speed is estimated, not measured." if estimated else "",
-        f" At the low end of the estimate it takes {slow} of them." if slow > 1 else "",
+        f" At the low end of its speed it takes {slow} of them." if slow > 1 else "",
         f" {candidate.accelerator_type} has no bf16, and the precision of what runs there is not known."
         if not same_card and model is None and lacks_bf16(candidate.accelerator_type)
         else "",

@@ -14,7 +14,9 @@ import pytest
 from aispend.advising import Recommend
 from aispend.moving import Accelerators, OwnRatio
 from recommender.contract import Advice, Subject, WhyNot
+from recommender.kinds import other_types
 from recommender.kinds.accelerator import KIND, evaluate
+from recommender.methods.realised_ratio import MeasuredRatio, Ratio, RealisedRatio
 from recommender.subjects.services import Service
 from tests.recommender.kinds.contract import KindContract
 from tests.recommender.kinds.served import HOURS, Make, at_costs, service_of
@@ -89,15 +91,64 @@ def test_machines_are_whole_and_two_where_several_serve(make_subject: Make) -> N
     assert advise(a10g(make_subject, 0.1, machines=3), told(0.95)).evidence["machines"] == 2
 
 
+def v100(make_subject: Make, load: float) -> Service:
+    """p3.2xlarge at $3.06 an hour, beside g5.xlarge at $1.006 with an A10G, which nobody measured against its V100."""
+    card = {"instance_type": "p3.2xlarge", "accelerator_type": "nvidia-v100-16gb", "accelerator_count": Decimal(1)}
+    return service_of([make_subject(stage="inference_online", model="acme", **card)], load=load, memory=12e9)
+
+
 def test_a_move_nobody_measured_waits_for_a_benchmark(make_subject: Make) -> None:
     """A V100 at 3.06 an hour beside an A10G at 1.006: by bandwidth 600 ÷ 900, by FLOPS 70 ÷ 125, nobody measured it."""
-    v100 = {"instance_type": "p3.2xlarge", "accelerator_type": "nvidia-v100-16gb", "accelerator_count": Decimal(1)}
-    service = service_of([make_subject(stage="inference_online", model="acme", **v100)], load=0.3, memory=12e9)
-    advice = advise(service, SETTINGS)
+    advice = advise(v100(make_subject, 0.3), SETTINGS)
     assert advice.confidence == "low"
     assert advice.gate
     assert advice.gate.startswith("a benchmark of your own")
     assert advice.reason.lower().count("benchmark first") == 1
+
+
+@pytest.mark.parametrize(
+    ("load", "slow", "low"),
+    [
+        (0.3, 1, Decimal("9800.13")),  # 14,600 × (1 − 1.006 ÷ 3.06): within 0.378 × 0.8 = 0.3024
+        (0.4, 2, Decimal("5000.26")),  # 14,600 × (1 − 2.012 ÷ 3.06)
+        (0.45, 3, Decimal("3080.24")),  # two L4s at 0.3, three at 0.225: 14,600 × (1 − 3 × 0.8048 ÷ 3.06)
+    ],
+)
+def test_the_range_goes_down_to_the_machines_it_takes_at_the_low_end_of_the_speed(
+    make_subject: Make, load: float, slow: int, low: Decimal
+) -> None:
+    """70 ÷ 125 × 0.9 = 0.504 of a V100, 25 % less 0.378. A few hours of the month may fall short besides."""
+    found = advise(v100(make_subject, load), SETTINGS)
+    assert found.evidence["machines_if_slow"] == slow
+    assert found.saving.p10 == pytest.approx(low, rel=Decimal("0.01"))
+    assert found.saving.p50 == pytest.approx(found.saving.net, rel=Decimal("0.002"))
+    assert found.saving.p90 == found.saving.net
+    assert ("the low end of the other card's speed" in found.saving.range_from) is (slow > 1)
+    assert (f"it takes {slow} of them" in found.reason) is (slow > 1)
+
+
+def test_a_low_end_at_which_the_move_costs_more_saves_nothing_and_says_so(
+    make_subject: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Measured, from 0.15 to 0.67: at 0.15 a load of 0.4 takes 0.4 ÷ (0.15 × 0.8), four A10Gs: 4.024 beside 3.06."""
+    row = MeasuredRatio(
+        from_accelerator="nvidia-v100-16gb", to_accelerator="nvidia-a10g", precision="bf16", to_precision="bf16",
+        phase="serving", low=0.15, point=0.5, high=0.67, spread="", measured=date(2026, 6, 1), engine="vllm",
+        source="bench/9",
+    )  # fmt: skip
+    speed = RealisedRatio(Ratio(row.low, row.point, row.high), "measured", None, row)
+    monkeypatch.setattr(other_types, "realised_ratio", lambda _, to, **__: speed if to.name == "nvidia-a10g" else None)
+    found = advise(v100(make_subject, 0.4), SETTINGS)
+    assert found.gate is None
+    assert found.saving.net == Decimal("9800.13")
+    assert (found.saving.p10, found.saving.p90) == (Decimal(0), found.saving.net)
+    assert "it takes 4 of them, for 4.024 an hour, more than now" in found.reason
+
+
+def test_one_s_own_benchmark_has_no_low_end(make_subject: Make) -> None:
+    found = advise(a10g(make_subject), told(0.95))
+    assert found.evidence["machines_if_slow"] == found.evidence["machines"] == 1
+    assert found.saving.range_from == "hours in which it may fall short"
 
 
 def test_what_does_not_hold_the_work_is_never_offered_at_any_price(make_subject: Make) -> None:

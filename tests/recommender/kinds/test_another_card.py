@@ -69,7 +69,7 @@ def test_an_estimated_card_waits_for_a_benchmark_and_may_save_nothing(make_subje
     # with one machine at most a few hours of the month fall short
     assert (found.saving.p10, found.saving.p90) == (D("0.00"), D("4530.32"))
     assert found.saving.p50 == pytest.approx(D("4530.32"), rel=D("0.002"))
-    assert found.saving.range_from.endswith("the low end of the estimated speed")
+    assert found.saving.range_from.endswith("the low end of the other card's speed")
     assert found.gate == "a benchmark of your own on nvidia-t4"
     assert found.confidence == "low"
     assert found.evidence["machines_if_slow"] == 2
@@ -126,11 +126,24 @@ def test_cards_without_bf16(card: str, lacks: bool) -> None:
     assert lacks_bf16(card) is lacks
 
 
+def test_a_measured_spread_has_a_low_end_too(make_subject: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """L4s measured at 0.55 to 0.65 of an A10G: a load of 1.8 takes one g6.12xlarge at 0.6 (4 × 0.6 × 0.8 = 1.92), and
+    two at 0.55 (1.76): twice its price is more than 5.672."""
+    monkeypatch.setattr(sizes_module, "realised_ratio", measured("measured"))
+    found = advise(four_a10g(make_subject, 0.45))
+    assert (found.target, found.gate) == ("g6.12xlarge", None)
+    assert found.evidence["machines_if_slow"] == 2
+    assert (found.saving.p10, found.saving.p90) == (D("0.00"), found.saving.net)
+    assert "At the low end of its speed it takes 2 of them." in found.reason
+
+
 @pytest.mark.parametrize(
-    ("machines", "low"), [(1, None), (2, D("20.00")), (3, D("0.00"))],
-)  # fmt: skip
-def test_the_range_is_of_whole_machines(machines: int, low: Decimal | None) -> None:
-    """At 0.4 of the price each, one saves 60 of 100, two 20, three nothing."""
-    saved = ranged(Saving(None, D(60), D(60), None, None, None), machines, D("0.4"))
+    ("slow", "low", "of"),
+    [(D(20), D(20), "the low end"), (D(60), None, "")],
+)
+def test_the_range_goes_down_to_what_the_slow_case_saves(slow: Decimal, low: Decimal | None, of: str) -> None:
+    """What saves as much when slow is one number still, and no range."""
+    saved = ranged(Saving(None, D(60), D(60), None, None, None), Saving(None, slow, slow, None, None, None))
     assert saved.p10 == low
     assert saved.net == D(60)
+    assert saved.range_from.startswith(of)
