@@ -28,7 +28,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from aispend.advising import Recommend
-from aispend.prices.break_even import break_even
+from aispend.prices.break_even import break_even, per_month
 from aispend.prices.token_prices import ApiOffer, api_offers
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, DailyCost, Kind, Step, Subject, WhyNot
 from recommender.guards import decided, too_new
@@ -230,7 +230,8 @@ def _buy(subject: ServedTokens, settings: Recommend) -> Advice | WhyNot:
             f"Its {tokens / _MILLION:,.0f} million tokens of the last {days} days cost {whole:,.2f} {subject.currency} "
             f"on own machines and would cost {at_api:,.2f} at {offer.provider}'s list price.",
         )
-    even = break_even(whole, at_api, tokens, None)
+    monthly = per_month(tokens, days)
+    even = break_even(whole, at_api, monthly, None)
     saved = saving(subject, days, 1 - at_api / whole, Spread(beside=_BUYING_BESIDE), _committed)
     covered = ""
     if saved.effective > 0 and saved.net <= 0:
@@ -257,7 +258,8 @@ def _buy(subject: ServedTokens, settings: Recommend) -> Advice | WhyNot:
         reason=(
             f"Its {tokens / _MILLION:,.0f} million tokens of the last {days} days cost {whole:,.2f} {subject.currency} "
             f"on own machines, idle hours included, and {at_api:,.2f} at {offer.provider}'s list price. Own machines "
-            f"as they are pay from {even.tokens / _MILLION:,.0f} million tokens on.{covered}"
+            f"as they are pay from {even.tokens / _MILLION:,.0f} million tokens a month on; they serve "
+            f"{monthly / _MILLION:,.0f} million.{covered}"
             f"{cost_remark(subject, days)}"
         ),
         undo="start the machines again; scarce types may not come back at once",
@@ -278,8 +280,8 @@ def _buy(subject: ServedTokens, settings: Recommend) -> Advice | WhyNot:
             "window_days": days,
             "window_end": subject.as_of.isoformat(),
             "tokens": {name: f"{count:f}" for name, count in sorted(subject.tokens.items())},
-            "own_cost": f"{whole:.2f}",
-            "api_cost": f"{at_api:.2f}",
+            "own_monthly_cost": f"{per_month(whole, days):.2f}",
+            "api_monthly_cost": f"{per_month(at_api, days):.2f}",
             "own_cost_per_million": f"{whole * _MILLION / tokens:.4f}",
             "api_cost_per_million": f"{at_api * _MILLION / tokens:.4f}",
             "break_even_tokens": f"{even.tokens:.0f}",

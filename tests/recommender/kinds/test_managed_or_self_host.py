@@ -66,13 +66,24 @@ def refuse(subject: Subject, settings: Recommend = SETTINGS) -> WhyNot:
 def test_a_service_with_little_load_is_cheaper_at_the_api_of_its_own_cloud() -> None:
     """168 million tokens at 0.72: 120.96 for what cost 2,800 in a fortnight; 2,679.04 × 730 / 336 = 5,820.53."""
     found = advise(served())
-    assert found.evidence["api_cost"] == "120.96"
-    assert found.evidence["own_cost"] == "2800.00"
     assert found.saving.net == Decimal("5820.53")
     assert found.gate == GATE
     assert found.hard_to_regain
-    # 2,800 / 120.96 × 168 million
-    assert found.evidence["break_even_tokens"] == "3888888889"
+
+
+def test_what_is_told_of_both_ways_is_of_a_month_and_says_so() -> None:
+    """2,800 × 730 ÷ 336 and 120.96 × 730 ÷ 336; 168 million tokens in a fortnight are 365 million a month.
+
+    6,083.33 ÷ 262.80 × 365 million are 8,449 million. No number in the evidence is a sum of fourteen days.
+    """
+    found = advise(served())
+    assert found.evidence["own_monthly_cost"] == "6083.33"
+    assert found.evidence["api_monthly_cost"] == "262.80"
+    assert found.evidence["break_even_tokens"] == "8449074074"
+    assert "own_cost" not in found.evidence
+    assert "api_cost" not in found.evidence
+    assert "168 million tokens of the last 14 days cost 2,800.00 USD" in found.reason
+    assert "pay from 8,449 million tokens a month on" in found.reason
 
 
 def test_it_acts_on_every_machine_and_their_costs_add_up() -> None:
