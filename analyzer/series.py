@@ -27,6 +27,7 @@ from sqlalchemy import Connection, Row, text
 
 from aispend.clock import next_month
 from aispend.money import exact_sum
+from aispend.schema import DONE_STATES
 
 LATE_DAYS = 5
 """Days a bill may lag behind the newest before it is left out."""
@@ -232,7 +233,7 @@ def _last_day(connection: Connection, months: Sequence[Row[Any]]) -> date | None
     for month in reversed(months):
         newest: date | None = connection.scalar(text(_NEWEST), {"slice": month.slice_id})
         if newest is not None:
-            whole = month.state in ("final", "closed", "restated") or connection.scalar(
+            whole = month.state in DONE_STATES or connection.scalar(
                 text(_REACHES_MIDNIGHT), {"month": month.period, "slice": month.slice_id, "day": newest}
             )
             return newest + _ONE_DAY if whole else newest

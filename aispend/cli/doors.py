@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aispend.errors import UsageError
+from aispend.money import CURRENCIES
 
 if TYPE_CHECKING:
     from aispend.settings import Settings
@@ -149,9 +150,9 @@ InOption = Annotated[
 
 
 def currency(text: str, option: str = "--in") -> str:
-    """The three letters of a currency as typed. Raises ``UsageError`` for anything else."""
+    """The code of a currency as typed. Raises ``UsageError`` for anything else."""
     code = text.strip().upper()
-    if len(code) != len("USD") or not code.isalpha():
+    if code not in CURRENCIES:
         raise UsageError("This is not a currency.", where=f"{option} {text}", next_step="Write its three letters: EUR.")
     return code
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
@@ -105,7 +106,7 @@ def lifecycle(
     asked = doors.currency(currency) if currency else None
     found: views.Lifecycles | views.LifecyclesIn
     with doors.opened(database) as door, door.store.engine.connect() as connection:
-        window = doors.window(first, end, views.charge_days(connection))
+        window = doors.window(first, end, views.known_days(connection))
         if asked:
             found = views.lifecycles_in(connection, asked, window)
         else:
@@ -116,7 +117,7 @@ def lifecycle(
         return
     shown = [row for row in found.rows if row.data_cost != 0 or row.training_cost != 0 or row.serving_cost != 0]
     notes = [
-        *_other_stages(found),
+        *_other_stages([row for row in found.rows if row not in shown]),
         f"Effective cost of AI spend, charge day {period(found.window)}.",
         *_conversion(found),
         *([allocation_line(found.allocation)] if found.allocation else []),
@@ -131,6 +132,7 @@ def lifecycle(
             Head("training", "right"),
             Head("of it lost", "right"),
             Head("serving", "right"),
+            Head("other", "right"),
             Head("ratio", "right"),
             Head("currency"),
         ],
@@ -141,6 +143,7 @@ def lifecycle(
                 money(row.training_cost),
                 money(row.unsuccessful_cost),
                 money(row.serving_cost) + ("*" if row.partly_unknown else ""),
+                money(row.other_cost),
                 "" if row.training_per_serving is None else figure(row.training_per_serving),
                 row.currency,
             )
@@ -149,7 +152,7 @@ def lifecycle(
         notes=[
             *notes,
             "Of it lost: attempts that failed, were repeated, or went silent for a week; –: no word on how a run "
-            "ended. Ratio: training / serving.",
+            "ended. Other: other stages, or none known. Ratio: training / serving.",
             *(
                 ["* leaves out charges whose effective cost the bill does not give: unknown, not zero."]
                 if any(row.partly_unknown for row in found.rows)
@@ -159,12 +162,12 @@ def lifecycle(
     )
 
 
-def _other_stages(found: views.Lifecycles | views.LifecyclesIn) -> list[str]:
-    """What the table has no column for, so that it adds up to AI spend with it."""
+def _other_stages(left_out: Sequence[views.ModelLifecycle | views.ModelLifecycleIn]) -> list[str]:
+    """What the table has no row for, so that it adds up to AI spend with it."""
     from reports.formats import money
 
     sums: dict[str, list[Decimal]] = {}  # in the order of the rows
-    for row in found.rows:
+    for row in left_out:
         if row.other_cost:
             sums.setdefault(row.currency, []).append(row.other_cost)
     told = [f"{money(exact_sum(costs))} {currency}" for currency, costs in sums.items()]
@@ -172,7 +175,7 @@ def _other_stages(found: views.Lifecycles | views.LifecyclesIn) -> list[str]:
 
 
 def runs(
-    first: FromOption = None,
+    first: AllFromOption = None,
     end: ToOption = None,
     currency: InOption = None,
     style: FormatOption = Format.table,
@@ -195,7 +198,7 @@ def runs(
     asked = doors.currency(currency) if currency else None
     found: views.Runs | views.RunsIn
     with doors.opened(database) as door, door.store.engine.connect() as connection:
-        window = doors.window(first, end, views.newest_window(connection))
+        window = doors.window(first, end, views.known_days(connection))
         if asked:
             found = views.runs_in(connection, asked, window)
         else:
@@ -219,7 +222,7 @@ def runs(
                 show.short_id(row.workload, 34),
                 row.model or "",
                 row.ending.replace("_", " ") + (", repeated" if row.repeated else ""),
-                money(row.effective_cost),
+                money(row.effective_cost) + ("*" if row.goes_beyond(found.window) else ""),
                 money(row.lost_cost),
                 row.currency,
             )
@@ -232,6 +235,11 @@ def runs(
             *_conversion(found),
             *([allocation_line(found.allocation)] if found.allocation else []),
             "Of it lost: attempts that failed, were repeated or given up, by their machine time. –: no word on an end.",
+            *(
+                ["* also ran outside these days: what that cost is not here."]
+                if any(row.goes_beyond(found.window) for row in found.rows[:limit])
+                else []
+            ),
         ],
     )
 

@@ -19,6 +19,7 @@ Alembic migrations, the bulk loader, the views and the generated data dictionary
 
 from aispend.schema.base import metadata
 from aispend.schema.bills import (
+    DONE_STATES,
     account,
     charge,
     charge_kind,
@@ -75,6 +76,7 @@ from aispend.schema.telemetry import (
 )
 
 __all__ = [
+    "DONE_STATES",
     "accelerator_hour",
     "account",
     "analysis_state",

@@ -20,6 +20,10 @@ from sqlalchemy.types import Text
 
 from aispend.schema.base import four_costs, instant, key, metadata, money, text
 
+DONE_STATES = ("final", "closed", "restated")
+"""States of a slice of a bill whose numbers the provider, or the user, has declared done; what replaces a closed month
+is restated, and as done."""
+
 slice_ = Table(
     "slice",
     metadata,

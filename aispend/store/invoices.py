@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from aispend.clock import Clock
 from aispend.errors import UsageError
+from aispend.money import CURRENCIES
 from aispend.schema import invoice, slice_
 
 
@@ -39,7 +40,7 @@ def save_invoice(connection: Connection, given: Invoice, clock: Clock) -> Invoic
 
     Raises ``UsageError`` for a currency that is no ISO code, or where the billing account must be named.
     """
-    if len(given.currency) != 3 or not given.currency.isalpha():
+    if given.currency not in CURRENCIES:
         raise UsageError(
             "This is not a currency code.", where=given.currency, next_step="Write three letters, as in USD."
         )

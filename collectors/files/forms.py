@@ -12,10 +12,10 @@ from typing import TypeVar
 
 from aispend.clock import next_month
 from aispend.errors import InputError
+from aispend.money import CURRENCIES
 
 _MOST_PROBLEMS = 10
 _MONTH = len("2026-11")
-_CODE = 3
 Row = TypeVar("Row")
 
 
@@ -70,7 +70,7 @@ class Line:
     def currency(self, column: str) -> str:
         """An ISO 4217 code."""
         found = self.need(column).upper()
-        if len(found) != _CODE or not found.isalpha() or not found.isascii():
+        if found not in CURRENCIES:
             raise self.wrong(column, "This is not a currency.", "Write its three letters: USD.")
         return found
 

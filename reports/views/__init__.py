@@ -47,6 +47,7 @@ from reports.views.basis import (
     bills_loaded,
     charge_days,
     has_lost_tax,
+    known_days,
     newest_window,
     pending_bills,
 )
@@ -240,6 +241,7 @@ __all__ = [
     "has_lost_tax",
     "idle",
     "invoices",
+    "known_days",
     "lifecycles",
     "lifecycles_in",
     "models_with_usage",

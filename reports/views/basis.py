@@ -11,7 +11,7 @@ from typing import Literal
 from sqlalchemy import Connection, Date, func, select
 
 from aispend.clock import month_of, next_month
-from aispend.schema import analysis_state, share_target, slice_, spend_day
+from aispend.schema import DONE_STATES, analysis_state, share_target, slice_, spend_day
 from analyzer.fingerprint import allocation_words
 from analyzer.series import OWN
 
@@ -21,8 +21,6 @@ Axis = Literal["usage", "billing"]
 CostColumn = Literal["billed_cost", "effective_cost", "list_cost", "contracted_cost"]
 COSTS: tuple[CostColumn, ...] = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
 DEFAULT_DAYS = 30
-FINAL_STATES = ("final", "closed")
-"""States of a slice whose numbers the provider, or the user, has declared done."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +60,8 @@ class Basis:
     """The terms under which a set of numbers holds.
 
     ``final_share`` gives, per currency, the share (0 to 1, by absolute effective cost) that comes from
-    final or closed months; the rest is provisional. ``data_as_of`` is when the newest contributing bill was loaded,
-    ``newest_day`` the newest charge day in it. ``pending`` counts billing months that are loaded but
+    final, closed or restated months; the rest is provisional. ``data_as_of`` is when the newest contributing bill was
+    loaded, ``newest_day`` the newest charge day in it. ``pending`` counts billing months that are loaded but
     not analyzed, and therefore not in the numbers. ``gaps`` are bills that do not give some cost at all;
     ``lacking`` the costs that a bill gives, but not for every charge in the numbers: sums leave those charges out.
     ``has_lost_tax``: tax that cannot be claimed back is part of AI spend (all other tax never is).
@@ -115,6 +113,12 @@ def charge_days(connection: Connection) -> Window | None:
     return None if first is None else Window(first, last + timedelta(days=1))
 
 
+def known_days(connection: Connection) -> Window | None:
+    """All days with data but those to come, for which the company may have written costs down."""
+    every, newest = charge_days(connection), newest_window(connection)
+    return None if every is None or newest is None else Window(every.first, newest.end)
+
+
 def bills_loaded(connection: Connection) -> int:
     """How many billing months are loaded."""
     return int(connection.scalar(select(func.count()).select_from(slice_).where(slice_.c.kind == "bill")) or 0)
@@ -162,7 +166,7 @@ def bills_of(connection: Connection, slice_ids: Collection[int]) -> dict[int, Bi
             scope=row.scope,
             period=row.period,
             unknown=tuple(name for name in COSTS if name not in row.columns_known),
-            is_final=row.state in FINAL_STATES,
+            is_final=row.state in DONE_STATES,
             loaded_at=row.loaded_at,
         )
         for row in rows

@@ -20,7 +20,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, text
 
 from aispend.money import exact_sum, rate
-from reports.views.basis import Window, charge_days, divided_by, newest_window
+from reports.views.basis import Window, divided_by, known_days
 
 GIVEN_UP_DAYS = 7
 TRAINING_STAGES = ("training", "fine_tuning", "evaluation")
@@ -63,6 +63,13 @@ class RunFacts:
     last_hour: datetime | None
     currency: str
 
+    def goes_beyond(self, window: Window) -> bool:
+        """Whether it also ran before or after these days, so that what it cost in them is a part."""
+        started, ended = self.first_hour, self.last_hour
+        return (started is not None and started.date() < window.first) or (
+            ended is not None and ended.date() >= window.end
+        )
+
 
 @dataclass(frozen=True)
 class Run(RunFacts):
@@ -96,7 +103,7 @@ class Runs:
 
 def lifecycles(connection: Connection, window: Window | None = None) -> Lifecycles:
     """What each model cost by what it was for, over ``window`` (None: all that is loaded)."""
-    window = window or charge_days(connection)
+    window = window or known_days(connection)
     if window is None:
         return Lifecycles((), None)
     lost: dict[tuple[str | None, str], Decimal] = {}
@@ -122,8 +129,8 @@ def lifecycles(connection: Connection, window: Window | None = None) -> Lifecycl
 
 
 def runs(connection: Connection, window: Window | None = None) -> Runs:
-    """Every run with cost in ``window`` (None: the last 30 days with data)."""
-    window = window or newest_window(connection)
+    """Every run with cost in ``window`` (None: all that is loaded, so that each is whole)."""
+    window = window or known_days(connection)
     if window is None:
         return Runs((), None)
     found: list[tuple[Any, ...]] = [tuple(row)[:-1] for row in run_costs(connection, window)]

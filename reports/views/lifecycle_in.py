@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row
 
 from aispend.money import exact_sum, rate
 from analyzer.currency import ExchangeRates, exchange_rates
-from reports.views.basis import Window, charge_days, divided_by, newest_window
+from reports.views.basis import Window, divided_by, known_days
 from reports.views.converted import InOne, in_one
 from reports.views.lifecycle import RunFacts, run_costs, stage_costs
 
@@ -87,7 +87,7 @@ class RunsIn:
 
 def lifecycles_in(connection: Connection, currency: str, window: Window | None = None) -> LifecyclesIn:
     """What each model cost by what it was for, in ``currency``, over ``window`` (None: all that is loaded)."""
-    window = window or charge_days(connection)
+    window = window or known_days(connection)
     if window is None:
         return LifecyclesIn((), None, currency, {}, None)
     rates = exchange_rates(connection)
@@ -111,8 +111,8 @@ def lifecycles_in(connection: Connection, currency: str, window: Window | None =
 
 
 def runs_in(connection: Connection, currency: str, window: Window | None = None) -> RunsIn:
-    """Every run with cost in ``window`` (None: the last 30 days with data), in ``currency``."""
-    window = window or newest_window(connection)
+    """Every run with cost in ``window`` (None: all that is loaded), in ``currency``."""
+    window = window or known_days(connection)
     if window is None:
         return RunsIn((), None, currency, {}, None)
     rates = exchange_rates(connection)

@@ -72,8 +72,9 @@ def test_where_nothing_has_a_rate_that_is_all_there_is_to_say(company: Run) -> N
     )
 
 
-def test_what_is_no_currency_is_refused(company: Run) -> None:
-    found = company("why", "--in", "euros", *PERIOD)
+@pytest.mark.parametrize("typed", ["euros", "XXX", "ABC"])
+def test_what_is_no_currency_is_refused(company: Run, typed: str) -> None:
+    found = company("why", "--in", typed, *PERIOD)
     assert found.status != 0
     assert "This is not a currency." in found.err
 
@@ -100,7 +101,7 @@ def test_training_and_runs_in_one_currency(run: Run, database: Store, clock: Clo
     assert run("import-rates", "rates.csv").status == 0
     period = ("--from", "2026-10", "--to", "2026-11")
     said = words(run("lifecycle", "--in", "usd", *period).out)
-    assert "long 0.00 125.00 125.00 0.00 USD pounds 0.00 – – 0.00 USD" in said
+    assert "long 0.00 125.00 125.00 0.00 0.00 USD pounds 0.00 – – 0.00 0.00 USD" in said
     assert "In USD at the rate of each charge's day, converted once. Oldest rate used: 2026-10-01." in said
     assert "Not in it, for want of a rate: 7.00 GBP. Load rates" in said
     said = words(run("runs", "--in", "USD", *period).out)
