@@ -17,7 +17,7 @@ from aispend.sizing import Consolidate, OptimizeModel, Rightsize, Schedule
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 ASKED_DAYS = 30
@@ -27,7 +27,7 @@ ASKED_DAYS = 30
 class Exclusion(_Section):
     """What is never advised on; every given field must fit. Text fields are globs, case-insensitive."""
 
-    kinds: tuple[str, ...] = Field(("*",), description="kinds of advice, as in stop_idle")
+    kinds: tuple[str, ...] = Field(("*",), min_length=1, description="kinds of advice, as in stop_idle")
     provider: str = "*"
     account: str = "*"
     region: str = "*"
@@ -67,8 +67,8 @@ class Commit(_Section):
 class Recommend(_Section):
     """Thresholds of the recommender."""
 
-    min_monthly_saving: Decimal = Decimal(20)
-    max_payback_months: Decimal = Decimal(12)
+    min_monthly_saving: Decimal = Field(Decimal(20), ge=0, description="a saving below this is left out")
+    max_payback_months: Decimal = Field(Decimal(12), ge=0, description="what takes longer to pay back is left out")
     expires_after_days: int = Field(7, ge=1, description="days without fresh telemetry after which advice expires")
     new_days: int = Field(7, ge=0, description="days after a deployment in which nothing is advised on it")
     exclude: tuple[Exclusion, ...] = ()

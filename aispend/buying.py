@@ -6,12 +6,17 @@ Sources of the defaults: docs/advice.md.
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+Stage = Literal[
+    "data", "training", "fine_tuning", "evaluation", "inference_online", "inference_batch", "notebook", "unknown"
+]
+
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Whose(_Section):
@@ -34,7 +39,7 @@ class Batch(_Section):
     """What may be sent as batches."""
 
     window_days: int = Field(14, ge=7)
-    stages: tuple[str, ...] = Field(("inference_batch",), description="stages nobody waits for")
+    stages: tuple[Stage, ...] = Field(("inference_batch",), description="stages nobody waits for")
     tags: dict[str, str] = Field(
         default_factory=lambda: {"workload-type": "batch", "workload_type": "batch", "deferrable": "true"},
         description="tag key → glob on its value that says nobody waits",

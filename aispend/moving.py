@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class AutoStop(_Section):
@@ -29,7 +30,7 @@ class Spot(_Section):
 
     window_days: int = Field(14, ge=7)
     min_saving: float = Field(0.15, ge=0, lt=1, description="share that must be left after what interruptions cost")
-    checkpoint_minutes: dict[str, float] = Field(
+    checkpoint_minutes: dict[str, Annotated[float, Field(gt=0)]] = Field(
         default_factory=dict,
         description="glob on model, team or resource id → minutes a checkpoint takes; it is known to resume",
     )
@@ -71,7 +72,7 @@ class Relocate(_Section):
     also: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description='legal geography → others its work may move to, as in UK = ["EU"]'
     )
-    gb_per_month: dict[str, Decimal] = Field(
+    gb_per_month: dict[str, Annotated[Decimal, Field(ge=0)]] = Field(
         default_factory=dict,
         description="glob on model, team or resource id → GB it would read and write across regions",
     )
@@ -87,7 +88,7 @@ class IdleCapacity(_Section):
     peak_factor: float = Field(
         2.0, ge=1, description="the busiest minute of an hour over its mean, as only hours are known"
     )
-    tokens_per_unit_minute: dict[str, float] = Field(
+    tokens_per_unit_minute: dict[str, Annotated[float, Field(gt=0)]] = Field(
         default_factory=dict, description="glob on model → tokens a minute that one unit of throughput serves"
     )
     min_coverage: float = Field(0.8, ge=0, le=1)

@@ -13,11 +13,13 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
+from aispend import buying
 from aispend.advising import Recommend
 from aispend.connections import AwsConnection, AzureConnection, Connection, GcpConnection
 from aispend.errors import SettingsError
@@ -25,19 +27,8 @@ from aispend.foresight import Forecast
 from aispend.taxing import NonRecoverableTax
 from aispend.watching import Anomaly, Budget, BudgetAlerts, LatencyTarget
 
-Stage = Literal[
-    "data", "training", "fine_tuning", "evaluation", "inference_online", "inference_batch", "notebook", "unknown"
-]
-STAGES: tuple[Stage, ...] = (
-    "data",
-    "training",
-    "fine_tuning",
-    "evaluation",
-    "inference_online",
-    "inference_batch",
-    "notebook",
-    "unknown",
-)
+Stage = buying.Stage
+STAGES: tuple[Stage, ...] = get_args(Stage)
 
 
 MOST_THREADS = 8
@@ -227,6 +218,7 @@ class Settings(_Section):
     """Everything a person may set."""
 
     home: Path
+    read_from: Path | None = Field(None, description="the file they were read from; no key of it")
     database_url: SecretStr | None = None
     reporting_currency: str = Field("USD", pattern="^[A-Z]{3}$")
     rules: tuple[Rule, ...] = Field((), alias="rule")
@@ -321,19 +313,31 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError("The settings file is not valid TOML.", where=f"{path}: {error}") from error
-    values["home"] = home
+    values |= {"home": home, "read_from": path}
     if env.get("AISPEND_DATABASE_URL"):
         values["database_url"] = env["AISPEND_DATABASE_URL"]
     values.update({name: value for name, value in overrides.items() if value is not None})
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        problems = "; ".join(map(_problem, error.errors()))
         raise SettingsError(
             "A setting is wrong.",
             where=f"{path or 'environment'}: {problems}",
             next_step="Compare with the commented file that 'aispend init' writes.",
         ) from error
+
+
+def _problem(item: ErrorDetails) -> str:
+    """Key, value and what is allowed; the value only where no credential can stand by mistake."""
+    key = ".".join(map(str, item["loc"]))
+    is_shown = item["loc"][:1] == ("recommend",) and item["type"] != "missing"
+    value = f" = {_as_written(item['input'])}" if is_shown else ""
+    return f"{key}{value}: {item['msg']}"
+
+
+def _as_written(value: Any) -> str:
+    return str(value) if isinstance(value, date | Decimal) else repr(value)
 
 
 def _default_home() -> str:

@@ -29,7 +29,7 @@ largest peak of all, which a percentile never reaches."""
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Rightsize(_Section):

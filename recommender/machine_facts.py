@@ -56,6 +56,12 @@ def geography(provider: str, region: str | None) -> str | None:
     return next((name for pattern, name in pairs if re.fullmatch(pattern, (region or "").lower())), None)
 
 
+@lru_cache(maxsize=1)
+def geographies() -> frozenset[str]:
+    """The legal geographies that regions are known to be in."""
+    return frozenset(name for row in _facts()["geography"] for name in row["patterns"].values())
+
+
 def transfer_price(provider: str, within: str) -> TransferPrice | None:
     """The price of data moved between regions of a geography."""
     rows = _facts()["transfer"]

@@ -19,6 +19,7 @@ from recommender.guards import exclusion_of
 from recommender.ledger.calibration import learned
 from recommender.record import keep
 from recommender.registry import KINDS
+from recommender.settings_check import check_settings
 from recommender.subjects.load import evidence_end, load_subjects
 from recommender.subjects.machines import Machine
 from recommender.subjects.served_tokens import ServedTokens
@@ -53,6 +54,7 @@ def recommend(engine: Engine, settings: Settings, clock: Clock, *, progress: Pro
     """
     with engine.begin() as connection:
         exclusive(connection, "recommend")
+        check_settings(connection, settings, clock().date())
         settings = learned(connection, settings)
         end = evidence_end(connection)
         advice: list[Advice] = []

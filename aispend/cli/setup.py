@@ -119,6 +119,16 @@ TEMPLATE = """\
 [recommend]
 # min_monthly_saving = 20
 # max_payback_months = 12
+# expires_after_days = 7        # days without fresh telemetry after which advice expires
+# new_days = 7                  # days after a deployment in which nothing is advised on it
+
+# What is never advised on; every field that is given has to fit. Optional: kinds (all without it), provider, account,
+# region, resource_id, team, model, tags. Text is a shell glob, case ignored. "why" is shown as the reason.
+# [[recommend.exclude]]
+# kinds = ["stop_idle", "schedule"]
+# team = "risk"
+# tags = { env = "audit*" }
+# why = "the auditors use them until March"
 
 [recommend.idle]
 # window_days = 14
@@ -171,6 +181,12 @@ TEMPLATE = """\
 # target = 0.8                  # share of a machine that services may use together, at the percentile
 # percentile = 0.95
 # bases = { "support-tuned" = "llama-3.1-8b" }   # adapters (LoRA) and their base model
+
+[recommend.commit]
+# term = "1y"                   # or "3y"
+# window_days = 60              # days of hourly usage it is sized on
+# stress_fall = 0.3             # fall of usage it must survive without loss
+# first_stage = 0.5             # share of it to buy first
 
 [recommend.optimize_model]
 # hourly_rate = 100             # of an engineer; hours_low, hours_medium, hours_high are 16, 60 and 320

@@ -11,7 +11,9 @@ import pytest
 import typer
 
 from aispend import cli
+from aispend.advising import Recommend
 from aispend.cli import forms
+from aispend.cli.setup import TEMPLATE
 from tests.cli.conftest import Run
 
 HEAVY = {
@@ -93,6 +95,11 @@ def test_init_writes_settings_that_load(run: Run, tmp_path: Path) -> None:
     )
     (tmp_path / "aispend.toml").write_text(uncommented, encoding="utf-8")
     assert run("spend").status == 0, "the examples in the file are valid settings"
+
+
+@pytest.mark.parametrize("name", Recommend.model_fields)
+def test_init_names_every_part_of_advice_that_may_be_set(name: str) -> None:
+    assert f"[recommend.{name}" in TEMPLATE or f"\n# {name} = " in TEMPLATE
 
 
 def test_forms_name_the_columns_the_imports_read() -> None:
