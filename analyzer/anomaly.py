@@ -5,8 +5,8 @@ Method      Every service, model, team and accelerator is judged by :mod:`analyz
             first spend on a model or accelerator (*new*), and a SKU whose cost per unit rose while its quantity did
             not (*rate*). Each is taken apart (:mod:`analyzer.anomaly_drivers`); one of which a narrower one explains
             ``suppress_share`` or more is not told a second time. Ordered by money.
-Cases       Nothing is new in a ledger younger than ``_NEW_HISTORY`` days. A rate must stay for two days. A value that
-            costs less than the least impact in all is not looked at.
+Cases       Nothing is new in a ledger younger than ``_NEW_HISTORY`` days. A rate must stay for two days of use. A
+            value that costs less than the least impact in all is not looked at.
 Drawbacks   An anomaly spread evenly over several teams and models is told once for each cut it shows in.
 """
 
@@ -254,7 +254,8 @@ def _rate(rates: Rates, settings: Anomaly, expected: Expected, since: date, judg
     used = [float(one) * usual for one in rates.quantities[known[0] :]]
     busy: list[Run] | None = None
     for run in judge(held, first, days):
-        if run.last < start or run.kind == "drop" or run.last - run.first + 1 < _RATE_DAYS or not run.expected:
+        used_on = [one for one in range(run.first, run.last + 1) if known[0] + one in per_unit]
+        if run.last < start or run.kind == "drop" or len(used_on) < _RATE_DAYS or not run.expected:
             continue
         if busy is None:
             busy = judge(used, first)

@@ -21,7 +21,7 @@ def explanation(found: Found) -> str:
     if found.kind == "new":
         text = f"First spend on {what}: {cost} {when}"
     elif found.kind == "rate":
-        text = f"SKU {found.value} cost {cost} {when}, {in_words(found.expected)} at the price per unit before"
+        text = f"SKU {found.value} cost {cost} {when}, {in_words(found.expected)} at the usual price per unit of the weeks before"
     else:
         text = f"{what[0].upper()}{what[1:]} cost {cost} {when}, {in_words(found.expected)} expected"
     parts = _parts(found)

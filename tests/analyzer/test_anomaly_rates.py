@@ -53,3 +53,22 @@ def test_a_price_that_rises_while_use_falls_is_told_and_one_that_rises_with_use_
     ledger.analyze()
     found = ledger.rows("SELECT value, first_day, actual, round(expected, 6) FROM anomaly WHERE kind = 'rate'")
     assert found == [("falls", date(2026, 11, 9), D(1350), D(900))]
+
+
+def test_a_price_of_one_day_is_no_rate_though_nothing_was_used_after_it(ledger: Ledger) -> None:
+    """50 units for 100 on Mondays to Thursdays: for 150 on the last Thursday, or on the last four days of use."""
+    for number in range(80):
+        when = date(2026, 8, 31) + timedelta(days=number)  # a Monday; the last is Wednesday 18 November
+        if when.weekday() > 3:
+            continue
+        once = "150" if when == date(2026, 11, 12) else "100"
+        stays = "150" if when >= date(2026, 11, 12) else "100"
+        for name, cost in (("once", once), ("stays", stays)):
+            ledger.charge(
+                when.isoformat(), cost, hours=all_hours(), quantity="50", charge_description=name, sku_id=name
+            )
+    ledger.analyze()
+    found = ledger.rows(
+        "SELECT value, first_day, last_day, actual, round(expected, 6) FROM anomaly WHERE kind = 'rate'"
+    )
+    assert found == [("stays", date(2026, 11, 12), date(2026, 11, 18), D(600), D(400))]

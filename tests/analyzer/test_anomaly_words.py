@@ -83,7 +83,8 @@ def test_first_spend_and_a_price_are_told_in_cents_too() -> None:
         "First spend on service Bedrock: less than a cent (USD) on 2026-11-03."
     )
     assert explanation(replace(small, kind="rate")) == (
-        "SKU Bedrock cost less than a cent (USD) on 2026-11-03, less than a cent at the price per unit before."
+        "SKU Bedrock cost less than a cent (USD) on 2026-11-03, "
+        "less than a cent at the usual price per unit of the weeks before."
     )
 
 
