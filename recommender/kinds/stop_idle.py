@@ -9,7 +9,8 @@ Method
     in memory is a health check), *demand* (no inference
     request; for a resource without endpoint records, no workload seconds) and *power* (never more than 15 %, or
     10 W, over the card's own floor, and the floor at most 30 % of its board power, or 40 W).
-    All three: high confidence. Two: medium. Compute alone: low, "suspected".
+    All three: high confidence, if the end of a month lies in what is known without work; else medium, as of two.
+    Compute alone: low, "suspected".
     A signal that contradicts compute stops the advice. Known for less than the window: low as well,
     however idle, and not counted until the window is over.
     A server with weights in memory and no requests is idle: memory held is not use.
@@ -27,7 +28,8 @@ Known drawbacks
 
 from __future__ import annotations
 
-from datetime import timedelta
+import math
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -63,7 +65,8 @@ _RESERVED = "capacity_reservation"
 PERIODIC_INACTIVE_SHARE = 0.9
 """Inactive for longer than this and active on several days: used now and then, which a schedule could serve."""
 _DAY_HOURS = 24
-"""What may be missing of the window at its beginning."""
+"""A day; and what may be missing of the window at its beginning."""
+_SLOT = timedelta(minutes=60 / SLOTS_PER_HOUR)
 AWS_MEMORY_SHARE = 0.05
 """Memory held from which Compute Optimizer calls no G or P instance idle."""
 _POWER_MARGIN = 1.15
@@ -108,7 +111,8 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     states[checks] = State.ALLOCATED_UNUSED
     recent = states[-window:]
     known = recent != State.UNKNOWN
-    coverage = float(known.sum()) / _expected_slots(subject, window_hours)
+    # more can be measured than was billed, and no more than all of it is known
+    coverage = min(float(known.sum()) / _expected_slots(subject, window_hours), 1.0)
     if coverage < idle.min_coverage:
         return no(
             "telemetry_missing",
@@ -117,18 +121,21 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
         )
     active = recent >= State.UNDERUSED
     inactive_share = 1 - float(active.sum()) / float(known.sum())
-    days = np.flatnonzero(active) // SLOTS_PER_DAY
+    # from the end, which is a midnight: the window may begin within a day
+    days = np.flatnonzero(active[::-1]) // SLOTS_PER_DAY
     active_days = int((np.diff(days) != 0).sum()) + (days.size > 0)
     if inactive_share < PERIODIC_INACTIVE_SHARE:
         return no("busy", f"It was active in {1 - inactive_share:.1%} of the last {window_hours} h.")
     if active_days > 1:
-        return no("periodic_use", f"It worked on {active_days} of the last {window_hours // 24} days, if briefly.")
+        return no(
+            "periodic_use", f"It worked on {active_days} of the last {math.ceil(window_hours / 24)} days, if briefly."
+        )
     if inactive_share < idle.inactive_share:
         return no("busy", f"It was active in {1 - inactive_share:.1%} of the last {window_hours} h.")
     since_slot = idle_since(states)
     idle_hours = (states.size - since_slot) / SLOTS_PER_HOUR
-    if idle_hours < min(window_hours, 24):
-        return no("busy", f"It was active {idle_hours:.0f} h ago.")
+    if idle_hours < (least := min(window_hours, _DAY_HOURS)):
+        return no(*_too_short(states, idle_hours, least))
     recent_days = _daily_max(history, checks)
     period = periodicity(recent_days) or periodicity(_with_earlier(recent_days, subject), (MONTH,))
     if period is not None and idle_hours < period.window_days * 24:
@@ -173,7 +180,8 @@ def _advice(
     assert subject.accelerators is not None  # noqa: S101 - the caller has returned otherwise
     history = subject.accelerators
     signals = 1 + (demand is not None) + (power is not None)
-    confidence: Confidence = "high" if signals == 3 else "medium" if signals == 2 else "low"
+    month_end = _sees_month_end(subject, states, since_slot, idle)
+    confidence: Confidence = "low" if signals == 1 else "high" if signals == 3 and month_end else "medium"
     window = window_hours * SLOTS_PER_HOUR
     seen_hours = _seen_hours(states[-window:])
     short = seen_hours < window_hours - _DAY_HOURS
@@ -191,8 +199,9 @@ def _advice(
     longer = " or longer, as far back as was looked" if since_slot == 0 else ""
     certainty, gate = "" if signals > 1 else " (suspected: only compute is known)", None
     if short:
-        certainty = f" (suspected: only {seen_hours // _DAY_HOURS} of {window_hours // _DAY_HOURS} days are known)"
-        gate = f"that it stays idle for all {window_hours // _DAY_HOURS} days"
+        unit, hours = ("days", _DAY_HOURS) if window_hours % _DAY_HOURS == 0 else ("hours", 1)
+        certainty = f" (suspected: only {seen_hours // hours} of {window_hours // hours} {unit} are known)"
+        gate = f"that it stays idle for all {window_hours // hours} {unit}"
     proposed, command, undo = switch_off(subject)
     independent = effective_sample(hourly)
     spread = Spread(short_hours=violations * min(independent / max(hourly.size, 1), 1.0), hours=independent)
@@ -234,6 +243,7 @@ def _advice(
             "requests": None if demand is None else str(demand),
             "power_at_idle_floor": power,
             "signals": signals,
+            "month_end_seen": month_end,
             **terraform.evidence(terraform.stopped(subject)),
             **price_evidence(subject.price),
             "hard_to_regain": scarce,
@@ -293,10 +303,36 @@ def _is_fast_track(subject: Machine) -> bool:
 
 
 def _expected_slots(subject: Machine, window_hours: int) -> int:
-    days = max(window_hours // 24, 1)
-    oldest = (subject.as_of - timedelta(days=days)).date()
-    billed_hours = sum(cost.hours for cost in subject.costs if cost.day >= oldest)
-    return max(min(billed_hours, window_hours), 1) * SLOTS_PER_HOUR
+    """Slots of the window in which it was billed; where the bill knows no hours of a day, as many as may lie in it."""
+    begin = subject.as_of - timedelta(hours=window_hours)
+    billed_hours = 0
+    for cost in subject.costs:
+        midnight = datetime.combine(cost.day, time(), UTC)
+        inside = [hour for hour in range(_DAY_HOURS) if begin <= midnight + timedelta(hours=hour) < subject.as_of]
+        if cost.hours_mask is None:
+            billed_hours += min(cost.hours, len(inside))
+        else:
+            billed_hours += sum(cost.hours_mask >> hour & 1 for hour in inside)
+    return max(billed_hours, 1) * SLOTS_PER_HOUR
+
+
+def _too_short(states: Any, idle_hours: float, least: int) -> tuple[str, str]:
+    """Why what has been idle for less than ``least`` hours is none: active before, or not known before."""
+    if (states >= State.UNDERUSED).any():
+        return "busy", f"It was active {idle_hours:.0f} h ago."
+    return "telemetry_missing", f"It is known for {idle_hours:.0f} h; {least} are needed."
+
+
+def _sees_month_end(subject: Machine, states: Any, since_slot: int, idle: Idle) -> bool:
+    """Whether the last day of a month was measured and without work, in what it has been idle for or before that."""
+    assert subject.accelerators is not None  # noqa: S101 - the caller has returned otherwise
+    last = subject.as_of.date().replace(day=1) - timedelta(days=1)
+    slot = (datetime.combine(last, time(), UTC) - subject.accelerators.start) // _SLOT
+    if slot >= 0:
+        day = states[slot : slot + SLOTS_PER_DAY]
+        return slot >= since_slot and float((day != State.UNKNOWN).mean()) >= idle.min_coverage
+    never_active = not (states >= State.UNDERUSED).any()
+    return never_active and (subject.earlier or {}).get(last, 1.0) < idle.max_activity
 
 
 def _seen_hours(states: Any) -> int:
