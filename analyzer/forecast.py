@@ -18,7 +18,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from analyzer.forecast_bands import Backtest
-from analyzer.forecast_calendar import events_ahead, fees_ahead, take_out_events_of_each
+from analyzer.forecast_calendar import (
+    amounts_ahead,
+    events_ahead,
+    fees_ahead,
+    is_daily,
+    monthly_fees,
+    shares_ahead,
+    take_out_events_of_each,
+    take_out_share,
+)
 from analyzer.forecast_ended import silent_steps
 from analyzer.forecast_members import OF_DAYS, OF_HOURS, Method, ahead_of_each, method_for
 
@@ -206,6 +215,7 @@ def project_each(histories: Sequence[History], horizon: int, plan: Plan) -> Floa
     ended = [one.silent(plan) is not None for one in recent]
     usages, monthly = [one.usage for one in recent], np.zeros((len(recent), horizon))
     of_length: dict[int, list[int]] = {}
+    shares: dict[int, tuple[date, float]] = {}
     for row, one in enumerate(recent):
         if one.first is not None and ended[row]:
             usages[row] = np.zeros(0)
@@ -214,24 +224,34 @@ def project_each(histories: Sequence[History], horizon: int, plan: Plan) -> Floa
             of_length.setdefault(len(one), []).append(row)
     for rows in of_length.values():
         same = _by_the_month([recent[row] for row in rows], horizon, plan)
-        for row, (usage, ahead) in zip(rows, same, strict=True):
+        for row, (usage, ahead, share) in zip(rows, same, strict=True):
             usages[row], monthly[row] = usage, ahead
-    found = ahead_of_each(usages, horizon, plan.season, plan.members) + monthly
+            if share and (first := recent[row].first):
+                shares[row] = first, share
+    found = ahead_of_each(usages, horizon, plan.season, plan.members)
+    for row, (first, share) in shares.items():
+        monthly[row] += shares_ahead(share, usages[row], found[row], first)
+    found += monthly
     never_negative = np.array([(one.total >= 0).all() for one in recent], dtype=bool)
     found[never_negative] = np.maximum(found[never_negative], 0.0)
     return found
 
 
-def _by_the_month(same: Sequence[History], horizon: int, plan: Plan) -> Iterator[tuple[Floats, Floats]]:
-    """Of histories of days of one length: the usage without what recurs by the month, and what that and the fees add to
-    the steps ahead."""
+def _by_the_month(same: Sequence[History], horizon: int, plan: Plan) -> Iterator[tuple[Floats, Floats, float]]:
+    """Of histories of days of one length: the usage without what recurs by the month, what that and the fees add to
+    the steps ahead, and the share of its usage that each month ends with besides."""
     import numpy as np
 
     firsts = [one.first for one in same if one.first is not None]
     usages, events = take_out_events_of_each(np.array([one.usage for one in same]), firsts, plan.season)
-    for one, first, usage, ours in zip(same, firsts, usages, events, strict=True):
-        end = first + timedelta(days=len(one))
-        yield usage, events_ahead(ours, end, horizon) + fees_ahead(one.fees, first, horizon)
+    for one, first, usage, by_use in zip(same, firsts, usages, events, strict=True):
+        end, daily = first + timedelta(days=len(one)), is_daily(one.fees)
+        ours, share = take_out_share(by_use, one.usage - usage, usage, first)
+        fees, of_fees = monthly_fees(one.fees, first), 0.0
+        if not daily:
+            fees, of_fees = take_out_share(fees, one.fees, usage, first)
+        ahead = events_ahead(ours, end, horizon) + amounts_ahead(fees, end, horizon, daily=daily)
+        yield usage, ahead, share + of_fees
 
 
 def backtest(history: History, horizon: int, plan: Plan) -> Backtest:

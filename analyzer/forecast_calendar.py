@@ -8,13 +8,20 @@ Method      Usage: a baseline is the centred 15-day median plus the median devia
             set to the baseline, and the median of what it deviated by is added to that day of the months to come.
             Fees (purchases, tax, credits): the amount of the same day of the month before, where the month
             before that had one too, or is not known; a credit only where it had.
-Cases       Days 29 to 31 are known as themselves; a month without that day does not have its event.
-Drawbacks   An event is seen from its second time on. Events of "the third Tuesday" are not seen.
+Cases       What comes on the 29th, 30th or 31st comes on the last day of a month without it, so that the 31st is the
+            end of every month. What was on such a last day is of the day that the months beside it say; where they
+            do not, of the month's end. Of a month's end the newest amount counts; where the last two whole months
+            agree on its share of their usage better than on its amount, and within 5 %, it is that share
+            of the month to come (support, tax). Fees of more than half of the last 28 days are one a day.
+Drawbacks   An event is seen from its second time on. Events of "the third Tuesday" are not seen, nor are those
+            counted from the month's end ("the last day but one").
 """
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,6 +39,10 @@ _LEAST_SHARE = 0.03
 """A deviation below this share of the mean is no event, however quiet the series is."""
 
 _REMEMBERED = 3
+MONTHS_END = 31
+_SHORTEST = 28
+_LIKE_SHARES = 0.05
+"""Two shares of a month that differ by less than this part are one percentage."""
 
 
 def take_out_events(history: Floats, first: date, season: int = 7) -> tuple[Floats, dict[int, float]]:
@@ -58,12 +69,11 @@ def take_out_events_of_each(
         histories, deviation, threshold, season
     )
     for row in np.flatnonzero(side.any(axis=1)).tolist():
-        day_of_each = _days_of_month(firsts[row], histories.shape[1])
-        for day_of_month in sorted(set(day_of_each[side[row] != 0].tolist())):
-            found = _recurring(side[row], np.flatnonzero(day_of_each == day_of_month).tolist())
-            if found:
-                events[row][day_of_month] = float(np.median(deviation[row, found]))
-                cleaned[row, found] = baseline[row, found]
+        place = _places(firsts[row], histories.shape[1])
+        for day, found, own in _recurring(side[row], place):
+            amount = deviation[row, own[-1]] if day == MONTHS_END else np.median(deviation[row, own])
+            events[row][day] = float(amount)
+            cleaned[row, found] = baseline[row, found]
     return cleaned, events
 
 
@@ -72,32 +82,132 @@ def events_ahead(events: Mapping[int, float], first: date, horizon: int) -> Floa
     import numpy as np
 
     found = np.zeros(horizon)
-    if not events:
-        return found
-    days = _days_of_month(first, horizon)
-    for day_of_month, amount in events.items():
-        found[days == day_of_month] = amount
+    if events:
+        place = _places(first, horizon)
+        for day, amount in events.items():
+            found[place.of(day)] += amount
     return found
 
 
 def fees_ahead(fees: Floats, first: date, horizon: int, *, seen_once: bool = True) -> Floats:
-    """Fees of the ``horizon`` days after the history of ``fees``, which begins on ``first``.
+    """Fees of the ``horizon`` days after the history of ``fees``, which begins on ``first``; see :func:`monthly_fees`.
+
+    As they were: without shares of a month to come.
+    """
+    recurring = monthly_fees(fees, first, seen_once=seen_once)
+    return amounts_ahead(recurring, first + timedelta(days=len(fees)), horizon, daily=is_daily(fees))
+
+
+def amounts_ahead(recurring: Mapping[int, float], first: date, horizon: int, *, daily: bool) -> Floats:
+    """As :func:`events_ahead` of fees: where they are ``daily``, days that meet on a last day are one, the largest."""
+    import numpy as np
+
+    if not daily:
+        return events_ahead(recurring, first, horizon)
+    found = np.zeros(horizon)
+    place = _places(first, horizon)
+    for day, amount in recurring.items():
+        on = place.of(day)
+        found[on] = np.where(np.abs(found[on]) > abs(amount), found[on], amount)
+    return found
+
+
+def is_daily(fees: Floats) -> bool:
+    """Whether fees come every day rather than every month."""
+    recent = fees[-28:]
+    return bool((recent != 0).sum() * 2 > len(recent))
+
+
+def monthly_fees(fees: Floats, first: date, *, seen_once: bool = True) -> dict[int, float]:
+    """The fee of each day of the month, 31 its end.
 
     ``seen_once``: whether one whose month before is not known is expected again. A credit then never is: who counts on
     it overspends.
     """
     import numpy as np
 
-    found = np.zeros(horizon)
-    if not fees.any():
-        return found
-    day_of_each = _days_of_month(first, len(fees) + horizon)
-    known, to_come = day_of_each[: len(fees)], day_of_each[len(fees) :]
-    for day_of_month in sorted(set(known[fees != 0].tolist())):
-        before = fees[known == day_of_month][-2:]
+    charged = np.flatnonzero(fees)
+    if not len(charged):
+        return {}
+    place = _places(first, len(fees))
+    claims: dict[int, list[tuple[int, Floats]]] = {}
+    for day in place.candidates(charged):
+        on = place.of(day)[-2:]
+        before = fees[on]
         if np.all(before != 0) and (len(before) > 1 or (seen_once and before[-1] > 0)):
-            found[to_come == day_of_month] = before[-1]
+            claims.setdefault(int(on[-1]), []).append((day, before))
+    found: dict[int, float] = {}
+    for claimed in claims.values():
+        found |= _shared_out([one for one in claimed if len(one[1]) > 1] or claimed[-1:], daily=is_daily(fees))
     return found
+
+
+def _shared_out(claimed: Sequence[tuple[int, Floats]], *, daily: bool) -> dict[int, float]:
+    """What came on one last day, over the days of the month it may be of, by what these came to the month before.
+
+    Of fees of every day it is that of the day it is nearest to, and the others are as they were.
+    """
+    amount = float(claimed[0][1][-1])
+    if len(claimed) == 1:
+        return {claimed[0][0]: amount}
+    before = {day: float(two[0]) for day, two in claimed}
+    if daily:
+        nearest = min(reversed(before), key=lambda day: abs(amount - before[day]))
+        return before | {nearest: amount}
+    whole = sum(abs(one) for one in before.values())
+    return {day: amount * abs(one) / whole for day, one in before.items()}
+
+
+def share_of_month(at_end: Floats, usage: Floats, first: date) -> float | None:
+    """What came ``at_end`` of a month as a share of its ``usage``; None where it is rather an amount, or nobody knows.
+
+    Both are days of the history, which begins on ``first``; ``usage`` without what recurs by the month.
+    """
+    import numpy as np
+
+    place = _places(first, len(usage))
+    ends = place.of(MONTHS_END)[-2:]
+    starts = ends - place.length[ends] + 1
+    if len(ends) < 2 or starts[0] < 0:
+        return None
+    amounts = at_end[ends]
+    months = np.array([usage[start : end + 1].sum() for start, end in zip(starts, ends, strict=True)])
+    if not np.all(amounts) or not np.all(months > 0):
+        return None
+    shares = amounts / months
+    apart = _apart(shares)
+    return float(shares[-1]) if apart <= _LIKE_SHARES and apart < _apart(amounts) else None
+
+
+def shares_ahead(share: float, usage: Floats, ahead: Floats, first: date) -> Floats:
+    """What ends each month to come: ``share`` of its usage, known (from ``first``) and expected (``ahead``)."""
+    import numpy as np
+
+    whole = np.concatenate((usage, ahead))
+    place = _places(first, len(whole))
+    found = np.zeros(len(whole))
+    for end in place.of(MONTHS_END):
+        found[end] = share * whole[max(0, end - place.length[end] + 1) : end + 1].sum()
+    coming: Floats = found[len(usage) :]
+    return coming
+
+
+def take_out_share(
+    recurring: dict[int, float], at_end: Floats, usage: Floats, first: date
+) -> tuple[dict[int, float], float]:
+    """``recurring`` without its month's end where that is a share of the month, and nothing else is beside it; and
+    this share, else 0."""
+    alone = [day for day in recurring if day > _SHORTEST] == [MONTHS_END]
+    share = share_of_month(at_end, usage, first) if alone else None
+    if share is None:
+        return recurring, 0.0
+    return {day: amount for day, amount in recurring.items() if day != MONTHS_END}, share
+
+
+def _apart(two: Floats) -> float:
+    import numpy as np
+
+    return float(abs(two[1] - two[0]) / np.abs(two).max())
 
 
 def _baseline(histories: Floats, season: int) -> Floats:
@@ -123,12 +233,40 @@ def _median_of_each_place(values: Floats, season: int) -> Floats:
     return found
 
 
-def _days_of_month(first: date, length: int) -> npt.NDArray[np.int64]:
+@dataclass(frozen=True)
+class _Places:
+    """Where days lie in their months: the day of the month, and how many days it has."""
+
+    day: npt.NDArray[np.int64]
+    length: npt.NDArray[np.int64]
+
+    def of(self, day: int) -> npt.NDArray[np.int64]:
+        """Steps on that day of the month, or on the last of a month without it."""
+        import numpy as np
+
+        on = self.day == day
+        if day > _SHORTEST:
+            on |= (self.day == self.length) & (self.length < day)
+        found: npt.NDArray[np.int64] = np.flatnonzero(on)
+        return found
+
+    def candidates(self, steps: npt.NDArray[np.int64]) -> list[int]:
+        """Days of the month that any of ``steps`` may be of."""
+        days = set(self.day[steps].tolist())
+        ends = self.length[steps][self.day[steps] == self.length[steps]]
+        return sorted(days | set(range(int(ends.min()), MONTHS_END + 1)) if len(ends) else days)
+
+
+@lru_cache(maxsize=256)
+def _places(first: date, length: int) -> _Places:
     import numpy as np
 
     days = np.datetime64(first, "D") + np.arange(length)
-    found: npt.NDArray[np.int64] = (days - days.astype("datetime64[M]")).astype(np.int64) + 1
-    return found
+    months = days.astype("datetime64[M]")
+    starts = months.astype("datetime64[D]")
+    return _Places(
+        (days - starts).astype(np.int64) + 1, ((months + 1).astype("datetime64[D]") - starts).astype(np.int64)
+    )
 
 
 def _unlike_its_weeks(histories: Floats, deviation: Floats, threshold: Floats, season: int) -> npt.NDArray[np.bool_]:
@@ -144,11 +282,33 @@ def _unlike_its_weeks(histories: Floats, deviation: Floats, threshold: Floats, s
     return unlike
 
 
-def _recurring(side: Floats, occurrences: Sequence[int]) -> list[int]:
-    """Steps of the event among the occurrences of a day of the month; none where it does not recur.
+def _recurring(side: Floats, place: _Places) -> list[tuple[int, list[int], list[int]]]:
+    """Days of the month that recur: each with the steps that were of it, and those of them that were of no other.
 
-    ``side`` is 1 for a step that stands out upwards, -1 downwards, 0 not at all.
+    ``side`` is 1 for a step that stands out upwards, -1 downwards, 0 not at all. Of days that the newest of these steps
+    may be of, those are meant that stood out the most often of late; where that is alike, those
+    that once stood out by themselves, else the month's end.
     """
-    last = side[occurrences[-1]]
-    alike = [step for step in occurrences if last and side[step] == last]
-    return alike if sum(step in occurrences[-_REMEMBERED:] for step in alike) >= 2 else []
+    import numpy as np
+
+    claims: dict[int, list[tuple[int, int, list[int]]]] = {}
+    for day in place.candidates(np.flatnonzero(side)):
+        on = place.of(day).tolist()
+        last = side[on[-1]]
+        alike = [step for step in on if last and side[step] == last]
+        late = sum(step in on[-_REMEMBERED:] for step in alike)
+        if late >= 2:
+            claims.setdefault(on[-1], []).append((late, day, alike))
+    found = []
+    for claimed in claims.values():
+        most = max(late for late, *_ in claimed)
+        best = [(day, alike) for late, day, alike in claimed if late == most]
+        apart = [(day, alike, _without(alike, best)) for day, alike in best]
+        by_themselves = [one for one in apart if one[2]]
+        found += by_themselves or [(day, alike, alike) for day, alike in best[-1:]]
+    return found
+
+
+def _without(alike: Sequence[int], claimed: Sequence[tuple[int, list[int]]]) -> list[int]:
+    """Those steps that only one of the days claims."""
+    return [step for step in alike if sum(step in others for _, others in claimed) == 1]

@@ -1,0 +1,113 @@
+"""What recurs by the month, in every month of a leap and of an ordinary year: days that not every month has."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from analyzer.forecast import DAILY, History, project
+from analyzer.forecast_calendar import events_ahead, fees_ahead, take_out_events
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from analyzer.forecast_members import Floats
+
+MONTHS = [date(year, month, 1) for year in (2024, 2025) for month in range(1, 13)]
+"""2024 has a 29th of February."""
+
+LAST_DAYS = {1: 31, 2: 28, 3: 31, 4: 30, 5: 31, 6: 30, 7: 31, 8: 31, 9: 30, 10: 31, 11: 30, 12: 31}
+
+
+def last_day(month: date) -> int:
+    return 29 if month == date(2024, 2, 1) else LAST_DAYS[month.month]
+
+
+def days(first: date, count: int) -> list[date]:
+    return [first + timedelta(days=number) for number in range(count)]
+
+
+def monthly(first: date, count: int, on: Mapping[int, float], every_day: float = 0.0) -> Floats:
+    """What ``count`` days cost: amounts by day of the month, 31 its last; a day it does not have is its last."""
+    found = np.full(count, every_day)
+    for number, day in enumerate(days(first, count)):
+        length = monthrange(day.year, day.month)[1]
+        found[number] += sum(amount for wanted, amount in on.items() if day.day == min(wanted, length))
+    return found
+
+
+@pytest.mark.parametrize("known", [0, 20, 27])
+@pytest.mark.parametrize("wanted", [28, 29, 30, 31])
+@pytest.mark.parametrize("month", MONTHS, ids=lambda month: f"{month:%Y-%m}")
+def test_a_charge_late_in_the_month_comes_once_in_each(month: date, wanted: int, known: int) -> None:
+    """With nothing, 20 or 27 days of the month known; the last 112 days, as forecasts remember."""
+    end = month + timedelta(days=known)
+    first = end - timedelta(days=112)
+    expected = {min(wanted, last_day(month)): 100.0}
+    ahead = days(end, last_day(month) - known)
+
+    fees = fees_ahead(monthly(first, 112, {wanted: 100}), first, len(ahead))
+    assert {ahead[step].day: fees[step] for step in np.flatnonzero(fees)} == expected
+
+    _, events = take_out_events(monthly(first, 112, {wanted: 100}, every_day=10), first)
+    usage = events_ahead(events, end, len(ahead))
+    assert {ahead[step].day: usage[step] for step in np.flatnonzero(usage)} == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("month", MONTHS, ids=lambda month: f"{month:%Y-%m}")
+def test_two_fees_late_in_the_month_meet_where_it_is_short_and_part_where_it_is_not(month: date) -> None:
+    first = month - timedelta(days=112)
+    found = fees_ahead(monthly(first, 112, {30: 40, 31: 100}), first, last_day(month))
+    told = {step + 1: found[step] for step in np.flatnonzero(found)}
+    assert told == pytest.approx({30: 40, 31: 100} if last_day(month) == 31 else {last_day(month): 140})
+
+
+@pytest.mark.parametrize("wanted", [30, 31])
+@pytest.mark.parametrize("month", MONTHS, ids=lambda month: f"{month:%Y-%m}")
+def test_fees_of_every_day_are_one_a_day_and_what_comes_on_top_comes_once(month: date, wanted: int) -> None:
+    first = month - timedelta(days=112)
+    found = fees_ahead(monthly(first, 112, {wanted: 100}, every_day=10), first, last_day(month))
+    assert found.tolist() == monthly(month, last_day(month), {wanted: 100}, every_day=10).tolist()
+
+
+def test_what_is_seen_once_on_a_last_day_is_of_the_months_end() -> None:
+    first = date(2025, 11, 10)
+    fees = np.zeros(30)
+    fees[20] = 100  # 30 November; known to 9 December
+    found = fees_ahead(fees, first, 30)
+    assert [str(date(2025, 12, 10) + timedelta(days=int(step))) for step in np.flatnonzero(found)] == ["2025-12-31"]
+    # the 31st of October is known and had none: so it is of the 30th
+    known = np.concatenate((np.zeros(10), fees))
+    found = fees_ahead(known, date(2025, 10, 31), 30)
+    assert [str(date(2025, 12, 10) + timedelta(days=int(step))) for step in np.flatnonzero(found)] == ["2025-12-30"]
+
+
+def test_what_is_a_percentage_of_the_month_follows_the_month() -> None:
+    """Support is 10 % of usage, tax 20 % of both: of 30 days at 100 and 31 at 110, of 30 at 110 next."""
+    first, known = date(2026, 9, 1), 81  # to 20 November
+    usage = np.array([100.0 if day.month == 9 else 110.0 for day in days(first, known)])
+    fees = np.zeros(known)
+    usage[29] += 300
+    fees[29] = 660  # 20 % of 3300
+    usage[60] += 341
+    fees[60] = 750.2  # 20 % of 3751
+    found = project(History(usage, fees, first), 10, DAILY)
+    # 3300 of use, 330 of support, tax of 726: of the ten days left 1100 + 330 + 726
+    assert found[-1] == pytest.approx(110 + 330 + 726)
+    assert found.sum() == pytest.approx(1100 + 330 + 726)
+
+
+def test_a_fee_that_stays_as_it_is_is_no_percentage() -> None:
+    first, known = date(2026, 7, 1), 82  # two months of 31 days, to 20 September: as a share it would be the same too
+    usage = np.full(known, 100.0)
+    fees = np.zeros(known)
+    fees[[30, 61]] = 310
+    assert project(History(usage, fees, first), 10, DAILY)[-1] == pytest.approx(100 + 310)
+    # and what moved with neither: as last time
+    usage[31:] = 150.0
+    fees[61] = 900
+    assert project(History(usage, fees, first), 10, DAILY)[-1] == pytest.approx(150 + 900)
