@@ -177,8 +177,8 @@ def _aliases(rows: Sequence[dict[str, Any]]) -> list[AliasRow]:
 
 
 def _disks(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows of a history; of two about one disk and instant the later in the file."""
-    found = {}
+    """Rows of a history; of two about one disk and instant the later in the file. What begins ends what was."""
+    found: dict[tuple[str, str, datetime], dict[str, Any]] = {}
     for row in rows:
         if row["kind"] != DISK:
             continue
@@ -198,7 +198,12 @@ def _disks(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             "valid_to": _utc(row["valid_to"]),
             "details": {name: value for name, value in details.items() if value is not None},
         }
-    return list(found.values())
+    in_time = [found[key] for key in sorted(found)]
+    for row, other in pairwise(in_time):
+        same = (row["provider"], row["resource_id"]) == (other["provider"], other["resource_id"])
+        if same and (row["valid_to"] is None or row["valid_to"] > other["valid_from"]):
+            row["valid_to"] = other["valid_from"]
+    return in_time
 
 
 def _tags(row: Mapping[str, Any]) -> dict[str, str]:

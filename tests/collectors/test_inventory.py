@@ -145,6 +145,24 @@ def test_a_disk_is_what_the_newest_file_says(run, database: Store, tmp_path: Pat
     assert found.details == {"size_gib": "500", "volume_type": "pd-ssd", "tags": {"team": "ml", "keep": ""}}
 
 
+def test_a_disk_is_in_one_state_at_a_time(run, database: Store, tmp_path: Path) -> None:
+    """Unattached since August, attached since October: what begins later ends what was told without an end."""
+    attached = "gcp,disk-1,disk,attached,2026-10-01,,p,us-central1,500,pd-ssd,"
+    free = "gcp,disk-1,disk,unattached,2026-08-01,,p,us-central1,500,pd-ssd,"
+    other = "gcp,disk-2,disk,unattached,2026-08-01,2026-09-01,p,us-central1,500,pd-ssd,"
+    run(write(tmp_path / "a.csv", [attached, free, other], DISKS))
+
+    c = resource_history.c
+    with database.engine.connect() as connection:
+        found = {tuple(row) for row in connection.execute(select(c.state, c.valid_from, c.valid_to))}
+    august, september, october = (datetime(2026, month, 1, tzinfo=UTC) for month in (8, 9, 10))
+    assert found == {
+        ("unattached", august, october),
+        ("attached", october, None),
+        ("unattached", august, september),
+    }
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
