@@ -237,23 +237,30 @@ def _outcomes(window: Window, currency: str) -> None:
     st.subheader(
         "Cost of an outcome",
         help="AI spend of the outcome's model and team, or all of it where it names none, on the days counted. What "
-        "was billed in several currencies is converted at the rate of each day; what has no rate stands below it.",
+        "was billed in several currencies is converted at the rate of each day; what has no rate stands below it. What "
+        "an outcome is worth is what your file says of it.",
     )
     found = data.outcome_costs(window, currency)
     rows = [row for row in found.rows if row.currency in (currency, None)]
     if rows:
-        heads = ("Outcome", "Counted", "On days", f"AI spend, {currency}", f"{currency} each", "Of")
-        layout.long_table(heads, [_outcome(row) for row in rows], right=heads[1:5])
+        is_valued = any(row.value_each is not None for row in rows)
+        worth = (f"Worth each, {currency}", f"Worth − spend, {currency}") if is_valued else ()
+        heads = ("Outcome", "Counted", "On days", f"AI spend, {currency}", f"{currency} each", *worth, "Of")
+        layout.long_table(heads, [_outcome(row, is_valued) for row in rows], right=heads[1:-1])
         if any(row.partly_unknown for row in rows):
             st.caption(layout.markdown_safe(_STAR))
     elif found.counted:
         st.info(f"No outcome was counted on these days that has AI spend in {layout.markdown_safe(currency)}.")
     else:
         st.info("No outcomes yet. Count what AI was used for in a small file: `aispend import-outcomes PATH…`")
-        st.code("from,to,outcome,count,model,team\n2026-11,,ticket resolved,18234,,support", language=None)
+        st.code(
+            "from,to,outcome,count,model,team,value,currency\n2026-11,,ticket resolved,18234,,support,1.20,USD",
+            language=None,
+        )
 
 
-def _outcome(row: OutcomeCost) -> tuple[Cell, ...]:
+def _outcome(row: OutcomeCost, is_valued: bool) -> tuple[Cell, ...]:
+    net = money(row.net_value) + layout.star(row.partly_unknown and row.net_value is not None)
     return (
         row.outcome,
         count(row.count),
@@ -265,6 +272,7 @@ def _outcome(row: OutcomeCost) -> tuple[Cell, ...]:
         if row.unconverted
         else money(row.effective_cost) + layout.star(row.partly_unknown),
         unit_price(row.cost_per_outcome),
+        *((unit_price(row.value_each), net) if is_valued else ()),
         ", ".join(part for part in (row.model, row.team) if part) or "all AI spend",
     )
 

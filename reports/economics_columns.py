@@ -42,6 +42,9 @@ OUTCOMES: tuple[Column, ...] = (
     Column("partly_unknown", "flag"),
     Column("original"),
     Column("unconverted"),
+    Column("value", "money"),
+    Column("value_each", "money"),
+    Column("net_value", "money"),
 )
 
 COMMITMENTS: tuple[Column, ...] = (

@@ -85,7 +85,8 @@ def import_outcomes(
 ) -> None:
     """Load what the use of AI was for, counted.
 
-    A CSV file with the columns from, outcome, count (and to, model, team): so many tickets resolved, documents read …
+    A CSV file with the columns from, outcome, count (and to, model, team, and value with its currency, what one is
+    worth to you): so many tickets resolved, documents read …
     in those days. What names no model or team is held against all AI spend.
 
     Example: aispend import-outcomes tickets-2026-11.csv
@@ -149,10 +150,10 @@ def outcomes(
     style: FormatOption = Format.table,
     database: DatabaseOption = None,
 ) -> None:
-    """What an outcome cost.
+    """What an outcome cost, and what it is worth.
 
     AI spend of the model and team, on the days that were counted, for each outcome you counted. What was billed in
-    several currencies is converted to yours, each day at its rate.
+    several currencies is converted to yours, each day at its rate. Worth is what your file says one is worth.
 
     Example: aispend outcomes --from 2026-10 --to 2026-11
     """
@@ -169,9 +170,17 @@ def outcomes(
         _outcome_table(found)
 
 
+def _net(row: views.OutcomeCost) -> str:
+    """What it is worth more than it cost; starred where some of the cost is not known."""
+    from reports.formats import money
+
+    return money(row.net_value) + ("*" if row.partly_unknown and row.net_value is not None else "")
+
+
 def _outcome_table(found: views.OutcomeCosts) -> None:
     from reports.formats import count, money, period, unit_price
 
+    is_valued = any(row.value_each is not None for row in found.rows)
     show.table(
         [
             Head("outcome"),
@@ -179,6 +188,7 @@ def _outcome_table(found: views.OutcomeCosts) -> None:
             Head("count", "right"),
             Head("AI spend", "right"),
             Head("each", "right"),
+            *([Head("worth", "right"), Head("net", "right")] if is_valued else []),
             Head("currency"),
         ],
         [
@@ -190,12 +200,14 @@ def _outcome_table(found: views.OutcomeCosts) -> None:
                 + ("*" if row.partly_unknown else "")
                 + "".join(f"\nbesides {money(amount)} {name}" for name, amount in sorted(row.unconverted.items())),
                 unit_price(row.cost_per_outcome),
+                *([unit_price(row.value_each), _net(row)] if is_valued else []),
                 row.currency or "",
             )
             for row in found.rows
         ],
         notes=[
             *([f"Effective cost of the days that were counted within {period(found.window)}."] if found.window else []),
+            *(["Worth: of one, as your file says. Net: what all are worth less AI spend."] if is_valued else []),
             *(
                 [f"Converted at the rate of each charge's day. Oldest rate used: {found.oldest_rate}."]
                 if found.oldest_rate

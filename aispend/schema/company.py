@@ -35,6 +35,8 @@ outcome_day = Table(
     text("model", "model that did it; NULL is all of the team's, or of the company's, AI spend"),
     text("team", "team it was done for; NULL is any"),
     Column("count", Numeric, nullable=False, comment="how many"),
+    Column("value_each", Numeric, comment="what one of them is worth to the company; NULL is unknown"),
+    text("currency", "ISO 4217, of value_each; NULL without one"),
     text("source", "name of the import, which replaces its own rows", nullable=False),
     Index(None, "day"),
     comment="What the use of AI was for, counted by the company: the ground of cost per outcome.",

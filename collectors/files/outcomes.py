@@ -16,12 +16,15 @@ from aispend.store import Store
 from collectors.files.forms import Line, read_form
 
 REQUIRED = ("from", "outcome", "count")
-OPTIONAL = ("to", "model", "team")
+OPTIONAL = ("to", "model", "team", "value", "currency")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """So many of ``outcome`` from ``day`` to the day before ``end_day``, by a model, for a team."""
+    """So many of ``outcome`` from ``day`` to the day before ``end_day``, by a model, for a team.
+
+    ``value_each``: what one is worth to the company, in ``currency``; None where nobody says.
+    """
 
     day: date
     end_day: date
@@ -29,6 +32,8 @@ class Outcome:
     model: str | None
     team: str | None
     count: Decimal
+    value_each: Decimal | None
+    currency: str | None
 
 
 def import_outcomes(paths: Sequence[str | Path], store: Store, *, source: str = "outcomes") -> int:
@@ -48,7 +53,21 @@ def _outcome(line: Line) -> Outcome:
     count = line.amount("count")
     if count < 0:
         raise line.wrong("count", "A count is not below zero.", "Write how many there were.")
+    value = line.amount("value") if line.text("value") else None
+    if value is not None and value < 0:
+        raise line.wrong("value", "A value is not below zero.", "Write what one outcome is worth, or leave it out.")
+    if value is not None and line.text("currency") is None:
+        raise line.wrong(
+            "currency", "Nothing says in which currency.", "Write its three letters beside the value: USD."
+        )
     model = line.text("model")
     return Outcome(
-        first, end, line.need("outcome"), canonical_model(model) if model else None, line.text("team"), count
+        first,
+        end,
+        line.need("outcome"),
+        canonical_model(model) if model else None,
+        line.text("team"),
+        count,
+        value,
+        line.currency("currency") if value is not None else None,
     )

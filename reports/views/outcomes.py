@@ -1,8 +1,10 @@
-"""Cost per outcome: what a ticket resolved or a document read cost in AI spend, where the company counts them.
+"""Cost and value per outcome: what a ticket resolved or a document read cost in AI spend, and what it is worth, where
+the company counts them.
 
 The cost is the AI spend (effective) of the outcome's model and team, or of all where it names none, on the days
 that were counted and lie in the period; a count of several days is taken for as many of them as lie in it. Spend in
 several currencies becomes one amount, each day's at its rate; what has no rate is told beside, and the cost is partial.
+What outcomes are worth is what the company says of each, at the rate of the day; unknown unless it says so of all.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from aispend.money import rate
+from aispend.money import exact_sum, rate
 from analyzer.currency import ExchangeRates, exchange_rates
 from reports.views.basis import Window
 from reports.views.converted import in_one
@@ -29,6 +31,10 @@ class OutcomeCost:
     ``cost_per_outcome`` is None where nothing was counted, or where no cost is known. ``partly_unknown``: some
     charge in it has no effective cost. ``original`` is the cost as billed, by currency; ``unconverted`` what of it is
     not in ``effective_cost`` for want of an exchange rate: the costs are too low by it.
+
+    ``value`` is what they are worth together and ``value_each`` one of them, in ``currency``: None where that is not
+    known of all of them, or not in this currency. ``net_value`` is value less cost, None where either is not known in
+    full but for ``partly_unknown``.
     """
 
     outcome: str
@@ -42,6 +48,9 @@ class OutcomeCost:
     partly_unknown: bool
     original: Mapping[str, Decimal]
     unconverted: Mapping[str, Decimal]
+    value: Decimal | None
+    value_each: Decimal | None
+    net_value: Decimal | None
 
 
 @dataclass(frozen=True)
@@ -67,28 +76,36 @@ def outcome_costs(
     rates = exchange_rates(connection)
     found: list[OutcomeCost] = []
     oldest: list[date] = []
-    rows = connection.execute(text(_COSTS), {"first": window.first, "end": window.end})
-    for _, days in groupby(rows, key=lambda row: tuple(row[:3])):
-        row, used = _outcome(list(days), rates, home, currency)
+    scope = {"first": window.first, "end": window.end}
+    values: dict[tuple[Any, ...], list[Row[Any]]] = {}
+    for worth in connection.execute(text(_VALUES), scope):
+        values.setdefault(tuple(worth[:3]), []).append(worth)
+    rows = connection.execute(text(_COSTS), scope)
+    for name, days in groupby(rows, key=lambda row: tuple(row[:3])):
+        row, used = _outcome(list(days), values[name], rates, home, currency)
         found.append(row)
-        oldest += [used] if used else []
+        oldest += used
     return OutcomeCosts(tuple(found), window, counted, min(oldest, default=None))
 
 
 def _outcome(
-    days: Sequence[Row[Any]], rates: ExchangeRates, home: str, asked: str | None
-) -> tuple[OutcomeCost, date | None]:
-    """One outcome from its costs by currency and day, and the day of the oldest rate used."""
+    days: Sequence[Row[Any]], worth: Sequence[Row[Any]], rates: ExchangeRates, home: str, asked: str | None
+) -> tuple[OutcomeCost, list[date]]:
+    """One outcome from its costs and values by currency and day, and the days of the oldest rates used."""
     one = days[0]
-    billed_in = {row.currency for row in days if row.currency is not None}
-    currency = asked or (home if len(billed_in) > 1 else next(iter(billed_in), None))
+    told_in = {row.currency for row in (*days, *worth) if row.currency is not None}
+    currency = asked or (home if len(told_in) > 1 else next(iter(told_in), None))
     amounts = [(row.currency, row.day, row.cost) for row in days if row.cost is not None]
     cost = in_one(rates, currency or home, amounts)
+    value = in_one(rates, currency or home, [(row.currency, row.day, row.value) for row in worth if row.value])
+    told = all(row.value is not None for row in worth) and not value.unconverted
+    amount = round(value.amount or Decimal(0), _DECIMALS) if told else None
+    spent = None if cost.unconverted else cost.amount
     row = OutcomeCost(
         outcome=one.outcome,
         model=one.model,
         team=one.team,
-        currency=currency if billed_in else None,
+        currency=currency if told_in else None,
         count=one.how_many,
         days=one.days,
         effective_cost=cost.amount,
@@ -96,9 +113,22 @@ def _outcome(
         partly_unknown=any(row.lacks for row in days),
         original=cost.original,
         unconverted=cost.unconverted,
+        value=amount,
+        value_each=rate(amount, one.how_many) if amount is not None and one.how_many else None,
+        net_value=None if amount is None or spent is None else exact_sum((amount, -spent)),
     )
-    return row, cost.oldest_rate
+    return row, [used.oldest_rate for used in (cost, value) if used.oldest_rate]
 
+
+_DECIMALS = 6
+"""Of counts and values: a month is divided by its days."""
+
+_VALUES = """
+    SELECT outcome, model, team, CASE WHEN count <> 0 THEN currency END AS currency, d::date AS day,
+           sum(CASE WHEN count = 0 THEN 0 ELSE count * value_each / (end_day - day) END) AS value
+    FROM outcome_day CROSS JOIN LATERAL generate_series(day, end_day - 1, interval '1 day') AS d
+    WHERE d >= :first AND d < :end
+    GROUP BY 1, 2, 3, 4, 5, outcome_day.value_each IS NULL"""
 
 _COSTS = """
     WITH counted AS (

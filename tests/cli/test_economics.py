@@ -196,6 +196,11 @@ def test_own_costs_and_outcomes_go_in_and_meet(serving: Run, tmp_path: Path) -> 
     assert "own costs 2026-10" in loaded.out
     assert "1 line of outcomes loaded" in serving("import-outcomes", "done.csv").out
     assert "ticket resolved support 96 192.00 2.000 USD" in words(serving("outcomes", *DAY).out)
+    (tmp_path / "done.csv").write_text(
+        "from,outcome,count,team,value,currency\n2026-10-05,ticket resolved,96,support,2.25,USD\n"
+    )
+    assert serving("import-outcomes", "done.csv").status == 0
+    assert "ticket resolved support 96 192.00 2.000 2.250 24.00 USD" in words(serving("outcomes", *DAY).out)
     wrong = serving("import-costs", "done.csv")
     assert wrong.status == 1
     assert "Columns are missing: category, description, amount, currency." in wrong.err

@@ -147,3 +147,58 @@ def test_an_import_of_outcomes_takes_the_place_of_its_last(filled: Store, tmp_pa
 def test_rates_that_cannot_be_are_refused(line: str, expected: str, database: Store, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=expected):
         import_exchange_rates([file(tmp_path, f"date,base,quote,rate\n{line}\n")], database)
+
+
+def test_what_outcomes_are_worth_stands_beside_what_they_cost(filled: Store, tmp_path: Path) -> None:
+    """31 tickets in October at 2.50 EUR, ten of them in ten days: 25 EUR for 10 EUR and 7 GBP of chat, 24 EUR; in
+    dollars 31.25 for 30. Documents without a value for a part of the days have none, nor have calls in yen, for want of
+    a rate.
+    """
+    given = (
+        "from,to,outcome,count,model,team,value,currency\n"
+        "2026-10,,ticket resolved,31,chat,support,2.50,eur\n"
+        "2026-10-05,,document read,4,rank,,3,USD\n"
+        "2026-10-06,,document read,1,rank,,,\n"
+        "2026-10-05,,call,2,rank,,300,JPY\n"
+        "2026-10-05,,answer,2,rank,,4,USD\n"
+    )
+    import_outcomes([file(tmp_path, given)], filled)
+    days = Window(date(2026, 10, 1), date(2026, 10, 11))
+
+    def shown(currency: str | None = None) -> dict[str, tuple[Any, ...]]:
+        with filled.engine.connect() as connection:
+            found = views.outcome_costs(connection, days, home="USD", currency=currency)
+        return {
+            row.outcome: (row.currency, row.effective_cost, row.value, row.value_each, row.net_value)
+            for row in found.rows
+        }
+
+    assert shown()["ticket resolved"] == ("USD", None, None, None, None)  # nothing has a rate
+    assert shown()["answer"] == ("USD", D(5), D(8), D(4), D(3))
+    rates = "date,base,quote,rate\n2026-10,EUR,USD,1.25\n2026-10,GBP,EUR,2\n"
+    import_exchange_rates([file(tmp_path, rates)], filled)
+    assert shown() == {
+        "answer": ("USD", D(5), D(8), D(4), D(3)),
+        "call": ("USD", D(5), None, None, None),
+        "document read": ("USD", D(5), None, None, None),
+        "ticket resolved": ("USD", D(30), D("31.25"), D("3.125"), D("1.25")),
+    }
+    assert shown("EUR")["ticket resolved"] == ("EUR", D(24), D(25), D("2.5"), D(1))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("2026-10-05,call,2,3,", "Nothing says in which currency."),
+        ("2026-10-05,call,2,-3,USD", "A value is not below zero."),
+        ("2026-10-05,call,2,3,EURO", "This is not a currency."),
+        ("2026-10-05,call,2,much,USD", "This is not an amount."),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_told_by_line_and_column(
+    filled: Store, tmp_path: Path, line: str, said: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        import_outcomes([file(tmp_path, f"from,outcome,count,value,currency\n{line}\n")], filled)
+    assert said in str(caught.value)
+    assert "line 2" in str(caught.value)
