@@ -48,7 +48,9 @@ class Idle(_Section):
     inactive_share: float = Field(0.99, ge=0, le=1, description="share of known minutes that must be inactive")
     min_coverage: float = Field(0.8, ge=0, le=1)
     unattached_days: int = Field(32, ge=1, description="days a volume has to be unattached")
-    keep_tags: tuple[str, ...] = ("keep", "do-not-stop", "dr", "disaster-recovery")
+    keep_tags: tuple[str, ...] = (
+        "keep", "do-not-stop", "do-not-terminate", "do-not-delete", "dr", "disaster-recovery",
+    )  # fmt: skip
 
 
 class Commit(_Section):

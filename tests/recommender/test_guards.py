@@ -186,3 +186,8 @@ def test_forty_of_eighty_gb_held_are_never_idle_by_the_clouds_own_rule(make_subj
     empty = stopped(make_subject(accelerators=history(np.zeros((8, 14 * 288)), memory_bytes=0)))
     assert isinstance(empty, Advice)
     assert empty.evidence["aws_rule_finds_it"] is None
+
+
+@pytest.mark.parametrize("tag", ["keep", "Do-Not-Stop", "do-not-terminate", "do-not-delete", "dr", "disaster-recovery"])
+def test_tags_that_ask_to_keep_it(make_subject: Make, tag: str) -> None:
+    assert refusal(make_subject(tags={tag: "yes"}), SETTINGS) == ("excluded", f"Tag {tag} asks to keep it.")
