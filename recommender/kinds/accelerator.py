@@ -10,7 +10,8 @@ Method
     headroom and hold what each machine holds now; two at least where several serve; without a known model as many
     devices as were in use at once. The cheapest that saves enough wins, played on the window with rolling origins.
 Cases
-    Measured: medium confidence, high for one's own benchmark, where the low end is enough as well; else low. Not
+    Measured: medium confidence, high for one's own benchmark and demand over the end of a month, where the low end is
+    enough as well; else low. Not
     measured, or a year ago: low, behind a gate. The range of the saving goes down to what whole machines at the low end
     of the speed would cost; it is nothing where that is more than now. The reason says from which speed on the move
     pays and is large enough.
@@ -54,6 +55,7 @@ from recommender.machine_facts import scarcity
 from recommender.methods.folds import make_folds
 from recommender.methods.outcome import Capacity, Demand, DemandAt, Slots
 from recommender.methods.replay import Replay, replay
+from recommender.methods.risk import sees_month_end
 from recommender.savings import cost_basis, cost_remark, recent
 from recommender.subjects.machines import Machine
 from recommender.subjects.services import Service
@@ -212,7 +214,9 @@ def _advice(
     needed = _speed_needed(move, work, options, each / each_now)
     sure = measured and ratio.low >= needed
     spread = f"{ratio.low:.2g} to {ratio.high:.2g}"
-    confidence: Confidence = "high" if sure and move.speed.basis == "own" else "medium" if sure else "low"
+    known_days = (work.demand.size - int(np.argmax(~np.isnan(work.demand)))) // _HOURS_PER_DAY
+    proven = move.speed.basis == "own" and sees_month_end(subject.as_of.date(), known_days)
+    confidence: Confidence = "low" if not sure else "high" if proven else "medium"
     by = move.speed.source if not measured else f"{move.speed.basis}: {move.speed.source}"
     speed = spread if ratio.point is None else f"{ratio.point:.2f} ({spread})"
     if_slow = ""

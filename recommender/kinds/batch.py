@@ -37,7 +37,8 @@ from recommender.kinds.bought_tokens import (
 from recommender.methods.api_models import rules_name, sold_in_batches
 from recommender.methods.api_prices import ApiDiscounts, api_discounts, batch_saving
 from recommender.methods.api_prices import TokenUse as Counted
-from recommender.savings import Spread, cost_remark, monthly_cost, saving
+from recommender.methods.risk import sees_month_end
+from recommender.savings import Spread, cost_remark, monthly_cost, recent, saving
 from recommender.subjects.token_use import TokenUse
 
 NAME = "batch"
@@ -120,7 +121,8 @@ def _advice(
     subject: TokenUse, days: int, rules: ApiDiscounts, *, share: Decimal, eligible: Decimal, because: str, keeps: bool
 ) -> Advice:
     verified = rules.evidence.startswith("V")
-    confidence: Confidence = "high" if verified else "medium"
+    known_days = (subject.as_of.date() - recent(subject, days)[0].day).days
+    confidence: Confidence = "high" if verified and sees_month_end(subject.as_of.date(), known_days) else "medium"
     part = "all of it" if eligible == _ALL else f"{eligible:.0%} of it"
     cached = ""
     if rules.stacking == "cache":

@@ -48,7 +48,7 @@ from recommender.methods.folds import make_folds
 from recommender.methods.outcome import Capacity as Size
 from recommender.methods.outcome import Demand, DemandAt, Slots
 from recommender.methods.replay import replay
-from recommender.methods.risk import risk_level, violation_bound
+from recommender.methods.risk import risk_level, sees_month_end, violation_bound
 from recommender.savings import Spread, cost_basis, cost_remark, monthly_cost, recent, saving
 from recommender.subjects.capacity import Capacity
 from recommender.subjects.services import Hourly
@@ -289,7 +289,7 @@ def _advice(
     days = options.window_days
     used = saving(subject, days, share, spread)
     until = found.pop("until", subject.as_of)
-    by_hour = "machines_empty" in found
+    sure = "machines_empty" in found and sees_month_end(subject.as_of.date(), days)
     scarce = scarcity(subject.accelerator_type)
     all_of_it = share == 1
     what = (
@@ -304,7 +304,7 @@ def _advice(
         monthly_cost=cost,
         saving=used,
         risk=risk_level(bound),
-        confidence="high" if subject.what == "capacity_reservation" and by_hour else "medium",
+        confidence="high" if subject.what == "capacity_reservation" and sure else "medium",
         effort="very_low",
         reason=f"{said}{covered_remark(used, 'giving it up')}{cost_remark(subject, days)}",
         undo="reserve it again; scarce capacity may not be there" if scarce else "reserve it again",

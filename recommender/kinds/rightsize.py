@@ -37,7 +37,6 @@ Known drawbacks
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -68,6 +67,7 @@ from recommender.kinds.slices import sliced
 from recommender.methods.folds import LOW_EVIDENCE_DAYS, make_folds
 from recommender.methods.outcome import Capacity, Demand, DemandAt, Slots
 from recommender.methods.replay import Replay, expected_value, replay
+from recommender.methods.risk import sees_month_end
 from recommender.methods.states import SLOTS_PER_DAY, SLOTS_PER_HOUR, Accelerators, measured_until
 from recommender.savings import cost_basis, cost_remark, monthly_cost, recent
 from recommender.subjects.machines import Machine
@@ -374,12 +374,6 @@ def _advice(
             "cost_until": subject.costs[-1].day.isoformat(),
         },
     )
-
-
-def sees_month_end(until: date, days: int) -> bool:
-    """Whether the last day of a month lies in the ``days`` before ``until``."""
-    last_of_month = until.replace(day=1) - timedelta(days=1)
-    return last_of_month >= until - timedelta(days=days)
 
 
 def _percentiles(load: NDArray[np.float64]) -> dict[str, float]:

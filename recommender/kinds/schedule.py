@@ -40,6 +40,7 @@ from recommender.methods.folds import make_folds
 from recommender.methods.outcome import Capacity, Demand, DemandAt, Slots
 from recommender.methods.queueing import cold_start_cost, scale_to_zero, ski_rental_timeout, warm_above
 from recommender.methods.replay import Policy, Replay, replay
+from recommender.methods.risk import sees_month_end
 from recommender.methods.schedule import GOOD_WEEKS, HOURS_PER_WEEK, on_hours, windows
 from recommender.owners import owner_of
 from recommender.prices import price_evidence
@@ -249,7 +250,9 @@ def _advice(
     saved = saving(subject, options.window_days, part, spread_of(found, share / off if off else 1.0))
     weeks = int((~np.isnan(week.load)).sum()) // HOURS_PER_WEEK
     serves = subject.stage == "inference_online"
-    confidence: Confidence = "high" if weeks >= GOOD_WEEKS and not serves else "medium" if weeks > 2 else "low"
+    month_end = sees_month_end(subject.as_of.date(), weeks * 7)
+    sure = weeks >= GOOD_WEEKS and month_end and not serves
+    confidence: Confidence = "high" if sure else "medium" if weeks > 2 else "low"
     asked = " Whoever asks it at another hour gets no answer." if serves else ""
     return Advice(
         kind=NAME,

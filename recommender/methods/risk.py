@@ -6,6 +6,8 @@ Method
     Hours are not independent: n hours with lag-1 autocorrelation r carry n·(1−r)/(1+r) independent ones. The mean of
     each hour of the day is taken out first: a daily pattern is seen whole every day and hides nothing.
     For k violations in n_eff the upper 95 % bound is Clopper–Pearson's; with k = 0 it is the rule of three, 3/n_eff.
+    A stretch of history without the end of a month makes no claim sure, as work is done then that is done at no other
+    time.
 Sources
     docs/advice.md; Clopper & Pearson 1934; Hanley & Lippman-Hand 1983 (rule of three).
 Known drawbacks
@@ -15,6 +17,7 @@ Known drawbacks
 from __future__ import annotations
 
 import math
+from datetime import date, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +64,12 @@ def violation_bound(violations: int, n_eff: float) -> float:
 def risk_level(bound: float) -> int:
     """0 (bound below 0.1 %) to 4, the scale AWS uses for performance risk."""
     return next((level for level, limit in enumerate(RISK_BOUNDS) if bound < limit), 4)
+
+
+def sees_month_end(until: date, days: int) -> bool:
+    """Whether the last day of a month lies in the ``days`` before ``until``."""
+    last_of_month = until.replace(day=1) - timedelta(days=1)
+    return last_of_month >= until - timedelta(days=days)
 
 
 def _binomial_tail(k: float, n: float, p: float) -> float:

@@ -61,7 +61,9 @@ def test_a_move_whose_price_falls_more_than_its_speed_is_offered(make_subject: M
 
     assert advice.target == "g6.xlarge"
     assert advice.saving.effective == Decimal("2920.00")
-    assert (advice.confidence, advice.gate) == ("high", None)
+    # no end of a month in the fortnight before 21 November
+    assert (advice.confidence, advice.gate) == ("medium", None)
+    assert advise(a10g(make_subject), told(0.95, window_days=28)).confidence == "high"
     assert advice.evidence["replay"]["violation_minutes"] == 0
     assert "bench/7" in advice.reason
     # the price ratio is 0.8, and 0.5 ÷ 0.8 of an L4 is less

@@ -60,6 +60,13 @@ def test_a_part_of_an_endpoint_may_wait() -> None:
     assert found.saving.net == Decimal("205.31")
 
 
+def test_tokens_of_no_end_of_a_month_are_of_medium_confidence() -> None:
+    """A fortnight before 21 November has none, four weeks have one; Anthropic's discount is verified."""
+    assert advise(tokens_bought(provider="anthropic", stages=OFFLINE)).confidence == "medium"
+    longer = Recommend(batch=Batch(window_days=28))
+    assert advise(tokens_bought(provider="anthropic", stages=OFFLINE, days=28), longer).confidence == "high"
+
+
 def test_a_tag_may_say_it() -> None:
     assert advise(tokens_bought(tags={"Workload-Type": "Batch"})).saving.net == Decimal("684.38")
 

@@ -255,7 +255,13 @@ def test_a_reservation_is_given_up_by_its_fullest_hour_and_not_by_the_mean_of_it
     assert "at least 1 of its machines stood empty" in advice.reason
     assert "--instance-count 3 " in advice.command
     assert "instance_count = 3" in advice.evidence["terraform"]
-    assert advice.confidence == "high"
+    # no end of a month in the fortnight before 21 November
+    assert advice.confidence == "medium"
+
+
+def test_a_reservation_that_was_empty_over_the_end_of_a_month_is_sure() -> None:
+    subject = by_hours([48] * 28, ran=Ran(48, most_at_once=3))
+    assert advise(subject, Recommend(idle_capacity=IdleCapacity(window_days=28))).confidence == "high"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -43,6 +43,13 @@ def why_not(subject: Service, settings: Recommend = DEFAULT) -> WhyNot:
     answer = evaluate(subject, settings)
     assert isinstance(answer, WhyNot), answer
     return answer
+
+
+def test_four_weeks_without_the_end_of_a_month_are_of_medium_confidence(make_subject: Make) -> None:
+    """Those before 29 November begin with its first day."""
+    subject = lone(make_subject, office(9, 18))
+    assert advice(subject).confidence == "high"
+    assert advice(replace(subject, as_of=subject.as_of + timedelta(days=8))).confidence == "medium"
 
 
 def test_ten_hours_of_five_days_save_70_24_percent(make_subject: Make) -> None:
