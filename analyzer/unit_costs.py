@@ -9,7 +9,8 @@ Method      Two bases. *allocation*: every share of AI spend, with the idle part
             decode times are measured, input and output are divided by these, as :func:`analyzer.tokens.token_split`
             does. The parts add up to the cost exactly.
             Usage of a resource belongs to the model its charges were placed on; usage of an API to the charges of
-            provider, account and model. The stage and the currency are the charge's.
+            provider, account and model. The stage and the currency are the charge's. What models carry of a shared
+            cost, and hours of a server without a stage, go where it served (:mod:`analyzer.serving`).
 Cases       Idle time that the setting puts upon a workload is that workload's already, and stays so.
             A charge of several days is divided equally over them. Cost without tokens has no class costs.
             Failed requests, reasoning tokens (part of the output) and good requests (:mod:`analyzer.goodput`) stand
@@ -33,6 +34,7 @@ from sqlalchemy import Connection, text
 from aispend.watching import LatencyTarget
 from analyzer.exact_sql import split_exact_sql
 from analyzer.goodput import SERVED_CLASSES, TIME_CLASSES, gather_served
+from analyzer.serving import put_where_served
 from analyzer.tokens import TOKEN_CLASSES, TOKEN_WEIGHTS
 
 MEASURED = "0.8"
@@ -232,12 +234,13 @@ def write_unit_costs(
     _run(connection, _DAYS)
     _run(connection, "CREATE INDEX ON unit_line (resource_key, day); ANALYZE unit_line")
     _run(connection, _IDLE)
-    _run(connection, _ACTIVE)
-    _run(connection, _COSTS)
     gather_served(connection, targets, first=month, last=end)
     counted = (*TOKEN_CLASSES, *SERVED_CLASSES, *TIME_CLASSES)
     classes = ", ".join(f"sum(quantity) FILTER (WHERE unit_class = '{name}') AS {name}" for name in counted)
     connection.execute(text(_USAGE.format(classes=classes)), scope)
+    put_where_served(connection)
+    _run(connection, _ACTIVE)
+    _run(connection, _COSTS)
     sums = ", ".join(f"sum({name}) AS {name}" for name in TOKEN_CLASSES)
     served = ", ".join(f"sum({name}) AS {name}" for name in SERVED_CLASSES)
     times = ", ".join(f"sum({name}) AS {name}" for name in TIME_CLASSES)

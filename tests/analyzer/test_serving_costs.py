@@ -1,0 +1,135 @@
+"""What nobody says the stage of, and what models share, is in the price of what they served; by hand."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from reports import views
+from reports.views import UnitCost, Window
+from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
+
+D = Decimal
+OCTOBER = Window(date(2026, 10, 1), date(2026, 11, 1))
+GATEWAY = {"service_name": "Load Balancing", "is_ai": False}
+ONLINE = {"stage": "inference_online"}
+ROWS = "SELECT provider, model, stage, sum(effective_cost) FROM unit_cost WHERE basis = 'allocation' GROUP BY 1, 2, 3"
+
+
+def shared(**source: Any) -> dict[str, Any]:
+    return {"shared": [{"name": "gateway", "match": {"service": "load*"}, "to": "model", "ai": True} | source]}
+
+
+def server(ledger: Ledger, day: str, name: str, **tags: str) -> None:
+    """A machine of 48 a day that serves the model of its tag."""
+    ledger.charge(
+        day, "48", resource_id=name, gpus=8, hours=all_hours(), quantity="24", tags=tags, **GPU_HOUR
+    )  # fmt: skip
+
+
+def costs(ledger: Ledger) -> dict[tuple[str, str | None, str], Decimal]:
+    return {tuple(key): cost for *key, cost in ledger.rows(ROWS)}  # type: ignore[misc]
+
+
+def by_model(ledger: Ledger) -> dict[str | None, UnitCost]:
+    with ledger.store.engine.connect() as connection:
+        return {row.model: row for row in views.unit_costs(connection, OCTOBER, basis="allocation").rows}
+
+
+def test_a_gateway_shared_by_requests_is_in_the_price_of_its_models(ledger: Ledger) -> None:
+    """36 for three days; two of m1 with 1,000 requests, three of m2 with 2,000: 9 and 27. Each server takes 144.
+
+    2 M in and 0.2 M out of m1 for 153 are 69.5455 a million, 76.50 for a thousand; 3.3 M of m2 for 171 51.8182.
+    """
+    for day in ("2026-10-05", "2026-10-06", "2026-10-07"):
+        ledger.charge(day, "12", **GATEWAY)
+        for model, requests in (("m1", 1000), ("m2", 2000)):
+            server(ledger, day, f"i-{model}", model=model, **ONLINE)
+            if (model, day) != ("m1", "2026-10-06"):
+                used = {"requests": requests, "input": 1_000_000, "output": 100_000}
+                ledger.usage(used, alias=f"i-{model}", model=model, day=day)
+    ledger.analyze(allocation=shared(by="requests"))
+    assert costs(ledger) == {("aws", "m1", "inference_online"): D(153), ("aws", "m2", "inference_online"): D(171)}
+    found = by_model(ledger)
+    assert (found["m1"].cost_per_1k_requests, found["m2"].cost_per_1k_requests) == (D("76.5"), D("28.5"))
+    with ledger.store.engine.connect() as connection:
+        hosted = {row.model: row.cost_per_1m_tokens for row in views.self_hosting(connection, OCTOBER).rows}
+    assert hosted == {model: row.cost_per_1m_tokens for model, row in found.items()}
+    assert {model: round(price, 4) for model, price in hosted.items()} == {"m1": D("69.5455"), "m2": D("51.8182")}
+    ledger.assert_conserved()
+
+
+def test_what_is_shared_reaches_the_model_where_it_is_served(ledger: Ledger) -> None:
+    """A gateway of AWS before a model that Azure serves, online for 30 and in batches for 10: 6 and 2 of its 8."""
+    ledger.charge("2026-10-05", "8", **GATEWAY)
+    for stage, cost, tier in (("inference_online", "30", None), ("inference_batch", "10", "batch")):
+        tags = {"model": "gpt", "stage": stage}
+        ledger.charge("2026-10-05", cost, provider="azure", scope="eu", resource_id=f"ep-{stage}", tags=tags)
+        ledger.usage({"requests": 10}, alias=f"ep-{stage}", model="gpt", service_tier=tier, provider="azure")
+    ledger.analyze(allocation=shared(by="requests"))
+    assert costs(ledger) == {("azure", "gpt", "inference_online"): D(36), ("azure", "gpt", "inference_batch"): D(12)}
+
+
+def test_a_model_that_served_nothing_keeps_its_part_of_what_is_shared(ledger: Ledger) -> None:
+    """Nobody can say what for: no usage of either, so 10 stays beside the 90."""
+    ledger.charge("2026-10-05", "10", **GATEWAY)
+    ledger.charge("2026-10-05", "90", resource_id="i-1", tags={"model": "m1", "stage": "training"})
+    ledger.analyze(allocation=shared(by="even"))
+    assert costs(ledger) == {("aws", "m1", "training"): D(90), ("aws", "m1", "unknown"): D(10)}
+
+
+def test_a_shared_cost_follows_what_telemetry_calls_the_model(ledger: Ledger) -> None:
+    """The gateway's log says ``m1-tuned`` where the tag says ``m1``: its 12 are in the price of these requests."""
+    ledger.charge("2026-10-05", "12", **GATEWAY)
+    server(ledger, "2026-10-05", "i-1", model="m1", **ONLINE)
+    ledger.usage({"requests": 1000}, alias="i-1", model="m1-tuned")
+    ledger.analyze(allocation=shared(by="requests"))
+    assert by_model(ledger)["m1"].cost_per_1k_requests == D(60)
+
+
+def test_a_shared_cost_stays_in_its_currency(ledger: Ledger) -> None:
+    ledger.charge("2026-10-05", "12", **GATEWAY)
+    ledger.charge("2026-10-05", "48", currency="EUR", resource_id="ep", tags={"model": "m1", **ONLINE})
+    ledger.usage({"requests": 1000}, alias="ep", model="m1")
+    ledger.analyze(allocation=shared(by="requests"))
+    query = "SELECT currency, stage, effective_cost FROM unit_cost WHERE basis = 'allocation' ORDER BY 1"
+    assert ledger.rows(query) == [("EUR", "inference_online", D(48)), ("USD", "inference_online", D(12))]
+
+
+def test_days_on_which_a_server_without_a_stage_waited_are_in_its_price(ledger: Ledger) -> None:
+    """Three days of 48, requests on the first and the last: 144 for 2,000."""
+    for day in ("2026-10-05", "2026-10-06", "2026-10-07"):
+        server(ledger, day, "i-1", model="m1")
+        if day != "2026-10-06":
+            ledger.usage({"requests": 1000}, alias="i-1", model="m1", day=day)
+    ledger.analyze()
+    assert costs(ledger) == {("aws", "m1", "inference_online"): D(144)}
+    assert by_model(ledger)["m1"].cost_per_1k_requests == D(72)
+
+
+def test_a_machine_that_did_other_work_too_is_not_taken_to_serve(ledger: Ledger) -> None:
+    """It trained on the 6th; of the 7th nobody says what it did."""
+    for day in ("2026-10-05", "2026-10-06", "2026-10-07"):
+        server(ledger, day, "i-1", model="m1")
+    ledger.usage({"requests": 1000}, alias="i-1", model="m1")
+    ledger.workload("all", "i-1", "job", day="2026-10-06", requested=8, model="m1", stage="training")
+    ledger.analyze()
+    assert costs(ledger) == {
+        ("aws", "m1", "inference_online"): D(48),
+        ("aws", "m1", "training"): D(48),
+        ("aws", "m1", "unknown"): D(48),
+    }
+
+
+def test_requests_counted_upon_an_unknown_stage_keep_its_cost(ledger: Ledger) -> None:
+    """A workload without a stage holds the machine on the 5th, and its requests are its; nothing of them is lost."""
+    for day in ("2026-10-05", "2026-10-06"):
+        server(ledger, day, "i-1", model="m1")
+        ledger.usage({"requests": 1000}, alias="i-1", model="m1", day=day)
+    ledger.workload("all", "i-1", "pod", requested=8, model="m1")
+    ledger.analyze()
+    with ledger.store.engine.connect() as connection:
+        rows = views.unit_costs(connection, OCTOBER, basis="allocation").rows
+    assert {row.cost_per_1k_requests for row in rows} == {D(48)}
+    assert sum(row.requests or 0 for row in rows) == 2000
