@@ -32,7 +32,7 @@ _RATES = {
     _PAID_HOUR: "cost_per_accelerator_hour_paid",
     _USED_HOUR: "cost_per_accelerator_hour_used",
 }
-_STAR = "* Some charges have no effective cost; it is unknown, not zero, and numbers with * leave them out."
+_STAR = "* The cost of some charges, or of hours nobody measured, is unknown, not zero, and not in numbers with *."
 _TREND_MONTHS = 13
 _AT_FIRST = 10
 

@@ -125,7 +125,7 @@ def _unit_cost_table(found: views.UnitCosts) -> None:
         notes.append(f"{count(unpriced)} requests met no charge and are in no rate.")
     if any(row.partly_unknown for row in found.rows):
         notes.append(
-            "* some of its charges have no effective cost: unknown, not zero; its cost and rates do without them."
+            "* the cost of some charges, or of hours nobody measured, is unknown, not zero, and not in these."
         )
     hours = [row for row in found.rows if row.accelerator_hours_paid]
     notes += currencies_apart(row.currency for row in (*served, *hours))

@@ -1,33 +1,32 @@
 """Models served on own accelerators beside the same tokens at an API's list price.
 
-Cost is effective, on the allocation basis: idle hours of the servers are in it. The API's cost is that of the very
-tokens served, class by class, at the cheapest offer known and at the middle one: a cheap offer may be slower, quantized
-or elsewhere. API prices are in US dollars and converted at the loaded rate of the period's last day.
+Cost is effective, on the allocation basis, idle hours of the servers in it: the very cost per million tokens that unit
+costs tell (:func:`reports.views.unit_rates.token_costs`), all stages that served together. The API's cost is that of
+the very tokens served, class by class, at the cheapest offer known and at the middle one: a cheap offer may be slower,
+quantized or elsewhere. API prices are in US dollars and converted at the loaded rate of the period's last day.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
-from sqlalchemy import Connection, Row, and_, case, func, null, select
+from sqlalchemy import Connection
 
 from aispend.money import exact_sum, rate
 from aispend.prices.break_even import BreakEven, break_even, per_month
 from aispend.prices.token_prices import CURRENCY, ApiOffer, api_offers
-from aispend.schema import unit_cost
 from analyzer.currency import exchange_rates
 from reports.views.basis import Window, newest_window
-
-_SERVING = ("inference_online", "inference_batch", "unknown")
-"""Idle hours of a server carry no stage."""
+from reports.views.unit_rates import TokenCost, token_costs
 
 
 @dataclass(frozen=True)
 class SelfHosted:
     """One model at one provider. Costs in ``currency`` over the period; ``tokens`` are all classes together.
+
+    All is of those days of the period of which the use is known; ``load`` too.
 
     ``api_*`` are None where nobody sells the model by the token, or no exchange rate is known (``why_not`` says which).
     ``saving`` is what the cheapest offer would have saved (negative: serving it oneself is cheaper). ``break_even_*``
@@ -75,89 +74,58 @@ def self_hosting(connection: Connection, window: Window | None = None) -> SelfHo
         return SelfHosting((), None)
     rates = exchange_rates(connection)
     rows = []
-    for row in connection.execute(_served(window)):
-        quote = rates.quote(CURRENCY, row.currency, window.last)
+    for served in token_costs(connection, window):
+        if not served.hours_paid:
+            continue
+        quote = rates.quote(CURRENCY, served.currency, window.last)
         factor = None if quote is None else Decimal(quote.rate.numerator) / Decimal(quote.rate.denominator)
-        rows.append(_row(row, api_offers(row.model), factor, window.days))
+        rows.append(_row(served, api_offers(served.model), factor))
     rows.sort(key=lambda row: (row.currency, -row.effective_cost, row.model))
     return SelfHosting(tuple(rows), window)
 
 
-def _served(window: Window) -> Any:
-    c = unit_cost.c
-    inputs = func.coalesce(c.input_tokens, 0) + func.coalesce(c.cache_write_tokens, 0)
-    each = inputs + func.coalesce(c.cached_input_tokens, 0) + func.coalesce(c.output_tokens, 0)
-    tokens = func.sum(each)
-    uncounted = func.bool_or(and_(c.requests.is_(None), each > 0))
-    known = c.accelerator_hours_used.is_not(None)
-    return (
-        select(
-            c.model,
-            c.provider,
-            c.currency,
-            func.sum(c.effective_cost).label("cost"),
-            func.coalesce(func.sum(inputs), 0).label("uncached"),
-            func.coalesce(func.sum(c.cached_input_tokens), 0).label("cached"),
-            func.coalesce(func.sum(c.output_tokens), 0).label("output"),
-            case((uncounted, null()), else_=func.sum(c.requests)).label("requests"),
-            func.sum(c.accelerator_hours_used).label("used"),
-            func.sum(c.accelerator_hours_paid).filter(known).label("measured"),
-            func.bool_or(c.partly_unknown).label("partly_unknown"),
+def _row(served: TokenCost, offers: Sequence[ApiOffer], factor: Decimal | None) -> SelfHosted:
+    tokens, days = served.all_tokens, served.days.days
+    load = rate(served.hours_used, served.hours_measured) if served.hours_measured else None
+    priced = (
+        []
+        if factor is None
+        else sorted(
+            ((rate(served.at_api(offer) * factor, Decimal(1)), offer) for offer in offers), key=lambda one: one[0]
         )
-        .where(
-            c.day >= window.first,
-            c.day < window.end,
-            c.basis == "allocation",
-            c.model.is_not(None),
-            c.stage.in_(_SERVING),
-            c.effective_cost.is_not(None),
-        )
-        .group_by(c.model, c.provider, c.currency)
-        .having(func.sum(c.accelerator_hours_paid) > 0, tokens > 0)
     )
-
-
-def _row(row: Row[Any], offers: Sequence[ApiOffer], factor: Decimal | None, days: int) -> SelfHosted:
-    tokens = row.uncached + row.cached + row.output
-    load = rate(row.used, row.measured) if row.measured else None
-    priced = [] if factor is None else sorted(_costs(offers, row, factor), key=lambda one: one[0])
     cheapest, offer = priced[0] if priced else (None, None)
-    even: BreakEven | None = break_even(row.cost, cheapest, tokens, load) if cheapest else None
+    even: BreakEven | None = break_even(served.cost, cheapest, tokens, load) if cheapest else None
     middle = priced[len(priced) // 2][0] if priced else None
     why_not = ""
     if not offers:
         why_not = "no API is known to sell it by the token"
     elif factor is None:
-        why_not = f"no exchange rate from {CURRENCY} to {row.currency}"
+        why_not = f"no exchange rate from {CURRENCY} to {served.currency}"
     return SelfHosted(
-        model=row.model,
-        provider=row.provider,
-        currency=row.currency,
-        effective_cost=row.cost,
+        model=served.model,
+        provider=served.provider,
+        currency=served.currency,
+        effective_cost=served.cost,
         tokens=tokens,
         load=load,
-        cost_per_1m_tokens=rate(row.cost, tokens, 1_000_000),
+        cost_per_1m_tokens=rate(served.cost, tokens, 1_000_000),
         api_provider=offer.provider if offer else None,
         api_model=offer.model_id if offer else None,
         api_cost=cheapest,
         api_cost_per_1m_tokens=rate(cheapest, tokens, 1_000_000) if cheapest is not None else None,
         api_middle_cost_per_1m_tokens=rate(middle, tokens, 1_000_000) if middle is not None else None,
         api_offers=len(offers),
-        saving=exact_sum((row.cost, cheapest.copy_negate())) if cheapest is not None else None,
-        requests=row.requests,
+        saving=exact_sum((served.cost, cheapest.copy_negate())) if cheapest is not None else None,
+        requests=served.requests,
         break_even_tokens=even.tokens if even else None,
         break_even_tokens_per_month=per_month(even.tokens, days) if even else None,
-        break_even_requests_per_month=per_month(rate(even.tokens * row.requests, tokens), days)
-        if even and row.requests
+        break_even_requests_per_month=per_month(rate(even.tokens * served.requests, tokens), days)
+        if even and served.requests
         else None,
         break_even_load=even.load if even else None,
         is_reachable=even.is_reachable if even else None,
         source=offer.source if offer else None,
         why_not=why_not,
-        partly_unknown=row.partly_unknown,
+        partly_unknown=served.partly_unknown,
     )
-
-
-def _costs(offers: Iterable[ApiOffer], row: Row[Any], factor: Decimal) -> Iterable[tuple[Decimal, ApiOffer]]:
-    for offer in offers:
-        yield rate(offer.cost(row.uncached, row.cached, row.output) * factor, Decimal(1)), offer

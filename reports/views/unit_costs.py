@@ -1,9 +1,10 @@
 """What a thousand inferences and a million tokens cost, always beside the load they were measured at.
 
-Rates are ratios of sums, taken when read. Volume whose cost is unknown is left out of them, so that it dilutes
-nothing; cost of days without volume (idle days, on the allocation basis) is in the rates per request and per token,
-and in no token class. Days of which the use is not known are in neither: those before the first and after the last day
-with requests of the provider; nor, per request, those of which the tokens alone were counted. ``load`` is used ÷ paid
+Rates are ratios of sums, taken when read (:mod:`reports.views.unit_rates`). Volume whose cost is unknown is left out of
+them, so that it dilutes nothing; cost of days without volume (idle days, on the allocation basis) is in all of them.
+Days of which the use is not known are in none: those before the first and after the last day with requests of the
+provider; nor, per request, those of which the tokens alone were counted, nor per token those of the requests alone.
+``load`` is used ÷ paid
 accelerator hours of the days where both are known; ``api`` where something was served and no accelerator is paid for (a
 token-priced API); NULL where use was not measured. The same card serves a token for 0.21 or 15 dollars a million
 depending on load alone (docs/methods.md, "Unit costs").
@@ -19,13 +20,11 @@ from typing import Any, Literal
 
 from sqlalchemy import (
     Column,
-    ColumnElement,
     Connection,
     Date,
     FromClause,
     Numeric,
     Row,
-    Select,
     Text,
     and_,
     case,
@@ -38,23 +37,16 @@ from sqlalchemy import (
 from aispend.money import cost, exactly, rate
 from aispend.schema import unit_cost
 from analyzer.currency import exchange_rates
-from analyzer.usage_days import DaysKnown, outside, usage_days
+from analyzer.usage_days import usage_days
 from reports.views.basis import DEFAULT_DAYS, Window, divided_by, window_ending
+from reports.views.unit_rates import TOKEN_COSTS, TOKENS, ClassCost, class_costs, unit_sums
 
 UnitBasis = Literal["allocation", "usage"]
 API = "api"
-_TOKENS = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens")
-_TOKEN_COSTS = {
-    "input_tokens": "input_cost",
-    "cached_input_tokens": "cached_input_cost",
-    "cache_write_tokens": "cache_write_cost",
-    "output_tokens": "output_cost",
-}
 LEAST_LOAD = Decimal("0.005")
 """Below this part of the paid hours in use, a cost per used hour is not given."""
 LEAST_JUDGED = Decimal("0.95")
 """Part of the requests that must be held against a latency target before goodput is stated."""
-_BESIDE = ("reasoning_tokens", "good_requests", "judged_requests")
 PER_REQUESTS = 1_000
 PER_TOKENS = 1_000_000
 
@@ -65,7 +57,8 @@ class UnitCost:
 
     ``basis``: *allocation* reconciles to the bill, idle included; *usage* counts active time only.
     Costs per unit are in ``currency``; NULL where nothing was counted or nothing is priced. ``partly_unknown``
-    tells that some charge has no effective cost: the cost and every rate leave it out, and are too low by it.
+    tells that the cost leaves something out: a charge without effective cost, by which the rates of its day are too
+    low; or, on the usage basis, days on which use was not measured, which are in no rate.
     ``reasoning_tokens`` are part of the output, and ``reasoning_cost`` of what output carries: a token of it costs what
     one of the output costs, and has a price only where some were counted. ``good_requests`` (at least so many within
     the latency target) is None unless nearly all requests were held against one. ``allocation``: how machines were
@@ -130,14 +123,14 @@ def unit_costs(
     In ``currency`` if named, each day at its rate; days without one stay in their own, in rows of their own.
     """
     if window is None:
-        window = window_ending(connection.scalar(_newest_usage()), DEFAULT_DAYS)
+        window = usage_window(connection)
     if window is None:
         return UnitCosts((), None)
     source: FromClause = unit_cost
     oldest = None
     if currency is not None:
         source, oldest = _converted(connection, window, currency)
-    statement = _sums(window, source, usage_days(connection))
+    statement = unit_sums(window, source, usage_days(connection))
     if model is not None:
         statement = statement.where(func.lower(source.c.model) == model.lower())
     if basis is not None:
@@ -172,17 +165,21 @@ class ModelsWithUsage:
 def models_with_usage(connection: Connection) -> ModelsWithUsage | None:
     """Every model that has unit costs on any day; None where none has."""
     c = unit_cost.c
-    served = or_(*(c[name].is_not(None) for name in ("requests", *_TOKENS)))
+    served = or_(*(c[name].is_not(None) for name in ("requests", *TOKENS)))
     models = tuple(connection.scalars(select(c.model).where(served, c.model.is_not(None)).distinct().order_by(c.model)))
     first, last = connection.execute(select(func.min(c.day), func.max(c.day)).where(served)).one()
     return ModelsWithUsage(models, Window(first, last + timedelta(days=1))) if first is not None else None
 
 
-def _newest_usage() -> Select[date | None]:
-    """The newest day with usage (a fee's days may lie ahead of it), or with cost where there is no usage at all."""
-    counted = [unit_cost.c[name].is_not(None) for name in ("requests", *_TOKENS)]
+def usage_window(connection: Connection) -> Window | None:
+    """The last 30 days with usage; with cost where there is no usage at all.
+
+    A fee's days may lie ahead of the newest usage.
+    """
+    counted = [unit_cost.c[name].is_not(None) for name in ("requests", *TOKENS)]
     newest = func.max(unit_cost.c.day)
-    return select(func.coalesce(newest.filter(or_(*counted)), newest))
+    found = select(func.coalesce(newest.filter(or_(*counted)), newest))
+    return window_ending(connection.scalar(found), DEFAULT_DAYS)
 
 
 def _converted(connection: Connection, window: Window, currency: str) -> tuple[FromClause, date | None]:
@@ -203,7 +200,7 @@ def _converted(connection: Connection, window: Window, currency: str) -> tuple[F
     if not factors:
         return unit_cost, None
     known = values(Column("base", Text), Column("on_day", Date), Column("factor", Numeric), name="rate").data(factors)
-    amounts = ("effective_cost", *_TOKEN_COSTS.values())
+    amounts = ("effective_cost", *TOKEN_COSTS.values())
     columns = (
         *(column for column in c if column.name not in (*amounts, "currency")),
         case((known.c.factor.is_not(None), currency), else_=c.currency).label("currency"),
@@ -237,51 +234,9 @@ def _money(row: UnitCost) -> Decimal | None:
     return None if row.effective_cost is None else cost(row.effective_cost)
 
 
-def _sums(window: Window, source: FromClause, known: Mapping[str, DaysKnown]) -> Select[Any]:
-    c = source.c
-    keys = (c.model, c.provider, c.stage, c.basis, c.currency)
-
-    def where_both(amount: ColumnElement[Any], quantity: ColumnElement[Any]) -> ColumnElement[Any]:
-        return func.sum(case((amount.is_not(None), quantity)))
-
-    tokens: ColumnElement[Any] = func.coalesce(c.input_tokens, 0)
-    for name in _TOKENS[1:]:
-        tokens = tokens + func.coalesce(c[name], 0)
-    unknown = outside(known, source)
-    without_requests = and_(c.requests.is_(None), or_(tokens > 0, unknown))
-    without_tokens = and_(tokens == 0, unknown)
-    return (
-        select(
-            *keys,
-            func.sum(c.effective_cost).label("effective_cost"),
-            func.sum(case((~without_requests, c.effective_cost))).label("cost_of_requests"),
-            func.sum(case((~without_tokens, c.effective_cost))).label("cost_of_tokens"),
-            func.sum(c.requests).label("requests"),
-            *(func.sum(c[name]).label(name) for name in _TOKENS),
-            *(func.sum(c[cost]).label(cost) for cost in _TOKEN_COSTS.values()),
-            *(where_both(c[cost], c[name]).label(f"priced_{name}") for name, cost in _TOKEN_COSTS.items()),
-            where_both(c.effective_cost, c.requests).label("priced_requests"),
-            where_both(c.effective_cost, tokens).label("priced_tokens"),
-            func.sum(c.accelerator_hours_paid).label("accelerator_hours_paid"),
-            func.sum(c.accelerator_hours_used).label("accelerator_hours_used"),
-            where_both(c.accelerator_hours_used, c.accelerator_hours_paid).label("measured_hours_paid"),
-            where_both(c.accelerator_hours_used, c.effective_cost).label("measured_cost"),
-            where_both(c.accelerator_hours_paid, c.effective_cost).label("accelerator_cost"),
-            func.sum(c.unpriced_requests).label("unpriced_requests"),
-            func.sum(c.failed_requests).label("failed_requests"),
-            *(where_both(c.effective_cost, c[name]).label(name) for name in _BESIDE),
-            func.bool_or(c.partly_unknown).label("partly_unknown"),
-        )
-        .where(c.day >= window.first, c.day < window.end)
-        .group_by(*keys)
-    )
-
-
 def _unit_cost(row: Row[Any], allocation: str | None) -> UnitCost:
-    per_million = {
-        name: _rate(getattr(row, cost), getattr(row, f"priced_{name}"), PER_TOKENS)
-        for name, cost in _TOKEN_COSTS.items()
-    }
+    carried = class_costs(row)
+    per_million = {name: one.of(Decimal(1), PER_TOKENS) for name, one in carried.items()}
     return UnitCost(
         model=row.model,
         provider=row.provider,
@@ -295,22 +250,22 @@ def _unit_cost(row: Row[Any], allocation: str | None) -> UnitCost:
         cache_write_tokens=row.cache_write_tokens,
         output_tokens=row.output_tokens,
         cost_per_1k_requests=_rate(row.cost_of_requests, row.priced_requests, PER_REQUESTS),
-        cost_per_1m_input_tokens=per_million["input_tokens"],
-        cost_per_1m_cached_input_tokens=per_million["cached_input_tokens"],
-        cost_per_1m_cache_write_tokens=per_million["cache_write_tokens"],
-        cost_per_1m_output_tokens=per_million["output_tokens"],
+        cost_per_1m_input_tokens=per_million.get("input_tokens"),
+        cost_per_1m_cached_input_tokens=per_million.get("cached_input_tokens"),
+        cost_per_1m_cache_write_tokens=per_million.get("cache_write_tokens"),
+        cost_per_1m_output_tokens=per_million.get("output_tokens"),
         cost_per_1m_tokens=_rate(row.cost_of_tokens, row.priced_tokens, PER_TOKENS),
         load=_load(row),
         unpriced_requests=row.unpriced_requests,
         accelerator_hours_paid=row.accelerator_hours_paid,
         accelerator_hours_used=row.accelerator_hours_used,
-        cost_per_accelerator_hour_paid=_rate(row.accelerator_cost, row.accelerator_hours_paid),
+        cost_per_accelerator_hour_paid=_rate(row.cost_of_hours_paid, row.priced_hours_paid),
         cost_per_accelerator_hour_used=_per_used_hour(row),
         partly_unknown=row.partly_unknown and row.effective_cost is not None,
         failed_requests=row.failed_requests,
         reasoning_tokens=row.reasoning_tokens,
-        reasoning_cost=_reasoning_cost(row),
-        cost_per_1m_reasoning_tokens=per_million["output_tokens"] if row.reasoning_tokens else None,
+        reasoning_cost=_reasoning_cost(row, carried),
+        cost_per_1m_reasoning_tokens=per_million.get("output_tokens") if row.reasoning_tokens else None,
         good_requests=row.good_requests if _is_judged(row) else None,
         cost_per_1k_good_requests=_rate(row.cost_of_requests, row.good_requests, PER_REQUESTS)
         if _is_judged(row)
@@ -324,10 +279,11 @@ def _is_judged(row: Row[Any]) -> bool:
     return bool(row.priced_requests) and (row.judged_requests or 0) >= LEAST_JUDGED * row.priced_requests
 
 
-def _reasoning_cost(row: Row[Any]) -> Decimal | None:
-    if row.reasoning_tokens is None or row.output_cost is None or not row.priced_output_tokens:
+def _reasoning_cost(row: Row[Any], carried: Mapping[str, ClassCost]) -> Decimal | None:
+    output = carried.get("output_tokens")
+    if row.reasoning_tokens is None or output is None:
         return None
-    return rate(row.output_cost * min(row.reasoning_tokens, row.priced_output_tokens), row.priced_output_tokens)
+    return output.of(min(row.reasoning_tokens, output.tokens))
 
 
 def _load(row: Row[Any]) -> Decimal | str | None:
@@ -339,7 +295,7 @@ def _load(row: Row[Any]) -> Decimal | str | None:
 def _per_used_hour(row: Row[Any]) -> Decimal | None:
     """NULL below half a percent of load: a month's cost over minutes of use says nothing about an hour of use."""
     load = _rate(row.accelerator_hours_used, row.measured_hours_paid)
-    return _rate(row.measured_cost, row.accelerator_hours_used) if load is not None and load >= LEAST_LOAD else None
+    return _rate(row.cost_of_hours_used, row.priced_hours_used) if load is not None and load >= LEAST_LOAD else None
 
 
 def _rate(amount: Decimal | None, quantity: Decimal | None, per: int = 1) -> Decimal | None:

@@ -144,11 +144,11 @@ def test_where_nothing_is_divided_no_method_is_named(serving: Run, tmp_path: Pat
 
 
 def test_unit_costs_in_one_currency_keep_what_was_billed(serving: Run) -> None:
-    """768 of dollars stay 768 in dollars; without a rate they stay dollars in euros too."""
+    """768 of dollars for 15 M tokens, 51.20 a million, stay that in dollars; without a rate in euros too."""
     for asked in ("usd", "EUR"):
         rows = json.loads(serving("unit-costs", *DAY, "--basis", "allocation", "--in", asked, "--format", "json").out)
         (row,) = [row for row in rows if row["input_tokens"]]
-        assert (row["currency"], row["cost_per_1m_tokens"][:3]) == ("USD", "25.")
+        assert (row["currency"], row["cost_per_1m_tokens"][:3]) == ("USD", "51.")
     assert "No rate to EUR, and left as billed: USD." in serving("unit-costs", *DAY, "--in", "EUR").err
     assert serving("unit-costs", "--in", "euros").status == 2
 
