@@ -1,0 +1,78 @@
+"""One recommendation in full, in words: what to do, what it saves, its proof, and how to decide.
+
+Pairs of a title and what it is, as page and command line lay them out. Money is in the recommendation's currency.
+"""
+
+from __future__ import annotations
+
+from reports.advice_words import not_counted
+from reports.evidence import measured, replay_sentence
+from reports.formats import UNKNOWN, change_name, moment, money, percent, risk_name, saving_range
+from reports.views import Recommendation
+
+RISK = "Risk of acting"
+CONFIDENCE = "Confidence in finding"
+
+Pair = tuple[str, str]
+
+
+def savings(row: Recommendation) -> list[Pair]:
+    """What it does, and what that saves a month: at list price, at the company's rates, net of commitments."""
+    between = saving_range(row.saving_p10, row.saving_p90)
+    missing = not_counted(row)
+    monthly = f"{row.currency} a month"
+    return [
+        ("Now", row.current),
+        ("Proposed", row.proposed),
+        ("Costs now", f"{money(row.monthly_cost)} {monthly}"),
+        ("Saves at list price", f"{money(row.monthly_saving_list)} {monthly}"),
+        ("Saves at your rates", f"{money(row.monthly_saving_effective)} {monthly}"),
+        ("Saves net of commitments", f"{money(row.monthly_saving_net)} {monthly}"),
+        (
+            "Likely between (P10, P90)",
+            f"{between} {monthly}" if between != UNKNOWN else f"{UNKNOWN} (no range is known)",
+        ),
+        ("Counted in the total", f"no, {missing}" if missing else f"{money(row.counted_net)} {monthly}"),
+    ]
+
+
+def facts(row: Recommendation) -> list[Pair]:
+    """What it takes, what to mind, whose it is, and what was decided."""
+    payback = f"{row.payback_months:,.1f} months" if row.payback_months is not None else UNKNOWN
+    bound = row.violation_bound
+    short = f": falls short in at most {percent(bound, 1)} of hours (95\u00a0%\u00a0sure)" if bound is not None else ""
+    found = [
+        ("One-off cost", f"{money(row.one_off_cost)} {row.currency}, paid back in {payback}")
+        if row.one_off_cost
+        else ("One-off cost", UNKNOWN if row.one_off_cost is None else "none"),
+        (RISK, f"{risk_name(row.risk)}{short}"),
+        (CONFIDENCE, row.confidence),
+        ("Effort", row.effort.replace("_", " ")),
+        ("To undo", row.undo),
+        ("Account, region", f"{row.account or 'unknown'}, {row.region or 'unknown'}"),
+        ("Model, team", f"{row.model or 'no model known'}, {row.team or 'no team known'}"),
+    ]
+    if row.decision is not None and row.decided_at is not None:
+        why = f": {row.decision_reason}" if row.decision_reason else ""
+        who = f" by {row.decided_by}" if row.decided_by else ""
+        found.append(("Decided", f"{change_name(row.decision)}{who}, {moment(row.decided_at)}{why}"))
+    return found
+
+
+def proof(row: Recommendation) -> list[Pair]:
+    """The replay on history first, then what was measured, and until when."""
+    found = list(measured(row.evidence))
+    replayed = replay_sentence(row.evidence, row.violation_bound)
+    if replayed is not None:
+        found.insert(0, ("Replay on history", replayed))
+    if row.evidence_until is not None:
+        found.append(("Measured until", moment(row.evidence_until)))
+    return found
+
+
+def decisions(row: Recommendation) -> list[str]:
+    """The commands that decide on it."""
+    shown = [f"aispend recommendations accept {row.id}", f"aispend recommendations dismiss {row.id} --reason TEXT"]
+    if row.gate is not None and row.evaluation is None:
+        shown.append(f"aispend recommendations evaluated {row.id} --passed --reason TEXT")
+    return shown
