@@ -14,7 +14,7 @@ from reports.kinds import kind_title
 from reports.records import Record, records
 from reports.views import Recommendation, Undecided
 
-_SHOWN = (*(column.name for column in EVIDENCE), "terraform", "replay")
+_SHOWN = (*(column.name for column in EVIDENCE), "terraform", "replay", "replay_none_because")
 """Evidence that has columns of its own."""
 _DERIVED = ("title", "not_counted_because", "acts_on", "acts_on_resources", "terraform", "replay", "evidence_other")
 

@@ -73,6 +73,7 @@ _WORDS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "window_hours": ("Looked at", _unit("hours")),
     "window_end": ("Up to", _instant),
     "coverage": ("Part of it that was measured", _share),
+    "coverage_none_because": ("Part of it that was measured", lambda value: f"none, because {value}"),
     "counter": ("Counter", lambda value: _COUNTERS.get(value, str(value))),
     "activity_max": ("Activity at most", _share),
     "activity_p99": ("Activity, 99th percentile", _share),
@@ -93,6 +94,7 @@ _WORDS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "cost_basis": ("Cost taken from", str),
     "cost_until": ("Cost up to", str),
     "price_date": ("Price of", str),
+    "price_date_none_because": ("Price of", lambda value: f"no day, because {value}"),
     "price_source": ("Price from", str),
     "memory_share_max": ("Share of its memory in use, at most", _share),
     "aws_rule_finds_it": ("AWS's own idle rule finds it too", _yes_no),
@@ -152,7 +154,7 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,10})(\.\d+)?")
 """With more digits before the point, or a zero first, it is an id."""
-_REPLAYED = ("replay", "replay_hours", "replay_violation_minutes", "replay_worst_overload")
+_REPLAYED = ("replay", "replay_none_because", "replay_hours", "replay_violation_minutes", "replay_worst_overload")
 _NONE_IS_NO = ("hard_to_regain",)
 """Where there is nothing of it, nothing is said."""
 _TOLD = ("terraform",)
@@ -182,11 +184,15 @@ def _prices(evidence: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def replay_sentence(evidence: Mapping[str, Any], bound: Decimal | None = None) -> str | None:
-    """What the replay on history showed, in a sentence; None where nothing of it can be replayed.
+    """What the replay on history showed, in a sentence, or why there was none; None where neither is known.
 
-    ``bound`` is the upper 95 % bound of the share of hours in which it would have fallen short.
+    ``bound`` is the upper 95 % bound of the share of hours in which it would have fallen short, where the replay has
+    none of its own.
     """
+    if because := evidence.get("replay_none_because"):
+        return f"None, because {because}."
     replay = evidence.get("replay") or {}
+    bound = _own_bound(replay, bound)
     if "tried" in replay:
         return _tried(replay)
     hours = replay.get("hours", evidence.get("replay_hours"))
@@ -199,7 +205,7 @@ def replay_sentence(evidence: Mapping[str, Any], bound: Decimal | None = None) -
             f"{_number(replay.get('hours_not_fully_used', 0))} hours would not have used all of it."
         )
     minutes = replay.get("violation_minutes", evidence.get("replay_violation_minutes"))
-    if "hours_on" in evidence and minutes is not None:
+    if ("hours_on" in evidence or replay.get("off")) and minutes is not None:
         said = (
             f"On {_number(hours)} held-out hours it would have been off while it worked for {_number(minutes)} minutes"
         )
@@ -223,6 +229,11 @@ def replay_sentence(evidence: Mapping[str, Any], bound: Decimal | None = None) -
     if minutes and worst and "outbid" not in replay:
         said += f"; at worst {_share(worst)} more was asked than there would have been"
     return f"{said}." + (" The history is short, so this says little." if replay.get("low_evidence") else "")
+
+
+def _own_bound(replay: Mapping[str, Any], otherwise: Decimal | None) -> Decimal | None:
+    own = replay.get("violation_bound")
+    return otherwise if own is None else _decimal(own)
 
 
 def _tried(replay: Mapping[str, Any]) -> str | None:

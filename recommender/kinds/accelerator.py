@@ -39,6 +39,7 @@ from aispend.prices.prices import Price
 from recommender import terraform
 from recommender.actions import describe, resize
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Effort, Kind, Step, WhyNot
+from recommender.evidence import load_evidence
 from recommender.guards import (
     before_another,
     hard_to_regain,
@@ -154,6 +155,7 @@ def _work(subject: Service, parts: Parts, settings: Recommend) -> Work | tuple[s
         precision=model.model.precision if model else "bf16",
         least_machines=2 if several_serve else 1,
         shared=subject.model is not None,
+        coverage=min(known / billed, 1.0),
     )
 
 
@@ -253,11 +255,8 @@ def _advice(
         evidence={
             "window_days": days,
             "window_end": subject.as_of.isoformat(),
-            "load_p50": round(float(np.nanpercentile(work.demand, 50)), 4),
-            "load_p95": round(float(np.nanpercentile(work.demand, 95)), 4),
-            "load_p99_5": round(float(np.nanpercentile(work.demand, 99.5)), 4),
-            "load_max": round(float(np.nanmax(work.demand)), 4),
-            "concurrent_max": int(np.nanmax(work.concurrent)),
+            "coverage": round(work.coverage, 4),
+            **load_evidence(work.demand, work.concurrent),
             "memory_needed_by": "model shape" if work.model else "most held by a machine",
             "memory_per_machine_bytes": int(work.per_machine),
             "precision": work.precision,

@@ -32,6 +32,7 @@ from aispend.prices.prices import Price
 from recommender import terraform
 from recommender.actions import describe, resize
 from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
+from recommender.evidence import not_replayed, unmeasured
 from recommender.guards import before_another, preconditions, refusal
 from recommender.hcl import Expression
 from recommender.moved import moved
@@ -143,6 +144,8 @@ def _advice(
         evidence={
             "window_days": days,
             "window_end": subject.as_of.isoformat(),
+            **unmeasured("how busy its processor is, is not read"),
+            **not_replayed("the load of its processor is not read: the benchmark stands for it"),
             "speed_point": row.ratio,
             "speed_basis": "own",
             "speed_source": row.source,

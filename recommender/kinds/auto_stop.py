@@ -29,7 +29,9 @@ from aispend.advising import Recommend
 from recommender import terraform
 from recommender.actions import describe, stop_when_idle
 from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
+from recommender.evidence import load_evidence, machine_price
 from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal
+from recommender.kinds.rightsize import demand_of, last_days
 from recommender.methods.risk import effective_sample, risk_level, violation_bound
 from recommender.methods.states import (
     SLOTS_PER_DAY,
@@ -39,7 +41,6 @@ from recommender.methods.states import (
     resource_states,
     slot_states,
 )
-from recommender.prices import price_evidence
 from recommender.savings import Spread, cost_basis, cost_remark, monthly_cost, recent, saving
 from recommender.subjects.machines import Machine
 
@@ -130,6 +131,7 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     queue = "" if _is_notebook(subject) else "# only while no job is queued for it\n"
     scarce = hard_to_regain(subject)
     waits = played.starts * options.start_minutes
+    demand = last_days(demand_of(history), days)
     return Advice(
         kind=NAME,
         subject=subject,
@@ -154,6 +156,7 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
             "window_end": subject.as_of.isoformat(),
             "coverage": round(coverage, 4),
             "counter": history.counter,
+            **load_evidence(demand.load, demand.concurrent),
             "wait_minutes": wait,
             "idle_share": round(played.share, 4),
             "starts": played.starts,
@@ -161,12 +164,12 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
             "replay": {
                 "hours": played.known // SLOTS_PER_HOUR,
                 "violation_minutes": waits,
-                "bound": round(bound, 6),
+                "violation_bound": round(bound, 6),
                 "worst_overload": 0.0,
                 "saving": str(used.effective),
             },
             **terraform.evidence(terraform.stops_when_idle(subject, wait)),
-            **price_evidence(subject.price),
+            **machine_price(subject),
             "cost_basis": cost_basis(subject, days),
             "cost_until": subject.costs[-1].day.isoformat(),
         },

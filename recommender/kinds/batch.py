@@ -23,6 +23,7 @@ from decimal import Decimal
 from aispend.advising import Recommend
 from aispend.buying import Batch
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
+from recommender.evidence import NOTHING_FALLS_SHORT, not_replayed, priced
 from recommender.kinds.bought_tokens import (
     by_week,
     counted,
@@ -162,7 +163,8 @@ def _advice(
             "eligible_by": because,
             "discount": f"{rules.batch_discount:f}",
             "stacking": rules.stacking,
-            "price_source": rules.source,
+            **priced(rules.source, rules.checked),
+            **not_replayed(NOTHING_FALLS_SHORT),
             "price_evidence": rules.evidence,
         },
     )

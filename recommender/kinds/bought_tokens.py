@@ -12,6 +12,7 @@ from typing import Any
 
 from aispend.buying import Whose
 from recommender.contract import WhyNot
+from recommender.evidence import unmeasured
 from recommender.methods.api_prices import TokenPrices
 from recommender.methods.api_prices import TokenUse as Counted
 from recommender.savings import cost_basis, monthly_cost, recent
@@ -118,20 +119,32 @@ def evidence(subject: TokenUse, days: int) -> dict[str, Any]:
     return {
         "window_days": days,
         "window_end": subject.as_of.isoformat(),
+        **_coverage(subject, days),
         "tokens": {name: f"{subject.amount(name, days):f}" for name in classes},
         "price_per_million": {name: _plain(subject.price(name, days)) for name in classes},
         "cost": {name: _plain(subject.cost(name, days)) for name in classes},
         "cached_share": _plain(subject.input_share("cached_input", days)),
         "requests": None if requests is None else f"{requests:f}",
         "prompt_tokens_per_request": None if subject.prompt_tokens is None else f"{subject.prompt_tokens:.0f}",
-        "latency_p50_ms": _rounded(subject.latency_p50_ms),
-        "latency_p95_ms": _rounded(subject.latency_p95_ms),
+        "latency_mean_ms": _rounded(subject.latency.mean_ms),
+        "latency_p50_ms": _rounded(subject.latency.p50_ms),
+        "latency_p95_ms": _rounded(subject.latency.p95_ms),
         "stage": subject.stage,
         "service_tier": subject.service_tier,
         "resources": list(subject.resource_ids),
         "cost_basis": cost_basis(subject, days),
         "cost_until": subject.costs[-1].day.isoformat(),
     }
+
+
+def _coverage(subject: TokenUse, days: int) -> dict[str, Any]:
+    """Share of the days it was billed on whose requests are recorded; tokens and cost are the bill's."""
+    first = (subject.as_of - timedelta(days=days)).date()
+    billed = {cost.day for cost in subject.costs if cost.day >= first}
+    seen = billed & (subject.requests or {}).keys()
+    if not seen:
+        return unmeasured("nobody recorded its requests: tokens and cost are the bill's")
+    return {"coverage": round(len(seen) / len(billed), 4)}
 
 
 def _matches(pattern: str, value: str | None) -> bool:

@@ -33,6 +33,7 @@ from aispend.advising import Recommend
 from aispend.sizing import Consolidate
 from recommender import terraform
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, Subject, WhyNot
+from recommender.evidence import load_evidence, machine_price
 from recommender.guards import (
     covered_remark,
     others_in_group,
@@ -50,7 +51,6 @@ from recommender.methods.packing import balance
 from recommender.methods.percentiles import weighted_percentile
 from recommender.methods.replay import Policy, replay
 from recommender.owners import owner_of
-from recommender.prices import price_evidence
 from recommender.savings import cost_basis, cost_remark, monthly_cost, saving
 from recommender.subjects.machines import Machine
 from recommender.subjects.services import Pool, Service
@@ -180,11 +180,10 @@ def _replicas(subject: Service, settings: Recommend) -> Advice | WhyNot:
             "machines_needed": needed,
             "machines_needed_as_load_lies": None if hottest is None else max(hottest[1], least),
             "hottest_share_over_even": None if hottest is None else round(hottest[0], 3),
-            "load_p95": round(weighted_percentile(load, np.ones(load.size), 0.95), 4),
-            "load_max": round(float(np.nanmax(load)), 4),
+            **load_evidence(load, subject.demand("concurrent")),
             **replay_evidence(found, saved.effective),
             **terraform.evidence(terraform.counted(machines[0], needed + others_in_group(machines))),
-            **price_evidence(machines[0].price),
+            **machine_price(machines[0]),
             "cost_basis": cost_basis(subject, days),
             "cost_until": subject.costs[-1].day.isoformat(),
         },

@@ -38,6 +38,7 @@ import numpy as np
 from aispend.advising import Recommend
 from aispend.moving import IdleCapacity
 from recommender.contract import COST_UNKNOWN, Advice, DailyCost, Kind, Step, WhyNot
+from recommender.evidence import as_billed, not_replayed, unmeasured
 from recommender.guards import covered_remark, decided
 from recommender.kinds.capacity_change import change_command, terraform_of
 from recommender.kinds.replayed import MAX_BOUND, replay_evidence, spread_of
@@ -151,7 +152,8 @@ def _throughput(subject: Capacity, options: IdleCapacity, cost: Decimal) -> Advi
             said=f"Nobody asked anything of it in {known} recorded hours.",
             bound=violation_bound(0, independent),
             spread=Spread(hours=independent),
-            found=seen,
+            found=seen
+            | not_replayed("nobody asked anything of it in all hours that are known: no part of them differs"),
         )
     needed = need(subject, options, tokens) if measured is None else measured
     if isinstance(needed, tuple):
@@ -228,16 +230,17 @@ def _reserved(subject: Capacity, options: IdleCapacity, cost: Decimal) -> Advice
             f"On each of the last {len(days)} days at least {least:.2f} {subject.currency} of it stood empty, by the "
             "bill. It does not say how many machines in which hours: look at the hours before."
         )
-        found: dict[str, Any] = {}
+        found = unmeasured("what stood empty is what the bill says")
     else:
         hours = Decimal(empty * _HOURS_PER_DAY)
         by_machine = [part * hours / subject.unit_hours[day.day] for part, day in zip(costs, days, strict=True)]
         least = min(by_machine).quantize(Decimal("0.01"))
         share = min(round(sum(by_machine, Decimal(0)) / sum(costs, Decimal(0)), 4), Decimal(1))
         said = f"In every hour of the last {len(days)} days at least {empty} of its machines stood empty, by the bill."
-        found = {"machines_empty": empty}
+        found = {"machines_empty": empty} | unmeasured("what stood empty is what the bill says")
         if (total := _listed(subject)) is not None:
             found["units_needed"] = max(total - empty, 0)
+    found |= not_replayed("it stood empty in every hour that was looked at: no part of them differs")
     found |= {"unused_cost_least": str(least), "unused_cost_most": str(max(costs)), "days_unused": len(days)}
     return _advice(
         subject,
@@ -319,6 +322,7 @@ def _advice(
             "what": subject.what,
             "units": None if subject.units is None else str(subject.units),
             **found,
+            **as_billed(subject),
             **evidence(terraform_of(subject, found.get("units_needed"), all_of_it=all_of_it)),
             "hard_to_regain": scarce,
             "cost_basis": cost_basis(subject, days)

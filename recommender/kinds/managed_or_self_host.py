@@ -31,6 +31,7 @@ from aispend.advising import Recommend
 from aispend.prices.break_even import break_even, per_month
 from aispend.prices.token_prices import ApiOffer, api_offers
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, DailyCost, Kind, Step, Subject, WhyNot
+from recommender.evidence import not_replayed, priced, unmeasured
 from recommender.guards import decided, too_new
 from recommender.kinds.bought_tokens import counted, describe, evidence, no, place, window_cost
 from recommender.kinds.own_fleet import Fleet, Mix, cheapest_fleet
@@ -182,8 +183,8 @@ def _own_advice(subject: TokenUse, days: int, *, model: str, fleet: Fleet, cost:
             "machine": fleet.machine,
             "hourly_price": f"{fleet.price.hourly_price:f}",
             "price_currency": fleet.price.currency,
-            "price_source": fleet.price.source,
-            "price_date": fleet.price.valid_from.isoformat(),
+            **priced(fleet.price.source, fleet.price.valid_from),
+            **not_replayed("no history has these tokens on machines of one's own"),
             "output_tokens_per_second": f"{fleet.output_per_second:f}",
             "speed_source": fleet.source,
             "own_monthly_cost": f"{servers.own_cost:.2f}",
@@ -287,7 +288,9 @@ def _buy(subject: ServedTokens, settings: Recommend) -> Advice | WhyNot:
             "break_even_tokens": f"{even.tokens:.0f}",
             "api_prices": {"input": f"{offer.input:f}", "output": f"{offer.output:f}"},
             "price_currency": "USD",
-            "price_source": f"{offer.source}: {offer.provider} {offer.model_id}",
+            **priced(f"{offer.source}: {offer.provider} {offer.model_id}", None),
+            **unmeasured("tokens are counted where they are recorded, and cost is the bill's"),
+            **not_replayed("no history has these tokens bought from somebody else"),
             "machines": len(subject.machines),
             "machines_that_stay": {name: reason for name, (reason, _) in stays.items()},
             "cost_basis": cost_basis(subject, days),

@@ -32,6 +32,7 @@ from decimal import Decimal
 from aispend.advising import Recommend
 from aispend.clock import HOURS_PER_MONTH
 from recommender.contract import COST_UNKNOWN, Advice, DailyCost, WhyNot
+from recommender.evidence import priced, unmeasured
 from recommender.guards import decided
 from recommender.kinds.storage_money import at_list
 from recommender.methods.colder import GIB, Tier, tier
@@ -235,7 +236,8 @@ def _advice(
             "account_object_storage_monthly": _storage_cost(store),
             "account_object_storage_growth_percent": _rounded(_growth(store.account_storage or store.costs)),
             "price_checked": price.checked.isoformat(),
-            "price_source": price.source,
+            **priced(price.source, price.checked),
+            **unmeasured("age and readings are what the listing and the access logs say"),
             "cost_basis": basis,
             "rate": "list" if cost is None else "effective",
             "replay": replay,

@@ -25,6 +25,7 @@ from decimal import Decimal
 
 from aispend.advising import Recommend
 from recommender.contract import COST_UNKNOWN, Advice, Saving, WhyNot
+from recommender.evidence import not_replayed, priced, unmeasured
 from recommender.guards import decided
 from recommender.kinds import snapshot_archives as archives
 from recommender.kinds.storage_money import at_list, less
@@ -174,7 +175,8 @@ def _advice(
         "restore_cost": str(restore),
         "months_a_restore_eats": str(eats),
         "price_checked": price.checked.isoformat(),
-        "price_source": price.source,
+        **priced(price.source, price.checked),
+        **unmeasured("its age and what stands on it are what the cloud's listing says"),
         "cost_basis": cost_basis(snapshot, days) if at_rate else f"list price of {price.checked} ({price.source})",
         "rate": "effective" if at_rate else "list",
     }
@@ -186,6 +188,8 @@ def _advice(
             "of": "snapshots as old",
             "wrong_where": "deleted before the archive would have paid",
         }
+    else:
+        evidence |= not_replayed("no earlier snapshot of its account and region was as old")
     return Advice(
         kind=kind,
         subject=snapshot,

@@ -34,6 +34,7 @@ from aispend.prices.accelerators import accelerator
 from aispend.sizing import OptimizeModel
 from recommender import terraform
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Saving, Step, WhyNot
+from recommender.evidence import load_evidence, machine_price, not_replayed
 from recommender.guards import (
     covered_remark,
     others_in_group,
@@ -48,7 +49,6 @@ from recommender.methods.percentiles import weighted_percentile
 from recommender.methods.techniques import Change, Technique, WhatIf, techniques, what_if
 from recommender.methods.techniques import Service as Served
 from recommender.methods.throughput import Traffic
-from recommender.prices import price_evidence
 from recommender.savings import CENT, cost_basis, cost_remark, monthly_cost, saving
 from recommender.subjects.services import Service
 
@@ -212,6 +212,7 @@ def _advice(
     subject: Service, settings: Recommend, served: Served, best: _Found, found: list[_Found], *, cost: Decimal
 ) -> Advice:
     days = settings.schedule.window_days
+    load = subject.demand("load_max")
     answer, technique = best.answer, best.answer.technique
     factor = answer.factor
     assert factor is not None  # noqa: S101 - what is suited has one
@@ -258,7 +259,12 @@ def _advice(
             "sources": list(technique.sources),
             "others": [_in_short(one) for one in found if one is not best],
             **terraform.evidence(terraform.counted(machines[0], answer.instances_after + others_in_group(machines))),
-            **price_evidence(machines[0].price),
+            "coverage": round(float((~np.isnan(load)).mean()), 4),
+            **load_evidence(load, subject.demand("concurrent")),
+            **not_replayed(
+                "how fast the changed model answers is published or calculated, and not seen in its history"
+            ),
+            **machine_price(machines[0]),
             "cost_basis": cost_basis(subject, days),
             "cost_until": subject.costs[-1].day.isoformat(),
         },

@@ -51,6 +51,8 @@ class Work:
     precision: Precision
     least_machines: int
     shared: bool
+    coverage: float = 1.0
+    """Share of the hours it ran in which it was measured."""
 
 
 @dataclass(frozen=True)

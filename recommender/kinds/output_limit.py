@@ -21,6 +21,7 @@ from decimal import Decimal
 
 from aispend.advising import Recommend
 from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
+from recommender.evidence import as_billed, not_replayed
 from recommender.kinds.bought_tokens import by_week, describe, evidence, no, place, share_meant, window_cost
 from recommender.savings import CENT, Spread, cost_remark, monthly_cost, saving
 from recommender.subjects.token_use import TokenUse
@@ -100,6 +101,8 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
         evidence_until=subject.as_of,
         evidence={
             **evidence(subject, days),
+            **as_billed(subject),
+            **not_replayed("whether shorter answers are good is in no history: the evaluation says so"),
             "output_cost_share": f"{of_output:.4f}",
             "output_cut_share": f"{cut:.4f}",
             "output_tokens_per_request": None if not requests else f"{tokens / requests:.0f}",

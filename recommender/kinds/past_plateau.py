@@ -32,6 +32,7 @@ from statistics import median
 from aispend.advising import Recommend
 from aispend.running import TrainingWaste
 from recommender.contract import COST_UNKNOWN, Advice, DailyCost, Kind, Step, WhyNot
+from recommender.evidence import as_billed
 from recommender.kinds.run_costs import acts_on, careful_saving, shares_of, together_on
 from recommender.methods.lost_runs import LOST, Attempt, attempts, spared_after
 from recommender.methods.plateau import Plateau, Rule, plateau_of
@@ -201,6 +202,8 @@ def _advice(
             "window_end": subject.as_of.isoformat(),
             "runs": len(subject.runs),
             "runs_with_curves": known,
+            "coverage": round(known / len(subject.runs), 4),
+            **as_billed(subject),
             "past_their_plateau": len(stopped),
             "cost_after_the_plateau": str(level),
             "spared_cost": str(after),

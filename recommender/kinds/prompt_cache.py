@@ -22,12 +22,15 @@ Known drawbacks
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
 
 from aispend.advising import Recommend
 from aispend.buying import PromptCache
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Saving, Step, WhyNot
+from recommender.evidence import as_billed, not_replayed, priced
 from recommender.kinds.bought_tokens import by_week, describe, evidence, no, place, share_meant, window_cost
 from recommender.methods.api_models import CacheOffer, cache_offer, offer_of, rules_name
 from recommender.methods.api_prices import ApiDiscounts, TokenPrices, api_discounts, break_even_hit_rate, cache_saving
@@ -47,7 +50,7 @@ class _Terms:
     cached: tuple[Decimal, Decimal]
     surcharge: Decimal
     minimum: int
-    source: str
+    price: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -137,12 +140,12 @@ def _terms(subject: TokenUse, days: int, offer: CacheOffer, rules: ApiDiscounts)
     plain, cached, written = (subject.price(name, days) for name in ("input", "cached_input", "cache_write"))
     listed = offer_of(subject.provider, subject.model or "")
     if plain and cached and cached < plain:
-        ratio, source = (cached / plain, cached / plain), "its own bill"
+        ratio, price = (cached / plain, cached / plain), as_billed(subject)
     elif listed and listed.cached_input and listed.cached_input < listed.input:
-        ratio, source = (listed.cached_input / listed.input,) * 2, listed.source
+        ratio, price = (listed.cached_input / listed.input,) * 2, priced(listed.source, None)
     elif rules.cached_input_discount:
         least, most = rules.cached_input_discount
-        ratio, source = (1 - most, 1 - least), rules.source
+        ratio, price = (1 - most, 1 - least), priced(rules.source, rules.checked)
     else:
         return None
     surcharge = offer.write_surcharge
@@ -153,7 +156,7 @@ def _terms(subject: TokenUse, days: int, offer: CacheOffer, rules: ApiDiscounts)
     minimum = offer.minimum_prompt_tokens or rules.minimum_prompt_tokens
     if surcharge is None or minimum is None:
         return None
-    return _Terms(ratio, surcharge, minimum, source)
+    return _Terms(ratio, surcharge, minimum, price)
 
 
 def _repeats(subject: TokenUse, options: PromptCache, terms: _Terms) -> _Repeats:
@@ -259,7 +262,8 @@ def _advice(
             "cached_price_share": f"{terms.cached[1]:.4f}",
             "write_surcharge": f"{terms.surcharge:.4f}",
             "minimum_prompt_tokens": terms.minimum,
-            "price_source": terms.source,
+            **terms.price,
+            **not_replayed("which prompts begin alike is in no record: only a share that was measured counts"),
             "rule_source": offer.source,
         },
     )

@@ -21,9 +21,10 @@ from aispend.advising import Idle
 from recommender import terraform
 from recommender.actions import describe, switch_off
 from recommender.contract import COST_UNKNOWN, Advice, WhyNot
+from recommender.evidence import machine_price
 from recommender.guards import covered_remark, preconditions
+from recommender.kinds.idle_replay import quiet_evidence
 from recommender.methods.risk import risk_level, violation_bound
-from recommender.prices import price_evidence
 from recommender.savings import Spread, cost_basis, cost_remark, saving
 from recommender.subjects.machines import Machine
 
@@ -82,7 +83,8 @@ def evaluate_endpoint(subject: Machine, idle: Idle, cost: Decimal | None) -> Adv
             "requests": "0",
             "signals": 1,
             **terraform.evidence(terraform.stopped(subject)),
-            **price_evidence(subject.price),
+            **machine_price(subject),
+            **quiet_evidence([count > 0 for _, count in sorted((subject.requests or {}).items())], days),
             "cost_basis": cost_basis(subject, days),
             "cost_until": subject.costs[-1].day.isoformat(),
         },

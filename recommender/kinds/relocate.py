@@ -29,6 +29,7 @@ from aispend.prices.prices import Price
 from recommender import terraform
 from recommender.actions import describe, move_to
 from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
+from recommender.evidence import not_replayed, unmeasured
 from recommender.guards import before_another, covered_remark, hard_to_regain, preconditions, refusal, reservation_of
 from recommender.machine_facts import geography, transfer_price
 from recommender.savings import Spread, cost_basis, cost_remark, monthly_cost, recent, saving
@@ -200,6 +201,8 @@ def _advice(
         evidence={
             "window_days": days,
             "window_end": subject.as_of.isoformat(),
+            **unmeasured("it does the same work there, however much that is"),
+            **not_replayed("it was never in another region, and does the same work there"),
             "geography": law,
             "current_price": str(here.hourly_price),
             "proposed_price": str(best.hourly_price),

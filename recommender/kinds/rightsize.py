@@ -49,6 +49,7 @@ from aispend.sizing import Rightsize
 from recommender import terraform
 from recommender.actions import describe, resize
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Confidence, Kind, Step, WhyNot
+from recommender.evidence import load_evidence
 from recommender.guards import before_another, hard_to_regain, preconditions, refusal
 from recommender.kinds.another_card import is_estimated, machines_if_slow, moved_to_card, speed_evidence
 from recommender.kinds.limits import (
@@ -352,9 +353,8 @@ def _advice(
             "coverage": round(coverage, 4),
             "counter": subject.accelerators.counter if subject.accelerators else None,
             "preset": options.preset,
-            **_percentiles(demand.load),
+            **load_evidence(demand.load, demand.concurrent),
             "load_needed": round(need.load, 4),
-            "concurrent_max": need.concurrent,
             "memory_used_max_bytes": int(need.memory),
             "memory_basis": "held, reserved memory included"
             if model is None
@@ -374,12 +374,6 @@ def _advice(
             "cost_until": subject.costs[-1].day.isoformat(),
         },
     )
-
-
-def _percentiles(load: NDArray[np.float64]) -> dict[str, float]:
-    shares = (("load_p50", 0.5), ("load_p95", 0.95), ("load_p99_5", 0.995), ("load_max", 1.0))
-    found = np.quantile(load[~np.isnan(load)], [share for _, share in shares])
-    return {name: round(float(value), 4) for (name, _), value in zip(shares, found, strict=True)}
 
 
 KIND = Kind(

@@ -23,6 +23,7 @@ from decimal import Decimal
 
 from aispend.advising import Recommend
 from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
+from recommender.evidence import not_replayed, priced
 from recommender.kinds.bought_tokens import by_week, counted, describe, evidence, no, place, share_meant, window_cost
 from recommender.methods.api_models import offer_of, smaller_model
 from recommender.methods.api_prices import TokenPrices, routing_saving
@@ -122,7 +123,8 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
                 name: {"input": f"{small.input:f}", "output": f"{small.output:f}"},
             },
             "price_currency": "USD",
-            "price_source": f"{small.source}: {small.provider} {small.model_id}",
+            **priced(f"{small.source}: {small.provider} {small.model_id}", None),
+            **not_replayed("whether the smaller model answers as well is in no history: the evaluation says so"),
         },
     )
 

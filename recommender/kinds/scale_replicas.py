@@ -24,6 +24,7 @@ import numpy as np
 
 from aispend.advising import Recommend
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
+from recommender.evidence import load_evidence, machine_price
 from recommender.guards import (
     covered_remark,
     others_in_group,
@@ -40,7 +41,6 @@ from recommender.methods.folds import make_folds
 from recommender.methods.outcome import Capacity, Demand
 from recommender.methods.replay import replay
 from recommender.methods.schedule import GOOD_WEEKS, HOURS_PER_WEEK, replicas, schedule_policy, week_profile
-from recommender.prices import price_evidence
 from recommender.savings import cost_basis, cost_remark, monthly_cost, saving
 from recommender.subjects.services import Service
 
@@ -157,10 +157,10 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
             "replicas_most": int(planned.max()),
             "hours_of_week": HOURS_PER_WEEK,
             "billed_hours_of_week": round(float(week.billed.sum()), 1),
-            "load_max": round(float(np.nanmax(week.load)), 4),
+            **load_evidence(week.load, subject.demand("concurrent")),
             **({} if terraform is None else {"terraform": terraform}),
             **replay_evidence(found, saved.effective),
-            **price_evidence(machines[0].price),
+            **machine_price(machines[0]),
             "cost_basis": cost_basis(subject, options.window_days),
             "cost_until": subject.costs[-1].day.isoformat(),
         },

@@ -32,6 +32,7 @@ import numpy as np
 from aispend.advising import Recommend
 from recommender.actions import describe
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Confidence, Kind, Step, WhyNot
+from recommender.evidence import load_evidence, machine_price, not_replayed
 from recommender.guards import covered_remark, hard_to_regain, loses_disks, preconditions, refusal_of_service
 from recommender.kinds.clock import in_words, on_off_commands
 from recommender.kinds.replayed import MAX_BOUND, replay_evidence, spread_of
@@ -43,7 +44,6 @@ from recommender.methods.replay import Policy, Replay, replay
 from recommender.methods.risk import sees_month_end
 from recommender.methods.schedule import GOOD_WEEKS, HOURS_PER_WEEK, on_hours, windows
 from recommender.owners import owner_of
-from recommender.prices import price_evidence
 from recommender.savings import cost_basis, cost_remark, monthly_cost, saving
 from recommender.subjects.machines import Machine
 from recommender.subjects.services import Service
@@ -325,6 +325,7 @@ def _advice_on_request(
         evidence={
             **_evidence(subject, settings, week),
             **_request_evidence(request),
+            **not_replayed("requests are known by the hour: how they come within one is calculated"),
             "windows_saved_share": round(windows_share, 4),
         },
         hard_to_regain=hard_to_regain(machine) is not None,
@@ -364,8 +365,8 @@ def _evidence(subject: Service, settings: Recommend, week: Weeks) -> dict[str, A
         "timezone": week.zone,
         "billed_hours_of_week": round(float(week.billed.sum()), 1),
         "start_minutes": round(start_hours(subject, settings) * 60, 1),
-        "load_max": round(float(np.nanmax(week.load)), 4),
-        **price_evidence(subject.current[0].machine.price),
+        **load_evidence(week.load, subject.demand("concurrent")),
+        **machine_price(subject.current[0].machine),
         "hard_to_regain": hard_to_regain(subject.current[0].machine),
         "cost_basis": cost_basis(subject, days),
         "cost_until": subject.costs[-1].day.isoformat(),

@@ -23,6 +23,7 @@ from typing import Any
 
 from aispend.advising import Recommend
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Kind, Saving, Step, WhyNot
+from recommender.evidence import as_billed, not_replayed, unmeasured
 from recommender.methods.drawdown import Drawdown, drawdown
 from recommender.savings import cost_basis, monthly_cost, saving
 from recommender.subjects.contracts import Contract
@@ -167,6 +168,9 @@ def _evidence(subject: Contract, days: int) -> dict[str, Any]:
     return {
         "window_days": days,
         "window_end": subject.as_of.isoformat(),
+        **as_billed(subject),
+        **unmeasured("how much of it is in use is what the company's own books and its bills say"),
+        **not_replayed("a contract has no earlier term to try it on"),
         "contract": subject.what,
         "first": subject.first.isoformat(),
         "end": subject.end.isoformat(),

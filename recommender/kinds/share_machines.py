@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from aispend.advising import Recommend
 from aispend.prices.accelerators import accelerator
 from recommender.contract import COST_UNKNOWN, Advice, WhyNot
+from recommender.evidence import load_evidence, machine_price
 from recommender.guards import covered_remark, preconditions_of, refusal_of_service, scarce_among
 from recommender.kinds.replayed import MAX_BOUND
 from recommender.kinds.together import describe_all
@@ -242,9 +243,16 @@ def _advice(
             "machines": len(machines),
             "machines_needed": best.count,
             "placed": [list(keys) for keys in best.packing.servers],
-            "replay_hours": int(hours),
-            "replay_violation_minutes": int(best.violation_minutes),
-            "replay_worst_overload": round(max(outcome.worst_overload for outcome in best.outcomes), 4),
+            "coverage": round(_coverage(subject), 4),
+            **load_evidence(*(np.sum(rows, axis=0) for rows in _used(subject))),
+            "replay": {
+                "hours": int(hours),
+                "violation_minutes": int(best.violation_minutes),
+                "violation_bound": round(best.bound, 6),
+                "worst_overload": round(max(outcome.worst_overload for outcome in best.outcomes), 4),
+                "saving": str(saved.effective),
+            },
+            **machine_price(best.machine),
             "cost_basis": cost_basis(own, days),
         },
         needs=needs_of(there, best.machine.instance_type or "", best.count - len(there), anew=True),
@@ -252,6 +260,21 @@ def _advice(
             (end for service in subject.services if (end := service.measured_until) is not None), default=None
         ),
     )
+
+
+def _used(subject: Pool) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]:
+    """Load and accelerators in use of each machine, by hour; none while it does not run."""
+    members = [member for service in subject.services for member in service.current]
+    off = [(member.running == 0) & np.isnan(member.load_max) for member in members]
+    return [_load(member) for member in members], [
+        np.where(stopped, 0.0, member.concurrent) for member, stopped in zip(members, off, strict=True)
+    ]
+
+
+def _coverage(subject: Pool) -> float:
+    """The least that is known of any of its machines, as a share of the hours."""
+    loads, _ = _used(subject)
+    return min(float((~np.isnan(load)).mean()) for load in loads)
 
 
 def _able(service: Service, settings: Recommend) -> bool:

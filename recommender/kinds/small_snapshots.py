@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from aispend.advising import Recommend
 from recommender.contract import Advice, Confidence, Saving, WhyNot
@@ -29,6 +30,8 @@ from recommender.methods.disk_prices import told_remark
 from recommender.subjects.snapshots import SnapshotSet
 
 _NOTHING = Decimal(0)
+_SHARED = ("window_days", "window_end", "price_checked", "price_source", "price_date", "coverage_none_because")
+"""Evidence that all snapshots of an account and region have alike."""
 _CONFIDENCE: tuple[Confidence, ...] = ("low", "medium", "high")
 
 
@@ -89,7 +92,8 @@ def _advice(place: SnapshotSet, chosen: Sequence[Advice]) -> Advice:
         evidence_until=min(ends, default=None),
         acts_on={one.subject.resource_id: one.monthly_cost for one in chosen},
         evidence={
-            **{name: first.evidence[name] for name in ("window_days", "window_end", "price_checked", "price_source")},
+            **{name: first.evidence[name] for name in _SHARED},
+            **_least_sure(chosen),
             "snapshots": len(chosen),
             "full_gib": f"{_sum(Decimal(str(one.evidence['full_gib'])) for one in chosen):.3f}",
             "monthly_cost_archived": str(_sum(Decimal(str(one.evidence["monthly_cost_archived"])) for one in chosen)),
@@ -98,6 +102,16 @@ def _advice(place: SnapshotSet, chosen: Sequence[Advice]) -> Advice:
             "cost_basis": "; ".join(sorted({str(one.evidence["cost_basis"]) for one in chosen})),
         },
     )
+
+
+def _least_sure(chosen: Sequence[Advice]) -> dict[str, Any]:
+    """The replay of the one that may go wrong most often; the reason why none where none of them has one."""
+    name = "replay"
+    tried = [one.evidence[name] for one in chosen if name in one.evidence]
+    if not tried:
+        name = f"{name}_none_because"
+        return {name: chosen[0].evidence[name]}
+    return {name: max(tried, key=lambda one: float(one["violation_bound"]))}
 
 
 def _together(savings: Sequence[Saving]) -> Saving:

@@ -37,6 +37,7 @@ from aispend.moving import Spot
 from recommender import terraform
 from recommender.actions import as_spot, describe
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
+from recommender.evidence import unmeasured
 from recommender.guards import (
     before_another,
     covered_remark,
@@ -310,6 +311,7 @@ def _advice(parts: Parts, quote: Quote, outlook: _Outlook, options: Spot, tried:
         evidence={
             "window_days": days,
             "window_end": subject.as_of.isoformat(),
+            **unmeasured("what it costs is decided by prices and interruptions of the market, not by how busy it is"),
             **outlook.evidence,
             **replay_evidence_of(tried, parts.cost),
             **_deadline(first, quote, outlook, options),

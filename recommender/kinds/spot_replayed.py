@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from aispend.moving import Spot
+from recommender.evidence import not_replayed
 from recommender.kinds.replayed import replay_evidence
 from recommender.kinds.spot_quote import Quote
 from recommender.methods.spot_replay import SpotReplay, SpotTerms, replay_deadline, replay_prices
@@ -66,7 +67,8 @@ def bound_of(tried: SpotReplay | None, shortfall: Decimal | None) -> Decimal | N
 def replay_evidence_of(tried: SpotReplay | None, monthly_cost: Decimal) -> dict[str, Any]:
     """As other kinds give it, with how often spot would have been lost: to a higher price, and by the risk band."""
     if tried is None:
-        return {"spot_prices_replayed": False}
+        why = "the market's prices were not collected as they changed"
+        return {"spot_prices_replayed": False, **not_replayed(why)}
     share = Decimal(repr(round(tried.played.saved_share, 4)))
     said = replay_evidence(tried.played, (monthly_cost * share).quantize(CENT))
     said["replay"] |= {"outbid": tried.outbid, "interruptions_expected": round(tried.lost, 2)}

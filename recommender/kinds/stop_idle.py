@@ -40,8 +40,11 @@ from aispend.prices.accelerators import accelerator
 from recommender import terraform
 from recommender.actions import describe, switch_off
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
+from recommender.evidence import load_evidence, machine_price
 from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal
+from recommender.kinds.idle_replay import idle_evidence, idle_replay
 from recommender.kinds.quiet_endpoint import NAME, evaluate_endpoint
+from recommender.kinds.rightsize import demand_of, last_days
 from recommender.methods.idle import MONTH, TWO_MONTHS, next_window, periodicity
 from recommender.methods.risk import effective_sample, risk_level, violation_bound
 from recommender.methods.states import (
@@ -55,7 +58,6 @@ from recommender.methods.states import (
     resource_states,
     slot_states,
 )
-from recommender.prices import price_evidence
 from recommender.savings import Spread, cost_basis, cost_remark, monthly_cost, saving
 from recommender.subjects.machines import Machine
 
@@ -208,6 +210,7 @@ def _advice(
     used = saving(subject, idle.window_days, Decimal(1), spread)
     covered = covered_remark(used, "stopping")
     scarce = hard_to_regain(subject)
+    used_by = last_days(demand_of(history), -(-window_hours // _DAY_HOURS))
     return Advice(
         kind=NAME,
         subject=subject,
@@ -245,7 +248,9 @@ def _advice(
             "signals": signals,
             "month_end_seen": month_end,
             **terraform.evidence(terraform.stopped(subject)),
-            **price_evidence(subject.price),
+            **load_evidence(used_by.load, used_by.concurrent),
+            **machine_price(subject),
+            **idle_evidence(idle_replay(states, history, window, idle), used.effective),
             "hard_to_regain": scarce,
             "cost_basis": cost_basis(subject, idle.window_days),
             "cost_until": subject.costs[-1].day.isoformat(),

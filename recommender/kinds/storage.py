@@ -30,6 +30,7 @@ from decimal import Decimal
 
 from aispend.advising import Recommend
 from recommender.contract import COST_UNKNOWN, Advice, Kind, Saving, Step, WhyNot
+from recommender.evidence import not_replayed, priced, unmeasured
 from recommender.guards import decided
 from recommender.kinds import old_checkpoints, old_snapshots, small_snapshots
 from recommender.kinds.storage_money import at_list, less
@@ -180,6 +181,9 @@ def _advice(volume: Volume, days: int, worth: _Worth, kept_as: ListPrice) -> Adv
             "snapshot_monthly_cost": str(kept_as.monthly),
             "snapshot_price_checked": kept_as.checked.isoformat(),
             "snapshot_price_source": kept_as.source,
+            **priced(kept_as.source, kept_as.checked),
+            **unmeasured("that no machine has it is what the cloud's listing says"),
+            **not_replayed("no listing tells whether a disk that lay as long was needed again"),
             "cost_basis": worth.basis,
             "rate": "list" if worth.at_list else "effective",
         },

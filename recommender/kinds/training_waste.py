@@ -26,6 +26,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from aispend.advising import Recommend
 from aispend.running import TrainingWaste
@@ -39,6 +40,7 @@ from recommender.contract import (
     Step,
     WhyNot,
 )
+from recommender.evidence import as_billed, not_replayed, unmeasured
 from recommender.kinds.run_costs import acts_on, careful_saving, shares_of, together_on
 from recommender.methods.lost_runs import (
     LOST,
@@ -49,7 +51,7 @@ from recommender.methods.lost_runs import (
     spared_after,
     spared_by_checkpoints,
 )
-from recommender.savings import CENT, cost_basis, cost_remark, monthly_cost, saving
+from recommender.savings import CENT, cost_basis, cost_remark, monthly_cost, recent, saving
 from recommender.subjects.training_runs import TrainingRun, TrainingRuns, part_of
 
 NAME = "training_waste"
@@ -232,6 +234,9 @@ def _advice(
         evidence={
             "window_days": days,
             "window_end": subject.as_of.isoformat(),
+            **_recorded(subject, days),
+            **as_billed(subject),
+            **not_replayed("what would have been spared is counted on attempts that are over, and none is held out"),
             "runs": len(subject.runs),
             "attempts": {ending: counts[ending] for ending in LOST},
             "lost_cost": str(lost.quantize(CENT)),
@@ -246,6 +251,15 @@ def _advice(
             "cost_basis": cost_basis(subject, days),
         },
     )
+
+
+def _recorded(subject: TrainingRuns, days: int) -> dict[str, Any]:
+    """The share of what training cost in the window that runs are recorded for."""
+    recorded = sum((day.effective_cost or _NOTHING for day in recent(subject, days)), _NOTHING)
+    whole = recorded + subject.unrecorded_cost
+    if whole <= 0:
+        return unmeasured("its bill gives no cost to compare the recorded runs with")
+    return {"coverage": float(round(recorded / whole, 4))}
 
 
 def _measures(amounts: Mapping[Ending, Decimal], options: TrainingWaste, interval: float | None) -> list[str]:

@@ -23,6 +23,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Literal
@@ -51,6 +52,7 @@ class ApiDiscounts:
     stacking: Literal["both", "cache"] | None
     evidence: str
     source: str
+    checked: date
 
 
 @dataclass(frozen=True)
@@ -223,4 +225,5 @@ def _discounts(entry: Mapping[str, Any]) -> ApiDiscounts:
         stacking=entry.get("stacking"),
         evidence=entry["evidence"],
         source=entry["source"],
+        checked=entry["checked"],
     )

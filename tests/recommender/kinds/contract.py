@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +17,7 @@ from recommender.registry import KINDS
 from recommender.subjects.machine_life import Life
 from recommender.subjects.machines import Machine
 from recommender.subjects.services import Pool, Service
+from reports.evidence import replay_sentence
 from tests.recommender.conftest import AS_OF
 
 SETTINGS = Recommend()
@@ -88,12 +89,49 @@ class KindContract:
         for key, value in found.evidence.items():
             assert _plain(value), f"{key}: {value!r} is no plain JSON"
 
+    def test_it_says_how_much_was_measured_or_why_nothing_was(self, advised: Subject) -> None:
+        evidence = self.advice(advised).evidence
+        assert ("coverage" in evidence) != ("coverage_none_because" in evidence)
+        if "coverage" in evidence:
+            assert 0 < evidence["coverage"] <= 1
+            if isinstance(advised, (Machine, Service, Pool)):
+                assert {"load_p50", "load_p95", "load_p99_5", "load_max", "concurrent_max"} <= evidence.keys()
+        else:
+            assert len(evidence["coverage_none_because"].split()) > 3
+
+    def test_it_was_tried_on_held_out_history_or_says_why_not(self, advised: Subject) -> None:
+        """Hours with violation minutes, bound, worst overload and saving; or things tried one by one; or the reason."""
+        evidence = self.advice(advised).evidence
+        replay = evidence.get("replay")
+        assert (replay is not None) != ("replay_none_because" in evidence)
+        if replay is None:
+            assert len(evidence["replay_none_because"].split()) > 3
+            assert replay_sentence(evidence) == f"None, because {evidence['replay_none_because']}."
+        elif "tried" in replay:
+            assert replay["tried"] > 0
+            assert {"wrong", "of", "wrong_where", "violation_bound"} <= replay.keys()
+        elif "utilisation" in replay:
+            assert replay["hours"] > 0
+            assert {"effective_savings_rate", "hours_not_fully_used"} <= replay.keys()
+        else:
+            assert replay["hours"] > 0
+            assert {"violation_minutes", "violation_bound", "worst_overload", "saving"} <= replay.keys()
+
+    def test_its_money_rests_on_a_price_with_day_and_source_or_on_the_bill(self, advised: Subject) -> None:
+        evidence = self.advice(advised).evidence
+        assert evidence["price_source"]
+        if "price_date" in evidence:
+            assert date.fromisoformat(evidence["price_date"]) <= AS_OF.date() + timedelta(days=1)
+        else:
+            assert evidence["price_date_none_because"]
+            assert not evidence["price_source"].startswith("as billed")
+
     def test_a_machine_s_price_has_its_day_and_source(self, advised: Subject) -> None:
-        """A price that nobody knows is empty; one that is known never stands without day and source."""
+        """A list price that nobody knows is empty, and then the bill's is meant."""
         if isinstance(advised, (Machine, Service)):
             evidence = self.advice(advised).evidence
-            assert {"current_price", "price_currency", "price_date", "price_source"} <= evidence.keys()
-            assert len({evidence[name] is None for name in ("current_price", "price_date", "price_source")}) == 1
+            assert {"current_price", "price_currency"} <= evidence.keys()
+            assert (evidence["current_price"] is None) == evidence["price_source"].startswith("as billed")
 
     def test_what_commitments_cover_saves_nothing_today(self, advised: Subject) -> None:
         """With every hour covered, the net saving is nothing, and so are its bounds."""

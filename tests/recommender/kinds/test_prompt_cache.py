@@ -75,7 +75,7 @@ def test_ones_own_bill_says_what_reading_and_writing_cost() -> None:
     """
     millions = {"input": "10", "cached_input": "9", "cache_write": "1", "output": "1"}
     found = advise(tokens_bought(millions=millions), measured("0.8", "0.9"))
-    assert found.evidence["price_source"] == "its own bill"
+    assert found.evidence["price_source"] == "as billed"
     # 18 − (18 × 0.9 × 0.1 + 18 × 0.1 × 1.25) = 14.13 a day × 730 / 24
     assert found.saving.net == Decimal("429.79")
 

@@ -52,14 +52,18 @@ def test_weights_in_memory_and_no_requests_for_a_fortnight_is_resident_idle(make
 
 
 def test_the_price_stands_with_its_day_and_source(make_subject: Make) -> None:
-    """A p4d.24xlarge in us-east-1 lists at 21.957642 an hour; of a type nobody prices all of it is unknown."""
+    """A p4d.24xlarge in us-east-1 lists at 21.957642 an hour; of a type nobody prices it is as billed."""
     told = advise(make_subject()).evidence
     assert (told["current_price"], told["price_currency"]) == ("21.957642", "USD")
     assert date.fromisoformat(told["price_date"]) <= AS_OF.date()
     assert told["price_source"]
     assert "aws_ec2_instance_state" in told["terraform"]
     unknown = advise(make_subject(instance_type="x9.huge")).evidence
-    assert [unknown[name] for name in ("current_price", "price_currency", "price_date", "price_source")] == [None] * 4
+    assert [unknown[name] for name in ("current_price", "price_currency")] == [None] * 2
+    assert (unknown["price_source"], unknown["price_date"]) == (
+        "as billed: no list price of it is known",
+        (AS_OF.date() - timedelta(days=1)).isoformat(),
+    )
 
 
 def test_nothing_in_memory_is_allocated_unused(make_subject: Make) -> None:
