@@ -4,7 +4,8 @@ Assumes     the month's ``used_day`` (:mod:`analyzer.usage`) was made from the s
 Method      A row of requests says how long half and 95 % of them took. Of those of a model with a target: all are good
             where a single latency was within it, else at least 95 % where the 95th percentile was, at least half where
             the median was, else none. The sum is a lower bound of the goodput.
-Cases       Requests without a latency, and models without a target, are not judged: they are neither good nor bad.
+Cases       Requests without a latency or with a mean alone (no 95th percentile), and models without a target, are not
+            judged: they are neither good nor bad.
 Drawbacks   Between two percentiles the true share is higher than counted.
 """
 
@@ -40,13 +41,13 @@ _SERVED = """
         SELECT t.unit_class, 1.0 AS share WHERE t.unit_class IN ({alongside})
         UNION ALL
         SELECT 'judged_requests', 1.0
-        WHERE target.latency_ms IS NOT NULL AND coalesce(t.latency_p95_ms, t.latency_p50_ms) IS NOT NULL
+        WHERE target.latency_ms IS NOT NULL AND t.latency_p95_ms IS NOT NULL
         UNION ALL
         SELECT 'good_requests', CASE
             WHEN t.latency_p95_ms <= target.latency_ms AND t.latency_p50_ms = t.latency_p95_ms THEN 1.0
             WHEN t.latency_p95_ms <= target.latency_ms THEN 0.95
             WHEN t.latency_p50_ms <= target.latency_ms THEN 0.5 ELSE 0 END
-        WHERE target.latency_ms IS NOT NULL AND coalesce(t.latency_p95_ms, t.latency_p50_ms) IS NOT NULL) AS part
+        WHERE target.latency_ms IS NOT NULL AND t.latency_p95_ms IS NOT NULL) AS part
     WHERE t.hour >= :first AND t.hour < :last AND t.quantity > 0
       AND t.unit_class IN ('requests', {alongside})
     GROUP BY 1, 2, 3, 4, 5, 6, 7"""

@@ -230,15 +230,17 @@ def _roll_up(space: Workspace, source: str, table: Literal["request", "aggregate
     same = " AND ".join(f"total.{name} IS NOT DISTINCT FROM latency.{name}" for name in _DIMENSIONS)
     latency = f"""
         LEFT JOIN (
-            SELECT hour, {dimensions}, quantile_cont(latency_ms, [0.5, 0.95]) AS percentiles FROM timed
+            SELECT hour, {dimensions}, quantile_cont(latency_ms, [0.5, 0.95]) AS percentiles,
+                bool_and(coalesce(requests <= 1, false)) AS one_by_one FROM timed
             WHERE latency_ms IS NOT NULL GROUP BY ALL
         ) AS latency ON total.hour = latency.hour AND {same}
     """
+    # One value for several requests is their mean: of how few took longer it says nothing, and p95 is unknown.
     p50, p95 = (
-        f"CASE unit_class WHEN 'requests' THEN CAST(percentiles[{place}] AS FLOAT) END"
+        f"CASE WHEN unit_class = 'requests'{told} THEN CAST(percentiles[{place}] AS FLOAT) END"
         if latencies
         else "CAST(NULL AS FLOAT)"
-        for place in (1, 2)
+        for place, told in ((1, ""), (2, " AND one_by_one"))
     )
     space.engine.execute(
         f"""

@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, case, func, select, text
 
 from aispend.prices.tokens import describe_token_sku
 from aispend.store.telemetry import resolved_inference_hours
@@ -28,6 +28,21 @@ _TIERS = ("batch", "flex", "priority", "provisioned")
 _ROWS = 10_000
 _INPUT = ("input", "cached_input", "cache_write")
 _TOKENS = (*_INPUT, "output")
+_ENOUGH = 0.95
+"""Share of the requests with a latency that has to be told one way for it to stand for all."""
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Milliseconds; None where most hours do not tell it.
+
+    ``p50_ms`` and ``p95_ms`` are medians of the hours' percentiles, by requests: percentiles of all requests cannot be
+    had from those of hours. ``mean_ms`` is the mean of all requests, of sources that tell one value for an hour.
+    """
+
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    mean_ms: float | None = None
 
 
 @dataclass
@@ -55,11 +70,20 @@ class Recorded:
         largest = max(hours, key=lambda hour: (hour.get("output", 0), sum(hour.values())), default=None)
         return dict(largest or {})
 
-    def latency(self, which: int) -> float | None:
-        """Mean of the hours' P50 (0) or P95 (1), weighed by requests."""
-        known = [(row[0], value) for row in self.latencies if (value := row[1 + which]) is not None and row[0] > 0]
-        weight = sum(count for count, _ in known)
-        return sum(count * value for count, value in known) / weight if weight else None
+    def latency(self) -> Latency:
+        """What the hours tell of it, as far as all but a twentieth of their requests are told the same way."""
+        told = [(count, p50, p95) for count, p50, p95 in self.latencies if count > 0 and p50 is not None]
+        # one value for several requests is their mean, though older imports kept it as both percentiles
+        means = [(count, p50) for count, p50, p95 in told if p95 is None or (p95 == p50 and count > 1)]
+        each = [(count, p50, p95) for count, p50, p95 in told if p95 is not None and (p95 != p50 or count == 1)]
+        enough = _ENOUGH * sum(count for count, _, _ in told)
+        mean = p50 = p95 = None
+        if told and sum(count for count, _ in means) >= enough:
+            mean = sum(count * value for count, value in means) / sum(count for count, _ in means)
+        if told and sum(count for count, _, _ in each) >= enough:
+            p50 = _median([(count, value) for count, value, _ in each])
+            p95 = _median([(count, value) for count, _, value in each])
+        return Latency(p50, p95, mean)
 
     def add(self, row: Any) -> None:
         """One hour's count of one unit class."""
@@ -73,6 +97,16 @@ class Recorded:
             self.hours[row.hour][row.unit_class] += row.quantity
             if row.endpoint:
                 self.endpoints[row.endpoint] += row.quantity
+
+
+def _median(weighed: Sequence[tuple[float, float]]) -> float:
+    """The value up to which half of the weight lies; weights and values in pairs, at least one."""
+    half, passed = sum(weight for weight, _ in weighed) / 2, 0.0
+    for weight, value in sorted(weighed, key=lambda pair: pair[1]):
+        passed += weight
+        if passed >= half:
+            return value
+    raise ValueError("nothing has a weight")
 
 
 def tier_of(name: str | None) -> str:
@@ -163,7 +197,7 @@ def _hours(since: datetime, until: datetime) -> Any:
             of.unit_class,
             func.sum(of.quantity).label("quantity"),
             func.max(of.latency_p50_ms).label("p50"),
-            func.max(of.latency_p95_ms).label("p95"),
+            case((func.bool_and(of.latency_p95_ms.is_not(None)), func.max(of.latency_p95_ms))).label("p95"),
         )
         .where(of.hour >= since, of.hour < until, of.unit_class.in_(("requests", *_TOKENS)))
         .group_by(*names, of.resource_key, of.unit_class)

@@ -10,7 +10,7 @@ Method      Cost and tokens by class and day are the shares of the bill (the pri
 Cases       Records that fit several, or none, are left out: requests are then unknown, never 0.
             A resource that several such tokens share stands for none of them.
             A charge without a cost makes its day's cost unknown. Of an Azure pair, the amortised half counts.
-Drawbacks   A charge of several days stands on its first. Latency is the mean of the hours' P50 and P95, by requests.
+Drawbacks   A charge of several days stands on its first.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from recommender.contract import DailyCost, Subject
-from recommender.subjects.recorded_use import Recorded, recorded_use, token_tiers
+from recommender.subjects.recorded_use import Latency, Recorded, recorded_use, token_tiers
 
 INPUT_CLASSES = ("input", "cached_input", "cache_write")
 _NOTHING = Decimal(0)
@@ -67,8 +67,7 @@ class TokenUse(Subject):
     prompt_tokens: Decimal | None = None
     endpoints: Mapping[str, Decimal] = field(default_factory=dict)
     largest_hour: Mapping[str, Decimal] = field(default_factory=dict)
-    latency_p50_ms: float | None = None
-    latency_p95_ms: float | None = None
+    latency: Latency = field(default_factory=Latency)
     peer_cache: CacheRates | None = None
     per_dollar: Decimal | None = None
 
@@ -201,8 +200,7 @@ def _with_records(subject: TokenUse, used: Recorded | None) -> TokenUse:
         prompt_tokens=used.prompt_tokens,
         endpoints=used.endpoints,
         largest_hour=used.largest_hour,
-        latency_p50_ms=used.latency(0),
-        latency_p95_ms=used.latency(1),
+        latency=used.latency(),
     )
 
 

@@ -38,9 +38,14 @@ def test_goodput_is_at_least_what_the_percentiles_prove(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize(
     ("latency", "targets"),
-    [({}, TARGETS), ({"latency_p50_ms": 5, "latency_p95_ms": 5}, [{"model": "rank", "latency_ms": 1000}]), ({}, [])],
+    [
+        ({}, TARGETS),
+        ({"latency_p50_ms": 5}, TARGETS),
+        ({"latency_p50_ms": 5, "latency_p95_ms": 5}, [{"model": "rank", "latency_ms": 1000}]),
+        ({}, []),
+    ],
 )
-def test_requests_without_latency_or_target_are_not_judged(
+def test_requests_without_percentiles_or_target_are_not_judged(
     ledger: Ledger, latency: dict[str, int], targets: list[object]
 ) -> None:
     ledger.charge("2026-10-05", "49", resource_id="ep")

@@ -87,6 +87,23 @@ def test_an_hour_by_hand(run, database: Store, tmp_path: Path) -> None:
     assert {row.namespace for row in kept} == {"gateway"}
 
 
+@pytest.mark.parametrize(
+    ("lines", "p95"),
+    [
+        (["1,,250", "3,,250"], None),  # one value for three requests is no percentile of them
+        (["1,,250", "1,600,250"], 250.0),
+        (["0,,100", "1,,300"], 290.0),  # what failed took its time too
+    ],
+)
+def test_one_latency_of_several_requests_is_no_percentile(
+    run, database: Store, tmp_path: Path, lines: list[str], p95: float | None
+) -> None:
+    rows = [f"{at(1)},{count},{period},5,{latency}" for count, period, latency in (line.split(",") for line in lines)]
+    run(write(tmp_path / "a.csv", rows, "timestamp,requests,period_seconds,output_tokens,latency_ms"))
+    (found,) = (row for row in facts(database) if row.unit_class == "requests")
+    assert (found.latency_p50_ms, found.latency_p95_ms) == (200.0 if "100" in lines[0] else 250.0, p95)
+
+
 def test_unknown_is_not_zero(run, database: Store, tmp_path: Path) -> None:
     run(write(tmp_path / "a.csv", [f"{at(0)},a,,5,", f"{at(0)},b,null,0,"]))
 

@@ -140,7 +140,7 @@ def test_records_go_to_the_team_they_name(bill: Connection) -> None:
     assert support.prompt_tokens == 5000
     assert support.requests_by_hour is not None
     assert support.requests_by_hour[9] == 14 * 1500
-    assert (support.latency_p50_ms, support.latency_p95_ms) == (800.0, 2000.0)
+    assert (support.latency.p50_ms, support.latency.p95_ms, support.latency.mean_ms) == (800.0, 2000.0, None)
     assert support.amount("input", 14) == 14 * 7_500_000
     assert found["search", "standard"].requests is None
     assert found["search", "batch"].requests is None
