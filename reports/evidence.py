@@ -62,6 +62,14 @@ def _times(value: Any) -> str:
     return f"{figure(_decimal(value))} times"
 
 
+def _milliseconds(value: Any) -> str:
+    return f"{_number(value)} ms"
+
+
+def _money(value: Any) -> str:
+    return money(_decimal(value))
+
+
 def _unit(unit: str) -> Callable[[Any], str]:
     return lambda value: f"{_number(value)} {unit.removesuffix('s') if _decimal(value) == 1 else unit}"
 
@@ -129,7 +137,14 @@ _WORDS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "effective_savings_rate": ("Saved of the on-demand price", _share),
     "discount": ("Discount", _share),
     "precision": ("Numbers in", str),
+    "latency_mean_ms": ("Latency, mean", _milliseconds),
+    "latency_p50_ms": ("Latency, median of hourly medians", _milliseconds),
+    "latency_p95_ms": ("Latency, median of hourly 95th percentiles", _milliseconds),
+    "unused_cost_least": ("Stood empty on a day, at least", _money),
+    "unused_cost_most": ("Stood empty on a day, at most", _money),
 }
+_OF_WINDOW = ("tokens", "cost", "lost_cost", "spared_cost", "unrecorded_cost", "cost_after_the_plateau")
+"""Sums of the days looked at, which other amounts beside them are scaled to a month from."""
 _BEFORE_PRICES = "price_date"
 _PRICES = {"current_price": "List price now", "proposed_price": "List price proposed"}
 _ENDINGS: tuple[tuple[str, Callable[[Any], str]], ...] = (
@@ -139,8 +154,8 @@ _ENDINGS: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("_minutes", _unit("minutes")),
     ("_hours", _unit("hours")),
     ("_days", _unit("days")),
-    ("_cost", lambda value: money(_decimal(value))),
-    ("_monthly", lambda value: money(_decimal(value))),
+    ("_cost", _money),
+    ("_monthly", _money),
     ("_hourly", lambda value: unit_price(_decimal(value))),
     ("_price", lambda value: unit_price(_decimal(value))),
     ("_million", lambda value: unit_price(_decimal(value))),
@@ -169,7 +184,7 @@ def in_words(evidence: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if key in evidence and not (key in _NONE_IS_NO and evidence[key] is None):
             yield title, _value(evidence[key], shown)
     for key, value in sorted(_others(evidence)):
-        yield _title(key), _value(value, _shown_by(key))
+        yield _title(key) + (" in the time looked at" if key in _OF_WINDOW else ""), _value(value, _shown_by(key))
 
 
 def _prices(evidence: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

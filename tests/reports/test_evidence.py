@@ -96,8 +96,13 @@ def test_a_replay_is_a_sentence(evidence: dict[str, Any], bound: Decimal | None,
 @pytest.mark.parametrize(
     ("evidence", "said"),
     [
-        ({"tokens": {"input": "901544210.000", "cache_write": "2.5"}}, ("Tokens", "input 901.5 M, cache write 2.5")),
-        ({"cost": {"input": "124.4", "output": "91"}}, ("Cost", "input 124.40, output 91.00")),
+        (
+            {"tokens": {"input": "901544210.000", "cache_write": "2.5"}},
+            ("Tokens in the time looked at", "input 901.5 M, cache write 2.5"),
+        ),
+        ({"cost": {"input": "124.4", "output": "91"}}, ("Cost in the time looked at", "input 124.40, output 91.00")),
+        ({"lost_cost": "1485.47"}, ("Lost cost in the time looked at", "1,485.47")),
+        ({"most_spared_monthly": "605.13"}, ("Most spared monthly", "605.13")),
         (
             {
                 "largest": [
@@ -125,6 +130,22 @@ def test_what_has_no_words_of_its_own_is_said_by_its_name_and_unit(
     evidence: dict[str, Any], said: tuple[str, str]
 ) -> None:
     assert list(in_words(evidence)) == [said]
+
+
+def test_each_number_says_what_it_is_of() -> None:
+    """Percentiles of hours are no percentiles of requests, and what stood empty on a day is not of a month."""
+    evidence = {
+        "latency_mean_ms": None, "latency_p50_ms": 1, "latency_p95_ms": 2140.5, "unused_cost_least": "24",
+        "unused_cost_most": "48", "break_even_tokens": "14744000000",
+    }  # fmt: skip
+    assert dict(in_words(evidence)) == {
+        "Latency, mean": "unknown",
+        "Latency, median of hourly medians": "1 ms",
+        "Latency, median of hourly 95th percentiles": "2,140 ms",
+        "Stood empty on a day, at least": "24.00",
+        "Stood empty on a day, at most": "48.00",
+        "Tokens a month above which serving oneself is cheaper": "14.7 G",
+    }
 
 
 def test_what_is_easy_to_get_back_is_not_said_to_be_hard() -> None:
