@@ -1,15 +1,23 @@
 """What an open month has yet to be billed for: tax, support and monthly fees, estimated from months that are done.
 
 Assumes     bills of the same provider and billing account, final, closed or restated, before the open month.
-Method      Tax is taken as the share of the cost it is levied on (all that is not tax) that it was in the last
-            ``REFERENCE_MONTHS`` such months, support as its share of usage: sums over sums. A monthly fee (a recurring
-            purchase) is expected to come as in the newest of them. In proportion to the days of the month
-            that have usage; less what the bill already has; to the cent, never below zero.
-Cases       What the company wrote down itself is whole as it is: nothing is expected to come to it.
+Method      In this order: support is taken as the share of usage that it was in the last ``REFERENCE_MONTHS`` such
+            months; a recurring purchase is expected to come as in the newest of them, in proportion to the days of the
+            month that have usage; tax is the share of the cost it is levied on (all that is not tax) that it was, of
+            what is billed and of what is accrued so. Sums over sums; less what the bill already has; to the cent,
+            never below zero.
+Cases       A purchase that is billed on most days is expected on each day that has usage, up to the end of its term, at
+            the median of its days: what lacks are days. One that is billed as often as in the month before is
+            whole, whatever the month's length made of it.
+            Where no bill has lines for tax and invoices are known that carry it, it is taken from them. Where a
+            provider's bills never have such lines (``TAX_ON_INVOICE_ONLY``) and no invoice is known, it is unknown.
+            What the company wrote down itself is whole as it is: nothing is expected to come to it.
             Without a month that is done there is nothing to estimate from: the amount is unknown, not zero.
             What the bill already has in full is an estimate of 0.
-Drawbacks   A new support plan, a changed tax rate and a fee that ended are seen a month late. Estimates are of billed
-            cost only, and never part of the ledger.
+Drawbacks   A new support plan, a changed tax rate, a new fee and a fee of whole months that ended are seen a month
+            late. Estimates are of billed cost only, and never part of the ledger.
+Sources     Azure's cost data have no taxes:
+            learn.microsoft.com/azure/cost-management-billing/automate/automation-ingest-usage-details-overview
 """
 
 from __future__ import annotations
@@ -17,8 +25,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
+from statistics import median_low
 from typing import Any, Literal
 
 from sqlalchemy import Connection, text
@@ -31,9 +40,15 @@ from analyzer.series import OWN
 
 REFERENCE_MONTHS = 3
 DONE = ("final", "closed", "restated")
+TAX_ON_INVOICE_ONLY = ("azure",)
+"""Providers whose bills have no lines for tax."""
+
 _CENT = Decimal("0.01")
+_FEWEST_DAYS = 3
 
 Kind = Literal["tax", "support", "fee"]
+Estimate = tuple[Kind, str, Decimal | None, Decimal, str]
+"""Kind, name, amount, what is billed already, and basis."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +67,57 @@ class Accrual:
 
 
 @dataclass(frozen=True)
+class Fee:
+    """A recurring purchase of one bill's month: what it billed on which day, and the day its term ends, if known."""
+
+    name: str
+    by_day: dict[date, Decimal]
+    ends: date | None = None
+
+    @property
+    def billed(self) -> Decimal:
+        """Of the whole month."""
+        return exact_sum(self.by_day.values())
+
+    @property
+    def is_daily(self) -> bool:
+        """Whether it is billed on most days from its first to its last."""
+        days = len(self.by_day)
+        return days >= _FEWEST_DAYS and days * 2 > (max(self.by_day) - min(self.by_day)).days + 1
+
+
+@dataclass(frozen=True)
 class MonthBill:
-    """Billed cost of one bill's month in one currency; ``fees`` are its recurring purchases by name."""
+    """Billed cost of one bill's month in one currency; ``fees`` are its recurring purchases by name.
+
+    ``has_tax``: it has lines for tax. ``invoiced_tax`` is the tax of its invoices, None where none is known.
+    """
 
     tax: Decimal
     support: Decimal
     usage: Decimal
     all_but_tax: Decimal
-    fees: dict[str, Decimal]
+    fees: dict[str, Fee]
+    has_tax: bool = False
+    invoiced_tax: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Days:
+    """The days of a month that have usage: from its first up to, not including, ``end``."""
+
+    month: date
+    end: date
+
+    @property
+    def count(self) -> int:
+        """How many."""
+        return (self.end - self.month).days
+
+    @property
+    def share(self) -> Decimal:
+        """Part of the month, 0 to 1."""
+        return rate(Decimal(self.count), Decimal((next_month(self.month) - self.month).days))
 
 
 def outstanding(expected: Decimal, billed: Decimal) -> Decimal:
@@ -69,39 +127,83 @@ def outstanding(expected: Decimal, billed: Decimal) -> Decimal:
 
 
 def accrue(
-    now: MonthBill, done: Sequence[tuple[date, MonthBill]], progress: Decimal
-) -> list[tuple[Kind, str, Decimal | None, Decimal, str]]:
-    """Kind, name, amount, what is billed already, and basis of each estimate; ``done`` from old to new.
-
-    ``progress`` is the part of the month that has usage, 0 to 1; it applies to fees.
-    """
+    now: MonthBill, done: Sequence[tuple[date, MonthBill]], days: Days, *, tax_is_apart: bool = False
+) -> list[Estimate]:
+    """Each estimate, tax last; ``done`` from old to new. ``tax_is_apart``: bills of its kind never have tax."""
     if not done:
         nothing = "no month of this bill is final: nothing to estimate from"
-        return [("tax", "Tax", None, now.tax, nothing), ("support", "Support", None, now.support, nothing)]
-    months = f"{done[0][0]:%Y-%m}" + (f" to {done[-1][0]:%Y-%m}" if len(done) > 1 else "")
-    found: list[tuple[Kind, str, Decimal | None, Decimal, str]] = []
-    for kind, name, of, base_name in (
-        ("tax", "Tax", "all_but_tax", "what is taxed"),
-        ("support", "Support", "usage", "usage"),
-    ):
-        paid = exact_sum(getattr(bill, kind) for _, bill in done)
-        base = exact_sum(getattr(bill, of) for _, bill in done)
-        if not paid or base <= 0:
-            continue
-        share = rate(paid, base)
-        billed, base_now = getattr(now, kind), getattr(now, of)
-        percent = plain((share * 100).quantize(Decimal("0.0001")))
-        basis = f"{percent} % of {base_name} in {months}, of {plain(base_now.quantize(_CENT))} so far"
-        found.append((kind, name, outstanding(share * base_now, billed), billed, basis))  # type: ignore[arg-type]
+        return [("support", "Support", None, now.support, nothing), ("tax", "Tax", None, now.tax, nothing)]
+    found: list[Estimate] = []
+    support = _share(done, "support", "usage")
+    if support:
+        basis = f"{_percent(support)} of usage in {_months(done)}, of {_to_the_cent(now.usage)} so far"
+        found.append(("support", "Support", outstanding(support * now.usage, now.support), now.support, basis))
     newest, last = done[-1]
-    for name, amount in sorted(last.fees.items()):
-        billed = now.fees.get(name, Decimal(0))
-        if amount > 0:
-            basis = (
-                f"{plain(amount.quantize(_CENT))} in {newest:%Y-%m}, {plain((progress * 100).quantize(_CENT))} % of it"
-            )
-            found.append(("fee", name, outstanding(amount * progress, billed), billed, basis))
-    return found
+    for name, fee in sorted(last.fees.items()):
+        if fee.billed > 0:
+            amount, basis = _fee(fee, now.fees.get(name, Fee(name, {}, fee.ends)), newest, days)
+            found.append(("fee", name, amount, now.fees[name].billed if name in now.fees else Decimal(0), basis))
+    beside = exact_sum(amount for _, _, amount, _, _ in found if amount is not None)
+    tax = _tax(now, done, beside, tax_is_apart=tax_is_apart)
+    return [*found, tax] if tax else found
+
+
+def _fee(before: Fee, now: Fee, month: date, days: Days) -> tuple[Decimal, str]:
+    """What is to come of a fee that was billed in ``month``, and the basis."""
+    if not (before.is_daily or now.is_daily):
+        share = f"{plain((days.share * 100).quantize(_CENT))} % of it"
+        basis = f"{_to_the_cent(before.billed)} in {month:%Y-%m}, {share}"
+        if now.by_day and len(now.by_day) >= len(before.by_day):
+            return Decimal("0.00"), basis
+        return outstanding(before.billed * days.share, now.billed), basis
+    # the newest price, once enough days tell it; a low median, for a day at either end may be a part of one
+    told = now if len(now.by_day) >= _FEWEST_DAYS else before
+    a_day = median_low(told.by_day.values())
+    end = days.end if before.ends is None else min(days.end, max(before.ends, days.month))
+    due = [days.month + timedelta(days=number) for number in range((end - days.month).days)]
+    missing = sum(day not in now.by_day for day in due)
+    basis = f"{_to_the_cent(a_day)} a day, billed for {len(due) - missing} of {len(due)} days"
+    return outstanding(a_day * missing, Decimal(0)), basis
+
+
+def _tax(
+    now: MonthBill, done: Sequence[tuple[date, MonthBill]], beside: Decimal, *, tax_is_apart: bool
+) -> Estimate | None:
+    """``beside`` is what is accrued besides; None where nothing is taxed."""
+    so_far = f"of {_to_the_cent(now.all_but_tax)} so far"
+    if beside:
+        so_far += f" and {_to_the_cent(beside)} accrued beside it"
+    taxed = exact_sum((now.all_but_tax, beside))
+    if now.has_tax or any(bill.has_tax for _, bill in done):
+        share = _share(done, "tax", "all_but_tax")
+        basis = f"{_percent(share)} of what is taxed in {_months(done)}, {so_far}" if share else ""
+    elif invoiced := [(month, bill) for month, bill in done if bill.invoiced_tax is not None]:
+        share = _share(invoiced, "invoiced_tax", "all_but_tax")
+        of_lines = f"the invoices' tax was {_percent(share)} of their lines" if share else ""
+        basis = f"not in the bill; {of_lines} in {_months(invoiced)}, {so_far}"
+    elif tax_is_apart:
+        return "tax", "Tax", None, now.tax, f"not in the bill, and no invoice of {_months(done)} is loaded: not known"
+    else:
+        return None
+    return ("tax", "Tax", outstanding(share * taxed, now.tax), now.tax, basis) if share else None
+
+
+def _share(done: Sequence[tuple[date, MonthBill]], part: str, whole: str) -> Decimal | None:
+    """The sum of ``part`` over that of ``whole``; None where there is none of it."""
+    paid, base = (exact_sum(getattr(bill, name) for _, bill in done) for name in (part, whole))
+    return rate(paid, base) if paid and base > 0 else None
+
+
+def _months(done: Sequence[tuple[date, MonthBill]]) -> str:
+    return f"{done[0][0]:%Y-%m}" + (f" to {done[-1][0]:%Y-%m}" if len(done) > 1 else "")
+
+
+def _percent(share: Decimal) -> str:
+    return f"{plain((share * 100).quantize(Decimal('0.0001')))} %"
+
+
+def _to_the_cent(amount: Decimal) -> str:
+    return plain(amount.quantize(_CENT))
 
 
 def accruals(connection: Connection, month: date | None = None) -> list[Accrual]:
@@ -120,7 +222,12 @@ def accruals(connection: Connection, month: date | None = None) -> list[Accrual]
                 for earlier in done_of[row["slice_id"]]
                 if (earlier["slice_id"], currency) in bills
             ]
-            estimates = accrue(bills[row["slice_id"], currency], done, _progress(row))
+            estimates = accrue(
+                bills[row["slice_id"], currency],
+                done,
+                _days(row),
+                tax_is_apart=row["provider"] in TAX_ON_INVOICE_ONLY,
+            )
             found += [
                 Accrual(row["provider"], row["scope"], row["period"], currency, *estimate) for estimate in estimates
             ]
@@ -138,23 +245,31 @@ def _done_before(row: dict[str, Any], slices: Iterable[dict[str, Any]]) -> list[
     return sorted(same, key=lambda other: other["period"])[-REFERENCE_MONTHS:]
 
 
-def _progress(row: dict[str, Any]) -> Decimal:
-    """Part of the month up to the newest day of usage; a month that has ended is whole."""
-    days = (next_month(row["period"]) - row["period"]).days
+def _days(row: dict[str, Any]) -> Days:
+    """Up to the newest day of usage; a month that has ended is whole."""
+    month = row["period"]
     if row["state"] != "open":
-        return Decimal(1)
-    covered = (row["newest"] - row["period"]).days + 1 if row["newest"] else 0
-    return rate(Decimal(min(max(covered, 0), days)), Decimal(days))
+        return Days(month, next_month(month))
+    newest = row["newest"]
+    end = month if newest is None else newest + timedelta(days=1)
+    return Days(month, min(max(end, month), next_month(month)))
 
 
 def _bills(connection: Connection, slice_ids: Iterable[int]) -> dict[tuple[int, str], MonthBill]:
     scope = {"slices": sorted(slice_ids)}
-    fees: dict[tuple[int, str], dict[str, Decimal]] = defaultdict(dict)
-    for slice_id, currency, name, amount in connection.execute(text(_FEES), scope):
-        fees[slice_id, currency][name] = amount
+    fees: dict[tuple[int, str], dict[str, Fee]] = defaultdict(dict)
+    for slice_id, currency, name, day, amount, ends in connection.execute(text(_FEES), scope):
+        fees[slice_id, currency].setdefault(name, Fee(name, {}, ends)).by_day[day] = amount
+    invoiced = {(slice_id, currency): tax for slice_id, currency, tax in connection.execute(text(_INVOICED), scope)}
     return {
         (row.slice_id, row.currency): MonthBill(
-            row.tax, row.support, row.usage, row.all_but_tax, fees[row.slice_id, row.currency]
+            row.tax,
+            row.support,
+            row.usage,
+            row.all_but_tax,
+            fees[row.slice_id, row.currency],
+            row.has_tax,
+            invoiced.get((row.slice_id, row.currency)),
         )
         for row in connection.execute(text(_AMOUNTS), scope)
     }
@@ -178,15 +293,33 @@ _AMOUNTS = f"""
            coalesce(sum(c.billed_cost) FILTER (WHERE k.charge_category <> 'Tax' AND {SUPPORT}), 0) AS support,
            coalesce(sum(c.billed_cost) FILTER (WHERE k.charge_category = 'Usage'
                                                AND {SUPPORT} IS NOT TRUE), 0) AS usage,
-           coalesce(sum(c.billed_cost) FILTER (WHERE k.charge_category <> 'Tax'), 0) AS all_but_tax
+           coalesce(sum(c.billed_cost) FILTER (WHERE k.charge_category <> 'Tax'), 0) AS all_but_tax,
+           bool_or(k.charge_category = 'Tax') AS has_tax
     {_OF_SLICES} GROUP BY 1, 2"""
+
+_OF_A_TERM = """
+    LEFT JOIN commitment m USING (commitment_key)
+    LEFT JOIN commitment_term t ON t.provider = m.provider AND t.commitment_id = m.commitment_discount_id
+    WHERE"""
 
 _FEES = f"""
     SELECT l.slice_id, k.billing_currency,
            concat_ws(', ', coalesce(s.charge_description, s.service_name, 'Recurring fee'),
                      nullif(m.commitment_discount_id, '')) AS name,
-           sum(c.billed_cost)
-    {_OF_SLICES.replace("WHERE", "LEFT JOIN commitment m USING (commitment_key) WHERE")}
+           c.charge_date, sum(c.billed_cost), max(timezone('UTC', t.ends_at)::date)
+    {_OF_SLICES.replace("WHERE", _OF_A_TERM)}
       AND k.charge_category = 'Purchase' AND k.charge_frequency = 'Recurring' AND c.billed_cost IS NOT NULL
       AND {SUPPORT} IS NOT TRUE
-    GROUP BY 1, 2, 3"""
+    GROUP BY 1, 2, 3, 4"""
+
+_INVOICED = f"""
+    WITH numbers AS (SELECT DISTINCT l.slice_id, l.provider, l.scope, l.period, k.billing_currency AS currency,
+                            k.invoice_id {_OF_SLICES}),
+         named AS (SELECT n.slice_id, n.currency, bool_or(n.invoice_id IS NOT NULL) AS numbered
+                   FROM numbers n GROUP BY 1, 2)
+    SELECT n.slice_id, n.currency, sum(i.tax)
+    FROM numbers n JOIN named USING (slice_id, currency)
+    JOIN invoice i ON i.provider = n.provider AND i.currency = n.currency AND i.billing_month = n.period
+                  AND CASE WHEN numbered THEN i.invoice_id = n.invoice_id ELSE i.scope = n.scope END
+    GROUP BY 1, 2"""
+"""Tax of the invoices that the lines name; of a bill without numbers, of all invoices of its account and month."""
