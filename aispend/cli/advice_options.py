@@ -90,8 +90,8 @@ class Narrowing:
         from reports.views import LIVE_STATES, STATES, AdviceFilter
 
         return AdviceFilter(
-            states=_known("state", doors.listed(self.state), STATES) or LIVE_STATES,
-            kinds=_known("kind", doors.listed(self.kind), tuple(KINDS)),
+            states=_known("state", self.state, doors.listed(self.state), STATES) or LIVE_STATES,
+            kinds=_known("kind", self.kind, doors.listed(self.kind), tuple(KINDS)),
             providers=tuple(name.lower() for name in doors.listed(self.provider)),
             accounts=_or_nobody(self.account),
             teams=_or_nobody(self.team),
@@ -126,10 +126,15 @@ def narrowed(command: Callable[..., None]) -> Callable[..., None]:
     return with_options
 
 
-def _known(what: str, chosen: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
+def _known(what: str, typed: str | None, chosen: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
+    """``chosen`` of what was ``typed`` at the option called ``what``; raises ``UsageError`` for what is not known."""
     for name in chosen:
         if name not in names:
-            raise UsageError(f"There is no {what} {name!r}.", next_step=f"Choose from {', '.join(names)}.")
+            raise UsageError(
+                f"There is no {what} {name!r}.",
+                where=f"--{what} {typed}",
+                next_step=f"Choose from {', '.join(names)}.",
+            )
     return chosen
 
 
@@ -149,4 +154,4 @@ def _amount(text: str) -> Decimal:
 
 def _risk(text: str) -> int:
     name = text.strip().lower().replace("_", " ").replace("-", " ")
-    return _RISKS.index(_known("risk", (name,), _RISKS)[0])
+    return _RISKS.index(_known("risk", text, (name,), _RISKS)[0])

@@ -44,5 +44,19 @@ def test_what_was_given_is_named_as_typed_and_becomes_a_filter() -> None:
     found = asked.chosen(None)
     assert (found.states, found.providers, found.accounts) == (LIVE_STATES, ("aws", "gcp"), (None,))
     assert (found.min_saving, found.max_risk, found.counted_only) == (Decimal(250), 1, True)
-    with pytest.raises(UsageError, match="no kind 'colour'"):
-        Narrowing(kind="colour").chosen(None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said", "where"),
+    [
+        (Narrowing(state="open,foo"), "There is no state 'foo'.", "--state open,foo"),
+        (Narrowing(kind="colour"), "There is no kind 'colour'.", "--kind colour"),
+        (Narrowing(risk="Foo"), "There is no risk 'foo'.", "--risk Foo"),
+        (Narrowing(min_saving="much"), "This is not an amount.", "--min-saving much"),
+    ],
+)
+def test_what_is_unknown_is_refused_where_it_was_typed(asked: Narrowing, said: str, where: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        asked.chosen(None)
+    assert (refused.value.what, refused.value.where) == (said, where)
+    assert refused.value.next_step
