@@ -31,7 +31,7 @@ from recommender.actions import describe, stop_when_idle
 from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
 from recommender.evidence import load_evidence, machine_price
 from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal
-from recommender.kinds.rightsize import demand_of, last_days
+from recommender.kinds.demand import demand_of, last_days
 from recommender.methods.risk import effective_sample, risk_level, violation_bound
 from recommender.methods.states import (
     SLOTS_PER_DAY,

@@ -32,7 +32,7 @@ from decimal import Decimal
 from aispend.advising import Recommend
 from aispend.clock import HOURS_PER_MONTH
 from recommender.contract import COST_UNKNOWN, Advice, DailyCost, WhyNot
-from recommender.evidence import priced, unmeasured
+from recommender.evidence import not_replayed, priced, unmeasured
 from recommender.guards import decided
 from recommender.kinds.storage_money import at_list
 from recommender.methods.colder import GIB, Tier, tier
@@ -189,13 +189,19 @@ def _advice(
     requests = _NOTHING if plan.objects is None else price.move_cost(Decimal(plan.objects))
     runs = len({one.run for one in plan.moved})
     bound = plan.tried.bound
-    replay = {
-        "tried": plan.tried.trials,
-        "wrong": plan.tried.wrong,
-        "violation_bound": None if bound is None else round(bound, 6),
-        "of": f"checkpoints unread for {options.unread_days} days",
-        "wrong_where": "read afterwards",
-    }
+    replay = (
+        not_replayed("no checkpoint that is known was as quiet before")
+        if bound is None
+        else {
+            "replay": {
+                "tried": plan.tried.trials,
+                "wrong": plan.tried.wrong,
+                "violation_bound": round(bound, 6),
+                "of": f"checkpoints unread for {options.unread_days} days",
+                "wrong_where": "read afterwards",
+            }
+        }
+    )
     unpriced = "" if plan.objects is not None else " What the requests of the move cost is not known (objects)."
     remark = "" if cost is not None else (
         f" The saving is at list price of {price.checked} and unknown at your rate: the bill keeps no charges of the "
@@ -240,7 +246,7 @@ def _advice(
             **unmeasured("age and readings are what the listing and the access logs say"),
             "cost_basis": basis,
             "rate": "list" if cost is None else "effective",
-            "replay": replay,
+            **replay,
         },
     )
 

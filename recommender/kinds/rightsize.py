@@ -52,6 +52,7 @@ from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Confiden
 from recommender.evidence import load_evidence
 from recommender.guards import before_another, hard_to_regain, preconditions, refusal
 from recommender.kinds.another_card import is_estimated, machines_if_slow, moved_to_card, speed_evidence
+from recommender.kinds.demand import demand_of, last_days
 from recommender.kinds.limits import (
     Limit,
     ModelNeed,
@@ -75,8 +76,6 @@ from recommender.subjects.machines import Machine
 from recommender.to_be_had import is_offered, needs_of, not_offered
 
 NAME = "rightsize"
-BUSY_ACTIVITY = 0.05
-"""Activity above which a device counts as in use."""
 
 
 @dataclass(frozen=True)
@@ -117,30 +116,6 @@ class _Rule:
             return None
         chosen, _ = self.choose(need)
         return None if chosen is None else chosen.capacity
-
-
-def demand_of(history: Accelerators) -> Demand:
-    """Demand of a resource; NaN where any of its accelerators is unknown."""
-    activity = history.activity_max
-    in_use = (activity > BUSY_ACTIVITY).sum(axis=0).astype(float)
-    load = activity.sum(axis=0, dtype=np.float64)
-    in_use[np.isnan(load)] = np.nan
-    return Demand(load=load, concurrent=in_use, memory=history.memory_used_max.sum(axis=0, dtype=np.float64))
-
-
-def last_days(demand: Demand, days: int) -> Demand:
-    """The last whole days, from the first in which anything is known."""
-    slots = min(days * SLOTS_PER_DAY, demand.load.size)
-    known = np.flatnonzero(~np.isnan(demand.load[-slots:]))
-    first = int(known[0]) // SLOTS_PER_DAY * SLOTS_PER_DAY if known.size else 0
-    left, hours = slots - first, (slots - first) // SLOTS_PER_HOUR
-    assert demand.memory is not None  # noqa: S101 - demand_of always gives all three
-    assert demand.concurrent is not None  # noqa: S101
-    return Demand(
-        load=demand.load[-left:],
-        concurrent=demand.concurrent[-left:],
-        memory=demand.memory[-hours:],
-    )
 
 
 def applies(subject: Machine) -> bool:

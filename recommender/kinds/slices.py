@@ -11,6 +11,8 @@ from aispend.advising import Recommend
 from aispend.sizing import Rightsize
 from recommender.actions import describe
 from recommender.contract import Advice
+from recommender.evidence import load_evidence, machine_price, not_replayed
+from recommender.kinds.demand import demand_of, last_days
 from recommender.kinds.limits import load_at
 from recommender.methods.mig import Profile, cards_needed, profiles, smallest
 from recommender.methods.states import SLOTS_PER_DAY, SLOTS_PER_HOUR, measured_until
@@ -52,6 +54,7 @@ def sliced(subject: Machine, settings: Recommend, cost: Decimal) -> Advice | Non
     if freed < MIN_FREED:
         return None
     names = ", ".join(one.name for one in found.slices)
+    used = last_days(demand_of(history), options.window_days)
     return Advice(
         kind="rightsize",
         subject=subject,
@@ -75,6 +78,10 @@ def sliced(subject: Machine, settings: Recommend, cost: Decimal) -> Advice | Non
         evidence={
             "window_days": options.window_days,
             "window_end": subject.as_of.isoformat(),
+            "coverage": round(float((~np.isnan(used.load)).mean()), 4),
+            **load_evidence(used.load, used.concurrent),
+            **not_replayed("what other pods would do with the rest of its cards is in no history"),
+            **machine_price(subject),
             "slices": [one.name for one in found.slices],
             "cards_needed": cards,
             "freed_share": str(freed.quantize(Decimal("0.0001"))),

@@ -42,9 +42,9 @@ from recommender.actions import describe, switch_off
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
 from recommender.evidence import load_evidence, machine_price
 from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal
+from recommender.kinds.demand import demand_of, last_days
 from recommender.kinds.idle_replay import idle_evidence, idle_replay
 from recommender.kinds.quiet_endpoint import NAME, evaluate_endpoint
-from recommender.kinds.rightsize import demand_of, last_days
 from recommender.methods.idle import MONTH, TWO_MONTHS, next_window, periodicity
 from recommender.methods.risk import effective_sample, risk_level, violation_bound
 from recommender.methods.states import (

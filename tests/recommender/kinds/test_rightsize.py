@@ -14,8 +14,9 @@ from aispend.advising import Recommend
 from aispend.prices.prices import Candidate, smaller_types
 from aispend.sizing import PRESETS, Rightsize
 from recommender.contract import Advice, WhyNot
+from recommender.kinds.demand import demand_of, last_days
 from recommender.kinds.limits import ModelNeed, Need, Size, holds_model, limit_of, load_at
-from recommender.kinds.rightsize import KIND, demand_of, evaluate, last_days
+from recommender.kinds.rightsize import KIND, evaluate
 from recommender.methods.outcome import Capacity
 from recommender.methods.percentiles import weighted_percentile
 from recommender.methods.risk import sees_month_end
