@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
@@ -53,8 +53,10 @@ def percent(share: Decimal | None, decimals: int = 0) -> str:
     return UNKNOWN if share is None else f"{share * 100:.{decimals}f} %"
 
 
-def share_spent(actual: Decimal, amount: Decimal) -> str:
+def share_spent(actual: Decimal | None, amount: Decimal) -> str:
     """What is spent of a budget: ``84 %``; net spend below zero is no share of it, and nearly all of it is not all."""
+    if actual is None:
+        return "nothing known yet"
     if actual < 0:
         return "below zero"
     share = percent(rate(actual, amount))
@@ -143,10 +145,19 @@ def saving_range(low: Decimal | None, high: Decimal | None) -> str:
 def inclusion(basis: Basis) -> str:
     """What is in a set of numbers and what is not. Only tax that cannot be claimed back is ever AI spend."""
     if basis.scope == "all spend":
-        return f"without {' and '.join(basis.without)}" if basis.without else "tax and credits included"
+        return f"without {' and '.join(basis.without)}" if basis.without else tax_included(basis.tax_apart)
     others = [category for category in basis.without if category != "tax"]
     tax = before_tax(has_lost_tax=basis.has_lost_tax)
     return f"{tax}, without {' and '.join(others)}" if others else f"{tax}, credits included"
+
+
+def tax_included(apart: Sequence[str]) -> str:
+    """That tax and credits are in a set of numbers, but for the tax of providers that have it on invoices alone."""
+    names = [PROVIDERS.get(name, name) for name in apart]
+    if not names:
+        return "tax and credits included"
+    whose = f"{names[0]}'s tax is on its" if len(names) == 1 else f"the tax of {' and '.join(names)} is on their"
+    return f"tax and credits included ({whose} invoices alone)"
 
 
 def before_tax(*, has_lost_tax: bool) -> str:

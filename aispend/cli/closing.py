@@ -119,7 +119,7 @@ def _change(
 def _months(connection: Connection, style: Format, home: str) -> None:
     from reports import records, views
     from reports.columns import MONTHS
-    from reports.formats import UNKNOWN, money
+    from reports.formats import UNKNOWN, money, tax_included
     from reports.home_first import home_first
 
     rows = sorted(home_first(views.months(connection), home), key=lambda row: -row.month.toordinal())
@@ -152,8 +152,9 @@ def _months(connection: Connection, style: Format, home: str) -> None:
             for row in rows
         ],
         notes=[
-            "Billed cost by billing month, all spend, tax and credits included. Accrued: estimated to be billed yet, "
-            "not in the ledger (--accrued). Adjusted: booked since it was closed (--adjustments)."
+            f"Billed cost by billing month, all spend, {tax_included(views.tax_apart(connection))}. Accrued: estimated "
+            "to be billed or invoiced yet, not in the ledger (--accrued). Adjusted: booked since it was closed "
+            "(--adjustments)."
         ],
     )
 
@@ -259,8 +260,8 @@ def _accrued(connection: Connection, month: date | None, style: Format) -> None:
                 for row in to_come
             ],
             notes=[
-                "Estimates of billed cost, less what is billed already; never part of the ledger."
-                + (f" {billed} more are billed already." if billed else "")
+                "Estimates of billed cost, and of tax on invoices alone, less what is billed already; never part of "
+                "the ledger." + (f" {billed} more are billed already." if billed else "")
             ],
         )
 

@@ -121,6 +121,7 @@ from reports.views.savings import (
 from reports.views.self_host import SelfHosted, SelfHosting, self_hosting
 from reports.views.spend import Costs, Spend, SpendRow, SpendTotal, spend
 from reports.views.spend_query import CATEGORIES, DIMENSIONS, SpendQuery
+from reports.views.tax_lines import tax_apart
 from reports.views.unit_costs import ModelsWithUsage, UnitBasis, UnitCost, UnitCosts, models_with_usage, unit_costs
 from reports.views.why_not import Below, Undecided, Unmeasured, WhyNot, undecided, unmeasured, why_not, why_not_below
 
@@ -268,6 +269,7 @@ __all__ = [
     "self_hosting",
     "spend",
     "spend_in",
+    "tax_apart",
     "undecided",
     "unit_costs",
     "unmeasured",

@@ -65,6 +65,7 @@ class Basis:
     not analyzed, and therefore not in the numbers. ``gaps`` are bills that do not give some cost at all;
     ``lacking`` the costs that a bill gives, but not for every charge in the numbers: sums leave those charges out.
     ``has_lost_tax``: tax that cannot be claimed back is part of AI spend (all other tax never is).
+    ``tax_apart``: providers among the numbers whose tax is on their invoices alone, where tax is said to be included.
     ``allocation`` names, where machines are divided in the numbers, the methods and idle modes that divided them.
     """
 
@@ -82,6 +83,7 @@ class Basis:
     pending: int
     allocation: tuple[str, ...] = ()
     has_lost_tax: bool = False
+    tax_apart: tuple[str, ...] = ()
 
 
 def window_ending(newest: date | None, days: int = DEFAULT_DAYS) -> Window | None:

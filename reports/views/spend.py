@@ -28,6 +28,7 @@ from reports.views.basis import (
 )
 from reports.views.spend_query import SpendQuery
 from reports.views.spend_sources import Source, from_days, source_for
+from reports.views.tax_lines import tax_apart
 
 CutValue = str | date | bool | None
 _DATE_CUTS = ("day", "month")
@@ -252,4 +253,5 @@ def _basis(
         pending=pending_bills(connection),
         allocation=divided_by(connection, window) if window and _DIVIDED & set(query.by) else (),
         has_lost_tax="tax" not in query.without and has_lost_tax(connection),
+        tax_apart=() if query.ai_only or "tax" in query.without else tax_apart(connection, bills),
     )
