@@ -19,6 +19,7 @@ from aispend.cli.doors import (
     InOption,
     ToOption,
 )
+from aispend.cli.payback import payback
 from aispend.cli.show import Head
 from aispend.money import exact_sum
 
@@ -285,51 +286,6 @@ def _by_ending(found: views.Runs | views.RunsIn) -> list[str]:
             + (f", of it lost {money(lost)}" if lost else "")
         )
     return lines
-
-
-def payback(
-    model: Annotated[str, typer.Argument(help="The model that was trained.", show_default=False)],
-    instead_of: Annotated[
-        str, typer.Option(help="The model it serves instead of, served or sold by an API.", show_default=False)
-    ],
-    database: DatabaseOption = None,
-) -> None:
-    """When has training a model paid for itself?
-
-    Its training cost, over what each month of serving it saves against the other model at the present volume. A model
-    you do not serve counts at the list price of the cheapest API that sells it.
-
-    Example: aispend payback llama-3.1-8b-tuned --instead-of gpt-4o
-    """
-    from reports import views
-    from reports.formats import count, figure, money, period, unit_price
-
-    with doors.opened(database) as door, door.store.engine.connect() as connection:
-        found = views.payback(connection, model, instead_of)
-        rate = found if isinstance(found, views.NoRate) else None
-        missing = "" if isinstance(found, views.Payback) else nothing.no_payback(connection, (model, instead_of), rate)
-    if not isinstance(found, views.Payback):
-        show.lines([missing])
-        return
-    show.lines(
-        [
-            f"Training {found.model}: {money(found.training_cost)} {found.currency}.",
-            f"Serving: {unit_price(found.cost_per_1m_tokens)} a million tokens instead of "
-            f"{unit_price(found.instead_cost_per_1m_tokens)} ({found.instead_of}).",
-            f"At {count(found.monthly_tokens)} tokens in 730 hours, the volume of {period(found.days)}, that saves "
-            f"{money(found.monthly_saving)} a month.",
-            f"Paid for after {figure(found.months)} months."
-            if found.months is not None
-            else "It saves nothing, so that it is never paid for.",
-            "Effective cost on allocation basis, idle hours included; the other model's price is taken to stay.",
-            *([f"{found.instead_of} is not served: list price, {found.list_price_of}."] if found.list_price_of else []),
-            *(
-                [f"Converted at the rate of the last day with usage, of {found.oldest_rate}."]
-                if found.oldest_rate
-                else []
-            ),
-        ]
-    )
 
 
 def self_host(

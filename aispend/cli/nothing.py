@@ -102,19 +102,28 @@ def no_runs(connection: Connection) -> str:
 
 
 def no_payback(connection: Connection, models: tuple[str, str], rate: views.NoRate | None = None) -> str:
-    """Why a payback cannot be worked out: no tokens of a model, no cost of them, nobody who sells it, or no rate."""
+    """Why there is no payback: nothing so called, no tokens, no cost of them, nobody who sells it, or no rate."""
     from reports import views
+    from reports.views.paid_back import what_was_trained
 
     if rate is not None:
         return (
             f"No exchange rate from {rate.base} to {rate.quote} is known on {rate.day}. "
             "Load rates: aispend import-rates FILE"
         )
-    for number, model in enumerate(models):
-        if not views.priced_tokens(connection, model):
-            return _no_priced_tokens(connection, model) + (
-                " No API is known to sell it by the token either." if number else ""
-            )
+    trained, instead_of = models
+    meant = what_was_trained(connection, trained)
+    if meant.others:
+        return f"Several runs are called so: {', '.join(meant.others)}. Give the whole name of one."
+    if meant.rows and meant.model is None:
+        return f"The run {trained} names no model, and what it saves is unknown. Name it in the file of workloads."
+    if meant.model is None:
+        found = _no_priced_tokens(connection, trained)
+        return f"{found} No run is called so either: aispend runs" if found.startswith("No model") else found
+    if not views.priced_tokens(connection, meant.model):
+        return _no_priced_tokens(connection, meant.model)
+    if not views.priced_tokens(connection, instead_of):
+        return f"{_no_priced_tokens(connection, instead_of)} No API is known to sell it by the token either."
     return ""
 
 

@@ -1,12 +1,15 @@
-"""When training a model has paid for itself: against another that is served too, or at an API's list price.
+"""When training has paid for itself: against another model that is served too, or at an API's list price.
 
 Assumes     The volume of the last 30 days with usage goes on, and so does the other model's price. A month is 730
-            hours, as wherever a rate is said of one.
-Method      Saving a month: the tokens served, at the cost of the other model less at the model's own, both effective
-            on the allocation basis. A model that is not served counts at the list price of the very tokens, class by
-            class, at the cheapest API that sells it. Payback is the training cost ÷ the saving.
+            hours, as wherever a rate is said of one. Of a log that begins later, the days since then count.
+Method      Saving a month: the tokens served, at the cost of the other model less at the model's own, both the cost per
+            million that unit costs tell, all stages that served together. A model that is not served counts at the list
+            price of the very tokens, class by class, at the cheapest API that sells it. Payback is the training cost ÷
+            the saving: of all training of the model, or of one run of it, its lost attempts included.
 Cases       What is in another currency is converted at the rate of the last day with usage. No tokens, no cost of them
-            or no rate: no payback, and the command says which.
+            or no rate: no payback, and the command says which. Training nobody recorded has an unknown cost, not
+            none, and an unknown payback. A name that a model has is the model's; a run may be called by the part
+            of its name behind the last slash, where no other is called so.
 Drawbacks   A million tokens of one model need not do what a million of the other do.
 """
 
@@ -16,36 +19,41 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from aispend.money import exact_sum, rate
 from aispend.prices.break_even import payback_months, per_month
 from aispend.prices.token_prices import CURRENCY, ApiOffer, api_offers
 from analyzer.currency import exchange_rates
-from reports.views.basis import Window
+from reports.views.basis import Window, known_days
 from reports.views.converted import in_one
-from reports.views.lifecycle import lifecycles
-from reports.views.unit_costs import PER_TOKENS, UnitCost, unit_costs
-
-_INPUT = ("input_tokens", "cache_write_tokens")
-_TOKENS = (*_INPUT, "cached_input_tokens", "output_tokens")
+from reports.views.lifecycle import Run, runs, stage_costs
+from reports.views.unit_costs import PER_TOKENS, usage_window
+from reports.views.unit_rates import TokenCost, token_costs
 
 
 @dataclass(frozen=True)
 class Payback:
-    """Whether a model's training pays: its cost against what serving it saves over serving ``instead_of``.
+    """Whether training pays: its cost against what serving ``model`` saves over serving ``instead_of``.
 
-    ``monthly_tokens`` and ``monthly_saving`` are of 730 hours, at the volume of ``days``, the last 30 with usage;
-    ``months`` None where nothing is saved.
+    ``run`` is the one run whose cost it is, None where it is all training of the model; ``lost_cost`` the part of it
+    that came to nothing, None where that is unknown or no run was asked for. ``training_cost`` is None where none is on
+    record. ``partly_unknown`` tells that some charge of the models has no effective cost and is in no amount.
+    ``monthly_tokens`` and ``monthly_saving`` are of 730 hours, at the volume of ``days``: those of the last 30 with
+    usage of which the use is known. ``months`` is None where nothing is saved or the training cost is unknown.
     ``list_price_of`` names the API and the source where the other model is not served; ``oldest_rate`` is the day the
     oldest exchange rate used is from, None where none was needed.
     """
 
     model: str
+    run: Run | None
     instead_of: str
     currency: str
-    training_cost: Decimal
+    training_cost: Decimal | None
+    lost_cost: Decimal | None
+    partly_unknown: bool
     cost_per_1m_tokens: Decimal
     instead_cost_per_1m_tokens: Decimal
     monthly_tokens: Decimal
@@ -65,69 +73,108 @@ class NoRate:
     day: date
 
 
-def payback(connection: Connection, model: str, instead_of: str) -> Payback | NoRate | None:
-    """Payback of training ``model`` to serve it instead of another; None where either has no priced tokens."""
-    served, days = priced_tokens(connection, model), unit_costs(connection, model=model).window
-    if not served or days is None:
+@dataclass(frozen=True)
+class Trained:
+    """What a name stands for: a model, or the one run of ``rows`` (a row for each currency) and its model.
+
+    ``others`` are the runs that could have been meant, where it is more than one.
+    """
+
+    model: str | None
+    rows: tuple[Run, ...] = ()
+    others: tuple[str, ...] = ()
+
+
+def payback(connection: Connection, trained: str, instead_of: str) -> Payback | NoRate | None:
+    """Payback of training a model (or of one run of it) to serve it instead of another.
+
+    None where either model has no priced tokens, or the run no model.
+    """
+    meant = what_was_trained(connection, trained)
+    served = priced_tokens(connection, meant.model) if meant.model is not None else []
+    window = usage_window(connection)
+    if meant.model is None or not served or window is None:
         return None
-    tokens = _sum(served, _TOKENS)
-    currency = max(served, key=lambda row: _sum([row], _TOKENS)).currency
+    currency = max(served, key=lambda row: row.all_tokens).currency
     other = priced_tokens(connection, instead_of)
-    offer = None if other else _cheapest(instead_of, served)
+    offer = None if other else min(api_offers(instead_of), key=lambda one: _at_api(one, served), default=None)
     if not other and offer is None:
         return None
+    of_model = _of_model(connection, meant.model)
+    spent = [(row.currency, row.effective_cost) for row in meant.rows]
+    if not spent:
+        spent = [(row.currency, row.training) for row in of_model if row.training]
+    lost = [(row.currency, row.lost_cost) for row in meant.rows if row.lost_cost is not None]
+    listed = [] if offer is None else [(CURRENCY, _at_api(offer, served))]
     rates = exchange_rates(connection)
-    trained = [
-        (row.currency, days.last, row.training_cost)
-        for row in lifecycles(connection).rows
-        if (row.model or "").lower() == model.lower() and row.training_cost
-    ]
-    listed = [] if offer is None else [(CURRENCY, days.last, _cost(offer, served))]
     sums = [
-        in_one(rates, currency, amounts)
-        for amounts in (_costs(served, days.last), _costs(other, days.last) or listed, trained)
+        in_one(rates, currency, [(base, window.last, amount) for base, amount in amounts])
+        for amounts in (_costs(served), _costs(other) or listed, spent, lost)
     ]
     for one in sums:
         for missing in one.unconverted:
-            return NoRate(missing, currency, days.last)
-    own_cost, other_cost, training = (one.amount or Decimal(0) for one in sums)
-    own = rate(own_cost, tokens, PER_TOKENS)
-    instead = rate(other_cost, _sum(other, _TOKENS) if other else tokens, PER_TOKENS)
-    monthly = per_month(tokens, days.days)
+            return NoRate(missing, currency, window.last)
+    own_cost, other_cost = (one.amount or Decimal(0) for one in sums[:2])
+    training = sums[2].amount
+    own = rate(own_cost, _tokens(served), PER_TOKENS)
+    instead = rate(other_cost, _tokens(other or served), PER_TOKENS)
+    monthly = exact_sum(per_month(row.all_tokens, row.days.days) for row in served)
     saving = rate((instead - own) * monthly, Decimal(PER_TOKENS))
     return Payback(
-        model=model,
+        model=meant.model,
+        run=meant.rows[0] if meant.rows else None,
         instead_of=instead_of,
         currency=currency,
         training_cost=training,
+        lost_cost=sums[3].amount,
+        partly_unknown=any(row.lacks for row in of_model) or any(row.partly_unknown for row in (*served, *other)),
         cost_per_1m_tokens=own,
         instead_cost_per_1m_tokens=instead,
         monthly_tokens=monthly,
         monthly_saving=saving,
-        months=payback_months(training, saving),
+        months=None if training is None else payback_months(training, saving),
         list_price_of=f"{offer.provider} {offer.model_id}, {offer.source}" if offer else None,
         oldest_rate=min((one.oldest_rate for one in sums if one.oldest_rate), default=None),
-        days=days,
+        days=Window(min(row.days.first for row in served), max(row.days.end for row in served)),
     )
 
 
-def priced_tokens(connection: Connection, model: str) -> list[UnitCost]:
-    """Unit costs of a model whose tokens are counted and have a cost, in the last 30 days with usage."""
-    return [row for row in unit_costs(connection, model=model, basis="allocation").rows if row.cost_per_1m_tokens]
+def what_was_trained(connection: Connection, name: str) -> Trained:
+    """The model of that name (in any case), else the run; nothing where neither is called so."""
+    wanted = name.lower()
+    if _of_model(connection, name):
+        return Trained(name)
+    found = runs(connection).rows
+    called = [row for row in found if row.workload.lower() == wanted]
+    called = called or [row for row in found if row.workload.lower().rsplit("/", 1)[-1] == wanted]
+    workloads = sorted({row.workload for row in called})
+    if len(workloads) > 1:
+        return Trained(None, (), tuple(workloads))
+    model = next((row.model for row in called if row.model is not None), None)
+    return Trained(model, tuple(row for row in called if row.model == model))
 
 
-def _cheapest(model: str, served: Sequence[UnitCost]) -> ApiOffer | None:
-    return min(api_offers(model), key=lambda offer: _cost(offer, served), default=None)
+def priced_tokens(connection: Connection, model: str) -> list[TokenCost]:
+    """What the tokens of a model cost, counted and with a cost, in the last 30 days with usage."""
+    window = usage_window(connection)
+    return [] if window is None else token_costs(connection, window, model=model)
 
 
-def _cost(offer: ApiOffer, served: Sequence[UnitCost]) -> Decimal:
+def _of_model(connection: Connection, model: str) -> list[Row[Any]]:
+    """What a model cost by what it was for, in each currency, on all days with data."""
+    days = known_days(connection)
+    rows = [] if days is None else stage_costs(connection, days)
+    return [row for row in rows if (row.model or "").lower() == model.lower()]
+
+
+def _at_api(offer: ApiOffer, served: Sequence[TokenCost]) -> Decimal:
     """What the very tokens would cost at the offer."""
-    return offer.cost(_sum(served, _INPUT), _sum(served, ("cached_input_tokens",)), _sum(served, ("output_tokens",)))
+    return exact_sum(row.at_api(offer) for row in served)
 
 
-def _costs(rows: Sequence[UnitCost], day: date) -> list[tuple[str, date, Decimal]]:
-    return [(row.currency, day, row.effective_cost) for row in rows if row.effective_cost is not None]
+def _costs(rows: Sequence[TokenCost]) -> list[tuple[str, Decimal]]:
+    return [(row.currency, row.cost) for row in rows]
 
 
-def _sum(rows: Sequence[UnitCost], names: Sequence[str]) -> Decimal:
-    return exact_sum(getattr(row, name) or Decimal(0) for row in rows for name in names)
+def _tokens(rows: Sequence[TokenCost]) -> Decimal:
+    return exact_sum(row.all_tokens for row in rows)

@@ -6,11 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import insert
 
-from aispend.cli import nothing
-from aispend.prices.token_prices import api_offers
-from aispend.schema import exchange_rate
 from recommender.methods.lost_runs import LOST, RunHour, attempts
 from reports import views
 from reports.views import Window, lifecycle
@@ -132,63 +128,3 @@ def test_training_stands_beside_serving(ledger: Ledger) -> None:
         (row,) = views.lifecycles(connection).rows
     assert (row.data_cost, row.training_cost, row.serving_cost, row.other_cost) == (D(7), D(400), D(800), D(3))
     assert row.training_per_serving == D("0.5")
-
-
-def test_payback_of_a_smaller_model(ledger: Ledger) -> None:
-    """Trained for 292; serves 7.2 M tokens in 30 days for 14.4 where the other takes 43.2. 30 days are 720 hours, a
-    month is 730: 7.3 M tokens, of which each million saves 4: 29.2, and ten months."""
-    ledger.charge("2026-10-05", "292", tags={"model": "tuned", "stage": "training"})
-    for model, cost in (("tuned", "14.4"), ("large", "43.2")):
-        ledger.charge("2026-10-05", cost, resource_id=f"ep-{model}", tags={"model": model, "stage": "inference_online"})
-        ledger.usage({"requests": 10, "input": 7_200_000}, alias=f"ep-{model}", model=model)
-    ledger.analyze()
-    with ledger.store.engine.connect() as connection:
-        found = views.payback(connection, "tuned", "large")
-        other = views.payback(connection, "large", "tuned")
-        unknown = views.payback(connection, "tuned", "nobody")
-    assert isinstance(found, views.Payback)
-    assert (found.training_cost, found.cost_per_1m_tokens, found.instead_cost_per_1m_tokens) == (D(292), D(2), D(6))
-    assert (found.monthly_tokens, found.monthly_saving, found.months) == (D(7_300_000), D("29.2"), D(10))
-    assert isinstance(other, views.Payback)
-    assert (other.monthly_saving, other.months) == (D("-29.2"), None)
-    assert unknown is None
-
-
-def test_payback_across_currencies_and_against_a_list_price(ledger: Ledger) -> None:
-    """10 M tokens for 20 USD, trained for 400 EUR; the other takes 60 EUR for 10 M. At 1.25 dollars a euro: 500
-    trained, 75 - 20 = 55 saved in 720 hours, 55.7639 in a month of 730, 8.9664 months. An API at 2.50 a million in
-    takes 25: 5 saved in 720 hours.
-    """
-    ledger.charge("2026-10-05", "400", tags={"model": "tuned", "stage": "training"}, currency="EUR")
-    for model, cost, currency in (("tuned", "20", "USD"), ("large", "60", "EUR")):
-        tags = {"model": model, "stage": "inference_online"}
-        ledger.charge("2026-10-05", cost, resource_id=f"ep-{model}", tags=tags, currency=currency)
-        ledger.usage({"requests": 10, "input": 10_000_000}, alias=f"ep-{model}", model=model)
-    ledger.charge("2026-10-05", "7", resource_id="ep-3", tags={"model": "wordless", "stage": "inference_online"})
-    ledger.usage({"requests": 12}, alias="ep-3", model="wordless")
-    ledger.analyze()
-    with ledger.store.engine.begin() as connection:
-        missing = views.payback(connection, "tuned", "large")
-        connection.execute(
-            insert(exchange_rate).values(
-                base="EUR", quote="USD", valid_from=date(2026, 10, 1), rate=D("1.25"), source="bank"
-            )
-        )
-    with ledger.store.engine.connect() as connection:
-        found = views.payback(connection, "tuned", "large")
-        listed = views.payback(connection, "tuned", "gpt-4o")
-        said = nothing.no_payback(connection, ("wordless", "large"))
-    assert missing == views.NoRate("EUR", "USD", date(2026, 10, 5))
-    assert isinstance(found, views.Payback)
-    assert (found.currency, found.training_cost, found.instead_cost_per_1m_tokens) == ("USD", D(500), D("7.5"))
-    assert (found.oldest_rate, found.list_price_of) == (date(2026, 10, 1), None)
-    assert round(found.monthly_saving, 4) == D("55.7639")
-    assert found.months is not None
-    assert round(found.months, 4) == D("8.9664")
-    assert isinstance(listed, views.Payback)
-    least = min(offer.input for offer in api_offers("gpt-4o"))
-    assert listed.instead_cost_per_1m_tokens == least
-    assert round(listed.monthly_saving, 6) == round((least * 10 - 20) * 730 / 720, 6)
-    assert "genai-prices" in (listed.list_price_of or "")
-    assert said.startswith("wordless served 12 requests, ")
-    assert "none counts its tokens" in said

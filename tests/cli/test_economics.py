@@ -175,9 +175,36 @@ def test_commitments_say_who_benefits(serving: Run) -> None:
 
 
 def test_payback_names_the_days_its_volume_is_of(serving: Run) -> None:
-    """15 M tokens on the one day with usage, in the 30 days that end with it: 720 hours, 15.2 M in 730."""
+    """15 M tokens on the one day with usage: 456.25 M in 730 hours. At 51.20 a million, dearer than the API's list."""
     found = words(serving("payback", MODEL, "--instead-of", "gpt-4o").out)
-    assert "tokens in 730 hours, the volume of 2026-09-06 to 2026-10-05 (30 days), that saves" in found
+    assert f"Training {MODEL}: 240.00 USD." in found
+    assert "At 456.2 M tokens in 730 hours, the volume of 2026-10-05 to 2026-10-05 (1 day), that saves -" in found
+    assert "It saves nothing, so that it is never paid for." in found
+
+
+def test_payback_of_a_run_and_of_training_nobody_recorded(
+    run: Run, database: Store, clock: Clock, tmp_path: Path
+) -> None:
+    """A run of two days at 60, the first failed, of a model of 10 for 10 M tokens where another takes 20: 10 a day."""
+    ledger = Ledger(database, Settings(home=tmp_path), clock)
+    for name, outcome in (("2026-10-04", "failed"), ("2026-10-05", "succeeded")):
+        ledger.charge(name, "60", resource_id=f"i-{name}", gpus=8, hours=all_hours(), quantity="24", **GPU_HOUR)
+        ledger.workload(
+            "all", f"i-{name}", "ft-1", day=name, requested=8, model="tuned", stage="training", outcome=outcome
+        )
+    for model, cost in (("tuned", "10"), ("large", "20")):
+        tags = {"model": model, "stage": "inference_online"}
+        ledger.charge("2026-10-05", cost, resource_id=f"ep-{model}", tags=tags)
+        ledger.usage({"requests": 10, "input": 10_000_000}, alias=f"ep-{model}", model=model)
+    ledger.analyze()
+    said = words(run("payback", "ft-1", "--instead-of", "large").out)
+    assert said.startswith("Run ft-1 of tuned (ending: succeeded, repeated): 120.00 USD, of it lost 60.00. Serving:")
+    # 10 a day are 304.17 in 730 hours: 120 are paid for after 0.3945 months
+    assert "saves 304.17 a month. Paid for after 0.395 months." in said
+    unknown = words(run("payback", "large", "--instead-of", "gpt-4o").out)
+    assert unknown.startswith("Training large: cost unknown. Tag what trained it with its stage")
+    assert "When it is paid for is unknown." in unknown
+    assert "0.00" not in unknown.split("Serving")[0]
 
 
 def test_payback_needs_both_models(serving: Run) -> None:
