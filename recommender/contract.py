@@ -17,6 +17,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from aispend import clock
 from aispend.advising import Recommend
+from recommender.methods.offered import Offered
 from recommender.places import NOTHING_TOLD, Needed, Places
 from recommender.prices import CATALOGUE, PriceBook
 
@@ -129,7 +130,8 @@ class Advice:
     before it may count ("an evaluation of quality"); ``hard_to_regain`` that the capacity may not come back.
     ``evidence_until`` ends the measurement it rests on: advice expires a week after it. ``estimate_only`` marks a
     calculation that never counts. ``needs`` is what has to be had of the cloud to do it (``to_be_had.py``);
-    ``pays_for`` is usage a month, at its cost, that is paid for from then on whether there is any or not.
+    ``pays_for`` is usage a month, at its cost, that is paid for from then on whether there is any or not; ``commits``
+    of a commitment its size and the hourly usage it is for.
     ``evidence["replay"]`` is the replay on held-out history where there is one.
     """
 
@@ -156,6 +158,7 @@ class Advice:
     evidence_until: datetime | None = None
     needs: Needed | None = None
     pays_for: Decimal | None = None
+    commits: Offered | None = None
 
     @property
     def resources(self) -> Mapping[str, Decimal]:

@@ -7,9 +7,9 @@ Method
     ``excludes``). Shares multiply and never add: of what those before it leave, in the order of the steps. Of the
     combinations without a conflict the one that saves most net is taken, exactly, group by group of advice that shares
     resources. What a person has accepted is in it before anything else.
-    Commitments come last and only buy what is left: of a resource that a chosen spot proposal acts on, nothing. One
-    that was accepted, or bought since the newest bill, keeps its usage: spot takes what is beyond, the largest saving
-    first.
+    Commitments come last, at the size they are shown with, and save what they do on the hours that all other counted
+    changes leave (``portfolio_commitments.py``). One that was accepted, or bought since the newest bill, keeps its
+    usage: spot takes what is beyond, the largest saving first.
     Lines of a group (``whole_groups.py``) are one choice: all of them, or all but those whose machines are removed.
 Cases
     Groups of more than ``EXACT`` proposals are combined greedily, the largest saving first.
@@ -27,16 +27,30 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_DOWN, Decimal
+from math import prod
+from types import MappingProxyType
 from typing import Any
 
 from recommender.contract import Advice, Kind, Step
+from recommender.methods.offered import Left
+from recommender.portfolio_commitments import (
+    BESIDE_COMMITMENT,
+    Commitment,
+    Option,
+    Pools,
+    settle,
+    shares_counted,
+    together,
+)
 from recommender.whole_groups import lines_of_groups
 
 EXACT = 16
 """Proposals of one group that are still combined exactly."""
 _CENT = Decimal("0.01")
+_EXACT_TO = Decimal("0.000001")
+"""What is left of a commitment's saving is a share with twelve digits."""
 _NOTHING = Decimal(0)
 
 
@@ -45,12 +59,14 @@ class Counted:
     """What a proposal adds to the total each month, after those before it; all 0 where it does not count.
 
     ``list_cost`` is None where the saving at list price is unknown. ``by_resource`` is ``net`` on each resource.
+    ``remark`` is a sentence on what stands in its way, with a space before it.
     """
 
     list_cost: Decimal | None
     effective: Decimal
     net: Decimal
     by_resource: Mapping[str, Decimal] = field(default_factory=dict)
+    remark: str = ""
 
     @property
     def counts(self) -> bool:
@@ -78,16 +94,36 @@ def combine(
     parts = _Parts(advice, known)
     owned = [*bought, *(advice[number] for number in wide if accepted(advice[number]))]
     choices = parts.choices([number for number in able if number not in wide])
-    chosen: list[_Choice] = []
-    for group in _groups(parts.beside(choices, owned, accepted), advice):
-        forced = _greedy([one for one in group if any(accepted(advice[number]) for number in one.lines)], [], parts)
-        free = [one for one in group if one not in forced and not parts.clash(one, forced)]
-        chosen += _best(free, forced, parts) if len(free) <= EXACT else _greedy(free, forced, parts)
     to_buy: list[_Choice] = []
     for number in sorted(wide, key=lambda item: (not accepted(advice[item]), -advice[item].saving.net, item)):
         if not parts.clash(one := _Choice((number,), frozenset((number,))), to_buy):
             to_buy.append(one)
-    return parts.counted([number for one in (*chosen, *to_buy) for number in one.lines])
+    offers = [
+        Commitment(item, item.commits, line, line is None or accepted(item))
+        for item, line in (
+            *((item, None) for item in bought),
+            *((advice[one.lines[0]], one.lines[0]) for one in to_buy),
+        )
+        if item.commits is not None
+    ]
+    pools = Pools(offers)
+    options: list[Option] = []
+    for group in _groups(parts.beside(choices, owned, accepted), advice):
+        forced = _greedy([one for one in group if any(accepted(advice[number]) for number in one.lines)], [], parts)
+        free = [one for one in group if one not in forced and not parts.clash(one, forced)]
+        best = _best(free, forced, parts) if len(free) <= EXACT else _greedy(free, forced, parts)
+        for some, gain in (
+            (forced, parts.total(forced)),
+            (best[len(forced) :], parts.total(best) - parts.total(forced)),
+        ):
+            lines = parts.ordered(number for one in some for number in one.lines)
+            # what was accepted is out of the usage that commitments were sized on
+            takes = pools.takes(advice[number] for number in lines if not accepted(advice[number]))
+            options.append(Option(tuple(lines), gain, takes, free=some is not forced))
+    stands = list(zip(options, settle(options, offers), strict=True))
+    found = parts.counted([one for one, stays in stands if stays], pools, accepted)
+    left_out = {line for one, stays in stands if not stays for line in one.lines}
+    return [replace(one, remark=BESIDE_COMMITMENT) if line in left_out else one for line, one in enumerate(found)]
 
 
 @dataclass(frozen=True)
@@ -190,47 +226,70 @@ class _Parts:
             return _NOTHING
         return min(amount * own[name] / whole / self.cost[name], Decimal(1))
 
-    def steps(self, chosen: Iterable[int], amount: Callable[[Advice], Decimal]) -> dict[int, dict[str, Decimal]]:
-        """What each of the chosen adds on each of its resources, in the order of the steps."""
+    def steps(
+        self,
+        chosen: Iterable[int],
+        amount: Callable[[Advice], Decimal],
+        shares: Mapping[int, Decimal] = MappingProxyType({}),
+    ) -> tuple[dict[int, dict[str, Decimal]], dict[str, Decimal]]:
+        """What each of the chosen changes adds on each of its resources, in the order of the steps, and what is left.
+
+        ``shares`` is the part of what a proposal takes away that is saved, where that is not all of it.
+        """
         left = dict(self.cost)
-        bought = {
-            name
-            for number in chosen
-            if self.kinds[self.advice[number].kind].step is Step.SPOT
-            for name in self.resources[number]
-        }
         added: dict[int, dict[str, Decimal]] = {}
         for number in self.ordered(chosen):
             saved = added[number] = {}
             for name in self.resources[number]:
-                if self.kinds[self.advice[number].kind].step is Step.COMMIT and name in bought:
-                    continue
                 part = left[name] * self.share(number, name, amount(self.advice[number]))
                 left[name] -= part
-                saved[name] = part
-        return added
+                saved[name] = part * shares.get(number, Decimal(1))
+        return added, left
 
     def total(self, chosen: Iterable[_Choice]) -> Decimal:
         lines = [number for one in chosen for number in one.lines]
-        parts = self.steps(lines, lambda item: item.saving.net).values()
-        return sum((saved for part in parts for saved in part.values()), _NOTHING)
+        parts, _ = self.steps(lines, lambda item: item.saving.net)
+        return sum((saved for part in parts.values() for saved in part.values()), _NOTHING)
 
-    def counted(self, chosen: Sequence[int]) -> list[Counted]:
-        net = self.steps(chosen, lambda item: item.saving.net)
-        effective = self.steps(chosen, lambda item: item.saving.effective)
+    def counted(self, options: Sequence[Option], pools: Pools, accepted: Callable[[Advice], bool]) -> list[Counted]:
+        """What each proposal adds where these changes are done, and each commitment on what they leave."""
+        lines = self.ordered(line for one in options for line in one.lines)
+        shares = shares_counted(options, pools.commitments)
+        net, left = self.steps(lines, lambda item: item.saving.net, shares)
+        effective, left_at_rate = self.steps(lines, lambda item: item.saving.effective, shares)
+        lefts = pools.lefts(self.advice[line] for line in lines if not accepted(self.advice[line]))
+        remarks: dict[int, str] = {}
+        for number, one in enumerate(pools.commitments):
+            if one.line is None:
+                continue
+            taken = together(number, options, pools.commitments)
+            remarks[one.line] = one.remark(taken)
+            if (kept := one.offered.kept(taken)) > 0:
+                weights = self._weights(one.line, lefts.get(number, {}))
+                net[one.line] = _spread(kept * one.item.saving.net, weights, left)
+                effective[one.line] = _spread(kept * one.item.saving.effective, weights, left_at_rate)
         return [
-            self._one(item, effective[number], net[number]) if number in net else NOT_COUNTED
-            for number, item in enumerate(self.advice)
+            self._one(item, effective[line], net[line], remarks.get(line, ""))
+            if line in net
+            else replace(NOT_COUNTED, remark=remarks.get(line, ""))
+            for line, item in enumerate(self.advice)
         ]
 
+    def _weights(self, line: int, lefts: Mapping[str, Sequence[Left]]) -> dict[str, Decimal]:
+        """What the resources of a commitment still use, by their cost."""
+        return {
+            name: prod((left.share for left in lefts.get(_plain(name), ())), start=cost)
+            for name, cost in self.resources[line].items()
+        }
+
     @staticmethod
-    def _one(item: Advice, effective: Mapping[str, Decimal], net: Mapping[str, Decimal]) -> Counted:
+    def _one(item: Advice, effective: Mapping[str, Decimal], net: Mapping[str, Decimal], remark: str) -> Counted:
         at_rate = sum(effective.values(), _NOTHING)
         listed = item.saving.list_cost
         if listed is not None and item.saving.effective:
             listed = _down(listed * at_rate / item.saving.effective)
-        by_resource = {name.rsplit("\x1f", 1)[-1]: _down(saved) for name, saved in net.items()}
-        return Counted(listed, _down(at_rate), sum(by_resource.values(), _NOTHING), by_resource)
+        by_resource = {_plain(name): _down(saved) for name, saved in net.items()}
+        return Counted(listed, _down(at_rate), sum(by_resource.values(), _NOTHING), by_resource, remark)
 
 
 def _best(free: Sequence[_Choice], forced: Sequence[_Choice], parts: _Parts) -> list[_Choice]:
@@ -279,6 +338,20 @@ def _groups(choices: Sequence[_Choice], advice: Sequence[Advice]) -> list[list[_
     for number, choice in enumerate(choices):
         groups[find(number)].append(choice)
     return list(groups.values())
+
+
+def _spread(amount: Decimal, weights: Mapping[str, Decimal], left: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """An amount by weight, nowhere more than what is left of the cost."""
+    whole = sum(weights.values(), _NOTHING)
+    if not whole:
+        return {}
+    known = amount.quantize(_EXACT_TO)
+    return {name: min(known * weight / whole, left[name]) for name, weight in weights.items()}
+
+
+def _plain(name: str) -> str:
+    """A resource as its provider names it."""
+    return name.rsplit("\x1f", 1)[-1]
 
 
 def _down(amount: Decimal) -> Decimal:

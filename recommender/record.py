@@ -240,7 +240,7 @@ def _row(key: str, item: Advice, counted: Counted, now: datetime) -> dict[str, A
         "hard_to_regain": item.hard_to_regain,
         "estimate_only": item.estimate_only,
         "evidence_until": item.evidence_until,
-        "reason": item.reason,
+        "reason": f"{item.reason}{counted.remark}",
         "undo": item.undo,
         "command": item.command,
         "state": "open",

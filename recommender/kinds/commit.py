@@ -4,13 +4,15 @@ Assumes
     The hours to come are like the window's, after what was accepted or done is taken out of them; a family has one
     discount, the mean of its types weighted by their usage.
 Method
-    The exact optimum on hourly usage in on-demand money: the (1 − rate)-quantile. It is then made smaller until a
-    fall of usage by 30 % still loses nothing, and bought in stages. A term of three years gives up what the price of
+    The exact optimum on hourly usage in on-demand money: the (1 − rate)-quantile, and no more than an hour of the term
+    will use on average by the P10 of its forecast. It is then made smaller until a fall of usage by 30 % still loses
+    nothing, and bought in stages. A term of three years gives up what the price of
     its generation falls meanwhile: its rate is divided by the mean of the prices to come.
     Usage under a commitment that ends soon counts as free to be committed again, and what ends is said.
     Replay: sized on the earlier half of the window, held against the later.
 Cases
     An hour of unknown cost, less than two weeks of usage, no price of a committed hour: no advice, with the reason.
+    Less than four weeks: the term is not forecast, and the text says so.
     Open advice on the same machines is settled first: the portfolio counts only what is left after it.
 Sources
     docs/advice.md; newsvendor problem (methods, T5.5).
@@ -28,9 +30,18 @@ from typing import Any
 import numpy as np
 
 from aispend.advising import Commit, Recommend
-from aispend.money import rate
+from aispend.money import exact_sum, rate
 from recommender.contract import HOURS_PER_MONTH, Advice, Confidence, Kind, Saving, Step, WhyNot
-from recommender.methods.commitment import CommitmentFit, best_commitment, fit, survives
+from recommender.evidence import priced
+from recommender.methods.commitment import (
+    LEAST_WEEKS,
+    CommitmentFit,
+    best_commitment,
+    fit,
+    lowest_mean,
+    survives,
+)
+from recommender.methods.offered import Offered
 from recommender.methods.risk import effective_sample, risk_level, violation_bound
 from recommender.subjects.usage_pools import CommittedRate, UsagePool
 
@@ -38,6 +49,7 @@ NAME = "commit"
 CENT = Decimal("0.01")
 _WEEK = 7 * 24
 _MIN_WEEKS = 2
+_WEEKS_OF = {"1y": 52, "3y": 156}
 _STEPS = 20
 """Twentieths of the optimum that are tried where it does not survive the stress."""
 _RESAMPLES = 2000
@@ -88,13 +100,24 @@ def evaluate(subject: UsagePool, settings: Recommend) -> Advice | WhyNot:
 
 
 def _careful(usage: Sequence[Decimal], committed_rate: Decimal, options: Commit) -> CommitmentFit:
-    """The optimum, or the largest part of it that a fall of usage does not turn into a loss."""
-    best = best_commitment(usage, committed_rate)
+    """The optimum within the forecast, or the largest part of it that a fall of usage does not turn into a loss."""
+    most, lowest = best_commitment(usage, committed_rate).covers, _lowest_hour(usage, options)
+    if lowest is not None:
+        most = min(most, lowest)
     for part in range(_STEPS, 0, -1):
-        covers = best.covers * part / _STEPS
+        covers = most * part / _STEPS
         if covers and survives(usage, covers, committed_rate, options.stress_fall):
             return fit(usage, covers, committed_rate)
     return fit(usage, Decimal(0), committed_rate)
+
+
+def _lowest_hour(usage: Sequence[Decimal], options: Commit) -> Decimal | None:
+    """What an hour of the term will use on average, P10; None where too few weeks are known to say."""
+    weeks = len(usage) // _WEEK
+    last = usage[len(usage) - weeks * _WEEK :]
+    by_week = [float(exact_sum(last[start : start + _WEEK])) for start in range(0, len(last), _WEEK)]
+    lowest = lowest_mean(by_week, _WEEKS_OF[options.term])
+    return None if lowest is None else Decimal(repr(round(lowest / _WEEK, 6)))
 
 
 def _mean_rate(rates: Sequence[CommittedRate], subject: UsagePool) -> Decimal:
@@ -141,6 +164,7 @@ def _advice(
     years = {"1y": "one year", "3y": "three years"}[options.term]
     coverage = best.coverage or Decimal(0)
     first = (hourly * options.first_stage).quantize(CENT, rounding=ROUND_DOWN)
+    stage = fit(usage, min(best.covers, rate(first, committed_rate)), committed_rate)
     several = len(subject.expiring) > 1
     ending = (
         f" {len(subject.expiring)} commitment{'s end' if several else ' ends'} within {options.expiring_days} days; "
@@ -153,6 +177,15 @@ def _advice(
         if subject.decided
         else ""
     )
+    lowest, optimum = _lowest_hour(usage, options), best_commitment(usage, committed_rate)
+    ahead = ""
+    if lowest is None:
+        ahead = f" Less than {LEAST_WEEKS} weeks of use are known: too few to forecast the term."
+    elif lowest < optimum.covers:
+        ahead = (
+            f" Its weeks differ so much that over the term an hour may use {lowest.quantize(CENT)} {subject.currency} "
+            "on average (P10 of its forecast): no more than that is committed to."
+        )
     unpriced = (
         f" {_monthly_text(subject.unpriced)} {subject.currency} a month of types without a committed price is left out."
         if subject.unpriced
@@ -181,26 +214,42 @@ def _advice(
             f"In {_above(usage, best.covers):.0%} of {hours} hours at least {best.covers.quantize(CENT)} "
             f"{subject.currency} an hour ran on demand; committed, an hour costs {committed_rate:.0%} of that. "
             f"It would cover {coverage:.0%} of the usage and be used {best.utilisation or 0:.0%}."
-            f"{ending}{decided}{unpriced}"
+            f"{ahead}{ending}{decided}{unpriced}"
         ),
         undo="none: a commitment is paid to its end; some can be exchanged or sold, see your provider's terms",
         command=_command(subject, hourly, first, options),
         violation_bound=Decimal(repr(round(bound, 6))),
         acts_on=_parts(subject, monthly_cost),
         pays_for=min(_monthly(best.covers, 1), monthly_cost),
+        commits=Offered(
+            provider=subject.provider,
+            family=subject.family,
+            covers=best.covers,
+            rate=committed_rate,
+            first=subject.start.date(),
+            usage=tuple(usage),
+            parts=subject.parts,
+        ),
         evidence={
             "window_days": hours // 24,
             "window_end": subject.as_of.isoformat(),
+            "coverage": round(sum(hour is not None for hour in subject.usage) / hours, 4),
+            **priced(
+                "; ".join(sorted({one.committed.source for one in rates})),
+                min(one.committed.valid_from for one in rates),
+            ),
             "usage_p10": _text(np.percentile([float(hour) for hour in usage], 10)),
             "usage_p50": _text(np.percentile([float(hour) for hour in usage], 50)),
             "usage_max": str(max(usage).quantize(CENT)),
             "covers_hourly": str(best.covers.quantize(CENT)),
             "commitment_hourly": str(hourly),
             "stages": [str(first), str(hourly - first)],
+            "first_stage_saves": _promised(usage, stage, committed_rate, today),
             "commitment_coverage": float(round(coverage, 4)),
             "utilisation": float(round(best.utilisation or Decimal(0), 4)),
             "effective_savings_rate": float(round(best.effective_savings_rate or Decimal(0), 4)),
-            "optimum_hourly": str(best_commitment(usage, committed_rate).hourly_commitment.quantize(CENT)),
+            "optimum_hourly": str(optimum.hourly_commitment.quantize(CENT)),
+            "usage_of_term_p10": None if lowest is None else str(lowest.quantize(CENT)),
             "committed_rate": float(round(committed_rate, 6)),
             "prices": [
                 {
@@ -225,6 +274,15 @@ def _advice(
             },
         },
     )
+
+
+def _promised(
+    usage: Sequence[Decimal], stage: CommitmentFit, committed_rate: Decimal, today: Decimal
+) -> dict[str, str | None]:
+    """What the part that is bought first saves a month net, with its range: what is promised when it is done."""
+    net = (_monthly(sum(usage, Decimal(0)) - stage.cost, len(usage)) * today).quantize(CENT, rounding=ROUND_DOWN)
+    ranged = zip(("p10", "p50", "p90"), _range(usage, stage, committed_rate, today), strict=True)
+    return {"net": str(net), **{name: None if amount is None else str(amount) for name, amount in ranged}}
 
 
 def _parts(subject: UsagePool, monthly_cost: Decimal) -> dict[str, Decimal]:

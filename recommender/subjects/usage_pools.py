@@ -6,8 +6,8 @@ Method      The on-demand cost of each day is spread evenly over the hours the b
             Usage that no commitment covers counts, and what a commitment covers that ends within ``expiring_days``.
             Spot does not, nor does a type without a committed price. What accepted changes will take away is taken out
             first: of a machine to be stopped, to go to spot, to another family, or whose work is to be bought, all;
-            else the share it will save. What is done already shows in the bill from its day on, and is taken out of the
-            days before.
+            of what is switched off by the hour all but the machines that never are; else the share it will save. What
+            is done already shows in the bill from its day on, and is taken out of the days before.
 Cases       An hour nothing ran is zero usage: it would be paid for all the same. A day whose cost is unknown makes its
             pool's usage of that day unknown.
 Drawbacks   Plans that cover several families and regions at once are taken as one for each. Usage outside AI, which is
@@ -22,23 +22,28 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from sqlalchemy import Connection, text
 
 from aispend.clock import HOURS_PER_MONTH
-from aispend.money import exact_sum, rate
+from aispend.money import rate
 from aispend.prices.prices import Price
 from recommender.contract import DailyCost, Subject
+from recommender.methods.hours_used import HOURS_PER_DAY, Spent, spread_over_hours
+from recommender.methods.offered import Left
 from recommender.prices import PriceBook, load_prices
 
-HOURS_PER_DAY = 24
 CommittedTerm = Literal["1y", "3y"]
 COMMITTED_TERMS: tuple[CommittedTerm, ...] = ("1y", "3y")
 _DECIDED = ("accepted", "done", "verified")
 _LEAVING = ("stop_idle", "spot", "accelerator", "managed_or_self_host", "relocate")
 """Kinds after which nothing of a resource's usage is left to commit to where it was."""
 _RESIZING = ("rightsize", "consolidate", "arm_host")
+_OF_EVERY_HOUR = (*_RESIZING, "optimize_model")
+"""Kinds that take the same share of every hour."""
+_BY_HOUR = ("schedule", "scale_replicas", "auto_stop")
+"""Kinds that switch off by the hour: in which hours is not looked at."""
 _SAME_TYPE = "replicas"
 """Target of what keeps the type and takes machines away."""
 
@@ -67,9 +72,9 @@ class Expiring:
 class UsagePool(Subject):
     """``usage`` is on-demand money of each hour of the window, None on days of unknown cost, oldest first.
 
-    ``by_resource`` and ``by_type`` are on-demand money of the window by resource and by machine type, after what was
-    decided; ``decided`` is what accepted and done changes take out of it, and ``unpriced`` what types without a
-    committed price cost, both a month.
+    ``by_resource`` and ``by_type`` are on-demand money of the window by resource and by machine type, ``parts`` that
+    of each resource by day, all after what was decided; ``decided`` is what accepted and done changes take out of it,
+    and ``unpriced`` what types without a committed price cost, both a month.
     """
 
     family: str
@@ -77,18 +82,11 @@ class UsagePool(Subject):
     usage: tuple[Decimal | None, ...]
     by_type: Mapping[str, Decimal]
     by_resource: Mapping[str, Decimal]
+    parts: Mapping[str, Sequence[Spent]]
     rates: tuple[CommittedRate, ...]
     expiring: tuple[Expiring, ...]
     decided: Decimal
     unpriced: Decimal = Decimal(0)
-
-
-class Spent(NamedTuple):
-    """On-demand money of a day, None where it is unknown, and the hours that ran as bits; None is all of them."""
-
-    day: date
-    hours: int | None
-    amount: Decimal | None
 
 
 @dataclass(frozen=True)
@@ -148,7 +146,8 @@ def _pool(
     header: Mapping[str, Any],
     family: str,
 ) -> UsagePool:
-    spent: list[Spent] = []
+    spent: dict[str, list[Spent]] = defaultdict(list)
+    alike: dict[Spent, Spent] = {}
     by_type: dict[str, Decimal] = defaultdict(Decimal)
     by_resource: dict[str, Decimal] = defaultdict(Decimal)
     expiring: dict[str, tuple[datetime, Decimal]] = {}
@@ -165,7 +164,9 @@ def _pool(
         for change in changes.get((header["provider"], row.resource_id), ()):
             stays *= change.of(row.charge_date)
         paid = None if row.on_demand is None else row.on_demand * stays
-        spent.append(Spent(row.charge_date, None if row.hours is None else int(row.hours), paid))
+        one = Spent(row.charge_date, None if row.hours is None else int(row.hours), paid)
+        # machines of one type cost the same on most days: what is equal is kept once
+        spent[row.resource_id].append(alike.setdefault(one, one))
         amount = Decimal(0) if row.on_demand is None else row.on_demand
         by_type[row.instance_type] += amount * stays
         by_resource[row.resource_id] += amount * stays
@@ -186,9 +187,10 @@ def _pool(
         as_of=as_of,
         family=family,
         start=start,
-        usage=spread_over_hours(spent, start.date(), days),
+        usage=spread_over_hours((one for of_one in spent.values() for one in of_one), start.date(), days),
         by_type=dict(by_type),
         by_resource=dict(by_resource),
+        parts={name: tuple(of_one) for name, of_one in spent.items()},
         rates=rates,
         expiring=tuple(
             Expiring(name, ends, rate(whole, Decimal(hours))) for name, (ends, whole) in sorted(expiring.items())
@@ -197,28 +199,6 @@ def _pool(
         unpriced=rate(unpriced * HOURS_PER_MONTH, Decimal(hours)),
         **header,
     )
-
-
-def spread_over_hours(spent: Iterable[Spent], first: date, days: int) -> tuple[Decimal | None, ...]:
-    """Money of each hour from ``first`` on; None where a part of it is unknown.
-
-    What ran in the same hours of a day is added up before it is divided: a fleet has few patterns of hours.
-    """
-    every = (1 << HOURS_PER_DAY) - 1
-    amounts: dict[tuple[date, int], list[Decimal | None]] = defaultdict(list)
-    for one in spent:
-        amounts[one.day, every if one.hours is None else one.hours].append(one.amount)
-    usage: list[Decimal | None] = [Decimal(0)] * (days * HOURS_PER_DAY)
-    # divided amounts are rounded, so that they are added up in one order whatever order they came in
-    for (day, mask), together in sorted(amounts.items()):
-        known = [amount for amount in together if amount is not None]
-        share = exact_sum(known) / mask.bit_count() if mask and len(known) == len(together) else None
-        place = (day - first).days * HOURS_PER_DAY
-        for hour in range(HOURS_PER_DAY):
-            if mask >> hour & 1:
-                before = usage[place + hour]
-                usage[place + hour] = None if before is None or share is None else before + share
-    return tuple(usage)
 
 
 def _add(before: DailyCost | None, row: Any) -> DailyCost:
@@ -238,22 +218,27 @@ def _add(before: DailyCost | None, row: Any) -> DailyCost:
     )
 
 
+def usage_left(kind: str, target: str, saved: Decimal, *, provider: str, family: str | None) -> Left:
+    """What a change that takes ``saved`` (0 to 1) off the cost of a machine of a family leaves to commit to there."""
+    if kind in _LEAVING or (kind in _RESIZING and family is not None and _leaves(provider, family, target)):
+        return Left(Decimal(0))
+    return Left(1 - min(saved, Decimal(1)), of_every_hour=kind in _OF_EVERY_HOUR)
+
+
+def _leaves(provider: str, family: str, target: str) -> bool:
+    """Whether a change of size goes to another family: what a commitment for the present one does not cover."""
+    return target != _SAME_TYPE and family_of(provider, target) != family
+
+
 def _decided(connection: Connection) -> dict[tuple[str, str], list[_Decided]]:
-    """Accepted and done changes of each resource."""
+    """Accepted and done changes of each resource; of what is on by the hour, the machines that always are stay."""
     decided: dict[tuple[str, str], list[_Decided]] = defaultdict(list)
     for row in connection.execute(text(_DECISIONS), {"decided": list(_DECIDED)}):
-        leaves = 1 - min(rate(row.saved, row.cost), Decimal(1))
-        if row.kind in _LEAVING or _other_family(row):
-            leaves = Decimal(0)
-        decided[row.provider, row.resource_id].append(_Decided(leaves, row.done_on))
+        family = family_of(row.provider, row.instance_type) if row.instance_type else None
+        left = usage_left(row.kind, row.target, rate(row.saved, row.cost), provider=row.provider, family=family)
+        share = rate(Decimal(row.always), Decimal(row.machines)) if row.kind in _BY_HOUR else left.share
+        decided[row.provider, row.resource_id].append(_Decided(min(share, left.share), row.done_on))
     return decided
-
-
-def _other_family(row: Any) -> bool:
-    """Whether a change of size goes to another family: what a commitment for the present one does not cover."""
-    if row.kind not in _RESIZING or not row.instance_type or row.target == _SAME_TYPE:
-        return False
-    return family_of(row.provider, row.target) != family_of(row.provider, row.instance_type)
 
 
 def _rates(place: tuple[str, str, str], types: Iterable[str], prices: PriceBook, on: date) -> Iterator[CommittedRate]:
@@ -271,7 +256,8 @@ def _rates(place: tuple[str, str, str], types: Iterable[str], prices: PriceBook,
 
 _DECISIONS = """
     SELECT n.provider, part.key AS resource_id, n.kind, n.target, n.monthly_saving_effective AS saved,
-           n.monthly_cost AS cost, r.instance_type,
+           n.monthly_cost AS cost, r.instance_type, coalesce((n.evidence ->> 'replicas_least')::int, 0) AS always,
+           (SELECT count(*) FROM jsonb_object_keys(n.acts_on)) AS machines,
            CASE WHEN n.state <> 'accepted' THEN b.done_on END AS done_on
     FROM recommendation AS n
     CROSS JOIN jsonb_each(n.acts_on) AS part

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from recommender.contract import Advice, Kind, Saving, Step, Subject
 from recommender.portfolio import EXACT, Counted, combine
 from recommender.subjects.machines import Machine
+from tests.recommender.commitments import EVERY_HOUR, offered
 
 
 def kind(name: str, step: Step, **options: Any) -> Kind[Any]:
@@ -59,7 +60,7 @@ def advise(subject: Subject, name: str, net: int | Decimal, **options: Any) -> A
         undo="",
         command="",
         evidence={},
-        target=name,
+        target=options.pop("target", name),
         **options,
     )
 
@@ -103,18 +104,6 @@ def test_kinds_of_one_step_that_go_together_multiply(make_subject: Make) -> None
     assert nets(combine(advice, KINDS)) == [Decimal(5000), Decimal(2000)]
 
 
-def test_a_commitment_buys_what_is_left_and_nothing_that_runs_on_spot(make_subject: Make) -> None:
-    """Of two machines of 10,000 one is halved and one goes to spot: 30 % of the 5,000 that are left to commit to."""
-    small, spot = make_subject(), make_subject(resource_id="i-2")
-    both = {"i-0a1b2c3d": Decimal(10_000), "i-2": Decimal(10_000)}
-    advice = [
-        advise(small, "commit", 6000, acts_on=both, cost=Decimal(20_000)),
-        advise(small, "rightsize", 5000),
-        advise(spot, "spot", 6000),
-    ]
-    assert nets(combine(advice, KINDS)) == [Decimal(1500), Decimal(5000), Decimal(6000)]
-
-
 def test_advice_on_several_machines_meets_the_advice_on_each(make_subject: Make) -> None:
     """Consolidating two saves 8,000 of 20,000; one of them is idle: stopping it saves 10,000 and excludes that."""
     one, two = make_subject(), make_subject(resource_id="i-2")
@@ -133,7 +122,7 @@ def test_of_costs_over_different_windows_the_least_holds(make_subject: Make) -> 
     advice = [
         advise(machine, "stop_idle", 15_000, cost=Decimal(15_000)),
         advise(machine, "schedule", 6000, cost=Decimal(17_000)),
-        advise(machine, "commit", 5000, cost=Decimal(20_000)),
+        advise(machine, "commit", 5000, cost=Decimal(20_000), commits=offered(20, {"i-0a1b2c3d": (480, EVERY_HOUR)})),
     ]
     assert sum(nets(combine(advice, KINDS))) == Decimal(15_000)
 
@@ -142,7 +131,7 @@ def test_a_long_window_does_not_make_a_young_machine_cheap(make_subject: Make) -
     """Over sixty days it cost a quarter of what it costs a month today."""
     machine = make_subject()
     advice = [
-        advise(machine, "commit", 500, cost=Decimal(2500)),
+        advise(machine, "commit", 500, cost=Decimal(2500), commits=offered(20, {"i-0a1b2c3d": (480, EVERY_HOUR)})),
         advise(machine, "stop_idle", 10_000),
     ]
     assert nets(combine(advice, KINDS)) == [Decimal(0), Decimal(10_000)]

@@ -24,6 +24,7 @@ from recommender.record import identity_of, keep
 from recommender.registry import KINDS
 from recommender.subjects.machines import Machine
 from recommender.subjects.services import Service
+from tests.recommender.commitments import EVERY_HOUR, offered
 from tests.recommender.conftest import AS_OF
 from tests.recommender.kinds.served import Make, service_of
 from tests.recommender.kinds.test_spot import market, trainer
@@ -83,7 +84,11 @@ def committed(of: list[Machine], covers: int, net: int = 1000) -> Advice:
     """A commitment to so much of the pool's usage a month, 10,000 of each machine."""
     pool = replace(of[0], resource_id="usage:pool")
     parts = {machine.resource_id: WHOLE for machine in of}
-    return advise(pool, "commit", net, cost=WHOLE * len(of), acts_on=parts, pays_for=Decimal(covers))
+    # hour by hour the month's figures, as if a day cost as much
+    size = Decimal(covers) / 24
+    rate = str(1 - Decimal(net) / max(covers, net + 1))
+    hourly = offered(size, {name: (int(cost), EVERY_HOUR) for name, cost in parts.items()}, rate)
+    return advise(pool, "commit", net, cost=WHOLE * len(of), acts_on=parts, pays_for=Decimal(covers), commits=hourly)
 
 
 def on_spot(machine: Machine, net: int) -> Advice:
@@ -155,7 +160,7 @@ def test_what_is_left_of_a_pool_is_never_less_than_what_was_committed_to(
 def test_a_commitment_done_is_held_until_the_bill_shows_it(database: Store, make_subject: Make, clock: Clock) -> None:
     """Done on the 20th: bills that end there, or the day before, do not show it; those of the 22nd do."""
     of = machines(make_subject, 1)
-    commitment, spot = committed(of, 10_000), on_spot(of[0], 500)
+    commitment, spot = committed(of, 10_000), on_spot(of[0], 1500)
 
     def run(as_of: datetime) -> bool:
         both = [replace(item, subject=replace(item.subject, as_of=as_of)) for item in (commitment, spot)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -14,6 +14,7 @@ from aispend.advising import Commit, Recommend
 from aispend.prices.prices import Price
 from recommender.contract import Advice, DailyCost, Subject, WhyNot
 from recommender.kinds.commit import KIND, evaluate
+from recommender.methods.hours_used import Spent
 from recommender.subjects.usage_pools import CommittedRate, Expiring, UsagePool, family_of
 from tests.recommender.conftest import AS_OF
 from tests.recommender.kinds.contract import KindContract
@@ -48,9 +49,19 @@ def pool(hours: Sequence[int | None], *, committed: str | None = "6", days: int 
             for n in range(days)
         ],
         "usage": tuple(usage), "by_type": {"p4d.24xlarge": whole},
-        "by_resource": {"i-1": whole * 3 / 4, "i-2": whole / 4}, "rates": rates, "expiring": (), "decided": Decimal(0),
+        "by_resource": {"i-1": whole * 3 / 4, "i-2": whole / 4},
+        "parts": {name: tuple(by_hour(usage, Decimal(share))) for name, share in (("i-1", "0.75"), ("i-2", "0.25"))},
+        "rates": rates, "expiring": (), "decided": Decimal(0),
     }  # fmt: skip
     return UsagePool(**(values | more))
+
+
+def by_hour(usage: Sequence[Decimal | None], share: Decimal) -> Iterator[Spent]:
+    """A share of each hour."""
+    first = (AS_OF - timedelta(hours=len(usage))).date()
+    for number, hour in enumerate(usage):
+        day = first + timedelta(days=number // 24)
+        yield Spent(day, 1 << number % 24, None if hour is None else hour * share)
 
 
 def advise(subject: UsagePool, settings: Recommend = SETTINGS) -> Advice:
@@ -90,6 +101,38 @@ def test_what_would_lose_when_usage_falls_is_made_smaller() -> None:
     assert found.evidence["optimum_hourly"] == "8.00"
     assert Decimal(found.evidence["covers_hourly"]) == Decimal("8.50")
     assert found.saving.net == Decimal("1241.00")  # 8.5 × 0.2 × 730
+
+
+def weekly(*hours: int, weeks: int = 8) -> list[int]:
+    """Hours of 60 days, of which whole weeks cost the same; the four days before are like the first."""
+    levels = [*[hours[0]] * (weeks - len(hours)), *hours]
+    return [hours[0]] * 4 * 24 + [level for level in levels for _ in range(7 * 24)]
+
+
+def test_no_more_is_committed_to_than_the_forecast_says_of_the_term() -> None:
+    """10 an hour, 5 in the last week: nine tenths of the hours would have used 10, and the term may use 5 (P10).
+
+    Of 5 the committed half is 2.50 an hour: all of it used, 2.50 × 730 saved.
+    """
+    found = advise(pool(weekly(10, 5), committed="5"))
+    assert found.evidence["optimum_hourly"] == "5.00"
+    assert found.evidence["usage_of_term_p10"] == "5.00"
+    assert found.evidence["commitment_hourly"] == "2.50"
+    assert found.saving.net == Decimal("1825.00")
+    assert "over the term an hour may use 5.00 USD on average (P10 of its forecast)" in found.reason
+
+
+def test_what_rose_is_committed_to_as_it_was() -> None:
+    """10 an hour in 39 days of 60, then 20: the 40 %-quantile is 10, and no week was below it."""
+    found = advise(pool(weekly(10, 20, 20, 20)))
+    assert found.evidence["covers_hourly"] == "10.00"
+    assert "forecast" not in found.reason
+
+
+def test_too_few_weeks_forecast_nothing() -> None:
+    found = advise(pool([10], days=21))
+    assert found.evidence["usage_of_term_p10"] is None
+    assert "Less than 4 weeks of use are known: too few to forecast the term." in found.reason
 
 
 def test_what_ends_soon_is_part_of_the_size_and_saves_nothing_today() -> None:
@@ -150,3 +193,10 @@ class TestCommitContract(KindContract):
         """All of it covered until next month."""
         assert isinstance(subject, UsagePool)
         return replace(subject, costs=costs, expiring=(Expiring("sp-1", AS_OF + timedelta(days=20), Decimal(10)),))
+
+
+def test_the_first_stage_promises_what_it_saves_itself() -> None:
+    """1.20 an hour at 60 % covers 2, which all ten hours use: 20 less 12 is 8 for ten hours, 584 for 730, of 876."""
+    found = advise(pool(PUBLISHED))
+    assert found.saving.net == Decimal("876.00")
+    assert found.evidence["first_stage_saves"]["net"] == "584.00"

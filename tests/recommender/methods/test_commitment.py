@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommender.methods.commitment import best_commitment, fit, stacked, survives
+from recommender.methods.commitment import best_commitment, fit, lowest_mean, stacked, survives
 
 D = Decimal
 USAGE = [D(hour) for hour in (2, 4, 4, 6, 8, 10, 10, 10, 3, 3)]
@@ -40,6 +40,44 @@ def test_a_commitment_for_flat_usage_does_not_survive_a_fall_beyond_its_discount
     """10 an hour committed at 0.6 costs 6; when usage falls to 7 on demand it still saves, at 5 no more."""
     assert survives([D(10)] * 4, D(10), D("0.6"))
     assert not survives([D(10)] * 4, D(10), D("0.6"), fall=D("0.5"))
+
+
+def test_the_low_end_of_a_term_is_below_the_level_by_what_past_weeks_missed() -> None:
+    """60, 110, 100, 110: smoothed by 0.8 the errors are 50, 0 and 10, squares of 2,600, which is the least there is.
+
+    The level is then 108. Of two weeks the mean varies by 2600 ÷ 2 · (1 + 1.8²) ÷ 4 = 1378, of which 1.28155 deviations
+    are 47.573: 60.427, above the least week there was.
+    """
+    assert lowest_mean([60, 110, 100, 110], 2) == pytest.approx(60.427, abs=1e-3)
+
+
+def test_of_what_varies_without_a_trend_little_is_given_up() -> None:
+    """10 more and 10 less by turns, smoothed by 0.05: 1.2816 · s · 0.332 over a year, s being about 15.
+
+    Σ (1 + 0.05 k)² for k < 52 is 52 + 0.1 · 1326 + 0.0025 · 45526 = 298.415, and its root by 52 weeks 0.3322.
+    """
+    weeks = [100.0, *[90.0, 110.0] * 10]
+    level, squares = 100.0, 0.0
+    for week in weeks[1:]:
+        squares += (week - level) ** 2
+        level = 0.95 * level + 0.05 * week
+    expected = level - 1.2815515655 * (squares / 19) ** 0.5 * 0.332206
+    assert lowest_mean(weeks, 52) == pytest.approx(expected, abs=1e-3)
+    assert 94 < expected < 97
+
+
+def test_what_never_changes_is_what_will_be_and_less_than_four_weeks_say_nothing() -> None:
+    assert lowest_mean([100] * 4, 52) == 100
+    assert lowest_mean([100] * 3, 52) is None
+    # weeks before the first use are none
+    assert lowest_mean([0, 100, 100, 100], 52) is None
+    assert lowest_mean([0, 100, 100, 100, 100], 52) == 100
+    assert lowest_mean([0] * 8, 52) is None
+
+
+def test_what_fell_last_week_is_taken_to_stay_so_and_what_rose_is_not_counted_on() -> None:
+    assert lowest_mean([100, 100, 100, 50], 52) == 50
+    assert lowest_mean([100, 100, 100, 150], 52) == 100
 
 
 def test_savings_are_stacked_not_added() -> None:

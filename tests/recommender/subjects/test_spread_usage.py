@@ -9,7 +9,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommender.subjects.usage_pools import HOURS_PER_DAY, Spent, spread_over_hours
+from recommender.methods.hours_used import HOURS_PER_DAY, Spent, spread_over_hours
 
 D = Decimal
 FIRST = date(2026, 9, 1)

@@ -25,6 +25,7 @@ from aispend.schema import (
 )
 from aispend.store import Store
 from aispend.store.partitions import ensure_partitions
+from recommender.methods.hours_used import Spent
 from recommender.subjects.usage_pools import UsagePool, load_usage_pools
 from tests.reports.samples import advice
 
@@ -154,6 +155,9 @@ def test_what_was_accepted_is_taken_out_first(fleet: Store) -> None:
         ("arm_host", "c8g.xlarge"),
         ("spot", "spot"),
         ("stop_idle", "stop"),
+        # what is off by the hour may be off in any of them
+        ("schedule", "hours"),
+        ("auto_stop", "idle"),
     ],
 )
 def test_of_what_leaves_the_family_nothing_is_left_to_commit_to(fleet: Store, kind: str, target: str) -> None:
@@ -163,12 +167,32 @@ def test_of_what_leaves_the_family_nothing_is_left_to_commit_to(fleet: Store, ki
 
 @pytest.mark.parametrize(
     ("kind", "target"),
-    [("consolidate", "replicas"), ("consolidate", "p4d.24xlarge+lora"), ("scale_replicas", "by-hour")],
+    [("consolidate", "replicas"), ("consolidate", "p4d.24xlarge+lora"), ("training_waste", "retries")],
 )
 def test_what_stays_in_the_family_is_left_as_far_as_it_stays(fleet: Store, kind: str, target: str) -> None:
     """Half of the replicas, of their type: the other half runs on, and may be committed to."""
     decide(fleet, 1, "accepted", kind=kind, target=target)
     assert load(fleet, expiring_days=10).usage[24:36] == (Decimal(10),) * 12
+
+
+@pytest.mark.parametrize(("least", "left"), [(0, 0), (1, 10)])
+def test_of_replicas_by_the_hour_those_stay_that_are_never_off(fleet: Store, least: int, left: int) -> None:
+    """i-1 and i-2 of which one at least is always on: half of i-1's 20 an hour; with none, nothing for certain."""
+    both = {name: {"monthly_cost": "100", "counted_net": "25"} for name in ("i-1", "i-2")}
+    decide(fleet, 1, "accepted", kind="scale_replicas", target="by-hour")
+    with fleet.engine.begin() as connection:
+        connection.execute(recommendation.update().values(acts_on=both, evidence={"replicas_least": least}))
+    assert load(fleet, expiring_days=10).usage[24:36] == (Decimal(left),) * 12
+
+
+def test_the_usage_of_each_machine_is_kept_by_day(fleet: Store) -> None:
+    """i-1 in the morning, and half of it where that was accepted; i-3 all day."""
+    assert load(fleet).parts == {
+        "i-1": (Spent(DAY, MORNING, Decimal(240)),),
+        "i-3": (Spent(DAY, None, Decimal(120)),),
+    }
+    decide(fleet, 1, "accepted", target="p4d.12xlarge")
+    assert load(fleet).parts["i-1"] == (Spent(DAY, MORNING, Decimal(120)),)
 
 
 def test_the_whole_payer_is_one_pool_whichever_account_runs_it(fleet: Store) -> None:
