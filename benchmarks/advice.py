@@ -12,7 +12,9 @@ kind and class of machine
 telemetry the sample lost, or measured under a name nobody can explain, is of the class without telemetry; one younger
 than two weeks because its group replaced it is left out. Advice of low confidence counts like any other.
 
-What is right, and the rules beside it, is in ``advice_judge``.
+What is right, and the rules beside it, is in ``advice_judge``. Work of which no machine's telemetry decides (tokens,
+runs, disks, seats, replicas, commitments, spot) is drawn and delivered beside it, and judged by class likewise:
+``labelled_work``.
 
 ``python -m benchmarks.advice [--seed N …] [--each N] [--scale X]``
 """
@@ -45,6 +47,10 @@ from benchmarks import rightness
 from benchmarks.advice_judge import WINDOW_DAYS, Judged, Labelled, Really, Resource, Said, judge, score
 from benchmarks.import_focus import Measure
 from benchmarks.labelled_fleet import CLASSES, KINDS, MISSING, PER_CLASS, LabelledFleet, draw
+from benchmarks.labelled_work import draw as draw_work
+from benchmarks.work_files import Delivered, deliver, load_work
+from benchmarks.work_judge import Told, judge_work, told
+from benchmarks.work_judge import table as table_of_work
 from recommender.run import recommend
 from sample.company import SampleCompany, generate
 
@@ -173,6 +179,7 @@ class Outcome:
     covered_with_a_saving: Sequence[Resource]
     in_another_order: int | None
     """Answers that differ where the same input comes in another order; None where that was not tried."""
+    of_work: Sequence[Judged] = ()
 
 
 def measured(seed: int, scale: float = SCALE, each: int = PER_CLASS, *, reorder: bool = False) -> Outcome:
@@ -185,8 +192,13 @@ def measured(seed: int, scale: float = SCALE, each: int = PER_CLASS, *, reorder:
             folder / "company", seed=seed, scale=scale, today=rightness.TODAY, more=fleet.fleets, asked=fleet.asked
         )
         machines = sorted(labelled(company, fleet, rightness.now()), key=lambda one: one.resource)
-        said, first = _advised(company, fleet, folder / "first")
-        other = _advised(shuffled(company, seed), fleet, folder / "second")[1] if reorder else None
+        work = draw_work(seed, each)
+        delivered = deliver(work, folder / "work", company.settings_file)
+        first = _advised(company, fleet, delivered, folder / "first")
+        said, other = first.said, None
+        if reorder:
+            again = deliver(work, folder / "work again", company.settings_file, order=seed)
+            other = _advised(shuffled(company, seed), fleet, again, folder / "second").answers
     judged = [judge(one, said.get(one.resource, ()), kind) for one in machines for kind in KINDS]
     blind = [
         (one.resource, what)
@@ -202,20 +214,29 @@ def measured(seed: int, scale: float = SCALE, each: int = PER_CLASS, *, reorder:
         for what in said.get(one.resource, ())
         if what.kind == "stop_idle" and what.net
     ]
-    return Outcome(judged, blind, covered, None if other is None else len(first ^ other))
+    differ = None if other is None else len(first.answers ^ other)
+    return Outcome(judged, blind, covered, differ, judge_work(work, first.of_work))
 
 
-def _advised(
-    company: SampleCompany, fleet: LabelledFleet, home: Path
-) -> tuple[dict[Resource, list[Said]], set[tuple[str, ...]]]:
+@dataclass(frozen=True)
+class _Advised:
+    """What one run said: of machines, of work by account, and all of it in comparable words."""
+
+    said: dict[Resource, list[Said]]
+    of_work: dict[str, list[Told]]
+    answers: set[tuple[str, ...]]
+
+
+def _advised(company: SampleCompany, fleet: LabelledFleet, work: Delivered, home: Path) -> _Advised:
     home.mkdir(mode=0o711)
-    settings = load_settings({"AISPEND_HOME": str(home / "home"), "AISPEND_CONFIG": str(company.settings_file)})
+    settings = load_settings({"AISPEND_HOME": str(home / "home"), "AISPEND_CONFIG": str(work.settings_file)})
     with open_store(settings) as store:
         rightness.load(company, store, settings, home, MONTHS)
+        load_work(work, store, settings)
         _redeploy(store, [_listing(row) for row in _rows(company, "verdicts") if row["fleet"] in fleet.redeployed])
         analyze(store.engine, settings, rightness.now)
         recommend(store.engine, settings, rightness.now)
-        return advised(store), answers(store)
+        return _Advised(advised(store), told(store), answers(store))
 
 
 def _listing(row: dict[str, str]) -> dict[str, Any]:
@@ -326,9 +347,10 @@ def main() -> int:
         for number, seed in enumerate(arguments.seed)
     ]
     judged = [one for outcome in outcomes for one in outcome.judged]
-    print(*table(judged), sep="\n", flush=True)
+    of_work = [one for outcome in outcomes for one in outcome.of_work]
+    print(*table(judged), *table_of_work(of_work), sep="\n", flush=True)
     if arguments.wrong:
-        print(*sorted(_mistakes(judged)), sep="\n", flush=True)
+        print(*sorted(_mistakes([*judged, *of_work])), sep="\n", flush=True)
     kept = True
     for measure in measures(outcomes):
         print(measure, flush=True)
