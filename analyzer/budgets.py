@@ -109,7 +109,10 @@ def standing(
     left = exact_sum((budget.amount, actual.copy_negate(), used))
     burn = burning(pace or Pace((), ()), alerts, left=left, known=known, whole=whole, used=used)
     state: State = "ok"
-    reason = _share_spent(actual, budget.amount) if actual >= 0 else below_zero(actual, credited or {})
+    if not spent:
+        reason = "nothing of this period is billed yet"
+    else:
+        reason = _share_spent(actual, budget.amount) if actual >= 0 else below_zero(actual, credited or {})
     if actual >= budget.amount:
         state = "critical"
     elif p10 is not None and p10 > budget.amount:

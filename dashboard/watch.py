@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import data, layout
 from dashboard.layout import Cell, Lines, Mark, Tone
-from reports.budget_words import threshold_words, times, window_words
+from reports.budget_words import known_words, spent, threshold_words, times, window_words
 from reports.change_words import signed
 from reports.formats import UNKNOWN, money, percent, period, share_spent
 from reports.views import ANOMALY_STATES, TOLD_STATES, AnomalyBeside, AnomalyFound, BudgetStatus, Window
@@ -72,10 +72,10 @@ def _budget(row: BudgetStatus, newest: Window) -> tuple[Cell, ...]:
         f"; besides {money(Decimal(amount))} {code}, not converted" for code, amount in row.unconverted.items()
     )
     return (
-        Lines(row.name, f"{row.covers}, {row.cost} cost, {row.period} from {row.period_start}"),
+        Lines(row.name, f"{row.covers}, {row.cost} cost, {row.period} from {row.period_start}, {known_words(row)}"),
         Mark(word, tone, "; ".join(filter(None, (row.reason + besides, threshold_words(row))))),
         Lines(money(row.amount), row.currency),
-        Lines(money(row.actual) + layout.star(row.partly_unknown), share_spent(row.actual, row.amount)),
+        Lines(money(spent(row)) + layout.star(row.partly_unknown), share_spent(spent(row), row.amount)),
         Lines(money(row.forecast_p50), _budget_band(row)),
         Lines(times(row.burn_rate), ", ".join(window_words(row))),
         _used_up(row, newest),

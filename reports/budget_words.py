@@ -1,7 +1,9 @@
-"""Alerts of a budget as a finance manager reads them: the day of each threshold, and how fast the last days went."""
+"""Alerts of a budget as a finance manager reads them: the day of each threshold, how fast the last days went, and how
+far the bills behind it are known."""
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from decimal import Decimal
 
 from reports.formats import UNKNOWN
@@ -9,17 +11,41 @@ from reports.views import BudgetStatus, BudgetThreshold
 
 
 def threshold_words(row: BudgetStatus) -> str:
-    """The day of each threshold: ``50 % reached 2026-11-10, 80 % expected 2026-11-16, 100 % not in this period``."""
-    has_forecast = row.forecast_p50 is not None
-    return ", ".join(f"{one.percent:f} % {_when(one, has_forecast=has_forecast)}" for one in row.thresholds)
+    """The day of each threshold: ``50 % reached 2026-11-10, 80 % expected 2026-11-16, 100 % not in this period``.
+
+    A day that had passed when it was computed is of days that no bill tells of yet, and says so.
+    """
+    return ", ".join(f"{one.percent:f} % {_when(one, row)}" for one in row.thresholds)
 
 
-def _when(one: BudgetThreshold, *, has_forecast: bool) -> str:
+def used_up_words(row: BudgetStatus) -> str:
+    """``used up 2026-11-20``; nothing where it is not in this period."""
+    if row.exhausted_on is None:
+        return ""
+    is_known = row.known_to is not None and row.exhausted_on < row.known_to
+    return f"used up {row.exhausted_on}{'' if is_known else _past(row.exhausted_on, row)}"
+
+
+def known_words(row: BudgetStatus) -> str:
+    """How far the bills are known: ``bills known to 2026-11-10``."""
+    return "no bills analyzed" if row.known_to is None else f"bills known to {row.known_to - timedelta(days=1)}"
+
+
+def spent(row: BudgetStatus) -> Decimal | None:
+    """What is spent to date; None where no day of the period is known: that is not nothing."""
+    return None if row.known_to is None or row.known_to <= row.period_start else row.actual
+
+
+def _past(day: date, row: BudgetStatus) -> str:
+    return " (past, not billed yet)" if day < row.computed_at.date() else ""
+
+
+def _when(one: BudgetThreshold, row: BudgetStatus) -> str:
     if one.reached_on is not None:
         return f"reached {one.reached_on}"
     if one.expected_on is not None:
-        return f"expected {one.expected_on}"
-    return "not in this period" if has_forecast else "not reached"
+        return f"expected {one.expected_on}{_past(one.expected_on, row)}"
+    return "not in this period" if row.forecast_p50 is not None else "not reached"
 
 
 def times(burn: Decimal | None) -> str:

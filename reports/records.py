@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from analyzer.variance import EFFECTS
-from reports.budget_words import threshold_words
+from reports.budget_words import spent, threshold_words
 from reports.columns import BUDGETS, FORECAST, UNIT_COSTS, Column, spend_columns
 from reports.economics_columns import COMMITMENTS, ENERGY, LIFECYCLE, LIFECYCLE_IN, OUTCOMES, RUNS, RUNS_IN, SELF_HOST
 from reports.views import (
@@ -36,10 +36,14 @@ def records(columns: Sequence[Column], rows: Iterable[object]) -> list[Record]:
 
 
 def budget_records(rows: Iterable[BudgetStatus]) -> list[Record]:
-    """Budgets; as text the day of each threshold, and what is in other currencies: ``EUR 12.50; GBP 3``."""
+    """Budgets; as text the day of each threshold, and what is in other currencies: ``EUR 12.50; GBP 3``.
+
+    What is spent of a period is None where no day of it is known.
+    """
     return [
         {column.name: getattr(row, column.name) for column in BUDGETS}
         | {
+            "actual": spent(row),
             "thresholds": threshold_words(row) or None,
             "unconverted": "; ".join(f"{name} {amount}" for name, amount in row.unconverted.items()) or None,
         }

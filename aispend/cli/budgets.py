@@ -52,7 +52,7 @@ def budgets(style: FormatOption = Format.table, database: DatabaseOption = None)
 
 
 def _table(rows: tuple[views.BudgetStatus, ...]) -> None:
-    from reports.budget_words import threshold_words, times, window_words
+    from reports.budget_words import known_words, spent, threshold_words, times, used_up_words, window_words
     from reports.formats import money, share_spent
 
     show.table(
@@ -60,14 +60,15 @@ def _table(rows: tuple[views.BudgetStatus, ...]) -> None:
         [
             (
                 f"{row.name}: {row.state}\n{money(row.amount)} {row.currency}, {row.period} from {row.period_start}"
+                f"\n{known_words(row)}"
                 f"\n{row.reason}"
                 + (f"\n{thresholds}" if (thresholds := threshold_words(row)) else "")
-                + (f"\nused up {row.exhausted_on}" if row.exhausted_on else "")
+                + (f"\n{used_up}" if (used_up := used_up_words(row)) else "")
                 + "".join(
                     f"\nbesides {money(Decimal(amount))} {name}, not converted"
                     for name, amount in row.unconverted.items()
                 ),
-                f"{money(row.actual)}{'*' if row.partly_unknown else ''}\n{share_spent(row.actual, row.amount)}",
+                f"{money(spent(row))}{'*' if row.partly_unknown else ''}\n{share_spent(spent(row), row.amount)}",
                 "\n".join((times(row.burn_rate), *window_words(row))),
                 f"{money(row.forecast_p50)}\n{_band(row)}",
             )

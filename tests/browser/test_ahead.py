@@ -80,7 +80,7 @@ def test_a_budget_says_how_it_stands_in_words_and_by_when_it_is_used_up(readers:
     """12 of 10 is 120 %; 12 of 240 is 5 %; 42 of 50 EUR is 84 %, and used up on the day after the newest data."""
     visitor = readers("Outlook")
 
-    place = "AI spend, effective cost, month from 2026-11-01"
+    place = "AI spend, effective cost, month from 2026-11-01, bills known to 2026-11-02"
     band = "170.00 – 210.00"
     assert visitor.rows("Burn rate") == [
         [

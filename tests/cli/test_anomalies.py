@@ -93,4 +93,4 @@ def test_a_budget_is_told_with_what_it_does_not_add(filled: Run, database: Store
     (row,) = json.loads(filled("budgets", "--format", "json").out)
     assert (row["unconverted"], row["burn_rate"]) == ("EUR 12.5", 1.5)
     assert (row["burn_long"], row["burn_short"], row["burn_state"]) == (1.6, 1.75, "warn")
-    assert row["thresholds"] == "50 % reached 2026-11-10, 80 % expected 2026-11-16"
+    assert row["thresholds"] == "50 % reached 2026-11-10, 80 % expected 2026-11-16 (past, not billed yet)"

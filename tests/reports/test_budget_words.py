@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reports.budget_words import threshold_words, times, window_words
+from reports.budget_words import known_words, spent, threshold_words, times, used_up_words, window_words
 from reports.columns import BUDGETS
 from reports.records import budget_records
 from reports.views import BudgetStatus, BudgetThreshold
@@ -44,6 +44,53 @@ def test_each_threshold_has_its_day() -> None:
     assert threshold_words(half_spent()) == (
         "50 % reached 2026-11-10, 80 % expected 2026-11-16, 150.5 % not in this period"
     )
+
+
+def test_a_day_that_has_passed_is_not_called_expected_without_saying_so() -> None:
+    """Bills end on 31 October, and it is 22 November: the 8th and the 21st are past, today and the 23rd are not."""
+    days = (8, 21, 22, 23)
+    row = half_spent(
+        known_to=november(1),
+        computed_at=datetime(2026, 11, 22, 6, tzinfo=UTC),
+        thresholds=tuple(BudgetThreshold(D(day), None, november(day)) for day in days),
+    )
+    assert threshold_words(row) == (
+        "8 % expected 2026-11-08 (past, not billed yet), 21 % expected 2026-11-21 (past, not billed yet), "
+        "22 % expected 2026-11-22, 23 % expected 2026-11-23"
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({}, "used up 2026-11-20"),
+        ({"computed_at": datetime(2026, 11, 22, 6, tzinfo=UTC)}, "used up 2026-11-20 (past, not billed yet)"),
+        # it was reached: the bill says so
+        ({"known_to": november(21), "computed_at": datetime(2026, 11, 22, 6, tzinfo=UTC)}, "used up 2026-11-20"),
+        ({"exhausted_on": None}, ""),
+    ],
+)
+def test_when_it_is_used_up(values: dict[str, Any], said: str) -> None:
+    assert used_up_words(half_spent(**values)) == said
+
+
+@pytest.mark.parametrize(
+    ("values", "said", "known"),
+    [
+        ({}, "bills known to 2026-11-10", D(500)),
+        ({"known_to": november(1), "actual": D(0)}, "bills known to 2026-10-31", None),
+        ({"known_to": None, "actual": D(0)}, "no bills analyzed", None),
+        # a day of which nothing was charged is known
+        ({"known_to": november(2), "actual": D(0)}, "bills known to 2026-11-01", D(0)),
+    ],
+)
+def test_how_far_bills_are_known_is_said_and_what_is_before_them_is_unknown(
+    values: dict[str, Any], said: str, known: Decimal | None
+) -> None:
+    row = half_spent(**values)
+    assert (known_words(row), spent(row)) == (said, known)
+    (record,) = budget_records([row])
+    assert record["actual"] == known
 
 
 def test_without_a_forecast_nothing_is_said_of_the_days_to_come() -> None:
