@@ -12,7 +12,8 @@ Method
     Replay: sized on the earlier half of the window, held against the later.
 Cases
     An hour of unknown cost, less than two weeks of usage, no price of a committed hour: no advice, with the reason.
-    Less than four weeks: the term is not forecast, and the text says so.
+    Less than four weeks: the term is not forecast, and the text says so. What ended, or fell, in the last week counts
+    for no more than still runs (``methods/lasting.py``).
     Open advice on the same machines is settled first: the portfolio counts only what is left after it.
 Sources
     docs/advice.md; newsvendor problem (methods, T5.5).
@@ -41,6 +42,7 @@ from recommender.methods.commitment import (
     lowest_mean,
     survives,
 )
+from recommender.methods.lasting import most_that_lasts
 from recommender.methods.offered import Offered
 from recommender.methods.risk import effective_sample, risk_level, violation_bound
 from recommender.subjects.usage_pools import CommittedRate, UsagePool
@@ -88,6 +90,12 @@ def evaluate(subject: UsagePool, settings: Recommend) -> Advice | WhyNot:
     committed_rate = _with_obsolescence(_mean_rate(rates, subject), options)
     if committed_rate >= 1:
         return no("no_discount", f"A committed hour costs {committed_rate:.1%} of one on demand over its term.")
+    if best_commitment(known, committed_rate).covers > 0 >= most_that_lasts(known, committed_rate):
+        return no(
+            "ended",
+            f"Something ran in {sum(hour > 0 for hour in known) / hours:.0%} of hours, but too little in the last week "
+            "or, other than a week before, nothing in its last two days: what has ended is not committed to.",
+        )
     best = _careful(known, committed_rate, options)
     if best.covers <= 0:
         return no(
@@ -100,8 +108,9 @@ def evaluate(subject: UsagePool, settings: Recommend) -> Advice | WhyNot:
 
 
 def _careful(usage: Sequence[Decimal], committed_rate: Decimal, options: Commit) -> CommitmentFit:
-    """The optimum within the forecast, or the largest part of it that a fall of usage does not turn into a loss."""
+    """The optimum within the forecast and what still runs, or the largest part of it that survives a fall of usage."""
     most, lowest = best_commitment(usage, committed_rate).covers, _lowest_hour(usage, options)
+    most = min(most, most_that_lasts(usage, committed_rate))
     if lowest is not None:
         most = min(most, lowest)
     for part in range(_STEPS, 0, -1):
