@@ -47,10 +47,21 @@ class Idle(_Section):
     max_activity: float = Field(0.01, ge=0, le=1, description="activity below this is no activity")
     inactive_share: float = Field(0.99, ge=0, le=1, description="share of known minutes that must be inactive")
     min_coverage: float = Field(0.8, ge=0, le=1)
+    resident_mib: float = Field(512, ge=0, description="memory held above which something is loaded, in MiB")
+    underused_activity: float = Field(0.20, gt=0, le=1, description="activity below this is not busy")
+    power_rise: float = Field(0.15, ge=0, description="share power may rise over the card's own floor")
+    power_noise_watts: float = Field(10, ge=0, description="W it may rise in any case: the sensor's noise")
+    idle_power_share: float = Field(0.30, gt=0, le=1, description="of its board power that an idle card draws at most")
+    idle_power_watts: float = Field(40, ge=0, description="W that may be in any case: small cards with a server loaded")
     unattached_days: int = Field(32, ge=1, description="days a volume has to be unattached")
     keep_tags: tuple[str, ...] = (
         "keep", "do-not-stop", "do-not-terminate", "do-not-delete", "dr", "disaster-recovery",
     )  # fmt: skip
+
+    @property
+    def resident_bytes(self) -> float:
+        """``resident_mib`` in bytes."""
+        return self.resident_mib * 2**20
 
 
 class Commit(_Section):

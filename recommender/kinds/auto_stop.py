@@ -31,15 +31,13 @@ from recommender.actions import describe, stop_when_idle
 from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
 from recommender.evidence import load_evidence, machine_price
 from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal
-from recommender.kinds.demand import demand_of, last_days
+from recommender.kinds.demand import demand_of, last_days, states_of
 from recommender.methods.risk import effective_sample, risk_level, violation_bound
 from recommender.methods.states import (
     SLOTS_PER_DAY,
     SLOTS_PER_HOUR,
     State,
     measured_until,
-    resource_states,
-    slot_states,
 )
 from recommender.savings import Spread, cost_basis, cost_remark, monthly_cost, recent, saving
 from recommender.subjects.machines import Machine
@@ -107,7 +105,7 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     history = subject.accelerators
     if history is None:
         return no("telemetry_missing", "No accelerator utilization is known for it, so nobody can say when it is idle.")
-    states = resource_states(slot_states(history, settings.idle.max_activity))[-days * SLOTS_PER_DAY :]
+    states = states_of(history, settings.idle)[-days * SLOTS_PER_DAY :]
     billed_hours = max(sum(day.hours for day in recent(subject, days)), 1)
     played = play(states, _wait_minutes(subject, settings) // _SLOT_MINUTES)
     coverage = min(played.known / SLOTS_PER_HOUR / billed_hours, 1.0)

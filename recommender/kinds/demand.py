@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
+from aispend.advising import Idle
 from recommender.methods.outcome import Demand
-from recommender.methods.states import SLOTS_PER_DAY, SLOTS_PER_HOUR, Accelerators
+from recommender.methods.states import (
+    SLOTS_PER_DAY,
+    SLOTS_PER_HOUR,
+    Accelerators,
+    State,
+    resource_states,
+    slot_states,
+)
 
 BUSY_ACTIVITY = 0.05
 """Activity above which a device counts as in use."""
@@ -33,3 +42,17 @@ def last_days(demand: Demand, days: int) -> Demand:
         concurrent=demand.concurrent[-left:],
         memory=demand.memory[-hours:],
     )
+
+
+def states_of(history: Accelerators, idle: Idle) -> NDArray[np.int8]:
+    """State of the whole resource in each slot."""
+    each = slot_states(history, idle.max_activity, idle.resident_bytes, idle.underused_activity)
+    return resource_states(each)
+
+
+def state_shares(history: Accelerators, idle: Idle, days: int) -> dict[str, float]:
+    """Shares of the known time of the last days in which it was busy, and at work below that; empty where unknown."""
+    states = states_of(history, idle)[-days * SLOTS_PER_DAY :]
+    known = int((states != State.UNKNOWN).sum())
+    named = (("busy_time_share", State.BUSY), ("underused_time_share", State.UNDERUSED))
+    return {name: round(float((states == state).sum()) / known, 4) for name, state in named if known}

@@ -42,7 +42,7 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
-from aispend.advising import Recommend
+from aispend.advising import Idle, Recommend
 from aispend.prices.accelerators import accelerator
 from aispend.prices.prices import Candidate, Price
 from aispend.sizing import Rightsize
@@ -52,7 +52,7 @@ from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Confiden
 from recommender.evidence import load_evidence
 from recommender.guards import before_another, hard_to_regain, preconditions, refusal
 from recommender.kinds.another_card import is_estimated, machines_if_slow, moved_to_card, speed_evidence
-from recommender.kinds.demand import demand_of, last_days
+from recommender.kinds.demand import demand_of, last_days, state_shares
 from recommender.kinds.limits import (
     Limit,
     ModelNeed,
@@ -193,7 +193,7 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
         )
     return _advice(
         subject, options, demand, chosen=chosen, need=need, model=model, price=price, found=found,
-        coverage=coverage, cost=cost, lower_quartile=worth.lower_quartile,
+        coverage=coverage, cost=cost, lower_quartile=worth.lower_quartile, idle=settings.idle,
     )  # fmt: skip
 
 
@@ -258,6 +258,7 @@ def _advice(
     coverage: float,
     cost: Decimal,
     lower_quartile: float,
+    idle: Idle,
 ) -> Advice:
     candidate, outcome = chosen.candidate, found.outcome
     share = 1 - candidate.price.hourly_price / price.hourly_price
@@ -328,6 +329,7 @@ def _advice(
             "coverage": round(coverage, 4),
             "counter": subject.accelerators.counter if subject.accelerators else None,
             "preset": options.preset,
+            **({} if subject.accelerators is None else state_shares(subject.accelerators, idle, options.window_days)),
             **load_evidence(demand.load, demand.concurrent),
             "load_needed": round(need.load, 4),
             "memory_used_max_bytes": int(need.memory),

@@ -42,21 +42,18 @@ from recommender.actions import describe, switch_off
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
 from recommender.evidence import load_evidence, machine_price
 from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal
-from recommender.kinds.demand import demand_of, last_days
+from recommender.kinds.demand import demand_of, last_days, states_of
 from recommender.kinds.idle_replay import idle_evidence, idle_replay
 from recommender.kinds.quiet_endpoint import NAME, evaluate_endpoint
 from recommender.methods.idle import MONTH, TWO_MONTHS, next_window, periodicity
 from recommender.methods.risk import effective_sample, risk_level, violation_bound
 from recommender.methods.states import (
-    RESIDENT_BYTES,
     SLOTS_PER_DAY,
     SLOTS_PER_HOUR,
     Accelerators,
     State,
     idle_since,
     measured_until,
-    resource_states,
-    slot_states,
 )
 from recommender.savings import Spread, cost_basis, cost_remark, monthly_cost, saving
 from recommender.subjects.machines import Machine
@@ -71,13 +68,6 @@ _DAY_HOURS = 24
 _SLOT = timedelta(minutes=60 / SLOTS_PER_HOUR)
 AWS_MEMORY_SHARE = 0.05
 """Memory held from which Compute Optimizer calls no G or P instance idle."""
-_POWER_MARGIN = 1.15
-_POWER_NOISE_WATTS = 10.0
-"""Below this a rise is the sensor's noise: 15 % of a small card's floor is a watt or two."""
-_IDLE_POWER_SHARE = 0.30
-"""Of its board power a card with nothing to do draws 10 to 25 %; one that never draws as little has work."""
-_IDLE_WATTS = 40.0
-"""What small cards draw with a server loaded, which is more than that share of theirs."""
 _CHECK_ACTIVITY = 0.05
 """What a health check, or an answer to the driver, shows in the one slot it falls in."""
 
@@ -108,8 +98,8 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
         )
     window_hours = _window_hours(subject, idle)
     window = min(window_hours * SLOTS_PER_HOUR, history.activity_max.shape[1])
-    states = resource_states(slot_states(history, idle.max_activity))
-    checks = _health_checks(history, states)
+    states = states_of(history, idle)
+    checks = _health_checks(history, states, idle)
     states[checks] = State.ALLOCATED_UNUSED
     recent = states[-window:]
     known = recent != State.UNKNOWN
@@ -149,7 +139,7 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     demand = _demand(subject, window_hours)
     if demand:
         return no("busy", f"It served {demand:,.0f} requests in the last {window_hours} h.")
-    power = _power_agrees(history, window_hours, subject.accelerator_type)
+    power = _power_agrees(history, window_hours, subject.accelerator_type, idle)
     if power is False:
         return no("signals_disagree", "No activity is counted, but it draws more power than an idle card does.")
     if cost is None:
@@ -264,12 +254,12 @@ def _window_hours(subject: Machine, idle: Idle) -> int:
     return round(next_window(hours, *subject.regret))
 
 
-def _health_checks(history: Accelerators, states: Any) -> Any:
+def _health_checks(history: Accelerators, states: Any, idle: Idle) -> Any:
     """Slots in which only a health check ran: alone, faint, and nothing in memory. Memory unknown: none."""
     active = states >= State.UNDERUSED
     alone = active & ~np.roll(active, 1) & ~np.roll(active, -1)
     faint = np.fmax.reduce(history.activity_max, axis=0) < _CHECK_ACTIVITY
-    free = (history.memory_used_max <= RESIDENT_BYTES).all(axis=0)
+    free = (history.memory_used_max <= idle.resident_bytes).all(axis=0)
     return alone & faint & np.repeat(free, SLOTS_PER_HOUR)[: active.size]
 
 
@@ -367,7 +357,7 @@ def _with_earlier(recent_days: Any, subject: Machine) -> Any:
     return np.concatenate([earlier, recent_days])
 
 
-def _power_agrees(history: Accelerators, window_hours: int, card: str | None) -> bool | None:
+def _power_agrees(history: Accelerators, window_hours: int, card: str | None, idle: Idle) -> bool | None:
     """Whether power stayed at the card's own floor, and that is one of an idle card; None where power is unknown."""
     power = history.power_mean
     recent = power[:, -window_hours:]
@@ -376,10 +366,11 @@ def _power_agrees(history: Accelerators, window_hours: int, card: str | None) ->
     floor = np.nanpercentile(power, 5, axis=1, keepdims=True)
     known = accelerator(card) if card else None
     if known is not None and known.tdp_watts is not None:
-        most = max(_IDLE_POWER_SHARE * float(known.tdp_watts), _IDLE_WATTS)
+        most = max(idle.idle_power_share * float(known.tdp_watts), idle.idle_power_watts)
         if np.nanmax(floor) > most:
             return False
-    return bool(np.nanmax(recent - np.maximum(floor * _POWER_MARGIN, floor + _POWER_NOISE_WATTS)) <= 0)
+    allowed = np.maximum(floor * (1 + idle.power_rise), floor + idle.power_noise_watts)
+    return bool(np.nanmax(recent - allowed) <= 0)
 
 
 KIND = Kind(

@@ -5,9 +5,10 @@ Assumes
     never saturation when high.
 Method
     unknown            no sample
-    resident_idle      activity below the threshold, memory held (a server with weights loaded and no work)
+    resident_idle      activity below the threshold, memory held (a server with weights loaded and no work);
+                       a bare CUDA context holds less than the threshold
     allocated_unused   activity below the threshold, no memory held
-    underused          active, below 20 %
+    underused          active, below a second threshold
     busy               the rest
 Sources
     docs/advice.md; the states' thresholds are settings.
@@ -26,9 +27,6 @@ from numpy.typing import NDArray
 
 SLOTS_PER_HOUR = 12
 SLOTS_PER_DAY = 24 * SLOTS_PER_HOUR
-RESIDENT_BYTES = 512 * 2**20
-"""Memory above which something is loaded; a bare CUDA context stays below."""
-UNDERUSED_ACTIVITY = 0.20
 
 
 @dataclass(frozen=True)
@@ -62,12 +60,14 @@ class State(IntEnum):
 _UNKNOWN, _ALLOCATED_UNUSED, _RESIDENT_IDLE, _UNDERUSED, _BUSY = (np.int8(state) for state in State)
 
 
-def slot_states(history: Accelerators, max_idle_activity: float) -> NDArray[np.int8]:
+def slot_states(
+    history: Accelerators, max_idle_activity: float, resident_bytes: float, underused_activity: float
+) -> NDArray[np.int8]:
     """State per (accelerator, slot)."""
     activity = history.activity_max
     # one byte a slot from the start: these are the largest arrays there are; no comparison holds of what is unknown
-    idle = np.where(history.memory_used_max > RESIDENT_BYTES, _RESIDENT_IDLE, _ALLOCATED_UNUSED)
-    states = np.where(activity >= UNDERUSED_ACTIVITY, _BUSY, _UNDERUSED)
+    idle = np.where(history.memory_used_max > resident_bytes, _RESIDENT_IDLE, _ALLOCATED_UNUSED)
+    states = np.where(activity >= underused_activity, _BUSY, _UNDERUSED)
     inactive = activity < max_idle_activity
     np.copyto(states, np.repeat(idle, SLOTS_PER_HOUR, axis=1)[:, : activity.shape[1]], where=inactive)
     np.copyto(states, _UNKNOWN, where=np.isnan(activity))

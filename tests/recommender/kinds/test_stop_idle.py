@@ -8,7 +8,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from aispend.advising import Recommend
+from aispend.advising import Idle, Recommend
 from recommender.contract import Advice, WhyNot
 from recommender.kinds.stop_idle import KIND, evaluate
 from recommender.subjects.machines import Machine
@@ -102,6 +102,43 @@ def test_rising_power_contradicts_a_silent_counter(make_subject: Make) -> None:
     power = np.full((8, 14 * 24), 60.0)
     power[0, 200:210] = 300
     assert refuse(make_subject(accelerators=history(np.zeros((8, FORTNIGHT)), power=power))) == "signals_disagree"
+
+
+def test_memory_that_counts_as_held_is_a_setting(make_subject: Make) -> None:
+    """600 MiB are more than the 512 of the settings, and less than 1,024."""
+    subject = make_subject(accelerators=history(np.zeros((8, FORTNIGHT)), memory_bytes=600 * 2**20))
+    assert advise(subject).evidence["state"] == "resident-idle"
+    more = evaluate(subject, Recommend(idle=Idle(resident_mib=1024)))
+    assert isinstance(more, Advice)
+    assert more.evidence["state"] == "allocated-unused"
+
+
+@pytest.mark.parametrize(
+    ("power", "card", "settings", "agrees"),
+    [
+        # an A100's board power is 400 W: 30 % of it are 120, 25 % are 100
+        (119.0, "nvidia-a100-40gb", Idle(), True),
+        (119.0, "nvidia-a100-40gb", Idle(idle_power_share=0.25), False),
+        # a T4's is 70 W: 30 % are 21, so that 40 W stand in
+        (45.0, "nvidia-t4", Idle(), False),
+        (45.0, "nvidia-t4", Idle(idle_power_watts=50), True),
+        # from 60 to 75 W is more than 15 % and than 10 W, and not more than 30 % or 20 W
+        ("rising", "nvidia-a100-40gb", Idle(), False),
+        ("rising", "nvidia-a100-40gb", Idle(power_rise=0.3), True),
+        ("rising", "nvidia-a100-40gb", Idle(power_noise_watts=20), True),
+    ],
+)
+def test_what_power_of_an_idle_card_may_be_is_a_setting(
+    make_subject: Make, power: float | str, card: str, settings: Idle, agrees: bool
+) -> None:
+    watts = np.full((8, 14 * 24), 60.0 if power == "rising" else power)
+    if power == "rising":
+        watts[0, 200:210] = 75.0
+    seen = history(np.zeros((8, FORTNIGHT)), power=watts)
+    answer = evaluate(make_subject(accelerators=seen, accelerator_type=card), Recommend(idle=settings))
+    assert isinstance(answer, Advice) == agrees, answer
+    if isinstance(answer, WhyNot):
+        assert answer.reason == "signals_disagree"
 
 
 def test_power_that_is_always_high_is_work_nobody_counts(make_subject: Make) -> None:

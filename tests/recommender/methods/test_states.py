@@ -6,9 +6,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommender.methods.states import RESIDENT_BYTES, State, resource_states, slot_states
+from aispend.advising import Idle
+from recommender.methods.states import State, resource_states, slot_states
 from tests.recommender.conftest import history
 
+IDLE = Idle()
+RESIDENT_BYTES = 512 * 2**20
 ACTIVITIES = [float("nan"), 0.0, 0.005, 0.01, 0.1, 0.2, 0.9]
 
 
@@ -28,7 +31,7 @@ def said(activity: float, held: float) -> State:
 def test_each_slot_has_the_state_that_is_said_of_it(activities: list[float], held: float) -> None:
     """Two accelerators over an hour; memory that nobody knows holds nothing."""
     seen = history(np.array(activities).reshape(2, 12), memory_bytes=held)
-    states = slot_states(seen, 0.01)
+    states = slot_states(seen, IDLE.max_activity, IDLE.resident_bytes, IDLE.underused_activity)
     assert states.dtype == np.int8
     assert states.ravel().tolist() == [said(one, held) for one in activities]
 
