@@ -27,7 +27,7 @@ Known drawbacks
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
@@ -109,6 +109,18 @@ def saving(
         p90=p90,
         range_from=of,
     )
+
+
+def widened(saved: Saving, of: str, *, low: Saving, high: Saving | None = None) -> Saving:
+    """The saving, its range down to that of ``low`` and up to that of ``high``: the same with ``of`` at its ends."""
+    p10, p50, p90 = (saved.net if one is None else one for one in (saved.p10, saved.p50, saved.p90))
+    p10 = min(p10, low.net if low.p10 is None else low.p10)
+    if high is not None:
+        p90 = max(p90, high.net if high.p90 is None else high.p90)
+    if p10 == p90:
+        return saved
+    told = of if saved.p10 is None else f"{saved.range_from}, {of}"
+    return replace(saved, p10=p10, p50=p50, p90=p90, range_from=told)
 
 
 def paid_anew(subject: Subject, days: int, share: Decimal, behind: Behind) -> Decimal | None:

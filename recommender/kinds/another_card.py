@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +12,7 @@ from recommender.kinds.limits import Need, Size
 from recommender.kinds.replayed import spread_of
 from recommender.methods.replay import Replay
 from recommender.moved import moved
+from recommender.savings import widened
 
 
 def is_estimated(chosen: Size) -> bool:
@@ -44,18 +44,7 @@ def moved_to_card(
     least = max(if_slow, Decimal(0))
     scale = float(least / share) if share else 0.0
     slow, _ = moved(subject, days, least, doing, types, spread=spread_of(found, scale))
-    return ranged(saved, slow), said
-
-
-def ranged(saved: Saving, slow: Saving) -> Saving:
-    """The saving, its range down to that of the same at the low end of the speed."""
-    first, middle, high = (saved.net if one is None else one for one in (saved.p10, saved.p50, saved.p90))
-    low = min(first, slow.net if slow.p10 is None else slow.p10)
-    if low == high:
-        return saved
-    of = "the low end of the other card's speed"
-    of = of if saved.p10 is None else f"{saved.range_from}, {of}"
-    return replace(saved, p10=low, p50=middle, p90=high, range_from=of)
+    return widened(saved, "the low end of the other card's speed", low=slow), said
 
 
 def speed_evidence(chosen: Size, slow: int) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import fnmatch
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -36,7 +36,7 @@ from aispend.advising import Recommend
 from aispend.moving import Spot
 from recommender import terraform
 from recommender.actions import as_spot, describe
-from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
+from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Saving, Step, Subject, WhyNot
 from recommender.evidence import unmeasured
 from recommender.guards import (
     before_another,
@@ -67,7 +67,7 @@ from recommender.methods.spot_policies import policy_for
 from recommender.methods.spot_replay import SpotReplay
 from recommender.methods.spot_serving import SpotServing, serving_cost, smallest_spare, spread
 from recommender.prices import price_evidence
-from recommender.savings import NO_SPREAD, Spread, cost_basis, cost_remark, covered_share, recent, saving
+from recommender.savings import Spread, cost_basis, cost_remark, covered_share, recent, saving, widened
 from recommender.subjects.machines import Machine
 from recommender.subjects.services import Service
 from recommender.to_be_had import needs_of
@@ -128,7 +128,7 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     quote = quote_of(machines[0], parts, options)
     if isinstance(quote, tuple):
         return no(*quote)
-    outlook = _serve(machines, quote, options) if subject.stage == _ONLINE else _run(subject, machines, quote, options)
+    outlook = _outlook(subject, machines, quote, options)
     if isinstance(outlook, tuple):
         return no(*outlook)
     if outlook.saving < options.min_saving:
@@ -145,7 +145,18 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
             f"{_share(tried.played.saved_share)} of the cost; {options.min_saving:.0%} is needed "
             "(recommend.spot.min_saving).",
         )
-    return _advice(parts, quote, outlook, options, tried)
+    at_ends = [_outlook(subject, machines, replace(quote, mtbf=mtbf), options) for mtbf in quote.mtbf_ends]
+    worst, best = (0.0 if isinstance(one, tuple) else one.saving for one in at_ends)
+    return _advice(parts, quote, outlook, options, tried=tried, ends=(worst, best))
+
+
+def _outlook(
+    subject: Service, machines: tuple[Machine, ...], quote: Quote, options: Spot
+) -> _Outlook | tuple[str, str]:
+    """What is left at this quote, by what the machines do."""
+    if subject.stage == _ONLINE:
+        return _serve(machines, quote, options)
+    return _run(subject, machines, quote, options)
 
 
 def _unfit(subject: Service, machines: tuple[Machine, ...], options: Spot) -> tuple[str, str] | None:
@@ -272,11 +283,32 @@ def _checkpoint(subject: Service, machines: tuple[Machine, ...], options: Spot) 
     return options.assumed_checkpoint_minutes, proof
 
 
-def _advice(parts: Parts, quote: Quote, outlook: _Outlook, options: Spot, tried: SpotReplay | None) -> Advice:
-    subject, days, first = parts.whole, options.window_days, parts.machines[0]
+def _saved(subject: Subject, days: int, outlook: _Outlook, tried: SpotReplay | None, share: float) -> Saving:
+    """The saving of a share of the cost; parts of the history it was tried on saved as much more or less."""
+    share = max(share, 0.0)
+    scale = share / outlook.saving if outlook.saving > 0 else 0.0
     # an hour above the bid saves nothing, which the folds have counted
-    spread = Spread(shares=tried.played.fold_savings) if tried is not None else NO_SPREAD
-    used = saving(subject, days, Decimal(repr(outlook.saving)).quantize(Decimal("0.0001")), spread)
+    folds = () if tried is None else tried.played.fold_savings
+    return saving(
+        subject,
+        days,
+        Decimal(repr(share)).quantize(Decimal("0.0001")),
+        Spread(shares=tuple(saved * scale for saved in folds)),
+    )
+
+
+def _advice(
+    parts: Parts,
+    quote: Quote,
+    outlook: _Outlook,
+    options: Spot,
+    *,
+    tried: SpotReplay | None,
+    ends: tuple[float, float],
+) -> Advice:
+    subject, days, first = parts.whole, options.window_days, parts.machines[0]
+    used, low, high = (_saved(subject, days, outlook, tried, share) for share in (outlook.saving, *ends))
+    used = widened(used, "how often it is interrupted", low=low, high=high)
     command, undo = as_spot(first)
     spot = quote.spot
     old = subject.as_of - spot.quoted_at > timedelta(hours=options.quote_hours)

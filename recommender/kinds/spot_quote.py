@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
+
+import numpy as np
 
 from aispend.moving import Spot
 from aispend.prices.prices import Price
@@ -13,16 +16,22 @@ from recommender.savings import recent
 from recommender.subjects.machines import Machine
 from recommender.subjects.spot_market import SpotMarket, SpotPrice
 
+_DRAWS = 100_000
+
 
 @dataclass(frozen=True)
 class Quote:
-    """Spot against what is paid now; hours between interruptions of a machine, and who says so."""
+    """Spot against what is paid now; hours between interruptions of a machine, and who says so.
+
+    ``mtbf_ends`` are the same at the P90 and the P10 of how often it may be interrupted, as far as that is known.
+    """
 
     spot: SpotPrice
     on_demand: Price
     ratio: float
     mtbf: float
     mtbf_source: str
+    mtbf_ends: tuple[float, float]
 
     @property
     def paid_now(self) -> float:
@@ -57,20 +66,33 @@ def quote_of(machine: Machine, parts: Parts, options: Spot) -> Quote | tuple[str
     return Quote(market.price, on_demand, ratio, *rate)
 
 
-def _mtbf(market: SpotMarket) -> tuple[float, str] | None:
-    """Hours between interruptions of one machine, the shorter of what is known, and where it is from."""
-    known: list[tuple[float, str]] = []
+def _mtbf(market: SpotMarket) -> tuple[float, str, tuple[float, float]] | None:
+    """Hours between interruptions of one machine, the shorter of what is known, where it is from, and its ends.
+
+    Of a band any share is as likely; of one's own hours the rate has Jeffreys' posterior (Poisson).
+    """
+    known: list[tuple[float, str, tuple[float, float]]] = []
     if market.band is not None and 0 < market.band.low + market.band.high < 2:
         band = market.band
         source = f"{band.low:.0%} to {band.high:.0%} of machines {band.per}, {band.source}, {band.as_of}"
-        known.append((mtbf_from_band((band.low + band.high) / 2, band.hours), source))
+        often, seldom = (band.low + part * (band.high - band.low) for part in (0.9, 0.1))
+        ends = mtbf_from_band(often, band.hours), mtbf_from_band(seldom, band.hours)
+        known.append((mtbf_from_band((band.low + band.high) / 2, band.hours), source, ends))
     if market.own is not None:
         hours = mtbf_from_preemptions(market.own.interruptions, market.own.hours)
         if hours:
             own = market.own
             source = f"{own.interruptions} interruptions in {own.hours:.0f} own hours on spot ({own.counted})"
-            known.append((hours, source))
+            often, seldom = _as_likely(own.interruptions)
+            known.append((hours, source, (min(hours, own.hours / often), max(hours, own.hours / seldom))))
     return min(known, default=None)
+
+
+@lru_cache(maxsize=1024)
+def _as_likely(seen: int) -> tuple[float, float]:
+    """The P90 and the P10 of how many there would be in another stretch as long, by a fixed seed."""
+    often, seldom = np.percentile(np.random.default_rng(600).gamma(seen + 0.5, size=_DRAWS), (90, 10))
+    return float(often), float(seldom)
 
 
 def _own_rate(parts: Parts, days: int) -> float | None:

@@ -14,10 +14,10 @@ import pytest
 from aispend.advising import Recommend
 from recommender.contract import Advice, Saving
 from recommender.kinds import sizes as sizes_module
-from recommender.kinds.another_card import ranged
 from recommender.kinds.rightsize import evaluate
 from recommender.kinds.sizes import lacks_bf16, sizes
 from recommender.methods.realised_ratio import MeasuredRatio, Ratio, RealisedRatio
+from recommender.savings import widened
 from recommender.subjects.machines import Machine
 from recommender.subjects.served_use import Use
 from tests.recommender.conftest import GIB, history
@@ -143,7 +143,9 @@ def test_a_measured_spread_has_a_low_end_too(make_subject: Make, monkeypatch: py
 )
 def test_the_range_goes_down_to_what_the_slow_case_saves(slow: Decimal, low: Decimal | None, of: str) -> None:
     """What saves as much when slow is one number still, and no range."""
-    saved = ranged(Saving(None, D(60), D(60), None, None, None), Saving(None, slow, slow, None, None, None))
+    saved = widened(
+        Saving(None, D(60), D(60), None, None, None), "the low end", low=Saving(None, slow, slow, None, None, None)
+    )
     assert saved.p10 == low
     assert saved.net == D(60)
     assert saved.range_from.startswith(of)

@@ -80,6 +80,28 @@ def test_what_is_left_of_the_lower_price_after_interruptions(make_subject: Make)
     assert 'market_type = "spot"' in advice.evidence["terraform"]
 
 
+@pytest.mark.parametrize(
+    ("known", "low", "high"),
+    [
+        # 100 in 600 hours: Jeffreys' posterior of the rate, Gamma(100.5), has its 10th and 90th percentile at 87.9 and
+        # 113.5: once in 6.83 and in 5.29 hours, 1.2029 and 1.2392 times as long: 1 − 0.35 × 1.2392 = 56.6 %
+        (market(), 0.5663, 0.5790),
+        # 5 to 25 % an hour: 7 and 23 % are once in 13.78 and in 3.83 hours, 1.1322 and 1.2967 times as long
+        (SpotMarket(price=quoted(0.35), band=Band(0.05, 0.25, date(2026, 11, 20), "azure/spot", 1)), 0.5462, 0.6037),
+    ],
+)
+def test_how_often_it_is_interrupted_is_in_the_range(
+    make_subject: Make, known: SpotMarket, low: float, high: float
+) -> None:
+    found = advise(trainer(make_subject, market=known))
+    assert found.saving.p10 is not None
+    assert found.saving.p90 is not None
+    assert float(found.saving.p10) / 14600 == pytest.approx(low, abs=4e-4)
+    assert float(found.saving.p90) / 14600 == pytest.approx(high, abs=4e-4)
+    assert found.saving.p10 < found.saving.net < found.saving.p90
+    assert found.saving.range_from == "how often it is interrupted"
+
+
 def test_a_far_deadline_is_kept_by_waiting_for_spot(make_subject: Make) -> None:
     far = Recommend(spot=Spot(deadline=2.0))
     assert advise(trainer(make_subject), far).evidence["deadline_policy"] == "greedy"
