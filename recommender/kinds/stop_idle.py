@@ -29,7 +29,7 @@ Known drawbacks
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -136,9 +136,10 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
             f"Its work has come back every {period.days} days, and it has been idle for {idle_hours / 24:.0f} days: "
             f"{period.window_days} are needed to know that it stopped.",
         )
-    demand = _demand(subject, window_hours)
+    oldest = (subject.as_of - timedelta(hours=window_hours)).date()
+    demand = _demand(subject, oldest)
     if demand:
-        return no("busy", f"It served {demand:,.0f} requests in the last {window_hours} h.")
+        return no("busy", f"It served {demand:,.0f} requests since {oldest}.")
     power = _power_agrees(history, window_hours, subject.accelerator_type, idle)
     if power is False:
         return no("signals_disagree", "No activity is counted, but it draws more power than an idle card does.")
@@ -336,9 +337,8 @@ def _seen_hours(states: Any) -> int:
     return (states.size - int(known[0])) // SLOTS_PER_HOUR if known.size else 0
 
 
-def _demand(subject: Machine, window_hours: int) -> Decimal | None:
-    """Requests in the window; with no inference records, 0 where workload records say nothing ran; None unknown."""
-    oldest = (subject.as_of - timedelta(hours=window_hours)).date()
+def _demand(subject: Machine, oldest: date) -> Decimal | None:
+    """Requests since a day; with no inference records, 0 where workload records say nothing ran; None unknown."""
     if subject.requests is not None:
         return sum((count for day, count in subject.requests.items() if day >= oldest), Decimal(0))
     if subject.workload_seconds is not None:

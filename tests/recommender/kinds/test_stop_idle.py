@@ -317,6 +317,15 @@ def test_of_a_day_that_the_window_cuts_the_hours_in_it_count(
     assert found.evidence["coverage"] == coverage
 
 
+def test_requests_are_known_by_the_day_and_told_so(make_subject: Make) -> None:
+    """The window begins on the 19th at noon, and nobody knows whether its twelve requests came before."""
+    answer = evaluate(
+        notebook(make_subject, 40, regret=REGRETTED, requests={date(2026, 11, 19): Decimal(12)}), SETTINGS
+    )
+    assert isinstance(answer, WhyNot)
+    assert (answer.reason, answer.explanation) == ("busy", "It served 12 requests since 2026-11-19.")
+
+
 def test_days_of_a_cut_window_are_counted_from_its_end(make_subject: Make) -> None:
     """Work over noon is of one day, though a day of 24 hours from the window's beginning ends there."""
     activity = np.zeros((8, 40 * 12))
