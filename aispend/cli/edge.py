@@ -63,7 +63,6 @@ def edge(
     from recommender.methods.edge import Device, edge_cost
     from reports import views
     from reports.home_first import currency_order
-    from reports.views.unit_costs import PER_REQUESTS
 
     given = {
         "hardware": hardware,
@@ -77,21 +76,20 @@ def edge(
         prices = _prices(door.settings.recommend.edge, given)
         window = doors.window(first, end, views.newest_window(connection))
         found = views.unit_costs(connection, window, model=model, basis="allocation")
-        rows = [
-            row for row in found.rows if row.requests and row.effective_cost is not None and row.cost_per_1k_requests
-        ]
+        priced = [(row, row.requests, row.cost_per_1k_requests) for row in found.rows]
+        rows = [(row.currency, count, price) for row, count, price in priced if count and price]
         missing = nothing.no_unit_costs(connection, model)
     if not rows or found.window is None:
         show.lines([missing])
         return
-    currencies = sorted({row.currency for row in rows}, key=currency_order(door.settings.reporting_currency))
+    currencies = sorted({currency for currency, _, _ in rows}, key=currency_order(door.settings.reporting_currency))
     if len(currencies) > 1:
         raise UsageError(
             f"{model} is paid for in {' and '.join(currencies)}.",
             next_step="Choose days with one of them: --from, --to.",
         )
-    requests = sum((row.requests or Decimal(0) for row in rows), Decimal(0))
-    cloud = rate(sum((row.effective_cost or Decimal(0) for row in rows), Decimal(0)), requests, PER_REQUESTS)
+    requests = sum((count for _, count, _ in rows), Decimal(0))
+    cloud = rate(sum((count * price for _, count, price in rows), Decimal(0)), requests)
     days = (found.window.end - found.window.first).days
     volume = rate(requests * HOURS_PER_MONTH, Decimal(24 * days * devices))
     volume = volume if inferences is None else _number("--inferences", inferences)

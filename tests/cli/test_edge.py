@@ -1,4 +1,7 @@
-"""``aispend edge`` beside a model that costs 768 for 1,000 inferences on its one day."""
+"""``aispend edge`` beside a model that costs 768 for 1,000 inferences on its one day.
+
+What it cost on the day before, of which nobody counted requests, is the price of none.
+"""
 
 from __future__ import annotations
 
@@ -15,24 +18,25 @@ ASKED = ("edge", "--model", MODEL, "--devices", "10", *PRICES)
 
 @on_a_ledger
 def served(ledger: Ledger) -> None:
-    """The day, analyzed."""
-    ledger.charge(
-        "2026-10-05",
-        "768",
-        resource_id="i-1",
-        gpus=8,
-        hours=all_hours(),
-        quantity="24",
-        tags={"model": MODEL, "stage": "inference-online"},
-        **GPU_HOUR,
-    )
+    """The days, analyzed."""
+    for day, cost in (("2026-10-05", "768"), ("2026-10-04", "100")):
+        ledger.charge(
+            day,
+            cost,
+            resource_id="i-1",
+            gpus=8,
+            hours=all_hours(),
+            quantity="24",
+            tags={"model": MODEL, "stage": "inference-online"},
+            **GPU_HOUR,
+        )
     ledger.usage({"requests": 1000, "input": 12_000_000, "output": 3_000_000}, alias="i-1", model=MODEL)
     ledger.analyze()
 
 
 @pytest.fixture
 def contents(request: pytest.FixtureRequest) -> Contents | None:
-    """That day, for who asks for ``serving``."""
+    """These days, for who asks for ``serving``."""
     return served if "serving" in request.fixturenames else None
 
 
