@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 
 import streamlit as st
 
 from dashboard import advice_filters, data, evidence, layout
 from dashboard.layout import Figure, Lines
-from reports.advice_words import badges, not_counted_line, payback_line, unmeasured_line
+from reports import advice_sheet
+from reports.advice_words import (
+    as_of_line,
+    badges,
+    lost_line,
+    none_stands_line,
+    not_counted_line,
+    payback_line,
+    unmeasured_line,
+)
 from reports.export import recommendations_csv
-from reports.formats import UNKNOWN, change_name, kind_name, moment, money, risk_name, saving_range
+from reports.formats import UNKNOWN, change_name, kind_name, money, risk_name, saving_range
 from reports.kinds import kind_title
-from reports.views import STATES, AdviceFilter, Recommendation, Recommendations, Undecided, undecided, unmeasured
+from reports.views import (
+    ENDED_STATES,
+    PROMISING_STATES,
+    STATES,
+    AdviceFilter,
+    Recommendation,
+    Recommendations,
+    Undecided,
+    undecided,
+    unmeasured,
+)
 
 _LIST_HEIGHT = 420
 _ROWS_SEEN = 12
@@ -33,12 +53,13 @@ def page() -> None:
     found = data.recommendations(asked)
     rows = found.rows
     newest = max((row.updated_at for row in rows), default=None)
-    fresh = f" · evidence as of {moment(newest)} · {advice_filters.counts_of(rows)}" if newest else ""
+    told = (as_of_line(found), advice_filters.counts_of(rows)) if newest else ()
+    fresh = "".join(f" · {text}" for text in told if text)
     st.caption(layout.markdown_safe(f"Per month of 730 hours, in {currency}{fresh}"))
     if newest:
         _changed(newest.date() - timedelta(days=7), currency)
     if not rows:
-        _none(currency)
+        _none(asked, currency)
     else:
         _totals(found, currency)
         selected = _table(rows, currency)
@@ -50,12 +71,14 @@ def page() -> None:
             on_click="ignore",
             help="These rows, all digits, with their evidence; as aispend export recommendations writes them.",
         )
-        evidence.panel(rows[selected], currency)
+        evidence.panel(rows[selected])
+    if lost := lost_line(data.recommendations(replace(asked, states=ENDED_STATES))):
+        st.caption(layout.markdown_safe(lost))
     _without_advice(currency, expanded=not rows)
 
 
 def _changed(since: date, currency: str) -> None:
-    """What changed in the week before the newest evidence, in a line, and behind it each."""
+    """What changed in the week before the newest run, in a line, and behind it each."""
     found = data.advice_changes(since)
     counts = found.counts(currency)
     if not counts:
@@ -88,10 +111,12 @@ def _changed(since: date, currency: str) -> None:
         )
 
 
-def _none(currency: str) -> None:
+def _none(asked: AdviceFilter, currency: str) -> None:
     """Why the list is empty, and what would fill it."""
     if data.recommendations(AdviceFilter(states=STATES, currency=currency)).rows:
-        st.info("No recommendation fits these states and filters; choose others above.")
+        ended = data.recommendations(AdviceFilter(states=ENDED_STATES, currency=currency))
+        old = none_stands_line(ended) if set(asked.states) <= set(PROMISING_STATES) else None
+        st.info("No recommendation fits these states and filters; choose others above." + (f" {old}." if old else ""))
         return
     st.info("No recommendations yet. Beside the bill they need what the accelerators were measured to do.")
     st.code("aispend import-metrics PATH…\naispend recommend", language=None)
@@ -164,8 +189,8 @@ def _table(rows: Sequence[Recommendation], currency: str) -> int:
                 counted: "no" if row.uncounted else money(row.counted_net),
                 net: money(row.monthly_saving_net),
                 between: saving_range(row.saving_p10, row.saving_p90),
-                evidence.RISK: risk_name(row.risk),
-                evidence.CONFIDENCE: row.confidence,
+                advice_sheet.RISK: risk_name(row.risk),
+                advice_sheet.CONFIDENCE: row.confidence,
                 "To mind": "; ".join(badges(row)),
                 "Team": row.team or "no team known",
                 "State": row.state,

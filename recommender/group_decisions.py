@@ -77,6 +77,11 @@ def decided_with(connection: Connection, recommendation_id: str) -> list[Line]:
     while more := {row.id: row for row in others if row.id not in found and reached & set(row.groups)}:
         found |= more
         reached |= {name for row in more.values() for name in row.groups}
+    # of a machine whose change was done and came back, the newest life alone is decided on
+    newest = {own.resource_id: own.life or 1}
+    for row in found.values():
+        newest[row.resource_id] = max(newest.get(row.resource_id, 1), row.life or 1)
+    found = {key: row for key, row in found.items() if (row.life or 1) == newest[row.resource_id]}
     return [Line(row.id, row.resource_id, row.state, row.gate) for _, row in sorted(found.items())]
 
 
@@ -135,4 +140,5 @@ _COLUMNS = (
     recommendation.c.state,
     recommendation.c.gate,
     recommendation.c.evidence["groups"].label("groups"),
+    recommendation.c.evidence["life"].label("life"),
 )

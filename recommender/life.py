@@ -18,7 +18,8 @@ from aispend.clock import Clock
 from aispend.errors import UsageError
 from aispend.schema import recommendation, recommendation_event, saving_baseline
 from recommender.group_decisions import Line, decided_with
-from recommender.ledger.baseline import write_baseline
+from recommender.ledger.baseline import promise_of, write_baseline
+from recommender.lives import CARRIED_OUT, next_life
 
 Event = Literal["accepted", "dismissed", "snoozed", "done", "reopened"]
 Verdict = Literal["evaluation_passed", "evaluation_failed"]
@@ -33,7 +34,6 @@ _ALLOWED: dict[str, tuple[str, ...]] = {
 }
 _JUDGED = ("open", "accepted", "snoozed")
 _UNDECIDED_OR_NOT = ("open", "accepted", "snoozed", "dismissed")
-_CARRIED_OUT = ("done", "verified")
 SHORTEST_ID = 6
 """Characters of an id that a decision needs: fewer may mean another recommendation after the next run."""
 _CANDIDATES = 8
@@ -41,7 +41,7 @@ _CANDIDATES = 8
 
 @dataclass(frozen=True)
 class Decided:
-    """What was decided on; ``monthly_saving_net`` in ``currency``, None where unknown.
+    """What was decided on; ``monthly_saving_net`` is what it promises in ``currency``, None where unknown.
 
     ``with_it`` are the ids of the other lines of its group, which the same was decided of.
     """
@@ -77,7 +77,7 @@ def change_state(
 
     ``recommendation_id`` may be a unique prefix of six characters or more. Raises ``UsageError`` for fewer, an unknown
     id, an ambiguous prefix, a step the present state does not allow, a dismissal without reason, a snooze
-    without a future day, or something done in the future or after its end.
+    without a future day, something done in the future or after its end, or taking back what was proposed anew since.
     """
     decided, state = _find(connection, recommendation_id)
     full_id = decided.id
@@ -92,6 +92,8 @@ def change_state(
         raise UsageError("A dismissal needs a reason.", where=full_id, next_step="Add --reason TEXT.")
     if event == "snoozed" and (until is None or until <= now.date()):
         raise UsageError("A snooze needs a day in the future.", where=full_id, next_step="Add --until YYYY-MM-DD.")
+    if event == "reopened" and state in CARRIED_OUT:
+        _refuse_earlier_life(connection, full_id)
     others = _following(connection, full_id, event, state)
     for one in (full_id, *(line.id for line in others)):
         if event == "done":
@@ -106,6 +108,19 @@ def change_state(
             update(recommendation).where(recommendation.c.id == one).values(state=new_state, updated_at=now)
         )
     return replace(decided, with_it=tuple(line.id for line in others))
+
+
+def _refuse_earlier_life(connection: Connection, full_id: str) -> None:
+    """What came back after it was done has a later life: that one is decided on."""
+    r = recommendation.c
+    row = connection.execute(select(recommendation).where(r.id == full_id)).one()
+    later = connection.scalar(select(r.id).where(r.id == next_life(row)))
+    if later is not None:
+        raise UsageError(
+            f"It came back after it was done, and is proposed anew as {later}.",
+            where=full_id,
+            next_step=f"Decide on that one: aispend recommendations accept {later}",
+        )
 
 
 def _following(connection: Connection, full_id: str, event: Event, state: str) -> list[Line]:
@@ -125,7 +140,7 @@ def _following(connection: Connection, full_id: str, event: Event, state: str) -
         for line in lines
         if line.state in _ALLOWED[event]
         and line.state != "gone"
-        and (event != "reopened" or (line.state in _CARRIED_OUT) == (state in _CARRIED_OUT))
+        and (event != "reopened" or (line.state in CARRIED_OUT) == (state in CARRIED_OUT))
     ]
 
 
@@ -207,7 +222,8 @@ def _find(connection: Connection, given: str) -> tuple[Decided, str]:
         raise UsageError(f"An id needs at least {SHORTEST_ID} characters.", where=given or "no id", next_step=listed)
     r = recommendation.c
     found = connection.execute(
-        select(r.id, r.kind, r.resource_id, r.monthly_saving_net, r.currency, r.state)
+        select(r.id, r.kind, r.resource_id, r.monthly_saving_net, r.currency, r.state, r.evidence)
+        .add_columns(r.saving_p10, r.saving_p50, r.saving_p90)
         .where(r.id.startswith(given.lower(), autoescape=True))
         .order_by(r.id)
     ).all()
@@ -222,4 +238,4 @@ def _find(connection: Connection, given: str) -> tuple[Decided, str]:
             next_step=f"Give more of it: {', '.join(names)}{more}.",
         )
     row = found[0]
-    return Decided(row.id, row.kind, row.resource_id, row.monthly_saving_net, row.currency), row.state
+    return Decided(row.id, row.kind, row.resource_id, promise_of(row)["net"], row.currency), row.state

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -16,21 +15,19 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from aispend.schema import recommendation, recommendation_event, saving_baseline, why_not
 from recommender.contract import Advice, Answer, WhyNot
 from recommender.group_decisions import GroupDecision, decided_against
+from recommender.lives import CARRIED_OUT, living
 from recommender.portfolio import NOT_COUNTED, Counted, combine
 from recommender.quotas_together import within_quotas
 from recommender.registry import KINDS
 from recommender.whole_groups import groups_of
 
-DECIDED_AGAINST = ("dismissed", "snoozed", "done", "verified")
+DECIDED_AGAINST = ("dismissed", "snoozed", *CARRIED_OUT)
 """States in which a proposal takes no part in the total: it was refused, put off, or is done already."""
+BILL_STALE = "bill_stale"
+"""The reason where the bill itself ends too long ago; the others that make advice expire are of telemetry."""
 _NOT_FOUND = ("gone", "expired")
-
-
-def identity_of(item: Advice) -> str:
-    """Twelve hex digits that stay the same from run to run for the same proposal, however it is worded."""
-    subject = item.subject
-    parts = (item.kind, subject.provider, subject.resource_id, subject.currency, item.target)
-    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:12]
+_MUST_BE_FOUND = ("open", "accepted")
+_DECISIONS = ("accepted", "dismissed", "snoozed", "done", "reopened")
 
 
 def keep(
@@ -41,7 +38,11 @@ def keep(
     passed = _passed_gates(connection)
     woken = _wake(connection, now)
     before |= dict.fromkeys(woken, "open")
-    items = {identity_of(item): item for item in advice}
+    lives = living(connection, advice, before, now.date())
+    items = lives.items
+    lost = [key for key in items if before.get(key) in _NOT_FOUND]
+    found_again = dict.fromkeys(_still_accepted(connection, lost), "accepted")
+    before |= found_again
     followed = decided_against(connection, items, before, KINDS)
     states = before | {key: decision.event for key, decision in followed.items()}
     bought = _not_billed_yet(connection, items, states)
@@ -51,22 +52,16 @@ def keep(
     )
     items = {key: standing.get(key, item) for key, item in items.items() if key in standing or key not in asking}
     counts = _counted(items, states, passed, bought)
-    _upsert(connection, [_row(key, item, counts[key], now) for key, item in items.items()])
+    changing = {key: item for key, item in items.items() if before.get(key) not in CARRIED_OUT}
+    _upsert(connection, [_row(key, item, counts[key], now) for key, item in changing.items()])
     for key, decision in followed.items():
         _follow(connection, key, decision, now)
     fresh = [key for key in items if key not in followed and before.get(key) in (None, *_NOT_FOUND)]
-    _say(connection, fresh, "proposed", "open", now)
+    _say(connection, fresh, "proposed", "open", now, why=lives.came_back)
+    again = {key: "Found again; it was accepted before." for key in found_again if key in items}
+    _say(connection, list(again), "proposed", "accepted", now, why=again)
     every = [*reasons, *refused]
-    blind = {(reason.kind, *_whose(reason)) for reason in every if reason.reason.startswith("telemetry_")}
-    c = recommendation.c
-    lost = connection.execute(
-        select(c.id, c.kind, c.provider, c.resource_id, c.currency)
-        .where(c.state == "open", c.id.not_in(items))
-        .order_by(c.id)
-    ).all()
-    ended = {key: "expired" if tuple(what) in blind else "gone" for key, *what in lost}
-    for state in _NOT_FOUND:
-        _say(connection, [key for key, found in ended.items() if found == state], state, state, now)
+    _end(connection, list(items.values()), items, every, now)
     connection.execute(
         update(recommendation)
         .where(recommendation.c.id.not_in(items) | recommendation.c.state.in_((*DECIDED_AGAINST, *_NOT_FOUND)))
@@ -95,6 +90,41 @@ def _not_billed_yet(connection: Connection, items: Mapping[str, Advice], states:
     bought = {row.recommendation_id: row.done_on for row in rows if row.done_on is not None}
     newest = {key: item.subject.as_of.date() - timedelta(days=1) for key, item in done.items()}
     return [item for key, item in done.items() if key in bought and bought[key] >= newest[key]]
+
+
+def _end(
+    connection: Connection, advice: Sequence[Advice], found: Collection[str], reasons: Sequence[WhyNot], now: datetime
+) -> None:
+    """What is open or accepted and was not found is gone, or expired where nobody measured it lately; and why."""
+    why = {(item.kind, *_whose(item)): f"Proposed instead: {item.proposed}" for item in advice}
+    why |= {(reason.kind, *_whose(reason)): reason.explanation for reason in reasons}
+    blind = {
+        (reason.kind, *_whose(reason))
+        for reason in reasons
+        if reason.reason.startswith("telemetry_") or reason.reason == BILL_STALE
+    }
+    c = recommendation.c
+    rows = connection.execute(
+        select(c.id, c.kind, c.provider, c.resource_id, c.currency)
+        .where(c.state.in_(_MUST_BE_FOUND), c.id.not_in(found))
+        .order_by(c.id)
+    )
+    lost = {row.id: (row.kind, row.provider, row.resource_id, row.currency) for row in rows}
+    for state in _NOT_FOUND:
+        ours = [key for key, what in lost.items() if (what in blind) == (state == "expired")]
+        _say(connection, ours, state, state, now, why={key: why[lost[key]] for key in ours if lost[key] in why})
+
+
+def _still_accepted(connection: Connection, lost: Sequence[str]) -> list[str]:
+    """Of what was not found for a while, what somebody had accepted: that decision holds when it is found again."""
+    e = recommendation_event.c
+    newest = (
+        select(e.recommendation_id, e.event)
+        .ext(distinct_on(e.recommendation_id))
+        .where(e.recommendation_id.in_(lost), e.event.in_(_DECISIONS))
+        .order_by(e.recommendation_id, e.event_id.desc())
+    )
+    return [row.recommendation_id for row in connection.execute(newest) if row.event == "accepted"]
 
 
 def _passed_gates(connection: Connection) -> set[str]:
@@ -138,11 +168,20 @@ def _upsert(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changing), rows)
 
 
-def _say(connection: Connection, keys: Sequence[str], event: str, state: str, now: datetime) -> None:
-    """The same event and state for all of them, in their order."""
+def _say(
+    connection: Connection,
+    keys: Sequence[str],
+    event: str,
+    state: str,
+    now: datetime,
+    *,
+    why: Mapping[str, str] | None = None,
+) -> None:
+    """The same event and state for all of them, in their order; with the reason of those that have one."""
     if keys:
         said = {"at": now, "event": event, "who": "aispend"}
-        connection.execute(insert(recommendation_event), [{"recommendation_id": key, **said} for key in keys])
+        told = [{"recommendation_id": key, **said, "reason": (why or {}).get(key)} for key in keys]
+        connection.execute(insert(recommendation_event), told)
         _set_state(connection, keys, state, now)
 
 

@@ -17,7 +17,7 @@ from recommender.contract import Advice, Answer, Kind, Subject, WhyNot
 from recommender.growth import note_growth
 from recommender.guards import exclusion_of
 from recommender.ledger.calibration import learned
-from recommender.record import keep
+from recommender.record import BILL_STALE, keep
 from recommender.registry import KINDS
 from recommender.settings_check import check_settings
 from recommender.subjects.load import evidence_end, load_subjects
@@ -36,22 +36,26 @@ class RecommendReport:
     """What a run found.
 
     ``subjects`` is what was looked at, each once whatever it is part of. ``advice`` is what counts: it saves something
-    net beside what else can be done. ``without_advice`` is resources that no kind has advice for.
+    net beside what else can be done. ``without_advice`` is resources that no kind has advice for. ``is_stale``: the
+    newest bill ends longer ago than advice lasts, so that none stands on it.
     """
 
     subjects: int
     advice: int
     without_advice: int
     evidence_end: datetime | None
+    is_stale: bool = False
 
 
 def recommend(engine: Engine, settings: Settings, clock: Clock, *, progress: Progress | None = None) -> RecommendReport:
     """Recompute all recommendations from what is loaded, in one transaction.
 
-    An open recommendation that is no longer found becomes ``gone``, or ``expired`` where the telemetry it rests on has
-    stopped; what a person decided is kept, and its figures are brought up to date. A snooze that has run out becomes
-    open again. What became of earlier stops widens the window of idleness (``calibration.py``).
+    What is open or accepted and no longer found becomes ``gone``, or ``expired`` where what it rests on ended more than
+    ``expires_after_days`` before now; what else a person decided is kept. What was done stays as it was, and is
+    proposed anew where it came back (``lives.py``). A snooze that has run out becomes open again. What became of
+    earlier stops widens the window of idleness (``calibration.py``).
     """
+    now = clock()
     with engine.begin() as connection:
         exclusive(connection, "recommend")
         check_settings(connection, settings, clock().date())
@@ -65,7 +69,7 @@ def recommend(engine: Engine, settings: Settings, clock: Clock, *, progress: Pro
                 seen.add((subject.provider, subject.resource_id))
                 if progress:
                     progress("Recommending", len(seen), None)
-                for said in _answers(subject, settings.recommend):
+                for said in _answers(subject, settings.recommend, now):
                     answer = replace(said, subject=_without_history(subject))
                     if isinstance(answer, Advice):
                         advice.append(answer)
@@ -77,12 +81,13 @@ def recommend(engine: Engine, settings: Settings, clock: Clock, *, progress: Pro
             told = {(one.subject.provider, name) for one in advice for name in (one.subject.resource_id, *one.acts_on)}
             told |= {(one.subject.provider, one.subject.resource_id) for one in reasons}
             reasons += unanswered(connection, end, settings.recommend, told)
-        counts, refused = keep(connection, advice, reasons, clock())
-        note_growth(connection, settings.recommend.min_monthly_saving, clock())
+        counts, refused = keep(connection, advice, reasons, now)
+        note_growth(connection, settings.recommend.min_monthly_saving, now)
     over = {(reason.kind, reason.subject.resource_id) for reason in refused}
     advised = {item.subject.resource_id for item in advice if (item.kind, item.subject.resource_id) not in over}
     without = {reason.subject.resource_id for reason in (*reasons, *refused)} - advised
-    return RecommendReport(len(seen), counts, len(without), end)
+    is_stale = end is not None and _has_ended(end, settings.recommend, now)
+    return RecommendReport(len(seen), counts, len(without), end, is_stale)
 
 
 def _without_history(subject: Subject) -> Subject:
@@ -90,14 +95,19 @@ def _without_history(subject: Subject) -> Subject:
     return replace(subject, accelerators=None) if isinstance(subject, Machine) else subject
 
 
-def _answers(subject: Subject, options: Recommend) -> Iterator[Answer]:
+def _answers(subject: Subject, options: Recommend, now: datetime) -> Iterator[Answer]:
     for kind in KINDS:
         if isinstance(subject, kind.subject) and kind.applies(subject):
-            yield answer(kind, subject, options)
+            yield answer(kind, subject, options, now)
 
 
-def answer(kind: Kind[Any], subject: Subject, options: Recommend) -> Answer:
-    """What a kind says of a subject, held against what holds for all kinds.
+def _has_ended(until: datetime, options: Recommend, now: datetime) -> bool:
+    """Whether evidence up to then is too old to advise anything on now."""
+    return now - until > timedelta(days=options.expires_after_days)
+
+
+def answer(kind: Kind[Any], subject: Subject, options: Recommend, now: datetime) -> Answer:
+    """What a kind says of a subject, held against what holds for all kinds; ``now`` is what its age is taken from.
 
     A part of what is said of a whole group may be small: the group has to save enough (``whole_groups.py``).
     """
@@ -128,12 +138,14 @@ def answer(kind: Kind[Any], subject: Subject, options: Recommend) -> Answer:
             f"It would save {saved} {currency} a month and cost {said.one_off_cost} once: more than "
             f"{options.max_payback_months} months to pay back (recommend.max_payback_months).",
         )
-    until = said.evidence_until
-    if until is not None and subject.as_of - until > timedelta(days=options.expires_after_days):
+    until = said.evidence_until or subject.as_of
+    if _has_ended(until, options, now):
+        is_of_bill = _has_ended(subject.as_of, options, now)
+        what, more = ("bills and telemetry", "newer bills") if is_of_bill else ("telemetry", "telemetry again")
         return no(
-            "telemetry_stale",
-            f"What it would rest on was last measured on {until:%Y-%m-%d}, more than {options.expires_after_days} days "
-            "before the newest bill (recommend.expires_after_days). Collect telemetry again.",
+            BILL_STALE if is_of_bill else "telemetry_stale",
+            f"What it would rest on, {what}, ends on {until:%Y-%m-%d}, more than {options.expires_after_days} days ago "
+            f"(recommend.expires_after_days). Collect {more}.",
         )
     return held(said)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from reports.formats import money
+from reports.formats import moment, money
 from reports.views import NotCounted, Recommendation, Recommendations, Uncounted, Unmeasured, WhyNot
 
 _GROUPS: Mapping[Uncounted, tuple[str, str]] = {
@@ -44,7 +44,39 @@ def not_counted(row: Recommendation) -> str | None:
         case "overlap":
             return "it cannot be done beside what is counted"
         case "decided":
-            return f"it is {row.state}"
+            return f"it is {row.state}" + (f": {row.ended_because.rstrip('.')}" if row.ended_because else "")
+
+
+def as_of_line(found: Recommendations) -> str | None:
+    """Up to when what is listed was measured, or billed where it rests on bills alone; None where nobody knows."""
+    if found.evidence_ends is None:
+        return None
+    first, last = (moment(end) for end in found.evidence_ends)
+    return f"evidence as of {last}" if first == last else f"evidence as of {first} to {last}"
+
+
+def lost_line(ended: Recommendations) -> str | None:
+    """Accepted advice that is expired or gone, which no list of what stands has; None where there is none."""
+    lost = [row for row in ended.rows if row.is_lost]
+    if not lost:
+        return None
+    first, several = lost[0], len(lost) > 1
+    return (
+        f"Accepted and not found any more: {len(lost)}, the largest {first.id[:8]} ({not_counted(first)}). "
+        f"{'All' if several else 'It'}: aispend recommendations list --state expired,gone"
+    )
+
+
+def none_stands_line(ended: Recommendations) -> str | None:
+    """That advice expired as what it rests on is old, where some did; None where none did."""
+    expired = [row for row in ended.rows if row.state == "expired"]
+    ends = [end for row in expired if (end := row.evidence_as_of) is not None]
+    if not ends:
+        return None
+    return (
+        f"{len(expired)} expired: what they rest on ends on {max(ends):%Y-%m-%d} at the latest. Load newer bills and "
+        "telemetry, then aispend recommend"
+    )
 
 
 def badges(row: Recommendation) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from aispend.money import rate
 from reports.kinds import KINDS
-from reports.views import Basis, EnergyUse, SavedItem, Window
+from reports.views import ENDED_STATES, Basis, EnergyUse, SavedItem, Window
 
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -119,7 +119,7 @@ def change_name(event: str) -> str:
 def outcome_name(item: SavedItem) -> str:
     """What became of a recommendation that was accepted or done, in a few words."""
     if item.done_on is None:
-        return "accepted, not done yet"
+        return "accepted, not done yet" if item.state not in ENDED_STATES else f"accepted, not done, {item.state} since"
     parts = [_OUTCOMES[item.outcome] if item.outcome else f"done on {item.done_on}, not verified yet"]
     if item.outcome == "saved" and item.predicted_net is None:
         parts = ["verified: no amount was promised"]
@@ -129,6 +129,8 @@ def outcome_name(item: SavedItem) -> str:
         parts.append("still paid for")
     if item.restarted_on is not None:
         parts.append(f"started again on {item.restarted_on}")
+    if item.proposed_as is not None:
+        parts.append(f"came back, proposed anew as {item.proposed_as[:8]}")
     return ", ".join(parts)
 
 

@@ -89,19 +89,21 @@ def _list(narrowing: Narrowing, first: str | None, end: str | None, style: Forma
     from reports import views
     from reports.advice_columns import RECOMMENDATIONS
     from reports.advice_records import recommendation_records
+    from reports.advice_words import lost_line
 
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         chosen = narrowing.chosen(doors.window(first, end, views.newest_window(connection)))
         found = views.recommendations(connection, chosen)
         found = replace(found, rows=in_order(found.rows, door.settings.reporting_currency))
         reasons = views.why_not(connection, door.settings.recommend.min_monthly_saving)
+        lost = lost_line(views.recommendations(connection, replace(chosen, states=views.ENDED_STATES)))
         empty = "" if found.rows else _nothing(connection, chosen, asked_states=bool(narrowing.state))
     if style is not Format.table:
         show.machine(RECOMMENDATIONS, recommendation_records(found.rows), style)
     elif not found.rows:
         show.lines([empty])
     else:
-        advice_table(found.rows, savings_lines(found, reasons))
+        advice_table(found.rows, [*savings_lines(found, reasons), *([lost] if lost else [])])
 
 
 def in_order(rows: Iterable[views.Recommendation], home: str) -> tuple[views.Recommendation, ...]:
@@ -116,6 +118,7 @@ def in_order(rows: Iterable[views.Recommendation], home: str) -> tuple[views.Rec
 def _nothing(connection: Connection, chosen: views.AdviceFilter, *, asked_states: bool) -> str:
     """Why none is listed: none in these states or this period, none that fits, none found, or nothing to find it in."""
     from reports import views
+    from reports.advice_words import none_stands_line
 
     there = views.recommendations_by_state(connection)
     if there:
@@ -123,10 +126,12 @@ def _nothing(connection: Connection, chosen: views.AdviceFilter, *, asked_states
         parts += ["was last confirmed in this period"] if chosen.window is not None else []
         parts += [f"fits {', '.join(_option(name) for name in chosen.narrowing)}"] if chosen.narrowing else []
         present = ", ".join(f"{count} {state}" for state, count in there.items())
+        ended = views.recommendations(connection, views.AdviceFilter(states=views.ENDED_STATES))
+        old = None if asked_states else none_stands_line(ended)
         return (
             f"No recommendation {' and '.join(parts) or 'stands'}. "
             f"There {'is' if sum(there.values()) == 1 else 'are'} {present}. "
-            f"States: {', '.join(views.STATES)}; choose with --state."
+            f"States: {', '.join(views.STATES)}; choose with --state." + (f" {old}." if old else "")
         )
     if views.why_not(connection, Decimal(0)):
         return "No recommendations: nothing was found to save. Why not: aispend recommendations why-not"
@@ -214,7 +219,7 @@ def advice_lines(rows: Sequence[views.Recommendation]) -> None:
 
 def savings_lines(found: views.Recommendations, reasons: Sequence[views.WhyNot] = ()) -> list[str]:
     """The terms of the table: what counts and what does not, in each currency, and what a saving is."""
-    from reports.advice_words import counted_line, not_counted_line, payback_line
+    from reports.advice_words import as_of_line, counted_line, not_counted_line, payback_line
     from reports.formats import currencies_apart
 
     currencies = list(dict.fromkeys(row.currency for row in found.rows))
@@ -224,7 +229,9 @@ def savings_lines(found: views.Recommendations, reasons: Sequence[views.WhyNot] 
         for code in currencies
         for line in (counted_line(found, code), not_counted_line(groups, code), payback_line(reasons, code))
     )
-    return [*(line for line in told if line), _TERMS, *currencies_apart(currencies)]
+    as_of = as_of_line(found)
+    ends = [f"{as_of[0].upper()}{as_of[1:]}."] if as_of else []
+    return [*(line for line in told if line), *ends, _TERMS, *currencies_apart(currencies)]
 
 
 def changes(

@@ -53,6 +53,11 @@ def recommend(database: DatabaseOption = None) -> None:
         f"{report.advice} recommendations for {report.subjects} resources, evidence to {report.evidence_end:%Y-%m-%d}; "
         f"{report.without_advice} without advice. See: aispend recommendations"
     )
+    if report.is_stale:
+        typer.echo(
+            "Nothing stands on a bill that ends so long ago (recommend.expires_after_days): collect newer bills and "
+            "telemetry."
+        )
     if verified:
         typer.echo(f"{verified} done earlier {'is' if verified == 1 else 'are'} verified now. See: aispend savings")
 

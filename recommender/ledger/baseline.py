@@ -3,9 +3,9 @@
 Assumes
     The four weeks before the change show what the thing costs and how much of it runs.
 Method
-    The promise (net saving with its range) is kept as it was when accepted, or done where nobody accepted it first; no
-    later run changes it. Hours, effective cost, coverage and list price are measured on the 28 days before the
-    day it was done, or before the newest bill where that is earlier.
+    The promise (net saving with its range; of a commitment in stages, the first one's) is kept as it was when accepted,
+    or done where nobody accepted it first; no later run changes it. Hours, effective cost, coverage and list price are
+    measured on the 28 days before the day it was done, or before the newest bill where that is earlier.
 Cases
     First charged within these days: from that day. A day of unknown cost is left out. Advice whose effect the bill
     cannot tell (``untold.py``) has a promise and no counterfactual.
@@ -70,6 +70,17 @@ def counterfactual_of(kind: str) -> Counterfactual:
     return _BY_KIND.get(kind) or ("unknown" if step is None else _BY_STEP[step])
 
 
+def promise_of(row: Any) -> dict[str, Decimal | None]:
+    """What a recommendation promises a month when it is accepted or done: ``net``, ``p10``, ``p50``, ``p90``.
+
+    Of what is done in stages it is what the first saves: the next is proposed, and promised, by itself.
+    """
+    stage = row.evidence.get("first_stage_saves")
+    if stage is not None:
+        return {name: None if stage[name] is None else Decimal(stage[name]) for name in ("net", "p10", "p50", "p90")}
+    return {"net": row.monthly_saving_net, "p10": row.saving_p10, "p50": row.saving_p50, "p90": row.saving_p90}
+
+
 def write_baseline(
     connection: Connection,
     recommendation_id: str,
@@ -87,10 +98,7 @@ def write_baseline(
         "provider": row.provider,
         "currency": row.currency,
         "accepted_at": now,
-        "predicted_net": row.monthly_saving_net,
-        "predicted_p10": row.saving_p10,
-        "predicted_p50": row.saving_p50,
-        "predicted_p90": row.saving_p90,
+        **{f"predicted_{name}": amount for name, amount in promise_of(row).items()},
     }
     measured = _measured(connection, row, done_on or now.date()) | {
         "done_on": done_on,

@@ -25,7 +25,7 @@ freshness         how new each source is; rejected_rows: what could not be read
 """
 
 from reports.views.advice_changes import CHANGES, AdviceChange, AdviceChanges, ChangeCount, advice_changes
-from reports.views.advice_filter import ALL, LIVE_STATES, PROMISING_STATES, STATES, AdviceFilter
+from reports.views.advice_filter import ALL, ENDED_STATES, LIVE_STATES, PROMISING_STATES, STATES, AdviceFilter
 from reports.views.anomalies import (
     ANOMALY_STATES,
     TOLD_STATES,
@@ -133,6 +133,7 @@ __all__ = [
     "CHANGE_CUTS",
     "COSTS",
     "DIMENSIONS",
+    "ENDED_STATES",
     "FORECAST_CUTS",
     "LIVE_STATES",
     "PROMISING_STATES",

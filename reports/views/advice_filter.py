@@ -15,6 +15,8 @@ STATES = ("open", "accepted", "snoozed", "dismissed", "done", "verified", "expir
 LIVE_STATES = ("open", "accepted", "snoozed", "dismissed", "done", "verified")
 """Shown unless asked otherwise: ``gone`` no longer applies, ``expired`` lost the telemetry it rests on."""
 PROMISING_STATES = ("open", "accepted")
+ENDED_STATES = ("expired", "gone")
+"""What a run did not find any more."""
 
 
 @dataclass(frozen=True)

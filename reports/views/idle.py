@@ -14,7 +14,7 @@ from aispend.schema import recommendation, resource
 from reports.views.basis import Window
 
 IDLE_KIND = "stop_idle"
-_NO_LONGER = ("gone", "done")
+_NO_LONGER = ("gone", "expired", "done", "verified")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from aispend.schema import recommendation, recommendation_event, resource
 from reports.subject_names import subject_name
-from reports.views.advice_filter import ALL, PROMISING_STATES, STATES, AdviceFilter
+from reports.views.advice_filter import ALL, ENDED_STATES, PROMISING_STATES, STATES, AdviceFilter
 
 DECISIONS = ("accepted", "dismissed", "snoozed", "done", "reopened", "evaluation_passed", "evaluation_failed")
 """Steps that somebody takes; the others are found by a run."""
@@ -32,6 +32,7 @@ class Recommendation:
     before it counts, ``evaluation`` how that came out: ``evaluation_passed``, ``evaluation_failed``, None not yet;
     ``estimate_only`` a calculation that never counts. ``name`` is what people call the resource: its name, or the fleet
     it belongs to; None where neither is known. ``decision`` is the newest step that somebody took, of ``DECISIONS``.
+    ``ended_because`` is why one that is expired or gone is so, None where no reason was found.
     """
 
     id: str
@@ -79,6 +80,20 @@ class Recommendation:
     decided_by: str | None = None
     decided_at: datetime | None = None
     decision_reason: str | None = None
+    ended_because: str | None = None
+
+    @property
+    def evidence_as_of(self) -> datetime | None:
+        """End of what it rests on: of its measurement, else of the days it looked at; None where neither is told."""
+        end = self.evidence.get("window_end")
+        if self.evidence_until is not None or not isinstance(end, str):
+            return self.evidence_until
+        return datetime.fromisoformat(end)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether somebody accepted it, and it was not found again since."""
+        return self.state in ENDED_STATES and self.decision == "accepted"
 
     @property
     def uncounted(self) -> Uncounted | None:
@@ -148,6 +163,12 @@ class Recommendations:
     rows: tuple[Recommendation, ...]
     totals: tuple[SavingsTotal, ...]
 
+    @property
+    def evidence_ends(self) -> tuple[datetime, datetime] | None:
+        """The oldest and the newest end of what the listed ones rest on; None where none is known."""
+        ends = [end for row in self.rows if (end := row.evidence_as_of) is not None]
+        return (min(ends), max(ends)) if ends else None
+
     def not_counted(self) -> tuple[NotCounted, ...]:
         """What is open or accepted and in no total, by currency and reason, in the order of ``UNCOUNTED``."""
         found: dict[tuple[str, Uncounted], list[Decimal | None]] = {}
@@ -188,7 +209,7 @@ class Event:
 
 
 _NAME = func.coalesce(func.nullif(resource.c.resource_name, ""), func.nullif(resource.c.fleet, ""))
-_JOINED = ("name", "evaluation", "decision", "decided_by", "decided_at", "decision_reason")
+_JOINED = ("name", "evaluation", "decision", "decided_by", "decided_at", "decision_reason", "ended_because")
 
 
 def recommendations(connection: Connection, asked: AdviceFilter = ALL) -> Recommendations:
@@ -200,6 +221,7 @@ def recommendations(connection: Connection, asked: AdviceFilter = ALL) -> Recomm
     conditions = asked.conditions()
     order = case({state: number for number, state in enumerate(STATES)}, value=r.state)
     decided, judged = _newest(DECISIONS), _newest(("evaluation_passed", "evaluation_failed"))
+    ended = _newest(ENDED_STATES)
     rows = connection.execute(
         select(
             *(r[field.name] for field in fields(Recommendation) if field.name not in _JOINED),
@@ -209,11 +231,13 @@ def recommendations(connection: Connection, asked: AdviceFilter = ALL) -> Recomm
             decided.c.who.label("decided_by"),
             decided.c["at"].label("decided_at"),
             decided.c.reason.label("decision_reason"),
+            case((r.state == ended.c.event, ended.c.reason)).label("ended_because"),
         )
         .select_from(
             recommendation.outerjoin(resource, resource.c.resource_key == r.resource_key)
             .outerjoin(decided, decided.c.recommendation_id == r.id)
             .outerjoin(judged, judged.c.recommendation_id == r.id)
+            .outerjoin(ended, ended.c.recommendation_id == r.id)
         )
         .where(*conditions)
         .order_by(order, r.currency, r.counted_net.desc(), r.monthly_saving_net.desc().nulls_last(), r.id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -16,6 +16,7 @@ from aispend.schema import recommendation, resource, saving, saving_baseline
 from recommender.ledger.calibration import Calibration, Factor, Kept
 from recommender.ledger.calibration import calibration as kept_promises
 from recommender.ledger.counterfactual import still_paid
+from recommender.lives import next_life
 
 __all__ = [
     "Calibration",
@@ -68,6 +69,7 @@ class SavedItem:
     many are not. ``verified_…`` is the first whole final month, with its range for these days; ``outcome`` is
     ``within``, ``above``, ``miss`` or ``saved`` (no range was promised: less than promised and no miss), None not
     verified yet. ``still_paid``: said to be stopped, and paid for on every day since; ``restarted_on`` is None then.
+    ``proposed_as`` is its next life, where it came back and is proposed anew.
     """
 
     id: str
@@ -99,6 +101,7 @@ class SavedItem:
     restarted_on: date | None
     still_paid: bool
     remark: str | None
+    proposed_as: str | None = None
 
 
 @dataclass(frozen=True)
@@ -185,13 +188,16 @@ def _lines(connection: Connection) -> Iterable[SavingLine]:
 def _items(connection: Connection, lines: dict[str, list[SavingLine]]) -> Iterable[SavedItem]:
     r, b = recommendation.c, saving_baseline.c
     rows = connection.execute(
-        select(saving_baseline, r.resource_id, r.team, r.state, _NAME)
+        select(saving_baseline, r.resource_id, r.team, r.state, r.target, r.evidence, _NAME)
         .join(recommendation, r.id == b.recommendation_id)
         .outerjoin(resource, resource.c.resource_key == r.resource_key)
         .order_by(b.currency, b.done_on.desc().nulls_first(), b.recommendation_id)
     )
+    known = set(connection.scalars(select(r.id).where(r.evidence.has_key("life"))))
     for row in rows:
-        yield _item(row, lines.get(row.recommendation_id, []))
+        following = next_life(row)
+        found = _item(row, lines.get(row.recommendation_id, []))
+        yield replace(found, proposed_as=following) if following in known else found
 
 
 def _item(row: Any, lines: Sequence[SavingLine]) -> SavedItem:

@@ -14,6 +14,7 @@ from recommender.kinds.consolidate import KIND as CONSOLIDATE
 from recommender.kinds.managed_or_self_host import KIND as BUY
 from recommender.run import answer
 from recommender.subjects.services import Service
+from tests.recommender.conftest import AS_OF
 from tests.recommender.kinds.served import HOURS
 from tests.recommender.kinds.test_consolidate import Make, pool, replicas
 from tests.recommender.kinds.test_managed_or_self_host import parts, served
@@ -33,32 +34,32 @@ def excluding(**rule: Any) -> Recommend:
 @pytest.mark.parametrize("rule", [{"resource_id": "i-2"}, {"tags": {"audit": "*"}}])
 def test_a_machine_the_settings_exclude_keeps_its_service_as_it_is(make_subject: Make, rule: dict[str, Any]) -> None:
     subject = audited(make_subject)
-    assert isinstance(answer(CONSOLIDATE, subject, Recommend()), Advice)
-    found = answer(CONSOLIDATE, subject, excluding(**rule))
+    assert isinstance(answer(CONSOLIDATE, subject, Recommend(), AS_OF), Advice)
+    found = answer(CONSOLIDATE, subject, excluding(**rule), AS_OF)
     assert isinstance(found, WhyNot)
     assert (found.reason, found.explanation) == ("excluded", "Your settings exclude i-2 of it: an audit")
-    others = answer(CONSOLIDATE, subject, excluding(**rule, kinds=("rightsize",)))
+    others = answer(CONSOLIDATE, subject, excluding(**rule, kinds=("rightsize",)), AS_OF)
     assert isinstance(others, Advice)
 
 
 def test_a_machine_of_a_pool_is_left_where_it_is(make_subject: Make) -> None:
     subject = pool(make_subject, {"llama": np.full(HOURS, 1.0), "gemma": np.full(HOURS, 1.0)}, memory=1e9)
-    assert isinstance(answer(CONSOLIDATE, subject, Recommend()), Advice)
-    found = answer(CONSOLIDATE, subject, excluding(resource_id="i-gemma"))
+    assert isinstance(answer(CONSOLIDATE, subject, Recommend(), AS_OF), Advice)
+    found = answer(CONSOLIDATE, subject, excluding(resource_id="i-gemma"), AS_OF)
     assert isinstance(found, WhyNot)
     assert found.reason == "excluded"
 
 
 def test_a_machine_that_is_no_part_of_the_advice_excludes_nothing(make_subject: Make) -> None:
     subject = audited(make_subject)
-    assert isinstance(answer(CONSOLIDATE, subject, excluding(resource_id="i-9")), Advice)
+    assert isinstance(answer(CONSOLIDATE, subject, excluding(resource_id="i-9"), AS_OF), Advice)
 
 
 def test_machines_whose_tokens_would_be_bought_may_be_excluded() -> None:
     subject: Subject = served(parts=parts())
-    found = answer(BUY, subject, Recommend())
+    found = answer(BUY, subject, Recommend(), AS_OF)
     assert isinstance(found, Advice)
     name = min(found.acts_on)
-    again = answer(BUY, subject, excluding(resource_id=name))
+    again = answer(BUY, subject, excluding(resource_id=name), AS_OF)
     assert isinstance(again, WhyNot)
     assert again.reason == "excluded"

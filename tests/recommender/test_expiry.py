@@ -32,17 +32,17 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
     [(timedelta(0), None), (timedelta(days=7), None), (timedelta(days=7, minutes=5), "telemetry_stale")],
 )
 def test_advice_rests_on_a_week_at_most(make_subject: Make, age: timedelta, reason: str | None) -> None:
-    """Whatever a kind says: measured seven days before the newest bill it stands, five minutes earlier it does not."""
+    """Whatever a kind says: measured seven days ago it stands, five minutes earlier it does not."""
 
     def say(subject: Machine, settings: Recommend) -> Answer:
         found = stop_idle.evaluate(subject, settings)
         assert isinstance(found, Advice)
         return replace(found, evidence_until=AS_OF - age)
 
-    answer = run.answer(replace(stop_idle.KIND, evaluate=say), make_subject(), Recommend())
+    answer = run.answer(replace(stop_idle.KIND, evaluate=say), make_subject(), Recommend(), AS_OF)
     assert (answer.reason if isinstance(answer, WhyNot) else None) == reason
     if isinstance(answer, WhyNot):
-        assert "last measured on" in answer.explanation
+        assert "telemetry, ends on 2026-11-13, more than 7 days ago" in answer.explanation
         assert answer.monthly_cost == Decimal("14600.00")
 
 
@@ -52,6 +52,9 @@ def week(
 ) -> Callable[..., Any]:
     """A run of a day over one machine, idle where it is measured; what is kept of it."""
     monkeypatch.setattr(run, "evidence_end", lambda _: AS_OF)
+    # the bill stays the same for weeks
+    lasting = store_settings.recommend.model_copy(update={"expires_after_days": 30})
+    settings = store_settings.model_copy(update={"recommend": lasting})
     monkeypatch.setattr(run, "KINDS", (stop_idle.KIND,))
 
     def on(day: int, *, daily: int = 480, **given: Any) -> Any:
@@ -61,7 +64,7 @@ def week(
         ]
         subject = make_subject(costs=costs, **given)
         monkeypatch.setattr(run, "load_subjects", lambda *_: iter([subject]))
-        run.recommend(database.engine, store_settings, lambda: NOW + timedelta(days=day))
+        run.recommend(database.engine, settings, lambda: NOW + timedelta(days=day))
         with database.engine.connect() as connection:
             return connection.execute(select(recommendation)).one_or_none()
 

@@ -37,12 +37,15 @@ def lines(
 ) -> Callable[..., dict[str, Any]]:
     """A run over machines of one group, all of which two of their eight accelerators are enough for: type advice."""
     monkeypatch.setattr(run, "evidence_end", lambda _: AS_OF)
+    # the bill stays the same for weeks
+    lasting = store_settings.recommend.model_copy(update={"expires_after_days": 30})
+    settings = store_settings.model_copy(update={"recommend": lasting})
     monkeypatch.setattr(run, "KINDS", (rightsize.KIND,))
 
     def found(*names: str, day: int = 0, fleet: str = "shared", **more: Any) -> dict[str, Any]:
         machines = [machine(make_subject, name, len(names) - 1, fleet, **more) for name in names]
         monkeypatch.setattr(run, "load_subjects", lambda *_: iter(machines))
-        run.recommend(database.engine, store_settings, at(day))
+        run.recommend(database.engine, settings, at(day))
         return kept(database)
 
     return found

@@ -19,8 +19,9 @@ from aispend.store import Store
 from recommender.contract import Advice, WhyNot
 from recommender.kinds.spot import evaluate
 from recommender.life import Doing, change_state
+from recommender.lives import identity_of
 from recommender.portfolio import combine
-from recommender.record import identity_of, keep
+from recommender.record import keep
 from recommender.registry import KINDS
 from recommender.subjects.machines import Machine
 from recommender.subjects.services import Service

@@ -33,7 +33,7 @@ A, B = "us-east-1a", "us-east-1b"
 
 
 def ask(kind: Kind[Any], subject: Subject, settings: Recommend | None = None) -> Answer:
-    return answer(kind, subject, settings or Recommend())
+    return answer(kind, subject, settings or Recommend(), AS_OF)
 
 
 def advised(found: Answer) -> Advice:

@@ -12,8 +12,8 @@ from aispend.advising import Exclusion, Recommend
 from recommender.contract import Advice, WhyNot
 from recommender.kinds.old_snapshots import RATE
 from recommender.kinds.storage import KIND, evaluate
+from recommender.lives import identity_of
 from recommender.portfolio import combine
-from recommender.record import identity_of
 from recommender.subjects.snapshots import Snapshot, SnapshotSet, sets_of
 from tests.recommender.conftest import AS_OF
 from tests.recommender.kinds.asking import advising, refusing
