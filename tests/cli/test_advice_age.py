@@ -1,0 +1,58 @@
+"""How old advice is, and what was accepted and is not found any more, in the list."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+from sqlalchemy import insert, update
+
+from aispend.schema import recommendation, recommendation_event
+from aispend.store import Store
+from tests.cli.conftest import Run
+from tests.reports.samples import NOW, advice
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _set(store: Store, number: int, **values: object) -> None:
+    with store.engine.begin() as connection:
+        one = recommendation.c.id == f"{number:08d}aaaa"
+        connection.execute(update(recommendation).values(**values).where(one))
+
+
+def test_the_list_says_up_to_when_its_evidence_is(filled: Run, database: Store) -> None:
+    """One was measured up to the present run, the other, which rests on the bill alone, up to the 20th."""
+    assert "Evidence as of 2026-11-21 06:00 UTC." in _one_line(filled("recommendations").out)
+    with database.engine.begin() as connection:
+        connection.execute(insert(recommendation).values(advice(7, evidence_until=None)))
+    text = _one_line(filled("recommendations").out)
+    assert "Evidence as of 2026-11-20 00:00 UTC to 2026-11-21 06:00 UTC." in text
+
+
+def test_where_all_expired_it_says_up_to_when_they_were_measured(filled: Run, database: Store) -> None:
+    with database.engine.begin() as connection:
+        connection.execute(update(recommendation).values(state="expired", evidence_until=NOW - timedelta(days=9)))
+    text = _one_line(filled("recommendations").out)
+    assert text.startswith("No recommendation stands.")
+    assert "expired: what they rest on ends on 2026-11-12 at the latest. Load newer bills and telemetry" in text
+    assert "at the latest" not in _one_line(filled("recommendations", "list", "--state", "open").out)
+
+
+def test_what_was_accepted_and_is_gone_is_told_with_the_reason(filled: Run, database: Store) -> None:
+    assert "Accepted and not found any more" not in filled("recommendations").out
+    key = f"{1:08d}aaaa"
+    _set(database, 1, state="gone", counted=False)
+    with database.engine.begin() as connection:
+        for event, who, why in (("accepted", "ana", "agreed"), ("gone", "aispend", "Your settings exclude it: DR.")):
+            said = {"recommendation_id": key, "at": NOW, "event": event, "who": who, "reason": why}
+            connection.execute(insert(recommendation_event).values(said))
+    text = _one_line(filled("recommendations").out)
+    assert (
+        "Accepted and not found any more: 1, the largest 00000001 (it is gone: Your settings exclude it: DR). " in text
+    )
+    (row,) = json.loads(filled("recommendations", "list", "--state", "gone", "--format", "json").out)
+    assert row["not_counted_because"] == "it is gone: Your settings exclude it: DR"
+    assert (row["decision"], row["decided_by"], row["decision_reason"]) == ("accepted", "ana", "agreed")
