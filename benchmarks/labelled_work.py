@@ -26,17 +26,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks import work_bought, work_machines
+from benchmarks import work_bought, work_machines, work_runs
 from benchmarks.work_parts import REGIONS, TEAMS, Unit, Work, one
 
-CLASSES: tuple[Work, ...] = (*work_bought.CLASSES, *work_machines.CLASSES)
+CLASSES: tuple[Work, ...] = (*work_bought.CLASSES, *work_machines.CLASSES, *work_runs.CLASSES)
 BY_NAME = {work.name: work for work in CLASSES}
 KINDS = (
     "batch", "prompt_cache", "output_limit", "managed_or_self_host", "seats_and_credits", "storage", "commit", "spot",
-    "consolidate", "scale_replicas", "training_waste", "past_plateau",
+    "idle_capacity", "consolidate", "scale_replicas", "training_waste", "past_plateau",
 )  # fmt: skip
 NOT_JUDGED = {
-    "idle_capacity": "no class is drawn yet; the units a reservation needs are a bill's own and could be",
     "accelerator": "how fast another card does the work is only known by a benchmark, which nothing here has run",
     "arm_host": "as another accelerator: a ratio written down for it would be the answer itself",
     "optimize_model": "whether answers stay good is only known by an evaluation, and it never counts before",

@@ -127,7 +127,7 @@ def _lines(unit: Unit, charge: Charge) -> Iterator[Row]:
         "PublisherName": "Amazon Web Services, Inc.", "ServiceName": charge.service,
         "ServiceCategory": "Compute" if charge.machine else "AI and Machine Learning",
         "SubAccountId": unit.account, "RegionId": unit.region, "AvailabilityZone": charge.zone,
-        "ResourceId": charge.resource, "ResourceType": "instance" if charge.machine else "",
+        "ResourceId": charge.resource or charge.reservation, "ResourceType": "instance" if charge.machine else "",
         "PricingCategory": charge.pricing, "PricingUnit": charge.unit, "ConsumedUnit": charge.unit,
         "SkuId": charge.meter, "SkuPriceId": f"{charge.meter}.1", "SkuMeter": charge.meter,
         "ChargeDescription": f"${charge.price} per {charge.meter}",
@@ -138,6 +138,8 @@ def _lines(unit: Unit, charge: Charge) -> Iterator[Row]:
         "CommitmentDiscountType": "EC2 Instance Savings Plan" if covered else "",
         "CommitmentDiscountCategory": "Spend" if covered else "",
         "CommitmentDiscountStatus": "Used" if covered else "", "Tags": json.dumps(dict(charge.tags)),
+        "CapacityReservationId": charge.reservation,
+        "CapacityReservationStatus": "" if not charge.reservation else "Used" if charge.resource else "Unused",
     }  # fmt: skip
     for start, quantity in zip(charge.start, charge.quantity, strict=True):
         amount = Decimal(repr(round(float(quantity), 6)))

@@ -132,6 +132,12 @@ def _unused(unit: Unit) -> bool:
     return any(one and float(one) < float(whole) for one, whole in used)
 
 
+def _empty_on_average(unit: Unit) -> bool:
+    """A machine or more of a reservation empty on average."""
+    idle = [charge for charge in unit.charges if charge.reservation and not charge.resource]
+    return any(charge.quantity.sum() >= HOURS - charge.start.min() for charge in idle)
+
+
 def _mean_below(unit: Unit) -> bool:
     """Several machines that are less than 40 % busy on average."""
     return len(unit.measured) > 1 and float(np.nanmean([one.activity for one in unit.measured])) < 0.4
@@ -154,6 +160,7 @@ RULES: Mapping[str, tuple[str, Callable[[Unit], bool]]] = {
     "storage": ("older than 90 days", lambda unit: unit.oldest_days >= 90),
     "commit": ("the average use", lambda unit: any(charge.pricing == "Standard" for charge in unit.charges)),
     "spot": ("every training machine", _trains),
+    "idle_capacity": ("a machine empty on average", _empty_on_average),
     "consolidate": ("below 40 % on average", _mean_below),
     "scale_replicas": ("below 40 % on average", _mean_below),
     "training_waste": ("any run that did not succeed", _lost),

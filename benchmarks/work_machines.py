@@ -1,8 +1,9 @@
-"""Labelled work on machines: what may be committed to, go to spot, be fewer, and runs that come to nothing."""
+"""Labelled work on machines: what may be committed to, go to spot, be fewer, and what stands empty."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,6 @@ from benchmarks.work_parts import (
     HOURS,
     Attempt,
     Charge,
-    Curve,
     Floats,
     Hours,
     Measured,
@@ -147,95 +147,54 @@ def _by_day(low: float, high: float) -> Callable[[Floats], Floats]:
     return lambda hours: np.where((hours % 24 >= 8) & (hours % 24 < 18), high, low)
 
 
-# Runs.
+# What is paid for whether it runs or not.
 
 
-def _runs(
-    rng: np.random.Generator, unit: Unit, ends: Callable[[int], list[tuple[float, str]]], *, gap: float = 30,
-    until: float = HOURS - 6,
+def _reserved(
+    rng: np.random.Generator, unit: Unit, ran: Callable[[int, Hours], Hours], *, first_day: int = DAYS - 45,
+    tags: tuple[tuple[str, str], ...] = (),
 ) -> Unit:  # fmt: skip
-    """Runs one after the other on machines of their own; ``ends`` gives hours and outcome of each one's attempts."""
-    named, kind = unit.also(model=f"trained-{unit.account[4:10]}"), one(rng, _LARGE)
-    charges: list[Charge] = []
-    attempts: list[Attempt] = []
-    at, number = float(rng.uniform(HOURS - 62 * 24, HOURS - 60 * 24)), 0
-    while True:
-        parts = ends(number)
-        if at + sum(hours for hours, _ in parts) + len(parts) >= until:
-            break
-        begin = at
-        for hours, outcome in parts:
-            attempts.append(Attempt(f"{named.model}-run-{number}", machine_id(unit, number), at, hours, outcome))
-            at += hours + 0.1
-        charges.append(machine(named, number, kind, np.arange(int(begin), int(np.ceil(at)))))
-        at = float(np.ceil(at)) + float(rng.uniform(0.5, 1.5)) * gap
-        number += 1
-    return named.also(charges=tuple(charges), attempts=tuple(attempts))
+    """Four to six machines held by a reservation; ``ran`` are the hours in which each of them was used."""
+    kind, held, count = one(rng, _LARGE), every_hour(first_day), int(rng.integers(4, 7))
+    name = f"arn:aws:ec2:{unit.region}:{unit.account}:capacity-reservation/cr-0{unit.account}"
+    used = [ran(number, held) for number in range(count)]
+    busy = sum(np.bincount(hours, minlength=HOURS) for hours in used)
+    empty = count - np.asarray(busy)[held]
+    ours = [replace(machine(unit, number, kind, hours), reservation=name) for number, hours in enumerate(used)]
+    spare = machine(unit, 0, kind, held[empty > 0], tags=tags)
+    idle = replace(
+        spare, meter=spare.meter.replace("BoxUsage", "UnusedBox"), quantity=empty[empty > 0].astype(float),
+        resource="", reservation=name, tags=(("team", unit.team), *tags),
+    )  # fmt: skip
+    return unit.also(charges=(*(one_ for one_ in ours if one_.start.size), idle))
 
 
-def _fail_late(rng: np.random.Generator, unit: Unit) -> Unit:
-    return _runs(rng, unit, lambda _: [(float(rng.uniform(14, 40)), "failed")], gap=24)
+def _some_empty(rng: np.random.Generator, unit: Unit, **more: Any) -> Unit:
+    """The last one or two are never used; the others by day, or always."""
+    used, by_day = int(rng.integers(2, 4)), bool(rng.random() < 0.5)
+
+    def ran(number: int, held: Hours) -> Hours:
+        if number >= used:
+            return held[:0]
+        return of_day(held, 6, 22, workdays=False) if by_day and number else held
+
+    return _reserved(rng, unit, ran, **more)
 
 
-def _again_from_zero(rng: np.random.Generator, unit: Unit) -> Unit:
-    def ends(_: int) -> list[tuple[float, str]]:
-        return [(float(rng.uniform(15, 30)), "retried"), (float(rng.uniform(30, 40)), "succeeded")]
-
-    return _runs(rng, unit, ends, gap=20)
-
-
-def _left_running(rng: np.random.Generator, unit: Unit) -> Unit:
-    """Runs nobody ended: silent after some days, and another one began."""
-    return _runs(rng, unit, lambda _: [(float(rng.uniform(60, 100)), "running")], gap=24, until=HOURS - 9 * 24)
+def _all_at_once(rng: np.random.Generator, unit: Unit) -> Unit:
+    """One runs always; all together for some hours of each day."""
+    hour = int(rng.integers(6, 18))
+    return _reserved(rng, unit, lambda number, held: of_day(held, hour, hour + 3, workdays=False) if number else held)
 
 
-def _succeed(rng: np.random.Generator, unit: Unit) -> Unit:
-    return _runs(rng, unit, lambda _: [(float(rng.uniform(20, 60)), "succeeded")])
+def _all_each_week(rng: np.random.Generator, unit: Unit) -> Unit:
+    """One runs always; all together on one afternoon of each week."""
+    day = int(rng.integers(5))
 
+    def ran(number: int, held: Hours) -> Hours:
+        return held[(held // 24 % 7 == day) & (held % 24 >= 13) & (held % 24 < 17)] if number else held
 
-def _other_parameters(rng: np.random.Generator, unit: Unit) -> Unit:
-    """A sweep: the same for the same hours, over and over, and each came to its end."""
-    hours = float(rng.uniform(8, 14))
-    return _runs(rng, unit, lambda _: [(hours, "succeeded")], gap=6)
-
-
-def _fail_at_once(rng: np.random.Generator, unit: Unit) -> Unit:
-    def ends(number: int) -> list[tuple[float, str]]:
-        return [(0.4, "failed")] if number % 2 else [(float(rng.uniform(20, 40)), "succeeded")]
-
-    return _runs(rng, unit, ends)
-
-
-def _one_bad_day(rng: np.random.Generator, unit: Unit) -> Unit:
-    bad = int(rng.integers(2, 6))
-    return _runs(rng, unit, lambda number: [(float(rng.uniform(20, 40)), "failed" if number == bad else "succeeded")])
-
-
-def _still_running(rng: np.random.Generator, unit: Unit) -> Unit:
-    """One long run that goes on."""
-    named, kind = unit.also(model=f"trained-{unit.account[4:10]}"), one(rng, _LARGE)
-    start = int(rng.integers(HOURS - 45 * 24, HOURS - 20 * 24))
-    run = Attempt(f"{named.model}-run-0", machine_id(unit, 0), start, HOURS - start, "running")
-    return named.also(charges=(machine(named, 0, kind, np.arange(start, HOURS)),), attempts=(run,))
-
-
-def _curves(rng: np.random.Generator, unit: Unit, shape: Callable[[Floats], Floats]) -> Unit:
-    """Runs that come to their end, each with the loss on what it was not trained on."""
-    drawn = _runs(rng, unit, lambda _: [(float(rng.uniform(40, 80)), "succeeded")])
-    done = np.arange(1, 101) / 100
-    return drawn.also(
-        curves=tuple(Curve(one_.workload, one_.start, one_.hours, shape(done)) for one_ in drawn.attempts)
-    )
-
-
-def _level_after(part: float) -> Callable[[Floats], Floats]:
-    """A loss that falls evenly to that part of the run, and no more."""
-    return lambda done: 3 - 2 * np.minimum(done / part, 1)
-
-
-def _falls_late(done: Floats) -> Floats:
-    """Level from a third to nine tenths, when the learning rate is lowered."""
-    return 3 - 1.5 * np.minimum(done / 0.33, 1) - np.where(done > 0.9, (done - 0.9) * 4, 0)
+    return _reserved(rng, unit, ran)
 
 
 def _commit(right: Right) -> dict[str, Right]:
@@ -250,12 +209,8 @@ def _fewer(right: Right, by_hour: Right = "wrong") -> dict[str, Right]:
     return {"consolidate": right, "scale_replicas": by_hour}
 
 
-def _lost(right: Right) -> dict[str, Right]:
-    return {"training_waste": right, "past_plateau": "wrong"}
-
-
-def _plateau(right: Right) -> dict[str, Right]:
-    return {"past_plateau": right, "training_waste": "wrong"}
+def _empty(right: Right) -> dict[str, Right]:
+    return {"idle_capacity": right}
 
 
 _CHECKPOINT = (("checkpoint", "10"),)
@@ -328,21 +283,15 @@ CLASSES: tuple[Work, ...] = (
             hours=[every_hour(DAYS - 40)] * 2 + [of_day(every_hour(DAYS - 40), 8, 18, workdays=False)] * 3,
         ),
     ),
-    Work("runs that fail late", _lost("wanted"), _fail_late),
-    Work("runs that begin again from zero", _lost("wanted"), _again_from_zero),
-    Work("runs left running", _lost("wanted"), _left_running),
-    Work("runs that succeed", _lost("wrong"), _succeed),
-    Work("runs repeated with other parameters", _lost("wrong"), _other_parameters),
-    Work("runs that fail at once", _lost("wrong"), _fail_at_once),
-    Work("one bad day", _lost("wrong"), _one_bad_day),
-    Work("a run that goes on", _lost("wrong"), _still_running),
+    Work("reserved machines nobody uses", _empty("wanted"), _some_empty),
+    Work("reserved machines, all used each day", _empty("wrong"), _all_at_once),
+    Work("reserved machines, all used once a week", _empty("wrong"), _all_each_week),
     Work(
-        "runs past their plateau", _plateau("wanted"),
-        lambda rng, unit: _curves(rng, unit, _level_after(float(rng.uniform(0.2, 0.45)))),
+        "reserved machines kept on purpose", _empty("wrong"),
+        lambda rng, unit: _some_empty(rng, unit, tags=(("keep", "true"),)),
     ),
     Work(
-        "runs that gain to the end", _plateau("wrong"),
-        lambda rng, unit: _curves(rng, unit, _level_after(float(rng.uniform(1.0, 1.4)))),
+        "machines reserved lately", _empty("wrong"),
+        lambda rng, unit: _some_empty(rng, unit, first_day=DAYS - int(rng.integers(2, 12))),
     ),
-    Work("runs that gain late", _plateau("wrong"), lambda rng, unit: _curves(rng, unit, _falls_late)),
 )  # fmt: skip

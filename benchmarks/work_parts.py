@@ -61,6 +61,8 @@ class Charge:
     pricing: Literal["Standard", "Dynamic", "Committed"] = "Standard"
     paid: Decimal = Decimal(1)
     """Share of the list price that is paid."""
+    reservation: str = ""
+    """The capacity reservation it ran in, or whose empty machines it is the charge for."""
 
 
 @dataclass(frozen=True)
