@@ -341,12 +341,18 @@ def _groups(choices: Sequence[_Choice], advice: Sequence[Advice]) -> list[list[_
 
 
 def _spread(amount: Decimal, weights: Mapping[str, Decimal], left: Mapping[str, Decimal]) -> dict[str, Decimal]:
-    """An amount by weight, nowhere more than what is left of the cost."""
+    """An amount by weight, in cents that add up to it; nowhere more than what is left of the cost."""
     whole = sum(weights.values(), _NOTHING)
     if not whole:
         return {}
-    known = amount.quantize(_EXACT_TO)
-    return {name: min(known * weight / whole, left[name]) for name, weight in weights.items()}
+    known, found = amount.quantize(_EXACT_TO), dict[str, Decimal]()
+    reached = given = _NOTHING
+    for name, weight in weights.items():
+        reached += weight
+        part = _down(known * reached / whole) - given
+        given += part
+        found[name] = min(part, left[name])
+    return found
 
 
 def _plain(name: str) -> str:
