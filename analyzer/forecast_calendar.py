@@ -129,33 +129,38 @@ def monthly_fees(fees: Floats, first: date, *, seen_once: bool = True) -> dict[i
     charged = np.flatnonzero(fees)
     if not len(charged):
         return {}
-    place = _places(first, len(fees))
-    claims: dict[int, list[tuple[int, Floats]]] = {}
-    for day in place.candidates(charged):
-        on = place.of(day)[-2:]
-        before = fees[on]
-        if np.all(before != 0) and (len(before) > 1 or (seen_once and before[-1] > 0)):
-            claims.setdefault(int(on[-1]), []).append((day, before))
+    place, daily = _places(first, len(fees)), is_daily(fees)
+    steps = {day: place.of(day).tolist() for day in place.candidates(charged)}
     found: dict[int, float] = {}
-    for claimed in claims.values():
-        found |= _shared_out([one for one in claimed if len(one[1]) > 1] or claimed[-1:], daily=is_daily(fees))
+    for day, on in steps.items():
+        before = fees[on[-2:]]
+        if not np.all(before != 0) or (len(before) == 1 and not (seen_once and before[-1] > 0)):
+            continue
+        newest = on[-1]
+        amount = float(fees[newest])
+        shared = {other: where for other, where in steps.items() if newest in where}
+        if len(shared) > 1:
+            month_before = {
+                other: float(fees[where[i - 1]]) for other, where in shared.items() if (i := where.index(newest))
+            }
+            if not any(month_before.values()):
+                month_before = {max(set(shared) - set(month_before)): amount}
+            amount = _part(day, amount, month_before, daily=daily)
+        if amount:
+            found[day] = amount
     return found
 
 
-def _shared_out(claimed: Sequence[tuple[int, Floats]], *, daily: bool) -> dict[int, float]:
-    """What came on one last day, over the days of the month it may be of, by what these came to the month before.
+def _part(day: int, amount: float, before: Mapping[int, float], *, daily: bool) -> float:
+    """What ``day`` has of what came on one last day, by what each it may be of came to the month ``before``.
 
     Of fees of every day it is that of the day it is nearest to, and the others are as they were.
     """
-    amount = float(claimed[0][1][-1])
-    if len(claimed) == 1:
-        return {claimed[0][0]: amount}
-    before = {day: float(two[0]) for day, two in claimed}
+    mine = before.get(day, 0.0)
     if daily:
-        nearest = min(reversed(before), key=lambda day: abs(amount - before[day]))
-        return before | {nearest: amount}
-    whole = sum(abs(one) for one in before.values())
-    return {day: amount * abs(one) / whole for day, one in before.items()}
+        nearest = min(sorted(before, reverse=True), key=lambda one: abs(amount - before[one]))
+        return amount if day == nearest else mine
+    return amount * abs(mine) / sum(abs(one) for one in before.values())
 
 
 def share_of_month(at_end: Floats, usage: Floats, first: date) -> float | None:
@@ -283,32 +288,29 @@ def _unlike_its_weeks(histories: Floats, deviation: Floats, threshold: Floats, s
 
 
 def _recurring(side: Floats, place: _Places) -> list[tuple[int, list[int], list[int]]]:
-    """Days of the month that recur: each with the steps that were of it, and those of them that were of no other.
+    """Days of the month that recur: each with the steps that were of it, and those of them that were of it alone.
 
-    ``side`` is 1 for a step that stands out upwards, -1 downwards, 0 not at all. Of days that the newest of these steps
-    may be of, those are meant that stood out the most often of late; where that is alike, those
-    that once stood out by themselves, else the month's end.
+    ``side`` is 1 for a step that stands out upwards, -1 downwards, 0 not at all. Where steps may be of several days,
+    they are of the one that stood out the most often of late, the month's end first; another is meant as well only
+    where it stood out of late by itself.
     """
     import numpy as np
 
-    claims: dict[int, list[tuple[int, int, list[int]]]] = {}
+    claims: list[tuple[int, int, list[int], list[int]]] = []
     for day in place.candidates(np.flatnonzero(side)):
         on = place.of(day).tolist()
         last = side[on[-1]]
         alike = [step for step in on if last and side[step] == last]
-        late = sum(step in on[-_REMEMBERED:] for step in alike)
-        if late >= 2:
-            claims.setdefault(on[-1], []).append((late, day, alike))
-    found = []
-    for claimed in claims.values():
-        most = max(late for late, *_ in claimed)
-        best = [(day, alike) for late, day, alike in claimed if late == most]
-        apart = [(day, alike, _without(alike, best)) for day, alike in best]
-        by_themselves = [one for one in apart if one[2]]
-        found += by_themselves or [(day, alike, alike) for day, alike in best[-1:]]
-    return found
+        late = [step for step in on[-_REMEMBERED:] if step in alike]
+        if len(late) >= 2:
+            claims.append((len(late), day, alike, late))
+    found: list[tuple[int, list[int]]] = []
+    for _, day, alike, late in sorted(claims, reverse=True):
+        if any(not any(step in others for _, others in found) for step in late):
+            found.append((day, alike))
+    return [(day, alike, _alone(alike, found)) for day, alike in found]
 
 
-def _without(alike: Sequence[int], claimed: Sequence[tuple[int, list[int]]]) -> list[int]:
-    """Those steps that only one of the days claims."""
-    return [step for step in alike if sum(step in others for _, others in claimed) == 1]
+def _alone(alike: Sequence[int], found: Sequence[tuple[int, list[int]]]) -> list[int]:
+    """Those steps that no other of the days has; all of them where it has none to itself."""
+    return [step for step in alike if sum(step in others for _, others in found) == 1] or list(alike)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from analyzer.forecast import DAILY, History, project
 from analyzer.forecast_calendar import events_ahead, fees_ahead, take_out_events
@@ -40,22 +42,23 @@ def monthly(first: date, count: int, on: Mapping[int, float], every_day: float =
     return found
 
 
-@pytest.mark.parametrize("known", [0, 20, 27])
 @pytest.mark.parametrize("wanted", [28, 29, 30, 31])
 @pytest.mark.parametrize("month", MONTHS, ids=lambda month: f"{month:%Y-%m}")
-def test_a_charge_late_in_the_month_comes_once_in_each(month: date, wanted: int, known: int) -> None:
-    """With nothing, 20 or 27 days of the month known; the last 112 days, as forecasts remember."""
-    end = month + timedelta(days=known)
-    first = end - timedelta(days=112)
-    expected = {min(wanted, last_day(month)): 100.0}
-    ahead = days(end, last_day(month) - known)
+def test_a_charge_late_in_the_month_comes_once_in_each(month: date, wanted: int) -> None:
+    """However many days of the month are known; the last 112 days, as forecasts remember."""
+    comes_on = min(wanted, last_day(month))
+    for known in (0, 9, *range(26, last_day(month))):
+        end = month + timedelta(days=known)
+        first = end - timedelta(days=112)
+        ahead = days(end, last_day(month) - known)
+        expected = {comes_on: 100.0} if known < comes_on else {}
 
-    fees = fees_ahead(monthly(first, 112, {wanted: 100}), first, len(ahead))
-    assert {ahead[step].day: fees[step] for step in np.flatnonzero(fees)} == expected
+        fees = fees_ahead(monthly(first, 112, {wanted: 100}), first, len(ahead))
+        assert {ahead[step].day: fees[step] for step in np.flatnonzero(fees)} == expected
 
-    _, events = take_out_events(monthly(first, 112, {wanted: 100}, every_day=10), first)
-    usage = events_ahead(events, end, len(ahead))
-    assert {ahead[step].day: usage[step] for step in np.flatnonzero(usage)} == pytest.approx(expected)
+        _, events = take_out_events(monthly(first, 112, {wanted: 100}, every_day=10), first)
+        usage = events_ahead(events, end, len(ahead))
+        assert {ahead[step].day: usage[step] for step in np.flatnonzero(usage)} == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("month", MONTHS, ids=lambda month: f"{month:%Y-%m}")
@@ -66,12 +69,27 @@ def test_two_fees_late_in_the_month_meet_where_it_is_short_and_part_where_it_is_
     assert told == pytest.approx({30: 40, 31: 100} if last_day(month) == 31 else {last_day(month): 140})
 
 
-@pytest.mark.parametrize("wanted", [30, 31])
+@pytest.mark.parametrize("wanted", [15, 28, 29, 30, 31])
 @pytest.mark.parametrize("month", MONTHS, ids=lambda month: f"{month:%Y-%m}")
 def test_fees_of_every_day_are_one_a_day_and_what_comes_on_top_comes_once(month: date, wanted: int) -> None:
-    first = month - timedelta(days=112)
-    found = fees_ahead(monthly(first, 112, {wanted: 100}, every_day=10), first, last_day(month))
-    assert found.tolist() == monthly(month, last_day(month), {wanted: 100}, every_day=10).tolist()
+    for known in (0, 9, *range(26, last_day(month))):
+        end = month + timedelta(days=known)
+        first = end - timedelta(days=112)
+        found = fees_ahead(monthly(first, 112, {wanted: 100}, every_day=10), first, 31)
+        assert found.tolist() == monthly(end, 31, {wanted: 100}, every_day=10).tolist(), end
+
+
+@given(
+    st.dictionaries(st.sampled_from((1, 2, 15, *range(27, 32))), st.integers(1, 1000), min_size=1),
+    st.dates(date(2023, 6, 1), date(2026, 6, 1)),
+)
+def test_what_came_on_the_same_days_of_every_month_comes_on_them_in_the_next_three(
+    on: dict[int, int], end: date
+) -> None:
+    """Whichever days they are, and wherever the history ends."""
+    first = end - timedelta(days=112)
+    found = fees_ahead(monthly(first, 112, on), first, 92)
+    assert found == pytest.approx(monthly(end, 92, on))
 
 
 def test_what_is_seen_once_on_a_last_day_is_of_the_months_end() -> None:
