@@ -6,8 +6,14 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
 from reports import views
 from reports.views import UnitCost, Window
+from reports.views.unit_rates import token_costs
 from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
 
 D = Decimal
@@ -133,3 +139,67 @@ def test_requests_counted_upon_an_unknown_stage_keep_its_cost(ledger: Ledger) ->
         rows = views.unit_costs(connection, OCTOBER, basis="allocation").rows
     assert {row.cost_per_1k_requests for row in rows} == {D(48)}
     assert sum(row.requests or 0 for row in rows) == 2000
+
+
+TABLES = "charge, slice, inference_hour, cost_share, spend_day, spend_resource_month, unit_cost, analysis_state"
+DAYS = ("2026-10-05", "2026-10-06", "2026-10-07")
+SERVED = st.fixed_dictionaries(
+    {
+        "cost": st.integers(1, 10**6),
+        "days": st.sets(st.sampled_from(DAYS), min_size=1),
+        "tokens": st.tuples(*[st.integers(1, 10**8)] * 3),
+        "has_stage": st.booleans(),
+    }
+)
+
+
+@hypothesis_settings(max_examples=20)
+@given(
+    st.dictionaries(st.sampled_from(["m1", "m2", "m3"]), SERVED, min_size=1),
+    st.sampled_from(["even", "proportional", "requests", "tokens"]),
+    st.integers(-(10**6), 10**6),
+)
+def test_prices_of_models_add_up_to_what_they_and_their_gateway_cost(
+    ledger: Ledger, models: dict[str, dict[str, Any]], by: str, gateway: int
+) -> None:
+    """Servers paid every day, that wait on some: by class, by token and by request they come to all that was paid."""
+    _empty(ledger)
+    for day in DAYS:
+        ledger.charge(day, str(gateway), **GATEWAY)
+        for model, one in models.items():
+            tags = {"model": model} | (ONLINE if one["has_stage"] else {})
+            ledger.charge(day, str(one["cost"]), resource_id=f"i-{model}", tags=tags)
+            if day in one["days"]:
+                classes = dict(zip(("input", "cached_input", "output"), one["tokens"], strict=True))
+                ledger.usage({"requests": 7, **classes}, alias=f"i-{model}", model=model, day=day)
+    # another model's log goes from the first day to the last, so that the others waited on days without requests
+    for day in DAYS:
+        ledger.charge(day, "0", resource_id="i-other", tags={"model": "other", **ONLINE})
+        ledger.usage({"requests": 1}, alias="i-other", model="other", day=day)
+    ledger.analyze(allocation=shared(by=by))
+    rows = by_model(ledger)
+    paid = 3 * (gateway + sum(one["cost"] for one in models.values()))
+    assert {key[2] for key in costs(ledger)} == {"inference_online"}
+    assert sum(row.effective_cost or 0 for row in rows.values()) == paid
+    for model in models:
+        row = rows[model]
+        assert row.effective_cost is not None
+        by_token = (row.cost_per_1m_tokens or 0) * sum(_tokens(row).values()) / 1_000_000
+        by_class = sum(getattr(row, f"cost_per_1m_{name}") * count for name, count in _tokens(row).items()) / 1_000_000
+        by_request = (row.cost_per_1k_requests or 0) * (row.requests or 0) / 1_000
+        for told in (by_token, by_class, by_request):
+            assert abs(told - row.effective_cost) < D("0.01")
+    with ledger.store.engine.connect() as connection:
+        hosted = {one.model: one for one in token_costs(connection, OCTOBER)}
+    assert {model: one.cost for model, one in hosted.items()} == {model: rows[model].effective_cost for model in models}
+
+
+def _tokens(row: UnitCost) -> dict[str, Decimal]:
+    counted = {name: getattr(row, name) for name in ("input_tokens", "cached_input_tokens", "output_tokens")}
+    return {name: count for name, count in counted.items() if count}
+
+
+def _empty(ledger: Ledger) -> None:
+    with ledger.store.engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {TABLES}"))
+    ledger.forget()
