@@ -9,6 +9,7 @@ Method
     give: machines above the need of the largest hour are other advice (fewer of them at all hours).
 Cases
     As many run in each hour as it needs, or fewer: scaled by the hour already. Machines of several types: no advice.
+    Hours that are not alike in every other week: chance, and no pattern to plan by.
 Sources
     docs/advice.md; methods 5.1; ``methods/schedule``.
 Known drawbacks
@@ -40,13 +41,15 @@ from recommender.kinds.weeks import start_hours, weeks_of
 from recommender.methods.folds import make_folds
 from recommender.methods.outcome import Capacity, Demand
 from recommender.methods.replay import replay
-from recommender.methods.schedule import GOOD_WEEKS, HOURS_PER_WEEK, replicas, schedule_policy, week_profile
+from recommender.methods.schedule import GOOD_WEEKS, HOURS_PER_WEEK, repeats, replicas, schedule_policy, week_profile
 from recommender.savings import cost_basis, cost_remark, monthly_cost, saving
 from recommender.subjects.services import Service
 
 NAME = "scale_replicas"
 _TRAIN_DAYS = 14
 _LEAST_ONLINE = 2
+_ALIKE = 0.3
+"""Correlation of the hours of every other week from which on they are a pattern, as for days that come back (idle)."""
 
 
 def applies(subject: Service) -> bool:
@@ -94,6 +97,13 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
             "scaled_already" if np.ptp(week.billed) > 1 else "always_needed",
             f"By the hour it asks for {planned.min()} to {planned.max()} machines at {options.target:.0%} of their "
             f"capacity, and {week.billed.mean():.1f} run on average: no hour of the week has one to spare.",
+        )
+    alike = repeats(week.load, week.week_hours)
+    if alike is not None and alike < _ALIKE:
+        return no(
+            "no_pattern",
+            f"By the hour it would ask for {planned.min()} to {planned.max()} machines, but its hours are not alike "
+            f"from week to week (correlation {alike:.2f}, and {_ALIKE:g} is needed): scale on load instead.",
         )
     share = saved_hours / float(flat.sum())
     policy = schedule_policy(

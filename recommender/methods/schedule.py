@@ -107,6 +107,25 @@ def week_profile(
     return Profile(found, weeks)
 
 
+def repeats(demand: Series, week_hours: Hours) -> float | None:
+    """How alike the hours of the week are in every other week: the correlation of their means, -1 to 1.
+
+    Near 0 where chance alone makes hours differ. None where fewer than two weeks are known or no hour differs.
+    """
+    odd = np.arange(demand.size) // HOURS_PER_WEEK % 2
+    means = []
+    for part in (0, 1):
+        known = ~np.isnan(demand) & (odd == part)
+        seen = np.bincount(week_hours[known], minlength=HOURS_PER_WEEK)
+        total = np.bincount(week_hours[known], demand[known], minlength=HOURS_PER_WEEK)
+        means.append(np.where(seen > 0, total / np.maximum(seen, 1), np.nan))
+    both = ~np.isnan(means).any(axis=0)
+    one, other = (mean[both] for mean in means)
+    if both.sum() < HOURS_PER_WEEK / 2 or not (np.ptp(one) > 0 and np.ptp(other) > 0):
+        return None
+    return float(np.corrcoef(one, other)[0, 1])
+
+
 def replicas(
     profile: Profile, *, per_replica: float, target: float, minimum: int = 1, lookahead_hours: int = 1
 ) -> Hours:

@@ -64,6 +64,20 @@ def test_the_autoscaler_s_own_launches_do_not_silence_it(make_subject: Make) -> 
     assert answer.explanation.startswith("Of i-3: What it runs was deployed on 2026-11-19")
 
 
+def test_what_chance_gives_and_takes_is_no_pattern(make_subject: Make) -> None:
+    """Seven at 1.54 of 8 are 10.78, and two machines at 70 % carry 11.2: by chance three are asked for now and then."""
+    chance = np.random.default_rng(1)
+    flat = weekly([]) + 1.54
+    members = []
+    for number in range(7):
+        machine = make_subject(resource_id=f"i-{number}", resource_key=number + 1, stage="inference_online", model="m")
+        members.append(member(machine, flat * chance.uniform(0.9, 1.1, flat.size)))
+    answer = evaluate(service(make_subject, members), Recommend())
+
+    assert isinstance(answer, WhyNot), answer
+    assert answer.reason == "no_pattern"
+
+
 def test_two_stay_where_two_serve_online(make_subject: Make) -> None:
     answer = evaluate(group(make_subject, 4, office(9, 18), level=5.6, stage="inference_online"), Recommend())
     assert isinstance(answer, Advice)

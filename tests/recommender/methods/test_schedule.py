@@ -18,6 +18,7 @@ from recommender.methods.schedule import (
     on_hours,
     on_off_saving,
     reactive_replicas,
+    repeats,
     replicas,
     schedule_policy,
     schedule_saving,
@@ -154,3 +155,17 @@ def test_looking_ahead_never_lowers_and_covers_what_comes(week: np.ndarray, hour
 def test_windows_hold_exactly_the_hours_that_are_on(on: np.ndarray) -> None:
     covered = [hour % 168 for one in windows(on) for hour in range(one.start, one.end)]
     assert sorted(covered) == np.flatnonzero(on).tolist()
+
+
+def test_how_alike_weeks_are() -> None:
+    """The same week again is 1, its opposite -1, chance near 0; a level has no hours that differ."""
+    hours = np.tile(np.arange(168), 4)
+    week = np.where(np.arange(168) % 24 < 8, 1.0, 3.0)
+    chance = np.random.default_rng(5).random(672)
+
+    assert repeats(np.tile(week, 4), hours) == pytest.approx(1)
+    assert repeats(np.tile(np.concatenate([week, 4 - week]), 2), hours) == pytest.approx(-1)
+    assert repeats(chance, hours) == pytest.approx(0, abs=0.25)
+    assert repeats(np.tile(week, 4) + chance, hours) == pytest.approx(1, abs=0.2)
+    assert repeats(np.ones(672), hours) is None
+    assert repeats(np.where(np.arange(672) < 168, np.tile(week, 4), np.nan), hours) is None
