@@ -34,12 +34,12 @@ from sqlalchemy import Connection, text
 
 from aispend.clock import next_month
 from aispend.money import exact_sum, rate
+from aispend.schema import DONE_STATES
 from analyzer.charges import SUPPORT
 from analyzer.findings import minus, plain
 from analyzer.series import OWN
 
 REFERENCE_MONTHS = 3
-DONE = ("final", "closed", "restated")
 TAX_ON_INVOICE_ONLY = ("azure",)
 """Providers whose bills have no lines for tax."""
 
@@ -209,7 +209,7 @@ def _to_the_cent(amount: Decimal) -> str:
 def accruals(connection: Connection, month: date | None = None) -> list[Accrual]:
     """Estimates for every bill that is open or provisional, or for those of ``month`` alone."""
     slices = [dict(row) for row in connection.execute(text(_SLICES)).mappings()]
-    wanted = [row for row in slices if row["state"] not in DONE and month in (None, row["period"])]
+    wanted = [row for row in slices if row["state"] not in DONE_STATES and month in (None, row["period"])]
     done_of = {row["slice_id"]: _done_before(row, slices) for row in wanted}
     ids = {row["slice_id"] for row in wanted} | {done["slice_id"] for rows in done_of.values() for done in rows}
     bills = _bills(connection, ids)
@@ -239,7 +239,7 @@ def _done_before(row: dict[str, Any], slices: Iterable[dict[str, Any]]) -> list[
         other
         for other in slices
         if (other["provider"], other["scope"]) == (row["provider"], row["scope"])
-        and other["state"] in DONE
+        and other["state"] in DONE_STATES
         and other["period"] < row["period"]
     ]
     return sorted(same, key=lambda other: other["period"])[-REFERENCE_MONTHS:]

@@ -215,6 +215,11 @@ def _record(
     )
 
 
+def full_id(connection: Connection, given: str) -> str:
+    """The id of the one recommendation that ``given`` begins. Raises ``UsageError`` where there is none, or several."""
+    return _find(connection, given)[0].id
+
+
 def _find(connection: Connection, given: str) -> tuple[Decided, str]:
     """The one recommendation meant, and its state."""
     listed = "aispend recommendations lists the ids."

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aispend.cli import decisions, doors, reasons, show
+from aispend.cli import decisions, doors, one_advice, reasons, show
 from aispend.cli.advice_options import Narrowing, narrowed
 from aispend.cli.doors import DatabaseOption, Format, FormatOption, FromOption, ToOption
 from aispend.cli.show import Head
@@ -38,6 +38,7 @@ def register(app: typer.Typer) -> None:
     )
     group.callback()(recommendations)
     group.command("list")(list_all)
+    one_advice.register(group)
     reasons.register(group)
     group.command("changes")(changes)
     decisions.register(group)

@@ -14,7 +14,7 @@ forecasts         what month and quarter will cost; forecast_days: the days ahea
 anomalies         days out of the ordinary; anomalies_beside: those providers found
 budgets           where each budget stands
 idle              what is paid for and does nothing
-recommendations   advice, its total, its life; AdviceFilter: which of it; advice_changes
+recommendations   advice, its total, its life; AdviceFilter: which of it; advice_changes; one_recommendation
 why_not           why there is none; undecided: the reason that matters of each resource
 savings           what was promised and what the bill shows; calibration: how well promises were kept
 provider_advice   what providers advise, beside ours
@@ -89,6 +89,7 @@ from reports.views.lifecycle import (
     runs,
 )
 from reports.views.lifecycle_in import LifecyclesIn, ModelLifecycleIn, RunIn, RunsIn, lifecycles_in, runs_in
+from reports.views.one_recommendation import AdviceStep, OneRecommendation, one_recommendation
 from reports.views.outcomes import OutcomeCost, OutcomeCosts, outcome_costs
 from reports.views.overview import MonthFigures, Overview, overview
 from reports.views.paid_back import NoRate, Payback, payback, priced_tokens
@@ -144,6 +145,7 @@ __all__ = [
     "AdviceChange",
     "AdviceChanges",
     "AdviceFilter",
+    "AdviceStep",
     "AnomalyBeside",
     "AnomalyEvent",
     "AnomalyFound",
@@ -189,6 +191,7 @@ __all__ = [
     "MonthState",
     "NoRate",
     "NotCounted",
+    "OneRecommendation",
     "OutcomeCost",
     "OutcomeCosts",
     "Overview",
@@ -250,6 +253,7 @@ __all__ = [
     "month_against_month",
     "months",
     "newest_window",
+    "one_recommendation",
     "outcome_costs",
     "overview",
     "payback",

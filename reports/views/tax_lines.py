@@ -12,7 +12,8 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, text
 
-from analyzer.accruals import DONE, TAX_ON_INVOICE_ONLY
+from aispend.schema import DONE_STATES
+from analyzer.accruals import TAX_ON_INVOICE_ONLY
 from analyzer.series import OWN
 
 
@@ -22,7 +23,7 @@ def tax_apart(connection: Connection, slice_ids: Collection[int] | None = None) 
         "own": OWN,
         "slices": None if slice_ids is None else sorted(slice_ids),
         "apart": list(TAX_ON_INVOICE_ONLY),
-        "done": list(DONE),
+        "done": list(DONE_STATES),
     }
     return tuple(connection.scalars(text(_APART), scope))
 

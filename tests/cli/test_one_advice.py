@@ -1,0 +1,48 @@
+"""One recommendation in full on the command line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cli.conftest import Run
+
+
+def words(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_all_of_one_is_shown_with_its_life(filled: Run) -> None:
+    """Its id may be cut short; what was decided stands in its life, with who and why."""
+    assert filled("recommendations", "accept", "00000001", "--who", "ana", "--reason", "agreed on Monday").status == 0
+    shown = filled("recommendations", "show", "000000")
+    assert shown.status == 2
+    assert "recommendations begin with this id." in shown.err
+    text = words(filled("recommendations", "show", "00000001").out)
+    for said in (
+        "Switch off what nobody uses: i-1",
+        "00000001aaaa, accepted",
+        "Costs now 100.00 USD a month",
+        "Saves at list price 120.00 USD a month",
+        "Saves at your rates 100.00 USD a month",
+        "Saves net of commitments 90.00 USD a month",
+        "To undo start it again",
+        "accepted ana",
+        "agreed on Monday",
+        "aispend recommendations dismiss 00000001aaaa --reason TEXT",
+    ):
+        assert said in text
+
+
+def test_machines_get_the_row_that_lists_have(filled: Run) -> None:
+    (one,) = json.loads(filled("recommendations", "show", "00000001", "--format", "json").out)
+    listed = json.loads(filled("recommendations", "--format", "json").out)
+    assert one == next(row for row in listed if row["id"] == "00000001aaaa")
+
+
+@pytest.mark.parametrize(("given", "said"), [("ffffff", "No recommendation has this id."), ("0000", "An id needs")])
+def test_an_id_that_names_none_is_told(filled: Run, given: str, said: str) -> None:
+    found = filled("recommendations", "show", given)
+    assert found.status == 2
+    assert said in found.err
