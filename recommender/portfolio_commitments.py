@@ -118,7 +118,8 @@ def settle(options: Sequence[Option], commitments: Sequence[Commitment]) -> list
         def worth(taken: Mapping[int, Taken], touched: Sequence[int] = touched) -> Decimal:
             return sum((commitments[one].worth(taken[one]) for one in touched), _NOTHING)
 
-        others = [one for place, one in enumerate(options) if stands[place] and place not in set(there)]
+        apart = set(there)
+        others = [one for place, one in enumerate(options) if stands[place] and place not in apart]
         taken = {one: together(one, others, commitments) for one in touched}
         with_all = [*others, *(options[place] for place in there)]
         everything = worth({one: together(one, with_all, commitments) for one in touched})
@@ -132,7 +133,7 @@ def settle(options: Sequence[Option], commitments: Sequence[Commitment]) -> list
                 beside.append(place)
                 taken, total = more, total + added
         if _is_more(total, everything, or_as_much=first):
-            for place in set(there) - set(beside):
+            for place in apart - set(beside):
                 stands[place] = False
     return stands
 

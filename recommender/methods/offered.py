@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -83,15 +83,14 @@ class Offered:
                     present = present * float(left.share)
                 else:
                     unknown += float(1 - left.share) * float(present.sum())
-            exposed = present if unknown else np.zeros_like(present)
+            exposed = present if unknown else self._none
             found = found.plus(Taken(before - present, min(unknown, float(present.sum())), exposed))
         return found
 
     @property
     def nothing(self) -> Taken:
         """Nothing taken."""
-        none = np.zeros(len(self.usage))
-        return Taken(none, 0.0, none)
+        return Taken(self._none, 0.0, self._none)
 
     def kept(self, taken: Taken) -> Decimal:
         """The share of its saving that is left after that: 1 is all, below 0 a loss."""
@@ -105,6 +104,10 @@ class Offered:
         return (Decimal(repr(amount)) * HOURS_PER_MONTH / len(self.usage)).quantize(Decimal("0.01"))
 
     @cached_property
+    def _none(self) -> Floats:
+        return np.zeros(len(self.usage))
+
+    @cached_property
     def _used(self) -> Floats:
         return np.array([float(hour) for hour in self.usage])
 
@@ -114,10 +117,14 @@ class Offered:
 
     def _hours_of(self, spent: Iterable[Spent]) -> Floats:
         hours = np.zeros((len(self.usage) // HOURS_PER_DAY, HOURS_PER_DAY))
-        every = (1 << HOURS_PER_DAY) - 1
         for one in spent:
-            mask = every if one.hours is None else one.hours
-            ran = [hour for hour in range(HOURS_PER_DAY) if mask >> hour & 1]
-            if ran:
-                hours[(one.day - self.first).days, ran] += float(one.amount or 0) / len(ran)
+            hours[(one.day - self.first).days] += float(one.amount or 0) * _part_of_each_hour(one.hours)
         return hours.reshape(-1)
+
+
+@lru_cache(maxsize=1024)
+def _part_of_each_hour(mask: int | None) -> Floats:
+    """The part of a day's money that each of its hours has."""
+    ran = np.array([mask is None or bool(mask >> hour & 1) for hour in range(HOURS_PER_DAY)], dtype=float)
+    part: Floats = ran / max(ran.sum(), 1.0)
+    return part
