@@ -41,7 +41,15 @@ from recommender.kinds.weeks import start_hours, weeks_of
 from recommender.methods.folds import make_folds
 from recommender.methods.outcome import Capacity, Demand
 from recommender.methods.replay import replay
-from recommender.methods.schedule import GOOD_WEEKS, HOURS_PER_WEEK, repeats, replicas, schedule_policy, week_profile
+from recommender.methods.schedule import (
+    GOOD_WEEKS,
+    HOURS_PER_WEEK,
+    repeats,
+    replicas,
+    schedule_policy,
+    schedule_saving,
+    week_profile,
+)
 from recommender.savings import cost_basis, cost_remark, monthly_cost, saving
 from recommender.subjects.services import Service
 
@@ -166,6 +174,7 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
             "replicas_least": int(planned.min()),
             "replicas_most": int(planned.max()),
             "hours_of_week": HOURS_PER_WEEK,
+            "saved_of_the_most_all_week_share": round(schedule_saving(planned, int(planned.max())), 4),
             "billed_hours_of_week": round(float(week.billed.sum()), 1),
             **load_evidence(week.load, subject.demand("concurrent")),
             **({} if terraform is None else {"terraform": terraform}),

@@ -42,7 +42,7 @@ from recommender.methods.outcome import Capacity, Demand, DemandAt, Slots
 from recommender.methods.queueing import cold_start_cost, scale_to_zero, ski_rental_timeout, warm_above
 from recommender.methods.replay import Policy, Replay, replay
 from recommender.methods.risk import sees_month_end
-from recommender.methods.schedule import GOOD_WEEKS, HOURS_PER_WEEK, on_hours, windows
+from recommender.methods.schedule import GOOD_WEEKS, HOURS_PER_WEEK, on_hours, on_off_saving, windows
 from recommender.owners import owner_of
 from recommender.savings import cost_basis, cost_remark, monthly_cost, saving
 from recommender.subjects.machines import Machine
@@ -246,7 +246,7 @@ def _advice(
     command, terraform = on_off_commands(machine, stretches, week.zone)
     part = Decimal(repr(round(share, 12)))
     # the folds count hours of an always-on week, the saving those that were billed
-    off = 1 - float(on.mean())
+    off = on_off_saving(float(on.sum()))
     saved = saving(subject, options.window_days, part, spread_of(found, share / off if off else 1.0))
     weeks = int((~np.isnan(week.load)).sum()) // HOURS_PER_WEEK
     serves = subject.stage == "inference_online"

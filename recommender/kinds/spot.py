@@ -60,6 +60,7 @@ from recommender.methods.risk import risk_level
 from recommender.methods.runtime_on_spot import (
     effective_saving,
     gang_mtbf,
+    is_worth_it,
     saves_on_notice,
     spot_runtime,
 )
@@ -131,14 +132,14 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     outlook = _outlook(subject, machines, quote, options)
     if isinstance(outlook, tuple):
         return no(*outlook)
-    if outlook.saving < options.min_saving:
+    if not is_worth_it(outlook.saving, options.min_saving):
         return no(
             "not_worth_it",
             f"Spot costs {quote.ratio:.0%} of what is paid now, and {_share(outlook.saving)} would be left of the cost "
             f"after interruptions; {options.min_saving:.0%} is needed (recommend.spot.min_saving).",
         )
     tried = replayed(machines[0], quote, outlook.on_spot, options)
-    if tried is not None and tried.played.saved_share < options.min_saving:
+    if tried is not None and not is_worth_it(tried.played.saved_share, options.min_saving):
         return no(
             "replay_failed",
             f"On {tried.played.outcome.hours:,.0f} held-out hours of its prices spot would have left "

@@ -28,7 +28,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 Precision = Literal["fp32", "bf16", "fp16", "fp8", "int8", "int4", "fp4"]
-TrainingMethod = Literal["full", "lora", "qlora"]
 
 WEIGHT_BITS: Mapping[Precision, float] = {
     "fp32": 32, "bf16": 16, "fp16": 16, "fp8": 8, "int8": 8, "int4": 4.5, "fp4": 4.5,
@@ -40,7 +39,6 @@ USABLE_SHARE = 0.9
 ACTIVATION_BYTES = 2e9
 MAX_DEGREE = 8
 """Accelerators joined by a fast link in one machine; a replica across machines is not modelled."""
-_TRAINING_BYTES: Mapping[TrainingMethod, tuple[float, float]] = {"full": (16, 0), "lora": (2, 16), "qlora": (0.55, 16)}
 _ECOLOGITS_OVERHEAD = 1.2
 
 
@@ -126,12 +124,6 @@ def accelerators_needed(
         if room >= max(tokens, 1):
             return degree
     return None
-
-
-def training_bytes(parameters: float, method: TrainingMethod = "full", adapter_parameters: float = 0) -> float:
-    """Bytes of weights, gradients and optimiser states over the whole job; activations come on top."""
-    per_parameter, per_adapter_parameter = _TRAINING_BYTES[method]
-    return parameters * per_parameter + adapter_parameters * per_adapter_parameter
 
 
 def ecologits_bytes(parameters: float, bits: float = 16) -> float:

@@ -10,8 +10,6 @@ Method
     not of the time.
     *Vertical Pod Autoscaler*: buckets that grow by 5 %, the end of the bucket is taken; P90 is the target, P50 and P95
     the bounds, 15 % on top, and the bounds widen where history is short.
-    *Autopilot*: batch is sized by its decayed mean, serving by its load-adjusted P95, memory by its maximum.
-    *Memory* is a cliff: the largest daily peak and a headroom, never a percentile.
 Sources
     docs/advice.md; Rzadca et al., EuroSys 2020 (Autopilot); kubernetes/autoscaler, recommender.
 Known drawbacks
@@ -21,20 +19,14 @@ Known drawbacks
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Series = NDArray[np.float64]
-Work = Literal["batch", "serving", "memory"]
 
-AUTOPILOT_HALF_LIFE_HOURS: dict[Work, float] = {"batch": 12, "serving": 12, "memory": 48}
-AUTOPILOT_MARGIN = 0.15
 VPA_HALF_LIFE_DAYS = 1.0
 VPA_MARGIN = 0.15
-MEMORY_HEADROOM = 0.10
-MEMORY_MIN_DAYS = 14
 _MINUTES_PER_DAY = 1440
 ROUNDING = 1e-12
 
@@ -65,8 +57,6 @@ class Buckets:
 
 VPA_CPU = Buckets(0.01)
 """Cores."""
-VPA_MEMORY = Buckets(1e7)
-"""Bytes."""
 
 
 @dataclass(frozen=True)
@@ -77,25 +67,6 @@ class VpaRecommendation:
     target: float
     upper: float
     days: float
-
-
-@dataclass(frozen=True)
-class AutopilotStatistics:
-    """Autopilot's S statistics of one history: peak, decayed mean, and decayed load-adjusted P95."""
-
-    maximum: float
-    average: float
-    p95: float
-
-
-@dataclass(frozen=True)
-class MemoryNeed:
-    """Largest daily peak, the peak with headroom, the days it is known for, and whether they are enough (14)."""
-
-    peak: float
-    need: float
-    days: int
-    enough: bool
 
 
 def decay_weights(ages: Series, half_life: float) -> Series:
@@ -159,50 +130,3 @@ def vpa_recommend(
     low, high = vpa_multipliers(days)
     p50, p90, p95 = (weighted_percentile(ends, weights, share) * (1 + VPA_MARGIN) for share in (0.5, 0.9, 0.95))
     return VpaRecommendation(lower=p50 * low, target=p90, upper=p95 * high, days=days)
-
-
-def autopilot_statistics(values: Series, age_hours: Series, half_life_hours: float) -> AutopilotStatistics:
-    """Peak, decayed mean and decayed load-adjusted P95; NaN where nothing is known."""
-    known = ~np.isnan(values)
-    if not known.any():
-        return AutopilotStatistics(*[float("nan")] * 3)
-    values, ages = values[known], age_hours[known]
-    return AutopilotStatistics(
-        maximum=float(values.max()),
-        average=float(np.average(values, weights=decay_weights(ages - ages.min(), half_life_hours))),
-        p95=decaying_percentile(values, ages - ages.min(), 0.95, half_life=half_life_hours, load_adjusted=True),
-    )
-
-
-def autopilot_limit(values: Series, age_hours: Series, work: Work, *, margin: float = AUTOPILOT_MARGIN) -> float:
-    """Limit for work of a class, with its margin: mean for batch, P95 of the load for serving, maximum for memory."""
-    found = autopilot_statistics(values, age_hours, AUTOPILOT_HALF_LIFE_HOURS[work])
-    chosen = {"batch": found.average, "serving": found.p95, "memory": found.maximum}[work]
-    return chosen * (1 + margin)
-
-
-def held(limits: Series, steps: int) -> Series:
-    """Each limit raised to the largest of the last ``steps``: up at once, down only after that long."""
-    if steps < 1:
-        raise ValueError(f"a limit is held for one step or more, not {steps}")
-    padded = np.concatenate([np.full(steps - 1, -np.inf), limits])
-    return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, steps).max(axis=1))
-
-
-def daily_peaks(samples: Series, per_day: int) -> Series:
-    """Largest sample of each day, oldest first, an unfinished last day included; NaN for a day without any."""
-    days = -(-samples.size // per_day)
-    padded = np.full(days * per_day, np.nan)
-    padded[: samples.size] = samples
-    by_day = np.where(np.isnan(padded), -np.inf, padded).reshape(days, per_day).max(axis=1)
-    return np.where(np.isinf(by_day), np.nan, by_day)
-
-
-def memory_need(samples: Series, per_day: int, *, headroom: float = MEMORY_HEADROOM) -> MemoryNeed | None:
-    """Memory to provide: the largest daily peak and the headroom; None where nothing is known."""
-    peaks = daily_peaks(samples, per_day)
-    days = int((~np.isnan(peaks)).sum())
-    if not days:
-        return None
-    peak = float(np.nanmax(peaks))
-    return MemoryNeed(peak=peak, need=peak * (1 + headroom), days=days, enough=days >= MEMORY_MIN_DAYS)

@@ -1,18 +1,17 @@
-"""How many servers a queue needs, and when an idle one is cheaper off.
+"""How often requests wait for servers, and when an idle one is cheaper off.
 
 Assumes
     Arrivals are Poisson and service times exponential for waiting times; both are careful for steady services.
     Rates are per hour and times in hours, unless a name says otherwise.
 Method
-    *Waiting*: Erlang C, P(wait) = C(c, a) for c servers and a = λ/μ of offered load. The smallest c with
-    C·e^(−(cμ−λ)t) ≤ ε keeps the wait within t for all but ε. Square-root staffing: c ≈ a + β√a.
+    *Waiting*: Erlang C, P(wait) = C(c, a) for c servers and a = λ/μ of offered load.
     *Scale to zero*: a replica is kept warm for T after each request, costs p an hour while it is up, and takes t_cold
     to come back. Cost per request p·(s + (1−e^(−λT))/λ + e^(−λT)·t_cold), P(cold) = e^(−λT).
     A cold start costs K = p·t_cold and what its delay costs: at a known rate, stay warm above p/K; at an unknown one,
     switch off after K/p (ski rental: never more than twice the best in hindsight).
     From a histogram of idle times: keep alive to their P99, and start again before their P5.
 Sources
-    docs/advice.md; Erlang 1917; Halfin & Whitt 1981; Karlin et al. 1988 (ski rental); Shahrad et al., ATC 2020.
+    docs/advice.md; Erlang 1917; Karlin et al. 1988 (ski rental); Shahrad et al., ATC 2020.
 Known drawbacks
     Requests that come in bursts wait longer than Erlang says and start cold less often than Poisson says.
 """
@@ -26,16 +25,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.methods.percentiles import weighted_percentile
-
-
-@dataclass(frozen=True)
-class Staffing:
-    """Servers, the load of each of them, and the chance that a request waits at all and longer than was asked."""
-
-    servers: int
-    utilization: float
-    p_wait: float
-    p_longer: float
 
 
 @dataclass(frozen=True)
@@ -63,15 +52,6 @@ class KeepAlive:
     keep_until: float
 
 
-@dataclass(frozen=True)
-class IdleCost:
-    """What idle times would have cost under a timeout: warm hours, cold starts and their cost together."""
-
-    warm: float
-    cold_starts: int
-    cost: float
-
-
 def erlang_c(servers: int, offered_load: float) -> float:
     """Chance that a request waits; 1 where the load is all the servers or more."""
     if servers < 1 or offered_load < 0:
@@ -83,28 +63,6 @@ def erlang_c(servers: int, offered_load: float) -> float:
         blocked = offered_load * blocked / (count + offered_load * blocked)
     utilization = offered_load / servers
     return blocked / (1 - utilization * (1 - blocked))
-
-
-def servers_for_wait(arrivals: float, service_rate: float, wait: float, allowed: float) -> Staffing:
-    """Fewest servers with which at most the share ``allowed`` waits longer than ``wait``.
-
-    ``arrivals`` and ``service_rate`` (of one server) per unit of time, ``wait`` in that unit.
-    """
-    if not (service_rate > 0 and arrivals >= 0 and wait >= 0 and 0 < allowed < 1):
-        raise ValueError("rates and wait are not negative, and the share allowed is between 0 and 1")
-    load = arrivals / service_rate
-    servers = max(math.floor(load) + 1, 1)
-    while True:
-        waits = erlang_c(servers, load)
-        longer = waits * math.exp(-(servers * service_rate - arrivals) * wait)
-        if longer <= allowed:
-            return Staffing(servers, load / servers, waits, longer)
-        servers += 1
-
-
-def square_root_staffing(offered_load: float, beta: float = 1.0) -> int:
-    """Servers for a large queue: the load and β of its square root; β 1 lets about a quarter wait, 2 a fiftieth."""
-    return max(math.ceil(offered_load + beta * math.sqrt(offered_load)), 1)
 
 
 def scale_to_zero(*, price: float, rate: float, service: float, keep_alive: float, cold_start: float) -> ScaleToZero:
@@ -143,10 +101,3 @@ def keep_alive(idle_times: NDArray[np.float64], cold_start: float) -> KeepAlive 
         return None
     head, tail = (weighted_percentile(known, np.ones(known.size), share) for share in (0.05, 0.99))
     return KeepAlive(prewarm=max(head - cold_start, 0.0), keep_until=tail)
-
-
-def idle_cost(idle_times: NDArray[np.float64], timeout: float, *, price: float, cost_of_cold_start: float) -> IdleCost:
-    """Replay of idle times under a timeout; the best in hindsight pays the cheaper of the two for each."""
-    known = idle_times[~np.isnan(idle_times)]
-    warm, cold = float(np.minimum(known, timeout).sum()), int((known > timeout).sum())
-    return IdleCost(warm, cold, warm * price + cold * cost_of_cold_start)

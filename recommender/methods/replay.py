@@ -149,31 +149,3 @@ def fixed(capacity: Capacity) -> Policy:
         return capacity
 
     return same
-
-
-def cheapest_that_fits(sizes: Sequence[Capacity], percentile: float = 0.995, memory_headroom: float = 0.1) -> Policy:
-    """The usual sizing: load at a percentile within the target share, concurrency and memory by their maximum."""
-
-    def choose(train: DemandAt, test: Slots) -> Capacity | None:
-        del test
-        for size in sorted(sizes, key=lambda one: float(np.mean(one.cost))):
-            if _fits(train, size, percentile, memory_headroom):
-                return size
-        return None
-
-    return choose
-
-
-def _fits(train: DemandAt, size: Capacity, percentile: float, memory_headroom: float) -> bool:
-    needs = (
-        (train.load, percentile, np.min(size.load) * size.target),
-        (train.concurrent, 1.0, np.min(size.devices)),
-        (train.memory, 1.0, np.min(size.memory) * (1 - memory_headroom)),
-    )
-    for series, share, limit in needs:
-        if series is None or np.isinf(limit):
-            continue
-        known = series[~np.isnan(series)]
-        if not known.size or np.quantile(known, share) > limit:
-            return False
-    return True

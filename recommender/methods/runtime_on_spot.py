@@ -26,10 +26,6 @@ from dataclasses import dataclass
 
 from recommender.contract import HOURS_PER_MONTH
 
-MIN_SAVING = 0.15
-"""Least share that must be left after inflation."""
-ADVISOR_BANDS = (0.025, 0.075, 0.125, 0.175, 0.60)
-"""Middle of AWS Spot Advisor's bands 0 to 4: below 5 %, 5–10, 10–15, 15–20, above 20 % (to 100) a month."""
 NOTICE_HOURS = {"aws": 120 / 3600, "gcp": 30 / 3600, "azure": 30 / 3600}
 """Warning before a preemption."""
 _LARGEST_EXPONENT = 700.0
@@ -104,9 +100,9 @@ def effective_saving(price_ratio: float, inflation: float, *, extra: float = 0.0
     return 1 - price_ratio * inflation - extra
 
 
-def is_worth_it(saving: float) -> bool:
-    """Whether enough is left after inflation to be advised."""
-    return saving >= MIN_SAVING
+def is_worth_it(saving: float, least: float) -> bool:
+    """Whether enough is left after inflation to be advised; shares of what is paid now."""
+    return saving >= least
 
 
 def mtbf_from_preemptions(preemptions: int, spot_hours: float) -> float | None:

@@ -21,7 +21,6 @@ Known drawbacks
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -31,7 +30,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.methods.outcome import Capacity, DemandAt, Slots
-from recommender.methods.percentiles import weighted_percentile
 from recommender.methods.replay import Policy
 
 Series = NDArray[np.float64]
@@ -41,7 +39,6 @@ HOURS_PER_WEEK = 168
 MIN_WEEKS = 2
 GOOD_WEEKS = 4
 QUANTILE = 0.95
-REACTIVE_HOURS = 72
 _ROUNDING = 1e-12
 
 
@@ -184,16 +181,6 @@ def windows(on: NDArray[np.bool_]) -> list[Window]:
 def on_off_saving(hours_on: float) -> float:
     """Share of compute saved by being on for so many hours of the week; storage is paid all the same."""
     return 1 - hours_on / HOURS_PER_WEEK
-
-
-def reactive_replicas(demand: Series, target: float, *, statistic: float = 1.0) -> int | None:
-    """Autopilot's replicas for the hours ahead: the largest demand of the last three days (or a quantile) at a target.
-
-    ``demand`` hourly, in replicas fully used; None where nothing of it is known.
-    """
-    last = demand[-REACTIVE_HOURS:]
-    used = weighted_percentile(last, np.ones(last.size), statistic)
-    return None if math.isnan(used) else max(math.ceil(used / target - 1e-9), 1)
 
 
 def schedule_policy(

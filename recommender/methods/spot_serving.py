@@ -125,11 +125,6 @@ def smallest_spare(needed: int, availability: float, target: float, *, zones: in
     return None
 
 
-def largest_domain_loss(domains: Sequence[int]) -> int:
-    """Spare that the loss of any one domain asks for."""
-    return max(domains, default=0)
-
-
 def _enough(needed: int, availability: float, target: float) -> int:
     """A spare that is surely enough, by Hoeffding: the mean exceeds N by more than √(n·ln(1/(1−target))/2)."""
     if target >= 1:

@@ -20,7 +20,7 @@ Known drawbacks
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
@@ -39,8 +39,6 @@ from recommender.methods.throughput import (
     hardware,
 )
 
-POOL_TARGET = 0.8
-"""Share of its capacity a pool of adapters is filled to."""
 _SIXTEEN_BITS = 16
 
 
@@ -153,17 +151,6 @@ class WhatIf:
 def techniques() -> Mapping[str, Technique]:
     """Every technique, by name, in the order of the file."""
     return {entry["name"]: _technique(entry) for entry in read_toml("techniques.toml", __package__)["technique"]}
-
-
-def may_combine(names: Collection[str]) -> bool:
-    """Whether no two of these techniques are of one group."""
-    groups = [group for name in set(names) if (group := techniques()[name].group)]
-    return len(groups) == len(set(groups))
-
-
-def pooled_replicas(loads: Sequence[float], capacity: float, target: float = POOL_TARGET) -> int:
-    """Replicas of one base model that carry all adapters' loads, in the unit of one replica's ``capacity``."""
-    return max(math.ceil(sum(loads) / (target * capacity)), 1)
 
 
 def what_if(service: Service, technique: Technique, change: Change | None = None) -> WhatIf:

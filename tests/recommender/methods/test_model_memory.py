@@ -15,7 +15,6 @@ from recommender.methods.model_memory import (
     ecologits_accelerators,
     ecologits_bytes,
     kv_bytes,
-    training_bytes,
     weight_bytes,
 )
 from tests.recommender.methods.shapes import LLAMA_2_7B, LLAMA_8B, LLAMA_70B, LLAMA_405B, QWEN_32B
@@ -83,13 +82,6 @@ def test_more_accelerators_than_heads_repeat_the_cache() -> None:
     shape = ModelShape(30e9, 48, 2, 128, attention_heads=32)
     assert kv_bytes(shape, degree=2) == kv_bytes(shape)
     assert kv_bytes(shape, degree=8) == 4 * kv_bytes(shape)
-
-
-def test_training() -> None:
-    """8.03 B in full 128.5 GB; with adapters of 42 M: LoRA 16.06 + 0.672 GB, QLoRA 4.4165 + 0.672 GB."""
-    assert training_bytes(8.03e9) == pytest.approx(128.48e9)
-    assert training_bytes(8.03e9, "lora", 42e6) == pytest.approx(16.732e9)
-    assert training_bytes(8.03e9, "qlora", 42e6) == pytest.approx(5.0885e9)
 
 
 def test_the_quick_rule() -> None:

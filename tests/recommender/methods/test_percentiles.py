@@ -7,12 +7,7 @@ from hypothesis import strategies as st
 
 from recommender.methods.percentiles import (
     VPA_CPU,
-    autopilot_limit,
-    autopilot_statistics,
-    daily_peaks,
     decaying_percentile,
-    held,
-    memory_need,
     vpa_multipliers,
     vpa_recommend,
     weighted_percentile,
@@ -42,7 +37,6 @@ def test_nothing_known_is_nan_and_unknown_is_left_out() -> None:
     assert np.isnan(weighted_percentile(np.array([np.nan]), np.ones(1), 0.5))
     assert weighted_percentile(np.array([np.nan, 3.0]), np.ones(2), 0.01) == 3
     assert vpa_recommend(np.array([np.nan]), np.zeros(1)) is None
-    assert memory_need(np.array([np.nan]), 24) is None
 
 
 @pytest.mark.parametrize(("days", "factor"), [(0.5, 3.0), (1, 2.0), (7, 1.142857)])
@@ -71,34 +65,6 @@ def test_a_constant_core_is_the_end_of_its_bucket_and_15_percent() -> None:
 def test_every_value_is_in_its_bucket(value: float) -> None:
     index = VPA_CPU.index(value)
     assert VPA_CPU.start(index) <= value < VPA_CPU.start(index + 1)
-
-
-def test_autopilot_by_class() -> None:
-    """Mean of 1, 1, 4 with weights ¼, ½, 1 is 4.75 / 1.75; of the work 4 / 4.75 is at 4, so its P95 is 4."""
-    values, ages = np.array([1.0, 1.0, 4.0]), np.array([24.0, 12.0, 0.0])
-    found = autopilot_statistics(values, ages, 12)
-    assert (found.maximum, found.p95) == (4, 4)
-    assert found.average == pytest.approx(4.75 / 1.75)
-    assert autopilot_limit(values, ages, "batch") == pytest.approx(1.15 * 4.75 / 1.75)
-    assert autopilot_limit(values, ages, "serving") == pytest.approx(4.6)
-    assert autopilot_limit(np.array([9.0, 1.0]), np.array([1e5, 0.0]), "memory") == pytest.approx(1.15 * 9)
-
-
-def test_a_limit_rises_at_once_and_falls_late() -> None:
-    assert held(np.array([1.0, 5, 2, 2, 2]), 3).tolist() == [1, 5, 5, 5, 2]
-
-
-def test_memory_is_its_largest_daily_peak_however_rare() -> None:
-    samples = np.full(14 * 288, 10.0)
-    samples[100] = 40
-    need = memory_need(samples, 288)
-    assert need is not None
-    assert (need.peak, need.days, need.enough) == (40, 14, True)
-    assert need.need == pytest.approx(44)
-    short = memory_need(samples[: 13 * 288], 288)
-    assert short is not None
-    assert not short.enough
-    assert daily_peaks(np.array([1.0, 3, np.nan, np.nan, 2]), 2).tolist()[::2] == [3, 2]
 
 
 @given(LOADS, st.floats(0.01, 1), st.floats(0.1, 100))

@@ -1,6 +1,7 @@
 """What a size would have met on history: counted by hand, bounded as published, and never on unknown hours."""
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from recommender.methods.folds import Fold, Folds, Slots, make_folds
 from recommender.methods.outcome import Capacity, Demand, DemandAt, outcome
-from recommender.methods.replay import Policy, cheapest_that_fits, expected_value, fixed, replay
+from recommender.methods.replay import Policy, expected_value, fixed, replay
 
 FOUR = Capacity(load=4, cost=8)
 SIZES = [Capacity(load=size, cost=2 * size) for size in (1, 2, 3)]
@@ -104,6 +105,20 @@ def test_a_policy_sees_the_past_alone_and_is_judged_on_what_follows() -> None:
     assert found.outcome.violation_hours == 7 * 24
     assert found.saved_share == 0.5
     assert found.regret is None
+
+
+def cheapest_that_fits(sizes: Sequence[Capacity]) -> Policy:
+    """Load at P99.5 within the target share, memory by its maximum and 10 %."""
+
+    def fits(train: DemandAt, size: Capacity) -> bool:
+        holds = train.memory is None or np.nanmax(train.memory) <= np.min(size.memory) * 0.9
+        return bool(holds and np.nanquantile(train.load, 0.995) <= np.min(size.load) * size.target)
+
+    def choose(train: DemandAt, test: Slots) -> Capacity | None:
+        by_cost = sorted(sizes, key=lambda one: float(np.mean(one.cost)))
+        return next((size for size in by_cost if fits(train, size)), None)
+
+    return choose
 
 
 def test_regret_is_what_the_best_size_would_have_saved_more() -> None:

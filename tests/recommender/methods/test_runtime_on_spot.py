@@ -8,7 +8,6 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from recommender.methods.runtime_on_spot import (
-    ADVISOR_BANDS,
     break_even_ratio,
     daly_interval,
     effective_saving,
@@ -42,7 +41,7 @@ def test_five_minute_checkpoints_and_six_hours_between_preemptions() -> None:
     # at Young's interval, 48 / 58.595; at Daly's it is a little higher
     assert break_even_ratio(58.595 / 48) == pytest.approx(0.8192, abs=5e-5)
     assert effective_saving(0.35, best.inflation) == pytest.approx(0.573, abs=5e-4)
-    assert is_worth_it(effective_saving(0.35, best.inflation))
+    assert is_worth_it(effective_saving(0.35, best.inflation), 0.15)
 
 
 def test_two_minute_checkpoints() -> None:
@@ -59,7 +58,7 @@ def test_a_saving_of_three_percent_is_refused() -> None:
     assert found.inflation == pytest.approx(2.77, abs=5e-3)
     saving = effective_saving(0.35, found.inflation)
     assert saving == pytest.approx(0.03, abs=5e-3)
-    assert not is_worth_it(saving)
+    assert not is_worth_it(saving, 0.15)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +82,7 @@ def test_mtbf_from_what_was_seen() -> None:
     assert mtbf_from_preemptions(0, 300) == 100
     assert mtbf_from_preemptions(0, 0) is None
     # −730 / ln(0.875) and a gang of eight
-    assert mtbf_from_band(ADVISOR_BANDS[2]) == pytest.approx(5466.9, abs=0.1)
+    assert mtbf_from_band(0.125) == pytest.approx(5466.9, abs=0.1)
     assert gang_mtbf(mtbf_from_band(0.125), 8) == pytest.approx(683.4, abs=0.1)
     with pytest.raises(ValueError, match="between 0 and 1"):
         mtbf_from_band(0)

@@ -17,7 +17,6 @@ from recommender.methods.schedule import (
     hours_of_week,
     on_hours,
     on_off_saving,
-    reactive_replicas,
     repeats,
     replicas,
     schedule_policy,
@@ -102,15 +101,6 @@ def test_replicas_by_hand() -> None:
 def test_nothing_asked_for_may_be_nothing() -> None:
     idle = Profile(np.zeros(168), 4)
     assert replicas(idle, per_replica=1, target=0.6, minimum=0).max() == 0
-
-
-def test_reactive_floor_looks_back_three_days() -> None:
-    demand = np.ones(100)
-    demand[20] = 50
-    demand[40] = 6
-    assert reactive_replicas(demand, 0.6) == 10
-    assert reactive_replicas(demand, 0.6, statistic=0.95) == 2
-    assert reactive_replicas(np.full(10, np.nan), 0.6) is None
 
 
 def test_a_schedule_is_replayed_on_weeks_it_has_not_seen() -> None:

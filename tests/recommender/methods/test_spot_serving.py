@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from recommender.methods.spot_serving import (
     available_replicas,
-    largest_domain_loss,
     mean_field_saving,
     serving_cost,
     smallest_spare,
@@ -41,7 +40,6 @@ def test_zones_fail_as_a_whole() -> None:
     assert found.shortfall == pytest.approx(0.10)
     assert found.fallback == pytest.approx(2 * 0.02 + 0.08)
     assert found.cost_share == pytest.approx(((2 * 0.9 + 0.8) * 0.3 + 0.12) / 2)
-    assert largest_domain_loss([2, 1]) == 2
 
 
 def test_all_in_one_zone_promises_no_more_than_the_zone() -> None:

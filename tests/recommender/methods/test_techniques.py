@@ -15,8 +15,6 @@ from recommender.methods.techniques import (
     Factor,
     Service,
     WhatIf,
-    may_combine,
-    pooled_replicas,
     techniques,
     what_if,
 )
@@ -169,17 +167,9 @@ def test_fewer_tokens_are_linear() -> None:
     assert found.instances_after == 8
 
 
-def test_two_quantisations_are_never_combined() -> None:
-    assert not may_combine(["fp8_w8a8", "int4_w4a16"])
-    assert may_combine(["fp8_w8a8", "prefix_caching", "bigger_batch"])
+def test_quantisations_are_one_group() -> None:
     quantized = {one.name for one in techniques().values() if one.group == "quantization"}
     assert quantized == {"fp8_w8a8", "int8_w8a8", "int4_w4a16", "llm_int8"}
-
-
-def test_adapters_share_replicas() -> None:
-    """Ten adapters of 0.3 replicas each: ⌈3 ÷ 0.8⌉ = 4 instead of 10."""
-    assert pooled_replicas([0.3] * 10, 1.0) == 4
-    assert pooled_replicas([0.0], 1.0) == 1
 
 
 def test_every_technique_names_its_sources_and_knows_what_it_needs() -> None:
