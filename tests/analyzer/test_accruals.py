@@ -76,6 +76,25 @@ def test_a_monthly_fee_that_is_billed_is_whole_though_the_month_is_shorter() -> 
     assert by_kind(found) == [("fee", D("0.00"))]
 
 
+def test_a_fee_of_every_week_that_is_billed_in_part_is_not_whole() -> None:
+    weeks = Fee("plan", {date(2026, 10, day): D(7) for day in (5, 12, 19, 26)})
+    so_far = Fee("plan", {date(2026, 11, 2): D(7)})
+    done = [(OCTOBER, bill("0", "0", "1", daily=[weeks]))]
+    # half of 28 is due by the 15th of 30 days
+    assert by_kind(accrue(bill("0", "0", "1", daily=[so_far]), done, Days(NOVEMBER, date(2026, 11, 16)))) == [
+        ("fee", D("7.00"))
+    ]
+
+
+def test_a_day_of_a_plan_is_its_newest_price_and_a_whole_one() -> None:
+    done = [(OCTOBER, bill("0", "0", "1", daily=[daily("984", OCTOBER, 31)]))]
+    now = daily("1200", NOVEMBER, 5)
+    now.by_day[NOVEMBER] = D(800)  # 16 hours
+    assert by_kind(accrue(bill("0", "0", "1", daily=[now]), done, Days(NOVEMBER, date(2026, 11, 7)))) == [
+        ("fee", D("1200.00"))
+    ]
+
+
 @pytest.mark.parametrize(
     ("month_before", "days_before", "now", "billed", "known", "left", "words"),
     [
@@ -129,6 +148,8 @@ def test_tax_that_is_on_the_invoices_alone_is_accrued_from_them() -> None:
             "not in the bill; the invoices' tax was 21.0002 % of their lines in 2026-10, of 1859.27 so far",
         )
     ]
+    # lines for tax have begun: the bill tells of it
+    assert accrue(bill("9", "0", "100"), done, Days(NOVEMBER, date(2026, 11, 22)), tax_is_apart=True) == []
     # an invoice that says 0 is known
     free = [(OCTOBER, replace(bill("0", "0", "100"), invoiced_tax=D(0)))]
     assert accrue(bill("0", "0", "5"), free, Days(NOVEMBER, date(2026, 11, 22)), tax_is_apart=True) == []
@@ -244,12 +265,18 @@ def test_a_bill_of_azure_takes_its_tax_from_its_invoices(ledger: Ledger) -> None
     """The invoice names the billing account by its whole path, and the lines name the invoice."""
     azure: dict[str, Any] = {"provider": "azure", "scope": "ba-1", "currency": "EUR"}
     ledger.charge("2026-09-05", "100", kind={"invoice_id": "G-1"}, **azure)
+    ledger.charge("2026-09-06", "0", kind={"invoice_id": "G-8"}, **azure)  # a late line on October's invoice
     ledger.charge("2026-10-04", "50", **azure)
     ledger.charge("2026-10-04", "1000")
     ledger.charge("2026-09-04", "1000")
     close_september(ledger)
     assert estimates(ledger) == [(OCTOBER, "EUR", "tax", "Tax", None)]
-    for number, currency in (("G-1", "EUR"), ("G-9", "EUR"), ("G-1", "USD")):
+    for number, currency, month in (
+        ("G-1", "EUR", SEPTEMBER),
+        ("G-8", "EUR", OCTOBER),
+        ("G-9", "EUR", SEPTEMBER),
+        ("G-1", "USD", SEPTEMBER),
+    ):
         type_in(
             ledger,
             provider="azure",
@@ -257,7 +284,7 @@ def test_a_bill_of_azure_takes_its_tax_from_its_invoices(ledger: Ledger) -> None
             currency=currency,
             issuer="Microsoft",
             scope="/providers/Microsoft.Billing/billingAccounts/ba-1",
-            billing_month=SEPTEMBER,
+            billing_month=month,
             net=D(100),
             tax=D(21),
         )

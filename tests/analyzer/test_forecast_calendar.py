@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.forecast import DAILY, History, project
-from analyzer.forecast_calendar import events_ahead, fees_ahead, take_out_events
+from analyzer.forecast_calendar import events_ahead, fees_ahead, take_out_events, take_out_share
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,6 +102,34 @@ def test_what_is_seen_once_on_a_last_day_is_of_the_months_end() -> None:
     known = np.concatenate((np.zeros(10), fees))
     found = fees_ahead(known, date(2025, 10, 31), 30)
     assert [str(date(2025, 12, 10) + timedelta(days=int(step))) for step in np.flatnonzero(found)] == ["2025-12-30"]
+
+
+def test_on_top_of_fees_of_every_day_too_what_is_seen_once_is_of_the_months_end() -> None:
+    first = date(2025, 10, 1)
+    fees = np.full(70, 10.0)
+    fees[60] = 110  # 30 November; known to 9 December
+    assert fees_ahead(fees, first, 22).tolist() == [10.0] * 21 + [110.0]
+
+
+def test_of_a_months_end_the_newest_amount_counts() -> None:
+    """A job of 100, then 150: 150 is next, on the last day; one on the 15th comes at its median of 125."""
+    first = date(2026, 8, 1)
+    usage = np.full(80, 10.0)
+    usage[[30, 60]] += (100, 150)  # 31 August, 30 September; known to 19 October
+    usage[[14, 45]] += (100, 150)
+    usage[75] += 125  # 15 October
+    found = project(History(usage, np.zeros(80), first), 31, DAILY)
+    told = {str(date(2026, 10, 20) + timedelta(days=step)): found[step] for step in range(31) if found[step] > 11}
+    assert told == pytest.approx({"2026-10-31": 160, "2026-11-15": 135})
+
+
+def test_what_comes_beside_another_fee_late_in_the_month_is_no_share() -> None:
+    first = date(2026, 9, 1)
+    usage = np.array([100.0 if day.month == 9 else 110.0 for day in days(first, 61)])
+    at_end = np.zeros(61)
+    at_end[[29, 60]] = 300, 341
+    assert take_out_share({31: 341.0}, at_end, usage, first) == ({}, pytest.approx(0.1))
+    assert take_out_share({30: 40.0, 31: 341.0}, at_end, usage, first) == ({30: 40.0, 31: 341.0}, 0.0)
 
 
 def test_what_is_a_percentage_of_the_month_follows_the_month() -> None:
