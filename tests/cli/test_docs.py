@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from aispend.cli import docs
 from aispend.schema import metadata
 from collectors.registry import clouds
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_generated_documents_are_current() -> None:
@@ -56,3 +59,27 @@ def test_every_table_and_column_has_a_meaning() -> None:
         for column in table.columns
         if not column.comment
     ] == []
+
+
+def test_every_command_that_a_text_names_is_there() -> None:
+    """In code and documents: what follows a backquote, a colon or see, with its options."""
+    known = dict(docs.commands())
+    options = {words: {name for one in command.params for name in one.opts} for words, command in known.items()}
+    folders = ("aispend", "analyzer", "collectors", "dashboard", "recommender", "reports", "sample", "docs")
+    files = [path for folder in folders for end in ("py", "md") for path in (ROOT / folder).rglob(f"*.{end}")]
+    wrong = []
+    for path in {*files, ROOT / "README.md"} - {docs.DOCS / "cli.md"}:  # which is made of the code, its lines broken
+        for found in _COMMAND.finditer(path.read_text("utf-8")):
+            words = tuple(found["words"].split())
+            while words and words not in known:
+                words = words[:-1]
+            named = set(_OPTION.findall(found["rest"]))
+            if not words or not named <= options[words] | {"--help"}:
+                wrong.append(f"{path.relative_to(ROOT)}: {found[0]}")
+    assert wrong == []
+
+
+_COMMAND = re.compile(
+    r"(?:`|: |[Ss]ee )aispend (?P<words>[a-z][a-z-]+(?: [a-z][a-z-]+)?)(?P<rest>(?: +(?:--[a-z-]+|[A-Z]+…?))*)"
+)
+_OPTION = re.compile(r"--[a-z-]+")
