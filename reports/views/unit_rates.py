@@ -38,7 +38,8 @@ _BESIDE = ("reasoning_tokens", "good_requests", "judged_requests")
 def unit_sums(window: Window, source: FromClause, known: Mapping[str, DaysKnown]) -> Select[Any]:
     """Sums of ``source`` over ``window``, of each model, provider, stage, basis and currency.
 
-    ``cost_of_X`` and ``priced_X`` are the two sides of a rate; a column by its own name is all of it.
+    ``cost_of_X`` and ``priced_X`` are the two sides of a rate, ``paid_X`` tokens of days whose cost is known; a column by
+    its own name is all of it.
     """
     c = source.c
     keys = (c.model, c.provider, c.stage, c.basis, c.currency)
@@ -64,6 +65,7 @@ def unit_sums(window: Window, source: FromClause, known: Mapping[str, DaysKnown]
             *(func.sum(c[name]).label(name) for name in TOKENS),
             *(func.sum(case((with_tokens, c[cost]))).label(cost) for cost in TOKEN_COSTS.values()),
             *(where_both(c[cost], c[name]).label(f"priced_{name}") for name, cost in TOKEN_COSTS.items()),
+            *(where_both(c.effective_cost, c[name]).label(f"paid_{name}") for name in TOKENS),
             where_both(c.effective_cost, c.requests).label("priced_requests"),
             where_both(c.effective_cost, tokens).label("priced_tokens"),
             func.sum(case((and_(tokens > 0, c.effective_cost.is_not(None)), c.requests))).label("requests_of_tokens"),
@@ -180,7 +182,7 @@ def _token_cost(rows: Sequence[Row[Any]], days: Window) -> TokenCost:
         provider=rows[0].provider,
         currency=rows[0].currency,
         cost=total("cost_of_tokens"),
-        tokens={name: total(f"priced_{name}") for name in TOKENS},
+        tokens={name: total(f"paid_{name}") for name in TOKENS},
         requests=None if any(row.has_uncounted_requests for row in rows) else total("requests_of_tokens"),
         hours_paid=total("accelerator_hours_paid"),
         hours_measured=total("measured_for_tokens"),

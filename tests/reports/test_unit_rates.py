@@ -18,6 +18,7 @@ from aispend.schema import unit_cost
 from aispend.store import Store
 from reports import views
 from reports.views import Window
+from reports.views.unit_rates import token_costs
 
 D = Decimal
 FIRST = date(2026, 10, 1)
@@ -106,6 +107,14 @@ def test_waiting_is_by_token_weights_where_serving_cost_nothing(database: Store)
     free = Day({"input": (2_000_000, 0), "output": (2_000_000, 0)}, 0, 10)
     row = told(database, [free, Day({}, 14, None), Day({}, 0, 1)])
     assert (row.cost_per_1m_input_tokens, row.cost_per_1m_output_tokens) == (D(2), D(5))
+
+
+def test_tokens_count_where_their_cost_is_known_though_no_class_says_its_part(database: Store) -> None:
+    told(database, [Day({"input": (8_000_000, 40), "output": (2_000_000, 10)}, 0, 10), Day({"input": (9, 0)}, None, 1)])
+    with database.engine.begin() as connection:
+        connection.execute(unit_cost.update().values(input_cost=None, output_cost=None))
+        (found,) = token_costs(connection, OCTOBER)
+    assert (found.cost, found.all_tokens, found.tokens["input_tokens"]) == (D(50), D(10_000_000), D(8_000_000))
 
 
 def test_a_day_whose_requests_alone_were_counted_is_in_no_price_of_tokens(database: Store) -> None:
