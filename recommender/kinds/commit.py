@@ -85,7 +85,7 @@ def evaluate(subject: UsagePool, settings: Recommend) -> Advice | WhyNot:
         return no(
             "unpriced",
             f"No price of an hour committed for {options.term} is known for {subject.family} in {subject.region}. "
-            f"Collect its price list: aispend collect {subject.provider}/prices",
+            f"Collect its price list (aispend collect {subject.provider}/prices).",
         )
     committed_rate = _with_obsolescence(_mean_rate(rates, subject), options)
     if committed_rate >= 1:
