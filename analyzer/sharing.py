@@ -9,6 +9,7 @@ Cases       The other of model and team, and the stage, stay what the bill says 
             stays what the bill says, with the reason ``shared``. Tax, credits, commitment fees and unused commitments
             are never shared out this way: credits follow the shares of what they apply to.
             Shared costs are no part of the spend they follow, and none goes to another (settings refuse that).
+            Unit costs take what a model carries to the stages it served at (:mod:`analyzer.serving`).
 Drawbacks   Usage is counted by the month, so a team that came on the last day carries by what it used since.
 
 Source: AWS Cost Categories, split charge rules (even, proportional, fixed; no source may be a target).

@@ -38,8 +38,8 @@ _BESIDE = ("reasoning_tokens", "good_requests", "judged_requests")
 def unit_sums(window: Window, source: FromClause, known: Mapping[str, DaysKnown]) -> Select[Any]:
     """Sums of ``source`` over ``window``, of each model, provider, stage, basis and currency.
 
-    ``cost_of_X`` and ``priced_X`` are the two sides of a rate, ``paid_X`` tokens of days whose cost is known; a column by
-    its own name is all of it.
+    ``cost_of_X`` and ``priced_X`` are the two sides of a rate, ``paid_X`` tokens of days whose cost is known; a
+    column by its own name is all of it.
     """
     c = source.c
     keys = (c.model, c.provider, c.stage, c.basis, c.currency)
