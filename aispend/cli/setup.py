@@ -135,6 +135,10 @@ TEMPLATE = """\
 # max_activity = 0.01
 # keep_tags = ["keep", "do-not-stop", "dr"]
 # notebook_window_minutes = 60
+# resident_mib = 512            # memory held above which something is loaded
+# underused_activity = 0.20     # below this is at work, and not busy
+# power_rise = 0.15             # of an idle card over its own floor, or power_noise_watts = 10 W
+# idle_power_share = 0.30       # of its board power that an idle card draws at most, or idle_power_watts = 40 W
 
 [recommend.auto_stop]
 # training_wait_minutes = 120   # after the last work of a training machine

@@ -49,6 +49,7 @@ from recommender.methods.folds import make_folds
 from recommender.methods.outcome import Capacity, Demand, DemandAt, Slots
 from recommender.methods.packing import balance
 from recommender.methods.percentiles import weighted_percentile
+from recommender.methods.queueing import erlang_c
 from recommender.methods.replay import Policy, replay
 from recommender.owners import owner_of
 from recommender.savings import cost_basis, cost_remark, monthly_cost, saving
@@ -181,6 +182,7 @@ def _replicas(subject: Service, settings: Recommend) -> Advice | WhyNot:
             "machines_needed_as_load_lies": None if hottest is None else max(hottest[1], least),
             "hottest_share_over_even": None if hottest is None else round(hottest[0], 3),
             **load_evidence(load, subject.demand("concurrent")),
+            **(_waiting(load, each, needed) if subject.stage == "inference_online" else {}),
             **replay_evidence(found, saved.effective),
             **terraform.evidence(terraform.counted(machines[0], needed + others_in_group(machines))),
             **machine_price(machines[0]),
@@ -195,6 +197,12 @@ def _needed(load: NDArray[np.float64], each: float, options: Consolidate) -> int
     """Machines for a load at the percentile and target."""
     at = weighted_percentile(load, np.ones(load.size), options.percentile)
     return max(math.ceil(at / (each * options.target) - 1e-9), 1)
+
+
+def _waiting(load: NDArray[np.float64], each: float, needed: int) -> dict[str, float]:
+    """The chance that a request waits at the P95 of the load, were they to come by themselves (Erlang C)."""
+    busy = weighted_percentile(load, np.ones(load.size), 0.95) / each
+    return {"waiting_at_p95_share": round(erlang_c(needed, busy), 4)}
 
 
 def _policy(each: float, least: int, now: int, options: Consolidate) -> Policy:

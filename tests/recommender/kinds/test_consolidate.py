@@ -186,6 +186,20 @@ def test_what_a_pool_may_fall_short_by_is_in_the_range(make_subject: Make) -> No
     assert found.range_from.startswith("hours in which it may fall short; not in it: the time that sharing costs")
 
 
+def test_how_many_would_wait_is_told_of_what_is_asked_by_people(make_subject: Make) -> None:
+    """Load 12 is 1.5 machines' worth. Erlang: blocked 1.5 · 0.6 / (2 + 1.5 · 0.6) = 0.310345 of two, so that
+    0.310345 / (1 - 0.75 · 0.689655) = 0.6429 wait."""
+
+    def steady(stage: str) -> Advice:
+        made = [make_subject(resource_id=f"i-{n}", resource_key=n + 1, stage=stage, model="llama") for n in range(4)]
+        steady = service(make_subject, [member(one, np.full(HOURS, 3.0)) for one in made])
+        return advice(evaluate(steady, DEFAULT))
+
+    assert steady("inference_online").evidence["machines_needed"] == 2
+    assert steady("inference_online").evidence["waiting_at_p95_share"] == 0.6429
+    assert "waiting_at_p95_share" not in steady("inference_batch").evidence
+
+
 class TestConsolidateContract(KindContract):
     """Four replicas of which two would do; and the same never measured."""
 
