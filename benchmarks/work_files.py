@@ -30,7 +30,8 @@ from collectors.files.own_costs import import_own_costs
 from collectors.files.usage import import_usage
 from collectors.files.workloads import import_workloads
 
-PAYER = "770000000000"
+PAYER = "780000000000"
+"""No unit's account: a record of use under a payer is about all of its accounts."""
 COMMITTED, ON_SPOT, DEAR = Decimal("0.62"), Decimal("0.4"), Decimal("0.95")
 """Of the price on demand: an hour committed for a year, an hour on spot, and of the type that is dear there."""
 _SOURCE = "labelled work"

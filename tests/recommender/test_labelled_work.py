@@ -15,7 +15,7 @@ import pytest
 from aispend.settings import load_settings
 from benchmarks.advice_judge import Said, score
 from benchmarks.labelled_work import BY_NAME, CLASSES, KINDS, NOT_JUDGED, LabelledWork, draw
-from benchmarks.work_files import deliver
+from benchmarks.work_files import PAYER, deliver
 from benchmarks.work_judge import RULES, Told, judge_unit, judge_work, pays, table
 from benchmarks.work_parts import DAYS, HOURS, Unit, every_hour, machine
 from recommender.registry import KINDS as ALL_KINDS
@@ -111,7 +111,7 @@ def test_a_seed_gives_the_same_work_of_every_class(work: LabelledWork) -> None:
     assert same
     assert not other
     assert {label: labels.count(label) for label in labels} == {one.name: 2 for one in CLASSES}
-    assert len({one.account for one in work.units}) == len(work.units)
+    assert len({PAYER, *(one.account for one in work.units)}) == len(work.units) + 1
 
 
 def test_the_files_say_what_was_drawn(tmp_path: Path) -> None:
