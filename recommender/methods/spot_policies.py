@@ -31,7 +31,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Policy = Literal["on_demand", "greedy", "uniform_progress"]
-POLICIES: tuple[Policy, ...] = ("on_demand", "greedy", "uniform_progress")
 GREEDY_FROM = 1.75
 """Deadline over work from which waiting for spot beats buying progress."""
 _ON_DEMAND = -1

@@ -1,12 +1,13 @@
 """Deadlines on spot: small series worked by hand, and the promise that none is missed."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.methods.spot_policies import (
-    POLICIES,
     Policy,
     SpotJob,
     policy_for,
@@ -134,7 +135,7 @@ def test_starts_are_spread_and_leave_room() -> None:
     assert spread_starts(7, 1.0, job, 4) == []
 
 
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", get_args(Policy))
 @pytest.mark.parametrize("stretch", [1.1, 1.25, 1.5, 2.0])
 def test_bursty_series_meet_every_deadline(policy: Policy, stretch: float) -> None:
     job, found = SpotJob(24, 24 * stretch, 0.1, 0.3), bursty(400, seed=3)
@@ -162,7 +163,7 @@ def test_near_deadlines_favour_uniform_progress_and_zones_favour_both() -> None:
 
 @given(
     st.lists(st.lists(st.booleans(), min_size=60, max_size=60), min_size=1, max_size=3).map(np.array),
-    st.sampled_from(POLICIES),
+    st.sampled_from(get_args(Policy)),
     st.floats(0.2, 15),
     st.floats(0, 2),
     st.floats(0, 1),
