@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 
+import pytest
 from sqlalchemy import insert, update
 
 from aispend.schema import recommendation, recommendation_event
 from aispend.store import Store
 from tests.cli.conftest import Run
+from tests.recommender.ledger.machines_paid import Paid
 from tests.reports.samples import NOW, advice
 
 
@@ -56,3 +58,16 @@ def test_what_was_accepted_and_is_gone_is_told_with_the_reason(filled: Run, data
     (row,) = json.loads(filled("recommendations", "list", "--state", "gone", "--format", "json").out)
     assert row["not_counted_because"] == "it is gone: Your settings exclude it: DR"
     assert (row["decision"], row["decided_by"], row["decision_reason"]) == ("accepted", "ana", "agreed")
+
+
+def test_a_run_on_an_old_bill_says_that_nothing_stands_on_it(
+    run: Run, database: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bill ends on November 15: a week later is early enough, nine days later is not."""
+    with database.engine.begin() as connection:
+        Paid(connection).known_to(date(2026, 11, 15))
+    for day, is_said in ((22, False), (24, True)):
+        monkeypatch.setattr("aispend.clock.system_clock", lambda day=day: datetime(2026, 11, day, tzinfo=UTC))
+        said = run("recommend")
+        assert "evidence to 2026-11-16" in said.out, said.err
+        assert ("Nothing stands on a bill that ends so long ago" in _one_line(said.out)) is is_said

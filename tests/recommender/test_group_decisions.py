@@ -18,7 +18,7 @@ from aispend.store import Store
 from recommender import run
 from recommender.contract import DailyCost
 from recommender.kinds import rightsize
-from recommender.life import change_state, evaluate
+from recommender.life import Doing, change_state, evaluate
 from recommender.subjects.machines import Machine
 from tests.recommender.conftest import AS_OF, history
 from tests.recommender.kinds.served import Make
@@ -210,3 +210,21 @@ def test_the_least_saving_is_asked_of_the_group(
     if not advised:
         assert "with all 3 of its group together" in reasons[0].explanation
     assert all(Decimal(0) < row.monthly_saving_effective < 20 for row in found.values())
+
+
+def test_taking_back_what_came_back_takes_no_earlier_life_back(
+    database: Store, lines: Callable[..., dict[str, Any]]
+) -> None:
+    """Done on the 6th; the 14 days that are looked at begin on the 7th and show the same: two lines, in two lives."""
+    earlier = {row.id for row in lines("i-1", "i-2").values()}
+    decide(database, next(iter(kept(database).values())), "done", doing=Doing(date(2026, 11, 6)))
+    lines("i-1", "i-2", day=1)
+    with database.engine.connect() as connection:
+        later = [row for row in connection.execute(select(recommendation)) if row.id not in earlier]
+    assert {row.state for row in later} == {"open"}
+
+    assert decide(database, later[0], "done").with_it == (later[1].id,)
+    assert decide(database, later[0], "reopened").with_it == (later[1].id,)
+    with database.engine.connect() as connection:
+        after = {row.id: row.state for row in connection.execute(select(recommendation))}
+    assert {key: state for key, state in after.items() if key in earlier} == dict.fromkeys(earlier, "done")

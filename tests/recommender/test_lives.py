@@ -22,12 +22,15 @@ from recommender.contract import Answer, Subject, WhyNot
 from recommender.kinds import schedule, stop_idle
 from recommender.ledger.months import update_ledger
 from recommender.life import Doing, change_state
-from recommender.lives import identity
+from recommender.lives import identity, identity_of
+from recommender.record import keep
 from reports import views
 from reports.formats import outcome_name
 from reports.views.advice_changes import advice_changes
 from tests.recommender.conftest import AS_OF, history
 from tests.recommender.kinds.served import Make
+from tests.recommender.kinds.test_commit import PUBLISHED, pool
+from tests.recommender.kinds.test_commit import advise as committing
 from tests.recommender.ledger.machines_paid import Paid
 
 NAME = "i-0a1b2c3d"
@@ -166,6 +169,12 @@ def test_the_last_hours_of_a_stop_are_no_return(database: Store, look: Look) -> 
     assert set(look(day(10, 2))) == {FIRST}
 
 
+def test_what_is_paid_for_no_longer_did_not_come_back(database: Store, look: Look) -> None:
+    """It was off from the next day on; what is left of it in the window is measured, and looks idle."""
+    stopped(database, look)
+    assert set(look(day(10, 3))) == {FIRST}
+
+
 def test_what_was_not_measured_since_says_nothing(database: Store, look: Look) -> None:
     stopped(database, look, (date(2026, 10, 1), date(2026, 10, 8)))
     activity = np.zeros((8, 14 * 288))
@@ -297,3 +306,22 @@ def test_of_what_is_done_in_stages_the_first_is_promised(database: Store) -> Non
     assert (promised.predicted_net, promised.predicted_p10, promised.predicted_p50, promised.predicted_p90) == (
         Decimal(584), Decimal(500), Decimal(580), Decimal(600),
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("done_on", "is_proposed"), [(date(2026, 9, 22), False), (date(2026, 9, 21), True)])
+def test_the_next_stage_of_a_commitment_is_proposed_once_its_days_lie_behind_the_first(
+    database: Store, done_on: date, *, is_proposed: bool
+) -> None:
+    """It looks at 60 days, of which the first here is September 22: nothing of the days before may be in it."""
+    advice = committing(pool(PUBLISHED))
+    first, second = identity_of(advice), identity_of(advice, 2)
+    with database.engine.begin() as connection:
+        keep(connection, [advice], [], AS_OF)
+        change_state(connection, first, "done", who="ana", doing=Doing(done_on), clock=lambda: AS_OF)
+        keep(connection, [advice], [], AS_OF)
+    rows = kept(database)
+    assert (second in rows) is is_proposed
+    assert rows[first].state == "done"
+    if is_proposed:
+        assert (rows[second].state, rows[second].evidence["done_before"]) == ("open", f"{done_on} as {first[:8]}")
+        decide(database, second, "accepted", AS_OF)

@@ -1,0 +1,55 @@
+"""The recommendations page says up to when its evidence is, not when it was last looked at."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import streamlit
+from sqlalchemy import update
+from streamlit.testing.v1 import AppTest
+
+from aispend.schema import recommendation
+from aispend.store import Store
+from tests.conftest import Contents
+from tests.reports.samples import NOW, company_with_results
+
+
+@pytest.fixture
+def contents() -> Contents:
+    """The hand-made company with its results."""
+    return company_with_results
+
+
+@pytest.fixture
+def shown(database: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Store:
+    """The page's database; nothing of another test's is remembered."""
+    monkeypatch.setenv("AISPEND_HOME", str(tmp_path))
+    monkeypatch.setenv("AISPEND_DATABASE_URL", database.uri)
+    monkeypatch.chdir(tmp_path)
+    streamlit.cache_data.clear()
+    streamlit.cache_resource.clear()
+    return database
+
+
+def page() -> AppTest:
+    app = AppTest.from_string("from dashboard import recommendations\nrecommendations.page()\n", default_timeout=30)
+    found = app.run()
+    assert not found.exception
+    return found
+
+
+def test_the_caption_has_the_day_of_the_evidence(shown: Store) -> None:
+    """Looked at five weeks after what it rests on was measured."""
+    with shown.engine.begin() as connection:
+        connection.execute(update(recommendation).values(updated_at=NOW + timedelta(days=34), evidence_until=NOW))
+    captions = [caption.value.replace("\\", "") for caption in page().caption]
+    assert captions[0].startswith("Per month of 730 hours, in USD · evidence as of 2026-11-21 06:00 UTC · ")
+
+
+def test_where_all_expired_the_page_says_why(shown: Store) -> None:
+    with shown.engine.begin() as connection:
+        connection.execute(update(recommendation).values(state="expired", evidence_until=NOW))
+    (told,) = (info.value for info in page().info)
+    assert "expired: what they rest on ends on 2026-11-21 at the latest" in told
