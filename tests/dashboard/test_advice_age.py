@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from aispend.schema import recommendation
 from aispend.store import Store
+from dashboard import data
 from tests.conftest import Contents
 from tests.reports.samples import NOW, company_with_results
 
@@ -23,18 +25,20 @@ def contents() -> Contents:
 
 
 @pytest.fixture
-def shown(database: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Store:
-    """The page's database; nothing of another test's is remembered."""
+def shown(database: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Store]:
+    """The page's database; nothing of another test's is remembered, and its connections end with the test."""
     monkeypatch.setenv("AISPEND_HOME", str(tmp_path))
     monkeypatch.setenv("AISPEND_DATABASE_URL", database.uri)
     monkeypatch.chdir(tmp_path)
     streamlit.cache_data.clear()
     streamlit.cache_resource.clear()
-    return database
+    yield database
+    data.store().engine.dispose()
+    streamlit.cache_resource.clear()
 
 
 def page() -> AppTest:
-    app = AppTest.from_string("from dashboard import recommendations\nrecommendations.page()\n", default_timeout=30)
+    app = AppTest.from_string("from dashboard import recommendations\nrecommendations.page()\n", default_timeout=90)
     found = app.run()
     assert not found.exception
     return found

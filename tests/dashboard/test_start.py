@@ -53,7 +53,7 @@ def test_a_database_that_does_not_answer_is_said_in_words(monkeypatch: pytest.Mo
     monkeypatch.setenv("AISPEND_DATABASE_URL", "postgresql://nobody@127.0.0.1:9/none")
     streamlit.cache_data.clear()
     streamlit.cache_resource.clear()
-    app = AppTest.from_file(str(Path(dashboard.__file__).with_name("app.py")), default_timeout=30).run()
+    app = AppTest.from_file(str(Path(dashboard.__file__).with_name("app.py")), default_timeout=90).run()
 
     assert not app.exception
     assert len(app.error) == 1
