@@ -248,6 +248,7 @@ def test_the_download_is_the_export(visit: Visit, filled: Served, tmp_path: Path
     assert downloaded(visitor) == exported(filled, tmp_path, *shown)
 
     visitor.page.get_by_text("Filter by kind, cloud").click()
+    visitor.settle()
     visitor.page.get_by_label("Kind").click()
     visitor.page.get_by_role("option", name="Fewer or smaller accelerators").click()
     visitor.page.keyboard.press("Escape")
