@@ -124,9 +124,7 @@ def _unit_cost_table(found: views.UnitCosts) -> None:
     if unpriced:
         notes.append(f"{count(unpriced)} requests met no charge and are in no rate.")
     if any(row.partly_unknown for row in found.rows):
-        notes.append(
-            "* the cost of some charges, or of hours nobody measured, is unknown, not zero, and not in these."
-        )
+        notes.append("* the cost of some charges, or of hours nobody measured, is unknown, not zero, and not in these.")
     hours = [row for row in found.rows if row.accelerator_hours_paid]
     notes += currencies_apart(row.currency for row in (*served, *hours))
     notes = [*_not_served(found, served), *notes]
