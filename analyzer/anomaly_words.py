@@ -21,7 +21,8 @@ def explanation(found: Found) -> str:
     if found.kind == "new":
         text = f"First spend on {what}: {cost} {when}"
     elif found.kind == "rate":
-        text = f"SKU {found.value} cost {cost} {when}, {in_words(found.expected)} at the usual price per unit of the weeks before"
+        usual = f"{in_words(found.expected)} at the usual price per unit of the weeks before"
+        text = f"SKU {found.value} cost {cost} {when}, {usual}"
     else:
         text = f"{what[0].upper()}{what[1:]} cost {cost} {when}, {in_words(found.expected)} expected"
     parts = _parts(found)

@@ -1,6 +1,6 @@
 """What an outcome is worth to the company, where somebody says so."""
 
-# ruff: noqa: N999, E501 - steps are named by date; comments are one line as in the schema
+# ruff: noqa: N999 - steps are named by date; comments are one line as in the schema
 
 import sqlalchemy as sa
 from alembic import op
