@@ -9,8 +9,9 @@ Method
     advice rests on a window, and may be seen again once the whole of it lies after the change: half a window would
     show the days before. Fewer seats are seen again no earlier than a window after the renewal they were for.
 Cases
-    A day is whole where the bill has all of its hours, or a later one: a machine stopped in the evening of a zone west
-    of UTC has hours on the next day. Not one whole day after it on the bill: nothing is known yet.
+    Hours of less than a day in all say nothing: a machine stopped in the evening of a zone west of UTC has hours on the
+    next day, and somebody may have started it to fetch a file. Where the bill has no hours, a day counts whole that has
+    24 of its quantity, any other as half a day.
     A life that was proposed once stays, whatever a later bill says of the days before it.
 Sources
     docs/advice.md, identity and life.
@@ -38,7 +39,7 @@ CARRIED_OUT = ("done", "verified")
 """States of what was done."""
 _STOP = "stop_idle"
 _ONE_DAY = timedelta(days=1)
-_WHOLE_DAY = (1 << 24) - 1
+_HOURS_OF_A_DAY = 24
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def _paid_again(connection: Connection, item: Advice, done_on: date, today: date
         if line.cost != 0
     ]
     days = sorted({line.day for line in found})
-    if not days or (days[-1] == start and not _is_whole(found)):
+    if sum(_hours([line for line in found if line.day == day]) for day in days) < _HOURS_OF_A_DAY:
         return None
     back = next((day for place, day in enumerate(days) if day != start + timedelta(days=place)), None)
     if back is None:
@@ -131,9 +132,12 @@ def _paid_again(connection: Connection, item: Advice, done_on: date, today: date
     return f"Came back on {back}, after it was done on {done_on}"
 
 
-def _is_whole(found: Sequence[Line]) -> bool:
-    """Whether these lines of one day have all of its hours; a bill without hours has days only."""
-    hours = 0
+def _hours(found: Sequence[Line]) -> int:
+    """How many hours of one day these lines are of; half a day where neither hours nor quantity say it."""
+    known = 0
     for line in found:
-        hours |= _WHOLE_DAY if line.mask is None else line.mask
-    return hours == _WHOLE_DAY
+        known |= line.mask or 0
+    if known or all(line.mask is not None for line in found):
+        return known.bit_count()
+    is_whole = any(line.quantity is not None and line.quantity >= _HOURS_OF_A_DAY for line in found)
+    return _HOURS_OF_A_DAY if is_whole else _HOURS_OF_A_DAY // 2

@@ -169,6 +169,31 @@ def test_the_last_hours_of_a_stop_are_no_return(database: Store, look: Look) -> 
     assert set(look(day(10, 2))) == {FIRST}
 
 
+@pytest.mark.parametrize(
+    ("hours", "is_back"), [({20: 0b1}, False), ({20: 0xFFF}, False), ({20: 0xFFF, 24: 0xFFF}, True)]
+)
+def test_hours_of_less_than_a_day_are_no_return(
+    database: Store, look: Look, hours: Mapping[int, int], *, is_back: bool
+) -> None:
+    """Off for weeks, then an hour, half a day, or two half days of October."""
+    stopped(database, look, *((date(2026, 10, number), date(2026, 10, number + 1)) for number in hours))
+    with database.engine.begin() as connection:
+        for number, mask in hours.items():
+            here = charge.c.charge_date == date(2026, 10, number)
+            connection.execute(update(charge).values(hours=mask).where(here))
+    assert (SECOND in look(day(11, 14))) is is_back
+
+
+@pytest.mark.parametrize(("quantity", "is_back"), [("3", False), ("24", True)])
+def test_a_bill_without_hours_tells_a_day_by_its_quantity(
+    database: Store, look: Look, quantity: str, *, is_back: bool
+) -> None:
+    stopped(database, look, (date(2026, 10, 1), date(2026, 10, 2)))
+    with database.engine.begin() as connection:
+        connection.execute(update(charge).values(hours=None, pricing_quantity=Decimal(quantity)))
+    assert (SECOND in look(day(10, 2))) is is_back
+
+
 def test_what_is_paid_for_no_longer_did_not_come_back(database: Store, look: Look) -> None:
     """It was off from the next day on; what is left of it in the window is measured, and looks idle."""
     stopped(database, look)
