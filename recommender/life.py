@@ -25,8 +25,9 @@ Event = Literal["accepted", "dismissed", "snoozed", "done", "reopened"]
 Verdict = Literal["evaluation_passed", "evaluation_failed"]
 
 _ALLOWED: dict[str, tuple[str, ...]] = {
-    "accepted": ("open", "snoozed", "gone"),
-    "dismissed": ("open", "accepted", "snoozed"),
+    "accepted": ("open", "snoozed", "gone", "expired"),
+    # what was accepted and then not found would be accepted again by itself where it is found
+    "dismissed": ("open", "accepted", "snoozed", "gone", "expired"),
     "snoozed": ("open",),
     # what was done before it was said so may be found no longer
     "done": ("open", "accepted", "snoozed", "gone", "expired"),
@@ -213,6 +214,11 @@ def _record(
             recommendation_id=full_id, at=now, event=event, who=who, reason=reason, until=until
         )
     )
+
+
+def possible(state: str) -> tuple[str, ...]:
+    """What may be decided on advice that is in this state."""
+    return tuple(event for event, states in _ALLOWED.items() if state in states)
 
 
 def full_id(connection: Connection, given: str) -> str:

@@ -5,10 +5,11 @@ Pairs of a title and what it is, as page and command line lay them out. Money is
 
 from __future__ import annotations
 
+from recommender.life import possible
 from reports.advice_words import not_counted
 from reports.evidence import measured, replay_sentence
 from reports.formats import UNKNOWN, change_name, moment, money, percent, risk_name, saving_range
-from reports.views import Recommendation
+from reports.views import PROMISING_STATES, Recommendation
 
 RISK = "Risk of acting"
 CONFIDENCE = "Confidence in finding"
@@ -70,9 +71,17 @@ def proof(row: Recommendation) -> list[Pair]:
     return found
 
 
+_DECISIONS = {
+    "accepted": "accept {id}",
+    "dismissed": "dismiss {id} --reason TEXT",
+    "done": "done {id}",
+    "reopened": "reopen {id}",
+}
+
+
 def decisions(row: Recommendation) -> list[str]:
-    """The commands that decide on it."""
-    shown = [f"aispend recommendations accept {row.id}", f"aispend recommendations dismiss {row.id} --reason TEXT"]
-    if row.gate is not None and row.evaluation is None:
-        shown.append(f"aispend recommendations evaluated {row.id} --passed --reason TEXT")
-    return shown
+    """The commands that decide on it as it stands."""
+    ours = [_DECISIONS[event] for event in possible(row.state) if event in _DECISIONS]
+    if row.gate is not None and row.evaluation is None and row.state in PROMISING_STATES:
+        ours.append("evaluated {id} --passed --reason TEXT")
+    return [f"aispend recommendations {one.format(id=row.id)}" for one in ours]

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from sqlalchemy import update
 
+from aispend.schema import recommendation
+from aispend.store import Store
 from tests.cli.conftest import Run
 
 
@@ -46,3 +49,33 @@ def test_an_id_that_names_none_is_told(filled: Run, given: str, said: str) -> No
     found = filled("recommendations", "show", given)
     assert found.status == 2
     assert said in found.err
+
+
+def offered(run: Run) -> list[str]:
+    """The decisions that the first one shows, without its id."""
+    lines = run("recommendations", "show", "00000001").out.splitlines()
+    return [line.split()[2] for line in lines if line.startswith("aispend recommendations ")]
+
+
+def test_only_what_may_be_decided_as_it_stands_is_offered(filled: Run) -> None:
+    """And each of them is taken: accepted, done, taken back, dismissed."""
+    assert offered(filled) == ["accept", "dismiss", "done"]
+    for step, then in (
+        (("accept",), ["dismiss", "done", "reopen"]),
+        (("done",), ["reopen"]),
+        (("reopen",), ["accept", "dismiss", "done"]),
+        (("dismiss", "--reason", "no"), ["reopen"]),
+    ):
+        name, *more = step
+        assert filled("recommendations", name, "00000001", *more).status == 0
+        assert offered(filled) == then
+
+
+@pytest.mark.parametrize("state", ["expired", "gone"])
+def test_what_is_not_found_any_more_can_be_decided_against(filled: Run, database: Store, state: str) -> None:
+    """Else it would be accepted again by itself once it is found."""
+    assert filled("recommendations", "accept", "00000001").status == 0
+    with database.engine.begin() as connection:
+        connection.execute(update(recommendation).where(recommendation.c.id == "00000001aaaa").values(state=state))
+    assert offered(filled)[:2] == ["accept", "dismiss"]
+    assert filled("recommendations", "dismiss", "00000001", "--reason", "kept").status == 0
