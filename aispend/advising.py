@@ -41,7 +41,7 @@ class Exclusion(_Section):
 class Idle(_Section):
     """When an accelerator counts as idle (see docs/advice.md for the sources)."""
 
-    window_days: int = Field(14, ge=1)
+    window_days: int = Field(14, ge=1, le=731)
     dev_window_hours: int = Field(24, ge=1, description="fast track for development endpoints, as candidates")
     notebook_window_minutes: int = Field(60, ge=10)
     max_activity: float = Field(0.01, ge=0, le=1, description="activity below this is no activity")
@@ -53,7 +53,7 @@ class Idle(_Section):
     power_noise_watts: float = Field(10, ge=0, description="W it may rise in any case: the sensor's noise")
     idle_power_share: float = Field(0.30, gt=0, le=1, description="of its board power that an idle card draws at most")
     idle_power_watts: float = Field(40, ge=0, description="W that may be in any case: small cards with a server loaded")
-    unattached_days: int = Field(32, ge=1, description="days a volume has to be unattached")
+    unattached_days: int = Field(32, ge=1, le=3653, description="days a volume has to be unattached")
     keep_tags: tuple[str, ...] = (
         "keep", "do-not-stop", "do-not-terminate", "do-not-delete", "dr", "disaster-recovery",
     )  # fmt: skip
@@ -67,9 +67,9 @@ class Idle(_Section):
 class Commit(_Section):
     """How much usage to commit to, and how carefully."""
 
-    window_days: int = Field(60, ge=14, description="days of hourly usage it is sized on")
+    window_days: int = Field(60, ge=14, le=731, description="days of hourly usage it is sized on")
     term: Literal["1y", "3y"] = "1y"
-    expiring_days: int = Field(60, ge=0, description="what ends within these days is bought anew, or not")
+    expiring_days: int = Field(60, ge=0, le=3653, description="what ends within these days is bought anew, or not")
     stress_fall: Decimal = Field(Decimal("0.3"), ge=0, lt=1, description="fall of usage it must survive without loss")
     obsolescence: Decimal = Field(
         Decimal("0.2"), ge=0, lt=1, description="yearly fall of accelerator prices that a 3-year term gives up"
@@ -82,8 +82,10 @@ class Recommend(_Section):
 
     min_monthly_saving: Decimal = Field(Decimal(20), ge=0, description="a saving below this is left out")
     max_payback_months: Decimal = Field(Decimal(12), ge=0, description="what takes longer to pay back is left out")
-    expires_after_days: int = Field(7, ge=1, description="days without fresh telemetry after which advice expires")
-    new_days: int = Field(7, ge=0, description="days after a deployment in which nothing is advised on it")
+    expires_after_days: int = Field(
+        7, ge=1, le=3653, description="days without fresh telemetry after which advice expires"
+    )
+    new_days: int = Field(7, ge=0, le=3653, description="days after a deployment in which nothing is advised on it")
     exclude: tuple[Exclusion, ...] = ()
     idle: Idle = Idle()
     rightsize: Rightsize = Rightsize()

@@ -38,7 +38,7 @@ class CanWait(Whose):
 class Batch(_Section):
     """What may be sent as batches."""
 
-    window_days: int = Field(14, ge=7)
+    window_days: int = Field(14, ge=7, le=731)
     stages: tuple[Stage, ...] = Field(("inference_batch",), description="stages nobody waits for")
     tags: dict[str, str] = Field(
         default_factory=lambda: {"workload-type": "batch", "workload_type": "batch", "deferrable": "true"},
@@ -57,7 +57,7 @@ class SharedPrefix(Whose):
 class PromptCache(_Section):
     """What a cache of prompts is reckoned with."""
 
-    window_days: int = Field(14, ge=7)
+    window_days: int = Field(14, ge=7, le=731)
     hit_rate: Decimal = Field(Decimal("0.9"), gt=0, le=1)
     what_if_share: Decimal = Field(Decimal("0.5"), gt=0, le=1, description="of the input, where nothing was measured")
     largest_share: Decimal = Field(Decimal("0.9"), gt=0, le=1)
@@ -73,7 +73,7 @@ class OutputCut(Whose):
 class OutputLimit(_Section):
     """Shorter answers."""
 
-    window_days: int = Field(14, ge=7)
+    window_days: int = Field(14, ge=7, le=731)
     cut: tuple[OutputCut, ...] = ()
 
 
@@ -87,7 +87,7 @@ class EasyCalls(Whose):
 class Route(_Section):
     """What goes to a smaller model."""
 
-    window_days: int = Field(14, ge=7)
+    window_days: int = Field(14, ge=7, le=731)
     easy_share: Decimal = Field(Decimal("0.3"), gt=0, le=1, description="a what-if, until somebody has measured it")
     easy: tuple[EasyCalls, ...] = ()
 
@@ -104,7 +104,7 @@ class Replica(_Section):
 class SelfHost(_Section):
     """API or own servers."""
 
-    window_days: int = Field(14, ge=7)
+    window_days: int = Field(14, ge=7, le=731)
     least_replicas: int = Field(2, ge=1)
     engineers_per_month: Decimal = Field(Decimal(0), ge=0, description="US dollars a month that serving oneself takes")
     stand_in: dict[str, str] = Field(default_factory=dict, description="model bought → open model that might do")
@@ -114,8 +114,10 @@ class SelfHost(_Section):
 class Contracts(_Section):
     """Seats, prepaid credits and agreements."""
 
-    window_days: int = Field(30, ge=7, description="days whose pace is taken on")
-    warn_days: int = Field(120, ge=1, description="days before its end from which an agreement or credit is looked at")
+    window_days: int = Field(30, ge=7, le=731, description="days whose pace is taken on")
+    warn_days: int = Field(
+        120, ge=1, le=3653, description="days before its end from which an agreement or credit is looked at"
+    )
     spare_seats: Decimal = Field(
         Decimal("0.05"), ge=0, lt=1, description="share of the seats in use that may stand free"
     )

@@ -19,7 +19,7 @@ class _Section(BaseModel):
 class AutoStop(_Section):
     """How long a notebook (``idle.notebook_window_minutes``) or a training machine may stand idle before it stops."""
 
-    window_days: int = Field(14, ge=7)
+    window_days: int = Field(14, ge=7, le=731)
     training_wait_minutes: int = Field(120, ge=10, description="after the last work of a training machine")
     start_minutes: int = Field(5, ge=0, description="somebody waits for when it has to start again")
     min_coverage: float = Field(0.8, ge=0, le=1)
@@ -28,7 +28,7 @@ class AutoStop(_Section):
 class Spot(_Section):
     """What may run on capacity that can be taken away."""
 
-    window_days: int = Field(14, ge=7)
+    window_days: int = Field(14, ge=7, le=731)
     min_saving: float = Field(0.15, ge=0, lt=1, description="share that must be left after what interruptions cost")
     checkpoint_minutes: dict[str, Annotated[float, Field(gt=0)]] = Field(
         default_factory=dict,
@@ -54,7 +54,7 @@ class OwnRatio(_Section):
 class Accelerators(_Section):
     """Other generations, families and makers."""
 
-    window_days: int = Field(14, ge=7)
+    window_days: int = Field(14, ge=7, le=731)
     percentile: float = Field(0.995, gt=0, le=1)
     headroom: float = Field(0.20, ge=0, lt=1, description="of compute, above the percentile")
     memory_headroom: float = Field(0.10, ge=0, lt=1, description="above the most that was ever held")
@@ -67,7 +67,7 @@ class Accelerators(_Section):
 class Relocate(_Section):
     """The same machine elsewhere."""
 
-    window_days: int = Field(14, ge=7)
+    window_days: int = Field(14, ge=7, le=731)
     min_saving: float = Field(0.05, ge=0, lt=1, description="share that must be left after moving data")
     also: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description='legal geography → others its work may move to, as in UK = ["EU"]'
@@ -82,7 +82,7 @@ class Relocate(_Section):
 class IdleCapacity(_Section):
     """Capacity that is reserved and paid for whether used or not."""
 
-    window_days: int = Field(14, ge=7)
+    window_days: int = Field(14, ge=7, le=731)
     percentile: float = Field(0.995, gt=0, le=1)
     headroom: float = Field(0.20, ge=0, lt=1)
     peak_factor: float = Field(

@@ -17,10 +17,12 @@ class _Section(BaseModel):
 class TrainingWaste(_Section):
     """What would have been done about runs that came to nothing."""
 
-    window_days: int = Field(56, ge=14, description="training is rare: eight weeks")
+    window_days: int = Field(56, ge=14, le=731, description="training is rare: eight weeks")
     smoke_hours: float = Field(1, gt=0, description="length of a test run that shows what would fail")
     review_hours: float = Field(24, gt=0, description="after which somebody looks whether a run is worth going on with")
-    given_up_days: int = Field(7, ge=1, description="silence after which a run that never ended counts as given up")
+    given_up_days: int = Field(
+        7, ge=1, le=3653, description="silence after which a run that never ended counts as given up"
+    )
     checkpoint_minutes: float = Field(5, gt=0, description="that writing a checkpoint takes")
     restart_minutes: float = Field(10, ge=0, description="until a run goes on from a checkpoint")
     plateau_gain: float = Field(
@@ -33,9 +35,11 @@ class TrainingWaste(_Section):
 class Storage(_Section):
     """When snapshots and checkpoints are old."""
 
-    snapshot_days: int = Field(90, ge=1, description="age of a snapshot that may be archived")
-    unread_days: int = Field(90, ge=1, description="days a checkpoint was neither written nor read")
-    expire_days: int = Field(180, ge=1, description="days in the colder class after which the text lets it expire")
+    snapshot_days: int = Field(90, ge=1, le=3653, description="age of a snapshot that may be archived")
+    unread_days: int = Field(90, ge=1, le=3653, description="days a checkpoint was neither written nor read")
+    expire_days: int = Field(
+        180, ge=1, le=3653, description="days in the colder class after which the text lets it expire"
+    )
 
 
 class Edge(_Section):

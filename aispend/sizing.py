@@ -36,7 +36,7 @@ class Rightsize(_Section):
     """How much smaller is still safe. A value given by itself comes before the preset's."""
 
     preset: Preset = Field("default", description="max_savings, balanced, default or max_performance")
-    window_days: int = Field(14, ge=7)
+    window_days: int = Field(14, ge=7, le=731)
     percentile: float = Field(0.995, gt=0, le=1)
     compute_headroom: float = Field(0.20, ge=0, lt=1)
     memory_headroom: float = Field(0.10, ge=0, lt=1)
@@ -70,7 +70,7 @@ class LocalTime(_Section):
 class Schedule(_Section):
     """When something runs by the clock, and what a start costs."""
 
-    window_days: int = Field(28, ge=14, description="weeks of the past a week to come is read from")
+    window_days: int = Field(28, ge=14, le=731, description="weeks of the past a week to come is read from")
     timezone: str = Field("UTC", description="whose clock people work by, as in Europe/Berlin")
     local: tuple[LocalTime, ...] = Field((), description="teams and tags with another clock; the first that fits")
     active: float = Field(0.01, ge=0, lt=1, description="load, in accelerators, above which an hour is one of work")

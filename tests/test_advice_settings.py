@@ -24,6 +24,8 @@ def refused(tmp_path: Path, toml: str) -> str:
     [
         ("[recommend]\nmin_monthly_saving = -5", "recommend.min_monthly_saving", "-5"),
         ("[recommend]\nmax_payback_months = -1", "recommend.max_payback_months", "-1"),
+        ("[recommend]\nexpires_after_days = 1000000000", "recommend.expires_after_days", "1000000000"),
+        ("[recommend.commit]\nwindow_days = 1000000", "recommend.commit.window_days", "1000000"),
         ("[recommend.relocate]\ngb_per_month = { s = -4 }", "recommend.relocate.gb_per_month.s", "-4"),
         (
             "[recommend.idle_capacity]\ntokens_per_unit_minute = { x = -1 }",

@@ -117,7 +117,8 @@ class Recommendation:
 class SavingsTotal:
     """What the open and accepted recommendations add up to in one currency, overlaps counted once.
 
-    One that is known to save nothing net, such as where a commitment pays for the resource, is no saving to count.
+    One that is known to save nothing net, such as where a commitment pays for the resource, is no saving to count. A
+    sum is None where a part of it is unknown.
     """
 
     currency: str
@@ -246,9 +247,10 @@ def recommendations(connection: Connection, asked: AdviceFilter = ALL) -> Recomm
         select(
             r.currency,
             func.count(),
-            func.sum(r.counted_list),
-            func.sum(r.counted_effective),
-            func.sum(r.counted_net),
+            *(
+                case((func.bool_or(amount.is_(None)), None), else_=func.sum(amount))
+                for amount in (r.counted_list, r.counted_effective, r.counted_net)
+            ),
         )
         .where(*conditions, r.counted, r.state.in_(PROMISING_STATES))
         .group_by(r.currency)

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from aispend import cli
 from aispend.schema import recommendation, recommendation_event
@@ -155,6 +155,15 @@ def test_the_totals_are_of_what_was_asked_for_and_the_rest_has_its_reason(advise
         ("stop_idle", 3, 1, Decimal(90)),
     ]
     assert spot.totals == ()
+
+
+def test_a_total_of_which_a_part_is_unknown_is_unknown(advised: Store) -> None:
+    """The first of the two that count in USD has no list price: the sum at list price is of it too."""
+    with advised.engine.begin() as connection:
+        row = recommendation.c
+        connection.execute(update(recommendation).where(row.id == "00000001aaaa").values(counted_list=None))
+        total = next(one for one in views.recommendations(connection).totals if one.currency == "USD")
+    assert (total.monthly_saving_list, total.monthly_saving_net) == (None, Decimal(190))
 
 
 def test_who_decided_last_stands_beside_the_state(advised: Store) -> None:
