@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Row, text
 
 from aispend.money import exact_sum, rate
 from analyzer.currency import ExchangeRates, exchange_rates
-from reports.views.basis import Window
+from reports.views.basis import Window, known_days
 from reports.views.converted import in_one
 
 
@@ -69,10 +69,15 @@ class OutcomeCosts:
 def outcome_costs(
     connection: Connection, window: Window | None, *, home: str, currency: str | None = None
 ) -> OutcomeCosts:
-    """Cost per outcome over ``window``: in ``currency`` if asked, else what is in several currencies in ``home``."""
+    """Cost per outcome over ``window``: in ``currency`` if asked, else what is in several currencies in ``home``.
+
+    What was counted after the last day that is billed is left out: what it cost nobody knows yet.
+    """
     counted = bool(connection.scalar(text("SELECT EXISTS (SELECT FROM outcome_day)")))
-    if window is None:
-        return OutcomeCosts((), None, counted)
+    known = known_days(connection)
+    if window is None or known is None or window.first >= known.end:
+        return OutcomeCosts((), window, counted)
+    window = Window(window.first, min(window.end, known.end))
     rates = exchange_rates(connection)
     found: list[OutcomeCost] = []
     oldest: list[date] = []

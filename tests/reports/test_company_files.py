@@ -202,3 +202,19 @@ def test_a_value_that_cannot_be_used_is_told_by_line_and_column(
         import_outcomes([file(tmp_path, f"from,outcome,count,value,currency\n{line}\n")], filled)
     assert said in str(caught.value)
     assert "line 2" in str(caught.value)
+
+
+def test_days_that_no_bill_tells_of_are_not_free(filled: Store, tmp_path: Path) -> None:
+    """Bills end on 25 October: of 31 tickets 25 cost 30 EUR and 7 GBP, and are worth 50; six nobody was billed for."""
+    given = "from,to,outcome,count,model,team,value,currency\n2026-10,,ticket,31,chat,support,2,EUR\n"
+    import_outcomes([file(tmp_path, given)], filled)
+    rates = "date,base,quote,rate\n2026-10,GBP,EUR,1\n"
+    import_exchange_rates([file(tmp_path, rates)], filled)
+    with filled.engine.connect() as connection:
+        found = views.outcome_costs(connection, OCTOBER, home="EUR")
+        later = views.outcome_costs(connection, Window(date(2026, 10, 26), date(2026, 11, 1)), home="EUR")
+    (row,) = found.rows
+    assert found.window == Window(date(2026, 10, 1), date(2026, 10, 26))
+    assert (row.count, row.days, row.effective_cost, row.cost_per_outcome) == (D(25), 25, D(37), D("1.48"))
+    assert (row.value, row.net_value) == (D(50), D(13))
+    assert (later.rows, later.counted) == ((), True)
