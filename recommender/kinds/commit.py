@@ -204,7 +204,8 @@ def _advice(
         kind=NAME,
         subject=subject,
         current=f"{subject.family} on demand in {subject.region or 'all regions'}",
-        proposed=f"commit {hourly} {subject.currency} an hour for {years}, {first} of it first",
+        proposed=f"commit {hourly} {subject.currency} an hour for {years}"
+        + (f", {first} of it first" if first < hourly else ""),
         target=f"commit {options.term}",
         monthly_cost=monthly_cost,
         saving=Saving(
@@ -328,8 +329,8 @@ def _range(
 def _command(subject: UsagePool, hourly: Decimal, first: Decimal, options: Commit) -> str:
     where = (
         f"# payer {subject.account or 'unknown'}, {subject.family} in {subject.region or 'all regions'}; "
-        f"decide open advice on these machines first, then buy {first} {subject.currency} an hour, and the other "
-        f"{hourly - first} after a quarter at this usage\n"
+        f"decide open advice on these machines first, then buy {first} {subject.currency} an hour"
+        + (f", and the other {hourly - first} after a quarter at this usage\n" if first < hourly else "\n")
     )
     years = options.term[0]
     if subject.provider == "aws":

@@ -195,6 +195,15 @@ class TestCommitContract(KindContract):
         return replace(subject, costs=costs, expiring=(Expiring("sp-1", AS_OF + timedelta(days=20), Decimal(10)),))
 
 
+def test_without_stages_nothing_is_said_of_a_second() -> None:
+    whole = advise(pool([10] * 24), Recommend(commit=Commit(first_stage=Decimal(1))))
+    assert "first" not in whole.proposed
+    assert "after a quarter" not in str(whole.command)
+    half = advise(pool([10] * 24))
+    assert half.proposed.endswith("of it first")
+    assert "after a quarter" in str(half.command)
+
+
 def test_the_first_stage_promises_what_it_saves_itself() -> None:
     """1.20 an hour at 60 % covers 2, which all ten hours use: 20 less 12 is 8 for ten hours, 584 for 730, of 876."""
     found = advise(pool(PUBLISHED))
