@@ -1,7 +1,8 @@
 """What a commitment still saves beside the changes that are counted, and which of the two are worth more.
 
 Assumes
-    A commitment is bought at the size it is shown with. What was accepted or done is out of its usage already.
+    A commitment is bought at the size it is shown with, or in stages: its first is what is paid for until the next is
+    proposed by itself. What was accepted or done is out of its usage already.
 Method
     A commitment is worth what it saves on the hours that the changes leave (``methods/offered.py``). All changes with
     what commitments are worth then are held against the commitment alone with what still adds beside it, the largest
@@ -20,9 +21,11 @@ Sources
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
 
+from aispend.clock import HOURS_PER_MONTH
 from recommender.contract import Advice
 from recommender.methods.offered import Left, Offered, Taken
 from recommender.subjects.usage_pools import usage_left
@@ -62,6 +65,21 @@ class Commitment:
             f" Not counted: changes that are counted {takes}, and at this size it would then cost "
             f"{-left.quantize(_CENT):,} a month more than it saves. {anew}"
         )
+
+
+def as_bought(item: Advice, evidence: Mapping[str, Any]) -> Advice:
+    """A commitment as far as it was bought: the first of its stages, as its ``evidence`` told them on that day.
+
+    What is proposed today is sized on what is used today, and may be another size.
+    """
+    stages = evidence.get("stages")
+    if not stages or item.commits is None:
+        return item
+    part, share = item.commits.bought(Decimal(stages[0]))
+    pays_for = min((part.covers * HOURS_PER_MONTH).quantize(_CENT), item.monthly_cost)
+    net, effective = ((amount * share).quantize(_CENT) for amount in (item.saving.net, item.saving.effective))
+    saving = replace(item.saving, net=net, effective=effective)
+    return replace(item, saving=saving, pays_for=pays_for, commits=part)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from recommender.contract import Advice, Answer, WhyNot
 from recommender.group_decisions import GroupDecision, decided_against
 from recommender.lives import CARRIED_OUT, living
 from recommender.portfolio import NOT_COUNTED, Counted, combine
+from recommender.portfolio_commitments import as_bought
 from recommender.quotas_together import within_quotas
 from recommender.registry import KINDS
 from recommender.whole_groups import groups_of
@@ -85,11 +86,19 @@ def _counted(
 def _not_billed_yet(connection: Connection, items: Mapping[str, Advice], states: Mapping[str, str]) -> list[Advice]:
     """Commitments that were bought on the last day of the evidence or later: no bill shows what they cover."""
     done = {key: item for key, item in items.items() if item.pays_for is not None and states.get(key) == "done"}
-    c = saving_baseline.c
-    rows = connection.execute(select(c.recommendation_id, c.done_on).where(c.recommendation_id.in_(done)))
-    bought = {row.recommendation_id: row.done_on for row in rows if row.done_on is not None}
+    r, b = recommendation.c, saving_baseline.c
+    rows = connection.execute(
+        select(r.id, r.evidence, b.done_on)
+        .join(saving_baseline, b.recommendation_id == r.id)
+        .where(r.id.in_(done), b.done_on.is_not(None))
+    )
+    bought = {row.id: row for row in rows}
     newest = {key: item.subject.as_of.date() - timedelta(days=1) for key, item in done.items()}
-    return [item for key, item in done.items() if key in bought and bought[key] >= newest[key]]
+    return [
+        as_bought(item, bought[key].evidence)
+        for key, item in done.items()
+        if key in bought and bought[key].done_on >= newest[key]
+    ]
 
 
 def _end(

@@ -14,7 +14,7 @@ Source: newsvendor problem; methods, commitments (T5.5).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import cached_property, lru_cache
@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aispend.clock import HOURS_PER_MONTH
+from aispend.money import rate as rate_of
 from recommender.methods.hours_used import HOURS_PER_DAY, Spent
 
 Floats = NDArray[np.floating[Any]]
@@ -98,6 +99,13 @@ class Offered:
         present = self._used - taken.by_hour
         left = max(self._saved(present) - taken.somewhen, self._saved(present - taken.exposed))
         return Decimal(repr(round(left / whole, 12))) if whole > 0 else Decimal(0)
+
+    def bought(self, hourly: Decimal) -> tuple[Offered, Decimal]:
+        """With only ``hourly`` of it paid, and the share of its saving that this part has."""
+        part = replace(self, covers=rate_of(hourly, self.rate))
+        whole = self._saved(self._used)
+        share = Decimal(repr(round(part._saved(self._used) / whole, 12))) if whole > 0 else Decimal(0)
+        return part, share
 
     def monthly(self, amount: float) -> Decimal:
         """An amount of all hours as that of a month, to the cent."""

@@ -6,6 +6,7 @@ A machine costs 10 an hour on demand, 7,300 a month, and a committed hour 60 % o
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -18,10 +19,16 @@ from aispend.clock import Clock
 from aispend.schema import recommendation
 from aispend.store import Store
 from recommender.contract import Advice, Step
+from recommender.life import change_state
+from recommender.lives import identity_of
 from recommender.methods.offered import Offered
 from recommender.portfolio import combine
+from recommender.portfolio_commitments import as_bought
 from recommender.record import keep
 from tests.recommender.commitments import EVERY_HOUR, offered
+from tests.recommender.conftest import AS_OF
+from tests.recommender.kinds.test_commit import PUBLISHED, pool
+from tests.recommender.kinds.test_commit import advise as committing
 from tests.recommender.test_portfolio import KINDS, Make, advise, kind, nets
 
 D = Decimal
@@ -173,6 +180,61 @@ def test_what_was_bought_is_paid_for_though_it_counts_no_more(make_subject: Make
     stop = change(make_subject, "stop_idle", 7300, "i-1")
     assert nets(combine([stop], KINDS, bought=[commit(make_subject, fleet(2, 20), 5840)])) == [0]
     assert nets(combine([stop], KINDS, bought=[commit(make_subject, fleet(2, 15), 4380)])) == [3650]
+
+
+def bought_in_stages(first: int, whole: int) -> Mapping[str, Any]:
+    return {"stages": [f"{first}.00", f"{whole - first}.00"]}
+
+
+@pytest.mark.parametrize(
+    ("stages", "stopped", "counted"),
+    [
+        # 6 an hour of 12 are bought: they cover the 10 that the stop leaves, and all of the stop is saved
+        (bought_in_stages(6, 12), ["i-1"], 7300),
+        # without the second machine too nothing is left to cover: what stopping that saves is paid all the same
+        (bought_in_stages(6, 12), ["i-0", "i-1"], 7300),
+        # 9 an hour cover 15 of 20: 6 are saved, and 1 of the 10 that are left
+        (bought_in_stages(9, 12), ["i-1"], 3650),
+        # all at once: 8 are saved, and 2 lost of the 10 that are left
+        (bought_in_stages(12, 12), ["i-1"], 0),
+        ({}, ["i-1"], 0),
+    ],
+)
+def test_of_what_is_bought_in_stages_the_first_is_paid_for(
+    database: Store, make_subject: Make, stages: Mapping[str, Any], stopped: list[str], counted: int
+) -> None:
+    plan = replace(commit(make_subject, fleet(2, 20), 5840), pays_for=D(14_600), evidence=stages)
+    stops = [change(make_subject, "stop_idle", 7300, name) for name in stopped]
+    with database.engine.begin() as connection:
+        keep(connection, [plan], [], AS_OF)
+        change_state(connection, identity_of(plan), "done", who="ana", clock=lambda: AS_OF)
+        # sized on less today: what was bought stays as it was
+        today = replace(plan, evidence=bought_in_stages(1, 2) if stages else {})
+        keep(connection, [today, *stops], [], AS_OF)
+        rows = connection.execute(select(recommendation).where(recommendation.c.kind == "stop_idle"))
+        assert sum(row.counted_net for row in rows) == counted
+
+
+def test_what_is_bought_first_saves_what_is_promised_of_it() -> None:
+    """The published pool: 876.00 of all of it, 584.00 of the 1.20 an hour that are bought first, for 2 of usage."""
+    plan = committing(pool(PUBLISHED))
+    part = as_bought(plan, plan.evidence)
+    assert part.saving.net == D("584.00")
+    assert plan.commits is not None
+    assert part.commits == replace(plan.commits, covers=plan.commits.covers / 2)
+    assert part.pays_for == part.commits.covers * 730
+
+
+def test_spot_gets_what_the_first_stage_leaves(database: Store, make_subject: Make) -> None:
+    """Two machines of 7,300 a month, half of them covered by what was bought first: one may go to spot."""
+    plan = replace(commit(make_subject, fleet(2, 20), 5840), pays_for=D(14_600), evidence=bought_in_stages(6, 12))
+    moved = change(make_subject, "spot", 3000, "i-1")
+    with database.engine.begin() as connection:
+        keep(connection, [plan], [], AS_OF)
+        change_state(connection, identity_of(plan), "done", who="ana", clock=lambda: AS_OF)
+        keep(connection, [plan, moved], [], AS_OF)
+        row = connection.execute(select(recommendation).where(recommendation.c.kind == "spot")).one()
+    assert row.counted_net == 3000
 
 
 def test_another_region_takes_the_usage_with_it(make_subject: Make) -> None:
