@@ -49,10 +49,13 @@ def keep(
     bought = _not_billed_yet(connection, items, states)
     asking = {key: item for key, item in items.items() if states.get(key) not in DECIDED_AGAINST}
     standing, refused = within_quotas(
-        asking, KINDS, lambda left: _counted(left, states, passed, bought), lambda key: states.get(key) == "accepted"
+        asking,
+        KINDS,
+        lambda left: _counted(left, states, passed, bought, found_again),
+        lambda key: states.get(key) == "accepted",
     )
     items = {key: standing.get(key, item) for key, item in items.items() if key in standing or key not in asking}
-    counts = _counted(items, states, passed, bought)
+    counts = _counted(items, states, passed, bought, found_again)
     changing = {key: item for key, item in items.items() if before.get(key) not in CARRIED_OUT}
     _upsert(connection, [_row(key, item, counts[key], now) for key, item in changing.items()])
     for key, decision in followed.items():
@@ -73,13 +76,19 @@ def keep(
 
 
 def _counted(
-    items: Mapping[str, Advice], states: Mapping[str, str], passed: set[str], bought: Sequence[Advice]
+    items: Mapping[str, Advice],
+    states: Mapping[str, str],
+    passed: set[str],
+    bought: Sequence[Advice],
+    found_again: Collection[str],
 ) -> dict[str, Counted]:
     """What each adds to the best combination; what was decided against takes no part in it."""
     part = {key: item for key, item in items.items() if states.get(key) not in DECIDED_AGAINST}
     open_gates = [replace(item, gate=None) if key in passed else item for key, item in part.items()]
     accepted = {id(item) for key, item in zip(part, open_gates, strict=True) if states.get(key) == "accepted"}
-    counted = combine(open_gates, KINDS, lambda item: id(item) in accepted, bought)
+    # commitments were sized while these were not known to be accepted still
+    anew = {id(item) for key, item in zip(part, open_gates, strict=True) if key in found_again}
+    counted = combine(open_gates, KINDS, lambda item: id(item) in accepted, bought, lambda item: id(item) in anew)
     return dict.fromkeys(items, NOT_COUNTED) | dict(zip(part, counted, strict=True))
 
 
