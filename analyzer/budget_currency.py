@@ -11,7 +11,7 @@ Drawbacks   Cost that had no rate is not in the forecast either, and the budget 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -49,6 +49,10 @@ class InCurrency:
     fees: list[Decimal]
     partly_unknown: bool
     unconverted: Mapping[str, Decimal]
+
+    def until(self, length: int) -> InCurrency:
+        """Its first ``length`` days; what is unknown or has no rate is said of all."""
+        return replace(self, usage=self.usage[:length], fees=self.fees[:length])
 
 
 def in_currency(daily: DailyCost, currency: str, first: date, rates: ExchangeRates) -> InCurrency:

@@ -62,10 +62,13 @@ def forecast_path(
     first: date,
     changes: Sequence[Decimal],
     remembered: Remembered | None = None,
+    *,
+    skipped: int = 0,
 ) -> Path | None:
     """The next days by :mod:`analyzer.forecast`; None where there is too little history.
 
     ``changes``: what known steps add to each of these days (:func:`changes_ahead`).
+    ``skipped``: how many of them lie before the period, and are in no figure of it.
     """
     import numpy as np
 
@@ -79,11 +82,12 @@ def forecast_path(
         return None
     (found,) = forecast_each([history], days, DAILY, projector=remembering(remembered or Remembered()))
     expected = tuple(_money(float(value)) + change for value, change in zip(found.values, changes, strict=True))
-    width = found.width_of_total(0, days)
+    expected = expected[skipped:]
+    width = found.width_of_total(skipped, days)
     if width is None:
         return Path(expected, None, None, "forecast")
     total = exact_sum(expected)
-    least = min(_money(found.lowest(days)), total)
+    least = min(_money(found.lowest(days - skipped)), total)
     return Path(expected, max(total - _money(width), least), total + _money(width), "forecast")
 
 

@@ -9,8 +9,10 @@ Method      Of the present period of the calendar: actual cost of the whole days
             it, or too fast.
 Cases       The profile is that of clouds: own costs are known and have none. Cost in another currency is converted by
             the day; what has no rate is named apart (``analyzer.budget_currency``), and the state is never *ok* then.
-            A bill that is behind is named in the reason, and so is that no charge fits a budget. Net spend below zero
-            is no share of a budget and burns at no rate: the amounts are told (``analyzer.budget_credits``).
+            Where a bill it covers is behind, a budget is known to that bill's last day (``analyzer.budget_known``):
+            days after it are expected, and what other bills say of them is told as *at least*. That no charge fits a
+            budget is told. Net spend below zero is no share of a budget and burns at no rate: the amounts are told
+            (``analyzer.budget_credits``).
 Drawbacks   A period starts as if its bill had no memory: fees of a later day of the month are due only by the profile.
 Sources     The rule of P50 and P10 and the burn rate: docs/methods.md.
 """
@@ -35,6 +37,7 @@ from analyzer.budget_alerts import Burn, Pace, State, Threshold, burning, reache
 from analyzer.budget_cover import Covered, covered, covers
 from analyzer.budget_credits import below_zero, taken_off
 from analyzer.budget_currency import DailyCost, in_currency
+from analyzer.budget_known import Known, known_of
 from analyzer.budget_path import Path, burn_path, certain_path, changes_ahead, forecast_path
 from analyzer.budget_steps import Placed, place_steps
 from analyzer.currency import ExchangeRates, exchange_rates
@@ -216,15 +219,19 @@ def _row(
     if budget.valid_from is not None and end <= budget.valid_from:
         return None
     currency = budget.currency or settings.reporting_currency
-    upto = first if known is None else max(first, min(known.end, end))
+    seen_to = first if known is None else max(first, min(known.end, end))
     cover = covered(connection, budget, oldest(first), end)
-    clouds, own = _daily(connection, budget, cover, first=oldest(first), upto=upto, end=end)
-    cost = in_currency(clouds, currency, first, look.rates)
-    written = in_currency(own.part(0, clouds.length), currency, first, look.rates)
-    to_come = in_currency(own.part(clouds.length, own.length), currency, upto, look.rates)
-    start = (first - oldest(first)).days
+    theirs = known_of(connection, cover, seen_to, () if known is None else known.behind)
+    upto = max(theirs.end, oldest(first))
+    clouds, own = _daily(connection, budget, cover, first=oldest(first), upto=seen_to, end=end)
+    length, start = (upto - oldest(first)).days, (first - oldest(first)).days
+    seen = in_currency(clouds, currency, first, look.rates)
+    seen_own = in_currency(own.part(0, clouds.length), currency, first, look.rates)
+    cost, written = seen.until(length), seen_own.until(length)
+    to_come = in_currency(own.part(length, own.length), currency, upto, look.rates)
     costs = [a + b for a, b in zip(cost.usage, cost.fees, strict=True)]
     spent = [exact_sum(day) for day in zip(costs[start:], written.usage[start:], written.fees[start:], strict=True)]
+    at_least = exact_sum(day for one in (seen, seen_own) for side in (one.usage, one.fees) for day in side[start:])
     profile = weekday_profile(cost.usage, upto)
     weights = [profile[(first + timedelta(days=number)).weekday()] for number in range((end - first).days)]
     usage = [exact_sum(day) for day in zip(cost.usage, written.usage, strict=True)]
@@ -232,13 +239,16 @@ def _row(
     if look.ahead is not None:
         known_steps = place_steps(connection, budget, look.ahead, cover, currency=currency, rates=look.rates, upto=upto)
     changes = changes_ahead(known_steps.steps, upto, (end - upto).days)
+    skipped = max((first - upto).days, 0)  # days of earlier periods that the bills behind do not tell of
     path: Path | None
     if own.usage and not any(costs):
-        path = certain_path(changes)
-    elif (path := forecast_path(cost.usage, cost.fees, oldest(first), changes, look.remembered)) is None:
+        path = certain_path(changes[skipped:])
+    elif (
+        path := forecast_path(cost.usage, cost.fees, oldest(first), changes, look.remembered, skipped=skipped)
+    ) is None:
         pace = burn_path(cost.usage[start:], weights)
-        path = pace and pace.with_known(changes)
-    path = path and path.with_known([a + b for a, b in zip(to_come.usage, to_come.fees, strict=True)])
+        path = pace and pace.with_known(changes[skipped:])
+    path = path and path.with_known([a + b for a, b in zip(to_come.usage, to_come.fees, strict=True)][skipped:])
     credited: dict[str, Decimal] = {}
     if exact_sum(spent) < 0:
         column = f"{budget.cost}_cost"
@@ -255,16 +265,12 @@ def _row(
         used=exact_sum(usage[start:]),
     )
     unconverted = {
-        name: exact_sum(one.unconverted.get(name, Decimal(0)) for one in (cost, written))
-        for name in sorted({*cost.unconverted, *written.unconverted})
+        name: exact_sum(one.unconverted.get(name, Decimal(0)) for one in (seen, seen_own))
+        for name in sorted({*seen.unconverted, *seen_own.unconverted})
     }
-    notes = [stands.reason]
-    if unconverted:  # it may be more than the budget: that all is well cannot be said
-        notes.append("what has no exchange rate is not counted")
+    state, notes = _told(budget, stands, theirs, at_least, unconverted)
     if known is not None and not (clouds.usage or own.usage):  # its match may be misspelt
         notes.append(f"no charge since {oldest(first)} fits it")
-    if known is not None and known.behind:
-        notes.append(f"behind and not whole: {', '.join(f'{one.provider} {one.scope}' for one in known.behind)}")
     if known_steps.left_out:
         notes.append(f"known but not in the forecast: {', '.join(known_steps.left_out)}")
     return {
@@ -292,12 +298,28 @@ def _row(
         "burn_long": stands.burn.long,
         "burn_long_days": settings.budget_alerts.long_days,
         "burn_state": stands.burn.state,
-        "state": "warn" if unconverted and stands.state == "ok" else stands.state,
+        "state": state,
         "reason": "; ".join(notes),
         "unconverted": {name: str(amount) for name, amount in unconverted.items()},
-        "partly_unknown": cost.partly_unknown or written.partly_unknown,
+        "partly_unknown": seen.partly_unknown or seen_own.partly_unknown,
         "computed_at": clock(),
     }
+
+
+def _told(
+    budget: Budget, stands: Standing, known: Known, at_least: Decimal, unconverted: Mapping[str, Decimal]
+) -> tuple[State, list[str]]:
+    """State and reasons, once what is not counted in ``stands`` is: ``at_least`` holds the days after ``known`` too."""
+    state, notes = stands.state, [stands.reason]
+    if unconverted:  # it may be more than the budget: that all is well cannot be said
+        state = max(state, "warn", key=_STATES.index)
+        notes.append("what has no exchange rate is not counted")
+    if known.behind:
+        notes.append(f"behind and not whole: {known.named}")
+    if at_least > stands.actual:
+        notes.append(f"at least {in_words(at_least)} spent")
+        state = "critical" if at_least >= budget.amount else state
+    return state, notes
 
 
 def _pace(usage: Sequence[Decimal], profile: Sequence[Decimal], upto: date, began: date | None) -> Pace:
