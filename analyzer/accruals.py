@@ -6,9 +6,10 @@ Method      In this order: support is taken as the share of usage that it was in
             month that have usage; tax is the share of the cost it is levied on (all that is not tax) that it was, of
             what is billed and of what is accrued so. Sums over sums; less what the bill already has; to the cent,
             never below zero.
-Cases       A purchase that is billed on most days is expected on each day that has usage, up to the end of its term, at
-            the median of its days: what lacks are days. One that is billed as often as in the month before is
-            whole, whatever the month's length made of it.
+Cases       A purchase that is billed on most days of more than a week, up to the turn of the month, is expected on
+            each day that has usage, up to the end of its term, at the median of its days: what lacks are days. If it
+            ended before the turn, nothing is expected; if it paused in earlier months too, it comes each month.
+            One that is billed as often as in the month before is whole, whatever the month's length made of it.
             Where no bill has lines for tax and invoices are known that carry it, it is taken from them. Where a
             provider's bills never have such lines (``TAX_ON_INVOICE_ONLY``) and no invoice is known, it is unknown.
             What the company wrote down itself is whole as it is: nothing is expected to come to it.
@@ -27,6 +28,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
+from itertools import pairwise
 from statistics import median_low
 from typing import Any, Literal
 
@@ -45,6 +47,9 @@ TAX_ON_INVOICE_ONLY = ("azure",)
 
 _CENT = Decimal("0.01")
 _FEWEST_DAYS = 3
+_A_WEEK = 7
+_WEEKEND = 3
+"""Days from a Friday to a Monday: a fee of working days does not pause on them."""
 
 Kind = Literal["tax", "support", "fee"]
 Estimate = tuple[Kind, str, Decimal | None, Decimal, str]
@@ -78,12 +83,6 @@ class Fee:
     def billed(self) -> Decimal:
         """Of the whole month."""
         return exact_sum(self.by_day.values())
-
-    @property
-    def is_daily(self) -> bool:
-        """Whether it is billed on most days from its first to its last."""
-        days = len(self.by_day)
-        return days >= _FEWEST_DAYS and days * 2 > (max(self.by_day) - min(self.by_day)).days + 1
 
 
 @dataclass(frozen=True)
@@ -141,16 +140,23 @@ def accrue(
     newest, last = done[-1]
     for name, fee in sorted(last.fees.items()):
         if fee.billed > 0:
-            amount, basis = _fee(fee, now.fees.get(name, Fee(name, {}, fee.ends)), newest, days)
+            past = sorted({day for _, bill in done if name in bill.fees for day in bill.fees[name].by_day})
+            amount, basis = _fee(fee, now.fees.get(name, Fee(name, {}, fee.ends)), newest, days, past)
             found.append(("fee", name, amount, now.fees[name].billed if name in now.fees else Decimal(0), basis))
     beside = exact_sum(amount for _, _, amount, _, _ in found if amount is not None)
     tax = _tax(now, done, beside, tax_is_apart=tax_is_apart)
     return [*found, tax] if tax else found
 
 
-def _fee(before: Fee, now: Fee, month: date, days: Days) -> tuple[Decimal, str]:
-    """What is to come of a fee that was billed in ``month``, and the basis."""
-    if not (before.is_daily or now.is_daily):
+def _fee(before: Fee, now: Fee, month: date, days: Days, past: Sequence[date]) -> tuple[Decimal, str]:
+    """What is to come of a fee that was billed in ``month``, and the basis; ``past``: its days in all done months."""
+    if before.ends is not None and before.ends <= days.month:
+        return Decimal("0.00"), f"its term ended on {before.ends}"
+    stretch = _newest_stretch(past)
+    if not _runs_on(stretch, sorted(now.by_day), next_month(month)):
+        # one that paused before as well comes on some days of each month
+        if _is_daily(stretch) and len(stretch) == len(past) and not now.by_day:
+            return Decimal("0.00"), f"not billed after {stretch[-1]}"
         share = f"{plain((days.share * 100).quantize(_CENT))} % of it"
         basis = f"{_to_the_cent(before.billed)} in {month:%Y-%m}, {share}"
         if now.by_day and len(now.by_day) >= len(before.by_day):
@@ -159,11 +165,29 @@ def _fee(before: Fee, now: Fee, month: date, days: Days) -> tuple[Decimal, str]:
     # the newest price, once enough days tell it; a low median, for a day at either end may be a part of one
     told = now if len(now.by_day) >= _FEWEST_DAYS else before
     a_day = median_low(told.by_day.values())
-    end = days.end if before.ends is None else min(days.end, max(before.ends, days.month))
+    end = days.end if before.ends is None else min(days.end, before.ends)
     due = [days.month + timedelta(days=number) for number in range((end - days.month).days)]
     missing = sum(day not in now.by_day for day in due)
     basis = f"{_to_the_cent(a_day)} a day, billed for {len(due) - missing} of {len(due)} days"
     return outstanding(a_day * missing, Decimal(0)), basis
+
+
+def _newest_stretch(days: Sequence[date]) -> Sequence[date]:
+    """The newest of ``days``, from old to new, back to where it was not billed for longer than a weekend."""
+    first = max((at for at in range(1, len(days)) if (days[at] - days[at - 1]).days > _WEEKEND), default=0)
+    return days[first:]
+
+
+def _is_daily(stretch: Sequence[date]) -> bool:
+    """Whether it is of more than a week, and most days from its first to its last are billed."""
+    return len(stretch) > _A_WEEK and len(stretch) * 2 > (stretch[-1] - stretch[0]).days + 1
+
+
+def _runs_on(stretch: Sequence[date], now: Sequence[date], turn: date) -> bool:
+    """Whether a fee is daily over the ``turn`` of the month: by the days billed since, or as its ``stretch`` ends."""
+    if now and (now[0] - stretch[-1]).days <= _WEEKEND and _is_daily([*stretch, *now]):
+        return True
+    return _is_daily(stretch) and turn - stretch[-1] <= max(after - day for day, after in pairwise(stretch))
 
 
 def _tax(
