@@ -57,8 +57,8 @@ class UnitCost:
 
     ``basis``: *allocation* reconciles to the bill, idle included; *usage* counts active time only.
     Costs per unit are in ``currency``; NULL where nothing was counted or nothing is priced. ``partly_unknown``
-    tells that the cost leaves something out: a charge without effective cost, by which the rates of its day are too
-    low; or, on the usage basis, days on which use was not measured, which are in no rate.
+    tells that the cost leaves something out: a charge without effective cost; or, on the usage basis, days on which
+    use was not measured. Neither's days are in a rate.
     ``reasoning_tokens`` are part of the output, and ``reasoning_cost`` of what output carries: a token of it costs what
     one of the output costs, and has a price only where some were counted. ``good_requests`` (at least so many within
     the latency target) is None unless nearly all requests were held against one. ``allocation``: how machines were

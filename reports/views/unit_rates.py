@@ -5,7 +5,8 @@ Method      A rate is the cost of its days ÷ the quantity of its days. A day co
             counted, and per request where its requests were; one of neither, on which the server waited, in both.
             A class of tokens carries what its days say and its part of the waiting, in the proportion of these costs,
             so that all classes together carry what the rate of all tokens does.
-Cases       A quantity whose cost is unknown is in no rate, and an hour neither. Waiting is divided by the token
+Cases       A quantity whose cost is unknown is in no rate, and an hour neither; so is a whole day of which some charge
+            has no cost: what is known of it may be a shared part alone, and no price. Waiting is divided by the token
             weights where serving itself cost nothing, or less. A class the bill charges and nobody counts keeps
             its cost, and has no rate.
 Drawbacks   Waiting is divided over the classes of the whole period, whenever it was.
@@ -38,14 +39,17 @@ _BESIDE = ("reasoning_tokens", "good_requests", "judged_requests")
 def unit_sums(window: Window, source: FromClause, known: Mapping[str, DaysKnown]) -> Select[Any]:
     """Sums of ``source`` over ``window``, of each model, provider, stage, basis and currency.
 
-    ``cost_of_X`` and ``priced_X`` are the two sides of a rate, ``paid_X`` tokens of days whose cost is known; a
-    column by its own name is all of it.
+    ``cost_of_X`` and ``priced_X`` are the two sides of a rate, ``paid_X`` tokens of days whose cost is known.
+    Costs of token classes, reasoning tokens and good and judged requests are of such days; any other column by its own
+    name is all of it.
     """
     c = source.c
     keys = (c.model, c.provider, c.stage, c.basis, c.currency)
 
+    whole = c.partly_unknown.is_(False)
+
     def where_both(amount: ColumnElement[Any], quantity: ColumnElement[Any]) -> ColumnElement[Any]:
-        return func.sum(case((amount.is_not(None), quantity)))
+        return func.sum(case((and_(amount.is_not(None), whole), quantity)))
 
     tokens: ColumnElement[Any] = func.coalesce(c[TOKENS[0]], 0)
     for name in TOKENS[1:]:
@@ -59,20 +63,22 @@ def unit_sums(window: Window, source: FromClause, known: Mapping[str, DaysKnown]
         select(
             *keys,
             func.sum(c.effective_cost).label("effective_cost"),
-            func.sum(case((with_requests, c.effective_cost))).label("cost_of_requests"),
-            func.sum(case((with_tokens, c.effective_cost))).label("cost_of_tokens"),
+            func.sum(case((and_(with_requests, whole), c.effective_cost))).label("cost_of_requests"),
+            func.sum(case((and_(with_tokens, whole), c.effective_cost))).label("cost_of_tokens"),
             func.sum(c.requests).label("requests"),
             *(func.sum(c[name]).label(name) for name in TOKENS),
-            *(func.sum(case((with_tokens, c[cost]))).label(cost) for cost in TOKEN_COSTS.values()),
+            *(func.sum(case((and_(with_tokens, whole), c[cost]))).label(cost) for cost in TOKEN_COSTS.values()),
             *(where_both(c[cost], c[name]).label(f"priced_{name}") for name, cost in TOKEN_COSTS.items()),
             *(where_both(c.effective_cost, c[name]).label(f"paid_{name}") for name in TOKENS),
             where_both(c.effective_cost, c.requests).label("priced_requests"),
             where_both(c.effective_cost, tokens).label("priced_tokens"),
-            func.sum(case((and_(tokens > 0, c.effective_cost.is_not(None)), c.requests))).label("requests_of_tokens"),
+            func.sum(case((and_(tokens > 0, whole, c.effective_cost.is_not(None)), c.requests))).label(
+                "requests_of_tokens"
+            ),
             func.bool_or(and_(tokens > 0, c.requests.is_(None))).label("has_uncounted_requests"),
             func.sum(c.accelerator_hours_paid).label("accelerator_hours_paid"),
             func.sum(c.accelerator_hours_used).label("accelerator_hours_used"),
-            where_both(c.accelerator_hours_used, c.accelerator_hours_paid).label("measured_hours_paid"),
+            func.sum(case((measured, c.accelerator_hours_paid))).label("measured_hours_paid"),
             where_both(c.effective_cost, c.accelerator_hours_paid).label("priced_hours_paid"),
             where_both(c.accelerator_hours_paid, c.effective_cost).label("cost_of_hours_paid"),
             where_both(c.effective_cost, c.accelerator_hours_used).label("priced_hours_used"),

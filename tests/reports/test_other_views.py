@@ -18,7 +18,8 @@ from tests.reports.samples import NOW, add_load, add_unit_cost, advice
 
 
 def test_a_unit_cost_that_leaves_charges_out_says_so(database: Store) -> None:
-    """One of two days is partly unknown: so is the sum, and its rate. Unknown altogether is no part of anything."""
+    """One of two days is partly unknown: so is the sum, and that day is in no rate. What is unknown altogether is no
+    part of anything."""
     with database.engine.begin() as connection:
         add_unit_cost(connection, 1, effective_cost="2", requests="1000", partly_unknown=True)
         add_unit_cost(connection, 2, effective_cost="4", requests="1000")
@@ -27,7 +28,7 @@ def test_a_unit_cost_that_leaves_charges_out_says_so(database: Store) -> None:
         rows = views.unit_costs(connection).rows
 
     assert {row.model: (row.cost_per_1k_requests, row.partly_unknown) for row in rows} == {
-        "llama": (Decimal(3), True),
+        "llama": (Decimal(4), True),
         "whole": (Decimal(1), False),
         "none": (None, False),
     }

@@ -28,13 +28,22 @@ CLASSES = ("input", "cached_input", "cache_write", "output")
 
 @dataclass(frozen=True)
 class Day:
-    """What a model cost and served on one day; ``parts`` are the classes' tokens and cost. None is unknown."""
+    """What a model cost and served on one day; ``parts`` are the classes' tokens and cost. None is unknown.
+
+    ``lacks``: some charge of the day has no cost, the rest is known.
+    """
 
     parts: Mapping[str, tuple[int, int]]
     rest: int | None
     requests: int | None
     paid: int | None = None
     used: int | None = None
+    lacks: bool = False
+
+    @property
+    def price(self) -> int | None:
+        """The cost where it is all of it."""
+        return None if self.lacks else self.cost
 
     @property
     def cost(self) -> int | None:
@@ -49,15 +58,14 @@ class Day:
         for name, (tokens, cost) in self.parts.items():
             found |= {f"{name}_tokens": tokens, f"{name}_cost": None if self.cost is None else cost}
         hours = {"accelerator_hours_paid": self.paid, "accelerator_hours_used": self.used}
-        return found | hours | {"effective_cost": self.cost, "requests": self.requests}
+        return found | hours | {"effective_cost": self.cost, "requests": self.requests, "partly_unknown": self.lacks}
 
 
 def told(database: Store, days: Sequence[Day], *, basis: str = "allocation") -> views.UnitCost:
     """The unit costs of these days in a row, from the first of October on."""
     named = {"provider": "aws", "model": "m", "stage": "inference_online", "basis": basis, "currency": "USD"}
     rows = [
-        {"billing_month": FIRST, "day": FIRST + timedelta(days=number), "partly_unknown": False, **named}
-        | day.columns()
+        {"billing_month": FIRST, "day": FIRST + timedelta(days=number), **named} | day.columns()
         for number, day in enumerate(days)
     ]
     with database.engine.begin() as connection:
@@ -143,6 +151,25 @@ def test_an_hour_used_is_priced_by_the_days_whose_cost_is_known(database: Store)
     assert (row.cost_per_accelerator_hour_paid, row.cost_per_accelerator_hour_used) == (D(2), D(2))
 
 
+def test_a_day_of_which_a_part_of_the_cost_alone_is_known_is_in_no_rate(database: Store) -> None:
+    """20 a day for a million; of the second day 1 of a gateway alone is known: 20 a million, and 20 for 24 hours."""
+    whole = Day({"input": (1_000_000, 20)}, 0, 10, 24, 12)
+    row = told(database, [whole, Day({"input": (1_000_000, 1)}, 0, 10, 24, 12, lacks=True)])
+    assert (row.cost_per_1m_tokens, row.cost_per_1m_input_tokens, row.cost_per_1k_requests) == (D(20), D(20), D(2000))
+    assert row.cost_per_accelerator_hour_paid == D("0.833333333333")
+    assert row.cost_per_accelerator_hour_used == D("1.666666666667")
+    assert (row.effective_cost, row.requests, row.load, row.partly_unknown) == (D(21), D(20), D("0.5"), True)
+    with database.engine.connect() as connection:
+        (found,) = token_costs(connection, OCTOBER)
+    assert (found.cost, found.all_tokens, found.requests, found.partly_unknown) == (D(20), D(1_000_000), D(10), True)
+
+
+def test_a_day_that_waited_and_lacks_a_cost_is_in_no_rate(database: Store) -> None:
+    busy = Day({"input": (1_000_000, 48)}, 0, 1000)
+    row = told(database, [busy, Day({}, 1, None, lacks=True), busy])
+    assert (row.cost_per_1m_tokens, row.cost_per_1k_requests, row.partly_unknown) == (D(48), D(48), True)
+
+
 PARTS = st.dictionaries(st.sampled_from(CLASSES), st.tuples(st.integers(1, 10**9), st.integers(0, 10**6)), max_size=4)
 HOURS = st.none() | st.integers(1, 192)
 
@@ -154,7 +181,7 @@ def some_days(draw: st.DrawFn) -> Day:
     rest = draw(st.sampled_from([None, 0, 0]) if parts else st.none() | st.integers(0, 10**6))
     paid = draw(HOURS)
     used = None if paid is None else draw(st.none() | st.integers(1, paid))
-    return Day(parts, rest, draw(st.none() | st.integers(1, 10**6)), paid, used)
+    return Day(parts, rest, draw(st.none() | st.integers(1, 10**6)), paid, used, draw(st.booleans()))
 
 
 @hypothesis_settings(max_examples=60)
@@ -169,12 +196,12 @@ def test_rates_are_of_the_same_days_and_classes_add_up(database: Store, days: li
 
     def same(price: Decimal | None, per: int, numbers: list[int], quantities: list[int]) -> Fraction | None:
         """The price is the known cost of these days over the quantity of those of them whose cost is known."""
-        known = [number for number in numbers if days[number].cost is not None]
+        known = [number for number in numbers if days[number].price is not None]
         quantity = sum(quantities[number] for number in known)
         if not quantity:
             assert price is None
             return None
-        paid = sum(days[number].cost or 0 for number in known)
+        paid = sum(days[number].price or 0 for number in known)
         assert price is not None
         assert abs(Fraction(price) - Fraction(paid * per, quantity)) <= Fraction(1, 10**12)
         return Fraction(paid)
@@ -185,5 +212,5 @@ def test_rates_are_of_the_same_days_and_classes_add_up(database: Store, days: li
     same(row.cost_per_1k_requests, 1_000, by_request, [day.requests or 0 for day in days])
     hours = [number for number, day in enumerate(days) if day.paid]
     same(row.cost_per_accelerator_hour_paid, 1, hours, [day.paid or 0 for day in days])
-    if paid is not None and all(day.cost is not None or not day.tokens for day in days):
+    if paid is not None and all(day.price is not None or not day.tokens for day in days):
         assert abs(classes_together(row) - paid) <= Fraction(1, 100)
