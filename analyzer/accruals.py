@@ -12,6 +12,7 @@ Cases       A purchase that is billed on most days of more than a week, up to th
             One that is billed as often as in the month before is whole, whatever the month's length made of it.
             Where no bill has lines for tax and invoices are known that carry it, it is taken from them. Where a
             provider's bills never have such lines (``TAX_ON_INVOICE_ONLY``) and no invoice is known, it is unknown.
+            An invoice over several billing accounts is divided by their lines.
             What the company wrote down itself is whole as it is: nothing is expected to come to it.
             Without a month that is done there is nothing to estimate from: the amount is unknown, not zero.
             What the bill already has in full is an estimate of 0.
@@ -336,14 +337,29 @@ _FEES = f"""
       AND {SUPPORT} IS NOT TRUE
     GROUP BY 1, 2, 3, 4"""
 
+_OF_THE_SAME_INVOICES = """l.kind = 'bill'
+      AND (l.provider, l.period) IN (SELECT provider, period FROM slice WHERE slice_id = ANY(:slices))"""
+
 _INVOICED = f"""
-    WITH numbers AS (SELECT DISTINCT l.slice_id, l.provider, l.scope, l.period, k.billing_currency AS currency,
-                            k.invoice_id {_OF_SLICES}),
-         named AS (SELECT n.slice_id, n.currency, bool_or(n.invoice_id IS NOT NULL) AS numbered
-                   FROM numbers n GROUP BY 1, 2)
-    SELECT n.slice_id, n.currency, sum(i.tax)
-    FROM numbers n JOIN named USING (slice_id, currency)
-    JOIN invoice i ON i.provider = n.provider AND i.currency = n.currency AND i.billing_month = n.period
-                  AND CASE WHEN numbered THEN i.invoice_id = n.invoice_id ELSE i.scope = n.scope END
-    GROUP BY 1, 2"""
-"""Tax of the invoices that the lines name; of a bill without numbers, of all invoices of its account and month."""
+    WITH numbers AS (SELECT l.slice_id, l.provider, l.scope, l.period, k.billing_currency AS currency, k.invoice_id,
+                            sum(c.billed_cost) FILTER (WHERE k.charge_category <> 'Tax') AS lines
+                     {_OF_SLICES.replace("l.slice_id = ANY(:slices)", _OF_THE_SAME_INVOICES)}
+                     GROUP BY 1, 2, 3, 4, 5, 6),
+         named AS (SELECT n.*, bool_or(n.invoice_id IS NOT NULL) OVER (PARTITION BY n.slice_id, n.currency) AS numbered,
+                          sum(n.lines) OVER (PARTITION BY n.provider, n.period, n.currency, n.invoice_id) AS every_line
+                   FROM numbers n),
+         parts AS (SELECT n.slice_id, n.currency,
+                          CASE WHEN NOT numbered THEN i.tax
+                               ELSE i.tax * n.lines / nullif(CASE WHEN abs(i.net) > abs(every_line) THEN i.net
+                                                                  ELSE every_line END, 0) END AS tax
+                   FROM named n
+                   JOIN invoice i ON i.provider = n.provider AND i.currency = n.currency AND i.billing_month = n.period
+                                 AND CASE WHEN numbered THEN i.invoice_id = n.invoice_id ELSE i.scope = n.scope END
+                   WHERE n.slice_id = ANY(:slices))
+    SELECT slice_id, currency, CASE WHEN bool_and(tax IS NOT NULL) THEN round(sum(tax), 12) END
+    FROM parts GROUP BY 1, 2"""
+"""Tax of the invoices that the lines name; of a bill without numbers, of all invoices of its account and month.
+
+Several billing accounts may be on one invoice: each has the part of its tax that its lines are of all lines, or of the
+invoice's net where that is more, for then a bill of it is not loaded.
+"""

@@ -300,3 +300,47 @@ def test_a_bill_without_numbers_has_all_invoices_of_its_account_and_month(ledger
         type_in(ledger, invoice_id=number, scope="payer", billing_month=SEPTEMBER, net=D(50), tax=D(tax))
     type_in(ledger, invoice_id="A-3", scope="other", billing_month=SEPTEMBER, net=D(50), tax=D(50))
     assert estimates(ledger) == [(OCTOBER, "USD", "tax", "Tax", D("5.00"))]
+
+
+def one_invoice_for_two_accounts(ledger: Ledger, *, of_the_second: str | None = "1550", **totals: str) -> None:
+    """E202609 is over 1,550 of eu1 and as much of eu2; each has 1,000 in October so far."""
+    for scope, net in (("eu1", "1550"), ("eu2", of_the_second)):
+        if net is not None:
+            azure: dict[str, Any] = {"provider": "azure", "scope": scope, "currency": "EUR"}
+            ledger.charge("2026-09-05", net, kind={"invoice_id": "E202609"}, **azure)
+            ledger.charge("2026-10-04", "1000", **azure)
+    close_september(ledger)
+    values = {key: D(value) for key, value in ({"net": "3100", "tax": "620"} | totals).items()}
+    type_in(
+        ledger,
+        provider="azure",
+        invoice_id="E202609",
+        currency="EUR",
+        issuer="Microsoft",
+        scope="eu1",
+        billing_month=SEPTEMBER,
+        **values,
+    )
+
+
+def test_tax_of_an_invoice_over_two_accounts_is_divided_by_their_lines(ledger: Ledger) -> None:
+    one_invoice_for_two_accounts(ledger)
+    # 20 % of 1,000 each, not 620 of 1,550
+    assert estimates(ledger) == [(OCTOBER, "EUR", "tax", "Tax", D("200.00"))] * 2
+
+
+def test_tax_of_an_account_whose_bill_is_not_loaded_is_not_the_others(ledger: Ledger) -> None:
+    one_invoice_for_two_accounts(ledger, of_the_second=None)
+    # half of the invoice's net is this account's
+    assert estimates(ledger) == [(OCTOBER, "EUR", "tax", "Tax", D("200.00"))]
+
+
+def test_tax_of_an_invoice_below_its_lines_is_all_divided(ledger: Ledger) -> None:
+    one_invoice_for_two_accounts(ledger, of_the_second="4650", net="3100", tax="620")
+    # a credit before tax: 620 over lines of 6,200, 155 and 465
+    assert estimates(ledger) == [(OCTOBER, "EUR", "tax", "Tax", D("100.00"))] * 2
+
+
+def test_tax_of_an_invoice_whose_lines_come_to_nothing_is_not_known(ledger: Ledger) -> None:
+    one_invoice_for_two_accounts(ledger, of_the_second="-1550", net="0", tax="5")
+    assert estimates(ledger) == [(OCTOBER, "EUR", "tax", "Tax", None)] * 2
