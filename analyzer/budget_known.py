@@ -18,6 +18,7 @@ from sqlalchemy import Connection, text
 
 from aispend.clock import month_of
 from analyzer.budget_cover import Covered
+from analyzer.forecast_behind import in_words
 from analyzer.series import Behind
 
 _ONE_DAY = timedelta(days=1)
@@ -33,7 +34,7 @@ class Known:
     @property
     def named(self) -> str:
         """The bills that are behind, each with its last known day."""
-        return ", ".join(f"{one.provider} {one.scope} (known to {one.last_day})" for one in self.behind)
+        return in_words(self.behind)
 
 
 def known_of(connection: Connection, cover: Covered, end: date, behind: Sequence[Behind]) -> Known:

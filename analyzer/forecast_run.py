@@ -7,7 +7,8 @@ Method      ``analyzer.forecast`` on each series of ``analyzer.series``, usage a
             plus what is expected; its band is learned from the sums of past forecasts over the same days ahead. The
             company's own costs are written down and not forecast: those of days known and to come are added as they
             are.
-Cases       Where the bills end long before today, the days between are forecast too, and count as expected.
+Cases       Where the bills end long before today, the days between are forecast too, and count as expected. A bill
+            that is behind is in none, and is named by those it would be in (``forecast_behind``).
 Drawbacks   Series are forecast one by one: the models' medians need not add up to that of AI spend.
 """
 
@@ -28,11 +29,12 @@ from aispend.schema import forecast as forecast_table
 from aispend.settings import Settings
 from analyzer.forecast import DAILY, Forecast, History, forecast_each
 from analyzer.forecast_bands import LEAST_ORIGINS
+from analyzer.forecast_behind import in_words, left_out
 from analyzer.forecast_cuts import PLACES, QUESTIONS, Cut
 from analyzer.forecast_remembered import remembering
 from analyzer.forecast_steps import Ahead, KnownStep, steps_ahead, told_once
 from analyzer.remembered import Remembered
-from analyzer.series import Series, SeriesSet, own_costs
+from analyzer.series import Behind, Series, SeriesSet, own_costs
 from analyzer.series_together import Asked, SpendByDay
 from analyzer.step_owners import at_places
 
@@ -53,7 +55,8 @@ class Period:
 class Subject:
     """One series to forecast, usage apart from everything else; ``others`` are how many are summed up in it.
 
-    ``own`` are the company's own costs, by day, known for days to come too; ``members`` the values summed up in it.
+    ``own`` are the company's own costs, by day, known for days to come too; ``members`` the values summed up in it;
+    ``behind`` the bills that would be in it and are not.
     """
 
     cut: Cut
@@ -66,6 +69,7 @@ class Subject:
     partly_unknown: bool
     own: Mapping[date, Decimal] = field(default_factory=dict)
     members: tuple[str | None, ...] = ()
+    behind: tuple[Behind, ...] = ()
 
     @property
     def total(self) -> Decimal:
@@ -84,9 +88,14 @@ class Subject:
 
         return History(np.array(self.usage, dtype=float), np.array(self.fees, dtype=float), self.first)
 
+    @property
+    def values(self) -> tuple[str | None, ...]:
+        """Those of its cut that are in it."""
+        return self.members or (self.value,)
+
     def takes(self, step: KnownStep) -> bool:
         """Whether a known step is part of it."""
-        return any(step.is_of(self.cut, value, self.currency) for value in self.members or (self.value,))
+        return any(step.is_of(self.cut, value, self.currency) for value in self.values)
 
     def between(self, first: date, end: date) -> Decimal:
         """What clouds charged from ``first`` up to, not including, ``end``."""
@@ -137,8 +146,12 @@ def write_forecasts(
             placed = [*at_places(connection, ahead.written, found.end, PLACES), *ahead.ending]
         since = min(found.first, wholes[-1].first)
         own = own_costs(connection, (by,), since, max(whole.end for whole in wholes), ai_only=ai_only)
+        lacking = left_out(connection, question, found.behind, since)
         for cut in question.cuts:
-            chosen += largest(subjects(cut, found, own), settings.forecast.largest)
+            chosen += (
+                replace(one, behind=tuple(bill.bill for bill in lacking if bill.is_of(cut, one.values, one.currency)))
+                for one in largest(subjects(cut, found, own), settings.forecast.largest)
+            )
         known_to = found.end
     if not chosen:
         return 0
@@ -309,6 +322,8 @@ def _reason(subject: Subject, told: Forecast, period: Period, known_to: date, wi
         reasons.append(f"{told.method}: less than two weeks of history")
     if period.kind != "day" and subject.first > period.first and not subject.is_written_down:
         reasons.append(f"nothing is loaded before {subject.first}")
+    if period.kind != "day" and subject.behind:
+        reasons.append(f"behind and not in it: {in_words(subject.behind)}")
     return "; ".join(reasons) or None
 
 

@@ -25,11 +25,11 @@ class ForecastRow:
 
     ``cut`` is ``all`` (spend), ``ai`` (AI spend), or what it is cut by; models and teams are of AI spend, other cuts of
     all. ``value`` is None for a whole, for what nobody is known for, and where ``others`` series are summed
-    up as the rest. ``p10`` and ``p90`` are the ends of the band that holds with probability ``level``: None where
-    there is no honest one, and ``reason`` says why. ``steps`` are known future changes that are in it. A provider's
-    own forecast has ``source`` set to the provider, and ``method`` to the cost it means. In one currency ``original``
-    is what is expected by the currency it is forecast in, and ``unconverted`` what of it is in no number; ``p50`` is
-    None where that is all of it.
+    up as the rest. ``actual`` is None where no day of the period is known. ``p10`` and ``p90`` are the ends of the band
+    that holds with probability ``level``: None where there is no honest one, and ``reason`` says why. ``steps`` are
+    known future changes that are in it. A provider's own forecast has ``source`` set to the provider, and ``method`` to
+    the cost it means. In one currency ``original`` is what is expected by the currency it is forecast in, and
+    ``unconverted`` what of it is in no number; ``p50`` is None where that is all of it.
     """
 
     cut: str
@@ -115,7 +115,8 @@ def forecast_days(
 
 def _row(found: Row[Any]) -> ForecastRow:
     values = {one.name: getattr(found, one.name) for one in fields(ForecastRow) if one.name not in _NOT_KEPT}
-    return ForecastRow(**values | {"steps": tuple(found.steps)})
+    actual = found.actual if found.known_to > found.period_start else None
+    return ForecastRow(**values | {"steps": tuple(found.steps), "actual": actual})
 
 
 def _order(row: ForecastRow, cuts: tuple[str, ...]) -> tuple[Any, ...]:

@@ -136,3 +136,17 @@ def test_days_of_one_series_in_order(database: Store) -> None:
         )
         assert [day.p50 for day in views.forecast_days(connection, "USD", "team")] == [D(7)]
         assert views.forecast_days(connection, "USD", "team", "search") == ()
+
+
+def test_of_a_period_of_which_no_day_is_known_nothing_is_said_to_be_spent(database: Store) -> None:
+    """Bills to October 31st say nothing of November; with its first day known and free, nothing was spent."""
+    with database.engine.begin() as connection:
+        tell(connection, "all", None, "90", known_to=date(2026, 11, 1), actual=D(0))
+        tell(connection, "all", None, "99", known_to=date(2026, 11, 1), actual=D(9), **QUARTER)
+        tell(connection, "ai", None, "80", known_to=date(2026, 11, 2), actual=D(0))
+        rows = views.forecasts(connection).rows
+    assert [(row.cut, row.period, row.actual) for row in rows] == [
+        ("all", "month", None),
+        ("ai", "month", D(0)),
+        ("all", "quarter", D(9)),
+    ]
