@@ -245,7 +245,7 @@ def _by_the_month(same: Sequence[History], horizon: int, plan: Plan) -> Iterator
     firsts = [one.first for one in same if one.first is not None]
     usages, events = take_out_events_of_each(np.array([one.usage for one in same]), firsts, plan.season)
     for one, first, usage, by_use in zip(same, firsts, usages, events, strict=True):
-        end, daily = first + timedelta(days=len(one)), is_daily(one.fees)
+        end, daily = first + timedelta(days=len(one)), is_daily(one.fees, first)
         ours, share = take_out_share(by_use, one.usage - usage, usage, first)
         fees, of_fees = monthly_fees(one.fees, first), 0.0
         if not daily:

@@ -12,9 +12,13 @@ Cases       What comes on the 29th, 30th or 31st comes on the last day of a mont
             end of every month. What was on such a last day is of the day that the months beside it say; where they
             do not, of the month's end. Of a month's end the newest amount counts; where the last two whole months
             agree on its share of their usage better than on its amount, and within 5 %, it is that share
-            of the month to come (support, tax). Fees of more than half of the last 28 days are one a day.
+            of the month to come (support, tax). Fees of more than half of the last 28 days are one a day. Fees of
+            seven of the newest eight go on every day, at the newest price that two days in a row agree on; where that
+            is new, what came on top before it is told from the 15-day median. Days that stood out a week or a month
+            before are no price, nor are credits.
 Drawbacks   An event is seen from its second time on. Events of "the third Tuesday" are not seen, nor are those
-            counted from the month's end ("the last day but one").
+            counted from the month's end ("the last day but one"). Fees of every day that are never the same two
+            days in a row have no price: each day is as in the month before, or, where that had none, their median.
 """
 
 from __future__ import annotations
@@ -43,6 +47,10 @@ MONTHS_END = 31
 _SHORTEST = 28
 _LIKE_SHARES = 0.05
 """Two shares of a month that differ by less than this part are one percentage."""
+
+_NEWEST = 7
+_SAME_PRICE = 1e-9
+"""Sums of the same amounts may differ in their last digit."""
 
 
 def take_out_events(history: Floats, first: date, season: int = 7) -> tuple[Floats, dict[int, float]]:
@@ -95,7 +103,7 @@ def fees_ahead(fees: Floats, first: date, horizon: int, *, seen_once: bool = Tru
     As they were: without shares of a month to come.
     """
     recurring = monthly_fees(fees, first, seen_once=seen_once)
-    return amounts_ahead(recurring, first + timedelta(days=len(fees)), horizon, daily=is_daily(fees))
+    return amounts_ahead(recurring, first + timedelta(days=len(fees)), horizon, daily=is_daily(fees, first))
 
 
 def amounts_ahead(recurring: Mapping[int, float], first: date, horizon: int, *, daily: bool) -> Floats:
@@ -112,24 +120,113 @@ def amounts_ahead(recurring: Mapping[int, float], first: date, horizon: int, *, 
     return found
 
 
-def is_daily(fees: Floats) -> bool:
+def is_daily(fees: Floats, first: date) -> bool:
     """Whether fees come every day rather than every month."""
-    recent = fees[-28:]
-    return bool((recent != 0).sum() * 2 > len(recent))
+    return _on_most_days(fees) or _of_newest_days(fees, first) is not None
 
 
 def monthly_fees(fees: Floats, first: date, *, seen_once: bool = True) -> dict[int, float]:
     """The fee of each day of the month, 31 its end.
 
     ``seen_once``: whether one whose month before is not known is expected again. A credit then never is: who counts on
-    it overspends.
+    it overspends. What the newest days have every one is expected on every day.
     """
+    newest = _of_newest_days(fees, first)
+    if newest is None:
+        return _by_day(fees, first, daily=_on_most_days(fees), seen_once=seen_once)
+    every_day = dict.fromkeys(range(1, MONTHS_END + 1), newest.price)
+    if newest.on_top is None:
+        return every_day | _by_day(fees, first, daily=True, seen_once=seen_once)
+    on_top = _by_day(newest.on_top, first, daily=False, seen_once=seen_once)
+    return every_day | {day: newest.price + amount for day, amount in on_top.items()}
+
+
+def _on_most_days(fees: Floats) -> bool:
+    recent = fees[-28:]
+    return bool((recent != 0).sum() * 2 > len(recent))
+
+
+@dataclass(frozen=True)
+class _Newest:
+    """What each of the newest days was charged; ``on_top`` are the fees without it, None where it was never another."""
+
+    price: float
+    on_top: Floats | None
+
+
+def _of_newest_days(fees: Floats, first: date) -> _Newest | None:
+    """None where not nearly each of the newest days has a fee, or what they have comes by the week or month."""
+    import numpy as np
+
+    known = len(fees)
+    charged = [step for step in range(max(0, known - _NEWEST - 1), known) if fees[step]]
+    if len(charged) < _NEWEST:
+        return None
+    stood_out = ~np.isclose(fees, _level(fees), rtol=_LIKE_SHARES, atol=0)
+    place = _places(first, known)
+    usual = [step for step in charged if not any(stood_out[before] for before in _befores(step, place))]
+    if not usual:
+        return None
+    priced = [step for step in usual if step and np.isclose(fees[step], fees[step - 1], rtol=_SAME_PRICE, atol=0)]
+    price = float(fees[priced[-1]] if priced else np.median(fees[charged]))
+    if price <= 0:
+        return None
+    level = _level_until(fees, price, place) if priced else np.full(known, price)
+    if np.allclose(level, price, rtol=_SAME_PRICE, atol=0):
+        return _Newest(price, None)
+    return _Newest(price, np.where(np.isclose(fees, level, rtol=_SAME_PRICE, atol=0), 0.0, fees - level))
+
+
+def _befores(step: int, place: _Places) -> list[int]:
+    """The same day a week and a month before, where they are known."""
+    on = place.of(int(place.day[step]))
+    found = [step - _NEWEST, *on[on < step][-1:].tolist()]
+    return [before for before in found if before >= 0]
+
+
+def _level_until(fees: Floats, price: float, place: _Places) -> Floats:
+    """What each day has without what is on top: ``price`` since it holds, the median of the days about it before.
+
+    Beside the day it began on may lie one with something on top: that is of the price which leaves more nearly what
+    was on top a month before.
+    """
+    import numpy as np
+
+    at_price = np.flatnonzero(np.isclose(fees, price, rtol=_SAME_PRICE, atol=0))
+    pauses = np.flatnonzero(np.diff(at_price) > _NEWEST)
+    start = int(at_price[pauses[-1] + 1 if len(pauses) else 0])
+    if start < _NEWEST and np.median(fees[:start] if start else price):
+        return np.full(len(fees), price)  # too few days of another price: they may be of a weekend
+    level = np.concatenate((_level(fees[:start]), np.full(len(fees) - start, price)))
+    for step in range(start - 1, MONTHS_END - 1, -1):
+        month_before = _befores(step, place)[-1]
+        expected = fees[step] - (fees[month_before] - level[month_before])
+        if abs(expected - price) >= abs(expected - level[step]):
+            break
+        level[step] = price
+    return level
+
+
+def _level(fees: Floats) -> Floats:
+    """The centred median of 15 days."""
+    import numpy as np
+
+    if not len(fees):
+        return fees
+    padded = np.pad(fees, _HALF_WINDOW, mode="reflect")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _HALF_WINDOW + 1)
+    level: Floats = np.partition(windows, _HALF_WINDOW, axis=1)[:, _HALF_WINDOW]
+    return level
+
+
+def _by_day(fees: Floats, first: date, *, daily: bool, seen_once: bool) -> dict[int, float]:
+    """What each day of the month had the month before, where the month before that had one too or is not known."""
     import numpy as np
 
     charged = np.flatnonzero(fees)
     if not len(charged):
         return {}
-    place, daily = _places(first, len(fees)), is_daily(fees)
+    place = _places(first, len(fees))
     steps = {day: place.of(day).tolist() for day in place.candidates(charged)}
     found: dict[int, float] = {}
     for day, on in steps.items():

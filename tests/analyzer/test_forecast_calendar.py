@@ -157,3 +157,81 @@ def test_a_fee_that_stays_as_it_is_is_no_percentage() -> None:
     usage[31:] = 150.0
     fees[61] = 900
     assert project(History(usage, fees, first), 10, DAILY)[-1] == pytest.approx(150 + 900)
+
+
+def fees_of(first: date, end: date, plans: Mapping[date, float]) -> Floats:
+    """Of each day up to, not including, ``end``: what the newest of ``plans``, by their first days, costs."""
+    found = np.zeros((end - first).days)
+    for start, price in sorted(plans.items()):
+        found[max(0, (start - first).days) :] = price
+    return found
+
+
+NOV_1, NOV_21 = date(2026, 11, 1), date(2026, 11, 21)
+AUG_1 = date(2026, 8, 1)
+
+
+def test_a_daily_plan_goes_on_at_its_newest_price() -> None:
+    """240 a day, 480 from 1 November, and 100 of use: of November 11,320 are known to the 20th, 11 × 580 with it."""
+    for known in (2, 6, 7, 20):
+        end = NOV_1 + timedelta(days=known)
+        fees = fees_of(AUG_1, end, {AUG_1: 240, NOV_1: 480})
+        assert fees_ahead(fees, AUG_1, 61).tolist() == [480.0] * 61, known
+        found = project(History(np.full(len(fees), 100.0), fees, AUG_1), 30 - known, DAILY)
+        assert found.sum() == pytest.approx((30 - known) * 580)
+
+
+def test_one_day_that_costs_more_is_no_new_price() -> None:
+    """It may as well be what was bought once: only with a second day is it the price."""
+    fees = fees_of(AUG_1, NOV_21, {AUG_1: 240})
+    fees[-1] = 3000
+    assert fees_ahead(fees, AUG_1, 29).tolist() == [240.0] * 29
+
+
+@pytest.mark.parametrize("first", [AUG_1, NOV_1])
+@pytest.mark.parametrize("seen_once", [True, False])
+def test_a_new_plan_is_daily_from_seven_days_on(first: date, seen_once: bool) -> None:
+    for known in (7, 8, 14, 20):
+        fees = fees_of(first, NOV_1 + timedelta(days=known), {NOV_1: 240})
+        assert fees_ahead(fees, first, 40, seen_once=seen_once).tolist() == [240.0] * 40, known
+    fees = fees_of(AUG_1, NOV_1 + timedelta(days=6), {NOV_1: 240})
+    assert not fees_ahead(fees, AUG_1, 25).any()
+
+
+def test_a_day_left_out_does_not_end_a_plan() -> None:
+    fees = fees_of(AUG_1, NOV_21, {AUG_1: 240, NOV_1: 480})
+    fees[-4] = 0
+    assert fees_ahead(fees, AUG_1, 41).tolist() == [480.0] * 41
+
+
+@pytest.mark.parametrize("before", [0, 240])
+def test_what_comes_on_top_of_a_new_price_comes_once_a_month(before: float) -> None:
+    """30 on each 1st, 100 on each 28th, and on each last day 60; 3,000 on 25 October came once."""
+    on = {1: 30.0, 28: 100.0, 31: 60.0}
+    fees = fees_of(AUG_1, NOV_21, {AUG_1: before, NOV_1: 480}) + monthly(AUG_1, 112, on)
+    fees[(date(2026, 10, 25) - AUG_1).days] += 3000
+    expected = 480 + monthly(NOV_21, 41, on)
+    assert fees_ahead(fees, AUG_1, 41).tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("known", [1, 2, 3, 7, 8])
+def test_what_comes_on_the_first_days_of_every_month_is_no_new_price(known: int) -> None:
+    """Of fees of every day, 10 and 100 on top on the 1st to 3rd; of fees by the month, 100 on the 1st to 7th."""
+    end = NOV_1 + timedelta(days=known)
+    on_top = monthly(AUG_1, (end - AUG_1).days, {1: 100, 2: 100, 3: 100}, every_day=10)
+    assert fees_ahead(on_top, AUG_1, 40).tolist() == monthly(end, 40, {1: 100, 2: 100, 3: 100}, every_day=10).tolist()
+    week = dict.fromkeys(range(1, 8), 100.0)
+    assert fees_ahead(monthly(AUG_1, len(on_top), week), AUG_1, 40).tolist() == monthly(end, 40, week).tolist()
+
+
+def test_a_cheaper_weekend_is_no_new_price() -> None:
+    """10 a day, 5 at weekends: whichever day is the last known, no forecast takes the price of the weekend for all."""
+    for known in range(105, 112):
+        fees = np.array([5.0 if day.weekday() >= 5 else 10.0 for day in days(AUG_1, known)])
+        by_day = fees_ahead(fees, AUG_1, 28)
+        assert 8 < by_day.mean() < 9, known  # 60 ÷ 7 = 8.57
+
+
+def test_a_plan_of_daily_credits_is_expected_only_where_the_month_before_had_them() -> None:
+    fees = fees_of(AUG_1, NOV_21, {NOV_1: -240})
+    assert not fees_ahead(fees, AUG_1, 10).any()
