@@ -172,8 +172,8 @@ AUG_1 = date(2026, 8, 1)
 
 
 def test_a_daily_plan_goes_on_at_its_newest_price() -> None:
-    """240 a day, 480 from 1 November, and 100 of use: of November 11,320 are known to the 20th, 11 × 580 with it."""
-    for known in (2, 6, 7, 20):
+    """240 a day, 480 from 1 November, and 100 of use: each day of November to come is 580."""
+    for known in (2, 6, 7, 19, 20):
         end = NOV_1 + timedelta(days=known)
         fees = fees_of(AUG_1, end, {AUG_1: 240, NOV_1: 480})
         assert fees_ahead(fees, AUG_1, 61).tolist() == [480.0] * 61, known
