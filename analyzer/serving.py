@@ -3,12 +3,15 @@
 Assumes     the month's lines by day (``unit_line``) and its usage, placed upon them (``usage_day``).
 Method      What a model carries of a shared cost goes where the model's usage was placed: to these providers and
             stages, in the proportion of the month's cost there. What a machine cost in hours of which nobody says the
-            stage goes to the stages its model served on it. Parts add up exactly.
+            stage goes to the stages its model served on it. Parts add up exactly. What models carry of a credit, or of
+            tax that is lost, is part of the shared cost it is on.
 Cases       A shared cost with a stage of its own goes to that stage alone. A place in the same currency comes before
             others, then one of the same provider; the currency itself stays. Telemetry's own name of a model leads
             to the model its usage was placed upon. A model without usage, and a machine that did other work for
             the model in the month, keep what they have: it is unknown what for. So does a day on which requests were
             counted upon the unknown stage itself.
+            A credit is on the shared cost where this is the closest of what has its model and stage (resource, usage
+            type, service, account); where both a shared cost and the model's own are, it is on the model's own.
 Drawbacks   A shared cost follows the month's cost of its places, whatever it was shared by.
 
 Sources: OpenCost, AI inference cost tracking (shared pods are part of the allocation basis, in proportion to cost).
@@ -19,6 +22,30 @@ from __future__ import annotations
 from sqlalchemy import Connection, text
 
 from analyzer.exact_sql import split_exact_sql
+
+_OF_SHARED = """
+    CREATE TEMP TABLE of_shared ON COMMIT DROP AS
+    WITH base AS (
+        SELECT DISTINCT c.slice_id, c.half, c.currency, c.account_key, c.service, c.sku_key, t.model, t.stage,
+               c.route = 'shared' AS is_shared,
+               CASE WHEN c.route = 'shared' THEN c.resource_key ELSE 0 END AS shared_key
+        FROM share_now s JOIN charge_now c USING (cid) JOIN target_now t USING (target_key)
+        WHERE c.route NOT IN ('credit', 'fee', 'tax', 'lost_tax')
+          AND (t.model, t.stage) IN (SELECT n.model, n.stage FROM share_now JOIN charge_now o USING (cid)
+                                     JOIN target_now n USING (target_key) WHERE o.route = 'shared'))
+    SELECT cid, target_key
+    FROM (SELECT s.cid, s.target_key, b.is_shared,
+                 rank() OVER (PARTITION BY s.cid, s.target_key ORDER BY
+                              (b.shared_key = c.resource_key AND c.resource_key <> 0) DESC,
+                              (b.sku_key = c.sku_key) DESC,
+                              (b.service = c.service) DESC, (b.account_key = c.account_key) DESC) AS nearest
+          FROM share_now s JOIN charge_now c USING (cid) JOIN target_now t USING (target_key)
+          JOIN base b ON b.slice_id = c.slice_id AND b.half = c.half AND b.currency = c.currency
+                     AND b.model = t.model AND b.stage = t.stage
+          WHERE c.route IN ('credit', 'lost_tax') AND (b.account_key = c.account_key OR c.route = 'lost_tax')) AS met
+    WHERE nearest = 1
+    GROUP BY cid, target_key
+    HAVING bool_and(is_shared)"""
 
 _PLACES = """
     CREATE TEMP TABLE served_at ON COMMIT DROP AS
@@ -68,6 +95,11 @@ _MOVE = f"""
            a.units * s.w / sum(s.w) OVER (PARTITION BY line_id), a.partial
     FROM ({split_exact_sql("ashore", "line_id", "place", "w", ["cost"])}) AS d
     JOIN ashore s USING (line_id, place) JOIN adrift a USING (line_id)"""
+
+
+def find_what_is_on_shared(connection: Connection) -> None:
+    """Make ``of_shared``: the shares of credits and lost tax that are on a shared cost. Needs the month's shares."""
+    connection.execute(text(_OF_SHARED))
 
 
 def put_where_served(connection: Connection) -> None:

@@ -34,7 +34,7 @@ from sqlalchemy import Connection, text
 from aispend.watching import LatencyTarget
 from analyzer.exact_sql import split_exact_sql
 from analyzer.goodput import SERVED_CLASSES, TIME_CLASSES, gather_served
-from analyzer.serving import put_where_served
+from analyzer.serving import find_what_is_on_shared, put_where_served
 from analyzer.tokens import TOKEN_CLASSES, TOKEN_WEIGHTS
 
 MEASURED = "0.8"
@@ -47,7 +47,7 @@ _LINE_COLUMNS = """day date, provider text, account_key bigint, resource_key big
 _SHARES = """
     CREATE TEMP TABLE unit_share ON COMMIT DROP AS
     SELECT c.charge_date AS day, c.end_date, c.provider, c.account_key, c.resource_key, c.currency, t.model, t.stage,
-           CASE WHEN t.workload IS NULL THEN t.reason ELSE 'used' END AS reason,
+           CASE WHEN o.cid IS NOT NULL THEN 'shared' WHEN t.workload IS NULL THEN t.reason ELSE 'used' END AS reason,
            c.sku_model, c.unit_class, sum(s.effective_cost) AS cost,
            sum(c.accelerator_hours * part.of_charge) FILTER (WHERE c.route IN ('use', 'shared')) AS paid,
            sum(c.units * part.of_charge) FILTER (WHERE c.route = 'use' AND c.unit_class IS NOT NULL) AS units,
@@ -55,6 +55,7 @@ _SHARES = """
     FROM share_now s
     JOIN charge_now c USING (cid)
     JOIN target_now t USING (target_key)
+    LEFT JOIN of_shared o USING (cid, target_key)
     JOIN (SELECT cid, count(*) AS shares FROM share_now GROUP BY cid) AS n USING (cid)
     CROSS JOIN LATERAL (SELECT coalesce(s.effective_cost / nullif(c.effective_cost, 0),
                                         s.billed_cost / nullif(c.billed_cost, 0),
@@ -230,6 +231,7 @@ def write_unit_costs(
     month's shares in ``share_now``.
     """
     scope = {"month": month, "first": month, "last": end, "currency": currency}
+    find_what_is_on_shared(connection)
     _run(connection, _SHARES)
     _run(connection, _DAYS)
     _run(connection, "CREATE INDEX ON unit_line (resource_key, day); ANALYZE unit_line")

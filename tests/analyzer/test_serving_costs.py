@@ -103,6 +103,75 @@ def test_a_shared_cost_stays_in_its_currency(ledger: Ledger) -> None:
     assert ledger.rows(query) == [("EUR", "inference_online", D(48)), ("USD", "inference_online", D(12))]
 
 
+def test_a_credit_of_a_shared_cost_goes_where_the_shared_cost_goes(ledger: Ledger) -> None:
+    """A gateway of 12 a day and a credit of 8 on it: 12 × 2 − 8 = 16 by requests, a quarter and three quarters."""
+    for day in ("2026-10-05", "2026-10-06"):
+        ledger.charge(day, "12", **GATEWAY)
+        for model, requests in (("m1", 1000), ("m2", 3000)):
+            server(ledger, day, f"i-{model}", model=model, **ONLINE)
+            ledger.usage({"requests": requests}, alias=f"i-{model}", model=model, day=day)
+    ledger.charge("2026-10-06", "-8", category="Credit", **GATEWAY)
+    ledger.analyze(allocation=shared(by="requests"))
+    assert costs(ledger) == {("aws", "m1", "inference_online"): D(100), ("aws", "m2", "inference_online"): D(108)}
+    assert by_model(ledger)["m1"].cost_per_1k_requests == D(50)
+    assert ledger.shares("model", where="t.reason = 'credit'") == {"m1": D(-2), "m2": D(-6)}
+    ledger.assert_conserved()
+
+
+def test_a_credit_of_a_shared_cost_goes_along_to_another_provider(ledger: Ledger) -> None:
+    """Its service is the gateway's, its SKU another's; a gateway with a stage of its own keeps to that stage."""
+    ledger.charge("2026-10-05", "12", tags=ONLINE, sku_id="lb-hour", **GATEWAY)
+    ledger.charge("2026-10-06", "-8", tags=ONLINE, sku_id="lb-credit", category="Credit", **GATEWAY)
+    for stage, cost, tier in (("inference_online", "30", None), ("inference_batch", "10", "batch")):
+        tags = {"model": "gpt", "stage": stage}
+        ledger.charge("2026-10-05", cost, provider="azure", scope="eu", resource_id=f"ep-{stage}", tags=tags)
+        ledger.usage({"requests": 10}, alias=f"ep-{stage}", model="gpt", service_tier=tier, provider="azure")
+    ledger.analyze(allocation=shared(by="requests"))
+    assert costs(ledger) == {("azure", "gpt", "inference_online"): D(34), ("azure", "gpt", "inference_batch"): D(10)}
+
+
+def test_lost_tax_of_a_shared_cost_goes_where_the_shared_cost_goes(ledger: Ledger) -> None:
+    """12 of the gateway and 2 of tax on it, beside 48 of the server."""
+    ledger.charge("2026-10-05", "12", **GATEWAY)
+    ledger.charge("2026-10-31", "2", category="Tax", sku_id="vat", charge_description="VAT", **GATEWAY)
+    server(ledger, "2026-10-05", "i-1", model="m1", **ONLINE)
+    ledger.usage({"requests": 1000}, alias="i-1", model="m1")
+    ledger.analyze(allocation=shared(by="requests") | {"non_recoverable_tax": [{"name": "branch"}]})
+    assert costs(ledger) == {("aws", "m1", "inference_online"): D(62)}
+
+
+def test_a_credit_of_what_is_not_shared_stays_with_it(ledger: Ledger) -> None:
+    """Of a machine that trained and served nobody says what the rest was for; so it is of its credit of 5."""
+    ledger.charge("2026-10-05", "12", sku_id="lb", **GATEWAY)
+    for day, stage in (("2026-10-05", ONLINE), ("2026-10-06", {"stage": "training"}), ("2026-10-07", {})):
+        ledger.charge(day, "40", resource_id="i-1", sku_id="box", service_name="EC2", tags={"model": "m1", **stage})
+    ledger.charge("2026-10-07", "-5", resource_id="i-1", sku_id="box", service_name="EC2", category="Credit",
+                  tags={"model": "m1"})  # fmt: skip
+    ledger.usage({"requests": 1000}, alias="i-1", model="m1")
+    ledger.analyze(allocation=shared(by="requests"))
+    assert costs(ledger) == {
+        ("aws", "m1", "inference_online"): D(52),
+        ("aws", "m1", "training"): D(40),
+        ("aws", "m1", "unknown"): D(35),
+    }
+
+
+def test_a_day_of_which_a_gateway_alone_is_known_is_in_no_price(ledger: Ledger) -> None:
+    """20 and 2 of the gateway for a million on the 5th; of the 6th its server's cost is unknown: 22, not 12.
+
+    24 hours of 8 accelerators for 22 are 0.114583 each.
+    """
+    for day, cost in (("2026-10-05", "20"), ("2026-10-06", ("20", None, "20", "20"))):
+        ledger.charge(day, "2", **GATEWAY)
+        ledger.charge(day, cost, resource_id="i-1", gpus=8, hours=all_hours(), quantity="24",
+                      tags={"model": "m4", **ONLINE}, **GPU_HOUR)  # fmt: skip
+        ledger.usage({"requests": 1000, "input": 1_000_000}, alias="i-1", model="m4", day=day)
+    ledger.analyze(allocation=shared(by="requests"))
+    found = by_model(ledger)["m4"]
+    assert (found.cost_per_1m_tokens, found.cost_per_1k_requests, found.effective_cost) == (D(22), D(22), D(24))
+    assert (found.cost_per_accelerator_hour_paid, found.partly_unknown) == (D("0.114583333333"), True)
+
+
 def test_days_on_which_a_server_without_a_stage_waited_are_in_its_price(ledger: Ledger) -> None:
     """Three days of 48, requests on the first and the last: 144 for 2,000."""
     for day in ("2026-10-05", "2026-10-06", "2026-10-07"):
