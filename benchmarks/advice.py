@@ -62,6 +62,9 @@ SCALE = 0.02
 WITHOUT_TELEMETRY = ("commit", "managed_or_self_host", "storage")
 """Kinds that rest on the bill and on records of use, and need no telemetry of accelerators."""
 
+_SHOWN = 6
+"""Answers that differ, named."""
+
 _SLOTS = """
     SELECT n.provider, n.resource_id, m.timestamp, sum(m.memory_used_bytes) AS memory,
            max(m.memory_used_bytes) AS one_card, sum(m.memory_total_bytes) AS total,
@@ -177,7 +180,7 @@ class Outcome:
     judged: Sequence[Judged]
     from_missing_data: Sequence[tuple[Resource, Said]]
     covered_with_a_saving: Sequence[Resource]
-    in_another_order: int | None
+    in_another_order: Sequence[tuple[str, ...]] | None
     """Answers that differ where the same input comes in another order; None where that was not tried."""
     of_work: Sequence[Judged] = ()
 
@@ -214,7 +217,7 @@ def measured(seed: int, scale: float = SCALE, each: int = PER_CLASS, *, reorder:
         for what in said.get(one.resource, ())
         if what.kind == "stop_idle" and what.net
     ]
-    differ = None if other is None else len(first.answers ^ other)
+    differ = None if other is None else sorted(first.answers ^ other)
     return Outcome(judged, blind, covered, differ, judge_work(work, first.of_work))
 
 
@@ -299,7 +302,11 @@ def measures(outcomes: Sequence[Outcome]) -> Iterator[Measure]:
     for outcome in outcomes:
         if outcome.in_another_order is not None:
             yield Measure(
-                "answers that differ in another order of input", outcome.in_another_order, 0, "", "first seed, all rows"
+                "answers that differ in another order of input",
+                len(outcome.in_another_order),
+                0,
+                "",
+                "; ".join(["first seed, all rows", *(" | ".join(one) for one in outcome.in_another_order[:_SHOWN])]),
             )
 
 
