@@ -122,7 +122,7 @@ def test_precision_and_recall_by_hand() -> None:
 def test_each_limit_can_be_broken() -> None:
     good: Judged = judge(of("idle, sensor noise"), [STOP], "stop_idle")
     size = judge(of("few accelerators busy", did(0.5, 20)), [SMALLER], "rightsize")
-    kept = Outcome([good, size], [], [], 0)
+    kept = Outcome([good, size], [], [], [])
     assert all(measure.holds for measure in measures([kept]))
     wrong = judge(of("monthly job"), [STOP], "stop_idle")
     missed = replace(good, right=None)
@@ -133,7 +133,7 @@ def test_each_limit_can_be_broken() -> None:
         (replace(kept, from_missing_data=[(MACHINE, STOP)]), "advice from missing data"),
         (replace(kept, judged=[good, too_small]), "slots in which memory would not fit the size advised"),
         (replace(kept, covered_with_a_saving=[MACHINE]), "idle but committed, with a saving promised"),
-        (replace(kept, in_another_order=1), "answers that differ in another order of input"),
+        (replace(kept, in_another_order=[("a", "b")]), "answers that differ in another order of input"),
     ):
         assert [measure.name for measure in measures([broken]) if not measure.holds] == [name]
 
