@@ -13,7 +13,8 @@ Method      At each past origin the forecast is made from the history before it 
             share s = 1 - k stride / length of their steps; whether they leave an 80 % band goes together about as
             s cubed (of normal errors 0.63 s squared + 0.37 s to the fourth), so m = n / (1 + 2 sum of those cubes).
 Cases       Too few origins: there is no band, and none is made up. Where m is below p / (1 - p) the band is the largest
-            error seen.
+            error seen. An error after a history that hardly moved is many of its scales, and would be as many of
+            today's: no band is wider than twice the largest error seen.
 Drawbacks   Coverage is on average over time, not for each day. What has never happened is in no score.
 """
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 LEAST_ORIGINS = 5
 """Below four no 80 % band exists at all; with four it is the largest error seen."""
+
+_BEYOND = 2.0
+"""Times the largest error seen that a band may reach."""
 
 _HAIR = 1e-9
 """By which binary arithmetic may pass a whole number."""
@@ -57,7 +61,8 @@ class Backtest:
         sums = np.abs(self.errors[:, start:end].sum(axis=1))
         known = ~np.isnan(sums)
         scores = sums[known] / self.scales[known]
-        return self._of(scores, len(scores), len(scores) / self._worth_one(end - start), level)
+        width = self._of(scores, len(scores), len(scores) / self._worth_one(end - start), level)
+        return None if width is None else min(width, _BEYOND * float(sums[known].max()))
 
     def half_widths(self, buckets: Sequence[int], level: float) -> list[float | None]:
         """Of each step; ``buckets`` are the last steps of each bucket but the last, counted from 1."""
@@ -67,9 +72,11 @@ class Backtest:
         edges = [0, *(edge for edge in buckets if edge < horizon), horizon]
         found: list[float | None] = []
         for start, end in pairwise(edges):
-            scores = np.abs(self.errors[:, start:end]) / self.scales[:, None]
+            errors = np.abs(self.errors[:, start:end])
+            scores = errors / self.scales[:, None]
             known = ~np.isnan(scores)
             width = self._of(scores[known], int(known.any(axis=1).sum()), _independent(scores), level)
+            width = None if width is None else min(width, _BEYOND * float(errors[known].max()))
             found += [width] * (end - start)
         return found
 

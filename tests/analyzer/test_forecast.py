@@ -22,6 +22,15 @@ FIRST = date(2026, 1, 5)
 WEEK = (10.0, 5.0, 5.0, 5.0, 5.0, 1.0, 2.0)
 
 
+def test_a_step_after_a_flat_history_makes_no_band_beyond_belief() -> None:
+    """150 days of exactly 100, then 40 of 300: no 30 days missed by more than 6,000, at 9,000 to come."""
+    found = forecast(_history(np.repeat((100.0, 300.0), (150, 40))), 30)
+    width = found.width_of_total(0, 30)
+    assert width is not None
+    assert 0 < width <= 2 * 6000 * 1.01
+    assert max(one for one in found.half_widths if one is not None) <= 2 * 200 * 1.01
+
+
 def _history(usage: Floats, fees: Floats | None = None, first: date | None = FIRST) -> History:
     return History(usage, np.zeros(len(usage)) if fees is None else fees, first)
 
