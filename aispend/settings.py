@@ -17,13 +17,13 @@ from typing import Any, Literal, get_args
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
-from pydantic_core import ErrorDetails
 
 from aispend import buying
 from aispend.advising import Recommend
 from aispend.connections import AwsConnection, AzureConnection, Connection, GcpConnection
 from aispend.errors import SettingsError
 from aispend.foresight import Forecast
+from aispend.settings_errors import at_line, problem
 from aispend.taxing import NonRecoverableTax
 from aispend.watching import Anomaly, Budget, BudgetAlerts, LatencyTarget
 
@@ -33,6 +33,8 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 
 MOST_THREADS = 8
 """More do not make a roll-up faster: it is as fast as the disk and the database then."""
+_NO_KEYS = frozenset({"home", "read_from"})
+"""Fields of the settings that no file sets: where it was found says them."""
 
 
 class _Section(BaseModel):
@@ -313,6 +315,12 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError("The settings file is not valid TOML.", where=f"{path}: {error}") from error
+    if named := _NO_KEYS & values.keys():
+        raise SettingsError(
+            "A setting is wrong.",
+            where="; ".join(f"{path}: {at_line(path, [key])}{key}: no file sets it" for key in sorted(named)),
+            next_step="AISPEND_HOME in the environment says where aispend keeps its data.",
+        )
     values |= {"home": home, "read_from": path}
     if env.get("AISPEND_DATABASE_URL"):
         values["database_url"] = env["AISPEND_DATABASE_URL"]
@@ -320,24 +328,12 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        problems = "; ".join(map(_problem, error.errors()))
+        problems = "; ".join(problem(item, Settings, path, withheld=_NO_KEYS) for item in error.errors())
         raise SettingsError(
             "A setting is wrong.",
             where=f"{path or 'environment'}: {problems}",
             next_step="Compare with the commented file that 'aispend init' writes.",
         ) from error
-
-
-def _problem(item: ErrorDetails) -> str:
-    """Key, value and what is allowed; the value only where no credential can stand by mistake."""
-    key = ".".join(map(str, item["loc"]))
-    is_shown = item["loc"][:1] == ("recommend",) and item["type"] != "missing"
-    value = f" = {_as_written(item['input'])}" if is_shown else ""
-    return f"{key}{value}: {item['msg']}"
-
-
-def _as_written(value: Any) -> str:
-    return str(value) if isinstance(value, date | Decimal) else repr(value)
 
 
 def _default_home() -> str:

@@ -6,7 +6,6 @@ product's data, a bill or the calendar can tell. A wrong name would fit nothing,
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import itertools
 import json
@@ -20,18 +19,18 @@ from sqlalchemy import Connection, select, union
 
 from aispend.advising import Recommend
 from aispend.errors import SettingsError
+from aispend.misnamed import did_you_mean
 from aispend.prices.accelerators import accelerators, instance_type, instance_types
 from aispend.prices.machine_sizes import machine_size, machine_sizes
 from aispend.schema import account, price, resource, sku
 from aispend.settings import Settings
+from aispend.settings_errors import at_line
 from recommender.machine_facts import geographies
 from recommender.registry import KINDS
 
 CLOUDS = ("aws", "azure", "gcp")
 PROVIDERS = (*CLOUDS, "oci", "own")
 """Those that may be named before their first bill; any other is one a bill names."""
-_NEAR = 3
-"""Names offered in place of an unknown one."""
 
 
 def check_settings(connection: Connection, settings: Settings, today: date) -> None:
@@ -67,7 +66,10 @@ def refuse_what_cannot_be(
         _unknown_laws(options),
     )
     if wrong := next(found, None):
-        where = f"{settings.read_from or 'settings'}: recommend.{wrong.key} = {wrong.value}"
+        key = f"recommend.{wrong.key}"
+        place = [int(part) if part.isdecimal() else part for part in key.split(".")]
+        line = at_line(settings.read_from, place)
+        where = f"{settings.read_from or 'settings'}: {line}{key} = {wrong.value}"
         raise SettingsError(wrong.what, where=where, next_step=wrong.next_step)
 
 
@@ -123,9 +125,7 @@ def _unknown_laws(options: Recommend) -> Iterator[_Wrong]:
 
 
 def _name(what: str, key: str, value: str, names: Iterable[str], told: str) -> _Wrong:
-    near = difflib.get_close_matches(value, sorted(names), n=_NEAR)
-    meant = f"Did you mean {' or '.join(near)}? " if near else ""
-    return _Wrong(what, key, json.dumps(value, ensure_ascii=False), f"{meant}{told}")
+    return _Wrong(what, key, json.dumps(value, ensure_ascii=False), f"{did_you_mean(value, names)}{told}")
 
 
 def _fits_one(pattern: str, names: Iterable[str]) -> bool:

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from aispend.clock import next_month
 from aispend.errors import InputError
+from aispend.misnamed import did_you_mean, nearest
 from aispend.money import CURRENCIES
 
 _MOST_PROBLEMS = 10
@@ -78,7 +79,8 @@ class Line:
         """One of these words, in lower case."""
         found = self.need(column).lower()
         if found not in allowed:
-            raise self.wrong(column, "This word has no meaning here.", f"Choose from {', '.join(allowed)}.")
+            told = f"{did_you_mean(found, allowed)}Choose from {', '.join(allowed)}."
+            raise self.wrong(column, "This word has no meaning here.", told)
         return found
 
     def wrong(self, column: str, message: str, next_step: str) -> InputError:
@@ -130,7 +132,8 @@ def _lines(path: Path, required: Sequence[str], optional: Sequence[str] | None) 
         raise InputError(
             what,
             where=f"{path}, line 1",
-            next_step=f"Give the columns {', '.join(required)}"
+            next_step=_meant(header, missing or optional or (), (*required, *(optional or ())))
+            + f"Give the columns {', '.join(required)}"
             + ("." if optional is None else f"; allowed besides: {', '.join(optional) or 'none'}."),
         )
     reader.fieldnames = header
@@ -148,3 +151,10 @@ def _lines(path: Path, required: Sequence[str], optional: Sequence[str] | None) 
             yield Line(path, reader.line_num, values)
     if not count:
         raise InputError("There is a header but no line.", where=str(path))
+
+
+def _meant(header: Sequence[str], wanted: Iterable[str], known: Collection[str]) -> str:
+    """For each column nobody knows the nearest of those that may be meant, as questions; empty where there is none."""
+    free = [name for name in wanted if name not in header]
+    pairs = ((name, nearest(name, free, 1)) for name in header if name not in known)
+    return "".join(f"{name}: did you mean {near[0]}? " for name, near in pairs if near)

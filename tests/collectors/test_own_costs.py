@@ -93,6 +93,9 @@ def test_every_mistake_is_named_and_nothing_is_loaded(database: Store, clock: Cl
     [
         ("from,category\n", "Columns are missing: description, amount, currency."),
         ("from,category,description,amount,currency,colour\n", "Columns have no meaning here: colour."),
+        ("from,category,description,amount,currency,Seats-Used\n", "seats-used: did you mean seats_used\\?"),
+        ("from,category,descripton,amount,currency\n", "descripton: did you mean description\\?"),
+        ("from,category,description,amount,currency\n2026-10,licenses,a,5,EUR\n", "Did you mean licence\\?"),
         ("from,category,description,amount,currency,from\n", "A column is there twice."),
         ("from,category,description,amount,currency\n", "There is a header but no line."),
         ("from,category,description,amount,currency\n2026-10,seat,a, b,5,USD\n", "another number of fields"),

@@ -10,7 +10,7 @@ import pytest
 
 from aispend.advising import Recommend
 from aispend.errors import SettingsError
-from aispend.settings import Settings
+from aispend.settings import Settings, load_settings
 from recommender.registry import KINDS
 from recommender.settings_check import refuse_what_cannot_be
 
@@ -101,6 +101,28 @@ def test_a_law_nobody_knows_is_refused() -> None:
     check({"relocate": {"also": {"UK": ["EU"]}}})
     assert refused({"relocate": {"also": {"UKK": ["EU"]}}}).where.endswith('recommend.relocate.also = "UKK"')
     assert refused({"relocate": {"also": {"UK": ["EUU"]}}}).where.endswith('recommend.relocate.also.UK.0 = "EUU"')
+
+
+@pytest.mark.parametrize(
+    ("options", "meant"),
+    [
+        ({"relocate": {"also": {"eu": ["UK"]}}}, "Did you mean EU?"),
+        ({"accelerator": {"measured": [RATIO | {"present": "NVIDIA-A10G"}]}}, "Did you mean nvidia-a10g?"),
+        ({"exclude": [{"kinds": ["Stop-Idle"], "why": "audit"}]}, "Did you mean stop_idle?"),
+    ],
+)
+def test_a_name_in_another_case_is_answered_with_the_right_one(options: dict[str, Any], meant: str) -> None:
+    assert meant in refused(options).next_step
+
+
+def test_the_line_of_the_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "aispend.toml"
+    path.write_text("[[recommend.exclude]]\nwhy = 'x'\nkinds = [\n  'stop_idel',\n]\n", encoding="utf-8")
+    with pytest.raises(SettingsError) as raised:
+        refuse_what_cannot_be(
+            load_settings({"AISPEND_HOME": str(tmp_path), "AISPEND_CONFIG": str(path)}), TODAY, providers=(), types=()
+        )
+    assert raised.value.where == f'{path}: line 3, recommend.exclude.0.kinds.0 = "stop_idel"'
 
 
 def test_a_run_refuses_before_it_writes(database: Any, store_settings: Settings, clock: Any) -> None:

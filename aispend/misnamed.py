@@ -1,0 +1,34 @@
+"""The names that somebody may have meant who wrote one that does not exist."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+NEAR = 3
+"""Names offered in place of an unknown one, at most."""
+
+
+def same(name: str, known: Iterable[str]) -> tuple[str, ...]:
+    """The known names that differ from ``name`` in case, or in ``-`` for ``_``, alone."""
+    return tuple(one for one in sorted(set(known)) if _plain(one) == _plain(name))
+
+
+def nearest(name: str, known: Iterable[str], most: int = NEAR) -> tuple[str, ...]:
+    """The known names nearest to ``name``, the nearest first, ``most`` of them; none where none is near.
+
+    What is the same name but for its case stands alone.
+    """
+    plain = {_plain(one): one for one in sorted(set(known), reverse=True)}
+    near = difflib.get_close_matches(_plain(name), plain, n=most)
+    return same(name, known)[:most] or tuple(plain[one] for one in near)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A question with the nearest names and a space behind it; empty where none is near."""
+    near = nearest(name, known)
+    return f"Did you mean {' or '.join(near)}? " if near else ""
+
+
+def _plain(name: str) -> str:
+    return name.strip().casefold().replace("-", "_")
