@@ -3,7 +3,8 @@
 Assumes
     Requests are recorded for the endpoint, a count of 0 included.
 Method
-    No request in the window, recorded on most of its days.
+    No request in the window, recorded on most of its days. Requests that came after an earlier such window are in
+    saving and risk (``idle_replay.py``).
 Cases
     Requests not recorded, known for less than the window, cost unknown: no advice, with the reason.
 Sources
@@ -23,8 +24,8 @@ from recommender.actions import describe, switch_off
 from recommender.contract import COST_UNKNOWN, Advice, WhyNot
 from recommender.evidence import machine_price
 from recommender.guards import covered_remark, preconditions
-from recommender.kinds.idle_replay import quiet_evidence
-from recommender.methods.risk import risk_level, violation_bound
+from recommender.kinds.idle_replay import quiet_evidence, quiet_replay
+from recommender.methods.risk import violation_bound
 from recommender.savings import Spread, cost_basis, cost_remark, saving
 from recommender.subjects.machines import Machine
 
@@ -56,8 +57,9 @@ def evaluate_endpoint(subject: Machine, idle: Idle, cost: Decimal | None) -> Adv
     if cost is None:
         return no("cost_unknown", COST_UNKNOWN)
     proposed, command, undo = switch_off(subject)
-    used = saving(subject, days, Decimal(1), Spread(hours=float(len(recorded))))
-    bound = violation_bound(0, float(len(recorded)))
+    tried = quiet_replay([count > 0 for _, count in sorted((subject.requests or {}).items())], days)
+    used = saving(subject, days, tried.needed.share_off, tried.needed.spread(Spread(hours=float(len(recorded)))))
+    risk, upper = tried.needed.judged(violation_bound(0, float(len(recorded))))
     return Advice(
         kind=NAME,
         subject=subject,
@@ -65,14 +67,14 @@ def evaluate_endpoint(subject: Machine, idle: Idle, cost: Decimal | None) -> Adv
         proposed=proposed,
         monthly_cost=cost,
         saving=used,
-        risk=risk_level(bound),
+        risk=risk,
         confidence="medium",
         effort="very_low",
-        reason=f"Nobody has called it on {len(recorded)} recorded days.{covered_remark(used, 'stopping')}"
-        f"{cost_remark(subject, days)}",
+        reason=f"Nobody has called it on {len(recorded)} recorded days.{tried.needed.remark}"
+        f"{covered_remark(used, 'stopping')}{cost_remark(subject, days)}",
         undo=undo,
         command=preconditions(subject) + command,
-        violation_bound=Decimal(repr(round(bound, 6))),
+        violation_bound=upper,
         target="stop",
         evidence_until=subject.as_of,
         evidence={
@@ -84,7 +86,7 @@ def evaluate_endpoint(subject: Machine, idle: Idle, cost: Decimal | None) -> Adv
             "signals": 1,
             **terraform.evidence(terraform.stopped(subject)),
             **machine_price(subject),
-            **quiet_evidence([count > 0 for _, count in sorted((subject.requests or {}).items())], days),
+            **quiet_evidence(tried),
             "cost_basis": cost_basis(subject, days),
             "cost_until": subject.costs[-1].day.isoformat(),
         },

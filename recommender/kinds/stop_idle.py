@@ -14,7 +14,8 @@ Method
     A signal that contradicts compute stops the advice. Known for less than the window: low as well,
     however idle, and not counted until the window is over.
     A server with weights in memory and no requests is idle: memory held is not use.
-    An endpoint without accelerators: see ``quiet_endpoint.py``.
+    An endpoint without accelerators: see ``quiet_endpoint.py``. What its own history held against earlier such stops
+    is in saving and risk: see ``idle_replay.py``.
     Of machines whose stops were often taken back (over 5 % within a week) the window is half as long again.
 Cases
     activity on two or more days of the window: periodic use, not idle, however short each burst is; work that has
@@ -46,7 +47,7 @@ from recommender.kinds.demand import demand_of, last_days, states_of
 from recommender.kinds.idle_replay import idle_evidence, idle_replay
 from recommender.kinds.quiet_endpoint import NAME, evaluate_endpoint
 from recommender.methods.idle import MONTH, TWO_MONTHS, next_window, periodicity
-from recommender.methods.risk import effective_sample, risk_level, violation_bound
+from recommender.methods.risk import effective_sample, violation_bound
 from recommender.methods.states import (
     SLOTS_PER_DAY,
     SLOTS_PER_HOUR,
@@ -198,7 +199,10 @@ def _advice(
     proposed, command, undo = switch_off(subject)
     independent = effective_sample(hourly)
     spread = Spread(short_hours=violations * min(independent / max(hourly.size, 1), 1.0), hours=independent)
-    used = saving(subject, idle.window_days, Decimal(1), spread)
+    tried = idle_replay(states, history, window, idle)
+    needed = tried.needed
+    used = saving(subject, idle.window_days, needed.share_off, needed.spread(spread))
+    risk, upper = needed.judged(bound)
     covered = covered_remark(used, "stopping")
     scarce = hard_to_regain(subject)
     used_by = last_days(demand_of(history), -(-window_hours // _DAY_HOURS))
@@ -209,15 +213,15 @@ def _advice(
         proposed=proposed,
         monthly_cost=cost,
         saving=used,
-        risk=risk_level(bound),
+        risk=risk,
         confidence=confidence,
         effort="very_low",
-        reason=f"It {what} since {since:%Y-%m-%d %H:%M} UTC{longer}{certainty}.{covered}"
+        reason=f"It {what} since {since:%Y-%m-%d %H:%M} UTC{longer}{certainty}.{needed.remark}{covered}"
         f"{cost_remark(subject, idle.window_days)}",
         undo=undo,
         command=preconditions(subject) + command,
         hard_to_regain=scarce is not None,
-        violation_bound=Decimal(repr(round(bound, 6))),
+        violation_bound=upper,
         target="stop",
         gate=gate,
         evidence_until=measured_until(history),
@@ -241,7 +245,7 @@ def _advice(
             **terraform.evidence(terraform.stopped(subject)),
             **load_evidence(used_by.load, used_by.concurrent),
             **machine_price(subject),
-            **idle_evidence(idle_replay(states, history, window, idle), used.effective),
+            **idle_evidence(tried, used.effective),
             "hard_to_regain": scarce,
             "cost_basis": cost_basis(subject, idle.window_days),
             "cost_until": subject.costs[-1].day.isoformat(),
