@@ -13,6 +13,7 @@ from aispend.settings import Settings
 from aispend.store import Store
 from collectors.files.bills import LoadReport, import_bills
 from collectors.files.metrics import TelemetryReport, import_metrics
+from collectors.files.usage import import_usage
 
 
 @pytest.fixture
@@ -31,5 +32,15 @@ def read_metrics(database: Store, store_settings: Settings, clock: Clock) -> Cal
 
     def run(*paths: Path, **words: Any) -> TelemetryReport:
         return import_metrics(paths, database, store_settings, clock, **words)
+
+    return run
+
+
+@pytest.fixture
+def read_usage(database: Store, store_settings: Settings, clock: Clock) -> Callable[..., TelemetryReport]:
+    """Import usage files into an empty store."""
+
+    def run(*paths: Path, **words: Any) -> TelemetryReport:
+        return import_usage(paths, database, store_settings, clock, **words)
 
     return run
