@@ -29,6 +29,7 @@ from recommender.ledger.baseline import requests_of
 from recommender.ledger.billed import Billed, Line, lines, list_price_of, sum_up
 from recommender.ledger.bought_again import NOT_BOUGHT
 from recommender.ledger.kept_instead import NOT_KNOWN, keeps_something, kept_instead
+from recommender.ledger.made_for import MadeFor
 from recommender.ledger.new_commitments import new_cover
 from recommender.ledger.order import Held
 from recommender.ledger.seats import is_of_seats, value_seats
@@ -60,11 +61,12 @@ def value(
     held: Sequence[Held] = (),
     price: HeldPrice | None = None,
     is_rest_missing: bool = False,
+    made: MadeFor,
 ) -> Valued:
     """What the item of ``saving_baseline`` saved from ``first`` to before ``end``, less what is ``held`` out of it.
 
     ``price`` is what bought tokens are held at. ``is_rest_missing``: a part of it goes on being paid for, and the bill
-    does not say as what.
+    does not say as what. ``made`` tells whose the commitments are that cover it.
     """
     if item.counterfactual == "unknown":
         return Valued(remarks=[why_unknown(item.kind, item.target)])
@@ -92,7 +94,9 @@ def value(
         remarks += says
     after = After(billed.effective, billed.uncovered, billed.covered_share, billed.list_cost)
     if item.counterfactual == "commitment":
-        cover = new_cover(connection, item, found, first, end)
+        cover = new_cover(connection, item, found, (first, end), made)
+        before = replace(before, hourly=made.hourly(item.recommendation_id))
+        remarks += cover.remarks
         after = replace(after, unused=cover.unused, newly_covered=cover.hours, newly_covered_cost=cover.cost)
         if not cover.is_there:
             remarks.append(NOT_COMMITTED)

@@ -37,6 +37,7 @@ from recommender.contract import HOURS_PER_MONTH
 from recommender.ledger.baseline import keys_of
 from recommender.ledger.bought_again import bought_again, is_missing
 from recommender.ledger.counterfactual import Valued, restarted_on, still_paid, value
+from recommender.ledger.made_for import made_for
 from recommender.ledger.order import held_after, superseded_on
 from recommender.ledger.seats import counts_from
 from recommender.ledger.successors import successors
@@ -94,10 +95,16 @@ def update_ledger(connection: Connection, floors: Sequence[Floor], now: datetime
     own = {item.recommendation_id: set(keys_of(connection, item.provider, list(item.parts)).values()) for item in items}
     replaced = successors(connection, items, own)
     bought = bought_again(connection, items, own)
+    every = {name: keys | replaced[name] for name, keys in own.items()}
+    made = {provider: made_for(connection, provider, items, every) for provider in {item.provider for item in items}}
     # a change of what was bought in its place ends a line as one of its own would
     reach = {name: {**own, name: keys | bought[name]} for name, keys in own.items()}
     ends = {
-        item.recommendation_id: superseded_on(item, items, reach[item.recommendation_id]) or ends_on(item, items)
+        item.recommendation_id: _first(
+            superseded_on(item, items, reach[item.recommendation_id]),
+            ends_on(item, items),
+            made[item.provider].ends_on(item.recommendation_id),
+        )
         for item in items
     }
     written: list[dict[str, Any]] = []
@@ -114,8 +121,9 @@ def update_ledger(connection: Connection, floors: Sequence[Floor], now: datetime
         spans = _spans(item, ends[name], bills[place], now.date())
         for span in spans:
             valued = value(
-                connection, item, keys, span.first, span.end, held=held, price=price, is_rest_missing=missing
-            )
+                connection, item, keys, span.first, span.end,
+                held=held, price=price, is_rest_missing=missing, made=made[item.provider],
+            )  # fmt: skip
             written.append(_line(item, span, valued, now))
         if item.kind == "stop_idle":
             known_to = spans[-1].end if spans else item.done_on + timedelta(days=1)
@@ -136,6 +144,10 @@ def update_ledger(connection: Connection, floors: Sequence[Floor], now: datetime
         )
         for item in items
     )
+
+
+def _first(*days: date | None) -> date | None:
+    return min((day for day in days if day is not None), default=None)
 
 
 def _stop(item: Any, superseded: date | None) -> date:

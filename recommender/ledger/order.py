@@ -8,7 +8,8 @@ Method
     cost less, the earlier line is held at the cost of an hour before it, so that its saving counts once (``Held``).
 Cases
     A commitment's or a price's line outlives the removal of some of its resources, as it counts the hours that are
-    left. What a commitment covers and is changed later counts with it until that day. A later schedule, or fewer
+    left. Another commitment ends none: each counts what its own covers (``made_for.py``). What a commitment covers and
+    is changed later counts with it until that day. A later schedule, or fewer
     machines for a service, ends the line of what still ran when it was measured: the same hours would count twice.
 Sources
     docs/advice.md, verified savings; methods, combining savings, ranges, feedback.
@@ -66,7 +67,7 @@ def held_after(
                 found.append(Held(later.done_on, frozenset(keys), None, later.kind))
         elif later.counterfactual == "same_hours" and later.quantity and later.effective_cost is not None:
             both = frozenset(keys | replaced[later.recommendation_id])
-            found.append(Held(later.done_on, both, _hourly(later), later.kind))
+            found.append(Held(later.done_on, both, hourly_before(later), later.kind))
     return found
 
 
@@ -81,6 +82,8 @@ def _later(item: Any, items: Sequence[Any], own: Mapping[str, set[int]]) -> list
 
 def _ends(item: Any, later: Any, own: Mapping[str, set[int]]) -> bool:
     step, next_step = step_of(item.kind), step_of(later.kind)
+    if item.counterfactual == later.counterfactual == "commitment":
+        return False
     if step is None or next_step is None or step == next_step:
         return True
     nothing_left = own[item.recommendation_id] <= own[later.recommendation_id]
@@ -95,8 +98,8 @@ def _ends(item: Any, later: Any, own: Mapping[str, set[int]]) -> bool:
     return any(Decimal(hours) > 0 for name, (hours, _) in later.parts.items() if name in item.parts)
 
 
-def _hourly(later: Any) -> Decimal:
+def hourly_before(item: Any) -> Decimal:
     """Cost of an hour without a commitment before the change; of any hour where commitments covered them all."""
-    if later.covered_share >= 1 or later.uncovered_cost is None:
-        return rate(later.effective_cost, later.quantity)
-    return rate(later.uncovered_cost, later.quantity * (1 - later.covered_share))
+    if item.covered_share >= 1 or item.uncovered_cost is None:
+        return rate(item.effective_cost, item.quantity)
+    return rate(item.uncovered_cost, item.quantity * (1 - item.covered_share))

@@ -5,7 +5,7 @@ Units of throughput that are given up for fewer have no name in common with thos
 Method
     A resource that first appears on the day of a change or later, and shares a fleet, a name or an alias with
     what was changed, counts with the change made last before it; among several made on that day, with the one that has
-    fewest yet. Each resource counts once.
+    fewest yet. Each resource counts once, but with every commitment: each counts the hours that its own covers.
 Cases
     What is stopped or put on a schedule has no successor: its own charges alone say whether it stopped.
 Known drawbacks
@@ -26,7 +26,9 @@ _REPLACED = ("same_hours", "same_service", "commitment")
 def successors(connection: Connection, items: Sequence[Any], own: Mapping[str, set[int]]) -> dict[str, set[int]]:
     """Keys of the resources that count with each item beside its own; items in the order they were done."""
     found: dict[str, set[int]] = {item.recommendation_id: set() for item in items}
+    committed = {item.recommendation_id for item in items if item.counterfactual == "commitment"}
     taken = {key for keys in own.values() for key in keys}
+    changed = {key for name, keys in own.items() if name not in committed for key in keys}
     able = [item for item in items if item.counterfactual in _REPLACED and own[item.recommendation_id]]
     related: dict[int, list[Any]] = {}
     first_seen = {}
@@ -38,11 +40,17 @@ def successors(connection: Connection, items: Sequence[Any], own: Mapping[str, s
             if row.resource_key not in taken:
                 related.setdefault(row.resource_key, []).append(item)
                 first_seen[row.resource_key] = row.first_seen
+            elif item.recommendation_id in committed and row.resource_key not in changed:
+                found[item.recommendation_id].add(row.resource_key)
     for key in sorted(related, key=lambda one: (first_seen[one], one)):
         latest = max(item.done_on for item in related[key])
         candidates = [item for item in related[key] if item.done_on == latest]
         chosen = min(candidates, key=lambda item: (len(found[item.recommendation_id]), item.recommendation_id))
         found[chosen.recommendation_id].add(key)
+        if chosen.recommendation_id in committed:
+            for item in related[key]:
+                if item.recommendation_id in committed:
+                    found[item.recommendation_id].add(key)
     return found
 
 

@@ -38,13 +38,17 @@ _ONE = Decimal(1)
 
 @dataclass(frozen=True)
 class Before:
-    """The baseline: quantity and its cost; ``uncovered_list`` is the list cost of the part no commitment covered."""
+    """The baseline: quantity and its cost; ``uncovered_list`` is the list cost of the part no commitment covered.
+
+    ``hourly``: what an hour (or a token) costs without a commitment, where these days do not say and others do.
+    """
 
     quantity: Decimal
     effective: Decimal
     uncovered: Decimal
     covered_share: Decimal
     uncovered_list: Decimal | None = None
+    hourly: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -111,11 +115,15 @@ def realised(
 
 
 def _of_commitment(before: Before, after: After, whole: Decimal, actual: Decimal, ratio: Decimal | None) -> Realised:
-    """Hours newly covered at the cost of one without a commitment before (of any, where all were covered), less theirs.
+    """Hours newly covered at the cost of one without a commitment before, less theirs.
+
+    Where all were covered it is what ``hourly`` says, else the cost of any.
 
     ``unused`` is paid for nothing and so counts against it; all else that commitments cover is their own part.
     """
-    if before.covered_share >= 1:
+    if before.hourly is not None:
+        cost, hours = before.hourly, _ONE
+    elif before.covered_share >= 1:
         cost, hours = before.effective, before.quantity
     else:
         cost, hours = before.uncovered, rate(before.quantity * (1 - before.covered_share), _ONE)

@@ -49,14 +49,6 @@ def test_a_commitment_goes_on_when_one_of_its_machines_is_stopped(paid: Paid) ->
     assert paid.lines("commit-1")["2026-10"].realised == (31 + 15) * 24 * 4
 
 
-def test_a_second_commitment_of_the_same_pool_ends_the_line_of_the_first(paid: Paid) -> None:
-    paid.hours("i-1", BEFORE, DONE + timedelta(days=1))
-    paid.hours("i-1", DONE + timedelta(days=1), NOVEMBER, rate="6", **NEW)
-    for name, on in (("commit-1", DONE), ("commit-2", MIDDLE)):
-        paid.done(paid.advise(name, "i-1", kind="commit"), on)
-    assert paid.lines("commit-1")["2026-10"].end_day == MIDDLE
-
-
 def test_spot_takes_its_part_out_of_what_was_resized_before(paid: Paid) -> None:
     """10 an hour, 4 once resized, 1 on spot from 16 October on: October's 744 hours × 6, and 384 hours × 3.
 
