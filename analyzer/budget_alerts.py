@@ -58,23 +58,38 @@ class Burn:
 
 
 def reached(
-    percents: Sequence[Decimal], amount: Decimal, first: date, spent: Sequence[Decimal], ahead: Sequence[Decimal]
+    percents: Sequence[Decimal],
+    amount: Decimal,
+    first: date,
+    spent: Sequence[Decimal],
+    ahead: Sequence[Decimal],
+    *,
+    missing: Sequence[Decimal] = (),
 ) -> tuple[Threshold, ...]:
-    """For each percentage of ``amount`` its day: ``spent`` is the cost of each day from ``first``, then ``ahead``."""
-    totals: list[Decimal] = []
-    for cost in (*spent, *ahead):
-        totals.append(exact_sum((*totals[-1:], cost)))
-    known = len(spent)
+    """For each percentage of ``amount`` its day: ``spent`` is the cost of each day from ``first``, then ``ahead``.
+
+    ``missing``: what bills behind are expected to say of the days spent; empty where none is.
+    """
+    with_it = [exact_sum(day) for day in zip(spent, missing, strict=True)] if missing else spent
+    charged, every = _totals(spent), _totals([*with_it, *ahead])
+    told = next((day for day, cost in enumerate(missing) if cost), len(spent))
     found = []
     for percent in percents:
-        above = [total * 100 >= percent * amount for total in totals]
+        above, expects = ([total * 100 >= percent * amount for total in totals] for totals in (charged, every))
         since = expected = None
-        if known and above[known - 1]:
-            since = next((day + 1 for day in range(known - 1, -1, -1) if not above[day]), 0)
+        if above and above[-1]:
+            since = next((day + 1 for day in range(len(above) - 1, -1, -1) if not above[day]), 0)
         else:
-            expected = next((day for day in range(known, len(above)) if above[day]), None)
+            expected = next((day for day in range(told, len(expects)) if expects[day]), None)
         found.append(Threshold(percent, _day(first, since), _day(first, expected)))
     return tuple(found)
+
+
+def _totals(costs: Sequence[Decimal]) -> list[Decimal]:
+    totals: list[Decimal] = []
+    for cost in costs:
+        totals.append(exact_sum((*totals[-1:], cost)))
+    return totals
 
 
 def _day(first: date, number: int | None) -> date | None:

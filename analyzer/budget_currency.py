@@ -10,8 +10,8 @@ Drawbacks   Cost that had no rate is not in the forecast either, and the budget 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -29,6 +29,11 @@ class DailyCost:
     fees: Mapping[str, list[Decimal]]
     lacking: frozenset[str]
     length: int
+
+    @property
+    def end(self) -> date:
+        """The day after its last."""
+        return self.first + timedelta(days=self.length)
 
     def part(self, start: int, stop: int) -> DailyCost:
         """Its days from number ``start`` up to, not including, ``stop``."""
@@ -50,9 +55,18 @@ class InCurrency:
     partly_unknown: bool
     unconverted: Mapping[str, Decimal]
 
-    def until(self, length: int) -> InCurrency:
-        """Its first ``length`` days; what is unknown or has no rate is said of all."""
-        return replace(self, usage=self.usage[:length], fees=self.fees[:length])
+    def with_others(self, others: Sequence[InCurrency]) -> InCurrency:
+        """The same days with what ``others`` say of them, whose first day is the same."""
+        every = (self, *others)
+        return InCurrency(
+            _added([one.usage for one in every]),
+            _added([one.fees for one in every]),
+            any(one.partly_unknown for one in every),
+            {
+                code: exact_sum(one.unconverted.get(code, Decimal(0)) for one in every)
+                for code in sorted({code for one in every for code in one.unconverted})
+            },
+        )
 
 
 def in_currency(daily: DailyCost, currency: str, first: date, rates: ExchangeRates) -> InCurrency:
@@ -74,6 +88,12 @@ def in_currency(daily: DailyCost, currency: str, first: date, rates: ExchangeRat
         if left := exact_sum(without):
             unconverted[code] = left
     return InCurrency(usage, fees, partly_unknown, unconverted)
+
+
+def _added(sides: Sequence[Sequence[Decimal]]) -> list[Decimal]:
+    """Day by day; none goes on longer than the first."""
+    length = len(sides[0])
+    return [exact_sum(side[day] for side in sides if day < len(side)) for day in range(length)]
 
 
 def _quotes(daily: DailyCost, code: str, currency: str, start: int, rates: ExchangeRates) -> list[Quote | None]:

@@ -1,56 +1,143 @@
-"""How far a budget is known: as far as the bills it covers, and not as far as others are.
+"""How far a budget is known, and what it is known to have cost: by the bills that are up to date, and those behind.
 
 Assumes     What :mod:`analyzer.series` says of bills: the day all are known to that are up to date, and those behind.
-Method      A bill is covered where a charge of it is. The budget is known to the earliest day of the bills behind that
-            it covers; where it covers none, to that of all.
-Cases       A bill that says nothing of the month before the newest either may have stopped for good: it does not hold
-            back what others say, and is named. A budget of such bills alone is known to their last day.
-Drawbacks   Cost of days after that is at least what the other bills say; it is told in words, in no figure.
+Method      Of what a budget covers, cost by day: of clouds up to the day all are known to that are up to date, of each
+            bill behind up to its own last day, of the company's own up to the end of the period. A budget is known as
+            far as forecasts of the same: what bills behind say counts, and what they do not say yet is expected where
+            they go on (:mod:`analyzer.forecast_behind`).
+Cases       A budget of bills behind alone is known to the last day of the newest of them. How fast the
+            last days went is told of days that all bills tell of that go on.
+Drawbacks   Of days that a bill does not tell of yet, cost to date lacks it: it is named.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 
 from sqlalchemy import Connection, text
 
 from aispend.clock import month_of
+from aispend.watching import Budget
 from analyzer.budget_cover import Covered
-from analyzer.forecast_behind import in_words
-from analyzer.series import Behind
+from analyzer.budget_currency import DailyCost
+from analyzer.series import OWN, Coverage
 
-_ONE_DAY = timedelta(days=1)
+
+@dataclass(frozen=True)
+class Late:
+    """What a bill that is behind charged; ``goes_on``: the days after are expected."""
+
+    bill: Coverage
+    cost: DailyCost
+    goes_on: bool
 
 
 @dataclass(frozen=True)
 class Known:
-    """``end``: the day after the last known one of a budget; ``behind``: the bills it covers that are behind."""
+    """Daily cost of what a budget covers, all from one day on.
 
-    end: date
-    behind: tuple[Behind, ...] = ()
+    ``clouds`` is of the bills up to date, or of the newest behind where there is nothing else, and ``own`` of what the
+    company wrote down, for days to come too. ``late`` are the other bills behind; ``behind`` all of them.
+    """
+
+    clouds: DailyCost
+    own: DailyCost
+    late: tuple[Late, ...]
+    behind: tuple[Late, ...]
 
     @property
-    def named(self) -> str:
-        """The bills that are behind, each with its last known day."""
-        return in_words(self.behind)
+    def end(self) -> date:
+        """The day after the last known one."""
+        return self.clouds.end
+
+    @property
+    def told_by_all(self) -> date:
+        """The day after the last that all bills tell of that go on."""
+        return min((self.end, *(one.bill.end for one in self.late if one.goes_on)))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was ever charged."""
+        return not (self.clouds.usage or self.own.usage or self.late)
 
 
-def known_of(connection: Connection, cover: Covered, end: date, behind: Sequence[Behind]) -> Known:
-    """How far what ``cover`` holds is known; ``end`` is the day after the last of all bills that are not ``behind``."""
-    if not behind:
-        return Known(end)
-    rows = connection.execute(text(_BILLS.format(source=cover.source, only=cover.by_day)), cover.parameters)
-    bills = {(provider, scope) for provider, scope in rows}
-    ours = tuple(one for one in behind if (one.provider, one.scope) in bills)
-    month_before = month_of(month_of(end - _ONE_DAY) - _ONE_DAY)
-    days = [one.last_day for one in ours if one.last_day >= month_before]
-    if not days and len(ours) == len(bills):
-        days = [max((one.last_day for one in ours), default=end - _ONE_DAY)]
-    return Known(min(end, *(day + _ONE_DAY for day in days)) if days else end, ours)
+def oldest(first: date) -> date:
+    """The first day to read for a period: what forecasts remember."""
+    from analyzer.forecast import DAILY
+
+    return month_of(first - timedelta(days=DAILY.history))
 
 
-_BILLS = """
-    SELECT DISTINCT b.provider, b.scope FROM {source} AS d JOIN slice b USING (slice_id)
-    WHERE d.charge_date >= :first AND d.charge_date < :end{only}"""
+def known_of(
+    connection: Connection,
+    budget: Budget,
+    cover: Covered,
+    *,
+    first: date,
+    upto: date,
+    end: date,
+    behind: Mapping[Coverage, bool],
+) -> Known:
+    """What ``cover`` holds is known to have cost from ``first`` on.
+
+    ``upto`` is the day after the last of all bills that are not ``behind``, ``end`` that after the period's last.
+    ``behind`` are those that are, each with whether it goes on.
+    """
+    ends = {None: upto, OWN: end} | {_name(bill): bill.end for bill in behind}
+    statement = _COSTS.format(
+        source=cover.source, column=f"{budget.cost}_cost", bit=_BITS[budget.cost], only=cover.by_day
+    )
+    late = [number for bill in behind for number in bill.slices]
+    parameters = {**cover.parameters, "upto": upto, "own": OWN, "late": late}
+    made = {name: _Read(first, max((last - first).days, 0)) for name, last in ends.items()}
+    for name, currency, day, by_use, cost, lacks in connection.execute(text(statement), parameters):
+        if day < ends[name]:
+            made[name].add(currency, day, cost, by_use=by_use, lacks=lacks)
+    theirs = [Late(bill, made[_name(bill)].daily, on) for bill, on in behind.items() if made[_name(bill)].usage]
+    clouds, own = made[None].daily, made[OWN].daily
+    if clouds.usage or own.usage or not theirs:
+        return Known(clouds, own, tuple(theirs), tuple(theirs))
+    newest, *others = sorted(theirs, key=lambda one: one.bill.end, reverse=True)
+    return Known(newest.cost, own, tuple(others), tuple(theirs))
+
+
+def _name(bill: Coverage) -> str:
+    return f"{bill.provider} {bill.scope}"
+
+
+class _Read:
+    """Rows put together as daily cost."""
+
+    def __init__(self, first: date, length: int) -> None:
+        self._first, self._length = first, length
+        self.usage: dict[str, list[Decimal]] = {}
+        self._fees: dict[str, list[Decimal]] = {}
+        self._lacking: set[str] = set()
+
+    def add(self, currency: str, day: date, cost: Decimal | None, *, by_use: bool, lacks: bool) -> None:
+        """Cost of a day, by use or otherwise; None is left out."""
+        for side in (self.usage, self._fees):
+            side.setdefault(currency, [Decimal(0)] * self._length)
+        (self.usage if by_use else self._fees)[currency][(day - self._first).days] = cost or Decimal(0)
+        if lacks:
+            self._lacking.add(currency)
+
+    @property
+    def daily(self) -> DailyCost:
+        """All of it."""
+        return DailyCost(self._first, self.usage, self._fees, frozenset(self._lacking), self._length)
+
+
+_BITS: Mapping[str, int] = {"billed": 1, "effective": 2}
+
+_COSTS = """
+    SELECT CASE WHEN d.provider = :own THEN :own WHEN slice_id = ANY(:late) THEN b.provider || ' ' || b.scope END,
+           d.currency, d.charge_date, coalesce(d.charge_category, 'Usage') = 'Usage',
+           sum(coalesce(d.{column}, CASE WHEN NOT '{column}' = ANY(b.columns_known) THEN d.billed_cost END)),
+           bool_or('{column}' = ANY(b.columns_known) AND d.unknown_costs & {bit} = {bit})
+    FROM {source} AS d JOIN slice b USING (slice_id)
+    WHERE d.charge_date >= :first AND d.charge_date < :end AND (d.charge_date < :upto OR d.provider = :own){only}
+    GROUP BY 1, 2, 3, 4"""

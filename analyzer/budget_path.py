@@ -7,7 +7,8 @@ Method      Cost of clouds by :mod:`analyzer.forecast`, its band learned from th
 Cases       With less than two weeks of history the days left are expected to cost what the days of the period did, by
             the profile of weekdays (*burn rate*), without a band. Own costs alone are certain, and so is what has
             ended.
-            Which steps a budget covers, and how much of each: :mod:`analyzer.budget_steps`.
+            Which steps a budget covers, and how much of each: :mod:`analyzer.budget_steps`. A bill that is behind has
+            a path of its own, from its own last day: paths are added, and so are their bands, as of forecasts.
 """
 
 from __future__ import annotations
@@ -46,6 +47,26 @@ class Path:
         )
 
 
+def with_missing(path: Path, late: Sequence[Path], known: int) -> tuple[tuple[Decimal, ...], Path]:
+    """What ``late`` expect of the first ``known`` days of the period, and ``path``, of the days after, with them.
+
+    Each of ``late`` begins on one of the known days or later, and all end alike. The band of the path is of both.
+    """
+    length = known + len(path.days)
+    added = [Decimal(0)] * length
+    for one in (path, *late):
+        start = length - len(one.days)
+        for day, cost in enumerate(one.days):
+            added[start + day] = exact_sum((added[start + day], cost))
+    low, high = (_all_or_none(ends) for ends in zip(*((one.low, one.high) for one in (path, *late)), strict=True))
+    return tuple(added[:known]), replace(path, days=tuple(added[known:]), low=low, high=high)
+
+
+def _all_or_none(amounts: Sequence[Decimal | None]) -> Decimal | None:
+    known = [amount for amount in amounts if amount is not None]
+    return exact_sum(known) if len(known) == len(amounts) else None
+
+
 def burn_path(spent: Sequence[Decimal], weights: Sequence[Decimal]) -> Path | None:
     """The days left at the pace of the days spent, by the same profile; None before the first day."""
     known = exact_sum(weights[: len(spent)])
@@ -64,8 +85,9 @@ def forecast_path(
     remembered: Remembered | None = None,
     *,
     skipped: int = 0,
+    least: int = _LEAST_HISTORY,
 ) -> Path | None:
-    """The next days by :mod:`analyzer.forecast`; None where there is too little history.
+    """The next days by :mod:`analyzer.forecast`; None where there is too little history: fewer than ``least`` days.
 
     ``changes``: what known steps add to each of these days (:func:`changes_ahead`).
     ``skipped``: how many of them lie before the period, and are in no figure of it.
@@ -78,7 +100,7 @@ def forecast_path(
     days = len(changes)
     history = History(np.array([float(one) for one in usage]), np.array([float(one) for one in fees]), first)
     charged = history.since_first_charge()
-    if days == 0 or (len(charged) < _LEAST_HISTORY and charged.silent(DAILY) is None):
+    if days == 0 or (len(charged) < least and charged.silent(DAILY) is None):
         return None
     (found,) = forecast_each([history], days, DAILY, projector=remembering(remembered or Remembered()))
     expected = tuple(_money(float(value)) + change for value, change in zip(found.values, changes, strict=True))
@@ -87,8 +109,8 @@ def forecast_path(
     if width is None:
         return Path(expected, None, None, "forecast")
     total = exact_sum(expected)
-    least = min(_money(found.lowest(days - skipped)), total)
-    return Path(expected, max(total - _money(width), least), total + _money(width), "forecast")
+    lowest = min(_money(found.lowest(days - skipped)), total)
+    return Path(expected, max(total - _money(width), lowest), total + _money(width), "forecast")
 
 
 def certain_path(changes: Sequence[Decimal]) -> Path:

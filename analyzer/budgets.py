@@ -9,10 +9,10 @@ Method      Of the present period of the calendar: actual cost of the whole days
             it, or too fast.
 Cases       The profile is that of clouds: own costs are known and have none. Cost in another currency is converted by
             the day; what has no rate is named apart (``analyzer.budget_currency``), and the state is never *ok* then.
-            Where a bill it covers is behind, a budget is known to that bill's last day (``analyzer.budget_known``):
-            days after it are expected, and what other bills say of them is told as *at least*. That no charge fits a
-            budget is told. Net spend below zero is no share of a budget and burns at no rate: the amounts are told
-            (``analyzer.budget_credits``).
+            Where a bill it covers is behind, what it says counts, and the days it does not say yet are expected as in
+            forecasts (``analyzer.budget_known``); the bill is named, and there is no burn rate, which would be too low
+            by what it will say. That no charge fits a budget is told. Net spend below zero is no share of a budget and
+            burns at no rate: the amounts are told (``analyzer.budget_credits``).
 Drawbacks   A period starts as if its bill had no memory: fees of a later day of the month are due only by the profile.
 Sources     The rule of P50 and P10 and the burn rate: docs/methods.md.
 """
@@ -27,23 +27,24 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, text
 
-from aispend.clock import Clock, month_of, next_month
+from aispend.clock import Clock, next_month
 from aispend.errors import SettingsError
 from aispend.money import COST_QUANTUM, exact_sum, in_words
 from aispend.schema import budget_status
 from aispend.settings import Settings
 from aispend.watching import Budget, BudgetAlerts
 from analyzer.budget_alerts import Burn, Pace, State, Threshold, burning, reached, too_fast
-from analyzer.budget_cover import Covered, covered, covers
+from analyzer.budget_cover import covered, covers
 from analyzer.budget_credits import below_zero, taken_off
-from analyzer.budget_currency import DailyCost, in_currency
-from analyzer.budget_known import Known, known_of
-from analyzer.budget_path import Path, burn_path, certain_path, changes_ahead, forecast_path
+from analyzer.budget_currency import InCurrency, in_currency
+from analyzer.budget_known import Known, known_of, oldest
+from analyzer.budget_path import Path, burn_path, certain_path, changes_ahead, forecast_path, with_missing
 from analyzer.budget_steps import Placed, place_steps
 from analyzer.currency import ExchangeRates, exchange_rates
+from analyzer.forecast_behind import behind_words, goes_on
 from analyzer.forecast_steps import Ahead
 from analyzer.remembered import Remembered
-from analyzer.series import OWN, SeriesSet, coverage, daily_series
+from analyzer.series import Coverage, SeriesSet, bills_behind, coverage, daily_series
 
 PROFILE_DAYS = 56
 _LEAST_HISTORY = 14
@@ -90,26 +91,29 @@ def standing(
     alerts: BudgetAlerts | None = None,
     pace: Pace | None = None,
     used: Decimal = Decimal(0),
+    missing: Sequence[Decimal] = (),
 ) -> Standing:
     """Where a budget stands after ``spent``, a cost for each day from ``first``.
 
     ``weights``: profile of the whole period, a weight for each day; the amount is due in proportion to them.
     ``credited``: what took cost off to date, by charge category; needed where ``spent`` comes to less than nothing.
     ``alerts``: default those of the settings. ``pace``: usage of the last days known, None where nothing is said of
-    it; ``used``: usage of ``spent``.
+    it; ``used``: usage of ``spent``. ``missing``: what bills behind are expected to say of the days spent, a cost for
+    each, whose band is in that of ``path``; empty where no bill is.
     """
     alerts = alerts or BudgetAlerts()
     actual = exact_sum(spent)
     known, whole = exact_sum(weights[: len(spent)]), exact_sum(weights)
     due = budget.amount * known / whole
-    p50 = None if path is None else exact_sum((actual, *path.days))
+    p50 = None if path is None else exact_sum((actual, *missing, *path.days))
     p10 = None if path is None or path.low is None else actual + path.low
     p90 = None if path is None or path.high is None else actual + path.high
     ahead = () if path is None else path.days
     percents = alerts.thresholds if budget.thresholds is None else budget.thresholds
-    thresholds = reached(percents, budget.amount, first, spent, ahead)
-    (whole_of_it,) = reached((Decimal(100),), budget.amount, first, spent, ahead)
+    thresholds = reached(percents, budget.amount, first, spent, ahead, missing=missing)
+    (whole_of_it,) = reached((Decimal(100),), budget.amount, first, spent, ahead, missing=missing)
     left = exact_sum((budget.amount, actual.copy_negate(), used))
+    used = exact_sum((used, *missing))
     burn = burning(pace or Pace((), ()), alerts, left=left, known=known, whole=whole, used=used)
     state: State = "ok"
     if not spent:
@@ -129,7 +133,7 @@ def standing(
     return Standing(
         actual=actual,
         expected_to_date=due.quantize(COST_QUANTUM),
-        burn_rate=(actual / due).quantize(Decimal("0.0001")) if due and actual >= 0 else None,
+        burn_rate=(actual / due).quantize(Decimal("0.0001")) if due and actual >= 0 and not missing else None,
         p10=p10,
         p50=p50,
         p90=p90,
@@ -177,13 +181,15 @@ def write_budgets(
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise SettingsError("Two budgets have the same name.", where=f"[[budget]] name = {twice!r}")
     connection.execute(delete(budget_status))
-    known = daily_series(connection, days=1, bills=coverage(connection, clock().date())) if settings.budgets else None
+    bills = coverage(connection, clock().date()) if settings.budgets else []
+    known = daily_series(connection, days=1, bills=bills)
     ahead = None
     if known is not None:
         _, end = period_of(max(known.end, clock().date()), "year")
         ahead = Ahead.look(connection, settings.forecast.steps, known.end, end, settings.reporting_currency)
     began = connection.scalar(text("SELECT min(charge_date) FROM spend_day")) if settings.budgets else None
-    look = _Look(known, began, ahead, exchange_rates(connection), remembered or Remembered())
+    behind = {} if known is None else {one: goes_on(one, known.end) for one in bills_behind(bills, known.behind)}
+    look = _Look(known, behind, began, ahead, exchange_rates(connection), remembered or Remembered())
     found = (_row(connection, settings, budget, look=look, clock=clock) for budget in settings.budgets)
     rows = [row for row in found if row is not None]
     if rows:
@@ -193,9 +199,13 @@ def write_budgets(
 
 @dataclass(frozen=True)
 class _Look:
-    """What all budgets of a run rest on: the days known, the ledger's first, the changes known beforehand, rates."""
+    """What all budgets of a run rest on.
+
+    The days known, the bills behind and whether they go on, the ledger's first day, changes known beforehand, rates.
+    """
 
     known: SeriesSet | None
+    behind: Mapping[Coverage, bool]
     began: date | None
     ahead: Ahead | None
     rates: ExchangeRates
@@ -221,34 +231,37 @@ def _row(
     currency = budget.currency or settings.reporting_currency
     seen_to = first if known is None else max(first, min(known.end, end))
     cover = covered(connection, budget, oldest(first), end)
-    theirs = known_of(connection, cover, seen_to, () if known is None else known.behind)
-    upto = max(theirs.end, oldest(first))
-    clouds, own = _daily(connection, budget, cover, first=oldest(first), upto=seen_to, end=end)
+    theirs = known_of(connection, budget, cover, first=oldest(first), upto=seen_to, end=end, behind=look.behind)
+    upto, own = theirs.end, theirs.own
     length, start = (upto - oldest(first)).days, (first - oldest(first)).days
-    seen = in_currency(clouds, currency, first, look.rates)
-    seen_own = in_currency(own.part(0, clouds.length), currency, first, look.rates)
-    cost, written = seen.until(length), seen_own.until(length)
+    clouds = in_currency(theirs.clouds, currency, first, look.rates)
+    late = [in_currency(one.cost, currency, first, look.rates) for one in theirs.late]
+    cost = clouds.with_others(late)
+    written = in_currency(own.part(0, length), currency, first, look.rates)
     to_come = in_currency(own.part(length, own.length), currency, upto, look.rates)
-    costs = [a + b for a, b in zip(cost.usage, cost.fees, strict=True)]
-    spent = [exact_sum(day) for day in zip(costs[start:], written.usage[start:], written.fees[start:], strict=True)]
-    at_least = exact_sum(day for one in (seen, seen_own) for side in (one.usage, one.fees) for day in side[start:])
-    profile = weekday_profile(cost.usage, upto)
+    seen = cost.with_others([written])
+    spent = [exact_sum(day) for day in zip(seen.usage[start:], seen.fees[start:], strict=True)]
+    told_by_all = (theirs.told_by_all - oldest(first)).days
+    profile = weekday_profile(cost.usage[:told_by_all], theirs.told_by_all)
     weights = [profile[(first + timedelta(days=number)).weekday()] for number in range((end - first).days)]
-    usage = [exact_sum(day) for day in zip(cost.usage, written.usage, strict=True)]
     known_steps = Placed([], [])
     if look.ahead is not None:
         known_steps = place_steps(connection, budget, look.ahead, cover, currency=currency, rates=look.rates, upto=upto)
     changes = changes_ahead(known_steps.steps, upto, (end - upto).days)
     skipped = max((first - upto).days, 0)  # days of earlier periods that the bills behind do not tell of
     path: Path | None
-    if own.usage and not any(costs):
+    if own.usage and not any((*clouds.usage, *clouds.fees)):
         path = certain_path(changes[skipped:])
     elif (
-        path := forecast_path(cost.usage, cost.fees, oldest(first), changes, look.remembered, skipped=skipped)
+        path := forecast_path(clouds.usage, clouds.fees, oldest(first), changes, look.remembered, skipped=skipped)
     ) is None:
-        pace = burn_path(cost.usage[start:], weights)
+        pace = burn_path(clouds.usage[start:], weights)
         path = pace and pace.with_known(changes[skipped:])
     path = path and path.with_known([a + b for a, b in zip(to_come.usage, to_come.fees, strict=True)][skipped:])
+    missing: tuple[Decimal, ...] = ()
+    if path is not None and any(one.goes_on for one in theirs.late):
+        paths = _late_paths(theirs, late, first, end, look.remembered)
+        missing, path = with_missing(path, paths, len(spent))
     credited: dict[str, Decimal] = {}
     if exact_sum(spent) < 0:
         column = f"{budget.cost}_cost"
@@ -261,15 +274,12 @@ def _row(
         path,
         credited=credited,
         alerts=settings.budget_alerts,
-        pace=_pace(usage, profile, upto, look.began),
-        used=exact_sum(usage[start:]),
+        pace=_pace(seen.usage[:told_by_all], profile, theirs.told_by_all, look.began),
+        used=exact_sum(seen.usage[start:]),
+        missing=missing,
     )
-    unconverted = {
-        name: exact_sum(one.unconverted.get(name, Decimal(0)) for one in (seen, seen_own))
-        for name in sorted({*seen.unconverted, *seen_own.unconverted})
-    }
-    state, notes = _told(budget, stands, theirs, at_least, unconverted)
-    if known is not None and not (clouds.usage or own.usage):  # its match may be misspelt
+    state, notes = _told(stands, theirs, seen.unconverted)
+    if known is not None and theirs.is_empty:  # its match may be misspelt
         notes.append(f"no charge since {oldest(first)} fits it")
     if known_steps.left_out:
         notes.append(f"known but not in the forecast: {', '.join(known_steps.left_out)}")
@@ -300,26 +310,37 @@ def _row(
         "burn_state": stands.burn.state,
         "state": state,
         "reason": "; ".join(notes),
-        "unconverted": {name: str(amount) for name, amount in unconverted.items()},
-        "partly_unknown": seen.partly_unknown or seen_own.partly_unknown,
+        "unconverted": {name: str(amount) for name, amount in seen.unconverted.items()},
+        "partly_unknown": seen.partly_unknown,
         "computed_at": clock(),
     }
 
 
-def _told(
-    budget: Budget, stands: Standing, known: Known, at_least: Decimal, unconverted: Mapping[str, Decimal]
-) -> tuple[State, list[str]]:
-    """State and reasons, once what is not counted in ``stands`` is: ``at_least`` holds the days after ``known`` too."""
+def _late_paths(known: Known, late: Sequence[InCurrency], first: date, end: date, remembered: Remembered) -> list[Path]:
+    """The days that bills behind do not tell of yet, of each that goes on; those before the period are in none."""
+    paths = [
+        forecast_path(
+            cost.usage,
+            cost.fees,
+            one.cost.first,
+            (Decimal(0),) * (end - one.bill.end).days,
+            remembered,
+            skipped=max((first - one.bill.end).days, 0),
+            least=0,
+        )
+        for one, cost in zip(known.late, late, strict=True)
+        if one.goes_on
+    ]
+    return [path for path in paths if path is not None]
+
+
+def _told(stands: Standing, known: Known, unconverted: Mapping[str, Decimal]) -> tuple[State, list[str]]:
+    """State and reasons, once what is not counted in ``stands`` is."""
     state, notes = stands.state, [stands.reason]
     if unconverted:  # it may be more than the budget: that all is well cannot be said
         state = max(state, "warn", key=_STATES.index)
         notes.append("what has no exchange rate is not counted")
-    if known.behind:
-        notes.append(f"behind and not whole: {known.named}")
-    if at_least > stands.actual:
-        notes.append(f"at least {in_words(at_least)} spent")
-        state = "critical" if at_least >= budget.amount else state
-    return state, notes
+    return state, [*notes, *behind_words([(one.bill.as_behind, one.goes_on) for one in known.behind])]
 
 
 def _pace(usage: Sequence[Decimal], profile: Sequence[Decimal], upto: date, began: date | None) -> Pace:
@@ -335,47 +356,3 @@ def _as_stored(one: Threshold) -> dict[str, str | None]:
         "reached_on": None if one.reached_on is None else one.reached_on.isoformat(),
         "expected_on": None if one.expected_on is None else one.expected_on.isoformat(),
     }
-
-
-def oldest(first: date) -> date:
-    """The first day to read for a period: what forecasts remember."""
-    from analyzer.forecast import DAILY
-
-    return month_of(first - timedelta(days=DAILY.history))
-
-
-def _daily(
-    connection: Connection, budget: Budget, cover: Covered, *, first: date, upto: date, end: date
-) -> tuple[DailyCost, DailyCost]:
-    """Daily cost of what a budget covers, from ``first``: of clouds up to ``upto``, own costs up to ``end``, each
-    excluded."""
-    lengths = ((upto - first).days, (end - first).days)
-    statement = _COSTS.format(
-        source=cover.source, column=f"{budget.cost}_cost", bit=_BITS[budget.cost], only=cover.by_day
-    )
-    parameters = {**cover.parameters, "upto": upto, "own": OWN}
-    usage: tuple[dict[str, list[Decimal]], ...] = ({}, {})
-    fees: tuple[dict[str, list[Decimal]], ...] = ({}, {})
-    lacking: tuple[set[str], ...] = (set(), set())
-    for is_own, currency, day, by_use, cost, lacks in connection.execute(text(statement), parameters):
-        for found in (usage[is_own], fees[is_own]):
-            found.setdefault(currency, [Decimal(0)] * lengths[is_own])
-        (usage if by_use else fees)[is_own][currency][(day - first).days] = cost or Decimal(0)
-        if lacks:
-            lacking[is_own].add(currency)
-    clouds, own = (
-        DailyCost(first, usage[is_own], fees[is_own], frozenset(lacking[is_own]), lengths[is_own])
-        for is_own in (False, True)
-    )
-    return clouds, own
-
-
-_BITS: Mapping[str, int] = {"billed": 1, "effective": 2}
-
-_COSTS = """
-    SELECT d.provider = :own, d.currency, d.charge_date, coalesce(d.charge_category, 'Usage') = 'Usage',
-           sum(coalesce(d.{column}, CASE WHEN NOT '{column}' = ANY(b.columns_known) THEN d.billed_cost END)),
-           bool_or('{column}' = ANY(b.columns_known) AND d.unknown_costs & {bit} = {bit})
-    FROM {source} AS d JOIN slice b USING (slice_id)
-    WHERE d.charge_date >= :first AND d.charge_date < :end AND (d.charge_date < :upto OR d.provider = :own){only}
-    GROUP BY 1, 2, 3, 4"""

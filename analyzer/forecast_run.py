@@ -7,16 +7,20 @@ Method      ``analyzer.forecast`` on each series of ``analyzer.series``, usage a
             plus what is expected; its band is learned from the sums of past forecasts over the same days ahead. The
             company's own costs are written down and not forecast: those of days known and to come are added as they
             are.
-Cases       Where the bills end long before today, the days between are forecast too, and count as expected. A bill
-            that is behind is in none, and is named by those it would be in (``forecast_behind``).
-Drawbacks   Series are forecast one by one: the models' medians need not add up to that of AI spend.
+Cases       Where the bills end long before today, the days between are forecast too, and count as expected. What a
+            bill that is behind says is known, and the days after it are forecast from its own history where that goes
+            on (``forecast_behind``): medians and bands are added. Where it does not, its days to come are in no number.
+            Either is named.
+Drawbacks   Series are forecast one by one: the models' medians need not add up to that of AI spend. Added bands are too
+            wide where bills do not move together. The rows of days begin after the last known day: what bills behind
+            are expected to say of days before is in the periods alone.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,17 +28,18 @@ from typing import TYPE_CHECKING, Any, Literal
 from sqlalchemy import Connection, delete
 
 from aispend.clock import Clock, month_of, next_month
-from aispend.money import exact_sum, exactly
+from aispend.money import exact_sum
 from aispend.schema import forecast as forecast_table
 from aispend.settings import Settings
-from analyzer.forecast import DAILY, Forecast, History, forecast_each
+from analyzer.forecast import DAILY, Forecast, forecast_each
 from analyzer.forecast_bands import LEAST_ORIGINS
-from analyzer.forecast_behind import in_words, left_out
-from analyzer.forecast_cuts import PLACES, QUESTIONS, Cut
+from analyzer.forecast_behind import behind_words, late_subjects
+from analyzer.forecast_cuts import PLACES, QUESTIONS
 from analyzer.forecast_remembered import remembering
 from analyzer.forecast_steps import Ahead, KnownStep, steps_ahead, told_once
+from analyzer.forecast_subjects import Part, Subject, largest, subjects, with_late
 from analyzer.remembered import Remembered
-from analyzer.series import Behind, Series, SeriesSet, own_costs
+from analyzer.series import bills_behind, own_costs
 from analyzer.series_together import Asked, SpendByDay
 from analyzer.step_owners import at_places
 
@@ -49,64 +54,6 @@ class Period:
     kind: Literal["month", "quarter", "day"]
     first: date
     end: date
-
-
-@dataclass(frozen=True)
-class Subject:
-    """One series to forecast, usage apart from everything else; ``others`` are how many are summed up in it.
-
-    ``own`` are the company's own costs, by day, known for days to come too; ``members`` the values summed up in it;
-    ``behind`` the bills that would be in it and are not.
-    """
-
-    cut: Cut
-    value: str | None
-    others: int
-    currency: str
-    first: date
-    usage: tuple[Decimal, ...]
-    fees: tuple[Decimal, ...]
-    partly_unknown: bool
-    own: Mapping[date, Decimal] = field(default_factory=dict)
-    members: tuple[str | None, ...] = ()
-    behind: tuple[Behind, ...] = ()
-
-    @property
-    def total(self) -> Decimal:
-        """All its days together."""
-        return exact_sum((*self.usage, *self.fees, *self.own.values()))
-
-    @property
-    def is_written_down(self) -> bool:
-        """Whether it is own costs alone: nothing of it is uncertain."""
-        return bool(self.own) and not any((*self.usage, *self.fees))
-
-    @property
-    def history(self) -> History:
-        """As forecasts take it."""
-        import numpy as np
-
-        return History(np.array(self.usage, dtype=float), np.array(self.fees, dtype=float), self.first)
-
-    @property
-    def values(self) -> tuple[str | None, ...]:
-        """Those of its cut that are in it."""
-        return self.members or (self.value,)
-
-    def takes(self, step: KnownStep) -> bool:
-        """Whether a known step is part of it."""
-        return any(step.is_of(self.cut, value, self.currency) for value in self.values)
-
-    def between(self, first: date, end: date) -> Decimal:
-        """What clouds charged from ``first`` up to, not including, ``end``."""
-        start, stop = ((day - self.first).days for day in (first, end))
-        if start >= stop:
-            return Decimal(0)
-        return exact_sum((*self.usage[max(0, start) : max(0, stop)], *self.fees[max(0, start) : max(0, stop)]))
-
-    def own_between(self, first: date, end: date) -> Decimal:
-        """Own costs from ``first`` up to, not including, ``end``."""
-        return exact_sum(cost for day, cost in self.own.items() if first <= day < end) if self.own else Decimal(0)
 
 
 def asked_by_forecasts() -> tuple[Asked, ...]:
@@ -146,31 +93,36 @@ def write_forecasts(
             placed = [*at_places(connection, ahead.written, found.end, PLACES), *ahead.ending]
         since = min(found.first, wholes[-1].first)
         own = own_costs(connection, (by,), since, max(whole.end for whole in wholes), ai_only=ai_only)
-        lacking = left_out(connection, question, found.behind, since)
+        behind = [bill for bill in bills_behind(spend.bills, found.behind) if bill.end > since]
+        late = [late_subjects(connection, question, bill, found.end, wholes[-1].first) for bill in behind]
         for cut in question.cuts:
-            chosen += (
-                replace(one, behind=tuple(bill.bill for bill in lacking if bill.is_of(cut, one.values, one.currency)))
-                for one in largest(subjects(cut, found, own), settings.forecast.largest)
-            )
-        known_to = found.end
+            ours = subjects(cut, found, own)
+            ours = with_late(ours, [one for bill in late for one in bill[cut]], (found.first, found.end))
+            chosen += largest(ours, settings.forecast.largest)
     if not chosen:
         return 0
-    horizon = (max(whole.end for whole in wholes) - known_to).days
-    told = forecast_each(
-        [one.history for one in chosen],
-        horizon,
-        DAILY,
-        settings.forecast.level,
-        remembering(remembered or Remembered()),
-    )
-    made = zip(chosen, told, strict=True)
+    told = _forecast_all(chosen, max(whole.end for whole in wholes), settings, remembered)
     rows = (
         row | {"made_at": now}
-        for one, ours in made
-        for row in forecast_rows(one, ours, known_to, wholes, placed if one.cut in PLACES else steps)
+        for one, ours in zip(chosen, told, strict=True)
+        for row in forecast_rows(one, ours, wholes, placed if one.cut in PLACES else steps)
     )
     _write(connection, rows)
     return len(chosen)
+
+
+def _forecast_all(
+    chosen: Sequence[Subject], end: date, settings: Settings, remembered: Remembered | None
+) -> list[list[Forecast]]:
+    """Of each its parts up to ``end``: those of the same last day together, which costs less."""
+    projector = remembering(remembered or Remembered())
+    found: dict[tuple[int, int], Forecast] = {}
+    parts = {(row, at): part for row, one in enumerate(chosen) for at, part in enumerate(one.parts)}
+    for known_to in {part.end for part in parts.values()}:
+        same = {name: part.history for name, part in parts.items() if part.end == known_to}
+        level, horizon = settings.forecast.level, (end - known_to).days
+        found.update(zip(same, forecast_each([*same.values()], horizon, DAILY, level, projector), strict=True))
+    return [[found[row, at] for at in range(len(one.parts))] for row, one in enumerate(chosen)]
 
 
 def periods(known_to: date, today: date) -> list[Period]:
@@ -179,73 +131,6 @@ def periods(known_to: date, today: date) -> list[Period]:
     quarter = date(month.year, month.month - (month.month - 1) % 3, 1)
     after = next_month(next_month(next_month(quarter)))
     return [Period("month", month, next_month(month)), Period("quarter", quarter, after)]
-
-
-def subjects(cut: Cut, found: SeriesSet, own: Sequence[Series] = ()) -> list[Subject]:
-    """Series of one cut by charge category, put together: use, and everything else; or all of them in one."""
-    groups: dict[tuple[str, str | None], tuple[list[Series], list[Series]]] = {}
-    for side, series in enumerate((found.series, own)):
-        for one in series:
-            name = (one.currency, None if cut in ("all", "ai") else one.cut[0])
-            groups.setdefault(name, ([], []))[side].append(one)
-    return [
-        Subject(
-            cut=cut,
-            value=value,
-            others=0,
-            currency=currency,
-            first=found.first,
-            usage=_added((one.costs for one in group if one.cut[-1] == "Usage"), found),
-            fees=_added((one.costs for one in group if one.cut[-1] != "Usage"), found),
-            partly_unknown=any(one.partly_unknown for one in (*group, *ours)),
-            own=_by_day(day for one in ours for day in one.days()),
-        )
-        for (currency, value), (group, ours) in groups.items()
-    ]
-
-
-def largest(found: Sequence[Subject], count: int) -> list[Subject]:
-    """The ``count`` largest of each currency, and the sum of its others; a single other is told by itself."""
-    chosen: list[Subject] = []
-    for currency in sorted({one.currency for one in found}):
-        ours = sorted((one for one in found if one.currency == currency), key=lambda one: (-one.total, one.value or ""))
-        rest = ours[count:]
-        if len(rest) > 1:
-            ours = ours[:count]
-            first = rest[0]
-            ours.append(
-                replace(
-                    first,
-                    value=None,
-                    others=len(rest),
-                    members=tuple(one.value for one in rest),
-                    usage=_by_day_sums(one.usage for one in rest),
-                    fees=_by_day_sums(one.fees for one in rest),
-                    partly_unknown=any(one.partly_unknown for one in rest),
-                    own=_by_day(day for one in rest for day in one.own.items()),
-                )
-            )
-        chosen += ours
-    return chosen
-
-
-def _added(costs: Iterable[tuple[Decimal, ...]], found: SeriesSet) -> tuple[Decimal, ...]:
-    parts = list(costs)
-    return _by_day_sums(parts) if parts else (Decimal(0),) * (found.end - found.first).days
-
-
-def _by_day_sums(parts: Iterable[tuple[Decimal, ...]]) -> tuple[Decimal, ...]:
-    """Parts of one length added up day by day; at least one."""
-    with exactly():
-        return tuple(sum(day, Decimal(0)) for day in zip(*parts, strict=True))
-
-
-def _by_day(costs: Iterable[tuple[date, Decimal]]) -> dict[date, Decimal]:
-    found: dict[date, Decimal] = {}
-    for day, cost in costs:
-        if cost:
-            found[day] = exact_sum((found.get(day, Decimal(0)), cost))
-    return found
 
 
 def _write(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
@@ -258,12 +143,18 @@ def _write(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
 
 
 def forecast_rows(
-    subject: Subject, told: Forecast, known_to: date, wholes: Sequence[Period], steps: Sequence[KnownStep]
+    subject: Subject, told: Sequence[Forecast], wholes: Sequence[Period], steps: Sequence[KnownStep]
 ) -> Iterator[dict[str, Any]]:
-    """Month, quarter and each day ahead of one series."""
-    horizon = len(told.values)
+    """Month, quarter and each day ahead of one series; ``told`` are the forecasts of its parts."""
+    known_to, (first, *_) = subject.part.end, told
+    horizon = len(first.values)
     ours = [step for step in steps if subject.takes(step)]
-    path = told.values + steps_ahead(ours, known_to, horizon)
+    paths = [first.values + steps_ahead(ours, known_to, horizon), *(one.values for one in told[1:])]
+    ahead = [
+        _Ahead(part, one, path, is_certain=part is subject.part and subject.is_written_down)
+        for part, one, path in zip(subject.parts, told, paths, strict=True)
+        if part.goes_on
+    ]
     days = [
         Period("day", day, day + timedelta(days=1)) for day in (known_to + timedelta(days=n) for n in range(horizon))
     ]
@@ -277,54 +168,73 @@ def forecast_rows(
             "period_start": period.first,
             "period_end": period.end,
             "known_to": known_to,
-            "level": Decimal(str(told.level)),
-            "method": told.method,
-            "history_days": told.steps_known,
+            "level": Decimal(str(first.level)),
+            "method": first.method,
+            "history_days": first.steps_known,
             "steps": told_once(
                 [one for one in ours if one.first < period.end and (one.end or period.end) > period.first]
             ),
             "partly_unknown": subject.partly_unknown,
-            **_amounts(subject, told, path, period, known_to),
+            **_amounts(subject, ahead, period),
         }
 
 
-def _amounts(subject: Subject, told: Forecast, path: Floats, period: Period, known_to: date) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Ahead:
+    """What a part of a series is expected to cost, by the days after its own last one."""
+
+    part: Part
+    told: Forecast
+    path: Floats
+    is_certain: bool
+
+    def of(self, period: Period) -> tuple[float, float | None, float | None]:
+        """Median of the days of ``period`` that are not known, and both ends of their band."""
+        start, stop = max(0, (period.first - self.part.end).days), (period.end - self.part.end).days
+        expected = float(self.path[start:stop].sum())
+        width = self.told.half_widths[start] if period.kind == "day" else self.told.width_of_total(start, stop)
+        if self.is_certain:
+            width = 0.0
+        if width is None:
+            return expected, None, None
+        return expected, max(expected - width, min(expected, self.told.lowest(stop - start))), expected + width
+
+
+def _amounts(subject: Subject, ahead: Sequence[_Ahead], period: Period) -> dict[str, Any]:
     """What is known of the period, its median, and its band where there is an honest one."""
-    start, stop = max(0, (period.first - known_to).days), (period.end - known_to).days
-    known = max(period.first, min(period.end, known_to))
-    actual = exact_sum((subject.between(period.first, known), subject.own_between(period.first, known)))
+    known = max(period.first, min(period.end, subject.part.end))
+    charged = exact_sum(part.between(period.first, period.end) for part in subject.parts)
+    actual = exact_sum((charged, subject.own_between(period.first, known)))
     certain = exact_sum((actual, subject.own_between(known, period.end)))
-    expected = float(path[start:stop].sum())
-    width = told.half_widths[start] if period.kind == "day" else told.width_of_total(start, stop)
-    if subject.is_written_down:
-        width = 0.0
-    low = None if width is None else max(expected - width, min(expected, told.lowest(stop - start)))
-    return {
-        "actual": actual,
-        "p10": None if low is None else certain + _money(low),
-        "p50": certain + _money(expected),
-        "p90": None if width is None else certain + _money(expected + width),
-        "reason": _reason(subject, told, period, known_to, width),
-    }
+    p50, p10, p90 = (_sum(certain, ends) for ends in zip(*(one.of(period) for one in ahead), strict=True))
+    return {"actual": actual, "p10": p10, "p50": p50, "p90": p90, "reason": _reason(subject, ahead, period)}
 
 
-def _reason(subject: Subject, told: Forecast, period: Period, known_to: date, width: float | None) -> str | None:
+def _sum(certain: Decimal, expected: Sequence[float | None]) -> Decimal | None:
+    """Unknown where one is."""
+    known = [_money(one) for one in expected if one is not None]
+    return exact_sum((certain, *known)) if len(known) == len(expected) else None
+
+
+def _reason(subject: Subject, ahead: Sequence[_Ahead], period: Period) -> str | None:
     reasons = []
-    if told.silent is not None and not subject.is_written_down:
-        last = known_to - timedelta(days=told.silent + 1)
-        reasons.append(f"no usage since {last}: taken to have ended, so that only what is known is expected")
-    if width is None:
-        reasons.append(
-            f"no band: {told.steps_known} days since the first charge are too few for {LEAST_ORIGINS} past forecasts "
-            "of this length"
-        )
-    if told.method in ("run rate", "as a season ago"):
-        reasons.append(f"{told.method}: less than two weeks of history")
-    if period.kind != "day" and subject.first > period.first and not subject.is_written_down:
-        reasons.append(f"nothing is loaded before {subject.first}")
-    if period.kind != "day" and subject.behind:
-        reasons.append(f"behind and not in it: {in_words(subject.behind)}")
-    return "; ".join(reasons) or None
+    for one in ahead:
+        told = one.told
+        if told.silent is not None and not one.is_certain and one.part is subject.part:
+            last = one.part.end - timedelta(days=told.silent + 1)
+            reasons.append(f"no usage since {last}: taken to have ended, so that only what is known is expected")
+        if one.of(period)[2] is None:
+            reasons.append(
+                f"no band: {told.steps_known} days since the first charge are too few for {LEAST_ORIGINS} past "
+                "forecasts of this length"
+            )
+        if told.method in ("run rate", "as a season ago"):
+            reasons.append(f"{told.method}: less than two weeks of history")
+    if period.kind != "day":
+        if subject.part.first > period.first and not subject.is_written_down:
+            reasons.append(f"nothing is loaded before {subject.part.first}")
+        reasons += behind_words([(part.bill, part.goes_on) for part in subject.parts if part.bill is not None])
+    return "; ".join(dict.fromkeys(reasons)) or None
 
 
 def _money(amount: float) -> Decimal:

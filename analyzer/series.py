@@ -7,10 +7,11 @@ Method      Of every bill (provider and scope) the last day that is surely whole
             date, so that no provider's late delivery looks like a fall. A day without charges inside that span cost
             nothing.
 Cases       A bill whose last day lies more than ``LATE_DAYS`` before the newest one's is *behind*: what it will
-            say is unknown, so its cost is left out altogether, and it is named. Where a month of a bill is missing
-            between others, the series start after it. Where a bill has no effective cost, billed cost is taken.
-            The company's own costs are written down, for days to come too: what is known of clouds says where series
-            begin and end, own costs only where there is nothing else. No series goes on after today.
+            say is unknown, so that it is in none of these series; it is named, and :func:`bill_series` reads it to its
+            own last day. Where a month of a bill is missing between others, the series start after it. Where a bill
+            has no effective cost, billed cost is taken. The company's own costs are written down, for days to come
+            too: what is known of clouds says where series begin and end, own costs only where there is nothing else.
+            No series goes on after today.
 Drawbacks   One bill delivered late by up to ``LATE_DAYS`` shortens the series of all others.
 """
 
@@ -101,6 +102,11 @@ class Coverage:
     end: date
     has_gap: bool
 
+    @property
+    def as_behind(self) -> Behind:
+        """The bill, and its last day."""
+        return Behind(self.provider, self.scope, self.end - _ONE_DAY)
+
 
 @dataclass(frozen=True)
 class Window:
@@ -147,8 +153,20 @@ def window_of(bills: Sequence[Coverage], days: int) -> Window | None:
     end = min((bill.end for bill in current), default=newest)
     starts = [min(bill.first for bill in current or bills), *(bill.first for bill in current if bill.has_gap)]
     first = max(end - timedelta(days=days), *starts)
-    late = tuple(Behind(bill.provider, bill.scope, bill.end - _ONE_DAY) for bill in behind)
-    return Window(first, end, tuple(current), late)
+    return Window(first, end, tuple(current), tuple(bill.as_behind for bill in behind))
+
+
+def bill_series(
+    connection: Connection, by: Sequence[SeriesCut], bill: Coverage, first: date, *, ai_only: bool = False
+) -> tuple[Series, ...]:
+    """The series of one bill from ``first`` to its own last whole day."""
+    return _read(connection, by, (first, bill.end), bill.slices, ai_only)
+
+
+def bills_behind(bills: Sequence[Coverage], behind: Sequence[Behind]) -> list[Coverage]:
+    """Those of ``bills`` that are ``behind``."""
+    names = {(one.provider, one.scope) for one in behind}
+    return [bill for bill in bills if (bill.provider, bill.scope) in names]
 
 
 def own_costs(

@@ -22,8 +22,7 @@ def used_up_words(row: BudgetStatus) -> str:
     """``used up 2026-11-20``; nothing where it is not in this period."""
     if row.exhausted_on is None:
         return ""
-    is_known = row.known_to is not None and row.exhausted_on < row.known_to
-    return f"used up {row.exhausted_on}{'' if is_known else _past(row.exhausted_on, row)}"
+    return f"used up {row.exhausted_on}{'' if row.actual >= row.amount else _past(row.exhausted_on, row)}"
 
 
 def known_words(row: BudgetStatus) -> str:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from aispend.money import exact_sum
 from analyzer.currency import ExchangeRates, Quote, exchange_rates, rounded
 from analyzer.forecast_cuts import QUESTIONS, Question
-from analyzer.series import Series, coverage, daily_series, own_costs
+from analyzer.series import Series, bill_series, bills_behind, coverage, daily_series, own_costs
 from reports.views.forecast import ForecastCut, ForecastRow, Forecasts, forecasts
 
 _Name = tuple[str, str | None, bool, str]
@@ -40,7 +40,7 @@ def forecasts_in(connection: Connection, currency: str, by: ForecastCut | None =
     """Month and quarter as :func:`reports.views.forecasts`, all in ``currency``, and the providers' own too."""
     found = forecasts(connection, by)
     rates = exchange_rates(connection)
-    known = _known_days(connection, [row for row in found.rows if row.currency != currency])
+    known = _known_days(connection, found.rows, currency)
     groups: dict[tuple[str, str, str | None, bool], list[_Part]] = {}
     for row in found.rows:
         part = _part(row, known.get(_name(row)), rates, currency)
@@ -151,10 +151,14 @@ def _sum(amounts: Sequence[Decimal | None]) -> Decimal | None:
     return exact_sum(known) if known and len(known) == len(amounts) else None
 
 
-def _known_days(connection: Connection, rows: Sequence[ForecastRow]) -> dict[_Name, dict[date, Decimal]]:
-    """What each series cost on the known days of its periods, as its forecast saw them."""
-    known_to = next((row.known_to for row in rows if row.known_to is not None), None)
-    if known_to is None:
+def _known_days(
+    connection: Connection, every: Sequence[ForecastRow], currency: str
+) -> dict[_Name, dict[date, Decimal]]:
+    """What each series but those in ``currency`` cost on the known days of its periods, as its forecast saw them."""
+    rows = [row for row in every if row.currency != currency]
+    # what only bills behind charge for is known to fewer days than all others
+    known_to = max((row.known_to for row in every if row.known_to is not None), default=None)
+    if known_to is None or not rows:
         return {}
     first = min(row.period_start for row in rows)
     days = max((known_to - first).days, 1)
@@ -168,7 +172,15 @@ def _known_days(connection: Connection, rows: Sequence[ForecastRow]) -> dict[_Na
         if read is None or read.end != known_to:
             continue
         own = own_costs(connection, (question.by,), first, known_to, ai_only=question.ai_only)
-        _sort_out(question, cuts, rows, (*read.series, *own), found)
+        late = [
+            series
+            for bill in bills_behind(bills, read.behind)
+            if bill.end > first
+            for series in bill_series(
+                connection, (question.by,), bill, max(first, bill.first), ai_only=question.ai_only
+            )
+        ]
+        _sort_out(question, cuts, rows, (*read.series, *own, *late), found)
     return found
 
 

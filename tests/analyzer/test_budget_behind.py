@@ -1,4 +1,4 @@
-"""A budget is known as far as the bills it covers: what one that is behind will say is unknown, and not nothing."""
+"""What a bill that is behind says is spent; what it will say of days others tell of is expected, and not nothing."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_budget_of_a_bill_that_is_behind_is_known_to_its_last_day_and_forecast
     assert told == (D(0), None, D(3000), "warn")
     assert found.reason == (
         "nothing of this period is billed yet; the forecast's median is above the budget; "
-        "behind and not whole: aws payer (known to 2026-10-31)"
+        "behind, later days forecast: aws payer (known to 2026-10-31)"
     )
 
 
@@ -70,9 +70,10 @@ def test_a_bill_that_is_behind_is_no_word_of_budgets_that_do_not_cover_it(ledger
     }
 
 
-def test_of_a_budget_over_several_bills_what_the_others_say_is_at_least_spent(ledger: Ledger) -> None:
-    """All of it is known to October 31st; since then 200 of Azure and 100 of own costs. A quarter adds October's
-    31 days of 115 and expects 61 of AWS and Azure, and own costs as written down."""
+def test_of_a_budget_over_several_bills_all_that_is_loaded_is_spent(ledger: Ledger) -> None:
+    """200 of Azure and 100 of own costs in November; 3,000 of AWS and 100 of Azure are to come. A quarter adds the
+    31 days of October at 115 and expects 61 days of AWS, 41 of Azure, and own costs as written down. What is due by the
+    twentieth cannot be held against what lacks a bill: there is no burn rate."""
     aws_behind(ledger)
     found = computed(
         ledger,
@@ -81,15 +82,32 @@ def test_of_a_budget_over_several_bills_what_the_others_say_is_at_least_spent(le
         {"name": "quarter", "amount": 20_000, "period": "quarter"},
     )
     (all_, quarter) = (found[name] for name in ("all", "quarter"))
-    assert (all_.known_to, all_.actual, round(all_.forecast_p50, 4)) == (date(2026, 11, 1), D(0), D(3400))
-    assert all_.reason == (
-        "nothing of this period is billed yet; behind and not whole: aws payer (known to 2026-10-31); "
-        "at least 300.00 spent"
+    assert (all_.known_to, all_.actual, round(all_.forecast_p50, 4)) == (date(2026, 11, 21), D(300), D(3400))
+    assert (all_.burn_rate, all_.reason) == (
+        None,
+        "3% spent; behind, later days forecast: aws payer (known to 2026-10-31)",
     )
-    assert (found["small"].state, "at least 300.00 spent" in found["small"].reason) == ("critical", True)
-    assert (quarter.known_to, quarter.actual) == (date(2026, 11, 1), D(31 * 115))
-    assert round(quarter.forecast_p50, 4) == D(31 * 115 + 61 * 110 + 100)
-    assert quarter.reason.endswith("at least 3,865.00 spent")
+    assert (found["small"].state, found["small"].actual) == ("critical", D(300))
+    assert (quarter.known_to, quarter.actual) == (date(2026, 11, 21), D(31 * 115 + 20 * 15))
+    assert round(quarter.forecast_p50, 4) == D(31 * 115 + 20 * 15 + 61 * 100 + 41 * 10)
+
+
+def test_a_threshold_may_be_expected_on_a_day_that_another_bill_tells_of(ledger: Ledger) -> None:
+    """115 a day with what AWS is to say, of which 15 are billed: half of 2,000 on the ninth, all on the 18th, 2,070.
+    Of 400 half is spent by the 14th day of 15, and 300 to date; 345 and 460 were due to the third and the fourth."""
+    aws_behind(ledger)
+    found = computed(ledger, {"name": "large", "amount": 2000}, {"name": "small", "amount": 400})
+    assert [(one["expected_on"], one["reached_on"]) for one in found["large"].thresholds] == [
+        ("2026-11-09", None),
+        ("2026-11-14", None),
+        ("2026-11-18", None),
+    ]
+    assert (found["large"].exhausted_on, found["large"].state) == (date(2026, 11, 18), "warn")
+    assert [(one["expected_on"], one["reached_on"]) for one in found["small"].thresholds] == [
+        (None, "2026-11-14"),
+        ("2026-11-03", None),
+        ("2026-11-04", None),
+    ]
 
 
 def test_the_days_of_an_earlier_period_that_are_unknown_are_bridged_and_are_not_of_this_one(ledger: Ledger) -> None:
@@ -99,9 +117,9 @@ def test_the_days_of_an_earlier_period_that_are_unknown_are_bridged_and_are_not_
     told = {name: (row.period_start, row.known_to, round(row.forecast_p50, 4)) for name, row in found.items()}
     assert told == {
         "aws": (date(2026, 11, 1), date(2026, 10, 26), D(3000)),
-        "all": (date(2026, 11, 1), date(2026, 10, 26), D(3400)),
+        "all": (date(2026, 11, 1), date(2026, 11, 21), D(3400)),
     }
-    assert found["all"].reason.endswith("at least 300.00 spent")
+    assert found["all"].actual == D(300)
 
 
 def test_a_bill_that_stopped_long_ago_does_not_hold_back_what_others_say(ledger: Ledger) -> None:
@@ -110,4 +128,4 @@ def test_a_bill_that_stopped_long_ago_does_not_hold_back_what_others_say(ledger:
     found = computed(ledger, {"name": "aws", "amount": 4000, "match": AWS}, {"name": "all", "amount": 4000})
     assert found["aws"].known_to == date(2026, 9, 21)
     assert (found["all"].known_to, found["all"].actual) == (date(2026, 11, 21), D(300))
-    assert found["all"].reason == "8% spent; behind and not whole: aws payer (known to 2026-09-20)"
+    assert found["all"].reason == "8% spent; behind, later days not in it: aws payer (known to 2026-09-20)"

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from analyzer.budget_path import forecast_path
 from analyzer.forecast import History, forecast
 from analyzer.forecast_ended import silent_steps
-from analyzer.forecast_run import Period, Subject, forecast_rows
+from analyzer.forecast_run import Period, forecast_rows
 from analyzer.forecast_steps import KnownStep
+from analyzer.forecast_subjects import Part, Subject
 
 if TYPE_CHECKING:
     from analyzer.forecast_members import Floats
 
 D = Decimal
 FIRST = date(2026, 9, 21)
-KNOWN_TO = date(2026, 10, 21)
 
 
 def _history(usage: Floats | list[float], fees: Floats | None = None) -> History:
@@ -111,15 +111,16 @@ def test_a_budget_expects_nothing_of_what_has_ended_however_short_its_history() 
 
 
 def test_it_is_said_and_what_is_known_is_added() -> None:
-    subject = Subject("all", None, 0, "EUR", FIRST, tuple(D(f"{one:g}") for one in _once(30)), (D(0),) * 30, False)
-    told = forecast(subject.history, 11)
+    part = Part(FIRST, tuple(D(f"{one:g}") for one in _once(30)), (D(0),) * 30)
+    subject = Subject("all", None, 0, "EUR", part, False)
+    told = forecast(part.history, 11)
     october = Period("month", date(2026, 10, 1), date(2026, 11, 1))
-    rows = list(forecast_rows(subject, told, KNOWN_TO, [october], []))
+    rows = list(forecast_rows(subject, [told], [october], []))
     month = rows[0]
     assert (month["actual"], month["p10"], month["p50"], month["p90"]) == (0, 0, 0, 0)
     assert month["reason"] == "no usage since 2026-09-21: taken to have ended, so that only what is known is expected"
     launch = KnownStep(date(2026, 10, 30), None, D(100), "EUR", "launch", True, {})
-    month = next(iter(forecast_rows(subject, told, KNOWN_TO, [october], [launch])))
+    month = next(iter(forecast_rows(subject, [told], [october], [launch])))
     assert (month["p10"], month["p50"], month["p90"]) == (200, 200, 200)
 
 

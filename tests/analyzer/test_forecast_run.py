@@ -11,8 +11,9 @@ from sqlalchemy import text
 
 from aispend.foresight import Step
 from aispend.settings import Forecast
-from analyzer.forecast_run import Period, Subject, largest, periods, write_forecasts
+from analyzer.forecast_run import Period, periods, write_forecasts
 from analyzer.forecast_steps import KnownStep, commitments_that_end, steps_ahead, steps_written_down
+from analyzer.forecast_subjects import Part, Subject, largest
 from tests.analyzer.conftest import Ledger, all_hours
 
 D = Decimal
@@ -127,7 +128,7 @@ def test_periods_are_of_today_or_of_what_is_known_last() -> None:
 
 def test_the_rest_is_one_series_of_its_currency() -> None:
     def one(value: str, cost: int, currency: str = "USD") -> Subject:
-        return Subject("model", value, 0, currency, FIRST, (D(cost),), (D(0),), value == "c")
+        return Subject("model", value, 0, currency, Part(FIRST, (D(cost),), (D(0),)), value == "c")
 
     chosen = largest([one("a", 5), one("b", 9), one("c", 1), one("d", 2), one("e", 3, "EUR")], 2)
     told = [(row.value, row.others, row.currency, row.total, row.partly_unknown) for row in chosen]

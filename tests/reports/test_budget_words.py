@@ -66,7 +66,15 @@ def test_a_day_that_has_passed_is_not_called_expected_without_saying_so() -> Non
         ({}, "used up 2026-11-20"),
         ({"computed_at": datetime(2026, 11, 22, 6, tzinfo=UTC)}, "used up 2026-11-20 (past, not billed yet)"),
         # it was reached: the bill says so
-        ({"known_to": november(21), "computed_at": datetime(2026, 11, 22, 6, tzinfo=UTC)}, "used up 2026-11-20"),
+        (
+            {"known_to": november(21), "actual": D(1000), "computed_at": datetime(2026, 11, 22, 6, tzinfo=UTC)},
+            "used up 2026-11-20",
+        ),
+        # one bill tells of the day, and what another is to say of it uses it up
+        (
+            {"known_to": november(21), "computed_at": datetime(2026, 11, 22, 6, tzinfo=UTC)},
+            "used up 2026-11-20 (past, not billed yet)",
+        ),
         ({"exhausted_on": None}, ""),
     ],
 )
