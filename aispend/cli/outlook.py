@@ -140,11 +140,16 @@ def _terms(found: views.Forecasts) -> Iterator[str]:
             f"In {found.currency}: known days at the rate of each, days to come at that of the last known day.{oldest} "
             "Bands of several currencies are added: too wide where they do not move together."
         )
+    several = len({row.currency for row in found.rows}) > 1
+
+    def amounts(row: views.ForecastRow) -> str:
+        return f"{_name(row)} in {row.currency}" if several else _name(row)
+
     names: dict[str, dict[str, None]] = {}
     for row in found.rows:
         if row.reason:
-            names.setdefault(row.reason, {})[_name(row)] = None
-    every = {_name(row) for row in found.rows}
+            names.setdefault(row.reason, {})[amounts(row)] = None
+    every = {amounts(row) for row in found.rows}
     for reason, ours in names.items():
         whose = "" if ours.keys() == every else f" ({', '.join(ours)})"
         yield f"{reason[0].upper()}{reason[1:]}{whose}."

@@ -42,6 +42,19 @@ def test_month_and_quarter_with_their_terms(run: Run, database: Store) -> None:
     ]
 
 
+def test_with_several_currencies_a_note_says_of_which_amounts_it_is(run: Run, database: Store) -> None:
+    """The euros of all spend have no band; both currencies of AI spend are taken to have ended."""
+    ended = "no usage since 2026-11-01: taken to have ended, so that only what is known is expected"
+    with database.engine.begin() as connection:
+        tell(connection, "all", None, "90")
+        tell(connection, "all", None, "30", currency="EUR", p10=None, p90=None, reason="no band: 9 days are too few")
+        tell(connection, "ai", None, "8", reason=ended)
+        tell(connection, "ai", None, "7", currency="EUR", reason=ended)
+    said = " ".join(run("forecast").out.split())
+    assert "No band: 9 days are too few (all spend in EUR)." in said
+    assert "only what is known is expected (AI spend in EUR, AI spend in USD)." in said
+
+
 def test_for_machines_ours_and_theirs_tell_their_source(run: Run, database: Store) -> None:
     with database.engine.begin() as connection:
         launch = {"from": "2026-11-25", "to": None, "amount_per_day": "5", "currency": "USD", "why": "launch"}
