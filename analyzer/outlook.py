@@ -3,7 +3,7 @@
 They look at bounded windows of the roll-ups (``DAILY.history`` days and less), and what was worked out from the same
 numbers by the same code is remembered (``analyzer.remembered``): a refresh costs in proportion to what changed and not
 to the history. All of it is asked again when its *fingerprint* differs: the day, the months as analyzed, the settings
-of it, the decisions on anomalies, commitments and exchange rates.
+of it, the decisions on anomalies, commitments and exchange rates, and the version of the method.
 """
 
 from __future__ import annotations
@@ -23,6 +23,12 @@ from analyzer.remembered import Remembered
 
 if TYPE_CHECKING:
     from analyzer.anomaly_life import WatchReport
+
+
+OUTLOOK_VERSION = "1"
+"""Raise it with any change of code by which the same ledger and settings may give another forecast, anomaly, state of a
+budget, or words about one (``analyzer/forecast*``, ``anomaly*``, ``budget*``, ``series*``): else a home that is upgraded
+shows what the version before said until a bill changes. A new column alone does not need it."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,7 @@ def _look(connection: Connection, settings: Settings, clock: Clock) -> OutlookRe
 def _fingerprint(connection: Connection, settings: Settings, clock: Clock) -> str:
     sections = (settings.forecast, settings.anomaly, settings.budget_alerts, *settings.budgets)
     words = [
+        OUTLOOK_VERSION,
         clock().date().isoformat(),
         settings.reporting_currency,
         json.dumps([section.model_dump(mode="json") for section in sections], sort_keys=True),

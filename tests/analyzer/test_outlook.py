@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+import pytest
+
 from tests.analyzer.conftest import Ledger, all_hours
 
 BUDGET = {"name": "AI", "amount": 1000, "period": "month"}
@@ -29,6 +31,19 @@ def test_an_analysis_looks_ahead_once_for_the_same_ledger(ledger: Ledger) -> Non
     found = ledger.analyze().outlook
     assert found is not None
     assert found.watched.new >= 1
+
+
+def test_what_another_version_of_the_method_said_is_told_anew(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home that is upgraded has rows of the version before: the same bills do not keep them."""
+    fill(ledger)
+    ledger.analyze()
+    with ledger.store.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE forecast SET reason = 'of before'")
+    assert ledger.analyze().outlook is None
+    monkeypatch.setattr("analyzer.outlook.OUTLOOK_VERSION", "of tomorrow")
+    assert ledger.analyze().outlook is not None
+    assert not ledger.rows("SELECT * FROM forecast WHERE reason = 'of before'")
+    assert ledger.analyze().outlook is None
 
 
 def test_an_empty_ledger_has_nothing_ahead(ledger: Ledger) -> None:
