@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 
 OUTLOOK_VERSION = "1"
-"""Raise it with any change of code by which the same ledger and settings may give another forecast, anomaly, state of a
-budget, or words about one (``analyzer/forecast*``, ``anomaly*``, ``budget*``, ``series*``): else a home that is upgraded
-shows what the version before said until a bill changes. A new column alone does not need it."""
+"""Raise it with any change of code by which the same ledger and settings may give another forecast, anomaly or state
+of a budget, or other words about one (``analyzer/forecast*``, ``anomaly*``, ``budget*``, ``series*``): else a home that
+is upgraded shows what the version before said until a bill changes."""
 
 
 @dataclass(frozen=True)
