@@ -24,14 +24,16 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, text
 
 from aispend.clock import month_of, next_month
 from aispend.money import exact_sum
+from aispend.schema import unit_cost
 from analyzer.attribution import plain_tag_key
 from analyzer.charges import HOURS_BILLED
 from analyzer.conversion import NO_STEPS, STEPS, Conversion, Converter, Period
-from analyzer.usage_days import usage_days
+from analyzer.tokens import TOKEN_CLASSES
+from analyzer.usage_days import outside, usage_days
 from analyzer.variance import NOTHING, Amount, Cell, Kind, Pool
 
 
@@ -173,18 +175,29 @@ def _demand(key: CellName, served: Mapping[tuple[str, str, str, str], Served]) -
 
 
 def _served(connection: Connection, before: Period, after: Period) -> dict[tuple[str, str, str, str], Served]:
-    known = usage_days(connection)
-    scope = {
-        "first": before[0],
-        "end": before[1],
-        "then": after[0],
-        "until": after[1],
-        "providers": list(known),
-        "known_from": [days.first for days in known.values()],
-        "known_to": [days.last for days in known.values()],
-    }
+    """What was served in both periods, of what is counted on all of their days of which the use is known or waited."""
+    c = unit_cost.c
+    tokens: ColumnElement[Any] = func.coalesce(c[f"{TOKEN_CLASSES[0]}_tokens"], 0)
+    for one in TOKEN_CLASSES[1:]:
+        tokens = tokens + func.coalesce(c[f"{one}_tokens"], 0)
+    unknown = outside(usage_days(connection), unit_cost)
+    earlier, later = (and_(c.day >= first, c.day < end) for first, end in (before, after))
+    keys = (c.provider, c.model, c.stage, c.currency)
+    statement = (
+        select(
+            *keys,
+            func.sum(c.requests).filter(earlier).label("requests_before"),
+            func.sum(c.requests).filter(later).label("requests_after"),
+            func.sum(tokens).filter(earlier).label("tokens_before"),
+            func.sum(tokens).filter(later).label("tokens_after"),
+            func.bool_or(and_(c.requests.is_(None), or_(tokens > 0, unknown))).label("requests_unknown"),
+            func.bool_or(and_(tokens == 0, unknown)).label("tokens_unknown"),
+        )
+        .where(c.basis == "allocation", c.model.is_not(None), c.effective_cost.is_not(None), or_(earlier, later))
+        .group_by(*keys)
+    )
     found = {}
-    for row in connection.execute(text(_SERVED), scope):
+    for row in connection.execute(statement):
         name = (row.provider, row.model, row.stage, row.currency)
         if row.requests_before and row.requests_after and not row.requests_unknown:
             found[name] = Served("requests", row.requests_before, row.requests_after)
@@ -259,24 +272,3 @@ _CELLS = f"""
             AND (c.half <> 1 OR position('+' IN b.dataset) = 0) {{only}}) AS cell
     WHERE effective IS NOT NULL OR lacks
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16"""
-
-_TOKENS = (
-    "input_tokens, 0) + coalesce(cached_input_tokens, 0) + coalesce(cache_write_tokens, 0) + coalesce(output_tokens"
-)
-
-_SERVED = f"""
-    SELECT provider, model, stage, currency,
-           sum(requests) FILTER (WHERE day < :end AND day >= :first) AS requests_before,
-           sum(requests) FILTER (WHERE day >= :then AND day < :until) AS requests_after,
-           sum(tokens) FILTER (WHERE day < :end AND day >= :first) AS tokens_before,
-           sum(tokens) FILTER (WHERE day >= :then AND day < :until) AS tokens_after,
-           bool_or(requests IS NULL AND (tokens > 0 OR is_outside)) AS requests_unknown,
-           bool_or(tokens = 0 AND is_outside) AS tokens_unknown
-    FROM (SELECT u.*, coalesce({_TOKENS}, 0) AS tokens,
-                 coalesce(u.day < known.first OR u.day > known.last, false) AS is_outside
-          FROM unit_cost u
-          LEFT JOIN unnest(CAST(:providers AS text[]), CAST(:known_from AS date[]), CAST(:known_to AS date[]))
-               AS known (provider, first, last) USING (provider)
-          WHERE basis = 'allocation' AND model IS NOT NULL AND effective_cost IS NOT NULL
-            AND (day >= :first AND day < :end OR day >= :then AND day < :until)) AS u
-    GROUP BY provider, model, stage, currency"""

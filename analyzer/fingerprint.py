@@ -15,7 +15,7 @@ from aispend.clock import next_month
 from aispend.schema import made_from
 from aispend.settings import Allocation, Settings
 
-ANALYSIS_VERSION = "7"
+ANALYSIS_VERSION = "8"
 """Changes whenever the same facts may give other shares, roll-ups or unit costs."""
 
 _BILLS = """

@@ -18,6 +18,9 @@ Cases       Idle time that the setting puts upon a workload is that workload's a
             Where no usage is known, the tokens a token-priced bill itself counts are taken.
             Usage that met no charge stands in a row of its own with unknown cost: it dilutes no rate.
             A charge without effective cost adds its volume but no cost: the row is partly unknown, and says so.
+            What worked for a model on a day of which nothing was logged (:mod:`analyzer.usage_holes`) stands in a row
+            of its own, without requests (NULL). Where a model had none on machines whose day was logged, its requests
+            are zero, which is known.
             Paid hours are the bill's quantity in hours × accelerators of the SKU. Used hours are activity × paid
             hours where at least ``MEASURED`` of the paid hours were measured; else they, and the cost on the usage
             basis, are unknown. Of an Azure pair, cost and quantities come from the amortised half.
@@ -34,8 +37,10 @@ from sqlalchemy import Connection, text
 from aispend.watching import LatencyTarget
 from analyzer.exact_sql import split_exact_sql
 from analyzer.goodput import SERVED_CLASSES, TIME_CLASSES, gather_served
+from analyzer.hours import IDLE_ACTIVITY
 from analyzer.serving import find_what_is_on_shared, put_where_served
 from analyzer.tokens import TOKEN_CLASSES, TOKEN_WEIGHTS
+from analyzer.usage_holes import SERVING, find_unlogged
 
 MEASURED = "0.8"
 """Part of the paid accelerator hours that must be measured before their use is stated."""
@@ -125,15 +130,19 @@ _COSTS = f"""
     CREATE TEMP TABLE cost_day ON COMMIT DROP AS
     SELECT row_number() OVER () AS row_id, costs.*,
            CASE WHEN known >= {MEASURED} * paid THEN paid * used / nullif(known, 0) END AS used_hours
-    FROM (SELECT day, provider, model, stage, currency, sum(cost) AS cost, sum(paid) AS paid,
+    FROM (SELECT day, provider, model, stage, currency, is_unlogged, sum(cost) AS cost, sum(paid) AS paid,
                  bool_or(partial) AS partial,
                  sum(paid) FILTER (WHERE active IS NOT NULL) AS known, sum(paid * active) AS used,
                  sum(cost) FILTER (WHERE accelerated AND unit_class IS NULL) AS accelerated_cost,
                  coalesce(sum(cost) FILTER (WHERE unit_class IS NULL), 0) AS shared_cost,
                  {_OWN_CLASSES}
-          FROM (SELECT l.*, a.active, a.resource_key IS NOT NULL OR l.paid > 0 AS accelerated
-                FROM unit_line l LEFT JOIN active_day a USING (resource_key, day)) AS line
-          GROUP BY day, provider, model, stage, currency) AS costs"""
+          FROM (SELECT l.*, a.active, a.resource_key IS NOT NULL OR l.paid > 0 AS accelerated,
+                       s.day IS NOT NULL OR d.day IS NOT NULL AND a.resource_key IS NULL AS is_unlogged
+                FROM unit_line l
+                LEFT JOIN active_day a USING (resource_key, day)
+                LEFT JOIN unlogged_server s USING (day, provider, model, stage, currency, resource_key)
+                LEFT JOIN unlogged_day d USING (day, provider, model, stage, currency)) AS line
+          GROUP BY day, provider, model, stage, currency, is_unlogged) AS costs"""
 
 _USAGE = """
     CREATE TEMP TABLE usage_day ON COMMIT DROP AS
@@ -164,7 +173,7 @@ _USAGE = """
 _VOLUME = """
     CREATE TEMP TABLE volume_day ON COMMIT DROP AS
     SELECT day, provider, placed_model AS model, placed_stage AS stage, currency, sum(requests) AS requests, {served},
-           {times}, {sums}, true AS is_known
+           {times}, {sums}, true AS is_known, false AS is_unlogged
     FROM usage_day WHERE placed_model IS NOT NULL
     GROUP BY 1, 2, 3, 4, 5"""
 
@@ -191,7 +200,7 @@ _TOKENS = """
                        v.decode_us
                 FROM basis_cost b
                 JOIN cost_day c USING (row_id)
-                LEFT JOIN volume_day v USING (day, provider, model, stage, currency)
+                LEFT JOIN volume_day v USING (day, provider, model, stage, currency, is_unlogged)
                 CROSS JOIN LATERAL (VALUES {classes}) AS k (place, quantity, weight, is_output)
                 WHERE k.quantity > 0) AS k) AS k"""
 """With times each input class is weighed by prefill × weighed output, the output by decode × weighed input, so that all
@@ -200,11 +209,13 @@ input is to the output as prefill is to decode, without a division."""
 _WRITE_COSTS = """
     INSERT INTO unit_cost (billing_month, day, provider, model, stage, basis, currency, effective_cost, partly_unknown,
                            requests, {served}, {tokens}, {costs}, accelerator_hours_paid, accelerator_hours_used)
-    SELECT CAST(:month AS date), day, provider, model, stage, b.basis, currency, b.cost, c.partial, v.requests,
+    SELECT CAST(:month AS date), day, provider, model, stage, b.basis, currency, b.cost, c.partial,
+           CASE WHEN v.is_known IS NULL AND NOT is_unlogged AND model IS NOT NULL AND stage = ANY(:serving)
+                     AND coalesce({billed}) IS NULL AND c.used_hours >= {idle} * c.paid THEN 0 ELSE v.requests END,
            {measured}, {quantities}, {parts}, round(c.paid, 6), round(c.used_hours, 6)
     FROM basis_cost b
     JOIN cost_day c USING (row_id)
-    LEFT JOIN volume_day v USING (day, provider, model, stage, currency)
+    LEFT JOIN volume_day v USING (day, provider, model, stage, currency, is_unlogged)
     LEFT JOIN (SELECT basis_id, {spread} FROM ({divided}) AS d GROUP BY basis_id) AS d USING (basis_id)"""
 
 _WRITE_UNMET = """
@@ -242,11 +253,12 @@ def write_unit_costs(
     connection.execute(text(_USAGE.format(classes=classes)), scope)
     put_where_served(connection)
     _run(connection, _ACTIVE)
-    _run(connection, _COSTS)
     sums = ", ".join(f"sum({name}) AS {name}" for name in TOKEN_CLASSES)
     served = ", ".join(f"sum({name}) AS {name}" for name in SERVED_CLASSES)
     times = ", ".join(f"sum({name}) AS {name}" for name in TIME_CLASSES)
     _run(connection, _VOLUME.format(sums=sums, served=served, times=times))
+    find_unlogged(connection)
+    _run(connection, _COSTS)
     _run(connection, _BASES)
     weighed = ", ".join(
         f"({place}, {_quantity(name)}, {TOKEN_WEIGHTS[name]}, {name == 'output'})"
@@ -255,7 +267,7 @@ def write_unit_costs(
     _run(connection, _TOKENS.format(classes=weighed))
     connection.execute(text("DELETE FROM unit_cost WHERE billing_month = :month"), scope)
     tokens = ", ".join(f"{name}_tokens" for name in TOKEN_CLASSES)
-    connection.execute(text(_write_costs(tokens)), scope)
+    connection.execute(text(_write_costs(tokens)), {**scope, "serving": list(SERVING)})
     unmet = _WRITE_UNMET.format(tokens=tokens, sums=sums, served=", ".join(_SERVED_COLUMNS), measured=served)
     connection.execute(text(unmet), scope)
 
@@ -263,6 +275,8 @@ def write_unit_costs(
 def _write_costs(tokens: str) -> str:
     return _WRITE_COSTS.format(
         tokens=tokens,
+        idle=IDLE_ACTIVITY,
+        billed=", ".join(f"c.billed_{name}" for name in TOKEN_CLASSES),
         served=", ".join(_SERVED_COLUMNS),
         measured=", ".join(f"v.{name}" for name in SERVED_CLASSES),
         costs=", ".join(f"{name}_cost" for name in TOKEN_CLASSES),

@@ -12,7 +12,7 @@ from aispend.clock import month_of, next_month
 from aispend.money import exact_sum
 from dashboard import charts, data, layout
 from dashboard.layout import Lines
-from reports.formats import UNKNOWN, count, money, percent, period, unit_price
+from reports.formats import UNKNOWN, count, left_out_line, money, percent, period, unit_price
 from reports.views import Spend, SpendQuery, UnitBasis, UnitCost, Window
 
 _BASES: dict[str, UnitBasis] = {"Allocation": "allocation", "Usage": "usage"}
@@ -58,10 +58,13 @@ def page() -> None:
     _spend_table(by_model, currency)
     st.subheader("Cost of a unit", help="Cost and volume of the same days. Load: accelerator hours used ÷ paid.")
     basis = _BASES[st.segmented_control("Basis", list(_BASES), default="Allocation", help=_BASIS_HELP) or "Allocation"]
-    rows = [row for row in data.unit_costs(window, basis).rows if row.currency == currency]
+    found = data.unit_costs(window, basis)
+    rows = [row for row in found.rows if row.currency == currency]
     served = [row for row in rows if row.requests or _tokens_in(row) or row.output_tokens]
     if served:
         _unit_table(served, currency)
+        if left_out := left_out_line(found.left_out):
+            st.caption(layout.markdown_safe(left_out))
     else:
         st.info("No inference usage is loaded for these days. Load some: `aispend import-usage PATH…`")
     others = [row for row in rows if row not in served and row.accelerator_hours_paid]

@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from aispend.money import rate
 from reports.kinds import KINDS
-from reports.views import ENDED_STATES, Basis, EnergyUse, SavedItem, Window
+from reports.views import ENDED_STATES, Basis, EnergyUse, LeftOut, SavedItem, Window
 
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -213,6 +213,27 @@ def allocation_line(allocation: Iterable[str]) -> str:
     """How machines were divided over those who shared them; nothing where that is not known."""
     named = "; ".join(allocation)
     return f"Machines divided by {named}." if named else ""
+
+
+_WHY_LEFT_OUT = {
+    "unlogged": "accelerators worked, no request logged",
+    "not collected": "not collected",
+    "beyond": "before or after all requests logged",
+}
+_MODELS_TOLD = 3
+
+
+def left_out_line(left_out: Iterable[LeftOut]) -> str | None:
+    """Days that are in no rate since nobody knows what was served, by model and why; None where there are none."""
+    told: dict[str, list[str]] = {}
+    for one in left_out:
+        days = f"{one.days} day{'s' if one.days > 1 else ''} ({_WHY_LEFT_OUT[one.why]})"
+        told.setdefault(f"{one.model} ({PROVIDERS.get(one.provider, one.provider)})", []).append(days)
+    if not told:
+        return None
+    models = [f"{name} {', '.join(days)}" for name, days in told.items()]
+    more = [f"{len(models) - _MODELS_TOLD} more models"] if len(models) > _MODELS_TOLD else []
+    return f"In no rate, for nobody knows what was served: {'; '.join([*models[:_MODELS_TOLD], *more])}."
 
 
 def conversion_lines(currency: str, oldest_rate: date | None, unconverted: Mapping[str, Decimal]) -> list[str]:

@@ -39,18 +39,19 @@ def payback(
         missing = (
             "" if isinstance(found, views.Payback) else nothing.no_payback(connection, (trained, instead_of), rate)
         )
-    show.lines(_told(found) if isinstance(found, views.Payback) else [missing])
+    show.lines(told(found) if isinstance(found, views.Payback) else [missing])
 
 
-def _told(found: views.Payback) -> list[str]:
+def told(found: views.Payback) -> list[str]:
+    """The sentences of an answer."""
     from reports.formats import count, money, period, unit_price
 
     return [
         _training(found),
         f"Serving: {unit_price(found.cost_per_1m_tokens)} a million tokens instead of "
         f"{unit_price(found.instead_cost_per_1m_tokens)} ({found.instead_of}).",
-        f"At {count(found.monthly_tokens)} tokens in 730 hours, the volume of {period(found.days)}, that saves "
-        f"{money(found.monthly_saving)} a month.",
+        f"At {count(found.monthly_tokens)} tokens in 730 hours, the volume of {period(found.days)}"
+        f"{_but(found.days_left_out)}, that saves {money(found.monthly_saving)} a month.",
         _answer(found),
         "Effective cost on allocation basis, idle hours included; the other model's price is taken to stay.",
         *(
@@ -61,6 +62,11 @@ def _told(found: views.Payback) -> list[str]:
         *([f"{found.instead_of} is not served: list price, {found.list_price_of}."] if found.list_price_of else []),
         *([f"Converted at the rate of the last day with usage, of {found.oldest_rate}."] if found.oldest_rate else []),
     ]
+
+
+def _but(days: int) -> str:
+    """The days that tell no volume."""
+    return f" but for {days} day{'s' if days > 1 else ''} of which it is not known" if days else ""
 
 
 def _training(found: views.Payback) -> str:

@@ -57,6 +57,7 @@ def unit_costs(
     """
     from reports import records, views
     from reports.columns import UNIT_COSTS, UNIT_COSTS_CONVERTED
+    from reports.formats import left_out_line
     from reports.home_first import home_first
 
     asked = doors.currency(currency) if currency else None
@@ -70,6 +71,9 @@ def unit_costs(
     flat = records.unit_cost_records(found.rows) if asked else records.records(UNIT_COSTS, found.rows)
     if asked and (apart := sorted({row.currency for row in found.rows} - {asked})):
         doors.note(f"No rate to {asked}, and left as billed: {', '.join(apart)}. Load rates: aispend import-rates FILE")
+    left_out = left_out_line(found.left_out)
+    if left_out and style is not Format.table:
+        doors.note(left_out)
     if show.answered(columns, flat, style, missing):
         return
     _unit_cost_table(found)
@@ -83,7 +87,16 @@ def _basis(text: str | None) -> views.UnitBasis | None:
 
 
 def _unit_cost_table(found: views.UnitCosts) -> None:
-    from reports.formats import allocation_line, count, currencies_apart, money, percent, period, unit_price
+    from reports.formats import (
+        allocation_line,
+        count,
+        currencies_apart,
+        left_out_line,
+        money,
+        percent,
+        period,
+        unit_price,
+    )
 
     served = [row for row in found.rows if row.requests or row.cost_per_1m_tokens is not None]
     cells = []
@@ -121,6 +134,8 @@ def _unit_cost_table(found: views.UnitCosts) -> None:
     failed = sum((row.failed_requests or Decimal(0) for row in found.rows), Decimal(0))
     if failed:
         notes.append(f"{count(failed)} failed requests: what they cost is in the rates of those that succeeded.")
+    if left_out := left_out_line(found.left_out):
+        notes.append(left_out)
     if unpriced:
         notes.append(f"{count(unpriced)} requests met no charge and are in no rate.")
     if any(row.partly_unknown for row in found.rows):

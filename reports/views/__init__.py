@@ -124,6 +124,7 @@ from reports.views.spend import Costs, Spend, SpendRow, SpendTotal, spend
 from reports.views.spend_query import CATEGORIES, DIMENSIONS, SpendQuery
 from reports.views.tax_lines import tax_apart
 from reports.views.unit_costs import ModelsWithUsage, UnitBasis, UnitCost, UnitCosts, models_with_usage, unit_costs
+from reports.views.unit_rates import LeftOut
 from reports.views.why_not import Below, Undecided, Unmeasured, WhyNot, undecided, unmeasured, why_not, why_not_below
 
 __all__ = [
@@ -182,6 +183,7 @@ __all__ = [
     "InvoiceState",
     "Kept",
     "KindTotal",
+    "LeftOut",
     "Lifecycles",
     "LifecyclesIn",
     "ModelLifecycle",

@@ -1,7 +1,8 @@
 """When training has paid for itself: against another model that is served too, or at an API's list price.
 
 Assumes     The volume of the last 30 days with usage goes on, and so does the other model's price. A month is 730
-            hours, as wherever a rate is said of one. Of a log that begins later, the days since then count.
+            hours, as wherever a rate is said of one. Of a log that begins later, the days since then count:
+            of these those that are in the price.
 Method      Saving a month: the tokens served, at the cost of the other model less at the model's own, both the cost per
             million that unit costs tell, all stages that served together. A model that is not served counts at the list
             price of the very tokens, class by class, at the cheapest API that sells it. Payback is the training cost ÷
@@ -42,7 +43,9 @@ class Payback:
     that came to nothing, None where that is unknown or no run was asked for. ``training_cost`` is None where none is on
     record. ``partly_unknown`` tells that some charge of the models has no effective cost and is in no amount.
     ``monthly_tokens`` and ``monthly_saving`` are of 730 hours, at the volume of ``days``: those of the last 30 with
-    usage of which the use is known. ``months`` is None where nothing is saved or the training cost is unknown.
+    usage of which the use is known, but for ``days_left_out`` among them that are in no price (the cost or the tokens
+    unknown; of several providers, where most are). ``months`` is None where nothing is saved or the training cost is
+    unknown.
     ``list_price_of`` names the API and the source where the other model is not served; ``oldest_rate`` is the day the
     oldest exchange rate used is from, None where none was needed.
     """
@@ -62,6 +65,7 @@ class Payback:
     list_price_of: str | None
     oldest_rate: date | None
     days: Window
+    days_left_out: int
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,7 @@ def payback(connection: Connection, trained: str, instead_of: str) -> Payback | 
     training = sums[2].amount
     own = rate(own_cost, _tokens(served), PER_TOKENS)
     instead = rate(other_cost, _tokens(other or served), PER_TOKENS)
-    monthly = exact_sum(per_month(row.all_tokens, row.days.days) for row in served)
+    monthly = exact_sum(per_month(row.all_tokens, row.days_counted) for row in served)
     saving = rate((instead - own) * monthly, Decimal(PER_TOKENS))
     return Payback(
         model=meant.model,
@@ -136,6 +140,7 @@ def payback(connection: Connection, trained: str, instead_of: str) -> Payback | 
         list_price_of=f"{offer.provider} {offer.model_id}, {offer.source}" if offer else None,
         oldest_rate=min((one.oldest_rate for one in sums if one.oldest_rate), default=None),
         days=Window(min(row.days.first for row in served), max(row.days.end for row in served)),
+        days_left_out=max(row.days.days - row.days_counted for row in served),
     )
 
 

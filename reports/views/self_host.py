@@ -85,7 +85,7 @@ def self_hosting(connection: Connection, window: Window | None = None) -> SelfHo
 
 
 def _row(served: TokenCost, offers: Sequence[ApiOffer], factor: Decimal | None) -> SelfHosted:
-    tokens, days = served.all_tokens, served.days.days
+    tokens, days = served.all_tokens, served.days_counted
     load = rate(served.hours_used, served.hours_measured) if served.hours_measured else None
     priced = (
         []

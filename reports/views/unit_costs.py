@@ -2,8 +2,8 @@
 
 Rates are ratios of sums, taken when read (:mod:`reports.views.unit_rates`). Volume whose cost is unknown is left out of
 them, so that it dilutes nothing; cost of days without volume (idle days, on the allocation basis) is in all of them.
-Days of which the use is not known are in none: those before the first and after the last day with requests of the
-provider; nor, per request, those of which the tokens alone were counted, nor per token those of the requests alone.
+Days of which the use is not known are in none (:mod:`analyzer.usage_days`), and ``left_out`` says how many; nor, per
+request, those of which the tokens alone were counted, nor per token those of the requests alone.
 ``load`` is used ÷ paid
 accelerator hours of the days where both are known; ``api`` where something was served and no accelerator is paid for (a
 token-priced API); NULL where use was not measured. The same card serves a token for 0.21 or 15 dollars a million
@@ -39,7 +39,15 @@ from aispend.schema import unit_cost
 from analyzer.currency import exchange_rates
 from analyzer.usage_days import usage_days
 from reports.views.basis import DEFAULT_DAYS, Window, divided_by, window_ending
-from reports.views.unit_rates import TOKEN_COSTS, TOKENS, ClassCost, class_costs, unit_sums
+from reports.views.unit_rates import (
+    TOKEN_COSTS,
+    TOKENS,
+    ClassCost,
+    LeftOut,
+    class_costs,
+    days_left_out,
+    unit_sums,
+)
 
 UnitBasis = Literal["allocation", "usage"]
 API = "api"
@@ -102,12 +110,16 @@ class UnitCost:
 
 @dataclass(frozen=True)
 class UnitCosts:
-    """Rows, the costliest model first, and the days they cover (NULL where there is no usage)."""
+    """Rows, the costliest model first, and the days they cover (NULL where there is no usage).
+
+    ``left_out``: of models that served something, the days that are in no rate since nobody knows what was served.
+    """
 
     rows: tuple[UnitCost, ...]
     window: Window | None
     allocation: tuple[str, ...] = ()
     oldest_rate: date | None = None
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def unit_costs(
@@ -130,7 +142,8 @@ def unit_costs(
     oldest = None
     if currency is not None:
         source, oldest = _converted(connection, window, currency)
-    statement = unit_sums(window, source, usage_days(connection))
+    known = usage_days(connection)
+    statement = unit_sums(window, source, known)
     if model is not None:
         statement = statement.where(func.lower(source.c.model) == model.lower())
     if basis is not None:
@@ -151,7 +164,9 @@ def unit_costs(
             row.basis,
         )
     )
-    return UnitCosts(tuple(rows), window, allocation, oldest)
+    served = {(row.model, row.provider) for row in rows if row.requests or any(getattr(row, name) for name in TOKENS)}
+    left_out = [one for one in days_left_out(connection, window, known) if (one.model, one.provider) in served]
+    return UnitCosts(tuple(rows), window, allocation, oldest, tuple(left_out))
 
 
 @dataclass(frozen=True)
@@ -165,7 +180,7 @@ class ModelsWithUsage:
 def models_with_usage(connection: Connection) -> ModelsWithUsage | None:
     """Every model that has unit costs on any day; None where none has."""
     c = unit_cost.c
-    served = or_(*(c[name].is_not(None) for name in ("requests", *TOKENS)))
+    served = or_(*(c[name] > 0 for name in ("requests", *TOKENS)))
     models = tuple(connection.scalars(select(c.model).where(served, c.model.is_not(None)).distinct().order_by(c.model)))
     first, last = connection.execute(select(func.min(c.day), func.max(c.day)).where(served)).one()
     return ModelsWithUsage(models, Window(first, last + timedelta(days=1))) if first is not None else None

@@ -27,7 +27,7 @@ from aispend.money import exact_sum, exactly, rate
 from aispend.prices.token_prices import ApiOffer
 from aispend.schema import unit_cost
 from analyzer.tokens import TOKEN_CLASSES, TOKEN_WEIGHTS
-from analyzer.usage_days import DaysKnown, outside, usage_days
+from analyzer.usage_days import DaysKnown, Why, outside, usage_days, why_unknown
 from reports.views.basis import Window
 
 TOKENS = tuple(f"{name}_tokens" for name in TOKEN_CLASSES)
@@ -39,7 +39,8 @@ _BESIDE = ("reasoning_tokens", "good_requests", "judged_requests")
 def unit_sums(window: Window, source: FromClause, known: Mapping[str, DaysKnown]) -> Select[Any]:
     """Sums of ``source`` over ``window``, of each model, provider, stage, basis and currency.
 
-    ``cost_of_X`` and ``priced_X`` are the two sides of a rate, ``paid_X`` tokens of days whose cost is known.
+    ``cost_of_X`` and ``priced_X`` are the two sides of a rate, ``paid_X`` tokens of days whose cost is known;
+    ``days_in`` the days that are in the rate of all tokens, and ``days_out`` those of which some cost is not.
     Costs of token classes, reasoning tokens and good and judged requests are of such days; any other column by its own
     name is all of it.
     """
@@ -51,12 +52,11 @@ def unit_sums(window: Window, source: FromClause, known: Mapping[str, DaysKnown]
     def where_both(amount: ColumnElement[Any], quantity: ColumnElement[Any]) -> ColumnElement[Any]:
         return func.sum(case((and_(amount.is_not(None), whole), quantity)))
 
-    tokens: ColumnElement[Any] = func.coalesce(c[TOKENS[0]], 0)
-    for name in TOKENS[1:]:
-        tokens = tokens + func.coalesce(c[name], 0)
+    tokens = _tokens(source)
     unknown = outside(known, source)
     with_requests = or_(c.requests.is_not(None), and_(tokens == 0, ~unknown))
-    with_tokens = or_(tokens > 0, and_(c.requests.is_(None), ~unknown))
+    with_tokens = or_(tokens > 0, and_(func.coalesce(c.requests, 0) == 0, ~unknown))
+    with_cost = and_(with_tokens, whole, c.effective_cost.is_not(None))
     measured = c.accelerator_hours_used.is_not(None)
     unpaid = and_(c.accelerator_hours_paid.is_not(None), c.effective_cost.is_(None))
     return (
@@ -87,6 +87,8 @@ def unit_sums(window: Window, source: FromClause, known: Mapping[str, DaysKnown]
             func.sum(case((and_(with_tokens, measured), c.accelerator_hours_paid))).label("measured_for_tokens"),
             func.min(case((tokens > 0, c.day))).label("first_tokens"),
             func.max(case((tokens > 0, c.day))).label("last_tokens"),
+            func.array_agg(c.day.distinct()).filter(with_cost).label("days_in"),
+            func.array_agg(c.day.distinct()).filter(~with_cost).label("days_out"),
             func.sum(c.unpriced_requests).label("unpriced_requests"),
             func.sum(c.failed_requests).label("failed_requests"),
             *(where_both(c.effective_cost, c[name]).label(name) for name in _BESIDE),
@@ -95,6 +97,38 @@ def unit_sums(window: Window, source: FromClause, known: Mapping[str, DaysKnown]
         .where(c.day >= window.first, c.day < window.end)
         .group_by(*keys)
     )
+
+
+def _tokens(source: FromClause) -> ColumnElement[Any]:
+    """Tokens of all classes, none where none were counted."""
+    tokens: ColumnElement[Any] = func.coalesce(source.c[TOKENS[0]], 0)
+    for name in TOKENS[1:]:
+        tokens = tokens + func.coalesce(source.c[name], 0)
+    return tokens
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """On how many ``days`` a model has cost that is in no rate since nobody knows what was served, and why."""
+
+    model: str
+    provider: str
+    why: Why
+    days: int
+
+
+def days_left_out(connection: Connection, window: Window, known: Mapping[str, DaysKnown]) -> list[LeftOut]:
+    """Of every model with unit costs, by model and provider, what may be a hole in the log before what lies beyond."""
+    c = unit_cost.c
+    why = why_unknown(known, unit_cost)
+    statement = (
+        select(c.model, c.provider, why.label("why"), func.count(c.day.distinct()).label("days"))
+        .where(c.day >= window.first, c.day < window.end, c.basis == "allocation", c.model.is_not(None))
+        .where(c.requests.is_(None), _tokens(unit_cost) == 0, c.effective_cost != 0, why.is_not(None))
+        .group_by(c.model, c.provider, why)
+    )
+    rows = [LeftOut(*row) for row in connection.execute(statement)]
+    return sorted(rows, key=lambda row: (row.model, row.provider, row.why == "beyond", row.why))
 
 
 @dataclass(frozen=True)
@@ -135,7 +169,8 @@ class TokenCost:
 
     ``cost``, ``tokens`` (by the names of :data:`TOKENS`), hours and ``requests`` are all of the same ``days``, those of
     the window of which the use is known; ``requests`` are None unless they were counted wherever tokens were.
-    ``hours_used`` ÷ ``hours_measured`` is the load.
+    ``days`` go from the first of these to the last; ``days_counted`` leaves out those between that are in no rate, and
+    is what a volume by the month goes by. ``hours_used`` ÷ ``hours_measured`` is the load.
     """
 
     model: str
@@ -148,6 +183,7 @@ class TokenCost:
     hours_measured: Decimal
     hours_used: Decimal
     days: Window
+    days_counted: int
     partly_unknown: bool
 
     @property
@@ -194,8 +230,15 @@ def _token_cost(rows: Sequence[Row[Any]], days: Window) -> TokenCost:
         hours_measured=total("measured_for_tokens"),
         hours_used=total("used_for_tokens"),
         days=days,
+        days_counted=days.days - _left_out(rows, days),
         partly_unknown=any(row.partly_unknown for row in rows),
     )
+
+
+def _left_out(rows: Sequence[Row[Any]], days: Window) -> int:
+    """How many days have cost or use that is in no rate, and none that is: what was served on them nobody counted."""
+    ins, outs = ({day for row in rows for day in getattr(row, name) or ()} for name in ("days_in", "days_out"))
+    return sum(days.first <= day < days.end for day in outs - ins)
 
 
 def _counted(window: Window, rows: Sequence[Row[Any]], known: DaysKnown | None) -> Window:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from sqlalchemy import insert
 
 from aispend.cli import nothing
+from aispend.cli.payback import told
 from aispend.prices.token_prices import api_offers
 from aispend.schema import exchange_rate
 from reports import views
@@ -67,6 +68,27 @@ def test_payback_of_a_smaller_model(ledger: Ledger) -> None:
     assert isinstance(other, views.Payback)
     assert (other.monthly_saving, other.months) == (D("-29.2"), None)
     assert unknown is None
+
+
+def test_a_volume_a_month_is_of_the_days_in_the_price(ledger: Ledger) -> None:
+    """7.2 M tokens for 14.4 on the 5th. Of the 6th the bill gives no cost, of the 7th the requests alone are counted,
+    on the 8th nothing was served, the 9th is the last of the log: 7.2 M in three days of five, 73 M in 730 hours."""
+    served(ledger, tuned="14.4", large="43.2")
+    tags = {"model": "tuned", "stage": "inference_online"}
+    ledger.charge("2026-10-06", (None, None, None, None), resource_id="ep-tuned", tags=tags)
+    ledger.usage({"requests": 10, "input": 7_200_000}, alias="ep-tuned", model="tuned", day="2026-10-06")
+    ledger.charge("2026-10-07", "14.4", resource_id="ep-tuned", tags=tags)
+    ledger.usage({"requests": 10}, alias="ep-tuned", model="tuned", day="2026-10-07")
+    log_begins(ledger, "2026-10-09")
+    ledger.analyze()
+    found = answer(ledger, "tuned")
+    assert found.days == Window(date(2026, 10, 5), date(2026, 10, 10))
+    assert (found.monthly_tokens, found.days_left_out) == (D(73_000_000), 2)
+    assert (found.monthly_saving, found.cost_per_1m_tokens) == (D(292), D(2))
+    assert told(found)[2] == (
+        "At 73.0 M tokens in 730 hours, the volume of 2026-10-05 to 2026-10-09 (5 days) but for 2 days of which it is "
+        "not known, that saves 292.00 a month."
+    )
 
 
 def test_payback_across_currencies_and_against_a_list_price(ledger: Ledger) -> None:

@@ -192,7 +192,9 @@ def test_rates_are_of_the_same_days_and_classes_add_up(database: Store, days: li
 
     def waited(number: int) -> bool:
         day = days[number]
-        return not day.requests and not day.tokens and (not counted or counted[0] <= number <= counted[-1])
+        if day.requests or day.tokens or (day.used and day.paid and day.used >= day.paid / 100):
+            return False
+        return not counted or counted[0] <= number <= counted[-1]
 
     def same(price: Decimal | None, per: int, numbers: list[int], quantities: list[int]) -> Fraction | None:
         """The price is the known cost of these days over the quantity of those of them whose cost is known."""
