@@ -49,7 +49,8 @@ from recommender.subjects.usage_pools import CommittedRate, UsagePool
 
 NAME = "commit"
 CENT = Decimal("0.01")
-_WEEK = 7 * 24
+_DAY = 24
+_WEEK = 7 * _DAY
 _MIN_WEEKS = 2
 _WEEKS_OF = {"1y": 52, "3y": 156}
 _STEPS = 20
@@ -164,7 +165,7 @@ def _advice(
     listed = [cost.list_cost for cost in subject.costs if cost.list_cost is not None]
     effective = sum((cost.effective_cost for cost in subject.costs if cost.effective_cost is not None), Decimal(0))
     net = (saved * today).quantize(CENT, rounding=ROUND_DOWN)
-    p10, p50, p90 = _range(usage, best, committed_rate, today)
+    p10, p50, p90 = _range(usage, best, committed_rate, today, net)
     earlier, later = usage[: hours // 2], usage[hours // 2 :]
     tried = fit(later, _careful(earlier, committed_rate, options).covers, committed_rate)
     unused = np.array([float(hour < best.covers) for hour in later])
@@ -291,7 +292,7 @@ def _promised(
 ) -> dict[str, str | None]:
     """What the part that is bought first saves a month net, with its range: what is promised when it is done."""
     net = (_monthly(sum(usage, Decimal(0)) - stage.cost, len(usage)) * today).quantize(CENT, rounding=ROUND_DOWN)
-    ranged = zip(("p10", "p50", "p90"), _range(usage, stage, committed_rate, today), strict=True)
+    ranged = zip(("p10", "p50", "p90"), _range(usage, stage, committed_rate, today, net), strict=True)
     return {"net": str(net), **{name: None if amount is None else str(amount) for name, amount in ranged}}
 
 
@@ -309,21 +310,29 @@ def _parts(subject: UsagePool, monthly_cost: Decimal) -> dict[str, Decimal]:
 
 
 def _range(
-    usage: Sequence[Decimal], best: CommitmentFit, committed_rate: Decimal, today: Decimal
+    usage: Sequence[Decimal], best: CommitmentFit, committed_rate: Decimal, today: Decimal, point: Decimal
 ) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
-    """P10, P50 and P90 of the monthly saving: whole weeks drawn anew; none where they do not differ."""
+    """P10, P50 and P90 of the monthly saving around ``point``: weeks drawn anew; none where they do not differ.
+
+    A week is seven days in a row from any day, over the window's end as well, so that each day counts as often as in
+    the point: days beside the whole weeks may be unlike them.
+    """
     weeks = len(usage) // _WEEK
     if weeks < _MIN_WEEKS:
         return (None, None, None)
-    used = np.array([float(hour) for hour in usage[-weeks * _WEEK :]])
+    used = np.array([float(hour) for hour in usage])
     covered = np.minimum(used, float(best.covers)) - float(best.covers * committed_rate)
-    saved = np.array([np.roll(covered, -start)[:_WEEK].sum() for start in range(0, covered.size, 24)])
+    saved = np.array([np.roll(covered, -start)[:_WEEK].sum() for start in range(0, covered.size, _DAY)])
+    # those over the end join days that never followed each other: alone they show no difference of weeks
+    in_a_row = saved[: (covered.size - _WEEK) // _DAY + 1]
+    if np.allclose(in_a_row, in_a_row[0]):
+        return (None, None, None)
     means = np.random.default_rng(730).choice(saved, size=(_RESAMPLES, weeks)).mean(axis=1) / _WEEK
     p10, p50, p90 = (
         (Decimal(repr(float(value))) * HOURS_PER_MONTH * today).quantize(CENT)
         for value in np.percentile(means, (10, 50, 90))
     )
-    return (None, None, None) if p10 == p90 else (p10, p50, p90)
+    return (None, None, None) if p10 == p90 else (min(p10, point), p50, max(p90, point))
 
 
 def _command(subject: UsagePool, hourly: Decimal, first: Decimal, options: Commit) -> str:

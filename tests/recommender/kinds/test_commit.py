@@ -31,7 +31,9 @@ def price(term: str, hourly: str) -> Price:
     )
 
 
-def pool(hours: Sequence[int | None], *, committed: str | None = "6", days: int = DAYS, **more: Any) -> UsagePool:
+def pool(
+    hours: Sequence[int | Decimal | None], *, committed: str | None = "6", days: int = DAYS, **more: Any
+) -> UsagePool:
     """The pattern of ``hours`` over and over; an hour costs 10 on demand and ``committed`` under a plan."""
     usage = [None if hour is None else Decimal(hour) for hour in (list(hours) * (days * 24))[: days * 24]]
     rates = ()
@@ -209,3 +211,31 @@ def test_the_first_stage_promises_what_it_saves_itself() -> None:
     found = advise(pool(PUBLISHED))
     assert found.saving.net == Decimal("876.00")
     assert found.evidence["first_stage_saves"]["net"] == "584.00"
+
+
+def days_at(*levels: str) -> list[Decimal]:
+    """Hours of days, one level each."""
+    return [Decimal(level) for level in levels for _ in range(24)]
+
+
+def test_the_point_lies_within_its_range_where_days_beside_whole_weeks_differ() -> None:
+    """Nothing in the first four of 60 days, 10 an hour since, one week of 9.9: the range knows the four days too.
+
+    Of 8.57 blocks of a week that the 60 days hold, those without one of the four save more, and those with all less.
+    """
+    levels = [*["0"] * 4, *["10"] * 14, *["9.9"] * 7, *["10"] * 35]
+    found = advise(pool(days_at(*levels)))
+    saved, stage = found.saving, found.evidence["first_stage_saves"]
+
+    assert saved.p10 is not None
+    assert saved.p90 is not None
+    assert saved.p10 < saved.net < saved.p90
+    assert Decimal(stage["p10"]) < Decimal(stage["net"]) < Decimal(stage["p90"])
+
+
+def test_weeks_that_do_not_differ_have_no_range_in_a_window_of_eight_weeks_and_four_days() -> None:
+    """10 an hour on five days, 2 on two: any seven days in a row are alike, though the window begins one more."""
+    found = advise(pool(days_at(*(["10"] * 5 + ["2"] * 2) * 9)[: DAYS * 24]))
+
+    assert (found.saving.p10, found.saving.p50, found.saving.p90) == (None, None, None)
+    assert found.saving.range_from == "none: its weeks do not differ"
