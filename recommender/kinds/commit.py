@@ -56,6 +56,7 @@ _WEEKS_OF = {"1y": 52, "3y": 156}
 _STEPS = 20
 """Twentieths of the optimum that are tried where it does not survive the stress."""
 _RESAMPLES = 2000
+_SAME = 1e-9
 
 
 def applies(subject: UsagePool) -> bool:
@@ -325,7 +326,7 @@ def _range(
     saved = np.array([np.roll(covered, -start)[:_WEEK].sum() for start in range(0, covered.size, _DAY)])
     # those over the end join days that never followed each other: alone they show no difference of weeks
     in_a_row = saved[: (covered.size - _WEEK) // _DAY + 1]
-    if np.allclose(in_a_row, in_a_row[0]):
+    if np.allclose(in_a_row, in_a_row[0], rtol=_SAME, atol=_SAME):
         return (None, None, None)
     means = np.random.default_rng(730).choice(saved, size=(_RESAMPLES, weeks)).mean(axis=1) / _WEEK
     p10, p50, p90 = (
