@@ -82,11 +82,10 @@ def combine(
     kinds: Iterable[Kind[Any]],
     accepted: Callable[[Advice], bool] = lambda _: False,
     bought: Sequence[Advice] = (),
-    found_again: Callable[[Advice], bool] = lambda _: False,
 ) -> list[Counted]:
     """What each of ``advice`` adds, in its order; ``bought`` are commitments that no bill shows yet.
 
-    ``found_again`` is what was accepted and not found by the last run: the usage that commitments are sized on has it.
+    What was ``accepted`` is out of the usage that commitments were sized on.
     """
     known = {kind.name: kind for kind in kinds}
     able = [
@@ -111,11 +110,6 @@ def combine(
         if item.commits is not None
     ]
     pools = Pools(offers)
-
-    def is_out(item: Advice) -> bool:
-        """What was accepted is out of the usage that commitments were sized on."""
-        return accepted(item) and not found_again(item)
-
     options: list[Option] = []
     for group in _groups(parts.beside(choices, owned, accepted), advice):
         forced = _greedy([one for one in group if any(accepted(advice[number]) for number in one.lines)], [], parts)
@@ -126,10 +120,10 @@ def combine(
             (best[len(forced) :], parts.total(best) - parts.total(forced)),
         ):
             lines = parts.ordered(number for one in some for number in one.lines)
-            takes = pools.takes(advice[number] for number in lines if not is_out(advice[number]))
+            takes = pools.takes(advice[number] for number in lines if not accepted(advice[number]))
             options.append(Option(tuple(lines), gain, takes, free=some is not forced))
     stands = list(zip(options, settle(options, offers), strict=True))
-    found = parts.counted([one for one, stays in stands if stays], pools, is_out)
+    found = parts.counted([one for one, stays in stands if stays], pools, accepted)
     left_out = {line for one, stays in stands if not stays for line in one.lines}
     return [replace(one, remark=BESIDE_COMMITMENT) if line in left_out else one for line, one in enumerate(found)]
 
@@ -259,16 +253,16 @@ class _Parts:
         parts, _ = self.steps(lines, lambda item: item.saving.net)
         return sum((saved for part in parts.values() for saved in part.values()), _NOTHING)
 
-    def counted(self, options: Sequence[Option], pools: Pools, is_out: Callable[[Advice], bool]) -> list[Counted]:
+    def counted(self, options: Sequence[Option], pools: Pools, accepted: Callable[[Advice], bool]) -> list[Counted]:
         """What each proposal adds where these changes are done, and each commitment on what they leave.
 
-        ``is_out`` says what the usage of commitments is without already.
+        The usage of commitments is without what was ``accepted`` already.
         """
         lines = self.ordered(line for one in options for line in one.lines)
         shares = shares_counted(options, pools.commitments)
         net, left = self.steps(lines, lambda item: item.saving.net, shares)
         effective, left_at_rate = self.steps(lines, lambda item: item.saving.effective, shares)
-        lefts = pools.lefts(self.advice[line] for line in lines if not is_out(self.advice[line]))
+        lefts = pools.lefts(self.advice[line] for line in lines if not accepted(self.advice[line]))
         remarks: dict[int, str] = {}
         for number, one in enumerate(pools.commitments):
             if one.line is None:

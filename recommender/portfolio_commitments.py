@@ -2,8 +2,7 @@
 
 Assumes
     A commitment is bought at the size it is shown with, or in stages: its first is what is paid for until the next is
-    proposed by itself. What was accepted or done is out of its usage already, but what was accepted, not found by
-    the last run and found again: the next run takes that out.
+    proposed by itself. What was accepted or done is out of its usage already.
 Method
     A commitment is worth what it saves on the hours that the changes leave (``methods/offered.py``). All changes with
     what commitments are worth then are held against the commitment alone with what still adds beside it, the largest

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -31,6 +32,25 @@ _MUST_BE_FOUND = ("open", "accepted")
 _DECISIONS = ("accepted", "dismissed", "snoozed", "done", "reopened")
 
 
+@contextmanager
+def as_decided(
+    connection: Connection, advice: Sequence[Advice], reasons: Sequence[WhyNot], now: datetime
+) -> Iterator[None]:
+    """Within it the states are those after a run that found this, and after it those there were.
+
+    Commitments are sized on what is left after all else that was accepted and still holds: what that is, a run says
+    only at its end. Where nobody ever accepted anything the states are as they were.
+    """
+    e = recommendation_event.c
+    if connection.scalar(select(e.event_id).where(e.event == "accepted").limit(1)) is None:
+        yield
+        return
+    with connection.begin_nested() as trial:
+        keep(connection, advice, reasons, now)
+        yield
+        trial.rollback()
+
+
 def keep(
     connection: Connection, advice: Sequence[Advice], reasons: Sequence[WhyNot], now: datetime
 ) -> tuple[int, list[WhyNot]]:
@@ -51,11 +71,11 @@ def keep(
     standing, refused = within_quotas(
         asking,
         KINDS,
-        lambda left: _counted(left, states, passed, bought, found_again),
+        lambda left: _counted(left, states, passed, bought),
         lambda key: states.get(key) == "accepted",
     )
     items = {key: standing.get(key, item) for key, item in items.items() if key in standing or key not in asking}
-    counts = _counted(items, states, passed, bought, found_again)
+    counts = _counted(items, states, passed, bought)
     changing = {key: item for key, item in items.items() if before.get(key) not in CARRIED_OUT}
     _upsert(connection, [_row(key, item, counts[key], now) for key, item in changing.items()])
     for key, decision in followed.items():
@@ -80,15 +100,12 @@ def _counted(
     states: Mapping[str, str],
     passed: set[str],
     bought: Sequence[Advice],
-    found_again: Collection[str],
 ) -> dict[str, Counted]:
     """What each adds to the best combination; what was decided against takes no part in it."""
     part = {key: item for key, item in items.items() if states.get(key) not in DECIDED_AGAINST}
     open_gates = [replace(item, gate=None) if key in passed else item for key, item in part.items()]
     accepted = {id(item) for key, item in zip(part, open_gates, strict=True) if states.get(key) == "accepted"}
-    # commitments were sized while these were not known to be accepted still
-    anew = {id(item) for key, item in zip(part, open_gates, strict=True) if key in found_again}
-    counted = combine(open_gates, KINDS, lambda item: id(item) in accepted, bought, lambda item: id(item) in anew)
+    counted = combine(open_gates, KINDS, lambda item: id(item) in accepted, bought)
     return dict.fromkeys(items, NOT_COUNTED) | dict(zip(part, counted, strict=True))
 
 
@@ -113,7 +130,10 @@ def _not_billed_yet(connection: Connection, items: Mapping[str, Advice], states:
 def _end(
     connection: Connection, advice: Sequence[Advice], found: Collection[str], reasons: Sequence[WhyNot], now: datetime
 ) -> None:
-    """What is open or accepted and was not found is gone, or expired where nobody measured it lately; and why."""
+    """What is open or accepted and was not found is gone, or expired where nobody measured it lately; and why.
+
+    What expired and is measured again, and not found, is gone as well.
+    """
     why = {(item.kind, *_whose(item)): f"Proposed instead: {item.proposed}" for item in advice}
     why |= {(reason.kind, *_whose(reason)): reason.explanation for reason in reasons}
     blind = {
@@ -123,13 +143,14 @@ def _end(
     }
     c = recommendation.c
     rows = connection.execute(
-        select(c.id, c.kind, c.provider, c.resource_id, c.currency)
-        .where(c.state.in_(_MUST_BE_FOUND), c.id.not_in(found))
+        select(c.id, c.kind, c.provider, c.resource_id, c.currency, c.state)
+        .where(c.state.in_((*_MUST_BE_FOUND, "expired")), c.id.not_in(found))
         .order_by(c.id)
-    )
+    ).all()
     lost = {row.id: (row.kind, row.provider, row.resource_id, row.currency) for row in rows}
+    stays = {row.id for row in rows if row.state == "expired" and lost[row.id] in blind}
     for state in _NOT_FOUND:
-        ours = [key for key, what in lost.items() if (what in blind) == (state == "expired")]
+        ours = [key for key, what in lost.items() if (what in blind) == (state == "expired") and key not in stays]
         _say(connection, ours, state, state, now, why={key: why[lost[key]] for key in ours if lost[key] in why})
 
 

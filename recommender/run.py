@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,10 +17,10 @@ from recommender.contract import Advice, Answer, Kind, Subject, WhyNot
 from recommender.growth import note_growth
 from recommender.guards import exclusion_of
 from recommender.ledger.calibration import learned
-from recommender.record import BILL_STALE, keep
+from recommender.record import BILL_STALE, as_decided, keep
 from recommender.registry import KINDS
 from recommender.settings_check import check_settings
-from recommender.subjects.load import evidence_end, load_subjects
+from recommender.subjects.load import evidence_end, load_subjects, load_usage
 from recommender.subjects.machines import Machine
 from recommender.subjects.served_tokens import ServedTokens
 from recommender.subjects.services import Pool, Service
@@ -64,8 +64,9 @@ def recommend(engine: Engine, settings: Settings, clock: Clock, *, progress: Pro
         advice: list[Advice] = []
         reasons: list[WhyNot] = []
         seen: set[tuple[str, str]] = set()
-        if end is not None:
-            for subject in load_subjects(connection, end, settings):
+
+        def ask(subjects: Iterable[Subject]) -> None:
+            for subject in subjects:
                 seen.add((subject.provider, subject.resource_id))
                 if progress:
                     progress("Recommending", len(seen), None)
@@ -75,9 +76,14 @@ def recommend(engine: Engine, settings: Settings, clock: Clock, *, progress: Pro
                         advice.append(answer)
                     else:
                         reasons.append(answer)
+
+        if end is not None:
+            ask(load_subjects(connection, end, settings))
         advice, refused = whole_groups(advice, KINDS, settings.recommend.min_monthly_saving)
         reasons += refused
         if end is not None:
+            with as_decided(connection, advice, reasons, now):
+                ask(load_usage(connection, end, settings))
             told = {(one.subject.provider, name) for one in advice for name in (one.subject.resource_id, *one.acts_on)}
             told |= {(one.subject.provider, one.subject.resource_id) for one in reasons}
             reasons += unanswered(connection, end, settings.recommend, told)

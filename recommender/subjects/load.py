@@ -25,13 +25,14 @@ from recommender.subjects.training_runs import load_training_runs
 from recommender.subjects.unanswered import machine_days
 from recommender.subjects.usage_pools import load_usage_pools
 
-__all__ = ["evidence_end", "load_subjects"]
+__all__ = ["evidence_end", "load_subjects", "load_usage"]
 
 
 def load_subjects(connection: Connection, as_of: datetime, settings: Settings) -> Iterator[Subject]:
     """Machines first, as their telemetry is streamed; then what they are parts of, and what is bought without any.
 
-    Each provider's as of the end of its own bills, of which the newest ends at ``as_of``.
+    All but the usage that could be committed to, which is what the rest leaves (``load_usage``). Each provider's as of
+    the end of its own bills, of which the newest ends at ``as_of``.
     """
     prices, places = load_prices(connection, as_of.date()), load_places(connection)
     window = machine_days(settings.recommend)
@@ -51,6 +52,15 @@ def load_subjects(connection: Connection, as_of: datetime, settings: Settings) -
                 yield replace(subject, prices=prices, places=places)
 
 
+def load_usage(connection: Connection, as_of: datetime, settings: Settings) -> Iterator[Subject]:
+    """Usage that a commitment could cover, less what is accepted or done: as the states are when it is called."""
+    options, late = settings.recommend.commit, late_ends(connection, as_of)
+    for end in (as_of, *sorted(set(late.values()))):
+        for pool in load_usage_pools(connection, end, options.window_days, options.expiring_days):
+            if late.get(pool.provider, as_of) == end:
+                yield pool
+
+
 def _others(connection: Connection, as_of: datetime, settings: Settings, gathering: Gathering) -> Iterator[Subject]:
     options = settings.recommend
     services = list(gathering.services(connection))
@@ -67,7 +77,6 @@ def _others(connection: Connection, as_of: datetime, settings: Settings, gatheri
         options.output_limit.window_days,
         options.route.window_days,
     )
-    yield from load_usage_pools(connection, as_of, options.commit.window_days, options.commit.expiring_days)
     yield from load_token_use(connection, as_of, max(bought, options.self_host.window_days))
     yield from load_served_tokens(connection, as_of, options.self_host.window_days)
     yield from load_contracts(connection, as_of, options.contracts.window_days, settings.agreements)

@@ -5,9 +5,10 @@ Assumes     a commitment for one family in one region (EC2 Instance Savings Plan
 Method      The on-demand cost of each day is spread evenly over the hours the bill saw it run, else over all hours.
             Usage that no commitment covers counts, and what a commitment covers that ends within ``expiring_days``.
             Spot does not, nor does a type without a committed price. What accepted changes will take away is taken out
-            first: of a machine to be stopped, to go to spot, to another family, or whose work is to be bought, all;
-            of what is switched off by the hour all but the machines that never are; else the share it will save. What
-            is done already shows in the bill from its day on, and is taken out of the days before.
+            first, of those that expired since as well: of a machine to be stopped, to go to spot, to another family, or
+            whose work is to be bought, all; of what is switched off by the hour all but the machines that never are;
+            else the share it will save. What is done already shows in the bill from its day on, and is taken out of the
+            days before.
 Cases       An hour nothing ran is zero usage: it would be paid for all the same. A day whose cost is unknown makes its
             pool's usage of that day unknown.
 Drawbacks   Plans that cover several families and regions at once are taken as one for each. Usage outside AI, which is
@@ -37,6 +38,8 @@ from recommender.prices import PriceBook, load_prices
 CommittedTerm = Literal["1y", "3y"]
 COMMITTED_TERMS: tuple[CommittedTerm, ...] = ("1y", "3y")
 _DECIDED = ("accepted", "done", "verified")
+_EXPIRED = "expired"
+"""Nobody measured it lately: what was accepted, and not taken back, is still to come."""
 _LEAVING = ("stop_idle", "spot", "accelerator", "managed_or_self_host", "relocate")
 """Kinds after which nothing of a resource's usage is left to commit to where it was."""
 _RESIZING = ("rightsize", "consolidate", "arm_host")
@@ -233,7 +236,7 @@ def _leaves(provider: str, family: str, target: str) -> bool:
 def _decided(connection: Connection) -> dict[tuple[str, str], list[_Decided]]:
     """Accepted and done changes of each resource; of what is on by the hour, the machines that always are stay."""
     decided: dict[tuple[str, str], list[_Decided]] = defaultdict(list)
-    for row in connection.execute(text(_DECISIONS), {"decided": list(_DECIDED)}):
+    for row in connection.execute(text(_DECISIONS), {"decided": list(_DECIDED), "expired": _EXPIRED}):
         family = family_of(row.provider, row.instance_type) if row.instance_type else None
         left = usage_left(row.kind, row.target, rate(row.saved, row.cost), provider=row.provider, family=family)
         share = rate(Decimal(row.always), Decimal(row.machines)) if row.kind in _BY_HOUR else left.share
@@ -263,7 +266,9 @@ _DECISIONS = """
     CROSS JOIN jsonb_each(n.acts_on) AS part
     LEFT JOIN saving_baseline AS b ON b.recommendation_id = n.id
     LEFT JOIN resource AS r ON r.provider = n.provider AND r.resource_id = part.key
-    WHERE n.state = ANY(:decided) AND n.kind <> 'commit' AND n.monthly_cost > 0"""
+    WHERE (n.state = ANY(:decided)
+           OR (n.state = :expired AND b.recommendation_id IS NOT NULL AND b.done_on IS NULL))
+      AND n.kind <> 'commit' AND n.monthly_cost > 0"""
 
 _USAGE = """
     SELECT r.provider, a.billing_account_id AS payer, coalesce(l.region_id, r.region) AS region,

@@ -162,32 +162,6 @@ def test_what_was_accepted_is_out_of_the_usage_already(make_subject: Make) -> No
     assert found[0].remark == ""
 
 
-def test_what_was_accepted_and_is_found_again_is_still_in_the_usage(database: Store, make_subject: Make) -> None:
-    """Gone for a run, so both machines are in the size: 20 committed cost 12 an hour of the 10 that the stop leaves.
-
-    The run after that takes the stop out first: 10 are committed, and save 4. Of three machines and 30, 2 are saved.
-    """
-    stop = change(make_subject, "stop_idle", 7300, "i-1")
-
-    def run(*advice: Advice) -> dict[str, tuple[str, Decimal]]:
-        keep(connection, advice, [], AS_OF)
-        rows = connection.execute(select(recommendation))
-        return {row.kind: (row.state, row.counted_net) for row in rows}
-
-    with database.engine.begin() as connection:
-        whole = commit(make_subject, fleet(2, 20), 5840)
-        run(whole, stop)
-        change_state(connection, identity_of(stop), "accepted", who="ana", clock=lambda: AS_OF)
-        sized_on_what_is_left = commit(make_subject, offered(10, {"i-0": FLAT}), 2920)
-        assert run(sized_on_what_is_left, stop) == {"commit": ("open", 2920), "stop_idle": ("accepted", 7300)}
-        assert run(whole) == {"commit": ("open", 5840), "stop_idle": ("gone", 0)}
-        assert run(whole, stop) == {"commit": ("open", 0), "stop_idle": ("accepted", 7300)}
-        assert run(sized_on_what_is_left, stop) == {"commit": ("open", 2920), "stop_idle": ("accepted", 7300)}
-        run(whole)
-        larger = commit(make_subject, fleet(3, 30), 8760)
-        assert run(larger, stop) == {"commit": ("open", 1460), "stop_idle": ("accepted", 7300)}
-
-
 def test_what_an_accepted_commitment_loses_is_taken_off_what_takes_its_usage(make_subject: Make) -> None:
     """15 of 20 are committed, at 9 an hour. With one machine 1 an hour is saved and not 6; with none 9 are lost."""
     accepted, one = commit(make_subject, fleet(2, 15), 4380), change(make_subject, "stop_idle", 7300, "i-1")

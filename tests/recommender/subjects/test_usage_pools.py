@@ -217,9 +217,23 @@ def test_the_whole_payer_is_one_pool_whichever_account_runs_it(fleet: Store) -> 
     assert found.by_resource == {"i-1": Decimal(240), "i-4": Decimal(48)}
 
 
-@pytest.mark.parametrize(("done_on", "left"), [(DAY, 10), (DAY - timedelta(days=1), 20)])
-def test_what_is_done_shows_in_the_bill_from_its_day_on(fleet: Store, done_on: date, left: int) -> None:
-    decide(fleet, 1, "done", target="p4d.12xlarge")
+@pytest.mark.parametrize(
+    ("state", "done_on", "left"),
+    [
+        ("done", DAY, 10),
+        ("done", DAY - timedelta(days=1), 20),
+        # accepted, and not measured since
+        ("expired", None, 10),
+        # done and taken back, open again, and not measured since
+        ("expired", DAY, 20),
+        # found to be needed
+        ("gone", None, 20),
+    ],
+)
+def test_a_decision_is_taken_out_where_it_holds_and_no_bill_shows_it(
+    fleet: Store, state: str, done_on: date | None, left: int
+) -> None:
+    decide(fleet, 1, state, target="p4d.12xlarge")
     with fleet.engine.begin() as connection:
         connection.execute(
             insert(saving_baseline).values(
