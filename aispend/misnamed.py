@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 NEAR = 3
 """Names offered in place of an unknown one, at most."""
@@ -27,7 +27,13 @@ def nearest(name: str, known: Iterable[str], most: int = NEAR) -> tuple[str, ...
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A question with the nearest names and a space behind it; empty where none is near."""
     near = nearest(name, known)
-    return f"Did you mean {' or '.join(near)}? " if near else ""
+    return f"Did you mean {either(near)}? " if near else ""
+
+
+def either(names: Sequence[str]) -> str:
+    """``a``, ``a or b``, ``a, b or c``."""
+    *most, last = names
+    return f"{', '.join(most)} or {last}" if most else last
 
 
 def _plain(name: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from aispend.misnamed import NEAR, nearest, same
+from aispend.misnamed import NEAR, either, nearest, same
 
 _SHOWN = "recommend"
 """The section whose values are shown: in the others a credential can stand by mistake."""
@@ -92,7 +92,7 @@ def _meant(place: Place, model: type[BaseModel], withheld: frozenset[str]) -> st
     elsewhere = [dotted for dotted in everywhere if same(name, [dotted.rpartition(".")[2]])]
     others = tuple(elsewhere) if len(elsewhere) <= NEAR else ()
     if near := same(name, here) or others or nearest(name, here, 1):
-        return f"did you mean {' or '.join(near)}?"
+        return f"did you mean {either(near)}?"
     return f"there are: {', '.join(here)}"
 
 

@@ -18,7 +18,7 @@ from aispend.clock import Clock
 from aispend.errors import UsageError
 from aispend.schema import recommendation, recommendation_event, saving_baseline
 from recommender.group_decisions import Line, decided_with
-from recommender.ledger.baseline import promise_of, write_baseline
+from recommender.ledger.baseline import promise_of, unpaid_until, write_baseline
 from recommender.lives import CARRIED_OUT, next_life
 
 Event = Literal["accepted", "dismissed", "snoozed", "done", "reopened"]
@@ -78,17 +78,14 @@ def change_state(
 
     ``recommendation_id`` may be a unique prefix of six characters or more. Raises ``UsageError`` for fewer, an unknown
     id, an ambiguous prefix, a step the present state does not allow, a dismissal without reason, a snooze
-    without a future day, something done in the future or after its end, or taking back what was proposed anew since.
+    without a future day, something done in the future, after its end or when nothing of it was paid for, or taking back
+    what was proposed anew since.
     """
     decided, state = _find(connection, recommendation_id)
     full_id = decided.id
     if state not in _ALLOWED[event]:
-        raise UsageError(
-            f"A recommendation that is {state} cannot become {event}.",
-            where=full_id,
-            next_step=f"{event} is possible for: {', '.join(_ALLOWED[event])}.",
-        )
-    now = clock()
+        raise _refused(connection, full_id, state, event)
+    now, reason = clock(), (reason or "").strip() or None
     if event == "dismissed" and not reason:
         raise UsageError("A dismissal needs a reason.", where=full_id, next_step="Add --reason TEXT.")
     if event == "snoozed" and (until is None or until <= now.date()):
@@ -109,6 +106,23 @@ def change_state(
             update(recommendation).where(recommendation.c.id == one).values(state=new_state, updated_at=now)
         )
     return replace(decided, with_it=tuple(line.id for line in others))
+
+
+def _refused(connection: Connection, full_id: str, state: str, event: Event) -> UsageError:
+    """Why the present state does not allow a step, and what to do first."""
+    what = f"A recommendation that is {state} cannot become {event}."
+    if event == "reopened":
+        what = f"It is {state}: there is nothing to take back."
+    elif event == state:
+        c = recommendation_event.c
+        last = connection.execute(
+            select(c.who, c.at).where(c.recommendation_id == full_id, c.event == event).order_by(c.at.desc()).limit(1)
+        ).first()
+        what = f"It is {state} already" + (f", by {last.who} on {last.at:%Y-%m-%d}." if last else ".")
+    told = f"{event} is possible for: {', '.join(_ALLOWED[event])}."
+    if state in _ALLOWED["reopened"]:
+        told = f"Take that back first: aispend recommendations reopen {full_id}"
+    return UsageError(what, where=full_id, next_step=told)
 
 
 def _refuse_earlier_life(connection: Connection, full_id: str) -> None:
@@ -152,6 +166,7 @@ def evaluate(
 
     Raises ``UsageError`` as ``change_state`` does, where it waits for nothing, and for a failure without a reason.
     """
+    reason = (reason or "").strip() or None
     decided, state = _find(connection, recommendation_id)
     gate = connection.scalar(select(recommendation.c.gate).where(recommendation.c.id == decided.id))
     if gate is None:
@@ -182,6 +197,12 @@ def _write_done(connection: Connection, full_id: str, doing: Doing, now: datetim
     if on > now.date():
         raise UsageError(
             f"{on} has not come yet.", where="--on", next_step="Accept it now, and say that it is done when it is."
+        )
+    if doing.on is not None and (first := unpaid_until(connection, full_id, on)) is not None:
+        raise UsageError(
+            f"Nothing of it was paid for in the 28 days before {on}: it was first paid for on {first}.",
+            where=f"--on {on}",
+            next_step="Give a day on which there was something to change.",
         )
     if doing.planned_end is not None and doing.planned_end <= on:
         raise UsageError(

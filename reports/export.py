@@ -18,6 +18,7 @@ from reports.views import Recommendation
 
 FileFormat = Literal["csv", "parquet", "json"]
 SUFFIXES = (".csv", ".parquet")
+_OF_ADVICE = (*SUFFIXES, ".json")
 SPREADSHEET_ENCODING = "utf-8-sig"
 """With the mark by which Excel knows UTF-8."""
 
@@ -32,10 +33,17 @@ def recommendations_csv(rows: Iterable[Recommendation]) -> bytes:
 def write_recommendations(path: Path, rows: Iterable[Recommendation], style: FileFormat | None = None) -> None:
     """Write recommendations to ``path``, as its suffix says unless ``style`` does, replacing it.
 
-    Raises ``UsageError`` where neither says a format.
+    Raises ``UsageError`` where neither says a format, or each another.
     """
-    suffix = f".{style}" if style else path.suffix.lower()
-    with finished(path, (*SUFFIXES, ".json"), suffix) as unfinished:
+    named = path.suffix.lower()
+    suffix = f".{style}" if style else named
+    if suffix != named and named in _OF_ADVICE:
+        raise UsageError(
+            f"The file is named {named} and asked for as {style}.",
+            where=str(path),
+            next_step=f"Name it {suffix}, or leave out --format.",
+        )
+    with finished(path, _OF_ADVICE, suffix) as unfinished:
         if suffix == ".csv":
             unfinished.write_bytes(recommendations_csv(rows))
         elif suffix == ".json":
@@ -64,9 +72,13 @@ def finished(path: Path, suffixes: Sequence[str] = SUFFIXES, suffix: str | None 
         )
     if not path.absolute().parent.is_dir():
         raise UsageError("The folder to write to does not exist.", where=str(path.absolute().parent))
+    if path.is_dir():
+        raise UsageError("It is a folder.", where=str(path), next_step="Give the file a name of its own.")
     unfinished = path.with_name(path.name + ".part")
     try:
         yield unfinished
         unfinished.replace(path)
+    except OSError as error:
+        raise UsageError("The file cannot be written.", where=f"{path}: {error.strerror or error}") from error
     finally:
         unfinished.unlink(missing_ok=True)

@@ -102,4 +102,5 @@ def test_nearest_names() -> None:
     assert nearest("stop_idel", ["stop_idle", "spot"]) == ("stop_idle",)
     assert nearest("x", ["abc"]) == ()
     assert did_you_mean("stop_idel", ["stop_idle"]) == "Did you mean stop_idle? "
+    assert did_you_mean("opne", ["open", "done", "gone", "accepted"]) == "Did you mean open, gone or done? "
     assert did_you_mean("x", ["abc"]) == ""

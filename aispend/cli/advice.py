@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from aispend.cli import decisions, doors, one_advice, reasons, show
 from aispend.cli.advice_options import Narrowing, narrowed
 from aispend.cli.doors import DatabaseOption, Format, FormatOption, FromOption, ToOption
 from aispend.cli.show import Head
+from aispend.errors import UsageError
+from aispend.misnamed import nearest
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -31,10 +35,28 @@ _TERMS = (
 )
 
 
+_ID = re.compile("[0-9a-f]{6,}", re.IGNORECASE)
+
+
+class _Group(TyperGroup):
+    """The commands; an id in the place of one is told what shows it."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in self.commands and _ID.fullmatch(args[0]):
+            raise UsageError(
+                "An id is no command.", where=args[0], next_step=f"To see it: aispend recommendations show {args[0]}"
+            )
+        return super().resolve_command(ctx, args)
+
+
 def register(app: typer.Typer) -> None:
     """Add the group to ``app``."""
     group = typer.Typer(
-        name="recommendations", invoke_without_command=True, rich_markup_mode=None, add_help_option=True
+        name="recommendations",
+        cls=_Group,
+        invoke_without_command=True,
+        rich_markup_mode=None,
+        add_help_option=True,
     )
     group.callback()(recommendations)
     group.command("list")(list_all)
@@ -132,11 +154,25 @@ def _nothing(connection: Connection, chosen: views.AdviceFilter, *, asked_states
         return (
             f"No recommendation {' and '.join(parts) or 'stands'}. "
             f"There {'is' if sum(there.values()) == 1 else 'are'} {present}. "
-            f"States: {', '.join(views.STATES)}; choose with --state." + (f" {old}." if old else "")
+            f"States: {', '.join(views.STATES)}; choose with --state."
+            + (f" {old}." if old else "")
+            + "".join(f" {question}" for question in _meant(connection, chosen))
         )
     if views.why_not(connection, Decimal(0)):
         return "No recommendations: nothing was found to save. Why not: aispend recommendations why-not"
     return NO_ADVICE
+
+
+def _meant(connection: Connection, chosen: views.AdviceFilter) -> Iterator[str]:
+    """For each name asked for that no recommendation has, the nearest that one has, as a question."""
+    from reports import views
+
+    rows = views.recommendations(connection, views.AdviceFilter(states=views.STATES)).rows
+    for name in ("providers", "accounts", "teams", "models"):
+        known = {had for row in rows if (had := getattr(row, name.removesuffix("s"))) is not None}
+        for asked in getattr(chosen, name):
+            if asked is not None and asked not in known and (near := nearest(asked, known, 1)):
+                yield f"{_option(name)} {asked}: did you mean {near[0]}?"
 
 
 _OPTIONS = {"counted_only": "--counted", "max_risk": "--risk"}

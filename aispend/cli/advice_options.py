@@ -13,6 +13,7 @@ import typer
 
 from aispend.cli import doors
 from aispend.errors import UsageError
+from aispend.misnamed import did_you_mean, same
 
 if TYPE_CHECKING:
     from reports.views import AdviceFilter, Window
@@ -127,15 +128,18 @@ def narrowed(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _known(what: str, typed: str | None, chosen: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
-    """``chosen`` of what was ``typed`` at the option called ``what``; raises ``UsageError`` for what is not known."""
+    """The names meant by what was ``typed`` at the option called ``what``, in any case; ``UsageError`` for others."""
+    found: list[str] = []
     for name in chosen:
-        if name not in names:
+        meant = same(name, names)
+        if not meant:
             raise UsageError(
                 f"There is no {what} {name!r}.",
                 where=f"--{what} {typed}",
-                next_step=f"Choose from {', '.join(names)}.",
+                next_step=f"{did_you_mean(name, names)}Choose from {', '.join(names)}.",
             )
-    return chosen
+        found += meant
+    return tuple(found)
 
 
 def _or_nobody(text: str | None) -> tuple[str | None, ...]:

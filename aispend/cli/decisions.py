@@ -97,7 +97,7 @@ def evaluated(
             connection,
             recommendation,
             "evaluation_passed" if passed else "evaluation_failed",
-            who=who or login(),
+            who=(who or "").strip() or login(),
             reason=reason,
             clock=system_clock,
         )
@@ -169,7 +169,7 @@ def _change(
             connection,
             recommendation,
             event,
-            who=who or login(),
+            who=(who or "").strip() or login(),
             reason=reason,
             until=day,
             doing=doing or Doing(),

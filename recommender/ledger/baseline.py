@@ -116,6 +116,22 @@ def write_baseline(
     connection.execute(statement.on_conflict_do_update(index_elements=["recommendation_id"], set_=changing))
 
 
+def unpaid_until(connection: Connection, recommendation_id: str, day: date) -> date | None:
+    """First day on which what it acts on is paid for, where nothing of it is in the 28 days before ``day``.
+
+    None where something is, or where the bill does not name it: then nothing says that it was not done on that day.
+    """
+    r = recommendation.c
+    row = connection.execute(select(recommendation).where(r.id == recommendation_id)).one()
+    keys = list(keys_of(connection, row.provider, list(row.acts_on) or [row.resource_id]).values())
+    end = min(day, _newest(connection, row.provider, day) + timedelta(days=1))
+    if not keys or lines(connection, keys, row.currency, end - timedelta(days=WINDOW_DAYS), end):
+        return None
+    return connection.scalar(
+        text("SELECT min(charge_date) FROM charge WHERE resource_key = ANY(:keys)"), {"keys": keys}
+    )
+
+
 def keys_of(connection: Connection, provider: str, names: Collection[str]) -> dict[str, int]:
     """Resource keys by id, of those the bill knows."""
     rows = connection.execute(
@@ -143,8 +159,7 @@ def requests_of(connection: Connection, keys: Iterable[int], first: date, end: d
 
 
 def _measured(connection: Connection, row: Any, done_on: date) -> dict[str, Any]:
-    newest: date = connection.scalar(text(_NEWEST), {"provider": row.provider}) or done_on
-    end = min(done_on, newest + timedelta(days=1))
+    end = min(done_on, _newest(connection, row.provider, done_on) + timedelta(days=1))
     first = end - timedelta(days=WINDOW_DAYS)
     keys = keys_of(connection, row.provider, list(row.acts_on) or [row.resource_id])
     kind = counterfactual_of(row.kind)
@@ -184,6 +199,11 @@ def _measured(connection: Connection, row: Any, done_on: date) -> dict[str, Any]
         "scopes": _scopes(connection, row.provider, keys.values()),
     }
     return result | _costs(connection, billed, kind) | {"requests": requests_of(connection, keys.values(), first, end)}
+
+
+def _newest(connection: Connection, provider: str, otherwise: date) -> date:
+    """Newest day of AI usage on the provider's bills; ``otherwise`` where there is none."""
+    return connection.scalar(text(_NEWEST), {"provider": provider}) or otherwise
 
 
 def _costs(connection: Connection, billed: Billed, kind: Counterfactual) -> dict[str, Any]:

@@ -260,7 +260,7 @@ def test_a_decision_is_kept_and_a_snooze_ends(fleet: Store, store_settings: Sett
         ("dismissed", {}, "needs a reason"),
         ("snoozed", {}, "needs a day in the future"),
         ("snoozed", {"until": date(2026, 11, 21)}, "needs a day in the future"),
-        ("reopened", {}, "cannot become"),
+        ("reopened", {}, "nothing to take back"),
     ],
 )
 def test_a_step_that_makes_no_sense_says_what_would(
