@@ -1,9 +1,9 @@
 """What a cost will be: the steps ahead, and how far off such forecasts have been.
 
 Assumes     A history without holes that ends with the last whole step.
-Method      Fees and what recurs on a day of the month are taken out (``forecast_calendar``), the rest is the
-            median of its members (``forecast_members``), and they are added back. The same is done from past origins,
-            each with nothing but the history before it, for bands (``forecast_bands``).
+Method      Fees (``forecast_fees``) and what recurs on a day of the month (``forecast_calendar``) are taken out, the
+            rest is the median of its members (``forecast_members``), and they are added back. The same is done from
+            past origins, each with nothing but the history before it, for bands (``forecast_bands``).
 Cases       Steps before the first charge are no history. Costs that were never negative are not forecast so. Days
             whose usage has ended (``forecast_ended``) are forecast at what is known: nothing, and the fees of each
             month, without a band.
@@ -18,17 +18,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from analyzer.forecast_bands import Backtest
-from analyzer.forecast_calendar import (
-    amounts_ahead,
-    events_ahead,
-    fees_ahead,
-    is_daily,
-    monthly_fees,
-    shares_ahead,
-    take_out_events_of_each,
-    take_out_share,
-)
+from analyzer.forecast_calendar import events_ahead, shares_ahead, take_out_events_of_each, take_out_share
 from analyzer.forecast_ended import silent_steps
+from analyzer.forecast_fees import fees_ahead, is_daily, monthly_fees
 from analyzer.forecast_members import OF_DAYS, OF_HOURS, Method, ahead_of_each, method_for
 
 if TYPE_CHECKING:
@@ -245,13 +237,14 @@ def _by_the_month(same: Sequence[History], horizon: int, plan: Plan) -> Iterator
     firsts = [one.first for one in same if one.first is not None]
     usages, events = take_out_events_of_each(np.array([one.usage for one in same]), firsts, plan.season)
     for one, first, usage, by_use in zip(same, firsts, usages, events, strict=True):
-        end, daily = first + timedelta(days=len(one)), is_daily(one.fees, first)
+        end = first + timedelta(days=len(one))
         ours, share = take_out_share(by_use, one.usage - usage, usage, first)
-        fees, of_fees = monthly_fees(one.fees, first), 0.0
-        if not daily:
-            fees, of_fees = take_out_share(fees, one.fees, usage, first)
-        ahead = events_ahead(ours, end, horizon) + amounts_ahead(fees, end, horizon, daily=daily)
-        yield usage, ahead, share + of_fees
+        if is_daily(one.fees, first):
+            fees, of_fees = fees_ahead(one.fees, first, horizon), 0.0
+        else:
+            monthly, of_fees = take_out_share(monthly_fees(one.fees, first), one.fees, usage, first)
+            fees = events_ahead(monthly, end, horizon)
+        yield usage, events_ahead(ours, end, horizon) + fees, share + of_fees
 
 
 def backtest(history: History, horizon: int, plan: Plan) -> Backtest:

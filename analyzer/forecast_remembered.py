@@ -6,7 +6,15 @@ import base64
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from analyzer import forecast, forecast_calendar, forecast_ended, forecast_members, forecast_season
+from analyzer import (
+    forecast,
+    forecast_calendar,
+    forecast_ended,
+    forecast_fees,
+    forecast_members,
+    forecast_season,
+    month_places,
+)
 from analyzer.forecast import History, Plan, project_each
 from analyzer.remembered import Remembered, key_of, method_of
 
@@ -15,6 +23,7 @@ if TYPE_CHECKING:
     from analyzer.forecast_members import Floats
 
 _PART = "past forecast"
+_METHOD = (forecast, forecast_calendar, forecast_fees, month_places, forecast_ended, forecast_members, forecast_season)
 _TOGETHER = 400
 """Histories forecast at once: more do not get cheaper, and their windows fill the memory."""
 
@@ -25,7 +34,7 @@ def remembering(remembered: Remembered) -> Projector:
     def project_known(histories: Sequence[History], horizon: int, plan: Plan) -> Floats:
         import numpy as np
 
-        method = method_of(forecast, forecast_calendar, forecast_ended, forecast_members, forecast_season)
+        method = method_of(*_METHOD)
         words = f"{method} bytes {horizon} {plan.season} {plan.memory} {[member.__name__ for member in plan.members]}"
         recent = [one.recent(plan.memory) for one in histories]
         keys = [key_of(words, one.usage.tobytes(), one.fees.tobytes(), str(one.first)) for one in recent]

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from analyzer.forecast import DAILY, HOURLY, History, Plan, backtest, forecast, project
 from analyzer.forecast_bands import Backtest
-from analyzer.forecast_calendar import fees_ahead, take_out_events
+from analyzer.forecast_calendar import take_out_events
+from analyzer.forecast_fees import fees_ahead
 from analyzer.forecast_metrics import coverage
 
 if TYPE_CHECKING:

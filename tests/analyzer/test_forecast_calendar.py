@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.forecast import DAILY, History, project
-from analyzer.forecast_calendar import events_ahead, fees_ahead, take_out_events, take_out_share
+from analyzer.forecast_calendar import events_ahead, take_out_events, take_out_share
+from analyzer.forecast_fees import fees_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
