@@ -9,7 +9,7 @@ import streamlit as st
 from aispend.money import exact_sum
 from dashboard import charts, charts_economics, data, footprint, layout
 from dashboard.layout import Cell, Lines, Mark
-from reports.formats import UNKNOWN, allocation_line, count, figure, money, percent, period, unit_price
+from reports.formats import UNKNOWN, allocation_line, count, figure, money, percent, period, shared_line, unit_price
 from reports.views import ModelLifecycle, OutcomeCost, Run, SelfHosted, Window
 
 _DRAWN = 10
@@ -191,6 +191,8 @@ def _lives(currency: str) -> None:
         right=heads[1:],
         more="more models",
     )
+    if shared := shared_line(ours):
+        st.caption(layout.markdown_safe(shared))
     if any(row.partly_unknown for row in rows):
         st.caption(layout.markdown_safe(_STAR))
 

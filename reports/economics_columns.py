@@ -74,6 +74,7 @@ LIFECYCLE: tuple[Column, ...] = (
     Column("unsuccessful_cost", "money"),
     Column("serving_cost", "money"),
     Column("other_cost", "money"),
+    Column("shared_cost", "money"),
     Column("training_per_serving", "number"),
     Column("partly_unknown", "flag"),
     Column("allocation"),

@@ -6,9 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from aispend.money import rate
+from aispend.money import exact_sum, rate
 from reports.kinds import KINDS
-from reports.views import ENDED_STATES, Basis, EnergyUse, LeftOut, SavedItem, Window
+from reports.views import (
+    ENDED_STATES,
+    Basis,
+    EnergyUse,
+    LeftOut,
+    ModelLifecycle,
+    ModelLifecycleIn,
+    SavedItem,
+    Window,
+)
 
 _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -234,6 +243,21 @@ def left_out_line(left_out: Iterable[LeftOut]) -> str | None:
     models = [f"{name} {', '.join(days)}" for name, days in told.items()]
     more = [f"{len(models) - _MODELS_TOLD} more models"] if len(models) > _MODELS_TOLD else []
     return f"In no rate, for nobody knows what was served: {'; '.join([*models[:_MODELS_TOLD], *more])}."
+
+
+def shared_line(rows: Iterable[ModelLifecycle | ModelLifecycleIn]) -> str | None:
+    """Whose view of stages a lifecycle is, where shared costs make it another than that of unit costs."""
+    sums: dict[str, list[Decimal]] = {}  # in the order of the rows
+    for row in rows:
+        if row.model is not None and row.shared_cost:
+            sums.setdefault(row.currency, []).append(row.shared_cost)
+    told = [f"{money(exact_sum(costs))} {currency}" for currency, costs in sums.items()]
+    return (
+        f"Stages are as the bill says: {', '.join(told)} of other are parts of shared costs, in neither side of the "
+        "ratio; unit-costs puts them where each model served."
+        if told
+        else None
+    )
 
 
 def conversion_lines(currency: str, oldest_rate: date | None, unconverted: Mapping[str, Decimal]) -> list[str]:

@@ -101,7 +101,7 @@ def lifecycle(
       aispend lifecycle --in EUR --format json
     """
     from reports import views
-    from reports.formats import allocation_line, figure, money, period
+    from reports.formats import allocation_line, figure, money, period, shared_line
     from reports.home_first import home_first
 
     asked = doors.currency(currency) if currency else None
@@ -119,6 +119,7 @@ def lifecycle(
     shown = [row for row in found.rows if row.data_cost != 0 or row.training_cost != 0 or row.serving_cost != 0]
     notes = [
         *_other_stages([row for row in found.rows if row not in shown]),
+        *([shared] if (shared := shared_line(found.rows)) else []),
         f"Effective cost of AI spend, charge day {period(found.window)}.",
         *_conversion(found),
         *([allocation_line(found.allocation)] if found.allocation else []),

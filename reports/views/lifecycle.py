@@ -30,8 +30,10 @@ WASTED: tuple[Ending, ...] = ("failed", "retried", "given_up")
 
 @dataclass(frozen=True)
 class ModelLifecycle:
-    """One model in one currency over a period.
+    """One model in one currency over a period, its stages as the bill says them (as spend by stage does).
 
+    ``shared_cost`` is the part of ``other_cost`` that is a shared cost's, of which no bill says the stage: unit costs
+    put it where the model served, so that it is in no serving cost and no ratio here.
     ``unsuccessful_cost`` is the part of the training cost whose attempts came to nothing, those repeated included; None
     where it was trained and there is no word on how any of its runs ended. ``training_per_serving`` is training cost ÷
     serving cost, None where nothing was served.
@@ -43,6 +45,7 @@ class ModelLifecycle:
     training_cost: Decimal
     serving_cost: Decimal
     other_cost: Decimal
+    shared_cost: Decimal
     unsuccessful_cost: Decimal | None
     training_per_serving: Decimal | None
     partly_unknown: bool
@@ -119,6 +122,7 @@ def lifecycles(connection: Connection, window: Window | None = None) -> Lifecycl
             training_cost=row.training,
             serving_cost=row.serving,
             other_cost=row.other,
+            shared_cost=row.shared,
             unsuccessful_cost=lost.get((row.model, row.currency), None if row.training else Decimal(0)),
             training_per_serving=rate(row.training, row.serving) if row.serving > 0 else None,
             partly_unknown=row.lacks,
@@ -165,7 +169,7 @@ _STAGES = f"""
     SELECT model, currency, {{day}} AS day, {_known("stage = 'data'")} AS data,
            {_known("stage = ANY(:training)")} AS training,
            {_known("stage IN ('inference_online', 'inference_batch')")} AS serving,
-           {_known(_OTHER)} AS other,
+           {_known(_OTHER)} AS other, {_known(f"reason = 'shared' AND {_OTHER}")} AS shared,
            bool_or(unknown_costs & 2 = 2) AS lacks
     FROM spend_day
     WHERE is_ai AND charge_date >= :first AND charge_date < :end

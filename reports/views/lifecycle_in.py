@@ -39,6 +39,7 @@ class ModelLifecycleIn:
     training_cost: Decimal | None
     serving_cost: Decimal | None
     other_cost: Decimal | None
+    shared_cost: Decimal | None
     unsuccessful_cost: Decimal | None
     training_per_serving: Decimal | None
     partly_unknown: bool
@@ -164,12 +165,12 @@ def _lost(rows: Iterable[Row[Any]], rates: ExchangeRates, currency: str) -> Deci
 def _model(
     model: str | None, rows: Sequence[Row[Any]], runs: Iterable[Row[Any]], rates: ExchangeRates, currency: str
 ) -> tuple[ModelLifecycleIn, Mapping[str, InOne]]:
-    parts = {
-        name: in_one(
+    def part(name: str) -> InOne:
+        return in_one(
             rates, currency, ((row.currency, row.day, getattr(row, name)) for row in rows if getattr(row, name))
         )
-        for name in _STAGES
-    }
+
+    parts = {name: part(name) for name in _STAGES}
     costs = {name: _cost(part) for name, part in parts.items()}
     training, serving = costs["training"], costs["serving"]
     whole = not (parts["training"].unconverted or parts["serving"].unconverted)
@@ -185,6 +186,7 @@ def _model(
         training_cost=training,
         serving_cost=serving,
         other_cost=costs["other"],
+        shared_cost=_cost(part("shared")),
         unsuccessful_cost=_lost(runs, rates, currency) if is_trained else Decimal(0),
         training_per_serving=ratio,
         partly_unknown=any(row.lacks for row in rows),

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import insert
 
+from aispend.schema import exchange_rate
 from recommender.methods.lost_runs import LOST, RunHour, attempts
 from reports import views
+from reports.formats import shared_line
 from reports.views import Window, lifecycle
 from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
 
 D = Decimal
 OCTOBER = Window(date(2026, 10, 1), date(2026, 11, 1))
+EURO = {"base": "EUR", "quote": "USD", "valid_from": date(2026, 10, 1), "rate": D("1.25"), "source": "bank"}
 
 
 def run(ledger: Ledger, name: str, day: str, outcome: str | None, cost: str = "240", hours: range = range(24)) -> None:
@@ -128,3 +133,43 @@ def test_training_stands_beside_serving(ledger: Ledger) -> None:
         (row,) = views.lifecycles(connection).rows
     assert (row.data_cost, row.training_cost, row.serving_cost, row.other_cost) == (D(7), D(400), D(800), D(3))
     assert row.training_per_serving == D("0.5")
+
+
+def test_stages_are_as_the_bill_says_and_what_is_shared_is_told(ledger: Ledger) -> None:
+    """A gateway of 36, of which no bill says the stage, and a lake of 9 for data, each for two models alike: 18 of the
+    gateway are in other beside a notebook's 3, and in neither side of 400 / 600; unit costs serve at 618."""
+    for model, stage, cost in (("tuned", "training", "400"), ("tuned", "notebook", "3"), ("rank", "training", "50")):
+        ledger.charge("2026-10-05", cost, tags={"model": model, "stage": stage})
+    tags = {"model": "tuned", "stage": "inference_online"}
+    ledger.charge("2026-10-05", "600", resource_id="ep", tags=tags)
+    ledger.usage({"requests": 1000}, alias="ep", model="tuned")
+    ledger.charge("2026-10-05", "36", service_name="Gateway", is_ai=False)
+    ledger.charge("2026-10-05", "9", service_name="Lake", is_ai=False, tags={"stage": "data"})
+    shared = [
+        {"name": name, "match": {"service": name}, "to": "model", "by": "even", "ai": True}
+        for name in ("gateway", "lake")
+    ]
+    ledger.analyze(allocation={"shared": shared})
+    with ledger.store.engine.begin() as connection:
+        found = views.lifecycles(connection)
+        converted = views.lifecycles_in(connection, "USD")
+        spent = views.spend(connection, views.SpendQuery(by=("stage",), window=OCTOBER, ai_only=True))
+        priced = views.unit_costs(connection, OCTOBER, model="tuned", basis="allocation").rows[0]
+        connection.execute(insert(exchange_rate).values(EURO))
+        euros = views.lifecycles_in(connection, "EUR")
+        unconverted = views.lifecycles_in(connection, "GBP")
+    rows = {row.model: row for row in found.rows}
+    for tuned in (rows["tuned"], converted.rows[0]):
+        assert (tuned.data_cost, tuned.training_cost, tuned.serving_cost) == (D("4.5"), D(400), D(600))
+        assert (tuned.other_cost, tuned.shared_cost, tuned.training_per_serving) == (D(21), D(18), D("0.666666666667"))
+    assert (rows["rank"].other_cost, rows["rank"].shared_cost) == (D(18), D(18))
+    assert (priced.stage, priced.effective_cost) == ("inference_online", D(618))
+    assert {row.cut[0]: row.costs.effective_cost for row in spent.rows}["unknown"] == D(36)
+    assert shared_line(found.rows) == (
+        "Stages are as the bill says: 36.00 USD of other are parts of shared costs, in neither side of the ratio; "
+        "unit-costs puts them where each model served."
+    )
+    assert [row.shared_cost for row in euros.rows] == [D("14.4"), D("14.4")]
+    assert [row.shared_cost for row in unconverted.rows] == [None, None]
+    assert shared_line([replace(row, shared_cost=D(0)) for row in found.rows]) is None
+    assert shared_line(unconverted.rows) is None
