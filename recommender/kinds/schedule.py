@@ -188,19 +188,21 @@ def _on_request(subject: Service, settings: Recommend, week: Weeks, cost: Decima
     if subject.stage != "inference_online" or subject.use is None:
         return None
     paid = ~np.isnan(week.running) & (week.running > 0)
-    known = paid if subject.use.recorded is None else paid & subject.use.recorded
+    recorded = subject.use.recorded
+    known = paid if recorded is None else paid & (week.clock.mean(recorded.astype(float)) == 1)
     if known.sum() < options.min_coverage * paid.sum():
         return None
-    requests = float(subject.use.requests[known].sum())
+    by_hour = week.clock.mean(subject.use.requests)
+    requests = float(by_hour[known].sum())
     if not requests:
         return None
     price = float(cost / HOURS_PER_MONTH) / max(float(week.billed.mean()), 1e-9)
     start = start_hours(subject, settings)
     of_start = cold_start_cost(price, start, float(options.cold_start_penalty))
     seen = np.bincount(week.week_hours[known], minlength=HOURS_PER_WEEK)
-    total = np.bincount(week.week_hours[known], subject.use.requests[known], minlength=HOURS_PER_WEEK)
+    total = np.bincount(week.week_hours[known], by_hour[known], minlength=HOURS_PER_WEEK)
     rates = total[seen > 0] / seen[seen > 0]
-    busy = float(np.nansum(subject.use.running[known]))
+    busy = float(np.nansum(week.clock.mean(subject.use.running)[known]))
     service = busy / requests
     keep = max(ski_rental_timeout(price, of_start), _keep_alive(rates, options.max_cold_share))
     spent = cold = 0.0

@@ -12,34 +12,35 @@ import numpy as np
 from aispend.advising import Recommend
 from aispend.sizing import Schedule
 from recommender.methods.model_shapes import served_model
-from recommender.methods.schedule import HOURS_PER_WEEK, Hours, Series, hours_of_week
+from recommender.methods.schedule import HOURS_PER_WEEK, Hours, LocalHours, Series, local_hours
 from recommender.subjects.services import Service
 
 
 @dataclass(frozen=True)
 class Weeks:
-    """Hour by hour: largest load (NaN unknown, or before it existed), machines that ran, hour of the local week."""
+    """By hour of the zone's clock: largest load (NaN unknown, or before it existed), machines that ran (a part of the
+    hour counts as that part), hour of the local week.
 
-    start: datetime
+    ``measured_until`` is the end of the newest hour in which something ran and was measured.
+    """
+
     load: Series
     running: Series
-    week_hours: Hours
+    clock: LocalHours
     zone: str
     coverage: float
+    measured_until: datetime | None
 
     @property
-    def measured_until(self) -> datetime | None:
-        """End of the newest hour in which something ran and was measured."""
-        known = np.flatnonzero(~np.isnan(self.load) & (self.running > 0))
-        return self.start + timedelta(hours=int(known[-1]) + 1) if known.size else None
+    def week_hours(self) -> Hours:
+        """Hour of the local week of each."""
+        return self.clock.week_hours
 
     def since_known(self) -> Weeks:
         """The same from the first day of which anything is known."""
         first = int(np.argmax(~np.isnan(self.load))) // 24 * 24
-        begun = self.start + timedelta(hours=first)
-        return replace(
-            self, start=begun, load=self.load[first:], running=self.running[first:], week_hours=self.week_hours[first:]
-        )
+        clock = LocalHours(self.clock.week_hours[first:], self.clock.own[first:], self.clock.after[first:])
+        return replace(self, load=self.load[first:], running=self.running[first:], clock=clock)
 
     @property
     def billed(self) -> Series:
@@ -66,14 +67,24 @@ def weeks_of(service: Service, options: Schedule, *, requests: bool = True) -> W
     load[:before] = running[:before] = np.nan
     paid = running > 0
     coverage = float((~np.isnan(measured_load[paid])).mean()) if paid.any() else 0.0
-    return Weeks(service.start, load, running, _week_hours(service.start, load.size, zone), zone, coverage)
+    known = np.flatnonzero(~np.isnan(load) & paid)
+    clock = _clock(service.start, load.size, zone)
+    return Weeks(
+        load=clock.largest(load),
+        running=clock.mean(running),
+        clock=clock,
+        zone=zone,
+        coverage=coverage,
+        measured_until=service.start + timedelta(hours=int(known[-1]) + 1) if known.size else None,
+    )
 
 
 @lru_cache(maxsize=64)
-def _week_hours(start: datetime, hours: int, zone: str) -> Hours:
+def _clock(start: datetime, hours: int, zone: str) -> LocalHours:
     """Asked for every service with the same answer; read-only, as all of them share it."""
-    found = hours_of_week(start, hours, zone)
-    found.flags.writeable = False
+    found = local_hours(start, hours, zone)
+    for part in (found.week_hours, found.own, found.after):
+        part.flags.writeable = False
     return found
 
 

@@ -2,7 +2,8 @@
 
 Assumes
     The weeks to come are like those seen, hour by hour of the local week: people's habits follow their clocks, so an
-    hour of the week keeps its place through a change to summer time.
+    hour of the week keeps its place through a change to summer time. Where a zone is half an hour from UTC's, an hour
+    of UTC lies in two of its clock: what it asked for, both may have (:class:`LocalHours`).
 Method
     Profile: a high quantile (P95) of demand of each of the 168 hours over the weeks, times growth; at least two weeks,
     four for good evidence. Replicas of an hour: max(minimum, ⌈demand / (capacity of one × target)⌉), and as many as
@@ -39,6 +40,7 @@ HOURS_PER_WEEK = 168
 MIN_WEEKS = 2
 GOOD_WEEKS = 4
 QUANTILE = 0.95
+_MINUTES = 60
 _ROUNDING = 1e-12
 
 
@@ -71,8 +73,34 @@ class Window:
         return self.end - self.start
 
 
-def hours_of_week(start: datetime, hours: int, zone: str) -> Hours:
-    """Hour of the local week, 0 to 167 from Monday 00:00, of consecutive hours from ``start``.
+@dataclass(frozen=True)
+class LocalHours:
+    """Hours of a clock that go with consecutive hours of UTC, each with the one in which it begins.
+
+    ``week_hours``: 0 to 167 from Monday 00:00. ``own`` and ``after``: how many minutes of it lie in its hour of UTC and
+    in the one after that, which is in two hours of the clock where its zone is not whole hours from UTC.
+    """
+
+    week_hours: Hours
+    own: Series
+    after: Series
+
+    def largest(self, series: Series) -> Series:
+        """Of values by hour of UTC the larger known one that each hour has a part in."""
+        return np.asarray(np.fmax(series, np.where(self.after > 0, _next(series), np.nan)))
+
+    def mean(self, series: Series) -> Series:
+        """Of values by hour of UTC the mean over each hour's minutes; unknown where a part is."""
+        later = np.where(self.after > 0, _next(series), 0.0)
+        return np.asarray((self.own * series + self.after * later) / (self.own + self.after))
+
+
+def _next(series: Series) -> Series:
+    return np.append(series[1:], np.nan)
+
+
+def local_hours(start: datetime, hours: int, zone: str) -> LocalHours:
+    """The hours of a zone's clock that begin in consecutive hours of UTC from ``start``.
 
     Raises:
         ValueError: ``start`` has no time zone.
@@ -81,8 +109,17 @@ def hours_of_week(start: datetime, hours: int, zone: str) -> Hours:
     if start.tzinfo is None:
         raise ValueError("the first hour needs a time zone")
     local, first = ZoneInfo(zone), start.astimezone(UTC)
-    moments = ((first + timedelta(hours=hour)).astimezone(local) for hour in range(hours))
-    return np.array([moment.weekday() * 24 + moment.hour for moment in moments], dtype=np.int64)
+    begun = [first + timedelta(hours=hour) for hour in range(hours)]
+    gone = np.array([moment.astimezone(local).minute for moment in begun], dtype=float)
+    left = np.where(gone > 0, _MINUTES - gone, 0.0)
+    moments = (
+        (moment + timedelta(minutes=minutes)).astimezone(local) for moment, minutes in zip(begun, left, strict=True)
+    )
+    return LocalHours(
+        week_hours=np.array([moment.weekday() * 24 + moment.hour for moment in moments], dtype=np.int64),
+        own=_MINUTES - left,
+        after=np.append(left[1:], 0.0),
+    )
 
 
 def week_profile(

@@ -181,6 +181,43 @@ def test_the_clock_is_the_teams(make_subject: Make) -> None:
         Recommend.model_validate({"schedule": {"timezone": "Berlin"}})
 
 
+@pytest.mark.parametrize(
+    ("zone", "windows", "hours_on"),
+    [
+        # 08:30 to 18:30, on from 07:00: an hour before the hour in which work begins
+        ("Asia/Kolkata", "Mon–Fri 07:00–19:00", 60),
+        # 08:45 to 18:45
+        ("Asia/Kathmandu", "Mon–Fri 07:00–19:00", 60),
+        # 13:30 to 23:30, summer time
+        ("Australia/Adelaide", "Mon–Fri 12:00–00:00", 60),
+        ("UTC", "Mon–Fri 02:00–13:00", 55),
+    ],
+)
+def test_work_to_half_past_is_not_cut_off_at_the_hour(
+    make_subject: Make, zone: str, windows: str, hours_on: int
+) -> None:
+    """03:00 to 13:00 UTC on a clock that is half an hour off, or three quarters: an hour of UTC is in two of its own.
+
+    $20 an hour in 168 hours of the week, less those it is on.
+    """
+    settings = Recommend.model_validate({"schedule": {"timezone": zone}})
+    subject = lone(make_subject, office(3, 13))
+    found = advice(subject, settings)
+
+    assert (found.evidence["windows"], found.evidence["hours_on"]) == (windows, hours_on)
+    assert found.evidence["replay"]["violation_minutes"] == 0
+    assert found.saving.effective == pytest.approx(Decimal(14600) * (168 - hours_on) / 168, abs=Decimal("0.01"))
+    assert found.evidence_until == subject.as_of
+
+
+def test_a_job_of_one_hour_on_a_clock_of_half_hours_needs_two(make_subject: Make) -> None:
+    """Monday 12:00 UTC is 17:30 to 18:30 in Kolkata: 17 and 18 are work; one request in it as well."""
+    settings = Recommend.model_validate({"schedule": {"timezone": "Asia/Kolkata"}})
+    subject = lone(make_subject, [12], use=use(weekly([60], 4.0)))
+    week = weeks_of(subject, settings.schedule)
+    assert set(week.week_hours[week.load > settings.schedule.active]) == {17, 18, 48 + 17, 48 + 18}
+
+
 def test_a_request_is_work_even_if_the_accelerator_hardly_shows_it(make_subject: Make) -> None:
     subject = lone(make_subject, [2, 3], use=use(weekly([50], 4.0)))
     week = weeks_of(subject, DEFAULT.schedule)

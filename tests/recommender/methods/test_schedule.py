@@ -1,6 +1,7 @@
 """Schedules by the hour of the week: office hours by hand, clocks that change, and replay."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from recommender.methods.schedule import (
     Profile,
     Window,
     ahead,
-    hours_of_week,
+    local_hours,
     on_hours,
     on_off_saving,
     repeats,
@@ -40,7 +41,7 @@ def test_ten_hours_on_five_days_save_70_percent_of_compute() -> None:
 
 
 def test_office_hours_are_found() -> None:
-    hours = hours_of_week(MONDAY, 4 * 168, "UTC")
+    hours = local_hours(MONDAY, 4 * 168, "UTC").week_hours
     on = on_hours(office_weeks(4, 0.9, 0.0), hours, threshold=0.01, lookahead_hours=0)
     assert on is not None
     assert windows(on) == [Window(day * 24 + 8, day * 24 + 18) for day in range(5)]
@@ -60,13 +61,71 @@ def test_a_window_may_pass_the_end_of_the_week() -> None:
 
 def test_hours_follow_the_local_clock_through_summer_time() -> None:
     """Berlin leaves summer time on 25 October 2026 at 01:00 UTC: 09:00 local is 07:00 UTC before and 08:00 after."""
-    hours = hours_of_week(datetime(2026, 10, 19, tzinfo=UTC), 2 * 168, "Europe/Berlin")
+    hours = local_hours(datetime(2026, 10, 19, tzinfo=UTC), 2 * 168, "Europe/Berlin").week_hours
     assert hours[7] == 9
     assert hours[168 + 8] == 9
     assert hours[168 + 7] == 8
-    assert hours_of_week(MONDAY, 1, "America/New_York")[0] == 6 * 24 + 19
+    assert local_hours(MONDAY, 1, "America/New_York").week_hours[0] == 6 * 24 + 19
     with pytest.raises(ValueError, match="time zone"):
-        hours_of_week(MONDAY.replace(tzinfo=None), 1, "UTC")
+        local_hours(MONDAY.replace(tzinfo=None), 1, "UTC")
+
+
+def test_an_hour_of_half_past_zones_is_part_of_two_hours_of_utc() -> None:
+    """Kolkata is 5:30 ahead: the hour from 00:30 UTC is 06:00 on Monday, and holds half of two hours.
+
+    Kathmandu is 5:45 ahead: 06:00 begins at 00:15, so 45 minutes are of the first hour and 15 of the second.
+    """
+    series = np.array([4.0, 8.0, np.nan])
+    kolkata = local_hours(MONDAY, 3, "Asia/Kolkata")
+    assert kolkata.week_hours.tolist() == [6, 7, 8]
+    # what is known of an hour is the least that it asked for; its mean is not known
+    assert kolkata.largest(series).tolist()[:2] == [8, 8]
+    assert kolkata.mean(series).tolist()[0] == 6
+    assert np.isnan(kolkata.largest(series)[2])
+    assert np.isnan(kolkata.mean(series)[1:]).all()
+    kathmandu = local_hours(MONDAY, 3, "Asia/Kathmandu")
+    assert kathmandu.week_hours.tolist() == [6, 7, 8]
+    assert kathmandu.mean(series).tolist()[0] == (45 * 4 + 15 * 8) / 60
+    # nothing is known of what follows the last: its own part counts
+    assert kathmandu.mean(np.array([4.0, 8.0, 2.0])).tolist()[2] == 2
+    utc = local_hours(MONDAY, 3, "UTC")
+    assert utc.largest(series).tolist()[:2] == utc.mean(series).tolist()[:2] == [4, 8]
+
+
+@pytest.mark.parametrize(
+    ("first", "expected"),
+    [
+        # 01:00 to 02:00 in summer time, then 01:30 to 02:00 once more and 02:00 to 02:30
+        (datetime(2026, 4, 4, 14, tzinfo=UTC), [(1, {14, 15}), (2, {15, 16}), (3, {16, 17})]),
+        # 00:30 to 01:30, then 01:30 to 02:00 and 02:30 to 03:00, then 03:00 to 04:00
+        (datetime(2026, 10, 3, 14, tzinfo=UTC), [(1, {14, 15}), (2, {15}), (3, {16})]),
+    ],
+)
+def test_clocks_that_change_by_half_an_hour_lose_no_hour(first: datetime, expected: list[tuple[int, set[int]]]) -> None:
+    """Lord Howe is 11:00 ahead in summer and 10:30 in winter; an hour of UTC is in each hour of the clock it is in."""
+    clock = local_hours(first, 4, "Australia/Lord_Howe")
+    for number, (hour, parts) in enumerate(expected):
+        assert clock.week_hours[number] % 24 == hour
+        alone = [clock.largest(np.eye(4)[of])[number] > 0 for of in range(4)]
+        assert {first.hour + of for of in range(4) if alone[of]} == parts
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe", "Europe/Berlin"])
+@pytest.mark.parametrize("begins", [datetime(2026, 3, 16, tzinfo=UTC), datetime(2026, 9, 21, tzinfo=UTC)])
+def test_on_in_every_quarter_of_an_hour_that_worked(zone: str, begins: datetime) -> None:
+    """Six weeks in which clocks change, work in hours drawn at will: each quarter is looked up on the clock itself."""
+    worked = np.random.default_rng(11).random(6 * 168) < 0.01
+    on = on_hours(
+        (clock := local_hours(begins, worked.size, zone)).largest(worked.astype(float)),
+        clock.week_hours, threshold=0.5, lookahead_hours=0,
+    )  # fmt: skip
+    assert on is not None
+    assert 0 < on.sum() < 60
+    # the first hour's beginning may lie in an hour of the clock that began before it
+    for hour in np.flatnonzero(worked[1:]) + 1:
+        for quarter in range(4):
+            at = (begins + timedelta(hours=int(hour), minutes=15 * quarter)).astimezone(ZoneInfo(zone))
+            assert on[at.weekday() * 24 + at.hour]
 
 
 def test_a_profile_needs_two_weeks_and_likes_four() -> None:
@@ -104,7 +163,7 @@ def test_nothing_asked_for_may_be_nothing() -> None:
 
 
 def test_a_schedule_is_replayed_on_weeks_it_has_not_seen() -> None:
-    hours = hours_of_week(MONDAY, 4 * 168, "UTC")
+    hours = local_hours(MONDAY, 4 * 168, "UTC").week_hours
     policy = schedule_policy(hours, per_replica=1, target=0.6, price=1)
     demand = Demand(office_weeks(4), slots_per_hour=1)
     folds = make_folds(4 * 168, 1, min_train_days=14)
@@ -114,7 +173,7 @@ def test_a_schedule_is_replayed_on_weeks_it_has_not_seen() -> None:
 
 
 def test_a_new_night_shift_is_seen_in_the_replay() -> None:
-    hours = hours_of_week(MONDAY, 4 * 168, "UTC")
+    hours = local_hours(MONDAY, 4 * 168, "UTC").week_hours
     load = office_weeks(4)
     load[3 * 168 + 2] = 5
     policy = schedule_policy(hours, per_replica=1, target=0.6, price=1)
