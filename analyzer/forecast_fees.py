@@ -5,8 +5,9 @@ Method      The amount of the same day of the month before, where the month befo
             credit only where it had. Fees of more than half of the last 28 days are one a day. Fees of seven of the
             newest eight go on every day, at the newest price that two days in a row agree on; where that is new, what
             came on top before it is told from the 15-day median.
-Cases       Days that stood out a week or a month before are no price, nor are credits. The days of a month: see
-            :mod:`analyzer.month_places`.
+Cases       Fees of working days (nothing at the weekend, or on other days of each week) come on working days: for all
+            else a day off is taken to be like those beside it. Days that stood out a week or a month before are no
+            price, nor are credits. The days of a month: see :mod:`analyzer.month_places`.
 Drawbacks   Fees of every day that are never the same two days in a row have no price: each day is as in the month
             before, or, where that had none, their median.
 """
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from analyzer.forecast_members import Floats
 
 _NEWEST = 7
+_MONTH = 28
+_MOST_OFF = 3
+"""Days of a week: what comes on fewer than four is no fee of working days."""
 _SAME_PRICE = 1e-9
 """Sums of the same amounts may differ in their last digit."""
 
@@ -36,11 +40,20 @@ def fees_ahead(fees: Floats, first: date, horizon: int, *, seen_once: bool = Tru
 
     As they were: without shares of a month to come.
     """
-    recurring = monthly_fees(fees, first, seen_once=seen_once)
-    return amounts_ahead(recurring, first + timedelta(days=len(fees)), horizon, daily=is_daily(fees, first))
+    import numpy as np
+
+    off = _days_off(fees, first)
+    known = _without_days_off(fees, first, off) if off else fees
+    recurring, end = monthly_fees(known, first, seen_once=seen_once), first + timedelta(days=len(fees))
+    found = _amounts_ahead(recurring, end, horizon, daily=is_daily(known, first))
+    if off:
+        newest = _of_newest_days(known, first)
+        ahead = np.isin((end.weekday() + np.arange(horizon)) % 7, off)
+        found[ahead] = 0.0 if newest is None else found[ahead] - newest.price
+    return found
 
 
-def amounts_ahead(recurring: Mapping[int, float], first: date, horizon: int, *, daily: bool) -> Floats:
+def _amounts_ahead(recurring: Mapping[int, float], first: date, horizon: int, *, daily: bool) -> Floats:
     """As :func:`events_ahead` of fees: where they are ``daily``, days that meet on a last day are one, the largest."""
     import numpy as np
 
@@ -55,8 +68,8 @@ def amounts_ahead(recurring: Mapping[int, float], first: date, horizon: int, *, 
 
 
 def is_daily(fees: Floats, first: date) -> bool:
-    """Whether fees come every day rather than every month."""
-    return _on_most_days(fees) or _of_newest_days(fees, first) is not None
+    """Whether fees come every day, or every working day, rather than every month."""
+    return _on_most_days(fees) or bool(_days_off(fees, first)) or _of_newest_days(fees, first) is not None
 
 
 def monthly_fees(fees: Floats, first: date, *, seen_once: bool = True) -> dict[int, float]:
@@ -75,8 +88,48 @@ def monthly_fees(fees: Floats, first: date, *, seen_once: bool = True) -> dict[i
     return every_day | {day: newest.price + amount for day, amount in on_top.items()}
 
 
+def _days_off(fees: Floats, first: date) -> list[int]:
+    """Weekdays (0 is Monday) on which fees of all others do not come; none where it is not those of a week.
+
+    Of the last four weeks, from that of the first charged day on, and two weeks at least. On a day off something may
+    come once in four weeks (a fee of the month), on another it may be missing once (a holiday).
+    """
+    import numpy as np
+
+    recent = np.flatnonzero(fees[-_MONTH:][::-1])
+    since = max(0, len(fees) - 7 * (int(recent[-1]) // 7 + 1)) if len(recent) else len(fees)
+    charged = fees[since:] != 0
+    if len(charged) < 14 or charged.all():
+        return []
+    off = []
+    for number in range(7):
+        days = charged[number::7]
+        if 4 * days.sum() <= len(days):
+            off.append((first.weekday() + since + number) % 7)
+        elif days.sum() < len(days) - 1:
+            return []
+    return off if len(off) <= _MOST_OFF else []
+
+
+def _without_days_off(fees: Floats, first: date, off: list[int]) -> Floats:
+    """As if each day off had been a day like those beside it: the lesser, as either may have something on top.
+
+    After the last one it is that before the last: one day alone is no price.
+    """
+    import numpy as np
+
+    is_off = np.isin((first.weekday() + np.arange(len(fees))) % 7, off)
+    working = np.flatnonzero(~is_off)
+    filled = fees.copy()
+    for step in np.flatnonzero(is_off).tolist():
+        after = int(np.searchsorted(working, step))
+        beside = working[after - 2 : after - 1] if after == len(working) else working[max(0, after - 1) : after + 1]
+        filled[step] += fees[beside].min(initial=np.inf) if len(beside) else 0.0
+    return filled
+
+
 def _on_most_days(fees: Floats) -> bool:
-    recent = fees[-28:]
+    recent = fees[-_MONTH:]
     return bool((recent != 0).sum() * 2 > len(recent))
 
 
