@@ -127,9 +127,9 @@ def unpaid_until(connection: Connection, recommendation_id: str, day: date) -> d
     end = min(day, _newest(connection, row.provider, day) + timedelta(days=1))
     if not keys or lines(connection, keys, row.currency, end - timedelta(days=WINDOW_DAYS), end):
         return None
-    return connection.scalar(
-        text("SELECT min(charge_date) FROM charge WHERE resource_key = ANY(:keys)"), {"keys": keys}
-    )
+    statement = text("SELECT min(charge_date) FROM charge WHERE resource_key = ANY(:keys)")
+    first: date | None = connection.scalar(statement, {"keys": keys})
+    return first
 
 
 def keys_of(connection: Connection, provider: str, names: Collection[str]) -> dict[str, int]:
@@ -203,7 +203,8 @@ def _measured(connection: Connection, row: Any, done_on: date) -> dict[str, Any]
 
 def _newest(connection: Connection, provider: str, otherwise: date) -> date:
     """Newest day of AI usage on the provider's bills; ``otherwise`` where there is none."""
-    return connection.scalar(text(_NEWEST), {"provider": provider}) or otherwise
+    newest: date | None = connection.scalar(text(_NEWEST), {"provider": provider})
+    return newest or otherwise
 
 
 def _costs(connection: Connection, billed: Billed, kind: Counterfactual) -> dict[str, Any]:
