@@ -66,7 +66,7 @@ from recommender.methods.runtime_on_spot import (
 )
 from recommender.methods.spot_policies import policy_for
 from recommender.methods.spot_replay import SpotReplay
-from recommender.methods.spot_serving import SpotServing, serving_cost, smallest_spare, spread
+from recommender.methods.spot_serving import SpotServing, serving_cost, smallest_spare, spare_for_a_zone, spread
 from recommender.prices import price_evidence
 from recommender.savings import Spread, cost_basis, cost_remark, covered_share, recent, saving, widened
 from recommender.subjects.machines import Machine
@@ -235,7 +235,7 @@ def _serve(machines: tuple[Machine, ...], quote: Quote, options: Spot) -> _Outlo
             f"Its {len(machines)} replicas run in {where}, and what takes capacity away takes a zone's at once. "
             "Spread them over zones first."
         )
-    spare = max(spare, -(-len(machines) // (zones - 1)) * zones - len(machines))
+    spare = max(spare, spare_for_a_zone(len(machines), zones))
     domains = spread(len(machines) + spare, zones)
     found: SpotServing = serving_cost(len(machines), spare, availability, quote.ratio, domains=domains)
     return _Outlook(

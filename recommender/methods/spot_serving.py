@@ -7,7 +7,8 @@ Method
     Cost per needed replica, in on-demand prices: [(N + k)·a·r + Σ_{x<N} (N − x)·P(X = x)] / N, r the price ratio.
     X is binomial where replicas fail one by one. Where zones fail as a whole, the replicas of a zone are there or not
     together, and X is the sum over zones: what can be promised is capped by the largest of them.
-    The spare asked for a target is the least k with P(X ≥ N) at or above it.
+    The spare asked for a target is the least k with P(X ≥ N) at or above it; for the loss of any one zone it is
+    ⌈N ÷ (zones − 1)⌉.
 Cases
     No spare however large reaches the target (fewer zones than it takes): None.
 Sources
@@ -123,6 +124,14 @@ def smallest_spare(needed: int, availability: float, target: float, *, zones: in
         if float(chances[needed:].sum()) >= target - _ROUNDING:
             return spare
     return None
+
+
+def spare_for_a_zone(needed: int, zones: int) -> int:
+    """Least spare with which ``needed`` replicas are left when any one of two zones or more is lost: ⌈N ÷ (zones − 1)⌉.
+
+    Spread evenly the largest zone holds ⌈(N + k) ÷ zones⌉, and k has to be no less.
+    """
+    return -(-needed // (zones - 1))
 
 
 def _enough(needed: int, availability: float, target: float) -> int:

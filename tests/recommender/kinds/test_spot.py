@@ -246,6 +246,19 @@ def test_serving_needs_spare_over_zones(make_subject: Make) -> None:
 
 
 @pytest.mark.parametrize(
+    ("zones", "domains", "saved"), [("abc", [2, 2, 1], 1 - 5 * 0.35 / 3), ("abcd", [2, 2, 1, 1], 1 - 6 * 0.35 / 4)]
+)
+def test_no_more_to_spare_than_the_loss_of_a_zone_takes(
+    make_subject: Make, zones: str, domains: list[int], saved: float
+) -> None:
+    """One in each zone: two to spare, as any zone holds two at most."""
+    advice = advise(replicas(make_subject, list(zones)))
+
+    assert (advice.evidence["domains"], advice.evidence["spare"]) == (domains, 2)
+    assert advice.evidence["expected_saving"] == pytest.approx(saved, abs=1e-3)
+
+
+@pytest.mark.parametrize(
     ("zones", "reason"),
     [(["a"], "single_replica"), (["a", "a", "a"], "failure_domain"), ([None, None], "failure_domain")],
 )

@@ -12,6 +12,7 @@ from recommender.methods.spot_serving import (
     mean_field_saving,
     serving_cost,
     smallest_spare,
+    spare_for_a_zone,
     spread,
 )
 
@@ -100,3 +101,23 @@ def test_the_smallest_spare_is_enough_and_one_less_is_not(
 
     assert shortfall(spare) <= 1 - target + 1e-9
     assert not spare or shortfall(spare - 1) > 1 - target - 1e-9
+
+
+@pytest.mark.parametrize(
+    ("needed", "zones", "spare"),
+    # 2, 2, 1 of three; 2, 2, 1, 1 of four; a whole set in the other of two zones
+    [(3, 3, 2), (4, 4, 2), (4, 3, 2), (4, 2, 4), (1, 5, 1)],
+)
+def test_spare_for_the_loss_of_a_zone_by_hand(needed: int, zones: int, spare: int) -> None:
+    assert spare_for_a_zone(needed, zones) == spare
+
+
+@given(st.integers(1, 60), st.integers(2, 12))
+def test_no_fewer_outlive_the_loss_of_any_zone(needed: int, zones: int) -> None:
+    """Tried one by one: the first number of which any zone may go."""
+
+    def outlives(spare: int) -> bool:
+        domains = spread(needed + spare, zones)
+        return all(sum(domains) - lost >= needed for lost in domains)
+
+    assert spare_for_a_zone(needed, zones) == next(spare for spare in range(needed + 1) if outlives(spare))
