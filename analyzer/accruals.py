@@ -7,8 +7,11 @@ Method      In this order: support is taken as the share of usage that it was in
             what is billed and of what is accrued so. Sums over sums; less what the bill already has; to the cent,
             never below zero.
 Cases       A purchase that is billed on most days of more than a week, up to the turn of the month, is expected on
-            each day that has usage, up to the end of its term, at the median of its days: what lacks are days. If it
-            ended before the turn, nothing is expected; if it paused in earlier months too, it comes each month.
+            each day that has usage, up to the end of its term: what lacks are days. One that is never billed at
+            weekends lacks none of them. A day is at the newest price before it: one that two days in a row agree on,
+            or a first day of another amount for as many units, which is another unit price; more units or none told may
+            be a correction or a double charge. Without either it is the median of its days. If it ended before the
+            turn, nothing is expected; if it paused in earlier months too, it comes each month.
             One that is billed as often as in the month before is whole, whatever the month's length made of it.
             Where no bill has lines for tax and invoices are known that carry it, it is taken from them. Where a
             provider's bills never have such lines (``TAX_ON_INVOICE_ONLY``) and no invoice is known, it is unknown.
@@ -26,7 +29,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import pairwise
@@ -47,8 +50,8 @@ TAX_ON_INVOICE_ONLY = ("azure",)
 """Providers whose bills have no lines for tax."""
 
 _CENT = Decimal("0.01")
-_FEWEST_DAYS = 3
 _A_WEEK = 7
+_FOUR_WEEKS = 20
 _WEEKEND = 3
 """Days from a Friday to a Monday: a fee of working days does not pause on them."""
 
@@ -74,11 +77,15 @@ class Accrual:
 
 @dataclass(frozen=True)
 class Fee:
-    """A recurring purchase of one bill's month: what it billed on which day, and the day its term ends, if known."""
+    """A recurring purchase of one bill's month: what it billed on which day, and the day its term ends, if known.
+
+    ``units`` are how many of it, in the SKU's pricing unit; a day is not in it where a line does not say.
+    """
 
     name: str
     by_day: dict[date, Decimal]
     ends: date | None = None
+    units: dict[date, Decimal] = field(default_factory=dict)
 
     @property
     def billed(self) -> Decimal:
@@ -163,14 +170,38 @@ def _fee(before: Fee, now: Fee, month: date, days: Days, past: Sequence[date]) -
         if now.by_day and len(now.by_day) >= len(before.by_day):
             return Decimal("0.00"), basis
         return outstanding(before.billed * days.share, now.billed), basis
-    # the newest price, once enough days tell it; a low median, for a day at either end may be a part of one
-    told = now if len(now.by_day) >= _FEWEST_DAYS else before
-    a_day = median_low(told.by_day.values())
+    told = Fee(now.name, {**before.by_day, **now.by_day}, now.ends, {**before.units, **now.units})
+    weekdays = _weekdays([*stretch, *sorted(now.by_day)])
     end = days.end if before.ends is None else min(days.end, before.ends)
     due = [days.month + timedelta(days=number) for number in range((end - days.month).days)]
-    missing = sum(day not in now.by_day for day in due)
-    basis = f"{_to_the_cent(a_day)} a day, billed for {len(due) - missing} of {len(due)} days"
-    return outstanding(a_day * missing, Decimal(0)), basis
+    due = [day for day in due if day.weekday() in weekdays]
+    missing = [day for day in due if day not in now.by_day]
+    prices = [_price(told, day) for day in missing]
+    span = sorted(
+        {_to_the_cent(price): price for price in prices or [_price(told, end)]}.items(), key=lambda one: one[1]
+    )
+    a_day = " to ".join(dict.fromkeys((span[0][0], span[-1][0])))
+    basis = f"{a_day} a day, billed for {len(due) - len(missing)} of {len(due)} days"
+    return outstanding(exact_sum(prices), Decimal(0)), basis
+
+
+def _price(fee: Fee, day: date) -> Decimal:
+    """What ``day`` costs by the billed days before it."""
+    billed = sorted((known for known in fee.by_day if known < day), reverse=True)
+    for later, earlier in pairwise(billed):
+        units = fee.units.get(later)
+        if fee.by_day[later] == fee.by_day[earlier] or (units is not None and units == fee.units.get(earlier)):
+            return fee.by_day[later]
+    # a low median, for a day at either end may be a part of one
+    return median_low(fee.by_day.values())
+
+
+def _weekdays(billed: Sequence[date]) -> set[int]:
+    """Those its newest days are of, four weeks of working days; all of them until two weeks tell."""
+    newest = billed[-_FOUR_WEEKS:]
+    if (newest[-1] - newest[0]).days + 1 < 2 * _A_WEEK:
+        return set(range(_A_WEEK))
+    return {day.weekday() for day in newest}
 
 
 def _newest_stretch(days: Sequence[date]) -> Sequence[date]:
@@ -283,8 +314,11 @@ def _days(row: dict[str, Any]) -> Days:
 def _bills(connection: Connection, slice_ids: Iterable[int]) -> dict[tuple[int, str], MonthBill]:
     scope = {"slices": sorted(slice_ids)}
     fees: dict[tuple[int, str], dict[str, Fee]] = defaultdict(dict)
-    for slice_id, currency, name, day, amount, ends in connection.execute(text(_FEES), scope):
-        fees[slice_id, currency].setdefault(name, Fee(name, {}, ends)).by_day[day] = amount
+    for slice_id, currency, name, day, amount, ends, units in connection.execute(text(_FEES), scope):
+        fee = fees[slice_id, currency].setdefault(name, Fee(name, {}, ends))
+        fee.by_day[day] = amount
+        if units is not None:
+            fee.units[day] = units
     invoiced = {(slice_id, currency): tax for slice_id, currency, tax in connection.execute(text(_INVOICED), scope)}
     return {
         (row.slice_id, row.currency): MonthBill(
@@ -331,7 +365,8 @@ _FEES = f"""
     SELECT l.slice_id, k.billing_currency,
            concat_ws(', ', coalesce(s.charge_description, s.service_name, 'Recurring fee'),
                      nullif(m.commitment_discount_id, '')) AS name,
-           c.charge_date, sum(c.billed_cost), max(timezone('UTC', t.ends_at)::date)
+           c.charge_date, sum(c.billed_cost), max(timezone('UTC', t.ends_at)::date),
+           CASE WHEN bool_and(c.pricing_quantity IS NOT NULL) THEN sum(c.pricing_quantity) END
     {_OF_SLICES.replace("WHERE", _OF_A_TERM)}
       AND k.charge_category = 'Purchase' AND k.charge_frequency = 'Recurring' AND c.billed_cost IS NOT NULL
       AND {SUPPORT} IS NOT TRUE

@@ -261,6 +261,24 @@ def test_a_plan_of_every_day_is_read_with_its_days_and_its_end(ledger: Ledger) -
     assert estimates(ledger) == [(OCTOBER, "USD", "fee", "Plan, sp-1", D("24.00"))]
 
 
+def test_a_new_unit_price_of_a_plan_is_read_from_its_lines(ledger: Ledger) -> None:
+    """A unit at 24 a day to October 9th, at 48 on the 10th: the 11th and 12th are not billed yet."""
+    recurring = {"charge_frequency": "Recurring"}
+    for month, days in ((9, 30), (10, 10)):
+        for day in range(1, days + 1):
+            ledger.charge(
+                f"2026-{month:02}-{day:02}",
+                "48" if (month, day) == (10, 10) else "24",
+                category="Purchase",
+                kind=recurring,
+                charge_description="Plan",
+                quantity="1",
+            )
+    ledger.charge("2026-10-12", "100")
+    close_september(ledger)
+    assert estimates(ledger) == [(OCTOBER, "USD", "fee", "Plan", D("96.00"))]
+
+
 def test_a_bill_of_azure_takes_its_tax_from_its_invoices(ledger: Ledger) -> None:
     """The invoice names the billing account by its whole path, and the lines name the invoice."""
     azure: dict[str, Any] = {"provider": "azure", "scope": "ba-1", "currency": "EUR"}

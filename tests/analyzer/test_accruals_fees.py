@@ -82,7 +82,7 @@ def test_a_plan_that_ended_and_is_billed_anew_lacks_no_day_between() -> None:
         # October's last day is not billed, the days after it are
         (range(1, 31), range(1, 20), "72.00", "72 a day, billed for 19 of 20 days"),
         # working days: Friday the 30th is the last of them
-        ((day for day in range(1, 32) if date(2026, 10, day).weekday() < 5), (2,), "1368.00", "1 of 20 days"),
+        ((day for day in range(1, 32) if date(2026, 10, day).weekday() < 5), (2,), "1008.00", "1 of 15 days"),
     ],
 )
 def test_a_plan_that_runs_at_the_months_turn_lacks_the_days_not_billed(
@@ -91,6 +91,64 @@ def test_a_plan_that_runs_at_the_months_turn_lacks_the_days_not_billed(
     found = to_come([on(OCTOBER, before, "72")], on(NOVEMBER, now, "72"))
     assert found[2] == D(left)
     assert words in found[4]
+
+
+@pytest.mark.parametrize(("known", "due"), [(1, 0), (2, 1), (6, 5), (7, 5), (8, 5), (9, 6), (20, 15), (22, 15)])
+def test_a_plan_of_working_days_lacks_no_weekend(known: int, due: int) -> None:
+    """72 on each Monday to Friday; November 1st is a Sunday. Nothing of November is billed yet, or all of it."""
+    working = [day for day in range(1, 32) if date(2026, 10, day).weekday() < 5]
+    days = Days(NOVEMBER, NOVEMBER + timedelta(days=known))
+    found = to_come([on(OCTOBER, working, "72")], on(NOVEMBER, ()), days)
+    assert (found[2], found[4]) == (D(72 * due).quantize(D("0.01")), f"72 a day, billed for 0 of {due} days")
+    billed = [day for day in range(1, known + 1) if date(2026, 11, day).weekday() < 5]
+    assert to_come([on(OCTOBER, working, "72")], on(NOVEMBER, billed, "72"), days)[2] == D("0.00")
+
+
+def test_a_plan_of_every_day_lacks_its_weekends() -> None:
+    """Every day of October, and of November all but the last weekend, 14th and 15th, and the 20th."""
+    billed = [day for day in range(1, 20) if day not in (14, 15)]
+    found = to_come([on(OCTOBER, range(1, 32), "72")], on(NOVEMBER, billed, "72"))
+    assert (found[2], found[4]) == (D("216.00"), "72 a day, billed for 17 of 20 days")
+
+
+def priced(price: str, days: Iterable[int], units: str = "1", month: date = NOVEMBER) -> Fee:
+    """``units`` of a plan a day at ``price`` each."""
+    fee = on(month, days, f"{D(price) * D(units)}")
+    return Fee(fee.name, fee.by_day, None, dict.fromkeys(fee.by_day, D(units)))
+
+
+def both(*fees: Fee) -> Fee:
+    by_day = {day: cost for fee in fees for day, cost in fee.by_day.items()}
+    return Fee("fee", by_day, None, {day: units for fee in fees for day, units in fee.units.items()})
+
+
+OCTOBERS = priced("240", range(1, 32), month=OCTOBER)
+
+
+def test_a_new_unit_price_is_that_of_the_days_after_from_its_first_day_on() -> None:
+    """A plan of 240 a day is billed at 480 on the 19th, one unit as before; the 20th is not billed yet."""
+    found = to_come([OCTOBERS], both(priced("240", range(1, 19)), priced("480", [19])))
+    assert (found[2], found[4]) == (D("480.00"), "480 a day, billed for 19 of 20 days")
+
+
+def test_a_day_that_is_charged_twice_or_corrected_is_no_price() -> None:
+    """Two units of 240 on the 19th, or a line without a quantity: the 20th is one of 240."""
+    twice = both(priced("240", range(1, 19)), priced("240", [19], units="2"))
+    assert to_come([OCTOBERS], twice)[2] == D("240.00")
+    without = both(priced("240", range(1, 19)), on(NOVEMBER, [19], "480"))
+    assert to_come([OCTOBERS], without)[2] == D("240.00")
+
+
+def test_two_days_that_agree_are_a_price_without_a_quantity_too() -> None:
+    found = to_come([OCTOBERS], both(on(NOVEMBER, range(1, 18), "240"), on(NOVEMBER, [18, 19], "480")))
+    assert found[2] == D("480.00")
+
+
+def test_a_day_before_a_new_price_lacks_the_old_one() -> None:
+    """240 to the 10th, 480 from the 11th on: the 5th and the 20th are not billed."""
+    billed = both(priced("240", (day for day in range(1, 11) if day != 5)), priced("480", range(11, 20)))
+    found = to_come([OCTOBERS], billed)
+    assert (found[2], found[4]) == (D("720.00"), "240 to 480 a day, billed for 18 of 20 days")
 
 
 def test_a_plan_whose_term_is_over_is_not_expected_however_few_its_days() -> None:
