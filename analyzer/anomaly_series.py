@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from analyzer.anomaly_known import Told, known_span, told_values
+from analyzer.anomaly_known import Told, known_span, told_values, without_holes
 from analyzer.series import OWN, Behind, Series, SeriesCut
 from analyzer.series_together import Asked, SpendByDay
 
@@ -124,8 +124,11 @@ def _usage(cut: str, series: Iterable[Series]) -> list[WatchedSeries]:
 def _known(one: WatchedSeries, told: Sequence[Told], least: Decimal) -> WatchedSeries | None:
     """The days of a series on which its value is known; None where it is on none."""
     end = one.first + timedelta(days=len(one.costs))
-    since, until = known_span(told, (one.cut, one.value, one.currency), one.first, end, least)
-    costs = one.costs[(since - one.first).days : max((until - one.first).days, 0)]
+    name = (one.cut, one.value, one.currency)
+    since, until = known_span(told, name, one.first, end, least)
+    costs = without_holes(told, name, one.first, one.costs, least)[
+        (since - one.first).days : max((until - one.first).days, 0)
+    ]
     return replace(one, first=since, costs=costs) if costs else None
 
 
