@@ -24,6 +24,7 @@ from aispend.connections import AwsConnection, AzureConnection, Connection, GcpC
 from aispend.errors import SettingsError
 from aispend.foresight import Forecast
 from aispend.settings_errors import at_line, problem
+from aispend.tag_keys import plain_tag_key
 from aispend.taxing import NonRecoverableTax
 from aispend.watching import Anomaly, Budget, BudgetAlerts, LatencyTarget
 
@@ -282,8 +283,8 @@ def _refuse_circles(sources: Sequence[SharedCost], tags: TagKeys) -> None:
 
 def _stands_for(source: SharedCost, tags: TagKeys) -> list[str]:
     """Names that mean this shared cost: its own, and the team or model its match asks the tags for (globs)."""
-    keys = {key.lower() for key in (tags.team if source.to == "team" else tags.model)}
-    return [source.name, *(value for key, value in source.match.tags.items() if key.lower() in keys)]
+    keys = {plain_tag_key(key) for key in (tags.team if source.to == "team" else tags.model)}
+    return [source.name, *(value for key, value in source.match.tags.items() if plain_tag_key(key) in keys)]
 
 
 def _way(start: str, home: str, nexts: Mapping[str, Sequence[tuple[str, str]]]) -> list[str]:

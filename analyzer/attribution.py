@@ -24,6 +24,7 @@ from typing import Literal
 
 from aispend.prices.models import canonical_model
 from aispend.settings import STAGES, Match, Rule, SharedCost, TagKeys
+from aispend.tag_keys import plain_tag_key
 
 Source = Literal["rule", "tag", "platform", "none"]
 
@@ -35,7 +36,6 @@ CONFIDENCE: Mapping[Source, Decimal] = {
 }
 """How sure an answer is by what gave it; telemetry's are in :mod:`analyzer.allocate`."""
 
-_PREFIX = re.compile(r"^(?:resourcetags/|resource_tags_)?(?:user:|user_)|^resourcetags/")
 _STAGE_WORDS: Mapping[str, str] = {
     **{stage: stage for stage in STAGES if stage != "unknown"},
     **dict.fromkeys(("etl", "data_prep", "preprocessing", "feature_engineering", "ingest"), "data"),
@@ -96,11 +96,6 @@ class Attribution:
 
 
 _NOBODY = Answer(None, "none", "none", CONFIDENCE["none"])
-
-
-def plain_tag_key(key: str) -> str:
-    """A tag key without case, surrounding blanks and the provider's prefix."""
-    return _PREFIX.sub("", key.strip().lower())
 
 
 def stage_named(value: str) -> str | None:

@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from aispend.tag_keys import plain_tag_key
 from aispend.watching import Budget, BudgetMatch
-from analyzer.attribution import plain_tag_key
 from analyzer.budget_path import fits
 
 _LONGEST_CHARGE = timedelta(days=62)

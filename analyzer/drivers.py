@@ -29,7 +29,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, 
 from aispend.clock import month_of, next_month
 from aispend.money import exact_sum
 from aispend.schema import unit_cost
-from analyzer.attribution import plain_tag_key
+from aispend.tag_keys import plain_tag_key
 from analyzer.charges import HOURS_BILLED
 from analyzer.conversion import NO_STEPS, STEPS, Conversion, Converter, Period
 from analyzer.tokens import TOKEN_CLASSES

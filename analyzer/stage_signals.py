@@ -28,7 +28,7 @@ from itertools import pairwise
 
 from sqlalchemy import Connection, text
 
-from analyzer.attribution import plain_tag_key
+from aispend.tag_keys import plain_tag_key
 
 CONTROLLER_STAGES: Mapping[str, str] = {
     **dict.fromkeys(("deployment", "statefulset", "replicaset", "endpoint", "service"), "inference_online"),

@@ -13,7 +13,8 @@ Method
     that is paid on without the machine; quota of another type, and whether the zone has it.
 Cases
     What is unknown becomes a line in the command's text, never a silent permission. Where one of two machines does
-    not say what it runs, the same type counts as the same generation.
+    not say what it runs, the same type counts as the same generation. Tags count however a bill writes their keys
+    (``aispend/tag_keys.py``); of two spellings of one key either keeps a machine.
 Sources
     docs/advice.md; ``machine_facts.toml``.
 Known drawbacks
@@ -28,6 +29,7 @@ from datetime import datetime, time, timedelta
 from typing import Protocol
 
 from aispend.advising import Exclusion, Recommend
+from aispend.tag_keys import is_called, plain_tag_key, tag_values
 from recommender.contract import Saving, Subject
 from recommender.machine_facts import has_local_disk, scarcity
 from recommender.places import Needed
@@ -131,8 +133,8 @@ def _same_generation(one: Machine, other: Machine) -> bool:
 def _generation(machine: Machine) -> tuple[object, ...]:
     """What a listing and the tags of a launch tell of what it runs; None where they do not."""
     details = machine.life.details if machine.life else {}
-    tags = {key.lower().removeprefix("user:"): value for key, value in machine.tags.items()}
-    return (*(details.get(name) for name in _GENERATION), *(tags.get(name) for name in _LAUNCHED_FROM))
+    launched = (next(iter(tag_values(machine.tags, name)), None) for name in _LAUNCHED_FROM)
+    return (*(details.get(name) for name in _GENERATION), *launched)
 
 
 def exclusion_of(subject: Subject, kind: str, settings: Recommend) -> Exclusion | None:
@@ -144,7 +146,6 @@ def _fits(rule: Exclusion, kind: str, subject: Subject) -> bool:
     def matches(pattern: str, value: str | None) -> bool:
         return pattern == "*" or fnmatch.fnmatchcase((value or "").lower(), pattern.lower())
 
-    tags = {key.lower(): value for key, value in subject.tags.items()}
     return (
         any(matches(pattern, kind) for pattern in rule.kinds)
         and matches(rule.provider, subject.provider)
@@ -153,7 +154,7 @@ def _fits(rule: Exclusion, kind: str, subject: Subject) -> bool:
         and matches(rule.resource_id, subject.resource_id)
         and matches(rule.team, subject.team)
         and matches(rule.model, subject.model)
-        and all(key.lower() in tags and matches(glob, tags[key.lower()]) for key, glob in rule.tags.items())
+        and all(any(matches(glob, value) for value in tag_values(subject.tags, key)) for key, glob in rule.tags.items())
     )
 
 
@@ -178,13 +179,14 @@ def too_new(deployed: datetime | None, as_of: datetime, settings: Recommend) -> 
 
 def keep_tag(machine: Tagged, settings: Recommend) -> str | None:
     """The tag that asks to keep it."""
-    return next((key for key in machine.tags if key.lower() in settings.idle.keep_tags), None)
+    names = settings.idle.keep_tags
+    return next((key for key in machine.tags if any(is_called(key, name) for name in names)), None)
 
 
 def standby_tag(machine: Tagged) -> str | None:
     """The tag that says it stands by for a disaster, as ``key=value``."""
     for key, value in machine.tags.items():
-        if key.lower().rsplit("/", 1)[-1] in _STANDBY_TAGS and value.lower() in _STANDBY:
+        if plain_tag_key(key).rsplit("/", 1)[-1] in _STANDBY_TAGS and value.strip().lower() in _STANDBY:
             return f"{key}={value}"
     return None
 

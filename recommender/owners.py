@@ -2,6 +2,7 @@
 
 Assumes
     Only what the bill itself says proves an owner: tags and labels a cloud's own service sets, or the resource id.
+    Those of EKS and Karpenter are tags of a person to AWS, which puts ``user:`` before them.
     A fleet of an inventory says what belongs together and nothing more.
 Method
     First match of: EKS node group, Karpenter pool, auto-scaling group, EKS cluster (AWS); scale set in the id (Azure);
@@ -14,6 +15,7 @@ import re
 import shlex
 from dataclasses import dataclass
 
+from aispend.tag_keys import is_called, plain_tag_key
 from recommender.contract import Subject
 from recommender.subjects.machines import Machine
 
@@ -67,11 +69,16 @@ def azure_part(resource_id: str, kind: str) -> str | None:
     return found[1] if found else None
 
 
+def auto_scaling_group(subject: Machine) -> str | None:
+    """The name of the AWS auto-scaling group that started it; None where no tag of AWS tells."""
+    return _tag(subject, "aws:autoscaling:groupname") if subject.provider == "aws" else None
+
+
 def _tag(subject: Machine, *names: str) -> str | None:
     """The first of the tags that is there and not empty; a cloud may write a tag below a path of its own."""
     for name in names:
         for key, value in subject.tags.items():
-            if value and (key.lower() == name or key.lower().endswith("/" + name)):
+            if value and (is_called(key, name) or plain_tag_key(key).endswith("/" + name)):
                 return value
     return None
 
@@ -80,7 +87,7 @@ def _aws(subject: Machine) -> Owner | None:
     region = f"--region {shlex.quote(subject.region or 'REGION')}"
     cluster = _tag(subject, "aws:eks:cluster-name", "eks:cluster-name", "eks:eks-cluster-name")
     pool = _tag(subject, "eks:nodegroup-name")
-    group = _tag(subject, "aws:autoscaling:groupname")
+    group = auto_scaling_group(subject)
     drain = "drain the node first, then lower the desired size"
     if cluster and pool:
         look = f"aws eks describe-nodegroup --cluster-name {shlex.quote(cluster)} --nodegroup-name {shlex.quote(pool)}"

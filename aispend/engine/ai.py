@@ -9,14 +9,13 @@ Method
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from aispend.engine.line import MEASURE_COLUMNS, literal
 from aispend.settings import Match, Rule, TagKeys
+from aispend.tag_keys import PREFIX, plain_tag_key
 
-_PREFIX = r"^(?:resourcetags/|resource_tags_)?(?:user:|user_)|^resourcetags/"
-_PLAIN_KEY = f"regexp_replace(lower(trim(tag.key)), '{_PREFIX}', '')"
+_PLAIN_KEY = f"regexp_replace(lower(trim(tag.key)), '{PREFIX}', '')"
 _HASHES = ("context_h", "sku_h", "details_h", "resource_h", "tags_h")
 _CARRIED = ("day", "end_day", "unknown", "hours", *MEASURE_COLUMNS, "lines")
 _FLEETS = (
@@ -30,7 +29,7 @@ _FLEETS = (
 
 def tag_facts_sql(keys: TagKeys) -> str:
     """Per tag set: its hash, plain keys and values, whether it names a model, and the fleet it names."""
-    wanted = ", ".join(literal(key.lower()) for key in keys.model)
+    wanted = ", ".join(literal(plain_tag_key(key)) for key in keys.model)
     fleets = ", ".join(
         f"CASE WHEN {_value(pool)} <> '' THEN "
         + (f"concat_ws('/', nullif({_value(cluster)}, ''), {_value(pool)})" if cluster else _value(pool))
@@ -117,9 +116,8 @@ def _fits(match: Match) -> str:
     )
     tests = [_any(glob, expressions) for glob, expressions in fields if glob is not None]
     for key, glob in match.tags.items():
-        plain = re.sub(_PREFIX, "", key.strip().lower())
         tests.append(
-            f"len(list_filter(entries, lambda tag: tag.key = {literal(plain)} "
+            f"len(list_filter(entries, lambda tag: tag.key = {literal(plain_tag_key(key))} "
             f"AND lower(tag.value) GLOB {literal(glob.lower())})) > 0"
         )
     return " AND ".join(tests) or "TRUE"

@@ -22,6 +22,7 @@ from decimal import Decimal
 
 from aispend.advising import Recommend
 from aispend.buying import Batch
+from aispend.tag_keys import tag_values
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
 from recommender.evidence import NOTHING_FALLS_SHORT, not_replayed, priced
 from recommender.kinds.bought_tokens import (
@@ -107,10 +108,10 @@ def _share(subject: TokenUse, days: int, rules: ApiDiscounts, eligible: Decimal)
 
 def _eligible(subject: TokenUse, options: Batch) -> tuple[Decimal, str]:
     """Share of its tokens that can wait, and what says so."""
-    tags = {key.lower(): value.lower() for key, value in subject.tags.items()}
     for key, glob in options.tags.items():
-        if key.lower() in tags and fnmatch.fnmatchcase(tags[key.lower()], glob.lower()):
-            return _ALL, f"the tag {key} = {tags[key.lower()]}"
+        said = [value.lower() for value in tag_values(subject.tags, key)]
+        if said and all(fnmatch.fnmatchcase(value, glob.lower()) for value in said):
+            return _ALL, f"the tag {key} = {said[0]}"
     set_to = max(((share_meant(rule, subject) * rule.share) for rule in options.can_wait), default=Decimal(0))
     by_stage = subject.stage_share(options.stages)
     if set_to >= by_stage:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from recommender.kinds.clock_terraform import Size, aws_cron, aws_group, aws_target, on_off, sizes
 from recommender.methods.schedule import HOURS_PER_WEEK, Hours, Window
-from recommender.owners import azure_place, gcp_place, owner_of
+from recommender.owners import auto_scaling_group, azure_place, gcp_place, owner_of
 from recommender.subjects.machines import Machine
 
 DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
@@ -43,7 +43,7 @@ def on_off_commands(machine: Machine, windows: Sequence[Window], zone: str) -> t
     name = _safe_name(machine)
     if owner := owner_of(machine):
         head += f"# {_one_line(owner.name)} decides how many there are: set its size by the clock, not the machine's\n"
-        if machine.provider == "aws" and (group := machine.tags.get("aws:autoscaling:groupName")):
+        if group := auto_scaling_group(machine):
             both = [Size(cron, 1, 0) for cron in starts] + [Size(cron, 0, 0) for cron in stops]
             return head + _scaling_actions(machine, group, both, zone), aws_group(group, both, zone)
         return head + "\n".join(owner.look), None
@@ -64,7 +64,7 @@ def replica_commands(machine: Machine, counts: Hours, zone: str) -> tuple[str, s
     head = f"# {place}; keep reactive scaling on above these sizes\n"
     terraform = sizes(machine, by_hour, zone)
     if machine.provider == "aws":
-        group = machine.tags.get("aws:autoscaling:groupName", "GROUP")
+        group = auto_scaling_group(machine) or "GROUP"
         return head + _scaling_actions(machine, group, by_hour, zone), terraform
     if machine.provider == "gcp":
         project, where = gcp_place(machine)

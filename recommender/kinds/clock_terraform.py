@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recommender.hcl import Body, Expression, resource
-from recommender.owners import azure_part, owner_of
+from recommender.owners import auto_scaling_group, azure_part, owner_of
 from recommender.subjects.machines import Machine
 
 _DAY_NAMES = {
@@ -47,7 +47,7 @@ def sizes(machine: Machine, by_hour: Sequence[Size], zone: str) -> str | None:
     """Blocks that set the size of the machine's group by the clock; ``GROUP`` stands where no group is known."""
     owner = owner_of(machine)
     if machine.provider == "aws":
-        return aws_group(machine.tags.get("aws:autoscaling:groupName", "GROUP"), by_hour, zone)
+        return aws_group(auto_scaling_group(machine) or "GROUP", by_hour, zone)
     if machine.provider == "gcp":
         group = owner.group if owner is not None and owner.kind == "instance_group" else "GROUP"
         schedules: list[Body] = [

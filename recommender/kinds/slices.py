@@ -9,6 +9,7 @@ import numpy as np
 
 from aispend.advising import Recommend
 from aispend.sizing import Rightsize
+from aispend.tag_keys import is_part
 from recommender.actions import describe
 from recommender.contract import Advice
 from recommender.evidence import load_evidence, machine_price, not_replayed
@@ -34,8 +35,8 @@ class _Sliced:
 
 def is_shared(subject: Machine) -> bool:
     """Whether the bill proves a Kubernetes node, where other work can take what is left of a card."""
-    tags = (key.lower() for key in subject.tags)
-    return any(mark in key for key in tags for mark in _SHARED) or "/managedclusters/" in subject.resource_id.lower()
+    by_tag = any(is_part(mark, key) for key in subject.tags for mark in _SHARED)
+    return by_tag or "/managedclusters/" in subject.resource_id.lower()
 
 
 def sliced(subject: Machine, settings: Recommend, cost: Decimal) -> Advice | None:

@@ -38,6 +38,7 @@ import numpy as np
 
 from aispend.advising import Idle, Recommend
 from aispend.prices.accelerators import accelerator
+from aispend.tag_keys import tag_values
 from recommender import terraform
 from recommender.actions import describe, switch_off
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
@@ -298,8 +299,8 @@ def _rounded(value: Any) -> float | None:
 
 
 def _is_fast_track(subject: Machine) -> bool:
-    environment = {key.lower(): value.lower() for key, value in subject.tags.items()}
-    return subject.platform in _FAST_TRACK or environment.get("env", environment.get("environment")) in {"dev", "test"}
+    said = tag_values(subject.tags, "env") or tag_values(subject.tags, "environment")
+    return subject.platform in _FAST_TRACK or (bool(said) and {value.lower() for value in said} <= {"dev", "test"})
 
 
 def _expected_slots(subject: Machine, window_hours: int) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 
 from aispend.advising import Recommend
 from aispend.sizing import Schedule
+from aispend.tag_keys import tag_values
 from recommender.methods.model_shapes import served_model
 from recommender.methods.schedule import HOURS_PER_WEEK, Hours, LocalHours, Series, local_hours
 from recommender.subjects.services import Service
@@ -90,11 +91,11 @@ def _clock(start: datetime, hours: int, zone: str) -> LocalHours:
 
 def zone_of(service: Service, options: Schedule) -> str:
     """Whose clock it follows: the first of the settings that fits its team and tags, else the company's."""
-    tags = {key.lower(): value for key, value in service.tags.items()}
     for rule in options.local:
         fits_team = fnmatch.fnmatchcase((service.team or "").lower(), rule.team.lower())
         if fits_team and all(
-            fnmatch.fnmatchcase(tags.get(key.lower(), "").lower(), glob.lower()) for key, glob in rule.tags.items()
+            any(fnmatch.fnmatchcase(value.lower(), glob.lower()) for value in tag_values(service.tags, key) or [""])
+            for key, glob in rule.tags.items()
         ):
             return rule.timezone
     return options.timezone

@@ -44,6 +44,7 @@ from aispend.schema import (
     spend_resource_month,
     tag_set,
 )
+from aispend.tag_keys import plain_tag_key
 from analyzer.unknown_costs import ALL_COSTS, CostsGiven, costs_given, null_costs_sql
 from reports.views.basis import COSTS, Window
 from reports.views.spend_query import CATEGORIES, TAG_PREFIX, SpendQuery
@@ -259,8 +260,6 @@ def _named(relation: FromClause, grouped: Subquery, name: str, joined: set[str])
 
 def _tag_values(connection: Connection, wanted: str, number: int) -> Subquery:
     """The value of a tag per tag set; keys fit as they do for attribution, without case and provider's prefix."""
-    from analyzer.attribution import plain_tag_key  # only a cut by tag needs the price catalogue behind it
-
     used = connection.scalars(select(func.jsonb_object_keys(tag_set.c.tags).label("key")).distinct().order_by("key"))
     fitting = [key for key in used if plain_tag_key(key) == plain_tag_key(wanted)]
     value = func.coalesce(*(tag_set.c.tags[key].astext for key in fitting)) if fitting else null()

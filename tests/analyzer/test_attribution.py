@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aispend.settings import Rule, TagKeys
-from analyzer.attribution import Attributor, Subject, plain_tag_key, stage_named
+from aispend.tag_keys import plain_tag_key
+from analyzer.attribution import Attributor, Subject, stage_named
 
 DAY = date(2026, 10, 5)
 

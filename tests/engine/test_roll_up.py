@@ -19,7 +19,7 @@ from aispend.engine.line import COST_COLUMNS
 from aispend.engine.result import RollUpSummary
 from aispend.engine.scan import Delivery
 from aispend.keys import content_key
-from aispend.settings import Engine, Rule
+from aispend.settings import Engine, Rule, TagKeys
 from tests.engine.bills import COSTS, bill_line, classify, csv_delivery, csv_text, mapping, parquet_delivery
 
 WIDE = Context(prec=60, rounding=ROUND_HALF_EVEN)
@@ -122,6 +122,13 @@ def test_a_model_tag_and_the_users_rules_decide_what_is_ai(engine: DuckEngine, t
 
     kept = {fact["resource"]["resource_id"] for fact in facts if fact["resource_key"]}
     assert kept == {"tagged", "by-rule"}
+
+
+def test_a_key_of_the_settings_names_models_in_whatever_form(engine: DuckEngine, tmp_path: Path) -> None:
+    lines = [bill_line(resource="tagged", tags='{"user_llm":"llama"}'), bill_line(resource="other", tags='{"x":"y"}')]
+    delivery = csv_delivery(tmp_path / "a.csv", csv_text(lines))
+    _, facts = rolled(engine, delivery, tag_keys=TagKeys(model=("user:LLM",)))
+    assert {fact["resource"]["resource_id"] for fact in facts if fact["resource_key"]} == {"tagged"}
 
 
 def test_currencies_and_months_and_accounts_are_kept_apart(engine: DuckEngine, tmp_path: Path) -> None:
