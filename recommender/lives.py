@@ -113,6 +113,8 @@ def _came_back(connection: Connection, item: Advice, row: Any, today: date) -> s
     first = (item.subject.as_of - timedelta(days=int(days))).date()
     if first <= acts_after:
         return None
+    if item.commits is not None:
+        return f"Next stage: this is left to commit to since {first}, all of it after what was bought on {row.done_on}"
     return f"Came back: seen again on {first} and in the days since, after it was done on {row.done_on}"
 
 

@@ -27,6 +27,10 @@ _STATES = {
 
 _MANY = 1000
 """From here on parts of one say nothing."""
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
+_NUMBER = re.compile(r"-?(0|[1-9]\d{0,10})(\.\d+)?")
+"""With more digits before the point, or a zero first, it is an id."""
 
 
 def _decimal(value: Any) -> Decimal:
@@ -66,12 +70,32 @@ def _milliseconds(value: Any) -> str:
     return f"{_number(value)} ms"
 
 
+def _an_hour(value: Any) -> str:
+    return f"{unit_price(_decimal(value))} an hour"
+
+
 def _money(value: Any) -> str:
     return money(_decimal(value))
 
 
 def _unit(unit: str) -> Callable[[Any], str]:
     return lambda value: f"{_number(value)} {unit.removesuffix('s') if _decimal(value) == 1 else unit}"
+
+
+def _plain(value: Any) -> str:
+    """A value of which only its look is known."""
+    if isinstance(value, bool):
+        return _yes_no(value)
+    if isinstance(value, int | float | Decimal):
+        return _number(value)
+    text = str(value)
+    if _MOMENT.fullmatch(text):
+        return _instant(text)
+    if isinstance(value, date) or _DAY.fullmatch(text):
+        return text
+    if _NUMBER.fullmatch(text):
+        return _number(text)
+    return text.replace("_", " ") if re.fullmatch(r"[a-z]+(_[a-z]+)+", text) else text
 
 
 _WORDS: dict[str, tuple[str, Callable[[Any], str]]] = {
@@ -142,6 +166,19 @@ _WORDS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "latency_p95_ms": ("Latency, median of hourly 95th percentiles", _milliseconds),
     "unused_cost_least": ("Stood empty on a day, at least", _money),
     "unused_cost_most": ("Stood empty on a day, at most", _money),
+    "stages": ("Bought in stages of", _an_hour),
+    "first_stage_saves": ("First stage saves a month", _money),
+    "commitment_hourly": ("Commitment, all stages", _an_hour),
+    "covers_hourly": ("Use that it covers, at the on-demand price", _an_hour),
+    "optimum_hourly": ("Commitment that would have saved most", _an_hour),
+    "committed_rate": ("A committed hour costs, of one on demand", _share),
+    "commitment_coverage": ("Share of the use it would have covered", _share),
+    "usage_max": ("Use on demand, at most", _an_hour),
+    "usage_p10": ("Use on demand, 10th percentile", _an_hour),
+    "usage_p50": ("Use on demand, median", _an_hour),
+    "usage_of_term_p10": ("Use over the term, P10 of its forecast", _an_hour),
+    "decided_monthly": ("Accepted or done changes taken out", lambda value: f"{_money(value)} a month"),
+    "expiring": ("Commitments that end soon", _plain),
 }
 _OF_WINDOW = ("tokens", "cost", "lost_cost", "spared_cost", "unrecorded_cost", "cost_after_the_plateau")
 """Sums of the days looked at, which other amounts beside them are scaled to a month from."""
@@ -163,15 +200,11 @@ _ENDINGS: tuple[tuple[str, Callable[[Any], str]], ...] = (
 """Units by the end of a name."""
 _UNITS = ("_bytes", "_minutes", "_hours", "_days")
 """Said behind the number, and not in its name as well."""
-_ABSOLUTE = ("committed_rate",)
-"""Rates that are shares are shown as such; these are."""
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
-_NUMBER = re.compile(r"-?(0|[1-9]\d{0,10})(\.\d+)?")
-"""With more digits before the point, or a zero first, it is an id."""
 _REPLAYED = ("replay", "replay_none_because", "replay_hours", "replay_violation_minutes", "replay_worst_overload")
 _NONE_IS_NO = ("hard_to_regain",)
 """Where there is nothing of it, nothing is said."""
+_NONE_IS_NO_RANGE = ("first_stage_saves",)
+"""Its percentiles are none where nothing differs, and not unknown."""
 _TOLD = ("terraform",)
 """Shown beside the command."""
 
@@ -182,9 +215,13 @@ def in_words(evidence: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if key == _BEFORE_PRICES:
             yield from _prices(evidence)
         if key in evidence and not (key in _NONE_IS_NO and evidence[key] is None):
-            yield title, _value(evidence[key], shown)
+            yield title, _value(_ranged(evidence[key]) if key in _NONE_IS_NO_RANGE else evidence[key], shown)
     for key, value in sorted(_others(evidence)):
         yield _title(key) + (" in the time looked at" if key in _OF_WINDOW else ""), _value(value, _shown_by(key))
+
+
+def _ranged(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def _prices(evidence: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -278,9 +315,7 @@ def _others(evidence: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _title(key: str) -> str:
-    name = key
-    if key not in _ABSOLUTE:
-        name = next((key.removesuffix(end) for end in _UNITS if key.endswith(end) and key != end[1:]), key)
+    name = next((key.removesuffix(end) for end in _UNITS if key.endswith(end) and key != end[1:]), key)
     words = name.replace("_", " ").capitalize()
     return re.sub(
         r"\b(api|gb|ms|sm)\b", lambda found: found[0].upper() if found[0] != "ms" else "ms", words, flags=re.IGNORECASE
@@ -288,8 +323,6 @@ def _title(key: str) -> str:
 
 
 def _shown_by(key: str) -> Callable[[Any], str]:
-    if key in _ABSOLUTE:
-        return _plain
     return next((shown for ending, shown in _ENDINGS if f"_{key}".endswith(ending)), _plain)
 
 
@@ -316,19 +349,3 @@ def _word(key: object) -> str:
     words = _WORDS.get(str(key))
     said = words[0] if words else _title(str(key))
     return said if said[:2].isupper() else said[:1].lower() + said[1:]
-
-
-def _plain(value: Any) -> str:
-    """A value of which only its look is known."""
-    if isinstance(value, bool):
-        return _yes_no(value)
-    if isinstance(value, int | float | Decimal):
-        return _number(value)
-    text = str(value)
-    if _MOMENT.fullmatch(text):
-        return _instant(text)
-    if isinstance(value, date) or _DAY.fullmatch(text):
-        return text
-    if _NUMBER.fullmatch(text):
-        return _number(text)
-    return text.replace("_", " ") if re.fullmatch(r"[a-z]+(_[a-z]+)+", text) else text

@@ -23,7 +23,6 @@ Known drawbacks
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
@@ -34,6 +33,7 @@ from aispend.advising import Commit, Recommend
 from aispend.money import exact_sum, rate
 from recommender.contract import HOURS_PER_MONTH, Advice, Confidence, Kind, Saving, Step, WhyNot
 from recommender.evidence import priced
+from recommender.kinds.commit_words import Purchase
 from recommender.methods.commitment import (
     LEAST_WEEKS,
     CommitmentFit,
@@ -172,10 +172,11 @@ def _advice(
     unused = np.array([float(hour < best.covers) for hour in later])
     bound = violation_bound(int(unused.sum()), effective_sample(unused))
     confidence: Confidence = "medium" if hours >= 8 * _WEEK else "low"
-    years = {"1y": "one year", "3y": "three years"}[options.term]
     coverage = best.coverage or Decimal(0)
     first = (hourly * options.first_stage).quantize(CENT, rounding=ROUND_DOWN)
     stage = fit(usage, min(best.covers, rate(first, committed_rate)), committed_rate)
+    promised = _promised(usage, stage, committed_rate, today)
+    purchase = Purchase(subject, hourly, first, Decimal(promised["net"] or 0), options.term, hours // 24)
     several = len(subject.expiring) > 1
     ending = (
         f" {len(subject.expiring)} commitment{'s end' if several else ' ends'} within {options.expiring_days} days; "
@@ -206,8 +207,7 @@ def _advice(
         kind=NAME,
         subject=subject,
         current=f"{subject.family} on demand in {subject.region or 'all regions'}",
-        proposed=f"commit {hourly} {subject.currency} an hour for {years}"
-        + (f", {first} of it first" if first < hourly else ""),
+        proposed=purchase.proposed,
         target=f"commit {options.term}",
         monthly_cost=monthly_cost,
         saving=Saving(
@@ -226,10 +226,10 @@ def _advice(
             f"In {_above(usage, best.covers):.0%} of {hours} hours at least {best.covers.quantize(CENT)} "
             f"{subject.currency} an hour ran on demand; committed, an hour costs {committed_rate:.0%} of that. "
             f"It would cover {coverage:.0%} of the usage and be used {best.utilisation or 0:.0%}."
-            f"{ahead}{ending}{decided}{unpriced}"
+            f"{ahead}{ending}{decided}{unpriced}{purchase.sentences}"
         ),
         undo="none: a commitment is paid to its end; some can be exchanged or sold, see your provider's terms",
-        command=_command(subject, hourly, first, options),
+        command=purchase.command,
         violation_bound=Decimal(repr(round(bound, 6))),
         acts_on=_parts(subject, monthly_cost),
         pays_for=min(_monthly(best.covers, 1), monthly_cost),
@@ -250,13 +250,14 @@ def _advice(
                 "; ".join(sorted({one.committed.source for one in rates})),
                 min(one.committed.valid_from for one in rates),
             ),
+            "price_currency": subject.currency,
             "usage_p10": _text(np.percentile([float(hour) for hour in usage], 10)),
             "usage_p50": _text(np.percentile([float(hour) for hour in usage], 50)),
             "usage_max": str(max(usage).quantize(CENT)),
             "covers_hourly": str(best.covers.quantize(CENT)),
             "commitment_hourly": str(hourly),
-            "stages": [str(first), str(hourly - first)],
-            "first_stage_saves": _promised(usage, stage, committed_rate, today),
+            "stages": [str(first), *([str(purchase.rest)] if purchase.rest else [])],
+            "first_stage_saves": promised,
             "commitment_coverage": float(round(coverage, 4)),
             "utilisation": float(round(best.utilisation or Decimal(0), 4)),
             "effective_savings_rate": float(round(best.effective_savings_rate or Decimal(0), 4)),
@@ -334,32 +335,6 @@ def _range(
         for value in np.percentile(means, (10, 50, 90))
     )
     return (None, None, None) if p10 == p90 else (min(p10, point), p50, max(p90, point))
-
-
-def _command(subject: UsagePool, hourly: Decimal, first: Decimal, options: Commit) -> str:
-    where = (
-        f"# payer {subject.account or 'unknown'}, {subject.family} in {subject.region or 'all regions'}; "
-        f"decide open advice on these machines first, then buy {first} {subject.currency} an hour"
-        + (f", and the other {hourly - first} after a quarter at this usage\n" if first < hourly else "\n")
-    )
-    years = options.term[0]
-    if subject.provider == "aws":
-        return where + (
-            "aws savingsplans describe-savings-plans-offerings --product-type EC2"
-            f" --plan-types EC2Instance --durations {int(years) * 31_536_000} --payment-options 'No Upfront'\n"
-            f"aws savingsplans create-savings-plan --savings-plan-offering-id OFFERING_ID --commitment {first}"
-        )
-    if subject.provider == "azure":
-        return where + (
-            "az reservations catalog show --subscription-id SUBSCRIPTION --reserved-resource-type VirtualMachines"
-            f" --location {shlex.quote(subject.region or 'REGION')}\n"
-            f"# then buy the size's reservation for P{years}Y, billed monthly, worth {first} an hour"
-        )
-    return where + (
-        f"gcloud compute commitments create NAME --plan {'12' if years == '1' else '36'}-month"
-        f" --region {shlex.quote(subject.region or 'REGION')} --resources vcpu=N,memory=N --resources-accelerator"
-        " type=TYPE,count=N"
-    )
 
 
 def _above(usage: Sequence[Decimal], covers: Decimal) -> float:

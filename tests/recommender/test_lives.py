@@ -349,4 +349,11 @@ def test_the_next_stage_of_a_commitment_is_proposed_once_its_days_lie_behind_the
     assert rows[first].state == "done"
     if is_proposed:
         assert (rows[second].state, rows[second].evidence["done_before"]) == ("open", f"{done_on} as {first[:8]}")
+        with database.engine.connect() as connection:
+            of = recommendation_event.c.recommendation_id == second
+            (said,) = connection.scalars(select(recommendation_event.c.reason).where(of))
+        assert said == (
+            "Next stage: this is left to commit to since 2026-09-22, all of it after what was bought on 2026-09-21 "
+            f"(as {first[:8]})."
+        )
         decide(database, second, "accepted", AS_OF)

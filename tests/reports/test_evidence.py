@@ -179,3 +179,43 @@ def test_whatever_a_kind_brings_is_shown(evidence: dict[str, Any]) -> None:
     assert len(shown) == len(evidence)
     for (_, value), held in zip(shown, (evidence[key] for key in sorted(evidence)), strict=True):
         assert isinstance(held, str) or value not in ("None", "[]", "{}", "True", "False")
+
+
+def test_a_commitment_s_evidence_says_of_what_and_in_which_unit() -> None:
+    """No range is told where the weeks do not differ: it is not unknown."""
+    found = dict(
+        in_words(
+            {
+                "price_currency": "USD",
+                "stages": ["1.20", "1.20"],
+                "first_stage_saves": {"net": "584.00", "p10": None, "p50": None, "p90": None},
+                "commitment_hourly": "2.40",
+                "covers_hourly": "4.00",
+                "optimum_hourly": "2.40",
+                "committed_rate": 0.6,
+                "commitment_coverage": 0.6,
+                "usage_max": "10.00",
+                "usage_p10": "2.00",
+                "usage_p50": "5.00",
+                "usage_of_term_p10": None,
+                "decided_monthly": "1825",
+                "expiring": [{"ends": "2026-12-11T00:00:00+00:00", "hourly": "2.5", "commitment_id": "sp-9"}],
+            }
+        )
+    )
+    assert found == {
+        "Prices in": "USD",
+        "Bought in stages of": "1.200 an hour, 1.200 an hour",
+        "First stage saves a month": "net 584.00",
+        "Commitment, all stages": "2.400 an hour",
+        "Use that it covers, at the on-demand price": "4.000 an hour",
+        "Commitment that would have saved most": "2.400 an hour",
+        "A committed hour costs, of one on demand": "60.0 %",
+        "Share of the use it would have covered": "60.0 %",
+        "Use on demand, at most": "10.00 an hour",
+        "Use on demand, 10th percentile": "2.000 an hour",
+        "Use on demand, median": "5.000 an hour",
+        "Use over the term, P10 of its forecast": "unknown",
+        "Accepted or done changes taken out": "1,825.00 a month",
+        "Commitments that end soon": "ends 2026-12-11 00:00 UTC, hourly 2.500, commitment id sp-9",
+    }

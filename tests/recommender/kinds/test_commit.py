@@ -197,13 +197,35 @@ class TestCommitContract(KindContract):
         return replace(subject, costs=costs, expiring=(Expiring("sp-1", AS_OF + timedelta(days=20), Decimal(10)),))
 
 
+def test_a_purchase_in_stages_says_what_is_paid_when_and_what_comes_next() -> None:
+    """1.20 an hour is 876 for 730 hours and 10,512 for 8,760; it saves 584 a month by itself."""
+    found = advise(pool(PUBLISHED))
+    assert found.proposed == "commit 2.40 USD an hour for one year: 1.20 now, 1.20 in a second stage"
+    assert found.reason.endswith(
+        "Stage 1 of 2: buy 1.20 USD an hour now. It is 876.00 USD a month and 10,512.00 USD over one year, paid "
+        "whether it is used or not, and saves 584.00 USD a month net. Stage 2 of 2: the other 1.20 USD an hour, later. "
+        "Mark this advice as done when the first is bought: what is left to commit to is proposed anew, at the size "
+        "that fits then, once 60 days after that day are billed."
+    )
+    assert str(found.command).startswith(
+        "# payer 1111, p4d in us-east-1; decide open advice on these machines first, then buy 1.20 USD an hour: stage "
+        "1 of 2, as the other 1.20 is proposed anew once 60 days after it are billed\n"
+    )
+
+
 def test_without_stages_nothing_is_said_of_a_second() -> None:
+    """Of 10 an hour 6 are paid: 4,380 a month, 52,560 a year."""
     whole = advise(pool([10] * 24), Recommend(commit=Commit(first_stage=Decimal(1))))
-    assert "first" not in whole.proposed
-    assert "after a quarter" not in str(whole.command)
-    half = advise(pool([10] * 24))
-    assert half.proposed.endswith("of it first")
-    assert "after a quarter" in str(half.command)
+    assert whole.proposed == "commit 6.00 USD an hour for one year"
+    assert whole.reason.endswith(
+        "It is 4,380.00 USD a month and 52,560.00 USD over one year, paid whether it is used or not."
+    )
+    assert "stage" not in str(whole.command)
+    assert whole.evidence["stages"] == ["6.00"]
+
+
+def test_evidence_names_the_currency_of_its_amounts() -> None:
+    assert advise(pool(PUBLISHED)).evidence["price_currency"] == "USD"
 
 
 def test_the_first_stage_promises_what_it_saves_itself() -> None:

@@ -1,0 +1,91 @@
+"""What advice to commit says of the purchase: what is paid and when, in which stages, and by which command."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from decimal import Decimal
+
+from aispend.clock import HOURS_PER_MONTH
+from recommender.subjects.usage_pools import CommittedTerm, UsagePool
+
+_CENT = Decimal("0.01")
+_YEARS: dict[CommittedTerm, tuple[int, str]] = {"1y": (1, "one year"), "3y": (3, "three years")}
+_MONTHS = 12
+
+
+@dataclass(frozen=True)
+class Purchase:
+    """A commitment of ``hourly`` an hour, of it ``first`` now, which saves ``first_saves`` a month net by itself.
+
+    The rest is proposed again once ``days`` after the purchase are billed. Money of the subject's currency.
+    """
+
+    subject: UsagePool
+    hourly: Decimal
+    first: Decimal
+    first_saves: Decimal
+    term: CommittedTerm
+    days: int
+
+    @property
+    def rest(self) -> Decimal:
+        """What is bought later, an hour; 0 where all is bought at once."""
+        return self.hourly - self.first
+
+    @property
+    def proposed(self) -> str:
+        """The commitment in a few words."""
+        said = f"commit {self.hourly} {self.subject.currency} an hour for {_YEARS[self.term][1]}"
+        return f"{said}: {self.first} now, {self.rest} in a second stage" if self.rest else said
+
+    @property
+    def sentences(self) -> str:
+        """What is to be paid for it, and in which stages; with a space before it."""
+        currency = self.subject.currency
+        number, years = _YEARS[self.term]
+        monthly = (self.first * HOURS_PER_MONTH).quantize(_CENT)
+        paid = (
+            f"It is {monthly:,} {currency} a month and {monthly * _MONTHS * number:,} {currency} over {years}, paid "
+            "whether it is used or not"
+        )
+        if not self.rest:
+            return f" {paid}."
+        return (
+            f" Stage 1 of 2: buy {self.first} {currency} an hour now. {paid}, and saves {self.first_saves:,} "
+            f"{currency} a month net. Stage 2 of 2: the other {self.rest} {currency} an hour, later. Mark this advice "
+            "as done when the first is bought: what is left to commit to is proposed anew, at the size that fits then, "
+            f"once {self.days} days after that day are billed."
+        )
+
+    @property
+    def command(self) -> str:
+        """What to run to buy the first stage, after what is to be decided before."""
+        subject, first = self.subject, self.first
+        where = (
+            f"# payer {subject.account or 'unknown'}, {subject.family} in {subject.region or 'all regions'}; "
+            f"decide open advice on these machines first, then buy {first} {subject.currency} an hour"
+        )
+        if self.rest:
+            where += (
+                f": stage 1 of 2, as the other {self.rest} is proposed anew once {self.days} days after it are billed"
+            )
+        years, _ = _YEARS[self.term]
+        if subject.provider == "aws":
+            return where + (
+                "\naws savingsplans describe-savings-plans-offerings --product-type EC2"
+                f" --plan-types EC2Instance --durations {years * 31_536_000} --payment-options 'No Upfront'\n"
+                f"aws savingsplans create-savings-plan --savings-plan-offering-id OFFERING_ID --commitment {first}"
+            )
+        if subject.provider == "azure":
+            return where + (
+                "\naz reservations catalog show --subscription-id SUBSCRIPTION --reserved-resource-type VirtualMachines"
+                f" --location {shlex.quote(subject.region or 'REGION')}\n"
+                f"# then buy the size's reservation for P{years}Y, billed monthly, worth {first} {subject.currency} "
+                "an hour"
+            )
+        return where + (
+            f"\ngcloud compute commitments create NAME --plan {years * _MONTHS}-month"
+            f" --region {shlex.quote(subject.region or 'REGION')} --resources vcpu=N,memory=N --resources-accelerator"
+            " type=TYPE,count=N"
+        )
