@@ -24,7 +24,7 @@ from aispend.watching import Budget, BudgetMatch
 from analyzer.budget_cover import Covered
 from analyzer.budget_path import fits
 from analyzer.currency import ExchangeRates, rounded
-from analyzer.forecast_steps import Ahead, KnownStep, commitments_that_end
+from analyzer.forecast_steps import Ahead, KnownStep, changes_of_clouds
 from analyzer.step_owners import OWNERS, share_of
 
 _OTHER_FIELDS = tuple(name for name in BudgetMatch.model_fields if name not in OWNERS)
@@ -55,11 +55,9 @@ def place_steps(
     theirs = [step for step in ahead.written if is_said_to_be_of(budget, step)]
     if not any(getattr(budget.match, name) for name in _OTHER_FIELDS):
         return in_currency(
-            [*theirs, *(one for one in ahead.ending if is_said_to_be_of(budget, one))], currency, rates, upto
+            [*theirs, *(one for one in ahead.told_by_bills if is_said_to_be_of(budget, one))], currency, rates, upto
         )
-    ending = commitments_that_end(
-        connection, ahead.known_to, ahead.end, cover.by_day + cover.by_charge, cover.parameters
-    )
+    ending = changes_of_clouds(connection, ahead.known_to, ahead.end, cover.by_day + cover.by_charge, cover.parameters)
     parts: list[KnownStep] = []
     left_out: list[str] = []
     for step in theirs:

@@ -89,8 +89,8 @@ def write_forecasts(
             ahead = Ahead.look(
                 connection, settings.forecast.steps, found.end, wholes[-1].end, settings.reporting_currency
             )
-            steps = [*ahead.written, *ahead.ending]
-            placed = [*at_places(connection, ahead.written, found.end, PLACES), *ahead.ending]
+            steps = [*ahead.written, *ahead.told_by_bills]
+            placed = [*at_places(connection, ahead.written, found.end, PLACES), *ahead.told_by_bills]
         since = min(found.first, wholes[-1].first)
         own = own_costs(connection, (by,), since, max(whole.end for whole in wholes), ai_only=ai_only)
         behind = [bill for bill in bills_behind(spend.bills, found.behind) if bill.end > since]

@@ -1,4 +1,4 @@
-"""Changes of cost that are known before they come: steps a person wrote down, and commitments that end.
+"""Changes of cost that are known before they come: steps a person wrote down, commitments that end, and new prices.
 
 The one source of them (:class:`Ahead`) for forecasts (:mod:`analyzer.forecast_run`) and budgets
 (:mod:`analyzer.budget_steps`); :mod:`analyzer.step_owners` says where what is written down falls.
@@ -7,9 +7,15 @@ Assumes     A commitment that ends is not renewed, and what it covered goes on a
 Method      Of the last 28 known days: the usage the commitment covered at contracted cost, less the effective cost
             of all its charges (the unused part too), per day. From its end on that difference is added, to each
             series by its own shares.
-Cases       A step that is in the history already and ends ahead is taken off from its end on.
-            A commitment that ends after the forecast, has no end, or no contracted cost to go by, adds nothing.
-Drawbacks   A plan already bought to follow is not known here; a step may be written down against it.
+            A plan (a recurring purchase) of each of the newest eight days that on the last of them, and on no other of
+            the last three, cost another amount for as many units as the day before has a new unit price: the
+            difference is added to each day to come. From its second day on it is in the history (``forecast_fees``).
+Cases       More units, or a line that does not say how many, may be a double charge or a correction: that is no new
+            price, and without a second day no plan. A step that is in the history already and ends ahead is taken off
+            from its end on. A commitment that ends after the forecast, has no end, or no contracted cost to go by, adds
+            nothing.
+Drawbacks   More units of a plan, and a new price of one that is not of every day, count from the second day on. A plan
+            already bought to follow is not known here; a step may be written down against it.
 """
 
 from __future__ import annotations
@@ -20,16 +26,20 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
+from aispend.clock import month_of
 from aispend.foresight import Step
+from analyzer.series import OWN
 
 if TYPE_CHECKING:
     from analyzer.forecast_members import Floats
 
 STEP_DAYS = 28
 """The last known days that say what a change is of."""
-_OWNERS_OF_COMMITMENTS = ("provider", "account", "service", "region", "model", "team")
+_PLAN_DAYS = 8
+"""A plan that comes on each of so many days in a row is one of every day."""
+_OWNERS = ("provider", "account", "service", "region", "model", "team")
 
 
 @dataclass(frozen=True)
@@ -43,8 +53,8 @@ class KnownStep:
     why: str
     is_ai: bool
     owners: Mapping[str, str | None]
-    """By cut; what is written down names provider, model and team, the end of a commitment account, service and region
-    too. A cut that is not among them has no part of it."""
+    """By cut; what is written down names provider, model and team, what bills tell of account, service and region too.
+    A cut that is not among them has no part of it."""
 
     def is_of(self, cut: str, value: str | None, currency: str) -> bool:
         """Whether it is part of that series, written in any case; ``all`` and ``ai`` are the wholes."""
@@ -103,34 +113,80 @@ def commitments_that_end(
     days = {"since": known_to - timedelta(days=STEP_DAYS), "known_to": known_to, "before": end}
     rows = connection.execute(text(_ENDING.format(only=only)), {**(parameters or {}), **days})
     return [
-        KnownStep(
-            first=row.ends_on,
-            end=None,
-            amount=(row.difference / STEP_DAYS).quantize(Decimal("0.000001")),
-            currency=row.currency,
-            why=f"{row.kind.replace('_', ' ')} {row.name} ends: what it covers goes to the price without it",
-            is_ai=row.is_ai,
-            owners={name: getattr(row, name) for name in _OWNERS_OF_COMMITMENTS},
+        _step(
+            row,
+            row.ends_on,
+            row.difference / STEP_DAYS,
+            f"{row.kind.replace('_', ' ')} {row.name} ends: what it covers goes to the price without it",
         )
         for row in rows
         if row.difference
     ]
 
 
+def plans_at_a_new_price(
+    connection: Connection, known_to: date, only: str = "", parameters: Mapping[str, Any] | None = None
+) -> list[KnownStep]:
+    """What plans of every day cost more from ``known_to`` on, whose price is of the last known day alone.
+
+    ``only`` and its ``parameters`` as of :func:`commitments_that_end`.
+    """
+    last = known_to - timedelta(days=1)
+    days = {"last": last, "before": last - timedelta(days=1), "own": OWN}
+    bills = connection.execute(text(_MOVED), days).all()
+    if not bills:
+        return []
+    since = known_to - timedelta(days=_PLAN_DAYS)
+    scope = {
+        "since": since,
+        "known_to": known_to,
+        "month": month_of(since),
+        "slices": [number for bill in bills for number in bill.slices],
+        "days": _PLAN_DAYS,
+        "third": last - timedelta(days=2),
+    }
+    rows = connection.execute(text(_NEW_PRICES.format(only=only)), {**(parameters or {}), **days, **scope})
+    return [
+        _step(row, known_to, row.difference, f"{row.plan} has another price since {last}")
+        for row in rows
+        if row.difference
+    ]
+
+
+def changes_of_clouds(
+    connection: Connection, known_to: date, end: date, only: str = "", parameters: Mapping[str, Any] | None = None
+) -> list[KnownStep]:
+    """All that bills tell of days to come: :func:`commitments_that_end` and :func:`plans_at_a_new_price`."""
+    ending = commitments_that_end(connection, known_to, end, only, parameters)
+    return [*ending, *plans_at_a_new_price(connection, known_to, only, parameters)]
+
+
+def _step(row: Row[Any], first: date, amount: Decimal, why: str) -> KnownStep:
+    return KnownStep(
+        first=first,
+        end=None,
+        amount=amount.quantize(Decimal("0.000001")),
+        currency=row.currency,
+        why=why,
+        is_ai=row.is_ai,
+        owners={name: getattr(row, name) for name in _OWNERS},
+    )
+
+
 @dataclass(frozen=True)
 class Ahead:
-    """All that is known to change between two days: steps written down, and commitments that end."""
+    """All that is known to change between two days: steps written down, and what bills tell of."""
 
     known_to: date
     end: date
     written: Sequence[KnownStep]
-    ending: Sequence[KnownStep]
+    told_by_bills: Sequence[KnownStep]
 
     @classmethod
     def look(cls, connection: Connection, steps: Iterable[Step], known_to: date, end: date, currency: str) -> Ahead:
         """From ``known_to`` up to ``end``; ``currency`` is that of steps that name none."""
-        ending = commitments_that_end(connection, known_to, end)
-        return cls(known_to, end, steps_written_down(steps, known_to, currency), ending)
+        told = changes_of_clouds(connection, known_to, end)
+        return cls(known_to, end, steps_written_down(steps, known_to, currency), told)
 
 
 def steps_ahead(steps: Sequence[KnownStep], first: date, horizon: int) -> Floats:
@@ -180,3 +236,56 @@ _ENDING = """
     GROUP BY ct.provider, ct.commitment_id, 1, 2, 3, d.account, d.service, d.region, t.model, t.team, t.is_ai,
              k.billing_currency
     ORDER BY 1, 3, t.is_ai, t.model, t.team, d.account, d.service, d.region"""
+
+_MOVED = """
+    SELECT b.provider, b.scope, array_agg(DISTINCT slice_id) AS slices
+    FROM spend_day d JOIN slice b USING (slice_id)
+    WHERE d.charge_date IN (:last, :before) AND d.charge_category = 'Purchase' AND b.provider <> :own
+    GROUP BY b.provider, b.scope, d.currency
+    HAVING sum(coalesce(d.effective_cost, d.billed_cost)) FILTER (WHERE d.charge_date = :last)
+           <> sum(coalesce(d.effective_cost, d.billed_cost)) FILTER (WHERE d.charge_date = :before)"""
+"""Bills whose purchases cost another amount on the last day: of others no line is read."""
+
+_NEW_PRICES = """
+    WITH lines AS MATERIALIZED (
+        SELECT c.billing_month, c.slice_id, c.half, c.ordinal, c.charge_date, b.provider, b.scope, c.account_key,
+               k.billing_currency AS currency,
+               concat_ws(', ', coalesce(s.charge_description, s.service_name, 'Recurring fee'),
+                         nullif(m.commitment_discount_id, '')) AS plan,
+               'effective_cost' = ANY(b.columns_known) AS given,
+               coalesce(c.effective_cost, CASE WHEN NOT 'effective_cost' = ANY(b.columns_known)
+                                               THEN c.billed_cost END) AS cost,
+               c.pricing_quantity
+        FROM charge c JOIN slice b USING (slice_id)
+        JOIN charge_kind k USING (charge_kind_key) JOIN sku s USING (sku_key)
+        LEFT JOIN commitment m USING (commitment_key)
+        WHERE c.billing_month >= :month AND c.charge_date >= :since AND c.charge_date < :known_to
+          AND (b.provider, b.scope) IN (SELECT provider, scope FROM slice WHERE slice_id = ANY(:slices))
+          AND k.charge_category = 'Purchase' AND k.charge_frequency = 'Recurring'),
+    days AS (
+        SELECT provider, scope, account_key, currency, plan, charge_date, sum(cost) AS cost,
+               CASE WHEN bool_and(pricing_quantity IS NOT NULL) THEN sum(pricing_quantity) END AS units
+        FROM lines GROUP BY 1, 2, 3, 4, 5, 6),
+    changed AS (
+        SELECT provider, scope, account_key, currency, plan
+        FROM days GROUP BY 1, 2, 3, 4, 5
+        HAVING count(cost) = :days
+           AND max(cost) FILTER (WHERE charge_date = :last) <> max(cost) FILTER (WHERE charge_date = :before)
+           AND max(cost) FILTER (WHERE charge_date = :before) = max(cost) FILTER (WHERE charge_date = :third)
+           AND max(units) FILTER (WHERE charge_date = :last) = max(units) FILTER (WHERE charge_date = :before))
+    SELECT l.plan, l.currency, d.provider, d.account, d.service, d.region, t.model, t.team, t.is_ai,
+           sum(coalesce(h.effective_cost, CASE WHEN NOT l.given THEN h.billed_cost END)
+               * CASE WHEN l.charge_date = :last THEN 1 ELSE -1 END) AS difference
+    FROM changed JOIN lines l USING (provider, scope, account_key, currency, plan)
+    JOIN charge c USING (billing_month, slice_id, half, ordinal)
+    JOIN cost_share h USING (billing_month, slice_id, half, ordinal)
+    JOIN share_target t USING (target_key)
+    JOIN account a ON a.account_key = c.account_key
+    JOIN sku USING (sku_key)
+    LEFT JOIN location r USING (location_key)
+    CROSS JOIN LATERAL (
+        SELECT l.provider, coalesce(a.sub_account_id, a.billing_account_id) AS account, sku.service_name AS service,
+               r.region_id AS region, t.model, t.team, t.stage, t.is_ai) AS d
+    WHERE l.charge_date IN (:last, :before){only}
+    GROUP BY l.plan, l.currency, d.provider, d.account, d.service, d.region, t.model, t.team, t.is_ai
+    ORDER BY l.plan, t.is_ai, t.model, t.team, d.account, d.service, d.region"""
