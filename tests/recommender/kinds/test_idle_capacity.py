@@ -1,98 +1,22 @@
-"""Reserved capacity nobody uses: units against what is asked of them, and machines that stand empty every day."""
+"""Units of throughput nobody uses, against what is asked of them; and what holds for all reserved capacity."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 import pytest
 
 from aispend.advising import Recommend
 from aispend.moving import IdleCapacity
-from recommender.contract import Advice, DailyCost, WhyNot
-from recommender.kinds.idle_capacity import KIND, evaluate
-from recommender.methods.empty_machines import Ran
+from recommender.kinds.idle_capacity import KIND
 from recommender.subjects.capacity import Capacity
 from recommender.subjects.served_use import Use
 from tests.recommender.conftest import AS_OF
+from tests.recommender.kinds.capacities import HOURS, SETTINGS, advise, capacity, refuse, reserved, told, units, use
 from tests.recommender.kinds.contract import KindContract
-
-SETTINGS = Recommend()
-HOURS = 28 * 24
-
-
-def use(tokens_per_minute: float | np.ndarray) -> Use:
-    """So many tokens every minute, a tenth of them output."""
-    tokens = np.zeros(HOURS) + np.asarray(tokens_per_minute) * 60.0
-    return Use(requests=tokens / 1000, input_tokens=tokens * 0.9, output_tokens=tokens * 0.1, running=tokens * 0)
-
-
-def units(asked: Use | None, **more: Any) -> Capacity:
-    """Ten units at 24 a day each: 7,300 a month."""
-    return capacity([Decimal(240)] * 14, **({"use": asked} | more))
-
-
-def capacity(costs: Sequence[Decimal], **more: Any) -> Capacity:
-    days = [
-        DailyCost(
-            day=(AS_OF - timedelta(days=len(costs) - number)).date(),
-            hours=24,
-            list_cost=cost,
-            effective_cost=cost,
-            uncovered_effective_cost=cost,
-            is_spot=False,
-        )
-        for number, cost in enumerate(costs)
-    ]
-    values: dict[str, Any] = {
-        "resource_key": 1,
-        "resource_id": "arn:aws:bedrock:us-east-1:111122223333:provisioned-model/abc",
-        "provider": "aws",
-        "account": "111122223333",
-        "region": "us-east-1",
-        "currency": "USD",
-        "tags": {},
-        "model": "claude-haiku-4.5",
-        "team": None,
-        "first_seen": date(2026, 1, 1),
-        "costs": days,
-        "as_of": AS_OF,
-        "what": "provisioned_throughput",
-        "instance_type": None,
-        "accelerator_type": None,
-        "units": Decimal(10),
-    }
-    return Capacity(**(values | more))
-
-
-def reserved(costs: Sequence[Decimal], **more: Any) -> Capacity:
-    given: dict[str, Any] = {
-        "what": "capacity_reservation",
-        "instance_type": "p5.48xlarge",
-        "accelerator_type": "nvidia-h100-80gb",
-        "resource_id": "arn:aws:ec2:us-east-1:111122223333:capacity-reservation/cr-1",
-    }
-    return capacity(costs, **(given | more))
-
-
-def told(per_unit: float) -> Recommend:
-    return Recommend(idle_capacity=IdleCapacity(tokens_per_unit_minute={"claude-*": per_unit}))
-
-
-def advise(subject: Capacity, settings: Recommend = SETTINGS) -> Advice:
-    answer = evaluate(subject, settings)
-    assert isinstance(answer, Advice), answer
-    return answer
-
-
-def refuse(subject: Capacity, settings: Recommend = SETTINGS) -> str:
-    answer = evaluate(subject, settings)
-    assert isinstance(answer, WhyNot), answer
-    return answer.reason
 
 
 def test_units_nobody_asked_anything_of_are_given_up() -> None:
@@ -141,25 +65,6 @@ def test_every_refusal_has_its_reason(subject: Capacity, settings: Recommend, re
 
 def test_a_commitment_that_has_ended_binds_nobody() -> None:
     advise(units(use(0), ends_at=AS_OF - timedelta(days=1)))
-
-
-def test_what_stood_empty_on_every_day_is_given_up_and_no_more() -> None:
-    """One of two machines empty on some days, both on others: the least of the days, 1,320, of 1,980 on average."""
-    advice = advise(reserved([Decimal(1320), Decimal(2640)] * 7))
-    assert advice.evidence["unused_cost_least"] == "1320"
-    assert advice.saving.effective == (Decimal(1980) * Decimal("0.6667") * 730 / 24).quantize(Decimal("0.01"))
-    assert advice.hard_to_regain
-    assert "its capacity may not come back" in advice.command
-
-
-def test_a_day_of_full_use_keeps_it() -> None:
-    assert refuse(reserved([Decimal(1320)] * 13)) == "used"
-
-
-def test_a_cost_nobody_knows_gives_no_advice() -> None:
-    subject = reserved([Decimal(1320)] * 14)
-    unknown = [replace(subject.costs[0], effective_cost=None), *subject.costs[1:]]
-    assert refuse(replace(subject, costs=unknown)) == "cost_unknown"
 
 
 def recorded(asked: Use, hours: np.ndarray) -> Use:
@@ -222,87 +127,6 @@ AZURE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.CognitiveServices
 def test_commands_name_what_the_tools_ask_for(subject: Capacity, lines: list[str]) -> None:
     command = advise(subject, told(2000)).command
     assert [line for line in command.splitlines() if not line.startswith("#")] == lines
-
-
-def test_what_is_empty_for_a_part_of_each_day_is_used() -> None:
-    """Empty from midnight to six on every day: no machine of it can be given up."""
-    subject = reserved([Decimal(330)] * 14)
-    nights = [replace(day, hours=6, hours_mask=0b111111) for day in subject.costs]
-    answer = evaluate(replace(subject, costs=nights), SETTINGS)
-    assert isinstance(answer, WhyNot)
-    assert answer.reason == "used"
-    assert "6 of 24 hours" in answer.explanation
-    assert advise(subject).confidence == "medium"  # the bill does not say in which hours
-
-
-def by_hours(machine_hours: Sequence[int], *, ran: Any = None, total: int | None = 4) -> Capacity:
-    """A reservation of four at 10 an hour each, with so many machine-hours empty on each day, some in every hour."""
-    subject = reserved(
-        [Decimal(10 * hours) for hours in machine_hours], details={} if total is None else {"total": total}
-    )
-    days = [replace(day, hours_mask=(1 << 24) - 1) for day in subject.costs]
-    hours = {day.day: Decimal(number) for day, number in zip(days, machine_hours, strict=True)}
-    known = None if ran is None else dict.fromkeys(hours, ran)
-    return replace(subject, costs=days, unit_hours=hours, ran=known)
-
-
-def test_a_reservation_is_given_up_by_its_fullest_hour_and_not_by_the_mean_of_its_days() -> None:
-    """One of four empty by day and three by night: two on average, and one machine nobody would miss."""
-    advice = advise(by_hours([48] * 14, ran=Ran(48, most_at_once=3)))
-    assert advice.evidence["machines_empty"] == 1
-    # 24 of 48 machine-hours at 10: 240 a day, 7,300 a month of 14,600
-    assert (advice.monthly_cost, advice.saving.effective) == (Decimal("14600.00"), Decimal("7300.00"))
-    assert "at least 1 of its machines stood empty" in advice.reason
-    assert "--instance-count 3 " in advice.command
-    assert "instance_count = 3" in advice.evidence["terraform"]
-    # no end of a month in the fortnight before 21 November
-    assert advice.confidence == "medium"
-
-
-def test_a_reservation_that_was_empty_over_the_end_of_a_month_is_sure() -> None:
-    subject = by_hours([48] * 28, ran=Ran(48, most_at_once=3))
-    assert advise(subject, Recommend(idle_capacity=IdleCapacity(window_days=28))).confidence == "high"
-
-
-@pytest.mark.parametrize(
-    ("machine_hours", "ran", "total", "empty", "share"),
-    [
-        # nobody marks what ran: all but one hour of the day may have been all four
-        ([48] * 14, None, 4, 1, "0.5"),
-        ([96] * 14, None, 4, 4, "1"),
-        ([94] * 14, None, 4, 2, "0.5106"),
-        # two of four ran without a break
-        ([48] * 14, Ran(48, most_at_once=2), 4, 2, "1"),
-        # on one day three did
-        ([48] * 13 + [24], None, 4, 1, "0.5185"),
-        # not listed, and what ran is known to be nothing
-        ([96] * 14, Ran(0, most_at_once=0), None, 4, "1"),
-    ],
-)
-def test_machines_that_stood_empty_in_every_hour(
-    machine_hours: Sequence[int], ran: Any, total: int | None, empty: int, share: str
-) -> None:
-    advice = advise(by_hours(machine_hours, ran=ran, total=total))
-    assert advice.evidence["machines_empty"] == empty
-    assert advice.saving.effective == pytest.approx(advice.monthly_cost * Decimal(share), abs=Decimal("0.01"))
-
-
-def test_a_reservation_whose_every_machine_ran_in_some_hour_is_used() -> None:
-    """Four ran for an hour each at once, and a line says that something of that hour stood empty: a part of it."""
-    assert refuse(by_hours([92] * 14, ran=Ran(4, most_at_once=4))) == "used"
-
-
-def test_hours_of_something_else_than_machines_are_no_machines() -> None:
-    """Cores are counted by the hour as well: 96 of them a machine are more than four machines have hours."""
-    advice = advise(by_hours([4608] * 14))
-    assert "machines_empty" not in advice.evidence
-    assert advice.confidence == "medium"
-
-
-def test_all_of_it_is_cancelled() -> None:
-    advice = advise(by_hours([96] * 14))
-    assert "aws ec2 cancel-capacity-reservation --capacity-reservation-id cr-1" in advice.command
-    assert "count = 0" in advice.evidence["terraform"]
 
 
 def test_units_that_changed_in_the_window_count_at_the_number_there_is_now() -> None:
@@ -383,23 +207,17 @@ def test_units_the_cloud_measures_need_no_rate_and_no_headroom_for_peaks() -> No
 def test_units_that_are_measured_are_known_though_nobody_recorded_what_was_asked() -> None:
     assert advise(units(None, units_used=used(busiest=3.5))).evidence["units_needed"] == 5
     assert advise(units(None, units_used=used(busiest=0.0))).target == "release"
-    assert reason(units(None, units_used=used(busiest=9.0))) == "busy"
+    assert refuse(units(None, units_used=used(busiest=9.0))) == "busy"
 
 
 def test_days_without_a_measurement_used_nothing_where_nobody_asked_and_are_unknown_else() -> None:
     quiet = np.concatenate([np.full(HOURS - 120, 500.0), np.zeros(120)])
     answer = advise(units(use(quiet), units_used=used(busiest=3.5, silent=5)))
     assert (answer.evidence["units_needed"], answer.evidence["coverage"]) == (5, 1.0)
-    assert reason(units(None, units_used=used(busiest=3.5, silent=5))) == "telemetry_missing"
+    assert refuse(units(None, units_used=used(busiest=3.5, silent=5))) == "telemetry_missing"
 
 
 def test_a_share_of_units_is_of_those_of_its_day() -> None:
     """Ten now and twenty until the day before yesterday: 3.5 of ten were 7 of twenty."""
     hours = {(AS_OF - timedelta(days=number)).date(): Decimal(480 if number > 1 else 240) for number in range(1, 15)}
     assert advise(units(None, units_used=used(busiest=3.5), unit_hours=hours)).evidence["units_used_max"] == 7.0
-
-
-def reason(subject: Capacity) -> str:
-    answer = evaluate(subject, SETTINGS)
-    assert isinstance(answer, WhyNot), answer
-    return answer.reason
