@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Engine
@@ -138,11 +139,13 @@ def answer(kind: Kind[Any], subject: Subject, options: Recommend, now: datetime)
             f"It would save {saved} {currency} a month, below the minimum of {options.min_monthly_saving} "
             "(recommend.min_monthly_saving).",
         )
-    if saved > 0 and said.one_off_cost > options.max_payback_months * saved:
+    net = max(said.saving.net, Decimal(0))
+    if said.one_off_cost > options.max_payback_months * net:
+        how_long = f": more than {options.max_payback_months} months to pay back" if net else ", which never comes back"
         return no(
             "payback",
-            f"It would save {saved} {currency} a month and cost {said.one_off_cost} once: more than "
-            f"{options.max_payback_months} months to pay back (recommend.max_payback_months).",
+            f"It would save {net} {currency} a month net of commitments, and cost {said.one_off_cost} once{how_long} "
+            "(recommend.max_payback_months).",
         )
     until = said.evidence_until or subject.as_of
     if _has_ended(until, options, now):
