@@ -6,8 +6,10 @@ Method
     Seats: bought − ⌈in use × (1 + spare)⌉, at what a seat costs. Credits and agreements: what is left on the last day
     at the present pace (``methods/drawdown.py``), as so much a month until then.
 Cases
-    Seats in use, or what is drawn, are not known: no advice, with what to add. What ends later than ``warn_days`` from
-    now is left alone, as is what will be used up.
+    Seats in use, or what is drawn, are not known: no advice, with what to add. None bought, or for nothing: no advice.
+    A renewal that is on the books with another number of seats is decided: it is looked at once it has begun.
+    Several lines that end on different days: the saving begins where as many seats as are unused have ended.
+    What ends later than ``warn_days`` from now is left alone, as is what will be used up.
     Money that will be lost is a projection: it never counts as a saving, as only work that would be paid for elsewhere
     can use it.
 Sources
@@ -18,6 +20,7 @@ Known drawbacks
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
@@ -53,18 +56,25 @@ def _seats(subject: Contract, settings: Recommend) -> Advice | WhyNot:
     def why_not(reason: str, explanation: str) -> WhyNot:
         return WhyNot(NAME, subject, reason, explanation, cost)
 
-    if not subject.seats or subject.seats_used is None:
+    if subject.seats == 0:
+        return why_not("no_seats", "Its line says that no seats are bought.")
+    if subject.seats is None or subject.seats_used is None:
         return why_not(
             "seats_unknown",
             "How many seats were bought and how many are in use is not known. Add the columns seats and seats_used to "
-            "its line and import it again (aispend import-costs).",
+            "each of its lines and import it again (aispend import-costs).",
         )
     if cost is None:
         return why_not("cost_unknown", COST_UNKNOWN)
+    if cost <= 0:
+        return why_not("costs_nothing", "It costs nothing: fewer seats would save nothing.")
     needed = (subject.seats_used * (1 + options.spare_seats)).to_integral_value(ROUND_CEILING)
     unused = subject.seats - needed
     if unused <= 0:
         return why_not("in_use", f"{subject.seats_used:f} of {subject.seats:f} seats are in use.")
+    if subject.renewed_from is not None:
+        return why_not("renewed", _renewed(subject.renewed_from, subject.renewed_seats, needed))
+    end = _given_back(subject, unused)
     return Advice(
         kind=NAME,
         subject=subject,
@@ -77,15 +87,16 @@ def _seats(subject: Contract, settings: Recommend) -> Advice | WhyNot:
         effort="low",
         reason=(
             f"{subject.seats_used:f} of {subject.seats:f} seats are in use; with {options.spare_seats:.0%} to spare "
-            f"{needed:f} are enough. What is paid for runs to {subject.end}: the saving begins there, or sooner where "
+            f"{needed:f} are enough. What is paid for runs to {end}: the saving begins there, or sooner where "
             "the contract lets seats go."
         ),
         undo="buy seats again; most vendors add them at once",
-        command=f"# {_line(subject.name)}: tell the vendor before {subject.end} to renew with {needed:f} seats",
+        command=f"# {_line(subject.name)}: tell the vendor before {end} to renew with {needed:f} seats",
         target="seats",
         evidence_until=subject.as_of,
         evidence={
             **_evidence(subject, days),
+            "end": end.isoformat(),
             "seats": f"{subject.seats:f}",
             "seats_used": f"{subject.seats_used:f}",
             "seats_needed": f"{needed:f}",
@@ -93,6 +104,26 @@ def _seats(subject: Contract, settings: Recommend) -> Advice | WhyNot:
             "cost_until": subject.costs[-1].day.isoformat(),
         },
     )
+
+
+def _renewed(on: date, seats: Decimal | None, needed: Decimal) -> str:
+    """Why a contract is left whose next term is on the books already."""
+    if seats is None:
+        return f"From {on} on it is on the books without its seats: add the columns seats and seats_used."
+    told = f"From {on} on {seats:f} seats are on the books"
+    if seats > needed:
+        return f"{told}: how many of them are needed is looked at then."
+    return f"{told}, and {needed:f} are enough."
+
+
+def _given_back(subject: Contract, unused: Decimal) -> date:
+    """The first day on which as many seats as are unused have ended: a line that goes on is paid for."""
+    ended = _NOTHING
+    for day, seats in subject.endings:
+        ended += seats
+        if ended >= unused:
+            return day
+    return subject.end
 
 
 def _money(subject: Contract, settings: Recommend) -> Advice | WhyNot:

@@ -9,7 +9,8 @@ Method
     one fell by, which is the vendor's. Both and what was paid are what would have been paid, exactly.
 Cases
     A day that is not on the books is unknown: it may be renewed under another name. A line of no seats and no amount
-    says that it ended; the price before stands in. Seats that no line tells: unknown. Days to come do not count.
+    says that it ended; the price before stands in. Seats that a line does not tell: unknown. Days to come do not count.
+    Several lines of a day are counted each, as many seats as they may have.
 Sources
     methods, combining savings, ranges, feedback; docs/company-data.md; docs/advice.md, verified savings.
 Known drawbacks
@@ -114,7 +115,7 @@ def _seats(connection: Connection, row: Any, first: date, end: date) -> _Seats:
         for line in connection.execute(text(_LINES), period)
         if contract_id(line.book, line.description, line.team) == row.resource_id
     ]
-    told = [None if line.seats is None else Decimal(line.seats) for line in lines]
+    told = [None if line.seats is None else Decimal(line.seats) * line.line_count for line in lines]
     known = [one for one in told if one is not None]
     return _Seats(
         exact_sum(known) if len(known) == len(told) else None,
@@ -126,7 +127,7 @@ def _seats(connection: Connection, row: Any, first: date, end: date) -> _Seats:
 _LINES = r"""
     SELECT a.billing_account_id AS book, sku.charge_description AS description, g.tags ->> 'team' AS team,
            c.charge_date AS day, substring(g.tags ->> 'seats' FROM '^\d+(?:\.\d+)?$') AS seats,
-           sum(coalesce(c.effective_cost, c.billed_cost)) AS cost
+           sum(coalesce(c.effective_cost, c.billed_cost)) AS cost, sum(c.line_count) AS line_count
     FROM charge c
     JOIN sku USING (sku_key)
     JOIN charge_kind k USING (charge_kind_key)

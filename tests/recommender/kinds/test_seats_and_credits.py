@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -95,6 +96,19 @@ def test_a_contract_younger_than_the_window_is_not_thought_to_have_cost_nothing_
 def test_seats_in_use_are_left() -> None:
     assert refuse(contract(seats_used=Decimal(96))).reason == "in_use"
     assert refuse(contract(seats_used=Decimal(120))).reason == "in_use"
+
+
+@pytest.mark.parametrize("cost", [Decimal(0), Decimal(-100)])
+def test_seats_that_cost_nothing_are_not_advised_on(cost: Decimal) -> None:
+    free = [
+        replace(one, list_cost=cost, effective_cost=cost, uncovered_effective_cost=cost) for one in contract().costs
+    ]
+    assert refuse(contract(costs=free)).reason == "costs_nothing"
+
+
+def test_no_seats_bought_are_known_to_be_none() -> None:
+    assert refuse(contract(seats=Decimal(0), seats_used=Decimal(0))).reason == "no_seats"
+    assert refuse(contract(seats=None)).reason == "seats_unknown"
 
 
 def test_money_that_will_be_lost_is_said_and_never_counts() -> None:

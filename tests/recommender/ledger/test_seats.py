@@ -62,6 +62,18 @@ def test_a_new_price_of_a_seat_is_the_vendors_and_not_saved(database: Store, tmp
     assert parts(lines["2026-10"]) == (3100, Decimal("2148.30"), -310, Decimal("1261.70"))
 
 
+def test_lines_of_as_many_seats_each_count_each(database: Store, tmp_path: Path) -> None:
+    """Renewed as 40 and 40, one with 35 and one with 25 in use: 20 × 31 is saved."""
+    two = "2026-10,,seat,Code assistant,1240,USD,search,40,35\n2026-10,,seat,Code assistant,1240,USD,search,40,25\n"
+    lines, _ = saved(database, tmp_path, two)
+    assert parts(lines["2026-10"]) == (3100, 2480, 0, 620)
+
+
+def test_lines_that_say_the_same_count_each(database: Store, tmp_path: Path) -> None:
+    lines, _ = saved(database, tmp_path, "2026-10,,seat,Code assistant,1240,USD,search,40,30\n" * 2)
+    assert parts(lines["2026-10"]) == (3100, 2480, 0, 620)
+
+
 def test_as_many_seats_as_before_save_nothing(database: Store, tmp_path: Path) -> None:
     lines, _ = saved(database, tmp_path, "2026-10,,seat,Code assistant,3100,USD,search,100,60\n")
     assert lines["2026-10"].realised == 0
