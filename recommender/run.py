@@ -36,12 +36,13 @@ Progress = Callable[[str, int, int | None], None]
 class RecommendReport:
     """What a run found.
 
-    ``subjects`` is what was looked at, each once whatever it is part of. ``advice`` is what counts: it saves something
-    net beside what else can be done. ``without_advice`` is resources that no kind has advice for. ``is_stale``: the
-    newest bill ends longer ago than advice lasts, so that none stands on it.
+    ``subjects`` is what was looked at, each once whatever it is part of. ``found`` is what was proposed, ``advice``
+    what of it counts: it saves something net beside what else can be done. ``without_advice`` is resources that no kind
+    has advice for. ``is_stale``: the newest bill ends longer ago than advice lasts, so that none stands on it.
     """
 
     subjects: int
+    found: int
     advice: int
     without_advice: int
     evidence_end: datetime | None
@@ -91,10 +92,11 @@ def recommend(engine: Engine, settings: Settings, clock: Clock, *, progress: Pro
         counts, refused = keep(connection, advice, reasons, now)
         note_growth(connection, settings.recommend.min_monthly_saving, now)
     over = {(reason.kind, reason.subject.resource_id) for reason in refused}
-    advised = {item.subject.resource_id for item in advice if (item.kind, item.subject.resource_id) not in over}
+    kept = [item for item in advice if (item.kind, item.subject.resource_id) not in over]
+    advised = {item.subject.resource_id for item in kept}
     without = {reason.subject.resource_id for reason in (*reasons, *refused)} - advised
     is_stale = end is not None and _has_ended(end, settings.recommend, now)
-    return RecommendReport(len(seen), counts, len(without), end, is_stale)
+    return RecommendReport(len(seen), len(kept), counts, len(without), end, is_stale)
 
 
 def _without_history(subject: Subject) -> Subject:

@@ -13,6 +13,7 @@ from aispend.cli.doors import DatabaseOption, note
 if TYPE_CHECKING:
     from analyzer.outlook import OutlookReport
     from analyzer.run import AnalysisReport
+    from recommender.run import RecommendReport
 
 
 def register(app: typer.Typer) -> None:
@@ -50,8 +51,8 @@ def recommend(database: DatabaseOption = None) -> None:
         typer.echo("No accelerator charges yet. Load a bill: aispend import PATH…")
         return
     typer.echo(
-        f"{report.advice} recommendations for {report.subjects} resources, evidence to {report.evidence_end:%Y-%m-%d}; "
-        f"{report.without_advice} without advice. See: aispend recommendations"
+        f"{recommended(report)}, evidence to {report.evidence_end:%Y-%m-%d}; {report.without_advice} without advice. "
+        "See: aispend recommendations"
     )
     if report.is_stale:
         typer.echo(
@@ -60,6 +61,11 @@ def recommend(database: DatabaseOption = None) -> None:
         )
     if verified:
         typer.echo(f"{verified} done earlier {'is' if verified == 1 else 'are'} verified now. See: aispend savings")
+
+
+def recommended(report: RecommendReport) -> str:
+    """What a run proposed, and how much of that is in the total: the list has what is not as well."""
+    return f"{report.found} recommendations for {report.subjects} resources, {report.advice} of them counted"
 
 
 def run_analysis(door: doors.Door, bars: doors.Progress | None) -> AnalysisReport:

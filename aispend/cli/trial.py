@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aispend.cli import doors
-from aispend.cli.analysis import analysis_sentence, run_analysis
+from aispend.cli.analysis import analysis_sentence, recommended, run_analysis
 
 if TYPE_CHECKING:
     from aispend.cli.up import Steps
@@ -73,7 +73,7 @@ def load_sample(store: Store, settings: Settings, steps: Steps, *, seed: int, sc
     if loaded is None:
         with steps.step("recommended") as details, doors.progress_bars() as bars:
             report = recommend(store.engine, settings, system_clock, progress=bars)
-            details.append(f"{report.advice} recommendations for {report.subjects} resources")
+            details.append(recommended(report))
         _write_marker(store, folder, seed, scale, today)
     return settings
 

@@ -50,6 +50,8 @@ def test_from_done_to_verified(advised: Run) -> None:
     assert "done. switch off" in _one_line(advised("recommendations", "done", "aaaaaaaa", "--on", "2026-09-10").out)
     outcome = advised("recommend")
     assert "1 done earlier is verified now" in outcome.out, outcome.err
+    assert "0 recommendations for" in outcome.out
+    assert "0 of them counted, evidence to 2026-11-16" in outcome.out
 
     months = json.loads(advised("savings", "--format", "json").out)
     assert [(row["month"], row["realised"], row["cumulative"], row["is_final"]) for row in months] == [
