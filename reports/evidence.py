@@ -113,6 +113,7 @@ _WORDS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "requests": ("Requests served", _number),
     "power_at_idle_floor": ("Power at its idle floor", _yes_no),
     "memory_used_max_bytes": ("Memory in use, at most", _gibibytes),
+    "memory_on_one_max_bytes": ("Memory in use on one card, at most", _gibibytes),
     "signals": ("Signals that agree, of three", _number),
     "concurrent_max": ("Accelerators at work at once, at most", _number),
     "load_p50": ("Load, median", _accelerators),

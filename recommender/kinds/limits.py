@@ -15,7 +15,7 @@ from aispend.prices.prices import Candidate
 from aispend.sizing import Rightsize
 from recommender.machine_facts import has_fast_link
 from recommender.methods.model_memory import Precision, accelerators_needed
-from recommender.methods.outcome import Capacity
+from recommender.methods.outcome import Capacity, Demand, DemandAt
 from recommender.methods.percentiles import ROUNDING
 from recommender.methods.realised_ratio import RealisedRatio
 from recommender.methods.throughput import ServedModel
@@ -32,11 +32,12 @@ _WITHOUT_BF16 = frozenset({"kepler", "maxwell", "pascal", "volta", "turing"})
 
 @dataclass(frozen=True)
 class Need:
-    """What history asks of a size: load at the chosen percentile, accelerators at once, bytes held together."""
+    """What history asks of a size: load at the chosen percentile, accelerators at once, bytes on all and on one."""
 
     load: float
     concurrent: int
     memory: float
+    on_one: float
 
 
 @dataclass(frozen=True)
@@ -88,16 +89,28 @@ def _by_work(lower: NDArray[np.float64], top: NDArray[np.float64], share: float)
     return float(top[min(at, top.size - 1)])
 
 
-def need_of(
-    load: NDArray[np.float64], concurrent: NDArray[np.float64], memory: NDArray[np.float64], share: float, by_work: bool
-) -> Need | None:
+def need_of(demand: Demand | DemandAt, share: float, by_work: bool) -> Need | None:
     """Need of a stretch of history; None where load or memory is not known at all."""
-    percentile = load_at(load, share, by_work=by_work)
-    most = np.fmax.reduce(concurrent, initial=-np.inf)
-    held = np.fmax.reduce(memory, initial=-np.inf)
-    if np.isnan(percentile) or np.isinf(most) or np.isinf(held):
+    if demand.concurrent is None or demand.memory is None or demand.on_one is None:
         return None
-    return Need(percentile, int(most), float(held))
+    percentile = load_at(demand.load, share, by_work=by_work)
+    most, held, on_one = (
+        float(np.fmax.reduce(series, initial=-np.inf)) for series in (demand.concurrent, demand.memory, demand.on_one)
+    )
+    if np.isnan(percentile) or np.isinf(most) or np.isinf(held) or np.isinf(on_one):
+        return None
+    return Need(percentile, int(most), held, on_one)
+
+
+def smaller_card(candidate: Candidate, present: str | None) -> float:
+    """Bytes that one card of the candidate holds where that is less than one of the present type, else infinite.
+
+    What fills a card of now fits one as large. What is on it is split over smaller ones by its own software alone, in
+    as many parts as divide its heads (tensor parallelism): where the model is not known nobody can say that it may be.
+    """
+    ours = accelerator(present or "")
+    each = candidate.memory_gb / max(candidate.accelerators, Decimal(1))
+    return float(each) * 1e9 if ours is None or each < ours.memory_gb else np.inf
 
 
 def limit_of(
@@ -109,30 +122,28 @@ def limit_of(
     if model is not None:
         if not holds_model(model, size.candidate):
             return "memory"
-    elif need.memory > float(size.candidate.memory_gb) * 1e9 * (1 - options.memory_headroom):
-        return "memory"
-    if _loses_link(need, size, subject, options, model):
+    else:
+        room = 1 - options.memory_headroom
+        if need.memory > float(size.candidate.memory_gb) * 1e9 * room:
+            return "memory"
+        if need.on_one > smaller_card(size.candidate, subject.accelerator_type) * room:
+            return "memory"
+    if _loses_link(need, size, subject, model):
         return "link"
     return None if _keeps_host_share(size.candidate, subject, need) else "host"
 
 
-def _loses_link(need: Need, size: Size, subject: Machine, options: Rightsize, model: ModelNeed | None) -> bool:
+def _loses_link(need: Need, size: Size, subject: Machine, model: ModelNeed | None) -> bool:
     """Whether devices that work together are joined by a fast link now and would not be there.
 
-    Together work those of one training, and those a model is split over: as its shape says, else where each holds more
-    on average than one of the candidate's could.
+    Together work those of one training, and those that a model is split over, as its shape says.
     """
     candidate = size.candidate
     if has_fast_link(candidate.accelerator_type) or not has_fast_link(subject.accelerator_type):
         return False
     if subject.stage in TRAINING:
         return need.concurrent > 1
-    if model is not None:
-        return (degree_of(model, candidate) or 1) > 1
-    if candidate.accelerators <= 1:
-        return False
-    each = float(candidate.memory_gb / candidate.accelerators) * 1e9 * (1 - options.memory_headroom)
-    return need.memory / float(subject.accelerator_count or 1) > each
+    return model is not None and (degree_of(model, candidate) or 1) > 1
 
 
 def holds_model(need: ModelNeed, candidate: Candidate) -> bool:
@@ -188,8 +199,8 @@ def why_none(
         )
     if limit == "memory":
         return limit, (
-            f"It holds up to {need.memory / _GIB:.1f} GiB of accelerator memory; no cheaper "
-            "type that could do its work has that with headroom."
+            f"It holds up to {need.memory / _GIB:.1f} GiB of accelerator memory, up to {need.on_one / _GIB:.1f} GiB of "
+            "it on one card; no cheaper type that could do its work has that with headroom."
         )
     if limit == "link":
         return limit, (

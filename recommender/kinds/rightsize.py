@@ -9,9 +9,10 @@ Method
     chosen share of the work is done, where that is more than by time. The rule is replayed on rolling origins: it
     chooses from what came before and is tried on the days after (``methods/replay``, ``methods/folds``). The size
     advised is what the rule chooses from all of it.
-    A candidate fits when load at the percentile, concurrency and memory stay within its capacity less headroom, and
-    each accelerator in use keeps the vCPUs and host memory it has now, because host need is not measured. Devices that
-    work together (one training, a model split over them) keep a fast link where they have one.
+    A candidate fits when load at the percentile, concurrency and memory stay within its capacity less headroom, what
+    one card holds on one of its own where those are smaller, and each accelerator in use keeps the vCPUs and host
+    memory it has now, because host need is not measured. Devices that work together (one
+    training, a model split over them) keep a fast link where they have one.
     Another card's capacity is its measured ratio, else the smaller of dense bf16 and bandwidth × 0.9; never above one
     of the present. The cheapest that fits wins, of those that wait for nothing first. It is offered where the lower
     quartile of its expected value is above nothing, and its bound at most 5 % or it never failed.
@@ -40,7 +41,6 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aispend.advising import Idle, Recommend
 from aispend.prices.accelerators import accelerator
@@ -87,10 +87,8 @@ class _Rule:
     sizes: tuple[Size, ...]
     model: ModelNeed | None
 
-    def need(
-        self, load: NDArray[np.float64], concurrent: NDArray[np.float64], memory: NDArray[np.float64]
-    ) -> Need | None:
-        return need_of(load, concurrent, memory, self.options.percentile, self.subject.stage == "inference_online")
+    def need(self, demand: Demand | DemandAt) -> Need | None:
+        return need_of(demand, self.options.percentile, self.subject.stage == "inference_online")
 
     def choose(self, need: Need) -> tuple[Size | None, list[tuple[Candidate, Limit]]]:
         """The cheapest that fits, and what ruled out those before it."""
@@ -110,8 +108,7 @@ class _Rule:
     def __call__(self, train: DemandAt, test: Slots) -> Capacity | None:
         """The rule as a policy for the replay."""
         del test
-        concurrent, memory = train.concurrent, train.memory
-        need = None if concurrent is None or memory is None else self.need(train.load, concurrent, memory)
+        need = self.need(train)
         if need is None or need.concurrent == 0:
             return None
         chosen, _ = self.choose(need)
@@ -225,13 +222,14 @@ def _blind(history: Accelerators, demand: Demand, coverage: float, options: Righ
 
 def _need(rule: _Rule, demand: Demand, history: Accelerators) -> Need | None:
     """What the window asks of a size; of memory what all that is known does: one peak more fails at once."""
-    if demand.concurrent is None or demand.memory is None:
+    need, known = rule.need(demand), demand_of(history)
+    if need is None or known.memory is None or known.on_one is None:
         return None
-    need = rule.need(demand.load, demand.concurrent, demand.memory)
-    if need is None:
-        return None
-    held = demand_of(history).memory
-    return need if held is None else replace(need, memory=float(np.fmax.reduce(held, initial=need.memory)))
+    return replace(
+        need,
+        memory=float(np.fmax.reduce(known.memory, initial=need.memory)),
+        on_one=float(np.fmax.reduce(known.on_one, initial=need.on_one)),
+    )
 
 
 def _replay(rule: _Rule, demand: Demand, price: Price) -> Replay:
@@ -333,6 +331,7 @@ def _advice(
             **load_evidence(demand.load, demand.concurrent),
             "load_needed": round(need.load, 4),
             "memory_used_max_bytes": int(need.memory),
+            "memory_on_one_max_bytes": int(need.on_one),
             "memory_basis": "held, reserved memory included"
             if model is None
             else f"weights and the cache of {model.tokens:,} tokens at once",

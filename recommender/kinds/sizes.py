@@ -10,7 +10,7 @@ import numpy as np
 from aispend.advising import Recommend
 from aispend.prices.accelerators import accelerator
 from aispend.prices.prices import Candidate, smaller_types
-from recommender.kinds.limits import ModelNeed, Size, computes
+from recommender.kinds.limits import ModelNeed, Size, computes, smaller_card
 from recommender.methods.model_shapes import served_model
 from recommender.methods.outcome import Capacity
 from recommender.methods.realised_ratio import RealisedRatio, realised_ratio
@@ -78,6 +78,7 @@ def _size(candidate: Candidate, *, card: str, on: date, target: float, check_mem
             load=count * planned,
             devices=max(count, 1.0),
             memory=float(candidate.memory_gb) * 1e9 if check_memory else np.inf,
+            on_one=smaller_card(candidate, card) if check_memory else np.inf,
             cost=float(candidate.price.hourly_price),
             target=target,
         ),

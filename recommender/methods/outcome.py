@@ -39,7 +39,8 @@ def _part(slots: Slots) -> slice | Slots:
 class Demand:
     """Demand per slot; NaN is unknown, None is not asked about.
 
-    ``load`` in the unit of capacity, ``concurrent`` devices in use at once, ``memory`` per slot or by the hour.
+    ``load`` in the unit of capacity, ``concurrent`` devices in use at once, ``memory`` of all devices together and
+    ``on_one`` the most on one of them, both per slot or by the hour.
     ``first`` is the number of the first slot since the history began, a whole hour.
     """
 
@@ -48,33 +49,34 @@ class Demand:
     memory: Series | None = None
     slots_per_hour: int = 12
     first: int = 0
+    on_one: Series | None = None
 
     def __post_init__(self) -> None:
         hours = -(-self.load.size // self.slots_per_hour)
         if self.concurrent is not None and self.concurrent.size != self.load.size:
             raise ValueError(f"{self.concurrent.size} slots of concurrency do not go with {self.load.size} of load")
-        if self.memory is not None and self.memory.size not in (self.load.size, hours):
-            raise ValueError(f"{self.memory.size} values of memory are neither by slot nor by hour")
+        for held in (self.memory, self.on_one):
+            if held is not None and held.size not in (self.load.size, hours):
+                raise ValueError(f"{held.size} values of memory are neither by slot nor by hour")
 
-    def memory_by_slot(self) -> Series | None:
-        """Memory of each slot."""
-        if self.memory is None or self.memory.size == self.load.size:
-            return self.memory
-        return np.repeat(self.memory, self.slots_per_hour)[: self.load.size]
+    def _each_slot(self, held: Series | None) -> Series | None:
+        if held is None or held.size == self.load.size:
+            return held
+        return np.repeat(held, self.slots_per_hour)[: self.load.size]
 
     def by_slot(self) -> Demand:
         """The same with memory by the slot."""
-        return replace(self, memory=self.memory_by_slot())
+        return replace(self, memory=self._each_slot(self.memory), on_one=self._each_slot(self.on_one))
 
     def at(self, slots: Slots) -> DemandAt:
         """The demand of some slots in ascending order, counted from the first of this one."""
-        memory = self.memory_by_slot()
-        part = _part(slots)
+        by_slot, part = self.by_slot(), _part(slots)
         return DemandAt(
             slots=slots + self.first,
             load=self.load[part],
             concurrent=None if self.concurrent is None else self.concurrent[part],
-            memory=None if memory is None else memory[part],
+            memory=None if by_slot.memory is None else by_slot.memory[part],
+            on_one=None if by_slot.on_one is None else by_slot.on_one[part],
             slots_per_hour=self.slots_per_hour,
         )
 
@@ -87,6 +89,7 @@ class DemandAt:
     load: Series
     concurrent: Series | None
     memory: Series | None
+    on_one: Series | None
     slots_per_hour: int
 
     @property
@@ -99,13 +102,14 @@ class DemandAt:
 class Capacity:
     """What there is: for all slots, or one value for each slot of the test; infinite where there is no limit.
 
-    ``cost`` is per hour, in any unit that the present capacity's has too. ``target`` is the share of ``load`` above
-    which there is risk.
+    ``memory`` is that of all devices, ``on_one`` what one of them holds. ``cost`` is per hour, in any unit
+    that the present capacity's has too. ``target`` is the share of ``load`` above which there is risk.
     """
 
     load: float | Series
     devices: float | Series = np.inf
     memory: float | Series = np.inf
+    on_one: float | Series = np.inf
     cost: float | Series = 0.0
     target: float = TARGET
 
@@ -174,8 +178,7 @@ def judge(at: DemandAt, capacity: Capacity) -> Judged:
     size = at.load.size
     violated, unknown = np.zeros(size, dtype=np.bool_), np.zeros(size, dtype=np.bool_)
     overload = 0.0
-    limits = ((at.load, capacity.load), (at.concurrent, capacity.devices), (at.memory, capacity.memory))
-    for series, limit in limits:
+    for series, limit in _limits(at, capacity):
         if series is None or np.isinf(limit).all():
             continue
         above = series > limit
@@ -197,12 +200,23 @@ def judge(at: DemandAt, capacity: Capacity) -> Judged:
     )
 
 
+def _limits(at: DemandAt, capacity: Capacity) -> tuple[tuple[Series | None, float | Series], ...]:
+    """What is asked for and what there is of it."""
+    return (
+        (at.load, capacity.load),
+        (at.concurrent, capacity.devices),
+        (at.memory, capacity.memory),
+        (at.on_one, capacity.on_one),
+    )
+
+
 def tally(at: DemandAt, found: Judged) -> Outcome:
     """What the slots met together."""
     per_hour, minutes = at.slots_per_hour, 60 / at.slots_per_hour
     judged_hours = float(found.judged.sum()) / per_hour
     hour = at.hours
     violation_hours = _different(hour[found.violated])
+    # what one device holds goes up and down with what all do
     thinned = [
         effective_sample(_hourly_max(series, hour, found.judged))
         for series in (at.load, at.concurrent, at.memory)
@@ -237,17 +251,16 @@ def _hourly_max(series: Series, hour: Slots, judged: NDArray[np.bool_]) -> Serie
 
 
 def most_of(at: DemandAt) -> tuple[float, ...]:
-    """The largest known load, concurrency and memory; below any limit where it is not asked about."""
-    series = (at.load, at.concurrent, at.memory)
+    """The largest known load, concurrency and memory, of all and on one; below any limit where it is not asked."""
+    series = (at.load, at.concurrent, at.memory, at.on_one)
     return tuple(-np.inf if one is None else float(np.fmax.reduce(one, initial=-np.inf)) for one in series)
 
 
 def fails(at: DemandAt, size: Capacity, most: tuple[float, ...]) -> bool:
     """Whether any demand is above the size; of a limit for all slots the largest demand says so."""
-    limits = ((at.load, size.load), (at.concurrent, size.devices), (at.memory, size.memory))
     return any(
         largest > limit if isinstance(limit, float | int) else series is not None and bool((series > limit).any())
-        for (series, limit), largest in zip(limits, most, strict=True)
+        for (series, limit), largest in zip(_limits(at, size), most, strict=True)
     )
 
 

@@ -48,12 +48,12 @@ def limit(make_subject: Make, need: Need, model: ServedModel | None = None, **gi
 def test_a_training_on_several_devices_keeps_its_link(
     make_subject: Make, concurrent: int, given: dict[str, Any], found: str | None
 ) -> None:
-    assert limit(make_subject, Need(1.0, concurrent, 1e9), **given) == found
+    assert limit(make_subject, Need(1.0, concurrent, 1e9, 1e9), **given) == found
 
 
 def test_a_model_that_would_be_split_keeps_its_link(make_subject: Make) -> None:
     """8 B in bf16 fit one A10G; 70 B take eight of them, which only a bus joins."""
-    need = Need(1.0, 1, 1e9)
+    need = Need(1.0, 1, 1e9, 1e9)
     assert limit(make_subject, need, ServedModel(LLAMA_8B), stage="inference_online") is None
     assert limit(make_subject, need, ServedModel(LLAMA_70B), stage="inference_online") == "link"
 
@@ -70,6 +70,6 @@ def test_the_cheapest_size_for_a_training_is_one_with_a_link(make_subject: Make,
 
 def test_where_only_the_link_is_missing_the_reason_says_so(make_subject: Make) -> None:
     subject, candidate = sizes_of(make_subject)
-    reason, said = why_none([(candidate("g5.48xlarge"), "link")], Need(1.0, 2, 1e9), subject, OPTIONS)
+    reason, said = why_none([(candidate("g5.48xlarge"), "link")], Need(1.0, 2, 1e9, 1e9), subject, OPTIONS)
     assert reason == "link"
     assert "the fast link of nvidia-a100-40gb" in said

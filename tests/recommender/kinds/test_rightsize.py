@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aispend.advising import Recommend
+from aispend.prices.accelerators import accelerator, instance_type
 from aispend.prices.prices import Candidate, smaller_types
 from aispend.sizing import PRESETS, Rightsize
 from recommender.contract import Advice, WhyNot
@@ -20,6 +21,7 @@ from recommender.kinds.rightsize import KIND, evaluate
 from recommender.methods.outcome import Capacity
 from recommender.methods.percentiles import weighted_percentile
 from recommender.methods.risk import sees_month_end
+from recommender.methods.states import Accelerators
 from recommender.methods.throughput import ServedModel
 from recommender.subjects.machines import Machine
 from recommender.subjects.served_use import Use
@@ -78,17 +80,25 @@ def sizes_of(make_subject: Make) -> tuple[Machine, Callable[[str], Candidate]]:
 
 
 def test_each_limit_has_its_headroom(make_subject: Make) -> None:
-    """g5.48xlarge: 8 × 24 GB; load up to 0.8 of what it carries, memory up to 0.9 of 192 GB."""
+    """g5.48xlarge: 8 × 24 GB; load up to 0.8 of what it carries, memory up to 0.9 of 192 GB, and of 24 GB on a card."""
     subject, candidate = sizes_of(make_subject)
     size = Size(candidate("g5.48xlarge"), Capacity(load=3.0, devices=8), load=3.0, devices=8)
 
-    def limit(load: float, gigabytes: float) -> str | None:
-        return limit_of(Need(load, 2, gigabytes * 1e9), size, subject, OPTIONS)
+    def limit(load: float, gigabytes: float, on_one: float = 1) -> str | None:
+        return limit_of(Need(load, 2, gigabytes * 1e9, on_one * 1e9), size, subject, OPTIONS)
 
     assert limit(2.4, 172.8) is None
     assert limit(2.41, 1) == "busy"
     assert limit(2.4, 172.9) == "memory"
-    assert limit_of(Need(0.1, 9, 0), size, subject, OPTIONS) == "busy"
+    assert limit(2.4, 60, on_one=21.6) is None
+    assert limit(2.4, 60, on_one=21.7) == "memory"
+    # on cards as large as now what filled one fills one again
+    as_now = smaller_types("aws", "us-east-1", "g5.48xlarge", subject.as_of.date())
+    fewer = next(item for item in as_now if item.instance_type == "g5.12xlarge")
+    a10g = replace(subject, instance_type="g5.48xlarge", accelerator_type="nvidia-a10g")
+    half = Size(fewer, Capacity(load=4.0, devices=4), load=4.0, devices=4)
+    assert limit_of(Need(2.4, 2, 60e9, 23.5e9), half, a10g, OPTIONS) is None
+    assert limit_of(Need(0.1, 9, 0, 0), size, subject, OPTIONS) == "busy"
 
 
 @given(
@@ -352,6 +362,36 @@ def test_memory_in_use_that_decides_is_the_reason(make_subject: Make) -> None:
     assert isinstance(answer, WhyNot)
     assert answer.reason == "memory"
     assert "70.0 GiB" in answer.explanation
+
+
+def on_one_card(gigabytes: float) -> Accelerators:
+    """Eight cards of which one works at times and holds so much, and the others nothing."""
+    activity = np.zeros((8, FORTNIGHT))
+    activity[0, ::2] = 0.1
+    memory = np.zeros((8, 14 * 24))
+    memory[0] = gigabytes * 1e9
+    return replace(history(activity), memory_used_max=memory)
+
+
+@pytest.mark.parametrize(("gigabytes", "held_by"), [(75, None), (70, 80), (44, 80), (43, 48), (22, 48), (21, 24)])
+def test_what_one_card_holds_is_not_spread_over_smaller_ones(
+    make_subject: Make, gigabytes: int, held_by: int | None
+) -> None:
+    """70 GB on one A100 of 80 fit none of 4 × 24 GB; less a tenth 80 GB are 72, 48 are 43.2 and 24 are 21.6."""
+    given = {"instance_type": "p4de.24xlarge", "accelerator_type": "nvidia-a100-80gb"}
+    answer = evaluate(make_subject(accelerators=on_one_card(gigabytes), **given), Recommend())
+    if held_by is None:
+        assert isinstance(answer, WhyNot), answer
+        assert answer.reason == "memory"
+        assert f"{gigabytes * 1e9 / GIB:.1f} GiB of it on one card" in answer.explanation
+        return
+    assert isinstance(answer, Advice), answer
+    target = instance_type("aws", answer.target)
+    assert target is not None
+    card = accelerator(target.accelerator_type)
+    assert card is not None
+    assert card.memory_gb == held_by
+    assert answer.evidence["memory_on_one_max_bytes"] == gigabytes * 1e9
 
 
 def test_load_that_decides_is_the_reason(make_subject: Make) -> None:

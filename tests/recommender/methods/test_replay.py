@@ -44,6 +44,23 @@ def test_concurrency_and_memory_by_the_hour_are_limits_too() -> None:
     assert outcome(demand, Capacity(load=2)).violation_minutes == 0
 
 
+def test_what_one_device_holds_is_a_limit_of_its_own() -> None:
+    """Two devices hold 60 together in both hours: 30 each, then 50 and 10, which a device of 40 does not take."""
+    demand = Demand(np.zeros(24), memory=np.array([60.0, 60.0]), on_one=np.array([30.0, 50.0]))
+    assert outcome(demand, Capacity(load=2, memory=80)).violation_minutes == 0
+    assert outcome(demand, Capacity(load=2, memory=80, on_one=40)).violation_minutes == 60
+    assert outcome(demand, Capacity(load=2, memory=80, on_one=40)).worst_overload == pytest.approx(0.25)
+    folds = Folds((Fold(np.arange(12), np.arange(12, 24)),), low_evidence=False)
+    present = Capacity(load=4, cost=2)
+    found = replay(fixed(Capacity(load=2, on_one=40, cost=1)), demand, folds, current=present)
+    assert found.outcome.violation_minutes == 60
+    # hindsight would not have chosen it either
+    small = Capacity(load=2, on_one=40, cost=1)
+    assert replay(fixed(present), demand, folds, current=present, sizes=[small]).regret == 0
+    with pytest.raises(ValueError, match="5 values"):
+        Demand(np.zeros(24), on_one=np.zeros(5))
+
+
 def test_unknown_is_not_evidence() -> None:
     """Half the hours are unknown: 360 are judged and the bound is 3/360, not 3/720."""
     load = np.full(720, 1.0)
