@@ -173,7 +173,7 @@ def evaluate(
         raise UsageError(
             "This recommendation waits for no evaluation.",
             where=decided.id,
-            next_step="Accept or dismiss it: aispend recommendations accept",
+            next_step=f"Accept or dismiss it: aispend recommendations accept {decided.id}",
         )
     if state not in _JUDGED:
         raise UsageError(

@@ -34,6 +34,11 @@ def test_what_nobody_decided_on_has_nothing_to_take_back(filled: Run) -> None:
     assert "It is open: there is nothing to take back." in words(found.err)
 
 
+def test_what_waits_for_no_evaluation_is_told_how_to_decide_on_it(paid: Run) -> None:
+    found = paid("recommendations", "evaluated", "aaaaaaaa", "--passed")
+    assert "aispend recommendations accept aaaaaaaaaaaa" in words(found.err)
+
+
 @pytest.mark.parametrize("blank", ["", "   ", "\t\n"])
 def test_a_blank_reason_is_none(filled: Run, blank: str) -> None:
     found = filled("recommendations", "dismiss", "00000001", "--reason", blank)
