@@ -257,7 +257,7 @@ def write_unit_costs(
     served = ", ".join(f"sum({name}) AS {name}" for name in SERVED_CLASSES)
     times = ", ".join(f"sum({name}) AS {name}" for name in TIME_CLASSES)
     _run(connection, _VOLUME.format(sums=sums, served=served, times=times))
-    find_unlogged(connection)
+    find_unlogged(connection, month)
     _run(connection, _COSTS)
     _run(connection, _BASES)
     weighed = ", ".join(

@@ -92,6 +92,18 @@ def test_a_hole_in_the_log_of_one_of_two_servers(ledger: Ledger) -> None:
     assert (found.cost_per_1k_requests, found.cost_per_1m_tokens) == (D(400), D(400))
 
 
+def test_the_log_of_one_of_two_servers_that_ended_the_month_before(ledger: Ledger) -> None:
+    """The second server logged in September and works on unlogged: 400 a day for the 1,000 of the first, not 800."""
+    for day in ("2026-09-30", "2026-10-05", "2026-10-06"):
+        for server in ("i-1", "i-2"):
+            ledger.charge(day, "400", resource_id=server, **SERVER)
+            active(ledger, day, 0.5, alias=server)
+            if server == "i-1" or day < "2026-10-01":
+                served(ledger, day, alias=server)
+    found = unit_costs(ledger)
+    assert (found.effective_cost, found.cost_per_1k_requests) == (D(1600), D(400))
+
+
 def test_a_server_whose_requests_another_one_logs_has_no_hole(ledger: Ledger) -> None:
     """Of two that serve together only the first keeps a log: 1,600 for 2,000."""
     for day in ("2026-10-05", "2026-10-06"):
