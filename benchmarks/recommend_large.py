@@ -88,7 +88,7 @@ def run_recommender(uri: str, home: Path) -> dict[str, float]:
     loading = _Stopwatch()
     with (
         open_store(settings, migrate=False) as store,
-        patch.dict(vars(run), load_subjects=loading.over(vars(run)["load_subjects"])),
+        patch.dict(vars(run), {name: loading.over(vars(run)[name]) for name in ("load_subjects", "load_usage")}),
     ):
         began = time.perf_counter()
         report = run.recommend(store.engine, settings, lambda: NOW)
