@@ -5,7 +5,8 @@ Assumes
 Method
     A card has seven compute and eight memory slices. The smallest profile whose share of compute carries the load and
     whose memory holds what is held, both with headroom. Its part of the card is the larger of its two shares.
-    Workloads share a card as long as neither seven nor eight are exceeded (first-fit decreasing).
+    Workloads share a card as long as neither seven nor eight are exceeded: the fewest cards, by first-fit decreasing
+    where that is as few as the slices take at least, else by trying what a card may hold.
 Sources
     NVIDIA MIG user guide; profiles of its configuration lists; docs/advice.md.
 Known drawbacks
@@ -15,15 +16,18 @@ Known drawbacks
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 
-from recommender.methods.packing import first_fit_decreasing
+from recommender.methods.packing import first_fit_decreasing, lower_bound
 
 COMPUTE_SLICES, MEMORY_SLICES = 7, 8
+_Shapes = tuple[tuple[tuple[int, int], int], ...]
 
 
 @dataclass(frozen=True)
@@ -75,9 +79,40 @@ def smallest(
 
 
 def cards_needed(slices: Sequence[Profile]) -> int:
-    """Cards that hold these slices, by number of slices."""
+    """The fewest cards that hold these slices, by number of slices."""
     if not slices:
         return 0
+    card = (COMPUTE_SLICES, MEMORY_SLICES)
     sizes = np.array([[one.compute, one.memory] for one in slices], dtype=float)
-    bins, _ = first_fit_decreasing(sizes, (COMPUTE_SLICES, MEMORY_SLICES))
-    return len(bins)
+    bins, _ = first_fit_decreasing(sizes, card)
+    if len(bins) == lower_bound(sizes, card):
+        return len(bins)
+    shapes = Counter((one.compute, one.memory) for one in slices)
+    return _fewest(tuple(sorted(shapes.items(), reverse=True)))
+
+
+@lru_cache(maxsize=4096)
+def _fewest(left: _Shapes) -> int:
+    """Cards for so many of each shape, largest first: a card holds one of the largest, and any that fit beside it."""
+    if not left:
+        return 0
+    (compute, memory), _ = left[0]
+    beside = _less(left, (1, *(0 for _ in left[1:])))
+    return 1 + min(
+        _fewest(_less(beside, counts)) for counts in _fillings(beside, COMPUTE_SLICES - compute, MEMORY_SLICES - memory)
+    )
+
+
+def _less(left: _Shapes, counts: tuple[int, ...]) -> _Shapes:
+    return tuple((shape, number - taken) for (shape, number), taken in zip(left, counts, strict=True) if number > taken)
+
+
+def _fillings(left: _Shapes, compute: int, memory: int) -> Iterator[tuple[int, ...]]:
+    """How many of each shape may go into what is left of a card."""
+    if not left:
+        yield ()
+        return
+    (each_compute, each_memory), number = left[0]
+    for taken in range(min(number, compute // each_compute, memory // each_memory) + 1):
+        for others in _fillings(left[1:], compute - taken * each_compute, memory - taken * each_memory):
+            yield (taken, *others)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import combinations_with_replacement
 
 import pytest
 from hypothesis import given
@@ -61,6 +62,37 @@ def test_seven_small_slices_fill_a_card() -> None:
     assert cards_needed([]) == 0
 
 
-@given(st.lists(st.sampled_from(profiles(H100)), max_size=12))
+def fewest(slices: list[Profile]) -> int:
+    """By trying: the next slice on each card that has room for it, or on a new one."""
+    best = len(slices)
+
+    def place(at: int, cards: list[tuple[int, int]]) -> None:
+        nonlocal best
+        if len(cards) >= best:
+            return
+        if at == len(slices):
+            best = len(cards)
+            return
+        one = slices[at]
+        for number, (compute, memory) in enumerate(cards):
+            if compute + one.compute <= 7 and memory + one.memory <= 8 and (compute, memory) not in cards[:number]:
+                with_it = (compute + one.compute, memory + one.memory)
+                place(at + 1, [*cards[:number], with_it, *cards[number + 1 :]])
+        place(at + 1, [*cards, (one.compute, one.memory)])
+
+    place(0, [])
+    return best
+
+
+def test_cards_are_the_fewest_that_hold_them() -> None:
+    """Two of 3 and four of 2: 3 + 2 + 2 on each of two cards; the largest first would join the two of 3."""
+    two, three = profiles(H100)[2], profiles(H100)[3]
+    assert cards_needed([three, three, two, two, two, two]) == 2
+    for many in range(1, 8):
+        for slices in combinations_with_replacement(profiles(H100), many):
+            assert cards_needed(slices) == fewest(list(slices))
+
+
+@given(st.lists(st.sampled_from(profiles(H100)), max_size=16))
 def test_cards_are_never_fewer_than_what_is_asked_for(slices: list[Profile]) -> None:
     assert sum(one.compute for one in slices) <= 7 * cards_needed(slices) <= 7 * len(slices)
