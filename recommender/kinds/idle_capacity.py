@@ -204,7 +204,9 @@ def _throughput(subject: Capacity, options: IdleCapacity, cost: Decimal) -> Advi
 
 
 def _units_for(need: Hourly, options: IdleCapacity) -> int:
-    return max(math.ceil(float(np.nanpercentile(need, options.percentile * 100)) / (1 - options.headroom)), 1)
+    units = float(np.nanpercentile(need, options.percentile * 100)) / (1 - options.headroom)
+    # what a rounding error adds is no reason for one more
+    return max(math.ceil(units - 1e-9), 1)
 
 
 def _reserved(subject: Capacity, options: IdleCapacity, cost: Decimal) -> Advice | tuple[str, str]:

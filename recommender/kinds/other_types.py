@@ -163,4 +163,5 @@ def machines_for(
     percentile = float(np.nanpercentile(load, options.percentile * 100))
     carried = float(target.accelerators) * speed.ratio.planned * (1 - options.headroom)
     at_once = 0.0 if work.shared else float(np.nanmax(concurrent)) / max(float(target.accelerators), 1.0)
-    return max(math.ceil(percentile / carried), math.ceil(at_once), work.least_machines)
+    # what a rounding error adds is no reason for one more
+    return max(math.ceil(percentile / carried - 1e-9), math.ceil(at_once), work.least_machines)

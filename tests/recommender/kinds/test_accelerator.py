@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aispend.advising import Recommend
 from aispend.moving import Accelerators, OwnRatio
+from aispend.prices.accelerators import instance_types
 from recommender.contract import Advice, Subject, WhyNot
 from recommender.kinds import other_types
 from recommender.kinds.accelerator import KIND, evaluate
@@ -91,6 +95,24 @@ def test_machines_are_whole_and_two_where_several_serve(make_subject: Make) -> N
     # 3 × 14,600 × (1 − 2 × 0.8048 ÷ (3 × 1.006))
     assert three.saving.effective == pytest.approx(Decimal(43800) * Decimal("0.466667"), abs=Decimal(1))
     assert advise(a10g(make_subject, 0.1, machines=3), told(0.95)).evidence["machines"] == 2
+
+
+@given(st.sampled_from([1, 2, 4, 8]), st.integers(1, 100), st.integers(0, 50), st.integers(1, 60))
+def test_machines_are_the_fewest_that_carry_the_load(cards: int, speed: int, headroom: int, machines: int) -> None:
+    """In hundredths, exactly: a load that fills so many machines takes no more, and one above it takes one more."""
+    card = next(one for one in instance_types().values() if one.accelerators == cards)
+    of_each = Fraction(cards * speed * (100 - headroom), 10_000)
+    ratio = speed / 100
+    found = [
+        other_types.machines_for(
+            np.full(24, float(load)), np.zeros(24), target=card,
+            speed=other_types.Speed(Ratio(ratio, ratio, ratio), "own", "bench"),
+            work=other_types.Work(np.zeros(1), np.zeros(1), 0.0, False, None, "bf16", 1, True),
+            options=Accelerators(headroom=headroom / 100),
+        )
+        for load in (machines * of_each, machines * of_each + Fraction(1, 1000))
+    ]  # fmt: skip
+    assert found == [machines, machines + 1]
 
 
 def v100(make_subject: Make, load: float) -> Service:

@@ -204,6 +204,14 @@ def test_units_the_cloud_measures_need_no_rate_and_no_headroom_for_peaks() -> No
     assert answer.saving.effective == Decimal(3650)
 
 
+@pytest.mark.parametrize(("busiest", "needed"), [(2.1, 3), (2.11, 4)])
+def test_what_units_just_carry_asks_for_no_unit_more(busiest: float, needed: int) -> None:
+    """Three tenths of headroom: 2.1 ÷ 0.7 is 3 of ten, though numbers of a computer make it a little more."""
+    settings = Recommend(idle_capacity=IdleCapacity(headroom=0.3))
+    answer = advise(units(use(1_000.0), units_used=used(busiest=busiest)), settings)
+    assert answer.evidence["units_needed"] == needed
+
+
 def test_units_that_are_measured_are_known_though_nobody_recorded_what_was_asked() -> None:
     assert advise(units(None, units_used=used(busiest=3.5))).evidence["units_needed"] == 5
     assert advise(units(None, units_used=used(busiest=0.0))).target == "release"
