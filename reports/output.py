@@ -1,7 +1,8 @@
 """Records as JSON, CSV or Parquet: digits exact, formulas defused.
 
 Money is written as decimal text with at least two decimals, never through a binary float.
-In CSV a text that a spreadsheet would run as a formula gets an apostrophe in front; numbers are left alone.
+In CSV a text that a spreadsheet would run as a formula gets an apostrophe in front, in files for spreadsheets one that
+it would change too; columns of numbers and days are left alone.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -23,11 +25,14 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uf
 """With the full-width signs, which spreadsheets of East Asia read as the others."""
 _MONTH = "(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
 _MONTH += "|nov(?:ember)?|dec(?:ember)?)"
-_CHANGED = re.compile(
-    rf"0\d+|\d{{12,}}|\d+(\.\d*)?e\d+|\d{{1,2}}[-/]\d{{1,2}}([-/]\d{{2,4}})?|\d{{1,2}}[-/]\d{{4}}"
-    rf"|{_MONTH}[-/ ]?\d{{1,4}}|\d{{1,4}}[-/ ]?{_MONTH}",
-    re.IGNORECASE | re.ASCII,
+_SIGNS = r"[\d\s.,:/%()'+\-\u2212\u2019$\u00a2-\u00a5\u20a0-\u20cf]*"
+"""Digits, blanks, what separates them in any country, signs, brackets, percent and signs of currencies."""
+_LIKE_A_NUMBER = re.compile(
+    rf"(?=\D*\d){_SIGNS}(?:{_MONTH}{_SIGNS})?(?:(?<=[\d.])e[+-]?\d{_SIGNS})?(?:(?<=[\d:\s])[ap]m?\s*)?", re.IGNORECASE
 )
+"""A digit and nothing but signs, a month and an exponent among them, or a half of the day at the end."""
+_STAYS = re.compile(r"0|[1-9]\d{0,10}|\d{4}-\d\d-\d\d|(?!\d{1,3}(?:\.\d{3})+\Z)\d+(?:[-/.]\d+){3,}", re.ASCII)
+"""What stays as it is: a whole number digit for digit, a whole date the same day, four groups neither (an address)."""
 MOST_IN_A_CELL = 32_767
 """Characters of a cell that Excel takes; what is beyond them it puts into cells of its own."""
 
@@ -91,13 +96,17 @@ def defused(text: str) -> str:
 
 
 def spreadsheet_text(text: str) -> str:
-    """``defused``, and so that a spreadsheet changes no name: what it would read as a number or a day is text.
+    """``defused``, and so that a spreadsheet changes no name: what it would read as a number, day or time is text.
 
-    That is digits with a zero before them, too many digits to be shown, hexadecimal ids such as ``12e5``, and what
-    looks like a day without its year, such as ``1-2`` or ``mar1``. Text too long for a cell ends with how long it is.
+    Which of them depends on the country it is set to (``1.5`` is a number here, a day there), so it is by one rule for
+    all: a digit, and beside digits nothing but what numbers, days and times are written with, a month, an exponent or
+    a half of the day among it. What looks the same afterwards is left as it is: whole numbers of up to eleven digits,
+    whole ISO dates. Months are known in English, currencies by their signs. Text too long for a cell ends with how
+    long it is.
     """
-    if _CHANGED.fullmatch(text):
-        return f"'{text}"
+    # full-width digits and signs are read as the others, in East Asia
+    if _LIKE_A_NUMBER.fullmatch(unicodedata.normalize("NFKC", text)) and not _STAYS.fullmatch(text):
+        text = f"'{text}"
     cell = defused(text)
     if len(cell) <= MOST_IN_A_CELL:
         return cell

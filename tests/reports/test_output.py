@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import unicodedata
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from reports import formats
@@ -66,14 +67,76 @@ def test_csv_text_comes_back_as_it_went(name: str) -> None:
     assert row == {"name": defused(name), "rest": "x"}
 
 
-@pytest.mark.parametrize("text", ["012345678901", "123456789012", "12e5", "1.5E10", "00", "=1", "@x"])
-def test_in_a_spreadsheet_what_would_change_or_run_is_text(text: str) -> None:
+NUMBERS = [
+    *("012345678901", "123456789012", "12e5", "1.5E10", "1e-5", "00", "0.5", ".5", "5.", "1.50", "1,234", "1.234,5"),
+    *("1'234", "1:2", "$5", "5€", "£1,000", "1.5%", "%5", "(3)", "($3)", "5-", "\u22125", "\uff11\uff12,\uff15"),
+    *("192.168.100.200", " 5", "5 ", "5 %", "- 5", "1 234", "1 1/2", "(1 %)"),
+]
+DAYS = [
+    *("1-2", "3/4", "1.5", "10-12-2026", "11-2026", "2026-01", "2026/01/02", "1.2.26", "26-1-2", "mar1", "SEP-2"),
+    *("Jan-26", "1-Jan-2026", "jan.5", "5 may", "May 5, 2026", "5. August 2026", " 2026-01-02", "2026-01-02 12:30"),
+]
+TIMES = ["12:30", "1:2:3", "12:", "12:30:15.5", "7 pm", "12:30 PM", "7 a", "1/2/2026 7:30am", "24:00"]
+
+
+@pytest.mark.parametrize("text", [*NUMBERS, *DAYS, *TIMES])
+def test_in_a_spreadsheet_a_text_that_would_become_a_number_a_day_or_a_time_is_text(text: str) -> None:
     assert spreadsheet_text(text) == f"'{text}"
 
 
-@pytest.mark.parametrize("text", ["i-0abc", "222", "0", "0.5", "2026-11-01", "12e5f", "p5.48xlarge", "", "1e"])
+@pytest.mark.parametrize("text", ["i-0abc", "12e5f", "p5.48xlarge", "", "1e", "e5", "5 eggs", "7 pmx", "%", "( )", "$"])
 def test_in_a_spreadsheet_other_text_stays_as_it_is(text: str) -> None:
     assert spreadsheet_text(text) == text
+
+
+@pytest.mark.parametrize("text", ["march", "g5.12xlarge", "may-ads", "team 5", "march-team 5", "5 mayors"])
+def test_a_name_with_a_month_or_a_number_in_it_is_left_alone(text: str) -> None:
+    assert spreadsheet_text(text) == text
+
+
+@pytest.mark.parametrize("text", ["222", "0", "12345678901", "2026-11-20", "1-2-3-4", "10.0.0.1", "10.0.0.0/16"])
+def test_what_a_spreadsheet_shows_as_it_is_is_left_alone(text: str) -> None:
+    """Whole numbers digit for digit, whole dates as the same day, four groups and more as neither."""
+    assert spreadsheet_text(text) == text
+
+
+WRITTEN = ("{}", "-{}", "{}-", "+{}", "({})", "{}%", "% {}", "${}", "{} €", "£ {}", "-${}", "({} %)", " {}", "{}\u00a0")
+MARKS = st.sampled_from([".", ",", "'", " ", "\u202f"])
+
+
+@given(st.integers(0, 10**12), st.integers(0, 10**4), MARKS, MARKS, st.sampled_from(WRITTEN))
+def test_a_number_however_it_is_written_is_text(whole: int, rest: int, mark: str, point: str, written: str) -> None:
+    """With separators of any country, a sign before or after, in brackets, in percent or a currency."""
+    text = written.format(f"{whole:,}".replace(",", mark) + f"{point}{rest}")
+    groups = text.split(".")
+    # of four groups and more one is no number unless all but the first have three digits
+    assume(len(groups) < 4 or not text.replace(".", "").isdigit() or len(groups[-1]) == 3)
+    assert spreadsheet_text(text) == f"'{text}"
+
+
+@given(
+    st.datetimes(timezones=st.just(UTC)),
+    st.sampled_from(
+        ["%d{0}%m", "%m{0}%d", "%m{0}%Y", "%Y{0}%m", "%d{0}%m{0}%y", "%m{0}%d{0}%Y", "%d{0}%b{0}%Y", "%b{0}%d"]
+    ),
+    st.sampled_from("-/."),
+    st.sampled_from(["", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I%p"]),
+)
+def test_a_day_or_a_time_however_it_is_written_is_text(at: datetime, day: str, mark: str, time: str) -> None:
+    for form in (day.format(mark) + time, time.strip() or "%H:%M"):
+        text = at.strftime(form)
+        assert spreadsheet_text(text) == f"'{text}"
+
+
+OTHER = st.characters(categories=["Ll", "Lo", "So"], exclude_characters="aep").filter(
+    lambda letter: unicodedata.normalize("NFKC", letter) == letter
+)
+
+
+@given(st.text("0123456789.,:/%() ", max_size=12), OTHER, st.text("0123456789.,:/%() -e", max_size=12))
+def test_any_other_letter_makes_it_a_name(before: str, letter: str, after: str) -> None:
+    """Exponents are written with e, halves of the day begin with a or p, and no month has one letter."""
+    assert spreadsheet_text(f"{before}{letter}{after}") == f"{before}{letter}{after}"
 
 
 def test_unknown_is_null_and_empty_never_zero() -> None:
@@ -169,17 +232,6 @@ def test_other_words_for_people() -> None:
     ]
     assert formats.period(Window(date(2026, 11, 1), date(2026, 11, 2))) == "2026-11-01 to 2026-11-01 (1 day)"
     assert formats.month(date(2026, 3, 1)) == "March 2026"
-
-
-@pytest.mark.parametrize("text", ["1-2", "3/4", "10-12-2026", "11-2026", "mar1", "SEP-2", "5 may"])
-def test_names_a_spreadsheet_would_take_for_a_day_stay_names(text: str) -> None:
-    assert spreadsheet_text(text) == f"'{text}"
-
-
-@pytest.mark.parametrize("text", ["march", "g5.12xlarge", "may-ads", "1-2-3-4", "team 5", "2026-11-20"])
-def test_other_names_and_whole_dates_are_left_alone(text: str) -> None:
-    """A whole date is one to a spreadsheet too, and stays the same day."""
-    assert spreadsheet_text(text) == text
 
 
 def test_a_cell_holds_no_more_than_a_spreadsheet_takes() -> None:
