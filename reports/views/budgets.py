@@ -28,8 +28,9 @@ class BudgetStatus:
     """One budget as of the last analysis; money in ``currency``, days UTC, ``known_to`` exclusive.
 
     ``unconverted`` holds cost to date that has no exchange rate, in none of the other figures. ``burn_rate`` is actual
-    over what was due, ``burn_short`` and ``burn_long`` of the last days over what is allowed for them; ``threshold`` is
-    the highest percentage reached, ``thresholds`` are all of them, the least first.
+    over what was due (None, too, where a bill it covers is behind others), ``burn_short`` and ``burn_long`` of the last
+    days over what is allowed for them; ``threshold`` is the highest percentage reached, ``thresholds`` are all of them,
+    the least first.
     """
 
     name: str

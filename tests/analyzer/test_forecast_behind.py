@@ -6,10 +6,11 @@ come to thirty days of 110.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from sqlalchemy import Row, insert, text
 
 from aispend.schema import exchange_rate
@@ -23,6 +24,7 @@ D = Decimal
 AZURE: dict[str, Any] = {"provider": "azure", "scope": "sub", "account_id": "lab", "service_name": "Models"}
 OCTOBER_31, NOVEMBER_20 = date(2026, 10, 31), date(2026, 11, 20)
 GOES_ON = "behind, later days forecast: aws payer (known to 2026-10-31)"
+PROVIDERS = (("provider", "aws", "USD"), ("provider", "azure", "USD"))
 NOT_IN_IT = "behind, later days not in it: aws payer (known to {})"
 
 Told = dict[tuple[Any, ...], Row[Any]]
@@ -55,6 +57,22 @@ def test_its_known_days_are_so_far_and_its_later_days_are_forecast(ledger: Ledge
     assert (aws.known_to, _figures(aws)) == (date(2026, 11, 1), (D(3100), D(9200), D(9200), D(9200)))
     assert (aws.reason, azure.reason) == (GOES_ON, None)
     assert _figures(azure) == (D(510), D(920), D(920), D(920))
+
+
+def test_the_whole_is_the_sum_of_both_and_so_is_its_band(ledger: Ledger) -> None:
+    """Restless costs: the median and both ends of the whole are those of AWS and of Azure added, in every period."""
+    first = date(2026, 3, 1)
+    for number in range((NOVEMBER_20 - first).days + 1):
+        day = first + timedelta(days=number)
+        fill(ledger, f"{10 + number * 7 % 5}", to=day, first=day, **AZURE)
+        if day <= OCTOBER_31:
+            fill(ledger, f"{100 + number * 37 % 23}", to=day, first=day)
+    for period in ("month", "quarter"):
+        found = _told(ledger, period)
+        whole, aws, azure = (found[name] for name in (("all", None, "USD"), *PROVIDERS))
+        assert whole.p10 < whole.p50 < whole.p90
+        for told, one, other in zip(_figures(whole), _figures(aws), _figures(azure), strict=True):
+            assert told == pytest.approx(one + other, abs=D("0.00001"))
 
 
 def test_of_a_period_of_which_none_of_its_days_is_known_so_far_is_unknown_and_not_nothing(ledger: Ledger) -> None:
