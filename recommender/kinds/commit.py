@@ -89,7 +89,8 @@ def evaluate(subject: UsagePool, settings: Recommend) -> Advice | WhyNot:
             f"No price of an hour committed for {options.term} is known for {subject.family} in {subject.region}. "
             f"Collect its price list (aispend collect {subject.provider}/prices).",
         )
-    committed_rate = _with_obsolescence(_mean_rate(rates, subject), options)
+    sold = _mean_rate(rates, subject)
+    committed_rate = _with_obsolescence(sold, options)
     if committed_rate >= 1:
         return no("no_discount", f"A committed hour costs {committed_rate:.1%} of one on demand over its term.")
     if best_commitment(known, committed_rate).covers > 0 >= most_that_lasts(known, committed_rate):
@@ -106,7 +107,7 @@ def evaluate(subject: UsagePool, settings: Recommend) -> Advice | WhyNot:
             f"{committed_rate:.0%} of the on-demand price, or too uncertain to survive a fall of "
             f"{options.stress_fall:.0%}.",
         )
-    return _advice(subject, best, rates, committed_rate, options)
+    return _advice(subject, best, rates, (sold, committed_rate), options)
 
 
 def _careful(usage: Sequence[Decimal], committed_rate: Decimal, options: Commit) -> CommitmentFit:
@@ -152,12 +153,13 @@ def _advice(
     subject: UsagePool,
     best: CommitmentFit,
     rates: Sequence[CommittedRate],
-    committed_rate: Decimal,
+    sold_and_worth: tuple[Decimal, Decimal],
     options: Commit,
 ) -> Advice:
+    sold, committed_rate = sold_and_worth
     usage = [hour or Decimal(0) for hour in subject.usage]
     hours = len(usage)
-    hourly = best.hourly_commitment.quantize(CENT, rounding=ROUND_DOWN)
+    hourly = (best.covers * sold).quantize(CENT, rounding=ROUND_DOWN)
     on_demand = sum(usage, Decimal(0))
     monthly_cost = _monthly(on_demand, hours)
     saved = min(_monthly(on_demand - best.cost, hours), monthly_cost)
@@ -174,9 +176,11 @@ def _advice(
     confidence: Confidence = "medium" if hours >= 8 * _WEEK else "low"
     coverage = best.coverage or Decimal(0)
     first = (hourly * options.first_stage).quantize(CENT, rounding=ROUND_DOWN)
-    stage = fit(usage, min(best.covers, rate(first, committed_rate)), committed_rate)
+    stage = fit(usage, min(best.covers, rate(first, sold)), committed_rate)
     promised = _promised(usage, stage, committed_rate, today)
     purchase = Purchase(subject, hourly, first, Decimal(promised["net"] or 0), options.term, hours // 24)
+    meanwhile = f", and {committed_rate:.0%} of what it will cost on average over the term"
+    meanwhile = meanwhile if committed_rate != sold else ""
     several = len(subject.expiring) > 1
     ending = (
         f" {len(subject.expiring)} commitment{'s end' if several else ' ends'} within {options.expiring_days} days; "
@@ -224,7 +228,7 @@ def _advice(
         effort="low",
         reason=(
             f"In {_above(usage, best.covers):.0%} of {hours} hours at least {best.covers.quantize(CENT)} "
-            f"{subject.currency} an hour ran on demand; committed, an hour costs {committed_rate:.0%} of that. "
+            f"{subject.currency} an hour ran on demand; committed, an hour costs {sold:.0%} of that{meanwhile}. "
             f"It would cover {coverage:.0%} of the usage and be used {best.utilisation or 0:.0%}."
             f"{ahead}{ending}{decided}{unpriced}{purchase.sentences}"
         ),
@@ -238,6 +242,7 @@ def _advice(
             family=subject.family,
             covers=best.covers,
             rate=committed_rate,
+            sold=sold,
             first=subject.start.date(),
             usage=tuple(usage),
             parts=subject.parts,
@@ -261,7 +266,7 @@ def _advice(
             "commitment_coverage": float(round(coverage, 4)),
             "utilisation": float(round(best.utilisation or Decimal(0), 4)),
             "effective_savings_rate": float(round(best.effective_savings_rate or Decimal(0), 4)),
-            "optimum_hourly": str(optimum.hourly_commitment.quantize(CENT)),
+            "optimum_hourly": str((optimum.covers * sold).quantize(CENT)),
             "usage_of_term_p10": None if lowest is None else str(lowest.quantize(CENT)),
             "committed_rate": float(round(committed_rate, 6)),
             "prices": [

@@ -47,8 +47,11 @@ class Buyer:
     @property
     def size(self) -> Decimal | None:
         """On-demand money an hour that was to be bought covers; None where the advice does not say."""
-        stages, committed = self.item.evidence.get("stages"), self.item.evidence.get("committed_rate")
-        return rate(Decimal(stages[0]), Decimal(repr(committed))) if stages and committed else None
+        told = self.item.evidence
+        stages, covers, hourly = (told.get(name) for name in ("stages", "covers_hourly", "commitment_hourly"))
+        if not (stages and covers and hourly and Decimal(hourly)):
+            return None
+        return rate(Decimal(stages[0]) * Decimal(covers), Decimal(hourly))
 
     def is_done(self, day: date) -> bool:
         """Whether it was done by that day, and not taken back."""

@@ -62,13 +62,15 @@ class Taken:
 class Offered:
     """``covers`` on-demand money an hour of ``usage``, which begins on ``first``, for ``rate`` of it (0 to 1).
 
-    ``parts`` is the usage of each resource, all of it known.
+    ``sold`` is the rate it is bought at: less, where prices fall over its term. ``parts`` is the usage of each
+    resource, all of it known.
     """
 
     provider: str
     family: str
     covers: Decimal
     rate: Decimal
+    sold: Decimal
     first: date
     usage: tuple[Decimal, ...]
     parts: Mapping[str, Sequence[Spent]]
@@ -102,7 +104,7 @@ class Offered:
 
     def bought(self, hourly: Decimal) -> tuple[Offered, Decimal]:
         """With only ``hourly`` of it paid, and the share of its saving that this part has."""
-        part = replace(self, covers=rate_of(hourly, self.rate))
+        part = replace(self, covers=rate_of(hourly, self.sold))
         whole = self._saved(self._used)
         share = Decimal(repr(round(part._saved(self._used) / whole, 12))) if whole > 0 else Decimal(0)
         return part, share

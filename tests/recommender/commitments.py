@@ -30,6 +30,7 @@ def offered(
         family=family,
         covers=Decimal(covers),
         rate=Decimal(rate),
+        sold=Decimal(rate),
         first=first,
         usage=tuple(hour or Decimal(0) for hour in usage),
         parts=spent,

@@ -156,6 +156,25 @@ def test_three_years_give_up_what_prices_fall_meanwhile() -> None:
     assert refuse(pool([10], rates=(replace(plan, rate=Decimal("0.9")),)), settings) == "no_discount"
 
 
+def test_three_years_are_bought_at_the_price_they_are_sold_at() -> None:
+    """Always 10, sold at 70 %: worth 86 % of what it costs on average, so 8 survive a fall to 7 and 8.50 do not.
+
+    For 8 an hour 5.60 are paid: 6.89 would cover 9.84.
+    """
+    plan = CommittedRate("3y", "p4d.24xlarge", Decimal("0.7"), price("on_demand", "10"), price("3y", "7"))
+    found = advise(pool([10], rates=(plan,)), Recommend(commit=Commit(term="3y")))
+    told = found.evidence
+    assert (told["covers_hourly"], told["commitment_hourly"], told["optimum_hourly"]) == ("8.00", "5.60", "7.00")
+    assert told["stages"] == ["2.80", "2.80"]
+    # 8 × (1 − 0.86066) × 730, and half of it
+    assert found.saving.net == pytest.approx(Decimal("813.77"), abs=Decimal("0.05"))
+    assert Decimal(told["first_stage_saves"]["net"]) == pytest.approx(found.saving.net / 2, abs=Decimal("0.02"))
+    assert found.commits is not None
+    part, share = found.commits.bought(Decimal("2.80"))
+    assert (part.covers, share) == (Decimal(4), Decimal("0.5"))
+    assert "an hour costs 70% of that, and 86% of what it will cost on average over the term." in found.reason
+
+
 def test_when_there_is_nothing_to_commit_to() -> None:
     assert refuse(pool([10, *[0] * 9])) == "varying"
     assert refuse(pool([10, None])) == "cost_unknown"

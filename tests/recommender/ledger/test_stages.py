@@ -118,12 +118,13 @@ def test_a_commitment_to_other_machines_is_nothing_of_this_one(paid: Paid) -> No
 
 
 def test_commitments_of_one_day_share_what_both_could_have_bought(paid: Paid) -> None:
-    """Half of the hours at 6, half at 7: 372 × (4 + 3) = 2,604; bought were 3 and 1 an hour, at the same discount."""
+    """Half of the hours at 6, half at 7: 372 × (4 + 3) = 2,604; 3 and 1.60 an hour were to cover 6 and 2."""
     paid.hours("i-1", BEFORE, AFTER_ONE)
     paid.hours("i-1", AFTER_ONE, NOVEMBER, rate="6", hours="12", **FIRST)
     paid.hours("i-1", AFTER_ONE, NOVEMBER, rate="7", hours="12", **SECOND)
-    for name, hourly in (("family-a", "3.00"), ("family-b", "1.00")):
-        commit(paid, name, ONE, "i-1", evidence={"stages": [hourly, "0.00"], "committed_rate": 0.6})
+    for name, hourly, covers in (("family-a", "3.00", "6.00"), ("family-b", "1.60", "2.00")):
+        told = {"stages": [hourly], "covers_hourly": covers, "commitment_hourly": hourly}
+        commit(paid, name, ONE, "i-1", evidence=told)
     larger, smaller = october(paid, "family-a"), october(paid, "family-b")
     assert (larger.realised, smaller.realised) == (1953, 651)
     assert larger.remark == smaller.remark == SPLIT
@@ -133,7 +134,7 @@ def test_of_unknown_sizes_each_has_the_same_share(paid: Paid) -> None:
     """31 × 24 hours × 4 = 2,976."""
     paid.hours("i-1", BEFORE, AFTER_ONE)
     paid.hours("i-1", AFTER_ONE, NOVEMBER, rate="6", **FIRST)
-    commit(paid, "family-a", ONE, "i-1", evidence={"stages": ["3.00", "0.00"], "committed_rate": 0.6})
+    commit(paid, "family-a", ONE, "i-1", evidence={"stages": ["3.00"]})
     commit(paid, "family-b", ONE, "i-1")
     assert [october(paid, name).realised for name in ("family-a", "family-b")] == [1488, 1488]
 
