@@ -15,7 +15,8 @@ from recommender.prices import load_prices
 from recommender.subjects.capacity import load_capacity
 from recommender.subjects.checkpoints import load_checkpoints
 from recommender.subjects.contracts import load_contracts
-from recommender.subjects.machines import evidence_end, late_ends, load_machines
+from recommender.subjects.ends import evidence_end, load_ends
+from recommender.subjects.machines import load_machines
 from recommender.subjects.served_tokens import load_served_tokens
 from recommender.subjects.services import Gathering, pools
 from recommender.subjects.snapshots import load_snapshots
@@ -31,16 +32,16 @@ __all__ = ["evidence_end", "load_subjects", "load_usage"]
 def load_subjects(connection: Connection, as_of: datetime, settings: Settings) -> Iterator[Subject]:
     """Machines first, as their telemetry is streamed; then what they are parts of, and what is bought without any.
 
-    All but the usage that could be committed to, which is what the rest leaves (``load_usage``). Each provider's as of
-    the end of its own bills, of which the newest ends at ``as_of``.
+    All but the usage that could be committed to, which is what the rest leaves (``load_usage``). Each as of the end of
+    its own payer's bills (``ends.py``), of which the newest ends at ``as_of``.
     """
     prices, places = load_prices(connection, as_of.date()), load_places(connection)
     window = machine_days(settings.recommend)
-    late = late_ends(connection, as_of)
-    for end in (as_of, *sorted(set(late.values()))):
+    ends = load_ends(connection, as_of)
+    for end in ends.each:
 
-        def ends_here(provider: str, end: datetime = end) -> bool:
-            return late.get(provider, as_of) == end
+        def ends_here(provider: str, account: str | None, end: datetime = end) -> bool:
+            return ends.of(provider, account) == end
 
         gathering = Gathering(settings.recommend.schedule.window_days)
         for machine in load_machines(connection, end, window, prices, of=ends_here):
@@ -48,16 +49,16 @@ def load_subjects(connection: Connection, as_of: datetime, settings: Settings) -
             gathering.add(placed)
             yield placed
         for subject in _others(connection, end, settings, gathering):
-            if ends_here(subject.provider):
+            if ends_here(subject.provider, subject.account):
                 yield replace(subject, prices=prices, places=places)
 
 
 def load_usage(connection: Connection, as_of: datetime, settings: Settings) -> Iterator[Subject]:
     """Usage that a commitment could cover, less what is accepted or done: as the states are when it is called."""
-    options, late = settings.recommend.commit, late_ends(connection, as_of)
-    for end in (as_of, *sorted(set(late.values()))):
+    options, ends = settings.recommend.commit, load_ends(connection, as_of)
+    for end in ends.each:
         for pool in load_usage_pools(connection, end, options.window_days, options.expiring_days):
-            if late.get(pool.provider, as_of) == end:
+            if ends.of(pool.provider, pool.account) == end:
                 yield pool
 
 

@@ -45,12 +45,6 @@ from recommender.subjects.served_use import Use, served_use
 from recommender.subjects.spot_market import SpotMarket, SpotMarkets
 from recommender.subjects.used_by import used_by
 
-OWN = "own"
-"""Provider of costs that no cloud bills."""
-
-LEFT_DAYS = 35
-"""Days without a charge after which a provider is taken for one that is used no more; bills come within a month."""
-
 QUIET_DAYS, QUIET_SHARE, QUIET_ACTIVITY = 14, 0.1, 0.05
 """At work in less than a tenth of a fortnight: it may be called idle, so more is asked of its past."""
 
@@ -108,56 +102,20 @@ class Machine(Subject):
         return has_ended(self.costs, self.as_of)
 
 
-def evidence_end(connection: Connection) -> datetime | None:
-    """End of the evidence: the day after the newest usage charge of a resource or of tokens; None without charges.
-
-    Costs of the company's own may be written down for days to come: they count only where there are no others.
-    """
-    ends = _ends(connection)
-    return max((end for provider, end in ends.items() if provider != OWN), default=ends.get(OWN))
-
-
-def late_ends(connection: Connection, end: datetime) -> Mapping[str, datetime]:
-    """Ends of the evidence of providers whose bills come later than the newest, which end at ``end``.
-
-    A provider that was billed nothing for ``LEFT_DAYS`` is taken for one that is used no more: its end is ``end``.
-    """
-    return {
-        provider: own
-        for provider, own in _ends(connection).items()
-        if provider != OWN and timedelta(0) < end - own <= timedelta(days=LEFT_DAYS)
-    }
-
-
-def _ends(connection: Connection) -> dict[str, datetime]:
-    """The day after the newest usage charge of each provider."""
-    rows = connection.execute(
-        select(sku.c.provider, func.max(charge.c.charge_date))
-        .join(sku, sku.c.sku_key == charge.c.sku_key)
-        .join(charge_kind, charge_kind.c.charge_kind_key == charge.c.charge_kind_key)
-        .where(
-            sku.c.is_ai,
-            (charge.c.resource_key != 0) | (sku.c.platform == "token_api"),
-            charge_kind.c.charge_category == "Usage",
-        )
-        .group_by(sku.c.provider)
-    )
-    return {provider: datetime.combine(newest + timedelta(days=1), time(), UTC) for provider, newest in rows}
-
-
 def load_machines(
     connection: Connection,
     as_of: datetime,
     window_days: int,
     prices: PriceBook = CATALOGUE,
     *,
-    of: Callable[[str], bool] = lambda _: True,
+    of: Callable[[str, str | None], bool] = lambda *_: True,
 ) -> Iterator[Machine]:
-    """Machines of providers asked for with a cost in the window, by resource key, as their telemetry is streamed."""
+    """Machines of the providers and accounts asked for with a cost in the window, by resource key; streamed."""
     since = (as_of - timedelta(days=window_days)).date()
     costs = _daily_costs(connection, since, as_of.date())
     facts = _facts(connection, list(costs), since)
-    facts = {key: fact for key, fact in facts.items() if of(fact["provider"])}
+    regrets = load_regret(connection, {key: fact["platform"] for key, fact in facts.items()})
+    facts = {key: fact for key, fact in facts.items() if of(fact["provider"], fact["account"])}
     costs = {key: days for key, days in costs.items() if key[0] in facts}
     beside = siblings(facts, costs, as_of)
     owners = used_by(connection, since)
@@ -165,7 +123,6 @@ def load_machines(
     workloads = _per_day(connection, resolved_workload_hours(), since, "workloads")
     used, _ = served_use(connection, as_of, window_days)
     lives = load_lives(connection, as_of)
-    regrets = load_regret(connection, {key: fact["platform"] for key, fact in facts.items()})
     jobs = load_jobs(connection, as_of, window_days)
     markets = SpotMarkets(connection, as_of, window_days)
     measured = histories(connection, {key for key, _ in costs}, as_of, window_days)

@@ -1,0 +1,137 @@
+"""Where the evidence ends: each payer's bills end on a day of their own, and what is not billed yet has not stopped.
+
+Assumes
+    One bill per payer of a provider: its accounts are as late as it is.
+Method
+    The evidence as a whole ends after the newest usage of AI that has a resource or is tokens. A payer's ends there
+    too, unless nothing it was charged for, AI or not, is as new: then after its own newest usage. An account ends with
+    its payer; what names no account a bill knows, with the latest of its provider.
+Cases
+    An account that went from one payer to another ends with the later; one that two are charged for at once, for more
+    than a week, with the earlier.
+    Costs of the company's own may be written down for days to come: they count only where there are no others, and are
+    never late. What was billed nothing for ``LEFT_DAYS`` is taken for used no more, and ends with the whole.
+Known drawbacks
+    A payer charged for one machine alone looks late from the day the machine was stopped.
+    What spans payers (a model served in accounts of two) ends with the latest of them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from sqlalchemy import ColumnElement, Connection, func, select
+
+from aispend.schema import account, charge, charge_kind, sku
+
+OWN = "own"
+"""Provider of costs that no cloud bills."""
+
+LEFT_DAYS = 35
+"""Days without a charge after which somebody is taken for one who uses a cloud no more; bills come within a month."""
+
+_HANDOVER = timedelta(days=6)
+"""How long two payers may be charged for an account that goes from one to the other."""
+_USAGE = charge_kind.c.charge_category == "Usage"
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Ends of the evidence: of the whole, and where bills come later of providers and of (provider, account)."""
+
+    newest: datetime
+    of_provider: Mapping[str, datetime]
+    of_account: Mapping[tuple[str, str], datetime]
+
+    def of(self, provider: str, account_id: str | None) -> datetime:
+        """Where it ends for what is of this account, or of one that no bill names."""
+        known = self.of_account.get((provider, account_id)) if account_id else None
+        return known or self.of_provider.get(provider, self.newest)
+
+    @property
+    def each(self) -> list[datetime]:
+        """All of them, once: that of the whole first, then from the earliest on."""
+        others = {*self.of_provider.values(), *self.of_account.values()} - {self.newest}
+        return [self.newest, *sorted(others)]
+
+
+@dataclass(frozen=True)
+class _Billed:
+    """The days from which to which a payer was charged for usage of an account; None where no account is named."""
+
+    provider: str
+    payer: str | None
+    account: str | None
+    first: date
+    last: date
+    is_evidence: bool
+
+    def end(self, newest: datetime) -> datetime:
+        return min(_day_after(self.last), newest)
+
+    def is_followed(self, others: Iterable[_Billed]) -> bool:
+        """Whether another payer took the account over."""
+        return any(other.last > self.last and other.first >= self.last - _HANDOVER for other in others)
+
+
+def evidence_end(connection: Connection) -> datetime | None:
+    """End of the evidence: the day after the newest usage charge of a resource or of tokens; None without charges."""
+    rows = connection.execute(
+        select(sku.c.provider, func.max(charge.c.charge_date))
+        .join(sku, sku.c.sku_key == charge.c.sku_key)
+        .join(charge_kind, charge_kind.c.charge_kind_key == charge.c.charge_kind_key)
+        .where(_is_evidence(), _USAGE)
+        .group_by(sku.c.provider)
+    )
+    ends = {provider: _day_after(newest) for provider, newest in rows}
+    return max((end for provider, end in ends.items() if provider != OWN), default=ends.get(OWN))
+
+
+def load_ends(connection: Connection, newest: datetime) -> Ends:
+    """Ends of the evidence of all who were billed for AI in the last ``LEFT_DAYS`` before ``newest``, its end."""
+    first = (newest - timedelta(days=LEFT_DAYS + 1)).date()
+    payer, used_by = account.c.billing_account_id, account.c.sub_account_id
+    first_day, last_day = func.min(charge.c.charge_date), func.max(charge.c.charge_date)
+    rows = connection.execute(
+        select(sku.c.provider, payer, used_by, first_day, last_day, func.bool_or(_is_evidence()))
+        .join(sku, sku.c.sku_key == charge.c.sku_key)
+        .join(charge_kind, charge_kind.c.charge_kind_key == charge.c.charge_kind_key)
+        .outerjoin(account, account.c.account_key == charge.c.account_key)
+        .where(
+            _USAGE,
+            sku.c.provider != OWN,
+            charge.c.charge_date >= first,
+            charge.c.billing_month >= first.replace(day=1),
+        )
+        .group_by(sku.c.provider, payer, used_by)
+    ).all()
+    billed = [_Billed(*row) for row in rows]
+    asked = {(one.provider, one.payer) for one in billed if one.is_evidence}
+    of_payer: dict[tuple[str, str | None], datetime] = {}
+    of_user: dict[tuple[str, str], list[_Billed]] = defaultdict(list)
+    for one in billed:
+        book = (one.provider, one.payer)
+        if book in asked:
+            of_payer[book] = max(of_payer.get(book, one.end(newest)), one.end(newest))
+            if one.account:
+                of_user[one.provider, one.account].append(one)
+    of_provider = {
+        provider: max(end for (whose, _), end in of_payer.items() if whose == provider) for provider, _ in of_payer
+    }
+    of_account = {(provider, payer): end for (provider, payer), end in of_payer.items() if payer}
+    of_account |= {
+        user: min(of_payer[one.provider, one.payer] for one in several if not one.is_followed(several))
+        for user, several in of_user.items()
+    }
+    return Ends(newest, of_provider, of_account)
+
+
+def _is_evidence() -> ColumnElement[bool]:
+    return sku.c.is_ai & ((charge.c.resource_key != 0) | func.coalesce(sku.c.platform == "token_api", False))
+
+
+def _day_after(day: date) -> datetime:
+    return datetime.combine(day + timedelta(days=1), time(), UTC)

@@ -1,0 +1,101 @@
+"""Two payers of one cloud, one bill behind the other: what is not billed yet has not stopped."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import Connection, insert, select, text
+
+from aispend.clock import Clock, month_of
+from aispend.schema import account, charge, recommendation, resource, resource_alias, sku, why_not
+from aispend.settings import Settings
+from aispend.store import Store
+from recommender.run import recommend
+from tests.recommender.test_run import LAST, ON_DEMAND, fleet
+
+__all__ = ["fleet"]
+
+PAYER, SUB_ACCOUNT = "888", "444455556666"
+NAME, KEY = "i-late", 14
+
+
+def _machine_of_another_payer(connection: Connection, last: date) -> None:
+    """An idle node at 480 a day from 1 November to ``last``, measured to the end of 20 November."""
+    connection.execute(
+        insert(account).values(account_key=2, provider="aws", billing_account_id=PAYER, sub_account_id=SUB_ACCOUNT)
+    )
+    connection.execute(
+        insert(resource).values(
+            resource_key=KEY, provider="aws", resource_id=NAME, instance_type="p4d.24xlarge",
+            accelerator_type="nvidia-a100-40gb", accelerators=8, first_seen=date(2026, 1, 1),
+        )
+    )  # fmt: skip
+    connection.execute(
+        insert(resource_alias).values(
+            namespace="files", alias=NAME, valid_from=datetime(2026, 1, 1, tzinfo=UTC), resource_key=KEY,
+            method="bill", confidence=1,
+        )
+    )  # fmt: skip
+    connection.execute(
+        text("""
+            INSERT INTO accelerator_hour (slice_id, namespace, alias, accelerator_index, hour,
+                interval_seconds, counter, activity_mean, activity_max, memory_used_max, power_mean, coverage,
+                slot_mean, slot_max)
+            SELECT 2, 'files', :name, index, hour, 300, 'sm_active', 0, 0, 40e9, 60, 1,
+                array_fill(0.0, ARRAY[12]), array_fill(0.0, ARRAY[12])
+            FROM generate_series(0, 7) index,
+                generate_series('2026-11-01T00:00Z', '2026-11-20T23:00Z', interval '1 hour') hour
+        """),
+        {"name": NAME},
+    )
+    for number in range((last - date(2026, 11, 1)).days + 1):
+        _charge(connection, last - timedelta(days=number), sku_key=1, resource_key=KEY, cost=480)
+
+
+def _charge(connection: Connection, day: date, *, sku_key: int, resource_key: int, cost: int) -> None:
+    connection.execute(
+        insert(charge).values(
+            billing_month=month_of(day), slice_id=1, half=0, ordinal=9000 + 100 * sku_key + day.day, charge_date=day,
+            account_key=2, sku_key=sku_key, location_key=1, resource_key=resource_key, tag_set_key=0,
+            commitment_key=0, charge_kind_key=ON_DEMAND, hours=(1 << 24) - 1, billed_cost=cost, effective_cost=cost,
+            list_cost=cost, line_count=24,
+        )
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("behind", [0, 2, 3, 6])
+def test_a_payer_whose_bill_comes_later_keeps_its_advice(
+    fleet: Store, store_settings: Settings, clock: Clock, behind: int
+) -> None:
+    """480 a day are 14,600 for 730 hours, however many days of it are not billed yet."""
+    with fleet.engine.begin() as connection:
+        _machine_of_another_payer(connection, LAST - timedelta(days=behind))
+    report = recommend(fleet.engine, store_settings, clock)
+    assert report.evidence_end == datetime(2026, 11, 21, tzinfo=UTC)
+    with fleet.engine.connect() as connection:
+        found = {row.resource_id: row for row in connection.execute(select(recommendation))}
+    assert {name: found[name].monthly_saving_net for name in (NAME, "i-idle")} == {
+        NAME: Decimal("14600.00"),
+        "i-idle": Decimal("14600.00"),
+    }
+    ends = datetime(2026, 11, 21, tzinfo=UTC) - timedelta(days=behind)
+    assert found[NAME].evidence["window_end"] == ends.isoformat()
+
+
+def test_a_machine_is_off_where_its_payer_was_billed_for_other_things_since(
+    fleet: Store, store_settings: Settings, clock: Clock
+) -> None:
+    """The bill goes on to 20 November with storage that is not AI; the machine was last in it on the 14th."""
+    with fleet.engine.begin() as connection:
+        _machine_of_another_payer(connection, date(2026, 11, 14))
+        connection.execute(insert(sku).values(sku_key=7, provider="aws", is_ai=False))
+        _charge(connection, LAST, sku_key=7, resource_key=0, cost=3)
+    recommend(fleet.engine, store_settings, clock)
+    with fleet.engine.connect() as connection:
+        assert NAME not in {row.resource_id for row in connection.execute(select(recommendation))}
+        reasons = {
+            row.kind: row.reason for row in connection.execute(select(why_not).where(why_not.c.resource_id == NAME))
+        }
+    assert reasons["stop_idle"] == "off"
