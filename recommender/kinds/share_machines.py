@@ -129,16 +129,23 @@ def tenants_of(services: Sequence[Service], bases: Mapping[str, str]) -> list[Te
         members = [member for service in several for member in service.current]
         if len(several) > 1:
             load = np.sum([_load(member) for member in members], axis=0)
-            memory = max(_memory(member) for member in members)
+            largest = max(members, key=_memory)
             replicas = max(len(service.current) for service in several)
             tenants += [
-                Tenant(f"{name}#{number}", memory, load[None, :] / replicas, name if replicas > 1 else None)
+                Tenant(
+                    f"{name}#{number}",
+                    _memory(largest),
+                    load[None, :] / replicas,
+                    name if replicas > 1 else None,
+                    largest.on_each,
+                )
                 for number in range(replicas)
             ]
             continue
         apart = name if len(members) > 1 else None
         tenants += [
-            Tenant(member.machine.resource_id, _memory(member), _load(member)[None, :], apart) for member in members
+            Tenant(member.machine.resource_id, _memory(member), _load(member)[None, :], apart, member.on_each)
+            for member in members
         ]
     return tenants
 
@@ -167,6 +174,7 @@ def _placements(
             percentile=options.percentile,
             target=options.target,
             memory_headroom=options.memory_headroom,
+            devices=max(int(count), 1),
         )
         packing, earlier = pack(tenants, server), pack([_part(one, 0, split) for one in tenants], server)
         if packing.not_placed or earlier.not_placed:

@@ -8,6 +8,7 @@ Method
     server that takes it. Memory adds up by maxima, since a cliff forgives nothing. Activity adds up slot by slot, and
     the sum's P95 must stay within the target: of two that work by turns neither is ever in the other's way, which the
     sum of their percentiles cannot see.
+    What a tenant holds on one device stays on one, its largest part first, each where most room is left.
     Tenants that must not share a server (the replicas of one service) name the same group.
     :func:`replay_packing` counts what would have gone wrong on other history than it was packed by.
 Cases
@@ -42,23 +43,28 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Tenant:
-    """Something that runs on a server: largest memory in bytes, activity (dimensions, slots), and its group apart."""
+    """Something that runs on a server: largest memory in bytes, activity (dimensions, slots), and its group apart.
+
+    ``on_each`` is the largest memory on each device it has now; empty: all of it is on one.
+    """
 
     key: str
     memory: float
     activity: Series
     apart: str | None = None
+    on_each: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
 class Server:
-    """What one server has: bytes of memory, and 1 (or more) of each dimension of activity."""
+    """What one server has: bytes of memory on all its ``devices``, and 1 (or more) of each dimension of activity."""
 
     memory: float
     activity: float = 1.0
     percentile: float = ACTIVITY_PERCENTILE
     target: float = ACTIVITY_TARGET
     memory_headroom: float = MEMORY_HEADROOM
+    devices: int = 1
 
 
 @dataclass(frozen=True)
@@ -130,6 +136,11 @@ def fits_together(tenants: Sequence[Tenant], server: Server) -> bool:
     memory = sum(tenant.memory for tenant in tenants)
     if len(groups) != len(set(groups)) or not memory <= server.memory * (1 - server.memory_headroom):
         return False
+    cards: list[float] | None = _all_of(server)
+    for tenant in tenants:
+        cards = None if cards is None else _with(cards, tenant, server)
+    if cards is None:
+        return False
     together = np.sum([tenant.activity for tenant in tenants], axis=0)
     return _active_within(together, server)
 
@@ -154,7 +165,7 @@ def pack(tenants: Sequence[Tenant], server: Server) -> Packing:
                 bin_.add(tenant)
                 break
         else:
-            bins.append(_Bin(tenant))
+            bins.append(_Bin(tenant, server))
     return Packing(tuple(tuple(bin_.keys) for bin_ in bins), tuple(sorted(not_placed)))
 
 
@@ -211,7 +222,9 @@ def balance(loads: Series, *, per_replica: float, target: float = ACTIVITY_TARGE
 class _Bin:
     """A server being filled."""
 
-    def __init__(self, first: Tenant) -> None:
+    def __init__(self, first: Tenant, server: Server) -> None:
+        self.server = server
+        self.cards = _all_of(server)
         self.keys: list[str] = []
         self.groups: set[str] = set()
         self.memory = 0.0
@@ -222,6 +235,7 @@ class _Bin:
         return (
             tenant.apart not in self.groups
             and self.memory + tenant.memory <= memory_room
+            and _with(self.cards, tenant, server) is not None
             and _active_within(self.activity + tenant.activity, server)
         )
 
@@ -229,8 +243,30 @@ class _Bin:
         self.keys.append(tenant.key)
         if tenant.apart is not None:
             self.groups.add(tenant.apart)
+        self.cards = _with(self.cards, tenant, self.server) or self.cards
         self.memory += tenant.memory
         self.activity = self.activity + tenant.activity
+
+
+def _all_of(server: Server) -> list[float]:
+    """What each device has room for."""
+    return [server.memory * (1 - server.memory_headroom) / server.devices] * server.devices
+
+
+def _with(cards: Sequence[float], tenant: Tenant, server: Server) -> list[float] | None:
+    """What is left of each device once a tenant is there, its largest part first; None where a part fits on none.
+
+    Each part goes where most is left, so that those of one tenant stay on devices of their own while there are any.
+    What fills a device now, headroom and all, fills one again.
+    """
+    room, left = server.memory * (1 - server.memory_headroom) / server.devices, list(cards)
+    for part in sorted(tenant.on_each or (tenant.memory,), reverse=True):
+        size = min(part, room)
+        at = max(range(len(left)), key=left.__getitem__)
+        if not size <= left[at] + _ROUNDING * room:
+            return None
+        left[at] -= size
+    return left
 
 
 def _active_within(together: Series, server: Server) -> bool:

@@ -46,8 +46,9 @@ class Member:
     """A machine of a service, by hour of the window; NaN is unknown or not running.
 
     ``machine`` is without its five-minute history. ``load_*`` in accelerators of its type, ``concurrent`` accelerators
-    in use at once, ``memory`` bytes held by all together, ``running`` whether it was billed (1, 0; NaN where the bill
-    knows no hours). ``graded`` is false where only ``gpu_utilization`` is known, which proves idleness and never need.
+    in use at once, ``memory`` bytes held by all together, ``on_each`` the most on each of them in any hour, ``running``
+    whether it was billed (1, 0; NaN where the bill knows no hours). ``graded`` is false where only ``gpu_utilization``
+    is known, which proves idleness and never need.
     """
 
     machine: Machine
@@ -57,6 +58,7 @@ class Member:
     memory: Hourly
     running: Hourly
     graded: bool = True
+    on_each: tuple[float, ...] = ()
 
     @property
     def is_current(self) -> bool:
@@ -189,6 +191,7 @@ def member_of(machine: Machine, days: int) -> Member:
     history = machine.accelerators
     mean, peak = (_hours(series, hours) for series in (history.activity_mean, history.activity_max))
     memory = _last(history.memory_used_max.sum(axis=0), hours)
+    most = np.fmax.reduce(history.memory_used_max[:, -hours:], axis=1)
     with np.errstate(invalid="ignore"):
         return Member(
             machine=bare,
@@ -197,6 +200,7 @@ def member_of(machine: Machine, days: int) -> Member:
             concurrent=_reduce(np.where(np.isnan(peak).any(axis=0), np.nan, (peak > IN_USE).sum(axis=0)), np.nanmax),
             memory=memory,
             running=running,
+            on_each=tuple(float(one) for one in most),
             graded=history.counter != "gpu_utilization" or not bool(np.isnan(history.power_mean).all()),
         )
 

@@ -38,9 +38,19 @@ def office(first: int, last: int) -> list[int]:
 
 
 def member(
-    machine: Machine, load: Hourly | None, *, running: Hourly | None = None, memory: float = 10e9, mean: float = 1.0
+    machine: Machine,
+    load: Hourly | None,
+    *,
+    running: Hourly | None = None,
+    memory: float = 10e9,
+    mean: float = 1.0,
+    on_each: tuple[float, ...] | None = None,
 ) -> Member:
-    """A machine with a load in accelerators each hour (None: never measured), billed in all hours unless said."""
+    """A machine with a load in accelerators each hour (None: never measured), billed in all hours unless said.
+
+    Memory lies evenly on its cards unless said.
+    """
+    cards = int(machine.accelerator_count or 1)
     ran = np.ones(HOURS) if running is None else running
     if load is None:
         unknown = np.full(HOURS, np.nan)
@@ -50,7 +60,8 @@ def member(
         load_mean=load * mean,
         load_max=load,
         concurrent=np.where(np.isnan(load), np.nan, np.ceil(load)),
-        memory=np.where(ran > 0, memory, np.nan),
+        memory=np.where(ran > 0, memory if on_each is None else sum(on_each), np.nan),
+        on_each=(memory / cards,) * cards if on_each is None else on_each,
         running=ran,
     )
 

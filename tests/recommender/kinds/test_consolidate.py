@@ -133,6 +133,28 @@ def test_what_does_not_fit_or_may_not_move_stays(
     assert why_not(evaluate(pool(make_subject, both, memory=memory, **values), DEFAULT)).reason == reason
 
 
+@pytest.mark.parametrize(("cards", "fits"), [(4, True), (5, False)])
+def test_what_lies_on_cards_of_its_own_needs_as_many(make_subject: Make, cards: int, fits: bool) -> None:
+    """30 GB on each of four cards, and on four or five of another machine: 240 or 270 of 288 GB, eight cards of 36."""
+    services = [
+        service(
+            make_subject,
+            [
+                member(
+                    make_subject(resource_id=model, resource_key=key, stage="inference_online", model=model),
+                    np.full(HOURS, 1.0),
+                    on_each=(30e9,) * each + (0.0,) * (8 - each),
+                )
+            ],
+        )
+        for key, (model, each) in enumerate((("llama", 4), ("gemma", cards)), 1)
+    ]
+    (subject,) = pools(services)
+    answer = evaluate(subject, DEFAULT)
+    assert isinstance(answer, Advice) == fits
+    assert fits or why_not(answer).reason == "busy"
+
+
 def test_replicas_of_one_service_never_share_a_machine(make_subject: Make) -> None:
     """Two services of two machines each fit two machines, one replica of each on either; never one machine."""
     services = []

@@ -39,6 +39,37 @@ def test_memory_adds_up_by_maxima() -> None:
     assert not fits_together(models[:2], Server(memory=60))
 
 
+TWO_CARDS = Server(memory=80, devices=2, target=1.0, memory_headroom=0.0)
+
+
+def test_what_lies_on_one_card_is_not_split_over_two() -> None:
+    """Three of 25 are 75 of 80, but a card of 40 takes one of them; of 20 it takes two."""
+    idle = np.zeros(100)
+    assert [len(keys) for keys in pack([tenant(key, 25, idle) for key in "abc"], TWO_CARDS).servers] == [2, 1]
+    assert [len(keys) for keys in pack([tenant(key, 20, idle) for key in "abcd"], TWO_CARDS).servers] == [4]
+    # two halves of 25 of one model beside 10 on a card, not beside 30
+    both = Tenant("both", 50, np.zeros((1, 100)), on_each=(25, 25))
+    assert fits_together([both, tenant("a", 10, idle), tenant("b", 15, idle)], TWO_CARDS)
+    assert not fits_together([both, tenant("a", 30, idle)], TWO_CARDS)
+    # what fills a card past the headroom now has one of its own again, and nothing beside it
+    careful = Server(memory=80, devices=2, target=1.0, memory_headroom=0.1)
+    assert pack([tenant("full", 39, idle), tenant("a", 1, idle)], careful).servers == (("full", "a"),)
+    assert not fits_together([tenant("full", 39, idle), tenant("a", 1, idle), tenant("b", 36, idle)], careful)
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 40), min_size=1, max_size=3), min_size=1, max_size=6),
+    st.integers(1, 3),
+)
+def test_no_card_of_a_packing_overflows(rows: list[list[int]], devices: int) -> None:
+    """Each part of each tenant has a card, by trying all there are."""
+    server = Server(memory=40 * devices, devices=devices, target=1.0, memory_headroom=0.0)
+    tenants = [Tenant(str(at), sum(parts), np.zeros((1, 10)), on_each=tuple(parts)) for at, parts in enumerate(rows)]
+    for keys in pack(tenants, server).servers:
+        parts = [part for key in keys for part in rows[int(key)]]
+        assert fewest(sorted(parts, reverse=True), 40) <= devices
+
+
 def test_replicas_of_a_service_stay_apart() -> None:
     idle = np.zeros(100)
     found = pack([tenant("a1", 10, idle, "a"), tenant("a2", 10, idle, "a"), tenant("b", 5, idle)], FULL)
