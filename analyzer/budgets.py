@@ -42,7 +42,7 @@ from analyzer.budget_path import Path, burn_path, certain_path, changes_ahead, f
 from analyzer.budget_steps import Placed, place_steps
 from analyzer.currency import ExchangeRates, exchange_rates
 from analyzer.forecast_behind import behind_words, goes_on
-from analyzer.forecast_steps import Ahead
+from analyzer.forecast_steps import Ahead, without_begun
 from analyzer.remembered import Remembered
 from analyzer.series import Coverage, SeriesSet, bills_behind, coverage, daily_series
 
@@ -248,13 +248,12 @@ def _row(
     if look.ahead is not None:
         known_steps = place_steps(connection, budget, look.ahead, cover, currency=currency, rates=look.rates, upto=upto)
     changes = changes_ahead(known_steps.steps, upto, (end - upto).days)
+    fees = without_begun(clouds.fees, known_steps.steps, upto)
     skipped = max((first - upto).days, 0)  # days of earlier periods that the bills behind do not tell of
     path: Path | None
     if own.usage and not any((*clouds.usage, *clouds.fees)):
         path = certain_path(changes[skipped:])
-    elif (
-        path := forecast_path(clouds.usage, clouds.fees, oldest(first), changes, look.remembered, skipped=skipped)
-    ) is None:
+    elif (path := forecast_path(clouds.usage, fees, oldest(first), changes, look.remembered, skipped=skipped)) is None:
         pace = burn_path(clouds.usage[start:], weights)
         path = pace and pace.with_known(changes[skipped:])
     path = path and path.with_known([a + b for a, b in zip(to_come.usage, to_come.fees, strict=True)][skipped:])

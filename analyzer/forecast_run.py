@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
@@ -36,7 +36,7 @@ from analyzer.forecast_bands import LEAST_ORIGINS
 from analyzer.forecast_behind import behind_words, late_subjects
 from analyzer.forecast_cuts import PLACES, QUESTIONS
 from analyzer.forecast_remembered import remembering
-from analyzer.forecast_steps import Ahead, KnownStep, steps_ahead, told_once
+from analyzer.forecast_steps import Ahead, KnownStep, steps_ahead, told_once, without_begun
 from analyzer.forecast_subjects import Part, Subject, largest, subjects, with_late
 from analyzer.remembered import Remembered
 from analyzer.series import bills_behind, own_costs
@@ -101,23 +101,31 @@ def write_forecasts(
             chosen += largest(ours, settings.forecast.largest)
     if not chosen:
         return 0
-    told = _forecast_all(chosen, max(whole.end for whole in wholes), settings, remembered)
+    taken = [[step for step in (placed if one.cut in PLACES else steps) if one.takes(step)] for one in chosen]
+    told = _forecast_all(chosen, taken, max(whole.end for whole in wholes), settings, remembered)
     rows = (
         row | {"made_at": now}
-        for one, ours in zip(chosen, told, strict=True)
-        for row in forecast_rows(one, ours, wholes, placed if one.cut in PLACES else steps)
+        for one, ours, its in zip(chosen, told, taken, strict=True)
+        for row in forecast_rows(one, ours, wholes, its)
     )
     _write(connection, rows)
     return len(chosen)
 
 
 def _forecast_all(
-    chosen: Sequence[Subject], end: date, settings: Settings, remembered: Remembered | None
+    chosen: Sequence[Subject],
+    steps: Sequence[Sequence[KnownStep]],
+    end: date,
+    settings: Settings,
+    remembered: Remembered | None,
 ) -> list[list[Forecast]]:
-    """Of each its parts up to ``end``: those of the same last day together, which costs less."""
+    """Of each, with its ``steps``, its parts up to ``end``: those of the same last day together, which costs less."""
     projector = remembering(remembered or Remembered())
     found: dict[tuple[int, int], Forecast] = {}
     parts = {(row, at): part for row, one in enumerate(chosen) for at, part in enumerate(one.parts)}
+    for row, ours in enumerate(steps):
+        part = parts[row, 0]
+        parts[row, 0] = replace(part, fees=without_begun(part.fees, ours, part.end))
     for known_to in {part.end for part in parts.values()}:
         same = {name: part.history for name, part in parts.items() if part.end == known_to}
         level, horizon = settings.forecast.level, (end - known_to).days

@@ -21,7 +21,7 @@ Drawbacks   More units of a plan, and a new price of one that is not of every da
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ from sqlalchemy import Connection, Row, text
 
 from aispend.clock import month_of
 from aispend.foresight import Step
+from aispend.money import exact_sum
 from analyzer.series import OWN
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class KnownStep:
     owners: Mapping[str, str | None]
     """By cut; what is written down names provider, model and team, what bills tell of account, service and region too.
     A cut that is not among them has no part of it."""
+    has_begun: bool = False
+    """Whether the last known day has it already: then it is no fee of that day of the month."""
 
     def is_of(self, cut: str, value: str | None, currency: str) -> bool:
         """Whether it is part of that series, written in any case; ``all`` and ``ai`` are the wholes."""
@@ -147,7 +150,7 @@ def plans_at_a_new_price(
     }
     rows = connection.execute(text(_NEW_PRICES.format(only=only)), {**(parameters or {}), **days, **scope})
     return [
-        _step(row, known_to, row.difference, f"{row.plan} has another price since {last}")
+        replace(_step(row, known_to, row.difference, f"{row.plan} has another price since {last}"), has_begun=True)
         for row in rows
         if row.difference
     ]
@@ -159,6 +162,12 @@ def changes_of_clouds(
     """All that bills tell of days to come: :func:`commitments_that_end` and :func:`plans_at_a_new_price`."""
     ending = commitments_that_end(connection, known_to, end, only, parameters)
     return [*ending, *plans_at_a_new_price(connection, known_to, only, parameters)]
+
+
+def without_begun(fees: Sequence[Decimal], steps: Iterable[KnownStep], known_to: date) -> tuple[Decimal, ...]:
+    """``fees`` of the days up to ``known_to`` without what the last has of ``steps``: these are added as steps."""
+    begun = exact_sum(step.amount for step in steps if step.has_begun and step.first == known_to)
+    return (*fees[:-1], exact_sum((fees[-1], -begun))) if begun else tuple(fees)
 
 
 def _step(row: Row[Any], first: date, amount: Decimal, why: str) -> KnownStep:

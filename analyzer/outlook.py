@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from analyzer.anomaly_life import WatchReport
 
 
-OUTLOOK_VERSION = "2"
+OUTLOOK_VERSION = "3"
 """Raise it with any change of code by which the same ledger and settings may give another forecast, anomaly or state
 of a budget, or other words about one (``analyzer/forecast*``, ``anomaly*``, ``budget*``, ``series*``): else a home that
 is upgraded shows what the version before said until a bill changes."""

@@ -80,6 +80,19 @@ def test_a_new_unit_price_goes_on_from_its_first_day(ledger: Ledger) -> None:
     ]
 
 
+def test_of_a_short_history_too_the_new_price_is_no_fee_of_the_month_besides(ledger: Ledger) -> None:
+    """Known from November 1st: nobody knows that nothing came on October 20th, and yet December 20th has 490."""
+    for number in range(20):
+        day = date(2026, 11, 1) + timedelta(days=number)
+        ledger.charge(f"{day}", "10", hours=all_hours())
+        _plan(ledger, day, "480" if day == NOVEMBER_20 else "240")
+    _november(ledger)
+    quarter = "SELECT p50 FROM forecast WHERE period = 'quarter' AND cut = 'all'"
+    assert ledger.rows(quarter) == [(D(KNOWN + 480 + 41 * 490),)]
+    budget = {"name": "all", "amount": 99_999, "ai_only": False, "period": "quarter"}
+    assert round(computed(ledger, budget)["all"].forecast_p50, 4) == D(KNOWN + 480 + 41 * 490)
+
+
 def test_once_a_second_day_agrees_it_is_the_price_and_counts_once(ledger: Ledger) -> None:
     _use(ledger)
     _until(ledger, date(2026, 11, 18))
