@@ -4,13 +4,14 @@ Assumes     analyzed months.
 Method      Shares of both periods are summed to cells: a SKU in a region and account, on spot or not, for a model,
             team and stage. Accelerators count in accelerator hours, tokens in tokens, whatever their SKU, so that
             machines of other types and classes of tokens are one pool per provider, model and stage; the rest counts
-            in its SKU's own unit. Idle shares are pools of their own. Demand is what the model served in the
-            period: successful requests, else tokens, where counted in both on all of the days that are known
-            (analyzer.usage_days). By resource or tag each value is a pool of its own: what is new or gone is volume,
-            and nobody knows what a machine or a tag served.
+            in its SKU's own unit. Idle shares are pools of their own. Demand is what the model served in both periods
+            (analyzer.served). By account, service, region and team each value is a pool of its own as well, with
+            what it served itself where that is known: what goes from one to the other is less use of one and more of
+            the other, and no mix of either. So it is by resource or tag, of which nobody knows what they served.
 Cases       Spend that is not AI has no model to serve: it is kept by service, and its change is not taken apart.
-            A charge without effective cost is left out of both periods, and the cells that miss one say so. Where
-            a bill has no effective cost at all, its billed cost is taken.
+            A charge without effective cost is left out, its quantity as well; the cells that miss one say so, and
+            their pool has no demand, which was served by what is left out too. Where a bill has no effective cost at
+            all, its billed cost is taken.
             In one currency, each day's cost is worth what it is at the day's exchange rate (analyzer.conversion); what
             has no rate is left out of its period and named.
 Drawbacks   A charge belongs to its first day, so that a fee of a month falls into the period its first day is in.
@@ -18,23 +19,22 @@ Drawbacks   A charge belongs to its first day, so that a fee of a month falls in
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
-from typing import Any, Literal
+from fractions import Fraction
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, text
+from sqlalchemy import Connection, Row, text
 
 from aispend.clock import month_of, next_month
 from aispend.money import exact_sum
-from aispend.schema import unit_cost
 from aispend.tag_keys import plain_tag_key
 from analyzer.charges import HOURS_BILLED
 from analyzer.conversion import NO_STEPS, STEPS, Conversion, Converter, Period
-from analyzer.tokens import TOKEN_CLASSES
-from analyzer.usage_days import outside, usage_days
-from analyzer.variance import NOTHING, Amount, Cell, Kind, Pool
+from analyzer.served import SPANNING, PartOf, Payer, Served, Use, served, served_by
+from analyzer.variance import NOTHING, Amount, Cell, Kind, Pool, Worth
 
 
 @dataclass(frozen=True)
@@ -60,23 +60,16 @@ class CellName:
 
 
 @dataclass(frozen=True)
-class Served:
-    """What a model served in the two periods, in ``unit`` (requests or tokens)."""
-
-    unit: Literal["requests", "tokens"]
-    before: Decimal
-    after: Decimal
-
-
-@dataclass(frozen=True)
 class Drivers:
-    """Pools of one currency each; ``served`` by provider, model, stage and currency.
+    """Pools of one currency each: ``pools`` by the cuts asked for, ``whole`` without them, of the same cost.
 
-    ``lacking``: cells that miss charges without effective cost. ``conversion`` where one currency was asked for.
+    ``served``: the demand of the whole, where known. ``lacking``: cells that miss charges without effective cost.
+    ``conversion`` where one currency was asked for, of the cells of both.
     """
 
     pools: tuple[Pool[CellName], ...]
-    served: Mapping[tuple[str, str, str, str], Served]
+    whole: tuple[Pool[CellName], ...]
+    served: Mapping[Use, Served]
     lacking: frozenset[CellName]
     conversion: Conversion[CellName] | None = None
 
@@ -88,13 +81,14 @@ def drivers(
     *,
     ai_only: bool = True,
     currency: str | None = None,
-    narrower: Sequence[str] = (),
+    by: Sequence[str] = (),
 ) -> Drivers:
     """Cells of both periods, in pools. A cell that is missing in one of them holds nothing there.
 
-    With ``currency`` each cell is also worth so much of it (:class:`Conversion`). ``narrower`` are ``resource`` and
-    ``tag:KEY``, each a cut of cells and pools.
+    With ``currency`` each cell is also worth so much of it (:class:`Conversion`). Of ``by``, each value of ``resource``
+    and ``tag:KEY`` is a cut of cells and pools, each of :data:`SPANNING` one of pools; others cut no pool.
     """
+    narrower = [name for name in by if name == RESOURCE or name.startswith(TAG_PREFIX)]
     extra, tag_keys = _narrower(connection, narrower)
     query = _CELLS.format(only="AND t.is_ai" if ai_only else "", extra=extra)
     amounts: dict[CellName, list[Amount]] = {}
@@ -119,12 +113,70 @@ def drivers(
             both[side] = _amount(row) if both[side] is NOTHING else _sum(both[side], _amount(row))
             if row.lacks:
                 lacking.add(name)
-    served = {} if narrower else _served(connection, before, after)
+    conversion = converter.conversion() if converter else None
+    of_all = served(connection, before, after)
+    spanning = [name for name in by if name in SPANNING]
+    together = amounts
+    if narrower:
+        together, conversion = _without_narrower(amounts, conversion)
+        lacking |= {_plain(name) for name in lacking}
+    whole = _pools(together, lacking, {(use, ()): one for use, one in of_all.items()})
+    pools = whole
+    if spanning or narrower:
+        payers = {_payer(name) for name in amounts if name.model is not None and name.kind == "use"}
+        own = {} if narrower else served_by(connection, before, after, of_all=of_all, payers=payers, cuts=spanning)
+        pools = _pools(amounts, lacking, own, spanning)
+    return Drivers(pools, whole, of_all, frozenset(lacking), conversion)
+
+
+def _pools(
+    amounts: Mapping[CellName, Sequence[Amount]],
+    lacking: Collection[CellName],
+    demand: Mapping[PartOf, Served],
+    spanning: Sequence[str] = (),
+) -> tuple[Pool[CellName], ...]:
+    """Cells in their pools, each value of ``spanning`` in one of its own. Of one whose cells miss a charge the demand
+    is not told: what is left out served some of it."""
     grouped: dict[tuple[Any, ...], list[Cell[CellName]]] = {}
     for name, (old, new) in amounts.items():
-        grouped.setdefault(_pool(name), []).append(Cell(name, name.kind, old, new))
-    pools = tuple(Pool(cells, _demand(cells[0].key, served)) for cells in grouped.values())
-    return Drivers(pools, served, frozenset(lacking), converter.conversion() if converter else None)
+        values = tuple(getattr(name, cut) for cut in spanning)
+        grouped.setdefault((*_pool(name), *values), []).append(Cell(name, name.kind, old, new))
+    pools = []
+    for cells in grouped.values():
+        key = cells[0].key
+        found = None
+        if key.model is not None and key.kind == "use" and not any(cell.key in lacking for cell in cells):
+            found = demand.get((_use(key, key.model), tuple(getattr(key, cut) for cut in spanning)))
+        pools.append(Pool(cells, None if found is None else (found.before, found.after)))
+    return tuple(pools)
+
+
+def _without_narrower(
+    amounts: Mapping[CellName, Sequence[Amount]], conversion: Conversion[CellName] | None
+) -> tuple[dict[CellName, list[Amount]], Conversion[CellName] | None]:
+    """The cells without resource and tags, and the conversion of these beside the others."""
+    found: dict[CellName, list[Amount]] = {}
+    worth: dict[CellName, Worth] = {}
+    for name, both in amounts.items():
+        plain = _plain(name)
+        found[plain] = [_sum(*pair) for pair in zip(found[plain], both, strict=True)] if plain in found else [*both]
+        if conversion is not None:
+            one = conversion.worth[name]
+            other = worth.get(plain, Worth(Fraction(0), Fraction(0), one.rate))
+            worth[plain] = Worth(other.before + one.before, other.after + one.after, one.rate)
+    return found, None if conversion is None else replace(conversion, worth={**conversion.worth, **worth})
+
+
+def _plain(name: CellName) -> CellName:
+    return replace(name, narrower=())
+
+
+def _use(name: CellName, model: str) -> Use:
+    return Use(name.provider, model, name.stage, name.currency)
+
+
+def _payer(name: CellName) -> Payer:
+    return Payer(_use(name, name.model or ""), name.account, name.service, name.region, name.team)
 
 
 def _narrower(connection: Connection, names: Sequence[str]) -> tuple[str, dict[str, list[str]]]:
@@ -167,45 +219,6 @@ def _pool(name: CellName) -> tuple[Any, ...]:
     )
 
 
-def _demand(key: CellName, served: Mapping[tuple[str, str, str, str], Served]) -> tuple[Decimal, Decimal] | None:
-    if key.model is None or key.kind != "use":
-        return None
-    found = served.get((key.provider, key.model, key.stage, key.currency))
-    return None if found is None else (found.before, found.after)
-
-
-def _served(connection: Connection, before: Period, after: Period) -> dict[tuple[str, str, str, str], Served]:
-    """What was served in both periods, of what is counted on all of their days of which the use is known or waited."""
-    c = unit_cost.c
-    tokens: ColumnElement[Any] = func.coalesce(c[f"{TOKEN_CLASSES[0]}_tokens"], 0)
-    for one in TOKEN_CLASSES[1:]:
-        tokens = tokens + func.coalesce(c[f"{one}_tokens"], 0)
-    unknown = outside(usage_days(connection), unit_cost)
-    earlier, later = (and_(c.day >= first, c.day < end) for first, end in (before, after))
-    keys = (c.provider, c.model, c.stage, c.currency)
-    statement = (
-        select(
-            *keys,
-            func.sum(c.requests).filter(earlier).label("requests_before"),
-            func.sum(c.requests).filter(later).label("requests_after"),
-            func.sum(tokens).filter(earlier).label("tokens_before"),
-            func.sum(tokens).filter(later).label("tokens_after"),
-            func.bool_or(and_(c.requests.is_(None), or_(tokens > 0, unknown))).label("requests_unknown"),
-            func.bool_or(and_(tokens == 0, unknown)).label("tokens_unknown"),
-        )
-        .where(c.basis == "allocation", c.model.is_not(None), c.effective_cost.is_not(None), or_(earlier, later))
-        .group_by(*keys)
-    )
-    found = {}
-    for row in connection.execute(statement):
-        name = (row.provider, row.model, row.stage, row.currency)
-        if row.requests_before and row.requests_after and not row.requests_unknown:
-            found[name] = Served("requests", row.requests_before, row.requests_after)
-        elif row.tokens_before and row.tokens_after and not row.tokens_unknown:
-            found[name] = Served("tokens", row.tokens_before, row.tokens_after)
-    return found
-
-
 def _month_before(day: date) -> date:
     """A charge may be billed the month after its day, or the month before where a fee is billed ahead."""
     first = month_of(day)
@@ -245,8 +258,10 @@ _PART = """coalesce(x.effective_cost / nullif(c.effective_cost, 0), x.billed_cos
 _CELLS = f"""
     SELECT provider, account, service, region, model, team, stage, is_ai, currency, what, is_spot, unit, sku_key, kind,
            step, narrower,
-           CASE WHEN unit IS NOT NULL AND count(quantity) = count(*) THEN sum(quantity) END AS quantity,
-           CASE WHEN count(contracted) = count(*) THEN sum(contracted) END AS contracted,
+           CASE WHEN unit IS NOT NULL AND count(*) FILTER (WHERE effective IS NOT NULL AND quantity IS NULL) = 0
+                THEN coalesce(sum(quantity) FILTER (WHERE effective IS NOT NULL), 0) END AS quantity,
+           CASE WHEN count(*) FILTER (WHERE effective IS NOT NULL AND contracted IS NULL) = 0
+                THEN coalesce(sum(contracted) FILTER (WHERE effective IS NOT NULL), 0) END AS contracted,
            coalesce(sum(effective), 0) AS effective, bool_or(lacks) AS lacks
     FROM (SELECT a.provider, coalesce(a.sub_account_id, a.billing_account_id) AS account, s.service_name AS service,
                  l.region_id AS region, t.model, t.team, t.stage, t.is_ai, k.billing_currency AS currency,

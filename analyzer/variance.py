@@ -80,6 +80,11 @@ class Pool(Generic[Key]):
     cells: Sequence[Cell[Key]]
     demand: tuple[Decimal, Decimal] | None = None
 
+    @property
+    def counted(self) -> list[Cell[Key]]:
+        """Those whose quantity explains their cost: used or idle, its quantity known and not below zero."""
+        return [cell for cell in self.cells if _is_counted(cell)]
+
 
 @dataclass(frozen=True)
 class Rates:
@@ -107,24 +112,55 @@ def explain(
     ``worth`` of each cell takes the place of one rate for all of a period.
     """
     at = rates or Rates()
-    counted = [cell for cell in pool.cells if _is_counted(cell)]
-    used = [sum((_quantity(amount) for amount in side), Fraction(0)) for side in _sides(counted)]
-    growth = used[1] / used[0] if used[0] else None
+    growth = _growth(pool)
     asked = growth
     if pool.demand is not None and pool.demand[0] > 0 and growth:
         asked = Fraction(pool.demand[1]) / Fraction(pool.demand[0])
     found = {}
+    effects: dict[Effect, Fraction]
     for cell in pool.cells:
         if cell.kind in _WHOLE:
             effects = {_WHOLE[cell.kind]: _difference(cell)}
         elif not _is_counted(cell):
             effects = {"other": _difference(cell)}
+        elif not cell.before.quantity and not cell.after.quantity:
+            effects = {}
         elif growth is None or asked is None or not growth:
             effects = {"idle" if cell.kind == "idle" else "volume": _difference(cell)}
         else:
             effects = _factors(cell, growth, asked)
         found[cell.key] = _in_money(effects, _difference(cell), worth[cell.key] if worth else _at(cell, at))
     return found
+
+
+def mix_against_mean(pool: Pool[Key], worth: Mapping[Key, Worth] | None = None) -> dict[Key, Decimal]:
+    """Whose doing the mix of a pool is: what each cell has beyond its share, at what it costs above the pool's mean.
+
+    Its sum is that of the mix :func:`explain` tells, but for rounding. There a cell that stayed as it was has a part as
+    well where another came beside it, so that each cell's effects add up; here it has none.
+    """
+    growth = _growth(pool)
+    if not growth:
+        return {}
+    held = sum((_quantity(cell.before) for cell in pool.counted), Fraction(0))
+    mean = sum((_quantity(cell.before) * _unit_cost(cell) for cell in pool.counted), Fraction(0)) / held
+    found = {}
+    for cell in pool.counted:
+        moved = (_quantity(cell.after) - _quantity(cell.before) * growth) * (_unit_cost(cell) - mean)
+        found[cell.key] = round(moved * (worth[cell.key].rate if worth else 1) / _QUANTUM) * COST_QUANTUM
+    return found
+
+
+def _growth(pool: Pool[Key]) -> Fraction | None:
+    """Quantity after by quantity before; None where there was none."""
+    before, after = (sum((_quantity(amount) for amount in side), Fraction(0)) for side in _sides(pool.counted))
+    return after / before if before else None
+
+
+def _unit_cost(cell: Cell[Key]) -> Fraction:
+    """Effective cost per unit before; after, where it is new; nothing where there is none of it."""
+    amount = cell.before if _quantity(cell.before) else cell.after
+    return Fraction(amount.effective) / _quantity(amount) if _quantity(amount) else Fraction(0)
 
 
 def _factors(cell: Cell[Key], growth: Fraction, asked: Fraction) -> dict[Effect, Fraction]:

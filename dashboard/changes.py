@@ -93,6 +93,10 @@ def _rows(found: Changes, total: Change, cut: str) -> None:
     if rows[shown:]:
         with st.expander(f"{len(rows) - shown} more"):
             layout.table(heads, rows[shown:], right=heads[1:4])
+    if not found.demand_by_cut[currency]:
+        st.caption(
+            f"Whose the requests or tokens were is not known of every {cut.lower()}: what each took is then in use."
+        )
     if any(row.partly_unknown for row in found.rows if row.currency == currency):
         st.caption("* leaves out charges that have no effective cost in their bill: unknown, not zero.")
 

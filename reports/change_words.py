@@ -10,7 +10,8 @@ from aispend.money import HALF_CENT, change_in_words, exact_sum
 from analyzer.variance import Effect
 from reports.formats import change as relative
 from reports.formats import count, figure, money, percent
-from reports.views.change import Change, Driver, Moved
+from reports.views.change import Change, Driver
+from reports.views.change_figures import Moved
 
 _WORDS: Mapping[Effect, tuple[str, str]] = {
     "volume": ("more use", "less use"),
@@ -27,6 +28,8 @@ _WORDS: Mapping[Effect, tuple[str, str]] = {
 """What it means when an effect raises, and when it lowers the cost."""
 
 _CENT = Decimal("0.01")
+_NOTHING = Decimal("0.000001")
+"""Less than this is what dividing charges to 1e-12 over days and users leaves, and nothing anybody paid."""
 
 
 def effect_words(effect: Effect, amount: Decimal) -> str:
@@ -66,7 +69,9 @@ def told_in_cents(drivers: Iterable[Driver]) -> list[Driver]:
 
 
 def signed(amount: Decimal) -> str:
-    """For a table: ``+1,234.50``, ``-1,234.50``, a part of a cent ``-0.0012``; nothing is ``0.00``."""
+    """For a table: ``+1,234.50``, ``-1,234.50``, a part of a cent ``-0.0012``; what comes to nothing ``0.00``."""
+    if abs(amount) < _NOTHING:
+        return money(Decimal(0))
     text = money(abs(amount))
     return f"{'-' if amount < 0 else '+'}{text}" if amount else text
 

@@ -157,7 +157,12 @@ def _table(found: views.Changes, limit: int) -> None:
         if not found.demand_known[total.currency] and not is_narrower
     ]
     if is_narrower:
-        notes.append("What a resource or a tag served is not known; what each request took is in the use.")
+        notes.append("What a resource or a tag served is not known; what each request took is in the use of its row.")
+    elif not all(found.demand_by_cut.values()):
+        notes.append(
+            f"Whose the requests or tokens were is not known of every {' and '.join(found.by)}; what each took is then "
+            "in the use of the row."
+        )
     if found.currency:
         oldest = f" Oldest rate used: {found.oldest_rate}." if found.oldest_rate else ""
         notes.append(

@@ -1,61 +1,35 @@
 """Why cost changed between two periods: effects that add up to the change exactly, and what is behind each.
 
 The cells are :mod:`analyzer.drivers`', the arithmetic :mod:`analyzer.variance`'s; cut as spend is. Effective cost,
-by charge day. A total is the sum of its rows, and the same number as spend over the same days, in each currency as in
-one of them (:func:`reports.views.converted.spend_in`).
+by charge day. The change of a total is the sum of its rows', and its costs the same number as spend over the same days,
+in each currency as in one of them (:func:`reports.views.converted.spend_in`). Each row is taken apart by itself, the
+total as a whole: it is told the same whatever the cut, and what went from one row to another is no effect in it.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import Literal
 
 from sqlalchemy import Connection
 
 from aispend.clock import month_of, next_month
 from aispend.errors import UsageError
-from aispend.money import exact_sum, rate
+from aispend.money import exact_sum
 from analyzer.conversion import Both, Period
 from analyzer.currency import rounded
-from analyzer.drivers import ACCELERATOR_HOURS, RESOURCE, TAG_PREFIX, TOKENS, CellName, Drivers, drivers
-from analyzer.variance import EFFECTS, Cell, Effect, Pool, explain
+from analyzer.drivers import RESOURCE, TAG_PREFIX, CellName, Drivers, drivers
+from analyzer.served import Use
+from analyzer.variance import EFFECTS, Cell, Effect, Pool, explain, mix_against_mean
 from reports.views.basis import Window, newest_window
+from reports.views.change_figures import SIDES, Explained, Moved, moved, use_of
 
 _OF_CELLS = ("provider", "account", "service", "region", "model", "team", "stage")
 CHANGE_CUTS: tuple[str, ...] = (*_OF_CELLS, RESOURCE)
 """Besides these, ``tag:KEY``."""
-Side = Literal["before", "after"]
-_SIDES: tuple[Side, Side] = ("before", "after")
-_SEVERAL = re.compile(r"^([A-Za-z -]+[A-Za-rt-z])s$")
-"""A unit in the plural, as ``Hours`` and ``GB-Months``: neither ``1M characters`` nor ``Address``."""
-_LEAST_SHIFT = Decimal("0.01")
-"""A spot share that moves less is not what changed the mix."""
-
-
-Measure = Literal[
-    "requests", "tokens", "accelerator hours", "hours_per_1k", "spot_share", "price", "paid_part", "exchange_rate"
-]
-"""What moved: the demand served; accelerator hours, where nobody knows it; accelerator hours per 1,000 of it; the spot
-share of accelerator hours; the contracted cost of one ``per``; the part of the contracted cost that is paid; the
-reporting currency per unit of the bill's."""
-
-
-@dataclass(frozen=True)
-class Moved:
-    """A measure before and after; ``of`` is the demand it is taken per, for ``hours_per_1k``, or the bill's currency,
-    for ``exchange_rate`` and for a ``price`` where amounts are in another; ``per`` is what a ``price`` is the price of.
-    """
-
-    measure: Measure
-    before: Decimal
-    after: Decimal
-    of: str = ""
-    per: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,6 +81,8 @@ class Changes:
     drivers: Mapping[str, tuple[Driver, ...]]
     demand_known: Mapping[str, bool]
     """Per currency, whether some of it has a demand to tell efficiency from volume."""
+    demand_by_cut: Mapping[str, bool]
+    """Per currency, whether what has a demand in the total has one of its own in all rows with it on both sides."""
     currency: str | None = None
     unconverted: Mapping[str, Both] = field(default_factory=dict)
     oldest_rate: date | None = None
@@ -155,21 +131,30 @@ def changes(
 ) -> Changes:
     """Why each cut changed, in each currency by itself or all in ``currency``.
 
-    By resource and tag, each value's change is taken apart by itself. Raises ``UsageError`` for a cut there is not.
+    Each value of a cut is taken apart by itself. Raises ``UsageError`` for a cut there is not.
     """
     for name in by:
         if name not in CHANGE_CUTS and not _is_tag(name):
             raise UsageError(
                 f"Change has no cut by {name!r}.", next_step=f"Choose from {', '.join(CHANGE_CUTS)} or tag:KEY."
             )
-    narrower = [name for name in by if name == RESOURCE or _is_tag(name)]
-    found = drivers(connection, _period(before), _period(after), ai_only=ai_only, currency=currency, narrower=narrower)
-    cells = [(cell, effects) for pool in found.pools for cell, effects in _explained(pool, found)]
+    found = drivers(connection, _period(before), _period(after), ai_only=ai_only, currency=currency, by=by)
+    cells = _explained(found.pools, found)
+    whole = cells if found.pools is found.whole else _explained(found.whole, found)
     rows = sorted(_summed(cells, tuple(by), found), key=lambda row: (row.currency, -abs(row.change), str(row.cut)))
     totals = [
-        _total(code, [row for row in rows if row.currency == code]) for code in sorted({row.currency for row in rows})
+        _total(code, [row for row in rows if row.currency == code], [one for one in whole if one.currency == code])
+        for code in sorted({row.currency for row in rows})
     ]
     asked = found.conversion
+    with_demand = {(use_of(pool), pool.cells[0].key.unit) for pool in found.whole if pool.demand}
+    needing = [
+        one
+        for one in cells
+        if one.cell.kind == "use"
+        and (use_of(one.pool), one.cell.key.unit) in with_demand
+        and all(any(getattr(cell, side).quantity for cell in one.pool.cells) for side in SIDES)
+    ]
     return Changes(
         by=tuple(by),
         before=before,
@@ -177,11 +162,12 @@ def changes(
         ai_only=ai_only,
         rows=tuple(rows),
         totals=tuple(totals),
-        drivers={total.currency: tuple(_drivers(total, cells, found)) for total in totals},
+        drivers={total.currency: tuple(_drivers(total, whole, found)) for total in totals},
         demand_known={
-            total.currency: any(
-                pool.demand and _shown_in(pool.cells[0].key, found) == total.currency for pool in found.pools
-            )
+            total.currency: any(one.pool.demand for one in whole if one.currency == total.currency) for total in totals
+        },
+        demand_by_cut={
+            total.currency: all(one.pool.demand for one in needing if one.currency == total.currency)
             for total in totals
         },
         currency=currency,
@@ -194,43 +180,49 @@ def _is_tag(name: str) -> bool:
     return name.startswith(TAG_PREFIX) and len(name) > len(TAG_PREFIX)
 
 
-_Explained = tuple[Cell[CellName], Mapping[Effect, Decimal]]
+def _explained(pools: Iterable[Pool[CellName]], found: Drivers) -> list[Explained]:
+    worth = found.conversion.worth if found.conversion else None
+    explained = []
+    for pool in pools:
+        effects = explain(pool, worth=worth)
+        explained += [Explained(cell, effects[cell.key], pool, _shown_in(cell.key, found)) for cell in pool.cells]
+    return explained
 
 
-def _explained(pool: Pool[CellName], found: Drivers) -> Iterable[_Explained]:
-    effects = explain(pool, worth=found.conversion.worth if found.conversion else None)
-    return ((cell, effects[cell.key]) for cell in pool.cells)
-
-
-def _summed(cells: Sequence[_Explained], by: tuple[str, ...], found: Drivers) -> Iterable[Change]:
-    groups: dict[tuple[str, tuple[str | None, ...]], list[_Explained]] = {}
-    for cell, effects in cells:
-        name = cell.key
+def _summed(cells: Sequence[Explained], by: tuple[str, ...], found: Drivers) -> Iterable[Change]:
+    groups: dict[tuple[str, tuple[str | None, ...]], list[Explained]] = {}
+    for one in cells:
+        name = one.cell.key
         narrower = iter(name.narrower)
         cut = tuple(next(narrower) if part not in _OF_CELLS else getattr(name, part) for part in by)
-        groups.setdefault((_shown_in(name, found), cut), []).append((cell, effects))
+        groups.setdefault((one.currency, cut), []).append(one)
     for (currency, cut), members in groups.items():
-        before, after = _amounts([cell for cell, _ in members], found)
-        sums = {name: exact_sum(parts[name] for _, parts in members if name in parts) for name in EFFECTS}
-        # amounts are rounded once a row, effects once a cell: what that leaves goes to the largest
-        largest = max(EFFECTS, key=lambda name: abs(sums[name]))
-        left = (after, before.copy_negate(), *(amount.copy_negate() for amount in sums.values()))
-        sums[largest] = exact_sum((sums[largest], *left))
+        before, after = _amounts([one.cell for one in members], found)
         yield Change(
             cut=cut,
             currency=currency,
             before=before,
             after=after,
-            effects={name: amount for name, amount in sums.items() if amount},
-            partly_unknown=any(cell.key in found.lacking for cell, _ in members),
+            effects=_effects(members, before, after),
+            partly_unknown=any(one.cell.key in found.lacking for one in members),
         )
+
+
+def _effects(members: Sequence[Explained], before: Decimal, after: Decimal) -> dict[Effect, Decimal]:
+    """The effects of cells, which add up to ``after`` less ``before``."""
+    sums = {name: exact_sum(one.effects[name] for one in members if name in one.effects) for name in EFFECTS}
+    # amounts are rounded once a row, effects once a cell: what that leaves goes to the largest
+    largest = max(EFFECTS, key=lambda name: abs(sums[name]))
+    left = (after, before.copy_negate(), *(amount.copy_negate() for amount in sums.values()))
+    sums[largest] = exact_sum((sums[largest], *left))
+    return {name: amount for name, amount in sums.items() if amount}
 
 
 def _amounts(cells: Sequence[Cell[CellName]], found: Drivers) -> Both:
     if found.conversion is None:
         return exact_sum(cell.before.effective for cell in cells), exact_sum(cell.after.effective for cell in cells)
     worths = [found.conversion.worth[cell.key] for cell in cells]
-    before, after = (sum((getattr(one, side) for one in worths), Fraction(0)) for side in _SIDES)
+    before, after = (sum((getattr(one, side) for one in worths), Fraction(0)) for side in SIDES)
     return rounded(before), rounded(after)
 
 
@@ -238,43 +230,55 @@ def _shown_in(name: CellName, found: Drivers) -> str:
     return found.conversion.currency if found.conversion else name.currency
 
 
-def _total(currency: str, rows: Sequence[Change]) -> Change:
-    sums = {name: exact_sum(row.effect(name) for row in rows) for name in EFFECTS}
+def _total(currency: str, rows: Sequence[Change], whole: Sequence[Explained]) -> Change:
+    before, after = exact_sum(row.before for row in rows), exact_sum(row.after for row in rows)
     return Change(
         cut=(),
         currency=currency,
-        before=exact_sum(row.before for row in rows),
-        after=exact_sum(row.after for row in rows),
-        effects={name: amount for name, amount in sums.items() if amount},
+        before=before,
+        after=after,
+        effects=_effects(whole, before, after),
         partly_unknown=any(row.partly_unknown for row in rows),
     )
 
 
-def _drivers(total: Change, cells: Sequence[_Explained], found: Drivers) -> Iterable[Driver]:
+def _drivers(total: Change, cells: Sequence[Explained], found: Drivers) -> Iterable[Driver]:
     """The effects of a total, the largest first, each with what carries most of it in its own direction."""
-    ours = [(cell, effects) for cell, effects in cells if _shown_in(cell.key, found) == total.currency]
+    ours = [one for one in cells if one.currency == total.currency]
+    mix = _mix(ours, found)
     for effect, amount in sorted(total.effects.items(), key=lambda item: -abs(item[1])):
         sums: dict[str | None, Decimal] = {}
-        for cell, effects in ours:
-            if effect in effects:
-                label = _label(cell.key, effect)
-                sums[label] = exact_sum((sums.get(label, Decimal(0)), effects[effect]))
-        label = max(sums, key=lambda one: (sums[one] * (1 if amount > 0 else -1), str(one)))
-        members = [one for one in ours if effect in one[1] and _label(one[0].key, effect) == label]
+        for one in ours:
+            part = mix.get(one.cell.key) if effect == "mix" else one.effects.get(effect)
+            if part is not None:
+                label = _label(one.cell.key, effect)
+                sums[label] = exact_sum((sums.get(label, Decimal(0)), part))
+        if not sums:  # what rounding left, of no cell
+            yield Driver(effect, amount, None, amount, None)
+            continue
+        label = max(sums, key=lambda name: (sums[name] * (1 if amount > 0 else -1), str(name)))
+        members = [one for one in ours if effect in one.effects and _label(one.cell.key, effect) == label]
         if effect in ("volume", "efficiency"):
             members = _largest_use(members, effect)
-        yield Driver(effect, amount, label, sums[label], _moved(effect, [cell for cell, _ in members], ours, found))
+        yield Driver(effect, amount, label, sums[label], moved(effect, members, ours, found))
 
 
-def _largest_use(members: Sequence[_Explained], effect: Effect) -> list[_Explained]:
+def _mix(cells: Sequence[Explained], found: Drivers) -> dict[CellName, Decimal]:
+    """Whose doing the mix is, cell by cell: a machine another came beside did not change it."""
+    worth = found.conversion.worth if found.conversion else None
+    pools = {id(one.pool): one.pool for one in cells if "mix" in one.effects}
+    return {key: part for pool in pools.values() for key, part in mix_against_mean(pool, worth).items()}
+
+
+def _largest_use(members: Sequence[Explained], effect: Effect) -> list[Explained]:
     """Of a model those of one use of it, its training or its serving, which carries most of the effect.
 
     What one use moved is not told by the figures of another.
     """
-    uses: dict[tuple[str, ...], list[_Explained]] = {}
+    uses: dict[Use, list[Explained]] = {}
     for one in members:
-        uses.setdefault((one[0].key.provider, one[0].key.stage, one[0].key.currency), []).append(one)
-    parts = {use: exact_sum(effects[effect] for _, effects in found) for use, found in uses.items()}
+        uses.setdefault(use_of(one.pool), []).append(one)
+    parts = {use: exact_sum(one.effects[effect] for one in found) for use, found in uses.items()}
     direction = 1 if exact_sum(parts.values()) > 0 else -1
     return uses[max(parts, key=lambda use: (parts[use] * direction, use))]
 
@@ -285,90 +289,6 @@ def _label(name: CellName, effect: Effect) -> str | None:
     if effect in ("price", "mix"):
         return name.what or name.service
     return name.model or name.service
-
-
-def _moved(
-    effect: Effect, members: Sequence[Cell[CellName]], everything: Sequence[_Explained], found: Drivers
-) -> Moved | None:
-    """The figure behind the largest part of an effect; None where there is none worth a sentence."""
-    if effect in ("volume", "efficiency"):
-        return _served(effect, members, found)
-    if effect == "mix":
-        return _spot([cell for cell, _ in everything])
-    if effect == "currency":
-        return _rate(members[0].key.currency, found)
-    if len({cell.key.currency for cell in members}) > 1:
-        return None
-    if effect == "price":
-        return _price(members, members[0].key.currency if found.conversion else "")
-    if effect == "commitment":
-        return _pair("paid_part", *(_paid_part(members, side) for side in _SIDES))
-    return None
-
-
-def _served(effect: Effect, members: Sequence[Cell[CellName]], found: Drivers) -> Moved | None:
-    name = members[0].key
-    served = found.served.get((name.provider, name.model or "", name.stage, name.currency))
-    if served is not None and effect == "volume":
-        return Moved(served.unit, served.before, served.after)
-    hours = [cell for cell in members if cell.key.unit == ACCELERATOR_HOURS]
-    before, after = (_quantity(hours, side) for side in _SIDES)
-    if not before or not after or (served is None and len(hours) < len(members)):
-        return None
-    if served is None:
-        return _pair("accelerator hours", before, after) if effect == "volume" else None
-    return Moved("hours_per_1k", rate(before, served.before, 1000), rate(after, served.after, 1000), served.unit)
-
-
-def _spot(cells: Sequence[Cell[CellName]]) -> Moved | None:
-    hours = [cell for cell in cells if cell.key.unit == ACCELERATOR_HOURS]
-    whole = [_quantity(hours, side) for side in _SIDES]
-    if not all(whole):
-        return None
-    on_spot = [cell for cell in hours if cell.key.is_spot]
-    before, after = (rate(_quantity(on_spot, side), of) for side, of in zip(_SIDES, whole, strict=True))
-    return Moved("spot_share", before, after) if abs(after - before) >= _LEAST_SHIFT else None
-
-
-def _price(cells: Sequence[Cell[CellName]], of: str) -> Moved | None:
-    """What one of what is counted cost; None where that is not the same in all cells."""
-    units = {cell.key.unit for cell in cells}
-    unit = units.pop()
-    if units or unit is None:
-        return None
-    many, per = (1_000_000, f"million {TOKENS}") if unit == TOKENS else (1, _SEVERAL.sub(r"\1", unit))
-    return _pair("price", *(_per_unit(cells, side, many) for side in _SIDES), of=of, per=per)
-
-
-def _per_unit(cells: Sequence[Cell[CellName]], side: Side, many: int) -> Decimal | None:
-    quantity = _quantity(cells, side)
-    return rate(_cost(cells, side, "contracted"), quantity, many) if quantity else None
-
-
-def _paid_part(cells: Sequence[Cell[CellName]], side: Side) -> Decimal | None:
-    contracted = _cost(cells, side, "contracted")
-    return rate(_cost(cells, side, "effective"), contracted) if contracted > 0 else None
-
-
-def _rate(currency: str, found: Drivers) -> Moved | None:
-    before, after = found.conversion.rates[currency] if found.conversion else (None, None)
-    if before is None or after is None:
-        return None
-    return _pair("exchange_rate", rounded(before), rounded(after), of=currency)
-
-
-def _pair(
-    measure: Measure, before: Decimal | None, after: Decimal | None, *, of: str = "", per: str = ""
-) -> Moved | None:
-    return None if before is None or after is None or before == after else Moved(measure, before, after, of, per)
-
-
-def _quantity(cells: Sequence[Cell[CellName]], side: Side) -> Decimal:
-    return exact_sum(getattr(cell, side).quantity or Decimal(0) for cell in cells)
-
-
-def _cost(cells: Sequence[Cell[CellName]], side: Side, column: Literal["contracted", "effective"]) -> Decimal:
-    return exact_sum(getattr(getattr(cell, side), column) or Decimal(0) for cell in cells)
 
 
 def _period(window: Window) -> Period:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aispend.money import exact_sum
-from analyzer.variance import NOTHING, Amount, Cell, Pool, Rates, explain
+from analyzer.variance import NOTHING, Amount, Cell, Pool, Rates, explain, mix_against_mean
 
 D = Decimal
 
@@ -56,6 +56,21 @@ def test_a_cell_that_is_new_in_its_pool_is_mix_at_its_own_price() -> None:
     assert effects(use("old", amount("10", "2"), amount("5", "2")), use("new", NOTHING, amount("5", "6"))) == {
         "mix": D(20)
     }
+
+
+def test_the_mix_is_the_doing_of_what_moved() -> None:
+    """80 hours at 5 stay and 40 at 1 come beside them: the mean is 5, and 40 hours cost 4 less than it. Of 50 hours at
+    1 and 50 at 3 ten move to the dearer: the mean is 2, so that each half of it is +10."""
+    stays, comes = use("stays", amount("80", "5"), amount("80", "5")), use("comes", NOTHING, amount("40", "1"))
+    assert mix_against_mean(Pool([stays, comes])) == {"stays": D(0), "comes": D(-160)}
+    cheap, dear = use("cheap", amount("50", "1"), amount("40", "1")), use("dear", amount("50", "3"), amount("60", "3"))
+    assert mix_against_mean(Pool([cheap, dear])) == {"cheap": D(10), "dear": D(10)}
+
+
+def test_what_holds_nothing_in_either_period_has_no_effect() -> None:
+    """A charge of no quantity and no cost, beside 10 hours that become 15."""
+    nothing = use("nothing", NOTHING, Amount(D(0), D(0), D(0)))
+    assert effects(nothing, use("a", amount("10", "2"), amount("15", "2"))) == {"volume": D(10)}
 
 
 def test_covered_usage_that_loses_its_commitment_is_commitment_drift() -> None:
@@ -120,6 +135,13 @@ def test_the_effects_of_every_cell_add_up_to_its_change(drawn, demand, rates) ->
             for amount, rate in ((before, rates.before), (after, rates.after))
         ]
         assert exact_sum(found[number].values()) == change[1] - change[0]
+
+
+@given(st.lists(st.tuples(amounts, amounts), min_size=1, max_size=6))
+def test_the_mix_by_whose_doing_it_is_is_the_same_in_all(drawn) -> None:  # type: ignore[no-untyped-def]
+    pool = Pool([Cell(number, "use", *sides) for number, sides in enumerate(drawn)])
+    told = exact_sum(parts.get("mix", D(0)) for parts in explain(pool).values())
+    assert abs(told - exact_sum(mix_against_mean(pool).values())) <= 20 * D("1e-12")
 
 
 @given(st.lists(cells, min_size=1, max_size=4), st.one_of(st.none(), st.tuples(cost, cost)))

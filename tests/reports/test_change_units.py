@@ -13,7 +13,7 @@ from aispend.store import Store
 from reports import views
 from reports.change_words import behind
 from reports.views import Driver, Window
-from reports.views.change import Moved
+from reports.views.change_figures import Moved
 from tests.reports.ledger import Ledger, Share
 
 D = Decimal
