@@ -58,8 +58,8 @@ def unit_price(amount: Decimal | None) -> str:
 
 
 def percent(share: Decimal | None, decimals: int = 0) -> str:
-    """``0.123`` as ``12 %``."""
-    return UNKNOWN if share is None else f"{share * 100:.{decimals}f} %"
+    """``0.123`` as ``12 %``; what comes to nothing has no sign."""
+    return UNKNOWN if share is None else f"{share * 100:z.{decimals}f} %"
 
 
 def share_spent(actual: Decimal | None, amount: Decimal) -> str:
@@ -74,7 +74,7 @@ def share_spent(actual: Decimal | None, amount: Decimal) -> str:
 
 def change(ratio: Decimal | None) -> str:
     """A relative change with its sign: ``+12.0 %``."""
-    return UNKNOWN if ratio is None else f"{ratio * 100:+,.1f} %"
+    return UNKNOWN if ratio is None else f"{(ratio or Decimal(0)) * 100:+,.1f} %"
 
 
 def count(number: Decimal | int | None) -> str:

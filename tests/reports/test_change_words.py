@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from analyzer.variance import EFFECTS, Effect
 from reports.change_words import behind, headline, in_cents, leading_effects, signed, told
-from reports.formats import money
+from reports.formats import change as relative
+from reports.formats import money, percent
 from reports.views import Change, Driver
-from reports.views.change import Moved
+from reports.views.change_figures import Moved
 
 D = Decimal
 
@@ -110,6 +111,18 @@ def test_what_carries_less_than_a_cent_says_so() -> None:
 def test_a_table_keeps_the_sign_of_a_part_of_a_cent() -> None:
     shown = [signed(D(amount)) for amount in ("-0.00123", "0.00123", "0", "-0.00", "-1234.5")]
     assert shown == ["-0.0012", "+0.0012", "0.00", "0.00", "-1,234.50"]
+
+
+def test_what_dividing_a_charge_over_its_days_leaves_is_no_change_in_a_table() -> None:
+    """12,000 over 365 days, in amounts of 1e-12: months of as many days differ by a few of them."""
+    assert signed(D("-0.000000000006")) == signed(D("0.000000000006")) == "0.00"
+
+
+def test_nothing_has_no_sign() -> None:
+    """A share of a credit of 7 that is nothing, and one too small to be told."""
+    assert [percent(one, 1) for one in (D(0) / D(-7), D("-0.0001"), D("-0.001"))] == ["0.0 %", "0.0 %", "-0.1 %"]
+    assert percent(D("-0.004")) == "0 %"
+    assert relative(D(0) / D(-7)) == "+0.0 %"
 
 
 _AMOUNTS = st.integers(-(10**25), 10**25).map(lambda units: D(units).scaleb(-12)) | st.integers(-(10**10), 10**10).map(
