@@ -16,9 +16,11 @@ Cases
     of the speed would cost; it is nothing where that is more than now. The reason says from which speed on the move
     pays and is large enough.
     Another maker that nobody measured: never on specifications; the reason names what would be worth a benchmark.
-    Weights in bf16 where the target has none, a degree that does not divide the heads, no fast link between the
-    devices of a machine that trains or splits a model, a zone known not to have the type: not offered. A group that
-    holds others besides: only where they would move to the same (``recommender/whole_groups.py``).
+    More on one card than a smaller one of the target holds, where neither the model's shape nor a benchmark of one's
+    own says that it may be split; weights in bf16 where the target has none, a degree that does not divide the heads,
+    no fast link between the devices of a machine that trains or splits a model, a zone known not to have the type: not
+    offered. A group that holds others besides: only where they would move to the same
+    (``recommender/whole_groups.py``).
 Sources
     docs/advice.md; methods, cost to performance (T9.1); AWS's scale of migration effort.
 Known drawbacks
@@ -132,11 +134,8 @@ def _work(subject: Service, parts: Parts, settings: Recommend) -> Work | tuple[s
         return "telemetry_grade", (
             "Only gpu_utilization is known, which proves idleness and never need. Collect SM activity or power."
         )
-    held = [
-        float(np.nanmax(member.memory[-hours:]))
-        for member in subject.current
-        if not np.isnan(member.memory[-hours:]).all()
-    ]
+    known_memory = [member for member in subject.current if not np.isnan(member.memory[-hours:]).all()]
+    held = [float(np.nanmax(member.memory[-hours:])) for member in known_memory]
     if not held:
         return "telemetry_missing", "Memory in use is not known, and a machine too small for it would fail at once."
     concurrent = subject.demand("concurrent")[-hours:]
@@ -150,6 +149,8 @@ def _work(subject: Service, parts: Parts, settings: Recommend) -> Work | tuple[s
         demand=load,
         concurrent=concurrent,
         per_machine=max(held),
+        # where it is not known how it lies, all may lie on one
+        on_one=max(max(member.on_each, default=most) for member, most in zip(known_memory, held, strict=True)),
         joined=each > 1 and subject.stage != "notebook",
         model=model,
         precision=model.model.precision if model else "bf16",

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aispend.advising import Recommend
-from aispend.moving import Accelerators
+from aispend.moving import Accelerators, OwnRatio
 from aispend.prices.accelerators import Accelerator, InstanceType, accelerator, instance_types
 from aispend.prices.prices import Candidate, Price
 from recommender.kinds.limits import TRAINING, ModelNeed, computes, degree_of
@@ -38,7 +38,7 @@ class Speed:
 
 @dataclass(frozen=True)
 class Work:
-    """What a service asks of machines: ``per_machine`` is bytes held by one.
+    """What a service asks of machines: ``per_machine`` is bytes held by one, ``on_one`` the most on a device of it.
 
     ``joined`` says that the devices of one work together, ``shared`` that all of them do the work of one model.
     """
@@ -46,6 +46,7 @@ class Work:
     demand: Hourly
     concurrent: Hourly
     per_machine: float
+    on_one: float
     joined: bool
     model: ModelNeed | None
     precision: Precision
@@ -85,7 +86,7 @@ def moves_of(
             theirs is None
             or offer is None
             or offer.currency != price.currency
-            or not _holds(target, theirs, offer, work, options)
+            or not _holds(target, theirs, offer, work, options, present=present.accelerator_type)
         ):
             continue
         speed = _speed(present.accelerator_type, theirs, work=work, stage=parts.whole.stage, on=on, options=options)
@@ -106,7 +107,9 @@ def moves_of(
     return moves, sorted(untried)
 
 
-def _holds(target: InstanceType, card: Accelerator, offer: Price, work: Work, options: Accelerators) -> bool:
+def _holds(
+    target: InstanceType, card: Accelerator, offer: Price, work: Work, options: Accelerators, *, present: str
+) -> bool:
     """Whether one machine of the type holds what each holds now, in its precision and joined as the work asks."""
     if not computes(card, work.precision) or target.vcpus is None or target.memory_gib is None:
         return False
@@ -124,6 +127,10 @@ def _holds(target: InstanceType, card: Accelerator, offer: Price, work: Work, op
         split = degree_of(work.model, shape) if target.accelerators >= 1 else None
         return split is not None and (has_fast_link(card.name) or split == 1)
     each = float(card.memory_gb) * 1e9 * (1 - options.memory_headroom)
+    ours = accelerator(present)
+    if work.on_one > each and (ours is None or card.memory_gb < ours.memory_gb) and not _own(present, card, options):
+        # whether it may be split over smaller cards nobody knows but who ran it there
+        return False
     degree = math.ceil(work.per_machine / each)
     # the number of heads is not known, and a power of two divides most
     degree = 1 << (degree - 1).bit_length()
@@ -136,14 +143,18 @@ def _speed(
     present: str, target: Accelerator, *, work: Work, stage: str | None, on: date, options: Accelerators
 ) -> Speed | None:
     """One's own benchmark first, then what others measured, then an estimate within one maker."""
-    own = [row for row in options.measured if (row.present, row.target) == (present, target.name)]
-    if own:
+    if own := _own(present, target, options):
         newest = max(own, key=lambda row: row.on)
         return Speed(Ratio(newest.ratio, newest.ratio, newest.ratio), "own", f"{newest.source}, {newest.on}")
     card = accelerator(present)
     phase: Phase = "prefill" if stage in TRAINING else "serving"
     found = card and realised_ratio(card, target, precision=work.precision, phase=phase, on=on)
     return Speed(found.ratio, found.basis, found.source) if found else None
+
+
+def _own(present: str, target: Accelerator, options: Accelerators) -> list[OwnRatio]:
+    """Benchmarks of one's own on the target."""
+    return [row for row in options.measured if (row.present, row.target) == (present, target.name)]
 
 
 def machines_for(

@@ -30,6 +30,9 @@ def service_of(
             load_max=series,
             concurrent=np.ceil(series),
             memory=np.full(HOURS, np.nan if known else memory),
+            on_each=()
+            if known
+            else (memory / int(machine.accelerator_count or 1),) * int(machine.accelerator_count or 1),
             running=np.ones(HOURS),
         )
         for machine in machines

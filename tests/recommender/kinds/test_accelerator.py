@@ -107,7 +107,7 @@ def test_machines_are_the_fewest_that_carry_the_load(cards: int, speed: int, hea
         other_types.machines_for(
             np.full(24, float(load)), np.zeros(24), target=card,
             speed=other_types.Speed(Ratio(ratio, ratio, ratio), "own", "bench"),
-            work=other_types.Work(np.zeros(1), np.zeros(1), 0.0, False, None, "bf16", 1, True),
+            work=other_types.Work(np.zeros(1), np.zeros(1), 0.0, 0.0, False, None, "bf16", 1, True),
             options=Accelerators(headroom=headroom / 100),
         )
         for load in (machines * of_each, machines * of_each + Fraction(1, 1000))
@@ -182,6 +182,35 @@ def test_what_does_not_hold_the_work_is_never_offered_at_any_price(make_subject:
     answer = refuse_or_target(replace(held, members=members), told(0.95))
     assert "g6.xlarge" not in answer
     assert "g6.12xlarge" not in answer
+
+
+@pytest.mark.parametrize(
+    ("on_each", "own", "offered"),
+    [
+        ((30e9,) * 8, False, True),
+        # one card of 40 GB holds 36 of 70; a model nobody knows may not be split
+        ((70e9, *(0.0,) * 7), False, False),
+        # whoever ran it there has split it
+        ((70e9, *(0.0,) * 7), True, True),
+    ],
+)
+def test_what_one_card_holds_is_not_split_over_smaller_ones_unless_one_has_tried_it(
+    make_subject: Make, monkeypatch: pytest.MonkeyPatch, on_each: tuple[float, ...], own: bool, offered: bool
+) -> None:
+    """A p4de.24xlarge with A100s of 80 GB beside a p4d.24xlarge with those of 40, nearly as fast for a fifth less."""
+    speed = RealisedRatio(Ratio(0.95, 0.95, 0.95), "measured", None, None)
+    monkeypatch.setattr(
+        other_types, "realised_ratio", lambda _, to, **__: speed if to.name == "nvidia-a100-40gb" else None
+    )
+    card = {"instance_type": "p4de.24xlarge", "accelerator_type": "nvidia-a100-80gb", "accelerator_count": Decimal(8)}
+    found = service_of([make_subject(stage="inference_online", model="acme", **card)], load=1.0)
+    (member,) = found.members
+    found = replace(found, members=(replace(member, memory=np.full(HOURS, sum(on_each)), on_each=on_each),))
+    row = OwnRatio(
+        present="nvidia-a100-80gb", target="nvidia-a100-40gb", ratio=0.95, on=date(2026, 10, 1), source="bench/8"
+    )
+    settings = Recommend(accelerator=Accelerators(measured=(row,))) if own else SETTINGS
+    assert (refuse_or_target(found, settings) == "p4d.24xlarge") is offered
 
 
 def test_bf16_is_not_moved_to_a_card_without_it(make_subject: Make) -> None:
