@@ -124,7 +124,7 @@ def unpaid_until(connection: Connection, recommendation_id: str, day: date) -> d
     r = recommendation.c
     row = connection.execute(select(recommendation).where(r.id == recommendation_id)).one()
     keys = list(keys_of(connection, row.provider, list(row.acts_on) or [row.resource_id]).values())
-    end = min(day, _newest(connection, row.provider, day) + timedelta(days=1))
+    end = min(day, _newest(connection, row, keys, day) + timedelta(days=1))
     if not keys or lines(connection, keys, row.currency, end - timedelta(days=WINDOW_DAYS), end):
         return None
     statement = text("SELECT min(charge_date) FROM charge WHERE resource_key = ANY(:keys)")
@@ -159,9 +159,9 @@ def requests_of(connection: Connection, keys: Iterable[int], first: date, end: d
 
 
 def _measured(connection: Connection, row: Any, done_on: date) -> dict[str, Any]:
-    end = min(done_on, _newest(connection, row.provider, done_on) + timedelta(days=1))
-    first = end - timedelta(days=WINDOW_DAYS)
     keys = keys_of(connection, row.provider, list(row.acts_on) or [row.resource_id])
+    end = min(done_on, _newest(connection, row, keys.values(), done_on) + timedelta(days=1))
+    first = end - timedelta(days=WINDOW_DAYS)
     kind = counterfactual_of(row.kind)
     blank: dict[str, Any] = {
         "window_first": first,
@@ -201,10 +201,14 @@ def _measured(connection: Connection, row: Any, done_on: date) -> dict[str, Any]
     return result | _costs(connection, billed, kind) | {"requests": requests_of(connection, keys.values(), first, end)}
 
 
-def _newest(connection: Connection, provider: str, otherwise: date) -> date:
-    """Newest day of AI usage on the provider's bills; ``otherwise`` where there is none."""
-    newest: date | None = connection.scalar(text(_NEWEST), {"provider": provider})
-    return newest or otherwise
+def _newest(connection: Connection, row: Any, keys: Collection[int], otherwise: date) -> date:
+    """Newest day of AI usage on the provider's bills, or of any on those it is charged on where these end before.
+
+    What the bill of its own payer does not have yet was not free. ``otherwise`` where there is none.
+    """
+    scopes = _scopes(connection, row.provider, keys) if keys else _account_scopes(connection, row)
+    days = connection.execute(text(_NEWEST), {"provider": row.provider, "scopes": scopes}).one()
+    return min((day for day in days if day is not None), default=otherwise)
 
 
 def _costs(connection: Connection, billed: Billed, kind: Counterfactual) -> dict[str, Any]:
@@ -229,8 +233,7 @@ def _costs(connection: Connection, billed: Billed, kind: Counterfactual) -> dict
 
 
 def _measured_tokens(connection: Connection, row: Any, first: date, end: date) -> dict[str, Any]:
-    accounts = connection.execute(text(_ACCOUNT_SCOPES), {"account": row.account, "provider": row.provider})
-    scopes = {"scopes": [scope for (scope,) in accounts]}
+    scopes = {"scopes": _account_scopes(connection, row)}
     found = measured(connection, row, first, end)
     return scopes | ({"counterfactual": "unknown"} if found is None else {"counterfactual": "same_tokens", **found})
 
@@ -242,10 +245,16 @@ def _scopes(connection: Connection, provider: str, keys: Iterable[int]) -> list[
     return named or [scope for (scope,) in connection.execute(text(_ALL_SCOPES), wanted)]
 
 
+def _account_scopes(connection: Connection, row: Any) -> list[str]:
+    """Billing accounts whose bills name its account."""
+    wanted = {"account": row.account, "provider": row.provider}
+    return [scope for (scope,) in connection.execute(text(_ACCOUNT_SCOPES), wanted)]
+
+
 _NEWEST = """
-    SELECT max(c.charge_date)
+    SELECT max(c.charge_date) FILTER (WHERE sku.is_ai), max(c.charge_date) FILTER (WHERE s.scope = ANY(:scopes))
     FROM charge c JOIN slice s USING (slice_id) JOIN charge_kind k USING (charge_kind_key) JOIN sku USING (sku_key)
-    WHERE s.provider = :provider AND k.charge_category = 'Usage' AND sku.is_ai"""
+    WHERE s.provider = :provider AND k.charge_category = 'Usage'"""
 
 _SCOPES = """
     SELECT DISTINCT s.scope FROM slice s
