@@ -128,6 +128,22 @@ def test_a_renewal_on_the_books_is_not_advised_on_as_if_it_were_to_come(
     assert found.monthly_cost == Decimal("3041.67")
 
 
+def test_on_the_day_of_a_renewal_what_is_known_is_the_term_before(
+    database: Store, clock: Clock, tmp_path: Path
+) -> None:
+    """Costs are known to yesterday: a hundred seats at theirs, not 63 at what a hundred cost."""
+    lines = SIXTY.replace("2026-10-01", "2026-09-16") + "2026-09-16,2027-10-01,seat,Assistant,22000,USD,,63,60,,\n"
+    found = only(database, clock, tmp_path, lines)
+    assert (found.seats, found.renewed_from, found.renewed_seats) == (100, date(2026, 9, 16), 63)
+    assert refuse(found).reason == "renewed"
+
+
+def test_seats_and_a_credit_of_one_name_are_not_mixed(database: Store, clock: Clock, tmp_path: Path) -> None:
+    lines = HUNDRED + "2026-01-01,2027-01-01,credit,Assistant,36500,USD,,,,20,2026-08-31\n"
+    found = only(database, clock, tmp_path, lines)
+    assert (found.what, found.seats, found.costs[-1].effective_cost) == ("seats", 100, 100)
+
+
 def test_renewed_with_as_many_the_saving_begins_with_the_next_renewal(
     database: Store, clock: Clock, tmp_path: Path
 ) -> None:
