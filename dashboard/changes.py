@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import charts, data, layout
 from dashboard.layout import Lines
 from reports import views
-from reports.change_words import behind, effect_words, headline, leading_effects, signed, told
+from reports.change_words import behind, effect_words, headline, leading_effects, no_demand, signed, told
 from reports.formats import money, period
 from reports.views import Change, Changes, Window
 
@@ -75,7 +75,8 @@ def _why(found: Changes, total: Change) -> None:
         total=("In all", signed(total.change), ""),
     )
     if not found.demand_known[total.currency]:
-        st.caption("Nobody counts requests or tokens in both periods: what each request took is in more or less use.")
+        words = no_demand(total)
+        st.caption(f"{words[0].upper()}{words[1:]}.")
 
 
 def _rows(found: Changes, total: Change, cut: str) -> None:

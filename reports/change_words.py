@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
@@ -28,6 +28,7 @@ _WORDS: Mapping[Effect, tuple[str, str]] = {
 """What it means when an effect raises, and when it lowers the cost."""
 
 _CENT = Decimal("0.01")
+_MORE_DIGITS = 6
 _NOTHING = Decimal("0.000001")
 """Less than this is what dividing charges to 1e-12 over days and users leaves, and nothing anybody paid."""
 
@@ -104,18 +105,34 @@ def behind(driver: Driver) -> str:
 
 
 def _figures(moved: Moved) -> str:
-    before, after = moved.before, moved.after
     if moved.measure == "spot_share":
-        return f"spot share of accelerator hours {percent(before)} → {percent(after)}"
+        return f"spot share of accelerator hours {_apart(moved, percent, 0)}"
     if moved.measure == "paid_part":
-        return f"{percent(before)} → {percent(after)} of the contracted price is paid"
+        return f"{_apart(moved, percent, 0)} of the contracted price is paid"
     if moved.measure == "price":
-        return f"{figure(before)} → {figure(after)}{f' {moved.of}' if moved.of else ''} per {moved.per}"
+        return f"{_apart(moved, figure, 3)}{f' {moved.of}' if moved.of else ''} per {moved.per}"
     if moved.measure == "exchange_rate":
-        return f"1 {moved.of} = {figure(before)} → {figure(after)}"
+        return f"1 {moved.of} = {_apart(moved, figure, 3)}"
     if moved.measure == "hours_per_1k":
-        return f"accelerator hours per 1,000 {moved.of} {figure(before)} → {figure(after)}"
-    return f"{moved.measure} {count(before)} → {count(after)} ({(after / before - 1) * 100:+,.0f} %)"
+        return f"accelerator hours per 1,000 {moved.of} {_apart(moved, figure, 3)}"
+    grown_by = f"{(moved.after / moved.before - 1) * 100:+,.0f} %"
+    return f"{moved.measure} {count(moved.before)} → {count(moved.after)} ({grown_by})"
+
+
+def _apart(moved: Moved, form: Callable[[Decimal, int], str], digits: int) -> str:
+    """Before and after with ``digits``, or with as many more as it takes to tell one from the other."""
+    shown = [(form(moved.before, digits + more), form(moved.after, digits + more)) for more in range(_MORE_DIGITS)]
+    return " → ".join(next((one for one in shown if one[0] != one[1]), shown[0]))
+
+
+def no_demand(total: Change) -> str:
+    """Why nothing of a change is told per request, where its demand is not known."""
+    why = (
+        "what the charges without effective cost served is not told from the rest"
+        if total.partly_unknown
+        else "no requests or tokens meet the bills in both periods"
+    )
+    return f"{why}; what each request took is in the use"
 
 
 def leading_effects(row: Change, most: int = 2) -> str:

@@ -88,9 +88,9 @@ def count(number: Decimal | int | None) -> str:
     return f"{exact:,.0f}"
 
 
-def figure(amount: Decimal) -> str:
-    """A measured quantity: three digits that mean something, and all before the point: ``0.0752``, ``1,234``."""
-    decimals = max(2 - amount.adjusted(), 0) if amount else 0
+def figure(amount: Decimal, digits: int = 3) -> str:
+    """A measured quantity: so many digits that mean something, and all before the point: ``0.0752``, ``1,234``."""
+    decimals = max(digits - 1 - amount.adjusted(), 0) if amount else 0
     return f"{amount.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_EVEN).normalize():,f}"
 
 

@@ -113,7 +113,7 @@ def _periods(
 
 def _table(found: views.Changes, limit: int) -> None:
     from aispend.money import change_in_words
-    from reports.change_words import behind, effect_words, grown, leading_effects, signed, told_in_cents
+    from reports.change_words import behind, effect_words, grown, leading_effects, no_demand, signed, told_in_cents
     from reports.formats import money, period
 
     for total in found.totals:
@@ -152,7 +152,7 @@ def _table(found: views.Changes, limit: int) -> None:
     is_narrower = any(name == "resource" or name.startswith("tag:") for name in found.by)
     notes = [f"{scope} by effective cost; charge day {period(found.after)} against {period(found.before)}."]
     notes += [
-        f"{total.currency}: no requests or tokens meet the bills in both periods; what each request took is in the use."
+        f"{total.currency}: {no_demand(total)}."
         for total in found.totals
         if not found.demand_known[total.currency] and not is_narrower
     ]

@@ -9,7 +9,7 @@ import pytest
 from aispend.clock import Clock
 from aispend.settings import Settings
 from aispend.store import Store
-from tests.analyzer.conftest import Ledger
+from tests.analyzer.conftest import GPU_HOUR, Ledger
 from tests.analyzer.test_drivers_by_cut import shared_machine
 from tests.cli.conftest import Run
 
@@ -37,6 +37,18 @@ def test_a_team_whose_requests_nobody_names_is_said_to_be_told_by_its_use(
     assert ("t1 150.00 60.00 -90.00 less use -90.00" in by_team) is not named
     assert (NOT_KNOWN in by_team) is not named
     assert NOT_KNOWN.removesuffix("team") not in words(run("why", *NOVEMBER).out)
+
+
+def test_requests_that_are_known_are_not_said_to_be_missing(run: Run, ledger: Ledger) -> None:
+    """Both months have their requests; one charge of November has no effective cost."""
+    for day, effective in (("2026-10-05", "9"), ("2026-11-05", "9"), ("2026-11-06", None)):
+        costs = ("9", effective, "9", "9")
+        ledger.charge(day, costs, tags={"model": "chat", "stage": "inference_online"}, resource_id="i-1", **GPU_HOUR)
+        ledger.usage({"requests": 1000}, alias="i-1", model="chat", day=day)
+    ledger.analyze()
+    said = words(run("why", *NOVEMBER).out)
+    assert "no requests or tokens meet" not in said
+    assert "what the charges without effective cost served is not told from the rest" in said
 
 
 def test_a_fee_divided_over_its_days_does_not_change_by_what_rounding_leaves(run: Run, ledger: Ledger) -> None:

@@ -118,6 +118,20 @@ def test_what_dividing_a_charge_over_its_days_leaves_is_no_change_in_a_table() -
     assert signed(D("-0.000000000006")) == signed(D("0.000000000006")) == "0.00"
 
 
+@pytest.mark.parametrize(
+    ("moved", "says"),
+    [
+        (Moved("price", D("6.5229"), D("6.5155"), per="Hour"), "6.523 → 6.516 per Hour"),
+        (Moved("exchange_rate", D("1.1004"), D("1.1001"), "EUR"), "1 EUR = 1.1004 → 1.1001"),
+        (Moved("hours_per_1k", D("768"), D("768.4"), "requests"), "accelerator hours per 1,000 requests 768 → 768.4"),
+        (Moved("paid_part", D("0.801"), D("0.803")), "80.1 % → 80.3 % of the contracted price is paid"),
+        (Moved("price", D(2), D(2), per="Hour"), "2 → 2 per Hour"),
+    ],
+)
+def test_what_moved_is_told_with_the_digits_that_moved(moved: Moved, says: str) -> None:
+    assert behind(Driver("price", D(1), "it", D(1), moved)) == f"it +1.00: {says}"
+
+
 def test_nothing_has_no_sign() -> None:
     """A share of a credit of 7 that is nothing, and one too small to be told."""
     assert [percent(one, 1) for one in (D(0) / D(-7), D("-0.0001"), D("-0.001"))] == ["0.0 %", "0.0 %", "-0.1 %"]
