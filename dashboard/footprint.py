@@ -9,6 +9,7 @@ import streamlit as st
 from analyzer.energy import Range
 from dashboard import data, layout
 from dashboard.layout import Cell, Lines
+from reports.energy_words import not_per_request_line
 from reports.formats import UNKNOWN, carbon_free_line, count, figure, percent, period
 from reports.views import Energy, EnergyUse, UnitBasis
 
@@ -71,6 +72,8 @@ def _spread(amounts: Range | None, sign: str) -> Cell:
 def _left_out(found: EnergyUse) -> None:
     if any(row.hours_without_power for row in found.rows):
         st.caption(r"\* leaves out hours of accelerators whose power limit is not known: unknown, not zero.")
+    if left_out := not_per_request_line(found):
+        st.caption(layout.markdown_safe(left_out))
     if free := carbon_free_line(found):
         st.caption(layout.markdown_safe(free))
     if any(row.hours_without_grid for row in found.rows):

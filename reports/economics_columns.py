@@ -28,6 +28,7 @@ ENERGY: tuple[Column, ...] = (
     Column("boundary"),
     Column("why_unknown"),
     Column("carbon_free_kwh", "number"),
+    Column("days_left_out", "number"),
 )
 
 OUTCOMES: tuple[Column, ...] = (

@@ -53,6 +53,7 @@ def energy(
 
 
 def _table(found: views.EnergyUse) -> None:
+    from reports.energy_words import not_per_request_line
     from reports.formats import UNKNOWN, carbon_free_line, count, figure, percent, period
 
     def spread(amounts: Range | None) -> str:
@@ -94,6 +95,8 @@ def _table(found: views.EnergyUse) -> None:
     ]
     if free := carbon_free_line(found):
         lines.append(free)
+    if left_out := not_per_request_line(found):
+        lines.append(left_out)
     if any(row.hours_without_power for row in found.rows):
         lines.append("* leaves out hours of accelerators whose power limit is not known.")
     if any(row.hours_without_grid for row in found.rows):

@@ -3,6 +3,9 @@
 Estimates of :mod:`analyzer.energy` over the hours of ``energy_day``. On the *allocation* basis idle hours are in (a
 server that waits for requests draws power for them); on the *usage* basis they are out. What is priced per token is
 estimated over its output tokens by the model's published size, and unknown where none is published.
+
+Per request the energy and the requests are of the same days: those with energy of which all requests are known; of what
+is priced per token, those of which requests and tokens were counted. What a day cost is no matter here.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, and_, func, or_, select, tuple_
 
 from aispend.prices.accelerators import accelerator
 from aispend.prices.energy import carbon_free_share, coefficients, grid_intensity, pue
@@ -33,6 +36,8 @@ _NO_TOKENS = "nobody counted its output tokens"
 _NO_PLACE = "no carbon: where the API runs is not known"
 _NO_POWER = "the power limit of its accelerators is not known"
 _NO_GRID = "no carbon: no grid factor of its region is known"
+_Name = tuple[str | None, str, str]
+"""Model, provider and stage."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +46,9 @@ class Energy:
 
     ``measured_share``: part of the accelerator hours whose power was measured. ``hours_without_power`` and
     ``hours_without_grid``: hours of unknown accelerators and in unknown regions, which are in no figure.
-    ``wh_per_1k_requests`` and ``g_per_1k_requests`` are middles, unknown where the requests of some days are; of what
-    is priced per token they are of the days whose requests were counted. ``embodied_kg`` is the making of the servers,
-    apart.
+    ``requests`` are all that were counted. ``wh_per_1k_requests`` and ``g_per_1k_requests`` are middles, of the days of
+    which energy and requests are known; ``days_left_out`` is how many days have one and not the other, 0 where no
+    request is known at all. ``embodied_kg`` is the making of the servers, apart.
     What is priced per token has no hours, measured share and embodied carbon; ``output_tokens`` is for that alone.
     ``source`` names the factors, ``boundary`` what is in the figures, ``why_unknown`` why one is missing.
     ``carbon_free_kwh``: the part of the middle kWh that was carbon-free in its hour, the provider's contracts included;
@@ -69,6 +74,7 @@ class Energy:
     boundary: str
     why_unknown: str | None
     carbon_free_kwh: Decimal | None = None
+    days_left_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,12 +91,14 @@ def energy(connection: Connection, window: Window | None = None, *, basis: UnitB
     window = window or newest_window(connection)
     if window is None:
         return EnergyUse((), None, ())
-    cells: dict[tuple[str | None, str, str], list[Row[Any]]] = {}
-    for row in connection.execute(_hours(window, basis)):
-        cells.setdefault((row.model, row.provider, row.stage), []).append(row)
-    counted = _requests(window, usage_days(connection))
-    served = {(row.model, row.provider, row.stage): row for row in connection.execute(counted)}
-    rows = [_energy(name, basis, members, served.get(name)) for name, members in cells.items()]
+    by_day = _requests_by_day(window, usage_days(connection)).cte("by_day")
+    whole_days = select(*_keys(by_day)).where(by_day.c.is_whole)
+    cells = _by_name(connection, _hours(window, basis))
+    of_requests = _by_name(connection, _hours(window, basis).where(tuple_(*_keys(energy_day)).in_(whole_days)))
+    served = {(row.model, row.provider, row.stage): row for row in connection.execute(_requests(by_day))}
+    rows = [
+        _energy(name, basis, members, of_requests.get(name, ()), served.get(name)) for name, members in cells.items()
+    ]
     rows.extend(
         _of_tokens(row, basis)
         for row in connection.execute(_tokens(window, basis))
@@ -102,7 +110,19 @@ def energy(connection: Connection, window: Window | None = None, *, basis: UnitB
     return EnergyUse(tuple(rows), window, tuple(sorted(sources)))
 
 
-def _hours(window: Window, basis: UnitBasis) -> Any:
+def _by_name(connection: Connection, statement: Select[Any]) -> dict[_Name, list[Row[Any]]]:
+    cells: dict[_Name, list[Row[Any]]] = {}
+    for row in connection.execute(statement):
+        cells.setdefault((row.model, row.provider, row.stage), []).append(row)
+    return cells
+
+
+def _keys(source: FromClause) -> tuple[ColumnElement[Any], ...]:
+    c = source.c
+    return c.model, c.provider, c.stage, c.day
+
+
+def _hours(window: Window, basis: UnitBasis) -> Select[Any]:
     c = energy_day.c
     keys = (c.model, c.provider, c.stage, c.region, c.accelerator_type)
     sums = ("accelerator_hours", "measured_hours", "measured_wh", "known_hours", "busy_hours")
@@ -111,33 +131,62 @@ def _hours(window: Window, basis: UnitBasis) -> Any:
     return statement if basis == "allocation" else statement.where(~c.is_idle)
 
 
-def _requests(window: Window, known: Mapping[str, DaysKnown]) -> Any:
-    """Requests of each model, and whether there are days whose requests are not known."""
+def _requests_by_day(window: Window, known: Mapping[str, DaysKnown]) -> Select[Any]:
+    """Requests of each model by day; whether the day has energy, and whether they are all there were beside it.
+
+    Usage that met no charge stays out: what it ran on is in no energy. A charge without a cost has its hours.
+    """
     c = unit_cost.c
-    some_tokens = or_(*(c[f"{name}_tokens"] > 0 for name in TOKEN_CLASSES))
-    uncounted = and_(c.requests.is_(None), func.coalesce(some_tokens, False) | outside(known, unit_cost))
+    keys = _keys(unit_cost)
+    uncounted = and_(c.requests.is_(None), _has_tokens() | outside(known, unit_cost))
+    hours = select(*_keys(energy_day)).where(energy_day.c.day >= window.first, energy_day.c.day < window.end)
+    drawn = hours.distinct().subquery()
+    has_energy = func.bool_or(drawn.c.day.is_not(None))
     return (
         select(
-            *(c.model, c.provider, c.stage),
+            *keys,
             func.sum(c.requests).label("requests"),
-            func.bool_or(uncounted).label("uncounted"),
+            has_energy.label("has_energy"),
+            and_(has_energy, ~func.bool_or(uncounted)).label("is_whole"),
         )
-        .where(c.day >= window.first, c.day < window.end, c.basis == "allocation", c.effective_cost.is_not(None))
-        .group_by(c.model, c.provider, c.stage)
+        .outerjoin(drawn, and_(*(mine == its for mine, its in zip(keys, _keys(drawn), strict=True))))
+        .where(c.day >= window.first, c.day < window.end, c.basis == "allocation")
+        .where(c.effective_cost.is_not(None) | c.partly_unknown)
+        .group_by(*keys)
     )
 
 
-def _tokens(window: Window, basis: UnitBasis) -> Any:
+def _requests(by_day: FromClause) -> Select[Any]:
+    """Requests of each model: all counted, and those of whole days; how many days have energy or requests alone."""
+    c = by_day.c
+    alone = and_(~c.is_whole, c.has_energy | (func.coalesce(c.requests, 0) > 0))
+    return select(
+        *(c.model, c.provider, c.stage),
+        func.sum(c.requests).label("requests"),
+        func.sum(c.requests).filter(c.is_whole).label("whole_requests"),
+        func.count().filter(alone).label("days_left_out"),
+    ).group_by(c.model, c.provider, c.stage)
+
+
+def _has_tokens() -> ColumnElement[bool]:
+    return or_(*(func.coalesce(unit_cost.c[f"{name}_tokens"], 0) > 0 for name in TOKEN_CLASSES))
+
+
+def _tokens(window: Window, basis: UnitBasis) -> Select[Any]:
     """What was served without an accelerator being paid for: priced per token."""
     c = unit_cost.c
     keys = (c.model, c.provider, c.stage)
     requests, output = func.sum(c.requests), func.sum(c.output_tokens)
+    both = and_(c.requests.is_not(None), _has_tokens())
+    alone = or_(and_(c.requests.is_(None), c.output_tokens > 0), and_(c.requests > 0, ~_has_tokens()))
     return (
         select(
             *keys,
             requests.label("requests"),
             output.label("output_tokens"),
-            func.sum(c.output_tokens).filter(c.requests.is_not(None)).label("output_of_requests"),
+            func.sum(c.output_tokens).filter(both).label("output_of_requests"),
+            requests.filter(both).label("requests_of_output"),
+            func.count(c.day.distinct()).filter(alone).label("days_left_out"),
         )
         .where(c.day >= window.first, c.day < window.end, c.basis == basis)
         .group_by(*keys)
@@ -172,8 +221,10 @@ def _of_tokens(row: Row[Any], basis: UnitBasis) -> Energy:
         carbon_kg=None,
         embodied_kg=None,
         requests=row.requests,
-        wh_per_1k_requests=_round(kwh.mid * row.output_of_requests / row.output_tokens / row.requests * 1_000_000)
-        if kwh and row.requests and row.output_of_requests
+        wh_per_1k_requests=_round(
+            kwh.mid * row.output_of_requests / row.output_tokens / row.requests_of_output * 1_000_000
+        )
+        if kwh and row.requests_of_output and row.output_of_requests
         else None,
         g_per_1k_requests=None,
         hours_without_power=Decimal(0),
@@ -182,14 +233,23 @@ def _of_tokens(row: Row[Any], basis: UnitBasis) -> Energy:
         source=source,
         boundary=_OF_TOKENS,
         why_unknown=why,
+        days_left_out=row.days_left_out if row.requests else 0,
     )
 
 
-def _energy(
-    name: tuple[str | None, str, str], basis: UnitBasis, members: Sequence[Row[Any]], served: Row[Any] | None
-) -> Energy:
-    requests = served.requests if served else None
-    per = None if served is None or served.uncounted else requests
+@dataclass(frozen=True)
+class _Drawn:
+    """Sums over hours; ``kwh``, ``carbon`` and ``embodied`` are None where nothing of them is known."""
+
+    kwh: Range | None
+    carbon: Range | None
+    embodied: Decimal | None
+    without_power: Decimal
+    without_grid: Decimal
+    carbon_free: Decimal | None
+
+
+def _drawn(members: Sequence[Row[Any]]) -> _Drawn:
     kwh, carbon, embodied = NONE, NONE, Decimal(0)
     has_energy = has_carbon = has_embodied = False
     without_power = without_grid = Decimal(0)
@@ -211,9 +271,33 @@ def _energy(
             without_grid += row.accelerator_hours
         else:
             carbon, has_carbon = carbon + carbon_kg(here, grid.value), True
+    known = [part for part in free if part is not None]
+    is_free_known = has_energy and not without_power and len(known) == len(free)
+    return _Drawn(
+        kwh=kwh if has_energy else None,
+        carbon=carbon if has_carbon else None,
+        embodied=embodied if has_embodied else None,
+        without_power=without_power,
+        without_grid=without_grid,
+        carbon_free=sum(known, Decimal(0)) if is_free_known else None,
+    )
+
+
+def _energy(
+    name: _Name,
+    basis: UnitBasis,
+    members: Sequence[Row[Any]],
+    of_requests: Sequence[Row[Any]],
+    served: Row[Any] | None,
+) -> Energy:
+    """Of all hours ``members``; per request of the hours ``of_requests``."""
+    drawn, per = _drawn(members), _drawn(of_requests)
+    requests = served.requests if served else None
+    thousands = served.whole_requests / 1000 if served and served.whole_requests else None
+    wh = per.kwh.mid * 1000 if per.kwh and not per.without_power else None
+    grams = per.carbon.mid * 1000 if wh is not None and per.carbon and not per.without_grid else None
     hours = sum((row.accelerator_hours for row in members), Decimal(0))
     measured = sum((row.measured_hours for row in members), Decimal(0))
-    whole = has_energy and not without_power
     return Energy(
         model=name[0],
         provider=name[1],
@@ -221,23 +305,20 @@ def _energy(
         basis=basis,
         accelerator_hours=hours,
         measured_share=measured / hours if hours else Decimal(0),
-        kwh=_rounded(kwh) if has_energy else None,
-        carbon_kg=_rounded(carbon) if has_carbon else None,
-        embodied_kg=_round(embodied) if has_embodied else None,
+        kwh=_rounded(drawn.kwh) if drawn.kwh else None,
+        carbon_kg=_rounded(drawn.carbon) if drawn.carbon else None,
+        embodied_kg=_round(drawn.embodied) if drawn.embodied is not None else None,
         requests=requests,
-        wh_per_1k_requests=_round(kwh.mid / per * 1_000_000) if per and whole else None,
-        g_per_1k_requests=_round(carbon.mid / per * 1_000_000)
-        if per and whole and has_carbon and not without_grid
-        else None,
-        hours_without_power=without_power,
-        hours_without_grid=without_grid,
+        wh_per_1k_requests=_round(wh / thousands) if wh is not None and thousands else None,
+        g_per_1k_requests=_round(grams / thousands) if grams is not None and thousands else None,
+        hours_without_power=drawn.without_power,
+        hours_without_grid=drawn.without_grid,
         output_tokens=None,
         source="; ".join(_sources(members)),
         boundary=_OF_HOURS,
-        why_unknown=_NO_POWER if not has_energy else _NO_GRID if not has_carbon else None,
-        carbon_free_kwh=_round(sum(known, Decimal(0)))
-        if whole and len(known := [part for part in free if part is not None]) == len(free)
-        else None,
+        why_unknown=_NO_POWER if drawn.kwh is None else _NO_GRID if drawn.carbon is None else None,
+        carbon_free_kwh=_round(drawn.carbon_free) if drawn.carbon_free is not None else None,
+        days_left_out=served.days_left_out if served and requests else 0,
     )
 
 

@@ -73,7 +73,7 @@ def test_days_of_which_nothing_is_known_tell_no_demand(ledger: Ledger) -> None:
 
 def test_energy_per_request_is_of_the_days_whose_requests_were_counted(ledger: Ledger) -> None:
     """An API serves 100,000 tokens a day, 1,000 requests known of the first day alone: half of the energy is theirs.
-    A machine whose use is unknown after the first day: nothing is said per request."""
+    A machine whose use is unknown after the first day, likewise."""
     api = {**API, "model": "llama-3.1-8b"}
     for day in ("2026-10-05", "2026-10-06"):
         ledger.charge(day, "100", quantity="100", tags={"stage": "inference_online"}, **api)
@@ -89,4 +89,5 @@ def test_energy_per_request_is_of_the_days_whose_requests_were_counted(ledger: L
     assert api_row.wh_per_1k_requests is not None
     assert abs(api_row.wh_per_1k_requests - api_row.kwh.mid / 2 * 1000) < D("0.01")
     assert machine_row.kwh is not None
-    assert (machine_row.requests, machine_row.wh_per_1k_requests, machine_row.g_per_1k_requests) == (1000, None, None)
+    assert (machine_row.requests, machine_row.wh_per_1k_requests) == (1000, machine_row.kwh.mid / 2 * 1000)
+    assert (api_row.days_left_out, machine_row.days_left_out) == (1, 1)

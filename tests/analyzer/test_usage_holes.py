@@ -168,8 +168,11 @@ def test_a_hole_is_no_fall_in_requests_and_no_energy_of_those_counted(ledger: Le
         november = Window(date(2026, 11, 1), date(2026, 12, 1))
         (row,) = views.energy(connection, november).rows
         (october,) = views.energy(connection, OCTOBER).rows
-    assert (row.requests, row.wh_per_1k_requests) == (2000, None)
-    assert october.wh_per_1k_requests is not None
+    assert row.kwh is not None
+    assert october.kwh is not None
+    # two of November's three days alike, and both of October's
+    assert (row.requests, row.wh_per_1k_requests, row.days_left_out) == (2000, row.kwh.mid / 3 * 1000, 1)
+    assert (october.wh_per_1k_requests, october.days_left_out) == (october.kwh.mid / 2 * 1000, 0)
 
 
 def test_training_needs_no_log_of_requests(ledger: Ledger) -> None:
