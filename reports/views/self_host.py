@@ -26,7 +26,7 @@ from reports.views.unit_rates import TokenCost, token_costs
 class SelfHosted:
     """One model at one provider. Costs in ``currency`` over the period; ``tokens`` are all classes together.
 
-    All is of those days of the period of which the use is known; ``load`` too.
+    All is of those days of the period of which the use and the cost are known; ``load`` too.
 
     ``api_*`` are None where nobody sells the model by the token, or no exchange rate is known (``why_not`` says which).
     ``saving`` is what the cheapest offer would have saved (negative: serving it oneself is cheaper). ``break_even_*``

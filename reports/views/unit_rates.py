@@ -83,8 +83,8 @@ def unit_sums(window: Window, source: FromClause, known: Mapping[str, DaysKnown]
             where_both(c.accelerator_hours_paid, c.effective_cost).label("cost_of_hours_paid"),
             where_both(c.effective_cost, c.accelerator_hours_used).label("priced_hours_used"),
             where_both(c.accelerator_hours_used, c.effective_cost).label("cost_of_hours_used"),
-            func.sum(case((and_(with_tokens, measured), c.accelerator_hours_used))).label("used_for_tokens"),
-            func.sum(case((and_(with_tokens, measured), c.accelerator_hours_paid))).label("measured_for_tokens"),
+            func.sum(case((and_(with_cost, measured), c.accelerator_hours_used))).label("used_for_tokens"),
+            func.sum(case((and_(with_cost, measured), c.accelerator_hours_paid))).label("measured_for_tokens"),
             func.min(case((tokens > 0, c.day))).label("first_tokens"),
             func.max(case((tokens > 0, c.day))).label("last_tokens"),
             func.array_agg(c.day.distinct()).filter(with_cost).label("days_in"),
@@ -168,9 +168,9 @@ class TokenCost:
     """What the tokens of a model cost at one provider, effective, on the allocation basis.
 
     ``cost``, ``tokens`` (by the names of :data:`TOKENS`), hours and ``requests`` are all of the same ``days``, those of
-    the window of which the use is known; ``requests`` are None unless they were counted wherever tokens were.
-    ``days`` go from the first of these to the last; ``days_counted`` leaves out those between that are in no rate, and
-    is what a volume by the month goes by. ``hours_used`` ÷ ``hours_measured`` is the load.
+    the window of which the use and the cost are known; ``requests`` are None unless they were counted wherever tokens
+    were. ``days`` go from the first day of known use to the last; ``days_counted`` leaves out those between that are in
+    no rate, and is what a volume by the month goes by. ``hours_used`` ÷ ``hours_measured`` is the load.
     """
 
     model: str

@@ -71,6 +71,28 @@ def test_a_served_model_stands_beside_its_api(ledger: Ledger, currency: str, fac
     assert round(row.break_even_requests_per_month, 6) == round(10 * times, 6)
 
 
+def test_days_without_a_cost_are_in_neither_the_volume_of_a_month_nor_the_load(ledger: Ledger) -> None:
+    """One day at 768 and 25 % load; the cost of two more at 75 % is not known: the month is 730 hours of the first."""
+    server = {"resource_id": "i-1", "gpus": 8, "hours": all_hours(), "quantity": "24", **GPU_HOUR}
+    for day, cost, load in (("05", "768", 0.25), ("06", None, 0.75), ("07", None, 0.75)):
+        tags = {"model": "llama-3.1-70b", "stage": "inference_online"}
+        ledger.charge(f"2026-10-{day}", ("768", cost, "768", "768"), tags=tags, **server)  # type: ignore[arg-type]
+        ledger.activity(range(24), "i-1", load, gpus=8, day=f"2026-10-{day}")
+        used = {"requests": 10, "input": 12_000_000, "output": 3_000_000}
+        ledger.usage(used, alias="i-1", model="llama-3.1-70b", day=f"2026-10-{day}")
+    ledger.analyze()
+    with ledger.store.engine.connect() as connection:
+        (row,) = views.self_hosting(connection, Window(DAY.first, date(2026, 10, 8))).rows
+    cheapest = min(12 * one.input + 3 * one.output for one in api_offers("llama-3.1-70b"))
+    assert (row.effective_cost, row.tokens, row.requests, row.load) == (D(768), D(15_000_000), D(10), D("0.25"))
+    assert row.break_even_tokens_per_month is not None
+    assert row.break_even_requests_per_month is not None
+    assert round(row.break_even_tokens_per_month, 3) == round(15_000_000 * D(768) / cheapest * 730 / 24, 3)
+    assert round(row.break_even_requests_per_month, 6) == round(10 * D(768) / cheapest * 730 / 24, 6)
+    assert row.break_even_load is not None
+    assert round(row.break_even_load, 6) == round(D("0.25") * 768 / cheapest, 6)
+
+
 def test_requests_that_were_not_counted_have_no_break_even(ledger: Ledger) -> None:
     ledger.charge(
         "2026-10-05", "768", resource_id="i-1", gpus=8, hours=all_hours(), quantity="24",
