@@ -2,12 +2,13 @@
 
 Assumes     the unit costs of the months are written; the usage they were made of is there.
 Method      A model's demand is successful requests, else tokens, where counted in both periods on all of the days that
-            are known (analyzer.usage_days). A value of a cut served the usage that is its own: usage of a resource is
-            of who paid for the resource in the period, any other of who paid for the model; where these are several, of
-            those with the team, account and region it names.
+            are known (analyzer.usage_days). What one value of a cut alone paid for, it served alone. Else each served
+            the usage that is its own: usage of a resource is of who paid for the resource in the period, any other of
+            who paid for the model; where these are several, of those with the team, account and region it names.
 Cases       Where it is not plain of some usage whose it is, or the parts do not add up to the model's demand in both
             periods, no part is told. Nor is one that served nothing in one of them.
-Drawbacks   A model with demand in several stages or currencies has no parts: usage does not say which it is of.
+Drawbacks   A model with demand in several stages or currencies that several paid for has no parts: usage does not say
+            which it is of.
 """
 
 from __future__ import annotations
@@ -126,13 +127,23 @@ def served_by(
                 amount = row.requests if of_all[part[0]].unit == "requests" else row.tokens
                 parts.setdefault(part, ([], []))[side].append(amount)
     sums = {part: (exact_sum(old), exact_sum(new)) for part, (old, new) in parts.items()}
-    told: dict[PartOf, Served] = {}
+    told = _paid_by_one(of_all, payers, cuts)
     for use in single:
         ours = {part: both for part, both in sums.items() if part[0] == use}
         whole = of_all[use]
         if _sums(ours.values()) == (whole.before, whole.after):
             told |= {part: Served(whole.unit, *both) for part, both in ours.items() if all(both)}
     return told
+
+
+def _paid_by_one(of_all: Mapping[Use, Served], payers: Collection[Payer], cuts: Sequence[str]) -> dict[PartOf, Served]:
+    """The demand of models all of whose use one value of the cuts paid for: it is that value's."""
+    values: dict[Use, set[tuple[str | None, ...]]] = {}
+    for payer in payers:
+        values.setdefault(payer.use, set()).add(tuple(getattr(payer, cut) for cut in cuts))
+    return {
+        (use, value): of_all[use] for use, ones in values.items() if use in of_all and len(ones) == 1 for value in ones
+    }
 
 
 def _usage(connection: Connection, period: Period) -> Sequence[Row[Any]]:

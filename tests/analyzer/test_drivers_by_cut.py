@@ -117,6 +117,18 @@ def test_a_machine_that_goes_to_another_team_takes_its_requests_along(ledger: Le
     assert (found.totals[0].effects, found.demand_by_cut) == ({}, {"USD": True})
 
 
+def test_what_one_alone_paid_for_is_its_own_whatever_the_usage_says(ledger: Ledger) -> None:
+    """A model served at once and in batches, 1,000 requests each a day, then 1,500 at once, all in one account."""
+    for day, requests in (("2026-10-05", 1000), ("2026-11-05", 1500)):
+        for stage, count in (("inference_online", requests), ("inference_batch", 1000)):
+            tags = {"model": "chat", "stage": stage}
+            ledger.charge(day, "400", resource_id=f"i-{stage}", gpus=8, tags=tags, quantity="10", **COSTLY)
+            ledger.usage({"requests": count}, alias=f"i-{stage}", model="chat", day=day)
+    found = changes(ledger, "account")
+    assert effects(found) == {"prod": {"volume": D(200), "efficiency": D(-200)}}
+    assert found.demand_by_cut == {"USD": True}
+
+
 def test_what_moves_between_services_is_use_of_each(ledger: Ledger) -> None:
     """10 hours at 40 of one service become 5, 5 of another 10."""
     for day, amounts in (("2026-10-05", (10, 5)), ("2026-11-05", (5, 10))):
