@@ -11,6 +11,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+TOTALS = {"ai": "all AI spend", "all": "all spend"}
+"""The cuts that are everything watched, in words; every other cut has values."""
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -26,9 +29,14 @@ class Anomaly(_Section):
     min_days: int = Field(10, ge=7, description="a younger series is not judged")
     learn_days: int = Field(14, ge=7, description="days after which a new level is the level")
     watch_days: int = Field(35, ge=1, le=180, description="days judged again by each analysis")
-    new_cost: Decimal = Field(Decimal(100), gt=0, description="first spend on a model or accelerator worth a word")
-    suppress_share: float = Field(0.8, gt=0.5, le=1, description="of an anomaly, that a narrower one explains")
+    new_cost: Decimal = Field(Decimal(100), gt=0, description="first spend of two weeks worth a word")
+    suppress_share: float = Field(0.8, gt=0.5, le=1, description="of an anomaly, that others explain")
     ai_only: bool = Field(True, description="watch AI spend alone, or everything")
+
+    @property
+    def total(self) -> str:
+        """The cut that is everything watched."""
+        return "ai" if self.ai_only else "all"
 
 
 class BudgetMatch(_Section):

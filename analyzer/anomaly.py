@@ -1,85 +1,45 @@
 """What is out of the ordinary in the last weeks, found once, with what is behind it.
 
 Assumes     daily cost of what clouds and APIs bill for usage, as :mod:`analyzer.anomaly_series` gives it.
-Method      Every service, model, team and accelerator is judged by :mod:`analyzer.anomaly_score`; beside that, the
-            first spend on a model or accelerator (*new*), and a SKU whose cost per unit rose while its quantity did
-            not (*rate*). Each is taken apart (:mod:`analyzer.anomaly_drivers`); one of which a narrower one explains
-            ``suppress_share`` or more is not told a second time. Ordered by money.
-Cases       Nothing is new in a ledger younger than ``_NEW_HISTORY`` days. A rate must stay for two days of use. A
-            value that costs less than the least impact in all is not looked at.
+Method      Every service, model, team and accelerator, and all together, is judged by :mod:`analyzer.anomaly_score`;
+            beside that, first spend (*new*, :mod:`analyzer.anomaly_new`), and a SKU whose cost per unit rose while its
+            quantity did not (*rate*). Each is taken apart (:mod:`analyzer.anomaly_drivers`); what another explains
+            is not told a second time (:mod:`analyzer.anomaly_told`). Ordered by money.
+Cases       A rate must stay for two days of use. What all spend changed by is not told where one value by itself is
+            behind it and is as usual. A value that costs less than the least impact in all is not looked at.
 Drawbacks   An anomaly spread evenly over several teams and models is told once for each cut it shows in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, replace
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Connection
 
 from aispend.money import COST_QUANTUM, exact_sum
-from aispend.watching import Anomaly
+from aispend.watching import TOTALS, Anomaly
 from analyzer import anomaly_fit, anomaly_runs, anomaly_score, anomaly_states
-from analyzer.anomaly_drivers import Change, Drivers, drivers
+from analyzer.anomaly_drivers import Change, drivers
+from analyzer.anomaly_found import Found
+from analyzer.anomaly_new import new_spend
 from analyzer.anomaly_runs import Limits, Run
 from analyzer.anomaly_score import DRIFT_DAYS, find_runs
-from analyzer.anomaly_series import ACCELERATOR, SKU, Rates, Watched, WatchedSeries, spent_before
+from analyzer.anomaly_series import SKU, Rates, Watched, WatchedSeries
 from analyzer.anomaly_states import States
+from analyzer.anomaly_told import without_explained
 from analyzer.remembered import Remembered, key_of, method_of
 
-Kind = Literal["rise", "drop", "drift", "new", "rate"]
 Expected = Mapping[tuple[str, str | None, str], Collection[date]]
 """Per cut, value and currency, the days a person has called expected."""
 
 _Judge = Callable[..., list[Run]]
 """Costs, their first day and the positions of days called expected: what is out of the ordinary."""
 _RUNS, _STATES = "days out of the ordinary", "known before a month"
-_NEW_HISTORY = 28
 _RATE_DAYS = 2
-_ORDER = (SKU, "model", ACCELERATOR, "team", "service")
-"""Which of two that explain each other is told: the one that says most."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """Days out of the ordinary; money in ``currency``, ``impact`` = ``actual`` − ``expected``.
-
-    ``distance`` in robust scales, None where there is no scale; ``lasting`` when the last day known still was so.
-    """
-
-    kind: Kind
-    cut: str
-    value: str | None
-    currency: str
-    first: date
-    last: date
-    lasting: bool
-    actual: Decimal
-    expected: Decimal
-    distance: float | None
-    drivers: Drivers | None = None
-
-    @property
-    def impact(self) -> Decimal:
-        """What it cost more than expected; negative where less."""
-        return self.actual - self.expected
-
-    @property
-    def downwards(self) -> bool:
-        """Whether it cost less."""
-        return self.kind == "drop"
-
-    @property
-    def behind(self) -> Drivers | None:
-        """Its drivers, where what they add up to went the way it did: against the weeks before, not against a trend."""
-        return self.drivers if self.drivers is not None and self.drivers.total * self.impact > 0 else None
-
-    def overlaps(self, other: Found) -> bool:
-        """Whether they are of one currency and share a day."""
-        return self.currency == other.currency and self.first <= other.last and other.first <= self.last
 
 
 def limits(settings: Anomaly) -> Limits:
@@ -111,34 +71,6 @@ def candidates(seen: Watched, settings: Anomaly, expected: Expected, remembered:
     return found
 
 
-def new_spend(connection: Connection, seen: Watched, settings: Anomaly) -> list[Found]:
-    """Models and accelerators whose first spend lies in the days judged and is worth a word."""
-    since = seen.end - timedelta(days=settings.watch_days)
-    oldest = seen.first + timedelta(days=_NEW_HISTORY)
-    found = []
-    for series in seen.series:
-        if series.cut not in ("model", ACCELERATOR) or series.value is None:
-            continue
-        start = next((number for number, cost in enumerate(series.costs) if cost > 0), None)
-        if start is None:
-            continue
-        first = series.first + timedelta(days=start)
-        if first < max(since, oldest):
-            continue
-        days = series.costs[start : start + settings.learn_days]
-        cost = exact_sum(days)
-        if cost < settings.new_cost or spent_before(connection, series.cut, series.value, first):
-            continue
-        last = first + timedelta(days=max(number for number, one in enumerate(days) if one > 0))
-        lasting = last == seen.end - timedelta(days=1)
-        found.append(
-            Found(
-                "new", series.cut, series.value, series.currency, first, last, lasting, cost, Decimal(0), distance=None
-            )
-        )
-    return found
-
-
 def anomalies(
     connection: Connection, seen: Watched, settings: Anomaly, expected: Expected, remembered: Remembered
 ) -> list[Found]:
@@ -146,30 +78,14 @@ def anomalies(
     found = candidates(seen, settings, expected, remembered) + new_spend(connection, seen, settings)
     changes = [Change(one.cut, one.value, one.currency, one.first, one.last, _other_days(one, found)) for one in found]
     behind = drivers(connection, seen, changes, ai_only=settings.ai_only, remembered=remembered)
-    explained = [replace(one, drivers=theirs) for one, theirs in zip(found, behind, strict=True)]
-    told = without_explained(explained, settings.suppress_share)
+    explained = [
+        replace(one, drivers=theirs, is_expected=_is_expected(one, expected))
+        for one, theirs in zip(found, behind, strict=True)
+    ]
+    told = without_explained(
+        (one for one in explained if not _is_usual(one, seen, explained, settings)), settings.suppress_share
+    )
     return sorted(told, key=lambda one: (-abs(one.impact), one.first, one.cut, one.value or ""))
-
-
-def without_explained(found: Sequence[Found], share: float) -> list[Found]:
-    """Leave out each of which another explains ``share`` or more; of two that explain each other, the one that says
-    more stays: a SKU's rate, a known model, accelerator, team, service, in this order."""
-    told: list[Found] = []
-    for one in sorted(found, key=lambda one: (one.value is None, _ORDER.index(one.cut), one.kind != "new", one.first)):
-        if any(_explains(kept, one, share) for kept in told):
-            continue
-        told.append(one)
-    return told
-
-
-def _explains(narrow: Found, wide: Found, share: float) -> bool:
-    """Whether the change in ``wide`` is, by ``share`` or more, a change in ``narrow``."""
-    if not narrow.overlaps(wide) or narrow.downwards != wide.downwards:
-        return False
-    if narrow.cut == wide.cut:
-        return narrow.value == wide.value
-    part = None if wide.drivers is None else wide.drivers.share_of(narrow.cut, narrow.value)
-    return part is not None and part >= share
 
 
 def _judge(limits: Limits, remembered: Remembered) -> _Judge:
@@ -277,6 +193,26 @@ def _rate(rates: Rates, settings: Anomaly, expected: Expected, since: date, judg
             expected=before,
             distance=run.peak,
         )
+
+
+def _is_usual(one: Found, seen: Watched, found: Sequence[Found], settings: Anomaly) -> bool:
+    """Whether a change in all spend is one value's, of which it is nothing out of the ordinary."""
+    if one.cut not in TOTALS or one.drivers is None:
+        return False
+    out = {(other.cut, other.value) for other in found if other.overlaps(one)}
+    for series in seen.series:
+        start = next((number for number, cost in enumerate(series.costs) if cost > 0), len(series.costs))
+        judged_from = series.first + timedelta(days=start + settings.min_days)
+        known = judged_from <= one.first and one.last < series.first + timedelta(days=len(series.costs))
+        if known and series.currency == one.currency and (series.cut, series.value) not in out:
+            part = one.drivers.share_of(series.cut, series.value)
+            if part is not None and part >= settings.suppress_share:
+                return True
+    return False
+
+
+def _is_expected(one: Found, expected: Expected) -> bool:
+    return any(one.first <= day <= one.last for day in expected.get((one.cut, one.value, one.currency), ()))
 
 
 def _other_days(one: Found, found: Sequence[Found]) -> set[date]:

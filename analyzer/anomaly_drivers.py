@@ -211,6 +211,7 @@ _CHANGES = f"""
     JOIN spent d USING (day, currency)
     LEFT JOIN resource r USING (resource_key)
     WHERE CASE q.cut WHEN 'model' THEN d.model WHEN 'team' THEN d.team WHEN 'service' THEN d.service
-                     WHEN 'accelerator' THEN d.accelerator ELSE d.sku END IS NOT DISTINCT FROM q.value
+                     WHEN 'account' THEN d.account WHEN 'accelerator' THEN d.accelerator
+                     WHEN 'sku' THEN d.sku ELSE q.value END IS NOT DISTINCT FROM q.value
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
     ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9"""

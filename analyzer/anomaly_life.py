@@ -20,7 +20,8 @@ from aispend.clock import Clock
 from aispend.errors import UsageError
 from aispend.schema import anomaly, anomaly_event
 from aispend.settings import Settings
-from analyzer.anomaly import Found, anomalies, days_needed
+from analyzer.anomaly import anomalies, days_needed
+from analyzer.anomaly_found import Found
 from analyzer.anomaly_series import asked_by_watch, watched
 from analyzer.anomaly_words import explanation
 from analyzer.remembered import Remembered

@@ -1,4 +1,7 @@
-"""What the watch looks at: a daily series per service, model, team and accelerator, and what each SKU costs a unit.
+"""What the watch looks at: daily cost per service, model, team, accelerator and in all, and what a unit of a SKU costs.
+
+Accounts and SKUs are looked at for their first spend alone.
+
 
 Usage that clouds and APIs bill alone: purchases, taxes and credits come on days of their own and have no everyday to
 differ from, and the company's own costs (people, licences) are as a person wrote them down. A team or a model that
@@ -15,12 +18,14 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from aispend.money import exact_sum
 from analyzer.anomaly_known import Told, known_span, told_values, without_holes
 from analyzer.series import OWN, Behind, Series, SeriesCut
 from analyzer.series_together import Asked, SpendByDay
 
 CUTS: tuple[SeriesCut, ...] = ("model", "team", "service")
 ACCELERATOR = "accelerator"
+ACCOUNT: SeriesCut = "account"
 SKU = "sku"
 _USAGE = ("Usage", None)
 _LONGEST_CHARGE = timedelta(days=62)
@@ -31,7 +36,8 @@ _LONGEST_CHARGE = timedelta(days=62)
 class WatchedSeries:
     """Cost per day of one value of one cut, from ``first`` on; ``partly_unknown`` where some charge has no cost.
 
-    It may begin later and end earlier than what is watched: beyond, the value is unknown.
+    It may begin later and end earlier than what is watched: beyond, the value is unknown. ``part_of`` says where its
+    value may have another name, as a SKU in its service; empty where that is anywhere.
     """
 
     cut: str
@@ -40,6 +46,7 @@ class WatchedSeries:
     first: date
     costs: tuple[Decimal, ...]
     partly_unknown: bool = False
+    part_of: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,11 +71,13 @@ class Watched:
     behind: tuple[Behind, ...]
     left_out: tuple[int, ...]
     """Slices of the bills that are behind."""
+    firsts: tuple[WatchedSeries, ...] = ()
+    """Accounts and SKUs."""
 
 
 def asked_by_watch(days: int, ai_only: bool) -> tuple[Asked, ...]:
     """The daily series that the watch reads."""
-    return tuple(Asked(cut, ai_only, days) for cut in CUTS)
+    return tuple(Asked(cut, ai_only, days) for cut in (*CUTS, ACCOUNT))
 
 
 def watched(connection: Connection, spend: SpendByDay, *, days: int, ai_only: bool, least: Decimal) -> Watched | None:
@@ -76,12 +85,12 @@ def watched(connection: Connection, spend: SpendByDay, *, days: int, ai_only: bo
 
     SKUs that cost less than ``least`` are left out.
     """
-    series: list[WatchedSeries] = []
+    of: dict[str, list[WatchedSeries]] = {}
     found = None
     for asked in asked_by_watch(days, ai_only) if spend.clouds else ():
         found = spend.series(asked)
         if found is not None:
-            series += _usage(asked.by, found.series)
+            of[asked.by] = _usage(asked.by, found.series)
     if found is None:
         return None
     left_out = tuple(
@@ -100,10 +109,15 @@ def watched(connection: Connection, spend: SpendByDay, *, days: int, ai_only: bo
     }
     length = (found.end - found.first).days
     told = told_values(connection, found.first, found.end, left_out, least)
-    series = [known for one in series if (known := _known(one, told, least)) is not None]
+    series = [known for cut in CUTS for one in of[cut] if (known := _known(one, told, least)) is not None]
     series += _accelerators(connection.execute(text(_ACCELERATORS), scope).all(), found.first, length)
+    behind = {(one.provider, one.scope) for one in found.behind}
+    begun = max((bill.first for bill in spend.clouds if (bill.provider, bill.scope) not in behind), default=found.first)
+    series += _together(of["service"], "ai" if ai_only else "all", max(found.first, begun))
     rates = _rates(connection.execute(text(_RATES), scope).all(), found.first, length)
-    return Watched(found.first, found.end, tuple(series), tuple(rates), found.behind, left_out)
+    skus = _skus(connection.execute(text(_SKUS), scope).all(), found.first, length)
+    firsts = (*of[ACCOUNT], *skus)
+    return Watched(found.first, found.end, tuple(series), tuple(rates), found.behind, left_out, firsts)
 
 
 def _usage(cut: str, series: Iterable[Series]) -> list[WatchedSeries]:
@@ -119,6 +133,19 @@ def _usage(cut: str, series: Iterable[Series]) -> list[WatchedSeries]:
         lacks = one.partly_unknown or (known is not None and known.partly_unknown)
         found[name] = WatchedSeries(cut, value, one.currency, one.first, costs, lacks)
     return list(found.values())
+
+
+def _together(series: Iterable[WatchedSeries], cut: str, first: date) -> list[WatchedSeries]:
+    """All of them as one series per currency, from ``first`` on: before it the spend of some bill is unknown."""
+    alike: dict[str, list[WatchedSeries]] = {}
+    for one in series:
+        alike.setdefault(one.currency, []).append(one)
+    found = []
+    for currency, parts in sorted(alike.items()):
+        days = zip(*(one.costs[(first - one.first).days :] for one in parts), strict=True)
+        costs = tuple(exact_sum(day) for day in days)
+        found.append(WatchedSeries(cut, None, currency, first, costs, any(one.partly_unknown for one in parts)))
+    return [one for one in found if one.costs]
 
 
 def _known(one: WatchedSeries, told: Sequence[Told], least: Decimal) -> WatchedSeries | None:
@@ -139,6 +166,16 @@ def _accelerators(rows: Iterable[Sequence[Any]], first: date, length: int) -> li
     return [WatchedSeries(ACCELERATOR, *name, first, tuple(values)) for name, values in sorted(costs.items())]
 
 
+def _skus(rows: Iterable[Sequence[Any]], first: date, length: int) -> list[WatchedSeries]:
+    costs: dict[tuple[str, str], list[Decimal]] = {}
+    part_of: dict[tuple[str, str], tuple[str | None, ...]] = {}
+    for value, currency, provider, service, day, cost in rows:
+        days = costs.setdefault((value, currency), [Decimal(0)] * length)
+        days[(day - first).days] = exact_sum((days[(day - first).days], cost or Decimal(0)))
+        part_of.setdefault((value, currency), (provider, service))
+    return [WatchedSeries(SKU, *name, first, tuple(days), part_of=part_of[name]) for name, days in costs.items()]
+
+
 def _rates(rows: Iterable[Sequence[Any]], first: date, length: int) -> list[Rates]:
     found: dict[tuple[int, str], tuple[str, list[Decimal], list[Decimal]]] = {}
     for sku_key, value, currency, day, cost, quantity in rows:
@@ -154,8 +191,9 @@ def _rates(rows: Iterable[Sequence[Any]], first: date, length: int) -> list[Rate
 
 
 def spent_before(connection: Connection, cut: str, value: str, day: date) -> bool:
-    """Whether a cloud billed any cost of this model or accelerator before a day."""
-    statement = _MODEL_BEFORE if cut == "model" else _ACCELERATOR_BEFORE
+    """Whether a cloud billed any cost of this value before a day; of a SKU, under its name or under its id."""
+    special = {ACCELERATOR: _ACCELERATOR_BEFORE, SKU: _SKU_BEFORE}
+    statement = special.get(cut) or _VALUE_BEFORE.format(cut=cut)
     return bool(connection.scalar(text(statement), {"value": value, "day": day}))
 
 
@@ -180,6 +218,12 @@ _ACCELERATORS = f"""
       AND k.accelerator_type IS NOT NULL AND (k.is_ai OR NOT :ai_only)
     GROUP BY 1, 2, 3"""
 
+_SKUS = f"""
+    SELECT {SKU_NAME}, ck.billing_currency, k.provider, k.service_name, s.charge_date, sum({COST}) {_CHARGES}
+      AND (k.is_ai OR NOT :ai_only)
+    GROUP BY 1, 2, 3, 4, 5
+    ORDER BY 1, 2, 3, 4, 5"""
+
 _RATES = f"""
     WITH line AS (
         SELECT s.sku_key, {SKU_NAME} AS name, ck.billing_currency AS currency, s.charge_date AS day, {COST} AS cost,
@@ -197,12 +241,19 @@ _RATES = f"""
     ORDER BY 1, 3, 4"""
 """By SKU, currency and day, in one unit: the price's, or that of consumption where more lines say how much that was."""
 
-_MODEL_BEFORE = f"""
+_VALUE_BEFORE = f"""
     SELECT EXISTS (SELECT FROM spend_day b
-                   WHERE b.model = :value AND b.charge_date < :day AND coalesce(b.effective_cost, b.billed_cost) > 0
+                   WHERE b.{{cut}} = :value AND b.charge_date < :day AND coalesce(b.effective_cost, b.billed_cost) > 0
                      AND {NOT_OWN})"""
 
 _ACCELERATOR_BEFORE = f"""
     SELECT EXISTS (SELECT FROM charge c JOIN sku k USING (sku_key) JOIN slice b USING (slice_id)
                    WHERE k.accelerator_type = :value AND c.charge_date < :day
                      AND coalesce(c.effective_cost, c.billed_cost) > 0 AND {NOT_OWN})"""
+
+_SKU_BEFORE = f"""
+    WITH named AS (SELECT k.sku_key, k.provider, k.sku_id FROM sku k WHERE {SKU_NAME} = :value)
+    SELECT EXISTS (SELECT FROM charge c JOIN slice b USING (slice_id)
+                   WHERE c.sku_key IN (SELECT sku_key FROM named
+                                       UNION SELECT k.sku_key FROM sku k JOIN named USING (provider, sku_id))
+                     AND c.charge_date < :day AND coalesce(c.effective_cost, c.billed_cost) > 0 AND {NOT_OWN})"""

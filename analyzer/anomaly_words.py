@@ -5,8 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 from aispend.money import HALF_CENT, change_in_words, exact_sum, in_words
-from analyzer.anomaly import Found
+from aispend.watching import TOTALS
 from analyzer.anomaly_drivers import Part
+from analyzer.anomaly_found import Found
 
 _DIMENSIONS = ("service", "model", "team", "sku", "resource")
 _LEAST_SHARE = Decimal("0.005")
@@ -14,12 +15,13 @@ _LEAST_SHARE = Decimal("0.005")
 
 def explanation(found: Found) -> str:
     """What it cost, when, and against what; then the largest parts of the change."""
-    what = f"{found.cut} {found.value}" if found.value is not None else f"spend without a known {found.cut}"
+    unknown = TOTALS.get(found.cut, f"spend without a known {found.cut}")
+    what = f"{found.cut} {found.value}" if found.value is not None else unknown
     days = (found.last - found.first).days + 1
     when = f"on {found.first}" if days == 1 else f"on {days} days from {found.first}"
     cost = in_words(found.actual, found.currency)
     if found.kind == "new":
-        text = f"First spend on {what}: {cost} {when}"
+        text = f"First spend on {what}: {cost} {when}{_a_day(found, days)}"
     elif found.kind == "rate":
         usual = f"{in_words(found.expected)} at the usual price per unit of the weeks before"
         text = f"SKU {found.value} cost {cost} {when}, {usual}"
@@ -27,6 +29,12 @@ def explanation(found: Found) -> str:
         text = f"{what[0].upper()}{what[1:]} cost {cost} {when}, {in_words(found.expected)} expected"
     parts = _parts(found)
     return f"{text}. Largest parts of the change: {', '.join(parts)}." if parts else f"{text}."
+
+
+def _a_day(found: Found, days: int) -> str:
+    """What new spend costs a day, and how much of it another name cost before."""
+    text = f" ({in_words(found.actual / days)} a day)" if days > 1 else ""
+    return f"{text}, {in_words(found.expected)} of it in place of what ended then" if found.expected else text
 
 
 def _parts(found: Found) -> list[str]:

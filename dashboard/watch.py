@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import streamlit as st
 
+from aispend.watching import TOTALS
 from dashboard import data, layout
 from dashboard.layout import Cell, Lines, Mark, Tone
 from reports.budget_words import known_words, spent, threshold_words, times, window_words
@@ -137,8 +138,8 @@ def _no_anomalies(window: Window, currency: str) -> None:
         st.info("Nothing in these states; choose others above.")
         return
     st.info(
-        "Nothing out of the ordinary. What is younger than ten days is not judged, and nothing is new in the first "
-        "four weeks of a ledger."
+        "Nothing out of the ordinary. What is younger than ten days is judged for first spend alone, and nothing is "
+        "new in the first four weeks of a ledger."
     )
 
 
@@ -161,6 +162,8 @@ def _until(row: AnomalyFound) -> str:
 
 
 def _called(row: AnomalyFound) -> str:
+    if row.cut in TOTALS:
+        return TOTALS[row.cut]
     if row.cut == "model":
         return layout.model(row.value)
     return row.value or f"no {row.cut} known"

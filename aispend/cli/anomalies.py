@@ -114,8 +114,8 @@ def _nothing(connection: Connection, *, period: bool) -> str:
         where = "this period and these states" if period else "these states"
         return f"No anomaly in {where}; there are {counts}. Choose with --state."
     return (
-        "Nothing out of the ordinary. Series younger than ten days are not judged, and nothing is new in the first "
-        "four weeks of a ledger. Judged with every analysis: aispend analyze"
+        "Nothing out of the ordinary. Series younger than ten days are judged for first spend alone, and nothing is "
+        "new in the first four weeks of a ledger. Judged with every analysis: aispend analyze"
     )
 
 
@@ -206,10 +206,16 @@ def _decide(
         decided = decide(connection, anomaly, decision, who=who or login(), reason=reason, clock=system_clock)
     show.lines(
         [
-            f"{decided.id}: {decision}. {decided.kind} of {decided.cut} {decided.value or 'not known'}, "
+            f"{decided.id}: {decision}. {decided.kind} of {_called(decided.cut, decided.value)}, "
             f"{money(decided.impact)} {decided.currency}"
         ]
     )
+
+
+def _called(cut: str, value: str | None) -> str:
+    from aispend.watching import TOTALS
+
+    return TOTALS.get(cut) or f"{cut} {value or 'not known'}"
 
 
 def _states(text: str | None) -> tuple[str, ...]:

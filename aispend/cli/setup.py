@@ -266,7 +266,7 @@ TEMPLATE = """\
 # k = 4                       # robust scales from expectation; 5 gives fewer alarms and misses more
 # min_impact = 10             # and at least this much money …
 # min_share = 0.10            # … and this share of what was expected
-# new_cost = 100              # first spend on a model or accelerator worth a word
+# new_cost = 100              # first spend of two weeks worth a word
 # ai_only = true
 
 # ---- Budgets -----------------------------------------------------------------------------------------

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from aispend.errors import UsageError
-from analyzer.anomaly import Found, without_explained
 from analyzer.anomaly_drivers import day_weights, taken_apart
+from analyzer.anomaly_found import Found
 from analyzer.anomaly_life import WatchReport, decide
+from analyzer.anomaly_told import without_explained
 from analyzer.series import OWN
 from tests.analyzer.conftest import Ledger, all_hours
 

@@ -54,6 +54,12 @@ def test_a_log_that_begins_after_the_bill_is_no_fall_of_what_is_nobodys(ledger: 
     assert judged(ledger).found == 0
 
 
+def test_a_team_that_a_log_begins_to_tell_is_not_new(ledger: Ledger) -> None:
+    """Of the first thirty days' spend no team is known: that of the last ten may have been theirs all along."""
+    bought(ledger, begin=30, logged=DAYS)
+    assert judged(ledger).found == 0
+
+
 def test_a_hole_in_a_log_is_no_team_that_stopped_for_a_while(ledger: Ledger) -> None:
     """Of four days' 400 in the midst of the log no team is known: it's 75 a day did not fall, nor did nobody's rise."""
     bought(ledger, logged=DAYS, hole=range(33, 37))

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.anomaly import Found
 from analyzer.anomaly_drivers import DIMENSIONS, taken_apart
+from analyzer.anomaly_found import Found
 from analyzer.anomaly_words import explanation
 from dashboard.watch import _part
 from reports.views import AnomalyFound
@@ -79,8 +79,12 @@ def test_no_amount_has_more_than_cents(actual: str, expected: str, says: str) ->
 
 def test_first_spend_and_a_price_are_told_in_cents_too() -> None:
     small = replace(_found({}, actual="0.0042", expected="0.0041"), drivers=None)
-    assert explanation(replace(small, kind="new")) == (
+    assert explanation(replace(small, kind="new", expected=D(0))) == (
         "First spend on service Bedrock: less than a cent (USD) on 2026-11-03."
+    )
+    assert explanation(replace(small, kind="new")) == (
+        "First spend on service Bedrock: less than a cent (USD) on 2026-11-03, "
+        "less than a cent of it in place of what ended then."
     )
     assert explanation(replace(small, kind="rate")) == (
         "SKU Bedrock cost less than a cent (USD) on 2026-11-03, "
