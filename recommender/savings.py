@@ -9,10 +9,11 @@ Method
     the basis says. *net*: only the part no commitment covers, because covered hours save nothing until the
     commitment ends or other usage takes it. Where commitments may be left behind (another type, tokens bought) they
     stay paid for, and what their hours cost anew is taken off: (share × uncovered) − (1 − share) × hours left behind.
-    P10/P50/P90: bootstrap of whole weeks, seven days in a row from any day of the window (2,000 resamples, fixed seed
-    so that a rerun agrees). Days apart would take a weekend for chance. Each resample is multiplied by what else a kind
-    says is uncertain (``Spread``): the share that the change saved in one of the parts it was replayed on, and the
-    share of hours it does not fall short in, drawn from Jeffreys' posterior; an hour that falls short saves nothing.
+    P10/P50/P90: bootstrap of weeks, seven days in a row from any day of the window, in which each day counts as often
+    as in the average (``methods.drawn_weeks``). Days apart would take a weekend for chance. Each resample is multiplied
+    by what else a kind says is uncertain (``Spread``): the share that the change saved in one of the parts it was
+    replayed on, and the share of hours it does not fall short in, drawn from Jeffreys' posterior; an hour that falls
+    short saves nothing.
     The point is always within the range.
 Cases
     Weeks that all cost the same differ in nothing: the range is of the spread alone, and without one there is none, as
@@ -35,10 +36,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.contract import HOURS_PER_MONTH, DailyCost, Saving, Subject
+from recommender.methods.drawn_weeks import DRAWS, WEEK, mean_days
 
 CENT = Decimal("0.01")
-_RESAMPLES = 2000
-_WEEK = 7
+_MIN_WEEKS = 2
 _SAME = 1e-9
 _NO_WEEKS = "fewer than two whole weeks of its cost are known"
 _NO_DAY = "the cost of a day is unknown"
@@ -172,19 +173,15 @@ def _monthly(amounts: Sequence[Decimal | None], days: int, share: Decimal = Deci
 
 
 def _weeks(subject: Subject, days: int, amount: Behind) -> NDArray[np.float64] | str:
-    """An amount of a day in each resample of the newest whole weeks of the window; in words why there are none."""
-    size = days // _WEEK * _WEEK
-    first = (subject.as_of - timedelta(days=size)).date()
-    if size < 2 * _WEEK or subject.first_seen > first:
+    """An amount of a day in each draw of weeks of the window; in words why there are none."""
+    whole = days // WEEK
+    if whole < _MIN_WEEKS or subject.first_seen > (subject.as_of - timedelta(weeks=whole)).date():
         return _NO_WEEKS
-    by_day: dict[date, Decimal | None] = {cost.day: amount(cost) for cost in subject.costs if cost.day >= first}
-    series = [by_day.get(first + timedelta(days=number), Decimal(0)) for number in range(size)]
+    first = (subject.as_of - timedelta(days=days)).date()
+    by_day: dict[date, Decimal | None] = {cost.day: amount(cost) for cost in recent(subject, days)}
+    series = [by_day.get(first + timedelta(days=number), Decimal(0)) for number in range(days)]
     known = [float(amount) for amount in series if amount is not None]
-    if len(known) < size:
-        return _NO_DAY
-    weeks = np.lib.stride_tricks.sliding_window_view(np.array(known + known[: _WEEK - 1]), _WEEK).sum(axis=1)
-    means = np.random.default_rng(730).choice(weeks, size=(_RESAMPLES, size // _WEEK)).mean(axis=1) / _WEEK
-    return np.asarray(means)
+    return mean_days(np.array(known)) if len(known) == days else _NO_DAY
 
 
 def _range(
@@ -203,18 +200,14 @@ def _range(
     if differs:
         of.append("parts of history it was tried on")
     left = share if not differs and behind is None else Decimal(1)
-    saved = (
-        rng.choice(parts, size=_RESAMPLES)
-        if differs
-        else np.full(_RESAMPLES, float(share) if behind is not None else 1.0)
-    )
+    saved = rng.choice(parts, size=DRAWS) if differs else np.full(DRAWS, float(share) if behind is not None else 1.0)
     draws = means * saved
     if behind is not None:
         draws = np.maximum(draws - (1 - saved) * behind, 0)
     if spread.hours > 0:
         of.append("hours in which it may fall short")
         short = min(spread.short_hours, spread.hours)
-        draws = draws * (1 - rng.beta(short + 0.5, spread.hours - short + 0.5, _RESAMPLES))
+        draws = draws * (1 - rng.beta(short + 0.5, spread.hours - short + 0.5, DRAWS))
     p10, p50, p90 = (_money(value, left) for value in np.percentile(draws, (10, 50, 90)))
     beside = f"; not in it: {spread.beside}" if spread.beside else ""
     if not point and (not of or p10 == p90):

@@ -42,6 +42,7 @@ from recommender.methods.commitment import (
     lowest_mean,
     survives,
 )
+from recommender.methods.drawn_weeks import mean_days, weeks_differ
 from recommender.methods.lasting import most_that_lasts
 from recommender.methods.offered import Offered
 from recommender.methods.risk import effective_sample, risk_level, violation_bound
@@ -55,8 +56,6 @@ _MIN_WEEKS = 2
 _WEEKS_OF = {"1y": 52, "3y": 156}
 _STEPS = 20
 """Twentieths of the optimum that are tried where it does not survive the stress."""
-_RESAMPLES = 2000
-_SAME = 1e-9
 
 
 def applies(subject: UsagePool) -> bool:
@@ -319,25 +318,17 @@ def _parts(subject: UsagePool, monthly_cost: Decimal) -> dict[str, Decimal]:
 def _range(
     usage: Sequence[Decimal], best: CommitmentFit, committed_rate: Decimal, today: Decimal, point: Decimal
 ) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
-    """P10, P50 and P90 of the monthly saving around ``point``: weeks drawn anew; none where they do not differ.
-
-    A week is seven days in a row from any day, over the window's end as well, so that each day counts as often as in
-    the point: days beside the whole weeks may be unlike them.
-    """
-    weeks = len(usage) // _WEEK
-    if weeks < _MIN_WEEKS:
+    """P10, P50 and P90 of the monthly saving around ``point``: weeks drawn anew; none where they do not differ."""
+    if len(usage) // _WEEK < _MIN_WEEKS:
         return (None, None, None)
     used = np.array([float(hour) for hour in usage])
     covered = np.minimum(used, float(best.covers)) - float(best.covers * committed_rate)
-    saved = np.array([np.roll(covered, -start)[:_WEEK].sum() for start in range(0, covered.size, _DAY)])
-    # those over the end join days that never followed each other: alone they show no difference of weeks
-    in_a_row = saved[: (covered.size - _WEEK) // _DAY + 1]
-    if np.allclose(in_a_row, in_a_row[0], rtol=_SAME, atol=_SAME):
+    daily = covered.reshape(-1, _DAY).sum(axis=1)
+    if not weeks_differ(daily):
         return (None, None, None)
-    means = np.random.default_rng(730).choice(saved, size=(_RESAMPLES, weeks)).mean(axis=1) / _WEEK
     p10, p50, p90 = (
-        (Decimal(repr(float(value))) * HOURS_PER_MONTH * today).quantize(CENT)
-        for value in np.percentile(means, (10, 50, 90))
+        (Decimal(repr(float(value / _DAY))) * HOURS_PER_MONTH * today).quantize(CENT)
+        for value in np.percentile(mean_days(daily), (10, 50, 90))
     )
     return (None, None, None) if p10 == p90 else (min(p10, point), p50, max(p90, point))
 

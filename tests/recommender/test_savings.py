@@ -104,6 +104,37 @@ def test_weeks_that_differ_give_a_range(make_subject: Make) -> None:
     assert (found.p10, found.p50, found.p90) == (Decimal("3693.45"), Decimal("4562.50"), Decimal("5431.55"))
 
 
+def test_days_beside_whole_weeks_are_in_the_range_as_in_the_point(make_subject: Make) -> None:
+    """Sixteen days, of which the first two cost 800 and the others 100: 187.50 a day is 5,703.12 a month.
+
+    Seven days in a row from any of 16 starts hold none of the two dear days 8 times, one 2 times and both 6 times. Of
+    the 64 sums of two draws (weights 4, 1 and 3 of 8) 16 are 0, 8 are 1, 25 are 2, 6 are 3 and 9 are 4: P10 is 0, P50
+    is 2 and P90 is 4 dear days in 14, which is 100, 200 and 300 a day.
+    """
+    found = saving(make_subject(costs=days(*[800] * 2, *[100] * 14)), 16, Decimal(1))
+    assert found.net == Decimal("5703.12")
+    assert (found.p10, found.p50, found.p90) == (Decimal("3041.67"), Decimal("6083.33"), Decimal("9125.00"))
+
+
+def test_weeks_that_cost_alike_have_no_range_in_a_window_of_other_length(make_subject: Make) -> None:
+    """Five days of 100 and two free ones, sixteen days long: twelve of 100 are 75 a day is 2,281.25 a month."""
+    subject = make_subject(costs=days(*([100] * 5 + [0] * 2) * 2, 100, 100))
+    alone = saving(subject, 16, Decimal(1))
+    assert (alone.net, alone.p10, alone.range_from) == (
+        Decimal("2281.25"),
+        None,
+        "none: every week cost the same, and nothing else of it is uncertain",
+    )
+    tried = saving(subject, 16, Decimal(1), Spread(shares=(0.5, 1.0, 1.0)))
+    assert (tried.p10, tried.p50, tried.p90) == (Decimal("1140.62"), Decimal("2281.25"), Decimal("2281.25"))
+    assert tried.range_from == "parts of history it was tried on"
+
+
+def test_an_unknown_day_beside_whole_weeks_leaves_no_range(make_subject: Make) -> None:
+    found = saving(make_subject(costs=days(None, 100, *[100] * 7, *[200] * 7)), 16, Decimal(1))
+    assert (found.p10, found.range_from) == (None, "none: the cost of a day is unknown")
+
+
 @pytest.mark.parametrize(
     "costs",
     [

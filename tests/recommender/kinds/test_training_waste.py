@@ -12,8 +12,10 @@ import pytest
 
 from aispend.advising import Recommend
 from recommender.contract import Advice, DailyCost, Subject, WhyNot
+from recommender.kinds.run_costs import careful_saving
 from recommender.kinds.training_waste import KIND, evaluate
 from recommender.methods.lost_runs import RunHour
+from recommender.savings import saving
 from recommender.subjects.training_runs import TrainingRun, TrainingRuns
 from tests.recommender.conftest import AS_OF
 from tests.recommender.kinds.contract import KindContract
@@ -99,6 +101,17 @@ def refuse(found: TrainingRuns) -> WhyNot:
     answer = evaluate(found, Recommend())
     assert isinstance(answer, WhyNot), answer
     return answer
+
+
+def test_a_burst_beside_the_whole_weeks_is_no_saving_of_every_week() -> None:
+    """Sixteen days lost something on the first two alone: 8 of the 16 weeks drawn from hold neither, so P10 is none."""
+    lost = [
+        DailyCost((AS_OF - timedelta(days=ago)).date(), 24, None, D(800), D(800), is_spot=False) for ago in (16, 15)
+    ]
+    found = subject(costs=lost)
+    most = saving(found, 16, D(1))
+    assert most.net == D("3041.67")
+    assert careful_saving(most, found, 16).net == 0
 
 
 def test_a_failed_run_is_spared_what_came_after_a_test_run() -> None:
