@@ -14,8 +14,9 @@ from sqlalchemy.dialects.postgresql import insert
 from aispend.clock import next_month
 from aispend.schema import made_from
 from aispend.settings import Allocation, Settings
+from analyzer.late_bills import claims_say
 
-ANALYSIS_VERSION = "8"
+ANALYSIS_VERSION = "9"
 """Changes whenever the same facts may give other shares, roll-ups or unit costs."""
 
 _BILLS = """
@@ -102,7 +103,8 @@ def fingerprint(connection: Connection, scope: Scope, settings: str) -> str:
     asked = {"month": scope.month, "slices": scope.slices, "first": scope.first, "last": end_of(scope)}
     loaded = [connection.scalar(text(query), asked) for query in (_BILLS, _TELEMETRY)]
     named = connection.execute(text(_WHAT_CHARGES_NAME), asked).one()
-    return hashlib.sha256("\n".join([settings, *map(str, (*loaded, *named))]).encode()).hexdigest()
+    claimed = claims_say(connection, scope.month)
+    return hashlib.sha256("\n".join([settings, *map(str, (*loaded, *named)), claimed]).encode()).hexdigest()
 
 
 def end_of(scope: Scope) -> date:

@@ -1,10 +1,10 @@
 """Which months have changed since they were analyzed, told without reading the charges of those that have not.
 
 Method      A month's *fingerprint* (:mod:`analyzer.fingerprint`) is made from the names, SKUs, machines and prices that
-            its charges name, so it takes a pass over them. But where its bills, the telemetry of its days, the settings
-            and the whole of these tables are as they were when the fingerprint was last found the same, so is the
-            fingerprint. This is a short text of a few tables' sums for all months together, kept by month; only
-            where it differs are the charges asked.
+            its charges name, so it takes a pass over them. But where its bills and those of the months beside it, the
+            telemetry of its days, the settings and the whole of these tables are as they were when the fingerprint was
+            last found the same, so is the fingerprint. This is a short text of a few tables' sums for all months
+            together, kept by month; only where it differs are the charges asked.
 Cases       All is read of one instant, so that what is kept belongs together: a bill that comes meanwhile is found
             the next time. Of a month just analyzed nothing is kept before it was once found the same.
 Drawbacks   One row more in those tables, though no charge of a month names it, costs a pass over the charges.
@@ -38,7 +38,8 @@ Span = tuple[date, date]
 _LOADED = """
     SELECT known.month, concat_ws(';', state.fingerprint,
         (SELECT string_agg(concat_ws(' ', slice_id, dataset, loaded_at), ',' ORDER BY slice_id)
-         FROM slice WHERE kind = 'bill' AND period = known.month),
+         FROM slice WHERE kind = 'bill' AND period >= known.month - interval '1 month'
+                      AND period <= known.month + interval '1 month'),
         (SELECT string_agg(concat_ws(' ', slice_id, loaded_at), ',' ORDER BY slice_id)
          FROM slice WHERE kind IN ('metrics', 'usage', 'workloads') AND period BETWEEN known.first AND known.last))
     FROM unnest(CAST(:months AS date[]), CAST(:firsts AS date[]), CAST(:lasts AS date[])) AS known (month, first, last)

@@ -16,6 +16,8 @@ Cases       Idle time that the setting puts upon a workload is that workload's a
             Failed requests, reasoning tokens (part of the output) and good requests (:mod:`analyzer.goodput`) stand
             beside them and carry no cost of their own.
             Where no usage is known, the tokens a token-priced bill itself counts are taken.
+            Usage of a day that another month's bill charges goes with the charge (:mod:`analyzer.late_bills`); where a
+            day is in two bills, the one without its usage has zero requests of it.
             Usage that met no charge stands in a row of its own with unknown cost: it dilutes no rate.
             A charge without effective cost adds its volume but no cost: the row is partly unknown, and says so.
             What worked for a model on a day of which nothing was logged (:mod:`analyzer.usage_holes`) stands in a row
@@ -38,6 +40,7 @@ from aispend.watching import LatencyTarget
 from analyzer.exact_sql import split_exact_sql
 from analyzer.goodput import SERVED_CLASSES, TIME_CLASSES, gather_served
 from analyzer.hours import IDLE_ACTIVITY
+from analyzer.late_bills import IS_LATE, find_claims
 from analyzer.serving import find_what_is_on_shared, put_where_served
 from analyzer.tokens import TOKEN_CLASSES, TOKEN_WEIGHTS
 from analyzer.usage_holes import SERVING, find_unlogged
@@ -144,14 +147,22 @@ _COSTS = f"""
                 LEFT JOIN unlogged_day d USING (day, provider, model, stage, currency)) AS line
           GROUP BY day, provider, model, stage, currency, is_unlogged) AS costs"""
 
+_NEAR = """
+    CREATE TEMP TABLE near_day ON COMMIT DROP AS
+    SELECT DISTINCT day FROM unit_line
+    WHERE reason IN ('used', 'direct') AND day >= CAST(:month AS date) - interval '1 month'
+      AND day < CAST(:end AS date) + interval '1 month'"""
+"""Days charged by the month's bills, outside it too: of these the usage is to be known, if only to belong elsewhere."""
+
 _USAGE = """
     CREATE TEMP TABLE usage_day ON COMMIT DROP AS
-    SELECT u.*, r.model AS placed_model, r.stage AS placed_stage, r.currency
+    SELECT u.*, (u.day >= :month AND u.day < :end) <> {is_late} AS is_ours, r.model AS placed_model,
+           r.stage AS placed_stage, r.currency
     FROM (SELECT resource_key, provider, account, day, model, coalesce(service_tier ~* 'batch', false) AS is_batch,
                  sum(quantity) FILTER (WHERE unit_class = 'request') AS requests, {classes}
           FROM (SELECT resource_key, provider, account, day, model, service_tier, unit_class, quantity FROM used_day
                 UNION ALL SELECT * FROM served_day) AS counted
-          WHERE day >= :first AND day < :last AND provider IS NOT NULL
+          WHERE (day >= :month AND day < :end OR day IN (SELECT day FROM near_day)) AND provider IS NOT NULL
           GROUP BY 1, 2, 3, 4, 5, 6) AS u
     LEFT JOIN LATERAL (
         SELECT l.model, l.stage, l.currency
@@ -172,7 +183,8 @@ _USAGE = """
 
 _VOLUME = """
     CREATE TEMP TABLE volume_day ON COMMIT DROP AS
-    SELECT day, provider, placed_model AS model, placed_stage AS stage, currency, sum(requests) AS requests, {served},
+    SELECT day, provider, placed_model AS model, placed_stage AS stage, currency,
+           CASE WHEN bool_or(is_ours) THEN sum(requests) FILTER (WHERE is_ours) ELSE 0 END AS requests, {served},
            {times}, {sums}, true AS is_known, false AS is_unlogged
     FROM usage_day WHERE placed_model IS NOT NULL
     GROUP BY 1, 2, 3, 4, 5"""
@@ -229,7 +241,7 @@ _WRITE_UNMET = """
     CROSS JOIN (VALUES ('allocation'), ('usage')) AS b (basis)
     LEFT JOIN (SELECT DISTINCT ON (provider) provider, currency FROM charge_now
                GROUP BY provider, currency ORDER BY provider, count(*) DESC, currency) AS main USING (provider)
-    WHERE u.placed_model IS NULL
+    WHERE u.placed_model IS NULL AND u.is_ours
     GROUP BY u.day, u.provider, u.model, u.is_batch, basis, main.currency"""
 
 
@@ -241,21 +253,20 @@ def write_unit_costs(
     ``targets`` say which requests are good; ``currency`` stands beside usage of a provider without any bill. Needs the
     month's shares in ``share_now``.
     """
-    scope = {"month": month, "first": month, "last": end, "currency": currency}
+    scope = {"month": month, "end": end, "currency": currency}
     find_what_is_on_shared(connection)
     _run(connection, _SHARES)
     _run(connection, _DAYS)
     _run(connection, "CREATE INDEX ON unit_line (resource_key, day); ANALYZE unit_line")
     _run(connection, _IDLE)
-    gather_served(connection, targets, first=month, last=end)
+    gather_served(connection, targets, first=find_claims(connection, month), last=end)
     counted = (*TOKEN_CLASSES, *SERVED_CLASSES, *TIME_CLASSES)
     classes = ", ".join(f"sum(quantity) FILTER (WHERE unit_class = '{name}') AS {name}" for name in counted)
-    connection.execute(text(_USAGE.format(classes=classes)), scope)
+    connection.execute(text(_NEAR), scope)
+    connection.execute(text(_USAGE.format(classes=classes, is_late=IS_LATE)), scope)
     put_where_served(connection)
     _run(connection, _ACTIVE)
-    sums = ", ".join(f"sum({name}) AS {name}" for name in TOKEN_CLASSES)
-    served = ", ".join(f"sum({name}) AS {name}" for name in SERVED_CLASSES)
-    times = ", ".join(f"sum({name}) AS {name}" for name in TIME_CLASSES)
+    sums, served, times = (_sums(names) for names in (TOKEN_CLASSES, SERVED_CLASSES, TIME_CLASSES))
     _run(connection, _VOLUME.format(sums=sums, served=served, times=times))
     find_unlogged(connection, month)
     _run(connection, _COSTS)
@@ -291,6 +302,10 @@ def _write_costs(tokens: str) -> str:
         ),
         divided=split_exact_sql("token_part", "basis_id", "place", "w", ["shared"]),
     )
+
+
+def _sums(names: Sequence[str]) -> str:
+    return ", ".join(f"sum({name}) FILTER (WHERE is_ours) AS {name}" for name in names)
 
 
 def _quantity(name: str) -> str:
