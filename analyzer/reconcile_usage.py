@@ -3,7 +3,7 @@
 Assumes     token-priced SKUs say how many tokens a pricing unit is; ``inference_hour`` counts the same classes.
 Method      Per provider, account, model, unit class and calendar month, day by day: measured tokens less billed ones.
             Each day's difference goes to the first cause that holds for the day; what is left is unexplained.
-Causes      late data         the day lies after the newest day of that provider's usage, or of its bill
+Causes      late data         the day lies after the newest day of that provider's usage, or of the payer's bill
             missing rows      usage of the model was measured on other days, but not on this one, or never; or a
                               day was measured that the bill has no charge for
             rounding          at most half of the last decimal of the billed quantity, for each line
@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from sqlalchemy import Connection, text
@@ -37,6 +37,9 @@ A day that begins up to eight hours from UTC (Google's in winter) moves a third 
 compared: 1.1 % of a month of 30 days. Requests cut off midway are billed and their last counts never reach a gateway:
 below 1 % where few fail. Both together round to 2 %; what counts tokens by another tokenizer is far beyond it.
 """
+
+_HANDOVER = timedelta(days=6)
+"""How long two payers may be charged for an account that goes from one to the other."""
 
 _ESTIMATES = ("open", "provisional")
 
@@ -63,7 +66,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Newest:
-    """The newest day a provider's usage and its bill have; None where there is nothing at all."""
+    """The newest day a provider's usage and the payer's bill have; None where there is nothing at all."""
 
     usage: date | None
     bill: date | None
@@ -127,12 +130,31 @@ def billed_tokens_are_measured(connection: Connection, tolerance: Decimal = TOLE
         found.estimated = found.estimated or row["estimated"]
     if not billed:
         return
-    bill_days = {row.provider: row.newest for row in connection.execute(text(_NEWEST_CHARGE))}
+    bill_days = _bill_days(connection)
     measured, usage_days = _measured(connection, billed, names)
     for key in sorted(billed):
         ours = measured.get(key, Measured())
-        one = residual(ours.by_day, billed[key], Newest(usage_days.get(key[0]), bill_days.get(key[0])))
+        one = residual(
+            ours.by_day, billed[key], Newest(usage_days.get(key[0]), bill_days.get((key[0], key[1], key[4])))
+        )
         yield _finding(key, billed[key], ours, one, tolerance)
+
+
+def _bill_days(connection: Connection) -> dict[tuple[str, str, date], date]:
+    """The newest day of the bills of each provider, account and month: of what its payer was charged for by any."""
+    newest: dict[tuple[str, str], date] = {}
+    charged: dict[tuple[str, str, date], list[tuple[str, date, date]]] = defaultdict(list)
+    for provider, payer, account, month, first, last in connection.execute(text(_CHARGED_DAYS)):
+        newest[provider, payer] = max(last, newest.get((provider, payer), last))
+        charged[provider, account, month].append((payer, first, last))
+    return {
+        key: min(
+            newest[key[0], payer]
+            for payer, _, last in several
+            if not any(then > last and since >= last - _HANDOVER for _, since, then in several)
+        )
+        for key, several in charged.items()
+    }
 
 
 def _measured(
@@ -212,7 +234,10 @@ _BILLED = f"""
     WHERE c.pricing_quantity IS NOT NULL AND charge_category = 'Usage'
     GROUP BY 1, 2, 4, 5, 6"""
 
-_NEWEST_CHARGE = "SELECT provider, max(charge_date) AS newest FROM spend_day WHERE charge_category = 'Usage' GROUP BY 1"
+_CHARGED_DAYS = f"""
+    SELECT d.provider, s.scope, {_NAME.format("d.account")}, date_trunc('month', d.charge_date::timestamp)::date,
+           min(d.charge_date), max(d.charge_date)
+    FROM spend_day d JOIN slice s USING (slice_id) WHERE d.charge_category = 'Usage' GROUP BY 1, 2, 3, 4"""
 
 _MEASURED = f"""
     SELECT lower(provider), {_NAME.format("account")}, lower(model), unit_class,

@@ -148,3 +148,40 @@ def test_a_ledger_without_token_prices_has_nothing_to_compare(ledger: Ledger) ->
     ledger.usage({"input": 1800}, model="claude")
     ledger.analyze()
     assert findings(ledger) == []
+
+
+def test_days_a_late_payer_is_not_billed_for_yet_are_late_and_not_missing(ledger: Ledger) -> None:
+    ledger.charge("2026-10-05", "3", quantity="1.000", scope="late", account_id="lab", **TOKENS)
+    ledger.charge("2026-10-05", "3", quantity="1.000", **TOKENS)
+    ledger.charge("2026-10-20", "3", quantity="1.000", **TOKENS)
+    for account in ("lab", "prod"):
+        ledger.usage({"input": 1000}, model="claude", account_id=account)
+        ledger.usage({"input": 7}, model="claude", account_id=account, day="2026-10-06")
+    ledger.usage({"input": 1000}, model="claude", day="2026-10-20")
+    ledger.analyze()
+
+    assert {row.scope.split()[1]: row.cause for row in findings(ledger)} == {
+        "lab": "estimate: +7 late data, the bill is older (1 day)",
+        "prod": "estimate: +7 missing rows, days without a charge (1 day)",
+    }
+
+
+@pytest.mark.parametrize(
+    ("former", "later", "cause"),
+    [
+        pytest.param("01 08", "09 25", "missing rows, days without a charge", id="one payer after the other"),
+        pytest.param("02 18", "03 25", "late data, the bill is older", id="both at once"),
+    ],
+)
+def test_an_account_of_two_payers_is_as_late_as_those_that_still_pay(
+    ledger: Ledger, former: str, later: str, cause: str
+) -> None:
+    """Neither is charged for it on the 19th, but the former may still be where it was charged beside the later."""
+    for payer, charged in (("former", former), ("later", later)):
+        for number in charged.split():
+            ledger.charge(f"2026-10-{number}", "3", quantity="1.000", scope=payer, **TOKENS)
+            ledger.usage({"input": 1000}, model="claude", day=f"2026-10-{number}")
+    ledger.usage({"input": 7}, model="claude", day="2026-10-19")
+    ledger.analyze()
+
+    assert [row.cause for row in findings(ledger)] == [f"estimate: +7 {cause} (1 day)"]
