@@ -260,6 +260,17 @@ def shared_line(rows: Iterable[ModelLifecycle | ModelLifecycleIn]) -> str | None
     )
 
 
+def shared_stage_line(shared: Mapping[str, Decimal]) -> str | None:
+    """What of spend by stage, by currency, unit costs have under another stage; None where there is nothing."""
+    told = ", ".join(f"{money(amount)} {currency}" for currency, amount in shared.items())
+    return (
+        f"Stages are as the bill says: {told} under no stage known are parts of shared costs; "
+        "unit-costs puts them where each model served."
+        if told
+        else None
+    )
+
+
 def conversion_lines(currency: str, oldest_rate: date | None, unconverted: Mapping[str, Decimal]) -> list[str]:
     """At which rates amounts were brought into one currency, and what stayed out of it for want of one."""
     oldest = f" Oldest rate used: {oldest_rate}." if oldest_rate else ""

@@ -89,7 +89,7 @@ def spend(
     """
     from reports import records, views
     from reports.columns import converted_columns, spend_columns
-    from reports.formats import basis_lines, unconverted_lines
+    from reports.formats import basis_lines, shared_stage_line, unconverted_lines
 
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         query = spend_query(connection, by, cost, without, ai_only, axis, first, end)
@@ -97,6 +97,11 @@ def spend(
         found = converted.spend if converted else views.spend(connection, query)
         missing = "" if found.rows else nothing.no_charges(connection)
         home = door.settings.reporting_currency
+        shared = None
+        if style is Format.table and "stage" in query.by:
+            shared = shared_stage_line(
+                views.shared_without_stage(connection, query, converted.currency if converted else None)
+            )
     found = replace(found, rows=in_order(found, home))
     if style is not Format.table:
         if converted:
@@ -113,9 +118,9 @@ def spend(
     elif converted and not converted.rows:
         show.lines([*unconverted_lines(converted.unconverted), *basis_lines(found.basis)])
     elif converted:
-        _converted_table(converted, doors.listed(by), limit)
+        _converted_table(converted, doors.listed(by), limit, shared)
     else:
-        spend_table(found, doors.listed(by), limit, home)
+        spend_table(found, doors.listed(by), limit, home, shared)
 
 
 def spend_query(
@@ -167,8 +172,11 @@ def in_order(found: views.Spend, home: str) -> tuple[views.SpendRow, ...]:
     return tuple(sorted(rows, key=lambda row: str(row.cut[0]))) if dated else rows
 
 
-def spend_table(found: views.Spend, by: tuple[str, ...], limit: int, home: str) -> None:
-    """Spend for people; ``by`` are the cuts to show, the first of the query's; the currency ``home`` comes first."""
+def spend_table(found: views.Spend, by: tuple[str, ...], limit: int, home: str, shared: str | None = None) -> None:
+    """Spend for people; ``by`` are the cuts to show, the first of the query's; the currency ``home`` comes first.
+
+    ``shared`` is the line on shared costs under no stage, if there is one.
+    """
     from reports.formats import basis_lines, money, percent
     from reports.home_first import home_first
 
@@ -223,11 +231,11 @@ def spend_table(found: views.Spend, by: tuple[str, ...], limit: int, home: str) 
         ],
         cells,
         totals=foot,
-        notes=[*_ai_lines(found), *basis_lines(found.basis)],
+        notes=[*_ai_lines(found), *([shared] if shared else []), *basis_lines(found.basis)],
     )
 
 
-def _converted_table(found: views.Converted, by: tuple[str, ...], limit: int) -> None:
+def _converted_table(found: views.Converted, by: tuple[str, ...], limit: int, shared: str | None) -> None:
     from reports.formats import basis_lines, conversion_lines, money, percent
 
     whole = found.total
@@ -255,7 +263,7 @@ def _converted_table(found: views.Converted, by: tuple[str, ...], limit: int) ->
         ],
         cells,
         totals=[("total", *[""] * (len(by) - 1), money(whole), "100.0 %", "")] if by else [],
-        notes=[*notes, *basis_lines(found.spend.basis)],
+        notes=[*notes, *([shared] if shared else []), *basis_lines(found.spend.basis)],
     )
 
 

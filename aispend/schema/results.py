@@ -129,6 +129,7 @@ spend_resource_month = Table(
     comment="cost_share rolled up by month and resource; rewritten with its slice.",
 )
 
+# counts of what was served: 0 is known to have served none, NULL is not known
 unit_cost = Table(
     "unit_cost",
     metadata,

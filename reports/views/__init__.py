@@ -2,7 +2,7 @@
 
 spend             any cut of cost
 energy            kilowatt hours and carbon per model
-spend_in          any cut of cost in one currency
+spend_in          any cut of cost in one currency; shared_without_stage: what of spend by stage is a shared cost's
 self_hosting      served models beside the same tokens at an API
 lifecycles        training against serving; runs: what each run cost; payback: when training has paid
 commitments       owner, terms, use and who benefits
@@ -120,6 +120,7 @@ from reports.views.savings import (
     savings,
 )
 from reports.views.self_host import SelfHosted, SelfHosting, self_hosting
+from reports.views.shared_stage import shared_without_stage
 from reports.views.spend import Costs, Spend, SpendRow, SpendTotal, spend
 from reports.views.spend_query import CATEGORIES, DIMENSIONS, SpendQuery
 from reports.views.tax_lines import tax_apart
@@ -274,6 +275,7 @@ __all__ = [
     "same_days_from",
     "savings",
     "self_hosting",
+    "shared_without_stage",
     "spend",
     "spend_in",
     "tax_apart",
