@@ -32,7 +32,8 @@ def verify(door: doors.Door) -> int:
     """Hold what was done against the bills that are loaded; how many recommendations were verified by it."""
     from aispend.clock import system_clock
     from analyzer.agreements import drawdowns
-    from recommender.ledger.months import Floor, update_ledger
+    from recommender.ledger.floors import Floor
+    from recommender.ledger.months import update_ledger
 
     with door.store.engine.begin() as connection:
         agreements = door.settings.agreements

@@ -7,7 +7,8 @@ Method
     or done where nobody accepted it first; no later run changes it. Hours, effective cost, coverage and list price are
     measured on the 28 days before the day it was done, or before the newest bill where that is earlier.
 Cases
-    First charged within these days: from that day. A day of unknown cost is left out. Advice whose effect the bill
+    First charged within these days: from that day. Charged in another currency from one of them on: to that day. A day
+    of unknown cost is left out. What no bill has a cost of yet is measured when one has. Advice whose effect the bill
     cannot tell (``untold.py``) has a promise and no counterfactual.
 Sources
     docs/advice.md, verified savings; methods, combining savings, ranges, feedback.
@@ -17,18 +18,18 @@ Known drawbacks
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
-from sqlalchemy import Connection, delete, select, text
+from sqlalchemy import Connection, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from aispend.schema import recommendation, resource, saving_baseline, sku
 from aispend.store.telemetry import resolved_inference_hours
 from recommender.contract import Step
-from recommender.ledger.billed import Billed, lines, sum_up
+from recommender.ledger.billed import Billed, Line, lines, sum_up
 from recommender.ledger.seats import is_of_seats, measured_seats
 from recommender.ledger.tokens_bought import measured
 from recommender.registry import KINDS
@@ -116,6 +117,17 @@ def write_baseline(
     connection.execute(statement.on_conflict_do_update(index_elements=["recommendation_id"], set_=changing))
 
 
+def measure_what_waits(connection: Connection) -> None:
+    """Measure anew what was paid before what is done, where no bill had a cost of it; what is known stays."""
+    b = saving_baseline.c
+    waiting = select(b.recommendation_id, b.done_on).where(b.done_on.is_not(None), b.quantity.is_(None))
+    for name, done_on in connection.execute(waiting).all():
+        row = connection.execute(select(recommendation).where(recommendation.c.id == name)).one()
+        measured = _measured(connection, row, done_on)
+        if measured["quantity"] is not None:
+            connection.execute(update(saving_baseline).where(b.recommendation_id == name).values(**measured))
+
+
 def unpaid_until(connection: Connection, recommendation_id: str, day: date) -> date | None:
     """First day on which what it acts on is paid for, where nothing of it is in the 28 days before ``day``.
 
@@ -125,7 +137,7 @@ def unpaid_until(connection: Connection, recommendation_id: str, day: date) -> d
     row = connection.execute(select(recommendation).where(r.id == recommendation_id)).one()
     keys = list(keys_of(connection, row.provider, list(row.acts_on) or [row.resource_id]).values())
     end = min(day, _newest(connection, row, keys, day) + timedelta(days=1))
-    if not keys or lines(connection, keys, row.currency, end - timedelta(days=WINDOW_DAYS), end):
+    if not keys or lines(connection, keys, None, end - timedelta(days=WINDOW_DAYS), end):
         return None
     statement = text("SELECT min(charge_date) FROM charge WHERE resource_key = ANY(:keys)")
     first: date | None = connection.scalar(statement, {"keys": keys})
@@ -184,7 +196,9 @@ def _measured(connection: Connection, row: Any, done_on: date) -> dict[str, Any]
         )
     if not keys:
         kind = "unknown"
-    found = lines(connection, keys.values(), row.currency, first, end)
+    found = lines(connection, keys.values(), None, first, end)
+    end = blank["window_end"] = min(end, _changes_currency(found, row.currency) or end)
+    found = [line for line in found if line.currency == row.currency and line.day < end]
     if found:
         first = blank["window_first"] = max(first, min(line.day for line in found))
     billed = sum_up(found)
@@ -202,13 +216,24 @@ def _measured(connection: Connection, row: Any, done_on: date) -> dict[str, Any]
 
 
 def _newest(connection: Connection, row: Any, keys: Collection[int], otherwise: date) -> date:
-    """Newest day of AI usage on the provider's bills, or of any on those it is charged on where these end before.
+    """Newest day of AI usage on the provider's bills, or of any on one it is charged on where that ends before.
 
     What the bill of its own payer does not have yet was not free. ``otherwise`` where there is none.
     """
     scopes = _scopes(connection, row.provider, keys) if keys else _account_scopes(connection, row)
-    days = connection.execute(text(_NEWEST), {"provider": row.provider, "scopes": scopes}).one()
-    return min((day for day in days if day is not None), default=otherwise)
+    newest: date | None = connection.scalar(text(_NEWEST), {"provider": row.provider, "scopes": scopes})
+    return newest or otherwise
+
+
+def _changes_currency(found: Sequence[Line], currency: str) -> date | None:
+    """First day from which on a resource's SKU is charged in another currency and not in this one; None is never."""
+    days: dict[tuple[int, int], dict[bool, list[date]]] = {}
+    for line in found:
+        if line.cost != 0:
+            by_currency = days.setdefault((line.resource_key, line.sku_key), {True: [], False: []})
+            by_currency[line.currency == currency].append(line.day)
+    turns = (day for one in days.values() if one[True] for day in one[False] if day > max(one[True]))
+    return min(turns, default=None)
 
 
 def _costs(connection: Connection, billed: Billed, kind: Counterfactual) -> dict[str, Any]:
@@ -239,7 +264,7 @@ def _measured_tokens(connection: Connection, row: Any, first: date, end: date) -
 
 
 def _scopes(connection: Connection, provider: str, keys: Iterable[int]) -> list[str]:
-    """Billing accounts whose bills name the resources; all of the provider's where none does."""
+    """Billing accounts whose bills named the resources last; all of the provider's where none does."""
     wanted = {"provider": provider, "keys": sorted(keys)}
     named = [scope for (scope,) in connection.execute(text(_SCOPES), wanted)]
     return named or [scope for (scope,) in connection.execute(text(_ALL_SCOPES), wanted)]
@@ -252,15 +277,19 @@ def _account_scopes(connection: Connection, row: Any) -> list[str]:
 
 
 _NEWEST = """
-    SELECT max(c.charge_date) FILTER (WHERE sku.is_ai), max(c.charge_date) FILTER (WHERE s.scope = ANY(:scopes))
-    FROM charge c JOIN slice s USING (slice_id) JOIN charge_kind k USING (charge_kind_key) JOIN sku USING (sku_key)
-    WHERE s.provider = :provider AND k.charge_category = 'Usage'"""
+    WITH bill AS (
+        SELECT s.scope, max(c.charge_date) AS newest, max(c.charge_date) FILTER (WHERE sku.is_ai) AS newest_ai
+        FROM charge c JOIN slice s USING (slice_id) JOIN charge_kind k USING (charge_kind_key) JOIN sku USING (sku_key)
+        WHERE s.provider = :provider AND k.charge_category = 'Usage'
+        GROUP BY s.scope)
+    SELECT least(max(newest_ai), min(newest) FILTER (WHERE scope = ANY(:scopes))) FROM bill"""
 
 _SCOPES = """
-    SELECT DISTINCT s.scope FROM slice s
-    WHERE s.kind = 'bill' AND s.provider = :provider
-      AND s.slice_id IN (SELECT slice_id FROM charge WHERE resource_key = ANY(:keys))
-    ORDER BY 1"""
+    WITH own AS (
+        SELECT s.scope, c.charge_date, max(c.charge_date) OVER (PARTITION BY c.resource_key) AS newest
+        FROM charge c JOIN slice s USING (slice_id)
+        WHERE s.kind = 'bill' AND s.provider = :provider AND c.resource_key = ANY(:keys))
+    SELECT DISTINCT scope FROM own WHERE charge_date = newest ORDER BY 1"""
 
 _ALL_SCOPES = "SELECT DISTINCT s.scope FROM slice s WHERE s.kind = 'bill' AND s.provider = :provider ORDER BY 1"
 

@@ -31,7 +31,7 @@ _DAY = Decimal(24)
 
 @dataclass(frozen=True)
 class Line:
-    """Charges of one resource, day, SKU and commitment; ``mask`` of hours None where the bill has none of them.
+    """Charges of one resource, day, SKU, commitment and currency; ``mask`` of hours None where the bill has none.
 
     ``commitment_key`` is 0 where no commitment covers it, or one that the bill does not name.
     """
@@ -46,6 +46,7 @@ class Line:
     quantity: Decimal | None
     mask: int | None
     commitment_key: int = 0
+    currency: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,8 @@ class Billed:
     """Hours and effective cost by resource."""
 
 
-def lines(connection: Connection, keys: Collection[int], currency: str, first: date, end: date) -> list[Line]:
-    """Usage of the resources on the days from ``first`` to before ``end``, by day."""
+def lines(connection: Connection, keys: Collection[int], currency: str | None, first: date, end: date) -> list[Line]:
+    """Usage of the resources on the days from ``first`` to before ``end``, by day; of all currencies where None."""
     if not keys or end <= first:
         return []
     rows = connection.execute(
@@ -86,8 +87,23 @@ def lines(connection: Connection, keys: Collection[int], currency: str, first: d
     return [Line(*row) for row in rows]
 
 
+def in_other_currencies(found: Iterable[Line], currency: str, before: Iterable[Line]) -> list[Line]:
+    """Lines that cost something in another currency than this one in which their SKU was not charged ``before``."""
+    known = {(line.sku_key, line.currency) for line in before}
+    return [
+        line
+        for line in found
+        if line.cost != 0 and line.currency != currency and (line.sku_key, line.currency) not in known
+    ]
+
+
+def charged_in(others: Iterable[str], currency: str) -> str:
+    """A sentence that says that it is charged in other currencies than before."""
+    return f"It is charged in {' and '.join(sorted({*others}))} since, and what that is in {currency} is not known."
+
+
 def sum_up(found: Iterable[Line]) -> Billed:
-    """The lines of a period together."""
+    """The lines of a period together, which are of one currency."""
     by_day: dict[tuple[int, date], list[Line]] = defaultdict(list)
     for line in found:
         by_day[line.resource_key, line.day].append(line)
@@ -122,11 +138,13 @@ def sum_up(found: Iterable[Line]) -> Billed:
     )
 
 
-def list_price_of(connection: Connection, sku_key: int, region: str | None, first: date, end: date) -> Decimal | None:
-    """List cost per hour that any resource was charged for a SKU in a region; None where nobody paid for it."""
-    row = connection.execute(
-        text(_LIST_PRICE), {"sku": sku_key, "region": region, "first": first, "end": end, "hour": _HOUR}
-    ).one()
+def list_price_of(
+    connection: Connection, sku_key: int, region: str | None, first: date, end: date, *, currency: str
+) -> Decimal | None:
+    """List cost per hour that any resource was charged for a SKU in a region; None where nobody paid for it in the
+    currency."""
+    wanted = {"sku": sku_key, "region": region, "currency": currency, "first": first, "end": end, "hour": _HOUR}
+    row = connection.execute(text(_LIST_PRICE), wanted).one()
     return rate(row.list_cost, row.hours) if row.hours else None
 
 
@@ -208,9 +226,10 @@ _LINES = f"""
     WITH line AS (
         SELECT c.resource_key, c.charge_date, c.sku_key, c.commitment_key, l.region_id,
                coalesce(k.pricing_category = 'Committed', false) OR c.commitment_key <> 0 AS covered,
-               c.effective_cost, c.billed_cost, c.list_cost, c.hours,
+               c.effective_cost, c.billed_cost, c.list_cost, c.hours, k.billing_currency,
                CASE WHEN lower(s.pricing_unit) ~ :hour THEN c.pricing_quantity END AS quantity
-        {_USAGE} AND c.resource_key = ANY(:keys) AND k.billing_currency = :currency AND c.billing_month >= :month),
+        {_USAGE} AND c.resource_key = ANY(:keys) AND c.billing_month >= :month
+          AND (CAST(:currency AS text) IS NULL OR k.billing_currency = :currency)),
     valued AS (
         SELECT *, coalesce(effective_cost, CASE WHEN NOT (covered AND billed_cost = 0) THEN billed_cost END) AS cost
         FROM line)
@@ -219,15 +238,16 @@ _LINES = f"""
            CASE WHEN bool_and(list_cost IS NOT NULL) THEN sum(list_cost) END,
            CASE WHEN bool_and(quantity IS NOT NULL) THEN sum(quantity) END,
            CASE WHEN bool_and(hours IS NOT NULL) THEN bit_or(hours) END,
-           commitment_key
+           commitment_key, billing_currency
     FROM valued
-    GROUP BY resource_key, charge_date, sku_key, covered, commitment_key
-    ORDER BY resource_key, charge_date, sku_key, covered, commitment_key"""
+    GROUP BY resource_key, charge_date, sku_key, covered, commitment_key, billing_currency
+    ORDER BY resource_key, charge_date, sku_key, covered, commitment_key, billing_currency"""
 
 _LIST_PRICE = f"""
     WITH line AS (
         SELECT c.list_cost, CASE WHEN lower(s.pricing_unit) ~ :hour AND c.pricing_quantity IS NOT NULL
                                  THEN c.pricing_quantity ELSE bit_count(CAST(c.hours AS bit(32))) END AS hours
-        {_USAGE} AND c.sku_key = :sku AND l.region_id IS NOT DISTINCT FROM :region)
+        {_USAGE} AND c.sku_key = :sku AND l.region_id IS NOT DISTINCT FROM :region
+          AND k.billing_currency = :currency)
     SELECT sum(list_cost) AS list_cost, sum(hours) AS hours
     FROM line WHERE list_cost IS NOT NULL AND hours > 0"""

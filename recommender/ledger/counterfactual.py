@@ -5,7 +5,8 @@ Method
     old thing's list price today is what anybody was charged for its SKU in its region these days, or else the
     catalogue's dated price; where neither is known the price's part is unknown.
 Cases
-    A day of unknown cost makes the span's saving unknown; so does a baseline without any known cost.
+    A day of unknown cost makes the span's saving unknown; so does a baseline without any known cost, a charge in a
+    currency it was not charged in before, and a machine held against the hours it runs of which none is on the bill.
     What was changed again since is held at its cost before that change (``order.py``). A commitment saves on the hours
     that it covers itself (``new_commitments.py``): none on the bill, nothing saved.
     For a service the hours it was there count, or fewer where its requests grew less than these hours did.
@@ -26,7 +27,7 @@ from sqlalchemy import Connection
 from aispend.money import exactly, rate
 from aispend.prices.prices import price_at
 from recommender.ledger.baseline import requests_of
-from recommender.ledger.billed import Billed, Line, lines, list_price_of, sum_up
+from recommender.ledger.billed import Billed, Line, charged_in, in_other_currencies, lines, list_price_of, sum_up
 from recommender.ledger.bought_again import NOT_BOUGHT
 from recommender.ledger.kept_instead import NOT_KNOWN, keeps_something, kept_instead
 from recommender.ledger.made_for import MadeFor
@@ -38,6 +39,7 @@ from recommender.ledger.untold import why_unknown
 from recommender.methods.realised import After, Before, Realised, price_ratio, realised
 
 REGRET_DAYS = 7
+NOTHING_PAID = "Neither it nor anything known to have replaced it was paid for, so there is nothing to compare."
 NOT_COMMITTED = "No commitment that began since is on the bill: none was made, or it covers nothing of this."
 
 
@@ -72,19 +74,25 @@ def value(
         return Valued(remarks=[why_unknown(item.kind, item.target)])
     if not item.quantity or item.effective_cost is None or item.uncovered_cost is None:
         return Valued(remarks=["What it cost before is not known."])
-    if item.counterfactual == "same_tokens":
-        quantity, parts, remarks = value_tokens(connection, item, first, end, price)
-        return Valued(quantity, parts, parts.actual if parts else None, remarks)
-    if is_of_seats(item):
-        quantity, parts, remarks = value_seats(connection, item, first, end)
+    if item.counterfactual == "same_tokens" or is_of_seats(item):
+        quantity, parts, remarks = (
+            value_seats(connection, item, first, end)
+            if is_of_seats(item)
+            else value_tokens(connection, item, first, end, price)
+        )
         return Valued(quantity, parts, parts.actual if parts else None, remarks)
     every = {*keys, *(key for one in held if one.hourly is not None for key in one.keys)}
-    found = _counted(lines(connection, every, item.currency, first, end), keys, held)
+    found = _counted(lines(connection, every, None, first, end), keys, held)
+    others = _in_other_currencies(connection, item, found, every)
+    if others:
+        return Valued(remarks=[charged_in((line.currency for line in others), item.currency)])
+    found = [line for line in found if line.currency == item.currency]
     billed = sum_up(found)
     if billed.unknown_days:
         return Valued(remarks=[f"The bill gives no cost of it on {billed.unknown_days} days."])
-    if is_rest_missing and len({line.day for line in found if line.cost}) < (end - first).days:
-        return Valued(actual=billed.effective, remarks=[NOT_BOUGHT])
+    missing = _missing(item, billed, found, (end - first).days, is_rest_missing=is_rest_missing)
+    if missing is not None:
+        return Valued(actual=billed.effective, remarks=[missing])
     before = Before(
         item.quantity, item.effective_cost, item.uncovered_cost, item.covered_share, item.uncovered_list_cost
     )
@@ -114,6 +122,23 @@ def value(
     return Valued(quantity, parts, parts.actual, remarks)
 
 
+def _in_other_currencies(connection: Connection, item: Any, found: Sequence[Line], keys: Collection[int]) -> list[Line]:
+    """Lines in currencies other than its own in which their SKUs were not charged before, for any of the resources."""
+    if all(line.currency == item.currency for line in found):
+        return []
+    before = lines(connection, keys, None, item.window_first, item.window_end)
+    return in_other_currencies(found, item.currency, before)
+
+
+def _missing(item: Any, billed: Billed, found: Sequence[Line], days: int, *, is_rest_missing: bool) -> str | None:
+    """What is not on the bill that would have to be there to tell what was saved; None where nothing is missing."""
+    if is_rest_missing and len({line.day for line in found if line.cost}) < days:
+        return NOT_BOUGHT
+    if item.counterfactual in ("same_hours", "same_service") and not billed.hours:
+        return NOTHING_PAID
+    return None
+
+
 def _less(parts: Realised, kept: Decimal) -> Realised:
     """The parts where ``kept`` is paid on top of what the bill shows: so much less is realised."""
     with exactly():
@@ -121,15 +146,17 @@ def _less(parts: Realised, kept: Decimal) -> Realised:
         return replace(parts, actual=parts.actual + kept, realised=left)
 
 
-def restarted_on(connection: Connection, keys: Collection[int], currency: str, done_on: date, end: date) -> date | None:
+def restarted_on(connection: Connection, item: Any, keys: Collection[int], end: date) -> date | None:
     """First day within a week of the stop on which it was paid for again, after a day it was not; None is never.
 
-    The day after ``done_on`` where it was paid for on every day until ``end``, a week or more: it was not stopped.
+    Be it in another currency since. The day after it was done where it was paid for on every day until ``end``, a week
+    or more: it was not stopped.
     """
-    start = done_on + timedelta(days=1)
+    start: date = item.done_on + timedelta(days=1)
     week = start + timedelta(days=REGRET_DAYS)
-    found = lines(connection, keys, currency, start, max(end, week))
-    days = sorted({line.day for line in found if line.cost != 0})
+    found = lines(connection, keys, None, start, max(end, week))
+    own = [line for line in found if line.cost != 0 and line.currency == item.currency]
+    days = sorted({line.day for line in (*own, *_in_other_currencies(connection, item, found, keys))})
     if end >= week and len(days) == (end - start).days:
         return start
     early = [day for day in days if day < week]
@@ -178,7 +205,7 @@ def _quantity(
 
 
 def _list_price_ratio(connection: Connection, item: Any, first: date, end: date) -> Decimal | None:
-    after = list_price_of(connection, item.sku_key, item.region, first, end)
+    after = list_price_of(connection, item.sku_key, item.region, first, end, currency=item.currency)
     ratio = price_ratio(item.list_price, after)
     if ratio is not None or item.instance_type is None or item.region is None:
         return ratio
@@ -193,13 +220,8 @@ def _list_price_ratio(connection: Connection, item: Any, first: date, end: date)
 
 def _remarks(item: Any, billed: Billed, found: Realised, days: int) -> list[str]:
     says = []
-    if item.counterfactual == "kept_running":
-        if item.kind == "stop_idle" and billed.days == days:
-            says.append("Still paid for on every day: it was not stopped, or it was started again.")
-    elif item.counterfactual == "commitment":
-        pass
-    elif not billed.hours:
-        says.append("Neither it nor anything known to have replaced it was paid for, so there is nothing to compare.")
+    if item.kind == "stop_idle" and item.counterfactual == "kept_running" and billed.days == days:
+        says.append("Still paid for on every day: it was not stopped, or it was started again.")
     if found.price_effect is None:
         says.append("Today's list price of what it was is not known: a change of it is in what is realised.")
     if found.realised is None:

@@ -6,10 +6,12 @@ Method
     From the day after it was done, for twelve months at most, each calendar month gets a line: what would have been
     paid (by kind: as many hours as before; or the hours it ran at the cost before; or the tokens bought at the price
     before) less what was paid, and of that what list prices, commitments and the floors of spend agreements account
-    for (``counterfactual.py``). What replaced a resource counts with it (``successors.py``, ``bought_again.py``).
+    for (``counterfactual.py``, ``floors.py``). What replaced a resource counts with it (``successors.py``,
+    ``bought_again.py``).
     After the first whole month whose bills are final a recommendation is *verified*: as promised, above, or a miss.
 Cases
-    A month whose bills are not loaded has no line; one not final is provisional, and counts the days the bill has.
+    A month whose bills are not loaded has no line; one not final is provisional, and counts the days that the bills of
+    all its payers have.
     A later change of the same resource ends the line of the earlier one, or takes its part out of it (``order.py``). A
     stop whose resource is paid for again within seven days was regretted; one paid for on every day was none: a miss.
 Sources
@@ -20,11 +22,10 @@ Known drawbacks
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from fnmatch import fnmatchcase
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, text, update
@@ -32,17 +33,16 @@ from sqlalchemy import Connection, delete, insert, select, text, update
 from aispend.clock import month_of, next_month
 from aispend.money import rate
 from aispend.schema import recommendation, recommendation_event, saving, saving_baseline
-from aispend.settings import Agreement
 from recommender.contract import HOURS_PER_MONTH
-from recommender.ledger.baseline import keys_of
+from recommender.ledger.baseline import keys_of, measure_what_waits
 from recommender.ledger.bought_again import bought_again, is_missing
 from recommender.ledger.counterfactual import Valued, restarted_on, still_paid, value
+from recommender.ledger.floors import Floor, take_floors
 from recommender.ledger.made_for import made_for
 from recommender.ledger.order import held_after, superseded_on
 from recommender.ledger.seats import counts_from
 from recommender.ledger.successors import successors
 from recommender.ledger.tokens_again import ends_on, held_price
-from recommender.methods.realised import below_floor
 
 MONTHS = 12
 _FINAL = ("final", "closed")
@@ -52,19 +52,11 @@ _PREDICTIONS = ("predicted_net", "predicted_p10", "predicted_p50", "predicted_p9
 
 
 @dataclass(frozen=True)
-class Floor:
-    """A spend agreement and what will be missing of its floor at its end, 0 where nothing will; None is unknown."""
-
-    agreement: Agreement
-    shortfall: Decimal | None
-
-
-@dataclass(frozen=True)
 class Bill:
-    """A loaded month: whether it is final, and the last day with usage."""
+    """A loaded month: whether it is final, and before which day it is known."""
 
     is_final: bool
-    through: date
+    end: date
 
 
 @dataclass(frozen=True)
@@ -84,6 +76,7 @@ class Span:
 
 def update_ledger(connection: Connection, floors: Sequence[Floor], now: datetime) -> int:
     """Write the lines of all that was done, and verify what can be; how many were verified now."""
+    measure_what_waits(connection)
     items = connection.execute(
         select(saving_baseline, recommendation.c.state, recommendation.c.account, recommendation.c.model)
         .add_columns(recommendation.c.team, recommendation.c.resource_id, recommendation.c.target)
@@ -127,8 +120,8 @@ def update_ledger(connection: Connection, floors: Sequence[Floor], now: datetime
             written.append(_line(item, span, valued, now))
         if item.kind == "stop_idle":
             known_to = spans[-1].end if spans else item.done_on + timedelta(days=1)
-            restarts[name] = restarted_on(connection, own[name], item.currency, item.done_on, known_to)
-    _take_floors(items, written, floors)
+            restarts[name] = restarted_on(connection, item, own[name], known_to)
+    take_floors(items, written, floors)
     done = [item.recommendation_id for item in items]
     connection.execute(delete(saving).where(saving.c.recommendation_id.in_(done)))
     if written:
@@ -171,8 +164,7 @@ def _spans(item: Any, superseded: date | None, bills: Mapping[date, Bill], today
     while month < stop:
         bill = bills.get(month)
         if bill is not None:
-            known = next_month(month) if bill.is_final else bill.through + timedelta(days=1)
-            first, end = max(start, month), min(stop, next_month(month), known)
+            first, end = max(start, month), min(stop, bill.end)
             if first < end:
                 spans.append(Span(month, first, end, bill.is_final))
         month = next_month(month)
@@ -180,12 +172,12 @@ def _spans(item: Any, superseded: date | None, bills: Mapping[date, Bill], today
 
 
 def _bills(connection: Connection, provider: str, scopes: Sequence[str]) -> dict[date, Bill]:
-    """Months that all the billing accounts are loaded for."""
-    rows = connection.execute(text(_BILLS), {"provider": provider, "scopes": list(scopes)})
+    """Months that all the billing accounts are loaded for, each to the last day with usage that all of them have."""
+    rows = connection.execute(text(_BILLS), {"provider": provider, "scopes": list(scopes), "final": list(_FINAL)})
     return {
-        row.period: Bill(set(row.states) <= set(_FINAL), row.through)
+        row.period: Bill(row.is_final, next_month(row.period) if row.is_final else row.through + timedelta(days=1))
         for row in rows
-        if row.through is not None and row.bills >= len(scopes)
+        if row.bills >= len(scopes) and (row.is_final or row.all_have_usage)
     }
 
 
@@ -212,61 +204,6 @@ def _line(item: Any, span: Span, valued: Valued, now: datetime) -> dict[str, Any
         "remark": " ".join(valued.remarks) or None,
         "computed_at": now,
     }
-
-
-def _take_floors(items: Sequence[Any], written: list[dict[str, Any]], floors: Sequence[Floor]) -> None:
-    """What only makes a floor's shortfall larger is paid all the same, and so not realised."""
-    by_name = {item.recommendation_id: item for item in items}
-    taken: set[int] = set()
-    for floor in floors:
-        mine = [
-            place
-            for place, line in enumerate(written)
-            if place not in taken
-            and line["realised"] is not None
-            and _draws_on(floor.agreement, by_name[line["recommendation_id"]], line)
-        ]
-        if floor.shortfall is None:
-            taken.update(_leave_open(written, mine, floor.agreement))
-            continue
-        parts = below_floor([written[place]["realised"] for place in mine], floor.shortfall)
-        for place, part in zip(mine, parts, strict=True):
-            if part:
-                taken.add(place)
-                _take_floor(written[place], part, floor.agreement)
-
-
-def _leave_open(written: list[dict[str, Any]], mine: Sequence[int], agreement: Agreement) -> Iterator[int]:
-    """Savings that may be below a floor are unknown; the places of those."""
-    says = f"How far agreement {agreement.name} is drawn down is unknown, and so is what is paid all the same."
-    for place in mine:
-        line = written[place]
-        if line["realised"] > 0:
-            line["realised"] = line["floor_effect"] = None
-            line["remark"] = f"{line['remark']} {says}" if line["remark"] else says
-            yield place
-
-
-def _take_floor(line: dict[str, Any], part: Decimal, agreement: Agreement) -> None:
-    line["floor_effect"] = part
-    line["realised"] -= part
-    says = (
-        f"The floor of agreement {agreement.name} will not be reached, so what is saved below it is paid all the same."
-    )
-    line["remark"] = f"{line['remark']} {says}" if line["remark"] else says
-
-
-def _draws_on(agreement: Agreement, item: Any, line: Mapping[str, Any]) -> bool:
-    service = (item.service or "").lower()
-    return (
-        agreement.provider == item.provider
-        and agreement.currency == item.currency
-        and "Usage" in agreement.charge_categories
-        and any(fnmatchcase(scope.lower(), agreement.scope.lower()) for scope in item.scopes)
-        and any(fnmatchcase(service, glob.lower()) for glob in agreement.services)
-        and not any(fnmatchcase(service, glob.lower()) for glob in agreement.without_services)
-        and bool(agreement.valid_from <= line["first_day"] and line["end_day"] <= agreement.valid_to)
-    )
 
 
 def _verify(
@@ -342,10 +279,16 @@ def _within_a_tenth(net: Decimal | None, low: Decimal, high: Decimal) -> bool:
 
 
 _BILLS = """
-    SELECT s.period, array_agg(DISTINCT s.state) AS states, count(DISTINCT s.scope) AS bills, max(d.through) AS through
-    FROM slice s
-    LEFT JOIN LATERAL (
-        SELECT max(c.charge_date) AS through FROM charge c JOIN charge_kind k USING (charge_kind_key)
-        WHERE c.slice_id = s.slice_id AND c.billing_month = s.period AND k.charge_category = 'Usage') d ON true
-    WHERE s.kind = 'bill' AND s.provider = :provider AND s.scope = ANY(:scopes)
-    GROUP BY s.period"""
+    WITH bill AS (
+        SELECT s.period, s.scope, bool_and(s.state = ANY(:final)) AS is_final, max(d.through) AS through
+        FROM slice s
+        LEFT JOIN LATERAL (
+            SELECT max(c.charge_date) AS through FROM charge c JOIN charge_kind k USING (charge_kind_key)
+            WHERE c.slice_id = s.slice_id AND c.billing_month = s.period AND k.charge_category = 'Usage') d ON true
+        WHERE s.kind = 'bill' AND s.provider = :provider AND s.scope = ANY(:scopes)
+        GROUP BY s.period, s.scope)
+    SELECT period, bool_and(is_final) AS is_final, count(*) AS bills,
+           min(through) FILTER (WHERE NOT is_final) AS through,
+           bool_and(is_final OR through IS NOT NULL) AS all_have_usage
+    FROM bill
+    GROUP BY period"""

@@ -8,7 +8,8 @@ Method
     *Shorter answers* and *calls moved to a smaller model*: ``methods/realised_tokens.py``. Requests are those recorded
     of the same tokens; a day counts where each of them that wrote anything has some.
 Cases
-    A cost nobody knows makes the period unknown. So do requests nobody recorded, where they are needed.
+    A cost nobody knows makes the period unknown. So do requests nobody recorded, where they are needed, and a currency
+    that these models were not charged in before.
 Known drawbacks
     Of tokens no list price is compared: a new price of the provider is in what batches and caches are said to save.
     A smaller model that another account or team is charged for is not seen.
@@ -25,6 +26,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from aispend.money import exact_sum, rate
+from recommender.ledger.billed import charged_in
 from recommender.methods.api_models import offer_of
 from recommender.methods.realised import After, Before, Realised, realised
 from recommender.methods.realised_tokens import Answers, Bought, moved_calls, shorter_answers
@@ -89,7 +91,11 @@ def measured(connection: Connection, row: Any, first: date, end: date) -> dict[s
 
 def value_tokens(connection: Connection, item: Any, first: date, end: date, held: HeldPrice | None = None) -> _Said:
     """What the item of ``saving_baseline`` saved from ``first`` to before ``end``, at the price that is ``held``."""
-    uses = _uses(connection, item, first, end)
+    every = _in_all_currencies(connection, item, first, end)
+    others = _other_currencies(connection, item, every)
+    if others:
+        return None, None, [charged_in(others, item.currency)]
+    uses = [use for use in every if use.currency == item.currency]
     own = _period(use for use in uses if same_model(item.provider, use.model, item.model))
     if item.kind == ROUTE:
         small = _period(use for use in uses if same_model(item.provider, use.model, item.target))
@@ -173,13 +179,38 @@ def _routed(item: Any, large: Bought | None, small: Bought | None) -> _Said:
 
 
 def _uses(connection: Connection, row: Any, first: date, end: date) -> list[TokenUse]:
-    """All tokens that the account and team of a recommendation bought of any model."""
-    whose = (row.provider, row.account, row.team, row.currency)
+    """All tokens that the account and team of a recommendation bought of any model, in its currency."""
+    return [use for use in _in_all_currencies(connection, row, first, end) if use.currency == row.currency]
+
+
+def _in_all_currencies(connection: Connection, row: Any, first: date, end: date) -> list[TokenUse]:
+    whose = (row.provider, row.account, row.team)
     return [
         use
         for use in load_token_use(connection, datetime.combine(end, time(), UTC), (end - first).days)
-        if (use.provider, use.account, use.team, use.currency) == whose
+        if (use.provider, use.account, use.team) == whose
     ]
+
+
+def _other_currencies(connection: Connection, item: Any, uses: Iterable[TokenUse]) -> list[str]:
+    """Currencies other than its own in which tokens of its models are charged, and were not before."""
+    found = _charged(item, uses)
+    if not found:
+        return []
+    before = _charged(item, _in_all_currencies(connection, item, item.window_first, item.window_end))
+    return sorted({currency for _, currency in found - before})
+
+
+def _charged(item: Any, uses: Iterable[TokenUse]) -> set[tuple[str, str]]:
+    """The model it was, and the one calls move to, each with the other currencies it is charged in."""
+    return {
+        (model, use.currency)
+        for use in uses
+        for model in (item.model, *([item.target] if item.kind == ROUTE else []))
+        if use.currency != item.currency
+        and same_model(item.provider, use.model, model)
+        and any(cost.effective_cost != 0 for cost in use.costs)
+    }
 
 
 def same_model(provider: str, one: str | None, other: str | None) -> bool:

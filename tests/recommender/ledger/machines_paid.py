@@ -14,7 +14,8 @@ from sqlalchemy import Connection, insert, select, update
 
 from aispend.clock import Clock
 from aispend.schema import recommendation, resource, saving, saving_baseline
-from recommender.ledger.months import Floor, update_ledger
+from recommender.ledger.floors import Floor
+from recommender.ledger.months import update_ledger
 from recommender.life import Doing, change_state
 from tests.reports.ledger import Ledger, Share
 

@@ -13,7 +13,8 @@ from sqlalchemy import select
 from aispend.schema import recommendation_event, saving
 from aispend.settings import Agreement
 from aispend.store import Store
-from recommender.ledger.months import Floor, outcome_of
+from recommender.ledger.floors import Floor
+from recommender.ledger.months import outcome_of
 from tests.recommender.ledger.machines_paid import NOVEMBER, OCTOBER, SEPTEMBER, Paid
 
 DONE = date(2026, 9, 10)
@@ -163,7 +164,8 @@ def test_a_resize_saves_the_difference_for_the_hours_it_ran(paid: Paid) -> None:
     paid.done(paid.advise("size-1", "i-1", kind="rightsize", target="g5.xlarge"), DONE)
     lines = paid.lines("size-1")
     assert _parts(lines["2026-10"]) == (2400, 960, 0, 0, 1440)
-    assert lines["2026-09"].realised == 0
+    # neither it nor anything in its place in September
+    assert _parts(lines["2026-09"]) == (None, 0, None, None, None)
     assert "nothing to compare" in lines["2026-09"].remark
 
 
@@ -176,6 +178,20 @@ def test_what_replaced_it_counts_with_it_once(paid: Paid) -> None:
         paid.know(new, fleet="pool", first_seen=OCTOBER)
         paid.done(paid.advise(f"size-{old}", old, kind="rightsize"), DONE)
     assert [paid.lines(f"size-{old}")["2026-10"].realised for old in ("i-1", "i-2")] == [1200, 1200]
+
+
+@pytest.mark.parametrize("kind", ["rightsize", "accelerator", "spot"])
+def test_what_nothing_known_took_the_place_of_is_unknown_and_no_miss(paid: Paid, kind: str) -> None:
+    """A smaller machine at 4 an hour does its work, with neither fleet, name nor alias of it: 4,464 nobody sees."""
+    paid.hours("i-1", BEFORE, DONE + timedelta(days=1))
+    paid.hours("i-2", DONE + timedelta(days=1), date(2026, 11, 16), rate="4", list_rate="5", instance_type="g5.xlarge")
+    paid.done(paid.advise("size-1", "i-1", kind=kind, net="4380"), DONE)
+    line = paid.lines("size-1")["2026-10"]
+    assert _parts(line) == (None, 0, None, None, None)
+    assert line.remark == (
+        "Neither it nor anything known to have replaced it was paid for, so there is nothing to compare."
+    )
+    assert (paid.state("size-1"), paid.baseline("size-1").outcome) == ("done", None)
 
 
 def test_a_spot_price_saves_the_difference_of_rates(paid: Paid) -> None:

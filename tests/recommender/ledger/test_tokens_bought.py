@@ -30,7 +30,14 @@ def paid(database: Store) -> Iterator[Paid]:
 
 
 def buy(
-    paid: Paid, first: date, days: int, *, model: str = LARGE, tier: str = "standard", **tokens: tuple[str, str]
+    paid: Paid,
+    first: date,
+    days: int,
+    *,
+    model: str = LARGE,
+    tier: str = "standard",
+    currency: str = "USD",
+    **tokens: tuple[str, str],
 ) -> None:
     """Millions of tokens a day by direction, each with its price a million."""
     for number in range(days):
@@ -45,6 +52,7 @@ def buy(
                 service="Amazon Bedrock",
                 region="us-east-1",
                 pricing_quantity=millions,
+                currency=currency,
                 sku_columns={
                     "platform": "token_api",
                     "unit_class": unit_class,
