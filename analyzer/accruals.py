@@ -3,11 +3,11 @@
 Assumes     bills of the same provider and billing account, final, closed or restated, before the open month.
 Method      In this order: support is taken as the share of usage that it was in the last ``REFERENCE_MONTHS`` such
             months; a recurring purchase is expected to come as in the newest of them, in proportion to the days of the
-            month that have usage; tax is the share of the cost it is levied on (all that is not tax) that it was, of
-            what is billed and of what is accrued so. Sums over sums; less what the bill already has; to the cent,
-            never below zero.
+            month that are known whole (:mod:`analyzer.whole_days`); tax is the share of the cost it is levied on (all
+            that is not tax) that it was, of what is billed and of what is accrued so. Sums over sums; less what the
+            bill already has; to the cent, never below zero.
 Cases       A purchase that is billed on most days of more than a week, up to the turn of the month, is expected on
-            each day that has usage, up to the end of its term: what lacks are days. One that is never billed at
+            each day that is known whole, up to the end of its term: what lacks are days. One that is never billed at
             weekends lacks none of them. A day is at the newest price before it: one that two days in a row agree on,
             or a first day of another amount for as many units, which is another unit price; more units or none told may
             be a correction or a double charge. Without either it is the median of its days. If it ended before the
@@ -43,7 +43,8 @@ from aispend.money import exact_sum, rate
 from aispend.schema import DONE_STATES
 from analyzer.charges import SUPPORT
 from analyzer.findings import minus, plain
-from analyzer.series import OWN
+from analyzer.invoice_lines import LINES, TAKES
+from analyzer.series import OWN, coverage_analyzed
 
 REFERENCE_MONTHS = 3
 TAX_ON_INVOICE_ONLY = ("azure",)
@@ -111,7 +112,7 @@ class MonthBill:
 
 @dataclass(frozen=True)
 class Days:
-    """The days of a month that have usage: from its first up to, not including, ``end``."""
+    """The days of a month that are known whole: from its first up to, not including, ``end``."""
 
     month: date
     end: date
@@ -269,6 +270,7 @@ def accruals(connection: Connection, month: date | None = None) -> list[Accrual]
     done_of = {row["slice_id"]: _done_before(row, slices) for row in wanted}
     ids = {row["slice_id"] for row in wanted} | {done["slice_id"] for rows in done_of.values() for done in rows}
     bills = _bills(connection, ids)
+    ends = {(bill.provider, bill.scope): bill.end for bill in coverage_analyzed(connection)} if wanted else {}
     found = []
     for row in wanted:
         currencies = {currency for slice_id, currency in bills if slice_id == row["slice_id"]}
@@ -281,7 +283,7 @@ def accruals(connection: Connection, month: date | None = None) -> list[Accrual]
             estimates = accrue(
                 bills[row["slice_id"], currency],
                 done,
-                _days(row),
+                _days(row, ends.get((row["provider"], row["scope"]))),
                 tax_is_apart=row["provider"] in TAX_ON_INVOICE_ONLY,
             )
             found += [
@@ -301,14 +303,12 @@ def _done_before(row: dict[str, Any], slices: Iterable[dict[str, Any]]) -> list[
     return sorted(same, key=lambda other: other["period"])[-REFERENCE_MONTHS:]
 
 
-def _days(row: dict[str, Any]) -> Days:
-    """Up to the newest day of usage; a month that has ended is whole."""
+def _days(row: dict[str, Any], end: date | None) -> Days:
+    """Up to ``end``, the day after the last that its bill is whole to; a month that has ended is whole."""
     month = row["period"]
     if row["state"] != "open":
         return Days(month, next_month(month))
-    newest = row["newest"]
-    end = month if newest is None else newest + timedelta(days=1)
-    return Days(month, min(max(end, month), next_month(month)))
+    return Days(month, month if end is None else min(max(end, month), next_month(month)))
 
 
 def _bills(connection: Connection, slice_ids: Iterable[int]) -> dict[tuple[int, str], MonthBill]:
@@ -335,9 +335,7 @@ def _bills(connection: Connection, slice_ids: Iterable[int]) -> dict[tuple[int, 
 
 
 _SLICES = f"""
-    SELECT s.slice_id, s.provider, s.scope, s.period, s.state,
-           CASE WHEN s.state = 'open' THEN (SELECT max(d.charge_date) FROM spend_day d
-                                            WHERE d.slice_id = s.slice_id AND d.charge_category = 'Usage') END AS newest
+    SELECT s.slice_id, s.provider, s.scope, s.period, s.state
     FROM slice s WHERE s.kind = 'bill' AND s.provider <> '{OWN}' ORDER BY s.provider, s.scope, s.period"""
 
 _OF_SLICES = """

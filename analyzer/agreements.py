@@ -3,11 +3,13 @@
 Assumes     an agreement says what counts: provider, billing account, cost, charge categories, services, currency.
 Method      Drawdown is the sum of the charges that count from the first day on, and what was drawn down before the
             first loaded bill. The pace of the last ``run_rate_days`` (one-time charges left out), taken on to
-            the last day, is what is expected at the end; the shortfall is the floor less that.
+            the last day, is what is expected at the end; the shortfall is the floor less that. These days end with the
+            last that all bills it counts are whole to, those that are behind left out (:mod:`analyzer.series`): what a
+            bill says of days after it is drawn down, and is part of what is expected of them.
 Cases       Charges in another currency than the agreement's are named and not counted. Where bills begin after the
             agreement does and nothing is said of the time before, the drawdown is partly unknown: too low.
             Where a bill, or a line that counts, does not give the agreement's cost, the drawdown is at least what is
-            known, and unless that meets the floor, where it leads is unknown.
+            known, and unless that meets the floor, where it leads is unknown; so it is where no day is known whole.
 Drawbacks   A straight line: growth, seasons and planned purchases are not seen. Terms of a contract that no bill shows
             (credits that count, marketplace caps) must be entered through ``drawn_before``.
 """
@@ -26,6 +28,7 @@ from sqlalchemy import Connection, text
 from aispend.money import exact_sum, rate
 from aispend.settings import Agreement
 from analyzer.findings import Finding, minus, plain
+from analyzer.series import Coverage, coverage_analyzed, window_of
 from analyzer.unknown_costs import COST_BITS
 
 PROMISE = "agreements are drawn down by the ledger"
@@ -49,7 +52,7 @@ class Pace:
 class Drawdown:
     """An agreement and what is known of it, in its currency.
 
-    ``per_day`` to ``status`` as in :class:`Pace`; ``through`` is the last day with charges that is counted,
+    ``per_day`` to ``status`` as in :class:`Pace`; ``through`` is the last day known whole, None where none is,
     ``unknown_until`` the first loaded day where the time before it is unknown, ``other_currencies`` those of charges
     that would count and are not added. ``partly_unknown``: some of what counts lacks the agreement's cost, so that
     ``drawn`` is a least amount, or None where nothing is known; what follows from it is None unless the floor is met.
@@ -81,10 +84,21 @@ class Drawdown:
         return None if self.drawn is None else rate(self.drawn, self.committed)
 
 
-def pace(committed: Decimal, drawn: Decimal, *, recent: Decimal, recent_days: int, days_left: int) -> Pace:
-    """Take the pace of ``recent_days`` on for ``days_left``; amounts to the cent."""
+def pace(
+    committed: Decimal,
+    drawn: Decimal,
+    *,
+    recent: Decimal,
+    recent_days: int,
+    days_left: int,
+    ahead: Decimal = Decimal(0),
+) -> Pace:
+    """Take the pace of ``recent_days`` on for ``days_left``; amounts to the cent.
+
+    ``ahead``: of ``drawn``, what the days left have already.
+    """
     per_day = rate(recent, Decimal(recent_days)) if recent_days else Decimal(0)
-    expected = exact_sum((drawn, _cents(per_day * days_left)))
+    expected = max(drawn, exact_sum((drawn, ahead.copy_negate(), _cents(per_day * days_left))))
     missing = minus(committed, drawn)
     if missing <= 0:
         status: Status = "met"
@@ -103,7 +117,8 @@ def pace(committed: Decimal, drawn: Decimal, *, recent: Decimal, recent_days: in
 
 def drawdowns(connection: Connection, agreements: Sequence[Agreement]) -> list[Drawdown]:
     """Each agreement as far as bills are loaded."""
-    return [_drawdown(connection, agreement) for agreement in agreements]
+    bills = coverage_analyzed(connection) if agreements else []
+    return [_drawdown(connection, agreement, bills) for agreement in agreements]
 
 
 def agreements_are_drawn_down(connection: Connection, agreements: Sequence[Agreement]) -> Iterator[Finding]:
@@ -137,24 +152,37 @@ def agreements_are_drawn_down(connection: Connection, agreements: Sequence[Agree
         )
 
 
-def _drawdown(connection: Connection, agreement: Agreement) -> Drawdown:
+def _through(agreement: Agreement, bills: Sequence[Coverage]) -> date | None:
+    """The last day of the agreement known whole; None where none is."""
+    theirs = [bill for bill in bills if bill.provider == agreement.provider and _covers(agreement, bill.scope)]
+    window = window_of(theirs, 1)
+    if window is None or window.end <= max(window.first, agreement.valid_from):
+        return None
+    return min(window.end, agreement.valid_to) - timedelta(days=1)
+
+
+def _covers(agreement: Agreement, scope: str) -> bool:
+    return fnmatchcase(scope.lower(), agreement.scope.lower())
+
+
+def _drawdown(connection: Connection, agreement: Agreement, bills: Sequence[Coverage]) -> Drawdown:
     scopes = [
         (slice_id, first)
         for slice_id, scope, first in connection.execute(text(_BILLS), {"provider": agreement.provider})
-        if fnmatchcase(scope.lower(), agreement.scope.lower())
+        if _covers(agreement, scope)
     ]
     period = {
         "slices": [slice_id for slice_id, _ in scopes],
         "first": agreement.valid_from,
         "end": agreement.valid_to,
     }
-    through = connection.scalar(text(_THROUGH), period)
-    recent_from = max(
-        agreement.valid_from, (through or agreement.valid_from) - timedelta(days=agreement.run_rate_days - 1)
-    )
+    through = _through(agreement, bills)
+    known_to = through + timedelta(days=1) if through else agreement.valid_from
+    recent_from = max(agreement.valid_from, known_to - timedelta(days=agreement.run_rate_days))
+    span = period | {"recent": recent_from, "known_to": known_to}
     column = f"{agreement.cost}_cost"
     query = _CHARGED.format(column=column)
-    rows = [row for row in connection.execute(text(query), period | {"recent": recent_from}) if _counts(agreement, row)]
+    rows = [row for row in connection.execute(text(query), span) if _counts(agreement, row)]
     mine = [row for row in rows if row.currency == agreement.currency]
     query = _ANALYZED.format(column=column, bit=COST_BITS[column])
     analyzed = [
@@ -165,15 +193,16 @@ def _drawdown(connection: Connection, agreement: Agreement) -> Drawdown:
     partly_unknown = any(row.lacks for row in (*mine, *analyzed))
     drawn = _sum(agreement.drawn_before, [row.amount for row in mine], partly_unknown)
     first_bill = min((first for _, first in scopes), default=None)
-    days_left = (agreement.valid_to - through).days - 1 if through else 0
     plan = pace(
         agreement.committed,
         drawn or Decimal(0),
         recent=exact_sum(row.recent for row in mine),
-        recent_days=(through - recent_from).days + 1 if through else 0,
-        days_left=days_left,
+        recent_days=(known_to - recent_from).days,
+        days_left=(agreement.valid_to - known_to).days if through else 0,
+        ahead=exact_sum(row.ahead for row in mine),
     )
-    is_open = through is not None and partly_unknown and plan.status != "met"
+    is_unknown = partly_unknown or (bool(mine) and through is None)
+    is_open = is_unknown and plan.status != "met"
     return Drawdown(
         name=agreement.name,
         provider=agreement.provider,
@@ -184,11 +213,11 @@ def _drawdown(connection: Connection, agreement: Agreement) -> Drawdown:
         committed=agreement.committed,
         drawn=drawn,
         through=through,
-        per_day=None if partly_unknown else plan.per_day,
-        expected=None if partly_unknown else plan.expected,
+        per_day=None if is_unknown else plan.per_day,
+        expected=None if is_unknown else plan.expected,
         shortfall=None if is_open else plan.shortfall,
         needed_per_day=None if is_open else plan.needed_per_day,
-        status="nothing loaded" if not through else "unknown" if is_open else plan.status,
+        status="unknown" if is_open else plan.status if through or mine else "nothing loaded",
         unknown_until=first_bill
         if agreement.drawn_before is None and first_bill is not None and first_bill > agreement.valid_from
         else None,
@@ -224,14 +253,12 @@ def _cents(amount: Decimal) -> Decimal:
 _BILLS = """
     SELECT slice_id, scope, period FROM slice WHERE kind = 'bill' AND provider = :provider ORDER BY period, scope"""
 
-_THROUGH = """
-    SELECT max(charge_date) FROM spend_day
-    WHERE slice_id = ANY(:slices) AND charge_date >= :first AND charge_date < :end AND charge_category = 'Usage'"""
-
 _CHARGED = """
     SELECT s.service_name AS service, k.charge_category, k.billing_currency AS currency, sum(c.{column}) AS amount,
-           coalesce(sum(c.{column}) FILTER (WHERE c.charge_date >= :recent
+           coalesce(sum(c.{column}) FILTER (WHERE c.charge_date >= :recent AND c.charge_date < :known_to
                                             AND k.charge_frequency IS DISTINCT FROM 'One-Time'), 0) AS recent,
+           coalesce(sum(c.{column}) FILTER (WHERE c.charge_date >= :known_to
+                                            AND k.charge_frequency IS DISTINCT FROM 'One-Time'), 0) AS ahead,
            bool_or(NOT '{column}' = ANY(b.columns_known)) AS lacks
     FROM charge c JOIN sku s USING (sku_key) JOIN charge_kind k USING (charge_kind_key) JOIN slice b USING (slice_id)
     WHERE c.slice_id = ANY(:slices) AND c.charge_date >= :first AND c.charge_date < :end

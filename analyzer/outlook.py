@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from analyzer.anomaly_life import WatchReport
 
 
-OUTLOOK_VERSION = "3"
+OUTLOOK_VERSION = "4"
 """Raise it with any change of code by which the same ledger and settings may give another forecast, anomaly or state
-of a budget, or other words about one (``analyzer/forecast*``, ``anomaly*``, ``budget*``, ``series*``): else a home that
-is upgraded shows what the version before said until a bill changes."""
+of a budget, or other words about one (``analyzer/forecast*``, ``anomaly*``, ``budget*``, ``series*``, ``whole_days``): else a
+home that is upgraded shows what the version before said until a bill changes."""
 
 
 @dataclass(frozen=True)

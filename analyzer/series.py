@@ -1,11 +1,9 @@
 """Cost day by day, as series without holes: what forecasts, anomalies and budgets look at.
 
 Assumes     ``spend_day`` as the last analysis left it.
-Method      Of every bill (provider and scope) the last day that is surely whole is found: its newest day of usage
-            where a charge reaches the day's last hour, or the bill is final, closed or restated after that, or a later
-            month is loaded; else the day before. The series end on the earliest such day of all bills that are up to
-            date, so that no provider's late delivery looks like a fall. A day without charges inside that span cost
-            nothing.
+Method      Of every bill (provider and scope) the last whole day is found (:mod:`analyzer.whole_days`). The series end
+            on the earliest such day of all bills that are up to date, so that no provider's late delivery looks like a
+            fall. A day without charges inside that span cost nothing.
 Cases       A bill whose last day lies more than ``LATE_DAYS`` before the newest one's is *behind*: what it will
             say is unknown, so that it is in none of these series; it is named, and :func:`bill_series` reads it to its
             own last day. Where a month of a bill is missing between others, the series start after it. Where a bill
@@ -28,7 +26,7 @@ from sqlalchemy import Connection, Row, text
 
 from aispend.clock import next_month
 from aispend.money import exact_sum
-from aispend.schema import DONE_STATES
+from analyzer.whole_days import end_of_bill, end_of_own
 
 LATE_DAYS = 5
 """Days a bill may lag behind the newest before it is left out."""
@@ -220,55 +218,50 @@ def coverage(connection: Connection, today: date) -> list[Coverage]:
     bills: dict[tuple[str, str], list[Row[Any]]] = {}
     for row in connection.execute(text(_BILLS)):
         bills.setdefault((row.provider, row.scope), []).append(row)
-    for (provider, scope), months in bills.items():
+    for (provider, scope), every in bills.items():
+        own = provider == OWN
+        # a line of a month to come says nothing of the days before it
+        months = [month for month in every if own or month.period <= today]
+        if not months:
+            continue
         after_gap = next(
             (
                 later.period
                 for earlier, later in reversed(list(pairwise(months)))
-                if next_month(earlier.period) < later.period and provider != OWN
+                if next_month(earlier.period) < later.period and not own
             ),
             None,
         )
         oldest = connection.scalar(text(_OLDEST), {"slice": months[0].slice_id})
-        newest = _last_day(connection, months[-2:])
-        if newest is not None and oldest is not None:
-            newest = min(newest, today + _ONE_DAY)
+        end_of = end_of_own if own else end_of_bill
+        end = end_of(connection, [month.slice_id for month in months[-2:]], today)
+        if end is not None and oldest is not None:
             found.append(
                 Coverage(
                     provider=provider,
                     scope=scope,
                     slices=tuple(month.slice_id for month in months),
-                    first=min(after_gap or oldest, newest),
-                    end=newest,
+                    first=min(after_gap or oldest, end),
+                    end=end,
                     has_gap=after_gap is not None,
                 )
             )
     return found
 
 
-def _last_day(connection: Connection, months: Sequence[Row[Any]]) -> date | None:
-    """The day after the last whole one; None where nothing was used."""
-    for month in reversed(months):
-        newest: date | None = connection.scalar(text(_NEWEST), {"slice": month.slice_id})
-        if newest is not None:
-            whole = month.state in DONE_STATES or connection.scalar(
-                text(_REACHES_MIDNIGHT), {"month": month.period, "slice": month.slice_id, "day": newest}
-            )
-            return newest + _ONE_DAY if whole else newest
-    return None
+def coverage_analyzed(connection: Connection) -> list[Coverage]:
+    """:func:`coverage` on the day of the last analysis."""
+    day: date | None = connection.scalar(text(_ANALYZED_ON))
+    return [] if day is None else coverage(connection, day)
 
 
-_BILLS = "SELECT provider, scope, period, slice_id, state FROM slice WHERE kind = 'bill' ORDER BY 1, 2, 3"
+_ANALYZED_ON = "SELECT timezone('UTC', max(analyzed_at))::date FROM analysis_state"
+
+_BILLS = "SELECT provider, scope, period, slice_id FROM slice WHERE kind = 'bill' ORDER BY 1, 2, 3"
 
 _OWN_BILLS = "SELECT slice_id FROM slice WHERE kind = 'bill' AND provider = :provider"
 
 _OLDEST = "SELECT min(charge_date) FROM spend_day WHERE slice_id = :slice"
-
-_NEWEST = "SELECT max(charge_date) FROM spend_day WHERE slice_id = :slice AND charge_category = 'Usage'"
-
-_REACHES_MIDNIGHT = """
-    SELECT EXISTS (SELECT FROM charge WHERE billing_month = :month AND slice_id = :slice AND charge_date = :day
-                   AND (hours >> 23) & 1 = 1)"""
 
 _DAYS = """
     SELECT {cuts}currency, array_agg(charge_date - CAST(:first AS date)), array_agg(cost), bool_or(lacks)

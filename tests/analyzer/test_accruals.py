@@ -14,7 +14,7 @@ from sqlalchemy import text
 from aispend.money import exact_sum
 from analyzer.accruals import Days, Estimate, Fee, MonthBill, accruals, accrue, outstanding
 from analyzer.series import OWN
-from tests.analyzer.conftest import Ledger
+from tests.analyzer.conftest import Ledger, all_hours
 from tests.analyzer.test_reconcile import type_in
 
 D = Decimal
@@ -187,7 +187,7 @@ def months(ledger: Ledger) -> None:
     ledger.charge("2026-09-30", "14.1", category="Tax", is_ai=False)
     ledger.charge("2026-09-01", "31", category="Purchase", kind=recurring, charge_description="Plan")
     ledger.charge("2026-10-04", "30")
-    ledger.charge("2026-10-10", "10")
+    ledger.charge("2026-10-10", "10", hours=all_hours())
     ledger.charge("2026-10-10", "10", currency="EUR")
     with ledger.store.engine.begin() as connection:
         connection.execute(
@@ -253,7 +253,7 @@ def test_a_plan_of_every_day_is_read_with_its_days_and_its_end(ledger: Ledger) -
                 charge_description="Plan",
                 commitment_id="sp-1",
             )
-    ledger.charge("2026-10-12", "100")
+    ledger.charge("2026-10-12", "100", hours=all_hours())
     close_september(ledger)
     # nine of twelve days are billed
     assert estimates(ledger) == [(OCTOBER, "USD", "fee", "Plan, sp-1", D("72.00"))]
@@ -274,7 +274,7 @@ def test_a_new_unit_price_of_a_plan_is_read_from_its_lines(ledger: Ledger) -> No
                 charge_description="Plan",
                 quantity="1",
             )
-    ledger.charge("2026-10-12", "100")
+    ledger.charge("2026-10-12", "100", hours=all_hours())
     close_september(ledger)
     assert estimates(ledger) == [(OCTOBER, "USD", "fee", "Plan", D("96.00"))]
 

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from aispend.settings import Agreement
 from analyzer.agreements import Drawdown, agreements_are_drawn_down, drawdowns, pace
-from tests.analyzer.conftest import Ledger
+from tests.analyzer.conftest import Ledger, all_hours
 
 D = Decimal
 
@@ -53,7 +53,7 @@ def drawn(ledger: Ledger, **values: Any) -> Drawdown:
 def october(ledger: Ledger) -> None:
     """Ten days: EC2 2 a day on two of them, support 5, tax 1, an upfront purchase of 30, 7 euros."""
     ledger.charge("2026-10-01", "2", service_name="EC2")
-    ledger.charge("2026-10-10", "2", service_name="EC2")
+    ledger.charge("2026-10-10", "2", service_name="EC2", hours=all_hours())
     ledger.charge("2026-10-09", "5", service_name="AWS Support", is_ai=False)
     ledger.charge("2026-10-09", "1", service_name="EC2", category="Tax", is_ai=False)
     ledger.charge("2026-10-02", "30", service_name="EC2", category="Purchase", kind={"charge_frequency": "One-Time"})
