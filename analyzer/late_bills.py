@@ -14,11 +14,11 @@ Drawbacks   A day billed two months late, or before its month, leaves its usage 
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 from sqlalchemy import Connection, text
 
-from aispend.clock import next_month
+from aispend.clock import month_of, next_month
 
 _CLAIMS = """
     WITH charged AS MATERIALIZED (
@@ -34,7 +34,8 @@ _CLAIMS = """
     own AS (
         SELECT DISTINCT d.day, c.resource_key, c.sku_key, c.account_key
         FROM (SELECT DISTINCT day FROM late) AS d
-        JOIN charge c ON c.billing_month = date_trunc('month', d.day)::date AND c.charge_date <= d.day
+        JOIN charge c ON c.billing_month IN (:before, :month)
+             AND c.billing_month = date_trunc('month', d.day)::date AND c.charge_date <= d.day
              AND greatest(coalesce(c.charge_end_date, c.charge_date), c.charge_date + 1) > d.day
         JOIN charge_kind k USING (charge_kind_key)
         WHERE k.charge_category = 'Usage'),
@@ -89,4 +90,4 @@ def find_claims(connection: Connection, month: date) -> date:
 
 
 def _scope(month: date) -> dict[str, date]:
-    return {"month": month, "next": next_month(month)}
+    return {"before": month_of(month - timedelta(days=1)), "month": month, "next": next_month(month)}
