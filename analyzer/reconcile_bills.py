@@ -11,10 +11,12 @@ from sqlalchemy import Connection, RowMapping, text
 from aispend.money import exact_sum
 from analyzer.exact_sql import COSTS
 from analyzer.findings import Finding, minus, plain
+from analyzer.invoice_lines import LINES, OF_INVOICES, TAKES
 
 _CENT = Decimal("0.01")
-_INVOICES = """
-    SELECT i.*, numbered.billed, numbered.tax_lines, monthly.billed AS month_billed,
+_INVOICES = f"""
+    WITH {LINES.format(which=OF_INVOICES)}
+    SELECT i.*, numbered.billed, numbered.tax_lines, numbered.issuers, monthly.billed AS month_billed,
            monthly.tax_lines AS month_tax_lines, monthly.numbered AS month_numbered,
            monthly.unnamed, other.currencies AS month_currencies, bill.state, bill.loaded_at,
            (SELECT min(s.period) FROM slice s
@@ -23,9 +25,9 @@ _INVOICES = """
     LEFT JOIN slice bill ON bill.kind = 'bill' AND bill.provider = i.provider AND bill.scope = i.scope
                         AND bill.period = i.billing_month
     LEFT JOIN LATERAL (
-        SELECT sum(c.billed_cost) AS billed, bool_or(k.charge_category = 'Tax') AS tax_lines
-        FROM charge c JOIN charge_kind k USING (charge_kind_key) JOIN slice s USING (slice_id)
-        WHERE k.invoice_id = i.invoice_id AND k.billing_currency = i.currency AND s.provider = i.provider
+        SELECT sum(l.billed) AS billed, bool_or(l.has_tax) AS tax_lines,
+               array_agg(DISTINCT l.issued_by ORDER BY l.issued_by) AS issuers
+        FROM issued l WHERE {TAKES}
     ) AS numbered ON true
     LEFT JOIN LATERAL (
         SELECT sum(c.billed_cost) AS billed, bool_or(k.charge_category = 'Tax') AS tax_lines,
@@ -41,11 +43,11 @@ _INVOICES = """
         FROM charge c JOIN charge_kind k USING (charge_kind_key)
         WHERE c.billing_month = bill.period AND c.slice_id = bill.slice_id
     ) AS other ON true
-    ORDER BY i.provider, i.invoice_id, i.currency"""
+    ORDER BY i.provider, i.invoice_id, i.currency, i.issuer"""
 
 
 def closes_to_the_invoice(connection: Connection) -> Iterator[Finding]:
-    """Billed cost under an invoice's number is its total; see :func:`compared`."""
+    """Billed cost of an issuer under an invoice's number is its total; see :func:`compared`."""
     return (finding for _, finding in compared(connection))
 
 
@@ -58,7 +60,7 @@ def compared(connection: Connection) -> Iterator[tuple[list[RowMapping], Finding
     """
     together: dict[tuple[Any, ...], list[RowMapping]] = {}
     for row in connection.execute(text(_INVOICES)).mappings():
-        month = (row["scope"], row["billing_month"]) if _by_month(row) else (row["invoice_id"],)
+        month = (row["scope"], row["billing_month"]) if _by_month(row) else (row["invoice_id"], row["issuer"])
         together.setdefault((row["provider"], row["currency"], *month), []).append(row)
     for rows in together.values():
         yield rows, _closes(rows)
@@ -121,7 +123,10 @@ def _closes(rows: list[RowMapping]) -> Finding:
 
 
 def _hint(row: RowMapping, unexplained: Decimal, tolerance: Decimal) -> str:
-    """What may be behind a difference: late data, or lines that name no invoice where those of the month do."""
+    """What may be behind a difference: lines of several issuers, late data, or lines that name no invoice where those
+    of the month do."""
+    if not _by_month(row) and len(issuers := [one or "no issuer" for one in row["issuers"]]) > 1:
+        return f": its lines are of {', '.join(issuers[:-1])} and {issuers[-1]}; name the invoice's issuer"
     if row["state"] in ("open", "provisional"):
         return f": the bill of the month is {row['state']}, last loaded on {row['loaded_at']:%Y-%m-%d}; load it again"
     unnamed = None if _by_month(row) else row["unnamed"]

@@ -236,7 +236,10 @@ def invoice_add(
     tax: Annotated[str, typer.Option(metavar="AMOUNT", help="Tax.")] = "0",
     currency: Annotated[str, typer.Option(help="ISO 4217 code.")] = "USD",
     issuer: Annotated[
-        str | None, typer.Option(help="Who issued it. Default: the provider.", show_default=False)
+        str | None,
+        typer.Option(
+            help="Who issued it. Default: the one known under the number, or the provider.", show_default=False
+        ),
     ] = None,
     scope: Annotated[
         str | None, typer.Option(help="Billing account. Default: the one loaded for the month.", show_default=False)
@@ -246,7 +249,8 @@ def invoice_add(
 ) -> None:
     """Type in an invoice's total.
 
-    'aispend reconcile' then holds the bill against it.
+    'aispend reconcile' then holds the bill against it. An invoice is what one issuer says under one number: name the
+    issuer where the bill has lines of several under it.
 
     Example: aispend invoice add --provider aws --id 2195 --month 2026-10 --net 41234.56 --tax 0
     """
@@ -270,8 +274,9 @@ def invoice_add(
             ),
             system_clock,
         )
+    issued = "" if saved.issuer in (None, saved.provider) else f", issued by {saved.issuer},"
     typer.echo(
-        f"Invoice {number} of {provider.lower()} {saved.scope} for {saved.billing_month:%Y-%m}: "
+        f"Invoice {number} of {saved.provider} {saved.scope}{issued} for {saved.billing_month:%Y-%m}: "
         f"{net} net + {tax} tax {saved.currency}. Check with: aispend reconcile"
     )
 

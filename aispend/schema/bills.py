@@ -246,7 +246,7 @@ invoice = Table(
     text("provider", "aws, gcp, azure …", primary_key=True),
     text("invoice_id", "invoice number", primary_key=True),
     text("currency", "ISO 4217", primary_key=True),
-    text("issuer", "who issued it", nullable=False),
+    text("issuer", "who issued it; the provider where nobody said", primary_key=True),
     text("scope", "billing account it is for", nullable=False),
     Column("billing_month", Date, nullable=False, comment="first day of the billing month"),
     money("net", "total before tax", nullable=False),

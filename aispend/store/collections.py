@@ -16,8 +16,18 @@ from sqlalchemy import Connection, Table, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql
 
 from aispend.resource_id import canonical
-from aispend.schema import collection, commitment_term, metadata, price, request_day, resource_history, resource_life
+from aispend.schema import (
+    collection,
+    commitment_term,
+    invoice,
+    metadata,
+    price,
+    request_day,
+    resource_history,
+    resource_life,
+)
 from aispend.store import names
+from aispend.store.invoices import as_collected
 from aispend.store.lives import end_unseen, merge_lives
 from aispend.store.locks import wait_for
 from aispend.store.price_rows import superseding
@@ -108,6 +118,8 @@ def merge_rows(connection: Connection, table_name: str, source: str, rows: Seque
     """
     table = metadata.tables[table_name]
     new = superseding(connection, rows) if table is price else rows
+    if table is invoice:
+        new = [as_collected(connection, row) for row in rows]
     complete = [{**_resolved(table, row), "source": source} for row in new]
     if table is not resource_life:
         return _upsert(connection, table, complete)

@@ -1,9 +1,9 @@
 """Invoices: what the lines under a number come to, the invoice's own total where it is known, and how they compare.
 
 Assumes     bills as loaded, and invoice totals as collected, imported or typed in.
-Method      Every number the lines of a bill name is an invoice, and so is every total known; they are held against each
-            other as ``aispend reconcile`` does (:mod:`analyzer.reconcile_bills`). Lines that name no invoice are a row
-            without a number, so that the list adds up to what clouds billed.
+Method      Every number the lines of an issuer name is an invoice, and so is every total known; they are held against
+            each other as ``aispend reconcile`` does (:mod:`analyzer.reconcile_bills`). Lines that name no invoice are a
+            row without a number, so that the list adds up to what clouds billed.
 Cases       A bill without numbers is held against all invoices of its month and currency: against one as if it had
             named it, against several in its row without a number. The company's own costs are on nobody's invoice.
 Drawbacks   An invoice whose lines lie in several billing months is told under the first of them.
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sqlalchemy import Connection, text
 
 from aispend.money import exact_sum
+from analyzer.invoice_lines import LINES
 from analyzer.series import OWN
 from reports.views.basis import Window
 
@@ -88,10 +89,10 @@ def state_of(*, holds: bool, attention: bool, billed: bool) -> InvoiceState:
 
 
 def _key(row: InvoiceRow) -> tuple[Any, ...]:
-    """A number is an invoice wherever its lines are; lines without one are of their bill."""
+    """A number is an issuer's invoice wherever its lines are; lines without one are of their bill."""
     if row.invoice_id is not None:
-        return row.provider, None, None, row.invoice_id, row.currency
-    return row.provider, row.scope, row.month, "", row.currency
+        return row.provider, None, None, row.invoice_id, row.currency, (row.issuer or "").lower()
+    return row.provider, row.scope, row.month, "", row.currency, ""
 
 
 def _billed(connection: Connection) -> Iterator[InvoiceRow]:
@@ -114,15 +115,16 @@ def _known(connection: Connection, billed: dict[tuple[Any, ...], InvoiceRow]) ->
 
     for rows, finding in compared(connection):
         ours = [_own(dict(row), finding) for row in rows]
-        without = (ours[0].provider, ours[0].scope, ours[0].month, "", ours[0].currency)
-        by_number = billed.get(_key(ours[0]))
-        if by_number is not None or finding.ours is None:
+        without = (ours[0].provider, ours[0].scope, ours[0].month, "", ours[0].currency, "")
+        taken = [billed.pop(_key(replace(ours[0], issuer=issuer)), None) for issuer in rows[0]["issuers"] or ()]
+        by_number = [one for one in taken if one is not None]
+        if by_number or finding.ours is None:
             (one,) = ours
-            billed_tax, issuer = (None, None) if by_number is None else (by_number.billed_tax, by_number.issuer)
-            yield _with(one, finding, billed_tax, issuer)
+            taxes = [each.billed_tax for each in by_number if each.billed_tax is not None]
+            yield _with(one, finding, exact_sum(taxes) if taxes else None)
         elif len(ours) == 1:
             bill = billed.pop(without)
-            yield _with(ours[0], finding, bill.billed_tax, None)
+            yield _with(ours[0], finding, bill.billed_tax)
         else:
             names = f"the bill names no invoice: {finding.scope} together"
             yield from (replace(one, state="with others", cause=names) for one in ours)
@@ -131,7 +133,7 @@ def _known(connection: Connection, billed: dict[tuple[Any, ...], InvoiceRow]) ->
                 exact_sum(amount for one in ours if (amount := getattr(one, name)) is not None)
                 for name in ("net", "tax", "total")
             )
-            yield _with(replace(bill, net=net, tax=tax, total=total), finding, bill.billed_tax, None)
+            yield _with(replace(bill, net=net, tax=tax, total=total), finding, bill.billed_tax)
 
 
 def _own(row: dict[str, Any], finding: Finding) -> InvoiceRow:
@@ -154,11 +156,10 @@ def _own(row: dict[str, Any], finding: Finding) -> InvoiceRow:
     )
 
 
-def _with(row: InvoiceRow, finding: Finding, billed_tax: Decimal | None, issuer: str | None) -> InvoiceRow:
+def _with(row: InvoiceRow, finding: Finding, billed_tax: Decimal | None) -> InvoiceRow:
     """The row with what the check found."""
     return replace(
         row,
-        issuer=row.issuer or issuer,
         billed_cost=finding.ours,
         billed_tax=billed_tax,
         difference=finding.difference,
@@ -167,16 +168,12 @@ def _with(row: InvoiceRow, finding: Finding, billed_tax: Decimal | None, issuer:
     )
 
 
-_BILLED = """
-    SELECT s.provider, max(a.invoice_issuer_name) AS issuer, k.invoice_id, min(s.scope) AS scope,
-           min(c.billing_month) AS month, k.billing_currency AS currency, sum(c.billed_cost) AS billed_cost,
-           sum(c.billed_cost) FILTER (WHERE k.charge_category = 'Tax') AS billed_tax,
-           (array_agg(s.state ORDER BY s.period, s.scope))[1] AS bill_state
-    FROM charge c
-    JOIN slice s ON s.slice_id = c.slice_id AND s.period = c.billing_month AND s.kind = 'bill'
-    JOIN charge_kind k USING (charge_kind_key)
-    JOIN account a USING (account_key)
-    WHERE s.provider <> :own
-    GROUP BY s.provider, k.invoice_id, k.billing_currency,
-             CASE WHEN k.invoice_id IS NULL THEN s.scope END, CASE WHEN k.invoice_id IS NULL THEN s.period END
-    HAVING count(c.billed_cost) > 0"""
+_BILLED = f"""
+    WITH {LINES.format(which="s.provider <> :own")}
+    SELECT provider, max(issued_by) AS issuer, invoice_id, min(scope) AS scope, min(period) AS month, currency,
+           sum(billed) AS billed_cost, sum(tax) AS billed_tax,
+           (array_agg(state ORDER BY period, scope))[1] AS bill_state
+    FROM issued
+    GROUP BY provider, invoice_id, currency, CASE WHEN invoice_id IS NOT NULL THEN lower(issued_by) END,
+             CASE WHEN invoice_id IS NULL THEN scope END, CASE WHEN invoice_id IS NULL THEN period END
+    HAVING sum(costs) > 0"""

@@ -86,6 +86,7 @@ class Ledger:
         end: str | None = None,
         month: str | None = None,
         kind: Mapping[str, Any] | None = None,
+        issuer: str | None = None,
         **sku_columns: Any,
     ) -> int:
         """One charge; ``cost`` is all four costs alike, or each. Returns its ordinal."""
@@ -107,7 +108,12 @@ class Ledger:
                     charge_date=date_,
                     charge_end_date=date.fromisoformat(end) if end else None,
                     account_key=self._dimension(
-                        connection, account, provider=provider, billing_account_id=scope, sub_account_id=account_id
+                        connection,
+                        account,
+                        provider=provider,
+                        billing_account_id=scope,
+                        sub_account_id=account_id,
+                        **({"invoice_issuer_name": issuer} if issuer else {}),
                     ),
                     sku_key=self._dimension(
                         connection, sku, provider=provider, **{"service_name": "Compute", "is_ai": True} | sku_columns

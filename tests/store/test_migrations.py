@@ -146,6 +146,26 @@ def test_advice_of_the_first_version_keeps_its_decisions(empty: Engine) -> None:
     assert (found["stop_idle"].counted_net, found["rightsize"].counted_net) == (50, 0)
 
 
+def test_invoices_of_one_issuer_a_number_are_kept_and_another_may_have_the_number(empty: Engine) -> None:
+    config = migrate.alembic_config()
+    row = text(
+        "INSERT INTO invoice (provider, invoice_id, currency, issuer, scope, billing_month, net, tax, source,"
+        " entered_at) VALUES ('aws', 'N-10', 'USD', :issuer, '1', '2026-10-01', :net, 0, 'typed', now())"
+    )
+    with empty.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "2026_11_22_value_of_outcomes")
+        connection.execute(row, {"issuer": "AWS EMEA", "net": 2420})
+    migrate.upgrade(empty)
+
+    with empty.begin() as connection:
+        connection.execute(row, {"issuer": "Acme Inc", "net": 200})
+        found = connection.execute(text("SELECT issuer, net FROM invoice ORDER BY net")).all()
+        assert [tuple(one) for one in found] == [("Acme Inc", 200), ("AWS EMEA", 2420)]
+        keys = inspect(connection).get_pk_constraint("invoice")["constrained_columns"]
+    assert keys == [column.name for column in metadata.tables["invoice"].primary_key]
+
+
 @pytest.mark.parametrize(
     ("slug", "says"), [("budgets", "would come before"), ("a_slug_that_no_column_holds", "longer than 21 characters")]
 )
