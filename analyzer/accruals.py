@@ -370,25 +370,26 @@ _FEES = f"""
       AND {SUPPORT} IS NOT TRUE
     GROUP BY 1, 2, 3, 4"""
 
-_OF_THE_SAME_INVOICES = """l.kind = 'bill'
-      AND (l.provider, l.period) IN (SELECT provider, period FROM slice WHERE slice_id = ANY(:slices))"""
+_OF_THE_SAME_INVOICES = "(s.provider, s.period) IN (SELECT provider, period FROM slice WHERE slice_id = ANY(:slices))"
 
 _INVOICED = f"""
-    WITH numbers AS (SELECT l.slice_id, l.provider, l.scope, l.period, k.billing_currency AS currency, k.invoice_id,
-                            sum(c.billed_cost) FILTER (WHERE k.charge_category <> 'Tax') AS lines
-                     {_OF_SLICES.replace("l.slice_id = ANY(:slices)", _OF_THE_SAME_INVOICES)}
-                     GROUP BY 1, 2, 3, 4, 5, 6),
-         named AS (SELECT n.*, bool_or(n.invoice_id IS NOT NULL) OVER (PARTITION BY n.slice_id, n.currency) AS numbered,
-                          sum(n.lines) OVER (PARTITION BY n.provider, n.period, n.currency, n.invoice_id) AS every_line
-                   FROM numbers n),
-         parts AS (SELECT n.slice_id, n.currency,
-                          CASE WHEN NOT numbered THEN i.tax
-                               ELSE i.tax * n.lines / nullif(CASE WHEN abs(i.net) > abs(every_line) THEN i.net
-                                                                  ELSE every_line END, 0) END AS tax
-                   FROM named n
-                   JOIN invoice i ON i.provider = n.provider AND i.currency = n.currency AND i.billing_month = n.period
-                                 AND CASE WHEN numbered THEN i.invoice_id = n.invoice_id ELSE i.scope = n.scope END
-                   WHERE n.slice_id = ANY(:slices))
+    WITH {LINES.format(which=_OF_THE_SAME_INVOICES)},
+         taken AS (SELECT l.slice_id, l.currency, i.tax, i.net, sum(l.all_but_tax) AS lines,
+                          sum(sum(l.all_but_tax)) OVER (PARTITION BY i.provider, i.invoice_id, i.currency, i.issuer)
+                              AS every_line
+                   FROM issued l JOIN invoice i ON {TAKES} AND i.billing_month = l.period
+                   GROUP BY l.slice_id, l.currency, i.provider, i.invoice_id, i.currency, i.issuer, i.tax, i.net),
+         without AS (SELECT slice_id, provider, scope, period, currency FROM line
+                     GROUP BY 1, 2, 3, 4, 5 HAVING bool_and(invoice_id IS NULL)),
+         parts AS (SELECT slice_id, currency, tax * lines / nullif(CASE WHEN abs(net) > abs(every_line) THEN net
+                                                                        ELSE every_line END, 0) AS tax
+                   FROM taken WHERE slice_id = ANY(:slices)
+                   UNION ALL
+                   SELECT w.slice_id, w.currency, i.tax
+                   FROM without w
+                   JOIN invoice i ON i.provider = w.provider AND i.currency = w.currency AND i.billing_month = w.period
+                                 AND i.scope = w.scope
+                   WHERE w.slice_id = ANY(:slices))
     SELECT slice_id, currency, CASE WHEN bool_and(tax IS NOT NULL) THEN round(sum(tax), 12) END
     FROM parts GROUP BY 1, 2"""
 """Tax of the invoices that the lines name; of a bill without numbers, of all invoices of its account and month.
