@@ -101,5 +101,9 @@ class Budget(_Section):
     match: BudgetMatch = BudgetMatch()
     cost: Literal["effective", "billed"] = Field("effective", description="amortised, or as invoiced")
     ai_only: bool = Field(True, description="AI spend alone, or everything that matches")
-    valid_from: date | None = Field(None, alias="from", description="before it there is no such budget")
+    valid_from: date | None = Field(
+        None,
+        alias="from",
+        description="before it there is no such budget; its whole amount is for what is left of a period",
+    )
     thresholds: Thresholds | None = Field(None, description="percent spent; default: those of [budget_alerts]")

@@ -41,12 +41,14 @@ class Known:
 
     ``clouds`` is of the bills up to date, or of the newest behind where there is nothing else, and ``own`` of what the
     company wrote down, for days to come too. ``late`` are the other bills behind; ``behind`` all of them.
+    ``has_unfinished``: there are charges of days that are not known whole.
     """
 
     clouds: DailyCost
     own: DailyCost
     late: tuple[Late, ...]
     behind: tuple[Late, ...]
+    has_unfinished: bool
 
     @property
     def end(self) -> date:
@@ -60,7 +62,7 @@ class Known:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was ever charged."""
+        """Whether nothing was ever charged on a whole day."""
         return not (self.clouds.usage or self.own.usage or self.late)
 
 
@@ -91,17 +93,20 @@ def known_of(
         source=cover.source, column=f"{budget.cost}_cost", bit=_BITS[budget.cost], only=cover.by_day
     )
     late = [number for bill in behind for number in bill.slices]
-    parameters = {**cover.parameters, "upto": upto, "own": OWN, "late": late}
+    parameters = {**cover.parameters, "own": OWN, "late": late}
     made = {name: _Read(first, max((last - first).days, 0)) for name, last in ends.items()}
+    unfinished = False
     for name, currency, day, by_use, cost, lacks in connection.execute(text(statement), parameters):
-        if day < ends[name]:
+        if day >= ends[name]:
+            unfinished = True
+        else:
             made[name].add(currency, day, cost, by_use=by_use, lacks=lacks)
     theirs = [Late(bill, made[_name(bill)].daily, on) for bill, on in behind.items() if made[_name(bill)].usage]
     clouds, own = made[None].daily, made[OWN].daily
     if clouds.usage or own.usage or not theirs:
-        return Known(clouds, own, tuple(theirs), tuple(theirs))
+        return Known(clouds, own, tuple(theirs), tuple(theirs), unfinished)
     newest, *others = sorted(theirs, key=lambda one: one.bill.end, reverse=True)
-    return Known(newest.cost, own, tuple(others), tuple(theirs))
+    return Known(newest.cost, own, tuple(others), tuple(theirs), unfinished)
 
 
 def _name(bill: Coverage) -> str:
@@ -139,5 +144,5 @@ _COSTS = """
            sum(coalesce(d.{column}, CASE WHEN NOT '{column}' = ANY(b.columns_known) THEN d.billed_cost END)),
            bool_or('{column}' = ANY(b.columns_known) AND d.unknown_costs & {bit} = {bit})
     FROM {source} AS d JOIN slice b USING (slice_id)
-    WHERE d.charge_date >= :first AND d.charge_date < :end AND (d.charge_date < :upto OR d.provider = :own){only}
+    WHERE d.charge_date >= :first AND d.charge_date < :end{only}
     GROUP BY 1, 2, 3, 4"""

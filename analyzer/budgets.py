@@ -11,8 +11,10 @@ Cases       The profile is that of clouds: own costs are known and have none. Co
             the day; what has no rate is named apart (``analyzer.budget_currency``), and the state is never *ok* then.
             Where a bill it covers is behind, what it says counts, and the days it does not say yet are expected as in
             forecasts (``analyzer.budget_known``); the bill is named, and there is no burn rate, which would be too low
-            by what it will say. That no charge fits a budget is told. Net spend below zero is no share of a budget and
-            burns at no rate: the amounts are told (``analyzer.budget_credits``).
+            by what it will say. That no charge fits a budget is told. Where no day is whole yet, nothing is known. A
+            budget that begins within a period counts from its first day on: its whole amount is for the days left. Net
+            spend below zero is no share of a budget and burns at no rate: the amounts are told
+            (``analyzer.budget_credits``).
 Drawbacks   A period starts as if its bill had no memory: fees of a later day of the month are due only by the profile.
 Sources     The rule of P50 and P10 and the burn rate: docs/methods.md.
 """
@@ -44,7 +46,7 @@ from analyzer.currency import ExchangeRates, exchange_rates
 from analyzer.forecast_behind import behind_words, goes_on
 from analyzer.forecast_steps import Ahead, without_begun
 from analyzer.remembered import Remembered
-from analyzer.series import Coverage, SeriesSet, bills_behind, coverage, daily_series
+from analyzer.series import OWN, Coverage, SeriesSet, bills_behind, coverage, daily_series
 
 PROFILE_DAYS = 56
 _LEAST_HISTORY = 14
@@ -117,7 +119,7 @@ def standing(
     burn = burning(pace or Pace((), ()), alerts, left=left, known=known, whole=whole, used=used)
     state: State = "ok"
     if not spent:
-        reason = "nothing of this period is billed yet"
+        reason = "no whole day of this period is billed yet"
     else:
         reason = _share_spent(actual, budget.amount) if actual >= 0 else below_zero(actual, credited or {})
     if actual >= budget.amount:
@@ -189,7 +191,8 @@ def write_budgets(
         ahead = Ahead.look(connection, settings.forecast.steps, known.end, end, settings.reporting_currency)
     began = connection.scalar(text("SELECT min(charge_date) FROM spend_day")) if settings.budgets else None
     behind = {} if known is None else {one: goes_on(one, known.end) for one in bills_behind(bills, known.behind)}
-    look = _Look(known, behind, began, ahead, exchange_rates(connection), remembered or Remembered())
+    whole = known is not None and (known.first < known.end or any(bill.provider == OWN for bill in bills))
+    look = _Look(known, whole, behind, began, ahead, exchange_rates(connection), remembered or Remembered())
     found = (_row(connection, settings, budget, look=look, clock=clock) for budget in settings.budgets)
     rows = [row for row in found if row is not None]
     if rows:
@@ -201,15 +204,32 @@ def write_budgets(
 class _Look:
     """What all budgets of a run rest on.
 
-    The days known, the bills behind and whether they go on, the ledger's first day, changes known beforehand, rates.
+    The days known and whether there are any, the bills behind and whether they go on, the ledger's first day, changes
+    known beforehand, rates.
     """
 
     known: SeriesSet | None
+    has_whole_days: bool
     behind: Mapping[Coverage, bool]
     began: date | None
     ahead: Ahead | None
     rates: ExchangeRates
     remembered: Remembered
+
+
+def _present(budget: Budget, known: SeriesSet | None, today: date) -> tuple[date, date] | None:
+    """The period of the last day known, or of today, and the day after it; None before the budget begins.
+
+    One that begins within it has all of its amount for the days left.
+    """
+    begins = budget.valid_from or date.min
+    if begins > today:
+        return None
+    last = today if known is None else max(min(known.end - timedelta(days=1), today), begins)
+    first, end = period_of(last, budget.period)
+    if known is not None and known.end >= end and today >= end:  # the period is known whole: the next has begun
+        first, end = period_of(end, budget.period)
+    return max(first, begins), end
 
 
 def _row(
@@ -220,16 +240,14 @@ def _row(
     look: _Look,
     clock: Clock,
 ) -> dict[str, Any] | None:
-    """The present period of a budget: that of the last day known, or of today; None before the budget begins."""
+    """The present period of a budget; None before the budget begins."""
     known, today = look.known, clock().date()
-    last = today if known is None else min(known.end - timedelta(days=1), today)
-    first, end = period_of(last, budget.period)
-    if known is not None and known.end >= end and today >= end:  # the period is known whole: the next has begun
-        first, end = period_of(end, budget.period)
-    if budget.valid_from is not None and end <= budget.valid_from:
+    present = _present(budget, known, today)
+    if present is None:
         return None
+    first, end = present
     currency = budget.currency or settings.reporting_currency
-    seen_to = first if known is None else max(first, min(known.end, end))
+    seen_to = first if known is None or not look.has_whole_days else min(known.end, end)
     cover = covered(connection, budget, oldest(first), end)
     theirs = known_of(connection, budget, cover, first=oldest(first), upto=seen_to, end=end, behind=look.behind)
     upto, own = theirs.end, theirs.own
@@ -278,7 +296,9 @@ def _row(
         missing=missing,
     )
     state, notes = _told(stands, theirs, seen.unconverted)
-    if known is not None and theirs.is_empty:  # its match may be misspelt
+    if known is not None and theirs.has_unfinished and theirs.is_empty:
+        notes.append("what fits it is of days that are not whole yet")
+    elif known is not None and theirs.is_empty:  # its match may be misspelt
         notes.append(f"no charge since {oldest(first)} fits it")
     if known_steps.left_out:
         notes.append(f"known but not in the forecast: {', '.join(known_steps.left_out)}")

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 OUTLOOK_VERSION = "4"
 """Raise it with any change of code by which the same ledger and settings may give another forecast, anomaly or state
-of a budget, or other words about one (``analyzer/forecast*``, ``anomaly*``, ``budget*``, ``series*``, ``whole_days``): else a
-home that is upgraded shows what the version before said until a bill changes."""
+of a budget, or other words about one (``analyzer/forecast*``, ``anomaly*``, ``budget*``, ``series*``, ``whole_days``):
+else a home that is upgraded shows what the version before said until a bill changes."""
 
 
 @dataclass(frozen=True)

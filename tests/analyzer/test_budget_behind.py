@@ -48,7 +48,7 @@ def test_a_budget_of_a_bill_that_is_behind_is_known_to_its_last_day_and_forecast
     told = (found.actual, found.burn_rate, round(found.forecast_p50, 4), found.state)
     assert told == (D(0), None, D(3000), "warn")
     assert found.reason == (
-        "nothing of this period is billed yet; the forecast's median is above the budget; "
+        "no whole day of this period is billed yet; the forecast's median is above the budget; "
         "behind, later days forecast: aws payer (known to 2026-10-31)"
     )
 

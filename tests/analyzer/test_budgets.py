@@ -182,12 +182,12 @@ def test_another_currency_counts_at_the_rate_of_each_day(ledger: Ledger) -> None
 
 def test_a_period_of_which_no_day_is_known_is_not_said_to_have_cost_nothing() -> None:
     found = standing(Budget(name="all", amount=D(1000)), date(2026, 11, 1), [], [D(1)] * 30, None)
-    assert (found.state, found.reason) == ("ok", "nothing of this period is billed yet")
+    assert (found.state, found.reason) == ("ok", "no whole day of this period is billed yet")
     ahead = Path((D(40),) * 30, None, None, "forecast")
     found = standing(Budget(name="all", amount=D(1000)), date(2026, 11, 1), [], [D(1)] * 30, ahead)
     assert (found.state, found.reason) == (
         "warn",
-        "nothing of this period is billed yet; the forecast's median is above the budget",
+        "no whole day of this period is billed yet; the forecast's median is above the budget",
     )
 
 
