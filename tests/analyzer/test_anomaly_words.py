@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aispend.cli.anomalies import _called as decided
 from analyzer.anomaly_drivers import DIMENSIONS, taken_apart
 from analyzer.anomaly_found import Found
 from analyzer.anomaly_words import explanation
-from dashboard.watch import _part
+from dashboard.watch import _called, _part
 from reports.views import AnomalyFound
 
 D = Decimal
@@ -119,3 +120,16 @@ def test_a_page_says_the_amount_of_a_resource_beyond_the_change() -> None:
         for share, change in rows
     ]
     assert parts == ["90 % of it: ", "+130.00, partly offset elsewhere: ", "100 % of it: ", ""]
+
+
+def test_all_spend_has_a_name_and_no_value() -> None:
+    """Where a cut has values, none of them is one that is not known."""
+    nothing = dict.fromkeys((one.name for one in fields(AnomalyFound)), None)
+    named = {("ai", None): "all AI spend", ("all", None): "all spend", ("team", None): "no team known"}
+    for (cut, value), words in named.items():
+        assert _called(AnomalyFound(**nothing | {"cut": cut, "value": value})) == words  # type: ignore[arg-type]
+    assert [decided("ai", None), decided("team", None), decided("team", "it")] == [
+        "all AI spend",
+        "team not known",
+        "team it",
+    ]
