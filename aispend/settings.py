@@ -24,7 +24,7 @@ from aispend.connections import AwsConnection, AzureConnection, Connection, GcpC
 from aispend.errors import SettingsError
 from aispend.foresight import Forecast
 from aispend.settings_errors import at_line, problem
-from aispend.tag_keys import plain_tag_key
+from aispend.tag_keys import is_called
 from aispend.taxing import NonRecoverableTax
 from aispend.watching import Anomaly, Budget, BudgetAlerts, LatencyTarget
 
@@ -88,7 +88,8 @@ class Alias(_Section):
 class TagKeys(_Section):
     """Tag and label keys that name model, team and stage, in order of preference; case-insensitive.
 
-    A provider's prefix (``user:``, ``resourceTags/user:``, ``user_``) is ignored when matching.
+    A provider's prefix (``user:``, ``resourceTags/user:``, ``user_``) is ignored when matching. Where no key fits so,
+    one of the same letters and digits does (``cost_center`` for ``cost-center``). Where those differ, none counts.
     """
 
     model: tuple[str, ...] = ("model", "model-name", "model_name", "ml-model", "served-model")
@@ -283,8 +284,9 @@ def _refuse_circles(sources: Sequence[SharedCost], tags: TagKeys) -> None:
 
 def _stands_for(source: SharedCost, tags: TagKeys) -> list[str]:
     """Names that mean this shared cost: its own, and the team or model its match asks the tags for (globs)."""
-    keys = {plain_tag_key(key) for key in (tags.team if source.to == "team" else tags.model)}
-    return [source.name, *(value for key, value in source.match.tags.items() if plain_tag_key(key) in keys)]
+    names = tags.team if source.to == "team" else tags.model
+    asked = (value for key, value in source.match.tags.items() if any(is_called(key, name) for name in names))
+    return [source.name, *asked]
 
 
 def _way(start: str, home: str, nexts: Mapping[str, Sequence[tuple[str, str]]]) -> list[str]:

@@ -67,14 +67,17 @@ def target_sql(
 ) -> str:
     """An INSERT into ``share_weight`` from ``relation`` (which has the charge as ``c``), fields resolved.
 
-    The method lists what decided each decided field, and ends with ``note``; the confidence is the least sure of them,
-    0 where nothing was.
+    The method lists what decided each decided field, says where tags contradict each other, and ends with ``note``;
+    the confidence is the least sure of what decided, 0 where nothing did.
     """
     selected = ", ".join(
         f"{value} AS {field}, {method} AS {field}_by, {confidence} AS {field}_sure"
         for field, (value, method, confidence) in fields
     )
-    decided = ", ".join(f"CASE WHEN {field} IS NOT NULL THEN '{field}=' || {field}_by END" for field, _ in fields)
+    decided = ", ".join(
+        f"CASE WHEN {field} IS NOT NULL OR {field}_by LIKE 'none (%' THEN '{field}=' || {field}_by END"
+        for field, _ in fields
+    )
     sureness = ", ".join(f"CASE WHEN {field} IS NOT NULL THEN {field}_sure END" for field, _ in fields)
     return f"""
         INSERT INTO share_weight

@@ -5,8 +5,10 @@ Method      Per field, first answer wins: the user's rules (in the order written
             day) → tags and labels → the platform's API type and the SKU itself. What telemetry adds
             (controller kind, workloads, usage) is joined to this answer in :mod:`analyzer.allocate`.
 Cases       A tag key fits without case and without the provider's prefix (``user:``, ``resourceTags/user:``,
-            ``user_``); its value is trimmed, an empty one says nothing. A stage tag says nothing unless it
-            names a stage, in one of the usual spellings.
+            ``user_``); its value is trimmed, an empty one says nothing. Where none does, one fits that differs in
+            signs alone, as reports in columns write ``user_cost_center`` for ``cost-center``. Where several fit and
+            differ, none is believed, and the method says so. A stage tag says nothing unless it names a stage,
+            in one of the usual spellings.
 Drawbacks   A wrong tag is believed; telemetry that contradicts it lowers the confidence and is noted in the
             method, so that it can be found, but does not overrule it on a resource with one user.
 """
@@ -16,7 +18,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from functools import partial
@@ -24,7 +26,7 @@ from typing import Literal
 
 from aispend.prices.models import canonical_model
 from aispend.settings import STAGES, Match, Rule, SharedCost, TagKeys
-from aispend.tag_keys import plain_tag_key
+from aispend.tag_keys import all_said, plain_tag_key, said, tag_values
 
 Source = Literal["rule", "tag", "platform", "none"]
 
@@ -125,26 +127,26 @@ class Attributor:
     def decide(self, subject: Subject, day: date) -> Attribution:
         """Model, team, stage and whether it is AI spend, for a charge of ``day``."""
         fitting = [rule for rule, fits in self._rules if _valid(rule, day) and fits(subject)]
-        tags = {plain_tag_key(key): value.strip() for key, value in subject.tags.items()}
+        by_tag = {name: all_said(subject.tags, keys) for name, keys in self._tag_keys}
         shared = next((source for source, fits in self._shared if _valid(source, day) and fits(subject)), None)
         declared = shared.ai if shared else None
         said_ai = next((rule.assign.ai for rule in fitting if rule.assign.ai is not None), declared)
         model = (
             _by_rule(fitting, lambda rule: rule.assign.model)
-            or _by_tag(tags, self._tag_keys.model, canonical_model)
+            or _by_tag(by_tag["model"], canonical_model)
             or _by_platform(subject.model)
         )
-        team = _by_rule(fitting, lambda rule: rule.assign.team) or _by_tag(tags, self._tag_keys.team, str)
+        team = _by_rule(fitting, lambda rule: rule.assign.team) or _by_tag(by_tag["team"], str)
         stage = (
             _by_rule(fitting, lambda rule: rule.assign.stage)
-            or _by_tag(tags, self._tag_keys.stage, stage_named)
+            or _by_tag(by_tag["stage"], stage_named)
             or _by_platform(subject.stage)
         )
         return Attribution(
-            model or _NOBODY,
-            team or _NOBODY,
-            stage or _NOBODY,
-            is_ai=subject.is_ai or _names_model(tags, self._tag_keys.model) if said_ai is None else said_ai,
+            model or _nobody(by_tag["model"]),
+            team or _nobody(by_tag["team"]),
+            stage or _nobody(by_tag["stage"]),
+            is_ai=(subject.is_ai or bool(by_tag["model"])) if said_ai is None else said_ai,
             ai_ruled=said_ai,
             shared=shared.name if shared else None,
         )
@@ -158,17 +160,20 @@ def _by_rule(rules: Iterable[Rule], chosen: Callable[[Rule], str | None]) -> Ans
     return None
 
 
-def _by_tag(tags: Mapping[str, str], keys: Iterable[str], read: Callable[[str], str | None]) -> Answer | None:
-    for key in map(plain_tag_key, keys):
-        value = read(tags[key]) if tags.get(key) else None
+def _by_tag(tags: Iterable[tuple[str, list[str]]], read: Callable[[str], str | None]) -> Answer | None:
+    for key, values in tags:
+        value = read(values[0]) if len(values) == 1 else None
         if value:
-            return Answer(value, "tag", f"tag:{key}", CONFIDENCE["tag"])
+            return Answer(value, "tag", f"tag:{plain_tag_key(key)}", CONFIDENCE["tag"])
     return None
 
 
-def _names_model(tags: Mapping[str, str], keys: Iterable[str]) -> bool:
-    """Whether a tag names a model: then it is AI spend, whatever the SKU."""
-    return any(tags.get(plain_tag_key(key)) for key in keys)
+def _nobody(tags: Iterable[tuple[str, list[str]]]) -> Answer:
+    """No answer; its method names the first key under which tags say several things, as that is why."""
+    for key, values in tags:
+        if len(values) > 1:
+            return replace(_NOBODY, method=f"none (tag:{plain_tag_key(key)} says {len(values)} things)")
+    return _NOBODY
 
 
 def _by_platform(value: str | None) -> Answer | None:
@@ -196,9 +201,10 @@ def _matcher(match: Match) -> Callable[[Subject], bool]:
     require(match.sku, lambda subject: subject.sku)
     require(match.instance_type, lambda subject: (subject.instance_type,))
     for key, glob in match.tags.items():
-        require(glob, partial(_tag_values, plain_tag_key(key)))
+        require(glob, partial(_said, key))
     return lambda subject: all(test(subject) for test in tests)
 
 
-def _tag_values(wanted: str, subject: Subject) -> Iterable[str]:
-    return (value.strip() for key, value in subject.tags.items() if plain_tag_key(key) == wanted)
+def _said(name: str, subject: Subject) -> Iterable[str]:
+    """What a rule's glob is held against: either of several values, and an empty one where there is no other."""
+    return said(subject.tags, name) or tag_values(subject.tags, name)

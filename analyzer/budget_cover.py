@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from aispend.tag_keys import plain_tag_key
+from aispend.tag_keys import said, tag_values
 from aispend.watching import Budget, BudgetMatch
 from analyzer.budget_path import fits
 
@@ -90,13 +90,14 @@ def _charge_keys(connection: Connection, match: BudgetMatch) -> dict[str, list[i
 
 def _tag_sets(connection: Connection, wanted: Mapping[str, str]) -> list[int]:
     """Tag sets that have every wanted tag."""
-    patterns = {plain_tag_key(key): pattern for key, pattern in wanted.items()}
-    fitting = []
-    for key, tags in connection.execute(text("SELECT tag_set_key, tags FROM tag_set")):
-        plain = {plain_tag_key(name): str(value) for name, value in tags.items()}
-        if all(name in plain and fits(plain[name], pattern) for name, pattern in patterns.items()):
-            fitting.append(key)
-    return fitting
+    return [
+        key
+        for key, tags in connection.execute(text("SELECT tag_set_key, tags FROM tag_set"))
+        if all(
+            any(fits(value, pattern) for value in said(tags, name) or tag_values(tags, name))
+            for name, pattern in wanted.items()
+        )
+    ]
 
 
 _FIELDS = ("provider", "account", "service", "region", "model", "team", "stage")

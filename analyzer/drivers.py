@@ -30,7 +30,7 @@ from sqlalchemy import Connection, Row, text
 
 from aispend.clock import month_of, next_month
 from aispend.money import exact_sum
-from aispend.tag_keys import plain_tag_key
+from aispend.tag_keys import spellings
 from analyzer.charges import HOURS_BILLED
 from analyzer.conversion import NO_STEPS, STEPS, Conversion, Converter, Period
 from analyzer.served import SPANNING, PartOf, Payer, Served, Use, served, served_by
@@ -181,16 +181,15 @@ def _payer(name: CellName) -> Payer:
 
 def _narrower(connection: Connection, names: Sequence[str]) -> tuple[str, dict[str, list[str]]]:
     """SQL of the resource and tags asked for, a text array, and the spellings of each tag's key."""
-    parts, spellings = [], {}
+    parts, written = [], {}
     for place, name in enumerate(names):
         if name == RESOURCE:
             parts.append("(SELECT nullif(r.resource_id, '') FROM resource r WHERE r.resource_key = c.resource_key)")
             continue
-        wanted = plain_tag_key(name.removeprefix(TAG_PREFIX))
-        used = connection.scalars(text(_TAG_KEYS)).all()
-        spellings[f"tag_{place}"] = [key for key in used if plain_tag_key(key) == wanted]
+        as_asked, alike = spellings(connection.scalars(text(_TAG_KEYS)), name.removeprefix(TAG_PREFIX))
+        written[f"tag_{place}"] = [*as_asked, *alike]
         parts.append(_TAG_VALUE.format(keys=f"tag_{place}"))
-    return f"ARRAY[{', '.join(parts)}]::text[]", spellings
+    return f"ARRAY[{', '.join(parts)}]::text[]", written
 
 
 def _amount(row: Row[Any]) -> Amount:

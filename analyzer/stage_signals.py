@@ -28,7 +28,7 @@ from itertools import pairwise
 
 from sqlalchemy import Connection, text
 
-from aispend.tag_keys import plain_tag_key
+from aispend.tag_keys import all_said
 
 CONTROLLER_STAGES: Mapping[str, str] = {
     **dict.fromkeys(("deployment", "statefulset", "replicaset", "endpoint", "service"), "inference_online"),
@@ -42,15 +42,13 @@ NAME_CONFIDENCE = Decimal("0.55")
 
 _JOB_STAGES = ("training", "fine_tuning", "evaluation", "data", "inference_batch")
 _KINDS = ("aws:eks:workload-type", "k8s-workload-type")
-_NAMING = frozenset(
-    (
-        *("name", "app", "app.kubernetes.io/name", "application", "service", "component", "role", "purpose"),
-        *("workload", "job", "function", "task", "queue", "nodepool", "nodegroup", "node-pool", "node-group"),
-        *("k8s-node-pool", "scaleset", "aws:autoscaling:groupname", "eks:nodegroup-name", "karpenter.sh/nodepool"),
-        *("goog-k8s-node-pool-name", "aws:eks:workload-name", "aws:eks:namespace", "aws:eks:deployment"),
-        *("k8s-workload-name", "k8s-namespace", "aws:batch:job-queue", "aws:batch:compute-environment"),
-        "parallelcluster:queue-name",
-    )
+_NAMING = (
+    *("name", "app", "app.kubernetes.io/name", "application", "service", "component", "role", "purpose"),
+    *("workload", "job", "function", "task", "queue", "nodepool", "nodegroup", "node-pool", "node-group"),
+    *("k8s-node-pool", "scaleset", "aws:autoscaling:groupname", "eks:nodegroup-name", "karpenter.sh/nodepool"),
+    *("goog-k8s-node-pool-name", "aws:eks:workload-name", "aws:eks:namespace", "aws:eks:deployment"),
+    *("k8s-workload-name", "k8s-namespace", "aws:batch:job-queue", "aws:batch:compute-environment"),
+    "parallelcluster:queue-name",
 )
 """Keys of tags whose values are names; free text and tags of owners are not."""
 
@@ -94,9 +92,8 @@ def stage_of(names: Iterable[str | None], tags: Mapping[str, str]) -> Signal | N
     >>> stage_of(["gpu-serving"], {"team": "training"}).stage
     'inference_online'
     """
-    plain = {plain_tag_key(key): value for key, value in tags.items()}
     said: dict[str, str] = {}
-    for name in (*names, *(value for key, value in plain.items() if key in _NAMING)):
+    for name in (*names, *(value for _, values in all_said(tags, _NAMING) for value in values)):
         for word, stage in _words(name or ""):
             said.setdefault(stage, word)
     for narrower, wider in _NARROWER.items():
@@ -105,7 +102,8 @@ def stage_of(names: Iterable[str | None], tags: Mapping[str, str]) -> Signal | N
     if len(said) > 1:
         return None
     by_name = next(iter(said.items()), None)
-    kind = next((found for key in _KINDS if (found := _kind(plain.get(key, ""))) in CONTROLLER_STAGES), None)
+    kinds = (_kind(values[0]) for _, values in all_said(tags, _KINDS) if len(values) == 1)
+    kind = next((found for found in kinds if found in CONTROLLER_STAGES), None)
     if kind is None:
         return by_name and Signal(by_name[0], f"name: {by_name[1]}", NAME_CONFIDENCE)
     stage = CONTROLLER_STAGES[kind]

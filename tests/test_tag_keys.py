@@ -7,7 +7,7 @@ import doctest
 import pytest
 
 from aispend import tag_keys
-from aispend.tag_keys import is_called, is_part, tag_values
+from aispend.tag_keys import is_called, is_part, said, spellings, tag_values
 from collectors.tags import first_tag
 
 
@@ -39,6 +39,27 @@ def test_all_spellings_are_read_and_their_values_trimmed() -> None:
     assert tag_values(tags, "stage") == []
 
 
+@pytest.mark.parametrize(
+    ("tags", "values"),
+    [
+        pytest.param({"user_cost_center": "a"}, ["a"], id="a report in columns"),
+        pytest.param({"cost_center": "b", "user:Cost-Center": " a "}, ["a"], id="as it is asked for comes first"),
+        pytest.param({"cost_center": "b", "Cost-Center": ""}, ["b"], id="an empty value says nothing"),
+        pytest.param({"cost_center": "a", "CostCenter": "A"}, ["a"], id="two keys, one value"),
+        pytest.param({"cost_center": "a", "CostCenter": "b"}, ["a", "b"], id="two keys that differ"),
+        pytest.param({"Cost-Center": "a", "cost-center": "b"}, ["a", "b"], id="in case alone"),
+        pytest.param({"center": "a"}, [], id="another"),
+    ],
+)
+def test_what_tags_say_under_a_key(tags: dict[str, str], values: list[str]) -> None:
+    assert said(tags, "cost-center") == values
+
+
+def test_keys_written_as_asked_are_told_from_those_alike() -> None:
+    keys = ("user:aws:x", "AWS:X", "aws_x", "x")
+    assert spellings(keys, "aws:x") == (("AWS:X",), ("aws_x",))
+
+
 def test_a_part_of_a_key_is_found_in_either_form() -> None:
     assert is_part("eks:nodegroup-name", "user_eks_nodegroup_name")
     assert not is_part("eks:nodegroup-name", "user:eks:cluster-name")
@@ -48,6 +69,8 @@ def test_collectors_read_a_key_of_the_settings_in_either_form() -> None:
     assert first_tag({"Team": " search "}, ("user:Team",)) == "search"
     assert first_tag({"team": "", "owner": "kim"}, ("Team", "OWNER")) == "kim"
     assert first_tag({"team": "search"}, ("owner",)) is None
+    assert first_tag({"cost_center": "ml"}, ("cost-center",)) == "ml"
+    assert first_tag({"cost_center": "ml", "CostCenter": "ads", "owner": "kim"}, ("cost-center", "owner")) == "kim"
 
 
 def test_examples_in_docstrings() -> None:

@@ -9,13 +9,12 @@ Method
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from aispend.engine.line import MEASURE_COLUMNS, literal
 from aispend.settings import Match, Rule, TagKeys
-from aispend.tag_keys import PREFIX, plain_tag_key
+from aispend.tag_keys import spellings
 
-_PLAIN_KEY = f"regexp_replace(lower(trim(tag.key)), '{PREFIX}', '')"
 _HASHES = ("context_h", "sku_h", "details_h", "resource_h", "tags_h")
 _CARRIED = ("day", "end_day", "unknown", "hours", *MEASURE_COLUMNS, "lines")
 _FLEETS = (
@@ -27,33 +26,68 @@ _FLEETS = (
 """Tags that name the fleet a machine belongs to, and the cluster within which that name is unique."""
 
 
-def tag_facts_sql(keys: TagKeys) -> str:
-    """Per tag set: its hash, plain keys and values, whether it names a model, and the fleet it names."""
-    wanted = ", ".join(literal(plain_tag_key(key)) for key in keys.model)
+TAG_KEYS_SQL = "SELECT DISTINCT tag.key FROM (SELECT unnest(entries) AS tag FROM tag_entry) ORDER BY ALL"
+"""All keys of ``tag_entry``, as the bill writes them."""
+
+
+def tag_entries_sql() -> str:
+    """SELECT for table ``tag_entry``: per tag set its hash, keys and values."""
+    return (
+        "SELECT tags_h, tag_set_key, list_transform(map_entries(from_json(tags, '\"MAP(VARCHAR,VARCHAR)\"')), "
+        "lambda tag: {'key': tag.key, 'value': trim(coalesce(tag.value, ''))}) AS entries "
+        "FROM tag_set WHERE tags IS NOT NULL"
+    )
+
+
+def tag_facts_sql(keys: TagKeys, written: Sequence[str]) -> str:
+    """Per tag set: its hash, keys and values, whether it names a model, and the fleet it names.
+
+    ``written`` are all keys of the bill: which of them are one is asked once of each (``aispend.tag_keys``).
+    """
+    wanted = dict.fromkeys(key for name in keys.model for alike in spellings(written, name) for key in alike)
     fleets = ", ".join(
-        f"CASE WHEN {_value(pool)} <> '' THEN "
-        + (f"concat_ws('/', nullif({_value(cluster)}, ''), {_value(pool)})" if cluster else _value(pool))
+        f"CASE WHEN {_value(pool, written)} <> '' THEN "
+        + (
+            f"concat_ws('/', nullif({_value(cluster, written)}, ''), {_value(pool, written)})"
+            if cluster
+            else _value(pool, written)
+        )
         + " END"
         for pool, cluster in _FLEETS
     )
-    # canonical tags have no repeated key, but two keys may be one without their prefixes: hence a list, not a map
-    entries = (
-        f"list_transform(map_entries(from_json(tags, '\"MAP(VARCHAR,VARCHAR)\"')), "
-        f"lambda tag: {{'key': {_PLAIN_KEY}, 'value': trim(coalesce(tag.value, ''))}})"
-    )
     return (
-        f"SELECT tags_h, tag_set_key, entries, len(list_filter(entries, lambda tag: tag.key IN ({wanted}) "
-        f"AND tag.value <> '')) > 0 AS names_model, coalesce({fleets}) AS fleet "
-        f"FROM (SELECT tags_h, tag_set_key, {entries} AS entries FROM tag_set WHERE tags IS NOT NULL)"
+        f"SELECT tags_h, tag_set_key, entries, len(list_filter(entries, lambda tag: {_is_one_of(wanted)} "
+        f"AND tag.value <> '')) > 0 AS names_model, coalesce({fleets}) AS fleet FROM tag_entry"
     )
 
 
-def _value(key: str) -> str:
-    return f"list_filter(entries, lambda tag: tag.key = {literal(key)})[1].value"
+def _value(name: str, written: Sequence[str]) -> str:
+    return f"{_said(name, written)}[1].value"
 
 
-def charged_sql(rules: Sequence[Rule]) -> str:
-    """SELECT for relation ``charged``: readable grouped lines with their keys and ``is_ai``."""
+def _said(name: str, written: Sequence[str]) -> str:
+    """Tags called ``name``: those of the first of these that has any: as it is asked for, alike, and the empty ones."""
+    as_asked, alike = spellings(written, name)
+    if not as_asked and not alike:
+        return "list_filter(entries, lambda tag: FALSE)"
+    some = ", ".join(
+        f"nullif(list_filter(entries, lambda tag: {_is_one_of(group)} AND tag.value <> ''), [])"
+        for group in (as_asked, alike)
+        if group
+    )
+    return f"coalesce({some}, list_filter(entries, lambda tag: {_is_one_of((*as_asked, *alike))}))"
+
+
+def _is_one_of(keys: Iterable[str]) -> str:
+    texts = ", ".join(map(literal, keys))
+    return f"tag.key IN ({texts})" if texts else "FALSE"
+
+
+def charged_sql(rules: Sequence[Rule], written: Sequence[str]) -> str:
+    """SELECT for relation ``charged``: readable grouped lines with their keys and ``is_ai``.
+
+    ``written`` are all keys of tags in the bill.
+    """
     ruling = [rule for rule in rules if rule.assign.ai is not None]
     joined = (
         "grouped JOIN context USING (context_h) JOIN sku USING (sku_h, details_h) JOIN sku_class USING (sku_key) "
@@ -62,7 +96,7 @@ def charged_sql(rules: Sequence[Rule]) -> str:
     )
     decided = "sku_class.is_ai OR ai_resource.accelerated IS TRUE OR coalesce(names_model, FALSE)"
     if ruling:
-        joined += f" LEFT JOIN ({_ruled_sql(ruling)}) AS ruled USING ({', '.join(_HASHES)})"
+        joined += f" LEFT JOIN ({_ruled_sql(ruling, written)}) AS ruled USING ({', '.join(_HASHES)})"
         cases = " ".join(
             f"WHEN rule{place} AND {_valid(rule)} THEN {'TRUE' if rule.assign.ai else 'FALSE'}"
             for place, rule in enumerate(ruling)
@@ -85,9 +119,9 @@ def ai_resource_sql() -> str:
     )
 
 
-def _ruled_sql(rules: Sequence[Rule]) -> str:
+def _ruled_sql(rules: Sequence[Rule], written: Sequence[str]) -> str:
     hashes = ", ".join(_HASHES)
-    tests = ", ".join(f"({_fits(rule.match)}) IS TRUE AS rule{place}" for place, rule in enumerate(rules))
+    tests = ", ".join(f"({_fits(rule.match, written)}) IS TRUE AS rule{place}" for place, rule in enumerate(rules))
     return (
         f"SELECT {hashes}, {tests} FROM (SELECT DISTINCT {hashes} FROM grouped WHERE kept AND NOT bad) "
         "JOIN context USING (context_h) JOIN sku USING (sku_h, details_h) JOIN resource USING (resource_h) "
@@ -101,7 +135,7 @@ def _valid(rule: Rule) -> str:
     return " AND ".join(bounds) or "TRUE"
 
 
-def _fits(match: Match) -> str:
+def _fits(match: Match, written: Sequence[str]) -> str:
     sub = "sub_account_id IS NULL AND sub_account_name IS NULL"
     account = ("sub_account_id", "sub_account_name")
     billing = tuple(f"CASE WHEN {sub} THEN billing_account_{name} END" for name in ("id", "name"))
@@ -117,8 +151,7 @@ def _fits(match: Match) -> str:
     tests = [_any(glob, expressions) for glob, expressions in fields if glob is not None]
     for key, glob in match.tags.items():
         tests.append(
-            f"len(list_filter(entries, lambda tag: tag.key = {literal(plain_tag_key(key))} "
-            f"AND lower(tag.value) GLOB {literal(glob.lower())})) > 0"
+            f"len(list_filter({_said(key, written)}, lambda tag: lower(tag.value) GLOB {literal(glob.lower())})) > 0"
         )
     return " AND ".join(tests) or "TRUE"
 

@@ -267,9 +267,12 @@ class RollUp:
         self._duck.execute("; ".join(f"DROP TABLE raw_{group}" for group in rollup.GROUPS))
         self._check_dates()
         self._classify(classify)
-        self._make("tag_fact", ai.tag_facts_sql(tag_keys))
+        self._make("tag_entry", ai.tag_entries_sql())
+        written = [key for (key,) in self._duck.execute(ai.TAG_KEYS_SQL).fetchall()]
+        self._make("tag_fact", ai.tag_facts_sql(tag_keys, written))
+        self._duck.execute("DROP TABLE tag_entry")
         self._make("ai_resource", ai.ai_resource_sql())
-        self._duck.execute(f"CREATE VIEW charged AS {ai.charged_sql(rules)}")
+        self._duck.execute(f"CREATE VIEW charged AS {ai.charged_sql(rules, written)}")
         self._make("fact", rollup.fact_sql())
 
     def _classify(self, classify: Classify) -> None:

@@ -44,7 +44,7 @@ from aispend.schema import (
     spend_resource_month,
     tag_set,
 )
-from aispend.tag_keys import plain_tag_key
+from aispend.tag_keys import spellings
 from analyzer.unknown_costs import ALL_COSTS, CostsGiven, costs_given, null_costs_sql
 from reports.views.basis import COSTS, Window
 from reports.views.spend_query import CATEGORIES, TAG_PREFIX, SpendQuery
@@ -259,9 +259,10 @@ def _named(relation: FromClause, grouped: Subquery, name: str, joined: set[str])
 
 
 def _tag_values(connection: Connection, wanted: str, number: int) -> Subquery:
-    """The value of a tag per tag set; keys fit as they do for attribution, without case and provider's prefix."""
+    """The value of a tag per tag set; of keys that fit one written as asked comes first, then one without its signs."""
     used = connection.scalars(select(func.jsonb_object_keys(tag_set.c.tags).label("key")).distinct().order_by("key"))
-    fitting = [key for key in used if plain_tag_key(key) == plain_tag_key(wanted)]
+    as_asked, alike = spellings(used, wanted)
+    fitting = [*as_asked, *alike]
     value = func.coalesce(*(tag_set.c.tags[key].astext for key in fitting)) if fitting else null()
     return select(tag_set.c.tag_set_key, value.label("value")).subquery(f"tag_{number}")
 

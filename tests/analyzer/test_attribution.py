@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from aispend.settings import Rule, TagKeys
 from aispend.tag_keys import plain_tag_key
 from analyzer.attribution import Attributor, Subject, stage_named
+from tests.analyzer.conftest import Ledger
 
 DAY = date(2026, 10, 5)
 
@@ -112,6 +113,31 @@ def test_a_tag_that_says_nothing_leaves_the_field_open() -> None:
     assert decided.team.method == "tag:owner"
 
 
+def test_keys_that_differ_in_signs_are_one_unless_they_say_two_things() -> None:
+    asked = Attributor((), TagKeys(team=("cost-center", "owner")))
+
+    def team(**tags: str) -> tuple[str | None, str, str]:
+        answer = asked.decide(Subject("aws", tags=tags), DAY).team
+        return answer.value, answer.source, answer.method
+
+    assert team(user_cost_center="ml") == ("ml", "tag", "tag:cost-center")
+    assert team(user_cost_center="ml", CostCenter="ML") == ("ml", "tag", "tag:cost-center")
+    assert team(cost_center="ml", CostCenter="ads", owner="kim") == ("kim", "tag", "tag:owner")
+    assert team(cost_center="ml", CostCenter="ads") == (None, "none", "none (tag:cost-center says 2 things)")
+    assert team(**{"cost-center": "web", "cost_center": "ml", "CostCenter": "ads"}) == ("web", "tag", "tag:cost-center")
+
+
+def test_a_rule_fits_a_key_in_whatever_form() -> None:
+    asked = attributor(rule("r", {"tags": {"cost-center": "ml"}}, {"team": "x"}))
+
+    def fits(**tags: str) -> bool:
+        return asked.decide(Subject("aws", tags=tags), DAY).team.method == "rule:r"
+
+    assert fits(user_cost_center="ml")
+    assert fits(**{"cost-center": "", "cost_center": "ml"})
+    assert not fits(**{"cost-center": "web", "cost_center": "ml"})
+
+
 @pytest.mark.parametrize(
     ("key", "plain"),
     [
@@ -152,3 +178,11 @@ def test_whatever_the_tags_an_answer_has_a_value_exactly_when_something_decided_
     for answer in (decided.model, decided.team, decided.stage):
         assert (answer.value is None) == (answer.method == "none") == (answer.confidence == 0)
     assert decided.is_ai == is_ai
+
+
+def test_a_share_says_which_tags_contradict_each_other(ledger: Ledger) -> None:
+    ledger.charge("2026-10-05", "7", tags={"model": "chat", "business_unit": "ml", "BusinessUnit": "ads"})
+    ledger.analyze()
+    assert ledger.shares("team", "method") == {
+        (None, "model=tag:model; team=none (tag:business-unit says 2 things)"): Decimal(7)
+    }

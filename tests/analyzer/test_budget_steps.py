@@ -58,6 +58,7 @@ OF_THE_PLAN: list[tuple[dict[str, Any], int]] = [
     ({"resource_id": "i-1"}, 31 * 10 + 7 * 4),
     ({"sku": "covered"}, 31 * 15 + 7 * 5),
     ({"tags": {"env": "live"}}, 31 * 10 + 7 * 4),
+    ({"tags": {"e-nv": "live"}}, 31 * 10 + 7 * 4),
     ({"account": "prod", "provider": "aws", "model": "chat", "sku": "covered"}, 31 * 10 + 7 * 4),
     ({"account": "prod", "region": "us-*"}, 0),
 ]

@@ -27,6 +27,8 @@ MODEL = {"model": "chat", "team": "search"}
         ({"component": "jupyterhub"}, "notebook", "name: jupyterhub"),
         ({"k8s-namespace": "feature-engineering"}, "data", "name: feature engineering"),
         ({"aws:eks:workload-type": "ReplicaSet"}, "inference_online", "controller: replicaset"),
+        ({"aws_eks_workload_type": "Deployment"}, "inference_online", "controller: deployment"),
+        ({"aws_autoscaling_group_name": "training-asg"}, "training", "name: training"),
         ({"k8s-workload-type": "batch/v1-Job"}, "training", "controller: job"),
         ({"k8s-workload-type": "batch/v1-Job", "k8s-workload-name": "eval-4"}, "evaluation", "controller: job, eval"),
         ({"aws:eks:workload-type": "Deployment", "app": "serving"}, "inference_online", "controller: deployment"),

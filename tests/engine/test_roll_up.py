@@ -131,6 +131,41 @@ def test_a_key_of_the_settings_names_models_in_whatever_form(engine: DuckEngine,
     assert {fact["resource"]["resource_id"] for fact in facts if fact["resource_key"]} == {"tagged"}
 
 
+def test_a_key_of_the_settings_and_of_a_rule_is_found_in_a_report_in_columns(
+    engine: DuckEngine, tmp_path: Path
+) -> None:
+    lines = [
+        bill_line(resource="model", tags='{"user_llm_name":"llama"}'),
+        bill_line(resource="rule", tags='{"user_cost_center":"ml"}'),
+        bill_line(resource="first", tags='{"cost_center":"ml","user:cost-center":"web"}'),
+        bill_line(resource="empty", tags='{"cost_center":"ml","user:cost-center":""}'),
+    ]
+    rules = [rule("ml", {"tags": {"cost-center": "ml"}}, ai=True)]
+    delivery = csv_delivery(tmp_path / "a.csv", csv_text(lines))
+    _, facts = rolled(engine, delivery, rules=rules, tag_keys=TagKeys(model=("llm-name",)))
+    kept = {fact["resource"]["resource_id"] for fact in facts if fact["resource_key"]}
+    assert kept == {"model", "rule", "empty"}
+
+
+@pytest.mark.parametrize(
+    ("tags", "fleet"),
+    [
+        ('{"resourceTags/aws:autoscaling:groupName":"asg"}', "asg"),
+        ('{"aws_autoscaling_group_name":"asg"}', "asg"),
+        ('{"user_aws_autoscaling_group_name":"mine"}', None),
+        ('{"user_karpenter_sh_nodepool":"pool","user_eks_eks_cluster_name":"c"}', "c/pool"),
+        ('{"eks_nodegroup_name":"pool","user:eks:cluster-name":""}', "pool"),
+        ('{"goog-k8s-node-pool-name":"pool","goog-k8s-cluster-name":"c"}', "c/pool"),
+    ],
+)
+def test_a_fleet_is_found_however_the_bill_writes_its_tag(
+    engine: DuckEngine, tmp_path: Path, tags: str, fleet: str | None
+) -> None:
+    lines = [bill_line(resource="i-1", description="gpu", tags=tags)]
+    _, (fact,) = rolled(engine, csv_delivery(tmp_path / "a.csv", csv_text(lines)))
+    assert fact["resource"]["fleet"] == fleet
+
+
 def test_currencies_and_months_and_accounts_are_kept_apart(engine: DuckEngine, tmp_path: Path) -> None:
     lines = [
         bill_line(billed="1"),

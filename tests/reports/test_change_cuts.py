@@ -59,9 +59,10 @@ def test_each_machine_changes_by_itself(ledger: Ledger) -> None:
     assert (total.before, total.after, total.change) == (D(28), D(37), D(9))
 
 
-def test_a_tag_is_cut_whatever_the_spelling_of_its_key(ledger: Ledger) -> None:
+@pytest.mark.parametrize("key", ["env", "user:ENV", "e-nv"])
+def test_a_tag_is_cut_whatever_the_spelling_of_its_key(ledger: Ledger, key: str) -> None:
     """lab: 4 hours to 3, at 2 each."""
-    found = views.changes(ledger.connection, OCTOBER, NOVEMBER, by=("tag:env", "model"))
+    found = views.changes(ledger.connection, OCTOBER, NOVEMBER, by=(f"tag:{key}", "model"))
     rows = {row.cut: (row.before, row.after, dict(row.effects)) for row in found.rows}
     assert rows == {
         ("prod", "chat"): (D(20), D(30), {"volume": D(10)}),
