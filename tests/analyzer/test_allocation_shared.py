@@ -120,6 +120,8 @@ def test_a_shared_cost_is_no_target_of_another(tmp_path: Path) -> None:
     assert "'edge' cannot go to 'Mesh'" in said
     platform = source("costs of the platform", "search", match="tags = { Team = 'plat*' }")
     assert "'edge' cannot go to 'platform'" in refusal(tmp_path, source("edge", "platform") + platform)
+    dashed = source("costs of the platform", "search", match="tags = { 'user_te_am' = 'plat*' }")
+    assert "'edge' cannot go to 'platform'" in refusal(tmp_path, source("edge", "platform") + dashed)
     prefixed = source("costs of the platform", "search", match="tags = { 'user:Team' = 'plat*' }")
     assert "'edge' cannot go to 'platform'" in refusal(tmp_path, source("edge", "platform") + prefixed)
     assert "cannot carry itself" in refusal(tmp_path, source("edge", "edge"))
