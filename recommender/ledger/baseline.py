@@ -23,7 +23,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
-from sqlalchemy import Connection, delete, select, text, update
+from sqlalchemy import Connection, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from aispend.schema import recommendation, resource, saving_baseline, sku
@@ -154,8 +154,10 @@ def keys_of(connection: Connection, provider: str, names: Collection[str]) -> di
     return {row.resource_id: row.resource_key for row in rows}
 
 
-def requests_of(connection: Connection, keys: Iterable[int], first: date, end: date) -> Decimal | None:
-    """Requests the resources served in a period; None where none are recorded of any of them."""
+def requests_of(
+    connection: Connection, keys: Iterable[int], first: date, end: date, *, without: Collection[date] = ()
+) -> Decimal | None:
+    """Requests the resources served in a period ``without`` some days; None where none are recorded of any of them."""
     hours = resolved_inference_hours().subquery()
     total = connection.scalar(
         select(text("sum(quantity)"))
@@ -165,6 +167,7 @@ def requests_of(connection: Connection, keys: Iterable[int], first: date, end: d
             hours.c.unit_class == "requests",
             hours.c.hour >= datetime.combine(first, time(), UTC),
             hours.c.hour < datetime.combine(end, time(), UTC),
+            func.date(func.timezone("UTC", hours.c.hour)).not_in(without),
         )
     )
     return None if total is None else Decimal(total)
@@ -212,7 +215,10 @@ def _measured(connection: Connection, row: Any, done_on: date) -> dict[str, Any]
         "parts": parts,
         "scopes": _scopes(connection, row.provider, keys.values()),
     }
-    return result | _costs(connection, billed, kind) | {"requests": requests_of(connection, keys.values(), first, end)}
+    # hours and cost are of the days whose cost is known, and so are the requests they are held against
+    unknown = {line.day for line in found if line.cost is None}
+    served = requests_of(connection, keys.values(), first, end, without=unknown)
+    return result | _costs(connection, billed, kind) | {"requests": served}
 
 
 def _newest(connection: Connection, row: Any, keys: Collection[int], otherwise: date) -> date:

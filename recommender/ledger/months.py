@@ -3,11 +3,11 @@
 Assumes
     What recommendations promised and what was paid before is in ``saving_baseline`` (``baseline.py``).
 Method
-    From the day after it was done, for twelve months at most, each calendar month gets a line: what would have been
-    paid (by kind: as many hours as before; or the hours it ran at the cost before; or the tokens bought at the price
-    before) less what was paid, and of that what list prices, commitments and the floors of spend agreements account
-    for (``counterfactual.py``, ``floors.py``). What replaced a resource counts with it (``successors.py``,
-    ``bought_again.py``).
+    From the day after it was done, for twelve months at most, each calendar month gets a line, the first and the last
+    for their days: what would have been paid (by kind: as many hours as before; or the hours it ran at the cost before;
+    or the tokens bought at the price before) less what was paid, and of that what list prices, commitments and the
+    floors of spend agreements account for (``counterfactual.py``, ``floors.py``). What replaced a resource counts with
+    it (``successors.py``, ``bought_again.py``).
     After the first whole month whose bills are final a recommendation is *verified*: as promised, above, or a miss.
 Cases
     A month whose bills are not loaded has no line; one not final is provisional, and counts the days that the bills of
@@ -144,12 +144,20 @@ def _first(*days: date | None) -> date | None:
 
 
 def _stop(item: Any, superseded: date | None) -> date:
-    start = item.done_on + timedelta(days=1)
-    last = month_of(start)
+    start = _start(item)
+    month = month_of(start)
     for _ in range(MONTHS):
-        last = next_month(last)
+        month = next_month(month)
+    # a year later to the day, of 29 February to 1 March
+    last = month + timedelta(days=start.day - 1)
     limits: list[date | None] = [last, item.planned_end, item.undone_on, superseded]
     return min(limit for limit in limits if limit is not None)
+
+
+def _start(item: Any) -> date:
+    """The first day that counts: the one after it was done, or where seats are paid for until then, their renewal."""
+    after: date = item.done_on + timedelta(days=1)
+    return max(after, counts_from(item) or after)
 
 
 def _spans(item: Any, superseded: date | None, bills: Mapping[date, Bill], today: date) -> list[Span]:
@@ -157,8 +165,7 @@ def _spans(item: Any, superseded: date | None, bills: Mapping[date, Bill], today
 
     The company's own books may have days to come.
     """
-    start, stop = item.done_on + timedelta(days=1), min(_stop(item, superseded), today)
-    start = max(start, counts_from(item) or start)
+    start, stop = _start(item), min(_stop(item, superseded), today)
     spans = []
     month = month_of(start)
     while month < stop:

@@ -114,6 +114,14 @@ def test_told_after_the_renewal_what_was_paid_before_it_is_the_cost_before(datab
     assert (lines["2026-10"].first_day, lines["2026-10"].realised) == (date(2026, 10, 21), 11 * 37)
 
 
+def test_told_a_year_ahead_it_counts_twelve_months_from_the_renewal(database: Store, tmp_path: Path) -> None:
+    """Told in September 2025: October 2026 is counted all the same, and November to its 20th."""
+    after = "2026-10-01,2027-01-01,seat,Code assistant,5796,USD,search,63,60\n"
+    before = "2025-08-01,2026-08-01,seat,Code assistant,36500,USD,search,100,60\n"
+    lines, _ = saved(database, tmp_path, before + after, on=date(2025, 9, 20))
+    assert {month: line.realised for month, line in lines.items()} == {"2026-10": 1147, "2026-11": 20 * 37}
+
+
 def test_days_to_come_that_are_on_the_books_already_are_not_counted(database: Store, tmp_path: Path) -> None:
     """It is the 21st of November: 20 whole days of it."""
     lines, _ = saved(database, tmp_path, "2026-10-01,2027-01-01,seat,Code assistant,5796,USD,search,63,60\n")

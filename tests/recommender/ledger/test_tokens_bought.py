@@ -37,6 +37,7 @@ def buy(
     model: str = LARGE,
     tier: str = "standard",
     currency: str = "USD",
+    sub_account: str | None = None,
     **tokens: tuple[str, str],
 ) -> None:
     """Millions of tokens a day by direction, each with its price a million."""
@@ -53,6 +54,7 @@ def buy(
                 region="us-east-1",
                 pricing_quantity=millions,
                 currency=currency,
+                sub_account=sub_account,
                 sku_columns={
                     "platform": "token_api",
                     "unit_class": unit_class,
