@@ -88,6 +88,8 @@ def _training(found: views.Payback) -> str:
 def _answer(found: views.Payback) -> str:
     from reports.formats import figure
 
+    if found.months == 0:
+        return "It is paid for already: nothing of its cost is left to pay back."
     if found.monthly_saving <= 0:
         return "It saves nothing, so that it is never paid for."
     if found.months is None:

@@ -170,7 +170,8 @@ _STAGES = f"""
            {_known("stage = ANY(:training)")} AS training,
            {_known("stage IN ('inference_online', 'inference_batch')")} AS serving,
            {_known(_OTHER)} AS other, {_known(f"reason = 'shared' AND {_OTHER}")} AS shared,
-           bool_or(unknown_costs & 2 = 2) AS lacks
+           bool_or(unknown_costs & 2 = 2) AS lacks,
+           bool_or(stage = ANY(:training) AND effective_cost IS NOT NULL) AS is_training_known
     FROM spend_day
     WHERE is_ai AND charge_date >= :first AND charge_date < :end
     GROUP BY 1, 2, 3

@@ -44,8 +44,8 @@ class Payback:
     record. ``partly_unknown`` tells that some charge of the models has no effective cost and is in no amount.
     ``monthly_tokens`` and ``monthly_saving`` are of 730 hours, at the volume of ``days``: those of the last 30 with
     usage of which the use is known, but for ``days_left_out`` among them that are in no price (the cost or the tokens
-    unknown; of several providers, where most are). ``months`` is None where nothing is saved or the training cost is
-    unknown.
+    unknown; of several providers, where most are). ``months`` is None where the training cost is
+    unknown, or nothing is saved; 0 where credits leave no training cost to pay back, whatever is saved.
     ``list_price_of`` names the API and the source where the other model is not served; ``oldest_rate`` is the day the
     oldest exchange rate used is from, None where none was needed.
     """
@@ -107,7 +107,7 @@ def payback(connection: Connection, trained: str, instead_of: str) -> Payback | 
     of_model = _of_model(connection, meant.model)
     spent = [(row.currency, row.effective_cost) for row in meant.rows]
     if not spent:
-        spent = [(row.currency, row.training) for row in of_model if row.training]
+        spent = [(row.currency, row.training) for row in of_model if row.is_training_known]
     lost = [(row.currency, row.lost_cost) for row in meant.rows if row.lost_cost is not None]
     listed = [] if offer is None else [(CURRENCY, _at_api(offer, served))]
     rates = exchange_rates(connection)
@@ -136,12 +136,18 @@ def payback(connection: Connection, trained: str, instead_of: str) -> Payback | 
         instead_cost_per_1m_tokens=instead,
         monthly_tokens=monthly,
         monthly_saving=saving,
-        months=None if training is None else payback_months(training, saving),
+        months=_months(training, saving),
         list_price_of=f"{offer.provider} {offer.model_id}, {offer.source}" if offer else None,
         oldest_rate=min((one.oldest_rate for one in sums if one.oldest_rate), default=None),
         days=Window(min(row.days.first for row in served), max(row.days.end for row in served)),
         days_left_out=max(row.days.days - row.days_counted for row in served),
     )
+
+
+def _months(training: Decimal | None, saving: Decimal) -> Decimal | None:
+    if training is None:
+        return None
+    return payback_months(training, saving) if training > 0 else Decimal(0)
 
 
 def what_was_trained(connection: Connection, name: str) -> Trained:

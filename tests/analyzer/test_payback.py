@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
+import pytest
 from sqlalchemy import insert
 
 from aispend.cli import nothing
@@ -206,3 +208,18 @@ def test_prices_are_those_of_unit_costs(ledger: Ledger) -> None:
     with ledger.store.engine.connect() as connection:
         (row,) = views.unit_costs(connection, model="tuned", basis="allocation").rows
     assert answer(ledger, "tuned").cost_per_1m_tokens == row.cost_per_1m_tokens == D("1.388888888889")
+
+
+@pytest.mark.parametrize(("credit", "left"), [("-400", "-380"), ("-20", "0")])
+@pytest.mark.parametrize("large", ["21.6", "3.6"])
+def test_training_that_credits_paid_for_is_paid_already(ledger: Ledger, credit: str, left: str, large: str) -> None:
+    """Of 20 nothing is left, whether the model saves (3 − 1 a million) or not (0.5 − 1)."""
+    log_begins(ledger, "2026-09-06")
+    training: dict[str, Any] = {"tags": {"model": "tuned", "stage": "training"}, "resource_id": "t", "sku_id": "tr"}
+    ledger.charge("2026-09-11", "20", **training)
+    ledger.charge("2026-09-11", credit, category="Credit", **training)
+    served(ledger, tuned="7.2", large=large)
+    ledger.analyze()
+    found = answer(ledger, "tuned")
+    assert (found.training_cost, found.months) == (D(left), D(0))
+    assert told(found)[3] == "It is paid for already: nothing of its cost is left to pay back."
