@@ -3,7 +3,8 @@
 Assumes     the shares of all that is nobody's shared cost, and the month's usage in ``used_day``.
 Method      ``[[allocation.shared]]`` says which charges (their route is ``shared``), whether teams or models carry
             them, and in which proportion: all alike, by percentages, by the AI spend that is theirs (effective cost,
-            where there is none billed, else list), by requests or by tokens, each over the billing month.
+            where there is none billed, else list; before credits, for who pays changes nothing of what was used), by
+            requests or by tokens, each over the billing month.
 Cases       The other of model and team, and the stage, stay what the bill says of the charge. Spend counts in the
             charge's own currency, for amounts of two are never added. Where nobody named has spend or usage, the charge
             stays what the bill says, with the reason ``shared``. Tax, credits, commitment fees and unused commitments

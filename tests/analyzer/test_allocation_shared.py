@@ -71,6 +71,19 @@ def test_a_shared_cost_is_divided_over_models_and_keeps_its_team(ledger: Ledger)
     ledger.assert_conserved()
 
 
+def test_spend_counts_before_credits(ledger: Ledger) -> None:
+    """Search used as much as ads, though a credit paid for it: a gateway of 50 is 25 of each."""
+    for team in ("search", "ads"):
+        ledger.charge("2026-10-05", "100", resource_id=f"i-{team}", tags={"team": team}, sku_id=team)
+    ledger.charge(
+        "2026-10-05", "-100", resource_id="i-search", tags={"team": "search"}, sku_id="search", category="Credit"
+    )
+    ledger.charge("2026-10-07", "50", **GATEWAY)
+    ledger.analyze(allocation=shared())
+    assert ledger.shares("team", where="t.reason = 'shared'") == {"search": D(25), "ads": D(25)}
+    assert ledger.shares("team", where="t.reason <> 'shared'") == {"search": D(0), "ads": D(100)}
+
+
 def test_a_shared_cost_nobody_can_carry_stays_what_the_bill_says(ledger: Ledger) -> None:
     ledger.charge("2026-10-05", "60", resource_id="i-1", tags={"team": "search"}, currency="EUR")
     ledger.charge("2026-10-07", "100", tags={"team": "platform"}, **GATEWAY)
