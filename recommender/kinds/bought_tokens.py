@@ -60,6 +60,11 @@ def window_cost(subject: TokenUse, days: int) -> Decimal:
     return sum((cost.effective_cost for cost in recent(subject, days) if cost.effective_cost is not None), _NOTHING)
 
 
+def known_days(subject: TokenUse, days: int) -> int:
+    """Of the last ``days``, those whose cost is known: a day without a charge cost nothing."""
+    return days - sum(cost.effective_cost is None for cost in recent(subject, days))
+
+
 def weeks(subject: TokenUse, days: int) -> Iterator[TokenUse]:
     """The same with the cost and tokens of one week, for each whole week of the last ``days``, oldest first."""
     for number in reversed(range(days // 7)):
@@ -113,8 +118,11 @@ def quoted(value: str | None, otherwise: str) -> str:
 
 
 def evidence(subject: TokenUse, days: int) -> dict[str, Any]:
-    """What every such advice shows: the window, tokens and prices by class, requests and latency."""
-    requests = None if subject.requests is None else sum(subject.requests.values(), _NOTHING)
+    """What every such advice shows: the window, tokens and prices by class, requests and latency.
+
+    Tokens, cost and requests are of the days whose cost is known (``cost_basis`` says how many are not).
+    """
+    requests = subject.asked(days)
     classes = sorted(name for name in subject.class_costs if subject.amount(name, days))
     return {
         "window_days": days,

@@ -12,7 +12,8 @@ Cases
     A model whose weights nobody can have: only through a stand-in that the settings name, and then another model.
     Buying waits for an evaluation, as only the name of the weights is known, and not their version or tuning; so does a
     stand-in. Machines the model shares with others, that a tag keeps, that stand by or are new stay and are left out.
-    No exchange rate, no price, no speed: no advice, with what is missing.
+    No exchange rate, no price, no speed: no advice, with what is missing. Tokens bought on days of unknown cost are
+    left out, and a month is reckoned from the other days.
     What would cost more: the reason gives the volume at which both cost the same.
 Sources
     API prices: genai-prices. Methods, self-host against API (T5.3); break-even: ``aispend/prices/break_even.py``.
@@ -33,7 +34,7 @@ from aispend.prices.token_prices import ApiOffer, api_offers
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, DailyCost, Kind, Step, Subject, WhyNot
 from recommender.evidence import not_replayed, priced, unmeasured
 from recommender.guards import decided, too_new
-from recommender.kinds.bought_tokens import counted, describe, evidence, no, place, window_cost
+from recommender.kinds.bought_tokens import counted, describe, evidence, known_days, no, place, window_cost
 from recommender.kinds.own_fleet import Fleet, Mix, cheapest_fleet
 from recommender.methods.api_models import offer_of
 from recommender.methods.api_prices import TokenUse as Counted
@@ -97,14 +98,14 @@ def _self_host(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
     if use is None or not use[1].output:
         return why_not("tokens_unknown", "Its bill does not say how many tokens its cost is for.")
     prices, tokens = use
-    requests = sum((subject.requests or {}).values(), _NOTHING)
+    requests = subject.asked(days)
     if not requests or subject.prompt_tokens is None:
         return why_not(
             "telemetry_missing",
             "How long its requests are is not known: none are recorded for it. Import inference usage "
             "('aispend import-usage') with requests and tokens.",
         )
-    month = HOURS_PER_MONTH / (24 * days)
+    month = HOURS_PER_MONTH / (24 * known_days(subject, days))
     monthly = Counted(tokens.uncached_input * month, tokens.output * month, tokens.cached_input * month)
     largest = subject.largest_hour.get("output")
     fleet = cheapest_fleet(
@@ -144,7 +145,7 @@ def _self_host(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
 def _own_advice(subject: TokenUse, days: int, *, model: str, fleet: Fleet, cost: Decimal, whole: Decimal) -> Advice:
     servers = fleet.servers
     other = model != subject.model
-    of_month = HOURS_PER_MONTH / (24 * days)
+    of_month = HOURS_PER_MONTH / (24 * known_days(subject, days))
     share = min(servers.saving / of_month / whole, _ONE)
     saved = saving(subject, days, share, Spread(beside=_SERVING_BESIDE))
     load = servers.break_even.load

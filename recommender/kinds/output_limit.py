@@ -50,7 +50,7 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
         return no(NAME, subject, days, "tokens_unknown", "Its bill does not say how much of its cost is for output.")
     rules = [(share_meant(rule, subject), rule) for rule in options.cut]
     part, rule = max(rules, key=lambda one: one[0] * one[1].share, default=(_NOTHING, None))
-    requests = None if subject.requests is None else sum(subject.requests.values(), _NOTHING)
+    requests = subject.asked(days)
     mean = f"{tokens / requests:,.0f} tokens an answer" if requests else "answers of a length nobody recorded"
     if rule is None or part <= 0:
         tenth = (cost * of_output * _TENTH).quantize(CENT)

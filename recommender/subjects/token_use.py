@@ -9,7 +9,8 @@ Method      Cost and tokens by class and day are the shares of the bill (the pri
             reckon with.
 Cases       Records that fit several, or none, are left out: requests are then unknown, never 0.
             A resource that several such tokens share stands for none of them.
-            A charge without a cost makes its day's cost unknown. Of an Azure pair, the amortised half counts.
+            A charge without a cost makes its day's cost unknown: no tokens, requests, prices or stages of such a day
+            are counted, as nothing is known of what they cost. Of an Azure pair, the amortised half counts.
 Drawbacks   A charge of several days stands on its first.
 """
 
@@ -51,7 +52,8 @@ class CacheRates:
 class TokenUse(Subject):
     """Tokens of one model that one team buys. Mappings are by unit class, then by day; a missing class has none.
 
-    ``stages`` is effective cost by stage. ``requests`` by day and ``requests_by_hour`` (24, UTC) are None where none
+    ``stages`` is effective cost by stage, of the days whose whole cost is known. ``class_costs`` has the known charges
+    of every day; ``cost`` and ``amount`` count the days whose whole cost is known. ``requests`` by day and ``requests_by_hour`` (24, UTC) are None where none
     are recorded; ``prompt_tokens`` is the mean input of a recorded request; ``endpoints`` recorded tokens of each.
     ``per_dollar`` is what a US dollar is worth in ``currency``, None unknown. ``largest_hour`` is the tokens by class
     of the recorded hour with most output. ``resource_ids`` are what the bill names, where it does.
@@ -84,12 +86,16 @@ class TokenUse(Subject):
         )
 
     def amount(self, unit_class: str, days: int) -> Decimal:
-        """Tokens of a class in the last ``days``."""
-        return self._recent(self.tokens, unit_class, days)
+        """Tokens of a class in the last ``days``, but for days of unknown cost."""
+        return self._recent(self.tokens.get(unit_class, {}), days)
 
     def cost(self, unit_class: str, days: int) -> Decimal:
-        """Effective cost of a class in the last ``days``."""
-        return self._recent(self.class_costs, unit_class, days)
+        """Effective cost of a class in the last ``days``, but for days of which not all is known."""
+        return self._recent(self.class_costs.get(unit_class, {}), days)
+
+    def asked(self, days: int) -> Decimal | None:
+        """Requests recorded in the last ``days``, but for days of unknown cost; None where none are recorded at all."""
+        return None if self.requests is None else self._recent(self.requests, days)
 
     def price(self, unit_class: str, days: int) -> Decimal | None:
         """Effective price of a million tokens of a class; None where none were bought."""
@@ -101,9 +107,10 @@ class TokenUse(Subject):
         total = sum((self.amount(name, days) for name in INPUT_CLASSES), _NOTHING)
         return self.amount(unit_class, days) / total if total else _NOTHING
 
-    def _recent(self, by_class: Mapping[str, Mapping[date, Decimal]], unit_class: str, days: int) -> Decimal:
+    def _recent(self, by_day: Mapping[date, Decimal], days: int) -> Decimal:
         first = (self.as_of - timedelta(days=days)).date()
-        return sum((one for day, one in by_class.get(unit_class, {}).items() if day >= first), _NOTHING)
+        unknown = {cost.day for cost in self.costs if cost.effective_cost is None}
+        return sum((one for day, one in by_day.items() if day >= first and day not in unknown), _NOTHING)
 
 
 def load_token_use(connection: Connection, as_of: datetime, window_days: int) -> Iterator[TokenUse]:
@@ -130,8 +137,10 @@ def load_token_use(connection: Connection, as_of: datetime, window_days: int) ->
     subjects = [one if shared[one.resource_key] == 1 else replace(one, resource_key=0) for one in subjects]
     used = recorded_use(connection, as_of, window_days, subjects, names)
     enriched = [_with_records(subject, used.get(place)) for place, subject in enumerate(subjects)]
+    # what goes through a cache are tokens, whether their cost is known or not
+    costless = [replace(one, costs=[]) for one in enriched]
     for subject in sorted(enriched, key=lambda one: (one.provider, one.resource_id, one.currency)):
-        yield replace(subject, peer_cache=_peer(subject, enriched, window_days))
+        yield replace(subject, peer_cache=_peer(subject, costless, window_days))
 
 
 def _subject(key: tuple[Any, ...], tier: str, rows: Sequence[Any], as_of: datetime, first_seen: date) -> TokenUse:
@@ -142,11 +151,14 @@ def _subject(key: tuple[Any, ...], tier: str, rows: Sequence[Any], as_of: dateti
     by_day: dict[date, list[Any]] = defaultdict(list)
     for row in rows:
         by_day[row.day].append(row)
-        stages[row.stage] += row.effective or 0
         if row.unit_class:
             costs[row.unit_class][row.day] += row.effective or 0
             if row.units is not None:
                 tokens[row.unit_class][row.day] += row.units
+    costs_by_day = [_day(day, several) for day, several in sorted(by_day.items())]
+    unknown = {cost.day for cost in costs_by_day if cost.effective_cost is None}
+    for row in rows:
+        stages[row.stage] += 0 if row.day in unknown else row.effective
     largest = max(rows, key=lambda row: (row.effective or 0, row.day, row.sku_key))
     resources = sorted({row.resource_id for row in rows if row.resource_id})
     name = "/".join(part or "unknown" for part in (account, region, model, team, tier))
@@ -163,7 +175,7 @@ def _subject(key: tuple[Any, ...], tier: str, rows: Sequence[Any], as_of: dateti
         model=model,
         team=team,
         first_seen=first_seen,
-        costs=[_day(day, several) for day, several in sorted(by_day.items())],
+        costs=costs_by_day,
         as_of=as_of,
         service_tier=tier,
         stages=dict(stages),

@@ -14,7 +14,7 @@ from recommender.contract import Subject
 from recommender.kinds.batch import KIND, evaluate
 from tests.recommender.kinds.asking import advising, refusing
 from tests.recommender.kinds.contract import KindContract
-from tests.recommender.kinds.tokens import tokens_bought, two_weeks
+from tests.recommender.kinds.tokens import partly_unknown, tokens_bought, two_weeks
 
 OFFLINE = {"inference_batch": Decimal(1)}
 
@@ -35,6 +35,18 @@ def test_work_nobody_waits_for_costs_half() -> None:
     assert found.target == "batch"
     assert found.gate is None
     assert "create-model-invocation-job" in found.command
+
+
+@pytest.mark.parametrize("unknown", [("output",), ("input",), ("input", "output")])
+def test_days_of_unknown_cost_save_the_same_share_as_the_others(unknown: tuple[str, ...]) -> None:
+    """Known or not of which class: half of 1,368.75, which is what the seven known days cost a month."""
+    found = advise(partly_unknown(tokens_bought(stages=OFFLINE), *unknown))
+    assert found.monthly_cost == Decimal("1368.75")
+    assert found.saving.net == found.saving.effective == Decimal("684.38")
+    assert found.evidence["tokens"] == {"input": "70000000", "output": "7000000"}
+    assert found.evidence["price_per_million"] == {"input": "3", "output": "15"}
+    assert found.evidence["cost"] == {"input": "210", "output": "105"}
+    assert found.evidence["requests"] == "14000"
 
 
 def test_online_use_is_never_advised_without_a_setting_and_the_reason_says_which() -> None:

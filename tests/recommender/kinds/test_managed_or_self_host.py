@@ -16,7 +16,7 @@ from recommender.kinds.managed_or_self_host import GATE, KIND, evaluate
 from recommender.subjects.served_tokens import ServedTokens, Serving
 from tests.recommender.conftest import AS_OF
 from tests.recommender.kinds.contract import KindContract
-from tests.recommender.kinds.tokens import tokens_bought
+from tests.recommender.kinds.tokens import partly_unknown, tokens_bought
 
 SETTINGS = Recommend()
 BENCHMARK = Replica(
@@ -195,6 +195,17 @@ def test_two_machines_at_least_beside_the_api() -> None:
     assert found.gate is None
     assert not found.estimate_only
     assert found.target == "self_host:g6e.12xlarge"
+
+
+@pytest.mark.parametrize("unknown", [("output",), ("input", "output")])
+def test_days_of_unknown_cost_are_like_the_others_and_the_machines_cost_once(unknown: tuple[str, ...]) -> None:
+    """Seven known days at 4,500 are 136,875 a month as fourteen are; 136,875 − 15,319.25 is left."""
+    whole = tokens_bought(model="llama-3.1-70b", millions={"input": "1000", "output": "100"})
+    found = advise(partly_unknown(whole, *unknown), MEASURED)
+    assert found.evidence["own_monthly_cost"] == "15319.25"
+    assert found.evidence["api_monthly_cost"] == "136875.00"
+    assert found.saving.net == Decimal("121555.75")
+    assert found.evidence["load"] == advise(whole, MEASURED).evidence["load"]
 
 
 def test_the_largest_hour_decides_how_many() -> None:

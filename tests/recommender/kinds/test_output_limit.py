@@ -16,7 +16,7 @@ from recommender.kinds.prompt_cache import KIND as PROMPT_CACHE
 from recommender.portfolio import combine
 from recommender.subjects.token_use import TokenUse
 from tests.recommender.kinds.contract import KindContract
-from tests.recommender.kinds.tokens import tokens_bought, two_weeks
+from tests.recommender.kinds.tokens import partly_unknown, tokens_bought, two_weeks
 
 
 def cut(**rule: object) -> Recommend:
@@ -38,6 +38,21 @@ def test_a_fifth_less_output_saves_a_fifth_of_its_cost() -> None:
     assert "33% of its cost is output, with 500 tokens an answer" in found.reason
     assert found.gate == GATE
     assert [item.counts for item in combine([found], [KIND])] == [False]
+
+
+def test_days_of_unknown_cost_are_in_neither_the_share_nor_the_length_of_answers() -> None:
+    """Output of seven days beside input that has no known cost: a third is output all the same, at 500 an answer."""
+    found = advise(partly_unknown(tokens_bought(), "input"), cut(share=Decimal("0.2")))
+    assert found.saving.net == Decimal("91.25")
+    assert found.evidence["output_tokens_per_request"] == "500"
+    assert "33% of its cost is output, with 500 tokens an answer" in found.reason
+
+
+def test_requests_before_the_window_are_not_of_its_tokens() -> None:
+    """Of 28 days with 2,000 requests and a million tokens each, a window of 14 has 500 an answer."""
+    found = advise(tokens_bought(days=28), cut(share=Decimal("0.2")))
+    assert found.evidence["output_tokens_per_request"] == "500"
+    assert found.evidence["requests"] == "28000"
 
 
 def test_of_an_endpoint_only_its_part_is_cut() -> None:

@@ -15,7 +15,7 @@ from recommender.kinds.prompt_cache import GATE, KIND, evaluate
 from recommender.subjects.token_use import CacheRates
 from tests.recommender.kinds.asking import advising, refusing
 from tests.recommender.kinds.contract import KindContract
-from tests.recommender.kinds.tokens import tokens_bought, two_weeks
+from tests.recommender.kinds.tokens import partly_unknown, tokens_bought, two_weeks
 
 
 def measured(share: str, hit_rate: str) -> Recommend:
@@ -33,6 +33,12 @@ def test_a_measured_prefix_counts() -> None:
     assert found.saving.net == Decimal("573.05")
     assert found.gate is None
     assert not found.estimate_only
+
+
+def test_days_of_unknown_cost_save_the_same_share_as_the_others() -> None:
+    """Input of seven days beside output that has no known cost: 18.84 a day, as of the days that are known."""
+    found = advise(partly_unknown(tokens_bought(), "output"), measured("0.8", "0.9"))
+    assert found.saving.net == Decimal("573.05")
 
 
 def test_the_rates_of_another_model_of_the_team_wait_for_the_gate() -> None:

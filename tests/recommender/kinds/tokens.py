@@ -59,6 +59,26 @@ def two_weeks(first: dict[str, str], second: dict[str, str], **overrides: Any) -
     )
 
 
+def partly_unknown(subject: TokenUse, *unit_classes: str, days: int = 7) -> TokenUse:
+    """The same where the bill gives no cost of these classes on the first days: so of the whole of these days."""
+    unknown = [cost.day for cost in subject.costs[:days]]
+    return replace(
+        subject,
+        costs=[
+            replace(cost, effective_cost=None, uncovered_effective_cost=None, list_cost=None)
+            if cost.day in unknown
+            else cost
+            for cost in subject.costs
+        ],
+        class_costs={
+            name: {
+                day: Decimal(0) if day in unknown and name in unit_classes else amount for day, amount in found.items()
+            }
+            for name, found in subject.class_costs.items()
+        },
+    )
+
+
 def _joined(early: Any, late: Any, half: date) -> dict[str, dict[date, Decimal]]:
     return {
         name: {

@@ -185,6 +185,38 @@ def test_a_charge_without_a_cost_makes_its_day_unknown(bill: Connection) -> None
     assert support.costs[-2].effective_cost == Decimal("33.75")
 
 
+def test_tokens_prices_and_stages_are_of_the_days_whose_whole_cost_is_known(bill: Connection) -> None:
+    """On one of 14 days input has no known cost: 13 days of 7.5 and 0.75 million tokens, at 3 and 15 a million.
+
+    A batch of 0.75 a day is 0.75 / (22.5 + 11.25 + 0.75) = 1 / 46 of the cost of each day that is known.
+    """
+    bill.execute(
+        insert(share_target).values(
+            target_key=9, model="claude-sonnet-4", team="support", stage="inference_batch", reason="used", is_ai=True,
+            rung="sku-day", method="usage", confidence=1,
+        )
+    )  # fmt: skip
+    for number in range(DAYS):
+        _charge(bill, LAST - timedelta(days=number), 3, Decimal("0.75"), Decimal(2_500), {9: Decimal("0.75")})
+    bill.execute(cost_share.update().where(cost_share.c.ordinal == 120).values(effective_cost=None, billed_cost=None))
+    bill.execute(charge.update().where(charge.c.ordinal == 120).values(effective_cost=None, billed_cost=None))
+    support = loaded(bill)["support", "standard"]
+    assert [support.amount(name, 14) for name in ("input", "output")] == [13 * 7_500_000, 13 * 750_000]
+    assert [support.cost(name, 14) for name in ("input", "output")] == [13 * Decimal("22.5"), 13 * Decimal("11.25")]
+    assert [support.price(name, 14) for name in ("input", "output")] == [3, 15]
+    assert support.stage_share(["inference_batch"]) * 46 == pytest.approx(1)
+
+
+def test_rates_of_a_cache_are_lent_even_where_no_cost_of_it_is_known(bill: Connection) -> None:
+    """A quarter of support's input is read from the cache; its bill gives no cost at all."""
+    for number in range(DAYS):
+        _charge(bill, LAST - timedelta(days=number), 3, Decimal("0.75"), Decimal(2_500), {1: Decimal("0.75")})
+    bill.execute(cost_share.update().where(cost_share.c.target_key == 1).values(effective_cost=None, billed_cost=None))
+    peer = loaded(bill)["search", "standard"].peer_cache
+    assert peer is not None
+    assert peer.read == Decimal("0.25")
+
+
 def test_a_resource_is_named_where_it_is_of_these_tokens_alone(bill: Connection) -> None:
     """Three teams and tiers on one resource: its name is none of theirs; one alone is."""
     bill.execute(insert(resource).values(resource_key=9, provider="aws", resource_id="profile-1"))
