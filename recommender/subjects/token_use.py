@@ -53,10 +53,11 @@ class TokenUse(Subject):
     """Tokens of one model that one team buys. Mappings are by unit class, then by day; a missing class has none.
 
     ``stages`` is effective cost by stage, of the days whose whole cost is known. ``class_costs`` has the known charges
-    of every day; ``cost`` and ``amount`` count the days whose whole cost is known. ``requests`` by day and ``requests_by_hour`` (24, UTC) are None where none
-    are recorded; ``prompt_tokens`` is the mean input of a recorded request; ``endpoints`` recorded tokens of each.
-    ``per_dollar`` is what a US dollar is worth in ``currency``, None unknown. ``largest_hour`` is the tokens by class
-    of the recorded hour with most output. ``resource_ids`` are what the bill names, where it does.
+    of every day; ``cost`` and ``amount`` count the days whose whole cost is known. ``requests`` by day and
+    ``requests_by_hour`` (24, UTC) are None where none are recorded; ``prompt_tokens`` is the mean input of a recorded
+    request; ``endpoints`` recorded tokens of each. ``per_dollar`` is what a US dollar is worth in ``currency``, None
+    unknown. ``largest_hour`` is the tokens by class of the recorded hour with most output. ``resource_ids`` are what
+    the bill names, where it does.
     """
 
     service_tier: str
