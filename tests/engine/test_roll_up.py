@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import defaultdict
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from aispend.engine.result import RollUpSummary
 from aispend.engine.scan import Delivery
 from aispend.keys import content_key
 from aispend.settings import Engine, Rule, TagKeys
+from analyzer.attribution import Attributor, Subject
 from tests.engine.bills import COSTS, bill_line, classify, csv_delivery, csv_text, mapping, parquet_delivery
 
 WIDE = Context(prec=60, rounding=ROUND_HALF_EVEN)
@@ -164,6 +167,26 @@ def test_a_fleet_is_found_however_the_bill_writes_its_tag(
     lines = [bill_line(resource="i-1", description="gpu", tags=tags)]
     _, (fact,) = rolled(engine, csv_delivery(tmp_path / "a.csv", csv_text(lines)))
     assert fact["resource"]["fleet"] == fleet
+
+
+def test_a_rule_fits_the_same_tags_as_in_the_analysis(engine: DuckEngine, tmp_path: Path) -> None:
+    keys = ("cost-center", "user:Cost-Center", "user_cost_center", "CostCenter", "aws:cost-center", "center")
+    sets = [
+        dict(zip(pair, values, strict=True))
+        for pair in combinations(keys, 2)
+        for values in product(("ml", "", "web", "ML "), repeat=2)
+    ]
+    lines = [bill_line(resource=f"r{place}", tags=json.dumps(tags)) for place, tags in enumerate(sets)]
+    rules = [rule(glob, {"tags": {"cost-center": glob}}, ai=True) for glob in ("ml", "")]
+    for one in rules:
+        _, facts = rolled(engine, csv_delivery(tmp_path / "a.csv", csv_text(lines)), rules=[one])
+        kept = {fact["resource"]["resource_id"] for fact in facts if fact["resource_key"]}
+        asked = Attributor([one], TagKeys())
+        fitting = {
+            f"r{place}" for place, tags in enumerate(sets) if asked.decide(Subject("aws", tags=tags), SEPTEMBER).is_ai
+        }
+        assert 0 < len(fitting) < len(sets)
+        assert kept == fitting
 
 
 def test_currencies_and_months_and_accounts_are_kept_apart(engine: DuckEngine, tmp_path: Path) -> None:
