@@ -8,7 +8,8 @@ Method
     Cached input keeps its own price unless the provider is known to take the discount off that as well.
 Cases
     Already at the batch (or flex) tier: left out. Online use of which nothing says it may wait: never advised;
-    the reason says what to set. A model that is not sold in batches, or a provider whose rule is not known: no advice.
+    the reason says what to set. A model that is not sold in batches, a provider whose rule is not known, or cached
+    input alone that keeps its price: no advice.
 Sources
     ``recommender/methods/api_discounts.toml`` and ``api_models.toml``, provider by provider; docs/advice.md.
 Known drawbacks
@@ -77,14 +78,13 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
     if monthly_cost(subject, days) is None:
         return no(NAME, subject, days, "cost_unknown", COST_UNKNOWN)
     use = counted(subject, days)
-    if use is None:
-        return no(NAME, subject, days, "tokens_unknown", "Its bill does not say how many tokens its cost is for.")
     share = _share(subject, days, rules, eligible)
-    if share is None:
-        return no(
-            NAME, subject, days, "rule_unknown", f"No batch price of {subject.provider} is known for its cached input."
-        )
+    if use is None or (not share and subject.cost("cached_input", days) <= 0):
+        return no(NAME, subject, days, "tokens_unknown", "Its bill does not say how many tokens its cost is for.")
     keeps = _keeps(rules, use[1])
+    if not share:
+        why = "whether batches take anything off it is not known" if keeps else "it keeps its own price in a batch"
+        return no(NAME, subject, days, "cached_alone", f"What it pays for is cached input, and {why}.")
     return _advice(subject, days, rules, share=share, eligible=eligible, because=because, keeps=keeps)
 
 

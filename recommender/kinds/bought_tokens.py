@@ -39,20 +39,22 @@ def share_meant(rule: Whose, subject: TokenUse) -> Decimal:
 
 
 def counted(subject: TokenUse, days: int) -> tuple[TokenPrices, Counted] | None:
-    """Its tokens of the last ``days`` at its own effective prices; None where input has no price.
+    """Its tokens of the last ``days`` at its own effective prices; None where none are counted.
 
-    Tokens written to a cache are input here, at what both cost together.
+    Tokens written to a cache are input here, at what both cost together. A class of which there are none has the price
+    0, or None for cached input.
     """
     tokens = subject.amount("input", days) + subject.amount("cache_write", days)
     cost = subject.cost("input", days) + subject.cost("cache_write", days)
-    if not tokens or cost <= 0:
+    use = Counted(tokens, subject.amount("output", days), subject.amount("cached_input", days))
+    if not (use.uncached_input or use.output or use.cached_input):
         return None
     prices = TokenPrices(
-        input=cost * 1_000_000 / tokens,
+        input=cost * 1_000_000 / tokens if tokens else _NOTHING,
         output=subject.price("output", days) or _NOTHING,
         cached_input=subject.price("cached_input", days),
     )
-    return prices, Counted(tokens, subject.amount("output", days), subject.amount("cached_input", days))
+    return prices, use
 
 
 def window_cost(subject: TokenUse, days: int) -> Decimal:

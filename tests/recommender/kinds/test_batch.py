@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -112,6 +113,35 @@ def test_where_both_apply_cached_input_is_halved_too() -> None:
     millions = {"input": "10", "cached_input": "100", "output": "1"}
     found = advise(tokens_bought(provider="anthropic", millions=millions, stages=OFFLINE))
     assert found.saving.net == Decimal("1140.62")
+
+
+@pytest.mark.parametrize("millions", [{"cached_input": "100", "output": "1"}, {"output": "3"}])
+def test_tokens_without_plain_input_are_halved_too(millions: dict[str, str]) -> None:
+    """Anthropic: 100 M cached at 0.3 and 1 M out at 15, or 3 M out: 45 a day, 1,368.75 a month; half of it."""
+    found = advise(tokens_bought(provider="anthropic", millions=millions, stages=OFFLINE))
+    assert found.monthly_cost == Decimal("1368.75")
+    assert found.saving.net == Decimal("684.38")
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "said"),
+    [
+        ("aws", "claude-sonnet-4", "whether batches take anything off it is not known"),
+        ("gcp", "gemini-2.5-pro", "keeps its own price in a batch"),
+    ],
+)
+def test_cached_input_alone_saves_nothing_where_a_batch_leaves_its_price(provider: str, model: str, said: str) -> None:
+    found = refuse(tokens_bought(provider=provider, model=model, millions={"cached_input": "100"}, stages=OFFLINE))
+    assert found.reason == "cached_alone"
+    assert said in found.explanation
+
+
+def test_cost_without_any_tokens_is_of_an_unknown_number() -> None:
+    """Of no class, or of one that is none of text (audio): nothing says what half of it would be."""
+    assert refuse(tokens_bought(stages=OFFLINE, tokens={})).reason == "tokens_unknown"
+    sound = tokens_bought(stages=OFFLINE)
+    sound = replace(sound, class_costs={"audio": sound.class_costs["input"]})
+    assert refuse(sound).reason == "tokens_unknown"
 
 
 def test_where_it_is_not_known_cached_input_is_left_out_and_that_is_said() -> None:

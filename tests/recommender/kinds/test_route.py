@@ -59,6 +59,11 @@ def test_an_unknown_price_is_a_reason() -> None:
     assert refuse(tokens_bought(model="our-own")).reason == "price_unknown"
 
 
+def test_tokens_without_plain_input_are_routed_too() -> None:
+    """Output alone, 3 M a day at 15 and 5: 0.3 × 2/3 = 20 % of 1,368.75."""
+    assert advise(tokens_bought(millions={"output": "3"})).saving.net == Decimal("273.75")
+
+
 def test_embeddings_are_not_routed() -> None:
     assert not KIND.applies(tokens_bought(millions={"input": "10"}))
 
