@@ -210,7 +210,7 @@ def _assembled(rows: Iterable[Sequence[Any]], first: date, days: int) -> list[Se
 
 
 def coverage(connection: Connection, today: date) -> list[Coverage]:
-    """Each bill, from after its last missing month to its last whole day, today at the latest.
+    """Each bill, from after its last missing month to its last whole day: yesterday at the latest, of own costs today.
 
     A month without own costs is none that is missing: nothing was written down for it.
     """
