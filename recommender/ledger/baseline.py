@@ -19,6 +19,7 @@ Known drawbacks
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Literal
@@ -154,23 +155,31 @@ def keys_of(connection: Connection, provider: str, names: Collection[str]) -> di
     return {row.resource_id: row.resource_key for row in rows}
 
 
-def requests_of(
+@dataclass(frozen=True)
+class Served:
+    """Requests recorded in a period, and the first and last day (UTC) that have some."""
+
+    requests: Decimal
+    first: date
+    last: date
+
+
+def served_in(
     connection: Connection, keys: Iterable[int], first: date, end: date, *, without: Collection[date] = ()
-) -> Decimal | None:
-    """Requests the resources served in a period ``without`` some days; None where none are recorded of any of them."""
+) -> Served | None:
+    """What the resources served in a period ``without`` some days; None where none is recorded of any of them."""
     hours = resolved_inference_hours().subquery()
-    total = connection.scalar(
-        select(text("sum(quantity)"))
-        .select_from(hours)
-        .where(
+    day = func.date(func.timezone("UTC", hours.c.hour))
+    found = connection.execute(
+        select(func.sum(hours.c.quantity), func.min(day), func.max(day)).where(
             hours.c.resource_key.in_(list(keys)),
             hours.c.unit_class == "requests",
             hours.c.hour >= datetime.combine(first, time(), UTC),
             hours.c.hour < datetime.combine(end, time(), UTC),
-            func.date(func.timezone("UTC", hours.c.hour)).not_in(without),
+            day.not_in(without),
         )
-    )
-    return None if total is None else Decimal(total)
+    ).one()
+    return None if found[0] is None else Served(Decimal(found[0]), found[1], found[2])
 
 
 def _measured(connection: Connection, row: Any, done_on: date) -> dict[str, Any]:
@@ -217,8 +226,8 @@ def _measured(connection: Connection, row: Any, done_on: date) -> dict[str, Any]
     }
     # hours and cost are of the days whose cost is known, and so are the requests they are held against
     unknown = {line.day for line in found if line.cost is None}
-    served = requests_of(connection, keys.values(), first, end, without=unknown)
-    return result | _costs(connection, billed, kind) | {"requests": served}
+    served = served_in(connection, keys.values(), first, end, without=unknown)
+    return result | _costs(connection, billed, kind) | {"requests": served.requests if served else None}
 
 
 def _newest(connection: Connection, row: Any, keys: Collection[int], otherwise: date) -> date:

@@ -9,7 +9,8 @@ Cases
     currency it was not charged in before, and a machine held against the hours it runs of which none is on the bill.
     What was changed again since is held at its cost before that change (``order.py``). A commitment saves on the hours
     that it covers itself (``new_commitments.py``): none on the bill, nothing saved.
-    For a service the hours it was there count, or fewer where its requests grew less than these hours did.
+    For a service the hours it was there count, or fewer where its requests grew less than these hours did; before the
+    first day of requests and after the last, the hours alone.
     Tokens are in ``tokens_bought.py``, seats in ``seats.py``; what no bill can tell is unknown, with the reason
     (``untold.py``).
 """
@@ -24,9 +25,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from aispend.money import exactly, rate
+from aispend.money import exact_sum, exactly, rate
 from aispend.prices.prices import price_at
-from recommender.ledger.baseline import requests_of
+from recommender.ledger.baseline import served_in
 from recommender.ledger.billed import Billed, Line, charged_in, in_other_currencies, lines, list_price_of, sum_up
 from recommender.ledger.bought_again import NOT_BOUGHT
 from recommender.ledger.kept_instead import NOT_KNOWN, keeps_something, kept_instead
@@ -108,7 +109,8 @@ def value(
         after = replace(after, unused=cover.unused, newly_covered=cover.hours, newly_covered_cost=cover.cost)
         if not cover.is_there:
             remarks.append(NOT_COMMITTED)
-    quantity = _quantity(connection, item, billed, keys=keys, first=first, end=end)
+    quantity, says = _quantity(connection, item, found, keys=keys, span=(first, end))
+    remarks += says
     ratio = _list_price_ratio(connection, item, first, end)
     parts = realised(before, after, quantity, ratio, is_commitment=item.counterfactual == "commitment")
     if keeps_something(item.kind):
@@ -191,17 +193,28 @@ def _held(billed: Billed, found: Sequence[Line], held: Held) -> tuple[Billed, li
 
 
 def _quantity(
-    connection: Connection, item: Any, billed: Billed, *, keys: Collection[int], first: date, end: date
-) -> Decimal:
-    days = (end - first).days
+    connection: Connection, item: Any, found: Sequence[Line], *, keys: Collection[int], span: tuple[date, date]
+) -> tuple[Decimal, list[str]]:
+    """Hours that would have been paid for, and what has to be said of them."""
+    days = (span[1] - span[0]).days
     if item.counterfactual == "kept_running":
-        return rate(item.quantity * days, Decimal(item.days))
+        return rate(item.quantity * days, Decimal(item.days)), []
+    billed = sum_up(found)
     if item.counterfactual != "same_service":
-        return billed.hours
-    served = requests_of(connection, keys, first, end)
+        return billed.hours, []
+    served = served_in(connection, keys, *span)
     if served is None or not item.requests:
-        return billed.service_hours
-    return min(billed.service_hours, rate(item.quantity * served, item.requests))
+        return billed.service_hours, []
+    # a log that begins later or ends before says nothing of the days beyond it, and not that nobody asked
+    known = sum_up(line for line in found if served.first <= line.day <= served.last).service_hours
+    asked = min(known, rate(item.quantity * served.requests, item.requests))
+    hours = exact_sum((billed.service_hours, -known, asked))
+    if known == billed.service_hours:
+        return hours, []
+    return hours, [
+        f"Requests are recorded from {served.first} to {served.last}: on other days the hours the service was there "
+        "count."
+    ]  # fmt: skip
 
 
 def _list_price_ratio(connection: Connection, item: Any, first: date, end: date) -> Decimal | None:

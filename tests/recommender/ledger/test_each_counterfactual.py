@@ -139,6 +139,37 @@ def test_requests_of_days_without_a_cost_are_none_of_those_before(paid: Paid) ->
     assert realised(paid, "less-1") == 31 * 120
 
 
+def test_days_after_the_last_request_recorded_count_by_the_hours_it_was_there(paid: Paid) -> None:
+    """1,000 requests a day before, 500 since to 10 October, where the log ends: 10 days of 12 hours, 21 of 24.
+
+    10 an hour before and 5 since: 120 × 10 + 504 × 10 − 744 × 5.
+    """
+    paid.hours("i-1", BEFORE, DONE)
+    paid.hours("i-1", OCTOBER, NOVEMBER, rate="5", instance_type="g5.xlarge")
+    _ask(paid, "i-1", BEFORE, 14, 1000)
+    _ask(paid, "i-1", OCTOBER, 10, 500)
+    paid.done(paid.advise("less-1", "i-1", kind="accelerator"), DONE)
+    line = paid.lines("less-1")["2026-10"]
+    assert (line.quantity, line.realised) == (624, 2520)
+    assert line.remark == (
+        "Requests are recorded from 2026-10-01 to 2026-10-10: on other days the hours the service was there count."
+    )
+
+
+def test_days_without_a_request_between_others_are_days_without_one(paid: Paid) -> None:
+    """Requests on the first day and the last, before and since, and as many: as many hours, and nothing is said."""
+    paid.hours("i-1", BEFORE, DONE)
+    paid.hours("i-1", OCTOBER, NOVEMBER, rate="5", instance_type="g5.xlarge")
+    for place in (0, 13):
+        _ask(paid, "i-1", BEFORE + timedelta(days=place), 1, 700)
+    for place in (0, 30):
+        _ask(paid, "i-1", OCTOBER + timedelta(days=place), 1, 700)
+    paid.done(paid.advise("less-1", "i-1", kind="accelerator"), DONE)
+    line = paid.lines("less-1")["2026-10"]
+    # 336 hours for 1,400 requests before, and 1,400 since
+    assert (line.quantity, line.realised, line.remark) == (336, 3360 - 3720, None)
+
+
 def test_tokens_of_another_account_or_team_are_not_its_own(paid: Paid) -> None:
     """Ten days at half of 45 a day; what others buy at the price before is theirs."""
     buy(paid, BOUGHT_BEFORE, 14, input=("10", "3"), output=("1", "15"))
