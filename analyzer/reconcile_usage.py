@@ -6,9 +6,13 @@ Method      Per provider, account, model, unit class and calendar month, day by 
 Causes      late data         the day lies after the newest day of that provider's usage, or of the payer's bill
             missing rows      usage of the model was measured on other days, but not on this one, or never; or a
                               day was measured that the bill has no charge for
-            rounding          at most half of the last decimal of the billed quantity, for each line
+            rounding          at most half of the last decimal of the billed quantity, for each line: of the most
+                              decimals a line of the meter has in the payer's bills, for a 0 at the end is not written
             unexplained       both sides have the day and differ
-Cases       Usage without an account belongs to the one account that is billed for the model, if there is only one.
+Cases       Usage without an account belongs to the one account that is billed for the model, if there is only one. Of
+            several it may be any's: it is named at each, and what they lack of a day fails only where it is more than
+            what names none on it, each by itself and all of them together.
+            Usage of a resource that is paid for, or has accelerators, but not by the token is no API's: an own server.
             A month whose bill is open or provisional is an *estimate*, any other is *final*. Only a final month fails,
             and only where both sides cover the same: what is unexplained, of days that have tokens on both, of usage
             that names its account, is more than :data:`TOLERANCE` of what was billed on these days.
@@ -23,10 +27,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import BigInteger, Connection, Date, Select, cast, column, func, or_, select, text
 
 from aispend.money import exact_sum
+from aispend.store.telemetry import resolved_inference_hours
 from analyzer.findings import Finding, minus, plain
 
 PROMISE = "billed tokens are measured tokens"
@@ -58,10 +64,14 @@ class Billed:
 
 @dataclass
 class Measured:
-    """Tokens counted, by day; ``account_assumed`` where some of it names no account."""
+    """Tokens counted, by day; ``account_assumed`` where some of it names no account.
+
+    ``nameless`` are tokens of days that name no account where several are billed: in no account's ``by_day``.
+    """
 
     by_day: dict[date, Decimal] = field(default_factory=dict)
     account_assumed: bool = False
+    nameless: dict[date, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -132,12 +142,13 @@ def billed_tokens_are_measured(connection: Connection, tolerance: Decimal = TOLE
         return
     bill_days = _bill_days(connection)
     measured, usage_days = _measured(connection, billed, names)
+    made_up = _made_up(billed, measured, tolerance)
     for key in sorted(billed):
         ours = measured.get(key, Measured())
         one = residual(
             ours.by_day, billed[key], Newest(usage_days.get(key[0]), bill_days.get((key[0], key[1], key[4])))
         )
-        yield _finding(key, billed[key], ours, one, tolerance)
+        yield _finding(key, billed[key], ours, one, tolerance, is_made_up=key in made_up)
 
 
 def _bill_days(connection: Connection) -> dict[tuple[str, str, date], date]:
@@ -157,6 +168,32 @@ def _bill_days(connection: Connection) -> dict[tuple[str, str, date], date]:
     }
 
 
+def _made_up(billed: Mapping[_Key, Billed], measured: Mapping[_Key, Measured], tolerance: Decimal) -> set[_Key]:
+    """Accounts whose lack beyond what is tolerated may be what names no account, on the days it names none.
+
+    Of a model all that lack so little, or none of them where there is not enough for them together.
+    """
+    lacking: dict[tuple[str, str, str, date], list[tuple[_Key, Decimal, dict[date, Decimal]]]] = defaultdict(list)
+    for key, ours in measured.items():
+        theirs = billed[key].by_day
+        lacks = {day: minus(theirs[day], ours.by_day[day]) for day in theirs if day in ours.by_day}
+        tolerated = tolerance * abs(exact_sum(theirs[day] for day in lacks))
+        beyond = minus(exact_sum(lacks.values()), tolerated)
+        there = {day: min(lack, ours.nameless.get(day, Decimal(0))) for day, lack in lacks.items() if lack > 0}
+        if 0 < beyond <= exact_sum(there.values()):
+            lacking[key[0], key[2], key[3], key[4]].append((key, beyond, there))
+    found: set[_Key] = set()
+    for several in lacking.values():
+        nameless = measured[several[0][0]].nameless
+        there = {
+            day: min(tokens, exact_sum(of.get(day, Decimal(0)) for _, _, of in several))
+            for day, tokens in nameless.items()
+        }
+        if exact_sum(beyond for _, beyond, _ in several) <= exact_sum(there.values()):
+            found |= {key for key, _, _ in several}
+    return found
+
+
 def _measured(
     connection: Connection, billed: Mapping[_Key, Billed], names: Mapping[tuple[str, str], str]
 ) -> tuple[dict[_Key, Measured], dict[str, date]]:
@@ -166,11 +203,16 @@ def _measured(
         accounts[provider, model, unit_class, month].add(account)
     found: dict[_Key, Measured] = defaultdict(Measured)
     newest: dict[str, date] = {}
-    for provider, account, model, unit_class, day, quantity in connection.execute(text(_MEASURED)):
+    for provider, account, model, unit_class, day, quantity in connection.execute(_measured_tokens()):
         newest[provider] = max(day, newest.get(provider, day))
         month = day.replace(day=1)
         billed_to = accounts.get((provider, model, unit_class, month), set())
-        known = next(iter(billed_to)) if account is None and len(billed_to) == 1 else account or ""
+        if account is None and len(billed_to) > 1:
+            for one_of_them in billed_to:
+                nameless = found[provider, one_of_them, model, unit_class, month].nameless
+                nameless[day] = exact_sum((nameless.get(day, Decimal(0)), quantity))
+            continue
+        known = next(iter(billed_to)) if account is None and billed_to else account or ""
         key = (provider, names.get((provider, known), known), model, unit_class, month)
         if key in billed:
             one = found[key]
@@ -179,7 +221,9 @@ def _measured(
     return found, newest
 
 
-def _finding(key: _Key, billed: Billed, measured: Measured, one: Residual, tolerance: Decimal) -> Finding:
+def _finding(
+    key: _Key, billed: Billed, measured: Measured, one: Residual, tolerance: Decimal, *, is_made_up: bool
+) -> Finding:
     provider, account, model, unit_class, month = key
     parts = [
         f"{plain(amount, sign=True)} {cause} ({one.days[cause]} day{'s' if one.days[cause] > 1 else ''})"
@@ -187,7 +231,10 @@ def _finding(key: _Key, billed: Billed, measured: Measured, one: Residual, toler
     ]
     covered = exact_sum(billed.by_day[day] for day in billed.by_day if day in measured.by_day)
     beyond = abs(one.unexplained) > tolerance * abs(covered)
-    holds = billed.estimated or measured.account_assumed or not beyond
+    holds = billed.estimated or measured.account_assumed or is_made_up or not beyond
+    if measured.nameless:
+        nameless = plain(exact_sum(measured.nameless.values()))
+        parts.append(f"{nameless} measured in the month name no account: of them some may be this one's")
     if not holds:
         parts.append(
             f"more than {plain(tolerance * 100)} % of the {plain(covered)} billed on the days both have: hold the"
@@ -207,12 +254,15 @@ def _finding(key: _Key, billed: Billed, measured: Measured, one: Residual, toler
         difference=one.total,
         cause=f"{finality}: {'; '.join(parts) or 'equal'}",
         holds=holds,
-        attention=any(cause != "rounding in the export" for cause in one.causes),
+        attention=bool(measured.nameless) or any(cause != "rounding in the export" for cause in one.causes),
         unit="tokens",
     )
 
 
 _NAME = "regexp_replace(lower({}), '^/subscriptions/', '')"
+
+_CLASSES = ("input", "cached_input", "cache_write", "output")
+_BY_TOKEN = f"model IS NOT NULL AND unit_class IN {_CLASSES}"
 
 _BILLED = f"""
     SELECT a.provider, {_NAME.format("coalesce(a.sub_account_id, a.billing_account_id)")} AS account,
@@ -222,16 +272,17 @@ _BILLED = f"""
 }), NULL) AS names,
            lower(k.model) AS model, k.unit_class, c.charge_date AS day,
            sum(c.pricing_quantity * k.units_per_pricing_unit) AS tokens,
-           sum(c.line_count * k.units_per_pricing_unit * 0.5 * power(10::numeric, -scale(c.pricing_quantity)))
-             AS rounding,
-           bool_or(s.state = ANY('{{{",".join(_ESTIMATES)}}}')) AS estimated
-    FROM (SELECT * FROM sku WHERE model IS NOT NULL AND units_per_pricing_unit IS NOT NULL
-            AND unit_class IN ('input', 'cached_input', 'cache_write', 'output')) AS k
-    JOIN charge c USING (sku_key)
-    JOIN slice s ON s.slice_id = c.slice_id AND s.period = c.billing_month AND s.kind = 'bill'
-    JOIN charge_kind USING (charge_kind_key)
+           sum(c.line_count * k.units_per_pricing_unit * 0.5 * power(10::numeric, -c.decimals)) AS rounding,
+           bool_or(c.state = ANY('{{{",".join(_ESTIMATES)}}}')) AS estimated
+    FROM (SELECT * FROM sku WHERE {_BY_TOKEN} AND units_per_pricing_unit IS NOT NULL) AS k
+    JOIN (
+        SELECT c.*, s.state, max(scale(c.pricing_quantity)) OVER (PARTITION BY s.scope, s.dataset, sku_key) AS decimals
+        FROM charge c
+        JOIN slice s ON s.slice_id = c.slice_id AND s.period = c.billing_month AND s.kind = 'bill'
+        JOIN charge_kind USING (charge_kind_key)
+        WHERE c.pricing_quantity IS NOT NULL AND charge_category = 'Usage'
+          AND sku_key IN (SELECT sku_key FROM sku WHERE {_BY_TOKEN})) AS c USING (sku_key)
     JOIN account a USING (account_key)
-    WHERE c.pricing_quantity IS NOT NULL AND charge_category = 'Usage'
     GROUP BY 1, 2, 4, 5, 6"""
 
 _CHARGED_DAYS = f"""
@@ -239,10 +290,21 @@ _CHARGED_DAYS = f"""
            min(d.charge_date), max(d.charge_date)
     FROM spend_day d JOIN slice s USING (slice_id) WHERE d.charge_category = 'Usage' GROUP BY 1, 2, 3, 4"""
 
-_MEASURED = f"""
-    SELECT lower(provider), {_NAME.format("account")}, lower(model), unit_class,
-           (hour AT TIME ZONE 'UTC')::date AS day, sum(quantity)
-    FROM inference_hour
-    WHERE model IS NOT NULL AND provider IS NOT NULL
-      AND unit_class IN ('input', 'cached_input', 'cache_write', 'output')
-    GROUP BY 1, 2, 3, 4, 5"""
+_OWN_SERVERS = f"""
+    (SELECT resource_key FROM spend_resource_month WHERE resource_key <> 0 AND charge_category = 'Usage'
+     UNION SELECT resource_key FROM resource WHERE accelerators > 0)
+    EXCEPT SELECT c.resource_key FROM charge c JOIN sku USING (sku_key) WHERE {_BY_TOKEN}"""
+
+
+def _measured_tokens() -> Select[Any]:
+    """Tokens by provider, account, model, class and UTC day, but for those of own servers."""
+    u = resolved_inference_hours().subquery().c
+    day = cast(func.timezone("UTC", u.hour), Date)
+    account = func.regexp_replace(func.lower(u.account), "^/subscriptions/", "")
+    own = text(_OWN_SERVERS).columns(column("resource_key", BigInteger)).subquery()
+    return (
+        select(func.lower(u.provider), account, func.lower(u.model), u.unit_class, day, func.sum(u.quantity))
+        .where(u.model.is_not(None), u.provider.is_not(None), u.unit_class.in_(_CLASSES))
+        .where(or_(u.resource_key.is_(None), u.resource_key.not_in(select(own.c.resource_key))))
+        .group_by(text("1, 2, 3, 4, 5"))
+    )
