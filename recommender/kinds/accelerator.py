@@ -19,8 +19,8 @@ Cases
     More on one card than a smaller one of the target holds, where neither the model's shape nor a benchmark of one's
     own says that it may be split; weights in bf16 where the target has none, a degree that does not divide the heads,
     no fast link between the devices of a machine that trains or splits a model, a zone known not to have the type: not
-    offered. A group that holds others besides: only where they would move to the same
-    (``recommender/whole_groups.py``).
+    offered. On spot, a machine of it on a day of its last seven: nothing is, as what is paid is no price on demand. A
+    group that holds others besides: only where they would move to the same (``recommender/whole_groups.py``).
 Sources
     docs/advice.md; methods, cost to performance (T9.1); AWS's scale of migration effort.
 Known drawbacks
@@ -59,7 +59,7 @@ from recommender.methods.folds import make_folds
 from recommender.methods.outcome import Capacity, Demand, DemandAt, Slots
 from recommender.methods.replay import Replay, replay
 from recommender.methods.risk import sees_month_end
-from recommender.savings import cost_basis, cost_remark, recent
+from recommender.savings import cost_basis, cost_remark
 from recommender.subjects.machines import Machine
 from recommender.subjects.services import Service
 from recommender.to_be_had import is_offered, needs_of, not_offered
@@ -89,7 +89,7 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     present = instance_type(first.provider, first.instance_type or "")
     card = accelerator(present.accelerator_type) if present else None
     price = first.price
-    if all(day.is_spot for machine in parts.machines for day in recent(machine, options.window_days)):
+    if any(machine.is_on_spot for machine in parts.machines):
         return no("on_spot", "It runs on spot, where another type has another price and another chance to be there.")
     if present is None or card is None or price is None:
         return no("unpriced", f"No price is known for {first.instance_type or 'its type'} in {first.region} on {on}.")

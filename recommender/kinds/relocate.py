@@ -8,7 +8,8 @@ Method
     the one in settings, is the saving. Compute moves to data only where the one is worth more than the other.
 Cases
     How much data it moves is not known: behind a gate, with the amount at which nothing would be left.
-    A server that people wait for: the reason says that it moves away from them. On spot: prices differ otherwise.
+    A server that people wait for: the reason says that it moves away from them. On spot, on a day of its last seven:
+    prices differ otherwise.
     A region that is known not to offer the type: passed over.
     Covered by a commitment, if only in part: it stays, as the commitment does.
 Sources
@@ -32,7 +33,7 @@ from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
 from recommender.evidence import not_replayed, unmeasured
 from recommender.guards import before_another, covered_remark, hard_to_regain, preconditions, refusal, reservation_of
 from recommender.machine_facts import geography, transfer_price
-from recommender.savings import Spread, cost_basis, cost_remark, monthly_cost, recent, saving
+from recommender.savings import Spread, cost_basis, cost_remark, monthly_cost, saving
 from recommender.subjects.machines import Machine
 from recommender.to_be_had import is_offered, needs_of, not_offered
 
@@ -76,7 +77,7 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
         return no(*found)
     if subject.platform not in _ON_MACHINES:
         return no("not_offered", f"What runs as {subject.platform} has no price of its own by region here.")
-    if all(day.is_spot for day in recent(subject, options.window_days)):
+    if subject.is_on_spot:
         return no("on_spot", "It runs on spot, where each region has a market of its own.")
     if reservation := reservation_of(subject):
         return no("reserved", f"It runs in the capacity reservation {reservation}, which would be paid for without it.")

@@ -14,9 +14,10 @@ Method
 Cases
     Nobody has shown that it resumes (a setting, a tag ``checkpoint``, a job that was retried and succeeded): advice
     behind a gate, at an assumed checkpoint of five minutes. A single replica that serves, or replicas in one zone:
-    never. On spot already, covered by a commitment even in part, interruptions unknown, no price: no advice, with the
-    reason: a commitment would be paid for without its usage. Machines of a group that holds
-    others besides: only where those would run on spot as well (``recommender/whole_groups.py``).
+    never. On spot already (on a day of its last seven, or one machine of several), covered by a commitment even in
+    part, interruptions unknown, no price: no advice, with the reason: a commitment would be paid for without its usage.
+    Machines of a group that holds others besides: only where those would run on spot as well
+    (``recommender/whole_groups.py``).
 Sources
     docs/advice.md; Young 1974, Daly 2006; Wu et al., NSDI 2024; Mao et al., EuroSys 2025; AWS Spot Advisor's bands.
 Known drawbacks
@@ -115,7 +116,7 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
 
     if found := refusal_of_service(subject, settings):
         return no(*found)
-    if found := _unfit(subject, machines, options):
+    if found := _unfit(subject, machines):
         return no(*found)
     if parts.cost is None:
         return no("cost_unknown", COST_UNKNOWN)
@@ -160,7 +161,7 @@ def _outlook(
     return _run(subject, machines, quote, options)
 
 
-def _unfit(subject: Service, machines: tuple[Machine, ...], options: Spot) -> tuple[str, str] | None:
+def _unfit(subject: Service, machines: tuple[Machine, ...]) -> tuple[str, str] | None:
     """What rules spot out whatever it costs."""
     if any(machine.platform not in _ON_MACHINES for machine in machines):
         return (
@@ -174,8 +175,13 @@ def _unfit(subject: Service, machines: tuple[Machine, ...], options: Spot) -> tu
             if subject.stage != "notebook"
             else "Somebody works on it by hand, and would lose what is in memory."
         )
-    if all(day.is_spot for machine in machines for day in recent(machine, options.window_days)):
-        return "already_spot", "It runs on spot already."
+    if on_spot := sum(machine.is_on_spot for machine in machines):
+        if on_spot == len(machines):
+            return "already_spot", "It runs on spot already."
+        return "partly_spot", (
+            f"{on_spot} of its {len(machines)} machines ran on spot in the last week already: of what spot would save "
+            "of the cost of all, a part is saved."
+        )
     if len({machine.instance_type for machine in machines}) > 1:
         return "mixed_types", "Its machines are of several types, with a market each. Look at them type by type."
     if subject.stage == _ONLINE and len(machines) < 2:

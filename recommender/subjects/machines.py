@@ -48,6 +48,9 @@ from recommender.subjects.used_by import used_by
 QUIET_DAYS, QUIET_SHARE, QUIET_ACTIVITY = 14, 0.1, 0.05
 """At work in less than a tenth of a fortnight: it may be called idle, so more is asked of its past."""
 
+_SETTLED_DAYS = 7
+"""Days on demand in a row after which a machine is taken to have left spot."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Machine(Subject):
@@ -95,6 +98,15 @@ class Machine(Subject):
         """What an hour of another type costs on demand, there or in another region."""
         where = self.region if region is None else region
         return self.prices.price_at(self.provider, where or "", instance_type, "on_demand", self.as_of.date())
+
+    @property
+    def is_on_spot(self) -> bool:
+        """Whether what is paid for it now is a price of the spot market: on any of its last seven days on the bill.
+
+        One day on demand is no change: where spot is short, groups fall back on it for a while. The days before may
+        have been bought otherwise.
+        """
+        return any(cost.is_spot for cost in self.costs[-_SETTLED_DAYS:])
 
     @property
     def is_off(self) -> bool:

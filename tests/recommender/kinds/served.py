@@ -59,6 +59,16 @@ def service_of(
     return Service(**(values | more))
 
 
+def bought(machine: Machine, spot: range) -> Machine:
+    """The machine with these days of its costs, the oldest first, on spot at 150 instead of 480."""
+    cheap = Decimal(150)
+    costs = [
+        replace(cost, effective_cost=cheap, uncovered_effective_cost=cheap, is_spot=True) if number in spot else cost
+        for number, cost in enumerate(machine.costs)
+    ]
+    return replace(machine, costs=costs)
+
+
 def at_costs(service: Service, covered: bool = True) -> Service:
     """The service with every hour of its machines covered by a commitment."""
     uncovered = Decimal(0) if covered else None

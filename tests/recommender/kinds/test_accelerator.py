@@ -23,21 +23,21 @@ from recommender.kinds.accelerator import KIND, evaluate
 from recommender.methods.realised_ratio import MeasuredRatio, Ratio, RealisedRatio
 from recommender.subjects.services import Service
 from tests.recommender.kinds.contract import KindContract
-from tests.recommender.kinds.served import HOURS, Make, at_costs, service_of
+from tests.recommender.kinds.served import HOURS, Make, at_costs, bought, service_of
 
 SETTINGS = Recommend()
+A10G: dict[str, Any] = {
+    "instance_type": "g5.xlarge",
+    "accelerator_type": "nvidia-a10g",
+    "accelerator_count": Decimal(1),
+    "stage": "inference_online",
+    "model": "acme-ranker",
+}
 
 
 def a10g(make_subject: Make, load: float | np.ndarray | None = 0.5, machines: int = 1, **more: Any) -> Service:
     """g5.xlarge at $1.006 an hour, one A10G, 20 GB held; beside g6.xlarge at $0.8048 with an L4."""
-    given: dict[str, Any] = {
-        "instance_type": "g5.xlarge",
-        "accelerator_type": "nvidia-a10g",
-        "accelerator_count": Decimal(1),
-        "stage": "inference_online",
-        "model": "acme-ranker",
-    }
-    made = [make_subject(resource_id=f"i-{n}", resource_key=n, **(given | more)) for n in range(1, machines + 1)]
+    made = [make_subject(resource_id=f"i-{n}", resource_key=n, **(A10G | more)) for n in range(1, machines + 1)]
     return service_of(made, load=load, memory=20e9)
 
 
@@ -75,6 +75,21 @@ def test_a_move_whose_price_falls_more_than_its_speed_is_offered(make_subject: M
     assert "# ask for quota of g6.xlarge in us-east-1 first" in advice.command
     assert 'instance_type = "g6.xlarge"' in advice.evidence["terraform"]
     assert "count" not in advice.evidence["terraform"]
+
+
+def test_what_is_paid_on_spot_is_not_compared_with_a_price_on_demand(make_subject: Make) -> None:
+    """At 150 a day g6.xlarge on demand, 0.8 of 480, would cost 384: also where the first day was on demand, or one of
+    two machines is."""
+    first = make_subject(**A10G, resource_id="i-1", resource_key=1)
+    second = make_subject(**A10G, resource_id="i-2", resource_key=2)
+    for machines in (
+        [bought(first, range(14))],
+        [bought(first, range(1, 14))],
+        [bought(first, range(13))],
+        [first, bought(second, range(14))],
+    ):
+        assert refuse(service_of(machines, load=0.5, memory=20e9), told(0.95)).reason == "on_spot"
+    assert advise(service_of([bought(first, range(7))], load=0.5, memory=20e9), told(0.95)).target == "g6.xlarge"
 
 
 def test_at_a_speed_below_the_price_ratio_the_move_does_not_pay(make_subject: Make) -> None:

@@ -15,7 +15,7 @@ from recommender.kinds.relocate import GATE, KIND, evaluate
 from recommender.machine_facts import geography
 from recommender.subjects.machines import Machine
 from tests.recommender.kinds.contract import KindContract
-from tests.recommender.kinds.served import Make
+from tests.recommender.kinds.served import Make, bought
 
 SETTINGS = Recommend()
 
@@ -144,8 +144,16 @@ def test_what_commitments_of_the_region_cover_stays(make_subject: Make, uncovere
 
 def test_on_spot_it_stays(make_subject: Make) -> None:
     machine = l4(make_subject)
-    spot = replace(machine, costs=[replace(cost, is_spot=True) for cost in machine.costs])
-    assert refuse(spot).reason == "on_spot"
+    assert refuse(bought(machine, range(14))).reason == "on_spot"
+    # begun on demand; back on demand for a day
+    assert refuse(bought(machine, range(1, 14))).reason == "on_spot"
+    assert refuse(bought(machine, range(13))).reason == "on_spot"
+
+
+def test_off_spot_for_a_week_it_may_move(make_subject: Make) -> None:
+    """Seven days at 150 and seven at 480 are 9,581.25 a month; 11.5 % of it is 1,101.84."""
+    assert advise(bought(l4(make_subject), range(7))).saving.effective == Decimal("1101.84")
+    assert refuse(bought(l4(make_subject), range(8))).reason == "on_spot"
 
 
 @pytest.mark.parametrize(

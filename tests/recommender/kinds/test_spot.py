@@ -20,7 +20,7 @@ from recommender.subjects.machines import Machine
 from recommender.subjects.services import Service
 from recommender.subjects.spot_market import Band, OwnSpot, SpotMarket, SpotPrice
 from tests.recommender.kinds.contract import KindContract
-from tests.recommender.kinds.served import Make, at_costs, service_of
+from tests.recommender.kinds.served import Make, at_costs, bought, service_of
 
 SETTINGS = Recommend()
 P4D = Decimal("21.957642")
@@ -289,8 +289,21 @@ def test_every_refusal_has_its_reason(make_subject: Make, more: dict[str, Any], 
 
 def test_what_runs_on_spot_already_is_told_so(make_subject: Make) -> None:
     machine = make_subject(stage="training", market=market())
-    machine = replace(machine, costs=[replace(cost, is_spot=True) for cost in machine.costs])
-    assert refuse(service_of([machine])) == "already_spot"
+    assert refuse(service_of([bought(machine, range(14))])) == "already_spot"
+    # begun on demand; back on demand for a day
+    assert refuse(service_of([bought(machine, range(1, 14))])) == "already_spot"
+    assert refuse(service_of([bought(machine, range(13))])) == "already_spot"
+
+
+def test_of_machines_that_are_on_spot_in_part_nothing_is_advised(make_subject: Make) -> None:
+    """A base on demand beside others on spot: what spot would save of the whole is saved in part already."""
+    first, second = (
+        make_subject(stage="training", jobs=RESUMED, market=market(), resource_id=f"i-{number}", resource_key=number)
+        for number in (1, 2)
+    )
+    found = evaluate(service_of([first, bought(second, range(14))]), SETTINGS)
+    assert isinstance(found, WhyNot)
+    assert (found.reason, found.explanation.split(" ran")[0]) == ("partly_spot", "1 of its 2 machines")
 
 
 class TestSpotContract(KindContract):
