@@ -35,7 +35,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.contract import HOURS_PER_MONTH, DailyCost, Saving, Subject
+from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, DailyCost, Saving, Subject
 from recommender.methods.drawn_weeks import DRAWS, WEEK, mean_days
 
 CENT = Decimal("0.01")
@@ -79,6 +79,17 @@ def monthly_cost(subject: Subject, days: int) -> Decimal | None:
     """Effective cost of the last ``days`` per 730 hours; None where it is known for no day with a charge."""
     costs = recent(subject, days)
     return _monthly([cost.effective_cost for cost in costs], days)
+
+
+def without_cost(subject: Subject, days: int) -> tuple[str, str] | None:
+    """Reason and explanation where the cost of the last ``days`` is unknown, or nothing; None where there is some."""
+    cost = monthly_cost(subject, days)
+    if cost is None:
+        return "cost_unknown", COST_UNKNOWN
+    if cost <= 0:
+        said = f"The last {days} days of its bill come to {cost} {subject.currency} a month: nothing can be saved."
+        return "costs_nothing", said + cost_remark(subject, days)
+    return None
 
 
 def saving(

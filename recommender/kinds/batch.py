@@ -24,7 +24,7 @@ from decimal import Decimal
 from aispend.advising import Recommend
 from aispend.buying import Batch
 from aispend.tag_keys import tag_values
-from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
+from recommender.contract import Advice, Confidence, Kind, Step, WhyNot
 from recommender.evidence import NOTHING_FALLS_SHORT, not_replayed, priced
 from recommender.kinds.bought_tokens import (
     by_week,
@@ -41,7 +41,7 @@ from recommender.methods.api_models import rules_name, sold_in_batches
 from recommender.methods.api_prices import ApiDiscounts, api_discounts, batch_saving
 from recommender.methods.api_prices import TokenUse as Counted
 from recommender.methods.risk import sees_month_end
-from recommender.savings import Spread, cost_remark, monthly_cost, recent, saving
+from recommender.savings import Spread, cost_remark, monthly_cost, recent, saving, without_cost
 from recommender.subjects.token_use import TokenUse
 
 NAME = "batch"
@@ -75,8 +75,8 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
             f"that this may wait: its stage is {subject.stage}. If some of it may, name it under "
             "[[recommend.batch.can_wait]] (model, team or endpoint, and share).",
         )
-    if monthly_cost(subject, days) is None:
-        return no(NAME, subject, days, "cost_unknown", COST_UNKNOWN)
+    if found := without_cost(subject, days):
+        return no(NAME, subject, days, *found)
     use = counted(subject, days)
     share = _share(subject, days, rules, eligible)
     if use is None or (not share and subject.cost("cached_input", days) <= 0):

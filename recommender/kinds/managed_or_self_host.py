@@ -39,7 +39,7 @@ from recommender.kinds.own_fleet import Fleet, Mix, cheapest_fleet
 from recommender.methods.api_models import offer_of
 from recommender.methods.api_prices import TokenUse as Counted
 from recommender.methods.model_shapes import served_model
-from recommender.savings import Spread, cost_basis, cost_remark, monthly_cost, recent, saving
+from recommender.savings import Spread, cost_basis, cost_remark, monthly_cost, recent, saving, without_cost
 from recommender.subjects.served_tokens import ServedTokens
 from recommender.subjects.services import together
 from recommender.subjects.token_use import TokenUse
@@ -90,11 +90,11 @@ def _self_host(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
             "rate_unknown",
             f"Machines are priced in USD and no exchange rate to {subject.currency} is loaded (aispend import-rates).",
         )
+    if found := without_cost(subject, days):
+        return why_not(*found)
     use = counted(subject, days)
     whole = window_cost(subject, days)
-    cost = monthly_cost(subject, days)
-    if cost is None or whole <= 0:
-        return why_not("cost_unknown", COST_UNKNOWN)
+    cost = monthly_cost(subject, days) or _NOTHING
     if use is None or not use[1].output:
         return why_not("tokens_unknown", "Its bill does not say how many tokens its cost is for.")
     prices, tokens = use

@@ -20,10 +20,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 from aispend.advising import Recommend
-from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
+from recommender.contract import Advice, Kind, Step, WhyNot
 from recommender.evidence import as_billed, not_replayed
 from recommender.kinds.bought_tokens import by_week, describe, evidence, no, place, share_meant, window_cost
-from recommender.savings import CENT, Spread, cost_remark, monthly_cost, saving
+from recommender.savings import CENT, Spread, cost_remark, monthly_cost, saving, without_cost
 from recommender.subjects.token_use import TokenUse
 
 NAME = "output_limit"
@@ -41,10 +41,10 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
     """Limit its answers, or why not."""
     options = settings.output_limit
     days = options.window_days
-    cost = monthly_cost(subject, days)
-    if cost is None or (whole := window_cost(subject, days)) <= 0:
-        return no(NAME, subject, days, "cost_unknown", COST_UNKNOWN)
-    of_output = subject.cost("output", days) / whole
+    if found := without_cost(subject, days):
+        return no(NAME, subject, days, *found)
+    cost = monthly_cost(subject, days) or _NOTHING
+    of_output = subject.cost("output", days) / window_cost(subject, days)
     tokens = subject.amount("output", days)
     if of_output <= 0 or not tokens:
         return no(NAME, subject, days, "tokens_unknown", "Its bill does not say how much of its cost is for output.")

@@ -29,12 +29,12 @@ from typing import Any
 
 from aispend.advising import Recommend
 from aispend.buying import PromptCache
-from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Saving, Step, WhyNot
+from recommender.contract import Advice, Confidence, Kind, Saving, Step, WhyNot
 from recommender.evidence import as_billed, not_replayed, priced
 from recommender.kinds.bought_tokens import by_week, describe, evidence, no, place, share_meant, window_cost
 from recommender.methods.api_models import CacheOffer, cache_offer, offer_of, rules_name
 from recommender.methods.api_prices import ApiDiscounts, TokenPrices, api_discounts, break_even_hit_rate, cache_saving
-from recommender.savings import Spread, cost_remark, monthly_cost, saving
+from recommender.savings import Spread, cost_remark, monthly_cost, saving, without_cost
 from recommender.subjects.token_use import TokenUse
 
 NAME = "prompt_cache"
@@ -98,8 +98,9 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
             f"Its prompts have {subject.prompt_tokens:,.0f} tokens on average; nothing shorter than {terms.minimum:,} "
             "is cached.",
         )
-    if monthly_cost(subject, days) is None or (whole := window_cost(subject, days)) <= 0:
-        return why_not("cost_unknown", COST_UNKNOWN)
+    if found := without_cost(subject, days):
+        return why_not(*found)
+    whole = window_cost(subject, days)
     repeats = _repeats(subject, options, terms)
     already = subject.input_share("cached_input", days) + subject.input_share("cache_write", days)
     if already > 0 and (not repeats.measured or repeats.share[1] <= already):

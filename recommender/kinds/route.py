@@ -22,12 +22,12 @@ from dataclasses import replace
 from decimal import Decimal
 
 from aispend.advising import Recommend
-from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
+from recommender.contract import Advice, Kind, Step, WhyNot
 from recommender.evidence import not_replayed, priced
 from recommender.kinds.bought_tokens import by_week, counted, describe, evidence, no, place, share_meant, window_cost
 from recommender.methods.api_models import offer_of, smaller_model
 from recommender.methods.api_prices import TokenPrices, routing_saving
-from recommender.savings import Spread, cost_remark, monthly_cost, saving
+from recommender.savings import Spread, cost_remark, monthly_cost, saving, without_cost
 from recommender.subjects.token_use import TokenUse
 
 NAME = "route"
@@ -60,8 +60,8 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
         which = f"{name} has no known price there." if name else f"No smaller model of {model}'s family is sold there."
         explanation = f"{which} Name one under [[recommend.route.easy]] (model, to, share)."
         return no(NAME, subject, days, "smallest", explanation)
-    if monthly_cost(subject, days) is None or window_cost(subject, days) <= 0:
-        return no(NAME, subject, days, "cost_unknown", COST_UNKNOWN)
+    if found := without_cost(subject, days):
+        return no(NAME, subject, days, *found)
     use = counted(subject, days)
     if use is None:
         return no(NAME, subject, days, "tokens_unknown", "Its bill does not say how many tokens its cost is for.")
@@ -70,7 +70,7 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
         TokenPrices(large.input, large.output, large.cached_input),
         TokenPrices(small.input, small.output, small.cached_input),
     )
-    found = routing_saving(*prices, use[1], easy)
+    moved = routing_saving(*prices, use[1], easy)
     share = _share(subject, days, prices, easy) or _NOTHING
     if share <= 0:
         return no(NAME, subject, days, "smallest", f"{name} costs no less than {model} on this mix of tokens.")
@@ -98,7 +98,7 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
         confidence="low",
         effort="high",
         reason=(
-            f"On its mix of tokens {name} costs {1 - found.saved / found.before / easy:.0%} of {model} at list price. "
+            f"On its mix of tokens {name} costs {1 - moved.saved / moved.before / easy:.0%} of {model} at list price. "
             f"That {easy:.0%} of the calls are easy is {assumed}: measure it, and the quality of the answers, on your "
             f"own calls before anything is moved.{cost_remark(subject, days)}"
         ),

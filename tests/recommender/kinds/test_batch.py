@@ -15,7 +15,7 @@ from recommender.contract import Subject
 from recommender.kinds.batch import KIND, evaluate
 from tests.recommender.kinds.asking import advising, refusing
 from tests.recommender.kinds.contract import KindContract
-from tests.recommender.kinds.tokens import partly_unknown, tokens_bought, two_weeks
+from tests.recommender.kinds.tokens import for_nothing, partly_unknown, tokens_bought, two_weeks
 
 OFFLINE = {"inference_batch": Decimal(1)}
 
@@ -172,6 +172,12 @@ def test_weeks_of_another_mix_are_in_the_range() -> None:
     found = advise(mixed, waits(model="*")).saving
     assert (found.p10, found.net, found.p90) == (Decimal("228.12"), Decimal("456.25"), Decimal("684.38"))
     assert "how often a cache still hits within a batch" in found.range_from
+
+
+def test_a_bill_of_0_has_nothing_to_save() -> None:
+    found = refuse(for_nothing(tokens_bought(tags={"Workload-Type": "Batch"})))
+    assert found.reason == "costs_nothing"
+    assert "come to 0.00 USD" in found.explanation
 
 
 class TestContract(KindContract):

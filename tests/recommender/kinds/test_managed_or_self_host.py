@@ -16,7 +16,7 @@ from recommender.kinds.managed_or_self_host import GATE, KIND, evaluate
 from recommender.subjects.served_tokens import ServedTokens, Serving
 from tests.recommender.conftest import AS_OF
 from tests.recommender.kinds.contract import KindContract
-from tests.recommender.kinds.tokens import partly_unknown, tokens_bought
+from tests.recommender.kinds.tokens import for_nothing, partly_unknown, tokens_bought
 
 SETTINGS = Recommend()
 BENCHMARK = Replica(
@@ -224,6 +224,10 @@ def test_an_estimated_speed_never_counts() -> None:
     assert found.estimate_only
     assert "benchmark first" in found.reason
     assert found.saving.p10 is None
+
+
+def test_tokens_that_cost_nothing_are_not_served_oneself() -> None:
+    assert refuse(for_nothing(tokens_bought(model="llama-3.1-70b"))).reason == "costs_nothing"
 
 
 def test_few_tokens_are_cheaper_at_the_api_and_the_reason_gives_the_volume() -> None:

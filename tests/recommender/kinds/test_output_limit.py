@@ -16,7 +16,7 @@ from recommender.kinds.prompt_cache import KIND as PROMPT_CACHE
 from recommender.portfolio import combine
 from recommender.subjects.token_use import TokenUse
 from tests.recommender.kinds.contract import KindContract
-from tests.recommender.kinds.tokens import partly_unknown, tokens_bought, two_weeks
+from tests.recommender.kinds.tokens import for_nothing, partly_unknown, tokens_bought, two_weeks
 
 
 def cut(**rule: object) -> Recommend:
@@ -66,6 +66,12 @@ def test_unmeasured_it_says_what_a_tenth_is_worth_and_advises_nothing() -> None:
     assert isinstance(answer, WhyNot)
     assert answer.reason == "unmeasured"
     assert "a tenth less of it would save 45.62 USD a month" in answer.explanation
+
+
+def test_a_bill_of_0_has_nothing_to_save() -> None:
+    answer = evaluate(for_nothing(tokens_bought()), Recommend())
+    assert isinstance(answer, WhyNot)
+    assert answer.reason == "costs_nothing"
 
 
 def test_embeddings_and_reserved_throughput_write_nothing_by_the_token() -> None:

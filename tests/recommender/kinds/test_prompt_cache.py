@@ -15,7 +15,7 @@ from recommender.kinds.prompt_cache import GATE, KIND, evaluate
 from recommender.subjects.token_use import CacheRates
 from tests.recommender.kinds.asking import advising, refusing
 from tests.recommender.kinds.contract import KindContract
-from tests.recommender.kinds.tokens import partly_unknown, tokens_bought, two_weeks
+from tests.recommender.kinds.tokens import for_nothing, partly_unknown, tokens_bought, two_weeks
 
 
 def measured(share: str, hit_rate: str) -> Recommend:
@@ -129,6 +129,12 @@ def test_weeks_with_less_input_are_in_the_range() -> None:
     assert found.p90 is not None
     assert found.p90 == pytest.approx(2 * found.p10, rel=Decimal("0.001"))
     assert "how often what repeats is found again" in found.range_from
+
+
+def test_a_bill_of_0_has_nothing_to_save() -> None:
+    found = refuse(for_nothing(tokens_bought()))
+    assert found.reason == "costs_nothing"
+    assert "come to 0.00 USD" in found.explanation
 
 
 class TestContract(KindContract):

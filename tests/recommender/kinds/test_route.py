@@ -16,7 +16,7 @@ from recommender.methods.api_models import offer_of
 from recommender.portfolio import combine
 from tests.recommender.kinds.asking import advising, refusing
 from tests.recommender.kinds.contract import KindContract
-from tests.recommender.kinds.tokens import tokens_bought, two_weeks
+from tests.recommender.kinds.tokens import for_nothing, tokens_bought, two_weeks
 
 
 def easy(**rule: object) -> Recommend:
@@ -86,6 +86,12 @@ def test_an_easy_share_nobody_measured_has_no_range() -> None:
         told.range_from
         == "the weeks of the bill; not in it: longer answers, calls that are asked twice, and the router"
     )
+
+
+def test_a_bill_of_0_has_nothing_to_save() -> None:
+    found = refuse(for_nothing(tokens_bought()))
+    assert found.reason == "costs_nothing"
+    assert "come to 0.00 USD" in found.explanation
 
 
 class TestContract(KindContract):

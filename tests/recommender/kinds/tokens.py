@@ -59,6 +59,16 @@ def two_weeks(first: dict[str, str], second: dict[str, str], **overrides: Any) -
     )
 
 
+def for_nothing(subject: TokenUse) -> TokenUse:
+    """The same on a bill that says 0."""
+    free = Decimal(0)
+    return replace(
+        subject,
+        costs=[replace(cost, effective_cost=free, uncovered_effective_cost=free) for cost in subject.costs],
+        class_costs={name: dict.fromkeys(found, free) for name, found in subject.class_costs.items()},
+    )
+
+
 def partly_unknown(subject: TokenUse, *unit_classes: str, days: int = 7) -> TokenUse:
     """The same where the bill gives no cost of these classes on the first days: so of the whole of these days."""
     unknown = [cost.day for cost in subject.costs[:days]]
