@@ -83,6 +83,12 @@ class _Tried:
             _NOTHING,
         )
 
+    @property
+    def lost_at_unknown_cost(self) -> bool:
+        """Whether something was lost on a day whose cost is not known."""
+        days = {day for shares in self.lost.values() for day, share in shares.items() if share > 0}
+        return any(cost.effective_cost is None and cost.day in days for cost in self.run.costs)
+
 
 def applies(subject: TrainingRuns) -> bool:
     """All training that was paid for."""
@@ -108,7 +114,7 @@ def evaluate(subject: TrainingRuns, settings: Recommend) -> Advice | WhyNot:
     if not any(hour.outcome for run in subject.runs for hour in run.hours):
         return no(
             "telemetry_endings",
-            f"{len(subject.runs)} runs are recorded and of none how it ended. Give outcome (running, succeeded, "
+            f"{_runs(len(subject.runs))} recorded, and of none how it ended. Give outcome (running, succeeded, "
             "failed, retried) with the workloads.",
         )
     if cost is None:
@@ -117,12 +123,15 @@ def evaluate(subject: TrainingRuns, settings: Recommend) -> Advice | WhyNot:
     found = {run.workload: _attempts(run, first, options) for run in subject.runs}
     interval = _interval([part for parts in found.values() for part in parts], options)
     tried = [_tried(run, found[run.workload], options, interval) for run in subject.runs]
-    lost = [one for one in tried if one.cost(one.lost) > 0]
+    lost = [one for one in tried if any(part.ending in LOST for part in one.attempts)]
+    when = f"in the last {options.window_days} days"
     if not lost:
-        return no(
-            "no_waste",
-            f"{len(subject.runs)} runs in the last {options.window_days} days: none failed, was repeated or given up.",
-        )
+        return no("no_waste", f"{_runs(len(subject.runs))} {when}: none failed, was repeated or given up.")
+    if not any(one.cost(one.lost) > 0 for one in lost):
+        came = f"{_runs(len(lost))} that came to nothing {when}"
+        if any(one.lost_at_unknown_cost for one in lost):
+            return no("cost_unknown", f"What was lost with {came} is not known: its bill gives no cost of it.")
+        return no("costs_nothing", f"What was lost with {came} cost nothing.")
     spared = _spared_by_day(tried)
     saved = saving(replace(subject, costs=spared), options.window_days, Decimal(1))
     if saved.effective <= 0:
@@ -132,6 +141,10 @@ def evaluate(subject: TrainingRuns, settings: Recommend) -> Advice | WhyNot:
             f"{subject.currency} in {options.window_days} days, and ended as early as it could.",
         )
     return _advice(subject, options, cost, tried, interval=interval, spared=replace(subject, costs=spared))
+
+
+def _runs(count: int) -> str:
+    return f"{count} run" if count == 1 else f"{count} runs"
 
 
 def _attempts(run: TrainingRun, first: datetime, options: TrainingWaste) -> list[Attempt]:

@@ -255,6 +255,20 @@ def test_what_is_refused(found: TrainingRuns, reason: str) -> None:
     assert answer.explanation.endswith(".")
 
 
+def test_one_run_is_called_one() -> None:
+    assert "1 run in the last" in refuse(subject(run("good", WELL))).explanation
+
+
+@pytest.mark.parametrize(("cost", "reason"), [(None, "cost_unknown"), (D(0), "costs_nothing")])
+def test_a_failed_run_of_no_known_cost_is_not_told_as_none_failed(cost: Decimal | None, reason: str) -> None:
+    """The good run of the day after is paid for: the whole has a cost, and what was lost has none."""
+    bad = run("bad", FAILED)
+    bad = replace(bad, costs=[replace(one, effective_cost=cost, uncovered_effective_cost=cost) for one in bad.costs])
+    answer = refuse(subject(bad, run("good", WELL, start=START + timedelta(days=2))))
+    assert answer.reason == reason
+    assert "1 run that came to nothing" in answer.explanation
+
+
 def test_unknown_cost_is_not_nothing() -> None:
     bad = run("bad", FAILED)
     unknown = [replace(cost, effective_cost=None, uncovered_effective_cost=None) for cost in bad.costs]
