@@ -36,5 +36,5 @@ def why_unknown(kind: str, target: str = "") -> str:
     if step_of(kind) is None:
         return f"{_CANNOT}advice of this kind is no longer made, so nothing says what to hold its bill against."
     if counterfactual_of(kind) == "same_tokens":
-        return f"{_CANNOT}no tokens of known cost were bought before."
+        return f"{_CANNOT}no tokens were bought before, or the cost of some of them is not known."
     return f"{_CANNOT}it names none of its resources."

@@ -38,13 +38,13 @@ def buy(
     tier: str = "standard",
     currency: str = "USD",
     sub_account: str | None = None,
-    **tokens: tuple[str, str],
+    **tokens: tuple[str, str | None],
 ) -> None:
-    """Millions of tokens a day by direction, each with its price a million."""
+    """Millions of tokens a day by direction, each with its price a million; None is a cost nobody knows."""
     for number in range(days):
         day = first + timedelta(days=number)
         for unit_class, (millions, each) in tokens.items():
-            cost = str(float(millions) * float(each))
+            cost = None if each is None else str(float(millions) * float(each))
             paid.ledger.charge(
                 paid.slices[day.replace(day=1)],
                 day,
@@ -102,6 +102,19 @@ def test_tokens_are_held_against_their_price_before(paid: Paid) -> None:
     line = paid.lines(name)["2026-10"]
     assert parts(line) == (450, 225, None, 225)
     assert paid.lines(name)["2026-09"].realised is None
+
+
+def test_a_day_of_unknown_cost_before_is_said_and_not_called_no_tokens(paid: Paid) -> None:
+    """Thirteen of fourteen days before are known: tokens of known cost were bought, but not all of them."""
+    buy(paid, BEFORE, 13, input=("10", "3"))
+    buy(paid, BEFORE + timedelta(days=13), 1, input=("10", None))
+    buy(paid, OCTOBER, 10, tier="batch", input=("10", "1.5"))
+    line = paid.lines(done(paid, "batch"))["2026-10"]
+    assert line.realised is None
+    assert line.remark == (
+        "The bill alone cannot tell what this saves: no tokens were bought before, or the cost of some of them is not "
+        "known."
+    )
 
 
 def test_a_limit_saves_what_each_answer_is_shorter_at_the_price_of_today(paid: Paid) -> None:
