@@ -132,11 +132,12 @@ def own_costs(
 
 
 def number(value: Any) -> Decimal | None:
-    """A number of a listing's details; None where it is none."""
+    """A size or rate of a listing's details; None where it is none: no number, without end, or below 0."""
     try:
-        return None if value is None else Decimal(str(value))
+        found = Decimal(str(value))
     except InvalidOperation:
         return None
+    return found if found.is_finite() and found >= 0 else None
 
 
 def instant(value: Any) -> datetime | None:

@@ -55,6 +55,14 @@ def test_a_change_of_what_it_is_does_not_break_the_time_and_a_machine_does(datab
     assert found["vol-1"].costs == []
 
 
+def test_a_size_that_none_can_have_is_unknown(database: Store) -> None:
+    """Five GiB below nothing would be paid for with 0.40 a month less."""
+    listed(database, 1, volume("vol-1", size_gib=-5, iops="NaN", throughput=125), volume("vol-2", size_gib="Infinity"))
+    one, other = loaded(database)
+    assert (one.size_gib, one.iops, one.throughput) == (None, None, 125)
+    assert other.size_gib is None
+
+
 def test_of_two_sources_the_newer_counts(database: Store) -> None:
     listed(database, 1, volume("vol-1", size_gib=5))
     told = volume("vol-1", "unattached", size_gib="7") | {
