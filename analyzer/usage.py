@@ -8,6 +8,7 @@ Method      Token-priced charges (the SKU names a model and a unit class) are di
             weights (:data:`analyzer.tokens.TOKEN_WEIGHTS`), by the day.
 Cases       Where some of a resource's models have no tokens (images, embeddings counted as requests), all of its
             usage of that time is weighed by requests: tokens and requests do not add up.
+            Usage of a resource that is paid for, but not by the token, is an own server's and divides no API's charge.
             Where the class is not counted, all classes of that model are taken, by token weights.
             An Azure subscription is the same with and without ``/subscriptions/`` before it.
             Usage without an account serves any account of the provider. Tokens without a model stay with the
@@ -67,6 +68,12 @@ _ACCOUNTS = """
              ELSE ARRAY[a.sub_account_id, a.sub_account_name] END) AS n (name)
     WHERE n.name IS NOT NULL"""
 
+_OWN_SERVERS = """
+    CREATE TEMP TABLE own_server ON COMMIT DROP AS
+    SELECT resource_key FROM charge_now WHERE resource_key <> 0 AND charge_category = 'Usage'
+    GROUP BY resource_key HAVING bool_and(sku_model IS NULL OR unit_class IS NULL)"""
+"""Resources that are paid for, and not by the token: what they served an API did not."""
+
 _OPEN = "c.route = 'use' AND NOT EXISTS (SELECT FROM share_weight AS placed WHERE placed.cid = c.cid)"
 _DAYS = "u.day >= c.charge_date AND u.day < c.end_date"
 _BY_QUANTITY = "c.sku_model IS NOT NULL AND c.unit_class IS NOT NULL"
@@ -76,7 +83,8 @@ _ANY_WEIGHT = (
 )
 
 _ON_RESOURCE = "c.resource_key <> 0 AND u.resource_key = c.resource_key"
-_ELSEWHERE = "u.provider = c.provider AND (u.resource_key IS NULL OR c.resource_key = 0)"
+_ELSEWHERE = """u.provider = c.provider AND (u.resource_key IS NULL
+    OR (c.resource_key = 0 AND NOT EXISTS (SELECT FROM own_server o WHERE o.resource_key = u.resource_key)))"""
 _BY_ACCOUNT = f"""{_ELSEWHERE}
     AND u.account IN (SELECT n.name FROM account_name n WHERE n.account_key = c.account_key)"""
 _NO_ACCOUNT = f"{_ELSEWHERE} AND u.account IS NULL"
@@ -85,7 +93,7 @@ _NO_ACCOUNT = f"{_ELSEWHERE} AND u.account IS NULL"
 def place_by_usage(connection: Connection, *, first: date, last: date) -> None:
     """Weigh the charges still open that usage within ``[first, last)`` meets."""
     connection.execute(text(_USED.format(inference_hours=inference_hours())), {"first": first, "last": last})
-    for statement in (_WEIGHED, _USERS, _ACCOUNTS, "ANALYZE used_day", "ANALYZE used_weight"):
+    for statement in (_WEIGHED, _USERS, _ACCOUNTS, _OWN_SERVERS, "ANALYZE used_day", "ANALYZE used_weight"):
         connection.execute(text(statement))
     for meets, rung in (
         (_ON_RESOURCE, "endpoint-day"),

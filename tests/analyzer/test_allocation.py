@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
 from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
 
 D = Decimal
@@ -227,4 +229,24 @@ def test_the_halves_of_an_azure_pair_are_divided_alike(ledger: Ledger) -> None:
     ledger.analyze()
     assert ledger.shares("model", cost="billed_cost") == {"a": D("67.5"), None: D("22.5")}
     assert ledger.shares("model") == {"a": D(45), None: D(15)}
+    ledger.assert_conserved()
+
+
+@pytest.mark.parametrize(("others", "expected"), [(300, {"ads": D(3), "chat": D(1)}), (0, {None: D(4)})])
+def test_who_used_an_own_server_carries_nothing_of_the_api(
+    ledger: Ledger, others: int, expected: dict[str | None, Decimal]
+) -> None:
+    """Of the API 300 tokens are of ads and 100 of chat's, on a resource the bill has by the token elsewhere; 600 of
+    web are of a machine that is paid by the hour."""
+    tokens = {"model": "llama", "unit_class": "input", "platform": "token_api"}
+    ledger.charge("2026-10-05", "4", sku_id="api", **tokens)
+    ledger.charge("2026-10-05", "48", resource_id="i-1", gpus=8, hours=all_hours(), quantity="24", **GPU_HOUR)
+    ledger.charge("2026-10-06", "1", resource_id="openai-1", **tokens)
+    ledger.usage({"input": 600}, alias="i-1", model="llama", team="web")
+    if others:
+        ledger.usage({"input": others}, model="llama", team="ads")
+        ledger.usage({"input": 100}, alias="openai-1", model="llama", team="chat")
+    ledger.analyze()
+    assert ledger.shares("team", where="k.sku_id = 'api'") == expected
+    assert ledger.shares("team", where="k.consumed_unit = 'Hours'") == {"web": D(48)}
     ledger.assert_conserved()
