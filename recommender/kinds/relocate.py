@@ -33,7 +33,7 @@ from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
 from recommender.evidence import not_replayed, unmeasured
 from recommender.guards import before_another, covered_remark, hard_to_regain, preconditions, refusal, reservation_of
 from recommender.machine_facts import geography, transfer_price
-from recommender.savings import Spread, cost_basis, cost_remark, monthly_cost, saving
+from recommender.savings import Spread, cost_basis, cost_remark, monthly_cost, saving, without_cost
 from recommender.subjects.machines import Machine
 from recommender.to_be_had import is_offered, needs_of, not_offered
 
@@ -102,6 +102,8 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
         return no("not_offered", not_offered([subject], name, min(elsewhere, key=_cheapest).region))
     if cost is None:
         return no("cost_unknown", COST_UNKNOWN)
+    if nothing := without_cost(subject, options.window_days):
+        return no(*nothing)
     whole = saving(subject, options.window_days, Decimal(1))
     if whole.net < whole.effective:
         return no(
@@ -112,7 +114,7 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     best = min(offered, key=_cheapest)
     data = _data(subject, law, options)
     cheaper = 1 - best.hourly_price / here.hourly_price
-    left = cheaper - (data.cost or Decimal(0)) / cost if cost else Decimal(0)
+    left = cheaper - (data.cost or Decimal(0)) / cost
     if left < Decimal(repr(options.min_saving)):
         moved = f" after {data.gb:f} GB of data a month" if data.cost else ""
         return no(

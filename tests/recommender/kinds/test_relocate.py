@@ -57,6 +57,16 @@ def test_what_it_moves_is_not_known_so_it_is_measured_first(make_subject: Make) 
     assert "quota of g2-standard-8 in us-east4 first" in advice.command
 
 
+def test_where_the_bill_is_0_a_cheaper_region_saves_nothing_and_its_price_is_not_called_the_same(
+    make_subject: Make,
+) -> None:
+    machine = l4(make_subject)
+    free = [replace(day, effective_cost=Decimal(0), uncovered_effective_cost=Decimal(0)) for day in machine.costs]
+    found = refuse(replace(machine, costs=free))
+    assert found.reason == "costs_nothing"
+    assert "0%" not in found.explanation
+
+
 def test_data_is_paid_for_out_of_the_saving(make_subject: Make) -> None:
     """20,000 GB at 0.02 are 400 of 1,679.63 a month: 8.76 % left, to a hundredth of a percent."""
     told = Recommend(relocate=Relocate(gb_per_month={"*ranker": Decimal(20_000)}))
