@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from aispend.running import Edge
     from recommender.methods.edge import EdgeCost
 
+_FEW = 10
 _NEEDED = ("hardware", "watts", "power_price", "management", "engineering")
 
 
@@ -126,12 +127,20 @@ def _number(option: str, value: str) -> Decimal:
     except InvalidOperation:
         found = Decimal(-1)
     if not found.is_finite() or found < 0 or (option == "--years" and not found):
-        raise UsageError(f"{option} is a number, not {value!r}.", next_step="Write it like 12.50.")
+        least = "above 0" if option == "--years" else "not below 0"
+        raise UsageError(f"{option} is a number {least}, not {value!r}.", next_step="Write it like 12.50.")
     return found
 
 
+def _volume(number: Decimal) -> str:
+    """A count; of few, with what is less than one, which is not none."""
+    from reports.formats import count, figure
+
+    return count(number) if number >= _FEW else figure(number)
+
+
 def _table(result: EdgeCost, model: str, devices: int, volume: Decimal, currency: str) -> None:
-    from reports.formats import UNKNOWN, count, money, unit_price
+    from reports.formats import UNKNOWN, money, unit_price
 
     than = "less" if result.saving >= 0 else "more"
     show.table(
@@ -145,9 +154,9 @@ def _table(result: EdgeCost, model: str, devices: int, volume: Decimal, currency
             ("per 1,000 inferences", unit_price(result.per_1k), unit_price(result.cloud_per_1k), currency),
         ],
         notes=[
-            f"A calculation at your prices, no advice: {model}, {count(volume)} inferences a device and month.",
+            f"A calculation at your prices, no advice: {model}, {_volume(volume)} inferences a device and month.",
             "Even at "
-            + (UNKNOWN if result.break_even is None else f"{count(result.break_even)} inferences")
+            + (UNKNOWN if result.break_even is None else f"{_volume(result.break_even)} inferences")
             + f" a device and month; {money(abs(result.saving))} {currency} a month {than} than the cloud.",
             "Taken for granted: devices answer as well as the cloud, and what is not served there is not paid for.",
         ],

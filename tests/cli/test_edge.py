@@ -78,6 +78,26 @@ def test_a_price_is_a_number(serving: Run) -> None:
     assert "--engineering is a number" in found.err
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--years", "0", "--years is a number above 0, not '0'"),
+        ("--watts", "-5", "--watts is a number not below 0, not '-5'"),
+    ],
+)
+def test_a_number_out_of_range_is_not_called_no_number(serving: Run, option: str, value: str, said: str) -> None:
+    found = serving(*ASKED, "--engineering", "0", f"{option}={value}")
+    assert found.status == 2
+    assert said in words(found.err)
+
+
+def test_less_than_one_inference_is_not_told_as_none(serving: Run) -> None:
+    """100 + 18.25 + 30 for ten devices: even at 14.825 ÷ 0.768 = 19 a device; half a one is asked for."""
+    found = serving(*ASKED, "--engineering", "0", "--inferences", "0.5")
+    assert "0.5 inferences a device and month" in words(found.out)
+    assert "Even at 19 inferences" in words(found.out)
+
+
 def test_a_model_nobody_serves_has_no_cost_to_compare(serving: Run) -> None:
     found = serving("edge", "--model", "nobody", "--devices", "10", *PRICES, "--engineering", "0")
     assert found.status == 0
