@@ -5,9 +5,11 @@ Assumes
 Method
     List price of the type in each region of the same legal geography (``machine_facts.toml``; settings may allow
     others). What is left of the difference after the data that would cross regions every month, at published rates or
-    the one in settings, is the saving. Compute moves to data only where the one is worth more than the other.
+    the one in settings, in the currency of the bill at the newest exchange rate, is the saving. Compute moves to data
+    only where the one is worth more than the other.
 Cases
-    How much data it moves is not known: behind a gate, with the amount at which nothing would be left.
+    How much data it moves is not known: behind a gate, with the amount at which nothing would be left. What a GB of it
+    costs is not known, or only in a currency from which no exchange rate leads to the bill's: behind a gate.
     A server that people wait for: the reason says that it moves away from them. On spot, on a day of its last seven:
     prices differ otherwise.
     A region that is known not to offer the type: passed over.
@@ -39,6 +41,8 @@ from recommender.to_be_had import is_offered, needs_of, not_offered
 
 NAME = "relocate"
 GATE = "a measurement of what it reads and writes across regions"
+RATE = "what a GB across regions costs in the currency of the bill"
+_DOLLAR = "USD"
 _BESIDE = "whether your discounts hold in the other region, and prices to come"
 _NO_DATA = f"what it reads and writes across regions, {_BESIDE}"
 _ON_MACHINES = (None, "gpu_vm", "ml_cluster")
@@ -46,11 +50,15 @@ _ON_MACHINES = (None, "gpu_vm", "ml_cluster")
 
 @dataclass(frozen=True)
 class _Data:
-    """Data that would cross regions a month: ``gb`` None unknown, ``cost`` of it, ``rate`` of a GB and its source."""
+    """Data that would cross regions a month: ``gb`` None unknown, ``rate`` of a GB in the bill's currency, its source.
+
+    ``unconverted`` says what a GB costs where only that it is not in the bill's currency makes ``rate`` unknown.
+    """
 
     gb: Decimal | None
     rate: Decimal | None
     source: str | None
+    unconverted: str = ""
 
     @property
     def cost(self) -> Decimal | None:
@@ -58,6 +66,13 @@ class _Data:
         if self.gb == 0:
             return Decimal(0)
         return None if self.gb is None or self.rate is None else self.gb * self.rate
+
+    @property
+    def gate(self) -> str | None:
+        """What is missing of its cost; None where nothing is."""
+        if self.cost is not None:
+            return None
+        return GATE if self.gb is None else RATE
 
 
 def applies(subject: Machine) -> bool:
@@ -148,11 +163,22 @@ def _data(subject: Machine, law: str, options: Relocate) -> _Data:
         None,
     )
     if options.price_per_gb is not None:
-        return _Data(gb, options.price_per_gb, "recommend.relocate.price_per_gb")
+        return _priced(subject, gb, options.price_per_gb, _DOLLAR, "recommend.relocate.price_per_gb")
     published = transfer_price(subject.provider, law)
-    if published is None or published.currency != subject.currency:
+    if published is None:
         return _Data(gb, None, None)
-    return _Data(gb, published.per_gb, published.source)
+    return _priced(subject, gb, published.per_gb, published.currency, published.source)
+
+
+def _priced(subject: Machine, gb: Decimal | None, per_gb: Decimal, currency: str, source: str) -> _Data:
+    """The data at a price of a GB in this currency, as the bill's."""
+    if currency == subject.currency or per_gb == 0:
+        return _Data(gb, per_gb, source)
+    if currency != _DOLLAR or subject.per_dollar is None:
+        unconverted = f"at {per_gb:f} {currency} a GB: no exchange rate from {currency} to {subject.currency} is loaded"
+        return _Data(gb, None, None, f"{unconverted} (aispend import-rates)")
+    worth = f"{per_gb:f} {currency} at {subject.per_dollar.normalize():f} {subject.currency} a {currency}"
+    return _Data(gb, per_gb * subject.per_dollar, f"{source}; {worth}")
 
 
 def _advice(
@@ -174,11 +200,12 @@ def _advice(
     scarce = hard_to_regain(subject)
     even = cost * (1 - best.hourly_price / here.hourly_price) / data.rate if data.rate else None
     if data.cost is not None:
-        moved = f" {data.gb:f} GB a month across regions would cost {data.cost:.2f} of it."
+        moved = f" {data.gb:f} GB a month across regions would cost {data.cost:.2f} {subject.currency} of it."
     elif even is not None:
         moved = f" Above {even:,.0f} GB a month read or written across regions nothing would be left."
     else:
-        moved = " What it reads and writes across regions would cost extra, and is not known."
+        what = "What it reads and writes" if data.gb is None else f"Its {data.gb:f} GB a month"
+        moved = f" {what} across regions would cost extra, {data.unconverted or 'and how much is not known'}."
     online = subject.stage == "inference_online"
     wait = " Whoever waits for its answers is then further away: measure that too." if online else ""
     return Advice(
@@ -197,7 +224,7 @@ def _advice(
         f"{covered_remark(used, 'moving')}{cost_remark(subject, days)}",
         undo=undo,
         command=preconditions(subject) + command,
-        gate=None if data.cost is not None else GATE,
+        gate=data.gate,
         hard_to_regain=scarce is not None,
         target=f"region:{best.region}",
         needs=needs,

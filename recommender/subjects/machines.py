@@ -43,6 +43,7 @@ from recommender.subjects.fleets import has_ended, siblings
 from recommender.subjects.machine_life import Jobs, Life, load_jobs, load_lives, load_regret
 from recommender.subjects.served_use import Use, served_use
 from recommender.subjects.spot_market import SpotMarket, SpotMarkets
+from recommender.subjects.token_use import per_dollar
 from recommender.subjects.used_by import used_by
 
 QUIET_DAYS, QUIET_SHARE, QUIET_ACTIVITY = 14, 0.1, 0.05
@@ -88,6 +89,8 @@ class Machine(Subject):
     """Jobs that ran on it; None where none are recorded."""
     market: SpotMarket | None = None
     """The spot market of its type and region; None where nothing is known of it."""
+    per_dollar: Decimal | None = None
+    """What a US dollar is worth in its currency, by the newest exchange rate of the evidence; None unknown."""
 
     @property
     def price(self) -> Price | None:
@@ -137,6 +140,7 @@ def load_machines(
     lives = load_lives(connection, as_of)
     jobs = load_jobs(connection, as_of, window_days)
     markets = SpotMarkets(connection, as_of, window_days)
+    dollars = per_dollar(connection, as_of.date())
     measured = histories(connection, {key for key, _ in costs}, as_of, window_days)
     key, history = next(measured, (None, None))
     for resource_key, currency in sorted(costs):
@@ -163,6 +167,7 @@ def load_machines(
             life=lives.get(resource_key),
             regret=regrets.get(fact["platform"], (0, 0)),
             jobs=jobs.get(resource_key),
+            per_dollar=dollars.get(currency),
             market=markets.market(fact["provider"], fact["region"], fact["instance_type"]),
             as_of=as_of,
             prices=prices,

@@ -11,7 +11,7 @@ import pytest
 from aispend.advising import Recommend
 from aispend.moving import Relocate
 from recommender.contract import Advice, WhyNot
-from recommender.kinds.relocate import GATE, KIND, evaluate
+from recommender.kinds.relocate import GATE, KIND, RATE, evaluate
 from recommender.machine_facts import geography
 from recommender.subjects.machines import Machine
 from tests.recommender.kinds.contract import KindContract
