@@ -73,7 +73,46 @@ def test_data_is_paid_for_out_of_the_saving(make_subject: Make) -> None:
     advice = advise(l4(make_subject), told)
     assert advice.gate is None
     assert advice.saving.effective == Decimal(14600) * Decimal("0.0876")
-    assert "20000 GB a month across regions would cost 400.00" in advice.reason
+    assert "20000 GB a month across regions would cost 400.00 USD of it" in advice.reason
+
+
+@pytest.mark.parametrize("told", [{"price_per_gb": Decimal("0.02")}, {}])
+def test_dollars_a_gb_count_in_the_currency_of_the_bill(make_subject: Make, told: dict[str, Any]) -> None:
+    """At 0.8 EUR a dollar 20,000 GB cost 320 of 1,679.65 a month: 9.31 % left, to a hundredth of a percent."""
+    settings = Recommend(relocate=Relocate(gb_per_month={"*ranker": Decimal(20_000)}, **told))
+    advice = advise(l4(make_subject, currency="EUR", per_dollar=Decimal("0.8")), settings)
+    assert advice.gate is None
+    assert advice.saving.effective == Decimal("1359.26")
+    assert "20000 GB a month across regions would cost 320.00 EUR of it" in advice.reason
+    assert Decimal(advice.evidence["price_per_gb"]) == Decimal("0.016")
+    assert advice.evidence["price_per_gb_source"].endswith("; 0.02 USD at 0.8 EUR a USD")
+
+
+def test_how_much_leaves_nothing_is_said_at_the_exchange_rate(make_subject: Make) -> None:
+    """14,600 × 11.504 % ÷ 0.016."""
+    advice = advise(l4(make_subject, currency="EUR", per_dollar=Decimal("0.8")))
+    assert (advice.gate, advice.evidence["gb_at_which_nothing_is_left"]) == (GATE, 104977)
+
+
+@pytest.mark.parametrize("told", [{"price_per_gb": Decimal("0.02")}, {}])
+def test_without_an_exchange_rate_what_data_costs_is_unknown(make_subject: Make, told: dict[str, Any]) -> None:
+    settings = Recommend(relocate=Relocate(gb_per_month={"*ranker": Decimal(20_000)}, **told))
+    advice = advise(l4(make_subject, currency="EUR"), settings)
+    assert (advice.gate, advice.confidence) == (RATE, "low")
+    assert advice.saving.effective == Decimal("1679.00")
+    assert (
+        " Its 20000 GB a month across regions would cost extra, at 0.02 USD a GB: no exchange rate from USD to EUR is "
+        "loaded (aispend import-rates)." in advice.reason
+    )
+    assert (advice.evidence["price_per_gb"], advice.evidence["gb_at_which_nothing_is_left"]) == (None, None)
+    # how much it is has to be measured first
+    assert advise(l4(make_subject, currency="EUR")).gate == GATE
+
+
+def test_data_that_costs_nothing_needs_no_exchange_rate(make_subject: Make) -> None:
+    free = Recommend(relocate=Relocate(gb_per_month={"*ranker": Decimal(20_000)}, price_per_gb=Decimal(0)))
+    advice = advise(l4(make_subject, currency="EUR"), free)
+    assert (advice.gate, advice.saving.effective) == (None, Decimal("1679.00"))
 
 
 def test_what_nobody_can_measure_here_is_said(make_subject: Make) -> None:
