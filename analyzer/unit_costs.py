@@ -15,7 +15,8 @@ Cases       Idle time that the setting puts upon a workload is that workload's a
             A charge of several days is divided equally over them. Cost without tokens has no class costs.
             Failed requests, reasoning tokens (part of the output) and good requests (:mod:`analyzer.goodput`) stand
             beside them and carry no cost of their own.
-            Where no usage is known, the tokens a token-priced bill itself counts are taken.
+            Where no usage is known, the tokens a token-priced bill itself counts are taken; so they are of an account
+            that no usage of the day names (:mod:`analyzer.usage_holes`), in a row of its own without requests (NULL).
             Usage of a day that another month's bill charges goes with the charge (:mod:`analyzer.late_bills`); where a
             day is in two bills, the one without its usage has zero requests of it.
             Usage that met no charge stands in a row of its own with unknown cost: it dilutes no rate.
@@ -133,19 +134,21 @@ _COSTS = f"""
     CREATE TEMP TABLE cost_day ON COMMIT DROP AS
     SELECT row_number() OVER () AS row_id, costs.*,
            CASE WHEN known >= {MEASURED} * paid THEN paid * used / nullif(known, 0) END AS used_hours
-    FROM (SELECT day, provider, model, stage, currency, is_unlogged, sum(cost) AS cost, sum(paid) AS paid,
-                 bool_or(partial) AS partial,
+    FROM (SELECT day, provider, model, stage, currency, is_as_billed, is_as_billed OR is_silent AS is_unlogged,
+                 sum(cost) AS cost, sum(paid) AS paid, bool_or(partial) AS partial,
                  sum(paid) FILTER (WHERE active IS NOT NULL) AS known, sum(paid * active) AS used,
                  sum(cost) FILTER (WHERE accelerated AND unit_class IS NULL) AS accelerated_cost,
                  coalesce(sum(cost) FILTER (WHERE unit_class IS NULL), 0) AS shared_cost,
                  {_OWN_CLASSES}
           FROM (SELECT l.*, a.active, a.resource_key IS NOT NULL OR l.paid > 0 AS accelerated,
-                       s.day IS NOT NULL OR d.day IS NOT NULL AND a.resource_key IS NULL AS is_unlogged
+                       s.day IS NOT NULL OR d.day IS NOT NULL AND a.resource_key IS NULL AS is_silent,
+                       o.day IS NOT NULL AND a.resource_key IS NULL AND l.reason <> 'shared' AS is_as_billed
                 FROM unit_line l
                 LEFT JOIN active_day a USING (resource_key, day)
                 LEFT JOIN unlogged_server s USING (day, provider, model, stage, currency, resource_key)
-                LEFT JOIN unlogged_day d USING (day, provider, model, stage, currency)) AS line
-          GROUP BY day, provider, model, stage, currency, is_unlogged) AS costs"""
+                LEFT JOIN unlogged_day d USING (day, provider, model, stage, currency)
+                LEFT JOIN unlogged_account o USING (day, provider, model, stage, currency, account_key)) AS line
+          GROUP BY day, provider, model, stage, currency, is_as_billed, is_silent) AS costs"""
 
 _NEAR = """
     CREATE TEMP TABLE near_day ON COMMIT DROP AS

@@ -235,14 +235,28 @@ _MODELS_TOLD = 3
 def left_out_line(left_out: Iterable[LeftOut]) -> str | None:
     """Days that are in no rate since nobody knows what was served, by model and why; None where there are none."""
     told: dict[str, list[str]] = {}
+    as_billed: dict[str, list[str]] = {}
     for one in left_out:
-        days = f"{one.days} day{'s' if one.days > 1 else ''} ({_WHY_LEFT_OUT[one.why]})"
-        told.setdefault(f"{one.model} ({PROVIDERS.get(one.provider, one.provider)})", []).append(days)
-    if not told:
-        return None
+        days = f"{one.days} day{'s' if one.days > 1 else ''}"
+        name = f"{one.model} ({PROVIDERS.get(one.provider, one.provider)})"
+        if one.why == "account":
+            as_billed.setdefault(name, []).append(days)
+        else:
+            told.setdefault(name, []).append(f"{days} ({_WHY_LEFT_OUT[one.why]})")
+    lines = []
+    if told:
+        lines.append(f"In no rate, for nobody knows what was served: {_models_told(told)}.")
+    if as_billed:
+        lines.append(
+            f"In no rate per request, for no log names the account, its tokens as billed: {_models_told(as_billed)}."
+        )
+    return " ".join(lines) or None
+
+
+def _models_told(told: Mapping[str, Sequence[str]]) -> str:
     models = [f"{name} {', '.join(days)}" for name, days in told.items()]
     more = [f"{len(models) - _MODELS_TOLD} more models"] if len(models) > _MODELS_TOLD else []
-    return f"In no rate, for nobody knows what was served: {'; '.join([*models[:_MODELS_TOLD], *more])}."
+    return "; ".join([*models[:_MODELS_TOLD], *more])
 
 
 def shared_line(rows: Iterable[ModelLifecycle | ModelLifecycleIn]) -> str | None:

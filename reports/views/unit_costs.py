@@ -3,7 +3,8 @@
 Rates are ratios of sums, taken when read (:mod:`reports.views.unit_rates`). Volume whose cost is unknown is left out of
 them, so that it dilutes nothing; cost of days without volume (idle days, on the allocation basis) is in all of them.
 Days of which the use is not known are in none (:mod:`analyzer.usage_days`), and ``left_out`` says how many; nor, per
-request, those of which the tokens alone were counted, nor per token those of the requests alone.
+request, those of which the tokens alone were counted, nor per token those of the requests alone. So it is of accounts
+that no log of the day names, beside others (:mod:`analyzer.usage_holes`).
 ``load`` is used ÷ paid
 accelerator hours of the days where both are known; ``api`` where something was served and no accelerator is paid for (a
 token-priced API); NULL where use was not measured. The same card serves a token for 0.21 or 15 dollars a million
@@ -112,7 +113,8 @@ class UnitCost:
 class UnitCosts:
     """Rows, the costliest model first, and the days they cover (NULL where there is no usage).
 
-    ``left_out``: of models that served something, the days that are in no rate since nobody knows what was served.
+    ``left_out``: of models that served something, the days that are in no rate since nobody knows what was served, and
+    those on which this is so of some accounts, per request.
     """
 
     rows: tuple[UnitCost, ...]

@@ -19,9 +19,23 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, and_, case, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Row,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 
 from aispend.money import exact_sum, exactly, rate
 from aispend.prices.token_prices import ApiOffer
@@ -109,25 +123,38 @@ def _tokens(source: FromClause) -> ColumnElement[Any]:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """On how many ``days`` a model has cost that is in no rate since nobody knows what was served, and why."""
+    """On how many ``days`` a model has cost that is in no rate since nobody knows what was served, and why.
+
+    *account*: the cost is of accounts that no log names, beside one of the model that a log does. It is in no rate per
+    request; the bill counts the tokens.
+    """
 
     model: str
     provider: str
-    why: Why
+    why: Why | Literal["account"]
     days: int
 
 
 def days_left_out(connection: Connection, window: Window, known: Mapping[str, DaysKnown]) -> list[LeftOut]:
     """Of every model with unit costs, by model and provider, what may be a hole in the log before what lies beyond."""
     c = unit_cost.c
+    beside = unit_cost.alias("beside")
     why = why_unknown(known, unit_cost)
-    statement = (
-        select(c.model, c.provider, why.label("why"), func.count(c.day.distinct()).label("days"))
-        .where(c.day >= window.first, c.day < window.end, c.basis == "allocation", c.model.is_not(None))
-        .where(c.requests.is_(None), _tokens(unit_cost) == 0, c.effective_cost != 0, why.is_not(None))
-        .group_by(c.model, c.provider, why)
+    same = ("billing_month", "day", "provider", "model", "stage", "basis", "currency")
+    logged = exists().where(
+        *(beside.c[name] == c[name] for name in same),
+        beside.c.requests.is_not(None),
+        beside.c.unpriced_requests.is_(None),
     )
-    rows = [LeftOut(*row) for row in connection.execute(statement)]
+    days = (c.model, c.provider, func.count(c.day.distinct()).label("days"))
+    ours = (
+        *(c.day >= window.first, c.day < window.end, c.basis == "allocation"),
+        *(c.model.is_not(None), c.requests.is_(None), c.effective_cost != 0),
+    )
+    uncounted = select(*days, why.label("why")).where(*ours, _tokens(unit_cost) == 0, why.is_not(None))
+    as_billed = select(*days, literal("account").label("why")).where(*ours, _tokens(unit_cost) > 0, logged)
+    statement = union_all(uncounted.group_by(c.model, c.provider, why), as_billed.group_by(c.model, c.provider))
+    rows = [LeftOut(row.model, row.provider, row.why, row.days) for row in connection.execute(statement)]
     return sorted(rows, key=lambda row: (row.model, row.provider, row.why == "beyond", row.why))
 
 
