@@ -46,13 +46,19 @@ PIECE = """CASE
     ELSE 'node' END"""
 """Which piece of a machine the SKU prices, where a bill has a price for each (see :mod:`analyzer.capacity`)."""
 
-HOURS_BILLED = """CASE
+_HOURS_CONSUMED = """
     WHEN s.consumed_unit ~* '\\m(hours?|hrs?|h)\\M' THEN c.consumed_quantity
     WHEN s.consumed_unit ~* '\\m(seconds?|secs?|s)\\M' THEN c.consumed_quantity / 3600
-    WHEN s.consumed_unit ~* '\\m(minutes?|mins?)\\M' THEN c.consumed_quantity / 60
+    WHEN s.consumed_unit ~* '\\m(minutes?|mins?)\\M' THEN c.consumed_quantity / 60"""
+
+HOURS_BILLED = f"""CASE {_HOURS_CONSUMED}
     WHEN s.pricing_unit ~* '\\m(hours?|hrs?|h)\\M' THEN c.pricing_quantity
     ELSE bit_count(c.hours::bit(24)) END"""
 """Hours the charge is for: its quantity where the unit says so, else the hours it has lines in."""
+
+_HOURS_SAID = f"""CASE {_HOURS_CONSUMED}
+    WHEN s.pricing_unit ~* '\\m(hours?|hrs?|h)\\M' AND s.pricing_unit !~ '^ *1?[02-9]' THEN c.pricing_quantity END"""
+"""Hours the charge's quantity says, in a unit of one of them; NULL is unknown."""
 
 _DECIDED = ", ".join(
     f"{field} text, {field}_source text, {field}_method text, {field}_confidence numeric"
@@ -66,7 +72,8 @@ _CREATE_CHARGES = f"""
         account_key bigint, sku_key bigint, location_key bigint, resource_key bigint, tag_set_key bigint,
         commitment_key bigint, currency text, charge_category text, provider text, account text, service text,
         group_name text, capacity numeric, piece text, over_time boolean, shared_cost text, sku_model text,
-        unit_class text, accelerator_hours numeric, units numeric, is_ai boolean, {_DECIDED},
+        unit_class text, accelerator_hours numeric, accelerators numeric, hours_said numeric, units numeric,
+        is_ai boolean, {_DECIDED},
         {", ".join(f"{column} numeric" for column in COSTS)}, unknown_costs smallint NOT NULL
     ) ON COMMIT DROP"""
 
@@ -92,7 +99,8 @@ _FILL_CHARGES = f"""
            coalesce(nullif(r.accelerators, 0), nullif(s.accelerators, 0)), {PIECE},
            {HELD_OVER_TIME}, d.shared,
            s.model, s.unit_class,
-           s.accelerators * {HOURS_BILLED}, c.pricing_quantity * s.units_per_pricing_unit, {IS_AI},
+           s.accelerators * {HOURS_BILLED}, s.accelerators, {_HOURS_SAID},
+           c.pricing_quantity * s.units_per_pricing_unit, {IS_AI},
            d.model, d.model_source, d.model_method, d.model_confidence,
            d.team, d.team_source, d.team_method, d.team_confidence,
            d.stage, d.stage_source, d.stage_method, d.stage_confidence,

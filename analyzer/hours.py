@@ -1,10 +1,11 @@
 """Resources that ran known workloads: the day's charge over its hours, each hour over who held the resource.
 
 Assumes     ``workload_hour`` says who was on a resource in an hour, how long, and what they asked for and used.
-Method      A charge's day is divided equally over the hours its resource ran (the bill's hours, else all hours).
+Method      A charge's day is divided equally over the time its resource ran: the bill's hours, else all hours, and of
+            these as much as it is billed for (:mod:`analyzer.machine_time`).
             The charge is divided over accelerators, CPUs and memory as ``node_part`` says (:mod:`analyzer.capacity`).
             Within an hour a workload holds ``max(requested, used)`` of each for its part of the hour, out of
-            ``max(held by all, capacity)``; the rest of the hour is idle.
+            ``max(held by all, capacity × the part of the hour the machine ran)``; the rest of the hour is idle.
             Idle time goes where the setting says: ``separate`` stays by itself; ``weighted`` follows what is held, per
             resource; ``even`` goes to all workloads of the hour alike; ``owner`` goes to the machine's owner.
             CPUs and memory left over beside accelerators that are taken are *stranded*: nobody can run on them what
@@ -33,6 +34,7 @@ from sqlalchemy import Connection, text
 from aispend.settings import Allocation
 from analyzer.answers import BILLED_REASON, BILLED_RUNG, Said, as_billed, resolved, target_sql
 from analyzer.capacity import stage_nodes
+from analyzer.machine_time import stage_machine_time
 from analyzer.names import accelerator_hours, workload_hours
 from analyzer.stage_signals import CONTROLLER_STAGES
 
@@ -42,7 +44,7 @@ IDLE_ACTIVITY = "0.01"
 _HELD = """
     CREATE TEMP TABLE held_hour ON COMMIT DROP AS
     SELECT resource_key, hour, workload, max(namespace) AS namespace, max(kind) AS kind, max(stage) AS stage,
-           max(model) AS model, max(team) AS team, max(cpus) AS cpus,
+           max(model) AS model, max(team) AS team, max(part) AS part, max(cpus) AS cpus,
            max(round(part * accelerators, 20)) AS a, max(round(part * cpus, 20)) AS c, max(round(part * gib, 20)) AS m
     FROM (SELECT resource_key, hour, workload, namespace, kind, stage, model, team,
                  least(seconds / 3600, 1) AS part, coalesce(held, capacity) AS accelerators,
@@ -75,13 +77,16 @@ _NODE_HOURS = """
     CREATE TEMP TABLE node_hour ON COMMIT DROP AS
     SELECT h.*, {stranded}
     FROM (SELECT t.resource_key, t.hour, t.workloads, t.a, t.c, t.m, CASE WHEN n.capacity IS NOT NULL
-                 THEN (greatest(t.a, n.capacity) - t.a) / greatest(t.a, n.capacity) END AS idle_a,
-                 (greatest(t.c, n.cpus, t.cpus) - t.c) / nullif(greatest(t.c, n.cpus, t.cpus), 0) AS left_c,
-                 (greatest(t.m, n.gib) - t.m) / nullif(greatest(t.m, n.gib), 0) AS left_m
+                 THEN (greatest(t.a, s.a) - t.a) / greatest(t.a, s.a) END AS idle_a,
+                 (greatest(t.c, s.c) - t.c) / nullif(greatest(t.c, s.c), 0) AS left_c,
+                 (greatest(t.m, s.m) - t.m) / nullif(greatest(t.m, s.m), 0) AS left_m
           FROM (SELECT resource_key, hour, count(*) AS workloads, sum(a) AS a, sum(c) AS c, sum(m) AS m,
                        max(cpus) AS cpus
                 FROM held_hour GROUP BY resource_key, hour) AS t
-          JOIN node n USING (resource_key)) AS h"""
+          JOIN node n USING (resource_key)
+          LEFT JOIN ran_hour r USING (resource_key, hour)
+          CROSS JOIN LATERAL (SELECT coalesce(r.lasted, 1) * n.capacity AS a, coalesce(r.lasted, 1) * n.gib AS m,
+                                     coalesce(r.lasted, 1) * greatest(n.cpus, t.cpus) AS c) AS s) AS h"""
 """Per hour with workloads: what all hold, and which part of each is idle."""
 
 _STRANDED = {
@@ -124,11 +129,12 @@ _RUNS = """
 
 _RUN_HOURS = """
     CREATE TEMP TABLE run_hour ON COMMIT DROP AS
-    SELECT r.run_id, r.resource_key, h.hour, t.workloads, {stays}
+    SELECT r.run_id, r.resource_key, h.hour, t.workloads, coalesce(m.ran, 1) AS ran, {stays}
     FROM run r
     CROSS JOIN LATERAL generate_series(r.charge_date::timestamptz, r.end_date::timestamptz - interval '1 hour',
                                        interval '1 hour') AS h (hour)
     LEFT JOIN node_hour t USING (resource_key, hour)
+    LEFT JOIN ran_hour m USING (resource_key, hour)
     WHERE r.hours IS NULL OR (r.hours >> extract(hour FROM h.hour)::int) & 1 = 1"""
 
 _MEASURED = """
@@ -160,15 +166,15 @@ _EMPTY_HOURS = """
 _PARTS = """
     CREATE TEMP TABLE run_part ON COMMIT DROP AS
     SELECT r.run_id, 'used' AS part, p.workload, p.kind, p.stage, p.model, p.team,
-           sum(p.a) AS a, sum(p.c) AS c, sum(p.m) AS m
+           sum(r.ran * p.a) AS a, sum(r.ran * p.c) AS c, sum(r.ran * p.m) AS m
     FROM run_hour r JOIN held_part p USING (resource_key, hour)
     GROUP BY r.run_id, p.workload, p.kind, p.stage, p.model, p.team
     UNION ALL
     SELECT run_id, CASE WHEN is_idle THEN 'idle' ELSE 'gap' END, NULL, NULL, NULL, NULL, NULL, sum(a), sum(c), sum(m)
     FROM (SELECT r.run_id, r.workloads IS NOT NULL OR e.is_idle AS is_idle,
-                 CASE WHEN r.workloads IS NULL THEN 1 ELSE r.idle_a END AS a,
-                 CASE WHEN r.workloads IS NULL THEN 1 ELSE r.idle_c END AS c,
-                 CASE WHEN r.workloads IS NULL THEN 1 ELSE r.idle_m END AS m
+                 r.ran * CASE WHEN r.workloads IS NULL THEN 1 ELSE r.idle_a END AS a,
+                 r.ran * CASE WHEN r.workloads IS NULL THEN 1 ELSE r.idle_c END AS c,
+                 r.ran * CASE WHEN r.workloads IS NULL THEN 1 ELSE r.idle_m END AS m
           FROM run_hour r LEFT JOIN empty_hour e USING (resource_key, hour)) AS rest
     GROUP BY run_id, is_idle"""
 """Hours of accelerators, CPUs and memory of each run: held, idle or unknown. All its weights are in such hours."""
@@ -176,7 +182,7 @@ _PARTS = """
 _CARRIED = """
     INSERT INTO run_part
     SELECT r.run_id, 'carried', p.workload, p.kind, p.stage, p.model, p.team,
-           sum(p.more_a), sum(p.more_c), sum(p.more_m)
+           sum(r.ran * p.more_a), sum(r.ran * p.more_c), sum(r.ran * p.more_m)
     FROM run_hour r JOIN held_part p USING (resource_key, hour)
     GROUP BY r.run_id, p.workload, p.kind, p.stage, p.model, p.team"""
 """Idle hours that those who hold the machine carry."""
@@ -215,10 +221,12 @@ def place_by_hour(connection: Connection, allocation: Allocation, *, first: date
     scope = {"first": first, "last": last}
     stage_nodes(connection, allocation, first=first, last=last)
     connection.execute(text(_HELD.format(workload_hours=workload_hours())), scope)
+    connection.execute(text(_MEASURED.format(accelerator_hours=accelerator_hours())), scope)
+    for statement in ("CREATE INDEX ON held_hour (resource_key, hour)", "ANALYZE held_hour", "ANALYZE measured_hour"):
+        connection.execute(text(statement))
+    stage_machine_time(connection)
     more = _MORE.get(allocation.idle)
     for statement in (
-        "CREATE INDEX ON held_hour (resource_key, hour)",
-        "ANALYZE held_hour",
         _NODE_HOURS.format(stranded=_STRANDED[allocation.stranded]),
         "ANALYZE node_hour",
         _HELD_PARTS.format(own=_OWN, more=more or "NULL"),
@@ -228,8 +236,6 @@ def place_by_hour(connection: Connection, allocation: Allocation, *, first: date
         "ANALYZE run_hour",
     ):
         connection.execute(text(statement))
-    connection.execute(text(_MEASURED.format(accelerator_hours=accelerator_hours())), scope)
-    connection.execute(text("ANALYZE measured_hour"))
     connection.execute(text(_EMPTY_HOURS.format(idle_activity=IDLE_ACTIVITY)), scope)
     for statement in (_PARTS, *([_CARRIED] if more else []), _USERS, "ANALYZE run", "ANALYZE run_part"):
         connection.execute(text(statement))
