@@ -6,7 +6,12 @@ Method      A credit (or adjustment) is divided over the positive cost, before c
             the same account and service. A commitment's purchase or recurring fee is divided over the usage its
             commitment covered, unused part included. Within what it applies to: by effective cost, where there is
             none by billed, else list.
-Cases       Where nothing positive is found it stays a share of the whole company, without model and team.
+Cases       What a rule says of a credit or fee itself stands, and so does a tag of a credit that is on no resource with
+            cost: it is divided over what is of the same team and model alone, and has the stage said. A tag of a
+            resource is its credits' tag too, so on the resource they follow its shares, whatever these made of the tag.
+            Credits of what is declared shared follow its shares.
+            Where nothing positive is found it stays a share of the whole company, with the model and team that are
+            said of it, if any.
             A credit's shares have reason ``credit``; a positive adjustment's ``shared``; a fee's ``shared``, or what
             the usage it covers says: ``commitment_unused``, ``not_ai``.
             Nothing is spread over tax, and tax over nothing here (see :mod:`analyzer.taxes`).
@@ -32,12 +37,15 @@ _BASE = f"""
 
 _PLACE = """
     INSERT INTO share_weight
-    SELECT c.cid, b.model, b.team, b.stage, NULL, {reason}, b.is_ai, '{rung}', 'spread over {over}', {confidence},
-           sum(b.w)
+    SELECT c.cid, b.model, b.team, {stage}, NULL, {reason}, b.is_ai, '{rung}', {method}, {confidence}, sum(b.w)
     FROM charge_now c
     JOIN spread_base b ON b.slice_id = c.slice_id AND b.currency = c.currency AND {meets}
     WHERE c.route = '{route}' AND NOT EXISTS (SELECT FROM share_weight AS placed WHERE placed.cid = c.cid)
-    GROUP BY c.cid, b.model, b.team, b.stage, {reason}, b.is_ai"""
+    GROUP BY c.cid, b.model, b.team, {stage}, {reason}, b.is_ai, {method}"""
+
+_SAID_BY = "c.shared_cost IS NULL AND c.{field}_source IN ({sources})"
+_RULE, _RULE_OR_TAG = "'rule'", "'rule', 'tag'"
+"""Whose word on a credit or fee stands."""
 
 _CREDIT_REASON = """CASE WHEN c.charge_category = 'Credit'
     OR coalesce(c.billed_cost, c.effective_cost, c.list_cost, 0) <= 0 THEN 'credit' ELSE 'shared' END"""
@@ -51,31 +59,36 @@ _CREDIT_STEPS = (
         "charge",
         "the resource on its day",
         "0.9",
+        _RULE,
     ),
     (
         f"{_SAME_HALF} AND b.sku_key = c.sku_key AND b.resource_key = c.resource_key AND c.resource_key <> 0",
         "charge",
         "the resource",
         "0.8",
+        _RULE,
     ),
-    (f"{_SAME_HALF} AND b.sku_key = c.sku_key", "sku-day", "the SKU", "0.7"),
-    (f"{_SAME_HALF} AND b.service = c.service", "account-day", "the service", "0.6"),
+    (f"{_SAME_HALF} AND b.sku_key = c.sku_key", "sku-day", "the SKU", "0.7", _RULE_OR_TAG),
+    (f"{_SAME_HALF} AND b.service = c.service", "account-day", "the service", "0.6", _RULE_OR_TAG),
 )
 _FEE_STEP = (
     "b.commitment_key = c.commitment_key AND b.half IN (0, 2)",
     "account-day",
     "what the commitment covers",
     "0.8",
+    _RULE,
 )
 
 _COMPANY = f"""
     INSERT INTO share_weight
-    SELECT c.cid, CASE WHEN c.model_source IN ('rule', 'tag') THEN c.model END, c.team, 'unknown', NULL,
+    SELECT c.cid, CASE WHEN c.model_source IN ('rule', 'tag') THEN c.model END, c.team,
+           CASE WHEN c.stage_source IN ('rule', 'tag') THEN c.stage ELSE 'unknown' END, NULL,
            CASE WHEN c.route = 'credit' THEN {_CREDIT_REASON} WHEN NOT c.is_ai THEN 'not_ai' ELSE 'shared' END,
            c.is_ai, 'account-day',
            coalesce(nullif(concat_ws('; ',
                CASE WHEN c.model_source IN ('rule', 'tag') THEN 'model=' || c.model_method END,
-               CASE WHEN c.team IS NOT NULL THEN 'team=' || c.team_method END), ''), 'none'),
+               CASE WHEN c.team IS NOT NULL THEN 'team=' || c.team_method END,
+               CASE WHEN c.stage_source IN ('rule', 'tag') THEN 'stage=' || c.stage_method END), ''), 'none'),
            c.team_confidence, 1
     FROM charge_now c
     WHERE c.route IN ('credit', 'fee')
@@ -93,6 +106,17 @@ def spread_credits_and_fees(connection: Connection) -> None:
         connection.execute(text(_COMPANY))
 
 
-def _step(route: str, reason: str, step: tuple[str, str, str, str]) -> str:
-    meets, rung, over, confidence = step
-    return _PLACE.format(route=route, reason=reason, meets=meets, rung=rung, over=over, confidence=confidence)
+def _step(route: str, reason: str, step: tuple[str, str, str, str, str]) -> str:
+    meets, rung, over, confidence, sources = step
+    said = {field: _SAID_BY.format(field=field, sources=sources) for field in ("model", "team", "stage")}
+    alike = "".join(f" AND (NOT ({said[one]}) OR lower(b.{one}) = lower(c.{one}))" for one in ("model", "team"))
+    told = ", ".join(f"CASE WHEN {by} THEN '{one}=' || c.{one}_method END" for one, by in said.items())
+    return _PLACE.format(
+        route=route,
+        reason=reason,
+        meets=meets + alike,
+        rung=rung,
+        stage=f"CASE WHEN {said['stage']} THEN c.stage ELSE b.stage END",
+        method=f"concat_ws('; ', {told}, 'spread over {over}')",
+        confidence=confidence,
+    )
