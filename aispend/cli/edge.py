@@ -63,6 +63,7 @@ def edge(
     from aispend.money import rate
     from recommender.methods.edge import Device, edge_cost
     from reports import views
+    from reports.formats import left_out_line
     from reports.home_first import currency_order
 
     given = {
@@ -98,7 +99,7 @@ def edge(
     result = edge_cost(
         device, devices=devices, engineering=prices["engineering"], inferences=volume, cloud_per_1k=cloud
     )
-    _table(result, model, devices, volume, currencies[0])
+    _table(result, model, devices, volume, currencies[0], left_out_line(found.left_out))
 
 
 def _prices(settings: Edge, given: dict[str, str | None]) -> dict[str, Decimal]:
@@ -139,7 +140,7 @@ def _volume(number: Decimal) -> str:
     return count(number) if number >= _FEW else figure(number)
 
 
-def _table(result: EdgeCost, model: str, devices: int, volume: Decimal, currency: str) -> None:
+def _table(result: EdgeCost, model: str, devices: int, volume: Decimal, currency: str, left_out: str | None) -> None:
     from reports.formats import UNKNOWN, money, unit_price
 
     than = "less" if result.saving >= 0 else "more"
@@ -159,5 +160,6 @@ def _table(result: EdgeCost, model: str, devices: int, volume: Decimal, currency
             + (UNKNOWN if result.break_even is None else f"{_volume(result.break_even)} inferences")
             + f" a device and month; {money(abs(result.saving))} {currency} a month {than} than the cloud.",
             "Taken for granted: devices answer as well as the cloud, and what is not served there is not paid for.",
+            *([left_out] if left_out else []),
         ],
     )

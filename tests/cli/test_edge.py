@@ -57,6 +57,7 @@ def test_all_of_it_beside_the_cloud(serving: Run) -> None:
     found = serving(*ASKED, "--engineering", "3600", "--inferences", "10")
     assert (found.status, found.err) == (0, "")
     said = words(found.out)
+    assert f"In no rate, for nobody knows what was served: {MODEL} (AWS) 1 day (before or after" in said
     assert "hardware 100.00" in said
     assert "power 18.25" in said
     assert "in all 248.25 76.80 USD" in said
