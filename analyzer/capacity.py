@@ -1,7 +1,8 @@
 """What a machine can hold, and what part of its price each thing it holds is worth.
 
 Assumes     the charges of the month in ``charge_now``, and the catalogues of machines and prices.
-Method      One row per resource in ``node``: accelerators as billed, vCPUs and GiB of its machine type, in proportion
+Method      One row per resource in ``node``, of a machine that was resized another per *size* (the type its charge
+            names): accelerators as billed, vCPUs and GiB of its machine type, in proportion
             to the accelerators (half a machine, or a fleet of ten); of a machine without accelerators, those of one
             machine. One row per resource and *piece* in ``node_part``: which of its accelerators, CPUs and memory a
             charge pays for, as weights. Where the bill has a price for each (Google's cores, RAM and GPUs), each
@@ -12,8 +13,13 @@ Method      One row per resource in ``node``: accelerators as billed, vCPUs and 
 Cases       Where the machine type is unknown, or ``residual`` finds no list price, or none is left for accelerators,
             CPUs and memory follow the accelerators, and the method says so: ``node=accelerators``. A machine without
             accelerators whose type is unknown, and a whole fleet of them, is divided by CPUs: ``node=cpus``.
+            A machine was resized where its charges name several types, or another than the one it is known as and
+            with another number of accelerators. In an hour in which several are billed, and of what is paid for
+            beside them, it has what it is known to have, else the most of them.
             The list price is the newest collected one that holds on the month's last day, else the catalogue's.
-Drawbacks   How many machines a fleet without accelerators has is not known, so nothing of it is idle while one runs.
+Drawbacks   On the day of a change a bill without hours has all sizes in every hour. Google's lines are for each card
+            and do not say how many a machine has. How many machines a fleet without accelerators has is not known, so
+            nothing of it is idle while one runs.
 """
 
 from __future__ import annotations
@@ -32,12 +38,38 @@ from aispend.settings import Allocation
 from analyzer.mig import part_named
 from analyzer.node import CPU, GPU, MEMORY, preset_parts, residual_parts
 
+_SIZED = """
+    UPDATE charge_now c SET size = s.instance_type
+    FROM sku s
+    WHERE s.sku_key = c.sku_key AND c.route = 'use' AND c.piece = 'accelerators' AND s.instance_type IS NOT NULL
+      AND c.resource_key IN (
+        SELECT c.resource_key
+        FROM charge_now c JOIN sku s USING (sku_key) JOIN resource r USING (resource_key)
+        WHERE c.route = 'use' AND c.piece = 'accelerators' AND s.instance_type IS NOT NULL AND c.provider <> 'gcp'
+          AND r.resource_id IS DISTINCT FROM r.fleet
+        GROUP BY c.resource_key
+        HAVING count(DISTINCT lower(s.instance_type)) > 1
+            OR bool_or(lower(s.instance_type) <> lower(r.instance_type) AND c.accelerators <> r.accelerators))"""
+"""Charges of machines that were resized name the size they pay for; Google's are for each card, and do not say it."""
+
+_SIZE_HOURS = """
+    CREATE TEMP TABLE size_hour ON COMMIT DROP AS
+    SELECT resource_key, hour, min(size) AS size
+    FROM (SELECT DISTINCT resource_key, size, charge_date, end_date, hours FROM charge_now WHERE size <> '') AS c
+    CROSS JOIN LATERAL generate_series(c.charge_date::timestamptz, c.end_date::timestamptz - interval '1 hour',
+                                       interval '1 hour') AS h (hour)
+    WHERE c.hours IS NULL OR (c.hours >> extract(hour FROM h.hour)::int) & 1 = 1
+    GROUP BY resource_key, hour
+    HAVING count(DISTINCT size) = 1"""
+"""Which size a resized machine had in an hour; two at once are no size of one machine."""
+
 _MACHINES = """
     CREATE TEMP TABLE machine ON COMMIT DROP AS
-    SELECT c.resource_key, max(c.capacity) AS capacity, max(c.provider) AS provider,
-           coalesce(max(r.region), max(l.region_id)) AS region,
-           coalesce(max(r.instance_type), max(s.instance_type)) AS instance_type,
-           coalesce(max(r.accelerator_type), max(s.accelerator_type)) AS accelerator_type,
+    SELECT c.resource_key, z.size, CASE z.size WHEN '' THEN max(c.capacity) ELSE max(c.accelerators) END AS capacity,
+           max(c.provider) AS provider, coalesce(max(r.region), max(l.region_id)) AS region,
+           coalesce(nullif(z.size, ''), max(r.instance_type), max(s.instance_type)) AS instance_type,
+           coalesce(CASE WHEN z.size <> '' THEN max(s.accelerator_type) END,
+                    max(r.accelerator_type), max(s.accelerator_type)) AS accelerator_type,
            (bool_or(c.piece = 'accelerators') OR max(c.capacity) IS NULL AND bool_or(c.piece = 'cpus'))
              AND bool_or(c.piece = 'memory') AS in_pieces,
            max(c.capacity) IS NULL AND coalesce(bool_or(r.resource_id = r.fleet), false) AS uncounted
@@ -45,8 +77,9 @@ _MACHINES = """
     JOIN sku s USING (sku_key)
     LEFT JOIN resource r USING (resource_key)
     LEFT JOIN location l USING (location_key)
+    CROSS JOIN LATERAL (SELECT '' AS size UNION SELECT c.size) AS z
     WHERE c.route = 'use' AND c.resource_key <> 0
-    GROUP BY c.resource_key"""
+    GROUP BY c.resource_key, z.size"""
 
 _KINDS = """
     SELECT m.provider, m.region, m.instance_type, m.accelerated, p.hourly_price, p.currency
@@ -66,7 +99,7 @@ _CREATE_KIND = """
 
 _NODES = """
     CREATE TEMP TABLE node ON COMMIT DROP AS
-    SELECT m.resource_key, m.capacity, m.accelerator_type, m.in_pieces,
+    SELECT m.resource_key, m.size, m.capacity, m.accelerator_type, m.in_pieces,
            CASE WHEN m.capacity IS NULL THEN k.vcpus ELSE k.vcpus * m.capacity / k.accelerators END AS cpus,
            CASE WHEN m.capacity IS NULL THEN k.gib ELSE k.gib * m.capacity / k.accelerators END AS gib,
            k.of_accelerators, k.of_cpus, k.of_memory
@@ -77,7 +110,7 @@ _NODES = """
 
 _PARTS = """
     CREATE TEMP TABLE node_part ON COMMIT DROP AS
-    SELECT n.resource_key, p.piece,
+    SELECT n.resource_key, n.size, p.piece,
            CASE WHEN b.priced IS NULL THEN (n.capacity IS NOT NULL)::int WHEN b.priced THEN n.of_accelerators
                 ELSE (p.piece = 'accelerators')::int END AS of_accelerators,
            CASE WHEN b.priced IS NULL THEN (n.capacity IS NULL)::int WHEN b.priced THEN n.of_cpus
@@ -103,8 +136,9 @@ _SLICES = """
 
 
 def stage_nodes(connection: Connection, allocation: Allocation, *, first: date, last: date) -> None:
-    """Make ``node``, ``node_part`` and ``accelerator_part`` for the charges of ``[first, last)``."""
-    connection.execute(text(_MACHINES))
+    """Make ``node``, ``node_part``, ``size_hour`` and ``accelerator_part`` for the charges of ``[first, last)``."""
+    for statement in (_SIZED, _SIZE_HOURS, _MACHINES):
+        connection.execute(text(statement))
     connection.execute(text(_CREATE_KIND))
     kinds = (
         connection.execute(text(_KINDS), {"day": last}).mappings().all() if allocation.method != "accelerators" else []
@@ -122,7 +156,7 @@ def stage_nodes(connection: Connection, allocation: Allocation, *, first: date, 
     with cursor.copy("COPY accelerator_part FROM STDIN") as copy:
         for card, profile in slices:
             copy.write_row((card, profile, part_named(profile, card)))
-    for table in ("node", "node_part"):
+    for table in ("node", "node_part", "size_hour"):
         connection.execute(text(f"ANALYZE {table}"))
 
 

@@ -71,9 +71,9 @@ _CREATE_CHARGES = f"""
         charge_date date, end_date date, hours int,
         account_key bigint, sku_key bigint, location_key bigint, resource_key bigint, tag_set_key bigint,
         commitment_key bigint, currency text, charge_category text, provider text, account text, service text,
-        group_name text, capacity numeric, piece text, over_time boolean, shared_cost text, sku_model text,
-        unit_class text, accelerator_hours numeric, accelerators numeric, hours_said numeric, units numeric,
-        is_ai boolean, {_DECIDED},
+        group_name text, capacity numeric, size text NOT NULL, piece text, over_time boolean, shared_cost text,
+        sku_model text, unit_class text, accelerator_hours numeric, accelerators numeric, hours_said numeric,
+        units numeric, is_ai boolean, {_DECIDED},
         {", ".join(f"{column} numeric" for column in COSTS)}, unknown_costs smallint NOT NULL
     ) ON COMMIT DROP"""
 
@@ -96,7 +96,7 @@ _FILL_CHARGES = f"""
            c.commitment_key, k.billing_currency, k.charge_category, a.provider,
            coalesce(a.sub_account_id, a.billing_account_id), s.service_name,
            coalesce(a.provider || ':' || r.fleet, c.resource_key::text),
-           coalesce(nullif(r.accelerators, 0), nullif(s.accelerators, 0)), {PIECE},
+           coalesce(nullif(r.accelerators, 0), nullif(s.accelerators, 0)), '', {PIECE},
            {HELD_OVER_TIME}, d.shared,
            s.model, s.unit_class,
            s.accelerators * {HOURS_BILLED}, s.accelerators, {_HOURS_SAID},

@@ -43,10 +43,10 @@ IDLE_ACTIVITY = "0.01"
 
 _HELD = """
     CREATE TEMP TABLE held_hour ON COMMIT DROP AS
-    SELECT resource_key, hour, workload, max(namespace) AS namespace, max(kind) AS kind, max(stage) AS stage,
+    SELECT resource_key, hour, size, workload, max(namespace) AS namespace, max(kind) AS kind, max(stage) AS stage,
            max(model) AS model, max(team) AS team, max(part) AS part, max(cpus) AS cpus,
            max(round(part * accelerators, 20)) AS a, max(round(part * cpus, 20)) AS c, max(round(part * gib, 20)) AS m
-    FROM (SELECT resource_key, hour, workload, namespace, kind, stage, model, team,
+    FROM (SELECT resource_key, hour, size, workload, namespace, kind, stage, model, team,
                  least(seconds / 3600, 1) AS part, coalesce(held, capacity) AS accelerators,
                  CASE WHEN capacity IS NULL AND node_cpus IS NULL THEN coalesce(nullif(held_cpus, 0), 1)
                       ELSE coalesce(held_cpus, node_cpus * least(held_part, 1), node_cpus) END AS cpus,
@@ -54,7 +54,7 @@ _HELD = """
                       THEN coalesce(held_gib, node_gib * least(held_part, 1), node_gib) END AS gib
           FROM (SELECT asked.*, CASE WHEN capacity IS NOT NULL THEN held / capacity
                        ELSE coalesce(held_cpus / node_cpus, held_gib / node_gib) END AS held_part
-          FROM (SELECT n.resource_key, n.capacity, n.cpus AS node_cpus, n.gib AS node_gib, t.hour, t.workload,
+          FROM (SELECT n.resource_key, n.size, n.capacity, n.cpus AS node_cpus, n.gib AS node_gib, t.hour, t.workload,
                        t.namespace, t.kind, t.stage, t.model, t.team, t.seconds::numeric AS seconds,
                        CASE WHEN n.capacity IS NOT NULL THEN greatest(
                            CASE WHEN p.part IS NULL THEN t.accelerators_requested::numeric
@@ -63,14 +63,15 @@ _HELD = """
                        greatest(t.cpus_requested, t.cpus_used)::numeric AS held_cpus,
                        greatest(t.memory_requested_bytes, t.memory_used_bytes)::float8::numeric / 1073741824 AS held_gib
                 FROM {workload_hours} AS t
-                JOIN node n USING (resource_key)
+                LEFT JOIN size_hour z USING (resource_key, hour)
+                JOIN node n ON n.resource_key = t.resource_key AND n.size = coalesce(z.size, '')
                 LEFT JOIN accelerator_part p ON p.profile = t.accelerator_profile
                      AND p.accelerator_type IS NOT DISTINCT FROM n.accelerator_type
                 WHERE t.hour >= :first AND t.hour < :last
                ) AS asked
                ) AS named
          ) AS told
-    GROUP BY resource_key, hour, workload"""
+    GROUP BY resource_key, hour, size, workload"""
 """What each workload holds: ``a`` accelerators, ``c`` CPUs, ``m`` GiB, over its part of the hour."""
 
 _NODE_HOURS = """
@@ -80,10 +81,10 @@ _NODE_HOURS = """
                  THEN (greatest(t.a, s.a) - t.a) / greatest(t.a, s.a) END AS idle_a,
                  (greatest(t.c, s.c) - t.c) / nullif(greatest(t.c, s.c), 0) AS left_c,
                  (greatest(t.m, s.m) - t.m) / nullif(greatest(t.m, s.m), 0) AS left_m
-          FROM (SELECT resource_key, hour, count(*) AS workloads, sum(a) AS a, sum(c) AS c, sum(m) AS m,
+          FROM (SELECT resource_key, hour, size, count(*) AS workloads, sum(a) AS a, sum(c) AS c, sum(m) AS m,
                        max(cpus) AS cpus
-                FROM held_hour GROUP BY resource_key, hour) AS t
-          JOIN node n USING (resource_key)
+                FROM held_hour GROUP BY resource_key, hour, size) AS t
+          JOIN node n USING (resource_key, size)
           LEFT JOIN ran_hour r USING (resource_key, hour)
           CROSS JOIN LATERAL (SELECT coalesce(r.lasted, 1) * n.capacity AS a, coalesce(r.lasted, 1) * n.gib AS m,
                                      coalesce(r.lasted, 1) * greatest(n.cpus, t.cpus) AS c) AS s) AS h"""
@@ -203,7 +204,7 @@ _PLACED = """charge_now c
     JOIN run r ON r.resource_key = c.resource_key AND r.charge_date = c.charge_date AND r.end_date = c.end_date
               AND r.hours IS NOT DISTINCT FROM c.hours
     JOIN run_part p USING (run_id)
-    JOIN node_part n ON n.resource_key = c.resource_key AND n.piece = c.piece
+    JOIN node_part n ON n.resource_key = c.resource_key AND n.size = c.size AND n.piece = c.piece
     JOIN hour_users u USING (group_name)
     LEFT JOIN resource f ON f.resource_key = c.resource_key
     WHERE c.route = 'use' AND c.unit_class IS NULL AND {only}"""

@@ -25,7 +25,7 @@ _BILLED = f"""
     SELECT resource_key, charge_date, end_date, bit_or(mask) AS mask, trunc(max(hours) + 0.0001, 3) AS hours
     FROM (SELECT c.resource_key, c.charge_date, c.end_date, c.half, bit_or(coalesce(c.hours, {_ALL_DAY})) AS mask,
                  sum(c.hours_said * CASE WHEN n.capacity IS NULL THEN 1 ELSE c.accelerators / n.capacity END) AS hours
-          FROM charge_now c JOIN node n USING (resource_key)
+          FROM charge_now c JOIN node n USING (resource_key, size)
           WHERE c.route = 'use' AND c.unit_class IS NULL AND c.over_time
             AND CASE WHEN n.capacity IS NULL THEN c.piece = 'node' AND c.hours_said IS NOT NULL
                      ELSE c.piece = 'accelerators' END
@@ -52,7 +52,7 @@ _RAN = """
                           b.end_date::timestamptz - interval '1 hour', interval '1 hour') AS h (hour)
                       LEFT JOIN (SELECT resource_key, hour, least(1, greatest(max(part),
                                             coalesce(sum(a) / max(n.capacity), sum(c) / max(n.cpus)))) AS held
-                                 FROM held_hour JOIN node n USING (resource_key)
+                                 FROM held_hour JOIN node n USING (resource_key, size)
                                  GROUP BY resource_key, hour) AS t USING (resource_key, hour)
                       LEFT JOIN measured_hour m USING (resource_key, hour)
                       WHERE (b.mask >> extract(hour FROM h.hour)::int) & 1 = 1 AND b.hours > 0) AS told
