@@ -5,7 +5,7 @@ Assumes     the month's ``unit_line`` (:mod:`analyzer.unit_costs`): paid hours b
 Method      Of each resource and day the measured power and activity per accelerator hour are taken; they hold for the
             part of the paid hours that was measured. Its users share both as they share its hours.
 Cases       More hours measured than paid (a bill still late) count as the paid ones. Where nothing was measured the
-            hours are neither measured nor known.
+            hours are neither measured nor known. A place with several cards on a day counts as the one with most hours.
 Drawbacks   Who of two users of a machine drew more power is not known.
 """
 
@@ -17,11 +17,13 @@ from sqlalchemy import Connection, text
 
 _CARDS = """
     CREATE TEMP TABLE card_of ON COMMIT DROP AS
-    SELECT DISTINCT ON (c.resource_key, c.provider, c.account_key) c.resource_key, c.provider, c.account_key,
-           s.accelerator_type, l.region_id AS region
+    SELECT DISTINCT ON (c.resource_key, c.provider, c.account_key, d.day) c.resource_key, c.provider, c.account_key,
+           d.day::date AS day, s.accelerator_type, l.region_id AS region
     FROM charge_now c JOIN sku s USING (sku_key) LEFT JOIN location l USING (location_key)
+    CROSS JOIN LATERAL generate_series(c.charge_date, c.end_date - 1, interval '1 day') AS d (day)
     WHERE c.accelerator_hours > 0
-    ORDER BY c.resource_key, c.provider, c.account_key, c.accelerator_hours DESC, s.accelerator_type, l.region_id"""
+    ORDER BY c.resource_key, c.provider, c.account_key, d.day, c.accelerator_hours DESC, s.accelerator_type,
+             l.region_id"""
 
 _POWER = """
     CREATE TEMP TABLE power_day ON COMMIT DROP AS
@@ -41,7 +43,7 @@ _WRITE = """
            round(sum(l.paid * coalesce(p.known_part, 0)), 6),
            round(sum(l.paid * coalesce(p.known_part * p.busy / nullif(p.known, 0), 0)), 6)
     FROM unit_line l
-    LEFT JOIN card_of c USING (resource_key, provider, account_key)
+    LEFT JOIN card_of c USING (resource_key, provider, account_key, day)
     LEFT JOIN (SELECT d.*, d.measured / greatest(d.measured + d.known, paid.hours) AS measured_part,
                       d.known / greatest(d.measured + d.known, paid.hours) AS known_part
                FROM power_day d

@@ -92,3 +92,13 @@ def test_a_line_per_card_does_not_say_how_many_the_machine_has(ledger: Ledger) -
         ledger.workload(range(1), "i-1", "job", day=day, requested=4, model="m")
     ledger.analyze(allocation={"method": "accelerators"})
     assert ledger.shares("reason") == {"used": D(80), "idle": D(80)}
+
+
+def test_hours_of_cards_are_of_the_card_of_their_day(ledger: Ledger) -> None:
+    ledger.charge(BEFORE, "240", **of_type("p4d.24xlarge", 8, accelerator_type="nvidia-a100-40gb"))
+    ledger.charge(AFTER, "120", **of_type("g5.12xlarge", 4, accelerator_type="nvidia-a10g"))
+    ledger.analyze()
+    assert ledger.rows("SELECT accelerator_type, sum(accelerator_hours) FROM energy_day GROUP BY 1 ORDER BY 1") == [
+        ("nvidia-a100-40gb", D(192)),
+        ("nvidia-a10g", D(96)),
+    ]
