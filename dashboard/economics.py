@@ -266,7 +266,9 @@ def _outcome(row: OutcomeCost, is_valued: bool) -> tuple[Cell, ...]:
     return (
         row.outcome,
         count(row.count),
-        count(row.days),
+        Lines(count(row.days), f"to {row.known_to}: later days are not billed yet")
+        if row.known_to
+        else count(row.days),
         Lines(
             money(row.effective_cost) + layout.star(row.partly_unknown),
             ", ".join(f"besides {money(amount)} {name}" for name, amount in sorted(row.unconverted.items())),

@@ -46,6 +46,7 @@ OUTCOMES: tuple[Column, ...] = (
     Column("value", "money"),
     Column("value_each", "money"),
     Column("net_value", "money"),
+    Column("known_to", "date"),
 )
 
 COMMITMENTS: tuple[Column, ...] = (

@@ -178,7 +178,7 @@ def _net(row: views.OutcomeCost) -> str:
 
 
 def _outcome_table(found: views.OutcomeCosts) -> None:
-    from reports.formats import count, money, period, unit_price
+    from reports.formats import count, money, unit_price
 
     is_valued = any(row.value_each is not None for row in found.rows)
     show.table(
@@ -195,7 +195,7 @@ def _outcome_table(found: views.OutcomeCosts) -> None:
             (
                 row.outcome,
                 ", ".join(part for part in (row.model, row.team) if part) or "all AI spend",
-                count(row.count),
+                count(row.count) + (f"\nto {row.known_to}" if row.known_to else ""),
                 money(row.effective_cost)
                 + ("*" if row.partly_unknown else "")
                 + "".join(f"\nbesides {money(amount)} {name}" for name, amount in sorted(row.unconverted.items())),
@@ -205,23 +205,36 @@ def _outcome_table(found: views.OutcomeCosts) -> None:
             )
             for row in found.rows
         ],
-        notes=[
-            *([f"Effective cost of the days that were counted within {period(found.window)}."] if found.window else []),
-            *(["Worth: of one, as your file says. Net: what all are worth less AI spend."] if is_valued else []),
-            *(
-                [f"Converted at the rate of each charge's day. Oldest rate used: {found.oldest_rate}."]
-                if found.oldest_rate
-                else []
-            ),
-            *(
-                ["Besides: no exchange rate is known, so that AI spend and each are partial: aispend import-rates FILE"]
-                if any(row.unconverted for row in found.rows)
-                else []
-            ),
-            *(
-                ["* leaves out charges whose effective cost the bill does not give: unknown, not zero."]
-                if any(row.partly_unknown for row in found.rows)
-                else []
-            ),
-        ],
+        notes=outcome_notes(found),
     )
+
+
+def outcome_notes(found: views.OutcomeCosts) -> list[str]:
+    """What is to be known of the table of outcomes."""
+    from reports.formats import period
+
+    is_valued = any(row.value_each is not None for row in found.rows)
+    return [
+        *([f"Effective cost of the days that were counted within {period(found.window)}."] if found.window else []),
+        *(
+            ["To the day below a count: a bill of what it cost ends on that day, and nothing later is counted."]
+            if any(row.known_to for row in found.rows)
+            else []
+        ),
+        *(["Worth: of one, as your file says. Net: what all are worth less AI spend."] if is_valued else []),
+        *(
+            [f"Converted at the rate of each charge's day. Oldest rate used: {found.oldest_rate}."]
+            if found.oldest_rate
+            else []
+        ),
+        *(
+            ["Besides: no exchange rate is known, so that AI spend and each are partial: aispend import-rates FILE"]
+            if any(row.unconverted for row in found.rows)
+            else []
+        ),
+        *(
+            ["* leaves out charges whose effective cost the bill does not give: unknown, not zero."]
+            if any(row.partly_unknown for row in found.rows)
+            else []
+        ),
+    ]
