@@ -7,7 +7,8 @@ Assumes     the bill says which hours of a reservation were not used (FOCUS stat
             over their hours: a day on which they changed says neither number. Use is what is recorded for the resource,
             else for the provider, account and model: then what was bought by the token counts with it, which is
             careful. Where nothing is, whether anybody looked tells silence from ignorance (``watched.py``).
-Cases       A day without a line had nothing unused. A charge without a cost makes its day's cost unknown.
+Cases       A day without a line had nothing unused. A charge without a cost makes its day's cost unknown. One of a
+            longer time is of each of its days alike.
 Drawbacks   Use is known by the hour, and a unit's limit is by the minute.
 """
 
@@ -173,8 +174,10 @@ _CHARGES = r"""
         SELECT CASE WHEN s.platform = 'provisioned_throughput' THEN s.platform ELSE 'capacity_reservation' END AS what,
                s.provider, coalesce(a.sub_account_id, a.billing_account_id) AS account, l.region_id AS region,
                coalesce(r.resource_id, k.capacity_reservation_id) AS resource_id, s.model, s.instance_type,
-               s.accelerator_type, k.billing_currency AS currency, c.resource_key, c.charge_date AS day, r.first_seen,
-               t.tags, c.hours, c.list_cost, c.effective_cost, c.billed_cost, c.pricing_quantity,
+               s.accelerator_type, k.billing_currency AS currency, c.resource_key, c.charge_date + later AS day,
+               r.first_seen, t.tags, c.hours, c.list_cost / days AS list_cost,
+               c.effective_cost / days AS effective_cost, c.billed_cost / days AS billed_cost,
+               c.pricing_quantity / days AS pricing_quantity,
                coalesce(k.pricing_category = 'Committed', false) OR c.commitment_key <> 0 AS covered,
                lower(s.pricing_unit) ~ 'hour|hrs?$' AS by_hour, k.capacity_reservation_id AS reservation,
                k.capacity_reservation_status IS NOT NULL AS marked
@@ -182,7 +185,11 @@ _CHARGES = r"""
         JOIN account a USING (account_key) LEFT JOIN location l USING (location_key)
         LEFT JOIN resource r ON r.resource_key = c.resource_key AND c.resource_key <> 0
         LEFT JOIN tag_set t ON t.tag_set_key = c.tag_set_key
-        WHERE k.charge_category = 'Usage' AND s.is_ai AND c.charge_date >= :since AND c.charge_date < :until
+        -- a charge of a longer time is of each of its days alike
+        CROSS JOIN LATERAL (SELECT greatest(c.charge_end_date - c.charge_date, 1) AS days) AS period
+        CROSS JOIN LATERAL generate_series(0, days - 1) AS later
+        WHERE k.charge_category = 'Usage' AND s.is_ai
+          AND c.charge_date + later >= :since AND c.charge_date + later < :until
           AND c.billing_month >= :month
           AND (c.half <> 1 OR c.slice_id NOT IN (SELECT slice_id FROM slice WHERE position('+' in dataset) > 0))
           AND (s.platform = 'provisioned_throughput' OR k.capacity_reservation_status = 'Unused'

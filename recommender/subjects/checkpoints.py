@@ -27,6 +27,7 @@ from sqlalchemy import Connection, text
 from aispend.resource_id import canonical
 from aispend.store.names import resource_key
 from recommender.contract import DailyCost
+from recommender.subjects.charged_days import on_its_days, one_a_day
 from recommender.subjects.storage import Stored, currency_of, instant, own_costs
 
 KIND = "checkpoint"
@@ -188,10 +189,11 @@ def _account_storage(
     }
     for row in connection.execute(text(_STORAGE), scope):
         cost = Decimal(row.cost) if row.cost is not None else None
-        found[row.provider, row.account, row.currency].append(
-            DailyCost(row.charge_date, 24, row.listed, cost, cost, is_spot=False, billed=row.billed)
+        of_line = DailyCost(row.charge_date, 24, row.listed, cost, cost, is_spot=False, billed=row.billed)
+        found[row.provider, row.account, row.currency] += on_its_days(
+            of_line, row.charge_end_date, since=since, until=until
         )
-    return dict(found)
+    return {place: one_a_day(costs) for place, costs in found.items() if costs}
 
 
 _LISTED = """
@@ -209,7 +211,7 @@ _STORAGE = """
         SELECT DISTINCT provider FROM spend_day
         WHERE is_ai AND stage = ANY(:stages) AND charge_date >= :since AND charge_date < :until)
     SELECT a.provider, coalesce(a.sub_account_id, a.billing_account_id) AS account, k.billing_currency AS currency,
-           c.charge_date,
+           c.charge_date, c.charge_end_date,
            CASE WHEN bool_and(c.list_cost IS NOT NULL) THEN sum(c.list_cost) END AS listed,
            CASE WHEN bool_and(coalesce(c.effective_cost, c.billed_cost) IS NOT NULL)
                 THEN sum(coalesce(c.effective_cost, c.billed_cost)) END AS cost,
@@ -220,6 +222,7 @@ _STORAGE = """
     JOIN sku s USING (sku_key)
     JOIN trains t ON t.provider = a.provider
     WHERE s.service_name = ANY(:services) AND NOT s.is_ai AND k.charge_category = 'Usage'
-      AND c.charge_date >= :since AND c.charge_date < :until AND c.billing_month >= :month
+      AND greatest(c.charge_end_date, c.charge_date + 1) > :since AND c.charge_date < :until
+      AND c.billing_month >= :month
       AND (c.half <> 1 OR c.slice_id NOT IN (SELECT slice_id FROM slice WHERE position('+' in dataset) > 0))
-    GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"""
+    GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"""

@@ -39,6 +39,7 @@ from recommender.methods.idle import TWO_MONTHS
 from recommender.methods.states import SLOTS_PER_DAY, Accelerators
 from recommender.prices import CATALOGUE, PriceBook
 from recommender.subjects.bound_cost import FOLLOWS, FOLLOWS_WITHIN_FAMILY, TERM_OF_COMMITMENT, left_behind
+from recommender.subjects.charged_days import on_its_days, one_a_day
 from recommender.subjects.fleets import has_ended, siblings
 from recommender.subjects.machine_life import Jobs, Life, load_jobs, load_lives, load_regret
 from recommender.subjects.served_use import Use, served_use
@@ -195,6 +196,7 @@ def _daily_costs(connection: Connection, since: date, until: date) -> dict[tuple
     Billed cost stands in where a charge has no effective cost, except where a commitment covers it and it is
     billed nothing: what was paid for it is elsewhere in the bill. Then, or where a charge has neither, the day's cost
     is unknown. An Azure actual export counts only where its month has no amortised one, which lists the same usage.
+    A charge of a longer time is on each of its days.
     """
     covered = func.coalesce(charge_kind.c.pricing_category == "Committed", False) | (charge.c.commitment_key != 0)
     hours = func.bit_or(charge.c.hours)
@@ -207,6 +209,7 @@ def _daily_costs(connection: Connection, since: date, until: date) -> dict[tuple
             charge.c.resource_key,
             charge_kind.c.billing_currency,
             charge.c.charge_date,
+            charge.c.charge_end_date,
             hours,
             func.sum(charge.c.list_cost),
             case((func.bool_and(cost.is_not(None)), func.sum(cost))),
@@ -230,19 +233,20 @@ def _daily_costs(connection: Connection, since: date, until: date) -> dict[tuple
             sku.c.is_ai,
             charge.c.resource_key != 0,
             charge_kind.c.charge_category == "Usage",
-            charge.c.charge_date >= since,
+            func.greatest(charge.c.charge_end_date, charge.c.charge_date + 1) > since,
             charge.c.charge_date < until,
             charge.c.billing_month >= since.replace(day=1),
             (charge.c.half != 1) | charge.c.slice_id.not_in(with_amortised),
         )
-        .group_by(charge.c.resource_key, charge_kind.c.billing_currency, charge.c.charge_date)
-        .order_by(charge.c.charge_date)
+        .group_by(charge.c.resource_key, charge_kind.c.billing_currency, charge.c.charge_date, charge.c.charge_end_date)
+        .order_by(charge.c.charge_date, charge.c.charge_end_date)
     )
     result: dict[tuple[int, str], list[DailyCost]] = defaultdict(list)
     for (
         key,
         currency,
         day,
+        end,
         mask,
         list_cost,
         effective,
@@ -253,21 +257,20 @@ def _daily_costs(connection: Connection, since: date, until: date) -> dict[tuple
         bound,
         bound_to_type,
     ) in rows:
-        result[key, currency].append(
-            DailyCost(
-                day=day,
-                hours=24 if mask is None else int(mask).bit_count(),
-                list_cost=list_cost if list_known else None,
-                effective_cost=effective,
-                uncovered_effective_cost=uncovered,
-                is_spot=spot,
-                billed=billed,
-                hours_mask=None if mask is None else int(mask),
-                bound_cost=bound,
-                bound_to_type_cost=bound_to_type,
-            )
+        of_line = DailyCost(
+            day=day,
+            hours=24 if mask is None else int(mask).bit_count(),
+            list_cost=list_cost if list_known else None,
+            effective_cost=effective,
+            uncovered_effective_cost=uncovered,
+            is_spot=spot,
+            billed=billed,
+            hours_mask=None if mask is None else int(mask),
+            bound_cost=bound,
+            bound_to_type_cost=bound_to_type,
         )
-    return dict(result)
+        result[key, currency] += on_its_days(of_line, end, since=since, until=until)
+    return {key: one_a_day(costs) for key, costs in result.items() if costs}
 
 
 def _facts(connection: Connection, keys: list[tuple[int, str]], since: date) -> dict[int, dict[str, Any]]:
@@ -292,7 +295,7 @@ def _facts(connection: Connection, keys: list[tuple[int, str]], since: date) -> 
         .join(tag_set, tag_set.c.tag_set_key == charge.c.tag_set_key)
         .where(
             charge.c.resource_key.in_({key for key, _ in keys}),
-            charge.c.charge_date >= since,
+            func.greatest(charge.c.charge_end_date, charge.c.charge_date + 1) > since,
             charge.c.billing_month >= since.replace(day=1),
         )
         .order_by(

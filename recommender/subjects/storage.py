@@ -9,7 +9,7 @@ Method
     its resource, so most have none; the price table stands in (``methods/disk_prices.py``).
 Cases
     A disk that got a machine again, or is gone, is no subject. Of two sources that list a disk the newer counts.
-    A change of size or tags does not break the time.
+    A change of size or tags does not break the time. A charge of a month is on its days (``charged_days.py``).
 Known drawbacks
     Whether a disk was AI's is not known.
 """
@@ -26,6 +26,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from recommender.contract import DailyCost, Subject
+from recommender.subjects.charged_days import by_the_month, on_its_days, one_a_day
 
 OF_ACCOUNTS = ("azure_disk", "gce_disk")
 """Kinds that are listed for a whole account at once: its name is the listing's, and each disk says its region."""
@@ -37,7 +38,10 @@ UNATTACHED = ("available", "unattached")
 
 @dataclass(frozen=True, kw_only=True)
 class Stored(Subject):
-    """Something that is kept: a disk, a snapshot, checkpoints in a bucket."""
+    """Something that is kept: a disk, a snapshot, checkpoints in a bucket. A charge of every month is on its days."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "costs", by_the_month(self.costs, self.as_of.date()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,24 +115,25 @@ def currency_of(connection: Connection) -> dict[tuple[str, str | None], str]:
 def own_costs(
     connection: Connection, keys: list[int], since: date, until: date
 ) -> dict[int, dict[str, list[DailyCost]]]:
-    """Usage cost by resource and currency, as that of machines is."""
+    """Usage cost by resource and currency, as that of machines is: a charge of a longer time on each of its days."""
     result: dict[int, dict[str, list[DailyCost]]] = defaultdict(lambda: defaultdict(list))
     if not keys:
         return {}
     scope = {"keys": keys, "since": since, "until": until, "month": since.replace(day=1)}
     for row in connection.execute(text(_COSTS), scope):
-        result[row.resource_key][row.currency].append(
-            DailyCost(
-                day=row.charge_date,
-                hours=24,
-                list_cost=row.listed,
-                effective_cost=row.cost,
-                uncovered_effective_cost=row.uncovered,
-                is_spot=False,
-                billed=row.billed,
-            )
+        cost = DailyCost(
+            day=row.charge_date,
+            hours=24,
+            list_cost=row.listed,
+            effective_cost=row.cost,
+            uncovered_effective_cost=row.uncovered,
+            is_spot=False,
+            billed=row.billed,
         )
-    return {key: dict(parts) for key, parts in result.items()}
+        result[row.resource_key][row.currency] += on_its_days(cost, row.charge_end_date, since=since, until=until)
+    return {
+        key: {currency: one_a_day(costs) for currency, costs in parts.items() if costs} for key, parts in result.items()
+    }
 
 
 def number(value: Any) -> Decimal | None:
@@ -175,19 +180,21 @@ _CURRENCIES = """
 
 _COSTS = """
     WITH line AS (
-        SELECT c.resource_key, k.billing_currency AS currency, c.charge_date, c.list_cost, c.effective_cost,
+        SELECT c.resource_key, k.billing_currency AS currency, c.charge_date, c.charge_end_date, c.list_cost,
+               c.effective_cost,
                coalesce(k.pricing_category = 'Committed', false) OR c.commitment_key <> 0 AS covered, c.billed_cost
         FROM charge c JOIN charge_kind k USING (charge_kind_key)
         WHERE c.resource_key = ANY(:keys) AND k.charge_category = 'Usage'
-          AND c.charge_date >= :since AND c.charge_date < :until AND c.billing_month >= :month
+          AND greatest(c.charge_end_date, c.charge_date + 1) > :since AND c.charge_date < :until
+          AND c.billing_month >= :month
           AND (c.half <> 1 OR c.slice_id NOT IN (SELECT slice_id FROM slice WHERE position('+' in dataset) > 0))),
     valued AS (
         SELECT *, coalesce(effective_cost, CASE WHEN NOT (covered AND billed_cost = 0) THEN billed_cost END) AS paid
         FROM line)
-    SELECT resource_key, currency, charge_date,
+    SELECT resource_key, currency, charge_date, charge_end_date,
            CASE WHEN bool_and(list_cost IS NOT NULL) THEN sum(list_cost) END AS listed,
            CASE WHEN bool_and(paid IS NOT NULL) THEN sum(paid) END AS cost,
            CASE WHEN bool_and(covered OR paid IS NOT NULL)
                 THEN coalesce(sum(paid) FILTER (WHERE NOT covered), 0) END AS uncovered,
            bool_or(effective_cost IS NULL AND paid IS NOT NULL) AS billed
-    FROM valued GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"""
+    FROM valued GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"""

@@ -39,7 +39,7 @@ def used_by(connection: Connection, since: date) -> dict[int, tuple[str | None, 
         .join(share_target, share_target.c.target_key == cost_share.c.target_key)
         .where(
             charge.c.resource_key != 0,
-            charge.c.charge_date >= since,
+            func.greatest(charge.c.charge_end_date, charge.c.charge_date + 1) > since,
             charge.c.billing_month >= since.replace(day=1),
             share_target.c.model.is_not(None) | share_target.c.team.is_not(None) | (share_target.c.stage != "unknown"),
         )

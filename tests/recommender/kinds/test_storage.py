@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -184,6 +184,17 @@ def test_each_cloud_has_its_words(make_volume: Make, disk: dict[str, Any], saved
 )
 def test_what_is_refused(make_volume: Make, overrides: dict[str, Any], reason: str) -> None:
     assert refuse(make_volume(**overrides)) == reason
+
+
+@pytest.mark.parametrize("seen_at", [datetime(2026, 11, 2, tzinfo=UTC), datetime(2026, 11, 20, tzinfo=UTC)])
+def test_a_charge_of_every_month_is_of_its_days(make_volume: Make, seen_at: datetime) -> None:
+    """155 on the first of October and 150 on that of November are 5 a day, on whatever day one looks: 152.08 a month,
+    less 100 for the snapshot."""
+    charged = {date(2026, 10, 1): "155", date(2026, 11, 1): "150"}
+    costs = [replace(cost, day=day) for day, amount in charged.items() for cost in daily(amount, 1)]
+    since = datetime(2026, 9, 1, tzinfo=UTC)
+    advice = advise(make_volume(costs=costs, as_of=seen_at, seen_at=seen_at, unattached_since=since))
+    assert (advice.monthly_cost, advice.saving.net) == (D("152.08"), D("52.08"))
 
 
 def test_a_disk_with_charges_of_unknown_cost_is_not_priced_by_the_list(make_volume: Make) -> None:

@@ -31,6 +31,24 @@ def test_units_are_what_a_day_is_charged_for_over_its_hours(ledger: Store) -> No
     assert (units.units, units.model, units.use) == (Decimal(2), "claude-haiku-4.5", None)
 
 
+def test_a_charge_of_a_month_is_of_its_days(ledger: Store) -> None:
+    """1,440 unit-hours of November for 1,440 are those of two units at 48 a day, and no charge of a single day."""
+    with ledger.engine.begin() as connection:
+        connection.execute(
+            charge.delete().where((charge.c.resource_key == 1) & (charge.c.charge_date > date(2026, 11, 7)))
+        )
+        connection.execute(
+            charge.update().where(charge.c.resource_key == 1).values(
+                charge_date=date(2026, 11, 1), charge_end_date=date(2026, 12, 1), hours=None, pricing_quantity=1440,
+                billed_cost=1440, effective_cost=1440, list_cost=1440,
+            )
+        )  # fmt: skip
+    units = loaded(ledger)["provisioned-model/abc"]
+    assert [cost.day for cost in units.costs] == [date(2026, 11, day) for day in range(7, 21)]
+    assert {(cost.list_cost, cost.effective_cost, cost.uncovered_effective_cost) for cost in units.costs} == {(48,) * 3}
+    assert (units.units, set(units.unit_hours.values())) == (2, {48})
+
+
 def test_a_day_on_which_the_units_changed_says_neither_number(ledger: Store) -> None:
     """Two units until noon of the newest day and four after it: 72 unit-hours are three nobody ever had."""
     with ledger.engine.begin() as connection:

@@ -105,6 +105,15 @@ def test_where_somebody_trains_and_nothing_is_listed_it_is_asked_for(billed: Sto
     assert [cost.effective_cost for cost in found.costs] == [Decimal(7)]
 
 
+def test_storage_charged_by_the_month_is_of_its_days(billed: Store) -> None:
+    """The 4 of two days are 2 on each, beside the 3 of the first."""
+    with billed.engine.begin() as connection:
+        of_two = charge.update().where(charge.c.ordinal == 0)
+        connection.execute(of_two.values(charge_date=date(2026, 11, 19), charge_end_date=date(2026, 11, 21)))
+    (found,) = loaded(billed)
+    assert [(cost.day.day, cost.effective_cost) for cost in found.costs] == [(19, 2), (20, 5)]
+
+
 def test_a_listing_meets_the_charges_of_its_bucket(billed: Store) -> None:
     listed(billed, 8, row("a/1/", "2026-06-01"))
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
-from aispend.schema import charge_kind, exchange_rate
+from aispend.schema import charge, charge_kind, exchange_rate
 from aispend.store import Store
+from recommender.savings import monthly_cost
 from recommender.subjects.machines import Machine, load_machines
 from tests.recommender.subjects.conftest import AS_OF, DAYS, SPOT, write
 
@@ -15,6 +16,34 @@ def spot_machine(ledger: Store) -> Machine:
     with ledger.engine.connect() as connection:
         (found,) = (one for one in load_machines(connection, AS_OF, DAYS) if one.resource_key == 3)
     return found
+
+
+def test_a_charge_of_a_month_is_of_its_days(ledger: Store) -> None:
+    """600 of November are 20 a day beside the 400 of each: 7 to 20 November are in the window, and nothing after it."""
+    write(
+        ledger, charge,
+        billing_month=date(2026, 11, 1), slice_id=1, half=0, ordinal=999, charge_date=date(2026, 11, 1),
+        charge_end_date=date(2026, 12, 1), account_key=1, sku_key=2, location_key=1, resource_key=3, tag_set_key=0,
+        commitment_key=0, charge_kind_key=SPOT, billed_cost=600, effective_cost=600, list_cost=600, line_count=1,
+    )  # fmt: skip
+    costs = spot_machine(ledger).costs
+    assert [cost.day for cost in costs] == [date(2026, 11, 7) + timedelta(days=number) for number in range(14)]
+    assert {(cost.list_cost, cost.effective_cost, cost.uncovered_effective_cost) for cost in costs} == {(420,) * 3}
+    assert {cost.hours for cost in costs} == {24}
+
+
+def test_a_machine_billed_by_the_month_runs_on_its_days(ledger: Store) -> None:
+    with ledger.engine.begin() as connection:
+        connection.execute(charge.delete().where(charge.c.resource_key == 3))
+    write(
+        ledger, charge,
+        billing_month=date(2026, 11, 1), slice_id=1, half=0, ordinal=999, charge_date=date(2026, 11, 1),
+        charge_end_date=date(2026, 12, 1), account_key=1, sku_key=2, location_key=1, resource_key=3, tag_set_key=0,
+        commitment_key=0, charge_kind_key=SPOT, billed_cost=600, effective_cost=600, list_cost=600, line_count=1,
+    )  # fmt: skip
+    machine = spot_machine(ledger)
+    assert (len(machine.costs), machine.is_off) == (14, False)
+    assert monthly_cost(machine, DAYS) == Decimal("608.33")
 
 
 def test_a_dollar_is_worth_what_the_newest_rate_says(ledger: Store) -> None:

@@ -103,6 +103,40 @@ def test_charges_of_its_own_come_from_the_bill(database: Store) -> None:
     assert (cost.list_cost, cost.effective_cost, cost.uncovered_effective_cost) == (Decimal(5), Decimal(3), Decimal(3))
 
 
+def test_a_charge_of_a_month_is_of_its_days(database: Store) -> None:
+    """310 of October, of which the window has twelve days, and 150 of November: 10 and 5 a day, beside 3 on one."""
+    listed(database, 1, volume("vol-1", size_gib=5))
+    lines = [
+        (date(2026, 10, 1), date(2026, 11, 1), 310),
+        (date(2026, 11, 1), date(2026, 12, 1), 150),
+        (date(2026, 11, 20), None, 3),
+    ]
+    with database.engine.begin() as connection:
+        ensure_partitions(connection, [date(2026, 10, 1), date(2026, 11, 1)])
+        connection.execute(insert(account).values(account_key=1, provider="aws", sub_account_id="111122223333"))
+        connection.execute(insert(sku).values(sku_key=1, provider="aws", service_name="EC2", is_ai=True))
+        connection.execute(
+            insert(charge_kind).values(charge_kind_key=1, charge_category="Usage", billing_currency="USD")
+        )
+        for number, (day, end, cost) in enumerate(lines, 1):
+            connection.execute(
+                insert(charge).values(
+                    billing_month=day.replace(day=1), slice_id=1, half=0, ordinal=number, charge_date=day,
+                    charge_end_date=end, account_key=1, sku_key=1, location_key=0,
+                    resource_key=resource_key("aws", "vol-1"), tag_set_key=0, commitment_key=0, charge_kind_key=1,
+                    line_count=1, billed_cost=cost, effective_cost=cost, list_cost=cost,
+                )
+            )  # fmt: skip
+
+    (found,) = loaded(database)
+
+    assert [(cost.day, cost.effective_cost, cost.list_cost) for cost in found.costs] == [
+        *((date(2026, 10, day), 10, 10) for day in range(20, 32)),
+        *((date(2026, 11, day), 5, 5) for day in range(1, 20)),
+        (date(2026, 11, 20), 8, 8),
+    ]
+
+
 def test_a_disk_of_azure_says_itself_since_when_it_is_unattached(database: Store) -> None:
     disk = "/subscriptions/s1/resourceGroups/g/providers/Microsoft.Compute/disks/"
     told = {"region": "eastus", "size_gib": 1024, "volume_type": "Premium_LRS", "name": "old"}
