@@ -3,11 +3,14 @@
 Assumes     an agreement says what counts: provider, billing account, cost, charge categories, services, currency.
 Method      Drawdown is the sum of the charges that count from the first day on, and what was drawn down before the
             first loaded bill. The pace of the last ``run_rate_days`` (one-time charges left out), taken on to
-            the last day, is what is expected at the end; the shortfall is the floor less that. These days end with the
-            last that all bills it counts are whole to, those that are behind left out (:mod:`analyzer.series`): what a
-            bill says of days after it is drawn down, and is part of what is expected of them.
+            the last day, is what is expected at the end; the shortfall is the floor less that. These days begin with
+            the first a bill says anything of, and after every month that is missing between others: days never loaded
+            slow no pace. They end with the last that all bills it counts are whole to, those that are behind left out
+            (:mod:`analyzer.series`): what a bill says of days after it is drawn down, and is part of what is expected
+            of them.
 Cases       Charges in another currency than the agreement's are named and not counted. Where bills begin after the
-            agreement does and nothing is said of the time before, the drawdown is partly unknown: too low.
+            agreement does and nothing is said of the time before, or a month is missing between others, the drawdown
+            is partly unknown: too low.
             Where a bill, or a line that counts, does not give the agreement's cost, the drawdown is at least what is
             known, and unless that meets the floor, where it leads is unknown; so it is where no day is known whole.
 Drawbacks   A straight line: growth, seasons and planned purchases are not seen. Terms of a contract that no bill shows
@@ -16,15 +19,17 @@ Drawbacks   A straight line: growth, seasons and planned purchases are not seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from fnmatch import fnmatchcase
+from itertools import pairwise
 from typing import Any, Literal
 
 from sqlalchemy import Connection, text
 
+from aispend.clock import next_month
 from aispend.money import exact_sum, rate
 from aispend.settings import Agreement
 from analyzer.findings import Finding, minus, plain
@@ -52,10 +57,11 @@ class Pace:
 class Drawdown:
     """An agreement and what is known of it, in its currency.
 
-    ``per_day`` to ``status`` as in :class:`Pace`; ``through`` is the last day known whole, None where none is,
-    ``unknown_until`` the first loaded day where the time before it is unknown, ``other_currencies`` those of charges
-    that would count and are not added. ``partly_unknown``: some of what counts lacks the agreement's cost, so that
-    ``drawn`` is a least amount, or None where nothing is known; what follows from it is None unless the floor is met.
+    ``per_day`` to ``status`` as in :class:`Pace`, ``per_day`` None where no day is known it could be of; ``through`` is
+    the last day known whole, None where none is, ``unknown_until`` the first loaded day where the time before it, or a
+    month of it, is unknown, ``other_currencies`` those of charges that would count and are not added.
+    ``partly_unknown``: some of what counts lacks the agreement's cost, so that ``drawn`` is a least amount, or None
+    where nothing is known; what follows from it is None unless the floor is met.
     """
 
     name: str
@@ -131,7 +137,7 @@ def agreements_are_drawn_down(connection: Connection, agreements: Sequence[Agree
         if found.partly_unknown:
             cause += f"; some of what counts has no {terms.cost} cost"
         if found.unknown_until:
-            cause += f"; drawdown before {found.unknown_until} is unknown"
+            cause += f"; drawdown before {found.unknown_until} is not all known"
         if found.other_currencies:
             cause += f"; charges in {', '.join(found.other_currencies)} are not counted"
         holds = found.analyzed == found.drawn
@@ -152,13 +158,31 @@ def agreements_are_drawn_down(connection: Connection, agreements: Sequence[Agree
         )
 
 
-def _through(agreement: Agreement, bills: Sequence[Coverage]) -> date | None:
-    """The last day of the agreement known whole; None where none is."""
-    theirs = [bill for bill in bills if bill.provider == agreement.provider and _covers(agreement, bill.scope)]
-    window = window_of(theirs, 1)
-    if window is None or window.end <= max(window.first, agreement.valid_from):
+def _known(agreement: Agreement, bills: Sequence[Coverage], first_bill: date | None) -> tuple[date, date] | None:
+    """The agreement's days known whole: the first a pace may count, and the day after the last. None: there are none.
+
+    ``bills`` are those that count, ``first_bill`` the first month of them.
+    """
+    window = window_of(bills, max(((bill.end - agreement.valid_from).days for bill in bills), default=0))
+    if window is None:
         return None
-    return min(window.end, agreement.valid_to) - timedelta(days=1)
+    # the first month may correct days of months that are not loaded
+    first = max(window.first, agreement.valid_from, first_bill or window.first)
+    return (first, min(window.end, agreement.valid_to)) if first < window.end else None
+
+
+def _unknown_until(agreement: Agreement, bills: Sequence[Coverage], months: Mapping[int, date]) -> date | None:
+    """The first day after the newest time of the agreement no bill is there of; ``months`` are those of slices.
+
+    What was before the first bill is known where ``drawn_before`` says it.
+    """
+    first_bill = min(months.values(), default=None)
+    after = [] if first_bill is None or agreement.drawn_before is not None else [first_bill]
+    for bill in bills:
+        for earlier, later in pairwise(months[number] for number in bill.slices):
+            if next_month(earlier) < min(later, agreement.valid_to):
+                after.append(later)
+    return max((day for day in after if day > agreement.valid_from), default=None)
 
 
 def _covers(agreement: Agreement, scope: str) -> bool:
@@ -166,19 +190,22 @@ def _covers(agreement: Agreement, scope: str) -> bool:
 
 
 def _drawdown(connection: Connection, agreement: Agreement, bills: Sequence[Coverage]) -> Drawdown:
-    scopes = [
-        (slice_id, first)
+    months = {
+        slice_id: first
         for slice_id, scope, first in connection.execute(text(_BILLS), {"provider": agreement.provider})
         if _covers(agreement, scope)
-    ]
+    }
     period = {
-        "slices": [slice_id for slice_id, _ in scopes],
+        "slices": list(months),
         "first": agreement.valid_from,
         "end": agreement.valid_to,
     }
-    through = _through(agreement, bills)
-    known_to = through + timedelta(days=1) if through else agreement.valid_from
-    recent_from = max(agreement.valid_from, known_to - timedelta(days=agreement.run_rate_days))
+    theirs = [bill for bill in bills if bill.provider == agreement.provider and _covers(agreement, bill.scope)]
+    known = _known(agreement, theirs, min(months.values(), default=None))
+    known_from, known_to = known or (agreement.valid_from, agreement.valid_from)
+    through = known_to - timedelta(days=1) if known else None
+    recent_from = max(known_from, known_to - timedelta(days=agreement.run_rate_days))
+    recent_days = max((known_to - recent_from).days, 0)
     span = period | {"recent": recent_from, "known_to": known_to}
     column = f"{agreement.cost}_cost"
     query = _CHARGED.format(column=column)
@@ -192,12 +219,11 @@ def _drawdown(connection: Connection, agreement: Agreement, bills: Sequence[Cove
     ]
     partly_unknown = any(row.lacks for row in (*mine, *analyzed))
     drawn = _sum(agreement.drawn_before, [row.amount for row in mine], partly_unknown)
-    first_bill = min((first for _, first in scopes), default=None)
     plan = pace(
         agreement.committed,
         drawn or Decimal(0),
         recent=exact_sum(row.recent for row in mine),
-        recent_days=(known_to - recent_from).days,
+        recent_days=recent_days,
         days_left=(agreement.valid_to - known_to).days if through else 0,
         ahead=exact_sum(row.ahead for row in mine),
     )
@@ -213,14 +239,12 @@ def _drawdown(connection: Connection, agreement: Agreement, bills: Sequence[Cove
         committed=agreement.committed,
         drawn=drawn,
         through=through,
-        per_day=None if is_unknown else plan.per_day,
+        per_day=None if is_unknown or not recent_days else plan.per_day,
         expected=None if is_unknown else plan.expected,
         shortfall=None if is_open else plan.shortfall,
         needed_per_day=None if is_open else plan.needed_per_day,
         status="unknown" if is_open else plan.status if through or mine else "nothing loaded",
-        unknown_until=first_bill
-        if agreement.drawn_before is None and first_bill is not None and first_bill > agreement.valid_from
-        else None,
+        unknown_until=_unknown_until(agreement, theirs, months),
         partly_unknown=partly_unknown,
         other_currencies=tuple(sorted({row.currency for row in rows if row.currency != agreement.currency})),
         analyzed=_sum(agreement.drawn_before, [row.amount for row in analyzed], partly_unknown),

@@ -313,7 +313,7 @@ def agreements(style: FormatOption = Format.table, database: DatabaseOption = No
         notes=[
             f"{row.name}: through {row.through}, {money(row.per_day)} a day"
             + (f", {money(row.needed_per_day)} a day needed" if row.needed_per_day is not None else "")
-            + (f"; drawdown before {row.unknown_until} is unknown" if row.unknown_until else "")
+            + (f"; drawdown before {row.unknown_until} is not all known" if row.unknown_until else "")
             + ("; some of what counts lacks its cost, so what is drawn is at least this" if row.partly_unknown else "")
             + (f"; charges in {', '.join(row.other_currencies)} are not counted" if row.other_currencies else "")
             for row in rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -85,6 +85,74 @@ def test_what_was_drawn_before_the_first_bill_is_added_or_said_to_be_unknown(led
 def test_without_bills_nothing_is_claimed(ledger: Ledger) -> None:
     found = drawn(ledger, provider="gcp")
     assert (found.drawn, found.through, found.status) == (D(0), None, "nothing loaded")
+
+
+def each_day(ledger: Ledger, first: str, days: int, cost: str) -> None:
+    """One charge a day; the last reaches its last hour."""
+    for number in range(days):
+        ledger.charge(f"{date.fromisoformat(first) + timedelta(days=number)}", cost, hours=all_hours())
+
+
+def test_the_pace_is_of_days_that_are_loaded(ledger: Ledger) -> None:
+    each_day(ledger, "2026-11-01", 10, "100")
+    ledger.charge("2026-09-03", "90", month="2026-11-01")  # a correction: no bill of September is loaded
+    ledger.analyze()
+
+    year = {"from": "2026-01-01", "to": "2027-01-01"}
+    found = drawn(ledger, **year, drawn_before="28910", committed="35100")
+
+    # 1,000 in ten days, 51 days left: 28,910 + 90 + 1,000 + 5,100
+    assert (found.drawn, found.through, found.per_day) == (D(30000), date(2026, 11, 10), D(100))
+    assert (found.expected, found.shortfall, found.status) == (D(35100), D(0), "on course")
+    # of days before the last seven nothing is asked
+    assert drawn(ledger, **year, run_rate_days=7).per_day == D(100)
+
+
+def test_the_pace_begins_with_the_first_day_of_a_bill(ledger: Ledger) -> None:
+    for day, cost in (("2026-10-05", "240"), ("2026-10-06", "123"), ("2026-10-07", "10")):
+        ledger.charge(day, cost, hours=all_hours())
+    ledger.analyze()
+    # 373 in three days, 24 days left: 373 + 2,984
+    assert (drawn(ledger).per_day, drawn(ledger).expected) == (D("124.33"), D(3357))
+    assert drawn(ledger).unknown_until is None
+
+
+def test_where_all_days_known_are_before_the_first_bill_no_pace_is_claimed(ledger: Ledger) -> None:
+    # an invoice of November with the last hours of a day in October, as time zones have it
+    ledger.charge("2026-10-30", "10", month="2026-11-01", hours=all_hours())
+    ledger.analyze()
+    found = drawn(ledger, to="2026-12-01")
+    assert (found.drawn, found.through, found.per_day, found.status) == (D(10), None, None, "unknown")
+    assert found.unknown_until == date(2026, 11, 1)
+
+
+def test_a_month_missing_between_others_is_said_and_is_none_of_the_pace(ledger: Ledger) -> None:
+    each_day(ledger, "2026-08-30", 2, "10")
+    each_day(ledger, "2026-10-01", 10, "10")
+    ledger.analyze()
+    since_august = {"from": "2026-08-01", "drawn_before": "5"}
+
+    found = drawn(ledger, **since_august)
+
+    # 5 + 20 + 100, and 21 days at 10; September is not there, whatever was drawn before August
+    assert (found.drawn, found.per_day, found.expected) == (D(125), D(10), D(335))
+    assert found.unknown_until == date(2026, 10, 1)
+    assert (drawn(ledger).per_day, drawn(ledger).unknown_until) == (D(10), None)  # from October on nothing is missing
+    with ledger.store.engine.connect() as connection:
+        (row,) = agreements_are_drawn_down(connection, [agreement(**since_august)])
+    assert row.cause == "drawn down 125 of 100: met; drawdown before 2026-10-01 is not all known"
+    assert row.attention
+
+
+def test_of_an_agreement_that_ended_before_what_is_missing_all_is_known(ledger: Ledger) -> None:
+    each_day(ledger, "2026-08-01", 31, "1")
+    each_day(ledger, "2026-10-01", 10, "10")
+    ledger.analyze()
+
+    found = drawn(ledger, **{"from": "2026-08-01", "to": "2026-09-01"})
+
+    assert (found.drawn, found.status, found.unknown_until, found.per_day) == (D(31), "ended short", None, None)
+    assert drawn(ledger, **{"from": "2026-08-01", "to": "2026-09-02"}).unknown_until == date(2026, 10, 1)
 
 
 def test_where_a_bill_does_not_give_the_cost_the_drawdown_is_unknown(ledger: Ledger) -> None:

@@ -132,11 +132,11 @@ def test_agreements(filled: Run, tmp_path: Path) -> None:
         '[[agreement]]\nname = "EDP"\nprovider = "aws"\nfrom = 2026-10-01\nto = 2026-12-01\ncommitted = 1000\n'
     )
     (row,) = json.loads(filled("agreements", "--format", "json").out)
-    # 10 in October, 12.5 on November 1st: 22.5 in 32 days is 0.70 a day, of 29 days left. What the 2nd says, which is
-    # not whole, is more than all of them would come to: 122.6 is drawn, and 877.4 in 29 days are needed
-    assert (row["drawn"], row["per_day"], row["expected"], row["status"]) == ("122.60", "0.70", "122.60", "short")
+    # 10 on October 31st, the bill's first day, 12.5 on November 1st: 22.5 in two days is 11.25 a day, 326.25 in the 29
+    # days left. Of them the 2nd, which is not whole, says 100.1 already: 122.6 is drawn, 877.4 in 29 days are needed
+    assert (row["drawn"], row["per_day"], row["expected"], row["status"]) == ("122.60", "11.25", "348.75", "short")
     table = filled("agreements").out
-    assert "EDP: through 2026-11-01, 0.70 a day, 30.26 a day needed" in table
+    assert "EDP: through 2026-11-01, 11.25 a day, 30.26 a day needed" in table
     assert max(map(len, table.splitlines())) <= 80
 
 
