@@ -130,13 +130,17 @@ _RUNS = """
 
 _RUN_HOURS = """
     CREATE TEMP TABLE run_hour ON COMMIT DROP AS
-    SELECT r.run_id, r.resource_key, h.hour, t.workloads, coalesce(m.ran, 1) AS ran, {stays}
+    SELECT r.run_id, r.resource_key, h.hour, t.workloads,
+           CASE WHEN max(coalesce(m.ran, 1)) OVER (PARTITION BY r.run_id) > 0 THEN coalesce(m.ran, 1) ELSE 1 END AS ran,
+           {stays}
     FROM run r
     CROSS JOIN LATERAL generate_series(r.charge_date::timestamptz, r.end_date::timestamptz - interval '1 hour',
                                        interval '1 hour') AS h (hour)
     LEFT JOIN node_hour t USING (resource_key, hour)
     LEFT JOIN ran_hour m USING (resource_key, hour)
     WHERE r.hours IS NULL OR (r.hours >> extract(hour FROM h.hour)::int) & 1 = 1"""
+"""The hours of each run and how much of each counts. Where others held all that is billed, a line of its own hours
+still lies in these."""
 
 _MEASURED = """
     CREATE TEMP TABLE measured_hour ON COMMIT DROP AS

@@ -146,3 +146,13 @@ def test_an_hour_billed_in_parts_by_a_plan_and_on_demand_is_a_whole_one(ledger: 
     assert ledger.shares("sku_id", "reason") == {
         ("14.4", "used"): D(72), ("14.4", "idle"): D(72), ("9.6", "used"): D(48), ("9.6", "idle"): D(48),
     }  # fmt: skip
+
+
+def test_a_line_of_an_hour_nobody_held_is_idle_though_others_say_they_held_all_that_is_billed(ledger: Ledger) -> None:
+    # The job says twelve hours, its line eleven and a half; another line bills half an hour after it.
+    ledger.charge("2026-10-05", "115", **in_hours("11.5", *range(12), sku_id="a"))
+    ledger.charge("2026-10-05", "5", **in_hours("0.5", 12, sku_id="b"))
+    ledger.workload(range(12), "vm-1", "job", requested=8, model="m")
+    ledger.workload("all", "vm-2", "elsewhere")
+    ledger.analyze()
+    assert ledger.shares("sku_id", "reason") == {("a", "used"): D(115), ("b", "idle"): D(5)}
