@@ -22,7 +22,7 @@ from recommender.life import Doing, change_state, evaluate
 from recommender.subjects.machines import Machine
 from tests.recommender.conftest import AS_OF, history
 from tests.recommender.kinds.served import Make
-from tests.recommender.kinds.test_rightsize import two_of_eight
+from tests.recommender.kinds.sizes import two_of_eight
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

@@ -22,10 +22,10 @@ from recommender.to_be_had import NOT_CHECKED, needs_of
 from tests.recommender.conftest import AS_OF, GIB, history
 from tests.recommender.kinds.served import Make
 from tests.recommender.kinds.services import HOURS, member, service
+from tests.recommender.kinds.sizes import two_of_eight
 from tests.recommender.kinds.test_accelerator import a10g, told
 from tests.recommender.kinds.test_arm_host import processors
 from tests.recommender.kinds.test_relocate import l4
-from tests.recommender.kinds.test_rightsize import two_of_eight
 from tests.recommender.kinds.test_spot import trainer
 from tests.recommender.told import granted, offered
 

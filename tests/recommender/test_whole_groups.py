@@ -25,8 +25,8 @@ from recommender.subjects.services import Service
 from recommender.whole_groups import whole_groups
 from tests.recommender.conftest import AS_OF, history
 from tests.recommender.kinds.served import Make, service_of
+from tests.recommender.kinds.sizes import two_of_eight
 from tests.recommender.kinds.test_accelerator import a10g, told
-from tests.recommender.kinds.test_rightsize import two_of_eight
 from tests.recommender.kinds.test_spot import trainer
 
 GROUP = {"aws:autoscaling:groupName": "shared"}

@@ -18,7 +18,7 @@ from recommender.methods.outcome import Capacity
 from recommender.methods.throughput import ServedModel
 from tests.recommender.conftest import GIB, history
 from tests.recommender.kinds.served import Make
-from tests.recommender.kinds.test_rightsize import sizes_of, two_of_eight
+from tests.recommender.kinds.sizes import sizes_of, two_of_eight
 from tests.recommender.methods.shapes import LLAMA_8B, LLAMA_70B
 
 OPTIONS = Rightsize()
