@@ -20,50 +20,16 @@ Drawbacks   Half: between machines that run half a day, and a fall that is told 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
 
 from sqlalchemy import Connection, text
 
 from aispend.schema import DONE_STATES
+from aispend.usual_days import thin_tail
 
-BELIEVED_DAYS = 3
-"""So many thin days are no late services any more."""
-_USUAL = timedelta(days=28)
-_LEAST_DAYS = 7
-_OF_THE_LEANEST = 10
-"""One in so many days may be leaner than a usual one."""
 _ONE_DAY = timedelta(days=1)
-
-Day = tuple[date, Mapping[str, Decimal]]
-"""A day with usage, and what it cost by currency."""
-
-
-def thin_tail(days: Sequence[Day]) -> int:
-    """How many of the newest ``days``, from new to old, are too thin to be whole; 0 where that is believed."""
-    for count in range(min(BELIEVED_DAYS, len(days)), 0, -1):
-        since = days[count - 1][0] - _USUAL
-        usual = _usual([cost for day, cost in days[count:] if day >= since])
-        if usual and all(_is_thin(cost, usual) for _, cost in days[:count]):
-            return 0 if count == BELIEVED_DAYS else count
-    return 0
-
-
-def _usual(costs: Sequence[Mapping[str, Decimal]]) -> dict[str, Decimal]:
-    """By currency what a lean day costs; empty where too little is known to say."""
-    if len(costs) < _LEAST_DAYS:
-        return {}
-    none = Decimal(0)
-    found = {
-        currency: sorted(cost.get(currency, none) for cost in costs)[len(costs) // _OF_THE_LEANEST]
-        for currency in {name for cost in costs for name in cost}
-    }
-    return {currency: cost for currency, cost in found.items() if cost > 0}
-
-
-def _is_thin(cost: Mapping[str, Decimal], usual: Mapping[str, Decimal]) -> bool:
-    return all(2 * cost.get(currency, Decimal(0)) < lean for currency, lean in usual.items())
 
 
 def end_of_bill(connection: Connection, slices: Iterable[int], today: date) -> date | None:

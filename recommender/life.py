@@ -198,7 +198,7 @@ def _write_done(connection: Connection, full_id: str, doing: Doing, now: datetim
         raise UsageError(
             f"{on} has not come yet.", where="--on", next_step="Accept it now, and say that it is done when it is."
         )
-    if doing.on is not None and (first := unpaid_until(connection, full_id, on)) is not None:
+    if doing.on is not None and (first := unpaid_until(connection, full_id, on, now.date())) is not None:
         raise UsageError(
             f"Nothing of it was paid for in the 28 days before {on}: it was first paid for on {first}.",
             where=f"--on {on}",

@@ -5,7 +5,8 @@ Assumes
 Method
     The promise (net saving with its range; of a commitment in stages, the first one's) is kept as it was when accepted,
     or done where nobody accepted it first; no later run changes it. Hours, effective cost, coverage and list price are
-    measured on the 28 days before the day it was done, or before the newest bill where that is earlier.
+    measured on the 28 days before the day it was done, or to the last day that its bills are known to
+    (``recommender/bill_days.py``) where that is earlier.
 Cases
     First charged within these days: from that day. Charged in another currency from one of them on: to that day. A day
     of unknown cost is left out. What no bill has a cost of yet is measured when one has. Advice whose effect the bill
@@ -29,6 +30,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from aispend.schema import recommendation, resource, saving_baseline, sku
 from aispend.store.telemetry import resolved_inference_hours
+from recommender.bill_days import bills_known_to
 from recommender.contract import Step
 from recommender.ledger.billed import Billed, Line, lines, sum_up
 from recommender.ledger.seats import is_of_seats, measured_seats
@@ -102,7 +104,7 @@ def write_baseline(
         "accepted_at": now,
         **{f"predicted_{name}": amount for name, amount in promise_of(row).items()},
     }
-    measured = _measured(connection, row, done_on or now.date()) | {
+    measured = _measured(connection, row, done_on or now.date(), now.date()) | {
         "done_on": done_on,
         "planned_end": planned_end,
         "undone_on": None,
@@ -118,18 +120,18 @@ def write_baseline(
     connection.execute(statement.on_conflict_do_update(index_elements=["recommendation_id"], set_=changing))
 
 
-def measure_what_waits(connection: Connection) -> None:
+def measure_what_waits(connection: Connection, today: date) -> None:
     """Measure anew what was paid before what is done, where no bill had a cost of it; what is known stays."""
     b = saving_baseline.c
     waiting = select(b.recommendation_id, b.done_on).where(b.done_on.is_not(None), b.quantity.is_(None))
     for name, done_on in connection.execute(waiting).all():
         row = connection.execute(select(recommendation).where(recommendation.c.id == name)).one()
-        measured = _measured(connection, row, done_on)
+        measured = _measured(connection, row, done_on, today)
         if measured["quantity"] is not None:
             connection.execute(update(saving_baseline).where(b.recommendation_id == name).values(**measured))
 
 
-def unpaid_until(connection: Connection, recommendation_id: str, day: date) -> date | None:
+def unpaid_until(connection: Connection, recommendation_id: str, day: date, today: date) -> date | None:
     """First day on which what it acts on is paid for, where nothing of it is in the 28 days before ``day``.
 
     None where something is, or where the bill does not name it: then nothing says that it was not done on that day.
@@ -137,7 +139,7 @@ def unpaid_until(connection: Connection, recommendation_id: str, day: date) -> d
     r = recommendation.c
     row = connection.execute(select(recommendation).where(r.id == recommendation_id)).one()
     keys = list(keys_of(connection, row.provider, list(row.acts_on) or [row.resource_id]).values())
-    end = min(day, _newest(connection, row, keys, day) + timedelta(days=1))
+    end = min(day, _newest(connection, row, keys, today, day) + timedelta(days=1))
     if not keys or lines(connection, keys, None, end - timedelta(days=WINDOW_DAYS), end):
         return None
     statement = text("SELECT min(charge_date) FROM charge WHERE resource_key = ANY(:keys)")
@@ -182,9 +184,9 @@ def served_in(
     return None if found[0] is None else Served(Decimal(found[0]), found[1], found[2])
 
 
-def _measured(connection: Connection, row: Any, done_on: date) -> dict[str, Any]:
+def _measured(connection: Connection, row: Any, done_on: date, today: date) -> dict[str, Any]:
     keys = keys_of(connection, row.provider, list(row.acts_on) or [row.resource_id])
-    end = min(done_on, _newest(connection, row, keys.values(), done_on) + timedelta(days=1))
+    end = min(done_on, _newest(connection, row, keys.values(), today, done_on) + timedelta(days=1))
     first = end - timedelta(days=WINDOW_DAYS)
     kind = counterfactual_of(row.kind)
     blank: dict[str, Any] = {
@@ -230,14 +232,20 @@ def _measured(connection: Connection, row: Any, done_on: date) -> dict[str, Any]
     return result | _costs(connection, billed, kind) | {"requests": served.requests if served else None}
 
 
-def _newest(connection: Connection, row: Any, keys: Collection[int], otherwise: date) -> date:
-    """Newest day of AI usage on the provider's bills, or of any on one it is charged on where that ends before.
+def _newest(connection: Connection, row: Any, keys: Collection[int], today: date, otherwise: date) -> date:
+    """Newest day of AI usage on the provider's bills, or the last that one it is charged on is known to, if earlier.
 
     What the bill of its own payer does not have yet was not free. ``otherwise`` where there is none.
     """
     scopes = _scopes(connection, row.provider, keys) if keys else _account_scopes(connection, row)
-    newest: date | None = connection.scalar(text(_NEWEST), {"provider": row.provider, "scopes": scopes})
-    return newest or otherwise
+    known = bills_known_to(connection, row.provider, scopes, today)
+    ai, own = [], []
+    for bill in connection.execute(text(_NEWEST), {"provider": row.provider, "today": today}):
+        if bill.newest_ai is not None:
+            ai.append(bill.newest_ai)
+        if bill.scope in scopes:
+            own.append(min(bill.newest, known.get(bill.scope, bill.newest)))
+    return min([*([max(ai)] if ai else []), *own], default=otherwise)
 
 
 def _changes_currency(found: Sequence[Line], currency: str) -> date | None:
@@ -292,12 +300,10 @@ def _account_scopes(connection: Connection, row: Any) -> list[str]:
 
 
 _NEWEST = """
-    WITH bill AS (
-        SELECT s.scope, max(c.charge_date) AS newest, max(c.charge_date) FILTER (WHERE sku.is_ai) AS newest_ai
-        FROM charge c JOIN slice s USING (slice_id) JOIN charge_kind k USING (charge_kind_key) JOIN sku USING (sku_key)
-        WHERE s.provider = :provider AND k.charge_category = 'Usage'
-        GROUP BY s.scope)
-    SELECT least(max(newest_ai), min(newest) FILTER (WHERE scope = ANY(:scopes))) FROM bill"""
+    SELECT s.scope, max(c.charge_date) AS newest, max(c.charge_date) FILTER (WHERE sku.is_ai) AS newest_ai
+    FROM charge c JOIN slice s USING (slice_id) JOIN charge_kind k USING (charge_kind_key) JOIN sku USING (sku_key)
+    WHERE s.provider = :provider AND k.charge_category = 'Usage' AND c.charge_date < :today
+    GROUP BY s.scope"""
 
 _SCOPES = """
     WITH own AS (

@@ -11,7 +11,7 @@ Method
     After the first whole month whose bills are final a recommendation is *verified*: as promised, above, or a miss.
 Cases
     A month whose bills are not loaded has no line; one not final is provisional, and counts the days that the bills of
-    all its payers have.
+    all its payers are known to (``recommender/bill_days.py``).
     A later change of the same resource ends the line of the earlier one, or takes its part out of it (``order.py``). A
     stop whose resource is paid for again within seven days was regretted; one paid for on every day was none: a miss.
 Sources
@@ -33,6 +33,7 @@ from sqlalchemy import Connection, delete, insert, select, text, update
 from aispend.clock import month_of, next_month
 from aispend.money import rate
 from aispend.schema import recommendation, recommendation_event, saving, saving_baseline
+from recommender.bill_days import bills_known_to
 from recommender.contract import HOURS_PER_MONTH
 from recommender.ledger.baseline import keys_of, measure_what_waits
 from recommender.ledger.bought_again import bought_again, is_missing
@@ -76,7 +77,7 @@ class Span:
 
 def update_ledger(connection: Connection, floors: Sequence[Floor], now: datetime) -> int:
     """Write the lines of all that was done, and verify what can be; how many were verified now."""
-    measure_what_waits(connection)
+    measure_what_waits(connection, now.date())
     items = connection.execute(
         select(saving_baseline, recommendation.c.state, recommendation.c.account, recommendation.c.model)
         .add_columns(recommendation.c.team, recommendation.c.resource_id, recommendation.c.target)
@@ -107,7 +108,7 @@ def update_ledger(connection: Connection, floors: Sequence[Floor], now: datetime
     for item in items:
         name, place = item.recommendation_id, (item.provider, *item.scopes)
         if place not in bills:
-            bills[place] = _bills(connection, item.provider, item.scopes)
+            bills[place] = _bills(connection, item.provider, item.scopes, now.date())
         keys = own[name] | replaced[name] | bought[name]
         held = held_after(item, items, reach[name], replaced)
         price, missing = held_price(item, items), is_missing(item, bought[name])
@@ -178,14 +179,24 @@ def _spans(item: Any, superseded: date | None, bills: Mapping[date, Bill], today
     return spans
 
 
-def _bills(connection: Connection, provider: str, scopes: Sequence[str]) -> dict[date, Bill]:
-    """Months that all the billing accounts are loaded for, each to the last day with usage that all of them have."""
-    rows = connection.execute(text(_BILLS), {"provider": provider, "scopes": list(scopes), "final": list(_FINAL)})
-    return {
-        row.period: Bill(row.is_final, next_month(row.period) if row.is_final else row.through + timedelta(days=1))
-        for row in rows
-        if row.bills >= len(scopes) and (row.is_final or row.all_have_usage)
-    }
+def _bills(connection: Connection, provider: str, scopes: Sequence[str], today: date) -> dict[date, Bill]:
+    """Months that all the billing accounts are loaded for, each to the last day that all their bills are known to."""
+    known = bills_known_to(connection, provider, scopes, today)
+    months: dict[date, list[Any]] = {}
+    wanted = {"provider": provider, "scopes": list(scopes), "final": list(_FINAL), "today": today}
+    for row in connection.execute(text(_BILLS), wanted):
+        months.setdefault(row.period, []).append(row)
+    found = {}
+    for month, rows in months.items():
+        ends = [
+            None if row.through is None else min(row.through, known.get(row.scope, row.through))
+            for row in rows
+            if not row.is_final
+        ]
+        if len(rows) >= len(scopes) and None not in ends:
+            end = min((day + timedelta(days=1) for day in ends if day is not None), default=next_month(month))
+            found[month] = Bill(not ends, end)
+    return found
 
 
 def _line(item: Any, span: Span, valued: Valued, now: datetime) -> dict[str, Any]:
@@ -286,16 +297,11 @@ def _within_a_tenth(net: Decimal | None, low: Decimal, high: Decimal) -> bool:
 
 
 _BILLS = """
-    WITH bill AS (
-        SELECT s.period, s.scope, bool_and(s.state = ANY(:final)) AS is_final, max(d.through) AS through
-        FROM slice s
-        LEFT JOIN LATERAL (
-            SELECT max(c.charge_date) AS through FROM charge c JOIN charge_kind k USING (charge_kind_key)
-            WHERE c.slice_id = s.slice_id AND c.billing_month = s.period AND k.charge_category = 'Usage') d ON true
-        WHERE s.kind = 'bill' AND s.provider = :provider AND s.scope = ANY(:scopes)
-        GROUP BY s.period, s.scope)
-    SELECT period, bool_and(is_final) AS is_final, count(*) AS bills,
-           min(through) FILTER (WHERE NOT is_final) AS through,
-           bool_and(is_final OR through IS NOT NULL) AS all_have_usage
-    FROM bill
-    GROUP BY period"""
+    SELECT s.period, s.scope, bool_and(s.state = ANY(:final)) AS is_final, max(d.through) AS through
+    FROM slice s
+    LEFT JOIN LATERAL (
+        SELECT max(c.charge_date) AS through FROM charge c JOIN charge_kind k USING (charge_kind_key)
+        WHERE c.slice_id = s.slice_id AND c.billing_month = s.period AND k.charge_category = 'Usage'
+          AND c.charge_date < :today) d ON true
+    WHERE s.kind = 'bill' AND s.provider = :provider AND s.scope = ANY(:scopes)
+    GROUP BY s.period, s.scope"""

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from aispend.usual_days import thin_tail
 from analyzer.series import coverage
-from analyzer.whole_days import thin_tail
 from tests.analyzer.conftest import Ledger, all_hours
 
 D = Decimal

@@ -109,7 +109,7 @@ def test_a_machine_is_off_where_its_payer_was_billed_for_other_things_since(
     with fleet.engine.begin() as connection:
         _machine_of_another_payer(connection, date(2026, 11, 14))
         connection.execute(insert(sku).values(sku_key=7, provider="aws", is_ai=False))
-        _charge(connection, LAST, sku_key=7, resource_key=0, cost=3)
+        _charge(connection, LAST, sku_key=7, resource_key=0, cost=300)
     recommend(fleet.engine, store_settings, clock)
     with fleet.engine.connect() as connection:
         assert NAME not in {row.resource_id for row in connection.execute(select(recommendation))}
@@ -141,7 +141,7 @@ def test_other_charges_of_its_bill_tell_how_far_that_goes(fleet: Store, store_se
     recommend(fleet.engine, store_settings, clock)
     with fleet.engine.begin() as connection:
         connection.execute(insert(sku).values(sku_key=7, provider="aws", is_ai=False))
-        _charge(connection, date(2026, 11, 19), sku_key=7, resource_key=0, cost=3)
+        _charge(connection, date(2026, 11, 19), sku_key=7, resource_key=0, cost=300)
         advised = select(recommendation.c.id).where(recommendation.c.resource_id == NAME)
         change_state(connection, str(connection.scalar(advised)), "accepted", who="kim", clock=clock)
         before = connection.execute(select(saving_baseline)).one()
