@@ -122,7 +122,7 @@ def ranking(rows: Sequence[tuple[str, Decimal | None]], currency: str, quiet: Se
 def waterfall(
     start: tuple[str, Decimal], steps: Sequence[tuple[str, Decimal]], end: tuple[str, Decimal], currency: str
 ) -> go.Figure:
-    """From one amount to another by steps; the axis begins where the steps can be seen, not at zero."""
+    """From one amount to another by steps; the axis begins where the steps can be seen, and says if not at zero."""
     labels = [start[0], *(label for label, _ in steps), end[0]]
     amounts = [start[1], *(amount for _, amount in steps), end[1]]
     figure = go.Figure(
@@ -151,7 +151,7 @@ def waterfall(
         tickvals=list(range(len(labels))), ticktext=[_wrapped(label) for label in labels], showgrid=False
     )
     figure.update_yaxes(
-        title={"text": currency, "standoff": 6},
+        title={"text": f"{currency}, not from 0" if floor > 0 else currency, "standoff": 6},
         range=[floor, max(levels) + (span or max(levels) * 0.1) * 0.25],
         gridcolor=GRID,
         zerolinecolor=GRID,
@@ -186,7 +186,11 @@ def unit_cost_trend(points: Sequence[tuple[date, Decimal | None]], unit: str, cu
     figure.update_layout(**frame(height=310, left=64))
     _month_axis(figure, Window(points[0][0], next_month(points[-1][0])))
     figure.update_yaxes(
-        title={"text": f"{currency} {unit}", "standoff": 6}, gridcolor=GRID, rangemode="tozero", zerolinecolor=GRID
+        title={"text": f"{currency} {unit}", "standoff": 6},
+        gridcolor=GRID,
+        rangemode="tozero",
+        separatethousands=True,
+        zerolinecolor=GRID,
     )
     return figure
 

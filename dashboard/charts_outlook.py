@@ -56,7 +56,11 @@ def path(actual: Sequence[tuple[date, Decimal]], ahead: Sequence[ForecastDay], c
     )
     figure.update_xaxes(showgrid=False, tickformat="%-d %b", nticks=8)
     figure.update_yaxes(
-        title={"text": f"{currency} a day", "standoff": 6}, gridcolor=GRID, rangemode="tozero", zerolinecolor=GRID
+        title={"text": f"{currency} a day", "standoff": 6},
+        gridcolor=GRID,
+        rangemode="tozero",
+        separatethousands=True,
+        zerolinecolor=GRID,
     )
     return figure
 

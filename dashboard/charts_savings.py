@@ -48,6 +48,10 @@ def promised_and_realised(months: Sequence[SavedMonth], currency: str) -> go.Fig
     )
     figure.update_xaxes(type="category", showgrid=False)
     figure.update_yaxes(
-        title={"text": f"{currency} a month", "standoff": 6}, gridcolor=GRID, rangemode="tozero", zerolinecolor=GRID
+        title={"text": f"{currency} a month", "standoff": 6},
+        gridcolor=GRID,
+        rangemode="tozero",
+        separatethousands=True,
+        zerolinecolor=GRID,
     )
     return figure

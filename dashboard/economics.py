@@ -156,9 +156,9 @@ def _lives(currency: str) -> None:
     rows = [row for row in ours if any(_parts(row)[:-1])]
     left = exact_sum(row.other_cost for row in ours if row not in rows)
     besides = f"Besides, of models that are in other stages alone or in none known: {money(left)} {currency}."
-    if left:
-        st.caption(layout.markdown_safe(besides))
     if not rows or found.window is None:
+        if left:
+            st.caption(layout.markdown_safe(besides))
         st.info("No spend is known to be for data, training or serving. Stages come from tags, rules and workloads.")
         return
     divided = allocation_line(found.allocation).removesuffix(".")
@@ -191,6 +191,8 @@ def _lives(currency: str) -> None:
         right=heads[1:],
         more="more models",
     )
+    if left:
+        st.caption(layout.markdown_safe(besides))
     if shared := shared_line(ours):
         st.caption(layout.markdown_safe(shared))
     if any(row.partly_unknown for row in rows):

@@ -72,9 +72,11 @@ def _budget(row: BudgetStatus, newest: Window) -> tuple[Cell, ...]:
     besides = "".join(
         f"; besides {money(Decimal(amount))} {code}, not converted" for code, amount in row.unconverted.items()
     )
+    # a line breaks before no per cent sign
+    thresholds = threshold_words(row).replace(" %", "\u00a0%")
     return (
         Lines(row.name, f"{row.covers}, {row.cost} cost, {row.period} from {row.period_start}, {known_words(row)}"),
-        Mark(word, tone, "; ".join(filter(None, (row.reason + besides, threshold_words(row))))),
+        Mark(word, tone, "; ".join(filter(None, (row.reason + besides, thresholds)))),
         Lines(money(row.amount), row.currency),
         Lines(money(spent(row)) + layout.star(row.partly_unknown), share_spent(spent(row), row.amount)),
         Lines(money(row.forecast_p50), _budget_band(row)),

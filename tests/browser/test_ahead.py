@@ -103,8 +103,8 @@ def test_a_budget_says_how_it_stands_in_words_and_by_when_it_is_used_up(readers:
         ],
         [
             f"search, llama\n{place}",
-            "● Within budget\n5% spent; besides 42.00 EUR, not converted; 5 % reached 2026-11-02, "
-            "50 % expected 2026-11-20, 100 % not in this period",
+            "● Within budget\n5% spent; besides 42.00 EUR, not converted; 5\u00a0% reached 2026-11-02, "
+            "50\u00a0% expected 2026-11-20, 100\u00a0% not in this period",
             "240.00\nUSD",
             "12.00\n5 %",
             f"190.00\n{band}",

@@ -99,3 +99,16 @@ def test_a_month_without_a_unit_cost_is_a_gap() -> None:
         "– USD per 1k requests",
         "0.0001200 USD per 1k requests",
     ]
+
+
+@pytest.mark.parametrize(
+    ("before", "step", "said"),
+    [("81904.75", "4692.37", "USD, not from 0"), ("10", "-30", "USD")],
+)
+def test_an_axis_that_does_not_begin_at_zero_says_so(before: str, step: str, said: str) -> None:
+    """Bars of 81,904.75 and 86,597.12 differ by 5.7 %, and look as if one were twice the other."""
+    start, change = Decimal(before), Decimal(step)
+    axis = charts.waterfall(("Oct", start), [("more use", change)], ("Nov", start + change), "USD").layout.yaxis
+
+    assert axis.title.text == said
+    assert (axis.range[0] > 0) == (said != "USD")

@@ -30,6 +30,7 @@ def test_the_path_goes_from_actual_days_over_into_expected_ones_within_their_ban
     assert drawn["band"] == ([november(4), date(2026, 12, 1)], [8.0, 9.0])
     assert drawn[""][1] == [4.0, 5.0], "the lower end, up to which the band is filled"
     assert [line.x0 for line in figure.layout.shapes] == [date(2026, 12, 1)]
+    assert figure.layout.yaxis.separatethousands, "5,000 as in the tables"
     words = next(line.customdata for line in figure.data if line.name == "expected")
     assert list(words)[:2] == ["6.00 USD expected, between 4.00 and 8.00", "7.00 USD expected"]
 
