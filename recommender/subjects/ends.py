@@ -4,15 +4,17 @@ Assumes
     One bill per payer of a provider: its accounts are as late as it is.
 Method
     The evidence as a whole ends after the newest usage of AI that has a resource or is tokens. A payer's ends there
-    too, unless nothing it was charged for, AI or not, is as new: then after its own newest usage. An account ends with
-    its payer; what names no account a bill knows, with the latest of its provider.
+    too, unless nothing it was charged for, AI or not, is as new: then after its own newest usage. Only days count on
+    which its charges are as much as usual (``aispend/usual_days.py``). An account ends with its payer; what names no
+    account a bill knows, with the latest of its provider.
 Cases
     An account that went from one payer to another ends with the later; one that two are charged for at once, for more
     than a week, with the earlier.
     Costs of the company's own may be written down for days to come: they count only where there are no others, and are
     never late. What was billed nothing for ``LEFT_DAYS`` is taken for used no more, and ends with the whole.
 Known drawbacks
-    A payer charged for one machine alone looks late from the day the machine was stopped.
+    A payer charged for one machine alone looks late from the day the machine was stopped; one whose charges fall to
+    less than half, for two days.
     What spans payers (a model served in accounts of two) ends with the latest of them.
 """
 
@@ -20,12 +22,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from aispend.schema import account, charge, charge_kind, sku
+from aispend.schema import DONE_STATES, account, charge, charge_kind, sku, slice_
+from aispend.usual_days import newest_usual_days
 
 OWN = "own"
 """Provider of costs that no cloud bills."""
@@ -35,6 +38,8 @@ LEFT_DAYS = 35
 
 _HANDOVER = timedelta(days=6)
 """How long two payers may be charged for an account that goes from one to the other."""
+_USUAL = timedelta(days=28)
+"""Before the days asked of, what shows how much is usual."""
 _USAGE = charge_kind.c.charge_category == "Usage"
 
 
@@ -78,16 +83,23 @@ class _Billed:
 
 
 def evidence_end(connection: Connection) -> datetime | None:
-    """End of the evidence: the day after the newest usage charge of a resource or of tokens; None without charges."""
+    """End of the evidence: the day after the newest usage charge of a resource or of tokens; None without charges.
+
+    A payer's charges count to the last day on which they are as much as usual.
+    """
     rows = connection.execute(
-        select(sku.c.provider, func.max(charge.c.charge_date))
+        select(sku.c.provider, account.c.billing_account_id, func.max(charge.c.charge_date))
         .join(sku, sku.c.sku_key == charge.c.sku_key)
         .join(charge_kind, charge_kind.c.charge_kind_key == charge.c.charge_kind_key)
+        .outerjoin(account, account.c.account_key == charge.c.account_key)
         .where(_is_evidence(), _USAGE)
-        .group_by(sku.c.provider)
-    )
-    ends = {provider: _day_after(newest) for provider, newest in rows}
-    return max((end for provider, end in ends.items() if provider != OWN), default=ends.get(OWN))
+        .group_by(sku.c.provider, account.c.billing_account_id)
+    ).all()
+    clouds = [((provider, payer), newest) for provider, payer, newest in rows if provider != OWN]
+    if not clouds:
+        return max((_day_after(newest) for _, _, newest in rows), default=None)
+    known = _known_to(connection, max(newest for _, newest in clouds) - timedelta(days=LEFT_DAYS))
+    return max(_day_after(min(newest, known.get(book, newest))) for book, newest in clouds)
 
 
 def load_ends(connection: Connection, newest: datetime) -> Ends:
@@ -108,7 +120,12 @@ def load_ends(connection: Connection, newest: datetime) -> Ends:
         )
         .group_by(sku.c.provider, payer, used_by)
     ).all()
-    billed = [_Billed(*row) for row in rows]
+    known = _known_to(connection, first)
+    billed = [
+        replace(one, last=min(one.last, known[one.provider, one.payer]))
+        for one in (_Billed(*row) for row in rows)
+        if known[one.provider, one.payer] >= first
+    ]
     asked = {(one.provider, one.payer) for one in billed if one.is_evidence}
     of_payer: dict[tuple[str, str | None], datetime] = {}
     of_user: dict[tuple[str, str], list[_Billed]] = defaultdict(list)
@@ -127,6 +144,28 @@ def load_ends(connection: Connection, newest: datetime) -> Ends:
         for user, several in of_user.items()
     }
     return Ends(newest, of_provider, of_account)
+
+
+def _known_to(connection: Connection, first: date) -> dict[tuple[str, str | None], date]:
+    """The last day, by provider and payer charged since ``first``, on which usage costs as much as it usually does."""
+    since = first - _USUAL
+    cost = func.coalesce(charge.c.effective_cost, charge.c.billed_cost, 0)
+    rows = connection.execute(
+        select(sku.c.provider, account.c.billing_account_id, charge.c.charge_date, charge_kind.c.billing_currency)
+        .add_columns(func.sum(cost), func.coalesce(func.bool_or(slice_.c.state.in_(DONE_STATES)), False))
+        .join(sku, sku.c.sku_key == charge.c.sku_key)
+        .join(charge_kind, charge_kind.c.charge_kind_key == charge.c.charge_kind_key)
+        .outerjoin(account, account.c.account_key == charge.c.account_key)
+        .outerjoin(slice_, slice_.c.slice_id == charge.c.slice_id)
+        .where(
+            _USAGE,
+            sku.c.provider != OWN,
+            charge.c.charge_date >= since,
+            charge.c.billing_month >= since.replace(day=1),
+        )
+        .group_by(sku.c.provider, account.c.billing_account_id, charge.c.charge_date, charge_kind.c.billing_currency)
+    )
+    return newest_usual_days(((row[0], row[1]), row[2], row[3], row[4], row[5]) for row in rows)
 
 
 def _is_evidence() -> ColumnElement[bool]:

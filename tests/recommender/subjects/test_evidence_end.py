@@ -35,14 +35,16 @@ def _accounts(connection: Connection, payers: dict[int, tuple[str, str | None]])
         connection.execute(insert(account).values(row))
 
 
-def _billed(connection: Connection, key: int, day: date, resource_key: int, account_key: int = 1) -> None:
+def _billed(
+    connection: Connection, key: int, day: date, resource_key: int, account_key: int = 1, *, cost: int = 1
+) -> None:
     connection.execute(
         insert(charge).values(
             billing_month=month_of(day), slice_id=1, half=0, ordinal=key * 1000 + account_key * 100 + day.day,
             charge_date=day,
             account_key=account_key, sku_key=key,
             location_key=0, resource_key=resource_key, tag_set_key=0, commitment_key=0, charge_kind_key=1,
-            effective_cost=1, line_count=1,
+            effective_cost=cost, line_count=1,
         )
     )  # fmt: skip
 
@@ -155,4 +157,47 @@ def test_other_usage_beyond_the_evidence_moves_no_end(connection: Connection) ->
     _billed(connection, 1, date(2026, 11, 12), 8, account_key=3)
     _billed(connection, 5, date(2026, 11, 25), 0, account_key=3)
     assert evidence_end(connection) == END
+    assert load_ends(connection, END).each == [END]
+
+
+@pytest.mark.parametrize("stray", [28, 22])
+@pytest.mark.parametrize("is_ai", [True, False])
+def test_a_line_that_came_astray_moves_no_end(connection: Connection, stray: int, is_ai: bool) -> None:
+    """240 a day to the 20th, and a line of 1 after it: the machine is not billed yet, and has not stopped."""
+    connection.execute(insert(sku).values(sku_key=5, provider="aws", is_ai=False))
+    _accounts(connection, {1: ("P", "a")})
+    for day in range(1, 21):
+        _billed(connection, 1, date(2026, 11, day), 7, cost=240)
+    _billed(connection, 1 if is_ai else 5, date(2026, 11, stray), 8, cost=1)
+    assert evidence_end(connection) == END
+    assert load_ends(connection, END).each == [END]
+
+
+def test_a_payer_behind_ends_on_its_last_usual_day(connection: Connection) -> None:
+    """P is billed to the 20th; Q to the 10th at 240, with a line of 1 on the 18th: Q's machines have not stopped."""
+    _accounts(connection, {1: ("P", "a"), 2: ("Q", "b")})
+    for day in range(1, 21):
+        _billed(connection, 1, date(2026, 11, day), 7, cost=240)
+    for day in range(1, 11):
+        _billed(connection, 1, date(2026, 11, day), 8, account_key=2, cost=240)
+    _billed(connection, 1, date(2026, 11, 18), 9, account_key=2)
+    assert evidence_end(connection) == END
+    assert load_ends(connection, END).of("aws", "b") == datetime(2026, 11, 11, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("days", "end"), [(2, 21), (3, 24)])
+def test_the_third_day_with_next_to_nothing_is_believed(connection: Connection, days: int, end: int) -> None:
+    _accounts(connection, {1: ("P", "a")})
+    for day in range(1, 21 + days):
+        _billed(connection, 1, date(2026, 11, day), 7, cost=240 if day <= 20 else 1)
+    assert evidence_end(connection) == datetime(2026, 11, end, tzinfo=UTC)
+
+
+def test_a_line_that_came_astray_does_not_make_a_cloud_late_that_is_used_no_more(connection: Connection) -> None:
+    """Nothing but a line of 1 since 10 October, 42 days before the end."""
+    ensure_partitions(connection, [date(2026, 9, 1), date(2026, 10, 1)])
+    _billed(connection, 1, DAY, 7)
+    for day in range(1, 11):
+        _billed(connection, 4, date(2026, 10, day), 9, cost=240)
+    _billed(connection, 4, date(2026, 10, 30), 9)
     assert load_ends(connection, END).each == [END]
