@@ -8,10 +8,11 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from sqlalchemy import Connection, Date, func, select
+from sqlalchemy import Connection, Date, case, func, select
 
 from aispend.clock import month_of, next_month
 from aispend.schema import DONE_STATES, analysis_state, share_target, slice_, spend_day
+from aispend.usual_days import newest_usual_days
 from analyzer.fingerprint import allocation_words
 from analyzer.series import OWN
 
@@ -21,6 +22,8 @@ Axis = Literal["usage", "billing"]
 CostColumn = Literal["billed_cost", "effective_cost", "list_cost", "contracted_cost"]
 COSTS: tuple[CostColumn, ...] = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
 DEFAULT_DAYS = 30
+_LOOKED_BACK = timedelta(days=62)
+"""Two months of bills show how much is usual."""
 
 
 @dataclass(frozen=True)
@@ -92,21 +95,38 @@ def window_ending(newest: date | None, days: int = DEFAULT_DAYS) -> Window | Non
 
 
 def newest_window(connection: Connection, days: int = DEFAULT_DAYS, axis: Axis = "usage") -> Window | None:
-    """The last ``days`` days with data: up to and including the newest analyzed charge day of clouds.
+    """The last ``days`` days with data: to the newest analyzed charge day of clouds with as much usage as usual.
 
     On the billing axis the month that day lies in: invoices are of whole months.
 
-    The company's own costs may be written down for days to come: they count only where there are no others, and no
-    day counts that was yet to come when the analysis was made.
+    Days after it with next to nothing on them are a line that came astray, not days that cost nothing
+    (:mod:`aispend.usual_days`); the newest day may still be incomplete. The company's own costs may be written down for
+    days to come: they count only where there are no others, and no day counts that was yet to come when the analysis
+    was made.
     """
     d = spend_day.c
     analyzed = select(func.timezone("UTC", func.max(analysis_state.c.analyzed_at)).cast(Date)).scalar_subquery()
     newest = select(func.max(d.charge_date)).where(d.charge_date <= func.coalesce(analyzed, d.charge_date))
-    of_clouds = newest.where(d.provider != OWN)
-    day = connection.scalar(select(func.coalesce(of_clouds.scalar_subquery(), newest.scalar_subquery())))
+    line: date | None = connection.scalar(newest.where(d.provider != OWN))
+    day = connection.scalar(newest) if line is None else _newest_usual(connection, line)
     if axis == "billing" and day is not None:
         return Window(month_of(day), next_month(month_of(day)))
     return window_ending(day, days)
+
+
+def _newest_usual(connection: Connection, newest: date) -> date:
+    """The newest day with as much usage as usual on any bill of clouds that has charges up to ``newest``."""
+    d, s = spend_day.c, slice_.c
+    usage = case((d.charge_category == "Usage", func.coalesce(d.effective_cost, d.billed_cost)))
+    rows = connection.execute(
+        select(s.provider, s.scope, d.charge_date, d.currency, func.coalesce(func.sum(usage), 0))
+        .add_columns(func.bool_or(s.state.in_(DONE_STATES)))
+        .join(slice_, s.slice_id == d.slice_id)
+        .where(d.provider != OWN, d.charge_date <= newest, d.charge_date > newest - _LOOKED_BACK)
+        .group_by(s.provider, s.scope, d.charge_date, d.currency)
+    )
+    found = newest_usual_days(((row[0], row[1]), row[2], row[3], row[4], row[5]) for row in rows)
+    return max(found.values(), default=newest)
 
 
 def charge_days(connection: Connection) -> Window | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 
 from aispend.clock import Clock
@@ -62,3 +63,55 @@ def test_on_the_billing_axis_the_newest_billing_month_is_whole(database: Store, 
         found = views.spend(connection, views.SpendQuery(by=("provider",), axis="billing"))
     assert found.basis.window == views.Window(date(2026, 10, 1), date(2026, 11, 1))
     assert [total.costs.billed_cost for total in found.totals] == [17]
+
+
+@pytest.mark.parametrize("stray", [[], [19], [28], [18, 19]])
+@pytest.mark.parametrize("category", ["Usage", "Tax"])
+def test_a_line_that_came_astray_does_not_shift_the_window(
+    database: Store, clock: Clock, tmp_path: Path, stray: list[int], category: str
+) -> None:
+    """240 a day to 10 November: the last 30 days cost 7,200, and ten days of two months are held together."""
+    ledger = Ledger(database, Settings(home=tmp_path), clock)
+    for number in range(71):
+        ledger.charge(f"{date(2026, 9, 1) + timedelta(days=number)}", "240", hours=all_hours())
+    for day in stray:
+        ledger.charge(f"2026-11-{day}", "1", service_name="S3", category=category)
+    ledger.analyze()
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE analysis_state SET analyzed_at = '2026-11-30T06:00Z'"))
+        window = views.Window(date(2026, 10, 12), date(2026, 11, 11))
+        assert views.newest_window(connection) == window
+        assert [total.costs.billed_cost for total in views.spend(connection, views.SpendQuery()).totals] == [7200]
+        assert views.known_days(connection) == views.Window(date(2026, 9, 1), date(2026, 11, 11))
+        assert views.month_against_month(connection) == (
+            views.Window(date(2026, 10, 1), date(2026, 10, 11)),
+            views.Window(date(2026, 11, 1), date(2026, 11, 11)),
+        )
+
+
+def test_on_the_billing_axis_a_line_of_the_next_month_does_not_shift_it(
+    database: Store, clock: Clock, tmp_path: Path
+) -> None:
+    ledger = Ledger(database, Settings(home=tmp_path), clock)
+    for number in range(31):
+        ledger.charge(f"{date(2026, 10, 1) + timedelta(days=number)}", "240", hours=all_hours())
+    ledger.charge("2026-11-05", "1", service_name="S3")
+    analyzed(ledger)
+    with database.engine.connect() as connection:
+        october = views.Window(date(2026, 10, 1), date(2026, 11, 1))
+        assert views.newest_window(connection, axis="billing") == october
+
+
+def test_a_bill_that_is_done_says_what_its_last_days_are(database: Store, clock: Clock, tmp_path: Path) -> None:
+    ledger = Ledger(database, Settings(home=tmp_path), clock)
+    for number in range(20):
+        ledger.charge(f"{date(2026, 10, 1) + timedelta(days=number)}", "240", hours=all_hours())
+    ledger.charge("2026-10-31", "1", category="Tax")
+    analyzed(ledger)
+    with database.engine.begin() as connection:
+        found = []
+        for state in ("open", "final"):
+            connection.execute(text("UPDATE slice SET state = :state WHERE kind = 'bill'"), {"state": state})
+            window = views.newest_window(connection)
+            found.append(window and window.last)
+    assert found == [date(2026, 10, 20), date(2026, 10, 31)]
