@@ -16,7 +16,7 @@ from aispend.schema import made_from
 from aispend.settings import Allocation, Settings
 from analyzer.late_bills import claims_say
 
-ANALYSIS_VERSION = "10"
+ANALYSIS_VERSION = "11"
 """Changes whenever the same facts may give other shares, roll-ups or unit costs."""
 
 _BILLS = """
