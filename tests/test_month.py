@@ -12,7 +12,7 @@ from recommender import contract
 
 ROOT = Path(__file__).resolve().parents[1]
 PRODUCT = ("aispend", "analyzer", "collectors", "recommender", "reports", "dashboard")
-SEEDS = {"recommender/kinds/commit.py", "recommender/savings.py"}
+SEEDS = {"recommender/methods/drawn_weeks.py"}
 """Files whose 730 begins a random series."""
 
 
