@@ -92,7 +92,8 @@ def _days_off(fees: Floats, first: date) -> list[int]:
     """Weekdays (0 is Monday) on which fees of all others do not come; none where it is not those of a week.
 
     Of the last four weeks, from that of the first charged day on, and two weeks at least. On a day off something may
-    come once in four weeks (a fee of the month), on another it may be missing once (a holiday).
+    come once in four weeks (a fee of the month), on another it may be missing once (a holiday) of at least three: what
+    came on four days of a fortnight may be the end of one month and the beginning of the next.
     """
     import numpy as np
 
@@ -106,7 +107,7 @@ def _days_off(fees: Floats, first: date) -> list[int]:
         days = charged[number::7]
         if 4 * days.sum() <= len(days):
             off.append((first.weekday() + since + number) % 7)
-        elif days.sum() < len(days) - 1:
+        elif days.sum() < max(2, len(days) - 1):
             return []
     return off if len(off) <= _MOST_OFF else []
 

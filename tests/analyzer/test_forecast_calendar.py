@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from analyzer.forecast import DAILY, History, project
@@ -84,6 +84,7 @@ def test_fees_of_every_day_are_one_a_day_and_what_comes_on_top_comes_once(month:
     st.dictionaries(st.sampled_from((1, 2, 15, *range(27, 32))), st.integers(1, 1000), min_size=1),
     st.dates(date(2023, 6, 1), date(2026, 6, 1)),
 )
+@example({1: 1, 2: 1, 27: 1, 28: 1}, date(2023, 6, 4))
 def test_what_came_on_the_same_days_of_every_month_comes_on_them_in_the_next_three(
     on: dict[int, int], end: date
 ) -> None:
