@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Numeric, cast, func, select
 
 from aispend.schema import resource_history, resource_life
 from aispend.store.telemetry import resolved_workload_hours
@@ -114,7 +114,7 @@ def load_jobs(connection: Connection, as_of: datetime, window_days: int) -> dict
     ended = func.max(hours.hour).filter(hours.outcome == "succeeded")
     retried = func.min(hours.hour).filter(hours.outcome == "retried")
     rows = connection.execute(
-        select(hours.resource_key, hours.workload, func.sum(hours.seconds), retried, ended)
+        select(hours.resource_key, hours.workload, func.sum(cast(hours.seconds, Numeric)), retried, ended)
         .where(
             hours.resource_key.is_not(None),
             hours.outcome.is_not(None),

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Numeric, case, cast, func, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from aispend.prices.prices import Price
@@ -342,7 +342,7 @@ def _per_day(connection: Connection, resolved: Any, since: date, what: str) -> d
         # tokens that nobody counted the requests of are one at least, and never a day on which nobody asked
         amount = func.greatest(func.coalesce(counted, 0), case((func.sum(hours.c.quantity) > 0, 1), else_=0))
     else:
-        amount = func.sum(hours.c.seconds)
+        amount = func.sum(cast(hours.c.seconds, Numeric))
     rows = connection.execute(
         select(hours.c.resource_key, day, func.coalesce(amount, 0))
         .where(hours.c.resource_key.is_not(None), hours.c.hour >= datetime.combine(since, time(), UTC))

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from math import fsum
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, case, func, select, text
@@ -79,7 +80,7 @@ class Recorded:
         enough = _ENOUGH * sum(count for count, _, _ in told)
         mean = p50 = p95 = None
         if told and sum(count for count, _ in means) >= enough:
-            mean = sum(count * value for count, value in means) / sum(count for count, _ in means)
+            mean = fsum(count * value for count, value in means) / fsum(count for count, _ in means)
         if told and sum(count for count, _, _ in each) >= enough:
             p50 = _median([(count, value) for count, value, _ in each])
             p95 = _median([(count, value) for count, _, value in each])

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Numeric, cast, func, select
 
 from aispend.store.telemetry import resolved_inference_hours
 
@@ -94,7 +94,7 @@ def served_use(
     answered = func.sum(of.quantity).filter(of.quantity > 0)
     rows = connection.execute(
         select(
-            *owner, of.hour, of.unit_class, func.sum(of.quantity), func.sum(of.quantity * of.latency_p50_ms) / 1000,
+            *owner, of.hour, of.unit_class, func.sum(of.quantity), func.sum(of.quantity * cast(of.latency_p50_ms, Numeric)) / 1000,
             answered == func.sum(of.quantity).filter(of.latency_p50_ms.is_not(None)),
         )
         .where(
@@ -102,6 +102,7 @@ def served_use(
             of.hour >= since, of.hour < as_of,
         )
         .group_by(*owner, of.hour, of.unit_class)
+        .order_by(*owner, of.hour, of.unit_class)  # the last digit of a sum of floats is its order's
     )  # fmt: skip
     by_resource: dict[int, _Counted] = defaultdict(lambda: _Counted(days * _HOURS_PER_DAY))
     by_model: dict[tuple[str | None, ...], _Counted] = defaultdict(lambda: _Counted(days * _HOURS_PER_DAY))

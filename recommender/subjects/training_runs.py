@@ -133,7 +133,7 @@ def _subject(
         TrainingRun(
             workload=name,
             stage=rows[0].stage,
-            hours=[RunHour(one.hour, one.wall, one.seconds, one.outcome) for one in hours[name]],
+            hours=[RunHour(one.hour, one.wall, float(one.seconds), one.outcome) for one in hours[name]],
             costs=_by_day(rows),
             newest=max(newest[one.namespace] for one in hours[name]),
         )
@@ -237,7 +237,7 @@ _PAID = f"""
     ORDER BY 1, 2, 3, 4, 5, t.workload, c.charge_date, t.stage, r.resource_id, l.region_id"""
 
 _HOURS = """
-    SELECT place, workload, hour, min(namespace) AS namespace, sum(seconds) AS seconds, max(seconds) AS wall,
+    SELECT place, workload, hour, min(namespace) AS namespace, sum(seconds::numeric) AS seconds, max(seconds) AS wall,
            (array_agg(outcome ORDER BY CASE outcome WHEN 'failed' THEN 1 WHEN 'retried' THEN 2 WHEN 'succeeded' THEN 3
                                                     WHEN 'running' THEN 4 END NULLS LAST))[1] AS outcome
     FROM unnest(CAST(:places AS int[]), CAST(:names AS text[])) AS run (place, workload)

@@ -192,7 +192,7 @@ _RUNS = """
         GROUP BY 1, 2, 3, 4, 5, 6),
     newest AS (SELECT namespace, max(hour) AS hour FROM workload_hour GROUP BY namespace),
     hours AS (
-        SELECT w.workload, w.hour, max(n.hour) AS newest, sum(w.seconds)::numeric AS seconds,
+        SELECT w.workload, w.hour, max(n.hour) AS newest, sum(w.seconds::numeric) AS seconds,
                (array_agg(w.outcome ORDER BY array_position(
                    ARRAY['failed', 'retried', 'succeeded', 'running'], w.outcome)))[1] AS outcome
         FROM workload_hour w JOIN newest n USING (namespace)

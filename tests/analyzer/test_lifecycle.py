@@ -11,6 +11,7 @@ from sqlalchemy import insert
 
 from aispend.schema import exchange_rate
 from recommender.methods.lost_runs import LOST, RunHour, attempts
+from recommender.subjects.training_runs import load_training_runs
 from reports import views
 from reports.formats import shared_line
 from reports.views import Window, lifecycle
@@ -56,6 +57,24 @@ def test_runs_say_how_they_ended(ledger: Ledger) -> None:
     }
     assert (model.training_cost, model.unsuccessful_cost) == (D(810), D(220))
     assert (model.serving_cost, model.training_per_serving) == (D(0), None)
+
+
+def test_seconds_of_many_machines_are_added_up_exactly(ledger: Ledger) -> None:
+    """An hour that failed on 40 machines after 3,599.99 s each, and a whole one: 143,999.6 of 287,999.6 s are lost.
+
+    To six digits both hours are 144,000 s, and half of its 99,999.86 would be 49,999.93: seven cents too much.
+    """
+    ledger.charge("2026-10-05", "100000", resource_id="i-0", gpus=8, hours=all_hours(0, 1), quantity="2", **GPU_HOUR)
+    asked = {"day": "2026-10-05", "requested": 8, "model": "tuned", "team": "ml", "stage": "training"}
+    for number in range(40):
+        ledger.workload(range(1), f"i-{number}", "wide", seconds=3599.99, outcome="failed", **asked)
+        ledger.workload(range(1, 2), f"i-{number}", "wide", outcome="succeeded", **asked)
+    ledger.analyze()
+    with ledger.store.engine.connect() as connection:
+        (found,) = views.runs(connection, OCTOBER).rows
+        (seen,) = load_training_runs(connection, datetime(2026, 10, 31, tzinfo=UTC), 28)
+    assert (found.effective_cost, found.lost_cost) == (D("99999.861111111111"), D("49999.861111111111"))
+    assert [hour.seconds for hour in seen.runs[0].hours] == [143_999.6, 144_000.0]
 
 
 def test_attempts_that_failed_are_lost_though_the_run_succeeded(ledger: Ledger) -> None:

@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
+import pytest
+from sqlalchemy import insert
 
 from aispend.schema import (
     charge,
@@ -217,3 +219,22 @@ def test_tokens_without_a_count_of_requests_are_requests(ledger: Store) -> None:
     assert np.flatnonzero(machine.use.asked).tolist() == [9 * 24, 10 * 24]
     # what a request is of is unknown where nobody counted it: only the seven are counted
     assert machine.use.requests.sum() == 7
+
+
+@pytest.mark.parametrize("longest_first", [True, False])
+def test_hours_of_a_job_add_up_alike_in_any_order(ledger: Store, longest_first: bool) -> None:
+    """300 whole hours and 20 of 0.05 s are 1,080,001 s; in single precision the short ones after the long are lost."""
+    write(
+        ledger, resource_alias, namespace="*", alias="node", valid_from=datetime(2026, 1, 1, tzinfo=UTC),
+        resource_key=3, method="bill", confidence=1,
+    )  # fmt: skip
+    seconds = [3600.0] * 300 + [0.05] * 20
+    rows = [
+        {"slice_id": 1, "hour": AS_OF - timedelta(hours=number + 1), "namespace": "k8s", "alias": "node",
+         "workload": "a", "kind": "job", "seconds": ran, "outcome": "running"}
+        for number, ran in enumerate(seconds)
+    ]  # fmt: skip
+    with ledger.engine.begin() as connection:
+        connection.execute(insert(workload_hour), rows if longest_first else rows[::-1])
+    with ledger.engine.connect() as connection:
+        assert load_jobs(connection, AS_OF, DAYS)[3].longest_hours == 1_080_001 / 3600

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from aispend.schema import charge, charge_kind, exchange_rate
+import pytest
+from sqlalchemy import insert
+
+from aispend.schema import charge, charge_kind, exchange_rate, resource_alias, workload_hour
 from aispend.store import Store
 from recommender.savings import monthly_cost
 from recommender.subjects.machines import Machine, load_machines
@@ -57,3 +60,23 @@ def test_a_dollar_is_worth_what_the_newest_rate_says(ledger: Store) -> None:
     for day, rate in rates:
         write(ledger, exchange_rate, base="USD", quote="EUR", valid_from=day, rate=Decimal(rate), source="x")
     assert spot_machine(ledger).per_dollar == Decimal("0.8")
+
+
+@pytest.mark.parametrize("longest_first", [True, False])
+def test_seconds_of_workloads_add_up_alike_in_any_order(ledger: Store, longest_first: bool) -> None:
+    """Ten workloads all day, and one of 0.03 s in each of 20 hours: 864,000.6 s."""
+    write(
+        ledger, resource_alias, namespace="*", alias="node", valid_from=datetime(2026, 1, 1, tzinfo=UTC),
+        resource_key=3, method="bill", confidence=1,
+    )  # fmt: skip
+    ran = [(f"w{number}", hour, 3600) for number in range(10) for hour in range(24)]
+    rows = [
+        {"slice_id": 1, "hour": datetime(2026, 11, 19, hour, tzinfo=UTC), "namespace": "k8s", "alias": "node",
+         "workload": name, "kind": "job", "seconds": seconds}
+        for name, hour, seconds in [*ran, *(("x", hour, 0.03) for hour in range(20))]
+    ]  # fmt: skip
+    with ledger.engine.begin() as connection:
+        connection.execute(insert(workload_hour), rows if longest_first else rows[::-1])
+    found = spot_machine(ledger).workload_seconds
+    assert found is not None
+    assert found[date(2026, 11, 19)] == 864_000.6
