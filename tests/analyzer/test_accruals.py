@@ -241,18 +241,21 @@ def close_september(ledger: Ledger) -> None:
     ledger.analyze()
 
 
+def plan(ledger: Ledger, costs: list[str], **columns: Any) -> None:
+    """A plan that is billed every day from 1 September."""
+    for number, cost in enumerate(costs):
+        ledger.charge(
+            f"{date(2026, 9, 1) + timedelta(days=number)}",
+            cost,
+            category="Purchase",
+            kind={"charge_frequency": "Recurring"},
+            charge_description="Plan",
+            **columns,
+        )
+
+
 def test_a_plan_of_every_day_is_read_with_its_days_and_its_end(ledger: Ledger) -> None:
-    recurring = {"charge_frequency": "Recurring"}
-    for month, days in ((9, 30), (10, 9)):
-        for day in range(1, days + 1):
-            ledger.charge(
-                f"2026-{month:02}-{day:02}",
-                "24",
-                category="Purchase",
-                kind=recurring,
-                charge_description="Plan",
-                commitment_id="sp-1",
-            )
+    plan(ledger, ["24"] * 39, commitment_id="sp-1")
     ledger.charge("2026-10-12", "100", hours=all_hours())
     close_september(ledger)
     # nine of twelve days are billed
@@ -263,17 +266,7 @@ def test_a_plan_of_every_day_is_read_with_its_days_and_its_end(ledger: Ledger) -
 
 def test_a_new_unit_price_of_a_plan_is_read_from_its_lines(ledger: Ledger) -> None:
     """A unit at 24 a day to October 9th, at 48 on the 10th: the 11th and 12th are not billed yet."""
-    recurring = {"charge_frequency": "Recurring"}
-    for month, days in ((9, 30), (10, 10)):
-        for day in range(1, days + 1):
-            ledger.charge(
-                f"2026-{month:02}-{day:02}",
-                "48" if (month, day) == (10, 10) else "24",
-                category="Purchase",
-                kind=recurring,
-                charge_description="Plan",
-                quantity="1",
-            )
+    plan(ledger, ["24"] * 39 + ["48"], quantity="1")
     ledger.charge("2026-10-12", "100", hours=all_hours())
     close_september(ledger)
     assert estimates(ledger) == [(OCTOBER, "USD", "fee", "Plan", D("96.00"))]

@@ -66,13 +66,18 @@ def test_a_gateway_shared_by_requests_is_in_the_price_of_its_models(ledger: Ledg
     ledger.assert_conserved()
 
 
-def test_what_is_shared_reaches_the_model_where_it_is_served(ledger: Ledger) -> None:
-    """A gateway of AWS before a model that Azure serves, online for 30 and in batches for 10: 6 and 2 of its 8."""
-    ledger.charge("2026-10-05", "8", **GATEWAY)
+def served_by_azure(ledger: Ledger) -> None:
+    """A model online for 30 and in batches for 10, with as many requests."""
     for stage, cost, tier in (("inference_online", "30", None), ("inference_batch", "10", "batch")):
         tags = {"model": "gpt", "stage": stage}
         ledger.charge("2026-10-05", cost, provider="azure", scope="eu", resource_id=f"ep-{stage}", tags=tags)
         ledger.usage({"requests": 10}, alias=f"ep-{stage}", model="gpt", service_tier=tier, provider="azure")
+
+
+def test_what_is_shared_reaches_the_model_where_it_is_served(ledger: Ledger) -> None:
+    """A gateway of AWS before a model that Azure serves, online for 30 and in batches for 10: 6 and 2 of its 8."""
+    ledger.charge("2026-10-05", "8", **GATEWAY)
+    served_by_azure(ledger)
     ledger.analyze(allocation=shared(by="requests"))
     assert costs(ledger) == {("azure", "gpt", "inference_online"): D(36), ("azure", "gpt", "inference_batch"): D(12)}
 
@@ -122,10 +127,7 @@ def test_a_credit_of_a_shared_cost_goes_along_to_another_provider(ledger: Ledger
     """Its service is the gateway's, its SKU another's; a gateway with a stage of its own keeps to that stage."""
     ledger.charge("2026-10-05", "12", tags=ONLINE, sku_id="lb-hour", **GATEWAY)
     ledger.charge("2026-10-06", "-8", tags=ONLINE, sku_id="lb-credit", category="Credit", **GATEWAY)
-    for stage, cost, tier in (("inference_online", "30", None), ("inference_batch", "10", "batch")):
-        tags = {"model": "gpt", "stage": stage}
-        ledger.charge("2026-10-05", cost, provider="azure", scope="eu", resource_id=f"ep-{stage}", tags=tags)
-        ledger.usage({"requests": 10}, alias=f"ep-{stage}", model="gpt", service_tier=tier, provider="azure")
+    served_by_azure(ledger)
     ledger.analyze(allocation=shared(by="requests"))
     assert costs(ledger) == {("azure", "gpt", "inference_online"): D(34), ("azure", "gpt", "inference_batch"): D(10)}
 

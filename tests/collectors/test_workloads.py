@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,10 @@ from aispend.settings import Settings
 from aispend.store import Store
 from collectors.files.telemetry_load import TelemetryReport
 from collectors.files.workloads import import_workloads
+from tests.collectors import usage_lines
+from tests.collectors.usage_lines import at
 from tests.conftest import SOAK
 
-NINE = datetime(2026, 11, 20, 9, tzinfo=UTC)
 HEADER = (
     "timestamp,period_seconds,resource_id,workload,kind,stage,model,team,accelerators_requested,accelerators_used,"
     "cpus_requested,memory_requested_bytes,outcome"
@@ -30,12 +30,7 @@ HEADER = (
 
 
 def write(path: Path, lines: Iterable[str], header: str = HEADER) -> Path:
-    path.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
-    return path
-
-
-def at(minutes: float) -> str:
-    return (NINE + timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return usage_lines.write(path, lines, header)
 
 
 def facts(store: Store) -> list[Any]:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, insert, select
 
 from aispend.clock import Clock, month_of
 from aispend.schema import (
@@ -14,7 +14,6 @@ from aispend.schema import (
     charge,
     recommendation,
     resource,
-    resource_alias,
     saving_baseline,
     sku,
     slice_,
@@ -24,7 +23,7 @@ from aispend.settings import Settings
 from aispend.store import Store
 from recommender.life import change_state
 from recommender.run import recommend
-from tests.recommender.test_run import LAST, ON_DEMAND, fleet
+from tests.recommender.test_run import LAST, ON_DEMAND, fleet, idle_telemetry
 
 __all__ = ["fleet"]
 
@@ -50,24 +49,7 @@ def _machine_of_another_payer(connection: Connection, last: date) -> None:
             accelerator_type="nvidia-a100-40gb", accelerators=8, first_seen=date(2026, 1, 1),
         )
     )  # fmt: skip
-    connection.execute(
-        insert(resource_alias).values(
-            namespace="files", alias=NAME, valid_from=datetime(2026, 1, 1, tzinfo=UTC), resource_key=KEY,
-            method="bill", confidence=1,
-        )
-    )  # fmt: skip
-    connection.execute(
-        text("""
-            INSERT INTO accelerator_hour (slice_id, namespace, alias, accelerator_index, hour,
-                interval_seconds, counter, activity_mean, activity_max, memory_used_max, power_mean, coverage,
-                slot_mean, slot_max)
-            SELECT 2, 'files', :name, index, hour, 300, 'sm_active', 0, 0, 40e9, 60, 1,
-                array_fill(0.0, ARRAY[12]), array_fill(0.0, ARRAY[12])
-            FROM generate_series(0, 7) index,
-                generate_series('2026-11-01T00:00Z', '2026-11-20T23:00Z', interval '1 hour') hour
-        """),
-        {"name": NAME},
-    )
+    idle_telemetry(connection, KEY, NAME, date(2026, 11, 1))
     for number in range((last - date(2026, 11, 1)).days + 1):
         _charge(connection, last - timedelta(days=number), sku_key=1, resource_key=KEY, cost=480)
 

@@ -96,7 +96,8 @@ def _resource(connection: Connection, key: int, name: str, kind: int) -> None:
         )
 
 
-def _idle_telemetry(connection: Connection, key: int, name: str) -> None:
+def idle_telemetry(connection: Connection, key: int, name: str, since: date = date(2026, 11, 7)) -> None:
+    """Eight cards that do nothing, measured from the first hour of ``since`` to the last of 20 November."""
     connection.execute(
         insert(resource_alias).values(
             namespace="files",
@@ -115,9 +116,9 @@ def _idle_telemetry(connection: Connection, key: int, name: str) -> None:
             SELECT 2, 'files', :name, index, hour, 300, 'sm_active', 0, 0, 40e9, 60, 1,
                 array_fill(0.0, ARRAY[12]), array_fill(0.0, ARRAY[12])
             FROM generate_series(0, 7) index,
-                generate_series('2026-11-07T00:00Z', '2026-11-20T23:00Z', interval '1 hour') hour
+                generate_series(CAST(:since AS timestamptz), '2026-11-20T23:00Z', interval '1 hour') hour
         """),
-        {"name": name},
+        {"name": name, "since": datetime(since.year, since.month, since.day, tzinfo=UTC)},
     )
 
 
@@ -142,8 +143,8 @@ def fleet(database: Store) -> Store:
         _dimensions(connection)
         for key, name, kind in ((11, "i-idle", ON_DEMAND), (12, "i-covered", COVERED), (13, "i-dark", ON_DEMAND)):
             _resource(connection, key, name, kind)
-        _idle_telemetry(connection, 11, "i-idle")
-        _idle_telemetry(connection, 12, "i-covered")
+        idle_telemetry(connection, 11, "i-idle")
+        idle_telemetry(connection, 12, "i-covered")
     return database
 
 
