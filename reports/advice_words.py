@@ -17,6 +17,10 @@ _GROUPS: Mapping[Uncounted, tuple[str, str]] = {
     ),
     "unknown_net": ("has a saving nobody knows", "have savings nobody knows"),
     "overlap": ("cannot be done beside what is counted", "cannot be done beside what is counted"),
+    "not_yet": (
+        "was decided on since the last aispend recommend, and the next says what it adds",
+        "were decided on since the last aispend recommend, and the next says what they add",
+    ),
 }
 _UNMEASURED = {
     "telemetry_missing": ("has too little utilization to judge by", "have too little utilization to judge by"),
@@ -43,6 +47,8 @@ def not_counted(row: Recommendation) -> str | None:
             return "nobody knows what it saves net of commitments"
         case "overlap":
             return "it cannot be done beside what is counted"
+        case "not_yet":
+            return "the next aispend recommend says what it adds, as it was decided on since the last"
         case "decided":
             return f"it is {row.state}" + (f": {row.ended_because.rstrip('.')}" if row.ended_because else "")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, func, or_
+from sqlalchemy import ColumnElement, and_, func, or_
 
 from aispend.schema import recommendation
 from reports.views.basis import Window
@@ -66,7 +66,7 @@ class AdviceFilter:
         if self.max_risk is not None:
             found.append(r.risk <= self.max_risk)
         if self.counted_only:
-            found.append(r.counted)
+            found.append(counts())
         if self.window is not None:
             confirmed = func.date(func.timezone("UTC", r.updated_at))
             found += [confirmed >= self.window.first, confirmed < self.window.end]
@@ -75,6 +75,11 @@ class AdviceFilter:
 
 ALL = AdviceFilter()
 """Whatever has not gone or expired."""
+
+
+def counts() -> ColumnElement[bool]:
+    """Whether it is in the total: the last run counted it, and nobody has decided against it since."""
+    return and_(recommendation.c.counted, recommendation.c.state.in_(PROMISING_STATES))
 
 
 def _among(column: ColumnElement[str | None], wanted: Sequence[str | None]) -> ColumnElement[bool]:

@@ -13,21 +13,25 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from aispend.schema import recommendation, recommendation_event, resource
 from reports.subject_names import subject_name
-from reports.views.advice_filter import ALL, ENDED_STATES, PROMISING_STATES, STATES, AdviceFilter
+from reports.views.advice_filter import ALL, ENDED_STATES, PROMISING_STATES, STATES, AdviceFilter, counts
 
 DECISIONS = ("accepted", "dismissed", "snoozed", "done", "reopened", "evaluation_passed", "evaluation_failed")
 """Steps that somebody takes; the others are found by a run."""
-Uncounted = Literal["estimate", "gate", "evaluation_failed", "nothing_net", "unknown_net", "overlap", "decided"]
+Uncounted = Literal[
+    "estimate", "gate", "evaluation_failed", "nothing_net", "unknown_net", "overlap", "not_yet", "decided"
+]
 UNCOUNTED: tuple[Uncounted, ...] = get_args(Uncounted)
 """Why a saving is not in the total: a calculation only, something to be shown first or shown not to hold, commitments
-pay for it, nobody knows what it saves, it cannot be done beside what is counted, it was decided on otherwise."""
+pay for it, nobody knows what it saves, it cannot be done beside what is counted, no run has counted it since somebody
+decided on it, it was decided on otherwise."""
 
 
 @dataclass(frozen=True)
 class Recommendation:
     """One recommendation, as stored; money in ``currency`` per 730 hours, ``risk`` 0 none to 4 high.
 
-    ``counted_net`` is what it adds to the total after those before it, 0 where it is no part of the best combination;
+    ``counted_net`` is what it adds to the total after those before it, 0 where it is no part of the best combination
+    or was decided against since;
     ``acts_on`` of each resource it acts on the ``monthly_cost`` and the ``counted_net``; ``gate`` what must be shown
     before it counts, ``evaluation`` how that came out: ``evaluation_passed``, ``evaluation_failed``, None not yet;
     ``estimate_only`` a calculation that never counts. ``name`` is what people call the resource: its name, or the fleet
@@ -110,7 +114,8 @@ class Recommendation:
             return "nothing_net"
         if self.gate is not None and self.evaluation != "evaluation_passed":
             return "evaluation_failed" if self.evaluation else "gate"
-        return "overlap"
+        # a decision has the time of its row, or a later one, until a run writes the row again
+        return "not_yet" if self.decided_at is not None and self.decided_at >= self.updated_at else "overlap"
 
 
 @dataclass(frozen=True)
@@ -211,6 +216,7 @@ class Event:
 
 _NAME = func.coalesce(func.nullif(resource.c.resource_name, ""), func.nullif(resource.c.fleet, ""))
 _JOINED = ("name", "evaluation", "decision", "decided_by", "decided_at", "decision_reason", "ended_because")
+_AS_DECIDED = ("counted", "counted_net")
 
 
 def recommendations(connection: Connection, asked: AdviceFilter = ALL) -> Recommendations:
@@ -223,9 +229,12 @@ def recommendations(connection: Connection, asked: AdviceFilter = ALL) -> Recomm
     order = case({state: number for number, state in enumerate(STATES)}, value=r.state)
     decided, judged = _newest(DECISIONS), _newest(("evaluation_passed", "evaluation_failed"))
     ended = _newest(ENDED_STATES)
+    counted_net = case((counts(), r.counted_net), else_=Decimal(0))
     rows = connection.execute(
         select(
-            *(r[field.name] for field in fields(Recommendation) if field.name not in _JOINED),
+            *(r[field.name] for field in fields(Recommendation) if field.name not in (*_JOINED, *_AS_DECIDED)),
+            counts().label("counted"),
+            counted_net.label("counted_net"),
             _NAME.label("name"),
             judged.c.event.label("evaluation"),
             decided.c.event.label("decision"),
@@ -241,7 +250,7 @@ def recommendations(connection: Connection, asked: AdviceFilter = ALL) -> Recomm
             .outerjoin(ended, ended.c.recommendation_id == r.id)
         )
         .where(*conditions)
-        .order_by(order, r.currency, r.counted_net.desc(), r.monthly_saving_net.desc().nulls_last(), r.id)
+        .order_by(order, r.currency, counted_net.desc(), r.monthly_saving_net.desc().nulls_last(), r.id)
     )
     totals = connection.execute(
         select(
@@ -252,7 +261,7 @@ def recommendations(connection: Connection, asked: AdviceFilter = ALL) -> Recomm
                 for amount in (r.counted_list, r.counted_effective, r.counted_net)
             ),
         )
-        .where(*conditions, r.counted, r.state.in_(PROMISING_STATES))
+        .where(*conditions, counts())
         .group_by(r.currency)
         .order_by(r.currency)
     )
