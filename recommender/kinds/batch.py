@@ -8,8 +8,8 @@ Method
     Cached input keeps its own price unless the provider is known to take the discount off that as well.
 Cases
     Already at the batch (or flex) tier: left out. Online use of which nothing says it may wait: never advised;
-    the reason says what to set. A model that is not sold in batches, a provider whose rule is not known, or cached
-    input alone that keeps its price: no advice.
+    the reason says what to set. A tag says it of the charges that carry it and of no others. A model that is not sold
+    in batches, a provider whose rule is not known, or cached input alone that keeps its price: no advice.
 Sources
     ``recommender/methods/api_discounts.toml`` and ``api_models.toml``, provider by provider; docs/advice.md.
 Known drawbacks
@@ -19,7 +19,9 @@ Known drawbacks
 from __future__ import annotations
 
 import fnmatch
+from collections.abc import Mapping
 from decimal import Decimal
+from functools import partial
 
 from aispend.advising import Recommend
 from aispend.buying import Batch
@@ -108,15 +110,24 @@ def _share(subject: TokenUse, days: int, rules: ApiDiscounts, eligible: Decimal)
 
 def _eligible(subject: TokenUse, options: Batch) -> tuple[Decimal, str]:
     """Share of its tokens that can wait, and what says so."""
-    for key, glob in options.tags.items():
-        said = [value.lower() for value in tag_values(subject.tags, key)]
-        if said and all(fnmatch.fnmatchcase(value, glob.lower()) for value in said):
-            return _ALL, f"the tag {key} = {said[0]}"
     set_to = max(((share_meant(rule, subject) * rule.share) for rule in options.can_wait), default=Decimal(0))
     by_stage = subject.stage_share(options.stages)
-    if set_to >= by_stage:
-        return set_to, "your settings (recommend.batch.can_wait)"
-    return by_stage, f"its stage, {subject.stage}" if by_stage == _ALL else "the stage of that part"
+    by_tag = [
+        (subject.tagged_share(partial(_says, key, glob)), f"the tag {key} = {glob}")
+        for key, glob in options.tags.items()
+    ]
+    return max(
+        *by_tag,
+        (set_to, "your settings (recommend.batch.can_wait)"),
+        (by_stage, f"its stage, {subject.stage}" if by_stage == _ALL else "the stage of that part"),
+        key=lambda one: one[0],
+    )
+
+
+def _says(key: str, glob: str, tags: Mapping[str, str]) -> bool:
+    """Whether a tag is there and, in each spelling, as the settings have it."""
+    said = [value.lower() for value in tag_values(tags, key)]
+    return bool(said) and all(fnmatch.fnmatchcase(value, glob.lower()) for value in said)
 
 
 def _advice(

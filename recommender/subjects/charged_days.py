@@ -15,11 +15,13 @@ Known drawbacks
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
 
 from aispend.clock import next_month
 from recommender.contract import DailyCost
@@ -50,6 +52,21 @@ def on_its_days(cost: DailyCost, end: date | None, *, since: date, until: date) 
     )
     all_days = (cost.day + timedelta(days=number) for number in range(days))
     return [replace(each, day=day) for day in all_days if since <= day < until]
+
+
+def each_day(row: Any, amounts: Sequence[str], *, since: date, until: date) -> Iterator[Any]:
+    """A row of a bill, of its ``day`` or of the days to the one before ``end_day``, as one of each of its days.
+
+    ``amounts`` are divided equally over all its days, of which those of ``since`` to the one before ``until`` are told.
+    """
+    days = 1 if row.end_day is None else max((row.end_day - row.day).days, 1)
+    if days == 1:
+        if since <= row.day < until:
+            yield row
+        return
+    parts = {name: None if (whole := getattr(row, name)) is None else whole / days for name in amounts}
+    for number in range(max((since - row.day).days, 0), min((until - row.day).days, days)):
+        yield SimpleNamespace(**(row._asdict() | parts | {"day": row.day + timedelta(days=number)}))
 
 
 def one_a_day(costs: Iterable[DailyCost]) -> list[DailyCost]:

@@ -9,15 +9,16 @@ Method      Cost and tokens by class and day are the shares of the bill (the pri
             reckon with.
 Cases       Records that fit several, or none, are left out: requests are then unknown, never 0.
             A resource that several such tokens share stands for none of them.
-            A charge without a cost makes its day's cost unknown: no tokens, requests, prices or stages of such a day
-            are counted, as nothing is known of what they cost. Of an Azure pair, the amortised half counts.
-Drawbacks   A charge of several days stands on its first.
+            A charge without a cost makes its day's cost unknown: no tokens, requests, prices, stages or tags of such a
+            day are counted, as nothing is known of what they cost. Of an Azure pair, the amortised half counts.
+            A charge of several days is of each of them alike.
+Drawbacks   Exclusions go by the tags of the largest charge alone.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -27,9 +28,11 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from recommender.contract import DailyCost, Subject
+from recommender.subjects.charged_days import each_day
 from recommender.subjects.recorded_use import Latency, Recorded, recorded_use, token_tiers
 
 INPUT_CLASSES = ("input", "cached_input", "cache_write")
+_AMOUNTS = ("listed", "effective", "uncovered", "units")
 _NOTHING = Decimal(0)
 
 
@@ -52,18 +55,19 @@ class CacheRates:
 class TokenUse(Subject):
     """Tokens of one model that one team buys. Mappings are by unit class, then by day; a missing class has none.
 
-    ``stages`` is effective cost by stage, of the days whose whole cost is known. ``class_costs`` has the known charges
-    of every day; ``cost`` and ``amount`` count the days whose whole cost is known. ``requests`` by day and
-    ``requests_by_hour`` (24, UTC) are None where none are recorded; ``prompt_tokens`` is the mean input of a recorded
-    request; ``endpoints`` recorded tokens of each. ``per_dollar`` is what a US dollar is worth in ``currency``, None
-    unknown. ``largest_hour`` is the tokens by class of the recorded hour with most output. ``resource_ids`` are what
-    the bill names, where it does.
+    ``stages`` is effective cost by stage, of the days whose whole cost is known; ``tagged`` that of each set of tags
+    its charges have, ``tags`` being those of the largest. ``class_costs`` has the known charges of every day; ``cost``
+    and ``amount`` count the days whose whole cost is known. ``requests`` by day and ``requests_by_hour`` (24, UTC) are
+    None where none are recorded; ``prompt_tokens`` is the mean input of a recorded request; ``endpoints`` recorded
+    tokens of each. ``per_dollar`` is what a US dollar is worth in ``currency``, None unknown. ``largest_hour`` is the
+    tokens by class of the recorded hour with most output. ``resource_ids`` are what the bill names, where it does.
     """
 
     service_tier: str
     stages: Mapping[str, Decimal]
     tokens: Mapping[str, Mapping[date, Decimal]]
     class_costs: Mapping[str, Mapping[date, Decimal]]
+    tagged: Sequence[tuple[Mapping[str, str], Decimal]] = ()
     resource_ids: Sequence[str] = ()
     requests: Mapping[date, Decimal] | None = None
     requests_by_hour: Sequence[Decimal] | None = None
@@ -85,6 +89,12 @@ class TokenUse(Subject):
         return (
             sum((self.stages.get(name, _NOTHING) for name in set(names)), _NOTHING) / total if total > 0 else _NOTHING
         )
+
+    def tagged_share(self, says: Callable[[Mapping[str, str]], bool]) -> Decimal:
+        """Share of its cost on whose tags ``says`` holds."""
+        parts = self.tagged or ((self.tags, Decimal(1)),)
+        total = sum((cost for _, cost in parts), _NOTHING)
+        return sum((cost for tags, cost in parts if says(tags)), _NOTHING) / total if total > 0 else _NOTHING
 
     def amount(self, unit_class: str, days: int) -> Decimal:
         """Tokens of a class in the last ``days``, but for days of unknown cost."""
@@ -126,7 +136,7 @@ def load_token_use(connection: Connection, as_of: datetime, window_days: int) ->
     for key, group in groupby(rows, key=lambda row: tuple(row[:6])):
         by_tier: dict[str, list[Any]] = defaultdict(list)
         for row in group:
-            by_tier[tiers.get(row.sku_key, "standard")].append(row)
+            by_tier[tiers.get(row.sku_key, "standard")] += each_day(row, _AMOUNTS, since=since, until=as_of.date())
         for tier, charges in sorted(by_tier.items()):
             first_seen = first_days.get((key[0], key[1], key[3], key[4]), since)
             subject = _subject(key, tier, charges, as_of, first_seen)
@@ -158,9 +168,12 @@ def _subject(key: tuple[Any, ...], tier: str, rows: Sequence[Any], as_of: dateti
                 tokens[row.unit_class][row.day] += row.units
     costs_by_day = [_day(day, several) for day, several in sorted(by_day.items())]
     unknown = {cost.day for cost in costs_by_day if cost.effective_cost is None}
+    tagged: dict[tuple[tuple[str, str], ...], Decimal] = defaultdict(Decimal)
     for row in rows:
-        stages[row.stage] += 0 if row.day in unknown else row.effective
-    largest = max(rows, key=lambda row: (row.effective or 0, row.day, row.sku_key))
+        if row.day not in unknown:
+            stages[row.stage] += row.effective
+            tagged[_tags(row)] += row.effective
+    largest = max(rows, key=lambda row: (row.effective or 0, row.day, row.sku_key, row.resource_id or "", _tags(row)))
     resources = sorted({row.resource_id for row in rows if row.resource_id})
     name = "/".join(part or "unknown" for part in (account, region, model, team, tier))
     return TokenUse(
@@ -172,7 +185,7 @@ def _subject(key: tuple[Any, ...], tier: str, rows: Sequence[Any], as_of: dateti
         account=account,
         region=region,
         currency=currency,
-        tags={str(tag): str(value) for tag, value in (largest.tags or {}).items()},
+        tags=dict(_tags(largest)),
         model=model,
         team=team,
         first_seen=first_seen,
@@ -180,10 +193,15 @@ def _subject(key: tuple[Any, ...], tier: str, rows: Sequence[Any], as_of: dateti
         as_of=as_of,
         service_tier=tier,
         stages=dict(stages),
+        tagged=[(dict(tags), cost) for tags, cost in sorted(tagged.items())],
         tokens={name: dict(days) for name, days in tokens.items()},
         class_costs={name: dict(days) for name, days in costs.items()},
         resource_ids=resources,
     )
+
+
+def _tags(row: Any) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((str(tag), str(value)) for tag, value in (row.tags or {}).items()))
 
 
 def _day(day: date, rows: Sequence[Any]) -> DailyCost:
@@ -247,7 +265,7 @@ _COST = """coalesce(s.effective_cost, CASE WHEN NOT ((k.pricing_category IS NOT 
 _CHARGES = f"""
     SELECT sku.provider, coalesce(a.sub_account_id, a.billing_account_id) AS account, l.region_id AS region,
            coalesce(t.model, sku.model) AS model, t.team, k.billing_currency AS currency, c.sku_key, sku.unit_class,
-           t.stage, c.charge_date AS day, c.resource_key, r.resource_id, g.tags,
+           t.stage, c.charge_date AS day, c.charge_end_date AS end_day, c.resource_key, r.resource_id, g.tags,
            ARRAY[lower(a.sub_account_id), lower(a.sub_account_name), lower(a.billing_account_id)] AS account_names,
            CASE WHEN bool_and(s.list_cost IS NOT NULL) THEN sum(s.list_cost) END AS listed,
            CASE WHEN bool_and({_COST} IS NOT NULL) THEN sum({_COST}) END AS effective,
@@ -269,11 +287,11 @@ _CHARGES = f"""
     JOIN cost_share s USING (billing_month, slice_id, half, ordinal)
     JOIN share_target t USING (target_key)
     WHERE sku.platform = 'token_api' AND k.charge_category = 'Usage'
-      AND c.charge_date >= :since AND c.charge_date < :until AND c.billing_month >= :month
-      AND coalesce(t.model, sku.model) IS NOT NULL
+      AND greatest(c.charge_end_date, c.charge_date + 1) > :since AND c.charge_date < :until
+      AND c.billing_month >= :month AND coalesce(t.model, sku.model) IS NOT NULL
       AND (c.half <> 1 OR c.slice_id NOT IN (SELECT slice_id FROM slice WHERE dataset LIKE '%+%'))
-    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14
-    ORDER BY 1, 2, 3, 4, 5, 6, c.sku_key, t.stage, c.charge_date, c.resource_key"""
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    ORDER BY 1, 2, 3, 4, 5, 6, c.sku_key, t.stage, c.charge_date, c.charge_end_date, c.resource_key"""
 
 _FIRST_DAYS = """
     SELECT provider, account, model, team, min(charge_date) FROM spend_day

@@ -84,6 +84,14 @@ def test_a_tag_may_say_it() -> None:
     assert advise(tokens_bought(tags={"Workload-Type": "Batch"})).saving.net == Decimal("684.38")
 
 
+def test_a_tag_says_it_of_what_carries_it_alone() -> None:
+    """Of 630 dollars 378 are tagged, the most of it: half of three fifths of 1,368.75 is saved, and not half of all."""
+    tagged = [({"deferrable": "true"}, Decimal(378)), ({"env": "prod"}, Decimal(252))]
+    found = advise(tokens_bought(tags={"deferrable": "true"}, tagged=tagged))
+    assert found.saving.net == Decimal("410.62")
+    assert "60% of it may wait for the answer: so says the tag deferrable = true." in found.reason
+
+
 def test_of_two_stages_only_the_one_nobody_waits_for_is_eligible() -> None:
     """A fifth of the cost: 10 % of 1,368.75."""
     mixed = {"inference_online": Decimal("0.8"), "inference_batch": Decimal("0.2")}

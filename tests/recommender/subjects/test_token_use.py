@@ -21,6 +21,7 @@ from aispend.schema import (
     resource,
     share_target,
     sku,
+    tag_set,
 )
 from aispend.store import Store
 from aispend.store.partitions import ensure_partitions
@@ -79,12 +80,19 @@ def bill(connection: Connection) -> Connection:
 
 
 def _charge(
-    connection: Connection, day: date, key: int, cost: Decimal, quantity: Decimal, shares: dict[int, Decimal]
+    connection: Connection,
+    day: date,
+    key: int,
+    cost: Decimal,
+    quantity: Decimal,
+    shares: dict[int, Decimal],
+    **more: Any,
 ) -> None:
     where = {"billing_month": month_of(day), "slice_id": 1, "half": 0, "ordinal": key * 100 + day.day}
+    values = {"tag_set_key": 0} | more
     connection.execute(
         insert(charge).values(
-            **where, charge_date=day, account_key=1, sku_key=key, location_key=1, resource_key=0, tag_set_key=0,
+            **where, **values, charge_date=day, account_key=1, sku_key=key, location_key=1, resource_key=0,
             commitment_key=0, charge_kind_key=1, billed_cost=cost, effective_cost=cost, list_cost=cost,
             pricing_quantity=quantity, line_count=24,
         )
@@ -205,6 +213,32 @@ def test_tokens_prices_and_stages_are_of_the_days_whose_whole_cost_is_known(bill
     assert [support.cost(name, 14) for name in ("input", "output")] == [13 * Decimal("22.5"), 13 * Decimal("11.25")]
     assert [support.price(name, 14) for name in ("input", "output")] == [3, 15]
     assert support.stage_share(["inference_batch"]) * 46 == pytest.approx(1)
+
+
+def test_a_charge_of_a_month_is_of_each_of_its_days_alike(bill: Connection) -> None:
+    """900 dollars and 300 million tokens of November are 30 and ten million a day: 14 days of it are 420 and 140.
+
+    A month's line that began before the window counts with its days in it, and no more: 14 of 30.
+    """
+    daily = loaded(bill)["support", "standard"]
+    bill.execute(charge.delete().where(charge.c.sku_key == 1))
+    bill.execute(cost_share.delete().where(cost_share.c.ordinal.between(100, 199)))
+    ends = {"charge_end_date": date(2026, 12, 1)}
+    shares = {1: Decimal(675), 2: Decimal(225)}
+    _charge(bill, date(2026, 11, 1), 1, Decimal(900), Decimal(300_000), shares, **ends)
+    support = loaded(bill)["support", "standard"]
+    assert support.costs == daily.costs
+    assert support.tokens == daily.tokens
+    assert support.stages == daily.stages
+
+
+def test_each_set_of_tags_has_its_part_of_the_cost(bill: Connection) -> None:
+    """Input, 22.5 of 33.75 a day, may wait; output may not: two thirds."""
+    bill.execute(insert(tag_set).values(tag_set_key=7, tags={"deferrable": "true"}))
+    bill.execute(charge.update().where(charge.c.sku_key == 1).values(tag_set_key=7))
+    support = loaded(bill)["support", "standard"]
+    assert support.tagged == [({}, 14 * Decimal("11.25")), ({"deferrable": "true"}, 14 * Decimal("22.5"))]
+    assert support.tagged_share(bool) * 3 == pytest.approx(2)
 
 
 def test_rates_of_a_cache_are_lent_even_where_no_cost_of_it_is_known(bill: Connection) -> None:
