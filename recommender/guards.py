@@ -42,6 +42,8 @@ _GENERATION = ("image", "launch_template", "config", "model", "variants")
 _LAUNCHED_FROM = ("aws:ec2launchtemplate:id", "aws:ec2launchtemplate:version")
 _CAPACITY_BLOCK = "capacity-block"
 """What EC2 calls the life cycle of a machine that was bought with a block of capacity."""
+ON_SPOT = "It runs on spot, where another type has another price and another chance to be there."
+"""Why prices on demand say nothing of what another type would save."""
 LOW_PLACEMENT_SCORE = 3
 """Of 10: below this AWS expects a request for spot capacity to fail."""
 HIGH_INTERRUPTION = 0.20

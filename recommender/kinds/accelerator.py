@@ -43,6 +43,7 @@ from recommender.actions import describe, resize
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Effort, Kind, Step, WhyNot
 from recommender.evidence import load_evidence
 from recommender.guards import (
+    ON_SPOT,
     before_another,
     hard_to_regain,
     others_in_group,
@@ -90,7 +91,7 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     card = accelerator(present.accelerator_type) if present else None
     price = first.price
     if any(machine.is_on_spot for machine in parts.machines):
-        return no("on_spot", "It runs on spot, where another type has another price and another chance to be there.")
+        return no("on_spot", ON_SPOT)
     if present is None or card is None or price is None:
         return no("unpriced", f"No price is known for {first.instance_type or 'its type'} in {first.region} on {on}.")
     work = _work(subject, parts, settings)

@@ -33,7 +33,7 @@ from recommender import terraform
 from recommender.actions import describe, resize
 from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
 from recommender.evidence import not_replayed, unmeasured
-from recommender.guards import before_another, preconditions, refusal
+from recommender.guards import ON_SPOT, before_another, preconditions, refusal
 from recommender.hcl import Expression
 from recommender.moved import moved
 from recommender.owners import owner_of
@@ -91,6 +91,8 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
         )
     if cost is None:
         return no("cost_unknown", COST_UNKNOWN)
+    if subject.is_on_spot:
+        return no("on_spot", ON_SPOT)
     now = subject.price
     offers = [(row, price) for row in _newest(measured) if (price := subject.price_of(row.target)) is not None]
     offers = [(row, price) for row, price in offers if now is not None and price.currency == now.currency]

@@ -24,7 +24,8 @@ Cases
     measured within a year, it is behind a gate (a benchmark of your own), as is a card without bf16 where the precision
     is not known, which is said.
     Memory unknown, price of the present type or of every candidate unknown: no advice, with the reason.
-    A type that the machine's zone is known not to offer: passed over.
+    A type that the machine's zone is known not to offer: passed over. On spot, on a day of its last seven: no size, as
+    what is paid is no price on demand.
     No candidate keeps the host's memory: one that keeps its vCPUs and has twice what the accelerators hold, behind a
     gate. Under 14 days of history: interleaved hours, low confidence. No end of a month in the window: at most medium.
     One of a group: only where all of the group have the same advice (``recommender/whole_groups.py``).
@@ -50,7 +51,7 @@ from recommender import terraform
 from recommender.actions import describe, resize
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Confidence, Kind, Step, WhyNot
 from recommender.evidence import load_evidence
-from recommender.guards import before_another, hard_to_regain, preconditions, refusal
+from recommender.guards import ON_SPOT, before_another, hard_to_regain, preconditions, refusal
 from recommender.kinds.another_card import is_estimated, machines_if_slow, moved_to_card, speed_evidence
 from recommender.kinds.demand import demand_of, last_days, state_shares
 from recommender.kinds.limits import (
@@ -146,16 +147,15 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
         return no("idle", "It did no work in the window, so there is no demand to choose a size by.")
     if cost is None:
         return no("cost_unknown", COST_UNKNOWN)
-    today = subject.as_of.date()
-    price = subject.price
-    if price is None or subject.accelerator_type is None or accelerator(subject.accelerator_type) is None:
-        return no("unpriced", f"No price is known for {subject.instance_type} in {subject.region} on {today}.")
+    price = _price(subject)
+    if isinstance(price, tuple):
+        return no(*price)
     candidates = sizes(
         subject.provider,
         subject.region or "",
         subject.instance_type or "",
-        card=subject.accelerator_type,
-        on=today,
+        card=subject.accelerator_type or "",
+        on=subject.as_of.date(),
         prices=subject.prices,
         target=1 - options.compute_headroom,
         check_memory=model is None,
@@ -192,6 +192,16 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
         subject, options, demand, chosen=chosen, need=need, model=model, price=price, found=found,
         coverage=coverage, cost=cost, lower_quartile=worth.lower_quartile, idle=settings.idle,
     )  # fmt: skip
+
+
+def _price(subject: Machine) -> Price | tuple[str, str]:
+    """What an hour costs, to hold other types against; else why nothing can be."""
+    if subject.is_on_spot:
+        return "on_spot", ON_SPOT
+    price, on = subject.price, subject.as_of.date()
+    if price is None or subject.accelerator_type is None or accelerator(subject.accelerator_type) is None:
+        return "unpriced", f"No price is known for {subject.instance_type} in {subject.region} on {on}."
+    return price
 
 
 def _coverage(subject: Machine, demand: Demand, options: Rightsize) -> float:

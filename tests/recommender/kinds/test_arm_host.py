@@ -19,6 +19,7 @@ from recommender.subjects.machine_life import Life
 from recommender.subjects.machines import Machine
 from recommender.whole_groups import whole_groups
 from tests.recommender.kinds.contract import KindContract
+from tests.recommender.kinds.served import bought
 from tests.recommender.kinds.services import Make
 
 
@@ -82,6 +83,12 @@ def test_a_measured_ratio_above_one_saves_the_difference_in_price(make_subject: 
     assert (found.confidence, found.effort, found.gate) == ("medium", "high", None)
     assert found.command.startswith("# build its image and its libraries for arm64 first")
     assert 'instance_type = "m8g.4xlarge"' in found.evidence["terraform"]
+
+
+def test_on_spot_prices_on_demand_say_nothing(make_subject: Make) -> None:
+    """0.72 for 0.80 on demand is no tenth of what spot costs, where each type has a market of its own."""
+    subject = bought(processors(make_subject), range(13, 14))
+    assert refuse(subject, measured("m8g.4xlarge", 1.1)).reason == "on_spot"
 
 
 def test_machines_are_whole(make_subject: Make) -> None:

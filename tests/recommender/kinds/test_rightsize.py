@@ -21,6 +21,7 @@ from recommender.subjects.machines import Machine
 from recommender.subjects.served_use import Use
 from tests.recommender.conftest import GIB, history
 from tests.recommender.kinds.contract import KindContract
+from tests.recommender.kinds.served import bought
 from tests.recommender.kinds.sizes import FORTNIGHT, Make, sizes_of, two_of_eight
 from tests.recommender.methods.shapes import LLAMA_8B, LLAMA_70B
 
@@ -147,6 +148,16 @@ def test_a_degree_divides_the_heads_and_a_card_computes_the_precision(make_subje
     # 70 B: 141.2 GB and 2 GB are more than eight times 21.6 GB leave for 200,000 tokens (65.5 GB)
     assert holds_model(ModelNeed(ServedModel(LLAMA_70B), 1_000), candidate("g5.48xlarge"))
     assert not holds_model(ModelNeed(ServedModel(LLAMA_70B), 200_000), candidate("g5.48xlarge"))
+
+
+@pytest.mark.parametrize(("days", "reason"), [(range(13, 14), "on_spot"), (range(3), None)])
+def test_a_machine_on_spot_is_given_no_size_by_prices_on_demand(
+    make_subject: Make, days: range, reason: str | None
+) -> None:
+    """On demand 21.96 an hour would become 4.10 or so; on spot it pays 6.25, and what the other costs there is open."""
+    subject = make_subject(accelerators=history(two_of_eight(), memory_bytes=GIB))
+    answer = evaluate(bought(subject, days), Recommend())
+    assert (answer.reason if isinstance(answer, WhyNot) else None) == reason
 
 
 def test_reserved_memory_is_not_need_where_model_and_requests_are_known(make_subject: Make) -> None:
