@@ -18,7 +18,8 @@ Cases
 Sources
     docs/advice.md; newsvendor problem (methods, T5.5).
 Known drawbacks
-    One family and region at a time: a plan that covers several has less risk and a smaller discount.
+    One family and region at a time, though the plan may cover more. The larger discount of what binds to a family (an
+    EC2 Instance plan, a reservation) is not looked at.
 """
 
 from __future__ import annotations

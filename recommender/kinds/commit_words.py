@@ -1,4 +1,9 @@
-"""What advice to commit says of the purchase: what is paid and when, in which stages, and by which command."""
+"""What advice to commit says of the purchase: what is paid and when, in which stages, and by which command.
+
+Assumes     a committed hour costs what the price list has as ``1y`` and ``3y`` (``collectors``): at AWS and Azure under
+            a savings plan for any machine, at Google as a commitment to resources. Of another product, at a price of
+            its own, as much money an hour would cover another size: that product is bought and no other.
+"""
 
 from __future__ import annotations
 
@@ -74,15 +79,16 @@ class Purchase:
         if subject.provider == "aws":
             return where + (
                 "\naws savingsplans describe-savings-plans-offerings --product-type EC2"
-                f" --plan-types EC2Instance --durations {years * 31_536_000} --payment-options 'No Upfront'\n"
+                f" --plan-types Compute --durations {years * 31_536_000} --payment-options 'No Upfront'"
+                f" --currencies {subject.currency}\n"
                 f"aws savingsplans create-savings-plan --savings-plan-offering-id OFFERING_ID --commitment {first}"
             )
         if subject.provider == "azure":
             return where + (
-                "\naz reservations catalog show --subscription-id SUBSCRIPTION --reserved-resource-type VirtualMachines"
-                f" --location {shlex.quote(subject.region or 'REGION')}\n"
-                f"# then buy the size's reservation for P{years}Y, billed monthly, worth {first} {subject.currency} "
-                "an hour"
+                "\naz billing-benefits savings-plan-order-aliases create --order-alias-name NAME --display-name NAME"
+                " --sku Compute_Savings_Plan --applied-scope-type Shared --billing-plan P1M"
+                f" --billing-scope-id /subscriptions/SUBSCRIPTION --term P{years}Y"
+                f" --commitment '{{amount:{first},currency-code:{subject.currency},grain:Hourly}}'"
             )
         return where + (
             f"\ngcloud compute commitments create NAME --plan {years * _MONTHS}-month"

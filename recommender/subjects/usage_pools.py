@@ -1,7 +1,7 @@
 """Usage that a commitment could cover: by payer, region and machine family, hour by hour, as it would cost on demand.
 
-Assumes     a commitment for one family in one region (EC2 Instance Savings Plan, Azure reservation, committed use of
-            Google) covers whatever the payer runs of it, whichever account it runs in.
+Assumes     a commitment covers whatever the payer runs of a family in a region, whichever account it runs in. A savings
+            plan of AWS or Azure may cover more.
 Method      The on-demand cost of each day is spread evenly over the hours the bill saw it run, else over all hours.
             Usage that no commitment covers counts, and what a commitment covers that ends within ``expiring_days``.
             Spot does not, nor does a type without a committed price. What accepted changes will take away is taken out

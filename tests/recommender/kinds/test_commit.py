@@ -243,6 +243,25 @@ def test_without_stages_nothing_is_said_of_a_second() -> None:
     assert whole.evidence["stages"] == ["6.00"]
 
 
+@pytest.mark.parametrize(
+    ("provider", "bought"),
+    [
+        ("aws", "--product-type EC2 --plan-types Compute --durations 31536000 --payment-options 'No Upfront'"),
+        ("azure", "--sku Compute_Savings_Plan --applied-scope-type Shared --billing-plan P1M"),
+        ("gcp", "gcloud compute commitments create NAME --plan 12-month"),
+    ],
+)
+def test_what_is_bought_is_what_the_price_is_of(provider: str, bought: str) -> None:
+    """The list's year is one of a plan for any machine: 1.20 an hour at 0.6 cover 2.00 on demand.
+
+    Of an EC2 Instance plan at 0.5 as much money would cover 2.40, and a fifth more than is used would be paid for.
+    """
+    command = advise(pool(PUBLISHED, provider=provider)).command
+    assert bought in command
+    if provider == "azure":
+        assert "--term P1Y --commitment '{amount:1.20,currency-code:USD,grain:Hourly}'" in command
+
+
 def test_evidence_names_the_currency_of_its_amounts() -> None:
     assert advise(pool(PUBLISHED)).evidence["price_currency"] == "USD"
 
