@@ -31,9 +31,9 @@ from sqlalchemy import Connection, select
 
 from aispend.schema import recommendation, saving_baseline
 from recommender.contract import Advice
-from recommender.ledger.baseline import WINDOW_DAYS
 from recommender.ledger.billed import Line, lines
 from recommender.ledger.seats import counts_from
+from recommender.ledger.windows import WINDOW_DAYS
 
 CARRIED_OUT = ("done", "verified")
 """States of what was done."""

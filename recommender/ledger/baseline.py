@@ -6,7 +6,7 @@ Method
     The promise (net saving with its range; of a commitment in stages, the first one's) is kept as it was when accepted,
     or done where nobody accepted it first; no later run changes it. Hours, effective cost, coverage and list price are
     measured on the 28 days before the day it was done, or to the last day that its bills are known to
-    (``recommender/bill_days.py``) where that is earlier.
+    (``recommender/bill_days.py``) where that is earlier; without what was changed before it (``windows.py``).
 Cases
     First charged within these days: from that day. Charged in another currency from one of them on: to that day. A day
     of unknown cost is left out. What no bill has a cost of yet is measured when one has. Advice whose effect the bill
@@ -35,10 +35,10 @@ from recommender.contract import Step
 from recommender.ledger.billed import Billed, Line, lines, sum_up
 from recommender.ledger.seats import is_of_seats, measured_seats
 from recommender.ledger.tokens_bought import measured
+from recommender.ledger.windows import WINDOW_DAYS, window_before
 from recommender.registry import KINDS
 
 Counterfactual = Literal["kept_running", "same_hours", "same_service", "commitment", "same_tokens", "unknown"]
-WINDOW_DAYS = 28
 _BY_STEP: dict[Step, Counterfactual] = {
     Step.REMOVE: "kept_running",
     Step.SCHEDULE: "kept_running",
@@ -210,7 +210,11 @@ def _measured(connection: Connection, row: Any, done_on: date, today: date) -> d
         )
     if not keys:
         kind = "unknown"
-    found = lines(connection, keys.values(), None, first, end)
+    unchanged = window_before(connection, row.id, row.provider, keys, end=end, counterfactual=kind)
+    if found := lines(connection, keys.values(), None, *unchanged):
+        first, end = blank["window_first"], blank["window_end"] = unchanged
+    else:
+        found = lines(connection, keys.values(), None, first, end)
     end = blank["window_end"] = min(end, _changes_currency(found, row.currency) or end)
     found = [line for line in found if line.currency == row.currency and line.day < end]
     if found:

@@ -3,6 +3,8 @@
 Assumes
     What was done first acts on the cost there was; what was done later on the cost that it left.
 Method
+    Of two changes the later one is the one done later; but where what it cost before the one is of days before the
+    other too (they were done within days, ``windows.py``), hours first, and their price on the hours that are left.
     A line ends with a later change of the same step, or with the removal of what it is about: nothing is left to
     save on. A price for the same hours (a commitment, spot) ends no change of usage. Where a later change makes an hour
     cost less, the earlier line is held at the cost of an hour before it, so that its saving counts once (``Held``).
@@ -21,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -31,6 +33,7 @@ from recommender.ledger.baseline import step_of
 
 _PRICES = (Step.SPOT, Step.COMMIT)
 _BY_HOUR = ("same_hours", "commitment")
+_ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -72,12 +75,18 @@ def held_after(
 
 
 def _later(item: Any, items: Sequence[Any], own: Mapping[str, set[int]]) -> list[Any]:
-    return [
-        other
-        for other in items
-        if (other.done_on, other.recommendation_id) > (item.done_on, item.recommendation_id)
-        and own[other.recommendation_id] & own[item.recommendation_id]
-    ]
+    mine = own[item.recommendation_id]
+    return [other for other in items if own[other.recommendation_id] & mine and _is_later(other, item)]
+
+
+def _is_later(one: Any, other: Any) -> bool:
+    """Whether one change acts on what the other left."""
+    first, second = sorted((one, other), key=lambda item: (item.done_on, item.recommendation_id))
+    prices = [item.counterfactual in _BY_HOUR for item in (one, other)]
+    are_alike = prices[0] == prices[1] or step_of(one.kind) == step_of(other.kind)
+    if not are_alike and second.window_end <= first.done_on + _ONE_DAY:
+        return prices[0]
+    return one is not other and one is second
 
 
 def _ends(item: Any, later: Any, own: Mapping[str, set[int]]) -> bool:

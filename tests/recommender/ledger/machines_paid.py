@@ -124,6 +124,16 @@ class Paid:
         """It was done on that day."""
         change_state(self.connection, name, "done", who="ana", doing=Doing(on, planned_end), clock=clock)
 
+    def taken_back(self, name: str, on: date) -> None:
+        """What was done was taken back on that day."""
+        change_state(
+            self.connection,
+            name,
+            "reopened",
+            who="ana",
+            clock=lambda: datetime(on.year, on.month, on.day, 9, tzinfo=UTC),
+        )
+
     def lines(self, name: str, *floors: Floor) -> dict[str, Any]:
         """The ledger brought up to date; its lines by month, as ``2026-10``."""
         update_ledger(self.connection, floors, NOW)

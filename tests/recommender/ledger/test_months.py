@@ -283,8 +283,8 @@ def test_a_later_change_of_the_same_machine_ends_the_line_of_the_earlier(paid: P
     paid.done(paid.advise("stop-1", "i-1"), date(2026, 9, 30))
     first, second = paid.lines("size-1"), paid.lines("stop-1")
     assert {month: line.realised for month, line in first.items()} == {"2026-09": 19 * 24 * 5}
-    # measured from 2 to 29 September, 9 days at 240 and 19 at 120: 4,440 for 672 hours, for 744
-    assert second["2026-10"].realised == Decimal("4915.714285714286")
+    # measured from 11 to 29 September, as it was since the resize
+    assert second["2026-10"].realised == 744 * 5
 
 
 def test_a_month_that_is_not_loaded_has_no_line(paid: Paid) -> None:

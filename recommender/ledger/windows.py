@@ -1,0 +1,61 @@
+"""The days that say what something cost before a change: without those of other changes of the same resources.
+
+Method
+    The window ends where the bill does, or on the day of the change. Where another change was done or taken back within
+    it, the days since are the window if there are enough of them: a week for hours a day, a day for what an hour costs.
+    Else it is the days before that change, as of one day both (``order.py`` holds the two apart then).
+Cases
+    What was taken back on the day it was done changed nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date, timedelta
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects.postgresql import array
+
+from aispend.schema import saving_baseline
+
+WINDOW_DAYS = 28
+_BY_HOUR = ("same_hours", "commitment")
+_A_WEEK = 7
+_ONE_DAY = timedelta(days=1)
+
+
+def window_before(
+    connection: Connection, name: str, provider: str, resources: Collection[str], *, end: date, counterfactual: str
+) -> tuple[date, date]:
+    """First day and the day after the last of the window that ends before ``end``, for the recommendation ``name``."""
+    least = 1 if counterfactual in _BY_HOUR else _A_WEEK
+    for day in sorted(_changes(connection, name, provider, resources), reverse=True):
+        if not end - timedelta(days=WINDOW_DAYS) <= day < end:
+            continue
+        since = day + _ONE_DAY
+        if (end - since).days >= least:
+            return since, end
+        end = day
+    return end - timedelta(days=WINDOW_DAYS), end
+
+
+def _changes(connection: Connection, name: str, provider: str, resources: Collection[str]) -> set[date]:
+    """Days on which something else was done about some of the resources, or taken back."""
+    b = saving_baseline.c
+    if not resources:
+        return set()
+    rows = connection.execute(
+        select(b.done_on, b.undone_on).where(
+            b.recommendation_id != name,
+            b.provider == provider,
+            b.done_on.is_not(None),
+            b.parts.has_any(array(sorted(resources))),
+        )
+    )
+    return {
+        day
+        for row in rows
+        if row.undone_on is None or row.undone_on > row.done_on
+        for day in (row.done_on, row.undone_on)
+        if day is not None
+    }
