@@ -2,7 +2,8 @@
 
 Assumes     a commitment covers whatever the payer runs of a family in a region, whichever account it runs in. A savings
             plan of AWS or Azure may cover more.
-Method      The on-demand cost of each day is spread evenly over the hours the bill saw it run, else over all hours.
+Method      The on-demand cost of each day is spread evenly over the hours the bill saw it run, else over all hours;
+            a charge of several days is of each of them alike. Billed cost stands in where there is no effective one.
             Usage that no commitment covers counts, and what a commitment covers that ends within ``expiring_days``.
             Spot does not, nor does a type without a committed price. What accepted changes will take away is taken out
             first, of those that expired since as well: of a machine to be stopped, to go to spot, to another family, or
@@ -34,6 +35,7 @@ from recommender.contract import DailyCost, Subject
 from recommender.methods.hours_used import HOURS_PER_DAY, Spent, spread_over_hours
 from recommender.methods.offered import Left
 from recommender.prices import PriceBook, load_prices
+from recommender.subjects.charged_days import each_day
 
 CommittedTerm = Literal["1y", "3y"]
 COMMITTED_TERMS: tuple[CommittedTerm, ...] = ("1y", "3y")
@@ -47,6 +49,7 @@ _OF_EVERY_HOUR = (*_RESIZING, "optimize_model")
 """Kinds that take the same share of every hour."""
 _BY_HOUR = ("schedule", "scale_replicas", "auto_stop")
 """Kinds that switch off by the hour: in which hours is not looked at."""
+_AMOUNTS = ("on_demand", "list_cost", "effective")
 _SAME_TYPE = "replicas"
 """Target of what keeps the type and takes machines away."""
 
@@ -123,12 +126,15 @@ def load_usage_pools(
 ) -> Iterator[UsagePool]:
     """Pools with usage in the window, by name."""
     start = as_of - timedelta(days=window_days)
-    scope = {"start": start.date(), "end": as_of.date(), "soon": as_of + timedelta(days=expiring_days)}
+    first, end = start.date(), as_of.date()
+    scope = {"start": first, "end": end, "soon": as_of + timedelta(days=expiring_days)}
     decided = _decided(connection)
     pools: dict[tuple[str, ...], list[Any]] = defaultdict(list)
     for row in connection.execute(text(_USAGE), scope):
         family = family_of(row.provider, row.instance_type)
-        pools[row.provider, row.payer or "", row.region or "", family, row.currency].append(row)
+        pools[row.provider, row.payer or "", row.region or "", family, row.currency] += each_day(
+            row, _AMOUNTS, since=first, until=end
+        )
     prices = load_prices(connection, as_of.date())
     for (provider, payer, region, family, currency), rows in sorted(pools.items()):
         yield _pool(
@@ -165,9 +171,9 @@ def _pool(
             continue
         stays = Decimal(1)
         for change in changes.get((header["provider"], row.resource_id), ()):
-            stays *= change.of(row.charge_date)
+            stays *= change.of(row.day)
         paid = None if row.on_demand is None else row.on_demand * stays
-        one = Spent(row.charge_date, None if row.hours is None else int(row.hours), paid)
+        one = Spent(row.day, None if row.hours is None else int(row.hours), paid)
         # machines of one type cost the same on most days: what is equal is kept once
         spent[row.resource_id].append(alike.setdefault(one, one))
         amount = Decimal(0) if row.on_demand is None else row.on_demand
@@ -177,7 +183,7 @@ def _pool(
         if row.commitment_id is not None:
             ends, covered = expiring.get(row.commitment_id, (row.ends_at, Decimal(0)))
             expiring[row.commitment_id] = (ends, covered + amount * stays)
-        costs[row.charge_date] = _add(costs.get(row.charge_date), row)
+        costs[row.day] = _add(costs.get(row.day), row)
     hours = days * HOURS_PER_DAY
     return UsagePool(
         resource_key=0,
@@ -209,10 +215,10 @@ def _add(before: DailyCost | None, row: Any) -> DailyCost:
         return None if known is None or more is None else known + more
 
     if before is None:
-        before = DailyCost(row.charge_date, 24, Decimal(0), Decimal(0), Decimal(0), is_spot=False)
+        before = DailyCost(row.day, 24, Decimal(0), Decimal(0), Decimal(0), is_spot=False)
     covered = row.commitment_id is not None
     return DailyCost(
-        day=row.charge_date,
+        day=row.day,
         hours=24,
         list_cost=plus(before.list_cost, row.list_cost),
         effective_cost=plus(before.effective_cost, row.effective),
@@ -273,12 +279,11 @@ _DECISIONS = """
 _USAGE = """
     SELECT r.provider, a.billing_account_id AS payer, coalesce(l.region_id, r.region) AS region,
            coalesce(r.instance_type, s.instance_type) AS instance_type, k.billing_currency AS currency,
-           r.resource_id, c.charge_date, bit_or(c.hours) AS hours, t.commitment_id, t.ends_at,
-           CASE WHEN bool_and(coalesce(c.contracted_cost, c.list_cost, c.effective_cost) IS NOT NULL)
-                THEN sum(CASE WHEN t.commitment_id IS NULL THEN coalesce(c.effective_cost, c.contracted_cost)
-                              ELSE coalesce(c.contracted_cost, c.list_cost) END) END AS on_demand,
+           r.resource_id, c.charge_date AS day, c.charge_end_date AS end_day,
+           CASE WHEN c.charge_end_date IS NULL THEN bit_or(c.hours) END AS hours, t.commitment_id, t.ends_at,
+           CASE WHEN bool_and(of_line.on_demand IS NOT NULL) THEN sum(of_line.on_demand) END AS on_demand,
            CASE WHEN bool_and(c.list_cost IS NOT NULL) THEN sum(c.list_cost) END AS list_cost,
-           CASE WHEN bool_and(c.effective_cost IS NOT NULL) THEN sum(c.effective_cost) END AS effective
+           CASE WHEN bool_and(of_line.paid IS NOT NULL) THEN sum(of_line.paid) END AS effective
     FROM charge AS c
     JOIN charge_kind AS k USING (charge_kind_key)
     JOIN sku AS s USING (sku_key)
@@ -288,11 +293,19 @@ _USAGE = """
     LEFT JOIN commitment AS m USING (commitment_key)
     LEFT JOIN commitment_term AS t
       ON t.provider = m.provider AND lower(t.commitment_id) = lower(m.commitment_discount_id) AND t.ends_at < :soon
-    WHERE s.is_ai AND k.charge_category = 'Usage' AND c.half <> 1
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN t.commitment_id IS NULL THEN coalesce(c.effective_cost, c.billed_cost, c.contracted_cost)
+                    ELSE coalesce(c.contracted_cost, c.list_cost) END AS on_demand,
+               coalesce(c.effective_cost,
+                        CASE WHEN t.commitment_id IS NULL OR c.billed_cost <> 0 THEN c.billed_cost END) AS paid
+    ) AS of_line
+    WHERE s.is_ai AND k.charge_category = 'Usage'
       AND coalesce(k.pricing_category, 'Standard') <> 'Dynamic'
-      AND (c.commitment_key = 0 OR t.commitment_id IS NOT NULL)
+      AND (t.commitment_id IS NOT NULL
+           OR (c.commitment_key = 0 AND k.pricing_category IS DISTINCT FROM 'Committed'))
       AND coalesce(r.instance_type, s.instance_type) IS NOT NULL
-      AND c.charge_date >= :start AND c.charge_date < :end
+      AND greatest(c.charge_end_date, c.charge_date + 1) > :start AND c.charge_date < :end
       AND c.billing_month >= date_trunc('month', CAST(:start AS date))
-    GROUP BY 1, 2, 3, 4, 5, 6, 7, 9, 10
-    ORDER BY r.resource_id, c.charge_date"""
+      AND (c.half <> 1 OR c.slice_id NOT IN (SELECT slice_id FROM slice WHERE position('+' in dataset) > 0))
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 10, 11
+    ORDER BY r.resource_id, c.charge_date, c.charge_end_date"""

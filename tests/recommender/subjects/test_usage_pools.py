@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, literal, select
 
 from aispend.clock import month_of
 from aispend.schema import (
@@ -22,6 +22,7 @@ from aispend.schema import (
     resource,
     saving_baseline,
     sku,
+    slice_,
 )
 from aispend.store import Store
 from aispend.store.partitions import ensure_partitions
@@ -264,3 +265,62 @@ def test_an_hour_of_unknown_cost_is_unknown(fleet: Store) -> None:
     found = load(fleet)
     assert found.usage[24:36] == (None,) * 12
     assert found.usage[36:] == (Decimal(5),) * 12
+
+
+def test_a_charge_of_a_month_runs_on_each_of_its_days(fleet: Store) -> None:
+    """7,200 of November are 240 on each of its thirty days, 10 in every hour of the two of the window."""
+    with fleet.engine.begin() as connection:
+        connection.execute(
+            charge.update()
+            .where(charge.c.resource_key == 1)
+            .values(charge_date=date(2026, 11, 1), charge_end_date=date(2026, 12, 1), effective_cost=7200, hours=None)
+        )
+    found = load(fleet, expiring_days=10)
+    assert found.usage == (Decimal(10),) * 48
+    assert found.by_resource == {"i-1": Decimal(480)}
+    assert [(cost.day, cost.effective_cost) for cost in found.costs] == [
+        (DAY - timedelta(days=1), Decimal(240)),
+        (DAY, Decimal(240)),
+    ]
+
+
+def test_a_bill_of_actual_costs_alone_has_usage_to_commit_to(fleet: Store) -> None:
+    """Azure's actual export gives no effective cost: on demand its billed 240 are what was paid. Beside the amortised
+    one it is left out, as that has the same usage."""
+    with fleet.engine.begin() as connection:
+        connection.execute(charge.update().values(half=1))
+        connection.execute(
+            charge.update().where(charge.c.resource_key == 1).values(effective_cost=None, billed_cost=240)
+        )
+        connection.execute(
+            insert(slice_).values(
+                slice_id=1, kind="bill", source="files", provider="azure", scope="payer", period=month_of(DAY),
+                dataset="azure_actual", columns_known=["billed_cost"], state="open", loaded_at=AS_OF,
+            )
+        )  # fmt: skip
+    found = load(fleet, expiring_days=10)
+    assert found.usage[24:36] == (Decimal(20),) * 12
+    assert [cost.effective_cost for cost in found.costs] == [Decimal(240)]
+    with fleet.engine.begin() as connection:
+        connection.execute(slice_.update().values(dataset="azure_actual+azure_amortized"))
+        assert list(load_usage_pools(connection, AS_OF, 2, 10)) == []
+
+
+def test_a_list_price_alone_is_not_what_an_hour_costs(fleet: Store) -> None:
+    """A second line of i-1 with only a list price: what it costs is unknown, so its hours are, and not 240 still."""
+    with fleet.engine.begin() as connection:
+        columns = [column for column in charge.c if column.name not in ("ordinal", "effective_cost", "contracted_cost")]
+        connection.execute(
+            insert(charge).from_select(
+                ["ordinal", *(column.name for column in columns)],
+                select(literal(99), *columns).where(charge.c.resource_key == 1),
+            )
+        )
+    assert load(fleet, expiring_days=10).usage[24:36] == (None,) * 12
+
+
+def test_what_an_unnamed_commitment_covers_is_no_usage_to_commit_to(fleet: Store) -> None:
+    """The bill prices i-3 as committed and names nothing that covers it: it is paid for already."""
+    with fleet.engine.begin() as connection:
+        connection.execute(charge.update().where(charge.c.resource_key == 3).values(commitment_key=0))
+    assert load(fleet).usage[36:] == (Decimal(0),) * 12
