@@ -151,7 +151,7 @@ def standing(
 def _share_spent(actual: Decimal, amount: Decimal) -> str:
     """What is not spent yet is not said to be, however near."""
     nearly = "nearly " if actual < amount and f"{actual / amount:.0%}" == "100%" else ""
-    return f"{nearly}{actual / amount:.0%} spent"
+    return f"{nearly}{actual / amount * 100:.0f} % spent"
 
 
 def _forecast_below_zero(actual: Decimal, p50: Decimal, path: Path) -> str:

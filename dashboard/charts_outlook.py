@@ -9,19 +9,25 @@ from decimal import Decimal
 import plotly.graph_objects as go
 
 from dashboard.charts import BAR, GRID, INK, MUTED, frame
-from reports.formats import money
+from reports.formats import money, percent
 from reports.views import ForecastDay
 
 _BAND = "rgba(43, 106, 153, 0.18)"
 
 
-def path(actual: Sequence[tuple[date, Decimal]], ahead: Sequence[ForecastDay], currency: str) -> go.Figure:
-    """Daily cost so far as a line, then the expected days as a dashed one within their band.
+def path(
+    actual: Sequence[tuple[date, Decimal]], ahead: Sequence[ForecastDay], currency: str, level: Decimal | None
+) -> go.Figure:
+    """Daily cost so far as a line, then the expected days as a dashed one within their band, which holds at ``level``.
 
     A day without any charge is a gap; days without a band have none drawn.
     """
     figure = go.Figure()
-    _add_band(figure, [day for day in ahead if day.p10 is not None and day.p90 is not None])
+    _add_band(
+        figure,
+        [day for day in ahead if day.p10 is not None and day.p90 is not None],
+        "band" if level is None else f"{percent(level)} band",
+    )
     known = dict(actual)
     days = (
         [min(known) + timedelta(days=number) for number in range((max(known) - min(known)).days + 1)] if known else []
@@ -65,10 +71,10 @@ def path(actual: Sequence[tuple[date, Decimal]], ahead: Sequence[ForecastDay], c
     return figure
 
 
-def _add_band(figure: go.Figure, ahead: Sequence[ForecastDay]) -> None:
+def _add_band(figure: go.Figure, ahead: Sequence[ForecastDay], title: str) -> None:
     if not ahead:
         return
-    for name, amounts in (("", [day.p10 for day in ahead]), ("band", [day.p90 for day in ahead])):
+    for name, amounts in (("", [day.p10 for day in ahead]), (title, [day.p90 for day in ahead])):
         figure.add_scatter(
             name=name,
             x=[day.day for day in ahead],

@@ -84,8 +84,9 @@ def _serving(currency: str) -> None:
     if days is not None:
         st.caption(
             layout.markdown_safe(
-                f"Effective cost on allocation basis, idle hours included, charge day {period(days)}. Even a month: "
-                "the tokens, and the requests of the present size, of 730 hours at which serving costs what the "
+                f"Effective cost on allocation basis, idle hours included, charge day {period(days)}. What commitments "
+                "pay for is paid on where tokens are bought: Recommendations has what is saved net of them. Even a "
+                "month: the tokens, and the requests of the present size, of 730 hours at which serving costs what the "
                 "cheapest API charges."
             )
         )
@@ -155,7 +156,10 @@ def _lives(currency: str) -> None:
     ours = [row for row in found.rows if row.currency == currency]
     rows = [row for row in ours if any(_parts(row)[:-1])]
     left = exact_sum(row.other_cost for row in ours if row not in rows)
-    besides = f"Besides, of models that are in other stages alone or in none known: {money(left)} {currency}."
+    besides = (
+        f"Not listed: {money(left)} {currency} of models of which nothing is known to be for data, training or "
+        "serving: it is for notebooks, or nobody knows what for."
+    )
     if not rows or found.window is None:
         if left:
             st.caption(layout.markdown_safe(besides))

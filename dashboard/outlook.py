@@ -110,7 +110,7 @@ def _chart(now: ForecastRow, currency: str) -> None:
         days = []
     actual = [(day, cost) for day, cost in days if isinstance(day, date) and cost is not None]
     st.plotly_chart(
-        charts_outlook.path(actual, data.forecast_days(currency), currency),
+        charts_outlook.path(actual, data.forecast_days(currency), currency, now.level),
         config=charts.CONFIG,
         key="path",
         alt=f"AI spend in {currency} by day to {_day_before(now.known_to)}, and the days expected after it",

@@ -218,10 +218,24 @@ def carbon_free_line(found: EnergyUse) -> str | None:
     )
 
 
+_DIVIDED_BY = {
+    "residual": "list price (CPUs and memory at their own rate, accelerators the rest)",
+    "aws_accelerated": "AWS's weights (9 an accelerator, 0.9 a vCPU, 0.1 a GiB)",
+    "95_3_2": "fixed parts (95 % accelerators, 3 % CPUs, 2 % memory)",
+    "aws_plain": "AWS's weights without accelerators (9 a vCPU, 1 a GiB)",
+    "accelerators": "accelerators alone",
+    "idle separate": "idle time apart",
+    "idle weighted": "idle time with those who held the machine, by what they held",
+    "idle even": "idle time with those who held the machine, in equal parts",
+    "idle owner": "idle time with its owner",
+    "stranded idle": "CPUs and memory left beside taken accelerators idle too",
+}
+
+
 def allocation_line(allocation: Iterable[str]) -> str:
     """How machines were divided over those who shared them; nothing where that is not known."""
-    named = "; ".join(allocation)
-    return f"Machines divided by {named}." if named else ""
+    told = [", ".join(_DIVIDED_BY.get(part, part) for part in named.split(", ")) for named in allocation]
+    return f"Machines divided by {'; in other months by '.join(told)}." if told else ""
 
 
 _WHY_LEFT_OUT = {

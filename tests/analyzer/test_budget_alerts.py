@@ -168,13 +168,13 @@ def test_a_fast_week_is_told_before_the_forecast_knows() -> None:
     found = standing(BUDGET, NOVEMBER, spent, flat("1", 30), path, pace=even(*[70] * 7), used=D(550))
     assert (found.burn, found.p50, found.state) == (Burn(D("2.1000"), D("2.1000"), "critical"), D(950), "critical")
     assert (
-        found.reason == "55% spent; too fast: the last 7 days cost 2.10 times what it allows for them, the last 3 2.10"
+        found.reason == "55 % spent; too fast: the last 7 days cost 2.10 times what it allows for them, the last 3 2.10"
     )
 
 
 def test_of_money_that_is_spent_it_is_not_said_that_it_goes_too_fast() -> None:
     found = standing(BUDGET, NOVEMBER, flat("250", 7), flat("1", 30), None, pace=even(*[250] * 7), used=D(1750))
-    assert (found.reason, found.state, found.burn.state) == ("175% spent", "critical", "critical")
+    assert (found.reason, found.state, found.burn.state) == ("175 % spent", "critical", "critical")
 
 
 def test_a_fee_is_no_pace_and_what_it_leaves_is_what_usage_may_cost() -> None:

@@ -59,7 +59,7 @@ def test_a_credit_of_days_before_a_budget_begins_takes_nothing_off_it(ledger: Le
     fill(ledger, "100")
     ledger.charge("2026-11-02", "-5000", category="Credit")
     found = computed(ledger, {"name": "half", "amount": 3200, "from": "2026-11-15"})["half"]
-    assert (found.actual, found.reason) == (D(600), "19% spent")
+    assert (found.actual, found.reason) == (D(600), "19 % spent")
 
 
 @pytest.mark.parametrize("begins", ["2026-11-22", "2026-11-30", "2026-12-01"])
@@ -121,5 +121,5 @@ def test_what_a_team_began_on_a_day_that_is_not_over_fits_its_budget(ledger: Led
     assert (found.known_to, found.actual, found.reason) == (
         date(2026, 11, 20),
         D(0),
-        "0% spent; what fits it is of days that are not whole yet",
+        "0 % spent; what fits it is of days that are not whole yet",
     )

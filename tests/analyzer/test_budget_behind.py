@@ -64,9 +64,9 @@ def test_a_bill_that_is_behind_is_no_word_of_budgets_that_do_not_cover_it(ledger
     )
     told = {name: (row.known_to, row.actual, round(row.forecast_p50, 4), row.reason) for name, row in found.items()}
     assert told == {
-        "azure": (date(2026, 11, 21), D(200), D(300), "20% spent"),
-        "lab": (date(2026, 11, 21), D(200), D(300), "20% spent"),
-        "own": (date(2026, 11, 21), D(100), D(100), "10% spent"),
+        "azure": (date(2026, 11, 21), D(200), D(300), "20 % spent"),
+        "lab": (date(2026, 11, 21), D(200), D(300), "20 % spent"),
+        "own": (date(2026, 11, 21), D(100), D(100), "10 % spent"),
     }
 
 
@@ -85,7 +85,7 @@ def test_of_a_budget_over_several_bills_all_that_is_loaded_is_spent(ledger: Ledg
     assert (all_.known_to, all_.actual, round(all_.forecast_p50, 4)) == (date(2026, 11, 21), D(300), D(3400))
     assert (all_.burn_rate, all_.reason) == (
         None,
-        "3% spent; behind, later days forecast: aws payer (known to 2026-10-31)",
+        "3 % spent; behind, later days forecast: aws payer (known to 2026-10-31)",
     )
     assert (found["small"].state, found["small"].actual) == ("critical", D(300))
     assert (quarter.known_to, quarter.actual) == (date(2026, 11, 21), D(31 * 115 + 20 * 15))
@@ -128,4 +128,4 @@ def test_a_bill_that_stopped_long_ago_does_not_hold_back_what_others_say(ledger:
     found = computed(ledger, {"name": "aws", "amount": 4000, "match": AWS}, {"name": "all", "amount": 4000})
     assert found["aws"].known_to == date(2026, 9, 21)
     assert (found["all"].known_to, found["all"].actual) == (date(2026, 11, 21), D(300))
-    assert found["all"].reason == "8% spent; behind, later days not in it: aws payer (known to 2026-09-20)"
+    assert found["all"].reason == "8 % spent; behind, later days not in it: aws payer (known to 2026-09-20)"

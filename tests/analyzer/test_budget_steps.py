@@ -119,6 +119,6 @@ def test_a_step_of_others_is_not_named(ledger: Ledger) -> None:
     budgets = {"search": {"account": "prod", "team": "search"}, "plain": {"team": "search"}}
     found = computed(ledger, budgets, LAUNCH | {"team": "ads"}, LAUNCH | {"ai": False, "provider": "aws"})
     assert {name: (round(row.forecast_p50, 5), row.reason) for name, row in found.items()} == {
-        "search": (D(31 * 30), "6% spent"),
-        "plain": (D(31 * 40), "8% spent"),
+        "search": (D(31 * 30), "6 % spent"),
+        "plain": (D(31 * 40), "8 % spent"),
     }

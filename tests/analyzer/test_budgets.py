@@ -202,10 +202,10 @@ def test_what_has_no_rate_and_what_nothing_fits_is_said(ledger: Ledger) -> None:
         {"name": "misspelt", "amount": 1000, "match": {"team": "serach"}},
     )
     assert dict(ledger.rows("SELECT name, state || ': ' || reason FROM budget_status")) == {
-        "euros": "warn: 10% spent; what has no exchange rate is not counted",
-        "spent": "critical: 1000% spent; what has no exchange rate is not counted",
-        "dollars": "ok: 20% spent",
-        "misspelt": "ok: 0% spent; no charge since 2026-01-01 fits it",
+        "euros": "warn: 10 % spent; what has no exchange rate is not counted",
+        "spent": "critical: 1000 % spent; what has no exchange rate is not counted",
+        "dollars": "ok: 20 % spent",
+        "misspelt": "ok: 0 % spent; no charge since 2026-01-01 fits it",
     }
 
 

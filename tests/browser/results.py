@@ -198,17 +198,17 @@ def _insert_budgets(connection: Connection, hostile: str) -> None:
         [
             row
             | {"name": hostile, "amount": Decimal(10), "expected_to_date": Decimal("0.8"), "burn_rate": Decimal(15)}
-            | {"state": "critical", "reason": "120% spent", "exhausted_on": date(2026, 11, 1)},
+            | {"state": "critical", "reason": "120 % spent", "exhausted_on": date(2026, 11, 1)},
             row
             | {"name": "search, llama", "amount": Decimal(240), "expected_to_date": Decimal(16)}
             | {"burn_long": Decimal("0.8"), "burn_short": Decimal("0.7"), "thresholds": _THRESHOLDS}
-            | {"burn_rate": Decimal("0.75"), "state": "ok", "reason": "5% spent", "unconverted": {"EUR": "42"}},
+            | {"burn_rate": Decimal("0.75"), "state": "ok", "reason": "5 % spent", "unconverted": {"EUR": "42"}},
             row
             | {"name": "vision", "amount": Decimal(50), "expected_to_date": Decimal("3.5"), "currency": "EUR"}
             | {
                 "burn_rate": Decimal(12),
                 "state": "warn",
-                "reason": "84% spent; the forecast's median is above the budget",
+                "reason": "84 % spent; the forecast's median is above the budget",
             }
             | {"actual": Decimal(42), "forecast_p10": None, "forecast_p50": Decimal(630), "forecast_p90": None}
             | {"forecast_method": "burn rate", "exhausted_on": KNOWN_TO},

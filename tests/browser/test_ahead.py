@@ -85,7 +85,7 @@ def test_a_budget_says_how_it_stands_in_words_and_by_when_it_is_used_up(readers:
     assert visitor.rows("Burn rate") == [
         [
             f"{HOSTILE}\n{place}",
-            "■ Critical\n120% spent",
+            "■ Critical\n120 % spent",
             "10.00\nUSD",
             "12.00\n120 %",
             f"190.00\n{band}",
@@ -94,7 +94,7 @@ def test_a_budget_says_how_it_stands_in_words_and_by_when_it_is_used_up(readers:
         ],
         [
             f"vision\n{place}",
-            "▲ Watch\n84% spent; the forecast's median is above the budget",
+            "▲ Watch\n84 % spent; the forecast's median is above the budget",
             "50.00\nEUR",
             "42.00\n84 %",
             "630.00\nno band, at this pace",
@@ -103,7 +103,7 @@ def test_a_budget_says_how_it_stands_in_words_and_by_when_it_is_used_up(readers:
         ],
         [
             f"search, llama\n{place}",
-            "● Within budget\n5% spent; besides 42.00 EUR, not converted; 5\u00a0% reached 2026-11-02, "
+            "● Within budget\n5 % spent; besides 42.00 EUR, not converted; 5\u00a0% reached 2026-11-02, "
             "50\u00a0% expected 2026-11-20, 100\u00a0% not in this period",
             "240.00\nUSD",
             "12.00\n5 %",

@@ -81,7 +81,7 @@ def test_a_budget_is_told_with_what_it_does_not_add(filled: Run, database: Store
                 exhausted_on=date(2026, 11, 20), threshold=Decimal(50), thresholds=_DAYS, state="warn",
                 burn_state="warn", burn_short=Decimal("1.75"), burn_short_days=3,
                 burn_long=Decimal("1.6"), burn_long_days=7,
-                reason="50% spent; the forecast's median is above the budget",
+                reason="50 % spent; the forecast's median is above the budget",
                 unconverted={"EUR": "12.5"}, partly_unknown=False, computed_at=NOW,
             )
         )  # fmt: skip

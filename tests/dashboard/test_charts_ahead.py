@@ -22,12 +22,12 @@ def test_the_path_goes_from_actual_days_over_into_expected_ones_within_their_ban
         ForecastDay(november(5), None, D(7), None),
         ForecastDay(date(2026, 12, 1), D(5), D(7), D(9)),
     ]
-    figure = charts_outlook.path([(november(1), D("12.5")), (november(3), D("-0.5"))], ahead, "USD")
+    figure = charts_outlook.path([(november(1), D("12.5")), (november(3), D("-0.5"))], ahead, "USD", D("0.8"))
     drawn = {line.name: (list(line.x), list(line.y)) for line in figure.data}
 
     assert drawn["actual"] == ([november(1), november(2), november(3)], [12.5, None, -0.5])
     assert drawn["expected"] == ([november(4), november(5), date(2026, 12, 1)], [6.0, 7.0, 7.0])
-    assert drawn["band"] == ([november(4), date(2026, 12, 1)], [8.0, 9.0])
+    assert drawn["80 % band"] == ([november(4), date(2026, 12, 1)], [8.0, 9.0])
     assert drawn[""][1] == [4.0, 5.0], "the lower end, up to which the band is filled"
     assert [line.x0 for line in figure.layout.shapes] == [date(2026, 12, 1)]
     assert figure.layout.yaxis.separatethousands, "5,000 as in the tables"
@@ -36,7 +36,7 @@ def test_the_path_goes_from_actual_days_over_into_expected_ones_within_their_ban
 
 
 def test_a_path_of_nothing_known_and_nothing_expected_is_empty() -> None:
-    assert [len(line.x) for line in charts_outlook.path([], [], "USD").data] == [0, 0]
+    assert [len(line.x) for line in charts_outlook.path([], [], "USD", D("0.8")).data] == [0, 0]
 
 
 def test_prices_stand_beside_each_other_and_an_unknown_one_is_left_out() -> None:

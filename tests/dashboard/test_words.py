@@ -155,10 +155,10 @@ def test_evidence_nobody_described_is_shown_all_the_same() -> None:
 
 
 def test_a_state_is_a_word_beside_its_colour_and_data_in_it_is_text() -> None:
-    shown = layout._shown(layout.Mark("Critical", "bad", "<b>120% spent</b>"))
+    shown = layout._shown(layout.Mark("Critical", "bad", "<b>120 % spent</b>"))
 
     assert ">Critical" not in shown
-    assert "■</span> Critical<small>&lt;b&gt;120% spent&lt;/b&gt;</small>" in shown
+    assert "■</span> Critical<small>&lt;b&gt;120 % spent&lt;/b&gt;</small>" in shown
 
 
 def test_a_band_is_two_amounts_and_how_surely_or_none() -> None:

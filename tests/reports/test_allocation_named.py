@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from sqlalchemy import text
 
 from aispend.clock import Clock
-from aispend.settings import Settings
+from aispend.settings import Allocation, Settings
 from aispend.store import Store
 from analyzer.run import analyze
 from reports import views
@@ -44,7 +45,10 @@ def test_shares_name_the_method_they_were_made_with(ledger: Ledger) -> None:
         basis = views.spend(connection, SpendQuery(by=("team",), window=BOTH)).basis
         found = views.unit_costs(connection, BOTH)
         assert found.allocation == views.lifecycles(connection, BOTH).allocation == basis.allocation
-    assert basis_lines(basis)[1] == "Machines divided by 95_3_2, idle weighted."
+    assert basis_lines(basis)[1] == (
+        "Machines divided by fixed parts (95 % accelerators, 3 % CPUs, 2 % memory), "
+        "idle time with those who held the machine, by what they held."
+    )
     assert {row.allocation for row in found.rows} == {"95_3_2, idle weighted"}
 
 
@@ -78,3 +82,21 @@ def test_what_was_not_recorded_is_recorded_with_the_next_analysis_and_goes_with_
         connection.execute(text("DELETE FROM slice"))
     ledger.analyze()
     assert not ledger.rows("SELECT part FROM made_from WHERE part LIKE 'allocation %'")
+
+
+def test_the_line_for_people_is_in_plain_words() -> None:
+    """Every method and idle mode there is a setting for; months that differ are told apart."""
+    assert allocation_line(("residual, idle separate",)) == (
+        "Machines divided by list price (CPUs and memory at their own rate, accelerators the rest), idle time apart."
+    )
+    assert allocation_line(("aws_plain, idle even, stranded idle", "accelerators, idle owner")) == (
+        "Machines divided by AWS's weights without accelerators (9 a vCPU, 1 a GiB), idle time with those who held the "
+        "machine, in equal parts, CPUs and memory left beside taken accelerators idle too; in other months by "
+        "accelerators alone, idle time with its owner."
+    )
+    fields = Allocation.model_fields
+    for mode in (
+        *get_args(fields["method"].annotation),
+        *(f"idle {one}" for one in get_args(fields["idle"].annotation)),
+    ):
+        assert mode not in allocation_line((mode,)).replace("accelerators alone", ""), mode

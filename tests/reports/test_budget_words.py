@@ -34,7 +34,7 @@ def half_spent(**values: Any) -> BudgetStatus:
             BudgetThreshold(D(80), None, november(16)),
             BudgetThreshold(D("150.5"), None, None),
         ),
-        "state": "warn", "reason": "50% spent", "unconverted": {}, "partly_unknown": False,
+        "state": "warn", "reason": "50 % spent", "unconverted": {}, "partly_unknown": False,
         "computed_at": datetime(2026, 11, 11, 6, tzinfo=UTC),
     }  # fmt: skip
     return BudgetStatus(**known | values)
