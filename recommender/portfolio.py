@@ -6,7 +6,8 @@ Method
     Advice conflicts where it meets on a resource and may not be combined (contract: one of each step, ``alone``,
     ``excludes``). Shares multiply and never add: of what those before it leave, in the order of the steps. Of the
     combinations without a conflict the one that saves most net is taken, exactly, group by group of advice that shares
-    resources. What a person has accepted is in it before anything else.
+    resources. What a person has accepted is in it before anything else, and so is what was done and is found as before:
+    its evidence is of days before. Who asks counts it no more.
     Commitments come last, at the size they are shown with, and save what they do on the hours that all other counted
     changes leave (``portfolio_commitments.py``). One that was accepted, or bought since the newest bill, keeps its
     usage: spot takes what is beyond, the largest saving first.
@@ -75,6 +76,9 @@ class Counted:
 
 
 NOT_COUNTED = Counted(_NOTHING, _NOTHING, _NOTHING)
+BESIDE_DONE = (
+    " Not counted: it cannot be done beside what was done already, and the days it rests on are from before that."
+)
 
 
 def combine(
@@ -82,10 +86,11 @@ def combine(
     kinds: Iterable[Kind[Any]],
     accepted: Callable[[Advice], bool] = lambda _: False,
     bought: Sequence[Advice] = (),
+    done: Callable[[Advice], bool] = lambda _: False,
 ) -> list[Counted]:
     """What each of ``advice`` adds, in its order; ``bought`` are commitments that no bill shows yet.
 
-    What was ``accepted`` is out of the usage that commitments were sized on.
+    What was ``accepted`` is out of the usage that commitments were sized on. What is ``done`` is accepted too.
     """
     known = {kind.name: kind for kind in kinds}
     able = [
@@ -124,8 +129,13 @@ def combine(
             options.append(Option(tuple(lines), gain, takes, free=some is not forced))
     stands = list(zip(options, settle(options, offers), strict=True))
     found = parts.counted([one for one, stays in stands if stays], pools, accepted)
-    left_out = {line for one, stays in stands if not stays for line in one.lines}
-    return [replace(one, remark=BESIDE_COMMITMENT) if line in left_out else one for line, one in enumerate(found)]
+    remarks = {line: BESIDE_COMMITMENT for one, stays in stands if not stays for line in one.lines}
+    carried_out = [one for one in choices if any(done(advice[number]) for number in one.lines)]
+    in_force = {line for one, stays in stands if stays for line in one.lines}
+    for one in choices:
+        if in_force.isdisjoint(one.lines) and parts.clash(one, carried_out):
+            remarks |= dict.fromkeys(one.lines, BESIDE_DONE)
+    return [replace(one, remark=remarks.get(line, one.remark)) for line, one in enumerate(found)]
 
 
 @dataclass(frozen=True)

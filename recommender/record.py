@@ -24,7 +24,7 @@ from recommender.registry import KINDS
 from recommender.whole_groups import groups_of
 
 DECIDED_AGAINST = ("dismissed", "snoozed", *CARRIED_OUT)
-"""States in which a proposal takes no part in the total: it was refused, put off, or is done already."""
+"""States in which a proposal adds nothing to the total: it was refused, put off, or is done already."""
 BILL_STALE = "bill_stale"
 """The reason where the bill itself ends too long ago; the others that make advice expire are of telemetry."""
 _NOT_FOUND = ("gone", "expired")
@@ -71,7 +71,9 @@ def keep(
     standing, refused = within_quotas(
         asking,
         KINDS,
-        lambda left: _counted(left, states, passed, bought),
+        lambda left: _counted(
+            {key: item for key, item in items.items() if key in left or key not in asking}, states, passed, bought
+        ),
         lambda key: states.get(key) == "accepted",
     )
     items = {key: standing.get(key, item) for key, item in items.items() if key in standing or key not in asking}
@@ -101,12 +103,27 @@ def _counted(
     passed: set[str],
     bought: Sequence[Advice],
 ) -> dict[str, Counted]:
-    """What each adds to the best combination; what was decided against takes no part in it."""
-    part = {key: item for key, item in items.items() if states.get(key) not in DECIDED_AGAINST}
-    open_gates = [replace(item, gate=None) if key in passed else item for key, item in part.items()]
-    accepted = {id(item) for key, item in zip(part, open_gates, strict=True) if states.get(key) == "accepted"}
-    counted = combine(open_gates, KINDS, lambda item: id(item) in accepted, bought)
-    return dict.fromkeys(items, NOT_COUNTED) | dict(zip(part, counted, strict=True))
+    """What each adds to the best combination; what was decided against takes no part in it.
+
+    What is done and found as before keeps its place, as no bill shows it yet, and adds nothing; commitments are
+    ``bought``.
+    """
+    part = {
+        key: item
+        for key, item in items.items()
+        if states.get(key) not in DECIDED_AGAINST or (states.get(key) in CARRIED_OUT and item.pays_for is None)
+    }
+    found = {
+        key: replace(item, gate=None) if key in passed or states.get(key) in CARRIED_OUT else item
+        for key, item in part.items()
+    }
+    done = {id(item) for key, item in found.items() if states.get(key) in CARRIED_OUT}
+    accepted = done | {id(item) for key, item in found.items() if states.get(key) == "accepted"}
+    counted = combine(
+        list(found.values()), KINDS, lambda item: id(item) in accepted, bought, lambda item: id(item) in done
+    )
+    counts = dict.fromkeys(items, NOT_COUNTED) | dict(zip(found, counted, strict=True))
+    return counts | {key: NOT_COUNTED for key in found if states.get(key) in CARRIED_OUT}
 
 
 def _not_billed_yet(connection: Connection, items: Mapping[str, Advice], states: Mapping[str, str]) -> list[Advice]:
