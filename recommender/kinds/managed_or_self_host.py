@@ -11,7 +11,9 @@ Method
 Cases
     A model whose weights nobody can have: only through a stand-in that the settings name, and then another model.
     Buying waits for an evaluation, as only the name of the weights is known, and not their version or tuning; so does a
-    stand-in. Machines the model shares with others, that a tag keeps, that stand by or are new stay and are left out.
+    stand-in. Machines the model shares with others, that a tag keeps, that stand by, are new or of which no tokens are
+    recorded stay and are left out. Tokens recorded on some days alone are held against what the machines cost on these;
+    fewer than a week of them say nothing.
     No exchange rate, no price, no speed: no advice, with what is missing. Tokens bought on days of unknown cost are
     left out, and a month is reckoned from the other days.
     What would cost more: the reason gives the volume at which both cost the same.
@@ -32,7 +34,7 @@ from aispend.advising import Recommend
 from aispend.prices.break_even import break_even, per_month
 from aispend.prices.token_prices import ApiOffer, api_offers
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, DailyCost, Kind, Step, Subject, WhyNot
-from recommender.evidence import not_replayed, priced, unmeasured
+from recommender.evidence import not_replayed, priced
 from recommender.guards import decided, too_new
 from recommender.kinds.bought_tokens import counted, describe, evidence, known_days, no, place, window_cost
 from recommender.kinds.own_fleet import Fleet, Mix, cheapest_fleet
@@ -49,6 +51,8 @@ GATE = "an evaluation of answer quality and latency on your own calls"
 _NOTHING = Decimal(0)
 _ONE = Decimal(1)
 _MILLION = 1_000_000
+_LEAST_DAYS = 7
+"""Recorded days of a server from which on they stand for the others: a whole week."""
 _SERVING_BESIDE = "a peak above the largest hour seen, and the work of running it beyond what the settings say"
 _BUYING_BESIDE = "discounts on the list price, and tokens that another server of the model counts differently"
 _ESTIMATED = "none: how fast a machine serves is estimated, and by how much that differs is not known"
@@ -221,7 +225,15 @@ def _buy(subject: ServedTokens, settings: Recommend) -> Advice | WhyNot:
     known = [one.effective_cost for one in recent(subject, days)]
     if cost is None or None in known:
         return why_not("cost_unknown", COST_UNKNOWN)
-    whole = sum((one for one in known if one is not None), _NOTHING)
+    if (told := len(subject.recorded)) < _LEAST_DAYS:
+        return why_not(
+            "telemetry_missing",
+            f"Its tokens are recorded on {told} of the last {days} days, and {_LEAST_DAYS} are needed: how many it "
+            "serves on the others nobody knows ('aispend import-usage').",
+        )
+    costs = [one.effective_cost for one in recent(subject, days) if one.day in subject.recorded]
+    whole = sum((one for one in costs if one is not None), _NOTHING)
+    when = f"the last {days} days" if told == days else f"the {told} of the last {days} days they are recorded on"
     uncached = subject.tokens.get("input", _NOTHING) + subject.tokens.get("cache_write", _NOTHING)
     cached, output = subject.tokens.get("cached_input", _NOTHING), subject.tokens.get("output", _NOTHING)
     at_api = offer.cost(uncached, cached, output) * subject.per_dollar
@@ -229,10 +241,10 @@ def _buy(subject: ServedTokens, settings: Recommend) -> Advice | WhyNot:
     if whole <= 0 or at_api >= whole:
         return why_not(
             "own_cheaper",
-            f"Its {tokens / _MILLION:,.0f} million tokens of the last {days} days cost {whole:,.2f} {subject.currency} "
+            f"Its {tokens / _MILLION:,.0f} million tokens of {when} cost {whole:,.2f} {subject.currency} "
             f"on own machines and would cost {at_api:,.2f} at {offer.provider}'s list price.",
         )
-    monthly = per_month(tokens, days)
+    monthly = per_month(tokens, told)
     even = break_even(whole, at_api, monthly, None)
     saved = saving(subject, days, 1 - at_api / whole, Spread(beside=_BUYING_BESIDE), _committed)
     covered = ""
@@ -258,7 +270,7 @@ def _buy(subject: ServedTokens, settings: Recommend) -> Advice | WhyNot:
         confidence="medium" if own_cloud else "low",
         effort="high",
         reason=(
-            f"Its {tokens / _MILLION:,.0f} million tokens of the last {days} days cost {whole:,.2f} {subject.currency} "
+            f"Its {tokens / _MILLION:,.0f} million tokens of {when} cost {whole:,.2f} {subject.currency} "
             f"on own machines, idle hours included, and {at_api:,.2f} at {offer.provider}'s list price. Own machines "
             f"as they are pay from {even.tokens / _MILLION:,.0f} million tokens a month on; they serve "
             f"{monthly / _MILLION:,.0f} million.{covered}"
@@ -276,21 +288,21 @@ def _buy(subject: ServedTokens, settings: Recommend) -> Advice | WhyNot:
         target=f"buy:{offer.provider}:{offer.model_id}",
         gate=GATE,
         hard_to_regain=True,
-        acts_on=_shares_of(subject, cost, whole),
+        acts_on=_shares_of(subject, cost),
         evidence_until=subject.as_of,
         evidence={
             "window_days": days,
             "window_end": subject.as_of.isoformat(),
             "tokens": {name: f"{count:f}" for name, count in sorted(subject.tokens.items())},
-            "own_monthly_cost": f"{per_month(whole, days):.2f}",
-            "api_monthly_cost": f"{per_month(at_api, days):.2f}",
+            "own_monthly_cost": f"{per_month(whole, told):.2f}",
+            "api_monthly_cost": f"{per_month(at_api, told):.2f}",
             "own_cost_per_million": f"{whole * _MILLION / tokens:.4f}",
             "api_cost_per_million": f"{at_api * _MILLION / tokens:.4f}",
             "break_even_tokens": f"{even.tokens:.0f}",
             "api_prices": {"input": f"{offer.input:f}", "output": f"{offer.output:f}"},
             "price_currency": "USD",
             **priced(f"{offer.source}: {offer.provider} {offer.model_id}", None),
-            **unmeasured("tokens are counted where they are recorded, and cost is the bill's"),
+            "coverage": round(told / days, 4),
             **not_replayed("no history has these tokens bought from somebody else"),
             "machines": len(subject.machines),
             "machines_that_stay": {name: reason for name, (reason, _) in stays.items()},
@@ -307,9 +319,12 @@ def _committed(day: DailyCost) -> Decimal | None:
 
 
 def _staying(subject: ServedTokens, settings: Recommend) -> dict[str, tuple[str, str]]:
-    """Machines that are kept, stand by or are new, with reason and explanation: buying tokens ends none of them."""
+    """Machines that are kept, stand by, are new or serve who knows what, with reason and explanation: they stay."""
+    unknown = ("telemetry_missing", "No tokens of it are recorded, so what it serves is not known.")
     found = {
-        name: decided(part, settings) or too_new(part.deployed_at, subject.as_of, settings)
+        name: decided(part, settings)
+        or too_new(part.deployed_at, subject.as_of, settings)
+        or (None if part.is_recorded else unknown)
         for name, part in sorted(subject.parts.items())
     }
     return {name: why for name, why in found.items() if why}
@@ -337,9 +352,10 @@ def _offer(provider: str, model: str) -> ApiOffer | None:
     return offer_of(provider, model) or (offers[len(offers) // 2] if offers else None)
 
 
-def _shares_of(subject: ServedTokens, cost: Decimal, whole: Decimal) -> dict[str, Decimal]:
+def _shares_of(subject: ServedTokens, cost: Decimal) -> dict[str, Decimal]:
     """Monthly cost of each machine; together the subject's to the cent."""
     names = sorted(name for name, amount in subject.machines.items() if amount > 0)
+    whole = sum((subject.machines[name] for name in names), _NOTHING)
     shares = {name: (cost * subject.machines[name] / whole).quantize(Decimal("0.01")) for name in names}
     if names:
         shares[names[-1]] += cost - sum(shares.values(), _NOTHING)

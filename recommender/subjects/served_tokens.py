@@ -2,9 +2,11 @@
 
 Assumes     a machine belongs to a model where no other model has a share of its cost in the window.
 Method      All cost of those machines, idle hours too: it ends where they end. Tokens are those recorded for them.
+            On a day on which nothing of their accounts was recorded nobody knows them: they are not none.
 Cases       Machines that the model shares with others are counted apart: they would stay. Machines without recorded
-            tokens make no subject. What each machine is tagged and when it was deployed is told with it: some may stay.
-Drawbacks   A machine that changed its model within the window is shared.
+            tokens make no subject; of several one without any is told. What each machine is tagged and when it was
+            deployed is told with it: some may stay. A charge of several days is of each of them alike.
+Drawbacks   A machine that changed its model within the window is shared. A log that lacks a part of a day is not seen.
 """
 
 from __future__ import annotations
@@ -16,25 +18,31 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, Date, cast, func, select, text
 
 from aispend.store.telemetry import resolved_inference_hours
 from recommender.contract import DailyCost, Subject
+from recommender.subjects.charged_days import each_day
 from recommender.subjects.machine_life import load_lives
 from recommender.subjects.token_use import per_dollar
 
 _NOTHING = Decimal(0)
+_AMOUNTS = ("listed", "effective", "uncovered")
 _TOKENS = ("input", "cached_input", "cache_write", "output")
 
 
 @dataclass(frozen=True)
 class Serving:
-    """One machine of a model: what it is, what decides whether it may go, and its cost by day."""
+    """One machine of a model: what it is, what decides whether it may go, and its cost by day.
+
+    ``is_recorded`` says that tokens of its own are.
+    """
 
     instance_type: str | None
     tags: Mapping[str, str]
     deployed_at: datetime | None
     costs: Sequence[DailyCost]
+    is_recorded: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +50,8 @@ class ServedTokens(Subject):
     """One model served at one provider. ``tokens`` of the window by class; ``machines`` their effective cost in it.
 
     ``parts`` is what is known of each of the machines. ``shared_cost`` is what machines it shares with other models
-    cost in the window. ``per_dollar`` as in ``TokenUse``.
+    cost in the window. ``per_dollar`` as in ``TokenUse``. ``recorded`` are the days that the tokens are of: those on
+    which anything of the machines' accounts was recorded.
     """
 
     tokens: Mapping[str, Decimal]
@@ -50,6 +59,7 @@ class ServedTokens(Subject):
     instance_types: Sequence[str]
     shared_cost: Decimal
     per_dollar: Decimal | None
+    recorded: frozenset[date]
     parts: Mapping[str, Serving] = field(default_factory=dict)
 
 
@@ -57,14 +67,14 @@ def load_served_tokens(connection: Connection, as_of: datetime, window_days: int
     """All models that served tokens on machines of their own, by provider, model and currency."""
     since = (as_of - timedelta(days=window_days)).date()
     scope = {"since": since, "until": as_of.date(), "month": since.replace(day=1)}
-    counted = _tokens(connection, as_of, window_days)
+    counted, recorded = _tokens(connection, as_of, window_days)
     models: dict[tuple[str, str, str], list[Any]] = defaultdict(list)
     for row in connection.execute(text(_MACHINES), scope):
         for model in row.models:
             models[row.provider, model, row.currency].append(row)
     days: dict[tuple[int, str], list[Any]] = defaultdict(list)
     for row in connection.execute(text(_DAYS), scope):
-        days[row.resource_key, row.currency].append(row)
+        days[row.resource_key, row.currency] += each_day(row, _AMOUNTS, since=since, until=as_of.date())
     rates = per_dollar(connection, as_of.date())
     tags = {row.resource_key: row.tags for row in connection.execute(text(_TAGS), scope)}
     lives = load_lives(connection, as_of)
@@ -95,34 +105,43 @@ def load_served_tokens(connection: Connection, as_of: datetime, window_days: int
             instance_types=sorted({row.instance_type for row in own if row.instance_type}),
             shared_cost=sum((row.cost or _NOTHING for row in rows if len(row.models) > 1), _NOTHING),
             per_dollar=rates.get(currency),
+            recorded=frozenset[date]().union(*(recorded.get(row.resource_key, frozenset()) for row in own)),
             parts={
                 row.resource_id: Serving(
                     instance_type=row.instance_type,
                     tags={str(key): str(value) for key, value in (tags.get(row.resource_key) or {}).items()},
                     deployed_at=life.deployed_at if (life := lives.get(row.resource_key)) else None,
                     costs=_together(days[row.resource_key, currency]),
+                    is_recorded=row.resource_key in counted,
                 )
                 for row in own
             },
         )
 
 
-def _tokens(connection: Connection, as_of: datetime, days: int) -> dict[int, dict[str, Decimal]]:
+def _tokens(
+    connection: Connection, as_of: datetime, days: int
+) -> tuple[dict[int, dict[str, Decimal]], dict[int, frozenset[date]]]:
+    """By resource: tokens by class, and the days on which anything of its accounts was recorded."""
     of = resolved_inference_hours().subquery().c
+    day = cast(func.timezone("UTC", of.hour), Date).label("day")
+    within = of.hour >= as_of - timedelta(days=days), of.hour < as_of
     rows = connection.execute(
         select(of.resource_key, of.unit_class, func.sum(of.quantity))
-        .where(
-            of.resource_key.is_not(None),
-            of.unit_class.in_(_TOKENS),
-            of.hour >= as_of - timedelta(days=days),
-            of.hour < as_of,
-        )
+        .where(of.resource_key.is_not(None), of.unit_class.in_(_TOKENS), *within)
         .group_by(of.resource_key, of.unit_class)
     )
     found: dict[int, dict[str, Decimal]] = defaultdict(dict)
     for key, unit_class, quantity in rows:
         found[key][unit_class] = Decimal(quantity)
-    return found
+    days_of: dict[tuple[str | None, str | None], set[date]] = defaultdict(set)
+    accounts: dict[int, set[tuple[str | None, str | None]]] = defaultdict(set)
+    for key, provider, account, on in connection.execute(
+        select(of.resource_key, of.provider, of.account, day).where(*within).distinct()
+    ):
+        days_of[provider, account].add(on)
+        accounts[key].add((provider, account))
+    return found, {key: frozenset[date]().union(*(days_of[account] for account in accounts[key])) for key in found}
 
 
 def _together(rows: Sequence[Any]) -> list[DailyCost]:
@@ -157,13 +176,17 @@ _CHARGES = """
     {more}
     WHERE sku.is_ai AND c.resource_key <> 0 AND k.charge_category = 'Usage'
       AND sku.platform IS DISTINCT FROM 'token_api' AND coalesce(r.accelerators, sku.accelerators) > 0
-      AND c.charge_date >= :since AND c.charge_date < :until AND c.billing_month >= :month
+      AND greatest(c.charge_end_date, c.charge_date + 1) > :since AND c.charge_date < :until
+      AND c.billing_month >= :month
       AND (c.half <> 1 OR c.slice_id NOT IN (SELECT slice_id FROM slice WHERE dataset LIKE '%+%'))"""
 
 _MACHINES = f"""
     SELECT r.provider, r.resource_key, r.resource_id, r.instance_type, r.first_seen,
            k.billing_currency AS currency, min(a.sub_account_id) AS account, min(l.region_id) AS region,
-           min(t.team) AS team, sum(coalesce(s.effective_cost, s.billed_cost)) AS cost,
+           min(t.team) AS team,
+           sum(coalesce(s.effective_cost, s.billed_cost)
+               * (least(greatest(c.charge_end_date, c.charge_date + 1), :until) - greatest(c.charge_date, :since))
+               / greatest(c.charge_end_date - c.charge_date, 1)) AS cost,
            array_agg(DISTINCT t.model ORDER BY t.model) FILTER (WHERE t.model IS NOT NULL) AS models
     {
     _CHARGES.format(
@@ -179,7 +202,7 @@ _COST = """coalesce(c.effective_cost, CASE WHEN NOT ((k.pricing_category IS NOT 
            OR c.commitment_key <> 0) AND c.billed_cost IS NOT DISTINCT FROM 0) THEN c.billed_cost END)"""
 
 _DAYS = f"""
-    SELECT c.resource_key, k.billing_currency AS currency, c.charge_date AS day,
+    SELECT c.resource_key, k.billing_currency AS currency, c.charge_date AS day, c.charge_end_date AS end_day,
            CASE WHEN bool_and(c.list_cost IS NOT NULL) THEN sum(c.list_cost) END AS listed,
            CASE WHEN bool_and({_COST} IS NOT NULL) THEN sum({_COST}) END AS effective,
            CASE WHEN bool_and({_COST} IS NOT NULL) THEN coalesce(sum({_COST}) FILTER (
@@ -187,7 +210,7 @@ _DAYS = f"""
            bool_or(k.pricing_category IS NOT DISTINCT FROM 'Dynamic') AS spot,
            bool_or(c.effective_cost IS NULL AND {_COST} IS NOT NULL) AS billed
     {_CHARGES.format(more="")}
-    GROUP BY 1, 2, 3"""
+    GROUP BY 1, 2, 3, 4"""
 
 _TAGS = f"""
     SELECT DISTINCT ON (c.resource_key) c.resource_key, tag_set.tags

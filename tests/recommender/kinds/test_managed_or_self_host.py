@@ -47,6 +47,7 @@ def served(*, a_day: str = "200", covered: bool = False, **overrides: Any) -> Se
         "instance_types": ["p4d.24xlarge"],
         "shared_cost": Decimal(0),
         "per_dollar": Decimal(1),
+        "recorded": frozenset(days),
     }
     return ServedTokens(**(values | overrides))
 
@@ -144,6 +145,7 @@ def parts(**of_last: Any) -> dict[str, Serving]:
         ({"tags": {"keep": "disaster-recovery"}}, "excluded"),
         ({"tags": {"role": "dr"}}, "standby"),
         ({"deployed_at": AS_OF - timedelta(days=2)}, "too_new"),
+        ({"is_recorded": False}, "telemetry_missing"),
     ],
 )
 def test_a_machine_that_must_stay_saves_nothing_by_buying(given: dict[str, Any], reason: str) -> None:
@@ -160,6 +162,31 @@ def test_a_machine_that_must_stay_saves_nothing_by_buying(given: dict[str, Any],
 def test_where_all_stay_nothing_is_advised() -> None:
     kept = {name: replace(part, tags={"Keep": ""}) for name, part in parts().items()}
     assert refuse(served(parts=kept)).reason == "excluded"
+
+
+def recorded_on(subject: ServedTokens, days: int) -> ServedTokens:
+    """The same with its tokens recorded on the last days alone."""
+    return replace(subject, recorded=frozenset(cost.day for cost in subject.costs[-days:]))
+
+
+def test_tokens_of_some_days_are_held_against_what_the_machines_cost_on_these() -> None:
+    """Seven days at 200 are 1,400: 1 − 120.96 ÷ 1,400 of 6,083.33 a month is 5,557.73, and 168 million are 730 a month.
+
+    At 15 a day seven days cost 105, less than 120.96 at the API; all fourteen, 210, would have looked dearer.
+    """
+    found = advise(recorded_on(served(), 7))
+    assert found.saving.net == Decimal("5557.73")
+    assert found.evidence["api_monthly_cost"] == "525.60"
+    assert found.evidence["coverage"] == 0.5
+    assert "168 million tokens of the 7 of the last 14 days they are recorded on cost 1,400.00 USD" in found.reason
+    assert "they serve 730 million" in found.reason
+    assert refuse(recorded_on(served(a_day="15"), 7)).reason == "own_cheaper"
+
+
+def test_tokens_of_less_than_a_week_say_nothing() -> None:
+    found = refuse(recorded_on(served(), 6))
+    assert found.reason == "telemetry_missing"
+    assert "recorded on 6 of the last 14 days" in found.explanation
 
 
 def test_without_an_exchange_rate_nothing_is_compared() -> None:

@@ -114,6 +114,52 @@ def test_a_machine_of_its_own_is_paid_whole_and_shared_ones_are_counted_apart(fl
     assert list(part.costs) == list(llama.costs)
 
 
+def test_days_on_which_nothing_was_recorded_are_told(fleet: Connection) -> None:
+    """The log begins three days before the evidence ends; a request for another model of the account on another day
+    says that the log ran then, and one of another account does not."""
+    since = datetime(2026, 11, 18, tzinfo=UTC)
+    fleet.execute(inference_hour.delete().where(inference_hour.c.hour < since))
+    for day, account_id in ((10, None), (12, "444455556666")):
+        fleet.execute(
+            insert(inference_hour).values(
+                slice_id=2, hour=datetime(2026, 11, day, 23, tzinfo=UTC), namespace="files", alias="elsewhere",
+                provider="aws", account=account_id, model="other", unit_class="requests", quantity=1,
+            )
+        )  # fmt: skip
+    llama = loaded(fleet)["llama-3.1-70b"]
+    assert sorted(llama.recorded) == [date(2026, 11, day) for day in (10, 18, 19, 20)]
+    assert llama.tokens == {"input": 3_000, "output": 300}
+
+
+def test_a_machine_without_recorded_tokens_is_told(fleet: Connection) -> None:
+    _machine(fleet, 3, "silent", {LLAMA: Decimal(96)})
+    fleet.execute(inference_hour.delete().where(inference_hour.c.alias == "silent"))
+    llama = loaded(fleet)["llama-3.1-70b"]
+    assert {name: part.is_recorded for name, part in llama.parts.items()} == {"own": True, "silent": False}
+
+
+def test_a_charge_of_a_month_is_of_each_of_its_days_alike(fleet: Connection) -> None:
+    """2,880 of November are 96 a day: of the 30 days 14 lie in the window, 1,344."""
+    daily = loaded(fleet)["llama-3.1-70b"]
+    for table in (charge, cost_share):
+        fleet.execute(table.delete().where(table.c.ordinal.between(100, 199), table.c.ordinal != 100))
+    ends = {"charge_date": date(2026, 11, 1), "charge_end_date": date(2026, 12, 1)}
+    fleet.execute(
+        charge.update()
+        .where(charge.c.ordinal == 100)
+        .values(**ends, billed_cost=2880, effective_cost=2880, list_cost=3600)
+    )
+    for target, part in ((LLAMA, 1800), (IDLE, 1080)):
+        fleet.execute(
+            cost_share.update()
+            .where(cost_share.c.ordinal == 100, cost_share.c.target_key == target)
+            .values(billed_cost=part, effective_cost=part)
+        )
+    llama = loaded(fleet)["llama-3.1-70b"]
+    assert llama.costs == daily.costs
+    assert llama.machines == {"own": Decimal(1344)}
+
+
 def test_machines_without_recorded_tokens_make_no_subject(fleet: Connection) -> None:
     fleet.execute(inference_hour.delete())
     assert loaded(fleet) == {}
