@@ -16,7 +16,8 @@ Cases
     of the speed would cost; it is nothing where that is more than now. The reason says from which speed on the move
     pays and is large enough.
     Another maker that nobody measured: never on specifications; the reason names what would be worth a benchmark.
-    More on one card than a smaller one of the target holds, where neither the model's shape nor a benchmark of one's
+    Of a model nobody knows more load on one card than one of the target carries at the low end of its speed; more on
+    one card than a smaller one of the target holds, where neither the model's shape nor a benchmark of one's
     own says that it may be split; weights in bf16 where the target has none, a degree that does not divide the heads,
     no fast link between the devices of a machine that trains or splits a model, a zone known not to have the type: not
     offered. On spot, a machine of it on a day of its last seven: nothing is, as what is paid is no price on demand. A
@@ -158,7 +159,14 @@ def _work(subject: Service, parts: Parts, settings: Recommend) -> Work | tuple[s
         least_machines=2 if several_serve else 1,
         shared=subject.model is not None,
         coverage=min(known / billed, 1.0),
+        load_on_one=0.0 if subject.model is not None else _busiest(subject, hours, options),
     )
+
+
+def _busiest(subject: Service, hours: int, options: Accelerators) -> float:
+    """The load of the accelerator that has most, at the percentile."""
+    known = [one.load_on_one[-hours:] for one in subject.current if one.load_on_one is not None and one.measured]
+    return max((float(np.nanpercentile(load, options.percentile * 100)) for load in known), default=0.0)
 
 
 def _played(

@@ -20,11 +20,24 @@ def is_estimated(chosen: Size) -> bool:
     return chosen.speed is not None and chosen.speed.basis != "measured"
 
 
-def machines_if_slow(chosen: Size, need: Need, options: Rightsize) -> int:
-    """Machines of the size that carry the load at the low end of its speed; 1 of the same card."""
+def machines_if_slow(chosen: Size, need: Need, options: Rightsize) -> int | None:
+    """Machines of the size that carry the load at the low end of its speed; 1 of the same card.
+
+    None where no number of them does, as one card is too slow for what lies on one.
+    """
+    part = 1 - options.compute_headroom
+    if need.load_on_one > chosen.least_on_one * part:
+        return None
     if not chosen.least_load:
         return 1
-    return max(math.ceil(need.load / (chosen.least_load * (1 - options.compute_headroom)) - 1e-9), 1)
+    return max(math.ceil(need.load / (chosen.least_load * part) - 1e-9), 1)
+
+
+def slow_remark(slow: int | None) -> str:
+    """A sentence on the low end of the speed, with a space before it; nothing where one machine is enough."""
+    if slow is None:
+        return " At the low end of its speed one card would not do what one does now."
+    return f" At the low end of its speed it takes {slow} of them." if slow > 1 else ""
 
 
 def moved_to_card(
@@ -47,7 +60,7 @@ def moved_to_card(
     return widened(saved, "the low end of the other card's speed", low=slow), said
 
 
-def speed_evidence(chosen: Size, slow: int) -> dict[str, Any]:
+def speed_evidence(chosen: Size, slow: int | None) -> dict[str, Any]:
     """The speed reckoned with and its source; nothing for the same card."""
     if chosen.speed is None:
         return {}

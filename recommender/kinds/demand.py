@@ -28,7 +28,11 @@ def demand_of(history: Accelerators) -> Demand:
     in_use[np.isnan(load)] = np.nan
     held = history.memory_used_max
     return Demand(
-        load=load, concurrent=in_use, memory=held.sum(axis=0, dtype=np.float64), on_one=held.max(axis=0).astype(float)
+        load=load,
+        concurrent=in_use,
+        memory=held.sum(axis=0, dtype=np.float64),
+        on_one=held.max(axis=0).astype(float),
+        load_on_one=activity.max(axis=0).astype(float),
     )
 
 
@@ -38,14 +42,16 @@ def last_days(demand: Demand, days: int) -> Demand:
     known = np.flatnonzero(~np.isnan(demand.load[-slots:]))
     first = int(known[0]) // SLOTS_PER_DAY * SLOTS_PER_DAY if known.size else 0
     left, hours = slots - first, (slots - first) // SLOTS_PER_HOUR
-    assert demand.memory is not None  # noqa: S101 - demand_of always gives all four
+    assert demand.memory is not None  # noqa: S101 - demand_of always gives all five
     assert demand.concurrent is not None  # noqa: S101
     assert demand.on_one is not None  # noqa: S101
+    assert demand.load_on_one is not None  # noqa: S101
     return Demand(
         load=demand.load[-left:],
         concurrent=demand.concurrent[-left:],
         memory=demand.memory[-hours:],
         on_one=demand.on_one[-hours:],
+        load_on_one=demand.load_on_one[-left:],
     )
 
 

@@ -32,12 +32,14 @@ _WITHOUT_BF16 = frozenset({"kepler", "maxwell", "pascal", "volta", "turing"})
 
 @dataclass(frozen=True)
 class Need:
-    """What history asks of a size: load at the chosen percentile, accelerators at once, bytes on all and on one."""
+    """What history asks of a size: load at the chosen percentile, accelerators at once, bytes on all and on one; and
+    the load of the one that has most, at the percentile too."""
 
     load: float
     concurrent: int
     memory: float
     on_one: float
+    load_on_one: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ class Size:
     """A cheaper type and what it can carry; ``load`` and ``devices`` are the capacity's, as numbers.
 
     ``speed`` is that of another card against the present one, None for the same card. ``gate`` names what has to be
-    shown before another card may count; ``least_load`` is the load it carries at the low end of its speed.
+    shown before another card may count; ``least_load`` is the load it carries at the low end of its speed, and
+    ``least_on_one`` what one card of it carries then of what lies on one now (infinite where it may be spread).
     """
 
     candidate: Candidate
@@ -63,6 +66,7 @@ class Size:
     speed: RealisedRatio | None = None
     gate: str | None = None
     least_load: float | None = None
+    least_on_one: float = np.inf
 
 
 def load_at(load: NDArray[np.float64], share: float, *, by_work: bool) -> float:
@@ -99,7 +103,8 @@ def need_of(demand: Demand | DemandAt, share: float, by_work: bool) -> Need | No
     )
     if np.isnan(percentile) or np.isinf(most) or np.isinf(held) or np.isinf(on_one):
         return None
-    return Need(percentile, int(most), held, on_one)
+    busiest = 0.0 if demand.load_on_one is None else load_at(demand.load_on_one, share, by_work=by_work)
+    return Need(percentile, int(most), held, on_one, busiest)
 
 
 def smaller_card(candidate: Candidate, present: str | None) -> float:
@@ -117,7 +122,10 @@ def limit_of(
     need: Need, size: Size, subject: Machine, options: Rightsize, model: ModelNeed | None = None
 ) -> Limit | None:
     """What rules a size out; None where nothing does."""
-    if need.load > size.load * (1 - options.compute_headroom) or need.concurrent > size.devices:
+    part = 1 - options.compute_headroom
+    if need.load > size.load * part or need.concurrent > size.devices:
+        return "busy"
+    if need.load_on_one > size.capacity.load_on_one * part:
         return "busy"
     if model is not None:
         if not holds_model(model, size.candidate):
@@ -194,7 +202,8 @@ def why_none(
     if limit == "busy":
         return limit, (
             f"Load at p{options.percentile * 100:g} was {need.load:.2f} of its "
-            f"{_plain(subject.accelerator_count)} accelerators, {need.concurrent} of them at once; none of "
+            f"{_plain(subject.accelerator_count)} accelerators, {need.concurrent} of them at once and "
+            f"{need.load_on_one:.2f} of it on one; none of "
             f"the {len(ruled_out)} cheaper types with a known price carries that with headroom."
         )
     if limit == "memory":

@@ -40,7 +40,8 @@ class Speed:
 class Work:
     """What a service asks of machines: ``per_machine`` is bytes held by one, ``on_one`` the most on a device of it.
 
-    ``joined`` says that the devices of one work together, ``shared`` that all of them do the work of one model.
+    ``joined`` says that the devices of one work together, ``shared`` that all of them do the work of one model; where
+    they do not, ``load_on_one`` is the most that one of them does, at the percentile.
     """
 
     demand: Hourly
@@ -54,6 +55,7 @@ class Work:
     shared: bool
     coverage: float = 1.0
     """Share of the hours it ran in which it was measured."""
+    load_on_one: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,9 @@ def moves_of(
                 untried.append(f"{target.instance_type} ({target.accelerator_type})")
             continue
         each_now, each = price.hourly_price / present.accelerators, offer.hourly_price / target.accelerators
-        if not move_pays(each_now, each, speed.ratio.planned):
+        # a slower device does not do what one does now, and who may split it nobody knows
+        too_slow = speed.ratio.low < 1 and work.load_on_one > speed.ratio.low * (1 - options.headroom)
+        if too_slow or not move_pays(each_now, each, speed.ratio.planned):
             continue
         count = machines_for(work.demand, work.concurrent, target=target, speed=speed, work=work, options=options)
         hourly = offer.hourly_price * count

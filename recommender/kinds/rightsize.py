@@ -10,9 +10,10 @@ Method
     chooses from what came before and is tried on the days after (``methods/replay``, ``methods/folds``). The size
     advised is what the rule chooses from all of it.
     A candidate fits when load at the percentile, concurrency and memory stay within its capacity less headroom, what
-    one card holds on one of its own where those are smaller, and each accelerator in use keeps the vCPUs and host
-    memory it has now, because host need is not measured. Devices that work together (one
-    training, a model split over them) keep a fast link where they have one.
+    one card holds on one of its own where those are smaller, what one does on one of its own where those are slower
+    (but of a model that has the machine alone, whose replicas or training may lie on more of them), and each
+    accelerator in use keeps the vCPUs and host memory it has now, because host need is not measured. Devices that work
+    together (one training, a model split over them) keep a fast link where they have one.
     Another card's capacity is its measured ratio, else the smaller of dense bf16 and bandwidth × 0.9; never above one
     of the present. The cheapest that fits wins, of those that wait for nothing first. It is offered where the lower
     quartile of its expected value is above nothing, and its bound at most 5 % or it never failed.
@@ -52,7 +53,13 @@ from recommender.actions import describe, resize
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Confidence, Kind, Step, WhyNot
 from recommender.evidence import load_evidence
 from recommender.guards import ON_SPOT, before_another, hard_to_regain, preconditions, refusal
-from recommender.kinds.another_card import is_estimated, machines_if_slow, moved_to_card, speed_evidence
+from recommender.kinds.another_card import (
+    is_estimated,
+    machines_if_slow,
+    moved_to_card,
+    slow_remark,
+    speed_evidence,
+)
 from recommender.kinds.demand import demand_of, last_days, state_shares
 from recommender.kinds.limits import (
     Limit,
@@ -65,7 +72,7 @@ from recommender.kinds.limits import (
     why_none,
 )
 from recommender.kinds.replayed import MAX_BOUND, replay_evidence
-from recommender.kinds.sizes import lacks_bf16, model_need, sizes
+from recommender.kinds.sizes import lacks_bf16, may_spread, model_need, sizes
 from recommender.kinds.slices import sliced
 from recommender.methods.folds import LOW_EVIDENCE_DAYS, make_folds
 from recommender.methods.outcome import Capacity, Demand, DemandAt, Slots
@@ -159,6 +166,7 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
         prices=subject.prices,
         target=1 - options.compute_headroom,
         check_memory=model is None,
+        may_spread=may_spread(subject, need.concurrent),
     )
     here = tuple(size for size in candidates if is_offered([subject], size.candidate.instance_type) is not False)
     rule = replace(rule, sizes=here)
@@ -275,7 +283,7 @@ def _advice(
     estimated = is_estimated(chosen)
     slow = machines_if_slow(chosen, need, options)
     less_host = limit_of(need, chosen, subject, options, model) == "host"
-    shares = (share, 1 - slow * (1 - share))
+    shares = (share, Decimal(0) if slow is None else 1 - slow * (1 - share))
     days = options.window_days
     saved, commitments = moved_to_card(subject, days, shares, doing="a smaller type", types=types, found=found)
     month_end = sees_month_end(subject.as_of.date(), demand.load.size // SLOTS_PER_DAY)
@@ -293,7 +301,7 @@ def _advice(
     percentile = f"p{options.percentile * 100:g}"
     remarks = (
         " Benchmark first: another card's speed is estimated, not measured." if estimated else "",
-        f" At the low end of its speed it takes {slow} of them." if slow > 1 else "",
+        slow_remark(slow),
         f" {candidate.accelerator_type} has no bf16, and the precision of what runs there is not known."
         if not same_card and model is None and lacks_bf16(candidate.accelerator_type)
         else "",
@@ -340,6 +348,7 @@ def _advice(
             **({} if subject.accelerators is None else state_shares(subject.accelerators, idle, options.window_days)),
             **load_evidence(demand.load, demand.concurrent),
             "load_needed": round(need.load, 4),
+            "load_on_one_needed": round(need.load_on_one, 4),
             "memory_used_max_bytes": int(need.memory),
             "memory_on_one_max_bytes": int(need.on_one),
             "memory_basis": "held, reserved memory included"

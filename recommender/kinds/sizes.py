@@ -10,7 +10,7 @@ import numpy as np
 from aispend.advising import Recommend
 from aispend.prices.accelerators import accelerator
 from aispend.prices.prices import Candidate, smaller_types
-from recommender.kinds.limits import ModelNeed, Size, computes, smaller_card
+from recommender.kinds.limits import TRAINING, ModelNeed, Size, computes, smaller_card
 from recommender.methods.model_shapes import served_model
 from recommender.methods.outcome import Capacity
 from recommender.methods.realised_ratio import RealisedRatio, realised_ratio
@@ -34,6 +34,13 @@ def model_need(subject: Machine, settings: Recommend) -> ModelNeed | None:
     return ModelNeed(model, int(np.ceil(max(running * BURST, 1) * sum(per_request))))
 
 
+def may_spread(subject: Machine, concurrent: int) -> bool:
+    """Whether what one card does may lie on several, of a model that has the machine alone: replicas that serve it may,
+    and a training that lies on several already."""
+    is_alone = subject.model is not None and subject.is_models_own
+    return is_alone and (subject.stage in _SERVES or (subject.stage in TRAINING and concurrent > 1))
+
+
 @lru_cache(maxsize=4096)
 def sizes(
     provider: str,
@@ -45,13 +52,16 @@ def sizes(
     prices: PriceBook,
     target: float,
     check_memory: bool,
+    may_spread: bool = True,
 ) -> tuple[Size, ...]:
     """Cheaper types: those that wait for nothing, then those behind a gate; of each the cheapest first.
+
+    ``may_spread`` says that what one card does may lie on several slower ones.
 
     The fleet has few different ones and asks for each often.
     """
     found = (
-        _size(candidate, card=card, on=on, target=target, check_memory=check_memory)
+        _size(candidate, card=card, on=on, target=target, check_memory=check_memory, may_spread=may_spread)
         for candidate in smaller_types(provider, region, name, on, prices.price_at)
     )
     return tuple(
@@ -64,7 +74,7 @@ def sizes(
     )  # fmt: skip
 
 
-def _size(candidate: Candidate, *, card: str, on: date, target: float, check_memory: bool) -> Size:
+def _size(candidate: Candidate, *, card: str, on: date, target: float, check_memory: bool, may_spread: bool) -> Size:
     """What a type carries. ``check_memory`` says that the model on it, and so its precision, is not known."""
     count = float(candidate.accelerators)
     same = candidate.accelerator_type == card
@@ -72,6 +82,8 @@ def _size(candidate: Candidate, *, card: str, on: date, target: float, check_mem
     # never above one of the present, 0 where it cannot be said
     planned = 1.0 if same else 0.0 if speed is None else min(speed.ratio.planned, 1.0)
     least = planned if speed is None else min(speed.ratio.low, planned)
+    # a card as quick as now does what one did
+    planned_on_one, least_on_one = (np.inf if may_spread or part >= 1 else part for part in (planned, least))
     return Size(
         candidate,
         Capacity(
@@ -79,6 +91,7 @@ def _size(candidate: Candidate, *, card: str, on: date, target: float, check_mem
             devices=max(count, 1.0),
             memory=float(candidate.memory_gb) * 1e9 if check_memory else np.inf,
             on_one=smaller_card(candidate, card) if check_memory else np.inf,
+            load_on_one=planned_on_one,
             cost=float(candidate.price.hourly_price),
             target=target,
         ),
@@ -87,6 +100,7 @@ def _size(candidate: Candidate, *, card: str, on: date, target: float, check_mem
         speed=speed,
         gate=None if same or _is_proven(candidate, speed, check_memory) else _gate(candidate),
         least_load=count * least,
+        least_on_one=least_on_one,
     )
 
 

@@ -40,7 +40,7 @@ class Demand:
     """Demand per slot; NaN is unknown, None is not asked about.
 
     ``load`` in the unit of capacity, ``concurrent`` devices in use at once, ``memory`` of all devices together and
-    ``on_one`` the most on one of them, both per slot or by the hour.
+    ``on_one`` the most on one of them, both per slot or by the hour; ``load_on_one`` the most load on one of them.
     ``first`` is the number of the first slot since the history began, a whole hour.
     """
 
@@ -50,6 +50,7 @@ class Demand:
     slots_per_hour: int = 12
     first: int = 0
     on_one: Series | None = None
+    load_on_one: Series | None = None
 
     def __post_init__(self) -> None:
         hours = -(-self.load.size // self.slots_per_hour)
@@ -77,6 +78,7 @@ class Demand:
             concurrent=None if self.concurrent is None else self.concurrent[part],
             memory=None if by_slot.memory is None else by_slot.memory[part],
             on_one=None if by_slot.on_one is None else by_slot.on_one[part],
+            load_on_one=None if self.load_on_one is None else self.load_on_one[part],
             slots_per_hour=self.slots_per_hour,
         )
 
@@ -90,6 +92,7 @@ class DemandAt:
     concurrent: Series | None
     memory: Series | None
     on_one: Series | None
+    load_on_one: Series | None
     slots_per_hour: int
 
     @property
@@ -102,14 +105,16 @@ class DemandAt:
 class Capacity:
     """What there is: for all slots, or one value for each slot of the test; infinite where there is no limit.
 
-    ``memory`` is that of all devices, ``on_one`` what one of them holds. ``cost`` is per hour, in any unit
-    that the present capacity's has too. ``target`` is the share of ``load`` above which there is risk.
+    ``memory`` is that of all devices, ``on_one`` what one of them holds, ``load_on_one`` the load one carries of what
+    lies on one now. ``cost`` is per hour, in any unit that the present capacity's has too. ``target`` is the share of
+    ``load`` above which there is risk.
     """
 
     load: float | Series
     devices: float | Series = np.inf
     memory: float | Series = np.inf
     on_one: float | Series = np.inf
+    load_on_one: float | Series = np.inf
     cost: float | Series = 0.0
     target: float = TARGET
 
@@ -207,6 +212,7 @@ def _limits(at: DemandAt, capacity: Capacity) -> tuple[tuple[Series | None, floa
         (at.concurrent, capacity.devices),
         (at.memory, capacity.memory),
         (at.on_one, capacity.on_one),
+        (at.load_on_one, capacity.load_on_one),
     )
 
 
@@ -252,7 +258,7 @@ def _hourly_max(series: Series, hour: Slots, judged: NDArray[np.bool_]) -> Serie
 
 def most_of(at: DemandAt) -> tuple[float, ...]:
     """The largest known load, concurrency and memory, of all and on one; below any limit where it is not asked."""
-    series = (at.load, at.concurrent, at.memory, at.on_one)
+    series = (at.load, at.concurrent, at.memory, at.on_one, at.load_on_one)
     return tuple(-np.inf if one is None else float(np.fmax.reduce(one, initial=-np.inf)) for one in series)
 
 

@@ -45,10 +45,10 @@ _HOURS_PER_DAY = 24
 class Member:
     """A machine of a service, by hour of the window; NaN is unknown or not running.
 
-    ``machine`` is without its five-minute history. ``load_*`` in accelerators of its type, ``concurrent`` accelerators
-    in use at once, ``memory`` bytes held by all together, ``on_each`` the most on each of them in any hour, ``running``
-    whether it was billed (1, 0; NaN where the bill knows no hours). ``graded`` is false where only ``gpu_utilization``
-    is known, which proves idleness and never need.
+    ``machine`` is without its five-minute history. ``load_*`` in accelerators of its type, ``load_on_one`` the largest
+    of one of them (None: not asked), ``concurrent`` accelerators in use at once, ``memory`` bytes held by all together,
+    ``on_each`` the most on each of them in any hour, ``running`` whether it was billed (1, 0; NaN where the bill knows
+    no hours). ``graded`` is false where only ``gpu_utilization`` is known, which proves idleness and never need.
     """
 
     machine: Machine
@@ -59,6 +59,7 @@ class Member:
     running: Hourly
     graded: bool = True
     on_each: tuple[float, ...] = ()
+    load_on_one: Hourly | None = None
 
     @property
     def is_current(self) -> bool:
@@ -197,6 +198,7 @@ def member_of(machine: Machine, days: int) -> Member:
             machine=bare,
             load_mean=_reduce(mean.sum(axis=0), np.nanmean),
             load_max=_reduce(peak.sum(axis=0), np.nanmax),
+            load_on_one=_reduce(peak.max(axis=0), np.nanmax),
             concurrent=_reduce(np.where(np.isnan(peak).any(axis=0), np.nan, (peak > IN_USE).sum(axis=0)), np.nanmax),
             memory=memory,
             running=running,

@@ -22,7 +22,7 @@ from recommender.life import Doing, change_state, evaluate
 from recommender.subjects.machines import Machine
 from tests.recommender.conftest import AS_OF, history
 from tests.recommender.kinds.served import Make
-from tests.recommender.kinds.sizes import two_of_eight
+from tests.recommender.kinds.sizes import CHAT, two_of_eight
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -59,7 +59,7 @@ def machine(make_subject: Make, name: str, siblings: int, fleet: str, **more: An
         fleet=fleet,
         tags={"aws:autoscaling:groupName": fleet},
         accelerators=history(two_of_eight(), memory_bytes=1e9),
-        **more,
+        **(CHAT | more),
     )
 
 

@@ -22,7 +22,7 @@ from recommender.to_be_had import NOT_CHECKED, needs_of
 from tests.recommender.conftest import AS_OF, GIB, history
 from tests.recommender.kinds.served import Make
 from tests.recommender.kinds.services import HOURS, member, service
-from tests.recommender.kinds.sizes import two_of_eight
+from tests.recommender.kinds.sizes import CHAT, two_of_eight
 from tests.recommender.kinds.test_accelerator import a10g, told
 from tests.recommender.kinds.test_arm_host import processors
 from tests.recommender.kinds.test_relocate import l4
@@ -53,7 +53,7 @@ def half_used(make_subject: Make, places: Places, **more: Any) -> Machine:
     memory = np.zeros((8, 14 * 24))
     memory[:2] = 8 * GIB
     accelerators = replace(history(two_of_eight(), memory_bytes=0), memory_used_max=memory)
-    return make_subject(accelerators=accelerators, zone=A, places=places, **more)
+    return make_subject(accelerators=accelerators, zone=A, places=places, **(CHAT | more))
 
 
 def moved(make_subject: Make, places: Places, machines: int = 1, **more: Any) -> Service:

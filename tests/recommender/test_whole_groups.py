@@ -25,7 +25,7 @@ from recommender.subjects.services import Service
 from recommender.whole_groups import whole_groups
 from tests.recommender.conftest import AS_OF, history
 from tests.recommender.kinds.served import Make, service_of
-from tests.recommender.kinds.sizes import two_of_eight
+from tests.recommender.kinds.sizes import CHAT, two_of_eight
 from tests.recommender.kinds.test_accelerator import a10g, told
 from tests.recommender.kinds.test_spot import trainer
 
@@ -36,7 +36,10 @@ SHARED: dict[str, Any] = {"tags": GROUP, "fleet": "shared"}
 def sized(make_subject: Make, name: str, siblings: int, **more: Any) -> Advice:
     """Two of its eight accelerators ever work."""
     machine = make_subject(
-        resource_id=name, siblings=siblings, accelerators=history(two_of_eight(), memory_bytes=1e9), **(SHARED | more)
+        resource_id=name,
+        siblings=siblings,
+        accelerators=history(two_of_eight(), memory_bytes=1e9),
+        **(CHAT | SHARED | more),
     )
     found = smaller(machine, Recommend())
     assert isinstance(found, Advice), found
@@ -180,7 +183,11 @@ def test_a_run_keeps_the_reason_in_place_of_the_advice(
     used, dark = history(two_of_eight(), memory_bytes=1e9), None
     subjects = [
         make_subject(
-            resource_id=f"i-{n}", resource_key=n, siblings=2, accelerators=used if n <= machines else dark, **SHARED
+            resource_id=f"i-{n}",
+            resource_key=n,
+            siblings=2,
+            accelerators=used if n <= machines else dark,
+            **(CHAT | SHARED),
         )
         for n in (1, 2, 3)
     ]

@@ -9,6 +9,8 @@ from recommender.subjects.machines import Machine
 
 FORTNIGHT = 14 * 288
 """Samples of five minutes."""
+CHAT = {"model": "chat", "stage": "inference_batch"}
+"""A model that has its machine alone: replicas of it may lie on more cards, where those are slower."""
 Make = Callable[..., Machine]
 
 

@@ -228,6 +228,23 @@ def test_what_one_card_holds_is_not_split_over_smaller_ones_unless_one_has_tried
     assert (refuse_or_target(found, settings) == "p4d.24xlarge") is offered
 
 
+@pytest.mark.parametrize(("model", "level", "offered"), [(None, 0.9, False), (None, 0.75, True), ("acme", 0.9, True)])
+def test_what_one_card_does_is_not_split_over_slower_ones_where_nobody_knows_the_model(
+    make_subject: Make, model: str | None, level: float, offered: bool
+) -> None:
+    """One of eight A100s of 80 GB works. Those of 40 are 0.95 times as fast for a fifth less: one carries 0.76 of it
+    (0.95 × 0.8), and a second one is of no use to what is not known to be split."""
+    card = {"instance_type": "p4de.24xlarge", "accelerator_type": "nvidia-a100-80gb", "accelerator_count": Decimal(8)}
+    found = service_of([make_subject(stage="inference_online", model=model, **card)], load=level, memory=8e9)
+    (member,) = found.members
+    found = replace(found, members=(replace(member, load_on_one=np.full(HOURS, level)),))
+    row = OwnRatio(
+        present="nvidia-a100-80gb", target="nvidia-a100-40gb", ratio=0.95, on=date(2026, 10, 1), source="bench/8"
+    )
+    settings = Recommend(accelerator=Accelerators(measured=(row,)))
+    assert (refuse_or_target(found, settings) == "p4d.24xlarge") is offered
+
+
 def test_bf16_is_not_moved_to_a_card_without_it(make_subject: Make) -> None:
     """T4s are half the price of an A10G, and of Turing: no bf16."""
     assert "g4dn" not in refuse_or_target(a10g(make_subject), told(2.0, "nvidia-t4"))

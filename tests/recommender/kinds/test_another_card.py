@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from aispend.advising import Recommend
-from recommender.contract import Advice, Saving
+from recommender.contract import Advice, Saving, WhyNot
 from recommender.kinds import sizes as sizes_module
 from recommender.kinds.rightsize import evaluate
 from recommender.kinds.sizes import lacks_bf16, sizes
@@ -63,7 +63,7 @@ def test_an_estimated_card_waits_for_a_benchmark_and_may_save_nothing(make_subje
     """T4 against A10G: bandwidth 320 ÷ 600 = 0.533 × 0.9 = 0.48, less 25 % 0.36. Four of them carry
     4 × 0.48 × 0.8 = 1.536 of a load of 1.4; at 0.36 they carry 1.152, so two machines: 2 × 3.912 is more than 5.672.
     14,600 × (1 − 3.912 ÷ 5.672) = 4,530.32."""
-    found = advise(four_a10g(make_subject, 0.35))
+    found = advise(four_a10g(make_subject, 0.35, model="chat", stage="inference_batch"))
     assert found.target == "g4dn.12xlarge"
     assert found.saving.net == D("4530.32")
     # with one machine at most a few hours of the month fall short
@@ -95,7 +95,7 @@ def test_a_fresh_measurement_of_a_known_precision_needs_no_gate(
 ) -> None:
     """Of L4s, which have bf16; T4s and V100s without it stay behind the gate while the precision is not known."""
     monkeypatch.setattr(sizes_module, "realised_ratio", measured(basis))
-    found = advise(four_a10g(make_subject, 0.35))
+    found = advise(four_a10g(make_subject, 0.35, model="chat", stage="inference_batch"))
     assert found.target == ("g4dn.12xlarge" if gated else "g6.12xlarge")
     assert (found.gate is not None) is gated
     assert ("Benchmark first" in found.reason) is gated
@@ -130,7 +130,7 @@ def test_a_measured_spread_has_a_low_end_too(make_subject: Make, monkeypatch: py
     """L4s measured at 0.55 to 0.65 of an A10G: a load of 1.8 takes one g6.12xlarge at 0.6 (4 × 0.6 × 0.8 = 1.92), and
     two at 0.55 (1.76): twice its price is more than 5.672."""
     monkeypatch.setattr(sizes_module, "realised_ratio", measured("measured"))
-    found = advise(four_a10g(make_subject, 0.45))
+    found = advise(four_a10g(make_subject, 0.45, model="chat", stage="inference_batch"))
     assert (found.target, found.gate) == ("g6.12xlarge", None)
     assert found.evidence["machines_if_slow"] == 2
     assert (found.saving.p10, found.saving.p90) == (D("0.00"), found.saving.net)
@@ -149,3 +149,31 @@ def test_the_range_goes_down_to_what_the_slow_case_saves(slow: Decimal, low: Dec
     assert saved.p10 == low
     assert saved.net == D(60)
     assert saved.range_from.startswith(of)
+
+
+def one_busy(make_subject: Make, level: float, **values: Any) -> Machine:
+    """A p4de.24xlarge of which one card works all the time at a level and holds 10 GB, the others nothing."""
+    activity, memory = np.zeros((8, FORTNIGHT)), np.zeros((8, 14 * 24))
+    activity[0], memory[0] = level, 10e9
+    given = {"instance_type": "p4de.24xlarge", "accelerator_type": "nvidia-a100-80gb"}
+    work = replace(history(activity), memory_used_max=memory)
+    return make_subject(**(given | {"accelerators": work} | values))
+
+
+def test_what_one_card_does_is_not_spread_over_slower_ones(make_subject: Make) -> None:
+    """0.95 of an A100 is 2.5 times what an L40S does (0.38): four of them carry 4 × 0.38 × 0.8 = 1.22 together, but
+    nobody knows that the work may be split. At 0.3 an L40S does it (0.38 × 0.8 = 0.305), and at the low end of its
+    speed (0.286 × 0.8 = 0.23) none does, however many there are."""
+    busy = evaluate(one_busy(make_subject, 0.95), Recommend())
+    assert isinstance(busy, WhyNot), busy.target
+    assert busy.reason == "busy"
+    assert "0.95 of it on one" in busy.explanation
+    light = advise(one_busy(make_subject, 0.3))
+    assert light.evidence["speed_point"] * 0.8 >= 0.3
+    assert light.evidence["load_on_one_needed"] == 0.3
+    assert light.evidence["machines_if_slow"] is None
+    assert light.saving.p10 == D("0.00")
+    assert "At the low end of its speed one card would not do what one does now." in light.reason
+    # replicas of a model that is all that runs there lie on as many cards as there are
+    serving = advise(one_busy(make_subject, 0.95, model="chat", stage="inference_online"))
+    assert serving.target == "g6e.12xlarge"

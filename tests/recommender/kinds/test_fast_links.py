@@ -61,7 +61,8 @@ def test_a_model_that_would_be_split_keeps_its_link(make_subject: Make) -> None:
 @pytest.mark.parametrize(("stage", "linked"), [("inference_online", False), ("training", True)])
 def test_the_cheapest_size_for_a_training_is_one_with_a_link(make_subject: Make, stage: str, linked: bool) -> None:
     """Two of eight A100s at work: apart, cards without a link would do; together in a training, not."""
-    answer = evaluate(make_subject(accelerators=history(two_of_eight(), memory_bytes=GIB), stage=stage), Recommend())
+    work = history(two_of_eight(), memory_bytes=GIB)
+    answer = evaluate(make_subject(accelerators=work, stage=stage, model="chat"), Recommend())
     assert isinstance(answer, Advice), answer
     target = instance_type("aws", answer.target)
     assert target is not None

@@ -22,7 +22,7 @@ from recommender.subjects.served_use import Use
 from tests.recommender.conftest import GIB, history
 from tests.recommender.kinds.contract import KindContract
 from tests.recommender.kinds.served import bought
-from tests.recommender.kinds.sizes import FORTNIGHT, Make, sizes_of, two_of_eight
+from tests.recommender.kinds.sizes import CHAT, FORTNIGHT, Make, sizes_of, two_of_eight
 from tests.recommender.methods.shapes import LLAMA_8B, LLAMA_70B
 
 OPTIONS = Rightsize()
@@ -34,7 +34,7 @@ def test_a_node_using_two_of_eight_accelerators_gets_a_smaller_one(make_subject:
     accelerators = history(two_of_eight(), memory_bytes=0)
     accelerators = type(accelerators)(**{**vars(accelerators), "memory_used_max": memory})
 
-    answer = evaluate(make_subject(accelerators=accelerators), Recommend())
+    answer = evaluate(make_subject(accelerators=accelerators, **CHAT), Recommend())
 
     assert isinstance(answer, Advice), answer
     assert answer.evidence["concurrent_max"] == 2
@@ -118,7 +118,7 @@ def test_under_a_fortnight_is_low_evidence(make_subject: Make) -> None:
     activity[:, 4 * 288 :] = two_of_eight()[:, 4 * 288 :]
     memory = np.zeros((8, 14 * 24))
     memory[:2] = GIB
-    subject = make_subject(accelerators=replace(history(activity), memory_used_max=memory))
+    subject = make_subject(accelerators=replace(history(activity), memory_used_max=memory), **CHAT)
     subject = replace(subject, costs=subject.costs[4:])
     answer = evaluate(subject, Recommend())
     assert isinstance(answer, Advice), answer
@@ -131,7 +131,7 @@ def test_under_a_fortnight_is_low_evidence(make_subject: Make) -> None:
 def test_a_costly_failure_makes_it_not_worth_it(make_subject: Make) -> None:
     memory = np.zeros((8, 14 * 24))
     memory[:2] = 8 * GIB
-    subject = make_subject(accelerators=replace(history(two_of_eight()), memory_used_max=memory))
+    subject = make_subject(accelerators=replace(history(two_of_eight()), memory_used_max=memory), **CHAT)
     answer = evaluate(subject, Recommend.model_validate({"rightsize": {"violation_hour_cost": 1_000_000}}))
     assert isinstance(answer, WhyNot)
     assert answer.reason == "not_worth_it"
@@ -155,7 +155,7 @@ def test_a_machine_on_spot_is_given_no_size_by_prices_on_demand(
     make_subject: Make, days: range, reason: str | None
 ) -> None:
     """On demand 21.96 an hour would become 4.10 or so; on spot it pays 6.25, and what the other costs there is open."""
-    subject = make_subject(accelerators=history(two_of_eight(), memory_bytes=GIB))
+    subject = make_subject(accelerators=history(two_of_eight(), memory_bytes=GIB), **CHAT)
     answer = evaluate(bought(subject, days), Recommend())
     assert (answer.reason if isinstance(answer, WhyNot) else None) == reason
 
@@ -273,7 +273,8 @@ class TestRightsizeContract(KindContract):
     def advised(self, make_subject: Make) -> Machine:
         memory = np.zeros((8, 14 * 24))
         memory[:2] = 8 * GIB
-        return make_subject(accelerators=replace(history(two_of_eight(), memory_bytes=0), memory_used_max=memory))
+        held = replace(history(two_of_eight(), memory_bytes=0), memory_used_max=memory)
+        return make_subject(accelerators=held, **CHAT)
 
     @pytest.fixture
     def blind(self, make_subject: Make) -> Machine:

@@ -20,7 +20,7 @@ from recommender.methods.percentiles import weighted_percentile
 from recommender.methods.states import Accelerators
 from recommender.subjects.machines import Machine
 from tests.recommender.conftest import GIB, history
-from tests.recommender.kinds.sizes import FORTNIGHT, Make, sizes_of, two_of_eight
+from tests.recommender.kinds.sizes import CHAT, FORTNIGHT, Make, sizes_of, two_of_eight
 
 OPTIONS = Rightsize()
 
@@ -69,7 +69,7 @@ def test_one_peak_of_memory_rules_out_for_all_of_the_window(make_subject: Make) 
     accelerators = history(two_of_eight(), memory_bytes=GIB)
     once = accelerators.memory_used_max.copy()
     once[:, 40] = 38 * GIB
-    answer = evaluate(make_subject(accelerators=replace(accelerators, memory_used_max=once)), Recommend())
+    answer = evaluate(make_subject(accelerators=replace(accelerators, memory_used_max=once), **CHAT), Recommend())
     if isinstance(answer, Advice):
         assert answer.evidence["memory_used_max_bytes"] == 8 * 38 * GIB
     else:
@@ -82,8 +82,8 @@ def test_memory_held_before_the_window_counts_as_well(make_subject: Make) -> Non
     accelerators = history(activity, memory_bytes=GIB)
     once = accelerators.memory_used_max.copy()
     once[:, 20] = 38 * GIB
-    quiet = evaluate(make_subject(days=21, accelerators=accelerators), Recommend())
-    peaked = make_subject(days=21, accelerators=replace(accelerators, memory_used_max=once))
+    quiet = evaluate(make_subject(days=21, accelerators=accelerators, **CHAT), Recommend())
+    peaked = make_subject(days=21, accelerators=replace(accelerators, memory_used_max=once), **CHAT)
     answer = evaluate(peaked, Recommend())
     assert isinstance(quiet, Advice), quiet
     assert isinstance(answer, WhyNot) or answer.evidence["memory_used_max_bytes"] == 8 * 38 * GIB
