@@ -13,7 +13,8 @@ Method
     saving is a machine less, and nothing where their number stays.
 Cases
     Sharing waits for a load test of the models together (gate), for adapters that the engine loads them.
-    Services scaled by the hour, without work, kept by a tag or measured too little: not packed.
+    Services scaled by the hour, without work, kept by a tag or measured too little: not packed. Machines that train
+    together are no replicas.
 Sources
     docs/advice.md; methods 5.6, T5.6; ``methods/packing``, ``methods/techniques`` (pools of adapters).
 Known drawbacks
@@ -44,7 +45,7 @@ from recommender.guards import (
 )
 from recommender.kinds.replayed import MAX_BOUND, replay_evidence, spread_of
 from recommender.kinds.share_machines import share
-from recommender.kinds.together import cost_of_each, describe_all, one_type
+from recommender.kinds.together import cost_of_each, describe_all, no_replicas, one_type
 from recommender.methods.folds import make_folds
 from recommender.methods.outcome import Capacity, Demand, DemandAt, Slots
 from recommender.methods.packing import balance
@@ -88,7 +89,7 @@ def _replicas(subject: Service, settings: Recommend) -> Advice | WhyNot:
     kind = one_type(machines)
     if kind is None:
         return no("mixed", "Its machines are of several types, so replicas of it cannot be counted.")
-    if refused := refusal_of_service(subject, settings):
+    if refused := refusal_of_service(subject, settings) or no_replicas(subject):
         return no(*refused)
     load, running = subject.demand("load_max"), subject.machines_running()
     paid = np.isnan(running) | (running > 0)

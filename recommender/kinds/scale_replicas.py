@@ -8,7 +8,8 @@ Method
     rule is replayed on the days after those it was made from. The saving is what the ups and downs of the week
     give: machines above the need of the largest hour are other advice (fewer of them at all hours).
 Cases
-    As many run in each hour as it needs, or fewer: scaled by the hour already. Machines of several types: no advice.
+    As many run in each hour as it needs, or fewer: scaled by the hour already. Machines of several types, or that train
+    together: no advice.
     Hours that are not alike in every other week: chance, and no pattern to plan by.
 Sources
     docs/advice.md; methods 5.1; ``methods/schedule``.
@@ -36,7 +37,7 @@ from recommender.guards import (
 )
 from recommender.kinds.clock import replica_commands
 from recommender.kinds.replayed import MAX_BOUND, replay_evidence, spread_of
-from recommender.kinds.together import cost_of_each, describe_all, one_type
+from recommender.kinds.together import cost_of_each, describe_all, no_replicas, one_type
 from recommender.kinds.weeks import start_hours, weeks_of
 from recommender.methods.folds import make_folds
 from recommender.methods.outcome import Capacity, Demand
@@ -74,7 +75,7 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
         return WhyNot(NAME, subject, reason, explanation, cost)
 
     machines = [member.machine for member in subject.current]
-    if refused := refusal_of_service(subject, settings):
+    if refused := refusal_of_service(subject, settings) or no_replicas(subject):
         return no(*refused)
     kind = one_type(machines)
     if kind is None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from aispend.money import split_exact
 from recommender.actions import describe
+from recommender.kinds.limits import TRAINING
 from recommender.savings import CENT, monthly_cost
 from recommender.subjects.machines import Machine
 from recommender.subjects.services import Service
@@ -25,6 +26,16 @@ def cost_of_each(service: Service, days: int, cost: Decimal) -> dict[str, Decima
     weights = known if any(known) and None not in each else [Decimal(1)] * len(machines)
     parts = split_exact(cost, weights, CENT)
     return {machine.resource_id: part for machine, part in zip(machines, parts, strict=True)}
+
+
+def no_replicas(service: Service) -> tuple[str, str] | None:
+    """Reason and explanation where its machines train as one: none takes another's load, and each holds its part."""
+    if service.stage not in TRAINING:
+        return None
+    return "gang", (
+        f"Its {len(service.current)} machines train together: each holds a part of what is trained and none can take "
+        "another's, so fewer of them is a question for who trains."
+    )
 
 
 def describe_all(machines: Sequence[Machine]) -> str:

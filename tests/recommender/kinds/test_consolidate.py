@@ -69,6 +69,15 @@ def test_four_replicas_whose_load_fits_two_become_two(make_subject: Make) -> Non
     assert found.confidence == "medium"
 
 
+@pytest.mark.parametrize("stage", ["training", "fine_tuning"])
+def test_machines_that_train_together_are_no_replicas(make_subject: Make, stage: str) -> None:
+    """Four of one gang at 3 of 8: each holds its part of what is trained, 300 of 320 GB, so two would hold 1,200 of 640
+    and the run could not begin."""
+    gang = replicas(make_subject, [3, 3, 3, 3], stage=stage, fleet="train")
+    gang = replace(gang, members=tuple(replace(one, memory=np.full(HOURS, 300e9)) for one in gang.members))
+    assert why_not(evaluate(gang, DEFAULT)).reason == "gang"
+
+
 def test_two_that_serve_online_stay_two_and_on_machines_apart(make_subject: Make) -> None:
     assert why_not(evaluate(replicas(make_subject, [0.5, 0.5]), DEFAULT)).reason == "busy"
     batch = advice(evaluate(replicas(make_subject, [0.5, 0.5], stage="inference_batch"), DEFAULT))

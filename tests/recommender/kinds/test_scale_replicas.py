@@ -47,6 +47,14 @@ def test_four_by_day_and_one_by_night(make_subject: Make) -> None:
     assert answer.evidence["replay_violation_minutes"] == 0
 
 
+def test_machines_that_train_together_are_no_replicas(make_subject: Make) -> None:
+    """A gang of four cannot go on as one at night: it stops with any of them."""
+    gang = replace(group(make_subject, 4, office(9, 18), level=5.6), stage="training")
+    answer = evaluate(gang, Recommend())
+    assert isinstance(answer, WhyNot)
+    assert answer.reason == "gang"
+
+
 def test_the_autoscaler_s_own_launches_do_not_silence_it(make_subject: Make) -> None:
     """A machine launched yesterday beside three of a month is what this advice is about; another image is not."""
     four = group(make_subject, 4, office(9, 18), level=5.6)
