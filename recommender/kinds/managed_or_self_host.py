@@ -102,8 +102,8 @@ def _self_host(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
     if use is None or not use[1].output:
         return why_not("tokens_unknown", "Its bill does not say how many tokens its cost is for.")
     prices, tokens = use
-    requests = subject.asked(days)
-    if not requests or subject.prompt_tokens is None:
+    answer = subject.answer_tokens(days)
+    if answer is None or subject.prompt_tokens is None:
         return why_not(
             "telemetry_missing",
             "How long its requests are is not known: none are recorded for it. Import inference usage "
@@ -124,7 +124,7 @@ def _self_host(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
         peak_output=None if largest is None else largest / 3600,
         mix=Mix(
             float(subject.prompt_tokens),
-            float(tokens.output / requests),
+            float(answer),
             float(subject.input_share("cached_input", days)),
         ),
         per_dollar=subject.per_dollar,

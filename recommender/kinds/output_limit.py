@@ -45,13 +45,12 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
         return no(NAME, subject, days, *found)
     cost = monthly_cost(subject, days) or _NOTHING
     of_output = subject.cost("output", days) / window_cost(subject, days)
-    tokens = subject.amount("output", days)
-    if of_output <= 0 or not tokens:
+    if of_output <= 0 or not subject.amount("output", days):
         return no(NAME, subject, days, "tokens_unknown", "Its bill does not say how much of its cost is for output.")
     rules = [(share_meant(rule, subject), rule) for rule in options.cut]
     part, rule = max(rules, key=lambda one: one[0] * one[1].share, default=(_NOTHING, None))
-    requests = subject.asked(days)
-    mean = f"{tokens / requests:,.0f} tokens an answer" if requests else "answers of a length nobody recorded"
+    answer = subject.answer_tokens(days)
+    mean = f"{answer:,.0f} tokens an answer" if answer else "answers of a length nobody recorded"
     if rule is None or part <= 0:
         tenth = (cost * of_output * _TENTH).quantize(CENT)
         return no(
@@ -105,7 +104,7 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
             **not_replayed("whether shorter answers are good is in no history: the evaluation says so"),
             "output_cost_share": f"{of_output:.4f}",
             "output_cut_share": f"{cut:.4f}",
-            "output_tokens_per_request": None if not requests else f"{tokens / requests:.0f}",
+            "output_tokens_per_request": None if answer is None else f"{answer:.0f}",
         },
     )
 

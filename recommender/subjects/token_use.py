@@ -108,6 +108,13 @@ class TokenUse(Subject):
         """Requests recorded in the last ``days``, but for days of unknown cost; None where none are recorded at all."""
         return None if self.requests is None else self._recent(self.requests, days)
 
+    def answer_tokens(self, days: int) -> Decimal | None:
+        """Mean output of a request in the last ``days``, by those with requests recorded; None where it is not told."""
+        asked = {day: count for day, count in (self.requests or {}).items() if count > 0}
+        requests = self._recent(asked, days)
+        tokens = self._recent({day: one for day, one in self.tokens.get("output", {}).items() if day in asked}, days)
+        return tokens / requests if requests and tokens else None
+
     def price(self, unit_class: str, days: int) -> Decimal | None:
         """Effective price of a million tokens of a class; None where none were bought."""
         tokens = self.amount(unit_class, days)

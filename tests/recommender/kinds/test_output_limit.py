@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -46,6 +47,16 @@ def test_days_of_unknown_cost_are_in_neither_the_share_nor_the_length_of_answers
     assert found.saving.net == Decimal("91.25")
     assert found.evidence["output_tokens_per_request"] == "500"
     assert "33% of its cost is output, with 500 tokens an answer" in found.reason
+
+
+def test_answers_are_as_long_as_on_the_days_whose_requests_are_recorded() -> None:
+    """The log has half of 14 days: seven million tokens over 14,000 requests, and not 14 million over them."""
+    subject = tokens_bought()
+    late = {day: count for day, count in (subject.requests or {}).items() if day >= subject.costs[7].day}
+    found = advise(replace(subject, requests=late), cut(share=Decimal("0.2")))
+    assert found.evidence["output_tokens_per_request"] == "500"
+    assert found.evidence["coverage"] == 0.5
+    assert "with 500 tokens an answer" in found.reason
 
 
 def test_requests_before_the_window_are_not_of_its_tokens() -> None:
