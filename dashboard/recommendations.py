@@ -38,6 +38,8 @@ from reports.views import (
 _LIST_HEIGHT = 420
 _ROWS_SEEN = 12
 _NAME_LENGTH = 40
+_WIDTHS = {"What": 235, "Name": 201}
+"""Pixels: with them a screen of 1440 shows whole columns up to the confidence, none cut in its middle."""
 _HINT = """<div class="aispend-hint">Choose a row to see its evidence below.
 <span class="sideways">Move the list sideways to see all its columns.</span></div>"""
 
@@ -88,7 +90,7 @@ def _changed(since: date, currency: str) -> None:
     )
     rows = [row for row in found.rows if row.currency == currency]
     heads = ("What", "Name", f"Saves a month, {currency}", "When", "Who", "Why")
-    with st.expander(layout.markdown_safe(f"Since {since}: {told}")):
+    with st.expander(layout.markdown_safe(f"Since {since}, each alone and net a month: {told}")):
         layout.long_table(
             heads,
             [
@@ -206,7 +208,10 @@ def _table(rows: Sequence[Recommendation], currency: str) -> int:
         on_select="rerun",
         selection_mode="single-row",
         selection_default={"selection": {"rows": [0]}},
-        column_config={name: st.column_config.TextColumn(alignment="right") for name in (counted, net, between)},
+        column_config={
+            **{name: st.column_config.TextColumn(width=width) for name, width in _WIDTHS.items()},
+            **{name: st.column_config.TextColumn(alignment="right") for name in (counted, net, between)},
+        },
         key="recommendations",
         alt="Recommendations; choose one to see its evidence",
     )

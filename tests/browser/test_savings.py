@@ -92,9 +92,10 @@ def test_what_changed_in_the_week_stands_above_the_recommendations(visit: Visit,
     visitor = visit(saved)
     visitor.open()
     visitor.go("Recommendations")
-    line = visitor.page.get_by_text("Since 2026-11-14:")
+    line = visitor.page.get_by_text("Since 2026-11-14, each alone and net a month:")
     assert line.inner_text() == (
-        "Since 2026-11-14: 1 grew (900.00), 1 accepted (900.00), 2 done (14,600.00), 2 verified (14,600.00)"
+        "Since 2026-11-14, each alone and net a month: "
+        "1 grew (900.00), 1 accepted (900.00), 2 done (14,600.00), 2 verified (14,600.00)"
     )
     line.click()
     rows = visitor.rows("Why")

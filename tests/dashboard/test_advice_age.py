@@ -1,7 +1,8 @@
-"""The recommendations page says up to when its evidence is, not when it was last looked at."""
+"""The recommendations page says up to when its evidence is, not when it was last looked at; its list is not cut."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -57,3 +58,10 @@ def test_where_all_expired_the_page_says_why(shown: Store) -> None:
         connection.execute(update(recommendation).values(state="expired", evidence_until=NOW))
     (told,) = (info.value for info in page().info)
     assert "expired: what they rest on ends on 2026-11-21 at the latest" in told
+
+
+def test_names_leave_room_for_every_column_up_to_the_confidence(shown: Store) -> None:
+    """At 1440 pixels the list has 1,059: 33 for the choice, 590 for numbers, risk and confidence, 436 for names."""
+    columns = json.loads(page().dataframe[0].proto.columns)
+    assert sum(columns[name]["width"] for name in ("What", "Name")) == 1059 - 33 - 590
+    assert all("width" not in columns[name] for name in columns.keys() - {"What", "Name"})
