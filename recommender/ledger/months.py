@@ -11,7 +11,8 @@ Method
     After the first whole month whose bills are final a recommendation is *verified*: as promised, above, or a miss.
 Cases
     A month whose bills are not loaded has no line; one not final is provisional, and counts the days that the bills of
-    all its payers are known to (``recommender/bill_days.py``).
+    all its payers are known to (``recommender/bill_days.py``). What verified a recommendation and is known no longer
+    leaves it *done*.
     A later change of the same resource ends the line of the earlier one, or takes its part out of it (``order.py``). A
     stop whose resource is paid for again within seven days was regretted; one paid for on every day was none: a miss.
 Sources
@@ -26,13 +27,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, delete, insert, select, text, update
 
 from aispend.clock import month_of, next_month
 from aispend.money import rate
-from aispend.schema import recommendation, recommendation_event, saving, saving_baseline
+from aispend.schema import DONE_STATES, recommendation, recommendation_event, saving, saving_baseline
 from recommender.bill_days import bills_known_to
 from recommender.contract import HOURS_PER_MONTH
 from recommender.ledger.baseline import keys_of, measure_what_waits
@@ -46,7 +47,6 @@ from recommender.ledger.successors import successors
 from recommender.ledger.tokens_again import ends_on, held_price
 
 MONTHS = 12
-_FINAL = ("final", "closed")
 _MISSED, _AS_PROMISED = Decimal("0.5"), Decimal("0.1")
 """Where no range was promised: of the net saving, below which it is a miss, and how far off it is as promised."""
 _PREDICTIONS = ("predicted_net", "predicted_p10", "predicted_p50", "predicted_p90")
@@ -183,7 +183,7 @@ def _bills(connection: Connection, provider: str, scopes: Sequence[str], today: 
     """Months that all the billing accounts are loaded for, each to the last day that all their bills are known to."""
     known = bills_known_to(connection, provider, scopes, today)
     months: dict[date, list[Any]] = {}
-    wanted = {"provider": provider, "scopes": list(scopes), "final": list(_FINAL), "today": today}
+    wanted = {"provider": provider, "scopes": list(scopes), "final": list(DONE_STATES), "today": today}
     for row in connection.execute(text(_BILLS), wanted):
         months.setdefault(row.period, []).append(row)
     found = {}
@@ -248,26 +248,26 @@ def _verify(
             restarted_on=restart,
         )
     )
+    if line is None and item.state == "verified":
+        which = "" if item.verified_month is None else f" in {item.verified_month:%Y-%m}"
+        _say(connection, item, "done", f"What verified it{which} is no longer known: it waits for a final bill.", now)
     if line is None or item.state != "done":
         return False
     predicted = line["predicted_net"]
     promised = "" if predicted is None else f", promised {predicted:.2f}"
     promised += "; still paid for" if went_on else ""
-    connection.execute(
-        update(recommendation)
-        .where(recommendation.c.id == item.recommendation_id)
-        .values(state="verified", updated_at=now)
-    )
-    connection.execute(
-        insert(recommendation_event).values(
-            recommendation_id=item.recommendation_id,
-            at=now,
-            event="verified",
-            who="aispend",
-            reason=f"{line['month']:%Y-%m}: {line['realised']:.2f} {item.currency} realised{promised}",
-        )
-    )
+    said = f"{line['month']:%Y-%m}: {line['realised']:.2f} {item.currency} realised{promised}"
+    _say(connection, item, "verified", said, now)
     return True
+
+
+def _say(connection: Connection, item: Any, state: Literal["done", "verified"], reason: str, now: datetime) -> None:
+    """The state that the bill gives it, and why."""
+    name = item.recommendation_id
+    connection.execute(update(recommendation).where(recommendation.c.id == name).values(state=state, updated_at=now))
+    connection.execute(
+        insert(recommendation_event).values(recommendation_id=name, at=now, event=state, who="aispend", reason=reason)
+    )
 
 
 def outcome_of(line: Mapping[str, Any]) -> str:
