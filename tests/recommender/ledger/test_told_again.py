@@ -1,4 +1,4 @@
-"""Months that bills tell again after they were final: restated ones count, and what is known no longer is not verified."""
+"""Months that bills tell again after they were final: restated ones count; what is known no longer verifies nothing."""
 
 from __future__ import annotations
 
