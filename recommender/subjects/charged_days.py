@@ -15,7 +15,7 @@ Known drawbacks
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -54,19 +54,29 @@ def on_its_days(cost: DailyCost, end: date | None, *, since: date, until: date) 
     return [replace(each, day=day) for day in all_days if since <= day < until]
 
 
-def each_day(row: Any, amounts: Sequence[str], *, since: date, until: date) -> Iterator[Any]:
+def each_day(
+    row: Any, amounts: Sequence[str], *, since: date, until: date, by: Mapping[date, Decimal] | None = None
+) -> Iterator[Any]:
     """A row of a bill, of its ``day`` or of the days to the one before ``end_day``, as one of each of its days.
 
-    ``amounts`` are divided equally over all its days, of which those of ``since`` to the one before ``until`` are told.
+    ``amounts`` are divided over all its days as ``by`` weighs them, equally where it knows none of them; told are those
+    of ``since`` to the one before ``until``.
     """
     days = 1 if row.end_day is None else max((row.end_day - row.day).days, 1)
     if days == 1:
         if since <= row.day < until:
             yield row
         return
-    parts = {name: None if (whole := getattr(row, name)) is None else whole / days for name in amounts}
-    for number in range(max((since - row.day).days, 0), min((until - row.day).days, days)):
-        yield SimpleNamespace(**(row._asdict() | parts | {"day": row.day + timedelta(days=number)}))
+    weights = {day: (by or {}).get(day, Decimal(0)) for day in (row.day + timedelta(days=n) for n in range(days))}
+    whole = sum(weights.values())
+    if not whole:
+        weights, whole = dict.fromkeys(weights, Decimal(1)), Decimal(days)
+    for day, weight in weights.items():
+        if weight and since <= day < until:
+            parts = {
+                name: None if (all_of := getattr(row, name)) is None else all_of * weight / whole for name in amounts
+            }
+            yield SimpleNamespace(**(row._asdict() | parts | {"day": day}))
 
 
 def one_a_day(costs: Iterable[DailyCost]) -> list[DailyCost]:

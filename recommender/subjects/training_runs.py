@@ -8,7 +8,8 @@ Method
     the run's name, and are placed by the hours it ran.
 Cases
     Training cost that no run was recorded for is told apart. A day on which a charge has no cost is unknown for its
-    run. Of an Azure pair the amortised half counts.
+    run. Of an Azure pair the amortised half counts. A charge of several days is of those on which its run ran, by how
+    long.
 Known drawbacks
     Runs of one name in two sources are taken for one.
 """
@@ -28,8 +29,10 @@ from sqlalchemy import Connection, text
 from recommender.contract import DailyCost, Subject
 from recommender.methods.lost_runs import RunHour
 from recommender.methods.plateau import Curve, Point, place
+from recommender.subjects.charged_days import each_day
 
 STAGES = ("training", "fine_tuning", "evaluation")
+_AMOUNTS = ("listed", "effective", "uncovered")
 _ROWS_AT_ONCE = 10_000
 _BEFORE = timedelta(days=30)
 """How far before the window hours of its runs are read."""
@@ -76,8 +79,15 @@ def load_training_runs(connection: Connection, as_of: datetime, window_days: int
     names = [sorted({row.workload for row in paid if row.workload}) for _, paid in everything]
     hours_of = _hours(connection, names, datetime.combine(since, time(), UTC) - _BEFORE)
     for (key, paid), hours in zip(everything, hours_of, strict=True):
-        found = _subject(key, paid, hours, newest, as_of=as_of, first_seen=first_days.get(key, since))
-        yield replace(found, runs=_with_curves(connection, found.runs, hours))
+        ran = {name: _seconds(ours) for name, ours in hours.items()}
+        days = [
+            one
+            for row in paid
+            for one in each_day(row, _AMOUNTS, since=since, until=as_of.date(), by=ran.get(row.workload))
+        ]
+        if days:
+            found = _subject(key, days, hours, newest, as_of=as_of, first_seen=first_days.get(key, since))
+            yield replace(found, runs=_with_curves(connection, found.runs, hours))
 
 
 def _with_curves(
@@ -158,6 +168,14 @@ def _subject(
     )
 
 
+def _seconds(hours: Sequence[Any]) -> dict[date, Decimal]:
+    """Machine-seconds of a run by day."""
+    found: dict[date, Decimal] = defaultdict(Decimal)
+    for one in hours:
+        found[one.hour.astimezone(UTC).date()] += one.seconds
+    return found
+
+
 def _by_day(rows: Sequence[Any]) -> list[DailyCost]:
     days: dict[date, list[Any]] = defaultdict(list)
     for row in rows:
@@ -216,8 +234,8 @@ _COST = """coalesce(s.effective_cost, CASE WHEN NOT ((k.pricing_category IS NOT 
 
 _PAID = f"""
     SELECT a.provider, coalesce(a.sub_account_id, a.billing_account_id) AS account, t.model, t.team,
-           k.billing_currency AS currency, t.workload, c.charge_date AS day, t.stage, l.region_id AS region,
-           r.resource_id,
+           k.billing_currency AS currency, t.workload, c.charge_date AS day, c.charge_end_date AS end_day, t.stage,
+           l.region_id AS region, r.resource_id,
            CASE WHEN bool_and(s.list_cost IS NOT NULL) THEN sum(s.list_cost) END AS listed,
            CASE WHEN bool_and({_COST} IS NOT NULL) THEN sum({_COST}) END AS effective,
            CASE WHEN bool_and({_COST} IS NOT NULL) THEN coalesce(sum({_COST}) FILTER (
@@ -231,10 +249,11 @@ _PAID = f"""
     JOIN location l USING (location_key)
     LEFT JOIN resource r ON r.resource_key = c.resource_key AND c.resource_key <> 0
     WHERE t.stage = ANY(:stages) AND t.model IS NOT NULL AND k.charge_category = 'Usage'
-      AND c.charge_date >= :since AND c.charge_date < :until AND c.billing_month >= :month
+      AND greatest(c.charge_end_date, c.charge_date + 1) > :since AND c.charge_date < :until
+      AND c.billing_month >= :month
       AND (c.half <> 1 OR c.slice_id NOT IN (SELECT slice_id FROM slice WHERE position('+' in dataset) > 0))
-    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
-    ORDER BY 1, 2, 3, 4, 5, t.workload, c.charge_date, t.stage, r.resource_id, l.region_id"""
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+    ORDER BY 1, 2, 3, 4, 5, t.workload, c.charge_date, c.charge_end_date, t.stage, r.resource_id, l.region_id"""
 
 _HOURS = """
     SELECT place, workload, hour, min(namespace) AS namespace, sum(seconds::numeric) AS seconds, max(seconds) AS wall,
