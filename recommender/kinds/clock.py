@@ -47,13 +47,17 @@ def on_off_commands(machine: Machine, windows: Sequence[Window], zone: str) -> t
             both = [Size(cron, 1, 0) for cron in starts] + [Size(cron, 0, 0) for cron in stops]
             return head + _scaling_actions(machine, group, both, zone), aws_group(group, both, zone)
         return head + "\n".join(owner.look), None
-    terraform = on_off(machine, name, starts, stops, zone)
-    if machine.provider == "gcp" and "/nodes/" in machine.resource_id:
-        return head + _by_cloud_scheduler(machine, starts, stops, zone), terraform
+    stops_every_day = _stops_every_day(windows)
+    terraform = on_off(machine, name, starts, stops, zone, stops_every_day=stops_every_day)
+    is_tpu = "/nodes/" in machine.resource_id
+    if machine.provider == "gcp" and (is_tpu or not len(starts) == len(stops) == 1):
+        return head + _by_cloud_scheduler(
+            machine, starts, stops, zone, "tpus tpu-vm" if is_tpu else "instances"
+        ), terraform
     if machine.provider == "gcp":
-        return head + _gcp(machine, name, starts, stops, zone), terraform
+        return head + _gcp(machine, name, starts[0], stops[0], zone), terraform
     if machine.provider == "azure":
-        return head + _azure(machine, starts, stops, zone), terraform
+        return head + _azure(machine, starts, stops, zone, stops_every_day=stops_every_day), terraform
     return head + _aws(machine, name, starts, stops, zone), terraform
 
 
@@ -94,6 +98,13 @@ def _sizes(counts: Hours, *, lasting: bool) -> list[Size]:
     return [Size(cron, count, length) for (count, length), hours in sorted(held.items()) for cron in _crons(hours)]
 
 
+def _stops_every_day(windows: Sequence[Window]) -> bool:
+    """Whether a stop at one hour of every day is all of its stops, and ends no window on another day."""
+    on = {hour % HOURS_PER_WEEK for window in windows for hour in range(window.start, window.end)}
+    hours = {window.end % _HOURS_PER_DAY for window in windows}
+    return len(hours) == 1 and on.isdisjoint(range(hours.pop(), HOURS_PER_WEEK, _HOURS_PER_DAY))
+
+
 def _crons(hours: Sequence[int]) -> list[str]:
     """Cron lines of hours of the week; days with the same hour together."""
     by_hour: dict[int, list[int]] = defaultdict(list)
@@ -124,13 +135,13 @@ def _aws(machine: Machine, name: str, starts: Sequence[str], stops: Sequence[str
     )
 
 
-def _by_cloud_scheduler(machine: Machine, starts: Sequence[str], stops: Sequence[str], zone: str) -> str:
-    """A TPU has no schedule of its own."""
+def _by_cloud_scheduler(machine: Machine, starts: Sequence[str], stops: Sequence[str], zone: str, what: str) -> str:
+    """A TPU has no schedule of its own, and a machine one of one start and one stop."""
     project, where = gcp_place(machine)
     short = shlex.quote(machine.resource_id.rsplit("/", 1)[-1])
     place = f"--zone {shlex.quote(where or machine.zone or 'ZONE')} --project {shlex.quote(project)}"
     return "\n".join(
-        f"# by Cloud Scheduler at {cron}, clock {_one_line(zone)}:\ngcloud compute tpus tpu-vm {verb} {short} {place}"
+        f"# by Cloud Scheduler at {cron}, clock {_one_line(zone)}:\ngcloud compute {what} {verb} {short} {place}"
         for verb, crons in (("start", starts), ("stop", stops))
         for cron in crons
     )
@@ -146,37 +157,35 @@ def _scaling_actions(machine: Machine, group: str, by_hour: Sequence[Size], zone
     )
 
 
-def _gcp(machine: Machine, name: str, starts: Sequence[str], stops: Sequence[str], zone: str) -> str:
+def _gcp(machine: Machine, name: str, start: str, stop: str, zone: str) -> str:
     project, where = gcp_place(machine)
     place, quoted = f"--project {shlex.quote(project)}", shlex.quote(name)
     region = shlex.quote(machine.region or "REGION")
-    note = (
-        ""
-        if len(starts) == len(stops) == 1
-        else "# a machine has one such schedule: join its hours, or use Cloud Scheduler\n"
-    )
     short = shlex.quote(machine.resource_id.rsplit("/", 1)[-1])
     return (
-        f"{note}gcloud compute resource-policies create instance-schedule {quoted} --region {region} {place}"
-        f" --vm-start-schedule {shlex.quote(starts[0])} --vm-stop-schedule {shlex.quote(stops[0])}"
+        f"gcloud compute resource-policies create instance-schedule {quoted} --region {region} {place}"
+        f" --vm-start-schedule {shlex.quote(start)} --vm-stop-schedule {shlex.quote(stop)}"
         f" --timezone {shlex.quote(zone)}\n"
         f"gcloud compute instances add-resource-policies {short} --resource-policies {quoted}"
         f" --zone {shlex.quote(where or machine.zone or 'ZONE')} {place}"
     )
 
 
-def _azure(machine: Machine, starts: Sequence[str], stops: Sequence[str], zone: str) -> str:
+def _azure(machine: Machine, starts: Sequence[str], stops: Sequence[str], zone: str, *, stops_every_day: bool) -> str:
     name = shlex.quote(machine.resource_id.rsplit("/", 1)[-1])
     place = azure_place(machine.resource_id)
-    lines = [
-        f"# auto-shutdown is for every day, at a time of UTC; by the clock of {_one_line(zone)}: {cron}\n"
-        f"az vm auto-shutdown --name {name} {place} --time HHMM"
-        for cron in stops
-    ]
+    lines, by_schedule = [], [("start", "start", cron) for cron in starts]
+    if stops_every_day:
+        lines.append(
+            f"# auto-shutdown is for every day, at a time of UTC; by the clock of {_one_line(zone)}: {stops[0]}\n"
+            f"az vm auto-shutdown --name {name} {place} --time HHMM"
+        )
+    else:
+        by_schedule += [("stop", "deallocate", cron) for cron in stops]
     lines += [
-        f"# start, by an Automation schedule or a Logic App at {cron}:\n"
-        f"az vm start --ids {shlex.quote(machine.resource_id)}"
-        for cron in starts
+        f"# {said}, by an Automation schedule or a Logic App at {cron}:\n"
+        f"az vm {verb} --ids {shlex.quote(machine.resource_id)}"
+        for said, verb, cron in by_schedule
     ]
     return "\n".join(lines)
 

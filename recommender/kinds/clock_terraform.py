@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recommender.hcl import Body, Expression, resource
-from recommender.owners import auto_scaling_group, azure_part, owner_of
+from recommender.owners import auto_scaling_group, azure_part, gcp_place, owner_of
 from recommender.subjects.machines import Machine
 
 _DAY_NAMES = {
@@ -30,8 +30,13 @@ class Size:
     hours: int
 
 
-def on_off(machine: Machine, name: str, starts: Sequence[str], stops: Sequence[str], zone: str) -> str | None:
-    """Blocks that switch a machine itself on and off; None where its cloud has none for it."""
+def on_off(
+    machine: Machine, name: str, starts: Sequence[str], stops: Sequence[str], zone: str, *, stops_every_day: bool
+) -> str | None:
+    """Blocks that switch a machine itself on and off; None where its cloud has none for it.
+
+    ``stops_every_day``: the one stop there is may be of every day.
+    """
     if machine.platform == "managed_endpoint":
         return None
     if machine.provider == "aws":
@@ -39,7 +44,7 @@ def on_off(machine: Machine, name: str, starts: Sequence[str], stops: Sequence[s
     if machine.provider == "gcp" and "/nodes/" not in machine.resource_id:
         return _gcp(machine, name, starts, stops, zone)
     if machine.provider == "azure":
-        return _azure(machine, name, starts, stops, zone)
+        return _azure(machine, name, starts, stops, zone, stops_every_day=stops_every_day)
     return None
 
 
@@ -130,7 +135,8 @@ def _aws(machine: Machine, name: str, starts: Sequence[str], stops: Sequence[str
 
 
 def _gcp(machine: Machine, name: str, starts: Sequence[str], stops: Sequence[str], zone: str) -> str:
-    one = len(starts) == len(stops) == 1
+    if not len(starts) == len(stops) == 1:
+        return _by_cloud_scheduler(machine, name, starts, stops, zone)
     return resource(
         "google_compute_resource_policy",
         name,
@@ -143,30 +149,44 @@ def _gcp(machine: Machine, name: str, starts: Sequence[str], stops: Sequence[str
                 "vm_stop_schedule": {"schedule": stops[0]},
             },
         },
-        note="" if one else "a machine has one such schedule: join its hours, or use Cloud Scheduler",
     )
 
 
-def _azure(machine: Machine, name: str, starts: Sequence[str], stops: Sequence[str], zone: str) -> str:
+def _by_cloud_scheduler(machine: Machine, name: str, starts: Sequence[str], stops: Sequence[str], zone: str) -> str:
+    """A call of the API for each time: a machine has one schedule of its own, of one start and one stop."""
+    project, where = gcp_place(machine)
     short = machine.resource_id.rsplit("/", 1)[-1]
-    stop = resource(
-        "azurerm_dev_test_global_vm_shutdown_schedule",
-        short,
-        {
-            "virtual_machine_id": machine.resource_id,
-            "location": machine.region or "REGION",
-            "daily_recurrence_time": f"{int(stops[0].split()[1]):02d}00",
-            "timezone": "TIMEZONE",
-            "notification_settings": {"enabled": False},
-        },
-        note=f"of every day; {_zone_note(zone)}",
+    vm = f"projects/{project}/zones/{where or machine.zone or 'ZONE'}/instances/{short}"
+    return "\n\n".join(
+        resource(
+            "google_cloud_scheduler_job",
+            f"{name}-{verb}-{number}",
+            {
+                "name": f"{name}-{verb}-{number}",
+                "region": machine.region or "REGION",
+                "schedule": cron,
+                "time_zone": zone,
+                "http_target": {
+                    "http_method": "POST",
+                    "uri": f"https://compute.googleapis.com/compute/v1/{vm}/{verb}",
+                    "oauth_token": {"service_account_email": "SERVICE_ACCOUNT"},
+                },
+            },
+        )
+        for verb, crons in (("start", starts), ("stop", stops))
+        for number, cron in enumerate(crons)
     )
-    begin = [
+
+
+def _azure(
+    machine: Machine, name: str, starts: Sequence[str], stops: Sequence[str], zone: str, *, stops_every_day: bool
+) -> str:
+    at_times = [
         resource(
             "azurerm_automation_schedule",
-            f"{name}-start-{number}",
+            f"{name}-{verb}-{number}",
             {
-                "name": f"{name}-start-{number}",
+                "name": f"{name}-{verb}-{number}",
                 "resource_group_name": azure_part(machine.resource_id, "resourcegroups") or "GROUP",
                 "automation_account_name": "ACCOUNT",
                 "frequency": "Week",
@@ -175,9 +195,26 @@ def _azure(machine: Machine, name: str, starts: Sequence[str], stops: Sequence[s
                 "week_days": _days(cron),
             },
         )
-        for number, cron in enumerate(starts)
+        for verb, crons in (("start", starts), ("stop", () if stops_every_day else stops))
+        for number, cron in enumerate(crons)
     ]
-    return "\n\n".join([stop, *begin])
+    return "\n\n".join([_shutdown(machine, stops[0], zone), *at_times] if stops_every_day else at_times)
+
+
+def _shutdown(machine: Machine, cron: str, zone: str) -> str:
+    short = machine.resource_id.rsplit("/", 1)[-1]
+    return resource(
+        "azurerm_dev_test_global_vm_shutdown_schedule",
+        short,
+        {
+            "virtual_machine_id": machine.resource_id,
+            "location": machine.region or "REGION",
+            "daily_recurrence_time": f"{int(cron.split()[1]):02d}00",
+            "timezone": "TIMEZONE",
+            "notification_settings": {"enabled": False},
+        },
+        note=f"of every day; {_zone_note(zone)}",
+    )
 
 
 def _profile(size: Size, number: int, most: int) -> Body:

@@ -83,6 +83,64 @@ def test_a_machine_of_azure_is_shut_down_and_started(make_subject: Make) -> None
     assert 'week_days               = ["Monday"]' in start
 
 
+SIX_DAYS = [*(Window(day * 24 + 8, day * 24 + 18) for day in range(5)), Window(5 * 24 + 6, 5 * 24 + 12)]
+"""Monday to Friday from 8 to 18, Saturday from 6 to 12."""
+
+
+def test_a_machine_of_google_with_hours_of_its_own_on_a_day_is_told_by_cloud_scheduler(make_subject: Make) -> None:
+    """A machine has one instance schedule, of one start and one stop: with the first of each (Saturday 6, Saturday 12)
+    it would be off from Saturday noon to Saturday at 6."""
+    machine = {"provider": "gcp", "resource_id": "projects/p/zones/us-central1-a/instances/vm", "region": "us-central1"}
+    command, terraform = on_off_commands(make_subject(**machine), SIX_DAYS, "Europe/Berlin")
+    assert "instance-schedule" not in command
+    of_vm = "vm --zone us-central1-a --project p"
+    assert [line for line in command.splitlines() if not line.startswith("# account")] == [
+        f"# by Cloud Scheduler at {cron}, clock Europe/Berlin:"
+        if is_cron
+        else f"gcloud compute instances {cron} {of_vm}"
+        for pair in (
+            ("0 6 * * SAT", "start"),
+            ("0 8 * * MON,TUE,WED,THU,FRI", "start"),
+            ("0 12 * * SAT", "stop"),
+            ("0 18 * * MON,TUE,WED,THU,FRI", "stop"),
+        )
+        for is_cron, cron in zip((True, False), pair, strict=True)
+    ]
+    assert terraform is not None
+    assert terraform.count('resource "google_cloud_scheduler_job"') == 4
+    assert terraform.split("\n\nresource ")[0] == (
+        'resource "google_cloud_scheduler_job" "work-hours-vm-start-0" {\n'
+        '  name      = "work-hours-vm-start-0"\n'
+        '  region    = "us-central1"\n'
+        '  schedule  = "0 6 * * SAT"\n'
+        '  time_zone = "Europe/Berlin"\n\n'
+        "  http_target {\n"
+        '    http_method = "POST"\n'
+        '    uri         = "https://compute.googleapis.com/compute/v1/projects/p/zones/us-central1-a/instances/vm/start"'
+        "\n\n"
+        '    oauth_token {\n      service_account_email = "SERVICE_ACCOUNT"\n    }\n'
+        "  }\n}"
+    )
+
+
+def test_a_shutdown_of_every_day_is_for_a_stop_of_every_day_alone(make_subject: Make) -> None:
+    """Saturday's stop at 12, every day, would end the work of Monday to Friday at noon; and a window over midnight,
+    from Monday 8 to Tuesday 18, that of Monday at 18."""
+    machine = make_subject(provider="azure", resource_id=VM, region="westeurope")
+    for hours in (SIX_DAYS, [Window(8, 42)]):
+        command, terraform = on_off_commands(machine, hours, "Europe/Berlin")
+        assert "auto-shutdown" not in command
+        assert terraform is not None
+        assert "shutdown_schedule" not in terraform
+        assert '"work-hours-vm-stop-0"' in terraform
+    assert f"at 0 18 * * TUE:\naz vm deallocate --ids {VM}" in command
+    # the same stop on each of five days is off at that hour on all seven
+    command, terraform = on_off_commands(machine, SIX_DAYS[:5], "Europe/Berlin")
+    assert command.count("az vm auto-shutdown") == 1
+    assert terraform is not None
+    assert 'daily_recurrence_time = "1800"' in terraform
+
+
 @pytest.mark.parametrize(
     "values",
     [
