@@ -3,8 +3,8 @@ machine-hours, day by day.
 
 Assumes     each line of a used hour names the machine that ran, and its quantity is in hours.
 Cases       A machine of more machine-hours than hours is several (a reservation that is named for those in it), or a
-            bill without hours: what ran on that day is unknown. A bill that marks what was not used and nothing as used
-            had nothing that ran.
+            bill without hours: what ran on that day is unknown, as on each day of a charge of several. A bill that
+            marks what was not used and nothing as used had nothing that ran.
 """
 
 from __future__ import annotations
@@ -64,13 +64,16 @@ def measured_use(details: Mapping[str, Any], days: Collection[date]) -> Measured
 
 
 _USED = """
-    SELECT k.capacity_reservation_id, c.charge_date, c.resource_key,
-           CASE WHEN bool_and(c.hours IS NOT NULL) THEN bit_or(c.hours) END,
+    SELECT k.capacity_reservation_id, c.charge_date + later AS day, c.resource_key,
+           CASE WHEN bool_and(c.hours IS NOT NULL AND days = 1) THEN bit_or(c.hours) END,
            CASE WHEN bool_and(c.pricing_quantity IS NOT NULL AND lower(s.pricing_unit) ~ 'hour|hrs?$')
                 THEN sum(c.pricing_quantity) END
     FROM charge c JOIN sku s USING (sku_key) JOIN charge_kind k USING (charge_kind_key)
+    CROSS JOIN LATERAL (SELECT greatest(c.charge_end_date - c.charge_date, 1) AS days) AS period
+    CROSS JOIN LATERAL generate_series(0, days - 1) AS later
     WHERE k.capacity_reservation_id = ANY(:ids) AND k.capacity_reservation_status = 'Used'
-      AND k.charge_category = 'Usage' AND s.is_ai AND c.charge_date >= :since AND c.charge_date < :until
+      AND k.charge_category = 'Usage' AND s.is_ai
+      AND c.charge_date + later >= :since AND c.charge_date + later < :until
       AND c.billing_month >= :month
       AND (c.half <> 1 OR c.slice_id NOT IN (SELECT slice_id FROM slice WHERE position('+' in dataset) > 0))
     GROUP BY 1, 2, 3"""

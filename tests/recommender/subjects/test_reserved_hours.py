@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 from sqlalchemy import insert, null
@@ -53,6 +53,21 @@ def test_a_line_of_more_machine_hours_than_hours_is_of_several_machines(ledger: 
     reserved = loaded(ledger)["cr-1"]
     assert reserved.ran is not None
     assert set(reserved.ran.values()) == {None}
+
+
+def test_a_used_line_of_a_month_leaves_what_ran_unknown_on_each_of_its_days(ledger: Store) -> None:
+    """720 machine-hours of November: nobody knows how many ran at once on any of its days, and not that none did."""
+    with ledger.engine.begin() as connection:
+        used = charge.c.charge_kind_key == USED
+        connection.execute(charge.delete().where(used, charge.c.charge_date > AS_OF.date() - timedelta(days=DAYS)))
+        connection.execute(
+            charge.update()
+            .where(used)
+            .values(charge_date=date(2026, 11, 1), charge_end_date=date(2026, 12, 1), pricing_quantity=720, hours=None)
+        )
+    reserved = loaded(ledger)["cr-1"]
+    assert reserved.ran == dict.fromkeys(cost.day for cost in reserved.costs)
+    assert len(reserved.ran) == DAYS
 
 
 def measured(store: Store, most: int, *, without: int | None = None) -> None:
