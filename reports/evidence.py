@@ -53,6 +53,10 @@ def _accelerators(value: Any) -> str:
     return f"{_decimal(value):.2f} accelerators' worth"
 
 
+def _of_the_time(value: Any) -> str:
+    return f"{percent(_decimal(value), 3)} of the time"
+
+
 def _yes_no(value: Any) -> str:
     return "yes" if value else "no"
 
@@ -180,7 +184,24 @@ _WORDS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "usage_of_term_p10": ("Use over the term, P10 of its forecast", _an_hour),
     "decided_monthly": ("Accepted or done changes taken out", lambda value: f"{_money(value)} a month"),
     "expiring": ("Commitments that end soon", _plain),
+    "load_needed": ("Load it has to carry", _accelerators),
+    "expected_value_lower_quartile": ("Worth a month less what overload would cost, lower quartile", _money),
+    "availability": ("A machine on spot is there", _of_the_time),
+    "shortfall": ("Too few are there on spot", _of_the_time),
+    "fallback_on_demand": ("On demand instead, on average", _unit("machines")),
+    "total": ("Paid for in all", _money),
+    "drawn": ("Used so far", _money),
+    "per_day": ("Used a day", _money),
+    "needed_per_day": ("A day that would use it up", _money),
+    "lost": ("Lost at its end", _money),
+    "monthly_cost_now": ("Costs a month now", _money),
+    "monthly_cost_colder": ("Would cost a month", _money),
+    "readings_to_come": ("Readings to come", _money),
 }
+_NAMES = ("run", "groups", "resources", "placed", "commitment_id", "instance_type", "machine", "contract")
+"""Names that others gave, which may look like a number or like a word of ours."""
+_OURS = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+"""A key that is a word of ours; any other is a name that others gave."""
 _OF_WINDOW = ("tokens", "cost", "lost_cost", "spared_cost", "unrecorded_cost", "cost_after_the_plateau")
 """Sums of the days looked at, which other amounts beside them are scaled to a month from."""
 _BEFORE_PRICES = "price_date"
@@ -197,9 +218,10 @@ _ENDINGS: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("_hourly", lambda value: unit_price(_decimal(value))),
     ("_price", lambda value: unit_price(_decimal(value))),
     ("_million", lambda value: unit_price(_decimal(value))),
+    ("_percent", lambda value: f"{_number(value)} %"),
 )
 """Units by the end of a name."""
-_UNITS = ("_bytes", "_minutes", "_hours", "_days")
+_UNITS = ("_bytes", "_minutes", "_hours", "_days", "_percent")
 """Said behind the number, and not in its name as well."""
 _REPLAYED = ("replay", "replay_none_because", "replay_hours", "replay_violation_minutes", "replay_worst_overload")
 _NONE_IS_NO = ("hard_to_regain",)
@@ -324,6 +346,8 @@ def _title(key: str) -> str:
 
 
 def _shown_by(key: str) -> Callable[[Any], str]:
+    if key in _NAMES:
+        return str
     return next((shown for ending, shown in _ENDINGS if f"_{key}".endswith(ending)), _plain)
 
 
@@ -338,7 +362,7 @@ def _value(value: Any, shown: Callable[[Any], str]) -> str:
             or "none"
         )
     if isinstance(value, list | tuple):
-        several = "; " if any(isinstance(item, Mapping) for item in value) else ", "
+        several = "; " if any(isinstance(item, Mapping | list | tuple) for item in value) else ", "
         return several.join(_value(item, shown) for item in value) or "none"
     try:
         return shown(value)
@@ -347,6 +371,8 @@ def _value(value: Any, shown: Callable[[Any], str]) -> str:
 
 
 def _word(key: object) -> str:
+    if not _OURS.fullmatch(str(key)):
+        return str(key)
     words = _WORDS.get(str(key))
     said = words[0] if words else _title(str(key))
     return said if said[:2].isupper() else said[:1].lower() + said[1:]

@@ -148,6 +148,53 @@ def test_each_number_says_what_it_is_of() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("evidence", "value"),
+    [
+        ({"machines_that_stay": {"i-087b195048a775249": "kept"}}, "i-087b195048a775249 kept"),
+        ({"machines_that_stay": {"Standard_NC24ads_A100_v4": "busy"}}, "Standard_NC24ads_A100_v4 busy"),
+        ({"largest": [{"run": "4711", "ending": "given_up"}]}, "run 4711, ending given up"),
+        ({"largest": [{"run": "1234567", "lost_hours": 1.5}]}, "run 1234567, lost 1.5 hours"),
+        ({"largest": [{"run": "nightly_train"}]}, "run nightly_train"),
+        ({"groups": ["ml_group", "20261101"]}, "ml_group, 20261101"),
+        ({"resources": ["vm_a"]}, "vm_a"),
+        ({"placed": [["chat 0", "2026"], ["embed_v2 0"]]}, "chat 0, 2026; embed_v2 0"),
+        ({"tokens": {"cache_write": 5}}, "cache write 5"),
+    ],
+)
+def test_a_name_is_said_as_people_know_it(evidence: dict[str, Any], value: str) -> None:
+    """A run is often a number of its scheduler, a group or model often has a line below; and which machine holds what
+    is told apart."""
+    ((_, said),) = in_words(evidence)
+    assert said == value
+
+
+def test_what_has_a_unit_is_said_with_it() -> None:
+    """0.9995 of the time is not always, and an amount has its cents."""
+    evidence = {
+        "load_needed": 0.4928, "expected_value_lower_quartile": "8004.5", "availability": 0.999512,
+        "shortfall": 0.000412, "fallback_on_demand": 0.0412, "total": "12000", "drawn": "3000.5", "per_day": "41.1",
+        "needed_per_day": "90", "lost": "1234.56", "monthly_cost_now": "95.43", "monthly_cost_colder": "12.34",
+        "readings_to_come": "3.21", "account_object_storage_growth_percent": "-2.10",
+    }  # fmt: skip
+    assert dict(in_words(evidence)) == {
+        "Load it has to carry": "0.49 accelerators' worth",
+        "Worth a month less what overload would cost, lower quartile": "8,004.50",
+        "A machine on spot is there": "99.951 % of the time",
+        "Too few are there on spot": "0.041 % of the time",
+        "On demand instead, on average": "0.0412 machines",
+        "Paid for in all": "12,000.00",
+        "Used so far": "3,000.50",
+        "Used a day": "41.10",
+        "A day that would use it up": "90.00",
+        "Lost at its end": "1,234.56",
+        "Costs a month now": "95.43",
+        "Would cost a month": "12.34",
+        "Readings to come": "3.21",
+        "Account object storage growth": "-2.1 %",
+    }
+
+
 def test_what_is_easy_to_get_back_is_not_said_to_be_hard() -> None:
     assert list(in_words({"hard_to_regain": None})) == []
     assert list(in_words({"hard_to_regain": "scarce"})) == [("Why it may be hard to get back", "scarce")]
