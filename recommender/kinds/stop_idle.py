@@ -6,9 +6,9 @@ Assumes
 Method
     Three independent signals over a window that depends on what the thing is:
     *compute* (no activity in at least 99 % of known slots, and on at most one day; a lone slot below 5 % with nothing
-    in memory is a health check), *demand* (no inference
-    request; for a resource without endpoint records, no workload seconds) and *power* (never more than 15 %, or
-    10 W, over the card's own floor, and the floor at most 30 % of its board power, or 40 W).
+    in memory is a health check), *demand* (no inference request, where most of the window was recorded; for a resource
+    without endpoint records, no workload seconds) and *power* (never more than 15 %, or 10 W, over the card's own
+    floor, and the floor at most 30 % of its board power, or 40 W).
     All three: high confidence, if the end of a month lies in what is known without work; else medium, as of two.
     Compute alone: low, "suspected".
     A signal that contradicts compute stops the advice. Known for less than the window: low as well,
@@ -139,7 +139,7 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
             f"{period.window_days} are needed to know that it stopped.",
         )
     oldest = (subject.as_of - timedelta(hours=window_hours)).date()
-    demand = _demand(subject, oldest)
+    demand = _demand(subject, oldest, window_hours, idle)
     if demand:
         return no("busy", f"It served {demand:,.0f} requests since {oldest}.")
     power = _power_agrees(history, window_hours, subject.accelerator_type, idle)
@@ -342,10 +342,16 @@ def _seen_hours(states: Any) -> int:
     return (states.size - int(known[0])) // SLOTS_PER_HOUR if known.size else 0
 
 
-def _demand(subject: Machine, oldest: date) -> Decimal | None:
-    """Requests since a day; with no inference records, 0 where workload records say nothing ran; None unknown."""
+def _demand(subject: Machine, oldest: date, window_hours: int, idle: Idle) -> Decimal | None:
+    """Requests since a day; with no inference records, 0 where workload records say nothing ran; None unknown.
+
+    That none is recorded says that nobody asked where most of the window was recorded: a log may have ended before.
+    """
     if subject.requests is not None:
-        return sum((count for day, count in subject.requests.items() if day >= oldest), Decimal(0))
+        asked = sum((count for day, count in subject.requests.items() if day >= oldest), Decimal(0))
+        recorded = None if subject.use is None else subject.use.recorded
+        is_known = recorded is None or float(recorded[-window_hours:].mean()) >= idle.min_coverage
+        return asked if asked or is_known else None
     if subject.workload_seconds is not None:
         ran = any(seconds > 0 for day, seconds in subject.workload_seconds.items() if day >= oldest)
         return None if ran else Decimal(0)

@@ -15,13 +15,12 @@ Drawbacks   Use is known by the hour, and a unit's limit is by the minute.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 from typing import Any, Literal
 
-import numpy as np
 from sqlalchemy import Connection, text
 
 from recommender.contract import DailyCost, Subject
@@ -29,7 +28,7 @@ from recommender.methods.empty_machines import Ran
 from recommender.subjects.machine_life import Life, load_lives
 from recommender.subjects.reserved_hours import measured_use, ran_in
 from recommender.subjects.served_use import Use, served_use
-from recommender.subjects.watched import watched_days
+from recommender.subjects.watched import looked_at, watched_days
 
 What = Literal["provisioned_throughput", "capacity_reservation", "warm_pool"]
 
@@ -98,7 +97,7 @@ def load_capacity(connection: Connection, as_of: datetime, window_days: int) -> 
             unit_hours=hours,
             ran=running,
             ends_at=terms.get(row.resource_id) or _ends(life),
-            use=_looked_at(
+            use=looked_at(
                 use or by_model.get((row.provider, row.account, row.model)),
                 watched.get(row.resource_key, frozenset()),
                 window_days,
@@ -134,18 +133,6 @@ def _day(row: Any) -> DailyCost:
         billed=bool(row.billed),
         hours_mask=None if row.hours is None else int(row.hours),
     )
-
-
-def _looked_at(use: Use | None, watched: frozenset[int], days: int) -> Use | None:
-    """The use with what is known of days nobody asked on; None where nobody asked and nobody looked."""
-    if not watched or (use is not None and use.recorded is None):
-        return use
-    known = np.repeat([day in watched for day in range(days)], 24)
-    if use is None:
-        nothing = np.zeros(known.size)
-        return Use(nothing, nothing, nothing, nothing, known)
-    assert use.recorded is not None  # noqa: S101 - returned above
-    return replace(use, recorded=use.recorded | known)
 
 
 def _units(life: Life, charges: Sequence[Any]) -> Decimal | None:

@@ -46,6 +46,7 @@ from recommender.subjects.served_use import Use, served_use
 from recommender.subjects.spot_market import SpotMarket, SpotMarkets
 from recommender.subjects.token_use import per_dollar
 from recommender.subjects.used_by import used_by
+from recommender.subjects.watched import looked_at, watched_days
 
 QUIET_DAYS, QUIET_SHARE, QUIET_ACTIVITY = 14, 0.1, 0.05
 """At work in less than a tenth of a fortnight: it may be called idle, so more is asked of its past."""
@@ -138,6 +139,7 @@ def load_machines(
     requests = _per_day(connection, resolved_inference_hours(), since, "requests")
     workloads = _per_day(connection, resolved_workload_hours(), since, "workloads")
     used, _ = served_use(connection, as_of, window_days)
+    watched = watched_days(connection, used.keys() & facts.keys(), as_of, window_days)
     lives = load_lives(connection, as_of)
     jobs = load_jobs(connection, as_of, window_days)
     markets = SpotMarkets(connection, as_of, window_days)
@@ -164,7 +166,7 @@ def load_machines(
             earlier=_earlier(connection, resource_key, history, as_of) if key == resource_key else None,
             requests=requests.get(resource_key),
             workload_seconds=_as_floats(workloads.get(resource_key)),
-            use=used.get(resource_key),
+            use=looked_at(used.get(resource_key), watched.get(resource_key, frozenset()), window_days),
             life=lives.get(resource_key),
             regret=regrets.get(fact["platform"], (0, 0)),
             jobs=jobs.get(resource_key),

@@ -12,9 +12,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+import numpy as np
 from sqlalchemy import Connection, text
+
+from recommender.subjects.served_use import Use
 
 WHOLE = "^settled( of [^ ]*)?$"
 """Change tokens of a day that was read after it was over and lacked nothing, whatever scopes it was read of."""
@@ -33,6 +37,18 @@ def watched_days(
     for key, day in rows:
         found[key].add(day)
     return {key: frozenset(numbers) for key, numbers in found.items()}
+
+
+def looked_at(use: Use | None, watched: frozenset[int], days: int) -> Use | None:
+    """The use with what is known of days nobody asked on; None where nobody asked and nobody looked."""
+    if not watched or (use is not None and use.recorded is None):
+        return use
+    known = np.repeat([day in watched for day in range(days)], 24)
+    if use is None:
+        nothing = np.zeros(known.size)
+        return Use(nothing, nothing, nothing, nothing, known)
+    assert use.recorded is not None  # noqa: S101 - returned above
+    return replace(use, recorded=use.recorded | known)
 
 
 _WATCHED = r"""

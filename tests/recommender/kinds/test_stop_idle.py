@@ -12,6 +12,7 @@ from aispend.advising import Idle, Recommend
 from recommender.contract import Advice, WhyNot
 from recommender.kinds.stop_idle import KIND, evaluate
 from recommender.subjects.machines import Machine
+from recommender.subjects.served_use import Use
 from tests.recommender.conftest import AS_OF, GIB, history
 from tests.recommender.kinds.contract import KindContract
 
@@ -180,6 +181,24 @@ def test_fewer_signals_lower_the_confidence(
     advice = advise(make_subject(requests=requests, accelerators=four_weeks, days=28))
     assert advice.confidence == confidence
     assert ("suspected" in advice.reason) == (confidence == "low")
+
+
+@pytest.mark.parametrize(("days", "signals"), [(11, 2), (12, 3)])
+def test_a_log_that_ended_says_nothing_of_requests(make_subject: Make, days: int, signals: int) -> None:
+    """Asked 12 times on 25 October. Of the fortnight 11 days of its account are recorded (79 %), or 12 (86 %): silence
+    on them is that nobody asked, and below 80 % nobody knows."""
+    recorded = np.zeros(28 * 24, dtype=bool)
+    recorded[: 24 * (14 + days)] = True
+    none = np.zeros(28 * 24)
+    subject = make_subject(
+        requests={date(2026, 10, 25): Decimal(12)},
+        use=Use(none, none, none, none, recorded),
+        accelerators=history(np.zeros((8, FOUR_WEEKS))),
+        days=28,
+    )
+    found = advise(subject)
+    assert found.evidence["signals"] == signals
+    assert found.evidence["requests"] == ("0" if signals == 3 else None)
 
 
 def test_a_covered_instance_saves_nothing_today_and_says_so(make_subject: Make) -> None:
