@@ -9,6 +9,8 @@ Cases
     currency it was not charged in before, and a machine held against the hours it runs of which none is on the bill.
     What was changed again since is held at its cost before that change (``order.py``). A commitment saves on the hours
     that it covers itself (``new_commitments.py``): none on the bill, nothing saved.
+    Of several machines changed at once some may have been replaced by what no name, fleet or alias ties to them: where
+    fewer are named than should be there, that is said.
     For a service the hours it was there count, or fewer where its requests grew less than these hours did; before the
     first day of requests and after the last, the hours alone.
     Tokens are in ``tokens_bought.py``, seats in ``seats.py``; what no bill can tell is unknown, with the reason
@@ -120,7 +122,7 @@ def value(
         parts = _less(parts, kept)
         if kept:
             remarks.append(f"What is kept instead is taken off at the {kept:.2f} {item.currency} the advice says.")
-    remarks += _remarks(item, billed, parts, (end - first).days)
+    remarks += [*_fewer_named(item, found), *_remarks(item, billed, parts, (end - first).days)]
     return Valued(quantity, parts, parts.actual, remarks)
 
 
@@ -229,6 +231,24 @@ def _list_price_ratio(connection: Connection, item: Any, first: date, end: date)
     if then is None or now is None or then.currency != now.currency:
         return None
     return price_ratio(then.hourly_price, now.hourly_price)
+
+
+def _fewer_named(item: Any, found: Sequence[Line]) -> list[str]:
+    """A sentence where the bill names fewer machines than should be there, of several that were changed at once."""
+    if item.counterfactual not in ("same_hours", "same_service"):
+        return []
+    evidence = item.evidence or {}
+    planned = evidence.get("machines_needed", evidence.get("machines") if "machines_if_slow" in evidence else None)
+    before = sum(Decimal(hours) > 0 for hours, _ in item.parts.values())
+    if planned is None:
+        planned = before if item.counterfactual == "same_hours" else 0
+    there, named = min(before, planned), len({line.resource_key for line in found if line.cost})
+    if named >= there:
+        return []
+    return [
+        f"Of {there} machines there should be the bill names {named}: what others in their place cost or saved is not "
+        "in this."
+    ]
 
 
 def _remarks(item: Any, billed: Billed, found: Realised, days: int) -> list[str]:

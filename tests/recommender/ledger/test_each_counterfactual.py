@@ -193,3 +193,26 @@ def test_what_was_verified_and_is_unknown_since_is_no_verdict(paid: Paid) -> Non
     paid.hours("i-1", OCTOBER, date(2026, 10, 2), rate=None)
     assert realised(paid, "stop-1") is None
     assert (paid.baseline("stop-1").outcome, paid.baseline("stop-1").verified_month) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "evidence", "there", "said"),
+    [
+        ("spot", {}, 2, "Of 3 machines there should be the bill names 2"),
+        ("spot", {}, 3, None),
+        ("accelerator", {"machines": 2, "machines_if_slow": 2}, 1, "Of 2 machines there should be the bill names 1"),
+        ("accelerator", {"machines": 2, "machines_if_slow": 2}, 2, None),
+        ("consolidate", {"machines": 3, "machines_needed": 2}, 1, "Of 2 machines there should be the bill names 1"),
+        ("consolidate", {"machines": 3, "machines_needed": 2}, 2, None),
+    ],
+)
+def test_machines_whose_place_nothing_known_took_are_told(
+    paid: Paid, kind: str, evidence: dict[str, Any], there: int, said: str | None
+) -> None:
+    """Three machines changed by one advice; of those there should be since, the bill names as many or fewer."""
+    names = ("i-1", "i-2", "i-3")
+    for place, name in enumerate(names):
+        paid.hours(name, BEFORE, NOVEMBER if place < there else AFTER)
+    paid.done(paid.advise("several", *names, kind=kind, evidence=evidence), DONE)
+    remark = paid.lines("several")["2026-10"].remark or ""
+    assert remark == (f"{said}: what others in their place cost or saved is not in this." if said else "")
