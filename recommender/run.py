@@ -20,6 +20,7 @@ from recommender.guards import exclusion_of
 from recommender.ledger.calibration import learned
 from recommender.record import BILL_STALE, as_decided, keep
 from recommender.registry import KINDS
+from recommender.remedies import with_remedy
 from recommender.settings_check import check_settings
 from recommender.subjects.load import evidence_end, load_subjects, load_usage
 from recommender.subjects.machines import Machine
@@ -129,7 +130,7 @@ def answer(kind: Kind[Any], subject: Subject, options: Recommend, now: datetime)
     if excluded is not None:
         return no("excluded", f"Your settings exclude it: {excluded.why}")
     if isinstance(said, WhyNot):
-        return said
+        return with_remedy(said)
     for part in _parts(subject):
         rule = exclusion_of(part, kind.name, options) if part.resource_id in said.acts_on else None
         if rule is not None:
