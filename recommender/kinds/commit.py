@@ -165,8 +165,9 @@ def _advice(
     saved = min(_monthly(on_demand - best.cost, hours), monthly_cost)
     ending_soon = min(sum((one.hourly for one in subject.expiring), Decimal(0)) * hours, on_demand)
     today = 1 - rate(ending_soon, on_demand)
-    listed = [cost.list_cost for cost in subject.costs if cost.list_cost is not None]
-    effective = sum((cost.effective_cost for cost in subject.costs if cost.effective_cost is not None), Decimal(0))
+    listed = [cost.list_cost for cost in subject.costs]
+    # what was decided is in the costs, and not in the usage
+    whole = on_demand + subject.decided * hours / HOURS_PER_MONTH
     net = (saved * today).quantize(CENT, rounding=ROUND_DOWN)
     p10, p50, p90 = _range(usage, best, committed_rate, today, net)
     earlier, later = usage[: hours // 2], usage[hours // 2 :]
@@ -215,7 +216,7 @@ def _advice(
         target=f"commit {options.term}",
         monthly_cost=monthly_cost,
         saving=Saving(
-            list_cost=_scaled(saved, sum(listed, Decimal(0)), effective) if listed else None,
+            list_cost=_at_list(saved, listed, whole),
             effective=saved,
             net=net,
             p10=p10,
@@ -342,9 +343,12 @@ def _monthly(amount: Decimal, hours: int) -> Decimal:
     return (amount * HOURS_PER_MONTH / hours).quantize(CENT)
 
 
-def _scaled(net: Decimal, listed: Decimal, effective: Decimal) -> Decimal | None:
-    """A saving at your rate, at list price."""
-    return (net * listed / effective).quantize(CENT) if effective else None
+def _at_list(saved: Decimal, listed: Sequence[Decimal | None], on_demand: Decimal) -> Decimal | None:
+    """A saving in on-demand money, at list price: of the days that ``on_demand`` is for. None where one has none."""
+    known = [one for one in listed if one is not None]
+    if len(known) < len(listed) or not known or not on_demand:
+        return None
+    return (saved * sum(known, Decimal(0)) / on_demand).quantize(CENT)
 
 
 def _monthly_text(amount: Decimal) -> str:

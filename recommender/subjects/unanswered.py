@@ -7,7 +7,8 @@ Method
     One whose last usage lies before the days that advice looks at has ended. What is bought by the token is looked at
     by model and team, whatever it is bought through, named as lists name them. For the rest there is no kind.
 Cases
-    Tokens of which the bill names no model. A cost that no charge of a resource gives: unknown.
+    Tokens of which the bill names no model. A cost that no charge of a resource gives: unknown. A charge of several
+    days is of each of them alike.
 Sources
     docs/advice.md.
 Known drawbacks
@@ -108,12 +109,12 @@ def _subject(row: Any, as_of: datetime) -> Subject:
 _BILLED = """
     SELECT r.provider, r.resource_id, r.resource_key, r.first_seen, k.billing_currency AS currency,
            min(coalesce(a.sub_account_id, a.billing_account_id)) AS account, min(l.region_id) AS region,
-           max(s.platform) AS platform, max(c.charge_date) AS last_day, max(c.charge_date) >= :window AS is_recent,
+           max(s.platform) AS platform, max(of_line.last) AS last_day, max(of_line.last) >= :window AS is_recent,
            array_remove(array_agg(DISTINCT coalesce(t.model, s.model) || '/' || coalesce(t.team, 'unknown')), NULL)
                AS bought,
-           CASE WHEN bool_and(coalesce(h.effective_cost, h.billed_cost, c.effective_cost, c.billed_cost) IS NOT NULL)
-                THEN coalesce(sum(coalesce(h.effective_cost, h.billed_cost, c.effective_cost, c.billed_cost))
-                              FILTER (WHERE c.charge_date >= :cost_from), 0) END AS cost
+           CASE WHEN bool_and(of_line.cost IS NOT NULL)
+                THEN sum(of_line.cost * greatest(of_line.last + 1 - greatest(c.charge_date, :cost_from), 0)
+                         / greatest(c.charge_end_date - c.charge_date, 1)) END AS cost
     FROM charge c
     JOIN sku s USING (sku_key)
     JOIN charge_kind k USING (charge_kind_key)
@@ -122,8 +123,12 @@ _BILLED = """
     JOIN resource r USING (resource_key)
     LEFT JOIN cost_share h USING (billing_month, slice_id, half, ordinal)
     LEFT JOIN share_target t USING (target_key)
+    CROSS JOIN LATERAL (
+        SELECT least(greatest(c.charge_end_date, c.charge_date + 1), :until) - 1 AS last,
+               coalesce(h.effective_cost, h.billed_cost, c.effective_cost, c.billed_cost) AS cost
+    ) AS of_line
     WHERE s.is_ai AND c.resource_key <> 0 AND k.charge_category = 'Usage'
-      AND c.charge_date >= :since AND c.charge_date < :until AND c.billing_month >= :month
+      AND of_line.last >= :since AND c.charge_date < :until AND c.billing_month >= :month
       AND (c.half <> 1 OR c.slice_id NOT IN (SELECT slice_id FROM slice WHERE dataset LIKE '%+%'))
     GROUP BY 1, 2, 3, 4, 5
     ORDER BY 1, 2, 5"""

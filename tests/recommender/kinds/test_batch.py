@@ -182,6 +182,12 @@ def test_weeks_of_another_mix_are_in_the_range() -> None:
     assert "how often a cache still hits within a batch" in found.range_from
 
 
+def test_on_azure_it_is_said_where_a_batch_is_processed() -> None:
+    """A global deployment may leave the country that the present one is in."""
+    command = advise(tokens_bought(provider="azure", model="gpt-4.1", stages=OFFLINE)).command
+    assert "DataZoneBatch, which stays in its zone, or GlobalBatch, which may be processed in\n# any country" in command
+
+
 def test_a_bill_of_0_has_nothing_to_save() -> None:
     found = refuse(for_nothing(tokens_bought(tags={"Workload-Type": "Batch"})))
     assert found.reason == "costs_nothing"

@@ -147,6 +147,19 @@ def test_what_ends_soon_is_part_of_the_size_and_saves_nothing_today() -> None:
     assert "1 commitment ends within 60 days" in found.reason
 
 
+def test_what_is_covered_until_then_saves_no_more_at_list_price() -> None:
+    """List is twice the on-demand hour, so twice 3,650 is saved at list: that its hours cost half of it now is no
+    discount of theirs. A day without a list price leaves it unknown."""
+    ending = Expiring("sp-1", AS_OF + timedelta(days=20), Decimal(10))
+    subject = pool([10], committed="5", expiring=(ending,))
+    covered = [replace(cost, effective_cost=cost.effective_cost / 2) for cost in subject.costs if cost.effective_cost]
+    found = advise(replace(subject, costs=covered))
+    assert found.saving.effective == Decimal("3650.00")
+    assert found.saving.list_cost == Decimal("7300.00")
+    unknown = [replace(covered[0], list_cost=None), *covered[1:]]
+    assert advise(replace(subject, costs=unknown)).saving.list_cost is None
+
+
 def test_three_years_give_up_what_prices_fall_meanwhile() -> None:
     """At 20 % a year an hour costs on average (1 + 0.8 + 0.64) ÷ 3 of today's: 70 % of today's is 86 % of that."""
     plan = CommittedRate("3y", "p4d.24xlarge", Decimal("0.7"), price("on_demand", "10"), price("3y", "7"))

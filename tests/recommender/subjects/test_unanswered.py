@@ -127,3 +127,19 @@ def test_a_cost_the_bill_does_not_give_is_unknown(billed: Store) -> None:
             update(charge).where(charge.c.resource_key == OTHER).values(effective_cost=None, billed_cost=None)
         )
     assert said(billed, KNOWN | {"i-ended", PROFILE})[0][3] is None
+
+
+def test_a_charge_of_a_month_is_of_each_of_its_days(billed: Store) -> None:
+    """A line from 20 October to the 19th of November: used until the 18th, and not last on its first day, which lies
+    before the 28 days that are looked at. 900 are 30 a day, of which twelve lie in the last 14: 782.14 a month."""
+    with billed.engine.begin() as connection:
+        connection.execute(
+            update(charge)
+            .where(charge.c.resource_key == OTHER)
+            .values(
+                charge_date=date(2026, 10, 20), billing_month=date(2026, 10, 1), charge_end_date=date(2026, 11, 19),
+                effective_cost=900,
+            )
+        )  # fmt: skip
+    ((_, reason, _, cost),) = said(billed, KNOWN | {"i-ended", PROFILE})
+    assert (reason, cost) == ("not_looked_at", Decimal("782.14"))
