@@ -193,8 +193,8 @@ def _command(subject: TokenUse) -> tuple[str, ...]:
         )
     if subject.provider == "azure":
         return (
-            "# in a deployment of type DataZoneBatch, which stays in its zone, or GlobalBatch, which may be processed in",
-            "# any country: upload requests.jsonl (purpose batch), then",
+            "# in a deployment of type DataZoneBatch, which stays in its zone, or GlobalBatch, which may be processed",
+            "# in any country: upload requests.jsonl (purpose batch), then",
             'curl -X POST "$ENDPOINT/openai/v1/batches" -H "api-key: $KEY" -H \'Content-Type: application/json\''
             ' -d \'{"input_file_id": "FILE", "endpoint": "/chat/completions", "completion_window": "24h"}\'',
         )

@@ -185,7 +185,7 @@ def test_weeks_of_another_mix_are_in_the_range() -> None:
 def test_on_azure_it_is_said_where_a_batch_is_processed() -> None:
     """A global deployment may leave the country that the present one is in."""
     command = advise(tokens_bought(provider="azure", model="gpt-4.1", stages=OFFLINE)).command
-    assert "DataZoneBatch, which stays in its zone, or GlobalBatch, which may be processed in\n# any country" in command
+    assert "DataZoneBatch, which stays in its zone, or GlobalBatch, which may be processed\n# in any country" in command
 
 
 def test_a_bill_of_0_has_nothing_to_save() -> None:
