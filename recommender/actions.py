@@ -9,7 +9,7 @@ import shlex
 
 from recommender import managed_actions
 from recommender.managed_actions import azure_ml
-from recommender.owners import Owner, azure_part, azure_place, gcp_place, owner_of
+from recommender.owners import Owner, azure_place, gcp_place, owner_of
 from recommender.subjects.machines import Machine
 
 
@@ -31,14 +31,8 @@ def switch_off(subject: Machine) -> tuple[str, str, str]:
             where + _delete_endpoint(subject),
             "create it again from its configuration",
         )
-    if subject.platform == "notebook" and subject.provider == "aws":
-        command = (
-            "aws sagemaker stop-notebook-instance"
-            f" --notebook-instance-name {_name(subject)} --region {_region(subject)}"
-        )
-        return "stop the notebook", where + command, "start it again"
-    if special := _job_or_compute(subject):
-        proposed, command, undo = special
+    if managed := managed_actions.off(subject):
+        proposed, command, undo = managed
         return proposed, where + command, undo
     if owner := owner_of(subject):
         text = "\n".join((f"# {owner.hint}", *owner.look, *owner.shrink))
@@ -46,7 +40,7 @@ def switch_off(subject: Machine) -> tuple[str, str, str]:
     verb = "deallocate" if subject.provider == "azure" else "stop"
     return (
         f"{verb} it (disks stay and keep their cost)",
-        where + _machine(subject, "stop"),
+        where + _of_spot(subject) + _machine(subject, "stop"),
         "start it again; scarce types may not come back at once",
     )
 
@@ -75,7 +69,9 @@ def resize(subject: Machine, instance_type: str, others: int | None = None) -> t
     }.get(subject.provider, "")
     if subject.provider == "azure":
         return place + change, undo
-    lines = (_machine(subject, "stop"), change, _machine(subject, "start"))
+    # a type is changed, and a machine started, only once it has stopped: gcloud waits for that by itself
+    wait = f"aws ec2 wait instance-stopped --instance-ids {_name(subject)} --region {_region(subject)}"
+    lines = (_machine(subject, "stop"), wait if subject.provider == "aws" else "", change, _machine(subject, "start"))
     return place + "\n".join(line for line in lines if line), undo
 
 
@@ -107,7 +103,7 @@ def as_spot(subject: Machine) -> tuple[str, str]:
         lines = (
             _machine(subject, "stop"),
             f"gcloud compute instances set-scheduling {_name(subject)} --provisioning-model=SPOT"
-            f" --instance-termination-action=STOP {_gcp(subject)}",
+            f" --no-restart-on-failure --instance-termination-action=STOP {_gcp(subject)}",
             _machine(subject, "start"),
         )
         return place + "\n".join(lines), undo
@@ -173,16 +169,14 @@ def _gcp(subject: Machine) -> str:
     return f"--zone {shlex.quote(zone or 'ZONE')} --project {shlex.quote(project)}"
 
 
-def _job_or_compute(subject: Machine) -> tuple[str, str, str] | None:
-    """What runs on machines nobody sees: a training job, a compute of Azure's machine learning."""
-    if subject.provider == "aws" and ":training-job/" in subject.resource_id:
-        command = f"aws sagemaker stop-training-job --training-job-name {_name(subject)} --region {_region(subject)}"
-        return "stop the training job", command, "start it again from its last checkpoint"
-    if subject.provider == "azure" and (compute := azure_part(subject.resource_id, "computes")):
-        command = f"az ml compute stop --name {shlex.quote(compute)} {azure_ml(subject)}"
-        cluster = "# a cluster is not stopped: set its smallest size to 0 with az ml compute update --min-instances 0\n"
-        return "stop the compute", cluster + command, "start it again"
-    return None
+def _of_spot(subject: Machine) -> str:
+    """A comment line where EC2 may refuse to stop it."""
+    if subject.provider != "aws" or not subject.is_on_spot:
+        return ""
+    end = f"aws ec2 terminate-instances --instance-ids {_name(subject)} --region {_region(subject)}"
+    return (
+        f"# on spot, only what a persistent request started can be stopped; else: {end}, which ends its disks as well\n"
+    )
 
 
 def _machine(subject: Machine, verb: str) -> str:

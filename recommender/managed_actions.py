@@ -1,29 +1,58 @@
-"""Commands for what is no machine of one's own: notebooks, training jobs, TPUs, computes of Azure's machine learning.
+"""Commands for what is no machine of one's own: notebooks, jobs, TPUs, computes of Azure's machine learning.
+
+What else SageMaker runs is in ``sagemaker_actions.py``.
 
 None where a machine's own commands hold. Words in capitals are for a person to fill in.
 
 Sources
     AWS CLI (SageMaker: a notebook is updated while it is stopped), gcloud (workbench, TPU: neither the type nor the
-    price model of a TPU changes), Azure CLI (a compute keeps the size it was created with).
+    price model of a TPU changes), Azure CLI (a compute keeps the size it was created with; only clusters are updated,
+    for compute instances there is ``updateIdleShutdownSetting``).
 """
 
 from __future__ import annotations
 
+import json
 import shlex
 
+from recommender import sagemaker_actions
 from recommender.owners import azure_part, azure_place, gcp_place
 from recommender.subjects.machines import Machine
 
 
+def off(subject: Machine) -> tuple[str, str, str] | None:
+    """What to do, the command, and how to undo it."""
+    if ended := sagemaker_actions.off(subject):
+        return ended
+    if is_notebook(subject, "aws"):
+        this = f"--notebook-instance-name {_name(subject)} --region {shlex.quote(subject.region or 'REGION')}"
+        return "stop the notebook", f"aws sagemaker stop-notebook-instance {this}", "start it again"
+    if is_notebook(subject, "gcp"):
+        return "stop the notebook", f"gcloud workbench instances stop {_name(subject)} {_at(subject)}", "start it again"
+    if subject.provider == "gcp" and "/customjobs/" in subject.resource_id.lower():
+        project, region = gcp_place(subject)
+        place = f"--region {shlex.quote(region or subject.region or 'REGION')} --project {shlex.quote(project)}"
+        command = f"gcloud ai custom-jobs cancel {_name(subject)} {place}"
+        return "cancel the training job", command, "start it again from its last checkpoint"
+    if subject.provider == "azure" and (compute := azure_part(subject.resource_id, "computes")):
+        name = f"--name {shlex.quote(compute)}"
+        smallest = f"az ml compute update {name} --min-instances 0 {azure_ml(subject)}"
+        if subject.platform == "ml_cluster":
+            return "let the cluster go down to 0", smallest, "raise its smallest size again"
+        cluster = f"# a cluster is not stopped: {smallest}\n"
+        return "stop the compute", f"{cluster}az ml compute stop {name} {azure_ml(subject)}", "start it again"
+    return None
+
+
 def resized(subject: Machine, instance_type: str) -> str | None:
     """What gives it another machine type."""
+    if changed := sagemaker_actions.resized(subject, instance_type):
+        return changed
     target = shlex.quote(instance_type)
     if is_notebook(subject, "aws"):
         return _updated_notebook(subject, f"--instance-type {target}")
     if is_notebook(subject, "gcp"):
         return _workbench(subject, f"--machine-type={target}")
-    if is_job(subject):
-        return f"# in its next run: {' '.join(instance_type.split())} in ResourceConfig\n{_described_job(subject)}"
     if is_tpu(subject):
         return _new_tpu(subject, "# a TPU keeps its type: create another, move to it, then delete this one")
     if compute := azure_part(subject.resource_id, "computes"):
@@ -36,27 +65,31 @@ def resized(subject: Machine, instance_type: str) -> str | None:
 
 def stopping_when_idle(subject: Machine, minutes: int) -> str | None:
     """What makes it stop by itself after so many minutes without work."""
+    if rule := sagemaker_actions.stopping_when_idle(subject, minutes):
+        return rule
     if is_notebook(subject, "aws"):
         rule = f"# AUTO_STOP: a lifecycle configuration that stops it after {minutes} minutes without work\n"
         return rule + _updated_notebook(subject, "--lifecycle-config-name AUTO_STOP")
     if is_notebook(subject, "gcp"):
         timeout = f"--metadata=idle-timeout-seconds={minutes * 60}"
         return f"gcloud workbench instances update {_name(subject)} {timeout} {_at(subject)}"
-    if is_job(subject):
-        return (
-            "# let its code end when nothing is left to do, and give its next run a shorter MaxRuntimeInSeconds\n"
-            + _described_job(subject)
-        )
     if compute := azure_part(subject.resource_id, "computes"):
+        if subject.platform == "notebook":
+            # the command line updates clusters alone
+            url = f"https://management.azure.com{subject.resource_id}/updateIdleShutdownSetting?api-version=2024-10-01"
+            body = json.dumps({"idleTimeBeforeShutdown": f"PT{minutes}M"})
+            return f"az rest --method post --url {shlex.quote(url)} --body {shlex.quote(body)}"
         return (
-            f"az ml compute update --name {shlex.quote(compute)} {azure_ml(subject)}"
-            f" --set idle_time_before_shutdown_minutes={minutes}"
+            f"az ml compute update --name {shlex.quote(compute)} --idle-time-before-scale-down {minutes * 60}"
+            f" {azure_ml(subject)}"
         )
     return None
 
 
 def on_spot(subject: Machine) -> str | None:
     """What runs the same on spot."""
+    if looked := sagemaker_actions.looked_at(subject, "in a group of its own, with spot as its capacity"):
+        return looked
     if is_tpu(subject):
         return _new_tpu(subject, "# a TPU keeps its price model: create another on spot", "--spot ")
     if azure_part(subject.resource_id, "computes"):
@@ -68,6 +101,8 @@ def on_spot(subject: Machine) -> str | None:
 def elsewhere(subject: Machine, region: str) -> str | None:
     """What starts the same in another region."""
     there = " ".join(region.split())
+    if looked := sagemaker_actions.looked_at(subject, f"make the same in {there}, from its description:"):
+        return looked
     if is_tpu(subject):
         return _new_tpu(subject, f"# in a zone of {there}:", zone="ZONE")
     if azure_part(subject.resource_id, "computes"):
@@ -83,11 +118,6 @@ def elsewhere(subject: Machine, region: str) -> str | None:
 def is_notebook(subject: Machine, provider: str) -> bool:
     """Whether it is a provider's notebook."""
     return subject.platform == "notebook" and subject.provider == provider
-
-
-def is_job(subject: Machine) -> bool:
-    """Whether it is a training job of SageMaker, which begins and ends on machines nobody sees."""
-    return subject.provider == "aws" and ":training-job/" in subject.resource_id
 
 
 def is_tpu(subject: Machine) -> bool:
@@ -120,13 +150,6 @@ def _workbench(subject: Machine, change: str) -> str:
     name, place = _name(subject), _at(subject)
     verbs = (f"stop {name}", f"update {name} {change}", f"start {name}")
     return "\n".join(f"gcloud workbench instances {verb} {place}" for verb in verbs)
-
-
-def _described_job(subject: Machine) -> str:
-    return (
-        f"aws sagemaker describe-training-job --training-job-name {_name(subject)}"
-        f" --region {shlex.quote(subject.region or 'REGION')}"
-    )
 
 
 def _new_tpu(subject: Machine, said: str, more: str = "", zone: str | None = None) -> str:

@@ -21,6 +21,7 @@ from typing import Any
 
 from recommender.hcl import Attributes, Body, Expression, Value, resource
 from recommender.owners import azure_part, owner_of
+from recommender.sagemaker_actions import part_of
 from recommender.subjects.machines import Machine
 
 ONE_LESS = Expression("NOW - 1")
@@ -202,12 +203,12 @@ def _of(machine: Machine) -> tuple[_Sort | None, str]:
         return _SORTS.get(owner.kind), owner.group
     if machine.provider == "azure" and (compute := azure_part(machine.resource_id, "computes")):
         return _SORTS["azure_notebook" if machine.platform == "notebook" else "azure_cluster"], compute
+    if part_of(machine.resource_id) is not None or "/nodes/" in machine.resource_id:
+        return None, short
     if machine.platform == "managed_endpoint":
         return _SORTS.get(f"{machine.provider}_endpoint"), short
     if machine.platform == "notebook":
         return _SORTS.get(f"{machine.provider}_notebook"), short
-    if ":training-job/" in machine.resource_id or "/nodes/" in machine.resource_id:
-        return None, short
     if machine.platform not in (None, "gpu_vm", "ml_cluster"):
         return None, short
     return _SORTS.get(f"{machine.provider}_machine"), short

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from recommender.kinds.clock_terraform import Size, aws_cron, aws_group, aws_target, on_off, sizes
 from recommender.methods.schedule import HOURS_PER_WEEK, Hours, Window
 from recommender.owners import auto_scaling_group, azure_place, gcp_place, owner_of
+from recommender.sagemaker_actions import looked_at
 from recommender.subjects.machines import Machine
 
 DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
@@ -124,6 +125,10 @@ def _aws(machine: Machine, name: str, starts: Sequence[str], stops: Sequence[str
             f"aws sagemaker describe-endpoint --endpoint-name {shlex.quote(short)}"
             f" --region {shlex.quote(machine.region or 'REGION')}"
         )
+    if looked := looked_at(
+        machine, "SageMaker has no schedule for it: start and end it by a rule of your own, by the clock"
+    ):
+        return looked
     return "\n".join(
         f"aws scheduler create-schedule --name {shlex.quote(f'{name}-{verb}-{number}')}"
         f" --schedule-expression {shlex.quote(f'cron({aws_cron(cron)})')}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from recommender.hcl import Body, Expression, resource
 from recommender.owners import auto_scaling_group, azure_part, gcp_place, owner_of
+from recommender.sagemaker_actions import part_of
 from recommender.subjects.machines import Machine
 
 _DAY_NAMES = {
@@ -37,7 +38,7 @@ def on_off(
 
     ``stops_every_day``: the one stop there is may be of every day.
     """
-    if machine.platform == "managed_endpoint":
+    if machine.platform == "managed_endpoint" or part_of(machine.resource_id) is not None:
         return None
     if machine.provider == "aws":
         return _aws(machine, name, starts, stops, zone)

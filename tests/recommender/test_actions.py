@@ -1,11 +1,12 @@
 """What a person is told to run: the machine itself, unless the bill proves that something else owns it."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from recommender.actions import resize, switch_off
+from recommender.actions import as_spot, resize, switch_off
 from recommender.subjects.machines import Machine
 
 Make = Callable[..., Machine]
@@ -170,6 +171,32 @@ def test_a_resize_names_the_zone_and_stops_first(make_subject: Make) -> None:
         " --zone us-central1-a --project lk-apps",
         "gcloud compute instances start 9920130844994511374 --zone us-central1-a --project lk-apps",
     ]
+
+
+def test_ec2_changes_the_type_of_what_has_stopped_alone(make_subject: Make) -> None:
+    """stop-instances returns at once, and a type is refused, as a start is, until the machine has stopped."""
+    text, _ = resize(make_subject(), "g5.xlarge")
+    this = "--instance-ids i-0a1b2c3d --region us-east-1"
+    assert commands(text) == [
+        f"aws ec2 stop-instances {this}",
+        f"aws ec2 wait instance-stopped {this}",
+        "aws ec2 modify-instance-attribute --instance-id i-0a1b2c3d --instance-type Value=g5.xlarge --region us-east-1",
+        f"aws ec2 start-instances {this}",
+    ]
+
+
+def test_a_spot_machine_of_one_request_is_ended_as_ec2_does_not_stop_it(make_subject: Make) -> None:
+    subject = make_subject()
+    proposed, text, _ = switch_off(replace(subject, costs=[replace(cost, is_spot=True) for cost in subject.costs]))
+    assert proposed == "stop it (disks stay and keep their cost)"
+    assert "# on spot, only what a persistent request started can be stopped; else: aws ec2 terminate-instances" in text
+    assert "spot" not in switch_off(subject)[1]
+
+
+def test_a_machine_of_google_on_spot_is_not_to_be_restarted(make_subject: Make) -> None:
+    """Compute Engine refuses spot beside an automatic restart, which is what machines on demand have."""
+    text, _ = as_spot(make_subject(provider="gcp", resource_id=GCE))
+    assert "--provisioning-model=SPOT --no-restart-on-failure --instance-termination-action=STOP" in commands(text)[1]
 
 
 def test_a_machine_its_group_would_replace_is_not_resized_by_hand(make_subject: Make) -> None:
