@@ -45,7 +45,7 @@ def facts(row: Recommendation) -> list[Pair]:
     found = [
         ("One-off cost", f"{money(row.one_off_cost)} {row.currency}, paid back in {payback}")
         if row.one_off_cost
-        else ("One-off cost", UNKNOWN if row.one_off_cost is None else "none"),
+        else ("One-off cost", UNKNOWN if row.one_off_cost is None else "none known beside the work it takes"),
         (RISK, f"{risk_name(row.risk)}{short}"),
         (CONFIDENCE, row.confidence),
         ("Effort", row.effort.replace("_", " ")),
@@ -74,6 +74,7 @@ def proof(row: Recommendation) -> list[Pair]:
 _DECISIONS = {
     "accepted": "accept {id}",
     "dismissed": "dismiss {id} --reason TEXT",
+    "snoozed": "snooze {id} --until DAY",
     "done": "done {id}",
     "reopened": "reopen {id}",
 }

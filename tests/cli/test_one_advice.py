@@ -30,6 +30,7 @@ def test_all_of_one_is_shown_with_its_life(filled: Run) -> None:
         "Saves at list price 120.00 USD a month",
         "Saves at your rates 100.00 USD a month",
         "Saves net of commitments 90.00 USD a month",
+        "One-off cost none known beside the work it takes",
         "To undo start it again",
         "accepted ana",
         "agreed on Monday",
@@ -59,11 +60,13 @@ def offered(run: Run) -> list[str]:
 
 def test_only_what_may_be_decided_as_it_stands_is_offered(filled: Run) -> None:
     """And each of them is taken: accepted, done, taken back, dismissed."""
-    assert offered(filled) == ["accept", "dismiss", "done"]
+    assert offered(filled) == ["accept", "dismiss", "snooze", "done"]
     for step, then in (
         (("accept",), ["dismiss", "done", "reopen"]),
         (("done",), ["reopen"]),
-        (("reopen",), ["accept", "dismiss", "done"]),
+        (("reopen",), ["accept", "dismiss", "snooze", "done"]),
+        (("snooze", "--until", "2099-01-01"), ["accept", "dismiss", "done", "reopen"]),
+        (("reopen",), ["accept", "dismiss", "snooze", "done"]),
         (("dismiss", "--reason", "no"), ["reopen"]),
     ):
         name, *more = step
