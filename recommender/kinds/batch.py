@@ -34,6 +34,7 @@ from recommender.kinds.bought_tokens import (
     describe,
     evidence,
     no,
+    nothing_to_save,
     place,
     quoted,
     share_meant,
@@ -43,7 +44,7 @@ from recommender.methods.api_models import rules_name, sold_in_batches
 from recommender.methods.api_prices import ApiDiscounts, api_discounts, batch_saving
 from recommender.methods.api_prices import TokenUse as Counted
 from recommender.methods.risk import sees_month_end
-from recommender.savings import Spread, cost_remark, monthly_cost, recent, saving, without_cost
+from recommender.savings import Spread, cost_remark, monthly_cost, recent, saving
 from recommender.subjects.token_use import TokenUse
 
 NAME = "batch"
@@ -77,7 +78,7 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
             f"that this may wait: its stage is {subject.stage}. If some of it may, name it under "
             "[[recommend.batch.can_wait]] (model, team or endpoint, and share).",
         )
-    if found := without_cost(subject, days):
+    if found := nothing_to_save(subject, days):
         return no(NAME, subject, days, *found)
     use = counted(subject, days)
     share = _share(subject, days, rules, eligible)

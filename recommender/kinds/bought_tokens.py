@@ -8,17 +8,20 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from aispend.buying import Whose
-from recommender.contract import WhyNot
+from recommender.contract import Subject, WhyNot
 from recommender.evidence import unmeasured
 from recommender.methods.api_prices import TokenPrices
 from recommender.methods.api_prices import TokenUse as Counted
-from recommender.savings import cost_basis, monthly_cost, recent
+from recommender.savings import cost_basis, monthly_cost, recent, without_cost
 from recommender.subjects.token_use import TokenUse
 
 _NOTHING = Decimal(0)
+_LONG_WEEKEND = 3
+"""Days in a row without work in which nothing has ended yet."""
 
 
 def share_meant(rule: Whose, subject: TokenUse) -> Decimal:
@@ -65,6 +68,24 @@ def window_cost(subject: TokenUse, days: int) -> Decimal:
 def known_days(subject: TokenUse, days: int) -> int:
     """Of the last ``days``, those whose cost is known: a day without a charge cost nothing."""
     return days - sum(cost.effective_cost is None for cost in recent(subject, days))
+
+
+def nothing_to_save(subject: TokenUse, days: int) -> tuple[str, str] | None:
+    """Reason and explanation where the cost of the last ``days`` is unknown, or nothing, or of what has ended."""
+    return without_cost(subject, days) or ended(subject)
+
+
+def ended(subject: Subject) -> tuple[str, str] | None:
+    """Reason and explanation where nothing was paid for longer than ever between two days, and than a long weekend."""
+    paid = [cost.day for cost in subject.costs if cost.effective_cost != 0]
+    paused = max(((later - day).days - 1 for day, later in pairwise(paid)), default=0)
+    silent = (subject.as_of.date() - paid[-1]).days - 1 if paid else 0
+    if silent <= max(paused, _LONG_WEEKEND):
+        return None
+    return "ended", (
+        f"It was last paid for on {paid[-1]}, {silent} days before the bill ends, and never paused for so long before: "
+        "what has ended costs nothing that could be saved."
+    )
 
 
 def weeks(subject: TokenUse, days: int) -> Iterator[TokenUse]:

@@ -36,12 +36,22 @@ from aispend.prices.token_prices import ApiOffer, api_offers
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, DailyCost, Kind, Step, Subject, WhyNot
 from recommender.evidence import not_replayed, priced
 from recommender.guards import decided, too_new
-from recommender.kinds.bought_tokens import counted, describe, evidence, known_days, no, place, window_cost
+from recommender.kinds.bought_tokens import (
+    counted,
+    describe,
+    ended,
+    evidence,
+    known_days,
+    no,
+    nothing_to_save,
+    place,
+    window_cost,
+)
 from recommender.kinds.own_fleet import Fleet, Mix, cheapest_fleet
 from recommender.methods.api_models import offer_of
 from recommender.methods.api_prices import TokenUse as Counted
 from recommender.methods.model_shapes import served_model
-from recommender.savings import Spread, cost_basis, cost_remark, monthly_cost, recent, saving, without_cost
+from recommender.savings import Spread, cost_basis, cost_remark, monthly_cost, recent, saving
 from recommender.subjects.served_tokens import ServedTokens
 from recommender.subjects.services import together
 from recommender.subjects.token_use import TokenUse
@@ -94,7 +104,7 @@ def _self_host(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
             "rate_unknown",
             f"Machines are priced in USD and no exchange rate to {subject.currency} is loaded (aispend import-rates).",
         )
-    if found := without_cost(subject, days):
+    if found := nothing_to_save(subject, days):
         return why_not(*found)
     use = counted(subject, days)
     whole = window_cost(subject, days)
@@ -225,6 +235,8 @@ def _buy(subject: ServedTokens, settings: Recommend) -> Advice | WhyNot:
     known = [one.effective_cost for one in recent(subject, days)]
     if cost is None or None in known:
         return why_not("cost_unknown", COST_UNKNOWN)
+    if found := ended(subject):
+        return why_not(*found)
     if (told := len(subject.recorded)) < _LEAST_DAYS:
         return why_not(
             "telemetry_missing",

@@ -22,8 +22,17 @@ from decimal import Decimal
 from aispend.advising import Recommend
 from recommender.contract import Advice, Kind, Step, WhyNot
 from recommender.evidence import as_billed, not_replayed
-from recommender.kinds.bought_tokens import by_week, describe, evidence, no, place, share_meant, window_cost
-from recommender.savings import CENT, Spread, cost_remark, monthly_cost, saving, without_cost
+from recommender.kinds.bought_tokens import (
+    by_week,
+    describe,
+    evidence,
+    no,
+    nothing_to_save,
+    place,
+    share_meant,
+    window_cost,
+)
+from recommender.savings import CENT, Spread, cost_remark, monthly_cost, saving
 from recommender.subjects.token_use import TokenUse
 
 NAME = "output_limit"
@@ -41,7 +50,7 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
     """Limit its answers, or why not."""
     options = settings.output_limit
     days = options.window_days
-    if found := without_cost(subject, days):
+    if found := nothing_to_save(subject, days):
         return no(NAME, subject, days, *found)
     cost = monthly_cost(subject, days) or _NOTHING
     of_output = subject.cost("output", days) / window_cost(subject, days)

@@ -31,10 +31,19 @@ from aispend.advising import Recommend
 from aispend.buying import PromptCache
 from recommender.contract import Advice, Confidence, Kind, Saving, Step, WhyNot
 from recommender.evidence import as_billed, not_replayed, priced
-from recommender.kinds.bought_tokens import by_week, describe, evidence, no, place, share_meant, window_cost
+from recommender.kinds.bought_tokens import (
+    by_week,
+    describe,
+    evidence,
+    no,
+    nothing_to_save,
+    place,
+    share_meant,
+    window_cost,
+)
 from recommender.methods.api_models import CacheOffer, cache_offer, offer_of, rules_name
 from recommender.methods.api_prices import ApiDiscounts, TokenPrices, api_discounts, break_even_hit_rate, cache_saving
-from recommender.savings import Spread, cost_remark, monthly_cost, saving, without_cost
+from recommender.savings import Spread, cost_remark, monthly_cost, saving
 from recommender.subjects.token_use import TokenUse
 
 NAME = "prompt_cache"
@@ -98,7 +107,7 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
             f"Its prompts have {subject.prompt_tokens:,.0f} tokens on average; nothing shorter than {terms.minimum:,} "
             "is cached.",
         )
-    if found := without_cost(subject, days):
+    if found := nothing_to_save(subject, days):
         return why_not(*found)
     whole = window_cost(subject, days)
     repeats = _repeats(subject, options, terms)

@@ -24,10 +24,20 @@ from decimal import Decimal
 from aispend.advising import Recommend
 from recommender.contract import Advice, Kind, Step, WhyNot
 from recommender.evidence import not_replayed, priced
-from recommender.kinds.bought_tokens import by_week, counted, describe, evidence, no, place, share_meant, window_cost
+from recommender.kinds.bought_tokens import (
+    by_week,
+    counted,
+    describe,
+    evidence,
+    no,
+    nothing_to_save,
+    place,
+    share_meant,
+    window_cost,
+)
 from recommender.methods.api_models import offer_of, smaller_model
 from recommender.methods.api_prices import TokenPrices, routing_saving
-from recommender.savings import Spread, cost_remark, monthly_cost, saving, without_cost
+from recommender.savings import Spread, cost_remark, monthly_cost, saving
 from recommender.subjects.token_use import TokenUse
 
 NAME = "route"
@@ -60,7 +70,7 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
         which = f"{name} has no known price there." if name else f"No smaller model of {model}'s family is sold there."
         explanation = f"{which} Name one under [[recommend.route.easy]] (model, to, share)."
         return no(NAME, subject, days, "smallest", explanation)
-    if found := without_cost(subject, days):
+    if found := nothing_to_save(subject, days):
         return no(NAME, subject, days, *found)
     use = counted(subject, days)
     if use is None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,6 +16,7 @@ from aispend.advising import Recommend
 from aispend.buying import Batch, CanWait
 from recommender.contract import Subject
 from recommender.kinds.batch import KIND, evaluate
+from recommender.subjects.token_use import TokenUse
 from tests.recommender.kinds.asking import advising, refusing
 from tests.recommender.kinds.contract import KindContract
 from tests.recommender.kinds.tokens import for_nothing, partly_unknown, tokens_bought, two_weeks
@@ -180,6 +184,35 @@ def test_weeks_of_another_mix_are_in_the_range() -> None:
     found = advise(mixed, waits(model="*")).saving
     assert (found.p10, found.net, found.p90) == (Decimal("228.12"), Decimal("456.25"), Decimal("684.38"))
     assert "how often a cache still hits within a batch" in found.range_from
+
+
+def paid_on(subject: TokenUse, days: Sequence[int]) -> TokenUse:
+    """The same, bought on these of its days alone."""
+    chosen = {subject.costs[number].day for number in days}
+
+    def only(found: Any) -> dict[str, dict[date, Decimal]]:
+        return {name: {day: one for day, one in by.items() if day in chosen} for name, by in found.items()}
+
+    return replace(
+        subject,
+        costs=[cost for cost in subject.costs if cost.day in chosen],
+        tokens=only(subject.tokens),
+        class_costs=only(subject.class_costs),
+    )
+
+
+@pytest.mark.parametrize("days", [range(10), [3], [0, 1, 4, 8]])
+def test_what_was_done_once_saves_nothing_any_more(days: Sequence[int]) -> None:
+    """Ten days of a backfill and four of silence: half of 45 × 10 ÷ 14 a day is 488.84 a month that nobody pays."""
+    found = refuse(paid_on(tokens_bought(stages=OFFLINE), days))
+    assert found.reason == "ended"
+    assert "It was last paid for on" in found.explanation
+
+
+@pytest.mark.parametrize("days", [range(11), [0, 7], [0, 1, 2, 8, 9]])
+def test_what_pauses_as_it_did_before_goes_on(days: Sequence[int]) -> None:
+    """A long weekend, a job of every week, and one of some days with up to five between."""
+    assert advise(paid_on(tokens_bought(stages=OFFLINE), days)).target == "batch"
 
 
 def test_on_azure_it_is_said_where_a_batch_is_processed() -> None:

@@ -183,6 +183,13 @@ def test_tokens_of_some_days_are_held_against_what_the_machines_cost_on_these() 
     assert refuse(recorded_on(served(a_day="15"), 7)).reason == "own_cheaper"
 
 
+def test_machines_that_are_gone_are_not_bought_out() -> None:
+    """Nothing was billed for the last four of fourteen days."""
+    subject = served()
+    assert refuse(replace(subject, costs=subject.costs[:10])).reason == "ended"
+    assert advise(replace(subject, costs=subject.costs[:11])).kind == "managed_or_self_host"
+
+
 def test_tokens_of_less_than_a_week_say_nothing() -> None:
     found = refuse(recorded_on(served(), 6))
     assert found.reason == "telemetry_missing"
