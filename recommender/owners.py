@@ -74,6 +74,20 @@ def auto_scaling_group(subject: Machine) -> str | None:
     return _tag(subject, "aws:autoscaling:groupname") if subject.provider == "aws" else None
 
 
+def instance_group(subject: Machine) -> tuple[str, str, str] | None:
+    """Of Google's managed group that started it ``zone`` or ``region``, which one, and its name; None: none is told."""
+    found = _GROUP_MANAGER.fullmatch(_tag(subject, "created-by") or "")
+    return (found[1].lower().removesuffix("s"), found[2], found[3]) if found else None
+
+
+def scaled_by_clock(subject: Machine) -> bool:
+    """Whether its cloud sets the size of what owns it by the clock: no pool of Kubernetes has such a schedule, but for
+    the auto-scaling group below one of EKS. What nothing owns may be put in a group that has."""
+    owner = owner_of(subject)
+    groups = ("auto_scaling_group", "instance_group", "regional_instance_group", "scale_set")
+    return owner is None or owner.kind in groups or auto_scaling_group(subject) is not None
+
+
 def _tag(subject: Machine, *names: str) -> str | None:
     """The first of the tags that is there and not empty; a cloud may write a tag below a path of its own."""
     for name in names:
@@ -171,13 +185,14 @@ def _gcp(subject: Machine) -> Owner | None:
         return Owner(
             name, kind, pool or name, (look,), (), "drain the node first, then lower the pool's size", "a new node pool"
         )
-    if found := _GROUP_MANAGER.fullmatch(_tag(subject, "created-by") or ""):
-        kind, place, group = found[1].lower().removesuffix("s"), shlex.quote(found[2]), shlex.quote(found[3])
-        look = f"gcloud compute instance-groups managed describe {group} --{kind} {place} {in_project}"
+    if found := instance_group(subject):
+        place, where, name = found
+        group = shlex.quote(name)
+        look = f"gcloud compute instance-groups managed describe {group} --{place} {shlex.quote(where)} {in_project}"
         return Owner(
-            found[3],
-            "instance_group",
-            found[3],
+            name,
+            "instance_group" if place == "zone" else "regional_instance_group",
+            name,
             (look,),
             (),
             "then delete this machine from the group",

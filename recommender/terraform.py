@@ -88,6 +88,11 @@ _SORTS: Mapping[str, _Sort] = {
         "google_compute_instance_group_manager.target_size",
         _GCP_SPOT,
     ),
+    "regional_instance_group": _Sort(
+        "google_compute_instance_template.machine_type",
+        "google_compute_region_instance_group_manager.target_size",
+        _GCP_SPOT,
+    ),
     "gcp_machine": _Sort(
         "google_compute_instance.machine_type",
         "google_compute_instance.count",

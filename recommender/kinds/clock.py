@@ -10,7 +10,14 @@ from collections.abc import Sequence
 
 from recommender.kinds.clock_terraform import Size, aws_cron, aws_group, aws_target, on_off, sizes
 from recommender.methods.schedule import HOURS_PER_WEEK, Hours, Window
-from recommender.owners import auto_scaling_group, azure_place, gcp_place, owner_of
+from recommender.owners import (
+    auto_scaling_group,
+    azure_place,
+    gcp_place,
+    instance_group,
+    owner_of,
+    scaled_by_clock,
+)
 from recommender.sagemaker_actions import looked_at
 from recommender.subjects.machines import Machine
 
@@ -67,17 +74,24 @@ def replica_commands(machine: Machine, counts: Hours, zone: str) -> tuple[str, s
     by_hour = _sizes(counts, lasting=machine.provider == "gcp")
     place = _one_line(f"account {machine.account or 'unknown'}, region {machine.region or 'unknown'}, clock {zone}")
     head = f"# {place}; keep reactive scaling on above these sizes\n"
+    owner = owner_of(machine)
+    if owner is not None and not scaled_by_clock(machine):
+        by_whom = "Cloud Scheduler" if machine.provider == "gcp" else "a schedule of your own"
+        said = (
+            f"# {size.count} from cron {size.cron}: set the size of {_one_line(owner.name)} by {by_whom}"
+            for size in by_hour
+        )
+        return head + "\n".join((*said, *owner.look)), None
     terraform = sizes(machine, by_hour, zone)
     if machine.provider == "aws":
         group = auto_scaling_group(machine) or "GROUP"
         return head + _scaling_actions(machine, group, by_hour, zone), terraform
     if machine.provider == "gcp":
         project, where = gcp_place(machine)
-        owner = owner_of(machine)
-        group = owner.group if owner is not None and owner.kind == "instance_group" else "GROUP"
+        kind, there, group = instance_group(machine) or ("zone", where or "ZONE", "GROUP")
         each = (
             f"gcloud compute instance-groups managed update-autoscaling {shlex.quote(group)}"
-            f" --zone {shlex.quote(where or 'ZONE')}"
+            f" --{kind} {shlex.quote(there)}"
             f" --project {shlex.quote(project)} --set-schedule at-least-{size.count}-{number}"
             f" --schedule-cron {shlex.quote(size.cron)} --schedule-duration-sec {size.hours * 3600}"
             f" --schedule-min-required-replicas {size.count}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recommender.hcl import Body, Expression, resource
-from recommender.owners import auto_scaling_group, azure_part, gcp_place, owner_of
+from recommender.owners import auto_scaling_group, azure_part, gcp_place, instance_group, owner_of
 from recommender.sagemaker_actions import part_of
 from recommender.subjects.machines import Machine
 
@@ -55,7 +55,8 @@ def sizes(machine: Machine, by_hour: Sequence[Size], zone: str) -> str | None:
     if machine.provider == "aws":
         return aws_group(auto_scaling_group(machine) or "GROUP", by_hour, zone)
     if machine.provider == "gcp":
-        group = owner.group if owner is not None and owner.kind == "instance_group" else "GROUP"
+        place, _, group = instance_group(machine) or ("zone", "", "GROUP")
+        kind = "google_compute_autoscaler" if place == "zone" else "google_compute_region_autoscaler"
         schedules: list[Body] = [
             {
                 "name": f"at-least-{size.count}-{number}",
@@ -66,7 +67,7 @@ def sizes(machine: Machine, by_hour: Sequence[Size], zone: str) -> str | None:
             }
             for number, size in enumerate(by_hour)
         ]
-        return resource("google_compute_autoscaler", group, {"autoscaling_policy": {"scaling_schedules": schedules}})
+        return resource(kind, group, {"autoscaling_policy": {"scaling_schedules": schedules}})
     if machine.provider == "azure":
         most = max((size.count for size in by_hour), default=1)
         group = owner.group if owner is not None else "GROUP"

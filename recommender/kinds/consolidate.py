@@ -52,7 +52,7 @@ from recommender.methods.packing import balance
 from recommender.methods.percentiles import weighted_percentile
 from recommender.methods.queueing import erlang_c
 from recommender.methods.replay import Policy, replay
-from recommender.owners import auto_scaling_group, owner_of
+from recommender.owners import owner_of
 from recommender.savings import cost_basis, cost_remark, monthly_cost, saving
 from recommender.subjects.machines import Machine
 from recommender.subjects.services import Pool, Service
@@ -235,12 +235,13 @@ def _command(machines: list[Machine], needed: int) -> str:
     first = machines[0]
     place = " ".join(f"account {first.account or 'unknown'}, region {first.region or 'unknown'}".split())
     head = f"# {place}; take them away one at a time and watch latency\n{others_remark(others_in_group(machines))}"
-    if group := auto_scaling_group(first):
+    owner = owner_of(first)
+    if owner is not None and owner.kind == "auto_scaling_group":
         return head + (
-            f"aws autoscaling update-auto-scaling-group --auto-scaling-group-name {shlex.quote(group)}"
+            f"aws autoscaling update-auto-scaling-group --auto-scaling-group-name {shlex.quote(owner.group)}"
             f" --min-size {needed} --desired-capacity {needed} --region {shlex.quote(first.region or 'REGION')}"
         )
-    if owner := owner_of(first):
+    if owner is not None:
         name = " ".join(owner.name.split())
         return head + "\n".join((f"# set the size of {name} to {needed}; {owner.hint}", *owner.look))
     names = " ".join(" ".join(one.resource_id.split()) for one in machines)

@@ -100,6 +100,10 @@ def test_another_type(make_subject: Make, given_machine: dict[str, Any], target:
             GCP | {"tags": IN_A_GROUP},
             'resource "google_compute_instance_group_manager" "l4-group" {\n  target_size = 2\n}',
         ),
+        (
+            GCP | {"tags": {"created-by": "projects/1/regions/us-central1/instanceGroupManagers/l4-group"}},
+            'resource "google_compute_region_instance_group_manager" "l4-group" {\n  target_size = 2\n}',
+        ),
         (GCP | {"tags": GKE}, 'resource "google_container_node_pool" "l4-pool" {\n  node_count = 2\n}'),
         (SET, 'resource "azurerm_linux_virtual_machine_scale_set" "pool" {\n  instances = 2\n}'),
         (AKS, 'resource "azurerm_kubernetes_cluster_node_pool" "gpu1" {\n  node_count = 2\n}'),

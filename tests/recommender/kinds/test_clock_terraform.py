@@ -193,6 +193,24 @@ def test_a_size_holds_until_the_next_one_begins(make_subject: Make) -> None:
     ) in terraform
 
 
+def test_a_group_of_a_region_is_scaled_there_and_a_pool_of_gke_by_its_cluster(make_subject: Make) -> None:
+    counts = np.ones(168, dtype=np.int64)
+    counts[8:18] = 4
+    google = {"provider": "gcp", "resource_id": "projects/p/zones/us-central1-a/instances/1"}
+    tags = {"created-by": "projects/1/regions/us-central1/instanceGroupManagers/web"}
+    command, terraform = replica_commands(make_subject(**google, tags=tags), counts, "UTC")
+    assert "update-autoscaling web --region us-central1 --project p " in command
+    assert "--zone" not in command
+    assert terraform is not None
+    assert terraform.startswith('resource "google_compute_region_autoscaler" "web"')
+    tags = {"goog-k8s-cluster-name": "c", "goog-k8s-node-pool-name": "l4", "goog-k8s-cluster-location": "us-central1"}
+    command, terraform = replica_commands(make_subject(**google, tags=tags), counts, "UTC")
+    assert "instance-groups" not in command
+    assert "# 4 from cron 0 8 * * MON: set the size of c/l4 by Cloud Scheduler" in command
+    assert "gcloud container node-pools describe l4 --cluster c --location us-central1 --project p" in command
+    assert terraform is None
+
+
 def test_a_scale_set_has_a_profile_for_each_size(make_subject: Make) -> None:
     counts = np.ones(168, dtype=np.int64)
     counts[8:18] = 4

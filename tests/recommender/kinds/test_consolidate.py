@@ -78,6 +78,17 @@ def test_machines_that_train_together_are_no_replicas(make_subject: Make, stage:
     assert why_not(evaluate(gang, DEFAULT)).reason == "gang"
 
 
+def test_a_node_group_is_made_smaller_and_not_the_auto_scaling_group_below_it(make_subject: Make) -> None:
+    """EKS sets its group's size from the node group's: a size set below it is another one than EKS knows."""
+    tags = {"aws:eks:cluster-name": "ml", "eks:nodegroup-name": "gpu", "aws:autoscaling:groupName": "eks-gpu-1"}
+    command = advice(evaluate(replicas(make_subject, [3, 3, 3, 3], tags=tags), DEFAULT)).command
+    assert "eks-gpu-1" not in command
+    assert "# set the size of ml/gpu to 2" in command
+    alone = {"aws:autoscaling:groupName": "web"}
+    found = advice(evaluate(replicas(make_subject, [3, 3, 3, 3], tags=alone), DEFAULT))
+    assert "--auto-scaling-group-name web --min-size 2 --desired-capacity 2" in found.command
+
+
 def test_two_that_serve_online_stay_two_and_on_machines_apart(make_subject: Make) -> None:
     assert why_not(evaluate(replicas(make_subject, [0.5, 0.5]), DEFAULT)).reason == "busy"
     batch = advice(evaluate(replicas(make_subject, [0.5, 0.5], stage="inference_batch"), DEFAULT))
