@@ -31,10 +31,16 @@ def savings(row: Recommendation) -> list[Pair]:
         ("Saves net of commitments", f"{money(row.monthly_saving_net)} {monthly}"),
         (
             "Likely between (P10, P90)",
-            f"{between} {monthly}" if between != UNKNOWN else f"{UNKNOWN} (no range is known)",
+            f"{between} {monthly}" if between != UNKNOWN else _no_range(row),
         ),
         ("Counted in the total", f"no, {missing}" if missing else f"{money(row.counted_net)} {monthly}"),
     ]
+
+
+def _no_range(row: Recommendation) -> str:
+    """A saving that is certain has no range either, and is not one of which nothing is known."""
+    because = str(row.evidence.get("range_from") or "").partition("none: ")[2]
+    return f"no range: {because}" if because else f"{UNKNOWN} (no range is known)"
 
 
 def facts(row: Recommendation) -> list[Pair]:
