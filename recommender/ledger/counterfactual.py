@@ -35,7 +35,7 @@ from recommender.ledger.bought_again import NOT_BOUGHT
 from recommender.ledger.kept_instead import NOT_KNOWN, keeps_something, kept_instead
 from recommender.ledger.made_for import MadeFor
 from recommender.ledger.new_commitments import new_cover
-from recommender.ledger.order import Held
+from recommender.ledger.order import Held, days_counted
 from recommender.ledger.seats import is_of_seats, value_seats
 from recommender.ledger.tokens_bought import HeldPrice, value_tokens
 from recommender.ledger.untold import why_unknown
@@ -93,13 +93,14 @@ def value(
     billed = sum_up(found)
     if billed.unknown_days:
         return Valued(remarks=[f"The bill gives no cost of it on {billed.unknown_days} days."])
-    missing = _missing(item, billed, found, (end - first).days, is_rest_missing=is_rest_missing)
+    days = days_counted(held, first, end)
+    missing = _missing(item, billed, found, days, is_rest_missing=is_rest_missing)
     if missing is not None:
         return Valued(actual=billed.effective, remarks=[missing])
     before = Before(
         item.quantity, item.effective_cost, item.uncovered_cost, item.covered_share, item.uncovered_list_cost
     )
-    remarks = []
+    remarks = _pauses(held, first, end)
     for one in held:
         billed, says = _held(billed, found, one)
         remarks += says
@@ -111,7 +112,7 @@ def value(
         after = replace(after, unused=cover.unused, newly_covered=cover.hours, newly_covered_cost=cover.cost)
         if not cover.is_there:
             remarks.append(NOT_COMMITTED)
-    quantity, says = _quantity(connection, item, found, keys=keys, span=(first, end))
+    quantity, says = _quantity(connection, item, found, keys=keys, span=(first, end), days=days)
     remarks += says
     ratio = _list_price_ratio(connection, item, first, end)
     parts = realised(before, after, quantity, ratio, is_commitment=item.counterfactual == "commitment")
@@ -122,7 +123,7 @@ def value(
         parts = _less(parts, kept)
         if kept:
             remarks.append(f"What is kept instead is taken off at the {kept:.2f} {item.currency} the advice says.")
-    remarks += [*_fewer_named(item, found), *_remarks(item, billed, parts, (end - first).days)]
+    remarks += [*_fewer_named(item, found), *_remarks(item, billed, parts, days)]
     return Valued(quantity, parts, parts.actual, remarks)
 
 
@@ -177,14 +178,17 @@ def _counted(found: Sequence[Line], keys: Collection[int], held: Sequence[Held])
     return [
         line
         for line in found
-        if (line.resource_key in keys or any(line.resource_key in one.keys and line.day > one.since for one in held))
-        and not any(one.hourly is None and line.resource_key in one.keys and line.day > one.since for one in held)
+        if (line.resource_key in keys or any(line.resource_key in one.keys and one.is_at(line.day) for one in held))
+        and not any(
+            one.hourly is None and (one.is_pause or line.resource_key in one.keys) and one.is_at(line.day)
+            for one in held
+        )
     ]
 
 
 def _held(billed: Billed, found: Sequence[Line], held: Held) -> tuple[Billed, list[str]]:
     """The sums with hours of what was changed again at what one cost before that, and a sentence that says so."""
-    ours = sum_up(line for line in found if line.resource_key in held.keys and line.day > held.since)
+    ours = sum_up(line for line in found if line.resource_key in held.keys and held.is_at(line.day))
     if held.hourly is None or not ours.hours:
         return billed, []
     with exactly():
@@ -194,11 +198,27 @@ def _held(billed: Billed, found: Sequence[Line], held: Held) -> tuple[Billed, li
     return changed, [says]
 
 
+def _pauses(held: Sequence[Held], first: date, end: date) -> list[str]:
+    """A sentence on each later change that had some of the days for itself until it was taken back."""
+    whole = (end - first).days
+    paused = [(one, whole - days_counted([one], first, end)) for one in held if one.is_pause]
+    return [
+        f"{days} days of the {one.kind} of {one.since}, which was taken back on {one.until}, count there."
+        for one, days in paused
+        if days
+    ]
+
+
 def _quantity(
-    connection: Connection, item: Any, found: Sequence[Line], *, keys: Collection[int], span: tuple[date, date]
+    connection: Connection,
+    item: Any,
+    found: Sequence[Line],
+    *,
+    keys: Collection[int],
+    span: tuple[date, date],
+    days: int,
 ) -> tuple[Decimal, list[str]]:
-    """Hours that would have been paid for, and what has to be said of them."""
-    days = (span[1] - span[0]).days
+    """Hours that would have been paid for on the ``days`` of the span that count, and what has to be said of them."""
     if item.counterfactual == "kept_running":
         return rate(item.quantity * days, Decimal(item.days)), []
     billed = sum_up(found)

@@ -13,7 +13,8 @@ Cases
     A month whose bills are not loaded has no line; one not final is provisional, and counts the days that the bills of
     all its payers are known to (``recommender/bill_days.py``). What verified a recommendation and is known no longer
     leaves it *done*.
-    A later change of the same resource ends the line of the earlier one, or takes its part out of it (``order.py``). A
+    A later change of the same resource ends the line of the earlier one, or takes its part out of it, or the days on
+    which it was in force (``order.py``). A
     stop whose resource is paid for again within seven days was regretted; one paid for on every day was none: a miss.
 Sources
     docs/advice.md, verified savings; methods, combining savings, ranges, feedback.
@@ -41,7 +42,7 @@ from recommender.ledger.bought_again import bought_again, is_missing
 from recommender.ledger.counterfactual import Valued, restarted_on, still_paid, value
 from recommender.ledger.floors import Floor, take_floors
 from recommender.ledger.made_for import made_for
-from recommender.ledger.order import held_after, superseded_on
+from recommender.ledger.order import days_counted, held_after, superseded_on
 from recommender.ledger.seats import counts_from
 from recommender.ledger.successors import successors
 from recommender.ledger.tokens_again import ends_on, held_price
@@ -114,11 +115,14 @@ def update_ledger(connection: Connection, floors: Sequence[Floor], now: datetime
         price, missing = held_price(item, items), is_missing(item, bought[name])
         spans = _spans(item, ends[name], bills[place], now.date())
         for span in spans:
+            days = days_counted(held, span.first, span.end)
+            if not days:
+                continue
             valued = value(
                 connection, item, keys, span.first, span.end,
                 held=held, price=price, is_rest_missing=missing, made=made[item.provider],
             )  # fmt: skip
-            written.append(_line(item, span, valued, now))
+            written.append(_line(item, span, valued, days, now))
         if item.kind == "stop_idle":
             known_to = spans[-1].end if spans else item.done_on + timedelta(days=1)
             restarts[name] = restarted_on(connection, item, own[name], known_to)
@@ -199,8 +203,8 @@ def _bills(connection: Connection, provider: str, scopes: Sequence[str], today: 
     return found
 
 
-def _line(item: Any, span: Span, valued: Valued, now: datetime) -> dict[str, Any]:
-    hours = Decimal(24 * (span.end - span.first).days)
+def _line(item: Any, span: Span, valued: Valued, days: int, now: datetime) -> dict[str, Any]:
+    hours = Decimal(24 * days)
     found = valued.found
     predicted = {
         name: None if getattr(item, name) is None else rate(getattr(item, name) * hours, HOURS_PER_MONTH)

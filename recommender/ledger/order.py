@@ -13,6 +13,7 @@ Cases
     left. Another commitment ends none: each counts what its own covers (``made_for.py``). What a commitment covers and
     is changed later counts with it until that day. A later schedule, or fewer
     machines for a service, ends the line of what still ran when it was measured: the same hours would count twice.
+    What was taken back ends no line: the earlier one counts no day on which it was in force, and goes on after.
 Sources
     docs/advice.md, verified savings; methods, combining savings, ranges, feedback.
 Known drawbacks
@@ -40,19 +41,26 @@ _ONE_DAY = timedelta(days=1)
 class Held:
     """Resources that cost ``hourly`` without a commitment before they were changed again; counted so after ``since``.
 
-    ``hourly`` None: they count no longer.
+    ``hourly`` None: they count no longer. ``until`` is the day the change was taken back, None where it was not;
+    ``is_pause``: between the two nothing of the line counts.
     """
 
     since: date
     keys: frozenset[int]
     hourly: Decimal | None
     kind: str
+    until: date | None = None
+    is_pause: bool = False
+
+    def is_at(self, day: date) -> bool:
+        """Whether the change was in force on that day."""
+        return self.since < day and (self.until is None or day < self.until)
 
 
 def superseded_on(item: Any, items: Sequence[Any], own: Mapping[str, set[int]]) -> date | None:
     """Day of the change that ends the line of ``item``; None is none yet. ``own`` has the resources of each."""
-    ends = [later.done_on for later in _later(item, items, own) if _ends(item, later, own)]
-    return min(ends, default=None)
+    later = [one for one in _later(item, items, own) if one.undone_on is None]
+    return min((one.done_on for one in later if _ends(item, one, own)), default=None)
 
 
 def held_after(
@@ -62,21 +70,39 @@ def held_after(
     found: list[Held] = []
     for later in _later(item, items, own):
         if _ends(item, later, own):
+            if later.undone_on is not None:
+                found.append(Held(later.done_on, frozenset(), None, later.kind, later.undone_on, is_pause=True))
             continue
         # held once, a resource stays at that price whatever is changed next
         keys = own[later.recommendation_id].difference(*(one.keys for one in found))
         if item.counterfactual == "commitment":
             if step_of(later.kind) in (Step.SIZE, Step.MODEL, Step.PLACE):
-                found.append(Held(later.done_on, frozenset(keys), None, later.kind))
+                found.append(Held(later.done_on, frozenset(keys), None, later.kind, later.undone_on))
         elif later.counterfactual == "same_hours" and later.quantity and later.effective_cost is not None:
             both = frozenset(keys | replaced[later.recommendation_id])
-            found.append(Held(later.done_on, both, hourly_before(later), later.kind))
+            found.append(Held(later.done_on, both, hourly_before(later), later.kind, later.undone_on))
     return found
+
+
+def days_counted(held: Sequence[Held], first: date, end: date) -> int:
+    """Days from ``first`` to before ``end`` that no change which was taken back later had for itself."""
+    pauses = [one for one in held if one.is_pause]
+    days = (first + timedelta(days=number) for number in range((end - first).days))
+    return sum(not any(one.is_at(day) for one in pauses) for day in days)
 
 
 def _later(item: Any, items: Sequence[Any], own: Mapping[str, set[int]]) -> list[Any]:
     mine = own[item.recommendation_id]
-    return [other for other in items if own[other.recommendation_id] & mine and _is_later(other, item)]
+    return [
+        other
+        for other in items
+        if own[other.recommendation_id] & mine and _is_later(other, item) and was_in_force(other)
+    ]
+
+
+def was_in_force(item: Any) -> bool:
+    """Whether it was for a day: what was taken back on its own day changed nothing."""
+    return item.undone_on is None or item.undone_on > item.done_on + _ONE_DAY
 
 
 def _is_later(one: Any, other: Any) -> bool:

@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
+from recommender.ledger.order import was_in_force
 from recommender.ledger.tokens_bought import ROUTE, HeldPrice, same_model
 
 _PRICES = ("batch", "prompt_cache")
@@ -52,6 +53,7 @@ def _later(item: Any, items: Sequence[Any]) -> list[Any]:
         if (other.done_on, other.recommendation_id) > (item.done_on, item.recommendation_id)
         and _whose(other) == _whose(item)
         and same_model(item.provider, item.model, other.model)
+        and was_in_force(other)
     ]
 
 

@@ -55,7 +55,7 @@ def _changes(connection: Connection, name: str, provider: str, resources: Collec
     return {
         day
         for row in rows
-        if row.undone_on is None or row.undone_on > row.done_on
+        if row.undone_on is None or row.undone_on > row.done_on + _ONE_DAY
         for day in (row.done_on, row.undone_on)
         if day is not None
     }

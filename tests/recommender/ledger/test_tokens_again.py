@@ -107,6 +107,7 @@ class Done:
         self.provider, self.account, self.team, self.currency = "aws", "111", "search", "USD"
         self.model, self.target, self.counterfactual = LARGE, "batch", "same_tokens"
         self.parts = {"input": ["140000000", "420"]}
+        self.undone_on: date | None = None
         vars(self).update(more)
 
 
@@ -120,6 +121,8 @@ class Done:
         ({"kind": "route", "target": SMALL}, {"kind": "batch"}, None),
         ({"kind": "output_limit"}, {"kind": "output_limit", "team": "support"}, None),
         ({"kind": "output_limit"}, {"kind": "output_limit", "model": SMALL}, None),
+        # taken back on its own day it changed nothing
+        ({"kind": "output_limit"}, {"kind": "output_limit", "undone_on": SECOND}, None),
         # its price is held instead
         ({"kind": "batch"}, {"kind": "prompt_cache"}, None),
         ({"kind": "batch"}, {"kind": "prompt_cache", "counterfactual": "unknown"}, SECOND),
