@@ -24,8 +24,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from aispend.schema import DONE_STATES, account, charge, charge_kind, sku, slice_
 from aispend.usual_days import newest_usual_days
@@ -41,6 +42,7 @@ _HANDOVER = timedelta(days=6)
 _USUAL = timedelta(days=28)
 """Before the days asked of, what shows how much is usual."""
 _USAGE = charge_kind.c.charge_category == "Usage"
+_PAYER = account.c.billing_account_id
 
 
 @dataclass(frozen=True)
@@ -88,12 +90,9 @@ def evidence_end(connection: Connection) -> datetime | None:
     A payer's charges count to the last day on which they are as much as usual.
     """
     rows = connection.execute(
-        select(sku.c.provider, account.c.billing_account_id, func.max(charge.c.charge_date))
-        .join(sku, sku.c.sku_key == charge.c.sku_key)
-        .join(charge_kind, charge_kind.c.charge_kind_key == charge.c.charge_kind_key)
-        .outerjoin(account, account.c.account_key == charge.c.account_key)
-        .where(_is_evidence(), _USAGE)
-        .group_by(sku.c.provider, account.c.billing_account_id)
+        _usage(sku.c.provider, _PAYER, func.max(charge.c.charge_date))
+        .where(_is_evidence())
+        .group_by(sku.c.provider, _PAYER)
     ).all()
     clouds = [((provider, payer), newest) for provider, payer, newest in rows if provider != OWN]
     if not clouds:
@@ -105,20 +104,10 @@ def evidence_end(connection: Connection) -> datetime | None:
 def load_ends(connection: Connection, newest: datetime) -> Ends:
     """Ends of the evidence of all who were billed for AI in the last ``LEFT_DAYS`` before ``newest``, its end."""
     first = (newest - timedelta(days=LEFT_DAYS + 1)).date()
-    payer, used_by = account.c.billing_account_id, account.c.sub_account_id
+    of = (sku.c.provider, _PAYER, account.c.sub_account_id)
     first_day, last_day = func.min(charge.c.charge_date), func.max(charge.c.charge_date)
     rows = connection.execute(
-        select(sku.c.provider, payer, used_by, first_day, last_day, func.bool_or(_is_evidence()))
-        .join(sku, sku.c.sku_key == charge.c.sku_key)
-        .join(charge_kind, charge_kind.c.charge_kind_key == charge.c.charge_kind_key)
-        .outerjoin(account, account.c.account_key == charge.c.account_key)
-        .where(
-            _USAGE,
-            sku.c.provider != OWN,
-            charge.c.charge_date >= first,
-            charge.c.billing_month >= first.replace(day=1),
-        )
-        .group_by(sku.c.provider, payer, used_by)
+        _of_clouds(*of, first_day, last_day, func.bool_or(_is_evidence()), since=first).group_by(*of)
     ).all()
     known = _known_to(connection, first)
     billed = [
@@ -150,22 +139,33 @@ def _known_to(connection: Connection, first: date) -> dict[tuple[str, str | None
     """The last day, by provider and payer charged since ``first``, on which usage costs as much as it usually does."""
     since = first - _USUAL
     cost = func.coalesce(charge.c.effective_cost, charge.c.billed_cost, 0)
+    of = (sku.c.provider, _PAYER, charge.c.charge_date, charge_kind.c.billing_currency)
+    is_done = func.coalesce(func.bool_or(slice_.c.state.in_(DONE_STATES)), False)
     rows = connection.execute(
-        select(sku.c.provider, account.c.billing_account_id, charge.c.charge_date, charge_kind.c.billing_currency)
-        .add_columns(func.sum(cost), func.coalesce(func.bool_or(slice_.c.state.in_(DONE_STATES)), False))
+        _of_clouds(*of, func.sum(cost), is_done, since=since)
+        .outerjoin(slice_, slice_.c.slice_id == charge.c.slice_id)
+        .group_by(*of)
+    )
+    return newest_usual_days(((row[0], row[1]), row[2], row[3], row[4], row[5]) for row in rows)
+
+
+def _usage(*columns: ColumnElement[Any]) -> Select[Any]:
+    """Columns of usage charges, with what they are of and whose they are."""
+    return (
+        select(*columns)
+        .select_from(charge)
         .join(sku, sku.c.sku_key == charge.c.sku_key)
         .join(charge_kind, charge_kind.c.charge_kind_key == charge.c.charge_kind_key)
         .outerjoin(account, account.c.account_key == charge.c.account_key)
-        .outerjoin(slice_, slice_.c.slice_id == charge.c.slice_id)
-        .where(
-            _USAGE,
-            sku.c.provider != OWN,
-            charge.c.charge_date >= since,
-            charge.c.billing_month >= since.replace(day=1),
-        )
-        .group_by(sku.c.provider, account.c.billing_account_id, charge.c.charge_date, charge_kind.c.billing_currency)
+        .where(_USAGE)
     )
-    return newest_usual_days(((row[0], row[1]), row[2], row[3], row[4], row[5]) for row in rows)
+
+
+def _of_clouds(*columns: ColumnElement[Any], since: date) -> Select[Any]:
+    """The same of what clouds charge for days since then."""
+    return _usage(*columns).where(
+        sku.c.provider != OWN, charge.c.charge_date >= since, charge.c.billing_month >= since.replace(day=1)
+    )
 
 
 def _is_evidence() -> ColumnElement[bool]:
