@@ -14,13 +14,13 @@ def same(name: str, known: Iterable[str]) -> tuple[str, ...]:
     return tuple(one for one in sorted(set(known)) if _plain(one) == _plain(name))
 
 
-def nearest(name: str, known: Iterable[str], most: int = NEAR) -> tuple[str, ...]:
+def nearest(name: str, known: Iterable[str], most: int = NEAR, alike: float = 0.6) -> tuple[str, ...]:
     """The known names nearest to ``name``, the nearest first, ``most`` of them; none where none is near.
 
-    What is the same name but for its case stands alone.
+    What is the same name but for its case stands alone. ``alike`` is how much of two names has to be the same, of 1.
     """
     plain = {_plain(one): one for one in sorted(set(known), reverse=True)}
-    near = difflib.get_close_matches(_plain(name), plain, n=most)
+    near = difflib.get_close_matches(_plain(name), plain, n=most, cutoff=alike)
     return same(name, known)[:most] or tuple(plain[one] for one in near)
 
 

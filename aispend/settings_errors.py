@@ -18,6 +18,8 @@ from aispend.misnamed import NEAR, either, nearest, same
 
 _SHOWN = "recommend"
 """The section whose values are shown: in the others a credential can stand by mistake."""
+_BUT_FOR_A_LETTER = 0.85
+"""How much of two short names is the same where one has a letter more: ``kind``, ``kinds``."""
 Place = Sequence[int | str]
 """Keys and numbers from the file's top to a value."""
 
@@ -82,7 +84,8 @@ def _has(value: Any, place: Place) -> bool:
 
 
 def _meant(place: Place, model: type[BaseModel], withheld: frozenset[str]) -> str:
-    """The same name in another case; the same in a few other tables; the nearest in this one; else what this one has.
+    """The same name here in another case, or but for a letter; the same in a few other tables; the nearest here; else
+    what there is here.
 
     A name that many tables have (``provider``) says nothing of the one that was meant.
     """
@@ -91,7 +94,7 @@ def _meant(place: Place, model: type[BaseModel], withheld: frozenset[str]) -> st
     everywhere = [dotted for dotted in _all_keys(model) if dotted not in withheld]
     elsewhere = [dotted for dotted in everywhere if same(name, [dotted.rpartition(".")[2]])]
     others = tuple(elsewhere) if len(elsewhere) <= NEAR else ()
-    if near := same(name, here) or others or nearest(name, here, 1):
+    if near := same(name, here) or nearest(name, here, 1, _BUT_FOR_A_LETTER) or others or nearest(name, here, 1):
         return f"did you mean {either(near)}?"
     return f"there are: {', '.join(here)}"
 

@@ -51,7 +51,9 @@ class Rightsize(_Section):
     def _from_preset(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
-        return {**PRESETS.get(values.get("preset", "default"), {}), **values}
+        asked = values.get("preset", "default")  # of any type: what it may be is checked after this
+        preset = next((own for name, own in PRESETS.items() if name == asked), {})
+        return {**preset, **values}
 
 
 class LocalTime(_Section):

@@ -145,19 +145,24 @@ def exclusion_of(subject: Subject, kind: str, settings: Recommend) -> Exclusion 
 
 
 def _fits(rule: Exclusion, kind: str, subject: Subject) -> bool:
-    def matches(pattern: str, value: str | None) -> bool:
-        return pattern == "*" or fnmatch.fnmatchcase((value or "").lower(), pattern.lower())
+    return any(_matches(pattern, kind) for pattern in rule.kinds) and is_about(rule, subject)
 
+
+def is_about(rule: Exclusion, subject: Subject) -> bool:
+    """Whether a rule of the settings is about it, whatever kinds of advice it keeps away."""
     return (
-        any(matches(pattern, kind) for pattern in rule.kinds)
-        and matches(rule.provider, subject.provider)
-        and matches(rule.account, subject.account)
-        and matches(rule.region, subject.region)
-        and matches(rule.resource_id, subject.resource_id)
-        and matches(rule.team, subject.team)
-        and matches(rule.model, subject.model)
-        and all(any(matches(glob, value) for value in tag_values(subject.tags, key)) for key, glob in rule.tags.items())
+        _matches(rule.provider, subject.provider)
+        and _matches(rule.account, subject.account)
+        and _matches(rule.region, subject.region)
+        and _matches(rule.resource_id, subject.resource_id)
+        and _matches(rule.team, subject.team)
+        and _matches(rule.model, subject.model)
+        and all(any(_matches(glob, tag) for tag in tag_values(subject.tags, key)) for key, glob in rule.tags.items())
     )
+
+
+def _matches(pattern: str, value: str | None) -> bool:
+    return pattern == "*" or fnmatch.fnmatchcase((value or "").lower(), pattern.lower())
 
 
 def decided(machine: Tagged, settings: Recommend) -> tuple[str, str] | None:

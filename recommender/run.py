@@ -12,11 +12,12 @@ from sqlalchemy import Engine
 
 from aispend.advising import Recommend
 from aispend.clock import Clock
+from aispend.drawn import DrawnSoFar, not_asked
 from aispend.settings import Settings
 from aispend.store.locks import exclusive
 from recommender.contract import Advice, Answer, Kind, Subject, WhyNot
 from recommender.growth import note_growth
-from recommender.guards import exclusion_of
+from recommender.guards import exclusion_of, is_about
 from recommender.ledger.calibration import learned
 from recommender.record import BILL_STALE, as_decided, keep
 from recommender.registry import KINDS
@@ -40,6 +41,7 @@ class RecommendReport:
     ``subjects`` is what was looked at, each once whatever it is part of. ``found`` is what was proposed, ``advice``
     what of it counts: it saves something net beside what else can be done. ``without_advice`` is resources that no kind
     has advice for. ``is_stale``: the newest bill ends longer ago than advice lasts, so that none stands on it.
+    ``unmet`` are the places of rules in ``recommend.exclude`` that are about nothing that was looked at.
     """
 
     subjects: int
@@ -48,10 +50,20 @@ class RecommendReport:
     without_advice: int
     evidence_end: datetime | None
     is_stale: bool = False
+    unmet: tuple[int, ...] = ()
 
 
-def recommend(engine: Engine, settings: Settings, clock: Clock, *, progress: Progress | None = None) -> RecommendReport:
+def recommend(
+    engine: Engine,
+    settings: Settings,
+    clock: Clock,
+    *,
+    progress: Progress | None = None,
+    drawn: DrawnSoFar = not_asked,
+) -> RecommendReport:
     """Recompute all recommendations from what is loaded, in one transaction.
+
+    ``drawn`` says how far the agreements of the settings are drawn down, as the last analysis knows it.
 
     What is open or accepted and no longer found becomes ``gone``, or ``expired`` where what it rests on ended more than
     ``expires_after_days`` before now; what else a person decided is kept. What was done stays as it was, and is
@@ -67,10 +79,17 @@ def recommend(engine: Engine, settings: Settings, clock: Clock, *, progress: Pro
         advice: list[Advice] = []
         reasons: list[WhyNot] = []
         seen: set[tuple[str, str]] = set()
+        rules = settings.recommend.exclude
+        unmet = set(range(len(rules)))
+
+        def meets(subject: Subject) -> None:
+            parts = (subject, *_parts(subject)) if unmet else ()
+            unmet.difference_update([place for place in unmet if any(is_about(rules[place], part) for part in parts)])
 
         def ask(subjects: Iterable[Subject]) -> None:
             for subject in subjects:
                 seen.add((subject.provider, subject.resource_id))
+                meets(subject)
                 if progress:
                     progress("Recommending", len(seen), None)
                 for said in _answers(subject, settings.recommend, now):
@@ -81,7 +100,7 @@ def recommend(engine: Engine, settings: Settings, clock: Clock, *, progress: Pro
                         reasons.append(answer)
 
         if end is not None:
-            ask(load_subjects(connection, end, settings))
+            ask(load_subjects(connection, end, settings, drawn(connection, settings.agreements)))
         advice, refused = whole_groups(advice, KINDS, settings.recommend.min_monthly_saving)
         reasons += refused
         if end is not None:
@@ -89,7 +108,9 @@ def recommend(engine: Engine, settings: Settings, clock: Clock, *, progress: Pro
                 ask(load_usage(connection, end, settings))
             told = {(one.subject.provider, name) for one in advice for name in (one.subject.resource_id, *one.acts_on)}
             told |= {(one.subject.provider, one.subject.resource_id) for one in reasons}
-            reasons += unanswered(connection, end, settings.recommend, told)
+            for reason in unanswered(connection, end, settings.recommend, told):
+                meets(reason.subject)
+                reasons.append(reason)
         counts, refused = keep(connection, advice, reasons, now)
         note_growth(connection, settings.recommend.min_monthly_saving, now)
     over = {(reason.kind, reason.subject.resource_id) for reason in refused}
@@ -97,7 +118,7 @@ def recommend(engine: Engine, settings: Settings, clock: Clock, *, progress: Pro
     advised = {item.subject.resource_id for item in kept}
     without = {reason.subject.resource_id for reason in (*reasons, *refused)} - advised
     is_stale = end is not None and _has_ended(end, settings.recommend, now)
-    return RecommendReport(len(seen), len(kept), counts, len(without), end, is_stale)
+    return RecommendReport(len(seen), len(kept), counts, len(without), end, is_stale, tuple(sorted(unmet)))
 
 
 def _without_history(subject: Subject) -> Subject:

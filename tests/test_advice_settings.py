@@ -44,6 +44,7 @@ def refused(tmp_path: Path, toml: str) -> str:
         ("[recommend.training_waste]\nsmoke_hours = inf", "recommend.training_waste.smoke_hours", "inf"),
         ("[recommend.idle]\nmax_activity = 2", "recommend.idle.max_activity", "2"),
         ("[recommend.batch]\nstages = ['inference_bach']", "recommend.batch.stages.0", "'inference_bach'"),
+        ("[recommend.rightsize]\npreset = ['default']", "recommend.rightsize.preset", "['default']"),
         ("[[recommend.exclude]]\nkinds = []\nwhy = 'x'", "recommend.exclude.0.kinds", "[]"),
     ],
 )

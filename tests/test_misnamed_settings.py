@@ -39,6 +39,11 @@ def refused(tmp_path: Path, toml: str) -> str:
         ("[recommender]\nx = 1", "line 1, recommender: there is no such setting; did you mean recommend?"),
         ("[Budgets]\nx = 1", "line 1, Budgets: there is no such setting; did you mean budget"),
         ("[tags]\nteams = ['x']", "line 2, tags.teams: there is no such setting; did you mean team?"),
+        # a letter less than here, though another table has the very name
+        (
+            "[[recommend.exclude]]\nkind = ['stop_idle']\nwhy = 'x'",
+            "line 2, recommend.exclude.0.kind = ['stop_idle']: there is no such setting; did you mean kinds?",
+        ),
         # the name of another table
         (
             "[recommend]\n\nreview_hours = 7",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import typer
@@ -11,6 +12,7 @@ from aispend.cli import doors, savings
 from aispend.cli.doors import DatabaseOption, note
 
 if TYPE_CHECKING:
+    from aispend.advising import Exclusion
     from analyzer.outlook import OutlookReport
     from analyzer.run import AnalysisReport
     from recommender.run import RecommendReport
@@ -42,10 +44,11 @@ def recommend(database: DatabaseOption = None) -> None:
     Example: aispend recommend
     """
     from aispend.clock import system_clock
+    from analyzer.agreements import drawn_so_far
     from recommender.run import recommend as run
 
     with doors.opened(database) as door, doors.progress_bars() as bars:
-        report = run(door.store.engine, door.settings, system_clock, progress=bars)
+        report = run(door.store.engine, door.settings, system_clock, progress=bars, drawn=drawn_so_far)
         verified = savings.verify(door)
     if report.evidence_end is None:
         typer.echo("No accelerator charges yet. Load a bill: aispend import PATH…")
@@ -59,8 +62,17 @@ def recommend(database: DatabaseOption = None) -> None:
             "Nothing stands on a bill that ends so long ago (recommend.expires_after_days): collect newer bills and "
             "telemetry."
         )
+    say_notes(unmet_rules(report.unmet, door.settings.recommend.exclude))
     if verified:
         typer.echo(f"{verified} done earlier {'is' if verified == 1 else 'are'} verified now. See: aispend savings")
+
+
+def unmet_rules(unmet: Iterable[int], rules: Sequence[Exclusion]) -> Iterator[str]:
+    """Of each rule that keeps no advice away, as nothing is of that name, what it asks for."""
+    for place in unmet:
+        asked = rules[place].model_dump(exclude_defaults=True, exclude={"kinds", "why"})
+        named = ", ".join(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in asked.items())
+        yield f"recommend.exclude.{place} keeps no advice away: nothing that was looked at has {named}."
 
 
 def recommended(report: RecommendReport) -> str:
