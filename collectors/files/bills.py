@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from aispend.store.bills import Bill, Loaded
     from aispend.store.loads import Attempt, EarlierLoad
 
-ROLL_UP_VERSION = "4"
+ROLL_UP_VERSION = "5"
 """Changes whenever the same lines may give other facts; a month imported before is then imported again."""
 
 _BASES = {

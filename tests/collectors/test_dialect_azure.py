@@ -68,6 +68,25 @@ def test_without_commitments_a_file_is_a_whole_bill(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "region"),
+    [
+        ("eastus", "eastus"),
+        ("EastUS", "eastus"),
+        ("East US 2", "eastus2"),
+        ("US East", "eastus"),
+        ("EU West", "westeurope"),
+        ("US North Central", "northcentralus"),
+        ("Global", "global"),
+        ("", None),
+    ],
+)
+def test_a_region_has_one_name_however_it_is_written(tmp_path: Path, written: str, region: str | None) -> None:
+    """Prices, inventories and FOCUS exports have it as an id: no other name finds one of these."""
+    (line,) = azure(tmp_path, {"ResourceLocation": written}).lines
+    assert line["region_id"] == region
+
+
+@pytest.mark.parametrize(
     ("changes", "dataset", "half", "known"),
     [
         ([{}, PURCHASE], "azure_actual", 1, ("billed_cost",)),

@@ -22,6 +22,7 @@ Cases
       Adjustment.
     - Dates as M/d/yyyy, d/M/yyyy or ISO (``styles``). - Decimal commas and semicolons of localised exports.
     - Tags and AdditionalInfo without their outer braces are repaired; the VM size is AdditionalInfo's ServiceType.
+    - Regions are told by their id, however they are written (``azure_regions``).
     - Without a currency column an amount means nothing: refused.
 
 Known drawbacks
@@ -35,6 +36,7 @@ from __future__ import annotations
 
 from aispend.engine.line import Check, LineSql
 from collectors.files.dialects.azure_parts import COSTS, WHOLE, charge_type_sql, committed_sql, parts
+from collectors.files.dialects.azure_regions import region_sql
 from collectors.files.dialects.azure_sets import ACTUAL, AMORTIZED
 from collectors.files.dialects.columns import Columns, coalesce, month_sql, present, scope_sql, times_sql
 from collectors.files.dialects.contract import Dialect, Look, Part
@@ -81,6 +83,7 @@ def line(look: Look, part: Part) -> LineSql:
     savings = f"coalesce(lower({model}) LIKE 'savings%', FALSE)" if model else "FALSE"
     category = columns.text("MeterCategory")
     family = columns.text("ServiceFamily")
+    region = columns.text("ResourceLocation", "MeterRegion")
     select: dict[str, str | None] = {
         "x_provider": "'azure'",
         "x_scope": f"lower({scope_sql(scope)})",
@@ -102,7 +105,7 @@ def line(look: Look, part: Part) -> LineSql:
         "consumed_unit": columns.text("UnitOfMeasure"),
         "pricing_currency": columns.text("PricingCurrency"),
         "x_instance_type": _vm_size(columns),
-        "region_id": columns.text("ResourceLocation", "MeterRegion"),
+        "region_id": region_sql(region) if region else None,
         "availability_zone": columns.text("AvailabilityZone"),
         "resource_id": columns.text(*RESOURCES),
         "resource_name": columns.text("ResourceName"),
