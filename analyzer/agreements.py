@@ -30,6 +30,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, text
 
 from aispend.clock import next_month
+from aispend.drawn import Drawn
 from aispend.money import exact_sum, rate
 from aispend.settings import Agreement
 from analyzer.findings import Finding, minus, plain
@@ -125,6 +126,21 @@ def drawdowns(connection: Connection, agreements: Sequence[Agreement]) -> list[D
     """Each agreement as far as bills are loaded."""
     bills = coverage_analyzed(connection) if agreements else []
     return [_drawdown(connection, agreement, bills) for agreement in agreements]
+
+
+def drawn_so_far(connection: Connection, agreements: Sequence[Agreement]) -> list[Drawn]:
+    """The same for advice: of a drawdown that is too low by an unknown amount, neither it nor its end is known."""
+    return [
+        Drawn(
+            name=one.name,
+            drawn=None if is_low else one.drawn,
+            until=None if one.through is None else one.through + timedelta(days=1),
+            per_day=one.per_day,
+            expected=None if is_low else one.expected,
+        )
+        for one in drawdowns(connection, agreements)
+        for is_low in (bool(one.unknown_until or one.partly_unknown),)
+    ]
 
 
 def agreements_are_drawn_down(connection: Connection, agreements: Sequence[Agreement]) -> Iterator[Finding]:

@@ -55,6 +55,7 @@ def load_sample(store: Store, settings: Settings, steps: Steps, *, seed: int, sc
     """Make sure the sample is loaded, analyzed and advised on; returns the settings it was analyzed with."""
     from aispend.clock import system_clock
     from aispend.settings import load_settings
+    from analyzer.agreements import drawn_so_far
     from recommender.run import recommend
 
     folder = settings.home / "sample"
@@ -72,7 +73,7 @@ def load_sample(store: Store, settings: Settings, steps: Steps, *, seed: int, sc
         details.append(analysis_sentence(run_analysis(door, bars), settings.reporting_currency))
     if loaded is None:
         with steps.step("recommended") as details, doors.progress_bars() as bars:
-            report = recommend(store.engine, settings, system_clock, progress=bars)
+            report = recommend(store.engine, settings, system_clock, progress=bars, drawn=drawn_so_far)
             details.append(recommended(report))
         _write_marker(store, folder, seed, scale, today)
     return settings

@@ -148,7 +148,7 @@ def _money(subject: Contract, settings: Recommend) -> Advice | WhyNot:
             "ends_later",
             f"It ends on {subject.end}, more than {options.warn_days} days from now (recommend.contracts.warn_days).",
         )
-    found = drawdown(subject.total, subject.drawn, subject.per_day, days_left)
+    found = drawdown(subject.total, subject.drawn, subject.per_day, days_left, subject.expected)
     if found.lost <= 0:
         return why_not(
             "on_course",

@@ -3,7 +3,8 @@
 Assumes
     The pace of late goes on to the last day.
 Method
-    lost = total − drawn − pace per day × days left, never below nothing.
+    lost = total − drawn − pace per day × days left, never below nothing. Where it is expected to end is told instead of
+    agreements, some days of which are billed ahead.
 Cases
     No day left: what is not drawn is lost.
 Sources
@@ -34,10 +35,13 @@ class Drawdown:
     needed_per_day: Decimal | None
 
 
-def drawdown(total: Decimal, drawn: Decimal, per_day: Decimal, days_left: int) -> Drawdown:
-    """Take the pace on for ``days_left``; amounts to the cent."""
+def drawdown(
+    total: Decimal, drawn: Decimal, per_day: Decimal, days_left: int, expected: Decimal | None = None
+) -> Drawdown:
+    """Take the pace on for ``days_left``, unless what is ``expected`` by then is told; amounts to the cent."""
     left = max(total - drawn, _NOTHING)
-    expected = drawn + _cents(per_day * days_left)
+    if expected is None:
+        expected = drawn + _cents(per_day * days_left)
     return Drawdown(
         left=_cents(left),
         expected=_cents(expected),

@@ -5,13 +5,10 @@ Assumes     own costs say what was bought (seats, licences, prepaid credits) and
 Method      A contract of own costs is a book's lines of one description, team and currency. A line is what says and
             costs the same from day to day. Seats are those of all lines in force; a line that is to begin and changes
             how many there are in the end is a renewal that is decided. A credit is the lines in force that end first.
-            An agreement is drawn by the charges it counts, from its first day on; its pace is that of its last
-            ``run_rate_days`` without one-time charges.
+            What is drawn of an agreement, and its pace, is what the analysis says (``aispend agreements``).
 Cases       What is drawn of a credit is unknown unless each line of it says so, and seats unless each line says theirs;
             what is drawn by different days is so by the first of them, so that less is thought to be lost, not more.
-            What was drawn of an agreement before the first loaded bill is unknown, and where a bill or a line that
-            counts does not give the agreement's cost: then ``drawn`` is None.
-Drawbacks   Charges in another currency than the agreement's are not counted. Two credits in a row that cost the same
+Drawbacks   Two credits in a row that cost the same
             a day and give the same ``drawn`` and ``drawn_on`` are taken for one. Where seats and a credit have one
             description, the seats alone are looked at. Of the credits of one name, those that end later wait.
 """
@@ -23,11 +20,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from sqlalchemy import Connection, text
 
+from aispend.drawn import Drawn
 from aispend.settings import Agreement
 from recommender.contract import DailyCost, Subject
 
@@ -41,9 +38,10 @@ _SAME_COST = Decimal("1e-9")
 class Contract(Subject):
     """What was bought or promised, from ``first`` to the day before ``end``, for ``total`` in all.
 
-    ``drawn`` until ``drawn_until`` (exclusive) and ``per_day`` its pace; None is unknown. ``seats`` bought and in use,
-    as many since ``first``; ``endings`` says how many of them end on which day, in order. ``renewed_from`` is the day
-    from which another number of them is on the books already, ``renewed_seats`` (None is unknown).
+    ``drawn`` until ``drawn_until`` (exclusive) and ``per_day`` its pace; None is unknown. ``expected`` is where it
+    leads by its end, where more than the pace says it. ``seats`` bought and in use, as many since ``first``;
+    ``endings`` says how many of them end on which day, in order. ``renewed_from`` is the day from which another number
+    of them is on the books already, ``renewed_seats`` (None is unknown).
     """
 
     what: Literal["seats", "credit", "agreement"]
@@ -54,6 +52,7 @@ class Contract(Subject):
     drawn: Decimal | None = None
     drawn_until: date | None = None
     per_day: Decimal | None = None
+    expected: Decimal | None = None
     seats: Decimal | None = None
     seats_used: Decimal | None = None
     endings: tuple[tuple[date, Decimal], ...] = ()
@@ -77,9 +76,13 @@ class _Line:
 
 
 def load_contracts(
-    connection: Connection, as_of: datetime, window_days: int, agreements: Sequence[Agreement]
+    connection: Connection,
+    as_of: datetime,
+    window_days: int,
+    agreements: Sequence[Agreement],
+    drawn: Sequence[Drawn] = (),
 ) -> Iterator[Contract]:
-    """Contracts of own costs that are in force, by name, then the agreements of the settings."""
+    """Contracts of own costs that are in force, by name, then the agreements of the settings, as they are ``drawn``."""
     by_name: dict[tuple[Any, ...], dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
     for row in connection.execute(text(_OWN)):
         what = _what(row)
@@ -89,9 +92,10 @@ def load_contracts(
         contract = _seats(rows["seats"], as_of, window_days) or _credit(rows["credit"], as_of, window_days)
         if contract is not None:
             yield contract
+    known = {one.name: one for one in drawn}
     for agreement in agreements:
         if agreement.valid_from < as_of.date() < agreement.valid_to:
-            yield _of_agreement(connection, agreement, as_of)
+            yield _of_agreement(agreement, known.get(agreement.name), as_of)
 
 
 def contract_id(book: str, description: str | None, team: str | None) -> str:
@@ -232,23 +236,7 @@ def _tags(row: Any) -> dict[str, str]:
     return {str(key): str(value) for key, value in (row.tags or {}).items()}
 
 
-def _of_agreement(connection: Connection, agreement: Agreement, as_of: datetime) -> Contract:
-    scopes = [
-        row
-        for row in connection.execute(text(_BILLS), {"provider": agreement.provider})
-        if fnmatchcase(row.scope.lower(), agreement.scope.lower())
-    ]
-    until = as_of.date()
-    recent = max(agreement.valid_from, until - timedelta(days=agreement.run_rate_days))
-    period = {"slices": [row.slice_id for row in scopes], "first": agreement.valid_from, "end": until, "recent": recent}
-    query = _CHARGED.format(column=f"{agreement.cost}_cost", bit=_BITS[agreement.cost])
-    counted = [row for row in connection.execute(text(query), period) if _counts(agreement, row)]
-    lacks = any(row.lacks for row in counted)
-    begins = min((row.period for row in scopes), default=None)
-    drawn: Decimal | None = sum((row.amount for row in counted), agreement.drawn_before or _NOTHING)
-    if begins is None or lacks or (agreement.drawn_before is None and begins > agreement.valid_from):
-        drawn = None
-    days = 0 if lacks else (until - max(recent, begins or recent)).days
+def _of_agreement(agreement: Agreement, drawn: Drawn | None, as_of: datetime) -> Contract:
     return Contract(
         resource_key=0,
         resource_id=f"agreement:{agreement.name}",
@@ -267,19 +255,10 @@ def _of_agreement(connection: Connection, agreement: Agreement, as_of: datetime)
         first=agreement.valid_from,
         end=agreement.valid_to,
         total=agreement.committed,
-        drawn=drawn,
-        drawn_until=until,
-        per_day=sum((row.recent for row in counted), _NOTHING) / days if days > 0 else None,
-    )
-
-
-def _counts(agreement: Agreement, row: Any) -> bool:
-    service = (row.service or "").lower()
-    return (
-        row.currency == agreement.currency
-        and row.charge_category in agreement.charge_categories
-        and any(fnmatchcase(service, glob.lower()) for glob in agreement.services)
-        and not any(fnmatchcase(service, glob.lower()) for glob in agreement.without_services)
+        drawn=drawn.drawn if drawn else None,
+        drawn_until=drawn.until if drawn else None,
+        per_day=drawn.per_day if drawn else None,
+        expected=drawn.expected if drawn else None,
     )
 
 
@@ -310,23 +289,3 @@ _OWN = """
     WHERE sku.provider = 'own' AND sku.service_name IN ('Seats', 'Licences', 'Prepaid credits')
     GROUP BY 1, 2, 3, 4, 5, 6, 7
     ORDER BY 6, 7"""
-
-_BILLS = "SELECT slice_id, scope, period FROM slice WHERE kind = 'bill' AND provider = :provider ORDER BY period, scope"
-
-_BITS = {"billed": 1, "effective": 2, "list": 4, "contracted": 8}
-"""Of ``spend_day.unknown_costs``: only the analysis knows which cost a line's half of a bill should give."""
-
-_CHARGED = """
-    SELECT service, charge_category, currency, coalesce(sum(amount), 0) AS amount,
-           coalesce(sum(amount) FILTER (WHERE is_recent), 0) AS recent, bool_or(lacks) AS lacks
-    FROM (SELECT s.service_name AS service, k.charge_category, k.billing_currency AS currency, c.{column} AS amount,
-                 c.charge_date >= :recent AND k.charge_frequency IS DISTINCT FROM 'One-Time' AS is_recent,
-                 NOT '{column}' = ANY(b.columns_known) AS lacks
-          FROM charge c JOIN sku s USING (sku_key) JOIN charge_kind k USING (charge_kind_key)
-          JOIN slice b USING (slice_id)
-          WHERE c.slice_id = ANY(:slices) AND c.charge_date >= :first AND c.charge_date < :end
-          UNION ALL
-          SELECT service, charge_category, currency, NULL, false, true FROM spend_day
-          WHERE slice_id = ANY(:slices) AND charge_date >= :first AND charge_date < :end
-            AND unknown_costs & {bit} = {bit}) AS counted
-    GROUP BY 1, 2, 3"""

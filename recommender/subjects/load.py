@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 
+from aispend.drawn import Drawn
 from aispend.settings import Settings
 from recommender.contract import Subject
 from recommender.places import load_places
@@ -29,11 +30,13 @@ from recommender.subjects.usage_pools import load_usage_pools
 __all__ = ["evidence_end", "load_subjects", "load_usage"]
 
 
-def load_subjects(connection: Connection, as_of: datetime, settings: Settings) -> Iterator[Subject]:
+def load_subjects(
+    connection: Connection, as_of: datetime, settings: Settings, drawn: Sequence[Drawn] = ()
+) -> Iterator[Subject]:
     """Machines first, as their telemetry is streamed; then what they are parts of, and what is bought without any.
 
     All but the usage that could be committed to, which is what the rest leaves (``load_usage``). Each as of the end of
-    its own payer's bills (``ends.py``), of which the newest ends at ``as_of``.
+    its own payer's bills (``ends.py``), of which the newest ends at ``as_of``. ``drawn``: of the agreements.
     """
     prices, places = load_prices(connection, as_of.date()), load_places(connection)
     window = machine_days(settings.recommend)
@@ -48,7 +51,7 @@ def load_subjects(connection: Connection, as_of: datetime, settings: Settings) -
             placed = replace(machine, places=places)
             gathering.add(placed)
             yield placed
-        for subject in _others(connection, end, settings, gathering):
+        for subject in _others(connection, end, settings, gathering, drawn):
             if ends_here(subject.provider, subject.account):
                 yield replace(subject, prices=prices, places=places)
 
@@ -62,7 +65,9 @@ def load_usage(connection: Connection, as_of: datetime, settings: Settings) -> I
                 yield pool
 
 
-def _others(connection: Connection, as_of: datetime, settings: Settings, gathering: Gathering) -> Iterator[Subject]:
+def _others(
+    connection: Connection, as_of: datetime, settings: Settings, gathering: Gathering, drawn: Sequence[Drawn]
+) -> Iterator[Subject]:
     options = settings.recommend
     services = list(gathering.services(connection))
     yield from services
@@ -80,4 +85,4 @@ def _others(connection: Connection, as_of: datetime, settings: Settings, gatheri
     )
     yield from load_token_use(connection, as_of, max(bought, options.self_host.window_days))
     yield from load_served_tokens(connection, as_of, options.self_host.window_days)
-    yield from load_contracts(connection, as_of, options.contracts.window_days, settings.agreements)
+    yield from load_contracts(connection, as_of, options.contracts.window_days, settings.agreements, drawn)

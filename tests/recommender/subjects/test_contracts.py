@@ -7,10 +7,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from aispend.advising import Recommend
 from aispend.clock import Clock
+from aispend.drawn import Drawn
 from aispend.settings import Agreement, Settings
 from aispend.store import Store
 from collectors.files.own_costs import import_own_costs
@@ -238,30 +238,16 @@ def test_a_contract_that_is_over_or_to_come_is_none(database: Store, clock: Cloc
     assert contracts(database, clock, tmp_path, lines) == {}
 
 
-def test_an_agreement_is_drawn_by_what_it_counts(database: Store, clock: Clock, tmp_path: Path) -> None:
-    agreement = Agreement.model_validate(
+def test_an_agreement_is_drawn_as_the_analysis_says(database: Store) -> None:
+    """And where nobody asked it, what is drawn is unknown; one that is to come is none yet."""
+    floor = Agreement.model_validate(
         {"name": "floor", "provider": "own", "from": date(2026, 9, 1), "to": date(2026, 11, 1), "committed": 10_000}
     )
-    later = agreement.model_copy(update={"name": "later", "valid_from": date(2026, 10, 1)})
-    unknown = agreement.model_copy(update={"name": "unknown", "valid_from": date(2026, 1, 1)})
-    lines = "2026-09,,hardware,Cellar,3000,USD,,,,,\n"
-    found = contracts(database, clock, tmp_path, lines, agreement, later, unknown)
-    assert set(found) == {"agreement:floor", "agreement:unknown"}
-    floor = found["agreement:floor"]
-    assert (floor.total, floor.drawn, floor.per_day) == (10_000, 1500, 100)
-    assert found["agreement:unknown"].drawn is None
-
-
-def test_what_the_bills_do_not_give_is_not_drawn(database: Store, clock: Clock, tmp_path: Path) -> None:
-    agreement = Agreement.model_validate(
-        {"name": "floor", "provider": "own", "from": date(2026, 9, 1), "to": date(2026, 11, 1), "committed": 10_000}
-    )
-    contracts(database, clock, tmp_path, "2026-09,,hardware,Cellar,3000,USD,,,,,\n", agreement)
-    with database.engine.begin() as connection:
-        connection.execute(text("UPDATE slice SET columns_known = ARRAY['effective_cost'] WHERE provider = 'own'"))
-        connection.execute(text("UPDATE charge SET billed_cost = NULL"))
-        (billed,) = (one for one in load_contracts(connection, AS_OF, 30, [agreement]) if one.what == "agreement")
-        other = agreement.model_copy(update={"cost": "effective"})
-        (effective,) = (one for one in load_contracts(connection, AS_OF, 30, [other]) if one.what == "agreement")
-    assert (billed.drawn, billed.per_day) == (None, None)
-    assert (effective.drawn, effective.per_day) == (1500, 100)
+    later = floor.model_copy(update={"name": "later", "valid_from": date(2026, 10, 1)})
+    told = Drawn("floor", Decimal(1500), date(2026, 9, 16), Decimal(100), Decimal(6100))
+    with database.engine.connect() as connection:
+        (known,) = load_contracts(connection, AS_OF, 30, [floor, later], [told])
+        (unknown,) = load_contracts(connection, AS_OF, 30, [floor])
+    assert (known.total, known.drawn, known.drawn_until, known.per_day) == (10_000, 1500, date(2026, 9, 16), 100)
+    assert known.expected == 6100
+    assert (unknown.drawn, unknown.drawn_until, unknown.per_day, unknown.expected) == (None, None, None, None)
