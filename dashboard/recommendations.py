@@ -38,7 +38,7 @@ from reports.views import (
 _LIST_HEIGHT = 420
 _ROWS_SEEN = 12
 _NAME_LENGTH = 40
-_WIDTHS = {"What": 235, "Name": 201}
+_WIDTHS = {"What": 213, "Name": 223}
 """Pixels: with them a screen of 1440 shows whole columns up to the confidence, none cut in its middle."""
 _HINT = """<div class="aispend-hint">Choose a row to see its evidence below.
 <span class="sideways">Move the list sideways to see all its columns.</span></div>"""

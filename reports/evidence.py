@@ -25,6 +25,7 @@ _STATES = {
 }
 
 
+_LEAST_LOAD = Decimal("0.01")
 _MANY = 1000
 """From here on parts of one say nothing."""
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -50,7 +51,9 @@ def _gibibytes(value: Any) -> str:
 
 
 def _accelerators(value: Any) -> str:
-    return f"{_decimal(value):.2f} accelerators' worth"
+    """Two decimals; what they would make nothing of keeps two digits that mean something."""
+    load = _decimal(value)
+    return f"{figure(load, 2) if 0 < load < _LEAST_LOAD else f'{load:.2f}'} accelerators' worth"
 
 
 def _of_the_time(value: Any) -> str:

@@ -195,6 +195,14 @@ def test_what_has_a_unit_is_said_with_it() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("load", "said"), [(0, "0.00"), (0.0033, "0.0033"), (0.00004, "0.00004"), (0.005, "0.005"), (0.49, "0.49")]
+)
+def test_a_small_load_is_not_said_to_be_none(load: float, said: str) -> None:
+    """0.33 % of one accelerator is work; beside it stands how active it was at most, 0.3 %."""
+    assert list(in_words({"load_max": load})) == [("Load at most", f"{said} accelerators' worth")]
+
+
 def test_what_is_easy_to_get_back_is_not_said_to_be_hard() -> None:
     assert list(in_words({"hard_to_regain": None})) == []
     assert list(in_words({"hard_to_regain": "scarce"})) == [("Why it may be hard to get back", "scarce")]
