@@ -27,6 +27,7 @@ from recommender.subjects.load import evidence_end, load_subjects, load_usage
 from recommender.subjects.machines import Machine
 from recommender.subjects.served_tokens import ServedTokens
 from recommender.subjects.services import Pool, Service
+from recommender.subjects.token_use import TokenUse
 from recommender.subjects.unanswered import unanswered
 from recommender.to_be_had import held
 from recommender.whole_groups import is_shared, whole_groups
@@ -153,9 +154,11 @@ def answer(kind: Kind[Any], subject: Subject, options: Recommend, now: datetime)
     if isinstance(said, WhyNot):
         return with_remedy(said)
     for part in _parts(subject):
-        rule = exclusion_of(part, kind.name, options) if part.resource_id in said.acts_on else None
+        is_acted_on = part.resource_id in (said.acts_on or {subject.resource_id})
+        rule = exclusion_of(part, kind.name, options) if is_acted_on else None
         if rule is not None:
-            return no("excluded", f"Your settings exclude {part.resource_id} of it: {rule.why}")
+            which = "a part" if part.resource_id == subject.resource_id else part.resource_id
+            return no("excluded", f"Your settings exclude {which} of it: {rule.why}")
     saved, currency = said.saving.effective, subject.currency
     if saved < options.min_monthly_saving and not is_shared(kind, subject):
         return no(
@@ -193,3 +196,5 @@ def _parts(subject: Subject) -> Iterator[Subject]:
     elif isinstance(subject, ServedTokens):
         for name, part in subject.parts.items():
             yield replace(subject, resource_id=name, tags=part.tags)
+    elif isinstance(subject, TokenUse):
+        yield from (replace(subject, tags=tags) for tags, _ in subject.tagged)

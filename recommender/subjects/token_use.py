@@ -12,7 +12,6 @@ Cases       Records that fit several, or none, are left out: requests are then u
             A charge without a cost makes its day's cost unknown: no tokens, requests, prices, stages or tags of such a
             day are counted, as nothing is known of what they cost. Of an Azure pair, the amortised half counts.
             A charge of several days is of each of them alike.
-Drawbacks   Exclusions go by the tags of the largest charge alone.
 """
 
 from __future__ import annotations

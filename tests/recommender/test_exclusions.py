@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from aispend.advising import Exclusion, Recommend
 from recommender.contract import Advice, Subject, WhyNot
+from recommender.kinds.batch import KIND as BATCH
 from recommender.kinds.consolidate import KIND as CONSOLIDATE
 from recommender.kinds.managed_or_self_host import KIND as BUY
 from recommender.run import answer
@@ -18,6 +20,7 @@ from tests.recommender.conftest import AS_OF
 from tests.recommender.kinds.served import HOURS
 from tests.recommender.kinds.test_consolidate import Make, pool, replicas
 from tests.recommender.kinds.test_managed_or_self_host import parts, served
+from tests.recommender.kinds.tokens import tokens_bought
 
 
 def audited(make_subject: Make) -> Service:
@@ -63,3 +66,15 @@ def test_machines_whose_tokens_would_be_bought_may_be_excluded() -> None:
     again = answer(BUY, subject, excluding(resource_id=name), AS_OF)
     assert isinstance(again, WhyNot)
     assert again.reason == "excluded"
+
+
+@pytest.mark.parametrize(("tags", "reason"), [({"env": "audit"}, "excluded"), ({"env": "other"}, None)])
+def test_tokens_of_which_a_part_is_excluded_stay_as_they_are(tags: dict[str, str], reason: str | None) -> None:
+    """A tenth of the cost is tagged for an audit, and nobody sends that tenth elsewhere alone."""
+    subject = tokens_bought(
+        stages={"inference_batch": Decimal(1)},
+        tags={"env": "dev"},
+        tagged=[({"env": "dev"}, Decimal(9)), (tags, Decimal(1))],
+    )
+    found = answer(BATCH, subject, excluding(tags={"env": "audit"}), AS_OF)
+    assert (found.reason if isinstance(found, WhyNot) else None) == reason
