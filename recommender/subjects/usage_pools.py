@@ -4,7 +4,8 @@ Assumes     a commitment covers whatever the payer runs of a family in a region,
             plan of AWS or Azure may cover more.
 Method      The on-demand cost of each day is spread evenly over the hours the bill saw it run, else over all hours;
             a charge of several days is of each of them alike. Billed cost stands in where there is no effective one.
-            Usage that no commitment covers counts, and what a commitment covers that ends within ``expiring_days``.
+            Usage that no commitment covers counts, and what a commitment covers that ends within ``expiring_days``, or
+            has ended: that is on demand now.
             Spot does not, nor does a type without a committed price. What accepted changes will take away is taken out
             first, of those that expired since as well: of a machine to be stopped, to go to spot, to another family, or
             whose work is to be bought, all; of what is switched off by the hour all but the machines that never are;
@@ -180,7 +181,7 @@ def _pool(
         by_type[row.instance_type] += amount * stays
         by_resource[row.resource_id] += amount * stays
         decided += amount * (1 - stays)
-        if row.commitment_id is not None:
+        if row.commitment_id is not None and row.ends_at > as_of:
             ends, covered = expiring.get(row.commitment_id, (row.ends_at, Decimal(0)))
             expiring[row.commitment_id] = (ends, covered + amount * stays)
         costs[row.day] = _add(costs.get(row.day), row)

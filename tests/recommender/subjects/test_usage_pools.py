@@ -186,6 +186,15 @@ def test_of_replicas_by_the_hour_those_stay_that_are_never_off(fleet: Store, lea
     assert load(fleet, expiring_days=10).usage[24:36] == (Decimal(left),) * 12
 
 
+def test_what_has_ended_covers_nothing_any_more(fleet: Store) -> None:
+    """It covered i-3 until a day ago: the hours count as before, and none of their saving waits for an end to come."""
+    with fleet.engine.begin() as connection:
+        connection.execute(commitment_term.update().values(ends_at=AS_OF - timedelta(days=1)))
+    found = load(fleet)
+    assert found.usage[36:] == (Decimal(5),) * 12
+    assert found.expiring == ()
+
+
 def test_the_usage_of_each_machine_is_kept_by_day(fleet: Store) -> None:
     """i-1 in the morning, and half of it where that was accepted; i-3 all day."""
     assert load(fleet).parts == {
