@@ -84,7 +84,8 @@ class Subject:
     """What money is paid for: whose it is, where, and what it cost by day.
 
     ``resource_key`` is 0 and ``resource_id`` a name of ours (``tokens:…``, ``service:…``) where it is no single
-    resource of the bill. ``as_of`` ends the evidence: the day after the newest usage charge.
+    resource of the bill. ``as_of`` ends the evidence: the day after the newest usage charge. ``costs_since`` is the day
+    from which on it costs what it costs now, as it was another machine type before; None: all days count.
     """
 
     resource_key: int
@@ -99,6 +100,7 @@ class Subject:
     first_seen: date
     costs: Sequence[DailyCost]
     as_of: datetime
+    costs_since: date | None = None
     prices: PriceBook = field(default=CATALOGUE, compare=False, repr=False)
     places: Places = field(default=NOTHING_TOLD, compare=False, repr=False)
 

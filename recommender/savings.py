@@ -3,8 +3,9 @@
 Assumes
     The days of the evidence window are like the days to come.
 Method
-    Daily usage cost × the share saved, averaged over the window and scaled to 730 hours. A day without a charge cost
-    nothing; a day whose cost the bill does not give is unknown and left out of the average.
+    Daily usage cost × the share saved, averaged over the window and scaled to 730 hours: of a machine that was changed
+    to another type, over the days since. A day without a charge cost nothing; a day whose cost the bill does not give
+    is unknown and left out of the average.
     *list*: at public price. *effective*: at your amortised rate, or as billed where the bill gives no such rate, which
     the basis says. *net*: only the part no commitment covers, because covered hours save nothing until the
     commitment ends or other usage takes it. Where commitments may be left behind (another type, tokens bought) they
@@ -70,15 +71,25 @@ Behind = Callable[[DailyCost], Decimal | None]
 
 
 def recent(subject: Subject, days: int) -> Sequence[DailyCost]:
-    """The subject's costs in the last ``days`` of the evidence."""
-    first = (subject.as_of - timedelta(days=days)).date()
+    """The subject's costs in the last ``days`` of the evidence, since it has its machine type."""
+    first = _first(subject, days)
     return [cost for cost in subject.costs if cost.day >= first]
+
+
+def _first(subject: Subject, days: int) -> date:
+    first = (subject.as_of - timedelta(days=days)).date()
+    return first if subject.costs_since is None else max(first, subject.costs_since)
+
+
+def _days(subject: Subject, days: int) -> int:
+    """So many of the last ``days`` count."""
+    return (subject.as_of.date() - _first(subject, days)).days
 
 
 def monthly_cost(subject: Subject, days: int) -> Decimal | None:
     """Effective cost of the last ``days`` per 730 hours; None where it is known for no day with a charge."""
     costs = recent(subject, days)
-    return _monthly([cost.effective_cost for cost in costs], days)
+    return _monthly([cost.effective_cost for cost in costs], _days(subject, days))
 
 
 def without_cost(subject: Subject, days: int) -> tuple[str, str] | None:
@@ -99,7 +110,7 @@ def saving(
 
     ``behind`` where commitments may not follow the change: net is never below nothing.
     """
-    costs = recent(subject, days)
+    costs, days = recent(subject, days), _days(subject, days)
     effective = _monthly([cost.effective_cost for cost in costs], days, share)
     net = _monthly([cost.uncovered_effective_cost for cost in costs], days, share) or Decimal(0)
     lists = [cost.list_cost for cost in costs]
@@ -142,7 +153,7 @@ def paid_anew(subject: Subject, days: int, share: Decimal, behind: Behind) -> De
     unknown = len(recent(subject, days)) - len(costs)
     if None in amounts:
         return None
-    return _monthly([*amounts, *[None] * unknown], days, 1 - share) or Decimal(0)
+    return _monthly([*amounts, *[None] * unknown], _days(subject, days), 1 - share) or Decimal(0)
 
 
 def covered_share(costs: Sequence[DailyCost]) -> Decimal:
@@ -163,12 +174,15 @@ def cost_basis(subject: Subject, days: int) -> str:
         basis = f"billed cost on {billed} of {len(costs)} days, where the bill gives no effective cost"
     if unknown:
         basis += f"; {unknown} of {len(costs)} days have no known cost and are left out"
+    if subject.costs_since is not None and _days(subject, days) < days:
+        basis += f", from {subject.costs_since} on, when its type changed"
     return basis
 
 
 def cost_remark(subject: Subject, days: int) -> str:
     """A sentence for the reason where the figures are not plainly effective cost; else nothing."""
-    if any(cost.billed or cost.effective_cost is None for cost in recent(subject, days)):
+    is_changed = _days(subject, days) < days
+    if is_changed or any(cost.billed or cost.effective_cost is None for cost in recent(subject, days)):
         return f" Cost: {cost_basis(subject, days)}."
     return ""
 

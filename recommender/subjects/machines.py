@@ -38,6 +38,7 @@ from recommender.histories import daily_maxima, histories
 from recommender.methods.idle import TWO_MONTHS
 from recommender.methods.states import SLOTS_PER_DAY, Accelerators
 from recommender.prices import CATALOGUE, PriceBook
+from recommender.subjects import changed_type
 from recommender.subjects.bound_cost import FOLLOWS, FOLLOWS_WITHIN_FAMILY, TERM_OF_COMMITMENT, left_behind
 from recommender.subjects.charged_days import on_its_days, one_a_day
 from recommender.subjects.fleets import has_ended, siblings
@@ -129,7 +130,7 @@ def load_machines(
 ) -> Iterator[Machine]:
     """Machines of the providers and accounts asked for with a cost in the window, by resource key; streamed."""
     since = (as_of - timedelta(days=window_days)).date()
-    costs = _daily_costs(connection, since, as_of.date())
+    costs, types = _daily_costs(connection, since, as_of.date())
     facts = _facts(connection, list(costs), since)
     regrets = load_regret(connection, {key: fact["platform"] for key, fact in facts.items()})
     facts = {key: fact for key, fact in facts.items() if of(fact["provider"], fact["account"])}
@@ -158,6 +159,9 @@ def load_machines(
             siblings=beside.get(resource_key, 0),
             currency=currency,
             costs=costs[resource_key, currency],
+            costs_since=changed_type.since(
+                fact["provider"], types[resource_key], fact["billed_type"], costs[resource_key, currency][-1].day
+            ),
             model=model,
             team=team,
             stage=stage,
@@ -174,7 +178,7 @@ def load_machines(
             market=markets.market(fact["provider"], fact["region"], fact["instance_type"]),
             as_of=as_of,
             prices=prices,
-            **fact,
+            **{name: value for name, value in fact.items() if name != "billed_type"},
         )
 
 
@@ -192,9 +196,12 @@ def _earlier(
     return daily_maxima(connection, key, start, history.start)
 
 
-def _daily_costs(connection: Connection, since: date, until: date) -> dict[tuple[int, str], list[DailyCost]]:
-    """Usage cost per (resource, currency) and day. Purchases, credits and tax are not changed by stopping a thing.
+def _daily_costs(
+    connection: Connection, since: date, until: date
+) -> tuple[dict[tuple[int, str], list[DailyCost]], dict[int, dict[date, set[str]]]]:
+    """Usage cost per (resource, currency) and day, and the machine types of each resource and day.
 
+    Purchases, credits and tax are not changed by stopping a thing.
     Billed cost stands in where a charge has no effective cost, except where a commitment covers it and it is
     billed nothing: what was paid for it is elsewhere in the bill. Then, or where a charge has neither, the day's cost
     is unknown. An Azure actual export counts only where its month has no amortised one, which lists the same usage.
@@ -226,6 +233,7 @@ def _daily_costs(connection: Connection, since: date, until: date) -> dict[tuple
             func.bool_or(no_effective & cost.is_not(None)),
             left_behind(covered, FOLLOWS),
             left_behind(covered, or_(FOLLOWS, FOLLOWS_WITHIN_FAMILY)),
+            func.array_agg(sku.c.instance_type.distinct()).filter(sku.c.instance_type.is_not(None)),
         )
         .outerjoin(commitment, commitment.c.commitment_key == charge.c.commitment_key)
         .outerjoin(commitment_term, TERM_OF_COMMITMENT)
@@ -244,6 +252,7 @@ def _daily_costs(connection: Connection, since: date, until: date) -> dict[tuple
         .order_by(charge.c.charge_date, charge.c.charge_end_date)
     )
     result: dict[tuple[int, str], list[DailyCost]] = defaultdict(list)
+    types: dict[int, dict[date, set[str]]] = defaultdict(lambda: defaultdict(set))
     for (
         key,
         currency,
@@ -258,6 +267,7 @@ def _daily_costs(connection: Connection, since: date, until: date) -> dict[tuple
         billed,
         bound,
         bound_to_type,
+        named,
     ) in rows:
         of_line = DailyCost(
             day=day,
@@ -271,8 +281,11 @@ def _daily_costs(connection: Connection, since: date, until: date) -> dict[tuple
             bound_cost=bound,
             bound_to_type_cost=bound_to_type,
         )
-        result[key, currency] += on_its_days(of_line, end, since=since, until=until)
-    return {key: one_a_day(costs) for key, costs in result.items() if costs}
+        on_days = on_its_days(of_line, end, since=since, until=until)
+        result[key, currency] += on_days
+        for one in on_days:
+            types[key][one.day].update(named or ())
+    return {key: one_a_day(costs) for key, costs in result.items() if costs}, types
 
 
 def _facts(connection: Connection, keys: list[tuple[int, str]], since: date) -> dict[int, dict[str, Any]]:
@@ -302,8 +315,10 @@ def _facts(connection: Connection, keys: list[tuple[int, str]], since: date) -> 
         )
         .order_by(
             charge.c.resource_key,
+            # not its disks or processors, and what it is now: it may have been another type before
+            sku.c.accelerator_type.is_(None),
+            func.coalesce(charge.c.charge_end_date - 1, charge.c.charge_date).desc(),
             sku.c.accelerators.desc().nulls_last(),
-            charge.c.charge_date.desc(),
             # of charges alike the same one, in whatever order they came
             charge.c.account_key,
             charge.c.sku_key,
@@ -325,6 +340,7 @@ def _facts(connection: Connection, keys: list[tuple[int, str]], since: date) -> 
             "zone": row[newest.c.availability_zone],
             "platform": row[newest.c.platform],
             "instance_type": row[resource.c.instance_type] or row[newest.c.instance_type],
+            "billed_type": row[newest.c.instance_type],
             "accelerator_type": row[resource.c.accelerator_type] or row[newest.c.accelerator_type],
             "accelerator_count": row[resource.c.accelerators] or row[newest.c.accelerators],
             "fleet": row[resource.c.fleet],

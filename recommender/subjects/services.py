@@ -175,6 +175,7 @@ def pools(services: Sequence[Service]) -> Iterator[Pool]:
             team=first.team if len({service.team for service in several}) == 1 else None,
             first_seen=min(service.first_seen for service in several),
             costs=together([service.costs for service in several]),
+            costs_since=_latest([service.costs_since for service in several]),
             as_of=first.as_of,
             accelerator_type=kind,
             services=tuple(several),
@@ -266,12 +267,18 @@ def _service(
         team=teams.pop() if len(teams) == 1 else None,
         first_seen=min(machine.first_seen for machine in machines),
         costs=together([machine.costs for machine in machines]),
+        costs_since=_latest([machine.costs_since for machine in current]),
         as_of=first.as_of,
         stage=first.stage,
         start=first.as_of - timedelta(days=days),
         members=members,
         use=use,
     )
+
+
+def _latest(days: Sequence[date | None]) -> date | None:
+    """The day from which on all of them cost what they cost now."""
+    return max((day for day in days if day is not None), default=None)
 
 
 def _common(tags: Sequence[Mapping[str, str]]) -> dict[str, str]:

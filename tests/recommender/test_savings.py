@@ -53,6 +53,22 @@ def anything_at(costs: list[DailyCost]) -> Subject:
     )
 
 
+def test_what_changed_its_type_costs_what_it_costs_since(make_subject: Make) -> None:
+    """Nine days at 480 and five at 24: 24 a day is 730 a month; by all days it would be 9,646.43. Five days are too few
+    for a range, and the basis says since when."""
+    costs = days(*[480] * 9, *[24] * 5)
+    subject = make_subject(costs=costs, costs_since=costs[9].day)
+    assert monthly_cost(subject, 14) == Decimal("730.00")
+    found = saving(subject, 14, Decimal("0.5"))
+    assert (found.effective, found.net, found.p10) == (Decimal("365.00"), Decimal("365.00"), None)
+    assert found.range_from == "none: fewer than two whole weeks of its cost are known"
+    assert (
+        cost_basis(subject, 14) == "effective cost of the bill's last days, from 2026-11-16 on, when its type changed"
+    )
+    # a change before the window is none of it
+    assert monthly_cost(replace(subject, costs_since=costs[0].day), 14) == Decimal("9646.43")
+
+
 def test_a_month_is_730_hours_of_the_window_and_not_of_days_before_it(make_subject: Make) -> None:
     """Four weeks are loaded, of which the last two are asked for: 240 a day is 10 an hour is 7,300."""
     subject = make_subject(costs=days(*[1000] * 14, *[240] * 14))

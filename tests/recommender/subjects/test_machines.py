@@ -8,9 +8,9 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import insert
 
-from aispend.schema import charge, charge_kind, exchange_rate, resource_alias, workload_hour
+from aispend.schema import charge, charge_kind, exchange_rate, resource_alias, sku, workload_hour
 from aispend.store import Store
-from recommender.savings import monthly_cost
+from recommender.savings import monthly_cost, saving
 from recommender.subjects.machines import Machine, load_machines
 from tests.recommender.subjects.conftest import AS_OF, DAYS, SPOT, write
 
@@ -47,6 +47,43 @@ def test_a_machine_billed_by_the_month_runs_on_its_days(ledger: Store) -> None:
     machine = spot_machine(ledger)
     assert (len(machine.costs), machine.is_off) == (14, False)
     assert monthly_cost(machine, DAYS) == Decimal("608.33")
+
+
+def changed_type(ledger: Store, before: int, day: date) -> None:
+    """The machine of now, with H100s at 400 a day, was another at 24 a day before a day; with so many A10Gs."""
+    write(
+        ledger, sku, sku_key=3, provider="aws", is_ai=True, platform="gpu_vm", instance_type="g5.other",
+        accelerator_type="nvidia-a10g", accelerators=before,
+    )  # fmt: skip
+    with ledger.engine.begin() as connection:
+        lines = charge.update().where(charge.c.resource_key == 3, charge.c.charge_date < day)
+        connection.execute(lines.values(sku_key=3, effective_cost=24, billed_cost=24, list_cost=24))
+
+
+@pytest.mark.parametrize("before", [1, 16])
+def test_a_machine_is_what_it_was_changed_to_and_costs_what_that_costs(ledger: Store, before: int) -> None:
+    """Nine days of two lines at 24, then five at 300 and 100: 400 a day is 12,166.67 a month, and not the 5,284.76 of
+    all days; however many cards it had before."""
+    changed_type(ledger, before, date(2026, 11, 16))
+    machine = spot_machine(ledger)
+    assert (machine.instance_type, machine.accelerator_type) == ("p5.48xlarge", "nvidia-h100-80gb")
+    assert machine.costs_since == date(2026, 11, 16)
+    assert monthly_cost(machine, DAYS) == Decimal("12166.67")
+    assert saving(machine, DAYS, Decimal(1)).list_cost == Decimal("12166.67")
+
+
+def test_two_types_of_one_resource_on_every_day_are_no_change(ledger: Store) -> None:
+    """An endpoint with a variant of each: 300 of one and 100 of the other every day."""
+    write(
+        ledger, sku, sku_key=3, provider="aws", is_ai=True, platform="gpu_vm", instance_type="g5.other",
+        accelerator_type="nvidia-a10g", accelerators=1,
+    )  # fmt: skip
+    with ledger.engine.begin() as connection:
+        lines = charge.update().where(charge.c.resource_key == 3, charge.c.effective_cost == 100)
+        connection.execute(lines.values(sku_key=3))
+    machine = spot_machine(ledger)
+    assert machine.costs_since is None
+    assert monthly_cost(machine, DAYS) == Decimal("12166.67")
 
 
 def test_a_dollar_is_worth_what_the_newest_rate_says(ledger: Store) -> None:
