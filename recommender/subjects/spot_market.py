@@ -11,7 +11,8 @@ Method
     interruption, which is careful; but where the market tells which share of those that end is taken back (Google),
     that share of them, the highest of a month, rounded up to whole machines.
 Cases
-    Neither a band nor own hours: how often it is interrupted is unknown.
+    Neither a band nor own hours: how often it is interrupted is unknown. A bill by the day has the hours its quantity
+    says where its unit is one of time, else all of the day.
 Known drawbacks
     Bands are of a region and not of a zone, and of the past month. Azure's are an hour's and begin at 0 to 5 %: their
     middle is a machine lost every other day, which is careful. Google's share is of everybody's machines: of those that
@@ -278,17 +279,33 @@ _RISKS = """
     FROM spot_risk WHERE as_of <= :day + 1
     ORDER BY provider, region, instance_type, measure, as_of DESC, zone"""
 
-_OWN = """
-    WITH day AS (
-        SELECT r.resource_key, r.provider, l.region_id AS region, s.instance_type, r.last_seen, c.charge_date,
-               CASE WHEN bool_and(c.hours IS NOT NULL) THEN bit_count(CAST(bit_or(c.hours) AS bit(32))) ELSE 24 END
-               AS hours
+_OWN = r"""
+    WITH line AS (
+        SELECT r.resource_key, r.provider, l.region_id AS region, s.instance_type, r.last_seen, c.sku_key,
+               c.charge_date + later AS day, c.hours, days,
+               CASE WHEN s.consumed_unit ~* '\m(hours?|hrs?|h)\M' THEN c.consumed_quantity
+                    WHEN s.consumed_unit ~* '\m(seconds?|secs?|s)\M' THEN c.consumed_quantity / 3600
+                    WHEN s.pricing_unit ~* '\m(hours?|hrs?|h)\M' AND s.pricing_unit !~ '^ *1?[02-9]'
+                    THEN c.pricing_quantity END AS quantity
         FROM charge c JOIN sku s USING (sku_key) JOIN charge_kind k USING (charge_kind_key)
         JOIN location l USING (location_key) JOIN resource r USING (resource_key)
+        -- a charge of a longer time is of each of its days alike
+        CROSS JOIN LATERAL (SELECT greatest(c.charge_end_date - c.charge_date, 1) AS days) AS period
+        CROSS JOIN LATERAL generate_series(0, days - 1) AS later
         WHERE k.pricing_category = 'Dynamic' AND k.charge_category = 'Usage' AND s.is_ai AND c.resource_key <> 0
           AND s.instance_type IS NOT NULL AND l.region_id IS NOT NULL
-          AND c.charge_date >= :since AND c.charge_date < :until AND c.billing_month >= :month AND c.half <> 1
-        GROUP BY 1, 2, 3, 4, 5, 6),
+          AND c.charge_date + later >= :since AND c.charge_date + later < :until
+          AND c.billing_month >= :month AND c.half <> 1),
+    -- hours that have lines, and no more than the quantity of one of its SKUs says
+    piece AS (
+        SELECT resource_key, provider, region, instance_type, last_seen, day, sum(quantity / days) AS quantity,
+               bit_or(hours) AS hours, bool_and(hours IS NOT NULL) AS by_hour
+        FROM line GROUP BY resource_key, provider, region, instance_type, last_seen, day, sku_key),
+    day AS (
+        SELECT resource_key, provider, region, instance_type, last_seen, day,
+               least(CASE WHEN bool_and(by_hour) THEN bit_count(CAST(bit_or(hours) AS bit(32))) ELSE 24 END,
+                     max(quantity)) AS hours
+        FROM piece GROUP BY resource_key, provider, region, instance_type, last_seen, day),
     machine AS (
         SELECT resource_key, provider, region, instance_type, last_seen, sum(hours) AS hours
         FROM day GROUP BY 1, 2, 3, 4, 5),

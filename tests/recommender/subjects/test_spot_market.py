@@ -8,11 +8,11 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import insert
 
-from aispend.schema import spot_risk
+from aispend.schema import charge, spot_risk
 from aispend.store import Store
 from recommender.kinds.spot_quote import _mtbf
 from recommender.subjects.spot_market import Band, OwnSpot, SpotMarkets, of_ends
-from tests.recommender.subjects.conftest import DAYS, write
+from tests.recommender.subjects.conftest import DAYS, SPOT, write
 
 AS_OF = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -90,3 +90,31 @@ def test_the_highest_share_of_a_month_counts(
     assert market.own.interruptions == interruptions
     assert market.own.counted.startswith(counted)
     assert market.band is None, "a share is no rate"
+
+
+def own(ledger: Store) -> OwnSpot | None:
+    with ledger.engine.connect() as connection:
+        market = SpotMarkets(connection, AS_OF, DAYS).market("aws", "us-east-1", "p5.48xlarge")
+    return market and market.own
+
+
+def test_a_daily_bill_has_the_hours_its_quantity_says(ledger: Store) -> None:
+    """Three hours a day of 14 days, by a bill that knows no hours: 42 on spot, and not 336."""
+    assert (own(ledger) or OwnSpot(0, 0, "")).hours == 336
+    with ledger.engine.begin() as connection:
+        of_spot = charge.update().where(charge.c.charge_kind_key == SPOT)
+        connection.execute(of_spot.values(hours=None, pricing_quantity=Decimal("1.5")))
+    assert (own(ledger) or OwnSpot(0, 0, "")).hours == 42
+
+
+def test_a_month_s_charge_is_of_its_days(ledger: Store) -> None:
+    """720 hours of November, from the 1st on: the fourteen days of the window have 336 of them."""
+    with ledger.engine.begin() as connection:
+        connection.execute(charge.delete().where(charge.c.charge_kind_key == SPOT))
+    write(
+        ledger, charge,
+        billing_month=date(2026, 11, 1), slice_id=1, half=0, ordinal=999, charge_date=date(2026, 11, 1),
+        charge_end_date=date(2026, 12, 1), account_key=1, sku_key=2, location_key=1, resource_key=3, tag_set_key=0,
+        commitment_key=0, charge_kind_key=SPOT, billed_cost=600, pricing_quantity=720, line_count=1,
+    )  # fmt: skip
+    assert own(ledger) == OwnSpot(336, 1, "machines that ended, whoever ended them")
