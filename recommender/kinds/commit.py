@@ -11,7 +11,8 @@ Method
     Usage under a commitment that ends soon counts as free to be committed again, and what ends is said.
     Replay: sized on the earlier half of the window, held against the later.
 Cases
-    An hour of unknown cost, less than two weeks of usage, no price of a committed hour: no advice, with the reason.
+    An hour of unknown cost, less than two weeks of usage, no price of a committed hour: no advice, with the reason. So
+    where a commitment that may cover it began less than a week before the bill ends, or is to begin: it is bought once.
     Less than four weeks: the term is not forecast, and the text says so. What ended, or fell, in the last week counts
     for no more than still runs (``methods/lasting.py``).
     Open advice on the same machines is settled first: the portfolio counts only what is left after it.
@@ -82,6 +83,13 @@ def evaluate(subject: UsagePool, settings: Recommend) -> Advice | WhyNot:
     seen = (subject.as_of.date() - subject.first_seen).days
     if seen < _MIN_WEEKS * 7:
         return no("too_new", f"It was first billed {seen} days ago; a commitment needs {_MIN_WEEKS * 7} days of usage.")
+    if subject.begun:
+        told = "; ".join(f"{one.description}, from {one.starts_at:%Y-%m-%d} on" for one in subject.begun)
+        return no(
+            "bought_lately",
+            f"What may cover it has been bought, and the bill has less than a week of that: {told}. What is left to "
+            "commit to shows then.",
+        )
     rates = [one for one in subject.rates if one.term == options.term]
     if not rates:
         return no(

@@ -22,7 +22,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
@@ -50,6 +50,9 @@ _OF_EVERY_HOUR = (*_RESIZING, "optimize_model")
 """Kinds that take the same share of every hour."""
 _BY_HOUR = ("schedule", "scale_replicas", "auto_stop")
 """Kinds that switch off by the hour: in which hours is not looked at."""
+_A_WEEK = timedelta(days=7)
+"""Of bills under a commitment show what it leaves (``methods/lasting.py``)."""
+_ENDED = ("retired", "returned", "deleted", "queued-deleted", "payment-failed", "expired", "cancelled", "failed")
 _AMOUNTS = ("on_demand", "list_cost", "effective")
 _SAME_TYPE = "replicas"
 """Target of what keeps the type and takes machines away."""
@@ -75,13 +78,22 @@ class Expiring:
     hourly: Decimal
 
 
+@dataclass(frozen=True)
+class Begun:
+    """A commitment that may cover a pool and that bills do not show yet, or for less than a week."""
+
+    description: str
+    starts_at: datetime
+
+
 @dataclass(frozen=True, kw_only=True)
 class UsagePool(Subject):
     """``usage`` is on-demand money of each hour of the window, None on days of unknown cost, oldest first.
 
     ``by_resource`` and ``by_type`` are on-demand money of the window by resource and by machine type, ``parts`` that
     of each resource by day, all after what was decided; ``decided`` is what accepted and done changes take out of it,
-    and ``unpriced`` what types without a committed price cost, both a month.
+    and ``unpriced`` what types without a committed price cost, both a month. ``begun`` are commitments that begin, by
+    their listing, less than a week before the end of the evidence or after it: what they cover is in the usage.
     """
 
     family: str
@@ -94,6 +106,7 @@ class UsagePool(Subject):
     expiring: tuple[Expiring, ...]
     decided: Decimal
     unpriced: Decimal = Decimal(0)
+    begun: tuple[Begun, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -137,12 +150,29 @@ def load_usage_pools(
             row, _AMOUNTS, since=first, until=end
         )
     prices = load_prices(connection, as_of.date())
+    begun = connection.execute(text(_BEGUN), scope | {"since": as_of - _A_WEEK, "ended": list(_ENDED)}).all()
     for (provider, payer, region, family, currency), rows in sorted(pools.items()):
-        yield _pool(
+        found = _pool(
             rows, decided, prices, start=start, days=window_days, as_of=as_of,
             header={"provider": provider, "account": payer or None, "region": region or None, "currency": currency},
             family=family,
         )  # fmt: skip
+        covering = [one for one in begun if _may_cover(one, provider, payer, region, family)]
+        yield replace(found, begun=tuple(Begun(one.description, one.starts_at) for one in covering))
+
+
+def _may_cover(one: Any, provider: str, payer: str, region: str, family: str) -> bool:
+    """Whether a commitment may cover usage of a family, as far as its listing says what it is for."""
+    if one.provider != provider or (one.payers and payer not in one.payers):
+        return False
+    if one.region is not None and one.region.lower() != region.lower():
+        return False
+    if one.kind == "savings_plan" and provider == "aws" and one.instance_type is None:
+        return str(one.description).lower().startswith("sagemaker" if family.startswith("ml.") else "compute")
+    if one.kind == "savings_plan" and one.instance_type is None:
+        return True
+    # Google's is bound to an accelerator, and which family has that is not looked at
+    return one.instance_type is not None and (provider == "gcp" or family_of(provider, one.instance_type) == family)
 
 
 def _pool(
@@ -310,3 +340,13 @@ _USAGE = """
       AND (c.half <> 1 OR c.slice_id NOT IN (SELECT slice_id FROM slice WHERE position('+' in dataset) > 0))
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 10, 11
     ORDER BY r.resource_id, c.charge_date, c.charge_end_date"""
+
+_BEGUN = """
+    SELECT t.provider, t.kind, t.description, t.region, t.instance_type, t.starts_at,
+           (SELECT array_agg(DISTINCT a.billing_account_id) FROM account AS a
+            WHERE a.provider = t.provider AND a.billing_account_id IS NOT NULL
+              AND t.owner_account IN (a.sub_account_id, a.billing_account_id)) AS payers
+    FROM commitment_term AS t
+    WHERE t.kind IN ('savings_plan', 'reservation', 'committed_use') AND t.state <> ALL(:ended)
+      AND t.starts_at > :since AND t.starts_at < :soon AND (t.ends_at IS NULL OR t.ends_at > t.starts_at)
+    ORDER BY t.starts_at, t.description, t.commitment_id"""

@@ -15,7 +15,7 @@ from aispend.prices.prices import Price
 from recommender.contract import Advice, DailyCost, Subject, WhyNot
 from recommender.kinds.commit import KIND, evaluate
 from recommender.methods.hours_used import Spent
-from recommender.subjects.usage_pools import CommittedRate, Expiring, UsagePool, family_of
+from recommender.subjects.usage_pools import Begun, CommittedRate, Expiring, UsagePool, family_of
 from tests.recommender.conftest import AS_OF
 from tests.recommender.kinds.contract import KindContract
 
@@ -145,6 +145,15 @@ def test_what_ends_soon_is_part_of_the_size_and_saves_nothing_today() -> None:
     assert found.saving.effective == Decimal("3650.00")
     assert found.saving.net == Decimal("1825.00")
     assert "1 commitment ends within 60 days" in found.reason
+
+
+def test_a_commitment_is_bought_once() -> None:
+    """The bill still has 10 an hour on demand, and a plan for it began the day before it ends."""
+    bought = Begun("Compute savings plan", AS_OF - timedelta(days=1))
+    answer = evaluate(pool([10], begun=(bought,)), SETTINGS)
+    assert isinstance(answer, WhyNot)
+    assert answer.reason == "bought_lately"
+    assert "Compute savings plan, from 2026-" in answer.explanation
 
 
 def test_what_is_covered_until_then_saves_no_more_at_list_price() -> None:

@@ -195,6 +195,41 @@ def test_what_has_ended_covers_nothing_any_more(fleet: Store) -> None:
     assert found.expiring == ()
 
 
+@pytest.mark.parametrize(
+    ("listed", "is_told"),
+    [
+        ({}, True),
+        ({"starts_at": AS_OF + timedelta(days=30), "state": "queued"}, True),
+        ({"kind": "reservation", "description": "2 p4d.24xlarge", "instance_type": "p4d.24xlarge"}, True),
+        ({"description": "EC2Instance savings plan, p4d", "instance_type": "p4d", "region": "us-east-1"}, True),
+        ({"owner_account": "one"}, True),
+        ({"owner_account": "elsewhere"}, True),
+        ({"owner_account": "other"}, False),
+        ({"starts_at": AS_OF - timedelta(days=7)}, False),
+        ({"state": "queued-deleted"}, False),
+        ({"description": "SageMaker savings plan"}, False),
+        ({"description": "EC2Instance savings plan, g5", "instance_type": "g5"}, False),
+        ({"region": "eu-west-1"}, False),
+        ({"kind": "reservation", "description": "10 units of throughput"}, False),
+        ({"kind": "capacity_block"}, False),
+    ],
+)
+def test_what_was_bought_a_moment_ago_is_told(fleet: Store, listed: dict[str, Any], is_told: bool) -> None:
+    """A plan for all families began two days before the bill ends; what else is listed of it decides whether it may
+    cover the pool. Of an owner no bill names it is taken to."""
+    values: dict[str, Any] = {
+        "provider": "aws", "commitment_id": "sp-new", "kind": "savings_plan", "description": "Compute savings plan",
+        "currency": "USD", "state": "active", "source": "aws", "starts_at": AS_OF - timedelta(days=2),
+        "ends_at": AS_OF + timedelta(days=363), "as_of": AS_OF,
+    }  # fmt: skip
+    with fleet.engine.begin() as connection:
+        connection.execute(
+            insert(account).values(account_key=7, provider="aws", billing_account_id="another", sub_account_id="other")
+        )
+        connection.execute(insert(commitment_term).values(values | listed))
+    assert [one.description for one in load(fleet).begun] == [(values | listed)["description"]] * is_told
+
+
 def test_the_usage_of_each_machine_is_kept_by_day(fleet: Store) -> None:
     """i-1 in the morning, and half of it where that was accepted; i-3 all day."""
     assert load(fleet).parts == {
