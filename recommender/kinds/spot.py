@@ -26,7 +26,6 @@ Known drawbacks
 
 from __future__ import annotations
 
-import fnmatch
 import math
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -48,6 +47,7 @@ from recommender.guards import (
     reservation_of,
 )
 from recommender.kinds.parts import Parts, parts_of
+from recommender.kinds.resumes import checkpoint
 from recommender.kinds.spot_quote import Quote, quote_of
 from recommender.kinds.spot_replayed import (
     OnSpot,
@@ -193,7 +193,7 @@ def _unfit(subject: Service, machines: tuple[Machine, ...]) -> tuple[str, str] |
 
 def _run(subject: Service, machines: tuple[Machine, ...], quote: Quote, options: Spot) -> _Outlook | tuple[str, str]:
     """A job that begins again from its last checkpoint after each interruption."""
-    minutes, proof = _checkpoint(subject, machines, options)
+    minutes, proof = checkpoint(subject, machines, options)
     gang = len(machines) if subject.stage in _GANG else 1
     mtbf = gang_mtbf(quote.mtbf, gang)
     longest = [machine.jobs.longest_hours for machine in machines if machine.jobs and machine.jobs.longest_hours > 0]
@@ -269,25 +269,6 @@ def _serve(machines: tuple[Machine, ...], quote: Quote, options: Spot) -> _Outlo
             "mtbf_hours": round(quote.mtbf, 2),
         },
     )
-
-
-def _checkpoint(subject: Service, machines: tuple[Machine, ...], options: Spot) -> tuple[float, str | None]:
-    """Minutes a checkpoint takes, and what shows that it resumes from one; None where nothing does."""
-    names = [subject.model, subject.team, *(machine.resource_id for machine in machines)]
-    for pattern, minutes in options.checkpoint_minutes.items():
-        if any(name and fnmatch.fnmatchcase(name.lower(), pattern.lower()) for name in names):
-            return minutes, f"recommend.spot.checkpoint_minutes, {pattern}"
-    for key, value in subject.tags.items():
-        if "checkpoint" in key.lower() and value.lower() not in ("", "no", "false", "0", "none"):
-            try:
-                told = float(value)
-            except ValueError:
-                told = math.nan
-            known = math.isfinite(told) and told > 0
-            return told if known else options.assumed_checkpoint_minutes, f"tag {key}={value}"
-    resumed = sum(machine.jobs.resumed for machine in machines if machine.jobs)
-    proof = f"{resumed} of its jobs were retried and succeeded" if resumed else None
-    return options.assumed_checkpoint_minutes, proof
 
 
 def _saved(subject: Subject, days: int, outlook: _Outlook, tried: SpotReplay | None, share: float) -> Saving:

@@ -127,7 +127,14 @@ def test_settings_show_that_it_resumes(make_subject: Make) -> None:
 
 
 def test_a_tag_that_says_no_shows_nothing(make_subject: Make) -> None:
-    assert advise(trainer(make_subject, jobs=None, tags={"checkpoint": "no"})).gate == GATE
+    for value in ("no", "Off", "disabled", "never", "0.0", "-1", "n/a"):
+        assert advise(trainer(make_subject, jobs=None, tags={"checkpoint": value})).gate == GATE, value
+    for key in ("no-checkpoint", "user:without_checkpoints", "skip-checkpoint", "checkpointing-disabled"):
+        assert advise(trainer(make_subject, jobs=None, tags={key: "true"})).gate == GATE, key
+    both = {"a-checkpoint": "s3://bucket/a", "checkpoint-minutes": "3"}
+    for tags in (both, dict(reversed(both.items()))):
+        found = advise(trainer(make_subject, jobs=None, tags=tags))
+        assert (found.gate, found.evidence["checkpoint_minutes"]) == (None, 3)
 
 
 def test_less_than_fifteen_percent_left_is_refused(make_subject: Make) -> None:
