@@ -204,6 +204,11 @@ def why_not_below() -> tuple[views.Below, ...]:
         return views.why_not_below(connection, load_settings().recommend.min_monthly_saving)
 
 
+def expires_after_days() -> int:
+    """How old what advice rests on may be."""
+    return load_settings().recommend.expires_after_days
+
+
 @st.cache_data(ttl=CACHE_SECONDS, show_spinner=False)
 def currencies() -> tuple[str, ...]:
     """Currencies of the last thirteen months, the reporting currency first."""

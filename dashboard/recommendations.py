@@ -8,6 +8,7 @@ from datetime import date, timedelta
 
 import streamlit as st
 
+from aispend import clock
 from dashboard import advice_filters, data, evidence, layout
 from dashboard.layout import Figure, Lines
 from reports import advice_sheet
@@ -17,6 +18,7 @@ from reports.advice_words import (
     lost_line,
     none_stands_line,
     not_counted_line,
+    outdated_line,
     payback_line,
     unmeasured_line,
 )
@@ -58,6 +60,8 @@ def page() -> None:
     told = (as_of_line(found), advice_filters.counts_of(rows)) if newest else ()
     fresh = "".join(f" · {text}" for text in told if text)
     st.caption(layout.markdown_safe(f"Per month of 730 hours, in {currency}{fresh}"))
+    if outdated := outdated_line(found, clock.system_clock(), data.expires_after_days()):
+        st.warning(layout.markdown_safe(outdated))
     if newest:
         _changed(newest.date() - timedelta(days=7), currency)
     if not rows:

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 
 from reports.formats import moment, money
-from reports.views import NotCounted, Recommendation, Recommendations, Uncounted, Unmeasured, WhyNot
+from reports.views import (
+    PROMISING_STATES,
+    NotCounted,
+    Recommendation,
+    Recommendations,
+    Uncounted,
+    Unmeasured,
+    WhyNot,
+)
 
 _GROUPS: Mapping[Uncounted, tuple[str, str]] = {
     "estimate": ("is an estimate", "are estimates"),
@@ -59,6 +68,22 @@ def as_of_line(found: Recommendations) -> str | None:
         return None
     first, last = (moment(end) for end in found.evidence_ends)
     return f"evidence as of {last}" if first == last else f"evidence as of {first} to {last}"
+
+
+def outdated_line(found: Recommendations, now: datetime, days: int) -> str | None:
+    """That open or accepted advice rests on what ended more than ``days`` ago, where no run has let it expire yet.
+
+    Only a run does, so where none comes any more (a broken timer) old advice would stand as new.
+    """
+    standing = [row for row in found.rows if row.state in PROMISING_STATES]
+    ends = [end for row in standing if (end := row.evidence_as_of) is not None and now - end > timedelta(days=days)]
+    if not ends:
+        return None
+    return (
+        f"{len(ends)} of {len(standing)} open or accepted rest on what ended more than {days} days ago, the newest of "
+        f"it on {max(ends):%Y-%m-%d}, and are not to be acted on (recommend.expires_after_days). Load newer bills and "
+        "telemetry, then aispend recommend."
+    )
 
 
 def lost_line(ended: Recommendations) -> str | None:

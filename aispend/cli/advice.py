@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from aispend import clock
 from aispend.cli import decisions, doors, one_advice, reasons, show
 from aispend.cli.advice_options import Narrowing, narrowed
 from aispend.cli.doors import DatabaseOption, Format, FormatOption, FromOption, ToOption
@@ -112,7 +113,7 @@ def _list(narrowing: Narrowing, first: str | None, end: str | None, style: Forma
     from reports import views
     from reports.advice_columns import RECOMMENDATIONS
     from reports.advice_records import recommendation_records
-    from reports.advice_words import lost_line
+    from reports.advice_words import lost_line, outdated_line
 
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         chosen = narrowing.chosen(doors.window(first, end, views.newest_window(connection)))
@@ -120,13 +121,16 @@ def _list(narrowing: Narrowing, first: str | None, end: str | None, style: Forma
         found = replace(found, rows=in_order(found.rows, door.settings.reporting_currency))
         reasons = views.why_not(connection, door.settings.recommend.min_monthly_saving)
         lost = lost_line(views.recommendations(connection, replace(chosen, states=views.ENDED_STATES)))
+        outdated = outdated_line(found, clock.system_clock(), door.settings.recommend.expires_after_days)
         empty = "" if found.rows else _nothing(connection, chosen, asked_states=bool(narrowing.state))
     if style is not Format.table:
         show.machine(RECOMMENDATIONS, recommendation_records(found.rows), style)
     elif not found.rows:
         show.lines([empty])
     else:
-        advice_table(found.rows, [*savings_lines(found, reasons), *([lost] if lost else [])])
+        advice_table(
+            found.rows, [*([outdated] if outdated else []), *savings_lines(found, reasons), *([lost] if lost else [])]
+        )
 
 
 def in_order(rows: Iterable[views.Recommendation], home: str) -> tuple[views.Recommendation, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aispend import clock
 from aispend.cli import doors, nothing
 from aispend.cli.advice import NO_ADVICE
 from aispend.cli.advice import in_order as advice_in_order
@@ -89,6 +90,7 @@ def export(
       aispend export focus --output ledger.parquet --from 2026-11 --to 2026-12 --axis billing
     """
     from reports import columns, records, views
+    from reports.advice_words import outdated_line
     from reports.export import write_file, write_recommendations
     from reports.focus import write_focus
     from reports.home_first import home_first
@@ -114,6 +116,9 @@ def export(
             there = sum(views.recommendations_by_state(connection).values())
             listed = advice_in_order(advice.rows, door.settings.reporting_currency)
             write_recommendations(output, listed, style.value if style else None)
+            outdated = outdated_line(advice, clock.system_clock(), door.settings.recommend.expires_after_days)
+            if outdated:
+                note(outdated)
         elif what is What.unit_costs:
             costs = views.unit_costs(connection, window)
             rows = len(costs.rows)

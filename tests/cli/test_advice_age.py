@@ -10,6 +10,8 @@ from sqlalchemy import insert, update
 
 from aispend.schema import recommendation, recommendation_event
 from aispend.store import Store
+from reports import views
+from reports.views import AdviceFilter
 from tests.cli.conftest import Run
 from tests.recommender.ledger.machines_paid import Paid
 from tests.reports.samples import NOW, advice
@@ -41,6 +43,26 @@ def test_where_all_expired_it_says_up_to_when_they_were_measured(filled: Run, da
     assert text.startswith("No recommendation stands.")
     assert "expired: what they rest on ends on 2026-11-12 at the latest. Load newer bills and telemetry" in text
     assert "at the latest" not in _one_line(filled("recommendations", "list", "--state", "open").out)
+
+
+def test_advice_that_no_run_has_let_expire_is_said_to_be_too_old(
+    filled: Run, database: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Measured to the 21st at six: seven days later it stands, a day later it does not, though no run has said so."""
+    with database.engine.connect() as connection:
+        standing = len(views.recommendations(connection, AdviceFilter(states=("open", "accepted"))).rows)
+    old = (
+        f"{standing} of {standing} open or accepted rest on what ended more than 7 days ago, the newest of it on "
+        "2026-11-21, and are not to be acted on (recommend.expires_after_days)."
+    )
+    for day, is_said in ((28, False), (29, True)):
+        monkeypatch.setattr("aispend.clock.system_clock", lambda day=day: datetime(2026, 11, day, 6, tzinfo=UTC))
+        assert (old in _one_line(filled("recommendations").out)) is is_said
+        exported = filled("export", "recommendations", "--output", "advice.csv")
+        assert (exported.status, old in _one_line(exported.err)) == (0, is_said)
+    with database.engine.begin() as connection:
+        connection.execute(update(recommendation).values(state="dismissed"))
+    assert "not to be acted on" not in filled("recommendations").out
 
 
 def test_what_was_accepted_and_is_gone_is_told_with_the_reason(filled: Run, database: Store) -> None:

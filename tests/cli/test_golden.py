@@ -9,7 +9,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Run
+from tests.reports.samples import NOW
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 PERIOD = ("--from", "2026-10", "--to", "2026-12")
@@ -68,7 +71,8 @@ WRONG: dict[str, tuple[str, ...]] = {
 }
 
 
-def test_results(filled: Run) -> None:
+def test_results(filled: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aispend.clock.system_clock", lambda: NOW)  # advice is told to be old some day
     outcomes = {name: filled(*arguments) for name, arguments in COMMANDS.items()}
 
     assert {name: outcome.err for name, outcome in outcomes.items() if outcome.status or outcome.err} == {}

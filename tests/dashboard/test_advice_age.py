@@ -53,6 +53,15 @@ def test_the_caption_has_the_day_of_the_evidence(shown: Store) -> None:
     assert captions[0].startswith("Per month of 730 hours, in USD · evidence as of 2026-11-21 06:00 UTC · ")
 
 
+def test_the_page_warns_of_advice_that_no_run_has_let_expire(shown: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five weeks after what it rests on was measured it would stand as on the first day."""
+    for days, warned in ((7, 0), (35, 1)):
+        monkeypatch.setattr("aispend.clock.system_clock", lambda days=days: NOW + timedelta(days=days))
+        told = [one.value for one in page().warning]
+        assert len(told) == warned
+    assert "rest on what ended more than 7 days ago" in told[0]
+
+
 def test_where_all_expired_the_page_says_why(shown: Store) -> None:
     with shown.engine.begin() as connection:
         connection.execute(update(recommendation).values(state="expired", evidence_until=NOW))
