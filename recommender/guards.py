@@ -1,7 +1,8 @@
 """What must not be touched, and what has to be said before a machine is stopped or given up. Pure, on machines.
 
 Assumes
-    Tags mean what they say: a keep tag, or one that names a standby for disasters, is a decision somebody took.
+    Tags mean what they say: a keep tag, or one that names a standby for disasters, is a decision somebody took, and one
+    with the value "false" or "no" is none.
 Method
     *Refused*: kept by a tag, a warm standby, deployed within ``recommend.new_days``, no longer billed, in a capacity
     block.
@@ -38,6 +39,7 @@ from recommender.subjects.services import Service
 
 _STANDBY_TAGS = ("role", "purpose", "tier", "env", "environment", "usage")
 _STANDBY = ("dr", "disaster-recovery", "disaster recovery", "standby", "warm-standby", "hot-standby", "failover")
+_NO = ("false", "no", "n", "0", "off")
 _GENERATION = ("image", "launch_template", "config", "model", "variants")
 _LAUNCHED_FROM = ("aws:ec2launchtemplate:id", "aws:ec2launchtemplate:version")
 _CAPACITY_BLOCK = "capacity-block"
@@ -187,13 +189,20 @@ def too_new(deployed: datetime | None, as_of: datetime, settings: Recommend) -> 
 def keep_tag(machine: Tagged, settings: Recommend) -> str | None:
     """The tag that asks to keep it."""
     names = settings.idle.keep_tags
-    return next((key for key in machine.tags if any(is_called(key, name) for name in names)), None)
+    kept = (key for key, value in machine.tags.items() if any(is_called(key, name) for name in names) and _says(value))
+    return next(kept, None)
+
+
+def _says(value: str) -> bool:
+    """Whether a tag's value does not take back what its key says."""
+    return value.strip().lower() not in _NO
 
 
 def standby_tag(machine: Tagged) -> str | None:
     """The tag that says it stands by for a disaster, as ``key=value``."""
     for key, value in machine.tags.items():
-        if plain_tag_key(key).rsplit("/", 1)[-1] in _STANDBY_TAGS and value.strip().lower() in _STANDBY:
+        name = plain_tag_key(key).rsplit("/", 1)[-1]
+        if (name in _STANDBY_TAGS and value.strip().lower() in _STANDBY) or (name in _STANDBY and _says(value)):
             return f"{key}={value}"
     return None
 

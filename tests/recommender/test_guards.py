@@ -188,6 +188,23 @@ def test_forty_of_eighty_gb_held_are_never_idle_by_the_clouds_own_rule(make_subj
     assert empty.evidence["aws_rule_finds_it"] is None
 
 
+@pytest.mark.parametrize("tag", ["standby", "user:Warm-Standby", "failover"])
+def test_a_tag_called_after_standing_by_says_so_too(make_subject: Make, tag: str) -> None:
+    found = refusal(make_subject(tags={tag: "True"}), SETTINGS)
+    assert found is not None
+    assert found[0] == "standby"
+    assert found[1].startswith(f"Tag {tag}=True says")
+
+
+@pytest.mark.parametrize("tag", ["keep", "do-not-stop", "dr", "standby"])
+@pytest.mark.parametrize("value", ["false", "No", " 0 ", "off"])
+def test_a_tag_that_says_no_keeps_nothing(make_subject: Make, tag: str, value: str) -> None:
+    """Machines of a template have all of its tags, most of them with "false"."""
+    assert refusal(make_subject(tags={tag: value}), SETTINGS) is None
+    both = {tag: value, f"user:{tag}": "yes"}
+    assert refusal(make_subject(tags=both), SETTINGS) is not None
+
+
 @pytest.mark.parametrize("tag", ["keep", "Do-Not-Stop", "do-not-terminate", "do-not-delete", "dr", "disaster-recovery"])
 def test_tags_that_ask_to_keep_it(make_subject: Make, tag: str) -> None:
     assert refusal(make_subject(tags={tag: "yes"}), SETTINGS) == ("excluded", f"Tag {tag} asks to keep it.")
