@@ -43,16 +43,28 @@ def _no_range(row: Recommendation) -> str:
     return f"no range: {because}" if because else f"{UNKNOWN} (no range is known)"
 
 
+def _at_most(row: Recommendation) -> str:
+    """The bound of its risk, and of what it is a share: of hours, or of things that its rule was tried on."""
+    if row.violation_bound is None:
+        return ""
+    share, replay = f"at most {percent(row.violation_bound, 1)} of", row.evidence.get("replay") or {}
+    if "tried" in replay:
+        said = f"{share} {replay['of']} {replay['wrong_where']}"
+    elif "utilisation" in replay:
+        said = f"not all of it is used in {share} hours"
+    else:
+        said = f"falls short in {share} hours"
+    return f": {said} (95\u00a0%\u00a0sure)"
+
+
 def facts(row: Recommendation) -> list[Pair]:
     """What it takes, what to mind, whose it is, and what was decided."""
     payback = f"{row.payback_months:,.1f} months" if row.payback_months is not None else UNKNOWN
-    bound = row.violation_bound
-    short = f": falls short in at most {percent(bound, 1)} of hours (95\u00a0%\u00a0sure)" if bound is not None else ""
     found = [
         ("One-off cost", f"{money(row.one_off_cost)} {row.currency}, paid back in {payback}")
         if row.one_off_cost
         else ("One-off cost", UNKNOWN if row.one_off_cost is None else "none known beside the work it takes"),
-        (RISK, f"{risk_name(row.risk)}{short}"),
+        (RISK, f"{risk_name(row.risk)}{_at_most(row)}"),
         (CONFIDENCE, row.confidence),
         ("Effort", row.effort.replace("_", " ")),
         ("To undo", row.undo),

@@ -18,6 +18,31 @@ def row(evidence: dict[str, Any], **given: Any) -> views.Recommendation:
 
 
 @pytest.mark.parametrize(
+    ("evidence", "said"),
+    [
+        ({}, "falls short in at most 1.2 % of hours"),
+        ({"replay": {"hours": 336, "violation_minutes": 0}}, "falls short in at most 1.2 % of hours"),
+        (
+            {
+                "replay": {
+                    "tried": 4,
+                    "wrong": 0,
+                    "of": "checkpoints unread for 90 days",
+                    "wrong_where": "read afterwards",
+                }
+            },
+            "at most 1.2 % of checkpoints unread for 90 days read afterwards",
+        ),
+        ({"replay": {"hours": 720, "utilisation": 1.0}}, "not all of it is used in at most 1.2 % of hours"),
+    ],
+)
+def test_a_risk_says_what_its_bound_is_of(evidence: dict[str, Any], said: str) -> None:
+    """A rule tried on checkpoints is tried on no hours; a commitment is too large where others are too small."""
+    shown = dict(advice_sheet.facts(row(evidence, violation_bound=Decimal("0.0123"))))
+    assert shown["Risk of acting"].replace("\u00a0", " ") == f"very low: {said} (95 % sure)"
+
+
+@pytest.mark.parametrize(
     ("evidence", "ends", "said"),
     [
         ({"range_from": "the weeks of the bill"}, ("80", "95"), "80.00 – 95.00 USD a month"),
