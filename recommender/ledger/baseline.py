@@ -25,7 +25,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
-from sqlalchemy import Connection, delete, func, select, text, update
+from sqlalchemy import Connection, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from aispend.schema import recommendation, resource, saving_baseline, sku
@@ -34,6 +34,7 @@ from recommender.bill_days import bills_known_to
 from recommender.contract import Step
 from recommender.ledger.billed import Billed, Line, lines, sum_up
 from recommender.ledger.seats import is_of_seats, measured_seats
+from recommender.ledger.taken_back import keep_what_was_taken_back
 from recommender.ledger.tokens_bought import measured
 from recommender.ledger.windows import WINDOW_DAYS, window_before
 from recommender.registry import KINDS
@@ -95,6 +96,8 @@ def write_baseline(
 ) -> None:
     """Write down the promise, unless it is already, and what was paid before; ``done_on`` None is accepted only."""
     r = recommendation.c
+    # taken back and accepted anew: a new promise, and days that what was done before had for itself
+    keep_what_was_taken_back(connection, recommendation_id, now)
     row = connection.execute(select(recommendation).where(r.id == recommendation_id)).one()
     promise = {
         "recommendation_id": row.id,
@@ -111,12 +114,6 @@ def write_baseline(
     }
     statement = upsert(saving_baseline).values(**promise, **measured)
     changing = {name: statement.excluded[name] for name in measured}
-    old = connection.execute(
-        select(saving_baseline.c.undone_on).where(saving_baseline.c.recommendation_id == row.id)
-    ).first()
-    if old is not None and old.undone_on is not None:
-        # taken back and accepted anew: a new promise
-        connection.execute(delete(saving_baseline).where(saving_baseline.c.recommendation_id == row.id))
     connection.execute(statement.on_conflict_do_update(index_elements=["recommendation_id"], set_=changing))
 
 

@@ -7,9 +7,16 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
+from aispend.schema import slice_
 from aispend.store import Store
-from tests.recommender.ledger.machines_paid import NOVEMBER, OCTOBER, Paid
+from analyzer.reconcile_savings import savings_rest_on_loaded_bills
+from recommender.ledger.calibration import calibration
+from recommender.life import change_state
+from reports.formats import outcome_name
+from reports.views import savings
+from tests.recommender.ledger.machines_paid import NOVEMBER, NOW, OCTOBER, Paid, now
 
 DONE = date(2026, 9, 1)
 BEFORE = DONE - timedelta(days=14)
@@ -70,3 +77,46 @@ def test_a_month_that_was_another_changes_alone_has_no_line(paid: Paid) -> None:
     paid.taken_back("stop-1", NOVEMBER)
     assert list(paid.lines("size-1")) == ["2026-09"]
     assert paid.lines("stop-1")["2026-10"].realised == 744 * 4
+
+
+def _restarted(paid: Paid) -> None:
+    """Stopped on 10 September, needed again on 1 October and running since; accepted anew."""
+    paid.hours("i-2", date(2026, 8, 20), date(2026, 9, 11))
+    paid.hours("i-2", OCTOBER, date(2026, 10, 21))
+    paid.done(paid.advise("stop-2", "i-2"), date(2026, 9, 10))
+    paid.taken_back("stop-2", OCTOBER)
+    assert paid.lines("stop-2")["2026-09"].realised == 20 * 240
+    change_state(paid.connection, "stop-2", "accepted", who="ana", clock=now)
+
+
+def _ledger(paid: Paid) -> dict[tuple[str, str], Any]:
+    paid.lines("stop-2")
+    mine = [line for line in savings(paid.connection).lines if line.resource_id == "i-2"]
+    return {(line.id, f"{line.month:%Y-%m}"): line.realised for line in mine}
+
+
+def test_what_was_saved_before_it_was_taken_back_stays_when_it_is_accepted_anew(paid: Paid) -> None:
+    """20 days of September at 240 are kept, under an id of their own; the promise is of what is accepted now."""
+    _restarted(paid)
+    ((name, month),) = _ledger(paid)
+    assert (month, _ledger(paid)[name, month]) == ("2026-09", 20 * 240)
+    assert name != "stop-2"
+    assert (paid.state(name), paid.state("stop-2")) == ("gone", "accepted")
+    assert (paid.baseline("stop-2").done_on, paid.baseline("stop-2").undone_on) == (None, None)
+    assert paid.baseline(name).undone_on == OCTOBER
+    assert calibration(paid.connection).rollbacks == 1
+    # a newer bill of September is followed
+    paid.connection.execute(update(slice_).values(loaded_at=NOW))
+    _ledger(paid)
+    assert all(finding.holds for finding in savings_rest_on_loaded_bills(paid.connection))
+
+
+def test_each_time_it_was_done_has_a_line_of_its_own(paid: Paid) -> None:
+    """Off again from 21 October on: 11 days × 240 beside September's 20."""
+    _restarted(paid)
+    paid.done("stop-2", date(2026, 10, 20))
+    found = _ledger(paid)
+    assert found["stop-2", "2026-10"] == 11 * 240
+    assert sorted(found.values()) == [11 * 240, 20 * 240]
+    (item,) = [one for one in savings(paid.connection).items if one.undone_on is not None]
+    assert outcome_name(item) == "verified: as promised, taken back on 2026-10-01"
