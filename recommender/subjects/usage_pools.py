@@ -12,7 +12,8 @@ Method      The on-demand cost of each day is spread evenly over the hours the b
             else the share it will save. What is done already shows in the bill from its day on, and is taken out of the
             days before.
 Cases       An hour nothing ran is zero usage: it would be paid for all the same. A day whose cost is unknown makes its
-            pool's usage of that day unknown.
+            pool's usage of that day unknown. A machine that was changed to another type is on each day of the type it
+            is billed as.
 Drawbacks   Plans that cover several families and regions at once are taken as one for each. Usage outside AI, which is
             kept without resources, is left out: there may be more to commit to than is seen.
 """
@@ -309,7 +310,7 @@ _DECISIONS = """
 
 _USAGE = """
     SELECT r.provider, a.billing_account_id AS payer, coalesce(l.region_id, r.region) AS region,
-           coalesce(r.instance_type, s.instance_type) AS instance_type, k.billing_currency AS currency,
+           coalesce(s.instance_type, r.instance_type) AS instance_type, k.billing_currency AS currency,
            r.resource_id, c.charge_date AS day, c.charge_end_date AS end_day,
            CASE WHEN c.charge_end_date IS NULL THEN bit_or(c.hours) END AS hours, t.commitment_id, t.ends_at,
            CASE WHEN bool_and(of_line.on_demand IS NOT NULL) THEN sum(of_line.on_demand) END AS on_demand,
@@ -334,7 +335,7 @@ _USAGE = """
       AND coalesce(k.pricing_category, 'Standard') <> 'Dynamic'
       AND (t.commitment_id IS NOT NULL
            OR (c.commitment_key = 0 AND k.pricing_category IS DISTINCT FROM 'Committed'))
-      AND coalesce(r.instance_type, s.instance_type) IS NOT NULL
+      AND coalesce(s.instance_type, r.instance_type) IS NOT NULL
       AND greatest(c.charge_end_date, c.charge_date + 1) > :start AND c.charge_date < :end
       AND c.billing_month >= date_trunc('month', CAST(:start AS date))
       AND (c.half <> 1 OR c.slice_id NOT IN (SELECT slice_id FROM slice WHERE position('+' in dataset) > 0))

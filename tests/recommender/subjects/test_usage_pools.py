@@ -230,6 +230,18 @@ def test_what_was_bought_a_moment_ago_is_told(fleet: Store, listed: dict[str, An
     assert [one.description for one in load(fleet).begun] == [(values | listed)["description"]] * is_told
 
 
+def test_a_machine_changed_to_another_type_is_of_the_one_it_is_billed_as(fleet: Store) -> None:
+    """i-1 is a g5 by its line, and a p4d by what it was with most accelerators: its 240 are to be committed as a g5."""
+    with fleet.engine.begin() as connection:
+        connection.execute(
+            insert(sku).values(sku_key=5, provider="aws", is_ai=True, platform="gpu_vm", instance_type="g5.12xlarge")
+        )
+        connection.execute(charge.update().where(charge.c.resource_key == 1).values(sku_key=5))
+    with fleet.engine.connect() as connection:
+        found = {one.family: one.by_resource for one in load_usage_pools(connection, AS_OF, 2, 60)}
+    assert found == {"g5": {"i-1": Decimal(240)}, "p4d": {"i-3": Decimal(120)}}
+
+
 def test_the_usage_of_each_machine_is_kept_by_day(fleet: Store) -> None:
     """i-1 in the morning, and half of it where that was accepted; i-3 all day."""
     assert load(fleet).parts == {
