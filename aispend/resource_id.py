@@ -50,6 +50,11 @@ class ShortName(NamedTuple):
     confidence: float
 
 
+def plain_account(name: str) -> str:
+    """An account in lower case; an Azure subscription by its id alone, which bills name with and without its path."""
+    return name.lower().removeprefix("/subscriptions/")
+
+
 def canonical(provider: str, resource_id: str) -> str:
     """The one id of a resource, from any form in the table above; ``""`` stays ``""``.
 

@@ -30,6 +30,7 @@ from datetime import datetime, time, timedelta
 from typing import Protocol
 
 from aispend.advising import Exclusion, Recommend
+from aispend.resource_id import canonical, plain_account
 from aispend.tag_keys import is_called, plain_tag_key, tag_values
 from recommender.contract import Saving, Subject
 from recommender.machine_facts import has_local_disk, scarcity
@@ -154,13 +155,18 @@ def is_about(rule: Exclusion, subject: Subject) -> bool:
     """Whether a rule of the settings is about it, whatever kinds of advice it keeps away."""
     return (
         _matches(rule.provider, subject.provider)
-        and _matches(rule.account, subject.account)
+        and _matches(plain_account(rule.account), plain_account(subject.account or ""))
         and _matches(rule.region, subject.region)
-        and _matches(rule.resource_id, subject.resource_id)
+        and any(_matches(name, subject.resource_id) for name in {rule.resource_id, _canonical(rule, subject)})
         and _matches(rule.team, subject.team)
         and _matches(rule.model, subject.model)
         and all(any(_matches(glob, tag) for tag in tag_values(subject.tags, key)) for key, glob in rule.tags.items())
     )
+
+
+def _canonical(rule: Exclusion, subject: Subject) -> str:
+    """The id that the rule names, in the one form that ids have here: somebody may have copied an ARN."""
+    return canonical(subject.provider, rule.resource_id)
 
 
 def _matches(pattern: str, value: str | None) -> bool:

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from sqlalchemy import ColumnElement, and_, func, or_
 
+from aispend.resource_id import plain_account
 from aispend.schema import recommendation
 from reports.views.basis import Window
 
@@ -53,7 +54,7 @@ class AdviceFilter:
         for column, wanted in (
             (r.kind, self.kinds),
             (r.provider, self.providers),
-            (r.account, self.accounts),
+            (_ACCOUNT, tuple(None if name is None else plain_account(name) for name in self.accounts)),
             (r.team, self.teams),
             (r.model, self.models),
         ):
@@ -80,6 +81,10 @@ ALL = AdviceFilter()
 def counts() -> ColumnElement[bool]:
     """Whether it is in the total: the last run counted it, and nobody has decided against it since."""
     return and_(recommendation.c.counted, recommendation.c.state.in_(PROMISING_STATES))
+
+
+_ACCOUNT = func.regexp_replace(func.lower(recommendation.c.account), "^/subscriptions/", "")
+"""As ``plain_account`` has it: a subscription is asked for by its id, whatever its bill writes before it."""
 
 
 def _among(column: ColumnElement[str | None], wanted: Sequence[str | None]) -> ColumnElement[bool]:

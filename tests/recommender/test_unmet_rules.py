@@ -45,6 +45,42 @@ def test_without_rules_nothing_is_told(fleet: Store, store_settings: Settings, c
     assert recommend(fleet.engine, store_settings, clock).unmet == ()
 
 
+SUBSCRIPTION = "3f5a7c10-2b64-4d8e-9a01-6c1e5b7d2f40"
+
+
+@pytest.mark.parametrize(
+    ("written", "billed", "fits"),
+    [
+        (SUBSCRIPTION, f"/subscriptions/{SUBSCRIPTION}", True),
+        (SUBSCRIPTION.upper(), f"/subscriptions/{SUBSCRIPTION}", True),
+        (f"/subscriptions/{SUBSCRIPTION}", SUBSCRIPTION, True),
+        ("3f5a*", f"/subscriptions/{SUBSCRIPTION}", True),
+        ("2b64*", f"/subscriptions/{SUBSCRIPTION}", False),
+        ("111122223333", "111122223333", True),
+        ("111122223333", None, False),
+        ("*", None, True),
+    ],
+)
+def test_a_subscription_is_the_same_with_and_without_its_path(
+    make_subject: Make, written: str, billed: str | None, fits: bool
+) -> None:
+    """People know it by its id, bills name it either way; attribution rules hold them alike."""
+    assert is_about(rule(account=written), make_subject(account=billed)) is fits
+
+
+@pytest.mark.parametrize(
+    ("written", "fits"),
+    [
+        ("arn:aws:ec2:us-east-1:111122223333:instance/i-0a1b2c3d", True),
+        ("aws:///us-east-1a/i-0a1b2c3d", True),
+        ("I-0A1B*", True),
+        ("arn:aws:ec2:us-east-1:111122223333:instance/i-0a1b2c3e", False),
+    ],
+)
+def test_a_machine_may_be_named_as_consoles_write_it(make_subject: Make, written: str, fits: bool) -> None:
+    assert is_about(rule(resource_id=written), make_subject()) is fits
+
+
 @pytest.mark.parametrize("kinds", [["*"], ["spot"]])
 def test_what_a_rule_is_about_does_not_depend_on_its_kinds(make_subject: Make, kinds: list[str]) -> None:
     one = rule(kinds=kinds, tags={"env": "audit*"})

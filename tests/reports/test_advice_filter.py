@@ -206,6 +206,19 @@ def test_a_filter_that_means_nothing_is_wrong_use(
     assert said in capsys.readouterr().err
 
 
+def test_a_subscription_is_asked_for_with_or_without_its_path(
+    advised: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Bills name it either way, and people know its id."""
+    with advised.engine.begin() as connection:
+        for number, account in ((1, "/subscriptions/0f-1a"), (4, "0f-1a")):
+            one = recommendation.c.id == f"{number:08d}aaaa"
+            connection.execute(update(recommendation).where(one).values(account=account))
+    for asked in ("0f-1a", "0F-1A", "/subscriptions/0f-1a", "/Subscriptions/0F-1a"):
+        assert cli.run(("recommendations", "list", "--account", asked, "--format", "json")) == 0
+        assert [row["id"] for row in json.loads(capsys.readouterr().out)] == ids("1 4"), asked
+
+
 def test_what_fits_nothing_is_said_with_its_filter(advised: Store, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(("recommendations", "list", "--team", "nobody", "--counted")) == 0
     assert "No recommendation fits --team, --counted." in capsys.readouterr().out
