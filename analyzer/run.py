@@ -101,11 +101,26 @@ def analyze(
     months: Iterable[date] | None = None,
     progress: Progress | None = None,
 ) -> AnalysisReport:
-    """Bring shares, roll-ups and unit costs up to date with what is loaded.
+    """Bring shares, roll-ups, unit costs and what is foreseen up to date with what is loaded.
 
     ``months`` (first days) restricts the work; None means every month. Raises ``BusyError`` when another analysis
     is running.
     """
+    report = attribute(engine, settings, clock, months=months, progress=progress)
+    if progress is not None:
+        progress("forecasts and anomalies", 0, None)
+    return replace(report, outlook=look_ahead(engine, settings, clock))
+
+
+def attribute(
+    engine: Engine,
+    settings: Settings,
+    clock: Clock,
+    *,
+    months: Iterable[date] | None = None,
+    progress: Progress | None = None,
+) -> AnalysisReport:
+    """:func:`analyze` without looking ahead: no forecast, no anomaly and no budget is made anew."""
     attributor = Attributor(settings.rules, settings.tags, settings.allocation.shared)
     words = settings_words(settings)
     wanted = None if months is None else set(months)
@@ -151,8 +166,7 @@ def analyze(
             count_rows(connection, _WRITTEN, anyway=tally.has_new)
     if progress is not None:
         progress("analyze", len(chosen), len(chosen))
-        progress("forecasts and anomalies", 0, None)
-    return replace(tally.report(len(chosen), notes), outlook=look_ahead(engine, settings, clock))
+    return tally.report(len(chosen), notes)
 
 
 @dataclass

@@ -8,6 +8,7 @@ many tests begin with is written once too: ``contents`` names who writes it, and
 from __future__ import annotations
 
 import fcntl
+import functools
 import gc
 import hashlib
 import os
@@ -23,7 +24,7 @@ from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, settings
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from aispend.clock import Clock
 from aispend.settings import Settings
@@ -204,6 +205,7 @@ def embedded() -> Iterator[server.EmbeddedServer]:
         with _locked("template"):
             _make_template(running)
         yield running
+        _maintenance(running.uri("postgres")).dispose()
 
 
 @pytest.fixture
@@ -243,7 +245,7 @@ def _template_of(running: server.EmbeddedServer, contents: Contents) -> str:
     """The name of a database with these contents, written by the first test of the run that asks."""
     told = f"{contents.__module__}.{contents.__qualname__}"
     name = f"with_{hashlib.sha256(told.encode()).hexdigest()[:16]}"
-    with _locked(name), _administrator(running) as maintenance, maintenance.connect() as connection:
+    with _locked(name), _administrator(running) as connection:
         if not connection.scalar(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": name}):
             connection.execute(text(f"CREATE DATABASE making_{name} TEMPLATE {TEMPLATE}"))
             with open_store(Settings(home=_run_folder(), database_url=running.uri(f"making_{name}"))) as store:
@@ -261,7 +263,7 @@ def _locked(name: str) -> Iterator[None]:
 
 
 def _make_template(running: server.EmbeddedServer) -> None:
-    with _administrator(running) as maintenance, maintenance.connect() as connection:
+    with _administrator(running) as connection:
         known = text("SELECT 1 FROM pg_database WHERE datname = :name")
         if connection.scalar(known, {"name": TEMPLATE}):
             return
@@ -275,23 +277,23 @@ def _make_template(running: server.EmbeddedServer) -> None:
 def fresh_database(running: server.EmbeddedServer, template: str) -> Iterator[str]:
     """The URI of a database made from ``template``, dropped afterwards."""
     name = f"test_{uuid4().hex[:16]}"
-    with _administrator(running) as maintenance, maintenance.connect() as connection:
+    with _administrator(running) as connection:
         # the other strategy leaves dirty pages, and dropping them takes a tenth of a second
         copy = "STRATEGY file_copy" if int(connection.scalar(text("SHOW server_version_num"))) >= 150000 else ""
         connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template} {copy}"))
     yield running.uri(name)
-    with _administrator(running) as maintenance, maintenance.connect() as connection:
+    with _administrator(running) as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
-class _administrator:  # noqa: N801 - used as a function
-    """An engine on the maintenance database, outside any transaction."""
+@contextmanager
+def _administrator(running: server.EmbeddedServer) -> Iterator[Connection]:
+    """This worker's connection to the maintenance database, outside any transaction."""
+    with _maintenance(running.uri("postgres")).connect() as connection:
+        yield connection
 
-    def __init__(self, running: server.EmbeddedServer) -> None:
-        self.engine = connect.engine_for(running.uri("postgres"))
 
-    def __enter__(self) -> Engine:
-        return self.engine.execution_options(isolation_level="AUTOCOMMIT")
-
-    def __exit__(self, *_: object) -> None:
-        self.engine.dispose()
+@functools.cache
+def _maintenance(uri: str) -> Engine:
+    """Made once, as a connection takes as long as a database: a worker keeps it as long as the server."""
+    return connect.engine_for(uri).execution_options(isolation_level="AUTOCOMMIT")

@@ -21,6 +21,7 @@ def engine_for(url: str) -> Engine:
     engine = create_engine(
         parsed.set(drivername="postgresql+psycopg"),
         pool_pre_ping=True,
+        use_native_hstore=False,  # to look for its type takes longer than the rest of the first connection
         connect_args={"application_name": "aispend"} if "application_name" not in parsed.query else {},
     )
     event.listen(engine, "connect", _speak_utc)

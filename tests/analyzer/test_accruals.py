@@ -193,7 +193,7 @@ def months(ledger: Ledger) -> None:
         connection.execute(
             text("UPDATE slice SET state = CASE WHEN period = '2026-09-01' THEN 'final' ELSE 'open' END")
         )
-    ledger.analyze()
+    ledger.attribute()
 
 
 def estimates(ledger: Ledger, **which: Any) -> list[Any]:
@@ -229,7 +229,7 @@ def test_what_the_company_wrote_down_has_nothing_to_come(ledger: Ledger) -> None
     months(ledger)
     known = estimates(ledger)
     ledger.charge("2026-10-01", "1000", provider=OWN, scope="people")
-    ledger.analyze()
+    ledger.attribute()
     assert estimates(ledger) == known
 
 
@@ -238,7 +238,7 @@ def close_september(ledger: Ledger) -> None:
         connection.execute(
             text("UPDATE slice SET state = CASE WHEN period = '2026-09-01' THEN 'final' ELSE 'open' END")
         )
-    ledger.analyze()
+    ledger.attribute()
 
 
 def plan(ledger: Ledger, costs: list[str], **columns: Any) -> None:

@@ -59,7 +59,7 @@ def october(ledger: Ledger) -> None:
     ledger.charge("2026-10-02", "30", service_name="EC2", category="Purchase", kind={"charge_frequency": "One-Time"})
     ledger.charge("2026-10-09", "7", service_name="EC2", currency="EUR")
     ledger.charge("2026-10-09", "1000", service_name="EC2", scope="another")
-    ledger.analyze()
+    ledger.attribute()
 
 
 def test_what_counts_is_drawn_down(ledger: Ledger) -> None:
@@ -96,7 +96,7 @@ def each_day(ledger: Ledger, first: str, days: int, cost: str) -> None:
 def test_the_pace_is_of_days_that_are_loaded(ledger: Ledger) -> None:
     each_day(ledger, "2026-11-01", 10, "100")
     ledger.charge("2026-09-03", "90", month="2026-11-01")  # a correction: no bill of September is loaded
-    ledger.analyze()
+    ledger.attribute()
 
     year = {"from": "2026-01-01", "to": "2027-01-01"}
     found = drawn(ledger, **year, drawn_before="28910", committed="35100")
@@ -111,7 +111,7 @@ def test_the_pace_is_of_days_that_are_loaded(ledger: Ledger) -> None:
 def test_the_pace_begins_with_the_first_day_of_a_bill(ledger: Ledger) -> None:
     for day, cost in (("2026-10-05", "240"), ("2026-10-06", "123"), ("2026-10-07", "10")):
         ledger.charge(day, cost, hours=all_hours())
-    ledger.analyze()
+    ledger.attribute()
     # 373 in three days, 24 days left: 373 + 2,984
     assert (drawn(ledger).per_day, drawn(ledger).expected) == (D("124.33"), D(3357))
     assert drawn(ledger).unknown_until is None
@@ -120,7 +120,7 @@ def test_the_pace_begins_with_the_first_day_of_a_bill(ledger: Ledger) -> None:
 def test_where_all_days_known_are_before_the_first_bill_no_pace_is_claimed(ledger: Ledger) -> None:
     # an invoice of November with the last hours of a day in October, as time zones have it
     ledger.charge("2026-10-30", "10", month="2026-11-01", hours=all_hours())
-    ledger.analyze()
+    ledger.attribute()
     found = drawn(ledger, to="2026-12-01")
     assert (found.drawn, found.through, found.per_day, found.status) == (D(10), None, None, "unknown")
     assert found.unknown_until == date(2026, 11, 1)
@@ -129,7 +129,7 @@ def test_where_all_days_known_are_before_the_first_bill_no_pace_is_claimed(ledge
 def test_a_month_missing_between_others_is_said_and_is_none_of_the_pace(ledger: Ledger) -> None:
     each_day(ledger, "2026-08-30", 2, "10")
     each_day(ledger, "2026-10-01", 10, "10")
-    ledger.analyze()
+    ledger.attribute()
     since_august = {"from": "2026-08-01", "drawn_before": "5"}
 
     found = drawn(ledger, **since_august)
@@ -147,7 +147,7 @@ def test_a_month_missing_between_others_is_said_and_is_none_of_the_pace(ledger: 
 def test_of_an_agreement_that_ended_before_what_is_missing_all_is_known(ledger: Ledger) -> None:
     each_day(ledger, "2026-08-01", 31, "1")
     each_day(ledger, "2026-10-01", 10, "10")
-    ledger.analyze()
+    ledger.attribute()
 
     found = drawn(ledger, **{"from": "2026-08-01", "to": "2026-09-01"})
 
@@ -162,7 +162,7 @@ def test_where_a_bill_does_not_give_the_cost_the_drawdown_is_unknown(ledger: Led
         connection.execute(
             text("UPDATE slice SET columns_known = ARRAY['billed_cost', 'effective_cost'] WHERE period = '2026-10-01'")
         )
-    ledger.analyze()
+    ledger.attribute()
 
     found = drawn(ledger, cost="list")
     assert (found.drawn, found.drawn_share, found.status, found.partly_unknown) == (None, None, "unknown", True)
@@ -186,7 +186,7 @@ def test_a_line_without_the_cost_makes_the_drawdown_unknown_and_an_empty_half_do
         connection.execute(text("UPDATE slice SET dataset = 'azure_actual+azure_amortized' WHERE provider = 'azure'"))
     ledger.charge("2026-10-03", (None, "5", "5", "5"), service_name="EC2")
     ledger.charge("2026-10-03", (None, "5", "5", "5"), service_name="EC2", category="Tax")
-    ledger.analyze()
+    ledger.attribute()
     assert drawn(ledger, provider="azure").partly_unknown is False
     assert (drawn(ledger).drawn, drawn(ledger).status) == (D(2), "unknown")
     assert drawn(ledger, cost="effective").status == "short"

@@ -16,7 +16,7 @@ def test_t1_7_a_shared_node_is_divided_by_what_each_holds_and_the_rest_is_idle(l
     ledger.charge("2026-10-05", "768", **NODE)  # 24 hours at 32
     ledger.workload("all", "i-1", "a", requested=4, used=2, model="chat", team="search", stage="inference_online")
     ledger.workload("all", "i-1", "b", requested=2, model="rank", team="ads", stage="training")
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("workload", "model", "team", "stage", "reason", "rung") == {
         ("a", "chat", "search", "inference_online", "used", "instance-hour"): D(384),
         ("b", "rank", "ads", "training", "used", "instance-hour"): D(192),
@@ -31,7 +31,7 @@ def test_hours_the_machine_ran_weigh_equally_and_only_they_do(ledger: Ledger) ->
     ledger.workload(range(9, 11), "i-1", "early", requested=8, model="a")  # hour 9 is before it was billed
     ledger.workload(range(11, 12), "i-1", "late", requested=8, seconds=1800, model="b")
     ledger.workload(range(12, 13), "other", "elsewhere")  # the source reported, so nothing here means idle
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("workload", "reason") == {
         ("early", "used"): D(30),
         ("late", "used"): D(15),
@@ -44,7 +44,7 @@ def test_an_hour_nobody_reported_is_unknown_not_idle(ledger: Ledger) -> None:
     ledger.charge("2026-10-05", "90", **machine)
     ledger.workload(range(1), "i-1", "a", requested=8, model="a")
     ledger.activity(range(2, 3), "i-1", 0.0, gpus=8)  # measured, and idle
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("workload", "reason") == {
         ("a", "used"): D(30),
         (None, "unattributed"): D(30),
@@ -56,7 +56,7 @@ def test_without_hours_in_the_bill_the_day_is_even_and_marked(ledger: Ledger) ->
     ledger.charge("2026-10-05", "24", **(NODE | {"hours": None}))
     ledger.workload(range(6), "i-1", "a", requested=8, model="a")
     ledger.workload(range(24), "other", "elsewhere")
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("reason", "rung") == {("used", "fleet-hour"): D(6), ("idle", "fleet-hour"): D(18)}
 
 
@@ -64,14 +64,14 @@ def test_an_over_subscribed_node_is_shared_by_what_is_held(ledger: Ledger) -> No
     ledger.charge("2026-10-05", "24", **NODE)
     ledger.workload("all", "i-1", "a", requested=6, model="a")
     ledger.workload("all", "i-1", "b", requested=6, model="b")
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("model") == {"a": D(12), "b": D(12)}
 
 
 def test_a_workload_that_does_not_say_what_it_asked_for_holds_the_machine(ledger: Ledger) -> None:
     ledger.charge("2026-10-05", "24", **NODE)
     ledger.workload("all", "i-1", "job-1", requested=None, kind="job", model="a")
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("model", "stage", "method", "reason") == {
         ("a", "training", "model=workload; stage=workload; node=accelerators", "used"): D(24)
     }
@@ -82,7 +82,7 @@ def test_requests_and_gigabytes_of_a_machine_have_no_idle_part(ledger: Ledger) -
     traffic = {"resource_id": "i-1", "consumed_unit": "GB", "hours": all_hours(), "is_ai": True}
     ledger.charge("2026-10-05", "7", **traffic)
     ledger.workload("all", "i-1", "a", requested=2, model="a")
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("consumed_unit", "model") == {
         ("Hours", "a"): D(6),
         ("Hours", None): D(18),
@@ -95,7 +95,7 @@ def test_a_machine_without_accelerators_is_shared_by_cpus(ledger: Ledger) -> Non
     ledger.charge("2026-10-05", "8", **machine)
     ledger.workload(range(1), "c-1", "a", requested=None, cpus_requested=3, model="a")
     ledger.workload(range(1), "c-1", "b", requested=None, cpus_requested=1, model="b")
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("model") == {"a": D(6), "b": D(2)}
 
 
@@ -103,7 +103,7 @@ def test_null_costs_stay_null_and_thirds_add_up(ledger: Ledger) -> None:
     ledger.charge("2026-10-05", ("0.000000000001", "100", None, "-100"), **NODE)
     for name in "abc":
         ledger.workload("all", "i-1", name, requested=8, model=name)
-    ledger.analyze()
+    ledger.attribute()
     assert sorted(ledger.shares("model").values()) == [D("33.333333333333"), D("33.333333333333"), D("33.333333333334")]
     assert set(ledger.shares("model", cost="list_cost").values()) == {None}
     assert sorted(ledger.shares("model", cost="billed_cost").values()) == [D(0), D(0), D("0.000000000001")]
@@ -115,7 +115,7 @@ def test_a_shared_endpoint_follows_token_weights(ledger: Ledger) -> None:
     ledger.charge("2026-10-05", "100", consumed_unit="Hours", **endpoint)
     ledger.usage({"input": 1000, "output": 400, "requests": 9}, alias="ep", model="m1", team="a")  # 1000 + 2.5 × 400
     ledger.usage({"input": 1000, "cached_input": 20000, "requests": 1}, alias="ep", model="m1", team="b")  # 3000
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("model", "team", "stage", "reason", "rung", "method") == {
         ("m1", "a", "inference_online", "used", "endpoint-day", "model=usage; team=usage; stage=platform"): D(40),
         ("m1", "b", "inference_online", "used", "endpoint-day", "model=usage; team=usage; stage=platform"): D(60),
@@ -126,7 +126,7 @@ def test_an_endpoint_with_a_model_that_has_no_tokens_follows_requests(ledger: Le
     ledger.charge("2026-10-05", "100", resource_id="ep")
     ledger.usage({"input": 1000, "requests": 30}, alias="ep", model="chat")
     ledger.usage({"requests": 70}, alias="ep", model="image")
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("model", "stage") == {
         ("chat", "inference_online"): D(30),
         ("image", "inference_online"): D(70),
@@ -140,7 +140,7 @@ def test_a_token_sku_is_divided_over_teams_by_its_own_class(ledger: Ledger) -> N
     ledger.usage({"input": 300, "output": 20}, model="claude", team="b")
     ledger.usage({"input": 999}, model="claude", team="c", account_id="other")
     ledger.usage({"input": 999}, model="claude", team="c", day="2026-10-06")
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("sku_id", "model", "team", "rung") == {
         ("input", "claude", "a", "sku-day"): D("2.5"),
         ("input", "claude", "b", "sku-day"): D("7.5"),
@@ -153,7 +153,7 @@ def test_what_meets_no_usage_is_direct_by_what_the_bill_names_else_nobodys(ledge
     ledger.charge("2026-10-05", "10", sku_id="t", model="claude", unit_class="input", stage="inference_online")
     ledger.charge("2026-10-05", "5", sku_id="x", platform="notebook", stage="notebook")
     ledger.usage({"input": 5, "requests": 3}, model="gemini", team="a")
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("model", "stage", "reason", "rung", "confidence") == {
         ("claude", "inference_online", "direct", "charge", D("0.8")): D(10),
         (None, "notebook", "unattributed", "unattributed", D("0.8")): D(5),
@@ -172,7 +172,7 @@ def test_tax_support_unused_commitments_and_other_spend_have_their_reasons(ledge
     ledger.charge("2026-10-05", "3", service_name="Object Storage", is_ai=False)
     ledger.charge("2026-10-05", "4", kind={"commitment_discount_status": "Unused"}, commitment_id="sp", is_ai=False)
     ledger.charge("2026-10-05", "5", kind={"capacity_reservation_status": "Unused"}, tags={"team": "search"})
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("reason", "is_ai", "team", "rung") == {
         ("tax", False, None, "account-day"): D(1),
         ("support", False, None, "account-day"): D(2),
@@ -190,7 +190,7 @@ def test_a_credit_follows_what_it_applies_to(ledger: Ledger) -> None:
     ledger.charge("2026-10-07", "-4", category="Credit", sku_id="gpu")  # its SKU, over the month
     ledger.charge("2026-10-07", "-8", category="Credit", sku_id="other")  # its service
     ledger.charge("2026-10-07", "-2", category="Credit", service_name="Nothing", is_ai=False)  # nobody in particular
-    ledger.analyze()
+    ledger.attribute()
     credits = ledger.shares("model", "team", "rung", where="t.reason = 'credit'")
     assert credits == {
         ("a", "x", "charge"): D(-6),
@@ -212,7 +212,7 @@ def test_a_commitment_fee_follows_the_usage_it_covers(ledger: Ledger) -> None:
         kind={"commitment_discount_status": "Unused"},
     )  # fmt: skip
     ledger.charge("2026-10-01", ("100", "0", "0", "0"), commitment_id="sp", category="Purchase", is_ai=False)
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("model", "reason", "is_ai", cost="billed_cost") == {
         ("a", "direct", True): D(0),
         ("a", "shared", True): D(60),
@@ -226,7 +226,7 @@ def test_the_halves_of_an_azure_pair_are_divided_alike(ledger: Ledger) -> None:
     ledger.charge("2026-10-05", ("90", None, None, None), half=1, **NODE)
     ledger.charge("2026-10-05", (None, "60", None, None), half=2, **NODE)
     ledger.workload("all", "i-1", "a", requested=6, model="a")
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("model", cost="billed_cost") == {"a": D("67.5"), None: D("22.5")}
     assert ledger.shares("model") == {"a": D(45), None: D(15)}
     ledger.assert_conserved()
@@ -246,7 +246,7 @@ def test_who_used_an_own_server_carries_nothing_of_the_api(
     if others:
         ledger.usage({"input": others}, model="llama", team="ads")
         ledger.usage({"input": 100}, alias="openai-1", model="llama", team="chat")
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("team", where="k.sku_id = 'api'") == expected
     assert ledger.shares("team", where="k.consumed_unit = 'Hours'") == {"web": D(48)}
     ledger.assert_conserved()

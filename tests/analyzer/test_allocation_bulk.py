@@ -74,7 +74,7 @@ def test_ten_thousand_shared_machines(ledger: Ledger, machines: list[Machine]) -
     loaded(ledger, machines)
     judged = Judged()
     for idle, method in WAYS:
-        ledger.analyze(allocation=way_of(idle, method))
+        ledger.attribute(allocation=way_of(idle, method))
         ledger.assert_conserved()
         found = shares_by_machine(ledger.store.engine)
         judged = sum((judge(one[1], found[number]) for number, one in enumerate(machines)), judged)
@@ -107,7 +107,7 @@ def test_a_share_that_is_one_unit_off_is_told() -> None:
 def test_what_is_stranded_is_carried_and_nothing_is_lost(ledger: Ledger, machines: list[Machine], idle: str) -> None:
     some = machines[:300]
     loaded(ledger, some)
-    ledger.analyze(allocation={"idle": idle})
+    ledger.attribute(allocation={"idle": idle})
     ledger.assert_conserved()
     found = shares_by_machine(ledger.store.engine)
     for number, machine in enumerate(some):

@@ -44,7 +44,7 @@ def test_t1_4_split_cost_allocation_of_an_accelerated_node(ledger: Ledger) -> No
         ("p4", (2, 16, 100), (2, 4, 40)),
     ):
         hold(ledger, name, *requested, used=used[0], cpus_used=used[1], memory_used_bytes=used[2] * GIB)
-    ledger.analyze(allocation={"method": "aws_accelerated", "idle": "weighted"})
+    ledger.attribute(allocation={"method": "aws_accelerated", "idle": "weighted"})
     assert to_the_millionth(ledger.shares("model")) == {
         "p1": D("1.908887"),
         "p2": D("3.264370"),
@@ -60,7 +60,7 @@ def test_the_residual_method_prices_cpu_and_memory_and_leaves_the_rest_to_accele
     ledger.charge("2026-10-05", "110.08", **machine("p5.48xlarge", 8))  # at twice the list price, in the same parts
     hold(ledger, "gpu", 4, 48, 512)
     hold(ledger, "cpu", 0, 48, 256)
-    ledger.analyze(allocation={"stranded": "idle"})
+    ledger.attribute(allocation={"stranded": "idle"})
     # gpu: half of 82.048, a quarter of 12.672 and of 15.36; cpu: a quarter of 12.672 and an eighth of 15.36.
     assert ledger.shares("model", "reason") == {
         ("gpu", "used"): D("48.032"),
@@ -75,7 +75,7 @@ def test_cpu_and_memory_beside_accelerators_that_are_taken_are_not_idle(ledger: 
     ledger.charge("2026-10-05", "55.04", **machine("p5.48xlarge", 8))
     hold(ledger, "a", 4, 24, 256)
     hold(ledger, "b", 2, 48, 256)
-    ledger.analyze()
+    ledger.attribute()
     # A quarter of the accelerators is idle, so no more than a quarter of CPUs (6.336) and memory (7.68) is.
     assert ledger.shares("model", "reason") == {
         ("a", "used"): D("20.512") + D("4.752") / 3 + D("5.76") / 2,
@@ -88,7 +88,7 @@ def test_what_a_workload_does_not_mention_follows_its_accelerators(ledger: Ledge
     ledger.charge("2026-10-05", "64", **machine("p5.48xlarge", 8))
     hold(ledger, "a", 6)
     hold(ledger, "b", 1)
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("model") == {"a": D(48), "b": D(8), None: D(8)}
 
 
@@ -101,7 +101,7 @@ def test_without_size_or_price_cpu_and_memory_follow_accelerators_and_the_method
 ) -> None:
     ledger.charge("2026-10-05", "8", **(machine(instance_type, 8) | {"region": region}))
     hold(ledger, "a", 4, 192, 2048)
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("model", "method") == {
         ("a", f"model=workload; {method}"): D(4),
         (None, f"stage=workload; {method}"): D(4),
@@ -116,7 +116,7 @@ def test_a_collected_price_is_the_list_price(ledger: Ledger) -> None:
         )
     ledger.charge("2026-10-05", "28.032", **(machine("p5.48xlarge", 8) | {"region": "mars-1"}))
     hold(ledger, "a", 8, 0, 0)
-    ledger.analyze(allocation={"stranded": "idle"})
+    ledger.attribute(allocation={"stranded": "idle"})
     assert ledger.shares("reason") == {"used": D("14.016"), "idle": D("14.016")}
 
 
@@ -130,7 +130,7 @@ def test_where_the_bill_prices_each_piece_each_follows_its_own(ledger: Ledger) -
     piece("A2 Instance Ram running in Americas", "17", 0)  # 170 GiB
     hold(ledger, "a", 1, 18, 85)
     hold(ledger, "b", 1, 6, 17)
-    ledger.analyze(allocation={"stranded": "idle"})
+    ledger.attribute(allocation={"stranded": "idle"})
     assert ledger.shares("sku_id", "model") == {
         ("Nvidia Tesla A100 GPU running in Americas", "a"): D(3),
         ("Nvidia Tesla A100 GPU running in Americas", "b"): D(3),
@@ -157,7 +157,7 @@ def test_t1_7_idle_modes(ledger: Ledger, idle: str, expected: dict[Any, str]) ->
     ledger.charge("2026-10-05", "32", **machine("p99.48xlarge", 8))
     hold(ledger, "A", 4, used=2)
     hold(ledger, "B", 2)
-    ledger.analyze(allocation={"idle": idle, "idle_owner": "pool"})
+    ledger.attribute(allocation={"idle": idle, "idle_owner": "pool"})
     assert ledger.shares("model", "team", "reason") == {key: D(cost) for key, cost in expected.items()}
     ledger.assert_conserved()
     if idle in ("weighted", "even"):
@@ -172,7 +172,7 @@ def test_idle_time_goes_to_the_owner_the_bill_or_the_fleet_names(ledger: Ledger)
     untagged = machine("p99.48xlarge", 8, fleet="pool") | {"resource_id": "i-2"}
     ledger.charge("2026-10-05", "8", **untagged)
     ledger.workload(range(1), "i-2", "B", requested=4, model="B", team="ads")
-    ledger.analyze(allocation={"idle": "owner", "idle_owner": "nobody else"})
+    ledger.attribute(allocation={"idle": "owner", "idle_owner": "nobody else"})
     assert ledger.shares("team", "reason") == {
         ("search", "used"): D(32),
         ("ads", "used"): D(4),
@@ -185,7 +185,7 @@ def test_what_nobody_holds_stays_idle(ledger: Ledger, idle: str) -> None:
     ledger.charge("2026-10-05", "64", **(machine("p5.48xlarge", 8) | {"hours": all_hours(0, 1), "quantity": "2"}))
     hold(ledger, "a", 8)
     ledger.workload(range(1, 2), "other", "elsewhere")
-    ledger.analyze(allocation={"idle": idle})
+    ledger.attribute(allocation={"idle": idle})
     assert ledger.shares("model", "reason") == {("a", "used"): D(32), (None, "idle"): D(32)}
 
 
@@ -193,7 +193,7 @@ def test_t1_8_slices_of_a_card(ledger: Ledger) -> None:
     ledger.charge("2026-10-05", "4", **machine("p99.48xlarge", 1, accelerator_type="nvidia-h100-80gb"))
     hold(ledger, "big", 1, accelerator_profile="3g.40gb")
     hold(ledger, "small", 1, accelerator_profile="nvidia.com/mig-2g.20gb")
-    ledger.analyze()
+    ledger.attribute()
     assert to_the_millionth(ledger.shares("model")) == {
         "big": D("2.000000"),
         "small": D("1.142857"),
@@ -206,7 +206,7 @@ def test_slices_that_exceed_the_card_are_scaled_to_it(ledger: Ledger) -> None:
     ledger.charge("2026-10-05", "3", **machine("p99.48xlarge", 1, accelerator_type="nvidia-h100-80gb"))
     for name in "abc":
         hold(ledger, name, 1, accelerator_profile="4g.40gb")
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("model") == {"a": D(1), "b": D(1), "c": D(1)}
 
 
@@ -214,19 +214,19 @@ def test_a_replica_of_a_time_sliced_accelerator_holds_its_part_or_what_it_uses(l
     ledger.charge("2026-10-05", "8", **machine("p99.48xlarge", 1))
     hold(ledger, "modest", 1, accelerator_profile="1/4")
     hold(ledger, "greedy", 1, accelerator_profile="1/4", used=0.5)
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("model") == {"modest": D(2), "greedy": D(4), None: D(2)}
 
 
 def test_requests_of_no_cpu_on_a_machine_of_unknown_size_are_no_trouble(ledger: Ledger) -> None:
     ledger.charge("2026-10-05", "8", **machine("p99.48xlarge", 8))
     hold(ledger, "a", 4, 0, 0)
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("model") == {"a": D(4), None: D(4)}
 
 
 def test_cpus_and_memory_follow_accelerators_where_the_setting_says_so(ledger: Ledger) -> None:
     ledger.charge("2026-10-05", "8", **machine("p5.48xlarge", 8))
     hold(ledger, "a", 4, 192, 2048)
-    ledger.analyze(allocation={"method": "accelerators", "stranded": "idle"})
+    ledger.attribute(allocation={"method": "accelerators", "stranded": "idle"})
     assert ledger.shares("model") == {"a": D(4), None: D(4)}

@@ -43,7 +43,7 @@ def test_t1_5_split_cost_allocation_of_a_plain_node(ledger: Ledger, method: str)
     ledger.charge("2026-10-05", "1", **machine("m5.xlarge"))
     for name, cpus, gib in (("p1", 1, 4), ("p2", 1.9, 6), ("p3", 1, 2), ("p4", 1, 2)):
         hold(ledger, name, cpus, gib)
-    ledger.analyze(allocation={"method": method, "idle": "weighted"})
+    ledger.attribute(allocation={"method": method, "idle": "weighted"})
     shares = ledger.shares("model")
     assert {key: cost.quantize(MILLIONTH) for key, cost in shares.items()} == T1_5
     assert sum(shares.values()) == 1
@@ -68,7 +68,7 @@ def test_t1_5_from_a_bill_and_workload_records_in_files(ledger: Ledger, tmp_path
     }
     ledger.settings = type(ledger.settings).model_validate(ledger.settings.model_dump(by_alias=True) | settings)
     import_bills([bill], ledger.store, ledger.settings, ledger.clock, source="bills")
-    ledger.analyze()
+    ledger.attribute()
     assert {key: cost.quantize(MILLIONTH) for key, cost in ledger.shares("model").items()} == T1_5
     ledger.assert_conserved()
 
@@ -78,7 +78,7 @@ def test_reference_prices_divide_a_plain_node_whatever_it_costs(ledger: Ledger) 
     ledger.charge("2026-10-05", "0.384", **machine("m5.xlarge"))
     hold(ledger, "a", 2, 4)
     hold(ledger, "b", 1, 4)
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("model", "reason") == {
         ("a", "used"): D("0.132") + D("0.03"),
         ("b", "used"): D("0.066") + D("0.03"),
@@ -92,7 +92,7 @@ def test_what_a_workload_does_not_mention_follows_what_it_mentions(ledger: Ledge
     ledger.charge("2026-10-05", "1.92", **machine("m5.xlarge"))
     hold(ledger, "cpu", 1, None)
     hold(ledger, "memory", None, 8)
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("model") == {"cpu": D("0.48"), "memory": D("0.96"), None: D("0.48")}
 
 
@@ -100,7 +100,7 @@ def test_a_workload_that_mentions_nothing_holds_the_whole_machine(ledger: Ledger
     ledger.charge("2026-10-05", "5", **machine("m5.xlarge"))
     hold(ledger, "all", None, None)
     hold(ledger, "one", 1, 4)
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("model") == {"all": D(4), "one": D(1)}
 
 
@@ -108,7 +108,7 @@ def test_a_workload_that_asks_for_nothing_and_uses_nothing_holds_nothing(ledger:
     ledger.charge("2026-10-05", "5", **machine("m5.xlarge"))
     hold(ledger, "none", 0, 0)
     hold(ledger, "one", 4, 16)
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("model") == {"one": D(5)}
 
 
@@ -122,7 +122,7 @@ def test_a_machine_of_unknown_size_is_divided_by_cpus_and_the_method_says_so(
     ledger.charge("2026-10-05", "3", **machine(columns.pop("instance_type"), **columns))
     hold(ledger, "a", 2, 1)
     hold(ledger, "b", 1, 8)
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("model", "method") == {
         ("a", "model=workload; node=cpus"): D(2),
         ("b", "model=workload; node=cpus"): D(1),
@@ -135,7 +135,7 @@ def test_where_the_bill_prices_cores_and_memory_each_follows_its_own(ledger: Led
         ledger.charge("2026-10-05", cost, provider="gcp", **columns)
     hold(ledger, "a", 2, 24)
     hold(ledger, "b", 6, 4)
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("sku_id", "model") == {
         ("N2 Instance Core running in Americas", "a"): D(2),
         ("N2 Instance Core running in Americas", "b"): D(6),
@@ -149,7 +149,7 @@ def test_by_accelerators_alone_a_machine_without_any_is_divided_by_cpus(ledger: 
     ledger.charge("2026-10-05", "4", **machine("m5.xlarge"))
     hold(ledger, "a", 1, 8)
     hold(ledger, "b", 3, 8)
-    ledger.analyze(allocation={"method": "accelerators"})
+    ledger.attribute(allocation={"method": "accelerators"})
     assert ledger.shares("model", "method") == {
         ("a", "model=workload; node=cpus"): D(1),
         ("b", "model=workload; node=cpus"): D(3),

@@ -45,7 +45,7 @@ def test_a_shared_cost_is_divided_over_teams(ledger: Ledger, source: dict[str, A
     company(ledger)
     ledger.usage({"requests": 1, "input": 100, "output": 50}, model="rank", team="Search", day="2026-10-09")
     ledger.usage({"requests": 9, "input": 50}, model="click", team="ads", day="2026-10-20")
-    ledger.analyze(allocation=shared(**source))
+    ledger.attribute(allocation=shared(**source))
     found = ledger.shares("team", where="t.reason = 'shared'")
     assert sorted(found.values()) == sorted(map(D, expected.values()))
     assert {team: cost.quantize(D("0.01")) for team, cost in found.items()} == {
@@ -61,7 +61,7 @@ def test_a_shared_cost_is_divided_over_teams(ledger: Ledger, source: dict[str, A
 def test_a_shared_cost_is_divided_over_models_and_keeps_its_team(ledger: Ledger) -> None:
     company(ledger)
     ledger.charge("2026-10-08", "-9", tags={"team": "platform"}, **GATEWAY)
-    ledger.analyze(allocation=shared(to="model", ai=True))
+    ledger.attribute(allocation=shared(to="model", ai=True))
     assert ledger.shares("team", "model", "is_ai", where="t.reason = 'shared'") == {
         (None, "rank", True): D("66.666666666667"),
         (None, "click", True): D("33.333333333333"),
@@ -79,7 +79,7 @@ def test_spend_counts_before_credits(ledger: Ledger) -> None:
         "2026-10-05", "-100", resource_id="i-search", tags={"team": "search"}, sku_id="search", category="Credit"
     )
     ledger.charge("2026-10-07", "50", **GATEWAY)
-    ledger.analyze(allocation=shared())
+    ledger.attribute(allocation=shared())
     assert ledger.shares("team", where="t.reason = 'shared'") == {"search": D(25), "ads": D(25)}
     assert ledger.shares("team", where="t.reason <> 'shared'") == {"search": D(0), "ads": D(100)}
 
@@ -87,7 +87,7 @@ def test_spend_counts_before_credits(ledger: Ledger) -> None:
 def test_a_shared_cost_nobody_can_carry_stays_what_the_bill_says(ledger: Ledger) -> None:
     ledger.charge("2026-10-05", "60", resource_id="i-1", tags={"team": "search"}, currency="EUR")
     ledger.charge("2026-10-07", "100", tags={"team": "platform"}, **GATEWAY)
-    ledger.analyze(allocation=shared())
+    ledger.attribute(allocation=shared())
     assert ledger.shares("team", "reason", "method", where="t.reason = 'shared'") == {
         ("platform", "shared", "team=tag:team; shared:gateway (nobody to carry it)"): D(100)
     }
@@ -98,7 +98,7 @@ def test_credits_follow_the_shared_cost_and_tax_does_not(ledger: Ledger) -> None
     company(ledger)
     ledger.charge("2026-10-07", "-10", category="Credit", **GATEWAY)
     ledger.charge("2026-10-07", "19", category="Tax", **GATEWAY)
-    ledger.analyze(allocation=shared(by="fixed", percent={"search": 70, "ads": 30}))
+    ledger.attribute(allocation=shared(by="fixed", percent={"search": 70, "ads": 30}))
     assert ledger.shares("team", where="t.reason = 'credit'") == {"Search": D(-7), "ads": D(-3)}
     assert ledger.shares("team", where="t.reason = 'tax'") == {None: D(19)}
     ledger.assert_conserved()
@@ -107,7 +107,7 @@ def test_credits_follow_the_shared_cost_and_tax_does_not(ledger: Ledger) -> None
 def test_a_shared_cost_holds_on_its_days(ledger: Ledger) -> None:
     company(ledger)
     ledger.charge("2026-10-20", "50", **GATEWAY)
-    ledger.analyze(allocation=shared(by="even", targets=["ads"], valid_from="2026-10-10"))
+    ledger.attribute(allocation=shared(by="even", targets=["ads"], valid_from="2026-10-10"))
     assert ledger.shares("team", where="NOT t.is_ai") == {"ads": D(50), None: D(100)}
 
 

@@ -182,7 +182,7 @@ def test_whatever_the_tags_an_answer_has_a_value_exactly_when_something_decided_
 
 def test_a_share_says_which_tags_contradict_each_other(ledger: Ledger) -> None:
     ledger.charge("2026-10-05", "7", tags={"model": "chat", "business_unit": "ml", "BusinessUnit": "ads"})
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("team", "method") == {
         (None, "model=tag:model; team=none (tag:business-unit says 2 things)"): Decimal(7)
     }

@@ -31,7 +31,7 @@ def october(ledger: Ledger) -> None:
     ledger.charge("2026-10-06", "4", tags={"team": "web", "model": "search"}, sku_id="gpu")
     ledger.charge("2026-10-06", "1.5", category="Tax", is_ai=False)
     record(ledger, "15.5")
-    ledger.analyze()
+    ledger.attribute()
 
 
 def record(ledger: Ledger, total: str) -> int:
@@ -107,13 +107,13 @@ def test_a_restated_bill_is_an_adjustment_and_never_changes_what_was_published(l
 
     load_id = restate(ledger, "10", "12.25", "17.75")
     assert {finding.promise for finding in broken(ledger)} >= {"published and adjustments are the ledger"}
-    ledger.analyze()
+    ledger.attribute()
 
     assert published(ledger) == before
     cause = f"bill restated by load {load_id} on 2026-11-20"
     assert adjustments(ledger) == [(1, "chat", "ads", "Usage", D("2.25"), D("2.25"), "bill", cause, "files")]
     assert not broken(ledger)
-    ledger.analyze()
+    ledger.attribute()
     assert len(adjustments(ledger)) == 1
 
 
@@ -121,7 +121,7 @@ def test_a_restated_bill_is_an_adjustment_and_never_changes_what_was_published(l
 def test_changed_rules_move_cost_and_add_up_to_nothing(ledger: Ledger) -> None:
     close(ledger)
 
-    ledger.analyze(rule=[{"name": "web is shop", "match": {"tags": {"team": "web"}}, "set": {"team": "shop"}}])
+    ledger.attribute(rule=[{"name": "web is shop", "match": {"tags": {"team": "web"}}, "set": {"team": "shop"}}])
 
     cause = "rules changed: web is shop added"
     assert sorted(adjustments(ledger), key=lambda row: row[4]) == [
@@ -135,13 +135,13 @@ def test_changed_rules_move_cost_and_add_up_to_nothing(ledger: Ledger) -> None:
 def test_a_restated_bill_after_changed_rules_is_booked_by_itself(ledger: Ledger) -> None:
     close(ledger)
     rule = {"name": "web is shop", "match": {"tags": {"team": "web"}}, "set": {"team": "shop"}}
-    ledger.analyze(rule=[rule])
+    ledger.attribute(rule=[rule])
     restate(ledger, "4", "5", "16.5")
-    ledger.analyze()
+    ledger.attribute()
 
     assert [(row[0], row[2], row[4], row[6]) for row in adjustments(ledger)][-1] == (2, "shop", D(1), "bill")
     restate(ledger, "5", "6", "17.5")
-    ledger.analyze(rule=[])
+    ledger.attribute(rule=[])
     moved = [(row[2], row[4], row[6]) for row in adjustments(ledger) if row[0] == 3]
     assert sorted(moved) == [("shop", D(-5), "bill and rules"), ("web", D(6), "bill and rules")]
     assert not broken(ledger)
@@ -151,14 +151,14 @@ def test_a_restated_bill_after_changed_rules_is_booked_by_itself(ledger: Ledger)
 def test_a_bill_added_to_a_closed_month_and_one_that_is_gone(ledger: Ledger) -> None:
     close(ledger)
     ledger.charge("2026-10-07", "3", scope="late", tags={"team": "ads", "model": "chat"})
-    ledger.analyze()
+    ledger.attribute()
     ((_, _, _, _, amount, _, kind, cause, author),) = adjustments(ledger)
     assert (amount, kind, cause, author) == (D(3), "bill", "bill added on 2026-11-20", "files")
 
     with ledger.store.engine.begin() as connection:
         connection.execute(text("DELETE FROM charge"))
         connection.execute(text("DELETE FROM slice WHERE kind = 'bill'"))
-    ledger.analyze()
+    ledger.attribute()
     gone = [row for row in adjustments(ledger) if row[0] > 1]
     assert {row[7] for row in gone} == {"bill no longer loaded"}
     assert sum(row[4] for row in gone) == D("-18.5")
@@ -177,7 +177,7 @@ def test_a_cost_that_becomes_unknown_is_taken_back_and_stays_unknown(ledger: Led
         )
     totals = dict.fromkeys((name for name in COSTS if name != "list_cost"), "15.5")
     ledger.record_load({"USD": totals}, {"USD": {}})
-    ledger.analyze()
+    ledger.attribute()
 
     assert ledger.rows("SELECT sum(list_cost), sum(billed_cost) FROM closing_amount WHERE adjustment > 0") == [
         (D("-15.5"), D(0))
@@ -258,7 +258,7 @@ def test_a_month_is_closed_once_and_opened_with_a_reason(ledger: Ledger) -> None
         reopen_month(ledger.store.engine, ledger.clock, OCTOBER, who="bob", reason="again")
 
     restate(ledger, "10", "11", "16.5")
-    ledger.analyze()
+    ledger.attribute()
     assert close(ledger).version == 2
     assert ledger.rows("SELECT version, reopened_by, reopened_reason FROM closing ORDER BY version") == [
         (1, "bob", "wrong rates"),

@@ -30,7 +30,7 @@ def apply(ledger: Ledger, change: tuple[str, Any, Any], moment: int) -> None:
     if kind == "add":
         ledger.charge("2026-10-09", str(value), scope=which, tags={"team": "ads"})
     elif kind == "rule":
-        ledger.analyze(rule=[{"name": "moved", "match": {"tags": {"team": which}}, "set": {"team": value}}])
+        ledger.attribute(rule=[{"name": "moved", "match": {"tags": {"team": which}}, "set": {"team": value}}])
     with ledger.store.engine.begin() as connection:
         if kind == "restate":
             costs = ", ".join(f"{column} = :{column}" for column in COSTS)
@@ -58,16 +58,16 @@ def test_published_and_adjustments_are_always_the_ledger(ledger: Ledger, changes
     if not ledger.rows("SELECT 1 FROM closing"):
         for number, team in enumerate(("ads", "web", "ads", None), start=5):
             ledger.charge(f"2026-10-{number:02}", f"{number}.25", tags={"team": team} if team else None)
-        ledger.analyze()
+        ledger.attribute()
     else:
         reopen_month(engine, clock, OCTOBER, who="ada", reason="next example")
-        ledger.analyze()
+        ledger.attribute()
     close_month(engine, ledger.settings, clock, OCTOBER, who="ada", force_reason="no load is on record")
     published = ledger.rows("SELECT * FROM closing_amount WHERE adjustment = 0 ORDER BY 1, 2, 3")
 
     for moment, change in enumerate(changes, start=1):
         apply(ledger, change, moment)
-        ledger.analyze()
+        ledger.attribute()
         present = "spend_day JOIN (SELECT slice_id, scope FROM slice) AS s USING (slice_id)"
         standing = "closing_id = (SELECT closing_id FROM closing WHERE reopened_at IS NULL)"
         assert sums(ledger, "closing_amount", standing) == sums(ledger, present, "billing_month = '2026-10-01'")

@@ -122,7 +122,7 @@ def test_every_charge_is_shared_out_exactly(
         ledger.workload(workload.pop("hours"), workload.pop("alias"), workload.pop("workload"), **workload)
     for used in usage:
         ledger.usage(used.pop("quantities"), **used)
-    ledger.analyze(allocation=allocation)
+    ledger.attribute(allocation=allocation)
     ledger.assert_conserved()
     with ledger.store.engine.connect() as connection:
         about_the_analysis = ("share", "spend", "saving", "one bill")
@@ -135,7 +135,7 @@ def test_every_charge_is_shared_out_exactly(
     before = ledger.rows("SELECT * FROM cost_share ORDER BY 1, 2, 3, 4, 5")
     with ledger.store.engine.begin() as connection:
         connection.execute(text("DELETE FROM analysis_state"))
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.rows("SELECT * FROM cost_share ORDER BY 1, 2, 3, 4, 5") == before
 
 

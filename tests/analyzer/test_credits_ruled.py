@@ -32,7 +32,7 @@ def credited(ledger: Ledger) -> dict[Any, Decimal]:
 def test_a_credit_given_to_a_team_is_that_teams(ledger: Ledger, by_rule: bool) -> None:
     spent(ledger)
     ledger.charge("2026-10-06", "-50", category="Credit", sku_id="grant", tags=None if by_rule else {"team": "B"})
-    ledger.analyze(**(rule("grant", team="B") if by_rule else {}))
+    ledger.attribute(**(rule("grant", team="B") if by_rule else {}))
     method = f"team={'rule:grant' if by_rule else 'tag:team'}; spread over the service"
     assert credited(ledger) == {("b", "n", "unknown", method): D(-50)}
 
@@ -41,7 +41,7 @@ def test_a_credit_given_to_a_model_lowers_no_other(ledger: Ledger) -> None:
     """A credit of 45 on model n: 30 of its 40 are of a, 10 of b."""
     spent(ledger)
     ledger.charge("2026-10-06", "-44", category="Credit", sku_id="grant", tags={"model": "n"})
-    ledger.analyze()
+    ledger.attribute()
     method = "model=tag:model; spread over the service"
     assert credited(ledger) == {("a", "n", "unknown", method): D(-33), ("b", "n", "unknown", method): D(-11)}
 
@@ -49,14 +49,14 @@ def test_a_credit_given_to_a_model_lowers_no_other(ledger: Ledger) -> None:
 def test_a_credit_given_to_who_spent_nothing_stays_with_it(ledger: Ledger) -> None:
     spent(ledger)
     ledger.charge("2026-10-06", "-50", category="Credit", sku_id="grant")
-    ledger.analyze(**rule("grant", team="c", stage="training"))
+    ledger.attribute(**rule("grant", team="c", stage="training"))
     assert credited(ledger) == {("c", None, "training", "team=rule:grant; stage=rule:grant"): D(-50)}
 
 
 def test_a_stage_that_a_rule_gives_a_credit_stands(ledger: Ledger) -> None:
     spent(ledger)
     ledger.charge("2026-10-06", "-50", category="Credit", sku_id="grant")
-    ledger.analyze(**rule("grant", stage="training"))
+    ledger.attribute(**rule("grant", stage="training"))
     method = "stage=rule:grant; spread over the service"
     assert credited(ledger) == {
         ("a", "m", "training", method): D(-30),
@@ -72,7 +72,7 @@ def test_a_credit_on_a_resource_follows_it_as_far_as_its_tag_stands(ledger: Ledg
     ledger.charge("2026-10-05", "-12", category="Credit", **node)
     for team in ("ads", "web"):
         ledger.workload("all", "i-1", team, requested=4, team=team)
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("team", where="t.reason = 'credit'") == {"ads": D(-6), "web": D(-6)}
 
 
@@ -81,7 +81,7 @@ def test_a_credit_on_a_shared_cost_follows_it_whatever_its_tag(ledger: Ledger) -
     gateway: dict[str, Any] = {"service_name": "Load Balancing", "is_ai": False, "tags": {"team": "plat"}}
     ledger.charge("2026-10-05", "20", **gateway)
     ledger.charge("2026-10-05", "-10", category="Credit", **gateway)
-    ledger.analyze(allocation={"shared": [{"name": "gateway", "match": {"service": "load*"}}]})
+    ledger.attribute(allocation={"shared": [{"name": "gateway", "match": {"service": "load*"}}]})
     assert ledger.shares("team", where="t.reason = 'credit'") == {"a": D(-9), "b": D(-1)}
 
 
@@ -92,6 +92,6 @@ def test_a_rule_on_a_commitments_fee_stands(ledger: Ledger) -> None:
     ledger.charge(
         "2026-10-05", ("0", "90", "90", "90"), tags={"team": "a"}, kind={"commitment_discount_status": "Used"}, **plan
     )
-    ledger.analyze(**rule("plan", team="platform"))
+    ledger.attribute(**rule("plan", team="platform"))
     assert ledger.shares("team", cost="billed_cost") == {"platform": D(100), "a": D(0)}
     ledger.assert_conserved()

@@ -26,7 +26,7 @@ def test_telemetry_overrules_a_tag_that_its_fleet_contradicts(ledger: Ledger) ->
     for name in ("i-1", "i-2", "i-3", "i-4"):
         machine(ledger, name, "search", runs="search")
     machine(ledger, "i-5", "ads", runs="search")
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("team", "method", where=of("i-5")) == {
         (
             "search",
@@ -40,7 +40,7 @@ def test_a_fleet_alone_only_casts_doubt_on_a_tag(ledger: Ledger) -> None:
     for name in ("i-1", "i-2", "i-3", "i-4"):
         machine(ledger, name, "search")
     machine(ledger, "i-5", "ads")
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("team", "confidence", "method", where=of("i-5")) == {
         ("ads", D("0.5"), "team=tag:team (siblings: search)"): D(24)
     }
@@ -50,14 +50,14 @@ def test_telemetry_that_agrees_with_the_tag_outweighs_the_fleet(ledger: Ledger) 
     for name in ("i-1", "i-2", "i-3", "i-4"):
         machine(ledger, name, "search", runs="search")
     machine(ledger, "i-5", "ads", runs="ads")
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("team", where=of("i-5")) == {"ads": D(24)}
 
 
 def test_one_other_machine_is_no_fleet(ledger: Ledger) -> None:
     machine(ledger, "i-1", "search", cost="240", runs="search")
     machine(ledger, "i-2", "ads", runs="search")
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("team", "confidence", where=of("i-2")) == {("ads", D("0.5")): D(24)}
 
 
@@ -70,7 +70,7 @@ def test_a_machine_that_was_tagged_anew_is_believed(ledger: Ledger) -> None:
         "2026-10-06", "24", resource_id="i-5", fleet="pool", gpus=8, hours=all_hours(), tags={"team": "ads"}, **GPU_HOUR
     )
     ledger.workload("all", "i-5", "pod", day="2026-10-06", requested=8, team="search")
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("team", where="c.charge_date = '2026-10-06'") == {"ads": D(24)}
 
 
@@ -78,5 +78,5 @@ def test_a_rule_is_never_doubted(ledger: Ledger) -> None:
     for name in ("i-1", "i-2", "i-3", "i-4"):
         machine(ledger, name, "search", runs="search")
     machine(ledger, "i-5", "ads", runs="search")
-    ledger.analyze(rule=[{"name": "five", "match": {"resource_id": "i-5"}, "set": {"team": "ads"}}])
+    ledger.attribute(rule=[{"name": "five", "match": {"resource_id": "i-5"}, "set": {"team": "ads"}}])
     assert ledger.shares("team", "confidence", where=of("i-5")) == {("ads", D("0.9")): D(24)}

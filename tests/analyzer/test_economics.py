@@ -50,7 +50,7 @@ def test_a_served_model_stands_beside_its_api(ledger: Ledger, currency: str, fac
                 base="USD", quote="EUR", valid_from=date(2026, 1, 1), rate=D("0.8"), source="test"
             )
         )
-    ledger.analyze()
+    ledger.attribute()
     with ledger.store.engine.connect() as connection:
         (row,) = views.self_hosting(connection, DAY).rows
     costs = sorted((12 * one.input + 3 * one.output) * factor for one in api_offers("llama-3.1-70b"))
@@ -80,7 +80,7 @@ def test_days_without_a_cost_are_in_neither_the_volume_of_a_month_nor_the_load(l
         ledger.activity(range(24), "i-1", load, gpus=8, day=f"2026-10-{day}")
         used = {"requests": 10, "input": 12_000_000, "output": 3_000_000}
         ledger.usage(used, alias="i-1", model="llama-3.1-70b", day=f"2026-10-{day}")
-    ledger.analyze()
+    ledger.attribute()
     with ledger.store.engine.connect() as connection:
         (row,) = views.self_hosting(connection, Window(DAY.first, date(2026, 10, 8))).rows
     cheapest = min(12 * one.input + 3 * one.output for one in api_offers("llama-3.1-70b"))
@@ -99,7 +99,7 @@ def test_requests_that_were_not_counted_have_no_break_even(ledger: Ledger) -> No
         tags={"model": "llama-3.1-70b", "stage": "inference_online"}, **GPU_HOUR,
     )  # fmt: skip
     ledger.usage({"input": 12_000_000}, alias="i-1", model="llama-3.1-70b")
-    ledger.analyze()
+    ledger.attribute()
     with ledger.store.engine.connect() as connection:
         (row,) = views.self_hosting(connection, DAY).rows
     assert row.break_even_tokens_per_month is not None
@@ -113,7 +113,7 @@ def test_a_model_nobody_sells_and_a_currency_without_rate_say_so(ledger: Ledger)
             tags={"model": model, "stage": "inference_online"}, **GPU_HOUR,
         )  # fmt: skip
         ledger.usage({"requests": 10, "input": 12_000_000}, alias=name, model=model)
-    ledger.analyze()
+    ledger.attribute()
     with ledger.store.engine.connect() as connection:
         found = {row.model: (row.api_cost, row.why_not) for row in views.self_hosting(connection, DAY).rows}
     assert found == {

@@ -140,7 +140,7 @@ def test_a_measured_machine_is_its_users_by_the_hours_they_held(ledger: Ledger) 
     ledger.workload("all", "i-1", "a", requested=4, model="chat", stage="inference_online")
     ledger.workload("all", "i-1", "b", requested=2, model="rank", stage="inference_online")
     ledger.usage({"requests": 10_000}, alias="i-1", model="chat")
-    ledger.analyze()
+    ledger.attribute()
     chat, rank = read(ledger).rows
     assert (chat.model, chat.accelerator_hours, chat.measured_share) == ("chat", D(128), D(1))
     assert chat.kwh is not None
@@ -158,7 +158,7 @@ def test_activity_alone_gives_an_estimate_and_nothing_a_wider_one(ledger: Ledger
     """Twelve of 24 hours measured at half load: 96 known card hours, 48 of them busy; of 96 nothing is known."""
     node(ledger, model="chat")
     ledger.activity(range(12), "i-1", 0.5, gpus=8)
-    ledger.analyze()
+    ledger.attribute()
     with ledger.store.engine.connect() as connection:
         (row,) = connection.execute(text("SELECT * FROM energy_day")).mappings()
     assert (row["accelerator_hours"], row["measured_hours"], row["known_hours"], row["busy_hours"]) == (192, 0, 96, 48)
@@ -180,7 +180,7 @@ def test_unknown_cards_and_regions_are_named_and_in_no_figure(ledger: Ledger) ->
         "2026-10-05", "10", resource_id="i-2", gpus=1, hours=all_hours(), quantity="24", region="moon-1",
         **{**GPU_HOUR, "accelerators": D(1), "accelerator_type": "nvidia-l4", "model": "tiny"},
     )  # fmt: skip
-    ledger.analyze()
+    ledger.attribute()
     found = {row.model: row for row in read(ledger).rows}
     assert (found["chat"].kwh, found["chat"].hours_without_power) == (None, D(192))
     assert (found["tiny"].carbon_kg, found["tiny"].hours_without_grid) == (None, D(24))
@@ -194,7 +194,7 @@ def test_a_model_priced_per_token_is_estimated_by_its_size_or_said_to_be_unknown
         ledger.charge("2026-10-05", "10", sku_id=model, unit_class="output", model=model, quantity="2", tags=tags,
                       is_ai=True, units_per_pricing_unit=1_000_000)  # fmt: skip
         ledger.usage({"requests": 4000, "output": 2_000_000}, model=model)
-    ledger.analyze()
+    ledger.attribute()
     found = {row.model: row for row in read(ledger).rows}
     llama, claude = found["llama-3.1-8b"], found["claude-sonnet-4"]
     expected = tokens_kwh(D("8.03"), D("8.03"), D(2_000_000), D("1.15"))
@@ -212,7 +212,7 @@ def test_a_model_priced_per_token_is_estimated_by_its_size_or_said_to_be_unknown
 
 def test_rows_of_accelerators_name_their_factors_and_boundary(ledger: Ledger) -> None:
     node(ledger, model="chat")
-    ledger.analyze()
+    ledger.attribute()
     (row,) = read(ledger).rows
     assert row.boundary == "accelerators, hosts and data centre"
     assert row.source.startswith("aws us-east-1: PUE 1.15 (Green Software Foundation, real-time-cloud), 396.3 g/kWh")
@@ -223,7 +223,7 @@ def test_what_was_carbon_free_by_the_providers_word_stands_beside_and_lowers_not
     for name, region in (("i-1", "us-central1"), ("i-2", "us-east1")):
         node(ledger, provider="gcp", resource_id=name, region=region, model="chat")
     node(ledger, resource_id="i-3", model="elsewhere")
-    ledger.analyze()
+    ledger.attribute()
     found = read(ledger)
     chat, elsewhere = sorted(found.rows, key=lambda row: str(row.model))
     assert chat.kwh is not None

@@ -28,7 +28,7 @@ def served(ledger: Ledger, day: str, requests: int = 1000) -> None:
 
 
 def energy(ledger: Ledger, basis: views.UnitBasis = "allocation") -> views.EnergyUse:
-    ledger.analyze()
+    ledger.attribute()
     with ledger.store.engine.connect() as connection:
         return views.energy(connection, OCTOBER, basis=basis)
 

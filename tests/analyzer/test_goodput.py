@@ -16,7 +16,7 @@ TARGETS = [{"model": "chat*", "latency_ms": 1000}]
 
 
 def served(ledger: Ledger, **settings: object) -> UnitCost:
-    ledger.analyze(**settings)
+    ledger.attribute(**settings)
     with ledger.store.engine.connect() as connection:
         (row,) = views.unit_costs(connection, Window(date(2026, 10, 5), date(2026, 10, 6)), basis="allocation").rows
     return row

@@ -40,7 +40,7 @@ def test_runs_say_how_they_ended(ledger: Ledger) -> None:
     run(ledger, "lost", "2026-10-07", "running", "70")
     run(ledger, "silent", "2026-10-20", None, "30")
     run(ledger, "going", "2026-10-20", "running", "20")
-    ledger.analyze()
+    ledger.attribute()
     with ledger.store.engine.connect() as connection:
         found = {
             row.workload: (row.ending, row.repeated, row.effective_cost, row.lost_cost)
@@ -69,7 +69,7 @@ def test_seconds_of_many_machines_are_added_up_exactly(ledger: Ledger) -> None:
     for number in range(40):
         ledger.workload(range(1), f"i-{number}", "wide", seconds=3599.99, outcome="failed", **asked)
         ledger.workload(range(1, 2), f"i-{number}", "wide", outcome="succeeded", **asked)
-    ledger.analyze()
+    ledger.attribute()
     with ledger.store.engine.connect() as connection:
         (found,) = views.runs(connection, OCTOBER).rows
         (seen,) = load_training_runs(connection, datetime(2026, 10, 31, tzinfo=UTC), 28)
@@ -96,7 +96,7 @@ def test_attempts_that_failed_are_lost_though_the_run_succeeded(ledger: Ledger) 
         ledger.workload(
             hours, "i-1", "long", day=day, requested=8, model="tuned", team="ml", stage="training", outcome=outcome
         )
-    ledger.analyze()
+    ledger.attribute()
     with ledger.store.engine.connect() as connection:
         (found,) = views.runs(connection, OCTOBER).rows
         (later,) = views.runs(connection, Window(date(2026, 10, 6), date(2026, 10, 7))).rows
@@ -122,7 +122,7 @@ def test_the_attempts_are_those_that_advice_goes_by(told: str, ledger: Ledger) -
             range(number, number + 1), "i-1", "run", requested=8, model="tuned", stage="training", outcome=outcome
         )
     ledger.workload(range(23, 24), "i-2", "other", day="2026-10-20", stage="data")
-    ledger.analyze()
+    ledger.attribute()
     expected = attempts(
         [RunHour(first + timedelta(hours=number), 3600, 3600, outcome) for number, outcome in hours],
         datetime(2026, 10, 20, 23, tzinfo=UTC),
@@ -147,7 +147,7 @@ def test_training_stands_beside_serving(ledger: Ledger) -> None:
         ("notebook", "3"),
     ):
         ledger.charge("2026-10-05", cost, tags={"model": "tuned", "stage": stage})
-    ledger.analyze()
+    ledger.attribute()
     with ledger.store.engine.connect() as connection:
         (row,) = views.lifecycles(connection).rows
     assert (row.data_cost, row.training_cost, row.serving_cost, row.other_cost) == (D(7), D(400), D(800), D(3))
@@ -168,7 +168,7 @@ def test_stages_are_as_the_bill_says_and_what_is_shared_is_told(ledger: Ledger) 
         {"name": name, "match": {"service": name}, "to": "model", "by": "even", "ai": True}
         for name in ("gateway", "lake")
     ]
-    ledger.analyze(allocation={"shared": shared})
+    ledger.attribute(allocation={"shared": shared})
     with ledger.store.engine.begin() as connection:
         found = views.lifecycles(connection)
         converted = views.lifecycles_in(connection, "USD")

@@ -45,7 +45,7 @@ def several_written(ledger: Ledger) -> None:
     ledger.charge("2026-10-06", "200", currency="EUR", tags={"model": "tuned", "stage": "inference_online"})
     ledger.charge("2026-10-05", "50", currency="EUR", tags={"model": "whole", "stage": "training"})
     ledger.charge("2026-10-05", "125", tags={"model": "whole", "stage": "inference_online"})
-    ledger.analyze()
+    ledger.attribute()
     know(ledger)
 
 
@@ -101,7 +101,7 @@ def test_a_model_is_each_day_at_its_rate_and_has_no_ratio_without_one(several: L
 def test_in_the_only_currency_there_is_nothing_changes(ledger: Ledger) -> None:
     part(ledger, "good", "2026-10-05", "30", "USD", "succeeded")
     part(ledger, "bad", "2026-10-06", "20", "USD", "failed")
-    ledger.analyze()
+    ledger.attribute()
     with ledger.store.engine.connect() as connection:
         plain, asked = views.runs(connection, OCTOBER), views.runs_in(connection, "USD", OCTOBER)
         (model,), (model_in,) = (

@@ -30,7 +30,7 @@ def test_a_day_billed_for_six_hours_is_used_by_who_held_them(ledger: Ledger, idl
     ledger.workload(range(9, 15), "vm-1", "job", requested=8, model="m")
     if others_report:
         ledger.workload("all", "vm-2", "elsewhere")
-    ledger.analyze(allocation={"idle": idle})
+    ledger.attribute(allocation={"idle": idle})
     assert ledger.shares("model", "reason", "rung") == {("m", "used", "fleet-hour"): D(60)}
 
 
@@ -41,7 +41,7 @@ def test_time_billed_beyond_what_was_held_lies_where_the_machine_was_measured(le
     ledger.workload(range(4, 7), "vm-1", "y", requested=4, model="y")
     ledger.activity(range(4, 8), "vm-1", 0.0, gpus=8)
     ledger.workload("all", "vm-2", "elsewhere")
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("model", "reason") == {("x", "used"): D(40), ("y", "used"): D(15), (None, "idle"): D(25)}
 
 
@@ -50,7 +50,7 @@ def test_time_nobody_held_or_measured_lies_in_the_other_hours_alike(ledger: Ledg
     ledger.charge("2026-10-05", "80", **daily("8"))
     ledger.workload(range(4), "vm-1", "x", requested=8, model="x")
     ledger.workload(range(14, 24), "vm-2", "elsewhere")
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("model", "reason") == {
         ("x", "used"): D(40),
         (None, "unattributed"): D(20),
@@ -65,7 +65,7 @@ def test_hours_billed_in_two_lines_or_two_halves_are_the_hours_of_the_machine(le
         ledger.charge("2026-10-05", costs, **daily("2", half=half, sku_id="on demand"))
     ledger.workload(range(6), "vm-1", "job", requested=8, model="m", seconds=3600)
     ledger.workload(range(6, 9), "vm-2", "elsewhere")
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("model") == {"m": D(120)}
     assert ledger.shares("model", cost="billed_cost") == {"m": D(120)}
 
@@ -77,7 +77,7 @@ def test_lines_per_card_count_the_time_of_the_machine(ledger: Ledger) -> None:
     ledger.charge("2026-10-05", "12", **(daily("576") | {"accelerators": None, "sku_id": "c", "sku_meter": "Core"}))
     ledger.workload(range(6), "vm-1", "job", requested=4, model="m")
     ledger.workload("all", "vm-2", "elsewhere")
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("model", "reason") == {("m", "used"): D(36), (None, "idle"): D(36)}
 
 
@@ -86,7 +86,7 @@ def test_a_machine_without_accelerators_is_held_against_its_billed_time_too(ledg
     ledger.charge("2026-10-05", "6", **(daily("6") | plain))
     ledger.workload(range(6), "c-1", "job", requested=None, cpus_requested=3, model="m")
     ledger.workload("all", "vm-2", "elsewhere")
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("model", "reason") == {("m", "used"): D(6)}
 
 
@@ -94,7 +94,7 @@ def test_a_unit_of_a_hundred_hours_says_nothing_of_one_machine_and_leaves_the_da
     ledger.charge("2026-10-05", "24", **(daily("0.06") | {"consumed_unit": None, "pricing_unit": "100 Hours"}))
     ledger.workload(range(6), "vm-1", "job", requested=8, model="m")
     ledger.workload("all", "vm-2", "elsewhere")
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("model", "reason") == {("m", "used"): D(6), (None, "idle"): D(18)}
 
 
@@ -113,7 +113,7 @@ def test_a_part_of_an_hour_that_is_held_is_used(
     ledger.charge("2026-10-05", cost, **in_hours(quantity, *hours))
     for hour, held in hours.items():
         ledger.workload(range(hour, hour + 1), "vm-1", "job", requested=8, model="m", seconds=held)
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("model", "reason") == {("m", "used"): D(cost)}
     ledger.assert_conserved()
 
@@ -122,7 +122,7 @@ def test_the_rest_of_a_part_of_an_hour_is_idle(ledger: Ledger) -> None:
     # Half an hour is billed; four of eight cards are held for half of it, so a quarter of 12 is used.
     ledger.charge("2026-10-05", "12", **in_hours("0.5", 3))
     ledger.workload(range(3, 4), "vm-1", "job", requested=4, model="m", seconds=900)
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("model", "reason") == {("m", "used"): D(3), (None, "idle"): D(9)}
 
 
@@ -131,7 +131,7 @@ def test_one_after_the_other_pay_by_machine_time(ledger: Ledger, idle: str) -> N
     ledger.charge("2026-10-05", "30", **in_hours("1.1", 0, 1))
     ledger.workload(range(1), "vm-1", "x", requested=8, model="x")
     ledger.workload(range(1, 2), "vm-1", "y", requested=8, model="y", seconds=360)
-    ledger.analyze(allocation={"idle": idle})
+    ledger.attribute(allocation={"idle": idle})
     shares = {model: cost.quantize(MILLIONTH) for model, cost in ledger.shares("model").items()}
     assert shares == {"x": D("27.272727"), "y": D("2.727273")}  # 30 × 1 ÷ 1.1, and 30 × 0.1 ÷ 1.1
 
@@ -142,7 +142,7 @@ def test_an_hour_billed_in_parts_by_a_plan_and_on_demand_is_a_whole_one(ledger: 
         ledger.charge("2026-10-05", cost, **in_hours(hours, *range(24), sku_id=hours))
     ledger.workload(range(12), "vm-1", "job", requested=8, model="m")
     ledger.workload("all", "vm-2", "elsewhere")
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("sku_id", "reason") == {
         ("14.4", "used"): D(72), ("14.4", "idle"): D(72), ("9.6", "used"): D(48), ("9.6", "idle"): D(48),
     }  # fmt: skip
@@ -154,5 +154,5 @@ def test_a_line_of_an_hour_nobody_held_is_idle_though_others_say_they_held_all_t
     ledger.charge("2026-10-05", "5", **in_hours("0.5", 12, sku_id="b"))
     ledger.workload(range(12), "vm-1", "job", requested=8, model="m")
     ledger.workload("all", "vm-2", "elsewhere")
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("sku_id", "reason") == {("a", "used"): D(115), ("b", "idle"): D(5)}

@@ -59,7 +59,7 @@ def test_payback_of_a_smaller_model(ledger: Ledger) -> None:
     for model, cost in (("tuned", "14.4"), ("large", "43.2")):
         ledger.charge("2026-10-05", cost, resource_id=f"ep-{model}", tags={"model": model, "stage": "inference_online"})
         ledger.usage({"requests": 10, "input": 7_200_000}, alias=f"ep-{model}", model=model)
-    ledger.analyze()
+    ledger.attribute()
     with ledger.store.engine.connect() as connection:
         found = views.payback(connection, "tuned", "large")
         other = views.payback(connection, "large", "tuned")
@@ -82,7 +82,7 @@ def test_a_volume_a_month_is_of_the_days_in_the_price(ledger: Ledger) -> None:
     ledger.charge("2026-10-07", "14.4", resource_id="ep-tuned", tags=tags)
     ledger.usage({"requests": 10}, alias="ep-tuned", model="tuned", day="2026-10-07")
     log_begins(ledger, "2026-10-09")
-    ledger.analyze()
+    ledger.attribute()
     found = answer(ledger, "tuned")
     assert found.days == Window(date(2026, 10, 5), date(2026, 10, 10))
     assert (found.monthly_tokens, found.days_left_out) == (D(73_000_000), 2)
@@ -106,7 +106,7 @@ def test_payback_across_currencies_and_against_a_list_price(ledger: Ledger) -> N
         ledger.usage({"requests": 10, "input": 10_000_000}, alias=f"ep-{model}", model=model)
     ledger.charge("2026-10-05", "7", resource_id="ep-3", tags={"model": "wordless", "stage": "inference_online"})
     ledger.usage({"requests": 12}, alias="ep-3", model="wordless")
-    ledger.analyze()
+    ledger.attribute()
     with ledger.store.engine.begin() as connection:
         missing = views.payback(connection, "tuned", "large")
         connection.execute(
@@ -137,7 +137,7 @@ def test_payback_across_currencies_and_against_a_list_price(ledger: Ledger) -> N
 def test_training_nobody_knows_the_cost_of_is_unknown_and_not_free(ledger: Ledger) -> None:
     log_begins(ledger, "2026-09-06")
     served(ledger, tuned="14.4", large="43.2")
-    ledger.analyze()
+    ledger.attribute()
     found = answer(ledger, "tuned")
     assert (found.training_cost, found.monthly_saving, found.months) == (None, D("29.2"), None)
 
@@ -148,7 +148,7 @@ def test_training_of_which_a_charge_has_no_cost_says_so(ledger: Ledger) -> None:
     for number, cost in enumerate(("292", (None, None, "9", None))):
         tags = {"model": "tuned", "stage": "training"}
         ledger.charge("2026-10-05", cost, sku_id=str(number), tags=tags)  # type: ignore[arg-type]
-    ledger.analyze()
+    ledger.attribute()
     found = answer(ledger, "tuned")
     assert (found.training_cost, found.months, found.partly_unknown) == (D(292), D(10), True)
     assert not answer(ledger, "large", "tuned").partly_unknown
@@ -161,7 +161,7 @@ def test_a_run_is_paid_back_by_what_its_model_saves(ledger: Ledger) -> None:
     trained(ledger, "jobs/ft-1", {"2026-10-02": "failed", "2026-10-03": "succeeded"}, "146")
     trained(ledger, "jobs/ft-2", {"2026-10-04": "failed"}, "1000")
     trained(ledger, "nameless", {"2026-10-04": "succeeded"}, "5", model=None)
-    ledger.analyze()
+    ledger.attribute()
     for name in ("jobs/ft-1", "FT-1"):
         found = answer(ledger, name)
         assert found.run is not None
@@ -183,7 +183,7 @@ def test_two_runs_of_one_short_name_are_not_guessed_between(ledger: Ledger) -> N
     served(ledger, tuned="14.4", large="43.2")
     for run in ("a/ft", "b/ft"):
         trained(ledger, run, {"2026-10-02": "succeeded"}, "146")
-    ledger.analyze()
+    ledger.attribute()
     with ledger.store.engine.connect() as connection:
         assert views.payback(connection, "ft", "large") is None
         assert "Several runs are called so: a/ft, b/ft." in nothing.no_payback(connection, ("ft", "large"))
@@ -193,7 +193,7 @@ def test_the_volume_of_a_month_is_of_the_days_that_were_counted(ledger: Ledger) 
     """A log of one day: 7.2 M tokens in 24 hours are 219 M in 730, not a thirtieth of it; 876 saved, 4 a million."""
     ledger.charge("2026-10-05", "292", tags={"model": "tuned", "stage": "training"})
     served(ledger, tuned="14.4", large="43.2")
-    ledger.analyze()
+    ledger.attribute()
     found = answer(ledger, "tuned")
     assert found.days == Window(date(2026, 10, 5), date(2026, 10, 6))
     assert (found.monthly_tokens, found.monthly_saving) == (D(219_000_000), D(876))
@@ -204,7 +204,7 @@ def test_prices_are_those_of_unit_costs(ledger: Ledger) -> None:
     served(ledger, tuned="10", large="43.2")
     tags = {"model": "tuned", "stage": "inference_online"}
     ledger.charge("2026-10-04", "90", resource_id="ep-tuned", tags=tags)
-    ledger.analyze()
+    ledger.attribute()
     with ledger.store.engine.connect() as connection:
         (row,) = views.unit_costs(connection, model="tuned", basis="allocation").rows
     assert answer(ledger, "tuned").cost_per_1m_tokens == row.cost_per_1m_tokens == D("1.388888888889")
@@ -219,7 +219,7 @@ def test_training_that_credits_paid_for_is_paid_already(ledger: Ledger, credit: 
     ledger.charge("2026-09-11", "20", **training)
     ledger.charge("2026-09-11", credit, category="Credit", **training)
     served(ledger, tuned="7.2", large=large)
-    ledger.analyze()
+    ledger.attribute()
     found = answer(ledger, "tuned")
     assert (found.training_cost, found.months) == (D(left), D(0))
     assert told(found)[3] == "It is paid for already: nothing of its cost is left to pay back."

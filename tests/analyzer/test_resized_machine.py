@@ -25,7 +25,7 @@ def test_a_machine_made_smaller_is_not_half_idle(ledger: Ledger) -> None:
     ledger.charge(AFTER, "120", **of_type("g5.12xlarge", 4))
     ledger.workload("all", "i-1", "job", requested=8, model="m")
     ledger.workload("all", "i-1", "job", day=AFTER, requested=4, model="m")
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("charge_date::text", "model", "reason") == {
         (BEFORE, "m", "used"): D(240),
         (AFTER, "m", "used"): D(120),
@@ -49,7 +49,7 @@ def test_each_size_divides_its_price_over_its_own_cards_cpus_and_memory(ledger: 
             cpus_requested=24,
             memory_requested_bytes=gib * 2**30,
         )
-    ledger.analyze(allocation={"method": "95_3_2", "stranded": "idle"})
+    ledger.attribute(allocation={"method": "95_3_2", "stranded": "idle"})
     assert ledger.shares("charge_date::text", where="t.reason = 'used'") == {BEFORE: D(25), AFTER: D("49.5")}
 
 
@@ -57,7 +57,7 @@ def test_on_the_day_it_changes_each_hour_has_the_size_of_its_lines(ledger: Ledge
     ledger.charge(BEFORE, "96", **of_type("p4d.24xlarge", 8, *range(12)))
     ledger.charge(BEFORE, "48", **of_type("g5.12xlarge", 4, *range(12, 24)))
     ledger.workload("all", "i-1", "job", requested=4, model="m")
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("c.hours", "reason") == {
         (all_hours(*range(12)), "used"): D(48),
         (all_hours(*range(12)), "idle"): D(48),
@@ -72,7 +72,7 @@ def test_one_type_in_the_month_that_is_not_the_inventorys_is_the_machine_of_the_
         connection.exec_driver_sql("UPDATE resource SET instance_type = 'p4d.24xlarge'")
     ledger.charge(AFTER, "120", **of_type("g5.12xlarge", 4))
     ledger.workload("all", "i-1", "job", day=AFTER, requested=4, model="m")
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("model", where="c.billing_month = '2026-10-01'") == {"m": D(120)}
 
 
@@ -81,7 +81,7 @@ def test_two_types_in_the_same_hours_are_one_place_with_all_that_it_has(ledger: 
     for cost, instance_type, gpus in (("80", "ml.p4d.24xlarge", 8), ("40", "ml.g5.12xlarge", 4)):
         ledger.charge(BEFORE, cost, **of_type(instance_type, gpus, 0, known=12))
     ledger.workload(range(1), "i-1", "job", requested=6, model="m")
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.shares("reason") == {"used": D(60), "idle": D(60)}
 
 
@@ -90,14 +90,14 @@ def test_a_line_per_card_does_not_say_how_many_the_machine_has(ledger: Ledger) -
         card = of_type(instance_type, 1, 0, quantity="8", provider="gcp")
         ledger.charge(day, "80", **card)
         ledger.workload(range(1), "i-1", "job", day=day, requested=4, model="m")
-    ledger.analyze(allocation={"method": "accelerators"})
+    ledger.attribute(allocation={"method": "accelerators"})
     assert ledger.shares("reason") == {"used": D(80), "idle": D(80)}
 
 
 def test_hours_of_cards_are_of_the_card_of_their_day(ledger: Ledger) -> None:
     ledger.charge(BEFORE, "240", **of_type("p4d.24xlarge", 8, accelerator_type="nvidia-a100-40gb"))
     ledger.charge(AFTER, "120", **of_type("g5.12xlarge", 4, accelerator_type="nvidia-a10g"))
-    ledger.analyze()
+    ledger.attribute()
     assert ledger.rows("SELECT accelerator_type, sum(accelerator_hours) FROM energy_day GROUP BY 1 ORDER BY 1") == [
         ("nvidia-a100-40gb", D(192)),
         ("nvidia-a10g", D(96)),

@@ -55,7 +55,7 @@ def test_a_gateway_shared_by_requests_is_in_the_price_of_its_models(ledger: Ledg
             if (model, day) != ("m1", "2026-10-06"):
                 used = {"requests": requests, "input": 1_000_000, "output": 100_000}
                 ledger.usage(used, alias=f"i-{model}", model=model, day=day)
-    ledger.analyze(allocation=shared(by="requests"))
+    ledger.attribute(allocation=shared(by="requests"))
     assert costs(ledger) == {("aws", "m1", "inference_online"): D(153), ("aws", "m2", "inference_online"): D(171)}
     found = by_model(ledger)
     assert (found["m1"].cost_per_1k_requests, found["m2"].cost_per_1k_requests) == (D("76.5"), D("28.5"))
@@ -78,7 +78,7 @@ def test_what_is_shared_reaches_the_model_where_it_is_served(ledger: Ledger) -> 
     """A gateway of AWS before a model that Azure serves, online for 30 and in batches for 10: 6 and 2 of its 8."""
     ledger.charge("2026-10-05", "8", **GATEWAY)
     served_by_azure(ledger)
-    ledger.analyze(allocation=shared(by="requests"))
+    ledger.attribute(allocation=shared(by="requests"))
     assert costs(ledger) == {("azure", "gpt", "inference_online"): D(36), ("azure", "gpt", "inference_batch"): D(12)}
 
 
@@ -86,7 +86,7 @@ def test_a_model_that_served_nothing_keeps_its_part_of_what_is_shared(ledger: Le
     """Nobody can say what for: no usage of either, so 10 stays beside the 90."""
     ledger.charge("2026-10-05", "10", **GATEWAY)
     ledger.charge("2026-10-05", "90", resource_id="i-1", tags={"model": "m1", "stage": "training"})
-    ledger.analyze(allocation=shared(by="even"))
+    ledger.attribute(allocation=shared(by="even"))
     assert costs(ledger) == {("aws", "m1", "training"): D(90), ("aws", "m1", "unknown"): D(10)}
 
 
@@ -95,7 +95,7 @@ def test_a_shared_cost_follows_what_telemetry_calls_the_model(ledger: Ledger) ->
     ledger.charge("2026-10-05", "12", **GATEWAY)
     server(ledger, "2026-10-05", "i-1", model="m1", **ONLINE)
     ledger.usage({"requests": 1000}, alias="i-1", model="m1-tuned")
-    ledger.analyze(allocation=shared(by="requests"))
+    ledger.attribute(allocation=shared(by="requests"))
     assert by_model(ledger)["m1"].cost_per_1k_requests == D(60)
 
 
@@ -103,7 +103,7 @@ def test_a_shared_cost_stays_in_its_currency(ledger: Ledger) -> None:
     ledger.charge("2026-10-05", "12", **GATEWAY)
     ledger.charge("2026-10-05", "48", currency="EUR", resource_id="ep", tags={"model": "m1", **ONLINE})
     ledger.usage({"requests": 1000}, alias="ep", model="m1")
-    ledger.analyze(allocation=shared(by="requests"))
+    ledger.attribute(allocation=shared(by="requests"))
     query = "SELECT currency, stage, effective_cost FROM unit_cost WHERE basis = 'allocation' ORDER BY 1"
     assert ledger.rows(query) == [("EUR", "inference_online", D(48)), ("USD", "inference_online", D(12))]
 
@@ -116,7 +116,7 @@ def test_a_credit_of_a_shared_cost_goes_where_the_shared_cost_goes(ledger: Ledge
             server(ledger, day, f"i-{model}", model=model, **ONLINE)
             ledger.usage({"requests": requests}, alias=f"i-{model}", model=model, day=day)
     ledger.charge("2026-10-06", "-8", category="Credit", **GATEWAY)
-    ledger.analyze(allocation=shared(by="requests"))
+    ledger.attribute(allocation=shared(by="requests"))
     assert costs(ledger) == {("aws", "m1", "inference_online"): D(100), ("aws", "m2", "inference_online"): D(108)}
     assert by_model(ledger)["m1"].cost_per_1k_requests == D(50)
     assert ledger.shares("model", where="t.reason = 'credit'") == {"m1": D(-2), "m2": D(-6)}
@@ -128,7 +128,7 @@ def test_a_credit_of_a_shared_cost_goes_along_to_another_provider(ledger: Ledger
     ledger.charge("2026-10-05", "12", tags=ONLINE, sku_id="lb-hour", **GATEWAY)
     ledger.charge("2026-10-06", "-8", tags=ONLINE, sku_id="lb-credit", category="Credit", **GATEWAY)
     served_by_azure(ledger)
-    ledger.analyze(allocation=shared(by="requests"))
+    ledger.attribute(allocation=shared(by="requests"))
     assert costs(ledger) == {("azure", "gpt", "inference_online"): D(34), ("azure", "gpt", "inference_batch"): D(10)}
 
 
@@ -138,7 +138,7 @@ def test_lost_tax_of_a_shared_cost_goes_where_the_shared_cost_goes(ledger: Ledge
     ledger.charge("2026-10-31", "2", category="Tax", sku_id="vat", charge_description="VAT", **GATEWAY)
     server(ledger, "2026-10-05", "i-1", model="m1", **ONLINE)
     ledger.usage({"requests": 1000}, alias="i-1", model="m1")
-    ledger.analyze(allocation=shared(by="requests") | {"non_recoverable_tax": [{"name": "branch"}]})
+    ledger.attribute(allocation=shared(by="requests") | {"non_recoverable_tax": [{"name": "branch"}]})
     assert costs(ledger) == {("aws", "m1", "inference_online"): D(62)}
 
 
@@ -150,7 +150,7 @@ def test_a_credit_of_what_is_not_shared_stays_with_it(ledger: Ledger) -> None:
     ledger.charge("2026-10-07", "-5", resource_id="i-1", sku_id="box", service_name="EC2", category="Credit",
                   tags={"model": "m1"})  # fmt: skip
     ledger.usage({"requests": 1000}, alias="i-1", model="m1")
-    ledger.analyze(allocation=shared(by="requests"))
+    ledger.attribute(allocation=shared(by="requests"))
     assert costs(ledger) == {
         ("aws", "m1", "inference_online"): D(52),
         ("aws", "m1", "training"): D(40),
@@ -168,7 +168,7 @@ def test_a_day_of_which_a_gateway_alone_is_known_is_in_no_price(ledger: Ledger) 
         ledger.charge(day, cost, resource_id="i-1", gpus=8, hours=all_hours(), quantity="24",
                       tags={"model": "m4", **ONLINE}, **GPU_HOUR)  # fmt: skip
         ledger.usage({"requests": 1000, "input": 1_000_000}, alias="i-1", model="m4", day=day)
-    ledger.analyze(allocation=shared(by="requests"))
+    ledger.attribute(allocation=shared(by="requests"))
     found = by_model(ledger)["m4"]
     assert (found.cost_per_1m_tokens, found.cost_per_1k_requests, found.effective_cost) == (D(22), D(22), D(24))
     assert (found.cost_per_accelerator_hour_paid, found.partly_unknown) == (D("0.114583333333"), True)
@@ -180,7 +180,7 @@ def test_days_on_which_a_server_without_a_stage_waited_are_in_its_price(ledger: 
         server(ledger, day, "i-1", model="m1")
         if day != "2026-10-06":
             ledger.usage({"requests": 1000}, alias="i-1", model="m1", day=day)
-    ledger.analyze()
+    ledger.attribute()
     assert costs(ledger) == {("aws", "m1", "inference_online"): D(144)}
     assert by_model(ledger)["m1"].cost_per_1k_requests == D(72)
 
@@ -191,7 +191,7 @@ def test_a_machine_that_did_other_work_too_is_not_taken_to_serve(ledger: Ledger)
         server(ledger, day, "i-1", model="m1")
     ledger.usage({"requests": 1000}, alias="i-1", model="m1")
     ledger.workload("all", "i-1", "job", day="2026-10-06", requested=8, model="m1", stage="training")
-    ledger.analyze()
+    ledger.attribute()
     assert costs(ledger) == {
         ("aws", "m1", "inference_online"): D(48),
         ("aws", "m1", "training"): D(48),
@@ -205,7 +205,7 @@ def test_requests_counted_upon_an_unknown_stage_keep_its_cost(ledger: Ledger) ->
         server(ledger, day, "i-1", model="m1")
         ledger.usage({"requests": 1000}, alias="i-1", model="m1", day=day)
     ledger.workload("all", "i-1", "pod", requested=8, model="m1")
-    ledger.analyze()
+    ledger.attribute()
     with ledger.store.engine.connect() as connection:
         rows = views.unit_costs(connection, OCTOBER, basis="allocation").rows
     assert {row.cost_per_1k_requests for row in rows} == {D(48)}
@@ -247,7 +247,7 @@ def test_prices_of_models_add_up_to_what_they_and_their_gateway_cost(
     for day in DAYS:
         ledger.charge(day, "0", resource_id="i-other", tags={"model": "other", **ONLINE})
         ledger.usage({"requests": 1}, alias="i-other", model="other", day=day)
-    ledger.analyze(allocation=shared(by=by))
+    ledger.attribute(allocation=shared(by=by))
     rows = by_model(ledger)
     paid = 3 * (gateway + sum(one["cost"] for one in models.values()))
     assert {key[2] for key in costs(ledger)} == {"inference_online"}

@@ -73,7 +73,7 @@ def test_a_tagged_machine_without_stage_and_telemetry_gets_it_from_its_name(ledg
     ledger.charge("2026-10-05", "30", resource_id="i-2", gpus=8, tags=MODEL | {"Name": "gpu-2"}, **GPU_HOUR)
     ledger.charge("2026-10-05", "9", resource_id="i-3", fleet="vision-train", gpus=8, tags=MODEL, **GPU_HOUR)
     ledger.charge("2026-10-05", "7", resource_id="bucket", tags={"Name": "train"}, is_ai=False, service_name="S3")
-    ledger.analyze()
+    ledger.attribute()
     known = "model=tag:model; team=tag:team"
     assert stages(ledger) == {
         ("inference_online", f"{known}; stage=name: serving", D("0.55")): D(60),
@@ -94,7 +94,7 @@ def test_rules_tags_siblings_and_telemetry_come_first(ledger: Ledger) -> None:
     ledger.charge("2026-10-05", "16", resource_id="i-5", gpus=8, tags=name, **GPU_HOUR)
     ledger.workload("all", "i-4", "w", requested=8, kind="notebook", model="chat")
     rule = {"name": "five", "match": {"resource_id": "i-5"}, "set": {"stage": "data"}}
-    ledger.analyze(rule=[rule])
+    ledger.attribute(rule=[rule])
     assert ledger.shares("stage") == {
         "training": D(1),
         "evaluation": D(6),

@@ -43,14 +43,14 @@ def taxed(ledger: Ledger) -> dict[Any, Decimal]:
 
 def test_tax_is_a_line_of_its_own_unless_marked(ledger: Ledger) -> None:
     company(ledger)
-    ledger.analyze()
+    ledger.attribute()
     assert taxed(ledger) == {(None, False): D(19)}
 
 
 def test_tax_nobody_claims_back_follows_the_cost_before_credits(ledger: Ledger) -> None:
     """19 over 60 : 30 : 10; the credit of 50 changes nothing of that."""
     company(ledger)
-    ledger.analyze(allocation=lost())
+    ledger.attribute(allocation=lost())
     assert taxed(ledger) == {("search", True): D("11.4"), ("ads", True): D("5.7"), (None, False): D("1.9")}
     assert set(ledger.shares("method", "rung", where="t.reason = 'tax'")) == {
         ("tax:branch spread over the account", "account-day")
@@ -68,7 +68,7 @@ def test_tax_nobody_claims_back_follows_the_cost_before_credits(ledger: Ledger) 
 def test_the_part_that_can_be_claimed_back_stays_apart(ledger: Ledger) -> None:
     """A quarter of 19 is 4.75, over 60 : 30 : 10; 14.25 can be claimed back."""
     company(ledger)
-    ledger.analyze(allocation=lost(percent="25"))
+    ledger.attribute(allocation=lost(percent="25"))
     assert taxed(ledger) == {("search", True): D("2.85"), ("ads", True): D("1.425"), (None, False): D("14.725")}
     assert ledger.shares("method", where="t.reason = 'tax' AND t.team IS NULL") == {
         "tax:branch spread over the account": D("0.475"),
@@ -123,7 +123,7 @@ def test_the_first_entry_that_fits_decides(ledger: Ledger) -> None:
         {"name": "half", "percent": "50", "account": "PROD", "billing_account": "pay*", "kind": "vat*"},
         {"name": "all"},
     ]
-    ledger.analyze(allocation={"non_recoverable_tax": entries})
+    ledger.attribute(allocation={"non_recoverable_tax": entries})
     assert taxed(ledger)["search", True] == D("5.7")
 
 
@@ -142,7 +142,7 @@ def test_tax_follows_the_closest_it_can_be_on(
     ledger.charge("2026-10-06", "30", resource_id="i-2", tags={"team": "ads", "model": "click"}, usage_type="Box:g6")
     ledger.charge("2026-10-07", "10", **WEB)
     ledger.charge("2026-10-31", "19", category="Tax", **columns)
-    ledger.analyze(allocation=lost())
+    ledger.attribute(allocation=lost())
     assert ledger.shares("team", where="t.reason = 'tax'") == {team: D(cost) for team, cost in expected.items()}
     assert set(ledger.shares("method", where="t.reason = 'tax'")) == {f"tax:branch spread over {over}"}
     ledger.assert_conserved()
@@ -153,14 +153,14 @@ def test_tax_of_an_invoice_is_on_what_the_invoice_has(ledger: Ledger) -> None:
     for account, invoice, cost in (("a", "1", "60"), ("b", "1", "40"), ("c", "2", "100")):
         ledger.charge("2026-10-05", cost, account_id=account, tags={"team": account}, kind={"invoice_id": invoice})
     ledger.charge("2026-10-31", "20", account_id=None, category="Tax", service_name="Tax", kind={"invoice_id": "1"})
-    ledger.analyze(allocation=lost())
+    ledger.attribute(allocation=lost())
     assert ledger.shares("team", where="t.reason = 'tax'") == {"a": D(12), "b": D(8)}
 
 
 def test_tax_on_nothing_positive_stays_with_the_company(ledger: Ledger) -> None:
     ledger.charge("2026-10-05", "60", tags={"team": "search"}, currency="EUR")
     ledger.charge("2026-10-31", "19", category="Tax")
-    ledger.analyze(allocation=lost())
+    ledger.attribute(allocation=lost())
     assert ledger.shares("team", "is_ai", "method", where="t.reason = 'tax'") == {
         (None, False, "tax:branch (nothing it is on)"): D(19)
     }
@@ -170,7 +170,7 @@ def test_tax_on_nothing_positive_stays_with_the_company(ledger: Ledger) -> None:
 def test_tax_taken_back_is_divided_like_tax(ledger: Ledger) -> None:
     company(ledger)
     ledger.charge("2026-10-31", "-9", category="Tax", service_name="Invoice", is_ai=False)
-    ledger.analyze(allocation=lost())
+    ledger.attribute(allocation=lost())
     assert taxed(ledger) == {("search", True): D(6), ("ads", True): D(3), (None, False): D(1)}
 
 
@@ -186,11 +186,11 @@ def test_an_entry_that_ends_before_it_starts_is_refused(tmp_path: Path) -> None:
 
 def test_numbers_of_ai_spend_say_which_tax_is_in_them(ledger: Ledger) -> None:
     company(ledger)
-    ledger.analyze()
+    ledger.attribute()
     ours, without = SpendQuery(ai_only=True), SpendQuery(ai_only=True, without=("tax",))
     with ledger.store.engine.connect() as connection:
         assert inclusion(spend(connection, ours).basis) == "before tax, credits included"
-    ledger.analyze(allocation=lost())
+    ledger.attribute(allocation=lost())
     with ledger.store.engine.connect() as connection:
         found = spend(connection, ours)
         assert [total.costs.effective_cost for total in found.totals] == [D("57.1")]

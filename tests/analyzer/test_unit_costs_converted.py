@@ -27,7 +27,7 @@ def test_unit_costs_in_one_currency_are_each_day_at_its_rate(ledger: Ledger) -> 
     ):
         ledger.charge(day, cost, resource_id="ep-1", tags=tags, currency=currency)
         ledger.usage({"requests": 10, "input": tokens}, alias="ep-1", model="chat", day=day)
-    ledger.analyze()
+    ledger.attribute()
     given = [("EUR", "USD", date(2026, 10, 1), D("1.25")), ("EUR", "USD", date(2026, 10, 6), D("1.20"))]
     with ledger.store.engine.begin() as connection:
         for base, quote, day_, rate in given:

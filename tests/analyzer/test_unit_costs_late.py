@@ -25,7 +25,7 @@ def served(ledger: Ledger, *, alias: str | None = "i-chat", model: str = "chat")
 
 
 def unit_cost(ledger: Ledger, window: Window = BOTH) -> views.UnitCost:
-    ledger.analyze()
+    ledger.attribute()
     with ledger.store.engine.connect() as connection:
         (row,) = views.unit_costs(connection, window, basis="allocation").rows
     return row
@@ -75,7 +75,7 @@ def test_usage_goes_where_the_charge_came_last(ledger: Ledger) -> None:
         "SELECT billing_month, requests FROM unit_cost WHERE day = '2026-10-31' AND basis = 'usage' ORDER BY 1"
     )
     assert of_bills == [(date(2026, 10, 1), D(1000)), (date(2026, 11, 1), D(0))]
-    assert ledger.analyze().analyzed == ()
+    assert ledger.attribute().analyzed == ()
 
 
 def test_a_part_of_a_day_billed_late_is_no_hole_in_the_log(ledger: Ledger) -> None:
@@ -120,7 +120,7 @@ def test_an_api_billed_late_beside_a_machine_in_time(ledger: Ledger) -> None:
     bought(ledger, "2026-11-01", "3", "1000")
     served(ledger)
     served(ledger, alias=None, model="gpt")
-    ledger.analyze()
+    ledger.attribute()
     with ledger.store.engine.connect() as connection:
         chat, gpt = views.unit_costs(connection, BOTH, basis="allocation").rows
     assert rates(chat) == (D(3000), None, D(300), D(300))
@@ -133,7 +133,7 @@ def test_each_account_keeps_its_own_usage(ledger: Ledger) -> None:
     bought(ledger, "2026-10-31", "5", "1000", account_id="lab", month=NOVEMBER, stage="inference_online")
     for name in ("prod", "lab"):
         ledger.usage({"requests": 1000, "output": 1_000_000}, model="gpt", day="2026-10-31", account_id=name)
-    ledger.analyze()
+    ledger.attribute()
     of_bills = ledger.rows(
         "SELECT effective_cost, requests, output_tokens, unpriced_requests FROM unit_cost"
         " WHERE basis = 'allocation' ORDER BY billing_month"

@@ -23,7 +23,7 @@ def test_a_null_among_known_costs_is_named_in_both_roll_ups(ledger: Ledger) -> N
     ledger.charge("2026-10-05", ("3", "3", None, "3"), resource_id="i-1", sku_id="b")
     ledger.charge("2026-10-06", ("3", None, "3", "3"), resource_id="i-1")
     ledger.charge("2026-10-07", "5", resource_id="i-2")
-    ledger.analyze()
+    ledger.attribute()
 
     assert ledger.rows(BY_DAY) == [(5, 4), (6, 2), (7, 0)]
     assert ledger.rows(BY_RESOURCE) == [("i-1", 6), ("i-2", 0)]
@@ -33,7 +33,7 @@ def test_a_null_among_known_costs_is_named_in_both_roll_ups(ledger: Ledger) -> N
 def test_shares_of_one_charge_all_lack_what_it_lacks(ledger: Ledger) -> None:
     ledger.charge("2026-10-05", ("8", None, "8", None), resource_id="i-1", gpus=8)
     ledger.workload(range(12), "i-1", "a", requested=4, model="chat")
-    ledger.analyze()
+    ledger.attribute()
 
     lacking = ledger.rows(
         "SELECT billed_cost IS NULL, effective_cost IS NULL, list_cost IS NULL, contracted_cost IS NULL FROM cost_share"
@@ -47,7 +47,7 @@ def test_a_column_the_bill_never_gives_is_not_named_charge_by_charge(ledger: Led
     """Contracted cost is unknown to the whole bill, which says so itself; list cost is given, and not here."""
     ledger.charge("2026-10-05", ("1", "1", None, None))
     known(ledger, "billed_cost", "effective_cost", "list_cost")
-    ledger.analyze()
+    ledger.attribute()
 
     assert ledger.rows(BY_DAY) == [(5, 4)]
 
@@ -66,7 +66,7 @@ def test_of_a_pair_each_half_answers_for_what_it_gives(ledger: Ledger) -> None:
         ledger.charge(day, cost, half=half, provider="azure")  # type: ignore[arg-type]
     with ledger.store.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE slice SET dataset = 'azure_actual+azure_amortized'")
-    ledger.analyze()
+    ledger.attribute()
 
     assert ledger.rows(BY_DAY) == [(number, bits) for number, (_, _, _, bits) in enumerate(pair, 1)]
 
@@ -78,7 +78,7 @@ def test_a_half_alone_answers_for_all_it_gives(ledger: Ledger, half: int, column
     """Each half without its partner: the actual one lacks a list price, the amortised one its effective cost."""
     ledger.charge("2026-10-05", ("1", None, None, None) if half == 1 else (None,) * 4, provider="azure", half=half)
     known(ledger, *columns)
-    ledger.analyze()
+    ledger.attribute()
 
     assert ledger.rows(BY_DAY) == [(5, bits)]
 
@@ -86,6 +86,6 @@ def test_a_half_alone_answers_for_all_it_gives(ledger: Ledger, half: int, column
 def test_a_tax_without_list_price_counts(ledger: Ledger) -> None:
     ledger.charge("2026-10-05", "1")
     ledger.charge("2026-10-05", ("2", "2", None, None), category="Tax")
-    ledger.analyze()
+    ledger.attribute()
 
     assert ledger.rows("SELECT charge_category, unknown_costs FROM spend_day ORDER BY 1") == [("Tax", 12), ("Usage", 0)]

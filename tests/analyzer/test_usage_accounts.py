@@ -43,7 +43,7 @@ def bought(
 
 
 def costs(ledger: Ledger) -> views.UnitCosts:
-    ledger.analyze()
+    ledger.attribute()
     with ledger.store.engine.connect() as connection:
         return views.unit_costs(connection, OCTOBER, model="claude", basis="allocation")
 

@@ -16,7 +16,7 @@ OCTOBER = Window(date(2026, 10, 1), date(2026, 11, 1))
 
 
 def unit_cost(ledger: Ledger) -> views.UnitCost:
-    ledger.analyze()
+    ledger.attribute()
     with ledger.store.engine.connect() as connection:
         (row,) = views.unit_costs(connection, OCTOBER, basis="allocation").rows
     return row
@@ -80,7 +80,7 @@ def test_energy_per_request_is_of_the_days_whose_requests_were_counted(ledger: L
         machine(ledger, day, "400", "10", accelerator_type="nvidia-h100-80gb")
     ledger.usage({"requests": 1000, "output": 100_000}, model="llama-3.1-8b")
     ledger.usage({"requests": 1000}, alias="i-chat", model="chat")
-    ledger.analyze()
+    ledger.attribute()
     with ledger.store.engine.connect() as connection:
         rows = {row.model: row for row in views.energy(connection, OCTOBER).rows}
     api_row, machine_row = rows["llama-3.1-8b"], rows["chat"]

@@ -32,7 +32,7 @@ def active(ledger: Ledger, day: str, mean: float, *, alias: str = "i-chat") -> N
 
 
 def unit_costs(ledger: Ledger, model: str = "chat") -> views.UnitCost:
-    ledger.analyze()
+    ledger.attribute()
     with ledger.store.engine.connect() as connection:
         (row,) = views.unit_costs(connection, OCTOBER, model=model, basis="allocation").rows
     return row
@@ -183,7 +183,7 @@ def test_training_needs_no_log_of_requests(ledger: Ledger) -> None:
     trains = SERVER | {"tags": {"model": "chat", "stage": "training"}}
     ledger.charge("2026-10-06", "400", resource_id="i-2", **trains)
     active(ledger, "2026-10-06", 0.5, alias="i-2")
-    ledger.analyze()
+    ledger.attribute()
     with ledger.store.engine.connect() as connection:
         assert views.unit_costs(connection, OCTOBER).left_out == ()
 
@@ -250,7 +250,7 @@ def test_what_is_left_out_says_how_many_days_and_why(ledger: Ledger) -> None:
         served(ledger, f"2026-10-{day}")
         served(ledger, f"2026-10-{day}", alias="i-rank", model="rank")
     collected(ledger, d05="loaded", d06=None, d07="loaded", d08="loaded")
-    ledger.analyze()
+    ledger.attribute()
     with ledger.store.engine.connect() as connection:
         left_out = views.unit_costs(connection, OCTOBER, basis="allocation").left_out
         (chat,) = token_costs(connection, OCTOBER, model="chat")

@@ -39,7 +39,7 @@ def served(ledger: Ledger) -> None:
         ledger.workload("all", f"i-{name}", name, requested=8, model=MODEL, stage="training", outcome=outcome)
     used = {"commitment_discount_status": "Used"}
     ledger.charge("2026-10-05", ("0", "60", "100", "100"), commitment_id="sp-1", kind=used, is_ai=False)
-    ledger.analyze()
+    ledger.attribute()
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_a_table_of_the_lifecycle_without_a_row_says_so(
 ) -> None:
     ledger = Ledger(database, Settings(home=tmp_path), clock)
     ledger.charge("2026-10-05", "50", resource_id="i-1", gpus=8, quantity="24", tags={"model": MODEL}, **H100)
-    ledger.analyze()
+    ledger.attribute()
     said = words(run("lifecycle", *DAY).out)
     assert said.startswith("No spend is known to be for data, training or serving.")
     assert "Besides, of other stages or none known: 50.00 USD." in said
@@ -116,7 +116,7 @@ def test_what_nobody_said_the_end_of_is_not_known_to_be_lost(
     ledger = Ledger(database, Settings(home=tmp_path), clock)
     tags = {"model": MODEL, "stage": "training"}
     ledger.charge("2026-10-05", "50", resource_id="i-1", gpus=8, quantity="24", tags=tags, **H100)
-    ledger.analyze()
+    ledger.attribute()
     assert f"{MODEL} 0.00 50.00 – 0.00 0.00 USD" in words(run("lifecycle", *DAY).out)
     assert f"{MODEL} 0.00 50.00 – 0.00 0.00 USD" in words(run("lifecycle", *DAY, "--in", "USD").out)
     (row,) = json.loads(run("lifecycle", *DAY, "--format", "json").out)
@@ -196,7 +196,7 @@ def test_payback_of_a_run_and_of_training_nobody_recorded(
         tags = {"model": model, "stage": "inference_online"}
         ledger.charge("2026-10-05", cost, resource_id=f"ep-{model}", tags=tags)
         ledger.usage({"requests": 10, "input": 10_000_000}, alias=f"ep-{model}", model=model)
-    ledger.analyze()
+    ledger.attribute()
     said = words(run("payback", "ft-1", "--instead-of", "large").out)
     assert said.startswith("Run ft-1 of tuned (ending: succeeded, repeated): 120.00 USD, of it lost 60.00. Serving:")
     # 10 a day are 304.17 in 730 hours: 120 are paid for after 0.3945 months
@@ -264,7 +264,7 @@ def test_energy_names_what_is_priced_per_token(run: Run, database: Store, clock:
         tags = {"model": model, "stage": "inference_online"}
         ledger.charge("2026-10-05", "10", sku_id=model, model=model, tags=tags, **api)
         ledger.usage({"requests": 4000, "output": 2_000_000}, model=model)
-    ledger.analyze()
+    ledger.attribute()
     said = words(run("energy", *DAY).out)
     assert "claude-sonnet-4 at aws: unknown; no size of it is published, and nobody says what it runs on." in said
     assert "per token: output tokens alone, by the published size of the model; no carbon, for want of a place." in said

@@ -42,7 +42,7 @@ def run(ledger: Ledger, name: str, day: str, outcomes: dict[str, range], cost: s
 
 
 def loaded(ledger: Ledger, days: int = 28) -> list[TrainingRuns]:
-    ledger.analyze()
+    ledger.attribute()
     with ledger.store.engine.connect() as connection:
         return list(load_training_runs(connection, AS_OF, days))
 
