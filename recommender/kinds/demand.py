@@ -55,6 +55,14 @@ def last_days(demand: Demand, days: int) -> Demand:
     )
 
 
+def never_measured(history: Accelerators) -> str:
+    """A sentence on accelerators of which nothing is known, with a space after it; nothing where there are none."""
+    unknown = int(np.isnan(history.activity_max).all(axis=1).sum())
+    if not unknown:
+        return ""
+    return f"{unknown} of its {len(history.activity_max)} accelerators were never measured: nobody knows what they do. "
+
+
 def states_of(history: Accelerators, idle: Idle) -> NDArray[np.int8]:
     """State of the whole resource in each slot."""
     each = slot_states(history, idle.max_activity, idle.resident_bytes, idle.underused_activity)

@@ -60,7 +60,7 @@ from recommender.kinds.another_card import (
     slow_remark,
     speed_evidence,
 )
-from recommender.kinds.demand import demand_of, last_days, state_shares
+from recommender.kinds.demand import demand_of, last_days, never_measured, state_shares
 from recommender.kinds.limits import (
     Limit,
     ModelNeed,
@@ -227,7 +227,7 @@ def _blind(history: Accelerators, demand: Demand, coverage: float, options: Righ
     if known_hours < options.min_hours or coverage < options.min_coverage:
         return (
             "telemetry_missing",
-            f"{known_hours} h of utilization cover {coverage:.0%} of its billed hours; "
+            f"{never_measured(history)}{known_hours} h of utilization cover {coverage:.0%} of its billed hours; "
             f"{options.min_hours} h and {options.min_coverage:.0%} are needed.",
         )
     if history.counter == "gpu_utilization" and np.isnan(history.power_mean).all():

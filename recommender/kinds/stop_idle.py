@@ -44,7 +44,7 @@ from recommender.actions import describe, switch_off
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
 from recommender.evidence import load_evidence, machine_price
 from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal
-from recommender.kinds.demand import demand_of, last_days, states_of
+from recommender.kinds.demand import demand_of, last_days, never_measured, states_of
 from recommender.kinds.idle_replay import idle_evidence, idle_replay
 from recommender.kinds.quiet_endpoint import NAME, evaluate_endpoint
 from recommender.methods.idle import MONTH, TWO_MONTHS, next_window, periodicity
@@ -110,7 +110,7 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     if coverage < idle.min_coverage:
         return no(
             "telemetry_missing",
-            f"Only {coverage:.0%} of its hours in the last {window_hours} h have utilization; "
+            f"{never_measured(history)}Only {coverage:.0%} of its hours in the last {window_hours} h have utilization; "
             f"{idle.min_coverage:.0%} is needed.",
         )
     active = recent >= State.UNDERUSED

@@ -18,9 +18,12 @@ Known drawbacks
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +48,25 @@ class Accelerators:
     memory_used_max: NDArray[np.float64]
     memory_total: NDArray[np.float64]
     power_mean: NDArray[np.float32]
+
+
+def of_all_cards(history: Accelerators, count: Decimal | None) -> Accelerators:
+    """The history with a row of unknown values for each accelerator of ``count`` that has none: never measured."""
+    lacking = math.ceil(count or 0) - len(history.activity_max)
+    if lacking <= 0:
+        return history
+
+    def filled(values: NDArray[Any]) -> NDArray[Any]:
+        return np.concatenate([values, np.full((lacking, values.shape[1]), np.nan, dtype=values.dtype)])
+
+    return replace(
+        history,
+        activity_mean=filled(history.activity_mean),
+        activity_max=filled(history.activity_max),
+        memory_used_max=filled(history.memory_used_max),
+        memory_total=filled(history.memory_total),
+        power_mean=filled(history.power_mean),
+    )
 
 
 class State(IntEnum):

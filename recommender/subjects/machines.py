@@ -36,7 +36,7 @@ from aispend.store.telemetry import (
 from recommender.contract import DailyCost, Subject
 from recommender.histories import daily_maxima, histories
 from recommender.methods.idle import TWO_MONTHS
-from recommender.methods.states import SLOTS_PER_DAY, Accelerators
+from recommender.methods.states import SLOTS_PER_DAY, Accelerators, of_all_cards
 from recommender.prices import CATALOGUE, PriceBook
 from recommender.subjects import changed_type
 from recommender.subjects.bound_cost import FOLLOWS, FOLLOWS_WITHIN_FAMILY, TERM_OF_COMMITMENT, left_behind
@@ -166,7 +166,7 @@ def load_machines(
             team=team,
             stage=stage,
             is_models_own=is_models_own,
-            accelerators=history if key == resource_key else None,
+            accelerators=of_all_cards(history, fact["accelerator_count"]) if history and key == resource_key else None,
             earlier=_earlier(connection, resource_key, history, as_of) if key == resource_key else None,
             requests=requests.get(resource_key),
             workload_seconds=_as_floats(workloads.get(resource_key)),

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 
-from aispend.advising import Idle
+from aispend.advising import Idle, Recommend
+from recommender.contract import WhyNot
+from recommender.kinds import rightsize, stop_idle
 from recommender.kinds.demand import state_shares
+from recommender.methods.states import of_all_cards
 from tests.recommender.conftest import history
+from tests.recommender.kinds.served import Make
 
 
 def test_time_is_shared_out_over_the_states_that_are_known() -> None:
@@ -18,6 +24,23 @@ def test_time_is_shared_out_over_the_states_that_are_known() -> None:
         "busy_time_share": 0.4286,
         "underused_time_share": 0.0,
     }
+
+
+def test_cards_that_nobody_measured_are_unknown_and_not_idle(make_subject: Make) -> None:
+    """One of eight is measured, and does nothing or a fifth: of the seven others nobody knows."""
+    for level in (0.0, 0.2):
+        one = history(np.tile([level, 0.0], 14 * 144)[None, :], memory_bytes=1e9)
+        subject = make_subject(accelerators=of_all_cards(one, Decimal(8)), model="chat", stage="inference_batch")
+        for evaluate in (stop_idle.evaluate, rightsize.evaluate):
+            answer = evaluate(subject, Recommend())
+            assert isinstance(answer, WhyNot), answer.reason
+            assert answer.reason == "telemetry_missing"
+            assert "7 of its 8 accelerators were never measured" in answer.explanation
+    both = history(np.zeros((2, 288)))
+    assert of_all_cards(both, Decimal(2)) is both
+    assert of_all_cards(both, None) is both
+    # half a card is one on its host, and slices are more of them than cards
+    assert of_all_cards(both, Decimal("0.5")) is both
 
 
 def test_of_what_nobody_knows_nothing_is_said() -> None:

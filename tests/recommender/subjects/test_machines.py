@@ -5,10 +5,20 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+import numpy as np
 import pytest
 from sqlalchemy import insert
 
-from aispend.schema import charge, charge_kind, exchange_rate, resource_alias, sku, workload_hour
+from aispend.schema import (
+    accelerator_hour,
+    charge,
+    charge_kind,
+    exchange_rate,
+    resource,
+    resource_alias,
+    sku,
+    workload_hour,
+)
 from aispend.store import Store
 from recommender.savings import monthly_cost, saving
 from recommender.subjects.machines import Machine, load_machines
@@ -84,6 +94,26 @@ def test_two_types_of_one_resource_on_every_day_are_no_change(ledger: Store) -> 
     machine = spot_machine(ledger)
     assert machine.costs_since is None
     assert monthly_cost(machine, DAYS) == Decimal("12166.67")
+
+
+def test_accelerators_nobody_measured_are_there_and_unknown(ledger: Store) -> None:
+    """One row of an hour for a machine of eight: seven series are unknown throughout."""
+    with ledger.engine.begin() as connection:
+        connection.execute(resource.update().where(resource.c.resource_key == 3).values(accelerators=8))
+    write(
+        ledger, resource_alias, namespace="*", alias="node", valid_from=datetime(2026, 1, 1, tzinfo=UTC),
+        resource_key=3, method="bill", confidence=1,
+    )  # fmt: skip
+    write(
+        ledger, accelerator_hour, slice_id=1, namespace="files", alias="node", accelerator_index=0,
+        interval_seconds=300, hour=datetime(2026, 11, 19, tzinfo=UTC), counter="sm_active", coverage=1,
+        slot_max=[0.0] * 12,
+    )  # fmt: skip
+    history = spot_machine(ledger).accelerators
+    assert history is not None
+    assert history.activity_max.shape == (8, DAYS * 288)
+    assert (~np.isnan(history.activity_max)).sum(axis=1).tolist() == [12, 0, 0, 0, 0, 0, 0, 0]
+    assert {len(rows) for rows in (history.activity_mean, history.memory_used_max, history.power_mean)} == {8}
 
 
 def test_a_dollar_is_worth_what_the_newest_rate_says(ledger: Store) -> None:
