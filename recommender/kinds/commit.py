@@ -264,7 +264,7 @@ def _advice(
                 "; ".join(sorted({one.committed.source for one in rates})),
                 min(one.committed.valid_from for one in rates),
             ),
-            "price_currency": subject.currency,
+            "price_currency": ", ".join(sorted({one.committed.currency for one in rates})),
             "usage_p10": _text(np.percentile([float(hour) for hour in usage], 10)),
             "usage_p50": _text(np.percentile([float(hour) for hour in usage], 50)),
             "usage_max": str(max(usage).quantize(CENT)),
@@ -283,6 +283,7 @@ def _advice(
                     "instance_type": one.instance_type,
                     "on_demand": str(one.on_demand.hourly_price),
                     "committed": str(one.committed.hourly_price),
+                    "currency": one.committed.currency,
                     "source": one.committed.source,
                     "date": one.committed.valid_from.isoformat(),
                 }

@@ -54,6 +54,7 @@ _BY_HOUR = ("schedule", "scale_replicas", "auto_stop")
 _A_WEEK = timedelta(days=7)
 """Of bills under a commitment show what it leaves (``methods/lasting.py``)."""
 _ENDED = ("retired", "returned", "deleted", "queued-deleted", "payment-failed", "expired", "cancelled", "failed")
+_DOLLAR = "USD"
 _AMOUNTS = ("on_demand", "list_cost", "effective")
 _SAME_TYPE = "replicas"
 """Target of what keeps the type and takes machines away."""
@@ -283,16 +284,20 @@ def _decided(connection: Connection) -> dict[tuple[str, str], list[_Decided]]:
 
 
 def _rates(place: tuple[str, str, str], types: Iterable[str], prices: PriceBook, on: date) -> Iterator[CommittedRate]:
-    """Rates of one and three years, where the price list has both the committed and the on-demand hour."""
+    """Rates of one and three years, where the price list has both the committed and the on-demand hour.
+
+    In the bill's currency, else in US dollars: a rate is one price over another, and has none.
+    """
     provider, region, currency = place
     for name in sorted(types):
-        on_demand = prices.price_at(provider, region, name, "on_demand", on, currency=currency)
         for term in COMMITTED_TERMS:
-            committed = prices.price_at(provider, region, name, term, on, currency=currency)
-            if on_demand is not None and committed is not None and on_demand.hourly_price:
-                yield CommittedRate(
-                    term, name, rate(committed.hourly_price, on_demand.hourly_price), on_demand, committed
-                )
+            for money in dict.fromkeys((currency, _DOLLAR)):
+                on_demand = prices.price_at(provider, region, name, "on_demand", on, currency=money)
+                committed = prices.price_at(provider, region, name, term, on, currency=money)
+                if on_demand is not None and committed is not None and on_demand.hourly_price:
+                    part = rate(committed.hourly_price, on_demand.hourly_price)
+                    yield CommittedRate(term, name, part, on_demand, committed)
+                    break
 
 
 _DECISIONS = """

@@ -111,6 +111,24 @@ def test_a_committed_hour_is_held_against_one_on_demand(fleet: Store) -> None:
     assert rate.committed.source == "price list"
 
 
+def test_a_bill_in_another_currency_has_the_rate_of_the_price_list_in_dollars(fleet: Store) -> None:
+    """12 of 20 USD an hour are 0.6 of whatever an hour costs in euros; a list in euros itself comes first."""
+    with fleet.engine.begin() as connection:
+        connection.execute(charge_kind.update().values(billing_currency="EUR"))
+    (rate,) = load(fleet).rates
+    assert (load(fleet).currency, rate.rate, rate.committed.currency) == ("EUR", Decimal("0.6"), "USD")
+
+    with fleet.engine.begin() as connection:
+        for term, hourly in (("on_demand", "18"), ("1y", "9")):
+            connection.execute(
+                insert(price).values(
+                    provider="aws", region="us-east-1", instance_type="p4d.24xlarge", term=term, currency="EUR",
+                    valid_from=DAY, hourly_price=hourly, source="price list",
+                )
+            )  # fmt: skip
+    assert [one.rate for one in load(fleet).rates] == [Decimal("0.5")]
+
+
 def test_what_a_commitment_covers_for_longer_is_no_usage_to_commit_to(fleet: Store) -> None:
     found = load(fleet, expiring_days=10)
     assert found.usage[24:36] == (Decimal(20),) * 12
