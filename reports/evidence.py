@@ -81,6 +81,10 @@ def _an_hour(value: Any) -> str:
     return f"{unit_price(_decimal(value))} an hour"
 
 
+def _per_unit(value: Any) -> str:
+    return unit_price(_decimal(value))
+
+
 def _money(value: Any) -> str:
     return money(_decimal(value))
 
@@ -187,6 +191,13 @@ _WORDS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "usage_of_term_p10": ("Use over the term, P10 of its forecast", _an_hour),
     "decided_monthly": ("Accepted or done changes taken out", lambda value: f"{_money(value)} a month"),
     "expiring": ("Commitments that end soon", _plain),
+    "api_prices": ("List prices of the API, per million tokens", _per_unit),
+    "list_prices": ("List prices, per million tokens", _per_unit),
+    "price_per_million": ("Paid per million tokens", _per_unit),
+    "api_cost_per_million": ("Its tokens at the API, per million", _per_unit),
+    "own_cost_per_million": ("Its tokens on own machines, per million", _per_unit),
+    "api_monthly_cost": ("Its tokens at the API, a month", _money),
+    "own_monthly_cost": ("Its tokens on own machines, a month", _money),
     "load_needed": ("Load it has to carry", _accelerators),
     "expected_value_lower_quartile": ("Worth a month less what overload would cost, lower quartile", _money),
     "availability": ("A machine on spot is there", _of_the_time),
@@ -218,9 +229,9 @@ _ENDINGS: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("_days", _unit("days")),
     ("_cost", _money),
     ("_monthly", _money),
-    ("_hourly", lambda value: unit_price(_decimal(value))),
-    ("_price", lambda value: unit_price(_decimal(value))),
-    ("_million", lambda value: unit_price(_decimal(value))),
+    ("_hourly", _per_unit),
+    ("_price", _per_unit),
+    ("_million", _per_unit),
     ("_percent", lambda value: f"{_number(value)} %"),
 )
 """Units by the end of a name."""

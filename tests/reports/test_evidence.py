@@ -195,6 +195,29 @@ def test_what_has_a_unit_is_said_with_it() -> None:
     }
 
 
+def test_a_price_of_tokens_says_of_how_many() -> None:
+    evidence = {
+        "price_currency": "USD",
+        "api_prices": {"input": "0.15", "output": "0.2"},
+        "list_prices": {"gpt-4o": {"input": "2.5", "output": "10"}},
+        "price_per_million": {"input": "0.069"},
+        "api_cost_per_million": "0.1573",
+        "own_cost_per_million": "0.9455",
+        "api_monthly_cost": "909.18",
+        "own_monthly_cost": "5465.5",
+    }
+    assert dict(in_words(evidence)) == {
+        "Prices in": "USD",
+        "List prices of the API, per million tokens": "input 0.1500, output 0.2000",
+        "List prices, per million tokens": "gpt-4o input 2.500, output 10.00",
+        "Paid per million tokens": "input 0.06900",
+        "Its tokens at the API, per million": "0.1573",
+        "Its tokens on own machines, per million": "0.9455",
+        "Its tokens at the API, a month": "909.18",
+        "Its tokens on own machines, a month": "5,465.50",
+    }
+
+
 @pytest.mark.parametrize(
     ("load", "said"), [(0, "0.00"), (0.0033, "0.0033"), (0.00004, "0.00004"), (0.005, "0.005"), (0.49, "0.49")]
 )
