@@ -15,6 +15,8 @@ import re
 import shlex
 from dataclasses import dataclass
 
+import numpy as np
+
 from aispend.tag_keys import is_called, plain_tag_key
 from recommender.contract import Subject
 from recommender.subjects.machines import Machine
@@ -155,12 +157,34 @@ def _azure(subject: Machine) -> Owner | None:
     place = azure_place(subject.resource_id)
     machine = azure_part(subject.resource_id, "virtualmachines")
     pool = _AKS_POOL.fullmatch(name)
-    kind, group = ("aks_pool", pool[1]) if pool else ("scale_set", name)
+    if pool:
+        return _aks(subject, name, pool[1], machine)
     look = f"az vmss show --name {shlex.quote(name)} {place}"
     if machine is None:
-        return Owner(name, kind, group, (look,), (), "lower its capacity", "the scale set's model")
+        return Owner(name, "scale_set", name, (look,), (), "lower its capacity", "the scale set's model")
     shrink = f"az vmss deallocate --name {shlex.quote(name)} --instance-ids {shlex.quote(machine)} {place}"
-    return Owner(name, kind, group, (), (shrink,), "an autoscale rule may start another", "the scale set's model")
+    hint = "an autoscale rule may start another"
+    return Owner(name, "scale_set", name, (), (shrink,), hint, "the scale set's model")
+
+
+def _aks(subject: Machine, scale_set: str, pool: str, machine: str | None) -> Owner:
+    """A pool is its cluster's: what is changed at the scale set below it is not supported, and is set back."""
+    found = _AZURE_PLACE.fullmatch(subject.resource_id)
+    cluster, group = _tag(subject, "aks-managed-cluster-name"), _tag(subject, "aks-managed-cluster-rg")
+    where = (
+        f"--cluster-name {shlex.quote(cluster or 'CLUSTER')} --resource-group {shlex.quote(group or 'GROUP')}"
+        f" --subscription {shlex.quote(found[1] if found else 'SUBSCRIPTION')}"
+    )
+    of = f"--name {shlex.quote(pool)}"
+    look = f"az aks nodepool show {of} {where}"
+    ends = "this drains the node and ends it; the cluster's autoscaler may start another"
+    if machine is None or not machine.isdecimal():
+        return Owner(
+            scale_set, "aks_pool", pool, (look,), (), "drain the node first, then lower its count", "a new node pool"
+        )
+    node = shlex.quote(f"{scale_set}{np.base_repr(int(machine), 36).lower():0>6}")
+    shrink = f"az aks nodepool delete-machines {of} --machine-names {node} {where}"
+    return Owner(scale_set, "aks_pool", pool, (look,), (shrink,), ends, "a new node pool")
 
 
 def _gcp(subject: Machine) -> Owner | None:

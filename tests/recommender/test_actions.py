@@ -122,6 +122,27 @@ def test_an_owner_the_bill_proves_is_scaled_down(
     assert undo == "raise the owner's size again"
 
 
+@pytest.mark.parametrize(
+    ("tags", "where"),
+    [
+        ({}, "--cluster-name CLUSTER --resource-group GROUP"),
+        ({"aks-managed-cluster-name": "ml", "aks-managed-cluster-rg": "rg"}, "--cluster-name ml --resource-group rg"),
+    ],
+)
+def test_a_node_of_aks_is_ended_by_its_cluster(make_subject: Make, tags: Mapping[str, str], where: str) -> None:
+    """What is changed below a node pool AKS does not support and sets back; its machines are numbered to the base 36:
+    11 is 00000b."""
+    scale_set = SCALE_SET.replace("/pool/", "/aks-gpu1-38042711-vmss/").replace(
+        "virtualmachines/3", "virtualmachines/11"
+    )
+    _, text, _ = switch_off(make_subject(provider="azure", resource_id=scale_set, tags=tags))
+    this = f"{where} --subscription c47b1e58-90d3-4f2a-8e6c-5a3d7f10b926"
+    assert commands(text) == [
+        f"az aks nodepool show --name gpu1 {this}",
+        f"az aks nodepool delete-machines --name gpu1 --machine-names aks-gpu1-38042711-vmss00000b {this}",
+    ]
+
+
 def test_a_group_that_lives_in_a_region_is_asked_there(make_subject: Make) -> None:
     tags = {"created-by": "projects/1/regions/us-central1/instanceGroupManagers/everywhere"}
     _, text, _ = switch_off(make_subject(provider="gcp", resource_id=GCE, tags=tags))
