@@ -95,6 +95,8 @@ def place_by_usage(connection: Connection, *, first: date, last: date) -> None:
     connection.execute(text(_USED.format(inference_hours=inference_hours())), {"first": first, "last": last})
     for statement in (_WEIGHED, _USERS, _ACCOUNTS, _OWN_SERVERS, "ANALYZE used_day", "ANALYZE used_weight"):
         connection.execute(text(statement))
+    if not connection.scalar(text("SELECT EXISTS (SELECT FROM used_weight)")):
+        return  # planning the statements below takes longer than all else here
     for meets, rung in (
         (_ON_RESOURCE, "endpoint-day"),
         (_BY_ACCOUNT, "sku-day"),

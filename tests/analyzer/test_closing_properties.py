@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
@@ -53,6 +54,7 @@ def sums(ledger: Ledger, table: str, where: str) -> dict[Any, list[Decimal]]:
 
 @settings(max_examples=4)
 @given(st.lists(_CHANGE, min_size=1, max_size=3))
+@pytest.mark.long
 def test_published_and_adjustments_are_always_the_ledger(ledger: Ledger, changes: list[tuple[str, Any, Any]]) -> None:
     engine, clock = ledger.store.engine, ledger.clock
     if not ledger.rows("SELECT 1 FROM closing"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -106,6 +107,7 @@ ALLOCATION = st.fixed_dictionaries(
     st.lists(USAGE, max_size=4),
     ALLOCATION,
 )
+@pytest.mark.long
 def test_every_charge_is_shared_out_exactly(
     ledger: Ledger,
     bill: list[dict[str, Any]],

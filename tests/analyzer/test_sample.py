@@ -38,6 +38,7 @@ def company(tmp_path: Path) -> SampleCompany:
     return generate(tmp_path / "company", seed=7, scale=0.05, today=TODAY)
 
 
+@pytest.mark.long
 def test_almost_all_spend_with_a_signal_is_attributed_right(
     company: SampleCompany, database: Store, clock: Clock, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -230,6 +231,7 @@ SERVED = st.fixed_dictionaries(
     st.sampled_from(["even", "proportional", "requests", "tokens"]),
     st.integers(-(10**6), 10**6),
 )
+@pytest.mark.long
 def test_prices_of_models_add_up_to_what_they_and_their_gateway_cost(
     ledger: Ledger, models: dict[str, dict[str, Any]], by: str, gateway: int
 ) -> None:

@@ -57,6 +57,7 @@ class Fleet:
         }
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_the_number_of_gpus(
     connect: Callable[..., AwsClients], clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,6 +42,7 @@ def processes_of(home: Path) -> list[psutil.Process]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.long
 def test_up_serves_until_a_signal_stops_all_of_it(home: Path, number: signal.Signals) -> None:
     port = free_port()
     environment = {**os.environ, "AISPEND_HOME": str(home), "PYTHONUNBUFFERED": "1"}

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from aispend.settings import Settings
 from aispend.store import Store
 from aispend.store.locks import wait_for
@@ -75,6 +77,7 @@ def start_import(store: Store, settings: Settings, path: Path) -> subprocess.Pop
     return child
 
 
+@pytest.mark.long
 def test_killed_at_any_instant_the_old_bill_or_the_new_is_there(
     imported: Imported,
     database: Store,

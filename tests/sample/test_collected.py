@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 
 from aispend.cli.trial import collect_aws
@@ -46,6 +47,7 @@ def test_keys_lead_nowhere_outside_the_bucket(tmp_path: Path) -> None:
     assert ObjectStore({"bucket": tmp_path / "bucket"}).find("bucket", "../secret") is None
 
 
+@pytest.mark.long
 def test_azures_bills_are_collected_restated_and_equal_what_azure_itself_adds_up(
     company: SampleCompany, ask: Ask, database: Store, store_settings: Settings
 ) -> None:
@@ -76,6 +78,7 @@ def test_azures_bills_are_collected_restated_and_equal_what_azure_itself_adds_up
     assert again.requests_sent <= 2 * (1 + 2 + 3), "each export's folders, its scope, and the months still restated"
 
 
+@pytest.mark.long
 def test_googles_bill_is_rolled_up_in_bigquery_and_equals_what_google_itself_adds_up(
     company: SampleCompany, ask: Ask, database: Store, store_settings: Settings
 ) -> None:
