@@ -154,7 +154,7 @@ def answer(kind: Kind[Any], subject: Subject, options: Recommend, now: datetime)
     if isinstance(said, WhyNot):
         return with_remedy(said)
     for part in _parts(subject):
-        is_acted_on = part.resource_id in (said.acts_on or {subject.resource_id})
+        is_acted_on = isinstance(subject, TokenUse) or part.resource_id in (said.acts_on or {subject.resource_id})
         rule = exclusion_of(part, kind.name, options) if is_acted_on else None
         if rule is not None:
             which = "a part" if part.resource_id == subject.resource_id else part.resource_id
@@ -187,7 +187,7 @@ def answer(kind: Kind[Any], subject: Subject, options: Recommend, now: datetime)
 
 
 def _parts(subject: Subject) -> Iterator[Subject]:
-    """What it consists of, each with its own tags: a rule of the settings may name one of them."""
+    """What it consists of or is bought through, each with its own tags: a rule of the settings may name one of them."""
     if isinstance(subject, Service):
         yield from (member.machine for member in subject.members)
     elif isinstance(subject, Pool):
@@ -198,3 +198,4 @@ def _parts(subject: Subject) -> Iterator[Subject]:
             yield replace(subject, resource_id=name, tags=part.tags)
     elif isinstance(subject, TokenUse):
         yield from (replace(subject, tags=tags) for tags, _ in subject.tagged)
+        yield from (replace(subject, resource_id=name) for name in subject.resource_ids)

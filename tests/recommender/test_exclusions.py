@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from aispend.advising import Exclusion, Recommend
+from aispend.buying import Batch, CanWait
 from recommender.contract import Advice, Subject, WhyNot
 from recommender.kinds.batch import KIND as BATCH
 from recommender.kinds.consolidate import KIND as CONSOLIDATE
@@ -56,6 +57,21 @@ def test_a_machine_of_a_pool_is_left_where_it_is(make_subject: Make) -> None:
 def test_a_machine_that_is_no_part_of_the_advice_excludes_nothing(make_subject: Make) -> None:
     subject = audited(make_subject)
     assert isinstance(answer(CONSOLIDATE, subject, excluding(resource_id="i-9"), AS_OF), Advice)
+
+
+PROFILE = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/audited"
+
+
+@pytest.mark.parametrize(("named", "is_kept"), [(PROFILE, True), ("*/audited", True), ("*/other", False)])
+def test_what_tokens_are_bought_through_keeps_them_as_they_are(named: str, is_kept: bool) -> None:
+    """Tokens of one model and team go through two profiles: one of them is audited, and both would change."""
+    subject = tokens_bought(resource_ids=(PROFILE, PROFILE.replace("audited", "chat")))
+    free = Recommend(batch=Batch(can_wait=(CanWait(model="*"),)))
+    assert isinstance(answer(BATCH, subject, free, AS_OF), Advice)
+    found = answer(BATCH, subject, free.model_copy(update={"exclude": excluding(resource_id=named).exclude}), AS_OF)
+    assert isinstance(found, WhyNot) is is_kept
+    if isinstance(found, WhyNot):
+        assert (found.reason, found.explanation) == ("excluded", f"Your settings exclude {PROFILE} of it: an audit")
 
 
 def test_machines_whose_tokens_would_be_bought_may_be_excluded() -> None:
