@@ -8,16 +8,18 @@ Method
     in as in ``recommender/subjects/machines.py``.
 Cases
     A day on which a charge of a resource has no known cost is left out of hours and costs, and counted as unknown.
+    A charge of several days is of each of them, in equal parts: one for a month is paid for on the days after a change
+    too.
 Known drawbacks
-    A charge of several days stands on its first.
+    A charge of a month that names no period stands on its day.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from decimal import Decimal
 
 from sqlalchemy import Connection, text
@@ -27,6 +29,7 @@ from aispend.money import exact_sum, rate
 _NOTHING = Decimal(0)
 _HOUR = r"^(hours?|hrs?|h|1 ?hour|instance[- ]hours?|compute[- ]hours?|vm[- ]hours?)$"
 _DAY = Decimal(24)
+_ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,12 @@ class Line:
     mask: int | None
     commitment_key: int = 0
     currency: str = ""
+    part_of: date | None = None
+    """First day of the charge it is a part of; None where it is one of its day."""
+
+    def is_charged_after(self, day: date) -> bool:
+        """Whether the charge began later: one for a month runs on though what it is for was stopped."""
+        return (self.part_of or self.day) > day
 
 
 @dataclass(frozen=True)
@@ -79,12 +88,42 @@ def lines(connection: Connection, keys: Collection[int], currency: str | None, f
     """Usage of the resources on the days from ``first`` to before ``end``, by day; of all currencies where None."""
     if not keys or end <= first:
         return []
+    month_before = (first.replace(day=1) - _ONE_DAY).replace(day=1)
     rows = connection.execute(
         text(_LINES),
-        {"keys": sorted(keys), "currency": currency, "first": first, "end": end, "month": first.replace(day=1)}
+        {"keys": sorted(keys), "currency": currency, "first": first, "end": end, "month": month_before}
         | {"hour": _HOUR},
     )
-    return [Line(*row) for row in rows]
+    return sorted(
+        (line for *row, end_day in rows for line in _on_its_days(Line(*row), end_day) if first <= line.day < end),
+        key=lambda line: (line.resource_key, line.day),
+    )
+
+
+def _on_its_days(whole: Line, end: date | None) -> Iterator[Line]:
+    """A charge on each of its days, to the one before ``end``; the last has what equal parts leave."""
+    days = 1 if end is None else (end - whole.day).days
+    if days <= 1:
+        yield whole
+        return
+
+    def part(amount: Decimal | None, *, is_last: bool) -> Decimal | None:
+        if amount is None:
+            return None
+        each = rate(amount, Decimal(days))
+        return exact_sum((amount, -each * (days - 1))) if is_last else each
+
+    for number in range(days):
+        is_last = number == days - 1
+        yield replace(
+            whole,
+            day=whole.day + number * _ONE_DAY,
+            cost=part(whole.cost, is_last=is_last),
+            list_cost=part(whole.list_cost, is_last=is_last),
+            quantity=part(whole.quantity, is_last=is_last),
+            mask=None,
+            part_of=whole.day,
+        )
 
 
 def in_other_currencies(found: Iterable[Line], currency: str, before: Iterable[Line]) -> list[Line]:
@@ -219,12 +258,12 @@ _USAGE = """
     FROM charge c JOIN sku s USING (sku_key) JOIN charge_kind k USING (charge_kind_key)
     JOIN location l USING (location_key)
     WHERE k.charge_category = 'Usage' AND s.is_ai
-      AND c.charge_date >= :first AND c.charge_date < :end
+      AND coalesce(c.charge_end_date, c.charge_date + 1) > :first AND c.charge_date < :end
       AND (c.half <> 1 OR c.slice_id NOT IN (SELECT slice_id FROM slice WHERE position('+' in dataset) > 0))"""
 
 _LINES = f"""
     WITH line AS (
-        SELECT c.resource_key, c.charge_date, c.sku_key, c.commitment_key, l.region_id,
+        SELECT c.resource_key, c.charge_date, c.charge_end_date, c.sku_key, c.commitment_key, l.region_id,
                coalesce(k.pricing_category = 'Committed', false) OR c.commitment_key <> 0 AS covered,
                c.effective_cost, c.billed_cost, c.list_cost, c.hours, k.billing_currency,
                CASE WHEN lower(s.pricing_unit) ~ :hour THEN c.pricing_quantity END AS quantity
@@ -238,15 +277,16 @@ _LINES = f"""
            CASE WHEN bool_and(list_cost IS NOT NULL) THEN sum(list_cost) END,
            CASE WHEN bool_and(quantity IS NOT NULL) THEN sum(quantity) END,
            CASE WHEN bool_and(hours IS NOT NULL) THEN bit_or(hours) END,
-           commitment_key, billing_currency
+           commitment_key, billing_currency, charge_end_date
     FROM valued
-    GROUP BY resource_key, charge_date, sku_key, covered, commitment_key, billing_currency
-    ORDER BY resource_key, charge_date, sku_key, covered, commitment_key, billing_currency"""
+    GROUP BY resource_key, charge_date, sku_key, covered, commitment_key, billing_currency, charge_end_date
+    ORDER BY resource_key, charge_date, sku_key, covered, commitment_key, billing_currency, charge_end_date"""
 
 _LIST_PRICE = f"""
     WITH line AS (
         SELECT c.list_cost, CASE WHEN lower(s.pricing_unit) ~ :hour AND c.pricing_quantity IS NOT NULL
-                                 THEN c.pricing_quantity ELSE bit_count(CAST(c.hours AS bit(32))) END AS hours
+                                 THEN c.pricing_quantity
+                                 WHEN c.charge_end_date IS NULL THEN bit_count(CAST(c.hours AS bit(32))) END AS hours
         {_USAGE} AND c.sku_key = :sku AND l.region_id IS NOT DISTINCT FROM :region
           AND k.billing_currency = :currency)
     SELECT sum(list_cost) AS list_cost, sum(hours) AS hours

@@ -159,7 +159,8 @@ def restarted_on(connection: Connection, item: Any, keys: Collection[int], end: 
     """
     start: date = item.done_on + timedelta(days=1)
     week = start + timedelta(days=REGRET_DAYS)
-    found = lines(connection, keys, None, start, max(end, week))
+    every = lines(connection, keys, None, start, max(end, week))
+    found = [line for line in every if line.is_charged_after(item.done_on)]
     own = [line for line in found if line.cost != 0 and line.currency == item.currency]
     days = sorted({line.day for line in (*own, *_in_other_currencies(connection, item, found, keys))})
     if end >= week and len(days) == (end - start).days:

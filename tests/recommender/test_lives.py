@@ -194,6 +194,16 @@ def test_a_bill_without_hours_tells_a_day_by_its_quantity(
     assert (SECOND in look(day(10, 2))) is is_back
 
 
+def test_the_rest_of_a_month_that_is_paid_for_is_no_return(database: Store, look: Look) -> None:
+    """Stopped on 30 September, charged on the 15th for a month to come: paid for to 14 October all the same."""
+    stopped(database, look)
+    with database.engine.begin() as connection:
+        connection.execute(
+            update(charge).where(charge.c.charge_date == date(2026, 9, 15)).values(charge_end_date=date(2026, 10, 15))
+        )
+    assert SECOND not in look(day(10, 5))
+
+
 def test_what_is_paid_for_no_longer_did_not_come_back(database: Store, look: Look) -> None:
     """It was off from the next day on; what is left of it in the window is measured, and looks idle."""
     stopped(database, look)
