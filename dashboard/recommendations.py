@@ -151,7 +151,8 @@ def _totals(found: Recommendations, currency: str) -> None:
                     f"Net of commitments, {currency}",
                     money(total.monthly_saving_net),
                     note,
-                    "What the next bill shows: hours a commitment already covers save nothing today.",
+                    "What bills show once all of it is done, later stages of commitments included: hours a commitment "
+                    "already covers save nothing today.",
                 ),
             ],
         )

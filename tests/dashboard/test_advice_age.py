@@ -62,6 +62,12 @@ def test_the_page_warns_of_advice_that_no_run_has_let_expire(shown: Store, monke
     assert "rest on what ended more than 7 days ago" in told[0]
 
 
+def test_the_net_total_is_not_called_the_next_bill_s(shown: Store) -> None:
+    """A commitment in two stages is bought in halves two months apart: one bill shows half of what counts."""
+    net = next(one for one in page().metric if one.label.startswith("Net of commitments"))
+    assert net.help.startswith("What bills show once all of it is done, later stages of commitments included")
+
+
 def test_where_all_expired_the_page_says_why(shown: Store) -> None:
     with shown.engine.begin() as connection:
         connection.execute(update(recommendation).values(state="expired", evidence_until=NOW))
