@@ -23,7 +23,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from aispend.money import exact_sum, rate
 from recommender.ledger.billed import charged_in
@@ -86,7 +86,20 @@ def measured(connection: Connection, row: Any, first: date, end: date) -> dict[s
         "requests": own.answers.requests or None,
         "parts": {name: [f"{tokens:f}", f"{amount:f}"] for name, (tokens, amount) in parts.items()},
         "region": row.region,
+        "service": _service(connection, row, first, end),
     }
+
+
+def _service(connection: Connection, row: Any, first: date, end: date) -> str | None:
+    """What the bill sells most of the model's tokens under: agreements count services."""
+    wanted = {"provider": row.provider, "account": row.account, "currency": row.currency}
+    paid: dict[str, Decimal] = {}
+    for service, model, cost in connection.execute(
+        text(_SERVICES), wanted | {"first": first, "end": end, "month": first.replace(day=1)}
+    ):
+        if same_model(row.provider, model, row.model):
+            paid[service] = paid.get(service, _NOTHING) + cost
+    return max(sorted(paid), key=paid.__getitem__, default=None)
 
 
 def value_tokens(connection: Connection, item: Any, first: date, end: date, held: HeldPrice | None = None) -> _Said:
@@ -252,3 +265,19 @@ def _answers(uses: Iterable[TokenUse]) -> tuple[Answers, int]:
 
 def _of(by_day: Mapping[date, Decimal] | None, day: date) -> Decimal:
     return _NOTHING if by_day is None else by_day.get(day, _NOTHING)
+
+
+_SERVICES = """
+    SELECT sku.service_name, coalesce(t.model, sku.model) AS model,
+           sum(coalesce(s.effective_cost, s.billed_cost, 0)) AS cost
+    FROM charge c
+    JOIN sku USING (sku_key)
+    JOIN charge_kind k USING (charge_kind_key)
+    JOIN account a USING (account_key)
+    JOIN cost_share s USING (billing_month, slice_id, half, ordinal)
+    JOIN share_target t USING (target_key)
+    WHERE sku.platform = 'token_api' AND sku.provider = :provider AND sku.service_name IS NOT NULL
+      AND k.charge_category = 'Usage' AND k.billing_currency = :currency
+      AND coalesce(a.sub_account_id, a.billing_account_id) IS NOT DISTINCT FROM :account
+      AND c.charge_date >= :first AND c.charge_date < :end AND c.billing_month >= :month
+    GROUP BY 1, 2"""

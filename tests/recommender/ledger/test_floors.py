@@ -12,7 +12,9 @@ import pytest
 from aispend.settings import Agreement
 from aispend.store import Store
 from recommender.ledger.floors import Floor
-from tests.recommender.ledger.machines_paid import Paid
+from tests.recommender.ledger.machines_paid import OCTOBER, Paid
+from tests.recommender.ledger.test_tokens_bought import buy
+from tests.recommender.ledger.test_tokens_bought import done as tokens_done
 
 DONE = date(2026, 9, 10)
 BEFORE = DONE - timedelta(days=14)
@@ -104,3 +106,21 @@ def test_an_unknown_shortfall_leaves_open_the_months_its_agreement_reaches_into(
         "2026-10": (None, None),
         "2026-11": (None, None),
     }
+
+
+@pytest.mark.parametrize(
+    ("services", "expected"),
+    [(["Amazon Bedrock"], (225, 0)), (["amazon bed*"], (225, 0)), (["Amazon EC2"], (0, 225)), (["*"], (225, 0))],
+)
+def test_an_agreement_on_the_service_of_tokens_takes_what_they_save(
+    database: Store, services: list[str], expected: tuple[int, int]
+) -> None:
+    """Ten days of October at half of 45 a day: 225 that an agreement on their service, far from its floor, keeps."""
+    with database.engine.begin() as connection:
+        world = Paid(connection)
+        world.known_to(date(2026, 9, 30), date(2026, 10, 31))
+        buy(world, BEFORE, 14, input=("10", "3"), output=("1", "15"))
+        buy(world, OCTOBER, 10, tier="batch", input=("10", "1.5"), output=("1", "7.5"))
+        name = tokens_done(world, "batch")
+        line = world.lines(name, floor("50000", services=services))["2026-10"]
+    assert (line.floor_effect, line.realised) == expected
