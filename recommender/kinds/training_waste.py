@@ -10,7 +10,8 @@ Method
     above that most, however many bursts a draw of weeks has. Net is the P10 of that, not the most; where it is nothing,
     one event in the window say, the advice is an estimate and never counts.
 Cases
-    No run recorded, or none with a word on how it ended: the reason, with what to load. None lost: the reason.
+    No run recorded, or none with a word on how it ended: the reason, with what to load. None lost: the reason. Where
+    steps are recorded, a run that went on from where it had stopped lost nothing.
 Sources
     docs/advice.md; Young 1974; Daly 2006.
 Known drawbacks
@@ -50,6 +51,7 @@ from recommender.methods.lost_runs import (
     checkpoint_every,
     spared_after,
     spared_by_checkpoints,
+    with_resumed,
 )
 from recommender.savings import CENT, cost_basis, cost_remark, monthly_cost, recent, saving
 from recommender.subjects.training_runs import TrainingRun, TrainingRuns, part_of
@@ -149,7 +151,7 @@ def _runs(count: int) -> str:
 
 def _attempts(run: TrainingRun, first: datetime, options: TrainingWaste) -> list[Attempt]:
     """Attempts that reach into the window."""
-    found = attempts(run.hours, run.newest, options.given_up_days)
+    found = with_resumed(attempts(run.hours, run.newest, options.given_up_days), run.steps)
     return [attempt for attempt in found if attempt.hours[-1].start >= first]
 
 

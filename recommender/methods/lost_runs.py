@@ -1,12 +1,14 @@
 """What runs that came to nothing cost, and which of their hours would have been spared.
 
 Assumes
-    A scheduler's record says how an attempt ended. A run that was started again began from zero: whether it read a
-    checkpoint is not recorded.
+    A scheduler's record says how an attempt ended. A run that was started again began from zero, unless the steps of
+    its curves say that it went on.
 Method
     *Attempts* of a run end at an hour said to have failed, been retried or succeeded, where the next one differs or
     does not follow on. An attempt that failed is *retried* where another came after it, else *failed*; one last heard
-    of running, and silent for longer than ``given_up_days`` of its source's records, was *given up*.
+    of running, and silent for longer than ``given_up_days`` of its source's records, was *given up*. One whose next
+    attempt reached its first recorded step in less than half of the time that it had taken itself, was *resumed* from a
+    checkpoint: nothing is spared of it.
     *Spared* of a failed attempt: its hours after a test run's. Of one given up: those after a look at it. Of retried
     ones: the hours lost, less what is lost in spite of checkpoints at Daly's interval (half of it, and a restart) and
     less the time that writing them takes in all attempts.
@@ -24,12 +26,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Literal
 
 from recommender.methods.runtime_on_spot import daly_interval
 
-Ending = Literal["succeeded", "failed", "retried", "given_up", "running", "unknown"]
+Ending = Literal["succeeded", "failed", "retried", "resumed", "given_up", "running", "unknown"]
+Step = tuple[datetime, int]
+"""When a run had come how far, by what it recorded."""
 LOST: tuple[Ending, ...] = ("failed", "retried", "given_up")
 _ENDS = ("succeeded", "failed", "retried")
 _HOUR = timedelta(hours=1)
@@ -70,6 +74,25 @@ def attempts(hours: Sequence[RunHour], newest: datetime, given_up_days: int) -> 
         parts[-1].append(other)
     last = len(parts) - 1
     return [Attempt(part, _ending(part[-1], number < last, newest, given_up_days)) for number, part in enumerate(parts)]
+
+
+def with_resumed(found: Sequence[Attempt], steps: Sequence[Step]) -> list[Attempt]:
+    """The attempts of a run, with those told that the next one went on from; ``steps`` in order of time."""
+    return [
+        Attempt(one.hours, "resumed") if one.ending == "retried" and after and _went_on(one, after, steps) else one
+        for one, after in zip_longest(found, found[1:])
+    ]
+
+
+def _went_on(one: Attempt, after: Attempt, steps: Sequence[Step]) -> bool:
+    began, again = one.hours[0].start, after.hours[0].start
+    until = after.hours[-1].start + _HOUR
+    before = [(at, step) for at, step in steps if began <= at < again]
+    first = next(((at, step) for at, step in steps if again <= at < until), None)
+    if not before or first is None:
+        return False
+    reached = next((at for at, step in before if step >= first[1]), one.hours[-1].start + _HOUR)
+    return (first[0] - again) * 2 < reached - began
 
 
 def _ending(end: RunHour, again: bool, newest: datetime, given_up_days: int) -> Ending:

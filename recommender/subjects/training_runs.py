@@ -27,7 +27,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from recommender.contract import DailyCost, Subject
-from recommender.methods.lost_runs import RunHour
+from recommender.methods.lost_runs import RunHour, Step
 from recommender.methods.plateau import Curve, Point, place
 from recommender.subjects.charged_days import each_day
 
@@ -42,7 +42,8 @@ _BEFORE = timedelta(days=30)
 class TrainingRun:
     """One run: its hours in order, and its cost by day of the window. ``newest`` ends what its source recorded.
 
-    ``curves`` are its metrics over the hours it ran; none where none is recorded. ``hours_before`` is how long it had
+    ``curves`` are its metrics over the hours it ran, and ``steps`` how far it had come when; none where none is
+    recorded. ``hours_before`` is how long it had
     run, by the clock, before the first of ``hours``: these are read from a month before the window on.
     """
 
@@ -53,6 +54,7 @@ class TrainingRun:
     newest: datetime
     curves: Sequence[Curve] = ()
     hours_before: float = 0.0
+    steps: Sequence[Step] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,10 +104,14 @@ def _with_curves(
     for row in connection.execute(text(_ALL_HOURS), {"runs": sorted({row.workload for row in rows})}):
         ran[row.workload].append(RunHour(row.hour, row.wall, row.wall, None))
     curves: dict[str, list[Curve]] = defaultdict(list)
+    steps: dict[str, set[Step]] = defaultdict(set)
     for (run, metric, _), group in groupby(rows, key=lambda row: (row.workload, row.metric, row.namespace)):
         if any(curve.metric == metric for curve in curves[run]):
             continue
         points = list(group)
+        steps[run] |= {
+            (one.measured_at, one.step) for one in points if one.measured_at is not None and one.step is not None
+        }
         placed = place([Point(one.measured_at, one.step, one.value) for one in points], ran[run])
         curves[run].append(Curve(metric, points[0].lower_is_better, placed))
 
@@ -113,7 +119,9 @@ def _with_curves(
         return sum(hour.wall for hour in ran[run.workload] if hour.start < run.hours[0].start) / 3600
 
     return [
-        replace(run, curves=curves[run.workload], hours_before=before(run)) if run.workload in curves else run
+        replace(run, curves=curves[run.workload], steps=sorted(steps[run.workload]), hours_before=before(run))
+        if run.workload in curves
+        else run
         for run in runs
     ]
 

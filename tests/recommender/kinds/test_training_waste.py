@@ -281,6 +281,15 @@ def test_settings_say_how_long_a_test_run_is() -> None:
     assert advise(subject(run("bad", FAILED)), settings).saving.effective == D("16.29")
 
 
+def test_a_run_that_goes_on_from_its_checkpoints_is_told_nothing_of_them() -> None:
+    """It failed after 14 and after 11 hours more; ten minutes after each start it was further than ever before."""
+    again = run("again", REPEATED)
+    hourly = [(START + timedelta(hours=n, minutes=10), 100 * (n + 1)) for n in range(len(REPEATED))]
+    found = refuse(subject(replace(again, steps=hourly)))
+    assert found.reason == "no_waste"
+    assert isinstance(evaluate(subject(again), Recommend()), Advice)
+
+
 class TestTrainingWasteContract(KindContract):
     """Runs that ended in every way; and training nobody recorded."""
 

@@ -15,6 +15,7 @@ from recommender.methods.lost_runs import (
     checkpoint_every,
     spared_after,
     spared_by_checkpoints,
+    with_resumed,
 )
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -32,6 +33,26 @@ def endings(found: list[Attempt]) -> list[tuple[str, int]]:
 def test_a_run_that_failed_twice_and_was_repeated() -> None:
     run = hours(*["running"] * 3, "failed", "running", "retried", "running", "succeeded")
     assert endings(attempts(run, LATER, 7)) == [("retried", 4), ("retried", 2), ("succeeded", 2)]
+
+
+@pytest.mark.parametrize(
+    ("step", "minutes", "ending"),
+    [
+        (100, 60, "retried"),  # as long as the first time
+        (300, 91, "retried"),  # half as long is a quicker machine
+        (300, 89, "resumed"),  # the third hundred was there after 180 minutes
+        (500, 119, "resumed"),  # never reached in the four hours before
+        (500, 121, "retried"),
+    ],
+)
+def test_a_run_that_went_on_from_a_checkpoint_lost_nothing(step: int, minutes: int, ending: str) -> None:
+    """A hundred steps an hour until it failed after four hours; then the first step that is recorded."""
+    run = attempts(hours(*["running"] * 3, "failed", *["running"] * 3, "succeeded"), LATER, 7)
+    before = [(START + timedelta(hours=number), 100 * number) for number in (1, 2, 3)]
+    steps = [*before, (START + timedelta(hours=4, minutes=minutes), step)]
+    assert endings(with_resumed(run, steps)) == [(ending, 4), ("succeeded", 4)]
+    for too_few in (before, steps[3:], []):
+        assert with_resumed(run, too_few) == run
 
 
 def test_hours_that_all_say_failed_are_one_attempt_and_a_gap_begins_another() -> None:
