@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -95,11 +96,11 @@ def export(
     from reports.focus import write_focus
     from reports.home_first import home_first
 
-    foreign = (*narrowing.given(), *(["--format"] if style is not None else []))
-    if foreign and what is not What.recommendations:
-        raise UsageError(
-            f"{foreign[0]} is for recommendations.", where=f"export {what.value}", next_step="Leave it out."
-        )
+    of_advice = (*narrowing.given(), *(["--format"] if style is not None else []))
+    of_spend = {"--by": by != "model", "--cost": cost != "effective", "--without": bool(without), "--ai-only": ai_only}
+    _refuse(what, of_advice, What.recommendations)
+    _refuse(what, [option for option, is_given in of_spend.items() if is_given], What.spend)
+    _refuse(what, ["--axis"] if axis != "usage" else [], What.spend, What.focus)
     output = output or _unnamed(what, style)
     with doors.opened(database) as door, door.store.engine.connect() as connection:
         query = spend_query(connection, by, cost, without, ai_only, axis, first, end)
@@ -132,6 +133,13 @@ def export(
         for missing in _missing(connection, what, rows, there):
             note(missing)
     typer.echo(f"{output}: {rows:,} rows")
+
+
+def _refuse(what: What, given: Sequence[str], *meant_for: What) -> None:
+    """Raise ``UsageError`` for an option that says nothing of what is exported: it would be ignored."""
+    if given and what not in meant_for:
+        names = " and ".join(one.value for one in meant_for)
+        raise UsageError(f"{given[0]} is for {names}.", where=f"export {what.value}", next_step="Leave it out.")
 
 
 def _unnamed(what: What, style: AdviceFormat | None) -> Path:

@@ -134,3 +134,21 @@ def test_a_file_is_not_named_as_one_format_and_written_as_another(filled: Run, t
     assert "named .csv and asked for as json" in found.err
     assert not (tmp_path / "advice.csv").exists()
     assert filled("export", "recommendations", "--format", "json", "--output", "advice.txt").status == 0
+
+
+@pytest.mark.parametrize(
+    ("what", "option", "said"),
+    [
+        ("recommendations", ("--by", "team"), "--by is for spend."),
+        ("recommendations", ("--cost", "list"), "--cost is for spend."),
+        ("recommendations", ("--axis", "billing"), "--axis is for spend and focus."),
+        ("unit-costs", ("--ai-only",), "--ai-only is for spend."),
+        ("focus", ("--without", "tax"), "--without is for spend."),
+        ("spend", ("--risk", "low"), "--risk is for recommendations."),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused(filled: Run, what: str, option: tuple[str, ...], said: str) -> None:
+    """Advice asked for at list price would come at all three, by team as by none."""
+    found = filled("export", what, "--output", "x.csv", *option)
+    assert found.status == 2
+    assert said in found.err
