@@ -10,6 +10,8 @@ Method
     that is older than that is a scale-out and no deployment; one whose configuration was changed is a deployment.
     *Hard to get back*: accelerators listed as scarce, a low placement score or a high interruption band of the spot
     market; a capacity reservation of the machine's own lets it come back.
+    *Reserved*: what runs in a capacity reservation of its own is paid for without it. Another type, spot and hours off
+    save nothing there; a stop counts once the reservation is given up as well (gate).
     *Said first*: disks inside the host that are empty afterwards, or that nobody knows of; a reservation or a block
     that is paid on without the machine; quota of another type, and whether the zone has it.
 Cases
@@ -229,6 +231,25 @@ def reservation_of(machine: Machine) -> str | None:
     """The capacity reservation the machine runs in."""
     found = machine.life.details.get("capacity_reservation") if machine.life else None
     return str(found) if found else None
+
+
+def reserved(machines: Sequence[Machine]) -> tuple[str, str] | None:
+    """Reason and explanation where a reservation of one of them would be paid for without it; None: none has one."""
+    for machine in machines:
+        if reservation := reservation_of(machine):
+            which = machine.resource_id if len(machines) > 1 else "It"
+            said = f"{which} runs in the capacity reservation {reservation}, which would be paid for without it."
+            return "reserved", said
+    return None
+
+
+def given_up_too(machines: Iterable[Machine]) -> str | None:
+    """What stopping any of them waits for before it saves anything (a gate): that their reservations go with them."""
+    names = sorted({name for machine in machines if (name := reservation_of(machine))})
+    if not names:
+        return None
+    are = "reservation" if len(names) == 1 else "reservations"
+    return f"that capacity {are} {', '.join(names)} {'is' if len(names) == 1 else 'are'} lowered or cancelled with it"
 
 
 def loses_disks(machine: Machine) -> bool | None:

@@ -50,6 +50,7 @@ from recommender.guards import (
     others_in_group,
     preconditions,
     refusal_of_service,
+    reserved,
 )
 from recommender.kinds.another_card import moved_to_card
 from recommender.kinds.other_types import Move, Work, machines_for, moves_of
@@ -84,7 +85,7 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     def no(reason: str, explanation: str) -> WhyNot:
         return WhyNot(NAME, subject, reason, explanation, parts.cost)
 
-    if found := refusal_of_service(subject, settings):
+    if found := refusal_of_service(subject, settings) or reserved(parts.machines):
         return no(*found)
     first = parts.machines[0]
     on = first.as_of.date()

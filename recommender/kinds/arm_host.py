@@ -33,7 +33,7 @@ from recommender import terraform
 from recommender.actions import describe, resize
 from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
 from recommender.evidence import not_replayed, unmeasured
-from recommender.guards import ON_SPOT, before_another, preconditions, refusal
+from recommender.guards import ON_SPOT, before_another, preconditions, refusal, reserved
 from recommender.hcl import Expression
 from recommender.moved import moved
 from recommender.owners import owner_of
@@ -76,7 +76,7 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     def no(reason: str, explanation: str) -> WhyNot:
         return WhyNot(NAME, subject, reason, explanation, cost)
 
-    if found := refusal(subject, settings):
+    if found := refusal(subject, settings) or reserved([subject]):
         return no(*found)
     present = subject.instance_type or ""
     measured = [row for row in options.measured if row.present == present]

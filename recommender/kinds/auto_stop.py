@@ -30,7 +30,7 @@ from recommender import terraform
 from recommender.actions import describe, stop_when_idle
 from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
 from recommender.evidence import load_evidence, machine_price
-from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal
+from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal, reserved
 from recommender.kinds.demand import demand_of, last_days, states_of
 from recommender.methods.risk import effective_sample, risk_level, violation_bound
 from recommender.methods.states import (
@@ -100,7 +100,7 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     def no(reason: str, explanation: str) -> WhyNot:
         return WhyNot(NAME, subject, reason, explanation, cost)
 
-    if found := refusal(subject, settings):
+    if found := refusal(subject, settings) or reserved([subject]):
         return no(*found)
     history = subject.accelerators
     if history is None:

@@ -37,6 +37,7 @@ from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, S
 from recommender.evidence import load_evidence, machine_price
 from recommender.guards import (
     covered_remark,
+    given_up_too,
     others_in_group,
     others_remark,
     preconditions_of,
@@ -174,6 +175,7 @@ def _replicas(subject: Service, settings: Recommend) -> Advice | WhyNot:
         violation_bound=Decimal(repr(round(outcome.bound, 6))),
         target="replicas",
         acts_on=cost_of_each(subject, days, cost),
+        gate=given_up_too(machines),
         evidence={
             "window_days": days,
             "window_end": subject.as_of.isoformat(),

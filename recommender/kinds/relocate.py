@@ -33,7 +33,7 @@ from recommender import terraform
 from recommender.actions import describe, move_to
 from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
 from recommender.evidence import not_replayed, unmeasured
-from recommender.guards import before_another, covered_remark, hard_to_regain, preconditions, refusal, reservation_of
+from recommender.guards import before_another, covered_remark, hard_to_regain, preconditions, refusal, reserved
 from recommender.machine_facts import geography, transfer_price
 from recommender.savings import Spread, cost_basis, cost_remark, monthly_cost, saving, without_cost
 from recommender.subjects.machines import Machine
@@ -94,8 +94,8 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
         return no("not_offered", f"What runs as {subject.platform} has no price of its own by region here.")
     if subject.is_on_spot:
         return no("on_spot", "It runs on spot, where each region has a market of its own.")
-    if reservation := reservation_of(subject):
-        return no("reserved", f"It runs in the capacity reservation {reservation}, which would be paid for without it.")
+    if found := reserved([subject]):
+        return no(*found)
     law = geography(subject.provider, subject.region)
     if law is None:
         return no("region_unknown", f"Which law {subject.region} is under is not known, so nothing is moved out of it.")

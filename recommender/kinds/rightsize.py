@@ -52,7 +52,7 @@ from recommender import terraform
 from recommender.actions import describe, resize
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Confidence, Kind, Step, WhyNot
 from recommender.evidence import load_evidence
-from recommender.guards import ON_SPOT, before_another, hard_to_regain, preconditions, refusal
+from recommender.guards import ON_SPOT, before_another, hard_to_regain, preconditions, refusal, reserved
 from recommender.kinds.another_card import (
     is_estimated,
     machines_if_slow,
@@ -137,7 +137,7 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
         return WhyNot(NAME, subject, reason, explanation, cost)
 
     history = subject.accelerators
-    if refused := refusal(subject, settings):
+    if refused := refusal(subject, settings) or reserved([subject]):
         return no(*refused)
     if history is None:
         return no("telemetry_missing", "No accelerator utilization is known for it.")

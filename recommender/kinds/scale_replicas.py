@@ -33,6 +33,7 @@ from recommender.guards import (
     others_remark,
     preconditions_of,
     refusal_of_service,
+    reserved,
     scarce_among,
 )
 from recommender.kinds.clock import replica_commands
@@ -75,7 +76,7 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
         return WhyNot(NAME, subject, reason, explanation, cost)
 
     machines = [member.machine for member in subject.current]
-    if refused := refusal_of_service(subject, settings) or no_replicas(subject):
+    if refused := refusal_of_service(subject, settings) or no_replicas(subject) or reserved(machines):
         return no(*refused)
     kind = one_type(machines)
     if kind is None:

@@ -33,7 +33,7 @@ from aispend.advising import Recommend
 from recommender.actions import describe
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Confidence, Kind, Step, WhyNot
 from recommender.evidence import load_evidence, machine_price, not_replayed
-from recommender.guards import covered_remark, hard_to_regain, loses_disks, preconditions, refusal_of_service
+from recommender.guards import covered_remark, hard_to_regain, loses_disks, preconditions, refusal_of_service, reserved
 from recommender.kinds.clock import in_words, on_off_commands
 from recommender.kinds.replayed import MAX_BOUND, replay_evidence, spread_of
 from recommender.kinds.weeks import Weeks, start_hours, weeks_of
@@ -79,7 +79,7 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     def no(reason: str, explanation: str) -> WhyNot:
         return WhyNot(NAME, subject, reason, explanation, cost)
 
-    if refused := refusal_of_service(subject, settings):
+    if refused := refusal_of_service(subject, settings) or reserved([subject.current[0].machine]):
         return no(*refused)
     week = weeks_of(subject, options)
     if week.coverage < options.min_coverage:

@@ -44,7 +44,7 @@ from recommender.guards import (
     hard_to_regain,
     preconditions,
     refusal_of_service,
-    reservation_of,
+    reserved,
 )
 from recommender.kinds.parts import Parts, parts_of
 from recommender.kinds.resumes import checkpoint
@@ -186,9 +186,7 @@ def _unfit(subject: Service, machines: tuple[Machine, ...]) -> tuple[str, str] |
         return "mixed_types", "Its machines are of several types, with a market each. Look at them type by type."
     if subject.stage == _ONLINE and len(machines) < 2:
         return "single_replica", "It serves from a single machine: an interruption would be an outage."
-    if reservation := reservation_of(machines[0]):
-        return "reserved", f"It runs in the capacity reservation {reservation}, which would be paid for without it."
-    return None
+    return reserved(machines)
 
 
 def _run(subject: Service, machines: tuple[Machine, ...], quote: Quote, options: Spot) -> _Outlook | tuple[str, str]:

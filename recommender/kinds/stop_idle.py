@@ -43,7 +43,7 @@ from recommender import terraform
 from recommender.actions import describe, switch_off
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
 from recommender.evidence import load_evidence, machine_price
-from recommender.guards import covered_remark, hard_to_regain, preconditions, refusal
+from recommender.guards import covered_remark, given_up_too, hard_to_regain, preconditions, refusal
 from recommender.kinds.demand import demand_of, last_days, never_measured, states_of
 from recommender.kinds.idle_replay import idle_evidence, idle_replay
 from recommender.kinds.quiet_endpoint import NAME, evaluate_endpoint
@@ -224,7 +224,7 @@ def _advice(
         hard_to_regain=scarce is not None,
         violation_bound=upper,
         target="stop",
-        gate=gate,
+        gate=", and ".join(one for one in (gate, given_up_too([subject])) if one) or None,
         evidence_until=measured_until(history),
         evidence={
             "state": state,

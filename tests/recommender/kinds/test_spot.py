@@ -137,6 +137,20 @@ def test_a_tag_that_says_no_shows_nothing(make_subject: Make) -> None:
         assert (found.gate, found.evidence["checkpoint_minutes"]) == (None, 3)
 
 
+@pytest.mark.parametrize("reserved", [0, 3])
+def test_a_reservation_of_any_of_them_would_be_paid_for_without_it(make_subject: Make, reserved: int) -> None:
+    """Six replicas over three zones, one of which runs in a reservation."""
+    subject = replicas(make_subject, ["a", "b", "c"] * 2)
+    assert isinstance(evaluate(subject, SETTINGS), Advice)
+    members = list(subject.members)
+    life = Life(details={"capacity_reservation": "cr-1"})
+    members[reserved] = replace(members[reserved], machine=replace(members[reserved].machine, life=life))
+    answer = evaluate(replace(subject, members=tuple(members)), SETTINGS)
+    assert isinstance(answer, WhyNot)
+    assert answer.reason == "reserved"
+    assert f"i-{reserved + 1} runs in the capacity reservation cr-1" in answer.explanation
+
+
 def test_less_than_fifteen_percent_left_is_refused(make_subject: Make) -> None:
     """T3.3: ten minutes each, 0.7 h between interruptions: 2.77 times as long, so at 0.35 only 3 % are left."""
     told = Recommend(spot=Spot(checkpoint_minutes={"*": 10}))
