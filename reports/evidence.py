@@ -199,6 +199,7 @@ _WORDS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "api_monthly_cost": ("Its tokens at the API, a month", _money),
     "own_monthly_cost": ("Its tokens on own machines, a month", _money),
     "load_needed": ("Load it has to carry", _accelerators),
+    "load_on_one_needed": ("Load it has to carry on one card", _accelerators),
     "expected_value_lower_quartile": ("Worth a month less what overload would cost, lower quartile", _money),
     "availability": ("A machine on spot is there", _of_the_time),
     "shortfall": ("Too few are there on spot", _of_the_time),
