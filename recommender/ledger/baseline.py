@@ -38,6 +38,7 @@ from recommender.ledger.taken_back import keep_what_was_taken_back
 from recommender.ledger.tokens_bought import measured
 from recommender.ledger.windows import WINDOW_DAYS, window_before
 from recommender.registry import KINDS
+from recommender.subjects.ends import HANDOVER
 
 Counterfactual = Literal["kept_running", "same_hours", "same_service", "commitment", "same_tokens", "unknown"]
 _BY_STEP: dict[Step, Counterfactual] = {
@@ -295,9 +296,14 @@ def _scopes(connection: Connection, provider: str, keys: Iterable[int]) -> list[
 
 
 def _account_scopes(connection: Connection, row: Any) -> list[str]:
-    """Billing accounts whose bills name its account."""
+    """Billing accounts whose bills name its account; not one from which it went to another, as in ``ends.py``."""
     wanted = {"account": row.account, "provider": row.provider}
-    return [scope for (scope,) in connection.execute(text(_ACCOUNT_SCOPES), wanted)]
+    named = connection.execute(text(_ACCOUNT_SCOPES), wanted).all()
+    return [
+        one.scope
+        for one in named
+        if not any(other.last > one.last and other.first >= one.last - HANDOVER for other in named)
+    ]
 
 
 _NEWEST = """
@@ -316,8 +322,8 @@ _SCOPES = """
 _ALL_SCOPES = "SELECT DISTINCT s.scope FROM slice s WHERE s.kind = 'bill' AND s.provider = :provider ORDER BY 1"
 
 _ACCOUNT_SCOPES = """
-    SELECT DISTINCT s.scope FROM slice s
-    WHERE s.kind = 'bill' AND s.provider = :provider AND s.slice_id IN (
-        SELECT c.slice_id FROM charge c JOIN account a USING (account_key)
-        WHERE coalesce(a.sub_account_id, a.billing_account_id) IS NOT DISTINCT FROM :account)
-    ORDER BY 1"""
+    SELECT s.scope, min(c.charge_date) AS first, max(c.charge_date) AS last
+    FROM charge c JOIN slice s USING (slice_id) JOIN account a USING (account_key)
+    WHERE s.kind = 'bill' AND s.provider = :provider
+      AND coalesce(a.sub_account_id, a.billing_account_id) IS NOT DISTINCT FROM :account
+    GROUP BY s.scope ORDER BY 1"""

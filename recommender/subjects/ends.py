@@ -37,7 +37,7 @@ OWN = "own"
 LEFT_DAYS = 35
 """Days without a charge after which somebody is taken for one who uses a cloud no more; bills come within a month."""
 
-_HANDOVER = timedelta(days=6)
+HANDOVER = timedelta(days=6)
 """How long two payers may be charged for an account that goes from one to the other."""
 _USUAL = timedelta(days=28)
 """Before the days asked of, what shows how much is usual."""
@@ -81,7 +81,7 @@ class _Billed:
 
     def is_followed(self, others: Iterable[_Billed]) -> bool:
         """Whether another payer took the account over."""
-        return any(other.last > self.last and other.first >= self.last - _HANDOVER for other in others)
+        return any(other.last > self.last and other.first >= self.last - HANDOVER for other in others)
 
 
 def evidence_end(connection: Connection) -> datetime | None:

@@ -7,9 +7,12 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import delete, update
 
+from aispend.schema import recommendation, slice_
 from aispend.store import Store
 from tests.recommender.ledger.machines_paid import AUGUST, NOVEMBER, OCTOBER, SEPTEMBER, Paid
+from tests.recommender.ledger.test_tokens_bought import LARGE, buy
 
 DONE = date(2026, 9, 20)
 MONTHS = (AUGUST, SEPTEMBER, OCTOBER, NOVEMBER)
@@ -122,3 +125,21 @@ def test_a_final_bill_with_nothing_on_it_is_known_to_its_end(paid: Payers) -> No
     paid.done(paid.advise("stop-1", "i-1"), DONE)
     lines = paid.lines("stop-1")
     assert {month: line.realised for month, line in lines.items()} == {"2026-09": 2400, "2026-10": 7440}
+
+
+def test_tokens_of_an_account_that_changed_its_payer_are_the_new_ones(paid: Payers) -> None:
+    """The first payer's bills end on 10 August. Ten days of October at half of 45 a day: 225, by the second's."""
+    price: dict[str, Any] = {"sub_account": "team-1", "input": ("10", "3"), "output": ("1", "15")}
+    half: dict[str, Any] = {"sub_account": "team-1", "input": ("10", "1.5"), "output": ("1", "7.5")}
+    buy(paid, AUGUST, 10, **price)
+    for month in (SEPTEMBER, OCTOBER, NOVEMBER):
+        paid.connection.execute(delete(slice_).where(slice_.c.slice_id == paid.first[month]))
+    paid.slices = paid.second
+    buy(paid, date(2026, 8, 11), 41, **price)
+    buy(paid, OCTOBER, 10, tier="batch", **half)
+    name = paid.advise("batch-1", f"tokens:team-1/us-east-1/{LARGE}/search/standard", kind="batch", account="team-1")
+    paid.connection.execute(update(recommendation).values(model=LARGE, team="search"))
+    paid.done(name, DONE)
+    before = paid.baseline(name)
+    assert (before.scopes, before.window_end, before.days) == (["222"], DONE, 28)
+    assert paid.lines(name)["2026-10"].realised == 225
