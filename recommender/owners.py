@@ -5,8 +5,9 @@ Assumes
     Those of EKS and Karpenter are tags of a person to AWS, which puts ``user:`` before them.
     A fleet of an inventory says what belongs together and nothing more.
 Method
-    First match of: EKS node group, Karpenter pool, auto-scaling group, EKS cluster (AWS); scale set in the id (Azure);
-    GKE node pool, managed instance group (Google).
+    First match of: EKS node group, Karpenter pool, auto-scaling group, EKS cluster, fleet of spot or of EC2, EMR,
+    ParallelCluster (AWS); scale set in the id (Azure); GKE node pool, managed instance group (Google); a cluster of
+    Databricks (any cloud).
 """
 
 from __future__ import annotations
@@ -26,6 +27,38 @@ _AKS_POOL = re.compile(r"aks-([a-z0-9]+)-\d+-vmss", re.IGNORECASE)
 """How AKS names the scale set of a node pool."""
 _GCP_PLACE = re.compile(r"projects/([^/]+)/(?:zones|regions|locations)/([^/]+)/.+")
 _AZURE_PLACE = re.compile(r"/subscriptions/([^/]+)/resourcegroups/([^/]+)/providers/.+", re.IGNORECASE)
+
+_OTHERS_OF_AWS = (
+    (
+        "aws:ec2spot:fleet-request-id",
+        "spot_fleet",
+        "aws ec2 describe-spot-fleet-requests --spot-fleet-request-ids",
+        "lower its target capacity with modify-spot-fleet-request: it starts another in place of one that ends",
+        "its launch specification",
+    ),
+    (
+        "aws:ec2:fleet-id",
+        "ec2_fleet",
+        "aws ec2 describe-fleets --fleet-ids",
+        "if it maintains its capacity, lower that with modify-fleet: it starts another in place of one that ends",
+        "its launch template",
+    ),
+    (
+        "aws:elasticmapreduce:job-flow-id",
+        "emr_cluster",
+        "aws emr describe-cluster --cluster-id",
+        "lower the number of its instance group, or end the cluster: a node that is stopped is replaced",
+        "a new instance group",
+    ),
+    (
+        "parallelcluster:cluster-name",
+        "parallelcluster",
+        "pcluster describe-compute-fleet --cluster-name",
+        "let its queue go down: a node that is stopped is started again",
+        "the queue of its configuration",
+    ),
+)
+"""Tags that name what else starts machines of EC2: the tag, sort, how to look, and what to do at the owner."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +81,7 @@ class Owner:
 def owner_of(subject: Machine) -> Owner | None:
     """The proven owner of a machine; None where nothing proves one."""
     find = {"aws": _aws, "azure": _azure, "gcp": _gcp}.get(subject.provider)
-    return find(subject) if find else None
+    return (find(subject) if find else None) or _databricks(subject)
 
 
 def gcp_place(subject: Subject) -> tuple[str, str | None]:
@@ -147,7 +180,21 @@ def _aws(subject: Machine) -> Owner | None:
     if cluster:
         look = f"aws eks list-nodegroups --cluster-name {shlex.quote(cluster)} {region}"
         return Owner(cluster, "eks_cluster", cluster, (look,), (), drain, "the node group's launch template")
+    for tag, kind, look, hint, template in _OTHERS_OF_AWS:
+        if name := _tag(subject, tag):
+            return Owner(name, kind, name, (f"{look} {shlex.quote(name)} {region}",), (), hint, template)
     return None
+
+
+def _databricks(subject: Machine) -> Owner | None:
+    """Its clusters run on machines of the customer's own account, in any cloud, and bear its name."""
+    cluster = _tag(subject, "clusterid")
+    if cluster is None or (_tag(subject, "vendor") or "").lower() != "databricks":
+        return None
+    hint = "end the cluster or lower its workers: one stopped by hand is replaced, or fails what runs on the cluster"
+    look = f"databricks clusters get {shlex.quote(cluster)}"
+    name = _tag(subject, "clustername") or cluster
+    return Owner(name, "databricks", cluster, (look,), (), hint, "the cluster's configuration")
 
 
 def _azure(subject: Machine) -> Owner | None:

@@ -87,6 +87,56 @@ def test_a_name_for_a_group_of_machines_owns_none_of_them(
             ["aws eks list-nodegroups --cluster-name ml --region us-east-1"],
         ),
         (
+            "aws",
+            "i-0a",
+            {"aws:ec2:fleet-id": "fleet-1"},
+            "fleet-1",
+            ["aws ec2 describe-fleets --fleet-ids fleet-1 --region us-east-1"],
+        ),
+        (
+            "aws",
+            "i-0a",
+            {"aws:ec2spot:fleet-request-id": "sfr-1", "aws:ec2:fleet-id": "fleet-1"},
+            "sfr-1",
+            ["aws ec2 describe-spot-fleet-requests --spot-fleet-request-ids sfr-1 --region us-east-1"],
+        ),
+        (
+            "aws",
+            "i-0a",
+            {"aws:elasticmapreduce:job-flow-id": "j-1"},
+            "j-1",
+            ["aws emr describe-cluster --cluster-id j-1 --region us-east-1"],
+        ),
+        (
+            "aws",
+            "i-0a",
+            {"user:parallelcluster:cluster-name": "hpc"},
+            "hpc",
+            ["pcluster describe-compute-fleet --cluster-name hpc --region us-east-1"],
+        ),
+        # who was started by a fleet on behalf of a group is the group's
+        (
+            "aws",
+            "i-0a",
+            {"aws:ec2:fleet-id": "fleet-1", "karpenter.sh/nodepool": "gpu"},
+            "gpu",
+            ["kubectl describe nodepool gpu"],
+        ),
+        (
+            "aws",
+            "i-0a",
+            {"Vendor": "Databricks", "ClusterId": "0815-a", "ClusterName": "nightly"},
+            "nightly",
+            ["databricks clusters get 0815-a"],
+        ),
+        (
+            "azure",
+            AZURE_VM,
+            {"vendor": "Databricks", "clusterid": "0815-a"},
+            "0815-a",
+            ["databricks clusters get 0815-a"],
+        ),
+        (
             "azure",
             SCALE_SET,
             {},
@@ -147,6 +197,10 @@ def test_a_group_that_lives_in_a_region_is_asked_there(make_subject: Make) -> No
     tags = {"created-by": "projects/1/regions/us-central1/instanceGroupManagers/everywhere"}
     _, text, _ = switch_off(make_subject(provider="gcp", resource_id=GCE, tags=tags))
     assert commands(text)[0].endswith("describe everywhere --region us-central1 --project lk-apps")
+
+
+def test_a_vendor_of_another_name_owns_nothing(make_subject: Make) -> None:
+    assert "stop-instances" in switch_off(make_subject(tags={"Vendor": "acme", "ClusterId": "7"}))[1]
 
 
 def test_a_user_label_that_only_sounds_like_kubernetes_proves_nothing(make_subject: Make) -> None:
