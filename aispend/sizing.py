@@ -55,6 +55,15 @@ class Rightsize(_Section):
         preset = next((own for name, own in PRESETS.items() if name == asked), {})
         return {**preset, **values}
 
+    @property
+    def in_words(self) -> str:
+        """The preset, whether values were given beside it, and the thresholds that hold."""
+        is_own = any(getattr(self, name) != value for name, value in PRESETS[self.preset].items())
+        return (
+            f"{self.preset}{', with values of its own' if is_own else ''}: load at p{self.percentile * 100:g}, "
+            f"headroom {self.compute_headroom * 100:g} %, of memory {self.memory_headroom * 100:g} %"
+        )
+
 
 class LocalTime(_Section):
     """Whose working hours follow another clock; every given field must fit. Globs, case-insensitive."""

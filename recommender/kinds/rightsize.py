@@ -344,7 +344,7 @@ def _advice(
             "window_end": subject.as_of.isoformat(),
             "coverage": round(coverage, 4),
             "counter": subject.accelerators.counter if subject.accelerators else None,
-            "preset": options.preset,
+            "preset": options.in_words,
             **({} if subject.accelerators is None else state_shares(subject.accelerators, idle, options.window_days)),
             **load_evidence(demand.load, demand.concurrent),
             "load_needed": round(need.load, 4),

@@ -38,6 +38,7 @@ def test_a_node_using_two_of_eight_accelerators_gets_a_smaller_one(make_subject:
 
     assert isinstance(answer, Advice), answer
     assert answer.evidence["concurrent_max"] == 2
+    assert answer.evidence["preset"] == "default: load at p99.5, headroom 20 %, of memory 10 %"
     assert answer.evidence["replay_violation_minutes"] == 0
     assert answer.evidence["cost_basis"] == "effective cost of the bill's last days"
     assert answer.evidence["cost_until"] == "2026-11-20"
@@ -75,6 +76,22 @@ def test_presets_are_the_named_ones_and_own_values_come_first() -> None:
     assert Rightsize.model_validate({"preset": "balanced"}).memory_headroom == 0.30
     assert Rightsize.model_validate({"preset": "balanced", "percentile": 0.99}).percentile == 0.99
     assert Rightsize() == Rightsize.model_validate({"preset": "default"})
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, "default: load at p99.5, headroom 20 %, of memory 10 %"),
+        ({"preset": "max_savings"}, "max_savings: load at p90, headroom 0 %, of memory 10 %"),
+        (
+            {"preset": "balanced", "compute_headroom": 0.05},
+            "balanced, with values of its own: load at p95, headroom 5 %, of memory 30 %",
+        ),
+    ],
+)
+def test_the_evidence_says_by_which_thresholds_a_size_was_chosen(given: dict[str, object], told: str) -> None:
+    """A headroom of 5 % set beside the preset is not the preset's 30."""
+    assert Rightsize.model_validate(given).in_words == told
 
 
 @pytest.mark.parametrize(
