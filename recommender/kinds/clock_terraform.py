@@ -109,10 +109,17 @@ def aws_target(machine: Machine, verb: str) -> dict[str, str]:
     service, what = ("sagemaker", {"NotebookInstanceName": short}) if notebook else ("ec2", {"InstanceIds": [short]})
     action = f"{verb}NotebookInstance" if notebook else f"{verb}Instances"
     return {
-        "Arn": f"arn:aws:scheduler:::aws-sdk:{service}:{action}",
+        "Arn": f"arn:{_partition(machine.region or '')}:scheduler:::aws-sdk:{service}:{action}",
         "RoleArn": "ROLE_ARN",
         "Input": json.dumps(what),
     }
+
+
+def _partition(region: str) -> str:
+    """The part of AWS that a region is in."""
+    return next(
+        (name for begin, name in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov")) if region.startswith(begin)), "aws"
+    )
 
 
 def _aws(machine: Machine, name: str, starts: Sequence[str], stops: Sequence[str], zone: str) -> str:

@@ -37,6 +37,16 @@ def test_a_machine_of_aws_is_started_and_stopped_by_eventbridge(make_subject: Ma
     assert "stopInstances" in stop
 
 
+@pytest.mark.parametrize(
+    ("region", "partition"), [("eu-west-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")]
+)
+def test_a_target_is_of_the_partition_of_its_region(make_subject: Make, region: str, partition: str) -> None:
+    command, terraform = on_off_commands(make_subject(region=region), [Window(1, 5)], "UTC")
+    assert terraform is not None
+    for text in (command, terraform):
+        assert f"arn:{partition}:scheduler:::aws-sdk:ec2:startInstances" in text
+
+
 def test_a_group_of_aws_has_its_size_by_the_clock(make_subject: Make) -> None:
     up, down = (on_off(make_subject, tags={"aws:autoscaling:groupName": "g"}) or "").split("\n\n")
     assert up == (
