@@ -274,7 +274,7 @@ def _buy(subject: ServedTokens, settings: Recommend) -> Advice | WhyNot:
     return Advice(
         kind=NAME,
         subject=subject,
-        current=f"{model} on {len(subject.machines)} machines ({', '.join(subject.instance_types) or 'types unknown'})",
+        current=f"{model} on {_machines(subject)} ({', '.join(subject.instance_types) or 'types unknown'})",
         proposed=f"buy its tokens from {offer.provider} ({offer.model_id})",
         monthly_cost=cost,
         saving=saved,
@@ -362,6 +362,11 @@ def _offer(provider: str, model: str) -> ApiOffer | None:
     """The own cloud's, else the middle one of all: the cheapest may be slower, quantised or elsewhere."""
     offers = api_offers(model)
     return offer_of(provider, model) or (offers[len(offers) // 2] if offers else None)
+
+
+def _machines(subject: ServedTokens) -> str:
+    count = len(subject.machines)
+    return f"{count} machine{'' if count == 1 else 's'}"
 
 
 def _shares_of(subject: ServedTokens, cost: Decimal) -> dict[str, Decimal]:

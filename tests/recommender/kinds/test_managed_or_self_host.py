@@ -294,3 +294,9 @@ class TestServing(KindContract):
     @pytest.fixture
     def blind(self) -> Subject:
         return tokens_bought(model="llama-3.1-70b", prompt_tokens=None, requests=None)
+
+
+def test_one_machine_is_called_one() -> None:
+    assert advise(served()).current == "llama-3.1-70b on 2 machines (p4d.24xlarge)"
+    one = served(machines={"i-1": Decimal(2800)})
+    assert advise(one).current == "llama-3.1-70b on 1 machine (p4d.24xlarge)"
