@@ -34,7 +34,7 @@ from aispend.clock import HOURS_PER_MONTH
 from recommender.contract import COST_UNKNOWN, Advice, DailyCost, WhyNot
 from recommender.evidence import not_replayed, priced, unmeasured
 from recommender.guards import decided
-from recommender.kinds.storage_money import at_list
+from recommender.kinds.storage_money import at_list, without_rate
 from recommender.methods.colder import GIB, Tier, tier
 from recommender.methods.colder_replay import Held, read_again, unread
 from recommender.methods.disk_prices import told_remark
@@ -113,11 +113,13 @@ def answer(kind: str, store: CheckpointStore, settings: Recommend) -> Advice | W
             f"{len(store.checkpoints)} checkpoints are listed and of none which run it is of, so the newest of each, "
             "which stays, is not known. Give run.",
         )
-    price = tier(store.provider, "object", store.region)
-    if price is None or price.currency != store.currency:
+    listed = tier(store.provider, "object", store.region)
+    price = listed and listed.within(store.currency, store.per_dollar)
+    if price is None:
         return no(
             "price_unknown",
-            f"What a colder class costs in {store.region or 'an unknown region'} is not known in {store.currency}.",
+            f"What a colder class costs in {store.region or 'an unknown region'} is not known in {store.currency}"
+            f"{without_rate(listed, store.currency)}.",
         )
     plan = _plan(store, settings)
     if not plan.moved:

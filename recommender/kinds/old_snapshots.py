@@ -28,7 +28,7 @@ from recommender.contract import COST_UNKNOWN, Advice, Saving, WhyNot
 from recommender.evidence import not_replayed, priced, unmeasured
 from recommender.guards import decided
 from recommender.kinds import snapshot_archives as archives
-from recommender.kinds.storage_money import at_list, less
+from recommender.kinds.storage_money import at_list, less, without_rate
 from recommender.methods.colder import Tier, tier
 from recommender.methods.colder_replay import ended_early
 from recommender.methods.disk_prices import told_remark
@@ -48,7 +48,8 @@ _TENTH = Decimal("0.1")
 def answer(kind: str, snapshot: Snapshot, settings: Recommend) -> Advice | WhyNot:
     """Advice to archive it, or why not."""
     days, options = settings.idle.unattached_days, settings.storage
-    price = tier(snapshot.provider, "snapshot", snapshot.region)
+    listed = tier(snapshot.provider, "snapshot", snapshot.region)
+    price = listed and listed.within(snapshot.currency, snapshot.per_dollar)
     cost = monthly_cost(snapshot, days) if snapshot.costs else _list_cost(snapshot, price)
 
     def no(reason: str, explanation: str) -> WhyNot:
@@ -59,9 +60,10 @@ def answer(kind: str, snapshot: Snapshot, settings: Recommend) -> Advice | WhyNo
         return no(*found)
     if snapshot.provider in archives.NONE:
         return no("no_archive", archives.none_to_move_to(snapshot))
-    if price is None or price.currency != snapshot.currency:
-        place = snapshot.region or "an unknown region"
-        return no("price_unknown", f"What an archived snapshot costs in {place} is not known in {snapshot.currency}.")
+    if price is None:
+        where = f"{snapshot.region or 'an unknown region'} is not known in {snapshot.currency}"
+        missing = without_rate(listed, snapshot.currency)
+        return no("price_unknown", f"What an archived snapshot costs in {where}{missing}.")
     if snapshot.full_gib is None:
         return no("size_unknown", archives.size_unknown(snapshot))
     between = bool(snapshot.newer)
@@ -97,7 +99,7 @@ def answer(kind: str, snapshot: Snapshot, settings: Recommend) -> Advice | WhyNo
 def _list_cost(snapshot: Snapshot, price: Tier | None) -> Decimal | None:
     """At list price, of the only one of its disk; of another nobody knows what it holds."""
     only = snapshot.newer == 0 and snapshot.older == 0
-    if price is None or price.currency != snapshot.currency or snapshot.full_gib is None or not only:
+    if price is None or snapshot.full_gib is None or not only:
         return None
     return price.hot_cost(snapshot.full_gib)
 

@@ -33,7 +33,7 @@ from recommender.contract import COST_UNKNOWN, Advice, Kind, Saving, Step, WhyNo
 from recommender.evidence import not_replayed, priced, unmeasured
 from recommender.guards import decided
 from recommender.kinds import old_checkpoints, old_snapshots, small_snapshots
-from recommender.kinds.storage_money import at_list, less
+from recommender.kinds.storage_money import at_list, less, without_rate
 from recommender.methods.disk_prices import ListPrice, disk_price, snapshot_price, told_remark
 from recommender.savings import cost_basis, monthly_cost, saving
 from recommender.subjects.checkpoints import CheckpointStore, ObjectStorage
@@ -103,12 +103,13 @@ def _disk(volume: Volume, settings: Recommend) -> Advice | WhyNot:
             f"{volume.volume_type or 'unknown'} in {volume.region or 'an unknown region'} is known "
             f"in {volume.currency}.",
         )
-    kept_as = snapshot_price(volume.provider, volume.region, volume.size_gib)
-    if kept_as is None or kept_as.currency != volume.currency:
+    listed = snapshot_price(volume.provider, volume.region, volume.size_gib)
+    kept_as = listed and listed.within(volume.currency, volume.per_dollar)
+    if kept_as is None:
         return no(
             "price_unknown",
-            f"What a snapshot costs in {volume.region or 'an unknown region'} is not known in {volume.currency}, so "
-            "nobody can say what would be saved.",
+            f"What a snapshot costs in {volume.region or 'an unknown region'} is not known in {volume.currency}"
+            f"{without_rate(listed, volume.currency)}; so nobody can say what would be saved.",
         )
     if worth.gross.effective <= kept_as.monthly:
         return no(
@@ -136,7 +137,8 @@ def _worth(volume: Volume, days: int) -> _Worth | None:
         iops=volume.iops,
         mbps=volume.throughput,
     )
-    if found is None or found.currency != volume.currency:
+    found = found and found.within(volume.currency, volume.per_dollar)
+    if found is None:
         return None
     basis = f"list price of {found.checked} ({found.source}); your rate is unknown"
     return _Worth(found.monthly, at_list(found.monthly), basis, found)

@@ -9,6 +9,13 @@ from recommender.contract import Saving
 _NOTHING = Decimal(0)
 
 
+def without_rate(found: object, currency: str) -> str:
+    """What is missing where a price is ``found``, but not in the bill's currency; nothing where there is none."""
+    return (
+        "" if found is None else f": its list is in dollars, and no rate to {currency} is loaded (aispend import-rates)"
+    )
+
+
 def less(gross: Saving, kept: Decimal) -> Saving:
     """A saving less what is kept costs a month; never below nothing."""
 

@@ -16,14 +16,14 @@ Known drawbacks
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 from aispend.prices.data import read_toml
-from recommender.methods.disk_prices import price_in
+from recommender.methods.disk_prices import DOLLAR, exchanged, price_in
 
 GIB = 2**30
 _CENT = Decimal("0.01")
@@ -48,6 +48,22 @@ class Tier:
     source: str
     checked: date
     told: str | None = None
+
+    def within(self, currency: str, per_dollar: Decimal | None) -> Tier | None:
+        """The same in a currency that a US dollar is worth ``per_dollar`` of; None where no rate leads there."""
+        if currency == self.currency:
+            return self
+        if self.currency != DOLLAR or per_dollar is None:
+            return None
+        return replace(
+            self,
+            hot=self.hot * per_dollar,
+            cold=self.cold * per_dollar,
+            restore=self.restore * per_dollar,
+            per_thousand=self.per_thousand * per_dollar,
+            currency=currency,
+            source=exchanged(self.source, currency, per_dollar),
+        )
 
     def hot_cost(self, gib: Decimal) -> Decimal:
         """A month where it is, to the cent."""

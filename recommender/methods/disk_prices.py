@@ -18,7 +18,7 @@ Known drawbacks
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -28,6 +28,7 @@ from aispend.prices.data import read_toml
 
 _NOTHING = Decimal(0)
 _CENT = Decimal("0.01")
+DOLLAR = "USD"
 _TOLD = {
     "copy": "from a copy of the list",
     "announcement": "from an announcement",
@@ -44,6 +45,20 @@ class ListPrice:
     source: str
     checked: date
     told: str | None = None
+
+    def within(self, currency: str, per_dollar: Decimal | None) -> ListPrice | None:
+        """The same in a currency that a US dollar is worth ``per_dollar`` of; None where no rate leads there."""
+        if currency == self.currency:
+            return self
+        if self.currency != DOLLAR or per_dollar is None:
+            return None
+        monthly = (self.monthly * per_dollar).quantize(_CENT)
+        return replace(self, monthly=monthly, currency=currency, source=exchanged(self.source, currency, per_dollar))
+
+
+def exchanged(source: str, currency: str, per_dollar: Decimal) -> str:
+    """A source of prices in dollars, and at which rate they are told in another currency."""
+    return f"{source}; {per_dollar.normalize():f} {currency} a {DOLLAR}"
 
 
 def disk_price(

@@ -29,6 +29,7 @@ from aispend.store.names import resource_key
 from recommender.contract import DailyCost
 from recommender.subjects.charged_days import on_its_days, one_a_day
 from recommender.subjects.storage import Stored, currency_of, instant, own_costs
+from recommender.subjects.token_use import per_dollar
 
 KIND = "checkpoint"
 SERVICES = ("Amazon Simple Storage Service", "AmazonS3", "Cloud Storage", "Storage Accounts", "Storage")
@@ -75,7 +76,7 @@ def load_checkpoints(connection: Connection, as_of: datetime, window_days: int) 
     """Buckets with a listing by name, then object storage in clouds that have none and where somebody trains."""
     since = (as_of - timedelta(days=window_days)).date()
     storage = _account_storage(connection, since, as_of.date())
-    currencies = currency_of(connection)
+    currencies, dollars = currency_of(connection), per_dollar(connection, as_of.date())
     listed = set()
     buckets = list(_buckets(connection, currencies, as_of))
     keys = {bucket: _bill_keys(found["provider"], bucket) for bucket, found in buckets}
@@ -88,6 +89,7 @@ def load_checkpoints(connection: Connection, as_of: datetime, window_days: int) 
             charged = own.get(currency, [])
             yield CheckpointStore(
                 **(found | {"currency": currency}),
+                per_dollar=dollars.get(currency),
                 costs=charged,
                 account_storage=storage.get((*place, currency), []),
             )

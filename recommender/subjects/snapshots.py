@@ -28,6 +28,7 @@ from sqlalchemy import Connection, text
 from recommender.methods.colder import GIB
 from recommender.methods.colder_replay import Life
 from recommender.subjects.storage import Stored, currency_of, instant, number, own_costs
+from recommender.subjects.token_use import per_dollar
 
 COMPLETE = {"ebs_snapshot": "completed", "gce_snapshot": "READY", "azure_snapshot": "Succeeded"}
 """Kinds of listings, and what each calls a snapshot that is whole."""
@@ -118,7 +119,7 @@ def _load(connection: Connection, as_of: datetime, window_days: int) -> Iterator
         if volume := _volume(row.details):
             lineages[_place(row), volume].append(taken[row.resource_key])
     costs = own_costs(connection, [row.resource_key for row in current], since, as_of.date())
-    currencies = currency_of(connection)
+    currencies, dollars = currency_of(connection), per_dollar(connection, as_of.date())
     for row in current:
         details: Mapping[str, Any] = row.details
         account, region = _place(row)
@@ -134,6 +135,7 @@ def _load(connection: Connection, as_of: datetime, window_days: int) -> Iterator
                 account=account,
                 region=region,
                 currency=currency,
+                per_dollar=dollars.get(currency),
                 tags={str(key): str(value) for key, value in (details.get("tags") or {}).items()},
                 model=None,
                 team=None,

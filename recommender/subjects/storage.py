@@ -27,6 +27,7 @@ from sqlalchemy import Connection, text
 
 from recommender.contract import DailyCost, Subject
 from recommender.subjects.charged_days import by_the_month, on_its_days, one_a_day
+from recommender.subjects.token_use import per_dollar
 
 OF_ACCOUNTS = ("azure_disk", "gce_disk")
 """Kinds that are listed for a whole account at once: its name is the listing's, and each disk says its region."""
@@ -38,7 +39,12 @@ UNATTACHED = ("available", "unattached")
 
 @dataclass(frozen=True, kw_only=True)
 class Stored(Subject):
-    """Something that is kept: a disk, a snapshot, checkpoints in a bucket. A charge of every month is on its days."""
+    """Something that is kept: a disk, a snapshot, checkpoints in a bucket. A charge of every month is on its days.
+
+    ``per_dollar`` is what a US dollar is worth in ``currency``, None unknown.
+    """
+
+    per_dollar: Decimal | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "costs", by_the_month(self.costs, self.as_of.date()))
@@ -71,7 +77,7 @@ def load_volumes(connection: Connection, as_of: datetime, window_days: int) -> I
     since = (as_of - timedelta(days=window_days)).date()
     found = connection.execute(text(_VOLUMES), {"kinds": list(KINDS), "states": list(UNATTACHED)}).all()
     costs = own_costs(connection, [row.resource_key for row in found], since, as_of.date())
-    currencies = currency_of(connection)
+    currencies, dollars = currency_of(connection), per_dollar(connection, as_of.date())
     for row in found:
         details: Mapping[str, Any] = row.details or {}
         account, region = row.account, row.region
@@ -90,6 +96,7 @@ def load_volumes(connection: Connection, as_of: datetime, window_days: int) -> I
                 account=account,
                 region=region,
                 currency=currency,
+                per_dollar=dollars.get(currency),
                 tags={str(key): str(value) for key, value in (details.get("tags") or {}).items()},
                 model=None,
                 team=None,

@@ -93,6 +93,12 @@ def test_what_nobody_reads_moves_at_list_price(make_store: Make) -> None:
     assert advice.evidence["replay"]["wrong"] == 0
 
 
+def test_a_bill_in_euros_has_the_list_in_dollars_at_the_newest_rate(make_store: Make) -> None:
+    """At 0.5 EUR a dollar 21 and 17 are 10.50 and 8.50, and moving 2,000 objects costs 0.02."""
+    advice = advise(make_store(currency="EUR", per_dollar=D("0.5")))
+    assert (advice.monthly_cost, advice.saving.net, advice.one_off_cost) == (D("10.50"), D("8.50"), D("0.02"))
+
+
 def test_at_your_rate_where_the_bucket_has_charges(make_store: Make) -> None:
     """1.20 a day is 36.50 a month, listed at as much; 21 of it × (1 − 0.004 ÷ 0.021) = 17 are saved."""
     advice = advise(make_store(costs=daily("1.20")))

@@ -67,6 +67,13 @@ advise = advising(evaluate)
 refuse = refusing(evaluate)
 
 
+def test_a_bill_in_euros_has_the_list_in_dollars_at_the_newest_rate(make_snapshot: Make) -> None:
+    """At 0.9 EUR a dollar: 100 are 90, archived 22.50 instead of 25, and a restore costs 54 instead of 60."""
+    advice = advise(make_snapshot(currency="EUR", per_dollar=D("0.9")))
+    assert (advice.monthly_cost, advice.saving.net) == (D("90.00"), D("67.50"))
+    assert advice.evidence["restore_cost"] == "54.00"
+
+
 def test_the_only_snapshot_of_a_disk_at_list_price(make_snapshot: Make) -> None:
     """2,000 × 0.05 = 100 a month; archived 25. A restore costs 60: eight tenths of a month's saving."""
     advice = advise(make_snapshot())

@@ -97,6 +97,21 @@ def test_at_list_price_less_the_snapshot(make_volume: Make) -> None:
     assert advice.saving.p10 is None
 
 
+def test_a_bill_in_euros_has_the_list_in_dollars_at_the_newest_rate(make_volume: Make) -> None:
+    """At 0.9 EUR a dollar: 160 are 144, the snapshot's 100 are 90. Charges of 4.80 EUR a day, 146 a month, less 90."""
+    euros = {"currency": "EUR", "per_dollar": D("0.9")}
+    listed = advise(make_volume(**euros))
+    assert (listed.monthly_cost, listed.saving.net, listed.one_off_cost) == (D("144.00"), D("54.00"), D("90.00"))
+    assert advise(make_volume(**euros, costs=daily("4.80"))).saving.net == D("56.00")
+    assert listed.evidence["price_source"].endswith("; 0.9 EUR a USD")
+
+
+def test_without_a_rate_it_is_said_what_is_missing(make_volume: Make) -> None:
+    answer = evaluate(make_volume(currency="EUR", costs=daily("4.80")), Recommend())
+    assert isinstance(answer, WhyNot)
+    assert "no rate to EUR is loaded (aispend import-rates)" in answer.explanation
+
+
 def test_at_your_rate_where_the_bill_has_its_charges(make_volume: Make) -> None:
     """4.80 a day × 730 ÷ 24 = 146.00 a month, less 100 for the snapshot."""
     advice = advise(make_volume(costs=daily("4.80")))

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from aispend.schema import account, charge, charge_kind, sku
+from aispend.schema import account, charge, charge_kind, exchange_rate, sku, spend_day
 from aispend.store import Store
 from aispend.store.collections import replace_history, write_history
 from aispend.store.names import resource_key
@@ -174,3 +174,25 @@ def test_a_disk_of_google_says_its_region_and_since_when_it_is_unattached(databa
     (found,) = loaded(database)
     assert (found.account, found.region, found.size_gib) == ("ml-prod", "us-central1", Decimal(500))
     assert found.unattached_since.date() == date(2026, 9, 1)
+
+
+def test_a_dollar_is_worth_what_the_newest_rate_says(database: Store) -> None:
+    """The account is billed in euros; a rate of a day to come says nothing."""
+    listed(database, 1, volume("vol-1"))
+    with database.engine.begin() as connection:
+        ensure_partitions(connection, [date(2026, 11, 1)])
+        for day, rate in ((1, "0.9"), (20, "0.92"), (25, "0.5")):
+            connection.execute(
+                insert(exchange_rate).values(
+                    base="USD", quote="EUR", valid_from=date(2026, 11, day), rate=Decimal(rate), source="test"
+                )
+            )
+        connection.execute(
+            insert(spend_day).values(
+                billing_month=date(2026, 11, 1), slice_id=1, charge_date=date(2026, 11, 20), provider="aws",
+                account="111122223333", currency="EUR", is_ai=False, stage="unknown", reason="not_ai", rung="none",
+                charge_category="Usage", billed_cost=1, unknown_costs=0,
+            )
+        )  # fmt: skip
+    (found,) = loaded(database)
+    assert (found.currency, found.per_dollar) == ("EUR", Decimal("0.92"))
