@@ -74,7 +74,8 @@ def facts(row: Recommendation) -> list[Pair]:
     if row.decision is not None and row.decided_at is not None:
         why = f": {row.decision_reason}" if row.decision_reason else ""
         who = f" by {row.decided_by}" if row.decided_by else ""
-        found.append(("Decided", f"{change_name(row.decision)}{who}, {moment(row.decided_at)}{why}"))
+        until = f" until {row.decided_until}" if row.decided_until else ""
+        found.append(("Decided", f"{change_name(row.decision)}{until}{who}, {moment(row.decided_at)}{why}"))
     return found
 
 

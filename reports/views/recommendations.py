@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal, get_args
 
@@ -35,7 +35,8 @@ class Recommendation:
     ``acts_on`` of each resource it acts on the ``monthly_cost`` and the ``counted_net``; ``gate`` what must be shown
     before it counts, ``evaluation`` how that came out: ``evaluation_passed``, ``evaluation_failed``, None not yet;
     ``estimate_only`` a calculation that never counts. ``name`` is what people call the resource: its name, or the fleet
-    it belongs to; None where neither is known. ``decision`` is the newest step that somebody took, of ``DECISIONS``.
+    it belongs to; None where neither is known. ``decision`` is the newest step that somebody took, of ``DECISIONS``;
+    ``decided_until`` the first day it is open again, where it was snoozed.
     ``ended_because`` is why one that is expired or gone is so, None where no reason was found.
     """
 
@@ -84,6 +85,7 @@ class Recommendation:
     decided_by: str | None = None
     decided_at: datetime | None = None
     decision_reason: str | None = None
+    decided_until: date | None = None
     ended_because: str | None = None
 
     @property
@@ -215,7 +217,16 @@ class Event:
 
 
 _NAME = func.coalesce(func.nullif(resource.c.resource_name, ""), func.nullif(resource.c.fleet, ""))
-_JOINED = ("name", "evaluation", "decision", "decided_by", "decided_at", "decision_reason", "ended_because")
+_JOINED = (
+    "name",
+    "evaluation",
+    "decision",
+    "decided_by",
+    "decided_at",
+    "decision_reason",
+    "decided_until",
+    "ended_because",
+)
 _AS_DECIDED = ("counted", "counted_net")
 
 
@@ -241,6 +252,7 @@ def recommendations(connection: Connection, asked: AdviceFilter = ALL) -> Recomm
             decided.c.who.label("decided_by"),
             decided.c["at"].label("decided_at"),
             decided.c.reason.label("decision_reason"),
+            decided.c.until.label("decided_until"),
             case((r.state == ended.c.event, ended.c.reason)).label("ended_because"),
         )
         .select_from(
@@ -281,7 +293,7 @@ def _newest(events: Sequence[str]) -> Subquery:
     """The newest of these steps of each recommendation."""
     e = recommendation_event.c
     return (
-        select(e.recommendation_id, e.event, e.who, e["at"], e.reason)
+        select(e.recommendation_id, e.event, e.who, e["at"], e.reason, e.until)
         .ext(distinct_on(e.recommendation_id))
         .where(e.event.in_(events))
         .order_by(e.recommendation_id, e.event_id.desc())

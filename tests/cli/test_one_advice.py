@@ -39,6 +39,15 @@ def test_all_of_one_is_shown_with_its_life(filled: Run) -> None:
         assert said in text
 
 
+def test_until_when_it_is_put_off_stands_with_who_and_why(filled: Run) -> None:
+    given = ("--until", "2099-01-15", "--who", "ana", "--reason", "the audit")
+    assert filled("recommendations", "snooze", "00000001", *given).status == 0
+    text = words(filled("recommendations", "show", "00000001").out)
+    assert "Decided snoozed until 2099-01-15 by ana, " in text
+    assert filled("recommendations", "reopen", "00000001").status == 0
+    assert "until 2099-01-15 by ana" not in words(filled("recommendations", "show", "00000001").out)
+
+
 def test_machines_get_the_row_that_lists_have(filled: Run) -> None:
     (one,) = json.loads(filled("recommendations", "show", "00000001", "--format", "json").out)
     listed = json.loads(filled("recommendations", "--format", "json").out)
