@@ -354,7 +354,10 @@ def _demand(subject: Machine, oldest: date, window_hours: int, idle: Idle) -> De
         return asked if asked or is_known else None
     if subject.workload_seconds is not None:
         ran = any(seconds > 0 for day, seconds in subject.workload_seconds.items() if day >= oldest)
-        return None if ran else Decimal(0)
+        days = max((subject.as_of.date() - oldest).days, 1)
+        known = subject.workload_days
+        is_known = known is None or sum(day >= oldest for day in known) >= idle.min_coverage * days
+        return Decimal(0) if is_known and not ran else None
     return None
 
 

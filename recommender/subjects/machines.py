@@ -79,6 +79,8 @@ class Machine(Subject):
     """Largest activity of each day before its history, two months back; only of what is quiet now, else None."""
     workload_seconds: Mapping[date, float] | None
     """Busy workload seconds per day; None where no workload records exist."""
+    workload_days: frozenset[date] | None = None
+    """Days on which any workload of its account was recorded; None: all of them."""
     use: Use | None = None
     """What was asked of it by hour; None where no records name it."""
     is_models_own: bool = True
@@ -139,6 +141,10 @@ def load_machines(
     owners = used_by(connection, since)
     requests = _per_day(connection, resolved_inference_hours(), since, "requests")
     workloads = _per_day(connection, resolved_workload_hours(), since, "workloads")
+    recorded: dict[tuple[str, str | None], set[date]] = defaultdict(set)
+    for host, days in workloads.items():
+        if host in facts:
+            recorded[facts[host]["provider"], facts[host]["account"]].update(days)
     used, _ = served_use(connection, as_of, window_days)
     watched = watched_days(connection, used.keys() & facts.keys(), as_of, window_days)
     lives = load_lives(connection, as_of)
@@ -170,6 +176,7 @@ def load_machines(
             earlier=_earlier(connection, resource_key, history, as_of) if key == resource_key else None,
             requests=requests.get(resource_key),
             workload_seconds=_as_floats(workloads.get(resource_key)),
+            workload_days=frozenset(recorded[fact["provider"], fact["account"]]),
             use=looked_at(used.get(resource_key), watched.get(resource_key, frozenset()), window_days),
             life=lives.get(resource_key),
             regret=regrets.get(fact["platform"], (0, 0)),

@@ -201,6 +201,20 @@ def test_a_log_that_ended_says_nothing_of_requests(make_subject: Make, days: int
     assert found.evidence["requests"] == ("0" if signals == 3 else None)
 
 
+@pytest.mark.parametrize(("days", "signals"), [(11, 2), (12, 3)])
+def test_workloads_nobody_recorded_any_more_are_no_sign_of_rest(make_subject: Make, days: int, signals: int) -> None:
+    """Its last pod ran on 25 October. Of the fortnight others of the account were recorded on 11 days, or on 12."""
+    recorded = frozenset((AS_OF - timedelta(days=number)).date() for number in range(1, days + 1))
+    subject = make_subject(
+        requests=None,
+        workload_seconds={date(2026, 10, 25): 3600.0},
+        workload_days=recorded,
+        accelerators=history(np.zeros((8, FOUR_WEEKS))),
+        days=28,
+    )
+    assert advise(subject).evidence["signals"] == signals
+
+
 def test_a_covered_instance_saves_nothing_today_and_says_so(make_subject: Make) -> None:
     advice = advise(make_subject(uncovered=Decimal(0)))
     assert advice.saving.net == 0
