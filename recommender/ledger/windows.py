@@ -4,6 +4,7 @@ Method
     The window ends where the bill does, or on the day of the change. Where another change was done or taken back within
     it, the days since are the window if there are enough of them: a week for hours a day, a day for what an hour costs.
     Else it is the days before that change, as of one day both (``order.py`` holds the two apart then).
+    What an hour costs is changed by a new price of these hours alone, what is covered by commitments alone.
 Cases
     What was taken back on the day it was done changed nothing.
 """
@@ -13,13 +14,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import date, timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, true
 from sqlalchemy.dialects.postgresql import array
 
 from aispend.schema import saving_baseline
 
 WINDOW_DAYS = 28
-_BY_HOUR = ("same_hours", "commitment")
+_CHANGED_BY = {"same_hours": ("same_hours", "commitment"), "commitment": ("commitment",)}
+"""Counterfactuals of the changes that a price by the hour is measured apart from; a number of hours is from all."""
 _A_WEEK = 7
 _ONE_DAY = timedelta(days=1)
 
@@ -28,8 +30,9 @@ def window_before(
     connection: Connection, name: str, provider: str, resources: Collection[str], *, end: date, counterfactual: str
 ) -> tuple[date, date]:
     """First day and the day after the last of the window that ends before ``end``, for the recommendation ``name``."""
-    least = 1 if counterfactual in _BY_HOUR else _A_WEEK
-    for day in sorted(_changes(connection, name, provider, resources), reverse=True):
+    by = _CHANGED_BY.get(counterfactual)
+    least = 1 if by else _A_WEEK
+    for day in sorted(_changes(connection, name, provider, resources, by), reverse=True):
         if not end - timedelta(days=WINDOW_DAYS) <= day < end:
             continue
         since = day + _ONE_DAY
@@ -39,8 +42,10 @@ def window_before(
     return end - timedelta(days=WINDOW_DAYS), end
 
 
-def _changes(connection: Connection, name: str, provider: str, resources: Collection[str]) -> set[date]:
-    """Days on which something else was done about some of the resources, or taken back."""
+def _changes(
+    connection: Connection, name: str, provider: str, resources: Collection[str], by: Collection[str] | None
+) -> set[date]:
+    """Days on which something else was done about some of the resources, or taken back; all that was where None."""
     b = saving_baseline.c
     if not resources:
         return set()
@@ -50,6 +55,7 @@ def _changes(connection: Connection, name: str, provider: str, resources: Collec
             b.provider == provider,
             b.done_on.is_not(None),
             b.parts.has_any(array(sorted(resources))),
+            true() if by is None else b.counterfactual.in_(by),
         )
     )
     return {

@@ -90,3 +90,16 @@ def test_what_was_taken_back_before_is_no_change_before(paid: Paid) -> None:
     paid.taken_back("plan-1", date(2026, 9, 20))
     paid.done(paid.advise("size-1", "i-1", kind="rightsize"), date(2026, 9, 29))
     assert paid.baseline("size-1").window_first == SEPTEMBER
+
+
+def test_what_does_not_change_an_hours_price_leaves_the_days_before_a_price(paid: Paid) -> None:
+    """One of two machines was stopped five days before both are committed to: all 28 days say what an hour costs."""
+    for name in ("i-1", "i-2"):
+        paid.hours(name, SEPTEMBER, OCTOBER)
+    paid.done(paid.advise("stop-1", "i-2"), date(2026, 9, 24))
+    paid.done(paid.advise("commit-1", "i-1", "i-2", kind="commit"), date(2026, 9, 29))
+    paid.done(paid.advise("spot-1", "i-2", kind="spot"), date(2026, 9, 29))
+    assert [paid.baseline(name).days for name in ("commit-1", "spot-1")] == [28, 28]
+    # a commitment's price is of what it covers, and spot's is of these hours
+    paid.done(paid.advise("size-1", "i-1", kind="rightsize"), date(2026, 9, 30))
+    assert paid.baseline("size-1").window_end == date(2026, 9, 29)
