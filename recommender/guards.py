@@ -157,13 +157,20 @@ def is_about(rule: Exclusion, subject: Subject) -> bool:
     """Whether a rule of the settings is about it, whatever kinds of advice it keeps away."""
     return (
         _matches(rule.provider, subject.provider)
-        and _matches(plain_account(rule.account), plain_account(subject.account or ""))
+        and any(_matches(rule.account, name) for name in _accounts(subject))
         and _matches(rule.region, subject.region)
         and any(_matches(name, subject.resource_id) for name in {rule.resource_id, _canonical(rule, subject)})
         and _matches(rule.team, subject.team)
         and _matches(rule.model, subject.model)
         and all(any(_matches(glob, tag) for tag in tag_values(subject.tags, key)) for key, glob in rule.tags.items())
     )
+
+
+def _accounts(subject: Subject) -> tuple[str | None, ...]:
+    """Its account as it may be written: a subscription with and without its path."""
+    if subject.provider != "azure" or subject.account is None:
+        return (subject.account,)
+    return plain_account(subject.account), f"/subscriptions/{plain_account(subject.account)}"
 
 
 def _canonical(rule: Exclusion, subject: Subject) -> str:

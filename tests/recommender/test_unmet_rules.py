@@ -57,6 +57,7 @@ SUBSCRIPTION = "3f5a7c10-2b64-4d8e-9a01-6c1e5b7d2f40"
         ("3f5a*", f"/subscriptions/{SUBSCRIPTION}", True),
         ("2b64*", f"/subscriptions/{SUBSCRIPTION}", False),
         ("111122223333", "111122223333", True),
+        ("/subscriptions/*", SUBSCRIPTION, True),
         ("111122223333", None, False),
         ("*", None, True),
     ],
@@ -65,7 +66,11 @@ def test_a_subscription_is_the_same_with_and_without_its_path(
     make_subject: Make, written: str, billed: str | None, fits: bool
 ) -> None:
     """People know it by its id, bills name it either way; attribution rules hold them alike."""
-    assert is_about(rule(account=written), make_subject(account=billed)) is fits
+    assert is_about(rule(account=written), make_subject(provider="azure", account=billed)) is fits
+
+
+def test_a_rule_on_all_subscriptions_is_about_no_other_cloud(make_subject: Make) -> None:
+    assert not is_about(rule(account="/subscriptions/*"), make_subject(account="111122223333"))
 
 
 @pytest.mark.parametrize(
