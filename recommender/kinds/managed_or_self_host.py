@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
 from aispend.advising import Recommend
@@ -301,7 +302,7 @@ def _buy(subject: ServedTokens, settings: Recommend) -> Advice | WhyNot:
         gate=GATE,
         hard_to_regain=True,
         acts_on=_shares_of(subject, cost),
-        evidence_until=subject.as_of,
+        evidence_until=datetime.combine(max(subject.recorded) + timedelta(days=1), time(), UTC),
         evidence={
             "window_days": days,
             "window_end": subject.as_of.isoformat(),

@@ -190,6 +190,14 @@ def test_machines_that_are_gone_are_not_bought_out() -> None:
     assert advise(replace(subject, costs=subject.costs[:11])).kind == "managed_or_self_host"
 
 
+def test_evidence_ends_with_the_log_of_the_tokens() -> None:
+    """The log ended four days before the bill: advice on it expires a week after that day."""
+    subject = served()
+    assert advise(subject).evidence_until == AS_OF
+    early = replace(subject, recorded=frozenset(cost.day for cost in subject.costs[:10]))
+    assert advise(early).evidence_until == AS_OF - timedelta(days=4)
+
+
 def test_tokens_of_less_than_a_week_say_nothing() -> None:
     found = refuse(recorded_on(served(), 6))
     assert found.reason == "telemetry_missing"
