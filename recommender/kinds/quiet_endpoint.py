@@ -1,7 +1,8 @@
 """Endpoints without accelerators of their own that nobody calls: a part of ``stop_idle``.
 
 Assumes
-    Requests are recorded for the endpoint, a count of 0 included.
+    Requests are recorded for the endpoint, a count of 0 included, or a connection that lists it read the usage of a day
+    whole and found none (``subjects/watched.py``).
 Method
     No request in the window, recorded on most of its days. Requests that came after an earlier such window are in
     saving and risk (``idle_replay.py``).
@@ -41,7 +42,8 @@ def evaluate_endpoint(subject: Machine, idle: Idle, cost: Decimal | None) -> Adv
     days = idle.window_days
     first = (subject.as_of - timedelta(days=days)).date()
     billed = {day.day for day in subject.costs if day.day >= first}
-    recorded = {day: count for day, count in (subject.requests or {}).items() if day >= first}
+    asked_on = dict.fromkeys(subject.looked_at, Decimal(0)) | dict(subject.requests or {})
+    recorded = {day: count for day, count in asked_on.items() if day >= first}
     coverage = len(billed & recorded.keys()) / max(len(billed), 1)
     if coverage < idle.min_coverage:
         return no(
@@ -57,7 +59,7 @@ def evaluate_endpoint(subject: Machine, idle: Idle, cost: Decimal | None) -> Adv
     if cost is None:
         return no("cost_unknown", COST_UNKNOWN)
     proposed, command, undo = switch_off(subject)
-    tried = quiet_replay([count > 0 for _, count in sorted((subject.requests or {}).items())], days)
+    tried = quiet_replay([count > 0 for _, count in sorted(asked_on.items())], days)
     used = saving(subject, days, tried.needed.share_off, tried.needed.spread(Spread(hours=float(len(recorded)))))
     risk, upper = tried.needed.judged(violation_bound(0, float(len(recorded))))
     return Advice(

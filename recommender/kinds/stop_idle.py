@@ -352,10 +352,11 @@ def _demand(subject: Machine, oldest: date, window_hours: int, idle: Idle) -> De
         recorded = None if subject.use is None else subject.use.recorded
         is_known = recorded is None or float(recorded[-window_hours:].mean()) >= idle.min_coverage
         return asked if asked or is_known else None
+    if sum(day >= oldest for day in subject.looked_at) >= idle.min_coverage * window_hours / _DAY_HOURS:
+        return Decimal(0)
     if subject.workload_seconds is not None:
         ran = any(seconds > 0 for day, seconds in subject.workload_seconds.items() if day >= oldest)
-        days = max((subject.as_of.date() - oldest).days, 1)
-        known = subject.workload_days
+        days, known = (subject.as_of.date() - oldest).days, subject.workload_days
         is_known = known is None or sum(day >= oldest for day in known) >= idle.min_coverage * days
         return Decimal(0) if is_known and not ran else None
     return None

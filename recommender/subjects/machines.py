@@ -52,6 +52,7 @@ from recommender.subjects.watched import looked_at, watched_days
 QUIET_DAYS, QUIET_SHARE, QUIET_ACTIVITY = 14, 0.1, 0.05
 """At work in less than a tenth of a fortnight: it may be called idle, so more is asked of its past."""
 
+_ENDPOINT = "managed_endpoint"
 _SETTLED_DAYS = 7
 """Days on demand in a row after which a machine is taken to have left spot."""
 
@@ -77,6 +78,8 @@ class Machine(Subject):
     """Requests per day; None where no inference records exist for the resource."""
     earlier: Mapping[date, float] | None = None
     """Largest activity of each day before its history, two months back; only of what is quiet now, else None."""
+    looked_at: frozenset[date] = frozenset()
+    """Of an endpoint the days on which a connection read what was asked of it whole: silence on them is nobody."""
     workload_seconds: Mapping[date, float] | None
     """Busy workload seconds per day; None where no workload records exist."""
     workload_days: frozenset[date] | None = None
@@ -146,7 +149,8 @@ def load_machines(
         if host in facts:
             recorded[facts[host]["provider"], facts[host]["account"]].update(days)
     used, _ = served_use(connection, as_of, window_days)
-    watched = watched_days(connection, used.keys() & facts.keys(), as_of, window_days)
+    endpoints = {key for key, fact in facts.items() if fact["platform"] == _ENDPOINT}
+    watched = watched_days(connection, (used.keys() & facts.keys()) | endpoints, as_of, window_days)
     lives = load_lives(connection, as_of)
     jobs = load_jobs(connection, as_of, window_days)
     markets = SpotMarkets(connection, as_of, window_days)
@@ -177,7 +181,14 @@ def load_machines(
             requests=requests.get(resource_key),
             workload_seconds=_as_floats(workloads.get(resource_key)),
             workload_days=frozenset(recorded[fact["provider"], fact["account"]]),
-            use=looked_at(used.get(resource_key), watched.get(resource_key, frozenset()), window_days),
+            looked_at=frozenset(
+                since + timedelta(days=number)
+                for number in watched.get(resource_key, frozenset())
+                if resource_key in endpoints
+            ),
+            use=looked_at(used[resource_key], watched.get(resource_key, frozenset()), window_days)
+            if resource_key in used
+            else None,
             life=lives.get(resource_key),
             regret=regrets.get(fact["platform"], (0, 0)),
             jobs=jobs.get(resource_key),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -177,6 +178,27 @@ def test_an_endpoint_whose_calls_nobody_records_is_unknown(make_subject: Make) -
         answer = stopped(endpoint(make_subject, requests))
         assert isinstance(answer, WhyNot)
         assert answer.reason == "telemetry_missing"
+
+
+def test_silence_on_days_that_were_looked_at_is_that_nobody_called(make_subject: Make) -> None:
+    """CloudWatch gives no point where nobody called: of fourteen days read whole none has a record."""
+    looked = frozenset((AS_OF - timedelta(days=number)).date() for number in range(1, 15))
+    for requests in (None, {date(2026, 10, 25): Decimal(9)}):
+        quiet = replace(endpoint(make_subject, requests), looked_at=looked)
+        answer = stopped(quiet)
+        assert isinstance(answer, Advice), answer
+        assert answer.evidence["coverage"] == 1.0
+        few = stopped(replace(quiet, looked_at=frozenset(sorted(looked)[:11])))
+        assert isinstance(few, WhyNot)
+        assert few.reason == "telemetry_missing"
+    called = stopped(replace(endpoint(make_subject, {date(2026, 11, 12): Decimal(1)}), looked_at=looked))
+    assert isinstance(called, WhyNot)
+    assert called.reason == "busy"
+    # one with accelerators has the signal of requests by it
+    on_cards = make_subject(platform="managed_endpoint", requests=None, looked_at=looked)
+    answer = stopped(on_cards)
+    assert isinstance(answer, Advice)
+    assert (answer.evidence["requests"], answer.evidence["signals"]) == ("0", 3)
 
 
 def test_forty_of_eighty_gb_held_are_never_idle_by_the_clouds_own_rule(make_subject: Make) -> None:

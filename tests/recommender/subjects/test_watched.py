@@ -13,12 +13,14 @@ from aispend.schema import (
     collection,
     inference_hour,
     resource_history,
+    sku,
 )
 from aispend.store import Store
 from collectors.contract import Window
 from collectors.days import day_slices, without
 from recommender.contract import Advice, WhyNot
 from recommender.kinds.idle_capacity import evaluate as give_up
+from recommender.subjects.machines import load_machines
 from recommender.subjects.watched import WHOLE
 from tests.recommender.subjects.conftest import AS_OF, loaded, write
 
@@ -69,6 +71,23 @@ def test_silence_nobody_looked_at_is_unknown(ledger: Store, given: dict[str, Any
     answer = give_up(loaded(ledger)["provisioned-model/abc"], Recommend())
     assert isinstance(answer, WhyNot)
     assert answer.reason == "telemetry_missing"
+
+
+def test_an_endpoint_knows_the_days_it_was_looked_at(ledger: Store) -> None:
+    """The spot machine as an endpoint, read whole on the last five days; machines have no such days."""
+    with ledger.engine.begin() as connection:
+        connection.execute(resource_history.delete())
+    looked_at(ledger, days=5)
+    with ledger.engine.begin() as connection:
+        connection.execute(resource_history.update().values(resource_key=3))
+    with ledger.engine.connect() as connection:
+        (found,) = (one for one in load_machines(connection, AS_OF, 14) if one.resource_key == 3)
+    assert found.looked_at == frozenset()
+    with ledger.engine.begin() as connection:
+        connection.execute(sku.update().where(sku.c.sku_key == 2).values(platform="managed_endpoint"))
+    with ledger.engine.connect() as connection:
+        (found,) = (one for one in load_machines(connection, AS_OF, 14) if one.resource_key == 3)
+    assert found.looked_at == {date(2026, 11, day) for day in range(16, 21)}
 
 
 def test_days_that_were_looked_at_are_known_beside_recorded_ones(ledger: Store) -> None:
