@@ -14,9 +14,10 @@ Method
 Cases
     A commitment to it still runs, or it was paid in advance (capacity blocks): nothing is saved before it ends, and the
     reason says when. Use not recorded: unknown, never idle. Bought within the window: whoever it is for may not have
-    begun. A bill without hours or machine-hours does not tell a reservation that is empty every night: the least of its
-    days, of medium confidence. Warm pools end by themselves within the hour. Units that changed in the window: its days
-    count at the number there is now.
+    begun. A bill by the month says of no day that any stood empty, unless nothing ran at all. One without hours or
+    machine-hours does not tell a reservation that is empty every night: the least of its days, of medium confidence.
+    Warm pools end by themselves within the hour. Units that changed in the window: its days count at the number there
+    is now.
 Sources
     docs/advice.md; FOCUS, capacity reservation status; AWS Compute Optimizer's fortnight.
 Known drawbacks
@@ -214,6 +215,11 @@ def _reserved(subject: Capacity, options: IdleCapacity, cost: Decimal) -> Advice
     days = recent(subject, options.window_days)
     if any(day.effective_cost is None for day in days):
         return "cost_unknown", COST_UNKNOWN
+    if not subject.is_by_day and (subject.ran is None or subject.ran):
+        return "not_by_day", (
+            "Its bill says what stood empty of several days together, and of none of them: it may all have been in use "
+            "at one time. Have the bill by the day or hour, or look at the hours themselves."
+        )
     costs = [day.effective_cost or Decimal(0) for day in days]
     if len(days) < options.window_days or not min(costs):
         return "used", (

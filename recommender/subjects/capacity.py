@@ -40,7 +40,8 @@ class Capacity(Subject):
     ``ends_at`` is when the commitment to it ends (None: none is known), ``use`` what was asked of it by hour.
     ``details`` are its newest listing's. ``unit_hours`` are what each day was charged for, in unit- or machine-hours;
     of a reservation those that stood empty, and ``ran`` what ran in it: None unknown, a day that is missing nothing.
-    ``units_used`` are the most units of throughput that a day's minutes used, as the cloud measures it.
+    ``units_used`` are the most units of throughput that a day's minutes used, as the cloud measures it. ``is_by_day``
+    is false where a charge is of several days: of no single one is it known then what stood empty.
     """
 
     what: What
@@ -54,6 +55,7 @@ class Capacity(Subject):
     unit_hours: Mapping[date, Decimal] = field(default_factory=dict)
     ran: Mapping[date, Ran | None] | None = None
     units_used: Mapping[date, float] = field(default_factory=dict)
+    is_by_day: bool = True
 
 
 def load_capacity(connection: Connection, as_of: datetime, window_days: int) -> Iterator[Capacity]:
@@ -104,6 +106,7 @@ def load_capacity(connection: Connection, as_of: datetime, window_days: int) -> 
             ),
             state=life.state,
             details=life.details,
+            is_by_day=not any(one.of_several for one in charges),
             units_used={
                 date.fromisoformat(day): used for day, used in (life.details.get("units_used_by_day") or {}).items()
             },
@@ -164,7 +167,7 @@ _CHARGES = r"""
                s.accelerator_type, k.billing_currency AS currency, c.resource_key, c.charge_date + later AS day,
                r.first_seen, t.tags, c.hours, c.list_cost / days AS list_cost,
                c.effective_cost / days AS effective_cost, c.billed_cost / days AS billed_cost,
-               c.pricing_quantity / days AS pricing_quantity,
+               c.pricing_quantity / days AS pricing_quantity, days > 1 AS of_several,
                coalesce(k.pricing_category = 'Committed', false) OR c.commitment_key <> 0 AS covered,
                lower(s.pricing_unit) ~ 'hour|hrs?$' AS by_hour, k.capacity_reservation_id AS reservation,
                k.capacity_reservation_status IS NOT NULL AS marked
@@ -193,7 +196,8 @@ _CHARGES = r"""
            CASE WHEN bool_and(covered OR cost IS NOT NULL)
                 THEN coalesce(sum(cost) FILTER (WHERE NOT covered), 0) END AS uncovered,
            bool_or(effective_cost IS NULL AND cost IS NOT NULL) AS billed, sum(pricing_quantity) AS quantity,
-           bool_and(coalesce(by_hour, false)) AS by_hour, max(reservation) AS reservation, bool_and(marked) AS marked
+           bool_and(coalesce(by_hour, false)) AS by_hour, max(reservation) AS reservation, bool_and(marked) AS marked,
+           bool_or(of_several) AS of_several
     FROM valued
     GROUP BY what, provider, account, region, resource_id, coalesce(model, instance_type), currency, day
     ORDER BY what, provider, account, region, resource_id, name, currency, day"""

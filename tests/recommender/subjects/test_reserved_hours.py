@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from decimal import Decimal
 
+import pytest
 from sqlalchemy import insert, null
 
 from aispend.advising import Recommend
@@ -14,7 +15,7 @@ from aispend.store import Store
 from recommender.contract import Advice
 from recommender.kinds.idle_capacity import evaluate
 from recommender.methods.empty_machines import Ran
-from tests.recommender.subjects.conftest import AS_OF, DAYS, USED, loaded, write
+from tests.recommender.subjects.conftest import AS_OF, DAYS, UNUSED, USED, loaded, write
 
 
 def test_of_a_reservation_only_what_stood_empty_counts(ledger: Store) -> None:
@@ -68,6 +69,33 @@ def test_a_used_line_of_a_month_leaves_what_ran_unknown_on_each_of_its_days(ledg
     reserved = loaded(ledger)["cr-1"]
     assert reserved.ran == dict.fromkeys(cost.day for cost in reserved.costs)
     assert len(reserved.ran) == DAYS
+
+
+@pytest.mark.parametrize("is_used", [True, False])
+def test_of_what_a_month_says_no_day_is_known_to_have_stood_empty(ledger: Store, is_used: bool) -> None:
+    """Half of a reservation's 1,440 machine-hours of November were not used: nobody knows on which days, and 1,320 on
+    each of them is what an even half would be. Where nothing was used, all of it stood empty on all of them."""
+    with ledger.engine.begin() as connection:
+        of_it = charge.c.charge_kind_key.in_((UNUSED, USED))
+        connection.execute(charge.delete().where(of_it, charge.c.charge_date > AS_OF.date() - timedelta(days=DAYS)))
+        if not is_used:
+            connection.execute(charge.delete().where(charge.c.charge_kind_key == USED))
+        connection.execute(
+            charge.update()
+            .where(of_it)
+            .values(
+                charge_date=date(2026, 11, 1), charge_end_date=date(2026, 12, 1), pricing_quantity=720, hours=None,
+                billed_cost=39_600, effective_cost=39_600, list_cost=39_600,
+            )
+        )  # fmt: skip
+    found = evaluate(loaded(ledger)["cr-1"], Recommend())
+    if is_used:
+        assert not isinstance(found, Advice)
+        assert found.reason == "not_by_day"
+    else:
+        assert isinstance(found, Advice)
+        # 39,600 ÷ 30 × 730 ÷ 24
+        assert found.saving.effective == found.monthly_cost == Decimal("40150.00")
 
 
 def measured(store: Store, most: int, *, without: int | None = None) -> None:
