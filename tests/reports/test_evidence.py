@@ -172,7 +172,8 @@ def test_a_name_is_said_as_people_know_it(evidence: dict[str, Any], value: str) 
 def test_what_has_a_unit_is_said_with_it() -> None:
     """0.9995 of the time is not always, and an amount has its cents."""
     evidence = {
-        "load_needed": 0.4928, "load_on_one_needed": 0.31, "expected_value_lower_quartile": "8004.5", "availability": 0.999512,
+        "load_needed": 0.4928, "load_on_one_needed": 0.31,
+        "expected_value_lower_quartile": "8004.5", "availability": 0.999512,
         "shortfall": 0.000412, "fallback_on_demand": 0.0412, "total": "12000", "drawn": "3000.5", "per_day": "41.1",
         "needed_per_day": "90", "lost": "1234.56", "monthly_cost_now": "95.43", "monthly_cost_colder": "12.34",
         "readings_to_come": "3.21", "account_object_storage_growth_percent": "-2.10",
