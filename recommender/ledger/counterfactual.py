@@ -7,6 +7,7 @@ Method
 Cases
     A day of unknown cost makes the span's saving unknown; so does a baseline without any known cost, a charge in a
     currency it was not charged in before, and a machine held against the hours it runs of which none is on the bill.
+    Machines that a group on a schedule starts anew count for those that are gone (``started_anew.py``).
     What was changed again since is held at its cost before that change (``order.py``). A commitment saves on the hours
     that it covers itself (``new_commitments.py``): none on the bill, nothing saved.
     Of several machines changed at once some may have been replaced by what no name, fleet or alias ties to them: where
@@ -37,6 +38,7 @@ from recommender.ledger.made_for import MadeFor
 from recommender.ledger.new_commitments import new_cover
 from recommender.ledger.order import Held, days_counted
 from recommender.ledger.seats import is_of_seats, value_seats
+from recommender.ledger.started_anew import in_their_place
 from recommender.ledger.tokens_bought import HeldPrice, value_tokens
 from recommender.ledger.untold import why_unknown
 from recommender.methods.realised import After, Before, Realised, price_ratio, realised
@@ -89,7 +91,7 @@ def value(
     others = _in_other_currencies(connection, item, found, every)
     if others:
         return Valued(remarks=[charged_in((line.currency for line in others), item.currency)])
-    found = [line for line in found if line.currency == item.currency]
+    found = in_their_place(connection, item, [line for line in found if line.currency == item.currency])
     billed = sum_up(found)
     if billed.unknown_days:
         return Valued(remarks=[f"The bill gives no cost of it on {billed.unknown_days} days."])

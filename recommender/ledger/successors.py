@@ -5,9 +5,11 @@ Units of throughput that are given up for fewer have no name in common with thos
 Method
     A resource that first appears on the day of a change or later, and shares a fleet, a name or an alias with
     what was changed, counts with the change made last before it; among several made on that day, with the one that has
-    fewest yet. Each resource counts once, but with every commitment: each counts the hours that its own covers.
+    fewest yet. Each resource counts once, but with every commitment: each counts the hours that its own covers. It
+    counts with a schedule too, which is of the number of hours and not of their price: a group starts other machines
+    each morning.
 Cases
-    What is stopped or put on a schedule has no successor: its own charges alone say whether it stopped.
+    What is stopped has no successor: its own charges alone say whether it stopped.
 Known drawbacks
     A node that a growing fleet adds is taken for a replacement. At the price of the change it adds the hours it
     ran; where the service's hours are compared it only lowers what is realised.
@@ -20,16 +22,31 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from recommender.contract import Step
+from recommender.ledger.baseline import step_of
+
 _REPLACED = ("same_hours", "same_service", "commitment")
 
 
 def successors(connection: Connection, items: Sequence[Any], own: Mapping[str, set[int]]) -> dict[str, set[int]]:
     """Keys of the resources that count with each item beside its own; items in the order they were done."""
-    found: dict[str, set[int]] = {item.recommendation_id: set() for item in items}
-    committed = {item.recommendation_id for item in items if item.counterfactual == "commitment"}
-    taken = {key for keys in own.values() for key in keys}
-    changed = {key for name, keys in own.items() if name not in committed for key in keys}
-    able = [item for item in items if item.counterfactual in _REPLACED and own[item.recommendation_id]]
+    able = [item for item in items if own[item.recommendation_id]]
+    replaced = _replaced(connection, [item for item in able if item.counterfactual in _REPLACED], own, items)
+    off = [item for item in able if item.counterfactual == "kept_running"]
+    planned = [item for item in off if step_of(item.kind) is Step.SCHEDULE]
+    restarted = _replaced(connection, planned, own, off)
+    nothing: set[int] = set()
+    return {name: replaced.get(name, nothing) | restarted.get(name, nothing) for name in own}
+
+
+def _replaced(
+    connection: Connection, able: Sequence[Any], own: Mapping[str, set[int]], others: Sequence[Any]
+) -> dict[str, set[int]]:
+    """What counts with each of ``able``; nothing that one of the ``others`` is about itself."""
+    found: dict[str, set[int]] = {item.recommendation_id: set() for item in able}
+    committed = {item.recommendation_id for item in able if item.counterfactual == "commitment"}
+    taken = {key for item in others for key in own[item.recommendation_id]}
+    changed = {key for item in others if item.recommendation_id not in committed for key in own[item.recommendation_id]}
     related: dict[int, list[Any]] = {}
     first_seen = {}
     for item in able:
@@ -37,6 +54,8 @@ def successors(connection: Connection, items: Sequence[Any], own: Mapping[str, s
             text(_RELATED), {"keys": sorted(own[item.recommendation_id]), "done_on": item.done_on}
         )
         for row in rows:
+            if item.undone_on is not None and item.undone_on <= row.first_seen:
+                continue
             if row.resource_key not in taken:
                 related.setdefault(row.resource_key, []).append(item)
                 first_seen[row.resource_key] = row.first_seen
