@@ -279,7 +279,10 @@ def recommendations(connection: Connection, asked: AdviceFilter = ALL) -> Recomm
     )
     return Recommendations(
         tuple(
-            Recommendation(**(row | {"name": subject_name(row["resource_id"]) or row["name"]})) for row in _dicts(rows)
+            Recommendation(
+                **(row | {"name": subject_name(row["resource_id"], row["model"], row["team"]) or row["name"]})
+            )
+            for row in _dicts(rows)
         ),
         tuple(SavingsTotal(*row) for row in totals),
     )

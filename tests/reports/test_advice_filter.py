@@ -219,6 +219,20 @@ def test_a_subscription_is_asked_for_with_or_without_its_path(
         assert [row["id"] for row in json.loads(capsys.readouterr().out)] == ids("1 4"), asked
 
 
+def test_a_team_with_a_slash_is_no_model(advised: Store) -> None:
+    """Of ``tokens:1/us/gpt-4o/Data/AI/standard`` the end alone says that the model is Data and the team AI."""
+    given = {
+        "00000001aaaa": ("tokens:1/us/gpt-4o/Data/AI/standard", "gpt-4o", "tokens of gpt-4o, Data/AI"),
+        "00000004aaaa": ("training:1/meta/llama/Data/AI", "meta/llama", "training of meta/llama, Data/AI"),
+    }
+    with advised.engine.begin() as connection:
+        for key, (name, model, _) in given.items():
+            one = update(recommendation).where(recommendation.c.id == key)
+            connection.execute(one.values(resource_id=name, model=model, team="Data/AI"))
+        rows = {row.id: row.name for row in views.recommendations(connection).rows}
+    assert {key: rows[key] for key in given} == {key: said for key, (_, _, said) in given.items()}
+
+
 def test_what_fits_nothing_is_said_with_its_filter(advised: Store, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(("recommendations", "list", "--team", "nobody", "--counted")) == 0
     assert "No recommendation fits --team, --counted." in capsys.readouterr().out
