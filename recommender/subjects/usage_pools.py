@@ -2,7 +2,8 @@
 
 Assumes     a commitment covers whatever the payer runs of a family in a region, whichever account it runs in. A savings
             plan of AWS or Azure may cover more.
-Method      The on-demand cost of each day is spread evenly over the hours the bill saw it run, else over all hours;
+Method      The on-demand cost of each day is spread evenly over the hours the bill saw it run, else over as many as its
+            quantity says (twelve hours a day are a morning, of every machine, as nobody knows which), else over all;
             a charge of several days is of each of them alike. Billed cost stands in where there is no effective one.
             Usage that no commitment covers counts, and what a commitment covers that ends within ``expiring_days``, or
             has ended: that is on demand now.
@@ -26,6 +27,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from math import ceil
 from typing import Any, Literal
 
 from sqlalchemy import Connection, text
@@ -55,7 +57,7 @@ _A_WEEK = timedelta(days=7)
 """Of bills under a commitment show what it leaves (``methods/lasting.py``)."""
 _ENDED = ("retired", "returned", "deleted", "queued-deleted", "payment-failed", "expired", "cancelled", "failed")
 _DOLLAR = "USD"
-_AMOUNTS = ("on_demand", "list_cost", "effective")
+_AMOUNTS = ("on_demand", "list_cost", "effective", "quantity")
 _SAME_TYPE = "replicas"
 """Target of what keeps the type and takes machines away."""
 
@@ -206,7 +208,7 @@ def _pool(
         for change in changes.get((header["provider"], row.resource_id), ()):
             stays *= change.of(row.day)
         paid = None if row.on_demand is None else row.on_demand * stays
-        one = Spent(row.day, None if row.hours is None else int(row.hours), paid)
+        one = Spent(row.day, _hours_run(row), paid)
         # machines of one type cost the same on most days: what is equal is kept once
         spent[row.resource_id].append(alike.setdefault(one, one))
         amount = Decimal(0) if row.on_demand is None else row.on_demand
@@ -241,6 +243,18 @@ def _pool(
         unpriced=rate(unpriced * HOURS_PER_MONTH, Decimal(hours)),
         **header,
     )
+
+
+def _hours_run(row: Any) -> int | None:
+    """The hours of its day that a row ran, as bits; None is all of them.
+
+    As many as its quantity says where the bill has no hours: the same ones for all, which commits to least.
+    """
+    if row.hours is not None:
+        return int(row.hours)
+    if row.quantity is None or row.quantity > HOURS_PER_DAY - 1:
+        return None
+    return (1 << ceil(max(row.quantity, 0))) - 1 or None
 
 
 def _add(before: DailyCost | None, row: Any) -> DailyCost:
@@ -313,11 +327,12 @@ _DECISIONS = """
            OR (n.state = :expired AND b.recommendation_id IS NOT NULL AND b.done_on IS NULL))
       AND n.kind <> 'commit' AND n.monthly_cost > 0"""
 
-_USAGE = """
+_USAGE = r"""
     SELECT r.provider, a.billing_account_id AS payer, coalesce(l.region_id, r.region) AS region,
            coalesce(s.instance_type, r.instance_type) AS instance_type, k.billing_currency AS currency,
            r.resource_id, c.charge_date AS day, c.charge_end_date AS end_day,
            CASE WHEN c.charge_end_date IS NULL THEN bit_or(c.hours) END AS hours, t.commitment_id, t.ends_at,
+           CASE WHEN bool_and(of_line.quantity IS NOT NULL) THEN max(of_line.quantity) END AS quantity,
            CASE WHEN bool_and(of_line.on_demand IS NOT NULL) THEN sum(of_line.on_demand) END AS on_demand,
            CASE WHEN bool_and(c.list_cost IS NOT NULL) THEN sum(c.list_cost) END AS list_cost,
            CASE WHEN bool_and(of_line.paid IS NOT NULL) THEN sum(of_line.paid) END AS effective
@@ -334,7 +349,11 @@ _USAGE = """
         SELECT CASE WHEN t.commitment_id IS NULL THEN coalesce(c.effective_cost, c.billed_cost, c.contracted_cost)
                     ELSE coalesce(c.contracted_cost, c.list_cost) END AS on_demand,
                coalesce(c.effective_cost,
-                        CASE WHEN t.commitment_id IS NULL OR c.billed_cost <> 0 THEN c.billed_cost END) AS paid
+                        CASE WHEN t.commitment_id IS NULL OR c.billed_cost <> 0 THEN c.billed_cost END) AS paid,
+               CASE WHEN s.consumed_unit ~* '\m(hours?|hrs?|h)\M' THEN c.consumed_quantity
+                    WHEN s.consumed_unit ~* '\m(seconds?|secs?|s)\M' THEN c.consumed_quantity / 3600
+                    WHEN s.pricing_unit ~* '\m(hours?|hrs?|h)\M' AND s.pricing_unit !~ '^ *1?[02-9]'
+                    THEN c.pricing_quantity END AS quantity
     ) AS of_line
     WHERE s.is_ai AND k.charge_category = 'Usage'
       AND coalesce(k.pricing_category, 'Standard') <> 'Dynamic'

@@ -380,6 +380,28 @@ def test_a_bill_of_actual_costs_alone_has_usage_to_commit_to(fleet: Store) -> No
         assert list(load_usage_pools(connection, AS_OF, 2, 10)) == []
 
 
+@pytest.mark.parametrize(
+    ("days", "quantity", "ran"), [(1, "12", 12), (1, "11.2", 12), (1, "23.5", 24), (1, "48", 24), (30, "360", 12)]
+)
+def test_a_bill_by_the_day_says_how_many_hours_ran(fleet: Store, days: int, quantity: str, ran: int) -> None:
+    """240 a day over twelve hours are 20 an hour and nothing in the others, though nobody knows which they were: of 10
+    in every hour a commitment of 10 at 0.6 would have been used, and 144 a day paid for what had cost 120."""
+    with fleet.engine.begin() as connection:
+        connection.execute(sku.update().values(pricing_unit="1 Hour"))
+        connection.execute(
+            charge.update()
+            .where(charge.c.resource_key == 1)
+            .values(
+                charge_date=DAY - timedelta(days=days - 1),
+                charge_end_date=DAY + timedelta(days=1) if days > 1 else None,
+                hours=None,
+                effective_cost=240 * days,
+                pricing_quantity=Decimal(quantity),
+            )
+        )
+    assert load(fleet, expiring_days=10).usage[24:] == (Decimal(240) / ran,) * ran + (Decimal(0),) * (24 - ran)
+
+
 def test_a_list_price_alone_is_not_what_an_hour_costs(fleet: Store) -> None:
     """A second line of i-1 with only a list price: what it costs is unknown, so its hours are, and not 240 still."""
     with fleet.engine.begin() as connection:
