@@ -109,10 +109,11 @@ def evaluate(subject: UsagePool, settings: Recommend) -> Advice | WhyNot:
         )
     best = _careful(known, committed_rate, options)
     if best.covers <= 0:
+        least = "" if subject.by_hour else "at least "
         return no(
             "varying",
-            f"Something ran in {sum(hour > 0 for hour in known) / hours:.0%} of hours: too few for a committed hour at "
-            f"{committed_rate:.0%} of the on-demand price, or too uncertain to survive a fall of "
+            f"Something ran in {least}{sum(hour > 0 for hour in known) / hours:.0%} of hours: too few for a committed "
+            f"hour at {committed_rate:.0%} of the on-demand price, or too uncertain to survive a fall of "
             f"{options.stress_fall:.0%}.",
         )
     return _advice(subject, best, rates, (sold, committed_rate), options)
@@ -210,6 +211,10 @@ def _advice(
         ahead = (
             f" Its weeks differ so much that over the term an hour may use {lowest.quantize(CENT)} {subject.currency} "
             "on average (P10 of its forecast): no more than that is committed to."
+        )
+    if not subject.by_hour:
+        ahead += (
+            " Which hours ran its bill does not say: the same ones of all machines are taken, as many as it counts."
         )
     unpriced = (
         f" {_monthly_text(subject.unpriced)} {subject.currency} a month of types without a committed price is left out."

@@ -98,6 +98,7 @@ class UsagePool(Subject):
     of each resource by day, all after what was decided; ``decided`` is what accepted and done changes take out of it,
     and ``unpriced`` what types without a committed price cost, both a month. ``begun`` are commitments that begin, by
     their listing, less than a week before the end of the evidence or after it: what they cover is in the usage.
+    ``by_hour`` is false where the bill does not say which hours of a day ran, only how many.
     """
 
     family: str
@@ -111,6 +112,7 @@ class UsagePool(Subject):
     decided: Decimal
     unpriced: Decimal = Decimal(0)
     begun: tuple[Begun, ...] = ()
+    by_hour: bool = True
 
 
 @dataclass(frozen=True)
@@ -241,6 +243,7 @@ def _pool(
         ),
         decided=rate(decided * HOURS_PER_MONTH, Decimal(hours)),
         unpriced=rate(unpriced * HOURS_PER_MONTH, Decimal(hours)),
+        by_hour=all(row.hours is not None or _hours_run(row) is None for row in rows),
         **header,
     )
 

@@ -147,6 +147,15 @@ def test_what_ends_soon_is_part_of_the_size_and_saves_nothing_today() -> None:
     assert "1 commitment ends within 60 days" in found.reason
 
 
+def test_hours_that_a_bill_only_counts_are_told_as_such() -> None:
+    """Half of the hours, or more if machines took turns; always 10 is advised all the same."""
+    half = evaluate(pool([10] * 12 + [0] * 12, by_hour=False), SETTINGS)
+    assert isinstance(half, WhyNot)
+    assert half.explanation.startswith("Something ran in at least 50% of hours")
+    assert "Which hours ran its bill does not say" in advise(pool([10], by_hour=False)).reason
+    assert "Which hours ran" not in advise(pool([10])).reason
+
+
 def test_a_commitment_is_bought_once() -> None:
     """The bill still has 10 an hour on demand, and a plan for it began the day before it ends."""
     bought = Begun("Compute savings plan", AS_OF - timedelta(days=1))

@@ -399,7 +399,9 @@ def test_a_bill_by_the_day_says_how_many_hours_ran(fleet: Store, days: int, quan
                 pricing_quantity=Decimal(quantity),
             )
         )
-    assert load(fleet, expiring_days=10).usage[24:] == (Decimal(240) / ran,) * ran + (Decimal(0),) * (24 - ran)
+    found = load(fleet, expiring_days=10)
+    assert found.usage[24:] == (Decimal(240) / ran,) * ran + (Decimal(0),) * (24 - ran)
+    assert found.by_hour == (ran == 24)
 
 
 def test_a_list_price_alone_is_not_what_an_hour_costs(fleet: Store) -> None:
