@@ -44,7 +44,7 @@ from recommender.ledger.floors import Floor, take_floors
 from recommender.ledger.made_for import made_for
 from recommender.ledger.order import days_counted, held_after, superseded_on
 from recommender.ledger.seats import counts_from
-from recommender.ledger.successors import successors
+from recommender.ledger.successors import started_beside, successors
 from recommender.ledger.tokens_again import ends_on, held_price
 
 MONTHS = 12
@@ -114,6 +114,7 @@ def update_ledger(connection: Connection, floors: Sequence[Floor], now: datetime
         held = held_after(item, items, reach[name], replaced)
         price, missing = held_price(item, items), is_missing(item, bought[name])
         spans = _spans(item, ends[name], bills[place], now.date())
+        beside = started_beside(connection, item, own[name])
         for span in spans:
             days = days_counted(held, span.first, span.end)
             if not days:
@@ -122,6 +123,8 @@ def update_ledger(connection: Connection, floors: Sequence[Floor], now: datetime
                 connection, item, keys, span.first, span.end,
                 held=held, price=price, is_rest_missing=missing, made=made[item.provider],
             )  # fmt: skip
+            if beside:
+                valued.remarks.append(beside)
             written.append(_line(item, span, valued, days, now))
         if item.kind == "stop_idle":
             known_to = spans[-1].end if spans else item.done_on + timedelta(days=1)

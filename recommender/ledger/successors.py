@@ -9,7 +9,8 @@ Method
     counts with a schedule too, which is of the number of hours and not of their price: a group starts other machines
     each morning.
 Cases
-    What is stopped has no successor: its own charges alone say whether it stopped.
+    What is stopped has no successor: its own charges alone say whether it stopped. What its group, name or alias
+    started within a week is told beside it (``started_beside``).
 Known drawbacks
     A node that a growing fleet adds is taken for a replacement. At the price of the change it adds the hours it
     ran; where the service's hours are compared it only lowers what is realised.
@@ -18,6 +19,7 @@ Known drawbacks
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -25,6 +27,7 @@ from sqlalchemy import Connection, text
 from recommender.contract import Step
 from recommender.ledger.baseline import step_of
 
+_SOON_DAYS = 7
 _REPLACED = ("same_hours", "same_service", "commitment")
 
 
@@ -37,6 +40,18 @@ def successors(connection: Connection, items: Sequence[Any], own: Mapping[str, s
     restarted = _replaced(connection, planned, own, off)
     nothing: set[int] = set()
     return {name: replaced.get(name, nothing) | restarted.get(name, nothing) for name in own}
+
+
+def started_beside(connection: Connection, item: Any, own: set[int]) -> str | None:
+    """A sentence where a group that a machine was stopped of started others soon after; None where it did not."""
+    if item.kind != "stop_idle" or not own:
+        return None
+    rows = connection.execute(text(_RELATED), {"keys": sorted(own), "done_on": item.done_on})
+    number = sum(row.first_seen <= item.done_on + timedelta(days=_SOON_DAYS) for row in rows)
+    if not number:
+        return None
+    others = "1 other" if number == 1 else f"{number} others"
+    return f"Its group started {others} within {_SOON_DAYS} days: whether one took its place, the bill does not say."
 
 
 def _replaced(

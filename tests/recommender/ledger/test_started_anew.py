@@ -44,11 +44,21 @@ def test_machines_a_group_starts_each_morning_are_paid_for(paid: Paid, kind: str
     assert (line.counterfactual_cost, line.actual_cost, line.realised) == (7440, 3720, 3720)
 
 
-def test_a_group_that_is_stopped_has_no_successor(paid: Paid) -> None:
-    """Its own charges alone say whether a machine was stopped."""
-    each_morning(paid, OCTOBER, NOVEMBER)
+@pytest.mark.parametrize(
+    ("first", "end", "said"),
+    [
+        (date(2026, 10, 1), date(2026, 10, 3), "Its group started 2 others within 7 days"),
+        (date(2026, 10, 7), date(2026, 10, 20), "Its group started 1 other within 7 days"),
+        (date(2026, 10, 8), NOVEMBER, None),
+    ],
+)
+def test_a_stop_says_what_its_group_started_since(paid: Paid, first: date, end: date, said: str | None) -> None:
+    """Its own charges alone say whether a machine was stopped; a group may have put another in its place."""
+    each_morning(paid, first, end)
     paid.done(paid.advise("stop-1", "i-1"), DONE)
-    assert paid.lines("stop-1")["2026-10"].realised == 7440
+    line = paid.lines("stop-1")["2026-10"]
+    assert line.realised == 7440
+    assert line.remark == (said and f"{said}: whether one took its place, the bill does not say.")
 
 
 def test_new_machines_count_with_the_resize_and_the_schedule_of_their_group(paid: Paid) -> None:
