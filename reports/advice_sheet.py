@@ -31,10 +31,14 @@ def savings(row: Recommendation) -> list[Pair]:
         ("Saves net of commitments", f"{money(row.monthly_saving_net)} {monthly}"),
         (
             "Likely between (P10, P90)",
-            f"{between} {monthly}" if between != UNKNOWN else _no_range(row),
+            f"{between} {monthly}{_median(row)}" if between != UNKNOWN else _no_range(row),
         ),
         ("Counted in the total", f"no, {missing}" if missing else f"{money(row.counted_net)} {monthly}"),
     ]
+
+
+def _median(row: Recommendation) -> str:
+    return "" if row.saving_p50 is None else f", as likely above as below {money(row.saving_p50)} (P50)"
 
 
 def _no_range(row: Recommendation) -> str:

@@ -205,7 +205,7 @@ def test_choosing_a_recommendation_shows_its_evidence(visit: Visit, filled: Serv
     assert facts["Saves at list price"] == "120.00 USD a month"
     assert facts["Saves at your rates"] == "100.00 USD a month"
     assert facts["Saves net of commitments"] == "90.00 USD a month"
-    assert facts["Likely between (P10, P90)"] == "80.00 – 95.00 USD a month"
+    assert facts["Likely between (P10, P90)"] == ("80.00 – 95.00 USD a month, as likely above as below 90.00 (P50)")
     assert facts["Risk of acting"] == "very low: falls short in at most 1.0 % of hours (95\u00a0%\u00a0sure)"
     assert facts["Confidence in finding"] == "high"
     proof = {row[0]: row[1] for row in visitor.rows("Evidence")}

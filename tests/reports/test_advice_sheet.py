@@ -45,7 +45,11 @@ def test_a_risk_says_what_its_bound_is_of(evidence: dict[str, Any], said: str) -
 @pytest.mark.parametrize(
     ("evidence", "ends", "said"),
     [
-        ({"range_from": "the weeks of the bill"}, ("80", "95"), "80.00 – 95.00 USD a month"),
+        (
+            {"range_from": "the weeks of the bill"},
+            ("80", "95"),
+            "80.00 – 95.00 USD a month, as likely above as below 90.00 (P50)",
+        ),
         ({"range_from": "none: its weeks do not differ"}, (None, None), "no range: its weeks do not differ"),
         ({"range_from": "none: its weeks do not differ"}, ("90", "90"), "no range: its weeks do not differ"),
         ({}, (None, None), "– (no range is known)"),
