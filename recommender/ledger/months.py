@@ -50,6 +50,7 @@ from recommender.ledger.tokens_again import ends_on, held_price
 MONTHS = 12
 _MISSED, _AS_PROMISED = Decimal("0.5"), Decimal("0.1")
 """Where no range was promised: of the net saving, below which it is a miss, and how far off it is as promised."""
+_IN_WORDS = {"within": "as promised", "above": "more than promised", "saved": "less than promised", "miss": "a miss"}
 _PREDICTIONS = ("predicted_net", "predicted_p10", "predicted_p50", "predicted_p90")
 
 
@@ -246,26 +247,31 @@ def _verify(
     over = bool(mine) and len(known) == len(mine) and mine[-1]["end_day"] == stop
     line = whole[0] if whole else known[-1] if over else None
     went_on = still_paid(item.done_on, restart)
+    outcome = None if line is None else "miss" if went_on else outcome_of(line)
     connection.execute(
         update(saving_baseline)
         .where(saving_baseline.c.recommendation_id == item.recommendation_id)
         .values(
             verified_month=line["month"] if line else None,
-            outcome=(None if line is None else "miss" if went_on else outcome_of(line)),
+            outcome=outcome,
             restarted_on=restart,
         )
     )
     if line is None and item.state == "verified":
         which = "" if item.verified_month is None else f" in {item.verified_month:%Y-%m}"
         _say(connection, item, "done", f"What verified it{which} is no longer known: it waits for a final bill.", now)
-    if line is None or item.state != "done":
+    is_new: bool = item.state == "done"
+    is_told_anew = item.state == "verified" and item.outcome not in (None, outcome)
+    if line is None or outcome is None or not (is_new or is_told_anew):
         return False
     predicted = line["predicted_net"]
     promised = "" if predicted is None else f", promised {predicted:.2f}"
     promised += "; still paid for" if went_on else ""
     said = f"{line['month']:%Y-%m}: {line['realised']:.2f} {item.currency} realised{promised}"
+    if is_told_anew:
+        said += f"; {_IN_WORDS[outcome]} by now, {_IN_WORDS[item.outcome]} when it was told before"
     _say(connection, item, "verified", said, now)
-    return True
+    return is_new
 
 
 def _say(connection: Connection, item: Any, state: Literal["done", "verified"], reason: str, now: datetime) -> None:

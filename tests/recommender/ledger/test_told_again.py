@@ -76,3 +76,19 @@ def test_what_is_no_longer_known_is_verified_no_longer(paid: Paid, gone: str) ->
     paid.lines("stop-1")
     assert paid.state("stop-1") == "verified"
     assert [event for event, _ in told(paid)] == ["done", "verified", "done", "verified"]
+
+
+def test_a_bill_that_changes_what_came_of_it_is_told_once(paid: Paid) -> None:
+    """Ten days of October are charged after all: 21 × 240 = 5,040 of 7,440 promised, below the P10 of 6,696."""
+    paid.lines("stop-1")
+    paid.hours("i-1", date(2026, 10, 22), NOVEMBER)
+    paid.lines("stop-1")
+    paid.lines("stop-1")
+    assert (paid.state("stop-1"), paid.baseline("stop-1").outcome) == ("verified", "miss")
+    assert told(paid)[1:] == [
+        ("verified", "2026-10: 7440.00 USD realised, promised 7440.00"),
+        (
+            "verified",
+            "2026-10: 5040.00 USD realised, promised 7440.00; a miss by now, as promised when it was told before",
+        ),
+    ]
