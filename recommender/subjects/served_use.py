@@ -94,7 +94,8 @@ def served_use(
     answered = func.sum(of.quantity).filter(of.quantity > 0)
     rows = connection.execute(
         select(
-            *owner, of.hour, of.unit_class, func.sum(of.quantity), func.sum(of.quantity * cast(of.latency_p50_ms, Numeric)) / 1000,
+            *owner, of.hour, of.unit_class, func.sum(of.quantity),
+            func.sum(of.quantity * cast(of.latency_p50_ms, Numeric)) / 1000,
             answered == func.sum(of.quantity).filter(of.latency_p50_ms.is_not(None)),
         )
         .where(
