@@ -99,7 +99,7 @@ def combine(
         if item.gate is None and not item.estimate_only and item.saving.net > 0
     ]
     wide = [number for number in able if known[advice[number].kind].step is Step.COMMIT]
-    parts = _Parts(advice, known)
+    parts = _Parts(advice, known, frozenset(number for number in able if done(advice[number])))
     owned = [*bought, *(advice[number] for number in wide if accepted(advice[number]))]
     choices = parts.choices([number for number in able if number not in wide])
     to_buy: list[_Choice] = []
@@ -130,7 +130,7 @@ def combine(
     stands = list(zip(options, settle(options, offers), strict=True))
     found = parts.counted([one for one, stays in stands if stays], pools, accepted)
     remarks = {line: BESIDE_COMMITMENT for one, stays in stands if not stays for line in one.lines}
-    carried_out = [one for one in choices if any(done(advice[number]) for number in one.lines)]
+    carried_out = [one for one in choices if parts.done & set(one.lines)]
     in_force = {line for one, stays in stands if stays for line in one.lines}
     for one in choices:
         if in_force.isdisjoint(one.lines) and parts.clash(one, carried_out):
@@ -149,8 +149,8 @@ class _Choice:
 class _Parts:
     """The shares of all proposals, and how they combine."""
 
-    def __init__(self, advice: Sequence[Advice], kinds: Mapping[str, Kind[Any]]) -> None:
-        self.advice, self.kinds = advice, kinds
+    def __init__(self, advice: Sequence[Advice], kinds: Mapping[str, Kind[Any]], done: frozenset[int]) -> None:
+        self.advice, self.kinds, self.done = advice, kinds, done
         self.resources = [item.resources for item in advice]
         self.cost: dict[str, Decimal] = {}
         others_first = sorted(
@@ -222,13 +222,18 @@ class _Parts:
     def _conflict(self, one: int, other: int) -> bool:
         if one == other or self.resources[one].keys().isdisjoint(self.resources[other]):
             return False
+        if any(a in self.done and self._removes(b) and not self._removes(a) for a, b in ((one, other), (other, one))):
+            # what was made smaller or put on a schedule can be removed still
+            return False
         ours, theirs = self.kinds[self.advice[one].kind], self.kinds[self.advice[other].kind]
         if ours.alone or theirs.alone or theirs.name in ours.excludes or ours.name in theirs.excludes:
             return True
         return ours.step is theirs.step and theirs.name not in ours.together and ours.name not in theirs.together
 
     def ordered(self, chosen: Iterable[int]) -> list[int]:
-        return sorted(chosen, key=lambda number: (self.kinds[self.advice[number].kind].step, number))
+        """What was done acts first, then each in the order of its step."""
+        steps = {number: self.kinds[self.advice[number].kind].step for number in chosen}
+        return sorted(steps, key=lambda number: (number not in self.done, steps[number], number))
 
     def share(self, number: int, name: str, amount: Decimal) -> Decimal:
         """Share of the cost of a resource that a proposal takes away, where it saves ``amount`` on all of its own."""

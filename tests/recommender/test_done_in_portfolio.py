@@ -59,6 +59,17 @@ def test_what_goes_with_what_was_done_saves_of_what_is_left(database: Store, mak
     assert rows["rightsize"].counted_net == 0
 
 
+def test_what_is_on_a_schedule_can_be_stopped_and_saves_what_is_left(
+    database: Store, make_subject: Make, clock: Clock
+) -> None:
+    """Of 10,000 the schedule that was done takes 4,000; the stop that is advised now saves the other 6,000."""
+    machine = make_subject()
+    advice = [advise(machine, "stop_idle", 10_000), advise(machine, "schedule", 4_000)]
+    rows = rows_after(database, advice, "schedule", "done", clock)
+    assert (rows["stop_idle"].counted_net, rows["schedule"].counted_net) == (6_000, 0)
+    assert "done already" not in rows["stop_idle"].reason
+
+
 @pytest.mark.parametrize("kind", ["stop_idle", "rightsize"])
 def test_other_machines_are_not_concerned(database: Store, make_subject: Make, clock: Clock, kind: str) -> None:
     one, other = make_subject(), replace(make_subject(), resource_id="i-other", resource_key=2)
