@@ -247,7 +247,7 @@ def _serve(machines: tuple[Machine, ...], quote: Quote, options: Spot) -> _Outlo
         risk=max(risk_level(found.shortfall), 1),
         reason=f"Spot costs {quote.ratio:.0%} of what is paid now. With {spare} replicas to spare over {zones} zones, "
         f"so that the {len(machines)} there are now outlive the loss of any one zone, and on demand for what is "
-        f"missing, it would save {_share(found.saving)}; capacity is there {availability:.1%} of the time.",
+        f"missing, it would save {_share(found.saving)}; a replica's place is gone {1 - availability:.2%} of the time.",
         bound=Decimal(repr(round(found.shortfall, 6))),
         on_spot=OnSpot(
             per_price=(found.cost_share - found.fallback / len(machines)) / quote.ratio,

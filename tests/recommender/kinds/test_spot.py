@@ -261,6 +261,7 @@ def test_serving_needs_spare_over_zones(make_subject: Make) -> None:
     assert advice.evidence["domains"] == [2, 2, 2]
     assert advice.evidence["spare"] == 2
     assert advice.evidence["availability"] == pytest.approx(600 / (600 + 1 / 6), abs=1e-6)
+    assert "a replica's place is gone 0.03% of the time" in advice.reason
     assert advice.evidence["expected_saving"] == pytest.approx(1 - 6 * 0.35 / 4, abs=1e-3)
     assert advice.monthly_cost == 4 * Decimal("14600.00")
     assert sum(advice.acts_on.values()) == advice.monthly_cost
