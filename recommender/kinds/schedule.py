@@ -52,6 +52,8 @@ NAME = "schedule"
 _TRAIN_DAYS = 14
 _FULL = HOURS_PER_WEEK * 0.98
 """Hours of the week from which on it is billed all the time."""
+_WEEK_APART = HOURS_PER_WEEK - 24
+"""Hours between the first and the last work that shows it comes back by the week."""
 
 
 @dataclass(frozen=True)
@@ -159,12 +161,15 @@ def _replayed(week: Weeks, active: float, lookahead_hours: int) -> Replay | None
 
 
 def _seldom(week: Weeks, active: float) -> str:
-    """Why its work does not repeat by the week; empty where it does: in two weeks at least, one of the last two."""
+    """Why its work does not repeat by the week; empty where it does: in two weeks or more that lie a week apart, one of
+    them of the last two."""
     works = (week.load > active)[::-1]
     weeks = [bool(works[start : start + HOURS_PER_WEEK].any()) for start in range(0, works.size, HOURS_PER_WEEK)]
     if not any(weeks[:2]):
         return "It did no work in the last two weeks: it may have ended, or come back by the month."
-    if sum(weeks) < 2:
+    at = np.flatnonzero(works)
+    # what goes on over the end of a week is one stretch of work
+    if sum(weeks) < 2 or at[-1] - at[0] < _WEEK_APART:
         return "It worked in one week of those known: nothing shows that it comes back every week."
     return ""
 

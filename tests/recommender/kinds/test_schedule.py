@@ -130,6 +130,20 @@ def test_work_of_one_week_is_no_weekly_work(make_subject: Make, days_ago: int) -
     assert found.reason == "not_weekly"
 
 
+@pytest.mark.parametrize(("days_apart", "reason"), [(0, "not_weekly"), (4, "not_weekly"), (7, None)])
+def test_work_over_the_end_of_a_week_is_no_second_week_of_it(
+    make_subject: Make, days_apart: int, reason: str | None
+) -> None:
+    """Twelve hours, six of them in the last fortnight and six in the week before: once, and of 26 known days all before
+    those it is tried on. Twice within four days shows no week either; a week apart it does."""
+    load = np.zeros(HOURS)
+    load[: 2 * 24] = np.nan
+    begin = HOURS - 14 * 24 - 6
+    load[begin : begin + 12] = load[begin - days_apart * 24 :][:12] = 0.5
+    answer = evaluate(service(make_subject, [member(make_subject(stage="inference_batch"), load)]), DEFAULT)
+    assert (answer.reason if isinstance(answer, WhyNot) else None) == reason
+
+
 def test_work_that_ended_two_weeks_ago_has_no_windows(make_subject: Make) -> None:
     load = weekly(office(9, 18))
     load[-15 * 24 :] = 0
