@@ -13,7 +13,7 @@ from aispend.advising import Recommend
 from aispend.prices.accelerators import accelerator
 from recommender.contract import COST_UNKNOWN, Advice, WhyNot
 from recommender.evidence import load_evidence, machine_price
-from recommender.guards import covered_remark, preconditions_of, refusal_of_service, scarce_among
+from recommender.guards import covered_remark, given_up_too, preconditions_of, refusal_of_service, scarce_among
 from recommender.kinds.replayed import MAX_BOUND
 from recommender.kinds.together import describe_all
 from recommender.methods.outcome import Outcome
@@ -212,6 +212,8 @@ def _advice(
     gate = "a load test of the models together, at your own latency"
     if best.adapters:
         gate += ", on an engine that loads adapters of one base (LoRA)"
+    if given_up := given_up_too(machines):
+        gate += f", and {given_up}"
     hours = min(outcome.hours for outcome in best.outcomes)
     there = [machine for machine in machines if machine.instance_type == best.machine.instance_type]
     return Advice(

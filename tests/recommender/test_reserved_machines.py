@@ -22,12 +22,12 @@ from recommender.kinds import (
 )
 from recommender.subjects.machine_life import Life
 from tests.recommender.conftest import GIB, history
-from tests.recommender.kinds.services import Make, member, office, service, weekly
+from tests.recommender.kinds.services import HOURS, Make, member, office, service, weekly
 from tests.recommender.kinds.sizes import CHAT, two_of_eight
 from tests.recommender.kinds.test_accelerator import a10g, told
 from tests.recommender.kinds.test_arm_host import measured, processors
 from tests.recommender.kinds.test_auto_stop import notebook
-from tests.recommender.kinds.test_consolidate import replicas
+from tests.recommender.kinds.test_consolidate import pool, replicas
 from tests.recommender.kinds.test_scale_replicas import group
 
 DEFAULT = Recommend()
@@ -68,6 +68,16 @@ def test_a_stop_counts_once_its_reservation_is_given_up_too(make_subject: Make) 
     free = stop_idle.evaluate(make_subject(), DEFAULT)
     assert isinstance(free, Advice)
     assert free.gate is None
+
+
+@pytest.mark.parametrize("life", [None, RESERVED])
+def test_sharing_machines_waits_for_their_reservations_too(make_subject: Make, life: Life | None) -> None:
+    found = consolidate.evaluate(
+        pool(make_subject, {"a": np.full(HOURS, 1.0), "b": np.full(HOURS, 1.0)}, life=life), DEFAULT
+    )
+    assert isinstance(found, Advice)
+    assert found.gate is not None
+    assert found.gate.endswith("that capacity reservation cr-1 is lowered or cancelled with it") is (life is not None)
 
 
 @pytest.mark.parametrize("life", [None, RESERVED])
