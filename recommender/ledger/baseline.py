@@ -36,7 +36,7 @@ from recommender.ledger.billed import Billed, Line, lines, sum_up
 from recommender.ledger.seats import is_of_seats, measured_seats
 from recommender.ledger.taken_back import keep_what_was_taken_back
 from recommender.ledger.tokens_bought import measured
-from recommender.ledger.windows import WINDOW_DAYS, window_before
+from recommender.ledger.windows import WINDOW_DAYS, measured_over, window_before
 from recommender.registry import KINDS
 from recommender.subjects.ends import HANDOVER
 
@@ -116,6 +116,9 @@ def write_baseline(
     statement = upsert(saving_baseline).values(**promise, **measured)
     changing = {name: statement.excluded[name] for name in measured}
     connection.execute(statement.on_conflict_do_update(index_elements=["recommendation_id"], set_=changing))
+    if done_on is not None and measured["unit"] == "hour":
+        for name, day in measured_over(connection, row.id, row.provider, measured["parts"], done_on):
+            _measure(connection, name, day, now.date())
 
 
 def measure_what_waits(connection: Connection, today: date) -> None:
@@ -123,10 +126,16 @@ def measure_what_waits(connection: Connection, today: date) -> None:
     b = saving_baseline.c
     waiting = select(b.recommendation_id, b.done_on).where(b.done_on.is_not(None), b.quantity.is_(None))
     for name, done_on in connection.execute(waiting).all():
-        row = connection.execute(select(recommendation).where(recommendation.c.id == name)).one()
-        measured = _measured(connection, row, done_on, today)
-        if measured["quantity"] is not None:
-            connection.execute(update(saving_baseline).where(b.recommendation_id == name).values(**measured))
+        _measure(connection, name, done_on, today)
+
+
+def _measure(connection: Connection, name: str, done_on: date, today: date) -> None:
+    """Measure what was paid before it was done, and write it where it is known."""
+    row = connection.execute(select(recommendation).where(recommendation.c.id == name)).one()
+    measured = _measured(connection, row, done_on, today)
+    if measured["quantity"] is not None:
+        b = saving_baseline.c
+        connection.execute(update(saving_baseline).where(b.recommendation_id == name).values(**measured))
 
 
 def unpaid_until(connection: Connection, recommendation_id: str, day: date, today: date) -> date | None:

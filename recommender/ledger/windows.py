@@ -6,6 +6,7 @@ Method
     Else it is the days before that change, as of one day both (``order.py`` holds the two apart then).
     What an hour costs is changed by a new price of these hours alone, what is covered by commitments alone.
 Cases
+    A change that is told after a later one is a change before it all the same: the later one is measured anew.
     What was taken back on the day it was done changed nothing.
 """
 
@@ -40,6 +41,27 @@ def window_before(
             return since, end
         end = day
     return end - timedelta(days=WINDOW_DAYS), end
+
+
+def measured_over(
+    connection: Connection, name: str, provider: str, resources: Collection[str], day: date
+) -> list[tuple[str, date]]:
+    """What was done of the same resources within a window after ``day``, and was measured before that was told."""
+    b = saving_baseline.c
+    if not resources:
+        return []
+    rows = connection.execute(
+        select(b.recommendation_id, b.done_on)
+        .where(
+            b.recommendation_id != name,
+            b.provider == provider,
+            b.done_on > day,
+            b.done_on <= day + timedelta(days=WINDOW_DAYS),
+            b.parts.has_any(array(sorted(resources))),
+        )
+        .order_by(b.done_on, b.recommendation_id)
+    )
+    return [(row.recommendation_id, row.done_on) for row in rows]
 
 
 def _changes(

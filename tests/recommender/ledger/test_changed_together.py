@@ -103,3 +103,14 @@ def test_what_does_not_change_an_hours_price_leaves_the_days_before_a_price(paid
     # a commitment's price is of what it covers, and spot's is of these hours
     paid.done(paid.advise("size-1", "i-1", kind="rightsize"), date(2026, 9, 30))
     assert paid.baseline("size-1").window_end == date(2026, 9, 29)
+
+
+@pytest.mark.parametrize("days", [3, 14])
+def test_what_was_done_before_and_told_after_counts_as_told_in_time(paid: Paid, days: int) -> None:
+    """14 days apart: 12 × (10 − 4) × 31 and 12 × 4 × 31; three days apart the hours at 10: 12 × 10 × 31."""
+    last = date(2026, 9, 29)
+    resized_and_scheduled(paid, last - timedelta(days=days), last)
+    paid.done(paid.advise("plan-1", "i-1", kind="schedule"), last)
+    paid.done(paid.advise("size-1", "i-1", kind="rightsize"), last - timedelta(days=days))
+    assert paid.lines("size-1")["2026-10"].realised == 12 * 6 * 31
+    assert paid.lines("plan-1")["2026-10"].realised == 12 * (4 if days == 14 else 10) * 31
