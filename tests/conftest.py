@@ -18,11 +18,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from botocore.loaders import JSONFileLoader
 from hypothesis import HealthCheck, settings
 from sqlalchemy import Connection, Engine, text
 
@@ -82,9 +84,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
-    """Modules and tests live to the end: looking through them for garbage again and again takes a tenth of the run."""
+    """Modules and tests live to the end: looking through them for garbage again and again takes a tenth of the run.
+
+    What a test leaves is little beside them: looking for it often takes another.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -177,6 +183,15 @@ def new_home() -> Callable[[], Path]:
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _services_read_once() -> Iterator[None]:
+    """What botocore knows of AWS's services is the same for all sessions: megabytes of JSON, read once a worker."""
+    read = functools.cache(partial(JSONFileLoader.load_file, JSONFileLoader()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", lambda _, path: read(path))
+        yield
 
 
 @pytest.fixture(scope="session")
