@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from aispend.money import HALF_CENT, change_in_words, exact_sum, in_words
+from aispend.percents import percent
 from aispend.watching import TOTALS
 from analyzer.anomaly_drivers import Part
 from analyzer.anomaly_found import Found
@@ -51,4 +52,4 @@ def _size(part: Part, total: Decimal) -> str:
     if rest * total < 0 and abs(rest) >= HALF_CENT:
         return f"{change_in_words(part.change)}, {change_in_words(rest)} elsewhere"
     share = min(part.change / total, Decimal(1))
-    return f"{share:.0%}" if share >= _LEAST_SHARE else "less than 1%"
+    return percent(share) if share >= _LEAST_SHARE else "less than 1 %"

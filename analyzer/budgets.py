@@ -32,6 +32,7 @@ from sqlalchemy import Connection, delete, insert, text
 from aispend.clock import Clock, next_month
 from aispend.errors import SettingsError
 from aispend.money import COST_QUANTUM, exact_sum, in_words
+from aispend.percents import percent
 from aispend.schema import budget_status
 from aispend.settings import Settings
 from aispend.watching import Budget, BudgetAlerts
@@ -150,8 +151,8 @@ def standing(
 
 def _share_spent(actual: Decimal, amount: Decimal) -> str:
     """What is not spent yet is not said to be, however near."""
-    nearly = "nearly " if actual < amount and f"{actual / amount:.0%}" == "100%" else ""
-    return f"{nearly}{actual / amount * 100:.0f} % spent"
+    share = percent(actual / amount)
+    return f"{'nearly ' if actual < amount and share == '100 %' else ''}{share} spent"
 
 
 def _forecast_below_zero(actual: Decimal, p50: Decimal, path: Path) -> str:

@@ -32,6 +32,7 @@ from datetime import datetime, time, timedelta
 from typing import Protocol
 
 from aispend.advising import Exclusion, Recommend
+from aispend.percents import percent
 from aispend.resource_id import canonical, plain_account
 from aispend.tag_keys import is_called, plain_tag_key, tag_values
 from recommender.contract import Saving, Subject
@@ -230,7 +231,7 @@ def hard_to_regain(machine: Machine) -> str | None:
     if market is not None and market.placement_score is not None and market.placement_score <= LOW_PLACEMENT_SCORE:
         return f"spot placement scores {market.placement_score} of 10"
     if market is not None and market.band is not None and market.band.least_a_month >= HIGH_INTERRUPTION:
-        return f"more than {market.band.low:.0%} of spot machines of the type are interrupted in {market.band.per}"
+        return f"more than {percent(market.band.low)} of spot machines of the type are interrupted in {market.band.per}"
     return scarcity(machine.accelerator_type)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
+from aispend import percents
 from aispend.money import exact_sum, rate
 from reports.kinds import KINDS
 from reports.views import (
@@ -58,8 +59,8 @@ def unit_price(amount: Decimal | None) -> str:
 
 
 def percent(share: Decimal | None, decimals: int = 0) -> str:
-    """``0.123`` as ``12 %``; what comes to nothing has no sign."""
-    return UNKNOWN if share is None else f"{share * 100:z.{decimals}f} %"
+    """``0.123`` as ``12 %``."""
+    return UNKNOWN if share is None else percents.percent(share, decimals)
 
 
 def share_spent(actual: Decimal | None, amount: Decimal) -> str:

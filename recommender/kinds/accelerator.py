@@ -37,6 +37,7 @@ import numpy as np
 
 from aispend.advising import Recommend
 from aispend.moving import Accelerators
+from aispend.percents import percent
 from aispend.prices.accelerators import InstanceType, accelerator, instance_type
 from aispend.prices.prices import Price
 from recommender import terraform
@@ -116,7 +117,7 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     return no(
         "best_here",
         f"No other accelerator with a known price in {first.region} does the work of {parts.count}"
-        f"{first.instance_type} for {options.min_saving:.0%} less.{bench}",
+        f"{first.instance_type} for {percent(options.min_saving)} less.{bench}",
     )
 
 
@@ -130,8 +131,8 @@ def _work(subject: Service, parts: Parts, settings: Recommend) -> Work | tuple[s
     known = float((~np.isnan(load) & ~(ran == 0)).sum())
     if known < options.min_hours or known / billed < options.min_coverage:
         return "telemetry_missing", (
-            f"{known:.0f} h of utilization cover {known / billed:.0%} of the hours it ran; "
-            f"{options.min_hours} h and {options.min_coverage:.0%} are needed."
+            f"{known:.0f} h of utilization cover {percent(known / billed)} of the hours it ran; "
+            f"{options.min_hours} h and {percent(options.min_coverage)} are needed."
         )
     if not all(member.graded for member in subject.current):
         return "telemetry_grade", (

@@ -28,6 +28,7 @@ from typing import Any
 
 from aispend.advising import Recommend
 from aispend.moving import OwnRatio
+from aispend.percents import percent
 from aispend.prices.prices import Price
 from recommender import terraform
 from recommender.actions import describe, resize
@@ -110,7 +111,7 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
         return no(
             "not_worth_it",
             f"{_machines(row)} × {row.target} would do the work of it and cost {_hourly(row, price)} an hour instead "
-            f"of {now.hourly_price}; {options.min_saving:.0%} must be left (recommend.accelerator.min_saving).",
+            f"of {now.hourly_price}; {percent(options.min_saving)} must be left (recommend.accelerator.min_saving).",
         )
     return _advice(subject, row, price, now=now, left=left, cost=cost, days=days)
 

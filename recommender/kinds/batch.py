@@ -25,6 +25,7 @@ from functools import partial
 
 from aispend.advising import Recommend
 from aispend.buying import Batch
+from aispend.percents import percent
 from aispend.tag_keys import tag_values
 from recommender.contract import Advice, Confidence, Kind, Step, WhyNot
 from recommender.evidence import NOTHING_FALLS_SHORT, not_replayed, priced
@@ -74,8 +75,8 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
             subject,
             days,
             "not_deferrable",
-            f"A batch costs {rules.batch_discount:.0%} less and answers within {rules.batch_hours} h. Nothing says "
-            f"that this may wait: its stage is {subject.stage}. If some of it may, name it under "
+            f"A batch costs {percent(rules.batch_discount)} less and answers within {rules.batch_hours} h. Nothing "
+            f"says that this may wait: its stage is {subject.stage}. If some of it may, name it under "
             "[[recommend.batch.can_wait]] (model, team or endpoint, and share).",
         )
     if found := nothing_to_save(subject, days):
@@ -137,7 +138,7 @@ def _advice(
     verified = rules.evidence.startswith("V")
     known_days = (subject.as_of.date() - recent(subject, days)[0].day).days
     confidence: Confidence = "high" if verified and sees_month_end(subject.as_of.date(), known_days) else "medium"
-    part = "all of it" if eligible == _ALL else f"{eligible:.0%} of it"
+    part = "all of it" if eligible == _ALL else f"{percent(eligible)} of it"
     cached = ""
     if rules.stacking == "cache":
         cached = " Cached input keeps its own price."
@@ -163,8 +164,8 @@ def _advice(
         confidence=confidence,
         effort="medium",
         reason=(
-            f"A batch costs {rules.batch_discount:.0%} less than a request at a time, and {part} may wait for the "
-            f"answer: so says {because}.{cached}{cost_remark(subject, days)}"
+            f"A batch costs {percent(rules.batch_discount or 0)} less than a request at a time, and {part} may wait "
+            f"for the answer: so says {because}.{cached}{cost_remark(subject, days)}"
         ),
         undo="send the requests one at a time again; answers that are back stay",
         command="\n".join((place(subject), "# check first that nothing waits for an answer", *_command(subject))),

@@ -33,6 +33,7 @@ import numpy as np
 
 from aispend.advising import Commit, Recommend
 from aispend.money import exact_sum, rate
+from aispend.percents import percent
 from recommender.contract import HOURS_PER_MONTH, Advice, Confidence, Kind, Saving, Step, WhyNot
 from recommender.evidence import priced
 from recommender.kinds.commit_words import Purchase
@@ -100,21 +101,21 @@ def evaluate(subject: UsagePool, settings: Recommend) -> Advice | WhyNot:
     sold = _mean_rate(rates, subject)
     committed_rate = _with_obsolescence(sold, options)
     if committed_rate >= 1:
-        return no("no_discount", f"A committed hour costs {committed_rate:.1%} of one on demand over its term.")
+        return no("no_discount", f"A committed hour costs {percent(committed_rate, 1)} of one on demand over its term.")
     if best_commitment(known, committed_rate).covers > 0 >= most_that_lasts(known, committed_rate):
         return no(
             "ended",
-            f"Something ran in {sum(hour > 0 for hour in known) / hours:.0%} of hours, but too little in the last week "
-            "or, other than a week before, nothing in its last two days: what has ended is not committed to.",
+            f"Something ran in {percent(sum(hour > 0 for hour in known) / hours)} of hours, but too little in the last "
+            "week or, other than a week before, nothing in its last two days: what has ended is not committed to.",
         )
     best = _careful(known, committed_rate, options)
     if best.covers <= 0:
         least = "" if subject.by_hour else "at least "
         return no(
             "varying",
-            f"Something ran in {least}{sum(hour > 0 for hour in known) / hours:.0%} of hours: too few for a committed "
-            f"hour at {committed_rate:.0%} of the on-demand price, or too uncertain to survive a fall of "
-            f"{options.stress_fall:.0%}.",
+            f"Something ran in {least}{percent(sum(hour > 0 for hour in known) / hours)} of hours: too few for a "
+            f"committed hour at {percent(committed_rate)} of the on-demand price, or too uncertain to survive a fall "
+            f"of {percent(options.stress_fall)}.",
         )
     return _advice(subject, best, rates, (sold, committed_rate), options)
 
@@ -189,7 +190,7 @@ def _advice(
     stage = fit(usage, min(best.covers, rate(first, sold)), committed_rate)
     promised = _promised(usage, stage, committed_rate, today)
     purchase = Purchase(subject, hourly, first, Decimal(promised["net"] or 0), options.term, hours // 24)
-    meanwhile = f", and {committed_rate:.0%} of what it will cost on average over the term"
+    meanwhile = f", and {percent(committed_rate)} of what it will cost on average over the term"
     meanwhile = meanwhile if committed_rate != sold else ""
     several = len(subject.expiring) > 1
     ending = (
@@ -241,9 +242,9 @@ def _advice(
         confidence=confidence,
         effort="low",
         reason=(
-            f"In {_above(usage, best.covers):.0%} of {hours} hours at least {best.covers.quantize(CENT)} "
-            f"{subject.currency} an hour ran on demand; committed, an hour costs {sold:.0%} of that{meanwhile}. "
-            f"It would cover {coverage:.0%} of the usage and be used {best.utilisation or 0:.0%}."
+            f"In {percent(_above(usage, best.covers))} of {hours} hours at least {best.covers.quantize(CENT)} "
+            f"{subject.currency} an hour ran on demand; committed, an hour costs {percent(sold)} of that{meanwhile}. "
+            f"It would cover {percent(coverage)} of the usage and be used {percent(best.utilisation or 0)}."
             f"{ahead}{ending}{decided}{unpriced}{purchase.sentences}"
         ),
         undo="none: a commitment is paid to its end; some can be exchanged or sold, see your provider's terms",

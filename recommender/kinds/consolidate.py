@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aispend.advising import Recommend
+from aispend.percents import percent
 from aispend.sizing import Consolidate
 from recommender import terraform
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, Subject, WhyNot
@@ -98,8 +99,8 @@ def _replicas(subject: Service, settings: Recommend) -> Advice | WhyNot:
     if coverage < options.min_coverage:
         return no(
             "telemetry_missing",
-            f"Utilization covers {coverage:.0%} of its billed hours in {days} days; {options.min_coverage:.0%} is "
-            "needed to say how many machines its work takes.",
+            f"Utilization covers {percent(coverage)} of its billed hours in {days} days; "
+            f"{percent(options.min_coverage)} is needed to say how many machines its work takes.",
         )
     if not np.nanmax(load) > settings.schedule.active:
         return no("idle", "It did no work in the window: how many machines that takes is no question.")
@@ -119,7 +120,7 @@ def _replicas(subject: Service, settings: Recommend) -> Advice | WhyNot:
             "busy",
             f"P{options.percentile * 100:g} of its load is "
             f"{weighted_percentile(load, np.ones(load.size), options.percentile):.1f} accelerators; at "
-            f"{options.target:.0%} of their capacity that takes {_machines(needed)}, and {now} run.",
+            f"{percent(options.target)} of their capacity that takes {_machines(needed)}, and {now} run.",
         )
     first = int(np.argmax(~np.isnan(load))) // 24 * 24
     tried = Demand(load=load[first:], slots_per_hour=1)
@@ -140,7 +141,8 @@ def _replicas(subject: Service, settings: Recommend) -> Advice | WhyNot:
         return no(
             "replay_failed",
             f"{_machines(needed)} would do, but the number that earlier weeks ask for was too small in "
-            f"{outcome.violation_hours} of {outcome.hours:.0f} held-out hours (upper bound {outcome.bound:.1%}).",
+            f"{outcome.violation_hours} of {outcome.hours:.0f} held-out hours (upper bound "
+            f"{percent(outcome.bound, 1)}).",
         )
     uneven = hottest is None or (hottest[0] >= _UNEVEN and max(hottest[1], least) > needed)
     saved = saving(subject, days, Decimal(now - needed) / now, spread_of(found))

@@ -38,6 +38,7 @@ import numpy as np
 
 from aispend.advising import Recommend
 from aispend.moving import IdleCapacity
+from aispend.percents import percent
 from recommender.contract import COST_UNKNOWN, Advice, DailyCost, Kind, Step, WhyNot
 from recommender.evidence import as_billed, not_replayed, unmeasured
 from recommender.guards import covered_remark, decided
@@ -136,9 +137,9 @@ def _throughput(subject: Capacity, options: IdleCapacity, cost: Decimal) -> Advi
     known = int(recorded.sum())
     if known < options.min_coverage * hours:
         return "telemetry_missing", (
-            f"What its account was asked is known of {known} of the last {hours} hours; {options.min_coverage:.0%} "
-            "are needed (recommend.idle_capacity.min_coverage). That nobody recorded an hour does not say that nobody "
-            "asked in it: collect the invocations again, or 'aispend import-usage'."
+            f"What its account was asked is known of {known} of the last {hours} hours; "
+            f"{percent(options.min_coverage)} are needed (recommend.idle_capacity.min_coverage). That nobody recorded "
+            "an hour does not say that nobody asked in it: collect the invocations again, or 'aispend import-usage'."
         )
     until = subject.as_of - timedelta(hours=int(np.argmax(recorded[::-1])))
     seen: dict[str, Any] = {"coverage": round(known / hours, 4), "until": until}
@@ -311,7 +312,7 @@ def _advice(
         kind=NAME,
         subject=subject,
         current=f"{units}{what.strip()}",
-        proposed="give it up" if all_of_it else f"give up {share:.0%} of it",
+        proposed="give it up" if all_of_it else f"give up {percent(share)} of it",
         monthly_cost=cost,
         saving=used,
         risk=risk_level(bound),

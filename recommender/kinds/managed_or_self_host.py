@@ -32,6 +32,7 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
 from aispend.advising import Recommend
+from aispend.percents import percent
 from aispend.prices.break_even import break_even, per_month
 from aispend.prices.token_prices import ApiOffer, api_offers
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, DailyCost, Kind, Step, Subject, WhyNot
@@ -147,7 +148,7 @@ def _self_host(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
         )
     if fleet.servers.saving <= 0:
         even = fleet.servers.break_even
-        reached = f", {even.load:.0%} of what that fleet can do" if even.load is not None else ""
+        reached = f", {percent(even.load)} of what that fleet can do" if even.load is not None else ""
         return why_not(
             "api_cheaper",
             f"{fleet.servers.replicas} × {fleet.machine} would cost {fleet.servers.own_cost:,.2f} {subject.currency} "
@@ -178,8 +179,8 @@ def _own_advice(subject: TokenUse, days: int, *, model: str, fleet: Fleet, cost:
         effort="very_high",
         reason=(
             f"{name} at {fleet.price.hourly_price:f} USD an hour would cost {servers.own_cost:,.2f} {subject.currency} "
-            f"a month for what the API sells for {servers.api_cost:,.2f}, at {servers.load:.0%} load; both cost the "
-            f"same at {load or 0:.0%}.{benchmark}{cost_remark(subject, days)}"
+            f"a month for what the API sells for {servers.api_cost:,.2f}, at {percent(servers.load)} load; both cost "
+            f"the same at {percent(load or 0)}.{benchmark}{cost_remark(subject, days)}"
         ),
         undo="send the requests to the API again and stop the machines",
         command="\n".join(

@@ -31,6 +31,7 @@ from decimal import Decimal
 
 from aispend.advising import Recommend
 from aispend.clock import HOURS_PER_MONTH
+from aispend.percents import percent
 from recommender.contract import COST_UNKNOWN, Advice, DailyCost, WhyNot
 from recommender.evidence import not_replayed, priced, unmeasured
 from recommender.guards import decided
@@ -77,7 +78,9 @@ def unlisted(kind: str, subject: ObjectStorage, settings: Recommend) -> WhyNot:
     cost = monthly_cost(subject, settings.idle.unattached_days)
     change = _growth(subject.costs)
     grown = (
-        "" if change is None else f", {abs(change):.0f} % {'more' if change >= 0 else 'less'} than four weeks before"
+        ""
+        if change is None
+        else f", {percent(abs(change) / 100)} {'more' if change >= 0 else 'less'} than four weeks before"
     )
     return WhyNot(
         kind,

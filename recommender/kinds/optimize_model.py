@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 
 from aispend.advising import Recommend
+from aispend.percents import percent
 from aispend.prices.accelerators import accelerator
 from aispend.sizing import OptimizeModel
 from recommender import terraform
@@ -112,8 +113,8 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     if not known.any() or float(known.mean()) < settings.consolidate.min_coverage:
         return no(
             "telemetry_missing",
-            f"Its load is known for {float(known.mean()):.0%} of {days} days; "
-            f"{settings.consolidate.min_coverage:.0%} is needed to say what less would do.",
+            f"Its load is known for {percent(float(known.mean()))} of {days} days; "
+            f"{percent(settings.consolidate.min_coverage)} is needed to say what less would do.",
         )
     if not np.nanmax(load) > settings.schedule.active:
         return no("idle", "It did no work in the window: quicker work would save nothing.")

@@ -20,6 +20,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from aispend.advising import Recommend
+from aispend.percents import percent
 from recommender.contract import Advice, Kind, Step, WhyNot
 from recommender.evidence import as_billed, not_replayed
 from recommender.kinds.bought_tokens import (
@@ -67,7 +68,7 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
             subject,
             days,
             "unmeasured",
-            f"{of_output:.0%} of its cost is output, with {mean}; a tenth less of it would save {tenth} "
+            f"{percent(of_output)} of its cost is output, with {mean}; a tenth less of it would save {tenth} "
             f"{subject.currency} a month. How much can be cut without harm is known to nobody but you: let a hundred "
             "calls answer with a limit, judge the answers, and say under [[recommend.output_limit.cut]] what share of "
             "the output was cut (model, team or endpoint, and share).",
@@ -77,7 +78,7 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
         kind=NAME,
         subject=subject,
         current=f"{describe(subject)}; {mean}",
-        proposed=f"limit answers: {cut:.0%} less output",
+        proposed=f"limit answers: {percent(cut)} less output",
         monthly_cost=cost,
         saving=saving(
             subject,
@@ -92,8 +93,9 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
         confidence="medium",
         effort="low",
         reason=(
-            f"{of_output:.0%} of its cost is output, with {mean}. You measured that {rule.share:.0%} of it can be cut"
-            f"{'' if part == 1 else f' of {part:.0%} of its calls'}; cost is linear in it.{cost_remark(subject, days)}"
+            f"{percent(of_output)} of its cost is output, with {mean}. You measured that {percent(rule.share)} of it "
+            f"can be cut{'' if part == 1 else f' of {percent(part)} of its calls'}; cost is linear in it."
+            f"{cost_remark(subject, days)}"
         ),
         undo="take the limit out again",
         command="\n".join(

@@ -30,6 +30,7 @@ from math import ceil
 from statistics import median
 
 from aispend.advising import Recommend
+from aispend.percents import percent
 from aispend.running import TrainingWaste
 from recommender.contract import COST_UNKNOWN, Advice, DailyCost, Kind, Step, WhyNot
 from recommender.evidence import as_billed
@@ -179,8 +180,8 @@ def _advice(
         kind=NAME,
         subject=subject,
         current=f"{len(stopped)} of {_runs(known)} of {subject.model} with curves went on too long",
-        proposed=f"stop a run when {options.plateau_patience:.0%} of it brought less than {options.plateau_gain:.1%} "
-        "of what it gained",
+        proposed=f"stop a run when {percent(options.plateau_patience)} of it brought less than "
+        f"{percent(options.plateau_gain, 1)} of what it gained",
         monthly_cost=cost,
         saving=used,
         risk=risk_level(bound),
@@ -219,7 +220,7 @@ def _advice(
                 "wrong": tried.wrong,
                 "violation_bound": round(bound, 6),
                 "of": "runs the rule would have stopped",
-                "wrong_where": f"gained {options.plateau_gain:.1%} or more afterwards",
+                "wrong_where": f"gained {percent(options.plateau_gain, 1)} or more afterwards",
             },
         },
     )

@@ -29,6 +29,7 @@ from typing import Any
 
 from aispend.advising import Recommend
 from aispend.buying import PromptCache
+from aispend.percents import percent
 from recommender.contract import Advice, Confidence, Kind, Saving, Step, WhyNot
 from recommender.evidence import as_billed, not_replayed, priced
 from recommender.kinds.bought_tokens import (
@@ -115,8 +116,8 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
     if already > 0 and (not repeats.measured or repeats.share[1] <= already):
         return why_not(
             "already_cached",
-            f"{already:.0%} of its input goes through the cache already. If you have measured that more of it repeats, "
-            "say so under [[recommend.prompt_cache.shared_prefix]] (model, team or endpoint, and share).",
+            f"{percent(already)} of its input goes through the cache already. If you have measured that more of it "
+            "repeats, say so under [[recommend.prompt_cache.shared_prefix]] (model, team or endpoint, and share).",
         )
     shares = [
         _share(subject, days, terms, rules, repeated=share, hit_rate=repeats.hit_rate, already=already, whole=whole)
@@ -126,8 +127,9 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
         needed = break_even_hit_rate(terms.cached[1], terms.surcharge)
         return why_not(
             "write_surcharge",
-            f"Writing costs {terms.surcharge:.0%} more than plain input: only from a hit rate of {needed:.0%} on does "
-            f"a cache pay, and {repeats.hit_rate:.0%} is reckoned with, by {repeats.because}.",
+            f"Writing costs {percent(terms.surcharge)} more than plain input: only from a hit rate of "
+            f"{percent(needed)} on does a cache pay, and {percent(repeats.hit_rate)} is reckoned with, by "
+            f"{repeats.because}.",
         )
     by_weeks = by_week(
         subject,
@@ -239,12 +241,14 @@ def _advice(
     cost = monthly_cost(subject, days)
     already = subject.input_share("cached_input", days)
     writing = (
-        f"costs {terms.surcharge:.0%} more than plain input" if terms.surcharge else "costs no more than plain input"
+        f"costs {percent(terms.surcharge)} more than plain input"
+        if terms.surcharge
+        else "costs no more than plain input"
     )
     return Advice(
         kind=NAME,
         subject=subject,
-        current=f"{describe(subject)}; {already:.0%} of its input cached",
+        current=f"{describe(subject)}; {percent(already)} of its input cached",
         proposed=f"put {what}",
         monthly_cost=_NOTHING if cost is None else cost,
         saving=saved,
@@ -252,9 +256,9 @@ def _advice(
         confidence=confidence,
         effort="low" if offer.automatic else "medium",
         reason=(
-            f"If {repeats.share[1]:.0%} of its input repeats, by {repeats.because}, {repeats.hit_rate:.0%} of that is "
-            f"paid at {terms.cached[1]:.0%} of the input price; writing to the cache {writing}. Its prompts have "
-            f"{subject.prompt_tokens:,.0f} tokens; from {terms.minimum:,} on they are cached."
+            f"If {percent(repeats.share[1])} of its input repeats, by {repeats.because}, {percent(repeats.hit_rate)} "
+            f"of that is paid at {percent(terms.cached[1])} of the input price; writing to the cache {writing}. Its "
+            f"prompts have {subject.prompt_tokens:,.0f} tokens; from {terms.minimum:,} on they are cached."
             f"{cost_remark(subject, days)}"
         ),
         undo="take the cache points out again; answers do not change",

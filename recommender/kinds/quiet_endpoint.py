@@ -20,6 +20,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from aispend.advising import Idle
+from aispend.percents import percent
 from recommender import terraform
 from recommender.actions import describe, switch_off
 from recommender.contract import COST_UNKNOWN, Advice, WhyNot
@@ -48,8 +49,9 @@ def evaluate_endpoint(subject: Machine, idle: Idle, cost: Decimal | None) -> Adv
     if coverage < idle.min_coverage:
         return no(
             "telemetry_missing",
-            f"Requests are recorded on {coverage:.0%} of its days in the last {days}; {idle.min_coverage:.0%} is "
-            "needed, a count of 0 included. Collect its invocations, or 'aispend import-usage'.",
+            f"Requests are recorded on {percent(coverage)} of its days in the last {days}; "
+            f"{percent(idle.min_coverage)} is needed, a count of 0 included. Collect its invocations, or 'aispend "
+            "import-usage'.",
         )
     asked = sum(recorded.values(), Decimal(0))
     if asked:

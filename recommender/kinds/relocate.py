@@ -28,6 +28,7 @@ from decimal import Decimal
 
 from aispend.advising import Recommend
 from aispend.moving import Relocate
+from aispend.percents import percent
 from aispend.prices.prices import Price
 from recommender import terraform
 from recommender.actions import describe, move_to
@@ -123,8 +124,8 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     if whole.net < whole.effective:
         return no(
             "committed",
-            f"Commitments cover {1 - whole.net / whole.effective:.0%} of its cost. Most hold in their region alone: "
-            "they would be paid for without it, and all of its hours elsewhere.",
+            f"Commitments cover {percent(1 - whole.net / whole.effective)} of its cost. Most hold in their region "
+            "alone: they would be paid for without it, and all of its hours elsewhere.",
         )
     best = min(offered, key=_cheapest)
     data = _data(subject, law, options)
@@ -134,8 +135,8 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
         moved = f" after {data.gb:f} GB of data a month" if data.cost else ""
         return no(
             "not_cheaper",
-            f"The cheapest other region of {law}, {best.region}, would save {max(left, Decimal(0)):.0%}{moved}; "
-            f"{options.min_saving:.0%} is needed (recommend.relocate.min_saving).",
+            f"The cheapest other region of {law}, {best.region}, would save {percent(max(left, Decimal(0)))}{moved}; "
+            f"{percent(options.min_saving)} is needed (recommend.relocate.min_saving).",
         )
     return _advice(subject, options, here=here, best=best, data=data, left=left, cost=cost, law=law)
 

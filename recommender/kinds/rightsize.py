@@ -45,6 +45,7 @@ from decimal import Decimal
 import numpy as np
 
 from aispend.advising import Idle, Recommend
+from aispend.percents import percent
 from aispend.prices.accelerators import accelerator
 from aispend.prices.prices import Candidate, Price
 from aispend.sizing import Rightsize
@@ -185,7 +186,8 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
         return no(
             "replay_failed",
             f"{chosen.candidate.instance_type} fits the window, but chosen from its earlier parts demand exceeded the "
-            f"size for {outcome.violation_minutes:.0f} minutes after them (upper bound {outcome.bound:.1%} of hours).",
+            f"size for {outcome.violation_minutes:.0f} minutes after them (upper bound {percent(outcome.bound, 1)} of "
+            "hours).",
         )
     hourly = cost / HOURS_PER_MONTH
     failure = hourly if options.violation_hour_cost is None else options.violation_hour_cost
@@ -194,7 +196,8 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
         return no(
             "not_worth_it",
             f"{chosen.candidate.instance_type} fits, but an hour over capacity costs {failure:.2f} "
-            f"{subject.currency}, and with a chance of {worth.p_violation:.1%} of one that may be more than it saves.",
+            f"{subject.currency}, and with a chance of {percent(worth.p_violation, 1)} of one that may be more than it "
+            "saves.",
         )
     return _advice(
         subject, options, demand, chosen=chosen, need=need, model=model, price=price, found=found,
@@ -227,8 +230,8 @@ def _blind(history: Accelerators, demand: Demand, coverage: float, options: Righ
     if known_hours < options.min_hours or coverage < options.min_coverage:
         return (
             "telemetry_missing",
-            f"{never_measured(history)}{known_hours} h of utilization cover {coverage:.0%} of its billed hours; "
-            f"{options.min_hours} h and {options.min_coverage:.0%} are needed.",
+            f"{never_measured(history)}{known_hours} h of utilization cover {percent(coverage)} of its billed hours; "
+            f"{options.min_hours} h and {percent(options.min_coverage)} are needed.",
         )
     if history.counter == "gpu_utilization" and np.isnan(history.power_mean).all():
         return (

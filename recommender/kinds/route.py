@@ -22,6 +22,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from aispend.advising import Recommend
+from aispend.percents import percent
 from recommender.contract import Advice, Kind, Step, WhyNot
 from recommender.evidence import not_replayed, priced
 from recommender.kinds.bought_tokens import (
@@ -101,16 +102,16 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
         kind=NAME,
         subject=subject,
         current=describe(subject),
-        proposed=f"pilot: {name} for the easy {easy:.0%} of the calls",
+        proposed=f"pilot: {name} for the easy {percent(easy)} of the calls",
         monthly_cost=_NOTHING if cost is None else cost,
         saving=saved,
         risk=3,
         confidence="low",
         effort="high",
         reason=(
-            f"On its mix of tokens {name} costs {1 - moved.saved / moved.before / easy:.0%} of {model} at list price. "
-            f"That {easy:.0%} of the calls are easy is {assumed}: measure it, and the quality of the answers, on your "
-            f"own calls before anything is moved.{cost_remark(subject, days)}"
+            f"On its mix of tokens {name} costs {percent(1 - moved.saved / moved.before / easy)} of {model} at list "
+            f"price. That {percent(easy)} of the calls are easy is {assumed}: measure it, and the quality of the "
+            f"answers, on your own calls before anything is moved.{cost_remark(subject, days)}"
         ),
         undo=f"send all calls to {model} again",
         command="\n".join(

@@ -25,6 +25,7 @@ from decimal import Decimal
 import numpy as np
 
 from aispend.advising import Recommend
+from aispend.percents import percent
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
 from recommender.evidence import load_evidence, machine_price
 from recommender.guards import (
@@ -85,8 +86,8 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     if week.coverage < options.min_coverage:
         return no(
             "telemetry_missing",
-            f"Utilization covers {week.coverage:.0%} of its billed hours in {options.window_days} days; "
-            f"{options.min_coverage:.0%} is needed to know when it works.",
+            f"Utilization covers {percent(week.coverage)} of its billed hours in {options.window_days} days; "
+            f"{percent(options.min_coverage)} is needed to know when it works.",
         )
     profile = week_profile(week.load, week.week_hours)
     if profile is None:
@@ -105,8 +106,8 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     if saved_hours < options.min_hours_off:
         return no(
             "scaled_already" if np.ptp(week.billed) > 1 else "always_needed",
-            f"By the hour it asks for {planned.min()} to {planned.max()} machines at {options.target:.0%} of their "
-            f"capacity, and {week.billed.mean():.1f} run on average: no hour of the week has one to spare.",
+            f"By the hour it asks for {planned.min()} to {planned.max()} machines at {percent(options.target)} of "
+            f"their capacity, and {week.billed.mean():.1f} run on average: no hour of the week has one to spare.",
         )
     alike = repeats(week.load, week.week_hours)
     if alike is not None and alike < _ALIKE:
@@ -134,7 +135,7 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
         return no(
             "replay_failed",
             f"Planned by the hours of earlier weeks, {outcome.violation_hours} of {outcome.hours:.0f} held-out hours "
-            f"would have asked for more (upper bound {outcome.bound:.1%}): scale on load instead.",
+            f"would have asked for more (upper bound {percent(outcome.bound, 1)}): scale on load instead.",
         )
     # the folds count machine hours of the most there were, the saving those that were billed
     fewer = 1 - float(planned.mean()) / most
@@ -156,9 +157,10 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
         confidence=confidence,
         effort="low",
         reason=(
-            f"At {options.target:.0%} of a machine's capacity its weeks ask for {planned.min()} to {planned.max()} "
-            f"machines. Tried on {outcome.hours:.0f} held-out hours, the plan was short in {outcome.violation_hours}. "
-            f"Load has to go to whichever runs.{covered_remark(saved, 'it')}{cost_remark(subject, options.window_days)}"
+            f"At {percent(options.target)} of a machine's capacity its weeks ask for {planned.min()} to "
+            f"{planned.max()} machines. Tried on {outcome.hours:.0f} held-out hours, the plan was short in "
+            f"{outcome.violation_hours}. Load has to go to whichever runs."
+            f"{covered_remark(saved, 'it')}{cost_remark(subject, options.window_days)}"
         ),
         undo="delete the scheduled sizes and set the size back",
         command=command,

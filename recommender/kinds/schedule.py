@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 
 from aispend.advising import Recommend
+from aispend.percents import percent
 from recommender.actions import describe
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Confidence, Kind, Step, WhyNot
 from recommender.evidence import load_evidence, machine_price, not_replayed
@@ -87,8 +88,8 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     if week.coverage < options.min_coverage:
         return no(
             "telemetry_missing",
-            f"Utilization covers {week.coverage:.0%} of its billed hours in {options.window_days} days; "
-            f"{options.min_coverage:.0%} is needed to know when it works.",
+            f"Utilization covers {percent(week.coverage)} of its billed hours in {options.window_days} days; "
+            f"{percent(options.min_coverage)} is needed to know when it works.",
         )
     ahead = math.ceil(start_hours(subject, settings))
     on = on_hours(week.load, week.week_hours, threshold=options.active, lookahead_hours=ahead)
@@ -182,7 +183,7 @@ def _failed(found: Replay | None) -> str:
     if outcome.violation_minutes and outcome.bound > MAX_BOUND:
         return (
             f"It would have been off for {outcome.violation_hours} of {outcome.hours:.0f} held-out hours in which it "
-            f"worked (upper bound {outcome.bound:.1%}): its work does not keep to hours of the week."
+            f"worked (upper bound {percent(outcome.bound, 1)}): its work does not keep to hours of the week."
         )
     return ""
 
@@ -315,7 +316,7 @@ def _advice_on_request(
         effort="medium",
         reason=(
             f"{request.requests_per_hour:.1f} requests an hour came on average. Kept warm for "
-            f"{request.keep_alive_hours:.1f} h after each, {request.cold_share:.1%} of them would wait about "
+            f"{request.keep_alive_hours:.1f} h after each, {percent(request.cold_share, 1)} of them would wait about "
             f"{minutes:.0f} minutes for a start; requests are taken to come by themselves and not in bursts. Above "
             f"{request.break_even_per_hour:.0f} an hour staying warm is cheaper."
             f"{covered_remark(saved, 'switching it off')}{cost_remark(subject, options.window_days)}"

@@ -25,6 +25,7 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from aispend.advising import Recommend
+from aispend.percents import percent
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Kind, Saving, Step, WhyNot
 from recommender.evidence import as_billed, not_replayed, unmeasured
 from recommender.methods.drawdown import Drawdown, drawdown
@@ -86,8 +87,8 @@ def _seats(subject: Contract, settings: Recommend) -> Advice | WhyNot:
         confidence="high",
         effort="low",
         reason=(
-            f"{subject.seats_used:f} of {subject.seats:f} seats are in use; with {options.spare_seats:.0%} to spare "
-            f"{needed:f} are enough. What is paid for runs to {end}: the saving begins there, or sooner where "
+            f"{subject.seats_used:f} of {subject.seats:f} seats are in use; with {percent(options.spare_seats)} to "
+            f"spare {needed:f} are enough. What is paid for runs to {end}: the saving begins there, or sooner where "
             "the contract lets seats go."
         ),
         undo="buy seats again; most vendors add them at once",

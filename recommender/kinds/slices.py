@@ -8,6 +8,7 @@ from decimal import Decimal
 import numpy as np
 
 from aispend.advising import Recommend
+from aispend.percents import percent
 from aispend.sizing import Rightsize
 from aispend.tag_keys import is_part
 from recommender.actions import describe
@@ -68,7 +69,7 @@ def sliced(subject: Machine, settings: Recommend, cost: Decimal) -> Advice | Non
         effort="medium",
         reason=(
             f"What runs on {len(found.slices)} of its {count} cards would fit slices of {cards} of them. "
-            f"The node costs the same: this is worth {freed:.0%} of it only once other pods use the rest."
+            f"The node costs the same: this is worth {percent(freed)} of it only once other pods use the rest."
         ),
         undo="set the profile all-disabled and let the pods ask for whole cards again",
         command=(

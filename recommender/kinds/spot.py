@@ -34,6 +34,7 @@ from typing import Any
 
 from aispend.advising import Recommend
 from aispend.moving import Spot
+from aispend.percents import percent
 from recommender import terraform
 from recommender.actions import as_spot, describe
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Saving, Step, Subject, WhyNot
@@ -123,9 +124,9 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     if covered := covered_share([cost for machine in machines for cost in recent(machine, _COVERED_DAYS)]):
         return no(
             "committed",
-            f"Commitments cover {max(covered, _LEAST_SHARE):.0%} of its cost in the last {_COVERED_DAYS} days. On spot "
-            "they would be paid for without it, and all of its hours at the spot price beside them. Look again when "
-            "they end, or when other usage takes them.",
+            f"Commitments cover {percent(max(covered, _LEAST_SHARE))} of its cost in the last {_COVERED_DAYS} days. On "
+            "spot they would be paid for without it, and all of its hours at the spot price beside them. Look again "
+            "when they end, or when other usage takes them.",
         )
     quote = quote_of(machines[0], parts, options)
     if isinstance(quote, tuple):
@@ -136,15 +137,15 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     if not is_worth_it(outlook.saving, options.min_saving):
         return no(
             "not_worth_it",
-            f"Spot costs {quote.ratio:.0%} of what is paid now, and {_share(outlook.saving)} would be left of the cost "
-            f"after interruptions; {options.min_saving:.0%} is needed (recommend.spot.min_saving).",
+            f"Spot costs {percent(quote.ratio)} of what is paid now, and {_share(outlook.saving)} would be left of the "
+            f"cost after interruptions; {percent(options.min_saving)} is needed (recommend.spot.min_saving).",
         )
     tried = replayed(machines[0], quote, outlook.on_spot, options)
     if tried is not None and not is_worth_it(tried.played.saved_share, options.min_saving):
         return no(
             "replay_failed",
             f"On {tried.played.outcome.hours:,.0f} held-out hours of its prices spot would have left "
-            f"{_share(tried.played.saved_share)} of the cost; {options.min_saving:.0%} is needed "
+            f"{_share(tried.played.saved_share)} of the cost; {percent(options.min_saving)} is needed "
             "(recommend.spot.min_saving).",
         )
     at_ends = [_outlook(subject, machines, replace(quote, mtbf=mtbf), options) for mtbf in quote.mtbf_ends]
@@ -204,8 +205,8 @@ def _run(subject: Service, machines: tuple[Machine, ...], quote: Quote, options:
     return _Outlook(
         saving=left,
         risk=(1 if mtbf >= _USUAL_JOB_HOURS else 2) if proof else 3,
-        reason=f"Spot costs {quote.ratio:.0%} of what is paid now. Interrupted about every {mtbf:,.0f} h{every}, it "
-        f"would take {_times(found.inflation)} of the time and save {_share(left)}. Keep a deadline of "
+        reason=f"Spot costs {percent(quote.ratio)} of what is paid now. Interrupted about every {mtbf:,.0f} h{every}, "
+        f"it would take {_times(found.inflation)} of the time and save {_share(left)}. Keep a deadline of "
         f"{options.deadline:g} times its work by {policy}.{shown}",
         bound=None,
         on_spot=OnSpot(per_price=found.inflation, fixed=0.0, lost_every=mtbf),
@@ -245,9 +246,10 @@ def _serve(machines: tuple[Machine, ...], quote: Quote, options: Spot) -> _Outlo
     return _Outlook(
         saving=found.saving,
         risk=max(risk_level(found.shortfall), 1),
-        reason=f"Spot costs {quote.ratio:.0%} of what is paid now. With {spare} replicas to spare over {zones} zones, "
-        f"so that the {len(machines)} there are now outlive the loss of any one zone, and on demand for what is "
-        f"missing, it would save {_share(found.saving)}; a replica's place is gone {1 - availability:.2%} of the time.",
+        reason=f"Spot costs {percent(quote.ratio)} of what is paid now. With {spare} replicas to spare over {zones} "
+        f"zones, so that the {len(machines)} there are now outlive the loss of any one zone, and on demand for what is "
+        f"missing, it would save {_share(found.saving)}; a replica's place is gone {percent(1 - availability, 2)} of "
+        "the time.",
         bound=Decimal(repr(round(found.shortfall, 6))),
         on_spot=OnSpot(
             per_price=(found.cost_share - found.fallback / len(machines)) / quote.ratio,
@@ -359,7 +361,7 @@ def _deadline(machine: Machine, quote: Quote, outlook: _Outlook, options: Spot) 
 
 
 def _share(value: float) -> str:
-    return f"{max(value, 0.0):.0%}" if math.isfinite(value) else "nothing"
+    return percent(max(value, 0.0)) if math.isfinite(value) else "nothing"
 
 
 def _times(inflation: float) -> str:

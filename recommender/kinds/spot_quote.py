@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from aispend.moving import Spot
+from aispend.percents import percent
 from aispend.prices.prices import Price
 from recommender.kinds.parts import Parts
 from recommender.methods.runtime_on_spot import mtbf_from_band, mtbf_from_preemptions
@@ -74,7 +75,7 @@ def _mtbf(market: SpotMarket) -> tuple[float, str, tuple[float, float]] | None:
     known: list[tuple[float, str, tuple[float, float]]] = []
     if market.band is not None and 0 < market.band.low + market.band.high < 2:
         band = market.band
-        source = f"{band.low:.0%} to {band.high:.0%} of machines {band.per}, {band.source}, {band.as_of}"
+        source = f"{percent(band.low)} to {percent(band.high)} of machines {band.per}, {band.source}, {band.as_of}"
         often, seldom = (band.low + part * (band.high - band.low) for part in (0.9, 0.1))
         ends = mtbf_from_band(often, band.hours), mtbf_from_band(seldom, band.hours)
         known.append((mtbf_from_band((band.low + band.high) / 2, band.hours), source, ends))

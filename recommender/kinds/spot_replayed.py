@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from aispend.moving import Spot
+from aispend.percents import percent
 from recommender.evidence import not_replayed
 from recommender.kinds.replayed import replay_evidence
 from recommender.kinds.spot_quote import Quote
@@ -51,8 +52,8 @@ def replay_remark(tried: SpotReplay | None) -> str:
         times = "once" if tried.outbid == 1 else f"{tried.outbid} times"
         above = f"{times} above the on-demand price, {outcome.violation_minutes / 60:,.0f} h in all"
     return (
-        f" On {outcome.hours:,.0f} held-out hours of its prices it would have saved {tried.played.saved_share:.0%}: "
-        f"{above}, and about {tried.lost:,.1f} interruptions at the rate above."
+        f" On {outcome.hours:,.0f} held-out hours of its prices it would have saved "
+        f"{percent(tried.played.saved_share)}: {above}, and about {tried.lost:,.1f} interruptions at the rate above."
     )
 
 

@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
 from aispend.clock import HOURS_PER_MONTH
+from aispend.percents import percent
 from aispend.prices.accelerators import plain_instance_type
 from aispend.prices.prices import price_at
 from recommender.methods.spot_prices import Step, hourly_highest, mean_of_hourly_maximum
@@ -251,7 +252,7 @@ def of_ends(hours: float, ended: int, share: Decimal | None) -> OwnSpot:
     """Interruptions among machines that ended: those of the market's share, else all of them."""
     if share is None:
         return OwnSpot(hours, ended, "machines that ended, whoever ended them")
-    said = f"of {ended} machines that ended {share:.0%}, the highest share the market took back in a month"
+    said = f"of {ended} machines that ended {percent(share)}, the highest share the market took back in a month"
     return OwnSpot(hours, math.ceil(ended * share), said)
 
 

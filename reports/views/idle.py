@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from aispend.percents import percent
 from aispend.schema import recommendation, resource
 from reports.views.basis import Window
 
@@ -97,7 +98,9 @@ def _sentence(evidence: Mapping[str, Any]) -> str:
     """What was measured, in words a person can check against their own monitoring."""
     parts: list[str] = []
     if evidence.get("activity_max") is not None:
-        parts.append(f"{evidence.get('counter', 'activity')} at most {Decimal(str(evidence['activity_max'])):.1%}")
+        parts.append(
+            f"{evidence.get('counter', 'activity')} at most {percent(Decimal(str(evidence['activity_max'])), 1)}"
+        )
     if evidence.get("window_hours") is not None:
         parts.append(f"over {evidence['window_hours']} h")
     if evidence.get("requests") is not None:

@@ -37,7 +37,7 @@ def _found(changes: dict[str, str], *, actual: str = "400", expected: str = "300
 def test_a_part_within_the_change_is_a_share_of_it() -> None:
     assert explanation(_found({"chat": "75", "rank": "25"}, team="search")) == (
         "Service Bedrock cost 400.00 USD on 2026-11-03, 300.00 expected. "
-        "Largest parts of the change: chat (75%), search (100%)."
+        "Largest parts of the change: chat (75 %), search (100 %)."
     )
 
 
@@ -55,7 +55,7 @@ def test_a_fall_is_told_with_its_signs() -> None:
 
 
 def test_what_is_offset_by_less_than_half_a_cent_is_all_of_it() -> None:
-    assert explanation(_found({"chat": "130", "rank": "-0.004"})).endswith("chat (100%).")
+    assert explanation(_found({"chat": "130", "rank": "-0.004"})).endswith("chat (100 %).")
 
 
 def test_what_is_behind_a_change_the_other_way_is_not_behind_this_one() -> None:

@@ -121,7 +121,7 @@ def test_the_spot_market_says_how_scarce_a_common_card_is(make_subject: Make) ->
     assert hard_to_regain(common(placement_score=Decimal(3))) == "spot placement scores 3 of 10"
     assert hard_to_regain(common(placement_score=Decimal(4))) is None
     rare = hard_to_regain(common(band=Band(0.2, 1.0, date(2026, 11, 1), "x")))
-    assert rare == "more than 20% of spot machines of the type are interrupted in a month"
+    assert rare == "more than 20 % of spot machines of the type are interrupted in a month"
 
 
 @pytest.mark.parametrize(

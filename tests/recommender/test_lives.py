@@ -277,7 +277,7 @@ def busy() -> Mapping[str, Any]:
     ("given", "state", "because"),
     [
         (lambda: {"accelerators": None}, "expired", "No accelerator utilization is known for it"),
-        (busy, "gone", "It was active in 100.0% of the last 336 h"),
+        (busy, "gone", "It was active in 100.0 % of the last 336 h"),
         (excluded, "gone", "Your settings exclude it: it is the judge's"),
     ],
 )

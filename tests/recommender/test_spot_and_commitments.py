@@ -38,7 +38,7 @@ WHOLE = Decimal(10_000)
 # ------------------------------------------------------------------------ one that is owned: the kind
 
 
-@pytest.mark.parametrize(("uncovered", "share"), [(Decimal(0), "100%"), (Decimal(240), "50%"), (Decimal(456), "5%")])
+@pytest.mark.parametrize(("uncovered", "share"), [(Decimal(0), "100 %"), (Decimal(240), "50 %"), (Decimal(456), "5 %")])
 def test_what_a_commitment_covers_even_in_part_does_not_go_to_spot(
     make_subject: Make, uncovered: Decimal, share: str
 ) -> None:
@@ -60,7 +60,7 @@ def test_one_covered_machine_of_a_service_keeps_all_of_it(make_subject: Make) ->
     assert isinstance(evaluate(service_of([free, replace(free, resource_id="i-2")]), Recommend()), Advice)
     found = evaluate(service_of([free, covered]), Recommend())
     assert isinstance(found, WhyNot)
-    assert found.explanation.startswith("Commitments cover 50% of its cost")
+    assert found.explanation.startswith("Commitments cover 50 % of its cost")
 
 
 def test_a_commitment_that_ended_a_week_ago_strands_nothing(make_subject: Make) -> None:

@@ -135,7 +135,7 @@ def test_idle_is_the_advice_to_switch_off_that_still_stands(database: Store) -> 
     assert (first.type, first.accelerators, first.state) == ("p5.48xlarge", 8, "resident-idle")
     assert first.since == datetime(2026, 11, 1, tzinfo=UTC)
     assert first.coverage == Decimal("0.98")
-    assert first.evidence == ("sm_active at most 0.4%, over 336 h, 0 requests, 40.0 GiB held, power at its idle floor")
+    assert first.evidence == ("sm_active at most 0.4 %, over 336 h, 0 requests, 40.0 GiB held, power at its idle floor")
 
 
 def test_recommendations_and_what_they_add_up_to(database: Store) -> None:

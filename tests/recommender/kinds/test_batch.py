@@ -93,7 +93,7 @@ def test_a_tag_says_it_of_what_carries_it_alone() -> None:
     tagged = [({"deferrable": "true"}, Decimal(378)), ({"env": "prod"}, Decimal(252))]
     found = advise(tokens_bought(tags={"deferrable": "true"}, tagged=tagged))
     assert found.saving.net == Decimal("410.62")
-    assert "60% of it may wait for the answer: so says the tag deferrable = true." in found.reason
+    assert "60 % of it may wait for the answer: so says the tag deferrable = true." in found.reason
 
 
 def test_of_two_stages_only_the_one_nobody_waits_for_is_eligible() -> None:

@@ -151,7 +151,7 @@ def test_hours_that_a_bill_only_counts_are_told_as_such() -> None:
     """Half of the hours, or more if machines took turns; always 10 is advised all the same."""
     half = evaluate(pool([10] * 12 + [0] * 12, by_hour=False), SETTINGS)
     assert isinstance(half, WhyNot)
-    assert half.explanation.startswith("Something ran in at least 50% of hours")
+    assert half.explanation.startswith("Something ran in at least 50 % of hours")
     assert "Which hours ran its bill does not say" in advise(pool([10], by_hour=False)).reason
     assert "Which hours ran" not in advise(pool([10])).reason
 
@@ -203,7 +203,7 @@ def test_three_years_are_bought_at_the_price_they_are_sold_at() -> None:
     assert found.commits is not None
     part, share = found.commits.bought(Decimal("2.80"))
     assert (part.covers, share) == (Decimal(4), Decimal("0.5"))
-    assert "an hour costs 70% of that, and 86% of what it will cost on average over the term." in found.reason
+    assert "an hour costs 70 % of that, and 86 % of what it will cost on average over the term." in found.reason
 
 
 def test_when_there_is_nothing_to_commit_to() -> None:

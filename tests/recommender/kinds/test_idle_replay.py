@@ -142,7 +142,7 @@ def test_what_was_needed_again_counts_the_hours_it_would_have_stayed_off(make_su
     assert (advice.risk, float(advice.violation_bound or 0)) == (3, pytest.approx(0.0371, abs=0.0004))
     assert (
         "Switched off like this before, it would have been needed again on 1 of 21 held-out days; the saving counts "
-        "only the 90.5% of that time in which it would have stayed off." in advice.reason
+        "only the 90.5 % of that time in which it would have stayed off." in advice.reason
     )
 
 

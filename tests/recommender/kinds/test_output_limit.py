@@ -36,7 +36,7 @@ def test_a_fifth_less_output_saves_a_fifth_of_its_cost() -> None:
     found = advise(tokens_bought(), cut(share=Decimal("0.2")))
     assert found.saving.net == Decimal("91.25")
     assert found.evidence["output_tokens_per_request"] == "500"
-    assert "33% of its cost is output, with 500 tokens an answer" in found.reason
+    assert "33 % of its cost is output, with 500 tokens an answer" in found.reason
     assert found.gate == GATE
     assert [item.counts for item in combine([found], [KIND])] == [False]
 
@@ -46,7 +46,7 @@ def test_days_of_unknown_cost_are_in_neither_the_share_nor_the_length_of_answers
     found = advise(partly_unknown(tokens_bought(), "input"), cut(share=Decimal("0.2")))
     assert found.saving.net == Decimal("91.25")
     assert found.evidence["output_tokens_per_request"] == "500"
-    assert "33% of its cost is output, with 500 tokens an answer" in found.reason
+    assert "33 % of its cost is output, with 500 tokens an answer" in found.reason
 
 
 def test_answers_are_as_long_as_on_the_days_whose_requests_are_recorded() -> None:

@@ -75,7 +75,7 @@ def test_the_rule_is_tried_on_every_run_with_a_curve() -> None:
         "wrong": 0,
         "violation_bound": 1.0,
         "of": "runs the rule would have stopped",
-        "wrong_where": "gained 0.1% or more afterwards",
+        "wrong_where": "gained 0.1 % or more afterwards",
     }
     assert advice.evidence["runs_with_curves"] == 3
     assert (advice.violation_bound, advice.risk, advice.confidence) == (1, 4, "low")

@@ -71,7 +71,7 @@ def test_writing_may_eat_the_saving() -> None:
     """At 1.25 for a miss and 0.1 for a hit it pays from 0.25 / 1.15 = 21.7 % on."""
     found = refuse(tokens_bought(), measured("0.8", "0.2"))
     assert found.reason == "write_surcharge"
-    assert "22%" in found.explanation
+    assert "22 %" in found.explanation
 
 
 def test_ones_own_bill_says_what_reading_and_writing_cost() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from aispend.advising import Recommend
 from aispend.moving import Relocate
+from aispend.percents import percent
 from recommender.contract import Advice, WhyNot
 from recommender.kinds.relocate import GATE, KIND, RATE, evaluate
 from recommender.machine_facts import geography
@@ -64,7 +65,7 @@ def test_where_the_bill_is_0_a_cheaper_region_saves_nothing_and_its_price_is_not
     free = [replace(day, effective_cost=Decimal(0), uncovered_effective_cost=Decimal(0)) for day in machine.costs]
     found = refuse(replace(machine, costs=free))
     assert found.reason == "costs_nothing"
-    assert "0%" not in found.explanation
+    assert " 0 %" not in found.explanation
 
 
 def test_data_is_paid_for_out_of_the_saving(make_subject: Make) -> None:
@@ -188,7 +189,7 @@ def test_what_commitments_of_the_region_cover_stays(make_subject: Make, uncovere
     """Half of it covered: elsewhere all hours are paid for, and the commitment here as well."""
     found = refuse(l4(make_subject, uncovered=uncovered))
     assert found.reason == "committed"
-    assert f"{1 - uncovered / 480:.0%} of its cost" in found.explanation
+    assert f"{percent(1 - uncovered / 480)} of its cost" in found.explanation
 
 
 def test_on_spot_it_stays(make_subject: Make) -> None:

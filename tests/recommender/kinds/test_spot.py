@@ -158,7 +158,7 @@ def test_less_than_fifteen_percent_left_is_refused(make_subject: Make) -> None:
     answer = evaluate(one, told)
     assert isinstance(answer, WhyNot)
     assert answer.reason == "not_worth_it"
-    assert "3% would be left" in answer.explanation
+    assert "3 % would be left" in answer.explanation
 
 
 def test_a_gang_stops_with_any_of_its_machines(make_subject: Make) -> None:
@@ -196,7 +196,7 @@ def test_the_prices_there_were_are_replayed(make_subject: Make) -> None:
     assert Decimal(replay["saving"]) == pytest.approx(Decimal(14600) * Decimal("0.5729"), abs=3)
     assert (replay["outbid"], replay["interruptions_expected"]) == (0, 84.0)
     assert advice.violation_bound == pytest.approx(Decimal(3) / 504, abs=Decimal("1e-6"))
-    assert "it would have saved 57%: never above the on-demand price, and about 84.0 interruptions" in advice.reason
+    assert "it would have saved 57 %: never above the on-demand price, and about 84.0 interruptions" in advice.reason
     assert advice.confidence == "medium"
     played = advice.evidence["deadline_replay"]
     assert played["uniform_progress"]["deadlines_met"]
@@ -261,7 +261,7 @@ def test_serving_needs_spare_over_zones(make_subject: Make) -> None:
     assert advice.evidence["domains"] == [2, 2, 2]
     assert advice.evidence["spare"] == 2
     assert advice.evidence["availability"] == pytest.approx(600 / (600 + 1 / 6), abs=1e-6)
-    assert "a replica's place is gone 0.03% of the time" in advice.reason
+    assert "a replica's place is gone 0.03 % of the time" in advice.reason
     assert advice.evidence["expected_saving"] == pytest.approx(1 - 6 * 0.35 / 4, abs=1e-3)
     assert advice.monthly_cost == 4 * Decimal("14600.00")
     assert sum(advice.acts_on.values()) == advice.monthly_cost

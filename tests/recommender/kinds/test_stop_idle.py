@@ -333,7 +333,7 @@ def test_a_window_of_a_day_and_a_half_is_measured_in_hours(make_subject: Make) -
     answer = evaluate(notebook(make_subject, 28, regret=REGRETTED), SETTINGS)
     assert isinstance(answer, WhyNot)
     assert answer.reason == "telemetry_missing"
-    assert "Only 78% of its hours in the last 36 h" in answer.explanation
+    assert "Only 78 % of its hours in the last 36 h" in answer.explanation
 
 
 @pytest.mark.parametrize(("mask", "coverage"), [((1 << 12) - 1, 1.0), (0xFF << 12, 0.9375), (None, 0.8333)])

@@ -21,8 +21,8 @@ AS_OF = datetime(2026, 11, 21, tzinfo=UTC)
     ("provider", "size", "measure", "hours", "words"),
     [
         # −730 ÷ ln(1 − 0.025), and −1 ÷ ln(1 − 0.025)
-        ("aws", "p5.48xlarge", "interruption_rate", 28833.5, "0% to 5% of machines a month"),
-        ("azure", "Standard_NC24ads_A100_v4", "eviction_rate", 39.5, "0% to 5% of machines an hour"),
+        ("aws", "p5.48xlarge", "interruption_rate", 28833.5, "0 % to 5 % of machines a month"),
+        ("azure", "Standard_NC24ads_A100_v4", "eviction_rate", 39.5, "0 % to 5 % of machines an hour"),
     ],
 )
 def test_hours_between_interruptions(
@@ -60,7 +60,7 @@ def test_a_band_of_an_hour_is_held_against_a_months() -> None:
 def test_of_machines_that_ended_the_markets_share_was_taken_back() -> None:
     """Of seven 40 % are 2.8: three. None where nobody lost one, and all where no market tells."""
     assert of_ends(100, 7, Decimal("0.4")) == OwnSpot(
-        100, 3, "of 7 machines that ended 40%, the highest share the market took back in a month"
+        100, 3, "of 7 machines that ended 40 %, the highest share the market took back in a month"
     )
     assert of_ends(100, 7, Decimal(0)).interruptions == 0
     assert of_ends(100, 7, None) == OwnSpot(100, 7, "machines that ended, whoever ended them")
@@ -69,8 +69,8 @@ def test_of_machines_that_ended_the_markets_share_was_taken_back() -> None:
 @pytest.mark.parametrize(
     ("shares", "interruptions", "counted"),
     [
-        ({1: "0", 15: "0"}, 0, "of 1 machines that ended 0%"),
-        ({1: "0", 15: "0.25"}, 1, "of 1 machines that ended 25%"),
+        ({1: "0", 15: "0"}, 0, "of 1 machines that ended 0 %"),
+        ({1: "0", 15: "0.25"}, 1, "of 1 machines that ended 25 %"),
         ({35: "0"}, 1, "machines that ended, whoever ended them"),  # too old
     ],
 )
