@@ -58,6 +58,7 @@ class Ledger:
 
     connection: Connection
     _ordinals: dict[int, int] = field(default_factory=dict)
+    _written: set[int] = field(default_factory=set)
 
     def bill(
         self,
@@ -113,9 +114,6 @@ class Ledger:
         """One charge; its costs are the sums of its shares."""
         month = billing_month or month_of(day)
         ordinal = self._ordinals[slice_id] = self._ordinals.get(slice_id, 0) + 1
-        self._dimension(
-            account, "account_key", provider=provider, billing_account_id=billing_account, sub_account_id=sub_account
-        )
         keys = {
             "account_key": self._dimension(
                 account,
@@ -196,7 +194,9 @@ class Ledger:
 
     def _dimension(self, table: Table, key: str, **values: Any) -> int:
         number = content_key(table.name, *(f"{name}={values[name]}" for name in sorted(values)))
-        self.connection.execute(upsert(table).values({key: number, **values}).on_conflict_do_nothing())
+        if number not in self._written:
+            self.connection.execute(upsert(table).values({key: number, **values}).on_conflict_do_nothing())
+            self._written.add(number)
         return number
 
 
