@@ -7,7 +7,8 @@ Method
     hour before (a start takes node, image and weights). Two weeks at least, on the clock of the team or tag. The same
     rule is replayed on days it was not made from: an hour of work that it would have been off for is a violation.
     *On request*: where requests are known, the cost of scaling to zero with a keep-alive long enough that no more than
-    the allowed share starts cold (Poisson, the rate of each hour of the week), against always on.
+    the allowed share starts cold (Poisson, the rate of each hour of the week), against always on: the hours it stays
+    warm after the last request of a day or week cost as well.
     The better of the two is the advice, the other is in its evidence. The saving is of the hours that were billed:
     an hour that is not billed today saves nothing, one that commitments cover saves nothing net.
 Cases
@@ -40,10 +41,10 @@ from recommender.kinds.replayed import MAX_BOUND, replay_evidence, spread_of
 from recommender.kinds.weeks import Weeks, start_hours, weeks_of
 from recommender.methods.folds import make_folds
 from recommender.methods.outcome import Capacity, Demand, DemandAt, Slots
-from recommender.methods.queueing import cold_start_cost, scale_to_zero, ski_rental_timeout, warm_above
+from recommender.methods.queueing import asked_before, cold_start_cost, cost_of_hour, ski_rental_timeout, warm_above
 from recommender.methods.replay import Policy, Replay, replay
 from recommender.methods.risk import sees_month_end
-from recommender.methods.schedule import GOOD_WEEKS, HOURS_PER_WEEK, on_hours, on_off_saving, windows
+from recommender.methods.schedule import GOOD_WEEKS, HOURS_PER_WEEK, Series, on_hours, on_off_saving, windows
 from recommender.owners import owner_of
 from recommender.savings import cost_basis, cost_remark, monthly_cost, saving
 from recommender.subjects.machines import Machine
@@ -207,32 +208,32 @@ def _on_request(subject: Service, settings: Recommend, week: Weeks, cost: Decima
     of_start = cold_start_cost(price, start, float(options.cold_start_penalty))
     seen = np.bincount(week.week_hours[known], minlength=HOURS_PER_WEEK)
     total = np.bincount(week.week_hours[known], by_hour[known], minlength=HOURS_PER_WEEK)
-    rates = total[seen > 0] / seen[seen > 0]
+    # an hour of the week that is never paid for asks for nothing, but is kept warm after others
+    rates = total / np.maximum(seen, 1)
+    paid_hours = int((seen > 0).sum())
     busy = float(np.nansum(week.clock.mean(subject.use.running)[known]))
-    service = busy / requests
     keep = max(ski_rental_timeout(price, of_start), _keep_alive(rates, options.max_cold_share))
-    spent = cold = 0.0
-    for rate in rates[rates > 0]:
-        one = scale_to_zero(price=price, rate=float(rate), service=service, keep_alive=keep, cold_start=start)
-        spent += min(float(rate) * one.cost_per_request, price)
-        cold += float(rate) * one.p_cold
-    share = 1 - spent / (price * rates.size)
+    asked = asked_before(rates, keep)
+    hours = cost_of_hour(price, rates, service=busy / requests, asked=asked, cold_start=start)
+    share = 1 - float(np.minimum(hours, price).sum()) / (price * paid_hours)
     if share * HOURS_PER_WEEK < options.min_hours_off:
         return None
-    mean = float(rates.mean())
-    return OnRequest(share, cold / float(rates.sum()), keep, start, mean, warm_above(price, of_start))
+    mean = float(rates.sum()) / paid_hours
+    return OnRequest(share, _cold(rates, keep), keep, start, mean, warm_above(price, of_start))
 
 
-def _keep_alive(rates: np.ndarray[Any, np.dtype[np.float64]], allowed: float) -> float:
+def _keep_alive(rates: Series, allowed: float) -> float:
     """Hours to stay warm after a request so that the allowed share of all requests starts cold, by bisection."""
-    if allowed <= 0:
-        return HOURS_PER_WEEK
     low, high = 0.0, float(HOURS_PER_WEEK)
     for _ in range(40):
         middle = (low + high) / 2
-        cold = float((rates * np.exp(-rates * middle)).sum() / rates.sum())
-        low, high = (middle, high) if cold > allowed else (low, middle)
+        low, high = (middle, high) if _cold(rates, middle) > allowed else (low, middle)
     return high
+
+
+def _cold(rates: Series, keep_alive: float) -> float:
+    """Share of the requests of a week that start cold."""
+    return float((rates * np.exp(-asked_before(rates, keep_alive))).sum() / rates.sum())
 
 
 def _advice(

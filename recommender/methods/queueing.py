@@ -7,6 +7,8 @@ Method
     *Waiting*: Erlang C, P(wait) = C(c, a) for c servers and a = λ/μ of offered load.
     *Scale to zero*: a replica is kept warm for T after each request, costs p an hour while it is up, and takes t_cold
     to come back. Cost per request p·(s + (1−e^(−λT))/λ + e^(−λT)·t_cold), P(cold) = e^(−λT).
+    Where the rate differs by the hour, the requests expected in the T before take the place of λT: what came last keeps
+    it warm in hours that ask for nothing.
     A cold start costs K = p·t_cold and what its delay costs: at a known rate, stay warm above p/K; at an unknown one,
     switch off after K/p (ski rental: never more than twice the best in hindsight).
     From a histogram of idle times: keep alive to their P99, and start again before their P5.
@@ -26,19 +28,7 @@ from numpy.typing import NDArray
 
 from recommender.methods.percentiles import weighted_percentile
 
-
-@dataclass(frozen=True)
-class ScaleToZero:
-    """Cost of a request with keep-alive, against the same always on, and the share that start cold."""
-
-    cost_per_request: float
-    always_on_cost_per_request: float
-    p_cold: float
-
-    @property
-    def saving(self) -> float:
-        """Share saved against always on; negative where it costs more."""
-        return 1 - self.cost_per_request / self.always_on_cost_per_request
+Series = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -65,16 +55,20 @@ def erlang_c(servers: int, offered_load: float) -> float:
     return blocked / (1 - utilization * (1 - blocked))
 
 
-def scale_to_zero(*, price: float, rate: float, service: float, keep_alive: float, cold_start: float) -> ScaleToZero:
-    """Cost of a request with keep-alive; ``price`` and ``rate`` per hour, times in hours."""
-    if not (price >= 0 and rate > 0 and min(service, keep_alive, cold_start) >= 0):
-        raise ValueError("the rate is above 0, price and times are not negative")
-    cold = math.exp(-rate * keep_alive)
-    return ScaleToZero(
-        cost_per_request=price * (service - math.expm1(-rate * keep_alive) / rate + cold * cold_start),
-        always_on_cost_per_request=price / rate,
-        p_cold=cold,
-    )
+def cost_of_hour(price: float, rate: Series, *, service: float, asked: Series, cold_start: float) -> Series:
+    """Cost of an hour at each rate; ``asked`` requests are expected to have come within the keep-alive before it.
+
+    ``price`` and ``rate`` are per hour, times in hours; a price of 1 makes it a share of what always on costs.
+    """
+    return np.asarray(price * (rate * service - np.expm1(-asked) + rate * np.exp(-asked) * cold_start))
+
+
+def asked_before(rates: Series, keep_alive: float) -> Series:
+    """Requests expected in the ``keep_alive`` hours before the middle of each hour of a week, at most those of one."""
+    told = np.concatenate([[0.0], np.cumsum(np.tile(rates, 2))])
+    hours, middle = np.arange(told.size), rates.size + np.arange(rates.size) + 0.5
+    before = middle - min(keep_alive, rates.size)
+    return np.asarray(np.interp(middle, hours, told) - np.interp(before, hours, told))
 
 
 def cold_start_cost(price: float, cold_start: float, penalty: float = 0.0) -> float:

@@ -263,6 +263,33 @@ def test_rare_requests_scale_to_zero_behind_a_gate(make_subject: Make) -> None:
     assert found.hard_to_regain
 
 
+def test_what_is_kept_warm_after_the_last_request_of_a_day_is_paid_for(make_subject: Make) -> None:
+    """One request a week, at some time of Monday's tenth hour, and ten hours of keep-alive: a cold start of 496.06 s at
+    20 an hour and a penalty of 197.2441 cost 200.
+
+    In the middle of an hour it was asked for in the ten before with a chance of 1 − e^−½ (that hour, and the tenth
+    after it) or 1 − e^−1 (nine between): 2 × 0.39347 + 9 × 0.63212 = 6.4760 warm hours, 5 s of work, and
+    e^−½ × 496.06 s to start: 6.5610 of 168.
+    """
+    machine = make_subject(stage="inference_online", model="llama-3.1-8b")
+    asked = use(weekly([10], 1.0))
+    settings = Recommend.model_validate({"schedule": {"max_cold_share": 1, "cold_start_penalty": "197.2441"}})
+    found = advice(service(make_subject, [member(machine, weekly([10], 0.4))], use=asked), settings)
+    assert found.evidence["on_request"]["keep_alive_hours"] == pytest.approx(10, abs=0.001)
+    assert found.evidence["on_request"]["saved_share"] == pytest.approx(1 - 6.5610 / 168, abs=0.0001)
+
+
+def test_few_requests_of_working_hours_keep_it_warm_over_night(make_subject: Make) -> None:
+    """One request in five hours, Monday to Friday from 9 to 18: for 1 % cold it has to stay on from Friday evening to
+    Monday, and nothing is saved; windows save 118 of 168 hours. That each hour were like all hours of the week said
+    23 hours of keep-alive, and 73 % saved."""
+    machine = make_subject(stage="inference_online", model="llama-3.1-8b")
+    asked = use(weekly(office(9, 18), 0.2))
+    found = advice(service(make_subject, [member(machine, weekly(office(9, 18), 0.4))], use=asked))
+    assert found.target == "on-off"
+    assert "on_request" not in found.evidence
+
+
 def test_days_nobody_recorded_are_not_rare_requests(make_subject: Make) -> None:
     """Six an hour at all hours, as far as anybody recorded: the first quarter of the days."""
     machine = make_subject(stage="inference_online", model="llama-3.1-8b")

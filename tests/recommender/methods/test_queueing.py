@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.methods.queueing import (
+    asked_before,
     cold_start_cost,
+    cost_of_hour,
     erlang_c,
     keep_alive,
-    scale_to_zero,
     ski_rental_timeout,
     warm_above,
 )
@@ -39,12 +40,24 @@ def test_erlang_c_at_its_ends() -> None:
     ("rate", "cost", "saving"), [(1, 0.3867, 0.903), (5, 0.3221, 0.597), (20, 0.1804, 0.098), (60, 0.0722, -0.083)]
 )
 def test_cost_per_request_with_five_minutes_keep_alive(rate: float, cost: float, saving: float) -> None:
-    found = scale_to_zero(price=4, rate=rate, service=5 * SECOND, keep_alive=300 * SECOND, cold_start=60 * SECOND)
-    assert found.cost_per_request == pytest.approx(cost, abs=5e-5)
-    assert found.saving == pytest.approx(saving, abs=5e-4)
+    """T5.2: at a steady rate λT requests came within the keep-alive, and a request costs an hour's cost ÷ λ."""
+    rates = np.full(168, float(rate))
+    asked = asked_before(rates, 300 * SECOND)
+    assert asked == pytest.approx(rate / 12)
+    hour = cost_of_hour(4, rates, service=5 * SECOND, asked=asked, cold_start=60 * SECOND)
+    assert hour / rate == pytest.approx(cost, abs=5e-5)
+    assert 1 - hour / 4 == pytest.approx(saving, abs=5e-4)
     if rate == 1:
-        assert found.always_on_cost_per_request == 4
-        assert found.p_cold == pytest.approx(0.920, abs=5e-4)
+        assert np.exp(-asked) == pytest.approx(0.920, abs=5e-4)
+
+
+def test_what_was_asked_before_goes_over_the_end_of_the_week() -> None:
+    """Six requests in the week's last hour: half of them before its middle, all in the first hour's last two, and of a
+    keep-alive of more than a week no more than a week's."""
+    rates = np.zeros(168)
+    rates[-1] = 6
+    assert asked_before(rates, 2)[[-1, 0, 1, 2]] == pytest.approx([3, 6, 3, 0])
+    assert asked_before(rates, 500) == pytest.approx(6)
 
 
 def test_thresholds() -> None:
@@ -89,5 +102,6 @@ def test_simulated_poisson_requests_cost_what_the_formula_says() -> None:
     """50,000 idle times at five an hour: warm time and cold starts within 2 %."""
     rng = np.random.default_rng(5)
     replayed = idle_cost(rng.exponential(1 / 5, 50_000), 1 / 12, price=4, cold=4 / 60)
-    formula = scale_to_zero(price=4, rate=5, service=0, keep_alive=1 / 12, cold_start=1 / 60)
-    assert replayed / 50_000 == pytest.approx(formula.cost_per_request, rel=0.02)
+    rates = np.full(168, 5.0)
+    formula = cost_of_hour(4, rates, service=0, asked=asked_before(rates, 1 / 12), cold_start=1 / 60) / 5
+    assert replayed / 50_000 == pytest.approx(formula[0], rel=0.02)
