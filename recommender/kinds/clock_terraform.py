@@ -200,9 +200,11 @@ def _azure(
                 "automation_account_name": "ACCOUNT",
                 "frequency": "Week",
                 "timezone": zone,
-                "start_time": f"DAYT{int(cron.split()[1]):02d}:00:00Z",
+                # an instant whatever the zone says: with Z the hour would be one of UTC
+                "start_time": f"DAYT{int(cron.split()[1]):02d}:00:00OFFSET",
                 "week_days": _days(cron),
             },
+            note=f"DAY is a day to come, OFFSET what the clock of {zone} is ahead of UTC on it, as +01:00",
         )
         for verb, crons in (("start", starts), ("stop", () if stops_every_day else stops))
         for number, cron in enumerate(crons)

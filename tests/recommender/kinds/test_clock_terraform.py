@@ -78,9 +78,8 @@ def test_a_machine_of_google_has_a_resource_policy(make_subject: Make) -> None:
 
 
 def test_a_machine_of_azure_is_shut_down_and_started(make_subject: Make) -> None:
-    stop, start = (on_off(make_subject, provider="azure", resource_id=VM, region="westeurope") or "").split(
-        "\n\nresource "
-    )
+    """Automation takes the time as an instant: 01:00Z is 2 or 3 o'clock in Berlin."""
+    stop, start = (on_off(make_subject, provider="azure", resource_id=VM, region="westeurope") or "").split("\n\n# ")
     assert stop == (
         "# of every day; TIMEZONE is Windows' name of Europe/Berlin\n"
         'resource "azurerm_dev_test_global_vm_shutdown_schedule" "vm" {\n'
@@ -90,7 +89,18 @@ def test_a_machine_of_azure_is_shut_down_and_started(make_subject: Make) -> None
         '  timezone              = "TIMEZONE"\n\n'
         "  notification_settings {\n    enabled = false\n  }\n}"
     )
-    assert 'week_days               = ["Monday"]' in start
+    assert start == (
+        "DAY is a day to come, OFFSET what the clock of Europe/Berlin is ahead of UTC on it, as +01:00\n"
+        'resource "azurerm_automation_schedule" "work-hours-vm-start-0" {\n'
+        '  name                    = "work-hours-vm-start-0"\n'
+        '  resource_group_name     = "g"\n'
+        '  automation_account_name = "ACCOUNT"\n'
+        '  frequency               = "Week"\n'
+        '  timezone                = "Europe/Berlin"\n'
+        '  start_time              = "DAYT01:00:00OFFSET"\n'
+        '  week_days               = ["Monday"]\n'
+        "}"
+    )
 
 
 SIX_DAYS = [*(Window(day * 24 + 8, day * 24 + 18) for day in range(5)), Window(5 * 24 + 6, 5 * 24 + 12)]
