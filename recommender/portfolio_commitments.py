@@ -26,6 +26,7 @@ from decimal import Decimal
 from typing import Any
 
 from aispend.clock import HOURS_PER_MONTH
+from aispend.money import in_words
 from recommender.contract import Advice
 from recommender.methods.offered import Left, Offered, Taken
 from recommender.subjects.usage_pools import usage_left
@@ -57,13 +58,13 @@ class Commitment:
         if not taken.whole:
             return ""
         currency, left = self.item.subject.currency, self.item.saving.net * self.offered.kept(taken)
-        takes = f"take {self.offered.monthly(taken.whole):,} {currency} a month of the usage it is sized on"
+        takes = f"take {in_words(self.offered.monthly(taken.whole), currency)} a month of the usage it is sized on"
         anew = "Once they are accepted it is sized anew on what is left."
         if left > 0:
-            return f" Changes that are counted too {takes}: beside them it adds {left.quantize(_CENT):,}. {anew}"
+            return f" Changes that are counted too {takes}: beside them it adds {in_words(left)}. {anew}"
         return (
             f" Not counted: changes that are counted {takes}, and at this size it would then cost "
-            f"{-left.quantize(_CENT):,} a month more than it saves. {anew}"
+            f"{in_words(-left)} a month more than it saves. {anew}"
         )
 
 

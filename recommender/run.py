@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from aispend.advising import Recommend
 from aispend.clock import Clock
 from aispend.drawn import DrawnSoFar, not_asked
+from aispend.money import in_words
 from aispend.settings import Settings
 from aispend.store.locks import exclusive
 from recommender.contract import Advice, Answer, Kind, Subject, WhyNot
@@ -163,16 +164,16 @@ def answer(kind: Kind[Any], subject: Subject, options: Recommend, now: datetime)
     if saved < options.min_monthly_saving and not is_shared(kind, subject):
         return no(
             "small",
-            f"It would save {saved} {currency} a month, below the minimum of {options.min_monthly_saving} "
-            "(recommend.min_monthly_saving).",
+            f"It would save {in_words(saved, currency)} a month, below the minimum of "
+            f"{in_words(options.min_monthly_saving)} (recommend.min_monthly_saving).",
         )
     net = max(said.saving.net, Decimal(0))
     if said.one_off_cost > options.max_payback_months * net:
         how_long = f": more than {options.max_payback_months} months to pay back" if net else ", which never comes back"
         return no(
             "payback",
-            f"It would save {net} {currency} a month net of commitments, and cost {said.one_off_cost} once{how_long} "
-            "(recommend.max_payback_months).",
+            f"It would save {in_words(net, currency)} a month net of commitments, and cost "
+            f"{in_words(said.one_off_cost)} once{how_long} (recommend.max_payback_months).",
         )
     until = said.evidence_until or subject.as_of
     if _has_ended(until, options, now):

@@ -36,6 +36,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 import numpy as np
 from numpy.typing import NDArray
 
+from aispend.money import in_words
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, DailyCost, Saving, Subject
 from recommender.methods.drawn_weeks import DRAWS, WEEK, mean_days
 
@@ -98,8 +99,8 @@ def without_cost(subject: Subject, days: int) -> tuple[str, str] | None:
     if cost is None:
         return "cost_unknown", COST_UNKNOWN
     if cost <= 0:
-        said = f"The last {days} days of its bill come to {cost} {subject.currency} a month: nothing can be saved."
-        return "costs_nothing", said + cost_remark(subject, days)
+        said = f"The last {days} days of its bill come to {in_words(cost, subject.currency)} a month"
+        return "costs_nothing", f"{said}: nothing can be saved.{cost_remark(subject, days)}"
     return None
 
 

@@ -22,6 +22,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from aispend.money import in_words
 from recommender.contract import Advice, Kind, Subject, WhyNot
 from recommender.owners import owner_of
 from recommender.subjects.machines import Machine
@@ -138,7 +139,7 @@ def _small(item: Advice, saved: Decimal, least: Decimal, lines: int) -> WhyNot:
         item.kind,
         item.subject,
         "small",
-        f"It would save {saved} {currency} a month{of_all}, below the minimum of {least} "
+        f"It would save {in_words(saved, currency)} a month{of_all}, below the minimum of {in_words(least)} "
         "(recommend.min_monthly_saving).",
         item.monthly_cost,
     )

@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 
 from aispend.advising import Commit, Recommend
-from aispend.money import exact_sum, rate
+from aispend.money import exact_sum, in_words, rate
 from aispend.percents import percent
 from recommender.contract import HOURS_PER_MONTH, Advice, Confidence, Kind, Saving, Step, WhyNot
 from recommender.evidence import priced
@@ -210,7 +210,7 @@ def _advice(
         ahead = f" Less than {LEAST_WEEKS} weeks of use are known: too few to forecast the term."
     elif lowest < optimum.covers:
         ahead = (
-            f" Its weeks differ so much that over the term an hour may use {lowest.quantize(CENT)} {subject.currency} "
+            f" Its weeks differ so much that over the term an hour may use {in_words(lowest, subject.currency)} "
             "on average (P10 of its forecast): no more than that is committed to."
         )
     if not subject.by_hour:
@@ -242,10 +242,10 @@ def _advice(
         confidence=confidence,
         effort="low",
         reason=(
-            f"In {percent(_above(usage, best.covers))} of {hours} hours at least {best.covers.quantize(CENT)} "
-            f"{subject.currency} an hour ran on demand; committed, an hour costs {percent(sold)} of that{meanwhile}. "
-            f"It would cover {percent(coverage)} of the usage and be used {percent(best.utilisation or 0)}."
-            f"{ahead}{ending}{decided}{unpriced}{purchase.sentences}"
+            f"In {percent(_above(usage, best.covers))} of {hours} hours at least "
+            f"{in_words(best.covers, subject.currency)} an hour ran on demand; committed, an hour costs "
+            f"{percent(sold)} of that{meanwhile}. It would cover {percent(coverage)} of the usage and be used "
+            f"{percent(best.utilisation or 0)}.{ahead}{ending}{decided}{unpriced}{purchase.sentences}"
         ),
         undo="none: a commitment is paid to its end; some can be exchanged or sold, see your provider's terms",
         command=purchase.command,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from aispend.clock import HOURS_PER_MONTH
+from aispend.money import in_words
 from recommender.subjects.usage_pools import CommittedTerm, UsagePool
 
 _CENT = Decimal("0.01")
@@ -41,8 +42,8 @@ class Purchase:
     @property
     def proposed(self) -> str:
         """The commitment in a few words."""
-        said = f"commit {self.hourly} {self.subject.currency} an hour for {_YEARS[self.term][1]}"
-        return f"{said}: {self.first} now, {self.rest} in a second stage" if self.rest else said
+        said = f"commit {in_words(self.hourly, self.subject.currency)} an hour for {_YEARS[self.term][1]}"
+        return f"{said}: {in_words(self.first)} now, {in_words(self.rest)} in a second stage" if self.rest else said
 
     @property
     def sentences(self) -> str:
@@ -57,10 +58,10 @@ class Purchase:
         if not self.rest:
             return f" {paid}."
         return (
-            f" Stage 1 of 2: buy {self.first} {currency} an hour now. {paid}, and saves {self.first_saves:,} "
-            f"{currency} a month net. Stage 2 of 2: the other {self.rest} {currency} an hour, later. Mark this advice "
-            "as done when the first is bought: what is left to commit to is proposed anew, at the size that fits then, "
-            f"once {self.days} days after that day are billed."
+            f" Stage 1 of 2: buy {in_words(self.first, currency)} an hour now. {paid}, and saves {self.first_saves:,} "
+            f"{currency} a month net. Stage 2 of 2: the other {in_words(self.rest, currency)} an hour, later. Mark "
+            "this advice as done when the first is bought: what is left to commit to is proposed anew, at the size "
+            f"that fits then, once {self.days} days after that day are billed."
         )
 
     @property
@@ -69,11 +70,12 @@ class Purchase:
         subject, first = self.subject, self.first
         where = (
             f"# payer {subject.account or 'unknown'}, {subject.family} in {subject.region or 'all regions'}; "
-            f"decide open advice on these machines first, then buy {first} {subject.currency} an hour"
+            f"decide open advice on these machines first, then buy {in_words(first, subject.currency)} an hour"
         )
         if self.rest:
             where += (
-                f": stage 1 of 2, as the other {self.rest} is proposed anew once {self.days} days after it are billed"
+                f": stage 1 of 2, as the other {in_words(self.rest)} is proposed anew once {self.days} days after it "
+                "are billed"
             )
         years, _ = _YEARS[self.term]
         if subject.provider == "aws":

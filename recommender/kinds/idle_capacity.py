@@ -37,6 +37,7 @@ from typing import Any
 import numpy as np
 
 from aispend.advising import Recommend
+from aispend.money import in_words
 from aispend.moving import IdleCapacity
 from aispend.percents import percent
 from recommender.contract import COST_UNKNOWN, Advice, DailyCost, Kind, Step, WhyNot
@@ -236,8 +237,8 @@ def _reserved(subject: Capacity, options: IdleCapacity, cost: Decimal) -> Advice
         least = min(costs)
         share = round(least * len(costs) / sum(costs, Decimal(0)), 4)
         said = (
-            f"On each of the last {len(days)} days at least {least:.2f} {subject.currency} of it stood empty, by the "
-            "bill. It does not say how many machines in which hours: look at the hours before."
+            f"On each of the last {len(days)} days at least {in_words(least, subject.currency)} of it stood empty, by "
+            "the bill. It does not say how many machines in which hours: look at the hours before."
         )
         found = unmeasured("what stood empty is what the bill says")
     else:

@@ -31,6 +31,7 @@ from decimal import Decimal
 
 from aispend.advising import Recommend
 from aispend.clock import HOURS_PER_MONTH
+from aispend.money import in_words
 from aispend.percents import percent
 from recommender.contract import COST_UNKNOWN, Advice, DailyCost, WhyNot
 from recommender.evidence import not_replayed, priced, unmeasured
@@ -86,10 +87,10 @@ def unlisted(kind: str, subject: ObjectStorage, settings: Recommend) -> WhyNot:
         kind,
         subject,
         "checkpoints_unlisted",
-        f"Object storage of the account costs {cost if cost is not None else 'an unknown amount of'} "
-        f"{subject.currency} a month{grown}. The bill does not say in which buckets, what of it is checkpoints, or "
-        "when they were read. List them with run and last reading: aispend import-inventory, rows of kind checkpoint "
-        "(docs/telemetry.md).",
+        "Object storage of the account costs "
+        f"{'an unknown amount' if cost is None else in_words(cost, subject.currency)} a month{grown}. The bill does "
+        "not say in which buckets, what of it is checkpoints, or when they were read. List them with run and last "
+        "reading: aispend import-inventory, rows of kind checkpoint (docs/telemetry.md).",
         cost,
     )
 
@@ -215,7 +216,7 @@ def _advice(
     return Advice(
         kind=kind,
         subject=store,
-        current=f"{len(plan.moved)} of {len(store.checkpoints)} checkpoints unread, {plan.gib:.0f} GiB of {runs} "
+        current=f"{len(plan.moved)} of {len(store.checkpoints)} checkpoints unread, {plan.gib:,.0f} GiB of {runs} "
         f"run{'' if runs == 1 else 's'}",
         proposed=f"move them to {price.to}, the newest and the best of each run stay",
         monthly_cost=whole,
@@ -225,9 +226,10 @@ def _advice(
         effort="low",
         reason=f"Nobody wrote or read them for {options.unread_days} days. Of {plan.tried.trials} checkpoints that "
         f"were as quiet before, {plan.tried.wrong} were read again. Reading all of it once costs "
-        f"{price.restore_cost(plan.gib)} {store.currency}, and {price.min_days} days are billed at least.{unpriced}"
-        f"{remark}{told_remark(price)}",
-        undo=f"copy them back to the standard class: {price.restore_cost(plan.gib)} {store.currency} for reading",
+        f"{in_words(price.restore_cost(plan.gib), store.currency)}, and {price.min_days} days are billed at "
+        f"least.{unpriced}{remark}{told_remark(price)}",
+        undo="copy them back to the standard class: "
+        f"{in_words(price.restore_cost(plan.gib), store.currency)} for reading",
         command=_command(store, options.unread_days, options.expire_days, price, plan),
         target=price.to,
         gate=None if cost is not None else RATE,

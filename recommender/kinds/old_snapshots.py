@@ -24,6 +24,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from aispend.advising import Recommend
+from aispend.money import in_words
 from recommender.contract import COST_UNKNOWN, Advice, Saving, WhyNot
 from recommender.evidence import not_replayed, priced, unmeasured
 from recommender.guards import decided
@@ -79,8 +80,8 @@ def answer(kind: str, snapshot: Snapshot, settings: Recommend) -> Advice | WhyNo
     if cost <= kept_as:
         return no(
             "no_saving",
-            f"It costs {cost} {snapshot.currency} a month, and {kept_as} in the archive, which bills all "
-            f"{snapshot.full_gib:.0f} GiB and not what changed.",
+            f"It costs {in_words(cost, snapshot.currency)} a month, and {in_words(kept_as)} in the archive, which "
+            f"bills all {snapshot.full_gib:,.0f} GiB and not what changed.",
         )
     lasting = price.pays_after_days(cost, kept_as) or Decimal(price.min_days)
     tried = ended_early(
@@ -195,7 +196,7 @@ def _advice(
     return Advice(
         kind=kind,
         subject=snapshot,
-        current=f"standard tier, {full:.0f} GiB written, {snapshot.age_days} days old",
+        current=f"standard tier, {full:,.0f} GiB written, {snapshot.age_days} days old",
         proposed="move it to the archive tier",
         monthly_cost=cost,
         saving=left,
@@ -204,8 +205,8 @@ def _advice(
         effort="low",
         reason=f"It was taken on {snapshot.taken_at:%Y-%m-%d} and no image stands on it. The archive bills "
         f"{price.min_days} days at least, which pays if it is kept {lasting:.1f} days more.{history} Restoring it"
-        f"{archives.waits(snapshot.provider)} costs {restore} {snapshot.currency}: {eats} months of the saving."
-        f"{remark}{told_remark(price)}",
+        f"{archives.waits(snapshot.provider)} costs {in_words(restore, snapshot.currency)}: {eats} months of the "
+        f"saving.{remark}{told_remark(price)}",
         undo=archives.undo(snapshot, restore),
         command=archives.command(snapshot, between=between),
         target=price.to,

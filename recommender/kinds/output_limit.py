@@ -20,6 +20,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from aispend.advising import Recommend
+from aispend.money import in_words
 from aispend.percents import percent
 from recommender.contract import Advice, Kind, Step, WhyNot
 from recommender.evidence import as_billed, not_replayed
@@ -68,10 +69,10 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
             subject,
             days,
             "unmeasured",
-            f"{percent(of_output)} of its cost is output, with {mean}; a tenth less of it would save {tenth} "
-            f"{subject.currency} a month. How much can be cut without harm is known to nobody but you: let a hundred "
-            "calls answer with a limit, judge the answers, and say under [[recommend.output_limit.cut]] what share of "
-            "the output was cut (model, team or endpoint, and share).",
+            f"{percent(of_output)} of its cost is output, with {mean}; a tenth less of it would save "
+            f"{in_words(tenth, subject.currency)} a month. How much can be cut without harm is known to nobody but "
+            "you: let a hundred calls answer with a limit, judge the answers, and say under "
+            "[[recommend.output_limit.cut]] what share of the output was cut (model, team or endpoint, and share).",
         )
     cut = part * rule.share
     return Advice(

@@ -30,6 +30,7 @@ from math import ceil
 from statistics import median
 
 from aispend.advising import Recommend
+from aispend.money import in_words
 from aispend.percents import percent
 from aispend.running import TrainingWaste
 from recommender.contract import COST_UNKNOWN, Advice, DailyCost, Kind, Step, WhyNot
@@ -187,10 +188,11 @@ def _advice(
         risk=risk_level(bound),
         confidence="low" if len(stopped) < ENOUGH else "medium",
         effort="low",
-        reason=f"{_runs(len(stopped))} cost {level} {subject.currency} in the last {days} days after they were last "
-        f"better; a rule that waits would have spared {after}. Of {tried.trials} it would have stopped, "
-        f"{tried.wrong} gained anything to speak of later. At most {most.net} a month; by the careful figure (P10 of "
-        f"its weeks) {careful}, and no more than that counts.{still}{cost_remark(subject, days)}",
+        reason=f"{_runs(len(stopped))} cost {in_words(level, subject.currency)} in the last {days} days after they "
+        f"were last better; a rule that waits would have spared {in_words(after)}. Of {tried.trials} it would have "
+        f"stopped, {tried.wrong} gained anything to speak of later. At most {in_words(most.net)} a month; by the "
+        f"careful figure (P10 of its weeks) {in_words(careful)}, and no more than that counts."
+        f"{still}{cost_remark(subject, days)}",
         undo="take the callback out; a run that was stopped goes on from its last checkpoint",
         command=_command(subject, options, stopped, running),
         target="early_stopping",

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from aispend.advising import Recommend
+from aispend.money import in_words
 from aispend.moving import Relocate
 from aispend.percents import percent
 from aispend.prices.prices import Price
@@ -132,7 +133,7 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     cheaper = 1 - best.hourly_price / here.hourly_price
     left = cheaper - (data.cost or Decimal(0)) / cost
     if left < Decimal(repr(options.min_saving)):
-        moved = f" after {data.gb:f} GB of data a month" if data.cost else ""
+        moved = f" after {data.gb:,f} GB of data a month" if data.cost else ""
         return no(
             "not_cheaper",
             f"The cheapest other region of {law}, {best.region}, would save {percent(max(left, Decimal(0)))}{moved}; "
@@ -201,11 +202,11 @@ def _advice(
     scarce = hard_to_regain(subject)
     even = cost * (1 - best.hourly_price / here.hourly_price) / data.rate if data.rate else None
     if data.cost is not None:
-        moved = f" {data.gb:f} GB a month across regions would cost {data.cost:.2f} {subject.currency} of it."
+        moved = f" {data.gb:,f} GB a month across regions would cost {in_words(data.cost, subject.currency)} of it."
     elif even is not None:
         moved = f" Above {even:,.0f} GB a month read or written across regions nothing would be left."
     else:
-        what = "What it reads and writes" if data.gb is None else f"Its {data.gb:f} GB a month"
+        what = "What it reads and writes" if data.gb is None else f"Its {data.gb:,f} GB a month"
         moved = f" {what} across regions would cost extra, {data.unconverted or 'and how much is not known'}."
     online = subject.stage == "inference_online"
     wait = " Whoever waits for its answers is then further away: measure that too." if online else ""

@@ -45,6 +45,7 @@ from decimal import Decimal
 import numpy as np
 
 from aispend.advising import Idle, Recommend
+from aispend.money import in_words
 from aispend.percents import percent
 from aispend.prices.accelerators import accelerator
 from aispend.prices.prices import Candidate, Price
@@ -195,9 +196,9 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     if worth.lower_quartile <= 0:
         return no(
             "not_worth_it",
-            f"{chosen.candidate.instance_type} fits, but an hour over capacity costs {failure:.2f} "
-            f"{subject.currency}, and with a chance of {percent(worth.p_violation, 1)} of one that may be more than it "
-            "saves.",
+            f"{chosen.candidate.instance_type} fits, but an hour over capacity costs "
+            f"{in_words(failure, subject.currency)}, and with a chance of {percent(worth.p_violation, 1)} of one that "
+            "may be more than it saves.",
         )
     return _advice(
         subject, options, demand, chosen=chosen, need=need, model=model, price=price, found=found,

@@ -21,6 +21,7 @@ from decimal import Decimal
 from typing import Any
 
 from aispend.advising import Recommend
+from aispend.money import in_words
 from recommender.contract import Advice, Confidence, Saving, WhyNot
 from recommender.guards import exclusion_of
 from recommender.kinds import old_snapshots
@@ -47,7 +48,7 @@ def answer(kind: str, place: SnapshotSet, settings: Recommend) -> Advice | WhyNo
             place,
             "nothing_small",
             f"Of its {len(place.snapshots)} snapshots {len(small) or 'none'} may be archived and saves less than "
-            f"{least} {place.currency} a month by itself.",
+            f"{in_words(least, place.currency)} a month by itself.",
             None,
         )
     known = [one for one in small if one.gate is None]
@@ -58,8 +59,8 @@ def answer(kind: str, place: SnapshotSet, settings: Recommend) -> Advice | WhyNo
             kind,
             place,
             "small",
-            f"Archiving its {len(chosen)} snapshots would save {saved} {place.currency} a month together, below the "
-            f"minimum of {least} (recommend.min_monthly_saving).",
+            f"Archiving its {len(chosen)} snapshots would save {in_words(saved, place.currency)} a month together, "
+            f"below the minimum of {in_words(least)} (recommend.min_monthly_saving).",
             _sum(one.monthly_cost for one in chosen),
         )
     return _advice(place, chosen)
@@ -82,8 +83,9 @@ def _advice(place: SnapshotSet, chosen: Sequence[Advice]) -> Advice:
         risk=max(one.risk for one in chosen),
         confidence=min((one.confidence for one in chosen), key=_CONFIDENCE.index),
         reason=f"Each of {len(chosen)} old snapshots saves too little for a line of its own; together "
-        f"{saving.effective} {place.currency} a month. The archive bills {first.evidence['minimum_days']} days at "
-        f"least. Restoring all of them{archives.waits(place.provider)} costs {restore} {place.currency}."
+        f"{in_words(saving.effective, place.currency)} a month. The archive bills {first.evidence['minimum_days']} "
+        f"days at least. Restoring all of them{archives.waits(place.provider)} costs "
+        f"{in_words(restore, place.currency)}."
         f"{told_remark(*filter(None, [tier(place.provider, 'snapshot', first.subject.region)]))}",
         undo="\n".join(one.undo for one in chosen),
         command=_commands(chosen),

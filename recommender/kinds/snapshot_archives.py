@@ -14,6 +14,7 @@ from __future__ import annotations
 import shlex
 from decimal import Decimal
 
+from aispend.money import in_words
 from recommender.subjects.snapshots import Snapshot
 
 NONE = frozenset({"azure"})
@@ -82,11 +83,11 @@ def undo(snapshot: Snapshot, restore: Decimal) -> str:
     if snapshot.provider == "gcp":
         return (
             f"gcloud compute disks create DISK --source-snapshot {_archived(snapshot)} --zone ZONE"
-            f"{_project(snapshot)}: {restore} {snapshot.currency}"
+            f"{_project(snapshot)}: {in_words(restore, snapshot.currency)}"
         )
     return (
         f"aws ec2 restore-snapshot-tier --snapshot-id {_name(snapshot)} --permanent-restore "
-        f"--region {_region(snapshot)}: up to 72 hours, {restore} {snapshot.currency}"
+        f"--region {_region(snapshot)}: up to 72 hours, {in_words(restore, snapshot.currency)}"
     )
 
 

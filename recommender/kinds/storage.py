@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from aispend.advising import Recommend
+from aispend.money import in_words
 from recommender.contract import COST_UNKNOWN, Advice, Kind, Saving, Step, WhyNot
 from recommender.evidence import not_replayed, priced, unmeasured
 from recommender.guards import decided
@@ -114,8 +115,8 @@ def _disk(volume: Volume, settings: Recommend) -> Advice | WhyNot:
     if worth.gross.effective <= kept_as.monthly:
         return no(
             "no_saving",
-            f"It costs {worth.cost} {volume.currency} a month and a snapshot of it up to {kept_as.monthly}: delete it "
-            "without one, if nobody needs what is on it.",
+            f"It costs {in_words(worth.cost, volume.currency)} a month and a snapshot of it up to "
+            f"{in_words(kept_as.monthly)}: delete it without one, if nobody needs what is on it.",
         )
     return _advice(volume, days, worth, kept_as)
 
@@ -152,7 +153,7 @@ def _advice(volume: Volume, days: int, worth: _Worth, kept_as: ListPrice) -> Adv
         if worth.at_list
         else ""
     )
-    size = f"{volume.size_gib:f} GiB"
+    size = f"{volume.size_gib:,f} GiB"
     return Advice(
         kind=NAME,
         subject=volume,
@@ -164,8 +165,8 @@ def _advice(volume: Volume, days: int, worth: _Worth, kept_as: ListPrice) -> Adv
         confidence="medium" if worth.at_list else "high",
         effort="low",
         reason=f"No machine has had it since {volume.unattached_since:%Y-%m-%d} or longer, {volume.unattached_days} "
-        f"days. Its snapshot costs up to {kept_as.monthly} {volume.currency} a month, which is taken off.{remark}"
-        f"{told_remark(*([worth.at_list] if worth.at_list else []), kept_as)}",
+        f"days. Its snapshot costs up to {in_words(kept_as.monthly, volume.currency)} a month, which is taken "
+        f"off.{remark}{told_remark(*([worth.at_list] if worth.at_list else []), kept_as)}",
         undo=undo,
         command=command,
         target="snapshot_then_delete",

@@ -30,6 +30,7 @@ from decimal import Decimal
 from typing import Any
 
 from aispend.advising import Recommend
+from aispend.money import in_words
 from aispend.running import TrainingWaste
 from recommender.contract import (
     COST_UNKNOWN,
@@ -109,7 +110,7 @@ def evaluate(subject: TrainingRuns, settings: Recommend) -> Advice | WhyNot:
         cost = (subject.unrecorded_cost * HOURS_PER_MONTH / (24 * options.window_days)).quantize(CENT)
         return no(
             "telemetry_missing",
-            f"{subject.unrecorded_cost.quantize(CENT)} {subject.currency} of training in the last "
+            f"{in_words(subject.unrecorded_cost, subject.currency)} of training in the last "
             f"{options.window_days} days, and no run of it is recorded. Load what the scheduler knows, outcomes "
             "included: aispend import-workloads, or aispend collect for SageMaker's jobs.",
         )
@@ -137,10 +138,11 @@ def evaluate(subject: TrainingRuns, settings: Recommend) -> Advice | WhyNot:
     spared = _spared_by_day(tried)
     saved = saving(replace(subject, costs=spared), options.window_days, Decimal(1))
     if saved.effective <= 0:
+        whole = sum((one.cost(one.lost) for one in lost), _NOTHING)
         return no(
             "fails_early",
-            f"What came to nothing cost {sum((one.cost(one.lost) for one in lost), _NOTHING).quantize(CENT)} "
-            f"{subject.currency} in {options.window_days} days, and ended as early as it could.",
+            f"What came to nothing cost {in_words(whole, subject.currency)} in {options.window_days} days, and ended "
+            "as early as it could.",
         )
     return _advice(subject, options, cost, tried, interval=interval, spared=replace(subject, costs=spared))
 
@@ -236,9 +238,9 @@ def _advice(
         risk=0,
         confidence=_confidence(counts, amounts),
         effort="medium",
-        reason=f"Attempts that came to nothing cost {lost.quantize(CENT)} {subject.currency} in the last {days} days "
-        f"({words}). At most {most.net} a month of it could have been spared; by the careful figure (P10 of "
-        f"its weeks, as failures come in bursts) it is {careful}, and no more than that counts."
+        reason=f"Attempts that came to nothing cost {in_words(lost, subject.currency)} in the last {days} days "
+        f"({words}). At most {in_words(most.net)} a month of it could have been spared; by the careful figure (P10 of "
+        f"its weeks, as failures come in bursts) it is {in_words(careful)}, and no more than that counts."
         f"{cost_remark(subject, days)}",
         undo="leave the checks out again; nothing else changes",
         command=_command(subject, measures),

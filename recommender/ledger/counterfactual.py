@@ -28,7 +28,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from aispend.money import exact_sum, exactly, rate
+from aispend.money import exact_sum, exactly, in_words, rate
 from aispend.prices.prices import price_at
 from recommender.ledger.baseline import served_in
 from recommender.ledger.billed import Billed, Line, charged_in, in_other_currencies, lines, list_price_of, sum_up
@@ -124,7 +124,7 @@ def value(
             return Valued(quantity, actual=billed.effective, remarks=[NOT_KNOWN])
         parts = _less(parts, kept)
         if kept:
-            remarks.append(f"What is kept instead is taken off at the {kept:.2f} {item.currency} the advice says.")
+            remarks.append(f"What is kept instead is taken off at the {in_words(kept, item.currency)} the advice says.")
     remarks += [*_fewer_named(item, found), *_remarks(item, billed, parts, days)]
     return Valued(quantity, parts, parts.actual, remarks)
 

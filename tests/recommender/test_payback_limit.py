@@ -52,5 +52,5 @@ def test_the_reason_names_the_saving_it_is_judged_by(make_subject: Callable[...,
         assert isinstance(found, WhyNot)
         return found.explanation
 
-    assert reason("40").startswith("It would save 40 USD a month net of commitments, and cost 1100 once: more than 12")
-    assert reason("0").startswith("It would save 0 USD a month net of commitments, and cost 1100 once, which never")
+    assert reason("40").startswith("It would save 40.00 USD a month net of commitments, and cost 1,100.00 once: more")
+    assert reason("0").startswith("It would save 0.00 USD a month net of commitments, and cost 1,100.00 once, which")

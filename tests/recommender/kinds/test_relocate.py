@@ -74,7 +74,7 @@ def test_data_is_paid_for_out_of_the_saving(make_subject: Make) -> None:
     advice = advise(l4(make_subject), told)
     assert advice.gate is None
     assert advice.saving.effective == Decimal(14600) * Decimal("0.0876")
-    assert "20000 GB a month across regions would cost 400.00 USD of it" in advice.reason
+    assert "20,000 GB a month across regions would cost 400.00 USD of it" in advice.reason
 
 
 @pytest.mark.parametrize("told", [{"price_per_gb": Decimal("0.02")}, {}])
@@ -84,7 +84,7 @@ def test_dollars_a_gb_count_in_the_currency_of_the_bill(make_subject: Make, told
     advice = advise(l4(make_subject, currency="EUR", per_dollar=Decimal("0.8")), settings)
     assert advice.gate is None
     assert advice.saving.effective == Decimal("1359.26")
-    assert "20000 GB a month across regions would cost 320.00 EUR of it" in advice.reason
+    assert "20,000 GB a month across regions would cost 320.00 EUR of it" in advice.reason
     assert Decimal(advice.evidence["price_per_gb"]) == Decimal("0.016")
     assert advice.evidence["price_per_gb_source"].endswith("; 0.02 USD at 0.8 EUR a USD")
 
@@ -102,7 +102,7 @@ def test_without_an_exchange_rate_what_data_costs_is_unknown(make_subject: Make,
     assert (advice.gate, advice.confidence) == (RATE, "low")
     assert advice.saving.effective == Decimal("1679.00")
     assert (
-        " Its 20000 GB a month across regions would cost extra, at 0.02 USD a GB: no exchange rate from USD to EUR is "
+        " Its 20,000 GB a month across regions would cost extra, at 0.02 USD a GB: no exchange rate from USD to EUR is "
         "loaded (aispend import-rates)." in advice.reason
     )
     assert (advice.evidence["price_per_gb"], advice.evidence["gb_at_which_nothing_is_left"]) == (None, None)
