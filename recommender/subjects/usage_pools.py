@@ -7,11 +7,12 @@ Method      The on-demand cost of each day is spread evenly over the hours the b
             a charge of several days is of each of them alike. Billed cost stands in where there is no effective one.
             Usage that no commitment covers counts, and what a commitment covers that ends within ``expiring_days``, or
             has ended: that is on demand now.
-            Spot does not, nor does a type without a committed price. What accepted changes will take away is taken out
-            first, of those that expired since as well: of a machine to be stopped, to go to spot, to another family, or
-            whose work is to be bought, all; of what is switched off by the hour all but the machines that never are;
-            else the share it will save. What is done already shows in the bill from its day on, and is taken out of the
-            days before.
+            Spot does not, nor does a type without a committed price. A committed hour is at list and one on demand at
+            what is paid of its list price: a discount on one is not known to hold for the other. What accepted changes
+            will take away is taken out first, of those that expired since as well: of a machine to be stopped, to go to
+            spot, to another family, or whose work is to be bought, all; of what is switched off by the hour all but the
+            machines that never are; else the share it will save. What is done already shows in the bill from its day
+            on, and is taken out of the days before.
 Cases       An hour nothing ran is zero usage: it would be paid for all the same. A day whose cost is unknown makes its
             pool's usage of that day unknown. A machine that was changed to another type is on each day of the type it
             is billed as.
@@ -23,7 +24,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -64,13 +65,17 @@ _SAME_TYPE = "replicas"
 
 @dataclass(frozen=True)
 class CommittedRate:
-    """What a committed hour costs of an on-demand hour (0 to 1), by machine type; ``term`` as in the price list."""
+    """What a committed hour costs of one on demand as it is paid, by machine type; ``term`` as in the price list.
+
+    ``paid`` is what is paid on demand of the list price (0 to 1).
+    """
 
     term: CommittedTerm
     instance_type: str
     rate: Decimal
     on_demand: Price
     committed: Price
+    paid: Decimal = Decimal(1)
 
 
 @dataclass(frozen=True)
@@ -200,7 +205,7 @@ def _pool(
     costs: dict[date, DailyCost] = {}
     decided = unpriced = Decimal(0)
     place = (header["provider"], header["region"] or "", header["currency"])
-    rates = tuple(_rates(place, {row.instance_type for row in rows}, prices, as_of.date()))
+    rates = tuple(_rates(place, _paid_of_list(rows), prices, as_of.date()))
     priced = {one.instance_type for one in rates}
     for row in rows:
         if priced and row.instance_type not in priced:
@@ -300,20 +305,36 @@ def _decided(connection: Connection) -> dict[tuple[str, str], list[_Decided]]:
     return decided
 
 
-def _rates(place: tuple[str, str, str], types: Iterable[str], prices: PriceBook, on: date) -> Iterator[CommittedRate]:
+def _paid_of_list(rows: Sequence[Any]) -> dict[str, Decimal]:
+    """What is paid on demand of the list price, by machine type: 1 where no list price is known, or more is paid."""
+    paid: dict[str, Decimal] = defaultdict(Decimal)
+    listed: dict[str, Decimal] = defaultdict(Decimal)
+    for row in rows:
+        # what costs nothing was paid for elsewhere, and says nothing of a price
+        if row.on_demand and row.list_cost and row.on_demand > 0:
+            paid[row.instance_type] += row.on_demand
+            listed[row.instance_type] += row.list_cost
+    types = sorted({row.instance_type for row in rows})
+    return {name: min(rate(paid[name], listed[name]), Decimal(1)) if listed[name] > 0 else Decimal(1) for name in types}
+
+
+def _rates(
+    place: tuple[str, str, str], types: Mapping[str, Decimal], prices: PriceBook, on: date
+) -> Iterator[CommittedRate]:
     """Rates of one and three years, where the price list has both the committed and the on-demand hour.
 
-    In the bill's currency, else in US dollars: a rate is one price over another, and has none.
+    In the bill's currency, else in US dollars: a rate is one price over another, and has none. The on-demand hour is at
+    what is paid of its list price, by type.
     """
     provider, region, currency = place
-    for name in sorted(types):
+    for name, paid in types.items():
         for term in COMMITTED_TERMS:
             for money in dict.fromkeys((currency, _DOLLAR)):
                 on_demand = prices.price_at(provider, region, name, "on_demand", on, currency=money)
                 committed = prices.price_at(provider, region, name, term, on, currency=money)
                 if on_demand is not None and committed is not None and on_demand.hourly_price:
-                    part = rate(committed.hourly_price, on_demand.hourly_price)
-                    yield CommittedRate(term, name, part, on_demand, committed)
+                    part = rate(committed.hourly_price, on_demand.hourly_price * paid)
+                    yield CommittedRate(term, name, part, on_demand, committed, paid)
                     break
 
 

@@ -106,13 +106,54 @@ def test_on_demand_money_by_the_hour(fleet: Store) -> None:
 
 
 def test_a_committed_hour_is_held_against_one_on_demand(fleet: Store) -> None:
+    """At list: what is not known to be cheaper is 12 of 20."""
+    at_list(fleet)
     (rate,) = load(fleet).rates
-    assert (rate.term, rate.instance_type, rate.rate) == ("1y", "p4d.24xlarge", Decimal("0.6"))
+    assert (rate.term, rate.instance_type, rate.rate, rate.paid) == ("1y", "p4d.24xlarge", Decimal("0.6"), 1)
     assert rate.committed.source == "price list"
+
+
+@pytest.mark.parametrize(
+    ("listed", "expiring_days", "paid", "part"),
+    [
+        # 240 of 300: an hour on demand costs 16 of 20, and a committed one still 12
+        (300, 10, "0.8", "0.75"),
+        # what ends soon is at 120 of 120: 360 of 420 together, so 12 of 17.14
+        (300, 60, "0.857142857143", "0.7"),
+        # more is paid than is listed
+        (200, 10, "1", "0.6"),
+        (None, 10, "1", "0.6"),
+    ],
+)
+def test_a_discount_on_demand_is_none_on_committed_hours(
+    fleet: Store, listed: int | None, expiring_days: int, paid: str, part: str
+) -> None:
+    with fleet.engine.begin() as connection:
+        connection.execute(charge.update().where(charge.c.resource_key == 1).values(list_cost=listed))
+    (rate,) = load(fleet, expiring_days=expiring_days).rates
+    assert (rate.paid, round(rate.rate, 9)) == (Decimal(paid), Decimal(part))
+
+
+def test_what_was_billed_nothing_says_nothing_of_a_price(fleet: Store) -> None:
+    """Machines of a block that was paid in advance cost 0 an hour: the others are still paid for at 0.8 of list."""
+    with fleet.engine.begin() as connection:
+        row = connection.execute(select(charge).where(charge.c.resource_key == 1)).one()._asdict()
+        connection.execute(insert(charge).values(row | {"ordinal": 9, "resource_key": 8, "effective_cost": 0}))
+        connection.execute(
+            insert(resource).values(resource_key=8, provider="aws", resource_id="i-8", instance_type="p4d.24xlarge")
+        )
+    assert [one.paid for one in load(fleet, expiring_days=10).rates] == [Decimal("0.8")]
+
+
+def at_list(store: Store) -> None:
+    """On demand is paid at list."""
+    with store.engine.begin() as connection:
+        connection.execute(charge.update().where(charge.c.resource_key == 1).values(list_cost=240))
 
 
 def test_a_bill_in_another_currency_has_the_rate_of_the_price_list_in_dollars(fleet: Store) -> None:
     """12 of 20 USD an hour are 0.6 of whatever an hour costs in euros; a list in euros itself comes first."""
+    at_list(fleet)
     with fleet.engine.begin() as connection:
         connection.execute(charge_kind.update().values(billing_currency="EUR"))
     (rate,) = load(fleet).rates
