@@ -33,7 +33,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, delete, insert, select, text, update
 
 from aispend.clock import month_of, next_month
-from aispend.money import rate
+from aispend.money import in_words, rate
 from aispend.schema import DONE_STATES, recommendation, recommendation_event, saving, saving_baseline
 from recommender.bill_days import bills_known_to
 from recommender.contract import HOURS_PER_MONTH
@@ -265,9 +265,9 @@ def _verify(
     if line is None or outcome is None or not (is_new or is_told_anew):
         return False
     predicted = line["predicted_net"]
-    promised = "" if predicted is None else f", promised {predicted:.2f}"
+    promised = "" if predicted is None else f", promised {in_words(predicted)}"
     promised += "; still paid for" if went_on else ""
-    said = f"{line['month']:%Y-%m}: {line['realised']:.2f} {item.currency} realised{promised}"
+    said = f"{line['month']:%Y-%m}: {in_words(line['realised'], item.currency)} realised{promised}"
     if is_told_anew:
         said += f"; {_IN_WORDS[outcome]} by now, {_IN_WORDS[item.outcome]} when it was told before"
     _say(connection, item, "verified", said, now)

@@ -80,7 +80,7 @@ def test_the_first_whole_final_month_verifies_it_with_its_result(paid: Paid) -> 
     events = paid.connection.execute(
         select(recommendation_event.c.event, recommendation_event.c.reason).order_by(recommendation_event.c.event_id)
     ).all()
-    assert events == [("done", None), ("verified", "2026-10: 7440.00 USD realised, promised 7440.00")]
+    assert events == [("done", None), ("verified", "2026-10: 7,440.00 USD realised, promised 7,440.00")]
 
 
 def test_what_went_on_running_is_a_miss_and_shown(paid: Paid) -> None:

@@ -86,9 +86,9 @@ def test_a_bill_that_changes_what_came_of_it_is_told_once(paid: Paid) -> None:
     paid.lines("stop-1")
     assert (paid.state("stop-1"), paid.baseline("stop-1").outcome) == ("verified", "miss")
     assert told(paid)[1:] == [
-        ("verified", "2026-10: 7440.00 USD realised, promised 7440.00"),
+        ("verified", "2026-10: 7,440.00 USD realised, promised 7,440.00"),
         (
             "verified",
-            "2026-10: 5040.00 USD realised, promised 7440.00; a miss by now, as promised when it was told before",
+            "2026-10: 5,040.00 USD realised, promised 7,440.00; a miss by now, as promised when it was told before",
         ),
     ]
