@@ -104,6 +104,11 @@ class Subject:
     prices: PriceBook = field(default=CATALOGUE, compare=False, repr=False)
     places: Places = field(default=NOTHING_TOLD, compare=False, repr=False)
 
+    @property
+    def identified_by(self) -> str:
+        """What it is known by from run to run: its id, but for what outlives the resources it consists of."""
+        return self.resource_id
+
 
 @dataclass(frozen=True)
 class Saving:
@@ -126,10 +131,11 @@ class Saving:
 class Advice:
     """A recommendation for one subject.
 
-    ``target`` is the proposal in machine words (``stop``, an instance type): with kind and resource it is the identity,
-    so ``proposed`` may be worded better without becoming another recommendation. ``acts_on`` gives the monthly
-    effective cost of each resource it acts on, where that is not the subject alone. ``gate`` names what must be shown
-    before it may count ("an evaluation of quality"); ``hard_to_regain`` that the capacity may not come back.
+    ``target`` is the proposal in machine words (``stop``, an instance type): with its kind and what its subject is
+    ``identified_by`` it is the identity, so ``proposed`` may be worded better without becoming another one.
+    ``acts_on`` gives the monthly effective cost of each resource it acts on, where that is not the subject alone.
+    ``gate`` names what must be shown before it may count ("an evaluation of quality"); ``hard_to_regain`` that the
+    capacity may not come back.
     ``evidence_until`` ends the measurement it rests on: advice expires a week after it. ``estimate_only`` marks a
     calculation that never counts. ``needs`` is what has to be had of the cloud to do it (``to_be_had.py``);
     ``pays_for`` is usage a month, at its cost, that is paid for from then on whether there is any or not; ``commits``

@@ -21,11 +21,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from aispend.schema import recommendation, recommendation_event
 from recommender.contract import Advice, Kind
+from recommender.lives import KNOWN_BY
 from recommender.whole_groups import groups_of
 
 AGAINST = ("dismissed", "snoozed")
@@ -77,11 +78,11 @@ def decided_with(connection: Connection, recommendation_id: str) -> list[Line]:
     while more := {row.id: row for row in others if row.id not in found and reached & set(row.groups)}:
         found |= more
         reached |= {name for row in more.values() for name in row.groups}
-    # of a machine whose change was done and came back, the newest life alone is decided on
-    newest = {own.resource_id: own.life or 1}
+    # of a machine or service whose change was done and came back, the newest life alone is decided on
+    newest = {own.known_by: own.life or 1}
     for row in found.values():
-        newest[row.resource_id] = max(newest.get(row.resource_id, 1), row.life or 1)
-    found = {key: row for key, row in found.items() if (row.life or 1) == newest[row.resource_id]}
+        newest[row.known_by] = max(newest.get(row.known_by, 1), row.life or 1)
+    found = {key: row for key, row in found.items() if (row.life or 1) == newest[row.known_by]}
     return [Line(row.id, row.resource_id, row.state, row.gate) for _, row in sorted(found.items())]
 
 
@@ -141,4 +142,5 @@ _COLUMNS = (
     recommendation.c.gate,
     recommendation.c.evidence["groups"].label("groups"),
     recommendation.c.evidence["life"].label("life"),
+    func.coalesce(recommendation.c.evidence[KNOWN_BY].astext, recommendation.c.resource_id).label("known_by"),
 )

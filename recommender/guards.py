@@ -160,7 +160,11 @@ def is_about(rule: Exclusion, subject: Subject) -> bool:
         _matches(rule.provider, subject.provider)
         and any(_matches(rule.account, name) for name in _accounts(subject))
         and _matches(rule.region, subject.region)
-        and any(_matches(name, subject.resource_id) for name in {rule.resource_id, _canonical(rule, subject)})
+        and any(
+            _matches(name, own)
+            for name in {rule.resource_id, _canonical(rule, subject)}
+            for own in {subject.resource_id, subject.identified_by}
+        )
         and _matches(rule.team, subject.team)
         and _matches(rule.model, subject.model)
         and all(any(_matches(glob, tag) for tag in tag_values(subject.tags, key)) for key, glob in rule.tags.items())

@@ -3,11 +3,12 @@
 Assumes
     What was done acts from the day after it on: nothing that was seen before says whether it came back.
 Method
-    The id of a life is a hash of kind, provider, resource, currency, target and, from the second on, its number. So
-    what was promised and realised of an earlier life stays in the ledger as it is, and the next has a promise of its
-    own. A stop came back where its resource is paid for on a day after it, and was measured idle since. All other
-    advice rests on a window, and may be seen again once the whole of it lies after the change: half a window would
-    show the days before. Fewer seats are seen again no earlier than a window after the renewal they were for.
+    The id of a life is a hash of kind, provider, what its subject is known by (``Subject.identified_by``: of a service
+    its name, whichever machines it has), currency, target and, from the second on, its number. So what was promised and
+    realised of an earlier life stays in the ledger as it is, and the next has a promise of its own. A stop came back
+    where its resource is paid for on a day after it, and was measured idle since. All other advice rests on a window,
+    and may be seen again once the whole of it lies after the change: half a window would show the days before. Fewer
+    seats are seen again no earlier than a window after the renewal they were for.
 Cases
     Hours of less than a day in all say nothing: a machine stopped in the evening of a zone west of UTC has hours on the
     next day, and somebody may have started it to fetch a file. Where the bill has no hours, a day counts whole that has
@@ -37,6 +38,8 @@ from recommender.ledger.windows import WINDOW_DAYS
 
 CARRIED_OUT = ("done", "verified")
 """States of what was done."""
+KNOWN_BY = "identified_by"
+"""Where evidence tells the name of a service whose id is that of its one machine."""
 _STOP = "stop_idle"
 _ONE_DAY = timedelta(days=1)
 _HOURS_OF_A_DAY = 24
@@ -53,11 +56,11 @@ class Lives:
 def identity_of(item: Advice, life: int = 1) -> str:
     """Twelve hex digits that stay the same from run to run for the same proposal, however it is worded."""
     subject = item.subject
-    return identity((item.kind, subject.provider, subject.resource_id, subject.currency, item.target), life)
+    return identity((item.kind, subject.provider, subject.identified_by, subject.currency, item.target), life)
 
 
 def identity(what: tuple[str, str, str, str, str], life: int = 1) -> str:
-    """The same from kind, provider, resource, currency and target; ``life`` is 2 where it was done once before."""
+    """The same from kind, provider, what it is known by, currency and target; ``life`` is 2 after it was done once."""
     parts = (*what, str(life)) if life > 1 else what
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:12]
 
@@ -65,7 +68,13 @@ def identity(what: tuple[str, str, str, str, str], life: int = 1) -> str:
 def next_life(row: Any) -> str:
     """The id that a recommendation has when it is proposed after it was done; whether there is one is not said."""
     life = int(row.evidence.get("life", 1)) + 1
-    return identity((row.kind, row.provider, row.resource_id, row.currency, row.target), life)
+    return identity((row.kind, row.provider, known_by(row), row.currency, row.target), life)
+
+
+def known_by(row: Any) -> str:
+    """What the subject of a recommendation that is kept is known by; of a service it is told beside its one machine."""
+    name: str = row.evidence.get(KNOWN_BY, row.resource_id)
+    return name
 
 
 def living(connection: Connection, advice: Iterable[Advice], states: Mapping[str, str], today: date) -> Lives:

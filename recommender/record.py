@@ -16,7 +16,8 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from aispend.schema import recommendation, recommendation_event, saving_baseline, why_not
 from recommender.contract import Advice, Answer, WhyNot
 from recommender.group_decisions import GroupDecision, decided_against
-from recommender.lives import CARRIED_OUT, living
+from recommender.known_anew import known_anew
+from recommender.lives import CARRIED_OUT, KNOWN_BY, known_by, living
 from recommender.portfolio import NOT_COUNTED, Counted, combine
 from recommender.portfolio_commitments import as_bought
 from recommender.quotas_together import within_quotas
@@ -55,7 +56,8 @@ def keep(
     connection: Connection, advice: Sequence[Advice], reasons: Sequence[WhyNot], now: datetime
 ) -> tuple[int, list[WhyNot]]:
     """Write all of it; how many recommendations count, and what is refused as it has no room beside the others."""
-    before = {row.id: row.state for row in connection.execute(select(recommendation.c.id, recommendation.c.state))}
+    stored = connection.execute(select(*(recommendation.c[name] for name in ("id", "state", "resource_id")))).all()
+    before = known_anew(connection, advice, {row.id: row.state for row in stored})
     passed = _passed_gates(connection)
     woken = _wake(connection, now)
     before |= dict.fromkeys(woken, "open")
@@ -93,7 +95,12 @@ def keep(
         .where(recommendation.c.id.not_in(items) | recommendation.c.state.in_((*DECIDED_AGAINST, *_NOT_FOUND)))
         .values(counted=False, counted_list=0, counted_effective=0, counted_net=0)
     )
-    _keep_reasons(connection, list(items.values()), every, now)
+    # what was done is kept as it was: where another machine took the place of the one it names, nothing tells of that
+    acted_on = {row.id: row.resource_id for row in stored if row.state in CARRIED_OUT}
+    told = [
+        item for key, item in items.items() if acted_on.get(key, item.subject.resource_id) == item.subject.resource_id
+    ]
+    _keep_reasons(connection, told, every, now)
     return sum(item.counts for item in counts.values()), refused
 
 
@@ -151,20 +158,18 @@ def _end(
 
     What expired and is measured again, and not found, is gone as well.
     """
-    why = {(item.kind, *_whose(item)): f"Proposed instead: {item.proposed}" for item in advice}
-    why |= {(reason.kind, *_whose(reason)): reason.explanation for reason in reasons}
+    why = {_asked(item): f"Proposed instead: {item.proposed}" for item in advice}
+    why |= {_asked(reason): reason.explanation for reason in reasons}
     blind = {
-        (reason.kind, *_whose(reason))
-        for reason in reasons
-        if reason.reason.startswith("telemetry_") or reason.reason == BILL_STALE
+        _asked(reason) for reason in reasons if reason.reason.startswith("telemetry_") or reason.reason == BILL_STALE
     }
     c = recommendation.c
     rows = connection.execute(
-        select(c.id, c.kind, c.provider, c.resource_id, c.currency, c.state)
+        select(c.id, c.kind, c.provider, c.resource_id, c.currency, c.state, c.evidence)
         .where(c.state.in_((*_MUST_BE_FOUND, "expired")), c.id.not_in(found))
         .order_by(c.id)
     ).all()
-    lost = {row.id: (row.kind, row.provider, row.resource_id, row.currency) for row in rows}
+    lost = {row.id: (row.kind, row.provider, known_by(row), row.currency) for row in rows}
     stays = {row.id for row in rows if row.state == "expired" and lost[row.id] in blind}
     for state in _NOT_FOUND:
         ours = [key for key, what in lost.items() if (what in blind) == (state == "expired") and key not in stays]
@@ -285,6 +290,12 @@ def _keep_reasons(connection: Connection, advice: Sequence[Advice], reasons: Seq
         )
 
 
+def _asked(answer: Answer) -> tuple[str, str, str, str]:
+    """Which question it answers, of a service by its name, as its id may be another machine's than in the last run."""
+    subject = answer.subject
+    return answer.kind, subject.provider, subject.identified_by, subject.currency
+
+
 def _whose(answer: Answer) -> tuple[str, str, str]:
     subject = answer.subject
     return subject.provider, subject.resource_id, subject.currency
@@ -326,6 +337,7 @@ def _row(key: str, item: Advice, counted: Counted, now: datetime) -> dict[str, A
             **item.evidence,
             **({"range_from": item.saving.range_from} if item.saving.range_from else {}),
             **({"groups": groups} if (groups := groups_of(item, KINDS)) else {}),
+            **({KNOWN_BY: subject.identified_by} if subject.identified_by != subject.resource_id else {}),
         },
         "acts_on": {
             name: {"monthly_cost": str(cost), "counted_net": str(counted.by_resource.get(name, 0))}

@@ -77,13 +77,19 @@ class Service(Subject):
     """Machines that do the same work; ``start`` is the first hour of the members' hours, ``stage`` what the work is.
 
     ``use`` is what was asked of it by hour; None where nothing is recorded. With one current member, the id is that
-    machine's.
+    machine's. ``name`` stays whichever machines it has; None where it is one machine, whose place no other takes.
     """
 
     stage: str | None
     start: datetime
     members: tuple[Member, ...]
     use: Use | None
+    name: str | None = None
+
+    @property
+    def identified_by(self) -> str:
+        """Its name, so that what was decided of it stays where machines join, end or are replaced."""
+        return self.name or self.resource_id
 
     @property
     def current(self) -> tuple[Member, ...]:
@@ -131,9 +137,7 @@ class Gathering:
         """Keep the hours of a machine with accelerators."""
         if not machine.accelerator_count:
             return
-        alone = machine.model is None or not machine.is_models_own or machine.stage in (None, "unknown", "notebook")
-        own = None if machine.stage in SERVING else machine.fleet or machine.resource_id
-        own = machine.resource_id if alone else own
+        own = _name_of(machine) or machine.resource_id
         key = (machine.provider, machine.account, machine.region, machine.currency, machine.model, machine.stage, own)
         self._members[key].append(member_of(machine, self._days))
 
@@ -252,12 +256,11 @@ def _service(
     first = current[0]
     own = [by_resource[machine.resource_key] for machine in machines if machine.resource_key in by_resource]
     use = reduce(Use.plus, own) if own else by_model.get((first.provider, first.account, first.model))
-    fleet = () if first.stage in SERVING else (first.fleet,)
-    name = "/".join(part or "unknown" for part in (first.account, first.region, first.model, first.stage, *fleet))
+    name = _name_of(first)
     teams = {machine.team for machine in current}
     return Service(
         resource_key=first.resource_key if len(current) == 1 else 0,
-        resource_id=first.resource_id if len(current) == 1 else f"service:{name}",
+        resource_id=first.resource_id if len(current) == 1 or name is None else name,
         provider=first.provider,
         account=first.account,
         region=first.region,
@@ -273,7 +276,19 @@ def _service(
         start=first.as_of - timedelta(days=days),
         members=members,
         use=use,
+        name=name,
     )
+
+
+def _name_of(machine: Machine) -> str | None:
+    """What the service is called that it is a machine of; None where it stands alone."""
+    if machine.model is None or not machine.is_models_own or machine.stage in (None, "unknown", "notebook"):
+        return None
+    if machine.stage not in SERVING and not machine.fleet:
+        return None
+    fleet = () if machine.stage in SERVING else (machine.fleet,)
+    parts = (machine.account, machine.region, machine.model, machine.stage, *fleet)
+    return f"service:{'/'.join(part or 'unknown' for part in parts)}"
 
 
 def _latest(days: Sequence[date | None]) -> date | None:

@@ -95,6 +95,22 @@ def test_who_replaced_whom_does_the_same_work_and_the_id_is_the_machines(databas
     assert len(service.members) == 2
 
 
+def test_a_service_keeps_its_name_however_many_machines_and_one_by_itself_has_none(
+    database: Store, make_subject: Make
+) -> None:
+    one = machine(make_subject, "i-1")
+    name = "service:111122223333/us-east-1/llama/inference_online"
+    for machines in ([one], [machine(make_subject, "i-2")], [one, machine(make_subject, "i-2")]):
+        (service,) = gathered(database, *machines)
+        assert (service.name, service.identified_by) == (name, name)
+    gang = replace(one, stage="training", fleet="gang")
+    (service,) = gathered(database, gang)
+    assert (service.resource_id, service.name) == ("i-1", "service:111122223333/us-east-1/llama/training/gang")
+    for alone in ({"model": None}, {"is_models_own": False}, {"stage": "notebook"}, {"stage": "training"}):
+        (service,) = gathered(database, replace(one, **alone))
+        assert (service.name, service.identified_by) == (None, "i-1")
+
+
 def test_runs_of_one_model_have_nothing_to_do_with_each_other_unless_of_one_fleet(
     database: Store, make_subject: Make
 ) -> None:
