@@ -20,7 +20,7 @@ from recommender.subjects.services import Service
 @dataclass(frozen=True)
 class Weeks:
     """By hour of the zone's clock: largest load (NaN unknown, or before it existed), machines that ran (a part of the
-    hour counts as that part), hour of the local week.
+    hour counts as that part; no more than run today), hour of the local week.
 
     ``measured_until`` is the end of the newest hour in which something ran and was measured.
     """
@@ -62,7 +62,8 @@ def weeks_of(service: Service, options: Schedule, *, requests: bool = True) -> W
         load = np.where(service.use.asked, np.fmax(load, 2 * options.active), load)
     ran = service.machines_running()
     measured = np.sum([~np.isnan(member.load_max) for member in service.members], axis=0).astype(float)
-    running = np.where(np.isnan(ran), measured, ran)
+    # what has ended beside those of today is paid for no longer
+    running = np.minimum(np.where(np.isnan(ran), measured, ran), len(service.current))
     begun = datetime.combine(service.first_seen, time(), UTC)
     before = max(int((begun - service.start).total_seconds() // 3600), 0)
     load[:before] = running[:before] = np.nan

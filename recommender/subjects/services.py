@@ -31,6 +31,7 @@ from sqlalchemy import Connection
 
 from recommender.contract import DailyCost, Subject
 from recommender.methods.states import SLOTS_PER_HOUR
+from recommender.subjects import as_today
 from recommender.subjects.machines import Machine
 from recommender.subjects.served_use import Use, served_use
 
@@ -269,8 +270,8 @@ def _service(
         model=first.model,
         team=teams.pop() if len(teams) == 1 else None,
         first_seen=min(machine.first_seen for machine in machines),
-        costs=together([machine.costs for machine in machines]),
-        costs_since=_latest([machine.costs_since for machine in current]),
+        costs=together(as_today.costs_of_each(machines, current)),
+        costs_since=as_today.type_since(machines, current),
         as_of=first.as_of,
         stage=first.stage,
         start=first.as_of - timedelta(days=days),

@@ -113,6 +113,21 @@ def test_work_at_ever_other_hours_fails_on_the_held_out_weeks(make_subject: Make
     assert "does not keep to hours" in found.explanation
 
 
+def test_what_a_machine_that_ended_ran_beside_it_is_no_time_of_the_one_that_is_left(make_subject: Make) -> None:
+    """Two all day until six days ago, one since: the one that is left can be off in no more than its own 168 hours a
+    week, and not in 168 + 22/28 × 168 = 300."""
+    machines = [make_subject(resource_id=f"i-{n}", resource_key=n + 1, model="m", stage="data") for n in range(2)]
+    ended = np.arange(HOURS) < HOURS - 6 * 24
+    members = [
+        member(machines[0], np.where(ended, weekly(office(9, 18)), np.nan), running=ended.astype(float)),
+        member(machines[1], weekly(office(9, 18))),
+    ]
+    subject = service(make_subject, members)
+    assert len(subject.current) == 1
+    assert weeks_of(subject, DEFAULT.schedule).billed.sum() == pytest.approx(168)
+    assert advice(subject).current.endswith("billed 168 of 168 hours a week")
+
+
 def test_one_hour_of_work_while_off_is_one_too_many_on_little_evidence(make_subject: Make) -> None:
     load = weekly(office(9, 18))
     load[-6 * 24 - 10] = 0.5

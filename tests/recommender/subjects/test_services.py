@@ -12,6 +12,7 @@ from sqlalchemy import insert
 
 from aispend.schema import inference_hour
 from aispend.store import Store
+from recommender.savings import monthly_cost
 from recommender.subjects.machines import Machine
 from recommender.subjects.services import Gathering, Service, member_of, pools, together
 from tests.recommender.conftest import AS_OF, history
@@ -93,6 +94,42 @@ def test_who_replaced_whom_does_the_same_work_and_the_id_is_the_machines(databas
     assert service.resource_id == "i-new"
     assert [member.machine.resource_id for member in service.current] == ["i-new"]
     assert len(service.members) == 2
+
+
+def days_ago(machine: Machine, first: int, last: int) -> Machine:
+    """Billed from so many days before the end of the evidence to so many."""
+    days = [(AS_OF - timedelta(days=ago)).date() for ago in range(first, last - 1, -1)]
+    return replace(machine, costs=[replace(machine.costs[0], day=day) for day in days])
+
+
+def test_a_service_of_fewer_machines_than_before_costs_what_they_cost(database: Store, make_subject: Make) -> None:
+    """Three of 480 a day until five days ago, one since: one costs 480 a day, 14,600 a month. 8 days of one and 4 days
+    of two more came to 960 a day, of which it would have been told to save a half."""
+    ended = [days_ago(machine(make_subject, name), 8, 5) for name in ("i-a", "i-b")]
+    (service,) = gathered(database, *ended, days_ago(machine(make_subject, "i-now"), 8, 1))
+    assert [cost.effective_cost for cost in service.costs] == [Decimal(480)] * 8
+    assert monthly_cost(service, 8) == Decimal("14600.00")
+    # who took over from one that ended at noon pays what that paid
+    first, second = (
+        days_ago(machine(make_subject, name, mask=mask), *when)
+        for name, mask, when in (("i-a", (1 << 12) - 1, (3, 3)), ("i-b", EVERY_HOUR - ((1 << 12) - 1), (3, 1)))
+    )
+    first = replace(first, costs=[replace(cost, hours=12, effective_cost=Decimal(240)) for cost in first.costs])
+    second = replace(second, costs=[replace(second.costs[0], hours=12, effective_cost=Decimal(240)), *second.costs[1:]])
+    (service,) = gathered(database, first, second)
+    assert [cost.effective_cost for cost in service.costs] == [Decimal(480)] * 3
+
+
+def test_what_a_service_cost_on_another_type_says_nothing_of_what_it_costs_now(
+    database: Store, make_subject: Make
+) -> None:
+    """Four days on a machine of 2,400 a day, then four on one of 480, 14,600 a month; both were 52,925 a month."""
+    larger = machine(make_subject, "i-large")
+    larger = replace(larger, instance_type="p5.48xlarge", accelerator_type="nvidia-h100-80gb")
+    larger = replace(larger, costs=[replace(cost, effective_cost=Decimal(2400)) for cost in larger.costs])
+    (service,) = gathered(database, days_ago(larger, 8, 5), days_ago(machine(make_subject, "i-now"), 4, 1))
+    assert service.costs_since == (AS_OF - timedelta(days=4)).date()
+    assert monthly_cost(service, 8) == Decimal("14600.00")
 
 
 def test_a_service_keeps_its_name_however_many_machines_and_one_by_itself_has_none(

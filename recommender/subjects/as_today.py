@@ -1,0 +1,59 @@
+"""What a service of several machines costs as it is today, from days on which it was more, or another type.
+
+Assumes
+    Who took the place of a machine that ended is of its type and number: a change of these is no replacement.
+Method
+    Machines that have ended count with those that run, as their successors pay it now. On a day on which more hours ran
+    than the machines of today have, each of them counts in part, so that all come to as many as run today. Days up to
+    the last of one that ended and was of a type that none has today tell nothing of what it costs now.
+Known drawbacks
+    Of a bill by the day a machine counts as 24 hours on its first and last day, so that the day of a replacement costs
+    half.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+from recommender.contract import DailyCost
+from recommender.subjects.machines import Machine
+
+_HOURS_PER_DAY = 24
+
+
+def costs_of_each(machines: Sequence[Machine], current: Sequence[Machine]) -> list[list[DailyCost]]:
+    """The costs of each of the machines, ``current`` among them, of as many as run now."""
+    hours: Counter[date] = Counter()
+    for machine in machines:
+        hours.update({cost.day: cost.hours for cost in machine.costs})
+    most = len(current) * _HOURS_PER_DAY
+    return [
+        [_part(cost, most, hours[cost.day]) if hours[cost.day] > most else cost for cost in machine.costs]
+        for machine in machines
+    ]
+
+
+def type_since(machines: Sequence[Machine], current: Sequence[Machine]) -> date | None:
+    """The day from which on all of them cost what they cost now; None: all days count."""
+    now = {machine.instance_type for machine in current}
+    ended = [one.costs[-1].day for one in machines if one.costs and one.instance_type not in now]
+    changed = [machine.costs_since for machine in current if machine.costs_since is not None]
+    return max([*changed, *(day + timedelta(days=1) for day in ended)], default=None)
+
+
+def _part(cost: DailyCost, of: int, whole: int) -> DailyCost:
+    def part(amount: Decimal | None) -> Decimal | None:
+        return None if amount is None else amount * of / whole
+
+    return replace(
+        cost,
+        list_cost=part(cost.list_cost),
+        effective_cost=part(cost.effective_cost),
+        uncovered_effective_cost=part(cost.uncovered_effective_cost),
+        bound_cost=part(cost.bound_cost),
+        bound_to_type_cost=part(cost.bound_to_type_cost),
+    )
