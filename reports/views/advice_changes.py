@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
 from sqlalchemy import Connection, and_, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from aispend.schema import recommendation, recommendation_event, resource
 
@@ -15,6 +17,7 @@ CHANGES = (
     *("dismissed", "snoozed", "reopened", "expired", "gone"),
 )
 """In the order they are told."""
+_ENDED = ("expired", "gone")
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,10 @@ class AdviceChanges:
 def advice_changes(connection: Connection, since: date) -> AdviceChanges:
     """The steps from the start of a UTC day on; of several alike of one recommendation the newest.
 
-    One that was proposed and is gone again by now stands under both.
+    One that was proposed and is gone again by now stands under both. One that was there before, went and came back is
+    neither new nor gone, one that had ended before and is back is new alone.
     """
+    start = datetime.combine(since, time(), UTC)
     e, r = recommendation_event.c, recommendation.c
     said = recommendation_event.alias("said")
     before = (
@@ -104,14 +109,37 @@ def advice_changes(connection: Connection, since: date) -> AdviceChanges:
         .select_from(recommendation_event)
         .join(recommendation, r.id == e.recommendation_id)
         .outerjoin(resource, resource.c.resource_key == r.resource_key)
-        .where(e["at"] >= datetime.combine(since, time(), UTC), e.event.in_(CHANGES))
+        .where(e["at"] >= start, e.event.in_(CHANGES))
         .order_by(e.event_id.desc())
     )
     newest: dict[tuple[str, str], AdviceChange] = {}
+    last: dict[str, str] = {}
     for row in rows:
-        newest.setdefault((row[1], row[2]), AdviceChange(*tuple(row)))
+        change = AdviceChange(*tuple(row))
+        newest.setdefault((change.event, change.id), change)
+        last.setdefault(change.id, change.event)
+    was = _last_before(connection, start, last)
     ordered = sorted(
-        newest.values(),
+        (row for row in newest.values() if _is_change(row.event, was.get(row.id), last[row.id])),
         key=lambda row: (CHANGES.index(row.event), row.currency, -(row.monthly_saving_net or Decimal(0)), row.id),
     )
     return AdviceChanges(since, tuple(ordered))
+
+
+def _last_before(connection: Connection, start: datetime, wanted: Collection[str]) -> dict[str, str]:
+    """The last step of each before then."""
+    e = recommendation_event.c
+    rows = connection.execute(
+        select(e.recommendation_id, e.event)
+        .ext(distinct_on(e.recommendation_id))
+        .where(e["at"] < start, e.recommendation_id.in_(wanted))
+        .order_by(e.recommendation_id, e.event_id.desc())
+    )
+    return {row.recommendation_id: row.event for row in rows}
+
+
+def _is_change(event: str, before: str | None, last: str) -> bool:
+    """Whether a step says what is other than it was ``before``, where coming and going may have cancelled out."""
+    if event == "proposed":
+        return before is None or before in _ENDED
+    return event not in _ENDED or event == last

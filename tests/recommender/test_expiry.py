@@ -111,3 +111,24 @@ def test_what_changed_since_last_week_is_told(database: Store, week: Callable[..
         )
         whole = advice_changes(connection, date(2026, 11, 21))
         assert [row.event for row in whole.rows] == ["proposed", "grew"]
+
+
+def changed(store: Store, since: date) -> list[str]:
+    with store.engine.connect() as connection:
+        return [row.event for row in advice_changes(connection, since).rows]
+
+
+def test_a_day_without_telemetry_is_no_new_advice_of_the_week(database: Store, week: Callable[..., Any]) -> None:
+    """Proposed on November 21; its telemetry stops on the 29th and is back the day after: as it was on the 28th."""
+    week(0)
+    week(8, accelerators=None)
+    assert changed(database, date(2026, 11, 28)) == ["expired"]
+    week(9)
+    assert changed(database, date(2026, 11, 28)) == []
+    # before the 21st there was none; on the 29th it had expired, and on the 30th it was back
+    assert changed(database, date(2026, 11, 21)) == ["proposed"]
+    assert changed(database, date(2026, 11, 30)) == ["proposed"]
+    # it comes and goes for good
+    week(10, accelerators=history(np.full((8, 14 * 288), 0.9)))
+    assert changed(database, date(2026, 11, 28)) == ["gone"]
+    assert changed(database, date(2026, 11, 30)) == ["proposed", "gone"]
