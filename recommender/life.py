@@ -52,6 +52,8 @@ class Decided:
     resource_id: str
     monthly_saving_net: Decimal | None
     currency: str
+    model: str | None = None
+    team: str | None = None
     with_it: tuple[str, ...] = ()
 
 
@@ -255,7 +257,7 @@ def _find(connection: Connection, given: str) -> tuple[Decided, str]:
     r = recommendation.c
     found = connection.execute(
         select(r.id, r.kind, r.resource_id, r.monthly_saving_net, r.currency, r.state, r.evidence)
-        .add_columns(r.saving_p10, r.saving_p50, r.saving_p90)
+        .add_columns(r.saving_p10, r.saving_p50, r.saving_p90, r.model, r.team)
         .where(r.id.startswith(given.lower(), autoescape=True))
         .order_by(r.id)
     ).all()
@@ -270,4 +272,5 @@ def _find(connection: Connection, given: str) -> tuple[Decided, str]:
             next_step=f"Give more of it: {', '.join(names)}{more}.",
         )
     row = found[0]
-    return Decided(row.id, row.kind, row.resource_id, promise_of(row)["net"], row.currency), row.state
+    net = promise_of(row)["net"]
+    return Decided(row.id, row.kind, row.resource_id, net, row.currency, row.model, row.team), row.state

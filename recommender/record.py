@@ -284,6 +284,8 @@ def _keep_reasons(connection: Connection, advice: Sequence[Advice], reasons: Seq
                     "monthly_cost": reason.monthly_cost,
                     "currency": reason.subject.currency,
                     "at": now,
+                    "model": reason.subject.model,
+                    "team": reason.subject.team,
                 }
                 for reason in unanswered
             ],

@@ -28,13 +28,16 @@ _OF_MODEL_AND_TEAM = ("tokens", "training")
 def subject_name(resource_id: str, model: str | None = None, team: str | None = None) -> str | None:
     """A name for an id of ours; None for the id of a resource of the bill.
 
-    Where ``model`` is known it and ``team`` are taken as they are: a team's name may have a slash, as ids have.
+    Where ``model`` is known it and ``team`` are taken as they are: names of either may have a slash, as ids have.
     """
     scheme, colon, rest = resource_id.partition(":")
     if not colon or scheme not in _OURS:
         return None
     if model is not None and scheme in _OF_MODEL_AND_TEAM:
         return f"{scheme} of {model}, {team or 'unknown'}"
+    if model is not None and scheme == "service" and f"/{model}/" in rest:
+        stage, _, fleet = rest.partition(f"/{model}/")[2].partition("/")
+        return ", ".join(filter(None, (model, stage.replace("_", " "), fleet)))
     parts, name = _OURS[scheme]
     end = rest.rsplit("/", parts - 1) if parts > 1 else [rest]
     if parts > 1 and len(end) == parts:

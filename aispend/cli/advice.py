@@ -246,7 +246,7 @@ def advice_lines(rows: Sequence[views.Recommendation]) -> None:
         [Head("largest savings"), Head("what", wrap=True), Head("saves/month", "right"), Head("risk of acting")],
         [
             (
-                f"{kind_name(row.kind)} {show.short_id(row.resource_id, 20)}",
+                f"{kind_name(row.kind)} {show.short_id(row.resource_id, 20, row.name)}",
                 row.current.partition(" (")[0]
                 + (f" → {row.proposed.partition(' (')[0]}" if row.kind != "stop_idle" else ""),
                 f"{money(row.monthly_saving_net)} {row.currency}",

@@ -180,10 +180,12 @@ def _change(
 
 def _say(decided: Decided, what: str) -> None:
     from reports.formats import kind_name, money
+    from reports.subject_names import subject_name
 
+    name = subject_name(decided.resource_id, decided.model, decided.team)
     show.lines(
         [
-            f"{decided.id}: {what}. {kind_name(decided.kind)} {show.short_id(decided.resource_id)}, "
+            f"{decided.id}: {what}. {kind_name(decided.kind)} {show.short_id(decided.resource_id, name=name)}, "
             f"saves {money(decided.monthly_saving_net)} {decided.currency} a month net",
             *([f"With it, as its group changes as a whole: {', '.join(decided.with_it)}"] if decided.with_it else []),
         ]

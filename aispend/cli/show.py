@@ -99,15 +99,16 @@ def say_unconverted(amounts: Mapping[str, Decimal]) -> None:
         note(line)
 
 
-def short_id(resource_id: str, width: int = 28) -> str:
+def short_id(resource_id: str, width: int = 28, name: str | None = None) -> str:
     """The telling end of a resource id: what follows the last slash, its middle left out where it is long.
 
-    What is no single resource is called by its name.
+    What is no single resource is called by its ``name``, else by what its id says.
     """
     from reports.subject_names import subject_name
 
-    name = subject_name(resource_id) or resource_id.rstrip("/").rsplit("/", 1)[-1]
-    if len(name) <= width:
-        return name
+    ours = subject_name(resource_id)
+    end = (name or ours) if ours else resource_id.rstrip("/").rsplit("/", 1)[-1]
+    if len(end) <= width:
+        return end
     half = (width - 1) // 2
-    return f"{name[: width - 1 - half]}…{name[-half:]}"
+    return f"{end[: width - 1 - half]}…{end[-half:]}"

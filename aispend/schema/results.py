@@ -254,5 +254,7 @@ why_not = Table(
     text("currency", "ISO 4217", primary_key=True),
     money("monthly_cost", "its effective cost per 730 hours"),
     instant("at", "when it was considered"),
+    text("model", "model it serves"),
+    text("team", "owner"),
     comment="Each costly resource without advice has its reason.",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, and_, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from aispend.schema import recommendation, recommendation_event, resource
+from reports.subject_names import subject_name
 
 CHANGES = (
     *("proposed", "grew", "accepted", "evaluation_passed", "evaluation_failed", "done", "verified"),
@@ -105,6 +106,7 @@ def advice_changes(connection: Connection, since: date) -> AdviceChanges:
             func.coalesce(e.monthly_saving_net, r.monthly_saving_net),
             before,
             r.currency,
+            r.model,
         )
         .select_from(recommendation_event)
         .join(recommendation, r.id == e.recommendation_id)
@@ -115,8 +117,9 @@ def advice_changes(connection: Connection, since: date) -> AdviceChanges:
     newest: dict[tuple[str, str], AdviceChange] = {}
     last: dict[str, str] = {}
     for row in rows:
-        change = AdviceChange(*tuple(row))
-        newest.setdefault((change.event, change.id), change)
+        change = AdviceChange(*tuple(row)[:-1])
+        ours = subject_name(change.resource_id, row.model, change.team)
+        newest.setdefault((change.event, change.id), change if ours is None else replace(change, name=ours))
         last.setdefault(change.id, change.event)
     was = _last_before(connection, start, last)
     ordered = sorted(

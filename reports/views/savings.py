@@ -17,6 +17,7 @@ from recommender.ledger.calibration import Calibration, Factor, Kept
 from recommender.ledger.calibration import calibration as kept_promises
 from recommender.ledger.counterfactual import still_paid
 from recommender.lives import next_life
+from reports.subject_names import subject_name
 
 __all__ = [
     "Calibration",
@@ -175,6 +176,8 @@ def _lines(connection: Connection) -> Iterable[SavingLine]:
             _NAME,
             b.currency,
             *(saving.c[name] for name in (*_LINE, *_EFFECTS, *_PREDICTED, "remark")),
+            r.model,
+            r.team,
         )
         .select_from(saving)
         .join(saving_baseline, b.recommendation_id == saving.c.recommendation_id)
@@ -182,13 +185,13 @@ def _lines(connection: Connection) -> Iterable[SavingLine]:
         .outerjoin(resource, resource.c.resource_key == r.resource_key)
         .order_by(saving.c.month, b.currency, r.id)
     )
-    return (SavingLine(*row) for row in rows)
+    return (replace(SavingLine(*tuple(row)[:-2]), name=_name(row)) for row in rows)
 
 
 def _items(connection: Connection, lines: dict[str, list[SavingLine]]) -> Iterable[SavedItem]:
     r, b = recommendation.c, saving_baseline.c
     rows = connection.execute(
-        select(saving_baseline, r.resource_id, r.team, r.state, r.target, r.evidence, _NAME)
+        select(saving_baseline, r.resource_id, r.model, r.team, r.state, r.target, r.evidence, _NAME)
         .join(recommendation, r.id == b.recommendation_id)
         .outerjoin(resource, resource.c.resource_key == r.resource_key)
         .order_by(b.currency, b.done_on.desc().nulls_first(), b.recommendation_id)
@@ -200,6 +203,12 @@ def _items(connection: Connection, lines: dict[str, list[SavingLine]]) -> Iterab
         yield replace(found, proposed_as=following) if following in known else found
 
 
+def _name(row: Any) -> str | None:
+    """What people call it: the resource's name, or what is no single resource."""
+    name: str | None = subject_name(row.resource_id, row.model, row.team) or row.name
+    return name
+
+
 def _item(row: Any, lines: Sequence[SavingLine]) -> SavedItem:
     known = [line for line in lines if line.realised is not None]
     verified = next((line for line in known if line.month == row.verified_month), None)
@@ -209,7 +218,7 @@ def _item(row: Any, lines: Sequence[SavingLine]) -> SavedItem:
         id=row.recommendation_id,
         kind=row.kind,
         resource_id=row.resource_id,
-        name=row.name,
+        name=_name(row),
         provider=row.provider,
         team=row.team,
         state=row.state,

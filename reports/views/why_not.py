@@ -44,6 +44,8 @@ class WhyNot:
     at: datetime
     name: str | None = None
     provider: str = ""
+    model: str | None = None
+    team: str | None = None
     billed: bool = True
 
 
@@ -108,6 +110,8 @@ def why_not(connection: Connection, floor: Decimal = _FLOOR) -> tuple[WhyNot, ..
             w["at"],
             _NAME,
             w.provider,
+            w.model,
+            w.team,
         )
         .outerjoin_from(why_not_table, resource, resource.c.resource_key == w.resource_key)
         .where(tuple_(w.provider, w.resource_id, w.currency).in_(costly))
@@ -117,7 +121,7 @@ def why_not(connection: Connection, floor: Decimal = _FLOOR) -> tuple[WhyNot, ..
 
 
 def _named(row: WhyNot) -> WhyNot:
-    ours = subject_name(row.resource_id)
+    ours = subject_name(row.resource_id, row.model, row.team)
     return row if ours is None else replace(row, name=ours, billed=False)
 
 

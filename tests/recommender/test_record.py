@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -52,10 +53,13 @@ def test_what_has_no_room_beside_other_advice_is_a_reason_and_not_kept(
     small, large = (
         on_spot(machine, of_spot(96), net) for machine, net in zip(machines(make_subject, 2), (3000, 4000), strict=True)
     )
+    small = replace(small, subject=replace(small.subject, model="llama", team="Data/AI"))
     with database.engine.begin() as connection:
         counts, refused = keep(connection, [small, large], [], clock())
         kept = {row.resource_id: row for row in connection.execute(select(recommendation))}
         reasons = {row.resource_id: row.reason for row in connection.execute(select(why_not))}
+        whose = connection.execute(select(why_not.c.model, why_not.c.team)).one()
+    assert tuple(whose) == ("llama", "Data/AI")
     assert (counts, [item.subject.resource_id for item in refused]) == (1, ["i-1"])
     assert (list(kept), kept["i-2"].counted_net, reasons) == (["i-2"], Decimal(4000), {"i-1": "quota"})
 
