@@ -7,8 +7,9 @@ Method
     benchmark of one's own (settings), else a published measurement, else an estimate from dense specifications
     (``methods/realised_ratio.py``); training is bound like prefill, serving by both. A move pays only where the price
     of one accelerator rises by less than its speed. Machines: as many as carry the demand at its percentile with
-    headroom and hold what each machine holds now; two at least where several serve; without a known model as many
-    devices as were in use at once. The cheapest that saves enough wins, played on the window with rolling origins.
+    headroom and hold what each machine holds now, and all together what those that train together hold; two at least
+    where several serve; without a known model as many devices as were in use at once. The cheapest that saves enough
+    wins, played on the window with rolling origins.
 Cases
     Measured: medium confidence, high for one's own benchmark and demand over the end of a month, where the low end is
     enough as well; else low. Not
@@ -54,6 +55,7 @@ from recommender.guards import (
     reserved,
 )
 from recommender.kinds.another_card import moved_to_card
+from recommender.kinds.limits import TRAINING
 from recommender.kinds.other_types import Move, Work, machines_for, moves_of
 from recommender.kinds.parts import Parts, parts_of
 from recommender.kinds.replayed import MAX_BOUND, replay_evidence
@@ -161,6 +163,7 @@ def _work(subject: Service, parts: Parts, settings: Recommend) -> Work | tuple[s
         least_machines=2 if several_serve else 1,
         shared=subject.model is not None,
         coverage=min(known / billed, 1.0),
+        in_parts=max(held) * len(parts.machines) if subject.stage in TRAINING else 0.0,
         load_on_one=0.0 if subject.model is not None else _busiest(subject, hours, options),
     )
 

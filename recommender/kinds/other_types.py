@@ -41,7 +41,8 @@ class Work:
     """What a service asks of machines: ``per_machine`` is bytes held by one, ``on_one`` the most on a device of it.
 
     ``joined`` says that the devices of one work together, ``shared`` that all of them do the work of one model; where
-    they do not, ``load_on_one`` is the most that one of them does, at the percentile.
+    they do not, ``load_on_one`` is the most that one of them does, at the percentile. ``in_parts`` is bytes held by all
+    machines where each holds a part of one thing, as those that train together may.
     """
 
     demand: Hourly
@@ -56,6 +57,7 @@ class Work:
     coverage: float = 1.0
     """Share of the hours it ran in which it was measured."""
     load_on_one: float = 0.0
+    in_parts: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def _holds(
         )
         split = degree_of(work.model, shape) if target.accelerators >= 1 else None
         return split is not None and (has_fast_link(card.name) or split == 1)
-    each = float(card.memory_gb) * 1e9 * (1 - options.memory_headroom)
+    each = _room(card, options)
     ours = accelerator(present)
     if work.on_one > each and (ours is None or card.memory_gb < ours.memory_gb) and not _own(present, card, options):
         # whether it may be split over smaller cards nobody knows but who ran it there
@@ -141,6 +143,11 @@ def _holds(
     if degree > target.accelerators:
         return False
     return has_fast_link(card.name) or not (work.joined or degree > 1)
+
+
+def _room(card: Accelerator | None, options: Accelerators) -> float:
+    """Bytes that one card may hold."""
+    return float(card.memory_gb) * 1e9 * (1 - options.memory_headroom) if card else 0.0
 
 
 def _speed(
@@ -173,10 +180,12 @@ def machines_for(
     """Whole machines for this demand and for the replicas there have to be.
 
     Devices that serve one model share its work; what runs on several devices without a known model may be several
-    things, each of which keeps a device of its own.
+    things, each of which keeps a device of its own. What lies on them in parts lies on as many as hold all of it.
     """
     percentile = float(np.nanpercentile(load, options.percentile * 100))
     carried = float(target.accelerators) * speed.ratio.planned * (1 - options.headroom)
     at_once = 0.0 if work.shared else float(np.nanmax(concurrent)) / max(float(target.accelerators), 1.0)
+    room = float(target.accelerators) * _room(accelerator(target.accelerator_type), options)
+    in_parts = work.in_parts / room if room else 0.0
     # what a rounding error adds is no reason for one more
-    return max(math.ceil(percentile / carried - 1e-9), math.ceil(at_once), work.least_machines)
+    return max(*(math.ceil(number - 1e-9) for number in (percentile / carried, at_once, in_parts)), work.least_machines)

@@ -245,6 +245,16 @@ def test_what_one_card_does_is_not_split_over_slower_ones_where_nobody_knows_the
     assert (refuse_or_target(found, settings) == "p4d.24xlarge") is offered
 
 
+def test_machines_that_train_together_hold_together_what_they_hold_now(make_subject: Make) -> None:
+    """Three of a gang at a tenth hold 20 GB of the model each: one L4 of 24 GB does the work of 0.3 and holds none of
+    60; 60 ÷ 21.6 take three. Those that prepare data each hold the same, and one is enough."""
+    gang = advise(a10g(make_subject, load=0.1, machines=3, stage="training", fleet="gang"), told(0.95))
+    assert gang.evidence["machines"] == 3
+    assert gang.saving.effective == Decimal("8760.00")
+    data = advise(a10g(make_subject, load=0.1, machines=3, stage="data"), told(0.95))
+    assert data.evidence["machines"] == 1
+
+
 def test_bf16_is_not_moved_to_a_card_without_it(make_subject: Make) -> None:
     """T4s are half the price of an A10G, and of Turing: no bf16."""
     assert "g4dn" not in refuse_or_target(a10g(make_subject), told(2.0, "nvidia-t4"))
