@@ -12,7 +12,8 @@ Cases
     costs is not known, or only in a currency from which no exchange rate leads to the bill's: behind a gate.
     A server that people wait for: the reason says that it moves away from them. On spot, on a day of its last seven:
     prices differ otherwise.
-    A region that is known not to offer the type: passed over.
+    A region that is known not to offer the type: passed over. One of a group: only with all of it
+    (``recommender/whole_groups.py``); what trains together in no proven group is told to move together.
     Covered by a commitment, if only in part: it stays, as the commitment does.
 Sources
     docs/advice.md; methods, data locality; price catalogue.
@@ -36,6 +37,7 @@ from recommender.actions import describe, move_to
 from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
 from recommender.evidence import not_replayed, unmeasured
 from recommender.guards import before_another, covered_remark, hard_to_regain, preconditions, refusal, reserved
+from recommender.kinds.limits import TRAINING
 from recommender.machine_facts import geography, transfer_price
 from recommender.savings import Spread, cost_basis, cost_remark, monthly_cost, saving, without_cost
 from recommender.subjects.machines import Machine
@@ -223,7 +225,7 @@ def _advice(
         reason=f"{subject.instance_type} costs {here.hourly_price} {here.currency} an hour in {here.region} and "
         f"{best.hourly_price} in {best.region}, both under the law of "
         f"{law if geography(subject.provider, best.region) == law else 'what your settings allow'}.{moved}{wait}"
-        f"{covered_remark(used, 'moving')}{cost_remark(subject, days)}",
+        f"{_gang_remark(subject)}{covered_remark(used, 'moving')}{cost_remark(subject, days)}",
         undo=undo,
         command=preconditions(subject) + command,
         gate=data.gate,
@@ -253,6 +255,14 @@ def _advice(
     )
 
 
+def _gang_remark(subject: Machine) -> str:
+    """A sentence on those it trains with, with a space before it; nothing where there are none."""
+    if subject.stage not in TRAINING or not subject.siblings:
+        return ""
+    others = "another machine" if subject.siblings == 1 else f"{subject.siblings} other machines"
+    return f" It trains together with {others} of {subject.fleet}: move all of them, or none."
+
+
 KIND = Kind(
     name=NAME,
     subject=Machine,
@@ -261,4 +271,5 @@ KIND = Kind(
     needs="prices of the type in other regions; how much data it would move between regions",
     applies=applies,
     evaluate=evaluate,
+    is_of_whole_group=True,
 )

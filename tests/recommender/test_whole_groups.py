@@ -27,6 +27,8 @@ from tests.recommender.conftest import AS_OF, history
 from tests.recommender.kinds.served import Make, service_of
 from tests.recommender.kinds.sizes import CHAT, two_of_eight
 from tests.recommender.kinds.test_accelerator import a10g, told
+from tests.recommender.kinds.test_relocate import advise as elsewhere
+from tests.recommender.kinds.test_relocate import l4
 from tests.recommender.kinds.test_spot import trainer
 
 GROUP = {"aws:autoscaling:groupName": "shared"}
@@ -84,6 +86,20 @@ def test_groups_of_the_same_name_elsewhere_are_others(make_subject: Make) -> Non
     here, there = (sized(make_subject, "i-1", siblings=1), sized(make_subject, "i-2", siblings=1, account="222"))
     kept, refused = whole_groups([here, there], KINDS)
     assert (kept, len(refused)) == ([], 2)
+
+
+def test_one_machine_of_a_gang_is_not_moved_to_another_region_alone(make_subject: Make) -> None:
+    """What trains together on two machines would talk over the distance between two regions at every step."""
+    group = {"created-by": "projects/9/zones/us-west4-a/instanceGroupManagers/gang"}
+    one, other = (
+        elsewhere(l4(make_subject, resource_id=f"vm-{n}", siblings=1, tags=group, fleet="gang")) for n in (1, 2)
+    )
+    assert "It trains together with another machine of gang: move all of them, or none." in one.reason
+    kept, refused = whole_groups([one], KINDS)
+    assert (kept, refused[0].reason) == ([], "shared_group")
+    assert whole_groups([one, other], KINDS) == ([one, other], [])
+    alone = elsewhere(l4(make_subject))
+    assert "trains together" not in alone.reason
 
 
 def moved(make_subject: Make, siblings: int, *, machines: int = 3, first: int = 1) -> Advice:
