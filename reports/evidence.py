@@ -190,6 +190,8 @@ _WORDS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "usage_p50": ("Use on demand, median", _an_hour),
     "usage_of_term_p10": ("Use over the term, P10 of its forecast", _an_hour),
     "decided_monthly": ("Accepted or done changes taken out", lambda value: f"{_money(value)} a month"),
+    "freed_monthly": ("Covered by commitments that such changes set free", lambda value: f"{_money(value)} a month"),
+    "paid_of_list": ("Paid on demand, of the list price", _share),
     "expiring": ("Commitments that end soon", _plain),
     "api_prices": ("List prices of the API, per million tokens", _per_unit),
     "list_prices": ("List prices, per million tokens", _per_unit),

@@ -25,8 +25,9 @@ Known drawbacks
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import ROUND_DOWN, Decimal
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ from aispend.money import exact_sum, in_words, rate
 from aispend.percents import percent
 from recommender.contract import HOURS_PER_MONTH, Advice, Confidence, Kind, Saving, Step, WhyNot
 from recommender.evidence import priced
-from recommender.kinds.commit_words import Purchase
+from recommender.kinds.commit_words import Purchase, sized_on
 from recommender.methods.commitment import (
     LEAST_WEEKS,
     CommitmentFit,
@@ -49,7 +50,8 @@ from recommender.methods.drawn_weeks import mean_days, weeks_differ
 from recommender.methods.lasting import most_that_lasts
 from recommender.methods.offered import Offered
 from recommender.methods.risk import effective_sample, risk_level, violation_bound
-from recommender.subjects.usage_pools import CommittedRate, UsagePool
+from recommender.subjects.committed_rates import CommittedRate
+from recommender.subjects.usage_pools import UsagePool
 
 NAME = "commit"
 CENT = Decimal("0.01")
@@ -98,7 +100,7 @@ def evaluate(subject: UsagePool, settings: Recommend) -> Advice | WhyNot:
             f"No price of an hour committed for {options.term} is known for {subject.family} in {subject.region}. "
             f"Collect its price list (aispend collect {subject.provider}/prices).",
         )
-    sold = _mean_rate(rates, subject)
+    sold = _mean(rates, subject, attrgetter("rate"))
     committed_rate = _with_obsolescence(sold, options)
     if committed_rate >= 1:
         return no("no_discount", f"A committed hour costs {percent(committed_rate, 1)} of one on demand over its term.")
@@ -142,13 +144,13 @@ def _lowest_hour(usage: Sequence[Decimal], options: Commit) -> Decimal | None:
     return None if lowest is None else Decimal(repr(round(lowest / _WEEK, 6)))
 
 
-def _mean_rate(rates: Sequence[CommittedRate], subject: UsagePool) -> Decimal:
+def _mean(rates: Sequence[CommittedRate], subject: UsagePool, of: Callable[[CommittedRate], Decimal]) -> Decimal:
     """By usage of each type; types without a committed price are left out of the mean."""
     weights = [subject.by_type.get(one.instance_type, Decimal(0)) for one in rates]
     whole = sum(weights, Decimal(0))
     if not whole:
-        return max(one.rate for one in rates)
-    return rate(sum((one.rate * weight for one, weight in zip(rates, weights, strict=True)), Decimal(0)), whole)
+        return max(of(one) for one in rates)
+    return rate(sum((of(one) * weight for one, weight in zip(rates, weights, strict=True)), Decimal(0)), whole)
 
 
 def _with_obsolescence(committed: Decimal, options: Commit) -> Decimal:
@@ -176,8 +178,10 @@ def _advice(
     ending_soon = min(sum((one.hourly for one in subject.expiring), Decimal(0)) * hours, on_demand)
     today = 1 - rate(ending_soon, on_demand)
     listed = [cost.list_cost for cost in subject.costs]
-    # what was decided is in the costs, and not in the usage
-    whole = on_demand + subject.decided * hours / HOURS_PER_MONTH
+    # what was decided, and what that sets free, is in the costs, and not in the usage
+    whole = on_demand + (subject.decided + subject.freed) * hours / HOURS_PER_MONTH
+    committed = best.hourly_commitment * hours
+    paid = _mean(rates, subject, attrgetter("paid"))
     net = (saved * today).quantize(CENT, rounding=ROUND_DOWN)
     p10, p50, p90 = _range(usage, best, committed_rate, today, net)
     earlier, later = usage[: hours // 2], usage[hours // 2 :]
@@ -192,18 +196,6 @@ def _advice(
     purchase = Purchase(subject, hourly, first, Decimal(promised["net"] or 0), options.term, hours // 24)
     meanwhile = f", and {percent(committed_rate)} of what it will cost on average over the term"
     meanwhile = meanwhile if committed_rate != sold else ""
-    several = len(subject.expiring) > 1
-    ending = (
-        f" {len(subject.expiring)} commitment{'s end' if several else ' ends'} within {options.expiring_days} days; "
-        f"what {'they cover' if several else 'it covers'} is part of the size, and saves only from then on."
-        if subject.expiring
-        else ""
-    )
-    decided = (
-        f" Changes accepted or done are taken out first ({_monthly_text(subject.decided)} {subject.currency} a month)."
-        if subject.decided
-        else ""
-    )
     lowest, optimum = _lowest_hour(usage, options), best_commitment(usage, committed_rate)
     ahead = ""
     if lowest is None:
@@ -217,11 +209,6 @@ def _advice(
         ahead += (
             " Which hours ran its bill does not say: the same ones of all machines are taken, as many as it counts."
         )
-    unpriced = (
-        f" {_monthly_text(subject.unpriced)} {subject.currency} a month of types without a committed price is left out."
-        if subject.unpriced
-        else ""
-    )
     return Advice(
         kind=NAME,
         subject=subject,
@@ -230,7 +217,7 @@ def _advice(
         target=f"commit {options.term}",
         monthly_cost=monthly_cost,
         saving=Saving(
-            list_cost=_at_list(saved, listed, whole),
+            list_cost=_at_list(on_demand - best.cost + committed, committed, listed, whole, hours),
             effective=saved,
             net=net,
             p10=p10,
@@ -245,7 +232,8 @@ def _advice(
             f"In {percent(_above(usage, best.covers))} of {hours} hours at least "
             f"{in_words(best.covers, subject.currency)} an hour ran on demand; committed, an hour costs "
             f"{percent(sold)} of that{meanwhile}. It would cover {percent(coverage)} of the usage and be used "
-            f"{percent(best.utilisation or 0)}.{ahead}{ending}{decided}{unpriced}{purchase.sentences}"
+            f"{percent(best.utilisation or 0)}.{ahead}"
+            f"{sized_on(subject, paid, options.expiring_days)}{purchase.sentences}"
         ),
         undo="none: a commitment is paid to its end; some can be exchanged or sold, see your provider's terms",
         command=purchase.command,
@@ -284,6 +272,7 @@ def _advice(
             "optimum_hourly": str((optimum.covers * sold).quantize(CENT)),
             "usage_of_term_p10": None if lowest is None else str(lowest.quantize(CENT)),
             "committed_rate": float(round(committed_rate, 6)),
+            "paid_of_list": float(round(paid, 4)),
             "prices": [
                 {
                     "instance_type": one.instance_type,
@@ -300,6 +289,7 @@ def _advice(
                 for one in subject.expiring
             ],
             "decided_monthly": str(subject.decided),
+            "freed_monthly": str(subject.freed),
             "replay": {
                 "hours": len(later),
                 "effective_savings_rate": float(round(tried.effective_savings_rate or Decimal(0), 4)),
@@ -358,16 +348,17 @@ def _monthly(amount: Decimal, hours: int) -> Decimal:
     return (amount * HOURS_PER_MONTH / hours).quantize(CENT)
 
 
-def _at_list(saved: Decimal, listed: Sequence[Decimal | None], on_demand: Decimal) -> Decimal | None:
-    """A saving in on-demand money, at list price: of the days that ``on_demand`` is for. None where one has none."""
+def _at_list(
+    covered: Decimal, committed: Decimal, listed: Sequence[Decimal | None], on_demand: Decimal, hours: int
+) -> Decimal | None:
+    """What hours ``covered`` cost at list less what is paid for them; ``listed`` is of the days ``on_demand`` is for.
+
+    None where a day has no list price.
+    """
     known = [one for one in listed if one is not None]
     if len(known) < len(listed) or not known or not on_demand:
         return None
-    return (saved * sum(known, Decimal(0)) / on_demand).quantize(CENT)
-
-
-def _monthly_text(amount: Decimal) -> str:
-    return f"{amount.quantize(CENT):,}"
+    return _monthly(covered * sum(known, Decimal(0)) / on_demand - committed, hours)
 
 
 def _text(value: Any) -> str:

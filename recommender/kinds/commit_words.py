@@ -1,8 +1,9 @@
-"""What advice to commit says of the purchase: what is paid and when, in which stages, and by which command.
+"""What advice to commit says: of what it is sized on, and of the purchase, its stages, its cost and its command.
 
 Assumes     a committed hour costs what the price list has as ``1y`` and ``3y`` (``collectors``): at AWS and Azure under
-            a savings plan for any machine, at Google as a commitment to resources. Of another product, at a price of
-            its own, as much money an hour would cover another size: that product is bought and no other.
+            a savings plan for any machine (of SageMaker's, a plan for these), at Google as a commitment to resources.
+            Of another product, at a price of its own, as much money an hour would cover another size: that product is
+            bought and no other.
 """
 
 from __future__ import annotations
@@ -13,11 +14,46 @@ from decimal import Decimal
 
 from aispend.clock import HOURS_PER_MONTH
 from aispend.money import in_words
-from recommender.subjects.usage_pools import CommittedTerm, UsagePool
+from aispend.percents import percent
+from recommender.subjects.committed_rates import CommittedTerm
+from recommender.subjects.usage_pools import UsagePool
 
 _CENT = Decimal("0.01")
 _YEARS: dict[CommittedTerm, tuple[int, str]] = {"1y": (1, "one year"), "3y": (3, "three years")}
 _MONTHS = 12
+
+
+def sized_on(subject: UsagePool, paid: Decimal, expiring_days: int) -> str:
+    """What its usage is without, and what its price is held against; each with a space before it.
+
+    ``paid`` is what is paid on demand of the list price.
+    """
+    said = ""
+    if paid < 1:
+        said += (
+            f" On demand you pay {percent(paid)} of the list price; a committed hour is taken at list, as whether a "
+            "discount holds for it is not known."
+        )
+    if subject.expiring:
+        several = len(subject.expiring) > 1
+        said += (
+            f" {len(subject.expiring)} commitment{'s end' if several else ' ends'} within {expiring_days} days; "
+            f"what {'they cover' if several else 'it covers'} is part of the size, and saves only from then on."
+        )
+    if subject.decided:
+        said += (
+            f" Changes accepted or done are taken out first ({in_words(subject.decided, subject.currency)} a month)."
+        )
+    if subject.freed:
+        said += (
+            f" Commitments that such changes set free cover {in_words(subject.freed, subject.currency)} a month of the "
+            "rest."
+        )
+    if subject.unpriced:
+        said += (
+            f" {in_words(subject.unpriced, subject.currency)} a month of types without a committed price is left out."
+        )
+    return said
 
 
 @dataclass(frozen=True)
@@ -79,9 +115,10 @@ class Purchase:
             )
         years, _ = _YEARS[self.term]
         if subject.provider == "aws":
+            product, plan = ("SageMaker",) * 2 if subject.family.startswith("ml.") else ("EC2", "Compute")
             return where + (
-                "\naws savingsplans describe-savings-plans-offerings --product-type EC2"
-                f" --plan-types Compute --durations {years * 31_536_000} --payment-options 'No Upfront'"
+                f"\naws savingsplans describe-savings-plans-offerings --product-type {product}"
+                f" --plan-types {plan} --durations {years * 31_536_000} --payment-options 'No Upfront'"
                 f" --currencies {subject.currency}\n"
                 f"aws savingsplans create-savings-plan --savings-plan-offering-id OFFERING_ID --commitment {first}"
             )

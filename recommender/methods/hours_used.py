@@ -9,7 +9,7 @@ Drawbacks   An hour that ran for a minute weighs as much as a full one.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
@@ -47,3 +47,15 @@ def spread_over_hours(spent: Iterable[Spent], first: date, days: int) -> tuple[D
                 before = usage[place + hour]
                 usage[place + hour] = None if before is None or share is None else before + share
     return tuple(usage)
+
+
+def uncovered(
+    usage: Sequence[Decimal | None], covered: Sequence[Decimal | None]
+) -> tuple[tuple[Decimal | None, ...], Decimal]:
+    """Usage by the hour that is left of it, never below nothing and None where either is unknown; what is covered."""
+    left = tuple(
+        None if hour is None or part is None else max(hour - part, Decimal(0))
+        for hour, part in zip(usage, covered, strict=True)
+    )
+    known = ((hour, rest) for hour, rest in zip(usage, left, strict=True) if hour is not None and rest is not None)
+    return left, exact_sum(hour - rest for hour, rest in known)

@@ -5,7 +5,8 @@ Method      saved(usage) = Σ over hours of min(usage, covers) − rate · cover
             used or not. A change leaves a share of a resource's usage, in every hour, or in hours that nobody knows. Of
             these the worst is taken: that the commitment would have covered all of what goes, or that all the resource
             uses went, whichever costs it less.
-Cases       Below zero where more is paid than would be used.
+Cases       Below zero where more is paid than would be used. Where resources use more than all usage is, as a
+            commitment that is owned covers a part, what goes is no more than there is.
 Drawbacks   What moves into the family is not added: it makes nothing worse.
 
 Source: newsvendor problem; methods, commitments (T5.5).
@@ -98,8 +99,8 @@ class Offered:
     def kept(self, taken: Taken) -> Decimal:
         """The share of its saving that is left after that: 1 is all, below 0 a loss."""
         whole = self._saved(self._used)
-        present = self._used - taken.by_hour
-        left = max(self._saved(present) - taken.somewhen, self._saved(present - taken.exposed))
+        present = np.maximum(self._used - taken.by_hour, 0)
+        left = max(self._saved(present) - taken.somewhen, self._saved(np.maximum(present - taken.exposed, 0)))
         return Decimal(repr(round(left / whole, 12))) if whole > 0 else Decimal(0)
 
     def bought(self, hourly: Decimal) -> tuple[Offered, Decimal]:

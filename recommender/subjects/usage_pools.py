@@ -7,17 +7,17 @@ Method      The on-demand cost of each day is spread evenly over the hours the b
             a charge of several days is of each of them alike. Billed cost stands in where there is no effective one.
             Usage that no commitment covers counts, and what a commitment covers that ends within ``expiring_days``, or
             has ended: that is on demand now.
-            Spot does not, nor does a type without a committed price. A committed hour is at list and one on demand at
-            what is paid of its list price: a discount on one is not known to hold for the other. What accepted changes
-            will take away is taken out first, of those that expired since as well: of a machine to be stopped, to go to
-            spot, to another family, or whose work is to be bought, all; of what is switched off by the hour all but the
-            machines that never are; else the share it will save. What is done already shows in the bill from its day
-            on, and is taken out of the days before.
+            Spot does not, nor does a type without a committed price. What accepted changes will take away is taken out
+            first, of those that expired since as well: of a machine to be stopped, to go to spot, to another family, or
+            whose work is to be bought, all; of what is switched off by the hour all but the machines that never are;
+            else the share it will save. What is done already shows in the bill from its day on, and is taken out of the
+            days before. What they take of hours that commitments cover for longer, these cover of the others instead.
 Cases       An hour nothing ran is zero usage: it would be paid for all the same. A day whose cost is unknown makes its
             pool's usage of that day unknown. A machine that was changed to another type is on each day of the type it
             is billed as.
-Drawbacks   Plans that cover several families and regions at once are taken as one for each. Usage outside AI, which is
-            kept without resources, is left out: there may be more to commit to than is seen.
+Drawbacks   Plans that cover several families and regions at once are taken as one for each; what changes set free of
+            one is not looked for in the others. Usage outside AI, which is kept without resources, is left out: there
+            may be more to commit to than is seen.
 """
 
 from __future__ import annotations
@@ -28,22 +28,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from math import ceil
-from typing import Any, Literal
+from math import ceil, prod
+from typing import Any
 
 from sqlalchemy import Connection, text
 
 from aispend.clock import HOURS_PER_MONTH
 from aispend.money import rate
-from aispend.prices.prices import Price
 from recommender.contract import DailyCost, Subject
-from recommender.methods.hours_used import HOURS_PER_DAY, Spent, spread_over_hours
+from recommender.methods.hours_used import HOURS_PER_DAY, Spent, spread_over_hours, uncovered
 from recommender.methods.offered import Left
 from recommender.prices import PriceBook, load_prices
 from recommender.subjects.charged_days import each_day
+from recommender.subjects.committed_rates import CommittedRate, committed_rates
 
-CommittedTerm = Literal["1y", "3y"]
-COMMITTED_TERMS: tuple[CommittedTerm, ...] = ("1y", "3y")
 _DECIDED = ("accepted", "done", "verified")
 _EXPIRED = "expired"
 """Nobody measured it lately: what was accepted, and not taken back, is still to come."""
@@ -57,25 +55,9 @@ _BY_HOUR = ("schedule", "scale_replicas", "auto_stop")
 _A_WEEK = timedelta(days=7)
 """Of bills under a commitment show what it leaves (``methods/lasting.py``)."""
 _ENDED = ("retired", "returned", "deleted", "queued-deleted", "payment-failed", "expired", "cancelled", "failed")
-_DOLLAR = "USD"
 _AMOUNTS = ("on_demand", "list_cost", "effective", "quantity")
 _SAME_TYPE = "replicas"
 """Target of what keeps the type and takes machines away."""
-
-
-@dataclass(frozen=True)
-class CommittedRate:
-    """What a committed hour costs of one on demand as it is paid, by machine type; ``term`` as in the price list.
-
-    ``paid`` is what is paid on demand of the list price (0 to 1).
-    """
-
-    term: CommittedTerm
-    instance_type: str
-    rate: Decimal
-    on_demand: Price
-    committed: Price
-    paid: Decimal = Decimal(1)
 
 
 @dataclass(frozen=True)
@@ -101,8 +83,9 @@ class UsagePool(Subject):
 
     ``by_resource`` and ``by_type`` are on-demand money of the window by resource and by machine type, ``parts`` that
     of each resource by day, all after what was decided; ``decided`` is what accepted and done changes take out of it,
-    and ``unpriced`` what types without a committed price cost, both a month. ``begun`` are commitments that begin, by
-    their listing, less than a week before the end of the evidence or after it: what they cover is in the usage.
+    ``freed`` what commitments that they set free cover of the rest, and ``unpriced`` what types without a committed
+    price cost, each a month. ``begun`` are commitments that begin, by their listing, less than a week before the end of
+    the evidence or after it: what they cover is in the usage.
     ``by_hour`` is false where the bill does not say which hours of a day ran, only how many.
     """
 
@@ -115,6 +98,7 @@ class UsagePool(Subject):
     rates: tuple[CommittedRate, ...]
     expiring: tuple[Expiring, ...]
     decided: Decimal
+    freed: Decimal = Decimal(0)
     unpriced: Decimal = Decimal(0)
     begun: tuple[Begun, ...] = ()
     by_hour: bool = True
@@ -152,10 +136,11 @@ def load_usage_pools(
     """Pools with usage in the window, by name."""
     start = as_of - timedelta(days=window_days)
     first, end = start.date(), as_of.date()
-    scope = {"start": first, "end": end, "soon": as_of + timedelta(days=expiring_days)}
     decided = _decided(connection)
+    scope = {"start": first, "end": end, "soon": as_of + timedelta(days=expiring_days)}
+    changed = sorted({name for _, name in decided})
     pools: dict[tuple[str, ...], list[Any]] = defaultdict(list)
-    for row in connection.execute(text(_USAGE), scope):
+    for row in connection.execute(text(_USAGE), scope | {"changed": changed}):
         family = family_of(row.provider, row.instance_type)
         pools[row.provider, row.payer or "", row.region or "", family, row.currency] += each_day(
             row, _AMOUNTS, since=first, until=end
@@ -163,6 +148,8 @@ def load_usage_pools(
     prices = load_prices(connection, as_of.date())
     begun = connection.execute(text(_BEGUN), scope | {"since": as_of - _A_WEEK, "ended": list(_ENDED)}).all()
     for (provider, payer, region, family, currency), rows in sorted(pools.items()):
+        if all(row.is_held for row in rows):
+            continue
         found = _pool(
             rows, decided, prices, start=start, days=window_days, as_of=as_of,
             header={"provider": provider, "account": payer or None, "region": region or None, "currency": currency},
@@ -205,21 +192,20 @@ def _pool(
     costs: dict[date, DailyCost] = {}
     decided = unpriced = Decimal(0)
     place = (header["provider"], header["region"] or "", header["currency"])
-    rates = tuple(_rates(place, _paid_of_list(rows), prices, as_of.date()))
+    free = [row for row in rows if not row.is_held]
+    rates = tuple(committed_rates(place, free, prices, as_of.date()))
     priced = {one.instance_type for one in rates}
-    for row in rows:
-        if priced and row.instance_type not in priced:
+    for row in free:
+        if priced and row.priced_as not in priced:
             unpriced += row.on_demand or Decimal(0)
             continue
-        stays = Decimal(1)
-        for change in changes.get((header["provider"], row.resource_id), ()):
-            stays *= change.of(row.day)
+        stays = _stays(changes, header["provider"], row)
         paid = None if row.on_demand is None else row.on_demand * stays
         one = Spent(row.day, _hours_run(row), paid)
         # machines of one type cost the same on most days: what is equal is kept once
         spent[row.resource_id].append(alike.setdefault(one, one))
         amount = Decimal(0) if row.on_demand is None else row.on_demand
-        by_type[row.instance_type] += amount * stays
+        by_type[row.priced_as] += amount * stays
         by_resource[row.resource_id] += amount * stays
         decided += amount * (1 - stays)
         if row.commitment_id is not None and row.ends_at > as_of:
@@ -227,6 +213,10 @@ def _pool(
             expiring[row.commitment_id] = (ends, covered + amount * stays)
         costs[row.day] = _add(costs.get(row.day), row)
     hours = days * HOURS_PER_DAY
+    usage, freed = uncovered(
+        spread_over_hours((one for of_one in spent.values() for one in of_one), start.date(), days),
+        spread_over_hours(_set_free(rows, changes, header["provider"]), start.date(), days),
+    )
     return UsagePool(
         resource_key=0,
         resource_id=f"usage:{header['account'] or 'unknown'}/{header['region'] or 'unknown'}/{family}",
@@ -238,7 +228,7 @@ def _pool(
         as_of=as_of,
         family=family,
         start=start,
-        usage=spread_over_hours((one for of_one in spent.values() for one in of_one), start.date(), days),
+        usage=usage,
         by_type=dict(by_type),
         by_resource=dict(by_resource),
         parts={name: tuple(of_one) for name, of_one in spent.items()},
@@ -247,10 +237,25 @@ def _pool(
             Expiring(name, ends, rate(whole, Decimal(hours))) for name, (ends, whole) in sorted(expiring.items())
         ),
         decided=rate(decided * HOURS_PER_MONTH, Decimal(hours)),
+        freed=rate(freed * HOURS_PER_MONTH, Decimal(hours)),
         unpriced=rate(unpriced * HOURS_PER_MONTH, Decimal(hours)),
-        by_hour=all(row.hours is not None or _hours_run(row) is None for row in rows),
+        by_hour=all(row.hours is not None or _hours_run(row) is None for row in free),
         **header,
     )
+
+
+def _stays(changes: Mapping[tuple[str, str], Sequence[_Decided]], provider: str, row: Any) -> Decimal:
+    """The share of a row's usage that is left after what was decided."""
+    return prod((change.of(row.day) for change in changes.get((provider, row.resource_id), ())), start=Decimal(1))
+
+
+def _set_free(
+    rows: Sequence[Any], changes: Mapping[tuple[str, str], Sequence[_Decided]], provider: str
+) -> Iterator[Spent]:
+    """What commitments cover, and cover no longer after what was decided: it is there for other usage."""
+    for row in rows:
+        if row.is_held and (goes := 1 - _stays(changes, provider, row)):
+            yield Spent(row.day, _hours_run(row), None if row.on_demand is None else row.on_demand * goes)
 
 
 def _hours_run(row: Any) -> int | None:
@@ -305,39 +310,6 @@ def _decided(connection: Connection) -> dict[tuple[str, str], list[_Decided]]:
     return decided
 
 
-def _paid_of_list(rows: Sequence[Any]) -> dict[str, Decimal]:
-    """What is paid on demand of the list price, by machine type: 1 where no list price is known, or more is paid."""
-    paid: dict[str, Decimal] = defaultdict(Decimal)
-    listed: dict[str, Decimal] = defaultdict(Decimal)
-    for row in rows:
-        # what costs nothing was paid for elsewhere, and says nothing of a price
-        if row.on_demand and row.list_cost and row.on_demand > 0:
-            paid[row.instance_type] += row.on_demand
-            listed[row.instance_type] += row.list_cost
-    types = sorted({row.instance_type for row in rows})
-    return {name: min(rate(paid[name], listed[name]), Decimal(1)) if listed[name] > 0 else Decimal(1) for name in types}
-
-
-def _rates(
-    place: tuple[str, str, str], types: Mapping[str, Decimal], prices: PriceBook, on: date
-) -> Iterator[CommittedRate]:
-    """Rates of one and three years, where the price list has both the committed and the on-demand hour.
-
-    In the bill's currency, else in US dollars: a rate is one price over another, and has none. The on-demand hour is at
-    what is paid of its list price, by type.
-    """
-    provider, region, currency = place
-    for name, paid in types.items():
-        for term in COMMITTED_TERMS:
-            for money in dict.fromkeys((currency, _DOLLAR)):
-                on_demand = prices.price_at(provider, region, name, "on_demand", on, currency=money)
-                committed = prices.price_at(provider, region, name, term, on, currency=money)
-                if on_demand is not None and committed is not None and on_demand.hourly_price:
-                    part = rate(committed.hourly_price, on_demand.hourly_price * paid)
-                    yield CommittedRate(term, name, part, on_demand, committed, paid)
-                    break
-
-
 _DECISIONS = """
     SELECT n.provider, part.key AS resource_id, n.kind, n.target, n.monthly_saving_effective AS saved,
            n.monthly_cost AS cost, r.instance_type, coalesce((n.evidence ->> 'replicas_least')::int, 0) AS always,
@@ -354,6 +326,8 @@ _DECISIONS = """
 _USAGE = r"""
     SELECT r.provider, a.billing_account_id AS payer, coalesce(l.region_id, r.region) AS region,
            coalesce(s.instance_type, r.instance_type) AS instance_type, k.billing_currency AS currency,
+           coalesce(substring(coalesce(s.usage_type, s.sku_meter) FROM '^(?\:[A-Z]{2,4}\d*-)?(\w+\:ml\..+)$'),
+                    s.instance_type, r.instance_type) AS priced_as, of_line.is_held,
            r.resource_id, c.charge_date AS day, c.charge_end_date AS end_day,
            CASE WHEN c.charge_end_date IS NULL THEN bit_or(c.hours) END AS hours, t.commitment_id, t.ends_at,
            CASE WHEN bool_and(of_line.quantity IS NOT NULL) THEN max(of_line.quantity) END AS quantity,
@@ -370,24 +344,25 @@ _USAGE = r"""
     LEFT JOIN commitment_term AS t
       ON t.provider = m.provider AND lower(t.commitment_id) = lower(m.commitment_discount_id) AND t.ends_at < :soon
     CROSS JOIN LATERAL (
-        SELECT CASE WHEN t.commitment_id IS NULL THEN coalesce(c.effective_cost, c.billed_cost, c.contracted_cost)
-                    ELSE coalesce(c.contracted_cost, c.list_cost) END AS on_demand,
+        SELECT covers.is_any AND t.commitment_id IS NULL AS is_held,
+               CASE WHEN covers.is_any THEN coalesce(c.contracted_cost, c.list_cost)
+                    ELSE coalesce(c.effective_cost, c.billed_cost, c.contracted_cost) END AS on_demand,
                coalesce(c.effective_cost,
                         CASE WHEN t.commitment_id IS NULL OR c.billed_cost <> 0 THEN c.billed_cost END) AS paid,
                CASE WHEN s.consumed_unit ~* '\m(hours?|hrs?|h)\M' THEN c.consumed_quantity
                     WHEN s.consumed_unit ~* '\m(seconds?|secs?|s)\M' THEN c.consumed_quantity / 3600
                     WHEN s.pricing_unit ~* '\m(hours?|hrs?|h)\M' AND s.pricing_unit !~ '^ *1?[02-9]'
                     THEN c.pricing_quantity END AS quantity
+        FROM (SELECT c.commitment_key <> 0 OR k.pricing_category IS NOT DISTINCT FROM 'Committed' AS is_any) AS covers
     ) AS of_line
     WHERE s.is_ai AND k.charge_category = 'Usage'
       AND coalesce(k.pricing_category, 'Standard') <> 'Dynamic'
-      AND (t.commitment_id IS NOT NULL
-           OR (c.commitment_key = 0 AND k.pricing_category IS DISTINCT FROM 'Committed'))
+      AND (NOT of_line.is_held OR r.resource_id = ANY(:changed))
       AND coalesce(s.instance_type, r.instance_type) IS NOT NULL
       AND greatest(c.charge_end_date, c.charge_date + 1) > :start AND c.charge_date < :end
       AND c.billing_month >= date_trunc('month', CAST(:start AS date))
       AND (c.half <> 1 OR c.slice_id NOT IN (SELECT slice_id FROM slice WHERE position('+' in dataset) > 0))
-    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 10, 11
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13
     ORDER BY r.resource_id, c.charge_date, c.charge_end_date"""
 
 _BEGUN = """

@@ -21,7 +21,7 @@ from aispend.store import Store
 from recommender.contract import Advice, Step
 from recommender.life import change_state
 from recommender.lives import identity_of
-from recommender.methods.offered import Offered
+from recommender.methods.offered import Left, Offered
 from recommender.portfolio import combine
 from recommender.portfolio_commitments import as_bought
 from recommender.record import keep
@@ -83,6 +83,15 @@ def test_what_is_paid_and_not_used_is_taken_off(make_subject: Make) -> None:
 def test_what_a_change_leaves_uncommitted_is_nothing_to_a_commitment(make_subject: Make) -> None:
     advice = [commit(make_subject, fleet(3, 20), 5840), change(make_subject, "stop_idle", 7300, "i-2")]
     assert nets(combine(advice, KINDS)) == [5840, 7300]
+
+
+def test_no_more_goes_than_there_is() -> None:
+    """Two machines of 10 an hour, one of them covered by what is owned: with both stopped 6 are lost, and not 16."""
+    plan = fleet(2, 10)
+    left = replace(plan, usage=tuple(hour / 2 for hour in plan.usage))
+    taken = left.taken({"i-0": [Left(D(0))], "i-1": [Left(D(0))]})
+    # of the 4 that it saves
+    assert left.kept(taken) == D("-1.5")
 
 
 def test_the_commitment_alone_stands_where_that_is_more(make_subject: Make) -> None:

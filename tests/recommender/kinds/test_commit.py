@@ -15,7 +15,8 @@ from aispend.prices.prices import Price
 from recommender.contract import Advice, DailyCost, Subject, WhyNot
 from recommender.kinds.commit import KIND, evaluate
 from recommender.methods.hours_used import Spent
-from recommender.subjects.usage_pools import Begun, CommittedRate, Expiring, UsagePool, family_of
+from recommender.subjects.committed_rates import CommittedRate
+from recommender.subjects.usage_pools import Begun, Expiring, UsagePool, family_of
 from tests.recommender.conftest import AS_OF
 from tests.recommender.kinds.contract import KindContract
 
@@ -79,13 +80,16 @@ def refuse(subject: UsagePool, settings: Recommend = SETTINGS) -> str:
 
 
 def test_the_published_example_by_the_month() -> None:
-    """60 for ten hours is 4,380 for 730; 12 of it saved is 876; at list price, twice that. 4 × 0.6 is 2.40 an hour."""
+    """60 for ten hours is 4,380 for 730; 12 of it saved is 876. 4 × 0.6 is 2.40 an hour.
+
+    At list the 36 that are covered would cost 72, and are had for 24: 48 for ten hours are 3,504.
+    """
     found = advise(pool(PUBLISHED))
 
     assert (found.monthly_cost, found.saving.net, found.saving.list_cost) == (
         Decimal("4380.00"),
         Decimal("876.00"),
-        Decimal("1752.00"),
+        Decimal("3504.00"),
     )
     assert found.evidence["commitment_hourly"] == "2.40"
     assert found.evidence["stages"] == ["1.20", "1.20"]
@@ -166,16 +170,41 @@ def test_a_commitment_is_bought_once() -> None:
 
 
 def test_what_is_covered_until_then_saves_no_more_at_list_price() -> None:
-    """List is twice the on-demand hour, so twice 3,650 is saved at list: that its hours cost half of it now is no
-    discount of theirs. A day without a list price leaves it unknown."""
+    """List is 20 an hour, of which 5 stay to be paid: 10,950 are saved at list. That its hours cost half of 10 now is
+    no discount of theirs. A day without a list price leaves it unknown."""
     ending = Expiring("sp-1", AS_OF + timedelta(days=20), Decimal(10))
     subject = pool([10], committed="5", expiring=(ending,))
     covered = [replace(cost, effective_cost=cost.effective_cost / 2) for cost in subject.costs if cost.effective_cost]
     found = advise(replace(subject, costs=covered))
     assert found.saving.effective == Decimal("3650.00")
-    assert found.saving.list_cost == Decimal("7300.00")
+    assert found.saving.list_cost == Decimal("10950.00")
     unknown = [replace(covered[0], list_cost=None), *covered[1:]]
     assert advise(replace(subject, costs=unknown)).saving.list_cost is None
+
+
+def test_a_discount_on_demand_makes_a_commitment_save_less() -> None:
+    """16 of a list price of 20 are paid an hour, and 12 for a committed one: 14.40 of 16 survive a fall by 30 %.
+
+    They cost 10.80 committed: 3.60 less, and of their 18 at list 7.20.
+    """
+    plan = CommittedRate(
+        "1y", "p4d.24xlarge", Decimal("0.75"), price("on_demand", "20"), price("1y", "12"), Decimal("0.8")
+    )
+    subject = pool([16], rates=(plan,))
+    found = advise(replace(subject, costs=[replace(cost, list_cost=Decimal(480)) for cost in subject.costs]))
+    assert (found.saving.effective, found.saving.list_cost) == (Decimal("2628.00"), Decimal("5256.00"))
+    assert "committed, an hour costs 75 % of that" in found.reason
+    assert "On demand you pay 80 % of the list price; a committed hour is taken at list" in found.reason
+    assert found.evidence["paid_of_list"] == 0.8
+    assert "of the list price" not in advise(pool(PUBLISHED)).reason
+
+
+def test_what_changes_set_free_of_commitments_is_said() -> None:
+    """It is in the costs, and no usage to commit to: at list the usage is worth 2 × 7,300 of 14,600."""
+    found = advise(replace(pool([10]), freed=Decimal(7300)))
+    assert "Commitments that such changes set free cover 7,300.00 USD a month of the rest." in found.reason
+    # half of the list price of all is that of what is left: 10 an hour, of which 6 stay to be paid
+    assert found.saving.list_cost == Decimal("2920.00")
 
 
 def test_three_years_give_up_what_prices_fall_meanwhile() -> None:
@@ -291,6 +320,11 @@ def test_what_is_bought_is_what_the_price_is_of(provider: str, bought: str) -> N
     assert bought in command
     if provider == "azure":
         assert "--term P1Y --commitment '{amount:1.20,currency-code:USD,grain:Hourly}'" in command
+
+
+def test_machines_of_sagemaker_are_committed_to_by_a_plan_for_these() -> None:
+    command = advise(pool(PUBLISHED, family="ml.g5")).command
+    assert "--product-type SageMaker --plan-types SageMaker --durations 31536000" in command
 
 
 def test_evidence_names_the_currency_of_its_amounts() -> None:

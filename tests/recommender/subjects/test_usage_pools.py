@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,81 +14,33 @@ from aispend.schema import (
     account,
     charge,
     charge_kind,
-    commitment,
     commitment_term,
-    location,
     price,
     recommendation,
     resource,
-    saving_baseline,
     sku,
     slice_,
 )
 from aispend.store import Store
-from aispend.store.partitions import ensure_partitions
 from recommender.methods.hours_used import Spent
-from recommender.subjects.usage_pools import UsagePool, load_usage_pools
-from tests.reports.samples import advice
-
-AS_OF = datetime(2026, 11, 21, tzinfo=UTC)
-DAY = date(2026, 11, 20)
-DEMAND, SPOT, COVERED = 1, 2, 3
-MORNING = (1 << 12) - 1
+from recommender.subjects.usage_pools import load_usage_pools
+from tests.recommender.subjects.p4d_fleet import (
+    AS_OF,
+    DAY,
+    DEMAND,
+    MORNING,
+    at_list,
+    decide,
+    load,
+    measure,
+    p4d_fleet,
+)
 
 
 @pytest.fixture
 def fleet(database: Store) -> Store:
-    """One payer's p4d: 240 a day on demand in the morning only, a spot one, one covered until next month for 120."""
-    with database.engine.begin() as connection:
-        ensure_partitions(connection, [month_of(DAY)])
-        connection.execute(
-            insert(account).values(account_key=1, provider="aws", billing_account_id="payer", sub_account_id="one")
-        )
-        connection.execute(insert(location).values(location_key=1, provider="aws", region_id="us-east-1"))
-        connection.execute(insert(sku).values(sku_key=1, provider="aws", is_ai=True, platform="gpu_vm"))
-        connection.execute(insert(commitment).values(commitment_key=9, provider="aws", commitment_discount_id="sp-9"))
-        connection.execute(
-            insert(commitment_term).values(
-                provider="aws", commitment_id="sp-9", kind="savings_plan", description="p4d", currency="USD",
-                state="active", source="aws",
-                starts_at=AS_OF - timedelta(days=345), ends_at=AS_OF + timedelta(days=20), as_of=AS_OF,
-            )
-        )  # fmt: skip
-        for key, category in ((DEMAND, "Standard"), (SPOT, "Dynamic"), (COVERED, "Committed")):
-            connection.execute(
-                insert(charge_kind).values(
-                    charge_kind_key=key, charge_category="Usage", pricing_category=category, billing_currency="USD"
-                )
-            )
-        for key, (kind, hours, effective, listed) in enumerate(
-            ((DEMAND, MORNING, 240, 300), (SPOT, None, 70, 240), (COVERED, None, 80, 120)), start=1
-        ):
-            connection.execute(
-                insert(resource).values(
-                    resource_key=key, provider="aws", resource_id=f"i-{key}", instance_type="p4d.24xlarge"
-                )
-            )
-            values: dict[str, Any] = {
-                "billing_month": month_of(DAY), "slice_id": 1, "half": 0, "ordinal": key, "charge_date": DAY,
-                "account_key": 1, "sku_key": 1, "location_key": 1, "resource_key": key, "tag_set_key": 0,
-                "commitment_key": 9 if kind == COVERED else 0, "charge_kind_key": kind, "hours": hours,
-                "effective_cost": effective, "list_cost": listed, "contracted_cost": listed, "line_count": 1,
-            }  # fmt: skip
-            connection.execute(insert(charge).values(values))
-        for term, hourly in (("on_demand", "20"), ("1y", "12")):
-            connection.execute(
-                insert(price).values(
-                    provider="aws", region="us-east-1", instance_type="p4d.24xlarge", term=term, currency="USD",
-                    valid_from=DAY, hourly_price=hourly, source="price list",
-                )
-            )  # fmt: skip
-    return database
-
-
-def load(store: Store, expiring_days: int = 60) -> UsagePool:
-    with store.engine.connect() as connection:
-        (found,) = load_usage_pools(connection, AS_OF, 2, expiring_days)
-    return found
+    """One payer's p4d, of which one is on demand in the morning, one on spot and one covered until next month."""
+    return p4d_fleet(database)
 
 
 def test_on_demand_money_by_the_hour(fleet: Store) -> None:
@@ -111,44 +63,6 @@ def test_a_committed_hour_is_held_against_one_on_demand(fleet: Store) -> None:
     (rate,) = load(fleet).rates
     assert (rate.term, rate.instance_type, rate.rate, rate.paid) == ("1y", "p4d.24xlarge", Decimal("0.6"), 1)
     assert rate.committed.source == "price list"
-
-
-@pytest.mark.parametrize(
-    ("listed", "expiring_days", "paid", "part"),
-    [
-        # 240 of 300: an hour on demand costs 16 of 20, and a committed one still 12
-        (300, 10, "0.8", "0.75"),
-        # what ends soon is at 120 of 120: 360 of 420 together, so 12 of 17.14
-        (300, 60, "0.857142857143", "0.7"),
-        # more is paid than is listed
-        (200, 10, "1", "0.6"),
-        (None, 10, "1", "0.6"),
-    ],
-)
-def test_a_discount_on_demand_is_none_on_committed_hours(
-    fleet: Store, listed: int | None, expiring_days: int, paid: str, part: str
-) -> None:
-    with fleet.engine.begin() as connection:
-        connection.execute(charge.update().where(charge.c.resource_key == 1).values(list_cost=listed))
-    (rate,) = load(fleet, expiring_days=expiring_days).rates
-    assert (rate.paid, round(rate.rate, 9)) == (Decimal(paid), Decimal(part))
-
-
-def test_what_was_billed_nothing_says_nothing_of_a_price(fleet: Store) -> None:
-    """Machines of a block that was paid in advance cost 0 an hour: the others are still paid for at 0.8 of list."""
-    with fleet.engine.begin() as connection:
-        row = connection.execute(select(charge).where(charge.c.resource_key == 1)).one()._asdict()
-        connection.execute(insert(charge).values(row | {"ordinal": 9, "resource_key": 8, "effective_cost": 0}))
-        connection.execute(
-            insert(resource).values(resource_key=8, provider="aws", resource_id="i-8", instance_type="p4d.24xlarge")
-        )
-    assert [one.paid for one in load(fleet, expiring_days=10).rates] == [Decimal("0.8")]
-
-
-def at_list(store: Store) -> None:
-    """On demand is paid at list."""
-    with store.engine.begin() as connection:
-        connection.execute(charge.update().where(charge.c.resource_key == 1).values(list_cost=240))
 
 
 def test_a_bill_in_another_currency_has_the_rate_of_the_price_list_in_dollars(fleet: Store) -> None:
@@ -174,25 +88,6 @@ def test_what_a_commitment_covers_for_longer_is_no_usage_to_commit_to(fleet: Sto
     found = load(fleet, expiring_days=10)
     assert found.usage[24:36] == (Decimal(20),) * 12
     assert found.expiring == ()
-
-
-def decide(store: Store, number: int, state: str, *, target: str, kind: str = "rightsize") -> None:
-    """A proposal to save half of i-1's cost, in a state."""
-    with store.engine.begin() as connection:
-        connection.execute(
-            insert(recommendation),
-            [
-                advice(
-                    number,
-                    state=state,
-                    kind=kind,
-                    target=target,
-                    monthly_cost=Decimal(100),
-                    monthly_saving_effective=Decimal(50),
-                    acts_on={"i-1": {"monthly_cost": "100", "counted_net": "50"}},
-                )
-            ],
-        )
 
 
 def test_what_was_accepted_is_taken_out_first(fleet: Store) -> None:
@@ -350,14 +245,7 @@ def test_a_decision_is_taken_out_where_it_holds_and_no_bill_shows_it(
     fleet: Store, state: str, done_on: date | None, left: int
 ) -> None:
     decide(fleet, 1, state, target="p4d.12xlarge")
-    with fleet.engine.begin() as connection:
-        connection.execute(
-            insert(saving_baseline).values(
-                recommendation_id="00000001aaaa", kind="rightsize", provider="aws", currency="USD",
-                counterfactual="same_hours", accepted_at=AS_OF, done_on=done_on, window_first=DAY, window_end=DAY,
-                days=1, unit="hour", sku_key=0, parts={}, scopes=[],
-            )
-        )  # fmt: skip
+    measure(fleet, 1, done_on)
     assert load(fleet, expiring_days=10).usage[24:36] == (Decimal(left),) * 12
 
 
