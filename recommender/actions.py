@@ -40,7 +40,7 @@ def switch_off(subject: Machine) -> tuple[str, str, str]:
     verb = "deallocate" if subject.provider == "azure" else "stop"
     return (
         f"{verb} it (disks stay and keep their cost)",
-        where + _of_spot(subject) + _machine(subject, "stop"),
+        where + of_spot(subject) + _machine(subject, "stop"),
         "start it again; scarce types may not come back at once",
     )
 
@@ -87,7 +87,7 @@ def stop_when_idle(subject: Machine, minutes: int) -> tuple[str, str]:
         )
         return place + "\n".join((f"# {_one_line(said)}", *owner.look)), undo
     rule = f"# in its scheduler, or as a timer on it, after {minutes} minutes without work:\n"
-    return place + rule + _machine(subject, "stop"), undo
+    return place + of_spot(subject) + rule + _machine(subject, "stop"), undo
 
 
 def as_spot(subject: Machine) -> tuple[str, str]:
@@ -169,7 +169,7 @@ def _gcp(subject: Machine) -> str:
     return f"--zone {shlex.quote(zone or 'ZONE')} --project {shlex.quote(project)}"
 
 
-def _of_spot(subject: Machine) -> str:
+def of_spot(subject: Machine) -> str:
     """A comment line where EC2 may refuse to stop it."""
     if subject.provider != "aws" or not subject.is_on_spot:
         return ""

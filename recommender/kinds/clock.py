@@ -8,6 +8,7 @@ import shlex
 from collections import defaultdict
 from collections.abc import Sequence
 
+from recommender.actions import of_spot
 from recommender.kinds.clock_terraform import Size, aws_cron, aws_group, aws_target, on_off, sizes
 from recommender.methods.schedule import HOURS_PER_WEEK, Hours, Window
 from recommender.owners import (
@@ -143,7 +144,7 @@ def _aws(machine: Machine, name: str, starts: Sequence[str], stops: Sequence[str
         machine, "SageMaker has no schedule for it: start and end it by a rule of your own, by the clock"
     ):
         return looked
-    return "\n".join(
+    return of_spot(machine) + "\n".join(
         f"aws scheduler create-schedule --name {shlex.quote(f'{name}-{verb}-{number}')}"
         f" --schedule-expression {shlex.quote(f'cron({aws_cron(cron)})')}"
         f" --schedule-expression-timezone {shlex.quote(zone)} --flexible-time-window Mode=OFF"

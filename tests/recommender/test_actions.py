@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from recommender.actions import as_spot, resize, switch_off
+from recommender.actions import as_spot, resize, stop_when_idle, switch_off
+from recommender.kinds.clock import on_off_commands
+from recommender.methods.schedule import Window
 from recommender.subjects.machines import Machine
 
 Make = Callable[..., Machine]
@@ -266,6 +268,13 @@ def test_a_spot_machine_of_one_request_is_ended_as_ec2_does_not_stop_it(make_sub
     assert proposed == "stop it (disks stay and keep their cost)"
     assert "# on spot, only what a persistent request started can be stopped; else: aws ec2 terminate-instances" in text
     assert "spot" not in switch_off(subject)[1]
+    # nor by the clock, or by itself
+    spot = replace(subject, costs=[replace(cost, is_spot=True) for cost in subject.costs])
+    for machine, is_said in ((spot, True), (subject, False)):
+        by_clock, _ = on_off_commands(machine, [Window(8, 18)], "UTC")
+        by_itself, _ = stop_when_idle(machine, 60)
+        for command in (by_clock, by_itself):
+            assert ("# on spot, only what a persistent request started can be stopped" in command) is is_said
 
 
 def test_a_machine_of_google_on_spot_is_not_to_be_restarted(make_subject: Make) -> None:
