@@ -2,8 +2,8 @@
 
 Method
     Of each bill the newest day before today with as much usage as its days usually have (``aispend/usual_days.py``), by
-    its newest two months. A cost is effective cost, or billed cost where there is none: of a pair of datasets both
-    count, on all days alike.
+    its newest two months; of one by the month the last day it is known to (``aispend/monthly_bills.py``). A cost is
+    effective cost, or billed cost where there is none: of a pair of datasets both count, on all days alike.
 Known drawbacks
     Of the newest day some services may be still to come: up to half of a lean day is missing at most.
 """
@@ -15,26 +15,27 @@ from datetime import date
 
 from sqlalchemy import Connection, text
 
+from aispend.monthly_bills import JOIN_MONTHLY, KNOWN_TO, newest_known
 from aispend.schema import DONE_STATES
-from aispend.usual_days import newest_usual_days
 
 
 def bills_known_to(connection: Connection, provider: str, scopes: Collection[str], today: date) -> dict[str, date]:
     """The last day that each of these billing accounts' bills is known to; without those that have no usage."""
     wanted = {"provider": provider, "scopes": list(scopes), "today": today, "done": list(DONE_STATES)}
-    return newest_usual_days(tuple(row) for row in connection.execute(text(_USED), wanted))
+    return newest_known(tuple(row) for row in connection.execute(text(_USED), wanted))
 
 
-_USED = """
+_USED = f"""
     WITH bill AS (
         SELECT slice_id, scope, period, state = ANY(:done) AS is_done,
                dense_rank() OVER (PARTITION BY scope ORDER BY period DESC) AS age
         FROM slice
         WHERE kind = 'bill' AND provider = :provider AND scope = ANY(:scopes) AND period <= :today)
-    SELECT b.scope, c.charge_date, k.billing_currency, sum(coalesce(c.effective_cost, c.billed_cost, 0)),
-           bool_or(b.is_done)
+    SELECT b.scope, {KNOWN_TO} AS day, k.billing_currency, sum(coalesce(c.effective_cost, c.billed_cost, 0)),
+           bool_or(b.is_done), monthly.of_slice IS NOT NULL
     FROM bill b
     JOIN charge c ON c.slice_id = b.slice_id AND c.billing_month = b.period
     JOIN charge_kind k USING (charge_kind_key)
-    WHERE b.age <= 2 AND k.charge_category = 'Usage' AND c.charge_date < :today
-    GROUP BY 1, 2, 3"""
+    {JOIN_MONTHLY}
+    WHERE b.age <= 2 AND k.charge_category = 'Usage' AND {KNOWN_TO} < :today
+    GROUP BY 1, 2, 3, 6"""

@@ -28,6 +28,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from aispend.monthly_bills import JOIN_MONTHLY, KNOWN_TO
 from aispend.schema import recommendation, resource, saving_baseline, sku
 from aispend.store.telemetry import resolved_inference_hours
 from recommender.bill_days import bills_known_to
@@ -315,10 +316,11 @@ def _account_scopes(connection: Connection, row: Any) -> list[str]:
     ]
 
 
-_NEWEST = """
-    SELECT s.scope, max(c.charge_date) AS newest, max(c.charge_date) FILTER (WHERE sku.is_ai) AS newest_ai
+_NEWEST = f"""
+    SELECT s.scope, max({KNOWN_TO}) AS newest, max({KNOWN_TO}) FILTER (WHERE sku.is_ai) AS newest_ai
     FROM charge c JOIN slice s USING (slice_id) JOIN charge_kind k USING (charge_kind_key) JOIN sku USING (sku_key)
-    WHERE s.provider = :provider AND k.charge_category = 'Usage' AND c.charge_date < :today
+    {JOIN_MONTHLY}
+    WHERE s.provider = :provider AND k.charge_category = 'Usage' AND {KNOWN_TO} < :today
     GROUP BY s.scope"""
 
 _SCOPES = """

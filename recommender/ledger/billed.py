@@ -9,7 +9,7 @@ Method
 Cases
     A day on which a charge of a resource has no known cost is left out of hours and costs, and counted as unknown.
     A charge of several days is of each of them, in equal parts: one for a month is paid for on the days after a change
-    too.
+    too. In a bill by the month that is not over, it is of the days until it was loaded (``aispend/monthly_bills.py``).
 Known drawbacks
     A charge of a month that names no period stands on its day.
 """
@@ -25,6 +25,7 @@ from decimal import Decimal
 from sqlalchemy import Connection, text
 
 from aispend.money import exact_sum, rate
+from aispend.monthly_bills import CHARGED_UNTIL, JOIN_TO_DATE
 
 _NOTHING = Decimal(0)
 _HOUR = r"^(hours?|hrs?|h|1 ?hour|instance[- ]hours?|compute[- ]hours?|vm[- ]hours?)$"
@@ -254,16 +255,17 @@ def _known_sum(amounts: Sequence[Decimal | None]) -> Decimal | None:
     return exact_sum(known) if known and len(known) == len(amounts) else None
 
 
-_USAGE = """
+_USAGE = f"""
     FROM charge c JOIN sku s USING (sku_key) JOIN charge_kind k USING (charge_kind_key)
-    JOIN location l USING (location_key)
+    JOIN location l USING (location_key) {JOIN_TO_DATE}
     WHERE k.charge_category = 'Usage' AND s.is_ai
       AND coalesce(c.charge_end_date, c.charge_date + 1) > :first AND c.charge_date < :end
       AND (c.half <> 1 OR c.slice_id NOT IN (SELECT slice_id FROM slice WHERE position('+' in dataset) > 0))"""
 
 _LINES = f"""
     WITH line AS (
-        SELECT c.resource_key, c.charge_date, c.charge_end_date, c.sku_key, c.commitment_key, l.region_id,
+        SELECT c.resource_key, c.charge_date, {CHARGED_UNTIL} AS charge_end_date, c.sku_key, c.commitment_key,
+               l.region_id,
                coalesce(k.pricing_category = 'Committed', false) OR c.commitment_key <> 0 AS covered,
                c.effective_cost, c.billed_cost, c.list_cost, c.hours, k.billing_currency,
                CASE WHEN lower(s.pricing_unit) ~ :hour THEN c.pricing_quantity END AS quantity

@@ -34,6 +34,7 @@ from sqlalchemy import Connection, delete, insert, select, text, update
 
 from aispend.clock import month_of, next_month
 from aispend.money import in_words, rate
+from aispend.monthly_bills import JOIN_MONTHLY, KNOWN_TO
 from aispend.schema import DONE_STATES, recommendation, recommendation_event, saving, saving_baseline
 from recommender.bill_days import bills_known_to
 from recommender.contract import HOURS_PER_MONTH
@@ -309,12 +310,12 @@ def _within_a_tenth(net: Decimal | None, low: Decimal, high: Decimal) -> bool:
     return net is not None and low > net * (1 - _AS_PROMISED) and high < net * (1 + _AS_PROMISED)
 
 
-_BILLS = """
+_BILLS = f"""
     SELECT s.period, s.scope, bool_and(s.state = ANY(:final)) AS is_final, max(d.through) AS through
     FROM slice s
     LEFT JOIN LATERAL (
-        SELECT max(c.charge_date) AS through FROM charge c JOIN charge_kind k USING (charge_kind_key)
+        SELECT max({KNOWN_TO}) AS through FROM charge c JOIN charge_kind k USING (charge_kind_key) {JOIN_MONTHLY}
         WHERE c.slice_id = s.slice_id AND c.billing_month = s.period AND k.charge_category = 'Usage'
-          AND c.charge_date < :today) d ON true
+          AND {KNOWN_TO} < :today) d ON true
     WHERE s.kind = 'bill' AND s.provider = :provider AND s.scope = ANY(:scopes)
     GROUP BY s.period, s.scope"""

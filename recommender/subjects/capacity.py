@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, text
 
+from aispend.monthly_bills import CHARGED_UNTIL, JOIN_TO_DATE
 from recommender.contract import DailyCost, Subject
 from recommender.methods.empty_machines import Ran
 from recommender.subjects.machine_life import Life, load_lives
@@ -159,7 +160,7 @@ def _ends(life: Life) -> datetime | None:
 
 _TERMS = "SELECT commitment_id, ends_at FROM commitment_term WHERE state NOT IN ('retired', 'deleted', 'expired')"
 
-_CHARGES = r"""
+_CHARGES = rf"""
     WITH line AS (
         SELECT CASE WHEN s.platform = 'provisioned_throughput' THEN s.platform ELSE 'capacity_reservation' END AS what,
                s.provider, coalesce(a.sub_account_id, a.billing_account_id) AS account, l.region_id AS region,
@@ -176,7 +177,8 @@ _CHARGES = r"""
         LEFT JOIN resource r ON r.resource_key = c.resource_key AND c.resource_key <> 0
         LEFT JOIN tag_set t ON t.tag_set_key = c.tag_set_key
         -- a charge of a longer time is of each of its days alike
-        CROSS JOIN LATERAL (SELECT greatest(c.charge_end_date - c.charge_date, 1) AS days) AS period
+        {JOIN_TO_DATE}
+        CROSS JOIN LATERAL (SELECT greatest({CHARGED_UNTIL} - c.charge_date, 1) AS days) AS period
         CROSS JOIN LATERAL generate_series(0, days - 1) AS later
         WHERE k.charge_category = 'Usage' AND s.is_ai
           AND c.charge_date + later >= :since AND c.charge_date + later < :until

@@ -10,7 +10,8 @@ Cases
     Days after the evidence's end are left out. A single charge without a period stays on its day: nobody can say what
     it is for.
 Known drawbacks
-    A month that is still running may be billed to date alone: its days then cost too little.
+    In a bill by the day a month that is still running may be billed to date alone: its days then cost too little. In
+    one by the month it is of the days to date (``aispend/monthly_bills.py``).
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from aispend.monthly_bills import CHARGED_UNTIL, JOIN_TO_DATE
 from aispend.resource_id import canonical
 from aispend.store.names import resource_key
 from recommender.contract import DailyCost
@@ -208,12 +209,12 @@ _LISTED = """
     JOIN resource r USING (resource_key)
     ORDER BY r.provider, n.scope, r.resource_id"""
 
-_STORAGE = """
+_STORAGE = f"""
     WITH trains AS (
         SELECT DISTINCT provider FROM spend_day
         WHERE is_ai AND stage = ANY(:stages) AND charge_date >= :since AND charge_date < :until)
     SELECT a.provider, coalesce(a.sub_account_id, a.billing_account_id) AS account, k.billing_currency AS currency,
-           c.charge_date, c.charge_end_date,
+           c.charge_date, {CHARGED_UNTIL} AS charge_end_date,
            CASE WHEN bool_and(c.list_cost IS NOT NULL) THEN sum(c.list_cost) END AS listed,
            CASE WHEN bool_and(coalesce(c.effective_cost, c.billed_cost) IS NOT NULL)
                 THEN sum(coalesce(c.effective_cost, c.billed_cost)) END AS cost,
@@ -223,6 +224,7 @@ _STORAGE = """
     JOIN account a USING (account_key)
     JOIN sku s USING (sku_key)
     JOIN trains t ON t.provider = a.provider
+    {JOIN_TO_DATE}
     WHERE s.service_name = ANY(:services) AND NOT s.is_ai AND k.charge_category = 'Usage'
       AND greatest(c.charge_end_date, c.charge_date + 1) > :since AND c.charge_date < :until
       AND c.billing_month >= :month

@@ -5,7 +5,8 @@ Assumes
 Method
     The evidence as a whole ends after the newest usage of AI that has a resource or is tokens. A payer's ends there
     too, unless nothing it was charged for, AI or not, is as new: then after its own newest usage. Only days count on
-    which its charges are as much as usual (``aispend/usual_days.py``). An account ends with its payer; what names no
+    which its charges are as much as usual (``aispend/usual_days.py``); a bill by the month ends with its month, or
+    with the day before it was loaded (``aispend/monthly_bills.py``). An account ends with its payer; what names no
     account a bill knows, with the latest of its provider.
 Cases
     An account that went from one payer to another ends with the later; one that two are charged for at once, for more
@@ -28,8 +29,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
+from aispend.monthly_bills import known_to, monthly, newest_known
 from aispend.schema import DONE_STATES, account, charge, charge_kind, sku, slice_
-from aispend.usual_days import newest_usual_days
 
 OWN = "own"
 """Provider of costs that no cloud bills."""
@@ -43,6 +44,7 @@ _USUAL = timedelta(days=28)
 """Before the days asked of, what shows how much is usual."""
 _USAGE = charge_kind.c.charge_category == "Usage"
 _PAYER = account.c.billing_account_id
+_LAST_DAY = known_to()
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,7 @@ def evidence_end(connection: Connection) -> datetime | None:
     A payer's charges count to the last day on which they are as much as usual.
     """
     rows = connection.execute(
-        _usage(sku.c.provider, _PAYER, func.max(charge.c.charge_date))
-        .where(_is_evidence())
-        .group_by(sku.c.provider, _PAYER)
+        _usage(sku.c.provider, _PAYER, func.max(_LAST_DAY)).where(_is_evidence()).group_by(sku.c.provider, _PAYER)
     ).all()
     clouds = [((provider, payer), newest) for provider, payer, newest in rows if provider != OWN]
     if not clouds:
@@ -105,7 +105,7 @@ def load_ends(connection: Connection, newest: datetime) -> Ends:
     """Ends of the evidence of all who were billed for AI in the last ``LEFT_DAYS`` before ``newest``, its end."""
     first = (newest - timedelta(days=LEFT_DAYS + 1)).date()
     of = (sku.c.provider, _PAYER, account.c.sub_account_id)
-    first_day, last_day = func.min(charge.c.charge_date), func.max(charge.c.charge_date)
+    first_day, last_day = func.min(charge.c.charge_date), func.max(_LAST_DAY)
     rows = connection.execute(
         _of_clouds(*of, first_day, last_day, func.bool_or(_is_evidence()), since=first).group_by(*of)
     ).all()
@@ -139,14 +139,15 @@ def _known_to(connection: Connection, first: date) -> dict[tuple[str, str | None
     """The last day, by provider and payer charged since ``first``, on which usage costs as much as it usually does."""
     since = first - _USUAL
     cost = func.coalesce(charge.c.effective_cost, charge.c.billed_cost, 0)
-    of = (sku.c.provider, _PAYER, charge.c.charge_date, charge_kind.c.billing_currency)
+    is_monthly = monthly.c.of_slice.is_not(None)
+    of = (sku.c.provider, _PAYER, _LAST_DAY, charge_kind.c.billing_currency, is_monthly)
     is_done = func.coalesce(func.bool_or(slice_.c.state.in_(DONE_STATES)), False)
     rows = connection.execute(
         _of_clouds(*of, func.sum(cost), is_done, since=since)
         .outerjoin(slice_, slice_.c.slice_id == charge.c.slice_id)
         .group_by(*of)
     )
-    return newest_usual_days(((row[0], row[1]), row[2], row[3], row[4], row[5]) for row in rows)
+    return newest_known(((row[0], row[1]), row[2], row[3], row[5], row[6], row[4]) for row in rows)
 
 
 def _usage(*columns: ColumnElement[Any]) -> Select[Any]:
@@ -157,6 +158,7 @@ def _usage(*columns: ColumnElement[Any]) -> Select[Any]:
         .join(sku, sku.c.sku_key == charge.c.sku_key)
         .join(charge_kind, charge_kind.c.charge_kind_key == charge.c.charge_kind_key)
         .outerjoin(account, account.c.account_key == charge.c.account_key)
+        .outerjoin(monthly, monthly.c.of_slice == charge.c.slice_id)
         .where(_USAGE)
     )
 
@@ -164,7 +166,7 @@ def _usage(*columns: ColumnElement[Any]) -> Select[Any]:
 def _of_clouds(*columns: ColumnElement[Any], since: date) -> Select[Any]:
     """The same of what clouds charge for days since then."""
     return _usage(*columns).where(
-        sku.c.provider != OWN, charge.c.charge_date >= since, charge.c.billing_month >= since.replace(day=1)
+        sku.c.provider != OWN, since <= _LAST_DAY, charge.c.billing_month >= since.replace(day=1)
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Numeric, case, cast, func, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
+from aispend.monthly_bills import charged_until, to_date
 from aispend.prices.prices import Price
 from aispend.schema import (
     account,
@@ -230,13 +231,14 @@ def _daily_costs(
     no_effective = charge.c.effective_cost.is_(None)
     prepaid = covered & (charge.c.billed_cost == 0)
     cost = func.coalesce(charge.c.effective_cost, case((~func.coalesce(prepaid, False), charge.c.billed_cost)))
+    until_day = charged_until()
     with_amortised = select(slice_.c.slice_id).where(slice_.c.dataset.contains("+"))
     rows = connection.execute(
         select(
             charge.c.resource_key,
             charge_kind.c.billing_currency,
             charge.c.charge_date,
-            charge.c.charge_end_date,
+            until_day,
             hours,
             func.sum(charge.c.list_cost),
             case((func.bool_and(cost.is_not(None)), func.sum(cost))),
@@ -257,6 +259,7 @@ def _daily_costs(
         .outerjoin(commitment_term, TERM_OF_COMMITMENT)
         .join(sku, sku.c.sku_key == charge.c.sku_key)
         .join(charge_kind, charge_kind.c.charge_kind_key == charge.c.charge_kind_key)
+        .outerjoin(to_date, to_date.c.of_slice == charge.c.slice_id)
         .where(
             sku.c.is_ai,
             charge.c.resource_key != 0,
@@ -266,8 +269,8 @@ def _daily_costs(
             charge.c.billing_month >= since.replace(day=1),
             (charge.c.half != 1) | charge.c.slice_id.not_in(with_amortised),
         )
-        .group_by(charge.c.resource_key, charge_kind.c.billing_currency, charge.c.charge_date, charge.c.charge_end_date)
-        .order_by(charge.c.charge_date, charge.c.charge_end_date)
+        .group_by(charge.c.resource_key, charge_kind.c.billing_currency, charge.c.charge_date, until_day)
+        .order_by(charge.c.charge_date, until_day)
     )
     result: dict[tuple[int, str], list[DailyCost]] = defaultdict(list)
     types: dict[int, dict[date, set[str]]] = defaultdict(lambda: defaultdict(set))

@@ -18,6 +18,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from aispend.monthly_bills import CHARGED_UNTIL, JOIN_TO_DATE
 from recommender.methods.empty_machines import HOURS, Ran
 
 _ROUNDING = 1e-6
@@ -63,13 +64,14 @@ def measured_use(details: Mapping[str, Any], days: Collection[date]) -> Measured
     )
 
 
-_USED = """
+_USED = f"""
     SELECT k.capacity_reservation_id, c.charge_date + later AS day, c.resource_key,
            CASE WHEN bool_and(c.hours IS NOT NULL AND days = 1) THEN bit_or(c.hours) END,
            CASE WHEN bool_and(c.pricing_quantity IS NOT NULL AND lower(s.pricing_unit) ~ 'hour|hrs?$')
                 THEN sum(c.pricing_quantity) END
     FROM charge c JOIN sku s USING (sku_key) JOIN charge_kind k USING (charge_kind_key)
-    CROSS JOIN LATERAL (SELECT greatest(c.charge_end_date - c.charge_date, 1) AS days) AS period
+    {JOIN_TO_DATE}
+    CROSS JOIN LATERAL (SELECT greatest({CHARGED_UNTIL} - c.charge_date, 1) AS days) AS period
     CROSS JOIN LATERAL generate_series(0, days - 1) AS later
     WHERE k.capacity_reservation_id = ANY(:ids) AND k.capacity_reservation_status = 'Used'
       AND k.charge_category = 'Usage' AND s.is_ai

@@ -20,6 +20,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Date, cast, func, select, text
 
+from aispend.monthly_bills import CHARGED_UNTIL, JOIN_TO_DATE
 from aispend.store.telemetry import resolved_inference_hours
 from recommender.contract import DailyCost, Subject
 from recommender.subjects.charged_days import each_day
@@ -168,12 +169,13 @@ def _together(rows: Sequence[Any]) -> list[DailyCost]:
     ]
 
 
-_CHARGES = """
+_CHARGES = f"""
     FROM charge c
     JOIN sku USING (sku_key)
     JOIN charge_kind k USING (charge_kind_key)
     JOIN resource r USING (resource_key)
-    {more}
+    {JOIN_TO_DATE}
+    {{more}}
     WHERE sku.is_ai AND c.resource_key <> 0 AND k.charge_category = 'Usage'
       AND sku.platform IS DISTINCT FROM 'token_api' AND coalesce(r.accelerators, sku.accelerators) > 0
       AND greatest(c.charge_end_date, c.charge_date + 1) > :since AND c.charge_date < :until
@@ -185,8 +187,8 @@ _MACHINES = f"""
            k.billing_currency AS currency, min(a.sub_account_id) AS account, min(l.region_id) AS region,
            min(t.team) AS team,
            sum(coalesce(s.effective_cost, s.billed_cost)
-               * (least(greatest(c.charge_end_date, c.charge_date + 1), :until) - greatest(c.charge_date, :since))
-               / greatest(c.charge_end_date - c.charge_date, 1)) AS cost,
+               * (least(greatest({CHARGED_UNTIL}, c.charge_date + 1), :until) - greatest(c.charge_date, :since))
+               / greatest({CHARGED_UNTIL} - c.charge_date, 1)) AS cost,
            array_agg(DISTINCT t.model ORDER BY t.model) FILTER (WHERE t.model IS NOT NULL) AS models
     {
     _CHARGES.format(
@@ -202,7 +204,7 @@ _COST = """coalesce(c.effective_cost, CASE WHEN NOT ((k.pricing_category IS NOT 
            OR c.commitment_key <> 0) AND c.billed_cost IS NOT DISTINCT FROM 0) THEN c.billed_cost END)"""
 
 _DAYS = f"""
-    SELECT c.resource_key, k.billing_currency AS currency, c.charge_date AS day, c.charge_end_date AS end_day,
+    SELECT c.resource_key, k.billing_currency AS currency, c.charge_date AS day, {CHARGED_UNTIL} AS end_day,
            CASE WHEN bool_and(c.list_cost IS NOT NULL) THEN sum(c.list_cost) END AS listed,
            CASE WHEN bool_and({_COST} IS NOT NULL) THEN sum({_COST}) END AS effective,
            CASE WHEN bool_and({_COST} IS NOT NULL) THEN coalesce(sum({_COST}) FILTER (

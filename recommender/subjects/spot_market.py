@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
 from aispend.clock import HOURS_PER_MONTH
+from aispend.monthly_bills import CHARGED_UNTIL, JOIN_TO_DATE
 from aispend.percents import percent
 from aispend.prices.accelerators import plain_instance_type
 from aispend.prices.prices import price_at
@@ -280,7 +281,7 @@ _RISKS = """
     FROM spot_risk WHERE as_of <= :day + 1
     ORDER BY provider, region, instance_type, measure, as_of DESC, zone"""
 
-_OWN = r"""
+_OWN = rf"""
     WITH line AS (
         SELECT r.resource_key, r.provider, l.region_id AS region, s.instance_type, r.last_seen, c.sku_key,
                c.charge_date + later AS day, c.hours, days,
@@ -291,7 +292,8 @@ _OWN = r"""
         FROM charge c JOIN sku s USING (sku_key) JOIN charge_kind k USING (charge_kind_key)
         JOIN location l USING (location_key) JOIN resource r USING (resource_key)
         -- a charge of a longer time is of each of its days alike
-        CROSS JOIN LATERAL (SELECT greatest(c.charge_end_date - c.charge_date, 1) AS days) AS period
+        {JOIN_TO_DATE}
+        CROSS JOIN LATERAL (SELECT greatest({CHARGED_UNTIL} - c.charge_date, 1) AS days) AS period
         CROSS JOIN LATERAL generate_series(0, days - 1) AS later
         WHERE k.pricing_category = 'Dynamic' AND k.charge_category = 'Usage' AND s.is_ai AND c.resource_key <> 0
           AND s.instance_type IS NOT NULL AND l.region_id IS NOT NULL

@@ -25,6 +25,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from aispend.monthly_bills import CHARGED_UNTIL, JOIN_TO_DATE
 from recommender.contract import DailyCost, Subject
 from recommender.subjects.charged_days import by_the_month, on_its_days, one_a_day
 from recommender.subjects.token_use import per_dollar
@@ -185,12 +186,12 @@ _CURRENCIES = """
     SELECT DISTINCT ON (provider, account) provider, account, currency
     FROM spend_day WHERE account IS NOT NULL ORDER BY provider, account, charge_date DESC, currency"""
 
-_COSTS = """
+_COSTS = f"""
     WITH line AS (
-        SELECT c.resource_key, k.billing_currency AS currency, c.charge_date, c.charge_end_date, c.list_cost,
-               c.effective_cost,
+        SELECT c.resource_key, k.billing_currency AS currency, c.charge_date,
+               {CHARGED_UNTIL} AS charge_end_date, c.list_cost, c.effective_cost,
                coalesce(k.pricing_category = 'Committed', false) OR c.commitment_key <> 0 AS covered, c.billed_cost
-        FROM charge c JOIN charge_kind k USING (charge_kind_key)
+        FROM charge c JOIN charge_kind k USING (charge_kind_key) {JOIN_TO_DATE}
         WHERE c.resource_key = ANY(:keys) AND k.charge_category = 'Usage'
           AND greatest(c.charge_end_date, c.charge_date + 1) > :since AND c.charge_date < :until
           AND c.billing_month >= :month

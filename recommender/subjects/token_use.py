@@ -26,6 +26,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from aispend.monthly_bills import CHARGED_UNTIL, JOIN_TO_DATE
 from recommender.contract import DailyCost, Subject
 from recommender.subjects.charged_days import each_day
 from recommender.subjects.recorded_use import Latency, Recorded, recorded_use, token_tiers
@@ -271,7 +272,7 @@ _COST = """coalesce(s.effective_cost, CASE WHEN NOT ((k.pricing_category IS NOT 
 _CHARGES = f"""
     SELECT sku.provider, coalesce(a.sub_account_id, a.billing_account_id) AS account, l.region_id AS region,
            coalesce(t.model, sku.model) AS model, t.team, k.billing_currency AS currency, c.sku_key, sku.unit_class,
-           t.stage, c.charge_date AS day, c.charge_end_date AS end_day, c.resource_key, r.resource_id, g.tags,
+           t.stage, c.charge_date AS day, {CHARGED_UNTIL} AS end_day, c.resource_key, r.resource_id, g.tags,
            ARRAY[lower(a.sub_account_id), lower(a.sub_account_name), lower(a.billing_account_id)] AS account_names,
            CASE WHEN bool_and(s.list_cost IS NOT NULL) THEN sum(s.list_cost) END AS listed,
            CASE WHEN bool_and({_COST} IS NOT NULL) THEN sum({_COST}) END AS effective,
@@ -292,12 +293,13 @@ _CHARGES = f"""
     LEFT JOIN tag_set g ON g.tag_set_key = c.tag_set_key
     JOIN cost_share s USING (billing_month, slice_id, half, ordinal)
     JOIN share_target t USING (target_key)
+    {JOIN_TO_DATE}
     WHERE sku.platform = 'token_api' AND k.charge_category = 'Usage'
       AND greatest(c.charge_end_date, c.charge_date + 1) > :since AND c.charge_date < :until
       AND c.billing_month >= :month AND coalesce(t.model, sku.model) IS NOT NULL
       AND (c.half <> 1 OR c.slice_id NOT IN (SELECT slice_id FROM slice WHERE dataset LIKE '%+%'))
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
-    ORDER BY 1, 2, 3, 4, 5, 6, c.sku_key, t.stage, c.charge_date, c.charge_end_date, c.resource_key"""
+    ORDER BY 1, 2, 3, 4, 5, 6, c.sku_key, t.stage, day, end_day, c.resource_key"""
 
 _FIRST_DAYS = """
     SELECT provider, account, model, team, min(charge_date) FROM spend_day

@@ -26,6 +26,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from aispend.monthly_bills import CHARGED_UNTIL, JOIN_TO_DATE
 from recommender.contract import DailyCost, Subject
 from recommender.methods.lost_runs import RunHour, Step
 from recommender.methods.plateau import Curve, Point, place
@@ -242,7 +243,7 @@ _COST = """coalesce(s.effective_cost, CASE WHEN NOT ((k.pricing_category IS NOT 
 
 _PAID = f"""
     SELECT a.provider, coalesce(a.sub_account_id, a.billing_account_id) AS account, t.model, t.team,
-           k.billing_currency AS currency, t.workload, c.charge_date AS day, c.charge_end_date AS end_day, t.stage,
+           k.billing_currency AS currency, t.workload, c.charge_date AS day, {CHARGED_UNTIL} AS end_day, t.stage,
            l.region_id AS region, r.resource_id,
            CASE WHEN bool_and(s.list_cost IS NOT NULL) THEN sum(s.list_cost) END AS listed,
            CASE WHEN bool_and({_COST} IS NOT NULL) THEN sum({_COST}) END AS effective,
@@ -256,12 +257,13 @@ _PAID = f"""
     JOIN account a USING (account_key)
     JOIN location l USING (location_key)
     LEFT JOIN resource r ON r.resource_key = c.resource_key AND c.resource_key <> 0
+    {JOIN_TO_DATE}
     WHERE t.stage = ANY(:stages) AND t.model IS NOT NULL AND k.charge_category = 'Usage'
       AND greatest(c.charge_end_date, c.charge_date + 1) > :since AND c.charge_date < :until
       AND c.billing_month >= :month
       AND (c.half <> 1 OR c.slice_id NOT IN (SELECT slice_id FROM slice WHERE position('+' in dataset) > 0))
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
-    ORDER BY 1, 2, 3, 4, 5, t.workload, c.charge_date, c.charge_end_date, t.stage, r.resource_id, l.region_id"""
+    ORDER BY 1, 2, 3, 4, 5, t.workload, day, end_day, t.stage, r.resource_id, l.region_id"""
 
 _HOURS = """
     SELECT place, workload, hour, min(namespace) AS namespace, sum(seconds::numeric) AS seconds, max(seconds) AS wall,

@@ -24,6 +24,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from aispend.advising import ASKED_DAYS, Recommend
+from aispend.monthly_bills import CHARGED_UNTIL, JOIN_TO_DATE
 from recommender.contract import HOURS_PER_MONTH, Subject, WhyNot
 
 _NAMED = 3
@@ -106,7 +107,7 @@ def _subject(row: Any, as_of: datetime) -> Subject:
     )
 
 
-_BILLED = """
+_BILLED = f"""
     SELECT r.provider, r.resource_id, r.resource_key, r.first_seen, k.billing_currency AS currency,
            min(coalesce(a.sub_account_id, a.billing_account_id)) AS account, min(l.region_id) AS region,
            max(s.platform) AS platform, max(of_line.last) AS last_day, max(of_line.last) >= :window AS is_recent,
@@ -114,7 +115,7 @@ _BILLED = """
                AS bought,
            CASE WHEN bool_and(of_line.cost IS NOT NULL)
                 THEN sum(of_line.cost * greatest(of_line.last + 1 - greatest(c.charge_date, :cost_from), 0)
-                         / greatest(c.charge_end_date - c.charge_date, 1)) END AS cost
+                         / greatest(of_line.after - c.charge_date, 1)) END AS cost
     FROM charge c
     JOIN sku s USING (sku_key)
     JOIN charge_kind k USING (charge_kind_key)
@@ -123,8 +124,10 @@ _BILLED = """
     JOIN resource r USING (resource_key)
     LEFT JOIN cost_share h USING (billing_month, slice_id, half, ordinal)
     LEFT JOIN share_target t USING (target_key)
+    {JOIN_TO_DATE}
     CROSS JOIN LATERAL (
-        SELECT least(greatest(c.charge_end_date, c.charge_date + 1), :until) - 1 AS last,
+        SELECT {CHARGED_UNTIL} AS after,
+               least(greatest({CHARGED_UNTIL}, c.charge_date + 1), :until) - 1 AS last,
                coalesce(h.effective_cost, h.billed_cost, c.effective_cost, c.billed_cost) AS cost
     ) AS of_line
     WHERE s.is_ai AND c.resource_key <> 0 AND k.charge_category = 'Usage'

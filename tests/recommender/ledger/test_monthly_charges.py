@@ -27,10 +27,11 @@ def paid(database: Store) -> Iterator[Paid]:
         yield world
 
 
-def by_the_month(paid: Paid, name: str, a_day: str, *months: date, hours: bool = True) -> None:
-    """One charge on the first of each month, for all of its days; in hours, or in months."""
+def by_the_month(paid: Paid, name: str, a_day: str, *months: date, hours: bool = True, days: int | None = None) -> None:
+    """One charge on the first of each month, for all of its days or so many to date; in hours, or in months."""
     for month in months:
-        cost = str(Decimal(a_day) * DAYS[month])
+        billed = days or DAYS[month]
+        cost = str(Decimal(a_day) * billed)
         paid.ledger.charge(
             paid.slices[month],
             month,
@@ -39,7 +40,7 @@ def by_the_month(paid: Paid, name: str, a_day: str, *months: date, hours: bool =
             service="Amazon EC2",
             region="us-east-1",
             resource_id=name,
-            pricing_quantity=str(24 * DAYS[month]) if hours else "1",
+            pricing_quantity=str(24 * billed) if hours else "1",
             sku_columns={"pricing_unit": "Hours" if hours else "Months", "instance_type": f"{name} {a_day}"},
         )
         key = select(resource.c.resource_key).where(resource.c.resource_id == name).scalar_subquery()
@@ -72,3 +73,49 @@ def test_what_was_paid_for_a_month_is_its_charge_to_the_last_digit(paid: Paid) -
     line = paid.lines("size-1")["2026-10"]
     assert (line.end_day, line.actual_cost) == (NOVEMBER, Decimal("3.225806451613") * 31)
     assert (line.quantity, line.counterfactual_cost) == (744, 31 * 7)
+
+
+@pytest.fixture
+def monthly(database: Store) -> Iterator[Paid]:
+    """A payer whose bills are all by the month; November's to date was loaded on the 20th, at 6."""
+    with database.engine.begin() as connection:
+        world = Paid(connection)
+        by_the_month(world, "i-other", "240", AUGUST, SEPTEMBER, OCTOBER)
+        _to_date(world, "i-other", "240")
+        yield world
+
+
+def _to_date(paid: Paid, name: str, a_day: str) -> None:
+    """November's charge: what the days to the 19th came to."""
+    by_the_month(paid, name, a_day, NOVEMBER, days=19)
+
+
+def test_a_bill_by_the_month_is_known_to_the_day_before_it_was_loaded(monthly: Paid) -> None:
+    """240 a day stopped at the end of September: October saves 31 × 240, and November 19 × 240 so far."""
+    by_the_month(monthly, "i-1", "240", AUGUST, SEPTEMBER)
+    monthly.done(monthly.advise("stop-1", "i-1"), date(2026, 9, 30))
+    before = monthly.baseline("stop-1")
+    assert (before.window_end, before.days, before.effective_cost) == (date(2026, 9, 30), 28, 28 * 240)
+    lines = monthly.lines("stop-1")
+    assert lines["2026-10"].realised == 31 * 240
+    assert (lines["2026-11"].end_day, lines["2026-11"].realised) == (date(2026, 11, 20), 19 * 240)
+
+
+def test_a_month_to_date_is_of_the_days_so_far(monthly: Paid) -> None:
+    """240 a day, 120 since a resize at the end of September: 2,280 for November are 19 days of it, and not 30."""
+    by_the_month(monthly, "i-1", "240", AUGUST, SEPTEMBER)
+    by_the_month(monthly, "i-1", "120", OCTOBER)
+    _to_date(monthly, "i-1", "120")
+    monthly.done(monthly.advise("size-1", "i-1", kind="rightsize"), date(2026, 9, 30))
+    line = monthly.lines("size-1")["2026-11"]
+    assert (line.quantity, line.actual_cost, line.realised) == (19 * 24, 19 * 120, 19 * 120)
+
+
+def test_what_was_paid_before_is_of_the_days_so_far(monthly: Paid) -> None:
+    """Stopped on 20 November, known to the 19th: 28 days of 240, from 23 October on."""
+    by_the_month(monthly, "i-1", "240", SEPTEMBER, OCTOBER)
+    _to_date(monthly, "i-1", "240")
+    monthly.done(monthly.advise("stop-1", "i-1"), date(2026, 11, 20))
+    before = monthly.baseline("stop-1")
+    assert (before.window_first, before.window_end) == (date(2026, 10, 23), date(2026, 11, 20))
+    assert (before.days, before.quantity, before.effective_cost) == (28, 28 * 24, 28 * 240)
