@@ -29,6 +29,7 @@ from recommender.subjects.machines import Machine
 from recommender.subjects.served_tokens import ServedTokens
 from recommender.subjects.services import Pool, Service
 from recommender.subjects.token_use import TokenUse
+from recommender.subjects.training_runs import TrainingRuns
 from recommender.subjects.unanswered import unanswered
 from recommender.to_be_had import held
 from recommender.whole_groups import is_shared, whole_groups
@@ -188,7 +189,7 @@ def answer(kind: Kind[Any], subject: Subject, options: Recommend, now: datetime)
 
 
 def _parts(subject: Subject) -> Iterator[Subject]:
-    """What it consists of or is bought through, each with its own tags: a rule of the settings may name one of them."""
+    """What it consists of, ran on or is bought through, with its own tags: a rule of the settings may name a part."""
     if isinstance(subject, Service):
         yield from (member.machine for member in subject.members)
     elif isinstance(subject, Pool):
@@ -200,3 +201,5 @@ def _parts(subject: Subject) -> Iterator[Subject]:
     elif isinstance(subject, TokenUse):
         yield from (replace(subject, tags=tags) for tags, _ in subject.tagged)
         yield from (replace(subject, resource_id=name) for name in subject.resource_ids)
+    elif isinstance(subject, TrainingRuns):
+        yield from (replace(subject, resource_id=name) for name in sorted(subject.by_resource) if name)

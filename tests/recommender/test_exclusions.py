@@ -15,12 +15,15 @@ from recommender.contract import Advice, Subject, WhyNot
 from recommender.kinds.batch import KIND as BATCH
 from recommender.kinds.consolidate import KIND as CONSOLIDATE
 from recommender.kinds.managed_or_self_host import KIND as BUY
+from recommender.kinds.training_waste import KIND as TRAINING_WASTE
 from recommender.run import answer
 from recommender.subjects.services import Service
 from tests.recommender.conftest import AS_OF
 from tests.recommender.kinds.served import HOURS
 from tests.recommender.kinds.test_consolidate import Make, pool, replicas
 from tests.recommender.kinds.test_managed_or_self_host import parts, served
+from tests.recommender.kinds.test_training_waste import subject as runs_of
+from tests.recommender.kinds.test_training_waste import weekly_failures
 from tests.recommender.kinds.tokens import tokens_bought
 
 
@@ -82,6 +85,15 @@ def test_machines_whose_tokens_would_be_bought_may_be_excluded() -> None:
     again = answer(BUY, subject, excluding(resource_id=name), AS_OF)
     assert isinstance(again, WhyNot)
     assert again.reason == "excluded"
+
+
+@pytest.mark.parametrize(("name", "is_kept"), [("i-1", True), ("i-9", False)])
+def test_runs_on_a_machine_the_settings_exclude_stay_as_they_are(name: str, is_kept: bool) -> None:
+    """A third of what the runs cost was on i-1, and how they save their work is one setting for all of them."""
+    found = answer(TRAINING_WASTE, runs_of(*weekly_failures()), excluding(resource_id=name), AS_OF)
+    assert isinstance(found, WhyNot) is is_kept
+    if isinstance(found, WhyNot):
+        assert (found.reason, found.explanation) == ("excluded", "Your settings exclude i-1 of it: an audit")
 
 
 @pytest.mark.parametrize(("tags", "reason"), [({"env": "audit"}, "excluded"), ({"env": "other"}, None)])

@@ -290,8 +290,9 @@ def test_a_cost_the_bill_does_not_give_is_unknown_and_not_zero(
     recommend(fleet.engine, store_settings, clock)
     assert "i-idle" not in _by_resource(fleet)
     with fleet.engine.connect() as connection:
-        row = connection.execute(select(why_not).where(why_not.c.resource_id == "i-idle")).first()
-    assert row is not None
+        row = connection.execute(
+            select(why_not).where(why_not.c.resource_id == "i-idle", why_not.c.kind == "stop_idle")
+        ).one()
     assert (row.reason, row.monthly_cost) == ("cost_unknown", None)
 
 
@@ -310,8 +311,9 @@ def test_usage_under_a_commitment_that_is_billed_nothing_has_no_known_cost(
     _set_costs(fleet, 12, effective_cost=None, billed_cost=0)
     recommend(fleet.engine, store_settings, clock)
     with fleet.engine.connect() as connection:
-        row = connection.execute(select(why_not).where(why_not.c.resource_id == "i-covered")).first()
-    assert row is not None
+        row = connection.execute(
+            select(why_not).where(why_not.c.resource_id == "i-covered", why_not.c.kind == "stop_idle")
+        ).one()
     assert (row.reason, row.monthly_cost) == ("cost_unknown", None)
 
 
