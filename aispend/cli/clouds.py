@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aispend.cli import doors, show
+from aispend.cli.choices import one_of
 from aispend.cli.doors import DatabaseOption, Format, FormatOption
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Style(StrEnum):
     terraform = "terraform"
 
 
-CloudArgument = Annotated[Cloud, typer.Argument(help="The cloud.", show_default=False)]
+CloudArgument = Annotated[Cloud, typer.Argument(help="The cloud.", show_default=False, parser=one_of(Cloud))]
 
 
 def register(app: typer.Typer) -> None:
@@ -41,7 +42,10 @@ def register(app: typer.Typer) -> None:
 
 def policy(
     cloud: CloudArgument,
-    style: Annotated[Style, typer.Option("--format", help="As a document, or as Terraform with a role.")] = Style.json,
+    style: Annotated[
+        Style,
+        typer.Option("--format", help="As a document, or as Terraform with a role.", parser=one_of(Style, "--format")),
+    ] = Style.json,
 ) -> None:
     """Print the permissions to grant.
 
@@ -58,7 +62,9 @@ def policy(
 
 
 def doctor(
-    cloud: Annotated[Cloud | None, typer.Argument(help="One cloud. Default: all.", show_default=False)] = None,
+    cloud: Annotated[
+        Cloud | None, typer.Argument(help="One cloud. Default: all.", show_default=False, parser=one_of(Cloud))
+    ] = None,
     style: FormatOption = Format.table,
     database: DatabaseOption = None,
 ) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aispend.cli.choices import one_of
 from aispend.errors import UsageError
 from aispend.money import CURRENCIES
 
@@ -40,7 +41,9 @@ DatabaseOption = Annotated[
         show_default=False,
     ),
 ]
-FormatOption = Annotated[Format, typer.Option("--format", help="Output: for people, or for machines.")]
+FormatOption = Annotated[
+    Format, typer.Option("--format", help="Output: for people, or for machines.", parser=one_of(Format, "--format"))
+]
 FromOption = Annotated[
     str | None,
     typer.Option(

@@ -15,6 +15,7 @@ from aispend.cli import doors, nothing
 from aispend.cli.advice import NO_ADVICE
 from aispend.cli.advice import in_order as advice_in_order
 from aispend.cli.advice_options import Narrowing, narrowed
+from aispend.cli.choices import one_of
 from aispend.cli.doors import DatabaseOption, FromOption, ToOption, note
 from aispend.cli.spending import (
     AiOnlyOption,
@@ -55,7 +56,7 @@ def register(app: typer.Typer) -> None:
 
 @narrowed
 def export(
-    what: Annotated[What, typer.Argument(help="What to write.", show_default=False)],
+    what: Annotated[What, typer.Argument(help="What to write.", show_default=False, parser=one_of(What))],
     output: Annotated[
         Path | None,
         typer.Option("--output", metavar="FILE", help=".csv, .parquet; .json for advice.", show_default=False),
@@ -71,7 +72,12 @@ def export(
     narrowing: Narrowing,
     style: Annotated[
         AdviceFormat | None,
-        typer.Option("--format", help="Of recommendations. Default: as the file is named.", show_default=False),
+        typer.Option(
+            "--format",
+            help="Of recommendations. Default: as the file is named.",
+            show_default=False,
+            parser=one_of(AdviceFormat, "--format"),
+        ),
     ] = None,
     database: DatabaseOption = None,
 ) -> None:

@@ -13,6 +13,7 @@ import typer
 
 from aispend.cli import doors, forms
 from aispend.cli.analysis import run_analysis, say_analysis, say_notes
+from aispend.cli.choices import one_of
 from aispend.cli.doors import DatabaseOption, note
 from aispend.errors import UsageError
 
@@ -116,6 +117,7 @@ def import_metrics(
             "--utilization-unit",
             help="What gpu_utilization is, where the file leaves it open: percent (0 to 100) or ratio (0 to 1).",
             show_default=False,
+            parser=one_of(Unit, "--utilization-unit"),
         ),
     ] = None,
     at: ScrapeOption = None,
