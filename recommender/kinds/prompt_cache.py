@@ -13,6 +13,8 @@ Cases
     Only what was measured counts. The other two wait for the gate, and a what-if is an estimate besides.
     Prompts shorter than the provider's minimum, or a surcharge that eats the saving: no advice.
     Some of it cached already, and nobody measured that more repeats: no advice.
+    Bought in batches: a cached token there costs what one outside costs where the cache's discount comes first
+    (Vertex), and what nobody knows where it is not told how both go together.
 Sources
     ``recommender/methods/api_discounts.toml`` and ``api_models.toml``; methods, batch and caching discounts (T5.4).
 Known drawbacks
@@ -49,6 +51,7 @@ from recommender.subjects.token_use import TokenUse
 
 NAME = "prompt_cache"
 GATE = "measure the shared prefix"
+_BATCH = "batch"
 _NOTHING = Decimal(0)
 _ALL = Decimal(1)
 
@@ -93,8 +96,9 @@ def evaluate(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
         return why_not("not_offered", f"{subject.provider} is not known to cache prompts of {subject.model}.")
     terms = _terms(subject, days, offer, rules)
     if terms is None:
+        where = " within a batch" if subject.service_tier == _BATCH else ""
         return why_not(
-            "rule_unknown", "The price of cached input or of writing it, or the shortest part, is not known."
+            "rule_unknown", f"The price of cached input{where} or of writing it, or the shortest part, is not known."
         )
     if subject.prompt_tokens is None:
         return why_not(
@@ -153,12 +157,16 @@ def _terms(subject: TokenUse, days: int, offer: CacheOffer, rules: ApiDiscounts)
     listed = offer_of(subject.provider, subject.model or "")
     if plain and cached and cached < plain:
         ratio, price = (cached / plain, cached / plain), as_billed(subject)
+    elif (batch := _of_a_batch(subject, rules)) is None:
+        return None
     elif listed and listed.cached_input and listed.cached_input < listed.input:
-        ratio, price = (listed.cached_input / listed.input,) * 2, priced(listed.source, None)
+        ratio, price = (listed.cached_input / listed.input / batch,) * 2, priced(listed.source, None)
     elif rules.cached_input_discount:
         least, most = rules.cached_input_discount
-        ratio, price = (1 - most, 1 - least), priced(rules.source, rules.checked)
+        ratio, price = ((1 - most) / batch, (1 - least) / batch), priced(rules.source, rules.checked)
     else:
+        return None
+    if ratio[1] >= 1:
         return None
     surcharge = offer.write_surcharge
     if plain and written:
@@ -169,6 +177,16 @@ def _terms(subject: TokenUse, days: int, offer: CacheOffer, rules: ApiDiscounts)
     if surcharge is None or minimum is None:
         return None
     return _Terms(ratio, surcharge, minimum, price)
+
+
+def _of_a_batch(subject: TokenUse, rules: ApiDiscounts) -> Decimal | None:
+    """What plain input costs of its list price beside cached input: less in a batch where that has no discount there.
+
+    None where that is not known.
+    """
+    if subject.service_tier != _BATCH or rules.stacking == "both":
+        return _ALL
+    return 1 - rules.batch_discount if rules.stacking == "cache" and rules.batch_discount is not None else None
 
 
 def _repeats(subject: TokenUse, options: PromptCache, terms: _Terms) -> _Repeats:

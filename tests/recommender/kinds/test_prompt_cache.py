@@ -92,6 +92,31 @@ def test_what_is_cached_already_is_left_alone_until_more_is_measured() -> None:
     assert refuse(tokens_bought(millions=millions), measured("0.5", "0.9")).reason == "already_cached"
 
 
+@pytest.mark.parametrize(
+    ("provider", "model", "cached", "saved"),
+    [
+        # a tenth of 3 is a fifth of the 1.50 that a batch costs: of 24 a day that repeat 4.32 for hits, 2.40 for misses
+        ("gcp", "gemini-2.5-pro", "0.2000", Decimal("525.60")),
+        # a tenth of either, 2.16; misses at twice the price, for an hour: 4.80
+        ("anthropic", "claude-sonnet-4", "0.1000", Decimal("518.30")),
+        ("aws", "claude-sonnet-4", None, None),
+    ],
+)
+def test_within_a_batch_each_provider_has_its_own_rule(
+    provider: str, model: str, cached: str | None, saved: Decimal | None
+) -> None:
+    """$30 of input a day in batches, of which 80 % repeats."""
+    rule = SharedPrefix(share=Decimal("0.8"), hit_rate=Decimal("0.9"))
+    settings = Recommend(prompt_cache=PromptCache(shared_prefix=(rule,)))
+    subject = tokens_bought(provider=provider, model=model, service_tier="batch")
+    if saved is None:
+        found = refuse(subject, settings)
+        assert (found.reason, "cached input within a batch" in found.explanation) == ("rule_unknown", True)
+        return
+    advice = advise(subject, settings)
+    assert (advice.evidence["cached_price_share"], advice.saving.net) == (cached, saved)
+
+
 def test_short_prompts_are_not_cached() -> None:
     assert refuse(tokens_bought(prompt_tokens=Decimal(1023))).reason == "prompt_too_short"
 
