@@ -129,6 +129,7 @@ RECOMMENDATIONS: tuple[Column, ...] = (
     *_LIFE,
     *(Column(f"evidence_replay_{column.name}", column.kind) for column in REPLAY),
     Column("evidence_other"),
+    Column("decided_until", "date"),
 )
 """In every format and at every door; a new one goes to the end."""
 

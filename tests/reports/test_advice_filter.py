@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,25 @@ def test_who_decided_last_stands_beside_the_state(advised: Store) -> None:
     )
     assert decided.uncounted == "evaluation_failed"
     assert rows["00000001aaaa"].decision is None
+
+
+def test_files_say_until_when_advice_is_put_off(advised: Store, tmp_path: Path) -> None:
+    """A day, as the last column; empty where nothing is put off."""
+    with advised.engine.begin() as connection:
+        connection.execute(update(recommendation).where(recommendation.c.id == "00000001aaaa").values(state="snoozed"))
+        given = {"recommendation_id": "00000001aaaa", "at": NOW, "event": "snoozed", "until": date(2026, 12, 1)}
+        connection.execute(insert(recommendation_event).values(given))
+    for style in ("csv", "json", "parquet"):
+        assert cli.run(("export", "recommendations", "--format", style)) == 0
+    lines = csv.DictReader(io.StringIO((tmp_path / "recommendations.csv").read_text("utf-8-sig"), newline=""))
+    in_csv = {row["id"]: row["decided_until"] for row in lines}
+    in_json = {row["id"]: row["decided_until"] for row in json.loads((tmp_path / "recommendations.json").read_text())}
+    table = pq.read_table(tmp_path / "recommendations.parquet").to_pylist()
+    in_parquet = {row["id"]: row["decided_until"] for row in table}
+    first, other = "00000001aaaa", "00000003aaaa"
+    assert (lines.fieldnames or ())[-1] == "decided_until"
+    assert (in_csv[first], in_json[first], in_parquet[first]) == ("2026-12-01", "2026-12-01", date(2026, 12, 1))
+    assert (in_csv[other], in_json[other], in_parquet[other]) == ("", None, None)
 
 
 def test_in_a_spreadsheet_an_id_stays_what_it_is_and_nothing_runs(advised: Store) -> None:
