@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,36 +13,21 @@ import pytest
 from sqlalchemy import Connection, Table, insert, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from aispend.clock import Clock, month_of
-from aispend.keys import NO_KEY, content_key
+from aispend.clock import Clock
 from aispend.money import exact_sum
 from aispend.schema import (
     accelerator_hour,
-    account,
-    charge,
-    charge_kind,
-    commitment,
     commitment_term,
     inference_hour,
     load,
-    location,
-    resource,
     resource_alias,
-    sku,
-    slice_,
-    tag_set,
     workload_hour,
 )
 from aispend.settings import Settings
 from aispend.store import Store
-from aispend.store.partitions import ensure_partitions
 from analyzer.run import AnalysisReport, analyze, attribute
+from tests.analyzer.bills import COSTS, LOADED, Bills, new_slice
 from tests.conftest import Contents, standing_clock
-
-LOADED = datetime(2026, 11, 20, 6, tzinfo=UTC)
-COSTS = ("billed_cost", "effective_cost", "list_cost", "contracted_cost")
-GPU_HOUR = {"is_ai": True, "platform": "gpu_vm", "accelerators": Decimal(8), "consumed_unit": "Hours"}
-"""A SKU of an eight-GPU machine, priced by the hour."""
 
 
 def all_hours(*hours: int) -> int:
@@ -50,105 +35,13 @@ def all_hours(*hours: int) -> int:
     return sum(1 << hour for hour in (hours or range(24)))
 
 
-class Ledger:
+class Ledger(Bills):
     """Writes facts into one test's database, after those that are there."""
 
     def __init__(self, store: Store, settings: Settings, clock: Clock) -> None:
-        self.store = store
+        super().__init__(store)
         self.settings = settings
         self.clock = clock
-        lines = "SELECT slice_id, half, max(ordinal) FROM charge GROUP BY 1, 2"
-        self._ordinals = {(slice_id, half): last for slice_id, half, last in self.rows(lines)}
-        bills = "SELECT kind, provider, scope, period, slice_id FROM slice WHERE kind = 'bill'"
-        self._written: set[date | tuple[str, int | str]] = set()
-        """Months that have partitions, and rows of dimensions and names: what is there needs no second statement."""
-        self._slices: dict[tuple[Any, ...], int] = {tuple(key): slice_id for *key, slice_id in self.rows(bills)}
-
-    def charge(
-        self,
-        day: str,
-        cost: str | tuple[str | None, str | None, str | None, str | None] | None,
-        *,
-        provider: str = "aws",
-        scope: str = "payer",
-        account_id: str | None = "prod",
-        resource_id: str | None = None,
-        fleet: str | None = None,
-        gpus: int | None = None,
-        tags: Mapping[str, str] | None = None,
-        region: str | None = None,
-        commitment_id: str | None = None,
-        category: str = "Usage",
-        currency: str = "USD",
-        hours: int | None = None,
-        quantity: str | None = None,
-        half: int = 0,
-        end: str | None = None,
-        month: str | None = None,
-        kind: Mapping[str, Any] | None = None,
-        issuer: str | None = None,
-        **sku_columns: Any,
-    ) -> int:
-        """One charge; ``cost`` is all four costs alike, or each. Returns its ordinal."""
-        costs = cost if isinstance(cost, tuple) else (cost,) * 4
-        date_ = date.fromisoformat(day)
-        billing_month = date.fromisoformat(month) if month else month_of(date_)
-        with self.store.engine.begin() as connection:
-            if billing_month not in self._written:
-                ensure_partitions(connection, [billing_month])
-                self._written.add(billing_month)
-            slice_id = self._bill(connection, provider, scope, billing_month)
-            ordinal = self._ordinals[slice_id, half] = self._ordinals.get((slice_id, half), 0) + 1
-            connection.execute(
-                insert(charge).values(
-                    billing_month=billing_month,
-                    slice_id=slice_id,
-                    half=half,
-                    ordinal=ordinal,
-                    charge_date=date_,
-                    charge_end_date=date.fromisoformat(end) if end else None,
-                    account_key=self._dimension(
-                        connection,
-                        account,
-                        provider=provider,
-                        billing_account_id=scope,
-                        sub_account_id=account_id,
-                        **({"invoice_issuer_name": issuer} if issuer else {}),
-                    ),
-                    sku_key=self._dimension(
-                        connection, sku, provider=provider, **{"service_name": "Compute", "is_ai": True} | sku_columns
-                    ),
-                    location_key=self._dimension(connection, location, provider=provider, region_id=region)
-                    if region
-                    else 0,
-                    resource_key=self._dimension(
-                        connection,
-                        resource,
-                        key_of=("provider", "resource_id"),
-                        provider=provider,
-                        resource_id=resource_id,
-                        fleet=fleet,
-                        accelerators=gpus,
-                    )
-                    if resource_id
-                    else NO_KEY,
-                    tag_set_key=self._dimension(connection, tag_set, tags=dict(tags)) if tags else NO_KEY,
-                    commitment_key=self._dimension(
-                        connection, commitment, provider=provider, commitment_discount_id=commitment_id
-                    )
-                    if commitment_id
-                    else NO_KEY,
-                    charge_kind_key=self._dimension(
-                        connection, charge_kind, charge_category=category, billing_currency=currency, **(kind or {})
-                    ),
-                    hours=hours,
-                    pricing_quantity=quantity,
-                    consumed_quantity=quantity,
-                    line_count=1,
-                    **dict(zip(COSTS, costs, strict=True)),
-                )
-            )
-        return ordinal
 
     def workload(
         self,
@@ -321,45 +214,21 @@ class Ledger:
                 )
             )
 
-    def forget(self) -> None:
-        """Start over: the slices known so far are gone."""
-        self._slices.clear()
-        self._ordinals.clear()
-        self._written.clear()
-
-    def _bill(self, connection: Connection, provider: str, scope: str, month: date) -> int:
-        key = ("bill", provider, scope, month)
-        if key not in self._slices:
-            values = {"kind": "bill", "source": "files", "provider": provider, "scope": scope, "period": month}
-            self._slices[key] = _slice(connection, values | {"columns_known": list(COSTS)})
-        return self._slices[key]
-
     def _telemetry(self, connection: Connection, kind: str, day: str) -> int:
         values = {"kind": kind, "source": "files", "provider": "any", "scope": "files", "period": day}
         found = connection.scalar(
             text("SELECT slice_id FROM slice WHERE kind = :kind AND period = CAST(:day AS date)"),
             {"kind": kind, "day": day},
         )
-        return found or _slice(connection, values | {"columns_known": []})
-
-    def _dimension(
-        self, connection: Connection, table: Table, key_of: tuple[str, ...] | None = None, **values: Any
-    ) -> int:
-        """The key of a row, which is written where it was not yet."""
-        (key_column,) = table.primary_key
-        key = content_key(*(str(values[name]) for name in (key_of or sorted(values))))
-        if (table.name, key) not in self._written:
-            connection.execute(upsert(table).values({key_column.name: key, **values}).on_conflict_do_nothing())
-            self._written.add((table.name, key))
-        return key
+        return found or new_slice(connection, values | {"columns_known": []})
 
     def _names(self, connection: Connection, alias: str) -> None:
         """The alias means the resource whose id it is, if there is one."""
-        if ("names", alias) in self._written:
+        if ("names", alias) in self._known:
             return
         key = connection.scalar(text("SELECT resource_key FROM resource WHERE resource_id = :id"), {"id": alias})
         if key:
-            self._written.add(("names", alias))
+            self._known.add(("names", alias))
             connection.execute(
                 upsert(resource_alias)
                 .values(
@@ -372,11 +241,6 @@ class Ledger:
                 )
                 .on_conflict_do_nothing()
             )
-
-
-def _slice(connection: Connection, values: dict[str, Any]) -> int:
-    full = {"dataset": "focus", "state": "provisional", "loaded_at": LOADED} | values
-    return int(connection.execute(insert(slice_).values(full)).inserted_primary_key[0])
 
 
 def _write(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
@@ -393,7 +257,9 @@ def on_a_ledger(write: Callable[[Ledger], object]) -> Contents:
 
     @functools.wraps(write)
     def contents(store: Store) -> None:
-        write(Ledger(store, Settings(home=Path()), standing_clock))
+        ledger = Ledger(store, Settings(home=Path()), standing_clock)
+        write(ledger)
+        ledger.write()
 
     return contents
 

@@ -7,7 +7,8 @@ from datetime import date
 import pytest
 
 from analyzer.anomaly_series import spent_before
-from tests.analyzer.conftest import GPU_HOUR, Ledger
+from tests.analyzer.bills import GPU_HOUR
+from tests.analyzer.conftest import Ledger
 
 
 @pytest.mark.parametrize("cost", ["5", ("5", None, None, None), ("0", "5", None, None)])

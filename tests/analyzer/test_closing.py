@@ -16,7 +16,8 @@ from analyzer.closing import Closed, NotClosedError, close_month, reopen_month, 
 from analyzer.findings import Finding
 from analyzer.fingerprint import settings_words
 from analyzer.reconcile import check
-from tests.analyzer.conftest import COSTS, Ledger, on_a_ledger
+from tests.analyzer.bills import COSTS
+from tests.analyzer.conftest import Ledger, on_a_ledger
 from tests.conftest import begins_with
 
 D = Decimal

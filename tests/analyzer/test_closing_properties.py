@@ -13,7 +13,8 @@ from sqlalchemy import text
 
 from analyzer.closing import close_month, reopen_month
 from analyzer.reconcile_closing import adjustments_explain_the_ledger, closed_months_are_unchanged
-from tests.analyzer.conftest import COSTS, Ledger
+from tests.analyzer.bills import COSTS
+from tests.analyzer.conftest import Ledger
 
 OCTOBER = date(2026, 10, 1)
 _CUT = "provider, scope, account, service, model, team, stage, charge_category, is_ai, currency"

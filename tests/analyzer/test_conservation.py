@@ -13,7 +13,8 @@ from sqlalchemy import text
 
 from aispend.money import COST_QUANTUM, exact_sum
 from analyzer.reconcile import check
-from tests.analyzer.conftest import GPU_HOUR, Ledger
+from tests.analyzer.bills import GPU_HOUR
+from tests.analyzer.conftest import Ledger
 
 COST = st.none() | st.integers(-(10**17), 10**17).map(lambda units: str(units * COST_QUANTUM))
 RESOURCES = st.sampled_from([None, "i-1", "i-2", "ep-1"])

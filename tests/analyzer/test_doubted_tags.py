@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
+from tests.analyzer.bills import GPU_HOUR
+from tests.analyzer.conftest import Ledger, all_hours
 
 D = Decimal
 DAY = "2026-10-05"

@@ -13,7 +13,8 @@ from analyzer.variance import explain
 from reports import views
 from reports.change_words import behind, headline, leading_effects
 from reports.views import Window
-from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
+from tests.analyzer.bills import GPU_HOUR
+from tests.analyzer.conftest import Ledger, all_hours
 
 D = Decimal
 OCTOBER, NOVEMBER = Window(date(2026, 10, 1), date(2026, 11, 1)), Window(date(2026, 11, 1), date(2026, 12, 1))

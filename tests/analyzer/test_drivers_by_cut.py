@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from reports.change_words import behind
-from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
+from tests.analyzer.bills import GPU_HOUR
+from tests.analyzer.conftest import Ledger, all_hours
 from tests.analyzer.test_drivers import COSTLY, changes, machine
 
 D = Decimal

@@ -25,7 +25,8 @@ from analyzer.energy import (
 from reports import views
 from reports.formats import carbon_free_line
 from reports.views import Window
-from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
+from tests.analyzer.bills import GPU_HOUR
+from tests.analyzer.conftest import Ledger, all_hours
 
 D = Decimal
 H100 = D(700)

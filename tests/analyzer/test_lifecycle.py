@@ -15,7 +15,8 @@ from recommender.subjects.training_runs import load_training_runs
 from reports import views
 from reports.formats import shared_line
 from reports.views import Window, lifecycle
-from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
+from tests.analyzer.bills import GPU_HOUR
+from tests.analyzer.conftest import Ledger, all_hours
 
 D = Decimal
 OCTOBER = Window(date(2026, 10, 1), date(2026, 11, 1))

@@ -13,7 +13,8 @@ from sqlalchemy import delete, insert
 from aispend.schema import exchange_rate
 from reports import records, views
 from reports.views import Window
-from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours, on_a_ledger
+from tests.analyzer.bills import GPU_HOUR
+from tests.analyzer.conftest import Ledger, all_hours, on_a_ledger
 from tests.conftest import Contents
 
 D = Decimal

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
+from tests.analyzer.bills import GPU_HOUR
+from tests.analyzer.conftest import Ledger, all_hours
 
 D = Decimal
 MILLIONTH = D("0.000001")

@@ -15,7 +15,8 @@ from aispend.prices.token_prices import api_offers
 from aispend.schema import exchange_rate
 from reports import views
 from reports.views import Window
-from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
+from tests.analyzer.bills import GPU_HOUR
+from tests.analyzer.conftest import Ledger, all_hours
 
 D = Decimal
 

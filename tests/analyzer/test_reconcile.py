@@ -11,7 +11,8 @@ from sqlalchemy import insert, text
 
 from aispend.schema import invoice, recommendation
 from analyzer.reconcile import Finding, check
-from tests.analyzer.conftest import COSTS, Ledger, on_a_ledger
+from tests.analyzer.bills import COSTS
+from tests.analyzer.conftest import Ledger, on_a_ledger
 from tests.conftest import begins_with
 
 D = Decimal

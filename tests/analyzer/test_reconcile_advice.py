@@ -18,7 +18,8 @@ from analyzer.reconcile_savings import (
     realised_savings_add_up,
     savings_rest_on_loaded_bills,
 )
-from tests.analyzer.conftest import LOADED, Ledger
+from tests.analyzer.bills import LOADED
+from tests.analyzer.conftest import Ledger
 
 D = Decimal
 LATER = datetime(2026, 11, 21, tzinfo=UTC)

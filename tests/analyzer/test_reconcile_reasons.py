@@ -9,7 +9,8 @@ from sqlalchemy import insert, text
 
 from aispend.schema import why_not
 from analyzer.reconcile_reasons import every_resource_has_its_reason
-from tests.analyzer.conftest import GPU_HOUR, Ledger
+from tests.analyzer.bills import GPU_HOUR
+from tests.analyzer.conftest import Ledger
 from tests.analyzer.test_reconcile_advice import advise
 
 LATER = datetime(2026, 11, 21, tzinfo=UTC)

@@ -13,7 +13,8 @@ from aispend.schema import provider_total
 from analyzer.findings import Finding
 from analyzer.reconcile import check
 from analyzer.reconcile_totals import PROMISE
-from tests.analyzer.conftest import LOADED, Ledger
+from tests.analyzer.bills import LOADED
+from tests.analyzer.conftest import Ledger
 
 D = Decimal
 OCTOBER = date(2026, 10, 1)

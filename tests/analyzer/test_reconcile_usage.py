@@ -14,7 +14,8 @@ from sqlalchemy import text
 from aispend.money import exact_sum
 from analyzer.findings import Finding
 from analyzer.reconcile_usage import Billed, Newest, billed_tokens_are_measured, residual
-from tests.analyzer.conftest import GPU_HOUR, Ledger
+from tests.analyzer.bills import GPU_HOUR
+from tests.analyzer.conftest import Ledger
 
 D = Decimal
 TOKENS = {"model": "claude", "unit_class": "input", "units_per_pricing_unit": D(1000), "platform": "token_api"}

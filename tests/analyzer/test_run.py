@@ -11,7 +11,8 @@ from sqlalchemy import text
 from aispend.errors import BusyError
 from aispend.store.locks import exclusive
 from analyzer.run import Coverage
-from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
+from tests.analyzer.bills import GPU_HOUR
+from tests.analyzer.conftest import Ledger, all_hours
 
 D = Decimal
 NODE = {"resource_id": "i-1", "gpus": 8, "hours": all_hours(), **GPU_HOUR}

@@ -15,7 +15,8 @@ from sqlalchemy import text
 from reports import views
 from reports.views import UnitCost, Window
 from reports.views.unit_rates import token_costs
-from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
+from tests.analyzer.bills import GPU_HOUR
+from tests.analyzer.conftest import Ledger, all_hours
 
 D = Decimal
 OCTOBER = Window(date(2026, 10, 1), date(2026, 11, 1))

@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 
 from analyzer.stage_signals import Signal, stage_of
-from tests.analyzer.conftest import GPU_HOUR, Ledger
+from tests.analyzer.bills import GPU_HOUR
+from tests.analyzer.conftest import Ledger
 
 D = Decimal
 MODEL = {"model": "chat", "team": "search"}

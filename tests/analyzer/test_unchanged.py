@@ -14,7 +14,8 @@ from sqlalchemy import event, text
 from analyzer.fingerprint import fingerprint, scope_of, settings_words
 from analyzer.names import stage_names
 from analyzer.unchanged import find_unchanged
-from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours, on_a_ledger
+from tests.analyzer.bills import GPU_HOUR
+from tests.analyzer.conftest import Ledger, all_hours, on_a_ledger
 from tests.conftest import Contents
 
 D = Decimal

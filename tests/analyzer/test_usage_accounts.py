@@ -13,7 +13,8 @@ from reports import views
 from reports.formats import left_out_line
 from reports.views import Window
 from reports.views.unit_rates import token_costs
-from tests.analyzer.conftest import GPU_HOUR, Ledger
+from tests.analyzer.bills import GPU_HOUR
+from tests.analyzer.conftest import Ledger
 
 D = Decimal
 DAY = "2026-10-05"

@@ -13,7 +13,8 @@ from reports import views
 from reports.formats import left_out_line
 from reports.views import Window
 from reports.views.unit_rates import token_costs
-from tests.analyzer.conftest import GPU_HOUR, LOADED, Ledger
+from tests.analyzer.bills import GPU_HOUR, LOADED
+from tests.analyzer.conftest import Ledger
 from tests.analyzer.test_drivers import changes, machine
 
 D = Decimal

@@ -12,7 +12,8 @@ import pytest
 from aispend.clock import Clock
 from aispend.settings import Settings
 from aispend.store import Store
-from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
+from tests.analyzer.bills import GPU_HOUR
+from tests.analyzer.conftest import Ledger, all_hours
 from tests.cli.conftest import Run
 from tests.reports.test_change_converted import Company
 from tests.reports.test_forecast import tell

@@ -16,7 +16,8 @@ import pytest
 from aispend.clock import Clock
 from aispend.settings import Settings
 from aispend.store import Store
-from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours, on_a_ledger
+from tests.analyzer.bills import GPU_HOUR
+from tests.analyzer.conftest import Ledger, all_hours, on_a_ledger
 from tests.cli.conftest import Run
 from tests.conftest import Contents
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours, on_a_ledger
+from tests.analyzer.bills import GPU_HOUR
+from tests.analyzer.conftest import Ledger, all_hours, on_a_ledger
 from tests.cli.conftest import Run
 from tests.conftest import Contents
 

@@ -16,7 +16,8 @@ import pytest
 from sqlalchemy import insert
 
 from aispend.schema import exchange_rate
-from tests.analyzer.conftest import GPU_HOUR, Ledger, on_a_ledger
+from tests.analyzer.bills import GPU_HOUR
+from tests.analyzer.conftest import Ledger, on_a_ledger
 from tests.cli.conftest import Run
 from tests.conftest import Contents
 

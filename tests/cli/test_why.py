@@ -9,7 +9,8 @@ import pytest
 from aispend.clock import Clock
 from aispend.settings import Settings
 from aispend.store import Store
-from tests.analyzer.conftest import GPU_HOUR, Ledger
+from tests.analyzer.bills import GPU_HOUR
+from tests.analyzer.conftest import Ledger
 from tests.analyzer.test_drivers_by_cut import shared_machine
 from tests.cli.conftest import Run
 

@@ -16,7 +16,8 @@ from analyzer.run import analyze
 from reports import views
 from reports.formats import allocation_line, basis_lines
 from reports.views import SpendQuery, Window
-from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
+from tests.analyzer.bills import GPU_HOUR
+from tests.analyzer.conftest import Ledger, all_hours
 
 BOTH = Window(date(2026, 10, 1), date(2026, 12, 1))
 WEIGHTED = {"method": "95_3_2", "idle": "weighted"}

@@ -13,7 +13,8 @@ from aispend.settings import Settings
 from aispend.store import Store
 from analyzer.series import OWN
 from reports import views
-from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
+from tests.analyzer.bills import GPU_HOUR
+from tests.analyzer.conftest import Ledger, all_hours
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from aispend.clock import Clock
 from aispend.settings import load_settings
 from aispend.store import Store
 from recommender.subjects.training_runs import load_training_runs
-from tests.analyzer.conftest import GPU_HOUR, Ledger
+from tests.analyzer.bills import GPU_HOUR
+from tests.analyzer.conftest import Ledger
 
 AS_OF = datetime(2026, 10, 31, tzinfo=UTC)
 

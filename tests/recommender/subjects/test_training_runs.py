@@ -16,7 +16,8 @@ from recommender.contract import Advice
 from recommender.kinds.training_waste import evaluate
 from recommender.methods.plateau import Curve
 from recommender.subjects.training_runs import TrainingRuns, load_training_runs
-from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
+from tests.analyzer.bills import GPU_HOUR
+from tests.analyzer.conftest import Ledger, all_hours
 
 AS_OF = datetime(2026, 10, 31, tzinfo=UTC)
 D = Decimal

@@ -12,7 +12,8 @@ from aispend.schema import run_metric
 from aispend.settings import load_settings
 from aispend.store import Store
 from recommender.subjects.training_runs import load_training_runs
-from tests.analyzer.conftest import GPU_HOUR, Ledger, all_hours
+from tests.analyzer.bills import GPU_HOUR
+from tests.analyzer.conftest import Ledger, all_hours
 
 AS_OF = datetime(2026, 10, 31, tzinfo=UTC)
 
