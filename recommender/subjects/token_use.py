@@ -29,6 +29,7 @@ from sqlalchemy import Connection, text
 from aispend.monthly_bills import CHARGED_UNTIL, JOIN_TO_DATE
 from recommender.contract import DailyCost, Subject
 from recommender.subjects.charged_days import each_day
+from recommender.subjects.own_names import joined
 from recommender.subjects.recorded_use import Latency, Recorded, recorded_use, token_tiers
 
 INPUT_CLASSES = ("input", "cached_input", "cache_write")
@@ -182,12 +183,11 @@ def _subject(key: tuple[Any, ...], tier: str, rows: Sequence[Any], as_of: dateti
             tagged[_tags(row)] += row.effective
     largest = max(rows, key=lambda row: (row.effective or 0, row.day, row.sku_key, row.resource_id or "", _tags(row)))
     resources = sorted({row.resource_id for row in rows if row.resource_id})
-    name = "/".join(part or "unknown" for part in (account, region, model, team, tier))
     return TokenUse(
         resource_key=largest.resource_key
         if len(resources) == 1 and not any(not row.resource_id for row in rows)
         else 0,
-        resource_id=f"tokens:{name}",
+        resource_id=f"tokens:{joined(account, region, model, team, tier)}",
         provider=provider,
         account=account,
         region=region,

@@ -31,6 +31,7 @@ from recommender.contract import DailyCost, Subject
 from recommender.methods.lost_runs import RunHour, Step
 from recommender.methods.plateau import Curve, Point, place
 from recommender.subjects.charged_days import each_day
+from recommender.subjects.own_names import joined
 
 STAGES = ("training", "fine_tuning", "evaluation")
 _AMOUNTS = ("listed", "effective", "uncovered")
@@ -160,7 +161,7 @@ def _subject(
     ]
     return TrainingRuns(
         resource_key=0,
-        resource_id=f"training:{'/'.join(part or 'unknown' for part in (account, model, team))}",
+        resource_id=f"training:{joined(account, model, team)}",
         provider=provider,
         account=account,
         region=max(regions, key=lambda name: (regions[name], name or "")),

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, update
 
 from aispend.clock import month_of, next_month
 from aispend.schema import (
@@ -273,3 +273,15 @@ def test_a_dollar_is_worth_what_the_newest_rate_says(bill: Connection) -> None:
         ],
     )
     assert loaded(bill)["support", "standard"].per_dollar == Decimal("0.8")
+
+
+def test_what_nobody_is_tagged_with_and_a_team_that_is_called_unknown_are_two(bill: Connection) -> None:
+    """22.5 and 7.5 of 30 a day in, 11.25 and 3.75 of 15 out: 33.75 of no team, 11.25 of the one that is called so."""
+    bill.execute(update(share_target).where(share_target.c.target_key == 1).values(team=None))
+    bill.execute(update(share_target).where(share_target.c.target_key == 2).values(team="unknown"))
+    found = {one.resource_id: one for one in load_token_use(bill, AS_OF, DAYS) if "batch" not in one.resource_id}
+    place = "tokens:111122223333/us-east-1/claude-sonnet-4"
+    assert {name: one.costs[0].effective_cost for name, one in found.items()} == {
+        f"{place}/unknown/standard": Decimal("33.75"),
+        f'{place}/"unknown"/standard': Decimal("11.25"),
+    }
