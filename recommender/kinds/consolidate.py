@@ -10,7 +10,8 @@ Method
     service stay apart. First-fit decreasing onto each type that is there already; the cheapest wins. Adapters (LoRA) of
     one base model are one tenant: the base is held once.
     Both are packed by the earlier part of the hours and tried on the later, on the *sum* of what the tenants did. A
-    saving is a machine less, and nothing where their number stays.
+    saving is a machine less in each hour in which so many ran, and nothing where their number stays. A shared machine
+    runs, and is paid for, while any of those on it would.
 Cases
     Sharing waits for a load test of the models together (gate), for adapters that the engine loads them.
     Services scaled by the hour, without work, kept by a tag or measured too little: not packed. Machines that train
@@ -46,7 +47,7 @@ from recommender.guards import (
     scarce_among,
 )
 from recommender.kinds.replayed import MAX_BOUND, replay_evidence, spread_of
-from recommender.kinds.share_machines import share
+from recommender.kinds.share_machines import share as share_pool
 from recommender.kinds.together import cost_of_each, describe_all, no_replicas, one_type
 from recommender.methods.folds import make_folds
 from recommender.methods.outcome import Capacity, Demand, DemandAt, Slots
@@ -75,7 +76,7 @@ def applies(subject: Subject) -> bool:
 def evaluate(subject: Subject, settings: Recommend) -> Advice | WhyNot:
     """Fewer machines, or why not."""
     if isinstance(subject, Pool):
-        return share(subject, settings)
+        return share_pool(subject, settings)
     assert isinstance(subject, Service)  # noqa: S101 - applies has said so
     return _replicas(subject, settings)
 
@@ -145,7 +146,8 @@ def _replicas(subject: Service, settings: Recommend) -> Advice | WhyNot:
             f"{percent(outcome.bound, 1)}).",
         )
     uneven = hottest is None or (hottest[0] >= _UNEVEN and max(hottest[1], least) > needed)
-    saved = saving(subject, days, Decimal(now - needed) / now, spread_of(found))
+    share = _spared(running, now, needed)
+    saved = saving(subject, days, Decimal(repr(round(share, 12))), spread_of(found, share * now / (now - needed)))
     confidence: Confidence = "low" if folds.low_evidence or uneven else "medium"
     said = ""
     if uneven and hottest is not None:
@@ -202,6 +204,12 @@ def _needed(load: NDArray[np.float64], each: float, options: Consolidate) -> int
     """Machines for a load at the percentile and target."""
     at = weighted_percentile(load, np.ones(load.size), options.percentile)
     return max(math.ceil(at / (each * options.target) - 1e-9), 1)
+
+
+def _spared(running: NDArray[np.float64], now: int, needed: int) -> float:
+    """Share of the machine hours that is above need; where nobody knows how many ran, as many as run now did."""
+    ran = np.minimum(np.where(np.isnan(running), now, running), now)
+    return float(np.maximum(ran - needed, 0).sum() / ran.sum())
 
 
 def _waiting(load: NDArray[np.float64], each: float, needed: int) -> dict[str, float]:

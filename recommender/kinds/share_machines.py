@@ -161,6 +161,7 @@ def _placements(
         return []
     hours = tenants[0].activity.shape[1]
     split = hours // _HOURS_PER_DAY // 2 * _HOURS_PER_DAY
+    ran = _ran(services, bases)
     placed = []
     for name in sorted({machine.instance_type or "" for service in services for machine in _machines(service)}):
         of_type = [one for service in services for one in _machines(service) if one.instance_type == name]
@@ -176,23 +177,53 @@ def _placements(
             memory_headroom=options.memory_headroom,
             devices=max(int(count), 1),
         )
+        whole = _all_hours(services, name, costs)
         packing, earlier = pack(tenants, server), pack([_part(one, 0, split) for one in tenants], server)
         if packing.not_placed or earlier.not_placed:
             continue
         later = {one.key: _part(one, split, hours) for one in tenants}
-        each = sum((costs[machine.resource_id] for machine in of_type), Decimal(0)) / len(of_type)
         placed.append(
             _Placed(
                 machine=of_type[0],
                 count=len(packing.servers),
-                cost=each * len(packing.servers),
+                cost=whole * _hours(packing, ran),
                 packing=packing,
                 outcomes=tuple(replay_packing(earlier, later, server, slots_per_hour=1)),
                 adapters=adapters,
-                earlier_cost=each * len(earlier.servers),
+                earlier_cost=whole * _hours(earlier, ran),
             )
         )
     return placed
+
+
+def _ran(services: Sequence[Service], bases: Mapping[str, str]) -> dict[str, NDArray[np.bool_]]:
+    """Hours in which each machine was billed, and each adapter's base: while any of its services was."""
+    ran: dict[str, NDArray[np.bool_]] = {}
+    for service in services:
+        base = bases.get(service.model or "")
+        for member in service.current:
+            for name in (member.machine.resource_id, base):
+                if name is not None:
+                    # where the bill knows no hours, all of them
+                    ran[name] = ran.get(name, np.zeros(member.running.size, dtype=bool)) | ~(member.running == 0)
+    return ran
+
+
+def _hours(packing: Packing, ran: Mapping[str, NDArray[np.bool_]]) -> Decimal:
+    """Machines of a packing, each as the part of the hours in which any of those on it runs."""
+    parts = (
+        np.any([ran[key if key in ran else key.rpartition("#")[0]] for key in keys], axis=0).mean()
+        for keys in packing.servers
+    )
+    return sum((Decimal(repr(round(float(part), 12))) for part in parts), Decimal(0))
+
+
+def _all_hours(services: Sequence[Service], name: str, costs: Mapping[str, Decimal]) -> Decimal:
+    """What a machine of the type costs a month while it runs all the time, as those there are cost by the hour."""
+    of_type = [one for service in services for one in service.current if one.machine.instance_type == name]
+    parts = sum(float(np.nan_to_num(one.running, nan=1.0).mean()) for one in of_type)
+    cost = sum((costs[one.machine.resource_id] for one in of_type), Decimal(0))
+    return cost / Decimal(repr(round(max(parts, 1e-9), 12)))
 
 
 def _advice(

@@ -125,6 +125,45 @@ def test_replicas_that_follow_the_hour_are_left_alone(make_subject: Make) -> Non
     assert why_not(answer).reason == "scaled_already"
 
 
+def test_an_hour_in_which_fewer_ran_saves_less(make_subject: Make) -> None:
+    """Four at 3 of 8, of which two run from 0 to 16: 80 machine hours a day, 48,666.67 a month. Two do, which saves two
+    of four for 16 hours and none for eight: 32 of 80, and not a half."""
+    by_day = np.arange(HOURS) % 24 < 16
+    machines = [
+        make_subject(resource_id=f"i-{n}", resource_key=n + 1, stage="inference_online", model="llama-3.1-8b")
+        for n in range(4)
+    ]
+    ran = [np.ones(HOURS), np.ones(HOURS), by_day.astype(float), by_day.astype(float)]
+    members = [
+        member(machine, np.where(running > 0, 3.0, np.nan), running=running)
+        for machine, running in zip(machines, ran, strict=True)
+    ]
+    found = advice(evaluate(service(make_subject, members), DEFAULT))
+    assert found.evidence["machines_needed"] == 2
+    assert found.monthly_cost == Decimal("48666.67")
+    assert found.saving.effective == Decimal("19466.67")
+
+
+def test_a_shared_machine_runs_as_long_as_any_of_those_on_it(make_subject: Make) -> None:
+    """One runs from 0 to 12 and one from 12 to 24, 7,300 a month each: one machine for both runs all day and costs
+    14,600 as well. From 0 to 12 and from 6 to 12 it is 7,300 instead of 10,950."""
+
+    def of_hours(*hours: tuple[int, int]) -> Pool:
+        services = []
+        for number, (first, last) in enumerate(hours):
+            running = ((np.arange(HOURS) % 24 >= first) & (np.arange(HOURS) % 24 < last)).astype(float)
+            machine = make_subject(
+                resource_id=f"i-{number}", resource_key=number + 1, stage="inference_online", model=f"m{number}"
+            )
+            services.append(service(make_subject, [member(machine, running * 2.0, running=running, memory=60e9)]))
+        (found,) = pools(services)
+        return found
+
+    assert why_not(evaluate(of_hours((0, 12), (12, 24)), DEFAULT)).reason == "busy"
+    found = advice(evaluate(of_hours((0, 12), (6, 12)), DEFAULT))
+    assert (found.monthly_cost, found.saving.effective) == (Decimal("10950.00"), Decimal("3650.00"))
+
+
 def test_two_that_work_by_turns_fit_one_machine(make_subject: Make) -> None:
     """T5.6: each is at 6 of 8 in its half of the day, and so is their sum; 60 + 60 GB of 320. One machine for two."""
     by_day = np.where(np.arange(HOURS) % 24 < 12, 6.0, 0.1)
