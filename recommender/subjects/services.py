@@ -2,8 +2,8 @@
 
 Assumes     machines of one cloud, account and region that serve one model at one stage do the same work. Those that
             train do it in runs that have nothing to do with each other, unless they are of one fleet (a gang, a group).
-            Of a machine whose model nobody knows, or that several models share, nobody can say what it could share, so
-            it stands alone.
+            Of a machine whose model nobody knows (a tag may say so), or that several models share, nobody can say what
+            it could share, so it stands alone.
 Method      As machines pass by with their five-minute history, each leaves its hours behind: mean and largest load (in
             accelerators, the largest of the sum over them), how many were active at once, memory held. A service is
             those of its members, those included that have ended meanwhile, since what replaced them does their work.
@@ -39,6 +39,8 @@ Hourly = NDArray[np.float64]
 SERVING = ("inference_online", "inference_batch")
 IN_USE = 0.05
 """Activity above which an accelerator counts as in use."""
+_NO_MODEL = frozenset(("unknown", "none", "n/a", "na", "null", "nil", "tbd", "undefined", "unset", "-", "?"))
+"""What is written where a model has to be, and there is none, or nobody knows it."""
 _HOURS_PER_DAY = 24
 
 
@@ -283,7 +285,9 @@ def _service(
 
 def _name_of(machine: Machine) -> str | None:
     """What the service is called that it is a machine of; None where it stands alone."""
-    if machine.model is None or not machine.is_models_own or machine.stage in (None, "unknown", "notebook"):
+    if machine.model is None or machine.model.strip().lower() in _NO_MODEL:
+        return None
+    if not machine.is_models_own or machine.stage in (None, "unknown", "notebook"):
         return None
     if machine.stage not in SERVING and not machine.fleet:
         return None

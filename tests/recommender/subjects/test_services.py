@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
+import pytest
 from sqlalchemy import insert
 
 from aispend.schema import inference_hour
@@ -143,7 +144,13 @@ def test_a_service_keeps_its_name_however_many_machines_and_one_by_itself_has_no
     gang = replace(one, stage="training", fleet="gang")
     (service,) = gathered(database, gang)
     assert (service.resource_id, service.name) == ("i-1", "service:111122223333/us-east-1/llama/training/gang")
-    for alone in ({"model": None}, {"is_models_own": False}, {"stage": "notebook"}, {"stage": "training"}):
+    for alone in (
+        {"model": None},
+        {"model": "N/A"},
+        {"is_models_own": False},
+        {"stage": "notebook"},
+        {"stage": "training"},
+    ):
         (service,) = gathered(database, replace(one, **alone))
         assert (service.name, service.identified_by) == (None, "i-1")
 
@@ -161,8 +168,12 @@ def test_runs_of_one_model_have_nothing_to_do_with_each_other_unless_of_one_flee
     ]
 
 
-def test_nobody_knows_what_machines_without_a_model_could_share(database: Store, make_subject: Make) -> None:
-    first, second = (replace(machine(make_subject, name), model=None) for name in ("i-1", "i-2"))
+@pytest.mark.parametrize("model", [None, "unknown", "N/A", "none", "tbd", "-"])
+def test_nobody_knows_what_machines_without_a_model_could_share(
+    database: Store, make_subject: Make, model: str | None
+) -> None:
+    """Nor those of which a tag that has to be there says that there is none."""
+    first, second = (replace(machine(make_subject, name), model=model) for name in ("i-1", "i-2"))
     assert [service.resource_id for service in gathered(database, first, second)] == ["i-1", "i-2"]
 
 
