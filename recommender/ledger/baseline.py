@@ -37,7 +37,7 @@ from recommender.ledger.billed import Billed, Line, lines, sum_up
 from recommender.ledger.seats import is_of_seats, measured_seats
 from recommender.ledger.taken_back import keep_what_was_taken_back
 from recommender.ledger.tokens_bought import measured
-from recommender.ledger.windows import WINDOW_DAYS, measured_over, window_before
+from recommender.ledger.windows import WINDOW_DAYS, changed_on, measured_over, window_before
 from recommender.registry import KINDS
 from recommender.subjects.ends import HANDOVER
 
@@ -227,8 +227,12 @@ def _measured(connection: Connection, row: Any, done_on: date, today: date) -> d
     found = [line for line in found if line.currency == row.currency and line.day < end]
     if found:
         first = blank["window_first"] = max(first, min(line.day for line in found))
-    billed = sum_up(found)
     names = {key: name for name, key in keys.items()}
+    if kind == "commitment" and found:
+        changed = changed_on(connection, row.id, row.provider, names.values(), (first, end))
+        # an hour at the price before a resize is none that is committed to; where there are no others, left.py tells
+        found = [line for line in found if line.day > changed.get(names[line.resource_key], date.min)] or found
+    billed = sum_up(found)
     parts = {name: ["0", "0"] for name in names.values()} | {
         names[key]: [f"{hours:f}", f"{cost:f}"] for key, (hours, cost) in billed.parts.items()
     }

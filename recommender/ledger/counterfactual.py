@@ -8,8 +8,10 @@ Cases
     A day of unknown cost makes the span's saving unknown; so does a baseline without any known cost, a charge in a
     currency it was not charged in before, and a machine held against the hours it runs of which none is on the bill.
     Machines that a group on a schedule starts anew count for those that are gone (``started_anew.py``).
-    What was changed again since is held at its cost before that change (``order.py``). A commitment saves on the hours
-    that it covers itself (``new_commitments.py``): none on the bill, nothing saved.
+    What was changed again since is held at its cost before that change, and hours that a later schedule takes away
+    count at the price of those that run (``order.py``). What was changed just before acts on what that left
+    (``left.py``). A commitment saves on the hours that it covers itself (``new_commitments.py``): none on the bill,
+    nothing saved.
     Of several machines changed at once some may have been replaced by what no name, fleet or alias ties to them: where
     fewer are named than should be there, that is said.
     For a service the hours it was there count, or fewer where its requests grew less than these hours did; before the
@@ -20,6 +22,7 @@ Cases
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -34,9 +37,10 @@ from recommender.ledger.baseline import served_in
 from recommender.ledger.billed import Billed, Line, charged_in, in_other_currencies, lines, list_price_of, sum_up
 from recommender.ledger.bought_again import NOT_BOUGHT
 from recommender.ledger.kept_instead import NOT_KNOWN, keeps_something, kept_instead
+from recommender.ledger.left import left_of
 from recommender.ledger.made_for import MadeFor
 from recommender.ledger.new_commitments import new_cover
-from recommender.ledger.order import Held, days_counted
+from recommender.ledger.order import Changes, Held, Off, days_counted
 from recommender.ledger.seats import is_of_seats, value_seats
 from recommender.ledger.started_anew import in_their_place
 from recommender.ledger.tokens_bought import HeldPrice, value_tokens
@@ -44,6 +48,7 @@ from recommender.ledger.untold import why_unknown
 from recommender.methods.realised import After, Before, Realised, price_ratio, realised
 
 REGRET_DAYS = 7
+_WHOLE, _NOTHING = Decimal(1), Decimal(0)
 NOTHING_PAID = "Neither it nor anything known to have replaced it was paid for, so there is nothing to compare."
 NOT_COMMITTED = "No commitment that began since is on the bill: none was made, or it covers nothing of this."
 
@@ -65,12 +70,12 @@ def value(
     first: date,
     end: date,
     *,
-    held: Sequence[Held] = (),
+    changes: Changes,
     price: HeldPrice | None = None,
     is_rest_missing: bool = False,
     made: MadeFor,
 ) -> Valued:
-    """What the item of ``saving_baseline`` saved from ``first`` to before ``end``, less what is ``held`` out of it.
+    """What the item of ``saving_baseline`` saved from ``first`` to before ``end``, beside what other ``changes`` did.
 
     ``price`` is what bought tokens are held at. ``is_rest_missing``: a part of it goes on being paid for, and the bill
     does not say as what. ``made`` tells whose the commitments are that cover it.
@@ -86,6 +91,7 @@ def value(
             else value_tokens(connection, item, first, end, price)
         )
         return Valued(quantity, parts, parts.actual if parts else None, remarks)
+    held = changes.held
     every = {*keys, *(key for one in held if one.hourly is not None for key in one.keys)}
     found = _counted(lines(connection, every, None, first, end), keys, held)
     others = _in_other_currencies(connection, item, found, every)
@@ -104,8 +110,13 @@ def value(
     )
     remarks = _pauses(held, first, end)
     for one in held:
-        billed, says = _held(billed, found, one)
+        found, says = _held(connection, found, one, (first, end))
         remarks += says
+    billed, says = _with_hours_off(sum_up(found), found, changes.off, (first, end))
+    remarks += says
+    known = _list_price_ratio(connection, item, first, end)
+    left = left_of(item, changes.after, found, known or _WHOLE)
+    before = _at_what_was_left(before, left)
     after = After(billed.effective, billed.uncovered, billed.covered_share, billed.list_cost)
     if item.counterfactual == "commitment":
         cover = new_cover(connection, item, found, (first, end), made)
@@ -114,10 +125,9 @@ def value(
         after = replace(after, unused=cover.unused, newly_covered=cover.hours, newly_covered_cost=cover.cost)
         if not cover.is_there:
             remarks.append(NOT_COMMITTED)
-    quantity, says = _quantity(connection, item, found, keys=keys, span=(first, end), days=days)
+    quantity, says = _quantity(connection, item, found, billed, keys=keys, span=(first, end), days=days)
     remarks += says
-    ratio = _list_price_ratio(connection, item, first, end)
-    parts = realised(before, after, quantity, ratio, is_commitment=item.counterfactual == "commitment")
+    parts = realised(before, after, quantity, known, is_commitment=item.counterfactual == "commitment")
     if keeps_something(item.kind):
         kept = kept_instead(connection, item, first, end)
         if kept is None:
@@ -189,16 +199,72 @@ def _counted(found: Sequence[Line], keys: Collection[int], held: Sequence[Held])
     ]
 
 
-def _held(billed: Billed, found: Sequence[Line], held: Held) -> tuple[Billed, list[str]]:
-    """The sums with hours of what was changed again at what one cost before that, and a sentence that says so."""
-    ours = sum_up(line for line in found if line.resource_key in held.keys and held.is_at(line.day))
-    if held.hourly is None or not ours.hours:
-        return billed, []
-    with exactly():
-        more = rate(held.hourly * (ours.hours - ours.covered_hours), Decimal(1)) - ours.uncovered
-        changed = replace(billed, effective=billed.effective + more, uncovered=billed.uncovered + more)
+def _held(
+    connection: Connection, found: Sequence[Line], held: Held, span: tuple[date, date]
+) -> tuple[list[Line], list[str]]:
+    """The lines with what was changed again at what an hour cost before that, and a sentence that says so."""
+    ours = [line for line in found if line.resource_key in held.keys and held.is_at(line.day)]
+    if held.hourly is None or not sum_up(ours).hours:
+        return list(found), []
+    ratio = _list_price_ratio(connection, held.change, *span) or _WHOLE
+    hourly = rate(held.hourly * ratio * left_of(held.change, held.after, ours, ratio), _WHOLE)
+    by_day: dict[tuple[int, date], list[Line]] = defaultdict(list)
+    for line in ours:
+        by_day[line.resource_key, line.day].append(line)
+    others = [line for line in found if (line.resource_key, line.day) not in by_day]
+    changed = [line for same in by_day.values() for line in _at_price(same, hourly)]
     says = f"What was paid is held at the price of an hour before the {held.kind} of {held.since}, which counts apart."
-    return changed, [says]
+    return others + changed, [says]
+
+
+def _at_price(same: Sequence[Line], hourly: Decimal) -> list[Line]:
+    """The lines of one resource and day, with the hours no commitment covered at another price."""
+    ran = sum_up(same)
+    cost = rate(hourly * (ran.hours - ran.covered_hours), _WHOLE)
+    changed = []
+    for line in same:
+        if line.covered:
+            changed.append(line)
+        else:
+            changed.append(replace(line, cost=cost))
+            cost = _NOTHING
+    return changed
+
+
+def _with_hours_off(
+    billed: Billed, found: Sequence[Line], off: Sequence[Off], span: tuple[date, date]
+) -> tuple[Billed, list[str]]:
+    """The sums with the hours that later schedules took away, as those that ran, and a sentence that says so."""
+    says = []
+    for one in off:
+        days = one.days(*span)
+        ours = sum_up(line for line in found if line.resource_key in one.keys and one.is_at(line.day))
+        hours = rate(one.hours * days, _WHOLE) - ours.hours
+        if hours <= 0 or not ours.hours:
+            continue
+        part = rate(hours, ours.hours)
+        every, covered = (billed.hours + hours, billed.covered_hours + rate(ours.covered_hours * part, _WHOLE))
+        listed = None if ours.list_cost is None else rate(ours.list_cost * part, _WHOLE)
+        billed = replace(
+            billed,
+            hours=every,
+            covered_hours=covered,
+            covered_share=rate(covered, every),
+            effective=exact_sum((billed.effective, rate(ours.effective * part, _WHOLE))),
+            uncovered=exact_sum((billed.uncovered, rate(ours.uncovered * part, _WHOLE))),
+            list_cost=None if billed.list_cost is None or listed is None else exact_sum((billed.list_cost, listed)),
+        )
+        says.append(f"{hours:,.0f} hours that the {one.kind} since {one.first} leaves out count as those that ran.")
+    return billed, says
+
+
+def _at_what_was_left(before: Before, left: Decimal) -> Before:
+    """The baseline at the part of its price that was left when it acted."""
+    if left == _WHOLE:
+        return before
+    effective, uncovered = (rate(cost * left, _WHOLE) for cost in (before.effective, before.uncovered))
+    listed = None if before.uncovered_list is None else rate(before.uncovered_list * left, _WHOLE)
+    return replace(before, effective=effective, uncovered=uncovered, uncovered_list=listed)
 
 
 def _pauses(held: Sequence[Held], first: date, end: date) -> list[str]:
@@ -216,6 +282,7 @@ def _quantity(
     connection: Connection,
     item: Any,
     found: Sequence[Line],
+    billed: Billed,
     *,
     keys: Collection[int],
     span: tuple[date, date],
@@ -224,7 +291,6 @@ def _quantity(
     """Hours that would have been paid for on the ``days`` of the span that count, and what has to be said of them."""
     if item.counterfactual == "kept_running":
         return rate(item.quantity * days, Decimal(item.days)), []
-    billed = sum_up(found)
     if item.counterfactual != "same_service":
         return billed.hours, []
     served = served_in(connection, keys, *span)

@@ -43,7 +43,8 @@ from recommender.ledger.bought_again import bought_again, is_missing
 from recommender.ledger.counterfactual import Valued, restarted_on, still_paid, value
 from recommender.ledger.floors import Floor, take_floors
 from recommender.ledger.made_for import made_for
-from recommender.ledger.order import days_counted, held_after, superseded_on
+from recommender.ledger.order import changes_beside, days_counted, superseded_on
+from recommender.ledger.promised import PREDICTIONS, take_what_was_left
 from recommender.ledger.seats import counts_from
 from recommender.ledger.successors import started_beside, successors
 from recommender.ledger.tokens_again import ends_on, held_price
@@ -52,7 +53,6 @@ MONTHS = 12
 _MISSED, _AS_PROMISED = Decimal("0.5"), Decimal("0.1")
 """Where no range was promised: of the net saving, below which it is a miss, and how far off it is as promised."""
 _IN_WORDS = {"within": "as promised", "above": "more than promised", "saved": "less than promised", "miss": "a miss"}
-_PREDICTIONS = ("predicted_net", "predicted_p10", "predicted_p50", "predicted_p90")
 
 
 @dataclass(frozen=True)
@@ -113,17 +113,17 @@ def update_ledger(connection: Connection, floors: Sequence[Floor], now: datetime
         if place not in bills:
             bills[place] = _bills(connection, item.provider, item.scopes, now.date())
         keys = own[name] | replaced[name] | bought[name]
-        held = held_after(item, items, reach[name], replaced)
+        changes = changes_beside(item, items, reach[name], replaced)
         price, missing = held_price(item, items), is_missing(item, bought[name])
         spans = _spans(item, ends[name], bills[place], now.date())
         beside = started_beside(connection, item, own[name])
         for span in spans:
-            days = days_counted(held, span.first, span.end)
+            days = days_counted(changes.held, span.first, span.end)
             if not days:
                 continue
             valued = value(
                 connection, item, keys, span.first, span.end,
-                held=held, price=price, is_rest_missing=missing, made=made[item.provider],
+                changes=changes, price=price, is_rest_missing=missing, made=made[item.provider],
             )  # fmt: skip
             if beside:
                 valued.remarks.append(beside)
@@ -131,6 +131,7 @@ def update_ledger(connection: Connection, floors: Sequence[Floor], now: datetime
         if item.kind == "stop_idle":
             known_to = spans[-1].end if spans else item.done_on + timedelta(days=1)
             restarts[name] = restarted_on(connection, item, own[name], known_to)
+    take_what_was_left(items, written, own)
     take_floors(items, written, floors)
     done = [item.recommendation_id for item in items]
     connection.execute(delete(saving).where(saving.c.recommendation_id.in_(done)))
@@ -213,7 +214,7 @@ def _line(item: Any, span: Span, valued: Valued, days: int, now: datetime) -> di
     found = valued.found
     predicted = {
         name: None if getattr(item, name) is None else rate(getattr(item, name) * hours, HOURS_PER_MONTH)
-        for name in _PREDICTIONS
+        for name in PREDICTIONS
     }
     return predicted | {
         "recommendation_id": item.recommendation_id,

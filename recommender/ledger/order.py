@@ -3,11 +3,13 @@
 Assumes
     What was done first acts on the cost there was; what was done later on the cost that it left.
 Method
-    Of two changes the later one is the one done later; but where what it cost before the one is of days before the
-    other too (they were done within days, ``windows.py``), hours first, and their price on the hours that are left.
+    Of two changes the later one is the one done later; of one day that which comes later in the order of savings, and a
+    removal last. A commitment acts on the hours that are left, where it is measured on days before both.
     A line ends with a later change of the same step, or with the removal of what it is about: nothing is left to
     save on. A price for the same hours (a commitment, spot) ends no change of usage. Where a later change makes an hour
     cost less, the earlier line is held at the cost of an hour before it, so that its saving counts once (``Held``).
+    Where a later schedule takes hours away, they count with the earlier price all the same (``Off``): the schedule
+    saves only what an hour costs since. What has no day of its own to measure between two is in ``left.py``.
 Cases
     A commitment's or a price's line outlives the removal of some of its resources, as it counts the hours that are
     left. Another commitment ends none: each counts what its own covers (``made_for.py``). What a commitment covers and
@@ -16,25 +18,32 @@ Cases
     What was taken back ends no line: the earlier one counts no day on which it was in force, and goes on after.
 Sources
     docs/advice.md, verified savings; methods, combining savings, ranges, feedback.
-Known drawbacks
-    A machine made smaller and then put on a schedule loses what both together save beyond each alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from aispend.money import rate
+from aispend.money import exact_sum, rate
 from recommender.contract import Step
 from recommender.ledger.baseline import step_of
 
 _PRICES = (Step.SPOT, Step.COMMIT)
 _BY_HOUR = ("same_hours", "commitment")
 _ONE_DAY = timedelta(days=1)
+_NOTHING = Decimal(0)
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A change that another acts on what it left, though no bill was between them; ``keys`` are what it changed."""
+
+    item: Any
+    keys: frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -42,7 +51,8 @@ class Held:
     """Resources that cost ``hourly`` without a commitment before they were changed again; counted so after ``since``.
 
     ``hourly`` None: they count no longer. ``until`` is the day the change was taken back, None where it was not;
-    ``is_pause``: between the two nothing of the line counts.
+    ``is_pause``: between the two nothing of the line counts. ``change`` is what changed them, and ``after`` what was
+    done before that with no bill between.
     """
 
     since: date
@@ -51,36 +61,84 @@ class Held:
     kind: str
     until: date | None = None
     is_pause: bool = False
+    change: Any = None
+    after: tuple[Earlier, ...] = ()
 
     def is_at(self, day: date) -> bool:
         """Whether the change was in force on that day."""
         return self.since < day and (self.until is None or day < self.until)
 
 
+@dataclass(frozen=True)
+class Off:
+    """Resources that a later schedule takes hours from, of ``hours`` a day; counted so from ``first`` to ``until``."""
+
+    first: date
+    until: date | None
+    keys: frozenset[int]
+    hours: Decimal
+    kind: str
+
+    def days(self, first: date, end: date) -> int:
+        """How many days of a span it was in force."""
+        return max((min(end, self.until or end) - max(first, self.first)).days, 0)
+
+    def is_at(self, day: date) -> bool:
+        """Whether it was in force on that day."""
+        return self.first <= day and (self.until is None or day < self.until)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What other changes do to a line: later ones that are ``held`` out of it or take hours ``off``, and what was done
+    just before it, ``after`` which it acted."""
+
+    held: tuple[Held, ...] = ()
+    off: tuple[Off, ...] = ()
+    after: tuple[Earlier, ...] = ()
+
+
+def changes_beside(
+    item: Any, items: Sequence[Any], own: Mapping[str, set[int]], replaced: Mapping[str, set[int]]
+) -> Changes:
+    """All that others of ``items`` do to the line of ``item``; ``own`` and ``replaced`` are the resources of each."""
+    return Changes(
+        tuple(_held_after(item, items, own, replaced)),
+        tuple(_off_after(item, items, own, replaced)),
+        tuple(_left_by(item, items, own, replaced)),
+    )
+
+
 def superseded_on(item: Any, items: Sequence[Any], own: Mapping[str, set[int]]) -> date | None:
     """Day of the change that ends the line of ``item``; None is none yet. ``own`` has the resources of each."""
     later = [one for one in _later(item, items, own) if one.undone_on is None]
-    return min((one.done_on for one in later if _ends(item, one, own)), default=None)
+    return min((one.done_on for one in later if is_ended_by(item, one, own)), default=None)
 
 
-def held_after(
+def _held_after(
     item: Any, items: Sequence[Any], own: Mapping[str, set[int]], replaced: Mapping[str, set[int]]
 ) -> list[Held]:
     """What later changes that do not end the line of ``item`` take out of it, the earliest first."""
     found: list[Held] = []
+    mine = own[item.recommendation_id]
     for later in _later(item, items, own):
-        if _ends(item, later, own):
+        if is_ended_by(item, later, own):
             if later.undone_on is not None:
                 found.append(Held(later.done_on, frozenset(), None, later.kind, later.undone_on, is_pause=True))
             continue
         # held once, a resource stays at that price whatever is changed next
-        keys = own[later.recommendation_id].difference(*(one.keys for one in found))
+        theirs = own[later.recommendation_id]
+        keys = (theirs & mine).difference(*(one.keys for one in found))
         if item.counterfactual == "commitment":
             if step_of(later.kind) in (Step.SIZE, Step.MODEL, Step.PLACE):
                 found.append(Held(later.done_on, frozenset(keys), None, later.kind, later.undone_on))
         elif later.counterfactual == "same_hours" and later.quantity and later.effective_cost is not None:
-            both = frozenset(keys | replaced[later.recommendation_id])
-            found.append(Held(later.done_on, both, hourly_before(later), later.kind, later.undone_on))
+            # of what took the place of more machines than these, only a schedule knows how much is theirs
+            is_all = theirs <= mine or step_of(item.kind) is Step.SCHEDULE
+            both = frozenset(keys | replaced[later.recommendation_id]) if is_all else frozenset(keys)
+            hourly = hourly_of(later, item)
+            after = tuple(_left_by(later, items, own, replaced))
+            found.append(Held(later.done_on, both, hourly, later.kind, later.undone_on, change=later, after=after))
     return found
 
 
@@ -91,13 +149,58 @@ def days_counted(held: Sequence[Held], first: date, end: date) -> int:
     return sum(not any(one.is_at(day) for one in pauses) for day in days)
 
 
+def _off_after(
+    item: Any, items: Sequence[Any], own: Mapping[str, set[int]], replaced: Mapping[str, set[int]]
+) -> list[Off]:
+    """The later schedules that take hours from what ``item`` made cheaper; nothing where it is no price by the hour."""
+    if item.counterfactual != "same_hours":
+        return []
+    mine = own[item.recommendation_id]
+    found = []
+    for later in _later(item, items, own):
+        if step_of(later.kind) is not Step.SCHEDULE or later.counterfactual != "kept_running" or not later.days:
+            continue
+        ends = (later.undone_on, later.planned_end, superseded_on(later, items, own))
+        until = min((day for day in ends if day is not None), default=None)
+        keys = frozenset((own[later.recommendation_id] & mine) | replaced[later.recommendation_id])
+        hours = rate(_part_of(later, {*item.parts})[0], Decimal(later.days))
+        found.append(Off(later.done_on + _ONE_DAY, until, keys, hours, later.kind))
+    return found
+
+
+def _left_by(
+    item: Any, items: Sequence[Any], own: Mapping[str, set[int]], replaced: Mapping[str, set[int]]
+) -> list[Earlier]:
+    """What changed the price of an hour before ``item`` and after the days that this was measured on."""
+    name = item.recommendation_id
+    if item.counterfactual not in _BY_HOUR and step_of(item.kind) is not Step.SCHEDULE:
+        return []
+    return [
+        Earlier(other, frozenset(own[other.recommendation_id] | replaced[other.recommendation_id]))
+        for other in items
+        if own[other.recommendation_id] & own[name]
+        and other.counterfactual in ("same_hours", "same_service")
+        and other.quantity
+        and other.undone_on is None
+        and is_together(item, other)
+        and is_later(item, other)
+        and not is_ended_by(other, item, own)
+    ]
+
+
+def is_together(item: Any, earlier: Any) -> bool:
+    """Whether what ``item`` cost before is of days before the earlier change too."""
+    return bool(item.window_end <= earlier.done_on + _ONE_DAY)
+
+
 def _later(item: Any, items: Sequence[Any], own: Mapping[str, set[int]]) -> list[Any]:
     mine = own[item.recommendation_id]
-    return [
+    found = [
         other
         for other in items
-        if own[other.recommendation_id] & mine and _is_later(other, item) and was_in_force(other)
+        if own[other.recommendation_id] & mine and is_later(other, item) and was_in_force(other)
     ]
+    return sorted(found, key=_turn)
 
 
 def was_in_force(item: Any) -> bool:
@@ -105,17 +208,35 @@ def was_in_force(item: Any) -> bool:
     return item.undone_on is None or item.undone_on > item.done_on + _ONE_DAY
 
 
-def _is_later(one: Any, other: Any) -> bool:
+def is_later(one: Any, other: Any) -> bool:
     """Whether one change acts on what the other left."""
-    first, second = sorted((one, other), key=lambda item: (item.done_on, item.recommendation_id))
-    prices = [item.counterfactual in _BY_HOUR for item in (one, other)]
-    are_alike = prices[0] == prices[1] or step_of(one.kind) == step_of(other.kind)
-    if not are_alike and second.window_end <= first.done_on + _ONE_DAY:
-        return prices[0]
+    first, second = sorted((one, other), key=_turn)
+    kinds = {one.counterfactual, other.counterfactual}
+    if "commitment" in kinds and not kinds <= {*_BY_HOUR} and is_together(second, first):
+        return bool(one.counterfactual == "commitment")
     return one is not other and one is second
 
 
-def _ends(item: Any, later: Any, own: Mapping[str, set[int]]) -> bool:
+def _turn(item: Any) -> tuple[date, bool, Step, str]:
+    step = step_of(item.kind)
+    last = Step.PLACE if step is None else step
+    return item.done_on, step is Step.REMOVE, last, item.recommendation_id
+
+
+def _part_of(item: Any, names: Collection[str]) -> tuple[Decimal, Decimal]:
+    """Hours before and their cost, of some of its resources; of all of them where it is about none of these."""
+    parts = [part for name, part in item.parts.items() if name in names] or [*item.parts.values()]
+    return exact_sum(Decimal(hours) for hours, _ in parts), exact_sum(Decimal(cost) for _, cost in parts)
+
+
+def share_of(item: Any, names: Collection[str]) -> Decimal:
+    """The part (0 to 1) of its cost before that some of its resources had."""
+    whole = _part_of(item, item.parts)[1]
+    return rate(_part_of(item, names)[1], whole) if whole else _NOTHING
+
+
+def is_ended_by(item: Any, later: Any, own: Mapping[str, set[int]]) -> bool:
+    """Whether a later change ends the line of ``item`` while it is in force."""
     step, next_step = step_of(item.kind), step_of(later.kind)
     if item.counterfactual == later.counterfactual == "commitment":
         return False
@@ -138,3 +259,12 @@ def hourly_before(item: Any) -> Decimal:
     if item.covered_share >= 1 or item.uncovered_cost is None:
         return rate(item.effective_cost, item.quantity)
     return rate(item.uncovered_cost, item.quantity * (1 - item.covered_share))
+
+
+def hourly_of(item: Any, other: Any) -> Decimal:
+    """The same of the resources that another change is about as well: by what their hours cost beside the others'."""
+    hours, cost = _part_of(item, {*other.parts})
+    whole = hourly_before(item)
+    if (hours, cost) == _part_of(item, item.parts) or not hours or not item.effective_cost:
+        return whole
+    return rate(whole * cost * item.quantity, hours * item.effective_cost)

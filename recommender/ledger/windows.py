@@ -4,7 +4,8 @@ Method
     The window ends where the bill does, or on the day of the change. Where another change was done or taken back within
     it, the days since are the window if there are enough of them: a week for hours a day, a day for what an hour costs.
     Else it is the days before that change, as of one day both (``order.py`` holds the two apart then).
-    What an hour costs is changed by a new price of these hours alone, what is covered by commitments alone.
+    What an hour costs is changed by a new price of these hours alone, what is covered by commitments alone; of what a
+    commitment is for, a machine's hours before it was changed to another price are none (``changed_on``).
 Cases
     A change that is told after a later one is a change before it all the same: the later one is measured anew.
     What was taken back on the day it was done changed nothing.
@@ -62,6 +63,29 @@ def measured_over(
         .order_by(b.done_on, b.recommendation_id)
     )
     return [(row.recommendation_id, row.done_on) for row in rows]
+
+
+def changed_on(
+    connection: Connection, name: str, provider: str, resources: Collection[str], window: tuple[date, date]
+) -> dict[str, date]:
+    """The last day of the window on which each of some resources was changed to another price of an hour."""
+    b = saving_baseline.c
+    rows = connection.execute(
+        select(b.done_on, b.undone_on, b.parts).where(
+            b.recommendation_id != name,
+            b.provider == provider,
+            b.done_on >= window[0],
+            b.done_on < window[1],
+            b.parts.has_any(array(sorted(resources))),
+            b.counterfactual.in_(("same_hours", "same_service")),
+        )
+    )
+    found: dict[str, date] = {}
+    for row in rows:
+        if row.undone_on is None:
+            for one in {*row.parts}.intersection(resources):
+                found[one] = max(row.done_on, found.get(one, row.done_on))
+    return found
 
 
 def _changes(

@@ -67,16 +67,21 @@ def test_spot_takes_its_part_out_of_what_was_resized_before(paid: Paid) -> None:
     assert f"before the spot of {MIDDLE}" in first.remark
 
 
-def test_a_schedule_after_a_resize_leaves_it_the_hours_that_run(paid: Paid) -> None:
-    """4 instead of 10 an hour, then 12 hours a day from 16 October: 360 and 192 hours × 6; 192 hours × 4 not run."""
+def test_a_schedule_after_a_resize_leaves_it_what_it_would_save_without(paid: Paid) -> None:
+    """4 instead of 10 an hour, 12 hours a day from 16 October: 744 hours × 6, and 192 hours × 4 not run.
+
+    Together what it would have cost less what was paid: 7,440 − (360 + 192) × 4.
+    """
     paid.hours("i-1", BEFORE, DONE + timedelta(days=1))
     small: dict[str, Any] = {"instance_type": "g5.xlarge", "list_rate": "5"}
     paid.hours("i-1", DONE + timedelta(days=1), MIDDLE + timedelta(days=1), rate="4", **small)
     paid.hours("i-1", MIDDLE + timedelta(days=1), NOVEMBER, rate="4", hours="12", **small)
     paid.done(paid.advise("size-1", "i-1", kind="rightsize"), DONE)
     paid.done(paid.advise("plan-1", "i-1", kind="schedule"), MIDDLE)
-    assert paid.lines("size-1")["2026-10"].realised == (360 + 192) * 6
-    assert paid.lines("plan-1")["2026-10"].realised == 192 * 4
+    first, second = paid.lines("size-1")["2026-10"], paid.lines("plan-1")["2026-10"]
+    assert (first.realised, second.realised) == (744 * 6, 192 * 4)
+    assert first.realised + second.realised == 7440 - (360 + 192) * 4
+    assert "192 hours" in first.remark
 
 
 def test_a_schedule_is_ended_by_the_stop_of_the_machine(paid: Paid) -> None:

@@ -62,12 +62,12 @@ def test_a_stop_says_what_its_group_started_since(paid: Paid, first: date, end: 
 
 
 def test_new_machines_count_with_the_resize_and_the_schedule_of_their_group(paid: Paid) -> None:
-    """At 4 and for 12 hours from October on: 31 × 12 × (10 − 4) and 31 × 12 × 10 are all of 7,440 − 1,488."""
+    """At 4 and for 12 hours from October on: 31 × 24 × (10 − 4) and 31 × 12 × 4 are all of 7,440 − 1,488."""
     each_morning(paid, OCTOBER, NOVEMBER, rate="4", **SMALL)
     paid.done(paid.advise("size-1", "i-1", kind="rightsize"), DONE)
     paid.done(paid.advise("plan-1", "i-1", kind="schedule"), DONE)
     sized, planned = (paid.lines(name)["2026-10"].realised for name in ("size-1", "plan-1"))
-    assert (sized, planned) == (31 * 12 * 6, 31 * 12 * 10)
+    assert (sized, planned) == (31 * 24 * 6, 31 * 12 * 4)
     assert sized + planned == 7440 - 1488
 
 
