@@ -35,7 +35,9 @@ class Bills:
         self._charges: list[dict[str, Any]] = []
         with store.engine.connect() as connection:
             lines = "SELECT slice_id, half, max(ordinal) FROM charge GROUP BY 1, 2"
-            self._ordinals = {(slice_id, half): last for slice_id, half, last in connection.execute(text(lines))}
+            self._ordinals: dict[tuple[int, int], int] = {
+                (slice_id, half): last for slice_id, half, last in connection.execute(text(lines))
+            }
             bills = "SELECT kind, provider, scope, period, slice_id FROM slice WHERE kind = 'bill'"
             rows = connection.execute(text(bills)).all()
         self._slices: dict[tuple[object, ...], int] = {tuple(key): slice_id for *key, slice_id in rows}
