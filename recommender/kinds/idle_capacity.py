@@ -13,7 +13,8 @@ Method
     The range is of the weeks, and of the hours or days in which what is left may fall short.
 Cases
     A commitment to it still runs, or it was paid in advance (capacity blocks): nothing is saved before it ends, and the
-    reason says when. Use not recorded: unknown, never idle. Bought within the window: whoever it is for may not have
+    reason says when. Units at the price of a term (``1MonthCommit``) whose end no listing tells may be within it: no
+    advice. Use not recorded: unknown, never idle. Bought within the window: whoever it is for may not have
     begun. A bill by the month says of no day that any stood empty, unless nothing ran at all. One without hours or
     machine-hours does not tell a reservation that is empty every night: the least of its days, of medium confidence.
     Warm pools end by themselves within the hour. Units that changed in the window: its days count at the number there
@@ -86,6 +87,8 @@ def evaluate(subject: Capacity, settings: Recommend) -> Advice | WhyNot:
         return no("prepaid", f"A capacity block is paid in advance{_until(subject)}: giving it up saves nothing.")
     if subject.ends_at is not None and subject.ends_at > subject.as_of:
         return no("committed", f"It is committed to{_until(subject)}: until then giving it up saves nothing.")
+    if subject.ends_at is None and subject.sold_for is not None:
+        return no("term_unknown", _term_unknown(subject))
     if cost is None:
         return no("cost_unknown", COST_UNKNOWN)
     answer = (
@@ -343,6 +346,18 @@ def _advice(
             ),
             "cost_until": subject.costs[-1].day.isoformat(),
         },
+    )
+
+
+def _term_unknown(subject: Capacity) -> str:
+    how = (
+        "List it: aispend collect aws/inventory."
+        if subject.provider == "aws"
+        else "Look at its order, which can be left to end with its term."
+    )
+    return (
+        f"Its price is one for {subject.sold_for} at a time, and when this term ends nobody told: until then it is "
+        f"paid for all the same. {how}"
     )
 
 

@@ -7,13 +7,15 @@ Assumes     the bill says which hours of a reservation were not used (FOCUS stat
             over their hours: a day on which they changed says neither number. Use is what is recorded for the resource,
             else for the provider, account and model: then what was bought by the token counts with it, which is
             careful. Where nothing is, whether anybody looked tells silence from ignorance (``watched.py``).
-Cases       A day without a line had nothing unused. A charge without a cost makes its day's cost unknown. One of a
+Cases       Units of throughput whose SKU names a term (Bedrock's 1MonthCommit, Vertex's 1 month) are sold for it.
+            A day without a line had nothing unused. A charge without a cost makes its day's cost unknown. One of a
             longer time is of each of its days alike.
 Drawbacks   Use is known by the hour, and a unit's limit is by the minute.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -31,6 +33,7 @@ from recommender.subjects.reserved_hours import measured_use, ran_in
 from recommender.subjects.served_use import Use, served_use
 from recommender.subjects.watched import looked_at, watched_days
 
+_TERM = re.compile(r"(\d+)[ _-]*([a-z]+)", re.IGNORECASE)
 What = Literal["provisioned_throughput", "capacity_reservation", "warm_pool"]
 
 
@@ -38,7 +41,8 @@ What = Literal["provisioned_throughput", "capacity_reservation", "warm_pool"]
 class Capacity(Subject):
     """Paid capacity; ``units`` of throughput or machines of ``instance_type``, None unknown.
 
-    ``ends_at`` is when the commitment to it ends (None: none is known), ``use`` what was asked of it by hour.
+    ``ends_at`` is when the commitment to it ends (None: none is known), ``sold_for`` the term that its price is of, in
+    the bill's words (None: it has none), ``use`` what was asked of it by hour.
     ``details`` are its newest listing's. ``unit_hours`` are what each day was charged for, in unit- or machine-hours;
     of a reservation those that stood empty, and ``ran`` what ran in it: None unknown, a day that is missing nothing.
     ``units_used`` are the most units of throughput that a day's minutes used, as the cloud measures it. ``is_by_day``
@@ -50,6 +54,7 @@ class Capacity(Subject):
     accelerator_type: str | None
     units: Decimal | None
     ends_at: datetime | None = None
+    sold_for: str | None = None
     use: Use | None = None
     state: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
@@ -100,6 +105,7 @@ def load_capacity(connection: Connection, as_of: datetime, window_days: int) -> 
             unit_hours=hours,
             ran=running,
             ends_at=terms.get(row.resource_id) or _ends(life),
+            sold_for=_term(row.sold_for),
             use=looked_at(
                 use or by_model.get((row.provider, row.account, row.model)),
                 watched.get(row.resource_key, frozenset()),
@@ -153,6 +159,12 @@ def _size(row: Any) -> Decimal | None:
     return round(row.quantity / hours, 2) if row.quantity and hours and row.by_hour else None
 
 
+def _term(words: str | None) -> str | None:
+    """``1 month`` of 1Month, as a bill runs words together."""
+    found = None if words is None else _TERM.fullmatch(words)
+    return None if found is None else f"{found[1]} {found[2].lower()}{'' if found[1] == '1' else 's'}"
+
+
 def _ends(life: Life) -> datetime | None:
     told = life.details.get("commitment_ends_at", life.details.get("ends_at"))
     return datetime.fromisoformat(str(told)) if told else None
@@ -171,7 +183,10 @@ _CHARGES = rf"""
                c.pricing_quantity / days AS pricing_quantity, days > 1 AS of_several,
                coalesce(k.pricing_category = 'Committed', false) OR c.commitment_key <> 0 AS covered,
                lower(s.pricing_unit) ~ 'hour|hrs?$' AS by_hour, k.capacity_reservation_id AS reservation,
-               k.capacity_reservation_status IS NOT NULL AS marked
+               k.capacity_reservation_status IS NOT NULL AS marked,
+               CASE WHEN s.platform = 'provisioned_throughput'
+                    THEN substring(concat_ws(' ', s.usage_type, s.sku_meter, s.charge_description)
+                                   FROM '(?i)\d+[ _-]*(?\:week|month|year)') END AS sold_for
         FROM charge c JOIN sku s USING (sku_key) JOIN charge_kind k USING (charge_kind_key)
         JOIN account a USING (account_key) LEFT JOIN location l USING (location_key)
         LEFT JOIN resource r ON r.resource_key = c.resource_key AND c.resource_key <> 0
@@ -199,6 +214,7 @@ _CHARGES = rf"""
                 THEN coalesce(sum(cost) FILTER (WHERE NOT covered), 0) END AS uncovered,
            bool_or(effective_cost IS NULL AND cost IS NOT NULL) AS billed, sum(pricing_quantity) AS quantity,
            bool_and(coalesce(by_hour, false)) AS by_hour, max(reservation) AS reservation, bool_and(marked) AS marked,
+           max(sold_for) AS sold_for,
            bool_or(of_several) AS of_several
     FROM valued
     GROUP BY what, provider, account, region, resource_id, coalesce(model, instance_type), currency, day

@@ -11,7 +11,8 @@ import pytest
 
 from aispend.advising import Recommend
 from aispend.moving import IdleCapacity
-from recommender.kinds.idle_capacity import KIND
+from recommender.contract import WhyNot
+from recommender.kinds.idle_capacity import KIND, evaluate
 from recommender.subjects.capacity import Capacity
 from recommender.subjects.served_use import Use
 from tests.recommender.conftest import AS_OF
@@ -61,6 +62,19 @@ def test_units_that_would_have_been_too_few_later_are_kept() -> None:
 )
 def test_every_refusal_has_its_reason(subject: Capacity, settings: Recommend, reason: str) -> None:
     assert refuse(subject, settings) == reason
+
+
+@pytest.mark.parametrize(("provider", "how"), [("aws", "aispend collect aws/inventory"), ("gcp", "Look at its order")])
+def test_units_at_the_price_of_a_term_wait_for_its_end(provider: str, how: str) -> None:
+    """Bought for six months or one: given up today, the rest of it is paid for all the same."""
+    found = evaluate(units(use(0), provider=provider, sold_for="6 months"), SETTINGS)
+    assert isinstance(found, WhyNot)
+    assert found.reason == "term_unknown"
+    assert "one for 6 months at a time" in found.explanation
+    assert how in found.explanation
+    # a term that is over goes on by the hour
+    ended = units(use(0), provider=provider, sold_for="6 months", ends_at=AS_OF - timedelta(days=1))
+    assert advise(ended).saving.net == Decimal("7300.00")
 
 
 def test_a_commitment_that_has_ended_binds_nobody() -> None:

@@ -15,6 +15,7 @@ from aispend.schema import (
     resource_alias,
     resource_history,
     resource_life,
+    sku,
     spot_price,
     spot_risk,
     workload_hour,
@@ -69,6 +70,24 @@ def test_a_listing_knows_units_and_the_end_of_the_commitment(ledger: Store) -> N
     )  # fmt: skip
     units = loaded(ledger)["provisioned-model/abc"]
     assert (units.units, units.ends_at) == (Decimal(3), datetime(2026, 12, 24, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("words", "sold_for"),
+    [
+        ({"usage_type": "USE1-MP:USE1_ProvisionedThroughput_1MonthCommit_ModelUnits_Usage-Units"}, "1 month"),
+        ({"sku_meter": "ProvisionedThroughput_6MonthCommit_ModelUnits"}, "6 months"),
+        ({"charge_description": "Vertex AI: Provisioned Throughput 1 week"}, "1 week"),
+        ({"usage_type": "USE1-MP:USE1_ProvisionedThroughput_NoCommit_ModelUnits_Usage-Units"}, None),
+        ({"sku_meter": "Provisioned Managed Global Unit"}, None),
+    ],
+)
+def test_the_bill_says_for_which_term_units_are_sold(
+    ledger: Store, words: dict[str, str], sold_for: str | None
+) -> None:
+    with ledger.engine.begin() as connection:
+        connection.execute(sku.update().where(sku.c.platform == "provisioned_throughput").values(words))
+    assert loaded(ledger)["provisioned-model/abc"].sold_for == sold_for
 
 
 def test_what_is_asked_of_the_model_is_asked_of_its_units(ledger: Store) -> None:
