@@ -47,9 +47,9 @@ def counted(subject: TokenUse, days: int) -> tuple[TokenPrices, Counted] | None:
     Tokens written to a cache are input here, at what both cost together. A class of which there are none has the price
     0, or None for cached input.
     """
-    tokens = subject.amount("input", days) + subject.amount("cache_write", days)
+    tokens = subject.all_tokens("input", days) + subject.all_tokens("cache_write", days)
     cost = subject.cost("input", days) + subject.cost("cache_write", days)
-    use = Counted(tokens, subject.amount("output", days), subject.amount("cached_input", days))
+    use = Counted(tokens, subject.all_tokens("output", days), subject.all_tokens("cached_input", days))
     if not (use.uncached_input or use.output or use.cached_input):
         return None
     prices = TokenPrices(

@@ -225,7 +225,7 @@ def _share(
         return _NOTHING
     found = cache_saving(
         TokenPrices(input=price, output=_NOTHING, cached_input=price * terms.cached[1]),
-        subject.amount("input", days),
+        subject.all_tokens("input", days),
         rules,
         repeated_share=min(max(repeated - already, _NOTHING) / plain, _ALL),
         hit_rate=hit_rate,

@@ -4,7 +4,7 @@ Assumes     charges of platform ``token_api`` and their shares say whose cost it
 Method      Cost and tokens by class and day are the shares of the bill (the price is one over the other). Requests,
             hours of the day, prompt lengths and latency are those recorded for the same provider, model, tier, account
             and team; a record without an account or team goes where only one fits. Where the bill counts no tokens at
-            all, those recorded stand in.
+            all, those recorded stand in; on days without a record as many as the price on the others says.
             A model that caches lends its rates to others of its team, or else of its provider, as something to
             reckon with.
 Cases       Records that fit several, or none, are left out: requests are then unknown, never 0.
@@ -117,9 +117,21 @@ class TokenUse(Subject):
         return tokens / requests if requests and tokens else None
 
     def price(self, unit_class: str, days: int) -> Decimal | None:
-        """Effective price of a million tokens of a class; None where none were bought."""
+        """Effective price of a million tokens of a class, of the days that count any; None where none are counted."""
         tokens = self.amount(unit_class, days)
-        return self.cost(unit_class, days) * 1_000_000 / tokens if tokens else None
+        return self._cost_of_counted(unit_class, days) * 1_000_000 / tokens if tokens else None
+
+    def all_tokens(self, unit_class: str, days: int) -> Decimal:
+        """Tokens of a class in the last ``days``; of days nobody counted them on, as many as the price says."""
+        tokens, whole = self.amount(unit_class, days), self.cost(unit_class, days)
+        known = self._cost_of_counted(unit_class, days)
+        return tokens if known in (whole, _NOTHING) else tokens * whole / known
+
+    def _cost_of_counted(self, unit_class: str, days: int) -> Decimal:
+        counted = self.tokens.get(unit_class, {})
+        return self._recent(
+            {day: cost for day, cost in self.class_costs.get(unit_class, {}).items() if counted.get(day)}, days
+        )
 
     def input_share(self, unit_class: str, days: int) -> Decimal:
         """Share of its input that is of a class: ``cached_input`` gives the hit rate of its tokens."""

@@ -16,7 +16,7 @@ from recommender.kinds.managed_or_self_host import GATE, KIND, evaluate
 from recommender.subjects.served_tokens import ServedTokens, Serving
 from tests.recommender.conftest import AS_OF
 from tests.recommender.kinds.contract import KindContract
-from tests.recommender.kinds.tokens import for_nothing, partly_unknown, tokens_bought
+from tests.recommender.kinds.tokens import counted_on_last, for_nothing, partly_unknown, tokens_bought
 
 SETTINGS = Recommend()
 BENCHMARK = Replica(
@@ -248,6 +248,20 @@ def test_days_of_unknown_cost_are_like_the_others_and_the_machines_cost_once(unk
     assert found.evidence["api_monthly_cost"] == "136875.00"
     assert found.saving.net == Decimal("121555.75")
     assert found.evidence["load"] == advise(whole, MEASURED).evidence["load"]
+
+
+def test_tokens_counted_on_some_days_are_as_many_on_the_others_as_their_cost_says() -> None:
+    """600 M out a day are 6,944 a second of 2,500: three machines, though a log has seven of fourteen days.
+
+    Of 600 M at 15 and 1,000 M at 3 a day, 12,000, are 365,000 a month, for 22,978.88; a price is of counted days.
+    """
+    whole = tokens_bought(model="llama-3.1-70b", millions={"input": "1000", "output": "600"})
+    found = advise(counted_on_last(whole, 7), MEASURED)
+    assert found.evidence["replicas"] == 3
+    assert (found.evidence["own_monthly_cost"], found.evidence["api_monthly_cost"]) == ("22978.88", "365000.00")
+    assert found.evidence["price_per_million"] == {"input": "3", "output": "15"}
+    same = ("load", "break_even_load", "break_even_tokens")
+    assert [found.evidence[name] for name in same] == [advise(whole, MEASURED).evidence[name] for name in same]
 
 
 def test_the_largest_hour_decides_how_many() -> None:

@@ -15,7 +15,7 @@ from recommender.kinds.prompt_cache import GATE, KIND, evaluate
 from recommender.subjects.token_use import CacheRates
 from tests.recommender.kinds.asking import advising, refusing
 from tests.recommender.kinds.contract import KindContract
-from tests.recommender.kinds.tokens import for_nothing, partly_unknown, tokens_bought, two_weeks
+from tests.recommender.kinds.tokens import counted_on_last, for_nothing, partly_unknown, tokens_bought, two_weeks
 
 
 def measured(share: str, hit_rate: str) -> Recommend:
@@ -38,6 +38,11 @@ def test_a_measured_prefix_counts() -> None:
 def test_days_of_unknown_cost_save_the_same_share_as_the_others() -> None:
     """Input of seven days beside output that has no known cost: 18.84 a day, as of the days that are known."""
     found = advise(partly_unknown(tokens_bought(), "output"), measured("0.8", "0.9"))
+    assert found.saving.net == Decimal("573.05")
+
+
+def test_tokens_counted_on_some_days_save_the_same_share() -> None:
+    found = advise(counted_on_last(tokens_bought(), 7), measured("0.8", "0.9"))
     assert found.saving.net == Decimal("573.05")
 
 
