@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import IntEnum
 from typing import Any
@@ -50,8 +50,13 @@ class Accelerators:
     power_mean: NDArray[np.float32]
 
 
-def of_all_cards(history: Accelerators, count: Decimal | None) -> Accelerators:
-    """The history with a row of unknown values for each accelerator of ``count`` that has none: never measured."""
+def of_all_cards(history: Accelerators, count: Decimal | None, changed: date | None = None) -> Accelerators:
+    """The history with a row for each accelerator of ``count``: of unknown values where it was never measured.
+
+    Of what was ``changed`` on a day to a type of fewer, those that were measured before alone are gone: they do nothing
+    since.
+    """
+    history = _without_gone(history, math.ceil(count or 0), changed)
     lacking = math.ceil(count or 0) - len(history.activity_max)
     if lacking <= 0:
         return history
@@ -66,6 +71,29 @@ def of_all_cards(history: Accelerators, count: Decimal | None) -> Accelerators:
         memory_used_max=filled(history.memory_used_max),
         memory_total=filled(history.memory_total),
         power_mean=filled(history.power_mean),
+    )
+
+
+def _without_gone(history: Accelerators, count: int, changed: date | None) -> Accelerators:
+    too_many = len(history.activity_max) - count
+    if changed is None or not 0 < too_many < len(history.activity_max):
+        return history
+    since = datetime.combine(changed, time(), history.start.tzinfo)
+    hour = max((since - history.start) // timedelta(hours=1), 0)
+    silent = np.isnan(history.activity_max[:, hour * SLOTS_PER_HOUR :]).all(axis=1)
+    gone = np.flatnonzero(silent)[-too_many:]
+
+    def nothing(values: NDArray[Any], since: int) -> NDArray[Any]:
+        values = values.copy()
+        values[gone, since:] = 0
+        return values
+
+    return replace(
+        history,
+        activity_mean=nothing(history.activity_mean, hour * SLOTS_PER_HOUR),
+        activity_max=nothing(history.activity_max, hour * SLOTS_PER_HOUR),
+        memory_used_max=nothing(history.memory_used_max, hour),
+        memory_total=nothing(history.memory_total, hour),
     )
 
 

@@ -7,8 +7,8 @@ Method
     than the machines of today have, each of them counts in part, so that all come to as many as run today. Days up to
     the last of one that ended and was of a type that none has today tell nothing of what it costs now.
 Known drawbacks
-    Of a bill by the day a machine counts as 24 hours on its first and last day, so that the day of a replacement costs
-    half.
+    Where a bill by the day does not say how many hours, a machine has 24 on its first and last day, so that the day of
+    a replacement costs half.
 """
 
 from __future__ import annotations

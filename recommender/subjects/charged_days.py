@@ -109,7 +109,7 @@ def _sum(one: DailyCost, other: DailyCost) -> DailyCost:
     mask = masks[0] | masks[-1] if masks else None
     return DailyCost(
         day=one.day,
-        hours=24 if mask is None else mask.bit_count(),
+        hours=max(one.hours, other.hours) if mask is None else mask.bit_count(),
         list_cost=add(one.list_cost, other.list_cost),
         effective_cost=add(one.effective_cost, other.effective_cost),
         uncovered_effective_cost=add(one.uncovered_effective_cost, other.uncovered_effective_cost),

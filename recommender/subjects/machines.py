@@ -39,7 +39,7 @@ from recommender.histories import daily_maxima, histories
 from recommender.methods.idle import TWO_MONTHS
 from recommender.methods.states import SLOTS_PER_DAY, Accelerators, of_all_cards
 from recommender.prices import CATALOGUE, PriceBook
-from recommender.subjects import changed_type
+from recommender.subjects import changed_type, machine_hours
 from recommender.subjects.bound_cost import FOLLOWS, FOLLOWS_WITHIN_FAMILY, TERM_OF_COMMITMENT, left_behind
 from recommender.subjects.charged_days import on_its_days, one_a_day
 from recommender.subjects.fleets import has_ended, siblings
@@ -164,20 +164,22 @@ def load_machines(
         fact = facts.get(resource_key)
         if fact is None:
             continue
+        newest = costs[resource_key, currency][-1].day
+        changed = changed_type.since(fact["provider"], types[resource_key], fact["billed_type"], newest)
         model, team, stage, is_models_own = owners.get(resource_key, (None, None, None, True))
         yield Machine(
             resource_key=resource_key,
             siblings=beside.get(resource_key, 0),
             currency=currency,
             costs=costs[resource_key, currency],
-            costs_since=changed_type.since(
-                fact["provider"], types[resource_key], fact["billed_type"], costs[resource_key, currency][-1].day
-            ),
+            costs_since=changed,
             model=model,
             team=team,
             stage=stage,
             is_models_own=is_models_own,
-            accelerators=of_all_cards(history, fact["accelerator_count"]) if history and key == resource_key else None,
+            accelerators=of_all_cards(history, fact["accelerator_count"], changed)
+            if history and key == resource_key
+            else None,
             earlier=_earlier(connection, resource_key, history, as_of) if key == resource_key else None,
             requests=requests.get(resource_key),
             workload_seconds=_as_floats(workloads.get(resource_key)),
@@ -197,7 +199,8 @@ def load_machines(
             market=markets.market(fact["provider"], fact["region"], fact["instance_type"]),
             as_of=as_of,
             prices=prices,
-            **{name: value for name, value in fact.items() if name != "billed_type"},
+            tags=lives.get(resource_key, Life()).tags | fact["tags"],
+            **{name: value for name, value in fact.items() if name not in ("billed_type", "tags")},
         )
 
 
@@ -254,6 +257,7 @@ def _daily_costs(
             left_behind(covered, FOLLOWS),
             left_behind(covered, or_(FOLLOWS, FOLLOWS_WITHIN_FAMILY)),
             func.array_agg(sku.c.instance_type.distinct()).filter(sku.c.instance_type.is_not(None)),
+            machine_hours.quantity(),
         )
         .outerjoin(commitment, commitment.c.commitment_key == charge.c.commitment_key)
         .outerjoin(commitment_term, TERM_OF_COMMITMENT)
@@ -289,10 +293,11 @@ def _daily_costs(
         bound,
         bound_to_type,
         named,
+        quantity,
     ) in rows:
         of_line = DailyCost(
             day=day,
-            hours=24 if mask is None else int(mask).bit_count(),
+            hours=machine_hours.hours_of(mask, quantity),
             list_cost=list_cost if list_known else None,
             effective_cost=effective,
             uncovered_effective_cost=uncovered,

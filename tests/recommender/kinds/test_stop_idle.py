@@ -1,6 +1,7 @@
 """Idle advice: what is idle, what only looks so, and what must not be said."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -86,6 +87,15 @@ def test_half_the_hours_unknown_gives_no_advice(make_subject: Make) -> None:
     activity = np.zeros((8, FORTNIGHT))
     activity[:, : FORTNIGHT // 2] = np.nan
     assert refuse(make_subject(accelerators=history(activity))) == "telemetry_missing"
+
+
+def test_a_bill_by_the_day_counts_the_hours_its_quantity_says(make_subject: Make) -> None:
+    """On from 8 to 18, and measured then: ten of ten hours billed, where a bill by the day is not of all 24."""
+    activity = np.where(np.arange(FORTNIGHT) // 12 % 24 // 10 == 0, 0.0, np.nan)
+    by_day = make_subject(accelerators=history(np.tile(activity, (8, 1))))
+    ten_hours = [replace(cost, hours=10, effective_cost=Decimal(200)) for cost in by_day.costs]
+    assert refuse(by_day) == "telemetry_missing"
+    assert advise(replace(by_day, costs=ten_hours)).evidence["coverage"] == 1
 
 
 def test_one_unknown_accelerator_of_eight_keeps_the_whole_unknown(make_subject: Make) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from decimal import Decimal
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aispend.advising import Idle
-from recommender.methods.states import State, resource_states, slot_states
-from tests.recommender.conftest import history
+from recommender.methods.states import State, of_all_cards, resource_states, slot_states
+from tests.recommender.conftest import AS_OF, history
 
 IDLE = Idle()
 RESIDENT_BYTES = 512 * 2**20
@@ -39,3 +42,22 @@ def test_each_slot_has_the_state_that_is_said_of_it(activities: list[float], hel
 def test_a_resource_is_as_busy_as_its_busiest_and_unknown_where_an_idle_one_is() -> None:
     states = np.array([[0, 0, 1, 2, 3], [1, 4, 2, 2, 1]], dtype=np.int8)
     assert resource_states(states).tolist() == [State.UNKNOWN, State.BUSY, State.RESIDENT_IDLE, 2, State.UNDERUSED]
+
+
+def test_cards_that_a_smaller_type_does_not_have_do_nothing_since() -> None:
+    """Two days of four cards, then one of two, idle: the machine is idle on the third day, and not unknown."""
+    activity = np.full((4, 3 * 288), 0.5)
+    activity[:2, 2 * 288 :] = 0.0
+    activity[2:, 2 * 288 :] = np.nan
+    before = history(activity)
+    changed = (AS_OF - timedelta(days=1)).date()
+    found = of_all_cards(before, Decimal(2), changed)
+    states = resource_states(slot_states(found, IDLE.max_activity, IDLE.resident_bytes, IDLE.underused_activity))
+    assert (states[: 2 * 288] == State.BUSY).all()
+    assert (states[2 * 288 :] == State.RESIDENT_IDLE).all()
+    assert found.memory_used_max[:, -1].tolist() == [40 * 2**30, 40 * 2**30, 0, 0]
+    assert np.isnan(before.activity_max[2:, -1]).all()
+    # of as many cards as there are now, one that nobody measures any more is unknown
+    for cards, since in ((4, changed), (2, None)):
+        same = of_all_cards(before, Decimal(cards), since)
+        assert np.isnan(same.activity_max[2:, 2 * 288 :]).all()

@@ -116,6 +116,59 @@ def test_accelerators_nobody_measured_are_there_and_unknown(ledger: Store) -> No
     assert {len(rows) for rows in (history.activity_mean, history.memory_used_max, history.power_mean)} == {8}
 
 
+def test_of_cards_that_a_type_before_had_nothing_is_missing_since(ledger: Store) -> None:
+    """Two cards until the 15th and one since: the second is measured on the 15th, and is gone on the 19th."""
+    changed_type(ledger, 2, date(2026, 11, 16))
+    with ledger.engine.begin() as connection:
+        connection.execute(resource.update().where(resource.c.resource_key == 3).values(accelerators=1))
+    write(
+        ledger, resource_alias, namespace="*", alias="node", valid_from=datetime(2026, 1, 1, tzinfo=UTC),
+        resource_key=3, method="bill", confidence=1,
+    )  # fmt: skip
+    for index, day in ((0, 15), (1, 15), (0, 19)):
+        write(
+            ledger, accelerator_hour, slice_id=1, namespace="files", alias="node", accelerator_index=index,
+            interval_seconds=300, hour=datetime(2026, 11, day, tzinfo=UTC), counter="sm_active", coverage=1,
+            slot_max=[0.5] * 12,
+        )  # fmt: skip
+    history = spot_machine(ledger).accelerators
+    assert history is not None
+    load = history.activity_max.sum(axis=0)
+    assert set(load[8 * 288 : 8 * 288 + 12]) == {1.0}
+    assert set(load[12 * 288 : 12 * 288 + 12]) == {0.5}
+
+
+@pytest.mark.parametrize(
+    ("unit", "amounts", "hours"),
+    [
+        ("Hours", (10, None), 10),
+        # a begun hour is one, and cores beside accelerators are of the same hours, which nobody can say
+        ("Hours", ("9.25", None), 10),
+        ("Hours", (10, 10), 20),
+        ("Seconds", (36_000, None), 10),
+        ("GB", (10, None), 24),
+        # a scale set of three
+        ("Hours", (72, None), 24),
+    ],
+)
+def test_a_day_without_hours_has_as_many_as_its_quantity_says(
+    ledger: Store, unit: str, amounts: tuple[object, object], hours: int
+) -> None:
+    with ledger.engine.begin() as connection:
+        connection.execute(charge.delete().where(charge.c.resource_key == 3))
+        connection.execute(sku.update().where(sku.c.sku_key == 2).values(consumed_unit=unit, pricing_unit=None))
+    for number, amount in enumerate(amount for amount in amounts if amount is not None):
+        write(
+            ledger, charge,
+            billing_month=date(2026, 11, 1), slice_id=1, half=0, ordinal=900 + number, charge_date=date(2026, 11, 20),
+            account_key=1, sku_key=2, location_key=1, resource_key=3, tag_set_key=0, commitment_key=0,
+            charge_kind_key=SPOT, billed_cost=30, effective_cost=30, list_cost=30, line_count=1,
+            consumed_quantity=amount,
+        )  # fmt: skip
+    (cost,) = spot_machine(ledger).costs
+    assert (cost.hours, cost.hours_mask) == (hours, None)
+
+
 def test_a_dollar_is_worth_what_the_newest_rate_says(ledger: Store) -> None:
     assert spot_machine(ledger).per_dollar == 1
     with ledger.engine.begin() as connection:
