@@ -198,7 +198,8 @@ class Kind(Generic[Looked]):
     say of one. ``step`` places its saving in the order they act in. On one resource, kinds of one step exclude each
     other unless named in ``together``, and ``alone`` excludes every other kind. ``is_of_whole_group``: what it changes
     a group sets for all of its machines, so that it needs all of them; ``of_group`` rewords a line of it for the number
-    of machines the group will have, the sum of ``evidence["machines"]`` of its lines.
+    of machines the group will have, the sum of ``evidence["machines"]`` of its lines. ``is_of_part``: the cost it acts
+    on is a part of what its resources cost, that of some of the runs on them.
     """
 
     name: str
@@ -212,4 +213,5 @@ class Kind(Generic[Looked]):
     together: frozenset[str] = frozenset()
     excludes: frozenset[str] = frozenset()
     is_of_whole_group: bool = False
+    is_of_part: bool = False
     of_group: Callable[[Advice, int], Advice] | None = None

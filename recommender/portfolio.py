@@ -15,9 +15,9 @@ Method
 Cases
     Groups of more than ``EXACT`` proposals are combined greedily, the largest saving first.
     Estimates, what waits for its gate, and what saves nothing net count for nothing.
-    Proposals look back over windows of their own and may give a resource different costs: the least of them holds (of
-    commitments', which look back longest, only where no other proposal acts on it), so that the total never exceeds
-    what any of them says it costs.
+    Proposals look back over windows of their own and may give a resource different costs: the least of them holds, so
+    that the total never exceeds what any of them says it costs; the largest of commitments', which look back longest,
+    and of what some runs cost, which is a part of it, only where no other proposal acts on it.
 Sources
     docs/advice.md; methods, combining savings (T10.1).
 Known drawbacks
@@ -152,16 +152,16 @@ class _Parts:
     def __init__(self, advice: Sequence[Advice], kinds: Mapping[str, Kind[Any]], done: frozenset[int]) -> None:
         self.advice, self.kinds, self.done = advice, kinds, done
         self.resources = [item.resources for item in advice]
-        self.cost: dict[str, Decimal] = {}
-        others_first = sorted(
-            range(len(advice)), key=lambda number: (kinds[advice[number].kind].step is Step.COMMIT, number)
-        )
-        for number in others_first:
-            is_wide = kinds[advice[number].kind].step is Step.COMMIT
-            for name, cost in self.resources[number].items():
-                known = self.cost.get(name)
-                if known is None or (cost < known and not is_wide):
-                    self.cost[name] = cost
+        least: dict[str, Decimal] = {}
+        most: dict[str, Decimal] = {}
+        for item, own in zip(advice, self.resources, strict=True):
+            is_whole = kinds[item.kind].step is not Step.COMMIT and not kinds[item.kind].is_of_part
+            for name, cost in own.items():
+                if is_whole:
+                    least[name] = min(cost, least.get(name, cost))
+                else:
+                    most[name] = max(cost, most.get(name, cost))
+        self.cost = most | least
 
     def choices(self, able: Sequence[int]) -> list[_Choice]:
         """Each of ``able`` by itself; lines of a group as one, once with and once without machines that may go."""

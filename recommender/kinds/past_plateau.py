@@ -268,5 +268,6 @@ KIND = Kind(
     needs="workload records of training runs, and the curves of their metrics",
     applies=applies,
     evaluate=evaluate,
-    together=frozenset({"training_waste"}),
+    together=frozenset({NAME, "training_waste"}),
+    is_of_part=True,
 )

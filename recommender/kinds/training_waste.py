@@ -328,4 +328,7 @@ KIND = Kind(
     needs="workload records of training runs, with their outcomes",
     applies=applies,
     evaluate=evaluate,
+    # each is about runs of its own, whatever machines they share
+    together=frozenset({NAME}),
+    is_of_part=True,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from itertools import chain, combinations
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recommender.contract import Advice, Kind, Saving, Step, Subject
+from recommender.kinds.training_waste import KIND as RUNS
 from recommender.portfolio import EXACT, Counted, combine
 from recommender.subjects.machines import Machine
 from tests.recommender.commitments import EVERY_HOUR, offered
@@ -135,6 +137,31 @@ def test_a_long_window_does_not_make_a_young_machine_cheap(make_subject: Make) -
         advise(machine, "stop_idle", 10_000),
     ]
     assert nets(combine(advice, KINDS)) == [Decimal(0), Decimal(10_000)]
+
+
+def test_what_some_runs_on_a_machine_cost_is_not_what_it_costs(make_subject: Make) -> None:
+    """100 of the 300 of its lost runs, then 40 % of the 9,900 that are left of it; no more of a part than it costs."""
+    machine = make_subject()
+    runs = advise(machine, "training_waste", 100, cost=Decimal(300))
+    advice = [runs, advise(machine, "rightsize", 4000)]
+    assert nets(combine(advice, (*KINDS, RUNS))) == [Decimal(100), Decimal(3960)]
+    assert nets(combine(advice[::-1], (*KINDS, RUNS))) == [Decimal(3960), Decimal(100)]
+    # nor is it less than a commitment says
+    bought = advise(machine, "commit", 500, commits=offered(20, {"i-0a1b2c3d": (480, EVERY_HOUR)}))
+    alone, beside = (
+        combine(some, (*KINDS, RUNS))[-1].net for some in ([bought], [replace(runs, gate="a test"), bought])
+    )
+    assert alone == beside == Decimal(500)
+
+
+def test_runs_of_several_teams_on_one_machine_lose_less_each(make_subject: Make) -> None:
+    """60 of 600 and 30 of 300 that their runs cost of it: 60, and 30/600 of the 540 that are left."""
+    teams = [
+        advise(make_subject(team=team), "training_waste", net, cost=Decimal(10 * net))
+        for team, net in (("search", 60), ("ads", 30))
+    ]
+    assert nets(combine(teams, (*KINDS, RUNS))) == [Decimal(60), Decimal(27)]
+    assert nets(combine(teams[::-1], (*KINDS, RUNS))) == [Decimal(30), Decimal(57)]
 
 
 def test_estimates_and_what_waits_for_its_gate_count_for_nothing(make_subject: Make) -> None:
