@@ -1,13 +1,14 @@
 """Who decides how many there are of a machine: the group that would start another in its place.
 
 Assumes
-    Only what the bill itself says proves an owner: tags and labels a cloud's own service sets, or the resource id.
-    Those of EKS and Karpenter are tags of a person to AWS, which puts ``user:`` before them.
+    Only what a cloud itself says proves an owner: tags and labels its own services set, in the bill or in its listing
+    (a bill has only the tags that somebody chose for it), the resource id, or the scale set that a listing names. Those
+    of EKS and Karpenter are tags of a person to AWS, which puts ``user:`` before them.
     A fleet of an inventory says what belongs together and nothing more.
 Method
     First match of: EKS node group, Karpenter pool, auto-scaling group, EKS cluster, fleet of spot or of EC2, EMR,
-    ParallelCluster (AWS); scale set in the id (Azure); GKE node pool, managed instance group (Google); a cluster of
-    Databricks (any cloud).
+    ParallelCluster (AWS); scale set in the id, or of a machine with an id of its own (Azure); GKE node pool, managed
+    instance group (Google); a cluster of Databricks (any cloud).
 """
 
 from __future__ import annotations
@@ -200,7 +201,7 @@ def _databricks(subject: Machine) -> Owner | None:
 def _azure(subject: Machine) -> Owner | None:
     name = azure_part(subject.resource_id, "virtualmachinescalesets")
     if name is None:
-        return None
+        return _flexible(subject)
     place = azure_place(subject.resource_id)
     machine = azure_part(subject.resource_id, "virtualmachines")
     pool = _AKS_POOL.fullmatch(name)
@@ -212,6 +213,23 @@ def _azure(subject: Machine) -> Owner | None:
     shrink = f"az vmss deallocate --name {shlex.quote(name)} --instance-ids {shlex.quote(machine)} {place}"
     hint = "an autoscale rule may start another"
     return Owner(name, "scale_set", name, (), (shrink,), hint, "the scale set's model")
+
+
+def _flexible(subject: Machine) -> Owner | None:
+    """Of a scale set whose machines have ids of their own: a listing names it."""
+    listed = str((subject.life.details if subject.life else {}).get("owner") or "")
+    name = azure_part(listed, "virtualmachinescalesets")
+    if name is None:
+        return None
+    return Owner(
+        name,
+        "scale_set",
+        name,
+        (f"az vmss show --name {shlex.quote(name)} {azure_place(listed)}",),
+        (f"az vm deallocate --ids {shlex.quote(subject.resource_id)}",),
+        "an autoscale rule may start another",
+        "the scale set's model",
+    )
 
 
 def _aks(subject: Machine, scale_set: str, pool: str, machine: str | None) -> Owner:

@@ -264,6 +264,8 @@ def instance_rows(found: Sequence[Mapping[str, Any]], place: Place) -> list[dict
             fleet=fleet(tags_of(one)),
             image=one.get("ImageId"),
             launch_template=_template(tags_of(one)),
+            # a bill has only those that somebody chose for it
+            tags=tags_of(one) or None,
             capacity_reservation=one.get("CapacityReservationId"),
             launched_at=one["LaunchTime"],
         )

@@ -110,6 +110,7 @@ def machine_rows(rows: Iterable[Row], sets: Mapping[str, Row]) -> list[dict[str,
             lifecycle=(row.get("priority") or "Regular").lower().replace("regular", "on-demand"),
             fleet=fleet(row, sets),
             owner=row.get("managedBy") or scale_set_of(row),
+            tags=dict(row.get("tags") or {}),
             created_at=row.get("created"),
         )
         for row in rows

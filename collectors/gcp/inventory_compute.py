@@ -94,8 +94,13 @@ def fleet(one: Any) -> str | None:
     """The node pool or group an instance belongs to, which would start it again."""
     if pool := one.labels.get("goog-k8s-node-pool-name"):
         return "/".join(filter(None, (one.labels.get("goog-k8s-cluster-name"), pool)))
+    return last_of(made_by) if (made_by := group_of(one)) else None
+
+
+def group_of(one: Any) -> str | None:
+    """The managed group that made an instance, as its metadata names it: no bill has that."""
     made_by = next((item.value for item in one.metadata.items if item.key == "created-by"), "")
-    return last_of(made_by) if "/instanceGroupManagers/" in made_by else None
+    return str(made_by) if "/instanceGroupManagers/" in made_by else None
 
 
 def is_spot(one: Any) -> bool:
@@ -193,6 +198,7 @@ def instance_row(one: Any, project: Project) -> Row:
         region=region_of(zone),
         zone=zone,
         fleet=fleet(one),
+        tags=dict(one.labels) | ({"created-by": made_by} if (made_by := group_of(one)) else {}),
         capacity_reservation=", ".join(affinity.values) if specific else None,
         launched_at=started(one),
     )

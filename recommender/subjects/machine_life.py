@@ -48,6 +48,11 @@ class Life:
     details: Mapping[str, Any] = field(default_factory=dict)
     launched_at: datetime | None = None
 
+    @property
+    def tags(self) -> dict[str, str]:
+        """What its listing says it is tagged with; a bill has only the tags that somebody chose for it."""
+        return {str(key): str(value) for key, value in (self.details.get("tags") or {}).items()}
+
 
 @dataclass(frozen=True)
 class Jobs:

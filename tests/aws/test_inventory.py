@@ -68,7 +68,16 @@ def test_an_instance_says_what_it_was_started_from() -> None:
     place = inventory_ec2.Place(ACCOUNT, "us-east-1")
     with_both, bare = inventory_ec2.instance_rows([instance("i-1", ImageId="ami-1", Tags=tags), instance("i-2")], place)
     assert (with_both["details"]["image"], with_both["details"]["launch_template"]) == ("ami-1", "lt-0a:7")
-    assert not {"image", "launch_template"} & bare["details"].keys()
+    assert not {"image", "launch_template", "tags"} & bare["details"].keys()
+
+
+def test_an_instance_says_its_tags() -> None:
+    """Which group starts it again, and who wants to keep it: the bill has only the tags somebody chose for it."""
+    tags = {"aws:autoscaling:groupName": "serving", "do-not-stop": "yes"}
+    place = inventory_ec2.Place(ACCOUNT, "us-east-1")
+    listed = instance("i-1", Tags=[{"Key": key, "Value": value} for key, value in tags.items()])
+    (found,) = inventory_ec2.instance_rows([listed], place)
+    assert found["details"]["tags"] == tags
 
 
 def test_instances_come_with_names_fleet_and_their_part_of_an_accelerator(

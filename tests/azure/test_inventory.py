@@ -14,7 +14,7 @@ from aispend.clock import Clock
 from aispend.store import Store
 from collectors.azure.clients import AzureClients
 from collectors.azure.inventory import Inventory
-from collectors.azure.inventory_machines import fleet, sizes
+from collectors.azure.inventory_machines import fleet, machine_rows, sizes
 from collectors.runner import SourceReport
 from sample.azure_double import Azure, RefusalError
 from sample.azure_graph import PERMISSIONS, QUERY, Graph
@@ -366,6 +366,12 @@ def test_a_listing_that_is_not_whole_changes_nothing(
         report = run(Inventory(connect(), lambda: datetime(2026, 11, 21, 8, tzinfo=UTC)))
         assert [one.outcome for one in report.slices] == ["failed"]
         assert set(kept(database, "azure_vm")) == {"a"}
+
+
+def test_a_machine_says_its_tags() -> None:
+    tagged, bare = machine_rows([machine("a", tags={"role": "dr"}), machine("b")], {})
+    assert tagged["details"]["tags"] == {"role": "dr"}
+    assert "tags" not in bare["details"]
 
 
 def test_fleets() -> None:

@@ -134,6 +134,12 @@ def test_who_would_start_it_again_and_what_was_attached_to_it(
         "b": ("RUNNING", "prod/gpus", "spot"),
         "c": ("TERMINATED", None, "on-demand"),
     }
+    tags = {row[3]["name"]: row[3].get("tags") for row in asked(database, HISTORY)}
+    assert tags == {
+        "a": {"created-by": made_by},
+        "b": {"goog-k8s-node-pool-name": "gpus", "goog-k8s-cluster-name": "prod"},
+        "c": None,
+    }
     [(kind, count)] = asked(database, "SELECT accelerator_type, accelerators FROM resource WHERE resource_name = 'c'")
     assert (kind, count) == ("nvidia-t4", 2)
     ends = asked(database, "SELECT ended_at::text FROM resource_life WHERE ended_at IS NOT NULL")
