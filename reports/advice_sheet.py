@@ -8,7 +8,7 @@ from __future__ import annotations
 from recommender.life import possible
 from reports.advice_words import not_counted
 from reports.evidence import measured, replay_sentence
-from reports.formats import UNKNOWN, change_name, moment, money, percent, risk_name, saving_range
+from reports.formats import UNKNOWN, at_most, change_name, moment, money, percent, risk_name, saving_range
 from reports.views import PROMISING_STATES, Recommendation
 
 RISK = "Risk of acting"
@@ -51,11 +51,15 @@ def _at_most(row: Recommendation) -> str:
     """The bound of its risk, and of what it is a share: of hours, or of things that its rule was tried on."""
     if row.violation_bound is None:
         return ""
-    share, replay = f"at most {percent(row.violation_bound, 1)} of", row.evidence.get("replay") or {}
+    share, replay = f"{at_most(row.violation_bound)} of", row.evidence.get("replay") or {}
+    if "shortfall" in row.evidence and not replay:
+        return f": by the market's interruptions too few are there {percent(row.violation_bound, 1)} of the time"
     if "tried" in replay:
         said = f"{share} {replay['of']} {replay['wrong_where']}"
     elif "utilisation" in replay:
         said = f"not all of it is used in {share} hours"
+    elif "outbid" in replay:
+        said = f"spot costs more than on demand in {share} hours"
     else:
         said = f"falls short in {share} hours"
     return f": {said} (95\u00a0%\u00a0sure)"

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from reports.formats import UNKNOWN, count, figure, moment, money, percent, unit_price
+from reports.formats import UNKNOWN, at_most, count, figure, moment, money, percent, unit_price
 
 _COUNTERS = {
     "sm_active": "SM activity",
@@ -316,7 +316,7 @@ def replay_sentence(evidence: Mapping[str, Any], bound: Decimal | None = None) -
     else:
         said = f"On {_number(hours)} held-out hours it would have been over capacity for {_number(minutes)} minutes"
     if bound is not None:
-        said += f"; at most {percent(bound, 1)} of hours at 95\u00a0%"
+        said += f"; {at_most(bound)} of hours at 95\u00a0%"
     worst = replay.get("worst_overload", evidence.get("replay_worst_overload"))
     if minutes and worst and "outbid" not in replay:
         said += f"; at worst {_share(worst)} more was asked than there would have been"
@@ -334,7 +334,7 @@ def _tried(replay: Mapping[str, Any]) -> str | None:
         return None
     said = f"Tried on {_number(replay['tried'])} {replay['of']}: {_number(replay['wrong'])} {replay['wrong_where']}"
     bound = replay.get("violation_bound")
-    return f"{said}." if bound is None else f"{said}; at most {_share(bound)} of such at 95\u00a0%."
+    return f"{said}." if bound is None else f"{said}; {at_most(_decimal(bound))} of such at 95\u00a0%."
 
 
 def measured(evidence: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

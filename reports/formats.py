@@ -63,6 +63,12 @@ def percent(share: Decimal | None, decimals: int = 0) -> str:
     return UNKNOWN if share is None else percents.percent(share, decimals)
 
 
+def at_most(bound: Decimal) -> str:
+    """An upper bound of a share: ``at most 1.2 %``; one that rounds to nothing is not said to be none."""
+    share = percent(bound, 1)
+    return "less than 0.1 %" if bound > 0 and share == "0.0 %" else f"at most {share}"
+
+
 def share_spent(actual: Decimal | None, amount: Decimal) -> str:
     """What is spent of a budget: ``84 %``; net spend below zero is no share of it, and nearly all of it is not all."""
     if actual is None:

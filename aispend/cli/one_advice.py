@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from reports import views
 
+_NAMED = 6
+"""Resources a sheet names."""
+
 
 def register(group: typer.Typer) -> None:
     """Add the command to ``group``."""
@@ -53,7 +56,7 @@ def _sheet(row: views.Recommendation, life: Sequence[views.AdviceStep]) -> None:
     show.lines(f"! {text}" for text in badges(row))
     facts = [*advice_sheet.savings(row), *advice_sheet.facts(row)]
     if len(row.acts_on) > 1:
-        facts.append(("Acts on", f"{len(row.acts_on)} resources: {', '.join(sorted(row.acts_on))}"))
+        facts.append(("Acts on", _acted_on(row)))
     for title, pairs in (("what to do", facts), ("evidence", advice_sheet.proof(row))):
         show.lines([""])
         show.table([Head(title), Head("", wrap=True)], pairs)
@@ -76,6 +79,12 @@ def _sheet(row: views.Recommendation, life: Sequence[views.AdviceStep]) -> None:
     if terraform := row.evidence.get("terraform"):
         _verbatim("Terraform, what to set:", str(terraform))
     _verbatim("Decide, with the reason if there is one:", "\n".join(advice_sheet.decisions(row)))
+
+
+def _acted_on(row: views.Recommendation) -> str:
+    names = sorted(row.acts_on)
+    more = f" and {len(names) - _NAMED} more (all: --format json)" if len(names) > _NAMED else ""
+    return f"{len(names)} resources: {', '.join(show.short_id(name) for name in names[:_NAMED])}{more}"
 
 
 def _verbatim(title: str, text: str) -> None:

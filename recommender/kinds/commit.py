@@ -229,7 +229,7 @@ def _advice(
         confidence=confidence,
         effort="low",
         reason=(
-            f"In {percent(_above(usage, best.covers))} of {hours} hours at least "
+            f"In {percent(_above(usage, best.covers))} of {hours:,} hours at least "
             f"{in_words(best.covers, subject.currency)} an hour ran on demand; committed, an hour costs "
             f"{percent(sold)} of that{meanwhile}. It would cover {percent(coverage)} of the usage and be used "
             f"{percent(best.utilisation or 0)}.{ahead}"

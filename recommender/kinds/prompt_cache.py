@@ -263,6 +263,9 @@ def _advice(
         if terms.surcharge
         else "costs no more than plain input"
     )
+    compare = "# then compare cached input tokens before and after"
+    if offer.automatic:
+        compare += ", and some answers: another order of the prompt may change them"
     return Advice(
         kind=NAME,
         subject=subject,
@@ -279,8 +282,10 @@ def _advice(
             f"prompts have {subject.prompt_tokens:,.0f} tokens; from {terms.minimum:,} on they are cached."
             f"{cost_remark(subject, days)}"
         ),
-        undo="take the cache points out again; answers do not change",
-        command="\n".join((place(subject), "# " + how, "# then compare cached input tokens before and after")),
+        undo="put the prompt back in its order"
+        if offer.automatic
+        else "take the cache points out again; answers do not change",
+        command="\n".join((place(subject), "# " + how, compare)),
         target="prompt_cache",
         gate=None if repeats.measured else GATE,
         estimate_only=repeats.what_if,

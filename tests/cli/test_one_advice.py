@@ -39,6 +39,16 @@ def test_all_of_one_is_shown_with_its_life(filled: Run) -> None:
         assert said in text
 
 
+def test_of_many_resources_some_are_named_and_all_counted(filled: Run, database: Store) -> None:
+    """61 lines of paths that begin alike told nobody anything."""
+    names = {f"projects/1/zones/us-central1-a/instances/{number:02d}": {} for number in range(61)}
+    with database.engine.begin() as connection:
+        one = update(recommendation).where(recommendation.c.id == "00000001aaaa")
+        connection.execute(one.values(acts_on=names))
+    shown = words(filled("recommendations", "show", "00000001").out)
+    assert "Acts on 61 resources: 00, 01, 02, 03, 04, 05 and 55 more (all: --format json)" in shown
+
+
 def test_until_when_it_is_put_off_stands_with_who_and_why(filled: Run) -> None:
     given = ("--until", "2099-01-15", "--who", "ana", "--reason", "the audit")
     assert filled("recommendations", "snooze", "00000001", *given).status == 0

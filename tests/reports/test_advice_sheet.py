@@ -34,12 +34,34 @@ def row(evidence: dict[str, Any], **given: Any) -> views.Recommendation:
             "at most 1.2 % of checkpoints unread for 90 days read afterwards",
         ),
         ({"replay": {"hours": 720, "utilisation": 1.0}}, "not all of it is used in at most 1.2 % of hours"),
+        ({"replay": {"hours": 336, "outbid": 2}}, "spot costs more than on demand in at most 1.2 % of hours"),
     ],
 )
 def test_a_risk_says_what_its_bound_is_of(evidence: dict[str, Any], said: str) -> None:
     """A rule tried on checkpoints is tried on no hours; a commitment is too large where others are too small."""
     shown = dict(advice_sheet.facts(row(evidence, violation_bound=Decimal("0.0123"))))
     assert shown["Risk of acting"].replace("\u00a0", " ") == f"very low: {said} (95 % sure)"
+
+
+@pytest.mark.parametrize(
+    ("bound", "said"),
+    [
+        ("0.000012", "falls short in less than 0.1 % of hours (95 % sure)"),
+        ("0.0005", "falls short in less than 0.1 % of hours (95 % sure)"),
+        ("0.0006", "falls short in at most 0.1 % of hours (95 % sure)"),
+        ("0", "falls short in at most 0.0 % of hours (95 % sure)"),
+    ],
+)
+def test_a_bound_is_not_rounded_to_none(bound: str, said: str) -> None:
+    shown = dict(advice_sheet.facts(row({}, violation_bound=Decimal(bound))))
+    assert shown["Risk of acting"].replace("\u00a0", " ") == f"very low: {said}"
+
+
+def test_what_is_reckoned_of_interruptions_is_no_bound_of_a_replay() -> None:
+    """Replicas on spot whose prices were not collected: nothing was tried on history."""
+    evidence = {"shortfall": 0.0123, "replay_none_because": "the market's prices were not collected"}
+    shown = dict(advice_sheet.facts(row(evidence, violation_bound=Decimal("0.0123"))))
+    assert shown["Risk of acting"] == "very low: by the market's interruptions too few are there 1.2 % of the time"
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,8 @@ def test_unknown_prompt_lengths_are_asked_for() -> None:
 def test_where_caching_is_automatic_the_advice_is_the_order_of_the_prompt() -> None:
     found = advise(tokens_bought(provider="azure", model="gpt-4o"))
     assert "first" in found.proposed
+    assert found.undo == "put the prompt back in its order", "there are no cache points to take out"
+    assert "another order of the prompt may change them" in (found.command or "")
     assert found.evidence["write_surcharge"] == "0.0000"
 
 
