@@ -12,9 +12,10 @@ Method      The on-demand cost of each day is spread evenly over the hours the b
             whose work is to be bought, all; of what is switched off by the hour all but the machines that never are;
             else the share it will save. What is done already shows in the bill from its day on, and is taken out of the
             days before. What they take of hours that commitments cover for longer, these cover of the others instead.
-Cases       An hour nothing ran is zero usage: it would be paid for all the same. A day whose cost is unknown makes its
-            pool's usage of that day unknown. A machine that was changed to another type is on each day of the type it
-            is billed as.
+Cases       An hour nothing ran is zero usage: it would be paid for all the same. Days before the first that is loaded
+            of its payer, or before the end of a month that is not, are unknown: the usage begins after them. A day
+            whose cost is unknown makes its pool's usage of that day unknown. A machine that was changed to another type
+            is on each day of the type it is billed as.
 Drawbacks   Plans that cover several families and regions at once are taken as one for each; what changes set free of
             one is not looked for in the others. Usage outside AI, which is kept without resources, is left out: there
             may be more to commit to than is seen.
@@ -26,7 +27,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from math import ceil, prod
 from typing import Any
@@ -35,12 +36,14 @@ from sqlalchemy import Connection, text
 
 from aispend.clock import HOURS_PER_MONTH
 from aispend.money import rate
+from aispend.monthly_bills import CHARGED_UNTIL, JOIN_TO_DATE
 from recommender.contract import DailyCost, Subject
 from recommender.methods.hours_used import HOURS_PER_DAY, Spent, spread_over_hours, uncovered
 from recommender.methods.offered import Left
 from recommender.prices import PriceBook, load_prices
 from recommender.subjects.charged_days import each_day
 from recommender.subjects.committed_rates import CommittedRate, committed_rates
+from recommender.subjects.loaded_days import loaded_since
 
 _DECIDED = ("accepted", "done", "verified")
 _EXPIRED = "expired"
@@ -134,8 +137,7 @@ def load_usage_pools(
     connection: Connection, as_of: datetime, window_days: int, expiring_days: int
 ) -> Iterator[UsagePool]:
     """Pools with usage in the window, by name."""
-    start = as_of - timedelta(days=window_days)
-    first, end = start.date(), as_of.date()
+    first, end = (as_of - timedelta(days=window_days)).date(), as_of.date()
     decided = _decided(connection)
     scope = {"start": first, "end": end, "soon": as_of + timedelta(days=expiring_days)}
     changed = sorted({name for _, name in decided})
@@ -146,12 +148,15 @@ def load_usage_pools(
             row, _AMOUNTS, since=first, until=end
         )
     prices = load_prices(connection, as_of.date())
+    loaded = loaded_since(connection, first, end)
     begun = connection.execute(text(_BEGUN), scope | {"since": as_of - _A_WEEK, "ended": list(_ENDED)}).all()
-    for (provider, payer, region, family, currency), rows in sorted(pools.items()):
+    for (provider, payer, region, family, currency), found_rows in sorted(pools.items()):
+        begins = loaded.get((provider, payer), first)
+        rows = [row for row in found_rows if row.day >= begins]
         if all(row.is_held for row in rows):
             continue
         found = _pool(
-            rows, decided, prices, start=start, days=window_days, as_of=as_of,
+            rows, decided, prices, start=datetime.combine(begins, time(), UTC), as_of=as_of,
             header={"provider": provider, "account": payer or None, "region": region or None, "currency": currency},
             family=family,
         )  # fmt: skip
@@ -179,7 +184,6 @@ def _pool(
     prices: PriceBook,
     *,
     start: datetime,
-    days: int,
     as_of: datetime,
     header: Mapping[str, Any],
     family: str,
@@ -212,6 +216,7 @@ def _pool(
             ends, covered = expiring.get(row.commitment_id, (row.ends_at, Decimal(0)))
             expiring[row.commitment_id] = (ends, covered + amount * stays)
         costs[row.day] = _add(costs.get(row.day), row)
+    days = (as_of - start).days
     hours = days * HOURS_PER_DAY
     usage, freed = uncovered(
         spread_over_hours((one for of_one in spent.values() for one in of_one), start.date(), days),
@@ -323,13 +328,13 @@ _DECISIONS = """
            OR (n.state = :expired AND b.recommendation_id IS NOT NULL AND b.done_on IS NULL))
       AND n.kind <> 'commit' AND n.monthly_cost > 0"""
 
-_USAGE = r"""
+_USAGE = rf"""
     SELECT r.provider, a.billing_account_id AS payer, coalesce(l.region_id, r.region) AS region,
            coalesce(s.instance_type, r.instance_type) AS instance_type, k.billing_currency AS currency,
-           coalesce(substring(coalesce(s.usage_type, s.sku_meter) FROM '^(?\:[A-Z]{2,4}\d*-)?(\w+\:ml\..+)$'),
+           coalesce(substring(coalesce(s.usage_type, s.sku_meter) FROM '^(?\:[A-Z]{{2,4}}\d*-)?(\w+\:ml\..+)$'),
                     s.instance_type, r.instance_type) AS priced_as, of_line.is_held,
-           r.resource_id, c.charge_date AS day, c.charge_end_date AS end_day,
-           CASE WHEN c.charge_end_date IS NULL THEN bit_or(c.hours) END AS hours, t.commitment_id, t.ends_at,
+           r.resource_id, c.charge_date AS day, {CHARGED_UNTIL} AS end_day,
+           CASE WHEN bool_and(c.charge_end_date IS NULL) THEN bit_or(c.hours) END AS hours, t.commitment_id, t.ends_at,
            CASE WHEN bool_and(of_line.quantity IS NOT NULL) THEN max(of_line.quantity) END AS quantity,
            CASE WHEN bool_and(of_line.on_demand IS NOT NULL) THEN sum(of_line.on_demand) END AS on_demand,
            CASE WHEN bool_and(c.list_cost IS NOT NULL) THEN sum(c.list_cost) END AS list_cost,
@@ -340,6 +345,7 @@ _USAGE = r"""
     JOIN account AS a USING (account_key)
     JOIN resource AS r USING (resource_key)
     LEFT JOIN location AS l USING (location_key)
+    {JOIN_TO_DATE}
     LEFT JOIN commitment AS m USING (commitment_key)
     LEFT JOIN commitment_term AS t
       ON t.provider = m.provider AND lower(t.commitment_id) = lower(m.commitment_discount_id) AND t.ends_at < :soon
@@ -363,7 +369,7 @@ _USAGE = r"""
       AND c.billing_month >= date_trunc('month', CAST(:start AS date))
       AND (c.half <> 1 OR c.slice_id NOT IN (SELECT slice_id FROM slice WHERE position('+' in dataset) > 0))
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13
-    ORDER BY r.resource_id, c.charge_date, c.charge_end_date"""
+    ORDER BY r.resource_id, c.charge_date, end_day"""
 
 _BEGUN = """
     SELECT t.provider, t.kind, t.description, t.region, t.instance_type, t.starts_at,

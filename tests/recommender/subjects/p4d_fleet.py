@@ -34,7 +34,10 @@ MORNING = (1 << 12) - 1
 
 
 def p4d_fleet(database: Store) -> Store:
-    """One payer's p4d: 240 a day on demand in the morning only, a spot one, one covered until next month for 120."""
+    """One payer's p4d: 240 a day on demand in the morning only, a spot one, one covered until next month for 120.
+
+    Of the day before the payer's bill has other things alone.
+    """
     with database.engine.begin() as connection:
         ensure_partitions(connection, [month_of(DAY)])
         connection.execute(
@@ -71,6 +74,8 @@ def p4d_fleet(database: Store) -> Store:
                 "effective_cost": effective, "list_cost": listed, "contracted_cost": listed, "line_count": 1,
             }  # fmt: skip
             connection.execute(insert(charge).values(values))
+        connection.execute(insert(sku).values(sku_key=90, provider="aws", is_ai=False))
+        connection.execute(insert(charge).values(another_thing(DAY - timedelta(days=1))))
         for term, hourly in (("on_demand", "20"), ("1y", "12")):
             connection.execute(
                 insert(price).values(
@@ -79,6 +84,16 @@ def p4d_fleet(database: Store) -> Store:
                 )
             )  # fmt: skip
     return database
+
+
+def another_thing(day: date) -> dict[str, Any]:
+    """A charge of the payer that is not AI."""
+    return {
+        "billing_month": month_of(day), "slice_id": 1, "half": 0, "ordinal": 90, "charge_date": day, "account_key": 1,
+        "sku_key": 90, "location_key": 1, "resource_key": 0, "tag_set_key": 0, "commitment_key": 0,
+        "charge_kind_key": DEMAND, "hours": None, "effective_cost": 1, "list_cost": 1, "contracted_cost": 1,
+        "line_count": 1,
+    }  # fmt: skip
 
 
 def load(store: Store, expiring_days: int = 60) -> UsagePool:
