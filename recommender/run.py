@@ -154,7 +154,8 @@ def answer(kind: Kind[Any], subject: Subject, options: Recommend, now: datetime)
     if excluded is not None:
         return no("excluded", f"Your settings exclude it: {excluded.why}")
     if isinstance(said, WhyNot):
-        return with_remedy(said)
+        told = with_remedy(said)
+        return _of_old_bills(told) if _has_ended(subject.as_of, options, now) else told
     for part in _parts(subject):
         is_acted_on = isinstance(subject, TokenUse) or part.resource_id in (said.acts_on or {subject.resource_id})
         rule = exclusion_of(part, kind.name, options) if is_acted_on else None
@@ -186,6 +187,15 @@ def answer(kind: Kind[Any], subject: Subject, options: Recommend, now: datetime)
             f"(recommend.expires_after_days). Collect {more}.",
         )
     return held(said)
+
+
+def _of_old_bills(said: WhyNot) -> WhyNot:
+    """What is said to be missing may be there since: nothing is looked at beyond the bills."""
+    if not said.reason.startswith("telemetry_"):
+        return said
+    last = said.subject.as_of - timedelta(days=1)
+    more = f"Its bills end with {last:%Y-%m-%d}, and what was measured since is not looked at: collect newer bills."
+    return replace(said, explanation=f"{said.explanation} {more}")
 
 
 def _parts(subject: Subject) -> Iterator[Subject]:

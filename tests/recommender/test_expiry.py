@@ -46,6 +46,15 @@ def test_advice_rests_on_a_week_at_most(make_subject: Make, age: timedelta, reas
         assert answer.monthly_cost == Decimal("14600.00")
 
 
+@pytest.mark.parametrize(("days", "is_told"), [(7, False), (8, True)])
+def test_what_old_bills_hide_is_not_said_to_be_missing_alone(make_subject: Make, days: int, is_told: bool) -> None:
+    """Bills to 20 November, 8 days later: its telemetry may have begun since, and nobody looks at it."""
+    answer = run.answer(stop_idle.KIND, make_subject(accelerators=None), Recommend(), AS_OF + timedelta(days=days))
+    assert isinstance(answer, WhyNot)
+    assert answer.reason == "telemetry_missing"
+    assert ("Its bills end with 2026-11-20, and what was measured since" in answer.explanation) == is_told
+
+
 @pytest.fixture
 def week(
     database: Store, store_settings: Settings, make_subject: Make, monkeypatch: pytest.MonkeyPatch

@@ -79,3 +79,4 @@ def test_of_last_month_alone_nothing_is_advised_and_the_reason_is_said(
             row.kind: row for row in connection.execute(select(why_not).where(why_not.c.resource_id == "i-idle"))
         }
     assert reasons["stop_idle"].reason == "telemetry_missing"
+    assert "Its bills end with 2026-10-31" in reasons["stop_idle"].explanation
