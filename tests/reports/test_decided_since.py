@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import insert, update
 
-from aispend.schema import recommendation
+from aispend.schema import recommendation, recommendation_event
 from aispend.store import Store
 from recommender.life import change_state, evaluate
 from reports import views
@@ -49,6 +49,19 @@ def test_what_was_taken_back_before_a_run_counts_as_it_did(database: Store) -> N
         found = views.recommendations(connection)
     assert found.totals[0].monthly_saving_net == Decimal(270)
     assert not_counted(found.rows[0]) is None
+
+
+@pytest.mark.parametrize("event", ["accepted", "done"])
+def test_what_changed_says_what_was_promised_of_a_commitment_in_stages(database: Store, event: str) -> None:
+    """Both stages save 90 a month; the first is bought, which saves 40, and that is what is promised and held against."""
+    stages = {"first_stage_saves": {"net": "40", "p10": None, "p50": None, "p90": None}}
+    proposed = {"recommendation_id": "00000001aaaa", "at": NOW, "event": "proposed"}
+    with database.engine.begin() as connection:
+        connection.execute(insert(recommendation), [advice(1, kind="commit", evidence=stages)])
+        connection.execute(insert(recommendation_event).values(proposed))
+        change_state(connection, "00000001aaaa", event, who="ann", clock=lambda: LATER)  # type: ignore[arg-type]
+        found = views.advice_changes(connection, NOW.date()).rows
+    assert [(row.event, row.monthly_saving_net) for row in found] == [("proposed", Decimal(90)), (event, Decimal(40))]
 
 
 def test_what_no_run_has_counted_since_its_decision_is_not_called_an_overlap(database: Store) -> None:
