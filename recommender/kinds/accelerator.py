@@ -149,6 +149,12 @@ def _work(subject: Service, parts: Parts, settings: Recommend) -> Work | tuple[s
         return "idle", "It did no work in the window, so there is no demand to choose by."
     # what all replicas hold together, on each: careful, and the weights are most of it
     model = model_need(replace(parts.machines[0], use=subject.use), settings)
+    seen = _memory_seen(subject, hours)
+    if model is None and seen < options.min_coverage:
+        return "telemetry_missing", (
+            f"Memory in use is known for {percent(seen)} of the measured hours; {percent(options.min_coverage)} is "
+            "needed, as a machine too small for its peak would fail at once."
+        )
     each = max(float(np.nanmax(member.concurrent[-hours:])) for member in subject.current if member.measured)
     several_serve = subject.stage == "inference_online" and len(parts.machines) > 1
     return Work(
@@ -166,6 +172,13 @@ def _work(subject: Service, parts: Parts, settings: Recommend) -> Work | tuple[s
         in_parts=max(held) * len(parts.machines) if subject.stage in TRAINING else 0.0,
         load_on_one=0.0 if subject.model is not None else _busiest(subject, hours, options),
     )
+
+
+def _memory_seen(subject: Service, hours: int) -> float:
+    """Share of the hours in which machines ran and were measured of which their memory is known."""
+    measured = sum(int(one.measured_hours[-hours:].sum()) for one in subject.current)
+    known = sum(int((~np.isnan(one.memory) & one.measured_hours)[-hours:].sum()) for one in subject.current)
+    return known / max(measured, 1)
 
 
 def _busiest(subject: Service, hours: int, options: Accelerators) -> float:

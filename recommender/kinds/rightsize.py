@@ -24,7 +24,8 @@ Cases
     Another card: the range of its saving goes down to what whole machines at the low end of its speed would cost; not
     measured within a year, it is behind a gate (a benchmark of your own), as is a card without bf16 where the precision
     is not known, which is said.
-    Memory unknown, price of the present type or of every candidate unknown: no advice, with the reason.
+    Memory unknown, or known for less of the time than load has to be; price of the present type or of every candidate
+    unknown: no advice, with the reason.
     A type that the machine's zone is known not to offer: passed over. On spot, on a day of its last seven: no size, as
     what is paid is no price on demand.
     No candidate keeps the host's memory: one that keeps its vCPUs and has twice what the accelerators hold, behind a
@@ -150,8 +151,8 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     model = model_need(subject, settings)
     rule = _Rule(subject, options, (), model)
     need = _need(rule, demand, history)
-    if need is None:
-        return no("telemetry_missing", "Memory in use is not known, and a size too small for it would fail at once.")
+    if isinstance(need, tuple):
+        return no(*need)
     if need.concurrent == 0:
         return no("idle", "It did no work in the window, so there is no demand to choose a size by.")
     if cost is None:
@@ -217,8 +218,11 @@ def _price(subject: Machine) -> Price | tuple[str, str]:
 
 
 def _coverage(subject: Machine, demand: Demand, options: Rightsize) -> float:
-    billed_hours = max(sum(item.hours for item in recent(subject, options.window_days)), 1)
-    return min(_known_hours(demand) / billed_hours, 1.0)
+    return min(_known_hours(demand) / _billed_hours(subject, options), 1.0)
+
+
+def _billed_hours(subject: Machine, options: Rightsize) -> int:
+    return max(sum(item.hours for item in recent(subject, options.window_days)), 1)
 
 
 def _known_hours(demand: Demand) -> int:
@@ -242,11 +246,20 @@ def _blind(history: Accelerators, demand: Demand, coverage: float, options: Righ
     return None
 
 
-def _need(rule: _Rule, demand: Demand, history: Accelerators) -> Need | None:
-    """What the window asks of a size; of memory what all that is known does: one peak more fails at once."""
-    need, known = rule.need(demand), demand_of(history)
-    if need is None or known.memory is None or known.on_one is None:
-        return None
+def _need(rule: _Rule, demand: Demand, history: Accelerators) -> Need | tuple[str, str]:
+    """What the window asks of a size, or what is missing to know it.
+
+    Of memory what all that is known does, as one peak more fails at once; and it has to be known for as long as load.
+    """
+    need, known, options = rule.need(demand), demand_of(history), rule.options
+    if need is None or demand.memory is None or known.memory is None or known.on_one is None:
+        return "telemetry_missing", "Memory in use is not known, and a size too small for it would fail at once."
+    seen = min(int((~np.isnan(demand.memory)).sum()) / _billed_hours(rule.subject, options), 1.0)
+    if rule.model is None and seen < options.min_coverage:
+        return "telemetry_missing", (
+            f"Memory in use is known for {percent(seen)} of its billed hours; {percent(options.min_coverage)} is needed: "
+            "a size too small for its peak fails at once."
+        )
     return replace(
         need,
         memory=float(np.fmax.reduce(known.memory, initial=need.memory)),

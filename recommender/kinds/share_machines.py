@@ -324,7 +324,8 @@ def _able(service: Service, settings: Recommend) -> bool:
         return False
     loads = np.array([_load(member) for member in service.current])
     enough = (~np.isnan(loads)).mean(axis=1).min() >= settings.consolidate.min_coverage
-    held = all(not np.isnan(_memory(member)) for member in service.current)
+    seen = (float((~np.isnan(one.memory[one.measured_hours])).mean()) for one in service.current if one.measured)
+    held = all(share >= settings.consolidate.min_coverage for share in seen)
     return bool(enough and held and np.nanmax(loads) > settings.schedule.active)
 
 

@@ -75,6 +75,11 @@ class Member:
         return bool(~np.isnan(self.load_max).all())
 
 
+    @property
+    def measured_hours(self) -> NDArray[np.bool_]:
+        """Hours in which it ran, as far as the bill knows, and its activity is known."""
+        return np.asarray(~np.isnan(self.load_max) & (self.running != 0))
+
 @dataclass(frozen=True, kw_only=True)
 class Service(Subject):
     """Machines that do the same work; ``start`` is the first hour of the members' hours, ``stage`` what the work is.

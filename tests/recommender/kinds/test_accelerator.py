@@ -255,6 +255,16 @@ def test_machines_that_train_together_hold_together_what_they_hold_now(make_subj
     assert data.evidence["machines"] == 1
 
 
+def test_memory_known_for_a_day_says_nothing_of_its_peak(make_subject: Make) -> None:
+    """The last day of a fortnight of which all load is known."""
+    subject = a10g(make_subject)
+    (one,) = subject.members
+    lately = np.where(np.arange(HOURS) < HOURS - 24, np.nan, one.memory)
+    answer = refuse(replace(subject, members=(replace(one, memory=lately),)), told(0.95))
+    assert answer.reason == "telemetry_missing"
+    assert "Memory in use is known for 7 % of the measured hours; 80 % is needed" in answer.explanation
+
+
 def test_bf16_is_not_moved_to_a_card_without_it(make_subject: Make) -> None:
     """T4s are half the price of an A10G, and of Turing: no bf16."""
     assert "g4dn" not in refuse_or_target(a10g(make_subject), told(2.0, "nvidia-t4"))

@@ -251,6 +251,18 @@ def test_of_a_large_pool_the_least_loaded_are_packed(make_subject: Make) -> None
     assert (found.evidence["machines"], found.evidence["machines_needed"]) == (100, 17)
 
 
+def test_memory_known_for_a_day_says_nothing_of_what_fits_together(make_subject: Make) -> None:
+    subject = pool(make_subject, {"llama": np.full(HOURS, 2.0), "gemma": np.full(HOURS, 2.0)})
+    assert advice(evaluate(subject, DEFAULT)).evidence["machines_needed"] == 1
+    lately = np.where(np.arange(HOURS) < HOURS - 24, np.nan, 60e9)
+    services = tuple(
+        replace(one, members=tuple(replace(member, memory=lately) for member in one.members))
+        for one in subject.services
+    )
+    refused = why_not(evaluate(replace(subject, services=services), DEFAULT))
+    assert "0 work, may be moved and were measured enough, in load and memory" in refused.explanation
+
+
 def test_half_of_the_hours_unknown_is_missing_telemetry(make_subject: Make) -> None:
     load = np.where(np.arange(HOURS) % 2 == 0, np.nan, 1.0)
     both = replicas(make_subject, [1, 1, 1])

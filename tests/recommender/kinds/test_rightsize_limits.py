@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aispend.advising import Recommend
+from aispend.percents import percent
 from aispend.prices.accelerators import accelerator, instance_type
 from aispend.prices.prices import smaller_types
 from aispend.sizing import Rightsize
@@ -74,6 +75,21 @@ def test_one_peak_of_memory_rules_out_for_all_of_the_window(make_subject: Make) 
         assert answer.evidence["memory_used_max_bytes"] == 8 * 38 * GIB
     else:
         assert answer.reason == "memory"
+
+
+@pytest.mark.parametrize(("days", "is_enough"), [(1, False), (11, False), (12, True)])
+def test_memory_known_for_a_few_hours_says_nothing_of_its_peak(make_subject: Make, days: int, is_enough: bool) -> None:
+    """Of a fortnight in which load is known throughout: one day is 7 % of its hours, 11 are 79 % and 12 are 86 %."""
+    accelerators = history(two_of_eight(), memory_bytes=float(GIB))
+    lately = accelerators.memory_used_max.copy()
+    lately[:, : -days * 24] = np.nan
+    answer = evaluate(make_subject(accelerators=replace(accelerators, memory_used_max=lately), **CHAT), Recommend())
+    assert isinstance(answer, Advice) == is_enough
+    if isinstance(answer, WhyNot):
+        assert answer.reason == "telemetry_missing"
+        assert (
+            f"Memory in use is known for {percent(days / 14)} of its billed hours; 80 % is needed" in answer.explanation
+        )
 
 
 def test_memory_held_before_the_window_counts_as_well(make_subject: Make) -> None:
