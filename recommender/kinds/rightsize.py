@@ -257,8 +257,8 @@ def _need(rule: _Rule, demand: Demand, history: Accelerators) -> Need | tuple[st
     seen = min(int((~np.isnan(demand.memory)).sum()) / _billed_hours(rule.subject, options), 1.0)
     if rule.model is None and seen < options.min_coverage:
         return "telemetry_missing", (
-            f"Memory in use is known for {percent(seen)} of its billed hours; {percent(options.min_coverage)} is needed: "
-            "a size too small for its peak fails at once."
+            f"Memory in use is known for {percent(seen)} of its billed hours; {percent(options.min_coverage)} is "
+            "needed: a size too small for its peak fails at once."
         )
     return replace(
         need,
