@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, and_, case, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from aispend.schema import recommendation, recommendation_event, resource
+from aispend.schema import recommendation, recommendation_event, resource, saving_baseline
 from reports.subject_names import subject_name
 
 CHANGES = (
@@ -18,12 +18,15 @@ CHANGES = (
     *("dismissed", "snoozed", "reopened", "expired", "gone"),
 )
 """In the order they are told."""
+_PROMISED = ("accepted", "done", "verified")
 _ENDED = ("expired", "gone")
 
 
 @dataclass(frozen=True)
 class AdviceChange:
-    """A step of a recommendation; ``monthly_saving_net`` as it was then where that is kept, else as it is."""
+    """A step of a recommendation; ``monthly_saving_net`` as it was then, or was promised, where that is kept, else as
+    it is.
+    """
 
     at: datetime
     event: str
@@ -91,6 +94,8 @@ def advice_changes(connection: Connection, since: date) -> AdviceChanges:
         .limit(1)
         .scalar_subquery()
     )
+    # of what is bought in stages the first alone
+    promised = case((e.event.in_(_PROMISED), saving_baseline.c.predicted_net))
     name = func.coalesce(func.nullif(resource.c.resource_name, ""), func.nullif(resource.c.fleet, ""))
     rows = connection.execute(
         select(
@@ -103,7 +108,7 @@ def advice_changes(connection: Connection, since: date) -> AdviceChanges:
             r.team,
             e.who,
             e.reason,
-            func.coalesce(e.monthly_saving_net, r.monthly_saving_net),
+            func.coalesce(e.monthly_saving_net, promised, r.monthly_saving_net),
             before,
             r.currency,
             r.model,
@@ -111,6 +116,7 @@ def advice_changes(connection: Connection, since: date) -> AdviceChanges:
         .select_from(recommendation_event)
         .join(recommendation, r.id == e.recommendation_id)
         .outerjoin(resource, resource.c.resource_key == r.resource_key)
+        .outerjoin(saving_baseline, saving_baseline.c.recommendation_id == r.id)
         .where(e["at"] >= start, e.event.in_(CHANGES))
         .order_by(e.event_id.desc())
     )

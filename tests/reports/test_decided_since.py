@@ -53,7 +53,7 @@ def test_what_was_taken_back_before_a_run_counts_as_it_did(database: Store) -> N
 
 @pytest.mark.parametrize("event", ["accepted", "done"])
 def test_what_changed_says_what_was_promised_of_a_commitment_in_stages(database: Store, event: str) -> None:
-    """Both stages save 90 a month; the first is bought, which saves 40, and that is what is promised and held against."""
+    """Both stages save 90 a month; the first is bought, which saves 40, and that is what is promised."""
     stages = {"first_stage_saves": {"net": "40", "p10": None, "p50": None, "p90": None}}
     proposed = {"recommendation_id": "00000001aaaa", "at": NOW, "event": "proposed"}
     with database.engine.begin() as connection:
