@@ -109,6 +109,11 @@ class Subject:
         """What it is known by from run to run: its id, but for what outlives the resources it consists of."""
         return self.resource_id
 
+    @property
+    def formerly(self) -> tuple[str, ...]:
+        """What it was known by while less was known of it."""
+        return ()
+
 
 @dataclass(frozen=True)
 class Saving:

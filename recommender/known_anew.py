@@ -1,7 +1,7 @@
 """Advice on a machine that turns out to be a service's goes on under the service's name, with all that was decided.
 
-Assumes     A service that has one machine is what was advised on under that machine's id, while its model was unknown
-            or several shared it, or services of one machine had no name of their own.
+Assumes     A service that has one machine is what was advised on under that machine's id, or its group's name, while
+            its model was unknown or several shared it, or services of one machine had no name (``Subject.formerly``).
 Method      Ids are hashes of what a subject is known by (``lives.py``): each life of the same proposal has its new one
             wherever it is written. What the service has advice of already stays its own.
 Drawbacks   Its id changes that once. Of a service of several machines nobody can say whose decision is theirs.
@@ -23,12 +23,13 @@ def known_anew(connection: Connection, advice: Iterable[Advice], states: Mapping
     names: dict[str, tuple[str, str]] = {}
     for item in advice:
         of = item.subject
-        if of.identified_by == of.resource_id or identity_of(item) in states:
+        if identity_of(item) in states:
             continue
-        life = 1
-        while (old := identity((item.kind, of.provider, of.resource_id, of.currency, item.target), life)) in states:
-            names[old] = (identity_of(item, life), of.identified_by)
-            life += 1
+        for name in of.formerly:
+            lives = _lives((item.kind, of.provider, name, of.currency, item.target), states)
+            names |= {old: (identity_of(item, life), of.identified_by) for life, old in enumerate(lives, 1)}
+            if lives:
+                break
     if names:
         written = [{"old": old, "new": new, "known_by": name} for old, (new, name) in names.items()]
         r, known_by = recommendation.c, func.jsonb_build_object(KNOWN_BY, bindparam("known_by", type_=Text))
@@ -39,3 +40,11 @@ def known_anew(connection: Connection, advice: Iterable[Advice], states: Mapping
             statement = update(table).where(column == bindparam("old")).values({column: bindparam("new")})
             connection.execute(statement, written)
     return {names[key][0] if key in names else key: state for key, state in states.items()}
+
+
+def _lives(what: tuple[str, str, str, str, str], states: Mapping[str, str]) -> list[str]:
+    """The ids of all lives there are of a proposal."""
+    found: list[str] = []
+    while (one := identity(what, len(found) + 1)) in states:
+        found.append(one)
+    return found

@@ -31,6 +31,7 @@ from sqlalchemy import Connection
 
 from recommender.contract import DailyCost, Subject
 from recommender.methods.states import SLOTS_PER_HOUR
+from recommender.owners import owner_of
 from recommender.subjects import as_today
 from recommender.subjects.machines import Machine
 from recommender.subjects.served_use import Use, served_use
@@ -74,18 +75,19 @@ class Member:
         """Whether any activity is known."""
         return bool(~np.isnan(self.load_max).all())
 
-
     @property
     def measured_hours(self) -> NDArray[np.bool_]:
         """Hours in which it ran, as far as the bill knows, and its activity is known."""
         return np.asarray(~np.isnan(self.load_max) & (self.running != 0))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Service(Subject):
     """Machines that do the same work; ``start`` is the first hour of the members' hours, ``stage`` what the work is.
 
     ``use`` is what was asked of it by hour; None where nothing is recorded. With one current member, the id is that
-    machine's. ``name`` stays whichever machines it has; None where it is one machine, whose place no other takes.
+    machine's. ``name`` stays whichever machines it has; None where it is one machine, whose place no other is known to
+    take.
     """
 
     stage: str | None
@@ -98,6 +100,13 @@ class Service(Subject):
     def identified_by(self) -> str:
         """Its name, so that what was decided of it stays where machines join, end or are replaced."""
         return self.name or self.resource_id
+
+    @property
+    def formerly(self) -> tuple[str, ...]:
+        """Of its one machine the id, and the name of the group that has it alone."""
+        machines = [member.machine for member in self.current]
+        names = (_group_of_one(machines[0]), machines[0].resource_id) if len(machines) == 1 else ()
+        return tuple(name for name in names if name not in (None, self.identified_by))
 
     @property
     def current(self) -> tuple[Member, ...]:
@@ -289,16 +298,23 @@ def _service(
 
 
 def _name_of(machine: Machine) -> str | None:
-    """What the service is called that it is a machine of; None where it stands alone."""
+    """What the service is called that it is a machine of; one that stands alone is its group's, or has no name."""
     if machine.model is None or machine.model.strip().lower() in _NO_MODEL:
-        return None
+        return _group_of_one(machine)
     if not machine.is_models_own or machine.stage in (None, "unknown", "notebook"):
-        return None
+        return _group_of_one(machine)
     if machine.stage not in SERVING and not machine.fleet:
         return None
     fleet = () if machine.stage in SERVING else (machine.fleet,)
     parts = (machine.account, machine.region, machine.model, machine.stage, *fleet)
     return f"service:{'/'.join(part or 'unknown' for part in parts)}"
+
+
+def _group_of_one(machine: Machine) -> str | None:
+    """The group that starts another in its place, and has no more of them; None where nothing proves one."""
+    if not machine.fleet or machine.siblings or owner_of(machine) is None:
+        return None
+    return f"group:{'/'.join(part or 'unknown' for part in (machine.account, machine.region, machine.fleet))}"
 
 
 def _latest(days: Sequence[date | None]) -> date | None:

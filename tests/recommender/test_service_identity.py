@@ -54,6 +54,14 @@ def advice(make_subject: Make, *names: str, name: str | None = NAME) -> Advice:
     return replace(said, subject=subject, acts_on=costs)
 
 
+def in_group(item: Advice) -> Advice:
+    """The same of machines of an auto-scaling group."""
+    owned = {"fleet": "chat", "tags": {"aws:autoscaling:groupName": "chat"}}
+    assert isinstance(item.subject, Service)
+    members = tuple(replace(one, machine=replace(one.machine, **owned)) for one in item.subject.members)
+    return replace(item, subject=replace(item.subject, members=members))
+
+
 def found(store: Store, *said: Advice | WhyNot, now: datetime = NOW) -> dict[str, Any]:
     """All that is kept after a run that found this."""
     with store.engine.begin() as connection:
@@ -185,21 +193,29 @@ def test_what_was_decided_of_a_machine_stays_once_its_model_is_known(
             decide(database, ID, "reopened")
 
 
+def test_what_was_decided_of_a_group_of_one_stays_once_its_model_is_known(database: Store, make_subject: Make) -> None:
+    """Dismissed for the group's machine, which is another one by the day somebody tags its model."""
+    group = "group:111122223333/us-east-1/chat"
+    (old,) = found(database, in_group(advice(make_subject, "i-1", name=group)))
+    decide(database, old, "dismissed", reason="a demonstration")
+    rows = found(database, in_group(advice(make_subject, "i-2", name=group)))
+    assert {key: row.state for key, row in rows.items()} == {old: "dismissed"}
+    rows = found(database, in_group(advice(make_subject, "i-3")))
+    assert {key: row.state for key, row in rows.items()} == {ID: "dismissed"}
+    assert events(database, ID) == ["proposed", "dismissed"]
+
+
 def test_an_earlier_life_of_a_group_on_another_machine_is_not_taken_back(database: Store, make_subject: Make) -> None:
     """Done on one machine of its group on October 23, and again on two others: the second alone is taken back."""
 
-    def in_group(*names: str) -> Advice:
-        item = replace(advice(make_subject, *names), kind="spot", target="spot")
-        owned = {"fleet": "chat", "tags": {"aws:autoscaling:groupName": "chat"}}
-        assert isinstance(item.subject, Service)
-        members = tuple(replace(one, machine=replace(one.machine, **owned)) for one in item.subject.members)
-        return replace(item, subject=replace(item.subject, members=members))
+    def on_spot(*names: str) -> Advice:
+        return replace(in_group(advice(make_subject, *names)), kind="spot", target="spot")
 
-    (first,) = found(database, in_group("i-1"))
+    (first,) = found(database, on_spot("i-1"))
     decide(database, first, "done", doing=Doing(date(2026, 10, 23)))
-    (second,) = found(database, in_group("i-2", "i-3")).keys() - {first}
+    (second,) = found(database, on_spot("i-2", "i-3")).keys() - {first}
     decide(database, second, "done", doing=Doing(date(2026, 11, 20)))
     decide(database, second, "reopened")
-    rows = found(database, in_group("i-2", "i-3"))
+    rows = found(database, on_spot("i-2", "i-3"))
     assert (rows[first].state, rows[second].state) == ("done", "open")
     assert rows[first].evidence["groups"] == ["chat"]

@@ -155,6 +155,22 @@ def test_a_service_keeps_its_name_however_many_machines_and_one_by_itself_has_no
         assert (service.name, service.identified_by) == (None, "i-1")
 
 
+def test_a_machine_alone_in_the_group_that_replaces_it_is_known_by_the_group(
+    database: Store, make_subject: Make
+) -> None:
+    """Its model unknown: the auto-scaling group's one machine today is the same as last week's; two stand alone."""
+    owned = {"fleet": "chat", "tags": {"aws:autoscaling:groupName": "chat"}, "model": None}
+    for name in ("i-1", "i-2"):
+        (service,) = gathered(database, replace(machine(make_subject, name), **owned))
+        assert (service.resource_id, service.name) == (name, "group:111122223333/us-east-1/chat")
+        assert service.formerly == (name,)
+        (service,) = gathered(database, replace(machine(make_subject, name), **owned | {"model": "llama"}))
+        assert service.formerly == ("group:111122223333/us-east-1/chat", name)
+    for other in ({"siblings": 1}, {"tags": {}}):
+        (service,) = gathered(database, replace(machine(make_subject, "i-1"), **owned | other))
+        assert (service.name, service.formerly) == (None, ())
+
+
 def test_runs_of_one_model_have_nothing_to_do_with_each_other_unless_of_one_fleet(
     database: Store, make_subject: Make
 ) -> None:
