@@ -21,6 +21,19 @@ from recommender.subjects.usage_pools import UsagePool
 _CENT = Decimal("0.01")
 _YEARS: dict[CommittedTerm, tuple[int, str]] = {"1y": (1, "one year"), "3y": (3, "three years")}
 _MONTHS = 12
+_GOOGLE = {
+    "a2": ("accelerator-optimized", "nvidia-tesla-a100"),
+    "a2-ultragpu": ("accelerator-optimized", "nvidia-a100-80gb"),
+    "a3": ("accelerator-optimized-a3", "nvidia-h100-80gb"),
+    "a3-megagpu": ("accelerator-optimized-a3-mega", "nvidia-h100-mega-80gb"),
+    "g2": ("graphics-optimized", "nvidia-l4"),
+    "g4": ("graphics-optimized-g4", "nvidia-rtx-pro-6000"),
+    "n1": ("general-purpose", "TYPE"),
+}
+"""What a family's commitment is of, in gcloud's words, and its accelerator; others are sold by account teams.
+
+Source: cloud.google.com/compute/docs/committed-use-discounts, --type and attached reservations, read 2026-11-22.
+"""
 
 
 def sized_on(subject: UsagePool, paid: Decimal, expiring_days: int) -> str:
@@ -129,8 +142,19 @@ class Purchase:
                 f" --billing-scope-id /subscriptions/SUBSCRIPTION --term P{years}Y"
                 f" --commitment '{{amount:{first},currency-code:{subject.currency},grain:Hourly}}'"
             )
-        return where + (
-            f"\ngcloud compute commitments create NAME --plan {years * _MONTHS}-month"
-            f" --region {shlex.quote(subject.region or 'REGION')} --resources vcpu=N,memory=N --resources-accelerator"
-            " type=TYPE,count=N"
-        )
+        return where + _google(subject, years * _MONTHS)
+
+
+def _google(subject: UsagePool, months: int) -> str:
+    """Without a type gcloud buys cores of N1, which cover no other machine."""
+    sold = _GOOGLE.get(subject.family)
+    if sold is None:
+        return "\n# which commitment covers these machines, and whether it is sold by itself, your account team says"
+    kind, accelerator = sold
+    return (
+        "\n# accelerators are committed to with a reservation of as many of them; other projects of the billing account"
+        "\n# are covered where its committed use discounts are shared"
+        f"\ngcloud compute commitments create NAME --plan {months}-month --type {kind}"
+        f" --region {shlex.quote(subject.region or 'REGION')} --resources vcpu=N,memory=N"
+        f" --resources-accelerator type={accelerator},count=N --existing-reservation name=RESERVATION,zone=ZONE"
+    )

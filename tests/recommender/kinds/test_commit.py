@@ -249,6 +249,9 @@ def test_when_there_is_nothing_to_commit_to() -> None:
         ("aws", "p5.48xlarge", "p5"),
         ("aws", "ml.g5.2xlarge", "ml.g5"),
         ("gcp", "a2-highgpu-8g", "a2"),
+        ("gcp", "a2-ultragpu-1g", "a2-ultragpu"),
+        ("gcp", "a3-megagpu-8g", "a3-megagpu"),
+        ("gcp", "a3-highgpu-1g", "a3"),
         ("azure", "Standard_ND96asr_v4", "standard_nd*asr_v4"),
         ("azure", "Standard_ND96asr_v4+lora", "standard_nd*asr_v4"),
     ],
@@ -308,7 +311,6 @@ def test_without_stages_nothing_is_said_of_a_second() -> None:
     [
         ("aws", "--product-type EC2 --plan-types Compute --durations 31536000 --payment-options 'No Upfront'"),
         ("azure", "--sku Compute_Savings_Plan --applied-scope-type Shared --billing-plan P1M"),
-        ("gcp", "gcloud compute commitments create NAME --plan 12-month"),
     ],
 )
 def test_what_is_bought_is_what_the_price_is_of(provider: str, bought: str) -> None:
@@ -320,6 +322,32 @@ def test_what_is_bought_is_what_the_price_is_of(provider: str, bought: str) -> N
     assert bought in command
     if provider == "azure":
         assert "--term P1Y --commitment '{amount:1.20,currency-code:USD,grain:Hourly}'" in command
+
+
+@pytest.mark.parametrize(
+    ("family", "kind", "accelerator"),
+    [
+        ("a2", "accelerator-optimized", "nvidia-tesla-a100"),
+        ("a2-ultragpu", "accelerator-optimized", "nvidia-a100-80gb"),
+        ("a3", "accelerator-optimized-a3", "nvidia-h100-80gb"),
+        ("a3-megagpu", "accelerator-optimized-a3-mega", "nvidia-h100-mega-80gb"),
+        ("g2", "graphics-optimized", "nvidia-l4"),
+    ],
+)
+def test_google_sells_each_series_a_commitment_of_its_own(family: str, kind: str, accelerator: str) -> None:
+    """Without its type gcloud would buy cores of N1, and without a reservation no accelerators."""
+    command = advise(pool(PUBLISHED, provider="gcp", family=family, region="us-central1")).command
+    assert command.splitlines()[-1] == (
+        f"gcloud compute commitments create NAME --plan 12-month --type {kind} --region us-central1 --resources "
+        f"vcpu=N,memory=N --resources-accelerator type={accelerator},count=N --existing-reservation "
+        "name=RESERVATION,zone=ZONE"
+    )
+
+
+def test_what_google_sells_no_commitment_to_has_no_command() -> None:
+    command = advise(pool(PUBLISHED, provider="gcp", family="a4")).command
+    assert "gcloud" not in command
+    assert "your account team says" in command
 
 
 def test_machines_of_sagemaker_are_committed_to_by_a_plan_for_these() -> None:
