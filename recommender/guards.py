@@ -240,9 +240,10 @@ def hard_to_regain(machine: Machine) -> str | None:
 
 
 def reservation_of(machine: Machine) -> str | None:
-    """The capacity reservation the machine runs in."""
-    found = machine.life.details.get("capacity_reservation") if machine.life else None
-    return str(found) if found else None
+    """The capacity reservation the machine runs in, by its listing or else by its bill."""
+    if machine.life and (listed := machine.life.details.get("capacity_reservation")):
+        return str(listed)
+    return machine.reservation.rsplit("/", 1)[-1] if machine.reservation else None
 
 
 def reserved(machines: Sequence[Machine]) -> tuple[str, str] | None:

@@ -14,21 +14,16 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Numeric, case, cast, func, or_, select
-from sqlalchemy.dialects.postgresql import distinct_on
 
 from aispend.monthly_bills import charged_until, to_date
 from aispend.prices.prices import Price
 from aispend.schema import (
-    account,
     charge,
     charge_kind,
     commitment,
     commitment_term,
-    location,
-    resource,
     sku,
     slice_,
-    tag_set,
 )
 from aispend.store.telemetry import (
     resolved_inference_hours,
@@ -40,6 +35,7 @@ from recommender.methods.idle import TWO_MONTHS
 from recommender.methods.states import SLOTS_PER_DAY, Accelerators, of_all_cards
 from recommender.prices import CATALOGUE, PriceBook
 from recommender.subjects import changed_type, machine_hours
+from recommender.subjects.billed_facts import facts_of
 from recommender.subjects.bound_cost import FOLLOWS, FOLLOWS_WITHIN_FAMILY, TERM_OF_COMMITMENT, left_behind
 from recommender.subjects.charged_days import on_its_days, one_a_day
 from recommender.subjects.fleets import has_ended, siblings
@@ -90,6 +86,8 @@ class Machine(Subject):
     is_models_own: bool = True
     """Whether nine tenths of what models cost on it are its own model's; otherwise several models share it."""
 
+    reservation: str | None = None
+    """The capacity reservation it last ran in, as the bill names it."""
     life: Life | None = None
     """When it was deployed and what its listing says; None where none names it."""
     regret: tuple[int, int] = (0, 0)
@@ -137,7 +135,7 @@ def load_machines(
     """Machines of the providers and accounts asked for with a cost in the window, by resource key; streamed."""
     since = (as_of - timedelta(days=window_days)).date()
     costs, types = _daily_costs(connection, since, as_of.date())
-    facts = _facts(connection, list(costs), since)
+    facts = facts_of(connection, list(costs), since)
     regrets = load_regret(connection, {key: fact["platform"] for key, fact in facts.items()})
     facts = {key: fact for key, fact in facts.items() if of(fact["provider"], fact["account"])}
     costs = {key: days for key, days in costs.items() if key[0] in facts}
@@ -312,68 +310,6 @@ def _daily_costs(
         for one in on_days:
             types[key][one.day].update(named or ())
     return {key: one_a_day(costs) for key, costs in result.items() if costs}, types
-
-
-def _facts(connection: Connection, keys: list[tuple[int, str]], since: date) -> dict[int, dict[str, Any]]:
-    """What each resource is, from the resource table and its newest charge."""
-    newest = (
-        select(
-            charge.c.resource_key,
-            account.c.sub_account_id,
-            account.c.billing_account_id,
-            location.c.region_id,
-            location.c.availability_zone,
-            sku.c.platform,
-            sku.c.instance_type,
-            sku.c.accelerator_type,
-            sku.c.accelerators,
-            tag_set.c.tags,
-        )
-        .ext(distinct_on(charge.c.resource_key))
-        .join(account, account.c.account_key == charge.c.account_key)
-        .join(location, location.c.location_key == charge.c.location_key)
-        .join(sku, sku.c.sku_key == charge.c.sku_key)
-        .join(tag_set, tag_set.c.tag_set_key == charge.c.tag_set_key)
-        .where(
-            charge.c.resource_key.in_({key for key, _ in keys}),
-            func.greatest(charge.c.charge_end_date, charge.c.charge_date + 1) > since,
-            charge.c.billing_month >= since.replace(day=1),
-        )
-        .order_by(
-            charge.c.resource_key,
-            # not its disks or processors, and what it is now: it may have been another type before
-            sku.c.accelerator_type.is_(None),
-            func.coalesce(charge.c.charge_end_date - 1, charge.c.charge_date).desc(),
-            sku.c.accelerators.desc().nulls_last(),
-            # of charges alike the same one, in whatever order they came
-            charge.c.account_key,
-            charge.c.sku_key,
-            charge.c.location_key,
-            charge.c.tag_set_key,
-        )
-        .subquery()
-    )
-    rows = connection.execute(
-        select(resource, newest).join(newest, newest.c.resource_key == resource.c.resource_key)
-    ).mappings()
-    facts: dict[int, dict[str, Any]] = {}
-    for row in rows:
-        facts[row[resource.c.resource_key]] = {
-            "resource_id": row[resource.c.resource_id],
-            "provider": row[resource.c.provider],
-            "account": row[newest.c.sub_account_id] or row[newest.c.billing_account_id],
-            "region": row[newest.c.region_id] or row[resource.c.region],
-            "zone": row[newest.c.availability_zone],
-            "platform": row[newest.c.platform],
-            "instance_type": row[resource.c.instance_type] or row[newest.c.instance_type],
-            "billed_type": row[newest.c.instance_type],
-            "accelerator_type": row[resource.c.accelerator_type] or row[newest.c.accelerator_type],
-            "accelerator_count": row[resource.c.accelerators] or row[newest.c.accelerators],
-            "fleet": row[resource.c.fleet],
-            "tags": {str(key): str(value) for key, value in row[newest.c.tags].items()},
-            "first_seen": row[resource.c.first_seen] or since,
-        }
-    return facts
 
 
 def _per_day(connection: Connection, resolved: Any, since: date, what: str) -> dict[int, dict[date, Decimal]]:

@@ -7,8 +7,13 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+from sqlalchemy import insert, select, update
 
 from aispend.advising import Recommend
+from aispend.clock import Clock
+from aispend.schema import charge, charge_kind, recommendation
+from aispend.settings import Settings
+from aispend.store import Store
 from recommender.contract import Advice, WhyNot
 from recommender.kinds import (
     accelerator,
@@ -20,6 +25,7 @@ from recommender.kinds import (
     schedule,
     stop_idle,
 )
+from recommender.run import recommend
 from recommender.subjects.machine_life import Life
 from tests.recommender.conftest import GIB, history
 from tests.recommender.kinds.services import HOURS, Make, member, office, service, weekly
@@ -29,6 +35,9 @@ from tests.recommender.kinds.test_arm_host import measured, processors
 from tests.recommender.kinds.test_auto_stop import notebook
 from tests.recommender.kinds.test_consolidate import pool, replicas
 from tests.recommender.kinds.test_scale_replicas import group
+from tests.recommender.test_run import LAST, fleet
+
+__all__ = ["fleet"]
 
 DEFAULT = Recommend()
 RESERVED = Life(details={"capacity_reservation": "cr-1"})
@@ -90,3 +99,28 @@ def test_fewer_replicas_count_once_a_reservation_of_theirs_is_given_up_too(
     assert isinstance(found, Advice)
     assert found.gate == (life and "that capacity reservation cr-1 is lowered or cancelled with it")
     assert np.isfinite(float(found.saving.effective))
+
+
+@pytest.mark.parametrize("hours", [24, 4])
+def test_a_reservation_that_the_bill_alone_names_is_paid_for_after_a_stop(
+    fleet: Store, store_settings: Settings, clock: Clock, hours: int
+) -> None:
+    """No listing tells; the newest day's charges do, of some hours of it or all: nothing is saved before it is gone."""
+    name = "arn:aws:ec2:us-east-1:111122223333:capacity-reservation/cr-1"
+    with fleet.engine.begin() as connection:
+        connection.execute(
+            insert(charge_kind).values(
+                charge_kind_key=9, charge_category="Usage", pricing_category="Standard", billing_currency="USD",
+                capacity_reservation_id=name, capacity_reservation_status="Used",
+            )
+        )  # fmt: skip
+        newest = (charge.c.resource_key == 11) & (charge.c.charge_date == LAST)
+        row = connection.execute(select(charge).where(newest)).mappings().one()
+        within = {"charge_kind_key": 9, "hours": (1 << hours) - 1, "effective_cost": 20 * hours}
+        connection.execute(update(charge).where(newest).values(effective_cost=480 - 20 * hours))
+        connection.execute(insert(charge).values(**(dict(row) | within | {"ordinal": 999})))
+    recommend(fleet.engine, store_settings, clock)
+    with fleet.engine.connect() as connection:
+        found = connection.execute(select(recommendation).where(recommendation.c.resource_id == "i-idle")).one()
+    assert (found.kind, found.counted) == ("stop_idle", False)
+    assert found.gate == "that capacity reservation cr-1 is lowered or cancelled with it"
