@@ -193,7 +193,7 @@ def _advice(
     first = (hourly * options.first_stage).quantize(CENT, rounding=ROUND_DOWN)
     stage = fit(usage, min(best.covers, rate(first, sold)), committed_rate)
     promised = _promised(usage, stage, committed_rate, today)
-    purchase = Purchase(subject, hourly, first, Decimal(promised["net"] or 0), options.term, hours // 24)
+    purchase = Purchase(subject, hourly, first, Decimal(promised["net"] or 0), options.term, options.window_days)
     meanwhile = f", and {percent(committed_rate)} of what it will cost on average over the term"
     meanwhile = meanwhile if committed_rate != sold else ""
     lowest, optimum = _lowest_hour(usage, options), best_commitment(usage, committed_rate)

@@ -355,6 +355,13 @@ def test_machines_of_sagemaker_are_committed_to_by_a_plan_for_these() -> None:
     assert "--product-type SageMaker --plan-types SageMaker --durations 31536000" in command
 
 
+def test_the_next_stage_waits_for_the_whole_window_though_less_was_loaded() -> None:
+    """Thirty days are loaded today: once sixty lie after the purchase, these are what is looked at."""
+    found = advise(pool([10], days=30))
+    assert found.evidence["window_days"] == 30
+    assert "once 60 days after that day are billed" in found.reason
+
+
 def test_evidence_names_the_currency_of_its_amounts() -> None:
     assert advise(pool(PUBLISHED)).evidence["price_currency"] == "USD"
 
