@@ -123,7 +123,13 @@ _CURRENT = """
     FROM (SELECT s.month, s.recommendation_id, s.is_final,
                  EXISTS (SELECT FROM slice bill
                          WHERE bill.kind = 'bill' AND bill.provider = b.provider AND bill.period = s.month
-                           AND b.scopes ? bill.scope AND bill.loaded_at > s.computed_at) AS stale
-          FROM saving s JOIN saving_baseline b USING (recommendation_id)) AS line
+                           AND bill.loaded_at > s.computed_at
+                           AND (b.scopes ? bill.scope OR EXISTS (
+                               -- of another payer, who pays for the account since
+                               SELECT FROM charge c JOIN account a USING (account_key)
+                               WHERE c.slice_id = bill.slice_id AND c.billing_month = bill.period
+                                 AND coalesce(a.sub_account_id, a.billing_account_id) = r.account))) AS stale
+          FROM saving s JOIN saving_baseline b USING (recommendation_id)
+          LEFT JOIN recommendation r ON r.id = s.recommendation_id) AS line
     GROUP BY month
     ORDER BY month"""

@@ -18,8 +18,9 @@ Known drawbacks
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Any
@@ -39,8 +40,16 @@ class Floor:
     shortfall: Decimal | None
 
 
-def take_floors(items: Sequence[Any], written: Sequence[dict[str, Any]], floors: Sequence[Floor]) -> None:
-    """Take what is paid all the same out of ``realised`` of the written lines of ``saving``, into ``floor_effect``."""
+def take_floors(
+    items: Sequence[Any],
+    written: Sequence[dict[str, Any]],
+    floors: Sequence[Floor],
+    paid_by: Mapping[tuple[str, date], Collection[str]],
+) -> None:
+    """Take what is paid all the same out of ``realised`` of the written lines of ``saving``, into ``floor_effect``.
+
+    ``paid_by`` are the billing accounts of each line, by recommendation and month.
+    """
     by_name = {item.recommendation_id: item for item in items}
     taken: dict[int, list[Decimal]] = defaultdict(list)
     is_open: set[int] = set()
@@ -49,7 +58,7 @@ def take_floors(items: Sequence[Any], written: Sequence[dict[str, Any]], floors:
         saved = {
             place: part
             for place, line in enumerate(written)
-            if (part := _counted(floor.agreement, by_name[line["recommendation_id"]], line)) > 0
+            if (part := _counted(floor.agreement, by_name[line["recommendation_id"]], line, paid_by)) > 0
         }
         name = floor.agreement.name
         if floor.shortfall is None:
@@ -78,23 +87,25 @@ def _take(line: dict[str, Any], part: Decimal, says: Sequence[str], *, is_open: 
     line["remark"] = " ".join([*([line["remark"]] if line["remark"] else []), *says])
 
 
-def _counted(agreement: Agreement, item: Any, line: Mapping[str, Any]) -> Decimal:
+def _counted(
+    agreement: Agreement, item: Any, line: Mapping[str, Any], paid_by: Mapping[tuple[str, date], Collection[str]]
+) -> Decimal:
     """What a line saved on the days of an agreement that counts what it is about; 0 where it saved nothing."""
     saved: Decimal | None = line["realised"]
-    if not saved or not _draws_on(agreement, item):
+    if not saved or not _draws_on(agreement, item, paid_by[item.recommendation_id, line["month"]]):
         return _NOTHING
     days = (line["end_day"] - line["first_day"]).days
     own = (min(line["end_day"], agreement.valid_to) - max(line["first_day"], agreement.valid_from)).days
     return saved if own >= days else rate(saved * max(own, 0), Decimal(days))
 
 
-def _draws_on(agreement: Agreement, item: Any) -> bool:
+def _draws_on(agreement: Agreement, item: Any, scopes: Collection[str]) -> bool:
     service = (item.service or "").lower()
     return (
         agreement.provider == item.provider
         and agreement.currency == item.currency
         and "Usage" in agreement.charge_categories
-        and any(fnmatchcase(scope.lower(), agreement.scope.lower()) for scope in item.scopes)
+        and any(fnmatchcase(scope.lower(), agreement.scope.lower()) for scope in scopes)
         and any(fnmatchcase(service, glob.lower()) for glob in agreement.services)
         and not any(fnmatchcase(service, glob.lower()) for glob in agreement.without_services)
     )

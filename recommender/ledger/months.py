@@ -11,8 +11,8 @@ Method
     After the first whole month whose bills are final a recommendation is *verified*: as promised, above, or a miss.
 Cases
     A month whose bills are not loaded has no line; one not final is provisional, and counts the days that the bills of
-    all its payers are known to (``recommender/bill_days.py``). What verified a recommendation and is known no longer
-    leaves it *done*.
+    all its payers (``payers.py``) are known to (``recommender/bill_days.py``). What verified a
+    recommendation and is known no longer leaves it *done*.
     A later change of the same resource ends the line of the earlier one, or takes its part out of it, or the days on
     which it was in force (``order.py``). A
     stop whose resource is paid for again within seven days was regretted; one paid for on every day was none: a miss.
@@ -30,13 +30,11 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
-from sqlalchemy import Connection, delete, insert, select, text, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from aispend.clock import month_of, next_month
 from aispend.money import in_words, rate
-from aispend.monthly_bills import JOIN_MONTHLY, KNOWN_TO
-from aispend.schema import DONE_STATES, recommendation, recommendation_event, saving, saving_baseline
-from recommender.bill_days import bills_known_to
+from aispend.schema import recommendation, recommendation_event, saving, saving_baseline
 from recommender.contract import HOURS_PER_MONTH
 from recommender.ledger.baseline import keys_of, measure_what_waits
 from recommender.ledger.bought_again import bought_again, is_missing
@@ -44,6 +42,7 @@ from recommender.ledger.counterfactual import Valued, restarted_on, still_paid, 
 from recommender.ledger.floors import Floor, take_floors
 from recommender.ledger.made_for import made_for
 from recommender.ledger.order import changes_beside, days_counted, superseded_on
+from recommender.ledger.payers import Bill, load_payers
 from recommender.ledger.promised import PREDICTIONS, take_what_was_left
 from recommender.ledger.seats import counts_from
 from recommender.ledger.successors import started_beside, successors
@@ -53,14 +52,6 @@ MONTHS = 12
 _MISSED, _AS_PROMISED = Decimal("0.5"), Decimal("0.1")
 """Where no range was promised: of the net saving, below which it is a miss, and how far off it is as promised."""
 _IN_WORDS = {"within": "as promised", "above": "more than promised", "saved": "less than promised", "miss": "a miss"}
-
-
-@dataclass(frozen=True)
-class Bill:
-    """A loaded month: whether it is final, and before which day it is known."""
-
-    is_final: bool
-    end: date
 
 
 @dataclass(frozen=True)
@@ -106,25 +97,25 @@ def update_ledger(connection: Connection, floors: Sequence[Floor], now: datetime
     }
     written: list[dict[str, Any]] = []
     restarts: dict[str, date | None] = {}
-    # asking when a bill ends reads all of it: once for all that is in the same bills
-    bills: dict[tuple[str, ...], dict[date, Bill]] = {}
+    payers = {one: load_payers(connection, one, items, own, now.date()) for one in {item.provider for item in items}}
+    paid_by: dict[tuple[str, date], set[str]] = {}
     for item in items:
-        name, place = item.recommendation_id, (item.provider, *item.scopes)
-        if place not in bills:
-            bills[place] = _bills(connection, item.provider, item.scopes, now.date())
+        name, who = item.recommendation_id, payers[item.provider]
         keys = own[name] | replaced[name] | bought[name]
         changes = changes_beside(item, items, reach[name], replaced)
         price, missing = held_price(item, items), is_missing(item, bought[name])
-        spans = _spans(item, ends[name], bills[place], now.date())
+        spans = _spans(item, ends[name], who.bills_of(item), now.date())
         beside = started_beside(connection, item, own[name])
         for span in spans:
             days = days_counted(changes.held, span.first, span.end)
             if not days:
                 continue
-            valued = value(
+            gone = who.gone(item, span.month)
+            valued = Valued(remarks=[gone]) if gone else value(
                 connection, item, keys, span.first, span.end,
                 changes=changes, price=price, is_rest_missing=missing, made=made[item.provider],
             )  # fmt: skip
+            paid_by[name, span.month] = who.scopes_in(item, span.month)
             if beside:
                 valued.remarks.append(beside)
             written.append(_line(item, span, valued, days, now))
@@ -132,7 +123,7 @@ def update_ledger(connection: Connection, floors: Sequence[Floor], now: datetime
             known_to = spans[-1].end if spans else item.done_on + timedelta(days=1)
             restarts[name] = restarted_on(connection, item, own[name], known_to)
     take_what_was_left(items, written, own)
-    take_floors(items, written, floors)
+    take_floors(items, written, floors, paid_by)
     done = [item.recommendation_id for item in items]
     connection.execute(delete(saving).where(saving.c.recommendation_id.in_(done)))
     if written:
@@ -187,26 +178,6 @@ def _spans(item: Any, superseded: date | None, bills: Mapping[date, Bill], today
                 spans.append(Span(month, first, end, bill.is_final))
         month = next_month(month)
     return spans
-
-
-def _bills(connection: Connection, provider: str, scopes: Sequence[str], today: date) -> dict[date, Bill]:
-    """Months that all the billing accounts are loaded for, each to the last day that all their bills are known to."""
-    known = bills_known_to(connection, provider, scopes, today)
-    months: dict[date, list[Any]] = {}
-    wanted = {"provider": provider, "scopes": list(scopes), "final": list(DONE_STATES), "today": today}
-    for row in connection.execute(text(_BILLS), wanted):
-        months.setdefault(row.period, []).append(row)
-    found = {}
-    for month, rows in months.items():
-        ends = [
-            None if row.through is None else min(row.through, known.get(row.scope, row.through))
-            for row in rows
-            if not row.is_final
-        ]
-        if len(rows) >= len(scopes) and None not in ends:
-            end = min((day + timedelta(days=1) for day in ends if day is not None), default=next_month(month))
-            found[month] = Bill(not ends, end)
-    return found
 
 
 def _line(item: Any, span: Span, valued: Valued, days: int, now: datetime) -> dict[str, Any]:
@@ -309,14 +280,3 @@ def outcome_of(line: Mapping[str, Any]) -> str:
 
 def _within_a_tenth(net: Decimal | None, low: Decimal, high: Decimal) -> bool:
     return net is not None and low > net * (1 - _AS_PROMISED) and high < net * (1 + _AS_PROMISED)
-
-
-_BILLS = f"""
-    SELECT s.period, s.scope, bool_and(s.state = ANY(:final)) AS is_final, max(d.through) AS through
-    FROM slice s
-    LEFT JOIN LATERAL (
-        SELECT max({KNOWN_TO}) AS through FROM charge c JOIN charge_kind k USING (charge_kind_key) {JOIN_MONTHLY}
-        WHERE c.slice_id = s.slice_id AND c.billing_month = s.period AND k.charge_category = 'Usage'
-          AND {KNOWN_TO} < :today) d ON true
-    WHERE s.kind = 'bill' AND s.provider = :provider AND s.scope = ANY(:scopes)
-    GROUP BY s.period, s.scope"""
