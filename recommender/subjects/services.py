@@ -207,23 +207,23 @@ def member_of(machine: Machine, days: int) -> Member:
     """The hours of a machine over the last ``days`` of the evidence."""
     hours = days * _HOURS_PER_DAY
     bare = replace(machine, accelerators=None, use=None)
-    running = _running(machine, days)
     if machine.accelerators is None:
         unknown = np.full(hours, np.nan)
-        return Member(bare, unknown, unknown, unknown, unknown, running)
+        return Member(bare, unknown, unknown, unknown, unknown, _running(machine, days, unknown))
     history = machine.accelerators
     mean, peak = (_hours(series, hours) for series in (history.activity_mean, history.activity_max))
     memory = _last(history.memory_used_max.sum(axis=0), hours)
     most = np.fmax.reduce(history.memory_used_max[:, -hours:], axis=1)
     with np.errstate(invalid="ignore"):
+        load_max = _reduce(peak.sum(axis=0), np.nanmax)
         return Member(
             machine=bare,
             load_mean=_reduce(mean.sum(axis=0), np.nanmean),
-            load_max=_reduce(peak.sum(axis=0), np.nanmax),
+            load_max=load_max,
             load_on_one=_reduce(peak.max(axis=0), np.nanmax),
             concurrent=_reduce(np.where(np.isnan(peak).any(axis=0), np.nan, (peak > IN_USE).sum(axis=0)), np.nanmax),
             memory=memory,
-            running=running,
+            running=_running(machine, days, load_max),
             on_each=tuple(float(one) for one in most),
             graded=history.counter != "gpu_utilization" or not bool(np.isnan(history.power_mean).all()),
         )
@@ -327,16 +327,23 @@ def _common(tags: Sequence[Mapping[str, str]]) -> dict[str, str]:
     return {key: value for key, value in tags[0].items() if all(other.get(key) == value for other in tags)}
 
 
-def _running(machine: Machine, days: int) -> Hourly:
-    """Whether each hour was billed: 1 or 0; NaN on a day of which the bill knows no hours."""
+def _running(machine: Machine, days: int, load: Hourly) -> Hourly:
+    """Whether each hour was billed: 1 or 0; NaN on a day of which the bill knows no hours.
+
+    A day that is billed for a part of its hours ran in those that were measured, where these are as many or more.
+    """
     first = (machine.as_of - timedelta(days=days)).date()
     running = np.zeros(days * _HOURS_PER_DAY)
     for cost in machine.costs:
         day = (cost.day - first).days
-        if 0 <= day < days:
-            part = slice(day * _HOURS_PER_DAY, (day + 1) * _HOURS_PER_DAY)
-            mask = cost.hours_mask
-            running[part] = np.nan if mask is None else [mask >> hour & 1 for hour in range(_HOURS_PER_DAY)]
+        if not 0 <= day < days:
+            continue
+        part = slice(day * _HOURS_PER_DAY, (day + 1) * _HOURS_PER_DAY)
+        mask, measured = cost.hours_mask, ~np.isnan(load[part])
+        if mask is not None:
+            running[part] = [mask >> hour & 1 for hour in range(_HOURS_PER_DAY)]
+        else:
+            running[part] = measured if cost.hours <= measured.sum() else np.nan
     return running
 
 

@@ -86,6 +86,22 @@ def test_where_one_ran_unmeasured_the_service_is_unknown_and_where_it_was_off_it
     assert (demand[12:24] == 1.0).all()
 
 
+@pytest.mark.parametrize(
+    ("billed", "last", "is_known"), [(10, 18, True), (10, 19, True), (10, 13, False), (24, 18, False)]
+)
+def test_a_bill_by_the_day_ran_in_the_hours_that_were_measured_where_these_are_as_many(
+    make_subject: Make, billed: int, last: int, is_known: bool
+) -> None:
+    """Ten hours billed, and measured from 8 to 18, or to 19 as it began within an hour: it was off in the others. Of
+    ten billed and five measured, or of all 24 and ten, nobody knows which."""
+    by_hour = np.arange(DAYS * 24) % 24
+    on = (by_hour >= 8) & (by_hour < last)
+    found = make_subject(days=DAYS, accelerators=history(np.repeat(np.where(on, 0.5, np.nan), 12)[None, :]))
+    found = replace(found, costs=[replace(cost, hours=billed, hours_mask=None) for cost in found.costs])
+    running = member_of(found, DAYS).running
+    assert (running == on).all() if is_known else np.isnan(running).all()
+
+
 def test_who_replaced_whom_does_the_same_work_and_the_id_is_the_machines(database: Store, make_subject: Make) -> None:
     """The first ended five days ago; it is part of the history, and not of what runs."""
     ended = machine(make_subject, "i-old")
