@@ -5,8 +5,8 @@ Assumes
     its last work, where no job is queued for it.
 Method
     The rule is played on the window's five-minute states: off as soon as it has been idle for the wait, on again with
-    the next work. Saved is the time off over the time known, of what it costs. Each start is somebody who waits: hours
-    with one, over all hours, are the violations, with their upper 95 % bound.
+    the next work. Saved is the time off, less the time that starts take, over the time known, of what it costs. Each
+    start is somebody who waits: hours with one, over all hours, are the violations, with their upper 95 % bound.
     The rule is not fitted to the history, so all of it is held out.
 Cases
     An unknown slot is not idle and begins the wait anew. Never active in the window: that is another advice.
@@ -62,6 +62,10 @@ class Played:
     def share(self) -> float:
         """Share of the known time it would have been off."""
         return self.off / self.known if self.known else 0.0
+
+    def saved(self, start_minutes: int) -> float:
+        """The same less the time that starts take, which is paid for as well."""
+        return max(self.off - self.starts * start_minutes / _SLOT_MINUTES, 0.0) / self.known if self.known else 0.0
 
 
 def play(states: NDArray[np.int8], wait: int) -> Played:
@@ -124,8 +128,9 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
         return no("cost_unknown", COST_UNKNOWN)
     wait = _wait_minutes(subject, settings)
     by_week = [play(states[start : start + _WEEK_SLOTS], wait // _SLOT_MINUTES) for start in _whole_weeks(states.size)]
-    spread = Spread(shares=tuple(week.share for week in by_week if week.known))
-    used = saving(subject, days, Decimal(repr(played.share)).quantize(Decimal("0.0001")), spread)
+    spread = Spread(shares=tuple(week.saved(options.start_minutes) for week in by_week if week.known))
+    saved_share = Decimal(repr(played.saved(options.start_minutes))).quantize(Decimal("0.0001"))
+    used = saving(subject, days, saved_share, spread)
     bound = violation_bound(int(played.hours_with_a_start.sum()), effective_sample(played.hours_with_a_start))
     command, undo = stop_when_idle(subject, wait)
     queue = "" if _is_notebook(subject) else "# only while no job is queued for it\n"
