@@ -5,10 +5,11 @@ Nothing heavy is imported until a command runs, so that ``aispend --help`` answe
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -98,7 +99,7 @@ for part in (
 def run(arguments: Sequence[str]) -> int:
     """Run one command; returns the exit status: 0 done, 1 failed, 2 wrong use. Errors go to stderr."""
     try:
-        app(args=list(arguments), prog_name="aispend")
+        _command_of(app)(args=list(arguments), prog_name="aispend")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(bool(end.code))
     except AispendError as error:
@@ -113,6 +114,12 @@ def run(arguments: Sequence[str]) -> int:
         )
         return 1
     return 0
+
+
+@functools.cache
+def _command_of(program: typer.Typer) -> Any:
+    """All its commands, made once: who runs several in a process waits once for the making of them."""
+    return typer.main.get_command(program)
 
 
 def main() -> None:
