@@ -97,7 +97,8 @@ def evaluate(subject: UsagePool, settings: Recommend) -> Advice | WhyNot:
     if not rates:
         return no(
             "unpriced",
-            f"No price of an hour committed for {options.term} is known for {subject.family} in {subject.region}. "
+            f"No price of an hour committed for {options.term} is known for {subject.family} in "
+            f"{subject.region or 'an unknown region'}. "
             f"Collect its price list (aispend collect {subject.provider}/prices).",
         )
     sold = _mean(rates, subject, attrgetter("rate"))

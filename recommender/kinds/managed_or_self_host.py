@@ -144,7 +144,8 @@ def _self_host(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
     if fleet is None:
         return why_not(
             "price_unknown",
-            f"No machine of {subject.provider} in {subject.region} has a known price and a known speed with {model}.",
+            f"No machine of {subject.provider} in {subject.region or 'an unknown region'} has a known price and a known "
+            f"speed with {model}.",
         )
     if fleet.servers.saving <= 0:
         even = fleet.servers.break_even

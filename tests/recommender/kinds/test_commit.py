@@ -362,6 +362,12 @@ def test_the_next_stage_waits_for_the_whole_window_though_less_was_loaded() -> N
     assert "once 60 days after that day are billed" in found.reason
 
 
+def test_what_is_in_no_region_is_said_to_be() -> None:
+    found = evaluate(pool([10], committed=None, region=None), SETTINGS)
+    assert isinstance(found, WhyNot)
+    assert "for p4d in an unknown region." in found.explanation
+
+
 def test_evidence_names_the_currency_of_its_amounts() -> None:
     assert advise(pool(PUBLISHED)).evidence["price_currency"] == "USD"
 

@@ -282,6 +282,12 @@ def test_an_estimated_speed_never_counts() -> None:
     assert found.saving.p10 is None
 
 
+def test_tokens_of_no_region_have_no_machine_to_be_served_on() -> None:
+    found = refuse(tokens_bought(model="llama-3.1-70b", region=None))
+    assert found.reason == "price_unknown"
+    assert "No machine of aws in an unknown region has" in found.explanation
+
+
 def test_tokens_that_cost_nothing_are_not_served_oneself() -> None:
     assert refuse(for_nothing(tokens_bought(model="llama-3.1-70b"))).reason == "costs_nothing"
 
