@@ -35,6 +35,7 @@ from aispend.advising import Recommend
 from aispend.percents import percent
 from aispend.prices.break_even import break_even, per_month
 from aispend.prices.token_prices import ApiOffer, api_offers
+from recommender.comments import comment
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, DailyCost, Kind, Step, Subject, WhyNot
 from recommender.evidence import not_replayed, priced
 from recommender.guards import decided, too_new
@@ -144,8 +145,8 @@ def _self_host(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
     if fleet is None:
         return why_not(
             "price_unknown",
-            f"No machine of {subject.provider} in {subject.region or 'an unknown region'} has a known price and a known "
-            f"speed with {model}.",
+            f"No machine of {subject.provider} in {subject.region or 'an unknown region'} has a known price and a "
+            f"known speed with {model}.",
         )
     if fleet.servers.saving <= 0:
         even = fleet.servers.break_even
@@ -294,7 +295,9 @@ def _buy(subject: ServedTokens, settings: Recommend) -> Advice | WhyNot:
         undo="start the machines again; scarce types may not come back at once",
         command="\n".join(
             (
-                f"# {subject.provider}, account {subject.account or 'several'}, region {subject.region or 'several'}",
+                comment(
+                    f"{subject.provider}, account {subject.account or 'several'}, region {subject.region or 'several'}"
+                ),
                 "# check first: its weights are the published ones, the API's limits fit your largest hour, and data",
                 f"# may go there. Send some of the requests to {offer.provider}'s {' '.join(offer.model_id.split())},",
                 "# compare, then scale the machines down",
