@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from recommender.actions import of_spot
-from recommender.kinds.clock_terraform import Size, aws_cron, aws_group, aws_target, on_off, sizes
+from recommender.kinds.clock_terraform import MOST_PROFILES, Size, aws_cron, aws_group, aws_target, on_off, sizes
 from recommender.methods.schedule import HOURS_PER_WEEK, Hours, Window
 from recommender.owners import (
     auto_scaling_group,
@@ -101,6 +101,10 @@ def replica_commands(machine: Machine, counts: Hours, zone: str) -> tuple[str, s
         )
         return head + "\n".join(each), terraform
     each = (f"# {size.count} from cron {size.cron}: a recurrence profile of its autoscale setting" for size in by_hour)
+    if machine.provider == "azure" and len(by_hour) > MOST_PROFILES:
+        head += (
+            f"# it takes {MOST_PROFILES} profiles, and these are {len(by_hour)}: keep the larger of two neighbours\n"
+        )
     return head + "\n".join(each), terraform
 
 

@@ -21,6 +21,9 @@ _DAY_NAMES = {
     "SUN": "Sunday",
 }
 
+MOST_PROFILES = 20
+"""What an autoscale setting of Azure takes."""
+
 
 @dataclass(frozen=True)
 class Size:
@@ -50,7 +53,10 @@ def on_off(
 
 
 def sizes(machine: Machine, by_hour: Sequence[Size], zone: str) -> str | None:
-    """Blocks that set the size of the machine's group by the clock; ``GROUP`` stands where no group is known."""
+    """Blocks that set the size of the machine's group by the clock; ``GROUP`` stands where no group is known.
+
+    None where its cloud takes none, or not so many.
+    """
     owner = owner_of(machine)
     if machine.provider == "aws":
         return aws_group(auto_scaling_group(machine) or "GROUP", by_hour, zone)
@@ -68,7 +74,7 @@ def sizes(machine: Machine, by_hour: Sequence[Size], zone: str) -> str | None:
             for number, size in enumerate(by_hour)
         ]
         return resource(kind, group, {"autoscaling_policy": {"scaling_schedules": schedules}})
-    if machine.provider == "azure":
+    if machine.provider == "azure" and len(by_hour) <= MOST_PROFILES:
         most = max((size.count for size in by_hour), default=1)
         group = owner.group if owner is not None else "GROUP"
         profiles = [_profile(size, number, most) for number, size in enumerate(by_hour)]

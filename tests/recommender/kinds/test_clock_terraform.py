@@ -253,3 +253,14 @@ def test_a_scale_set_has_a_profile_for_each_size(make_subject: Make) -> None:
         "      hours    = [8]\n      minutes  = [0]\n    }\n"
         "  }\n}"
     )
+
+
+def test_more_sizes_than_azure_takes_are_no_block(make_subject: Make) -> None:
+    """Azure's autoscale takes 20 profiles: of another size in each of 20 hours a day there is a block, of 21 none."""
+    machine = make_subject(provider="azure", resource_id=f"{SCALE_SET}/virtualMachines/0")
+    for sizes, is_taken in ((20, True), (21, False)):
+        counts = np.tile(np.minimum(np.arange(24), sizes - 1) + 1, 7)
+        command, terraform = replica_commands(machine, counts, "UTC")
+        assert command.count(": a recurrence profile of its autoscale setting") == sizes
+        assert (terraform is not None) is is_taken
+        assert ("it takes 20 profiles, and these are 21" in command) is not is_taken
