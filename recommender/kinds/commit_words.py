@@ -15,6 +15,7 @@ from decimal import Decimal
 from aispend.clock import HOURS_PER_MONTH
 from aispend.money import in_words
 from aispend.percents import percent
+from recommender.comments import comment
 from recommender.subjects.committed_rates import CommittedTerm
 from recommender.subjects.usage_pools import UsagePool
 
@@ -117,15 +118,16 @@ class Purchase:
     def command(self) -> str:
         """What to run to buy the first stage, after what is to be decided before."""
         subject, first = self.subject, self.first
-        where = (
-            f"# payer {subject.account or 'unknown'}, {subject.family} in {subject.region or 'all regions'}; "
+        said = (
+            f"payer {subject.account or 'unknown'}, {subject.family} in {subject.region or 'all regions'}; "
             f"decide open advice on these machines first, then buy {in_words(first, subject.currency)} an hour"
         )
         if self.rest:
-            where += (
+            said += (
                 f": stage 1 of 2, as the other {in_words(self.rest)} is proposed anew once {self.days} days after it "
                 "are billed"
             )
+        where = comment(said)
         years, _ = _YEARS[self.term]
         if subject.provider == "aws":
             product, plan = ("SageMaker",) * 2 if subject.family.startswith("ml.") else ("EC2", "Compute")

@@ -33,6 +33,7 @@ from aispend.advising import Recommend
 from aispend.money import in_words
 from aispend.percents import percent
 from aispend.running import TrainingWaste
+from recommender.comments import comment
 from recommender.contract import COST_UNKNOWN, Advice, DailyCost, Kind, Step, WhyNot
 from recommender.evidence import as_billed
 from recommender.kinds.run_costs import acts_on, careful_saving, shares_of, together_on
@@ -248,15 +249,15 @@ def _largest(stopped: Sequence[_Stopped]) -> list[dict[str, str | float | bool]]
 
 def _command(subject: TrainingRuns, options: TrainingWaste, stopped: Sequence[_Stopped], running: Sequence[str]) -> str:
     """A callback for the usual trainers; patience counts evaluations, a quarter of those a run had when it stopped."""
-    place = " ".join(f"account {subject.account or 'unknown'}, region {subject.region or 'unknown'}".split())
+    place = f"account {subject.account or 'unknown'}, region {subject.region or 'unknown'}"
     metric = stopped[0].found.metric
     patience = ceil(options.plateau_patience * median(one.found.points for one in stopped))
-    lines = [f"# {place}; in the jobs of {subject.model}, keeping the best checkpoint:"]
+    lines = [comment(f"{place}; in the jobs of {subject.model}, keeping the best checkpoint:")]
     lines.append(f"# - Keras, Lightning: EarlyStopping(monitor={metric!r}, patience={patience})")
     lines.append(f"# - Transformers: EarlyStoppingCallback(early_stopping_patience={patience})")
-    lines += [f"# look whether {' '.join(run.split())} is worth going on with" for run in running]
+    lines += [comment(f"look whether {run} is worth going on with") for run in running]
     lines.append("# what each run cost:")
-    lines.append(f"aispend runs --format csv | grep -i {shlex.quote(subject.model or '')}")
+    lines.append(f"aispend runs --format csv | grep -i -e {shlex.quote(subject.model or '')}")
     return "\n".join(lines)
 
 

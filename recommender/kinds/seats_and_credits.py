@@ -26,6 +26,7 @@ from typing import Any
 
 from aispend.advising import Recommend
 from aispend.percents import percent
+from recommender.comments import comment
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Kind, Saving, Step, WhyNot
 from recommender.evidence import as_billed, not_replayed, unmeasured
 from recommender.methods.drawdown import Drawdown, drawdown
@@ -92,7 +93,7 @@ def _seats(subject: Contract, settings: Recommend) -> Advice | WhyNot:
             "the contract lets seats go."
         ),
         undo="buy seats again; most vendors add them at once",
-        command=f"# {_line(subject.name)}: tell the vendor before {end} to renew with {needed:f} seats",
+        command=comment(f"{subject.name}: tell the vendor before {end} to renew with {needed:f} seats"),
         target="seats",
         evidence_until=subject.as_of,
         evidence={
@@ -179,7 +180,7 @@ def _lost(subject: Contract, found: Drawdown, *, days_left: int, cost: Decimal, 
             "move work there that is paid for elsewhere, or talk to the vendor before then."
         ),
         undo="move the work back",
-        command=f"# {_line(subject.name)}: aispend agreements shows how far it is drawn down",
+        command=comment(f"{subject.name}: aispend agreements shows how far it is drawn down"),
         target=f"use_up:{subject.end}",
         estimate_only=True,
         evidence_until=subject.as_of,
@@ -211,11 +212,6 @@ def _evidence(subject: Contract, days: int) -> dict[str, Any]:
 
 def _cents(amount: Decimal) -> Decimal:
     return amount.quantize(_CENT)
-
-
-def _line(words: str) -> str:
-    """A line break in a name would end the comment, and what follows it would run."""
-    return " ".join(words.split())
 
 
 KIND = Kind(

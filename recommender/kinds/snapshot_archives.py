@@ -15,6 +15,7 @@ import shlex
 from decimal import Decimal
 
 from aispend.money import in_words
+from recommender.comments import comment
 from recommender.subjects.snapshots import Snapshot
 
 NONE = frozenset({"azure"})
@@ -70,7 +71,8 @@ def command(snapshot: Snapshot, *, between: bool) -> str:
     lines = [f"# {place}; check first that nobody needs it within 72 hours, and no other account uses it"]
     if between:
         lines.append("# what the next snapshot of the disk does not share is what is freed:")
-        lines.append(f"# aws ebs list-changed-blocks --first-snapshot-id {_name(snapshot)} --second-snapshot-id NEXT")
+        known = f"--first-snapshot-id {_name(snapshot)} --second-snapshot-id NEXT"
+        lines.append(comment(f"aws ebs list-changed-blocks {known}"))
     lines.append(
         f"aws ec2 modify-snapshot-tier --snapshot-id {_name(snapshot)} --storage-tier archive"
         f" --region {_region(snapshot)}"
@@ -102,8 +104,8 @@ def _of_google(snapshot: Snapshot, place: str) -> str:
             f"gcloud compute snapshots create {_archived(snapshot)} --source-disk {_between(snapshot)} "
             f"--source-disk-zone ZONE --snapshot-type ARCHIVE --storage-location {_region(snapshot)}{project}",
             "# once the archive is READY, and a disk made of it was looked at:",
-            f"# gcloud compute disks delete {_between(snapshot)} --zone ZONE{project}",
-            f"# gcloud compute snapshots delete {_name(snapshot)}{project}",
+            comment(f"gcloud compute disks delete {_between(snapshot)} --zone ZONE{project}"),
+            comment(f"gcloud compute snapshots delete {_name(snapshot)}{project}"),
         )
     )
 

@@ -30,6 +30,7 @@ from decimal import Decimal
 
 from aispend.advising import Recommend
 from aispend.money import in_words
+from recommender.comments import comment
 from recommender.contract import COST_UNKNOWN, Advice, Kind, Saving, Step, WhyNot
 from recommender.evidence import not_replayed, priced, unmeasured
 from recommender.guards import decided
@@ -228,7 +229,7 @@ def _texts(volume: Volume) -> tuple[str, str]:
     command = (
         f"# {place}; check first that nobody keeps it for a reason\n{take}\n"
         f"# {WAIT_DAYS} days later, once the snapshot is complete, nobody missed the disk and no machine has it:\n"
-        f"# {look}\n# {end}"
+        f"{comment(look)}\n{comment(end)}"
     )
     return command, f"restore it from the snapshot: {undo}"
 

@@ -32,6 +32,7 @@ from typing import Any
 from aispend.advising import Recommend
 from aispend.money import in_words
 from aispend.running import TrainingWaste
+from recommender.comments import comment
 from recommender.contract import (
     COST_UNKNOWN,
     HOURS_PER_MONTH,
@@ -315,8 +316,8 @@ def _largest(tried: Sequence[_Tried]) -> list[dict[str, str | float]]:
 
 def _command(subject: TrainingRuns, measures: Sequence[str]) -> str:
     place = f"account {subject.account or 'unknown'}, region {subject.region or 'unknown'}"
-    lines = [f"# {' '.join(place.split())}; in the jobs of {subject.model}:", *(f"# - {one}" for one in measures)]
-    runs = f"aispend runs --format csv | grep -i {shlex.quote(subject.model or '')}"
+    lines = [comment(f"{place}; in the jobs of {subject.model}:"), *(f"# - {one}" for one in measures)]
+    runs = f"aispend runs --format csv | grep -i -e {shlex.quote(subject.model or '')}"
     return "\n".join([*lines, "# what each run cost, and how it ended:", runs])
 
 

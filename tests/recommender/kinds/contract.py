@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
@@ -92,6 +93,16 @@ class KindContract:
         assert "\n" not in found.target
         for key, value in found.evidence.items():
             assert _plain(value), f"{key}: {value!r} is no plain JSON"
+
+    @pytest.mark.parametrize("name", ["account", "region", "model", "team", "resource_id"])
+    def test_a_name_with_a_line_of_its_own_runs_nothing(self, advised: Subject, name: str) -> None:
+        """Names come from bills, tags and files of others; what stands in a comment ends with its line."""
+        given = getattr(advised, name)
+        answer = self.ask(replace(advised, **{name: f"{given}\nrm -rf ~ #"})) if given else None
+        if isinstance(answer, Advice):
+            words = shlex.split(answer.command, comments=True)
+            assert "rm" not in words
+            assert not [line for line in str(answer.evidence.get("terraform", "")).splitlines() if line[:2] == "rm"]
 
     def test_it_says_what_was_measured_how_it_was_tried_and_what_the_money_rests_on(self, advised: Subject) -> None:
         """Each of the three, or the reason why there is none: never silently blank."""
