@@ -29,7 +29,7 @@ from aispend.clock import HOURS_PER_MONTH
 from aispend.money import in_words
 from recommender.contract import Advice
 from recommender.methods.offered import Left, Offered, Taken
-from recommender.subjects.usage_pools import usage_left
+from recommender.subjects.usage_pools import saved_of, usage_left
 
 _NOTHING = Decimal(0)
 _CENT = Decimal("0.01")
@@ -113,10 +113,11 @@ class Pools:
         for item in changes:
             saved = item.saving.effective / item.monthly_cost if item.monthly_cost else _NOTHING
             provider = item.subject.provider
-            for name in item.acts_on or (item.subject.resource_id,):
+            for name, cost in (item.acts_on or {item.subject.resource_id: item.monthly_cost}).items():
                 for number in self._of.get((provider, item.subject.currency, name), ()):
-                    family = self.commitments[number].offered.family
-                    left = usage_left(item.kind, item.target, saved, provider=provider, family=family)
+                    offered = self.commitments[number].offered
+                    share = saved_of(item.kind, saved, cost, offered.used_by(name))
+                    left = usage_left(item.kind, item.target, share, provider=provider, family=offered.family)
                     found.setdefault(number, {}).setdefault(name, []).append(left)
         return found
 

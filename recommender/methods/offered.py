@@ -114,6 +114,10 @@ class Offered:
         """An amount of all hours as that of a month, to the cent."""
         return (Decimal(repr(amount)) * HOURS_PER_MONTH / len(self.usage)).quantize(Decimal("0.01"))
 
+    def used_by(self, name: str) -> Decimal:
+        """What a resource uses a month, of its known days."""
+        return self.monthly(float(sum((one.amount or Decimal(0) for one in self.parts.get(name, ())), Decimal(0))))
+
     @cached_property
     def _none(self) -> Floats:
         return np.zeros(len(self.usage))

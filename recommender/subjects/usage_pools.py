@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -53,6 +53,8 @@ _LEAVING = ("stop_idle", "spot", "accelerator", "managed_or_self_host", "relocat
 _RESIZING = ("rightsize", "consolidate", "arm_host")
 _OF_EVERY_HOUR = (*_RESIZING, "optimize_model")
 """Kinds that take the same share of every hour."""
+_OF_SOME_RUNS = ("training_waste", "past_plateau")
+"""Kinds that save a share of what some runs cost of a resource, and not of all that it is used for."""
 _BY_HOUR = ("schedule", "scale_replicas", "auto_stop")
 """Kinds that switch off by the hour: in which hours is not looked at."""
 _A_WEEK = timedelta(days=7)
@@ -141,15 +143,16 @@ def load_usage_pools(
 ) -> Iterator[UsagePool]:
     """Pools with usage in the window, by name."""
     first, end = (as_of - timedelta(days=window_days)).date(), as_of.date()
-    decided = _decided(connection)
+    decisions = connection.execute(text(_DECISIONS), {"decided": list(_DECIDED), "expired": _EXPIRED}).all()
     scope = {"start": first, "end": end, "soon": as_of + timedelta(days=expiring_days)}
-    changed = sorted({name for _, name in decided})
+    changed = sorted({row.resource_id for row in decisions})
     pools: dict[tuple[str, ...], list[Any]] = defaultdict(list)
     for row in connection.execute(text(_USAGE), scope | {"changed": changed}):
         family = family_of(row.provider, row.instance_type)
         pools[row.provider, row.payer or "", row.region or "", family, row.currency] += each_day(
             row, _AMOUNTS, since=first, until=end
         )
+    decided = _decided(decisions, _monthly_usage(pools.values(), window_days))
     prices = load_prices(connection, as_of.date())
     loaded = loaded_since(connection, first, end)
     begun = connection.execute(text(_BEGUN), scope | {"since": as_of - _A_WEEK, "ended": list(_ENDED)}).all()
@@ -307,20 +310,38 @@ def _leaves(provider: str, family: str, target: str) -> bool:
     return target != _SAME_TYPE and family_of(provider, target) != family
 
 
-def _decided(connection: Connection) -> dict[tuple[str, str], list[_Decided]]:
+def saved_of(kind: str, saved: Decimal, cost: Decimal, usage: Decimal) -> Decimal:
+    """The share of a resource's monthly ``usage`` that a change takes, which saves a share of a ``cost`` on it."""
+    return min(rate(saved * cost, usage), Decimal(1)) if kind in _OF_SOME_RUNS and usage > 0 else saved
+
+
+def _monthly_usage(pools: Iterable[Sequence[Any]], days: int) -> dict[tuple[str, str], Decimal]:
+    """What each resource uses a month in on-demand money, covered or not."""
+    found: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for row in (row for rows in pools for row in rows):
+        found[row.provider, row.resource_id] += (row.on_demand or 0) * HOURS_PER_MONTH / (days * HOURS_PER_DAY)
+    return found
+
+
+def _decided(
+    decisions: Sequence[Any], usage: Mapping[tuple[str, str], Decimal]
+) -> dict[tuple[str, str], list[_Decided]]:
     """Accepted and done changes of each resource; of what is on by the hour, the machines that always are stay."""
     decided: dict[tuple[str, str], list[_Decided]] = defaultdict(list)
-    for row in connection.execute(text(_DECISIONS), {"decided": list(_DECIDED), "expired": _EXPIRED}):
+    for row in decisions:
         family = family_of(row.provider, row.instance_type) if row.instance_type else None
-        left = usage_left(row.kind, row.target, rate(row.saved, row.cost), provider=row.provider, family=family)
+        used = usage.get((row.provider, row.resource_id), Decimal(0))
+        saved = saved_of(row.kind, rate(row.saved, row.cost), Decimal(row.part), used)
+        left = usage_left(row.kind, row.target, saved, provider=row.provider, family=family)
         share = rate(Decimal(row.always), Decimal(row.machines)) if row.kind in _BY_HOUR else left.share
         decided[row.provider, row.resource_id].append(_Decided(min(share, left.share), row.done_on))
     return decided
 
 
 _DECISIONS = """
-    SELECT n.provider, part.key AS resource_id, n.kind, n.target, n.monthly_saving_effective AS saved,
-           n.monthly_cost AS cost, r.instance_type, coalesce((n.evidence ->> 'replicas_least')::int, 0) AS always,
+    SELECT n.provider, part.key AS resource_id, part.value ->> 'monthly_cost' AS part, n.kind, n.target,
+           n.monthly_saving_effective AS saved, n.monthly_cost AS cost, r.instance_type,
+           coalesce((n.evidence ->> 'replicas_least')::int, 0) AS always,
            (SELECT count(*) FROM jsonb_object_keys(n.acts_on)) AS machines,
            CASE WHEN n.state <> 'accepted' THEN b.done_on END AS done_on
     FROM recommendation AS n

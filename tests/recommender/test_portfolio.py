@@ -154,6 +154,19 @@ def test_what_some_runs_on_a_machine_cost_is_not_what_it_costs(make_subject: Mak
     assert alone == beside == Decimal(500)
 
 
+def test_runs_take_of_a_commitment_what_they_save_and_not_their_share_of_all_usage(make_subject: Make) -> None:
+    """All 146 that lost runs cost, of the 14,600 that 480 a day are a month: 9.6 of 960 in two days, in hours unknown.
+
+    Of 20 an hour 12 are covered at 0.6, which saves 4.8: 230.4 in 48 hours, of which 9.6 go at worst, 1/24 of 500.
+    """
+    machine = make_subject()
+    runs = advise(machine, "training_waste", 146, cost=Decimal(146))
+    bought = advise(
+        machine, "commit", 500, cost=Decimal(14_600), commits=offered(12, {"i-0a1b2c3d": (480, EVERY_HOUR)})
+    )
+    assert nets(combine([runs, bought], (*KINDS, RUNS))) == [Decimal(146), Decimal("479.16")]
+
+
 def test_runs_of_several_teams_on_one_machine_lose_less_each(make_subject: Make) -> None:
     """60 of 600 and 30 of 300 that their runs cost of it: 60, and 30/600 of the 540 that are left."""
     teams = [

@@ -122,12 +122,20 @@ def test_of_what_leaves_the_family_nothing_is_left_to_commit_to(fleet: Store, ki
 
 @pytest.mark.parametrize(
     ("kind", "target"),
-    [("consolidate", "replicas"), ("consolidate", "p4d.24xlarge+lora"), ("training_waste", "retries")],
+    [("consolidate", "replicas"), ("consolidate", "p4d.24xlarge+lora")],
 )
 def test_what_stays_in_the_family_is_left_as_far_as_it_stays(fleet: Store, kind: str, target: str) -> None:
     """Half of the replicas, of their type: the other half runs on, and may be committed to."""
     decide(fleet, 1, "accepted", kind=kind, target=target)
     assert load(fleet, expiring_days=10).usage[24:36] == (Decimal(10),) * 12
+
+
+def test_what_lost_runs_cost_is_a_part_of_what_their_machine_uses(fleet: Store) -> None:
+    """Half of their 100 a month, of the 240 in 48 hours that i-1 uses, 3,650 a month: 1/73 of its 20 an hour goes."""
+    decide(fleet, 1, "accepted", kind="training_waste", target="lose_less")
+    found = load(fleet, expiring_days=10)
+    assert found.usage[24:36] == pytest.approx((Decimal(20) * 72 / 73,) * 12)
+    assert found.decided == pytest.approx(Decimal(50))
 
 
 @pytest.mark.parametrize(("least", "left"), [(0, 0), (1, 10)])
