@@ -157,6 +157,7 @@ def _work(subject: Service, parts: Parts, settings: Recommend) -> Work | tuple[s
         )
     each = max(float(np.nanmax(member.concurrent[-hours:])) for member in subject.current if member.measured)
     several_serve = subject.stage == "inference_online" and len(parts.machines) > 1
+    of_one_model = subject.model is not None and all(machine.is_models_own for machine in parts.machines)
     return Work(
         demand=load,
         concurrent=concurrent,
@@ -167,10 +168,10 @@ def _work(subject: Service, parts: Parts, settings: Recommend) -> Work | tuple[s
         model=model,
         precision=model.model.precision if model else "bf16",
         least_machines=2 if several_serve else 1,
-        shared=subject.model is not None,
+        shared=of_one_model,
         coverage=min(known / billed, 1.0),
         in_parts=max(held) * len(parts.machines) if subject.stage in TRAINING else 0.0,
-        load_on_one=0.0 if subject.model is not None else _busiest(subject, hours, options),
+        load_on_one=0.0 if of_one_model else _busiest(subject, hours, options),
     )
 
 

@@ -23,8 +23,9 @@ _SERVES = frozenset({"inference_online", "inference_batch"})
 
 
 def model_need(subject: Machine, settings: Recommend) -> ModelNeed | None:
-    """Weights and cache to hold, where the model's shape and what runs at once are known."""
-    if subject.stage not in _SERVES or subject.use is None:
+    """Weights and cache to hold, where the model's shape and what runs at once are known, and it has the machine alone:
+    what other models hold there is in neither."""
+    if subject.stage not in _SERVES or subject.use is None or not subject.is_models_own:
         return None
     model = served_model(subject.model, settings.optimize_model.models)
     per_request = subject.use.tokens_per_request

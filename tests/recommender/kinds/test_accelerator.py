@@ -228,14 +228,19 @@ def test_what_one_card_holds_is_not_split_over_smaller_ones_unless_one_has_tried
     assert (refuse_or_target(found, settings) == "p4d.24xlarge") is offered
 
 
-@pytest.mark.parametrize(("model", "level", "offered"), [(None, 0.9, False), (None, 0.75, True), ("acme", 0.9, True)])
+@pytest.mark.parametrize(
+    ("model", "own", "level", "offered"),
+    [(None, True, 0.9, False), (None, True, 0.75, True), ("acme", True, 0.9, True), ("acme", False, 0.9, False)],
+)
 def test_what_one_card_does_is_not_split_over_slower_ones_where_nobody_knows_the_model(
-    make_subject: Make, model: str | None, level: float, offered: bool
+    make_subject: Make, model: str | None, own: bool, level: float, offered: bool
 ) -> None:
     """One of eight A100s of 80 GB works. Those of 40 are 0.95 times as fast for a fifth less: one carries 0.76 of it
-    (0.95 × 0.8), and a second one is of no use to what is not known to be split."""
+    (0.95 × 0.8), and a second one is of no use to what is not known to be split: of no model, or of several that share
+    the machine."""
     card = {"instance_type": "p4de.24xlarge", "accelerator_type": "nvidia-a100-80gb", "accelerator_count": Decimal(8)}
-    found = service_of([make_subject(stage="inference_online", model=model, **card)], load=level, memory=8e9)
+    machine = make_subject(stage="inference_online", model=model, is_models_own=own, **card)
+    found = service_of([machine], load=level, memory=8e9)
     (member,) = found.members
     found = replace(found, members=(replace(member, load_on_one=np.full(HOURS, level)),))
     row = OwnRatio(

@@ -194,6 +194,10 @@ def test_reserved_memory_is_not_need_where_model_and_requests_are_known(make_sub
     assert isinstance(needed, Advice), needed
     # 0.25 at once on average, four times as many in the worst minute: 1 × (500 + 200) tokens
     assert needed.evidence["memory_basis"] == "weights and the cache of 700 tokens at once"
+    # of a machine that other models share, what they hold is in no shape of this one
+    shared = evaluate(replace(subject, use=asked, is_models_own=False), Recommend())
+    assert isinstance(shared, WhyNot)
+    assert shared.reason == "memory"
 
 
 def test_demand_in_the_held_out_part_refuses_a_size_chosen_before_it(make_subject: Make) -> None:
