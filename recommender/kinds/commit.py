@@ -104,7 +104,10 @@ def evaluate(subject: UsagePool, settings: Recommend) -> Advice | WhyNot:
     sold = _mean(rates, subject, attrgetter("rate"))
     committed_rate = _with_obsolescence(sold, options)
     if committed_rate >= 1:
-        return no("no_discount", f"A committed hour costs {percent(committed_rate, 1)} of one on demand over its term.")
+        paid = _mean(rates, subject, attrgetter("paid"))
+        because = f", for which you pay {percent(paid)} of the list price" if paid < 1 else ""
+        said = f"A committed hour costs {percent(committed_rate, 1)} of one on demand over its term{because}."
+        return no("no_discount", said)
     if best_commitment(known, committed_rate).covers > 0 >= most_that_lasts(known, committed_rate):
         return no(
             "ended",

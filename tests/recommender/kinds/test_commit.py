@@ -199,6 +199,17 @@ def test_a_discount_on_demand_makes_a_commitment_save_less() -> None:
     assert "of the list price" not in advise(pool(PUBLISHED)).reason
 
 
+def test_a_discount_larger_than_a_commitment_s_leaves_nothing_to_commit_to() -> None:
+    """Half of 20 is paid an hour, and 12 for a committed one at list."""
+    plan = CommittedRate(
+        "1y", "p4d.24xlarge", Decimal("1.2"), price("on_demand", "20"), price("1y", "12"), Decimal("0.5")
+    )
+    found = evaluate(pool([10], rates=(plan,)), SETTINGS)
+    assert isinstance(found, WhyNot)
+    assert found.reason == "no_discount"
+    assert "of one on demand over its term, for which you pay 50 % of the list price." in found.explanation
+
+
 def test_what_changes_set_free_of_commitments_is_said() -> None:
     """It is in the costs, and no usage to commit to: at list the usage is worth 2 × 7,300 of 14,600."""
     found = advise(replace(pool([10]), freed=Decimal(7300)))
