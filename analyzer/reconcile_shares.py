@@ -150,15 +150,22 @@ _AI_SPEND = """
 
 
 def savings_stay_within_cost(connection: Connection) -> Iterator[Finding]:
-    """Counted savings never exceed the cost they act on, in total or on any resource."""
+    """Counted savings never exceed the cost they act on, in total or on any resource.
+
+    Advice on training runs acts on what they cost of a resource: several teams' on the sum of theirs.
+    """
     query = """
         SELECT currency, sum(saving) AS savings, sum(cost) AS cost, bool_or(saving > cost) AS exceeded
-        FROM (SELECT currency, provider, part.key,
-                     sum((part.value ->> 'counted_net')::numeric) AS saving,
-                     max((part.value ->> 'monthly_cost')::numeric) AS cost
-              FROM recommendation, jsonb_each(acts_on) AS part
-              WHERE counted AND state IN ('open', 'accepted')
-              GROUP BY currency, provider, part.key) AS r
+        FROM (SELECT currency, provider, key, sum(saving) AS saving,
+                     greatest(max(cost) FILTER (WHERE runs = ''), sum(cost) FILTER (WHERE runs <> '')) AS cost
+              FROM (SELECT currency, provider, part.key,
+                           CASE WHEN starts_with(resource_id, 'training:') THEN resource_id ELSE '' END AS runs,
+                           sum((part.value ->> 'counted_net')::numeric) AS saving,
+                           max((part.value ->> 'monthly_cost')::numeric) AS cost
+                    FROM recommendation, jsonb_each(acts_on) AS part
+                    WHERE counted AND state IN ('open', 'accepted')
+                    GROUP BY currency, provider, part.key, runs) AS one
+              GROUP BY currency, provider, key) AS r
         GROUP BY currency ORDER BY currency"""
     for row in connection.execute(text(query)):
         yield Finding(

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import delete, insert, text
 
 from aispend.schema import invoice, recommendation
 from analyzer.reconcile import Finding, check
@@ -343,3 +343,18 @@ def test_savings_beyond_the_cost_they_act_on_are_seen(ledger: Ledger) -> None:
         connection.execute(insert(recommendation).values(base | {"id": "b", "counted_net": D(50), "acts_on": on(50)}))
     (row,) = findings(ledger, "savings stay within the cost they act on")
     assert (row.ours, row.theirs, row.holds) == (D(110), D(100), False)
+
+    # two teams' runs cost 100 and 40 of one machine; of the first team's two proposals are about the same 100
+    runs = [("a", "search", 60, 100), ("b", "search", 40, 100), ("c", "ads", 35, 40), ("d", "ads", 6, 40)]
+    for number, holds in ((3, True), (4, False)):
+        rows = [
+            base
+            | {"id": name, "resource_id": f"training:1/ranker/{team}", "counted_net": D(saved)}
+            | {"acts_on": {"i-1": {"monthly_cost": str(cost), "counted_net": str(saved)}}}
+            for name, team, saved, cost in runs[:number]
+        ]
+        with ledger.store.engine.begin() as connection:
+            connection.execute(delete(recommendation))
+            connection.execute(insert(recommendation), rows)
+        (row,) = findings(ledger, "savings stay within the cost they act on")
+        assert (row.theirs, row.holds) == (D(140), holds)
