@@ -19,13 +19,19 @@ from recommender.subjects.machines import Machine
 
 BURST = 4.0
 """Requests at once in the busiest minute ÷ the hour's mean (Azure's public traces: 1.5 for chat, 3.8 for code)."""
+_HOURS_PER_DAY = 24
 _SERVES = frozenset({"inference_online", "inference_batch"})
 
 
 def model_need(subject: Machine, settings: Recommend) -> ModelNeed | None:
-    """Weights and cache to hold, where the model's shape and what runs at once are known, and it has the machine alone:
-    what other models hold there is in neither."""
+    """Weights and cache to hold, where the model's shape and what runs at once are known for as long as load has to be.
+
+    And where it has the machine alone: what other models hold there is in neither.
+    """
     if subject.stage not in _SERVES or subject.use is None or not subject.is_models_own:
+        return None
+    told = ~np.isnan(subject.use.running) & (True if subject.use.recorded is None else subject.use.recorded)
+    if told[-settings.rightsize.window_days * _HOURS_PER_DAY :].mean() < settings.rightsize.min_coverage:
         return None
     model = served_model(subject.model, settings.optimize_model.models)
     per_request = subject.use.tokens_per_request

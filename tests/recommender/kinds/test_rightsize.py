@@ -194,6 +194,12 @@ def test_reserved_memory_is_not_need_where_model_and_requests_are_known(make_sub
     assert isinstance(needed, Advice), needed
     # 0.25 at once on average, four times as many in the worst minute: 1 × (500 + 200) tokens
     assert needed.evidence["memory_basis"] == "weights and the cache of 700 tokens at once"
+    # a log of one day of a fortnight, or latencies of one, have not seen what ran at once at most
+    lately = np.arange(hours) >= hours - 24
+    for seldom in (replace(asked, recorded=lately), replace(asked, running=np.where(lately, 0.25, np.nan))):
+        unseen = evaluate(replace(subject, use=seldom), Recommend())
+        assert isinstance(unseen, WhyNot)
+        assert unseen.reason == "memory"
     # of a machine that other models share, what they hold is in no shape of this one
     shared = evaluate(replace(subject, use=asked, is_models_own=False), Recommend())
     assert isinstance(shared, WhyNot)
