@@ -21,7 +21,8 @@ _COUNTERS = {
 }
 _STATES = {
     "resident-idle": "weights in memory, no work",
-    "allocated-unused": "no memory held, no work",
+    "allocated-unused": "next to no memory held, no work",
+    "idle": "no work, memory unknown",
 }
 
 

@@ -68,6 +68,11 @@ PERIODIC_INACTIVE_SHARE = 0.9
 """Inactive for longer than this and active on several days: used now and then, which a schedule could serve."""
 _DAY_HOURS = 24
 """A day; and what may be missing of the window at its beginning."""
+_DID = {
+    "resident-idle": "has weights in memory but did no work",
+    "allocated-unused": "did no work and holds next to no memory",
+    "idle": "did no work (whether it holds memory is not known)",
+}
 _SLOT = timedelta(minutes=60 / SLOTS_PER_HOUR)
 AWS_MEMORY_SHARE = 0.05
 """Memory held from which Compute Optimizer calls no G or P instance idle."""
@@ -161,6 +166,12 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     )
 
 
+def _state(history: Accelerators, window_hours: int, *, resident: bool) -> str:
+    """In which way it is idle; ``idle`` alone where of one card nobody knows what it holds."""
+    unknown = np.isnan(history.memory_used_max[:, -window_hours:]).all(axis=1).any()
+    return "resident-idle" if resident else "idle" if unknown else "allocated-unused"
+
+
 def _advice(
     subject: Machine,
     *,
@@ -190,8 +201,7 @@ def _advice(
     since = history.start + timedelta(minutes=5 * int(since_slot))
     recent = states[-window:]
     resident = bool((recent == State.RESIDENT_IDLE).sum() > (recent == State.ALLOCATED_UNUSED).sum())
-    state = "resident-idle" if resident else "allocated-unused"
-    what = "has weights in memory but did no work" if resident else "did no work and holds no memory"
+    state = _state(history, window_hours, resident=resident)
     longer = " or longer, as far back as was looked" if since_slot == 0 else ""
     certainty, gate = "" if signals > 1 else " (suspected: only compute is known)", None
     if short:
@@ -218,7 +228,7 @@ def _advice(
         risk=risk,
         confidence=confidence,
         effort="very_low",
-        reason=f"It {what} since {since:%Y-%m-%d %H:%M} UTC{longer}{certainty}.{needed.remark}{covered}"
+        reason=f"It {_DID[state]} since {since:%Y-%m-%d %H:%M} UTC{longer}{certainty}.{needed.remark}{covered}"
         f"{cost_remark(subject, idle.window_days)}",
         undo=undo,
         command=preconditions(subject) + command,

@@ -22,8 +22,9 @@ _NO_LONGER = ("gone", "expired", "done", "verified")
 class IdleResource:
     """An idle resource.
 
-    ``state`` is allocated-unused or resident-idle; ``since`` the last activity known; ``coverage`` (0 to 1) how
-    much of the window was measured; ``monthly_cost`` its effective cost per 730 hours; ``evidence`` one sentence.
+    ``state`` is allocated-unused, resident-idle or, where nobody knows its memory, idle; ``since`` the last activity
+    known; ``coverage`` (0 to 1) how much of the window was measured; ``monthly_cost`` its effective cost per 730 hours;
+    ``evidence`` one sentence.
     """
 
     resource_id: str

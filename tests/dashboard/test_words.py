@@ -115,7 +115,7 @@ _VALUES: dict[str, tuple[Any, str]] = {
     "coverage": (0.985, "98.5 %"),
     "counter": ("gpu_utilization", "GPU utilization"),
     "signals": (3, "3"),
-    "state": ("allocated-unused", "no memory held, no work"),
+    "state": ("allocated-unused", "next to no memory held, no work"),
     "since": ("2026-11-07T12:30:00+00:00", "2026-11-07 12:30 UTC"),
     "activity_p99": (0.0, "0.0 %"),
     "activity_max": (0.0033, "0.3 %"),

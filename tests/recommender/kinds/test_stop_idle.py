@@ -72,6 +72,24 @@ def test_nothing_in_memory_is_allocated_unused(make_subject: Make) -> None:
     assert advice.evidence["state"] == "allocated-unused"
 
 
+@pytest.mark.parametrize("cards", [1, 8])
+def test_memory_that_nobody_measured_is_not_said_to_be_free(make_subject: Make, cards: int) -> None:
+    """Of all cards, or of one of eight: weights may lie there, which a stop ends and a start has to load again."""
+    idle = history(np.zeros((8, FORTNIGHT)), memory_bytes=0.0)
+    memory = idle.memory_used_max.copy()
+    memory[:cards] = np.nan
+    found = advise(make_subject(accelerators=replace(idle, memory_used_max=memory)))
+    assert found.evidence["state"] == "idle"
+    assert found.reason.startswith("It did no work (whether it holds memory is not known) since 2026-11-07 00:00 UTC")
+
+
+def test_a_context_of_half_a_gibibyte_is_not_called_nothing(make_subject: Make) -> None:
+    """The threshold is 512 MiB, and 0.5 GiB in use stood beside "holds no memory"."""
+    found = advise(make_subject(accelerators=history(np.zeros((8, FORTNIGHT)), memory_bytes=0.49 * GIB)))
+    assert found.evidence["state"] == "allocated-unused"
+    assert found.reason.startswith("It did no work and holds next to no memory since")
+
+
 def test_one_hour_every_monday_is_not_idle(make_subject: Make) -> None:
     activity = np.zeros((1, FORTNIGHT))
     for monday in (2, 9):
