@@ -165,7 +165,8 @@ def _served(subject: Service, each: float, load: float, settings: Recommend) -> 
     per_request = None
     if subject.use is not None:
         per_request = subject.use.tokens_per_request
-        running = weighted_percentile(subject.use.running, np.ones(subject.use.running.size), _LOAD_PERCENTILE)
+        told = subject.use.running if subject.use.recorded is None else subject.use.running[subject.use.recorded]
+        running = weighted_percentile(told, np.ones(told.size), _LOAD_PERCENTILE)
         running = 0.0 if math.isnan(running) else running
     tokens = math.ceil(running / machines * sum(per_request)) if per_request else 1
     degree = accelerators_needed(

@@ -104,6 +104,14 @@ def test_two_that_serve_online_stay_two(make_subject: Make) -> None:
     assert why_not(online).reason == "no_machine_less"
 
 
+def test_what_runs_at_once_is_of_the_hours_that_are_recorded(make_subject: Make) -> None:
+    """Ten at once on each of ten, in a log of the last three per cent of the window: no hour before had none."""
+    recorded = np.arange(HOURS) >= HOURS - HOURS // 32
+    asked = replace(use(np.where(recorded, 72_000.0, 0.0)), recorded=recorded)
+    found = advice(replace(llama(make_subject, 10, 0.8), use=asked))
+    assert found.evidence["running_at_once"] == 10.0
+
+
 def test_few_at_once_may_be_batched_after_a_load_test(make_subject: Make) -> None:
     """7,200 requests an hour of 5 s are ten at once, one on each of ten: 64 at once give many times the throughput."""
     found = advice(llama(make_subject, 10, 0.8, asked=7200.0))
