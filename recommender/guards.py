@@ -68,7 +68,11 @@ def refusal(machine: Machine, settings: Recommend) -> tuple[str, str] | None:
     if found := decided(machine, settings):
         return found
     if machine.is_off:
-        return "off", "It is no longer billed."
+        listed = machine.off_since
+        return (
+            "off",
+            f"Its listing has it off or gone since {listed:%Y-%m-%d}." if listed else "It is no longer billed.",
+        )
     if machine.life is not None and machine.life.details.get("lifecycle") == _CAPACITY_BLOCK:
         return "prepaid", "It runs in a capacity block, which is paid in advance: less of it saves nothing."
     if found := too_new(machine.life.deployed_at if machine.life else None, machine.as_of, settings):

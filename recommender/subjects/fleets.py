@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from recommender.contract import DailyCost
@@ -17,10 +18,13 @@ _LATELY = timedelta(days=2)
 
 
 def siblings(
-    facts: Mapping[int, Mapping[str, Any]], costs: Mapping[tuple[int, str], Sequence[DailyCost]], as_of: datetime
+    facts: Mapping[int, Mapping[str, Any]],
+    costs: Mapping[tuple[int, str], Sequence[DailyCost]],
+    as_of: datetime,
+    off_since: Mapping[int, datetime] = MappingProxyType({}),
 ) -> dict[int, int]:
     """By resource key, the machines of its fleet that run and are not itself; only of what has a fleet."""
-    running = {key for (key, _), days in costs.items() if not has_ended(days, as_of)}
+    running = {key for (key, _), days in costs.items() if not has_ended(days, as_of, off_since.get(key))}
     of = {
         key: (fact["provider"], fact["account"], fact["region"], fact["fleet"])
         for key, fact in facts.items()
@@ -30,6 +34,8 @@ def siblings(
     return {key: sizes[fleet] - (key in running) for key, fleet in of.items()}
 
 
-def has_ended(costs: Sequence[DailyCost], as_of: datetime) -> bool:
-    """Whether nothing was billed for the last two days of the evidence."""
-    return not costs or costs[-1].day < (as_of - _LATELY).date()
+def has_ended(costs: Sequence[DailyCost], as_of: datetime, off_since: datetime | None = None) -> bool:
+    """Whether nothing was billed for the last two days of the evidence, or after a listing had it ``off_since``."""
+    if not costs or costs[-1].day < (as_of - _LATELY).date():
+        return True
+    return off_since is not None and costs[-1].day <= off_since.astimezone(UTC).date()

@@ -39,6 +39,7 @@ from recommender.subjects.billed_facts import facts_of
 from recommender.subjects.bound_cost import FOLLOWS, FOLLOWS_WITHIN_FAMILY, TERM_OF_COMMITMENT, left_behind
 from recommender.subjects.charged_days import on_its_days, one_a_day
 from recommender.subjects.fleets import has_ended, siblings
+from recommender.subjects.listed_off import off_since
 from recommender.subjects.machine_life import Jobs, Life, load_jobs, load_lives, load_regret
 from recommender.subjects.served_use import Use, served_use
 from recommender.subjects.spot_market import SpotMarket, SpotMarkets
@@ -88,6 +89,8 @@ class Machine(Subject):
 
     reservation: str | None = None
     """The capacity reservation it last ran in, as the bill names it."""
+    off_since: datetime | None = None
+    """Since when its listing has it no more, or has had it off for days; None where none says so."""
     life: Life | None = None
     """When it was deployed and what its listing says; None where none names it."""
     regret: tuple[int, int] = (0, 0)
@@ -120,8 +123,8 @@ class Machine(Subject):
 
     @property
     def is_off(self) -> bool:
-        """Whether it has not been billed for the last two days of the evidence."""
-        return has_ended(self.costs, self.as_of)
+        """Whether it was not billed for the last two days of the evidence, or since its listing has it off or gone."""
+        return has_ended(self.costs, self.as_of, self.off_since)
 
 
 def load_machines(
@@ -139,7 +142,8 @@ def load_machines(
     regrets = load_regret(connection, {key: fact["platform"] for key, fact in facts.items()})
     facts = {key: fact for key, fact in facts.items() if of(fact["provider"], fact["account"])}
     costs = {key: days for key, days in costs.items() if key[0] in facts}
-    beside = siblings(facts, costs, as_of)
+    ended = off_since(connection)
+    beside = siblings(facts, costs, as_of, ended)
     owners = used_by(connection, since)
     requests = _per_day(connection, resolved_inference_hours(), since, "requests")
     workloads = _per_day(connection, resolved_workload_hours(), since, "workloads")
@@ -190,6 +194,7 @@ def load_machines(
             use=looked_at(used[resource_key], watched.get(resource_key, frozenset()), window_days)
             if resource_key in used
             else None,
+            off_since=ended.get(resource_key),
             life=lives.get(resource_key),
             regret=regrets.get(fact["platform"], (0, 0)),
             jobs=jobs.get(resource_key),
