@@ -3,9 +3,9 @@
 Assumes
     Who took the place of a machine that ended is of its type and number: a change of these is no replacement.
 Method
-    Machines that have ended count with those that run, as their successors pay it now. On a day on which more hours ran
-    than the machines of today have, each of them counts in part, so that all come to as many as run today. Days up to
-    the last of one that ended and was of a type that none has today tell nothing of what it costs now.
+    Machines that have ended count with those that run, as their successors pay it now: in the hours of a day that the
+    machines of today have and did not run in, and each in part where those that ended ran in more. Days up to the last
+    of one that ended and was of a type that none has today tell nothing of what it costs now.
 Known drawbacks
     Where a bill by the day does not say how many hours, a machine has 24 on its first and last day, so that the day of
     a replacement costs half.
@@ -27,12 +27,18 @@ _HOURS_PER_DAY = 24
 
 def costs_of_each(machines: Sequence[Machine], current: Sequence[Machine]) -> list[list[DailyCost]]:
     """The costs of each of the machines, ``current`` among them, of as many as run now."""
-    hours: Counter[date] = Counter()
+    running = {machine.resource_key for machine in current}
+    now, ended = Counter[date](), Counter[date]()
     for machine in machines:
-        hours.update({cost.day: cost.hours for cost in machine.costs})
-    most = len(current) * _HOURS_PER_DAY
+        of = now if machine.resource_key in running else ended
+        of.update({cost.day: cost.hours for cost in machine.costs})
+
+    def part(cost: DailyCost) -> DailyCost:
+        left = max(len(current) * _HOURS_PER_DAY - now[cost.day], 0)
+        return _part(cost, left, ended[cost.day]) if ended[cost.day] > left else cost
+
     return [
-        [_part(cost, most, hours[cost.day]) if hours[cost.day] > most else cost for cost in machine.costs]
+        list(machine.costs) if machine.resource_key in running else [part(cost) for cost in machine.costs]
         for machine in machines
     ]
 

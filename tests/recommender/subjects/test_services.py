@@ -126,6 +126,10 @@ def test_a_service_of_fewer_machines_than_before_costs_what_they_cost(database: 
     (service,) = gathered(database, *ended, days_ago(machine(make_subject, "i-now"), 8, 1))
     assert [cost.effective_cost for cost in service.costs] == [Decimal(480)] * 8
     assert monthly_cost(service, 8) == Decimal("14600.00")
+    # whatever those that ended cost
+    cheap = [replace(one, costs=[replace(cost, effective_cost=Decimal(240)) for cost in one.costs]) for one in ended]
+    (service,) = gathered(database, *cheap, days_ago(machine(make_subject, "i-now"), 8, 1))
+    assert [cost.effective_cost for cost in service.costs] == [Decimal(480)] * 8
     # who took over from one that ended at noon pays what that paid
     first, second = (
         days_ago(machine(make_subject, name, mask=mask), *when)
