@@ -40,6 +40,7 @@ from recommender.ledger.kept_instead import NOT_KNOWN, keeps_something, kept_ins
 from recommender.ledger.left import left_of
 from recommender.ledger.made_for import MadeFor
 from recommender.ledger.new_commitments import new_cover
+from recommender.ledger.new_prices import at_prices_before
 from recommender.ledger.order import Changes, Held, Off, days_counted
 from recommender.ledger.seats import is_of_seats, value_seats
 from recommender.ledger.started_anew import in_their_place
@@ -74,26 +75,24 @@ def value(
     price: HeldPrice | None = None,
     is_rest_missing: bool = False,
     made: MadeFor,
+    moved: date | None = None,
+    discount: Decimal = Decimal(1),
 ) -> Valued:
     """What the item of ``saving_baseline`` saved from ``first`` to before ``end``, beside what other ``changes`` did.
 
     ``price`` is what bought tokens are held at. ``is_rest_missing``: a part of it goes on being paid for, and the bill
-    does not say as what. ``made`` tells whose the commitments are that cover it.
+    does not say as what. ``made`` tells whose the commitments are that cover it. Another payer pays for it since it
+    ``moved``, and ``discount`` times as much of a list price.
     """
-    if item.counterfactual == "unknown":
-        return Valued(remarks=[why_unknown(item.kind, item.target)])
-    if not item.quantity or item.effective_cost is None or item.uncovered_cost is None:
-        return Valued(remarks=["What it cost before is not known."])
-    if item.counterfactual == "same_tokens" or is_of_seats(item):
-        quantity, parts, remarks = (
-            value_seats(connection, item, first, end)
-            if is_of_seats(item)
-            else value_tokens(connection, item, first, end, price)
-        )
-        return Valued(quantity, parts, parts.actual if parts else None, remarks)
+    told = _without_hours(connection, item, first, end, price)
+    if told is not None:
+        return told
     held = changes.held
     every = {*keys, *(key for one in held if one.hourly is not None for key in one.keys)}
     found = _counted(lines(connection, every, None, first, end), keys, held)
+    in_another = None
+    if moved is not None:
+        found, in_another = at_prices_before(connection, item, found, every, moved)
     others = _in_other_currencies(connection, item, found, every)
     if others:
         return Valued(remarks=[charged_in((line.currency for line in others), item.currency)])
@@ -108,13 +107,18 @@ def value(
     before = Before(
         item.quantity, item.effective_cost, item.uncovered_cost, item.covered_share, item.uncovered_list_cost
     )
-    remarks = _pauses(held, first, end)
+    remarks = [*([in_another] if in_another else []), *_pauses(held, first, end)]
     for one in held:
         found, says = _held(connection, found, one, (first, end))
         remarks += says
     billed, says = _with_hours_off(sum_up(found), found, changes.off, (first, end))
     remarks += says
     known = _list_price_ratio(connection, item, first, end)
+    if discount != _WHOLE:
+        known = rate((known or _WHOLE) * discount, _WHOLE)
+        remarks.append(
+            f"Since {moved} another payer pays for it: that it pays another part of list prices is in these."
+        )
     left = left_of(item, changes.after, found, known or _WHOLE)
     before = _at_what_was_left(before, left)
     after = After(billed.effective, billed.uncovered, billed.covered_share, billed.list_cost)
@@ -137,6 +141,21 @@ def value(
             remarks.append(f"What is kept instead is taken off at the {in_words(kept, item.currency)} the advice says.")
     remarks += [*_fewer_named(item, found), *_remarks(item, billed, parts, days)]
     return Valued(quantity, parts, parts.actual, remarks)
+
+
+def _without_hours(connection: Connection, item: Any, first: date, end: date, price: HeldPrice | None) -> Valued | None:
+    """What is told of tokens and seats, and of what is not known; None of what is paid for by the hour."""
+    if item.counterfactual == "unknown":
+        return Valued(remarks=[why_unknown(item.kind, item.target)])
+    if not item.quantity or item.effective_cost is None or item.uncovered_cost is None:
+        return Valued(remarks=["What it cost before is not known."])
+    if is_of_seats(item):
+        quantity, parts, remarks = value_seats(connection, item, first, end)
+    elif item.counterfactual == "same_tokens":
+        quantity, parts, remarks = value_tokens(connection, item, first, end, price)
+    else:
+        return None
+    return Valued(quantity, parts, parts.actual if parts else None, remarks)
 
 
 def _in_other_currencies(connection: Connection, item: Any, found: Sequence[Line], keys: Collection[int]) -> list[Line]:

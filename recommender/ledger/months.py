@@ -36,9 +36,10 @@ from aispend.clock import month_of, next_month
 from aispend.money import in_words, rate
 from aispend.schema import recommendation, recommendation_event, saving, saving_baseline
 from recommender.contract import HOURS_PER_MONTH
+from recommender.ledger.across import value_across
 from recommender.ledger.baseline import keys_of, measure_what_waits
 from recommender.ledger.bought_again import bought_again, is_missing
-from recommender.ledger.counterfactual import Valued, restarted_on, still_paid, value
+from recommender.ledger.counterfactual import Valued, restarted_on, still_paid
 from recommender.ledger.floors import Floor, take_floors
 from recommender.ledger.made_for import made_for
 from recommender.ledger.order import changes_beside, days_counted, superseded_on
@@ -105,15 +106,15 @@ def update_ledger(connection: Connection, floors: Sequence[Floor], now: datetime
         changes = changes_beside(item, items, reach[name], replaced)
         price, missing = held_price(item, items), is_missing(item, bought[name])
         spans = _spans(item, ends[name], who.bills_of(item), now.date())
-        beside = started_beside(connection, item, own[name])
+        moved, beside = who.moved(item), started_beside(connection, item, own[name])
         for span in spans:
             days = days_counted(changes.held, span.first, span.end)
             if not days:
                 continue
             gone = who.gone(item, span.month)
-            valued = Valued(remarks=[gone]) if gone else value(
-                connection, item, keys, span.first, span.end,
-                changes=changes, price=price, is_rest_missing=missing, made=made[item.provider],
+            valued = Valued(remarks=[gone]) if gone else value_across(
+                connection, item, keys, span.first, span.end, moved=moved, changes=changes, price=price,
+                is_rest_missing=missing, made=made[item.provider],
             )  # fmt: skip
             paid_by[name, span.month] = who.scopes_in(item, span.month)
             if beside:

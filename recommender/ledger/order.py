@@ -132,7 +132,7 @@ def _held_after(
         if item.counterfactual == "commitment":
             if step_of(later.kind) in (Step.SIZE, Step.MODEL, Step.PLACE):
                 found.append(Held(later.done_on, frozenset(keys), None, later.kind, later.undone_on))
-        elif later.counterfactual == "same_hours" and later.quantity and later.effective_cost is not None:
+        elif later.counterfactual == "same_hours" and _is_known_in(item.currency, later):
             # of what took the place of more machines than these, only a schedule knows how much is theirs
             is_all = theirs <= mine or step_of(item.kind) is Step.SCHEDULE
             both = frozenset(keys | replaced[later.recommendation_id]) if is_all else frozenset(keys)
@@ -180,12 +180,17 @@ def _left_by(
         for other in items
         if own[other.recommendation_id] & own[name]
         and other.counterfactual in ("same_hours", "same_service")
-        and other.quantity
+        and _is_known_in(item.currency, other)
         and other.undone_on is None
         and is_together(item, other)
         and is_later(item, other)
         and not is_ended_by(other, item, own)
     ]
+
+
+def _is_known_in(currency: str, item: Any) -> bool:
+    """Whether it is known what an hour cost before it, in this currency."""
+    return bool(item.quantity and item.effective_cost is not None and item.currency == currency)
 
 
 def is_together(item: Any, earlier: Any) -> bool:

@@ -71,19 +71,19 @@ class _Paid:
 
 @dataclass(frozen=True)
 class _Turn:
-    """The months from which to which a bill has to be there; None is always. ``next_since`` is the one's after it."""
+    """The months from which to which a bill has to be there; None is always. ``next_first``: the day another is."""
 
     scope: str
     since: date | None = None
     until: date | None = None
-    next_since: date | None = None
+    next_first: date | None = None
 
     def is_at(self, month: date) -> bool:
         return (self.since is None or self.since <= month) and (self.until is None or month <= self.until)
 
     def is_over_in(self, month: date) -> bool:
         """Whether another bill tells of the month's last days."""
-        return self.next_since is not None and self.next_since <= month
+        return self.next_first is not None and month_of(self.next_first) <= month
 
 
 class Payers:
@@ -115,6 +115,11 @@ class Payers:
     def scopes_in(self, item: Any, month: date) -> set[str]:
         """Billing accounts whose bills tell of a month."""
         return {turn.scope for turn in self._turns_of(item) if turn.is_at(month)}
+
+    def moved(self, item: Any) -> date | None:
+        """The first day after the change on which another payer paid for its account; None where none did."""
+        days = (turn.next_first for turn in self._turns_of(item) if turn.next_first is not None)
+        return min((day for day in days if day > item.done_on), default=None)
 
     def gone(self, item: Any, month: date) -> str | None:
         """A sentence where an account is on no bill in a month or since, and others used it since the change."""
@@ -170,7 +175,7 @@ def _turn(one: _Paid, earlier: _Paid | None, later: _Paid | None, done_on: date)
         return _Turn(one.scope, since)
     is_at_once = later.first <= one.last + HANDOVER
     until = month_of(one.last if is_at_once else later.first - _ONE_DAY)
-    return _Turn(one.scope, since, until, month_of(later.first))
+    return _Turn(one.scope, since, until, later.first)
 
 
 def _handed_over(earlier: _Paid, later: _Paid, done_on: date) -> date:

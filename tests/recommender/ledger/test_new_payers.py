@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -171,3 +172,55 @@ def test_a_newer_bill_of_the_new_payer_makes_the_line_old(paid: Payers) -> None:
     assert [finding.period for finding in savings_rest_on_loaded_bills(paid.connection) if not finding.holds] == [
         OCTOBER
     ]
+
+
+def test_another_discount_of_the_new_payer_is_a_change_of_price(paid: Payers) -> None:
+    """20 % off list until 15 October, none since: 10 and 4 an hour, then 12.50 and 5.
+
+    360 hours × (10 − 4) + 384 × (12.50 − 5) are saved; price: 384 × (10 − 12.50).
+    """
+    paid.hours("i-1", BEFORE, AFTER, **TEAM)
+    paid.done(paid.advise("size-1", "i-1", kind="rightsize", net="4380"), DONE)
+    paid.hours("i-1", AFTER, MIDDLE, **TEAM, **SMALL)
+    paid.of_second("i-1", MIDDLE, KNOWN_TO, billing_account="222", **TEAM, **SMALL | {"rate": "5"})
+    line = paid.lines("size-1")["2026-10"]
+    assert (line.quantity, line.counterfactual_cost, line.actual_cost) == (744, 7440, 360 * 4 + 384 * 5)
+    assert (line.price_effect, line.realised) == (-960, 360 * 6 + 384 * Decimal("7.5"))
+    assert "another payer pays for it" in line.remark
+    # all of November's 15 days
+    assert paid.lines("size-1")["2026-11"].realised == 360 * Decimal("7.5")
+
+
+def test_what_the_old_payer_paid_for_spot_says_nothing_of_the_new_ones_discount(paid: Payers) -> None:
+    """The market's price of an hour went from 3 to 2: 744 × (10 − 2)."""
+    paid.hours("i-1", BEFORE, AFTER, **TEAM)
+    paid.done(paid.advise("spot-1", "i-1", kind="spot"), DONE)
+    paid.hours("i-1", AFTER, OCTOBER, rate="3", **TEAM)
+    paid.of_second("i-1", OCTOBER, KNOWN_TO, billing_account="222", rate="2", **TEAM)
+    assert paid.lines("spot-1")["2026-10"].realised == 744 * 8
+
+
+@pytest.mark.parametrize(("kind", "saved"), [("rightsize", 744 * 6), ("schedule", 372 * 10)])
+def test_hours_a_new_payer_pays_for_in_its_currency_count_at_what_they_cost_before(
+    paid: Payers, kind: str, saved: int
+) -> None:
+    """744 hours at 4 dollars instead of 10, in euros since October; or 372 of 744 hours at 10."""
+    since: dict[str, Any] = SMALL if kind == "rightsize" else {"hours": "12"}
+    paid.hours("i-1", BEFORE, AFTER, **TEAM)
+    paid.done(paid.advise("less-1", "i-1", kind=kind, net=str(Decimal(saved) * 730 / 744)), DONE)
+    paid.hours("i-1", AFTER, OCTOBER, **TEAM, **since)
+    in_euros = since | {"rate": "3.5", "list_rate": "4.6", "currency": "EUR", "billing_account": "222"}
+    paid.of_second("i-1", OCTOBER, KNOWN_TO, **TEAM, **in_euros)
+    without_bills_of_first(paid, OCTOBER, NOVEMBER)
+    line = paid.lines("less-1")["2026-10"]
+    assert (line.realised, paid.baseline("less-1").outcome) == (saved, "within")
+    assert "in EUR" in line.remark
+
+
+def test_what_was_never_paid_for_in_the_old_currency_is_unknown(paid: Payers) -> None:
+    """Resized on the day it moved: what an hour of the new size costs in dollars is on no bill."""
+    paid.hours("i-1", BEFORE, AFTER, **TEAM)
+    paid.done(paid.advise("size-1", "i-1", kind="rightsize", net="4380"), DONE)
+    in_euros = SMALL | {"currency": "EUR", "billing_account": "222"}
+    paid.of_second("i-1", AFTER, KNOWN_TO, **TEAM, **in_euros)
+    assert paid.lines("size-1")["2026-10"].realised is None
