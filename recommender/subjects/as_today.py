@@ -19,6 +19,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
+from aispend.prices.accelerators import plain_instance_type
 from recommender.contract import DailyCost
 from recommender.subjects.machines import Machine
 
@@ -45,10 +46,15 @@ def costs_of_each(machines: Sequence[Machine], current: Sequence[Machine]) -> li
 
 def type_since(machines: Sequence[Machine], current: Sequence[Machine]) -> date | None:
     """The day from which on all of them cost what they cost now; None: all days count."""
-    now = {machine.instance_type for machine in current}
-    ended = [one.costs[-1].day for one in machines if one.costs and one.instance_type not in now]
+    now = {_type(machine) for machine in current}
+    ended = [one.costs[-1].day for one in machines if one.costs and _type(one) not in now]
     changed = [machine.costs_since for machine in current if machine.costs_since is not None]
     return max([*changed, *(day + timedelta(days=1) for day in ended)], default=None)
+
+
+def _type(machine: Machine) -> str | None:
+    """However a bill or a listing writes it."""
+    return machine.instance_type and plain_instance_type(machine.provider, machine.instance_type)
 
 
 def _part(cost: DailyCost, of: int, whole: int) -> DailyCost:

@@ -151,6 +151,10 @@ def test_what_a_service_cost_on_another_type_says_nothing_of_what_it_costs_now(
     (service,) = gathered(database, days_ago(larger, 8, 5), days_ago(machine(make_subject, "i-now"), 4, 1))
     assert service.costs_since == (AS_OF - timedelta(days=4)).date()
     assert monthly_cost(service, 8) == Decimal("14600.00")
+    # one type, as a bill and as a listing of SageMaker write it
+    same = replace(larger, instance_type="ml.p4d.24xlarge")
+    (service,) = gathered(database, days_ago(same, 8, 5), days_ago(machine(make_subject, "i-now"), 4, 1))
+    assert service.costs_since is None
 
 
 def test_a_service_keeps_its_name_however_many_machines_and_one_by_itself_has_none(
