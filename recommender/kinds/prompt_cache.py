@@ -273,7 +273,7 @@ def _advice(
         proposed=f"put {what}",
         monthly_cost=_NOTHING if cost is None else cost,
         saving=saved,
-        risk=0,
+        risk=1 if offer.automatic else 0,  # another order of the prompt is another prompt
         confidence=confidence,
         effort="low" if offer.automatic else "medium",
         reason=(
