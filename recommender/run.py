@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -22,7 +22,7 @@ from recommender.guards import exclusion_of, is_about
 from recommender.ledger.calibration import learned
 from recommender.record import BILL_STALE, as_decided, keep
 from recommender.registry import KINDS
-from recommender.remedies import with_remedy
+from recommender.remedies import or_unnamed, with_remedy
 from recommender.settings_check import check_settings
 from recommender.subjects.load import evidence_end, load_subjects, load_usage
 from recommender.subjects.machines import Machine
@@ -31,6 +31,7 @@ from recommender.subjects.services import Pool, Service
 from recommender.subjects.token_use import TokenUse
 from recommender.subjects.training_runs import TrainingRuns
 from recommender.subjects.unanswered import unanswered
+from recommender.subjects.unnamed import unnamed_hosts
 from recommender.to_be_had import held
 from recommender.whole_groups import is_shared, whole_groups
 
@@ -84,6 +85,7 @@ def recommend(
         seen: set[tuple[str, str]] = set()
         rules = settings.recommend.exclude
         unmet = set(range(len(rules)))
+        hosts = unnamed_hosts(connection, end) if end is not None else ()
 
         def meets(subject: Subject) -> None:
             parts = (subject, *_parts(subject)) if unmet else ()
@@ -95,7 +97,7 @@ def recommend(
                 meets(subject)
                 if progress:
                     progress("Recommending", len(seen), None)
-                for said in _answers(subject, settings.recommend, now):
+                for said in _answers(subject, settings.recommend, now, hosts):
                     answer = replace(said, subject=_without_history(subject))
                     if isinstance(answer, Advice):
                         advice.append(answer)
@@ -129,10 +131,11 @@ def _without_history(subject: Subject) -> Subject:
     return replace(subject, accelerators=None) if isinstance(subject, Machine) else subject
 
 
-def _answers(subject: Subject, options: Recommend, now: datetime) -> Iterator[Answer]:
+def _answers(subject: Subject, options: Recommend, now: datetime, hosts: Sequence[str]) -> Iterator[Answer]:
     for kind in KINDS:
         if isinstance(subject, kind.subject) and kind.applies(subject):
-            yield answer(kind, subject, options, now)
+            said = answer(kind, subject, options, now)
+            yield or_unnamed(said, hosts) if isinstance(said, WhyNot) else said
 
 
 def _has_ended(until: datetime, options: Recommend, now: datetime) -> bool:

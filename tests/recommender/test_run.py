@@ -183,6 +183,40 @@ def test_idle_nodes_are_found_with_three_savings(fleet: Store, store_settings: S
     assert idle.monthly_cost >= idle.monthly_saving_effective
 
 
+@pytest.mark.parametrize("names", [("ip-10-0-0-7",), ("gpu-a", "gpu-b", "gpu-c", "gpu-d"), ()])
+def test_what_seems_unmeasured_may_be_measured_under_a_name_nobody_knows(
+    fleet: Store, store_settings: Settings, clock: Clock, names: tuple[str, ...]
+) -> None:
+    """i-dark has no telemetry; what came under names that meet no resource is told with them."""
+    with fleet.engine.begin() as connection:
+        connection.execute(
+            insert(slice_).values(
+                slice_id=77, kind="metrics", source="files", provider="files", scope="hosts", period=LAST,
+                dataset="metrics", columns_known=[], state="open", loaded_at=datetime(2026, 11, 21, tzinfo=UTC),
+            )
+        )  # fmt: skip
+        for name in names:
+            connection.execute(
+                insert(accelerator_hour).values(
+                    slice_id=77, namespace="files", alias=name, accelerator_index=0, interval_seconds=60, coverage=1,
+                    hour=datetime(2026, 11, 20, 5, tzinfo=UTC), counter="gpu_utilization", activity_mean=0,
+                )
+            )  # fmt: skip
+    recommend(fleet.engine, store_settings, clock)
+    with fleet.engine.connect() as connection:
+        said = connection.scalar(
+            select(why_not.c.explanation).where(why_not.c.resource_id == "i-dark", why_not.c.kind == "stop_idle")
+        )
+    assert said is not None
+    told = "if one is it, tell which (aispend import-inventory)"
+    if len(names) == 1:
+        assert f"1 name in telemetry meets no resource of the bills (ip-10-0-0-7): {told}" in said
+    elif names:
+        assert f"4 names in telemetry meet no resource of the bills (gpu-a, gpu-b, gpu-c …): {told}" in said
+    else:
+        assert told not in said
+
+
 def test_a_cloud_whose_bill_comes_later_keeps_its_advice(fleet: Store, store_settings: Settings, clock: Clock) -> None:
     """Another cloud's bill ends five days after this one's: the idle node has not stopped, and costs what it did."""
     later = LAST + timedelta(days=5)
