@@ -33,19 +33,13 @@ from typing import Any
 import numpy as np
 
 from aispend.advising import Commit, Recommend
-from aispend.money import exact_sum, in_words, rate
+from aispend.money import in_words, rate
 from aispend.percents import percent
 from recommender.contract import HOURS_PER_MONTH, Advice, Confidence, Kind, Saving, Step, WhyNot
 from recommender.evidence import priced
+from recommender.kinds.commit_size import careful, first_accelerators, first_stage, lowest_hour
 from recommender.kinds.commit_words import Purchase, sized_on
-from recommender.methods.commitment import (
-    LEAST_WEEKS,
-    CommitmentFit,
-    best_commitment,
-    fit,
-    lowest_mean,
-    survives,
-)
+from recommender.methods.commitment import LEAST_WEEKS, CommitmentFit, best_commitment, fit
 from recommender.methods.drawn_weeks import mean_days, weeks_differ
 from recommender.methods.lasting import most_that_lasts
 from recommender.methods.offered import Offered
@@ -58,9 +52,6 @@ CENT = Decimal("0.01")
 _DAY = 24
 _WEEK = 7 * _DAY
 _MIN_WEEKS = 2
-_WEEKS_OF = {"1y": 52, "3y": 156}
-_STEPS = 20
-"""Twentieths of the optimum that are tried where it does not survive the stress."""
 
 
 def applies(subject: UsagePool) -> bool:
@@ -114,7 +105,13 @@ def evaluate(subject: UsagePool, settings: Recommend) -> Advice | WhyNot:
             f"Something ran in {percent(sum(hour > 0 for hour in known) / hours)} of hours, but too little in the last "
             "week or, other than a week before, nothing in its last two days: what has ended is not committed to.",
         )
-    best = _careful(known, committed_rate, options)
+    best = careful(known, committed_rate, options, subject.one_accelerator)
+    if best.covers <= 0 < careful(known, committed_rate, options).covers:
+        return no(
+            "part_of_one",
+            "Google sells commitments to whole accelerators, and it is too little use, or too uncertain to survive a "
+            f"fall of {percent(options.stress_fall)}, for one of them.",
+        )
     if best.covers <= 0:
         least = "" if subject.by_hour else "at least "
         return no(
@@ -124,28 +121,6 @@ def evaluate(subject: UsagePool, settings: Recommend) -> Advice | WhyNot:
             f"of {percent(options.stress_fall)}.",
         )
     return _advice(subject, best, rates, (sold, committed_rate), options)
-
-
-def _careful(usage: Sequence[Decimal], committed_rate: Decimal, options: Commit) -> CommitmentFit:
-    """The optimum within the forecast and what still runs, or the largest part of it that survives a fall of usage."""
-    most, lowest = best_commitment(usage, committed_rate).covers, _lowest_hour(usage, options)
-    most = min(most, most_that_lasts(usage, committed_rate))
-    if lowest is not None:
-        most = min(most, lowest)
-    for part in range(_STEPS, 0, -1):
-        covers = most * part / _STEPS
-        if covers and survives(usage, covers, committed_rate, options.stress_fall):
-            return fit(usage, covers, committed_rate)
-    return fit(usage, Decimal(0), committed_rate)
-
-
-def _lowest_hour(usage: Sequence[Decimal], options: Commit) -> Decimal | None:
-    """What an hour of the term will use on average, P10; None where too few weeks are known to say."""
-    weeks = len(usage) // _WEEK
-    last = usage[len(usage) - weeks * _WEEK :]
-    by_week = [float(exact_sum(last[start : start + _WEEK])) for start in range(0, len(last), _WEEK)]
-    lowest = lowest_mean(by_week, _WEEKS_OF[options.term])
-    return None if lowest is None else Decimal(repr(round(lowest / _WEEK, 6)))
 
 
 def _mean(rates: Sequence[CommittedRate], subject: UsagePool, of: Callable[[CommittedRate], Decimal]) -> Decimal:
@@ -189,18 +164,26 @@ def _advice(
     net = (saved * today).quantize(CENT, rounding=ROUND_DOWN)
     p10, p50, p90 = _range(usage, best, committed_rate, today, net)
     earlier, later = usage[: hours // 2], usage[hours // 2 :]
-    tried = fit(later, _careful(earlier, committed_rate, options).covers, committed_rate)
+    tried = fit(later, careful(earlier, committed_rate, options, subject.one_accelerator).covers, committed_rate)
     unused = np.array([float(hour < best.covers) for hour in later])
     bound = violation_bound(int(unused.sum()), effective_sample(unused))
     confidence: Confidence = "medium" if hours >= 8 * _WEEK else "low"
     coverage = best.coverage or Decimal(0)
-    first = (hourly * options.first_stage).quantize(CENT, rounding=ROUND_DOWN)
+    first = first_stage(best.covers, sold, options, subject.one_accelerator)
     stage = fit(usage, min(best.covers, rate(first, sold)), committed_rate)
     promised = _promised(usage, stage, committed_rate, today)
-    purchase = Purchase(subject, hourly, first, Decimal(promised["net"] or 0), options.term, options.window_days)
+    purchase = Purchase(
+        subject=subject,
+        hourly=hourly,
+        first=first,
+        first_saves=Decimal(promised["net"] or 0),
+        term=options.term,
+        days=options.window_days,
+        accelerators=first_accelerators(best.covers, options, subject.one_accelerator),
+    )
     meanwhile = f", and {percent(committed_rate)} of what it will cost on average over the term"
     meanwhile = meanwhile if committed_rate != sold else ""
-    lowest, optimum = _lowest_hour(usage, options), best_commitment(usage, committed_rate)
+    lowest, optimum = lowest_hour(usage, options), best_commitment(usage, committed_rate)
     ahead = ""
     if lowest is None:
         ahead = f" Less than {LEAST_WEEKS} weeks of use are known: too few to forecast the term."

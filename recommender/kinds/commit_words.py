@@ -75,6 +75,7 @@ class Purchase:
     """A commitment of ``hourly`` an hour, of it ``first`` now, which saves ``first_saves`` a month net by itself.
 
     The rest is proposed again once ``days`` after the purchase are billed. Money of the subject's currency.
+    ``accelerators`` is how many are bought first, where whole ones are sold.
     """
 
     subject: UsagePool
@@ -83,6 +84,7 @@ class Purchase:
     first_saves: Decimal
     term: CommittedTerm
     days: int
+    accelerators: int | None = None
 
     @property
     def rest(self) -> Decimal:
@@ -144,10 +146,10 @@ class Purchase:
                 f" --billing-scope-id /subscriptions/SUBSCRIPTION --term P{years}Y"
                 f" --commitment '{{amount:{first},currency-code:{subject.currency},grain:Hourly}}'"
             )
-        return where + _google(subject, years * _MONTHS)
+        return where + _google(subject, years * _MONTHS, self.accelerators)
 
 
-def _google(subject: UsagePool, months: int) -> str:
+def _google(subject: UsagePool, months: int, count: int | None) -> str:
     """Without a type gcloud buys cores of N1, which cover no other machine."""
     sold = _GOOGLE.get(subject.family)
     if sold is None:
@@ -158,5 +160,6 @@ def _google(subject: UsagePool, months: int) -> str:
         "\n# are covered where its committed use discounts are shared"
         f"\ngcloud compute commitments create NAME --plan {months}-month --type {kind}"
         f" --region {shlex.quote(subject.region or 'REGION')} --resources vcpu=N,memory=N"
-        f" --resources-accelerator type={accelerator},count=N --existing-reservation name=RESERVATION,zone=ZONE"
+        f" --resources-accelerator type={accelerator},count={count or 'N'}"
+        " --existing-reservation name=RESERVATION,zone=ZONE"
     )

@@ -22,7 +22,7 @@ from sqlalchemy import ColumnElement, and_, case, func, or_
 
 from aispend.schema import charge, commitment, commitment_term
 from recommender.savings import Behind
-from recommender.subjects.usage_pools import family_of
+from recommender.subjects.families import family_of
 
 _PLAN = commitment_term.c.kind == "savings_plan"
 FOLLOWS_WITHIN_FAMILY = and_(commitment.c.provider == "aws", _PLAN)

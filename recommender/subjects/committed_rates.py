@@ -12,13 +12,14 @@ Drawbacks   Where a discount holds for committed hours as well, they save more t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any, Literal
 
 from aispend.money import rate
+from aispend.prices.accelerators import accelerators_of
 from aispend.prices.prices import Price
 from recommender.prices import PriceBook
 
@@ -59,6 +60,23 @@ def committed_rates(
                     part = rate(committed.hourly_price, on_demand.hourly_price * paid)
                     yield CommittedRate(term, name, part, on_demand, committed, paid)
                     break
+
+
+def one_accelerator(provider: str, ran: Iterable[tuple[str, int, Decimal | None]]) -> Decimal | None:
+    """What an hour of one accelerator costs on demand, by the types that ``ran`` for how many hours at what cost.
+
+    None where commitments are not to whole ones (but at Google), or how many a machine has is not known.
+    """
+    if provider != "gcp":
+        return None
+    hours, money = Decimal(0), Decimal(0)
+    for name, ran_for, cost in ran:
+        found = accelerators_of(provider, name)
+        if found is None:
+            return None
+        if cost is not None and cost > 0:
+            hours, money = hours + ran_for * found[1], money + cost
+    return rate(money, hours) if hours else None
 
 
 def _paid_of_list(rows: Sequence[Any]) -> Mapping[str, Decimal]:

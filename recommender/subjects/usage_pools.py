@@ -23,7 +23,6 @@ Drawbacks   Plans that cover several families and regions at once are taken as o
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -42,7 +41,8 @@ from recommender.methods.hours_used import HOURS_PER_DAY, Spent, spread_over_hou
 from recommender.methods.offered import Left
 from recommender.prices import PriceBook, load_prices
 from recommender.subjects.charged_days import each_day
-from recommender.subjects.committed_rates import CommittedRate, committed_rates
+from recommender.subjects.committed_rates import CommittedRate, committed_rates, one_accelerator
+from recommender.subjects.families import family_of
 from recommender.subjects.loaded_days import loaded_since
 
 _DECIDED = ("accepted", "done", "verified")
@@ -61,7 +61,6 @@ _A_WEEK = timedelta(days=7)
 """Of bills under a commitment show what it leaves (``methods/lasting.py``)."""
 _ENDED = ("retired", "returned", "deleted", "queued-deleted", "payment-failed", "expired", "cancelled", "failed")
 _AMOUNTS = ("on_demand", "list_cost", "effective", "quantity")
-_GOOGLE_APART = ("a2-ultragpu", "a3-megagpu", "a3-ultragpu")
 _SAME_TYPE = "replicas"
 """Target of what keeps the type and takes machines away."""
 
@@ -92,7 +91,8 @@ class UsagePool(Subject):
     ``freed`` what commitments that they set free cover of the rest, and ``unpriced`` what types without a committed
     price cost, each a month. ``begun`` are commitments that begin, by their listing, less than a week before the end of
     the evidence or after it: what they cover is in the usage.
-    ``by_hour`` is false where the bill does not say which hours of a day ran, only how many.
+    ``by_hour`` is false where the bill does not say which hours of a day ran, only how many. ``one_accelerator`` is
+    what one costs an hour on demand where commitments are to whole ones.
     """
 
     family: str
@@ -108,6 +108,7 @@ class UsagePool(Subject):
     unpriced: Decimal = Decimal(0)
     begun: tuple[Begun, ...] = ()
     by_hour: bool = True
+    one_accelerator: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -119,23 +120,6 @@ class _Decided:
 
     def of(self, day: date) -> Decimal:
         return self.leaves if self.done_on is None or day <= self.done_on else Decimal(1)
-
-
-def family_of(provider: str, instance_type: str) -> str:
-    """The machine family commitments are sold for: ``p5`` of p5.48xlarge, ``a2`` of a2-highgpu-8g, ND96… of Azure.
-
-    Azure's is the size without its number of vCPUs: Standard_ND*asr_v4 of Standard_ND96asr_v4. Google sells machines of
-    one series with other accelerators apart (``a3-megagpu``). How models share a machine (``+lora``) is nothing of its
-    family.
-    """
-    name = instance_type.lower().removesuffix("+lora")
-    if provider == "azure":
-        return re.sub(r"(?<=[a-z])\d+", "*", name, count=1)
-    if provider == "gcp":
-        apart = next((one for one in _GOOGLE_APART if name.startswith(one)), None)
-        return apart or name.split("-", 1)[0]
-    parts = name.split(".")
-    return ".".join(parts[:-1]) if len(parts) > 1 else name
 
 
 def load_usage_pools(
@@ -244,6 +228,9 @@ def _pool(
         by_resource=dict(by_resource),
         parts={name: tuple(of_one) for name, of_one in spent.items()},
         rates=rates,
+        one_accelerator=one_accelerator(
+            header["provider"], ((row.instance_type, _hour_count(row), row.on_demand) for row in free)
+        ),
         expiring=tuple(
             Expiring(name, ends, rate(whole, Decimal(hours))) for name, (ends, whole) in sorted(expiring.items())
         ),
@@ -279,6 +266,11 @@ def _hours_run(row: Any) -> int | None:
     if row.quantity is None or row.quantity > HOURS_PER_DAY - 1:
         return None
     return (1 << ceil(max(row.quantity, 0))) - 1 or None
+
+
+def _hour_count(row: Any) -> int:
+    mask = _hours_run(row)
+    return HOURS_PER_DAY if mask is None else mask.bit_count()
 
 
 def _add(before: DailyCost | None, row: Any) -> DailyCost:

@@ -16,7 +16,8 @@ from recommender.contract import Advice, DailyCost, Subject, WhyNot
 from recommender.kinds.commit import KIND, evaluate
 from recommender.methods.hours_used import Spent
 from recommender.subjects.committed_rates import CommittedRate
-from recommender.subjects.usage_pools import Begun, Expiring, UsagePool, family_of
+from recommender.subjects.families import family_of
+from recommender.subjects.usage_pools import Begun, Expiring, UsagePool
 from tests.recommender.conftest import AS_OF
 from tests.recommender.kinds.contract import KindContract
 
