@@ -123,16 +123,19 @@ _SORTS: Mapping[str, _Sort] = {
 }
 
 
-def resized(machine: Machine, instance_type: str, number: int | Expression | None = None) -> str | None:
+def resized(
+    machine: Machine, instance_type: str, number: int | Expression | None = None, *, machines: int = 1
+) -> str | None:
     """The block with another machine type; where ``number`` is given, of so many: in the same block if that holds both.
 
-    Two blocks of one resource and name are an error of Terraform's.
+    ``machines`` is how many change. Two blocks of one resource and name are an error of Terraform's.
     """
     sort, name = _of(machine)
     if sort is None or sort.type_at is None:
         return None
     value: Value = [instance_type] if sort.types_listed else instance_type
-    note = f"{_was(machine)} before"
+    which = _of_each(machine, machines) if number is None else _of_all(machine, sort, number)
+    note = "; ".join(filter(None, (f"{_was(machine)} before", which)))
     if number is None or sort.count_at is None:
         return _block(sort.type_at, name, value, note)
     (kind, *within, last), (counting, *around, count) = sort.type_at.split("."), sort.count_at.split(".")
@@ -146,7 +149,9 @@ def resized(machine: Machine, instance_type: str, number: int | Expression | Non
 def counted(machine: Machine, number: int) -> str | None:
     """The block with another number of machines."""
     sort, name = _of(machine)
-    return None if sort is None or sort.count_at is None else _block(sort.count_at, name, number)
+    if sort is None or sort.count_at is None:
+        return None
+    return _block(sort.count_at, name, number, _of_all(machine, sort, number))
 
 
 def stopped(machine: Machine) -> str | None:
@@ -167,12 +172,12 @@ def stopped(machine: Machine) -> str | None:
     return None
 
 
-def as_spot(machine: Machine) -> str | None:
-    """The block that makes it spot."""
+def as_spot(machine: Machine, machines: int = 1) -> str | None:
+    """The block that makes it spot, the first of so many ``machines``."""
     sort, name = _of(machine)
     if sort is None or sort.spot is None or sort.type_at is None:
         return None
-    return resource(sort.type_at.split(".")[0], name, sort.spot)
+    return resource(sort.type_at.split(".")[0], name, sort.spot, note=_of_each(machine, machines))
 
 
 def moved(machine: Machine, region: str) -> str | None:
@@ -217,6 +222,19 @@ def _of(machine: Machine) -> tuple[_Sort | None, str]:
     if machine.platform not in (None, "gpu_vm", "ml_cluster"):
         return None, short
     return _SORTS.get(f"{machine.provider}_machine"), short
+
+
+def _of_each(machine: Machine, machines: int) -> str:
+    """That the others have blocks of their own, where nothing owns them together."""
+    alone = machines > 1 and owner_of(machine) is None and machine.platform != "managed_endpoint"
+    return f"the first of {machines}: the same in the block of each" if alone else ""
+
+
+def _of_all(machine: Machine, sort: _Sort, number: int | Expression) -> str:
+    """Which block a number of machines is of, where nothing owns them: in that of one it would make more of it."""
+    if owner_of(machine) is not None or sort.count_at is None or not sort.count_at.endswith(".count"):
+        return ""
+    return f"where one block with count declares them all; of a block for each, have {number} such blocks instead"
 
 
 def _was(machine: Machine) -> str:

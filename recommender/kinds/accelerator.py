@@ -314,7 +314,7 @@ def _advice(
 def _terraform(machine: Machine, move: Move, count: int, others: int) -> str | None:
     """The type, and the number where it changes too; ``others`` of its group are not of this."""
     number = move.machines + others if move.machines != count else None
-    return terraform.resized(machine, move.target.instance_type, number)
+    return terraform.resized(machine, move.target.instance_type, number, machines=count)
 
 
 def of_group(item: Advice, machines: int) -> Advice:

@@ -342,7 +342,7 @@ def _advice(
             "spot_price_is_old": old,
             "spot_price_source": spot.source,
             "on_demand_price": str(quote.on_demand.hourly_price),
-            **terraform.evidence(terraform.as_spot(first)),
+            **terraform.evidence(terraform.as_spot(first, len(parts.machines))),
             **price_evidence(quote.on_demand),
             "proposed_price": str(spot.hourly_price),
             "interruptions": quote.mtbf_source,

@@ -85,10 +85,13 @@ def test_another_type(make_subject: Make, given_machine: dict[str, Any], target:
     assert resized(make_subject(**given_machine), target) == block
 
 
+ONE_BLOCK = "# where one block with count declares them all; of a block for each, have 2 such blocks instead\n"
+
+
 @pytest.mark.parametrize(
     ("given_machine", "block"),
     [
-        ({}, 'resource "aws_instance" "i-0a1b2c3d" {\n  count = 2\n}'),
+        ({}, ONE_BLOCK + 'resource "aws_instance" "i-0a1b2c3d" {\n  count = 2\n}'),
         (ASG, 'resource "aws_autoscaling_group" "train-asg" {\n  desired_capacity = 2\n}'),
         (NODES, 'resource "aws_eks_node_group" "gpu" {\n  scaling_config {\n    desired_size = 2\n  }\n}'),
         (
@@ -111,6 +114,24 @@ def test_another_type(make_subject: Make, given_machine: dict[str, Any], target:
 )
 def test_another_number(make_subject: Make, given_machine: dict[str, Any], block: str) -> None:
     assert counted(make_subject(**given_machine), 2) == block
+
+
+def test_of_several_machines_each_has_a_block_of_its_own(make_subject: Make) -> None:
+    """The first's alone would leave the others as they are; what a group owns is in one."""
+    each = "# the first of 3: the same in the block of each\n"
+    machine = 'resource "aws_instance" "i-0a1b2c3d" {\n'
+    assert (
+        as_spot(make_subject(), 3) == f'{each}{machine}  instance_market_options {{\n    market_type = "spot"\n  }}\n}}'
+    )
+    was = "# p4d.24xlarge before; the first of 3: the same in the block of each\n"
+    assert resized(make_subject(), "g6.xlarge", machines=3) == f'{was}{machine}  instance_type = "g6.xlarge"\n}}'
+    fewer = f"# p4d.24xlarge before; {ONE_BLOCK.removeprefix('# ')}"
+    assert (
+        resized(make_subject(), "g6.xlarge", 2, machines=3)
+        == f'{fewer}{machine}  instance_type = "g6.xlarge"\n  count         = 2\n}}'
+    )
+    for owned in (as_spot(make_subject(**ASG), 3), resized(make_subject(**ASG), "g6.xlarge", machines=3)):
+        assert "the first of" not in (owned or "")
 
 
 NOW = (

@@ -63,7 +63,10 @@ def test_four_replicas_whose_load_fits_two_become_two(make_subject: Make) -> Non
     assert found.evidence["machines_needed"] == 2
     assert found.monthly_cost == Decimal("58400.00")
     assert found.saving.effective == Decimal("29200.00")
-    assert found.evidence["terraform"] == 'resource "aws_instance" "i-0" {\n  count = 2\n}'
+    assert found.evidence["terraform"] == (
+        "# where one block with count declares them all; of a block for each, have 2 such blocks instead\n"
+        'resource "aws_instance" "i-0" {\n  count = 2\n}'
+    )
     assert found.acts_on == dict.fromkeys((f"i-{n}" for n in range(4)), Decimal("14600.00"))
     assert found.evidence["replay_violation_minutes"] == 0
     assert found.confidence == "medium"
