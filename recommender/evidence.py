@@ -31,11 +31,14 @@ def not_replayed(because: str) -> dict[str, Any]:
 
 
 def load_evidence(load: NDArray[np.float64], concurrent: NDArray[np.float64] | None = None) -> dict[str, Any]:
-    """Percentiles of the load that is known, in accelerators, and how many worked at once at most (None: unknown)."""
+    """Percentiles of the load, in accelerators, and how many worked at once at most; None where nothing is known."""
     shares = (("load_p50", 0.5), ("load_p95", 0.95), ("load_p99_5", 0.995), ("load_max", 1.0))
-    found = np.quantile(load[~np.isnan(load)], [share for _, share in shares])
+    known = load[~np.isnan(load)]
+    found = np.quantile(known, [share for _, share in shares]) if known.size else [None] * len(shares)
+    told = {
+        name: None if value is None else round(float(value), 4) for (name, _), value in zip(shares, found, strict=True)
+    }
     most = None if concurrent is None or np.isnan(concurrent).all() else int(np.nanmax(concurrent))
-    told = {name: round(float(value), 4) for (name, _), value in zip(shares, found, strict=True)}
     return {**told, "concurrent_max": most}
 
 

@@ -21,19 +21,28 @@ BUSY_ACTIVITY = 0.05
 
 
 def demand_of(history: Accelerators) -> Demand:
-    """Demand of a resource; NaN where any of its accelerators is unknown."""
-    activity = history.activity_max
+    """Demand of a resource; NaN where any of its accelerators is unknown, or was another card."""
+    activity, held = history.activity_max, history.memory_used_max
     in_use = (activity > BUSY_ACTIVITY).sum(axis=0).astype(float)
     load = activity.sum(axis=0, dtype=np.float64)
     in_use[np.isnan(load)] = np.nan
-    held = history.memory_used_max
-    return Demand(
+    known = Demand(
         load=load,
         concurrent=in_use,
         memory=held.sum(axis=0, dtype=np.float64),
         on_one=held.max(axis=0).astype(float),
         load_on_one=activity.max(axis=0).astype(float),
     )
+    for series, since in (
+        (known.load, history.cards_since),
+        (known.concurrent, history.cards_since),
+        (known.load_on_one, history.cards_since),
+        (known.memory, history.cards_since // SLOTS_PER_HOUR),
+        (known.on_one, history.cards_since // SLOTS_PER_HOUR),
+    ):
+        assert series is not None  # noqa: S101 - all of them are given above
+        series[:since] = np.nan
+    return known
 
 
 def last_days(demand: Demand, days: int) -> Demand:

@@ -38,7 +38,8 @@ class Accelerators:
 
     Arrays are (accelerators, slots), twelve slots an hour, oldest first; NaN is unknown.
     ``activity_*`` 0–1, ``memory_used_max`` bytes by hour (accelerators, hours), ``power_mean`` watts by hour.
-    ``counter`` says what the activity is: sm_active, tensor_active or gpu_utilization.
+    ``counter`` says what the activity is: sm_active, tensor_active or gpu_utilization. Slots before ``cards_since`` are
+    of other cards, of which activity is another share and memory another size.
     """
 
     start: datetime
@@ -48,6 +49,12 @@ class Accelerators:
     memory_used_max: NDArray[np.float64]
     memory_total: NDArray[np.float64]
     power_mean: NDArray[np.float32]
+    cards_since: int = 0
+
+    def since(self, day: date) -> int:
+        """The first slot of a day; 0 where the history begins later."""
+        begun = datetime.combine(day, time(), self.start.tzinfo)
+        return max((begun - self.start) // timedelta(hours=1), 0) * SLOTS_PER_HOUR
 
 
 def of_all_cards(history: Accelerators, count: Decimal | None, changed: date | None = None) -> Accelerators:
@@ -78,9 +85,8 @@ def _without_gone(history: Accelerators, count: int, changed: date | None) -> Ac
     too_many = len(history.activity_max) - count
     if changed is None or not 0 < too_many < len(history.activity_max):
         return history
-    since = datetime.combine(changed, time(), history.start.tzinfo)
-    hour = max((since - history.start) // timedelta(hours=1), 0)
-    silent = np.isnan(history.activity_max[:, hour * SLOTS_PER_HOUR :]).all(axis=1)
+    slot = history.since(changed)
+    silent = np.isnan(history.activity_max[:, slot:]).all(axis=1)
     gone = np.flatnonzero(silent)[-too_many:]
 
     def nothing(values: NDArray[Any], since: int) -> NDArray[Any]:
@@ -90,10 +96,10 @@ def _without_gone(history: Accelerators, count: int, changed: date | None) -> Ac
 
     return replace(
         history,
-        activity_mean=nothing(history.activity_mean, hour * SLOTS_PER_HOUR),
-        activity_max=nothing(history.activity_max, hour * SLOTS_PER_HOUR),
-        memory_used_max=nothing(history.memory_used_max, hour),
-        memory_total=nothing(history.memory_total, hour),
+        activity_mean=nothing(history.activity_mean, slot),
+        activity_max=nothing(history.activity_max, slot),
+        memory_used_max=nothing(history.memory_used_max, slot // SLOTS_PER_HOUR),
+        memory_total=nothing(history.memory_total, slot // SLOTS_PER_HOUR),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import date, timedelta
 
-from aispend.prices.accelerators import plain_instance_type
+from aispend.prices.accelerators import accelerators_of, plain_instance_type
 
 
 def since(provider: str, types: Mapping[date, Collection[str]], present: str | None, newest: date) -> date | None:
@@ -24,3 +24,12 @@ def since(provider: str, types: Mapping[date, Collection[str]], present: str | N
     after = min((day for day in named if day > max(without)), default=newest)
     is_day_of_change = after < newest and not before.isdisjoint(named[after])
     return after + timedelta(days=is_day_of_change)
+
+
+def was_another_card(
+    provider: str, types: Mapping[date, Collection[str]], changed: date | None, present: str | None
+) -> bool:
+    """Whether a type that was billed before the day of the change is known to have other cards than ``present``."""
+    before = {name for day, names in types.items() if changed is not None and day < changed for name in names}
+    found = (accelerators_of(provider, name) for name in before)
+    return present is not None and any(one is not None and one[0] != present for one in found)

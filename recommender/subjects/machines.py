@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -179,9 +179,7 @@ def load_machines(
             team=team,
             stage=stage,
             is_models_own=is_models_own,
-            accelerators=of_all_cards(history, fact["accelerator_count"], changed)
-            if history and key == resource_key
-            else None,
+            accelerators=_of_now(history, fact, types[resource_key], changed) if key == resource_key else None,
             earlier=_earlier(connection, resource_key, history, as_of) if key == resource_key else None,
             requests=requests.get(resource_key),
             workload_seconds=_as_floats(workloads.get(resource_key)),
@@ -205,6 +203,18 @@ def load_machines(
             tags=lives.get(resource_key, Life()).tags | fact["tags"],
             **{name: value for name, value in fact.items() if name not in ("billed_type", "tags")},
         )
+
+
+def _of_now(
+    history: Accelerators | None, fact: Mapping[str, Any], types: Mapping[date, set[str]], changed: date | None
+) -> Accelerators | None:
+    """The history with the cards there are now, and since when they are these."""
+    if history is None:
+        return None
+    found = of_all_cards(history, fact["accelerator_count"], changed)
+    if changed and changed_type.was_another_card(fact["provider"], types, changed, fact["accelerator_type"]):
+        return replace(found, cards_since=found.since(changed))
+    return found
 
 
 def _earlier(

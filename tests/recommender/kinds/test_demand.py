@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
+import pytest
 
 from aispend.advising import Idle, Recommend
 from recommender.contract import WhyNot
 from recommender.kinds import rightsize, stop_idle
-from recommender.kinds.demand import state_shares
+from recommender.kinds.demand import demand_of, state_shares
 from recommender.methods.states import of_all_cards
 from tests.recommender.conftest import history
 from tests.recommender.kinds.served import Make
@@ -41,6 +43,19 @@ def test_cards_that_nobody_measured_are_unknown_and_not_idle(make_subject: Make)
     assert of_all_cards(both, None) is both
     # half a card is one on its host, and slices are more of them than cards
     assert of_all_cards(both, Decimal("0.5")) is both
+
+
+def test_what_another_card_did_and_held_is_no_demand_on_this_one() -> None:
+    """An A100 at a tenth that held 72 GB, and for the last hour an A10G at 0.9 that holds 20."""
+    before = history(np.tile(np.repeat([0.1, 0.9], [23 * 12, 12]), (1, 1)))
+    held = np.where(np.arange(24) < 23, 72e9, 20e9)[None, :]
+    found = demand_of(replace(before, memory_used_max=held, cards_since=23 * 12))
+    assert found.memory is not None
+    assert found.concurrent is not None
+    assert np.isnan(found.load[: 23 * 12]).all()
+    assert np.isnan(found.concurrent[: 23 * 12]).all()
+    assert np.nanmax(found.memory) == 20e9
+    assert found.load[-1] == pytest.approx(0.9)
 
 
 def test_of_what_nobody_knows_nothing_is_said() -> None:

@@ -116,6 +116,17 @@ def test_a_bill_by_the_day_counts_the_hours_its_quantity_says(make_subject: Make
     assert advise(replace(by_day, costs=ten_hours)).evidence["coverage"] == 1
 
 
+def test_what_is_idle_on_a_card_it_has_not_any_more_has_no_load_of_now(make_subject: Make) -> None:
+    """Another card since the last midnight, and not measured since."""
+    activity = np.zeros((1, FORTNIGHT))
+    activity[:, -288:] = np.nan
+    subject = make_subject(
+        accelerators=replace(history(activity), cards_since=FORTNIGHT - 288), accelerator_count=Decimal(1)
+    )
+    evidence = advise(subject).evidence
+    assert (evidence["load_p95"], evidence["load_max"], evidence["concurrent_max"]) == (None, None, None)
+
+
 def test_one_unknown_accelerator_of_eight_keeps_the_whole_unknown(make_subject: Make) -> None:
     activity = np.zeros((8, FORTNIGHT))
     activity[3] = np.nan

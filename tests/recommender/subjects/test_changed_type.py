@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from recommender.subjects.changed_type import since
+from recommender.subjects.changed_type import since, was_another_card
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,13 @@ def test_since_the_last_day_on_which_it_was_another_alone(types: str, expected: 
 
 def test_where_the_present_type_is_not_told_nothing_is() -> None:
     assert since("aws", {date(2026, 11, 1): {"a"}}, None, date(2026, 11, 1)) is None
+
+
+def test_another_card_is_one_of_a_type_before() -> None:
+    types = {date(2026, 11, 1): {"p4d.24xlarge"}, date(2026, 11, 2): {"g5.xlarge"}}
+    changed = date(2026, 11, 2)
+    assert was_another_card("aws", types, changed, "nvidia-a10g")
+    assert not was_another_card("aws", types, changed, "nvidia-a100-40gb")
+    assert not was_another_card("aws", types, None, "nvidia-a10g")
+    # of a type that nobody knows nobody can say what it had
+    assert not was_another_card("aws", {date(2026, 11, 1): {"g9.xlarge"}}, changed, "nvidia-a10g")

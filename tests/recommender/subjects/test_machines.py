@@ -134,8 +134,16 @@ def test_of_cards_that_a_type_before_had_nothing_is_missing_since(ledger: Store)
     history = spot_machine(ledger).accelerators
     assert history is not None
     load = history.activity_max.sum(axis=0)
+    # a type of which nobody knows the cards may have had the same
+    assert history.cards_since == 0
     assert set(load[8 * 288 : 8 * 288 + 12]) == {1.0}
     assert set(load[12 * 288 : 12 * 288 + 12]) == {0.5}
+    with ledger.engine.begin() as connection:
+        connection.execute(sku.update().where(sku.c.sku_key == 3).values(instance_type="g5.xlarge"))
+    history = spot_machine(ledger).accelerators
+    assert history is not None
+    # 16 November, in a window from the 7th on
+    assert history.cards_since == 9 * 288
 
 
 @pytest.mark.parametrize(
