@@ -286,10 +286,8 @@ def _command(store: CheckpointStore, days: int, expire: int, price: Tier, plan: 
     paths = [one.path for one in sorted(plan.moved, key=lambda one: (-one.size_bytes, one.path))[:SHOWN]]
     more = len(plan.moved) - len(paths)
     if store.provider == "gcp":
-        lines.append(
-            f"gcloud storage buckets describe gs://{bucket} --format='json(lifecycle_config)' > lifecycle.json"
-        )
-        lines.append("# add to its rules:")
+        lines.append(f"gcloud storage buckets describe gs://{bucket} --raw --format='json(lifecycle)' > lifecycle.json")
+        lines.append('# add to its rules (where there are none yet: {"lifecycle": {"rule": []}}):')
         action = {"type": "SetStorageClass", "storageClass": price.to}
         condition = {"age": days, "matchesPrefix": sorted(paths)}
         lines.append(f"# {json.dumps({'action': action, 'condition': condition})}")
@@ -298,7 +296,7 @@ def _command(store: CheckpointStore, days: int, expire: int, price: Tier, plan: 
         account, _, container = store.bucket.partition("://")[2].partition("/")
         policy = f"--account-name {shlex.quote(account)} --resource-group GROUP"
         lines.append(f"az storage account management-policy show {policy} --query policy > policy.json")
-        lines.append("# add to its rules:")
+        lines.append('# add to its rules (where there are none yet: {"rules": []}):')
         places = sorted(f"{container}/{path}" for path in paths)
         for number, first in enumerate(range(0, len(places), _PLACES_A_RULE), start=1):
             moved = {"baseBlob": {f"tierTo{price.to}": {"daysAfterModificationGreaterThan": days}}}
@@ -312,8 +310,10 @@ def _command(store: CheckpointStore, days: int, expire: int, price: Tier, plan: 
             lines.append(f"# {json.dumps(rule)},")
         write = f"az storage account management-policy create {policy} --policy @policy.json"
     else:
-        lines.append(f"aws s3api get-bucket-lifecycle-configuration --bucket {bucket} > lifecycle.json")
-        lines.append("# add to its Rules:")
+        # beside its rules the answer has what is no part of a configuration
+        only = "--query '{Rules: Rules}'"
+        lines.append(f"aws s3api get-bucket-lifecycle-configuration --bucket {bucket} {only} > lifecycle.json")
+        lines.append('# add to its Rules (where there are none yet: {"Rules": []}):')
         for number, path in enumerate(sorted(paths), start=1):
             rule = {
                 "ID": f"unread-checkpoint-{number}",

@@ -116,7 +116,11 @@ def test_it_never_saves_more_than_the_bucket_costs(make_store: Make) -> None:
 def test_nothing_is_deleted_and_no_rule_is_overwritten(make_store: Make) -> None:
     advice = advise(make_store())
     runs = [line for line in advice.command.splitlines() if not line.startswith("#")]
-    assert runs == ["aws s3api get-bucket-lifecycle-configuration --bucket ml-runs > lifecycle.json"]
+    # what the answer has beside its Rules since 2024, TransitionDefaultMinimumObjectSize, a configuration must not have
+    assert runs == [
+        "aws s3api get-bucket-lifecycle-configuration --bucket ml-runs --query '{Rules: Rules}' > lifecycle.json"
+    ]
+    assert '# add to its Rules (where there are none yet: {"Rules": []}):' in advice.command.splitlines()
     (rule,) = [json.loads(line[2:].rstrip(",")) for line in advice.command.splitlines() if '"a/1/"' in line]
     assert rule["Filter"] == {"Prefix": "a/1/"}
     assert rule["Transitions"] == [{"Days": 90, "StorageClass": "GLACIER_IR"}]
@@ -125,6 +129,15 @@ def test_nothing_is_deleted_and_no_rule_is_overwritten(make_store: Make) -> None
     assert "180 days" in advice.command
     unmarked = tuple(replace(one, kept=None) for one in RUN)
     assert "180 days" not in advise(make_store(*unmarked)).command
+
+
+def test_google_s_file_is_one_that_it_takes_again(make_store: Make) -> None:
+    """``lifecycle_config``, as its listings call it, is no key of the file that an update reads: ``lifecycle`` is."""
+    bucket = "gs://ml-runs"
+    advice = advise(make_store(provider="gcp", bucket=bucket, resource_id=bucket, region="us-central1"))
+    (read,) = [line for line in advice.command.splitlines() if not line.startswith("#")]
+    assert read == "gcloud storage buckets describe gs://ml-runs --raw --format='json(lifecycle)' > lifecycle.json"
+    assert '# add to its rules (where there are none yet: {"lifecycle": {"rule": []}}):' in advice.command.splitlines()
 
 
 def test_azure_has_its_words(make_store: Make) -> None:
