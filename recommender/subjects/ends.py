@@ -12,7 +12,8 @@ Cases
     An account that went from one payer to another ends with the later; one that two are charged for at once, for more
     than a week, with the earlier.
     Costs of the company's own may be written down for days to come: they count only where there are no others, and are
-    never late. What was billed nothing for ``LEFT_DAYS`` is taken for used no more, and ends with the whole.
+    never late. What was billed nothing for ``LEFT_DAYS`` is taken for used no more, and ends with the whole; by the
+    month, for a month more.
 Known drawbacks
     A payer charged for one machine alone looks late from the day the machine was stopped; one whose charges fall to
     less than half, for two days.
@@ -27,7 +28,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, case, func, select
 
 from aispend.monthly_bills import known_to, monthly, newest_known
 from aispend.schema import DONE_STATES, account, charge, charge_kind, sku, slice_
@@ -38,6 +39,9 @@ OWN = "own"
 LEFT_DAYS = 35
 """Days without a charge after which somebody is taken for one who uses a cloud no more; bills come within a month."""
 
+_MONTH = timedelta(days=31)
+"""By so much a bill of whole months comes later than one by the day."""
+
 HANDOVER = timedelta(days=6)
 """How long two payers may be charged for an account that goes from one to the other."""
 _USUAL = timedelta(days=28)
@@ -45,6 +49,9 @@ _USUAL = timedelta(days=28)
 _USAGE = charge_kind.c.charge_category == "Usage"
 _PAYER = account.c.billing_account_id
 _LAST_DAY = known_to()
+_IS_MONTHLY = monthly.c.of_slice.is_not(None)
+_Book = tuple[str, str | None]
+"""Provider and payer."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,7 @@ def evidence_end(connection: Connection) -> datetime | None:
     clouds = [((provider, payer), newest) for provider, payer, newest in rows if provider != OWN]
     if not clouds:
         return max((_day_after(newest) for _, _, newest in rows), default=None)
-    known = _known_to(connection, max(newest for _, newest in clouds) - timedelta(days=LEFT_DAYS))
+    known, _ = _known_to(connection, max(newest for _, newest in clouds) - timedelta(days=LEFT_DAYS))
     return max(_day_after(min(newest, known.get(book, newest))) for book, newest in clouds)
 
 
@@ -109,14 +116,14 @@ def load_ends(connection: Connection, newest: datetime) -> Ends:
     rows = connection.execute(
         _of_clouds(*of, first_day, last_day, func.bool_or(_is_evidence()), since=first).group_by(*of)
     ).all()
-    known = _known_to(connection, first)
+    known, by_month = _known_to(connection, first)
     billed = [
-        replace(one, last=min(one.last, known[one.provider, one.payer]))
+        replace(one, last=min(one.last, known[book]))
         for one in (_Billed(*row) for row in rows)
-        if known[one.provider, one.payer] >= first
+        if known[book := (one.provider, one.payer)] >= (first - _MONTH if book in by_month else first)
     ]
     asked = {(one.provider, one.payer) for one in billed if one.is_evidence}
-    of_payer: dict[tuple[str, str | None], datetime] = {}
+    of_payer: dict[_Book, datetime] = {}
     of_user: dict[tuple[str, str], list[_Billed]] = defaultdict(list)
     for one in billed:
         book = (one.provider, one.payer)
@@ -135,19 +142,20 @@ def load_ends(connection: Connection, newest: datetime) -> Ends:
     return Ends(newest, of_provider, of_account)
 
 
-def _known_to(connection: Connection, first: date) -> dict[tuple[str, str | None], date]:
-    """The last day, by provider and payer charged since ``first``, on which usage costs as much as it usually does."""
+def _known_to(connection: Connection, first: date) -> tuple[dict[_Book, date], set[_Book]]:
+    """The last day, by provider and payer charged since ``first``, on which usage costs as much as it usually does; and
+    those of whom a bill by the month tells it."""
     since = first - _USUAL
     cost = func.coalesce(charge.c.effective_cost, charge.c.billed_cost, 0)
-    is_monthly = monthly.c.of_slice.is_not(None)
-    of = (sku.c.provider, _PAYER, _LAST_DAY, charge_kind.c.billing_currency, is_monthly)
+    of = (sku.c.provider, _PAYER, _LAST_DAY, charge_kind.c.billing_currency, _IS_MONTHLY)
     is_done = func.coalesce(func.bool_or(slice_.c.state.in_(DONE_STATES)), False)
     rows = connection.execute(
         _of_clouds(*of, func.sum(cost), is_done, since=since)
         .outerjoin(slice_, slice_.c.slice_id == charge.c.slice_id)
         .group_by(*of)
-    )
-    return newest_known(((row[0], row[1]), row[2], row[3], row[5], row[6], row[4]) for row in rows)
+    ).all()
+    known = newest_known(((row[0], row[1]), row[2], row[3], row[5], row[6], row[4]) for row in rows)
+    return known, {(row[0], row[1]) for row in rows if row[4] and row[2] == known[row[0], row[1]]}
 
 
 def _usage(*columns: ColumnElement[Any]) -> Select[Any]:
@@ -164,9 +172,12 @@ def _usage(*columns: ColumnElement[Any]) -> Select[Any]:
 
 
 def _of_clouds(*columns: ColumnElement[Any], since: date) -> Select[Any]:
-    """The same of what clouds charge for days since then."""
+    """The same of what clouds charge for days since then, by the month since a month before."""
+    before = since - _MONTH
     return _usage(*columns).where(
-        sku.c.provider != OWN, since <= _LAST_DAY, charge.c.billing_month >= since.replace(day=1)
+        sku.c.provider != OWN,
+        case((_IS_MONTHLY, before <= _LAST_DAY), else_=since <= _LAST_DAY),
+        charge.c.billing_month >= before.replace(day=1),
     )
 
 

@@ -109,6 +109,20 @@ def test_a_month_that_closed_and_one_by_the_day_end_apart(connection: Connection
     assert (ends.of("aws", "p"), ends.of("aws", "q")) == (midnight(11, 21), midnight(11, 1))
 
 
+@pytest.mark.parametrize(("month", "day", "is_left"), [(12, 10, False), (1, 5, False), (1, 6, True)])
+def test_a_bill_of_whole_months_comes_a_month_later(
+    connection: Connection, bill: Bill, month: int, day: int, is_left: bool
+) -> None:
+    """Q's November may come in the first weeks of December; 66 days after October nobody waits for it any more."""
+    newest = date(2026 + (month == 1), month, day)
+    ensure_partitions(connection, [newest.replace(day=1)])
+    end = datetime(newest.year, month, day + 1, tzinfo=UTC)
+    bill(1, newest.replace(day=1), end, (newest, None, GPU, 1))
+    bill(2, OCTOBER, midnight(11, 4), whole(OCTOBER), state="final")
+    assert evidence_end(connection) == end
+    assert load_ends(connection, end).of("aws", "q") == (end if is_left else midnight(11, 1))
+
+
 def test_a_payer_by_the_month_may_be_further_than_one_by_the_day(connection: Connection, bill: Bill) -> None:
     """Q's November to date came on the 21st; P is known to the 17th."""
     bill(1, NOVEMBER, midnight(11, 21), *((date(2026, 11, day), None, GPU, 1) for day in range(1, 18)))
