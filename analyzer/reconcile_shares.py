@@ -152,7 +152,8 @@ _AI_SPEND = """
 def savings_stay_within_cost(connection: Connection) -> Iterator[Finding]:
     """Counted savings never exceed the cost they act on, in total or on any resource.
 
-    Advice on training runs acts on what they cost of a resource: several teams' on the sum of theirs.
+    Advice looks back over windows of its own: a resource costs the most that any says, counted or not. Advice on
+    training runs acts on what they cost of it: several teams' on the sum of theirs.
     """
     query = """
         SELECT currency, sum(saving) AS savings, sum(cost) AS cost, bool_or(saving > cost) AS exceeded
@@ -160,12 +161,12 @@ def savings_stay_within_cost(connection: Connection) -> Iterator[Finding]:
                      greatest(max(cost) FILTER (WHERE runs = ''), sum(cost) FILTER (WHERE runs <> '')) AS cost
               FROM (SELECT currency, provider, part.key,
                            CASE WHEN starts_with(resource_id, 'training:') THEN resource_id ELSE '' END AS runs,
-                           sum((part.value ->> 'counted_net')::numeric) AS saving,
+                           sum((part.value ->> 'counted_net')::numeric) FILTER (WHERE counted) AS saving,
                            max((part.value ->> 'monthly_cost')::numeric) AS cost
                     FROM recommendation, jsonb_each(acts_on) AS part
-                    WHERE counted AND state IN ('open', 'accepted')
+                    WHERE state IN ('open', 'accepted')
                     GROUP BY currency, provider, part.key, runs) AS one
-              GROUP BY currency, provider, key) AS r
+              GROUP BY currency, provider, key HAVING sum(saving) IS NOT NULL) AS r
         GROUP BY currency ORDER BY currency"""
     for row in connection.execute(text(query)):
         yield Finding(

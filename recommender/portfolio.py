@@ -15,9 +15,10 @@ Method
 Cases
     Groups of more than ``EXACT`` proposals are combined greedily, the largest saving first.
     Estimates, what waits for its gate, and what saves nothing net count for nothing.
-    Proposals look back over windows of their own and may give a resource different costs: the least of them holds, so
-    that the total never exceeds what any of them says it costs; the largest of commitments', which look back longest,
-    and of what some runs cost, which is a part of it, only where no other proposal acts on it.
+    Proposals look back over windows of their own and may give a resource different costs: that of the shortest window
+    holds, the least of equal ones, and each takes its share of that, or of its own where that is more, so that the
+    total never exceeds what it costs now. What commitments say, which look back longest, and what some runs cost, which
+    is a part of it, holds only where no other proposal acts on it: the largest.
 Sources
     docs/advice.md; methods, combining savings (T10.1).
 Known drawbacks
@@ -30,11 +31,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_DOWN, Decimal
-from math import prod
+from math import inf, prod
 from types import MappingProxyType
 from typing import Any
 
 from recommender.contract import Advice, Kind, Step
+from recommender.methods.hours_used import HOURS_PER_DAY
 from recommender.methods.offered import Left
 from recommender.portfolio_commitments import (
     BESIDE_COMMITMENT,
@@ -152,16 +154,16 @@ class _Parts:
     def __init__(self, advice: Sequence[Advice], kinds: Mapping[str, Kind[Any]], done: frozenset[int]) -> None:
         self.advice, self.kinds, self.done = advice, kinds, done
         self.resources = [item.resources for item in advice]
-        least: dict[str, Decimal] = {}
+        newest: dict[str, tuple[float, Decimal]] = {}
         most: dict[str, Decimal] = {}
         for item, own in zip(advice, self.resources, strict=True):
             is_whole = kinds[item.kind].step is not Step.COMMIT and not kinds[item.kind].is_of_part
             for name, cost in own.items():
                 if is_whole:
-                    least[name] = min(cost, least.get(name, cost))
+                    newest[name] = min((_window(item), cost), newest.get(name, (inf, cost)))
                 else:
                     most[name] = max(cost, most.get(name, cost))
-        self.cost = most | least
+        self.cost = most | {name: cost for name, (_, cost) in newest.items()}
 
     def choices(self, able: Sequence[int]) -> list[_Choice]:
         """Each of ``able`` by itself; lines of a group as one, once with and once without machines that may go."""
@@ -236,12 +238,13 @@ class _Parts:
         return sorted(steps, key=lambda number: (number not in self.done, steps[number], number))
 
     def share(self, number: int, name: str, amount: Decimal) -> Decimal:
-        """Share of the cost of a resource that a proposal takes away, where it saves ``amount`` on all of its own."""
+        """Share of the cost of a resource that a proposal takes away, where it saves ``amount`` on all of its own.
+
+        Where the resource costs less than the proposal says, the share is the proposal's.
+        """
         own = self.resources[number]
-        whole = sum(own.values(), _NOTHING)
-        if not whole or not self.cost[name]:
-            return _NOTHING
-        return min(amount * own[name] / whole / self.cost[name], Decimal(1))
+        whole, of = sum(own.values(), _NOTHING), max(own[name], self.cost[name])
+        return min(amount * own[name] / whole / of, Decimal(1)) if whole and of else _NOTHING
 
     def steps(
         self,
@@ -358,6 +361,12 @@ def _groups(choices: Sequence[_Choice], advice: Sequence[Advice]) -> list[list[_
     for number, choice in enumerate(choices):
         groups[find(number)].append(choice)
     return list(groups.values())
+
+
+def _window(item: Advice) -> float:
+    """Days it looks back over; beyond all others where that is not said."""
+    hours = item.evidence.get("window_hours")
+    return float(item.evidence.get("window_days", inf) if hours is None else hours / HOURS_PER_DAY)
 
 
 def _spread(amount: Decimal, weights: Mapping[str, Decimal], left: Mapping[str, Decimal]) -> dict[str, Decimal]:

@@ -344,6 +344,14 @@ def test_savings_beyond_the_cost_they_act_on_are_seen(ledger: Ledger) -> None:
     (row,) = findings(ledger, "savings stay within the cost they act on")
     assert (row.ours, row.theirs, row.holds) == (D(110), D(100), False)
 
+    # by other days, of advice that does not count, it costs more
+    other = base | {"id": "c", "counted": False, "counted_net": D(0)}
+    other |= {"acts_on": {"i-1": {"monthly_cost": "120", "counted_net": "0"}}}
+    with ledger.store.engine.begin() as connection:
+        connection.execute(insert(recommendation).values(other))
+    (row,) = findings(ledger, "savings stay within the cost they act on")
+    assert (row.ours, row.theirs, row.holds) == (D(110), D(120), True)
+
     # two teams' runs cost 100 and 40 of one machine; of the first team's two proposals are about the same 100
     runs = [("a", "search", 60, 100), ("b", "search", 40, 100), ("c", "ads", 35, 40), ("d", "ads", 6, 40)]
     for number, holds in ((3, True), (4, False)):

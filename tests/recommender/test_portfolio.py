@@ -177,6 +177,35 @@ def test_runs_of_several_teams_on_one_machine_lose_less_each(make_subject: Make)
     assert nets(combine(teams[::-1], (*KINDS, RUNS))) == [Decimal(30), Decimal(57)]
 
 
+def looking_back(item: Advice, days: int) -> Advice:
+    return replace(item, evidence={"window_days": days})
+
+
+def test_what_is_not_chosen_makes_nothing_cheaper(make_subject: Make) -> None:
+    """A machine of 20 days: 14,600 a month by the last 14, by 28 a part of it; it is stopped, and on no schedule."""
+    machine = make_subject()
+    stop = replace(advise(machine, "stop_idle", 14_600, cost=Decimal(14_600)), evidence={"window_hours": 336})
+    by_hour = looking_back(advise(machine, "schedule", 6000, cost=Decimal(10_000)), 28)
+    assert nets(combine([stop, by_hour], KINDS)) == [Decimal(14_600), Decimal(0)]
+    assert nets(combine([by_hour, replace(stop, gate="a test")], KINDS)) == [Decimal(6000), Decimal(0)]
+
+
+@pytest.mark.parametrize(
+    ("now", "smaller", "before", "off", "added"), [(5000, 2500, 10_000, 6000, 1500), (14_600, 7300, 7000, 3000, 1500)]
+)
+def test_of_windows_the_shortest_says_what_a_machine_costs(
+    make_subject: Make, now: int, smaller: int, before: int, off: int, added: int
+) -> None:
+    """Half of what it costs in 14 days, then by the hour. It costs less than in 28: the same 60 % of the 2,500 left.
+    It costs more, as it is young: no more than 3,000 of its 14,600, of the 7,300 left."""
+    machine = make_subject()
+    size = looking_back(advise(machine, "rightsize", smaller, cost=Decimal(now)), 14)
+    by_hour = looking_back(advise(machine, "schedule", off, cost=Decimal(before)), 28)
+    for advice in ([size, by_hour], [by_hour, size]):
+        found = {item.kind: one.net for item, one in zip(advice, combine(advice, KINDS), strict=True)}
+        assert found == {"rightsize": Decimal(smaller), "schedule": Decimal(added)}
+
+
 def test_estimates_and_what_waits_for_its_gate_count_for_nothing(make_subject: Make) -> None:
     machine = make_subject()
     advice = [
