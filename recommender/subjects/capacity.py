@@ -74,7 +74,7 @@ def load_capacity(connection: Connection, as_of: datetime, window_days: int) -> 
         return
     reservations = {row.reservation for row in rows if row.reservation}
     ran = ran_in(connection, reservations, since, as_of.date()) if reservations else {}
-    lives = load_lives(connection, as_of)
+    lives = load_lives(connection)
     terms = {row.commitment_id: row.ends_at for row in connection.execute(text(_TERMS))}
     by_resource, by_model = served_use(connection, as_of, window_days)
     watched = watched_days(connection, {row.resource_key for row in rows} - {0}, as_of, window_days)

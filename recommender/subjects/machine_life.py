@@ -64,8 +64,9 @@ class Jobs:
     longest_hours: float
 
 
-def load_lives(connection: Connection, as_of: datetime) -> dict[int, Life]:
-    """By resource key, of everything a listing or an event names."""
+def load_lives(connection: Connection) -> dict[int, Life]:
+    """By resource key, of everything a listing or an event names, as it is now: bills and what is said from them end
+    days before."""
     life = resource_life.c
     first_launches = connection.execute(
         select(life.resource_key, func.min(life.started_at).label("at"))
@@ -75,9 +76,9 @@ def load_lives(connection: Connection, as_of: datetime) -> dict[int, Life]:
     launches: dict[int, datetime] = {row.resource_key: row.at for row in first_launches}
     seen = resource_history.c
     rows = connection.execute(
-        select(seen.resource_key, seen.valid_from, seen.kind, seen.state, seen.details)
-        .where(seen.valid_from <= as_of + timedelta(days=1))
-        .order_by(seen.resource_key, seen.valid_from)
+        select(seen.resource_key, seen.valid_from, seen.kind, seen.state, seen.details).order_by(
+            seen.resource_key, seen.valid_from
+        )
     )
     found: dict[int, Life] = {key: Life(deployed_at=at, launched_at=at) for key, at in launches.items()}
     before: dict[int, Any] = {}

@@ -154,7 +154,7 @@ def load_machines(
     used, _ = served_use(connection, as_of, window_days)
     endpoints = {key for key, fact in facts.items() if fact["platform"] == _ENDPOINT}
     watched = watched_days(connection, (used.keys() & facts.keys()) | endpoints, as_of, window_days)
-    lives = load_lives(connection, as_of)
+    lives = load_lives(connection)
     jobs = load_jobs(connection, as_of, window_days)
     markets = SpotMarkets(connection, as_of, window_days)
     dollars = per_dollar(connection, as_of.date())

@@ -78,7 +78,7 @@ def load_served_tokens(connection: Connection, as_of: datetime, window_days: int
         days[row.resource_key, row.currency] += each_day(row, _AMOUNTS, since=since, until=as_of.date())
     rates = per_dollar(connection, as_of.date())
     tags = {row.resource_key: row.tags for row in connection.execute(text(_TAGS), scope)}
-    lives = load_lives(connection, as_of)
+    lives = load_lives(connection)
     for (provider, model, currency), rows in sorted(models.items()):
         own = [row for row in rows if len(row.models) == 1]
         tokens: dict[str, Decimal] = defaultdict(Decimal)

@@ -30,11 +30,11 @@ AZURE = "/subscriptions/c47b1e58-90d3-4f2a-8e6c-5a3d7f10b926/resourcegroups/rg-g
 FLEXIBLE = f"{AZURE}/virtualmachines/serving_1a2b3c4d"
 
 
-def _listed(store: Store, **details: Any) -> None:
+def _listed(store: Store, *, since: datetime = datetime(2026, 10, 1, tzinfo=UTC), **details: Any) -> None:
     with store.engine.begin() as connection:
         connection.execute(
             insert(resource_history).values(
-                resource_key=11, valid_from=datetime(2026, 10, 1, tzinfo=UTC), kind="ec2_instance", scope="us-east-1",
+                resource_key=11, valid_from=since, kind="ec2_instance", scope="us-east-1",
                 state="running", details=details, source="aws/inventory",
                 seen_at=datetime(2026, 11, 20, tzinfo=UTC),
             )
@@ -52,6 +52,27 @@ def test_a_machine_of_a_group_that_the_listing_names_is_ended_at_its_group(
     assert found.proposed == "scale serving-asg down by this one, at its owner"
     assert "stop-instances" not in found.command
     assert "aws autoscaling terminate-instance-in-auto-scaling-group --instance-id i-idle" in found.command
+
+
+def test_a_listing_counts_though_it_began_after_the_bill_ends(fleet: Store, store_settings: Settings) -> None:
+    """A connection of the 23rd, beside a bill that is known to the 20th."""
+    _listed(fleet, since=datetime(2026, 11, 23, 9, tzinfo=UTC), tags={"aws:autoscaling:groupName": "serving-asg"})
+    recommend(fleet.engine, store_settings, lambda: datetime(2026, 11, 23, 12, tzinfo=UTC))
+    with fleet.engine.connect() as connection:
+        found = connection.execute(select(recommendation).where(recommendation.c.resource_id == "i-idle")).one()
+    assert found.proposed == "scale serving-asg down by this one, at its owner"
+
+
+def test_what_was_changed_after_the_bill_ends_is_new(fleet: Store, store_settings: Settings) -> None:
+    """Idle to the 20th, another type since the 22nd: what it does now nobody measured."""
+    _listed(fleet, instance_type="p4d.24xlarge")
+    _listed(fleet, since=datetime(2026, 11, 22, 9, tzinfo=UTC), instance_type="g6.xlarge")
+    recommend(fleet.engine, store_settings, lambda: datetime(2026, 11, 23, 12, tzinfo=UTC))
+    with fleet.engine.connect() as connection:
+        rows = connection.execute(select(why_not).where(why_not.c.resource_id == "i-idle"))
+        reasons = {row.kind: row for row in rows}
+    assert reasons["stop_idle"].reason == "too_new"
+    assert "deployed on 2026-11-22" in reasons["stop_idle"].explanation
 
 
 @pytest.mark.parametrize(("tags", "reason"), [({"do-not-stop": "yes"}, "excluded"), ({"role": "dr"}, "standby")])

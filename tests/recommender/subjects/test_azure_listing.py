@@ -24,7 +24,7 @@ def listed(database: Store, kind: str, resource_id: str, now: datetime, **detail
 
 def life_of(database: Store, resource_id: str) -> Life:
     with database.engine.connect() as connection:
-        return load_lives(connection, AS_OF)[resource_key("azure", resource_id)]
+        return load_lives(connection)[resource_key("azure", resource_id)]
 
 
 def test_a_machine_is_deployed_when_it_was_made_and_when_its_size_changes(database: Store) -> None:

@@ -112,13 +112,13 @@ def test_a_first_listing_deploys_nothing_and_a_new_model_does(ledger: Store) -> 
 
     listed(9, "m1", 1)
     with ledger.engine.connect() as connection:
-        assert load_lives(connection, AS_OF)[7].deployed_at is None
+        assert load_lives(connection)[7].deployed_at is None
     listed(6, "m1", 4)
     with ledger.engine.connect() as connection:
-        assert load_lives(connection, AS_OF)[7].deployed_at is None
+        assert load_lives(connection)[7].deployed_at is None
     listed(3, "m2", 4)
     with ledger.engine.connect() as connection:
-        assert load_lives(connection, AS_OF)[7].deployed_at == AS_OF - timedelta(days=3)
+        assert load_lives(connection)[7].deployed_at == AS_OF - timedelta(days=3)
 
 
 def test_a_launch_is_told_apart_from_a_later_change(ledger: Store) -> None:
@@ -128,7 +128,7 @@ def test_a_launch_is_told_apart_from_a_later_change(ledger: Store) -> None:
         source="aws/inventory",
     )  # fmt: skip
     with ledger.engine.connect() as connection:
-        only = load_lives(connection, AS_OF)[7]
+        only = load_lives(connection)[7]
     assert only.launched_at == only.deployed_at == AS_OF - timedelta(days=12)
     for days, machine in ((11, "p4d.24xlarge"), (3, "p5.48xlarge")):
         write(
@@ -137,7 +137,7 @@ def test_a_launch_is_told_apart_from_a_later_change(ledger: Store) -> None:
             details={"instance_type": machine},
         )  # fmt: skip
     with ledger.engine.connect() as connection:
-        both = load_lives(connection, AS_OF)[7]
+        both = load_lives(connection)[7]
     assert (both.launched_at, both.deployed_at) == (AS_OF - timedelta(days=12), AS_OF - timedelta(days=3))
 
 
