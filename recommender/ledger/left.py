@@ -41,7 +41,7 @@ def left_of(item: Any, after: Sequence[Earlier], found: Sequence[Line], ratio: D
     left = _WHOLE
     for one in after:
         part = _left_by(item, one, found, ratio)
-        share = share_of(item, {*one.item.parts})
+        share = share_of(item, one.names)
         left = rate(left * (1 - share + share * part), _WHOLE)
         if step_of(item.kind) is Step.SCHEDULE and part != _WHOLE:
             # what an hour costs since has all of them in it
@@ -51,7 +51,7 @@ def left_of(item: Any, after: Sequence[Earlier], found: Sequence[Line], ratio: D
 
 def _left_by(item: Any, one: Earlier, found: Sequence[Line], ratio: Decimal) -> Decimal:
     billed = sum_up(line for line in found if line.resource_key in one.keys)
-    before = rate(hourly_of(item, one.item) * ratio, _WHOLE)
+    before = rate(hourly_of(item, one.names) * ratio, _WHOLE)
     now = _hourly(billed)
     if now is None or not before:
         return _WHOLE

@@ -37,16 +37,17 @@ from aispend.money import in_words, rate
 from aispend.schema import recommendation, recommendation_event, saving, saving_baseline
 from recommender.contract import HOURS_PER_MONTH
 from recommender.ledger.across import value_across
-from recommender.ledger.baseline import keys_of, measure_what_waits
-from recommender.ledger.bought_again import bought_again, is_missing
+from recommender.ledger.baseline import measure_what_waits
+from recommender.ledger.bought_again import is_missing
 from recommender.ledger.counterfactual import Valued, restarted_on, still_paid
 from recommender.ledger.floors import Floor, take_floors
 from recommender.ledger.made_for import made_for
 from recommender.ledger.order import changes_beside, days_counted, superseded_on
+from recommender.ledger.owned import owned_by
 from recommender.ledger.payers import Bill, load_payers
 from recommender.ledger.promised import PREDICTIONS, take_what_was_left
 from recommender.ledger.seats import counts_from
-from recommender.ledger.successors import started_beside, successors
+from recommender.ledger.successors import started_beside
 from recommender.ledger.tokens_again import ends_on, held_price
 
 MONTHS = 12
@@ -81,16 +82,12 @@ def update_ledger(connection: Connection, floors: Sequence[Floor], now: datetime
         .where(saving_baseline.c.done_on.is_not(None))
         .order_by(saving_baseline.c.done_on, saving_baseline.c.recommendation_id)
     ).all()
-    own = {item.recommendation_id: set(keys_of(connection, item.provider, list(item.parts)).values()) for item in items}
-    replaced = successors(connection, items, own)
-    bought = bought_again(connection, items, own)
-    every = {name: keys | replaced[name] for name, keys in own.items()}
+    owned = owned_by(connection, items)
+    every = {name: keys | owned.replaced[name] for name, keys in owned.own.items()}
     made = {provider: made_for(connection, provider, items, every) for provider in {item.provider for item in items}}
-    # a change of what was bought in its place ends a line as one of its own would
-    reach = {name: {**own, name: keys | bought[name]} for name, keys in own.items()}
     ends = {
         item.recommendation_id: _first(
-            superseded_on(item, items, reach[item.recommendation_id]),
+            superseded_on(item, items, owned),
             ends_on(item, items),
             made[item.provider].ends_on(item.recommendation_id),
         )
@@ -98,15 +95,16 @@ def update_ledger(connection: Connection, floors: Sequence[Floor], now: datetime
     }
     written: list[dict[str, Any]] = []
     restarts: dict[str, date | None] = {}
-    payers = {one: load_payers(connection, one, items, own, now.date()) for one in {item.provider for item in items}}
+    payers = {
+        one: load_payers(connection, one, items, owned.own, now.date()) for one in {item.provider for item in items}
+    }
     paid_by: dict[tuple[str, date], set[str]] = {}
     for item in items:
         name, who = item.recommendation_id, payers[item.provider]
-        keys = own[name] | replaced[name] | bought[name]
-        changes = changes_beside(item, items, reach[name], replaced)
-        price, missing = held_price(item, items), is_missing(item, bought[name])
+        keys, changes = owned.with_later(item), changes_beside(item, items, owned)
+        price, missing = held_price(item, items), is_missing(item, owned.bought[name])
         spans = _spans(item, ends[name], who.bills_of(item), now.date())
-        moved, beside = who.moved(item), started_beside(connection, item, own[name])
+        moved, beside = who.moved(item), started_beside(connection, item, owned.of(item))
         for span in spans:
             days = days_counted(changes.held, span.first, span.end)
             if not days:
@@ -122,8 +120,8 @@ def update_ledger(connection: Connection, floors: Sequence[Floor], now: datetime
             written.append(_line(item, span, valued, days, now))
         if item.kind == "stop_idle":
             known_to = spans[-1].end if spans else item.done_on + timedelta(days=1)
-            restarts[name] = restarted_on(connection, item, own[name], known_to)
-    take_what_was_left(items, written, own)
+            restarts[name] = restarted_on(connection, item, owned.of(item), known_to)
+    take_what_was_left(items, written, owned)
     take_floors(items, written, floors, paid_by)
     done = [item.recommendation_id for item in items]
     connection.execute(delete(saving).where(saving.c.recommendation_id.in_(done)))

@@ -22,7 +22,7 @@ Sources
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -31,6 +31,7 @@ from typing import Any
 from aispend.money import exact_sum, rate
 from recommender.contract import Step
 from recommender.ledger.baseline import step_of
+from recommender.ledger.owned import Owned
 
 _PRICES = (Step.SPOT, Step.COMMIT)
 _BY_HOUR = ("same_hours", "commitment")
@@ -40,10 +41,14 @@ _NOTHING = Decimal(0)
 
 @dataclass(frozen=True)
 class Earlier:
-    """A change that another acts on what it left, though no bill was between them; ``keys`` are what it changed."""
+    """A change that another acts on what it left, though no bill was between them.
+
+    ``keys`` are what it changed, ``names`` the ids of what both did.
+    """
 
     item: Any
     keys: frozenset[int]
+    names: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -98,46 +103,41 @@ class Changes:
     after: tuple[Earlier, ...] = ()
 
 
-def changes_beside(
-    item: Any, items: Sequence[Any], own: Mapping[str, set[int]], replaced: Mapping[str, set[int]]
-) -> Changes:
-    """All that others of ``items`` do to the line of ``item``; ``own`` and ``replaced`` are the resources of each."""
+def changes_beside(item: Any, items: Sequence[Any], owned: Owned) -> Changes:
+    """All that others of ``items`` do to the line of ``item``."""
     return Changes(
-        tuple(_held_after(item, items, own, replaced)),
-        tuple(_off_after(item, items, own, replaced)),
-        tuple(_left_by(item, items, own, replaced)),
+        tuple(_held_after(item, items, owned)),
+        tuple(_off_after(item, items, owned)),
+        tuple(_left_by(item, items, owned)),
     )
 
 
-def superseded_on(item: Any, items: Sequence[Any], own: Mapping[str, set[int]]) -> date | None:
-    """Day of the change that ends the line of ``item``; None is none yet. ``own`` has the resources of each."""
-    later = [one for one in _later(item, items, own) if one.undone_on is None]
-    return min((one.done_on for one in later if is_ended_by(item, one, own)), default=None)
+def superseded_on(item: Any, items: Sequence[Any], owned: Owned) -> date | None:
+    """Day of the change that ends the line of ``item``; None is none yet."""
+    later = [one for one in _later(item, items, owned) if one.undone_on is None]
+    return min((one.done_on for one in later if is_ended_by(item, one, owned)), default=None)
 
 
-def _held_after(
-    item: Any, items: Sequence[Any], own: Mapping[str, set[int]], replaced: Mapping[str, set[int]]
-) -> list[Held]:
+def _held_after(item: Any, items: Sequence[Any], owned: Owned) -> list[Held]:
     """What later changes that do not end the line of ``item`` take out of it, the earliest first."""
     found: list[Held] = []
-    mine = own[item.recommendation_id]
-    for later in _later(item, items, own):
-        if is_ended_by(item, later, own):
+    for later in _later(item, items, owned):
+        if is_ended_by(item, later, owned):
             if later.undone_on is not None:
                 found.append(Held(later.done_on, frozenset(), None, later.kind, later.undone_on, is_pause=True))
             continue
         # held once, a resource stays at that price whatever is changed next
-        theirs = own[later.recommendation_id]
-        keys = (theirs & mine).difference(*(one.keys for one in found))
+        shared = owned.shared(item, later)
+        keys = shared.difference(*(one.keys for one in found))
         if item.counterfactual == "commitment":
             if step_of(later.kind) in (Step.SIZE, Step.MODEL, Step.PLACE):
                 found.append(Held(later.done_on, frozenset(keys), None, later.kind, later.undone_on))
         elif later.counterfactual == "same_hours" and _is_known_in(item.currency, later):
             # of what took the place of more machines than these, only a schedule knows how much is theirs
-            is_all = theirs <= mine or step_of(item.kind) is Step.SCHEDULE
-            both = frozenset(keys | replaced[later.recommendation_id]) if is_all else frozenset(keys)
-            hourly = hourly_of(later, item)
-            after = tuple(_left_by(later, items, own, replaced))
+            is_all = shared == owned.of(later) or step_of(item.kind) is Step.SCHEDULE
+            both = frozenset(keys | owned.replaced[later.recommendation_id]) if is_all else frozenset(keys)
+            hourly = hourly_of(later, owned.names_of(shared))
+            after = tuple(_left_by(later, items, owned))
             found.append(Held(later.done_on, both, hourly, later.kind, later.undone_on, change=later, after=after))
     return found
 
@@ -149,42 +149,37 @@ def days_counted(held: Sequence[Held], first: date, end: date) -> int:
     return sum(not any(one.is_at(day) for one in pauses) for day in days)
 
 
-def _off_after(
-    item: Any, items: Sequence[Any], own: Mapping[str, set[int]], replaced: Mapping[str, set[int]]
-) -> list[Off]:
+def _off_after(item: Any, items: Sequence[Any], owned: Owned) -> list[Off]:
     """The later schedules that take hours from what ``item`` made cheaper; nothing where it is no price by the hour."""
     if item.counterfactual != "same_hours":
         return []
-    mine = own[item.recommendation_id]
     found = []
-    for later in _later(item, items, own):
+    for later in _later(item, items, owned):
         if step_of(later.kind) is not Step.SCHEDULE or later.counterfactual != "kept_running" or not later.days:
             continue
-        ends = (later.undone_on, later.planned_end, superseded_on(later, items, own))
+        ends = (later.undone_on, later.planned_end, superseded_on(later, items, owned))
         until = min((day for day in ends if day is not None), default=None)
-        keys = frozenset((own[later.recommendation_id] & mine) | replaced[later.recommendation_id])
-        hours = rate(_part_of(later, {*item.parts})[0], Decimal(later.days))
+        shared = owned.shared(item, later)
+        keys = frozenset(shared | owned.replaced[later.recommendation_id])
+        hours = rate(_part_of(later, owned.names_of(shared))[0], Decimal(later.days))
         found.append(Off(later.done_on + _ONE_DAY, until, keys, hours, later.kind))
     return found
 
 
-def _left_by(
-    item: Any, items: Sequence[Any], own: Mapping[str, set[int]], replaced: Mapping[str, set[int]]
-) -> list[Earlier]:
+def _left_by(item: Any, items: Sequence[Any], owned: Owned) -> list[Earlier]:
     """What changed the price of an hour before ``item`` and after the days that this was measured on."""
-    name = item.recommendation_id
     if item.counterfactual not in _BY_HOUR and step_of(item.kind) is not Step.SCHEDULE:
         return []
     return [
-        Earlier(other, frozenset(own[other.recommendation_id] | replaced[other.recommendation_id]))
+        Earlier(other, frozenset(owned.with_later(other)), owned.names_of(owned.shared(other, item)))
         for other in items
-        if own[other.recommendation_id] & own[name]
+        if owned.shared(other, item)
         and other.counterfactual in ("same_hours", "same_service")
         and _is_known_in(item.currency, other)
         and other.undone_on is None
         and is_together(item, other)
         and is_later(item, other)
-        and not is_ended_by(other, item, own)
+        and not is_ended_by(other, item, owned)
     ]
 
 
@@ -198,13 +193,8 @@ def is_together(item: Any, earlier: Any) -> bool:
     return bool(item.window_end <= earlier.done_on + _ONE_DAY)
 
 
-def _later(item: Any, items: Sequence[Any], own: Mapping[str, set[int]]) -> list[Any]:
-    mine = own[item.recommendation_id]
-    found = [
-        other
-        for other in items
-        if own[other.recommendation_id] & mine and is_later(other, item) and was_in_force(other)
-    ]
+def _later(item: Any, items: Sequence[Any], owned: Owned) -> list[Any]:
+    found = [other for other in items if owned.shared(item, other) and is_later(other, item) and was_in_force(other)]
     return sorted(found, key=_turn)
 
 
@@ -229,8 +219,8 @@ def _turn(item: Any) -> tuple[date, bool, Step, str]:
 
 
 def _part_of(item: Any, names: Collection[str]) -> tuple[Decimal, Decimal]:
-    """Hours before and their cost, of some of its resources; of all of them where it is about none of these."""
-    parts = [part for name, part in item.parts.items() if name in names] or [*item.parts.values()]
+    """Hours before and their cost, of some of its resources."""
+    parts = [part for name, part in item.parts.items() if name in names]
     return exact_sum(Decimal(hours) for hours, _ in parts), exact_sum(Decimal(cost) for _, cost in parts)
 
 
@@ -240,14 +230,14 @@ def share_of(item: Any, names: Collection[str]) -> Decimal:
     return rate(_part_of(item, names)[1], whole) if whole else _NOTHING
 
 
-def is_ended_by(item: Any, later: Any, own: Mapping[str, set[int]]) -> bool:
+def is_ended_by(item: Any, later: Any, owned: Owned) -> bool:
     """Whether a later change ends the line of ``item`` while it is in force."""
     step, next_step = step_of(item.kind), step_of(later.kind)
     if item.counterfactual == later.counterfactual == "commitment":
         return False
     if step is None or next_step is None or step == next_step:
         return True
-    nothing_left = own[item.recommendation_id] <= own[later.recommendation_id]
+    nothing_left = owned.is_all_of(item, later)
     if next_step == Step.REMOVE:
         return nothing_left or item.counterfactual not in _BY_HOUR
     if next_step in _PRICES:
@@ -266,9 +256,9 @@ def hourly_before(item: Any) -> Decimal:
     return rate(item.uncovered_cost, item.quantity * (1 - item.covered_share))
 
 
-def hourly_of(item: Any, other: Any) -> Decimal:
-    """The same of the resources that another change is about as well: by what their hours cost beside the others'."""
-    hours, cost = _part_of(item, {*other.parts})
+def hourly_of(item: Any, names: Collection[str]) -> Decimal:
+    """The same of some of its resources, by what their hours cost beside the others'."""
+    hours, cost = _part_of(item, names)
     whole = hourly_before(item)
     if (hours, cost) == _part_of(item, item.parts) or not hours or not item.effective_cost:
         return whole

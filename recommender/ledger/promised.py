@@ -23,12 +23,13 @@ from typing import Any
 
 from aispend.money import exact_sum, rate
 from recommender.ledger.order import is_ended_by, is_later, is_together, share_of, was_in_force
+from recommender.ledger.owned import Owned
 
 PREDICTIONS = ("predicted_net", "predicted_p10", "predicted_p50", "predicted_p90")
 _WHOLE, _NOTHING = Decimal(1), Decimal(0)
 
 
-def take_what_was_left(items: Sequence[Any], written: Sequence[dict[str, Any]], own: Mapping[str, set[int]]) -> None:
+def take_what_was_left(items: Sequence[Any], written: Sequence[dict[str, Any]], owned: Owned) -> None:
     """Lower what was promised, in the written lines of ``saving``, to what earlier changes left of the cost."""
     lefts = {(line["recommendation_id"], line["month"]): _left_by(line) for line in written}
     lines: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -37,23 +38,23 @@ def take_what_was_left(items: Sequence[Any], written: Sequence[dict[str, Any]], 
     for item in items:
         mine = lines[item.recommendation_id]
         for one in items if mine else ():
-            if not _is_promised_before(item, one, own):
+            if not _is_promised_before(item, one, owned):
                 continue
-            share = share_of(item, {*one.parts})
+            share = share_of(item, owned.names_of(owned.shared(one, item)))
             for line in mine:
                 if one.undone_on is None or line["first_day"] < one.undone_on:
                     left = lefts.get((one.recommendation_id, line["month"]), _WHOLE)
                     _lower(line, one, 1 - share * (1 - left))
 
 
-def _is_promised_before(item: Any, earlier: Any, own: Mapping[str, set[int]]) -> bool:
+def _is_promised_before(item: Any, earlier: Any, owned: Owned) -> bool:
     """Whether ``item`` was promised on a cost that the earlier change had not lowered yet."""
     return bool(
-        own[item.recommendation_id] & own[earlier.recommendation_id]
+        owned.shared(earlier, item)
         and earlier.counterfactual != "commitment"
         and is_later(item, earlier)
         and was_in_force(earlier)
-        and not is_ended_by(earlier, item, own)
+        and not is_ended_by(earlier, item, owned)
         and (is_together(item, earlier) or earlier.done_on >= _day_of(item))
     )
 

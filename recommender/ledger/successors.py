@@ -8,6 +8,8 @@ Method
     fewest yet. Each resource counts once, but with every commitment: each counts the hours that its own covers. It
     counts with a schedule too, which is of the number of hours and not of their price: a group starts other machines
     each morning.
+    What is changed itself on a later day counts with the earlier change all the same, until then or as ``order.py``
+    holds the two apart.
 Cases
     What is stopped has no successor: its own charges alone say whether it stopped. What its group, name or alias
     started within a week is told beside it (``started_beside``).
@@ -18,6 +20,7 @@ Known drawbacks
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -57,11 +60,13 @@ def started_beside(connection: Connection, item: Any, own: set[int]) -> str | No
 def _replaced(
     connection: Connection, able: Sequence[Any], own: Mapping[str, set[int]], others: Sequence[Any]
 ) -> dict[str, set[int]]:
-    """What counts with each of ``able``; nothing that one of the ``others`` is about itself."""
+    """What counts with each of ``able``; nothing that one of the ``others`` was about before, or on that day."""
     found: dict[str, set[int]] = {item.recommendation_id: set() for item in able}
     committed = {item.recommendation_id for item in able if item.counterfactual == "commitment"}
-    taken = {key for item in others for key in own[item.recommendation_id]}
-    changed = {key for item in others if item.recommendation_id not in committed for key in own[item.recommendation_id]}
+    about: dict[int, list[Any]] = defaultdict(list)
+    for item in others:
+        for key in own[item.recommendation_id]:
+            about[key].append(item)
     related: dict[int, list[Any]] = {}
     first_seen = {}
     for item in able:
@@ -71,10 +76,12 @@ def _replaced(
         for row in rows:
             if item.undone_on is not None and item.undone_on <= row.first_seen:
                 continue
-            if row.resource_key not in taken:
+            before = [one for one in about[row.resource_key] if one.done_on <= item.done_on]
+            is_committed = item.recommendation_id in committed
+            if not before and not (is_committed and about[row.resource_key]):
                 related.setdefault(row.resource_key, []).append(item)
                 first_seen[row.resource_key] = row.first_seen
-            elif item.recommendation_id in committed and row.resource_key not in changed:
+            elif is_committed and all(one.recommendation_id in committed for one in before):
                 found[item.recommendation_id].add(row.resource_key)
     for key in sorted(related, key=lambda one: (first_seen[one], one)):
         latest = max(item.done_on for item in related[key])
