@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aispend.percents import percent
+from aispend.percents import percent, percent_apart
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -19,6 +19,27 @@ ROOT = Path(__file__).resolve().parents[1]
 )
 def test_a_share(share: Decimal | float, decimals: int, written: str) -> None:
     assert percent(share, decimals) == written
+
+
+@pytest.mark.parametrize(
+    ("share", "marks", "written"),
+    [
+        (0.797, (0.8,), "79.7 %"),
+        (Decimal("0.7996"), (Decimal("0.8"),), "79.96 %"),
+        (0.5, (0.8,), "50 %"),
+        (0.8, (Decimal("0.8"),), "80 %"),
+        (0.998, (0, 1), "99.8 %"),
+        (0.0004, (0, 1), "0.04 %"),
+        (1.0, (0, 1), "100 %"),
+        (0, (0, 1), "0 %"),
+        (0.99999999, (1,), "100.0000 %"),
+    ],
+)
+def test_a_share_is_told_from_what_it_is_not(
+    share: Decimal | float, marks: tuple[Decimal | float, ...], written: str
+) -> None:
+    """ "Covers 80 %; 80 % is needed" says nothing, and 3 hours of 1,440 are not "100 % of hours"."""
+    assert percent_apart(share, *marks) == written
 
 
 def test_nobody_writes_a_percentage_another_way() -> None:

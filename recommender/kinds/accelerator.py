@@ -38,7 +38,7 @@ import numpy as np
 
 from aispend.advising import Recommend
 from aispend.moving import Accelerators
-from aispend.percents import percent
+from aispend.percents import percent, percent_apart
 from aispend.prices.accelerators import InstanceType, accelerator, instance_type
 from aispend.prices.prices import Price
 from recommender import terraform
@@ -133,8 +133,8 @@ def _work(subject: Service, parts: Parts, settings: Recommend) -> Work | tuple[s
     known = float((~np.isnan(load) & ~(ran == 0)).sum())
     if known < options.min_hours or known / billed < options.min_coverage:
         return "telemetry_missing", (
-            f"{known:.0f} h of utilization cover {percent(known / billed)} of the hours it ran; "
-            f"{options.min_hours} h and {percent(options.min_coverage)} are needed."
+            f"{known:.0f} h of utilization cover {percent_apart(known / billed, options.min_coverage)} of the hours it "
+            f"ran; {options.min_hours} h and {percent(options.min_coverage)} are needed."
         )
     if not all(member.graded for member in subject.current):
         return "telemetry_grade", (
@@ -152,8 +152,8 @@ def _work(subject: Service, parts: Parts, settings: Recommend) -> Work | tuple[s
     seen = _memory_seen(subject, hours)
     if model is None and seen < options.min_coverage:
         return "telemetry_missing", (
-            f"Memory in use is known for {percent(seen)} of the measured hours; {percent(options.min_coverage)} is "
-            "needed, as a machine too small for its peak would fail at once."
+            f"Memory in use is known for {percent_apart(seen, options.min_coverage)} of the measured hours; "
+            f"{percent(options.min_coverage)} is needed, as a machine too small for its peak would fail at once."
         )
     each = max(float(np.nanmax(member.concurrent[-hours:])) for member in subject.current if member.measured)
     several_serve = subject.stage == "inference_online" and len(parts.machines) > 1

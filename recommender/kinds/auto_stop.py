@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aispend.advising import Recommend
-from aispend.percents import percent
+from aispend.percents import percent, percent_apart
 from recommender import terraform
 from recommender.actions import describe, stop_when_idle
 from recommender.contract import COST_UNKNOWN, Advice, Kind, Step, WhyNot
@@ -117,8 +117,8 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     if coverage < options.min_coverage:
         return no(
             "telemetry_missing",
-            f"Utilization is known for {percent(coverage)} of its billed hours; {percent(options.min_coverage)} is "
-            "needed.",
+            f"Utilization is known for {percent_apart(coverage, options.min_coverage)} of its billed hours; "
+            f"{percent(options.min_coverage)} is needed.",
         )
     if not (states >= State.UNDERUSED).any():
         return no("idle", "It did no work in the window: whether to switch it off for good is the question.")
@@ -147,9 +147,9 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
         risk=risk_level(bound),
         confidence="medium" if coverage >= settings.idle.inactive_share else "low",
         effort="low",
-        reason=f"It stood idle for longer than {wait} minutes in {percent(played.share)} of the known time of the last "
-        f"{days} days; stopped then, it would have had to start {played.starts} times, {waits} minutes of waiting."
-        f"{covered_remark(used, 'stopping')}{cost_remark(subject, days)}",
+        reason=f"It stood idle for longer than {wait} minutes in {percent_apart(played.share, 0, 1)} of the known time "
+        f"of the last {days} days; stopped then, it would have had to start {played.starts} times, {waits} minutes of "
+        f"waiting.{covered_remark(used, 'stopping')}{cost_remark(subject, days)}",
         undo=undo,
         command=queue + preconditions(subject) + command,
         violation_bound=Decimal(repr(round(bound, 6))),

@@ -34,7 +34,7 @@ import numpy as np
 
 from aispend.advising import Commit, Recommend
 from aispend.money import in_words, rate
-from aispend.percents import percent
+from aispend.percents import percent, percent_apart
 from recommender.contract import HOURS_PER_MONTH, Advice, Confidence, Kind, Saving, Step, WhyNot
 from recommender.evidence import priced
 from recommender.kinds.commit_size import careful, first_accelerators, first_stage, lowest_hour
@@ -102,8 +102,9 @@ def evaluate(subject: UsagePool, settings: Recommend) -> Advice | WhyNot:
     if best_commitment(known, committed_rate).covers > 0 >= most_that_lasts(known, committed_rate):
         return no(
             "ended",
-            f"Something ran in {percent(sum(hour > 0 for hour in known) / hours)} of hours, but too little in the last "
-            "week or, other than a week before, nothing in its last two days: what has ended is not committed to.",
+            f"Something ran in {percent_apart(sum(hour > 0 for hour in known) / hours, 0, 1)} of hours, but too little "
+            "in the last week or, other than a week before, nothing in its last two days: what has ended is not "
+            "committed to.",
         )
     best = careful(known, committed_rate, options, subject.one_accelerator)
     if best.covers <= 0 < careful(known, committed_rate, options).covers:
@@ -116,9 +117,9 @@ def evaluate(subject: UsagePool, settings: Recommend) -> Advice | WhyNot:
         least = "" if subject.by_hour else "at least "
         return no(
             "varying",
-            f"Something ran in {least}{percent(sum(hour > 0 for hour in known) / hours)} of hours: too few for a "
-            f"committed hour at {percent(committed_rate)} of the on-demand price, or too uncertain to survive a fall "
-            f"of {percent(options.stress_fall)}.",
+            f"Something ran in {least}{percent_apart(sum(hour > 0 for hour in known) / hours, 0, 1)} of hours: too few "
+            f"for a committed hour at {percent(committed_rate)} of the on-demand price, or too uncertain to survive a "
+            f"fall of {percent(options.stress_fall)}.",
         )
     return _advice(subject, best, rates, (sold, committed_rate), options)
 
@@ -216,10 +217,10 @@ def _advice(
         confidence=confidence,
         effort="low",
         reason=(
-            f"In {percent(_above(usage, best.covers))} of {hours:,} hours at least "
+            f"In {percent_apart(_above(usage, best.covers), 0, 1)} of {hours:,} hours at least "
             f"{in_words(best.covers, subject.currency)} an hour ran on demand; committed, an hour costs "
-            f"{percent(sold)} of that{meanwhile}. It would cover {percent(coverage)} of the usage and be used "
-            f"{percent(best.utilisation or 0)}.{ahead}"
+            f"{percent(sold)} of that{meanwhile}. It would cover {percent_apart(coverage, 0, 1)} of the usage and be "
+            f"used {percent_apart(best.utilisation or 0, 0, 1)}.{ahead}"
             f"{sized_on(subject, paid, options.expiring_days)}{purchase.sentences}"
         ),
         undo="none: a commitment is paid to its end; some can be exchanged or sold, see your provider's terms",

@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aispend.advising import Recommend
-from aispend.percents import percent
+from aispend.percents import percent, percent_apart
 from aispend.sizing import Consolidate
 from recommender import terraform
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, Subject, WhyNot
@@ -100,7 +100,7 @@ def _replicas(subject: Service, settings: Recommend) -> Advice | WhyNot:
     if coverage < options.min_coverage:
         return no(
             "telemetry_missing",
-            f"Utilization covers {percent(coverage)} of its billed hours in {days} days; "
+            f"Utilization covers {percent_apart(coverage, options.min_coverage)} of its billed hours in {days} days; "
             f"{percent(options.min_coverage)} is needed to say how many machines its work takes.",
         )
     if not np.nanmax(load) > settings.schedule.active:

@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 
 from aispend.advising import Recommend
-from aispend.percents import percent
+from aispend.percents import percent, percent_apart
 from aispend.prices.accelerators import accelerator
 from aispend.sizing import OptimizeModel
 from recommender import terraform
@@ -113,8 +113,8 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     if not known.any() or float(known.mean()) < settings.consolidate.min_coverage:
         return no(
             "telemetry_missing",
-            f"Its load is known for {percent(float(known.mean()))} of {days} days; "
-            f"{percent(settings.consolidate.min_coverage)} is needed to say what less would do.",
+            f"Its load is known for {percent_apart(float(known.mean()), settings.consolidate.min_coverage)} of {days} "
+            f"days; {percent(settings.consolidate.min_coverage)} is needed to say what less would do.",
         )
     if not np.nanmax(load) > settings.schedule.active:
         return no("idle", "It did no work in the window: quicker work would save nothing.")

@@ -20,7 +20,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from aispend.advising import Idle
-from aispend.percents import percent
+from aispend.percents import percent, percent_apart
 from recommender import terraform
 from recommender.actions import describe, switch_off
 from recommender.contract import COST_UNKNOWN, Advice, WhyNot
@@ -49,7 +49,7 @@ def evaluate_endpoint(subject: Machine, idle: Idle, cost: Decimal | None) -> Adv
     if coverage < idle.min_coverage:
         return no(
             "telemetry_missing",
-            f"Requests are recorded on {percent(coverage)} of its days in the last {days}; "
+            f"Requests are recorded on {percent_apart(coverage, idle.min_coverage)} of its days in the last {days}; "
             f"{percent(idle.min_coverage)} is needed, a count of 0 included. Collect its invocations, or 'aispend "
             "import-usage'.",
         )

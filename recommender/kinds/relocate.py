@@ -30,7 +30,7 @@ from decimal import Decimal
 from aispend.advising import Recommend
 from aispend.money import in_words
 from aispend.moving import Relocate
-from aispend.percents import percent
+from aispend.percents import percent, percent_apart
 from aispend.prices.prices import Price
 from recommender import terraform
 from recommender.actions import describe, move_to
@@ -127,8 +127,8 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     if whole.net < whole.effective:
         return no(
             "committed",
-            f"Commitments cover {percent(1 - whole.net / whole.effective)} of its cost. Most hold in their region "
-            "alone: they would be paid for without it, and all of its hours elsewhere.",
+            f"Commitments cover {percent_apart(1 - whole.net / whole.effective, 0, 1)} of its cost. Most hold in their "
+            "region alone: they would be paid for without it, and all of its hours elsewhere.",
         )
     best = min(offered, key=_cheapest)
     data = _data(subject, law, options)
@@ -138,8 +138,9 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
         moved = f" after {data.gb:,f} GB of data a month" if data.cost else ""
         return no(
             "not_cheaper",
-            f"The cheapest other region of {law}, {best.region}, would save {percent(max(left, Decimal(0)))}{moved}; "
-            f"{percent(options.min_saving)} is needed (recommend.relocate.min_saving).",
+            f"The cheapest other region of {law}, {best.region}, would save "
+            f"{percent_apart(max(left, Decimal(0)), options.min_saving)}{moved}; {percent(options.min_saving)} is "
+            "needed (recommend.relocate.min_saving).",
         )
     return _advice(subject, options, here=here, best=best, data=data, left=left, cost=cost, law=law)
 

@@ -47,7 +47,7 @@ import numpy as np
 
 from aispend.advising import Idle, Recommend
 from aispend.money import in_words
-from aispend.percents import percent
+from aispend.percents import percent, percent_apart
 from aispend.prices.accelerators import accelerator
 from aispend.prices.prices import Candidate, Price
 from aispend.sizing import Rightsize
@@ -235,8 +235,9 @@ def _blind(history: Accelerators, demand: Demand, coverage: float, options: Righ
     if known_hours < options.min_hours or coverage < options.min_coverage:
         return (
             "telemetry_missing",
-            f"{never_measured(history)}{known_hours} h of utilization cover {percent(coverage)} of its billed hours; "
-            f"{options.min_hours} h and {percent(options.min_coverage)} are needed.",
+            f"{never_measured(history)}{known_hours} h of utilization cover "
+            f"{percent_apart(coverage, options.min_coverage)} of its billed hours; {options.min_hours} h and "
+            f"{percent(options.min_coverage)} are needed.",
         )
     if history.counter == "gpu_utilization" and np.isnan(history.power_mean).all():
         return (
@@ -257,8 +258,8 @@ def _need(rule: _Rule, demand: Demand, history: Accelerators) -> Need | tuple[st
     seen = min(int((~np.isnan(demand.memory)).sum()) / _billed_hours(rule.subject, options), 1.0)
     if rule.model is None and seen < options.min_coverage:
         return "telemetry_missing", (
-            f"Memory in use is known for {percent(seen)} of its billed hours; {percent(options.min_coverage)} is "
-            "needed: a size too small for its peak fails at once."
+            f"Memory in use is known for {percent_apart(seen, options.min_coverage)} of its billed hours; "
+            f"{percent(options.min_coverage)} is needed: a size too small for its peak fails at once."
         )
     return replace(
         need,

@@ -25,7 +25,7 @@ from decimal import Decimal
 import numpy as np
 
 from aispend.advising import Recommend
-from aispend.percents import percent
+from aispend.percents import percent, percent_apart
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Step, WhyNot
 from recommender.evidence import load_evidence, machine_price
 from recommender.guards import (
@@ -86,8 +86,8 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     if week.coverage < options.min_coverage:
         return no(
             "telemetry_missing",
-            f"Utilization covers {percent(week.coverage)} of its billed hours in {options.window_days} days; "
-            f"{percent(options.min_coverage)} is needed to know when it works.",
+            f"Utilization covers {percent_apart(week.coverage, options.min_coverage)} of its billed hours in "
+            f"{options.window_days} days; {percent(options.min_coverage)} is needed to know when it works.",
         )
     profile = week_profile(week.load, week.week_hours)
     if profile is None:

@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from aispend.advising import Recommend
-from aispend.percents import percent
+from aispend.percents import percent, percent_apart
 from recommender.actions import describe
 from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Confidence, Kind, Step, WhyNot
 from recommender.evidence import load_evidence, machine_price, not_replayed
@@ -89,8 +89,8 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     if week.coverage < options.min_coverage:
         return no(
             "telemetry_missing",
-            f"Utilization covers {percent(week.coverage)} of its billed hours in {options.window_days} days; "
-            f"{percent(options.min_coverage)} is needed to know when it works.",
+            f"Utilization covers {percent_apart(week.coverage, options.min_coverage)} of its billed hours in "
+            f"{options.window_days} days; {percent(options.min_coverage)} is needed to know when it works.",
         )
     ahead = math.ceil(start_hours(subject, settings))
     on = on_hours(week.load, week.week_hours, threshold=options.active, lookahead_hours=ahead)
@@ -317,9 +317,9 @@ def _advice_on_request(
         effort="medium",
         reason=(
             f"{request.requests_per_hour:.1f} requests an hour came on average. Kept warm for "
-            f"{request.keep_alive_hours:.1f} h after each, {percent(request.cold_share, 1)} of them would wait about "
-            f"{minutes:.0f} minutes for a start; requests are taken to come by themselves and not in bursts. Above "
-            f"{request.break_even_per_hour:.0f} an hour staying warm is cheaper."
+            f"{request.keep_alive_hours:.1f} h after each, {percent_apart(request.cold_share, 0, decimals=1)} of them "
+            f"would wait about {minutes:.0f} minutes for a start; requests are taken to come by themselves and not in "
+            f"bursts. Above {request.break_even_per_hour:.0f} an hour staying warm is cheaper."
             f"{covered_remark(saved, 'switching it off')}{cost_remark(subject, options.window_days)}"
         ),
         undo="set its smallest size back to one",

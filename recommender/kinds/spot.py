@@ -34,7 +34,7 @@ from typing import Any
 
 from aispend.advising import Recommend
 from aispend.moving import Spot
-from aispend.percents import percent
+from aispend.percents import percent, percent_apart
 from recommender import terraform
 from recommender.actions import as_spot, describe
 from recommender.contract import COST_UNKNOWN, Advice, Confidence, Kind, Saving, Step, Subject, WhyNot
@@ -124,9 +124,9 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     if covered := covered_share([cost for machine in machines for cost in recent(machine, _COVERED_DAYS)]):
         return no(
             "committed",
-            f"Commitments cover {percent(max(covered, _LEAST_SHARE))} of its cost in the last {_COVERED_DAYS} days. On "
-            "spot they would be paid for without it, and all of its hours at the spot price beside them. Look again "
-            "when they end, or when other usage takes them.",
+            f"Commitments cover {percent_apart(max(covered, _LEAST_SHARE), 1)} of its cost in the last {_COVERED_DAYS} "
+            "days. On spot they would be paid for without it, and all of its hours at the spot price beside them. "
+            "Look again when they end, or when other usage takes them.",
         )
     quote = quote_of(machines[0], parts, options)
     if isinstance(quote, tuple):
@@ -137,16 +137,17 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     if not is_worth_it(outlook.saving, options.min_saving):
         return no(
             "not_worth_it",
-            f"Spot costs {percent(quote.ratio)} of what is paid now, and {_share(outlook.saving)} would be left of the "
-            f"cost after interruptions; {percent(options.min_saving)} is needed (recommend.spot.min_saving).",
+            f"Spot costs {percent(quote.ratio)} of what is paid now, and {_share(outlook.saving, options.min_saving)} "
+            f"would be left of the cost after interruptions; {percent(options.min_saving)} is needed "
+            "(recommend.spot.min_saving).",
         )
     tried = replayed(machines[0], quote, outlook.on_spot, options)
     if tried is not None and not is_worth_it(tried.played.saved_share, options.min_saving):
         return no(
             "replay_failed",
             f"On {tried.played.outcome.hours:,.0f} held-out hours of its prices spot would have left "
-            f"{_share(tried.played.saved_share)} of the cost; {percent(options.min_saving)} is needed "
-            "(recommend.spot.min_saving).",
+            f"{_share(tried.played.saved_share, options.min_saving)} of the cost; {percent(options.min_saving)} is "
+            "needed (recommend.spot.min_saving).",
         )
     at_ends = [_outlook(subject, machines, replace(quote, mtbf=mtbf), options) for mtbf in quote.mtbf_ends]
     worst, best = (0.0 if isinstance(one, tuple) else one.saving for one in at_ends)
@@ -360,8 +361,8 @@ def _deadline(machine: Machine, quote: Quote, outlook: _Outlook, options: Spot) 
     return {} if work is None else deadline_evidence(machine, quote, float(work), options)
 
 
-def _share(value: float) -> str:
-    return percent(max(value, 0.0)) if math.isfinite(value) else "nothing"
+def _share(value: float, *marks: float) -> str:
+    return percent_apart(max(value, 0.0), *marks) if math.isfinite(value) else "nothing"
 
 
 def _times(inflation: float) -> str:

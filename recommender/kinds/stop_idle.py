@@ -37,7 +37,7 @@ from typing import Any
 import numpy as np
 
 from aispend.advising import Idle, Recommend
-from aispend.percents import percent
+from aispend.percents import percent, percent_apart
 from aispend.prices.accelerators import accelerator
 from aispend.tag_keys import tag_values
 from recommender import terraform
@@ -116,8 +116,8 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     if coverage < idle.min_coverage:
         return no(
             "telemetry_missing",
-            f"{never_measured(history)}Only {percent(coverage)} of its hours in the last {window_hours} h have "
-            f"utilization; {percent(idle.min_coverage)} is needed.",
+            f"{never_measured(history)}Only {percent_apart(coverage, idle.min_coverage)} of its hours in the last "
+            f"{window_hours} h have utilization; {percent(idle.min_coverage)} is needed.",
         )
     active = recent >= State.UNDERUSED
     inactive_share = 1 - float(active.sum()) / float(known.sum())
@@ -125,13 +125,19 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     days = np.flatnonzero(active[::-1]) // SLOTS_PER_DAY
     active_days = int((np.diff(days) != 0).sum()) + (days.size > 0)
     if inactive_share < PERIODIC_INACTIVE_SHARE:
-        return no("busy", f"It was active in {percent(1 - inactive_share, 1)} of the last {window_hours} h.")
+        return no(
+            "busy",
+            f"It was active in {percent_apart(1 - inactive_share, 0, 1, decimals=1)} of the last {window_hours} h.",
+        )
     if active_days > 1:
         return no(
             "periodic_use", f"It worked on {active_days} of the last {math.ceil(window_hours / 24)} days, if briefly."
         )
     if inactive_share < idle.inactive_share:
-        return no("busy", f"It was active in {percent(1 - inactive_share, 1)} of the last {window_hours} h.")
+        return no(
+            "busy",
+            f"It was active in {percent_apart(1 - inactive_share, 0, 1, decimals=1)} of the last {window_hours} h.",
+        )
     since_slot = idle_since(states)
     idle_hours = (states.size - since_slot) / SLOTS_PER_HOUR
     if idle_hours < (least := min(window_hours, _DAY_HOURS)):

@@ -107,6 +107,15 @@ def test_half_the_hours_unknown_gives_no_advice(make_subject: Make) -> None:
     assert refuse(make_subject(accelerators=history(activity))) == "telemetry_missing"
 
 
+def test_what_lacks_a_part_of_a_percent_is_not_said_to_be_enough(make_subject: Make) -> None:
+    """268 of 336 hours are 79.76 %, which "80 %, and 80 % is needed" would hide."""
+    activity = np.zeros((8, FORTNIGHT))
+    activity[:, : 68 * 12] = np.nan
+    answer = evaluate(make_subject(accelerators=history(activity)), SETTINGS)
+    assert isinstance(answer, WhyNot)
+    assert "Only 79.8 % of its hours in the last 336 h have utilization; 80 % is needed." in answer.explanation
+
+
 def test_a_bill_by_the_day_counts_the_hours_its_quantity_says(make_subject: Make) -> None:
     """On from 8 to 18, and measured then: ten of ten hours billed, where a bill by the day is not of all 24."""
     activity = np.where(np.arange(FORTNIGHT) // 12 % 24 // 10 == 0, 0.0, np.nan)
