@@ -124,20 +124,15 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     # from the end, which is a midnight: the window may begin within a day
     days = np.flatnonzero(active[::-1]) // SLOTS_PER_DAY
     active_days = int((np.diff(days) != 0).sum()) + (days.size > 0)
+    active_for = f"It was active in {percent_apart(1 - inactive_share, 0, 1, decimals=1)} of the last {window_hours} h."
     if inactive_share < PERIODIC_INACTIVE_SHARE:
-        return no(
-            "busy",
-            f"It was active in {percent_apart(1 - inactive_share, 0, 1, decimals=1)} of the last {window_hours} h.",
-        )
+        return no("busy", active_for)
     if active_days > 1:
         return no(
             "periodic_use", f"It worked on {active_days} of the last {math.ceil(window_hours / 24)} days, if briefly."
         )
     if inactive_share < idle.inactive_share:
-        return no(
-            "busy",
-            f"It was active in {percent_apart(1 - inactive_share, 0, 1, decimals=1)} of the last {window_hours} h.",
-        )
+        return no("busy", active_for)
     since_slot = idle_since(states)
     idle_hours = (states.size - since_slot) / SLOTS_PER_HOUR
     if idle_hours < (least := min(window_hours, _DAY_HOURS)):
