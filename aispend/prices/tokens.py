@@ -149,6 +149,9 @@ def _known_run(words: list[str]) -> slice | None:
             # "Gemini 2.5 Flash Image Input" are image tokens of the one model, not tokens of "Flash Image".
             if words[run.stop - 1] in _KINDS and set(words[run.stop : run.stop + 1]) & (_INPUT | _OUTPUT):
                 continue
+            # "Gemini 2.5 Pro Thinking Text Output" is how the one model answered; of others it is a model's name.
+            if words[run.stop - 1] == "thinking" and words[run.start] == "gemini":
+                continue
             if known_model(" ".join(words[run])):
                 return run
     return None

@@ -51,6 +51,12 @@ K, M = 1000, 1_000_000
             "count",
             ("gemini-2.5-flash", "output", 1, "standard"),
         ),
+        (
+            "Gemini 2.5 Pro Thinking Text Output - Predictions",
+            "count",
+            ("gemini-2.5-pro", "output", 1, "standard"),
+        ),
+        ("KimiK2Thinking-output-tokens", None, ("kimi-k2-thinking", "output", K, "standard")),
         ("Gemini 2.0 Flash Text Input - Batch Predictions", "count", ("gemini-2.0-flash", "input", 1, "batch")),
         ("Gemini 2.5 Flash Image Input - Predictions", "count", ("gemini-2.5-flash", "image_input", 1, "standard")),
         ("Gemini 3 Flash Text Input Caching", "count", ("gemini-3-flash", "cached_input", 1, "standard")),
