@@ -92,7 +92,7 @@ def load_capacity(connection: Connection, as_of: datetime, window_days: int) -> 
             account=row.account,
             region=row.region,
             currency=row.currency,
-            tags={str(key): str(value) for key, value in (row.tags or {}).items()},
+            tags=life.tags | {str(key): str(value) for key, value in (row.tags or {}).items()},
             model=row.model,
             team=None,
             first_seen=row.first_seen or since,

@@ -24,7 +24,7 @@ from aispend.monthly_bills import CHARGED_UNTIL, JOIN_TO_DATE
 from aispend.store.telemetry import resolved_inference_hours
 from recommender.contract import DailyCost, Subject
 from recommender.subjects.charged_days import each_day
-from recommender.subjects.machine_life import load_lives
+from recommender.subjects.machine_life import Life, load_lives
 from recommender.subjects.token_use import per_dollar
 
 _NOTHING = Decimal(0)
@@ -110,8 +110,9 @@ def load_served_tokens(connection: Connection, as_of: datetime, window_days: int
             parts={
                 row.resource_id: Serving(
                     instance_type=row.instance_type,
-                    tags={str(key): str(value) for key, value in (tags.get(row.resource_key) or {}).items()},
-                    deployed_at=life.deployed_at if (life := lives.get(row.resource_key)) else None,
+                    tags=(life := lives.get(row.resource_key, Life())).tags
+                    | {str(key): str(value) for key, value in (tags.get(row.resource_key) or {}).items()},
+                    deployed_at=life.deployed_at,
                     costs=_together(days[row.resource_key, currency]),
                     is_recorded=row.resource_key in counted,
                 )

@@ -19,6 +19,7 @@ from aispend.schema import (
     location,
     resource,
     resource_alias,
+    resource_history,
     share_target,
     sku,
     tag_set,
@@ -112,6 +113,17 @@ def test_a_machine_of_its_own_is_paid_whole_and_shared_ones_are_counted_apart(fl
     (part,) = llama.parts.values()
     assert (part.instance_type, part.tags, part.deployed_at) == ("g6e.12xlarge", {"keep": "disaster-recovery"}, None)
     assert list(part.costs) == list(llama.costs)
+
+
+def test_a_listing_tells_the_tags_that_the_bill_has_not(fleet: Connection) -> None:
+    fleet.execute(
+        insert(resource_history).values(
+            resource_key=1, valid_from=AS_OF, kind="ec2_instance", scope="us-east-1", state="running",
+            details={"tags": {"do-not-stop": "yes"}}, source="aws/inventory", seen_at=AS_OF,
+        )
+    )  # fmt: skip
+    (part,) = loaded(fleet)["llama-3.1-70b"].parts.values()
+    assert part.tags == {"do-not-stop": "yes", "keep": "disaster-recovery"}
 
 
 def test_days_on_which_nothing_was_recorded_are_told(fleet: Connection) -> None:
