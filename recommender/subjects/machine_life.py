@@ -7,7 +7,8 @@ Method
     *Deployed*: the later of the first launch seen and the newest such change. Where no launch is known and the listing
     tells when a machine was made (Azure's does), that is its launch.
     *Stopped and started again*: lives that ended, and those of them that another of the same machine followed within
-    seven days, added up over all machines of a platform. Only lives whose end an event named count.
+    seven days, added up over all machines of a platform. Only lives whose end an event named count, and none of a
+    machine that was stopped and started again three times in a fortnight: it is off by the clock.
     *Jobs*: workloads with an outcome on the machine; one that was retried and then succeeded has shown that it resumes.
 Cases
     No listing, event or workload records: None, which is unknown.
@@ -18,9 +19,10 @@ Known drawbacks
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import groupby, pairwise
 from typing import Any
 
 from sqlalchemy import Connection, Numeric, cast, func, select
@@ -33,6 +35,8 @@ _SAY_WHEN_MADE = frozenset({"azure_vm"})
 """Kinds of listings that say when a machine was made, where no event tells its launch."""
 
 REGRETTED_WITHIN = timedelta(days=7)
+_OFTEN_WITHIN = timedelta(days=14)
+"""Three stops in this time, each started again, are a rule and no regret."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ def load_lives(connection: Connection) -> dict[int, Life]:
 
 
 def load_regret(connection: Connection, platforms: Mapping[int, str | None]) -> dict[str | None, tuple[int, int]]:
-    """Stops, and those of them that were started again within seven days, by platform."""
+    """Stops, and those of them that were started again within seven days, by platform; not of machines on a clock."""
     life = resource_life.c
     rows = connection.execute(
         select(life.resource_key, life.started_at, life.ended_at)
@@ -104,14 +108,25 @@ def load_regret(connection: Connection, platforms: Mapping[int, str | None]) -> 
         .order_by(life.resource_key, life.started_at)
     ).all()
     counts: dict[str | None, list[int]] = defaultdict(lambda: [0, 0])
-    for number, (key, _, ended) in enumerate(rows):
-        if ended is None or key not in platforms:
+    for key, lives in groupby(rows, key=lambda row: row.resource_key):
+        if key not in platforms:
             continue
-        following = rows[number + 1] if number + 1 < len(rows) else None
-        again = following is not None and following.resource_key == key
-        counts[platforms[key]][0] += 1
-        counts[platforms[key]][1] += bool(again and following and following.started_at - ended <= REGRETTED_WITHIN)
-    return {platform: (stops, restarts) for platform, (stops, restarts) in counts.items()}
+        known = list(lives)
+        stops = [one.ended_at for one in known if one.ended_at is not None]
+        again = [one.ended_at for one, after in pairwise(known) if _is_soon(one.ended_at, after.started_at)]
+        if not _by_clock(again):
+            counts[platforms[key]][0] += len(stops)
+            counts[platforms[key]][1] += len(again)
+    return {platform: (stops, restarts) for platform, (stops, restarts) in counts.items() if stops}
+
+
+def _is_soon(ended: datetime | None, started: datetime) -> bool:
+    return ended is not None and started - ended <= REGRETTED_WITHIN
+
+
+def _by_clock(stops: Sequence[datetime]) -> bool:
+    """Whether stops that were followed by a start come so often that somebody, or a clock, stops it as a rule."""
+    return any(third - first <= _OFTEN_WITHIN for first, third in zip(stops, stops[2:], strict=False))
 
 
 def load_jobs(connection: Connection, as_of: datetime, window_days: int) -> dict[int, Jobs]:

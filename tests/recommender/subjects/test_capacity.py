@@ -161,6 +161,22 @@ def test_jobs_that_were_retried_and_succeeded_resume(ledger: Store) -> None:
     )  # fmt: skip
     for name, hour, outcome in (
         ("a", 9, "running"),
+@pytest.mark.parametrize(("nights", "counted"), [(2, (3, 3)), (3, (1, 1))])
+def test_a_machine_on_a_clock_is_not_taken_back_each_morning(
+    ledger: Store, nights: int, counted: tuple[int, int]
+) -> None:
+    """One was started again after two days. Another is off from 18 to 8: with three such nights of a fortnight by its
+    clock, of which no stop says that it was wrong."""
+    by_day = [(9, night + 16 / 24, night + 6 / 24) for night in range(nights, 0, -1)]
+    for key, begun, ended in ((8, 40, 30), (8, 28, None), *by_day, (9, 16 / 24, None)):
+        write(
+            ledger, resource_life, resource_key=key, started_at=AS_OF - timedelta(days=begun),
+            ended_at=None if ended is None else AS_OF - timedelta(days=ended), method="event", source="aws",
+        )  # fmt: skip
+    with ledger.engine.connect() as connection:
+        assert load_regret(connection, {8: "gpu_vm", 9: "gpu_vm"}) == {"gpu_vm": counted}
+
+
         ("a", 8, "retried"),
         ("a", 7, "succeeded"),
         ("b", 5, "retried"),
