@@ -29,7 +29,7 @@ from aispend.clock import HOURS_PER_MONTH
 from aispend.money import in_words
 from recommender.contract import Advice
 from recommender.methods.offered import Left, Offered, Taken
-from recommender.subjects.usage_pools import saved_of, usage_left
+from recommender.subjects.decided_usage import saved_of, usage_left
 
 _NOTHING = Decimal(0)
 _CENT = Decimal("0.01")

@@ -19,6 +19,7 @@ from aispend.store.locks import exclusive
 from recommender.contract import Advice, Answer, Kind, Subject, WhyNot
 from recommender.growth import note_growth
 from recommender.guards import exclusion_of, is_about
+from recommender.kinds.commit import NAME as COMMIT
 from recommender.ledger.calibration import learned
 from recommender.record import BILL_STALE, as_decided, keep
 from recommender.registry import KINDS
@@ -83,6 +84,7 @@ def recommend(
         advice: list[Advice] = []
         reasons: list[WhyNot] = []
         seen: set[tuple[str, str]] = set()
+        left_alone: set[tuple[str, str]] = set()
         rules = settings.recommend.exclude
         unmet = set(range(len(rules)))
         hosts = unnamed_hosts(connection, end) if end is not None else ()
@@ -93,7 +95,10 @@ def recommend(
 
         def ask(subjects: Iterable[Subject]) -> None:
             for subject in subjects:
-                seen.add((subject.provider, subject.resource_id))
+                name = (subject.provider, subject.resource_id)
+                seen.add(name)
+                if isinstance(subject, Machine) and exclusion_of(subject, COMMIT, settings.recommend) is not None:
+                    left_alone.add(name)
                 meets(subject)
                 if progress:
                     progress("Recommending", len(seen), None)
@@ -110,7 +115,7 @@ def recommend(
         reasons += refused
         if end is not None:
             with as_decided(connection, advice, reasons, now):
-                ask(load_usage(connection, end, settings))
+                ask(load_usage(connection, end, settings, left_alone))
             told = {(one.subject.provider, name) for one in advice for name in (one.subject.resource_id, *one.acts_on)}
             told |= {(one.subject.provider, one.subject.resource_id) for one in reasons}
             for reason in unanswered(connection, end, settings.recommend, told):

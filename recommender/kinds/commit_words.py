@@ -63,6 +63,8 @@ def sized_on(subject: UsagePool, paid: Decimal, expiring_days: int) -> str:
             f" Commitments that such changes set free cover {in_words(subject.freed, subject.currency)} a month of the "
             "rest."
         )
+    if subject.excluded:
+        said += f" {in_words(subject.excluded, subject.currency)} a month that your settings exclude is left out."
     if subject.unpriced:
         said += (
             f" {in_words(subject.unpriced, subject.currency)} a month of types without a committed price is left out."

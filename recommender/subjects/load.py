@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -56,11 +56,16 @@ def load_subjects(
                 yield replace(subject, prices=prices, places=places)
 
 
-def load_usage(connection: Connection, as_of: datetime, settings: Settings) -> Iterator[Subject]:
-    """Usage that a commitment could cover, less what is accepted or done: as the states are when it is called."""
+def load_usage(
+    connection: Connection, as_of: datetime, settings: Settings, without: Collection[tuple[str, str]] = frozenset()
+) -> Iterator[Subject]:
+    """Usage that a commitment could cover, less what is accepted or done: as the states are when it is called.
+
+    ``without`` are resources, by provider and id, that are left out.
+    """
     options, ends = settings.recommend.commit, load_ends(connection, as_of)
     for end in ends.each:
-        for pool in load_usage_pools(connection, end, options.window_days, options.expiring_days):
+        for pool in load_usage_pools(connection, end, options.window_days, options.expiring_days, without):
             if ends.of(pool.provider, pool.account) == end:
                 yield pool
 

@@ -24,7 +24,7 @@ Drawbacks   Plans that cover several families and regions at once are taken as o
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -38,31 +38,17 @@ from aispend.money import rate
 from aispend.monthly_bills import CHARGED_UNTIL, JOIN_TO_DATE
 from recommender.contract import DailyCost, Subject
 from recommender.methods.hours_used import HOURS_PER_DAY, Spent, spread_over_hours, uncovered
-from recommender.methods.offered import Left
 from recommender.prices import PriceBook, load_prices
 from recommender.subjects.charged_days import each_day
 from recommender.subjects.committed_rates import CommittedRate, committed_rates, one_accelerator
+from recommender.subjects.decided_usage import Decided, decided_of, decisions_of
 from recommender.subjects.families import family_of
 from recommender.subjects.loaded_days import loaded_since
 
-_DECIDED = ("accepted", "done", "verified")
-_EXPIRED = "expired"
-"""Nobody measured it lately: what was accepted, and not taken back, is still to come."""
-_LEAVING = ("stop_idle", "spot", "accelerator", "managed_or_self_host", "relocate")
-"""Kinds after which nothing of a resource's usage is left to commit to where it was."""
-_RESIZING = ("rightsize", "consolidate", "arm_host")
-_OF_EVERY_HOUR = (*_RESIZING, "optimize_model")
-"""Kinds that take the same share of every hour."""
-_OF_SOME_RUNS = ("training_waste", "past_plateau")
-"""Kinds that save a share of what some runs cost of a resource, and not of all that it is used for."""
-_BY_HOUR = ("schedule", "scale_replicas", "auto_stop")
-"""Kinds that switch off by the hour: in which hours is not looked at."""
 _A_WEEK = timedelta(days=7)
 """Of bills under a commitment show what it leaves (``methods/lasting.py``)."""
 _ENDED = ("retired", "returned", "deleted", "queued-deleted", "payment-failed", "expired", "cancelled", "failed")
 _AMOUNTS = ("on_demand", "list_cost", "effective", "quantity")
-_SAME_TYPE = "replicas"
-"""Target of what keeps the type and takes machines away."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +74,9 @@ class UsagePool(Subject):
 
     ``by_resource`` and ``by_type`` are on-demand money of the window by resource and by machine type, ``parts`` that
     of each resource by day, all after what was decided; ``decided`` is what accepted and done changes take out of it,
-    ``freed`` what commitments that they set free cover of the rest, and ``unpriced`` what types without a committed
-    price cost, each a month. ``begun`` are commitments that begin, by their listing, less than a week before the end of
-    the evidence or after it: what they cover is in the usage.
+    ``freed`` what commitments that they set free cover of the rest, ``unpriced`` what types without a committed price
+    cost and ``excluded`` what the settings leave out, each a month. ``begun`` are commitments that begin, by their
+    listing, less than a week before the end of the evidence or after it: what they cover is in the usage.
     ``by_hour`` is false where the bill does not say which hours of a day ran, only how many. ``one_accelerator`` is
     what one costs an hour on demand where commitments are to whole ones.
     """
@@ -106,28 +92,22 @@ class UsagePool(Subject):
     decided: Decimal
     freed: Decimal = Decimal(0)
     unpriced: Decimal = Decimal(0)
+    excluded: Decimal = Decimal(0)
     begun: tuple[Begun, ...] = ()
     by_hour: bool = True
     one_accelerator: Decimal | None = None
 
 
-@dataclass(frozen=True)
-class _Decided:
-    """An accepted or done change: what it leaves of a usage (0 to 1), and when it was done; None is to come."""
-
-    leaves: Decimal
-    done_on: date | None
-
-    def of(self, day: date) -> Decimal:
-        return self.leaves if self.done_on is None or day <= self.done_on else Decimal(1)
-
-
 def load_usage_pools(
-    connection: Connection, as_of: datetime, window_days: int, expiring_days: int
+    connection: Connection,
+    as_of: datetime,
+    window_days: int,
+    expiring_days: int,
+    without: Collection[tuple[str, str]] = frozenset(),
 ) -> Iterator[UsagePool]:
-    """Pools with usage in the window, by name."""
+    """Pools with usage in the window, by name; ``without`` resources, by provider and id."""
     first, end = (as_of - timedelta(days=window_days)).date(), as_of.date()
-    decisions = connection.execute(text(_DECISIONS), {"decided": list(_DECIDED), "expired": _EXPIRED}).all()
+    decisions = decisions_of(connection)
     scope = {"start": first, "end": end, "soon": as_of + timedelta(days=expiring_days)}
     changed = sorted({row.resource_id for row in decisions})
     pools: dict[tuple[str, ...], list[Any]] = defaultdict(list)
@@ -136,13 +116,14 @@ def load_usage_pools(
         pools[row.provider, row.payer or "", row.region or "", family, row.currency] += each_day(
             row, _AMOUNTS, since=first, until=end
         )
-    decided = _decided(decisions, _monthly_usage(pools.values(), window_days))
+    decided = decided_of(decisions, _monthly_usage(pools.values(), window_days))
     prices = load_prices(connection, as_of.date())
     loaded = loaded_since(connection, first, end)
     begun = connection.execute(text(_BEGUN), scope | {"since": as_of - _A_WEEK, "ended": list(_ENDED)}).all()
     for (provider, payer, region, family, currency), found_rows in sorted(pools.items()):
         begins = loaded.get((provider, payer), first)
-        rows = [row for row in found_rows if row.day >= begins]
+        every = [row for row in found_rows if row.day >= begins]
+        rows = [row for row in every if row.is_held or (provider, row.resource_id) not in without]
         if all(row.is_held for row in rows):
             continue
         found = _pool(
@@ -151,7 +132,19 @@ def load_usage_pools(
             family=family,
         )  # fmt: skip
         covering = [one for one in begun if _may_cover(one, provider, payer, region, family)]
-        yield replace(found, begun=tuple(Begun(one.description, one.starts_at) for one in covering))
+        yield replace(
+            found,
+            begun=tuple(Begun(one.description, one.starts_at) for one in covering),
+            excluded=_a_month(_on_demand(every) - _on_demand(rows), (end - begins).days),
+        )
+
+
+def _on_demand(rows: Iterable[Any]) -> Decimal:
+    return sum((row.on_demand or Decimal(0) for row in rows if not row.is_held), Decimal(0))
+
+
+def _a_month(amount: Decimal, days: int) -> Decimal:
+    return rate(amount * HOURS_PER_MONTH, Decimal(days * HOURS_PER_DAY))
 
 
 def _may_cover(one: Any, provider: str, payer: str, region: str, family: str) -> bool:
@@ -170,7 +163,7 @@ def _may_cover(one: Any, provider: str, payer: str, region: str, family: str) ->
 
 def _pool(
     rows: Sequence[Any],
-    changes: Mapping[tuple[str, str], Sequence[_Decided]],
+    changes: Mapping[tuple[str, str], Sequence[Decided]],
     prices: PriceBook,
     *,
     start: datetime,
@@ -234,21 +227,21 @@ def _pool(
         expiring=tuple(
             Expiring(name, ends, rate(whole, Decimal(hours))) for name, (ends, whole) in sorted(expiring.items())
         ),
-        decided=rate(decided * HOURS_PER_MONTH, Decimal(hours)),
-        freed=rate(freed * HOURS_PER_MONTH, Decimal(hours)),
-        unpriced=rate(unpriced * HOURS_PER_MONTH, Decimal(hours)),
+        decided=_a_month(decided, days),
+        freed=_a_month(freed, days),
+        unpriced=_a_month(unpriced, days),
         by_hour=all(row.hours is not None or _hours_run(row) is None for row in free),
         **header,
     )
 
 
-def _stays(changes: Mapping[tuple[str, str], Sequence[_Decided]], provider: str, row: Any) -> Decimal:
+def _stays(changes: Mapping[tuple[str, str], Sequence[Decided]], provider: str, row: Any) -> Decimal:
     """The share of a row's usage that is left after what was decided."""
     return prod((change.of(row.day) for change in changes.get((provider, row.resource_id), ())), start=Decimal(1))
 
 
 def _set_free(
-    rows: Sequence[Any], changes: Mapping[tuple[str, str], Sequence[_Decided]], provider: str
+    rows: Sequence[Any], changes: Mapping[tuple[str, str], Sequence[Decided]], provider: str
 ) -> Iterator[Spent]:
     """What commitments cover, and cover no longer after what was decided: it is there for other usage."""
     for row in rows:
@@ -290,23 +283,6 @@ def _add(before: DailyCost | None, row: Any) -> DailyCost:
     )
 
 
-def usage_left(kind: str, target: str, saved: Decimal, *, provider: str, family: str | None) -> Left:
-    """What a change that takes ``saved`` (0 to 1) off the cost of a machine of a family leaves to commit to there."""
-    if kind in _LEAVING or (kind in _RESIZING and family is not None and _leaves(provider, family, target)):
-        return Left(Decimal(0))
-    return Left(1 - min(saved, Decimal(1)), of_every_hour=kind in _OF_EVERY_HOUR)
-
-
-def _leaves(provider: str, family: str, target: str) -> bool:
-    """Whether a change of size goes to another family: what a commitment for the present one does not cover."""
-    return target != _SAME_TYPE and family_of(provider, target) != family
-
-
-def saved_of(kind: str, saved: Decimal, cost: Decimal, usage: Decimal) -> Decimal:
-    """The share of a resource's monthly ``usage`` that a change takes, which saves a share of a ``cost`` on it."""
-    return min(rate(saved * cost, usage), Decimal(1)) if kind in _OF_SOME_RUNS and usage > 0 else saved
-
-
 def _monthly_usage(pools: Iterable[Sequence[Any]], days: int) -> dict[tuple[str, str], Decimal]:
     """What each resource uses a month in on-demand money, covered or not."""
     found: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
@@ -314,35 +290,6 @@ def _monthly_usage(pools: Iterable[Sequence[Any]], days: int) -> dict[tuple[str,
         found[row.provider, row.resource_id] += (row.on_demand or 0) * HOURS_PER_MONTH / (days * HOURS_PER_DAY)
     return found
 
-
-def _decided(
-    decisions: Sequence[Any], usage: Mapping[tuple[str, str], Decimal]
-) -> dict[tuple[str, str], list[_Decided]]:
-    """Accepted and done changes of each resource; of what is on by the hour, the machines that always are stay."""
-    decided: dict[tuple[str, str], list[_Decided]] = defaultdict(list)
-    for row in decisions:
-        family = family_of(row.provider, row.instance_type) if row.instance_type else None
-        used = usage.get((row.provider, row.resource_id), Decimal(0))
-        saved = saved_of(row.kind, rate(row.saved, row.cost), Decimal(row.part), used)
-        left = usage_left(row.kind, row.target, saved, provider=row.provider, family=family)
-        share = rate(Decimal(row.always), Decimal(row.machines)) if row.kind in _BY_HOUR else left.share
-        decided[row.provider, row.resource_id].append(_Decided(min(share, left.share), row.done_on))
-    return decided
-
-
-_DECISIONS = """
-    SELECT n.provider, part.key AS resource_id, part.value ->> 'monthly_cost' AS part, n.kind, n.target,
-           n.monthly_saving_effective AS saved, n.monthly_cost AS cost, r.instance_type,
-           coalesce((n.evidence ->> 'replicas_least')::int, 0) AS always,
-           (SELECT count(*) FROM jsonb_object_keys(n.acts_on)) AS machines,
-           CASE WHEN n.state <> 'accepted' THEN b.done_on END AS done_on
-    FROM recommendation AS n
-    CROSS JOIN jsonb_each(n.acts_on) AS part
-    LEFT JOIN saving_baseline AS b ON b.recommendation_id = n.id
-    LEFT JOIN resource AS r ON r.provider = n.provider AND r.resource_id = part.key
-    WHERE (n.state = ANY(:decided)
-           OR (n.state = :expired AND b.recommendation_id IS NOT NULL AND b.done_on IS NULL))
-      AND n.kind <> 'commit' AND n.monthly_cost > 0"""
 
 _USAGE = rf"""
     SELECT r.provider, a.billing_account_id AS payer, coalesce(l.region_id, r.region) AS region,

@@ -11,6 +11,9 @@ import pytest
 
 from aispend.advising import Exclusion, Recommend
 from aispend.buying import Batch, CanWait
+from aispend.settings import Settings
+from aispend.store import Store
+from recommender import run
 from recommender.contract import Advice, Subject, WhyNot
 from recommender.kinds.batch import KIND as BATCH
 from recommender.kinds.consolidate import KIND as CONSOLIDATE
@@ -106,3 +109,25 @@ def test_tokens_of_which_a_part_is_excluded_stay_as_they_are(tags: dict[str, str
     )
     found = answer(BATCH, subject, excluding(tags={"env": "audit"}), AS_OF)
     assert (found.reason if isinstance(found, WhyNot) else None) == reason
+
+
+def test_what_may_not_be_committed_to_is_left_out_of_the_usage(
+    database: Store, store_settings: Settings, make_subject: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """i-1 by its tag, for all kinds; i-2 for commitments alone, and i-3 for another kind."""
+    rules = (
+        Exclusion(why="leaves in May", tags={"env": "old"}),
+        Exclusion(why="a pilot", resource_id="i-2", kinds=("commit",)),
+        Exclusion(why="as it is", resource_id="i-3", kinds=("rightsize",)),
+    )
+    machines = [
+        make_subject(resource_id=f"i-{number}", tags={"env": "old"} if number == 1 else {}) for number in (1, 2, 3)
+    ]
+    asked: list[set[tuple[str, str]]] = []
+    monkeypatch.setattr(run, "KINDS", ())
+    monkeypatch.setattr(run, "evidence_end", lambda _: AS_OF)
+    monkeypatch.setattr(run, "load_subjects", lambda *_: iter(machines))
+    monkeypatch.setattr(run, "load_usage", lambda *given: asked.append(given[-1]) or iter(()))
+    settings = store_settings.model_copy(update={"recommend": Recommend(exclude=rules)})
+    run.recommend(database.engine, settings, lambda: AS_OF)
+    assert asked == [{("aws", "i-1"), ("aws", "i-2")}]

@@ -266,6 +266,16 @@ def test_a_type_without_a_committed_price_is_nothing_to_commit_to(fleet: Store) 
     assert found.unpriced == Decimal(1825)
 
 
+def test_what_the_settings_exclude_is_nothing_to_commit_to(fleet: Store) -> None:
+    """i-3 ends its commitment within 60 days and is excluded: its 120 of 48 hours, 1,825 a month, are left out."""
+    with fleet.engine.connect() as connection:
+        (found,) = load_usage_pools(connection, AS_OF, 2, 60, frozenset({("aws", "i-3")}))
+        assert list(load_usage_pools(connection, AS_OF, 2, 60, frozenset({("aws", "i-1"), ("aws", "i-3")}))) == []
+    assert found.by_resource == {"i-1": Decimal(240)}
+    assert found.usage[24:36] == (Decimal(20),) * 12
+    assert (found.excluded, found.expiring) == (Decimal(1825), ())
+
+
 def test_an_hour_of_unknown_cost_is_unknown(fleet: Store) -> None:
     with fleet.engine.begin() as connection:
         connection.execute(
