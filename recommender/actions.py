@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import shlex
 
+from aispend.prices.accelerators import accelerators_of
 from recommender import managed_actions
 from recommender.managed_actions import azure_ml
 from recommender.owners import Owner, azure_place, gcp_place, owner_of
 from recommender.subjects.machines import Machine
+
+_NODES = ("eks_node_group", "eks_cluster", "karpenter", "gke_pool", "gke_cluster", "aks_pool")
+"""Owners that are Kubernetes', which places pods by what they ask for."""
 
 
 def describe(subject: Machine) -> str:
@@ -56,9 +60,8 @@ def resize(subject: Machine, instance_type: str, others: int | None = None) -> t
     if subject.platform == "managed_endpoint":
         return place + _resize_endpoint(subject, target), undo
     if owner := owner_of(subject):
-        return place + _resize_owner(
-            owner, target, subject.siblings if others is None else others
-        ), f"{undo} at its owner"
+        text = _resize_owner(owner, target, subject.siblings if others is None else others)
+        return place + _fewer_for_pods(subject, owner, instance_type) + text, f"{undo} at its owner"
     if managed := managed_actions.resized(subject, instance_type):
         return place + managed, undo
     change = {
@@ -229,6 +232,15 @@ def _resize_endpoint(subject: Machine, target: str) -> str:
 def _vertex(subject: Machine) -> str:
     project, place = gcp_place(subject)
     return f"--region {shlex.quote(place or subject.region or 'REGION')} --project {shlex.quote(project)}"
+
+
+def _fewer_for_pods(subject: Machine, owner: Owner, target: str) -> str:
+    """A comment line where a node of Kubernetes has fewer accelerators afterwards: what it used is not what it gave."""
+    found = accelerators_of(subject.provider, target)
+    if found is None or owner.kind not in _NODES or found[1] >= (subject.accelerator_count or 0):
+        return ""
+    number = f"{found[1].normalize():f} accelerator{'' if found[1] == 1 else 's'}"
+    return f"# pods that ask for more than {number} of a node find no place there: lower what they ask for first\n"
 
 
 def _resize_owner(owner: Owner, target: str, siblings: int) -> str:

@@ -250,6 +250,19 @@ def test_a_resize_names_the_zone_and_stops_first(make_subject: Make) -> None:
     ]
 
 
+def test_a_node_with_fewer_accelerators_has_no_place_for_pods_that_ask_for_more(make_subject: Make) -> None:
+    """A pod that asks for four of eight accelerators and uses one is scheduled on no node of one."""
+    said = "# pods that ask for more than 1 accelerator of a node find no place there: lower what they ask for first"
+    node = make_subject(tags={"aws:eks:cluster-name": "ml", "eks:nodegroup-name": "gpu"})
+    assert said in resize(node, "g5.xlarge")[0].splitlines()
+    for subject, target in (
+        (node, "p4de.24xlarge"),
+        (node, "of-nobody-knows.large"),
+        (make_subject(tags={"aws:autoscaling:groupName": "web"}), "g5.xlarge"),
+    ):
+        assert "# pods" not in resize(subject, target)[0]
+
+
 def test_ec2_changes_the_type_of_what_has_stopped_alone(make_subject: Make) -> None:
     """stop-instances returns at once, and a type is refused, as a start is, until the machine has stopped."""
     text, _ = resize(make_subject(), "g5.xlarge")
