@@ -35,8 +35,8 @@ _MODALITY = {"audio": "audio", "aud": "audio", "image": "image", "video": "video
 _TIERS = {"batch": "batch", "flex": "flex", "priority": "priority", "pp": "priority", "provisioned": "provisioned"}
 _TRADE = """
     count counts unit units million thousand 1m 1k 1h 5m 1000 1000000 standard std predictions prediction text txt read
-    reads ga thinking reasoning long longco short shortco co context data cross region mantle on demand online modality
-    requests ppt preview in for of per from us east west north south central eu europe asia pacific canada america
+    reads ga thinking reasoning long longco short shortco co context ctx lctx data cross geo region mantle on demand
+    online modality latency optimized requests ppt preview in for of per from us east west north south central eu europe asia pacific canada america
     americas the and model generate generation content priced
 """
 _NOISE = frozenset().union(
@@ -125,7 +125,7 @@ def words_of(text: str) -> list[str]:
 
 def _direction(words: list[str]) -> str | None:
     seen = set(words)
-    if "storage" in seen or {"speech", "search"} & seen:
+    if {"storage", "speech", "search", "tpm"} & seen:
         return None
     if seen & _CACHE:
         return "cache_write" if seen & _WRITE else "cached_input"
@@ -173,9 +173,11 @@ def _model(words: list[str], run: slice | None, product: str) -> str | None:
         found = billed_model(candidate, product) or known_model(candidate)
         if found:
             return found
+    # a product of the marketplace is of one model, whatever words of the trade are new in its usage types
+    if edition := _EDITION.match(product):
+        return canonical_model(edition[1])
     if not core:
-        edition = _EDITION.match(product)
-        return canonical_model(edition[1]) if edition else known_model(product)
+        return known_model(product)
     first = next(at for at, word in enumerate(words) if word not in _NOISE)
     last = next(at for at in reversed(range(len(words))) if words[at] not in _NOISE)
     name = "-".join(words[first : last + 1])

@@ -90,9 +90,30 @@ def test_marketplace_units_are_millions(usage: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("usage", "unit_class", "tier"),
+    [
+        ("USE1-MP:USE1_InputTokenCount_LCtx-Units", "input", "standard"),
+        ("APN2-MP:APN2_CacheWrite1hInputTokenCount_LCtx_Global-Units", "cache_write", "standard"),
+        ("USE1-MP:USE1_input_tokens_long_ctx_standard-Units", "input", "standard"),
+        ("USE1-MP:USE1_InputTokenCount_LatencyOptimized-Units", "input", "standard"),
+        ("USE1-MP:USE1_OutputTokenCount_LCtx_Batch-Units", "output", "batch"),
+        # a word nobody knows yet
+        ("USE1-MP:USE1_InputTokenCount_Overnight-Units", "input", "standard"),
+    ],
+)
+def test_a_marketplace_product_is_of_its_model_whatever_its_usage_is_called(
+    usage: str, unit_class: str, tier: str
+) -> None:
+    """Long prompts of Claude Sonnet 4.5 are not of a model called lctx."""
+    found = describe_token_sku(usage, "Units", product="Claude Sonnet 4.5 (Amazon Bedrock Edition)")
+    assert found == ("claude-sonnet-4.5", unit_class, M, tier)
+
+
+@pytest.mark.parametrize(
     ("text", "unit"),
     [
         ("Provisioned Managed Global Unit", "1/Hour"),
+        ("APN2-MP:APN2_Reserved_1Month_InputTPM_Global-Units", "Units"),
         ("Sora 2 pro glbl Second", "1"),
         ("Standard Text Records", "1K"),
         ("Gemini 3 Flash Text Input Caching Storage", "h"),
