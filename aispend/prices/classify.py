@@ -22,7 +22,7 @@ from aispend.prices.data import read_toml
 from aispend.prices.models import canonical_model
 from aispend.prices.tokens import TokenSku, describe_token_sku
 
-RULES_VERSION = "2026-11-22.2"
+RULES_VERSION = "2026-11-22.3"
 """Changes whenever an answer of :func:`classify` may change: the rules' version, tested to agree with their file."""
 
 _MACHINE_TEXTS = {

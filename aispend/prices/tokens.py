@@ -36,8 +36,8 @@ _TIERS = {"batch": "batch", "flex": "flex", "priority": "priority", "pp": "prior
 _TRADE = """
     count counts unit units million thousand 1m 1k 1h 5m 1000 1000000 standard std predictions prediction text txt
     read reads ga thinking reasoning long longco short shortco co context ctx lctx data cross geo region mantle on
-    demand online modality latency optimized requests ppt preview in for of per from us east west north south
-    central eu europe asia pacific canada america americas the and model generate generation content priced
+    demand online modality latency optimized hit hits requests ppt preview in for of per from us east west north
+    south central eu europe asia pacific canada america americas the and model generate generation content priced
 """
 _NOISE = frozenset().union(
     _TOKEN, _CHARACTER, _CACHE, _WRITE, _OUTPUT, _INPUT, _WHERE, frozenset(_TIERS), frozenset(_TRADE.split())

@@ -59,6 +59,7 @@ K, M = 1000, 1_000_000
         ("KimiK2Thinking-output-tokens", None, ("kimi-k2-thinking", "output", K, "standard")),
         ("Gemini 2.0 Flash Text Input - Batch Predictions", "count", ("gemini-2.0-flash", "input", 1, "batch")),
         ("Gemini 2.5 Flash Image Input - Predictions", "count", ("gemini-2.5-flash", "image_input", 1, "standard")),
+        ("Claude Sonnet 4.5 Cache Hit Input Tokens", "count", ("claude-sonnet-4.5", "cached_input", 1, "standard")),
         ("Gemini 3 Flash Text Input Caching", "count", ("gemini-3-flash", "cached_input", 1, "standard")),
         ("Titan Text Input Characters", "1K characters", ("titan", "input_character", K, "standard")),
         ("gpt-4o-mini-0718-ft-Training Tokens", "1K", ("gpt-4o-mini", "training_token", K, "standard")),
