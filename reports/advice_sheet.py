@@ -58,6 +58,10 @@ def _at_most(row: Recommendation) -> str:
         said = f"{share} {replay['of']} {replay['wrong_where']}"
     elif "utilisation" in replay:
         said = f"not all of it is used in {share} hours"
+    elif "hours_on" in row.evidence or replay.get("off"):
+        said = f"it would be off while it works in {share} hours"
+    elif "wait_minutes" in row.evidence:
+        said = f"somebody waits for a start in {share} hours"
     elif "outbid" in replay:
         said = f"spot costs more than on demand in {share} hours"
     else:

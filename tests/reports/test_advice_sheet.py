@@ -34,6 +34,9 @@ def row(evidence: dict[str, Any], **given: Any) -> views.Recommendation:
             "at most 1.2 % of checkpoints unread for 90 days read afterwards",
         ),
         ({"replay": {"hours": 720, "utilisation": 1.0}}, "not all of it is used in at most 1.2 % of hours"),
+        ({"replay": {"hours": 336, "off": True}}, "it would be off while it works in at most 1.2 % of hours"),
+        ({"hours_on": 50, "replay": {"hours": 336}}, "it would be off while it works in at most 1.2 % of hours"),
+        ({"wait_minutes": 60}, "somebody waits for a start in at most 1.2 % of hours"),
         ({"replay": {"hours": 336, "outbid": 2}}, "spot costs more than on demand in at most 1.2 % of hours"),
     ],
 )
