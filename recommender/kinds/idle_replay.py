@@ -34,7 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aispend.advising import Idle
-from aispend.percents import percent
+from aispend.percents import percent_apart
 from recommender.evidence import not_replayed
 from recommender.kinds.replayed import replay_evidence
 from recommender.methods.folds import Folds, make_folds
@@ -88,8 +88,8 @@ class NeededAgain:
             return ""
         return (
             f" Switched off like this before, it would have been needed again on {self.days} of {self.of_days} "
-            f"held-out days; the saving counts only the {percent(self.share_off, 1)} of that time in which it would "
-            "have stayed off."
+            f"held-out days; the saving counts only the {percent_apart(self.share_off, 0, 1, decimals=1)} of that time "
+            "in which it would have stayed off."
         )
 
 
