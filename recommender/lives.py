@@ -132,7 +132,7 @@ def _paid_again(connection: Connection, item: Advice, done_on: date, today: date
     found = [
         line
         for line in lines(connection, [item.subject.resource_key], item.subject.currency, start, end)
-        if line.cost != 0 and line.is_charged_after(done_on)
+        if line.is_paid and line.is_charged_after(done_on)
     ]
     days = sorted({line.day for line in found})
     if sum(_hours([line for line in found if line.day == day]) for day in days) < _HOURS_OF_A_DAY:

@@ -4,7 +4,8 @@ Assumes
     Usage charges of AI spend are what a change of a resource changes; purchases, credits and tax are not.
 Method
     Hours are the quantity where the SKU is priced by the hour, else the hours with a line, else 24 for a day with a
-    charge. A resource with several SKUs ran as long as the longest of them. Cost is effective cost; billed cost stands
+    charge. A resource with several SKUs ran as long as the longest of them; a machine's disk, by the gigabyte and month
+    under the machine's id, does not run. Cost is effective cost; billed cost stands
     in as in ``recommender/subjects/machines.py``.
 Cases
     A day on which a charge of a resource has no known cost is left out of hours and costs, and counted as unknown.
@@ -29,6 +30,7 @@ from aispend.monthly_bills import CHARGED_UNTIL, JOIN_TO_DATE
 
 _NOTHING = Decimal(0)
 _HOUR = r"^(hours?|hrs?|h|1 ?hour|instance[- ]hours?|compute[- ]hours?|vm[- ]hours?)$"
+_STORED = r"^(\d+ ?)?(gb|gib|giby|gibibytes?|gigabytes?|tb|tib)[-/. ]*(mo|months?)$"
 _DAY = Decimal(24)
 _ONE_DAY = timedelta(days=1)
 
@@ -53,6 +55,11 @@ class Line:
     currency: str = ""
     part_of: date | None = None
     """First day of the charge it is a part of; None where it is one of its day."""
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether it costs something and is no disk of a machine, which is paid for while the machine is off."""
+        return self.cost != 0 and self.quantity != 0
 
     def is_charged_after(self, day: date) -> bool:
         """Whether the charge began later: one for a month runs on though what it is for was stopped."""
@@ -93,7 +100,7 @@ def lines(connection: Connection, keys: Collection[int], currency: str | None, f
     rows = connection.execute(
         text(_LINES),
         {"keys": sorted(keys), "currency": currency, "first": first, "end": end, "month": month_before}
-        | {"hour": _HOUR},
+        | {"hour": _HOUR, "stored": _STORED},
     )
     return sorted(
         (line for *row, end_day in rows for line in _on_its_days(Line(*row), end_day) if first <= line.day < end),
@@ -255,21 +262,31 @@ def _known_sum(amounts: Sequence[Decimal | None]) -> Decimal | None:
     return exact_sum(known) if known and len(known) == len(amounts) else None
 
 
-_USAGE = f"""
+_JOINED = f"""
     FROM charge c JOIN sku s USING (sku_key) JOIN charge_kind k USING (charge_kind_key)
-    JOIN location l USING (location_key) {JOIN_TO_DATE}
+    JOIN location l USING (location_key) {JOIN_TO_DATE}"""
+
+_COUNTED = """
     WHERE k.charge_category = 'Usage' AND s.is_ai
       AND coalesce(c.charge_end_date, c.charge_date + 1) > :first AND c.charge_date < :end
       AND (c.half <> 1 OR c.slice_id NOT IN (SELECT slice_id FROM slice WHERE position('+' in dataset) > 0))"""
+
+_USAGE = _JOINED + _COUNTED
+
+_USAGE_OF_RESOURCES = f"""{_JOINED} JOIN resource r USING (resource_key)
+    CROSS JOIN LATERAL (
+        SELECT r.instance_type IS NOT NULL AND coalesce(lower(s.pricing_unit) ~ :stored, false) AS is_disk) kept
+    {_COUNTED}"""
 
 _LINES = f"""
     WITH line AS (
         SELECT c.resource_key, c.charge_date, {CHARGED_UNTIL} AS charge_end_date, c.sku_key, c.commitment_key,
                l.region_id,
                coalesce(k.pricing_category = 'Committed', false) OR c.commitment_key <> 0 AS covered,
-               c.effective_cost, c.billed_cost, c.list_cost, c.hours, k.billing_currency,
-               CASE WHEN lower(s.pricing_unit) ~ :hour THEN c.pricing_quantity END AS quantity
-        {_USAGE} AND c.resource_key = ANY(:keys) AND c.billing_month >= :month
+               c.effective_cost, c.billed_cost, c.list_cost, k.billing_currency,
+               CASE WHEN kept.is_disk THEN 0 ELSE c.hours END AS hours,
+               CASE WHEN kept.is_disk THEN 0 WHEN lower(s.pricing_unit) ~ :hour THEN c.pricing_quantity END AS quantity
+        {_USAGE_OF_RESOURCES} AND c.resource_key = ANY(:keys) AND c.billing_month >= :month
           AND (CAST(:currency AS text) IS NULL OR k.billing_currency = :currency)),
     valued AS (
         SELECT *, coalesce(effective_cost, CASE WHEN NOT (covered AND billed_cost = 0) THEN billed_cost END) AS cost

@@ -139,7 +139,8 @@ def value(
         parts = _less(parts, kept)
         if kept:
             remarks.append(f"What is kept instead is taken off at the {in_words(kept, item.currency)} the advice says.")
-    remarks += [*_fewer_named(item, found), *_remarks(item, billed, parts, days)]
+    paid_days = len({line.day for line in found if line.is_paid})
+    remarks += [*_fewer_named(item, found), *_remarks(item, parts, is_paid=paid_days == days)]
     return Valued(quantity, parts, parts.actual, remarks)
 
 
@@ -192,8 +193,9 @@ def restarted_on(connection: Connection, item: Any, keys: Collection[int], end: 
     week = start + timedelta(days=REGRET_DAYS)
     every = lines(connection, keys, None, start, max(end, week))
     found = [line for line in every if line.is_charged_after(item.done_on)]
-    own = [line for line in found if line.cost != 0 and line.currency == item.currency]
-    days = sorted({line.day for line in (*own, *_in_other_currencies(connection, item, found, keys))})
+    own = [line for line in found if line.is_paid and line.currency == item.currency]
+    others = [line for line in _in_other_currencies(connection, item, found, keys) if line.is_paid]
+    days = sorted({line.day for line in (*own, *others)})
     if end >= week and len(days) == (end - start).days:
         return start
     early = [day for day in days if day < week]
@@ -359,9 +361,9 @@ def _fewer_named(item: Any, found: Sequence[Line]) -> list[str]:
     ]
 
 
-def _remarks(item: Any, billed: Billed, found: Realised, days: int) -> list[str]:
+def _remarks(item: Any, found: Realised, *, is_paid: bool) -> list[str]:
     says = []
-    if item.kind == "stop_idle" and item.counterfactual == "kept_running" and billed.days == days:
+    if item.kind == "stop_idle" and item.counterfactual == "kept_running" and is_paid:
         says.append("Still paid for on every day: it was not stopped, or it was started again.")
     if found.price_effect is None:
         says.append("Today's list price of what it was is not known: a change of it is in what is realised.")
