@@ -100,6 +100,14 @@ def test_what_is_asked_of_the_model_is_asked_of_its_units(ledger: Store) -> None
     assert use.output_tokens[-5] == 600
 
 
+def test_a_listing_tells_the_tags_that_the_bill_has_not(ledger: Store) -> None:
+    write(
+        ledger, resource_history, resource_key=1, valid_from=AS_OF, scope="s", kind="azure_deployment",
+        state="Succeeded", source="azure/inventory", seen_at=AS_OF, details={"tags": {"do-not-stop": "yes"}},
+    )  # fmt: skip
+    assert loaded(ledger)["provisioned-model/abc"].tags["do-not-stop"] == "yes"
+
+
 def test_a_first_listing_deploys_nothing_and_a_new_model_does(ledger: Store) -> None:
     """More instances of the same are no deployment, another model is; a launch counts from the first of them."""
 
@@ -153,14 +161,6 @@ def test_stops_that_were_taken_back_within_a_week_are_regretted(ledger: Store) -
         assert load_regret(connection, {8: "gpu_vm", 9: "gpu_vm"}) == {"gpu_vm": (3, 1)}
 
 
-def test_jobs_that_were_retried_and_succeeded_resume(ledger: Store) -> None:
-    """One ran three hours, was retried in the second and succeeded in the third; one was retried and is not done."""
-    write(
-        ledger, resource_alias, namespace="*", alias="node", valid_from=datetime(2026, 1, 1, tzinfo=UTC),
-        resource_key=3, method="bill", confidence=1,
-    )  # fmt: skip
-    for name, hour, outcome in (
-        ("a", 9, "running"),
 @pytest.mark.parametrize(("nights", "counted"), [(2, (3, 3)), (3, (1, 1))])
 def test_a_machine_on_a_clock_is_not_taken_back_each_morning(
     ledger: Store, nights: int, counted: tuple[int, int]
@@ -177,6 +177,14 @@ def test_a_machine_on_a_clock_is_not_taken_back_each_morning(
         assert load_regret(connection, {8: "gpu_vm", 9: "gpu_vm"}) == {"gpu_vm": counted}
 
 
+def test_jobs_that_were_retried_and_succeeded_resume(ledger: Store) -> None:
+    """One ran three hours, was retried in the second and succeeded in the third; one was retried and is not done."""
+    write(
+        ledger, resource_alias, namespace="*", alias="node", valid_from=datetime(2026, 1, 1, tzinfo=UTC),
+        resource_key=3, method="bill", confidence=1,
+    )  # fmt: skip
+    for name, hour, outcome in (
+        ("a", 9, "running"),
         ("a", 8, "retried"),
         ("a", 7, "succeeded"),
         ("b", 5, "retried"),
