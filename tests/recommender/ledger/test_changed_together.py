@@ -236,3 +236,32 @@ def test_a_commitment_soon_after_a_resize_saves_on_what_that_left(paid: Paid) ->
     sized, committed = (paid.lines(name)["2026-10"].realised for name in ("size-1", "commit-1"))
     assert (sized, committed) == (744 * 6, 744 * 1)
     assert sized + committed == 7440 - 2232
+
+
+@pytest.mark.parametrize("names", [("a-size", "b-commit"), ("b-size", "a-commit")])
+def test_a_resize_and_a_commitment_of_one_day_are_told_apart_by_list_prices(paid: Paid, names: tuple[str, str]) -> None:
+    """10 an hour (list 12.50) to 3 committed of a type of list 5, on demand 4: 744 × (10 − 4) and × (4 − 3)."""
+    paid.hours("i-1", DAY - timedelta(days=30), DAY + ONE)
+    covered: dict[str, Any] = {"kind": {"pricing_category": "Committed"}, "commitment_id": "sp-new"}
+    paid.hours("i-1", DAY + ONE, NOVEMBER, rate="3", **SMALL, **covered)
+    size, commit = names
+    paid.done(paid.advise(size, "i-1", kind="rightsize", net="4380"), DAY)
+    paid.done(paid.advise(commit, "i-1", kind="commit", net="5110"), DAY)
+    sized, committed = (paid.lines(name)["2026-10"] for name in names)
+    assert (sized.realised, committed.realised) == (744 * 6, 744 * 1)
+
+
+def test_what_is_held_follows_the_list_price_of_what_it_is_held_at(paid: Paid) -> None:
+    """Resized (10 to 4), then spot (1); in October the small type's list price is 4 and no longer 5, on demand 3.20.
+
+    744 × (10 − 3.20) and 744 × (3.20 − 1): together all that it costs less, 744 × (10 − 1).
+    """
+    first, second = date(2026, 8, 25), date(2026, 9, 20)
+    paid.hours("i-1", date(2026, 8, 1), first + ONE)
+    paid.hours("i-1", first + ONE, second + ONE, rate="4", **SMALL)
+    paid.hours("i-1", second + ONE, NOVEMBER, rate="1", **SMALL | {"list_rate": "4"}, **ON_SPOT)
+    paid.done(paid.advise("size-1", "i-1", kind="rightsize"), first)
+    paid.done(paid.advise("spot-1", "i-1", kind="spot"), second)
+    sized, moved = (paid.lines(name)["2026-10"] for name in ("size-1", "spot-1"))
+    assert (sized.realised, moved.realised) == (744 * Decimal("6.8"), 744 * Decimal("2.2"))
+    assert moved.price_effect == 744 * Decimal("0.8")
