@@ -25,7 +25,8 @@ _MACHINE = """ size = tostring(coalesce(properties.hardwareProfile.vmSize, sku.n
  | project id, name, location, zones, tags, size, managedBy,
    priority = tostring(properties.priority), power = tostring(properties.extended.instanceView.powerState.code),
    host = tostring(properties.osProfile.computerName), created = tostring(properties.timeCreated),
-   scaleSet = tostring(properties.virtualMachineScaleSet.id) | order by id asc"""
+   scaleSet = tostring(properties.virtualMachineScaleSet.id),
+   reserved = tostring(properties.capacityReservation.capacityReservationGroup.id) | order by id asc"""
 MACHINES = f"| where type =~ 'microsoft.compute/virtualmachines' | extend{_MACHINE}"
 MEMBERS = f"| where type =~ 'microsoft.compute/virtualmachinescalesets/virtualmachines' | extend{_MACHINE}"
 SCALE_SETS = """| where type =~ 'microsoft.compute/virtualmachinescalesets'
@@ -110,6 +111,7 @@ def machine_rows(rows: Iterable[Row], sets: Mapping[str, Row]) -> list[dict[str,
             lifecycle=(row.get("priority") or "Regular").lower().replace("regular", "on-demand"),
             fleet=fleet(row, sets),
             owner=row.get("managedBy") or scale_set_of(row),
+            capacity_reservation=name_of(str(row["reserved"])) if row.get("reserved") else None,
             tags=dict(row.get("tags") or {}),
             created_at=row.get("created"),
         )

@@ -33,5 +33,6 @@ def machine(name: str, size: str = "Standard_NC24ads_A100_v4", **given: Any) -> 
         "host": name.upper(),
         "created": "2026-10-01T08:00:00.1234567Z",
         "scaleSet": "",
+        "reserved": "",
     }
     return row | given

@@ -374,6 +374,14 @@ def test_a_machine_says_its_tags() -> None:
     assert "tags" not in bare["details"]
 
 
+def test_a_machine_says_the_group_of_reservations_it_runs_in() -> None:
+    """Its place there is paid for without it."""
+    group = compute("a100s", "capacityReservationGroups")
+    reserved, bare = machine_rows([machine("a", reserved=group), machine("b")], {})
+    assert reserved["details"]["capacity_reservation"] == "a100s"
+    assert "capacity_reservation" not in bare["details"]
+
+
 def test_fleets() -> None:
     owner = compute("set", "virtualMachineScaleSets")
     member = machine("3", id=f"{owner}/virtualMachines/3")
