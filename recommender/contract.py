@@ -105,6 +105,11 @@ class Subject:
     places: Places = field(default=NOTHING_TOLD, compare=False, repr=False)
 
     @property
+    def place(self) -> str:
+        """Its region, in words where none is known."""
+        return self.region or "an unknown region"
+
+    @property
     def identified_by(self) -> str:
         """What it is known by from run to run: its id, but for what outlives the resources it consists of."""
         return self.resource_id

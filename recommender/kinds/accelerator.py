@@ -98,7 +98,7 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     if any(machine.is_on_spot for machine in parts.machines):
         return no("on_spot", ON_SPOT)
     if present is None or card is None or price is None:
-        return no("unpriced", f"No price is known for {first.instance_type or 'its type'} in {first.region} on {on}.")
+        return no("unpriced", f"No price is known for {first.instance_type or 'its type'} in {first.place} on {on}.")
     work = _work(subject, parts, settings)
     if isinstance(work, tuple):
         return no(*work)
@@ -118,7 +118,7 @@ def evaluate(subject: Service, settings: Recommend) -> Advice | WhyNot:
     bench = f" Worth a benchmark, as nobody measured them: {', '.join(untried)}." if untried else ""
     return no(
         "best_here",
-        f"No other accelerator with a known price in {first.region} does the work of {parts.count}"
+        f"No other accelerator with a known price in {first.place} does the work of {parts.count}"
         f"{first.instance_type} for {percent(options.min_saving)} less.{bench}",
     )
 

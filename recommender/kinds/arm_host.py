@@ -100,7 +100,7 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
     if now is None or not offers:
         named = ", ".join(sorted({row.target for row in measured}))
         return no(
-            "unpriced", f"No on-demand price is known for {named if now else present} in {subject.region}. Collect it."
+            "unpriced", f"No on-demand price is known for {named if now else present} in {subject.place}. Collect it."
         )
     here = [one for one in offers if is_offered([subject], one[0].target) is not False]
     if not here:

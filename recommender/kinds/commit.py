@@ -89,7 +89,7 @@ def evaluate(subject: UsagePool, settings: Recommend) -> Advice | WhyNot:
         return no(
             "unpriced",
             f"No price of an hour committed for {options.term} is known for {subject.family} in "
-            f"{subject.region or 'an unknown region'}. "
+            f"{subject.place}. "
             f"Collect its price list (aispend collect {subject.provider}/prices).",
         )
     sold = _mean(rates, subject, attrgetter("rate"))

@@ -197,7 +197,7 @@ def why_none(
 ) -> tuple[str, str]:
     """Reason and explanation where every cheaper type was ruled out: by what the last of them failed on."""
     if not ruled_out:
-        return "smallest", f"No type cheaper than {subject.instance_type} has a known price in {subject.region}."
+        return "smallest", f"No type cheaper than {subject.instance_type} has a known price in {subject.place}."
     limit = max((limit for _, limit in ruled_out), key=_ORDER.index)
     if limit == "busy":
         return limit, (

@@ -145,7 +145,7 @@ def _self_host(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
     if fleet is None:
         return why_not(
             "price_unknown",
-            f"No machine of {subject.provider} in {subject.region or 'an unknown region'} has a known price and a "
+            f"No machine of {subject.provider} in {subject.place} has a known price and a "
             f"known speed with {model}.",
         )
     if fleet.servers.saving <= 0:

@@ -122,7 +122,7 @@ def answer(kind: str, store: CheckpointStore, settings: Recommend) -> Advice | W
     if price is None:
         return no(
             "price_unknown",
-            f"What a colder class costs in {store.region or 'an unknown region'} is not known in {store.currency}"
+            f"What a colder class costs in {store.place} is not known in {store.currency}"
             f"{without_rate(listed, store.currency)}.",
         )
     plan = _plan(store, settings)

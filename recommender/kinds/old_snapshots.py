@@ -62,7 +62,7 @@ def answer(kind: str, snapshot: Snapshot, settings: Recommend) -> Advice | WhyNo
     if snapshot.provider in archives.NONE:
         return no("no_archive", archives.none_to_move_to(snapshot))
     if price is None:
-        where = f"{snapshot.region or 'an unknown region'} is not known in {snapshot.currency}"
+        where = f"{snapshot.place} is not known in {snapshot.currency}"
         missing = without_rate(listed, snapshot.currency)
         return no("price_unknown", f"What an archived snapshot costs in {where}{missing}.")
     if snapshot.full_gib is None:

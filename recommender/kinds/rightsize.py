@@ -213,7 +213,7 @@ def _price(subject: Machine) -> Price | tuple[str, str]:
         return "on_spot", ON_SPOT
     price, on = subject.price, subject.as_of.date()
     if price is None or subject.accelerator_type is None or accelerator(subject.accelerator_type) is None:
-        return "unpriced", f"No price is known for {subject.instance_type} in {subject.region} on {on}."
+        return "unpriced", f"No price is known for {subject.instance_type} in {subject.place} on {on}."
     return price
 
 

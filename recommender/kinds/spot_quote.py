@@ -47,7 +47,7 @@ def quote_of(machine: Machine, parts: Parts, options: Spot) -> Quote | tuple[str
     if on_demand is None or market is None or market.price is None or market.price.currency != on_demand.currency:
         what = "on-demand" if on_demand is None else "spot"
         return "unpriced", (
-            f"No {what} price is known for {machine.instance_type} in {machine.region}. "
+            f"No {what} price is known for {machine.instance_type} in {machine.place}. "
             "Collect spot prices of the region (aispend collect), or wait for the price list."
         )
     if market.price.hourly_price >= on_demand.hourly_price:
@@ -57,7 +57,7 @@ def quote_of(machine: Machine, parts: Parts, options: Spot) -> Quote | tuple[str
     rate = _mtbf(market)
     if rate is None:
         return "interruptions_unknown", (
-            f"How often {machine.instance_type} is interrupted in {machine.region} is not known: neither a band of the "
+            f"How often {machine.instance_type} is interrupted in {machine.place} is not known: neither a band of the "
             "market was collected, nor did any machine of the type run on spot here."
         )
     ratio = float(market.price.hourly_price / on_demand.hourly_price)

@@ -102,7 +102,7 @@ def _disk(volume: Volume, settings: Recommend) -> Advice | WhyNot:
         return no(
             "price_unknown",
             "The bill names no charges of its own, and no list price of a disk of type "
-            f"{volume.volume_type or 'unknown'} in {volume.region or 'an unknown region'} is known "
+            f"{volume.volume_type or 'unknown'} in {volume.place} is known "
             f"in {volume.currency}.",
         )
     listed = snapshot_price(volume.provider, volume.region, volume.size_gib)
@@ -110,7 +110,7 @@ def _disk(volume: Volume, settings: Recommend) -> Advice | WhyNot:
     if kept_as is None:
         return no(
             "price_unknown",
-            f"What a snapshot costs in {volume.region or 'an unknown region'} is not known in {volume.currency}"
+            f"What a snapshot costs in {volume.place} is not known in {volume.currency}"
             f"{without_rate(listed, volume.currency)}; so nobody can say what would be saved.",
         )
     if worth.gross.effective <= kept_as.monthly:

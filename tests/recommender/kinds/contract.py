@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -103,6 +104,19 @@ class KindContract:
             words = shlex.split(answer.command, comments=True)
             assert "rm" not in words
             assert not [line for line in str(answer.evidence.get("terraform", "")).splitlines() if line[:2] == "rm"]
+
+    @pytest.mark.parametrize("name", ["account", "region", "model", "team"])
+    def test_what_is_not_known_is_not_called_none(self, advised: Subject, blind: Subject, name: str) -> None:
+        """Bills leave each of them out at times; tokens and runs are a model's."""
+        for subject in (advised, blind):
+            is_of_machines = isinstance(subject, (Machine, Service, Pool))
+            if name == "model" and not is_of_machines:
+                continue
+            nameless = replace(subject, **{name: None})
+            nameless = with_a_machine(nameless, {name: None}) if is_of_machines else nameless
+            answer = self.ask(nameless) if self.kind.applies(nameless) else None
+            told = [getattr(answer, field, "") for field in ("current", "proposed", "reason", "explanation", "undo")]
+            assert not [text for text in told if re.search(r"\bNone\b", text)]
 
     def test_it_says_what_was_measured_how_it_was_tried_and_what_the_money_rests_on(self, advised: Subject) -> None:
         """Each of the three, or the reason why there is none: never silently blank."""
