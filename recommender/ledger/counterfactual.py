@@ -265,10 +265,12 @@ def _with_hours_off(
             continue
         part = rate(hours, ours.hours)
         every, covered = (billed.hours + hours, billed.covered_hours + rate(ours.covered_hours * part, _WHOLE))
+        there = sum_up(line for line in found if one.is_at(line.day)).service_hours
         listed = None if ours.list_cost is None else rate(ours.list_cost * part, _WHOLE)
         billed = replace(
             billed,
             hours=every,
+            service_hours=billed.service_hours + max(rate(one.longest * days, _WHOLE) - there, _NOTHING),
             covered_hours=covered,
             covered_share=rate(covered, every),
             effective=exact_sum((billed.effective, rate(ours.effective * part, _WHOLE))),
@@ -317,8 +319,10 @@ def _quantity(
     served = served_in(connection, keys, *span)
     if served is None or not item.requests:
         return billed.service_hours, []
+    taken_away = billed.service_hours - sum_up(found).service_hours
     # a log that begins later or ends before says nothing of the days beyond it, and not that nobody asked
-    known = sum_up(line for line in found if served.first <= line.day <= served.last).service_hours
+    on_record = sum_up(line for line in found if served.first <= line.day <= served.last).service_hours
+    known = on_record + taken_away
     asked = min(known, rate(item.quantity * served.requests, item.requests))
     hours = exact_sum((billed.service_hours, -known, asked))
     if known == billed.service_hours:

@@ -13,8 +13,8 @@ Method
 Cases
     A commitment's or a price's line outlives the removal of some of its resources, as it counts the hours that are
     left. Another commitment ends none: each counts what its own covers (``made_for.py``). What a commitment covers and
-    is changed later counts with it until that day. A later schedule, or fewer
-    machines for a service, ends the line of what still ran when it was measured: the same hours would count twice.
+    is changed later counts with it until that day. Fewer machines for a service after a schedule, or measured on the
+    same days as one, end the line of what still ran then: the same hours would count twice.
     What was taken back ends no line: the earlier one counts no day on which it was in force, and goes on after.
 Sources
     docs/advice.md, verified savings; methods, combining savings, ranges, feedback.
@@ -76,12 +76,16 @@ class Held:
 
 @dataclass(frozen=True)
 class Off:
-    """Resources that a later schedule takes hours from, of ``hours`` a day; counted so from ``first`` to ``until``."""
+    """Resources that a later schedule takes hours from, of ``hours`` a day; counted so from ``first`` to ``until``.
+
+    ``longest`` are the hours a day of the one that ran longest.
+    """
 
     first: date
     until: date | None
     keys: frozenset[int]
     hours: Decimal
+    longest: Decimal
     kind: str
 
     def days(self, first: date, end: date) -> int:
@@ -150,19 +154,21 @@ def days_counted(held: Sequence[Held], first: date, end: date) -> int:
 
 
 def _off_after(item: Any, items: Sequence[Any], owned: Owned) -> list[Off]:
-    """The later schedules that take hours from what ``item`` made cheaper; nothing where it is no price by the hour."""
-    if item.counterfactual != "same_hours":
+    """The later schedules that take hours from what ``item`` made cheaper; nothing where it is held against none."""
+    if item.counterfactual not in ("same_hours", "same_service"):
         return []
     found = []
     for later in _later(item, items, owned):
-        if step_of(later.kind) is not Step.SCHEDULE or later.counterfactual != "kept_running" or not later.days:
+        is_schedule = step_of(later.kind) is Step.SCHEDULE and later.counterfactual == "kept_running"
+        if not is_schedule or not later.days or is_ended_by(item, later, owned):
             continue
         ends = (later.undone_on, later.planned_end, superseded_on(later, items, owned))
         until = min((day for day in ends if day is not None), default=None)
         shared = owned.shared(item, later)
         keys = frozenset(shared | owned.replaced[later.recommendation_id])
-        hours = rate(_part_of(later, owned.names_of(shared))[0], Decimal(later.days))
-        found.append(Off(later.done_on + _ONE_DAY, until, keys, hours, later.kind))
+        ran = [Decimal(later.parts[name][0]) for name in sorted(owned.names_of(shared))]
+        hours, longest = (rate(one, Decimal(later.days)) for one in (exact_sum(ran), max(ran)))
+        found.append(Off(later.done_on + _ONE_DAY, until, keys, hours, longest, later.kind))
     return found
 
 
@@ -245,6 +251,8 @@ def is_ended_by(item: Any, later: Any, owned: Owned) -> bool:
     if item.counterfactual == "commitment":
         return nothing_left and next_step != Step.SCHEDULE
     if later.counterfactual == "same_hours" or (item.counterfactual in _BY_HOUR and next_step == Step.SCHEDULE):
+        return False
+    if item.counterfactual == "same_service" and next_step == Step.SCHEDULE and not is_together(later, item):
         return False
     return any(Decimal(hours) > 0 for name, (hours, _) in later.parts.items() if name in item.parts)
 

@@ -7,7 +7,8 @@ Method
     what was paid, over that and what it saved. Where the earlier is done after the later was accepted, or no bill was
     between them. Of several resources the part of the cost counts that the earlier change is about as well.
 Cases
-    What the earlier one saved is unknown: the promise counts whole. What a commitment covers is in no promise.
+    What the earlier one saved is unknown: the promise counts whole. So does that of a commitment, which is sized on
+    what was accepted before; and what a commitment covers was in no promise.
     What is written down of the promise stays as it is.
 Sources
     methods, combining savings, ranges, feedback; docs/advice.md, verified savings.
@@ -51,7 +52,7 @@ def _is_promised_before(item: Any, earlier: Any, owned: Owned) -> bool:
     """Whether ``item`` was promised on a cost that the earlier change had not lowered yet."""
     return bool(
         owned.shared(earlier, item)
-        and earlier.counterfactual != "commitment"
+        and "commitment" not in (item.counterfactual, earlier.counterfactual)
         and is_later(item, earlier)
         and was_in_force(earlier)
         and not is_ended_by(earlier, item, owned)

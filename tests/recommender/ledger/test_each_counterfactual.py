@@ -106,7 +106,7 @@ def test_a_price_is_compared_by_the_hours_of_both_accounts(paid: Paid) -> None:
     assert realised(paid, "spot-1") == 744 * 7 + 240 * 6
 
 
-def _ask(paid: Paid, name: str, first: date, days: int, requests: int) -> None:
+def ask(paid: Paid, name: str, first: date, days: int, requests: int) -> None:
     key = paid.connection.scalar(select(resource.c.resource_key).where(resource.c.resource_id == name))
     slice_id = paid.ledger.bill("any", f"use {name} {first}", first.replace(day=1))
     if not paid.connection.scalar(select(resource_alias.c.resource_key).where(resource_alias.c.alias == name)):
@@ -131,8 +131,8 @@ def test_requests_of_days_without_a_cost_are_none_of_those_before(paid: Paid) ->
     paid.hours("i-1", BEFORE, BEFORE + timedelta(days=7))
     paid.hours("i-1", BEFORE + timedelta(days=7), DONE, rate=None)
     paid.hours("i-1", OCTOBER, NOVEMBER, rate="5", instance_type="g5.xlarge")
-    _ask(paid, "i-1", BEFORE, 14, 1000)
-    _ask(paid, "i-1", OCTOBER, 31, 1000)
+    ask(paid, "i-1", BEFORE, 14, 1000)
+    ask(paid, "i-1", OCTOBER, 31, 1000)
     paid.done(paid.advise("less-1", "i-1", kind="accelerator"), DONE)
     before = paid.baseline("less-1")
     assert (before.counterfactual, before.quantity, before.requests) == ("same_service", 168, 7000)
@@ -146,8 +146,8 @@ def test_days_after_the_last_request_recorded_count_by_the_hours_it_was_there(pa
     """
     paid.hours("i-1", BEFORE, DONE)
     paid.hours("i-1", OCTOBER, NOVEMBER, rate="5", instance_type="g5.xlarge")
-    _ask(paid, "i-1", BEFORE, 14, 1000)
-    _ask(paid, "i-1", OCTOBER, 10, 500)
+    ask(paid, "i-1", BEFORE, 14, 1000)
+    ask(paid, "i-1", OCTOBER, 10, 500)
     paid.done(paid.advise("less-1", "i-1", kind="accelerator"), DONE)
     line = paid.lines("less-1")["2026-10"]
     assert (line.quantity, line.realised) == (624, 2520)
@@ -161,9 +161,9 @@ def test_days_without_a_request_between_others_are_days_without_one(paid: Paid) 
     paid.hours("i-1", BEFORE, DONE)
     paid.hours("i-1", OCTOBER, NOVEMBER, rate="5", instance_type="g5.xlarge")
     for place in (0, 13):
-        _ask(paid, "i-1", BEFORE + timedelta(days=place), 1, 700)
+        ask(paid, "i-1", BEFORE + timedelta(days=place), 1, 700)
     for place in (0, 30):
-        _ask(paid, "i-1", OCTOBER + timedelta(days=place), 1, 700)
+        ask(paid, "i-1", OCTOBER + timedelta(days=place), 1, 700)
     paid.done(paid.advise("less-1", "i-1", kind="accelerator"), DONE)
     line = paid.lines("less-1")["2026-10"]
     # 336 hours for 1,400 requests before, and 1,400 since

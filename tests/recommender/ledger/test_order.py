@@ -10,6 +10,7 @@ import pytest
 
 from aispend.store import Store
 from tests.recommender.ledger.machines_paid import NOVEMBER, OCTOBER, Paid
+from tests.recommender.ledger.test_each_counterfactual import ask
 
 DONE = date(2026, 9, 10)
 BEFORE = DONE - timedelta(days=14)
@@ -103,3 +104,39 @@ def test_what_is_resized_later_counts_with_its_commitment_until_that_day(paid: P
     paid.done(paid.advise("size-1", "i-2", kind="rightsize"), MIDDLE)
     line = paid.lines("commit-1")["2026-10"]
     assert (line.end_day, line.realised) == (NOVEMBER, (31 + 15) * 24 * 4)
+
+
+@pytest.mark.parametrize("requests", [False, True])
+def test_a_schedule_after_fewer_machines_leaves_them_their_own(paid: Paid, requests: bool) -> None:
+    """Two replicas of 10 an hour are one since 10 September, and it runs 12 hours a day from 1 October on.
+
+    31 days × 24 × (20 − 10) and × 12 × 10: all that October costs less, 14,880 − 3,720.
+    """
+    end = date(2026, 9, 30)
+    for name in ("i-1", "i-2"):
+        paid.hours(name, BEFORE, DONE + timedelta(days=1))
+    paid.hours("i-1", DONE + timedelta(days=1), end + timedelta(days=1))
+    paid.hours("i-1", end + timedelta(days=1), NOVEMBER, hours="12")
+    if requests:
+        for first, days in ((BEFORE, 14), (OCTOBER, 31)):
+            ask(paid, "i-1", first, days, 1000)
+    paid.done(paid.advise("fewer-1", "i-1", "i-2", kind="consolidate"), DONE)
+    paid.done(paid.advise("plan-1", "i-1", kind="schedule"), end)
+    fewer, plan = (paid.lines(name)["2026-10"] for name in ("fewer-1", "plan-1"))
+    assert (fewer.realised, plan.realised) == (31 * 24 * 10, 31 * 12 * 10)
+    assert fewer.realised + plan.realised == 14880 - 3720
+
+
+def test_one_of_two_replicas_off_at_night_saves_once(paid: Paid) -> None:
+    """Three replicas of 10 are two, of which i-2 runs 12 hours a day since: 31 × 24 × 10 and 31 × 12 × 10."""
+    end = date(2026, 9, 30)
+    for name in ("i-1", "i-2", "i-3"):
+        paid.hours(name, BEFORE, DONE + timedelta(days=1))
+    for name in ("i-1", "i-2"):
+        paid.hours(name, DONE + timedelta(days=1), end + timedelta(days=1))
+    paid.hours("i-1", end + timedelta(days=1), NOVEMBER)
+    paid.hours("i-2", end + timedelta(days=1), NOVEMBER, hours="12")
+    paid.done(paid.advise("fewer-1", "i-1", "i-2", "i-3", kind="consolidate"), DONE)
+    paid.done(paid.advise("plan-1", "i-2", kind="schedule"), end)
+    fewer, plan = (paid.lines(name)["2026-10"].realised for name in ("fewer-1", "plan-1"))
+    assert (fewer, plan) == (31 * 24 * 10, 31 * 12 * 10)
