@@ -6,7 +6,8 @@ Method
     A slice is by the month where each of its usage charges is of more than a day. Its charges are known to their end,
     or to the day it was loaded where that is earlier: until then what they cost is spread over their days.
 Cases
-    A fee for a month in a bill by the day is of all of its month, and makes no day known.
+    A fee for a month in a bill by the day is of all of its month, and makes no day known but its first. What is charged
+    for all of a month often comes before its first days do: until the 6th the month before has to be by the month too.
 Known drawbacks
     One charge of a day makes a bill one by the day. A file that lay about before it was loaded looks newer than it is:
     its days then cost too little. What is charged for a month at once costs too much a day until the month is over.
@@ -27,9 +28,12 @@ _SLICES = """
     SELECT s.slice_id AS of_slice, CAST(timezone('UTC', s.loaded_at) AS date) AS loaded
     FROM slice s
     WHERE s.kind = 'bill' AND {which} AND (
-        SELECT true FROM charge d JOIN charge_kind u USING (charge_kind_key)
-        WHERE d.slice_id = s.slice_id AND d.billing_month = s.period AND u.charge_category = 'Usage'
-          AND coalesce(d.charge_end_date - d.charge_date, 1) <= 1
+        SELECT true FROM slice o JOIN charge d ON d.slice_id = o.slice_id AND d.billing_month = o.period
+        JOIN charge_kind u USING (charge_kind_key)
+        WHERE o.kind = 'bill' AND o.provider = s.provider AND o.scope = s.scope
+          AND (o.period = s.period
+               OR o.period = s.period - interval '1 month' AND s.loaded_at < s.period + interval '6 days')
+          AND u.charge_category = 'Usage' AND coalesce(d.charge_end_date - d.charge_date, 1) <= 1
         LIMIT 1) IS NULL
     -- asked once of each slice, and not of each charge that it is joined to
     OFFSET 0"""

@@ -95,6 +95,13 @@ def test_a_fee_of_a_month_makes_no_day_known(connection: Connection, bill: Bill)
     assert evidence_end(connection) == midnight(11, 11)
 
 
+def test_what_comes_first_of_a_new_month_makes_no_bill_one_by_the_month(connection: Connection, bill: Bill) -> None:
+    """By the day to 31 October; on 3 November only what is charged for all of November has come."""
+    bill(1, OCTOBER, midnight(11, 3), *((date(2026, 10, day), None, GPU, 1) for day in range(1, 32)))
+    bill(1, NOVEMBER, midnight(11, 3), whole(NOVEMBER), whole(NOVEMBER, STORAGE))
+    assert evidence_end(connection) == midnight(11, 2)
+
+
 def test_a_purchase_of_a_day_leaves_a_bill_one_by_the_month(connection: Connection, bill: Bill) -> None:
     bill(1, NOVEMBER, midnight(11, 21), whole(NOVEMBER), (date(2026, 11, 3), None, STORAGE, FEE))
     assert evidence_end(connection) == midnight(11, 21)
