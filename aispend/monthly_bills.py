@@ -32,7 +32,8 @@ _SLICES = """
         JOIN charge_kind u USING (charge_kind_key)
         WHERE o.kind = 'bill' AND o.provider = s.provider AND o.scope = s.scope
           AND (o.period = s.period
-               OR o.period = s.period - interval '1 month' AND s.loaded_at < s.period + interval '6 days')
+               OR o.period = s.period - interval '1 month'
+               AND timezone('UTC', s.loaded_at) < s.period + interval '6 days')
           AND u.charge_category = 'Usage' AND coalesce(d.charge_end_date - d.charge_date, 1) <= 1
         LIMIT 1) IS NULL
     -- asked once of each slice, and not of each charge that it is joined to
