@@ -87,7 +87,7 @@ def update_ledger(connection: Connection, floors: Sequence[Floor], now: datetime
     made = {provider: made_for(connection, provider, items, every) for provider in {item.provider for item in items}}
     ends = {
         item.recommendation_id: _first(
-            superseded_on(item, items, owned),
+            superseded_on(item, owned),
             ends_on(item, items),
             made[item.provider].ends_on(item.recommendation_id),
         )
@@ -101,7 +101,7 @@ def update_ledger(connection: Connection, floors: Sequence[Floor], now: datetime
     paid_by: dict[tuple[str, date], set[str]] = {}
     for item in items:
         name, who = item.recommendation_id, payers[item.provider]
-        keys, changes = owned.with_later(item), changes_beside(item, items, owned)
+        keys, changes = owned.with_later(item), changes_beside(item, owned)
         price, missing = held_price(item, items), is_missing(item, owned.bought[name])
         spans = _spans(item, ends[name], who.bills_of(item), now.date())
         moved, beside = who.moved(item), started_beside(connection, item, owned.of(item))

@@ -107,25 +107,25 @@ class Changes:
     after: tuple[Earlier, ...] = ()
 
 
-def changes_beside(item: Any, items: Sequence[Any], owned: Owned) -> Changes:
-    """All that others of ``items`` do to the line of ``item``."""
+def changes_beside(item: Any, owned: Owned) -> Changes:
+    """All that others do to the line of ``item``."""
     return Changes(
-        tuple(_held_after(item, items, owned)),
-        tuple(_off_after(item, items, owned)),
-        tuple(_left_by(item, items, owned)),
+        tuple(_held_after(item, owned)),
+        tuple(_off_after(item, owned)),
+        tuple(_left_by(item, owned)),
     )
 
 
-def superseded_on(item: Any, items: Sequence[Any], owned: Owned) -> date | None:
+def superseded_on(item: Any, owned: Owned) -> date | None:
     """Day of the change that ends the line of ``item``; None is none yet."""
-    later = [one for one in _later(item, items, owned) if one.undone_on is None]
+    later = [one for one in _later(item, owned) if one.undone_on is None]
     return min((one.done_on for one in later if is_ended_by(item, one, owned)), default=None)
 
 
-def _held_after(item: Any, items: Sequence[Any], owned: Owned) -> list[Held]:
+def _held_after(item: Any, owned: Owned) -> list[Held]:
     """What later changes that do not end the line of ``item`` take out of it, the earliest first."""
     found: list[Held] = []
-    for later in _later(item, items, owned):
+    for later in _later(item, owned):
         if is_ended_by(item, later, owned):
             if later.undone_on is not None:
                 found.append(Held(later.done_on, frozenset(), None, later.kind, later.undone_on, is_pause=True))
@@ -141,7 +141,7 @@ def _held_after(item: Any, items: Sequence[Any], owned: Owned) -> list[Held]:
             is_all = shared == owned.of(later) or step_of(item.kind) is Step.SCHEDULE
             both = frozenset(keys | owned.replaced[later.recommendation_id]) if is_all else frozenset(keys)
             hourly = hourly_of(later, owned.names_of(shared))
-            after = tuple(_left_by(later, items, owned))
+            after = tuple(_left_by(later, owned))
             found.append(Held(later.done_on, both, hourly, later.kind, later.undone_on, change=later, after=after))
     return found
 
@@ -153,16 +153,16 @@ def days_counted(held: Sequence[Held], first: date, end: date) -> int:
     return sum(not any(one.is_at(day) for one in pauses) for day in days)
 
 
-def _off_after(item: Any, items: Sequence[Any], owned: Owned) -> list[Off]:
+def _off_after(item: Any, owned: Owned) -> list[Off]:
     """The later schedules that take hours from what ``item`` made cheaper; nothing where it is held against none."""
     if item.counterfactual not in ("same_hours", "same_service"):
         return []
     found = []
-    for later in _later(item, items, owned):
+    for later in _later(item, owned):
         is_schedule = step_of(later.kind) is Step.SCHEDULE and later.counterfactual == "kept_running"
         if not is_schedule or not later.days or is_ended_by(item, later, owned):
             continue
-        ends = (later.undone_on, later.planned_end, superseded_on(later, items, owned))
+        ends = (later.undone_on, later.planned_end, superseded_on(later, owned))
         until = min((day for day in ends if day is not None), default=None)
         shared = owned.shared(item, later)
         keys = frozenset(shared | owned.replaced[later.recommendation_id])
@@ -172,15 +172,14 @@ def _off_after(item: Any, items: Sequence[Any], owned: Owned) -> list[Off]:
     return found
 
 
-def _left_by(item: Any, items: Sequence[Any], owned: Owned) -> list[Earlier]:
+def _left_by(item: Any, owned: Owned) -> list[Earlier]:
     """What changed the price of an hour before ``item`` and after the days that this was measured on."""
     if item.counterfactual not in _BY_HOUR and step_of(item.kind) is not Step.SCHEDULE:
         return []
     return [
         Earlier(other, frozenset(owned.with_later(other)), owned.names_of(owned.shared(other, item)))
-        for other in items
-        if owned.shared(other, item)
-        and other.counterfactual in ("same_hours", "same_service")
+        for other in owned.acted_on_by(item)
+        if other.counterfactual in ("same_hours", "same_service")
         and _is_known_in(item.currency, other)
         and other.undone_on is None
         and is_together(item, other)
@@ -199,8 +198,8 @@ def is_together(item: Any, earlier: Any) -> bool:
     return bool(item.window_end <= earlier.done_on + _ONE_DAY)
 
 
-def _later(item: Any, items: Sequence[Any], owned: Owned) -> list[Any]:
-    found = [other for other in items if owned.shared(item, other) and is_later(other, item) and was_in_force(other)]
+def _later(item: Any, owned: Owned) -> list[Any]:
+    found = (other for other in owned.acting_on(item) if is_later(other, item) and was_in_force(other))
     return sorted(found, key=_turn)
 
 

@@ -38,7 +38,7 @@ def take_what_was_left(items: Sequence[Any], written: Sequence[dict[str, Any]], 
         lines[line["recommendation_id"]].append(line)
     for item in items:
         mine = lines[item.recommendation_id]
-        for one in items if mine else ():
+        for one in owned.acted_on_by(item) if mine else ():
             if not _is_promised_before(item, one, owned):
                 continue
             share = share_of(item, owned.names_of(owned.shared(one, item)))
@@ -51,8 +51,7 @@ def take_what_was_left(items: Sequence[Any], written: Sequence[dict[str, Any]], 
 def _is_promised_before(item: Any, earlier: Any, owned: Owned) -> bool:
     """Whether ``item`` was promised on a cost that the earlier change had not lowered yet."""
     return bool(
-        owned.shared(earlier, item)
-        and "commitment" not in (item.counterfactual, earlier.counterfactual)
+        "commitment" not in (item.counterfactual, earlier.counterfactual)
         and is_later(item, earlier)
         and was_in_force(earlier)
         and not is_ended_by(earlier, item, owned)
