@@ -6,8 +6,9 @@ Method
     Of two changes the later one is the one done later; of one day that which comes later in the order of savings, and a
     removal last. A commitment acts on the hours that are left, where it is measured on days before both.
     A line ends with a later change of the same step, or with the removal of what it is about: nothing is left to
-    save on. A price for the same hours (a commitment, spot) ends no change of usage. Where a later change makes an hour
-    cost less, the earlier line is held at the cost of an hour before it, so that its saving counts once (``Held``).
+    save on. But a price by the hour goes on beside another one, and a schedule beside one measured since. A price for
+    the same hours (a commitment, spot) ends no change of usage. Where a later change makes an hour cost less, the
+    earlier line is held at the cost of an hour before it, so that its saving counts once (``Held``).
     Where a later schedule takes hours away, they count with the earlier price all the same (``Off``): the schedule
     saves only what an hour costs since. What has no day of its own to measure between two is in ``left.py``.
 Cases
@@ -155,20 +156,28 @@ def days_counted(held: Sequence[Held], first: date, end: date) -> int:
 
 def _off_after(item: Any, owned: Owned) -> list[Off]:
     """The later schedules that take hours from what ``item`` made cheaper; nothing where it is held against none."""
-    if item.counterfactual not in ("same_hours", "same_service"):
+    if item.counterfactual not in ("same_hours", "same_service") and step_of(item.kind) is not Step.SCHEDULE:
         return []
-    found = []
+    found: list[Off] = []
     for later in _later(item, owned):
         is_schedule = step_of(later.kind) is Step.SCHEDULE and later.counterfactual == "kept_running"
         if not is_schedule or not later.days or is_ended_by(item, later, owned):
             continue
         ends = (later.undone_on, later.planned_end, superseded_on(later, owned))
         until = min((day for day in ends if day is not None), default=None)
-        shared = owned.shared(item, later)
+        first, shared = later.done_on + _ONE_DAY, owned.shared(item, later)
+        for one in found:
+            # the hours that the one before it left out are of both
+            if one.until is None:
+                shared = shared - one.keys
+            elif one.keys & shared:
+                first = max(first, one.until)
+        if not shared:
+            continue
         keys = frozenset(shared | owned.replaced[later.recommendation_id])
         ran = [Decimal(later.parts[name][0]) for name in sorted(owned.names_of(shared))]
         hours, longest = (rate(one, Decimal(later.days)) for one in (exact_sum(ran), max(ran)))
-        found.append(Off(later.done_on + _ONE_DAY, until, keys, hours, longest, later.kind))
+        found.append(Off(first, until, keys, hours, longest, later.kind))
     return found
 
 
@@ -240,8 +249,10 @@ def is_ended_by(item: Any, later: Any, owned: Owned) -> bool:
     step, next_step = step_of(item.kind), step_of(later.kind)
     if item.counterfactual == later.counterfactual == "commitment":
         return False
-    if step is None or next_step is None or step == next_step:
+    if step is None or next_step is None:
         return True
+    if step == next_step:
+        return not _goes_on(item, later)
     nothing_left = owned.is_all_of(item, later)
     if next_step == Step.REMOVE:
         return nothing_left or item.counterfactual not in _BY_HOUR
@@ -254,6 +265,13 @@ def is_ended_by(item: Any, later: Any, owned: Owned) -> bool:
     if item.counterfactual == "same_service" and next_step == Step.SCHEDULE and not is_together(later, item):
         return False
     return any(Decimal(hours) > 0 for name, (hours, _) in later.parts.items() if name in item.parts)
+
+
+def _goes_on(item: Any, later: Any) -> bool:
+    """Whether a change goes on beside a later one of its step: one of an hour's price, or of hours measured since."""
+    kinds = {item.counterfactual, later.counterfactual}
+    is_schedule = step_of(item.kind) is Step.SCHEDULE
+    return kinds == {"same_hours"} or (is_schedule and kinds == {"kept_running"} and not is_together(later, item))
 
 
 def hourly_before(item: Any) -> Decimal:

@@ -140,3 +140,48 @@ def test_one_of_two_replicas_off_at_night_saves_once(paid: Paid) -> None:
     paid.done(paid.advise("plan-1", "i-2", kind="schedule"), end)
     fewer, plan = (paid.lines(name)["2026-10"].realised for name in ("fewer-1", "plan-1"))
     assert (fewer, plan) == (31 * 24 * 10, 31 * 12 * 10)
+
+
+def test_a_second_resize_leaves_the_first_what_it_saved(paid: Paid) -> None:
+    """10 an hour, 4 since 10 September, 2 since 30 September: 744 × (10 − 4) and × (4 − 2), of 7,440 less 1,488."""
+    end = date(2026, 9, 30)
+    paid.hours("i-1", BEFORE, DONE + timedelta(days=1))
+    paid.hours("i-1", DONE + timedelta(days=1), end + timedelta(days=1), rate="4", list_rate="5", instance_type="g5")
+    paid.hours("i-1", end + timedelta(days=1), NOVEMBER, rate="2", list_rate="2.5", instance_type="g4dn")
+    paid.done(paid.advise("size-1", "i-1", kind="rightsize"), DONE)
+    paid.done(paid.advise("size-2", "i-1", kind="rightsize", target="g4dn"), end)
+    first, second = (paid.lines(name)["2026-10"].realised for name in ("size-1", "size-2"))
+    assert (first, second) == (744 * 6, 744 * 2)
+    assert first + second == 7440 - 1488
+
+
+def test_a_second_schedule_leaves_the_first_what_it_saved(paid: Paid) -> None:
+    """24 hours a day, 16 since 10 September, 8 since 30 September: 31 × 8 × 10 each, of 7,440 less 2,480."""
+    end = date(2026, 9, 30)
+    paid.hours("i-1", BEFORE, DONE + timedelta(days=1))
+    paid.hours("i-1", DONE + timedelta(days=1), end + timedelta(days=1), hours="16")
+    paid.hours("i-1", end + timedelta(days=1), NOVEMBER, hours="8")
+    paid.done(paid.advise("plan-1", "i-1", kind="schedule"), DONE)
+    paid.done(paid.advise("plan-2", "i-1", kind="auto_stop"), end)
+    first, second = (paid.lines(name)["2026-10"].realised for name in ("plan-1", "plan-2"))
+    assert (first, second) == (31 * 80, 31 * 80)
+    assert first + second == 7440 - 2480
+
+
+def test_hours_that_two_schedules_leave_out_count_once(paid: Paid) -> None:
+    """4 instead of 10 an hour since 25 August; 16 hours a day since 10 September, 8 since 30 September.
+
+    October: 744 × (10 − 4), and 31 × 8 × 4 of each schedule: 7,440 less 31 × 8 × 4 in all.
+    """
+    first, end = date(2026, 8, 25), date(2026, 9, 30)
+    small: dict[str, Any] = {"rate": "4", "list_rate": "5", "instance_type": "g5.xlarge"}
+    paid.hours("i-1", date(2026, 8, 1), first + timedelta(days=1))
+    paid.hours("i-1", first + timedelta(days=1), DONE + timedelta(days=1), **small)
+    paid.hours("i-1", DONE + timedelta(days=1), end + timedelta(days=1), hours="16", **small)
+    paid.hours("i-1", end + timedelta(days=1), NOVEMBER, hours="8", **small)
+    paid.done(paid.advise("size-1", "i-1", kind="rightsize"), first)
+    paid.done(paid.advise("plan-1", "i-1", kind="schedule"), DONE)
+    paid.done(paid.advise("plan-2", "i-1", kind="auto_stop"), end)
+    found = [paid.lines(name)["2026-10"].realised for name in ("size-1", "plan-1", "plan-2")]
+    assert found == [744 * 6, 31 * 8 * 4, 31 * 8 * 4]
+    assert sum(found) == 7440 - 31 * 8 * 4

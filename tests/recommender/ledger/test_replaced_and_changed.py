@@ -58,12 +58,12 @@ def test_the_stop_of_what_took_its_place_ends_the_resize(paid: Paid) -> None:
     assert saved(paid, "stop-1") == {"2026-10": 384 * 4}
 
 
-def test_another_resize_of_what_took_its_place_ends_the_first(paid: Paid) -> None:
-    """i-3 at 2 in the place of i-2 from 16 October on: 480 and, to the 14th, 336 hours × (10 − 4); 384 × (4 − 2)."""
+def test_another_resize_of_what_took_its_place_leaves_the_first_its_own(paid: Paid) -> None:
+    """i-3 at 2 in the place of i-2 from 16 October on: 480 and 744 hours × (10 − 4), and 384 × (4 − 2)."""
     paid.hours("i-3", MIDDLE + ONE, NOVEMBER, rate="2", instance_type="g4dn.xlarge", list_rate="2.5")
     paid.know("i-3", fleet="pool", first_seen=MIDDLE + ONE)
     paid.done(paid.advise("size-2", "i-2", kind="rightsize"), MIDDLE)
-    assert saved(paid, "size-1") == {"2026-09": 480 * 6, "2026-10": 336 * 6}
+    assert saved(paid, "size-1") == {"2026-09": 480 * 6, "2026-10": 744 * 6}
     assert saved(paid, "size-2") == {"2026-10": 384 * 2}
 
 
