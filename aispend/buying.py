@@ -101,6 +101,16 @@ class Replica(_Section):
     output_tokens_per_second: Decimal = Field(gt=0)
 
 
+class Serverless(_Section):
+    """An instance that is paid for only while it works, and the machine that does the same work always on."""
+
+    name: str = Field(min_length=1, description="what is bought, as in Cloud Run with one L4")
+    provider: str = Field(min_length=1)
+    instance_type: str = Field(min_length=1, description="the machine type whose work one instance does")
+    hourly_price: Decimal = Field(gt=0, description="US dollars of one instance for an hour in which it works")
+    bought: str = Field("", description="glob on the id of what is bought so already")
+
+
 class SelfHost(_Section):
     """API or own servers."""
 
@@ -109,6 +119,7 @@ class SelfHost(_Section):
     engineers_per_month: Decimal = Field(Decimal(0), ge=0, description="US dollars a month that serving oneself takes")
     stand_in: dict[str, str] = Field(default_factory=dict, description="model bought → open model that might do")
     replica: tuple[Replica, ...] = ()
+    serverless: tuple[Serverless, ...] = ()
 
 
 class Contracts(_Section):

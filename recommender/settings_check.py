@@ -9,7 +9,7 @@ from __future__ import annotations
 import fnmatch
 import itertools
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from sqlalchemy import Connection, select, union
 
 from aispend.advising import Recommend
+from aispend.buying import Replica, Serverless
 from aispend.errors import SettingsError
 from aispend.misnamed import did_you_mean
 from aispend.prices.accelerators import accelerators, instance_type, instance_types
@@ -107,11 +108,16 @@ def _wrong_benchmarks(options: Recommend, today: date, types: Collection[str]) -
 
 
 def _unknown_replicas(options: Recommend, types: Collection[str]) -> Iterator[_Wrong]:
-    for number, replica in enumerate(options.self_host.replica):
-        if not _is_type(replica.instance_type, types):
-            key, names = f"self_host.replica.{number}.instance_type", {*_catalogue(), *types}
-            told = "Name it as the bill does."
-            yield _name("No machine type of this name is known.", key, replica.instance_type, names, told)
+    tables: Mapping[str, Sequence[Replica | Serverless]] = {
+        "replica": options.self_host.replica,
+        "serverless": options.self_host.serverless,
+    }
+    for table, rows in tables.items():
+        for number, row in enumerate(rows):
+            if not _is_type(row.instance_type, types):
+                key, names = f"self_host.{table}.{number}.instance_type", {*_catalogue(), *types}
+                told = "Name it as the bill does."
+                yield _name("No machine type of this name is known.", key, row.instance_type, names, told)
 
 
 def _unknown_laws(options: Recommend) -> Iterator[_Wrong]:

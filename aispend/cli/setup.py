@@ -256,6 +256,12 @@ TEMPLATE = """\
 # provider = "aws"
 # instance_type = "g6e.12xlarge"
 # output_tokens_per_second = 2500
+# [[recommend.self_host.serverless]]  # an instance paid for only while it works
+# name = "Cloud Run, one L4"
+# provider = "gcp"
+# instance_type = "g2-standard-8"  # the machine whose work one instance does
+# hourly_price = 1.00           # US dollars, processors and memory with it
+# bought = "*/services/chat"    # glob on the id of what is bought so already
 
 [recommend.contracts]
 # warn_days = 120

@@ -7,7 +7,8 @@ Method
     the machine that makes it cheapest; speed from a benchmark in the settings, else by formula from the model's
     published shape and the accelerator's specification. Own machines: the same tokens at the list price of the same
     model, at the own cloud where it sells it, else at the middle one of all offers. Input, cached input and output
-    apart (T5.3).
+    apart (T5.3). Instances that are paid for while they work are the third way (``serverless.py``); of it and the API
+    the larger saving is the advice.
 Cases
     A model whose weights nobody can have: only through a stand-in that the settings name, and then another model.
     Buying waits for an evaluation, as only the name of the weights is known, and not their version or tuning; so does a
@@ -36,7 +37,7 @@ from aispend.percents import percent
 from aispend.prices.break_even import break_even, per_month
 from aispend.prices.token_prices import ApiOffer, api_offers
 from recommender.comments import comment
-from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, DailyCost, Kind, Step, Subject, WhyNot
+from recommender.contract import COST_UNKNOWN, HOURS_PER_MONTH, Advice, Kind, Step, Subject, WhyNot
 from recommender.evidence import not_replayed, priced
 from recommender.guards import decided, too_new
 from recommender.kinds.bought_tokens import (
@@ -51,6 +52,8 @@ from recommender.kinds.bought_tokens import (
     window_cost,
 )
 from recommender.kinds.own_fleet import Fleet, Mix, cheapest_fleet
+from recommender.kinds.own_machines import machines_in_words, shares_of, still_committed
+from recommender.kinds.serverless import Looked, in_words, is_serverless, other_way
 from recommender.methods.api_models import offer_of
 from recommender.methods.api_prices import TokenUse as Counted
 from recommender.methods.model_shapes import served_model
@@ -68,6 +71,9 @@ _LEAST_DAYS = 7
 """Recorded days of a server from which on they stand for the others: a whole week."""
 _SERVING_BESIDE = "a peak above the largest hour seen, and the work of running it beyond what the settings say"
 _BUYING_BESIDE = "discounts on the list price, and tokens that another server of the model counts differently"
+_PAYS_FROM = (
+    " Own machines as they are pay from {even:,.0f} million tokens a month on; they serve {monthly:,.0f} million."
+)
 _ESTIMATED = "none: how fast a machine serves is estimated, and by how much that differs is not known"
 
 
@@ -145,8 +151,7 @@ def _self_host(subject: TokenUse, settings: Recommend) -> Advice | WhyNot:
     if fleet is None:
         return why_not(
             "price_unknown",
-            f"No machine of {subject.provider} in {subject.place} has a known price and a "
-            f"known speed with {model}.",
+            f"No machine of {subject.provider} in {subject.place} has a known price and a known speed with {model}.",
         )
     if fleet.servers.saving <= 0:
         even = fleet.servers.break_even
@@ -229,7 +234,7 @@ def _buy(subject: ServedTokens, settings: Recommend) -> Advice | WhyNot:
 
     model = subject.model or ""
     offer = _offer(subject.provider, model)
-    if offer is None:
+    if offer is None and not settings.self_host.serverless:
         return why_not("not_sold", f"Nobody is known to sell {model} by the token.")
     if subject.per_dollar is None:
         return why_not(
@@ -250,19 +255,28 @@ def _buy(subject: ServedTokens, settings: Recommend) -> Advice | WhyNot:
     costs = [one.effective_cost for one in recent(subject, days) if one.day in subject.recorded]
     whole = sum((one for one in costs if one is not None), _NOTHING)
     when = f"the last {days} days" if told == days else f"the {told} of the last {days} days they are recorded on"
+    beside = _beside(subject, stays)
+    looked = Looked(NAME, days=days, told=told, cost=cost, whole=whole, beside=beside)
+    scaled = other_way(subject, settings.self_host, looked) if whole > 0 else ""
+    if offer is None:
+        said = f"Nobody is known to sell {model} by the token.{scaled}"
+        return scaled if isinstance(scaled, Advice) else why_not("not_sold", said)
     uncached = subject.tokens.get("input", _NOTHING) + subject.tokens.get("cache_write", _NOTHING)
     cached, output = subject.tokens.get("cached_input", _NOTHING), subject.tokens.get("output", _NOTHING)
     at_api = offer.cost(uncached, cached, output) * subject.per_dollar
     tokens = uncached + cached + output
+    where, pays = ("serverless instances", "") if is_serverless(subject) else ("own machines", _PAYS_FROM)
     if whole <= 0 or at_api >= whole:
+        if isinstance(scaled, Advice):
+            return scaled
         return why_not(
             "own_cheaper",
             f"Its {tokens / _MILLION:,.0f} million tokens of {when} cost {whole:,.2f} {subject.currency} "
-            f"on own machines and would cost {at_api:,.2f} at {offer.provider}'s list price.",
+            f"on {where} and would cost {at_api:,.2f} at {offer.provider}'s list price.{scaled}",
         )
     monthly = per_month(tokens, told)
     even = break_even(whole, at_api, monthly, None)
-    saved = saving(subject, days, 1 - at_api / whole, Spread(beside=_BUYING_BESIDE), _committed)
+    saved = saving(subject, days, 1 - at_api / whole, Spread(beside=_BUYING_BESIDE), still_committed)
     covered = ""
     if saved.effective > 0 and saved.net <= 0:
         covered = " Commitments pay for those machines, so buying saves nothing today."
@@ -270,15 +284,13 @@ def _buy(subject: ServedTokens, settings: Recommend) -> Advice | WhyNot:
         covered = (
             f" Commitments pay for part of them, and go on beside the API's price: {saved.net:,.2f} a month is left."
         )
-    if subject.shared_cost > 0:
-        covered += " What it serves on machines that other models share stays there and is not in these figures."
-    if stays:
-        covered += f" Not in these figures, as they stay: {'; '.join(f'{name} ({why})' for name, why in _said(stays))}."
+    covered += beside
     own_cloud = offer == offer_of(subject.provider, model)
-    return Advice(
+    third = scaled if isinstance(scaled, str) else in_words(scaled)
+    bought = Advice(
         kind=NAME,
         subject=subject,
-        current=f"{model} on {_machines(subject)} ({', '.join(subject.instance_types) or 'types unknown'})",
+        current=f"{model} on {machines_in_words(subject)} ({', '.join(subject.instance_types) or 'types unknown'})",
         proposed=f"buy its tokens from {offer.provider} ({offer.model_id})",
         monthly_cost=cost,
         saving=saved,
@@ -287,9 +299,9 @@ def _buy(subject: ServedTokens, settings: Recommend) -> Advice | WhyNot:
         effort="high",
         reason=(
             f"Its {tokens / _MILLION:,.0f} million tokens of {when} cost {whole:,.2f} {subject.currency} "
-            f"on own machines, idle hours included, and {at_api:,.2f} at {offer.provider}'s list price. Own machines "
-            f"as they are pay from {even.tokens / _MILLION:,.0f} million tokens a month on; they serve "
-            f"{monthly / _MILLION:,.0f} million.{covered}"
+            f"on {where}, {'' if is_serverless(subject) else 'idle hours included, '}"
+            f"and {at_api:,.2f} at {offer.provider}'s list price."
+            f"{pays.format(even=even.tokens / _MILLION, monthly=monthly / _MILLION)}{third}{covered}"
             f"{cost_remark(subject, days)}"
         ),
         undo="start the machines again; scarce types may not come back at once",
@@ -306,7 +318,7 @@ def _buy(subject: ServedTokens, settings: Recommend) -> Advice | WhyNot:
         target=f"buy:{offer.provider}:{offer.model_id}",
         gate=GATE,
         hard_to_regain=True,
-        acts_on=_shares_of(subject, cost),
+        acts_on=shares_of(subject, cost),
         evidence_until=datetime.combine(max(subject.recorded) + timedelta(days=1), time(), UTC),
         evidence={
             "window_days": days,
@@ -328,12 +340,8 @@ def _buy(subject: ServedTokens, settings: Recommend) -> Advice | WhyNot:
             "cost_until": subject.costs[-1].day.isoformat(),
         },
     )
-
-
-def _committed(day: DailyCost) -> Decimal | None:
-    """What commitments pay for machines that are given up: it is paid on, and all tokens are bought beside it."""
-    whole, bare = day.effective_cost, day.uncovered_effective_cost
-    return None if whole is None or bare is None else whole - bare
+    is_less = isinstance(scaled, Advice) and not scaled.estimate_only and scaled.saving.net > saved.net
+    return scaled if isinstance(scaled, Advice) and is_less else bought
 
 
 def _staying(subject: ServedTokens, settings: Recommend) -> dict[str, tuple[str, str]]:
@@ -360,6 +368,16 @@ def _without(subject: ServedTokens, stays: Mapping[str, object]) -> ServedTokens
     )
 
 
+def _beside(subject: ServedTokens, stays: Mapping[str, tuple[str, str]]) -> str:
+    """What is not in the figures, in sentences."""
+    said = ""
+    if subject.shared_cost > 0:
+        said += " What it serves on machines that other models share stays there and is not in these figures."
+    if stays:
+        said += f" Not in these figures, as they stay: {'; '.join(f'{name} ({why})' for name, why in _said(stays))}."
+    return said
+
+
 def _said(stays: Mapping[str, tuple[str, str]]) -> list[tuple[str, str]]:
     return [(name, explanation.removesuffix(".")) for name, (_, explanation) in stays.items()]
 
@@ -368,21 +386,6 @@ def _offer(provider: str, model: str) -> ApiOffer | None:
     """The own cloud's, else the middle one of all: the cheapest may be slower, quantised or elsewhere."""
     offers = api_offers(model)
     return offer_of(provider, model) or (offers[len(offers) // 2] if offers else None)
-
-
-def _machines(subject: ServedTokens) -> str:
-    count = len(subject.machines)
-    return f"{count} machine{'' if count == 1 else 's'}"
-
-
-def _shares_of(subject: ServedTokens, cost: Decimal) -> dict[str, Decimal]:
-    """Monthly cost of each machine; together the subject's to the cent."""
-    names = sorted(name for name, amount in subject.machines.items() if amount > 0)
-    whole = sum((subject.machines[name] for name in names), _NOTHING)
-    shares = {name: (cost * subject.machines[name] / whole).quantize(Decimal("0.01")) for name in names}
-    if names:
-        shares[names[-1]] += cost - sum(shares.values(), _NOTHING)
-    return shares
 
 
 KIND: Kind[Subject] = Kind(

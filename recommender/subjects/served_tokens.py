@@ -36,7 +36,8 @@ _TOKENS = ("input", "cached_input", "cache_write", "output")
 class Serving:
     """One machine of a model: what it is, what decides whether it may go, and its cost by day.
 
-    ``is_recorded`` says that tokens of its own are.
+    ``is_recorded`` says that tokens of its own are, ``asked_hours`` in how many hours of the window; ``platform`` is
+    what the bill calls its kind of machine.
     """
 
     instance_type: str | None
@@ -44,6 +45,8 @@ class Serving:
     deployed_at: datetime | None
     costs: Sequence[DailyCost]
     is_recorded: bool = True
+    asked_hours: int = 0
+    platform: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +71,7 @@ def load_served_tokens(connection: Connection, as_of: datetime, window_days: int
     """All models that served tokens on machines of their own, by provider, model and currency."""
     since = (as_of - timedelta(days=window_days)).date()
     scope = {"since": since, "until": as_of.date(), "month": since.replace(day=1)}
-    counted, recorded = _tokens(connection, as_of, window_days)
+    counted, recorded, asked = _tokens(connection, as_of, window_days)
     models: dict[tuple[str, str, str], list[Any]] = defaultdict(list)
     for row in connection.execute(text(_MACHINES), scope):
         for model in row.models:
@@ -115,6 +118,8 @@ def load_served_tokens(connection: Connection, as_of: datetime, window_days: int
                     deployed_at=life.deployed_at,
                     costs=_together(days[row.resource_key, currency]),
                     is_recorded=row.resource_key in counted,
+                    asked_hours=asked.get(row.resource_key, 0),
+                    platform=row.platform,
                 )
                 for row in own
             },
@@ -123,8 +128,8 @@ def load_served_tokens(connection: Connection, as_of: datetime, window_days: int
 
 def _tokens(
     connection: Connection, as_of: datetime, days: int
-) -> tuple[dict[int, dict[str, Decimal]], dict[int, frozenset[date]]]:
-    """By resource: tokens by class, and the days on which anything of its accounts was recorded."""
+) -> tuple[dict[int, dict[str, Decimal]], dict[int, frozenset[date]], dict[int, int]]:
+    """By resource: tokens by class, the days on which anything of its accounts was recorded, hours that had tokens."""
     of = resolved_inference_hours().subquery().c
     day = cast(func.timezone("UTC", of.hour), Date).label("day")
     within = of.hour >= as_of - timedelta(days=days), of.hour < as_of
@@ -136,6 +141,12 @@ def _tokens(
     found: dict[int, dict[str, Decimal]] = defaultdict(dict)
     for key, unit_class, quantity in rows:
         found[key][unit_class] = Decimal(quantity)
+    asked = connection.execute(
+        select(of.resource_key, func.count(of.hour.distinct()))
+        .where(of.resource_key.is_not(None), of.unit_class.in_(_TOKENS), of.quantity > 0, *within)
+        .group_by(of.resource_key)
+    )
+    hours = {key: int(count) for key, count in asked}
     days_of: dict[tuple[str | None, str | None], set[date]] = defaultdict(set)
     accounts: dict[int, set[tuple[str | None, str | None]]] = defaultdict(set)
     for key, provider, account, on in connection.execute(
@@ -143,7 +154,8 @@ def _tokens(
     ):
         days_of[provider, account].add(on)
         accounts[key].add((provider, account))
-    return found, {key: frozenset[date]().union(*(days_of[account] for account in accounts[key])) for key in found}
+    days_known = {key: frozenset[date]().union(*(days_of[account] for account in accounts[key])) for key in found}
+    return found, days_known, hours
 
 
 def _together(rows: Sequence[Any]) -> list[DailyCost]:
@@ -186,7 +198,7 @@ _CHARGES = f"""
 _MACHINES = f"""
     SELECT r.provider, r.resource_key, r.resource_id, r.instance_type, r.first_seen,
            k.billing_currency AS currency, min(a.sub_account_id) AS account, min(l.region_id) AS region,
-           min(t.team) AS team,
+           min(t.team) AS team, min(sku.platform) AS platform,
            sum(coalesce(s.effective_cost, s.billed_cost)
                * (least(greatest({CHARGED_UNTIL}, c.charge_date + 1), :until) - greatest(c.charge_date, :since))
                / greatest({CHARGED_UNTIL} - c.charge_date, 1)) AS cost,

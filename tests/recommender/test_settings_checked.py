@@ -95,6 +95,8 @@ def test_a_type_that_only_bills_or_price_lists_know_is_taken() -> None:
     check({"self_host": {"replica": [replica]}})
     found = refused({"self_host": {"replica": [replica | {"instance_type": "p8.48xlarge"}]}})
     assert 'replica.0.instance_type = "p8.48xlarge"' in found.where
+    instance = {"name": "n", "provider": "aws", "instance_type": "p8.48xlarge", "hourly_price": 1}
+    assert 'serverless.0.instance_type = "p8' in refused({"self_host": {"serverless": [instance]}}).where
 
 
 def test_a_law_nobody_knows_is_refused() -> None:

@@ -113,6 +113,20 @@ def test_a_machine_of_its_own_is_paid_whole_and_shared_ones_are_counted_apart(fl
     (part,) = llama.parts.values()
     assert (part.instance_type, part.tags, part.deployed_at) == ("g6e.12xlarge", {"keep": "disaster-recovery"}, None)
     assert list(part.costs) == list(llama.costs)
+    assert part.platform == "gpu_vm"
+
+
+def test_hours_in_which_a_machine_was_asked_are_counted_once(fleet: Connection) -> None:
+    """The first hour of fourteen days, and one more with output alone; an hour of nothing is none."""
+    for hour, quantity in ((5, 10), (6, 0)):
+        fleet.execute(
+            insert(inference_hour).values(
+                slice_id=2, hour=datetime(2026, 11, 20, hour, tzinfo=UTC), namespace="files", alias="own",
+                provider="aws", model="llama-3.1-70b", unit_class="output", quantity=quantity,
+            )
+        )  # fmt: skip
+    (part,) = loaded(fleet)["llama-3.1-70b"].parts.values()
+    assert part.asked_hours == 15
 
 
 def test_a_listing_tells_the_tags_that_the_bill_has_not(fleet: Connection) -> None:
