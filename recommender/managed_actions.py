@@ -7,7 +7,8 @@ None where a machine's own commands hold. Words in capitals are for a person to 
 Sources
     AWS CLI (SageMaker: a notebook is updated while it is stopped), gcloud (workbench, TPU: neither the type nor the
     price model of a TPU changes), Azure CLI (a compute keeps the size it was created with; only clusters are updated,
-    for compute instances there is ``updateIdleShutdownSetting``).
+    for compute instances there is ``updateIdleShutdownSetting``). A service of Cloud Run is never stopped: it has
+    the instances that are asked, and those it keeps warm.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ def off(subject: Machine) -> tuple[str, str, str] | None:
         return "stop the notebook", f"aws sagemaker stop-notebook-instance {this}", "start it again"
     if is_notebook(subject, "gcp"):
         return "stop the notebook", f"gcloud workbench instances stop {_name(subject)} {_at(subject)}", "start it again"
+    if none := kept_warm(subject, 0):
+        return "keep no instance warm when nobody asks", none, "keep an instance warm again"
     if subject.provider == "gcp" and "/customjobs/" in subject.resource_id.lower():
         project, region = gcp_place(subject)
         place = f"--region {shlex.quote(region or subject.region or 'REGION')} --project {shlex.quote(project)}"
@@ -113,6 +116,17 @@ def elsewhere(subject: Machine, region: str) -> str | None:
             f" {azure_place(subject.resource_id)}"
         )
     return None
+
+
+def kept_warm(subject: Machine, instances: int) -> str | None:
+    """What sets how many instances a service of Cloud Run keeps up when nobody asks; None where it is none."""
+    if subject.provider != "gcp" or subject.platform != "serverless_inference":
+        return None
+    project, region = gcp_place(subject)
+    return (
+        f"gcloud run services update {_name(subject)} --min-instances {instances}"
+        f" --region {shlex.quote(region or subject.region or 'REGION')} --project {shlex.quote(project)}"
+    )
 
 
 def is_notebook(subject: Machine, provider: str) -> bool:

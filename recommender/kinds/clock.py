@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from recommender.actions import of_spot
 from recommender.kinds.clock_terraform import MOST_PROFILES, Size, aws_cron, aws_group, aws_target, on_off, sizes
+from recommender.managed_actions import kept_warm
 from recommender.methods.schedule import HOURS_PER_WEEK, Hours, Window
 from recommender.owners import (
     auto_scaling_group,
@@ -56,6 +57,8 @@ def on_off_commands(machine: Machine, windows: Sequence[Window], zone: str) -> t
             both = [Size(cron, 1, 0) for cron in starts] + [Size(cron, 0, 0) for cron in stops]
             return head + _scaling_actions(machine, group, both, zone), aws_group(group, both, zone)
         return head + "\n".join(owner.look), None
+    if kept_warm(machine, 0):
+        return head + _by_warm_instances(machine, starts, stops, zone), None
     stops_every_day = _stops_every_day(windows)
     terraform = on_off(machine, name, starts, stops, zone, stops_every_day=stops_every_day)
     is_tpu = "/nodes/" in machine.resource_id
@@ -167,6 +170,15 @@ def _by_cloud_scheduler(machine: Machine, starts: Sequence[str], stops: Sequence
     return "\n".join(
         f"# by Cloud Scheduler at {cron}, clock {_one_line(zone)}:\ngcloud compute {what} {verb} {short} {place}"
         for verb, crons in (("start", starts), ("stop", stops))
+        for cron in crons
+    )
+
+
+def _by_warm_instances(machine: Machine, starts: Sequence[str], stops: Sequence[str], zone: str) -> str:
+    """A service of Cloud Run keeps an instance warm in its hours, and none in the others."""
+    return "\n".join(
+        f"# by Cloud Scheduler at {cron}, clock {_one_line(zone)}:\n{kept_warm(machine, instances)}"
+        for instances, crons in ((1, starts), (0, stops))
         for cron in crons
     )
 

@@ -16,6 +16,11 @@ NOTEBOOK = {"platform": "notebook", "resource_id": "arn:aws:sagemaker:us-east-1:
 JOB = {"platform": "training_job", "resource_id": "arn:aws:sagemaker:us-east-1:1:training-job/tj"}
 TPU = {"provider": "gcp", "resource_id": "projects/p/locations/us-central1-a/nodes/t1"}
 WORKBENCH = {"provider": "gcp", "platform": "notebook", "resource_id": "projects/p/locations/us-central1-a/instances/w"}
+SERVICE = {
+    "provider": "gcp",
+    "platform": "serverless_inference",
+    "resource_id": "projects/p/locations/us-central1/services/chat",
+}
 COMPUTE = {
     "provider": "azure",
     "platform": "ml_cluster",
@@ -166,3 +171,19 @@ def test_the_rule_of_an_azure_compute_is_set_where_it_may_be(make_subject: Make)
     )
     assert line.endswith("""--body '{"idleTimeBeforeShutdown": "PT60M"}'""")
     assert "/computes/c/updateIdleShutdownSetting?api-version=" in line
+
+
+def test_a_service_of_cloud_run_keeps_no_instance_instead_of_being_stopped(make_subject: Make) -> None:
+    """A machine of its name may be somebody else's: what it keeps warm is set, never a machine stopped."""
+    service = make_subject(**SERVICE)
+    update = "gcloud run services update chat --min-instances"
+    proposed, command, undo = switch_off(service)
+    assert proposed == "keep no instance warm when nobody asks"
+    assert run(command) == [f"{update} 0 --region us-central1 --project p"]
+    assert undo == "keep an instance warm again"
+    assert stopped(service) is None
+    by_clock, terraform = on_off_commands(service, [Window(8, 18)], "UTC")
+    assert run(by_clock) == [f"{update} {number} --region us-central1 --project p" for number in (1, 0)]
+    assert terraform is None
+    (named,) = run(switch_off(make_subject(**SERVICE | {"resource_id": "chat", "region": "us-east4"}))[1])
+    assert named == f"{update} 0 --region us-east4 --project 111122223333"
