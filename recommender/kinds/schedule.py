@@ -326,7 +326,7 @@ def _advice_on_request(
         command=preconditions(machine)
         + (
             "# smallest size 0 where it is served: SageMaker inference components or asynchronous endpoints,\n"
-            "# Vertex AI min replicas 0, KEDA or Knative on Kubernetes;\n"
+            "# Vertex AI min replicas 0, Cloud Run min instances 0, KEDA or Knative on Kubernetes;\n"
             f"# keep-alive {request.keep_alive_hours * 60:.0f} minutes"
         ),
         target="scale-to-zero",
