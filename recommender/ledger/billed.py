@@ -27,10 +27,10 @@ from sqlalchemy import Connection, text
 
 from aispend.money import exact_sum, rate
 from aispend.monthly_bills import CHARGED_UNTIL, JOIN_TO_DATE
+from recommender.subjects.machine_hours import STORED
 
 _NOTHING = Decimal(0)
 _HOUR = r"^(hours?|hrs?|h|1 ?hour|instance[- ]hours?|compute[- ]hours?|vm[- ]hours?)$"
-_STORED = r"^(\d+ ?)?(gb|gib|giby|gibibytes?|gigabytes?|tb|tib)[-/. ]*(mo|months?)$"
 _DAY = Decimal(24)
 _ONE_DAY = timedelta(days=1)
 
@@ -100,7 +100,7 @@ def lines(connection: Connection, keys: Collection[int], currency: str | None, f
     rows = connection.execute(
         text(_LINES),
         {"keys": sorted(keys), "currency": currency, "first": first, "end": end, "month": month_before}
-        | {"hour": _HOUR, "stored": _STORED},
+        | {"hour": _HOUR, "stored": STORED},
     )
     return sorted(
         (line for *row, end_day in rows for line in _on_its_days(Line(*row), end_day) if first <= line.day < end),

@@ -43,8 +43,8 @@ def on_its_days(cost: DailyCost, end: date | None, *, since: date, until: date) 
 
     each = replace(
         cost,
-        hours=24,
-        hours_mask=None,
+        hours=24 if cost.hours else 0,
+        hours_mask=None if cost.hours else 0,
         list_cost=part(cost.list_cost),
         effective_cost=part(cost.effective_cost),
         uncovered_effective_cost=part(cost.uncovered_effective_cost),
@@ -105,8 +105,9 @@ def _sum(one: DailyCost, other: DailyCost) -> DailyCost:
     def add(amount: Decimal | None, more: Decimal | None) -> Decimal | None:
         return None if amount is None or more is None else amount + more
 
-    masks = [cost.hours_mask for cost in (one, other) if cost.hours_mask is not None]
-    mask = masks[0] | masks[-1] if masks else None
+    ran = [cost.hours_mask for cost in (one, other) if cost.hours]
+    masks = [mask for mask in ran if mask is not None]
+    mask = masks[0] | masks[-1] if masks else None if ran else 0
     return DailyCost(
         day=one.day,
         hours=max(one.hours, other.hours) if mask is None else mask.bit_count(),

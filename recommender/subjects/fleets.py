@@ -35,7 +35,8 @@ def siblings(
 
 
 def has_ended(costs: Sequence[DailyCost], as_of: datetime, off_since: datetime | None = None) -> bool:
-    """Whether nothing was billed for the last two days of the evidence, or after a listing had it ``off_since``."""
-    if not costs or costs[-1].day < (as_of - _LATELY).date():
+    """Whether no hour was billed in the last two days of the evidence, or after a listing had it ``off_since``."""
+    last = next((cost.day for cost in reversed(costs) if cost.hours), None)
+    if last is None or last < (as_of - _LATELY).date():
         return True
-    return off_since is not None and costs[-1].day <= off_since.astimezone(UTC).date()
+    return off_since is not None and last <= off_since.astimezone(UTC).date()

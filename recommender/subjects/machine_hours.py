@@ -5,21 +5,31 @@ Assumes
     beside accelerators), or one line is of several machines, they come to more hours than there were: never to fewer.
 Cases
     A line without such a quantity: all of the day.
+    A disk, by the gigabyte and month under its machine's id, is paid for while the machine is off: it does not run.
 """
 
 from __future__ import annotations
 
 import math
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import ColumnElement, Numeric, case, func
 
 from aispend.schema import charge, sku
 
+STORED = r"^(\d+ ?)?(gb|gib|giby|gibibytes?|gigabytes?|tb|tib)[-/. ]*(mo|months?)$"
+"""Units (in any case) of what is kept and does not run."""
 _HOURS_PER_DAY = 24
 _HOURS, _SECONDS = r"\m(hours?|hrs?|h)\M", r"\m(seconds?|secs?|s)\M"
 _IS_MANY = "^ *1?[02-9]"
 """A unit of ten, a hundred or more hours."""
+
+
+def mask() -> ColumnElement[Any]:
+    """The hours (bits) in which any line of a group that runs was billed: none where all are of disks; NULL unknown."""
+    runs = ~func.coalesce(sku.c.pricing_unit.regexp_match(STORED, "i"), False)
+    return case((func.bool_or(runs), func.bit_or(charge.c.hours).filter(runs)), else_=0)
 
 
 def quantity() -> ColumnElement[Decimal | None]:

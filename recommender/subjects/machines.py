@@ -243,7 +243,6 @@ def _daily_costs(
     A charge of a longer time is on each of its days.
     """
     covered = func.coalesce(charge_kind.c.pricing_category == "Committed", False) | (charge.c.commitment_key != 0)
-    hours = func.bit_or(charge.c.hours)
     no_effective = charge.c.effective_cost.is_(None)
     prepaid = covered & (charge.c.billed_cost == 0)
     cost = func.coalesce(charge.c.effective_cost, case((~func.coalesce(prepaid, False), charge.c.billed_cost)))
@@ -255,7 +254,7 @@ def _daily_costs(
             charge_kind.c.billing_currency,
             charge.c.charge_date,
             until_day,
-            hours,
+            machine_hours.mask(),
             func.sum(charge.c.list_cost),
             case((func.bool_and(cost.is_not(None)), func.sum(cost))),
             case(

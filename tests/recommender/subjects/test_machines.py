@@ -208,3 +208,15 @@ def test_seconds_of_workloads_add_up_alike_in_any_order(ledger: Store, longest_f
     found = spot_machine(ledger).workload_seconds
     assert found is not None
     assert found[date(2026, 11, 19)] == 864_000.6
+
+
+def test_a_disk_under_the_id_of_its_machine_does_not_run(ledger: Store) -> None:
+    """Stopped since 16 November, with a volume by the gigabyte and month in every hour since: off, at no hours."""
+    write(ledger, sku, sku_key=3, provider="aws", is_ai=True, platform="notebook", pricing_unit="GB-Mo")
+    with ledger.engine.begin() as connection:
+        since = charge.update().where(charge.c.resource_key == 3, charge.c.charge_date >= date(2026, 11, 16))
+        connection.execute(since.values(sku_key=3, hours=2**24 - 1))
+    machine = spot_machine(ledger)
+    assert machine.is_off
+    assert [cost.hours for cost in machine.costs] == [24] * 9 + [0] * 5
+    assert {cost.effective_cost for cost in machine.costs} == {400}
