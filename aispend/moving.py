@@ -77,6 +77,10 @@ class Relocate(_Section):
         description="glob on model, team or resource id → GB it would read and write across regions",
     )
     price_per_gb: Decimal | None = Field(None, ge=0, description="of such data, in USD; default: published rates")
+    data_in: dict[str, str] = Field(
+        default_factory=dict,
+        description="glob on model, team or resource id → region its data lies in; default: its own",
+    )
 
 
 class IdleCapacity(_Section):

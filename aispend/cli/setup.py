@@ -166,6 +166,7 @@ TEMPLATE = """\
 # min_saving = 0.05
 # also = { UK = ["EU"] }        # laws that work may move between
 # gb_per_month = { "search" = 1200 }   # model, team or resource → data it would move between regions
+# data_in = { "search" = "us-west-2" }   # the same → region that data lies in, where it is not its own
 
 [recommend.rightsize]
 # preset = "default"            # or max_savings, balanced, max_performance; a value below comes before it

@@ -1,13 +1,16 @@
 """The same machine in a cheaper region under the same law.
 
 Assumes
-    Discounts are the same in both regions, and what it reads and writes stays where it is.
+    Discounts are the same in both regions, and what it reads and writes stays where it is: in its own region, or in the
+    one that settings name.
 Method
     List price of the type in each region of the same legal geography (``machine_facts.toml``; settings may allow
     others). What is left of the difference after the data that would cross regions every month, at published rates or
     the one in settings, in the currency of the bill at the newest exchange rate, is the saving. Compute moves to data
-    only where the one is worth more than the other.
+    where what crosses regions now costs more than the machine costs more there.
 Cases
+    Data in another region: what would no longer cross is a charge of its own and no part of the machine's cost, so
+    nothing of it counts; where the machine costs no less there, the advice is an estimate.
     How much data it moves is not known: behind a gate, with the amount at which nothing would be left. What a GB of it
     costs is not known, or only in a currency from which no exchange rate leads to the bill's: behind a gate.
     A server that people wait for: the reason says that it moves away from them. On spot, on a day of its last seven:
@@ -24,8 +27,10 @@ Known drawbacks
 from __future__ import annotations
 
 import fnmatch
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import TypeVar
 
 from aispend.advising import Recommend
 from aispend.money import in_words
@@ -49,6 +54,7 @@ RATE = "what a GB across regions costs in the currency of the bill"
 _DOLLAR = "USD"
 _BESIDE = "whether your discounts hold in the other region, and prices to come"
 _NO_DATA = f"what it reads and writes across regions, {_BESIDE}"
+Told = TypeVar("Told")
 _ON_MACHINES = (None, "gpu_vm", "ml_cluster")
 
 
@@ -63,6 +69,12 @@ class _Data:
     rate: Decimal | None
     source: str | None
     unconverted: str = ""
+    region: str = ""
+    """Where it lies."""
+
+    def crossing(self, region: str) -> Decimal:
+        """What a machine in this region pays for it, as far as that is known."""
+        return Decimal(0) if region == self.region else self.cost or Decimal(0)
 
     @property
     def cost(self) -> Decimal | None:
@@ -130,12 +142,15 @@ def evaluate(subject: Machine, settings: Recommend) -> Advice | WhyNot:
             f"Commitments cover {percent_apart(1 - whole.net / whole.effective, 0, 1)} of its cost. Most hold in their "
             "region alone: they would be paid for without it, and all of its hours elsewhere.",
         )
-    best = min(offered, key=_cheapest)
     data = _data(subject, law, options)
+    best = min(
+        offered, key=lambda one: (cost * one.hourly_price / here.hourly_price + data.crossing(one.region), one.region)
+    )
     cheaper = 1 - best.hourly_price / here.hourly_price
-    left = cheaper - (data.cost or Decimal(0)) / cost
+    left = cheaper - (data.crossing(best.region) - data.crossing(here.region)) / cost
     if left < Decimal(repr(options.min_saving)):
         moved = f" after {data.gb:,f} GB of data a month" if data.cost else ""
+        moved = moved if data.region == here.region else f" with its data in {data.region}"
         return no(
             "not_cheaper",
             f"The cheapest other region of {law}, {best.region}, would save "
@@ -158,15 +173,25 @@ def _offers(subject: Machine, here: Price) -> list[Price]:
 
 
 def _data(subject: Machine, law: str, options: Relocate) -> _Data:
+    gb = _of(subject, options.gb_per_month)
+    found = _rated(subject, law, options, gb)
+    return replace(found, region=_of(subject, options.data_in) or subject.region or "")
+
+
+def _of(subject: Machine, told: Mapping[str, Told]) -> Told | None:
+    """What settings say of the first name that fits its model, team or id."""
     names = (subject.model, subject.team, subject.resource_id)
-    gb = next(
+    return next(
         (
-            amount
-            for pattern, amount in options.gb_per_month.items()
+            value
+            for pattern, value in told.items()
             if any(name and fnmatch.fnmatchcase(name.lower(), pattern.lower()) for name in names)
         ),
         None,
     )
+
+
+def _rated(subject: Machine, law: str, options: Relocate, gb: Decimal | None) -> _Data:
     if options.price_per_gb is not None:
         return _priced(subject, gb, options.price_per_gb, _DOLLAR, "recommend.relocate.price_per_gb")
     published = transfer_price(subject.provider, law)
@@ -198,13 +223,23 @@ def _advice(
     law: str,
 ) -> Advice:
     days = options.window_days
-    used = saving(subject, days, round(left, 4), Spread(beside=_BESIDE if data.cost is not None else _NO_DATA))
+    cheaper = 1 - best.hourly_price / here.hourly_price
+    is_apart = data.region != here.region
+    share = left if not is_apart else cheaper if cheaper > 0 else min(left, Decimal(1))
+    used = saving(
+        subject,
+        days,
+        round(share, 4),
+        Spread(beside=_BESIDE if is_apart or data.cost is not None else _NO_DATA),
+    )
     needs = needs_of([subject], subject.instance_type or "", 1, region=best.region, anew=True)
     asks = bool(before_another(subject, subject.instance_type or "", needs=needs))
     command, undo = move_to(subject, best.region, asks=asks)
     scarce = hard_to_regain(subject)
-    even = cost * (1 - best.hourly_price / here.hourly_price) / data.rate if data.rate else None
-    if data.cost is not None:
+    even = cost * cheaper / data.rate if data.rate and not is_apart else None
+    if is_apart:
+        moved = _of_data_apart(subject, data, best.region)
+    elif data.cost is not None:
         moved = f" {data.gb:,f} GB a month across regions would cost {in_words(data.cost, subject.currency)} of it."
     elif even is not None:
         moved = f" Above {even:,.0f} GB a month read or written across regions nothing would be left."
@@ -229,7 +264,8 @@ def _advice(
         f"{_gang_remark(subject)}{covered_remark(used, 'moving')}{cost_remark(subject, days)}",
         undo=undo,
         command=preconditions(subject) + command,
-        gate=data.gate,
+        gate=None if is_apart else data.gate,
+        estimate_only=is_apart and cheaper <= 0,
         hard_to_regain=scarce is not None,
         target=f"region:{best.region}",
         needs=needs,
@@ -248,11 +284,24 @@ def _advice(
             "price_per_gb": None if data.rate is None else str(data.rate),
             "price_per_gb_source": data.source,
             "gb_at_which_nothing_is_left": None if even is None else int(even),
+            **({"data_region": data.region} if is_apart else {}),
             **terraform.evidence(terraform.moved(subject, best.region)),
             "hard_to_regain": scarce,
             "cost_basis": cost_basis(subject, days),
             "cost_until": subject.costs[-1].day.isoformat(),
         },
+    )
+
+
+def _of_data_apart(subject: Machine, data: _Data, region: str) -> str:
+    """What becomes of data that is across regions already: a sentence with a space before it."""
+    if region != data.region:
+        return f" What it reads and writes lies in {data.region}, across regions before and after."
+    if data.cost is None:
+        return " What it reads and writes lies there, and crosses regions no more: what that saves comes on top."
+    return (
+        f" Its {data.gb:,f} GB a month lie there and cross regions no more: {in_words(data.cost, subject.currency)} of "
+        "transfer, which is charged apart from the machine and is in no total."
     )
 
 
