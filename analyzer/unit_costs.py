@@ -178,7 +178,7 @@ _USAGE = """
            OR (u.resource_key IS NULL OR l.resource_key = 0)
               AND lower(u.model) IN (lower(l.model), lower(l.sku_model))
               AND (u.account IS NULL
-                   OR u.account IN (SELECT name FROM account_name n WHERE n.account_key = l.account_key)))
+                   OR (l.account_key, u.account) IN (SELECT account_key, name FROM account_name)))
         ORDER BY (l.resource_key = coalesce(u.resource_key, 0)) DESC, (lower(l.model) = lower(u.model)) DESC,
                  (l.stage = CASE WHEN u.is_batch THEN 'inference_batch' ELSE 'inference_online' END) DESC,
                  l.cost DESC NULLS LAST, l.currency, l.stage
@@ -260,7 +260,7 @@ def write_unit_costs(
     find_what_is_on_shared(connection)
     _run(connection, _SHARES)
     _run(connection, _DAYS)
-    _run(connection, "CREATE INDEX ON unit_line (resource_key, day); ANALYZE unit_line")
+    _run(connection, "CREATE INDEX ON unit_line (day, resource_key); ANALYZE unit_line")
     _run(connection, _IDLE)
     gather_served(connection, targets, first=find_claims(connection, month), last=end)
     counted = (*TOKEN_CLASSES, *SERVED_CLASSES, *TIME_CLASSES)
