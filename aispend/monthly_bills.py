@@ -25,19 +25,20 @@ from aispend.schema import charge
 from aispend.usual_days import Name, newest_usual_days
 
 _SLICES = """
-    SELECT s.slice_id AS of_slice, CAST(timezone('UTC', s.loaded_at) AS date) AS loaded
-    FROM slice s
-    WHERE s.kind = 'bill' AND {which} AND (
-        SELECT true FROM slice o JOIN charge d ON d.slice_id = o.slice_id AND d.billing_month = o.period
-        JOIN charge_kind u USING (charge_kind_key)
-        WHERE o.kind = 'bill' AND o.provider = s.provider AND o.scope = s.scope
-          AND (o.period = s.period
-               OR o.period = s.period - interval '1 month'
-               AND timezone('UTC', s.loaded_at) < s.period + interval '6 days')
-          AND u.charge_category = 'Usage' AND coalesce(d.charge_end_date - d.charge_date, 1) <= 1
-        LIMIT 1) IS NULL
-    -- asked once of each slice, and not of each charge that it is joined to
-    OFFSET 0"""
+    WITH found AS MATERIALIZED (
+        -- asked once of each slice, and not of each charge that it is joined to
+        SELECT s.slice_id AS of_slice, CAST(timezone('UTC', s.loaded_at) AS date) AS loaded
+        FROM slice s
+        WHERE s.kind = 'bill' AND {which} AND (
+            SELECT true FROM slice o JOIN charge d ON d.slice_id = o.slice_id AND d.billing_month = o.period
+            JOIN charge_kind u USING (charge_kind_key)
+            WHERE o.kind = 'bill' AND o.provider = s.provider AND o.scope = s.scope
+              AND (o.period = s.period
+                   OR o.period = s.period - interval '1 month'
+                   AND timezone('UTC', s.loaded_at) < s.period + interval '6 days')
+              AND u.charge_category = 'Usage' AND coalesce(d.charge_end_date - d.charge_date, 1) <= 1
+            LIMIT 1) IS NULL)
+    SELECT * FROM found"""
 _MONTHLY = _SLICES.format(which="true")
 _TO_DATE = _SLICES.format(which="timezone('UTC', s.loaded_at) < s.period + interval '1 month'")
 
