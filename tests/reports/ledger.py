@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert, text
+from sqlalchemy import Connection, Table, event, insert, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from aispend.clock import month_of
@@ -54,11 +54,16 @@ class Share:
 
 @dataclass
 class Ledger:
-    """Writes charges and keeps count of what it wrote."""
+    """Writes charges and keeps count of what it wrote; they are written all at once before anything else is asked."""
 
     connection: Connection
     _ordinals: dict[int, int] = field(default_factory=dict)
     _written: set[int] = field(default_factory=set)
+    _pending: dict[Table, list[dict[str, Any]]] = field(default_factory=lambda: {charge: [], cost_share: []})
+
+    def __post_init__(self) -> None:
+        event.listen(self.connection, "before_execute", self._write)
+        event.listen(self.connection, "commit", self._write)
 
     def bill(
         self,
@@ -151,16 +156,16 @@ class Ledger:
             ),
         }
         place = {"billing_month": month, "slice_id": slice_id, "half": half, "ordinal": ordinal}
-        self.connection.execute(
-            insert(charge).values(
+        self._pending[charge].append(
+            {
                 **place,
-                charge_date=day,
+                "charge_date": day,
                 **keys,
                 **{name: _total(share.costs[number] for share in shares) for number, name in enumerate(COSTS)},
-                pricing_quantity=pricing_quantity,
-                consumed_quantity=pricing_quantity,
-                line_count=1,
-            )
+                "pricing_quantity": pricing_quantity,
+                "consumed_quantity": pricing_quantity,
+                "line_count": 1,
+            }
         )
         for share in shares:
             target = self._dimension(
@@ -176,8 +181,8 @@ class Ledger:
                 method=share.method,
                 confidence=Decimal(share.confidence),
             )
-            self.connection.execute(
-                insert(cost_share).values(**place, target_key=target, **dict(zip(COSTS, share.costs, strict=True)))
+            self._pending[cost_share].append(
+                {**place, "target_key": target, **dict(zip(COSTS, share.costs, strict=True))}
             )
 
     def roll_up(self) -> None:
@@ -198,6 +203,13 @@ class Ledger:
             self.connection.execute(upsert(table).values({key: number, **values}).on_conflict_do_nothing())
             self._written.add(number)
         return number
+
+    def _write(self, connection: Connection, *_: Any) -> None:
+        """What waits to be written, before another statement or the end of the transaction."""
+        waiting, self._pending = self._pending, {charge: [], cost_share: []}
+        for table, rows in waiting.items():
+            if rows:
+                connection.execute(insert(table), rows)
 
 
 def _total(amounts: Any) -> Decimal | None:
